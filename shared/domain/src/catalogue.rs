@@ -1,0 +1,335 @@
+//! The places where people stop (SPEC section 3): sections, actions, screens and the nineteen rows.
+//!
+//! Names are read without regard to case and written in one canonical form. Rows keep their
+//! numbers for ever: they are in files that people keep.
+
+use crate::event::Platform;
+use serde::{Deserialize, Serialize};
+
+macro_rules! names {
+    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $type { $($(#[$variant_doc])* #[serde(rename = $name)] $variant,)+ }
+
+        impl $type {
+            /// All of them, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The canonical name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The one that `text` names, without regard to case.
+            pub fn read(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.name().eq_ignore_ascii_case(text))
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+pub(crate) use names;
+
+names! {
+    /// The four parts of an enrollment that the report tells apart.
+    Section {
+        /// The Company Portal's own list of steps.
+        SetupChecklist = "setupChecklist",
+        /// Screens of the operating system.
+        PlatformScreens = "platformScreens",
+        /// The organisation's terms.
+        TermsOfUse = "termsOfUse",
+        /// Waiting to be compliant and activated.
+        ComplianceActivation = "complianceActivation",
+    }
+}
+
+names! {
+    /// The catalogue's actions, in the order in which people come to them. Sections do not follow
+    /// that order: `EnrollmentWrapUp` and `DeviceCategory` come after the platform's screens.
+    KnownAction {
+        /// Getting ready, before anything is installed.
+        PreEnrollmentWizard = "PreEnrollmentWizard",
+        /// Accepting the organisation's terms.
+        TermsofUse = "TermsofUse",
+        /// Downloading and installing Apple's management profile.
+        IosProfileLaunch = "iOSProfileLaunch",
+        /// Granting Android's permissions.
+        AndroidPermissions = "AndroidPermissions",
+        /// Activating Samsung Knox.
+        KnoxActivation = "KnoxActivation",
+        /// The Company Portal finishing the enrollment.
+        EnrollmentWrapUp = "EnrollmentWrapUp",
+        /// Choosing what the device is used for.
+        DeviceCategory = "DeviceCategory",
+        /// Meeting the organisation's compliance policies.
+        Compliance = "Compliance",
+        /// Activating the enrollment.
+        Activation = "Activation",
+    }
+}
+
+names! {
+    /// The catalogue's screens.
+    KnownScreen {
+        /// Prompt to open a page in the Company Portal.
+        OpenPagePrompt = "openPagePrompt",
+        /// The device is being enrolled and company resources loaded.
+        EnrollingDevice = "enrollingDevice",
+        /// Choice of the device's category.
+        DeviceCategory = "deviceCategory",
+        /// Access set-up, returned to after having begun.
+        SetUpAccessReturned = "setUpAccessReturned",
+        /// Access set-up, up to what comes next.
+        SetUpAccess = "setUpAccess",
+        /// Prompt to show a configuration profile.
+        ShowProfilePrompt = "showProfilePrompt",
+        /// The profile is being installed.
+        InstallingProfile = "installingProfile",
+        /// Prompt to trust where the profile comes from.
+        TrustProfilePrompt = "trustProfilePrompt",
+        /// The profile waits to be installed.
+        InstallProfile = "installProfile",
+        /// Activation of the device administrator.
+        DeviceAdminActivation = "deviceAdminActivation",
+        /// Prompt to allow phone calls.
+        PhoneCallsPrompt = "phoneCallsPrompt",
+        /// Activation of Samsung's licence agent.
+        KlmsAgentActivation = "klmsAgentActivation",
+        /// The terms of use.
+        TermsOfUse = "termsOfUse",
+        /// The device is not yet compliant.
+        DeviceCompliance = "deviceCompliance",
+        /// The enrollment is not yet active.
+        EnrollmentActivation = "enrollmentActivation",
+    }
+}
+
+names! {
+    /// What a person chose in order to stop.
+    UserAction {
+        /// Cancel.
+        Cancel = "cancel",
+        /// Postpone.
+        Postpone = "postpone",
+        /// Ignore.
+        Ignore = "ignore",
+        /// Decline all.
+        DeclineAll = "declineAll",
+    }
+}
+
+impl KnownAction {
+    /// The section the action belongs to.
+    pub const fn section(self) -> Section {
+        match self {
+            Self::PreEnrollmentWizard | Self::EnrollmentWrapUp | Self::DeviceCategory => Section::SetupChecklist,
+            Self::IosProfileLaunch | Self::AndroidPermissions | Self::KnoxActivation => Section::PlatformScreens,
+            Self::TermsofUse => Section::TermsOfUse,
+            Self::Compliance | Self::Activation => Section::ComplianceActivation,
+        }
+    }
+
+    /// Whether the action occurs on `platform`.
+    pub const fn on(self, platform: Platform) -> bool {
+        match self {
+            Self::IosProfileLaunch => matches!(platform, Platform::Ios),
+            Self::AndroidPermissions | Self::KnoxActivation => matches!(platform, Platform::Android),
+            _ => matches!(platform, Platform::Ios | Platform::Android),
+        }
+    }
+}
+
+/// Where a person is: an action of the catalogue, or one that a sender has besides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Action {
+    /// One of the catalogue's.
+    Known(KnownAction),
+    /// Another, as reported; it has no row.
+    Other(String),
+}
+
+/// A screen of the catalogue, or another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Screen {
+    /// One of the catalogue's.
+    Known(KnownScreen),
+    /// Another, as reported.
+    Other(String),
+}
+
+impl Action {
+    /// Reads an action's name.
+    pub fn read(text: &str) -> Self {
+        KnownAction::read(text).map_or_else(|| Self::Other(text.to_owned()), Self::Known)
+    }
+
+    /// The canonical name, or the one reported.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(known) => known.name(),
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl Screen {
+    /// Reads a screen's name.
+    pub fn read(text: &str) -> Self {
+        KnownScreen::read(text).map_or_else(|| Self::Other(text.to_owned()), Self::Known)
+    }
+
+    /// The canonical name, or the one reported.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(known) => known.name(),
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// Section, action and screen together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The action's section, or for an unknown action the one that was given.
+    pub section: Option<Section>,
+    /// The action.
+    pub action: Action,
+    /// The screen, when told.
+    pub screen: Option<Screen>,
+}
+
+impl Place {
+    /// The place that reported names mean. The section follows from the catalogue; `Compliance` on
+    /// the screen `enrollmentActivation` is `Activation` (the report's documentation names row 19 so).
+    pub fn new(section: Option<Section>, action: Action, screen: Option<Screen>) -> Self {
+        let activation = action == Action::Known(KnownAction::Compliance)
+            && screen == Some(Screen::Known(KnownScreen::EnrollmentActivation));
+        let action = if activation { Action::Known(KnownAction::Activation) } else { action };
+        let section = match &action {
+            Action::Known(known) => Some(known.section()),
+            Action::Other(_) => section,
+        };
+        Self { section, action, screen }
+    }
+
+    /// Where someone is of whom no step was told.
+    pub const fn beginning() -> Self {
+        let action = KnownAction::PreEnrollmentWizard;
+        Self { section: Some(action.section()), action: Action::Known(action), screen: None }
+    }
+}
+
+/// How a catalogue row is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowEnd {
+    /// The person chose this.
+    Chose(UserAction),
+    /// More than thirty minutes passed.
+    Waited,
+}
+
+/// One of the nineteen rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The row's number, 1 to 19, for ever.
+    pub number: u8,
+    /// The action.
+    pub action: KnownAction,
+    /// The screen.
+    pub screen: KnownScreen,
+    /// How it ends.
+    pub end: RowEnd,
+}
+
+impl Row {
+    /// Whether the row can occur on `platform`.
+    pub const fn on(&self, platform: Platform) -> bool {
+        self.action.on(platform)
+    }
+
+    /// How the row ends, as the report words it: the user action's name, or `timedOut`.
+    pub const fn end_name(&self) -> &'static str {
+        match self.end {
+            RowEnd::Chose(action) => action.name(),
+            RowEnd::Waited => "timedOut",
+        }
+    }
+}
+
+const fn row(number: u8, action: KnownAction, screen: KnownScreen, end: RowEnd) -> Row {
+    Row { number, action, screen, end }
+}
+
+/// The nineteen rows, by number.
+pub const ROWS: [Row; 19] = {
+    use KnownAction as A;
+    use KnownScreen as S;
+    use RowEnd::{Chose, Waited};
+    use UserAction::{Cancel, DeclineAll, Ignore, Postpone};
+    [
+        row(1, A::EnrollmentWrapUp, S::OpenPagePrompt, Chose(Cancel)),
+        row(2, A::EnrollmentWrapUp, S::EnrollingDevice, Waited),
+        row(3, A::DeviceCategory, S::DeviceCategory, Waited),
+        row(4, A::PreEnrollmentWizard, S::SetUpAccessReturned, Chose(Postpone)),
+        row(5, A::PreEnrollmentWizard, S::SetUpAccess, Waited),
+        row(6, A::IosProfileLaunch, S::ShowProfilePrompt, Chose(Ignore)),
+        row(7, A::IosProfileLaunch, S::InstallingProfile, Chose(Cancel)),
+        row(8, A::IosProfileLaunch, S::TrustProfilePrompt, Chose(Cancel)),
+        row(9, A::IosProfileLaunch, S::InstallProfile, Waited),
+        row(10, A::AndroidPermissions, S::DeviceAdminActivation, Chose(Cancel)),
+        row(11, A::AndroidPermissions, S::PhoneCallsPrompt, Waited),
+        row(12, A::KnoxActivation, S::KlmsAgentActivation, Chose(Cancel)),
+        row(13, A::KnoxActivation, S::KlmsAgentActivation, Waited),
+        row(14, A::TermsofUse, S::TermsOfUse, Chose(DeclineAll)),
+        row(15, A::TermsofUse, S::TermsOfUse, Waited),
+        row(16, A::Compliance, S::DeviceCompliance, Chose(Postpone)),
+        row(17, A::Compliance, S::DeviceCompliance, Waited),
+        row(18, A::Activation, S::EnrollmentActivation, Chose(Postpone)),
+        row(19, A::Activation, S::EnrollmentActivation, Waited),
+    ]
+};
+
+/// The row for leaving `place` by `end` on `platform`. Of two that fit, the screen decides, else
+/// the lower number.
+pub fn find_row(platform: Platform, place: &Place, end: RowEnd) -> Option<&'static Row> {
+    let Action::Known(action) = place.action else { return None };
+    let fits = || ROWS.iter().filter(|row| row.action == action && row.end == end && row.on(platform));
+    fits().find(|row| place.screen == Some(Screen::Known(row.screen))).or_else(|| fits().next())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_numbered_in_order() {
+        for (index, row) in ROWS.iter().enumerate() {
+            assert_eq!(usize::from(row.number), index + 1);
+        }
+    }
+
+    #[test]
+    fn of_two_rows_the_screen_decides_else_the_lower_number() {
+        let at = |screen: Option<&str>| Place::new(None, Action::read("iosprofilelaunch"), screen.map(Screen::read));
+        let cancel = RowEnd::Chose(UserAction::Cancel);
+        let number = |screen| find_row(Platform::Ios, &at(screen), cancel).unwrap().number;
+        assert_eq!(number(Some("trustProfilePrompt")), 8);
+        assert_eq!(number(Some("elsewhere")), 7);
+        assert_eq!(number(None), 7);
+        assert_eq!(find_row(Platform::Android, &at(None), cancel), None);
+    }
+
+    #[test]
+    fn compliance_on_the_activation_screen_is_activation() {
+        let place = Place::new(None, Action::read("Compliance"), Some(Screen::read("enrollmentactivation")));
+        assert_eq!(find_row(Platform::Ios, &place, RowEnd::Waited).unwrap().number, 19);
+    }
+}

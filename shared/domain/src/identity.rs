@@ -1,0 +1,164 @@
+//! Which organisation and which device something is about (SPEC section 1).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One organisation: 1 to 40 characters of `a`–`z`, `0`–`9` and `-`, not at the ends.
+///
+/// It comes from a credential or the webhook's path, never from a body, and stands in keys of
+/// the table and of files, hence the narrow alphabet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TenantId(String);
+
+/// A text that cannot name a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a tenant's name has 1 to 40 characters of a-z, 0-9 and '-', and no '-' at its ends")]
+pub struct InvalidTenantId;
+
+impl TenantId {
+    /// Reads a tenant's name.
+    ///
+    /// # Errors
+    /// When it has other characters or another length than allowed.
+    pub fn parse(text: &str) -> Result<Self, InvalidTenantId> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let fits = (1..=40).contains(&text.len())
+            && text.chars().all(allowed)
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidTenantId) }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for TenantId {
+    type Error = InvalidTenantId;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TenantId> for String {
+    fn from(id: TenantId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What kind of name a device goes by, best first: the enrollment key is the first kind known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum IdentifierKind {
+    /// The hardware's serial number, trimmed and lower-cased.
+    SerialNumber,
+    /// Apple's unique device identifier.
+    Udid,
+    /// The MDM server's own id of the device.
+    MdmDeviceId,
+    /// The sender's id of the enrollment.
+    EnrollmentId,
+}
+
+/// One name of a device, fit to be compared. Only [`Identifier::new`] makes them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Identifier {
+    /// What kind of name.
+    pub kind: IdentifierKind,
+    /// The name, normalised.
+    pub value: String,
+}
+
+/// Serial numbers that manufacturers leave where none was set; they name no device.
+const PLACEHOLDER_SERIALS: [&str; 7] =
+    ["system serial number", "to be filled by o.e.m.", "default string", "0", "none", "invalid", "unknown"];
+
+impl Identifier {
+    /// The identifier that a reported value makes, or none when the value can't tell devices apart:
+    /// empty, or a serial number that is a placeholder or shorter than four characters.
+    pub fn new(kind: IdentifierKind, reported: &str) -> Option<Self> {
+        let trimmed = reported.trim();
+        if trimmed.is_empty() {
+            return None;
+        }
+        let value = match kind {
+            IdentifierKind::SerialNumber => {
+                let serial = trimmed.to_lowercase();
+                if serial.chars().count() < 4 || PLACEHOLDER_SERIALS.contains(&serial.as_str()) {
+                    return None;
+                }
+                serial
+            }
+            _ => trimmed.to_owned(),
+        };
+        Some(Self { kind, value })
+    }
+
+    /// Every identifier that a text typed by a person may mean, best kind first.
+    pub fn candidates(text: &str) -> impl Iterator<Item = Self> + '_ {
+        use IdentifierKind::{EnrollmentId, MdmDeviceId, SerialNumber, Udid};
+        [SerialNumber, Udid, MdmDeviceId, EnrollmentId].into_iter().filter_map(|kind| Self::new(kind, text))
+    }
+}
+
+/// The name of a device within its tenant: its best identifier's value.
+///
+/// It is a function of the set of identifiers known, so it may become better (a serial number
+/// instead of a UDID) as events arrive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EnrollmentKey(String);
+
+impl EnrollmentKey {
+    /// The best of a device's identifiers: by kind, then by value. Empty only for no identifiers.
+    pub fn of<'a>(identifiers: impl IntoIterator<Item = &'a Identifier>) -> Self {
+        Self(identifiers.into_iter().min().map(|best| best.value.clone()).unwrap_or_default())
+    }
+
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EnrollmentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholder_serials_never_serve() {
+        let reported = PLACEHOLDER_SERIALS.iter().copied().chain(["", "  ", "abc", " SYSTEM Serial number "]);
+        for serial in reported {
+            assert_eq!(Identifier::new(IdentifierKind::SerialNumber, serial), None, "{serial}");
+        }
+    }
+
+    #[test]
+    fn serials_are_trimmed_and_lower_cased() {
+        let serial = Identifier::new(IdentifierKind::SerialNumber, " C02XY1 ").unwrap();
+        assert_eq!(serial.value, "c02xy1");
+    }
+
+    #[test]
+    fn tenants_have_narrow_names() {
+        for bad in ["", "A", "a_b", "-a", "a-", "a/b", "a#b", &"a".repeat(41)] {
+            assert!(TenantId::parse(bad).is_err(), "{bad}");
+        }
+        assert!(TenantId::parse("contoso-2").is_ok());
+    }
+}

@@ -1,0 +1,36 @@
+//! What an enrollment is: events, the attempts and Enrollment Status Page (ESP) sessions
+//! that follow from them, and the differences worth publishing.
+//!
+//! Everything here is a pure function of its arguments. Nothing reads a clock (`now` and
+//! `as_of` are arguments), nothing knows HTTP, SQL or an SDK.
+//!
+//! - [`event`]: one thing a sender told, and [`catalogue`], where in the enrollment it was
+//! - [`identity`]: which device it is about
+//! - [`history`]: the set of one enrollment's events; [`codec`] makes it bytes and back
+//! - [`attempt`]: `fold`, from a history and an instant to attempts
+//! - [`esp`]: the same for ESP sessions
+//! - [`plan`]: when an enrollment must be looked at again and how long it is kept
+//! - [`publication`]: what differs between two states of an enrollment
+//! - [`settings`], [`time`], [`failure`]: a tenant's choices, instants and days, error codes
+
+pub mod attempt;
+pub mod catalogue;
+pub mod codec;
+pub mod esp;
+pub mod event;
+pub mod failure;
+pub mod history;
+pub mod identity;
+pub mod plan;
+pub mod publication;
+pub mod settings;
+pub mod time;
+
+pub use attempt::{Attempt, AttemptId, Cause, Enrollment, Outcome, fold};
+pub use catalogue::{Action, Place, Screen, Section, UserAction};
+pub use event::{Event, Kind, Platform};
+pub use history::History;
+pub use identity::{EnrollmentKey, Identifier, TenantId};
+pub use plan::Plan;
+pub use settings::TenantSettings;
+pub use time::{Day, Millis, Timestamp};

@@ -1,0 +1,31 @@
+//! When an enrollment must be looked at again, and how long it is kept.
+
+use crate::attempt::Enrollment;
+use crate::history::History;
+use crate::settings::TenantSettings;
+use crate::time::{Millis, Timestamp};
+
+/// Kept beyond the retention, so that the last file that shows an attempt is written before it goes.
+const GRACE: Millis = Millis::from_days(7);
+
+/// What the table must know of an enrollment without understanding it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The last instant at which its open attempt or session still stands as it does; it must be looked
+    /// at when that has passed. `None` when nothing is open.
+    pub due_at: Option<Timestamp>,
+    /// When it may go. `None` for a device that is enrolled or pending.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Plan {
+    /// The plan for `enrollment`, which is `history` folded.
+    pub fn of(enrollment: &Enrollment, history: &History, settings: &TenantSettings) -> Self {
+        let attempt = enrollment.open_attempt().and_then(|attempt| attempt.deadline);
+        let session = enrollment.sessions.iter().filter(|session| session.is_open()).map(|session| session.deadline);
+        let due_at = attempt.into_iter().chain(session).min();
+        let stays = enrollment.enrolled || enrollment.pending || due_at.is_some();
+        let last = history.last_received().unwrap_or(enrollment.as_of);
+        Self { due_at, expires_at: (!stays).then(|| last + settings.retention() + GRACE) }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a tenant chooses (SPEC section 11). A change that alters history rebuilds the file.
+
+use crate::time::{Millis, Timestamp};
+use chrono::{NaiveTime, TimeZone as _};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+/// A tenant's settings; names as the API writes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TenantSettings {
+    /// IANA name of the zone that days are counted in.
+    pub time_zone: Tz,
+    /// Whether `enrolled` alone completes an attempt (`false`) or compliance must follow.
+    pub require_compliance: bool,
+    /// Minutes of silence after which a Windows attempt is abandoned.
+    pub windows_idle_limit_minutes: u32,
+    /// Days that attempts are kept.
+    pub retention_days: u32,
+    /// Whether names and addresses in the report file are replaced by keyed hashes.
+    pub pseudonymise: bool,
+    /// Devices one person may enroll, for diagnostics.
+    pub device_limit: u32,
+    /// Local time of the nightly file, `HH:MM`.
+    pub export_at: ExportAt,
+    /// The CloudEvents source that reports compliance, where the MDM itself cannot.
+    pub compliance_source: Option<String>,
+}
+
+/// A time of day, `HH:MM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ExportAt(NaiveTime);
+
+/// A setting outside its range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct SettingsError {
+    /// The setting's name as the API writes it.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self {
+            time_zone: Tz::UTC,
+            require_compliance: true,
+            windows_idle_limit_minutes: 1440,
+            retention_days: 30,
+            pseudonymise: false,
+            device_limit: 15,
+            export_at: ExportAt(NaiveTime::from_hms_opt(2, 0, 0).unwrap_or_default()),
+            compliance_source: None,
+        }
+    }
+}
+
+impl TenantSettings {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// The first setting that is outside its range.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let range = |ok: bool, field, problem| if ok { Ok(()) } else { Err(SettingsError { field, problem }) };
+        range((30..=400).contains(&self.retention_days), "retentionDays", "must be between 30 and 400")?;
+        range(
+            (1..=43_200).contains(&self.windows_idle_limit_minutes),
+            "windowsIdleLimitMinutes",
+            "must be between 1 and 43200",
+        )?;
+        range((1..=1_000).contains(&self.device_limit), "deviceLimit", "must be between 1 and 1000")?;
+        range(
+            self.compliance_source.as_ref().is_none_or(|source| !source.is_empty() && source.chars().count() <= 256),
+            "complianceSource",
+            "must have 1 to 256 characters",
+        )
+    }
+
+    /// Silence longer than this ends a Windows attempt.
+    pub fn windows_idle_limit(&self) -> Millis {
+        Millis::from_minutes(i64::from(self.windows_idle_limit_minutes))
+    }
+
+    /// How long attempts are kept.
+    pub fn retention(&self) -> Millis {
+        Millis::from_days(i64::from(self.retention_days))
+    }
+
+    /// The newest instant, not after `now`, at which this tenant's nightly file is due.
+    /// Where a clock change skips the local time, the day's file is due an hour later by the clock.
+    pub fn last_export_due(&self, now: Timestamp) -> Timestamp {
+        let today = now.day(self.time_zone);
+        let due = |day: crate::Day| {
+            let local = day.date().and_time(self.export_at.0);
+            let found = self.time_zone.from_local_datetime(&local).earliest();
+            found.or_else(|| self.time_zone.from_local_datetime(&(local + chrono::Duration::hours(1))).earliest())
+        };
+        [today, today.plus(-1), today.plus(-2)]
+            .into_iter()
+            .filter_map(due)
+            .map(|time| Timestamp::from_millis(time.timestamp_millis()))
+            .find(|due| *due <= now)
+            .unwrap_or(Timestamp::MIN)
+    }
+
+    /// Whether changing from `before` to `self` changes what the past looks like, so that the
+    /// report file must be built anew rather than refreshed.
+    pub fn alters_history(&self, before: &Self) -> bool {
+        self.time_zone != before.time_zone
+            || self.require_compliance != before.require_compliance
+            || self.windows_idle_limit_minutes != before.windows_idle_limit_minutes
+            || self.pseudonymise != before.pseudonymise
+            || self.retention_days != before.retention_days
+    }
+}
+
+impl TryFrom<String> for ExportAt {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        NaiveTime::parse_from_str(&text, "%H:%M").map(Self).map_err(|_| "exportAt must be a time like 02:00")
+    }
+}
+
+impl From<ExportAt> for String {
+    fn from(at: ExportAt) -> Self {
+        at.0.format("%H:%M").to_string()
+    }
+}
