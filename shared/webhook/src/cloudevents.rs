@@ -1,0 +1,158 @@
+//! CloudEvents 1.0 JSON: one event, or a batch (a JSON list) of them.
+//!
+//! A body that is no JSON is refused whole. Within a batch each event stands for itself: what is wrong
+//! with one never touches another.
+
+use crate::data;
+use crate::fields::{FieldError, Reader};
+use serde_json::{Map, Value};
+use vestibule_domain::event::{ClockSkew, Event, MAX_TEXT_CHARS};
+use vestibule_domain::{Timestamp, event::EventKey};
+
+/// Largest body taken, in bytes.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+/// Most events in a batch.
+pub const MAX_EVENTS: usize = 500;
+
+/// How a body was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it fills in the past, so that old times are no sign of a wrong clock.
+    pub backfill: bool,
+}
+
+/// Why a whole body is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// Over [`MAX_BODY_BYTES`].
+    #[error("the body is larger than {MAX_BODY_BYTES} bytes")]
+    TooLarge,
+    /// Over [`MAX_EVENTS`].
+    #[error("the batch has more than {MAX_EVENTS} events")]
+    TooManyEvents,
+    /// No JSON.
+    #[error("the body is not JSON (line {line}, column {column})")]
+    NotJson {
+        /// Where reading stopped.
+        line: usize,
+        /// Where reading stopped.
+        column: usize,
+    },
+    /// JSON, but neither an object nor a list.
+    #[error("the body is neither a CloudEvents object nor a list of them")]
+    NotAnEvent,
+}
+
+/// What became of one event of a body.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parsed {
+    /// It can be stored.
+    Event(Box<Event>),
+    /// Its `type` is none of ours: counted and answered, nothing else.
+    UnknownType {
+        /// Its `id`, when readable.
+        id: Option<String>,
+    },
+    /// It is refused.
+    Invalid {
+        /// Its `id`, when readable.
+        id: Option<String>,
+        /// What is wrong, member by member.
+        errors: Vec<FieldError>,
+    },
+}
+
+/// A body's events in order, and whether they came as a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The events.
+    pub events: Vec<Parsed>,
+    /// Whether the body was a list.
+    pub is_list: bool,
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// When the body as a whole is no event or batch of them, or too large.
+pub fn parse(body: &[u8], received: Received) -> Result<Batch, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::TooLarge);
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
+    match value {
+        Value::Array(list) if list.len() > MAX_EVENTS => Err(BodyError::TooManyEvents),
+        Value::Array(list) => {
+            Ok(Batch { events: list.iter().map(|value| parse_event(value, received)).collect(), is_list: true })
+        }
+        Value::Object(_) => Ok(Batch { events: vec![parse_event(&value, received)], is_list: false }),
+        _ => Err(BodyError::NotAnEvent),
+    }
+}
+
+/// Reads one event.
+pub fn parse_event(value: &Value, received: Received) -> Parsed {
+    let Value::Object(map) = value else {
+        let problem = FieldError { field: String::new(), problem: "must be an object".to_owned() };
+        return Parsed::Invalid { id: None, errors: vec![problem] };
+    };
+    let mut errors = Vec::new();
+    let event = read_event(map, received, &mut errors);
+    let id = || map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
+    match event {
+        Some(Read::Event(event)) if errors.is_empty() => Parsed::Event(event),
+        Some(Read::UnknownType) if errors.is_empty() => Parsed::UnknownType { id: id() },
+        _ => Parsed::Invalid { id: id(), errors },
+    }
+}
+
+enum Read {
+    Event(Box<Event>),
+    UnknownType,
+}
+
+fn read_event(map: &Map<String, Value>, received: Received, errors: &mut Vec<FieldError>) -> Option<Read> {
+    let mut event = Reader::new("", map, errors);
+    let version = event.required_text("specversion", MAX_TEXT_CHARS);
+    if version.is_some_and(|version| version != "1.0") {
+        event.refuse("specversion", "must be \"1.0\"");
+    }
+    let id = event.required_text("id", MAX_TEXT_CHARS);
+    let source = event.required_text("source", MAX_TEXT_CHARS);
+    let kind = event.required_text("type", MAX_TEXT_CHARS);
+    let time = match event.text("time", MAX_TEXT_CHARS) {
+        None => Some(received.at),
+        Some(text) => {
+            let time = Timestamp::parse(&text).ok();
+            if time.is_none() {
+                event.refuse("time", "must be an RFC 3339 time");
+            }
+            time
+        }
+    };
+    event.text("subject", MAX_TEXT_CHARS);
+    let kind = kind?;
+    let Some(family) = data::Family::of(&kind) else { return Some(Read::UnknownType) };
+    if event.value("data").is_none() {
+        let sent_binary = map.contains_key("data_base64");
+        event.refuse("data", if sent_binary { "must be JSON, not data_base64" } else { "is required" });
+        return None;
+    }
+    let (about, body) = data::read(family, event.object("data"))?;
+    let (id, source, time) = (id?, source?, time?);
+    let key = match &body {
+        vestibule_domain::event::Body::Esp(esp) => esp.stored_key(source, id),
+        vestibule_domain::event::Body::Enrollment(_) => EventKey { source, id },
+    };
+    Some(Read::Event(Box::new(Event {
+        key,
+        time,
+        received_at: received.at,
+        clock_skew: ClockSkew::of(time, received.at, received.backfill),
+        about,
+        body,
+    })))
+}

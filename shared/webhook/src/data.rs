@@ -1,0 +1,121 @@
+//! The members of `data` (SPEC section 2), for enrollment events and what ESP events share with them.
+
+use crate::esp;
+use crate::fields::{Reader, list_names};
+use vestibule_domain::catalogue::{Action, Place, Screen, Section, UserAction};
+use vestibule_domain::event::{About, Body, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Step};
+use vestibule_domain::failure::{Failure, FailureCategory};
+
+/// The event types we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// `enrollment.*`
+    Enrollment(Kind),
+    /// `esp.*`
+    Esp(esp::EspType),
+}
+
+impl Family {
+    /// The type that a CloudEvents `type` names, without regard to case.
+    pub fn of(name: &str) -> Option<Self> {
+        let name = name.trim();
+        Kind::read(name).map(Self::Enrollment).or_else(|| esp::EspType::read(name).map(Self::Esp))
+    }
+}
+
+/// Reads `data`; errors are noted in the reader, and `None` means that there were some.
+pub(crate) fn read(family: Family, mut data: Reader<'_, '_>) -> Option<(About, Body)> {
+    let mut reported = Vec::new();
+    let about = read_about(&mut data, &mut reported);
+    if about.identifiers().next().is_none() {
+        data.refuse("device", "must tell a serialNumber, udid or mdmDeviceId that names the device, or enrollmentId");
+    }
+    let body = match family {
+        Family::Enrollment(kind) => Body::Enrollment(read_step(kind, &mut data, reported)?),
+        Family::Esp(kind) => Body::Esp(esp::read(kind, &mut data)?),
+    };
+    Some((about, body))
+}
+
+fn read_about(data: &mut Reader<'_, '_>, reported: &mut Vec<(Member, String)>) -> About {
+    let enrollment_id = data.text("enrollmentId", MAX_TEXT_CHARS);
+    let os_version = data.text("osVersion", MAX_TEXT_CHARS);
+    let enrollment_type = data.text("enrollmentType", MAX_TEXT_CHARS);
+    let platform = data.one_of("platform", &list_names(Platform::ALL, Platform::name), Platform::read);
+    let platform = platform.map(|(platform, text)| {
+        keep_reported(reported, Member::Platform, text, platform.name());
+        platform
+    });
+    let mut device = data.object("device");
+    let serial_number = device.text("serialNumber", MAX_TEXT_CHARS);
+    let udid = device.text("udid", MAX_TEXT_CHARS);
+    let mdm_device_id = device.text("mdmDeviceId", MAX_TEXT_CHARS);
+    let device_name = device.text("name", MAX_TEXT_CHARS);
+    let manufacturer = device.text("manufacturer", MAX_TEXT_CHARS);
+    let model = device.text("model", MAX_TEXT_CHARS);
+    let mut user = data.object("user");
+    About {
+        enrollment_id,
+        serial_number,
+        udid,
+        mdm_device_id,
+        device_name,
+        manufacturer,
+        model,
+        user_principal_name: user.text("principalName", MAX_TEXT_CHARS),
+        user_id: user.text("id", MAX_TEXT_CHARS),
+        platform,
+        os_version,
+        enrollment_type,
+    }
+}
+
+fn read_step(kind: Kind, data: &mut Reader<'_, '_>, mut reported: Vec<(Member, String)>) -> Option<Step> {
+    let section = data.one_of("section", &list_names(Section::ALL, Section::name), Section::read);
+    let section = section.map(|(section, text)| {
+        keep_reported(&mut reported, Member::Section, text, section.name());
+        section
+    });
+    let screen = data.text("screen", MAX_TEXT_CHARS).map(|text| {
+        let screen = Screen::read(text.trim());
+        keep_reported(&mut reported, Member::Screen, text, screen.name());
+        screen
+    });
+    let action = match kind {
+        Kind::StepEntered | Kind::StepCompleted => Some(data.required_text("action", MAX_TEXT_CHARS)?),
+        _ => data.text("action", MAX_TEXT_CHARS),
+    };
+    let place = action.map(|text| {
+        let place = Place::new(section, Action::read(text.trim()), screen);
+        keep_reported(&mut reported, Member::Action, text, place.action.name());
+        place
+    });
+    let user_action = data.one_of("userAction", &list_names(UserAction::ALL, UserAction::name), UserAction::read);
+    let user_action = user_action.map(|(action, text)| {
+        keep_reported(&mut reported, Member::UserAction, text, action.name());
+        action
+    });
+    let failure = read_failure(data.object("failure"));
+    Some(Step { kind, place, user_action, failure, reported }.read())
+}
+
+/// `failure`: its category is told by `category`, or by a `reason` that is one of Graph's categories.
+fn read_failure(mut failure: Reader<'_, '_>) -> Option<Failure> {
+    let code = match failure.value("code") {
+        // Some senders write the code as a number.
+        Some(serde_json::Value::Number(number)) => number.as_i64().map(|number| number.to_string()),
+        _ => failure.text("code", MAX_TEXT_CHARS),
+    };
+    let reason = failure.text("reason", MAX_TEXT_CHARS);
+    let message = failure.text("message", MAX_MESSAGE_CHARS);
+    let category = failure.text("category", MAX_TEXT_CHARS);
+    let read = |text: Option<&str>| text.and_then(|text| FailureCategory::read(text.trim()));
+    let category = read(category.as_deref()).or_else(|| read(reason.as_deref()));
+    Some(Failure { code, reason, message, category }).filter(|failure| !failure.is_empty())
+}
+
+fn keep_reported(reported: &mut Vec<(Member, String)>, member: Member, text: String, canonical: &str) {
+    if text != canonical {
+        reported.push((member, text));
+    }
+}

@@ -1,0 +1,128 @@
+//! Reading members of a JSON object with errors that name them.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What is wrong with one member of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The member's path, as in `data.device.serialNumber`.
+    pub field: String,
+    /// What is wrong; never what was sent.
+    pub problem: String,
+}
+
+/// An object being read, and the errors found so far.
+pub(crate) struct Reader<'a, 'e> {
+    path: String,
+    map: Option<&'a Map<String, Value>>,
+    errors: &'e mut Vec<FieldError>,
+}
+
+impl<'a, 'e> Reader<'a, 'e> {
+    /// Reads `map`, whose own path is `path` (empty for the event itself).
+    pub(crate) fn new(path: &str, map: &'a Map<String, Value>, errors: &'e mut Vec<FieldError>) -> Self {
+        Self { path: path.to_owned(), map: Some(map), errors }
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// Notes an error in the member `name`.
+    pub(crate) fn refuse(&mut self, name: &str, problem: impl Into<String>) {
+        let field = self.path_of(name);
+        self.errors.push(FieldError { field, problem: problem.into() });
+    }
+
+    /// The member, unless it is absent or null.
+    pub(crate) fn value(&self, name: &str) -> Option<&'a Value> {
+        self.map.and_then(|map| map.get(name)).filter(|value| !value.is_null())
+    }
+
+    /// An optional object; without it, a reader of nothing.
+    pub(crate) fn object(&mut self, name: &str) -> Reader<'a, '_> {
+        let path = self.path_of(name);
+        let map = match self.value(name) {
+            None => None,
+            Some(Value::Object(map)) => Some(map),
+            Some(_) => {
+                self.refuse(name, "must be an object");
+                None
+            }
+        };
+        Reader { path, map, errors: self.errors }
+    }
+
+    /// An optional list of at most `most` entries.
+    pub(crate) fn list(&mut self, name: &str, most: usize) -> &'a [Value] {
+        match self.value(name) {
+            None => &[],
+            Some(Value::Array(list)) if list.len() <= most => list,
+            Some(Value::Array(_)) => {
+                self.refuse(name, format!("must have at most {most} entries"));
+                &[]
+            }
+            Some(_) => {
+                self.refuse(name, "must be a list");
+                &[]
+            }
+        }
+    }
+
+    /// An optional text of at most `most` characters. Blank reads as absent.
+    pub(crate) fn text(&mut self, name: &str, most: usize) -> Option<String> {
+        match self.value(name)? {
+            Value::String(text) if text.chars().count() > most => {
+                self.refuse(name, format!("must have at most {most} characters"));
+                None
+            }
+            Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
+            _ => {
+                self.refuse(name, "must be a string");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there and not empty.
+    pub(crate) fn required_text(&mut self, name: &str, most: usize) -> Option<String> {
+        let before = self.errors.len();
+        let text = self.text(name, most);
+        if text.is_none() && self.errors.len() == before {
+            self.refuse(name, "is required");
+        }
+        text
+    }
+
+    /// An optional boolean.
+    pub(crate) fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.value(name)? {
+            Value::Bool(value) => Some(*value),
+            _ => {
+                self.refuse(name, "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// An optional text that `read` must know.
+    pub(crate) fn one_of<T>(
+        &mut self,
+        name: &str,
+        names: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<(T, String)> {
+        let text = self.text(name, vestibule_domain::event::MAX_TEXT_CHARS)?;
+        let value = read(text.trim());
+        if value.is_none() {
+            self.refuse(name, format!("must be one of {names}"));
+        }
+        value.map(|value| (value, text))
+    }
+}
+
+/// A list of names for an error message.
+pub(crate) fn list_names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> String {
+    all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,16 @@
+//! What senders post: bytes and headers in, domain events out. No I/O, no clock, no store.
+//!
+//! - [`signature`]: who may post (Standard Webhooks)
+//! - [`cloudevents`]: the envelope, alone or in a batch
+//! - [`data`]: the members of `data`, checked one by one so that an answer can name the field
+//!
+//! Nothing here panics on any input, and no error repeats what was sent but the names of members.
+
+pub mod cloudevents;
+pub mod data;
+mod esp;
+mod fields;
+pub mod signature;
+
+pub use cloudevents::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received, parse};
+pub use fields::FieldError;
