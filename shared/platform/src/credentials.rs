@@ -1,0 +1,90 @@
+//! Webhook secrets and API tokens: made here, shown once, compared in constant time.
+//!
+//! An API token is `vst_TENANT_SECRET`: it names its tenant, so one read finds what to compare with,
+//! and only the SHA-256 of it is kept. That hash needs no salt or stretching: the secret is 256 random bits.
+
+use crate::BoxError;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+const TOKEN_PREFIX: &str = "vst_";
+const WEBHOOK_PREFIX: &str = "whsec_";
+
+/// `N` random bytes from the operating system.
+///
+/// # Errors
+/// When it has none to give.
+pub fn random<const N: usize>() -> Result<[u8; N], BoxError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A new webhook secret, `whsec_…`.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn new_webhook_secret() -> Result<String, BoxError> {
+    Ok(format!("{WEBHOOK_PREFIX}{}", STANDARD.encode(random::<32>()?)))
+}
+
+/// A new API token of `tenant`.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn new_token(tenant: &str) -> Result<String, BoxError> {
+    Ok(format!("{TOKEN_PREFIX}{tenant}_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
+}
+
+/// What is kept of a token: the SHA-256 of all of it, in hexadecimal.
+pub fn token_hash(token: &str) -> String {
+    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether two hashes are the same, in constant time.
+pub fn same_hash(one: &str, other: &str) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+/// The bearer token of a request.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+/// The tenant that a token names.
+pub fn token_tenant(token: &str) -> Option<&str> {
+    token.strip_prefix(TOKEN_PREFIX)?.split_once('_').map(|(tenant, _)| tenant)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_its_tenant() {
+        let token = new_token("contoso-2").unwrap();
+        assert_eq!(token_tenant(&token), Some("contoso-2"));
+        assert_ne!(token, new_token("contoso-2").unwrap());
+        assert!(same_hash(&token_hash(&token), &token_hash(&token)));
+        assert!(!same_hash(&token_hash(&token), &token_hash("vst_contoso-2_x")));
+    }
+
+    #[test]
+    fn only_bearer_tokens_count() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(http::header::AUTHORIZATION, value.parse().unwrap());
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(with("bearer abc").as_deref(), Some("abc"));
+        for bad in ["Basic abc", "Bearer", "Bearer  ", "abc"] {
+            assert_eq!(with(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What every function needs and no domain: configuration, clients, clock, logs, problem details,
+//! credentials.
+//!
+//! Must stay true: an error shown to a client carries nothing of the inside, and nothing secret is
+//! ever formatted.
+
+pub mod clock;
+pub mod config;
+pub mod credentials;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+pub mod metrics;
+pub mod problem;
+pub mod telemetry;
+
+pub use clock::Clock;
+pub use config::{Config, ConfigError};
+pub use problem::{HttpResponse, Problem};
+
+/// What went wrong, for the runtime to log and the platform to retry.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// A request as functions take it: whole, its body already decoded.
+pub type HttpRequest = http::Request<bytes::Bytes>;

@@ -1,0 +1,148 @@
+//! Answers: JSON, and `application/problem+json` (RFC 9457) for what went wrong.
+//!
+//! A [`Problem`] is built from texts of ours and names of members; nothing that happened inside and
+//! nothing that was sent can get into one but by being written there on purpose.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// An answer, whole.
+pub type HttpResponse = Response<Bytes>;
+
+/// What a client is told when a request can't be served.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    more: Option<serde_json::Value>,
+    #[serde(skip)]
+    retry_after_seconds: Option<u32>,
+}
+
+impl Problem {
+    /// A problem with a status and a title of its own.
+    pub const fn new(status: StatusCode, title: &'static str) -> Self {
+        Self {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail: None,
+            more: None,
+            retry_after_seconds: None,
+        }
+    }
+
+    /// The request is malformed.
+    pub const fn bad_request() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "The request is malformed")
+    }
+
+    /// No credential, a wrong one, or one of nobody we know: all the same to the outside.
+    pub const fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "The credential is missing or not valid")
+    }
+
+    /// The credential is good for less than this.
+    pub const fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "The credential's role does not allow this")
+    }
+
+    /// There is no such thing, or none the caller may know of.
+    pub const fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "There is nothing here by that name")
+    }
+
+    /// The method is not served here.
+    pub const fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "The method is not served here")
+    }
+
+    /// The body is too large.
+    pub const fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")
+    }
+
+    /// Something we depend on is down or asks us to slow down: the same request may be sent again.
+    pub const fn unavailable() -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable; send the same again");
+        problem.retry_after_seconds = Some(5);
+        problem
+    }
+
+    /// Something is wrong on our side that sending again will not mend.
+    pub const fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side")
+    }
+
+    /// Says more.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds members: an object.
+    #[must_use]
+    pub fn with(mut self, members: serde_json::Value) -> Self {
+        self.more = Some(members);
+        self
+    }
+
+    /// Says when to come back.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl From<Problem> for HttpResponse {
+    fn from(problem: Problem) -> Self {
+        let status = problem.status();
+        let mut response = body(status, "application/problem+json", &problem);
+        if let Some(seconds) = problem.retry_after_seconds {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// A JSON answer.
+pub fn json<T: Serialize>(status: StatusCode, value: &T) -> HttpResponse {
+    body(status, "application/json", value)
+}
+
+fn body<T: Serialize>(status: StatusCode, content_type: &'static str, value: &T) -> HttpResponse {
+    // Our own answers are plain data; one that could not be written is our mistake, and says so.
+    let (status, bytes) = match serde_json::to_vec(value) {
+        Ok(bytes) => (status, bytes),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            (StatusCode::INTERNAL_SERVER_ERROR, Vec::new())
+        }
+    };
+    let mut response = Response::new(Bytes::from(bytes));
+    *response.status_mut() = status;
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
+    ];
+    response.headers_mut().extend(headers);
+    response
+}
