@@ -1,0 +1,125 @@
+//! A seeded simulator of people enrolling devices.
+//!
+//! A [`Scenario`] says how many devices enroll over how many days; [`simulate`] answers with everything a server would
+//! receive of it, in the order it would: people walk through the screens of their platform, stop, wait, come back and
+//! fail; senders tell of it in their ways; events come late, twice or out of order. The same scenario gives the same
+//! sample, to the byte, in every build.
+//!
+//! The first enrollments are scripted, so that from 200 enrollments on every row of the catalogue of places people stop
+//! at and every outcome and cause occurs whatever the seed. The rest is drawn.
+//!
+//! ```
+//! let scenario = vestibule_simulator::Scenario {
+//!     seed: 1,
+//!     enrollments: 200,
+//!     days: 30,
+//!     until_ms: 1_780_000_000_000,
+//! };
+//! let deliveries = vestibule_simulator::simulate(&scenario);
+//! let summary = vestibule_simulator::Summary::of(&scenario, &deliveries);
+//! assert_eq!(summary.enrollments, 200);
+//! let first = deliveries.first().map(|delivery| delivery.event.to_json());
+//! assert!(first.is_some_and(|event| event["specversion"] == "1.0"));
+//! ```
+
+mod delivery;
+mod event;
+mod journey;
+mod people;
+mod plan;
+mod rhythm;
+mod rng;
+mod summary;
+mod troubles;
+
+pub use event::{
+    Data, Device, Esp, EspDetail, Event, EventId, Failure, Groups, Item, ItemName, ItemState, Kind, Platform,
+    TargetedApp, User,
+};
+pub use summary::Summary;
+
+use people::Identity;
+use plan::Plan;
+use rng::{Purpose, Rng};
+
+/// How many enrollments are scripted: with fewer, some row or outcome may be missing.
+pub const SCRIPTED: usize = plan::SCRIPTED;
+
+/// What to simulate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scenario {
+    /// Another seed gives other people on other days.
+    pub seed: u64,
+    /// How many devices.
+    pub enrollments: usize,
+    /// How many days the sample spans, at least one.
+    pub days: u32,
+    /// The instant the sample ends, in milliseconds since 1970.
+    pub until_ms: i64,
+}
+
+impl Scenario {
+    /// From when to when people enroll, kept to instants a calendar knows.
+    fn window(&self) -> (i64, i64) {
+        // From 1980 to 2200.
+        let until = self.until_ms.clamp(315_532_800_000, 7_258_118_400_000);
+        let days = i64::from(self.days.clamp(1, 3_650));
+        (until - days * rhythm::DAY, until)
+    }
+}
+
+/// One post in the order a server would receive it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// The instant it is delivered, in milliseconds since 1970; never after the sample's end.
+    pub at_ms: i64,
+    /// The enrollment it belongs to: its index in the scenario.
+    pub enrollment: u32,
+    /// What happened to it on its way.
+    pub mark: Mark,
+    /// The event.
+    pub event: Event,
+}
+
+/// What happened to an event on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// Nothing: it came within seconds.
+    Prompt,
+    /// It came some seconds late, so that later ones could overtake it.
+    Overtaken,
+    /// It came minutes to hours late.
+    Late,
+    /// It came before: the same source and id once more.
+    Duplicate,
+}
+
+/// Everything a server receives in a scenario, ordered by the instant it is delivered.
+pub fn simulate(scenario: &Scenario) -> Vec<Delivery> {
+    let mut deliveries: Vec<Delivery> =
+        (0..scenario.enrollments).flat_map(|index| enrollment(scenario, index)).collect();
+    // Stable: of one instant the lower enrollment comes first.
+    deliveries.sort_by_key(|delivery| delivery.at_ms);
+    deliveries
+}
+
+/// What a server receives of one enrollment, ordered by the instant it is delivered. It depends on the scenario and the
+/// index alone, so enrollments may be made one by one, in any order.
+pub fn enrollment(scenario: &Scenario, index: usize) -> Vec<Delivery> {
+    let stream = |purpose| Rng::new(scenario.seed, index as u64, purpose);
+    let plan = Plan::new(index, &mut stream(Purpose::Plan));
+    let identity = Identity::new(scenario.seed, index, scenario.enrollments, plan.way, plan.placeholder);
+    let told = journey::walk(scenario, &plan, &identity, &mut stream(Purpose::Journey));
+    let (_, until_ms) = scenario.window();
+    delivery::deliver(told, plan.disturbance, index, until_ms, &mut stream(Purpose::Delivery))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_deliveries_fit_in_memory() {
+        assert!(size_of::<Delivery>() <= 288, "{}", size_of::<Delivery>());
+    }
+}
