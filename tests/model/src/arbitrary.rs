@@ -1,0 +1,537 @@
+//! Event sets on the edges of the rules, for comparing the real fold with the plain model.
+//!
+//! [`cases`] gives valid events of one to three devices: gaps at and one millisecond beside every limit, ties,
+//! several senders, identifiers given in part, case variants, actions outside the catalogue, platforms told late,
+//! repetitions with other content, clocks ahead and late deliveries. [`case_and_order`] adds a second order of
+//! delivery, in which the answer has to be the same.
+//!
+//! No two copies of one event are received at the same instant, and a repetition names the same device as the
+//! first copy unless [`Shape::repeats_name_another`] asks for it.
+
+use crate::{Delivered, Settings, placed_at_ms};
+use chrono::{DateTime, FixedOffset, SecondsFormat};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Map, Value, json};
+
+/// Something to fold: events, settings, an instant.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What was delivered, in one order of delivery.
+    pub delivered: Vec<Delivered>,
+    /// The tenant's settings.
+    pub settings: Settings,
+    /// The instant to fold as of: beside a limit after the last or another event.
+    pub as_of_ms: i64,
+}
+
+/// What the generator may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// At most so many devices; at least one.
+    pub devices: usize,
+    /// At most so many events of each device, repetitions apart; at least one.
+    pub events: usize,
+    /// Whether events of two devices may name one identifier, which makes them one device.
+    pub devices_merge: bool,
+    /// Whether `stopped` and `portalClosed` may carry a `failure`.
+    pub failure_on_stops: bool,
+    /// Whether `esp.*` events occur.
+    pub esp: bool,
+    /// Whether one event's platform may contradict another's of the same device.
+    pub platforms_change: bool,
+    /// Whether a repetition may name another device than the first copy, which does not count.
+    pub repeats_name_another: bool,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            devices: 3,
+            events: 14,
+            devices_merge: true,
+            failure_on_stops: true,
+            esp: true,
+            platforms_change: true,
+            repeats_name_another: false,
+        }
+    }
+}
+
+const MINUTE_MS: i64 = 60 * 1000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// 2026-03-28T12:00:00Z: the day after, many zones change to summer time.
+const BASE_MS: i64 = 1_774_699_200_000;
+
+const SOURCES: [&str; 3] = ["urn:mdm", "urn:portal", "urn:agent"];
+
+/// One event as the strategies see it: small numbers, so that a failing case shrinks well.
+#[derive(Debug, Clone)]
+struct Sketch {
+    gap_ms: i64,
+    delay_ms: i64,
+    kind: &'static str,
+    source: usize,
+    given: u8,
+    spelling: u8,
+    place: Place,
+    told: Told,
+    failure: Failure,
+    user_action: Option<&'static str>,
+    platform: Option<Option<&'static str>>,
+    without_time: bool,
+    offset_minutes: i32,
+    repeat: Option<Repeat>,
+    merges: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    section: Option<&'static str>,
+    action: Option<&'static str>,
+    screen: Option<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+struct Told {
+    name: Option<&'static str>,
+    user: Option<&'static str>,
+    os_version: Option<&'static str>,
+    enrollment_type: Option<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+struct Failure {
+    code: Option<&'static str>,
+    reason: Option<&'static str>,
+    category: Option<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+struct Repeat {
+    later_ms: i64,
+    kind: Option<&'static str>,
+    moved_ms: i64,
+    another: bool,
+}
+
+/// Milliseconds at and beside the limits, and some between.
+fn gaps() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        4 => select(vec![0, 0, 1, 999, 1000]),
+        4 => 1000..10 * MINUTE_MS,
+        4 => select(vec![2 * MINUTE_MS - 1, 2 * MINUTE_MS, 2 * MINUTE_MS + 1]),
+        4 => select(vec![30 * MINUTE_MS - 1, 30 * MINUTE_MS, 30 * MINUTE_MS + 1]),
+        2 => select(vec![DAY_MS - 1, DAY_MS, DAY_MS + 1]),
+        1 => 31 * MINUTE_MS..3 * DAY_MS,
+    ]
+}
+
+/// How long after its own time an event is received; below zero the sender's clock is ahead.
+fn delays() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        6 => select(vec![0, 1, 250]),
+        1 => select(vec![2 * MINUTE_MS + 1, 30 * MINUTE_MS, 13 * HOUR_MS]),
+        1 => select(vec![-1, -1000, -4 * MINUTE_MS, -6 * MINUTE_MS, -31 * MINUTE_MS]),
+    ]
+}
+
+/// The kinds of event, the frequent ones several times over.
+fn kinds(esp: bool) -> impl Strategy<Value = &'static str> {
+    let weighted = [
+        ("enrollment.registered", 2),
+        ("enrollment.started", 6),
+        ("enrollment.step.entered", 8),
+        ("enrollment.step.completed", 5),
+        ("enrollment.stopped", 5),
+        ("enrollment.portalClosed", 3),
+        ("enrollment.failed", 5),
+        ("enrollment.enrolled", 4),
+        ("enrollment.compliant", 4),
+        ("enrollment.unenrolled", 2),
+    ];
+    let mut kinds = Vec::new();
+    for (kind, times) in weighted {
+        for _ in 0..times {
+            kinds.push(kind);
+        }
+    }
+    if esp {
+        kinds.extend(["esp.started", "esp.phase", "esp.completed"]);
+    }
+    select(kinds)
+}
+
+fn places() -> impl Strategy<Value = Place> {
+    let sections = select(vec![
+        None,
+        None,
+        Some("setupChecklist"),
+        Some("PlatformScreens"),
+        Some("termsofuse"),
+        Some("complianceActivation"),
+    ]);
+    let actions = select(vec![
+        None,
+        Some("EnrollmentWrapUp"),
+        Some("enrollmentwrapup"),
+        Some("DeviceCategory"),
+        Some("PreEnrollmentWizard"),
+        Some("iOSProfileLaunch"),
+        Some("iOSProfileLaunch"),
+        Some("IOSPROFILELAUNCH"),
+        Some("AndroidPermissions"),
+        Some("KnoxActivation"),
+        Some("TermsofUse"),
+        Some("TermsOfUse"),
+        Some("Compliance"),
+        Some("compliance"),
+        Some("Activation"),
+        Some("ChooseWallpaper"),
+    ]);
+    let screens = select(vec![
+        None,
+        None,
+        Some("openPagePrompt"),
+        Some("setUpAccessReturned"),
+        Some("showProfilePrompt"),
+        Some("installingProfile"),
+        Some("trustProfilePrompt"),
+        Some("TrustProfilePrompt"),
+        Some("installProfile"),
+        Some("deviceCompliance"),
+        Some("enrollmentActivation"),
+        Some("EnrollmentActivation"),
+        Some("wallpaperList"),
+    ]);
+    (sections, actions, screens).prop_map(|(section, action, screen)| Place { section, action, screen })
+}
+
+fn tolds() -> impl Strategy<Value = Told> {
+    (
+        select(vec![None, None, Some("Ann's device"), Some("Desk 4")]),
+        select(vec![None, None, Some("ann@example.com"), Some("bo@example.com")]),
+        select(vec![None, None, Some("17.4"), Some("14")]),
+        select(vec![None, None, Some("userEnrollment"), Some("windowsAzureADJoin"), Some("appleBulkWithUser")]),
+    )
+        .prop_map(|(name, user, os_version, enrollment_type)| Told { name, user, os_version, enrollment_type })
+}
+
+fn failures() -> impl Strategy<Value = Failure> {
+    (
+        select(vec![None, Some("0x80180014"), Some("0X801C0003"), Some("-2145910764")]),
+        select(vec![
+            None,
+            Some("The device limit was reached"),
+            Some("authentication"),
+            Some("USERABANDONMENT"),
+            Some("EnrollmentRestrictionsEnforced"),
+        ]),
+        select(vec![None, None, None, Some("authorization"), Some("AccountValidation"), Some("userAbandonment")]),
+    )
+        .prop_map(|(code, reason, category)| Failure { code, reason, category })
+}
+
+fn user_actions() -> impl Strategy<Value = Option<&'static str>> {
+    select(vec![
+        None,
+        Some("cancel"),
+        Some("CANCEL"),
+        Some("postpone"),
+        Some("ignore"),
+        Some("declineAll"),
+        Some("DeclineAll"),
+    ])
+}
+
+fn platforms() -> impl Strategy<Value = Option<&'static str>> {
+    select(vec![
+        Some("ios"),
+        Some("iOS"),
+        Some("android"),
+        Some("Android"),
+        Some("windows"),
+        Some("Windows"),
+        Some("macos"),
+        Some("macOS"),
+        None,
+    ])
+}
+
+fn repeats() -> impl Strategy<Value = Option<Repeat>> {
+    let repeat = (
+        select(vec![1, 1000, 3 * MINUTE_MS, 40 * MINUTE_MS, 2 * DAY_MS]),
+        prop_oneof![2 => Just(None), 1 => kinds(false).prop_map(Some)],
+        select(vec![0, 0, -1, 1, 31 * MINUTE_MS, -31 * MINUTE_MS]),
+        any::<bool>(),
+    )
+        .prop_map(|(later_ms, kind, moved_ms, another)| Repeat { later_ms, kind, moved_ms, another });
+    prop_oneof![5 => Just(None), 1 => repeat.prop_map(Some)]
+}
+
+fn sketches(shape: Shape) -> impl Strategy<Value = Sketch> {
+    let when = (
+        gaps(),
+        delays(),
+        prop_oneof![12 => Just(false), 1 => Just(true)],
+        select(vec![0, 0, 0, 120, -330]),
+        repeats(),
+    );
+    let who = (
+        select(vec![0, 0, 0, 1, 1, 2]),
+        1_u8..16,
+        0_u8..6,
+        prop_oneof![20 => Just(false), 1 => Just(true)],
+        prop_oneof![
+            // As the device has it.
+            12 => Just(Some(None)),
+            // Not told.
+            5 => Just(None),
+            // Another.
+            1 => platforms().prop_map(Some),
+        ],
+    );
+    let what = (kinds(shape.esp), places(), tolds(), failures(), user_actions());
+    (when, who, what).prop_map(
+        |(
+            (gap_ms, delay_ms, without_time, offset_minutes, repeat),
+            (source, given, spelling, merges, platform),
+            (kind, place, told, failure, user_action),
+        )| Sketch {
+            gap_ms,
+            delay_ms,
+            kind,
+            source,
+            given,
+            spelling,
+            place,
+            told,
+            failure,
+            user_action,
+            platform,
+            without_time,
+            offset_minutes,
+            repeat,
+            merges,
+        },
+    )
+}
+
+/// The identifiers of the device of this number. A bit of `given` for each; at least one serves.
+fn identify(data: &mut Map<String, Value>, device: &mut Map<String, Value>, number: usize, given: u8, spelling: u8) {
+    if given & 1 != 0 {
+        let serial = match spelling {
+            0 => format!("c02-serial-{number}"),
+            1 => format!("  C02-SERIAL-{number} "),
+            2 => format!("C02-Serial-{number}"),
+            3 => format!("C02-serial-{number}\t"),
+            _ => format!("C02-SERIAL-{number}"),
+        };
+        device.insert("serialNumber".to_owned(), json!(serial));
+    } else if spelling < 2 {
+        let placeholder = ["To Be Filled By O.E.M.", "none"][usize::from(spelling)];
+        device.insert("serialNumber".to_owned(), json!(placeholder));
+    }
+    if given & 2 != 0 {
+        device.insert("udid".to_owned(), json!(format!("00008030-{number}")));
+    }
+    if given & 4 != 0 {
+        device.insert("mdmDeviceId".to_owned(), json!(format!("mdm-{number}")));
+    }
+    if given & 8 != 0 {
+        data.insert("enrollmentId".to_owned(), json!(format!("enrollment-{number}")));
+    }
+}
+
+fn put(object: &mut Map<String, Value>, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        object.insert(name.to_owned(), json!(value));
+    }
+}
+
+fn time_text(at_ms: i64, offset_minutes: i32) -> Option<String> {
+    let zone = FixedOffset::east_opt(offset_minutes * 60)?;
+    let instant = DateTime::from_timestamp_millis(at_ms)?.with_timezone(&zone);
+    Some(instant.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+/// The event of a sketch.
+#[expect(clippy::too_many_arguments, reason = "a sketch, and where it stands")]
+fn event(
+    sketch: &Sketch,
+    kind: &str,
+    number: usize,
+    also: Option<usize>,
+    id: &str,
+    at_ms: i64,
+    device_platform: Option<&'static str>,
+    shape: Shape,
+) -> Value {
+    let mut data = Map::new();
+    let mut device = Map::new();
+    identify(&mut data, &mut device, number, sketch.given, sketch.spelling);
+    if let Some(also) = also {
+        // Another device's, beside one of its own.
+        device.insert("mdmDeviceId".to_owned(), json!(format!("mdm-{also}")));
+    }
+    put(&mut device, "name", sketch.told.name);
+    data.insert("device".to_owned(), Value::Object(device));
+    if let Some(user) = sketch.told.user {
+        data.insert("user".to_owned(), json!({ "principalName": user }));
+    }
+
+    if kind.starts_with("esp.") {
+        if kind == "esp.started" {
+            data.insert("deploymentMode".to_owned(), json!("userDriven"));
+        }
+        if kind == "esp.phase" {
+            data.insert("phase".to_owned(), json!("deviceSetup"));
+            data.insert("state".to_owned(), json!("started"));
+        }
+    } else {
+        let platform = match sketch.platform {
+            None => None,
+            Some(Some(another)) if shape.platforms_change => Some(another),
+            Some(_) => device_platform,
+        };
+        put(&mut data, "platform", platform);
+        put(&mut data, "osVersion", sketch.told.os_version);
+        put(&mut data, "enrollmentType", sketch.told.enrollment_type);
+        let step = kind.starts_with("enrollment.step.");
+        if step || kind == "enrollment.stopped" || kind == "enrollment.failed" || kind == "enrollment.portalClosed" {
+            let action = match sketch.place.action {
+                None if step => Some("PreEnrollmentWizard"),
+                action => action,
+            };
+            put(&mut data, "section", sketch.place.section);
+            put(&mut data, "action", action);
+            put(&mut data, "screen", sketch.place.screen);
+        }
+        if kind == "enrollment.stopped" {
+            put(&mut data, "userAction", sketch.user_action);
+        }
+        let stop = kind == "enrollment.stopped" || kind == "enrollment.portalClosed";
+        if kind == "enrollment.failed" || (stop && shape.failure_on_stops) {
+            let mut failure = Map::new();
+            put(&mut failure, "code", sketch.failure.code);
+            put(&mut failure, "reason", sketch.failure.reason);
+            put(&mut failure, "category", sketch.failure.category);
+            if !failure.is_empty() {
+                data.insert("failure".to_owned(), Value::Object(failure));
+            }
+        }
+    }
+
+    let mut envelope = Map::new();
+    envelope.insert("specversion".to_owned(), json!("1.0"));
+    envelope.insert("id".to_owned(), json!(id));
+    put(&mut envelope, "source", SOURCES.get(sketch.source).copied());
+    envelope.insert("type".to_owned(), json!(kind));
+    if !sketch.without_time
+        && let Some(time) = time_text(at_ms, sketch.offset_minutes)
+    {
+        envelope.insert("time".to_owned(), json!(time));
+    }
+    envelope.insert("data".to_owned(), Value::Object(data));
+    Value::Object(envelope)
+}
+
+/// Everything delivered of one device, its repetitions after the first copies.
+fn of_device(
+    number: usize,
+    devices: usize,
+    platform: Option<&'static str>,
+    sketches: &[Sketch],
+    shape: Shape,
+) -> Vec<Delivered> {
+    let mut delivered = Vec::new();
+    let mut at_ms = BASE_MS;
+    for (index, sketch) in sketches.iter().enumerate() {
+        at_ms += sketch.gap_ms;
+        // Two events of one number apart share their id, from different sources where those differ.
+        let shares_id = index > 0 && index % 5 == 4 && sketches[index - 1].source != sketch.source;
+        let id = format!("{number}-{}", if shares_id { index - 1 } else { index });
+        let also =
+            if shape.devices_merge && sketch.merges && devices > 1 { Some((number + 1) % devices) } else { None };
+        let received_at_ms = at_ms + sketch.delay_ms;
+        delivered.push(Delivered {
+            event: event(sketch, sketch.kind, number, also, &id, at_ms, platform, shape),
+            received_at_ms,
+        });
+
+        if let Some(repeat) = &sketch.repeat {
+            let another = shape.repeats_name_another && repeat.another;
+            delivered.push(Delivered {
+                event: event(
+                    sketch,
+                    repeat.kind.unwrap_or(sketch.kind),
+                    if another { (number + 1) % devices } else { number },
+                    also,
+                    &id,
+                    at_ms + repeat.moved_ms,
+                    platform,
+                    shape,
+                ),
+                received_at_ms: received_at_ms + repeat.later_ms,
+            });
+        }
+    }
+    delivered
+}
+
+/// What one to some devices delivered, in the order of the devices.
+pub fn delivered(shape: Shape) -> impl Strategy<Value = Vec<Delivered>> {
+    let device = (platforms(), vec(sketches(shape), 1..=shape.events.max(1)));
+    vec(device, 1..=shape.devices.max(1)).prop_map(move |devices| {
+        let mut all = Vec::new();
+        for (number, (platform, sketches)) in devices.iter().enumerate() {
+            all.extend(of_device(number, devices.len(), *platform, sketches, shape));
+        }
+        all
+    })
+}
+
+/// The settings that change attempts, defaults first.
+pub fn settings() -> impl Strategy<Value = Settings> {
+    (
+        select(vec!["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]),
+        prop_oneof![3 => Just(true), 1 => Just(false)],
+        select(vec![1440, 1440, 30, 2]),
+    )
+        .prop_map(|(time_zone, require_compliance, windows_idle_limit_minutes)| Settings {
+            time_zone: time_zone.to_owned(),
+            require_compliance,
+            windows_idle_limit_minutes,
+        })
+}
+
+/// Events, settings and an instant, of the default shape.
+pub fn cases() -> impl Strategy<Value = Case> {
+    cases_of(Shape::default())
+}
+
+/// Events, settings and an instant.
+pub fn cases_of(shape: Shape) -> impl Strategy<Value = Case> {
+    let after = prop_oneof![
+        3 => gaps(),
+        2 => Just(7 * DAY_MS),
+    ];
+    let which = prop_oneof![2 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)];
+    (delivered(shape), settings(), after, which).prop_map(|(delivered, settings, after_ms, which)| {
+        let from_ms = match which {
+            Some(which) => placed_at_ms(which.get(&delivered)),
+            None => delivered.iter().filter_map(placed_at_ms).max(),
+        };
+        Case { as_of_ms: from_ms.unwrap_or(BASE_MS) + after_ms, delivered, settings }
+    })
+}
+
+/// A case, and the same deliveries in another order.
+pub fn case_and_order(shape: Shape) -> impl Strategy<Value = (Case, Vec<Delivered>)> {
+    cases_of(shape).prop_flat_map(|case| {
+        let order = Just(case.delivered.clone()).prop_shuffle();
+        (Just(case), order)
+    })
+}

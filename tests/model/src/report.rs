@@ -1,0 +1,182 @@
+//! The numbers of the incomplete-enrollments report.
+
+use crate::catalogue::{ROWS, SECTIONS};
+use crate::{Device, Settings};
+use chrono::{DateTime, NaiveDate};
+use chrono_tz::Tz;
+
+/// Abandoned attempts without a row, counted by where they stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// `portalClosed`, `restarted` or `unenrolled`.
+    pub cause: String,
+    /// The section, if known.
+    pub section: Option<String>,
+    /// The action.
+    pub action: Option<String>,
+    /// How many.
+    pub abandoned: u64,
+}
+
+/// The report over a range of days.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    /// Attempts started in the range; a section filter does not narrow it.
+    pub initiated: u64,
+    /// Abandoned and failed ones.
+    pub incomplete: u64,
+    /// Abandoned ones.
+    pub abandoned: u64,
+    /// Failed ones.
+    pub failed: u64,
+    /// Completed ones; a section filter does not narrow it.
+    pub completed: u64,
+    /// Those in progress; a section filter does not narrow it.
+    pub open: u64,
+    /// Abandoned over initiated; `None` when nothing was initiated.
+    pub incomplete_rate: Option<f64>,
+    /// Date, section, abandoned: every day of the range with every section, zero included.
+    pub daily: Vec<(String, String, u64)>,
+    /// Row and abandoned: all nineteen rows.
+    pub actions: Vec<(u8, u64)>,
+    /// `portalClosed`, `restarted` and `unenrolled` by section and action, sorted.
+    pub elsewhere: Vec<Elsewhere>,
+    /// Abandoned in any other way, without a row.
+    pub other: u64,
+}
+
+/// The tenant's zone; UTC when the name does not exist.
+fn zone(settings: &Settings) -> Tz {
+    settings.time_zone.parse().unwrap_or(Tz::UTC)
+}
+
+/// The day of an instant in a zone.
+pub fn day_of(at_ms: i64, settings: &Settings) -> Option<NaiveDate> {
+    DateTime::from_timestamp_millis(at_ms).map(|instant| instant.with_timezone(&zone(settings)).date_naive())
+}
+
+/// The report of the attempts started from the day `from` to before the day `to` (`YYYY-MM-DD`, in the tenant's zone).
+///
+/// `os` is `ios` or `android`, `section` one of the four. A date that is none gives an empty report.
+#[must_use]
+pub fn report(
+    devices: &[Device],
+    from: &str,
+    to: &str,
+    os: Option<&str>,
+    section: Option<&str>,
+    settings: &Settings,
+) -> Report {
+    let mut report = Report::default();
+    let Ok(from) = from.parse::<NaiveDate>() else {
+        return report;
+    };
+    let Ok(to) = to.parse::<NaiveDate>() else {
+        return report;
+    };
+
+    for row in ROWS {
+        report.actions.push((row.number, 0));
+    }
+    let mut day = from;
+    while day < to {
+        for section in SECTIONS {
+            report.daily.push((day.to_string(), section.to_owned(), 0));
+        }
+        let Some(next) = day.succ_opt() else {
+            break;
+        };
+        day = next;
+    }
+
+    for attempt in devices.iter().flat_map(|device| &device.attempts) {
+        let Some(platform) = attempt.platform.as_deref() else {
+            continue;
+        };
+        if platform != "ios" && platform != "android" {
+            continue;
+        }
+        if let Some(os) = os
+            && !os.eq_ignore_ascii_case(platform)
+        {
+            continue;
+        }
+        let Some(day) = day_of(attempt.started_at_ms, settings) else {
+            continue;
+        };
+        if day < from || day >= to {
+            continue;
+        }
+
+        report.initiated += 1;
+        if attempt.outcome == "completed" {
+            report.completed += 1;
+        }
+        if attempt.outcome == "inProgress" {
+            report.open += 1;
+        }
+
+        // From here on it is the numerator.
+        if let Some(section) = section {
+            let here = attempt.section.as_deref().unwrap_or("");
+            if !section.eq_ignore_ascii_case(here) {
+                continue;
+            }
+        }
+        if attempt.outcome == "failed" {
+            report.failed += 1;
+            report.incomplete += 1;
+        }
+        if attempt.outcome != "abandoned" {
+            continue;
+        }
+        report.abandoned += 1;
+        report.incomplete += 1;
+
+        let day = day.to_string();
+        for (date, series, count) in &mut report.daily {
+            if *date == day && Some(&*series) == attempt.section.as_ref() {
+                *count += 1;
+            }
+        }
+
+        if let Some(number) = attempt.catalogue_row {
+            for (row, count) in &mut report.actions {
+                if *row == number {
+                    *count += 1;
+                }
+            }
+            continue;
+        }
+        match attempt.cause.as_deref() {
+            Some(cause @ ("portalClosed" | "restarted" | "unenrolled")) => {
+                let known = report.elsewhere.iter_mut().find(|known| {
+                    known.cause == cause && known.section == attempt.section && known.action == attempt.action
+                });
+                match known {
+                    Some(known) => known.abandoned += 1,
+                    None => report.elsewhere.push(Elsewhere {
+                        cause: cause.to_owned(),
+                        section: attempt.section.clone(),
+                        action: attempt.action.clone(),
+                        abandoned: 1,
+                    }),
+                }
+            }
+            _ => report.other += 1,
+        }
+    }
+
+    report.elsewhere.sort_by(|a, b| (&a.cause, &a.section, &a.action).cmp(&(&b.cause, &b.section, &b.action)));
+    report.incomplete_rate = rate(report.abandoned, report.initiated);
+    report
+}
+
+/// A fraction; `None` of nothing.
+#[expect(clippy::cast_precision_loss, reason = "counts of attempts")]
+pub fn rate(part: u64, whole: u64) -> Option<f64> {
+    if whole == 0 {
+        return None;
+    }
+    Some(part as f64 / whole as f64)
+}

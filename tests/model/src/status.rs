@@ -1,0 +1,177 @@
+//! The numbers of the status page.
+
+use crate::report::rate;
+use crate::{Attempt, Device};
+
+/// The six kinds of enrollment the status page tells apart.
+const PLATFORMS: [&str; 6] =
+    ["Windows (Autopilot)", "Windows (Manual)", "macOS (ADE)", "macOS (Manual)", "iOS/iPadOS", "Android Enterprise"];
+
+/// One line of the table by platform; it counts attempts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlatformLine {
+    /// One of the six names.
+    pub platform: String,
+    /// All attempts.
+    pub total: u64,
+    /// Of these, started at most seven times 24 hours ago.
+    pub last_7_days: u64,
+    /// Completed ones.
+    pub completed: u64,
+    /// Failed ones.
+    pub failed: u64,
+    /// Abandoned ones.
+    pub abandoned: u64,
+    /// Completed over completed, failed and abandoned.
+    pub success_rate: Option<f64>,
+    /// Mean time of the completed ones, in minutes.
+    pub average_minutes: Option<f64>,
+}
+
+/// How often a reason was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// The reason as reported.
+    pub reason: Option<String>,
+    /// Failed attempts with it.
+    pub failed: u64,
+}
+
+/// The status page's numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// Devices under management.
+    pub enrolled: u64,
+    /// Devices with an attempt in progress.
+    pub in_progress: u64,
+    /// Devices registered without an attempt.
+    pub pending: u64,
+    /// Devices whose last attempt failed.
+    pub failed: u64,
+    /// The six lines, zero included.
+    pub by_platform: Vec<PlatformLine>,
+    /// Devices whose first attempt completed.
+    pub first_time_right: u64,
+    /// Devices whose first attempt was closed.
+    pub first_time_of: u64,
+    /// The one over the other.
+    pub first_time_right_rate: Option<f64>,
+    /// Failed attempts by reason, the commonest first, then by name.
+    pub failure_reasons: Vec<Failing>,
+}
+
+/// The numbers of the status page from the devices as of the same instant.
+#[must_use]
+pub fn status(devices: &[Device], as_of_ms: i64) -> Status {
+    let mut status = Status {
+        enrolled: 0,
+        in_progress: 0,
+        pending: 0,
+        failed: 0,
+        by_platform: Vec::new(),
+        first_time_right: 0,
+        first_time_of: 0,
+        first_time_right_rate: None,
+        failure_reasons: Vec::new(),
+    };
+
+    for device in devices {
+        if device.enrolled {
+            status.enrolled += 1;
+        }
+        if device.pending {
+            status.pending += 1;
+        }
+        if let Some(last) = device.attempts.last() {
+            if last.outcome == "inProgress" {
+                status.in_progress += 1;
+            }
+            if last.outcome == "failed" {
+                status.failed += 1;
+            }
+        }
+        if let Some(first) = device.attempts.first() {
+            if first.outcome != "inProgress" {
+                status.first_time_of += 1;
+            }
+            if first.outcome == "completed" {
+                status.first_time_right += 1;
+            }
+        }
+        for attempt in &device.attempts {
+            if attempt.outcome == "failed" {
+                let known = status.failure_reasons.iter_mut().find(|known| known.reason == attempt.failure_reason);
+                match known {
+                    Some(known) => known.failed += 1,
+                    None => status.failure_reasons.push(Failing { reason: attempt.failure_reason.clone(), failed: 1 }),
+                }
+            }
+        }
+    }
+    status.failure_reasons.sort_by(|a, b| b.failed.cmp(&a.failed).then(a.reason.cmp(&b.reason)));
+    status.first_time_right_rate = rate(status.first_time_right, status.first_time_of);
+
+    for platform in PLATFORMS {
+        status.by_platform.push(line(platform, devices, as_of_ms));
+    }
+    status
+}
+
+fn line(platform: &str, devices: &[Device], as_of_ms: i64) -> PlatformLine {
+    let mut line = PlatformLine {
+        platform: platform.to_owned(),
+        total: 0,
+        last_7_days: 0,
+        completed: 0,
+        failed: 0,
+        abandoned: 0,
+        success_rate: None,
+        average_minutes: None,
+    };
+    let week_ago_ms = as_of_ms.saturating_sub(7 * 24 * 60 * 60 * 1000);
+    let mut completed_ms: u64 = 0;
+    for device in devices {
+        for attempt in &device.attempts {
+            if platform_of(device, attempt) != Some(platform) {
+                continue;
+            }
+            line.total += 1;
+            if attempt.started_at_ms >= week_ago_ms {
+                line.last_7_days += 1;
+            }
+            match attempt.outcome.as_str() {
+                "completed" => {
+                    line.completed += 1;
+                    if let Some(ended_at_ms) = attempt.ended_at_ms {
+                        let took_ms = ended_at_ms.saturating_sub(attempt.started_at_ms);
+                        completed_ms = completed_ms.saturating_add(u64::try_from(took_ms).unwrap_or(0));
+                    }
+                }
+                "failed" => line.failed += 1,
+                "abandoned" => line.abandoned += 1,
+                _ => {}
+            }
+        }
+    }
+    line.success_rate = rate(line.completed, line.completed + line.failed + line.abandoned);
+    line.average_minutes = rate(completed_ms, line.completed).map(|mean_ms| mean_ms / 60_000.0);
+    line
+}
+
+/// Which of the six kinds an attempt is; none without a platform.
+fn platform_of(device: &Device, attempt: &Attempt) -> Option<&'static str> {
+    let enrollment_type = attempt.enrollment_type.as_deref().unwrap_or("").to_lowercase();
+    match attempt.platform.as_deref()? {
+        "windows" => {
+            let autopilot = device.has_esp_session || device.registered || enrollment_type.contains("autopilot");
+            Some(if autopilot { "Windows (Autopilot)" } else { "Windows (Manual)" })
+        }
+        "macos" => {
+            let automated = device.registered || enrollment_type.starts_with("applebulk");
+            Some(if automated { "macOS (ADE)" } else { "macOS (Manual)" })
+        }
+        "ios" => Some("iOS/iPadOS"),
+        "android" => Some("Android Enterprise"),
+        _ => None,
+    }
+}
