@@ -4,6 +4,7 @@
 //! Must stay true: an error shown to a client carries nothing of the inside, and nothing secret is
 //! ever formatted.
 
+pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod credentials;
@@ -13,6 +14,7 @@ pub mod metrics;
 pub mod problem;
 pub mod telemetry;
 
+pub use bus::Bus;
 pub use clock::Clock;
 pub use config::{Config, ConfigError};
 pub use problem::{HttpResponse, Problem};

@@ -1,0 +1,106 @@
+//! What changed: the index that holds each enrollment of a tenant by the coarse time of its newest write, and reading
+//! what it names.
+//!
+//! An entry moves only when the clock has gone on to the next bucket, so it says "no earlier than this bucket":
+//! whoever refreshes reads again what the buckets since hold, and skips by version what it has.
+
+use crate::image::Image;
+use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, Found, bucket, key_of, n, s, text};
+use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
+use crate::{CAPACITY, CHANGES_INDEX, Cause, Store, StoreError};
+use vestibule_domain::{History, Identifier, Millis, TenantId, Timestamp};
+
+/// A write takes its bucket from the clock when it begins: one that lands this much later, or an index that lags as
+/// much, is still found.
+const LATE_MOVERS: Millis = Millis::from_minutes(2);
+
+/// An enrollment as stored, complete.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its key.
+    pub key: ItemKey,
+    /// Its version: another whenever it was written.
+    pub version: u64,
+    /// Its events, those in segments included.
+    pub history: History,
+    /// When it was folded last.
+    pub folded_at: Timestamp,
+}
+
+impl Store {
+    /// The enrollments of a tenant that may have changed since an instant; all of them without one.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    pub async fn changed_since(&self, tenant: &TenantId, since: Option<Timestamp>) -> Result<Vec<ItemKey>, StoreError> {
+        let from = since.map_or(0, |since| bucket(since - LATE_MOVERS));
+        let mut keys = Vec::new();
+        for shard in 0..CHANGE_SHARDS {
+            let mut start = None;
+            loop {
+                let query = self
+                    .client
+                    .query()
+                    .table_name(&*self.table)
+                    .index_name(CHANGES_INDEX)
+                    .key_condition_expression("#p = :p AND #b >= :b")
+                    .expression_attribute_names("#p", CHANGE_PARTITION)
+                    .expression_attribute_names("#b", CHANGE_BUCKET)
+                    .expression_attribute_values(":p", s(change_partition(tenant, shard)))
+                    .expression_attribute_values(":b", n(from))
+                    .set_exclusive_start_key(start.take())
+                    .return_consumed_capacity(CAPACITY);
+                let answer = query.send().await?;
+                self.meter.read(Cause::Changes, answer.consumed_capacity.as_slice());
+                keys.extend(answer.items().iter().filter_map(|item| ItemKey::parse(text(item, PK)?)));
+                start = answer.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Reads enrollments, in no order. Those that are no longer there, expired or merged into others are left out.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn load(&self, keys: &[ItemKey], now: Timestamp) -> Result<Vec<Stored>, StoreError> {
+        let mut stored = Vec::with_capacity(keys.len());
+        for item in self.batch_get(keys.iter().map(key_of).collect(), Cause::Load).await? {
+            if let Found::Head(head) = Found::read(&item)?
+                && !head.is_expired(now)
+            {
+                let history = self.complete(&head).await?;
+                stored.push(Stored { key: head.key, version: head.version, history, folded_at: head.folded_at });
+            }
+        }
+        Ok(stored)
+    }
+
+    /// The enrollment that an identifier leads to.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn find(
+        &self,
+        tenant: &TenantId,
+        name: &Identifier,
+        now: Timestamp,
+    ) -> Result<Option<Stored>, StoreError> {
+        let Some(head) = self.find_head(tenant, name).await?.filter(|head| !head.is_expired(now)) else {
+            return Ok(None);
+        };
+        let history = self.complete(&head).await?;
+        Ok(Some(Stored { key: head.key, version: head.version, history, folded_at: head.folded_at }))
+    }
+
+    /// The history of a stream record's image, with the events of its segments.
+    ///
+    /// # Errors
+    /// [`StoreError::MissingSegment`] when retention has dropped one meanwhile.
+    pub async fn complete_image(&self, image: &Image) -> Result<History, StoreError> {
+        self.with_segments(image.key.as_str(), &image.history, &image.segments).await
+    }
+}

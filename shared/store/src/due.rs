@@ -1,0 +1,182 @@
+//! What is due: the sparse index that holds each enrollment with something open, by the instant at which somebody
+//! must look.
+//!
+//! Looking writes only the instant of the look and the due attributes, on condition of the version: running twice,
+//! late or in parallel is harmless, and whoever was overtaken has nothing to do.
+
+use crate::item::{DUE_AT, DUE_SHARD, EXPIRES, FOLDED_AT, Found, Head, VERSION};
+use crate::item::{Item, key_of, n, s, text};
+use crate::keys::{DUE_SHARDS, ItemKey, PK, due_shard};
+use crate::{CAPACITY, Cause, DUE_INDEX, Store, StoreError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use std::collections::HashMap;
+use vestibule_domain::{Plan, TenantId, TenantSettings, Timestamp, fold};
+
+/// Keys of one shard taken in one run; more is for the next.
+const MOST_PER_SHARD: usize = 5_000;
+/// Enrollments settled side by side.
+const CONCURRENCY: usize = 16;
+
+/// What looking at a due enrollment found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Something that was open when it was folded last no longer is: recorded.
+    Flagged,
+    /// Still open; due again later.
+    Rearmed,
+    /// Nothing was open any more.
+    Cleared,
+    /// Somebody else wrote meanwhile, and so has looked.
+    Moved,
+    /// It is not there any more.
+    Gone,
+}
+
+impl Store {
+    /// The enrollments due before `now`. One query a shard when nothing is, however much is stored.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    pub async fn due(&self, now: Timestamp) -> Result<Vec<ItemKey>, StoreError> {
+        let shards: Vec<Vec<ItemKey>> = futures::stream::iter(0..DUE_SHARDS)
+            .map(|shard| self.due_in(due_shard(shard), now))
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        Ok(shards.into_iter().flatten().collect())
+    }
+
+    async fn due_in(&self, shard: String, now: Timestamp) -> Result<Vec<ItemKey>, StoreError> {
+        let mut keys = Vec::new();
+        let mut start = None;
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .index_name(DUE_INDEX)
+                .key_condition_expression("#s = :s AND #a < :now")
+                .expression_attribute_names("#s", DUE_SHARD)
+                .expression_attribute_names("#a", DUE_AT)
+                .expression_attribute_values(":s", s(&shard))
+                .expression_attribute_values(":now", n(now.millis()))
+                .set_exclusive_start_key(start.take())
+                .return_consumed_capacity(CAPACITY);
+            let answer = query.send().await?;
+            self.meter.read(Cause::SweepQuery, answer.consumed_capacity.as_slice());
+            keys.extend(answer.items().iter().filter_map(|item| ItemKey::parse(text(item, PK)?)));
+            start = answer.last_evaluated_key;
+            if start.is_none() || keys.len() >= MOST_PER_SHARD {
+                return Ok(keys);
+            }
+        }
+    }
+
+    /// Looks at enrollments as of `now`, each with its tenant's settings (the defaults for a tenant that is not
+    /// among them).
+    ///
+    /// # Errors
+    /// When the table can't be read or written; what was recorded stays.
+    pub async fn settle_all(
+        &self,
+        keys: &[ItemKey],
+        settings: &HashMap<TenantId, TenantSettings>,
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, StoreError> {
+        let items = self.batch_get(keys.iter().map(key_of).collect(), Cause::SweepRead).await?;
+        let missing = keys.len() - items.len();
+        let settled: Vec<Settled> = futures::stream::iter(items)
+            .map(|item| self.settle(item, settings, now).boxed())
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        Ok(settled.into_iter().chain(std::iter::repeat_n(Settled::Gone, missing)).collect())
+    }
+
+    async fn settle(
+        &self,
+        item: Item,
+        settings: &HashMap<TenantId, TenantSettings>,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let Found::Head(mut head) = Found::read(&item)? else { return Ok(Settled::Moved) };
+        if head.due_at.is_none_or(|due| due >= now) {
+            return Ok(Settled::Moved);
+        }
+        let tenant = head.key.tenant().clone();
+        let defaults = TenantSettings::default();
+        let settings = settings.get(&tenant).unwrap_or(&defaults);
+        let history = self.complete(&head).await?;
+        let was_open = Plan::of(&fold(&tenant, &history, settings, head.folded_at), &history, settings).due_at;
+        let enrollment = fold(&tenant, &history, settings, now);
+        let plan = Plan::of(&enrollment, &history, settings);
+        let before = head.version;
+        // What was due has been looked at: the true deadline takes its place.
+        head.due_at = None;
+        head.follow(&plan, now);
+        head.version += 1;
+        if !self.update_due(&head, before).await? {
+            return Ok(Settled::Moved);
+        }
+        Ok(match (was_open, plan.due_at) {
+            (Some(deadline), _) if deadline < now => Settled::Flagged,
+            (_, Some(_)) => Settled::Rearmed,
+            (_, None) => Settled::Cleared,
+        })
+    }
+
+    /// Writes what a look changes; `false` when somebody else wrote first.
+    async fn update_due(&self, head: &Head, before: u64) -> Result<bool, StoreError> {
+        let mut set = vec!["#v = :v", "#f = :f"];
+        let mut remove = Vec::new();
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(key_of(&head.key)))
+            .condition_expression("#v = :before")
+            .expression_attribute_names("#v", VERSION)
+            .expression_attribute_names("#f", FOLDED_AT)
+            .expression_attribute_names("#a", DUE_AT)
+            .expression_attribute_names("#s", DUE_SHARD)
+            .expression_attribute_names("#x", EXPIRES)
+            .expression_attribute_values(":before", n(before))
+            .expression_attribute_values(":v", n(head.version))
+            .expression_attribute_values(":f", n(head.folded_at.millis()));
+        match head.due_at {
+            Some(due) => {
+                set.extend(["#a = :a", "#s = :s"]);
+                update = update
+                    .expression_attribute_values(":a", n(due.millis()))
+                    .expression_attribute_values(":s", s(head.key.due_shard()));
+            }
+            None => remove.extend(["#a", "#s"]),
+        }
+        match head.expires_at {
+            Some(expires_at) => {
+                set.push("#x = :x");
+                update = update.expression_attribute_values(":x", n(expires_at.seconds()));
+            }
+            None => remove.push("#x"),
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression.push_str(" REMOVE ");
+            expression.push_str(&remove.join(", "));
+        }
+        match update.update_expression(expression).return_consumed_capacity(CAPACITY).send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::SweepWrite, answer.consumed_capacity.as_slice());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                    self.meter.failed_condition(Cause::SweepWrite);
+                    Ok(false)
+                }
+                _ => Err(error.into()),
+            },
+        }
+    }
+}

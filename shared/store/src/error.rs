@@ -1,0 +1,83 @@
+//! What can go wrong with the table, by what the caller can do about it.
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use vestibule_domain::codec::CodecError;
+
+/// Why the table did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Others wrote the same item again and again: try again later.
+    #[error("the item is too busy")]
+    Busy,
+    /// The table is down, slow or throttles: try again later.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The device has sent more events than an enrollment may hold: sending again will not help.
+    #[error("the enrollment is full")]
+    EnrollmentFull,
+    /// The item was changed since it was read: read it again.
+    #[error("changed by somebody else meanwhile")]
+    Conflict,
+    /// There is one by that name already.
+    #[error("exists already")]
+    Exists,
+    /// An item that we can't have written.
+    #[error("item {item}: {problem}")]
+    Corrupt {
+        /// Its key.
+        item: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A segment that a head names is not there.
+    #[error("a segment of {0} is missing")]
+    MissingSegment(String),
+    /// The table refuses the request itself: a mistake of ours or of the deployment.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    pub(crate) fn corrupt(item: &str, problem: impl ToString) -> Self {
+        Self::Corrupt { item: item.to_owned(), problem: problem.to_string() }
+    }
+
+    pub(crate) fn codec(item: &str, error: &CodecError) -> Self {
+        Self::corrupt(item, error)
+    }
+
+    /// Whether the same request may succeed later.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy | Self::Unavailable(_) | Self::Conflict)
+    }
+}
+
+impl<E> From<SdkError<E>> for StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E>) -> Self {
+        let refused = match &error {
+            SdkError::ServiceError(service) => {
+                let code = service.err().code().unwrap_or_default();
+                service.raw().status().is_client_error() && !is_throttle(code)
+            }
+            SdkError::ConstructionFailure(_) => true,
+            _ => false,
+        };
+        let text = DisplayErrorContext(error).to_string();
+        if refused { Self::Refused(text) } else { Self::Unavailable(text) }
+    }
+}
+
+fn is_throttle(code: &str) -> bool {
+    matches!(
+        code,
+        "ProvisionedThroughputExceededException"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "TransactionInProgressException"
+            | "TransactionConflictException"
+            | "LimitExceededException"
+    )
+}

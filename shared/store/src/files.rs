@@ -1,0 +1,138 @@
+//! Records of published report files, and the pointer to the newest.
+
+use crate::item::{Item, item_key, n, s, text};
+use crate::keys::{PK, SK, tenant_pk};
+use crate::{CAPACITY, Cause, Store, StoreError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use vestibule_domain::{TenantId, Timestamp};
+
+const LATEST: &str = "latest";
+const FILE: &str = "f#";
+const AS_OF: &str = "a";
+const CONTENT: &str = "c";
+
+/// A published report file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileRecord {
+    /// SHA-256 of its bytes, in hexadecimal: its id.
+    pub sha256: String,
+    /// Its key in the bucket.
+    pub key: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// The instant it is true for.
+    pub as_of: Timestamp,
+    /// Rows by table.
+    pub rows: BTreeMap<String, u64>,
+    /// The version of its schema.
+    pub schema_version: i32,
+    /// How many attempts it corrects of the file before it.
+    pub corrections: u64,
+}
+
+impl FileRecord {
+    fn to_item(&self, tenant: &TenantId, sk: &str) -> Result<Item, StoreError> {
+        let content = serde_json::to_string(self).map_err(|error| StoreError::corrupt(tenant.as_str(), error))?;
+        let mut item = item_key(&tenant_pk(tenant), sk);
+        item.insert(AS_OF.to_owned(), n(self.as_of.millis()));
+        item.insert(CONTENT.to_owned(), s(content));
+        Ok(item)
+    }
+
+    fn read(tenant: &TenantId, item: &Item) -> Result<Self, StoreError> {
+        let content = text(item, CONTENT).unwrap_or_default();
+        serde_json::from_str(content).map_err(|error| StoreError::corrupt(tenant.as_str(), error))
+    }
+}
+
+impl Store {
+    /// Records a file. Recording it again changes nothing.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn put_file(&self, tenant: &TenantId, file: &FileRecord) -> Result<(), StoreError> {
+        let item = file.to_item(tenant, &format!("{FILE}{}#{}", file.as_of, file.sha256))?;
+        let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
+        let answer = put.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.wrote(Cause::Tenant, answer.consumed_capacity.as_slice());
+        Ok(())
+    }
+
+    /// Points at `file` as the newest, unless a file of that instant or a later one is pointed at. Returns whether it
+    /// is the newest now.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn advance_latest(&self, tenant: &TenantId, file: &FileRecord) -> Result<bool, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(file.to_item(tenant, LATEST)?))
+            .condition_expression("attribute_not_exists(#pk) OR #a < :a")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#a", AS_OF)
+            .expression_attribute_values(":a", n(file.as_of.millis()))
+            .return_consumed_capacity(CAPACITY);
+        match put.send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::Tenant, answer.consumed_capacity.as_slice());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// The newest file.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn latest_file(&self, tenant: &TenantId) -> Result<Option<FileRecord>, StoreError> {
+        let get = self.client.get_item().table_name(&*self.table);
+        let get = get.set_key(Some(item_key(&tenant_pk(tenant), LATEST))).consistent_read(true);
+        let answer = get.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
+        answer.item.as_ref().map(|item| FileRecord::read(tenant, item)).transpose()
+    }
+
+    /// Files, newest first, at most `most`.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn files(&self, tenant: &TenantId, most: usize) -> Result<Vec<FileRecord>, StoreError> {
+        let mut files = Vec::new();
+        let mut start = None;
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :f)")
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_values(":pk", s(tenant_pk(tenant)))
+                .expression_attribute_values(":f", s(FILE))
+                .scan_index_forward(false)
+                .set_exclusive_start_key(start.take())
+                .return_consumed_capacity(CAPACITY);
+            let answer = query.send().await?;
+            self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
+            for item in answer.items() {
+                files.push(FileRecord::read(tenant, item)?);
+                if files.len() >= most {
+                    return Ok(files);
+                }
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(files);
+            }
+        }
+    }
+}

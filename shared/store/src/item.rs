@@ -1,0 +1,191 @@
+//! An enrollment's head as an item, and the links that lead to one.
+//!
+//! Attribute names are short because a write is charged by the kilobyte. The due and change attributes are the
+//! keys of the two indexes: they are written as they were unless they must move, so that an ordinary
+//! write touches no index.
+
+use crate::StoreError;
+use crate::keys::{HEAD, ItemKey, PK, SK};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::HashMap;
+use vestibule_domain::{History, Millis, Plan, Timestamp, codec};
+
+/// Version of the item: raised by each write.
+pub(crate) const VERSION: &str = "v";
+/// The history, encoded.
+pub(crate) const DATA: &str = "d";
+/// When it was folded last, in milliseconds.
+pub(crate) const FOLDED_AT: &str = "f";
+/// Numbers of its segments.
+pub(crate) const SEGMENTS: &str = "g";
+/// Bytes in its segments.
+pub(crate) const SEALED_BYTES: &str = "z";
+/// Partition of the due index.
+pub(crate) const DUE_SHARD: &str = "ds";
+/// Sort key of the due index, in milliseconds.
+pub(crate) const DUE_AT: &str = "da";
+/// Partition of the change index.
+pub(crate) const CHANGE_PARTITION: &str = "cp";
+/// Sort key of the change index: a coarse number of time.
+pub(crate) const CHANGE_BUCKET: &str = "cb";
+/// When it may go, in seconds: the table's time-to-live.
+pub(crate) const EXPIRES: &str = "x";
+/// Where a link leads.
+const TO: &str = "to";
+
+/// Width of a change bucket. Wider is cheaper for writers (an entry moves less often, two write units each time)
+/// and dearer for readers (each refresh reads the current bucket again).
+pub const CHANGE_BUCKET_WIDTH: Millis = Millis::from_minutes(20);
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) fn bucket(at: Timestamp) -> i64 {
+    at.millis() / CHANGE_BUCKET_WIDTH.get()
+}
+
+/// An enrollment's item, but for the events in its segments.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Head {
+    pub key: ItemKey,
+    pub version: u64,
+    pub history: History,
+    pub folded_at: Timestamp,
+    pub segments: Vec<u32>,
+    pub sealed_bytes: usize,
+    pub due_at: Option<Timestamp>,
+    pub bucket: i64,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a key leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Found {
+    Link(ItemKey),
+    Head(Box<Head>),
+}
+
+impl Found {
+    pub(crate) fn read(item: &Item) -> Result<Self, StoreError> {
+        let pk = text(item, PK).ok_or_else(|| StoreError::corrupt("?", "no key"))?;
+        let key = ItemKey::parse(pk).ok_or_else(|| StoreError::corrupt(pk, "no enrollment's key"))?;
+        if let Some(to) = text(item, TO) {
+            let to = ItemKey::parse(to).ok_or_else(|| StoreError::corrupt(pk, "a link to nowhere"))?;
+            return Ok(Self::Link(to));
+        }
+        Head::read(key, item).map(|head| Self::Head(Box::new(head)))
+    }
+}
+
+impl Head {
+    /// A head of which nothing is stored yet.
+    pub(crate) fn new(key: ItemKey) -> Self {
+        Self {
+            key,
+            version: 0,
+            history: History::default(),
+            folded_at: Timestamp::MIN,
+            segments: Vec::new(),
+            sealed_bytes: 0,
+            due_at: None,
+            bucket: 0,
+            expires_at: None,
+        }
+    }
+
+    fn read(key: ItemKey, item: &Item) -> Result<Self, StoreError> {
+        let pk = key.as_str().to_owned();
+        let missing = |name: &str| StoreError::corrupt(&pk, format!("no attribute {name}"));
+        let data = item.get(DATA).and_then(|value| value.as_b().ok()).ok_or_else(|| missing(DATA))?;
+        let history = codec::decode(data.as_ref()).map_err(|error| StoreError::codec(&pk, &error))?;
+        let segments = match item.get(SEGMENTS).and_then(|value| value.as_l().ok()) {
+            None => Vec::new(),
+            Some(list) => list
+                .iter()
+                .map(|number| number.as_n().ok().and_then(|number| number.parse().ok()))
+                .collect::<Option<_>>()
+                .ok_or_else(|| missing(SEGMENTS))?,
+        };
+        Ok(Self {
+            version: number(item, VERSION).ok_or_else(|| missing(VERSION))?,
+            history,
+            folded_at: Timestamp::from_millis(number(item, FOLDED_AT).ok_or_else(|| missing(FOLDED_AT))?),
+            segments,
+            sealed_bytes: number(item, SEALED_BYTES).unwrap_or(0),
+            due_at: number(item, DUE_AT).map(Timestamp::from_millis),
+            bucket: number(item, CHANGE_BUCKET).unwrap_or(0),
+            expires_at: number::<i64>(item, EXPIRES).map(|seconds| Timestamp::from_millis(seconds * 1_000)),
+            key,
+        })
+    }
+
+    /// Takes over a plan. A stored deadline that is no later than the true one stays: whoever looks then looks
+    /// again later, and until then no write moves the index entry.
+    pub(crate) fn follow(&mut self, plan: &Plan, now: Timestamp) {
+        self.due_at = match (self.due_at, plan.due_at) {
+            (Some(stored), Some(planned)) if stored <= planned => Some(stored),
+            (_, planned) => planned,
+        };
+        self.expires_at = plan.expires_at;
+        self.bucket = self.bucket.max(bucket(now));
+        self.folded_at = now;
+    }
+
+    /// Whether time-to-live may take it any moment: it counts as gone.
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at < now)
+    }
+
+    pub(crate) fn to_item(&self) -> (Item, usize) {
+        let data = codec::encode(&self.history);
+        let bytes = data.len();
+        let mut item = key_of(&self.key);
+        item.insert(VERSION.to_owned(), n(self.version));
+        item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(data)));
+        item.insert(FOLDED_AT.to_owned(), n(self.folded_at.millis()));
+        item.insert(CHANGE_PARTITION.to_owned(), s(self.key.change_partition()));
+        item.insert(CHANGE_BUCKET.to_owned(), n(self.bucket));
+        if !self.segments.is_empty() {
+            item.insert(SEGMENTS.to_owned(), AttributeValue::L(self.segments.iter().map(n).collect()));
+            item.insert(SEALED_BYTES.to_owned(), n(self.sealed_bytes));
+        }
+        if let Some(due_at) = self.due_at {
+            item.insert(DUE_SHARD.to_owned(), s(self.key.due_shard()));
+            item.insert(DUE_AT.to_owned(), n(due_at.millis()));
+        }
+        if let Some(expires_at) = self.expires_at {
+            item.insert(EXPIRES.to_owned(), n(expires_at.seconds()));
+        }
+        (item, bytes)
+    }
+}
+
+pub(crate) fn link(from: &ItemKey, to: &ItemKey) -> Item {
+    let mut item = key_of(from);
+    item.insert(TO.to_owned(), s(to.as_str()));
+    item
+}
+
+pub(crate) fn key_of(key: &ItemKey) -> Item {
+    item_key(key.as_str(), HEAD)
+}
+
+pub(crate) fn item_key(pk: &str, sk: &str) -> Item {
+    Item::from([(PK.to_owned(), s(pk)), (SK.to_owned(), s(sk))])
+}
+
+pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn n(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(crate) fn text<'i>(item: &'i Item, name: &str) -> Option<&'i str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+pub(crate) fn number<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}

@@ -1,0 +1,90 @@
+//! The table's keys.
+//!
+//! An enrollment's key is made of a hash of the identifier it was first known by: short, of one length, and nobody's
+//! serial number. The same key space holds links, so that any identifier leads to its enrollment by one read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use vestibule_domain::{Identifier, TenantId};
+
+/// Partition key.
+pub(crate) const PK: &str = "pk";
+/// Sort key.
+pub(crate) const SK: &str = "sk";
+/// Sort key of an enrollment's head, or of a link to it.
+pub(crate) const HEAD: &str = "h";
+/// Shards of the due index: a partition takes 1 000 writes a second, and every opening and closing is one.
+pub const DUE_SHARDS: u8 = 16;
+/// Shards of each tenant's change index.
+pub const CHANGE_SHARDS: u8 = 4;
+
+/// Names an enrollment's item in the table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemKey {
+    pk: String,
+    tenant: TenantId,
+}
+
+impl ItemKey {
+    /// The item that an identifier leads to, or would be created at.
+    pub(crate) fn of(tenant: &TenantId, identifier: &Identifier) -> Self {
+        let mut hash = Sha256::new();
+        hash.update([identifier.kind as u8]);
+        hash.update(&identifier.value);
+        let name = URL_SAFE_NO_PAD.encode(&hash.finalize()[..16]);
+        Self { pk: format!("e#{tenant}#{name}"), tenant: tenant.clone() }
+    }
+
+    /// Reads a key back from its text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (tenant, name) = text.strip_prefix("e#")?.split_once('#')?;
+        let tenant = TenantId::parse(tenant).ok()?;
+        (!name.is_empty()).then(|| Self { pk: text.to_owned(), tenant })
+    }
+
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.pk
+    }
+
+    /// The tenant it belongs to.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    fn hash(&self) -> u8 {
+        Sha256::digest(&self.pk)[0]
+    }
+
+    pub(crate) fn due_shard(&self) -> String {
+        due_shard(self.hash() % DUE_SHARDS)
+    }
+
+    pub(crate) fn change_partition(&self) -> String {
+        change_partition(&self.tenant, self.hash() / DUE_SHARDS % CHANGE_SHARDS)
+    }
+}
+
+impl fmt::Display for ItemKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.pk)
+    }
+}
+
+pub(crate) fn due_shard(shard: u8) -> String {
+    format!("d{shard:02}")
+}
+
+pub(crate) fn change_partition(tenant: &TenantId, shard: u8) -> String {
+    format!("{tenant}#{shard}")
+}
+
+pub(crate) fn segment(number: u32) -> String {
+    format!("s{number}")
+}
+
+pub(crate) fn tenant_pk(tenant: &TenantId) -> String {
+    format!("t#{tenant}")
+}

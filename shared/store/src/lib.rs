@@ -1,0 +1,115 @@
+//! The table: its keys, items, indexes and conditional writes.
+//!
+//! One enrollment is one item (`item`), found by any identifier (`keys`, `resolve`), changed only by
+//! writes conditional on its version (`write`). Two sparse, keys-only indexes hang on it: what is due (`due`) and
+//! what changed (`changes`). What an attempt means is the domain's: this crate calls its `fold` and takes the
+//! plan that follows.
+//!
+//! Must stay true: what was acknowledged is in the table; a link exists before the enrollment knows its
+//! identifier; an enrollment with something open is in the due index.
+
+mod changes;
+mod due;
+mod error;
+mod files;
+mod group;
+mod image;
+mod item;
+mod keys;
+mod meter;
+mod resolve;
+mod retention;
+mod segments;
+mod tenant_cache;
+mod tenants;
+mod write;
+
+pub use changes::Stored;
+pub use due::Settled;
+pub use error::StoreError;
+pub use files::FileRecord;
+pub use group::group_by_device;
+pub use image::Image;
+pub use item::CHANGE_BUCKET_WIDTH;
+pub use keys::{CHANGE_SHARDS, DUE_SHARDS, ItemKey};
+pub use meter::{Cause, Meter, Units};
+pub use segments::{FULL_BYTES, SEAL_BYTES};
+pub use tenant_cache::TenantCache;
+pub use tenants::{ApiToken, Role, Secret, Tenant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
+use item::Item;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Name of the index of what is due.
+pub const DUE_INDEX: &str = "due";
+/// Name of the index of what changed.
+pub const CHANGES_INDEX: &str = "changes";
+
+/// Every call reports what it consumed, indexes told apart.
+const CAPACITY: ReturnConsumedCapacity = ReturnConsumedCapacity::Indexes;
+/// Keys that one `BatchGetItem` takes.
+const BATCH: usize = 100;
+/// Tries of a batch whose keys were not all processed.
+const BATCH_TRIES: u32 = 8;
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    table: Arc<str>,
+    meter: Meter,
+}
+
+impl Store {
+    /// The table called `table`.
+    pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
+        Self { client, table: table.into(), meter: Meter::default() }
+    }
+
+    /// What was consumed through this store and its clones.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Reads items by key, a hundred at a time, in no order; absent ones are left out.
+    async fn batch_get(&self, keys: Vec<Item>, cause: Cause) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(BATCH) {
+            let mut left = Some(chunk.to_vec());
+            for attempt in 0..BATCH_TRIES {
+                let Some(keys) = left.take() else { break };
+                if attempt > 0 {
+                    pause(attempt).await;
+                }
+                let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build();
+                let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
+                let request = self.client.batch_get_item().request_items(&*self.table, wanted);
+                let mut answer = request.return_consumed_capacity(CAPACITY).send().await?;
+                self.meter.read(cause, answer.consumed_capacity());
+                let items = answer.responses.as_mut().and_then(|tables| tables.remove(&*self.table));
+                found.extend(items.unwrap_or_default());
+                left = answer
+                    .unprocessed_keys
+                    .and_then(|mut tables| tables.remove(&*self.table))
+                    .map(|keys| keys.keys)
+                    .filter(|keys| !keys.is_empty());
+            }
+            if left.is_some() {
+                return Err(StoreError::Unavailable("keys stay unprocessed".to_owned()));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Waits a moment that grows with the tries and differs from writer to writer.
+async fn pause(attempt: u32) {
+    let spread = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| u64::from(since.subsec_nanos()));
+    let most = 5_u64 << attempt.min(6);
+    tokio::time::sleep(Duration::from_millis(1 + spread / 1_000 % most)).await;
+}

@@ -1,0 +1,58 @@
+//! Retention: what is older than a tenant keeps leaves the table.
+//!
+//! An enrollment that nothing holds goes by time-to-live. One that is enrolled or pending stays, and what is left of it
+//! once its old events are dropped is a stub: its identifiers and what was known at that point.
+
+use crate::item::{Found, Head, item_key, key_of};
+use crate::keys::{ItemKey, segment};
+use crate::write::Written;
+use crate::{CAPACITY, Cause, SEAL_BYTES, Store, StoreError};
+use vestibule_domain::{Plan, TenantSettings, Timestamp, fold};
+
+impl Store {
+    /// Drops an enrollment's attempts that ended before `cutoff`. Returns whether there was something to drop.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody else wrote meanwhile; otherwise the table's.
+    pub async fn prune(
+        &self,
+        key: &ItemKey,
+        settings: &TenantSettings,
+        cutoff: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let get = self.client.get_item().table_name(&*self.table).set_key(Some(key_of(key)));
+        let answer = get.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.read(Cause::Prune, answer.consumed_capacity.as_slice());
+        let Some(Found::Head(head)) = answer.item.as_ref().map(Found::read).transpose()? else { return Ok(false) };
+        let mut history = self.complete(&head).await?;
+        if !history.prune(key.tenant(), settings, cutoff) {
+            return Ok(false);
+        }
+        let plan = Plan::of(&fold(key.tenant(), &history, settings, now), &history, settings);
+        let before = head.version;
+        let old_segments = head.segments.clone();
+        let mut head = Head { version: before + 1, segments: Vec::new(), sealed_bytes: 0, history, ..*head };
+        // A prune is no change that anybody must hear of: the entry in the change index stays where it is.
+        let bucket = head.bucket;
+        head.follow(&plan, now);
+        head.bucket = bucket;
+        let (mut item, bytes) = head.to_item();
+        if bytes > SEAL_BYTES {
+            let segment = head.seal(now);
+            self.put_segment(segment).await?;
+            item = head.to_item().0;
+        }
+        match self.put_head(item, before, Cause::Prune).await? {
+            Written::Overtaken(_) => return Err(StoreError::Conflict),
+            Written::Done => {}
+        }
+        for number in old_segments.into_iter().filter(|number| !head.segments.contains(number)) {
+            let delete = self.client.delete_item().table_name(&*self.table);
+            let delete = delete.set_key(Some(item_key(key.as_str(), &segment(number))));
+            let answer = delete.return_consumed_capacity(CAPACITY).send().await?;
+            self.meter.wrote(Cause::Prune, answer.consumed_capacity.as_slice());
+        }
+        Ok(true)
+    }
+}

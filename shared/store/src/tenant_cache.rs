@@ -1,0 +1,66 @@
+//! Tenants held in memory for a few seconds, so that a request doesn't read its tenant each time.
+//!
+//! What a tenant changes therefore takes up to [`HELD_FOR`] to reach every function; whoever must not
+//! act on something stale asks [`TenantCache::fresh`].
+
+use crate::{Store, StoreError, Tenant};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use vestibule_domain::{Millis, TenantId, Timestamp};
+
+/// How long a tenant is held.
+pub const HELD_FOR: Millis = Millis::from_seconds(15);
+/// Asking anew for what was just read is not answered more often than this: a sender with a wrong secret
+/// must not make us read at its pace.
+pub const NOT_SOONER_THAN: Millis = Millis::from_seconds(1);
+/// Most tenants held; beyond it the cache starts over, which costs a read each.
+const MOST: usize = 10_000;
+
+type Held = HashMap<TenantId, (Timestamp, Option<Arc<Tenant>>)>;
+
+/// A cache of tenants, shared by everything that runs in one process.
+#[derive(Clone, Debug)]
+pub struct TenantCache {
+    store: Store,
+    held: Arc<Mutex<Held>>,
+}
+
+impl TenantCache {
+    /// A cache over `store`.
+    pub fn new(store: Store) -> Self {
+        Self { store, held: Arc::default() }
+    }
+
+    /// The tenant, read at most [`HELD_FOR`] ago; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn get(&self, id: &TenantId, now: Timestamp) -> Result<Option<Arc<Tenant>>, StoreError> {
+        self.get_within(id, now, HELD_FOR).await
+    }
+
+    /// The tenant, read at most [`NOT_SOONER_THAN`] ago.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn fresh(&self, id: &TenantId, now: Timestamp) -> Result<Option<Arc<Tenant>>, StoreError> {
+        self.get_within(id, now, NOT_SOONER_THAN).await
+    }
+
+    async fn get_within(&self, id: &TenantId, now: Timestamp, age: Millis) -> Result<Option<Arc<Tenant>>, StoreError> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some((read_at, tenant)) = held
+            && now - read_at < age
+            && now >= read_at
+        {
+            return Ok(tenant);
+        }
+        let tenant = self.store.tenant(id).await?.map(Arc::new);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() >= MOST {
+            held.clear();
+        }
+        held.insert(id.clone(), (now, tenant.clone()));
+        Ok(tenant)
+    }
+}

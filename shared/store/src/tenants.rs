@@ -1,0 +1,203 @@
+//! Tenants: settings, secrets and tokens, one item each, beside a directory of their names.
+
+use crate::item::{Item, item_key, n, number, s, text};
+use crate::keys::{PK, SK, tenant_pk};
+use crate::{CAPACITY, Cause, Store, StoreError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+
+const TENANT: &str = "t";
+const DIRECTORY: &str = "tenants";
+const VERSION: &str = "v";
+const CONTENT: &str = "c";
+
+/// One organisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its name.
+    pub id: TenantId,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// What it chose.
+    pub settings: TenantSettings,
+    /// What its senders sign with, newest first; several while one is being replaced.
+    pub webhook_secrets: Vec<Secret>,
+    /// Its API tokens.
+    pub tokens: Vec<ApiToken>,
+    /// The key of its pseudonyms.
+    pub pseudonym_key: Secret,
+    /// The item's version, for changing it on condition.
+    #[serde(skip)]
+    pub version: u64,
+}
+
+/// Something that must not be shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+/// An API token, of which only a hash is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiToken {
+    /// Names it, for revoking.
+    pub id: String,
+    /// What its maker calls it.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// SHA-256 of the token, in hexadecimal.
+    pub sha256: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// To read.
+    Reader,
+    /// To read and to change.
+    Admin,
+}
+
+impl Secret {
+    /// Takes a secret into care.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the moment of its use.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Tenant {
+    /// The secrets that a sender may have signed with.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.webhook_secrets.iter().map(Secret::expose)
+    }
+
+    fn to_item(&self) -> Result<Item, StoreError> {
+        let content = serde_json::to_string(self).map_err(|error| StoreError::corrupt(self.id.as_str(), error))?;
+        let mut item = item_key(&tenant_pk(&self.id), TENANT);
+        item.insert(VERSION.to_owned(), n(self.version));
+        item.insert(CONTENT.to_owned(), s(content));
+        Ok(item)
+    }
+
+    fn read(id: &TenantId, item: &Item) -> Result<Self, StoreError> {
+        let content = text(item, CONTENT).ok_or_else(|| StoreError::corrupt(id.as_str(), "no content"))?;
+        // What serde says of the content could repeat it, so only the place is told.
+        let mut tenant: Self = serde_json::from_str(content)
+            .map_err(|error| StoreError::corrupt(id.as_str(), format!("column {}", error.column())))?;
+        tenant.version = number(item, VERSION).unwrap_or(0);
+        Ok(tenant)
+    }
+}
+
+impl Store {
+    /// Adds a tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when there is one by that name.
+    pub async fn create_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
+        tenant.version = 1;
+        let put = |item| {
+            let put = Put::builder().table_name(&*self.table).set_item(Some(item));
+            let put = put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", PK);
+            let put = put.build().map_err(|error| StoreError::Refused(error.to_string()))?;
+            Ok::<_, StoreError>(TransactWriteItem::builder().put(put).build())
+        };
+        let writes = vec![put(tenant.to_item()?)?, put(item_key(DIRECTORY, tenant.id.as_str()))?];
+        let transact = self.client.transact_write_items().set_transact_items(Some(writes));
+        match transact.return_consumed_capacity(CAPACITY).send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::Tenant, answer.consumed_capacity());
+                Ok(())
+            }
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(_)) => Err(StoreError::Exists),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// The tenant by that name.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        let get = self.client.get_item().table_name(&*self.table);
+        let get = get.set_key(Some(item_key(&tenant_pk(id), TENANT))).consistent_read(true);
+        let answer = get.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
+        answer.item.as_ref().map(|item| Tenant::read(id, item)).transpose()
+    }
+
+    /// The names of all tenants, in order.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        let mut names = Vec::new();
+        let mut start = None;
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .key_condition_expression("#pk = :pk")
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_values(":pk", s(DIRECTORY))
+                .set_exclusive_start_key(start.take())
+                .return_consumed_capacity(CAPACITY);
+            let answer = query.send().await?;
+            self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
+            names.extend(answer.items().iter().filter_map(|item| TenantId::parse(text(item, SK)?).ok()));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// Writes a changed tenant, if nobody else changed it since it was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody did.
+    pub async fn update_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
+        let before = tenant.version;
+        tenant.version += 1;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(tenant.to_item()?))
+            .condition_expression("#v = :v")
+            .expression_attribute_names("#v", VERSION)
+            .expression_attribute_values(":v", n(before))
+            .return_consumed_capacity(CAPACITY);
+        match put.send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::Tenant, answer.consumed_capacity.as_slice());
+                Ok(())
+            }
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Err(StoreError::Conflict),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}

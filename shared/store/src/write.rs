@@ -1,0 +1,135 @@
+//! Adding events to an enrollment.
+//!
+//! Read, add to the set, fold, one write on condition of the version. Where nothing is new nothing is written; where
+//! somebody else wrote first, the table hands back what they wrote and the step is tried again on that.
+
+use crate::item::{Found, Head, Item, VERSION, n};
+use crate::keys::PK;
+use crate::{CAPACITY, Cause, FULL_BYTES, SEAL_BYTES, Store, StoreError, pause};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use std::collections::BTreeSet;
+use vestibule_domain::event::Event;
+use vestibule_domain::history::Added;
+use vestibule_domain::{Identifier, Plan, TenantId, TenantSettings, Timestamp, fold};
+
+/// Tries before an enrollment is called too busy.
+const MOST_TRIES: u32 = 40;
+/// Tries without a pause: usually one other writer was quicker.
+const EAGER_TRIES: u32 = 2;
+
+/// What a conditional write came to.
+pub(crate) enum Written {
+    Done,
+    /// Somebody else wrote first: what is there now, unless it is gone.
+    Overtaken(Option<Item>),
+}
+
+impl Store {
+    /// Adds events, all about one device, and says of each what it did. When this returns, they are in the table.
+    ///
+    /// # Errors
+    /// [`StoreError::EnrollmentFull`] when the device has sent too much; otherwise the table's, after which the same
+    /// events may be added again.
+    pub async fn add_events(
+        &self,
+        tenant: &TenantId,
+        settings: &TenantSettings,
+        events: Vec<Event>,
+        now: Timestamp,
+    ) -> Result<Vec<Added>, StoreError> {
+        let names: BTreeSet<Identifier> = events.iter().flat_map(|event| event.about.identifiers()).collect();
+        let mut overtaking: Option<Head> = None;
+        for attempt in 0..MOST_TRIES {
+            if attempt > EAGER_TRIES {
+                pause(attempt - EAGER_TRIES).await;
+            }
+            let head = match overtaking.take() {
+                Some(head) => head,
+                None => match self.resolve(tenant, settings, &names, now).await {
+                    Err(StoreError::Conflict) => continue,
+                    resolved => resolved?,
+                },
+            };
+            let (added, written) = self.try_add(tenant, settings, head, &events, now).await?;
+            match written {
+                Written::Done => return Ok(added),
+                Written::Overtaken(Some(item)) => {
+                    if let Found::Head(head) = Found::read(&item)?
+                        && names.is_subset(head.history.identifiers())
+                        && !head.is_expired(now)
+                    {
+                        overtaking = Some(*head);
+                    }
+                }
+                Written::Overtaken(None) => {}
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    async fn try_add(
+        &self,
+        tenant: &TenantId,
+        settings: &TenantSettings,
+        mut head: Head,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(Vec<Added>, Written), StoreError> {
+        let mut history = self.complete(&head).await?;
+        let mut added = Vec::with_capacity(events.len());
+        for event in events {
+            let this = history.add(event.clone());
+            if this == Added::New {
+                head.history.add(event.clone());
+            }
+            added.push(this);
+        }
+        if !added.contains(&Added::New) {
+            return Ok((added, Written::Done));
+        }
+        let before = head.version;
+        let enrollment = fold(tenant, &history, settings, now);
+        head.follow(&Plan::of(&enrollment, &history, settings), now);
+        head.version += 1;
+        let (mut item, bytes) = head.to_item();
+        if bytes + head.sealed_bytes > FULL_BYTES {
+            return Err(StoreError::EnrollmentFull);
+        }
+        if bytes > SEAL_BYTES {
+            let segment = head.seal(now);
+            self.put_segment(segment).await?;
+            item = head.to_item().0;
+        }
+        let written = self.put_head(item, before, Cause::Events).await?;
+        Ok((added, written))
+    }
+
+    /// Writes a head, if it is still as it was at version `before` (0: not there).
+    pub(crate) async fn put_head(&self, item: Item, before: u64, cause: Cause) -> Result<Written, StoreError> {
+        let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
+        let put = if before == 0 {
+            put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", PK)
+        } else {
+            put.condition_expression("#v = :v")
+                .expression_attribute_names("#v", VERSION)
+                .expression_attribute_values(":v", n(before))
+        };
+        let put = put
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(CAPACITY);
+        match put.send().await {
+            Ok(answer) => {
+                self.meter.wrote(cause, answer.consumed_capacity.as_slice());
+                Ok(Written::Done)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(there)) => {
+                    self.meter.failed_condition(cause);
+                    Ok(Written::Overtaken(there.item().cloned()))
+                }
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
