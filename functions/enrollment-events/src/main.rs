@@ -1,0 +1,18 @@
+//! The Lambda function `enrollment-events`.
+
+use vestibule_platform::{BoxError, Clock, Config, config, lambda, telemetry};
+use vestibule_store::Store;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    telemetry::init();
+    let config = Config::from_env()?;
+    let sdk = config::sdk_config().await;
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table);
+    let hook = enrollment_events::hook(store, Clock::system());
+    lambda::run_http(|request| {
+        let hook = hook.clone();
+        async move { hook.handle(request).await }
+    })
+    .await
+}

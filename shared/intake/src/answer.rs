@@ -1,0 +1,112 @@
+//! What a sender is told of its events.
+
+use http::StatusCode;
+use serde::Serialize;
+use vestibule_platform::problem::{self, HttpResponse, Problem};
+use vestibule_webhook::FieldError;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Status {
+    /// It is in the table.
+    Accepted,
+    /// It was there already.
+    Duplicate,
+    /// It is older than what the tenant keeps; nothing was stored.
+    TooOld,
+    /// Its type is none of ours; nothing was stored.
+    UnknownType,
+    /// It is malformed; nothing was stored.
+    Invalid,
+    /// Its device has sent more than a device may; nothing was stored.
+    DeviceFull,
+    /// It could not be stored now and may be sent again.
+    Unavailable,
+}
+
+/// What became of one event of a request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EventResult {
+    /// Its place in the request, from 0.
+    pub index: usize,
+    /// Its id, when readable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What became of it.
+    pub status: Status,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl EventResult {
+    pub(crate) const fn new(index: usize, id: Option<String>, status: Status) -> Self {
+        Self { index, id, status, errors: Vec::new() }
+    }
+}
+
+/// What became of a request's events.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Results {
+    /// Events now in the table that were not before.
+    pub accepted: usize,
+    /// Events that were there already.
+    pub duplicates: usize,
+    /// Events that are none of ours, or older than what is kept.
+    pub ignored: usize,
+    /// Events refused or not stored.
+    pub rejected: usize,
+    /// Event by event.
+    pub results: Vec<EventResult>,
+    #[serde(skip)]
+    is_list: bool,
+}
+
+impl Results {
+    pub(crate) fn new(results: Vec<EventResult>, is_list: bool) -> Self {
+        let count = |statuses: &[Status]| results.iter().filter(|result| statuses.contains(&result.status)).count();
+        Self {
+            accepted: count(&[Status::Accepted]),
+            duplicates: count(&[Status::Duplicate]),
+            ignored: count(&[Status::UnknownType, Status::TooOld]),
+            rejected: count(&[Status::Invalid, Status::DeviceFull, Status::Unavailable]),
+            results,
+            is_list,
+        }
+    }
+
+    /// How many events had `status`.
+    pub fn count(&self, status: Status) -> usize {
+        self.results.iter().filter(|result| result.status == status).count()
+    }
+}
+
+impl From<Results> for HttpResponse {
+    /// 202 when every event is stored or needs no storing, 503 when any that is valid could not be stored (the same
+    /// request may be sent again: what is stored is then a duplicate), 207 when some of a batch are refused, and
+    /// 400 or 429 when all that was sent is.
+    fn from(results: Results) -> Self {
+        let members = || serde_json::to_value(&results).unwrap_or_default();
+        if results.count(Status::Unavailable) > 0 {
+            return Problem::unavailable().with(members()).into();
+        }
+        if results.rejected == 0 {
+            return problem::json(StatusCode::ACCEPTED, &results);
+        }
+        if results.is_list && results.rejected < results.results.len() {
+            return problem::json(StatusCode::MULTI_STATUS, &results);
+        }
+        if results.count(Status::Invalid) == 0 {
+            let full = Problem::new(StatusCode::TOO_MANY_REQUESTS, "The device has sent more events than are kept");
+            return full.retry_after(86_400).with(members()).into();
+        }
+        let mut members = members();
+        // A single event's errors stand where RFC 9457's examples have them, too.
+        if let ([only], false, Some(object)) = (results.results.as_slice(), results.is_list, members.as_object_mut()) {
+            object.insert("errors".to_owned(), serde_json::json!(only.errors));
+        }
+        Problem::bad_request().detail("See the errors of each event.").with(members).into()
+    }
+}

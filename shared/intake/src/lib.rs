@@ -1,0 +1,92 @@
+//! From a signed request to stored events: what `enrollment-events` and `esp-status` share.
+//!
+//! A hook authenticates before it reads the body as anything but bytes, stores before it answers, and
+//! answers for each event what became of it. What it acknowledged is in the table.
+
+mod answer;
+mod hook;
+
+pub use answer::{EventResult, Results, Status};
+pub use hook::Hook;
+
+use futures::StreamExt as _;
+use vestibule_domain::event::Event;
+use vestibule_domain::history::Added;
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_store::{Store, StoreError, group_by_device};
+use vestibule_webhook::cloudevents::{Batch, Parsed};
+
+/// Devices of one request written at a time.
+const CONCURRENCY: usize = 16;
+
+/// Stores the events of a batch, device by device, and says what became of each.
+///
+/// One device's failure leaves the others stored; [`Results`] tells which, and whether the request
+/// should be sent again.
+pub async fn store_batch(
+    store: &Store,
+    tenant: &TenantId,
+    settings: &TenantSettings,
+    batch: Batch,
+    now: Timestamp,
+) -> Results {
+    let mut results = Vec::with_capacity(batch.events.len());
+    let mut valid: Vec<Event> = Vec::new();
+    let mut places: Vec<usize> = Vec::new();
+    for (index, parsed) in batch.events.into_iter().enumerate() {
+        results.push(match parsed {
+            Parsed::Event(event) => {
+                let id = event.key.id.clone();
+                places.push(index);
+                valid.push(*event);
+                EventResult::new(index, Some(id), Status::Unavailable)
+            }
+            Parsed::UnknownType { id } => EventResult::new(index, id, Status::UnknownType),
+            Parsed::Invalid { id, errors } => EventResult { errors, ..EventResult::new(index, id, Status::Invalid) },
+        });
+    }
+    let mut writes = futures::stream::iter(group_by_device(valid))
+        .map(|group| async move {
+            let (indexes, events): (Vec<usize>, Vec<Event>) = group.into_iter().unzip();
+            (indexes, store.add_events(tenant, settings, events, now).await)
+        })
+        .buffer_unordered(CONCURRENCY);
+    while let Some((indexes, stored)) = writes.next().await {
+        let statuses: Vec<Status> = match stored {
+            Ok(added) => added.into_iter().map(Status::from).collect(),
+            Err(error) => {
+                let status = Status::of_error(&error);
+                // A device that sends too much is its sender's matter and counted; the rest is ours.
+                if status != Status::DeviceFull {
+                    tracing::error!(%tenant, %error, "events could not be stored");
+                }
+                vec![status; indexes.len()]
+            }
+        };
+        for (index, status) in indexes.into_iter().zip(statuses) {
+            if let Some(result) = places.get(index).and_then(|place| results.get_mut(*place)) {
+                result.status = status;
+            }
+        }
+    }
+    Results::new(results, batch.is_list)
+}
+
+impl From<Added> for Status {
+    fn from(added: Added) -> Self {
+        match added {
+            Added::New => Self::Accepted,
+            Added::Duplicate => Self::Duplicate,
+            Added::TooOld => Self::TooOld,
+        }
+    }
+}
+
+impl Status {
+    fn of_error(error: &StoreError) -> Self {
+        match error {
+            StoreError::EnrollmentFull => Self::DeviceFull,
+            _ => Self::Unavailable,
+        }
+    }
+}
