@@ -1,0 +1,19 @@
+//! The Lambda function `abandonment-sweep`, run by a schedule every minute.
+
+use abandonment_sweep::Sweep;
+use vestibule_platform::{BoxError, Clock, Config, config, lambda, telemetry};
+use vestibule_store::Store;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    telemetry::init();
+    let config = Config::from_env()?;
+    let sdk = config::sdk_config().await;
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table);
+    let sweep = Sweep::new(store, Clock::system());
+    lambda::run_events(|_event| {
+        let sweep = sweep.clone();
+        async move { Ok(serde_json::to_value(sweep.run().await?)?) }
+    })
+    .await
+}
