@@ -1,0 +1,40 @@
+//! What can go wrong between table, file and bucket.
+
+use vestibule_report::Error as ReportError;
+use vestibule_store::StoreError;
+
+/// Why a file could not be read, refreshed or published.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The table.
+    #[error("the table: {0}")]
+    Store(#[from] StoreError),
+    /// The file; [`ReportError::InvalidFilter`] is the asker's.
+    #[error("the report file: {0}")]
+    Report(#[from] ReportError),
+    /// The bucket.
+    #[error("the bucket: {0}")]
+    Bucket(String),
+    /// The disk.
+    #[error("the disk: {0}")]
+    Disk(#[from] std::io::Error),
+    /// A downloaded file is not the one that was published.
+    #[error("file {0} is not what was published")]
+    Tampered(String),
+    /// The work on a file was cut off.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl ArchiveError {
+    /// An error of the bucket, with all that the SDK knows of it.
+    pub(crate) fn bucket(error: impl std::error::Error + Send + Sync) -> Self {
+        Self::Bucket(aws_sdk_s3::error::DisplayErrorContext(error).to_string())
+    }
+}
+
+impl From<tokio::task::JoinError> for ArchiveError {
+    fn from(_: tokio::task::JoinError) -> Self {
+        Self::Interrupted
+    }
+}

@@ -1,0 +1,127 @@
+//! Building, checking and publishing a tenant's next file.
+//!
+//! Must stay true: whatever step this dies after, running it again finishes the same file. The content's key and
+//! the file's record are written before the pointer, so the newest file is always whole.
+
+use crate::files::key;
+use crate::{Archive, ArchiveError};
+use aws_sdk_s3::primitives::ByteStream;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use vestibule_domain::{Millis, Timestamp};
+use vestibule_report::{Published, SCHEMA_VERSION};
+use vestibule_store::{FileRecord, ItemKey, Tenant};
+
+/// Kept in the table beyond the retention, so that a setting changed by a few days finds its attempts.
+const PRUNE_AFTER: Millis = Millis::from_days(7);
+/// Enrollments pruned in one run: the rest is for the next.
+const MOST_PRUNED: usize = 5_000;
+
+/// A file that was published.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exported {
+    /// Its record.
+    #[serde(flatten)]
+    pub file: FileRecord,
+    /// Whether this run made it, rather than an earlier run for the same instant.
+    pub is_new: bool,
+    /// Milliseconds spent on reading and folding what changed, on writing the file, and on its checks.
+    pub refresh_ms: u64,
+    /// See [`refresh_ms`](Self::refresh_ms).
+    pub write_ms: u64,
+    /// See [`refresh_ms`](Self::refresh_ms).
+    pub check_ms: u64,
+}
+
+impl Archive {
+    /// Publishes the tenant's file as of `as_of`, refreshed from the one before. A file as of that instant or a
+    /// later one being there already is the answer.
+    ///
+    /// # Errors
+    /// When any step fails; what was published before stays as it was.
+    pub async fn export(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Exported, ArchiveError> {
+        let latest = self.store.latest_file(&tenant.id).await?;
+        if let Some(file) = latest.clone().filter(|latest| latest.as_of >= as_of) {
+            return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0 });
+        }
+        tokio::fs::create_dir_all(&self.scratch).await?;
+        let folder = tempfile::tempdir_in(&self.scratch)?;
+        let (working_path, previous, out) = (
+            folder.path().join("working.sqlite"),
+            folder.path().join("previous.sqlite"),
+            folder.path().join("out.sqlite"),
+        );
+        if let Some(latest) = &latest {
+            self.fetch(latest, &previous).await?;
+            tokio::fs::copy(&previous, &working_path).await?;
+        }
+        let began = std::time::Instant::now();
+        let working = self.open_or_create(&working_path, tenant).await?;
+        let mut working = self.bring_up(working, &working_path, tenant, as_of).await?;
+        let refresh_ms = millis(began.elapsed());
+        let previous = latest.is_some().then_some(previous);
+        let expired = working.past_retention(as_of)?;
+        let (published, out) = tokio::task::spawn_blocking(move || {
+            working.publish(&out, previous.as_deref()).map(|published| (published, out))
+        })
+        .await??;
+
+        let file = self.record(tenant, as_of, &published);
+        let body = ByteStream::from_path(&out).await.map_err(ArchiveError::bucket)?;
+        self.keep(&file.key, "application/vnd.sqlite3", body).await?;
+        let manifest = serde_json::to_vec_pretty(&manifest(&file)).unwrap_or_default();
+        let manifest_key = key(&tenant.id, &file.sha256, "json");
+        self.keep(&manifest_key, "application/json", ByteStream::from(manifest)).await?;
+        self.store.put_file(&tenant.id, &file).await?;
+        self.store.advance_latest(&tenant.id, &file).await?;
+        self.prune(tenant, &expired, as_of).await;
+        Ok(Exported {
+            file,
+            is_new: true,
+            refresh_ms,
+            write_ms: millis(published.spent.settling + published.spent.vacuum),
+            check_ms: millis(published.spent.checks),
+        })
+    }
+
+    fn record(&self, tenant: &Tenant, as_of: Timestamp, published: &Published) -> FileRecord {
+        FileRecord {
+            key: key(&tenant.id, &published.sha256, "sqlite"),
+            sha256: published.sha256.clone(),
+            size_bytes: published.size_bytes,
+            as_of,
+            rows: published.rows.clone(),
+            schema_version: SCHEMA_VERSION,
+            corrections: published.corrections,
+        }
+    }
+
+    /// Drops from the table what the file no longer shows. The file is published by then, so a failure is
+    /// for the next run.
+    async fn prune(&self, tenant: &Tenant, items: &[String], as_of: Timestamp) {
+        let cutoff = as_of - tenant.settings.retention() - PRUNE_AFTER;
+        for key in items.iter().take(MOST_PRUNED).filter_map(|item| ItemKey::parse(item)) {
+            if let Err(error) = self.store.prune(&key, &tenant.settings, cutoff, as_of).await {
+                tracing::warn!(tenant = %tenant.id, %error, "an enrollment past its retention stays for now");
+            }
+        }
+    }
+}
+
+fn manifest(file: &FileRecord) -> serde_json::Value {
+    let rows: &BTreeMap<String, u64> = &file.rows;
+    json!({
+        "sha256": file.sha256,
+        "sizeBytes": file.size_bytes,
+        "asOf": file.as_of.to_string(),
+        "schemaVersion": file.schema_version,
+        "corrections": file.corrections,
+        "rows": rows,
+    })
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,119 @@
+//! Bringing a working file up to an instant from what changed in the table.
+//!
+//! The table is read here while another thread puts what was read into the file. The file is finished only when that
+//! thread was told that all was read: anything else leaves it unusable, and it is thrown away.
+
+use crate::{Archive, ArchiveError};
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+use tokio::sync::mpsc;
+use vestibule_domain::Timestamp;
+use vestibule_report::{Change, Context, Error as ReportError, Working};
+use vestibule_store::{ItemKey, Stored, Tenant};
+
+/// Enrollments read from the table before they are put into the file.
+const CHUNK: usize = 500;
+/// Salts tried before giving up: two in a row failing by chance is beyond reckoning.
+const MOST_SALTS: u32 = 8;
+
+/// What the reading side tells the writing side.
+enum Read {
+    /// These items were looked for, and this was found of them.
+    Items(Vec<String>, Vec<Stored>),
+    /// That was all.
+    All,
+}
+
+/// What a file is made for.
+fn context(tenant: &Tenant) -> Context<'_> {
+    Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key: tenant.pseudonym_key.expose().as_bytes() }
+}
+
+impl Archive {
+    /// Opens the file at `path` for refreshing, or makes an empty one there.
+    pub(crate) async fn open_or_create(&self, path: &Path, tenant: &Tenant) -> Result<Working, ArchiveError> {
+        let (path, tenant) = (path.to_owned(), tenant.clone());
+        tokio::task::spawn_blocking(move || {
+            if path.exists() {
+                if let Some(working) = Working::open(&path, &context(&tenant))? {
+                    return Ok(working);
+                }
+                std::fs::remove_file(&path)?;
+            }
+            Ok(Working::create(&path, &context(&tenant))?)
+        })
+        .await?
+    }
+
+    /// Brings `working` up to `as_of`. Where two names hash alike it is built from nothing with another salt.
+    pub(crate) async fn bring_up(
+        &self,
+        working: Working,
+        path: &Path,
+        tenant: &Tenant,
+        as_of: Timestamp,
+    ) -> Result<Working, ArchiveError> {
+        let mut refreshed = self.refresh(working, tenant, as_of).await;
+        for _ in 0..MOST_SALTS {
+            let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
+            let (path, context_of) = (path.to_owned(), tenant.clone());
+            let anew = tokio::task::spawn_blocking(move || {
+                std::fs::remove_file(&path)?;
+                Ok::<_, ArchiveError>(Working::create_salted(&path, &context(&context_of), salt + 1)?)
+            });
+            refreshed = self.refresh(anew.await??, tenant, as_of).await;
+        }
+        refreshed
+    }
+
+    async fn refresh(&self, working: Working, tenant: &Tenant, as_of: Timestamp) -> Result<Working, ArchiveError> {
+        let changed = self.store.changed_since(&tenant.id, working.as_of()?).await?;
+        let overdue: HashSet<String> = working.overdue(as_of)?.into_iter().collect();
+        let mut items: BTreeSet<String> = changed.into_iter().map(|key| key.as_str().to_owned()).collect();
+        items.extend(overdue.iter().cloned());
+        let items: Vec<String> = items.into_iter().collect();
+
+        let (send, receive) = mpsc::channel(2);
+        let writer = tokio::task::spawn_blocking(move || write(working, as_of, &overdue, receive));
+        for chunk in items.chunks(CHUNK) {
+            let keys: Vec<ItemKey> = chunk.iter().filter_map(|item| ItemKey::parse(item)).collect();
+            let stored = self.store.load(&keys, as_of).await?;
+            if send.send(Read::Items(chunk.to_vec(), stored)).await.is_err() {
+                // The writer has stopped, and says below why.
+                break;
+            }
+        }
+        let _stopped = send.send(Read::All).await;
+        writer.await?
+    }
+}
+
+fn write(
+    mut working: Working,
+    as_of: Timestamp,
+    overdue: &HashSet<String>,
+    mut receive: mpsc::Receiver<Read>,
+) -> Result<Working, ArchiveError> {
+    let mut refresh = working.refresh(as_of)?;
+    loop {
+        let (items, stored) = match receive.blocking_recv() {
+            Some(Read::Items(items, stored)) => (items, stored),
+            Some(Read::All) => break,
+            None => return Err(ArchiveError::Interrupted),
+        };
+        let mut there = HashSet::new();
+        for Stored { key, version, history, .. } in stored {
+            let item = key.as_str().to_owned();
+            if overdue.contains(&item) || !refresh.knows(&item, version)? {
+                refresh.apply(&Change { item: item.clone(), version, history })?;
+            }
+            there.insert(item);
+        }
+        // Merged into another, or expired.
+        for item in items.iter().filter(|item| !there.contains(*item)) {
+            refresh.remove(item)?;
+        }
+    }
+    refresh.finish()?;
+    Ok(working)
+}

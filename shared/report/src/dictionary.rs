@@ -1,0 +1,220 @@
+//! The closed lists of names and their ids: the position in the domain's list, from 1; 0 is none.
+//!
+//! Ids are in files that people keep. A list may grow at its end; nothing in it may move.
+
+use rusqlite::{Connection, params};
+use vestibule_domain::attempt::{Cause, Outcome};
+use vestibule_domain::catalogue::{Action, KnownAction, KnownScreen, Place, ROWS, Screen, Section, UserAction};
+use vestibule_domain::esp::{Category, DeploymentMode, ItemState, Phase, SessionState};
+use vestibule_domain::event::{ClockSkew, Kind, Platform};
+use vestibule_domain::failure::FailureCategory;
+
+use crate::error::Result;
+
+/// A name of a closed list.
+pub(crate) trait Coded: Copy + 'static {
+    /// All of them, in order.
+    const LIST: &'static [Self];
+    /// Its id.
+    fn id(self) -> i64;
+    /// Its name.
+    fn word(self) -> &'static str;
+}
+
+macro_rules! coded {
+    ($($type:ty),+) => { $(
+        impl Coded for $type {
+            const LIST: &'static [Self] = Self::ALL;
+            fn id(self) -> i64 {
+                self as i64 + 1
+            }
+            fn word(self) -> &'static str {
+                self.name()
+            }
+        }
+    )+ };
+}
+coded!(Section, KnownAction, KnownScreen, UserAction, Outcome, Cause, Platform, Kind, FailureCategory);
+coded!(Phase, Category, ItemState, SessionState, DeploymentMode, Label);
+
+impl Coded for ClockSkew {
+    const LIST: &'static [Self] = &[Self::Ahead, Self::Behind];
+    fn id(self) -> i64 {
+        self as i64 + 1
+    }
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ahead => "ahead",
+            Self::Behind => "behind",
+        }
+    }
+}
+
+/// The id of a name that may be missing.
+pub(crate) fn id_of<T: Coded>(name: Option<T>) -> i64 {
+    name.map_or(0, Coded::id)
+}
+
+/// What the status page tells apart (SPEC section 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Label {
+    WindowsAutopilot,
+    WindowsManual,
+    MacAde,
+    MacManual,
+    Ios,
+    Android,
+}
+
+impl Label {
+    const ALL: &'static [Self] =
+        &[Self::WindowsAutopilot, Self::WindowsManual, Self::MacAde, Self::MacManual, Self::Ios, Self::Android];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::WindowsAutopilot => "Windows (Autopilot)",
+            Self::WindowsManual => "Windows (Manual)",
+            Self::MacAde => "macOS (ADE)",
+            Self::MacManual => "macOS (Manual)",
+            Self::Ios => "iOS/iPadOS",
+            Self::Android => "Android Enterprise",
+        }
+    }
+
+    /// The label of a platform; registration and sessions are the device's, the type the attempt's own.
+    pub(crate) fn of_device(
+        platform: Option<Platform>,
+        registered: bool,
+        sessions: bool,
+        enrollment_type: Option<&str>,
+    ) -> Option<Self> {
+        let kind = enrollment_type.unwrap_or_default().to_ascii_lowercase();
+        Some(match platform? {
+            Platform::Windows if sessions || registered || kind.contains("autopilot") => Self::WindowsAutopilot,
+            Platform::Windows => Self::WindowsManual,
+            Platform::MacOs if registered || kind.starts_with("applebulk") => Self::MacAde,
+            Platform::MacOs => Self::MacManual,
+            Platform::Ios => Self::Ios,
+            Platform::Android => Self::Android,
+        })
+    }
+}
+
+/// Platforms that the incomplete-enrollments report is about.
+pub(crate) const REPORTED: [Platform; 2] = [Platform::Ios, Platform::Android];
+
+fn section_title(section: Section) -> &'static str {
+    match section {
+        Section::SetupChecklist => "Setup checklist",
+        Section::PlatformScreens => "Platform screens",
+        Section::TermsOfUse => "Terms of use",
+        Section::ComplianceActivation => "Compliance and activation",
+    }
+}
+
+fn platform_title(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Windows => "Windows",
+        Platform::MacOs => "macOS",
+        Platform::Ios => "iOS/iPadOS",
+        Platform::Android => "Android",
+    }
+}
+
+fn phase_title(phase: Phase) -> &'static str {
+    match phase {
+        Phase::DevicePreparation => "Device preparation",
+        Phase::DeviceSetup => "Device setup",
+        Phase::AccountSetup => "Account setup",
+    }
+}
+
+/// Id of a catalogue's action, if it is one.
+pub(crate) fn known_action(action: &Action) -> Option<i64> {
+    match action {
+        Action::Known(known) => Some(known.id()),
+        Action::Other(_) => None,
+    }
+}
+
+/// Id of a catalogue's screen, if it is one.
+pub(crate) fn known_screen(screen: &Screen) -> Option<i64> {
+    match screen {
+        Screen::Known(known) => Some(known.id()),
+        Screen::Other(_) => None,
+    }
+}
+
+fn plain<T: Coded>(conn: &Connection, table: &str) -> Result<()> {
+    let mut insert = conn.prepare(&format!("INSERT INTO {table} (id, name) VALUES (?1, ?2)"))?;
+    insert.execute(params![0, None::<&str>])?;
+    for one in T::LIST {
+        insert.execute(params![one.id(), one.word()])?;
+    }
+    Ok(())
+}
+
+fn titled<T: Coded>(conn: &Connection, table: &str, title: fn(T) -> &'static str) -> Result<()> {
+    let mut insert = conn.prepare(&format!("INSERT INTO {table} (id, name, title) VALUES (?1, ?2, ?3)"))?;
+    insert.execute(params![0, None::<&str>, None::<&str>])?;
+    for one in T::LIST {
+        insert.execute(params![one.id(), one.word(), title(*one)])?;
+    }
+    Ok(())
+}
+
+/// Fills the dictionaries of a new file.
+pub(crate) fn fill(conn: &Connection) -> Result<()> {
+    titled(conn, "sections", section_title)?;
+    titled(conn, "esp_phases", phase_title)?;
+    plain::<KnownScreen>(conn, "screens")?;
+    plain::<UserAction>(conn, "user_actions")?;
+    plain::<Outcome>(conn, "outcomes")?;
+    plain::<Cause>(conn, "causes")?;
+    plain::<Label>(conn, "platform_labels")?;
+    plain::<Kind>(conn, "kinds")?;
+    plain::<FailureCategory>(conn, "failure_categories")?;
+    plain::<ClockSkew>(conn, "clock_skews")?;
+    plain::<Category>(conn, "esp_categories")?;
+    plain::<ItemState>(conn, "esp_item_states")?;
+    plain::<SessionState>(conn, "esp_session_states")?;
+    plain::<DeploymentMode>(conn, "deployment_modes")?;
+    conn.execute("INSERT INTO words (id, text) VALUES (0, '')", [])?;
+
+    let mut insert =
+        conn.prepare("INSERT INTO platforms (id, name, title, steps, reported) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    insert.execute(params![0, None::<&str>, None::<&str>, 0, 0])?;
+    for platform in Platform::ALL {
+        let steps = KnownAction::ALL.iter().filter(|action| action.on(*platform)).count();
+        let steps = i64::try_from(steps).unwrap_or_default();
+        let reported = REPORTED.contains(platform);
+        insert.execute(params![platform.id(), platform.name(), platform_title(*platform), steps, reported])?;
+    }
+
+    let mut insert = conn.prepare(
+        "INSERT INTO actions (id, name, section_id, step, on_ios, on_android) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    insert.execute(params![0, None::<&str>, 0, None::<i64>, 0, 0])?;
+    for action in KnownAction::ALL {
+        let (id, section) = (action.id(), action.section().id());
+        let on = (action.on(Platform::Ios), action.on(Platform::Android));
+        insert.execute(params![id, action.name(), section, id, on.0, on.1])?;
+    }
+
+    let mut insert = conn.prepare(
+        "INSERT INTO catalogue_rows (number, section_id, action_id, screen_id, platform, on_ios, on_android, how)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for row in &ROWS {
+        let place = Place::new(None, Action::Known(row.action), Some(Screen::Known(row.screen)));
+        let on = (row.on(Platform::Ios), row.on(Platform::Android));
+        let platform = match on {
+            (true, true) => "both",
+            (true, false) => "ios",
+            _ => "android",
+        };
+        let (section, action, screen) = (id_of(place.section), row.action.id(), row.screen.id());
+        insert.execute(params![row.number, section, action, screen, platform, on.0, on.1, row.end_name()])?;
+    }
+    Ok(())
+}

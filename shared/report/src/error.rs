@@ -1,0 +1,60 @@
+//! What can go wrong, by what the caller can do about it.
+
+/// Why a file could not be made, refreshed, published or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Two different texts or attempts hash alike: build the file from nothing with the next salt
+    /// ([`Working::create_salted`](crate::Working::create_salted)).
+    #[error("two different {what} have the same id under salt {salt}")]
+    Collision {
+        /// What collided.
+        what: &'static str,
+        /// The salt under which it did.
+        salt: u32,
+    },
+    /// The file is true for a later instant than the one asked for.
+    #[error("the file is as of {file}, later than {asked}")]
+    Backwards {
+        /// The instant of the file.
+        file: vestibule_domain::Timestamp,
+        /// The instant asked for.
+        asked: vestibule_domain::Timestamp,
+    },
+    /// An earlier refresh stopped half-way: throw the file away.
+    #[error("the file is unusable after an unfinished refresh")]
+    Unfinished,
+    /// Nothing was refreshed into the file yet, so there is nothing to publish or read.
+    #[error("the file is not yet true for any instant")]
+    Empty,
+    /// A check before publishing failed: the file must not be used.
+    #[error("{check}: {finding}")]
+    Check {
+        /// Which check.
+        check: &'static str,
+        /// Its first finding.
+        finding: String,
+    },
+    /// A filter that the report does not have.
+    #[error("{field}: {problem}")]
+    InvalidFilter {
+        /// The filter's name as the API writes it.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Not a report file of this schema.
+    #[error("not a report file of schema version {}", crate::SCHEMA_VERSION)]
+    ForeignFile,
+    /// SQLite refused.
+    #[error("sqlite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file system refused.
+    #[error("file: {0}")]
+    Io(#[from] std::io::Error),
+    /// What is built into this crate cannot be read.
+    #[error("built-in data: {0}")]
+    BuiltIn(&'static str),
+}
+
+/// The result of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,75 @@
+//! Numbers for what has none: made by hashing what a row is about, so that they never depend on the
+//! order in which rows arrive.
+//!
+//! Hashes are short to keep the file small. Two things with one number are found when the second is
+//! written ([`Error::Collision`](crate::Error::Collision)); another salt then gives other numbers.
+
+use sha2::{Digest as _, Sha256};
+use vestibule_domain::Timestamp;
+
+/// 2015-01-01T00:00:00Z. Seconds since then fit in 31 bits until 2083.
+const EPOCH: i64 = 1_420_070_400;
+const SECOND_BITS: u32 = 32;
+/// Texts and devices; 47 bits and a sign are six bytes in a row.
+const NAME_BITS: u32 = 47;
+/// Ids below this belong to closed lists.
+const FIRST_OPEN: i64 = 1 << 16;
+
+/// Makes the numbers of one file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ids {
+    pub salt: u32,
+    /// How many bits of a hash count; tests narrow them to see collisions.
+    name_bits: u32,
+    tail_bits: u32,
+}
+
+impl Ids {
+    pub(crate) fn new(salt: u32) -> Self {
+        Self { salt, name_bits: NAME_BITS, tail_bits: SECOND_BITS }
+    }
+
+    /// Only so many bits of every hash, so that collisions happen.
+    pub(crate) fn narrowed(salt: u32, bits: u32) -> Self {
+        Self { salt, name_bits: bits.min(NAME_BITS), tail_bits: bits.min(SECOND_BITS) }
+    }
+
+    fn hash(&self, what: &str, parts: &[&[u8]]) -> u64 {
+        let mut hash = Sha256::new();
+        hash.update(self.salt.to_be_bytes());
+        hash.update(what);
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let digest = hash.finalize();
+        digest[..8].iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    }
+
+    fn name(&self, what: &str, text: &str) -> i64 {
+        let value = self.hash(what, &[text.as_bytes()]) & ((1 << self.name_bits) - 1);
+        FIRST_OPEN.saturating_add_unsigned(value)
+    }
+
+    /// The id of an open text.
+    pub(crate) fn word(&self, text: &str) -> i64 {
+        self.name("word", text)
+    }
+
+    /// The number of the device stored as `item`.
+    pub(crate) fn enrollment(&self, item: &str) -> i64 {
+        self.name("enrollment", item)
+    }
+
+    /// The number of the attempt or session `id` of the device stored as `item`. The device takes part
+    /// because, while two devices turn out to be one, both may hold the same attempt for a moment.
+    pub(crate) fn timed(&self, started_at: Timestamp, item: &str, id: &[u8; 16]) -> i64 {
+        let tail = self.hash("timed", &[item.as_bytes(), id]) & ((1 << self.tail_bits) - 1);
+        first_from(started_at).saturating_add_unsigned(tail)
+    }
+}
+
+/// The lowest number of an attempt that starts in the second of `start` or later.
+pub(crate) fn first_from(start: Timestamp) -> i64 {
+    (start.seconds() - EPOCH).clamp(0, i64::from(i32::MAX)) << SECOND_BITS
+}

@@ -1,0 +1,38 @@
+//! The report file: one SQLite schema, one operation on it, and the queries.
+//!
+//! - [`Working`]: a file being brought up to date; [`Refresh`] puts changed enrollments into it;
+//!   [`Working::publish`] makes a file that can be given away
+//! - [`Reader`]: the numbers of the report and the status page
+//!
+//! Invariants:
+//! - A file refreshed step by step has the rows, and published the bytes, of a file built from nothing.
+//! - Every number is defined once, in a view of the file; page, API and file run the same views.
+//! - Nothing here reads a clock or knows where enrollments are stored. Raw payloads never enter.
+
+mod corrections;
+mod delete;
+mod dictionary;
+mod error;
+mod ids;
+mod insert;
+mod pseudonym;
+mod publish;
+pub mod reader;
+mod refresh;
+mod schema;
+mod totals;
+mod words;
+mod working;
+
+pub use error::{Error, Result};
+pub use pseudonym::pseudonym;
+pub use publish::{Published, Spent, as_of, check, hash};
+pub use reader::Reader;
+pub use refresh::{Change, Refresh};
+pub use working::{Context, Working};
+
+/// The version of the schema: a file of another one is built anew. It is the file's `user_version`.
+pub const SCHEMA_VERSION: i32 = 1;
+
+/// The file's `application_id`: "Vest" in ASCII.
+pub const APPLICATION_ID: i32 = 0x5665_7374;

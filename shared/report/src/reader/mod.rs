@@ -1,0 +1,131 @@
+//! The numbers of the report and the status page, as page, API and commands show them.
+//!
+//! Every number comes from a view of the file; what is done here is summing a view's rows over the days
+//! and platforms asked for, and giving them names.
+
+mod attempts;
+mod incomplete;
+mod status;
+
+pub use attempts::{Attempt, AttemptDetail, AttemptFilter, AttemptPage, Cursor, TimelineEvent};
+pub use incomplete::{ActionCount, DayCount, FunnelStep, IncompleteReport, OtherCause};
+pub use status::{
+    Active, ActivePage, Advice, EspItemRow, EspProfileRow, EspSessionRow, FailureReason, FailureReport, FirstTimeRight,
+    PlatformStatus, RecentFailure, Status,
+};
+
+use crate::error::{Error, Result};
+use crate::working::{is_ours, meta};
+use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use vestibule_domain::{Day, Timestamp};
+
+/// Most days a range may have: the longest retention and then some.
+const MAX_DAYS: i32 = 1_000;
+
+/// A report file open for reading.
+#[derive(Debug)]
+pub struct Reader<'c> {
+    conn: Source<'c>,
+    as_of: Timestamp,
+}
+
+#[derive(Debug)]
+enum Source<'c> {
+    Own(Connection),
+    Shared(&'c Connection),
+}
+
+/// What a file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Meta(pub BTreeMap<String, String>);
+
+impl Reader<'static> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::ForeignFile`] when it is no report file of this schema.
+    pub fn open(path: &Path) -> Result<Self> {
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if !is_ours(&conn)? {
+            return Err(Error::ForeignFile);
+        }
+        let as_of = as_of(&conn)?;
+        Ok(Self { conn: Source::Own(conn), as_of })
+    }
+}
+
+impl<'c> Reader<'c> {
+    pub(crate) fn over(conn: &'c Connection) -> Result<Self> {
+        Ok(Self { as_of: as_of(conn)?, conn: Source::Shared(conn) })
+    }
+
+    fn conn(&self) -> &Connection {
+        match &self.conn {
+            Source::Own(conn) => conn,
+            Source::Shared(conn) => conn,
+        }
+    }
+
+    /// The instant all numbers are true for.
+    pub fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// The zone days are counted in, as its IANA name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn time_zone(&self) -> Result<String> {
+        Ok(meta(self.conn(), "timeZone")?.unwrap_or_default())
+    }
+
+    /// The first day in the file and the day after its last.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn window(&self) -> Result<(Day, Day)> {
+        let day = |key| -> Result<Day> {
+            let text = meta(self.conn(), key)?.ok_or(Error::Empty)?;
+            Ok(Day::new(text.parse().map_err(|_| Error::Empty)?))
+        };
+        Ok((day("windowFromDay")?, day("windowToDay")?))
+    }
+
+    /// Whether people stand in the file under [pseudonyms](crate::pseudonym).
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_pseudonymised(&self) -> Result<bool> {
+        Ok(meta(self.conn(), "pseudonyms")?.is_some_and(|mark| !mark.is_empty()))
+    }
+
+    /// All that the file says of itself.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn meta(&self) -> Result<Meta> {
+        let mut all = self.conn().prepare("SELECT key, value FROM meta")?;
+        let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Meta(all.collect::<rusqlite::Result<_>>()?))
+    }
+}
+
+fn as_of(conn: &Connection) -> Result<Timestamp> {
+    let text = meta(conn, "asOfMillis")?.ok_or(Error::Empty)?;
+    text.parse().map(Timestamp::from_millis).map_err(|_| Error::Empty)
+}
+
+/// Refuses ranges that are empty or absurd.
+fn check_range(from: Day, to: Day) -> Result<()> {
+    let invalid = |field, problem| Err(Error::InvalidFilter { field, problem });
+    if to <= from {
+        return invalid("to", "must be later than from");
+    }
+    if to.get().saturating_sub(from.get()) > MAX_DAYS {
+        return invalid("from", "the range must have at most 1000 days");
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The one operation on a file: fold what changed as of an instant and put its rows in place of the old.
+//!
+//! Invariant: a file refreshed step by step, in any order and split, has the rows of a file built from
+//! nothing from the same data at the same instant. So nothing here may depend on what came before but
+//! through the rows themselves.
+
+use crate::delete::Delete;
+use crate::error::Result;
+use crate::insert::{Insert, State};
+use crate::schema;
+use crate::totals::Totals;
+use crate::working::{Working, set_meta};
+use rusqlite::{Connection, params};
+use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
+
+/// An item of the store that changed.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The store's key of the enrollment.
+    pub item: String,
+    /// Its version there.
+    pub version: u64,
+    /// All that is known of it.
+    pub history: History,
+}
+
+/// A refresh under way. Dropping it unfinished leaves a file that cannot be used any more.
+pub struct Refresh<'w> {
+    conn: &'w Connection,
+    ids: crate::ids::Ids,
+    torn: &'w mut bool,
+    tenant: &'w TenantId,
+    settings: &'w TenantSettings,
+    as_of: Timestamp,
+    cutoff: Day,
+    /// Whether anything older can be in the file.
+    fresh: bool,
+    indexed: bool,
+    insert: Insert<'w>,
+    delete: Delete<'w>,
+    totals: Totals,
+}
+
+impl<'w> Refresh<'w> {
+    pub(crate) fn begin(working: &'w mut Working, as_of: Timestamp) -> Result<Self> {
+        let cutoff = working.cutoff(as_of);
+        let fresh = working.as_of()?.is_none();
+        let indexed = working.is_indexed()?;
+        let Working { conn, tenant, settings, people, ids, torn } = working;
+        conn.execute_batch("BEGIN")?;
+        *torn = true;
+        Ok(Self {
+            conn,
+            ids: *ids,
+            torn,
+            tenant,
+            settings,
+            as_of,
+            cutoff,
+            fresh,
+            indexed,
+            insert: Insert::new(conn, *ids, people.clone())?,
+            delete: Delete::new(conn, *ids)?,
+            totals: Totals::default(),
+        })
+    }
+
+    /// Puts what is known of an item now in place of what the file has of it.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    pub fn apply(&mut self, change: &Change) -> Result<()> {
+        let Change { item, version, history } = change;
+        self.remove(item)?;
+        let enrollment = fold(self.tenant, history, self.settings, self.as_of);
+        let due = Plan::of(&enrollment, history, self.settings).due_at;
+        // An event of a time yet to come changes the rows the moment that time is there.
+        let to_come = history.events().map(|event| event.placed()).filter(|at| *at > self.as_of).min();
+        let deadline = due.into_iter().chain(to_come.map(|at| at - Millis::new(1))).min();
+        let started = enrollment.attempts.iter().map(|attempt| attempt.started_at);
+        let started = started.chain(enrollment.sessions.iter().map(|session| session.started_at));
+        let state = State {
+            item,
+            version: *version,
+            deadline: deadline.map(Timestamp::millis),
+            oldest_day: started.min().map(|at| at.day(self.settings.time_zone).get()),
+        };
+        self.insert.enrollment(&mut self.totals, self.settings, self.cutoff, history, &enrollment, &state)?;
+        if self.totals.is_full() {
+            self.totals.flush(self.conn)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the file already holds this version of an item. One that is
+    /// [overdue](crate::Working::overdue) must be applied all the same.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn knows(&self, item: &str, version: u64) -> Result<bool> {
+        crate::working::knows(self.conn, self.ids, item, version)
+    }
+
+    /// Takes out an item that is gone: merged into another, or expired.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    pub fn remove(&mut self, item: &str) -> Result<()> {
+        if self.delete.has(item)? {
+            self.index()?;
+            self.delete.item(&mut self.totals, item)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of what left the window and makes the file true for its instant.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(mut self) -> Result<()> {
+        if !self.fresh {
+            self.delete.before(&mut self.totals, self.settings, self.cutoff)?;
+        }
+        self.totals.flush(self.conn)?;
+        self.index()?;
+        self.conn.execute("DELETE FROM days", [])?;
+        let mut insert = self.conn.prepare("INSERT INTO days (day, date) VALUES (?1, ?2)")?;
+        let today = self.as_of.day(self.settings.time_zone);
+        for day in self.cutoff.get()..=today.get() {
+            insert.execute(params![day, Day::new(day).to_string()])?;
+        }
+        drop(insert);
+        for (key, value) in [
+            ("asOf", self.as_of.to_string()),
+            ("asOfMillis", self.as_of.millis().to_string()),
+            ("asOfDay", today.get().to_string()),
+            ("windowFrom", self.cutoff.to_string()),
+            ("windowTo", today.plus(1).to_string()),
+            ("windowFromDay", self.cutoff.get().to_string()),
+            ("windowToDay", today.plus(1).get().to_string()),
+        ] {
+            set_meta(self.conn, key, &value)?;
+        }
+        self.conn.execute_batch("COMMIT")?;
+        *self.torn = false;
+        Ok(())
+    }
+
+    /// A first load runs without indexes, which are quicker made at its end than kept meanwhile; they
+    /// are made earlier should an item come twice, since its rows must be found.
+    fn index(&mut self) -> Result<()> {
+        if !self.indexed {
+            self.conn.execute_batch(schema::INDEXES)?;
+            self.indexed = true;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Refresh<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refresh").field("as_of", &self.as_of).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! Makes the empty file: tables, views, dictionaries, advice and what describes them.
+
+use crate::error::{Error, Result};
+use crate::{APPLICATION_ID, SCHEMA_VERSION, dictionary};
+use rusqlite::{Connection, params};
+use serde::Deserialize;
+use std::collections::HashMap;
+use vestibule_domain::esp::{DEFAULT_PROFILE, DEFAULT_TIMEOUT_MINUTES};
+use vestibule_domain::failure::code_value;
+
+/// Bytes a page. A refresh touches pages here and there, a build and a reader go through all: larger
+/// pages make building quicker and refreshing slower; this is between.
+const PAGE_SIZE: u32 = 8_192;
+
+/// The number of the built-in Enrollment Status Page profile.
+pub(crate) const DEFAULT_PROFILE_NO: i64 = 1;
+
+const TABLES: [&str; 2] = [include_str!("sql/dictionaries.sql"), include_str!("sql/facts.sql")];
+const VIEWS: [&str; 3] = [
+    include_str!("sql/views_attempts.sql"),
+    include_str!("sql/views_incomplete.sql"),
+    include_str!("sql/views_status.sql"),
+];
+const FUNNEL: &str = include_str!("sql/funnel.sql");
+
+/// The indexes, for after the first load.
+pub(crate) const INDEXES: &str = include_str!("sql/indexes.sql");
+
+/// The page settings of every file this crate writes. Only the page size matters to a reader; the others
+/// make writing quick where a torn file is thrown away anyway.
+pub(crate) fn set_up(conn: &Connection) -> Result<()> {
+    conn.execute_batch(&format!(
+        "PRAGMA page_size = {PAGE_SIZE};
+         PRAGMA auto_vacuum = NONE;
+         PRAGMA journal_mode = OFF;
+         PRAGMA synchronous = OFF;
+         PRAGMA locking_mode = EXCLUSIVE;
+         PRAGMA temp_store = FILE;
+         PRAGMA foreign_keys = OFF;
+         PRAGMA cache_size = -8192;"
+    ))?;
+    Ok(())
+}
+
+/// Everything but facts.
+pub(crate) fn create(conn: &Connection) -> Result<()> {
+    conn.execute_batch("BEGIN")?;
+    for part in TABLES {
+        conn.execute_batch(part)?;
+    }
+    for part in VIEWS {
+        conn.execute_batch(&expand(part))?;
+    }
+    conn.execute_batch(&format!("CREATE VIEW funnel AS\n{}", funnel("1", "1")))?;
+    dictionary::fill(conn)?;
+    conn.execute(
+        "INSERT INTO esp_profiles VALUES (?1, ?2, 1, 1, NULL, ?3, NULL, NULL)",
+        params![DEFAULT_PROFILE_NO, DEFAULT_PROFILE, DEFAULT_TIMEOUT_MINUTES],
+    )?;
+    fill_advice(conn)?;
+    fill_column_docs(conn)?;
+    let mut define = conn.prepare("INSERT INTO meta (key, value) VALUES ('definition.' || ?1, ?2)")?;
+    for line in include_str!("data/definitions.tsv").lines() {
+        let (name, meaning) = line.split_once('\t').ok_or(Error::BuiltIn("definitions"))?;
+        define.execute([name, meaning])?;
+    }
+    drop(define);
+    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    conn.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    conn.execute_batch("COMMIT")?;
+    Ok(())
+}
+
+/// The funnel over the days that `days` lets through; `attempts` bounds the attempts looked at for the
+/// median, where all outside the days can be told by their numbers. The file's view is the same text.
+pub(crate) fn funnel(attempts: &str, days: &str) -> String {
+    FUNNEL.replace("$attempts", attempts).replace("$days", days)
+}
+
+/// Writes out `$iso(x)`, an instant as text, and `$day(x)`, a day as date: integer arithmetic, since a
+/// float cannot hold every millisecond.
+fn expand(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len() * 2);
+    let mut rest = sql;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let call = &rest[at + 1..];
+        let name = call.split('(').next().unwrap_or_default();
+        // Arguments hold no parentheses of their own.
+        let argument = call[name.len()..].trim_start_matches('(').split(')').next().unwrap_or_default();
+        match name {
+            "iso" => out.push_str(&format!(
+                "CAST(strftime('%Y-%m-%dT%H:%M:%S', ({argument}) / 1000, 'unixepoch') || \
+                 printf('.%03dZ', ({argument}) % 1000) AS TEXT)"
+            )),
+            _ => out.push_str(&format!("CAST(strftime('%Y-%m-%d', ({argument}) * 86400, 'unixepoch') AS TEXT)")),
+        }
+        rest = &call[name.len() + argument.len() + 2..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[derive(Deserialize)]
+struct AdviceEntry<'a> {
+    codes: Vec<&'a str>,
+    problem: &'a str,
+    steps: &'a str,
+    source: &'a str,
+}
+
+fn fill_advice(conn: &Connection) -> Result<()> {
+    let entries: Vec<AdviceEntry> =
+        serde_json::from_str(include_str!("data/advice.json")).map_err(|_| Error::BuiltIn("advice"))?;
+    let mut insert = conn.prepare(
+        "INSERT INTO advice (advice_no, code, code_value, problem, steps, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let all = entries.iter().flat_map(|entry| entry.codes.iter().map(move |code| (code, entry)));
+    for (number, (code, entry)) in (1_i64..).zip(all) {
+        let value = code_value(code).ok_or(Error::BuiltIn("advice code"))?;
+        insert.execute(params![number, code, value, entry.problem, entry.steps, entry.source])?;
+    }
+    Ok(())
+}
+
+/// `column_docs` from the schema itself and the texts in `column_docs.tsv`: `table.column` or, where a
+/// name means the same everywhere, the column alone.
+fn fill_column_docs(conn: &Connection) -> Result<()> {
+    let mut texts: HashMap<&str, (&str, &str)> = HashMap::new();
+    for line in include_str!("data/column_docs.tsv").lines() {
+        let mut parts = line.splitn(3, '\t');
+        let (Some(name), Some(unit), Some(meaning)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Error::BuiltIn("column_docs"));
+        };
+        texts.insert(name, (unit, meaning));
+    }
+    let mut columns = conn.prepare(
+        "SELECT s.name, c.name, c.type FROM sqlite_schema s CROSS JOIN pragma_table_info(s.name) c
+         WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite_%' ORDER BY 1, c.cid",
+    )?;
+    let mut insert = conn.prepare("INSERT INTO column_docs VALUES (?1, ?2, ?3, nullif(?4, ''), ?5)")?;
+    let mut rows = columns.query([])?;
+    while let Some(row) = rows.next()? {
+        let (table, column, declared): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let special = format!("{table}.{column}");
+        let (unit, meaning) =
+            texts.get(special.as_str()).or_else(|| texts.get(column.as_str())).copied().unwrap_or_default();
+        // Views of older SQLite call an integer expression so.
+        let declared = if declared == "INT" { "INTEGER" } else { &declared };
+        insert.execute(params![table, column, declared, unit, meaning])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+-- Dictionaries: small numbers for closed lists of names. Ids are positions in SPEC's lists and never
+-- change; id 0 stands for "none told" and has no name, so that a join can never lose a row.
+CREATE TABLE sections (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE actions (
+  id INTEGER PRIMARY KEY, name TEXT, section_id INTEGER NOT NULL REFERENCES sections (id),
+  step INTEGER, on_ios INTEGER NOT NULL, on_android INTEGER NOT NULL);
+CREATE TABLE screens (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE user_actions (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE outcomes (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE causes (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE platforms (id INTEGER PRIMARY KEY, name TEXT, title TEXT, steps INTEGER NOT NULL, reported INTEGER NOT NULL);
+CREATE TABLE platform_labels (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE failure_categories (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE clock_skews (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_phases (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE esp_categories (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_item_states (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_session_states (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE deployment_modes (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE catalogue_rows (
+  number INTEGER PRIMARY KEY,
+  section_id INTEGER NOT NULL REFERENCES sections (id),
+  action_id INTEGER NOT NULL REFERENCES actions (id),
+  screen_id INTEGER NOT NULL REFERENCES screens (id),
+  platform TEXT NOT NULL, on_ios INTEGER NOT NULL, on_android INTEGER NOT NULL, how TEXT NOT NULL);
+
+-- The days of the window, so that a day on which nothing happened can be shown.
+CREATE TABLE days (day INTEGER PRIMARY KEY, date TEXT NOT NULL);
+
+-- Texts that senders choose, each once; the id is a hash of the text. Id 0 is the empty text: none told.
+CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+
+-- What to do about an error code; one code may have several meanings.
+CREATE TABLE advice (
+  advice_no INTEGER PRIMARY KEY, code TEXT NOT NULL, code_value INTEGER NOT NULL,
+  problem TEXT NOT NULL, steps TEXT NOT NULL, source TEXT NOT NULL);
+
+CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE column_docs (
+  table_name TEXT NOT NULL, column_name TEXT NOT NULL, type TEXT NOT NULL, unit TEXT, meaning TEXT NOT NULL,
+  PRIMARY KEY (table_name, column_name)) WITHOUT ROWID;

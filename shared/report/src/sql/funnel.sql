@@ -1,0 +1,24 @@
+WITH
+  reached AS (
+    SELECT step, sum(entered) AS entered, sum(left_forward) AS left_forward, sum(abandoned) AS abandoned
+    FROM funnel_by_day WHERE $days GROUP BY step),
+  ranked AS (
+    SELECT step, milliseconds,
+      row_number() OVER (PARTITION BY step ORDER BY milliseconds) AS place,
+      count(step) OVER (PARTITION BY step) AS n
+    FROM step_times WHERE $attempts AND $days),
+  -- The median: the middle one, or the mean of the two in the middle.
+  medians AS (
+    SELECT step, sum(milliseconds) AS total, count(step) AS n
+    FROM ranked WHERE place IN ((n + 1) / 2, (n + 2) / 2) GROUP BY step)
+SELECT
+  k.step AS step, s.name AS section, k.name AS action,
+  CAST(coalesce(r.entered, 0) AS BIGINT) AS entered,
+  CAST(coalesce(r.left_forward, 0) AS BIGINT) AS left_forward,
+  CAST(coalesce(r.abandoned, 0) AS BIGINT) AS abandoned,
+  CAST(m.total / (m.n * 1000.0) AS DOUBLE) AS median_seconds
+FROM actions k
+LEFT JOIN sections s ON s.id = k.section_id
+LEFT JOIN reached r ON r.step = k.step
+LEFT JOIN medians m ON m.step = k.step
+WHERE k.step IS NOT NULL

@@ -1,0 +1,10 @@
+-- Created after the first load, always in this order: the order is part of the file's bytes.
+CREATE INDEX attempts_by_id ON attempts (attempt_id);
+CREATE INDEX attempts_by_enrollment ON attempts (enrollment_no);
+CREATE INDEX attempts_by_user ON attempts (user_principal_name_word) WHERE user_principal_name_word IS NOT NULL;
+CREATE INDEX enrollments_by_key ON enrollments (enrollment_key);
+CREATE INDEX enrollments_active ON enrollments (active_since) WHERE active_since IS NOT NULL;
+CREATE INDEX esp_sessions_by_enrollment ON esp_sessions (enrollment_no);
+CREATE INDEX failures_by_time ON failures (failed_at);
+CREATE INDEX advice_by_code ON advice (code_value);
+CREATE INDEX refresh_state_due ON refresh_state (deadline) WHERE deadline IS NOT NULL;

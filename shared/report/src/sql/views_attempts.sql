@@ -1,0 +1,112 @@
+-- Attempts and their events in words. `$iso(x)` is an instant in milliseconds as text, `$day(x)` a day
+-- number as a date. Outer and cross joins only: old query planners keep their order. Only what other
+-- readers' parsers know as well (DuckDB reads a view's text itself): no UNION, a cross join without ON,
+-- BIGINT and DOUBLE, which to SQLite are INTEGER and REAL.
+CREATE VIEW enrollment_attempts AS
+SELECT
+  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
+  e.enrollment_key AS enrollment_key,
+  a.number AS number,
+  w_device.text AS device_name,
+  w_user.text AS user_principal_name,
+  w_user_id.text AS user_id,
+  platforms.name AS platform,
+  platform_labels.name AS platform_label,
+  w_os.text AS os_version,
+  w_type.text AS enrollment_type,
+  w_manufacturer.text AS manufacturer,
+  w_model.text AS model,
+  $iso(a.started_at) AS started_at,
+  $day(a.started_day) AS started_day,
+  $iso(a.last_activity_at) AS last_activity_at,
+  $iso(a.ended_at) AS ended_at,
+  outcomes.name AS outcome,
+  causes.name AS cause,
+  sections.name AS section,
+  actions.name AS action,
+  screens.name AS screen,
+  a.catalogue_row AS catalogue_row,
+  w_code.text AS failure_code,
+  w_reason.text AS failure_reason,
+  failure_categories.name AS failure_category,
+  w_message.text AS failure_message,
+  a.clock_skew AS clock_skew,
+  a.event_count AS event_count,
+  a.attempt_no AS attempt_no
+FROM attempts a
+LEFT JOIN enrollments e ON e.enrollment_no = a.enrollment_no
+LEFT JOIN failures f ON f.attempt_no = a.attempt_no
+LEFT JOIN platforms ON platforms.id = a.platform_id
+LEFT JOIN platform_labels ON platform_labels.id = a.platform_label_id
+LEFT JOIN outcomes ON outcomes.id = a.outcome_id
+LEFT JOIN causes ON causes.id = a.cause_id
+LEFT JOIN sections ON sections.id = a.section_id
+LEFT JOIN actions ON actions.id = a.action_id
+LEFT JOIN screens ON screens.id = a.screen_id
+LEFT JOIN failure_categories ON failure_categories.id = f.category_id
+LEFT JOIN words w_device ON w_device.id = a.device_name_word
+LEFT JOIN words w_user ON w_user.id = a.user_principal_name_word
+LEFT JOIN words w_user_id ON w_user_id.id = a.user_id_word
+LEFT JOIN words w_os ON w_os.id = a.os_version_word
+LEFT JOIN words w_type ON w_type.id = a.enrollment_type_word
+LEFT JOIN words w_manufacturer ON w_manufacturer.id = a.manufacturer_word
+LEFT JOIN words w_model ON w_model.id = a.model_word
+LEFT JOIN words w_code ON w_code.id = f.code_word
+LEFT JOIN words w_reason ON w_reason.id = f.reason_word
+LEFT JOIN words w_message ON w_message.id = f.message_word;
+
+CREATE VIEW attempt_timeline AS
+SELECT
+  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
+  v.seq AS seq,
+  kinds.name AS kind,
+  $iso(v.time) AS time,
+  $iso(v.time + v.received_after) AS received_at,
+  w_source.text AS source,
+  CAST(coalesce(v.event_id, lower(
+    substr(hex(v.event_uuid), 1, 8) || '-' || substr(hex(v.event_uuid), 9, 4) || '-' ||
+    substr(hex(v.event_uuid), 13, 4) || '-' || substr(hex(v.event_uuid), 17, 4) || '-' ||
+    substr(hex(v.event_uuid), 21, 12))) AS TEXT) AS event_id,
+  sections.name AS section,
+  actions.name AS action,
+  screens.name AS screen,
+  user_actions.name AS user_action,
+  w_code.text AS failure_code,
+  w_reason.text AS failure_reason,
+  w_reported.text AS reported,
+  clock_skews.name AS clock_skew,
+  v.attempt_no AS attempt_no
+FROM attempt_events v
+LEFT JOIN attempts a ON a.attempt_no = v.attempt_no
+LEFT JOIN kinds ON kinds.id = v.kind_id
+LEFT JOIN sections ON sections.id = v.section_id
+LEFT JOIN actions ON actions.id = v.action_id
+LEFT JOIN screens ON screens.id = v.screen_id
+LEFT JOIN user_actions ON user_actions.id = v.user_action_id
+LEFT JOIN clock_skews ON clock_skews.id = v.clock_skew_id
+LEFT JOIN words w_source ON w_source.id = v.source_word
+LEFT JOIN words w_code ON w_code.id = v.code_word
+LEFT JOIN words w_reason ON w_reason.id = v.reason_word
+LEFT JOIN words w_reported ON w_reported.id = v.reported_word;
+
+CREATE VIEW attempt_corrections AS
+SELECT
+  CAST(lower(hex(c.attempt_id)) AS TEXT) AS attempt_id,
+  c.gone AS gone,
+  old_outcomes.name AS old_outcome, new_outcomes.name AS new_outcome,
+  old_causes.name AS old_cause, new_causes.name AS new_cause,
+  $iso(c.old_ended_at) AS old_ended_at, $iso(c.new_ended_at) AS new_ended_at,
+  old_sections.name AS old_section, new_sections.name AS new_section,
+  old_actions.name AS old_action, new_actions.name AS new_action,
+  old_screens.name AS old_screen, new_screens.name AS new_screen
+FROM corrections c
+LEFT JOIN outcomes old_outcomes ON old_outcomes.id = c.old_outcome_id
+LEFT JOIN outcomes new_outcomes ON new_outcomes.id = c.new_outcome_id
+LEFT JOIN causes old_causes ON old_causes.id = c.old_cause_id
+LEFT JOIN causes new_causes ON new_causes.id = c.new_cause_id
+LEFT JOIN sections old_sections ON old_sections.id = c.old_section_id
+LEFT JOIN sections new_sections ON new_sections.id = c.new_section_id
+LEFT JOIN actions old_actions ON old_actions.id = c.old_action_id
+LEFT JOIN actions new_actions ON new_actions.id = c.new_action_id
+LEFT JOIN screens old_screens ON old_screens.id = c.old_screen_id
+LEFT JOIN screens new_screens ON new_screens.id = c.new_screen_id;

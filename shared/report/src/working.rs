@@ -1,0 +1,231 @@
+//! A file being brought up to date.
+//!
+//! It is the caller's own copy in a temporary place: a refresh writes without a journal, so a file whose
+//! refresh did not finish is thrown away, never repaired.
+
+use crate::error::{Error, Result};
+use crate::ids::Ids;
+use crate::pseudonym::People;
+use crate::reader::Reader;
+use crate::refresh::Refresh;
+use crate::{APPLICATION_ID, SCHEMA_VERSION, schema};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use std::path::Path;
+use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
+
+/// Whose file it is and by which choices.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// Its settings.
+    pub settings: &'a TenantSettings,
+    /// The key of its pseudonyms, used only when it asks for them.
+    pub pseudonym_key: &'a [u8],
+}
+
+/// A file being brought up to date.
+#[derive(Debug)]
+pub struct Working {
+    pub(crate) conn: Connection,
+    pub(crate) tenant: TenantId,
+    pub(crate) settings: TenantSettings,
+    pub(crate) people: People,
+    pub(crate) ids: Ids,
+    /// A refresh began and did not finish.
+    pub(crate) torn: bool,
+}
+
+/// What this crate calls itself in a file. A file of another version is built anew: its rules may differ.
+const GENERATOR: &str = concat!("vestibule-report ", env!("CARGO_PKG_VERSION"));
+
+impl Working {
+    /// A new file at `path` with everything but facts.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or exists.
+    pub fn create(path: &Path, context: &Context) -> Result<Self> {
+        Self::create_salted(path, context, 0)
+    }
+
+    /// The same, after a [`Error::Collision`] under another salt.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or exists.
+    pub fn create_salted(path: &Path, context: &Context, salt: u32) -> Result<Self> {
+        Self::create_with(path, context, Ids::new(salt))
+    }
+
+    /// A file whose ids have only `bits` bits, so that collisions occur.
+    #[doc(hidden)]
+    pub fn create_narrow(path: &Path, context: &Context, salt: u32, bits: u32) -> Result<Self> {
+        Self::create_with(path, context, Ids::narrowed(salt, bits))
+    }
+
+    fn create_with(path: &Path, context: &Context, ids: Ids) -> Result<Self> {
+        // Never writes over a file that is there.
+        drop(std::fs::File::create_new(path)?);
+        let conn = Connection::open(path)?;
+        schema::set_up(&conn)?;
+        schema::create(&conn)?;
+        let working = Self::over(conn, context, ids);
+        for (key, value) in working.identity() {
+            working.set_meta(key, &value)?;
+        }
+        Ok(working)
+    }
+
+    /// Opens a copy of a file that was published or refreshed before, for refreshing it. `None` when it must be
+    /// built anew: another schema or generator, another tenant, settings that alter history or another key.
+    /// The file is changed in place and kept from others meanwhile, so it must be the caller's own.
+    ///
+    /// # Errors
+    /// When it is no SQLite file or cannot be read.
+    pub fn open(path: &Path, context: &Context) -> Result<Option<Self>> {
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        schema::set_up(&conn)?;
+        if !is_ours(&conn)? {
+            return Ok(None);
+        }
+        let salt: Option<u32> = meta(&conn, "salt")?.and_then(|salt| salt.parse().ok());
+        let working = Self::over(conn, context, Ids::new(salt.unwrap_or(0)));
+        for (key, value) in working.identity() {
+            if meta(&working.conn, key)?.as_deref() != Some(&value) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(working))
+    }
+
+    fn over(conn: Connection, context: &Context, ids: Ids) -> Self {
+        let people = match context.settings.pseudonymise {
+            true => People::Hidden(context.pseudonym_key.to_vec()),
+            false => People::Named,
+        };
+        let (tenant, settings) = (context.tenant.clone(), context.settings.clone());
+        Self { conn, tenant, settings, people, ids, torn: false }
+    }
+
+    /// What must be the same for a file to be refreshed rather than built anew.
+    fn identity(&self) -> [(&'static str, String); 9] {
+        let settings = &self.settings;
+        [
+            ("tenant", self.tenant.to_string()),
+            ("schemaVersion", SCHEMA_VERSION.to_string()),
+            ("generator", GENERATOR.to_owned()),
+            ("salt", self.ids.salt.to_string()),
+            ("timeZone", settings.time_zone.name().to_owned()),
+            ("requireCompliance", settings.require_compliance.to_string()),
+            ("windowsIdleLimitMinutes", settings.windows_idle_limit_minutes.to_string()),
+            ("retentionDays", settings.retention_days.to_string()),
+            ("pseudonyms", self.people.mark()),
+        ]
+    }
+
+    /// The instant the file is true for; `None` before the first refresh.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn as_of(&self) -> Result<Option<Timestamp>> {
+        Ok(meta(&self.conn, "asOfMillis")?.and_then(|text| text.parse().ok()).map(Timestamp::from_millis))
+    }
+
+    /// Whether the file already holds this version of an item, so that it need not be read.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn knows(&self, item: &str, version: u64) -> Result<bool> {
+        knows(&self.conn, self.ids, item, version)
+    }
+
+    /// Items whose rows no longer stand at `as_of` though nothing arrived: something open is past its
+    /// limit, or events told of a time that was yet to come. They must be part of the refresh.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn overdue(&self, as_of: Timestamp) -> Result<Vec<String>> {
+        self.items("SELECT item FROM refresh_state WHERE deadline IS NOT NULL AND deadline < ?1", as_of.millis())
+    }
+
+    /// Items that hold attempts or sessions from before the window that ends with `as_of`: what the
+    /// store may let go of.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn past_retention(&self, as_of: Timestamp) -> Result<Vec<String>> {
+        let cutoff = self.cutoff(as_of);
+        self.items("SELECT item FROM refresh_state WHERE oldest_day < ?1 ORDER BY item", i64::from(cutoff.get()))
+    }
+
+    fn items(&self, sql: &str, bound: i64) -> Result<Vec<String>> {
+        let mut statement = self.conn.prepare(sql)?;
+        let items = statement.query_map([bound], |row| row.get(0))?;
+        Ok(items.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The first day that is in the file when it is true for `as_of`.
+    pub fn cutoff(&self, as_of: Timestamp) -> Day {
+        let days = i32::try_from(self.settings.retention_days).unwrap_or(i32::MAX);
+        as_of.day(self.settings.time_zone).plus(-days)
+    }
+
+    /// Begins bringing the file to `as_of`: give it every item that changed, is [overdue](Self::overdue)
+    /// or is gone, then finish. Until then the file must not be read.
+    ///
+    /// # Errors
+    /// When the file is true for a later instant, or an earlier refresh did not finish.
+    pub fn refresh(&mut self, as_of: Timestamp) -> Result<Refresh<'_>> {
+        if self.torn {
+            return Err(Error::Unfinished);
+        }
+        if let Some(file) = self.as_of()?.filter(|file| *file > as_of) {
+            return Err(Error::Backwards { file, asked: as_of });
+        }
+        Refresh::begin(self, as_of)
+    }
+
+    /// The queries, over the file as it is now.
+    ///
+    /// # Errors
+    /// When nothing was refreshed into it yet, or an earlier refresh did not finish.
+    pub fn reader(&self) -> Result<Reader<'_>> {
+        if self.torn {
+            return Err(Error::Unfinished);
+        }
+        Reader::over(&self.conn)
+    }
+
+    pub(crate) fn set_meta(&self, key: &str, value: &str) -> Result<()> {
+        set_meta(&self.conn, key, value)
+    }
+
+    pub(crate) fn is_indexed(&self) -> Result<bool> {
+        let mut any = self.conn.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'attempts_by_enrollment'")?;
+        Ok(any.exists([])?)
+    }
+}
+
+pub(crate) fn knows(conn: &Connection, ids: Ids, item: &str, version: u64) -> Result<bool> {
+    let found = conn
+        .prepare_cached("SELECT 1 FROM refresh_state WHERE enrollment_no = ?1 AND item = ?2 AND version = ?3")?
+        .exists(params![ids.enrollment(item), item, version.cast_signed()])?;
+    Ok(found)
+}
+
+/// Whether the file is a report file of this schema.
+pub(crate) fn is_ours(conn: &Connection) -> Result<bool> {
+    let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    Ok(pragma("application_id")? == APPLICATION_ID && pragma("user_version")? == SCHEMA_VERSION)
+}
+
+pub(crate) fn meta(conn: &Connection, key: &str) -> Result<Option<String>> {
+    Ok(conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
+}
+
+pub(crate) fn set_meta(conn: &Connection, key: &str, value: &str) -> Result<()> {
+    conn.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        [key, value],
+    )?;
+    Ok(())
+}

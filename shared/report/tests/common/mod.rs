@@ -1,0 +1,281 @@
+//! Enrollments made from a seed: all platforms, every kind of event, late and future ones, two senders,
+//! names outside the catalogue, Enrollment Status Page sessions.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use vestibule_domain::catalogue::ROWS;
+use vestibule_domain::esp::{Category, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
+use vestibule_domain::event::{About, Body, ClockSkew, EventKey, Member, Step};
+use vestibule_domain::failure::{Failure, FailureCategory};
+use vestibule_domain::{
+    Action, Event, History, Kind, Millis, Place, Platform, Screen, TenantId, TenantSettings, Timestamp, UserAction,
+};
+use vestibule_report::{Change, Context, Working};
+
+pub const KEY: &[u8] = b"a key of pseudonyms";
+
+/// A small generator of numbers (SplitMix64).
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    pub fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.below(of.len() as u64)).unwrap()]
+    }
+}
+
+pub fn tenant() -> TenantId {
+    TenantId::parse("contoso").unwrap()
+}
+
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+pub fn context<'a>(tenant: &'a TenantId, settings: &'a TenantSettings) -> Context<'a> {
+    Context { tenant, settings, pseudonym_key: KEY }
+}
+
+pub fn about(device: u64, platform: Platform) -> About {
+    About {
+        serial_number: Some(format!("SN{device:08}")),
+        device_name: Some(format!("DEVICE-{device}")),
+        manufacturer: Some(format!("Maker {}", device % 5)),
+        model: Some(format!("Model {}", device % 11)),
+        user_principal_name: Some(format!("Person.{}@contoso.example", device % 1_000)),
+        user_id: Some(format!("u-{}", device % 1_000)),
+        platform: Some(platform),
+        os_version: Some(format!("{}.{}", device % 3 + 15, device % 4)),
+        ..About::default()
+    }
+}
+
+pub fn step(kind: Kind) -> Step {
+    Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
+}
+
+/// An event received `delay` after its time.
+pub fn event(id: impl Into<String>, time: Timestamp, delay: i64, about: About, step: Step) -> Event {
+    let (key, received_at) = (EventKey { source: "mdm".to_owned(), id: id.into() }, time + Millis::new(delay));
+    Event {
+        key,
+        time,
+        received_at,
+        clock_skew: ClockSkew::of(time, received_at, false),
+        about,
+        body: Body::Enrollment(step.read()),
+    }
+}
+
+/// The events of one device between `from` and `until`.
+pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timestamp) -> Vec<Event> {
+    let platform = rng.pick(&[Platform::Ios, Platform::Ios, Platform::Android, Platform::Windows, Platform::MacOs]);
+    let span = u64::try_from((until - from).get()).unwrap();
+    let mut events = Vec::new();
+    let mut number = 0;
+    let mut tell = |rng: &mut Rng, time: Timestamp, step: Step, events: &mut Vec<Event>| {
+        number += 1;
+        let hash = Rng(device << 20 | number).next();
+        let id = if device.is_multiple_of(7) {
+            format!("event/{device}/{number}")
+        } else {
+            format!(
+                "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+                hash >> 32,
+                hash >> 16 & 0xffff,
+                hash & 0xfff,
+                hash >> 4 & 0xfff,
+                hash >> 16
+            )
+        };
+        let delay = if rng.one_in(20) { i64::try_from(rng.below(span / 4)).unwrap() } else { 300 };
+        let mut about = about(device, platform);
+        if rng.one_in(9) {
+            about.enrollment_type =
+                Some(rng.pick(&["appleBulkWithUser", "userEnrollment", "windowsAutopilot"]).to_owned());
+        }
+        let mut event = event(id, time, delay, about, step);
+        if rng.one_in(6) {
+            event.key.source = "agent".to_owned();
+        }
+        events.push(event);
+    };
+    let attempts = 1 + rng.below(3);
+    for _ in 0..attempts {
+        let mut now = from + Millis::new(i64::try_from(rng.below(span)).unwrap());
+        if rng.one_in(6) {
+            tell(rng, now, step(Kind::Registered), &mut events);
+        }
+        if !rng.one_in(5) {
+            tell(rng, now, step(Kind::Started), &mut events);
+        }
+        for _ in 0..rng.below(5) {
+            now = now + Millis::from_seconds(i64::try_from(5 + rng.below(600)).unwrap());
+            let mut entered = step(if rng.one_in(3) { Kind::StepCompleted } else { Kind::StepEntered });
+            entered.place = Some(place(rng, platform));
+            if rng.one_in(8) {
+                entered.reported.push((Member::Action, "termsOFuse".to_owned()));
+            }
+            tell(rng, now, entered, &mut events);
+        }
+        now = now + Millis::from_seconds(i64::try_from(rng.below(300)).unwrap());
+        let mut end = match rng.below(9) {
+            0 | 1 => {
+                let mut stopped = step(Kind::Stopped);
+                stopped.user_action = Some(rng.pick(UserAction::ALL));
+                if rng.one_in(2) {
+                    stopped.place = Some(place(rng, platform));
+                }
+                stopped
+            }
+            2 => step(Kind::PortalClosed),
+            3 | 4 => {
+                let mut failed = step(Kind::Failed);
+                failed.failure = Some(Failure {
+                    code: Some(rng.pick(&["0x801C0003", "-2145648637", "DeviceCapReached", "0x80CF0437"]).to_owned()),
+                    reason: rng.one_in(2).then(|| "device limit".to_owned()),
+                    message: rng.one_in(3).then(|| format!("fault at person {device}")),
+                    category: rng.one_in(2).then(|| rng.pick(FailureCategory::ALL)),
+                });
+                failed
+            }
+            5 => step(Kind::Started),
+            6 => step(Kind::Unenrolled),
+            _ => step(Kind::Enrolled),
+        };
+        if rng.one_in(12) {
+            end = step(Kind::Started);
+        }
+        let enrolled = end.kind == Kind::Enrolled;
+        tell(rng, now, end, &mut events);
+        if enrolled && !rng.one_in(4) {
+            tell(rng, now + Millis::from_seconds(60), step(Kind::Compliant), &mut events);
+        }
+        if platform == Platform::Windows && rng.one_in(2) {
+            events.extend(session(rng, device, now));
+        }
+    }
+    events
+}
+
+fn place(rng: &mut Rng, platform: Platform) -> Place {
+    if rng.one_in(10) {
+        let action = rng.pick(&["SenderOwn", "Another"]);
+        return Place::new(None, Action::read(action), rng.one_in(2).then(|| Screen::read("ownScreen")));
+    }
+    let rows: Vec<_> = ROWS.iter().filter(|row| row.on(platform) || !rng.one_in(2)).collect();
+    let row = rows[usize::try_from(rng.below(rows.len() as u64)).unwrap()];
+    let screen = (!rng.one_in(3)).then_some(Screen::Known(row.screen));
+    Place::new(None, Action::Known(row.action), screen)
+}
+
+fn session(rng: &mut Rng, device: u64, start: Timestamp) -> Vec<Event> {
+    let item = |id: u64| ItemName { id: format!("app-{id}"), name: Some(format!("App {id}")) };
+    let mut details = vec![
+        EspDetail::Started(Box::new(Start { hybrid_join: rng.one_in(3), ..Start::default() })),
+        EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, vec![item(1), item(2)]),
+        EspDetail::Item(Phase::DeviceSetup, Category::Apps, item(1), ItemState::Completed, None),
+        EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed),
+    ];
+    match rng.below(3) {
+        0 => details.push(EspDetail::Completed),
+        1 => details.push(EspDetail::Failed(Some("0x80070BC2".to_owned()), None)),
+        _ => {}
+    }
+    let events = details.into_iter().zip(0..).map(|(detail, seq)| {
+        let time = start + Millis::from_seconds(seq * 400);
+        Event {
+            key: EventKey { source: "esp".to_owned(), id: format!("esp-{device}-{}-{seq}", start.millis()) },
+            time,
+            received_at: time + Millis::new(200),
+            clock_skew: None,
+            about: about(device, Platform::Windows),
+            body: Body::Esp(EspEvent { session_id: None, detail }),
+        }
+    });
+    events.collect()
+}
+
+/// All devices of a world, as the store would have them at `known`: what was received until then.
+pub fn changes(events: &[Vec<Event>], known: Timestamp) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (device, events) in events.iter().enumerate() {
+        let mut history = History::default();
+        for event in events.iter().filter(|event| event.received_at <= known) {
+            history.add(event.clone());
+        }
+        if !history.is_empty() {
+            changes.push(Change { item: format!("item-{device}"), version: history.len() as u64, history });
+        }
+    }
+    changes
+}
+
+pub fn world(seed: u64, devices: u64, from: Timestamp, until: Timestamp) -> Vec<Vec<Event>> {
+    let mut rng = Rng(seed);
+    (0..devices).map(|device| device_events(&mut rng, device + seed % 1_000 * 1_000, from, until)).collect()
+}
+
+/// A file built from nothing.
+pub fn build(path: &Path, context: &Context, changes: &[Change], as_of: Timestamp) -> Working {
+    let mut working = Working::create(path, context).unwrap();
+    let mut refresh = working.refresh(as_of).unwrap();
+    for change in changes {
+        refresh.apply(change).unwrap();
+    }
+    refresh.finish().unwrap();
+    working
+}
+
+/// Everything in a file, by table.
+pub fn dump(path: &Path) -> BTreeMap<String, Vec<String>> {
+    let conn = Connection::open(path).unwrap();
+    let mut tables = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+    let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let mut all = BTreeMap::new();
+    for table in tables {
+        let mut statement = conn.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let cells: Vec<String> = (0..columns).map(|at| format!("{:?}", row.get::<_, Value>(at).unwrap())).collect();
+            Ok(cells.join("|"))
+        });
+        let mut rows: Vec<String> = rows.unwrap().map(Result::unwrap).collect();
+        rows.sort();
+        all.insert(table, rows);
+    }
+    all
+}
+
+/// The rows that only one of two files has.
+pub fn differences(one: &BTreeMap<String, Vec<String>>, two: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut all = Vec::new();
+    for (table, rows) in two {
+        let only = |sign: &str, mine: &Vec<String>, theirs: &Vec<String>| {
+            let rows = mine.iter().filter(|row| theirs.binary_search(row).is_err());
+            rows.map(|row| format!("{sign} {table}: {row}")).collect::<Vec<_>>()
+        };
+        all.extend(only("-", &one[table], rows));
+        all.extend(only("+", rows, &one[table]));
+    }
+    all
+}

@@ -1,0 +1,336 @@
+//! The file itself: types, documentation, keys, sums, corrections, people.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{about, at, build, changes, context, event, step, tenant, world};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use vestibule_domain::failure::Failure;
+use vestibule_domain::{Action, Event, History, Kind, Millis, Place, Platform, TenantSettings, Timestamp};
+use vestibule_report::{Change, Error, Reader, Working, check, pseudonym};
+
+const AS_OF: &str = "2026-03-20T02:00:00Z";
+
+fn file(folder: &Path, settings: &TenantSettings) -> PathBuf {
+    let (tenant, as_of) = (tenant(), at(AS_OF));
+    let all = changes(&world(3, 400, at("2026-02-25T00:00:00Z"), as_of), as_of);
+    let out = folder.join("report.sqlite");
+    let mut working = build(&folder.join("working"), &context(&tenant, settings), &all, as_of);
+    working.publish(&out, None).unwrap();
+    out
+}
+
+fn strings(conn: &Connection, sql: &str) -> Vec<String> {
+    let mut query = conn.prepare(sql).unwrap();
+    query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn number(conn: &Connection, sql: &str) -> i64 {
+    conn.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn every_value_is_of_its_declared_type_and_every_column_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = Connection::open(file(folder.path(), &TenantSettings::default())).unwrap();
+    let mut columns =
+        conn.prepare("SELECT table_name, column_name, type, coalesce(unit, ''), meaning FROM column_docs").unwrap();
+    let mut rows = columns.query([]).unwrap();
+    let mut described = 0;
+    while let Some(row) = rows.next().unwrap() {
+        let [table, column, declared, _, meaning]: [String; 5] =
+            [0, 1, 2, 3, 4].map(|at| row.get::<_, String>(at).unwrap());
+        assert!(!meaning.is_empty(), "{table}.{column} is not described");
+        assert!(["INTEGER", "TEXT", "REAL", "BLOB"].contains(&declared.as_str()), "{table}.{column}: {declared}");
+        let wrong = strings(
+            &conn,
+            &format!(
+                "SELECT DISTINCT typeof({column}) FROM {table} WHERE typeof({column}) NOT IN (lower('{declared}'), 'null')"
+            ),
+        );
+        assert!(wrong.is_empty(), "{table}.{column} is {declared} but holds {wrong:?}");
+        described += 1;
+    }
+    let columns = "SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name)
+                   WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite_%'";
+    assert_eq!(number(&conn, columns), described);
+    // A text that nothing uses would be kept for ever.
+    let texts = include_str!("../src/data/column_docs.tsv").lines().map(|line| line.split('\t').next().unwrap());
+    for text in texts {
+        let (table, column) = text.split_once('.').unwrap_or(("%", text));
+        let used =
+            format!("SELECT count(*) FROM column_docs WHERE table_name LIKE '{table}' AND column_name = '{column}'");
+        assert!(number(&conn, &used) > 0, "{text} describes nothing");
+    }
+}
+
+#[test]
+fn the_file_is_whole_and_plain() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), &TenantSettings::default());
+    check(&path).unwrap();
+    let conn = Connection::open(&path).unwrap();
+    assert_eq!(number(&conn, "PRAGMA freelist_count"), 0);
+    assert_eq!(strings(&conn, "PRAGMA journal_mode"), ["delete"]);
+    assert_eq!(number(&conn, "PRAGMA application_id"), i64::from(vestibule_report::APPLICATION_ID));
+    assert_eq!(number(&conn, "PRAGMA user_version"), i64::from(vestibule_report::SCHEMA_VERSION));
+    assert_eq!(number(&conn, "SELECT count(*) FROM catalogue_rows"), 19);
+    assert_eq!(number(&conn, "SELECT count(*) FROM sqlite_schema WHERE sql LIKE '%STRICT%'"), 0);
+    assert_eq!(number(&conn, "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND sql LIKE '%INNER JOIN%'"), 0);
+    for table in strings(&conn, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'") {
+        let rows = number(&conn, &format!("SELECT count(*) FROM {table}"));
+        let told = strings(&conn, &format!("SELECT value FROM meta WHERE key = 'rows.{table}'"));
+        assert_eq!(told, [rows.to_string()], "{table}");
+        if table != "corrections" {
+            assert!(rows > 0, "{table} is empty: the test shows nothing of it");
+        }
+    }
+    assert!(!folder.path().join("report.sqlite.partial").exists());
+}
+
+#[test]
+fn a_damaged_file_does_not_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), &TenantSettings::default());
+    let conn = Connection::open(&path).unwrap();
+    conn.pragma_update(None, "foreign_keys", false).unwrap();
+    conn.execute("UPDATE attempts SET platform_id = 77 WHERE rowid = (SELECT min(rowid) FROM attempts)", []).unwrap();
+    drop(conn);
+    assert!(matches!(check(&path), Err(Error::Check { check: "foreign_key_check", .. })));
+}
+
+#[test]
+fn views_run_on_the_command_line_tool() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), &TenantSettings::default());
+    let conn = Connection::open(&path).unwrap();
+    for view in strings(&conn, "SELECT name FROM sqlite_schema WHERE type = 'view'") {
+        assert!(number(&conn, &format!("SELECT count(*) FROM {view}")) > 0 || view == "attempt_corrections", "{view}");
+        let run = std::process::Command::new("sqlite3").arg(&path).arg(format!("SELECT * FROM {view}")).output();
+        // The tool may not be installed; the views ran above in any case.
+        let Ok(run) = run else { continue };
+        assert!(run.status.success(), "{view}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+    let time = strings(&conn, "SELECT started_at FROM enrollment_attempts LIMIT 1").remove(0);
+    assert_eq!(Timestamp::parse(&time).unwrap().to_string(), time);
+}
+
+#[test]
+fn sums_are_what_the_facts_add_up_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let conn = Connection::open(file(folder.path(), &TenantSettings::default())).unwrap();
+    for (sums, facts) in [
+        (
+            "daily_totals",
+            "SELECT started_day, platform_id, platform_label_id, count(*), sum(outcome_id = 2), sum(outcome_id = 3),
+                    sum(outcome_id = 4), sum(outcome_id = 1),
+                    coalesce(sum(CASE WHEN outcome_id = 2 THEN ended_at - started_at END), 0)
+             FROM attempts GROUP BY 1, 2, 3",
+        ),
+        (
+            "daily_incomplete",
+            "SELECT started_day, platform_id, section_id, action_id, cause_id, coalesce(catalogue_row, 0),
+                    sum(outcome_id = 3), sum(outcome_id = 4)
+             FROM attempts WHERE outcome_id IN (3, 4) GROUP BY 1, 2, 3, 4, 5, 6",
+        ),
+        (
+            "device_totals",
+            "SELECT platform_id, platform_label_id, enrolled, pending, active_since IS NOT NULL, first_outcome_id,
+                    last_outcome_id, count(*) FROM enrollments GROUP BY 1, 2, 3, 4, 5, 6, 7",
+        ),
+        (
+            "daily_steps",
+            "SELECT a.started_day, a.platform_id, r.action_id, count(*), sum(r.went_on),
+                    sum(a.outcome_id = 3 AND a.action_id = r.action_id)
+             FROM attempts a JOIN (
+               SELECT attempt_no, action_id, max(went_on) AS went_on FROM (
+                 SELECT attempt_no, action_id, left_at IS NOT NULL AS went_on FROM attempt_steps
+                 UNION ALL SELECT attempt_no, action_id, 0 FROM attempts)
+               WHERE action_id BETWEEN 1 AND 9 GROUP BY 1, 2) r ON r.attempt_no = a.attempt_no GROUP BY 1, 2, 3",
+        ),
+    ] {
+        for (one, two) in
+            [(format!("SELECT * FROM {sums}"), facts), (facts.to_owned(), &*format!("SELECT * FROM {sums}"))]
+        {
+            assert_eq!(number(&conn, &format!("SELECT count(*) FROM ({one} EXCEPT {two})")), 0, "{sums}");
+        }
+    }
+    let failed = "SELECT sum(failed) = (SELECT count(*) FROM attempts WHERE outcome_id = 4) FROM daily_failures";
+    assert_eq!(number(&conn, failed), 1);
+    // One code in two spellings is one code.
+    let codes =
+        strings(&conn, "SELECT DISTINCT code FROM failure_reasons WHERE code LIKE '%801c0003' OR code LIKE '-%'");
+    assert_eq!(codes, ["0x801c0003"]);
+}
+
+fn change(item: &str, events: impl IntoIterator<Item = Event>) -> Change {
+    let mut history = History::default();
+    for event in events {
+        history.add(event);
+    }
+    Change { item: item.to_owned(), version: history.len() as u64, history }
+}
+
+fn entered(action: &str) -> vestibule_domain::event::Step {
+    let place = Some(Place::new(None, Action::read(action), None));
+    vestibule_domain::event::Step { place, ..step(Kind::StepEntered) }
+}
+
+#[test]
+fn what_was_told_otherwise_before_is_a_correction() {
+    let (tenant, settings, folder) = (tenant(), TenantSettings::default(), tempfile::tempdir().unwrap());
+    let context = context(&tenant, &settings);
+    let (start, as_of) = (at("2026-03-19T10:00:00Z"), at(AS_OF));
+    let device = |number| about(number, Platform::Ios);
+    let tell = |id: &str, after: i64, delay: i64, number, step| {
+        event(id, start + Millis::from_minutes(after), delay * 60_000, device(number), step)
+    };
+    let late = 24 * 60;
+    // Timed out, then late told to be completed; begun earlier than thought; gone on at a sender's own step.
+    let one = || vec![tell("1a", 0, 0, 1, step(Kind::Started)), tell("1b", 1, 0, 1, entered("Compliance"))];
+    let two = || vec![tell("2a", 0, 0, 2, step(Kind::Started))];
+    let three = || vec![tell("3a", 0, 0, 3, step(Kind::Started)), tell("3b", 1, 0, 3, entered("OwnStep"))];
+    let four = || vec![tell("4a", 0, 0, 4, step(Kind::Started))];
+    let before = [change("1", one()), change("2", two()), change("3", three()), change("4", four())];
+    let first = folder.path().join("first");
+    build(&folder.path().join("w"), &context, &before, as_of).publish(&first, None).unwrap();
+
+    let next = as_of + Millis::from_days(1);
+    let copy = |path: &Path, name: &str| {
+        let copy = folder.path().join(name);
+        std::fs::copy(path, &copy).unwrap();
+        Working::open(&copy, &context).unwrap().unwrap()
+    };
+    let mut working = copy(&first, "first-copy");
+    let mut refresh = working.refresh(next).unwrap();
+    let enrolled = [tell("1c", 5, late, 1, step(Kind::Enrolled)), tell("1d", 6, late, 1, step(Kind::Compliant))];
+    refresh.apply(&change("1", one().into_iter().chain(enrolled))).unwrap();
+    let mut earlier = tell("2z", -5, late, 2, entered("TermsofUse"));
+    earlier.key.source = "agent".to_owned();
+    refresh.apply(&change("2", two().into_iter().chain([earlier]))).unwrap();
+    refresh.apply(&change("3", three().into_iter().chain([tell("3c", 9, late, 3, entered("NextOwn"))]))).unwrap();
+    refresh.finish().unwrap();
+    let second = folder.path().join("second");
+    let published = working.publish(&second, Some(&first)).unwrap();
+    assert_eq!(published.corrections, 3);
+    let conn = Connection::open(&second).unwrap();
+    let told = strings(
+        &conn,
+        "SELECT e.enrollment_key || ' ' || c.gone || ' ' || c.old_outcome || ' ' || coalesce(c.new_outcome, '-') || ' ' ||
+           coalesce(c.old_cause, '-') || ' ' || coalesce(c.new_cause, '-') || ' ' || c.old_action || ' ' ||
+           coalesce(c.new_action, '-')
+         FROM attempt_corrections c LEFT JOIN enrollment_attempts e ON e.attempt_id = c.attempt_id
+         WHERE e.attempt_id IS NOT NULL ORDER BY 1",
+    );
+    assert_eq!(
+        told,
+        [
+            "sn00000001 0 abandoned completed timedOut - Compliance -",
+            "sn00000003 0 abandoned abandoned timedOut timedOut OwnStep NextOwn",
+        ]
+    );
+    let gone =
+        "SELECT count(*) FROM attempt_corrections WHERE gone = 1 AND new_outcome IS NULL AND old_outcome = 'abandoned'";
+    assert_eq!(number(&conn, gone), 1, "the attempt has another name since it began with another event");
+    assert_eq!(number(&conn, "SELECT count(*) FROM actions WHERE name = 'OwnStep'"), 1, "a correction still names it");
+    assert_eq!(strings(&conn, "SELECT value FROM meta WHERE key = 'previousAsOf'"), [as_of.to_string()]);
+
+    // A month later all of it is out of the window: neither gone nor corrected.
+    let far = as_of + Millis::from_days(45);
+    let mut working = copy(&second, "second-copy");
+    working.refresh(far).unwrap().finish().unwrap();
+    let third = working.publish(&folder.path().join("third"), Some(&second)).unwrap();
+    assert_eq!(third.corrections, 0);
+    assert_eq!(third.rows["words"], 7, "only what the enrolled device says of itself, and none");
+}
+
+#[test]
+fn people_are_hidden_where_the_tenant_asks() {
+    let settings = TenantSettings { pseudonymise: true, ..TenantSettings::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), &settings);
+    let bytes = std::fs::read(&path).unwrap();
+    for secret in ["contoso.example", "DEVICE-", "fault at person", "u-12"] {
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
+    }
+    let conn = Connection::open(&path).unwrap();
+    let hidden = pseudonym(common::KEY, "Person.12@Contoso.example");
+    assert_eq!(hidden.len(), 18);
+    let people = "SELECT count(*) FROM enrollment_attempts WHERE user_principal_name NOT LIKE 'p:%' OR device_name NOT LIKE 'p:%'
+                  OR user_id NOT LIKE 'p:%' OR failure_message IS NOT NULL";
+    assert_eq!(number(&conn, people), 0);
+    let found = format!("SELECT count(*) FROM enrollment_attempts WHERE user_principal_name = '{hidden}'");
+    assert!(number(&conn, &found) > 0);
+    assert!(Reader::open(&path).unwrap().is_pseudonymised().unwrap());
+    // Another key would make another person of everybody.
+    let tenant = tenant();
+    let other = vestibule_report::Context { pseudonym_key: b"another", ..context(&tenant, &settings) };
+    assert!(Working::open(&path, &other).unwrap().is_none());
+}
+
+#[test]
+fn a_day_begins_at_the_tenants_midnight() {
+    let (tenant, folder) = (tenant(), tempfile::tempdir().unwrap());
+    // On this day Berlin's clocks went forward; its midnights lie 23 hours apart.
+    let starts = [
+        "2026-03-28T22:59:59.999Z",
+        "2026-03-28T23:00:00.000Z",
+        "2026-03-29T21:59:59.999Z",
+        "2026-03-29T22:00:00.000Z",
+    ];
+    let all: Vec<Change> = (0..)
+        .zip(starts)
+        .map(|(number, start)| {
+            let mut failed = step(Kind::Failed);
+            failed.failure = Some(Failure { code: Some("0xAB2".to_owned()), ..Failure::default() });
+            change(
+                &format!("{number}"),
+                [event(format!("e{number}"), at(start), 0, about(number, Platform::Android), failed)],
+            )
+        })
+        .collect();
+    for (zone, days) in [
+        (chrono_tz::Europe::Berlin, ["2026-03-28", "2026-03-29", "2026-03-29", "2026-03-30"]),
+        (chrono_tz::UTC, ["2026-03-28", "2026-03-28", "2026-03-29", "2026-03-29"]),
+    ] {
+        let settings = TenantSettings { time_zone: zone, ..TenantSettings::default() };
+        let working = build(
+            &folder.path().join(zone.name().replace('/', "-")),
+            &context(&tenant, &settings),
+            &all,
+            at("2026-04-02T00:00:00Z"),
+        );
+        let reader = working.reader().unwrap();
+        let page = reader.attempts(&Default::default(), None, 10).unwrap();
+        let mut told: Vec<&str> = page.attempts.iter().map(|attempt| attempt.started_day.as_str()).collect();
+        told.reverse();
+        assert_eq!(told, days);
+        let day = |text| vestibule_domain::Day::parse(text).unwrap();
+        let expected = days.iter().filter(|day| **day == "2026-03-29").count() as u64;
+        let report = reader.incomplete(day("2026-03-29"), day("2026-03-30"), None, None).unwrap();
+        assert_eq!((report.initiated, report.failed), (expected, expected));
+        assert_eq!(report.time_zone, zone.name());
+    }
+}
+
+#[test]
+fn refreshing_a_hundredth_costs_less_than_a_tenth_of_building() {
+    let (tenant, settings, folder) = (tenant(), TenantSettings::default(), tempfile::tempdir().unwrap());
+    let context = context(&tenant, &settings);
+    let as_of = at(AS_OF);
+    let all = changes(&world(4, 9_000, at("2026-02-20T00:00:00Z"), as_of), as_of);
+    let begun = Instant::now();
+    let mut working = build(&folder.path().join("w"), &context, &all, as_of);
+    let built = begun.elapsed();
+    let changed: Vec<_> = all.iter().step_by(100).collect();
+    let begun = Instant::now();
+    let mut refresh = working.refresh(as_of + Millis::from_minutes(60)).unwrap();
+    changed.iter().for_each(|change| refresh.apply(change).unwrap());
+    refresh.finish().unwrap();
+    let refreshed = begun.elapsed();
+    assert!(working.publish(&folder.path().join("out"), None).unwrap().rows["attempts"] > 18_000);
+    assert!(refreshed * 10 < built, "refreshed in {refreshed:?}, built in {built:?}");
+}

@@ -1,0 +1,403 @@
+//! The queries against plain arithmetic on folded attempts.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_precision_loss)]
+
+mod common;
+
+use common::{at, build, changes, context, tenant, world};
+use std::collections::{BTreeMap, BTreeSet};
+use vestibule_domain::catalogue::{KnownAction, ROWS};
+use vestibule_domain::{
+    Action, Attempt, Cause, Day, Enrollment, Outcome, Platform, Section, TenantSettings, Timestamp, fold,
+};
+use vestibule_report::reader::AttemptFilter;
+use vestibule_report::{Error, Working};
+
+struct World {
+    working: Working,
+    enrollments: Vec<Enrollment>,
+    settings: TenantSettings,
+    as_of: Timestamp,
+    _folder: tempfile::TempDir,
+}
+
+fn make(seed: u64) -> World {
+    let settings = TenantSettings { time_zone: chrono_tz::America::New_York, ..TenantSettings::default() };
+    let (tenant, as_of) = (tenant(), at("2026-03-20T02:00:00Z"));
+    let all = changes(&world(seed, 500, at("2026-02-10T00:00:00Z"), as_of), as_of);
+    let folder = tempfile::tempdir().unwrap();
+    let working = build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of);
+    let enrollments = all.iter().map(|change| fold(&tenant, &change.history, &settings, as_of)).collect();
+    World { working, enrollments, settings, as_of, _folder: folder }
+}
+
+impl World {
+    fn day(&self, at: Timestamp) -> Day {
+        at.day(self.settings.time_zone)
+    }
+
+    /// The attempts in the window that started from `from` to `to`.
+    fn attempts(&self, from: Day, to: Day) -> impl Iterator<Item = &Attempt> {
+        let first = self.working.cutoff(self.as_of).max(from);
+        let all = self.enrollments.iter().flat_map(|enrollment| &enrollment.attempts);
+        all.filter(move |attempt| (first..to).contains(&self.day(attempt.started_at)))
+    }
+}
+
+fn section(attempt: &Attempt) -> Option<Section> {
+    attempt.place.as_ref().and_then(|place| place.section)
+}
+
+fn action(attempt: &Attempt) -> Option<&Action> {
+    attempt.place.as_ref().map(|place| &place.action)
+}
+
+#[test]
+fn the_report_is_what_the_attempts_add_up_to() {
+    let world = make(11);
+    let reader = world.working.reader().unwrap();
+    let today = world.day(world.as_of);
+    for (from, to) in
+        [(today.plus(-13), today.plus(1)), (today.plus(-60), today.plus(3)), (today.plus(-5), today.plus(-4))]
+    {
+        for os in [None, Some(Platform::Ios), Some(Platform::Android)] {
+            for only in [
+                None,
+                Some(Section::SetupChecklist),
+                Some(Section::PlatformScreens),
+                Some(Section::ComplianceActivation),
+            ] {
+                let report = reader.incomplete(from, to, os, only).unwrap();
+                let counted: Vec<&Attempt> = world
+                    .attempts(from, to)
+                    .filter(|attempt| match os {
+                        Some(os) => attempt.platform() == Some(os),
+                        None => matches!(attempt.platform(), Some(Platform::Ios | Platform::Android)),
+                    })
+                    .collect();
+                let count =
+                    |test: &dyn Fn(&Attempt) -> bool| counted.iter().filter(|attempt| test(attempt)).count() as u64;
+                let here = |attempt: &Attempt| only.is_none() || section(attempt) == only;
+                let abandoned = |attempt: &Attempt| attempt.outcome == Outcome::Abandoned && here(attempt);
+                assert_eq!(report.initiated, counted.len() as u64);
+                assert_eq!(report.abandoned, count(&abandoned));
+                assert_eq!(report.failed, count(&|attempt| attempt.outcome == Outcome::Failed && here(attempt)));
+                assert_eq!(report.incomplete, report.abandoned + report.failed);
+                assert_eq!(report.completed, count(&|attempt| attempt.outcome == Outcome::Completed));
+                assert_eq!(report.open, count(&|attempt| attempt.outcome == Outcome::InProgress));
+                let rate = (report.initiated > 0).then(|| report.abandoned as f64 / report.initiated as f64);
+                assert_eq!(report.incomplete_rate, rate);
+
+                let days = u64::try_from(to.get() - from.get()).unwrap();
+                assert_eq!(report.daily.len() as u64 % days, 0);
+                assert!(report.daily.len() as u64 >= days * if only.is_some() { 1 } else { 4 });
+                for cell in &report.daily {
+                    let day = Day::parse(&cell.date).unwrap();
+                    let expected = count(&|attempt| {
+                        abandoned(attempt)
+                            && world.day(attempt.started_at) == day
+                            && section(attempt).map(Section::name) == cell.section
+                    });
+                    assert_eq!(cell.abandoned, expected, "{cell:?}");
+                }
+                assert_eq!(report.daily.iter().map(|cell| cell.abandoned).sum::<u64>(), report.abandoned);
+
+                assert_eq!(report.actions.len(), 19);
+                for (row, told) in ROWS.iter().zip(&report.actions) {
+                    assert_eq!((row.number, row.end_name()), (told.catalogue_row, told.how.as_str()));
+                    assert_eq!(told.abandoned, count(&|attempt| abandoned(attempt) && attempt.row == Some(row.number)));
+                }
+                for told in &report.other_causes {
+                    let expected = count(&|attempt| {
+                        abandoned(attempt)
+                            && attempt.row.is_none()
+                            && attempt.cause.map(Cause::name) == Some(&told.cause)
+                            && section(attempt).map(Section::name) == told.section.as_deref()
+                            && action(attempt).map(Action::name) == told.action.as_deref()
+                    });
+                    assert_eq!(told.abandoned, expected, "{told:?}");
+                }
+                let parts = report.actions.iter().map(|row| row.abandoned).sum::<u64>()
+                    + report.other_causes.iter().map(|cause| cause.abandoned).sum::<u64>()
+                    + report.other;
+                assert_eq!(parts, report.abandoned);
+
+                let steps = KnownAction::ALL.iter().filter(|step| only.is_none_or(|only| step.section() == only));
+                assert_eq!(report.funnel.len(), steps.clone().count());
+                for (step, told) in steps.zip(&report.funnel) {
+                    let known = Action::Known(*step);
+                    let visits = |attempt: &Attempt| {
+                        attempt.visits.iter().filter(|visit| visit.action == known).cloned().collect::<Vec<_>>()
+                    };
+                    assert_eq!(told.action, step.name());
+                    assert_eq!(told.entered, count(&|one| !visits(one).is_empty() || action(one) == Some(&known)));
+                    assert_eq!(told.left, count(&|one| visits(one).iter().any(|visit| visit.left_at.is_some())));
+                    let gave_up = count(&|one| one.outcome == Outcome::Abandoned && action(one) == Some(&known));
+                    assert_eq!(told.abandoned, gave_up);
+                    let mut times: Vec<i64> = counted
+                        .iter()
+                        .flat_map(|attempt| visits(attempt))
+                        .filter_map(|visit| visit.left_at.map(|left| (left - visit.entered_at).get()))
+                        .collect();
+                    times.sort_unstable();
+                    let n = times.len();
+                    let median = (n > 0).then(|| (times[(n - 1) / 2] + times[n / 2]) as f64 / 2_000.0);
+                    assert_eq!(told.median_seconds, median, "{told:?}");
+                }
+            }
+        }
+    }
+    for os in [Platform::Windows, Platform::MacOs] {
+        let refused = reader.incomplete(today.plus(-1), today, Some(os), None);
+        assert!(matches!(refused, Err(Error::InvalidFilter { field: "os", .. })));
+    }
+    assert!(matches!(reader.incomplete(today, today, None, None), Err(Error::InvalidFilter { field: "to", .. })));
+}
+
+#[test]
+fn the_whole_window_is_what_the_views_say() {
+    let world = make(12);
+    let reader = world.working.reader().unwrap();
+    let (from, to) = reader.window().unwrap();
+    let report = reader.incomplete(from, to, None, None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let mut working = make(12).working;
+    working.publish(&path, None).unwrap();
+    let conn = rusqlite::Connection::open(path).unwrap();
+    let one = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
+    assert_eq!(one("SELECT initiated FROM incomplete_rollup"), report.initiated);
+    assert_eq!(one("SELECT abandoned FROM incomplete_rollup"), report.abandoned);
+    assert_eq!(
+        one("SELECT sum(abandoned) + (SELECT sum(abandoned) FROM incomplete_without_row) FROM incomplete_by_action"),
+        report.abandoned
+    );
+    assert_eq!(one("SELECT sum(abandoned) FROM incomplete_by_section_and_day"), report.abandoned);
+    assert_eq!(one("SELECT count(*) FROM incomplete_by_section_and_day WHERE section IS NOT NULL"), 31 * 4);
+    assert_eq!(one("SELECT sum(entered) FROM funnel"), report.funnel.iter().map(|step| step.entered).sum::<u64>());
+    let medians: Vec<Option<f64>> = conn
+        .prepare("SELECT median_seconds FROM funnel ORDER BY step")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(medians, report.funnel.iter().map(|step| step.median_seconds).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_drill_down_pages_through_exactly_the_attempts() {
+    let world = make(13);
+    let reader = world.working.reader().unwrap();
+    let (from, to) = reader.window().unwrap();
+    let user = "PERSON.14@contoso.example";
+    type Test<'t> = Box<dyn Fn(&Attempt) -> bool + 't>;
+    let cases: Vec<(AttemptFilter, Test)> = vec![
+        (AttemptFilter::default(), Box::new(|_| true)),
+        (
+            AttemptFilter { from: Some(to.plus(-9)), to: Some(to.plus(-2)), ..AttemptFilter::default() },
+            Box::new(|one| (to.plus(-9)..to.plus(-2)).contains(&world.day(one.started_at))),
+        ),
+        (
+            AttemptFilter { os: Some(Platform::Windows), ..AttemptFilter::default() },
+            Box::new(|one| one.platform() == Some(Platform::Windows)),
+        ),
+        (
+            AttemptFilter {
+                reported: true,
+                outcome: Some(Outcome::Abandoned),
+                catalogue_row: Some(0),
+                ..AttemptFilter::default()
+            },
+            Box::new(|one| {
+                matches!(one.platform(), Some(Platform::Ios | Platform::Android))
+                    && one.outcome == Outcome::Abandoned
+                    && one.row.is_none()
+            }),
+        ),
+        (AttemptFilter { catalogue_row: Some(15), ..AttemptFilter::default() }, Box::new(|one| one.row == Some(15))),
+        (
+            AttemptFilter {
+                cause: Some(Cause::TimedOut),
+                section: Some(Section::SetupChecklist),
+                ..AttemptFilter::default()
+            },
+            Box::new(|one| one.cause == Some(Cause::TimedOut) && section(one) == Some(Section::SetupChecklist)),
+        ),
+        (
+            AttemptFilter { action: Some("senderown".to_owned()), ..AttemptFilter::default() },
+            Box::new(|one| action(one).is_some_and(|action| action.name() == "SenderOwn")),
+        ),
+        (
+            AttemptFilter { user: Some(user.to_owned()), ..AttemptFilter::default() },
+            Box::new(|one| {
+                one.about.user_principal_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(user))
+            }),
+        ),
+    ];
+    for (filter, test) in cases {
+        let mut expected: BTreeSet<String> =
+            world.attempts(from, to).filter(|attempt| test(attempt)).map(|attempt| attempt.id.to_string()).collect();
+        assert!(!expected.is_empty(), "{filter:?}");
+        let (mut cursor, mut last) = (None, String::from("9"));
+        loop {
+            let page = reader.attempts(&filter, cursor, 7).unwrap();
+            for attempt in &page.attempts {
+                assert!(expected.remove(&attempt.attempt_id), "{filter:?}: {attempt:?}");
+                assert!(attempt.started_at[..19] <= last[..19.min(last.len())]);
+                last.clone_from(&attempt.started_at);
+            }
+            assert_eq!(page.first_page_as_of, world.as_of.to_string());
+            let Some(next) = page.next else { break };
+            cursor = Some(vestibule_report::reader::Cursor::parse(&next.to_string()).unwrap());
+            assert_eq!(cursor, Some(next));
+        }
+        assert!(expected.is_empty(), "{filter:?}: {expected:?}");
+    }
+    assert!(vestibule_report::reader::Cursor::parse("abc").is_err());
+}
+
+#[test]
+fn an_attempt_is_told_in_words_with_its_events() {
+    let world = make(14);
+    let reader = world.working.reader().unwrap();
+    let (from, to) = reader.window().unwrap();
+    for attempt in world.attempts(from, to) {
+        let told = reader.attempt(attempt.id).unwrap().unwrap();
+        assert_eq!(told.attempt.outcome, attempt.outcome.name());
+        assert_eq!(told.attempt.cause.as_deref(), attempt.cause.map(Cause::name));
+        assert_eq!(told.attempt.section.as_deref(), section(attempt).map(Section::name));
+        assert_eq!(told.attempt.action.as_deref(), action(attempt).map(Action::name));
+        assert_eq!(told.attempt.platform.as_deref(), attempt.platform().map(Platform::name));
+        assert_eq!(told.attempt.catalogue_row, attempt.row);
+        assert_eq!(told.attempt.started_at, attempt.started_at.to_string());
+        assert_eq!(told.attempt.ended_at, attempt.ended_at.map(|at| at.to_string()));
+        assert_eq!(told.attempt.failure_code, attempt.failure.as_ref().and_then(|failure| failure.code.clone()));
+        assert_eq!(told.attempt.user_principal_name, attempt.about.user_principal_name);
+        let ids: Vec<_> = told.events.iter().map(|event| event.event_id.clone().unwrap()).collect();
+        assert_eq!(ids, attempt.events.iter().map(|key| key.id.clone()).collect::<Vec<_>>());
+        let sources: Vec<_> = told.events.iter().map(|event| event.source.clone().unwrap()).collect();
+        assert_eq!(sources, attempt.events.iter().map(|key| key.source.clone()).collect::<Vec<_>>());
+    }
+    assert!(reader.attempt(vestibule_domain::AttemptId::parse(&"0".repeat(32)).unwrap()).unwrap().is_none());
+}
+
+#[test]
+fn the_status_page_is_what_the_devices_add_up_to() {
+    let world = make(15);
+    let reader = world.working.reader().unwrap();
+    let (from, to) = reader.window().unwrap();
+    let inside = |at: Timestamp| world.day(at) >= from;
+    let status = reader.status().unwrap();
+    let count = |test: &dyn Fn(&Enrollment) -> bool| world.enrollments.iter().filter(|one| test(one)).count() as u64;
+    let last =
+        |one: &Enrollment| one.attempts.last().filter(|attempt| inside(attempt.started_at)).map(|last| last.outcome);
+    let session = |one: &Enrollment| one.sessions.iter().any(|session| session.is_open() && inside(session.started_at));
+    let active = |one: &Enrollment| last(one) == Some(Outcome::InProgress) || session(one);
+    assert_eq!(status.enrolled, count(&|one| one.enrolled));
+    assert_eq!(status.pending, count(&|one| one.pending));
+    assert_eq!(status.in_progress, count(&active));
+    assert_eq!(status.failed, count(&|one| last(one) == Some(Outcome::Failed) && !one.enrolled));
+    assert!(status.in_progress > 0 && status.failed > 0 && status.enrolled > 0);
+
+    let first = |one: &Enrollment| {
+        one.attempts
+            .first()
+            .filter(|attempt| attempt.number == 1 && inside(attempt.started_at))
+            .map(|first| first.outcome)
+    };
+    let ended = count(&|one| first(one).is_some_and(|outcome| outcome != Outcome::InProgress));
+    let right = count(&|one| first(one) == Some(Outcome::Completed));
+    assert_eq!((status.first_time_right.n, status.first_time_right.rate), (ended, Some(right as f64 / ended as f64)));
+
+    let mut by_label: BTreeMap<&str, [u64; 5]> = BTreeMap::new();
+    for enrollment in &world.enrollments {
+        let autopilot = enrollment.registered_at.is_some() || !enrollment.sessions.is_empty();
+        for attempt in enrollment.attempts.iter().filter(|attempt| inside(attempt.started_at)) {
+            let kind = attempt.about.enrollment_type.clone().unwrap_or_default();
+            let label = match attempt.platform().unwrap() {
+                Platform::Windows if autopilot || kind == "windowsAutopilot" => "Windows (Autopilot)",
+                Platform::Windows => "Windows (Manual)",
+                Platform::MacOs if enrollment.registered_at.is_some() || kind == "appleBulkWithUser" => "macOS (ADE)",
+                Platform::MacOs => "macOS (Manual)",
+                Platform::Ios => "iOS/iPadOS",
+                Platform::Android => "Android Enterprise",
+            };
+            let sums = by_label.entry(label).or_default();
+            sums[0] += u64::from(world.day(attempt.started_at) > to.plus(-8));
+            sums[1] += u64::from(attempt.outcome == Outcome::Completed);
+            sums[2] += u64::from(attempt.outcome == Outcome::Failed);
+            sums[3] += u64::from(attempt.outcome == Outcome::Abandoned);
+            if attempt.outcome == Outcome::Completed {
+                sums[4] += u64::try_from((attempt.ended_at.unwrap() - attempt.started_at).get()).unwrap();
+            }
+        }
+    }
+    assert_eq!(status.by_platform.len(), 6);
+    for told in &status.by_platform {
+        let [week, completed, failed, abandoned, spent] = by_label[told.platform.as_deref().unwrap()];
+        assert_eq!(
+            [told.last_7_days, told.completed, told.failed, told.abandoned],
+            [week, completed, failed, abandoned]
+        );
+        let n = completed + failed + abandoned;
+        assert_eq!((told.n, told.success_rate), (n, Some(completed as f64 / n as f64)));
+        let minutes = (completed > 0).then(|| spent as f64 / (completed as f64 * 60_000.0));
+        assert_eq!(told.average_minutes, minutes);
+    }
+    assert_eq!(status.by_platform.iter().map(|label| label.total).sum::<u64>(), status.devices);
+
+    let mut listed = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = reader.active(cursor, 3).unwrap();
+        listed.extend(page.active);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed.len() as u64, status.in_progress);
+    assert!(listed.windows(2).all(|pair| pair[0].started_at >= pair[1].started_at));
+    for told in &listed {
+        let enrollment = world.enrollments.iter().find(|one| one.key.as_str() == told.enrollment_key).unwrap();
+        assert!(active(enrollment));
+        assert!(told.progress.is_none_or(|progress| (0.0..=1.0).contains(&progress)));
+    }
+    assert_eq!(status.esp_profiles.len(), 1);
+}
+
+#[test]
+fn failures_are_told_with_age_and_advice() {
+    let world = make(16);
+    let reader = world.working.reader().unwrap();
+    let (from, to) = reader.window().unwrap();
+    let report = reader.failures(from, to, None, 1_000).unwrap();
+    let failed = world.attempts(from, to).filter(|attempt| attempt.outcome == Outcome::Failed).count();
+    let cancelled = world
+        .attempts(from, to)
+        .filter(|one| one.outcome != Outcome::Failed && (one.cause == Some(Cause::Cancel) || one.failure.is_some()))
+        .count();
+    assert_eq!(report.failures.iter().filter(|failure| !failure.abandoned).count(), failed);
+    assert_eq!(report.failures.iter().filter(|failure| failure.abandoned).count(), cancelled);
+    assert_eq!(report.reasons.iter().map(|reason| reason.count).sum::<u64>(), failed as u64);
+    assert!(report.reasons.windows(2).all(|pair| pair[0].count >= pair[1].count));
+    assert!(report.failures.windows(2).all(|pair| pair[0].failed_at >= pair[1].failed_at));
+    for failure in &report.failures {
+        let age = (world.as_of - Timestamp::parse(&failure.failed_at).unwrap()).get() / 1_000;
+        assert_eq!(failure.age_seconds, age);
+        match failure.code.as_deref() {
+            Some("0x801C0003" | "-2145648637" | "0x80CF0437") => assert_eq!(failure.advice.len(), 1),
+            _ => assert!(failure.advice.is_empty()),
+        }
+    }
+    let one = reader.failures(from, to, Some(Platform::Android), 1_000).unwrap();
+    assert!(one.failures.len() < report.failures.len() && !one.failures.is_empty());
+    assert!(one.failures.iter().all(|failure| failure.platform.as_deref() == Some("android")));
+    let sessions: usize =
+        world.enrollments.iter().map(|enrollment| reader.esp_sessions(enrollment.key.as_str()).unwrap().len()).sum();
+    let expected =
+        world.enrollments.iter().flat_map(|one| &one.sessions).filter(|one| world.day(one.started_at) >= from);
+    assert_eq!(sessions, expected.count());
+    assert_eq!(reader.meta().unwrap().0["tenant"], "contoso");
+}

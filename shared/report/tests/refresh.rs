@@ -1,0 +1,195 @@
+//! Refreshing: the rows and bytes of a file built from nothing, whatever the way there.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{Rng, at, build, changes, context, differences, dump, tenant, world};
+use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
+use vestibule_domain::{Millis, TenantSettings, Timestamp};
+use vestibule_report::{Change, Error, Working};
+
+fn settings() -> TenantSettings {
+    TenantSettings { time_zone: chrono_tz::Europe::Berlin, ..TenantSettings::default() }
+}
+
+/// Two devices that turn out to be one from `known` on: the second's events are the first's.
+fn merge(changes: &mut Vec<Change>, gone: &mut Vec<String>, into: &str, from: &str) {
+    let Some(at) = changes.iter().position(|change| change.item == from) else { return };
+    let other = changes.remove(at);
+    gone.push(other.item);
+    if let Some(change) = changes.iter_mut().find(|change| change.item == into) {
+        change.history.absorb(other.history);
+        change.version = 1_000 + change.history.len() as u64;
+    } else {
+        let version = 1_000 + other.history.len() as u64;
+        changes.push(Change { item: into.to_owned(), version, history: other.history });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn a_refreshed_file_is_a_built_file(seed in any::<u64>(), steps in 1_usize..5) {
+        let (tenant, settings) = (tenant(), settings());
+        let context = context(&tenant, &settings);
+        let (from, until) = (at("2026-02-01T00:00:00Z"), at("2026-04-20T00:00:00Z"));
+        let events = world(seed, 14, from, until);
+        let mut rng = Rng(seed ^ 77);
+        let span = u64::try_from((until - from).get()).unwrap();
+        let mut instants: Vec<Timestamp> =
+            (0..=steps).map(|_| from + Millis::new(i64::try_from(rng.below(span)).unwrap())).collect();
+        instants.sort_unstable();
+        let merged_at = rng.below(steps as u64 + 1);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mut refreshed = Working::create(&path("refreshed"), &context).unwrap();
+        let (mut last, mut known) = (Vec::new(), Timestamp::MIN);
+        for (number, as_of) in (0..).zip(&instants) {
+            // The store may know more than the instant asked for: what arrived since.
+            known = known.max(*as_of + Millis::from_minutes(i64::try_from(rng.below(600)).unwrap()));
+            let (mut now, mut gone) = (changes(&events, known), Vec::new());
+            if number >= merged_at {
+                merge(&mut now, &mut gone, "item-1", "item-2");
+            }
+            last.clone_from(&now);
+            let overdue = refreshed.overdue(*as_of).unwrap();
+            now.retain(|change| {
+                overdue.contains(&change.item) || !refreshed.knows(&change.item, change.version).unwrap()
+            });
+            // Any order, and some of them twice.
+            for at in (1..now.len()).rev() {
+                now.swap(at, usize::try_from(rng.below(at as u64 + 1)).unwrap());
+            }
+            let mut refresh = refreshed.refresh(*as_of).unwrap();
+            let first = rng.one_in(2);
+            if first {
+                gone.iter().for_each(|item| refresh.remove(item).unwrap());
+            }
+            for change in &now {
+                refresh.apply(change).unwrap();
+                if rng.one_in(5) {
+                    refresh.apply(change).unwrap();
+                }
+            }
+            if !first {
+                gone.iter().for_each(|item| refresh.remove(item).unwrap());
+            }
+            refresh.finish().unwrap();
+            // Half of the files are given away in between, and refreshed from there.
+            if rng.one_in(2) {
+                let name = path(&format!("given-{number}"));
+                refreshed.publish(&name, None).unwrap();
+                refreshed = Working::open(&name, &context).unwrap().unwrap();
+            }
+        }
+        let as_of = *instants.last().unwrap();
+        let mut built = build(&path("built"), &context, &last, as_of);
+        let (one, two) = (path("one"), path("two"));
+        let one_published = refreshed.publish(&one, None).unwrap();
+        let two_published = built.publish(&two, None).unwrap();
+        let (one_rows, two_rows) = (dump(&one), dump(&two));
+        prop_assert_eq!(differences(&one_rows, &two_rows), Vec::<String>::new());
+        prop_assert_eq!(one_published.sha256, two_published.sha256);
+    }
+}
+
+#[test]
+fn two_builds_have_the_same_bytes_in_any_order() {
+    let (tenant, settings) = (tenant(), settings());
+    let context = context(&tenant, &settings);
+    let as_of = at("2026-03-20T02:00:00Z");
+    let mut all = changes(&world(5, 300, at("2026-02-25T00:00:00Z"), as_of), as_of);
+    let folder = tempfile::tempdir().unwrap();
+    let mut published = Vec::new();
+    for number in 0..3 {
+        let mut working = build(&folder.path().join(format!("w{number}")), &context, &all, as_of);
+        published.push(working.publish(&folder.path().join(format!("p{number}")), None).unwrap());
+        all.reverse();
+        all.rotate_left(17);
+    }
+    assert_eq!(published[0].sha256, published[1].sha256);
+    assert_eq!(published[0].sha256, published[2].sha256);
+    assert!(published[0].rows["attempts"] > 300);
+}
+
+#[test]
+fn what_leaves_the_window_leaves_the_file() {
+    let (tenant, settings) = (tenant(), settings());
+    let context = context(&tenant, &settings);
+    let (from, end) = (at("2026-01-01T00:00:00Z"), at("2026-02-20T00:00:00Z"));
+    let all = changes(&world(9, 60, from, end), end);
+    let folder = tempfile::tempdir().unwrap();
+    let mut working = build(&folder.path().join("w"), &context, &all, end);
+    let past = working.past_retention(end).unwrap();
+    assert!(!past.is_empty());
+    let far = end + Millis::from_days(60);
+    working.refresh(far).unwrap().finish().unwrap();
+    let published = working.publish(&folder.path().join("out"), None).unwrap();
+    assert_eq!(published.rows["attempts"], 0);
+    assert_eq!(published.rows["daily_totals"], 0);
+    assert!(published.rows["enrollments"] > 0, "enrolled devices stay");
+}
+
+#[test]
+fn a_collision_is_told_and_the_next_salt_is_free_of_it() {
+    let (tenant, settings) = (tenant(), settings());
+    let context = context(&tenant, &settings);
+    let as_of = at("2026-03-20T02:00:00Z");
+    let all = changes(&world(5, 40, at("2026-03-01T00:00:00Z"), as_of), as_of);
+    let folder = tempfile::tempdir().unwrap();
+    let mut outcomes = Vec::new();
+    for (salt, bits) in [(0, 6), (1, 6), (2, 40)] {
+        let mut working =
+            Working::create_narrow(&folder.path().join(format!("w{salt}")), &context, salt, bits).unwrap();
+        let mut refresh = working.refresh(as_of).unwrap();
+        let result = all.iter().try_for_each(|change| refresh.apply(change));
+        outcomes.push(match result {
+            Ok(()) => {
+                refresh.finish().unwrap();
+                let published = working.publish(&folder.path().join(format!("p{salt}")), None).unwrap();
+                assert!(published.rows["attempts"] > 40);
+                "built"
+            }
+            Err(Error::Collision { salt: told, .. }) => {
+                assert_eq!(told, salt);
+                drop(refresh);
+                assert!(matches!(working.refresh(as_of), Err(Error::Unfinished)));
+                assert!(matches!(working.publish(&folder.path().join("no"), None), Err(Error::Unfinished)));
+                "collided"
+            }
+            Err(error) => panic!("{error}"),
+        });
+    }
+    assert_eq!(outcomes, ["collided", "collided", "built"]);
+}
+
+#[test]
+fn settings_that_alter_history_ask_for_a_new_file() {
+    let (tenant, settings) = (tenant(), settings());
+    let as_of = at("2026-03-20T02:00:00Z");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    build(&folder.path().join("w"), &context(&tenant, &settings), &[], as_of).publish(&out, None).unwrap();
+    let opens = |settings: &TenantSettings| Working::open(&out, &context(&tenant, settings)).unwrap().is_some();
+    assert!(opens(&settings));
+    assert!(opens(&TenantSettings { device_limit: 3, ..settings.clone() }));
+    assert!(!opens(&TenantSettings { time_zone: chrono_tz::UTC, ..settings.clone() }));
+    assert!(!opens(&TenantSettings { require_compliance: false, ..settings.clone() }));
+    assert!(!opens(&TenantSettings { windows_idle_limit_minutes: 60, ..settings.clone() }));
+    assert!(!opens(&TenantSettings { retention_days: 90, ..settings.clone() }));
+    assert!(!opens(&TenantSettings { pseudonymise: true, ..settings.clone() }));
+    let other = vestibule_domain::TenantId::parse("fabrikam").unwrap();
+    assert!(Working::open(&out, &context(&other, &settings)).unwrap().is_none());
+}
+
+#[test]
+fn an_earlier_instant_is_refused() {
+    let (tenant, settings) = (tenant(), settings());
+    let as_of = at("2026-03-20T02:00:00Z");
+    let folder = tempfile::tempdir().unwrap();
+    let mut working = build(&folder.path().join("w"), &context(&tenant, &settings), &[], as_of);
+    assert!(matches!(working.refresh(as_of - Millis::new(1)), Err(Error::Backwards { .. })));
+    assert!(working.refresh(as_of).is_ok());
+}
