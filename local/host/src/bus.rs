@@ -1,0 +1,481 @@
+//! A minimal EventBridge: `PutEvents` over HTTP, an append-only log, and delivery to the rules' functions.
+//!
+//! An event is in the log, on disk, before it is acknowledged; a cursor says up to where it was delivered and moves
+//! after delivery. So whatever the process dies of, each event is delivered at least once. What a function keeps
+//! refusing goes to the dead letters.
+
+use crate::HostError;
+use crate::durable::{append_line, read_number, sync_folder_of, write_whole};
+use crate::functions::Functions;
+use crate::stop::Stop;
+use crate::template::{Rule, fits};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+/// Most entries that one call takes, and most bytes of them, as EventBridge has it.
+const MOST_ENTRIES: usize = 10;
+/// See [`MOST_ENTRIES`].
+const MOST_BYTES: usize = 256 << 10;
+/// Deliveries of one event to one function before it is a dead letter.
+const TRIES: u32 = 4;
+/// Wait before the second delivery; each further one takes twice as long.
+const BACKOFF: Duration = Duration::from_millis(500);
+/// Most bytes of the log that are read at once.
+const AT_ONCE: u64 = 1 << 20;
+/// A log as long as this is put away once all of it is delivered; the one before it is removed.
+const LONGEST_LOG: u64 = 64 << 20;
+
+const LOG: &str = "events.ndjson";
+const PUT_AWAY: &str = "events.1.ndjson";
+const CURSOR: &str = "delivered";
+
+/// The bus.
+#[derive(Clone)]
+pub struct Bus {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    name: String,
+    log: Mutex<Log>,
+    put: Notify,
+    backoff: Duration,
+    longest_log: u64,
+}
+
+/// The log's file, and how long it is: whole lines only.
+struct Log {
+    file: File,
+    length: u64,
+}
+
+impl Log {
+    fn open(path: &Path) -> std::io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        let (mut length, mut lines, mut line) = (0, BufReader::new(&file), Vec::new());
+        loop {
+            line.clear();
+            let read = lines.read_until(b'\n', &mut line)?;
+            if line.last() != Some(&b'\n') {
+                break;
+            }
+            length += read as u64;
+        }
+        // A torn last line was never acknowledged, and must not become the start of the next.
+        file.set_len(length)?;
+        file.sync_all()?;
+        sync_folder_of(path)?;
+        Ok(Self { file, length })
+    }
+
+    fn append(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        match append_line(&mut self.file, lines) {
+            Ok(()) => {
+                self.length += lines.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // A part of it may be there, of a full disk, say.
+                self.file.set_len(self.length)?;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Bus {
+    /// Opens the bus called `name` in a folder.
+    ///
+    /// # Errors
+    /// When the folder can't be used.
+    pub fn open(folder: &Path, name: &str) -> Result<Self, HostError> {
+        Self::open_with(folder, name, BACKOFF, LONGEST_LOG)
+    }
+
+    fn open_with(folder: &Path, name: &str, backoff: Duration, longest_log: u64) -> Result<Self, HostError> {
+        std::fs::create_dir_all(folder)?;
+        let log = Log::open(&folder.join(LOG))?;
+        let cursor = folder.join(CURSOR);
+        if read_number(&cursor)?.is_some_and(|delivered| delivered > log.length) {
+            // Of the log before, which was put away.
+            write_whole(&cursor, b"0")?;
+        }
+        let shared = Shared {
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            log: Mutex::new(log),
+            put: Notify::new(),
+            backoff,
+            longest_log,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The events that were put, oldest first, as far back as the log goes.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub fn events(&self) -> Result<Vec<Value>, HostError> {
+        let mut events = match read_lines(&self.shared.folder.join(PUT_AWAY), 0, u64::MAX) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read?.0,
+        };
+        events.extend(read_lines(&self.shared.folder.join(LOG), 0, u64::MAX)?.0);
+        Ok(events.into_iter().map(|(event, _)| event).collect())
+    }
+
+    /// Serves `PutEvents` until `shutdown`.
+    ///
+    /// # Errors
+    /// When connections can no longer be accepted.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+        let bus = self.clone();
+        crate::server::serve(listener, shutdown, move |request| {
+            let bus = bus.clone();
+            async move { bus.answer(request).await }
+        })
+        .await
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        if request.method() != Method::POST || target != Some("AWSEvents.PutEvents") {
+            return error(StatusCode::BAD_REQUEST, "UnknownOperationException", "only PutEvents is served here");
+        }
+        let body = match Limited::new(request.into_body(), MOST_BYTES * 8).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return error(StatusCode::BAD_REQUEST, "ValidationException", "the body is too large or broken"),
+        };
+        let entries = match serde_json::from_slice::<Value>(&body) {
+            Ok(Value::Object(mut map)) => map.remove("Entries"),
+            _ => None,
+        };
+        let Some(Value::Array(entries)) = entries else {
+            return error(StatusCode::BAD_REQUEST, "ValidationException", "there are no Entries");
+        };
+        let size: usize = entries.iter().map(size).sum();
+        if entries.is_empty() || entries.len() > MOST_ENTRIES || size > MOST_BYTES {
+            return error(StatusCode::BAD_REQUEST, "ValidationException", "1 to 10 entries of 256 KB in all");
+        }
+        match self.put(entries).await {
+            Ok(answer) => amz_json(StatusCode::OK, &answer),
+            Err(problem) => {
+                tracing::error!(error = %problem, "events could not be logged");
+                error(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", "the log could not be written")
+            }
+        }
+    }
+
+    async fn put(&self, entries: Vec<Value>) -> Result<Value, HostError> {
+        let mut lines = String::new();
+        let mut results = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            match self.event(entry) {
+                Ok((id, event)) => {
+                    lines.push_str(&event.to_string());
+                    lines.push('\n');
+                    results.push(json!({"EventId": id}));
+                }
+                Err((code, problem)) => results.push(json!({"ErrorCode": code, "ErrorMessage": problem})),
+            }
+        }
+        if !lines.is_empty() {
+            let shared = Arc::clone(&self.shared);
+            let written = tokio::task::spawn_blocking(move || {
+                let mut log = shared.log.lock().unwrap_or_else(PoisonError::into_inner);
+                log.append(lines.as_bytes())
+            });
+            written.await.map_err(|error| HostError::Engine(error.to_string()))??;
+            self.shared.put.notify_one();
+        }
+        let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();
+        Ok(json!({"FailedEntryCount": failed, "Entries": results}))
+    }
+
+    /// The event that an entry makes, as rules and their targets see it.
+    fn event(&self, entry: &Value) -> Result<(String, Value), (&'static str, &'static str)> {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let invalid = |problem| ("InvalidArgument", problem);
+        let source = text("Source").ok_or(invalid("Source is missing"))?;
+        let detail_type = text("DetailType").ok_or(invalid("DetailType is missing"))?;
+        let detail: Value = serde_json::from_str(text("Detail").ok_or(invalid("Detail is missing"))?)
+            .ok()
+            .filter(Value::is_object)
+            .ok_or(("MalformedDetail", "Detail is not a JSON object"))?;
+        let bus = text("EventBusName").unwrap_or("default");
+        if bus != self.shared.name && !bus.ends_with(&format!("/{}", self.shared.name)) {
+            return Err(invalid("there is no such bus"));
+        }
+        // The SDK writes seconds since the epoch, perhaps with a fraction; an event has none.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let second = entry.get("Time").and_then(Value::as_f64).map_or_else(crate::schedules::now, |time| time as u64);
+        let id = uuid::Uuid::new_v4().to_string();
+        let event = json!({
+            "version": "0",
+            "id": id,
+            "detail-type": detail_type,
+            "source": source,
+            "account": "000000000000",
+            "time": crate::schedules::iso(second),
+            "region": crate::REGION,
+            "resources": entry.get("Resources").cloned().unwrap_or_else(|| json!([])),
+            "detail": detail,
+        });
+        Ok((id, event))
+    }
+
+    /// Delivers to `rules` what was put and not delivered yet, and goes on as more is put, until told to stop.
+    pub(crate) async fn deliver(&self, rules: &[Rule], functions: &Functions, stop: &Stop) {
+        while !stop.is_set() {
+            if let Err(error) = self.deliver_until(rules, functions, stop).await {
+                tracing::error!(%error, "events could not be delivered for now");
+                stop.sleep(self.shared.backoff).await;
+                continue;
+            }
+            tokio::select! {
+                () = self.shared.put.notified() => {}
+                () = stop.wait() => {}
+            }
+        }
+    }
+
+    /// Delivers what was put and not delivered yet.
+    ///
+    /// # Errors
+    /// When the log or the cursor can't be read or written.
+    pub async fn deliver_pending(&self, rules: &[Rule], functions: &Functions) -> Result<(), HostError> {
+        self.deliver_until(rules, functions, &Stop::never()).await
+    }
+
+    async fn deliver_until(&self, rules: &[Rule], functions: &Functions, stop: &Stop) -> Result<(), HostError> {
+        let cursor = self.shared.folder.join(CURSOR);
+        loop {
+            let from = read_number(&cursor)?.unwrap_or(0);
+            let (events, end) = read_lines(&self.shared.folder.join(LOG), from, AT_ONCE)?;
+            if end == from {
+                return self.put_away(end);
+            }
+            for (event, behind) in &events {
+                let mut delivered = false;
+                for rule in rules.iter().filter(|rule| fits(&rule.pattern, event)) {
+                    if stop.is_set() || !self.deliver_one(rule, event, functions, stop).await? {
+                        return Ok(());
+                    }
+                    delivered = true;
+                }
+                if delivered {
+                    write_whole(&cursor, behind.to_string().as_bytes())?;
+                }
+            }
+            write_whole(&cursor, end.to_string().as_bytes())?;
+        }
+    }
+
+    /// Delivers an event, or makes it a dead letter; `false` when told to stop before either.
+    async fn deliver_one(
+        &self,
+        rule: &Rule,
+        event: &Value,
+        functions: &Functions,
+        stop: &Stop,
+    ) -> Result<bool, HostError> {
+        let mut wait = self.shared.backoff;
+        for attempt in 1..=TRIES {
+            match functions.call(&rule.function, event.clone()).await {
+                Ok(_) => return Ok(true),
+                Err(error) if attempt < TRIES => {
+                    tracing::warn!(rule = rule.name, attempt, %error, "an event is delivered again");
+                    stop.sleep(wait).await;
+                    if stop.is_set() {
+                        return Ok(false);
+                    }
+                    wait *= 2;
+                }
+                Err(error) => tracing::error!(rule = rule.name, %error, "an event is a dead letter"),
+            }
+        }
+        let path = self.shared.folder.join("dead-letters.ndjson");
+        let mut letters = OpenOptions::new().create(true).append(true).open(&path)?;
+        append_line(&mut letters, format!("{}\n", json!({"rule": rule.name, "event": event})).as_bytes())?;
+        sync_folder_of(&path)?;
+        Ok(true)
+    }
+
+    /// Begins a new log when this one, delivered up to `delivered`, is long and delivered as a whole.
+    fn put_away(&self, delivered: u64) -> Result<(), HostError> {
+        let mut log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.length != delivered || delivered < self.shared.longest_log {
+            return Ok(());
+        }
+        let path = self.shared.folder.join(LOG);
+        std::fs::rename(&path, self.shared.folder.join(PUT_AWAY))?;
+        *log = Log::open(&path)?;
+        // A crash before this leaves a cursor behind the end of the new log; opening the bus sees that.
+        write_whole(&self.shared.folder.join(CURSOR), b"0")?;
+        Ok(())
+    }
+}
+
+/// What EventBridge counts of an entry.
+fn size(entry: &Value) -> usize {
+    let text = |name: &str| entry.get(name).and_then(Value::as_str).map_or(0, str::len);
+    let time = if entry.get("Time").is_some() { 14 } else { 0 };
+    let resources = entry.get("Resources").and_then(Value::as_array).into_iter().flatten();
+    let resources: usize = resources.filter_map(Value::as_str).map(str::len).sum();
+    time + text("Source") + text("DetailType") + text("Detail") + resources
+}
+
+/// The whole lines of a log from an offset, each with the offset behind it, and the offset behind the last. At least
+/// one line, then no more than `most` bytes.
+fn read_lines(path: &Path, from: u64, most: u64) -> std::io::Result<(Vec<(Value, u64)>, u64)> {
+    let mut log = BufReader::new(File::open(path)?);
+    log.seek(SeekFrom::Start(from))?;
+    let (mut events, mut end, mut line) = (Vec::new(), from, Vec::new());
+    while end - from < most {
+        line.clear();
+        let read = log.read_until(b'\n', &mut line)?;
+        // Not ended: being written just now.
+        if line.last() != Some(&b'\n') {
+            break;
+        }
+        end += read as u64;
+        // Only whole events are ever written; what is none was not written by us.
+        events.extend(serde_json::from_slice(&line).ok().map(|event| (event, end)));
+    }
+    Ok((events, end))
+}
+
+fn amz_json(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    let content_type = header::HeaderValue::from_static("application/x-amz-json-1.1");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response<Bytes> {
+    amz_json(status, &json!({"__type": code, "message": message}))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    fn open(folder: &Path, longest_log: u64) -> Bus {
+        Bus::open_with(folder, "bus", Duration::ZERO, longest_log).unwrap()
+    }
+
+    fn entry(number: u32) -> Value {
+        json!({"Source": "us", "DetailType": "Seen", "Detail": json!({"number": number}).to_string(), "EventBusName": "bus"})
+    }
+
+    fn rules() -> Vec<Rule> {
+        vec![Rule { name: "Seen".into(), pattern: json!({"detail-type": ["Seen"]}), function: "see".into() }]
+    }
+
+    fn numbers(events: &[Value]) -> Vec<u64> {
+        events.iter().filter_map(|event| event["detail"]["number"].as_u64()).collect()
+    }
+
+    /// A function that keeps what it was called with, and fails while `failures` last.
+    fn seeing(failures: u32) -> (Functions, Arc<Mutex<Vec<Value>>>) {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (keep, failures) = (Arc::clone(&seen), Arc::new(AtomicU32::new(failures)));
+        let functions = Functions::default().with_events("see", move |event| {
+            keep.lock().unwrap().push(event);
+            let fails = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            async move { if fails { Err("not now".into()) } else { Ok(json!({})) } }
+        });
+        (functions, seen)
+    }
+
+    #[tokio::test]
+    async fn a_torn_line_is_forgotten_and_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path(), LONGEST_LOG).put(vec![entry(1)]).await.unwrap();
+        let mut log = OpenOptions::new().append(true).open(folder.path().join(LOG)).unwrap();
+        append_line(&mut log, br#"{"detail":{"num"#).unwrap();
+
+        let bus = open(folder.path(), LONGEST_LOG);
+        bus.put(vec![entry(2)]).await.unwrap();
+        assert_eq!(numbers(&bus.events().unwrap()), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn delivery_goes_on_where_it_was_and_repeats_what_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let bus = open(folder.path(), LONGEST_LOG);
+        bus.put(vec![entry(1), entry(2)]).await.unwrap();
+        let (functions, seen) = seeing(1);
+        bus.deliver_pending(&rules(), &functions).await.unwrap();
+        assert_eq!(numbers(&seen.lock().unwrap()), [1, 1, 2]);
+
+        let bus = open(folder.path(), LONGEST_LOG);
+        bus.put(vec![entry(3)]).await.unwrap();
+        bus.deliver_pending(&rules(), &functions).await.unwrap();
+        assert_eq!(numbers(&seen.lock().unwrap()), [1, 1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_for_good_is_a_dead_letter_and_holds_up_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let bus = open(folder.path(), LONGEST_LOG);
+        bus.put(vec![entry(1), entry(2)]).await.unwrap();
+        let (functions, seen) = seeing(TRIES);
+        bus.deliver_pending(&rules(), &functions).await.unwrap();
+        assert_eq!(numbers(&seen.lock().unwrap()), [1, 1, 1, 1, 2]);
+        let letters = std::fs::read_to_string(folder.path().join("dead-letters.ndjson")).unwrap();
+        let letters: Vec<Value> = letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((letters.len(), &letters[0]["event"]["detail"]["number"]), (1, &json!(1)));
+    }
+
+    #[tokio::test]
+    async fn a_long_log_is_put_away_once_delivered() {
+        let folder = tempfile::tempdir().unwrap();
+        let bus = open(folder.path(), 1);
+        let (functions, seen) = seeing(0);
+        for number in 1..=3 {
+            bus.put(vec![entry(number)]).await.unwrap();
+            bus.deliver_pending(&rules(), &functions).await.unwrap();
+        }
+        assert_eq!(numbers(&seen.lock().unwrap()), [1, 2, 3]);
+        assert_eq!(numbers(&bus.events().unwrap()), [3], "the current log and one before it are kept");
+
+        // As if it had died between the two steps of putting a log away.
+        write_whole(&folder.path().join(CURSOR), b"999").unwrap();
+        let bus = open(folder.path(), LONGEST_LOG);
+        bus.put(vec![entry(4)]).await.unwrap();
+        bus.deliver_pending(&rules(), &functions).await.unwrap();
+        assert_eq!(numbers(&seen.lock().unwrap()), [1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn bad_entries_fail_one_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let bus = open(folder.path(), LONGEST_LOG);
+        let other = |name: &str, value: &str| {
+            let mut entry = entry(9);
+            entry[name] = value.into();
+            entry
+        };
+        let entries = vec![entry(1), other("Source", ""), other("Detail", "[]"), other("EventBusName", "another")];
+        let answer = bus.put(entries).await.unwrap();
+        assert_eq!(answer["FailedEntryCount"], 3);
+        let codes: Vec<_> = answer["Entries"].as_array().unwrap().iter().map(|one| one["ErrorCode"].as_str()).collect();
+        assert_eq!(codes, [None, Some("InvalidArgument"), Some("MalformedDetail"), Some("InvalidArgument")]);
+        assert_eq!(numbers(&bus.events().unwrap()), [1]);
+    }
+}

@@ -1,0 +1,219 @@
+//! The embedded DynamoDB-compatible engine, served over HTTP on the loopback interface.
+//!
+//! It works on the thread that serves a request, behind one connection to its file, so it has a runtime of its
+//! own: nothing else of the program waits for its disk.
+//!
+//! Must stay true: what it acknowledged is on disk (a write-ahead log, synced with each write), and a write costs the
+//! same however long the table's stream has grown.
+
+use crate::HostError;
+use crate::template::Table;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
+};
+use dynoxide::Database;
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+/// How often expired items are looked for: DynamoDB itself takes days.
+const TTL_SWEEP: Duration = Duration::from_secs(3_600);
+
+/// How long a stream keeps what was handed on: as long as DynamoDB's.
+const STREAM_KEEPS: Duration = Duration::from_secs(24 * 3_600);
+/// The engine looks for a stream's newest record with each write and has no index of its own for that: without this one
+/// each write reads the whole stream.
+const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS vestibule_stream
+    ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
+/// A few at a time: the engine waits while this holds the file.
+const FORGET: &str = "DELETE FROM _stream_records WHERE id IN (
+    SELECT id FROM _stream_records
+    WHERE shard_id = ?1 AND CAST(sequence_number AS INTEGER) <= ?2 AND created_at < ?3 LIMIT 500)";
+/// What the engine adds to its own sequence numbers to make them as long as DynamoDB's.
+const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
+/// How long to wait for the engine to let go of its file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A running engine. Dropping it stops it.
+pub struct DynamoDb {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl DynamoDb {
+    /// Starts the engine on a file, or in memory without one.
+    ///
+    /// # Errors
+    /// When the file can't be opened or no port is free.
+    pub fn start(file: Option<&Path>) -> Result<Self, HostError> {
+        let database = match file {
+            Some(file) => Database::new(&file.to_string_lossy()),
+            None => Database::memory(),
+        };
+        let database = database.map_err(|error| HostError::Engine(error.to_string()))?;
+        if let Some(file) = file {
+            beside(file)?.execute_batch(STREAM_INDEX).map_err(sqlite)?;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("dynamodb")
+            .enable_all()
+            .build()?;
+        let listener = listen_in(&runtime)?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("dynamodb-serve".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                let sweeper = database.clone();
+                let sweeps = tokio::spawn(async move {
+                    let mut interval = tokio::time::interval(TTL_SWEEP);
+                    loop {
+                        interval.tick().await;
+                        let sweeper = sweeper.clone();
+                        // Not on the thread that serves: it is the only one.
+                        match tokio::task::spawn_blocking(move || sweeper.sweep_ttl()).await {
+                            Ok(Ok(_)) => {}
+                            Ok(Err(error)) => tracing::warn!(%error, "expired items were not swept"),
+                            Err(error) => tracing::error!(%error, "the sweep of expired items died"),
+                        }
+                    }
+                });
+                let stopped = async {
+                    // A dropped sender stops it too.
+                    let _dropped = stopped.await;
+                };
+                if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped).await {
+                    tracing::error!(error, "the embedded table stopped");
+                }
+                sweeps.abort();
+            });
+        })?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+}
+
+/// Forgets the records of streams that are a day old and were handed on: `through` has the last sequence number handed
+/// on, by shard. The engine itself keeps them for ever. Blocks.
+///
+/// # Errors
+/// When the file can't be written.
+pub(crate) fn forget_handed_on(file: &Path, through: &BTreeMap<String, String>) -> Result<usize, HostError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let before = i64::try_from(now.saturating_sub(STREAM_KEEPS).as_secs()).unwrap_or(0);
+    forget(&beside(file)?, through, before).map_err(sqlite)
+}
+
+/// Forgets what was handed on and is older than `before`, in seconds since the epoch.
+fn forget(connection: &Connection, through: &BTreeMap<String, String>, before: i64) -> rusqlite::Result<usize> {
+    let mut forgotten = 0;
+    let mut statement = connection.prepare(FORGET)?;
+    for (shard, sequence) in through {
+        let stored = sequence.parse::<u128>().ok().and_then(|sequence| sequence.checked_sub(SEQUENCE_OFFSET));
+        let Some(stored) = stored.and_then(|stored| i64::try_from(stored).ok()) else { continue };
+        loop {
+            match statement.execute(params![shard, stored, before])? {
+                0 => break,
+                some => forgotten += some,
+            }
+        }
+    }
+    Ok(forgotten)
+}
+
+/// A second connection to the engine's file.
+fn beside(file: &Path) -> Result<Connection, HostError> {
+    let connection = Connection::open(file).map_err(sqlite)?;
+    connection.busy_timeout(BUSY).map_err(sqlite)?;
+    Ok(connection)
+}
+
+fn sqlite(error: rusqlite::Error) -> HostError {
+    HostError::Engine(error.to_string())
+}
+
+impl Drop for DynamoDb {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It may have stopped by itself.
+            let _gone = stop.send(());
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the embedded table's thread died");
+        }
+    }
+}
+
+/// A listener that belongs to `runtime`.
+fn listen_in(runtime: &tokio::runtime::Runtime) -> std::io::Result<tokio::net::TcpListener> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let _inside = runtime.enter();
+    tokio::net::TcpListener::from_std(listener)
+}
+
+/// Creates the table that the template declares, unless it is there.
+///
+/// # Errors
+/// When the engine refuses.
+pub async fn create_table(client: &Client, table: &Table, name: &str) -> Result<(), HostError> {
+    let refused = |error: &dyn std::fmt::Display| HostError::Engine(error.to_string());
+    let built = |error: aws_sdk_dynamodb::error::BuildError| HostError::Engine(error.to_string());
+    let keys = |(partition, sort): &(String, String)| {
+        [(partition, KeyType::Hash), (sort, KeyType::Range)]
+            .map(|(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build())
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(built)
+    };
+    let mut create = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(keys(&table.keys)?))
+        .stream_specification(
+            StreamSpecification::builder()
+                .stream_enabled(true)
+                .stream_view_type(StreamViewType::NewAndOldImages)
+                .build()
+                .map_err(built)?,
+        );
+    for (name, kind) in &table.attributes {
+        let kind = ScalarAttributeType::from(kind.as_str());
+        let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+        create = create.attribute_definitions(attribute.build().map_err(built)?);
+    }
+    for (name, index_keys) in &table.indexes {
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .set_key_schema(Some(keys(index_keys)?))
+            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+        create = create.global_secondary_indexes(index.build().map_err(built)?);
+    }
+    match create.send().await {
+        Ok(_) => {}
+        Err(error) => match error.as_service_error() {
+            Some(CreateTableError::ResourceInUseException(_)) => return Ok(()),
+            _ => return Err(refused(&aws_sdk_dynamodb::error::DisplayErrorContext(&error))),
+        },
+    }
+    let ttl = TimeToLiveSpecification::builder().attribute_name(&table.ttl_attribute).enabled(true);
+    let ttl = ttl.build().map_err(built)?;
+    let update = client.update_time_to_live().table_name(name).time_to_live_specification(ttl);
+    update.send().await.map_err(|error| refused(&aws_sdk_dynamodb::error::DisplayErrorContext(&error)))?;
+    Ok(())
+}

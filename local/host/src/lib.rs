@@ -1,0 +1,317 @@
+//! The services of one machine: table, files and bus as AWS has them, and what calls the functions there: routes,
+//! schedules, rules and the table's stream, all read from the deployment's template.
+//!
+//! Functions get ordinary SDK clients that talk to these services over HTTP on the loopback interface, and can't tell.
+//! One process owns a data folder; another finds its services through a file there and uses them.
+//!
+//! Must stay true: what a service acknowledged survives the process; what is to be delivered is delivered at least once.
+
+pub mod bus;
+mod clients;
+mod durable;
+pub mod dynamodb;
+mod front;
+pub mod functions;
+pub mod s3;
+pub mod schedules;
+mod server;
+mod stop;
+pub mod stream;
+pub mod template;
+
+pub use bus::Bus;
+pub use clients::{Clients, Endpoints};
+pub use functions::{BoxError, Functions};
+pub use template::{Template, TemplateError};
+
+use crate::durable::write_whole;
+use crate::stop::Stop;
+use crate::stream::Stream;
+use std::fs::{File, TryLockError};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How far the table's stream was handed on.
+const CHECKPOINTS: &str = "stream.json";
+/// The table's file in the data folder.
+const TABLE: &str = "table.sqlite";
+/// Says where the owner's services are, while they are there.
+const ENDPOINTS: &str = "endpoints.json";
+/// The region that everything here is in.
+pub const REGION: &str = "us-east-1";
+/// How often what the stream no longer needs is forgotten.
+const UPKEEP: Duration = Duration::from_secs(3_600);
+/// How long another process may take to say where its services are.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Names of the resources on this machine.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The table.
+    pub table: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The bus.
+    pub bus: String,
+}
+
+/// What can go wrong here.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The disk or the network.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The object store.
+    #[error("the object store: {0}")]
+    Objects(#[from] s3::S3Error),
+    /// One of the services.
+    #[error("a service of this machine: {0}")]
+    Engine(String),
+    /// A function.
+    #[error("a function: {0}")]
+    Function(String),
+    /// The data folder is in use by another process.
+    #[error("another process is using {0}")]
+    InUse(PathBuf),
+}
+
+/// The services of one data folder: this process's own, or another's that is running.
+pub struct Host {
+    /// Clients of the services.
+    pub clients: Clients,
+    /// Where the services are.
+    pub endpoints: Endpoints,
+    template: Template,
+    names: Names,
+    own: Option<Own>,
+}
+
+/// What only the process that owns the data folder has.
+struct Own {
+    folder: PathBuf,
+    bus: Bus,
+    stop: watch::Sender<bool>,
+    services: Vec<JoinHandle<()>>,
+    // Held until the services have stopped.
+    _dynamodb: dynamodb::DynamoDb,
+    _lock: File,
+}
+
+impl Host {
+    /// Starts the services of a data folder.
+    ///
+    /// # Errors
+    /// [`HostError::InUse`] when another process owns it; otherwise what keeps a service from starting.
+    pub async fn start(folder: &Path, names: &Names) -> Result<Self, HostError> {
+        std::fs::create_dir_all(folder)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(HostError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        // Of an owner that was killed: nobody is there.
+        match std::fs::remove_file(folder.join(ENDPOINTS)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let template = Template::embedded()?;
+        let dynamodb = dynamodb::DynamoDb::start(Some(&folder.join(TABLE)))?;
+        let bus = Bus::open(&folder.join("bus"), &names.bus)?;
+        let objects = s3::ObjectStore::open(folder.join("files"))?;
+
+        let (stop, stopped) = Stop::new();
+        let s3_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let bus_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let endpoints = Endpoints {
+            dynamodb: dynamodb.url(),
+            s3: format!("http://{}", s3_listener.local_addr()?),
+            events: format!("http://{}", bus_listener.local_addr()?),
+        };
+        let mut services = Vec::new();
+        let until = stopped.clone();
+        services.push(tokio::spawn(async move {
+            let (key, secret) = (clients::ACCESS_KEY, clients::SECRET_KEY);
+            let until = async move { until.wait().await };
+            if let Err(error) = s3::serve(s3_listener, objects, key, secret, until).await {
+                tracing::error!(%error, "the file service stopped");
+            }
+        }));
+        let serving = bus.clone();
+        services.push(tokio::spawn(async move {
+            if let Err(error) = serving.serve(bus_listener, stopped.wait()).await {
+                tracing::error!(%error, "the bus stopped");
+            }
+        }));
+
+        let clients = Clients::new(&endpoints);
+        dynamodb::create_table(&clients.dynamodb, &template.table, &names.table).await?;
+        let bucket = clients.s3.head_bucket().bucket(&names.bucket).send().await;
+        if bucket.is_err() {
+            let create = clients.s3.create_bucket().bucket(&names.bucket).send().await;
+            create.map_err(|error| HostError::Engine(aws_sdk_s3::error::DisplayErrorContext(error).to_string()))?;
+        }
+        let where_to = serde_json::to_vec(&endpoints).unwrap_or_default();
+        write_whole(&folder.join(ENDPOINTS), &where_to)?;
+        let own = Own { folder: folder.to_owned(), bus, stop, services, _dynamodb: dynamodb, _lock: lock };
+        Ok(Self { clients, endpoints, template, names: names.clone(), own: Some(own) })
+    }
+
+    /// Uses the services of the process that owns the folder, or starts them where none does.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); and when the owner does not say where its services are.
+    pub async fn attach_or_start(folder: &Path, names: &Names) -> Result<Self, HostError> {
+        let began = tokio::time::Instant::now();
+        loop {
+            match Self::start(folder, names).await {
+                Err(HostError::InUse(_)) => {}
+                started => return started,
+            }
+            let said = std::fs::read(folder.join(ENDPOINTS)).ok();
+            if let Some(endpoints) = said.and_then(|said| serde_json::from_slice::<Endpoints>(&said).ok())
+                && endpoints.answer().await
+            {
+                let clients = Clients::new(&endpoints);
+                return Ok(Self {
+                    clients,
+                    endpoints,
+                    template: Template::embedded()?,
+                    names: names.clone(),
+                    own: None,
+                });
+            }
+            // The owner is starting or stopping.
+            if began.elapsed() > PATIENCE {
+                return Err(HostError::InUse(folder.to_owned()));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Whether the services are this process's own.
+    pub fn is_owner(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// The template that this machine follows.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// Serves the template's routes on `listener` and runs its schedules, rules and stream until `shutdown`; then
+    /// finishes what is under way and stops the services.
+    ///
+    /// # Errors
+    /// When a part of it can't go on, or the services are another process's.
+    pub async fn run(
+        mut self,
+        listener: TcpListener,
+        functions: Functions,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), HostError> {
+        let mut stream = self.stream()?;
+        let Some(own) = &self.own else { return Err(HostError::Engine("the services are not ours".to_owned())) };
+        let (stop, stopped) = Stop::new();
+        let (routes, calls, until) = (self.template.routes.clone(), functions.clone(), stopped.clone());
+        let mut front = tokio::spawn(async move { front::serve(listener, routes, calls, until.wait()).await });
+        let background = async {
+            let schedules = &self.template.schedules;
+            let schedules = schedules.iter().map(|schedule| schedules::run(schedule, &functions, &stopped));
+            let deliveries = own.bus.deliver(&self.template.rules, &functions, &stopped);
+            let upkeep = upkeep(&own.folder, &stopped);
+            futures::join!(futures::future::join_all(schedules), deliveries, stream.run(&functions, &stopped), upkeep);
+        };
+        let mut front_ended = None;
+        let until_told = async {
+            tokio::select! {
+                () = shutdown => {}
+                // Without requests there is nothing to stay for.
+                ended = &mut front => front_ended = Some(ended),
+            }
+            // The calls under way are finished, no further ones begun.
+            let _no_receiver = stop.send(true);
+        };
+        futures::join!(until_told, background);
+        let front = match front_ended {
+            Some(ended) => ended,
+            None => front.await,
+        };
+        // What the last requests led to.
+        let drained = stream.drain(&functions).await;
+        self.stop().await?;
+        front.map_err(|error| HostError::Engine(error.to_string()))??;
+        drained
+    }
+
+    /// Hands on what is in the stream and delivers what is on the bus: what a single command leads to. Where the
+    /// services are another process's, that process does it.
+    ///
+    /// # Errors
+    /// When something can't be handed on; it stays for the next time.
+    pub async fn settle(&self, functions: &Functions) -> Result<(), HostError> {
+        let Some(own) = &self.own else { return Ok(()) };
+        self.stream()?.drain(functions).await?;
+        own.bus.deliver_pending(&self.template.rules, functions).await
+    }
+
+    /// What was published on the bus, oldest first; nothing where the services are another process's.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub fn published(&self) -> Result<Vec<serde_json::Value>, HostError> {
+        self.own.as_ref().map_or(Ok(Vec::new()), |own| own.bus.events())
+    }
+
+    /// Stops the services.
+    ///
+    /// # Errors
+    /// When a file can't be removed.
+    pub async fn stop(&mut self) -> Result<(), HostError> {
+        let Some(mut own) = self.own.take() else { return Ok(()) };
+        let removed = std::fs::remove_file(own.folder.join(ENDPOINTS));
+        let _no_receiver = own.stop.send(true);
+        for service in own.services.drain(..) {
+            if service.await.is_err() {
+                tracing::error!("a service died");
+            }
+        }
+        // Joining the table's thread waits for its last request.
+        let stopped = tokio::task::spawn_blocking(move || drop(own)).await;
+        stopped.map_err(|error| HostError::Engine(error.to_string()))?;
+        Ok(removed?)
+    }
+
+    fn stream(&self) -> Result<Stream, HostError> {
+        let checkpoints = match &self.own {
+            Some(own) => own.folder.join(CHECKPOINTS),
+            None => return Err(HostError::Engine("the stream is another process's".to_owned())),
+        };
+        let client = self.clients.streams.clone();
+        Stream::open(client, &self.names.table, self.template.stream.clone(), checkpoints)
+    }
+}
+
+/// Forgets, at the start and now and then, what the stream no longer needs, until told to stop.
+async fn upkeep(folder: &Path, stop: &Stop) {
+    while !stop.is_set() {
+        let (table, checkpoints) = (folder.join(TABLE), folder.join(CHECKPOINTS));
+        let forget = move || {
+            stream::read_checkpoints(&checkpoints).and_then(|through| dynamodb::forget_handed_on(&table, &through))
+        };
+        match tokio::task::spawn_blocking(forget).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(records)) => tracing::debug!(records, "the stream forgot what was handed on"),
+            Ok(Err(error)) => tracing::warn!(%error, "the stream could not forget what was handed on"),
+            Err(error) => tracing::error!(%error, "forgetting what was handed on died"),
+        }
+        stop.sleep(UPKEEP).await;
+    }
+}

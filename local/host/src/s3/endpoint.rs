@@ -1,0 +1,773 @@
+//! The S3 protocol in front of the object store, and the server that speaks it.
+//!
+//! Signatures, presigned links and XML are the work of `s3s`; here requests become calls of the
+//! store. What must stay true: no file is touched on a thread of the runtime, and a body that
+//! breaks off, or does not have the length or the checksum announced, leaves no object.
+
+use std::io::{self, Read};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1};
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumMode, ChecksumType, CommonPrefix,
+    CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CreateBucketInput, CreateBucketOutput,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, ETag,
+    ETagCondition, EncodingType, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
+    HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Metadata, Object, PutObjectInput, PutObjectOutput,
+    StreamingBlob, Timestamp, TimestampFormat, UploadPartInput, UploadPartOutput,
+};
+use s3s::service::S3ServiceBuilder;
+use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::store::{Condition, Failure, Finished, Header, ObjectStore, Opened, S3Error};
+
+/// How much is handed to or taken from a blocking thread at once.
+const BLOCK: usize = 256 * 1024;
+/// How long connections may take to finish after the shutdown signal.
+const DRAIN: Duration = Duration::from_secs(10);
+const MAX_KEY: usize = 1024;
+const MAX_LIST: i32 = 1000;
+/// What S3 allows in names and values of user metadata together.
+const MAX_METADATA: usize = 2048;
+
+/// Serves the store on this listener, which is to be bound to the loopback interface, until
+/// `shutdown` resolves; requests under way are then finished.
+///
+/// Only requests signed with this pair of keys are answered.
+///
+/// # Errors
+/// When the listener is not usable at all. A failed connection is no error.
+pub async fn serve(
+    listener: TcpListener,
+    store: ObjectStore,
+    access_key: &str,
+    secret_key: &str,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), S3Error> {
+    listener.local_addr().map_err(|source| S3Error::Io { what: "reading the address of the listener", source })?;
+    let mut builder = S3ServiceBuilder::new(Endpoint { store });
+    builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
+    let service = builder.build();
+
+    let (stop, stopped) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
+                    connections.spawn(connection(socket, service.clone(), stopped.clone()));
+                }
+                Err(error) => {
+                    // Out of descriptors, usually: waiting for some to be closed beats spinning.
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let _ = stop.send(true);
+    let drained = tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} });
+    if drained.await.is_err() {
+        tracing::warn!(open = connections.len(), "connections were cut at shutdown");
+        connections.shutdown().await;
+    }
+    Ok(())
+}
+
+async fn connection(socket: TcpStream, service: s3s::service::S3Service, mut stopped: watch::Receiver<bool>) {
+    // Head and body of an answer are separate writes; delayed acknowledgement would hold the second.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        // The guard it yields is not `Send`, so it must not live on in the arm.
+        () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+struct Endpoint {
+    store: ObjectStore,
+}
+
+impl Endpoint {
+    /// Runs work on files where it may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ObjectStore) -> Result<T, Failure> + Send + 'static,
+    ) -> S3Result<T> {
+        let store = self.store.clone();
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(done) => done.map_err(failed),
+            Err(error) => Err(s3s::S3Error::internal_error(error)),
+        }
+    }
+
+    /// Takes in a body and checks it against all that was announced of it.
+    async fn receive(&self, header: Header, body: Option<StreamingBlob>, announced: Announced) -> S3Result<Finished> {
+        let mut staged = self.blocking(move |store| store.stage(header)).await?;
+        let mut sums = announced.hashers();
+        let mut size: i64 = 0;
+        if let Some(mut body) = body {
+            let mut block = Vec::new();
+            loop {
+                let chunk = body
+                    .next()
+                    .await
+                    .transpose()
+                    .map_err(|source| s3s::S3Error::with_source(S3ErrorCode::IncompleteBody, source))?;
+                if let Some(chunk) = &chunk {
+                    size = size.saturating_add(i64::try_from(chunk.len()).unwrap_or(i64::MAX));
+                    block.extend_from_slice(chunk);
+                }
+                if block.len() >= BLOCK || (chunk.is_none() && !block.is_empty()) {
+                    let bytes = std::mem::take(&mut block);
+                    (staged, sums) = self
+                        .blocking(move |_| {
+                            staged.write(&bytes)?;
+                            sums.0.update(&bytes);
+                            if let Some(md5) = &mut sums.1 {
+                                md5.update(&bytes);
+                            }
+                            Ok((staged, sums))
+                        })
+                        .await?;
+                }
+                if chunk.is_none() {
+                    break;
+                }
+            }
+        }
+        if announced.length.is_some_and(|length| length != size) {
+            return Err(s3_error!(IncompleteBody));
+        }
+        announced.verify(sums)?;
+        self.blocking(move |_| staged.finish(None)).await
+    }
+}
+
+/// What a request says about its body.
+#[derive(Default)]
+struct Announced {
+    length: Option<i64>,
+    md5: Option<String>,
+    /// Name of the checksum header and value; those without a value come after the body.
+    sums: Vec<(&'static str, Option<String>)>,
+    trailing: Option<TrailingHeaders>,
+}
+
+const CRC32: &str = "x-amz-checksum-crc32";
+const CRC32C: &str = "x-amz-checksum-crc32c";
+const CRC64NVME: &str = "x-amz-checksum-crc64nvme";
+const SHA1: &str = "x-amz-checksum-sha1";
+const SHA256: &str = "x-amz-checksum-sha256";
+
+impl Announced {
+    fn new(headers: &HeaderMap, trailing: Option<TrailingHeaders>, length: Option<i64>, md5: Option<String>) -> Self {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let later: Vec<String> = headers
+            .get_all("x-amz-trailer")
+            .iter()
+            .filter_map(text)
+            .flat_map(|names| names.split(',').map(|n| n.trim().to_ascii_lowercase()).collect::<Vec<_>>())
+            .collect();
+        let sums = [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]
+            .into_iter()
+            .filter_map(|name| match headers.get(name) {
+                Some(value) => Some((name, text(value))),
+                None => later.iter().any(|l| l == name).then_some((name, None)),
+            })
+            .collect();
+        Self { length, md5, sums, trailing }
+    }
+
+    fn hashers(&self) -> (ChecksumHasher, Option<Md5>) {
+        let wanted = |name| self.sums.iter().any(|(n, _)| *n == name);
+        let sums = ChecksumHasher {
+            crc32: wanted(CRC32).then(Crc32::new),
+            crc32c: wanted(CRC32C).then(Crc32c::new),
+            crc64nvme: wanted(CRC64NVME).then(Crc64Nvme::new),
+            sha1: wanted(SHA1).then(Sha1::new),
+            sha256: wanted(SHA256).then(s3s::crypto::Sha256::new),
+        };
+        (sums, self.md5.is_some().then(Md5::new))
+    }
+
+    fn verify(&self, (sums, md5): (ChecksumHasher, Option<Md5>)) -> S3Result<()> {
+        if let (Some(md5), Some(want)) = (md5, &self.md5)
+            && STANDARD.encode(md5.finalize()) != *want
+        {
+            return Err(s3_error!(BadDigest));
+        }
+        let got = sums.finalize();
+        for (name, value) in &self.sums {
+            let got = match *name {
+                CRC32 => &got.checksum_crc32,
+                CRC32C => &got.checksum_crc32c,
+                CRC64NVME => &got.checksum_crc64nvme,
+                SHA1 => &got.checksum_sha1,
+                _ => &got.checksum_sha256,
+            };
+            let late = || {
+                let trailing = self.trailing.as_ref()?;
+                trailing.read(|h| h.get(*name).and_then(|v| v.to_str().ok()).map(str::to_owned))?
+            };
+            if value.clone().or_else(late) != *got {
+                return Err(s3_error!(BadDigest, "the bytes do not have the checksum {name}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(failure: Failure) -> s3s::S3Error {
+    let code = match &failure {
+        Failure::NoSuchBucket => S3ErrorCode::NoSuchBucket,
+        Failure::NoSuchKey => S3ErrorCode::NoSuchKey,
+        Failure::NoSuchUpload => S3ErrorCode::NoSuchUpload,
+        Failure::InvalidPart => S3ErrorCode::InvalidPart,
+        Failure::PartTooSmall => S3ErrorCode::EntityTooSmall,
+        Failure::BucketExists => S3ErrorCode::BucketAlreadyOwnedByYou,
+        Failure::BucketName => S3ErrorCode::InvalidBucketName,
+        Failure::Precondition => S3ErrorCode::PreconditionFailed,
+        Failure::Damaged(_) | Failure::Io(_) => {
+            // What the operating system says names files of the machine: for the log only.
+            tracing::error!(error = %failure, "an object store operation failed");
+            return s3s::S3Error::internal_error(failure);
+        }
+    };
+    s3s::S3Error::with_message(code, failure.to_string())
+}
+
+fn check_key(key: &str) -> S3Result<()> {
+    if key.is_empty() {
+        return Err(s3_error!(InvalidArgument, "the key is empty"));
+    }
+    if key.len() > MAX_KEY { Err(s3_error!(KeyTooLongError)) } else { Ok(()) }
+}
+
+fn metadata(metadata: Option<Metadata>) -> S3Result<std::collections::BTreeMap<String, String>> {
+    let metadata: std::collections::BTreeMap<_, _> = metadata.unwrap_or_default().into_iter().collect();
+    if metadata.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() > MAX_METADATA {
+        return Err(s3_error!(MetadataTooLarge));
+    }
+    Ok(metadata)
+}
+
+/// `aws-chunked` is how the request came, not how the object is encoded.
+fn encoding(value: Option<String>) -> Option<String> {
+    let kept: Vec<_> = value?.split(',').map(str::trim).filter(|e| *e != "aws-chunked").map(str::to_owned).collect();
+    let kept = kept.join(", ");
+    (!kept.is_empty()).then_some(kept)
+}
+
+fn condition(if_match: Option<ETagCondition>, if_none_match: Option<ETagCondition>) -> S3Result<Condition> {
+    Ok(match (if_match, if_none_match) {
+        (None, None) => Condition::None,
+        (None, Some(ETagCondition::Any)) => Condition::Absent,
+        (None, Some(ETagCondition::ETag(tag))) => Condition::Differs(tag.into_value()),
+        (Some(ETagCondition::Any), None) => Condition::Present,
+        (Some(ETagCondition::ETag(tag)), None) => Condition::Matches(tag.into_value()),
+        (Some(_), Some(_)) => return Err(s3_error!(NotImplemented, "If-Match together with If-None-Match")),
+    })
+}
+
+fn etag(header: &Header) -> ETag {
+    ETag::Strong(header.etag.clone())
+}
+
+fn modified(header: &Header) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(header.last_modified_ms)
+}
+
+fn length(bytes: u64) -> S3Result<i64> {
+    i64::try_from(bytes).map_err(s3s::S3Error::internal_error)
+}
+
+/// The headers of the conditions a read can have.
+struct ReadConditions {
+    if_match: Option<ETagCondition>,
+    if_none_match: Option<ETagCondition>,
+    if_modified_since: Option<Timestamp>,
+    if_unmodified_since: Option<Timestamp>,
+}
+
+impl ReadConditions {
+    fn check(&self, of: &Header) -> S3Result<()> {
+        let tag = etag(of);
+        // HTTP dates are whole seconds.
+        let seconds = Duration::from_secs(of.last_modified_ms / 1000);
+        let modified = Timestamp::from(UNIX_EPOCH + seconds);
+        let matches = |c: &ETagCondition| c.as_etag().is_none_or(|e| e.weak_cmp(&tag));
+        // By RFC 9110 a tag outranks a date.
+        match (&self.if_match, &self.if_unmodified_since) {
+            (Some(c), _) if !matches(c) => return Err(s3_error!(PreconditionFailed)),
+            (None, Some(since)) if modified > *since => return Err(s3_error!(PreconditionFailed)),
+            _ => {}
+        }
+        let unchanged = match (&self.if_none_match, &self.if_modified_since) {
+            (Some(c), _) => matches(c),
+            (None, Some(since)) => modified <= *since,
+            (None, None) => false,
+        };
+        if !unchanged {
+            return Ok(());
+        }
+        let mut error = s3_error!(NotModified);
+        let mut headers = HeaderMap::new();
+        if let Ok(tag) = tag.to_http_header() {
+            headers.insert(header::ETAG, tag);
+        }
+        error.set_headers(headers);
+        Err(error)
+    }
+}
+
+fn not_satisfiable(size: u64) -> s3s::S3Error {
+    let mut error = s3_error!(InvalidRange);
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
+        headers.insert(header::CONTENT_RANGE, value);
+    }
+    error.set_headers(headers);
+    error
+}
+
+/// Reads the next block of what is left, on a thread that may block.
+async fn next_block(mut opened: Opened, left: u64) -> io::Result<(Bytes, Opened, u64)> {
+    tokio::task::spawn_blocking(move || {
+        let bytes = read_block(&mut opened, left)?;
+        let left = left - bytes.len() as u64;
+        Ok((bytes, opened, left))
+    })
+    .await?
+}
+
+fn read_block(opened: &mut Opened, left: u64) -> io::Result<Bytes> {
+    let mut block = vec![0; usize::try_from(left).unwrap_or(BLOCK).min(BLOCK)];
+    opened.file.read_exact(&mut block)?;
+    Ok(block.into())
+}
+
+#[async_trait::async_trait]
+impl S3 for Endpoint {
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+        let bucket = req.input.bucket;
+        let location = Some(format!("/{bucket}"));
+        self.blocking(move |store| store.create_bucket(&bucket)).await?;
+        Ok(S3Response::new(CreateBucketOutput { location }))
+    }
+
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        let bucket = req.input.bucket;
+        self.blocking(move |store| store.head_bucket(&bucket)).await?;
+        Ok(S3Response::new(HeadBucketOutput::default()))
+    }
+
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let S3Request { input, headers, trailing_headers, .. } = req;
+        check_key(&input.key)?;
+        let condition = condition(input.if_match, input.if_none_match)?;
+        let bucket = input.bucket;
+        {
+            let bucket = bucket.clone();
+            self.blocking(move |store| store.head_bucket(&bucket)).await?;
+        }
+        let header = Header {
+            key: input.key,
+            content_type: input.content_type,
+            content_disposition: input.content_disposition,
+            content_encoding: encoding(input.content_encoding),
+            content_language: input.content_language,
+            cache_control: input.cache_control,
+            user_metadata: metadata(input.metadata)?,
+            ..Header::default()
+        };
+        let announced = Announced::new(&headers, trailing_headers, input.content_length, input.content_md5);
+        let done = self.receive(header, input.body, announced).await?;
+        let header = self.blocking(move |store| store.commit(&bucket, done, &condition)).await?;
+        Ok(S3Response::new(PutObjectOutput { e_tag: Some(etag(&header)), ..Default::default() }))
+    }
+
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let input = req.input;
+        let (bucket, key) = (input.bucket, input.key);
+        let conditions = ReadConditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+            if_modified_since: input.if_modified_since,
+            if_unmodified_since: input.if_unmodified_since,
+        };
+        let range = input.range;
+        // The first block comes with the opening: most objects are read in one visit.
+        let (header, span, first, opened) = self
+            .blocking(move |store| {
+                let (header, mut opened) = store.open_object(&bucket, &key)?;
+                if let Err(refusal) = conditions.check(&header) {
+                    return Ok(Err(refusal));
+                }
+                let span = match range {
+                    None => 0..header.size,
+                    Some(range) => match range.check(header.size) {
+                        // A suffix of nothing is no range either.
+                        Ok(span) if !span.is_empty() => span,
+                        _ => return Ok(Err(not_satisfiable(header.size))),
+                    },
+                };
+                opened.seek(span.start)?;
+                let first = read_block(&mut opened, span.end - span.start)?;
+                Ok(Ok((header, span, first, opened)))
+            })
+            .await??;
+        let total = span.end - span.start;
+        let left = total - first.len() as u64;
+        let rest = stream::try_unfold((opened, left), |(opened, left)| async move {
+            if left == 0 {
+                return Ok::<_, io::Error>(None);
+            }
+            let (bytes, opened, left) = next_block(opened, left).await?;
+            Ok(Some((bytes, (opened, left))))
+        });
+        let body = stream::iter((!first.is_empty()).then_some(Ok(first))).chain(rest);
+        let whole = range.is_none();
+        let sum = whole && input.checksum_mode.is_some_and(|m| m.as_str() == ChecksumMode::ENABLED);
+        Ok(S3Response::new(GetObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            body: Some(StreamingBlob::wrap(body)),
+            content_length: Some(length(total)?),
+            content_range: (!whole)
+                .then(|| format!("bytes {}-{}/{}", span.start, span.end.saturating_sub(1), header.size)),
+            checksum_sha256: sum.then(|| header.sha256.clone()),
+            checksum_type: sum.then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
+            e_tag: Some(etag(&header)),
+            last_modified: Some(modified(&header).into()),
+            content_type: header.content_type,
+            content_disposition: header.content_disposition,
+            content_encoding: header.content_encoding,
+            content_language: header.content_language,
+            cache_control: header.cache_control,
+            metadata: Some(header.user_metadata.into_iter().collect()),
+            ..Default::default()
+        }))
+    }
+
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        let input = req.input;
+        let (bucket, key) = (input.bucket, input.key);
+        let conditions = ReadConditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+            if_modified_since: input.if_modified_since,
+            if_unmodified_since: input.if_unmodified_since,
+        };
+        let (header, _) = self.blocking(move |store| store.open_object(&bucket, &key)).await?;
+        conditions.check(&header)?;
+        let sum = input.checksum_mode.is_some_and(|m| m.as_str() == ChecksumMode::ENABLED);
+        let mut response = S3Response::new(HeadObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            content_length: Some(length(header.size)?),
+            checksum_sha256: sum.then(|| header.sha256.clone()),
+            checksum_type: sum.then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
+            e_tag: Some(etag(&header)),
+            last_modified: Some(modified(&header).into()),
+            content_type: header.content_type,
+            content_disposition: header.content_disposition,
+            content_encoding: header.content_encoding,
+            content_language: header.content_language,
+            cache_control: header.cache_control,
+            metadata: Some(header.user_metadata.into_iter().collect()),
+            ..Default::default()
+        });
+        let expires = input.response_expires.and_then(|at| {
+            let mut text = Vec::new();
+            at.format(TimestampFormat::HttpDate, &mut text).ok()?;
+            String::from_utf8(text).ok()
+        });
+        let overrides: [(HeaderName, Option<String>); 6] = [
+            (header::CACHE_CONTROL, input.response_cache_control),
+            (header::CONTENT_DISPOSITION, input.response_content_disposition),
+            (header::CONTENT_ENCODING, input.response_content_encoding),
+            (header::CONTENT_LANGUAGE, input.response_content_language),
+            (header::CONTENT_TYPE, input.response_content_type),
+            (header::EXPIRES, expires),
+        ];
+        for (name, value) in overrides {
+            if let Some(value) = value {
+                let value = HeaderValue::try_from(value)
+                    .map_err(|_| s3_error!(InvalidArgument, "{name} is no header value"))?;
+                response.headers.insert(name, value);
+            }
+        }
+        Ok(response)
+    }
+
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let input = req.input;
+        let condition = condition(input.if_match, None)?;
+        self.blocking(move |store| store.delete(&input.bucket, &input.key, &condition)).await?;
+        Ok(S3Response::new(DeleteObjectOutput::default()))
+    }
+
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let input = req.input;
+        let max_keys = input.max_keys.unwrap_or(MAX_LIST);
+        if max_keys < 0 {
+            return Err(s3_error!(InvalidArgument, "max-keys is negative"));
+        }
+        let max_keys = max_keys.min(MAX_LIST);
+        let from = match &input.continuation_token {
+            Some(token) => Some(Position::parse(token)?),
+            None => input.start_after.clone().map(Position::Key),
+        };
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let found = {
+            let (bucket, prefix) = (input.bucket.clone(), prefix.clone());
+            self.blocking(move |store| store.list(&bucket, &prefix)).await?
+        };
+        let delimiter = input.delimiter.clone().filter(|d| !d.is_empty());
+        let page = Page::of(found.into_values(), &prefix, delimiter.as_deref(), from.as_ref(), max_keys);
+
+        let url = input.encoding_type.as_ref().is_some_and(|e| e.as_str() == EncodingType::URL);
+        let encode = |text: String| if url { percent_encode(&text) } else { text };
+        let contents = page
+            .objects
+            .into_iter()
+            .map(|header| {
+                Ok(Object {
+                    e_tag: Some(etag(&header)),
+                    last_modified: Some(modified(&header).into()),
+                    size: Some(length(header.size)?),
+                    key: Some(encode(header.key)),
+                    ..Default::default()
+                })
+            })
+            .collect::<S3Result<Vec<_>>>()?;
+        let prefixes: Vec<_> = page.prefixes.into_iter().map(|p| CommonPrefix { prefix: Some(encode(p)) }).collect();
+        Ok(S3Response::new(ListObjectsV2Output {
+            name: Some(input.bucket),
+            key_count: i32::try_from(contents.len() + prefixes.len()).ok(),
+            max_keys: Some(max_keys),
+            is_truncated: Some(page.next.is_some()),
+            next_continuation_token: page.next.map(|p| p.to_token()),
+            continuation_token: input.continuation_token,
+            prefix: Some(encode(prefix)),
+            delimiter: input.delimiter.map(encode),
+            start_after: input.start_after.map(encode),
+            encoding_type: input.encoding_type,
+            contents: Some(contents),
+            common_prefixes: Some(prefixes),
+            ..Default::default()
+        }))
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        req: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let input = req.input;
+        check_key(&input.key)?;
+        let (bucket, key) = (input.bucket.clone(), input.key.clone());
+        let header = Header {
+            key: input.key,
+            content_type: input.content_type,
+            content_disposition: input.content_disposition,
+            content_encoding: encoding(input.content_encoding),
+            content_language: input.content_language,
+            cache_control: input.cache_control,
+            user_metadata: metadata(input.metadata)?,
+            ..Header::default()
+        };
+        let id = self.blocking(move |store| store.create_upload(&input.bucket, header)).await?;
+        Ok(S3Response::new(CreateMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            upload_id: Some(id),
+            ..Default::default()
+        }))
+    }
+
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        let S3Request { input, headers, trailing_headers, .. } = req;
+        let (id, number) = (input.upload_id, input.part_number);
+        check_part_number(number)?;
+        {
+            let (bucket, key, id) = (input.bucket, input.key.clone(), id.clone());
+            self.blocking(move |store| store.upload(&bucket, &key, &id)).await?;
+        }
+        let header = Header { key: input.key, ..Header::default() };
+        let announced = Announced::new(&headers, trailing_headers, input.content_length, input.content_md5);
+        let done = self.receive(header, input.body, announced).await?;
+        let header = self.blocking(move |store| store.commit_part(&id, number, done)).await?;
+        Ok(S3Response::new(UploadPartOutput { e_tag: Some(etag(&header)), ..Default::default() }))
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        req: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let input = req.input;
+        let condition = condition(input.if_match, input.if_none_match)?;
+        let mut parts: Vec<(i32, Option<String>)> = Vec::new();
+        for part in input.multipart_upload.and_then(|u| u.parts).unwrap_or_default() {
+            let number = part.part_number.ok_or_else(|| s3_error!(MalformedXML))?;
+            check_part_number(number)?;
+            if parts.last().is_some_and(|(last, _)| *last >= number) {
+                return Err(s3_error!(InvalidPartOrder));
+            }
+            parts.push((number, part.e_tag.map(ETag::into_value)));
+        }
+        if parts.is_empty() {
+            return Err(s3_error!(MalformedXML));
+        }
+        let (bucket, key) = (input.bucket.clone(), input.key.clone());
+        let header = self
+            .blocking(move |store| {
+                store.complete_upload(&input.bucket, &input.key, &input.upload_id, &parts, &condition)
+            })
+            .await?;
+        Ok(S3Response::new(CompleteMultipartUploadOutput {
+            location: Some(format!("/{bucket}/{}", percent_encode(&key))),
+            bucket: Some(bucket),
+            key: Some(key),
+            e_tag: Some(etag(&header)),
+            ..Default::default()
+        }))
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        req: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let input = req.input;
+        self.blocking(move |store| store.abort_upload(&input.bucket, &input.key, &input.upload_id)).await?;
+        Ok(S3Response::new(AbortMultipartUploadOutput::default()))
+    }
+}
+
+fn check_part_number(number: i32) -> S3Result<()> {
+    if (1..=10_000).contains(&number) { Ok(()) } else { Err(s3_error!(InvalidArgument, "part numbers are 1 to 10000")) }
+}
+
+/// Up to where a listing has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Position {
+    /// This key and all before it.
+    Key(String),
+    /// All keys with this common prefix and all before them.
+    Prefix(String),
+}
+
+impl Position {
+    fn to_token(&self) -> String {
+        let (kind, text) = match self {
+            Self::Key(key) => ('k', key),
+            Self::Prefix(prefix) => ('p', prefix),
+        };
+        URL_SAFE_NO_PAD.encode(format!("{kind}{text}"))
+    }
+
+    fn parse(token: &str) -> S3Result<Self> {
+        let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = text.unwrap_or_default();
+        if let Some(key) = text.strip_prefix('k') {
+            Ok(Self::Key(key.to_owned()))
+        } else if let Some(prefix) = text.strip_prefix('p') {
+            Ok(Self::Prefix(prefix.to_owned()))
+        } else {
+            Err(s3_error!(InvalidArgument, "the continuation token is not one of ours"))
+        }
+    }
+
+    fn covers(&self, key: &str) -> bool {
+        match self {
+            Self::Key(last) => key <= last.as_str(),
+            Self::Prefix(last) => key <= last.as_str() || key.starts_with(last.as_str()),
+        }
+    }
+}
+
+/// One page of a listing.
+#[derive(Debug, Default)]
+struct Page {
+    objects: Vec<Header>,
+    prefixes: Vec<String>,
+    /// Where the next page goes on, if there is one.
+    next: Option<Position>,
+}
+
+impl Page {
+    /// Takes the headers in the order of their keys.
+    fn of(
+        found: impl Iterator<Item = Header>,
+        prefix: &str,
+        delimiter: Option<&str>,
+        from: Option<&Position>,
+        max: i32,
+    ) -> Self {
+        let max = usize::try_from(max).unwrap_or(0);
+        let mut page = Self::default();
+        if max == 0 {
+            return page;
+        }
+        let mut at: Option<Position> = None;
+        for header in found.skip_while(|header| from.is_some_and(|from| from.covers(&header.key))) {
+            if at.as_ref().is_some_and(|at| at.covers(&header.key)) {
+                continue;
+            }
+            if page.objects.len() + page.prefixes.len() == max {
+                page.next = at;
+                break;
+            }
+            let rest = header.key.get(prefix.len()..).unwrap_or_default();
+            let common = delimiter.and_then(|d| {
+                let end = rest.find(d)? + d.len();
+                header.key.get(..prefix.len() + end).map(str::to_owned)
+            });
+            if let Some(common) = common {
+                at = Some(Position::Prefix(common.clone()));
+                page.prefixes.push(common);
+            } else {
+                at = Some(Position::Key(header.key.clone()));
+                page.objects.push(header);
+            }
+        }
+        page
+    }
+}
+
+/// As S3 encodes keys when a listing asks for it: what XML cannot carry gets through this way.
+fn percent_encode(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push_str(&super::store::hex(&[byte]).to_ascii_uppercase());
+        }
+        out
+    })
+}

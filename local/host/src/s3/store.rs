@@ -1,0 +1,564 @@
+//! The files of the object store, without the protocol.
+//!
+//! Layout of the folder:
+//! - `lock`: held for as long as the store is open,
+//! - `tmp/`: files being written, emptied when the store is opened,
+//! - `buckets/<bucket>/<2 hex digits>/<64 hex digits>`: objects, named by the SHA-256 of the key,
+//! - `uploads/<id>/`: multipart uploads, `upload` and one file per part.
+//!
+//! Every file of an object, a part or an upload is: magic, length of the header as a big-endian
+//! `u32`, header as JSON padded with spaces, then the bytes. The header is padded because it is
+//! written last, when size and digest are known, into room that was left for it.
+//!
+//! What must stay true: everything is written in `tmp`, synced, and then renamed or linked into
+//! place, and the receiving folder is synced before the write is reported as done. All functions
+//! here block; they are called from threads that may.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8; 8] = b"VSTOBJ1\n";
+/// Bytes in front of the header: magic and length.
+const PREAMBLE: u64 = 12;
+/// No header is longer: a key of 1 KiB, 2 KiB of user metadata and a few fields, each of which
+/// JSON escapes may lengthen sixfold. A longer one is damage, not something to allocate for.
+const MAX_HEADER: usize = 256 * 1024;
+const LOCKS: usize = 64;
+
+/// Why the store could not be opened or served.
+#[derive(Debug, thiserror::Error)]
+pub enum S3Error {
+    /// The folder is held by another process, or by another store of this one.
+    #[error("the object store folder is in use")]
+    InUse,
+    /// A file operation failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// Why one operation failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("no such bucket")]
+    NoSuchBucket,
+    #[error("no such key")]
+    NoSuchKey,
+    #[error("no such upload")]
+    NoSuchUpload,
+    #[error("a part is missing or has another entity tag")]
+    InvalidPart,
+    #[error("a part other than the last is smaller than 5 MiB")]
+    PartTooSmall,
+    #[error("the bucket exists")]
+    BucketExists,
+    #[error("the name is not legal for a bucket")]
+    BucketName,
+    #[error("the condition does not hold")]
+    Precondition,
+    #[error("damaged file: {0}")]
+    Damaged(&'static str),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What is kept with the bytes of an object.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Header {
+    pub key: String,
+    /// Only for an upload: the bucket its object will be in.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub bucket: String,
+    pub size: u64,
+    /// Without the quotes.
+    pub etag: String,
+    /// Of the bytes, base64.
+    pub sha256: String,
+    pub last_modified_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_disposition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_encoding: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_language: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub user_metadata: BTreeMap<String, String>,
+}
+
+/// On what a write or a removal depends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    None,
+    /// There is no object of this key.
+    Absent,
+    /// There is an object of this key.
+    Present,
+    /// The object of this key has this entity tag.
+    Matches(String),
+    /// The object of this key does not have this entity tag.
+    Differs(String),
+}
+
+/// A folder of buckets of objects.
+///
+/// Dropping it frees the folder for the next owner.
+#[derive(Debug, Clone)]
+pub struct ObjectStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    /// Held open: the lock goes with it, also when the process is killed.
+    _lock: File,
+    /// Changes of one key exclude each other, so that a condition still holds when the change
+    /// takes effect. Striped by the digest of the key.
+    locks: Vec<Mutex<()>>,
+}
+
+impl ObjectStore {
+    /// Opens the store in `root`, creating it when there is none, and clears away what writes
+    /// that never finished left behind.
+    ///
+    /// # Errors
+    /// When the folder is in use by another process or cannot be written.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, S3Error> {
+        let root = root.into();
+        let io = |what| move |source| S3Error::Io { what, source };
+        fs::create_dir_all(&root).map_err(io("creating the object store folder"))?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(root.join("lock"))
+            .map_err(io("opening the lock of the object store"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(S3Error::InUse),
+            Err(fs::TryLockError::Error(source)) => {
+                return Err(S3Error::Io { what: "locking the object store", source });
+            }
+        }
+        // Only after the lock: the files of a living owner are not leftovers.
+        let tmp = root.join("tmp");
+        match fs::remove_dir_all(&tmp) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(S3Error::Io { what: "clearing unfinished writes", source: e });
+            }
+            _ => {}
+        }
+        for name in ["tmp", "buckets", "uploads"] {
+            fs::create_dir_all(root.join(name)).map_err(io("creating the object store folder"))?;
+        }
+        sync_dir(&root).map_err(io("syncing the object store folder"))?;
+        let locks = (0..LOCKS).map(|_| Mutex::new(())).collect();
+        Ok(Self { inner: Arc::new(Inner { root, _lock: lock, locks }) })
+    }
+
+    fn temp_path(&self) -> PathBuf {
+        self.inner.root.join("tmp").join(uuid::Uuid::new_v4().simple().to_string())
+    }
+
+    fn bucket_path(&self, bucket: &str) -> Result<PathBuf, Failure> {
+        // The one name from outside that becomes part of a path.
+        if !s3s::path::check_bucket_name(bucket) || bucket.contains("..") {
+            return Err(Failure::BucketName);
+        }
+        Ok(self.inner.root.join("buckets").join(bucket))
+    }
+
+    fn upload_path(&self, id: &str) -> Result<PathBuf, Failure> {
+        // Ours are 32 hexadecimal digits; anything else never was an upload.
+        if id.len() != 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Failure::NoSuchUpload);
+        }
+        Ok(self.inner.root.join("uploads").join(id.to_ascii_lowercase()))
+    }
+
+    fn object_path(&self, bucket: &str, key: &str) -> Result<PathBuf, Failure> {
+        let name = hex(&Sha256::digest(key.as_bytes()));
+        let fan_out = name.get(..2).unwrap_or_default();
+        Ok(self.bucket_path(bucket)?.join(fan_out).join(&name))
+    }
+
+    fn lock(&self, bucket: &str, key: &str) -> Option<MutexGuard<'_, ()>> {
+        let digest = Sha256::new().chain_update(bucket).chain_update([0]).chain_update(key).finalize();
+        let at = usize::from(digest[0]) % LOCKS;
+        // The lock guards no data of its own, so a holder that panicked left nothing broken.
+        self.inner.locks.get(at).map(|l| l.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn create_bucket(&self, bucket: &str) -> Result<(), Failure> {
+        let path = self.bucket_path(bucket)?;
+        let _guard = self.lock(bucket, "");
+        if path.try_exists()? {
+            return Err(Failure::BucketExists);
+        }
+        // All fan-out folders at once: a write then has only its own entry to make durable.
+        let staged = self.temp_path();
+        fs::create_dir(&staged)?;
+        for i in 0..=u8::MAX {
+            fs::create_dir(staged.join(hex(&[i])))?;
+        }
+        sync_dir(&staged)?;
+        fs::rename(&staged, &path)?;
+        sync_dir(&self.inner.root.join("buckets"))?;
+        Ok(())
+    }
+
+    pub(super) fn head_bucket(&self, bucket: &str) -> Result<(), Failure> {
+        let path = self.bucket_path(bucket).map_err(|_| Failure::NoSuchBucket)?;
+        if path.try_exists()? { Ok(()) } else { Err(Failure::NoSuchBucket) }
+    }
+
+    /// Begins to write a file that [`ObjectStore::commit`] or an upload takes over.
+    pub(super) fn stage(&self, header: Header) -> Result<Staged, Failure> {
+        let widest = Header {
+            size: u64::MAX,
+            last_modified_ms: u64::MAX,
+            etag: "0".repeat(32 + 1 + 5),
+            sha256: "0".repeat(44),
+            ..header.clone()
+        };
+        let room = serde_json::to_vec(&widest).map_err(io::Error::other)?.len();
+        if room > MAX_HEADER {
+            return Err(Failure::Io(io::ErrorKind::InvalidInput.into()));
+        }
+        let path = self.temp_path();
+        let mut file = File::options().create_new(true).write(true).open(&path)?;
+        let temp = TempFile { path };
+        file.seek(SeekFrom::Start(PREAMBLE + room as u64))?;
+        Ok(Staged { file, temp, header, room, digest: Sha256::new(), size: 0 })
+    }
+
+    /// Puts a finished file in the place of the object it is, if the condition holds.
+    pub(super) fn commit(&self, bucket: &str, done: Finished, condition: &Condition) -> Result<Header, Failure> {
+        let Finished { temp, header } = done;
+        let path = self.object_path(bucket, &header.key)?;
+        let dir = parent(&path)?;
+        let _guard = self.lock(bucket, &header.key);
+        self.head_bucket(bucket)?;
+        check(&path, condition)?;
+        if *condition == Condition::Absent {
+            // Linking never replaces, so the file system itself lets one writer win.
+            match fs::hard_link(&temp.path, &path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(Failure::Precondition),
+                other => other?,
+            }
+        } else {
+            fs::rename(&temp.path, &path)?;
+        }
+        sync_dir(dir)?;
+        Ok(header)
+    }
+
+    pub(super) fn delete(&self, bucket: &str, key: &str, condition: &Condition) -> Result<(), Failure> {
+        self.head_bucket(bucket)?;
+        let path = self.object_path(bucket, key)?;
+        let dir = parent(&path)?;
+        let _guard = self.lock(bucket, key);
+        check(&path, condition)?;
+        match fs::remove_file(&path) {
+            Ok(()) => sync_dir(dir)?,
+            // To remove what is not there is no error in S3.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e.into()),
+        }
+        Ok(())
+    }
+
+    /// Opens an object; the file stands at the first of its bytes and stays readable when the
+    /// object is replaced or removed meanwhile.
+    pub(super) fn open_object(&self, bucket: &str, key: &str) -> Result<(Header, Opened), Failure> {
+        self.head_bucket(bucket)?;
+        let (header, opened) = open_file(&self.object_path(bucket, key)?)?.ok_or(Failure::NoSuchKey)?;
+        if header.key != key {
+            return Err(Failure::Damaged("the file is of another key"));
+        }
+        Ok((header, opened))
+    }
+
+    /// The headers of all objects whose key starts with `prefix`, in the order of the keys.
+    pub(super) fn list(&self, bucket: &str, prefix: &str) -> Result<BTreeMap<String, Header>, Failure> {
+        self.head_bucket(bucket)?;
+        let mut found = BTreeMap::new();
+        for dir in fs::read_dir(self.bucket_path(bucket)?)? {
+            let dir = dir?;
+            if !dir.file_type()?.is_dir() {
+                continue;
+            }
+            for entry in fs::read_dir(dir.path())? {
+                let entry = entry?;
+                let name = entry.file_name();
+                if name.len() != 64 || !entry.file_type()?.is_file() {
+                    continue;
+                }
+                // Absent: removed since the folder was read.
+                if let Some((header, _)) = open_file(&entry.path())?
+                    && header.key.starts_with(prefix)
+                {
+                    found.insert(header.key.clone(), header);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn create_upload(&self, bucket: &str, header: Header) -> Result<String, Failure> {
+        self.head_bucket(bucket)?;
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let staged = self.stage(Header { bucket: bucket.to_owned(), ..header })?.finish(None)?;
+        let dir = self.temp_path();
+        fs::create_dir(&dir)?;
+        fs::rename(&staged.temp.path, dir.join("upload"))?;
+        sync_dir(&dir)?;
+        fs::rename(&dir, self.upload_path(&id)?)?;
+        sync_dir(&self.inner.root.join("uploads"))?;
+        Ok(id)
+    }
+
+    /// The header the object of this upload is going to have.
+    pub(super) fn upload(&self, bucket: &str, key: &str, id: &str) -> Result<Header, Failure> {
+        let (header, _) = open_file(&self.upload_path(id)?.join("upload"))?.ok_or(Failure::NoSuchUpload)?;
+        // An id is good for its own object only.
+        if header.bucket != bucket || header.key != key {
+            return Err(Failure::NoSuchUpload);
+        }
+        Ok(Header { bucket: String::new(), ..header })
+    }
+
+    pub(super) fn commit_part(&self, id: &str, number: i32, done: Finished) -> Result<Header, Failure> {
+        let dir = self.upload_path(id)?;
+        match fs::rename(&done.temp.path, dir.join(part_name(number))) {
+            // Completed or aborted since this part began.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Failure::NoSuchUpload),
+            other => other?,
+        }
+        match sync_dir(&dir) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Failure::NoSuchUpload),
+            other => other?,
+        }
+        Ok(done.header)
+    }
+
+    /// Joins the parts, given as number and entity tag, to the object.
+    pub(super) fn complete_upload(
+        &self,
+        bucket: &str,
+        key: &str,
+        id: &str,
+        parts: &[(i32, Option<String>)],
+        condition: &Condition,
+    ) -> Result<Header, Failure> {
+        let mut staged = self.stage(self.upload(bucket, key, id)?)?;
+        let dir = self.upload_path(id)?;
+        let mut buffer = vec![0; 256 * 1024];
+        for (at, (number, etag)) in parts.iter().enumerate() {
+            let (header, mut opened) = open_file(&dir.join(part_name(*number)))?.ok_or(Failure::InvalidPart)?;
+            if etag.as_ref().is_some_and(|etag| *etag != header.etag) {
+                return Err(Failure::InvalidPart);
+            }
+            if at + 1 < parts.len() && header.size < 5 * 1024 * 1024 {
+                return Err(Failure::PartTooSmall);
+            }
+            loop {
+                let n = opened.file.read(&mut buffer)?;
+                if n == 0 {
+                    break;
+                }
+                staged.write(buffer.get(..n).unwrap_or_default())?;
+            }
+        }
+        let header = self.commit(bucket, staged.finish(Some(parts.len()))?, condition)?;
+        // The object is there whatever becomes of the parts, so this is not worth an error.
+        if let Err(error) = self.remove_upload(&dir) {
+            tracing::warn!(%error, "the parts of a completed upload were not removed");
+        }
+        Ok(header)
+    }
+
+    pub(super) fn abort_upload(&self, bucket: &str, key: &str, id: &str) -> Result<(), Failure> {
+        self.upload(bucket, key, id)?;
+        self.remove_upload(&self.upload_path(id)?)
+    }
+
+    fn remove_upload(&self, dir: &Path) -> Result<(), Failure> {
+        // Moved first: half an upload must not be found after a crash.
+        let gone = self.temp_path();
+        match fs::rename(dir, &gone) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        }
+        sync_dir(&self.inner.root.join("uploads"))?;
+        fs::remove_dir_all(&gone)?;
+        Ok(())
+    }
+}
+
+/// A file in `tmp`, removed with this unless it was moved away.
+#[derive(Debug)]
+struct TempFile {
+    path: PathBuf,
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        // Usually gone by rename; if it stays, the next start clears it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A file being written.
+#[derive(Debug)]
+pub(super) struct Staged {
+    file: File,
+    temp: TempFile,
+    header: Header,
+    room: usize,
+    digest: Sha256,
+    size: u64,
+}
+
+/// A file that is whole and synced, but not yet in its place.
+#[derive(Debug)]
+pub(super) struct Finished {
+    temp: TempFile,
+    header: Header,
+}
+
+impl Staged {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.digest.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the header and syncs. `parts` marks the entity tag as one of a multipart upload.
+    pub(super) fn finish(mut self, parts: Option<usize>) -> Result<Finished, Failure> {
+        let digest = self.digest.finalize();
+        let mut etag = hex(digest.get(..16).unwrap_or_default());
+        if let Some(parts) = parts {
+            etag = format!("{etag}-{parts}");
+        }
+        let header = Header {
+            size: self.size,
+            etag,
+            sha256: base64::engine::general_purpose::STANDARD.encode(digest),
+            last_modified_ms: now_ms(),
+            ..self.header
+        };
+        let mut json = serde_json::to_vec(&header).map_err(io::Error::other)?;
+        if json.len() > self.room {
+            return Err(Failure::Damaged("the header outgrew its room"));
+        }
+        json.resize(self.room, b' ');
+        let length = u32::try_from(json.len()).map_err(io::Error::other)?;
+        let mut head = MAGIC.to_vec();
+        head.extend_from_slice(&length.to_be_bytes());
+        head.extend_from_slice(&json);
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(&head)?;
+        self.file.sync_all()?;
+        Ok(Finished { temp: self.temp, header })
+    }
+}
+
+/// An object's file, open for reading.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub file: File,
+    /// Where the bytes begin.
+    start: u64,
+}
+
+impl Opened {
+    /// Goes to this byte of the object.
+    pub(super) fn seek(&mut self, at: u64) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.start + at)).map(|_| ())
+    }
+}
+
+/// Opens a file of ours and reads its header; nothing when there is no such file.
+fn open_file(path: &Path) -> Result<Option<(Header, Opened)>, Failure> {
+    let mut file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut magic = [0; 8];
+    let mut length = [0; 4];
+    file.read_exact(&mut magic)?;
+    file.read_exact(&mut length)?;
+    if magic != *MAGIC {
+        return Err(Failure::Damaged("not a file of this store"));
+    }
+    let length = u32::from_be_bytes(length);
+    if length as usize > MAX_HEADER {
+        return Err(Failure::Damaged("the header is too long"));
+    }
+    let mut json = vec![0; length as usize];
+    file.read_exact(&mut json)?;
+    let header: Header = serde_json::from_slice(&json).map_err(|_| Failure::Damaged("the header is no JSON"))?;
+    let start = PREAMBLE + u64::from(length);
+    if start.checked_add(header.size) != Some(file.metadata()?.len()) {
+        return Err(Failure::Damaged("the file is not as long as its header says"));
+    }
+    Ok(Some((header, Opened { file, start })))
+}
+
+fn check(path: &Path, condition: &Condition) -> Result<(), Failure> {
+    let tag = match condition {
+        Condition::None => return Ok(()),
+        _ => open_file(path)?.map(|(header, _)| header.etag),
+    };
+    match (condition, tag) {
+        (Condition::Absent, Some(_)) => Err(Failure::Precondition),
+        (Condition::Present | Condition::Matches(_), None) => Err(Failure::NoSuchKey),
+        (Condition::Matches(want), Some(tag)) if *want != tag => Err(Failure::Precondition),
+        (Condition::Differs(other), Some(tag)) if *other == tag => Err(Failure::Precondition),
+        _ => Ok(()),
+    }
+}
+
+fn part_name(number: i32) -> String {
+    format!("{number:05}")
+}
+
+fn parent(path: &Path) -> Result<&Path, Failure> {
+    path.parent().ok_or(Failure::Damaged("no folder"))
+}
+
+/// Makes the entries of a folder durable.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        for nibble in [b >> 4, b & 15] {
+            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+        out
+    })
+}

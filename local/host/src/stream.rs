@@ -1,0 +1,230 @@
+//! The table's stream, handed to a function in batches as Lambda does it.
+//!
+//! Each shard has a checkpoint on disk that moves only past records the function has dealt with; what it reports as
+//! failed, and all after it, comes again.
+
+use crate::HostError;
+use crate::durable::write_whole;
+use crate::functions::Functions;
+use crate::stop::Stop;
+use crate::template::Stream as Mapping;
+use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::error::DisplayErrorContext;
+use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Wait between looks at a stream that had nothing.
+const IDLE: Duration = Duration::from_millis(200);
+/// How long the list of shards is good for: a new one has its first records read that much later.
+const SHARDS_GOOD_FOR: Duration = Duration::from_secs(30);
+/// Wait after a failure.
+const BACKOFF: Duration = Duration::from_secs(1);
+/// Failures in a row of one batch before draining gives up.
+const MOST_FAILURES: u32 = 3;
+
+/// A table's stream and how far it was handed on.
+pub struct Stream {
+    client: Client,
+    table: String,
+    mapping: Mapping,
+    checkpoints: PathBuf,
+    done: BTreeMap<String, String>,
+    shards: Vec<(String, String)>,
+    looked: Option<Instant>,
+}
+
+impl Stream {
+    /// The stream of `table`; checkpoints are kept in a file.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn open(client: Client, table: &str, mapping: Mapping, checkpoints: PathBuf) -> Result<Self, HostError> {
+        let done = read_checkpoints(&checkpoints)?;
+        Ok(Self { client, table: table.to_owned(), mapping, checkpoints, done, shards: Vec::new(), looked: None })
+    }
+
+    /// Hands records on as they come, until told to stop.
+    pub(crate) async fn run(&mut self, functions: &Functions, stop: &Stop) {
+        while !stop.is_set() {
+            let wait = match self.pass(functions).await {
+                Ok(0) => IDLE,
+                Ok(_) => Duration::ZERO,
+                Err(error) => {
+                    tracing::error!(%error, "the table's stream could not be handed on for now");
+                    BACKOFF
+                }
+            };
+            if !wait.is_zero() {
+                stop.sleep(wait).await;
+            }
+        }
+    }
+
+    /// Hands on all that is in the stream now.
+    ///
+    /// # Errors
+    /// When it can't be read, or the function keeps failing.
+    pub async fn drain(&mut self, functions: &Functions) -> Result<(), HostError> {
+        let mut failures = 0;
+        self.looked = None;
+        loop {
+            match self.pass(functions).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => failures = 0,
+                Err(error) if failures >= MOST_FAILURES => return Err(error),
+                Err(_) => failures += 1,
+            }
+        }
+    }
+
+    /// One batch of each shard. Returns how many records were dealt with.
+    async fn pass(&mut self, functions: &Functions) -> Result<usize, HostError> {
+        let mut dealt_with = 0;
+        if self.looked.is_none_or(|looked| looked.elapsed() > SHARDS_GOOD_FOR) {
+            self.shards = self.list_shards().await?;
+            self.looked = Some(Instant::now());
+        }
+        for (arn, shard) in self.shards.clone() {
+            let records = self.records(&arn, &shard).await?;
+            let Some(last) = records.last().map(sequence_number) else { continue };
+            let event =
+                json!({"Records": records.iter().map(|record| lambda_record(record, &arn)).collect::<Vec<_>>()});
+            let answer = functions.call(&self.mapping.function, event).await;
+            let answer = answer.map_err(|error| HostError::Function(error.to_string()))?;
+            let failed: Vec<&str> = answer
+                .get("batchItemFailures")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|failure| failure.get("itemIdentifier")?.as_str())
+                .collect();
+            let first_failed = records.iter().position(|record| failed.contains(&sequence_number(record).as_str()));
+            let through = match first_failed {
+                None => Some(last),
+                Some(index) => index.checked_sub(1).map(|before| sequence_number(&records[before])),
+            };
+            if let Some(through) = through {
+                self.done.insert(shard, through);
+                write_whole(&self.checkpoints, &serde_json::to_vec(&self.done).unwrap_or_default())?;
+            }
+            if first_failed.is_some() {
+                return Err(HostError::Function("some records were not dealt with".to_owned()));
+            }
+            dealt_with += records.len();
+        }
+        Ok(dealt_with)
+    }
+
+    async fn list_shards(&self) -> Result<Vec<(String, String)>, HostError> {
+        let mut shards = Vec::new();
+        let streams = self.client.list_streams().table_name(&self.table).send().await.map_err(engine)?;
+        for arn in streams.streams().iter().filter_map(|stream| stream.stream_arn()) {
+            let mut start = None;
+            loop {
+                let request = self.client.describe_stream().stream_arn(arn).set_exclusive_start_shard_id(start.take());
+                let answer = request.send().await.map_err(engine)?;
+                let Some(description) = answer.stream_description() else { break };
+                let ids = description.shards().iter().filter_map(|shard| shard.shard_id());
+                shards.extend(ids.map(|id| (arn.to_owned(), id.to_owned())));
+                start = description.last_evaluated_shard_id().map(str::to_owned);
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(shards)
+    }
+
+    async fn records(&self, arn: &str, shard: &str) -> Result<Vec<Record>, HostError> {
+        let done = self.done.get(shard);
+        let kind = match done {
+            Some(_) => ShardIteratorType::AfterSequenceNumber,
+            None => ShardIteratorType::TrimHorizon,
+        };
+        let request = self.client.get_shard_iterator().stream_arn(arn).shard_id(shard).shard_iterator_type(kind);
+        let iterator = request.set_sequence_number(done.cloned()).send().await.map_err(engine)?;
+        let Some(iterator) = iterator.shard_iterator else { return Ok(Vec::new()) };
+        let request = self.client.get_records().shard_iterator(iterator).limit(self.mapping.batch_size);
+        Ok(request.send().await.map_err(engine)?.records.unwrap_or_default())
+    }
+}
+
+/// The last sequence number that was handed on, by shard.
+///
+/// # Errors
+/// When the file can't be read, or was not written by us: to begin again would publish all there is once more.
+pub(crate) fn read_checkpoints(path: &Path) -> Result<BTreeMap<String, String>, HostError> {
+    match std::fs::read(path) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| HostError::Io(error.into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn engine(error: impl std::error::Error + Send + Sync) -> HostError {
+    HostError::Engine(DisplayErrorContext(error).to_string())
+}
+
+fn sequence_number(record: &Record) -> String {
+    record.dynamodb().and_then(|change| change.sequence_number()).unwrap_or_default().to_owned()
+}
+
+/// A record as Lambda hands it to a function.
+fn lambda_record(record: &Record, arn: &str) -> Value {
+    let change = record.dynamodb();
+    let mut dynamodb = Map::new();
+    dynamodb.insert("SequenceNumber".to_owned(), sequence_number(record).into());
+    dynamodb.insert("StreamViewType".to_owned(), "NEW_AND_OLD_IMAGES".into());
+    dynamodb.insert("SizeBytes".to_owned(), change.and_then(|change| change.size_bytes()).unwrap_or(0).into());
+    let created = change.and_then(|change| change.approximate_creation_date_time());
+    dynamodb.insert("ApproximateCreationDateTime".to_owned(), created.map_or(0, |time| time.secs()).into());
+    for (name, image) in [
+        ("Keys", change.and_then(|change| change.keys())),
+        ("NewImage", change.and_then(|change| change.new_image())),
+        ("OldImage", change.and_then(|change| change.old_image())),
+    ] {
+        if let Some(image) = image {
+            dynamodb.insert(name.to_owned(), item_json(image));
+        }
+    }
+    // Set where time-to-live removed the item.
+    let user = record.user_identity().map(|user| json!({"type": user.r#type(), "principalId": user.principal_id()}));
+    let mut event = json!({
+        "eventID": record.event_id(),
+        "eventName": record.event_name().map(|name| name.as_str()),
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": crate::REGION,
+        "eventSourceARN": arn,
+        "dynamodb": dynamodb,
+    });
+    if let (Some(user), Some(event)) = (user, event.as_object_mut()) {
+        event.insert("userIdentity".to_owned(), user);
+    }
+    event
+}
+
+fn item_json(item: &HashMap<String, AttributeValue>) -> Value {
+    item.iter().map(|(name, value)| (name.clone(), value_json(value))).collect::<Map<_, _>>().into()
+}
+
+fn value_json(value: &AttributeValue) -> Value {
+    let base64 = |blob: &aws_sdk_dynamodbstreams::primitives::Blob| STANDARD.encode(blob.as_ref());
+    match value {
+        AttributeValue::B(blob) => json!({"B": base64(blob)}),
+        AttributeValue::Bool(value) => json!({"BOOL": value}),
+        AttributeValue::Bs(blobs) => json!({"BS": blobs.iter().map(base64).collect::<Vec<_>>()}),
+        AttributeValue::L(list) => json!({"L": list.iter().map(value_json).collect::<Vec<_>>()}),
+        AttributeValue::M(map) => json!({"M": item_json(map)}),
+        AttributeValue::N(number) => json!({"N": number}),
+        AttributeValue::Ns(numbers) => json!({"NS": numbers}),
+        AttributeValue::S(text) => json!({"S": text}),
+        AttributeValue::Ss(texts) => json!({"SS": texts}),
+        _ => json!({"NULL": true}),
+    }
+}

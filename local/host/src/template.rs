@@ -1,0 +1,360 @@
+//! The deployment's template, as far as one machine needs it: routes, schedules, rules, the stream and the table.
+//!
+//! It is the same file that is deployed. What it says and this doesn't understand is refused, not skipped: a rule that
+//! works there and not here would be worse than none.
+
+use serde_json::Value as Json;
+use serde_yaml_ng::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the template declares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    /// HTTP routes.
+    pub routes: Vec<Route>,
+    /// Schedules.
+    pub schedules: Vec<Schedule>,
+    /// Rules of the event bus.
+    pub rules: Vec<Rule>,
+    /// The function that gets the table's stream.
+    pub stream: Stream,
+    /// The table.
+    pub table: Table,
+}
+
+/// A method and path, and the function that serves them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: String,
+    /// The path; segments in braces match anything.
+    pub path: String,
+    /// The function's name.
+    pub function: String,
+}
+
+/// A function called at regular intervals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Its name in the template.
+    pub name: String,
+    /// The interval.
+    pub every: Duration,
+    /// The function's name.
+    pub function: String,
+}
+
+/// Events of the bus that go to a function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name in the template.
+    pub name: String,
+    /// Which events: EventBridge's pattern, references resolved.
+    pub pattern: Json,
+    /// The function's name.
+    pub function: String,
+}
+
+/// How the table's stream is handed to a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// The function's name.
+    pub function: String,
+    /// Most records in a batch.
+    pub batch_size: i32,
+}
+
+/// The table's keys and indexes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Attribute names with their types, `S` or `N`.
+    pub attributes: BTreeMap<String, String>,
+    /// Partition and sort key.
+    pub keys: (String, String),
+    /// Indexes by name, with partition and sort key; keys only.
+    pub indexes: BTreeMap<String, (String, String)>,
+    /// The attribute of its time-to-live, in seconds.
+    pub ttl_attribute: String,
+}
+
+/// A template that can't be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// No YAML.
+    #[error("the template is not YAML: {0}")]
+    Yaml(#[from] serde_yaml_ng::Error),
+    /// Something in it.
+    #[error("template, {place}: {problem}")]
+    Content {
+        /// Where.
+        place: String,
+        /// What.
+        problem: String,
+    },
+}
+
+type Result<T> = std::result::Result<T, TemplateError>;
+
+fn refuse<T>(place: &str, problem: impl Into<String>) -> Result<T> {
+    Err(TemplateError::Content { place: place.to_owned(), problem: problem.into() })
+}
+
+impl Template {
+    /// The project's own template.
+    ///
+    /// # Errors
+    /// When it has something that one machine does not understand.
+    pub fn embedded() -> Result<Self> {
+        Self::parse(include_str!("../../../infra/template.yaml"))
+    }
+
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// When it is no template, or has something that one machine does not understand.
+    pub fn parse(text: &str) -> Result<Self> {
+        let root: Value = serde_yaml_ng::from_str(text)?;
+        let reader = Reader::new(&root)?;
+        let mut template = Self {
+            routes: Vec::new(),
+            schedules: Vec::new(),
+            rules: Vec::new(),
+            stream: reader.stream()?,
+            table: reader.table()?,
+        };
+        for (name, properties) in reader.of_type("AWS::ApiGatewayV2::Route") {
+            template.routes.push(reader.route(name, properties)?);
+        }
+        for (name, properties) in reader.of_type("AWS::Events::Rule") {
+            let function = reader.rule_function(name, properties)?;
+            if let Some(schedule) = properties.get("ScheduleExpression") {
+                let every = rate(name, schedule.as_str().unwrap_or_default())?;
+                template.schedules.push(Schedule { name: name.to_owned(), every, function });
+            } else {
+                let Some(pattern) = properties.get("EventPattern") else { return refuse(name, "no pattern") };
+                let pattern = reader.json(name, pattern)?;
+                check_pattern(name, &pattern)?;
+                template.rules.push(Rule { name: name.to_owned(), pattern, function });
+            }
+        }
+        Ok(template)
+    }
+}
+
+struct Reader<'t> {
+    parameters: BTreeMap<String, Json>,
+    resources: BTreeMap<String, &'t Value>,
+}
+
+impl<'t> Reader<'t> {
+    fn new(root: &'t Value) -> Result<Self> {
+        let mapping = |name: &str| root.get(name).and_then(Value::as_mapping);
+        let Some(resources) = mapping("Resources") else { return refuse("Resources", "missing") };
+        let named = |(key, value): (&Value, &'t Value)| Some((key.as_str()?.to_owned(), value));
+        let resources = resources.iter().filter_map(named).collect();
+        let parameters = mapping("Parameters").into_iter().flatten().filter_map(|(key, value)| {
+            let default = serde_json::to_value(value.get("Default")?).ok()?;
+            Some((key.as_str()?.to_owned(), default))
+        });
+        Ok(Self { parameters: parameters.collect(), resources })
+    }
+
+    fn of_type(&self, kind: &'static str) -> impl Iterator<Item = (&str, &'t Value)> {
+        self.resources.iter().filter_map(move |(name, resource)| {
+            let is = resource.get("Type").and_then(Value::as_str) == Some(kind);
+            Some((name.as_str(), resource.get("Properties")?)).filter(|_| is)
+        })
+    }
+
+    fn one(&self, kind: &'static str) -> Result<(&str, &'t Value)> {
+        match self.of_type(kind).collect::<Vec<_>>()[..] {
+            [one] => Ok(one),
+            _ => refuse(kind, "there must be exactly one"),
+        }
+    }
+
+    /// The name of the function that a logical id, `!Ref` or `!GetAtt X.Arn` means: the last part of its code's path.
+    fn function(&self, place: &str, reference: Option<&Value>) -> Result<String> {
+        let text = match reference {
+            Some(Value::Tagged(tagged)) => tagged.value.as_str(),
+            Some(Value::String(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        let id = text.map(|text| text.trim_end_matches(".Arn")).unwrap_or_default();
+        let code = self
+            .resources
+            .get(id)
+            .and_then(|resource| resource.get("Properties")?.get("CodeUri")?.as_str())
+            .and_then(|code| code.trim_end_matches('/').rsplit('/').next());
+        match code {
+            Some(name) => Ok(name.to_owned()),
+            None => refuse(place, format!("{id} is no function")),
+        }
+    }
+
+    fn route(&self, name: &str, properties: &Value) -> Result<Route> {
+        let key = properties.get("RouteKey").and_then(Value::as_str).unwrap_or_default();
+        let Some((method, path)) = key.split_once(' ') else { return refuse(name, "RouteKey is not METHOD /path") };
+        let target = match properties.get("Target") {
+            Some(Value::Tagged(tagged)) => tagged.value.as_str().unwrap_or_default(),
+            _ => "",
+        };
+        let integration = target.strip_prefix("integrations/${").and_then(|target| target.strip_suffix('}'));
+        let integration = integration.and_then(|id| self.resources.get(id)?.get("Properties"));
+        let Some(integration) = integration else { return refuse(name, "Target is no integration") };
+        let function = self.function(name, integration.get("IntegrationUri"))?;
+        Ok(Route { method: method.to_owned(), path: path.to_owned(), function })
+    }
+
+    fn rule_function(&self, name: &str, properties: &Value) -> Result<String> {
+        match properties.get("Targets").and_then(Value::as_sequence).map(Vec::as_slice) {
+            Some([target]) if target.get("Input").is_none() && target.get("InputTransformer").is_none() => {
+                self.function(name, target.get("Arn"))
+            }
+            _ => refuse(name, "there must be one target, without input of its own"),
+        }
+    }
+
+    fn stream(&self) -> Result<Stream> {
+        let (name, properties) = self.one("AWS::Lambda::EventSourceMapping")?;
+        let batch_size = properties.get("BatchSize").and_then(Value::as_i64).and_then(|size| size.try_into().ok());
+        let Some(batch_size) = batch_size else { return refuse(name, "no BatchSize") };
+        Ok(Stream { function: self.function(name, properties.get("FunctionName"))?, batch_size })
+    }
+
+    fn table(&self) -> Result<Table> {
+        let (name, table) = self.one("AWS::DynamoDB::Table")?;
+        let list = |value: &'t Value, key: &str| value.get(key).and_then(Value::as_sequence).into_iter().flatten();
+        let text = |value: &'t Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let keys = |value: &'t Value| {
+            let of = |kind: &str| {
+                list(value, "KeySchema").find(|key| text(key, "KeyType") == kind).map(|key| text(key, "AttributeName"))
+            };
+            of("HASH").zip(of("RANGE"))
+        };
+        let attributes = list(table, "AttributeDefinitions");
+        let attributes = attributes.map(|one| (text(one, "AttributeName"), text(one, "AttributeType"))).collect();
+        let mut indexes = BTreeMap::new();
+        for index in list(table, "GlobalSecondaryIndexes") {
+            let keys_only = index.get("Projection").map(|projection| text(projection, "ProjectionType"));
+            let Some(keys) = keys(index).filter(|_| keys_only.as_deref() == Some("KEYS_ONLY")) else {
+                return refuse(name, "an index must have two keys and project nothing else");
+            };
+            indexes.insert(text(index, "IndexName"), keys);
+        }
+        let Some(keys) = keys(table) else { return refuse(name, "there must be two keys") };
+        let ttl_attribute = table.get("TimeToLiveSpecification").map(|ttl| text(ttl, "AttributeName"));
+        let Some(ttl_attribute) = ttl_attribute else { return refuse(name, "no time-to-live") };
+        Ok(Table { attributes, keys, indexes, ttl_attribute })
+    }
+
+    /// YAML as JSON, with references to parameters resolved by their defaults.
+    fn json(&self, place: &str, value: &Value) -> Result<Json> {
+        Ok(match value {
+            Value::Tagged(tagged) if tagged.tag == "Ref" => {
+                let name = tagged.value.as_str().unwrap_or_default();
+                match self.parameters.get(name) {
+                    Some(default) => default.clone(),
+                    None => return refuse(place, format!("no parameter {name} with a default")),
+                }
+            }
+            Value::Tagged(tagged) => return refuse(place, format!("{} is not understood here", tagged.tag)),
+            Value::Sequence(list) => Json::Array(list.iter().map(|one| self.json(place, one)).collect::<Result<_>>()?),
+            Value::Mapping(map) => {
+                let mut object = serde_json::Map::new();
+                for (key, value) in map {
+                    object.insert(key.as_str().unwrap_or_default().to_owned(), self.json(place, value)?);
+                }
+                Json::Object(object)
+            }
+            other => serde_json::to_value(other).or_else(|_| refuse(place, "no JSON"))?,
+        })
+    }
+}
+
+fn rate(place: &str, expression: &str) -> Result<Duration> {
+    let inner = expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')).unwrap_or_default();
+    let (count, unit) = inner.split_once(' ').unwrap_or_default();
+    let unit = match unit.trim_end_matches('s') {
+        "minute" => 60,
+        "hour" => 3_600,
+        "day" => 86_400,
+        _ => return refuse(place, format!("the schedule {expression} is not understood here")),
+    };
+    match count.parse::<u64>() {
+        Ok(count) if count > 0 => Ok(Duration::from_secs(count * unit)),
+        _ => refuse(place, format!("the schedule {expression} is not understood here")),
+    }
+}
+
+/// Patterns understood here: nested objects, and lists of plain values to be equal to one of.
+fn check_pattern(place: &str, pattern: &Json) -> Result<()> {
+    let Json::Object(members) = pattern else { return refuse(place, "a pattern is an object") };
+    for value in members.values() {
+        match value {
+            Json::Object(_) => check_pattern(place, value)?,
+            Json::Array(list) if list.iter().all(|one| !one.is_object() && !one.is_array()) => {}
+            _ => return refuse(place, "only lists of plain values are understood in patterns here"),
+        }
+    }
+    Ok(())
+}
+
+/// Whether an event fits a pattern.
+pub(crate) fn fits(pattern: &Json, event: &Json) -> bool {
+    match pattern {
+        Json::Object(members) => {
+            members.iter().all(|(name, pattern)| event.get(name).is_some_and(|value| fits(pattern, value)))
+        }
+        Json::Array(list) => match event {
+            Json::Array(values) => values.iter().any(|value| list.contains(value)),
+            value => list.contains(value),
+        },
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn our_own_template_is_understood() {
+        let template = Template::embedded().unwrap();
+        let route = |method: &str, path: &str| {
+            template.routes.iter().find(|one| one.method == method && one.path == path).map(|one| one.function.clone())
+        };
+        assert_eq!(route("POST", "/hooks/{tenant}/enrollment-events").as_deref(), Some("enrollment-events"));
+        assert_eq!(route("HEAD", "/api/reports/files/{id}").as_deref(), Some("admin-api"));
+        let schedules: Vec<_> =
+            template.schedules.iter().map(|one| (one.function.as_str(), one.every.as_secs())).collect();
+        assert_eq!(schedules, [("report-export", 900), ("abandonment-sweep", 60)]);
+        assert_eq!(template.rules[0].pattern["source"], json!(["vestibule"]));
+        assert_eq!((template.stream.function.as_str(), template.stream.batch_size), ("event-publisher", 100));
+        assert_eq!(template.table.indexes.len(), 2);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        let text = include_str!("../../../infra/template.yaml");
+        for (good, bad) in [
+            ("rate(1 minute)", "cron(0 2 * * ? *)"),
+            ("detail-type: [ReportExportRequested]", "detail-type: [{ suffix: x }]"),
+            ("CodeUri: ../target/lambda/abandonment-sweep/", "InlineCode: x"),
+        ] {
+            assert!(text.contains(good));
+            assert!(Template::parse(&text.replace(good, bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn patterns_match_as_on_the_bus() {
+        let pattern = json!({"source": ["a", "b"], "detail": {"state": [1]}});
+        assert!(fits(&pattern, &json!({"source": "a", "detail": {"state": 1, "more": 2}})));
+        assert!(!fits(&pattern, &json!({"source": "c", "detail": {"state": 1}})));
+        assert!(!fits(&pattern, &json!({"source": "a"})));
+    }
+}
