@@ -54,6 +54,16 @@ impl Archive {
         request.map(|request| request.uri().to_owned())
     }
 
+    /// Downloads a file to a path, where it appears whole or not at all.
+    ///
+    /// # Errors
+    /// When it can't be downloaded, written, or is not the one that was published.
+    pub async fn download(&self, file: &FileRecord, to: &Path) -> Result<(), ArchiveError> {
+        let aside = to.with_extension("partial");
+        self.fetch(file, &aside).await?;
+        Ok(tokio::fs::rename(&aside, to).await?)
+    }
+
     /// Downloads a file and makes sure that it is the one that was published.
     pub(crate) async fn fetch(&self, file: &FileRecord, to: &Path) -> Result<(), ArchiveError> {
         let answer = self.s3.get_object().bucket(&self.bucket).key(&file.key).send().await;

@@ -38,12 +38,21 @@ pub struct History {
 /// What adding an event did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// The history is another now.
+    /// The event was not known.
     New,
+    /// The event was known by a copy received later: this copy counts now.
+    Earlier,
     /// The event was known: nothing changed.
     Duplicate,
     /// The event is older than what retention already dropped: nothing changed.
     TooOld,
+}
+
+impl Added {
+    /// Whether the history is another now.
+    pub const fn changed(self) -> bool {
+        matches!(self, Self::New | Self::Earlier)
+    }
 }
 
 /// Room left at the boundary of a prune, so that a second telling of the same end (two minutes)
@@ -74,7 +83,7 @@ impl History {
             Entry::Occupied(mut known) => {
                 if precedence(&event) < precedence(known.get()) {
                     known.insert(event);
-                    Added::New
+                    Added::Earlier
                 } else {
                     Added::Duplicate
                 }

@@ -4,7 +4,7 @@
 //! exact to the millisecond and sub-millisecond digits of a sender must not decide anything.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeZone as _, Utc};
-use chrono_tz::Tz;
+pub use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{Add, Sub};

@@ -76,7 +76,7 @@ impl From<Added> for Status {
     fn from(added: Added) -> Self {
         match added {
             Added::New => Self::Accepted,
-            Added::Duplicate => Self::Duplicate,
+            Added::Duplicate | Added::Earlier => Self::Duplicate,
             Added::TooOld => Self::TooOld,
         }
     }

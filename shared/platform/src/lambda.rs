@@ -6,6 +6,7 @@ use lambda_http::Body;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use std::future::Future;
+use std::pin::Pin;
 
 /// Serves HTTP requests. The runtime has decoded the body where API Gateway handed it base64-encoded.
 ///
@@ -23,7 +24,8 @@ where
             Body::Binary(bytes) => Bytes::from(bytes),
             _ => Bytes::new(),
         };
-        let answer = handler(HttpRequest::from_parts(parts, body));
+        let answer: Pin<Box<dyn Future<Output = HttpResponse> + Send + '_>> =
+            Box::pin(handler(HttpRequest::from_parts(parts, body)));
         async move {
             let (parts, body) = answer.await.into_parts();
             // Every answer of ours is text.
@@ -44,10 +46,11 @@ where
 pub async fn run_events<H, F>(handler: H) -> Result<(), BoxError>
 where
     H: Fn(Value) -> F,
-    F: Future<Output = Result<Value, BoxError>>,
+    F: Future<Output = Result<Value, BoxError>> + Send,
 {
     let service = lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
-        let done = handler(event.payload);
+        // Boxed: the compiler does not follow the whole of a handler's type through the runtime's.
+        let done: Pin<Box<dyn Future<Output = Result<Value, BoxError>> + Send + '_>> = Box::pin(handler(event.payload));
         async move {
             let answer = done.await;
             if let Err(error) = &answer {

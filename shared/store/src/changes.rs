@@ -8,6 +8,7 @@ use crate::image::Image;
 use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, Found, bucket, key_of, n, s, text};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
 use crate::{CAPACITY, CHANGES_INDEX, Cause, Store, StoreError};
+use std::collections::BTreeSet;
 use vestibule_domain::{History, Identifier, Millis, TenantId, Timestamp};
 
 /// A write takes its bucket from the clock when it begins: one that lands this much later, or an index that lags as
@@ -67,8 +68,10 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn load(&self, keys: &[ItemKey], now: Timestamp) -> Result<Vec<Stored>, StoreError> {
+        // An entry that moves while the index is read may have been read twice.
+        let keys: BTreeSet<&ItemKey> = keys.iter().collect();
         let mut stored = Vec::with_capacity(keys.len());
-        for item in self.batch_get(keys.iter().map(key_of).collect(), Cause::Load).await? {
+        for item in self.batch_get(keys.into_iter().map(key_of).collect(), Cause::Load).await? {
             if let Found::Head(head) = Found::read(&item)?
                 && !head.is_expired(now)
             {

@@ -10,7 +10,7 @@ use crate::keys::{DUE_SHARDS, ItemKey, PK, due_shard};
 use crate::{CAPACITY, Cause, DUE_INDEX, Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use vestibule_domain::{Plan, TenantId, TenantSettings, Timestamp, fold};
 
 /// Keys of one shard taken in one run; more is for the next.
@@ -77,21 +77,23 @@ impl Store {
     /// among them).
     ///
     /// # Errors
-    /// When the table can't be read or written; what was recorded stays.
+    /// When the table can't be read or written, or an item is corrupt; the others have been looked at all the same.
     pub async fn settle_all(
         &self,
         keys: &[ItemKey],
         settings: &HashMap<TenantId, TenantSettings>,
         now: Timestamp,
     ) -> Result<Vec<Settled>, StoreError> {
-        let items = self.batch_get(keys.iter().map(key_of).collect(), Cause::SweepRead).await?;
+        // An entry that moves while the index is read may have been read twice.
+        let keys: BTreeSet<&ItemKey> = keys.iter().collect();
+        let items = self.batch_get(keys.iter().copied().map(key_of).collect(), Cause::SweepRead).await?;
         let missing = keys.len() - items.len();
-        let settled: Vec<Settled> = futures::stream::iter(items)
+        let settled: Vec<Result<Settled, StoreError>> = futures::stream::iter(items)
             .map(|item| self.settle(item, settings, now).boxed())
             .buffer_unordered(CONCURRENCY)
-            .try_collect()
-            .await?;
-        Ok(settled.into_iter().chain(std::iter::repeat_n(Settled::Gone, missing)).collect())
+            .collect()
+            .await;
+        settled.into_iter().chain(std::iter::repeat_n(Settled::Gone, missing).map(Ok)).collect()
     }
 
     async fn settle(

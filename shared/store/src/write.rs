@@ -17,6 +17,8 @@ use vestibule_domain::{Identifier, Plan, TenantId, TenantSettings, Timestamp, fo
 const MOST_TRIES: u32 = 40;
 /// Tries without a pause: usually one other writer was quicker.
 const EAGER_TRIES: u32 = 2;
+/// Tries while a segment is missing: a merge or retention may have replaced it since the head was read.
+const SEGMENT_TRIES: u32 = 6;
 
 /// What a conditional write came to.
 pub(crate) enum Written {
@@ -48,10 +50,14 @@ impl Store {
                 Some(head) => head,
                 None => match self.resolve(tenant, settings, &names, now).await {
                     Err(StoreError::Conflict) => continue,
+                    Err(StoreError::MissingSegment(_)) if attempt < SEGMENT_TRIES => continue,
                     resolved => resolved?,
                 },
             };
-            let (added, written) = self.try_add(tenant, settings, head, &events, now).await?;
+            let (added, written) = match self.try_add(tenant, settings, head, &events, now).await {
+                Err(StoreError::MissingSegment(_)) if attempt < SEGMENT_TRIES => continue,
+                tried => tried?,
+            };
             match written {
                 Written::Done => return Ok(added),
                 Written::Overtaken(Some(item)) => {
@@ -80,12 +86,12 @@ impl Store {
         let mut added = Vec::with_capacity(events.len());
         for event in events {
             let this = history.add(event.clone());
-            if this == Added::New {
+            if this.changed() {
                 head.history.add(event.clone());
             }
             added.push(this);
         }
-        if !added.contains(&Added::New) {
+        if !added.iter().any(|this| this.changed()) {
             return Ok((added, Written::Done));
         }
         let before = head.version;

@@ -1,0 +1,66 @@
+//! The published files: their list, and links to download them.
+
+use crate::{Api, Call, problem, query::Query, store_problem};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+use vestibule_domain::Day;
+use vestibule_platform::problem::json as answer;
+use vestibule_platform::{HttpResponse, Problem};
+use vestibule_store::FileRecord;
+
+/// Files listed at most: with one a night, more than the longest retention.
+const MOST_LISTED: usize = 500;
+
+impl Api {
+    /// The files, newest first.
+    pub(crate) async fn list_files(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        Query::read(call.request.uri().query(), &[])?;
+        let files = self.archive.store().files(&call.tenant.id, MOST_LISTED).await.map_err(store_problem)?;
+        let zone = call.tenant.settings.time_zone;
+        let shown: Vec<_> = files
+            .iter()
+            .map(|file| {
+                json!({
+                    "id": file.sha256,
+                    "date": file.as_of.day(zone).to_string(),
+                    "asOf": file.as_of.to_string(),
+                    "sizeBytes": file.size_bytes,
+                    "sha256": file.sha256,
+                    "schemaVersion": file.schema_version,
+                    "rows": file.rows,
+                    "corrections": file.corrections,
+                })
+            })
+            .collect();
+        let body = json!({"asOf": call.now.to_string(), "timeZone": zone.name(), "files": shown});
+        Ok(answer(StatusCode::OK, &body))
+    }
+
+    /// A redirect to a short-lived link to the file called `name`: its id, a date (the later of two), or `latest`.
+    pub(crate) async fn file(&self, call: &Call, name: &str) -> Result<HttpResponse, Problem> {
+        Query::read(call.request.uri().query(), &[])?;
+        let file = self.find(call, name).await?.ok_or_else(Problem::not_found)?;
+        let link = self.archive.download_link(&call.tenant.id, &file, call.request.method()).await;
+        let link = link.map_err(|error| problem(&error))?;
+        let location = HeaderValue::from_str(&link).map_err(|_| Problem::internal())?;
+        let body = json!({"asOf": file.as_of.to_string(), "sha256": file.sha256, "sizeBytes": file.size_bytes});
+        let mut response = answer(StatusCode::FOUND, &body);
+        response.headers_mut().insert(header::LOCATION, location);
+        Ok(response)
+    }
+
+    async fn find(&self, call: &Call, name: &str) -> Result<Option<FileRecord>, Problem> {
+        let store = self.archive.store();
+        if name == "latest" {
+            return store.latest_file(&call.tenant.id).await.map_err(store_problem);
+        }
+        let files = store.files(&call.tenant.id, MOST_LISTED).await.map_err(store_problem)?;
+        let zone = call.tenant.settings.time_zone;
+        let day = Day::parse(name).ok();
+        // Newest first, so the first of a date is the later one.
+        Ok(files.into_iter().find(|file| match day {
+            Some(day) => file.as_of.day(zone) == day,
+            None => file.sha256 == name,
+        }))
+    }
+}

@@ -1,0 +1,23 @@
+//! The Lambda function `admin-api`.
+
+use admin_api::Api;
+use vestibule_archive::Archive;
+use vestibule_platform::{BoxError, Bus, Clock, Config, config, lambda, telemetry};
+use vestibule_store::Store;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    telemetry::init();
+    let config = Config::from_env()?;
+    let sdk = config::sdk_config().await;
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
+    let s3 = aws_sdk_s3::Client::new(&sdk);
+    let archive = Archive::new(store, s3, config.bucket.clone(), std::env::temp_dir().join("admin-api"));
+    let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
+    let api = Api::new(archive, bus, Clock::system());
+    lambda::run_http(|request| {
+        let api = api.clone();
+        async move { api.handle(request).await }
+    })
+    .await
+}

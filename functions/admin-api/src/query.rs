@@ -1,0 +1,52 @@
+//! Query parameters: read with errors that name them; unknown ones are refused, since a misspelt filter that is
+//! ignored gives a wrong number.
+
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+use std::collections::BTreeMap;
+use vestibule_platform::Problem;
+
+/// A query that was read.
+pub(crate) struct Query(BTreeMap<String, String>);
+
+impl Query {
+    /// Reads a query whose parameters are among `known`.
+    pub(crate) fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Problem> {
+        let mut parameters = BTreeMap::new();
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let Some(name) = known.iter().find(|known| **known == name) else {
+                let names = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(Problem::bad_request().detail(format!("Query parameters known here: {names}.")));
+            };
+            let value = value.replace('+', " ");
+            let value = percent_decode_str(&value).decode_utf8().map_err(|_| invalid(name, "is not UTF-8"))?;
+            if parameters.insert((*name).to_owned(), value.into_owned()).is_some() {
+                return Err(invalid(name, "is given twice"));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// A parameter, if given and not empty.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that `read` must understand.
+    pub(crate) fn parse<T>(
+        &self,
+        name: &'static str,
+        problem: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        self.text(name).map(|text| read(text).ok_or_else(|| invalid(name, problem))).transpose()
+    }
+}
+
+/// The problem of one parameter or member.
+pub(crate) fn invalid(field: &str, problem: &str) -> Problem {
+    Problem::bad_request()
+        .detail(format!("{field}: {problem}"))
+        .with(json!({"errors": [{"field": field, "problem": problem}]}))
+}

@@ -1,0 +1,147 @@
+//! The questions about enrollments: filters read and checked, then asked of the tenant's report file.
+
+use crate::query::Query;
+use crate::{Api, Call, problem};
+use http::StatusCode;
+use serde::Serialize;
+use vestibule_domain::{AttemptId, Cause, Day, Outcome, Platform, Section};
+use vestibule_platform::problem::json;
+use vestibule_platform::{HttpResponse, Problem};
+use vestibule_report::reader::{AttemptFilter, Cursor};
+use vestibule_report::{Error as ReportError, Reader, pseudonym};
+
+/// Days that the report shows unless asked otherwise.
+const DEFAULT_DAYS: i32 = 14;
+/// Rows of a page unless asked otherwise.
+const DEFAULT_LIMIT: u32 = 50;
+const MOST: u32 = 1_000;
+
+/// Days from `from` to `to`, exclusive.
+#[derive(Clone, Copy)]
+struct Range {
+    from: Option<Day>,
+    to: Option<Day>,
+}
+
+impl Range {
+    fn read(query: &Query) -> Result<Self, Problem> {
+        let day = |name| query.parse(name, "must be a date like 2026-01-31", |text| Day::parse(text).ok());
+        Ok(Self { from: day("from")?, to: day("to")? })
+    }
+
+    /// The range asked for; open ends reach today, and as far back as usual.
+    fn or_recent(self, call: &Call) -> (Day, Day) {
+        let today = call.now.day(call.tenant.settings.time_zone);
+        let to = self.to.unwrap_or_else(|| today.plus(1));
+        (self.from.unwrap_or_else(|| to.plus(-DEFAULT_DAYS)), to)
+    }
+}
+
+fn limit(query: &Query) -> Result<u32, Problem> {
+    let read = |text: &str| text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+    Ok(query.parse("limit", "must be between 1 and 1000", read)?.unwrap_or(DEFAULT_LIMIT))
+}
+
+fn cursor(query: &Query) -> Result<Option<Cursor>, Problem> {
+    query.parse("cursor", "is not one that a page ended with", |text| Cursor::parse(text).ok())
+}
+
+fn platform(query: &Query, name: &'static str) -> Result<Option<Platform>, Problem> {
+    query.parse(name, "must be one of windows, macos, ios, android", Platform::read)
+}
+
+fn section(query: &Query) -> Result<Option<Section>, Problem> {
+    let problem = "must be one of setupChecklist, platformScreens, termsOfUse, complianceActivation";
+    query.parse("section", problem, Section::read)
+}
+
+impl Api {
+    pub(crate) async fn status(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        Query::read(call.request.uri().query(), &[])?;
+        self.answer_from(call, |reader| reader.status()).await
+    }
+
+    pub(crate) async fn active(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let query = Query::read(call.request.uri().query(), &["cursor", "limit"])?;
+        let (cursor, limit) = (cursor(&query)?, limit(&query)?);
+        self.answer_from(call, move |reader| reader.active(cursor, limit)).await
+    }
+
+    pub(crate) async fn failures(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let query = Query::read(call.request.uri().query(), &["from", "to", "platform", "limit"])?;
+        let (from, to) = Range::read(&query)?.or_recent(call);
+        let (platform, limit) = (platform(&query, "platform")?, limit(&query)?);
+        self.answer_from(call, move |reader| reader.failures(from, to, platform, limit)).await
+    }
+
+    pub(crate) async fn incomplete(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let query = Query::read(call.request.uri().query(), &["from", "to", "os", "section"])?;
+        let (from, to) = Range::read(&query)?.or_recent(call);
+        let (os, section) = (platform(&query, "os")?, section(&query)?);
+        self.answer_from(call, move |reader| reader.incomplete(from, to, os, section)).await
+    }
+
+    pub(crate) async fn attempts(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let known = [
+            "from",
+            "to",
+            "os",
+            "section",
+            "action",
+            "screen",
+            "cause",
+            "outcome",
+            "catalogueRow",
+            "user",
+            "enrollmentKey",
+            "cursor",
+            "limit",
+        ];
+        let query = Query::read(call.request.uri().query(), &known)?;
+        let Range { from, to } = Range::read(&query)?;
+        let settings = &call.tenant.settings;
+        let user = query.text("user").map(|user| match settings.pseudonymise {
+            true => pseudonym(call.tenant.pseudonym_key.expose().as_bytes(), user),
+            false => user.to_owned(),
+        });
+        let os = platform(&query, "os")?;
+        let row = |text: &str| text.parse().ok().filter(|row| *row <= 19);
+        let filter = AttemptFilter {
+            from,
+            to,
+            os,
+            // Without a platform these are the attempts that the report counts.
+            reported: os.is_none(),
+            section: section(&query)?,
+            action: query.text("action").map(str::to_owned),
+            screen: query.text("screen").map(str::to_owned),
+            cause: query.parse("cause", "is not a cause", Cause::read)?,
+            outcome: query.parse("outcome", "is not an outcome", Outcome::read)?,
+            catalogue_row: query.parse("catalogueRow", "must be between 0 (none) and 19", row)?,
+            user,
+            enrollment_key: query.text("enrollmentKey").map(str::to_owned),
+        };
+        let (cursor, limit) = (cursor(&query)?, limit(&query)?);
+        self.answer_from(call, move |reader| reader.attempts(&filter, cursor, limit)).await
+    }
+
+    pub(crate) async fn attempt(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
+        Query::read(call.request.uri().query(), &[])?;
+        let id = AttemptId::parse(id).ok_or_else(Problem::not_found)?;
+        let found = self.archive.ask(&call.tenant, call.now, move |reader| reader.attempt(id)).await;
+        match found.map_err(|error| problem(&error))? {
+            Some(attempt) => Ok(json(StatusCode::OK, &attempt)),
+            None => Err(Problem::not_found()),
+        }
+    }
+
+    async fn answer_from<T, F>(&self, call: &Call, question: F) -> Result<HttpResponse, Problem>
+    where
+        T: Serialize + Send + 'static,
+        F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
+    {
+        let answer = self.archive.ask(&call.tenant, call.now, question).await;
+        let answer = answer.map_err(|error| problem(&error))?;
+        Ok(json(StatusCode::OK, &answer))
+    }
+}

@@ -1,0 +1,87 @@
+//! A tenant's settings (SPEC section 11): read by all its tokens, changed by administrators.
+
+use crate::query::invalid;
+use crate::{Api, Call, store_problem};
+use http::StatusCode;
+use serde_json::{Value, json};
+use vestibule_domain::TenantSettings;
+use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
+use vestibule_platform::problem::json as answer;
+use vestibule_platform::{HttpResponse, Problem};
+use vestibule_store::{Role, StoreError};
+
+/// The settings as they are.
+pub(crate) fn show(call: &Call) -> HttpResponse {
+    answer(StatusCode::OK, &shown(call, &call.tenant.settings))
+}
+
+fn shown(call: &Call, settings: &TenantSettings) -> Value {
+    json!({"asOf": call.now.to_string(), "tenant": call.tenant.id, "settings": settings})
+}
+
+impl Api {
+    /// Changes the members that the body has (JSON merge patch) and leaves the others.
+    pub(crate) async fn change_tenant(&self, mut call: Call) -> Result<HttpResponse, Problem> {
+        if call.role != Role::Admin {
+            return Err(Problem::forbidden());
+        }
+        let patch: Value = serde_json::from_slice(call.request.body())
+            .map_err(|_| Problem::bad_request().detail("The body is not JSON."))?;
+        let settings = patched(&call.tenant.settings, &patch).map_err(|error| invalid(&error.field, error.problem))?;
+        let alters_history = settings.alters_history(&call.tenant.settings);
+        call.tenant.settings = settings;
+        match self.archive.store().update_tenant(&mut call.tenant).await {
+            Ok(()) => {
+                if alters_history {
+                    self.request_export(&call).await?;
+                }
+                Ok(answer(StatusCode::OK, &shown(&call, &call.tenant.settings)))
+            }
+            Err(StoreError::Conflict) => {
+                let title = "The settings were changed by somebody else meanwhile";
+                Err(Problem::new(StatusCode::CONFLICT, title))
+            }
+            Err(error) => Err(store_problem(error)),
+        }
+    }
+
+    /// Asks for a file that shows the past as the new settings see it.
+    async fn request_export(&self, call: &Call) -> Result<(), Problem> {
+        let detail = json!({"tenant": call.tenant.id, "asOf": call.now.to_string()}).to_string();
+        self.bus.put(&[Outgoing { detail_type: EXPORT_REQUESTED, detail }]).await.map_err(|error| {
+            tracing::error!(%error, "settings were changed, but no file could be asked for");
+            Problem::unavailable()
+        })
+    }
+}
+
+/// A change of settings that is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingError {
+    /// The setting, as it was named.
+    pub field: String,
+    /// What is wrong.
+    pub problem: &'static str,
+}
+
+/// The settings with a JSON merge patch applied, checked; `null` sets a member back to its default.
+///
+/// # Errors
+/// The first member that is no setting, or has not its form or range.
+pub fn patched(before: &TenantSettings, patch: &Value) -> Result<TenantSettings, SettingError> {
+    let refuse = |field: &str, problem| SettingError { field: field.to_owned(), problem };
+    let Value::Object(patch) = patch else { return Err(refuse("body", "must be an object")) };
+    let members = |settings: &TenantSettings| serde_json::to_value(settings).unwrap_or_default();
+    let defaults = members(&TenantSettings::default());
+    let mut changed = members(before);
+    let mut settings = before.clone();
+    // One member at a time, so that the one that is wrong is named.
+    for (name, value) in patch {
+        let Some(default) = defaults.get(name) else { return Err(refuse(name, "is not a setting")) };
+        changed[name] = if value.is_null() { default.clone() } else { value.clone() };
+        settings =
+            serde_json::from_value(changed.clone()).map_err(|_| refuse(name, "has not the form of this setting"))?;
+    }
+    settings.validate().map_err(|error| refuse(error.field, error.problem))?;
+    Ok(settings)
+}
