@@ -1,0 +1,131 @@
+//! The functions, given the services of this machine.
+//!
+//! They are built from the same libraries as the Lambda functions and get ordinary clients; that these talk to this
+//! machine is known here and nowhere below.
+
+use abandonment_sweep::Sweep;
+use admin_api::Api;
+use event_publisher::Publisher;
+use report_export::Exporter;
+use std::path::Path;
+use vestibule_archive::Archive;
+use vestibule_domain::{TenantId, Timestamp};
+use vestibule_host::{Functions, Host, Names};
+use vestibule_intake::Hook;
+use vestibule_platform::{BoxError, Bus, Clock, Config};
+use vestibule_store::{Store, Tenant};
+
+/// This machine's services and the functions over them.
+pub struct App {
+    /// The services.
+    pub host: Host,
+    /// The table.
+    pub store: Store,
+    /// The sweep.
+    pub sweep: Sweep,
+    /// The exporter.
+    pub exporter: Exporter,
+    clock: Clock,
+    hooks: [Hook; 2],
+    publisher: Publisher,
+    api: Api,
+}
+
+fn config() -> Config {
+    Config {
+        table: "vestibule".to_owned(),
+        bucket: "vestibule-reports".to_owned(),
+        bus: "vestibule".to_owned(),
+        source: "vestibule".to_owned(),
+    }
+}
+
+fn names() -> Names {
+    let Config { table, bucket, bus, .. } = config();
+    Names { table, bucket, bus }
+}
+
+impl App {
+    /// Starts the services of a data folder, which must be nobody else's.
+    pub async fn start(data: &Path) -> Result<Self, BoxError> {
+        Ok(Self::over(Host::start(data, &names()).await?, data))
+    }
+
+    /// Uses the services of whoever runs them for a data folder, or starts them.
+    pub async fn open(data: &Path) -> Result<Self, BoxError> {
+        Ok(Self::over(Host::attach_or_start(data, &names()).await?, data))
+    }
+
+    fn over(host: Host, data: &Path) -> Self {
+        let config = config();
+        let clock = Clock::system();
+        let clients = host.clients.clone();
+        let store = Store::new(clients.dynamodb, config.table.clone());
+        let bus = Bus::new(clients.events, &config);
+        // Copies are this process's own: another may work beside it.
+        let scratch = data.join("scratch").join(std::process::id().to_string());
+        let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch);
+        Self {
+            hooks: [
+                enrollment_events::hook(store.clone(), clock.clone()),
+                esp_status::hook(store.clone(), clock.clone()),
+            ],
+            sweep: Sweep::new(store.clone(), clock.clone()),
+            publisher: Publisher::new(store.clone(), bus.clone(), clock.clone()),
+            exporter: Exporter::new(archive.clone(), bus.clone(), clock.clone()),
+            api: Api::new(archive, bus, clock.clone()),
+            store,
+            host,
+            clock,
+        }
+    }
+
+    /// The functions by the names that the template gives them.
+    pub fn functions(&self) -> Functions {
+        let [events, esp] = self.hooks.clone();
+        let (sweep, publisher, exporter, api) =
+            (self.sweep.clone(), self.publisher.clone(), self.exporter.clone(), self.api.clone());
+        Functions::default()
+            .with_http("enrollment-events", move |request| {
+                let hook = events.clone();
+                async move { hook.handle(request).await }
+            })
+            .with_http("esp-status", move |request| {
+                let hook = esp.clone();
+                async move { hook.handle(request).await }
+            })
+            .with_http("admin-api", move |request| {
+                let api = api.clone();
+                async move { api.handle(request).await }
+            })
+            .with_events("abandonment-sweep", move |_event| {
+                let sweep = sweep.clone();
+                async move { Ok(serde_json::to_value(sweep.run().await?)?) }
+            })
+            .with_events("event-publisher", move |event| {
+                let publisher = publisher.clone();
+                async move { publisher.handle(event).await }
+            })
+            .with_events("report-export", move |event| {
+                let exporter = exporter.clone();
+                async move { exporter.handle(event).await }
+            })
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_millis())
+    }
+
+    /// The tenant by that name.
+    pub async fn tenant(&self, name: &str) -> Result<Tenant, BoxError> {
+        let id = TenantId::parse(name)?;
+        Ok(self.store.tenant(&id).await?.ok_or_else(|| format!("there is no tenant {name}"))?)
+    }
+
+    /// Lets what a command led to take its course, and stops what this process started.
+    pub async fn close(mut self) -> Result<(), BoxError> {
+        self.host.settle(&self.functions()).await?;
+        Ok(self.host.stop().await?)
+    }
+}

@@ -1,0 +1,173 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Shows where people give up while enrolling a device, and keeps the answer as a file.
+#[derive(Debug, Parser)]
+#[command(name = "vestibule", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command has.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = ".vestibule/data")]
+    pub data: PathBuf,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve webhooks and the API, sweep, publish and export, until stopped
+    Serve {
+        /// Where to listen; port 0 takes a free one
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8740")]
+        listen: SocketAddr,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Post a sample of enrollments through the webhook, and show the report
+    Demo {
+        /// The data folder
+        #[arg(long, value_name = "DIR", default_value = ".vestibule/demo")]
+        data: PathBuf,
+        /// Where to listen; port 0 takes a free one
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8740")]
+        listen: SocketAddr,
+        /// End after printing, rather than go on serving
+        #[arg(long)]
+        exit: bool,
+        /// How many enrollments
+        #[arg(long, default_value_t = 3_000)]
+        enrollments: usize,
+        /// Another seed gives another sample
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Webhook secrets
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Publish a tenant's report file as of now, and put a copy into the data folder
+    Export {
+        /// The tenant
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Look at what is due, now
+    Sweep {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Fill in the past: CloudEvents, one a line
+    Import {
+        /// The tenant
+        name: String,
+        /// The file
+        file: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Tenants.
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Add a tenant: prints its webhook secret and an API token, which are not shown again
+    Add {
+        /// 1 to 40 of a-z, 0-9 and '-'
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List the tenants
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Change settings, as in `tenant set contoso timeZone=Europe/Berlin requireCompliance=false`
+    Set {
+        /// The tenant
+        name: String,
+        /// SETTING=VALUE; an empty value sets the default back. None shows the settings
+        settings: Vec<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// What a token allows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TokenRole {
+    /// To read
+    Reader,
+    /// To read and to change
+    Admin,
+}
+
+/// API tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token: it is not shown again
+    Add {
+        /// The tenant
+        name: String,
+        /// What it allows
+        #[arg(long, value_enum, default_value = "reader")]
+        role: TokenRole,
+        /// What to call it
+        #[arg(long, default_value = "")]
+        label: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List a tenant's tokens
+    List {
+        /// The tenant
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Revoke a token
+    Revoke {
+        /// The tenant
+        name: String,
+        /// The token's id, or the token
+        token: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Webhook secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Make a new secret; the ones before go on working until revoked
+    Rotate {
+        /// The tenant
+        name: String,
+        /// Revoke all others at once
+        #[arg(long)]
+        revoke_others: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+}

@@ -1,0 +1,211 @@
+//! `demo`: the whole path on a sample: signed posts in, abandonment flagged, report file out, API asked.
+//!
+//! Everything goes the way a sender's events would go, and what is printed comes from the API. Run again, it posts the
+//! same events again, which changes nothing, and shows the report as of then.
+
+mod post;
+mod show;
+
+use crate::app::App;
+use crate::commands::{export, serve, tenant};
+use crate::output::{answer, note, say};
+use abandonment_sweep::Sweep;
+use report_export::Exporter;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use vestibule_domain::time::Tz;
+use vestibule_domain::{TenantId, Timestamp};
+use vestibule_platform::{BoxError, Clock};
+use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate};
+use vestibule_store::Role;
+
+/// The demonstration's organisation.
+const TENANT: &str = "contoso";
+/// Days of the sample: what a tenant keeps unless it chooses otherwise.
+const DAYS: u32 = 30;
+/// What its API token is called; the one of the run before is revoked.
+const TOKEN: &str = "demo";
+
+pub struct Options {
+    pub data: PathBuf,
+    pub listen: SocketAddr,
+    pub exit: bool,
+    pub enrollments: usize,
+    pub seed: u64,
+    pub json: bool,
+}
+
+/// Which sample a data folder has.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sample {
+    seed: u64,
+    enrollments: usize,
+    until_ms: i64,
+}
+
+/// What a sender and an administrator of the demonstration's tenant have.
+struct Credentials {
+    tenant: TenantId,
+    secret: String,
+    token: String,
+}
+
+/// What is shown at the end.
+struct Shown {
+    path: PathBuf,
+    sha256: String,
+    corrections: u64,
+    posted: post::Posted,
+    sample: Summary,
+    report: Value,
+    month: Value,
+    status: Value,
+    failures: Value,
+}
+
+pub async fn run(options: Options) -> Result<(), BoxError> {
+    let mut signal = std::pin::pin!(serve::stop_signal()?);
+    let app = App::start(&options.data).await?;
+    let listener = TcpListener::bind(options.listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let credentials = prepare_tenant(&app).await?;
+    let sample = sample_of(&options, app.now())?;
+
+    // The demonstration is a client of what it serves, so serving goes on beside it.
+    let (stop, stopped) = oneshot::channel::<()>();
+    let functions = app.functions();
+    let App { host, sweep, exporter, .. } = app;
+    let serving = tokio::spawn(host.run(listener, functions, async {
+        let _dropped = stopped.await;
+    }));
+
+    let shown = tokio::select! {
+        shown = demonstrate(&sweep, &exporter, &options.data, &sample, &credentials, &url) => Some(shown?),
+        () = &mut signal => None,
+    };
+    if let Some(shown) = shown {
+        let value = json!({
+            "url": url, "tenant": credentials.tenant, "token": credentials.token, "path": shown.path,
+            "webhookSecret": credentials.secret, "sha256": shown.sha256, "corrections": shown.corrections,
+            "sample": shown.sample, "incompleteEnrollments": shown.report, "wholeWindow": shown.month,
+            "enrollmentStatus": shown.status, "failures": shown.failures,
+        });
+        answer(options.json, &value, || show::report(&shown, &url, &credentials.token));
+        if !options.exit {
+            if !options.json {
+                say(format!("\nServing {url} until Ctrl-C."));
+            }
+            signal.await;
+        }
+    }
+    let _ended = stop.send(());
+    Ok(serving.await??)
+}
+
+async fn demonstrate(
+    sweep: &Sweep,
+    exporter: &Exporter,
+    data: &Path,
+    sample: &Sample,
+    credentials: &Credentials,
+    url: &str,
+) -> Result<Shown, BoxError> {
+    let began = Instant::now();
+    let Sample { seed, enrollments, until_ms } = *sample;
+    let scenario = Scenario { seed, enrollments, days: DAYS, until_ms };
+    let deliveries = simulate(&scenario);
+    let summary = Summary::of(&scenario, &deliveries);
+    note(format!(
+        "{} enrollments over {DAYS} days: {} events, {} repeated, {} late ({:.1} s)",
+        summary.enrollments,
+        summary.events,
+        summary.duplicates,
+        summary.late,
+        began.elapsed().as_secs_f64()
+    ));
+    let sender = post::Sender::new(url, &credentials.tenant, &credentials.secret)?;
+    let (late, prompt): (Vec<Delivery>, Vec<Delivery>) =
+        deliveries.into_iter().partition(|delivery| delivery.mark == Mark::Late);
+
+    // What is late arrives when a file is already out, so that the next one has something to correct.
+    let posted = sender.post(&prompt, "posting").await?;
+    flag(sweep).await?;
+    let first = exporter.export(&credentials.tenant, now()).await?;
+    note(format!(
+        "first file: {} bytes ({} ms)",
+        first.file.size_bytes,
+        first.refresh_ms + first.write_ms + first.check_ms
+    ));
+    let posted = posted + sender.post(&late, "posting what is late").await?;
+    flag(sweep).await?;
+    let exported = exporter.export(&credentials.tenant, now()).await?;
+    note(format!(
+        "next file: {} corrections ({} ms)",
+        exported.file.corrections,
+        exported.refresh_ms + exported.write_ms + exported.check_ms
+    ));
+    let path = export::copy(exporter, &exported, &credentials.tenant, data).await?;
+
+    let ask = |path: &str| sender.get(path.to_owned(), &credentials.token);
+    let until = Timestamp::from_millis(until_ms).day(Tz::UTC).plus(1);
+    let from = until.plus(-DAYS.cast_signed());
+    let shown = Shown {
+        path,
+        sha256: exported.file.sha256,
+        corrections: exported.file.corrections,
+        posted,
+        sample: summary,
+        report: ask("/api/reports/incomplete-enrollments").await?,
+        month: ask(&format!("/api/reports/incomplete-enrollments?from={from}&to={until}")).await?,
+        status: ask("/api/devices/enrollment-status").await?,
+        failures: ask("/api/devices/enrollment-status/failures?limit=8").await?,
+    };
+    note(format!("done in {:.1} s", began.elapsed().as_secs_f64()));
+    Ok(shown)
+}
+
+/// Records what the sample left open too long; the schedule would within a minute.
+async fn flag(sweep: &Sweep) -> Result<(), BoxError> {
+    let swept = sweep.run().await?;
+    note(format!("sweep: {} due, {} flagged", swept.due, swept.flagged));
+    Ok(())
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(Clock::system().now_millis())
+}
+
+/// The demonstration's tenant, with its secret and a new token. The token of the run before is revoked, since
+/// nobody has it any more.
+async fn prepare_tenant(app: &App) -> Result<Credentials, BoxError> {
+    let id = TenantId::parse(TENANT)?;
+    let Some(mut tenant) = app.store.tenant(&id).await? else {
+        let added = tenant::add(app, TENANT).await?;
+        return Ok(Credentials { tenant: id, secret: added.webhook_secret, token: added.admin_token });
+    };
+    tenant.tokens.retain(|token| token.name != TOKEN);
+    let token = tenant::give_token(app, &mut tenant, Role::Admin, TOKEN)?;
+    app.store.update_tenant(&mut tenant).await?;
+    let secret = tenant.secrets().next().ok_or("the tenant has no webhook secret")?.to_owned();
+    Ok(Credentials { tenant: id, secret, token })
+}
+
+/// The sample that a folder has, or a new one that ends now.
+fn sample_of(options: &Options, now: Timestamp) -> Result<Sample, BoxError> {
+    let path = options.data.join("demo.json");
+    let known = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Sample>(&text).ok());
+    if let Some(known) = known
+        && (known.seed, known.enrollments) == (options.seed, options.enrollments)
+    {
+        return Ok(known);
+    }
+    let sample = Sample { seed: options.seed, enrollments: options.enrollments, until_ms: now.millis() };
+    std::fs::write(&path, serde_json::to_vec(&sample)?)?;
+    Ok(sample)
+}

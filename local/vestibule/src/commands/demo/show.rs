@@ -1,0 +1,174 @@
+//! The report in words and bars, readable also when piped.
+
+use super::Shown;
+use crate::output::count;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Columns of the chart's longest bar.
+const BAR: u64 = 30;
+/// Rows of either list of failures.
+const TOP: usize = 6;
+/// The sections in the chart's order, each with a letter of its own.
+const SECTIONS: [(&str, char); 4] =
+    [("setupChecklist", 'S'), ("platformScreens", 'P'), ("termsOfUse", 'T'), ("complianceActivation", 'C')];
+
+fn number(value: &Value, name: &str) -> u64 {
+    value[name].as_u64().unwrap_or(0)
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap_or("")
+}
+
+fn percent(rate: &Value) -> String {
+    rate.as_f64().map_or_else(|| "none".to_owned(), |rate| format!("{:.1} %", rate * 100.0))
+}
+
+fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+    value[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Everything that the demonstration prints at its end.
+pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
+    let mut out = String::new();
+    let parts = [
+        posted(shown),
+        roll_up("Last 14 days", &shown.report),
+        roll_up("Whole sample", &shown.month),
+        chart(&shown.report),
+        rows(&shown.month),
+        failures(&shown.failures),
+        status(&shown.status),
+        whereabouts(shown, url, token),
+    ];
+    for part in parts {
+        // Writing to a string has no way to fail.
+        let _written = writeln!(out, "{part}");
+    }
+    out
+}
+
+fn posted(shown: &Shown) -> String {
+    format!(
+        "Posted {} events of {} enrollments: {} stored, {} known already, {} refused.\n",
+        count(shown.sample.deliveries as u64),
+        count(shown.sample.enrollments as u64),
+        count(shown.posted.accepted),
+        count(shown.posted.duplicates),
+        count(shown.posted.rejected),
+    )
+}
+
+fn roll_up(title: &str, report: &Value) -> String {
+    format!(
+        "{title} ({} to {}, {}), iOS/iPadOS and Android\n  initiated {:>7}\n  incomplete{:>7}   abandoned {}, failed {}\n  rate      {:>7}   abandoned of n = {} initiated\n",
+        text(report, "from"),
+        text(report, "to"),
+        text(report, "timeZone"),
+        count(number(report, "initiated")),
+        count(number(report, "incomplete")),
+        count(number(report, "abandoned")),
+        count(number(report, "failed")),
+        percent(&report["incompleteRate"]),
+        count(number(report, "initiated")),
+    )
+}
+
+/// Abandoned attempts by section and day: a line a day, a letter an attempt (or several, when there are many).
+fn chart(report: &Value) -> String {
+    let mut days: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    for one in list(report, "daily") {
+        *days.entry(text(one, "date")).or_default().entry(text(one, "section")).or_default() +=
+            number(one, "abandoned");
+    }
+    let most = days.values().map(|sections| sections.values().sum()).max().unwrap_or(0).max(1);
+    let each = most.div_ceil(BAR);
+    let mut out = format!("Abandoned by section and day (one letter = {each})\n");
+    let heads = SECTIONS.map(|(name, letter)| format!("{letter} {name}")).join("   ");
+    let _written = writeln!(out, "  {heads}");
+    for (date, sections) in days {
+        let counts = SECTIONS.map(|(name, letter)| (letter, sections.get(name).copied().unwrap_or(0)));
+        let columns: String = counts.iter().map(|(_, count)| format!("{count:>4}")).collect();
+        let bar: String = counts
+            .iter()
+            .map(|(letter, count)| letter.to_string().repeat(usize::try_from(count.div_ceil(each)).unwrap_or(0)))
+            .collect();
+        let _written = writeln!(out, "  {date} {columns}  {bar}");
+    }
+    out
+}
+
+fn rows(report: &Value) -> String {
+    let mut out = String::from("Where people give up, whole sample\n");
+    for row in list(report, "actions") {
+        let _written = writeln!(
+            out,
+            "  {:>2}  {:<20} {:<22} {:<11} {:>5}",
+            number(row, "catalogueRow"),
+            text(row, "action"),
+            text(row, "screen"),
+            text(row, "how"),
+            number(row, "abandoned")
+        );
+    }
+    let mut causes: BTreeMap<&str, u64> = BTreeMap::new();
+    for one in list(report, "otherCauses") {
+        *causes.entry(text(one, "cause")).or_default() += number(one, "abandoned");
+    }
+    for (cause, abandoned) in causes {
+        let _written = writeln!(out, "      {cause:<56} {abandoned:>4}");
+    }
+    let _written = writeln!(out, "      {:<56} {:>4}", "other", number(report, "other"));
+    out
+}
+
+fn failures(failures: &Value) -> String {
+    let mut out = String::from("Top failures, last 14 days\n");
+    for reason in list(failures, "reasons").iter().take(TOP) {
+        let what = [text(reason, "reason"), text(reason, "category")].into_iter().find(|text| !text.is_empty());
+        let _written = writeln!(
+            out,
+            "  {:>5}  {:<12} {}",
+            number(reason, "count"),
+            text(reason, "code"),
+            what.unwrap_or("no reason told")
+        );
+    }
+    out
+}
+
+fn status(status: &Value) -> String {
+    let mut out = format!(
+        "Devices: {} enrolled, {} in progress, {} pending, {} failed; first time right {} (n = {})\n",
+        count(number(status, "enrolled")),
+        count(number(status, "inProgress")),
+        count(number(status, "pending")),
+        count(number(status, "failed")),
+        percent(&status["firstTimeRight"]["rate"]),
+        count(number(&status["firstTimeRight"], "n")),
+    );
+    for platform in list(status, "byPlatform") {
+        let minutes =
+            platform["averageMinutes"].as_f64().map_or_else(String::new, |minutes| format!("{minutes:.0} min"));
+        let _written = writeln!(
+            out,
+            "  {:<20} {:>6}  success {:>7} (n = {})  {minutes}",
+            platform["platform"].as_str().unwrap_or("not told"),
+            count(number(platform, "total")),
+            percent(&platform["successRate"]),
+            count(number(platform, "n")),
+        );
+    }
+    out
+}
+
+fn whereabouts(shown: &Shown, url: &str, token: &str) -> String {
+    format!(
+        "The file: {}\n  sqlite3 '{}' 'SELECT * FROM enrollment_attempts LIMIT 5'\n\
+         The API:\n  curl -H 'Authorization: Bearer {token}' '{url}/api/reports/incomplete-enrollments'",
+        shown.path.display(),
+        shown.path.display(),
+    )
+}

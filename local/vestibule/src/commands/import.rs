@@ -1,0 +1,183 @@
+//! `import`: fills in the past from a file of CloudEvents, one a line.
+//!
+//! How far it came is noted beside the data, by the file's own content up to there, so that an import that was cut off
+//! goes on; and since an event that is there already changes nothing, importing again is harmless anyway.
+
+use crate::app::App;
+use crate::cli::Common;
+use crate::output::{answer, count};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use vestibule_intake::{Status, store_batch};
+use vestibule_platform::BoxError;
+use vestibule_webhook::cloudevents::{Batch, Parsed, parse_event};
+use vestibule_webhook::{FieldError, MAX_BODY_BYTES, Received};
+
+/// Lines stored together.
+const LINES: usize = 500;
+/// Refused lines that are shown.
+const MOST_SHOWN: usize = 20;
+/// Bytes of a file's beginning that tell it from another.
+const FINGERPRINT_BYTES: u64 = 64 << 10;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Progress {
+    offset: u64,
+    lines: u64,
+    accepted: u64,
+    duplicates: u64,
+    ignored: u64,
+    rejected: u64,
+}
+
+pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxError> {
+    let app = App::open(&common.data).await?;
+    let tenant = app.tenant(name).await?;
+    let size = std::fs::metadata(file)?.len();
+    let note = note_path(&common.data, name, file)?;
+    let mut progress: Progress =
+        std::fs::read(&note).ok().and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default();
+    if progress.offset > size {
+        progress = Progress::default();
+    }
+    let resumed_at = progress.lines;
+    let bar = ProgressBar::new(size);
+    let style = "{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}";
+    bar.set_style(ProgressStyle::with_template(style)?);
+    bar.set_position(progress.offset);
+
+    let mut reader = BufReader::new(File::open(file)?);
+    reader.seek(SeekFrom::Start(progress.offset))?;
+    let mut shown = 0;
+    loop {
+        let Lines { parsed, bytes, count: lines } = read_batch(&mut reader, app.now())?;
+        if lines == 0 {
+            break;
+        }
+        let numbers: Vec<u64> = parsed.iter().map(|(line, _)| progress.lines + line).collect();
+        let events = parsed.into_iter().map(|(_, parsed)| parsed).collect();
+        let batch = Batch { events, is_list: true };
+        let results = store_batch(&app.store, &tenant.id, &tenant.settings, batch, app.now()).await;
+        if results.count(Status::Unavailable) > 0 {
+            return Err(format!("the table is unavailable; start again to go on at line {}", progress.lines + 1).into());
+        }
+        for result in results.results.iter().filter(|result| result.status == Status::Invalid) {
+            if shown < MOST_SHOWN {
+                let line = numbers.get(result.index).copied().unwrap_or_default() + 1;
+                bar.suspend(|| show_refused(line, &result.errors));
+            }
+            shown += 1;
+        }
+        progress.offset += bytes;
+        progress.lines += lines;
+        progress.accepted += results.accepted as u64;
+        progress.duplicates += results.duplicates as u64;
+        progress.ignored += results.ignored as u64;
+        progress.rejected += results.rejected as u64;
+        save(&note, &progress)?;
+        bar.set_position(progress.offset);
+        bar.set_message(format!("{} events", count(progress.accepted)));
+    }
+    bar.finish_and_clear();
+    app.sweep.run().await?;
+    app.close().await?;
+    std::fs::remove_file(&note).or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
+    let value = json!({
+        "tenant": tenant.id,
+        "lines": progress.lines,
+        "accepted": progress.accepted,
+        "duplicates": progress.duplicates,
+        "ignored": progress.ignored,
+        "rejected": progress.rejected,
+        "resumedAtLine": resumed_at,
+    });
+    answer(common.json, &value, || {
+        format!(
+            "{} lines: {} events stored, {} known already, {} ignored, {} refused.",
+            count(progress.lines),
+            count(progress.accepted),
+            count(progress.duplicates),
+            count(progress.ignored),
+            count(progress.rejected),
+        )
+    });
+    Ok(())
+}
+
+/// Lines of the file.
+struct Lines {
+    /// What they say, each with its place among them; blank ones left out.
+    parsed: Vec<(u64, Parsed)>,
+    bytes: u64,
+    count: u64,
+}
+
+/// The next lines, up to [`LINES`] that are not blank.
+fn read_batch(
+    reader: &mut BufReader<File>,
+    now: vestibule_domain::Timestamp,
+) -> Result<Lines, BoxError> {
+    let received = Received { at: now, backfill: true };
+    let mut lines = Lines { parsed: Vec::new(), bytes: 0, count: 0 };
+    let mut line = Vec::new();
+    while lines.parsed.len() < LINES {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)?;
+        if read == 0 {
+            break;
+        }
+        let text = line.trim_ascii();
+        if !text.is_empty() {
+            lines.parsed.push((lines.count, parse_line(text, received)));
+        }
+        lines.bytes += read as u64;
+        lines.count += 1;
+    }
+    Ok(lines)
+}
+
+fn parse_line(text: &[u8], received: Received) -> Parsed {
+    let invalid = |problem: &str| Parsed::Invalid {
+        id: None,
+        errors: vec![FieldError { field: String::new(), problem: problem.to_owned() }],
+    };
+    if text.len() > MAX_BODY_BYTES {
+        return invalid("the line is too long");
+    }
+    match serde_json::from_slice(text) {
+        Ok(value) => parse_event(&value, received),
+        Err(_) => invalid("the line is not JSON"),
+    }
+}
+
+fn show_refused(line: u64, errors: &[FieldError]) {
+    let problems: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.problem)).collect();
+    let _gone = writeln!(std::io::stderr().lock(), "line {line}: {}", problems.join("; "));
+}
+
+fn note_path(data: &Path, tenant: &str, file: &Path) -> Result<PathBuf, BoxError> {
+    let mut beginning = Vec::new();
+    File::open(file)?.take(FINGERPRINT_BYTES).read_to_end(&mut beginning)?;
+    let mut hash = Sha256::new();
+    hash.update(tenant);
+    hash.update(beginning);
+    let name: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let folder = data.join("imports");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder.join(format!("{name}.json")))
+}
+
+fn save(note: &Path, progress: &Progress) -> Result<(), BoxError> {
+    let aside = note.with_extension("new");
+    std::fs::write(&aside, serde_json::to_vec(progress)?)?;
+    Ok(std::fs::rename(&aside, note)?)
+}

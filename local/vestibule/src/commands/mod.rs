@@ -1,0 +1,27 @@
+//! The commands, one file each.
+
+mod demo;
+mod export;
+mod import;
+mod serve;
+mod sweep;
+mod tenant;
+
+use crate::cli::{Cli, Command};
+use vestibule_platform::BoxError;
+
+/// Runs what was typed.
+pub async fn run(cli: Cli) -> Result<(), BoxError> {
+    match cli.command {
+        Command::Serve { listen, common } => serve::run(listen, &common).await,
+        Command::Demo { data, listen, exit, enrollments, seed, json } => {
+            demo::run(demo::Options { data, listen, exit, enrollments, seed, json }).await
+        }
+        Command::Tenant(command) => tenant::tenant(command).await,
+        Command::Token(command) => tenant::token(command).await,
+        Command::Secret(command) => tenant::secret(command).await,
+        Command::Export { name, common } => export::run(&name, &common).await,
+        Command::Sweep { common } => sweep::run(&common).await,
+        Command::Import { name, file, common } => import::run(&name, &file, &common).await,
+    }
+}

@@ -1,0 +1,38 @@
+//! `serve`: everything, until SIGTERM or Ctrl-C.
+
+use crate::app::App;
+use crate::cli::Common;
+use crate::output::answer;
+use serde_json::json;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use vestibule_platform::BoxError;
+
+pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
+    // First of all, so that a signal is never lost.
+    let signal = stop_signal()?;
+    let app = App::start(&common.data).await?;
+    let listener = TcpListener::bind(listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let functions = app.functions();
+    let endpoints = app.host.endpoints.clone();
+    let ready = json!({"url": url, "data": common.data, "endpoints": endpoints});
+    answer(common.json, &ready, || format!("Serving {} at {url} until Ctrl-C.", common.data.display()));
+    app.host.run(listener, functions, signal).await?;
+    if !common.json {
+        crate::output::say("Stopped; everything acknowledged is stored.");
+    }
+    Ok(())
+}
+
+/// Resolves on SIGTERM or Ctrl-C.
+pub fn stop_signal() -> Result<impl Future<Output = ()>, BoxError> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,215 @@
+//! Tenants, their tokens and secrets. What is secret is shown once, when it is made.
+
+use crate::app::App;
+use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand, TokenRole};
+use crate::output::answer;
+use serde_json::{Map, Value, json};
+use vestibule_domain::{TenantId, TenantSettings};
+use vestibule_platform::BoxError;
+use vestibule_platform::credentials::{new_token, new_webhook_secret, random, token_hash};
+use vestibule_store::{ApiToken, Role, Secret, StoreError, Tenant};
+
+/// Secrets kept while one replaces another: more than that is a mistake.
+const MOST_SECRETS: usize = 5;
+
+/// A tenant that was just added.
+pub struct Added {
+    pub tenant: Tenant,
+    pub webhook_secret: String,
+    pub admin_token: String,
+}
+
+/// Adds a tenant with a webhook secret and an administrator's token.
+pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
+    let id = TenantId::parse(name)?;
+    let webhook_secret = new_webhook_secret()?;
+    let pseudonym_key: String = random::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut tenant = Tenant {
+        id,
+        created_at: app.now(),
+        settings: TenantSettings::default(),
+        webhook_secrets: vec![Secret::new(webhook_secret.clone())],
+        tokens: Vec::new(),
+        pseudonym_key: Secret::new(pseudonym_key),
+        version: 0,
+    };
+    let admin_token = give_token(app, &mut tenant, Role::Admin, "first administrator")?;
+    match app.store.create_tenant(&mut tenant).await {
+        Ok(()) => Ok(Added { tenant, webhook_secret, admin_token }),
+        Err(StoreError::Exists) => Err(format!("there is a tenant {name} already").into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes a token; the tenant must then be written.
+pub fn give_token(app: &App, tenant: &mut Tenant, role: Role, label: &str) -> Result<String, BoxError> {
+    let token = new_token(tenant.id.as_str())?;
+    let sha256 = token_hash(&token);
+    let id = sha256.chars().take(12).collect();
+    tenant.tokens.push(ApiToken { id, name: label.to_owned(), role, sha256, created_at: app.now() });
+    Ok(token)
+}
+
+pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
+    match command {
+        TenantCommand::Add { name, common } => {
+            let app = App::open(&common.data).await?;
+            let added = add(&app, &name).await;
+            app.close().await?;
+            let Added { tenant, webhook_secret, admin_token } = added?;
+            let value = json!({
+                "tenant": tenant.id,
+                "webhookSecret": webhook_secret,
+                "adminToken": admin_token,
+                "webhookPath": format!("/hooks/{}/enrollment-events", tenant.id),
+                "settings": tenant.settings,
+            });
+            answer(common.json, &value, || {
+                format!(
+                    "Tenant {}\n  webhook secret  {webhook_secret}\n  admin token     {admin_token}\nNeither is shown again.",
+                    tenant.id
+                )
+            });
+        }
+        TenantCommand::List { common } => {
+            let app = App::open(&common.data).await?;
+            let names = app.store.tenants().await?;
+            let mut tenants = Vec::new();
+            for name in names {
+                let latest = app.store.latest_file(&name).await?;
+                let tenant = app.tenant(name.as_str()).await?;
+                tenants.push(json!({
+                    "tenant": name,
+                    "createdAt": tenant.created_at.to_string(),
+                    "settings": tenant.settings,
+                    "latestFile": latest.map(|file| file.as_of.to_string()),
+                }));
+            }
+            app.close().await?;
+            answer(common.json, &json!({"tenants": tenants}), || {
+                let line = |tenant: &Value| {
+                    let text = |name: &str| tenant[name].as_str().unwrap_or("none yet").to_owned();
+                    format!("{:<24} latest file {}", text("tenant"), text("latestFile"))
+                };
+                tenants.iter().map(line).collect::<Vec<_>>().join("\n")
+            });
+        }
+        TenantCommand::Set { name, settings, common } => set(&name, &settings, &common).await?,
+    }
+    Ok(())
+}
+
+async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxError> {
+    let mut patch = Map::new();
+    for pair in pairs {
+        let (setting, value) = pair.split_once('=').ok_or_else(|| format!("{pair} is not SETTING=VALUE"))?;
+        patch.insert(setting.to_owned(), read_value(setting, value));
+    }
+    let app = App::open(&common.data).await?;
+    let mut tenant = app.tenant(name).await?;
+    let before = tenant.settings.clone();
+    tenant.settings = admin_api::patched(&before, &Value::Object(patch))
+        .map_err(|error| format!("{}: {}", error.field, error.problem))?;
+    let mut file = None;
+    if tenant.settings != before {
+        app.store.update_tenant(&mut tenant).await?;
+        // The past looks different now, and so must the newest file.
+        if tenant.settings.alters_history(&before) && app.store.latest_file(&tenant.id).await?.is_some() {
+            file = Some(app.exporter.export(&tenant.id, app.now()).await?.file);
+        }
+    }
+    app.close().await?;
+    let value = json!({
+        "tenant": tenant.id,
+        "settings": tenant.settings,
+        "rebuiltFile": file.map(|file| file.sha256),
+    });
+    answer(common.json, &value, || {
+        let settings = serde_json::to_value(&tenant.settings).unwrap_or_default();
+        let lines = settings.as_object().into_iter().flatten().map(|(name, value)| format!("{name} = {value}"));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+/// A value as typed: JSON where it is some (numbers, true, null), else text; empty is the default.
+fn read_value(setting: &str, value: &str) -> Value {
+    if value.is_empty() {
+        return Value::Null;
+    }
+    let is_text = matches!(setting, "timeZone" | "exportAt" | "complianceSource");
+    serde_json::from_str(value).ok().filter(|_| !is_text).unwrap_or_else(|| Value::String(value.to_owned()))
+}
+
+pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
+    match command {
+        TokenCommand::Add { name, role, label, common } => {
+            let app = App::open(&common.data).await?;
+            let mut tenant = app.tenant(&name).await?;
+            let role = match role {
+                TokenRole::Reader => Role::Reader,
+                TokenRole::Admin => Role::Admin,
+            };
+            let token = give_token(&app, &mut tenant, role, &label)?;
+            app.store.update_tenant(&mut tenant).await?;
+            app.close().await?;
+            let id = tenant.tokens.last().map(|token| token.id.clone());
+            let value = json!({"tenant": tenant.id, "id": id, "role": role, "token": token});
+            answer(common.json, &value, || format!("{token}\nIt is not shown again."));
+        }
+        TokenCommand::List { name, common } => {
+            let app = App::open(&common.data).await?;
+            let tenant = app.tenant(&name).await?;
+            app.close().await?;
+            let shown = |token: &ApiToken| {
+                json!({
+                    "id": token.id,
+                    "name": token.name,
+                    "role": token.role,
+                    "createdAt": token.created_at.to_string(),
+                })
+            };
+            let tokens: Vec<Value> = tenant.tokens.iter().map(shown).collect();
+            answer(common.json, &json!({"tenant": tenant.id, "tokens": tokens}), || {
+                let line =
+                    |token: &ApiToken| format!("{}  {:?}  {}  {}", token.id, token.role, token.created_at, token.name);
+                tenant.tokens.iter().map(line).collect::<Vec<_>>().join("\n")
+            });
+        }
+        TokenCommand::Revoke { name, token, common } => {
+            let app = App::open(&common.data).await?;
+            let mut tenant = app.tenant(&name).await?;
+            let before = tenant.tokens.len();
+            let hash = token_hash(&token);
+            tenant.tokens.retain(|known| known.id != token && known.sha256 != hash);
+            let revoked = before - tenant.tokens.len();
+            if revoked > 0 {
+                app.store.update_tenant(&mut tenant).await?;
+            }
+            app.close().await?;
+            if revoked == 0 {
+                return Err(format!("{name} has no such token").into());
+            }
+            answer(common.json, &json!({"tenant": tenant.id, "revoked": revoked}), || "Revoked.".to_owned());
+        }
+    }
+    Ok(())
+}
+
+pub async fn secret(command: SecretCommand) -> Result<(), BoxError> {
+    let SecretCommand::Rotate { name, revoke_others, common } = command;
+    let app = App::open(&common.data).await?;
+    let mut tenant = app.tenant(&name).await?;
+    let secret = new_webhook_secret()?;
+    if revoke_others {
+        tenant.webhook_secrets.clear();
+    }
+    tenant.webhook_secrets.insert(0, Secret::new(secret.clone()));
+    tenant.webhook_secrets.truncate(MOST_SECRETS);
+    app.store.update_tenant(&mut tenant).await?;
+    app.close().await?;
+    let valid = tenant.webhook_secrets.len();
+    let value = json!({"tenant": tenant.id, "webhookSecret": secret, "validSecrets": valid});
+    answer(common.json, &value, || format!("{secret}\nIt is not shown again. Secrets that work now: {valid}."));
+    Ok(())
+}
