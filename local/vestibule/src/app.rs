@@ -7,7 +7,7 @@ use abandonment_sweep::Sweep;
 use admin_api::Api;
 use event_publisher::Publisher;
 use report_export::Exporter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use vestibule_archive::Archive;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_host::{Functions, Host, Names};
@@ -25,6 +25,8 @@ pub struct App {
     pub sweep: Sweep,
     /// The exporter.
     pub exporter: Exporter,
+    /// Where this process works on copies of files.
+    pub scratch: PathBuf,
     clock: Clock,
     hooks: [Hook; 2],
     publisher: Publisher,
@@ -40,6 +42,18 @@ fn config() -> Config {
     }
 }
 
+fn scratch_root(data: &Path) -> PathBuf {
+    data.join("scratch")
+}
+
+/// Removes a folder that may not be there.
+pub fn remove_folder(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 fn names() -> Names {
     let Config { table, bucket, bus, .. } = config();
     Names { table, bucket, bus }
@@ -48,7 +62,10 @@ fn names() -> Names {
 impl App {
     /// Starts the services of a data folder, which must be nobody else's.
     pub async fn start(data: &Path) -> Result<Self, BoxError> {
-        Ok(Self::over(Host::start(data, &names()).await?, data))
+        let host = Host::start(data, &names()).await?;
+        // What a process that was killed left there is nobody's.
+        remove_folder(&scratch_root(data))?;
+        Ok(Self::over(host, data))
     }
 
     /// Uses the services of whoever runs them for a data folder, or starts them.
@@ -63,8 +80,8 @@ impl App {
         let store = Store::new(clients.dynamodb, config.table.clone());
         let bus = Bus::new(clients.events, &config);
         // Copies are this process's own: another may work beside it.
-        let scratch = data.join("scratch").join(std::process::id().to_string());
-        let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch);
+        let scratch = scratch_root(data).join(std::process::id().to_string());
+        let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone());
         Self {
             hooks: [
                 enrollment_events::hook(store.clone(), clock.clone()),
@@ -76,6 +93,7 @@ impl App {
             api: Api::new(archive, bus, clock.clone()),
             store,
             host,
+            scratch,
             clock,
         }
     }
@@ -126,6 +144,7 @@ impl App {
     /// Lets what a command led to take its course, and stops what this process started.
     pub async fn close(mut self) -> Result<(), BoxError> {
         self.host.settle(&self.functions()).await?;
+        remove_folder(&self.scratch)?;
         Ok(self.host.stop().await?)
     }
 }

@@ -6,7 +6,7 @@
 mod post;
 mod show;
 
-use crate::app::App;
+use crate::app::{App, remove_folder};
 use crate::commands::{export, serve, tenant};
 use crate::output::{answer, note, say};
 use abandonment_sweep::Sweep;
@@ -80,7 +80,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     // The demonstration is a client of what it serves, so serving goes on beside it.
     let (stop, stopped) = oneshot::channel::<()>();
     let functions = app.functions();
-    let App { host, sweep, exporter, .. } = app;
+    let App { host, sweep, exporter, scratch, .. } = app;
     let serving = tokio::spawn(host.run(listener, functions, async {
         let _dropped = stopped.await;
     }));
@@ -105,7 +105,8 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
         }
     }
     let _ended = stop.send(());
-    Ok(serving.await??)
+    serving.await??;
+    Ok(remove_folder(&scratch)?)
 }
 
 async fn demonstrate(

@@ -1,6 +1,6 @@
 //! `serve`: everything, until SIGTERM or Ctrl-C.
 
-use crate::app::App;
+use crate::app::{App, remove_folder};
 use crate::cli::Common;
 use crate::output::answer;
 use serde_json::json;
@@ -19,6 +19,7 @@ pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
     let ready = json!({"url": url, "data": common.data, "endpoints": endpoints});
     answer(common.json, &ready, || format!("Serving {} at {url} until Ctrl-C.", common.data.display()));
     app.host.run(listener, functions, signal).await?;
+    remove_folder(&app.scratch)?;
     if !common.json {
         crate::output::say("Stopped; everything acknowledged is stored.");
     }
