@@ -7,7 +7,7 @@
 use crate::image::Image;
 use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, Found, bucket, key_of, n, s, text};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
-use crate::{CAPACITY, CHANGES_INDEX, Cause, Store, StoreError};
+use crate::{CHANGES_INDEX, Cause, Store, StoreError};
 use std::collections::BTreeSet;
 use vestibule_domain::{History, Identifier, Millis, TenantId, Timestamp};
 
@@ -37,28 +37,17 @@ impl Store {
         let from = since.map_or(0, |since| bucket(since - LATE_MOVERS));
         let mut keys = Vec::new();
         for shard in 0..CHANGE_SHARDS {
-            let mut start = None;
-            loop {
-                let query = self
-                    .client
-                    .query()
-                    .table_name(&*self.table)
-                    .index_name(CHANGES_INDEX)
-                    .key_condition_expression("#p = :p AND #b >= :b")
-                    .expression_attribute_names("#p", CHANGE_PARTITION)
-                    .expression_attribute_names("#b", CHANGE_BUCKET)
-                    .expression_attribute_values(":p", s(change_partition(tenant, shard)))
-                    .expression_attribute_values(":b", n(from))
-                    .set_exclusive_start_key(start.take())
-                    .return_consumed_capacity(CAPACITY);
-                let answer = query.send().await?;
-                self.meter.read(Cause::Changes, answer.consumed_capacity.as_slice());
-                keys.extend(answer.items().iter().filter_map(|item| ItemKey::parse(text(item, PK)?)));
-                start = answer.last_evaluated_key;
-                if start.is_none() {
-                    break;
-                }
-            }
+            let query = self
+                .client
+                .query()
+                .index_name(CHANGES_INDEX)
+                .key_condition_expression("#p = :p AND #b >= :b")
+                .expression_attribute_names("#p", CHANGE_PARTITION)
+                .expression_attribute_names("#b", CHANGE_BUCKET)
+                .expression_attribute_values(":p", s(change_partition(tenant, shard)))
+                .expression_attribute_values(":b", n(from));
+            let items = self.query(query, Cause::Changes, usize::MAX).await?;
+            keys.extend(items.iter().filter_map(|item| ItemKey::parse(text(item, PK)?)));
         }
         Ok(keys)
     }

@@ -48,29 +48,17 @@ impl Store {
     }
 
     async fn due_in(&self, shard: String, now: Timestamp) -> Result<Vec<ItemKey>, StoreError> {
-        let mut keys = Vec::new();
-        let mut start = None;
-        loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .index_name(DUE_INDEX)
-                .key_condition_expression("#s = :s AND #a < :now")
-                .expression_attribute_names("#s", DUE_SHARD)
-                .expression_attribute_names("#a", DUE_AT)
-                .expression_attribute_values(":s", s(&shard))
-                .expression_attribute_values(":now", n(now.millis()))
-                .set_exclusive_start_key(start.take())
-                .return_consumed_capacity(CAPACITY);
-            let answer = query.send().await?;
-            self.meter.read(Cause::SweepQuery, answer.consumed_capacity.as_slice());
-            keys.extend(answer.items().iter().filter_map(|item| ItemKey::parse(text(item, PK)?)));
-            start = answer.last_evaluated_key;
-            if start.is_none() || keys.len() >= MOST_PER_SHARD {
-                return Ok(keys);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .index_name(DUE_INDEX)
+            .key_condition_expression("#s = :s AND #a < :now")
+            .expression_attribute_names("#s", DUE_SHARD)
+            .expression_attribute_names("#a", DUE_AT)
+            .expression_attribute_values(":s", s(&shard))
+            .expression_attribute_values(":now", n(now.millis()));
+        let items = self.query(query, Cause::SweepQuery, MOST_PER_SHARD).await?;
+        Ok(items.iter().filter_map(|item| ItemKey::parse(text(item, PK)?)).collect())
     }
 
     /// Looks at enrollments as of `now`, each with its tenant's settings (the defaults for a tenant that is not

@@ -106,33 +106,16 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn files(&self, tenant: &TenantId, most: usize) -> Result<Vec<FileRecord>, StoreError> {
-        let mut files = Vec::new();
-        let mut start = None;
-        loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .key_condition_expression("#pk = :pk AND begins_with(#sk, :f)")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_names("#sk", SK)
-                .expression_attribute_values(":pk", s(tenant_pk(tenant)))
-                .expression_attribute_values(":f", s(FILE))
-                .scan_index_forward(false)
-                .set_exclusive_start_key(start.take())
-                .return_consumed_capacity(CAPACITY);
-            let answer = query.send().await?;
-            self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
-            for item in answer.items() {
-                files.push(FileRecord::read(tenant, item)?);
-                if files.len() >= most {
-                    return Ok(files);
-                }
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(files);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :f)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", s(tenant_pk(tenant)))
+            .expression_attribute_values(":f", s(FILE))
+            .scan_index_forward(false);
+        let items = self.query(query, Cause::Tenant, most).await?;
+        items.iter().take(most).map(|item| FileRecord::read(tenant, item)).collect()
     }
 }

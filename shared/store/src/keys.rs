@@ -2,6 +2,7 @@
 //!
 //! An enrollment's key is made of a hash of the identifier it was first known by: short, of one length, and nobody's
 //! serial number. The same key space holds links, so that any identifier leads to its enrollment by one read.
+//! The identifier's kind stands before the hash, so that keys are ordered as identifiers are, best kind first.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,7 +35,7 @@ impl ItemKey {
         hash.update([identifier.kind as u8]);
         hash.update(&identifier.value);
         let name = URL_SAFE_NO_PAD.encode(&hash.finalize()[..16]);
-        Self { pk: format!("e#{tenant}#{name}"), tenant: tenant.clone() }
+        Self { pk: format!("e#{tenant}#{}{name}", identifier.kind as u8), tenant: tenant.clone() }
     }
 
     /// Reads a key back from its text.

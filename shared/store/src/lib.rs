@@ -38,6 +38,7 @@ pub use tenant_cache::TenantCache;
 pub use tenants::{ApiToken, Role, Secret, Tenant};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 use item::Item;
 use std::sync::Arc;
@@ -72,6 +73,22 @@ impl Store {
     /// What was consumed through this store and its clones.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// The items of a query, page after page, until there are at least `most`.
+    async fn query(&self, query: QueryFluentBuilder, cause: Cause, most: usize) -> Result<Vec<Item>, StoreError> {
+        let query = query.table_name(&*self.table).return_consumed_capacity(CAPACITY);
+        let mut pages = query.into_paginator().send();
+        let mut items = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page?;
+            self.meter.read(cause, page.consumed_capacity.as_slice());
+            items.extend(page.items.unwrap_or_default());
+            if items.len() >= most {
+                break;
+            }
+        }
+        Ok(items)
     }
 
     /// Reads items by key, a hundred at a time, in no order; absent ones are left out.

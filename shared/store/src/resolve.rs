@@ -47,6 +47,10 @@ impl Store {
             heads.extend(head.map(|head| (at.clone(), head)));
             leads_to.push(at);
         }
+        // Whoever finds nothing at several keys begins at the least of them, and so does everybody else: links written
+        // at once never lead round in a circle.
+        leads_to.sort_unstable();
+        leads_to.dedup();
         let kept = match heads.pop_first() {
             Some((_, kept)) => kept,
             None => Head::new(leads_to[0].clone()),

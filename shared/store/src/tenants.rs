@@ -151,26 +151,14 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
-        let mut names = Vec::new();
-        let mut start = None;
-        loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&*self.table)
-                .key_condition_expression("#pk = :pk")
-                .expression_attribute_names("#pk", PK)
-                .expression_attribute_values(":pk", s(DIRECTORY))
-                .set_exclusive_start_key(start.take())
-                .return_consumed_capacity(CAPACITY);
-            let answer = query.send().await?;
-            self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
-            names.extend(answer.items().iter().filter_map(|item| TenantId::parse(text(item, SK)?).ok()));
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(names);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_values(":pk", s(DIRECTORY));
+        let items = self.query(query, Cause::Tenant, usize::MAX).await?;
+        Ok(items.iter().filter_map(|item| TenantId::parse(text(item, SK)?).ok()).collect())
     }
 
     /// Writes a changed tenant, if nobody else changed it since it was read.
