@@ -102,7 +102,6 @@ impl DynamoDb {
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
-
 }
 
 /// Forgets the records of streams that are a day old and were handed on: `through` has the last sequence number handed
@@ -216,4 +215,52 @@ pub async fn create_table(client: &Client, table: &Table, name: &str) -> Result<
     let update = client.update_time_to_live().table_name(name).time_to_live_specification(ttl);
     update.send().await.map_err(|error| refused(&aws_sdk_dynamodb::error::DisplayErrorContext(&error)))?;
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{Clients, Endpoints, Template};
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    /// An engine with a table in which `items` were put.
+    async fn with_items(file: &Path, items: usize) -> DynamoDb {
+        let engine = DynamoDb::start(Some(file)).unwrap();
+        let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: String::new(), events: String::new() });
+        create_table(&clients.dynamodb, &Template::embedded().unwrap().table, "items").await.unwrap();
+        for number in 0..items {
+            let put = clients.dynamodb.put_item().table_name("items").item("pk", AttributeValue::S(number.to_string()));
+            put.item("sk", AttributeValue::S("s".to_owned())).send().await.unwrap();
+        }
+        engine
+    }
+
+    #[tokio::test]
+    async fn a_write_does_not_read_the_whole_stream() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table");
+        let _engine = with_items(&file, 1).await;
+        // As the engine asks it with each write.
+        let asks = "EXPLAIN QUERY PLAN
+            SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 FROM _stream_records WHERE table_name = ?1";
+        let plan: String = beside(&file).unwrap().query_row(asks, ["items"], |row| row.get(3)).unwrap();
+        assert!(plan.contains("vestibule_stream"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn only_what_was_handed_on_and_is_old_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table");
+        let _engine = with_items(&file, 3).await;
+        let connection = beside(&file).unwrap();
+        let mut statement = connection.prepare("SELECT sequence_number, shard_id FROM _stream_records").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
+        let rows: Vec<(String, String)> = rows.map(Result::unwrap).collect();
+        let second = SEQUENCE_OFFSET + rows[1].0.parse::<u128>().unwrap();
+        let through = BTreeMap::from([(rows[1].1.clone(), second.to_string())]);
+
+        assert_eq!(forget_handed_on(&file, &through).unwrap(), 0, "nothing is a day old");
+        assert_eq!(forget(&connection, &through, i64::MAX).unwrap(), 2, "the third was not handed on");
+    }
 }

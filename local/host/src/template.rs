@@ -94,6 +94,23 @@ pub enum TemplateError {
     },
 }
 
+/// Resources that one machine has no use for: who may do what, where logs and failures go, and what is there anyway.
+const NOT_NEEDED: [&str; 13] = [
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::CloudWatch::Alarm",
+    "AWS::Events::EventBus",
+    "AWS::IAM::Role",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+];
+
 type Result<T> = std::result::Result<T, TemplateError>;
 
 fn refuse<T>(place: &str, problem: impl Into<String>) -> Result<T> {
@@ -116,6 +133,7 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self> {
         let root: Value = serde_yaml_ng::from_str(text)?;
         let reader = Reader::new(&root)?;
+        reader.check_resources()?;
         let mut template = Self {
             routes: Vec::new(),
             schedules: Vec::new(),
@@ -158,6 +176,32 @@ impl<'t> Reader<'t> {
             Some((key.as_str()?.to_owned(), default))
         });
         Ok(Self { parameters: parameters.collect(), resources })
+    }
+
+    /// Refuses what would do something when deployed and nothing here.
+    fn check_resources(&self) -> Result<()> {
+        for (name, resource) in &self.resources {
+            let property = |name: &str| resource.get("Properties").and_then(|properties| properties.get(name));
+            match resource.get("Type").and_then(Value::as_str).unwrap_or_default() {
+                "AWS::Serverless::Function" if property("Events").is_some() => {
+                    return refuse(name, "Events imply routes and rules; write them out");
+                }
+                "AWS::Events::Rule" if property("State").is_some() => {
+                    return refuse(name, "State is not understood here");
+                }
+                "AWS::ApiGatewayV2::Route"
+                | "AWS::DynamoDB::Table"
+                | "AWS::Events::Rule"
+                | "AWS::Lambda::EventSourceMapping"
+                | "AWS::Serverless::Function" => {}
+                known if NOT_NEEDED.contains(&known) => {}
+                other => return refuse(name, format!("the resource type {other} is not understood here")),
+            }
+            if resource.get("Condition").is_some() {
+                return refuse(name, "Condition is not understood here");
+            }
+        }
+        Ok(())
     }
 
     fn of_type(&self, kind: &'static str) -> impl Iterator<Item = (&str, &'t Value)> {
@@ -344,6 +388,9 @@ mod tests {
             ("rate(1 minute)", "cron(0 2 * * ? *)"),
             ("detail-type: [ReportExportRequested]", "detail-type: [{ suffix: x }]"),
             ("CodeUri: ../target/lambda/abandonment-sweep/", "InlineCode: x"),
+            ("      MemorySize: 256", "      Events: {}"),
+            ("Type: AWS::SQS::QueuePolicy", "Type: AWS::Scheduler::Schedule"),
+            ("ScheduleExpression: rate(1 minute)", "State: DISABLED"),
         ] {
             assert!(text.contains(good));
             assert!(Template::parse(&text.replace(good, bad)).is_err(), "{bad}");
