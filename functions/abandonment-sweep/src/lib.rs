@@ -35,6 +35,8 @@ pub struct Swept {
     pub cleared: usize,
     /// Of these, changed by somebody else meanwhile, or gone.
     pub moved: usize,
+    /// Of these, unreadable: an operator must look.
+    pub unreadable: usize,
 }
 
 impl Sweep {
@@ -90,6 +92,7 @@ impl Swept {
             Settled::Rearmed => self.rearmed += 1,
             Settled::Cleared => self.cleared += 1,
             Settled::Moved | Settled::Gone => self.moved += 1,
+            Settled::Unreadable => self.unreadable += 1,
         }
     }
 }

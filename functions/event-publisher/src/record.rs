@@ -17,21 +17,10 @@ impl Publisher {
         let now = Timestamp::from_millis(self.clock.now_millis());
         let tenant = self.tenants.get(new.key.tenant(), now).await?;
         let settings = tenant.map(|tenant| tenant.settings.clone()).unwrap_or_default();
-        let folds = async {
-            let folded_new = self.folded(&new, &settings).await?;
-            let folded_old = match &old {
-                Some(old) => Some(self.folded(old, &settings).await?),
-                None => None,
-            };
-            Ok::<_, StoreError>((folded_old, folded_new))
-        };
-        let (folded_old, folded_new) = match folds.await {
-            // Retention has dropped a segment since, and with it only what is long past. The rest is published as if
-            // it were all new: what was published before has the same ids.
-            Err(StoreError::MissingSegment(_)) => {
-                (None, fold(new.key.tenant(), &new.history, &settings, new.folded_at))
-            }
-            folds => folds?,
+        let folded_new = self.folded(&new, &settings).await?;
+        let folded_old = match &old {
+            Some(old) => Some(self.folded(old, &settings).await?),
+            None => None,
         };
         let kept_since = new.history.base().until;
         Ok(difference(new.key.tenant(), folded_old.as_ref(), &folded_new, kept_since))

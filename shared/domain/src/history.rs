@@ -101,6 +101,10 @@ impl History {
             attempts: self.base.attempts + other.base.attempts,
         };
         self.identifiers.extend(other.identifiers);
+        let until = self.base.until;
+        if until > Timestamp::MIN {
+            self.events.retain(|_, event| event.placed() > until);
+        }
         for event in other.events.into_values() {
             self.add(event);
         }

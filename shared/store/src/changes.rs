@@ -7,7 +7,7 @@
 use crate::image::Image;
 use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, Found, bucket, key_of, n, s, text};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
-use crate::{CHANGES_INDEX, Cause, Store, StoreError};
+use crate::{CHANGES_INDEX, Cause, Consistency, Store, StoreError};
 use std::collections::BTreeSet;
 use vestibule_domain::{History, Identifier, Millis, TenantId, Timestamp};
 
@@ -29,7 +29,8 @@ pub struct Stored {
 }
 
 impl Store {
-    /// The enrollments of a tenant that may have changed since an instant; all of them without one.
+    /// The enrollments of a tenant that may have changed since an instant; all of them without one. One that was merged
+    /// into another is among them, so that whoever holds it learns that it is gone.
     ///
     /// # Errors
     /// When the index can't be read.
@@ -60,7 +61,7 @@ impl Store {
         // An entry that moves while the index is read may have been read twice.
         let keys: BTreeSet<&ItemKey> = keys.iter().collect();
         let mut stored = Vec::with_capacity(keys.len());
-        for item in self.batch_get(keys.into_iter().map(key_of).collect(), Cause::Load).await? {
+        for item in self.batch_get(keys.into_iter().map(key_of).collect(), Consistency::Eventual, Cause::Load).await? {
             if let Found::Head(head) = Found::read(&item)?
                 && !head.is_expired(now)
             {

@@ -7,7 +7,7 @@
 use crate::item::{DUE_AT, DUE_SHARD, EXPIRES, FOLDED_AT, Found, Head, VERSION};
 use crate::item::{Item, key_of, n, s, text};
 use crate::keys::{DUE_SHARDS, ItemKey, PK, due_shard};
-use crate::{CAPACITY, Cause, DUE_INDEX, Store, StoreError};
+use crate::{CAPACITY, Cause, Consistency, DUE_INDEX, Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use std::collections::{BTreeSet, HashMap};
@@ -31,6 +31,8 @@ pub enum Settled {
     Moved,
     /// It is not there any more.
     Gone,
+    /// It can't be read; nothing was changed. An operator must look.
+    Unreadable,
 }
 
 impl Store {
@@ -65,7 +67,7 @@ impl Store {
     /// among them).
     ///
     /// # Errors
-    /// When the table can't be read or written, or an item is corrupt; the others have been looked at all the same.
+    /// When the table can't be read or written, the others have been looked at all the same.
     pub async fn settle_all(
         &self,
         keys: &[ItemKey],
@@ -74,14 +76,31 @@ impl Store {
     ) -> Result<Vec<Settled>, StoreError> {
         // An entry that moves while the index is read may have been read twice.
         let keys: BTreeSet<&ItemKey> = keys.iter().collect();
-        let items = self.batch_get(keys.iter().copied().map(key_of).collect(), Cause::SweepRead).await?;
+        let items =
+            self.batch_get(keys.iter().copied().map(key_of).collect(), Consistency::Eventual, Cause::SweepRead).await?;
         let missing = keys.len() - items.len();
         let settled: Vec<Result<Settled, StoreError>> = futures::stream::iter(items)
-            .map(|item| self.settle(item, settings, now).boxed())
+            .map(|item| self.settle_or_report(item, settings, now).boxed())
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
         settled.into_iter().chain(std::iter::repeat_n(Settled::Gone, missing).map(Ok)).collect()
+    }
+
+    /// One enrollment that can't be read must not keep the others waiting.
+    async fn settle_or_report(
+        &self,
+        item: Item,
+        settings: &HashMap<TenantId, TenantSettings>,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        match self.settle(item, settings, now).await {
+            Err(error @ (StoreError::Corrupt { .. } | StoreError::MissingSegment(_))) => {
+                tracing::error!(%error, "an enrollment that is due can't be read");
+                Ok(Settled::Unreadable)
+            }
+            settled => settled,
+        }
     }
 
     async fn settle(
@@ -161,7 +180,10 @@ impl Store {
                 Ok(true)
             }
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                Some(
+                    UpdateItemError::ConditionalCheckFailedException(_)
+                    | UpdateItemError::TransactionConflictException(_),
+                ) => {
                     self.meter.failed_condition(Cause::SweepWrite);
                     Ok(false)
                 }

@@ -166,6 +166,15 @@ pub(crate) fn link(from: &ItemKey, to: &ItemKey) -> Item {
     item
 }
 
+/// What a merge leaves behind: a link that stays in the change index, so that whoever holds the enrollment learns that
+/// it is gone.
+pub(crate) fn redirect(gone: &Head, to: &ItemKey, now: Timestamp) -> Item {
+    let mut item = link(&gone.key, to);
+    item.insert(CHANGE_PARTITION.to_owned(), s(gone.key.change_partition()));
+    item.insert(CHANGE_BUCKET.to_owned(), n(gone.bucket.max(bucket(now))));
+    item
+}
+
 pub(crate) fn key_of(key: &ItemKey) -> Item {
     item_key(key.as_str(), HEAD)
 }

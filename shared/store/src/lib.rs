@@ -56,6 +56,13 @@ const BATCH: usize = 100;
 /// Tries of a batch whose keys were not all processed.
 const BATCH_TRIES: u32 = 8;
 
+/// How new what is read must be. Strong costs twice as much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consistency {
+    Eventual,
+    Strong,
+}
+
 /// The table.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -92,7 +99,12 @@ impl Store {
     }
 
     /// Reads items by key, a hundred at a time, in no order; absent ones are left out.
-    async fn batch_get(&self, keys: Vec<Item>, cause: Cause) -> Result<Vec<Item>, StoreError> {
+    async fn batch_get(
+        &self,
+        keys: Vec<Item>,
+        consistency: Consistency,
+        cause: Cause,
+    ) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(BATCH) {
             let mut left = Some(chunk.to_vec());
@@ -101,7 +113,8 @@ impl Store {
                 if attempt > 0 {
                     pause(attempt).await;
                 }
-                let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build();
+                let wanted = KeysAndAttributes::builder().set_keys(Some(keys));
+                let wanted = wanted.consistent_read(consistency == Consistency::Strong).build();
                 let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
                 let request = self.client.batch_get_item().request_items(&*self.table, wanted);
                 let mut answer = request.return_consumed_capacity(CAPACITY).send().await?;

@@ -5,17 +5,19 @@
 //! identifiers needs no other read. Two heads that turn out to be one device are merged by one transaction, and
 //! the one left behind becomes a link.
 
-use crate::item::{Found, Head, Item, item_key, key_of, link, n};
-use crate::keys::{ItemKey, PK, segment};
-use crate::{CAPACITY, Cause, SEAL_BYTES, Store, StoreError};
+use crate::item::{Found, Head, Item, key_of, link, n, redirect};
+use crate::keys::{ItemKey, PK};
+use crate::{CAPACITY, Cause, FULL_BYTES, SEAL_BYTES, Store, StoreError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::{Identifier, Plan, TenantId, TenantSettings, Timestamp, fold};
 
 /// Links followed before giving up: merges make chains of two, and chains of chains are rare.
 const MOST_HOPS: usize = 8;
+/// Two full enrollments may turn out to be one device; what is more than that does not fit an item (400 KB).
+const MERGED_BYTES: usize = 2 * (FULL_BYTES + SEAL_BYTES);
 
 impl Store {
     /// The head that `names` lead to, existing or yet to be created, with a link for each of them.
@@ -111,6 +113,8 @@ impl Store {
                         _ => Err(StoreError::Conflict),
                     }
                 }
+                // Somebody is merging there.
+                Some(PutItemError::TransactionConflictException(_)) => Err(StoreError::Conflict),
                 _ => Err(error.into()),
             },
         }
@@ -132,6 +136,9 @@ impl Store {
         merged.follow(&Plan::of(&enrollment, &history, settings), now);
         merged.history = history;
         let (mut item, bytes) = merged.to_item();
+        if bytes > MERGED_BYTES {
+            return Err(StoreError::EnrollmentFull);
+        }
         let mut writes = Vec::new();
         if bytes > SEAL_BYTES {
             let segment = merged.seal(now);
@@ -139,19 +146,14 @@ impl Store {
             writes.push(self.transact_put(segment.0, None)?);
         }
         writes.push(self.transact_put(item, Some(kept.version))?);
-        writes.push(self.transact_put(link(&gone.key, &kept.key), Some(gone.version))?);
+        writes.push(self.transact_put(redirect(gone, &kept.key, now), Some(gone.version))?);
         for (head, number) in
             [kept, gone].into_iter().flat_map(|head| head.segments.iter().map(move |number| (head, *number)))
         {
             if head.key == merged.key && merged.segments.contains(&number) {
                 continue;
             }
-            let delete = Delete::builder()
-                .table_name(&*self.table)
-                .set_key(Some(item_key(head.key.as_str(), &segment(number))))
-                .build()
-                .map_err(|error| StoreError::Refused(error.to_string()))?;
-            writes.push(TransactWriteItem::builder().delete(delete).build());
+            writes.push(self.transact_retire(&head.key, number, now)?);
         }
         let transact = self.client.transact_write_items().set_transact_items(Some(writes));
         match transact.return_consumed_capacity(CAPACITY).send().await {

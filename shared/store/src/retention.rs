@@ -3,8 +3,8 @@
 //! An enrollment that nothing holds goes by time-to-live. One that is enrolled or pending stays, and what is left of it
 //! once its old events are dropped is a stub: its identifiers and what was known at that point.
 
-use crate::item::{Found, Head, item_key, key_of};
-use crate::keys::{ItemKey, segment};
+use crate::item::{Found, Head, key_of};
+use crate::keys::ItemKey;
 use crate::write::Written;
 use crate::{CAPACITY, Cause, SEAL_BYTES, Store, StoreError};
 use vestibule_domain::{Plan, TenantSettings, Timestamp, fold};
@@ -48,10 +48,7 @@ impl Store {
             Written::Done => {}
         }
         for number in old_segments.into_iter().filter(|number| !head.segments.contains(number)) {
-            let delete = self.client.delete_item().table_name(&*self.table);
-            let delete = delete.set_key(Some(item_key(key.as_str(), &segment(number))));
-            let answer = delete.return_consumed_capacity(CAPACITY).send().await?;
-            self.meter.wrote(Cause::Prune, answer.consumed_capacity.as_slice());
+            self.retire_segment(key, number, now).await?;
         }
         Ok(true)
     }

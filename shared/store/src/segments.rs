@@ -5,10 +5,10 @@
 //! event may belong to any, and reading costs a fifth of what carrying their ids in every write would.
 
 use crate::item::{DATA, EXPIRES, Head, Item, item_key, n};
-use crate::keys::{SK, segment};
-use crate::{CAPACITY, Cause, Store, StoreError};
+use crate::keys::{ItemKey, SK, segment};
+use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::{History, Millis, Timestamp, codec};
 
@@ -18,6 +18,9 @@ pub const SEAL_BYTES: usize = 8 << 10;
 pub const FULL_BYTES: usize = 128 << 10;
 /// Longer than any retention with what is kept beyond it: by then no head names the segment.
 const KEPT_FOR: Millis = Millis::from_days(500);
+/// How long a segment stays that no head names any more: a stream record of the head that named it is read within a
+/// day, and must still be told complete.
+const RETIRED_FOR: Millis = Millis::from_days(3);
 
 /// A segment to be written.
 pub(crate) struct Segment(pub Item);
@@ -55,8 +58,12 @@ impl Store {
         if segments.is_empty() {
             return Ok(history);
         }
-        let keys = segments.iter().map(|number| item_key(pk, &segment(*number))).collect();
-        let items = self.batch_get(keys, Cause::Segments).await?;
+        let keys: Vec<Item> = segments.iter().map(|number| item_key(pk, &segment(*number))).collect();
+        let mut items = self.batch_get(keys.clone(), Consistency::Eventual, Cause::Segments).await?;
+        if items.len() < segments.len() {
+            // A segment is written just before the head that names it: a lagging replica may have only the head.
+            items = self.batch_get(keys, Consistency::Strong, Cause::Segments).await?;
+        }
         if items.len() < segments.len() {
             return Err(StoreError::MissingSegment(pk.to_owned()));
         }
@@ -78,4 +85,39 @@ impl Store {
         self.meter.wrote(Cause::Events, answer.consumed_capacity.as_slice());
         Ok(())
     }
+
+    /// Leaves a segment that no head names any more to time-to-live.
+    pub(crate) async fn retire_segment(&self, key: &ItemKey, number: u32, now: Timestamp) -> Result<(), StoreError> {
+        let update = self.client.update_item().table_name(&*self.table);
+        let update = update
+            .set_key(Some(item_key(key.as_str(), &segment(number))))
+            .update_expression("SET #x = :x")
+            .expression_attribute_names("#x", EXPIRES)
+            .expression_attribute_values(":x", retired_until(now));
+        let answer = update.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.wrote(Cause::Prune, answer.consumed_capacity.as_slice());
+        Ok(())
+    }
+
+    /// The same as part of a transaction.
+    pub(crate) fn transact_retire(
+        &self,
+        key: &ItemKey,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(item_key(key.as_str(), &segment(number))))
+            .update_expression("SET #x = :x")
+            .expression_attribute_names("#x", EXPIRES)
+            .expression_attribute_values(":x", retired_until(now))
+            .build()
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+fn retired_until(now: Timestamp) -> AttributeValue {
+    n((now + RETIRED_FOR).seconds())
 }

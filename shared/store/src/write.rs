@@ -83,15 +83,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<(Vec<Added>, Written), StoreError> {
         let mut history = self.complete(&head).await?;
+        let names_before = head.history.identifiers().len();
         let mut added = Vec::with_capacity(events.len());
         for event in events {
             let this = history.add(event.clone());
-            if this.changed() {
+            // A known event may still teach a name: which copy came first must not decide what the device is called.
+            if this.changed() || head.history.identifiers() != history.identifiers() {
                 head.history.add(event.clone());
             }
             added.push(this);
         }
-        if !added.iter().any(|this| this.changed()) {
+        if !added.iter().any(|this| this.changed()) && head.history.identifiers().len() == names_before {
             return Ok((added, Written::Done));
         }
         let before = head.version;
@@ -134,6 +136,8 @@ impl Store {
                     self.meter.failed_condition(cause);
                     Ok(Written::Overtaken(there.item().cloned()))
                 }
+                // Somebody is merging it.
+                Some(PutItemError::TransactionConflictException(_)) => Ok(Written::Overtaken(None)),
                 _ => Err(error.into()),
             },
         }
