@@ -1,0 +1,187 @@
+//! The binary, its data folder, and a `serve` that ends with the test.
+
+use crate::Sender;
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a program may take to start or to stop.
+const STARTING: Duration = Duration::from_secs(30);
+
+/// The program, built once for all tests of this process.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "vestibule"]).status().unwrap();
+        assert!(built.success(), "the program does not build");
+        // This test lies in the folder `deps` beside it.
+        let test = std::env::current_exe().unwrap();
+        let path = test.ancestors().nth(2).unwrap().join(format!("vestibule{}", std::env::consts::EXE_SUFFIX));
+        assert!(path.exists(), "the program is not where it should be");
+        path
+    })
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Whether it succeeded.
+    pub success: bool,
+    /// What it answered.
+    pub stdout: String,
+    /// What it said besides.
+    pub stderr: String,
+}
+
+/// A tenant as `tenant add` printed it.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// Its webhook secret.
+    pub secret: String,
+    /// Its first administrator's token.
+    pub admin: String,
+}
+
+/// A data folder, removed at the end.
+#[derive(Debug)]
+pub struct Folder(TempDir);
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Folder {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.0.path().join("data")
+    }
+
+    /// Room for files that are not the program's.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A command on this folder, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--data").arg(self.data()).arg("--json").env_remove("RUST_LOG");
+        command
+    }
+
+    /// Runs a command.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
+        Ran {
+            success: output.status.success(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command that must succeed, and reads its answer.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(arguments);
+        assert!(ran.success, "{arguments:?}: {}", ran.stderr);
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.stdout))
+    }
+
+    /// Runs a command that must fail, answer nothing, and say why.
+    pub fn fails(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert!(!ran.success, "{arguments:?} succeeded: {}", ran.stdout);
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+        assert!(!ran.stderr.is_empty() && !ran.stderr.contains("panicked"), "{arguments:?}: {}", ran.stderr);
+        ran.stderr
+    }
+
+    /// Adds a tenant.
+    pub fn add_tenant(&self, name: &str) -> Tenant {
+        let added = self.json(&["tenant", "add", name]);
+        let text = |member: &str| added[member].as_str().unwrap_or_else(|| panic!("no {member}: {added}")).to_owned();
+        Tenant { name: text("tenant"), secret: text("webhookSecret"), admin: text("adminToken") }
+    }
+
+    /// Starts a `serve`, and waits until it says where it is.
+    pub fn serve(&self) -> Serve {
+        let log = self.beside("serve.log");
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (send, receive) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(stdout).lines();
+            // Read on to the end, so that the program never waits for a reader.
+            while let Some(Ok(line)) = lines.next() {
+                let _gone = send.send(line);
+            }
+        });
+        let mut serve = Serve { child, url: String::new(), first: Value::Null, log };
+        let line = receive.recv_timeout(STARTING).expect("serve says nothing");
+        serve.first = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        serve.first["url"].as_str().expect("no url").clone_into(&mut serve.url);
+        serve
+    }
+}
+
+/// A running `serve`: killed when dropped.
+#[derive(Debug)]
+pub struct Serve {
+    child: Child,
+    /// Where it serves.
+    pub url: String,
+    /// Its first line.
+    pub first: Value,
+    log: PathBuf,
+}
+
+impl Serve {
+    /// A sender of the tenant's events.
+    pub fn sender(&self, tenant: &Tenant) -> Sender {
+        Sender::new(&self.url, &tenant.name, &tenant.secret)
+    }
+
+    /// Asks it to stop (SIGTERM), and waits until it has.
+    pub fn terminate(mut self) -> ExitStatus {
+        let told = Command::new("sh").args(["-c", &format!("kill -s TERM {}", self.child.id())]).status().unwrap();
+        assert!(told.success());
+        let deadline = Instant::now() + STARTING;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "serve does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _ended_already = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            eprintln!("serve said:\n{log}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The operator commands, each beside a running `serve` on the same folder and without one.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use vestibule_program_tests::{Client, Folder, Sender, Serve, Tenant, enrollment, event, now};
+
+#[tokio::test]
+async fn beside_a_serve() {
+    let folder = Folder::new();
+    let serve = folder.serve();
+    everything(&folder, Some(&serve)).await;
+    assert_eq!(serve.terminate().code(), Some(0));
+}
+
+#[tokio::test]
+async fn without_a_serve() {
+    everything(&Folder::new(), None).await;
+}
+
+async fn everything(folder: &Folder, serve: Option<&Serve>) {
+    let contoso = tenants(folder);
+    settings(folder);
+    tokens(folder, serve, &contoso).await;
+    let secret = secrets(folder, serve, &contoso).await;
+    let contoso = Tenant { secret, ..contoso };
+    export_and_sweep(folder, serve, &contoso).await;
+}
+
+/// The `serve` there is, or one for the time being.
+async fn with_serve(folder: &Folder, serve: Option<&Serve>, ask: impl AsyncFnOnce(&str)) {
+    match serve {
+        Some(serve) => ask(&serve.url).await,
+        None => {
+            let serve = folder.serve();
+            ask(&serve.url).await;
+            assert_eq!(serve.terminate().code(), Some(0));
+        }
+    }
+}
+
+fn tenants(folder: &Folder) -> Tenant {
+    assert_eq!(folder.json(&["tenant", "list"]), json!({"tenants": []}));
+    let contoso = folder.add_tenant("contoso");
+    assert_eq!(contoso.name, "contoso");
+    assert!(contoso.secret.starts_with("whsec_") && contoso.secret.len() > 30, "{}", contoso.secret);
+    assert!(contoso.admin.len() > 30, "{}", contoso.admin);
+    assert!(folder.fails(&["tenant", "add", "contoso"]).contains("contoso already"));
+    for name in ["", "Contoso", "con_toso", "-contoso", "a/b"] {
+        folder.fails(&["tenant", "add", "--", name]);
+    }
+    let fabrikam = folder.add_tenant("fabrikam");
+    assert_ne!((&fabrikam.secret, &fabrikam.admin), (&contoso.secret, &contoso.admin));
+
+    let listed = folder.json(&["tenant", "list"]);
+    let names: Vec<_> = listed["tenants"].as_array().unwrap().iter().map(|one| &one["tenant"]).collect();
+    assert_eq!(names, ["contoso", "fabrikam"]);
+    assert_eq!(listed["tenants"][0]["settings"]["timeZone"], "UTC");
+    assert!(!listed.to_string().contains("whsec_"), "secrets are shown once");
+    contoso
+}
+
+fn settings(folder: &Folder) {
+    let set = |pair: &str| folder.json(&["tenant", "set", "contoso", pair])["settings"].clone();
+    assert_eq!(set("timeZone=Europe/Berlin")["timeZone"], "Europe/Berlin");
+    assert_eq!(set("requireCompliance=false")["requireCompliance"], false);
+    assert_eq!(set("retentionDays=400")["retentionDays"], 400);
+    let changed = folder.json(&["tenant", "set", "contoso", "deviceLimit=5", "exportAt=03:30"]);
+    assert_eq!((&changed["settings"]["deviceLimit"], &changed["settings"]["exportAt"]), (&json!(5), &json!("03:30")));
+    // Those before are as they were, also for whoever asks next, and the other tenant's.
+    let shown = folder.json(&["tenant", "set", "contoso"]);
+    assert_eq!(shown["settings"], changed["settings"]);
+    assert_eq!(shown["settings"]["timeZone"], "Europe/Berlin");
+    assert_eq!(folder.json(&["tenant", "set", "fabrikam"])["settings"]["timeZone"], "UTC");
+    assert_eq!(set("timeZone=")["timeZone"], "UTC", "an empty value sets the default back");
+
+    for (pair, named) in [
+        ("retentionDays=29", "retentionDays: must be between 30 and 400"),
+        ("retentionDays=401", "retentionDays: must be between 30 and 400"),
+        ("retentionDays=many", "retentionDays"),
+        ("timeZone=Europe/Atlantis", "timeZone"),
+        ("requireCompliance=maybe", "requireCompliance"),
+        ("windowsIdleLimitMinutes=0", "windowsIdleLimitMinutes"),
+        ("exportAt=25:00", "exportAt"),
+        ("colour=blue", "colour: is not a setting"),
+        ("timeZone", "SETTING=VALUE"),
+    ] {
+        let problem = folder.fails(&["tenant", "set", "contoso", pair]);
+        assert!(problem.contains(named), "{pair}: {problem}");
+    }
+    // One that is wrong among several: none is taken.
+    folder.fails(&["tenant", "set", "contoso", "deviceLimit=7", "retentionDays=1"]);
+    assert_eq!(folder.json(&["tenant", "set", "contoso"])["settings"]["deviceLimit"], 5);
+    assert!(folder.fails(&["tenant", "set", "nobody", "deviceLimit=7"]).contains("no tenant nobody"));
+}
+
+async fn tokens(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) {
+    let reader = folder.json(&["token", "add", "contoso", "--label", "board"]);
+    let admin = folder.json(&["token", "add", "contoso", "--role", "admin"]);
+    assert_eq!((&reader["role"], &admin["role"]), (&json!("reader"), &json!("admin")));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (reader_token, admin_token) = (text(&reader["token"]), text(&admin["token"]));
+
+    let listed = folder.json(&["token", "list", "contoso"]);
+    let shown = listed["tokens"].as_array().unwrap();
+    assert_eq!(shown.len(), 3);
+    assert!(shown.iter().any(|token| token["id"] == reader["id"] && token["name"] == "board"));
+    for token in [&contoso.admin, &reader_token, &admin_token] {
+        assert!(!listed.to_string().contains(token.as_str()), "tokens are shown once");
+    }
+
+    let status = async |url: &str, token: &str| Client::new(url, token).get("/api/tenant").await.status;
+    with_serve(folder, serve, async |url| {
+        for token in [&contoso.admin, &reader_token, &admin_token] {
+            assert_eq!(status(url, token).await, 200);
+        }
+    })
+    .await;
+    folder.json(&["token", "revoke", "contoso", &text(&reader["id"])]);
+    folder.json(&["token", "revoke", "contoso", &admin_token]);
+    with_serve(folder, serve, async |url| {
+        // At once: nothing is waited for.
+        assert_eq!(status(url, &reader_token).await, 401);
+        assert_eq!(status(url, &admin_token).await, 401);
+        assert_eq!(status(url, &contoso.admin).await, 200);
+    })
+    .await;
+    assert!(folder.fails(&["token", "revoke", "contoso", &admin_token]).contains("no such token"));
+    folder.fails(&["token", "add", "contoso", "--role", "owner"]);
+    folder.fails(&["token", "add", "nobody"]);
+}
+
+/// Ends with one secret, which it gives.
+async fn secrets(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) -> String {
+    let old = contoso.secret.clone();
+    let rotated = folder.json(&["secret", "rotate", "contoso"]);
+    let new = rotated["webhookSecret"].as_str().unwrap().to_owned();
+    assert!(new.starts_with("whsec_") && new != old);
+    let status = async |url: &str, secret: &str| {
+        let event = enrollment("rotation", "enrollment.registered", now(), "ROTATION01");
+        Sender::new(url, "contoso", secret).post(&event).await.status
+    };
+    with_serve(folder, serve, async |url| {
+        assert_eq!(status(url, &old).await, 202);
+        assert_eq!(status(url, &new).await, 202);
+    })
+    .await;
+    let last = folder.json(&["secret", "rotate", "contoso", "--revoke-others"]);
+    assert_eq!(last["validSecrets"], 1);
+    let last = last["webhookSecret"].as_str().unwrap().to_owned();
+    with_serve(folder, serve, async |url| {
+        // A sender that has the new one is let in at once; those who have an old one, for seconds more at most.
+        vestibule_program_tests::eventually("the new secret works", async || {
+            (status(url, &last).await == 202).then_some(())
+        })
+        .await;
+        for revoked in [&old, &new] {
+            assert_eq!(status(url, revoked).await, 401);
+        }
+    })
+    .await;
+    last
+}
+
+async fn export_and_sweep(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) {
+    let long_ago = now() - vestibule_domain::Millis::from_minutes(45);
+    let place = json!({
+        "device": {"serialNumber": "SWEPT0001"}, "platform": "ios", "action": "DeviceCategory", "screen": "deviceCategory",
+    });
+    with_serve(folder, serve, async |url| {
+        let sender = Sender::new(url, "contoso", &contoso.secret);
+        let events = json!([
+            event("s1", "enrollment.step.entered", long_ago, &place),
+            enrollment("s2", "enrollment.started", now(), "FRESH0001"),
+        ]);
+        assert_eq!(sender.post(&events).await.ok(202)["accepted"], 2);
+    })
+    .await;
+    // Whoever looks first flags it: this command or the schedule.
+    let swept = folder.json(&["sweep"]);
+    assert!(swept["due"].is_u64() && swept["flagged"].is_u64(), "{swept}");
+    assert_eq!(folder.json(&["sweep"])["flagged"], 0);
+
+    let before = now();
+    let exported = folder.json(&["export", "contoso"]);
+    let as_of = vestibule_domain::Timestamp::parse(exported["asOf"].as_str().unwrap()).unwrap();
+    assert!(before <= as_of && as_of <= now(), "{exported}");
+    assert_eq!(exported["rows"]["attempts"], 2);
+    let path = exported["path"].as_str().unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(exported["sha256"], hash.as_str());
+    let conn = rusqlite::Connection::open(path).unwrap();
+    let outcome: (String, String, i64) = conn
+        .query_row(
+            "SELECT outcome, cause, catalogue_row FROM enrollment_attempts WHERE enrollment_key = 'swept0001'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!(outcome, ("abandoned".to_owned(), "timedOut".to_owned(), 3));
+    assert!(folder.fails(&["export", "nobody"]).contains("no tenant nobody"));
+
+    // The same file, downloaded: a redirect to a short-lived link.
+    with_serve(folder, serve, async |url| {
+        let api = Client::new(url, &contoso.admin);
+        for name in ["latest", hash.as_str(), &as_of.to_string()[..10]] {
+            // The file's day is in the tenant's zone, which is UTC here.
+            let answer = api.get(&format!("/api/reports/files/{name}")).await;
+            assert_eq!(answer.status, 302, "{name}");
+            let link = answer.headers["location"].to_str().unwrap().to_owned();
+            let file = reqwest::get(link).await.unwrap();
+            assert!(file.headers()["content-disposition"].to_str().unwrap().contains("contoso"));
+            assert_eq!(file.bytes().await.unwrap(), bytes.as_slice(), "{name}");
+        }
+        let listed = api.json("/api/reports/files").await;
+        assert_eq!(listed["files"][0]["sha256"], hash.as_str());
+    })
+    .await;
+}

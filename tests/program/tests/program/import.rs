@@ -1,0 +1,141 @@
+//! `import`: a file of events, one a line, taken once whatever happens on the way.
+
+use serde_json::Value;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use vestibule_program_tests::{Folder, enrollment, eventually, now};
+use vestibule_simulator::{Scenario, simulate};
+
+/// A sample's deliveries, one a line: how many lines, and how many different events.
+fn sample(path: &Path, enrollments: usize) -> (u64, u64) {
+    let deliveries = simulate(&Scenario { seed: 7, enrollments, days: 20, until_ms: now().millis() });
+    let mut lines = Vec::new();
+    let mut ids = HashSet::new();
+    for delivery in &deliveries {
+        lines.extend(delivery.event.to_bytes());
+        lines.push(b'\n');
+        ids.insert((delivery.event.source, delivery.event.id));
+    }
+    std::fs::write(path, lines).unwrap();
+    (deliveries.len() as u64, ids.len() as u64)
+}
+
+fn file_argument(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn counted(answer: &Value) -> (u64, u64, u64, u64) {
+    let count = |name: &str| answer[name].as_u64().unwrap();
+    (count("accepted"), count("duplicates"), count("ignored"), count("rejected"))
+}
+
+/// Where the program notes how far an import came.
+fn note(folder: &Folder) -> Option<PathBuf> {
+    let notes = std::fs::read_dir(folder.data().join("imports")).ok()?;
+    notes.map(|note| note.unwrap().path()).find(|path| path.extension().is_some_and(|end| end == "json"))
+}
+
+async fn killed_goes_on(folder: &Folder, enrollments: usize) {
+    let path = folder.beside("sample.ndjson");
+    let (lines, events) = sample(&path, enrollments);
+    let arguments = ["import", "contoso", file_argument(&path)];
+    let mut child = folder.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("the import has begun", async || note(folder)).await;
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(!status.success(), "it was through before it could be killed");
+
+    let answer = folder.json(&arguments);
+    let resumed = answer["resumedAtLine"].as_u64().unwrap();
+    assert!(resumed > 0 && resumed < lines, "{answer}");
+    assert_eq!(answer["lines"], lines);
+    let (accepted, duplicates, ignored, rejected) = counted(&answer);
+    assert_eq!((accepted + duplicates, ignored, rejected), (lines, 0, 0), "{answer}");
+    // What was stored but not yet noted when it was killed counts as known when it is read again.
+    assert!(accepted <= events, "{answer}");
+    assert_eq!(note(folder), None);
+
+    let again = folder.json(&arguments);
+    assert_eq!(counted(&again), (0, lines, 0, 0));
+    assert_eq!(again["resumedAtLine"], 0);
+}
+
+#[tokio::test]
+async fn one_that_was_killed_goes_on_where_it_was() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    killed_goes_on(&folder, 500).await;
+}
+
+#[tokio::test]
+async fn also_beside_a_serve() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let serve = folder.serve();
+    killed_goes_on(&folder, 500).await;
+    assert_eq!(serve.terminate().code(), Some(0));
+}
+
+#[test]
+fn an_import_that_is_through_begins_anew_and_old_events_bear_no_mark() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let path = folder.beside("sample.ndjson");
+    let (lines, events) = sample(&path, 60);
+    let answer = folder.json(&["import", "contoso", file_argument(&path)]);
+    assert_eq!(counted(&answer), (events, lines - events, 0, 0));
+    let exported = folder.json(&["export", "contoso"]);
+    let conn = rusqlite::Connection::open(exported["path"].as_str().unwrap()).unwrap();
+    let late: i64 = conn
+        .query_row("SELECT count(*) FROM attempt_timeline WHERE clock_skew LIKE '%behind%'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(late, 0, "a back-fill's events are old by nature");
+}
+
+#[test]
+fn refused_lines_are_named_and_hold_up_nothing() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let good = |number: u32| {
+        enrollment(&format!("e{number}"), "enrollment.started", now(), &format!("SERIAL{number:04}")).to_string()
+    };
+    let mut wrong: Value = serde_json::from_str(&good(4)).unwrap();
+    wrong["data"]["device"]["serialNumber"] = 12_345_678.into();
+    let mut unknown: Value = serde_json::from_str(&good(5)).unwrap();
+    unknown["type"] = "enrollment.danced".into();
+    let lines = [
+        good(1),
+        "{\"specversion\": hush".to_owned(),
+        String::new(),
+        wrong.to_string(),
+        unknown.to_string(),
+        "[]".to_owned(),
+        // The last line has no end.
+        good(7),
+    ];
+    let path = folder.beside("mixed.ndjson");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let ran = folder.run(&["import", "contoso", file_argument(&path)]);
+    assert!(ran.success, "{}", ran.stderr);
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(counted(&answer), (2, 0, 1, 3), "{answer}");
+    assert_eq!(answer["lines"], 7);
+    let named: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("line ")).collect();
+    assert_eq!(named.len(), 3, "{named:?}");
+    assert!(named[0].starts_with("line 2:"), "{named:?}");
+    assert!(named[1].starts_with("line 4: data.device.serialNumber must be a string"), "{named:?}");
+    assert!(named[2].starts_with("line 6:"), "{named:?}");
+    assert!(!ran.stderr.contains("hush") && !ran.stderr.contains("12345678"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_or_tenant_that_is_not_there_is_an_error() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let path = folder.beside("events.ndjson");
+    folder.fails(&["import", "contoso", file_argument(&path)]);
+    std::fs::write(&path, "").unwrap();
+    assert!(folder.fails(&["import", "nobody", file_argument(&path)]).contains("no tenant nobody"));
+    assert_eq!(counted(&folder.json(&["import", "contoso", file_argument(&path)])), (0, 0, 0, 0));
+}

@@ -1,0 +1,259 @@
+//! The demonstration's printed numbers, the API's, the file's views and the plain model's on the same events agree.
+
+use crate::figures::{Asked, Figures, rounded};
+use crate::model::{delivered, devices_at, instant, received, sample};
+use rusqlite::Connection;
+use serde_json::Value;
+use vestibule_domain::Timestamp;
+use vestibule_domain::time::Tz;
+use vestibule_model::{Delivered, Device, PlatformLine, status};
+use vestibule_program_tests::{Client, Folder};
+
+const ENROLLMENTS: &str = "400";
+
+#[tokio::test]
+async fn demo_file_api_and_model_agree() {
+    let folder = Folder::new();
+    let printed = folder.json(&["demo", "--listen", "127.0.0.1:0", "--exit", "--enrollments", ENROLLMENTS]);
+    let conn = Connection::open(printed["path"].as_str().unwrap()).unwrap();
+    let file_as_of: String = conn.query_row("SELECT value FROM meta WHERE key = 'asOf'", [], |row| row.get(0)).unwrap();
+    let file_as_of = instant(&file_as_of);
+    let sample = delivered(&sample(&folder.data()), &received(&conn), file_as_of);
+    let devices = devices_at(&sample, file_as_of);
+
+    attempts_agree(&conn, &devices);
+    let asked = ranges(&printed);
+    for one in &asked {
+        let model = Figures::of_model(&devices, one);
+        assert_eq!(Figures::of_attempts(&conn, one), model, "attempts of the file: {one:?}");
+        assert_eq!(Figures::of_views(&conn, one), model, "views of the file: {one:?}");
+        assert!(model.initiated > 10 && model.abandoned > 0, "the sample is too small to tell: {one:?}");
+    }
+    assert_eq!(Figures::of_window(&conn), Figures::of_model(&devices, &asked[2]), "views of the whole window");
+    platforms_agree(&of_file(&conn), &devices, file_as_of);
+
+    for (name, one) in [("incompleteEnrollments", &asked[0]), ("wholeWindow", &asked[1])] {
+        answer_agrees(&printed[name], one, &sample);
+    }
+    status_agrees(&printed["enrollmentStatus"], &sample);
+    reasons_agree(&conn, &devices, file_as_of);
+
+    let serve = folder.serve();
+    let api = Client::new(&serve.url, printed["token"].as_str().unwrap());
+    for one in &asked {
+        answer_agrees(&api.json(&one.path()).await, one, &sample);
+    }
+    let usual = api.json("/api/reports/incomplete-enrollments").await;
+    answer_agrees(&usual, &usual_range(&usual), &sample);
+    status_agrees(&api.json("/api/devices/enrollment-status").await, &sample);
+    drill_down_agrees(&api, &asked).await;
+
+    // The same sample once more changes nothing: no number, and no attempt.
+    drop(serve);
+    let again = folder.json(&["demo", "--listen", "127.0.0.1:0", "--exit", "--enrollments", ENROLLMENTS]);
+    answer_agrees(&again["wholeWindow"], &asked[1], &sample);
+    let conn = Connection::open(again["path"].as_str().unwrap()).unwrap();
+    attempts_agree(&conn, &devices_at(&sample, instant(again["wholeWindow"]["asOf"].as_str().unwrap())));
+}
+
+/// The range of an answer that was asked for none: the last fourteen days, today included.
+fn usual_range(answer: &Value) -> Asked {
+    let to = instant(answer["asOf"].as_str().unwrap()).day(Tz::UTC).plus(1);
+    Asked { from: to.plus(-14).to_string(), to: to.to_string(), os: None, section: None }
+}
+
+/// The default range, the sample's days, all that is kept, each filter, and all of them.
+fn ranges(printed: &Value) -> Vec<Asked> {
+    let usual = usual_range(&printed["incompleteEnrollments"]);
+    let day = |member: &str| printed["wholeWindow"][member].as_str().unwrap().to_owned();
+    let whole = Asked { from: day("from"), to: day("to"), ..usual.clone() };
+    let kept = Asked { from: first_day(&whole).plus(-1).to_string(), ..whole.clone() };
+    vec![
+        usual.clone(),
+        whole.clone(),
+        kept,
+        Asked { os: Some("ios"), ..whole.clone() },
+        Asked { os: Some("android"), ..usual.clone() },
+        Asked { section: Some("platformScreens"), ..whole },
+        Asked { os: Some("android"), section: Some("setupChecklist"), ..usual },
+    ]
+}
+
+/// One attempt, as far as the model tells of it.
+type Row = Vec<Option<String>>;
+
+const COLUMNS: &str = "enrollment_key, started_at, ended_at, outcome, cause, section, action, screen, \
+    CAST(catalogue_row AS TEXT), platform, user_principal_name, user_id, device_name, manufacturer, model, os_version, \
+    enrollment_type, failure_code, failure_reason, failure_category, CAST(event_count AS TEXT)";
+
+fn attempts_agree(conn: &Connection, devices: &[Device]) {
+    let mut rows = conn.prepare(&format!("SELECT {COLUMNS} FROM enrollment_attempts")).unwrap();
+    let columns = rows.column_count();
+    let rows = rows.query_map([], |row| (0..columns).map(|column| row.get(column)).collect()).unwrap();
+    let mut file: Vec<Row> = rows.collect::<Result<_, _>>().unwrap();
+
+    let time = |millis: i64| Timestamp::from_millis(millis).to_string();
+    let attempts = devices.iter().flat_map(|device| &device.attempts).cloned();
+    let mut model: Vec<Row> = attempts
+        .map(|one| {
+            vec![
+                Some(one.enrollment_key),
+                Some(time(one.started_at_ms)),
+                one.ended_at_ms.map(time),
+                Some(one.outcome),
+                one.cause,
+                one.section,
+                one.action,
+                one.screen,
+                one.catalogue_row.map(|row| row.to_string()),
+                one.platform,
+                one.user_principal_name,
+                one.user_id,
+                one.device_name,
+                one.manufacturer,
+                one.model,
+                one.os_version,
+                one.enrollment_type,
+                one.failure_code,
+                one.failure_reason,
+                one.failure_category,
+                Some(one.events.len().to_string()),
+            ]
+        })
+        .collect();
+    file.sort();
+    model.sort();
+    let only = |these: &[Row], those: &[Row]| -> Vec<Row> {
+        these.iter().filter(|row| those.binary_search(row).is_err()).take(5).cloned().collect()
+    };
+    let (in_file, in_model) = (only(&file, &model), only(&model, &file));
+    assert!(
+        in_file.is_empty() && in_model.is_empty(),
+        "only in the file: {in_file:#?}\nonly in the model: {in_model:#?}"
+    );
+    assert_eq!(file.len(), model.len());
+}
+
+/// The API's report is the model's at the same instant.
+fn answer_agrees(answer: &Value, asked: &Asked, sample: &[Delivered]) {
+    let devices = devices_at(sample, instant(answer["asOf"].as_str().unwrap()));
+    assert_eq!(Figures::of_answer(answer), Figures::of_model(&devices, asked), "{asked:?}");
+    assert_eq!(answer["timeZone"], "UTC");
+    assert_eq!((answer["from"].as_str(), answer["to"].as_str()), (Some(&*asked.from), Some(&*asked.to)));
+    // Every day and section is there, zero included, and all nineteen rows.
+    let days = (0..).take_while(|days| first_day(asked).plus(*days).to_string() < asked.to).count();
+    let daily = answer["daily"].as_array().unwrap();
+    let inside = daily.iter().filter(|day| !day["section"].is_null()).count();
+    assert_eq!(inside, days * if asked.section.is_some() { 1 } else { 4 });
+    assert_eq!(answer["actions"].as_array().unwrap().len(), 19);
+}
+
+fn first_day(asked: &Asked) -> vestibule_domain::Day {
+    vestibule_domain::Day::parse(&asked.from).unwrap()
+}
+
+/// What both definitions of a platform's line have in common.
+#[derive(Debug, PartialEq)]
+struct Line {
+    platform: String,
+    completed: u64,
+    failed: u64,
+    abandoned: u64,
+    success_rate: Option<f64>,
+    average_minutes: Option<f64>,
+}
+
+fn of_model(line: PlatformLine) -> Line {
+    let PlatformLine { platform, completed, failed, abandoned, success_rate, average_minutes, .. } = line;
+    let (success_rate, average_minutes) = (success_rate.map(rounded), average_minutes.map(rounded));
+    Line { platform, completed, failed, abandoned, success_rate, average_minutes }
+}
+
+fn of_file(conn: &Connection) -> Vec<Line> {
+    let sql = "SELECT platform, completed, failed, abandoned, success_rate, average_minutes FROM status_by_platform
+               WHERE platform IS NOT NULL";
+    let mut rows = conn.prepare(sql).unwrap();
+    let rows = rows.query_map([], |row| {
+        Ok(Line {
+            platform: row.get(0)?,
+            completed: row.get(1)?,
+            failed: row.get(2)?,
+            abandoned: row.get(3)?,
+            success_rate: row.get::<_, Option<f64>>(4)?.map(rounded),
+            average_minutes: row.get::<_, Option<f64>>(5)?.map(rounded),
+        })
+    });
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn of_answer(line: &Value) -> Line {
+    let number = |name: &str| line[name].as_u64().unwrap();
+    Line {
+        platform: line["platform"].as_str().unwrap().to_owned(),
+        completed: number("completed"),
+        failed: number("failed"),
+        abandoned: number("abandoned"),
+        success_rate: line["successRate"].as_f64().map(rounded),
+        average_minutes: line["averageMinutes"].as_f64().map(rounded),
+    }
+}
+
+fn platforms_agree(file: &[Line], devices: &[Device], as_of: Timestamp) {
+    let model: Vec<Line> = status(devices, as_of.millis()).by_platform.into_iter().map(of_model).collect();
+    assert_eq!(file.len(), model.len());
+    for line in &model {
+        assert!(file.contains(line), "the model says {line:?}, the file {file:#?}");
+    }
+}
+
+fn status_agrees(answer: &Value, sample: &[Delivered]) {
+    let as_of = instant(answer["asOf"].as_str().unwrap());
+    let devices = devices_at(sample, as_of);
+    let lines = answer["byPlatform"].as_array().unwrap().iter().filter(|line| !line["platform"].is_null());
+    let lines: Vec<Line> = lines.map(of_answer).collect();
+    platforms_agree(&lines, &devices, as_of);
+    let model = status(&devices, as_of.millis());
+    let number = |name: &str| answer[name].as_u64().unwrap();
+    assert_eq!((number("enrolled"), number("pending")), (model.enrolled, model.pending));
+    let first = &answer["firstTimeRight"];
+    assert_eq!(first["n"], model.first_time_of);
+    assert_eq!(first["rate"].as_f64().map(rounded), model.first_time_right_rate.map(rounded));
+}
+
+fn reasons_agree(conn: &Connection, devices: &[Device], as_of: Timestamp) {
+    let sql = "SELECT reason, sum(failed) FROM failure_reasons GROUP BY reason ORDER BY 2 DESC, 1";
+    let mut rows = conn.prepare(sql).unwrap();
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let file: Vec<(Option<String>, u64)> = rows.collect::<Result<_, _>>().unwrap();
+    let model = status(devices, as_of.millis()).failure_reasons;
+    assert_eq!(file, model.into_iter().map(|one| (one.reason, one.failed)).collect::<Vec<_>>());
+}
+
+/// From a number to its attempts: as many as the number says, page by page, and from one to its events.
+async fn drill_down_agrees(api: &Client, asked: &[Asked]) {
+    for one in asked {
+        let report = Figures::of_answer(&api.json(&one.path()).await);
+        let mut found = Vec::new();
+        let first = one
+            .path()
+            .replace("incomplete-enrollments?", "incomplete-enrollments/attempts?outcome=abandoned&limit=37&");
+        let mut path = first.clone();
+        loop {
+            let page = api.json(&path).await;
+            found.extend(page["attempts"].as_array().unwrap().iter().map(|one| one["attemptId"].to_string()));
+            match page["next"].as_str() {
+                Some(next) => path = format!("{first}&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(found.len() as u64, report.abandoned, "{one:?}");
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len() as u64, report.abandoned, "no attempt is on two pages");
+    }
+    let page = api.json("/api/reports/incomplete-enrollments/attempts?outcome=completed&limit=1").await;
+    let listed = &page["attempts"][0];
+    let detail = api.json(&format!("/api/attempts/{}", listed["attemptId"].as_str().unwrap())).await;
+    assert_eq!(detail["events"].as_array().unwrap().len() as u64, listed["eventCount"].as_u64().unwrap());
+    assert_eq!(detail["events"][0]["time"], listed["startedAt"]);
+}
