@@ -1,0 +1,17 @@
+//! The functions as real Lambda binaries: built once, started beside an emulator of Lambda, with the services of
+//! this machine behind them. Nothing of a function's own library is linked here.
+//!
+//! Must stay true: every call has a limit, every wait polls for what it waits for, and no child outlives its owner.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "the harness of tests")]
+
+mod http;
+mod process;
+mod sink;
+mod stack;
+mod tools;
+
+pub use http::Answer;
+pub use process::{Child, dead_endpoint};
+pub use sink::{Failing, Sink};
+pub use stack::{Stack, Tenancy, event_at, now, reading};
+pub use tools::{FUNCTIONS, cargo, tool, workspace};

@@ -1,0 +1,251 @@
+//! The services of this machine, an emulator of Lambda and the functions' binaries, each test with its own.
+
+use crate::http::{Answer, request, send};
+use crate::process::{Child, free_port};
+use crate::tools::{FUNCTIONS, binaries, tool};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+use vestibule_domain::{Event, Millis, TenantId, TenantSettings, Timestamp};
+use vestibule_host::{Clients, Functions, Host, Names};
+use vestibule_platform::credentials::{new_token, new_webhook_secret, token_hash};
+use vestibule_store::{ApiToken, Role, Secret, Store, Tenant};
+use vestibule_webhook::cloudevents::{Parsed, parse_event};
+use vestibule_webhook::{Received, signature};
+
+const NAME: &str = "vestibule";
+/// As the local machine reads it from the template, whose rules name it.
+const SOURCE: &str = "vestibule";
+/// Names under which a test may start a function once more.
+const OTHERS: [&str; 2] = ["another", "one-more"];
+/// Tries of a port that was free.
+const TRIES: u32 = 5;
+
+/// Everything that runs. Fields are dropped in order: what calls goes before what is called.
+pub struct Stack {
+    functions: Vec<Child>,
+    _emulator: Child,
+    port: u16,
+    pub host: Host,
+    pub store: Store,
+    folder: TempDir,
+}
+
+/// A tenant, and what its senders and administrators hold.
+pub struct Tenancy {
+    pub tenant: Tenant,
+    pub secret: String,
+    pub token: String,
+}
+
+impl Stack {
+    /// Starts all of it.
+    pub async fn start() -> Self {
+        let (folder, table) = (tempfile::tempdir().unwrap(), NAME.to_owned());
+        let names = Names { table: table.clone(), bucket: "vestibule-reports".to_owned(), bus: NAME.to_owned() };
+        let host = Host::start(&folder.path().join("data"), &names).await.unwrap();
+        let store = Store::new(host.clients.dynamodb.clone(), table);
+        let (emulator, port) = emulator(&folder).await;
+        let mut stack = Self { functions: Vec::new(), _emulator: emulator, port, host, store, folder };
+        for function in FUNCTIONS {
+            stack.add(function, function, &[]);
+        }
+        stack
+    }
+
+    /// Starts `function` under a name of its own or one of [`OTHERS`], with some of its environment changed.
+    pub fn add(&mut self, name: &str, function: &str, changed: &[(&str, &str)]) {
+        assert!(FUNCTIONS.contains(&name) || OTHERS.contains(&name), "{name} is not declared");
+        let mut environment: BTreeMap<&str, String> = Clients::environment(&self.host.endpoints).into();
+        let runtime_api = format!("http://127.0.0.1:{}/.rt/{name}", self.port);
+        for (key, value) in [
+            ("AWS_LAMBDA_RUNTIME_API", runtime_api.as_str()),
+            ("AWS_LAMBDA_FUNCTION_NAME", name),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("TABLE_NAME", NAME),
+            ("BUCKET_NAME", "vestibule-reports"),
+            ("EVENT_BUS_NAME", NAME),
+            ("EVENT_SOURCE", SOURCE),
+            ("RUST_LOG", "info"),
+            ("TMPDIR", self.folder.path().to_str().unwrap()),
+        ]
+        .iter()
+        .chain(changed)
+        {
+            environment.insert(*key, (*value).to_owned());
+        }
+        let mut command = Command::new(binaries().join(function));
+        // Nothing of the developer's own accounts reaches a function; a profile of coverage may.
+        command.env_clear().envs(environment);
+        command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
+        let log = self.folder.path().join(format!("{name}.log"));
+        self.functions.push(Child::start(&mut command, &log));
+    }
+
+    /// Adds a tenant that was there two days ago.
+    pub async fn tenant(&self, name: &str, settings: TenantSettings) -> Tenancy {
+        let (secret, token) = (new_webhook_secret().unwrap(), new_token(name).unwrap());
+        let created_at = now() - Millis::from_days(2);
+        let sha256 = token_hash(&token);
+        let tokens = vec![ApiToken { id: "t".into(), name: "test".into(), role: Role::Admin, sha256, created_at }];
+        let mut tenant = Tenant {
+            id: TenantId::parse(name).unwrap(),
+            created_at,
+            settings,
+            webhook_secrets: vec![Secret::new(secret.clone())],
+            tokens,
+            pseudonym_key: Secret::new("00".repeat(32)),
+            version: 0,
+        };
+        self.store.create_tenant(&mut tenant).await.unwrap();
+        Tenancy { tenant, secret, token }
+    }
+
+    /// Posts signed events to a hook.
+    pub async fn post(&self, function: &str, hook: &str, tenancy: &Tenancy, events: &Value) -> Answer {
+        let body = events.to_string();
+        let url = self.url(function, &format!("/hooks/{}/{hook}", tenancy.tenant.id));
+        let mut post = request(Method::POST, &url).header("content-type", "application/cloudevents+json");
+        for (name, value) in tenancy.sign(body.as_bytes()) {
+            post = post.header(name, value);
+        }
+        send(post.body(body)).await
+    }
+
+    /// Asks the API.
+    pub async fn ask(&self, function: &str, method: Method, tenancy: &Tenancy, path: &str) -> Answer {
+        send(request(method, &self.url(function, path)).bearer_auth(&tenancy.token)).await
+    }
+
+    /// A request to a link, such as one for a download.
+    pub async fn follow(&self, method: Method, link: &str, with: impl Fn(RequestBuilder) -> RequestBuilder) -> Answer {
+        send(with(request(method, link))).await
+    }
+
+    /// Invokes a function as `cargo lambda invoke` does it.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Value {
+        let file = self.folder.path().join(format!("{function}.json"));
+        std::fs::write(&file, event.to_string()).unwrap();
+        let mut invoke = tokio::process::Command::new(tool("cargo-lambda"));
+        invoke.args(["lambda", "invoke", function, "-A", "127.0.0.1", "-P", &self.port.to_string(), "--data-file"]);
+        invoke.arg(file).current_dir(self.folder.path()).kill_on_drop(true);
+        let output = tokio::time::timeout(std::time::Duration::from_secs(60), invoke.output()).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The functions that events go to: the emulator's, each by its own name but for those that are `replaced`.
+    pub fn functions(&self, replaced: &[(&str, &str)]) -> Functions {
+        let mut functions = Functions::default();
+        for name in FUNCTIONS {
+            let target = replaced.iter().find(|(of, _)| *of == name).map_or(name, |(_, by)| by);
+            let url = format!("http://127.0.0.1:{}/2015-03-31/functions/{target}/invocations", self.port);
+            functions = functions.with_events(name, move |event| {
+                let call = request(Method::POST, &url).json(&event);
+                async move {
+                    let answer = send(call).await;
+                    // The emulator's sign of a function's error.
+                    if answer.status.is_success() { Ok(answer.json()) } else { Err(answer.text().into()) }
+                }
+            });
+        }
+        functions
+    }
+
+    /// Hands on the table's stream and delivers what that puts on the bus.
+    pub async fn settle(&self) {
+        self.host.settle(&self.functions(&[])).await.unwrap();
+    }
+
+    /// The details that were published with a detail type, oldest first.
+    pub fn published(&self, detail_type: &str) -> Vec<Value> {
+        let events = self.host.published().unwrap().into_iter();
+        events
+            .filter(|event| event["detail-type"] == detail_type)
+            .inspect(|event| assert_eq!(event["source"], SOURCE))
+            .map(|event| event["detail"].clone())
+            .collect()
+    }
+
+    /// A folder for the test's own files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn url(&self, function: &str, path: &str) -> String {
+        format!("http://127.0.0.1:{}/lambda-url/{function}{path}", self.port)
+    }
+}
+
+impl Tenancy {
+    /// The headers that show a body to be the tenant's.
+    pub fn sign(&self, body: &[u8]) -> [(&'static str, String); 3] {
+        let at = now();
+        let signature = signature::sign(&self.secret, "msg_1", at, body).unwrap();
+        [
+            ("webhook-id", "msg_1".to_owned()),
+            ("webhook-timestamp", at.seconds().to_string()),
+            ("webhook-signature", signature),
+        ]
+    }
+}
+
+/// A package that declares the functions' names: the emulator takes calls for binaries of the project it is started in.
+fn declare_functions(folder: &Path) {
+    let mut manifest = "[package]\nname = \"functions\"\nedition = \"2024\"\n".to_owned();
+    for name in FUNCTIONS.into_iter().chain(OTHERS) {
+        manifest.push_str(&format!("[[bin]]\nname = \"{name}\"\npath = \"main.rs\"\n"));
+    }
+    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(folder.join("main.rs"), "fn main() {}\n").unwrap();
+}
+
+async fn emulator(folder: &TempDir) -> (Child, u16) {
+    declare_functions(folder.path());
+    for _ in 0..TRIES {
+        let port = free_port();
+        let mut watch = Command::new(tool("cargo-lambda"));
+        watch.args(["lambda", "watch", "--only-lambda-apis", "-A", "127.0.0.1", "-P", &port.to_string()]);
+        watch.current_dir(folder.path());
+        let mut child = Child::start(&mut watch, &folder.path().join("emulator.log"));
+        if child.listens(port).await {
+            return (child, port);
+        }
+    }
+    panic!("the emulator does not start")
+}
+
+/// Now.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+/// A CloudEvent of a device, some minutes ago.
+pub fn event_at(kind: &str, device: &str, minutes_ago: i64, data: &Value) -> Value {
+    let mut all = json!({"device": {"serialNumber": device}});
+    all.as_object_mut().unwrap().extend(data.as_object().unwrap().clone());
+    json!({
+        "specversion": "1.0",
+        "id": format!("{kind}-{device}-{minutes_ago}"),
+        "source": "https://mdm.example/e2e",
+        "type": kind,
+        "time": (now() - Millis::from_minutes(minutes_ago)).to_string(),
+        "data": all,
+    })
+}
+
+/// The event that a hook makes of one received at `at`.
+pub fn reading(event: &Value, at: Timestamp) -> Event {
+    match parse_event(event, Received { at, backfill: false }) {
+        Parsed::Event(event) => *event,
+        other => panic!("{other:?}"),
+    }
+}

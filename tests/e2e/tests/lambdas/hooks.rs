@@ -1,0 +1,110 @@
+//! The hooks as Lambda functions: what is special about a body or a table there.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use vestibule_domain::TenantSettings;
+use vestibule_e2e::{Stack, Tenancy, dead_endpoint, event_at};
+
+/// An invocation by API Gateway (payload format 2.0) whose body is `body`, encoded.
+fn encoded(tenancy: &Tenancy, body: &[u8], signed: &[u8]) -> Value {
+    let path = format!("/hooks/{}/enrollment-events", tenancy.tenant.id);
+    let mut headers: Map<String, Value> =
+        tenancy.sign(signed).into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    headers.insert("content-type".to_owned(), "application/cloudevents+json".into());
+    headers.insert("host".to_owned(), "hooks.example".into());
+    json!({
+        "version": "2.0",
+        "routeKey": "POST /hooks/{tenant}/enrollment-events",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "api",
+            "domainName": "hooks.example",
+            "domainPrefix": "hooks",
+            "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test"},
+            "requestId": "1",
+            "routeKey": "POST /hooks/{tenant}/enrollment-events",
+            "stage": "$default",
+            "time": "01/Jan/2026:00:00:00 +0000",
+            "timeEpoch": 1_767_225_600_000_i64,
+        },
+        "body": STANDARD.encode(body),
+        "isBase64Encoded": true,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_is_over_the_decoded_body() {
+    let stack = Stack::start().await;
+    let tenancy = stack.tenant("contoso", TenantSettings::default()).await;
+    let data = json!({"platform": "ios", "user": {"principalName": "zoë@contoso.example"}});
+    let body = event_at("enrollment.started", "C02ENCODED", 1, &data).to_string();
+
+    let answer = stack.invoke("enrollment-events", &encoded(&tenancy, body.as_bytes(), body.as_bytes())).await;
+    assert_eq!(answer["statusCode"], 202, "{answer}");
+    let results: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(results["accepted"], 1);
+
+    let as_sent = STANDARD.encode(&body);
+    let answer = stack.invoke("enrollment-events", &encoded(&tenancy, body.as_bytes(), as_sent.as_bytes())).await;
+    assert_eq!(answer["statusCode"], 401, "signed as it was sent: {answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_esp_events_is_a_session_of_a_device() {
+    let stack = Stack::start().await;
+    let tenancy = stack.tenant("contoso", TenantSettings::default()).await;
+    let session = |data: Value| {
+        let mut data = data;
+        data["sessionId"] = "session-1".into();
+        data["platform"] = "windows".into();
+        data
+    };
+    let events = json!([
+        event_at("esp.started", "C02ESP", 6, &session(json!({"deploymentMode": "userDriven"}))),
+        event_at("esp.phase", "C02ESP", 5, &session(json!({"phase": "devicePreparation", "state": "started"}))),
+        event_at("esp.phase", "C02ESP", 4, &session(json!({"phase": "devicePreparation", "state": "completed"}))),
+        event_at("esp.phase", "C02ESP", 3, &session(json!({"phase": "deviceSetup", "state": "started"}))),
+    ]);
+    let answer = stack.post("esp-status", "esp-status", &tenancy, &events).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["accepted"].as_u64()), (202, Some(4)), "{}", answer.text());
+    let again = stack.post("esp-status", "esp-status", &tenancy, &events).await;
+    assert_eq!(again.json()["duplicates"], 4);
+
+    let path = "/api/devices/enrollment-status/active";
+    let answer = stack.ask("admin-api", Method::GET, &tenancy, path).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = answer.json();
+    let active = answer["active"].as_array().unwrap();
+    assert_eq!(active.len(), 1, "{answer}");
+    assert!(active[0]["sessionId"].is_string(), "{answer}");
+    assert_eq!(active[0]["platform"], "windows");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_table_a_sender_is_told_to_try_again() {
+    let mut stack = Stack::start().await;
+    let tenancy = stack.tenant("contoso", TenantSettings::default()).await;
+    let nowhere = dead_endpoint();
+    let changed = [("AWS_ENDPOINT_URL_DYNAMODB", nowhere.as_str())];
+    stack.add("another", "enrollment-events", &changed);
+    stack.add("one-more", "admin-api", &changed);
+
+    let event = event_at("enrollment.started", "C02DOWN", 1, &json!({"platform": "ios"}));
+    let answers = [
+        stack.post("another", "enrollment-events", &tenancy, &event).await,
+        stack.ask("one-more", Method::GET, &tenancy, "/api/devices/enrollment-status").await,
+    ];
+    for answer in answers {
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        let seconds: u32 = answer.header("retry-after").parse().unwrap();
+        assert!((1..=60).contains(&seconds));
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        // Nothing of the inside is told.
+        assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
+    }
+}
