@@ -1,0 +1,102 @@
+//! The list of cases, once: for running them all and for declaring a test of each.
+
+/// Hands the list of cases to a macro of this crate.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_cases {
+    ($then:ident, $($given:expr)?) => {
+        $crate::$then! {
+            [$($given)?]
+            events:
+                a_duplicate_changes_nothing_and_costs_no_write,
+                a_known_event_may_tell_another_name,
+                out_of_order_events_land_where_they_belong,
+                a_batch_of_one_device_is_one_write,
+                concurrent_writers_lose_nothing,
+                a_stored_image_decodes_to_what_is_loaded,
+                events_that_name_no_device_are_refused;
+            links:
+                every_order_of_arrival_leads_to_one_enrollment,
+                one_event_joins_four_enrollments,
+                a_redirect_is_followed_and_not_loaded,
+                writes_and_merges_at_once_lose_nothing,
+                a_link_to_nothing_is_no_obstacle,
+                tenants_do_not_share_devices;
+            growth:
+                thousands_of_events_fold_like_a_history_in_memory,
+                what_is_sealed_is_still_known,
+                sealed_enrollments_merge,
+                a_full_enrollment_says_so_and_loses_nothing;
+            cost:
+                events_of_one_attempt,
+                links_and_merges,
+                a_sweep_with_nothing_due;
+            due:
+                an_abandoned_attempt_is_flagged_once,
+                a_moving_attempt_is_due_again_later,
+                a_flagged_attempt_that_goes_on_is_due_again,
+                what_a_setting_closed_is_cleared,
+                an_open_session_is_due,
+                two_sweeps_at_once_flag_each_attempt_once,
+                a_key_told_twice_is_settled_once,
+                a_corrupt_enrollment_stops_no_other,
+                what_is_not_there_is_gone;
+            changes:
+                without_an_instant_all_have_changed,
+                later_writes_are_found,
+                a_write_that_lands_late_is_found,
+                a_bucket_is_entered_once,
+                hundreds_are_loaded_however_often_told;
+            retention:
+                an_enrolled_device_leaves_a_stub,
+                an_attempt_that_goes_on_is_kept,
+                pruning_drops_segments_and_makes_room,
+                what_has_expired_is_gone_and_may_come_back;
+            faults:
+                throttled_writes_are_not_acknowledged,
+                writes_whose_answer_is_lost_count_once,
+                failed_writes_are_not_acknowledged,
+                failed_reads_are_no_empty_enrollments,
+                a_merge_counts_once,
+                sealing_survives_every_fault,
+                segments_that_move_under_a_writer_are_no_error,
+                links_written_at_once_make_no_circle;
+            tenants:
+                a_tenant_is_created_once_and_changed_on_condition,
+                a_cache_holds_a_tenant_for_a_moment,
+                files_are_listed_newest_first,
+                the_newest_file_only_becomes_newer;
+        }
+    };
+}
+
+/// Declares `run`, which runs each case.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! declare_run {
+    ([] $($subject:ident: $($case:ident),+;)+) => {
+        /// Runs every case over an engine, one after the other.
+        pub async fn run(engine: &$crate::Engine) {
+            $($($subject::$case(engine).await;)+)+
+        }
+    };
+}
+
+/// Declares a test of each case, over the engine that an expression gives; where it gives none they do nothing.
+#[macro_export]
+macro_rules! declare_tests {
+    ($engine:expr) => {
+        $crate::with_cases! { declare_tests, $engine }
+    };
+    ([$engine:expr] $($subject:ident: $($case:ident),+;)+) => {
+        $(mod $subject {
+            $(#[tokio::test]
+            async fn $case() {
+                let engine: Option<$crate::Engine> = $engine;
+                if let Some(engine) = engine {
+                    $crate::suite::$subject::$case(&engine).await;
+                }
+            })+
+        })+
+    };
+}

@@ -1,0 +1,105 @@
+//! The change index, and reading what it names.
+
+use crate::told::{Device, by_serial, minute, second, settings, tenant};
+use crate::{Engine, Table, number};
+use futures::{StreamExt as _, stream};
+use std::collections::BTreeSet;
+use vestibule_domain::event::Event;
+use vestibule_domain::{Kind, Timestamp};
+use vestibule_store::ItemKey;
+
+async fn add(table: &Table, event: Event, now: Timestamp) {
+    table.store.add_events(&tenant(), &settings(), vec![event], now).await.unwrap();
+}
+
+async fn key(table: &Table, serial: &str) -> ItemKey {
+    table.store.find(&tenant(), &by_serial(serial), minute(0)).await.unwrap().unwrap().key
+}
+
+async fn changed(table: &Table, since: Option<Timestamp>) -> BTreeSet<ItemKey> {
+    table.store.changed_since(&tenant(), since).await.unwrap().into_iter().collect()
+}
+
+/// Every enrollment, whichever shard it is in; links and segments are none.
+pub async fn without_an_instant_all_have_changed(engine: &Engine) {
+    let table = engine.table().await;
+    for index in 0..40 {
+        let device = Device::serial(format!("serial-{index}")).and_udid(format!("udid-{index}"));
+        add(&table, device.tells("1", Kind::Started, minute(0)), minute(index * 60)).await;
+    }
+    let all: BTreeSet<ItemKey> = table.heads().await.into_iter().collect();
+    assert_eq!(all.len(), 40);
+    assert_eq!(changed(&table, None).await, all);
+    assert_eq!(changed(&table, Some(Timestamp::MIN)).await, all);
+    table.drop().await;
+}
+
+/// What was written since is found; what was written well before is not.
+pub async fn later_writes_are_found(engine: &Engine) {
+    let table = engine.table().await;
+    let names = ["serial-1", "serial-2", "serial-3"];
+    for name in names {
+        add(&table, Device::serial(name).tells("1", Kind::Started, minute(0)), minute(0)).await;
+    }
+    let (one, two, three) = (key(&table, names[0]).await, key(&table, names[1]).await, key(&table, names[2]).await);
+    add(&table, Device::serial(names[1]).tells("2", Kind::StepEntered, minute(1)), minute(45)).await;
+    add(&table, Device::serial(names[2]).tells("2", Kind::StepEntered, minute(1)), minute(85)).await;
+    assert_eq!(changed(&table, Some(minute(0))).await, BTreeSet::from([one, two.clone(), three.clone()]));
+    assert_eq!(changed(&table, Some(minute(30))).await, BTreeSet::from([two.clone(), three.clone()]));
+    // In its bucket, an enrollment counts as changed from the bucket's beginning to its end.
+    assert_eq!(changed(&table, Some(minute(59))).await, BTreeSet::from([two, three.clone()]));
+    assert_eq!(changed(&table, Some(minute(70))).await, BTreeSet::from([three]));
+    assert_eq!(changed(&table, Some(minute(110))).await, BTreeSet::new());
+    // A write that goes by an older clock moves nothing back.
+    add(&table, Device::serial(names[2]).tells("3", Kind::StepEntered, minute(2)), minute(3)).await;
+    assert_eq!(changed(&table, Some(minute(70))).await.len(), 1);
+    table.drop().await;
+}
+
+/// A write takes its bucket when it begins, and may land when the next has begun.
+pub async fn a_write_that_lands_late_is_found(engine: &Engine) {
+    let table = engine.table().await;
+    add(&table, Device::serial("serial-1").tells("1", Kind::Started, minute(19)), minute(19)).await;
+    assert_eq!(changed(&table, Some(minute(21))).await.len(), 1);
+    assert_eq!(changed(&table, Some(minute(23))).await.len(), 0);
+    table.drop().await;
+}
+
+/// A write in the same bucket moves no entry.
+pub async fn a_bucket_is_entered_once(engine: &Engine) {
+    let table = engine.table().await;
+    let device = Device::serial("serial-1");
+    add(&table, device.tells("1", Kind::Registered, minute(0)), minute(0)).await;
+    let key = key(&table, "serial-1").await;
+    let bucket = number(&table.item(&key).await.unwrap(), "cb").unwrap();
+    table.store.meter().reset();
+    for now in 1..20 {
+        add(&table, device.tells(format!("2-{now}"), Kind::Registered, minute(now)), minute(now)).await;
+        assert_eq!(number(&table.item(&key).await.unwrap(), "cb"), Some(bucket));
+    }
+    assert_eq!(table.store.meter().total().index_write, 0.0);
+    add(&table, device.tells("3", Kind::Registered, minute(20)), minute(20)).await;
+    assert_eq!(number(&table.item(&key).await.unwrap(), "cb"), Some(bucket + 1));
+    assert_eq!(table.store.meter().total().index_write, 2.0);
+    table.drop().await;
+}
+
+/// More than one batch takes; a key that the index gave twice, as it does when its entry moves meanwhile, is read once.
+pub async fn hundreds_are_loaded_however_often_told(engine: &Engine) {
+    let table = engine.table().await;
+    let writes = stream::iter(0..250).map(|index| {
+        let event = Device::serial(format!("serial-{index}")).tells("1", Kind::Started, second(index));
+        add(&table, event, minute(5))
+    });
+    writes.buffer_unordered(16).collect::<()>().await;
+    let keys = table.store.changed_since(&tenant(), None).await.unwrap();
+    let twice: Vec<ItemKey> = keys.iter().flat_map(|key| [key.clone(), key.clone()]).collect();
+    for told in [keys.clone(), [&keys[..], &keys].concat(), twice] {
+        let loaded = table.store.load(&told, minute(5)).await.unwrap();
+        assert_eq!(loaded.len(), 250);
+        let loaded: BTreeSet<ItemKey> = loaded.into_iter().map(|stored| stored.key).collect();
+        assert_eq!(loaded, keys.iter().cloned().collect());
+    }
+    assert_eq!(table.store.load(&[], minute(5)).await.unwrap(), []);
+    table.drop().await;
+}

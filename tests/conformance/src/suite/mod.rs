@@ -1,0 +1,13 @@
+//! The cases, by subject.
+
+pub mod changes;
+pub mod cost;
+pub mod due;
+pub mod events;
+pub mod faults;
+pub mod growth;
+pub mod links;
+pub mod retention;
+pub mod tenants;
+
+with_cases! { declare_run, }

@@ -1,0 +1,126 @@
+//! Tenants and their files.
+
+use crate::Engine;
+use crate::told::{T0, minute, second, tenant};
+use std::collections::BTreeMap;
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_store::{ApiToken, FileRecord, Role, Secret, StoreError, Tenant, TenantCache};
+
+fn new(name: &str) -> Tenant {
+    Tenant {
+        id: TenantId::parse(name).unwrap(),
+        created_at: T0,
+        settings: TenantSettings::default(),
+        webhook_secrets: vec![Secret::new("whsec_new"), Secret::new("whsec_old")],
+        tokens: vec![ApiToken {
+            id: "token-1".to_owned(),
+            name: "page".to_owned(),
+            role: Role::Reader,
+            sha256: "00".repeat(32),
+            created_at: T0,
+        }],
+        pseudonym_key: Secret::new("key"),
+        version: 0,
+    }
+}
+
+fn file(number: u64, as_of: Timestamp) -> FileRecord {
+    FileRecord {
+        sha256: format!("{number:064x}"),
+        key: format!("files/{number}"),
+        size_bytes: number,
+        as_of,
+        rows: BTreeMap::from([("attempt".to_owned(), number)]),
+        schema_version: 1,
+        corrections: 0,
+    }
+}
+
+/// Created once; of two that change it one has to read it again.
+pub async fn a_tenant_is_created_once_and_changed_on_condition(engine: &Engine) {
+    let table = engine.table().await;
+    let store = &table.store;
+    assert_eq!(store.tenant(&tenant()).await.unwrap(), None);
+    assert_eq!(store.tenants().await.unwrap(), []);
+    for name in ["fabrikam", "contoso"] {
+        store.create_tenant(&mut new(name)).await.unwrap();
+    }
+    assert!(matches!(store.create_tenant(&mut new("contoso")).await, Err(StoreError::Exists)));
+    let names: Vec<String> = store.tenants().await.unwrap().into_iter().map(String::from).collect();
+    assert_eq!(names, ["contoso", "fabrikam"]);
+    let mut one = store.tenant(&tenant()).await.unwrap().unwrap();
+    let mut other = one.clone();
+    assert_eq!(one, Tenant { version: 1, ..new("contoso") });
+    assert_eq!(one.secrets().collect::<Vec<_>>(), ["whsec_new", "whsec_old"]);
+    one.settings.retention_days = 90;
+    store.update_tenant(&mut one).await.unwrap();
+    other.settings.retention_days = 60;
+    assert!(matches!(store.update_tenant(&mut other).await, Err(StoreError::Conflict)));
+    assert_eq!(store.tenant(&tenant()).await.unwrap().unwrap(), one);
+    one.webhook_secrets.pop();
+    store.update_tenant(&mut one).await.unwrap();
+    assert_eq!(store.tenant(&tenant()).await.unwrap().unwrap(), one);
+    // One that was never created can't be changed.
+    assert!(matches!(store.update_tenant(&mut new("nobody")).await, Err(StoreError::Conflict)));
+    assert_eq!(store.tenants().await.unwrap().len(), 2);
+    // Secrets are not shown.
+    assert!(!format!("{one:?}").contains("whsec"));
+    table.drop().await;
+}
+
+/// Held for seconds, for others and for their absence; asked anew once a second at most.
+pub async fn a_cache_holds_a_tenant_for_a_moment(engine: &Engine) {
+    let table = engine.table().await;
+    let cache = TenantCache::new(table.store.clone());
+    assert_eq!(cache.get(&tenant(), second(0)).await.unwrap(), None);
+    let mut created = new("contoso");
+    table.store.create_tenant(&mut created).await.unwrap();
+    assert_eq!(cache.get(&tenant(), second(14)).await.unwrap(), None);
+    assert!(cache.get(&tenant(), second(15)).await.unwrap().is_some());
+    created.settings.retention_days = 90;
+    table.store.update_tenant(&mut created).await.unwrap();
+    let days = |tenant: Option<std::sync::Arc<Tenant>>| tenant.unwrap().settings.retention_days;
+    assert_eq!(days(cache.fresh(&tenant(), second(15)).await.unwrap()), 30);
+    assert_eq!(days(cache.get(&tenant(), second(20)).await.unwrap()), 30);
+    assert_eq!(days(cache.fresh(&tenant(), second(20)).await.unwrap()), 90);
+    assert_eq!(days(cache.get(&tenant(), second(20)).await.unwrap()), 90);
+    table.drop().await;
+}
+
+/// By the instant they are true for.
+pub async fn files_are_listed_newest_first(engine: &Engine) {
+    let table = engine.table().await;
+    let store = &table.store;
+    assert_eq!(store.files(&tenant(), 10).await.unwrap(), []);
+    let files: Vec<FileRecord> = (0..12_u32).map(|day| file(day.into(), minute(i64::from(day) * 1_440))).collect();
+    for at in [3, 0, 7, 1, 11, 2, 4, 10, 6, 5, 9, 8] {
+        store.put_file(&tenant(), &files[at]).await.unwrap();
+    }
+    // Recorded again, and another tenant's: neither shows.
+    store.put_file(&tenant(), &files[3]).await.unwrap();
+    store.put_file(&TenantId::parse("fabrikam").unwrap(), &file(99, minute(0))).await.unwrap();
+    store.create_tenant(&mut new("contoso")).await.unwrap();
+    let newest_first: Vec<FileRecord> = files.iter().rev().cloned().collect();
+    assert_eq!(store.files(&tenant(), 100).await.unwrap(), newest_first);
+    assert_eq!(store.files(&tenant(), 5).await.unwrap(), newest_first[..5]);
+    table.drop().await;
+}
+
+/// The pointer to the newest goes forward only.
+pub async fn the_newest_file_only_becomes_newer(engine: &Engine) {
+    let table = engine.table().await;
+    let store = &table.store;
+    assert_eq!(store.latest_file(&tenant()).await.unwrap(), None);
+    assert!(store.advance_latest(&tenant(), &file(1, minute(10))).await.unwrap());
+    assert!(!store.advance_latest(&tenant(), &file(2, minute(9))).await.unwrap());
+    assert!(!store.advance_latest(&tenant(), &file(3, minute(10))).await.unwrap());
+    assert_eq!(store.latest_file(&tenant()).await.unwrap(), Some(file(1, minute(10))));
+    assert!(store.advance_latest(&tenant(), &file(4, minute(11))).await.unwrap());
+    assert_eq!(store.latest_file(&tenant()).await.unwrap(), Some(file(4, minute(11))));
+    // Many at once: the latest of them stands.
+    let files: Vec<FileRecord> = (20_i64..40).map(|at| file(at.cast_unsigned(), minute(at))).collect();
+    let id = tenant();
+    futures::future::join_all(files.iter().map(|file| store.advance_latest(&id, file))).await;
+    assert_eq!(store.latest_file(&tenant()).await.unwrap(), files.last().cloned());
+    table.drop().await;
+}

@@ -1,0 +1,138 @@
+//! Events for the cases: short to write, and incompressible where size matters.
+
+use vestibule_domain::catalogue::{Action, Place, Screen, UserAction};
+use vestibule_domain::esp::{EspDetail, EspEvent};
+use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Step};
+use vestibule_domain::failure::Failure;
+use vestibule_domain::identity::IdentifierKind;
+use vestibule_domain::{History, Identifier, Millis, TenantId, TenantSettings, Timestamp};
+
+/// When the cases begin: where a change bucket does.
+pub const T0: Timestamp = Timestamp::from_millis(1_760_000_400_000);
+
+/// The tenant of most cases.
+pub fn tenant() -> TenantId {
+    TenantId::parse("contoso").unwrap()
+}
+
+/// Enrolled alone completes.
+pub fn settings() -> TenantSettings {
+    TenantSettings { require_compliance: false, ..TenantSettings::default() }
+}
+
+/// So many minutes after the beginning.
+pub fn minute(minutes: i64) -> Timestamp {
+    T0 + Millis::from_minutes(minutes)
+}
+
+/// So many seconds after the beginning.
+pub fn second(seconds: i64) -> Timestamp {
+    T0 + Millis::from_seconds(seconds)
+}
+
+/// A device, by the names that an event tells.
+#[derive(Clone, Debug, Default)]
+pub struct Device(About);
+
+impl Device {
+    /// A device by its serial number.
+    pub fn serial(serial: impl Into<String>) -> Self {
+        Self(About { serial_number: Some(serial.into()), platform: Some(Platform::Ios), ..About::default() })
+    }
+
+    /// A device by its unique device identifier.
+    pub fn udid(udid: impl Into<String>) -> Self {
+        Self(About { udid: Some(udid.into()), platform: Some(Platform::Ios), ..About::default() })
+    }
+
+    /// The same device, with its unique device identifier too.
+    #[must_use]
+    pub fn and_udid(mut self, udid: impl Into<String>) -> Self {
+        self.0.udid = Some(udid.into());
+        self
+    }
+
+    /// The same device, with its server's id too.
+    #[must_use]
+    pub fn and_mdm(mut self, id: impl Into<String>) -> Self {
+        self.0.mdm_device_id = Some(id.into());
+        self
+    }
+
+    /// An event of this device, told at once.
+    pub fn tells(&self, id: impl Into<String>, kind: Kind, at: Timestamp) -> Event {
+        let is_step = matches!(kind, Kind::StepEntered | Kind::StepCompleted);
+        let step = Step {
+            kind,
+            place: is_step
+                .then(|| Place::new(None, Action::read("iOSProfileLaunch"), Some(Screen::read("installingProfile")))),
+            user_action: (kind == Kind::Stopped).then_some(UserAction::Cancel),
+            failure: None,
+            reported: Vec::new(),
+        };
+        Event {
+            key: EventKey { source: "https://mdm.example".to_owned(), id: id.into() },
+            time: at,
+            received_at: at,
+            clock_skew: None,
+            about: self.0.clone(),
+            body: Body::Enrollment(step),
+        }
+    }
+
+    /// A beginning of an Enrollment Status Page session.
+    pub fn tells_session(&self, id: impl Into<String>, at: Timestamp) -> Event {
+        let esp = EspEvent { session_id: None, detail: EspDetail::Started(Box::default()) };
+        let key = esp.stored_key("https://agent.example".to_owned(), id.into());
+        Event { key, body: Body::Esp(esp), ..self.tells("", Kind::Started, at) }
+    }
+
+    /// A failure with a message of `chars` characters that don't compress.
+    pub fn tells_at_length(&self, seed: u64, chars: usize, at: Timestamp) -> Event {
+        let mut event = self.tells(uuid(seed), Kind::Failed, at);
+        if let Body::Enrollment(step) = &mut event.body {
+            let message = (0..).flat_map(|part| uuid(seed ^ (part << 40)).replace('-', "").into_bytes());
+            let message = message.take(chars).map(char::from).collect();
+            step.failure = Some(Failure { message: Some(message), ..Failure::default() });
+        }
+        event
+    }
+}
+
+/// The identifier by which `serial` is known.
+pub fn by_serial(serial: &str) -> Identifier {
+    Identifier::new(IdentifierKind::SerialNumber, serial).unwrap()
+}
+
+/// The identifier by which `udid` is known.
+pub fn by_udid(udid: &str) -> Identifier {
+    Identifier::new(IdentifierKind::Udid, udid).unwrap()
+}
+
+/// The identifier by which a server's id is known.
+pub fn by_mdm(id: &str) -> Identifier {
+    Identifier::new(IdentifierKind::MdmDeviceId, id).unwrap()
+}
+
+/// A history in memory, for comparison.
+pub fn history<'e>(events: impl IntoIterator<Item = &'e Event>) -> History {
+    let mut history = History::default();
+    for event in events {
+        history.add(event.clone());
+    }
+    history
+}
+
+/// A UUID that looks random and is the same each time.
+pub fn uuid(seed: u64) -> String {
+    let half = |seed: u64| u128::from(scramble(seed));
+    uuid::Uuid::from_u128(half(seed) << 64 | half(!seed)).to_string()
+}
+
+/// A number that looks random and is the same each time (splitmix64).
+pub fn scramble(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

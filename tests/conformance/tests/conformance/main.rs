@@ -1,0 +1,13 @@
+//! The suite over every engine at hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod embedded {
+    vestibule_conformance::declare_tests!(Some(vestibule_conformance::Engine::embedded()));
+}
+
+mod group;
+mod property;
+
+mod given {
+    vestibule_conformance::declare_tests!(vestibule_conformance::Engine::given());
+}

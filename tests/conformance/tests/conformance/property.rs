@@ -1,0 +1,141 @@
+//! Any events, in any order, split in any way, with sweeps between: the table holds what a history in memory does.
+
+use proptest::prelude::*;
+use std::collections::{BTreeSet, HashMap};
+use vestibule_conformance::told::{self, Device, by_mdm, by_serial, by_udid, tenant};
+use vestibule_conformance::{Engine, Table};
+use vestibule_domain::event::Event;
+use vestibule_domain::{History, Kind, Millis, Plan, TenantSettings, Timestamp, fold};
+use vestibule_store::Settled;
+
+/// An event to be told: its id, what it tells, which names, when it happened, and when it arrives after the one before.
+#[derive(Clone, Debug)]
+struct Told {
+    id: u8,
+    kind: Kind,
+    names: u8,
+    at: i64,
+    long: bool,
+}
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Step {
+    Send(Vec<Told>),
+    Sweep,
+    Wait(i64),
+}
+
+fn one() -> impl Strategy<Value = Told> {
+    let kind = prop::sample::select(Kind::ALL.to_vec());
+    (0..40_u8, kind, 1..8_u8, 0..240_i64, prop::bool::weighted(0.1)).prop_map(|(id, kind, names, at, long)| Told {
+        id,
+        kind,
+        names,
+        at,
+        long,
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        5 => prop::collection::vec(one(), 1..5).prop_map(Step::Send),
+        2 => Just(Step::Sweep),
+        2 => prop::sample::select(vec![1, 10, 29, 30, 31, 90]).prop_map(Step::Wait),
+    ];
+    // At some point one event tells all names.
+    (prop::collection::vec(step, 1..20), one(), any::<prop::sample::Index>()).prop_map(|(mut steps, all, at)| {
+        let at = at.index(steps.len() + 1);
+        steps.insert(at, Step::Send(vec![Told { names: 7, ..all }]));
+        steps
+    })
+}
+
+fn event(told: &Told, now: Timestamp) -> Event {
+    let mut device = if told.names & 1 > 0 { Device::serial("serial-1") } else { Device::default() };
+    if told.names & 2 > 0 {
+        device = device.and_udid("udid-1");
+    }
+    if told.names & 4 > 0 {
+        device = device.and_mdm("mdm-1");
+    }
+    let at = told::minute(told.at).min(now);
+    let told_event = device.tells(format!("event-{}", told.id), told.kind, at);
+    let body = if told.long { device.tells_at_length(told.id.into(), 2_000, at).body } else { told_event.body };
+    Event { received_at: now, body, ..told_event }
+}
+
+/// Whatever is open, as last folded or as of now, is in the due index no later than its deadline.
+async fn open_is_due(table: &Table, settings: &TenantSettings, now: Timestamp) -> Result<(), TestCaseError> {
+    let keys = table.heads().await;
+    for stored in table.store.load(&keys, now).await.unwrap() {
+        let due_at = table.due_at(&stored.key).await;
+        for as_of in [stored.folded_at, now] {
+            let plan = Plan::of(&fold(&tenant(), &stored.history, settings, as_of), &stored.history, settings);
+            if let Some(deadline) = plan.due_at {
+                prop_assert!(due_at.is_some_and(|due| due <= deadline), "{due_at:?} for {deadline}");
+                let due = table.store.due(deadline + Millis::new(1)).await.unwrap();
+                prop_assert!(due.contains(&stored.key));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn sweep(table: &Table, settings: &TenantSettings, now: Timestamp) -> Vec<Settled> {
+    let due = table.store.due(now).await.unwrap();
+    table.store.settle_all(&due, &HashMap::from([(tenant(), settings.clone())]), now).await.unwrap()
+}
+
+async fn holds(steps: &[Step], require_compliance: bool) -> Result<(), TestCaseError> {
+    let table = Engine::embedded().table().await;
+    let settings = TenantSettings { require_compliance, ..TenantSettings::default() };
+    let mut memory = History::default();
+    let mut now = told::minute(0);
+    for step in steps {
+        match step {
+            Step::Wait(minutes) => now = now + Millis::from_minutes(*minutes),
+            Step::Sweep => drop(sweep(&table, &settings, now).await),
+            Step::Send(batch) => {
+                // A batch that the intake hands over is about one device: its events share names.
+                let events: Vec<Event> = batch.iter().map(|told| event(told, now)).collect();
+                for group in vestibule_store::group_by_device(events) {
+                    let events: Vec<Event> = group.into_iter().map(|(_, event)| event).collect();
+                    memory = events.iter().fold(memory, |mut memory, event| {
+                        memory.add(event.clone());
+                        memory
+                    });
+                    table.store.add_events(&tenant(), &settings, events, now).await.unwrap();
+                }
+            }
+        }
+        open_is_due(&table, &settings, now).await?;
+    }
+    let names = [by_serial("serial-1"), by_udid("udid-1"), by_mdm("mdm-1")];
+    let mut keys = BTreeSet::new();
+    for name in &names {
+        let stored = table.store.find(&tenant(), name, now).await.unwrap().expect("an enrollment");
+        prop_assert_eq!(&stored.history, &memory);
+        prop_assert_eq!(fold(&tenant(), &stored.history, &settings, now), fold(&tenant(), &memory, &settings, now));
+        keys.insert(stored.key);
+    }
+    prop_assert_eq!(keys.len(), 1);
+    prop_assert_eq!(table.heads().await.len(), 1);
+    // Long after, one sweep settles all there is, and a second finds nothing.
+    let later = now + Millis::from_days(3);
+    let open = table.due_at(keys.first().unwrap()).await.is_some();
+    prop_assert_eq!(sweep(&table, &settings, later).await.len(), usize::from(open));
+    prop_assert_eq!(table.store.due(Timestamp::MAX).await.unwrap(), []);
+    table.drop().await;
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_table_holds_what_a_history_in_memory_does(steps in steps(), require_compliance in any::<bool>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(holds(&steps, require_compliance))?;
+    }
+}
