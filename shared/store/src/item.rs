@@ -36,7 +36,7 @@ const TO: &str = "to";
 
 /// Width of a change bucket. Wider is cheaper for writers (an entry moves less often, two write units each time)
 /// and dearer for readers (each refresh reads the current bucket again).
-pub const CHANGE_BUCKET_WIDTH: Millis = Millis::from_minutes(20);
+pub const CHANGE_BUCKET_WIDTH: Millis = Millis::from_minutes(30);
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 

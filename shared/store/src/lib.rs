@@ -58,7 +58,7 @@ const BATCH_TRIES: u32 = 8;
 
 /// How new what is read must be. Strong costs twice as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Consistency {
+pub(crate) enum Consistency {
     Eventual,
     Strong,
 }

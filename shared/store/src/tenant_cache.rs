@@ -1,15 +1,15 @@
-//! Tenants held in memory for a few seconds, so that a request doesn't read its tenant each time.
+//! Tenants held in memory for a minute, so that a request doesn't read its tenant each time.
 //!
 //! What a tenant changes therefore takes up to [`HELD_FOR`] to reach every function; whoever must not
 //! act on something stale asks [`TenantCache::fresh`].
 
-use crate::{Store, StoreError, Tenant};
+use crate::{Consistency, Store, StoreError, Tenant};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// How long a tenant is held.
-pub const HELD_FOR: Millis = Millis::from_seconds(15);
+pub const HELD_FOR: Millis = Millis::from_seconds(60);
 /// Asking anew for what was just read is not answered more often than this: a sender with a wrong secret
 /// must not make us read at its pace.
 pub const NOT_SOONER_THAN: Millis = Millis::from_seconds(1);
@@ -36,7 +36,7 @@ impl TenantCache {
     /// # Errors
     /// When the table can't be read.
     pub async fn get(&self, id: &TenantId, now: Timestamp) -> Result<Option<Arc<Tenant>>, StoreError> {
-        self.get_within(id, now, HELD_FOR).await
+        self.get_within(id, now, HELD_FOR, Consistency::Eventual).await
     }
 
     /// The tenant, read at most [`NOT_SOONER_THAN`] ago.
@@ -44,10 +44,16 @@ impl TenantCache {
     /// # Errors
     /// When the table can't be read.
     pub async fn fresh(&self, id: &TenantId, now: Timestamp) -> Result<Option<Arc<Tenant>>, StoreError> {
-        self.get_within(id, now, NOT_SOONER_THAN).await
+        self.get_within(id, now, NOT_SOONER_THAN, Consistency::Strong).await
     }
 
-    async fn get_within(&self, id: &TenantId, now: Timestamp, age: Millis) -> Result<Option<Arc<Tenant>>, StoreError> {
+    async fn get_within(
+        &self,
+        id: &TenantId,
+        now: Timestamp,
+        age: Millis,
+        consistency: Consistency,
+    ) -> Result<Option<Arc<Tenant>>, StoreError> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         if let Some((read_at, tenant)) = held
             && now - read_at < age
@@ -55,7 +61,7 @@ impl TenantCache {
         {
             return Ok(tenant);
         }
-        let tenant = self.store.tenant(id).await?.map(Arc::new);
+        let tenant = self.store.read_tenant(id, consistency).await?.map(Arc::new);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.len() >= MOST {
             held.clear();

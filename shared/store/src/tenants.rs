@@ -2,7 +2,7 @@
 
 use crate::item::{Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK, tenant_pk};
-use crate::{CAPACITY, Cause, Store, StoreError};
+use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
@@ -139,8 +139,17 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.read_tenant(id, Consistency::Strong).await
+    }
+
+    pub(crate) async fn read_tenant(
+        &self,
+        id: &TenantId,
+        consistency: Consistency,
+    ) -> Result<Option<Tenant>, StoreError> {
         let get = self.client.get_item().table_name(&*self.table);
-        let get = get.set_key(Some(item_key(&tenant_pk(id), TENANT))).consistent_read(true);
+        let get = get.set_key(Some(item_key(&tenant_pk(id), TENANT)));
+        let get = get.consistent_read(consistency == Consistency::Strong);
         let answer = get.return_consumed_capacity(CAPACITY).send().await?;
         self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
         answer.item.as_ref().map(|item| Tenant::read(id, item)).transpose()

@@ -42,26 +42,26 @@ pub async fn later_writes_are_found(engine: &Engine) {
         add(&table, Device::serial(name).tells("1", Kind::Started, minute(0)), minute(0)).await;
     }
     let (one, two, three) = (key(&table, names[0]).await, key(&table, names[1]).await, key(&table, names[2]).await);
-    add(&table, Device::serial(names[1]).tells("2", Kind::StepEntered, minute(1)), minute(45)).await;
-    add(&table, Device::serial(names[2]).tells("2", Kind::StepEntered, minute(1)), minute(85)).await;
+    add(&table, Device::serial(names[1]).tells("2", Kind::StepEntered, minute(1)), minute(68)).await;
+    add(&table, Device::serial(names[2]).tells("2", Kind::StepEntered, minute(1)), minute(128)).await;
     assert_eq!(changed(&table, Some(minute(0))).await, BTreeSet::from([one, two.clone(), three.clone()]));
-    assert_eq!(changed(&table, Some(minute(30))).await, BTreeSet::from([two.clone(), three.clone()]));
+    assert_eq!(changed(&table, Some(minute(45))).await, BTreeSet::from([two.clone(), three.clone()]));
     // In its bucket, an enrollment counts as changed from the bucket's beginning to its end.
-    assert_eq!(changed(&table, Some(minute(59))).await, BTreeSet::from([two, three.clone()]));
-    assert_eq!(changed(&table, Some(minute(70))).await, BTreeSet::from([three]));
-    assert_eq!(changed(&table, Some(minute(110))).await, BTreeSet::new());
+    assert_eq!(changed(&table, Some(minute(88))).await, BTreeSet::from([two, three.clone()]));
+    assert_eq!(changed(&table, Some(minute(105))).await, BTreeSet::from([three]));
+    assert_eq!(changed(&table, Some(minute(165))).await, BTreeSet::new());
     // A write that goes by an older clock moves nothing back.
     add(&table, Device::serial(names[2]).tells("3", Kind::StepEntered, minute(2)), minute(3)).await;
-    assert_eq!(changed(&table, Some(minute(70))).await.len(), 1);
+    assert_eq!(changed(&table, Some(minute(105))).await.len(), 1);
     table.drop().await;
 }
 
 /// A write takes its bucket when it begins, and may land when the next has begun.
 pub async fn a_write_that_lands_late_is_found(engine: &Engine) {
     let table = engine.table().await;
-    add(&table, Device::serial("serial-1").tells("1", Kind::Started, minute(19)), minute(19)).await;
-    assert_eq!(changed(&table, Some(minute(21))).await.len(), 1);
-    assert_eq!(changed(&table, Some(minute(23))).await.len(), 0);
+    add(&table, Device::serial("serial-1").tells("1", Kind::Started, minute(29)), minute(29)).await;
+    assert_eq!(changed(&table, Some(minute(31))).await.len(), 1);
+    assert_eq!(changed(&table, Some(minute(33))).await.len(), 0);
     table.drop().await;
 }
 
@@ -73,12 +73,12 @@ pub async fn a_bucket_is_entered_once(engine: &Engine) {
     let key = key(&table, "serial-1").await;
     let bucket = number(&table.item(&key).await.unwrap(), "cb").unwrap();
     table.store.meter().reset();
-    for now in 1..20 {
+    for now in 1..30 {
         add(&table, device.tells(format!("2-{now}"), Kind::Registered, minute(now)), minute(now)).await;
         assert_eq!(number(&table.item(&key).await.unwrap(), "cb"), Some(bucket));
     }
     assert_eq!(table.store.meter().total().index_write, 0.0);
-    add(&table, device.tells("3", Kind::Registered, minute(20)), minute(20)).await;
+    add(&table, device.tells("3", Kind::Registered, minute(30)), minute(30)).await;
     assert_eq!(number(&table.item(&key).await.unwrap(), "cb"), Some(bucket + 1));
     assert_eq!(table.store.meter().total().index_write, 2.0);
     table.drop().await;

@@ -28,9 +28,9 @@ pub async fn events_of_one_attempt(engine: &Engine) {
     }
     // The deadline moves on with each event; its index entry does not.
     assert_eq!(table.due_at(&table.heads().await[0]).await, Some(minute(30)));
-    assert_eq!(cost(store, "in the next bucket", at("3", Kind::StepEntered, 25), 25).await, (0.5, 1.0, 2.0));
-    assert_eq!(cost(store, "closing event", at("4", Kind::Enrolled, 26), 26).await, (0.5, 1.0, 1.0));
-    assert_eq!(cost(store, "late event", at("5", Kind::StepCompleted, 24), 27).await, (0.5, 1.0, 0.0));
+    assert_eq!(cost(store, "in the next bucket", at("3", Kind::StepEntered, 31), 31).await, (0.5, 1.0, 2.0));
+    assert_eq!(cost(store, "closing event", at("4", Kind::Enrolled, 32), 32).await, (0.5, 1.0, 1.0));
+    assert_eq!(cost(store, "late event", at("5", Kind::StepCompleted, 28), 33).await, (0.5, 1.0, 0.0));
 
     let device = Device::serial("serial-2").and_udid("udid-2");
     let at = |id: &str, kind, now| device.tells(id, kind, minute(now));

@@ -1,0 +1,21 @@
+//! What the table's work costs, in units of capacity as the table itself reports them.
+//!
+//! Two programs print it, and the tests hold it to its limits on less:
+//!
+//! - `cost`: the simulator's traffic, event by event and in batches, with the sweep as its schedule runs it
+//! - `sweep`: a sweep with nothing due, over a small table and a large one
+//!
+//! No times: units don't depend on the machine. What a report file costs is printed by
+//! `cargo run --release -p vestibule-report --example cost`.
+
+pub mod quiet;
+pub mod spy;
+pub mod table;
+pub mod traffic;
+
+pub use spy::Spy;
+pub use table::Table;
+pub use traffic::{Run, post};
+
+/// What goes wrong in a benchmark ends it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

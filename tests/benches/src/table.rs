@@ -1,0 +1,65 @@
+//! An embedded table in memory, as the deployment's template declares it.
+
+use crate::{BoxError, Spy};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
+use vestibule_host::dynamodb::{DynamoDb, create_table};
+use vestibule_host::{Clients, Endpoints, Template};
+use vestibule_store::Store;
+
+const NAME: &str = "benches";
+
+/// A table of its own engine.
+pub struct Table {
+    /// The store under measurement.
+    pub store: Store,
+    /// What its calls said beyond what the store's meter keeps.
+    pub spy: Spy,
+    client: Client,
+    _engine: DynamoDb,
+}
+
+impl Table {
+    /// An empty table.
+    ///
+    /// # Errors
+    /// When the engine doesn't start.
+    pub async fn start() -> Result<Self, BoxError> {
+        let engine = DynamoDb::start(None)?;
+        let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: String::new(), events: String::new() });
+        create_table(&clients.dynamodb, &Template::embedded()?.table, NAME).await?;
+        // A stream costs no units, but each write into memory would read all of it.
+        let without = StreamSpecification::builder().stream_enabled(false).build()?;
+        clients.dynamodb.update_table().table_name(NAME).stream_specification(without).send().await?;
+        let spy = Spy::default();
+        let config = clients.dynamodb.config().to_builder().interceptor(spy.clone()).build();
+        let store = Store::new(Client::from_conf(config), NAME);
+        Ok(Self { store, spy, client: clients.dynamodb, _engine: engine })
+    }
+
+    /// Encoded sizes of the enrollments' heads, ascending; reading them is not metered.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn head_sizes(&self) -> Result<Vec<usize>, BoxError> {
+        let mut pages = self
+            .client
+            .scan()
+            .table_name(NAME)
+            .filter_expression("#k = :head AND attribute_exists(#d)")
+            .expression_attribute_names("#k", "sk")
+            .expression_attribute_names("#d", "d")
+            .expression_attribute_values(":head", AttributeValue::S("h".to_owned()))
+            .projection_expression("#d")
+            .into_paginator()
+            .items()
+            .send();
+        let mut sizes = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item?;
+            sizes.extend(item.get("d").and_then(|data| data.as_b().ok()).map(|data| data.as_ref().len()));
+        }
+        sizes.sort_unstable();
+        Ok(sizes)
+    }
+}

@@ -1,0 +1,173 @@
+//! The simulator's traffic through the intake, with the sweep as its schedule would run it.
+
+use crate::spy::IndexUnits;
+use crate::{BoxError, Table};
+use abandonment_sweep::{Sweep, Swept};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_intake::{Status, store_batch};
+use vestibule_platform::Clock;
+use vestibule_simulator::{Delivery, Scenario};
+use vestibule_store::{Cause, Units};
+use vestibule_webhook::{Received, parse};
+
+/// The schedule's period, in milliseconds.
+const MINUTE: i64 = 60_000;
+/// The sample's end: later than any machine's clock, by which an engine takes away what has expired.
+const UNTIL_MS: i64 = 4_000_000_000_000;
+
+/// The sample: so many enrollments over 30 days.
+pub fn scenario(enrollments: usize) -> Scenario {
+    Scenario { seed: 1, enrollments, days: 30, until_ms: UNTIL_MS }
+}
+
+/// What a run over the traffic came to.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// Requests.
+    pub posts: usize,
+    /// Events stored.
+    pub accepted: usize,
+    /// Events that were stored before.
+    pub duplicates: usize,
+    /// Events that were neither.
+    pub others: usize,
+    /// Runs of the sweep that had something to query for.
+    pub sweeps: usize,
+    /// What they did.
+    pub swept: Swept,
+    /// Units by cause.
+    pub by_cause: BTreeMap<Cause, Units>,
+    /// Index units by what wrote.
+    pub index_units: IndexUnits,
+    /// Writes refused because their condition failed.
+    pub failed: u64,
+    /// Requests by the table units that writing their events took: with one event each, how large the items were.
+    pub posts_by_units: BTreeMap<u64, usize>,
+}
+
+impl Run {
+    /// Units of some causes, together.
+    pub fn units(&self, causes: &[Cause]) -> Units {
+        let found = causes.iter().filter_map(|cause| self.by_cause.get(cause));
+        found.fold(Units::default(), |sum, one| Units {
+            read: sum.read + one.read,
+            write: sum.write + one.write,
+            index_write: sum.index_write + one.index_write,
+            calls: sum.calls + one.calls,
+        })
+    }
+
+    /// Write units of everything, indexes included.
+    pub fn written(&self) -> f64 {
+        self.by_cause.values().map(|units| units.write + units.index_write).sum()
+    }
+
+    /// Read units of what traffic leads to. The sweep's queries are not among them: the schedule makes as many
+    /// whether events come or not.
+    pub fn read(&self) -> f64 {
+        self.by_cause.iter().filter(|(cause, _)| **cause != Cause::SweepQuery).map(|(_, units)| units.read).sum()
+    }
+
+    /// So much an accepted event.
+    pub fn per_event(&self, units: f64) -> f64 {
+        units / self.accepted.max(1) as f64
+    }
+}
+
+/// Posts deliveries in their order, each request holding up to `most` and made at the instant of its last one. The
+/// sweep runs at each whole minute after a deadline.
+///
+/// # Errors
+/// When the table fails.
+pub async fn post(table: &Table, deliveries: &[&Delivery], most: usize) -> Result<Run, BoxError> {
+    post_at(table, deliveries, most, None).await
+}
+
+/// As [`post`], but everything at one instant: as a sender that starts over would.
+///
+/// # Errors
+/// When the table fails.
+pub async fn post_again(table: &Table, deliveries: &[&Delivery], most: usize) -> Result<Run, BoxError> {
+    post_at(table, deliveries, most, Some(UNTIL_MS)).await
+}
+
+async fn post_at(table: &Table, deliveries: &[&Delivery], most: usize, at: Option<i64>) -> Result<Run, BoxError> {
+    let (tenant, settings) = (TenantId::parse("contoso")?, TenantSettings::default());
+    let meter = table.store.meter();
+    meter.reset();
+    let (index_units, failed) = (table.spy.index_units(), table.spy.failed());
+    let mut schedule = Schedule::of(table);
+    let mut run = Run::default();
+    for chunk in deliveries.chunks(most) {
+        let Some(last) = chunk.last() else { continue };
+        let at = at.unwrap_or(last.at_ms);
+        schedule.until(at, &mut run).await?;
+        let now = Timestamp::from_millis(at);
+        let batch = parse(&body(chunk), Received { at: now, backfill: false })?;
+        let before = meter.by_cause().get(&Cause::Events).map_or(0.0, |units| units.write);
+        let results = store_batch(&table.store, &tenant, &settings, batch, now).await;
+        let after = meter.by_cause().get(&Cause::Events).map_or(0.0, |units| units.write);
+        let (accepted, duplicates) = (results.count(Status::Accepted), results.count(Status::Duplicate));
+        run.posts += 1;
+        run.accepted += accepted;
+        run.duplicates += duplicates;
+        run.others += chunk.len() - accepted - duplicates;
+        *run.posts_by_units.entry((after - before) as u64).or_default() += 1;
+    }
+    schedule.until(UNTIL_MS, &mut run).await?;
+    run.by_cause = meter.by_cause();
+    run.index_units = table.spy.index_units();
+    for (key, before) in index_units {
+        run.index_units.entry(key).and_modify(|units| *units -= before);
+    }
+    run.failed = table.spy.failed() - failed;
+    Ok(run)
+}
+
+/// A request's body: an event, or a list of them.
+fn body(deliveries: &[&Delivery]) -> Vec<u8> {
+    if let [only] = deliveries {
+        return only.event.to_bytes();
+    }
+    let events: Vec<Vec<u8>> = deliveries.iter().map(|delivery| delivery.event.to_bytes()).collect();
+    [b"[".as_slice(), &events.join(b",".as_slice()), b"]"].concat()
+}
+
+/// The sweep's schedule, of which only the runs that may find something are made.
+struct Schedule<'t> {
+    table: &'t Table,
+    sweep: Sweep,
+    now: Arc<AtomicI64>,
+}
+
+impl<'t> Schedule<'t> {
+    fn of(table: &'t Table) -> Self {
+        let now = Arc::new(AtomicI64::new(0));
+        let clock = Arc::clone(&now);
+        let clock = Clock::driven(move || clock.load(Ordering::SeqCst));
+        Self { table, sweep: Sweep::new(table.store.clone(), clock), now }
+    }
+
+    async fn until(&mut self, until: i64, run: &mut Run) -> Result<(), BoxError> {
+        while let Some(deadline) = self.table.spy.next_deadline() {
+            // Due is what lies before now.
+            let minute = (deadline.div_euclid(MINUTE) + 1) * MINUTE;
+            if minute > until {
+                break;
+            }
+            self.now.store(minute, Ordering::SeqCst);
+            self.table.spy.pass(minute);
+            let swept = self.sweep.run().await?;
+            run.sweeps += 1;
+            run.swept.due += swept.due;
+            run.swept.flagged += swept.flagged;
+            run.swept.rearmed += swept.rearmed;
+            run.swept.cleared += swept.cleared;
+            run.swept.moved += swept.moved;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! The limits on what the table's work costs, on a smaller sample than the programs print.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use vestibule_benches::{Table, quiet, traffic};
+use vestibule_simulator::{Delivery, simulate};
+use vestibule_store::Cause;
+
+#[tokio::test]
+async fn an_event_costs_no_more_than_it_may() {
+    let deliveries = simulate(&traffic::scenario(300));
+    let deliveries: Vec<&Delivery> = deliveries.iter().collect();
+
+    let table = Table::start().await.unwrap();
+    let one_by_one = traffic::post(&table, &deliveries, 1).await.unwrap();
+    let (written, read) = (one_by_one.per_event(one_by_one.written()), one_by_one.per_event(one_by_one.read()));
+    assert!(written <= 2.0, "{written} write units an event: {one_by_one:#?}");
+    assert!(read <= 1.0, "{read} read units an event: {one_by_one:#?}");
+    assert_eq!(one_by_one.accepted + one_by_one.duplicates, deliveries.len(), "{one_by_one:#?}");
+    assert!(one_by_one.swept.flagged > 0, "{one_by_one:#?}");
+    let sweep = one_by_one.units(&[Cause::SweepWrite]);
+    assert!(sweep.write > 0.0 && sweep.index_write > 0.0, "{one_by_one:#?}");
+
+    let again = traffic::post_again(&table, &deliveries, 1).await.unwrap();
+    assert_eq!(again.written(), 0.0, "{again:#?}");
+    assert_eq!(again.duplicates, deliveries.len(), "{again:#?}");
+
+    let table = Table::start().await.unwrap();
+    let batches = traffic::post(&table, &deliveries, 25).await.unwrap();
+    assert_eq!(batches.accepted, one_by_one.accepted, "{batches:#?}");
+    assert!(batches.written() < one_by_one.written(), "{batches:#?}");
+    assert!(batches.read() < one_by_one.read(), "{batches:#?}");
+}
+
+#[tokio::test]
+async fn a_sweep_with_nothing_due_costs_the_same_over_any_number() {
+    let table = Table::start().await.unwrap();
+    quiet::fill(&table, 0..100).await.unwrap();
+    let few = quiet::sweep(&table).await.unwrap();
+    quiet::fill(&table, 100..3_000).await.unwrap();
+    assert_eq!(table.head_sizes().await.unwrap().len(), 3_000);
+    assert_eq!(quiet::sweep(&table).await.unwrap(), few);
+    assert!(few.read > 0.0);
+}
