@@ -32,17 +32,18 @@ impl Archive {
         };
         let mut copy = copy.lock().await;
         // The copy is out of its place while it is worked on: if that fails, the next question starts anew.
+        let owner = self.owner(tenant).await?;
         let path = self.scratch.join(format!("{}.sqlite", tenant.id));
         let working = match copy.held.take() {
             Some((working, settings)) if !tenant.settings.alters_history(&settings) => working,
             _ => {
                 self.start(&path, tenant, as_of).await?;
-                self.open_or_create(&path, tenant).await?
+                self.open_or_create(&path, &owner).await?
             }
         };
         // Of two questions the one asked later may come first; the answer says what it is true for.
         let as_of = working.as_of()?.map_or(as_of, |of_copy| as_of.max(of_copy));
-        let working = self.bring_up(working, &path, tenant, as_of).await?;
+        let working = self.bring_up(working, &path, &owner, as_of).await?;
         let (working, answer) = tokio::task::spawn_blocking(move || {
             let answer = working.reader().and_then(|reader| question(&reader));
             (working, answer)

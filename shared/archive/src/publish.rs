@@ -58,8 +58,9 @@ impl Archive {
             tokio::fs::copy(&previous, &working_path).await?;
         }
         let began = std::time::Instant::now();
-        let working = self.open_or_create(&working_path, tenant).await?;
-        let mut working = self.bring_up(working, &working_path, tenant, as_of).await?;
+        let owner = self.owner(tenant).await?;
+        let working = self.open_or_create(&working_path, &owner).await?;
+        let mut working = self.bring_up(working, &working_path, &owner, as_of).await?;
         let refresh_ms = millis(began.elapsed());
         let previous = latest.is_some().then_some(previous);
         let expired = working.past_retention(as_of)?;

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use tokio::sync::mpsc;
 use vestibule_domain::Timestamp;
+use vestibule_domain::esp::profiles::Profiles;
 use vestibule_report::{Change, Context, Error as ReportError, Working};
 use vestibule_store::{ItemKey, Stored, Tenant};
 
@@ -24,23 +25,38 @@ enum Read {
     All,
 }
 
-/// What a file is made for.
-fn context(tenant: &Tenant) -> Context<'_> {
-    Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key: tenant.pseudonym_key.expose().as_bytes() }
+/// Whose file it is, and what of the tenant is in it besides enrollments.
+#[derive(Clone)]
+pub(crate) struct Owner {
+    pub tenant: Tenant,
+    pub profiles: Profiles,
+}
+
+impl Owner {
+    fn context(&self) -> Context<'_> {
+        let Self { tenant, profiles } = self;
+        let pseudonym_key = tenant.pseudonym_key.expose().as_bytes();
+        Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles }
+    }
 }
 
 impl Archive {
+    /// The tenant with its profiles as they are now.
+    pub(crate) async fn owner(&self, tenant: &Tenant) -> Result<Owner, ArchiveError> {
+        Ok(Owner { profiles: self.store.profiles(&tenant.id).await?, tenant: tenant.clone() })
+    }
+
     /// Opens the file at `path` for refreshing, or makes an empty one there.
-    pub(crate) async fn open_or_create(&self, path: &Path, tenant: &Tenant) -> Result<Working, ArchiveError> {
-        let (path, tenant) = (path.to_owned(), tenant.clone());
+    pub(crate) async fn open_or_create(&self, path: &Path, owner: &Owner) -> Result<Working, ArchiveError> {
+        let (path, owner) = (path.to_owned(), owner.clone());
         tokio::task::spawn_blocking(move || {
             if path.exists() {
-                if let Some(working) = Working::open(&path, &context(&tenant))? {
+                if let Some(working) = Working::open(&path, &owner.context())? {
                     return Ok(working);
                 }
                 std::fs::remove_file(&path)?;
             }
-            Ok(Working::create(&path, &context(&tenant))?)
+            Ok(Working::create(&path, &owner.context())?)
         })
         .await?
     }
@@ -48,18 +64,21 @@ impl Archive {
     /// Brings `working` up to `as_of`. Where two names hash alike it is built from nothing with another salt.
     pub(crate) async fn bring_up(
         &self,
-        working: Working,
+        mut working: Working,
         path: &Path,
-        tenant: &Tenant,
+        owner: &Owner,
         as_of: Timestamp,
     ) -> Result<Working, ArchiveError> {
+        // A file that is kept open has those of the question before.
+        working.set_profiles(&owner.profiles);
+        let tenant = &owner.tenant;
         let mut refreshed = self.refresh(working, tenant, as_of).await;
         for _ in 0..MOST_SALTS {
             let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
-            let (path, context_of) = (path.to_owned(), tenant.clone());
+            let (path, owner) = (path.to_owned(), owner.clone());
             let anew = tokio::task::spawn_blocking(move || {
                 std::fs::remove_file(&path)?;
-                Ok::<_, ArchiveError>(Working::create_salted(&path, &context(&context_of), salt + 1)?)
+                Ok::<_, ArchiveError>(Working::create_salted(&path, &owner.context(), salt + 1)?)
             });
             refreshed = self.refresh(anew.await??, tenant, as_of).await;
         }

@@ -235,18 +235,9 @@ pub fn fold(tenant: &TenantId, history: &History, settings: &TenantSettings, as_
     let (registered_at, enrolled, compliant) = (run.registered_at, run.enrolled, run.compliant);
     let mut attempts = run.attempts;
     attempts.extend(run.open.map(|open| open.in_progress(settings)));
-    Enrollment {
-        key: history.key(),
-        as_of,
-        registered_at,
-        enrolled,
-        compliant,
-        complete,
-        pending,
-        about,
-        attempts,
-        sessions: esp::sessions(tenant, &events, as_of),
-    }
+    let key = history.key();
+    let sessions = esp::sessions(tenant, &key, &events, as_of);
+    Enrollment { key, as_of, registered_at, enrolled, compliant, complete, pending, about, attempts, sessions }
 }
 
 /// An attempt being told.

@@ -1,18 +1,21 @@
 //! A history as bytes, small because a write is charged by the kilobyte.
 //!
-//! The first byte says the format. Format 1 is postcard of the types below, deflated: an enrollment of a
+//! The first byte says the format. Format 2 is postcard of the types below, deflated: an enrollment of a
 //! dozen events takes about half a kilobyte. Event ids that are UUIDs or hexadecimal are packed, since random digits
-//! don't deflate. Enums are written by position: variants may be added at their end, never moved.
-//! A change of anything else is a new format beside this one.
+//! don't deflate. Updates of Enrollment Status Page items are many and alike: they lie in columns, some six bytes
+//! each, and what they name is written once. Their ids are made of their content, so they are not written at all.
+//! Enums are written by position: variants may be added at their end, never moved. A change of anything else is a new
+//! format beside this one.
 
+use crate::esp::{Category, EspDetail, EspEvent, ItemName, ItemState, Phase, TargetedApp};
 use crate::event::{About, Body, ClockSkew, Event, EventKey};
 use crate::history::{Base, History};
 use crate::identity::Identifier;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// Nothing we write inflates to more; a corrupt item must not take the memory.
 const MAX_INFLATED: usize = 16 << 20;
 /// Deflating better than this costs more time than the bytes are worth.
@@ -38,7 +41,8 @@ enum PackedId {
 
 #[derive(Serialize, Deserialize)]
 struct PackedEvent {
-    id: PackedId,
+    /// None where it is made of the content.
+    id: Option<PackedId>,
     source: String,
     /// Milliseconds after the event before it in the list.
     time: i64,
@@ -47,13 +51,64 @@ struct PackedEvent {
     clock_skew: Option<ClockSkew>,
     about: About,
     body: Body,
+    /// The body's list of items, which it is written without: their numbers in [`Packed::names`].
+    items: Vec<u32>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Sender {
+    source: String,
+    session_id: Option<String>,
+    clock_skew: Option<ClockSkew>,
+    about: About,
+}
+
+/// Updates of items, each a row through the columns.
+#[derive(Default, Serialize, Deserialize)]
+struct Updates {
+    senders: Vec<Sender>,
+    places: Vec<(Phase, Category)>,
+    codes: Vec<Option<String>>,
+    times: Vec<i64>,
+    delays: Vec<i64>,
+    sender: Vec<u32>,
+    place: Vec<u32>,
+    item: Vec<u32>,
+    state: Vec<ItemState>,
+    code: Vec<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Packed {
     base: Base,
     identifiers: BTreeSet<Identifier>,
+    names: Vec<(PackedId, Option<String>)>,
     events: Vec<PackedEvent>,
+    updates: Updates,
+}
+
+/// Numbers things in the order in which they are first met.
+struct Numbered<T>(BTreeMap<T, u32>, Vec<T>);
+
+impl<T: Ord + Clone> Numbered<T> {
+    const fn new() -> Self {
+        Self(BTreeMap::new(), Vec::new())
+    }
+
+    fn number(&mut self, thing: &T) -> u32 {
+        if let Some(number) = self.0.get(thing) {
+            return *number;
+        }
+        let number = u32::try_from(self.1.len()).unwrap_or(u32::MAX);
+        self.0.insert(thing.clone(), number);
+        self.1.push(thing.clone());
+        number
+    }
+}
+
+fn nth<T: Clone>(things: &[T], number: u32) -> Result<T, CodecError> {
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    things.get(number).cloned().ok_or(CodecError::Corrupt("names something that is not there"))
 }
 
 /// Makes bytes of a history. Equal histories make equal bytes.
@@ -69,29 +124,143 @@ pub fn encode_events(events: &[Event]) -> Vec<u8> {
 }
 
 fn pack(base: Base, identifiers: BTreeSet<Identifier>, ordered: Vec<&Event>) -> Vec<u8> {
+    let mut names = Numbered::new();
+    let mut updates = UpdateWriter::new();
+    let mut events = Vec::new();
     let mut before = 0;
-    let events = ordered
-        .into_iter()
-        .map(|event| {
-            let time = event.time.millis() - before;
-            before = event.time.millis();
-            PackedEvent {
-                id: pack_id(&event.key.id),
-                source: event.key.source.clone(),
-                time,
-                delay: event.received_at.millis() - event.time.millis(),
-                clock_skew: event.clock_skew,
-                about: event.about.clone(),
-                body: event.body.clone(),
-            }
-        })
-        .collect();
+    for event in ordered {
+        if updates.take(event, &mut names) {
+            continue;
+        }
+        let time = event.time.millis() - before;
+        before = event.time.millis();
+        let mut body = event.body.clone();
+        let items = take_items(&mut body).iter().map(|item| names.number(item)).collect();
+        let is_update = matches!(&body, Body::Esp(esp) if esp.is_update());
+        events.push(PackedEvent {
+            id: (!is_update).then(|| pack_id(&event.key.id)),
+            source: event.key.source.clone(),
+            time,
+            delay: event.received_at.millis() - event.time.millis(),
+            clock_skew: event.clock_skew,
+            about: event.about.clone(),
+            body,
+            items,
+        });
+    }
+    let names = names.1.into_iter().map(|item| (pack_id(&item.id), item.name)).collect();
+    let packed = Packed { base, identifiers, names, events, updates: updates.end() };
     // Serialising these types into memory has no way to fail; were there one, the empty item would be
     // refused by `decode` instead of being taken for a history without events.
-    let plain = postcard::to_stdvec(&Packed { base, identifiers, events }).unwrap_or_default();
+    let plain = postcard::to_stdvec(&packed).unwrap_or_default();
     let mut bytes = vec![FORMAT];
     bytes.extend(miniz_oxide::deflate::compress_to_vec(&plain, LEVEL));
     bytes
+}
+
+/// Takes the list of items out of a body that has one.
+fn take_items(body: &mut Body) -> Vec<ItemName> {
+    let Body::Esp(EspEvent { detail, .. }) = body else { return Vec::new() };
+    match detail {
+        EspDetail::Tracked(_, _, list) => std::mem::take(list),
+        EspDetail::Started(start) => {
+            let apps = start.targeted_apps.iter_mut().flatten();
+            apps.map(|target| std::mem::replace(&mut target.app, nothing())).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Puts it back.
+fn put_items(body: &mut Body, mut items: impl Iterator<Item = Result<ItemName, CodecError>>) -> Result<(), CodecError> {
+    let Body::Esp(EspEvent { detail, .. }) = body else { return Ok(()) };
+    match detail {
+        EspDetail::Tracked(_, _, list) => *list = items.collect::<Result<_, _>>()?,
+        EspDetail::Started(start) => {
+            for TargetedApp { app, .. } in start.targeted_apps.iter_mut().flatten() {
+                *app = items.next().ok_or(CodecError::Corrupt("a target without its app"))??;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+const fn nothing() -> ItemName {
+    ItemName { id: String::new(), name: None }
+}
+
+struct UpdateWriter {
+    updates: Updates,
+    senders: Numbered<Sender>,
+    places: Numbered<(Phase, Category)>,
+    codes: Numbered<Option<String>>,
+    before: i64,
+}
+
+impl UpdateWriter {
+    fn new() -> Self {
+        let updates = Updates::default();
+        Self { updates, senders: Numbered::new(), places: Numbered::new(), codes: Numbered::new(), before: 0 }
+    }
+
+    /// Writes the event if it is an item's update; `false` leaves it to be written by itself.
+    fn take(&mut self, event: &Event, names: &mut Numbered<ItemName>) -> bool {
+        let Body::Esp(EspEvent { session_id, detail: EspDetail::Item(phase, category, item, state, code) }) =
+            &event.body
+        else {
+            return false;
+        };
+        let sender = Sender {
+            source: event.key.source.clone(),
+            session_id: session_id.clone(),
+            clock_skew: event.clock_skew,
+            about: event.about.clone(),
+        };
+        let updates = &mut self.updates;
+        updates.times.push(event.time.millis() - self.before);
+        self.before = event.time.millis();
+        updates.delays.push(event.received_at.millis() - event.time.millis());
+        updates.sender.push(self.senders.number(&sender));
+        updates.place.push(self.places.number(&(*phase, *category)));
+        updates.item.push(names.number(item));
+        updates.state.push(*state);
+        updates.code.push(self.codes.number(code));
+        true
+    }
+
+    fn end(mut self) -> Updates {
+        self.updates.senders = self.senders.1;
+        self.updates.places = self.places.1;
+        self.updates.codes = self.codes.1;
+        self.updates
+    }
+}
+
+impl Updates {
+    fn events(&self, names: &[ItemName], events: &mut Vec<Event>) -> Result<(), CodecError> {
+        let mut before = 0_i64;
+        for (row, time) in self.times.iter().enumerate() {
+            let at = |column: &[u32]| column.get(row).copied().ok_or(CodecError::Corrupt("a column is too short"));
+            let cell = |found: Option<i64>| found.ok_or(CodecError::Corrupt("a column is too short"));
+            let sender = nth(&self.senders, at(&self.sender)?)?;
+            let (phase, category) = nth(&self.places, at(&self.place)?)?;
+            let item = nth(names, at(&self.item)?)?;
+            let code = nth(&self.codes, at(&self.code)?)?;
+            let state = *self.state.get(row).ok_or(CodecError::Corrupt("a column is too short"))?;
+            let delay = cell(self.delays.get(row).copied())?;
+            let time = before.saturating_add(*time);
+            before = time;
+            let detail = EspDetail::Item(phase, category, item, state, code);
+            let esp = EspEvent { session_id: sender.session_id, detail };
+            let (time, received_at) =
+                (Timestamp::from_millis(time), Timestamp::from_millis(time.saturating_add(delay)));
+            let key = EventKey { source: sender.source, id: esp.update_id(time) };
+            let (clock_skew, about) = (sender.clock_skew, sender.about);
+            events.push(Event { key, time, received_at, clock_skew, about, body: Body::Esp(esp) });
+        }
+        Ok(())
+    }
 }
 
 /// Reads a history back.
@@ -106,19 +275,30 @@ pub fn decode(bytes: &[u8]) -> Result<History, CodecError> {
     let plain = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)
         .map_err(|_| CodecError::Corrupt("does not inflate"))?;
     let packed: Packed = postcard::from_bytes(&plain).map_err(|_| CodecError::Corrupt("does not parse"))?;
+    let names: Vec<ItemName> =
+        packed.names.into_iter().map(|(id, name)| ItemName { id: unpack_id(id), name }).collect();
+    let mut events = Vec::with_capacity(packed.events.len() + packed.updates.times.len());
     let mut before = 0_i64;
-    let events = packed.events.into_iter().map(|event| {
-        let time = before.saturating_add(event.time);
-        before = time;
-        Event {
-            key: EventKey { source: event.source, id: unpack_id(event.id) },
-            time: Timestamp::from_millis(time),
-            received_at: Timestamp::from_millis(time.saturating_add(event.delay)),
+    for mut event in packed.events {
+        let millis = before.saturating_add(event.time);
+        before = millis;
+        put_items(&mut event.body, event.items.into_iter().map(|number| nth(&names, number)))?;
+        let time = Timestamp::from_millis(millis);
+        let id = match (event.id, &event.body) {
+            (Some(id), _) => unpack_id(id),
+            (None, Body::Esp(esp)) => esp.update_id(time),
+            (None, Body::Enrollment(_)) => return Err(CodecError::Corrupt("an event without id")),
+        };
+        events.push(Event {
+            key: EventKey { source: event.source, id },
+            time,
+            received_at: Timestamp::from_millis(millis.saturating_add(event.delay)),
             clock_skew: event.clock_skew,
             about: event.about,
             body: event.body,
-        }
-    });
+        });
+    }
+    packed.updates.events(&names, &mut events)?;
     Ok(History::from_parts(packed.base, packed.identifiers, events))
 }
 

@@ -168,7 +168,7 @@ impl History {
         let spans = attempts
             .iter()
             .map(|attempt| (attempt.started_at, attempt.ended_at.map_or(Timestamp::MAX, |end| end + PRUNE_MARGIN)))
-            .chain(sessions.iter().map(|session| (session.started_at, session.last_event_at)));
+            .chain(sessions.iter().map(|session| (session.first_event_at, session.last_event_at)));
         let mut spans: Vec<_> = spans.collect();
         spans.sort_unstable_by_key(|(start, _)| std::cmp::Reverse(*start));
         for (start, end) in spans {

@@ -85,7 +85,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
                 let source = ["mdm", "agent", "portal"][source].to_owned();
                 let id = format!("event-{id}");
                 let key = match &body {
-                    Body::Esp(esp) => esp.stored_key(source, id),
+                    Body::Esp(esp) => esp.stored_key(source, id, Timestamp::from_millis(at)),
                     Body::Enrollment(_) => EventKey { source, id },
                 };
                 Event {

@@ -10,7 +10,9 @@ pub use answer::{EventResult, Results, Status};
 pub use hook::Hook;
 
 use futures::StreamExt as _;
-use vestibule_domain::event::Event;
+use vestibule_domain::esp::resolve::resolve;
+use vestibule_domain::esp::{AppliedProfile, EspDetail, EspEvent};
+use vestibule_domain::event::{Body, Event};
 use vestibule_domain::history::Added;
 use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 use vestibule_store::{Store, StoreError, group_by_device};
@@ -45,6 +47,10 @@ pub async fn store_batch(
             Parsed::Invalid { id, errors } => EventResult { errors, ..EventResult::new(index, id, Status::Invalid) },
         });
     }
+    if let Err(error) = fix_profiles(store, tenant, &mut valid).await {
+        tracing::error!(%tenant, %error, "the profiles could not be read");
+        return Results::new(results, batch.is_list);
+    }
     let mut writes = futures::stream::iter(group_by_device(valid))
         .map(|group| async move {
             let (indexes, events): (Vec<usize>, Vec<Event>) = group.into_iter().unzip();
@@ -70,6 +76,21 @@ pub async fn store_batch(
         }
     }
     Results::new(results, batch.is_list)
+}
+
+/// Writes into each `esp.started` the profile that applies now: it is fixed for the session.
+async fn fix_profiles(store: &Store, tenant: &TenantId, events: &mut [Event]) -> Result<(), StoreError> {
+    let mut profiles = None;
+    for event in events {
+        let Body::Esp(EspEvent { detail: EspDetail::Started(start), .. }) = &mut event.body else { continue };
+        let profiles = match &mut profiles {
+            Some(profiles) => profiles,
+            none => none.insert(store.profiles(tenant).await?),
+        };
+        let resolution = resolve(profiles, &start.with_about(&event.about));
+        start.profile = Some(Box::new(AppliedProfile::of(resolution.profile, resolution.rule)));
+    }
+    Ok(())
 }
 
 impl From<Added> for Status {

@@ -11,7 +11,7 @@ mod common;
 use common::{at, build, changes, context, tenant, world};
 use std::time::Instant;
 use vestibule_domain::{Millis, TenantSettings};
-use vestibule_report::reader::AttemptFilter;
+use vestibule_report::reader::{AttemptFilter, EspSessionFilter};
 
 fn main() {
     let devices = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(50_000);
@@ -74,6 +74,11 @@ fn main() {
     time("attempts of a user", &|| drop(reader.attempts(&user, None, 100).unwrap()));
     let row = AttemptFilter { catalogue_row: Some(12), ..AttemptFilter::default() };
     time("attempts of a row", &|| drop(reader.attempts(&row, None, 100).unwrap()));
+    time("ESP overview, whole window", &|| drop(reader.esp_overview(from, to, 20).unwrap()));
+    time("ESP overview, fourteen days", &|| drop(reader.esp_overview(to.plus(-14), to, 20).unwrap()));
+    time("ESP sessions", &|| drop(reader.esp_session_page(&EspSessionFilter::default(), None, 100).unwrap()));
+    let stuck = EspSessionFilter { stuck: Some(true), ..EspSessionFilter::default() };
+    time("ESP sessions that are stuck", &|| drop(reader.esp_session_page(&stuck, None, 100).unwrap()));
     let size = |sql: &str| {
         let conn = rusqlite::Connection::open(folder.path().join("first")).unwrap();
         let mut rows = conn.prepare(sql).unwrap();

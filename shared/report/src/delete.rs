@@ -38,7 +38,7 @@ pub(crate) struct Delete<'c> {
     /// What hangs on an attempt, then the attempt.
     attempt: [Statement<'c>; 4],
     sessions: Statement<'c>,
-    session: [Statement<'c>; 2],
+    session: [Statement<'c>; 3],
     enrollment: [Statement<'c>; 2],
 }
 
@@ -62,7 +62,11 @@ impl<'c> Delete<'c> {
                 delete("attempts", "attempt_no")?,
             ],
             sessions: conn.prepare("SELECT session_no FROM esp_sessions WHERE enrollment_no = ?1")?,
-            session: [delete("esp_items", "session_no")?, delete("esp_sessions", "session_no")?],
+            session: [
+                delete("esp_items", "session_no")?,
+                delete("esp_session_phases", "session_no")?,
+                delete("esp_sessions", "session_no")?,
+            ],
             enrollment: [delete("enrollments", "enrollment_no")?, delete("refresh_state", "enrollment_no")?],
         })
     }

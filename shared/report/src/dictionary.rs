@@ -5,7 +5,9 @@
 use rusqlite::{Connection, params};
 use vestibule_domain::attempt::{Cause, Outcome};
 use vestibule_domain::catalogue::{Action, KnownAction, KnownScreen, Place, ROWS, Screen, Section, UserAction};
-use vestibule_domain::esp::{Category, DeploymentMode, ItemState, Phase, SessionState};
+use vestibule_domain::esp::page::Stage;
+use vestibule_domain::esp::resolve::Rule;
+use vestibule_domain::esp::{Category, DeploymentMode, ItemName, ItemState, Phase, PhaseState, SessionState, Tracking};
 use vestibule_domain::event::{ClockSkew, Kind, Platform};
 use vestibule_domain::failure::FailureCategory;
 
@@ -35,7 +37,7 @@ macro_rules! coded {
     )+ };
 }
 coded!(Section, KnownAction, KnownScreen, UserAction, Outcome, Cause, Platform, Kind, FailureCategory);
-coded!(Phase, Category, ItemState, SessionState, DeploymentMode, Label);
+coded!(Phase, PhaseState, Category, ItemState, SessionState, Stage, Tracking, DeploymentMode, Label);
 
 impl Coded for ClockSkew {
     const LIST: &'static [Self] = &[Self::Ahead, Self::Behind];
@@ -53,6 +55,22 @@ impl Coded for ClockSkew {
 /// The id of a name that may be missing.
 pub(crate) fn id_of<T: Coded>(name: Option<T>) -> i64 {
     name.map_or(0, Coded::id)
+}
+
+const SOME_GROUP: ItemName = ItemName { id: String::new(), name: None };
+
+/// The rules that choose a profile. They carry a group, so they are no closed list of the domain.
+const RULES: [Rule; 5] = [
+    Rule::DeviceGroup(SOME_GROUP),
+    Rule::AllDevices,
+    Rule::UserGroup(SOME_GROUP),
+    Rule::AllLicensedUsers,
+    Rule::Default,
+];
+
+/// The id of a rule, whatever its group.
+pub(crate) fn rule_id(rule: &Rule) -> i64 {
+    (1..).zip(&RULES).find(|(_, known)| known.name() == rule.name()).map_or(0, |(id, _)| id)
 }
 
 /// What the status page tells apart (SPEC section 8).
@@ -102,6 +120,21 @@ impl Label {
 
 /// Platforms that the incomplete-enrollments report is about.
 pub(crate) const REPORTED: [Platform; 2] = [Platform::Ios, Platform::Android];
+
+/// Whether an action exists only where a tenant set it up, or on one maker's devices (SPEC section 3).
+const fn is_optional(action: KnownAction) -> bool {
+    match action {
+        KnownAction::PreEnrollmentWizard
+        | KnownAction::IosProfileLaunch
+        | KnownAction::AndroidPermissions
+        | KnownAction::EnrollmentWrapUp => false,
+        KnownAction::TermsofUse
+        | KnownAction::KnoxActivation
+        | KnownAction::DeviceCategory
+        | KnownAction::Compliance
+        | KnownAction::Activation => true,
+    }
+}
 
 fn section_title(section: Section) -> &'static str {
     match section {
@@ -178,27 +211,33 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
     plain::<Category>(conn, "esp_categories")?;
     plain::<ItemState>(conn, "esp_item_states")?;
     plain::<SessionState>(conn, "esp_session_states")?;
+    plain::<PhaseState>(conn, "esp_phase_states")?;
+    plain::<Tracking>(conn, "esp_trackings")?;
+    plain::<Stage>(conn, "esp_stages")?;
     plain::<DeploymentMode>(conn, "deployment_modes")?;
+    let mut insert = conn.prepare("INSERT INTO esp_rules (id, name) VALUES (?1, ?2)")?;
+    insert.execute(params![0, None::<&str>])?;
+    for rule in &RULES {
+        insert.execute(params![rule_id(rule), rule.name()])?;
+    }
     conn.execute("INSERT INTO words (id, text) VALUES (0, '')", [])?;
 
-    let mut insert =
-        conn.prepare("INSERT INTO platforms (id, name, title, steps, reported) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    insert.execute(params![0, None::<&str>, None::<&str>, 0, 0])?;
+    let mut insert = conn.prepare("INSERT INTO platforms (id, name, title, reported) VALUES (?1, ?2, ?3, ?4)")?;
+    insert.execute(params![0, None::<&str>, None::<&str>, 0])?;
     for platform in Platform::ALL {
-        let steps = KnownAction::ALL.iter().filter(|action| action.on(*platform)).count();
-        let steps = i64::try_from(steps).unwrap_or_default();
         let reported = REPORTED.contains(platform);
-        insert.execute(params![platform.id(), platform.name(), platform_title(*platform), steps, reported])?;
+        insert.execute(params![platform.id(), platform.name(), platform_title(*platform), reported])?;
     }
 
     let mut insert = conn.prepare(
-        "INSERT INTO actions (id, name, section_id, step, on_ios, on_android) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO actions (id, name, section_id, step, on_ios, on_android, optional)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    insert.execute(params![0, None::<&str>, 0, None::<i64>, 0, 0])?;
+    insert.execute(params![0, None::<&str>, 0, None::<i64>, 0, 0, 1])?;
     for action in KnownAction::ALL {
         let (id, section) = (action.id(), action.section().id());
         let on = (action.on(Platform::Ios), action.on(Platform::Android));
-        insert.execute(params![id, action.name(), section, id, on.0, on.1])?;
+        insert.execute(params![id, action.name(), section, id, on.0, on.1, is_optional(*action)])?;
     }
 
     let mut insert = conn.prepare(

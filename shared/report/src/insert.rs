@@ -5,15 +5,15 @@
 use crate::dictionary::{Coded as _, Label, id_of};
 use crate::error::{Error, Result};
 use crate::ids::Ids;
+use crate::insert_esp::{InsertEsp, SessionKeys};
 use crate::pseudonym::People;
-use crate::schema::DEFAULT_PROFILE_NO;
 use crate::totals::{Counted, Totals};
 use crate::words::Words;
 use rusqlite::{Connection, ErrorCode, Statement, params};
 use std::collections::HashMap;
 use vestibule_domain::attempt::{Attempt, Cause, Enrollment, Outcome};
 use vestibule_domain::catalogue::Place;
-use vestibule_domain::esp::{EspSession, ItemState};
+use vestibule_domain::esp::EspSession;
 use vestibule_domain::event::{Event, EventKey, Step};
 use vestibule_domain::failure::{Failure, code_value};
 use vestibule_domain::identity::IdentifierKind;
@@ -29,8 +29,7 @@ pub(crate) struct Insert<'c> {
     event: Statement<'c>,
     step: Statement<'c>,
     failure: Statement<'c>,
-    session: Statement<'c>,
-    item: Statement<'c>,
+    sessions: InsertEsp<'c>,
     state: Statement<'c>,
 }
 
@@ -49,7 +48,7 @@ pub(crate) fn canonical_code(code: &str) -> String {
     code_value(code).map_or_else(|| code.trim().to_ascii_lowercase(), |value| format!("0x{value:08x}"))
 }
 
-fn insert_into<'c>(conn: &'c Connection, table: &str, columns: usize) -> Result<Statement<'c>> {
+pub(crate) fn insert_into<'c>(conn: &'c Connection, table: &str, columns: usize) -> Result<Statement<'c>> {
     let marks = vec!["?"; columns].join(", ");
     Ok(conn.prepare(&format!("INSERT INTO {table} VALUES ({marks})"))?)
 }
@@ -65,8 +64,7 @@ impl<'c> Insert<'c> {
             event: insert_into(conn, "attempt_events", 16)?,
             step: insert_into(conn, "attempt_steps", 5)?,
             failure: insert_into(conn, "failures", 8)?,
-            session: insert_into(conn, "esp_sessions", 22)?,
-            item: insert_into(conn, "esp_items", 9)?,
+            sessions: InsertEsp::new(conn, ids)?,
             state: insert_into(conn, "refresh_state", 5)?,
         })
     }
@@ -101,7 +99,9 @@ impl<'c> Insert<'c> {
             self.attempt(totals, number, state.item, day_of(attempt.started_at), &events, enrollment, attempt)?;
         }
         for session in &sessions {
-            self.session(number, state.item, day_of(session.started_at), session)?;
+            let of = self.ids.timed(session.started_at, state.item, session.id.bytes());
+            let keys = SessionKeys { number: of, enrollment_no: number, day: day_of(session.started_at) };
+            self.sessions.session(&mut self.words, &self.people, keys, session)?;
         }
         self.device(totals, number, state.item, history, enrollment, &attempts, &sessions)
     }
@@ -210,7 +210,7 @@ impl<'c> Insert<'c> {
             words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
             words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
         ]);
-        self.unique("attempts", inserted)?;
+        unique(self.ids, "attempts", inserted)?;
         for (seq, key) in (1_i64..).zip(&attempt.events) {
             if let Some(event) = events.get(key) {
                 self.event(number, seq, event)?;
@@ -296,63 +296,16 @@ impl<'c> Insert<'c> {
         ])?;
         Ok(())
     }
+}
 
-    fn session(&mut self, enrollment_no: i64, item: &str, day: Day, session: &EspSession) -> Result<()> {
-        let number = self.ids.timed(session.started_at, item, session.id.bytes());
-        let done = |state: Option<ItemState>| matches!(state, Some(ItemState::Completed | ItemState::NotRequired));
-        let items_done = session.items.iter().filter(|item| done(item.state)).count();
-        let about = &session.about;
-        let words = &mut self.words;
-        let inserted = self.session.execute(params![
-            number,
-            session.id.bytes(),
-            enrollment_no,
-            words.id(session.session_id.as_deref())?,
-            session.started_at.millis(),
-            day.get(),
-            session.last_event_at.millis(),
-            session.ended_at.map(|at| at.millis()),
-            session.deadline.millis(),
-            session.state.id(),
-            DEFAULT_PROFILE_NO,
-            session.limit_minutes,
-            id_of(session.deployment_mode),
-            session.hybrid_join,
-            id_of(session.phase),
-            i64::try_from(session.items.len()).unwrap_or(i64::MAX),
-            i64::try_from(items_done).unwrap_or(i64::MAX),
-            words.id(session.error_code.as_deref())?,
-            words.id(about.os_version.as_deref())?,
-            words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
-            words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
-            words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
-        ]);
-        self.unique("esp_sessions", inserted)?;
-        for (seq, item) in (1_i64..).zip(&session.items) {
-            self.item.execute(params![
-                number,
-                seq,
-                item.phase.id(),
-                item.category.id(),
-                self.words.id(Some(&item.id))?,
-                self.words.id(item.name.as_deref())?,
-                id_of(item.state),
-                self.words.id(item.error_code.as_deref())?,
-                item.updated_at.millis(),
-            ])?;
+/// A key that is taken is a collision: rows of this item were removed before.
+pub(crate) fn unique(ids: Ids, what: &'static str, inserted: rusqlite::Result<usize>) -> Result<()> {
+    match inserted {
+        Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => {
+            Err(Error::Collision { what, salt: ids.salt })
         }
-        Ok(())
-    }
-
-    /// A key that is taken is a collision: rows of this item were removed before.
-    fn unique(&self, what: &'static str, inserted: rusqlite::Result<usize>) -> Result<()> {
-        match inserted {
-            Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => {
-                Err(Error::Collision { what, salt: self.ids.salt })
-            }
-            Err(error) => Err(error.into()),
-            Ok(_) => Ok(()),
-        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(()),
     }
 }
 

@@ -15,6 +15,8 @@ mod dictionary;
 mod error;
 mod ids;
 mod insert;
+mod insert_esp;
+mod profiles;
 mod pseudonym;
 mod publish;
 pub mod reader;
@@ -32,7 +34,7 @@ pub use refresh::{Change, Refresh};
 pub use working::{Context, Working};
 
 /// The version of the schema: a file of another one is built anew. It is the file's `user_version`.
-pub const SCHEMA_VERSION: i32 = 1;
+pub const SCHEMA_VERSION: i32 = 2;
 
 /// The file's `application_id`: "Vest" in ASCII.
 pub const APPLICATION_ID: i32 = 0x5665_7374;

@@ -7,10 +7,13 @@
 use crate::delete::Delete;
 use crate::error::Result;
 use crate::insert::{Insert, State};
+use crate::profiles;
 use crate::schema;
 use crate::totals::Totals;
 use crate::working::{Working, set_meta};
 use rusqlite::{Connection, params};
+use vestibule_domain::esp::EspSession;
+use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
 
 /// An item of the store that changed.
@@ -31,6 +34,7 @@ pub struct Refresh<'w> {
     torn: &'w mut bool,
     tenant: &'w TenantId,
     settings: &'w TenantSettings,
+    profiles: &'w Profiles,
     as_of: Timestamp,
     cutoff: Day,
     /// Whether anything older can be in the file.
@@ -46,7 +50,7 @@ impl<'w> Refresh<'w> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
-        let Working { conn, tenant, settings, people, ids, torn } = working;
+        let Working { conn, tenant, settings, profiles, people, ids, torn } = working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
         Ok(Self {
@@ -55,6 +59,7 @@ impl<'w> Refresh<'w> {
             torn,
             tenant,
             settings,
+            profiles,
             as_of,
             cutoff,
             fresh,
@@ -74,9 +79,11 @@ impl<'w> Refresh<'w> {
         self.remove(item)?;
         let enrollment = fold(self.tenant, history, self.settings, self.as_of);
         let due = Plan::of(&enrollment, history, self.settings).due_at;
+        // A session also changes, past its limit too, the moment it becomes stuck.
+        let sessions = enrollment.sessions.iter().filter_map(EspSession::stands_until);
         // An event of a time yet to come changes the rows the moment that time is there.
         let to_come = history.events().map(|event| event.placed()).filter(|at| *at > self.as_of).min();
-        let deadline = due.into_iter().chain(to_come.map(|at| at - Millis::new(1))).min();
+        let deadline = due.into_iter().chain(sessions).chain(to_come.map(|at| at - Millis::new(1))).min();
         let started = enrollment.attempts.iter().map(|attempt| attempt.started_at);
         let started = started.chain(enrollment.sessions.iter().map(|session| session.started_at));
         let state = State {
@@ -123,6 +130,7 @@ impl<'w> Refresh<'w> {
         }
         self.totals.flush(self.conn)?;
         self.index()?;
+        profiles::rewrite(self.conn, self.profiles)?;
         self.conn.execute("DELETE FROM days", [])?;
         let mut insert = self.conn.prepare("INSERT INTO days (day, date) VALUES (?1, ?2)")?;
         let today = self.as_of.day(self.settings.time_zone);

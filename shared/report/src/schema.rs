@@ -5,21 +5,19 @@ use crate::{APPLICATION_ID, SCHEMA_VERSION, dictionary};
 use rusqlite::{Connection, params};
 use serde::Deserialize;
 use std::collections::HashMap;
-use vestibule_domain::esp::{DEFAULT_PROFILE, DEFAULT_TIMEOUT_MINUTES};
 use vestibule_domain::failure::code_value;
 
 /// Bytes a page. A refresh touches pages here and there, a build and a reader go through all: larger
 /// pages make building quicker and refreshing slower; this is between.
 const PAGE_SIZE: u32 = 8_192;
 
-/// The number of the built-in Enrollment Status Page profile.
-pub(crate) const DEFAULT_PROFILE_NO: i64 = 1;
-
 const TABLES: [&str; 2] = [include_str!("sql/dictionaries.sql"), include_str!("sql/facts.sql")];
-const VIEWS: [&str; 3] = [
+const VIEWS: [&str; 5] = [
     include_str!("sql/views_attempts.sql"),
     include_str!("sql/views_incomplete.sql"),
     include_str!("sql/views_status.sql"),
+    include_str!("sql/views_esp.sql"),
+    include_str!("sql/views_esp_numbers.sql"),
 ];
 const FUNNEL: &str = include_str!("sql/funnel.sql");
 
@@ -52,11 +50,10 @@ pub(crate) fn create(conn: &Connection) -> Result<()> {
         conn.execute_batch(&expand(part))?;
     }
     conn.execute_batch(&format!("CREATE VIEW funnel AS\n{}", funnel("1", "1")))?;
+    for view in Ranged::ALL {
+        conn.execute_batch(&format!("CREATE VIEW {} AS\n{}", view.name(), view.over("1")))?;
+    }
     dictionary::fill(conn)?;
-    conn.execute(
-        "INSERT INTO esp_profiles VALUES (?1, ?2, 1, 1, NULL, ?3, NULL, NULL)",
-        params![DEFAULT_PROFILE_NO, DEFAULT_PROFILE, DEFAULT_TIMEOUT_MINUTES],
-    )?;
     fill_advice(conn)?;
     fill_column_docs(conn)?;
     let mut define = conn.prepare("INSERT INTO meta (key, value) VALUES ('definition.' || ?1, ?2)")?;
@@ -75,6 +72,37 @@ pub(crate) fn create(conn: &Connection) -> Result<()> {
 /// median, where all outside the days can be told by their numbers. The file's view is the same text.
 pub(crate) fn funnel(attempts: &str, days: &str) -> String {
     FUNNEL.replace("$attempts", attempts).replace("$days", days)
+}
+
+/// Numbers of sessions that cannot be added up from days: medians, and counts of different things. The file's views
+/// are over the whole window; the same text runs over a range of days.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ranged {
+    Profiles,
+    Phases,
+    Apps,
+}
+
+impl Ranged {
+    const ALL: [Self; 3] = [Self::Profiles, Self::Phases, Self::Apps];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Profiles => "esp_by_profile",
+            Self::Phases => "esp_by_phase_and_profile",
+            Self::Apps => "esp_apps",
+        }
+    }
+
+    /// The query over the sessions `x` that `days` lets through.
+    pub(crate) fn over(self, days: &str) -> String {
+        let text = match self {
+            Self::Profiles => include_str!("sql/esp_by_profile.sql"),
+            Self::Phases => include_str!("sql/esp_by_phase_and_profile.sql"),
+            Self::Apps => include_str!("sql/esp_apps.sql"),
+        };
+        text.replace("$days", days)
+    }
 }
 
 /// Writes out `$iso(x)`, an instant as text, and `$day(x)`, a day as date: integer arithmetic, since a

@@ -64,8 +64,8 @@ impl<'c> Words<'c> {
             actions: Table::new(
                 conn,
                 "actions",
-                "INSERT INTO actions (id, name, section_id, step, on_ios, on_android)
-                 VALUES (?1, ?2, 0, NULL, 0, 0) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO actions (id, name, section_id, step, on_ios, on_android, optional)
+                 VALUES (?1, ?2, 0, NULL, 0, 0, 1) ON CONFLICT (id) DO NOTHING",
                 "SELECT name FROM actions WHERE id = ?1",
             )?,
             screens: Table::new(

@@ -11,6 +11,7 @@ use crate::refresh::Refresh;
 use crate::{APPLICATION_ID, SCHEMA_VERSION, schema};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::path::Path;
+use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
 
 /// Whose file it is and by which choices.
@@ -20,6 +21,9 @@ pub struct Context<'a> {
     pub tenant: &'a TenantId,
     /// Its settings.
     pub settings: &'a TenantSettings,
+    /// Its Enrollment Status Page profiles as they are now. A change of them builds no file anew: a session
+    /// carries what was fixed for it.
+    pub profiles: &'a Profiles,
     /// The key of its pseudonyms, used only when it asks for them.
     pub pseudonym_key: &'a [u8],
 }
@@ -30,6 +34,7 @@ pub struct Working {
     pub(crate) conn: Connection,
     pub(crate) tenant: TenantId,
     pub(crate) settings: TenantSettings,
+    pub(crate) profiles: Profiles,
     pub(crate) people: People,
     pub(crate) ids: Ids,
     /// A refresh began and did not finish.
@@ -103,7 +108,7 @@ impl Working {
             false => People::Named,
         };
         let (tenant, settings) = (context.tenant.clone(), context.settings.clone());
-        Self { conn, tenant, settings, people, ids, torn: false }
+        Self { conn, tenant, settings, profiles: context.profiles.clone(), people, ids, torn: false }
     }
 
     /// What must be the same for a file to be refreshed rather than built anew.
@@ -120,6 +125,11 @@ impl Working {
             ("retentionDays", settings.retention_days.to_string()),
             ("pseudonyms", self.people.mark()),
         ]
+    }
+
+    /// The profiles as they are now, for a file that is kept open: the next refresh writes them.
+    pub fn set_profiles(&mut self, profiles: &Profiles) {
+        self.profiles.clone_from(profiles);
     }
 
     /// The instant the file is true for; `None` before the first refresh.

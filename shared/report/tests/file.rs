@@ -39,11 +39,13 @@ fn every_value_is_of_its_declared_type_and_every_column_is_described() {
     let mut columns =
         conn.prepare("SELECT table_name, column_name, type, coalesce(unit, ''), meaning FROM column_docs").unwrap();
     let mut rows = columns.query([]).unwrap();
-    let mut described = 0;
+    let (mut described, mut undescribed) = (0, Vec::new());
     while let Some(row) = rows.next().unwrap() {
         let [table, column, declared, _, meaning]: [String; 5] =
             [0, 1, 2, 3, 4].map(|at| row.get::<_, String>(at).unwrap());
-        assert!(!meaning.is_empty(), "{table}.{column} is not described");
+        if meaning.is_empty() {
+            undescribed.push(format!("{table}.{column}"));
+        }
         assert!(["INTEGER", "TEXT", "REAL", "BLOB"].contains(&declared.as_str()), "{table}.{column}: {declared}");
         let wrong = strings(
             &conn,
@@ -54,6 +56,7 @@ fn every_value_is_of_its_declared_type_and_every_column_is_described() {
         assert!(wrong.is_empty(), "{table}.{column} is {declared} but holds {wrong:?}");
         described += 1;
     }
+    assert!(undescribed.is_empty(), "not described: {undescribed:?}");
     let columns = "SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name)
                    WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite_%'";
     assert_eq!(number(&conn, columns), described);

@@ -364,7 +364,7 @@ fn the_status_page_is_what_the_devices_add_up_to() {
         assert!(active(enrollment));
         assert!(told.progress.is_none_or(|progress| (0.0..=1.0).contains(&progress)));
     }
-    assert_eq!(status.esp_profiles.len(), 1);
+    assert_eq!(status.esp_profiles.len(), 3);
 }
 
 #[test]

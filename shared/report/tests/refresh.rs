@@ -4,9 +4,13 @@
 
 mod common;
 
-use common::{Rng, at, build, changes, context, differences, dump, tenant, world};
+use common::esp::PROFILES;
+use common::{Rng, at, build, changes, context, differences, dump, tenant, with_profiles, world};
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
-use vestibule_domain::{Millis, TenantSettings, Timestamp};
+use std::collections::BTreeSet;
+use vestibule_domain::esp::EspSession;
+use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::{History, Millis, TenantSettings, Timestamp, fold};
 use vestibule_report::{Change, Error, Working};
 
 fn settings() -> TenantSettings {
@@ -46,6 +50,7 @@ proptest! {
         let path = |name: &str| folder.path().join(name);
         let mut refreshed = Working::create(&path("refreshed"), &context).unwrap();
         let (mut last, mut known) = (Vec::new(), Timestamp::MIN);
+        let mut profiles = Profiles::default();
         for (number, as_of) in (0..).zip(&instants) {
             // The store may know more than the instant asked for: what arrived since.
             known = known.max(*as_of + Millis::from_minutes(i64::try_from(rng.below(600)).unwrap()));
@@ -62,6 +67,8 @@ proptest! {
             for at in (1..now.len()).rev() {
                 now.swap(at, usize::try_from(rng.below(at as u64 + 1)).unwrap());
             }
+            profiles = if rng.one_in(2) { PROFILES.clone() } else { Profiles::default() };
+            refreshed.set_profiles(&profiles);
             let mut refresh = refreshed.refresh(*as_of).unwrap();
             let first = rng.one_in(2);
             if first {
@@ -85,7 +92,7 @@ proptest! {
             }
         }
         let as_of = *instants.last().unwrap();
-        let mut built = build(&path("built"), &context, &last, as_of);
+        let mut built = build(&path("built"), &with_profiles(&tenant, &settings, &profiles), &last, as_of);
         let (one, two) = (path("one"), path("two"));
         let one_published = refreshed.publish(&one, None).unwrap();
         let two_published = built.publish(&two, None).unwrap();
@@ -93,6 +100,51 @@ proptest! {
         prop_assert_eq!(differences(&one_rows, &two_rows), Vec::<String>::new());
         prop_assert_eq!(one_published.sha256, two_published.sha256);
     }
+}
+
+/// Sessions change at instants at which nothing arrives: past their limit, and when they become stuck. Refreshed at
+/// each of these and of their events, and only when it says it is due, a file is the one that would be built then.
+#[test]
+fn a_session_refreshed_at_each_of_its_instants_is_a_built_one() {
+    let (tenant, settings) = (tenant(), settings());
+    let context = context(&tenant, &settings);
+    let begin = at("2026-03-10T08:00:00Z");
+    let mut stuck = 0;
+    for seed in 0..10 {
+        let mut events = common::esp::session(&mut Rng(seed), seed, begin);
+        // Known at the very instant at which it is placed.
+        events.iter_mut().for_each(|event| event.received_at = event.time);
+        let mut instants: BTreeSet<Timestamp> = BTreeSet::new();
+        let mut history = History::default();
+        for event in &events {
+            history.add(event.clone());
+            instants.insert(event.time);
+            let session = fold(&tenant, &history, &settings, event.time).sessions;
+            let due = session.iter().filter_map(EspSession::stands_until);
+            instants.extend(due.flat_map(|due| [due, due + Millis::new(1)]));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut refreshed = Working::create(&folder.path().join("refreshed"), &context).unwrap();
+        for as_of in instants {
+            let now = changes(std::slice::from_ref(&events), as_of);
+            let overdue = refreshed.overdue(as_of).unwrap();
+            let mut refresh = refreshed.refresh(as_of).unwrap();
+            for change in &now {
+                if overdue.contains(&change.item) || !refresh.knows(&change.item, change.version).unwrap() {
+                    refresh.apply(change).unwrap();
+                }
+            }
+            refresh.finish().unwrap();
+            let name = |text: &str| folder.path().join(format!("{text}-{}", as_of.millis()));
+            refreshed.publish(&name("one"), None).unwrap();
+            build(&name("built"), &context, &now, as_of).publish(&name("two"), None).unwrap();
+            let (one, two) = (dump(&name("one")), dump(&name("two")));
+            assert_eq!(differences(&one, &two), Vec::<String>::new(), "seed {seed} at {as_of}");
+            let sessions = refreshed.reader().unwrap().esp_sessions(&format!("sn{seed:08}")).unwrap();
+            stuck += sessions.iter().filter(|told| told.session.is_stuck).count();
+        }
+    }
+    assert!(stuck > 0);
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// The device has sent more events than an enrollment may hold: sending again will not help.
     #[error("the enrollment is full")]
     EnrollmentFull,
+    /// What is to be stored does not fit an item.
+    #[error("too large for an item")]
+    TooLarge,
     /// The item was changed since it was read: read it again.
     #[error("changed by somebody else meanwhile")]
     Conflict,

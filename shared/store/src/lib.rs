@@ -17,6 +17,7 @@ mod image;
 mod item;
 mod keys;
 mod meter;
+mod profiles;
 mod resolve;
 mod retention;
 mod segments;

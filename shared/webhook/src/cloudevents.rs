@@ -144,7 +144,7 @@ fn read_event(map: &Map<String, Value>, received: Received, errors: &mut Vec<Fie
     let (about, body) = data::read(family, event.object("data"))?;
     let (id, source, time) = (id?, source?, time?);
     let key = match &body {
-        vestibule_domain::event::Body::Esp(esp) => esp.stored_key(source, id),
+        vestibule_domain::event::Body::Esp(esp) => esp.stored_key(source, id, time),
         vestibule_domain::event::Body::Enrollment(_) => EventKey { source, id },
     };
     Some(Read::Event(Box::new(Event {

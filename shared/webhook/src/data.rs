@@ -101,11 +101,7 @@ fn read_step(kind: Kind, data: &mut Reader<'_, '_>, mut reported: Vec<(Member, S
 
 /// `failure`: its category is told by `category`, or by a `reason` that is one of Graph's categories.
 fn read_failure(mut failure: Reader<'_, '_>) -> Option<Failure> {
-    let code = match failure.value("code") {
-        // Some senders write the code as a number.
-        Some(serde_json::Value::Number(number)) => number.as_i64().map(|number| number.to_string()),
-        _ => failure.text("code", MAX_TEXT_CHARS),
-    };
+    let code = failure.code("code");
     let reason = failure.text("reason", MAX_TEXT_CHARS);
     let message = failure.text("message", MAX_MESSAGE_CHARS);
     let category = failure.text("category", MAX_TEXT_CHARS);

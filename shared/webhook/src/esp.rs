@@ -2,6 +2,7 @@
 
 use crate::fields::{Reader, list_names};
 use serde_json::Value;
+use vestibule_domain::esp::filter::Property;
 use vestibule_domain::esp::{
     Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start,
     TargetedApp,
@@ -66,10 +67,7 @@ pub(crate) fn read(kind: EspType, data: &mut Reader<'_, '_>) -> Option<EspEvent>
             let name = read_name(data, "item", item)?;
             let mut item = data.object("item");
             let state = read_state(&mut item, phase)?;
-            let error_code = match item.value("errorCode") {
-                Some(Value::Number(number)) => number.as_i64().map(|number| number.to_string()),
-                _ => item.text("errorCode", MAX_TEXT_CHARS),
-            };
+            let error_code = item.code("errorCode");
             EspDetail::Item(phase, category, name, state, error_code)
         }
         EspType::Phase => {
@@ -82,22 +80,20 @@ pub(crate) fn read(kind: EspType, data: &mut Reader<'_, '_>) -> Option<EspEvent>
             EspDetail::Action(action)
         }
         EspType::Completed => EspDetail::Completed,
-        EspType::Failed => {
-            EspDetail::Failed(data.text("errorCode", MAX_TEXT_CHARS), data.text("message", MAX_MESSAGE_CHARS))
-        }
+        EspType::Failed => EspDetail::Failed(data.code("errorCode"), data.text("message", MAX_MESSAGE_CHARS)),
     };
     Some(EspEvent { session_id, detail })
 }
 
-fn read_start(data: &mut Reader<'_, '_>) -> Start {
+/// What `esp.started` tells, from the members of its `data`.
+pub fn read_start(data: &mut Reader<'_, '_>) -> Start {
     let modes = list_names(DeploymentMode::ALL, DeploymentMode::name);
     let deployment_mode = data.one_of("deploymentMode", &modes, DeploymentMode::read).map(|(mode, _)| mode);
     let hybrid_join = data.boolean("hybridJoin").unwrap_or(false);
-    let properties =
-        ["model", "manufacturer", "osVersion", "operatingSystemSKU", "deviceOwnership", "enrollmentProfileName"]
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), data.text(name, MAX_TEXT_CHARS)?)))
-            .collect();
+    let properties = Property::ALL
+        .iter()
+        .filter_map(|property| Some((*property, data.text(property.name(), MAX_TEXT_CHARS)?)))
+        .collect();
     let targeted_apps = data.value("targetedApps").map(|_| {
         let list = data.list("targetedApps", MAX_ENTRIES);
         list.iter()
@@ -122,7 +118,7 @@ fn read_start(data: &mut Reader<'_, '_>) -> Start {
         list.iter().filter_map(|entry| read_name(&mut groups, name, entry)).collect()
     };
     let (device_groups, user_groups) = (read_groups("device"), read_groups("user"));
-    Start { deployment_mode, hybrid_join, device_groups, user_groups, properties, targeted_apps }
+    Start { deployment_mode, hybrid_join, device_groups, user_groups, properties, targeted_apps, profile: None }
 }
 
 fn read_subtask(data: &mut Reader<'_, '_>) -> Option<(Phase, Category)> {
@@ -146,7 +142,7 @@ fn required<T>(data: &mut Reader<'_, '_>, name: &str, names: &str, read: impl Fn
 }
 
 /// A name as `{id, name?}` or just the id.
-fn read_name(data: &mut Reader<'_, '_>, field: &str, value: &Value) -> Option<ItemName> {
+pub fn read_name(data: &mut Reader<'_, '_>, field: &str, value: &Value) -> Option<ItemName> {
     let fits = |text: &str| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS;
     let (id, name) = match value {
         Value::String(id) => (Some(id.as_str()), None),

@@ -13,7 +13,7 @@ pub struct FieldError {
 }
 
 /// An object being read, and the errors found so far.
-pub(crate) struct Reader<'a, 'e> {
+pub struct Reader<'a, 'e> {
     path: String,
     map: Option<&'a Map<String, Value>>,
     errors: &'e mut Vec<FieldError>,
@@ -21,7 +21,7 @@ pub(crate) struct Reader<'a, 'e> {
 
 impl<'a, 'e> Reader<'a, 'e> {
     /// Reads `map`, whose own path is `path` (empty for the event itself).
-    pub(crate) fn new(path: &str, map: &'a Map<String, Value>, errors: &'e mut Vec<FieldError>) -> Self {
+    pub fn new(path: &str, map: &'a Map<String, Value>, errors: &'e mut Vec<FieldError>) -> Self {
         Self { path: path.to_owned(), map: Some(map), errors }
     }
 
@@ -30,18 +30,18 @@ impl<'a, 'e> Reader<'a, 'e> {
     }
 
     /// Notes an error in the member `name`.
-    pub(crate) fn refuse(&mut self, name: &str, problem: impl Into<String>) {
+    pub fn refuse(&mut self, name: &str, problem: impl Into<String>) {
         let field = self.path_of(name);
         self.errors.push(FieldError { field, problem: problem.into() });
     }
 
     /// The member, unless it is absent or null.
-    pub(crate) fn value(&self, name: &str) -> Option<&'a Value> {
+    pub fn value(&self, name: &str) -> Option<&'a Value> {
         self.map.and_then(|map| map.get(name)).filter(|value| !value.is_null())
     }
 
     /// An optional object; without it, a reader of nothing.
-    pub(crate) fn object(&mut self, name: &str) -> Reader<'a, '_> {
+    pub fn object(&mut self, name: &str) -> Reader<'a, '_> {
         let path = self.path_of(name);
         let map = match self.value(name) {
             None => None,
@@ -54,8 +54,16 @@ impl<'a, 'e> Reader<'a, 'e> {
         Reader { path, map, errors: self.errors }
     }
 
+    /// An entry of a list, which must be an object; `name` is its path from here.
+    pub fn entry(&mut self, name: &str, value: &'a Value) -> Reader<'a, '_> {
+        if !value.is_object() {
+            self.refuse(name, "must be an object");
+        }
+        Reader { path: self.path_of(name), map: value.as_object(), errors: self.errors }
+    }
+
     /// An optional list of at most `most` entries.
-    pub(crate) fn list(&mut self, name: &str, most: usize) -> &'a [Value] {
+    pub fn list(&mut self, name: &str, most: usize) -> &'a [Value] {
         match self.value(name) {
             None => &[],
             Some(Value::Array(list)) if list.len() <= most => list,
@@ -71,7 +79,7 @@ impl<'a, 'e> Reader<'a, 'e> {
     }
 
     /// An optional text of at most `most` characters. Blank reads as absent.
-    pub(crate) fn text(&mut self, name: &str, most: usize) -> Option<String> {
+    pub fn text(&mut self, name: &str, most: usize) -> Option<String> {
         match self.value(name)? {
             Value::String(text) if text.chars().count() > most => {
                 self.refuse(name, format!("must have at most {most} characters"));
@@ -85,8 +93,16 @@ impl<'a, 'e> Reader<'a, 'e> {
         }
     }
 
+    /// An optional error code: a text, or the number that some senders write.
+    pub fn code(&mut self, name: &str) -> Option<String> {
+        match self.value(name) {
+            Some(Value::Number(number)) => number.as_i64().map(|number| number.to_string()),
+            _ => self.text(name, vestibule_domain::event::MAX_TEXT_CHARS),
+        }
+    }
+
     /// A text that must be there and not empty.
-    pub(crate) fn required_text(&mut self, name: &str, most: usize) -> Option<String> {
+    pub fn required_text(&mut self, name: &str, most: usize) -> Option<String> {
         let before = self.errors.len();
         let text = self.text(name, most);
         if text.is_none() && self.errors.len() == before {
@@ -96,7 +112,7 @@ impl<'a, 'e> Reader<'a, 'e> {
     }
 
     /// An optional boolean.
-    pub(crate) fn boolean(&mut self, name: &str) -> Option<bool> {
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
         match self.value(name)? {
             Value::Bool(value) => Some(*value),
             _ => {
@@ -107,12 +123,7 @@ impl<'a, 'e> Reader<'a, 'e> {
     }
 
     /// An optional text that `read` must know.
-    pub(crate) fn one_of<T>(
-        &mut self,
-        name: &str,
-        names: &str,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<(T, String)> {
+    pub fn one_of<T>(&mut self, name: &str, names: &str, read: impl Fn(&str) -> Option<T>) -> Option<(T, String)> {
         let text = self.text(name, vestibule_domain::event::MAX_TEXT_CHARS)?;
         let value = read(text.trim());
         if value.is_none() {
@@ -123,6 +134,6 @@ impl<'a, 'e> Reader<'a, 'e> {
 }
 
 /// A list of names for an error message.
-pub(crate) fn list_names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> String {
+pub fn list_names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> String {
     all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ")
 }

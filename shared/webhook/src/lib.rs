@@ -8,8 +8,8 @@
 
 pub mod cloudevents;
 pub mod data;
-mod esp;
-mod fields;
+pub mod esp;
+pub mod fields;
 pub mod signature;
 
 pub use cloudevents::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received, parse};

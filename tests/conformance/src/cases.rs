@@ -66,6 +66,11 @@ macro_rules! with_cases {
                 a_cache_holds_a_tenant_for_a_moment,
                 files_are_listed_newest_first,
                 the_newest_file_only_becomes_newer;
+            profiles:
+                the_default_profile_is_there_from_the_first_day,
+                priorities_have_no_gaps_whoever_writes_at_once,
+                a_version_stays_when_its_profile_changes,
+                a_refusal_changes_nothing;
         }
     };
 }

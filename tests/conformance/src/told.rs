@@ -83,7 +83,7 @@ impl Device {
     /// A beginning of an Enrollment Status Page session.
     pub fn tells_session(&self, id: impl Into<String>, at: Timestamp) -> Event {
         let esp = EspEvent { session_id: None, detail: EspDetail::Started(Box::default()) };
-        let key = esp.stored_key("https://agent.example".to_owned(), id.into());
+        let key = esp.stored_key("https://agent.example".to_owned(), id.into(), at);
         Event { key, body: Body::Esp(esp), ..self.tells("", Kind::Started, at) }
     }
 

@@ -6,11 +6,14 @@
 //!
 //! [`devices`] goes from delivered events to devices and their attempts, [`report`] from there to the numbers
 //! of the incomplete-enrollments report and [`status`] to those of the status page. [`arbitrary`] makes
-//! event sets that lie on the edges of the rules.
+//! event sets that lie on the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions
+//! and profiles.
 
 pub mod arbitrary;
 mod attempts;
 mod catalogue;
+pub mod esp;
+pub mod esp_resolve;
 mod read;
 mod report;
 mod status;

@@ -164,21 +164,26 @@ pub struct AttemptDetail {
     pub events: Vec<TimelineEvent>,
 }
 
-/// Conditions on `attempts a`, with their values.
+/// Conditions on a table, with their values.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     sql: Vec<&'static str>,
-    values: Vec<Value>,
+    pub(super) values: Vec<Value>,
 }
 
 impl Conditions {
-    fn add(&mut self, sql: &'static str, value: Option<impl Into<Value>>) {
+    pub(super) fn add(&mut self, sql: &'static str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.sql.push(sql);
             self.values.push(value.into());
         }
     }
 
+    pub(super) fn sql(&self) -> String {
+        if self.sql.is_empty() { "1".to_owned() } else { self.sql.join(" AND ") }
+    }
+
+    /// On `attempts a`.
     fn of(filter: &AttemptFilter, zone: &str) -> Result<Self> {
         if let (Some(from), Some(to)) = (filter.from, filter.to) {
             check_range(from, to)?;
@@ -227,7 +232,7 @@ impl Reader<'_> {
         let mut conditions = Conditions::of(filter, &time_zone)?;
         conditions.add("a.attempt_no < ?", cursor.map(|cursor| cursor.major));
         conditions.values.push(Value::Integer(i64::from(limit) + 1));
-        let sql = if conditions.sql.is_empty() { "1".to_owned() } else { conditions.sql.join(" AND ") };
+        let sql = conditions.sql();
         let mut query = self.conn().prepare(&format!(
             "SELECT * FROM enrollment_attempts WHERE attempt_no IN (
                SELECT a.attempt_no FROM attempts a WHERE {sql} ORDER BY a.attempt_no DESC LIMIT ?)

@@ -4,14 +4,20 @@
 //! and platforms asked for, and giving them names.
 
 mod attempts;
+mod esp;
+mod esp_numbers;
 mod incomplete;
 mod status;
 
 pub use attempts::{Attempt, AttemptDetail, AttemptFilter, AttemptPage, Cursor, TimelineEvent};
+pub use esp::{EspItemRow, EspPhaseRow, EspSessionDetail, EspSessionFilter, EspSessionPage, EspSessionRow};
+pub use esp_numbers::{
+    EspApp, EspDay, EspOverview, EspPhaseNumbers, EspProfileNumbers, RecoveredTimeout, StuckSession,
+};
 pub use incomplete::{ActionCount, DayCount, FunnelStep, IncompleteReport, OtherCause};
 pub use status::{
-    Active, ActivePage, Advice, EspItemRow, EspProfileRow, EspSessionRow, FailureReason, FailureReport, FirstTimeRight,
-    PlatformStatus, RecentFailure, Status,
+    Active, ActivePage, Advice, EspProfileRow, FailureReason, FailureReport, FirstTimeRight, PlatformStatus,
+    RecentFailure, Status,
 };
 
 use crate::error::{Error, Result};

@@ -176,6 +176,7 @@ pub struct FailureReport {
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `esp_profile_list`")]
 pub struct EspProfileRow {
+    pub profile_id: String,
     pub display_name: String,
     pub status: String,
     pub is_default: bool,
@@ -183,36 +184,8 @@ pub struct EspProfileRow {
     pub limit_minutes: u32,
     pub blocking_apps: Option<u32>,
     pub group_names: Option<String>,
-}
-
-/// A session of the Enrollment Status Page.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `esp_session_list`")]
-pub struct EspSessionRow {
-    pub session_id: String,
-    pub enrollment_key: String,
-    pub device_name: Option<String>,
-    pub started_at: String,
-    pub ended_at: Option<String>,
-    pub state: String,
-    pub phase: Option<String>,
-    pub progress: Option<f64>,
-    pub items: Vec<EspItemRow>,
-}
-
-/// An item tracked by a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `esp_item_list`")]
-pub struct EspItemRow {
-    pub phase: String,
-    pub category: String,
-    pub item_id: Option<String>,
-    pub name: Option<String>,
-    pub state: Option<String>,
-    pub error_code: Option<String>,
-    pub updated_at: String,
+    pub assigned_groups: Option<String>,
+    pub sessions: u64,
 }
 
 impl Reader<'_> {
@@ -246,9 +219,10 @@ impl Reader<'_> {
     }
 
     fn esp_profiles(&self) -> Result<Vec<EspProfileRow>> {
-        let mut query = self.conn().prepare("SELECT * FROM esp_profile_list")?;
+        let mut query = self.conn().prepare("SELECT * FROM esp_profile_list ORDER BY profile_no")?;
         let profiles = query.query_map([], |row| {
             Ok(EspProfileRow {
+                profile_id: row.get("profile_id")?,
                 display_name: row.get("display_name")?,
                 status: row.get("status")?,
                 is_default: row.get("is_default")?,
@@ -256,6 +230,8 @@ impl Reader<'_> {
                 limit_minutes: row.get("limit_minutes")?,
                 blocking_apps: row.get("blocking_apps")?,
                 group_names: row.get("group_names")?,
+                assigned_groups: row.get("assigned_groups")?,
+                sessions: row.get("sessions")?,
             })
         })?;
         Ok(profiles.collect::<rusqlite::Result<_>>()?)
@@ -336,38 +312,6 @@ impl Reader<'_> {
             reasons: reasons.collect::<rusqlite::Result<_>>()?,
         })
     }
-
-    /// The Enrollment Status Page sessions of a device with their items, newest first.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn esp_sessions(&self, enrollment_key: &str) -> Result<Vec<EspSessionRow>> {
-        let conn = self.conn();
-        let mut query = conn.prepare(
-            "SELECT * FROM esp_session_list WHERE session_no IN (
-               SELECT s.session_no FROM enrollments e CROSS JOIN esp_sessions s ON s.enrollment_no = e.enrollment_no
-               WHERE e.enrollment_key = ?1)
-             ORDER BY session_no DESC",
-        )?;
-        let mut items = conn.prepare("SELECT * FROM esp_item_list WHERE session_no = ?1 ORDER BY seq")?;
-        let mut sessions = Vec::new();
-        let mut rows = query.query([enrollment_key])?;
-        while let Some(row) = rows.next()? {
-            let number: i64 = row.get("session_no")?;
-            sessions.push(EspSessionRow {
-                session_id: row.get("session_id")?,
-                enrollment_key: row.get("enrollment_key")?,
-                device_name: row.get("device_name")?,
-                started_at: row.get("started_at")?,
-                ended_at: row.get("ended_at")?,
-                state: row.get("state")?,
-                phase: row.get("phase")?,
-                progress: row.get("progress")?,
-                items: items.query_map([number], read_item)?.collect::<rusqlite::Result<_>>()?,
-            });
-        }
-        Ok(sessions)
-    }
 }
 
 fn read_platform(row: &Row) -> rusqlite::Result<PlatformStatus> {
@@ -419,17 +363,5 @@ fn read_failure(row: &Row) -> rusqlite::Result<RecentFailure> {
         section: row.get("section")?,
         action: row.get("action")?,
         advice: Vec::new(),
-    })
-}
-
-fn read_item(row: &Row) -> rusqlite::Result<EspItemRow> {
-    Ok(EspItemRow {
-        phase: row.get("phase")?,
-        category: row.get("category")?,
-        item_id: row.get("item_id")?,
-        name: row.get("name")?,
-        state: row.get("state")?,
-        error_code: row.get("error_code")?,
-        updated_at: row.get("updated_at")?,
     })
 }

@@ -3,12 +3,12 @@
 CREATE TABLE sections (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE actions (
   id INTEGER PRIMARY KEY, name TEXT, section_id INTEGER NOT NULL REFERENCES sections (id),
-  step INTEGER, on_ios INTEGER NOT NULL, on_android INTEGER NOT NULL);
+  step INTEGER, on_ios INTEGER NOT NULL, on_android INTEGER NOT NULL, optional INTEGER NOT NULL);
 CREATE TABLE screens (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE user_actions (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE outcomes (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE causes (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE platforms (id INTEGER PRIMARY KEY, name TEXT, title TEXT, steps INTEGER NOT NULL, reported INTEGER NOT NULL);
+CREATE TABLE platforms (id INTEGER PRIMARY KEY, name TEXT, title TEXT, reported INTEGER NOT NULL);
 CREATE TABLE platform_labels (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE failure_categories (id INTEGER PRIMARY KEY, name TEXT);
@@ -17,6 +17,10 @@ CREATE TABLE esp_phases (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE esp_categories (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE esp_item_states (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE esp_session_states (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_phase_states (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_trackings (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_stages (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_rules (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE deployment_modes (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE catalogue_rows (
   number INTEGER PRIMARY KEY,

@@ -90,9 +90,20 @@ CREATE TABLE failures (
   category_id INTEGER NOT NULL REFERENCES failure_categories (id),
   message_word INTEGER REFERENCES words (id));
 
+-- The profiles as they are at the file's instant; a session carries what was fixed for it when it began.
 CREATE TABLE esp_profiles (
-  profile_no INTEGER PRIMARY KEY, display_name TEXT NOT NULL, enabled INTEGER NOT NULL, is_default INTEGER NOT NULL,
-  priority INTEGER, limit_minutes INTEGER NOT NULL, blocking_apps INTEGER, group_names TEXT);
+  profile_no INTEGER PRIMARY KEY,
+  profile_id TEXT NOT NULL,
+  display_name TEXT NOT NULL,
+  description TEXT,
+  enabled INTEGER NOT NULL, is_default INTEGER NOT NULL,
+  priority INTEGER,
+  limit_minutes INTEGER NOT NULL,
+  blocking_apps INTEGER,
+  group_names TEXT,
+  version INTEGER NOT NULL,
+  show_installation_progress INTEGER NOT NULL, block_device_use INTEGER NOT NULL,
+  modified_at INTEGER);
 
 CREATE TABLE esp_sessions (
   session_no INTEGER PRIMARY KEY,
@@ -105,18 +116,40 @@ CREATE TABLE esp_sessions (
   ended_at INTEGER,
   deadline INTEGER NOT NULL,
   state_id INTEGER NOT NULL REFERENCES esp_session_states (id),
-  profile_no INTEGER NOT NULL REFERENCES esp_profiles (profile_no),
+  profile_id_word INTEGER REFERENCES words (id),
+  profile_name_word INTEGER REFERENCES words (id),
+  profile_version INTEGER NOT NULL,
+  rule_id INTEGER NOT NULL REFERENCES esp_rules (id),
+  rule_group_word INTEGER REFERENCES words (id),
   limit_minutes INTEGER NOT NULL,
   deployment_mode_id INTEGER NOT NULL REFERENCES deployment_modes (id),
   hybrid_join INTEGER NOT NULL,
   phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
+  stage_id INTEGER NOT NULL REFERENCES esp_stages (id),
+  progress REAL,
   items INTEGER NOT NULL,
   items_done INTEGER NOT NULL,
+  timed_out INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  failed_phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
+  retries INTEGER NOT NULL,
+  stuck_since INTEGER,
+  stuck_phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
+  is_stuck INTEGER NOT NULL,
   error_code_word INTEGER REFERENCES words (id),
+  error_message_word INTEGER REFERENCES words (id),
   os_version_word INTEGER REFERENCES words (id),
   device_name_word INTEGER REFERENCES words (id),
   user_principal_name_word INTEGER REFERENCES words (id),
   user_id_word INTEGER REFERENCES words (id));
+
+CREATE TABLE esp_session_phases (
+  session_no INTEGER NOT NULL REFERENCES esp_sessions (session_no),
+  phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  state_id INTEGER NOT NULL REFERENCES esp_phase_states (id),
+  PRIMARY KEY (session_no, phase_id)) WITHOUT ROWID;
 
 CREATE TABLE esp_items (
   session_no INTEGER NOT NULL REFERENCES esp_sessions (session_no),
@@ -125,9 +158,13 @@ CREATE TABLE esp_items (
   category_id INTEGER NOT NULL REFERENCES esp_categories (id),
   item_word INTEGER REFERENCES words (id),
   name_word INTEGER REFERENCES words (id),
+  tracking_id INTEGER NOT NULL REFERENCES esp_trackings (id),
   state_id INTEGER NOT NULL REFERENCES esp_item_states (id),
   error_code_word INTEGER REFERENCES words (id),
   updated_at INTEGER NOT NULL,
+  began_at INTEGER,
+  settled_at INTEGER,
+  errors INTEGER NOT NULL,
   PRIMARY KEY (session_no, seq)) WITHOUT ROWID;
 
 -- Sums of the facts, kept by adding and subtracting; a test holds them against the facts.

@@ -7,10 +7,11 @@ WITH
       row_number() OVER (PARTITION BY step ORDER BY milliseconds) AS place,
       count(step) OVER (PARTITION BY step) AS n
     FROM step_times WHERE $attempts AND $days),
-  -- The median: the middle one, or the mean of the two in the middle.
+  -- The median: the middle one, or the mean of the two in the middle. Nothing is divided to find it: whether a
+  -- quotient of whole numbers is whole is not the same in all readers.
   medians AS (
     SELECT step, sum(milliseconds) AS total, count(step) AS n
-    FROM ranked WHERE place IN ((n + 1) / 2, (n + 2) / 2) GROUP BY step)
+    FROM ranked WHERE 2 * place BETWEEN n AND n + 2 GROUP BY step)
 SELECT
   k.step AS step, s.name AS section, k.name AS action,
   CAST(coalesce(r.entered, 0) AS BIGINT) AS entered,

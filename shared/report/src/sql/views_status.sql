@@ -36,7 +36,29 @@ LEFT JOIN sums s ON s.label_id = l.id
 LEFT JOIN devices d ON d.label_id = l.id
 WHERE l.id > 0 OR d.total > 0 OR s.initiated > 0;
 
+-- The catalogue's steps that exist on a platform: those that every device comes to, and of the others those
+-- seen there within the window. Where an organisation requires compliance every device comes to that too. A
+-- platform without screens of its own has the steps that all have.
+CREATE VIEW platform_steps AS
+WITH seen AS (
+  SELECT t.platform_id AS platform_id, t.action_id AS action_id
+  FROM daily_steps t GROUP BY t.platform_id, t.action_id)
+SELECT
+  p.name AS platform,
+  k.step AS step,
+  k.name AS action,
+  p.id AS platform_id,
+  k.id AS action_id
+FROM platforms p
+CROSS JOIN actions k
+LEFT JOIN seen ON seen.platform_id = p.id AND seen.action_id = k.id
+WHERE p.id > 0 AND k.step IS NOT NULL AND (seen.action_id IS NOT NULL OR (
+  CASE p.name WHEN 'ios' THEN k.on_ios WHEN 'android' THEN k.on_android ELSE k.on_ios * k.on_android END = 1
+  AND (k.optional = 0
+    OR (k.name = 'Compliance' AND (SELECT value FROM meta WHERE key = 'requireCompliance') = 'true'))));
+
 CREATE VIEW active_enrollments AS
+WITH steps AS (SELECT q.platform_id AS platform_id, count(q.step) AS n FROM platform_steps q GROUP BY q.platform_id)
 SELECT
   e.enrollment_key AS enrollment_key,
   w_device.text AS device_name,
@@ -45,24 +67,25 @@ SELECT
   w_os.text AS os_version,
   CAST(coalesce(p.title, 'Unknown') || coalesce(' ' || w_os.text, '') AS TEXT) AS platform_words,
   l.name AS platform_label,
-  CAST(CASE WHEN x.session_no IS NULL THEN s.title ELSE coalesce(ph.title, 'Enrollment Status Page') END AS TEXT) AS stage,
+  CAST(CASE WHEN x.session_no IS NULL THEN s.title ELSE g.name END AS TEXT) AS stage,
   CAST(CASE
-    WHEN x.session_no IS NOT NULL THEN x.items_done * 1.0 / nullif(x.items, 0)
+    WHEN x.session_no IS NOT NULL THEN x.progress
     ELSE (SELECT count(DISTINCT v.action_id) FROM attempt_steps v LEFT JOIN actions k ON k.id = v.action_id
-          WHERE v.attempt_no = a.attempt_no AND v.left_at IS NOT NULL AND k.step IS NOT NULL) * 1.0 / nullif(p.steps, 0)
+          WHERE v.attempt_no = a.attempt_no AND v.left_at IS NOT NULL AND k.step IS NOT NULL) * 1.0 / nullif(steps.n, 0)
     END AS DOUBLE) AS progress,
   $iso(e.active_since) AS started_at,
-  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
-  CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
+  CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
+  CAST(lower(nullif(hex(x.session_id), '')) AS TEXT) AS session_id,
   e.active_since AS active_since,
   e.enrollment_no AS enrollment_no
 FROM enrollments e
 LEFT JOIN attempts a ON a.attempt_no = e.last_attempt_no AND e.last_outcome_id = 1
+LEFT JOIN steps ON steps.platform_id = a.platform_id
 LEFT JOIN esp_sessions x ON x.session_no = e.open_session_no
 LEFT JOIN platforms p ON p.id = e.platform_id
 LEFT JOIN platform_labels l ON l.id = e.platform_label_id
 LEFT JOIN sections s ON s.id = a.section_id
-LEFT JOIN esp_phases ph ON ph.id = x.phase_id
+LEFT JOIN esp_stages g ON g.id = x.stage_id
 LEFT JOIN words w_device ON w_device.id = e.device_name_word
 LEFT JOIN words w_user ON w_user.id = e.user_principal_name_word
 LEFT JOIN words w_os ON w_os.id = e.os_version_word
@@ -132,71 +155,3 @@ SELECT
 FROM device_totals t
 LEFT JOIN outcomes o ON o.id = t.first_outcome_id
 WHERE o.name IN ('completed', 'abandoned', 'failed');
-
-CREATE VIEW esp_session_list AS
-SELECT
-  CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
-  e.enrollment_key AS enrollment_key,
-  w_sender.text AS sender_session_id,
-  w_device.text AS device_name,
-  w_user.text AS user_principal_name,
-  w_os.text AS os_version,
-  $iso(x.started_at) AS started_at,
-  $day(x.started_day) AS started_day,
-  $iso(x.last_event_at) AS last_event_at,
-  $iso(x.ended_at) AS ended_at,
-  $iso(x.deadline) AS deadline,
-  st.name AS state,
-  ph.name AS phase,
-  pr.display_name AS profile,
-  x.limit_minutes AS limit_minutes,
-  m.name AS deployment_mode,
-  x.hybrid_join AS hybrid_join,
-  x.items AS items,
-  x.items_done AS items_done,
-  CAST(x.items_done * 1.0 / nullif(x.items, 0) AS DOUBLE) AS progress,
-  w_code.text AS error_code,
-  x.session_no AS session_no
-FROM esp_sessions x
-LEFT JOIN enrollments e ON e.enrollment_no = x.enrollment_no
-LEFT JOIN esp_session_states st ON st.id = x.state_id
-LEFT JOIN esp_phases ph ON ph.id = x.phase_id
-LEFT JOIN esp_profiles pr ON pr.profile_no = x.profile_no
-LEFT JOIN deployment_modes m ON m.id = x.deployment_mode_id
-LEFT JOIN words w_sender ON w_sender.id = x.sender_session_word
-LEFT JOIN words w_device ON w_device.id = x.device_name_word
-LEFT JOIN words w_user ON w_user.id = x.user_principal_name_word
-LEFT JOIN words w_os ON w_os.id = x.os_version_word
-LEFT JOIN words w_code ON w_code.id = x.error_code_word;
-
-CREATE VIEW esp_item_list AS
-SELECT
-  CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
-  i.seq AS seq,
-  ph.name AS phase,
-  c.name AS category,
-  w_item.text AS item_id,
-  w_name.text AS name,
-  st.name AS state,
-  w_code.text AS error_code,
-  $iso(i.updated_at) AS updated_at,
-  i.session_no AS session_no
-FROM esp_items i
-LEFT JOIN esp_sessions x ON x.session_no = i.session_no
-LEFT JOIN esp_phases ph ON ph.id = i.phase_id
-LEFT JOIN esp_categories c ON c.id = i.category_id
-LEFT JOIN esp_item_states st ON st.id = i.state_id
-LEFT JOIN words w_item ON w_item.id = i.item_word
-LEFT JOIN words w_name ON w_name.id = i.name_word
-LEFT JOIN words w_code ON w_code.id = i.error_code_word;
-
-CREATE VIEW esp_profile_list AS
-SELECT
-  pr.display_name AS display_name,
-  CAST(CASE pr.enabled WHEN 1 THEN 'enabled' ELSE 'disabled' END AS TEXT) AS status,
-  pr.is_default AS is_default,
-  pr.priority AS priority,
-  pr.limit_minutes AS limit_minutes,
-  pr.blocking_apps AS blocking_apps,
-  pr.group_names AS group_names
-FROM esp_profiles pr;

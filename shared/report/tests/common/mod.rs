@@ -3,12 +3,15 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod esp;
+
+use esp::{PROFILES, session};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use vestibule_domain::catalogue::ROWS;
-use vestibule_domain::esp::{Category, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
+use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::event::{About, Body, ClockSkew, EventKey, Member, Step};
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::{
@@ -52,7 +55,11 @@ pub fn at(text: &str) -> Timestamp {
 }
 
 pub fn context<'a>(tenant: &'a TenantId, settings: &'a TenantSettings) -> Context<'a> {
-    Context { tenant, settings, pseudonym_key: KEY }
+    with_profiles(tenant, settings, &PROFILES)
+}
+
+pub fn with_profiles<'a>(tenant: &'a TenantId, settings: &'a TenantSettings, profiles: &'a Profiles) -> Context<'a> {
+    Context { tenant, settings, profiles, pseudonym_key: KEY }
 }
 
 pub fn about(device: u64, platform: Platform) -> About {
@@ -186,33 +193,6 @@ fn place(rng: &mut Rng, platform: Platform) -> Place {
     let row = rows[usize::try_from(rng.below(rows.len() as u64)).unwrap()];
     let screen = (!rng.one_in(3)).then_some(Screen::Known(row.screen));
     Place::new(None, Action::Known(row.action), screen)
-}
-
-fn session(rng: &mut Rng, device: u64, start: Timestamp) -> Vec<Event> {
-    let item = |id: u64| ItemName { id: format!("app-{id}"), name: Some(format!("App {id}")) };
-    let mut details = vec![
-        EspDetail::Started(Box::new(Start { hybrid_join: rng.one_in(3), ..Start::default() })),
-        EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, vec![item(1), item(2)]),
-        EspDetail::Item(Phase::DeviceSetup, Category::Apps, item(1), ItemState::Completed, None),
-        EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed),
-    ];
-    match rng.below(3) {
-        0 => details.push(EspDetail::Completed),
-        1 => details.push(EspDetail::Failed(Some("0x80070BC2".to_owned()), None)),
-        _ => {}
-    }
-    let events = details.into_iter().zip(0..).map(|(detail, seq)| {
-        let time = start + Millis::from_seconds(seq * 400);
-        Event {
-            key: EventKey { source: "esp".to_owned(), id: format!("esp-{device}-{}-{seq}", start.millis()) },
-            time,
-            received_at: time + Millis::new(200),
-            clock_skew: None,
-            about: about(device, Platform::Windows),
-            body: Body::Esp(EspEvent { session_id: None, detail }),
-        }
-    });
-    events.collect()
 }
 
 /// All devices of a world, as the store would have them at `known`: what was received until then.

@@ -1,0 +1,189 @@
+//! A tenant's profiles in order of priority.
+//!
+//! Must stay true: the list is the order, so priorities are 1 to n without gaps whatever is done to it; the default
+//! is always there, after all others, neither assigned nor removed.
+
+use super::profile::{Assignment, DEFAULT_PROFILE, DEFAULT_PROFILE_ID, EspProfile, Settings};
+use crate::identity::TenantId;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Most profiles of a tenant, the default included.
+pub const MAX_PROFILES: usize = 51;
+
+/// A tenant's profiles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profiles {
+    /// Highest priority first.
+    ordered: Vec<EspProfile>,
+    default: EspProfile,
+    /// Raised by each change, and stored on condition that nobody else raised it.
+    pub version: u64,
+}
+
+/// Why profiles are not changed as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProfilesError {
+    /// [`MAX_PROFILES`] are there already.
+    #[error("a tenant has at most {MAX_PROFILES} profiles, the default included")]
+    TooMany,
+    /// The default can't be removed, assigned, switched off or ranked.
+    #[error("the default profile can't be {0}")]
+    Default(&'static str),
+    /// There is none by that id.
+    #[error("there is no such profile")]
+    Unknown,
+}
+
+impl Default for Profiles {
+    /// What a tenant has on its first day.
+    fn default() -> Self {
+        let settings = Settings::named(DEFAULT_PROFILE);
+        Self {
+            ordered: Vec::new(),
+            default: EspProfile {
+                id: DEFAULT_PROFILE_ID.to_owned(),
+                version: 1,
+                created_at: Timestamp::MIN,
+                modified_at: Timestamp::MIN,
+                settings,
+                assignments: Vec::new(),
+            },
+            version: 0,
+        }
+    }
+}
+
+impl Profiles {
+    /// The profiles, highest priority first, the default last, each with its priority (0 for the default, as in Graph).
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &EspProfile)> {
+        (1..).zip(&self.ordered).chain(std::iter::once((0, &self.default)))
+    }
+
+    /// How many there are, the default included.
+    pub fn count(&self) -> usize {
+        self.ordered.len() + 1
+    }
+
+    /// The profile that applies where no other does.
+    pub fn fallback(&self) -> &EspProfile {
+        &self.default
+    }
+
+    /// A profile and its priority.
+    pub fn get(&self, id: &str) -> Option<(u32, &EspProfile)> {
+        self.iter().find(|(_, profile)| profile.id == id)
+    }
+
+    /// Adds a profile at `priority`, or after all others, and answers its id. The id is made from the version that
+    /// this list is stored under next, so no two are ever alike.
+    ///
+    /// # Errors
+    /// [`ProfilesError::TooMany`].
+    pub fn add(
+        &mut self,
+        tenant: &TenantId,
+        settings: Settings,
+        assignments: Vec<Assignment>,
+        priority: Option<u32>,
+        now: Timestamp,
+    ) -> Result<String, ProfilesError> {
+        if self.count() >= MAX_PROFILES {
+            return Err(ProfilesError::TooMany);
+        }
+        let id = self.next_id(tenant);
+        let (created_at, modified_at) = (now, now);
+        let profile = EspProfile { id: id.clone(), version: 1, created_at, modified_at, settings, assignments };
+        let at = self.place(priority).unwrap_or(self.ordered.len());
+        self.ordered.insert(at.min(self.ordered.len()), profile);
+        Ok(id)
+    }
+
+    fn next_id(&self, tenant: &TenantId) -> String {
+        let digest = |number: usize| {
+            let mut hash = Sha256::new();
+            hash.update(format!("{tenant}#{}#{number}", self.version));
+            let hash = hash.finalize();
+            let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+            [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+        };
+        let free = |id: &String| self.get(id).is_none();
+        (0..=MAX_PROFILES).map(digest).find(free).unwrap_or_default()
+    }
+
+    fn place(&self, priority: Option<u32>) -> Option<usize> {
+        priority.map(|priority| usize::try_from(priority.max(1) - 1).unwrap_or(usize::MAX))
+    }
+
+    /// Replaces a profile's settings, and its assignments where given.
+    ///
+    /// # Errors
+    /// [`ProfilesError::Unknown`], or [`ProfilesError::Default`] for what the default can't be.
+    pub fn replace(
+        &mut self,
+        id: &str,
+        settings: Settings,
+        assignments: Option<Vec<Assignment>>,
+        now: Timestamp,
+    ) -> Result<(), ProfilesError> {
+        if id == DEFAULT_PROFILE_ID {
+            if !settings.enabled {
+                return Err(ProfilesError::Default("switched off"));
+            }
+            if assignments.as_ref().is_some_and(|list| !list.is_empty()) {
+                return Err(ProfilesError::Default("assigned"));
+            }
+        }
+        let profile = self.find(id)?;
+        profile.settings = settings;
+        if let Some(assignments) = assignments {
+            profile.assignments = assignments;
+        }
+        profile.version += 1;
+        profile.modified_at = now;
+        Ok(())
+    }
+
+    /// Removes a profile.
+    ///
+    /// # Errors
+    /// [`ProfilesError::Unknown`], or [`ProfilesError::Default`].
+    pub fn remove(&mut self, id: &str) -> Result<(), ProfilesError> {
+        if id == DEFAULT_PROFILE_ID {
+            return Err(ProfilesError::Default("removed"));
+        }
+        let at = self.ordered.iter().position(|profile| profile.id == id).ok_or(ProfilesError::Unknown)?;
+        self.ordered.remove(at);
+        Ok(())
+    }
+
+    /// Moves a profile to `priority` (beyond the last means last); the others shift.
+    ///
+    /// # Errors
+    /// [`ProfilesError::Unknown`], or [`ProfilesError::Default`].
+    pub fn set_priority(&mut self, id: &str, priority: u32) -> Result<(), ProfilesError> {
+        if id == DEFAULT_PROFILE_ID {
+            return Err(ProfilesError::Default("ranked"));
+        }
+        let at = self.ordered.iter().position(|profile| profile.id == id).ok_or(ProfilesError::Unknown)?;
+        let profile = self.ordered.remove(at);
+        let to = self.place(Some(priority)).unwrap_or_default().min(self.ordered.len());
+        self.ordered.insert(to, profile);
+        Ok(())
+    }
+
+    /// Assigns a profile anew: what it was assigned to before no longer counts.
+    ///
+    /// # Errors
+    /// [`ProfilesError::Unknown`], or [`ProfilesError::Default`].
+    pub fn assign(&mut self, id: &str, assignments: Vec<Assignment>, now: Timestamp) -> Result<(), ProfilesError> {
+        let settings = self.find(id)?.settings.clone();
+        self.replace(id, settings, Some(assignments), now)
+    }
+
+    fn find(&mut self, id: &str) -> Result<&mut EspProfile, ProfilesError> {
+        let ordered = self.ordered.iter_mut().chain(std::iter::once(&mut self.default));
+        ordered.into_iter().find(|profile| profile.id == id).ok_or(ProfilesError::Unknown)
+    }
+}

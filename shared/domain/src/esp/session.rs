@@ -1,0 +1,229 @@
+//! How one Windows device stands on the Enrollment Status Page.
+//!
+//! An app that is not both targeted and waited for by the profile fixed at the start never holds a session up or fails it.
+
+use super::resolve::AppliedProfile;
+use super::{Category, DeploymentMode, EspAction, ItemState, Phase, PhaseState};
+use crate::attempt::AttemptId;
+use crate::catalogue::names;
+use crate::event::About;
+use crate::time::{Millis, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Minutes added for hybrid join: the on-premises connector needs them (SPEC section 6).
+pub const HYBRID_JOIN_MINUTES: u32 = 40;
+/// A phase whose list of apps is not known for longer than this is stuck (SPEC section 6).
+pub const STUCK_IDENTIFYING: Millis = Millis::from_minutes(15);
+
+names! {
+    /// How a session stands.
+    SessionState {
+        /// Under way.
+        InProgress = "inProgress",
+        /// Past its time limit, not finished.
+        TimedOut = "timedOut",
+        /// Failed.
+        Failed = "failed",
+        /// Finished in time, without failure.
+        Success = "success",
+        /// Finished after a timeout or failure.
+        SuccessWithTimeout = "successWithTimeout",
+        /// Finished after a timeout or failure and a retry.
+        SuccessOnRetry = "successOnRetry",
+    }
+}
+
+names! {
+    /// What an item means to its session.
+    Tracking {
+        /// It is waited for, and can fail the session.
+        Blocking = "blocking",
+        /// It is tried, but can't fail the session: the technician phase's other apps.
+        NonBlocking = "nonBlocking",
+        /// It is left for the user's sign-in: the technician phase's other apps where they are not tried.
+        Deferred = "deferred",
+        /// It may be installed, but the session doesn't wait for it.
+        NotTracked = "notTracked",
+    }
+}
+
+impl Tracking {
+    /// Whether the person sees it counted.
+    pub const fn is_counted(self) -> bool {
+        matches!(self, Self::Blocking | Self::NonBlocking)
+    }
+}
+
+impl SessionState {
+    /// Whether the session came to its good end.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Success | Self::SuccessWithTimeout | Self::SuccessOnRetry)
+    }
+}
+
+impl ItemState {
+    /// Whether nothing is left to do.
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Completed | Self::NotRequired)
+    }
+
+    pub(super) const fn is_settled(self) -> bool {
+        self.is_done() || matches!(self, Self::Error)
+    }
+}
+
+/// One item of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EspItem {
+    /// The phase.
+    pub phase: Phase,
+    /// The subtask.
+    pub category: Category,
+    /// Its id.
+    pub id: String,
+    /// Its name, the last one told.
+    pub name: Option<String>,
+    /// What it means to the session.
+    pub tracking: Tracking,
+    /// Its newest state; `None` while only its being targeted is known.
+    pub state: Option<ItemState>,
+    /// The error code of its newest state.
+    pub error_code: Option<String>,
+    /// When its newest state was reported, or it became known.
+    pub updated_at: Timestamp,
+    /// When it was first told under way, or settled without that.
+    pub began_at: Option<Timestamp>,
+    /// Since when it stands as it does, once it is completed, not required or failed.
+    pub settled_at: Option<Timestamp>,
+    /// How often it went wrong.
+    pub errors: u32,
+}
+
+impl EspItem {
+    /// Whether nothing is left to do.
+    pub fn is_done(&self) -> bool {
+        self.state.is_some_and(ItemState::is_done)
+    }
+
+    /// Whether the session no longer waits for it.
+    pub fn is_settled(&self) -> bool {
+        match self.tracking {
+            Tracking::Blocking => self.is_done(),
+            _ => self.state.is_some_and(ItemState::is_settled),
+        }
+    }
+}
+
+/// How a phase stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhaseProgress {
+    /// Its first event.
+    pub started_at: Timestamp,
+    /// When it was completed or failed, or the next phase began.
+    pub ended_at: Option<Timestamp>,
+    /// Its newest state.
+    pub state: PhaseState,
+}
+
+/// One Windows device going through the Enrollment Status Page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EspSession {
+    /// Its name, made like an attempt's.
+    pub id: AttemptId,
+    /// The sender's id.
+    pub session_id: Option<String>,
+    /// The instant this is true for.
+    pub as_of: Timestamp,
+    /// The earliest `esp.started`, else the first event.
+    pub started_at: Timestamp,
+    /// When it finished or failed.
+    pub ended_at: Option<Timestamp>,
+    /// When its first event is placed: its start, unless something was told before that.
+    pub first_event_at: Timestamp,
+    /// When its newest event is placed.
+    pub last_event_at: Timestamp,
+    /// The last instant of its time limit.
+    pub deadline: Timestamp,
+    /// How it stands.
+    pub state: SessionState,
+    /// The profile fixed at its start.
+    pub profile: AppliedProfile,
+    /// The time limit in minutes, hybrid join's share included.
+    pub limit_minutes: u32,
+    /// How the device is deployed.
+    pub deployment_mode: Option<DeploymentMode>,
+    /// Whether it is joined to an on-premises directory as well.
+    pub hybrid_join: bool,
+    /// The phase it is in or was in last.
+    pub phase: Option<Phase>,
+    /// Per phase, when it began and how it stands.
+    pub phases: BTreeMap<Phase, PhaseProgress>,
+    /// The lists that are known, and since when.
+    pub known: BTreeMap<(Phase, Category), Timestamp>,
+    /// The items, whether waited for or not.
+    pub items: Vec<EspItem>,
+    /// What the person chose, in order.
+    pub actions: Vec<(Timestamp, EspAction)>,
+    /// Whether it was ever past its time limit.
+    pub timed_out: bool,
+    /// Whether it ever failed.
+    pub failed: bool,
+    /// The phase that failed it, when told or known from the item that did.
+    pub failed_phase: Option<Phase>,
+    /// The error code it failed with.
+    pub error_code: Option<String>,
+    /// What the sender said of the failure.
+    pub error_message: Option<String>,
+    /// Since when it was stuck, if it ever was: a phase's list of apps was not known for
+    /// [`STUCK_IDENTIFYING`] after the phase began.
+    pub stuck_since: Option<Timestamp>,
+    /// Whether it still is, within its time limit.
+    pub is_stuck: bool,
+    /// When it will be stuck if nothing more is told.
+    pub stuck_from: Option<Timestamp>,
+    /// Device and user as its events told them.
+    pub about: About,
+}
+
+impl EspSession {
+    /// Whether more can be expected of it within its limit.
+    pub fn is_open(&self) -> bool {
+        self.state == SessionState::InProgress
+    }
+
+    /// The last instant at which it stands as it does if nothing more is told; `None` when it stands for good.
+    pub fn stands_until(&self) -> Option<Timestamp> {
+        self.is_open().then_some(self.deadline).into_iter().chain(self.stuck_from).min()
+    }
+
+    /// How often the person tried again.
+    pub fn retries(&self) -> usize {
+        self.actions.iter().filter(|(_, action)| *action == EspAction::Retry).count()
+    }
+
+    /// The phases that a device so deployed goes through.
+    pub const fn expected_phases(&self) -> &'static [Phase] {
+        match self.deployment_mode {
+            Some(DeploymentMode::SelfDeploying | DeploymentMode::PreProvisioningTechnician) => {
+                &[Phase::DevicePreparation, Phase::DeviceSetup]
+            }
+            _ => Phase::ALL,
+        }
+    }
+
+    /// The phase a session is in before any is told. Where a person enrolls the device, joining and registering are
+    /// behind it by the time the page opens.
+    pub(crate) const fn first_phase(&self) -> Phase {
+        match self.deployment_mode {
+            Some(DeploymentMode::SelfDeploying | DeploymentMode::PreProvisioningTechnician) => Phase::DevicePreparation,
+            _ => Phase::DeviceSetup,
+        }
+    }
+
+    /// The phase it is in or was in last, and when that began.
+    pub fn current_phase(&self) -> (Phase, Timestamp) {
+        let phase = self.phase.unwrap_or_else(|| self.first_phase());
+        (phase, self.phases.get(&phase).map_or(self.started_at, |progress| progress.started_at))
+    }
+}

@@ -1,0 +1,377 @@
+//! The Enrollment Status Page's sessions, example by example: those that the documents give, by name, and one for
+//! each rule of SPEC section 6. Profiles and which of them applies: `esp_profiles.rs`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod esp_common;
+
+use esp_common::*;
+use vestibule_domain::esp::page::{Stage, StepState};
+use vestibule_domain::esp::profile::Settings;
+use vestibule_domain::esp::{
+    Category, DeploymentMode, EspAction, EspDetail, ItemState, Phase, PhaseState, SessionState, Start, TargetedApp,
+    Tracking,
+};
+
+#[test]
+fn app_1_to_4_example() {
+    let choose = |settings: &mut Settings| settings.selected_mobile_app_ids = select(&["App 1", "App 2", "App 3"]);
+    let mut told = vec![(0, start(None, choose, Some(&["App 3", "App 4"])))];
+    let begin = session(&told, MINUTE);
+    assert_eq!(apps(&begin), (0, 1));
+    assert_eq!((tracking(&begin, "App 3"), tracking(&begin, "App 4")), (Tracking::Blocking, Tracking::NotTracked));
+
+    told.push((2 * MINUTE, app("App 4", ItemState::Error)));
+    let passed = session(&told, 3 * MINUTE);
+    assert_eq!((passed.state, passed.failed, apps(&passed)), (SessionState::InProgress, false, (0, 1)));
+
+    told.push((4 * MINUTE, app("App 3", ItemState::Completed)));
+    let done = subtask(&session(&told, 5 * MINUTE), Phase::DeviceSetup, Category::Apps);
+    assert_eq!((done.state, done.done, done.total, done.progress), (StepState::Completed, Some(1), Some(1), Some(1.0)));
+    told.push((6 * MINUTE, EspDetail::Completed));
+    assert_eq!(session(&told, 7 * MINUTE).state, SessionState::Success);
+
+    // Nothing was told of App 1 and App 2; were they told, they are still not targeted.
+    told.insert(1, (1, app("App 1", ItemState::Error)));
+    assert_eq!(session(&told, 7 * MINUTE).state, SessionState::Success);
+    // App 3 is waited for.
+    told.insert(1, (1, app("App 3", ItemState::Error)));
+    let failed = session(&told, 2);
+    assert_eq!((failed.state, failed.failed_phase), (SessionState::Failed, Some(Phase::DeviceSetup)));
+}
+
+#[test]
+fn hybrid_30_plus_40() {
+    let EspDetail::Started(mut start) =
+        start(None, |settings| settings.install_progress_timeout_in_minutes = 30, Some(&[]))
+    else {
+        panic!("a start")
+    };
+    start.hybrid_join = true;
+    let told = [(0, EspDetail::Started(start))];
+    let last = session(&told, 70 * MINUTE);
+    assert_eq!((last.limit_minutes, last.deadline, last.state), (70, at(70 * MINUTE), SessionState::InProgress));
+    assert_eq!(last.stands_until(), Some(at(70 * MINUTE)));
+    let over = session(&told, 70 * MINUTE + 1);
+    assert_eq!((over.state, over.timed_out, over.failed), (SessionState::TimedOut, true, false));
+}
+
+fn technician(tries_others: bool) -> EspDetail {
+    let choose = |settings: &mut Settings| {
+        settings.selected_mobile_app_ids = select(&["Blocking"]);
+        settings.allow_non_blocking_app_installation = tries_others;
+    };
+    start(Some(DeploymentMode::PreProvisioningTechnician), choose, Some(&["Blocking", "Other"]))
+}
+
+#[test]
+fn technician_yes_tries_all_and_only_blocking_apps_fail_it() {
+    let mut told = vec![(0, technician(true)), (1, app("Other", ItemState::Error))];
+    let begin = session(&told, MINUTE);
+    assert_eq!((begin.state, apps(&begin)), (SessionState::InProgress, (0, 2)));
+    assert_eq!(tracking(&begin, "Other"), Tracking::NonBlocking);
+    let mut failing = told.clone();
+    failing.push((2, app("Blocking", ItemState::Error)));
+    assert_eq!(session(&failing, MINUTE).state, SessionState::Failed);
+
+    told.push((2, app("Blocking", ItemState::Completed)));
+    let apps = subtask(&session(&told, MINUTE), Phase::DeviceSetup, Category::Apps);
+    // The other one is not held to be done, yet nothing waits for it.
+    assert_eq!((apps.state, apps.done, apps.total, apps.progress), (StepState::Completed, Some(1), Some(2), Some(1.0)));
+    told.push((3, EspDetail::Completed));
+    assert_eq!(session(&told, MINUTE).state, SessionState::Success);
+}
+
+#[test]
+fn technician_no_leaves_the_others_for_sign_in() {
+    let told = [(0, technician(false)), (1, app("Other", ItemState::Error))];
+    let shown = session(&told, MINUTE);
+    assert_eq!((shown.state, apps(&shown)), (SessionState::InProgress, (0, 1)));
+    assert_eq!(tracking(&shown, "Other"), Tracking::Deferred);
+    assert!(shown.page().iter().all(|view| view.phase != Phase::AccountSetup));
+    // What the technician's part has nothing to do with is not even deferred.
+    let account = item(Phase::AccountSetup, Category::Apps, "Other", ItemState::Error);
+    let told = [(0, technician(false)), (1, account)];
+    let found = session(&told, MINUTE);
+    let account = found.items.iter().find(|item| item.phase == Phase::AccountSetup).unwrap();
+    assert_eq!((account.tracking, found.state), (Tracking::NotTracked, SessionState::InProgress));
+}
+
+#[test]
+fn security_policies_1_of_1() {
+    let policies = Category::SecurityPolicies;
+    let mut told = vec![(0, plain_start())];
+    let count = |told: &[(i64, EspDetail)]| {
+        let shown = subtask(&session(told, MINUTE), Phase::DeviceSetup, policies);
+        (shown.state, shown.done, shown.total)
+    };
+    assert_eq!(count(&told), (StepState::Identifying, None, None));
+    told.push((1, tracked(Phase::DeviceSetup, policies, &["Edge", "Kiosk"])));
+    assert_eq!(count(&told), (StepState::InProgress, Some(0), Some(1)));
+    told.push((2, item(Phase::DeviceSetup, policies, "Edge", ItemState::Completed)));
+    assert_eq!(count(&told), (StepState::InProgress, Some(0), Some(1)));
+    told.push((3, item(Phase::DeviceSetup, policies, "Kiosk", ItemState::Completed)));
+    assert_eq!(count(&told), (StepState::Completed, Some(1), Some(1)));
+}
+
+/// The status page's example: DESKTOP-NEW001, "Installing Apps", 75 %. The other two are not Windows.
+#[test]
+fn three_active_enrollments_desktop_new001_installing_apps_75_percent() {
+    let user_app = TargetedApp { app: name("Teams"), user_context: true };
+    let start = Start { targeted_apps: Some(vec![user_app]), ..Start::default() };
+    let told = [(0, EspDetail::Started(Box::new(start))), (MINUTE, begun(Phase::AccountSetup))];
+    let session = session(&told, 2 * MINUTE);
+    assert_eq!((session.stage(), session.progress()), (Stage::InstallingApps, Some(0.75)));
+    assert_eq!(session.stage().name(), "Installing apps");
+}
+
+#[test]
+fn progress_by_quarters() {
+    let policies = |state| item(Phase::DeviceSetup, Category::SecurityPolicies, "Edge", state);
+    let mut told = vec![(0, plain_start())];
+    let mut then = |detail: Option<EspDetail>| {
+        told.extend(detail.map(|detail| (told.last().unwrap().0 + MINUTE, detail)));
+        let session = session(&told, told.last().unwrap().0);
+        (session.progress(), session.stage())
+    };
+    assert_eq!(then(None), (None, Stage::DeviceSetup));
+    assert_eq!(then(Some(begun(Phase::DeviceSetup))), (Some(0.25), Stage::DeviceSetup));
+    assert_eq!(then(Some(policies(ItemState::InProgress))), (Some(0.25), Stage::ApplyingPolicies));
+    assert_eq!(then(Some(policies(ItemState::Completed))), (Some(0.5), Stage::ApplyingPolicies));
+    let list = tracked(Phase::DeviceSetup, Category::Apps, &["A", "B"]);
+    assert_eq!(then(Some(list)), (Some(0.5), Stage::InstallingApps));
+    assert_eq!(then(Some(app("A", ItemState::Completed))), (Some(0.625), Stage::InstallingApps));
+    assert_eq!(then(Some(begun(Phase::AccountSetup))), (Some(0.75), Stage::AccountSetup));
+    assert_eq!(then(Some(EspDetail::Completed)).0, Some(1.0));
+}
+
+#[test]
+fn csp_numbers() {
+    let read = |phase| [0, 1, 2, 3, 4, 5].map(|number| ItemState::from_number(number, phase));
+    let [no, one, two, three, four, five] = read(Phase::DeviceSetup);
+    assert_eq!((no, five), (None, None));
+    assert_eq!((one, two), (Some(ItemState::NotInstalled), Some(ItemState::InProgress)));
+    assert_eq!((three, four), (Some(ItemState::Completed), Some(ItemState::Error)));
+    assert_eq!(read(Phase::AccountSetup), read(Phase::DeviceSetup));
+    let preparation = [no, one, Some(ItemState::NotRequired), three, four, five];
+    assert_eq!(read(Phase::DevicePreparation), preparation);
+}
+
+#[test]
+fn a_timeout_is_no_failure() {
+    let retry = EspDetail::Action(EspAction::Retry);
+    let failed = EspDetail::Failed(Some("0x81036502".to_owned()), None);
+    let end = |told: &[(i64, &EspDetail)]| {
+        let mut all = vec![(0, plain_start())];
+        all.extend(told.iter().map(|(minutes, detail)| (minutes * MINUTE, (*detail).clone())));
+        let session = session(&all, 100 * MINUTE);
+        (session.state, session.timed_out, session.failed)
+    };
+    let completed = EspDetail::Completed;
+    assert_eq!(end(&[(60, &completed)]), (SessionState::Success, false, false));
+    assert_eq!(end(&[]), (SessionState::TimedOut, true, false));
+    assert_eq!(end(&[(61, &completed)]), (SessionState::SuccessWithTimeout, true, false));
+    assert_eq!(end(&[(61, &retry), (62, &completed)]), (SessionState::SuccessOnRetry, true, false));
+    assert_eq!(end(&[(61, &completed), (62, &retry)]).0, SessionState::SuccessWithTimeout);
+    assert_eq!(end(&[(5, &failed)]), (SessionState::Failed, false, true));
+    assert_eq!(end(&[(5, &failed), (6, &completed)]), (SessionState::SuccessWithTimeout, false, true));
+    assert_eq!(end(&[(5, &failed), (6, &retry), (7, &completed)]), (SessionState::SuccessOnRetry, false, true));
+    assert_eq!(end(&[(5, &failed), (6, &retry)]), (SessionState::TimedOut, true, true));
+    assert_eq!(end(&[(5, &completed), (6, &failed)]).0, SessionState::Success);
+    assert_eq!(end(&[(70, &failed)]), (SessionState::Failed, true, true));
+    // Were somebody to try again and nothing had gone wrong, it succeeded all the same.
+    assert_eq!(end(&[(5, &retry), (6, &completed)]).0, SessionState::Success);
+}
+
+#[test]
+fn stuck_identifying_after_15_minutes() {
+    let mut told = vec![(0, plain_start()), (MINUTE, begun(Phase::DeviceSetup))];
+    let limit = 16 * MINUTE;
+    let last = session(&told, limit);
+    assert_eq!((last.is_stuck, last.stuck_since, last.stuck_from), (false, None, Some(at(limit))));
+    assert_eq!(last.stands_until(), Some(at(limit)));
+    let stuck = session(&told, limit + 1);
+    assert_eq!((stuck.is_stuck, stuck.stuck_since, stuck.stuck_from), (true, Some(at(limit)), None));
+
+    let list = tracked(Phase::DeviceSetup, Category::Apps, &[]);
+    let mut in_time = told.clone();
+    in_time.push((limit, list.clone()));
+    assert_eq!(session(&in_time, 50 * MINUTE).stuck_since, None);
+    told.push((20 * MINUTE, list));
+    let freed = session(&told, 50 * MINUTE);
+    assert_eq!((freed.is_stuck, freed.stuck_since), (false, Some(at(limit))));
+    // The account's list is another.
+    told.push((30 * MINUTE, begun(Phase::AccountSetup)));
+    assert!(!session(&told, 45 * MINUTE).is_stuck);
+    let again = session(&told, 45 * MINUTE + 1);
+    assert_eq!((again.is_stuck, again.stuck_since), (true, Some(at(limit))));
+}
+
+#[test]
+fn a_phase_that_ended_is_not_stuck_any_more_at_that_very_instant() {
+    let told =
+        |end| [(0, begun(Phase::DeviceSetup)), (end, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed))];
+    for (end, later) in [(20 * MINUTE, 0), (20 * MINUTE, 1), (5 * MINUTE, 0), (5 * MINUTE, 1)] {
+        let over = session(&told(end), end + later);
+        assert_eq!((over.is_stuck, over.stuck_from), (false, None), "{end} {later}");
+    }
+}
+
+#[test]
+fn identifying_has_no_progress_and_never_0() {
+    let told = [(0, plain_start()), (1, begun(Phase::DeviceSetup))];
+    let page = session(&told, MINUTE).page();
+    let setup = page.iter().find(|view| view.phase == Phase::DeviceSetup).unwrap();
+    for subtask in &setup.subtasks {
+        assert_eq!(subtask.state, StepState::Identifying);
+        assert_eq!((subtask.done, subtask.total, subtask.progress), (None, None, None));
+    }
+    assert_eq!(session(&[(0, plain_start())], MINUTE).progress(), None);
+}
+
+#[test]
+fn allowed_actions() {
+    use EspAction::{CollectLogs, ContinueAnyway, Reset, Retry};
+    let actions = |choose: &dyn Fn(&mut Settings), account: bool, end: Option<EspDetail>| {
+        let mut told = vec![(0, start(None, choose, Some(&[])))];
+        told.extend(account.then(|| (1, begun(Phase::AccountSetup))));
+        told.extend(end.map(|end| (2, end)));
+        session(&told, MINUTE).allowed_actions()
+    };
+    let failed = || Some(EspDetail::Failed(None, None));
+    let nothing = |_: &mut Settings| {};
+    let everything = |settings: &mut Settings| {
+        settings.allow_device_reset_on_install_failure = true;
+        settings.allow_device_use_on_install_failure = true;
+        settings.allow_log_collection_on_install_failure = true;
+    };
+    assert_eq!(actions(&nothing, false, failed()), [Retry]);
+    assert_eq!(actions(&|settings| settings.block_device_setup_retry_by_user = true, false, failed()), []);
+    assert_eq!(actions(&everything, false, failed()), [Retry, Reset, ContinueAnyway, CollectLogs]);
+    assert_eq!(actions(&everything, false, None), []);
+    assert_eq!(actions(&everything, false, Some(EspDetail::Completed)), []);
+    let free = |settings: &mut Settings| settings.block_device_use = false;
+    assert_eq!(actions(&free, false, None), [ContinueAnyway]);
+    assert_eq!(actions(&free, false, Some(EspDetail::Completed)), []);
+    let skip = |settings: &mut Settings| settings.allow_user_to_skip_account_setup = true;
+    assert_eq!(actions(&skip, false, None), []);
+    assert_eq!(actions(&skip, true, None), [ContinueAnyway]);
+    let over = [(0, start(None, everything, Some(&[])))];
+    assert_eq!(session(&over, 61 * MINUTE).allowed_actions(), [Retry, Reset, ContinueAnyway, CollectLogs]);
+}
+
+#[test]
+fn a_second_session_begins_with_a_start_after_an_ended_one() {
+    let failed = EspDetail::Failed(None, None);
+    let states = |told: &[(i64, EspDetail)]| -> Vec<_> {
+        sessions(told, 200 * MINUTE).iter().map(|session| (session.started_at, session.state)).collect()
+    };
+    let start = plain_start;
+    let open = SessionState::TimedOut;
+    // An open session goes on; one that ended in whatever way does not.
+    assert_eq!(states(&[(0, start()), (60 * MINUTE, start())]), [(at(0), open)]);
+    for (told, state) in [(EspDetail::Completed, SessionState::Success), (failed.clone(), SessionState::Failed)] {
+        let told = [(0, start()), (1, told), (2, start()), (3, EspDetail::Completed)];
+        assert_eq!(states(&told), [(at(0), state), (at(2), SessionState::Success)]);
+    }
+    let late = 60 * MINUTE + 1;
+    assert_eq!(states(&[(0, start()), (late, start())]), [(at(0), open), (at(late), open)]);
+    // What follows an ended session without a start is that session's.
+    let told =
+        [(0, start()), (1, failed), (2, EspDetail::Action(EspAction::Retry)), (3, start()), (4, EspDetail::Completed)];
+    assert_eq!(states(&told), [(at(0), SessionState::SuccessOnRetry)]);
+}
+
+#[test]
+fn of_several_starts_the_earliest_counts() {
+    let limit = |minutes| start(None, move |settings| settings.install_progress_timeout_in_minutes = minutes, None);
+    let told = [(2 * MINUTE, limit(10)), (MINUTE, limit(30)), (3 * MINUTE, limit(20))];
+    let session = session(&told, 4 * MINUTE);
+    assert_eq!((session.started_at, session.limit_minutes, session.deadline), (at(MINUTE), 30, at(31 * MINUTE)));
+    // What came before the start belongs to the session, whose time begins with the start.
+    let told = [(0, app("A", ItemState::InProgress)), (MINUTE, limit(5))];
+    let session = esp_common::session(&told, 4 * MINUTE);
+    assert_eq!((session.started_at, session.deadline, session.items.len()), (at(MINUTE), at(6 * MINUTE), 1));
+}
+
+#[test]
+fn named_sessions_are_told_apart_by_name_alone() {
+    let told = [
+        (0, Some("one"), plain_start()),
+        (1, Some("two"), plain_start()),
+        (2, None, plain_start()),
+        (3, Some("one"), EspDetail::Failed(None, None)),
+        (4, Some("two"), EspDetail::Completed),
+        (5, Some("one"), plain_start()),
+    ];
+    let found: Vec<_> = sessions_named(&told, 6)
+        .into_iter()
+        .map(|session| (session.session_id, session.started_at, session.state))
+        .collect();
+    let expected = [
+        (Some("one".to_owned()), at(0), SessionState::Failed),
+        (Some("two".to_owned()), at(1), SessionState::Success),
+        (None, at(2), SessionState::InProgress),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_newest_state_counts_and_of_one_instant_the_further() {
+    let states = [ItemState::NotInstalled, ItemState::InProgress, ItemState::Completed, ItemState::Error];
+    let newest = |told: &[(i64, EspDetail)]| session(told, MINUTE).items[0].state.unwrap();
+    for one in states {
+        for other in states {
+            assert_eq!(newest(&[(1, app("A", one)), (2, app("A", other))]), other);
+            assert_eq!(newest(&[(1, app("A", one)), (1, app("A", other))]), one.max(other));
+        }
+    }
+    // An error that is taken back no longer fails the session.
+    let mut told = vec![(0, plain_start()), (1, app("A", ItemState::Error)), (2, app("B", ItemState::Error))];
+    told.push((3, app("A", ItemState::InProgress)));
+    assert_eq!(session(&told, 3).state, SessionState::Failed);
+    told.push((4, app("B", ItemState::Completed)));
+    let session = session(&told, 4);
+    assert_eq!((session.state, session.failed, session.ended_at), (SessionState::InProgress, true, None));
+}
+
+#[test]
+fn a_retry_pardons_what_went_wrong_before_it() {
+    let mut told = vec![(0, plain_start()), (1, app("A", ItemState::Error))];
+    told.push((2, EspDetail::Action(EspAction::Retry)));
+    assert_eq!(session(&told, 2).state, SessionState::InProgress);
+    told.extend([(3, app("B", ItemState::Error)), (4, app("B", ItemState::Completed))]);
+    assert_eq!(session(&told, 4).state, SessionState::InProgress, "as before B went wrong");
+    told.push((5, app("A", ItemState::Error)));
+    assert_eq!(session(&told, 5).state, SessionState::Failed);
+}
+
+#[test]
+fn a_second_failure_is_told_afresh() {
+    let told = [
+        (0, plain_start()),
+        (1, app("A", ItemState::Error)),
+        (2, EspDetail::Action(EspAction::Retry)),
+        (3, app("A", ItemState::Completed)),
+        (4, begun(Phase::AccountSetup)),
+        (5, EspDetail::Failed(None, None)),
+    ];
+    let session = session(&told, 5);
+    assert_eq!((session.failed_phase, session.error_code.clone()), (Some(Phase::AccountSetup), None));
+    let page: Vec<_> = session.page().iter().map(|view| view.state).collect();
+    assert_eq!(page, [StepState::Completed, StepState::Completed, StepState::Failed]);
+}
+
+#[test]
+fn a_failure_in_a_phase_told_complete_is_seen() {
+    let completed = EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed);
+    let session = session(&[(0, plain_start()), (1, completed), (2, app("A", ItemState::Error))], 2);
+    assert_eq!((session.state, session.failed_phase), (SessionState::Failed, Some(Phase::DeviceSetup)));
+    assert!(session.page().iter().any(|view| view.state == StepState::Failed));
+}
+
+#[test]
+fn an_app_is_the_same_in_any_case() {
+    let choose = |settings: &mut Settings| settings.selected_mobile_app_ids = select(&["0A1B"]);
+    let told = [(0, start(None, choose, Some(&["0A1B"]))), (1, app("0a1b", ItemState::Completed))];
+    assert_eq!(apps(&session(&told, 2)), (1, 1));
+}

@@ -1,0 +1,48 @@
+//! The tenant's Enrollment Status Page profiles as they are now, in the file.
+//!
+//! Must stay true: the table follows from the profiles alone, never from what was in it, so that a refreshed
+//! file has the rows of a built one.
+
+use crate::error::Result;
+use rusqlite::{Connection, params};
+use vestibule_domain::Timestamp;
+use vestibule_domain::esp::profile::{EspProfile, Settings};
+use vestibule_domain::esp::profiles::Profiles;
+
+/// Writes all profiles in place of those of before.
+pub(crate) fn rewrite(conn: &Connection, profiles: &Profiles) -> Result<()> {
+    conn.execute("DELETE FROM esp_profiles", [])?;
+    let mut insert =
+        conn.prepare("INSERT INTO esp_profiles VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")?;
+    for (number, (priority, profile)) in (1_i64..).zip(profiles.iter()) {
+        let settings = &profile.settings;
+        insert.execute(params![
+            number,
+            profile.id,
+            settings.display_name,
+            settings.description,
+            settings.enabled,
+            profile.is_default(),
+            (!profile.is_default()).then_some(priority),
+            settings.install_progress_timeout_in_minutes,
+            blocking_apps(settings),
+            group_names(profile),
+            profile.version,
+            settings.show_installation_progress,
+            settings.block_device_use,
+            (profile.modified_at != Timestamp::MIN).then_some(profile.modified_at.millis()),
+        ])?;
+    }
+    Ok(())
+}
+
+/// How many apps are waited for; `None` for all that are targeted.
+fn blocking_apps(settings: &Settings) -> Option<i64> {
+    let selected = i64::try_from(settings.selected_mobile_app_ids.len()).unwrap_or(i64::MAX);
+    if !settings.show_installation_progress { Some(0) } else { (selected > 0).then_some(selected) }
+}
+
+fn group_names(profile: &EspProfile) -> Option<String> {
+    let names: Vec<&str> = profile.assignments.iter().map(|assignment| assignment.target.words()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}

@@ -1,0 +1,46 @@
+WITH
+  -- Apps of one name are one app; an app without a name goes by its id.
+  installs AS (
+    SELECT coalesce(i.name_word, i.item_word) AS app, i.session_no AS session_no, i.errors AS errors,
+      i.began_at AS began_at, t.name AS tracking, st.name AS state,
+      -- Of one only told to be there nobody knows how long it took.
+      CASE WHEN st.name = 'completed' AND i.settled_at > i.began_at THEN i.settled_at - i.began_at END AS milliseconds
+    FROM esp_items i
+    CROSS JOIN esp_sessions x
+    LEFT JOIN esp_categories c ON c.id = i.category_id
+    LEFT JOIN esp_trackings t ON t.id = i.tracking_id
+    LEFT JOIN esp_item_states st ON st.id = i.state_id
+    WHERE x.session_no = i.session_no AND c.name = 'apps' AND $days),
+  counts AS (
+    SELECT app, count(DISTINCT session_no) AS sessions,
+      count(DISTINCT CASE tracking WHEN 'blocking' THEN session_no END) AS blocking,
+      count(DISTINCT CASE WHEN began_at IS NOT NULL THEN session_no END) AS tried,
+      count(DISTINCT CASE state WHEN 'completed' THEN session_no END) AS completed,
+      count(DISTINCT CASE WHEN errors > 0 THEN session_no END) AS failed,
+      count(DISTINCT CASE state WHEN 'error' THEN session_no END) AS failing
+    FROM installs GROUP BY app),
+  ranked AS (
+    SELECT app, milliseconds,
+      row_number() OVER (PARTITION BY app ORDER BY milliseconds) AS place,
+      count(milliseconds) OVER (PARTITION BY app) AS n
+    FROM installs WHERE milliseconds IS NOT NULL),
+  -- Median and ninetieth percentile as in esp_by_profile.
+  medians AS (
+    SELECT app, sum(milliseconds) AS total, count(milliseconds) AS n
+    FROM ranked WHERE 2 * place BETWEEN n AND n + 2 GROUP BY app),
+  highs AS (SELECT app, min(milliseconds) AS milliseconds FROM ranked WHERE 10 * place >= 9 * n GROUP BY app)
+SELECT
+  w.text AS app,
+  CAST(c.sessions AS BIGINT) AS sessions,
+  CAST(c.blocking AS BIGINT) AS blocking,
+  CAST(c.tried AS BIGINT) AS tried,
+  CAST(c.completed AS BIGINT) AS completed,
+  CAST(c.failed AS BIGINT) AS failed,
+  CAST(c.failing AS BIGINT) AS failing,
+  CAST(c.failed * 1.0 / nullif(c.tried, 0) AS DOUBLE) AS failure_rate,
+  CAST(m.total / (m.n * 60000.0) AS DOUBLE) AS median_minutes,
+  CAST(h.milliseconds / 60000.0 AS DOUBLE) AS p90_minutes
+FROM counts c
+LEFT JOIN words w ON w.id = c.app
+LEFT JOIN medians m ON m.app = c.app
+LEFT JOIN highs h ON h.app = c.app

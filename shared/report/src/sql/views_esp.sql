@@ -1,0 +1,192 @@
+-- The Enrollment Status Page (SPEC section 6) in words: profiles, sessions, their phases and items.
+CREATE VIEW esp_profile_list AS
+WITH
+  counts AS (
+    SELECT x.profile_id_word AS word, count(x.session_no) AS sessions FROM esp_sessions x GROUP BY x.profile_id_word),
+  used AS (
+    SELECT w.text AS profile_id, c.sessions AS sessions FROM counts c LEFT JOIN words w ON w.id = c.word)
+SELECT
+  pr.display_name AS display_name,
+  CAST(CASE pr.enabled WHEN 1 THEN 'active' ELSE 'disabled' END AS TEXT) AS status,
+  pr.is_default AS is_default,
+  pr.priority AS priority,
+  pr.limit_minutes AS limit_minutes,
+  pr.blocking_apps AS blocking_apps,
+  pr.group_names AS group_names,
+  CAST(CASE pr.is_default WHEN 1 THEN coalesce(pr.group_names, 'All Devices') ELSE pr.group_names END AS TEXT)
+    AS assigned_groups,
+  pr.profile_id AS profile_id,
+  pr.description AS description,
+  pr.version AS version,
+  pr.show_installation_progress AS show_installation_progress,
+  pr.block_device_use AS block_device_use,
+  $iso(pr.modified_at) AS modified_at,
+  CAST(coalesce(used.sessions, 0) AS BIGINT) AS sessions,
+  pr.profile_no AS profile_no
+FROM esp_profiles pr
+LEFT JOIN used ON used.profile_id = pr.profile_id;
+
+CREATE VIEW esp_session_list AS
+SELECT
+  CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
+  e.enrollment_key AS enrollment_key,
+  w_sender.text AS sender_session_id,
+  w_device.text AS device_name,
+  w_user.text AS user_principal_name,
+  w_user_id.text AS user_id,
+  w_os.text AS os_version,
+  $iso(x.started_at) AS started_at,
+  $day(x.started_day) AS started_day,
+  $iso(x.last_event_at) AS last_event_at,
+  $iso(x.ended_at) AS ended_at,
+  $iso(x.deadline) AS deadline,
+  st.name AS state,
+  ph.name AS phase,
+  g.name AS stage,
+  x.progress AS progress,
+  w_profile.text AS profile,
+  w_profile_id.text AS profile_id,
+  x.profile_version AS profile_version,
+  r.name AS rule,
+  w_group.text AS rule_group,
+  x.limit_minutes AS limit_minutes,
+  m.name AS deployment_mode,
+  x.hybrid_join AS hybrid_join,
+  x.items AS items,
+  x.items_done AS items_done,
+  x.timed_out AS timed_out,
+  x.failed AS failed,
+  f.name AS failed_phase,
+  x.retries AS retries,
+  $iso(x.stuck_since) AS stuck_since,
+  k.name AS stuck_phase,
+  x.is_stuck AS is_stuck,
+  w_code.text AS error_code,
+  w_message.text AS error_message,
+  x.started_day AS day,
+  x.session_no AS session_no
+FROM esp_sessions x
+LEFT JOIN enrollments e ON e.enrollment_no = x.enrollment_no
+LEFT JOIN esp_session_states st ON st.id = x.state_id
+LEFT JOIN esp_phases ph ON ph.id = x.phase_id
+LEFT JOIN esp_phases f ON f.id = x.failed_phase_id
+LEFT JOIN esp_phases k ON k.id = x.stuck_phase_id
+LEFT JOIN esp_stages g ON g.id = x.stage_id
+LEFT JOIN esp_rules r ON r.id = x.rule_id
+LEFT JOIN deployment_modes m ON m.id = x.deployment_mode_id
+LEFT JOIN words w_sender ON w_sender.id = x.sender_session_word
+LEFT JOIN words w_profile ON w_profile.id = x.profile_name_word
+LEFT JOIN words w_profile_id ON w_profile_id.id = x.profile_id_word
+LEFT JOIN words w_group ON w_group.id = x.rule_group_word
+LEFT JOIN words w_device ON w_device.id = x.device_name_word
+LEFT JOIN words w_user ON w_user.id = x.user_principal_name_word
+LEFT JOIN words w_user_id ON w_user_id.id = x.user_id_word
+LEFT JOIN words w_os ON w_os.id = x.os_version_word
+LEFT JOIN words w_code ON w_code.id = x.error_code_word
+LEFT JOIN words w_message ON w_message.id = x.error_message_word;
+
+CREATE VIEW esp_phase_list AS
+SELECT
+  CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
+  ph.name AS phase,
+  ph.title AS title,
+  st.name AS state,
+  $iso(v.started_at) AS started_at,
+  $iso(v.ended_at) AS ended_at,
+  CAST((v.ended_at - v.started_at) / 60000.0 AS DOUBLE) AS minutes,
+  v.session_no AS session_no,
+  v.phase_id AS phase_id
+FROM esp_session_phases v
+LEFT JOIN esp_sessions x ON x.session_no = v.session_no
+LEFT JOIN esp_phases ph ON ph.id = v.phase_id
+LEFT JOIN esp_phase_states st ON st.id = v.state_id;
+
+CREATE VIEW esp_item_list AS
+SELECT
+  CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
+  i.seq AS seq,
+  ph.name AS phase,
+  c.name AS category,
+  w_item.text AS item_id,
+  w_name.text AS name,
+  t.name AS tracking,
+  st.name AS state,
+  w_code.text AS error_code,
+  $iso(i.updated_at) AS updated_at,
+  $iso(i.began_at) AS began_at,
+  $iso(i.settled_at) AS settled_at,
+  i.errors AS errors,
+  i.session_no AS session_no
+FROM esp_items i
+LEFT JOIN esp_sessions x ON x.session_no = i.session_no
+LEFT JOIN esp_phases ph ON ph.id = i.phase_id
+LEFT JOIN esp_categories c ON c.id = i.category_id
+LEFT JOIN esp_trackings t ON t.id = i.tracking_id
+LEFT JOIN esp_item_states st ON st.id = i.state_id
+LEFT JOIN words w_item ON w_item.id = i.item_word
+LEFT JOIN words w_name ON w_name.id = i.name_word
+LEFT JOIN words w_code ON w_code.id = i.error_code_word;
+
+-- The name a profile goes by: the one it has now, or had when the last session under it began.
+CREATE VIEW esp_profile_names AS
+WITH newest AS (
+  SELECT x.profile_id_word AS profile_id_word, max(x.session_no) AS session_no
+  FROM esp_sessions x GROUP BY x.profile_id_word)
+SELECT
+  n.profile_id_word AS profile_id_word,
+  w.text AS profile_id,
+  CAST(coalesce(pr.display_name, w_name.text) AS TEXT) AS profile
+FROM newest n
+LEFT JOIN esp_sessions x ON x.session_no = n.session_no
+LEFT JOIN words w ON w.id = n.profile_id_word
+LEFT JOIN words w_name ON w_name.id = x.profile_name_word
+LEFT JOIN esp_profiles pr ON pr.profile_id = w.text;
+
+-- Sessions whose list of apps was not known in time, newest first when ordered by session_no.
+CREATE VIEW esp_stuck_identifying AS
+SELECT
+  CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
+  e.enrollment_key AS enrollment_key,
+  w_device.text AS device_name,
+  w_user.text AS user_principal_name,
+  ph.name AS phase,
+  $iso(x.stuck_since) AS stuck_since,
+  x.is_stuck AS is_stuck,
+  st.name AS state,
+  w_profile.text AS profile,
+  CAST('What the page has to wait for was not known 15 minutes after the phase began: usually the user who signed in has no Intune licence, or the policies for that user and device cannot be computed.' AS TEXT) AS meaning,
+  $day(x.started_day) AS date,
+  x.started_day AS day,
+  x.session_no AS session_no
+FROM esp_sessions x
+LEFT JOIN enrollments e ON e.enrollment_no = x.enrollment_no
+LEFT JOIN esp_phases ph ON ph.id = x.stuck_phase_id
+LEFT JOIN esp_session_states st ON st.id = x.state_id
+LEFT JOIN words w_profile ON w_profile.id = x.profile_name_word
+LEFT JOIN words w_device ON w_device.id = x.device_name_word
+LEFT JOIN words w_user ON w_user.id = x.user_principal_name_word
+WHERE x.stuck_since IS NOT NULL;
+
+-- Sessions that passed their time limit and came to their good end later.
+CREATE VIEW esp_timeouts_recovered AS
+SELECT
+  CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
+  e.enrollment_key AS enrollment_key,
+  w_device.text AS device_name,
+  w_user.text AS user_principal_name,
+  w_profile.text AS profile,
+  $iso(x.started_at) AS started_at,
+  $iso(x.deadline) AS deadline,
+  $iso(x.ended_at) AS ended_at,
+  CAST((x.ended_at - x.deadline) / 60000.0 AS DOUBLE) AS minutes_over,
+  st.name AS state,
+  $day(x.started_day) AS date,
+  x.started_day AS day,
+  x.session_no AS session_no
+FROM esp_sessions x
+LEFT JOIN enrollments e ON e.enrollment_no = x.enrollment_no
+LEFT JOIN esp_session_states st ON st.id = x.state_id
+LEFT JOIN words w_profile ON w_profile.id = x.profile_name_word
+LEFT JOIN words w_device ON w_device.id = x.device_name_word
+LEFT JOIN words w_user ON w_user.id = x.user_principal_name_word
+WHERE x.timed_out = 1 AND st.name IN ('success', 'successWithTimeout', 'successOnRetry');

@@ -1,0 +1,51 @@
+-- What the sessions of the Enrollment Status Page add up to. A session belongs to the day it began. Rates are of
+-- the sessions that are not in progress; one past its limit that did not finish counts there as no success.
+CREATE VIEW esp_by_day AS
+WITH sums AS (
+  SELECT x.started_day AS day, x.profile_id_word AS profile_id_word, x.deployment_mode_id AS mode_id,
+    count(x.session_no) AS started,
+    sum(CASE WHEN st.name IN ('success', 'successWithTimeout', 'successOnRetry') THEN 1 ELSE 0 END) AS succeeded,
+    sum(CASE st.name WHEN 'successWithTimeout' THEN 1 ELSE 0 END) AS with_timeout,
+    sum(CASE st.name WHEN 'successOnRetry' THEN 1 ELSE 0 END) AS on_retry,
+    sum(CASE st.name WHEN 'failed' THEN 1 ELSE 0 END) AS failed,
+    sum(CASE st.name WHEN 'timedOut' THEN 1 ELSE 0 END) AS timed_out,
+    sum(CASE st.name WHEN 'inProgress' THEN 1 ELSE 0 END) AS in_progress,
+    sum(CASE WHEN x.stuck_since IS NULL THEN 0 ELSE 1 END) AS stuck,
+    sum(x.is_stuck) AS still_stuck
+  FROM esp_sessions x
+  LEFT JOIN esp_session_states st ON st.id = x.state_id
+  GROUP BY x.started_day, x.profile_id_word, x.deployment_mode_id)
+SELECT
+  $day(s.day) AS date,
+  s.day AS day,
+  names.profile_id AS profile_id,
+  names.profile AS profile,
+  m.name AS deployment_mode,
+  CAST(s.started AS BIGINT) AS started,
+  CAST(s.succeeded AS BIGINT) AS succeeded,
+  CAST(s.with_timeout AS BIGINT) AS with_timeout,
+  CAST(s.on_retry AS BIGINT) AS on_retry,
+  CAST(s.failed AS BIGINT) AS failed,
+  CAST(s.timed_out AS BIGINT) AS timed_out,
+  CAST(s.in_progress AS BIGINT) AS in_progress,
+  CAST(s.started - s.in_progress AS BIGINT) AS n,
+  CAST(s.succeeded * 1.0 / nullif(s.started - s.in_progress, 0) AS DOUBLE) AS success_rate,
+  CAST(s.stuck AS BIGINT) AS stuck,
+  CAST(s.still_stuck AS BIGINT) AS still_stuck
+FROM sums s
+LEFT JOIN esp_profile_names names ON names.profile_id_word = s.profile_id_word
+LEFT JOIN deployment_modes m ON m.id = s.mode_id;
+
+-- Every day of the window, zero included.
+CREATE VIEW esp_stuck_by_day AS
+WITH sums AS (
+  SELECT b.day AS day, sum(b.started) AS started, sum(b.stuck) AS stuck, sum(b.still_stuck) AS still_stuck
+  FROM esp_by_day b GROUP BY b.day)
+SELECT
+  days.date AS date,
+  days.day AS day,
+  CAST(coalesce(s.started, 0) AS BIGINT) AS started,
+  CAST(coalesce(s.stuck, 0) AS BIGINT) AS stuck,
+  CAST(coalesce(s.still_stuck, 0) AS BIGINT) AS still_stuck
+FROM days
+LEFT JOIN sums s ON s.day = days.day;

@@ -1,0 +1,213 @@
+//! The domain's Enrollment Status Page sessions against the plain model, on any set of events.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::collections::BTreeMap;
+use vestibule_domain::esp::page::StepState;
+use vestibule_domain::esp::profile::{EspProfile, Settings};
+use vestibule_domain::esp::resolve::Rule;
+use vestibule_domain::esp::{
+    AppliedProfile, Category, DeploymentMode, EspAction, EspDetail, EspEvent, EspSession, ItemName, ItemState, Phase,
+    PhaseState, Start, TargetedApp,
+};
+use vestibule_domain::event::{About, Body, Event};
+use vestibule_domain::{History, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_model::esp::{Profile, Session, Told, What, esp_sessions};
+
+const BASE_MS: i64 = 1_774_699_200_000;
+const MINUTE_MS: i64 = 60_000;
+const APPS: [&str; 5] = ["a1", "A1", "b2", "c3", "d4"];
+
+fn word(words: &[&str]) -> impl Strategy<Value = String> + use<> {
+    select(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+}
+
+fn place() -> impl Strategy<Value = (String, String)> {
+    let preparation = word(&["secureHardware", "joinNetwork", "registerDevice"]);
+    let setup = word(&["securityPolicies", "certificates", "networkConnections", "apps", "apps", "apps"]);
+    prop_oneof![
+        1 => preparation.prop_map(|category| ("devicePreparation".to_owned(), category)),
+        6 => (word(&["deviceSetup", "deviceSetup", "accountSetup"]), setup),
+    ]
+}
+
+fn profile() -> impl Strategy<Value = Profile> {
+    let blocking = prop::collection::vec(word(&APPS), 0..3);
+    (select(vec![5, 30, 60]), prop::bool::weighted(0.9), blocking, any::<bool>()).prop_map(
+        |(minutes, shown, blocking, tries_others)| {
+            let tries_others = tries_others && !blocking.is_empty();
+            Profile { minutes, shown, blocking, tries_others }
+        },
+    )
+}
+
+fn what() -> impl Strategy<Value = What> {
+    let modes = ["userDriven", "selfDeploying", "preProvisioningTechnician", "preProvisioningTechnician"];
+    let started = (
+        prop::option::of(word(&modes)),
+        prop::bool::weighted(0.3),
+        prop::option::of(prop::collection::vec((word(&APPS), any::<bool>()), 0..4)),
+        prop::option::weighted(0.8, profile()),
+    )
+        .prop_map(|(mode, hybrid, targeted, profile)| What::Started { mode, hybrid, targeted, profile });
+    let states = ["notInstalled", "inProgress", "completed", "completed", "error", "error", "notRequired"];
+    prop_oneof![
+        4 => started,
+        2 => (place(), prop::collection::vec(word(&APPS), 0..4)).prop_map(|((phase, category), ids)| What::Tracked(phase, category, ids)),
+        10 => (place(), word(&APPS), word(&states)).prop_map(|((phase, category), id, state)| What::Item(phase, category, id, state)),
+        2 => (word(&["devicePreparation", "deviceSetup", "accountSetup"]), word(&["started", "completed", "failed"])).prop_map(|(phase, state)| What::Phase(phase, state)),
+        3 => word(&["retry", "retry", "reset", "continueAnyway", "collectLogs"]).prop_map(What::Action),
+        1 => Just(What::Completed),
+        1 => Just(What::Failed),
+    ]
+}
+
+fn told() -> impl Strategy<Value = Vec<Told>> {
+    let near = |minutes: i64| [minutes * MINUTE_MS - 1, minutes * MINUTE_MS, minutes * MINUTE_MS + 1];
+    let limits: Vec<i64> = [5, 40, 60].into_iter().flat_map(near).collect();
+    let gap = prop_oneof![4 => Just(0), 2 => Just(1), 6 => 1_000..5 * MINUTE_MS, 1 => select(limits)];
+    let session = prop_oneof![5 => Just(None), 1 => select(vec![Some("s1".to_owned()), Some("s2".to_owned())])];
+    prop::collection::vec((gap, session, what(), word(&["agent", "mdm"]), 0..1_000_u32), 1..24).prop_map(|list| {
+        let mut at_ms = BASE_MS;
+        let mut told: Vec<Told> = Vec::new();
+        for (index, (gap, session, what, source, id)) in list.into_iter().enumerate() {
+            at_ms += gap;
+            // Random digits first, so that events of one instant stand in any order.
+            told.push(Told { at_ms, source, id: format!("{id}-{index}"), session, what });
+        }
+        told
+    })
+}
+
+fn start(mode: Option<&str>, hybrid: bool, targeted: Option<&[(String, bool)]>, profile: Option<&Profile>) -> Start {
+    let applied = |profile: &Profile| {
+        let mut settings = Settings::named("Chosen");
+        settings.show_installation_progress = profile.shown;
+        settings.install_progress_timeout_in_minutes = u32::try_from(profile.minutes).unwrap();
+        settings.selected_mobile_app_ids.clone_from(&profile.blocking);
+        settings.allow_non_blocking_app_installation = profile.tries_others;
+        let (id, created_at, modified_at) = ("p".to_owned(), Timestamp::MIN, Timestamp::MIN);
+        let profile = EspProfile { id, version: 1, created_at, modified_at, settings, assignments: Vec::new() };
+        Box::new(AppliedProfile::of(&profile, Rule::AllDevices))
+    };
+    let app = |(id, user): &(String, bool)| TargetedApp { app: name(id), user_context: *user };
+    Start {
+        deployment_mode: mode.map(|mode| DeploymentMode::read(mode).unwrap()),
+        hybrid_join: hybrid,
+        targeted_apps: targeted.map(|apps| apps.iter().map(app).collect()),
+        profile: profile.map(applied),
+        ..Start::default()
+    }
+}
+
+fn name(id: &str) -> ItemName {
+    ItemName { id: id.to_owned(), name: None }
+}
+
+fn detail(what: &What) -> EspDetail {
+    let phase = |phase: &str| Phase::read(phase).unwrap();
+    let category = |category: &str| Category::read(category).unwrap();
+    match what {
+        What::Started { mode, hybrid, targeted, profile } => {
+            EspDetail::Started(Box::new(start(mode.as_deref(), *hybrid, targeted.as_deref(), profile.as_ref())))
+        }
+        What::Tracked(of, list, ids) => {
+            EspDetail::Tracked(phase(of), category(list), ids.iter().map(|id| name(id)).collect())
+        }
+        What::Item(of, list, id, state) => {
+            EspDetail::Item(phase(of), category(list), name(id), ItemState::read(state).unwrap(), None)
+        }
+        What::Phase(of, state) => EspDetail::Phase(phase(of), PhaseState::read(state).unwrap()),
+        What::Action(action) => EspDetail::Action(EspAction::read(action).unwrap()),
+        What::Completed => EspDetail::Completed,
+        What::Failed => EspDetail::Failed(None, None),
+    }
+}
+
+fn event(told: &Told) -> Event {
+    let esp = EspEvent { session_id: told.session.clone(), detail: detail(&told.what) };
+    let time = Timestamp::from_millis(told.at_ms);
+    Event {
+        key: esp.stored_key(told.source.clone(), told.id.clone(), time),
+        time,
+        received_at: time,
+        clock_skew: None,
+        about: About { serial_number: Some("PF-1001".to_owned()), ..About::default() },
+        body: Body::Esp(esp),
+    }
+}
+
+/// The domain's session in the model's words.
+fn in_words(session: &EspSession) -> Session {
+    let mut counts = BTreeMap::new();
+    for phase in [Phase::DeviceSetup, Phase::AccountSetup] {
+        for subtask in session.page().iter().filter(|view| view.phase == phase).flat_map(|view| &view.subtasks) {
+            if let (Some(done), Some(total)) = (subtask.done, subtask.total) {
+                counts.insert((phase.name().to_owned(), subtask.category.name().to_owned()), (done, total));
+            }
+        }
+    }
+    Session {
+        name: session.session_id.clone(),
+        started_at_ms: session.started_at.millis(),
+        deadline_ms: session.deadline.millis(),
+        ended_at_ms: session.ended_at.map(Timestamp::millis),
+        state: session.state.name().to_owned(),
+        failed: session.failed,
+        timed_out: session.timed_out,
+        counts,
+    }
+}
+
+/// What only one of the two knows: a phase that is over shows its policies done, and a technician's page has no account.
+fn comparable(mut expected: Session, session: &EspSession) -> Session {
+    let page = session.page();
+    expected.counts.retain(|(phase, _), _| page.iter().any(|view| view.phase.name() == phase));
+    for view in page.iter().filter(|view| view.state == StepState::Completed && view.phase != Phase::DevicePreparation)
+    {
+        expected.counts.insert((view.phase.name().to_owned(), "securityPolicies".to_owned()), (1, 1));
+    }
+    expected
+}
+
+/// Whether each has its own match. Sessions that begin at one instant stand in no order that both know.
+fn pair_up(found: &[EspSession], expected: &[Session]) -> bool {
+    let Some((first, rest)) = found.split_first() else { return true };
+    let words = in_words(first);
+    (0..expected.len()).any(|index| {
+        let mut others = expected.to_vec();
+        comparable(others.remove(index), first) == words && pair_up(rest, &others)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sessions_are_the_models(
+        (told, order) in told().prop_flat_map(|told| (Just(told.clone()), Just(told).prop_shuffle())),
+        until in prop::option::of(any::<prop::sample::Index>()),
+        later in prop_oneof![Just(0), Just(1), 0..120 * MINUTE_MS],
+    ) {
+        let as_of_ms = until.map_or(told[told.len() - 1].at_ms, |until| until.get(&told).at_ms) + later;
+        let mut history = History::default();
+        for one in &order {
+            history.add(event(one));
+        }
+        // Updates are known by what they tell, and two that tell the same are one.
+        let mut stored: BTreeMap<(String, String), Told> = BTreeMap::new();
+        for one in &told {
+            let key = event(one).key;
+            stored.insert((key.source, key.id.clone()), Told { id: key.id, ..one.clone() });
+        }
+        let stored: Vec<Told> = stored.into_values().collect();
+
+        let tenant = TenantId::parse("contoso").unwrap();
+        let found = fold(&tenant, &history, &TenantSettings::default(), Timestamp::from_millis(as_of_ms)).sessions;
+        let expected = esp_sessions(&stored, as_of_ms);
+        let words: Vec<_> = found.iter().map(in_words).collect();
+        prop_assert_eq!(words.len(), expected.len());
+        prop_assert!(pair_up(&found, &expected), "found {:#?}\nexpected {:#?}", words, expected);
+    }
+}
