@@ -70,12 +70,13 @@ pub struct Store {
     client: Client,
     table: Arc<str>,
     meter: Meter,
+    segments: segments::Segments,
 }
 
 impl Store {
     /// The table called `table`.
     pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
-        Self { client, table: table.into(), meter: Meter::default() }
+        Self { client, table: table.into(), meter: Meter::default(), segments: segments::Segments::default() }
     }
 
     /// What was consumed through this store and its clones.

@@ -140,10 +140,10 @@ impl Store {
             return Err(StoreError::EnrollmentFull);
         }
         let mut writes = Vec::new();
-        if bytes > SEAL_BYTES {
+        if merged.is_to_be_sealed(bytes) {
             let segment = merged.seal(now);
             item = merged.to_item().0;
-            writes.push(self.transact_put(segment.0, None)?);
+            writes.push(self.transact_put(segment.into_item(), None)?);
         }
         writes.push(self.transact_put(item, Some(kept.version))?);
         writes.push(self.transact_put(redirect(gone, &kept.key, now), Some(gone.version))?);

@@ -6,7 +6,7 @@
 use crate::item::{Found, Head, key_of};
 use crate::keys::ItemKey;
 use crate::write::Written;
-use crate::{CAPACITY, Cause, SEAL_BYTES, Store, StoreError};
+use crate::{CAPACITY, Cause, Store, StoreError};
 use vestibule_domain::{Plan, TenantSettings, Timestamp, fold};
 
 impl Store {
@@ -38,7 +38,7 @@ impl Store {
         head.follow(&plan, now);
         head.bucket = bucket;
         let (mut item, bytes) = head.to_item();
-        if bytes > SEAL_BYTES {
+        if head.is_to_be_sealed(bytes) {
             let segment = head.seal(now);
             self.put_segment(segment).await?;
             item = head.to_item().0;

@@ -2,7 +2,8 @@
 //!
 //! A segment is immutable and numbered by its content, so writing it twice or beside somebody else is harmless;
 //! one that no head names is nobody's. An enrollment with segments is always read with them: a repeated or late
-//! event may belong to any, and reading costs a fifth of what carrying their ids in every write would.
+//! event may belong to any, and reading costs a fifth of what carrying their ids in every write would. Since they
+//! never change, a process reads each of them once, as long as it has room for them.
 
 use crate::item::{DATA, EXPIRES, Head, Item, item_key, n};
 use crate::keys::{ItemKey, SK, segment};
@@ -10,10 +11,18 @@ use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use sha2::{Digest as _, Sha256};
-use vestibule_domain::{History, Millis, Timestamp, codec};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use vestibule_domain::{Event, History, Millis, Timestamp, codec};
 
-/// Encoded events beyond this are sealed: a head of this size costs this many kilobytes' write units.
+/// Encoded events beyond this are always sealed: a head of this size costs this many kilobytes' write units.
 pub const SEAL_BYTES: usize = 8 << 10;
+/// With few segments events are sealed sooner, so that a head with its keys and attributes stays within one kilobyte, and
+/// then two: each write costs what the head weighs, while a segment is written once. What a device sends later goes
+/// into larger segments, so that there are never many.
+const EARLY: [(usize, usize); 2] = [(6, 800), (14, 1_820)];
+/// Encoded segments kept in memory, in bytes; decoded they take some ten times as much.
+const KEPT_BYTES: usize = 2 << 20;
 /// Beyond this, head and segments together, an enrollment takes no more.
 pub const FULL_BYTES: usize = 128 << 10;
 /// Longer than any retention with what is kept beyond it: by then no head names the segment.
@@ -23,12 +32,60 @@ const KEPT_FOR: Millis = Millis::from_days(500);
 const RETIRED_FOR: Millis = Millis::from_days(3);
 
 /// A segment to be written.
-pub(crate) struct Segment(pub Item);
+pub(crate) struct Segment {
+    item: Item,
+    pk: String,
+    number: u32,
+    bytes: usize,
+    events: Arc<[Event]>,
+}
+
+/// Segments that this process has read or written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Segments(Arc<Mutex<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
+    segments: HashMap<(String, u32), Arc<[Event]>>,
+    bytes: usize,
+}
+
+impl Segments {
+    fn get(&self, pk: &str, number: u32) -> Option<Arc<[Event]>> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.segments.get(&(pk.to_owned(), number)).cloned()
+    }
+
+    fn keep(&self, pk: &str, number: u32, events: &Arc<[Event]>, bytes: usize) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.bytes + bytes > KEPT_BYTES {
+            *held = Held::default();
+        }
+        if held.segments.insert((pk.to_owned(), number), Arc::clone(events)).is_none() {
+            held.bytes += bytes;
+        }
+    }
+}
+
+impl Segment {
+    /// The item to write.
+    pub(crate) fn into_item(self) -> Item {
+        self.item
+    }
+}
 
 impl Head {
+    /// Whether events that take `bytes` encoded are to be moved into a segment.
+    pub(crate) fn is_to_be_sealed(&self, bytes: usize) -> bool {
+        let segments = self.segments.len();
+        bytes > EARLY.iter().find(|(below, _)| segments < *below).map_or(SEAL_BYTES, |(_, bytes)| *bytes)
+    }
+
     /// Moves the head's events into a segment, which must be written before the head is.
     pub(crate) fn seal(&mut self, now: Timestamp) -> Segment {
-        let data = codec::encode_events(&self.history.take_events());
+        let events: Arc<[Event]> = self.history.take_events().into();
+        let data = codec::encode_events(&events);
+        let bytes = data.len();
         let hash = Sha256::digest(&data);
         let number = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
         if !self.segments.contains(&number) {
@@ -38,7 +95,7 @@ impl Head {
         let mut item = item_key(self.key.as_str(), &segment(number));
         item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(data)));
         item.insert(EXPIRES.to_owned(), n((now + KEPT_FOR).seconds()));
-        Segment(item)
+        Segment { item, pk: self.key.as_str().to_owned(), number, bytes, events }
     }
 }
 
@@ -58,31 +115,45 @@ impl Store {
         if segments.is_empty() {
             return Ok(history);
         }
-        let keys: Vec<Item> = segments.iter().map(|number| item_key(pk, &segment(*number))).collect();
+        let mut missing = Vec::new();
+        for number in segments {
+            match self.segments.get(pk, *number) {
+                Some(events) => add_all(&mut history, &events),
+                None => missing.push(*number),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(history);
+        }
+        let keys: Vec<Item> = missing.iter().map(|number| item_key(pk, &segment(*number))).collect();
         let mut items = self.batch_get(keys.clone(), Consistency::Eventual, Cause::Segments).await?;
-        if items.len() < segments.len() {
+        if items.len() < missing.len() {
             // A segment is written just before the head that names it: a lagging replica may have only the head.
             items = self.batch_get(keys, Consistency::Strong, Cause::Segments).await?;
         }
-        if items.len() < segments.len() {
+        if items.len() < missing.len() {
             return Err(StoreError::MissingSegment(pk.to_owned()));
         }
         for item in items {
             let name = item.get(SK).and_then(|sk| sk.as_s().ok()).map_or("", String::as_str);
             let data = item.get(DATA).and_then(|data| data.as_b().ok());
             let data = data.ok_or_else(|| StoreError::corrupt(pk, format!("segment {name} is empty")))?;
-            let sealed = codec::decode(data.as_ref()).map_err(|error| StoreError::codec(pk, &error))?;
-            for event in sealed.events() {
-                history.add(event.clone());
+            let mut sealed = codec::decode(data.as_ref()).map_err(|error| StoreError::codec(pk, &error))?;
+            let events: Arc<[Event]> = sealed.take_events().into();
+            add_all(&mut history, &events);
+            if let Some(number) = missing.iter().find(|number| segment(**number) == name) {
+                self.segments.keep(pk, *number, &events, data.as_ref().len());
             }
         }
         Ok(history)
     }
 
     pub(crate) async fn put_segment(&self, segment: Segment) -> Result<(), StoreError> {
-        let put = self.client.put_item().table_name(&*self.table).set_item(Some(segment.0));
+        let Segment { item, pk, number, bytes, events } = segment;
+        let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
         let answer = put.return_consumed_capacity(CAPACITY).send().await?;
         self.meter.wrote(Cause::Events, answer.consumed_capacity.as_slice());
+        self.segments.keep(&pk, number, &events, bytes);
         Ok(())
     }
 
@@ -115,6 +186,12 @@ impl Store {
             .build()
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+fn add_all(history: &mut History, events: &[Event]) {
+    for event in events {
+        history.add(event.clone());
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::item::{Found, Head, Item, VERSION, n};
 use crate::keys::PK;
-use crate::{CAPACITY, Cause, FULL_BYTES, SEAL_BYTES, Store, StoreError, pause};
+use crate::{CAPACITY, Cause, FULL_BYTES, Store, StoreError, pause};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use std::collections::BTreeSet;
@@ -104,7 +104,7 @@ impl Store {
         if bytes + head.sealed_bytes > FULL_BYTES {
             return Err(StoreError::EnrollmentFull);
         }
-        if bytes > SEAL_BYTES {
+        if head.is_to_be_sealed(bytes) {
             let segment = head.seal(now);
             self.put_segment(segment).await?;
             item = head.to_item().0;

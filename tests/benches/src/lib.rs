@@ -1,14 +1,16 @@
 //! What the table's work costs, in units of capacity as the table itself reports them.
 //!
-//! Two programs print it, and the tests hold it to its limits on less:
+//! Three programs print it, and the tests hold it to its limits on less:
 //!
 //! - `cost`: the simulator's traffic, event by event and in batches, with the sweep as its schedule runs it
+//! - `session`: an Enrollment Status Page session with few apps and with many
 //! - `sweep`: a sweep with nothing due, over a small table and a large one
 //!
 //! No times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.
 
 pub mod quiet;
+pub mod session;
 pub mod spy;
 pub mod table;
 pub mod traffic;

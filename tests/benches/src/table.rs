@@ -16,6 +16,7 @@ pub struct Table {
     /// What its calls said beyond what the store's meter keeps.
     pub spy: Spy,
     client: Client,
+    config: aws_sdk_dynamodb::Config,
     _engine: DynamoDb,
 }
 
@@ -33,8 +34,13 @@ impl Table {
         clients.dynamodb.update_table().table_name(NAME).stream_specification(without).send().await?;
         let spy = Spy::default();
         let config = clients.dynamodb.config().to_builder().interceptor(spy.clone()).build();
-        let store = Store::new(Client::from_conf(config), NAME);
-        Ok(Self { store, spy, client: clients.dynamodb, _engine: engine })
+        let store = Store::new(Client::from_conf(config.clone()), NAME);
+        Ok(Self { store, spy, config, client: clients.dynamodb, _engine: engine })
+    }
+
+    /// The same table as another process sees it, which holds nothing in memory yet.
+    pub fn another_store(&self) -> Store {
+        Store::new(Client::from_conf(self.config.clone()), NAME)
     }
 
     /// Encoded sizes of the enrollments' heads, ascending; reading them is not metered.

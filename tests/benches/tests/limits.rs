@@ -1,7 +1,7 @@
 //! The limits on what the table's work costs, on a smaller sample than the programs print.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vestibule_benches::{Table, quiet, traffic};
+use vestibule_benches::{Table, quiet, session::session, traffic};
 use vestibule_simulator::{Delivery, simulate};
 use vestibule_store::Cause;
 
@@ -40,4 +40,15 @@ async fn a_sweep_with_nothing_due_costs_the_same_over_any_number() {
     assert_eq!(table.head_sizes().await.unwrap().len(), 3_000);
     assert_eq!(quiet::sweep(&table).await.unwrap(), few);
     assert!(few.read > 0.0);
+}
+
+/// The aims were 1.2, 2 and 5 write units; sealing early came well below them, and is to stay there.
+#[tokio::test]
+async fn an_update_of_a_session_costs_little_however_many_apps_it_has() {
+    for (apps, most) in [(5, 1.2), (20, 1.2), (100, 1.6)] {
+        let cost = session(apps).await.unwrap();
+        assert!(cost.updates > apps * 2, "{cost:?}");
+        assert!(cost.written <= most, "{cost:?}");
+        assert!(cost.read <= 0.6 && cost.read_cold <= 5.0, "{cost:?}");
+    }
 }
