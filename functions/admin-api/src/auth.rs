@@ -1,28 +1,32 @@
 //! Whose request it is.
 
-use crate::{Api, store_problem};
-use http::HeaderMap;
+use crate::{Api, esp, store_problem};
 use vestibule_domain::TenantId;
-use vestibule_platform::Problem;
-use vestibule_platform::credentials::{bearer, same_hash, token_hash, token_tenant};
-use vestibule_store::{Role, Tenant};
+use vestibule_platform::credentials::{basic_password, bearer, same_hash, token_hash, token_tenant};
+use vestibule_platform::{HttpRequest, Problem};
+use vestibule_store::{ApiToken, Tenant};
 
 impl Api {
-    /// The tenant and role of a bearer token. A token of nobody, a revoked one and none at all look the same. The
+    /// The tenant and token of a request. A token of nobody, a revoked one and none at all look the same. The
     /// tenant is read each time: a revoked token must not work for a while longer.
-    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<(Tenant, Role), Problem> {
-        let token = bearer(headers).ok_or_else(Problem::unauthorized)?;
-        let id = token_tenant(token).and_then(|id| TenantId::parse(id).ok()).ok_or_else(Problem::unauthorized)?;
+    pub(crate) async fn authenticate(&self, request: &HttpRequest) -> Result<(Tenant, ApiToken), Problem> {
+        // A browser that opens a page by its address can ask for a name and a password, and nothing else.
+        let is_page = esp::is_page(request);
+        let unauthorized = || if is_page { Problem::unauthorized().ask_browser() } else { Problem::unauthorized() };
+        let headers = request.headers();
+        let token = bearer(headers).map(str::to_owned).or_else(|| basic_password(headers).filter(|_| is_page));
+        let token = token.ok_or_else(unauthorized)?;
+        let id = token_tenant(&token).and_then(|id| TenantId::parse(id).ok()).ok_or_else(unauthorized)?;
         let tenant = self.archive.store().tenant(&id).await.map_err(store_problem)?;
-        let hash = token_hash(token);
-        let tenant = tenant.ok_or_else(Problem::unauthorized)?;
+        let hash = token_hash(&token);
+        let tenant = tenant.ok_or_else(unauthorized)?;
         // Every token is compared, so that the time taken doesn't tell which one came close.
-        let mut role = None;
+        let mut found = None;
         for known in &tenant.tokens {
             if same_hash(&known.sha256, &hash) {
-                role = Some(known.role);
+                found = Some(known.clone());
             }
         }
-        role.map(|role| (tenant, role)).ok_or_else(Problem::unauthorized)
+        found.map(|token| (tenant, token)).ok_or_else(unauthorized)
     }
 }

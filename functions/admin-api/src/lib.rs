@@ -4,6 +4,7 @@
 //! is simply not there. Every answer says the instant it is true for.
 
 mod auth;
+mod esp;
 mod files;
 mod query;
 mod reports;
@@ -30,6 +31,8 @@ pub struct Api {
 struct Call {
     tenant: Tenant,
     role: Role,
+    /// The scope tags that the credential is limited to; none means no limit.
+    scope_tags: Vec<String>,
     now: Timestamp,
     request: HttpRequest,
 }
@@ -47,8 +50,8 @@ impl Api {
 
     async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, Problem> {
         let now = Timestamp::from_millis(self.clock.now_millis());
-        let (tenant, role) = self.authenticate(request.headers()).await?;
-        let call = Call { tenant, role, now, request };
+        let (tenant, token) = self.authenticate(&request).await?;
+        let call = Call { tenant, role: token.role, scope_tags: token.scope_tags, now, request };
         let path = call.request.uri().path().trim_end_matches('/').to_owned();
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let get = [Method::GET, Method::HEAD].contains(call.request.method());
@@ -58,18 +61,25 @@ impl Api {
             (["api", "devices", "enrollment-status", "failures"], _) if get => self.failures(&call).await,
             (["api", "reports", "incomplete-enrollments"], _) if get => self.incomplete(&call).await,
             (["api", "reports", "incomplete-enrollments", "attempts"], _) if get => self.attempts(&call).await,
+            (["api", "reports", "esp"], _) if get => self.esp(&call).await,
+            (["api", "reports", "esp", "sessions"], _) if get => self.esp_sessions(&call).await,
             (["api", "attempts", id], _) if get => self.attempt(&call, id).await,
             (["api", "reports", "files"], _) if get => self.list_files(&call).await,
             (["api", "reports", "files", name], _) if get => self.file(&call, name).await,
+            (["api", "devices", "esp-profiles", rest @ ..], _) => self.esp_profiles(&call, rest).await,
+            (["api", "devices", id, "esp"], _) if get => self.device_esp(&call, id).await,
+            (["api", "devices", id, "esp-profile"], _) if get => self.device_profile(&call, id).await,
             (["api", "tenant"], _) if get => Ok(tenant::show(&call)),
             (["api", "tenant"], &Method::PATCH) => self.change_tenant(call).await,
             (
                 ["api", "devices", "enrollment-status"]
                 | ["api", "devices", "enrollment-status", "active" | "failures"]
-                | ["api", "reports", "incomplete-enrollments" | "files"]
+                | ["api", "reports", "incomplete-enrollments" | "files" | "esp"]
+                | ["api", "reports", "esp", "sessions"]
                 | ["api", "reports", "incomplete-enrollments", "attempts"]
                 | ["api", "reports", "files", _]
                 | ["api", "attempts", _]
+                | ["api", "devices", _, "esp" | "esp-profile"]
                 | ["api", "tenant"],
                 _,
             ) => Err(Problem::method_not_allowed()),

@@ -4,10 +4,11 @@ use crate::query::Query;
 use crate::{Api, Call, problem};
 use http::StatusCode;
 use serde::Serialize;
+use vestibule_domain::esp::SessionState;
 use vestibule_domain::{AttemptId, Cause, Day, Outcome, Platform, Section};
 use vestibule_platform::problem::json;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_report::reader::{AttemptFilter, Cursor};
+use vestibule_report::reader::{AttemptFilter, Cursor, EspSessionFilter};
 use vestibule_report::{Error as ReportError, Reader, pseudonym};
 
 /// Days that the report shows unless asked otherwise.
@@ -123,6 +124,28 @@ impl Api {
         };
         let (cursor, limit) = (cursor(&query)?, limit(&query)?);
         self.answer_from(call, move |reader| reader.attempts(&filter, cursor, limit)).await
+    }
+
+    pub(crate) async fn esp(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let query = Query::read(call.request.uri().query(), &["from", "to", "limit"])?;
+        let (from, to) = Range::read(&query)?.or_recent(call);
+        let limit = limit(&query)?;
+        self.answer_from(call, move |reader| reader.esp_overview(from, to, limit)).await
+    }
+
+    pub(crate) async fn esp_sessions(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let known = ["from", "to", "state", "profileId", "stuck", "cursor", "limit"];
+        let query = Query::read(call.request.uri().query(), &known)?;
+        let Range { from, to } = Range::read(&query)?;
+        let filter = EspSessionFilter {
+            from,
+            to,
+            state: query.parse("state", "is not a session's state", SessionState::read)?,
+            profile_id: query.text("profileId").map(str::to_owned),
+            stuck: query.parse("stuck", "must be true or false", |text| text.parse().ok())?,
+        };
+        let (cursor, limit) = (cursor(&query)?, limit(&query)?);
+        self.answer_from(call, move |reader| reader.esp_session_page(&filter, cursor, limit)).await
     }
 
     pub(crate) async fn attempt(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {

@@ -136,6 +136,9 @@ pub enum TokenCommand {
         /// What to call it
         #[arg(long, default_value = "")]
         label: String,
+        /// A scope tag whose Enrollment Status Page profiles it sees and reorders; may be repeated. Without, all
+        #[arg(long = "scope-tag", value_name = "TAG")]
+        scope_tags: Vec<String>,
         #[command(flatten)]
         common: Common,
     },

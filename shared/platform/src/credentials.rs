@@ -56,6 +56,16 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
+/// The password of a request by HTTP's Basic scheme, whatever the name: what a browser asks a person for.
+pub fn basic_password(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, pair) = value.split_once(' ')?;
+    let pair = STANDARD.decode(pair.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let pair = String::from_utf8(pair).ok()?;
+    let (_, password) = pair.split_once(':')?;
+    Some(password.to_owned()).filter(|password| !password.is_empty())
+}
+
 /// The tenant that a token names.
 pub fn token_tenant(token: &str) -> Option<&str> {
     token.strip_prefix(TOKEN_PREFIX)?.split_once('_').map(|(tenant, _)| tenant)

@@ -4,7 +4,9 @@
 //! nothing that was sent can get into one but by being written there on purpose.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -24,6 +26,8 @@ pub struct Problem {
     more: Option<serde_json::Value>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
+    #[serde(skip)]
+    scheme: &'static str,
 }
 
 impl Problem {
@@ -36,6 +40,7 @@ impl Problem {
             detail: None,
             more: None,
             retry_after_seconds: None,
+            scheme: "Bearer",
         }
     }
 
@@ -95,6 +100,13 @@ impl Problem {
         self
     }
 
+    /// Lets a browser ask the person for the token.
+    #[must_use]
+    pub const fn ask_browser(mut self) -> Self {
+        self.scheme = "Basic realm=\"Vestibule: a token as password\", charset=\"UTF-8\"";
+        self
+    }
+
     /// Says when to come back.
     #[must_use]
     pub const fn retry_after(mut self, seconds: u32) -> Self {
@@ -110,13 +122,13 @@ impl Problem {
 
 impl From<Problem> for HttpResponse {
     fn from(problem: Problem) -> Self {
-        let status = problem.status();
+        let (status, scheme) = (problem.status(), problem.scheme);
         let mut response = body(status, "application/problem+json", &problem);
         if let Some(seconds) = problem.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
         response
     }
@@ -125,6 +137,24 @@ impl From<Problem> for HttpResponse {
 /// A JSON answer.
 pub fn json<T: Serialize>(status: StatusCode, value: &T) -> HttpResponse {
     body(status, "application/json", value)
+}
+
+/// An answer that has nothing to say.
+pub fn empty(status: StatusCode) -> HttpResponse {
+    let mut response = whole(status, "application/json", Vec::new());
+    response.headers_mut().remove(CONTENT_TYPE);
+    response
+}
+
+/// A page for a browser. `policy` is its Content-Security-Policy.
+pub fn html(status: StatusCode, page: String, policy: &'static str) -> HttpResponse {
+    let mut response = whole(status, "text/html; charset=utf-8", page.into_bytes());
+    let headers = [
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    response.headers_mut().extend(headers);
+    response
 }
 
 fn body<T: Serialize>(status: StatusCode, content_type: &'static str, value: &T) -> HttpResponse {
@@ -136,6 +166,10 @@ fn body<T: Serialize>(status: StatusCode, content_type: &'static str, value: &T)
             (StatusCode::INTERNAL_SERVER_ERROR, Vec::new())
         }
     };
+    whole(status, content_type, bytes)
+}
+
+fn whole(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> HttpResponse {
     let mut response = Response::new(Bytes::from(bytes));
     *response.status_mut() = status;
     let headers = [

@@ -53,6 +53,9 @@ pub struct ApiToken {
     pub sha256: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The scope tags whose profiles its bearer sees and reorders; none means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope_tags: Vec<String>,
 }
 
 /// What a token allows.

@@ -93,7 +93,14 @@ impl Stack {
         let (secret, token) = (new_webhook_secret().unwrap(), new_token(name).unwrap());
         let created_at = now() - Millis::from_days(2);
         let sha256 = token_hash(&token);
-        let tokens = vec![ApiToken { id: "t".into(), name: "test".into(), role: Role::Admin, sha256, created_at }];
+        let tokens = vec![ApiToken {
+            id: "t".into(),
+            name: "test".into(),
+            role: Role::Admin,
+            sha256,
+            created_at,
+            scope_tags: Vec::new(),
+        }];
         let mut tenant = Tenant {
             id: TenantId::parse(name).unwrap(),
             created_at,
@@ -121,6 +128,17 @@ impl Stack {
     /// Asks the API.
     pub async fn ask(&self, function: &str, method: Method, tenancy: &Tenancy, path: &str) -> Answer {
         send(request(method, &self.url(function, path)).bearer_auth(&tenancy.token)).await
+    }
+
+    /// Asks the API to change something.
+    pub async fn change(&self, function: &str, method: Method, tenancy: &Tenancy, path: &str, body: &Value) -> Answer {
+        send(request(method, &self.url(function, path)).bearer_auth(&tenancy.token).json(body)).await
+    }
+
+    /// Asks for a page as a browser does once it has asked the person.
+    pub async fn browse(&self, function: &str, tenancy: &Tenancy, path: &str) -> Answer {
+        let get = request(Method::GET, &self.url(function, path));
+        send(get.header("accept", "text/html,*/*").basic_auth("token", Some(&tenancy.token))).await
     }
 
     /// A request to a link, such as one for a download.

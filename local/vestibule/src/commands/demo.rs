@@ -191,7 +191,7 @@ async fn prepare_tenant(app: &App) -> Result<Credentials, BoxError> {
         return Ok(Credentials { tenant: id, secret: added.webhook_secret, token: added.admin_token });
     };
     tenant.tokens.retain(|token| token.name != TOKEN);
-    let token = tenant::give_token(app, &mut tenant, Role::Admin, TOKEN)?;
+    let token = tenant::give_token(app, &mut tenant, Role::Admin, TOKEN, Vec::new())?;
     app.store.update_tenant(&mut tenant).await?;
     let secret = tenant.secrets().next().ok_or("the tenant has no webhook secret")?.to_owned();
     Ok(Credentials { tenant: id, secret, token })

@@ -33,7 +33,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         pseudonym_key: Secret::new(pseudonym_key),
         version: 0,
     };
-    let admin_token = give_token(app, &mut tenant, Role::Admin, "first administrator")?;
+    let admin_token = give_token(app, &mut tenant, Role::Admin, "first administrator", Vec::new())?;
     match app.store.create_tenant(&mut tenant).await {
         Ok(()) => Ok(Added { tenant, webhook_secret, admin_token }),
         Err(StoreError::Exists) => Err(format!("there is a tenant {name} already").into()),
@@ -42,11 +42,17 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
 }
 
 /// Makes a token; the tenant must then be written.
-pub fn give_token(app: &App, tenant: &mut Tenant, role: Role, label: &str) -> Result<String, BoxError> {
+pub fn give_token(
+    app: &App,
+    tenant: &mut Tenant,
+    role: Role,
+    label: &str,
+    scope_tags: Vec<String>,
+) -> Result<String, BoxError> {
     let token = new_token(tenant.id.as_str())?;
     let sha256 = token_hash(&token);
     let id = sha256.chars().take(12).collect();
-    tenant.tokens.push(ApiToken { id, name: label.to_owned(), role, sha256, created_at: app.now() });
+    tenant.tokens.push(ApiToken { id, name: label.to_owned(), role, sha256, created_at: app.now(), scope_tags });
     Ok(token)
 }
 
@@ -143,14 +149,14 @@ fn read_value(setting: &str, value: &str) -> Value {
 
 pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
     match command {
-        TokenCommand::Add { name, role, label, common } => {
+        TokenCommand::Add { name, role, label, scope_tags, common } => {
             let app = App::open(&common.data).await?;
             let mut tenant = app.tenant(&name).await?;
             let role = match role {
                 TokenRole::Reader => Role::Reader,
                 TokenRole::Admin => Role::Admin,
             };
-            let token = give_token(&app, &mut tenant, role, &label)?;
+            let token = give_token(&app, &mut tenant, role, &label, scope_tags)?;
             app.store.update_tenant(&mut tenant).await?;
             app.close().await?;
             let id = tenant.tokens.last().map(|token| token.id.clone());
@@ -167,6 +173,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
                     "name": token.name,
                     "role": token.role,
                     "createdAt": token.created_at.to_string(),
+                    "scopeTags": token.scope_tags,
                 })
             };
             let tokens: Vec<Value> = tenant.tokens.iter().map(shown).collect();

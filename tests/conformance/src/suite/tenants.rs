@@ -18,6 +18,7 @@ fn new(name: &str) -> Tenant {
             role: Role::Reader,
             sha256: "00".repeat(32),
             created_at: T0,
+            scope_tags: Vec::new(),
         }],
         pseudonym_key: Secret::new("key"),
         version: 0,

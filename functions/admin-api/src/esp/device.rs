@@ -1,0 +1,247 @@
+//! A device's Enrollment Status Page: what the person in front of it sees, for whoever helps them.
+//!
+//! It is folded from the device's events themselves, as of now: somebody who looks over a shoulder looks again every few
+//! seconds, and asks about one device.
+
+use super::page;
+use super::resolve::rule;
+use crate::{Api, Call, query::Query, store_problem};
+use http::StatusCode;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use vestibule_domain::esp::page::{PhaseView, StepState, Subtask};
+use vestibule_domain::esp::profile::{DEFAULT_MESSAGE, EspProfile};
+use vestibule_domain::esp::{Category, EspSession, Phase, SessionState};
+use vestibule_domain::{Enrollment, History, Identifier, fold};
+use vestibule_platform::problem::json as answer;
+use vestibule_platform::{HttpResponse, Problem};
+use vestibule_report::pseudonym;
+
+/// What being stuck usually means.
+pub(super) const STUCK_MEANS: &str = "The device is still working out what it has to install. When that takes so long, the \
+    user usually has no licence for device management, or the policies assigned to the device can't be computed.";
+
+/// The device that any of its names leads to, with its events.
+pub(super) async fn find(api: &Api, call: &Call, id: &str) -> Result<(History, Enrollment), Problem> {
+    let id = percent_decode_str(id).decode_utf8().map_err(|_| Problem::not_found())?;
+    for name in Identifier::candidates(&id) {
+        let found = api.archive.store().find(&call.tenant.id, &name, call.now).await.map_err(store_problem)?;
+        if let Some(stored) = found {
+            let enrollment = fold(&call.tenant.id, &stored.history, &call.tenant.settings, call.now);
+            return Ok((stored.history, enrollment));
+        }
+    }
+    Err(Problem::not_found())
+}
+
+impl Api {
+    /// `GET /api/devices/{id}/esp`: the newest session, as JSON or as a page.
+    pub(crate) async fn device_esp(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
+        let query = Query::read(call.request.uri().query(), &["format"])?;
+        query
+            .parse("format", "must be one of json, html", |format| ["json", "html"].contains(&format).then_some(()))?;
+        let (_, enrollment) = find(self, call, id).await?;
+        let Some(session) = enrollment.sessions.last() else {
+            return Err(Problem::not_found().detail("The device has not been on the Enrollment Status Page."));
+        };
+        let applied = &session.profile;
+        let version = self.archive.store().profile_version(&call.tenant.id, &applied.id, applied.version).await;
+        let version = version.map_err(store_problem)?;
+        let seen = Seen::new(call, &enrollment, session, version.as_ref());
+        if super::is_page(&call.request) {
+            return Ok(page::answer(&seen));
+        }
+        Ok(answer(StatusCode::OK, &seen.to_json(&enrollment)))
+    }
+}
+
+/// A session as somebody sees it.
+pub(super) struct Seen<'a> {
+    pub call: &'a Call,
+    pub session: &'a EspSession,
+    pub key: &'a str,
+    pub device_name: Option<String>,
+    pub user: Option<String>,
+    /// What the person is told, once something went wrong.
+    pub message: Option<String>,
+    /// Whether the person sees what exactly went wrong.
+    pub shows_details: bool,
+}
+
+impl<'a> Seen<'a> {
+    fn new(call: &'a Call, enrollment: &'a Enrollment, session: &'a EspSession, version: Option<&EspProfile>) -> Self {
+        let stopped = matches!(session.state, SessionState::Failed | SessionState::TimedOut);
+        let message = version.map_or(DEFAULT_MESSAGE, EspProfile::message);
+        Self {
+            call,
+            session,
+            key: enrollment.key.as_str(),
+            device_name: person(call, enrollment.about.device_name.as_deref()),
+            user: person(call, enrollment.about.user_principal_name.as_deref()),
+            message: stopped.then(|| message.to_owned()),
+            shows_details: version.is_some_and(|profile| profile.settings.show_error_details),
+        }
+    }
+
+    fn to_json(&self, enrollment: &Enrollment) -> Value {
+        let Self { call, session, .. } = self;
+        let about = &enrollment.about;
+        let remaining = (session.deadline - call.now).get().max(0) / 1_000;
+        let actions: Vec<Value> = session
+            .actions
+            .iter()
+            .map(|(at, action)| json!({"time": at.to_string(), "action": action.name()}))
+            .collect();
+        let earlier = enrollment.sessions.iter().rev().skip(1);
+        let earlier: Vec<Value> = earlier
+            .map(|session| {
+                json!({
+                    "id": session.id.to_string(),
+                    "state": session.state.name(),
+                    "startedAt": session.started_at.to_string(),
+                    "endedAt": session.ended_at.map(|at| at.to_string()),
+                })
+            })
+            .collect();
+        // Free text may name people.
+        let detail = session.error_message.as_ref().filter(|_| !call.tenant.settings.pseudonymise);
+        let failure = session.failed.then(|| {
+            json!({
+                "phase": session.failed_phase.map(Phase::name),
+                "errorCode": session.error_code,
+                "message": detail,
+            })
+        });
+        let stuck = session
+            .stuck_since
+            .map(|since| json!({"since": since.to_string(), "still": session.is_stuck, "means": STUCK_MEANS}));
+        json!({
+            "asOf": call.now.to_string(),
+            "enrollmentKey": self.key,
+            "device": {
+                "name": self.device_name,
+                "serialNumber": about.serial_number,
+                "manufacturer": about.manufacturer,
+                "model": about.model,
+                "osVersion": about.os_version,
+            },
+            "user": {"principalName": self.user},
+            "sessionId": session.id.to_string(),
+            // The sender's own.
+            "senderSessionId": session.session_id,
+            "state": session.state.name(),
+            "stage": session.stage().name(),
+            "progress": session.progress(),
+            "deploymentMode": session.deployment_mode.map(vestibule_domain::esp::DeploymentMode::name),
+            "hybridJoin": session.hybrid_join,
+            "startedAt": session.started_at.to_string(),
+            "endedAt": session.ended_at.map(|at| at.to_string()),
+            "lastEventAt": session.last_event_at.to_string(),
+            "elapsedSeconds": session.elapsed().get() / 1_000,
+            "limitMinutes": session.limit_minutes,
+            "deadline": session.deadline.to_string(),
+            "remainingSeconds": session.is_open().then_some(remaining),
+            "timedOut": session.timed_out,
+            "profile": profile(session),
+            "rule": rule(&session.profile.rule),
+            "phases": session.page().iter().map(|phase| write_phase(session, phase)).collect::<Vec<_>>(),
+            "stuckIdentifying": stuck,
+            "failure": failure,
+            "message": self.message,
+            "allowedActions": session.allowed_actions().iter().map(|action| action.name()).collect::<Vec<_>>(),
+            "actions": actions,
+            "earlier": earlier,
+        })
+    }
+}
+
+/// A name or address, or what stands for it where the tenant wants no names.
+fn person(call: &Call, told: Option<&str>) -> Option<String> {
+    let told = told?;
+    Some(match call.tenant.settings.pseudonymise {
+        true => pseudonym(call.tenant.pseudonym_key.expose().as_bytes(), told),
+        false => told.to_owned(),
+    })
+}
+
+/// The profile that was fixed for a session.
+pub(super) fn profile(session: &EspSession) -> Value {
+    let applied = &session.profile;
+    json!({"id": applied.id, "version": applied.version, "displayName": applied.name})
+}
+
+fn write_phase(session: &EspSession, view: &PhaseView) -> Value {
+    json!({
+        "phase": view.phase.name(),
+        "title": phase_title(view.phase),
+        "state": view.state.name(),
+        "startedAt": view.started_at.map(|at| at.to_string()),
+        "endedAt": view.ended_at.map(|at| at.to_string()),
+        "subtasks": view.subtasks.iter().map(|subtask| write_subtask(session, view.phase, subtask)).collect::<Vec<_>>(),
+    })
+}
+
+fn write_subtask(session: &EspSession, phase: Phase, subtask: &Subtask) -> Value {
+    let here = session.items.iter().filter(|item| item.phase == phase && item.category == subtask.category);
+    let items: Vec<Value> = here
+        .map(|item| {
+            json!({
+                "id": item.id,
+                "name": item.name,
+                "tracking": item.tracking.name(),
+                "state": item.state.map(vestibule_domain::esp::ItemState::name),
+                "errorCode": item.error_code,
+                "updatedAt": item.updated_at.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "category": subtask.category.name(),
+        "title": category_title(phase, subtask.category),
+        "state": subtask.state.name(),
+        "done": subtask.done,
+        "total": subtask.total,
+        "progress": subtask.progress,
+        "text": subtask_text(subtask),
+        "items": items,
+    })
+}
+
+/// A subtask's state as the page words it.
+pub(super) fn subtask_text(subtask: &Subtask) -> String {
+    let count = match (subtask.done, subtask.total) {
+        (Some(done), Some(total)) if total > 0 => format!(" ({done} of {total})"),
+        _ => String::new(),
+    };
+    let words = match subtask.state {
+        StepState::NotStarted => "Waiting",
+        StepState::Identifying => return "Identifying".to_owned(),
+        StepState::InProgress => "Working on it",
+        StepState::Completed => "Completed",
+        StepState::Failed => "Failed",
+        StepState::NotRequired => return "Nothing to do".to_owned(),
+    };
+    format!("{words}{count}")
+}
+
+pub(super) const fn phase_title(phase: Phase) -> &'static str {
+    match phase {
+        Phase::DevicePreparation => "Device preparation",
+        Phase::DeviceSetup => "Device setup",
+        Phase::AccountSetup => "Account setup",
+    }
+}
+
+/// A subtask's name; networks are VPN and Wi-Fi for the device, Wi-Fi alone for the account (SPEC section 6).
+pub(super) const fn category_title(phase: Phase, category: Category) -> &'static str {
+    match (category, phase) {
+        (Category::SecureHardware, _) => "Securing your hardware",
+        (Category::JoinNetwork, _) => "Joining your organization's network",
+        (Category::RegisterDevice, _) => "Registering your device for mobile management",
+        (Category::SecurityPolicies, _) => "Security policies",
+        (Category::Certificates, _) => "Certificates",
+        (Category::NetworkConnections, Phase::AccountSetup) => "Network connections (Wi-Fi)",
+        (Category::NetworkConnections, _) => "Network connections (VPN and Wi-Fi)",
+        (Category::Apps, _) => "Apps",
+    }
+}

@@ -1,0 +1,268 @@
+//! Profiles as Graph writes them, in and out: what is posted comes back with the same members.
+//!
+//! Must stay true: every member is either read, or one of those that Graph itself makes up and that are passed over;
+//! a misspelt one is refused, since a setting that is ignored is a setting that people believe in.
+
+use serde_json::{Map, Value, json};
+use vestibule_domain::Timestamp;
+use vestibule_domain::esp::profile::{
+    Assignment, AssignmentFilter, EspProfile, FilterType, MAX_ASSIGNMENTS, MAX_DESCRIPTION_CHARS, MAX_MESSAGE_CHARS,
+    MAX_NAME_CHARS, MAX_SCOPE_TAGS, MAX_SELECTED_APPS, Settings, Target,
+};
+use vestibule_domain::esp::{ItemName, profile::DEFAULT_PROFILE_ID};
+use vestibule_webhook::esp::read_name;
+use vestibule_webhook::fields::{FieldError, Reader};
+
+const TYPE: &str = "#microsoft.graph.windows10EnrollmentCompletionPageConfiguration";
+/// How the id of Graph's own default profile ends.
+const GRAPH_DEFAULT: &str = "_DefaultWindows10EnrollmentCompletionPageConfiguration";
+const MAX_RULE_CHARS: usize = 3_072;
+
+/// Members that Graph makes up: accepted and passed over.
+const READ_ONLY: [&str; 6] =
+    ["id", "version", "createdDateTime", "lastModifiedDateTime", "deviceEnrollmentConfigurationType", "isDefault"];
+
+/// A profile as it was posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Posted {
+    pub settings: Settings,
+    /// `None` where the body has no such member: what is there stays.
+    pub assignments: Option<Vec<Assignment>>,
+    pub priority: Option<u32>,
+    /// Whether it is Graph's, or our own, default profile.
+    pub is_default: bool,
+    /// Whether the body says who may see it.
+    pub has_scope_tags: bool,
+}
+
+/// Whether an entry of Graph's mixed list of enrollment configurations is such a profile.
+pub(crate) fn is_profile(map: &Map<String, Value>) -> bool {
+    map.get("@odata.type").and_then(Value::as_str).is_none_or(|kind| kind.eq_ignore_ascii_case(TYPE))
+}
+
+/// Reads a profile; `path` is its own, empty for the body.
+pub(crate) fn read(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<Posted> {
+    let before = errors.len();
+    let mut body = Reader::new(path, map, errors);
+    if !is_profile(map) {
+        body.refuse("@odata.type", format!("must be {TYPE}"));
+    }
+    let defaults = Settings::named("");
+    let mut settings = Settings {
+        display_name: body.required_text("displayName", MAX_NAME_CHARS).unwrap_or_default(),
+        description: text(&mut body, "description", MAX_DESCRIPTION_CHARS),
+        custom_error_message: text(&mut body, "customErrorMessage", MAX_MESSAGE_CHARS),
+        selected_mobile_app_ids: texts(&mut body, "selectedMobileAppIds", MAX_SELECTED_APPS).unwrap_or_default(),
+        ..defaults.clone()
+    };
+    let tags = texts(&mut body, "roleScopeTagIds", MAX_SCOPE_TAGS);
+    let has_scope_tags = tags.as_ref().is_some_and(|tags| !tags.is_empty());
+    settings.role_scope_tag_ids = tags.filter(|tags| !tags.is_empty()).unwrap_or(defaults.role_scope_tag_ids);
+    if let Some(minutes) = number(&mut body, "installProgressTimeoutInMinutes") {
+        settings.install_progress_timeout_in_minutes = minutes;
+    }
+    for (name, setting) in flags(&mut settings) {
+        if let Some(value) = body.boolean(name) {
+            *setting = value;
+        }
+    }
+    let priority = number(&mut body, "priority").filter(|priority| *priority > 0);
+    let assignments = body.value("assignments").map(|_| read_assignments(&mut body, "assignments"));
+    let known = serde_json::to_value(&settings).unwrap_or_default();
+    for name in map.keys() {
+        let ours = known.get(name).is_some() || ["priority", "assignments"].contains(&name.as_str());
+        if !ours && !READ_ONLY.contains(&name.as_str()) && !name.contains("@odata.") {
+            body.refuse(name, "is not a member of a profile");
+        }
+    }
+    let missing_name = settings.display_name.is_empty();
+    for wrong in settings.problems() {
+        // That it is missing, or too long, was said.
+        if !(wrong.field == "displayName" && missing_name) {
+            body.refuse(wrong.field, wrong.problem);
+        }
+    }
+    let id = map.get("id").and_then(Value::as_str).unwrap_or_default();
+    let is_default = id == DEFAULT_PROFILE_ID || id.ends_with(GRAPH_DEFAULT);
+    (errors.len() == before).then_some(Posted { settings, assignments, priority, is_default, has_scope_tags })
+}
+
+/// The settings that are on or off, by name.
+fn flags(settings: &mut Settings) -> [(&'static str, &mut bool); 13] {
+    [
+        ("showInstallationProgress", &mut settings.show_installation_progress),
+        ("allowLogCollectionOnInstallFailure", &mut settings.allow_log_collection_on_install_failure),
+        ("disableUserStatusTrackingAfterFirstUser", &mut settings.disable_user_status_tracking_after_first_user),
+        ("trackInstallProgressForAutopilotOnly", &mut settings.track_install_progress_for_autopilot_only),
+        ("blockDeviceSetupRetryByUser", &mut settings.block_device_setup_retry_by_user),
+        ("allowDeviceResetOnInstallFailure", &mut settings.allow_device_reset_on_install_failure),
+        ("allowDeviceUseOnInstallFailure", &mut settings.allow_device_use_on_install_failure),
+        ("allowNonBlockingAppInstallation", &mut settings.allow_non_blocking_app_installation),
+        ("installQualityUpdates", &mut settings.install_quality_updates),
+        ("enabled", &mut settings.enabled),
+        ("blockDeviceUse", &mut settings.block_device_use),
+        ("showErrorDetails", &mut settings.show_error_details),
+        ("allowUserToSkipAccountSetup", &mut settings.allow_user_to_skip_account_setup),
+    ]
+}
+
+/// The body of `assign`.
+pub(crate) fn read_assign(map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Vec<Assignment> {
+    let name = "enrollmentConfigurationAssignments";
+    let mut body = Reader::new("", map, errors);
+    if !map.get(name).is_some_and(Value::is_array) {
+        body.refuse(name, "must be a list");
+    }
+    for other in map.keys().filter(|other| *other != name && !other.contains("@odata.")) {
+        body.refuse(other, "is not a member of this body");
+    }
+    read_assignments(&mut body, name)
+}
+
+fn read_assignments(body: &mut Reader<'_, '_>, name: &str) -> Vec<Assignment> {
+    let mut read = Vec::new();
+    for (at, entry) in body.list(name, MAX_ASSIGNMENTS).iter().enumerate() {
+        let mut entry = body.entry(&format!("{name}[{at}]"), entry);
+        read.extend(read_target(&mut entry.object("target")));
+    }
+    read
+}
+
+fn read_target(target: &mut Reader<'_, '_>) -> Option<Assignment> {
+    let kind = target.required_text("@odata.type", MAX_NAME_CHARS)?;
+    let kind = kind.trim_start_matches('#').trim_start_matches("microsoft.graph.").to_ascii_lowercase();
+    let aim = match kind.as_str() {
+        "groupassignmenttarget" => Target::Group(read_group(target)?),
+        "alldevicesassignmenttarget" => Target::AllDevices,
+        "alllicensedusersassignmenttarget" => Target::AllLicensedUsers,
+        _ => {
+            let known = "groupAssignmentTarget, allDevicesAssignmentTarget, allLicensedUsersAssignmentTarget";
+            target.refuse("@odata.type", format!("must be one of {known} (of #microsoft.graph)"));
+            return None;
+        }
+    };
+    Some(Assignment { target: aim, filter: read_filter(target)? })
+}
+
+fn read_group(target: &mut Reader<'_, '_>) -> Option<ItemName> {
+    let Some(group) = target.value("groupId") else {
+        target.refuse("groupId", "is required");
+        return None;
+    };
+    let mut group = read_name(target, "groupId", group)?;
+    if let Some(name) = target.text("groupName", MAX_NAME_CHARS) {
+        group.name = Some(name);
+    }
+    Some(group)
+}
+
+/// The filter, if there is one; the outer `None` is one that is malformed.
+#[allow(clippy::option_option, reason = "the caller goes on with what is inside, or not at all")]
+fn read_filter(target: &mut Reader<'_, '_>) -> Option<Option<AssignmentFilter>> {
+    let [id_name, kind_name, rule_name] = FILTER;
+    let id = target.text(id_name, MAX_NAME_CHARS);
+    let rule = target.text(rule_name, MAX_RULE_CHARS);
+    let kind = target.text(kind_name, MAX_NAME_CHARS).filter(|kind| !kind.eq_ignore_ascii_case("none"));
+    let Some(kind) = kind else {
+        if id.is_some() || rule.is_some() {
+            target.refuse(kind_name, "must be include or exclude");
+            return None;
+        }
+        return Some(None);
+    };
+    let Some(kind) = FilterType::read(kind.trim()) else {
+        target.refuse(kind_name, "must be one of none, include, exclude");
+        return None;
+    };
+    if id.is_none() && rule.is_none() {
+        target.refuse(rule_name, format!("is required, or {id_name}"));
+        return None;
+    }
+    let filter = AssignmentFilter { id, kind, rule };
+    if let Some(Err(error)) = filter.parsed() {
+        target.refuse(rule_name, error.to_string());
+        return None;
+    }
+    Some(Some(filter))
+}
+
+const FILTER: [&str; 3] = [
+    "deviceAndAppManagementAssignmentFilterId",
+    "deviceAndAppManagementAssignmentFilterType",
+    "deviceAndAppManagementAssignmentFilterRule",
+];
+
+/// A text that may be null or blank.
+fn text(body: &mut Reader<'_, '_>, name: &str, most: usize) -> Option<String> {
+    match body.value(name) {
+        Some(Value::String(blank)) if blank.trim().is_empty() => None,
+        _ => body.text(name, most),
+    }
+}
+
+fn texts(body: &mut Reader<'_, '_>, name: &str, most: usize) -> Option<Vec<String>> {
+    body.value(name)?;
+    let mut texts = Vec::new();
+    for entry in body.list(name, most) {
+        match entry.as_str() {
+            Some(text) if !text.trim().is_empty() && text.chars().count() <= MAX_NAME_CHARS => {
+                texts.push(text.to_owned());
+            }
+            _ => {
+                body.refuse(name, "must hold texts of 1 to 256 characters");
+                return None;
+            }
+        }
+    }
+    Some(texts)
+}
+
+fn number(body: &mut Reader<'_, '_>, name: &str) -> Option<u32> {
+    let number = body.value(name)?;
+    let read = number.as_u64().and_then(|number| u32::try_from(number).ok());
+    if read.is_none() {
+        body.refuse(name, "must be a whole number");
+    }
+    read
+}
+
+/// A profile as it is answered. One that never changed is as old as its tenant, which is there `since`.
+pub(crate) fn write(priority: u32, profile: &EspProfile, since: Timestamp) -> Value {
+    let time = |at: Timestamp| at.max(since).to_string();
+    let mut out = json!({
+        "@odata.type": TYPE,
+        "id": profile.id,
+        "priority": priority,
+        "version": profile.version,
+        "createdDateTime": time(profile.created_at),
+        "lastModifiedDateTime": time(profile.modified_at),
+        "isDefault": profile.is_default(),
+        "assignments": profile.assignments.iter().map(|one| json!({"target": write_target(one)})).collect::<Vec<_>>(),
+    });
+    if let (Value::Object(out), Ok(Value::Object(settings))) = (&mut out, serde_json::to_value(&profile.settings)) {
+        out.extend(settings);
+    }
+    out
+}
+
+fn write_target(assignment: &Assignment) -> Value {
+    let filter = assignment.filter.as_ref();
+    let mut out = match &assignment.target {
+        Target::Group(group) => {
+            let mut out = json!({"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": group.id});
+            if let Some(name) = &group.name {
+                out["groupName"] = json!(name);
+            }
+            out
+        }
+        Target::AllDevices => json!({"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}),
+        Target::AllLicensedUsers => json!({"@odata.type": "#microsoft.graph.allLicensedUsersAssignmentTarget"}),
+    };
+    let [id_name, kind_name, rule_name] = FILTER;
+    out[id_name] = json!(filter.and_then(|filter| filter.id.as_deref()));
+    out[kind_name] = json!(filter.map_or("none", |filter| filter.kind.name()));
+    if let Some(rule) = filter.and_then(|filter| filter.rule.as_deref()) {
+        out[rule_name] = json!(rule);
+    }
+    out
+}

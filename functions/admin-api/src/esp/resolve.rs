@@ -1,0 +1,127 @@
+//! Which profile applies to a device, and why: for one that is known, and for one that somebody imagines.
+
+use super::device::find;
+use super::profiles::{object, refused};
+use crate::{Api, Call, query::Query};
+use http::StatusCode;
+use serde_json::{Value, json};
+use vestibule_domain::History;
+use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::esp::resolve::{Resolution, Rule, resolve};
+use vestibule_domain::esp::{EspDetail, EspSession, ItemName, Start};
+use vestibule_domain::event::{About, Body, MAX_TEXT_CHARS};
+use vestibule_platform::problem::json as answer;
+use vestibule_platform::{HttpResponse, Problem};
+use vestibule_webhook::esp::read_start;
+use vestibule_webhook::fields::Reader;
+
+impl Api {
+    /// `POST /api/devices/esp-profiles/resolve`: the body is what `esp.started` would tell.
+    pub(super) async fn resolve_hypothetical(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let body = object(call)?;
+        let mut errors = Vec::new();
+        let mut reader = Reader::new("", &body, &mut errors);
+        let start = read_start(&mut reader);
+        let mut device = reader.object("device");
+        let about = About {
+            manufacturer: device.text("manufacturer", MAX_TEXT_CHARS),
+            model: device.text("model", MAX_TEXT_CHARS),
+            ..About::default()
+        };
+        if !errors.is_empty() {
+            return Err(refused(&errors));
+        }
+        let profiles = self.profiles_of(call).await?;
+        let start = start.with_about(&about);
+        let mut out = told(call, &resolve(&profiles, &start));
+        out["asOf"] = json!(call.now.to_string());
+        Ok(answer(StatusCode::OK, &out))
+    }
+
+    /// `GET /api/devices/{id}/esp-profile`: what was fixed for its newest session, and what would apply now.
+    pub(crate) async fn device_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
+        Query::read(call.request.uri().query(), &[])?;
+        let (history, enrollment) = find(self, call, id).await?;
+        let profiles: Profiles = self.profiles_of(call).await?;
+        let session = enrollment.sessions.last();
+        let start = session.and_then(|session| start_of(&history, session)).unwrap_or_default();
+        let whole = start.with_about(&enrollment.about);
+        let fixed = session.map(|session| {
+            json!({
+                "sessionId": session.id.to_string(),
+                "startedAt": session.started_at.to_string(),
+                "profile": super::device::profile(session),
+                "rule": rule(&session.profile.rule),
+            })
+        });
+        let properties: serde_json::Map<String, Value> =
+            whole.properties.iter().map(|(property, told)| (property.name().to_owned(), json!(told))).collect();
+        let out = json!({
+            "asOf": call.now.to_string(),
+            "enrollmentKey": enrollment.key.as_str(),
+            // Fixed when the session started: what is changed since does not change it.
+            "session": fixed,
+            "now": told(call, &resolve(&profiles, &whole)),
+            "basedOn": {
+                "deploymentMode": start.deployment_mode.map(vestibule_domain::esp::DeploymentMode::name),
+                "hybridJoin": start.hybrid_join,
+                "groups": {"device": names(&start.device_groups), "user": names(&start.user_groups)},
+                "properties": properties,
+            },
+        });
+        Ok(answer(StatusCode::OK, &out))
+    }
+}
+
+/// What the session's start told.
+fn start_of(history: &History, session: &EspSession) -> Option<Start> {
+    history.ordered(session.started_at).into_iter().rev().find_map(|event| match &event.body {
+        Body::Esp(esp) if event.placed() == session.started_at && esp.session_id == session.session_id => {
+            match &esp.detail {
+                EspDetail::Started(start) => Some((**start).clone()),
+                _ => None,
+            }
+        }
+        _ => None,
+    })
+}
+
+fn names(groups: &[ItemName]) -> Vec<Value> {
+    groups.iter().map(|group| json!({"id": group.id, "name": group.name})).collect()
+}
+
+/// A rule by name, group and in words.
+pub(super) fn rule(rule: &Rule) -> Value {
+    json!({
+        "kind": rule.name(),
+        "group": rule.group().map(|group| json!({"id": group.id, "name": group.name})),
+        "words": rule.words(),
+    })
+}
+
+fn told(call: &Call, resolution: &Resolution<'_>) -> Value {
+    let Resolution { priority, profile, rule: by, passed_over } = resolution;
+    let seen = passed_over.iter().filter(|over| over.profile.is_visible(&call.scope_tags));
+    let passed_over: Vec<Value> = seen
+        .map(|over| {
+            json!({
+                "id": over.profile.id,
+                "displayName": over.profile.settings.display_name,
+                "priority": over.priority,
+                "reason": over.reason.name(),
+                "words": over.reason.words(),
+            })
+        })
+        .collect();
+    json!({
+        "profile": {
+            "id": profile.id,
+            "displayName": profile.settings.display_name,
+            "priority": priority,
+            "version": profile.version,
+            "installProgressTimeoutInMinutes": profile.settings.install_progress_timeout_in_minutes,
+        },
+        "rule": rule(by),
+        "passedOver": passed_over,
+    })
+}
