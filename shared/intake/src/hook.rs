@@ -1,30 +1,30 @@
-//! One webhook: whose request it is, then what is in it.
+//! A function's webhooks: whose request it is, then what is in it.
 
-use crate::{Status, store_batch};
+use crate::{Source, Status, store_batch};
 use http::Method;
 use std::sync::Arc;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics};
 use vestibule_store::{Store, Tenant, TenantCache};
 use vestibule_webhook::signature::{self, SignatureError};
-use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received, parse};
+use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
 /// Compared with where there is no tenant, so that an unknown one takes as long as a wrong signature.
 const NOBODYS_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// A webhook at `/hooks/{tenant}/{name}` that takes CloudEvents signed as Standard Webhooks says.
+/// Webhooks at `/hooks/{tenant}/{source}`, signed as Standard Webhooks says.
 #[derive(Clone, Debug)]
 pub struct Hook {
-    name: &'static str,
+    sources: &'static [Source],
     store: Store,
     tenants: TenantCache,
     clock: Clock,
 }
 
 impl Hook {
-    /// The hook called `name`.
-    pub fn new(name: &'static str, store: Store, clock: Clock) -> Self {
-        Self { name, tenants: TenantCache::new(store.clone()), store, clock }
+    /// The hooks of these sources.
+    pub fn new(sources: &'static [Source], store: Store, clock: Clock) -> Self {
+        Self { sources, tenants: TenantCache::new(store.clone()), store, clock }
     }
 
     /// Serves one request.
@@ -43,9 +43,11 @@ impl Hook {
             return Err(Problem::too_large().detail(BodyError::TooLarge.to_string()));
         }
         let now = Timestamp::from_millis(self.clock.now_millis());
-        let tenant = self.authenticate(&request, now).await?;
+        let addressed = self.addressed(request.uri().path());
+        let tenant = self.authenticate(addressed.as_ref().map(|(tenant, _)| tenant), &request, now).await?;
+        let (_, source) = addressed.ok_or_else(Problem::unauthorized)?;
         let received = Received { at: now, backfill: is_backfill(request.uri().query()) };
-        let batch = parse(request.body(), received).map_err(|error| match error {
+        let batch = (source.read)(request.body(), received, &tenant.settings).map_err(|error| match error {
             BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
             BodyError::NotJson { .. } | BodyError::NotAnEvent => Problem::bad_request().detail(error.to_string()),
         })?;
@@ -62,9 +64,13 @@ impl Hook {
     }
 
     /// The tenant that the path names and the signature proves. Both failures look the same from outside.
-    async fn authenticate(&self, request: &HttpRequest, now: Timestamp) -> Result<Arc<Tenant>, Problem> {
-        let id = self.tenant_of(request.uri().path());
-        let mut found = match &id {
+    async fn authenticate(
+        &self,
+        id: Option<&TenantId>,
+        request: &HttpRequest,
+        now: Timestamp,
+    ) -> Result<Arc<Tenant>, Problem> {
+        let mut found = match id {
             Some(id) => self.tenants.get(id, now).await.map_err(unavailable)?,
             None => None,
         };
@@ -73,13 +79,13 @@ impl Hook {
                 Ok(()) => break,
                 // The secret may be newer than what is held.
                 Err(SignatureError::Mismatch) if attempt == 0 && id.is_some() => {
-                    if let Some(id) = &id {
+                    if let Some(id) = id {
                         found = self.tenants.fresh(id, now).await.map_err(unavailable)?;
                     }
                 }
                 Err(error) => {
                     let tenant = found.as_ref().map_or("-", |tenant| tenant.id.as_str());
-                    tracing::warn!(tenant, hook = self.name, %error, "a request was not authenticated");
+                    tracing::warn!(tenant, path = request.uri().path(), %error, "a request was not authenticated");
                     return Err(Problem::unauthorized());
                 }
             }
@@ -95,12 +101,11 @@ impl Hook {
         }
     }
 
-    fn tenant_of(&self, path: &str) -> Option<TenantId> {
-        let (tenant, hook) = path.strip_prefix("/hooks/")?.split_once('/')?;
-        if hook != self.name {
-            return None;
-        }
-        TenantId::parse(tenant).ok()
+    /// The tenant and source that a path names.
+    fn addressed(&self, path: &str) -> Option<(TenantId, &'static Source)> {
+        let (tenant, name) = path.strip_prefix("/hooks/")?.split_once('/')?;
+        let source = self.sources.iter().find(|source| source.name == name)?;
+        Some((TenantId::parse(tenant).ok()?, source))
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Nothing here panics on any input, and no error repeats what was sent but the names of members.
 
+pub mod autopilot_events;
 pub mod cloudevents;
 pub mod data;
 pub mod esp;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod deployment;
+mod esp;
 mod hooks;
 mod publisher;
 mod whole_path;

@@ -1,0 +1,282 @@
+//! Microsoft Graph's Autopilot events, as Graph's list answers: enrollments and Enrollment Status Page sessions of
+//! Windows devices, after the fact.
+//!
+//! <https://learn.microsoft.com/en-us/graph/api/resources/intune-troubleshooting-devicemanagementautopilotevent> and
+//! <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-devicemanagementautopilotevent-list> (beta).
+//! `policyStatusDetails` is not part of that answer unless asked for. Whoever posts follows `@odata.nextLink`.
+//!
+//! What Graph cannot tell: compliance; when a phase began; whether an app or policy was for the device or its user,
+//! and whether the id it is listed by is its own; when the timeout was that a success came after; which id of the
+//! device `deviceId` is, the MDM's or the directory's (it is taken for the MDM's).
+//!
+//! What must stay true: a record is taken whole or refused whole. The same record makes the same events again. A
+//! record that comes later with more makes the same events for what was told and others for what is new, so that
+//! importing every hour and importing once come to the same.
+
+mod duration;
+mod record;
+mod timeline;
+
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
+use crate::fields::FieldError;
+use record::{DeploymentState, EnrollmentState, Item, Record};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use timeline::Timeline;
+use vestibule_domain::esp::filter::Property;
+use vestibule_domain::esp::{Category, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
+use vestibule_domain::event::{Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Step};
+use vestibule_domain::failure::Failure;
+use vestibule_domain::{Millis, Timestamp};
+
+/// The `source` of every event made here.
+pub const SOURCE: &str = "graph:deviceManagement/autopilotEvents";
+
+/// What a failure is called that Graph only lets know of by the success after it.
+const TIMED_OUT: &str = "timed out";
+
+/// Reads Graph's list response (`{"value": […]}`, with or without `@odata.*`), a bare list, or one record.
+///
+/// `sends_compliant`: whether no other source reports compliance, so that it follows from what is told here
+/// (SPEC section 4, rule 4). All of it is back-fill, whatever `received` says.
+///
+/// # Errors
+/// When the body as a whole is nothing of that, or too large.
+pub fn parse(body: &[u8], received: Received, sends_compliant: bool) -> Result<Batch, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::TooLarge);
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
+    let (records, is_list) = match &value {
+        Value::Array(list) => (list.as_slice(), true),
+        Value::Object(map) => match map.get("value") {
+            Some(Value::Array(list)) => (list.as_slice(), true),
+            // As Graph's documentation shows the answer for a single one.
+            Some(one @ Value::Object(_)) => (std::slice::from_ref(one), false),
+            _ => (std::slice::from_ref(&value), false),
+        },
+        _ => return Err(BodyError::NotAnEvent),
+    };
+    if records.len() > MAX_EVENTS {
+        return Err(BodyError::TooManyEvents);
+    }
+    let events = records.iter().flat_map(|record| parse_record(record, received, sends_compliant)).collect();
+    Ok(Batch { events, is_list })
+}
+
+fn parse_record(value: &Value, received: Received, sends_compliant: bool) -> Vec<Parsed> {
+    let Value::Object(map) = value else {
+        let problem = FieldError { field: String::new(), problem: "must be an object".to_owned() };
+        return vec![Parsed::Invalid { id: None, errors: vec![problem] }];
+    };
+    let id = || map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
+    let mut errors = Vec::new();
+    let Some(record) = Record::read(map, &mut errors) else { return vec![Parsed::Invalid { id: id(), errors }] };
+    let mut told = Told { record: &record, received, events: Vec::new() };
+    if told.tell(sends_compliant).is_none() {
+        let problem = "is required where no other time tells when".to_owned();
+        let errors = vec![FieldError { field: "eventDateTime".to_owned(), problem }];
+        return vec![Parsed::Invalid { id: id(), errors }];
+    }
+    // A record of which nothing follows is answered all the same.
+    if told.events.is_empty() {
+        return vec![Parsed::UnknownType { id: id() }];
+    }
+    told.events
+}
+
+/// What was told by one record so far.
+///
+/// Ids are the record's and what is told. Of ESP events of one instant the id decides which comes first, hence the
+/// numbers. A time within the id makes a corrected time another event, except in `started`: a second one of the same
+/// source would be a second try (SPEC section 4, rule 6), and a record is one.
+struct Told<'a> {
+    record: &'a Record,
+    received: Received,
+    events: Vec<Parsed>,
+}
+
+impl Told<'_> {
+    /// Tells all that follows from the record; `None` when it has no time to put that at.
+    fn tell(&mut self, sends_compliant: bool) -> Option<()> {
+        let record = self.record;
+        if let Some(at) = record.registered_at {
+            self.step(Kind::Registered, at, &format!("registered/{}", at.millis()), None);
+        }
+        if let Some(at) = record.enrollment_started_at {
+            self.step(Kind::Started, at, "started", None);
+        }
+        let times = [record.event_at, record.deployment_ended_at, record.deployment_started_at];
+        let Some(known) = times.into_iter().flatten().next().or(record.enrollment_started_at) else {
+            let is_timeless = record.enrollment == EnrollmentState::Untold && !timeline::has_begun(record);
+            return is_timeless.then_some(());
+        };
+        let timeline = Timeline::of(record, known);
+        match record.enrollment {
+            EnrollmentState::Enrolled => self.tell_enrolled(timeline.as_ref(), known, sends_compliant),
+            EnrollmentState::Failed => {
+                let at = record.deployment_ended_at.unwrap_or(known).max(self.earliest());
+                let failure = record.failure();
+                let id = format!("failed/{}{}", at.millis(), self.details());
+                self.step(Kind::Failed, at, &id, failure);
+            }
+            EnrollmentState::Untold => {}
+        }
+        if let Some(timeline) = timeline {
+            self.tell_session(&timeline);
+        }
+        Some(())
+    }
+
+    /// No part of a try comes before its start, whatever clocks say: it would be a try of its own.
+    fn earliest(&self) -> Timestamp {
+        self.record.enrollment_started_at.unwrap_or(Timestamp::MIN)
+    }
+
+    /// Under management, and with that compliant: once the deployment succeeded, at its end. While it is under way,
+    /// when it will be is not known yet.
+    fn tell_enrolled(&mut self, timeline: Option<&Timeline>, known: Timestamp, sends_compliant: bool) {
+        let record = self.record;
+        let measured = || Some(record.enrollment_started_at? + record.preparation_length?);
+        let prepared = timeline.map_or_else(measured, |timeline| timeline.enrolled_at);
+        let end = timeline.and_then(|timeline| timeline.end).filter(|_| record.deployment.is_success());
+        let at = prepared.unwrap_or(known).min(end.unwrap_or(Timestamp::MAX)).max(self.earliest());
+        self.step(Kind::Enrolled, at, &format!("enrolled/{}", at.millis()), None);
+        if sends_compliant && record.deployment != DeploymentState::InProgress {
+            let at = end.unwrap_or(at).max(at);
+            self.step(Kind::Compliant, at, &format!("compliant/{}", at.millis()), None);
+        }
+    }
+
+    fn tell_session(&mut self, timeline: &Timeline) {
+        self.tell_start(timeline.start);
+        for span in &timeline.phases {
+            let number = 1 + span.phase as u8;
+            let mut phase = |part: u8, state: PhaseState, at: Timestamp| {
+                let id = format!("esp-{number}{part}-{}-{}/{}", span.phase, state, at.millis());
+                self.esp(at, &id, EspDetail::Phase(span.phase, state));
+            };
+            phase(0, PhaseState::Started, span.start);
+            if let Some((state, at)) = span.end {
+                phase(1, state, at);
+            }
+        }
+        self.tell_items(timeline);
+        if let Some(end) = timeline.end {
+            self.tell_end(timeline.start, end);
+        }
+    }
+
+    fn tell_start(&mut self, at: Timestamp) {
+        let record = self.record;
+        let properties =
+            [(Property::OsVersion, &record.about.os_version), (Property::EnrollmentProfileName, &record.profile_name)];
+        let start = Start {
+            deployment_mode: record.deployment_mode,
+            hybrid_join: record.hybrid_join,
+            properties: properties.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect(),
+            ..Start::default()
+        };
+        // Of two starts of one instant the one that knows the mode comes first, and so counts.
+        let mode = record.deployment_mode.map_or("~", |mode| mode.name());
+        let hybrid = if record.hybrid_join { "-hybrid" } else { "" };
+        self.esp(at, &format!("esp-00-started/{}/{mode}{hybrid}", at.millis()), EspDetail::Started(Box::new(start)));
+    }
+
+    /// What the page waited for. Graph doesn't tell whether for the device or for its user: all of it stands in device
+    /// setup, which every deployment has. The other phases' lists are told empty, for a list that is not told is one
+    /// that Windows is still making, and a device that does so for long is stuck.
+    fn tell_items(&mut self, timeline: &Timeline) {
+        let record = self.record;
+        let mut lists: BTreeMap<(Phase, Category), BTreeSet<&ItemName>> = timeline
+            .phases
+            .iter()
+            .filter(|span| span.phase != Phase::DevicePreparation)
+            .map(|span| ((span.phase, Category::Apps), BTreeSet::new()))
+            .collect();
+        for item in &record.items {
+            lists.entry((Phase::DeviceSetup, item.category)).or_default().insert(&item.name);
+        }
+        for ((phase, category), names) in lists {
+            let names = names.into_iter().cloned().collect();
+            self.esp(timeline.start, "esp-tracked", EspDetail::Tracked(phase, category, names));
+        }
+        for item in &record.items {
+            self.tell_item(item, timeline);
+        }
+    }
+
+    fn tell_item(&mut self, item: &Item, timeline: &Timeline) {
+        let Some(state) = item.state else { return };
+        let reported = item.reported_at.or(self.record.event_at).unwrap_or(timeline.start).max(timeline.start);
+        // An item that failed, of a deployment that succeeded at once, can't have been what the page waited for.
+        // Told before the end it would make that a success after a failure.
+        let at = match timeline.end {
+            Some(end) if state == ItemState::Error && self.record.deployment == DeploymentState::Success => {
+                reported.max(end + Millis::new(1))
+            }
+            _ => reported,
+        };
+        let code = item.error_code.clone();
+        self.esp(at, "esp-item", EspDetail::Item(Phase::DeviceSetup, item.category, item.name.clone(), state, code));
+    }
+
+    /// How the session ended. That it succeeded after a timeout, or a retry, shows only by the steps that lead there:
+    /// they are told just before the end, since nobody knows when they were.
+    fn tell_end(&mut self, start: Timestamp, end: Timestamp) {
+        let before = |millis: i64| (end - Millis::new(millis)).max(start);
+        let timed_out = EspDetail::Failed(None, Some(TIMED_OUT.to_owned()));
+        match self.record.deployment {
+            DeploymentState::Failure => {
+                let Failure { code, reason, message, .. } = self.record.failure().unwrap_or_default();
+                let id = format!("esp-80-failed/{}{}", end.millis(), self.details());
+                return self.esp(end, &id, EspDetail::Failed(code, message.or(reason)));
+            }
+            DeploymentState::SuccessWithTimeout => self.esp_at(before(1), "esp-80-timedOut", timed_out),
+            DeploymentState::SuccessOnRetry => {
+                self.esp_at(before(2), "esp-80-timedOut", timed_out);
+                self.esp_at(before(1), "esp-81-retry", EspDetail::Action(EspAction::Retry));
+            }
+            _ => {}
+        }
+        self.esp_at(end, "esp-90-completed", EspDetail::Completed);
+    }
+
+    /// What tells one text of a failure from another within an id.
+    fn details(&self) -> String {
+        let digest = |text: &String| Sha256::digest(text)[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        self.record.failure_details.as_ref().map(digest).map_or_else(String::new, |digest: String| format!("/{digest}"))
+    }
+
+    fn step(&mut self, kind: Kind, at: Timestamp, what: &str, failure: Option<Failure>) {
+        let step = Step { kind, place: None, user_action: None, failure, reported: Vec::new() };
+        self.push(at, what, Body::Enrollment(step.read()));
+    }
+
+    fn esp_at(&mut self, at: Timestamp, what: &str, detail: EspDetail) {
+        self.esp(at, &format!("{what}/{}", at.millis()), detail);
+    }
+
+    fn esp(&mut self, at: Timestamp, what: &str, detail: EspDetail) {
+        self.push(at, what, Body::Esp(EspEvent { session_id: Some(self.record.id.clone()), detail }));
+    }
+
+    fn push(&mut self, time: Timestamp, what: &str, body: Body) {
+        let id = format!("{}/{what}", self.record.id);
+        let source = SOURCE.to_owned();
+        let key = match &body {
+            Body::Esp(esp) => esp.stored_key(source, id, time),
+            Body::Enrollment(_) => EventKey { source, id },
+        };
+        self.events.push(Parsed::Event(Box::new(Event {
+            key,
+            time,
+            received_at: self.received.at,
+            clock_skew: ClockSkew::of(time, self.received.at, true),
+            about: self.record.about.clone(),
+            body,
+        })));
+    }
+}

@@ -1,0 +1,285 @@
+//! One `deviceManagementAutopilotEvent`, member by member. Any member may be absent, null or blank, and a name that
+//! Graph adds to one of its lists reads as not told; only what is of another JSON type, no time or length, or too long
+//! is refused.
+
+use super::duration;
+use crate::fields::{FieldError, Reader};
+use serde_json::{Map, Value};
+use vestibule_domain::esp::{Category, DeploymentMode, ItemName, ItemState};
+use vestibule_domain::event::{About, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Platform};
+use vestibule_domain::failure::{Failure, FailureCategory, code_value};
+use vestibule_domain::{Millis, Timestamp};
+
+/// Most characters in a record's id, which is a UUID: ids of events are made from it and must fit, too.
+const MAX_ID_CHARS: usize = 128;
+const DETAILS: &str = "policyStatusDetails";
+/// Most policies and apps of one record.
+const MAX_DETAILS: usize = 500;
+/// No part of a deployment takes longer; .NET's largest `TimeSpan` and the like are no measurements.
+const MAX_LENGTH: Millis = Millis::from_days(30);
+
+/// What a record tells.
+pub(super) struct Record {
+    pub(super) id: String,
+    pub(super) about: About,
+    pub(super) event_at: Option<Timestamp>,
+    pub(super) registered_at: Option<Timestamp>,
+    pub(super) enrollment_started_at: Option<Timestamp>,
+    pub(super) deployment_started_at: Option<Timestamp>,
+    pub(super) deployment_ended_at: Option<Timestamp>,
+    pub(super) enrollment: EnrollmentState,
+    pub(super) deployment_mode: Option<DeploymentMode>,
+    pub(super) hybrid_join: bool,
+    pub(super) profile_name: Option<String>,
+    pub(super) deployment: DeploymentState,
+    pub(super) device_setup: DeploymentState,
+    pub(super) account_setup: DeploymentState,
+    pub(super) total_length: Option<Millis>,
+    pub(super) preparation_length: Option<Millis>,
+    pub(super) device_setup_length: Option<Millis>,
+    pub(super) account_setup_length: Option<Millis>,
+    pub(super) failure_details: Option<String>,
+    pub(super) items: Vec<Item>,
+}
+
+/// What matters of Graph's `enrollmentState`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum EnrollmentState {
+    Enrolled,
+    Failed,
+    Untold,
+}
+
+/// Graph's `windowsAutopilotDeploymentState`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum DeploymentState {
+    Untold,
+    /// `notAttempted` or `disabled`.
+    NotRun,
+    InProgress,
+    Failure,
+    Success,
+    SuccessWithTimeout,
+    SuccessOnRetry,
+}
+
+/// A policy or app that the page waited for.
+pub(super) struct Item {
+    pub(super) name: ItemName,
+    pub(super) category: Category,
+    pub(super) state: Option<ItemState>,
+    pub(super) error_code: Option<String>,
+    pub(super) reported_at: Option<Timestamp>,
+}
+
+impl EnrollmentState {
+    fn read(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            // Graph's words for the second: enrolled, but by another profile than the one assigned now.
+            "enrolled" | "pendingreset" => Self::Enrolled,
+            "failed" => Self::Failed,
+            _ => Self::Untold,
+        }
+    }
+}
+
+impl DeploymentState {
+    fn read(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "notattempted" | "disabled" => Self::NotRun,
+            "inprogress" => Self::InProgress,
+            "failure" => Self::Failure,
+            "success" => Self::Success,
+            "successwithtimeout" => Self::SuccessWithTimeout,
+            "successonretry" => Self::SuccessOnRetry,
+            _ => Self::Untold,
+        }
+    }
+
+    pub(super) const fn is_success(self) -> bool {
+        matches!(self, Self::Success | Self::SuccessWithTimeout | Self::SuccessOnRetry)
+    }
+
+    /// Whether it began.
+    pub(super) const fn has_run(self) -> bool {
+        !matches!(self, Self::Untold | Self::NotRun)
+    }
+}
+
+impl Record {
+    /// Reads a record; without any, `errors` says why.
+    pub(super) fn read(map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<Self> {
+        let before = errors.len();
+        let mut record = Reader::new("", map, errors);
+        let id = record.required_text("id", MAX_ID_CHARS);
+        let enrollment_type =
+            record.text("enrollmentType", MAX_TEXT_CHARS).filter(|text| !text.trim().eq_ignore_ascii_case("unknown"));
+        let kind = enrollment_type.as_deref().map(|text| text.trim().to_ascii_lowercase()).unwrap_or_default();
+        let about = About {
+            serial_number: record.text("deviceSerialNumber", MAX_TEXT_CHARS),
+            mdm_device_id: guid(&mut record, "deviceId"),
+            device_name: record.text("managedDeviceName", MAX_TEXT_CHARS),
+            user_principal_name: record.text("userPrincipalName", MAX_TEXT_CHARS),
+            user_id: guid(&mut record, "userId"),
+            platform: Some(Platform::Windows),
+            os_version: record.text("osVersion", MAX_TEXT_CHARS),
+            enrollment_type,
+            ..About::default()
+        };
+        if about.identifiers().next().is_none() {
+            record.refuse("deviceSerialNumber", "must name the device where deviceId does not");
+        }
+        let enrollment = record.text("enrollmentState", MAX_TEXT_CHARS);
+        let mut progress = |name| {
+            record.text(name, MAX_TEXT_CHARS).map_or(DeploymentState::Untold, |text| DeploymentState::read(text.trim()))
+        };
+        let (deployment, device_setup, account_setup) =
+            (progress("deploymentState"), progress("deviceSetupStatus"), progress("accountSetupStatus"));
+        let mut read = Self {
+            id: id.unwrap_or_default(),
+            about,
+            event_at: time(&mut record, "eventDateTime"),
+            registered_at: time(&mut record, "deviceRegisteredDateTime"),
+            enrollment_started_at: time(&mut record, "enrollmentStartDateTime"),
+            deployment_started_at: time(&mut record, "deploymentStartDateTime"),
+            deployment_ended_at: time(&mut record, "deploymentEndDateTime"),
+            enrollment: enrollment.map_or(EnrollmentState::Untold, |text| EnrollmentState::read(text.trim())),
+            deployment_mode: deployment_mode(&kind),
+            hybrid_join: kind.starts_with("offlinedomainjoined"),
+            profile_name: record.text("windowsAutopilotDeploymentProfileDisplayName", MAX_TEXT_CHARS),
+            deployment,
+            device_setup,
+            account_setup,
+            total_length: length(&mut record, "deploymentTotalDuration"),
+            preparation_length: length(&mut record, "devicePreparationDuration"),
+            device_setup_length: length(&mut record, "deviceSetupDuration"),
+            account_setup_length: length(&mut record, "accountSetupDuration"),
+            failure_details: record.text("enrollmentFailureDetails", MAX_MESSAGE_CHARS),
+            items: Vec::new(),
+        };
+        let details = record.list(DETAILS, MAX_DETAILS);
+        read.items = read_items(details, errors);
+        (errors.len() == before).then_some(read)
+    }
+
+    /// What was told of a failure: a code wherever it stands in the text, and the text.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let text = self.failure_details.as_deref()?.trim();
+        let code = find_code(text);
+        let told = Some(text).filter(|text| code.as_deref() != Some(*text)).map(str::to_owned);
+        let short = text.chars().count() <= MAX_TEXT_CHARS;
+        let (reason, message) = if short { (told, None) } else { (None, told) };
+        Some(Failure { code, reason, message, category: FailureCategory::read(text) })
+    }
+}
+
+fn deployment_mode(kind: &str) -> Option<DeploymentMode> {
+    if kind.contains("whiteglove") {
+        Some(DeploymentMode::PreProvisioningTechnician)
+    } else if kind.contains("usingdeviceauth") {
+        Some(DeploymentMode::SelfDeploying)
+    } else if kind.starts_with("azureadjoined") || kind.starts_with("offlinedomainjoined") {
+        Some(DeploymentMode::UserDriven)
+    } else {
+        None
+    }
+}
+
+/// An id that is a UUID where there is one. .NET's empty one stands for none, and would make all devices one.
+fn guid(record: &mut Reader<'_, '_>, name: &str) -> Option<String> {
+    record.text(name, MAX_TEXT_CHARS).filter(|text| text.trim().chars().any(|digit| !matches!(digit, '0' | '-')))
+}
+
+/// A time. .NET's least, in the year 1, stands for none.
+fn time(record: &mut Reader<'_, '_>, name: &str) -> Option<Timestamp> {
+    let text = record.text(name, MAX_TEXT_CHARS)?;
+    let time = Timestamp::parse(text.trim()).ok();
+    if time.is_none() {
+        record.refuse(name, "must be an RFC 3339 time");
+    }
+    time.filter(|time| *time > Timestamp::MIN)
+}
+
+/// A length of time, if it was measured.
+///
+/// A negative one is unknown, not meant without its sign: it is the difference to a time that was not set or to
+/// another clock's, and so says as little by its digits as by its sign. Nothing at all is what stands there before
+/// anything was measured.
+fn length(record: &mut Reader<'_, '_>, name: &str) -> Option<Millis> {
+    let text = record.text(name, MAX_TEXT_CHARS)?;
+    let length = duration::parse(text.trim());
+    if length.is_none() {
+        record.refuse(name, "must be an ISO 8601 duration of days, hours, minutes and seconds");
+    }
+    length.filter(|length| Millis::ZERO < *length && *length <= MAX_LENGTH)
+}
+
+fn read_items(details: &[Value], errors: &mut Vec<FieldError>) -> Vec<Item> {
+    let mut items = Vec::new();
+    for (index, detail) in details.iter().enumerate() {
+        let path = format!("{DETAILS}[{index}]");
+        match detail {
+            Value::Null => {}
+            Value::Object(map) => items.extend(read_item(&mut Reader::new(&path, map, errors))),
+            _ => errors.push(FieldError { field: path, problem: "must be an object".to_owned() }),
+        }
+    }
+    items
+}
+
+/// An entry of `policyStatusDetails`, unless the page didn't wait for it or it has no name.
+fn read_item(detail: &mut Reader<'_, '_>) -> Option<Item> {
+    let id = detail.text("id", MAX_TEXT_CHARS);
+    let name = detail.text("displayName", MAX_TEXT_CHARS);
+    let kind = detail.text("policyType", MAX_TEXT_CHARS).unwrap_or_default();
+    let status = detail.text("complianceStatus", MAX_TEXT_CHARS).unwrap_or_default();
+    let reported_at = time(detail, "lastReportedDateTime");
+    let error_code = read_error_code(detail);
+    let tracked = detail.boolean("trackedOnEnrollmentStatus");
+    let state = match status.trim().to_ascii_lowercase().as_str() {
+        "compliant" | "installed" => Some(ItemState::Completed),
+        "notinstalled" => Some(ItemState::NotInstalled),
+        "error" => Some(ItemState::Error),
+        // Not in force: by a failure if there is a code, else not yet.
+        "notcompliant" if error_code.is_some() => Some(ItemState::Error),
+        "notcompliant" => Some(ItemState::InProgress),
+        _ => None,
+    };
+    let id = id.or_else(|| name.clone())?;
+    let name = ItemName { id, name };
+    (tracked == Some(true)).then_some(Item { name, category: category(&kind), state, error_code, reported_at })
+}
+
+/// The list that an item stands in: `application` and `appModel` are apps, `configurationPolicy` says no more than
+/// that it is none. More telling types are not documented, but would be taken at their word.
+fn category(kind: &str) -> Category {
+    let kind = kind.trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application" | "appmodel" => Category::Apps,
+        _ if kind.contains("certificate") => Category::Certificates,
+        _ if kind.contains("wifi") || kind.contains("vpn") => Category::NetworkConnections,
+        _ => Category::SecurityPolicies,
+    }
+}
+
+/// A signed 32-bit number, kept as its digits; 0 stands for none.
+fn read_error_code(detail: &mut Reader<'_, '_>) -> Option<String> {
+    let code = detail.code("errorCode");
+    if code.is_none() && detail.value("errorCode").is_some_and(Value::is_number) {
+        detail.refuse("errorCode", "must be a whole number");
+    }
+    code.filter(|code| code_value(code) != Some(0))
+}
+
+/// The first error code in a text: hexadecimal, or a decimal that has the sign or size of one. Of other numbers in a
+/// sentence nothing says that they are codes.
+fn find_code(text: &str) -> Option<String> {
+    let is_code = |word: &&str| {
+        let hexadecimal = word.starts_with("0x") || word.starts_with("0X");
+        let told = hexadecimal || *word == text;
+        code_value(word).is_some_and(|value| value != 0 && (told || value >= 0x8000_0000))
+    };
+    // No spelling of 32 bits is longer than 64 of them in hexadecimal.
+    let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    words.find(|word| word.len() <= 20 && is_code(word)).map(str::to_owned)
+}

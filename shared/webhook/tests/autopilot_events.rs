@@ -1,0 +1,670 @@
+//! Autopilot events as Graph lists them, and what becomes of them.
+//!
+//! `autopilot-events-documentation.json` has the shape of the sample in
+//! <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-devicemanagementautopilotevent-list>, with the
+//! members that it had in earlier editions and other values, but its oddities: negative durations, seven digits,
+//! offsets, times out of order. The other two are made up after the resource's description.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use vestibule_domain::esp::{
+    Category, DeploymentMode, EspAction, EspDetail, EspSession, ItemState, Phase, PhaseState, SessionState,
+};
+use vestibule_domain::event::{Body, Event, EventKey, Kind, Platform};
+use vestibule_domain::{Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_webhook::autopilot_events::{SOURCE, parse};
+use vestibule_webhook::cloudevents::{Batch, Parsed};
+use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received};
+
+const DOCUMENTED: &str = include_str!("samples/autopilot-events-documentation.json");
+const LIST: &str = include_str!("samples/autopilot-events.json");
+const LATER: &str = include_str!("samples/autopilot-events-later.json");
+/// Long after everything in the samples.
+const NOW: &str = "2026-03-01T12:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn received() -> Received {
+    Received { at: at(NOW), backfill: false }
+}
+
+fn batch(body: &str) -> Batch {
+    parse(body.as_bytes(), received(), true).unwrap()
+}
+
+fn events(body: &str) -> Vec<Event> {
+    let read = |parsed| match parsed {
+        Parsed::Event(event) => *event,
+        other => panic!("{other:?}"),
+    };
+    batch(body).events.into_iter().map(read).collect()
+}
+
+fn of(record: &Value) -> Vec<Event> {
+    events(&record.to_string())
+}
+
+/// Those of the sample list's events whose serial number begins so.
+fn listed(serial: &str) -> Vec<Event> {
+    let is = |event: &Event| event.about.serial_number.as_deref().is_some_and(|number| number.starts_with(serial));
+    events(LIST).into_iter().filter(is).collect()
+}
+
+fn folded(events: impl IntoIterator<Item = Event>) -> Enrollment {
+    folded_as(events, &TenantSettings::default())
+}
+
+fn folded_as(events: impl IntoIterator<Item = Event>, settings: &TenantSettings) -> Enrollment {
+    let mut history = History::default();
+    for event in events {
+        history.add(event);
+    }
+    fold(&TenantId::parse("contoso").unwrap(), &history, settings, at(NOW))
+}
+
+fn session(events: impl IntoIterator<Item = Event>) -> EspSession {
+    let mut sessions = folded(events).sessions;
+    assert_eq!(sessions.len(), 1);
+    sessions.remove(0)
+}
+
+fn keys(events: &[Event]) -> BTreeSet<EventKey> {
+    events.iter().map(|event| event.key.clone()).collect()
+}
+
+fn steps(events: &[Event]) -> Vec<(Kind, String)> {
+    events.iter().filter_map(|event| Some((event.step()?.kind, event.time.to_string()))).collect()
+}
+
+fn details(events: &[Event]) -> Vec<&EspDetail> {
+    events
+        .iter()
+        .filter_map(|event| match &event.body {
+            Body::Esp(esp) => Some(&esp.detail),
+            Body::Enrollment(_) => None,
+        })
+        .collect()
+}
+
+fn refused_fields(record: &Value) -> Vec<String> {
+    match &batch(&record.to_string()).events[..] {
+        [Parsed::Invalid { errors, .. }] => errors.iter().map(|error| error.field.clone()).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A deployment of 25 minutes that succeeded.
+fn record() -> Value {
+    json!({
+        "id": "r1", "deviceId": "d1", "deviceSerialNumber": "AP-0001", "eventDateTime": "2026-02-10T09:30:00Z",
+        "enrollmentStartDateTime": "2026-02-10T09:00:00Z", "enrollmentType": "azureADJoinedWithAutopilotProfile",
+        "enrollmentState": "enrolled", "deploymentState": "success", "deviceSetupStatus": "success",
+        "accountSetupStatus": "success", "deploymentStartDateTime": "2026-02-10T09:00:00Z",
+        "deploymentEndDateTime": "2026-02-10T09:25:00Z", "devicePreparationDuration": "PT5M",
+        "deviceSetupDuration": "PT12M", "accountSetupDuration": "PT8M",
+    })
+}
+
+fn with(changes: Value) -> Value {
+    let mut record = record();
+    record.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    record
+}
+
+#[test]
+fn the_documented_sample_is_survived() {
+    let events = events(DOCUMENTED);
+    assert!(events.iter().all(|event| event.key.source == SOURCE && event.clock_skew.is_none()));
+    let about = &events[0].about;
+    assert_eq!(about.platform, Some(Platform::Windows));
+    assert_eq!(about.serial_number.as_deref(), Some("Device Serial Number value"));
+    assert_eq!(about.mdm_device_id.as_deref(), Some("Device Id value"));
+    assert_eq!(about.device_name.as_deref(), Some("Managed Device Name value"));
+    assert_eq!(about.user_principal_name.as_deref(), Some("User Principal Name value"));
+    assert_eq!(about.user_id.as_deref(), Some("User Id value"));
+    assert_eq!(about.enrollment_type.as_deref(), Some("azureADJoinedWithAutopilotProfile"));
+    // Its event is earlier than its start, which nothing of a try can be.
+    let times = [
+        (Kind::Registered, "2026-02-01T08:02:48.718Z"),
+        (Kind::Started, "2026-02-01T08:00:19.628Z"),
+        (Kind::Enrolled, "2026-02-01T08:00:19.628Z"),
+        (Kind::Compliant, "2026-02-01T08:00:46.512Z"),
+    ];
+    assert_eq!(steps(&events), times.map(|(kind, time)| (kind, time.to_owned())));
+    let enrollment = folded(events);
+    assert_eq!(enrollment.attempts.len(), 1);
+    assert_eq!(enrollment.attempts[0].outcome, Outcome::Completed);
+    let [session] = &enrollment.sessions[..] else { panic!("{:?}", enrollment.sessions) };
+    assert_eq!(session.state, SessionState::Success);
+    assert_eq!(session.started_at, at("2026-02-01T07:59:37.257Z"));
+    assert_eq!(session.ended_at, Some(at("2026-02-01T08:00:46.512Z")));
+    assert_eq!(session.items[0].state, Some(ItemState::Completed));
+    assert_eq!(session.items[0].error_code.as_deref(), Some("9"));
+}
+
+#[test]
+fn phases_lie_end_to_end_and_one_of_unknown_length_takes_what_is_left() {
+    let phase = |session: &EspSession, phase| {
+        let progress = session.phases[&phase];
+        (progress.started_at.to_string()[11..19].to_owned(), progress.ended_at.unwrap().to_string()[11..19].to_owned())
+    };
+    let course = |record: &Value| Phase::ALL.iter().map(|one| phase(&session(of(record)), *one)).collect::<Vec<_>>();
+    let spans = |spans: [(&str, &str); 3]| spans.map(|(start, end)| (start.to_owned(), end.to_owned()));
+    let exact = spans([("09:00:00", "09:05:00"), ("09:05:00", "09:17:00"), ("09:17:00", "09:25:00")]);
+    assert_eq!(course(&record()), exact);
+    for unknown in ["devicePreparationDuration", "deviceSetupDuration", "accountSetupDuration"] {
+        for length in [json!(null), json!("PT0S"), json!("-PT5M"), json!("P10675199DT2H48M5.4775807S")] {
+            assert_eq!(course(&with(json!({unknown: length}))), exact, "{unknown} {length}");
+        }
+    }
+    // Never past the end, however long they say they were.
+    let long = course(&with(json!({"deviceSetupDuration": "PT5H"})));
+    assert_eq!(long, spans([("09:00:00", "09:05:00"), ("09:05:00", "09:25:00"), ("09:25:00", "09:25:00")]));
+    // A device on a shelf between technician and user.
+    let shelved = with(json!({
+        "enrollmentType": "azureADJoinedWithWhiteGlove", "deploymentEndDateTime": "2026-02-20T09:25:00Z",
+        "devicePreparationDuration": null,
+    }));
+    assert_eq!(phase(&session(of(&shelved)), Phase::DeviceSetup).0, "09:30:00", "when the record says");
+    assert_eq!(steps(&of(&shelved))[1], (Kind::Enrolled, "2026-02-10T09:30:00.000Z".to_owned()));
+}
+
+#[test]
+fn a_success_completes_attempt_and_session() {
+    let enrollment = folded(listed("AP-SUCCESS"));
+    assert_eq!(enrollment.registered_at, Some(at("2026-02-02T14:00:00Z")));
+    let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
+    assert_eq!(attempt.outcome, Outcome::Completed);
+    assert_eq!((attempt.started_at, attempt.ended_at), (at("2026-02-10T08:59:30Z"), Some(at("2026-02-10T09:25:00Z"))));
+    let session = session(listed("AP-SUCCESS"));
+    assert_eq!(session.session_id.as_deref(), Some("00000001-9d4e-4c43-8a52-6f1f7d9c0a01"));
+    assert_eq!(session.state, SessionState::Success);
+    assert_eq!(session.ended_at, Some(at("2026-02-10T09:25:00Z")));
+    assert_eq!(session.deployment_mode, Some(DeploymentMode::UserDriven));
+    assert_eq!(session.stuck_since, None);
+    assert_eq!(session.phases[&Phase::DevicePreparation].ended_at, Some(at("2026-02-10T09:06:29.750Z")));
+    assert!(session.phases.values().all(|progress| progress.state == PhaseState::Completed));
+    let items: Vec<_> = session
+        .items
+        .iter()
+        .map(|item| (item.name.as_deref().unwrap(), item.category, item.state.unwrap(), item.error_code.as_deref()))
+        .collect();
+    assert_eq!(
+        items,
+        [
+            ("Disk encryption", Category::SecurityPolicies, ItemState::Completed, None),
+            ("Company Portal", Category::Apps, ItemState::Completed, None),
+            ("VPN client", Category::Apps, ItemState::Error, Some("-2016281112")),
+        ]
+    );
+    let start = listed("AP-SUCCESS").into_iter().find_map(|event| match event.body {
+        Body::Esp(esp) => match esp.detail {
+            EspDetail::Started(start) => Some(start),
+            _ => None,
+        },
+        Body::Enrollment(_) => None,
+    });
+    let told: Vec<_> = start.unwrap().properties.iter().map(|(name, value)| (name.name(), value.clone())).collect();
+    let expected = [("osVersion", "10.0.26100.3194"), ("enrollmentProfileName", "Contoso laptops")];
+    assert_eq!(told, expected.map(|(name, value)| (name, value.to_owned())));
+}
+
+#[test]
+fn a_failed_page_fails_the_session_by_its_code_and_leaves_the_device_enrolled() {
+    let enrollment = folded(listed("AP-FAILURE"));
+    assert_eq!(enrollment.registered_at, None, "the year 1 is no time");
+    assert!(enrollment.enrolled && enrollment.compliant);
+    let session = session(listed("AP-FAILURE"));
+    assert_eq!(session.state, SessionState::Failed);
+    assert_eq!(session.failed_phase, Some(Phase::DeviceSetup));
+    assert_eq!(session.error_code.as_deref(), Some("-2147023436"));
+    assert_eq!(session.error_message.as_deref(), Some("App installation timed out, error -2147023436."));
+    assert_eq!(session.phases[&Phase::DeviceSetup].state, PhaseState::Failed);
+    assert_eq!(session.phases.get(&Phase::AccountSetup).map(|phase| phase.state), None);
+    let untold = session.items.iter().find(|item| item.name.as_deref() == Some("Root certificate")).unwrap();
+    assert_eq!(untold.state, None);
+}
+
+#[test]
+fn a_refused_enrollment_is_a_failed_attempt_without_a_session() {
+    let events = listed("AP-REFUSED");
+    assert!(events.iter().all(|event| event.about.mdm_device_id.is_none() && event.about.user_id.is_none()));
+    let enrollment = folded(events);
+    assert!(enrollment.sessions.is_empty());
+    let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
+    assert_eq!(attempt.outcome, Outcome::Failed);
+    let failure = attempt.failure.clone().unwrap();
+    assert_eq!(failure.code.as_deref(), Some("0x80180014"));
+    assert!(failure.reason.unwrap().starts_with("MDM enrollment failed"));
+}
+
+#[test]
+fn a_code_is_found_wherever_it_stands() {
+    let failure = |details: &str| {
+        let changes = json!({"enrollmentState": "failed", "deploymentState": "notAttempted", "deviceSetupStatus": null,
+            "accountSetupStatus": null, "enrollmentFailureDetails": details});
+        let failed = of(&with(changes)).into_iter().find_map(|event| event.step()?.failure.clone());
+        failed.map(|failure| (failure.code, failure.reason, failure.message))
+    };
+    let code = |details: &str| failure(details).and_then(|(code, _, _)| code);
+    assert_eq!(failure("-2145910754"), Some((Some("-2145910754".to_owned()), None, None)));
+    assert_eq!(failure(" 5 "), Some((Some("5".to_owned()), None, None)));
+    assert_eq!(failure(""), None);
+    assert_eq!(code("error:0X801C0003;").as_deref(), Some("0X801C0003"));
+    assert_eq!(code("(2149056533)").as_deref(), Some("2149056533"));
+    for none in
+        ["attempt 3 of 5 on 2026-02-10", "0x0", "3e455cab-5cab-3e45-ab5c-453eab5c453e", "-", "0x", "0x1ffffffff"]
+    {
+        assert_eq!(code(none), None, "{none}");
+    }
+    let long = "x".repeat(300);
+    assert_eq!(failure(&long), Some((None, None, Some(long))));
+    // A person who gave up did not fail.
+    let gave_up = with(json!({"enrollmentState": "failed", "enrollmentFailureDetails": "userAbandonment"}));
+    assert!(steps(&of(&gave_up)).iter().any(|(kind, _)| *kind == Kind::Stopped));
+}
+
+#[test]
+fn retry_and_timeout_show_by_the_steps_that_lead_there() {
+    let retried = session(listed("AP-KIOSK"));
+    assert_eq!(retried.state, SessionState::SuccessOnRetry);
+    assert_eq!(retried.ended_at, Some(at("2026-02-10T14:30:00Z")));
+    assert_eq!(retried.deployment_mode, Some(DeploymentMode::SelfDeploying));
+    assert_eq!(retried.phases.len(), 2);
+    let events = listed("AP-KIOSK");
+    let mut told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.body {
+            Body::Esp(esp) => Some((event.time, event.key.id.clone(), esp.detail.clone())),
+            Body::Enrollment(_) => None,
+        })
+        .collect();
+    told.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    let last: Vec<_> = told.iter().rev().take(4).map(|(_, _, detail)| detail.clone()).collect();
+    assert!(matches!(
+        last[..],
+        [
+            EspDetail::Completed,
+            EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed),
+            EspDetail::Action(EspAction::Retry),
+            EspDetail::Failed(None, Some(_))
+        ]
+    ));
+    let late = session(listed("AP-HYBRID"));
+    assert_eq!(late.state, SessionState::SuccessWithTimeout);
+    assert!(late.hybrid_join);
+    assert_eq!(late.ended_at, Some(at("2026-02-10T16:10:00Z")), "the start and the total length");
+    // Also where no time passed between start and end.
+    for (state, expected) in
+        [("successOnRetry", SessionState::SuccessOnRetry), ("successWithTimeout", SessionState::SuccessWithTimeout)]
+    {
+        let instant = with(json!({"deploymentState": state, "deploymentEndDateTime": "2026-02-10T09:00:00Z"}));
+        assert_eq!(session(of(&instant)).state, expected);
+    }
+}
+
+#[test]
+fn how_it_is_deployed_follows_from_the_enrollment_type() {
+    use DeploymentMode::{PreProvisioningTechnician, SelfDeploying, UserDriven};
+    for (kind, mode, hybrid) in [
+        (json!("azureADJoinedWithAutopilotProfile"), Some(UserDriven), false),
+        (json!("offlineDomainJoined"), Some(UserDriven), true),
+        (json!("azureADJoinedUsingDeviceAuthWithAutopilotProfile"), Some(SelfDeploying), false),
+        (json!("azureADJoinedUsingDeviceAuthWithoutAutopilotProfile"), Some(SelfDeploying), false),
+        (json!("azureADJoinedWithOfflineAutopilotProfile"), Some(UserDriven), false),
+        (json!("AzureADJoinedWithWhiteGlove"), Some(PreProvisioningTechnician), false),
+        (json!("offlineDomainJoinedWithWhiteGlove"), Some(PreProvisioningTechnician), true),
+        (json!("offlineDomainJoinedWithOfflineAutopilotProfile"), Some(UserDriven), true),
+        (json!("unknown"), None, false),
+        (json!("somethingNew"), None, false),
+        (json!(null), None, false),
+    ] {
+        let session = session(of(&with(json!({"enrollmentType": kind}))));
+        assert_eq!((session.deployment_mode, session.hybrid_join), (mode, hybrid), "{kind}");
+    }
+}
+
+#[test]
+fn what_is_imported_again_is_known() {
+    let (once, again) = (events(LIST), events(LIST));
+    assert_eq!(once, again);
+    assert_eq!(keys(&once).len(), once.len(), "every event has a key of its own");
+    for serial in ["AP-SUCCESS", "AP-FAILURE", "AP-REFUSED", "AP-KIOSK", "AP-HYBRID", "AP-LATER", "AP-WAITING"] {
+        let twice = listed(serial).into_iter().chain(listed(serial));
+        assert_eq!(folded(twice), folded(listed(serial)), "{serial}");
+    }
+}
+
+#[test]
+fn what_comes_later_adds_what_is_new() {
+    let (before, after) = (listed("AP-LATER"), events(LATER));
+    // What was told stays; begins that were guessed now follow from a length, and the app stands otherwise.
+    let (old, known) = (keys(&before), keys(&after));
+    let gone: Vec<_> = before.iter().filter(|event| !known.contains(&event.key)).collect();
+    assert_eq!((old.len(), gone.len()), (8, 3));
+    assert_eq!(steps(&before)[2], (Kind::Enrolled, "2026-02-10T16:20:00.000Z".to_owned()));
+    assert_eq!(steps(&after)[2], (Kind::Enrolled, "2026-02-10T16:10:00.000Z".to_owned()));
+    let open = folded(before.clone());
+    assert_eq!(open.sessions[0].state, SessionState::TimedOut, "as far as is known");
+    assert!(open.enrolled && !open.compliant);
+    // Importing on the way and importing once come to the same.
+    let both = folded(before.iter().cloned().chain(after.clone()));
+    let once = folded(after.clone());
+    for enrollment in [&both, &once] {
+        assert_eq!(enrollment.attempts.len(), 1);
+        assert_eq!(enrollment.attempts[0].outcome, Outcome::Completed);
+        assert_eq!(enrollment.attempts[0].started_at, at("2026-02-10T16:00:00Z"));
+        assert_eq!(enrollment.attempts[0].ended_at, Some(at("2026-02-10T16:40:00Z")));
+        assert_eq!(enrollment.sessions.len(), 1);
+        assert_eq!(enrollment.sessions[0].state, SessionState::Success);
+        assert_eq!(enrollment.sessions[0].ended_at, Some(at("2026-02-10T16:40:00Z")));
+        assert_eq!(enrollment.sessions[0].items.len(), 1);
+        assert_eq!(enrollment.sessions[0].items[0].state, Some(ItemState::Completed));
+    }
+    assert_eq!(both.sessions[0].phases, once.sessions[0].phases);
+    assert_eq!(both.attempts[0].id, once.attempts[0].id);
+    assert_eq!(both.sessions[0].id, once.sessions[0].id);
+}
+
+#[test]
+fn a_corrected_time_is_another_event_but_never_another_try() {
+    let moved = with(json!({"deploymentEndDateTime": "2026-02-10T09:26:00Z"}));
+    let (first, second) = (of(&record()), of(&moved));
+    let new: Vec<_> = second.iter().filter(|event| !keys(&first).contains(&event.key)).collect();
+    let ends = [Some(at("2026-02-10T09:26:00Z"))];
+    let told: BTreeSet<_> = new.iter().map(|event| Some(event.time)).collect();
+    assert_eq!(told, BTreeSet::from(ends));
+    let moved = with(json!({"enrollmentStartDateTime": "2026-02-10T09:01:00Z"}));
+    assert_eq!(folded(of(&record()).into_iter().chain(of(&moved))).attempts.len(), 1);
+    // A code that Graph tells later is told of the same failure.
+    let failed = |details: Value| {
+        with(json!({"enrollmentState": "failed", "deploymentState": "failure", "enrollmentFailureDetails": details}))
+    };
+    let enrollment = folded(of(&failed(json!(null))).into_iter().chain(of(&failed(json!("0x80180014")))));
+    assert_eq!(enrollment.attempts.len(), 1);
+    assert_eq!(enrollment.attempts[0].failure.as_ref().unwrap().code.as_deref(), Some("0x80180014"));
+    assert_eq!(enrollment.sessions[0].error_code.as_deref(), Some("0x80180014"));
+}
+
+#[test]
+fn compliance_follows_only_where_no_other_source_reports_it() {
+    let kinds = |record: &Value, sends: bool| -> Vec<Kind> {
+        let batch = parse(record.to_string().as_bytes(), received(), sends).unwrap();
+        let kind = |parsed: &Parsed| match parsed {
+            Parsed::Event(event) => event.step().map(|step| step.kind),
+            other => panic!("{other:?}"),
+        };
+        batch.events.iter().filter_map(kind).collect()
+    };
+    assert_eq!(kinds(&record(), false), [Kind::Started, Kind::Enrolled]);
+    assert_eq!(kinds(&record(), true), [Kind::Started, Kind::Enrolled, Kind::Compliant]);
+    // While the deployment is under way its end is not known.
+    assert_eq!(kinds(&with(json!({"deploymentState": "inProgress"})), true), [Kind::Started, Kind::Enrolled]);
+    // Without one, or after one that failed, compliance comes with enrollment.
+    for state in ["failure", "disabled", "unknown"] {
+        let steps = steps(&of(&with(json!({"deploymentState": state}))));
+        assert_eq!(steps[1].1, steps[2].1, "{state}");
+        assert_eq!(steps[2].0, Kind::Compliant);
+    }
+    let settings = TenantSettings { require_compliance: false, ..TenantSettings::default() };
+    let enrollment = folded_as(of(&record()), &settings);
+    assert_eq!(enrollment.attempts.len(), 1);
+    assert_eq!(enrollment.attempts[0].ended_at, Some(at("2026-02-10T09:05:00Z")));
+}
+
+#[test]
+fn whatever_is_missing_is_survived() {
+    let full = record();
+    for name in full.as_object().unwrap().keys().filter(|name| *name != "id") {
+        for absent in [json!(null), json!(""), json!("  ")] {
+            assert!(!of(&with(json!({name: absent}))).is_empty(), "{name}");
+        }
+    }
+    // A device without any news, and one that is only registered.
+    let silent = json!({"id": "r1", "deviceSerialNumber": "AP-0001"});
+    assert_eq!(batch(&silent.to_string()).events, [Parsed::UnknownType { id: Some("r1".to_owned()) }]);
+    let waiting = folded(listed("AP-WAITING"));
+    assert!(waiting.pending);
+    assert_eq!(waiting.about.enrollment_type, None);
+    // News, and no time at all to put them at.
+    for news in [json!({"enrollmentState": "enrolled"}), json!({"deploymentState": "failure"})] {
+        let mut timeless = silent.clone();
+        timeless.as_object_mut().unwrap().extend(news.as_object().unwrap().clone());
+        assert_eq!(refused_fields(&timeless), ["eventDateTime"]);
+    }
+    let only_end = json!({"id": "r1", "deviceId": "d1", "deploymentState": "failure",
+        "deploymentEndDateTime": "2026-02-10T09:00:00Z"});
+    assert_eq!(session(of(&only_end)).state, SessionState::Failed);
+}
+
+#[test]
+fn names_that_graph_adds_read_as_not_told() {
+    let unknown = with(json!({
+        "enrollmentState": "unknownFutureValue", "deploymentState": "nonCompliant", "deviceSetupStatus": "odd",
+        "accountSetupStatus": "odd", "enrollmentType": "odd", "deploymentStartDateTime": null,
+        "policyStatusDetails": [{"id": "a", "policyType": "odd", "complianceStatus": "odd"}, {}, null],
+    }));
+    assert_eq!(steps(&of(&unknown)), [(Kind::Started, "2026-02-10T09:00:00.000Z".to_owned())]);
+    assert!(details(&of(&unknown)).is_empty());
+    let tracked = with(json!({"policyStatusDetails": [
+        {"id": "a", "policyType": "odd", "complianceStatus": "odd", "trackedOnEnrollmentStatus": true},
+        {"displayName": "b", "trackedOnEnrollmentStatus": true, "complianceStatus": "NotCompliant", "errorCode": 7},
+        {"id": "c", "trackedOnEnrollmentStatus": true, "complianceStatus": "notCompliant", "errorCode": 0},
+    ]}));
+    let items: Vec<_> = session(of(&tracked)).items.into_iter().map(|item| (item.id, item.state)).collect();
+    let expected = [("a", None), ("b", Some(ItemState::Error)), ("c", Some(ItemState::InProgress))];
+    assert_eq!(items, expected.map(|(id, state)| (id.to_owned(), state)));
+}
+
+#[test]
+fn a_wrong_member_is_named() {
+    let long = "x".repeat(2_001);
+    for (field, wrong) in [
+        ("id", json!(7)),
+        ("id", json!(null)),
+        ("id", json!("x".repeat(129))),
+        ("deviceId", json!(["d1"])),
+        ("userId", json!(1)),
+        ("eventDateTime", json!(1_770_000_000)),
+        ("eventDateTime", json!("yesterday")),
+        ("deviceRegisteredDateTime", json!("2026-02-10T09:00:00")),
+        ("enrollmentStartDateTime", json!({})),
+        ("deploymentStartDateTime", json!("2026-02-30T00:00:00Z")),
+        ("deploymentEndDateTime", json!(false)),
+        ("enrollmentType", json!(1)),
+        ("deviceSerialNumber", json!(12_345)),
+        ("managedDeviceName", json!(long[..257])),
+        ("userPrincipalName", json!(long[..257])),
+        ("osVersion", json!(10.0)),
+        ("windowsAutopilotDeploymentProfileDisplayName", json!([])),
+        ("enrollmentState", json!(1)),
+        ("deploymentState", json!(true)),
+        ("deviceSetupStatus", json!(["success"])),
+        ("accountSetupStatus", json!(3)),
+        ("deploymentTotalDuration", json!(300)),
+        ("devicePreparationDuration", json!("00:05:00")),
+        ("deviceSetupDuration", json!("P1Y")),
+        ("accountSetupDuration", json!({"ticks": 1})),
+        ("enrollmentFailureDetails", json!(long)),
+        ("policyStatusDetails", json!({})),
+        ("policyStatusDetails", json!(vec![json!({}); 501])),
+        ("policyStatusDetails[1]", json!([{}, "x"])),
+        ("policyStatusDetails[0].id", json!([{"id": 7}])),
+        ("policyStatusDetails[0].displayName", json!([{"displayName": long[..257]}])),
+        ("policyStatusDetails[0].policyType", json!([{"policyType": 3}])),
+        ("policyStatusDetails[0].complianceStatus", json!([{"complianceStatus": 2}])),
+        ("policyStatusDetails[0].trackedOnEnrollmentStatus", json!([{"trackedOnEnrollmentStatus": "true"}])),
+        ("policyStatusDetails[0].lastReportedDateTime", json!([{"lastReportedDateTime": 0}])),
+        ("policyStatusDetails[0].errorCode", json!([{"errorCode": 1.5}])),
+        ("policyStatusDetails[0].errorCode", json!([{"errorCode": [1]}])),
+    ] {
+        let member = field.split('[').next().unwrap();
+        assert_eq!(refused_fields(&with(json!({member: wrong}))), [field]);
+    }
+    for unusable in [json!(null), json!("System Serial Number"), json!("0")] {
+        let nameless =
+            with(json!({"deviceSerialNumber": unusable, "deviceId": "00000000-0000-0000-0000-000000000000"}));
+        assert_eq!(refused_fields(&nameless), ["deviceSerialNumber"]);
+    }
+}
+
+#[test]
+fn one_bad_record_does_not_touch_the_others() {
+    let list = json!({"value": [record(), 7, {"id": "r2"}, with(json!({"id": "r3"}))]});
+    let batch = batch(&list.to_string());
+    assert!(batch.is_list);
+    let each = of(&record()).len();
+    assert_eq!(batch.events.len(), 2 * each + 2);
+    assert!(matches!(&batch.events[each], Parsed::Invalid { id: None, .. }));
+    assert!(matches!(&batch.events[each + 1], Parsed::Invalid { id: Some(id), .. } if id == "r2"));
+}
+
+#[test]
+fn bodies_are_lists_in_graphs_envelope_bare_or_single_records() {
+    let record = record();
+    let expected = of(&record);
+    for (body, is_list) in [
+        (json!({"@odata.context": "x", "value": [record]}), true),
+        (json!([record]), true),
+        (json!({"value": record}), false),
+        (record.clone(), false),
+    ] {
+        let batch = batch(&body.to_string());
+        assert_eq!(batch.is_list, is_list);
+        assert_eq!(batch.events.len(), expected.len());
+    }
+    assert!(batch(r#"{"value": []}"#).events.is_empty());
+    let refused = |body: &[u8]| parse(body, received(), true).unwrap_err();
+    assert!(matches!(refused(b"{"), BodyError::NotJson { .. }));
+    assert_eq!(refused(b"7"), BodyError::NotAnEvent);
+    assert_eq!(refused(&vec![b' '; MAX_BODY_BYTES + 1]), BodyError::TooLarge);
+    let many = |count| json!({"value": vec![json!({}); count]}).to_string();
+    assert_eq!(refused(many(MAX_EVENTS + 1).as_bytes()), BodyError::TooManyEvents);
+    assert_eq!(batch(&many(MAX_EVENTS)).events.len(), MAX_EVENTS);
+    assert!(refused_fields(&json!({"error": {"code": "Forbidden"}})).contains(&"id".to_owned()));
+}
+
+/// Values that Graph, or nobody, would send.
+fn any_value() -> impl Strategy<Value = Value> {
+    let values = [
+        "",
+        "success",
+        "inProgress",
+        "failure",
+        "successOnRetry",
+        "successWithTimeout",
+        "notAttempted",
+        "enrolled",
+        "failed",
+        "offlineDomainJoined",
+        "azureADJoinedWithWhiteGlove",
+        "0001-01-01T00:00:00Z",
+        "2026-02-10T09:00:00.1234567+14:00",
+        "9999-12-31T23:59:59.9999999Z",
+        "1969-12-31T23:59:59Z",
+        "-PT4M20.3S",
+        "PT2M47.5466667S",
+        "P29D",
+        "PT0S",
+        "-P",
+        "0x80180014",
+        "00000000-0000-0000-0000-000000000000",
+        NOW,
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        prop::sample::select(values.to_vec()).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 8, |inner| {
+        let names: Vec<String> = record()
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .chain(["value".into(), "policyStatusDetails".into()])
+            .collect();
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(prop::sample::select(names), inner, 0..12)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// A sample's record with some of its members replaced.
+fn nearly_valid() -> impl Strategy<Value = Value> {
+    let records: Vec<Value> = [LIST, DOCUMENTED, LATER]
+        .iter()
+        .flat_map(|body| serde_json::from_str::<Value>(body).unwrap()["value"].as_array().unwrap().clone())
+        .collect();
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), any_value(), any::<bool>()), 0..5);
+    (prop::sample::select(records), changes).prop_map(|(mut record, changes)| {
+        for (index, value, nested) in changes {
+            let inner = record.get("policyStatusDetails").is_some_and(|list| list.get(0).is_some_and(Value::is_object));
+            let map = if nested && inner {
+                record["policyStatusDetails"][0].as_object_mut().unwrap()
+            } else {
+                record.as_object_mut().unwrap()
+            };
+            if map.is_empty() {
+                continue;
+            }
+            let name = map.keys().nth(index.index(map.len())).unwrap().clone();
+            map.insert(name, value);
+        }
+        record
+    })
+}
+
+/// How many inputs each fuzzing test takes: `VESTIBULE_FUZZ_CASES`, else a few seconds' worth.
+fn fuzz_cases() -> ProptestConfig {
+    let cases = std::env::var("VESTIBULE_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000);
+    ProptestConfig { cases, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(fuzz_cases())]
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
+        let _any = parse(&bytes, received(), true);
+    }
+
+    #[test]
+    fn no_json_makes_it_panic(value in any_value()) {
+        let _any = parse(value.to_string().as_bytes(), received(), true);
+    }
+
+    #[test]
+    fn a_record_is_taken_whole_or_refused_with_a_reason(record in nearly_valid(), sends in any::<bool>()) {
+        let body = record.to_string();
+        let batch = parse(body.as_bytes(), received(), sends).unwrap();
+        prop_assert_eq!(&batch, &parse(body.as_bytes(), received(), sends).unwrap());
+        let mut events = Vec::new();
+        for parsed in &batch.events {
+            match parsed {
+                Parsed::Event(event) => events.push(*event.clone()),
+                Parsed::UnknownType { .. } => prop_assert_eq!(batch.events.len(), 1),
+                Parsed::Invalid { errors, .. } => {
+                    prop_assert!(!errors.is_empty(), "refused without a reason: {}", record);
+                    prop_assert_eq!(batch.events.len(), 1);
+                }
+            }
+        }
+        prop_assert!(events.iter().all(|event| event.key.id.len() <= 4 * 256));
+        prop_assert_eq!(keys(&events).len(), events.len(), "two events of one key: {}", record);
+        // Whatever the times, one record is at most one session, and never a try that was begun anew.
+        let enrollment = folded(events);
+        prop_assert!(enrollment.sessions.len() <= 1);
+        let restarted = |attempt: &vestibule_domain::Attempt| attempt.cause == Some(vestibule_domain::Cause::Restarted);
+        prop_assert!(!enrollment.attempts.iter().any(restarted), "{}", record);
+    }
+}
