@@ -4,6 +4,7 @@
 //! same events again, which changes nothing, and shows the report as of then.
 
 mod post;
+mod profiles;
 mod show;
 
 use crate::app::{App, remove_folder};
@@ -67,6 +68,7 @@ struct Shown {
     month: Value,
     status: Value,
     failures: Value,
+    esp: Value,
 }
 
 pub async fn run(options: Options) -> Result<(), BoxError> {
@@ -94,7 +96,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
             "url": url, "tenant": credentials.tenant, "token": credentials.token, "path": shown.path,
             "webhookSecret": credentials.secret, "sha256": shown.sha256, "corrections": shown.corrections,
             "sample": shown.sample, "incompleteEnrollments": shown.report, "wholeWindow": shown.month,
-            "enrollmentStatus": shown.status, "failures": shown.failures,
+            "enrollmentStatus": shown.status, "failures": shown.failures, "esp": shown.esp,
         });
         answer(options.json, &value, || show::report(&shown, &url, &credentials.token));
         if !options.exit {
@@ -131,6 +133,9 @@ async fn demonstrate(
         began.elapsed().as_secs_f64()
     ));
     let sender = post::Sender::new(url, &credentials.tenant, &credentials.secret)?;
+    for profile in profiles::all() {
+        sender.add_profile(&profile, &credentials.token).await?;
+    }
     let (late, prompt): (Vec<Delivery>, Vec<Delivery>) =
         deliveries.into_iter().partition(|delivery| delivery.mark == Mark::Late);
 
@@ -166,6 +171,7 @@ async fn demonstrate(
         month: ask(&format!("/api/reports/incomplete-enrollments?from={from}&to={until}")).await?,
         status: ask("/api/devices/enrollment-status").await?,
         failures: ask("/api/devices/enrollment-status/failures?limit=8").await?,
+        esp: ask(&format!("/api/reports/esp?from={from}&to={until}")).await?,
     };
     note(format!("done in {:.1} s", began.elapsed().as_secs_f64()));
     Ok(shown)

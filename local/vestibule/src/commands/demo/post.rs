@@ -105,6 +105,19 @@ impl Sender {
         Ok(Posted { accepted: count("accepted"), duplicates: count("duplicates"), rejected: count("rejected") })
     }
 
+    /// Adds a profile unless there is one by its name.
+    pub async fn add_profile(&self, profile: &Value, token: &str) -> Result<(), BoxError> {
+        const PROFILES: &str = "/api/devices/esp-profiles";
+        let known = self.get(PROFILES.to_owned(), token).await?;
+        let known = known["value"].as_array().map_or(&[][..], Vec::as_slice);
+        if known.iter().any(|one| one["displayName"] == profile["displayName"]) {
+            return Ok(());
+        }
+        let post = self.client.post(format!("{}{PROFILES}", self.url)).bearer_auth(token).json(profile);
+        let status = post.send().await?.status();
+        if status.is_success() { Ok(()) } else { Err(format!("{PROFILES} answered {status}").into()) }
+    }
+
     /// Asks the API.
     pub async fn get(&self, path: String, token: &str) -> Result<Value, BoxError> {
         let response = self.client.get(format!("{}{path}", self.url)).bearer_auth(token).send().await?;

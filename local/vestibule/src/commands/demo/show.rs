@@ -41,6 +41,7 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
         rows(&shown.month),
         failures(&shown.failures),
         status(&shown.status),
+        esp(&shown.status, &shown.esp),
         whereabouts(shown, url, token),
     ];
     for part in parts {
@@ -160,6 +161,43 @@ fn status(status: &Value) -> String {
             percent(&platform["successRate"]),
             count(number(platform, "n")),
         );
+    }
+    out
+}
+
+/// The Enrollment Status Page: its profiles, and the apps that hold people up.
+fn esp(status: &Value, report: &Value) -> String {
+    let minutes = |value: &Value| value.as_f64().map_or_else(|| "-".to_owned(), |minutes| format!("{minutes:.0} min"));
+    let mut out = String::from("Enrollment Status Page, whole sample\n");
+    for profile in list(status, "espProfiles") {
+        let id = &profile["profileId"];
+        let numbers = list(report, "byProfile").iter().find(|numbers| numbers["profileId"] == *id);
+        let numbers = numbers.unwrap_or(&Value::Null);
+        let apps = profile["blockingApps"].as_u64().map_or_else(|| "all".to_owned(), count);
+        let _written = writeln!(
+            out,
+            "  {:<16} waits for {apps:>3} apps, {:>4} min, {:<14} {:>5} sessions, success {:>7}, median {}",
+            text(profile, "displayName"),
+            count(number(profile, "limitMinutes")),
+            text(profile, "assignedGroups"),
+            count(number(profile, "sessions")),
+            percent(&numbers["successRate"]),
+            minutes(&numbers["medianMinutes"]),
+        );
+    }
+    for (title, name) in [("Slowest apps", "slowestApps"), ("Most failing apps", "failingApps")] {
+        let _written = writeln!(out, "  {title}");
+        for app in list(report, name).iter().take(TOP / 2) {
+            let _written = writeln!(
+                out,
+                "    {:<22} median {:>7}, p90 {:>7}, failed in {} of {} sessions",
+                text(app, "app"),
+                minutes(&app["medianMinutes"]),
+                minutes(&app["p90Minutes"]),
+                count(number(app, "failed")),
+                count(number(app, "sessions")),
+            );
+        }
     }
     out
 }
