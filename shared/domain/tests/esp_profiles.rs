@@ -339,3 +339,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_reported_profile_is_the_tenants_own_of_that_name() {
+    let mut profiles = Profiles::default();
+    let mut settings = Settings::named("Kiosk ESP");
+    settings.install_progress_timeout_in_minutes = 30;
+    settings.selected_mobile_app_ids = vec!["app-1".to_owned()];
+    let id = profiles.add(&tenant(), settings, Vec::new(), None, at(0)).unwrap();
+    let told =
+        |id: &str, name: &str| AppliedProfile::as_told(&AppliedProfile::reported(id.into(), name.into()), &profiles);
+
+    let kiosk = told("some-id-of-graphs", "kiosk esp");
+    assert_eq!((kiosk.id, kiosk.timeout_minutes, &kiosk.rule), (id, 30, &Rule::Reported));
+    // What the sender lists was waited for, whatever is selected today.
+    assert!(
+        AppliedProfile::as_told(&AppliedProfile::reported("x".into(), "Kiosk ESP".into()), &profiles)
+            .waits_for("app-2")
+    );
+    let default = told("1_DefaultWindows10EnrollmentCompletionPageConfiguration", "All users and all devices");
+    assert_eq!((default.id.as_str(), default.name.as_str()), (DEFAULT_PROFILE_ID, DEFAULT_PROFILE));
+    let gone = told("graph-7", "Gone ESP");
+    assert_eq!((gone.id.as_str(), gone.name.as_str(), gone.timeout_minutes), ("graph-7", "Gone ESP", 60));
+}

@@ -85,7 +85,7 @@ impl Hook {
                 }
                 Err(error) => {
                     let tenant = found.as_ref().map_or("-", |tenant| tenant.id.as_str());
-                    tracing::warn!(tenant, path = request.uri().path(), %error, "a request was not authenticated");
+                    tracing::warn!(tenant, %error, "a request was not authenticated");
                     return Err(Problem::unauthorized());
                 }
             }

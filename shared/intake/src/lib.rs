@@ -89,8 +89,14 @@ async fn fix_profiles(store: &Store, tenant: &TenantId, events: &mut [Event]) ->
             Some(profiles) => profiles,
             none => none.insert(store.profiles(tenant).await?),
         };
-        let resolution = resolve(profiles, &start.with_about(&event.about));
-        start.profile = Some(Box::new(AppliedProfile::of(resolution.profile, resolution.rule)));
+        let applied = match &start.profile {
+            Some(told) => AppliedProfile::as_told(told, profiles),
+            None => {
+                let found = resolve(profiles, &start.with_about(&event.about));
+                AppliedProfile::of(found.profile, found.rule)
+            }
+        };
+        start.profile = Some(Box::new(applied));
     }
     Ok(())
 }

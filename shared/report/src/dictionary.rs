@@ -60,12 +60,13 @@ pub(crate) fn id_of<T: Coded>(name: Option<T>) -> i64 {
 const SOME_GROUP: ItemName = ItemName { id: String::new(), name: None };
 
 /// The rules that choose a profile. They carry a group, so they are no closed list of the domain.
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 6] = [
     Rule::DeviceGroup(SOME_GROUP),
     Rule::AllDevices,
     Rule::UserGroup(SOME_GROUP),
     Rule::AllLicensedUsers,
     Rule::Default,
+    Rule::Reported,
 ];
 
 /// The id of a rule, whatever its group.

@@ -6,16 +6,14 @@
 use serde_json::{Map, Value, json};
 use vestibule_domain::Timestamp;
 use vestibule_domain::esp::profile::{
-    Assignment, AssignmentFilter, EspProfile, FilterType, MAX_ASSIGNMENTS, MAX_DESCRIPTION_CHARS, MAX_MESSAGE_CHARS,
-    MAX_NAME_CHARS, MAX_SCOPE_TAGS, MAX_SELECTED_APPS, Settings, Target,
+    Assignment, AssignmentFilter, EspProfile, FilterType, GRAPH_DEFAULT_ID_ENDS, MAX_ASSIGNMENTS,
+    MAX_DESCRIPTION_CHARS, MAX_MESSAGE_CHARS, MAX_NAME_CHARS, MAX_SCOPE_TAGS, MAX_SELECTED_APPS, Settings, Target,
 };
 use vestibule_domain::esp::{ItemName, profile::DEFAULT_PROFILE_ID};
 use vestibule_webhook::esp::read_name;
 use vestibule_webhook::fields::{FieldError, Reader};
 
 const TYPE: &str = "#microsoft.graph.windows10EnrollmentCompletionPageConfiguration";
-/// How the id of Graph's own default profile ends.
-const GRAPH_DEFAULT: &str = "_DefaultWindows10EnrollmentCompletionPageConfiguration";
 const MAX_RULE_CHARS: usize = 3_072;
 
 /// Members that Graph makes up: accepted and passed over.
@@ -37,14 +35,15 @@ pub(crate) struct Posted {
 
 /// Whether an entry of Graph's mixed list of enrollment configurations is such a profile.
 pub(crate) fn is_profile(map: &Map<String, Value>) -> bool {
-    map.get("@odata.type").and_then(Value::as_str).is_none_or(|kind| kind.eq_ignore_ascii_case(TYPE))
+    let is_type = |kind: &str| kind.trim_start_matches('#').eq_ignore_ascii_case(TYPE.trim_start_matches('#'));
+    map.get("@odata.type").and_then(Value::as_str).is_none_or(is_type)
 }
 
 /// Reads a profile; `path` is its own, empty for the body.
 pub(crate) fn read(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<Posted> {
     let before = errors.len();
     let mut body = Reader::new(path, map, errors);
-    if !is_profile(map) {
+    if !is_profile(map) || body.value("@odata.type").is_some_and(|kind| !kind.is_string()) {
         body.refuse("@odata.type", format!("must be {TYPE}"));
     }
     let defaults = Settings::named("");
@@ -83,7 +82,7 @@ pub(crate) fn read(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldE
         }
     }
     let id = map.get("id").and_then(Value::as_str).unwrap_or_default();
-    let is_default = id == DEFAULT_PROFILE_ID || id.ends_with(GRAPH_DEFAULT);
+    let is_default = id == DEFAULT_PROFILE_ID || id.ends_with(GRAPH_DEFAULT_ID_ENDS);
     (errors.len() == before).then_some(Posted { settings, assignments, priority, is_default, has_scope_tags })
 }
 
@@ -113,19 +112,31 @@ pub(crate) fn read_assign(map: &Map<String, Value>, errors: &mut Vec<FieldError>
     if !map.get(name).is_some_and(Value::is_array) {
         body.refuse(name, "must be a list");
     }
-    for other in map.keys().filter(|other| *other != name && !other.contains("@odata.")) {
-        body.refuse(other, "is not a member of this body");
-    }
+    refuse_others(&mut body, Some(map), &[name], "is not a member of this body");
     read_assignments(&mut body, name)
 }
 
 fn read_assignments(body: &mut Reader<'_, '_>, name: &str) -> Vec<Assignment> {
     let mut read = Vec::new();
     for (at, entry) in body.list(name, MAX_ASSIGNMENTS).iter().enumerate() {
+        let map = entry.as_object();
         let mut entry = body.entry(&format!("{name}[{at}]"), entry);
-        read.extend(read_target(&mut entry.object("target")));
+        refuse_others(&mut entry, map, &ASSIGNMENT, "is not a member of an assignment");
+        let map = map.and_then(|map| map.get("target")).and_then(Value::as_object);
+        let mut target = entry.object("target");
+        refuse_others(&mut target, map, &TARGET, "is not a member of a target");
+        read.extend(read_target(&mut target));
     }
     read
+}
+
+/// A member that is none of `known` would be passed over, and a filter that is misspelt lets everybody through.
+fn refuse_others(reader: &mut Reader<'_, '_>, map: Option<&Map<String, Value>>, known: &[&str], problem: &str) {
+    for name in map.into_iter().flat_map(Map::keys) {
+        if !known.contains(&name.as_str()) && !name.contains("@odata.") {
+            reader.refuse(name, problem);
+        }
+    }
 }
 
 fn read_target(target: &mut Reader<'_, '_>) -> Option<Assignment> {
@@ -186,6 +197,8 @@ fn read_filter(target: &mut Reader<'_, '_>) -> Option<Option<AssignmentFilter>> 
     Some(Some(filter))
 }
 
+const ASSIGNMENT: [&str; 4] = ["id", "source", "sourceId", "target"];
+const TARGET: [&str; 5] = ["groupId", "groupName", FILTER[0], FILTER[1], FILTER[2]];
 const FILTER: [&str; 3] = [
     "deviceAndAppManagementAssignmentFilterId",
     "deviceAndAppManagementAssignmentFilterType",
@@ -231,6 +244,7 @@ pub(crate) fn write(priority: u32, profile: &EspProfile, since: Timestamp) -> Va
     let time = |at: Timestamp| at.max(since).to_string();
     let mut out = json!({
         "@odata.type": TYPE,
+        "deviceEnrollmentConfigurationType": TYPE.trim_start_matches("#microsoft.graph."),
         "id": profile.id,
         "priority": priority,
         "version": profile.version,

@@ -13,6 +13,7 @@ use vestibule_domain::esp::profiles::{MAX_PROFILES, Profiles, ProfilesError};
 use vestibule_platform::problem::{empty, json as answer};
 use vestibule_platform::{HttpResponse, Problem};
 use vestibule_store::{Role, StoreError};
+use vestibule_webhook::MAX_BODY_BYTES;
 use vestibule_webhook::fields::FieldError;
 
 /// What a change comes to where it is not made.
@@ -100,7 +101,11 @@ impl Api {
         let body = object(call)?;
         let mut errors = Vec::new();
         let Some(Value::Array(list)) = body.get("value") else {
-            let posted = json::read("", &body, &mut errors);
+            // Graph's documentation shows a single one within `value`, too.
+            let posted = match body.get("value") {
+                Some(Value::Object(one)) => json::read("value", one, &mut errors),
+                _ => json::read("", &body, &mut errors),
+            };
             let posted = scoped(call, SCOPE_TAGS, posted.ok_or_else(|| refused(&errors))?)?;
             let (id, profiles) = self.change(call, |profiles| add(call, profiles, &posted)).await?;
             let (priority, profile) = profiles.get(&id).ok_or_else(Problem::internal)?;
@@ -297,6 +302,9 @@ fn shown(call: &Call, status: StatusCode, priority: u32, profile: &EspProfile) -
 
 /// The body, which must be an object.
 pub(super) fn object(call: &Call) -> Result<Map<String, Value>, Problem> {
+    if call.request.body().len() > MAX_BODY_BYTES {
+        return Err(Problem::too_large());
+    }
     match serde_json::from_slice(call.request.body()) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Problem::bad_request().detail("The body must be an object.")),

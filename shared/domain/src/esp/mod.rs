@@ -173,7 +173,7 @@ pub struct Start {
     pub properties: Vec<(Property, String)>,
     /// Apps targeted at device and user, if known.
     pub targeted_apps: Option<Vec<TargetedApp>>,
-    /// The profile that applied when this was received; no sender tells it.
+    /// The profile that applied when this was received. Until then, what a sender told of it: few do.
     pub profile: Option<Box<AppliedProfile>>,
 }
 

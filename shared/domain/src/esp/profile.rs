@@ -31,6 +31,8 @@ pub const DEFAULT_SCOPE_TAG: &str = "0";
 pub const DEFAULT_PROFILE: &str = "Default ESP";
 /// Its id.
 pub const DEFAULT_PROFILE_ID: &str = "default";
+/// How the id of Graph's own default profile ends.
+pub const GRAPH_DEFAULT_ID_ENDS: &str = "_DefaultWindows10EnrollmentCompletionPageConfiguration";
 /// What people are told on failure or timeout unless the profile has a message of its own.
 pub const DEFAULT_MESSAGE: &str =
     "Your device could not be set up completely. Try once more, or ask your organization's support for help.";

@@ -5,7 +5,7 @@
 //! session starts, as an [`AppliedProfile`].
 
 use super::profile::{AssignmentFilter, DEFAULT_PROFILE, DEFAULT_PROFILE_ID, EspProfile, FilterType, Target};
-use super::profile::{DEFAULT_TIMEOUT_MINUTES, Settings};
+use super::profile::{DEFAULT_TIMEOUT_MINUTES, GRAPH_DEFAULT_ID_ENDS, Settings};
 use super::profiles::Profiles;
 use super::{DeploymentMode, ItemName, Start};
 use serde::{Deserialize, Serialize};
@@ -25,10 +25,13 @@ pub enum Rule {
     /// No other applies.
     #[default]
     Default,
+    /// The sender told that it did.
+    Reported,
 }
 
 impl Rule {
-    /// Its name: one of `deviceGroup`, `allDevices`, `userGroup`, `allLicensedUsers`, `default`.
+    /// Its name: one of `deviceGroup`, `allDevices`, `userGroup`, `allLicensedUsers`, `default`,
+    /// `reported`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::DeviceGroup(_) => "deviceGroup",
@@ -36,6 +39,7 @@ impl Rule {
             Self::UserGroup(_) => "userGroup",
             Self::AllLicensedUsers => "allLicensedUsers",
             Self::Default => "default",
+            Self::Reported => "reported",
         }
     }
 
@@ -64,6 +68,7 @@ impl Rule {
                     .to_owned()
             }
             Self::Default => "no other profile is assigned to the device or its user".to_owned(),
+            Self::Reported => "the sender told that it applied".to_owned(),
         }
     }
 }
@@ -308,6 +313,24 @@ impl AppliedProfile {
     /// The profile as a session keeps it.
     pub fn of(profile: &EspProfile, rule: Rule) -> Self {
         Self::from_settings(profile.id.clone(), profile.version, &profile.settings, rule)
+    }
+
+    /// A profile of which the sender told that it applied, and nothing more.
+    pub fn reported(id: String, name: String) -> Self {
+        Self::from_settings(id, 0, &Settings::named(name), Rule::Reported)
+    }
+
+    /// The profile that a sender `told`, as the tenant's own of that name has it. What was waited for is what the sender
+    /// lists, whatever the profile selects today.
+    #[must_use]
+    pub fn as_told(told: &Self, profiles: &Profiles) -> Self {
+        let called = |profile: &EspProfile| profile.settings.display_name.eq_ignore_ascii_case(&told.name);
+        let known = match told.id.ends_with(GRAPH_DEFAULT_ID_ENDS) {
+            true => Some(profiles.fallback()),
+            false => profiles.iter().map(|(_, profile)| profile).find(|profile| called(profile)),
+        };
+        let known = known.map(|profile| Self { blocking: Blocking::All, ..Self::of(profile, Rule::Reported) });
+        known.unwrap_or_else(|| told.clone())
     }
 
     /// What applies to a session of which no start was told: a new tenant's default.

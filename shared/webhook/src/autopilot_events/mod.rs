@@ -176,6 +176,7 @@ impl Told<'_> {
         let start = Start {
             deployment_mode: record.deployment_mode,
             hybrid_join: record.hybrid_join,
+            profile: record.esp_profile.clone().map(Box::new),
             properties: properties.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect(),
             ..Start::default()
         };

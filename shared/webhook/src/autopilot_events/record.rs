@@ -5,7 +5,7 @@
 use super::duration;
 use crate::fields::{FieldError, Reader};
 use serde_json::{Map, Value};
-use vestibule_domain::esp::{Category, DeploymentMode, ItemName, ItemState};
+use vestibule_domain::esp::{AppliedProfile, Category, DeploymentMode, ItemName, ItemState};
 use vestibule_domain::event::{About, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Platform};
 use vestibule_domain::failure::{Failure, FailureCategory, code_value};
 use vestibule_domain::{Millis, Timestamp};
@@ -31,6 +31,7 @@ pub(super) struct Record {
     pub(super) deployment_mode: Option<DeploymentMode>,
     pub(super) hybrid_join: bool,
     pub(super) profile_name: Option<String>,
+    pub(super) esp_profile: Option<AppliedProfile>,
     pub(super) deployment: DeploymentState,
     pub(super) device_setup: DeploymentState,
     pub(super) account_setup: DeploymentState,
@@ -147,6 +148,7 @@ impl Record {
             deployment_mode: deployment_mode(&kind),
             hybrid_join: kind.starts_with("offlinedomainjoined"),
             profile_name: record.text("windowsAutopilotDeploymentProfileDisplayName", MAX_TEXT_CHARS),
+            esp_profile: esp_profile(&mut record),
             deployment,
             device_setup,
             account_setup,
@@ -183,6 +185,13 @@ fn deployment_mode(kind: &str) -> Option<DeploymentMode> {
     } else {
         None
     }
+}
+
+/// The Enrollment Status Page profile that applied.
+fn esp_profile(record: &mut Reader<'_, '_>) -> Option<AppliedProfile> {
+    let id = record.text("windows10EnrollmentCompletionPageConfigurationId", MAX_TEXT_CHARS);
+    let name = record.text("windows10EnrollmentCompletionPageConfigurationDisplayName", MAX_TEXT_CHARS);
+    name.map(|name| AppliedProfile::reported(id.unwrap_or_else(|| name.clone()), name))
 }
 
 /// An id that is a UUID where there is one. .NET's empty one stands for none, and would make all devices one.

@@ -145,6 +145,9 @@ async fn what_intune_kept_is_imported_once() {
     assert!(accepted > 10, "{}", first.text());
     let again = post().await.json();
     assert_eq!((&again["accepted"], &again["duplicates"]), (&json!(0), &json!(accepted)), "{again}");
+    let serial = list["value"][0]["deviceSerialNumber"].as_str().unwrap();
+    let page = see(&stack, &tenancy, &format!("/api/devices/{serial}/esp")).await;
+    assert_eq!((&page["profile"]["displayName"], &page["rule"]["kind"]), (&json!("Default ESP"), &json!("reported")));
     // A sender of one kind of body can't post another.
     let as_events = stack.post("esp-status", "esp-status", &tenancy, &list).await;
     assert_eq!(as_events.status, 400, "{}", as_events.text());
