@@ -39,6 +39,10 @@ impl Api {
     /// A redirect to a short-lived link to the file called `name`: its id, a date (the later of two), or `latest`.
     pub(crate) async fn file(&self, call: &Call, name: &str) -> Result<HttpResponse, Problem> {
         Query::read(call.request.uri().query(), &[])?;
+        // The file shows every profile.
+        if !call.scope_tags.is_empty() {
+            return Err(Problem::forbidden());
+        }
         let file = self.find(call, name).await?.ok_or_else(Problem::not_found)?;
         let link = self.archive.download_link(&call.tenant.id, &file, call.request.method()).await;
         let link = link.map_err(|error| problem(&error))?;

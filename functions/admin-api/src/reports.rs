@@ -4,6 +4,7 @@ use crate::query::Query;
 use crate::{Api, Call, problem};
 use http::StatusCode;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use vestibule_domain::esp::SessionState;
 use vestibule_domain::{AttemptId, Cause, Day, Outcome, Platform, Section};
 use vestibule_platform::problem::json;
@@ -51,6 +52,11 @@ fn platform(query: &Query, name: &'static str) -> Result<Option<Platform>, Probl
     query.parse(name, "must be one of windows, macos, ios, android", Platform::read)
 }
 
+/// Whether a profile of which a report tells is among those that the credential may see.
+fn is_visible(visible: Option<&BTreeSet<String>>, id: Option<&String>) -> bool {
+    visible.is_none_or(|visible| id.is_some_and(|id| visible.contains(id)))
+}
+
 fn section(query: &Query) -> Result<Option<Section>, Problem> {
     let problem = "must be one of setupChecklist, platformScreens, termsOfUse, complianceActivation";
     query.parse("section", problem, Section::read)
@@ -59,7 +65,13 @@ fn section(query: &Query) -> Result<Option<Section>, Problem> {
 impl Api {
     pub(crate) async fn status(&self, call: &Call) -> Result<HttpResponse, Problem> {
         Query::read(call.request.uri().query(), &[])?;
-        self.answer_from(call, |reader| reader.status()).await
+        let visible = self.visible_profiles(call).await?;
+        self.answer_from(call, move |reader| {
+            let mut status = reader.status()?;
+            status.esp_profiles.retain(|profile| is_visible(visible.as_ref(), Some(&profile.profile_id)));
+            Ok(status)
+        })
+        .await
     }
 
     pub(crate) async fn active(&self, call: &Call) -> Result<HttpResponse, Problem> {
@@ -130,7 +142,20 @@ impl Api {
         let query = Query::read(call.request.uri().query(), &["from", "to", "limit"])?;
         let (from, to) = Range::read(&query)?.or_recent(call);
         let limit = limit(&query)?;
-        self.answer_from(call, move |reader| reader.esp_overview(from, to, limit)).await
+        let visible = self.visible_profiles(call).await?;
+        self.answer_from(call, move |reader| {
+            let mut overview = reader.esp_overview(from, to, limit)?;
+            let is_visible = |id: &Option<String>| is_visible(visible.as_ref(), id.as_ref());
+            overview.by_profile.retain(|one| is_visible(&one.profile_id));
+            overview.by_phase.retain(|one| is_visible(&one.profile_id));
+            if visible.is_some() {
+                // These have the name alone.
+                overview.stuck.iter_mut().for_each(|one| one.profile = None);
+                overview.recovered.iter_mut().for_each(|one| one.profile = None);
+            }
+            Ok(overview)
+        })
+        .await
     }
 
     pub(crate) async fn esp_sessions(&self, call: &Call) -> Result<HttpResponse, Problem> {
@@ -145,7 +170,17 @@ impl Api {
             stuck: query.parse("stuck", "must be true or false", |text| text.parse().ok())?,
         };
         let (cursor, limit) = (cursor(&query)?, limit(&query)?);
-        self.answer_from(call, move |reader| reader.esp_session_page(&filter, cursor, limit)).await
+        let visible = self.visible_profiles(call).await?;
+        self.answer_from(call, move |reader| {
+            let mut page = reader.esp_session_page(&filter, cursor, limit)?;
+            for one in &mut page.sessions {
+                if !is_visible(visible.as_ref(), one.profile_id.as_ref()) {
+                    (one.profile, one.profile_id, one.rule_group) = (None, None, None);
+                }
+            }
+            Ok(page)
+        })
+        .await
     }
 
     pub(crate) async fn attempt(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {

@@ -236,7 +236,7 @@ pub fn fold(tenant: &TenantId, history: &History, settings: &TenantSettings, as_
     let mut attempts = run.attempts;
     attempts.extend(run.open.map(|open| open.in_progress(settings)));
     let key = history.key();
-    let sessions = esp::sessions(tenant, &key, &events, as_of);
+    let sessions = esp::sessions(tenant, &events, as_of);
     Enrollment { key, as_of, registered_at, enrolled, compliant, complete, pending, about, attempts, sessions }
 }
 

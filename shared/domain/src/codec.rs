@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const FORMAT: u8 = 2;
 /// Nothing we write inflates to more; a corrupt item must not take the memory.
 const MAX_INFLATED: usize = 16 << 20;
+/// No enrollment holds so many updates; each takes some hundred bytes of memory.
+const MAX_ROWS: usize = 100_000;
 /// Deflating better than this costs more time than the bytes are worth.
 const LEVEL: u8 = 6;
 
@@ -175,7 +177,7 @@ fn take_items(body: &mut Body) -> Vec<ItemName> {
 fn put_items(body: &mut Body, mut items: impl Iterator<Item = Result<ItemName, CodecError>>) -> Result<(), CodecError> {
     let Body::Esp(EspEvent { detail, .. }) = body else { return Ok(()) };
     match detail {
-        EspDetail::Tracked(_, _, list) => *list = items.collect::<Result<_, _>>()?,
+        EspDetail::Tracked(_, _, list) => *list = items.by_ref().collect::<Result<_, _>>()?,
         EspDetail::Started(start) => {
             for TargetedApp { app, .. } in start.targeted_apps.iter_mut().flatten() {
                 *app = items.next().ok_or(CodecError::Corrupt("a target without its app"))??;
@@ -183,7 +185,10 @@ fn put_items(body: &mut Body, mut items: impl Iterator<Item = Result<ItemName, C
         }
         _ => {}
     }
-    Ok(())
+    match items.next() {
+        Some(_) => Err(CodecError::Corrupt("items without a list")),
+        None => Ok(()),
+    }
 }
 
 const fn nothing() -> ItemName {
@@ -239,6 +244,11 @@ impl UpdateWriter {
 
 impl Updates {
     fn events(&self, names: &[ItemName], events: &mut Vec<Event>) -> Result<(), CodecError> {
+        let rows = self.times.len();
+        let others = [self.sender.len(), self.place.len(), self.item.len(), self.code.len(), self.delays.len()];
+        if rows > MAX_ROWS || self.state.len() != rows || others.iter().any(|column| *column != rows) {
+            return Err(CodecError::Corrupt("columns of different or absurd lengths"));
+        }
         let mut before = 0_i64;
         for (row, time) in self.times.iter().enumerate() {
             let at = |column: &[u32]| column.get(row).copied().ok_or(CodecError::Corrupt("a column is too short"));

@@ -8,9 +8,11 @@ use esp_common::*;
 use vestibule_domain::esp::page::{Stage, StepState};
 use vestibule_domain::esp::profile::Settings;
 use vestibule_domain::esp::{
-    Category, DeploymentMode, EspAction, EspDetail, ItemState, Phase, PhaseState, SessionState, Start, TargetedApp,
-    Tracking,
+    Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemState, Phase, PhaseState, SessionState, Start,
+    TargetedApp, Tracking,
 };
+use vestibule_domain::event::{About, Body, Event};
+use vestibule_domain::{History, TenantId, TenantSettings, fold};
 
 #[test]
 fn app_1_to_4_example() {
@@ -374,4 +376,39 @@ fn an_app_is_the_same_in_any_case() {
     let choose = |settings: &mut Settings| settings.selected_mobile_app_ids = select(&["0A1B"]);
     let told = [(0, start(None, choose, Some(&["0A1B"]))), (1, app("0a1b", ItemState::Completed))];
     assert_eq!(apps(&session(&told, 2)), (1, 1));
+}
+
+#[test]
+fn a_start_told_late_reopens_no_phase() {
+    let told = [
+        (0, plain_start()),
+        (MINUTE, begun(Phase::DeviceSetup)),
+        (5 * MINUTE, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed)),
+        (5 * MINUTE, begun(Phase::AccountSetup)),
+        (9 * MINUTE, begun(Phase::DeviceSetup)),
+    ];
+    let session = session(&told, 10 * MINUTE);
+    let setup = session.phases[&Phase::DeviceSetup];
+    assert_eq!((setup.state, setup.ended_at), (PhaseState::Completed, Some(at(5 * MINUTE))));
+}
+
+/// Updates are identified by what they tell: two devices may tell the same, and stay two.
+#[test]
+fn devices_that_tell_alike_have_sessions_of_their_own() {
+    let id_of = |serial: &str, session: Option<&str>| {
+        let esp = EspEvent { session_id: session.map(str::to_owned), detail: app("A", ItemState::InProgress) };
+        let mut history = History::default();
+        history.add(Event {
+            key: esp.stored_key("agent".to_owned(), "1".to_owned(), at(0)),
+            time: at(0),
+            received_at: at(0),
+            clock_skew: None,
+            about: About { serial_number: Some(serial.to_owned()), ..About::default() },
+            body: Body::Esp(esp),
+        });
+        fold(&TenantId::parse("contoso").unwrap(), &history, &TenantSettings::default(), at(1)).sessions[0].id
+    };
+    for session in [None, Some("session-1")] {
+        assert_ne!(id_of("PF-1001", session), id_of("PF-1002", session));
+    }
 }

@@ -28,7 +28,8 @@ pub enum Status {
 /// What became of one event of a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventResult {
-    /// Its place in the request, from 0.
+    /// Its place among the request's events, from 0. Where a sender's record makes several events, its errors name its
+    /// place among the records.
     pub index: usize,
     /// Its id, when readable.
     #[serde(skip_serializing_if = "Option::is_none")]

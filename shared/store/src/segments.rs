@@ -86,12 +86,11 @@ impl Head {
         let events: Arc<[Event]> = self.history.take_events().into();
         let data = codec::encode_events(&events);
         let bytes = data.len();
-        let hash = Sha256::digest(&data);
-        let number = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
-        if !self.segments.contains(&number) {
-            self.segments.push(number);
-            self.sealed_bytes += data.len();
-        }
+        let number = (0_u32..).map(|salt| number_of(&data, salt)).find(|number| !self.segments.contains(number));
+        // There are never so many segments that no number is free.
+        let number = number.unwrap_or_default();
+        self.segments.push(number);
+        self.sealed_bytes += bytes;
         let mut item = item_key(self.key.as_str(), &segment(number));
         item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(data)));
         item.insert(EXPIRES.to_owned(), n((now + KEPT_FOR).seconds()));
@@ -187,6 +186,17 @@ impl Store {
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
+}
+
+/// A number for a segment of this content: the first that its head has no other segment by.
+fn number_of(data: &[u8], salt: u32) -> u32 {
+    let mut hash = Sha256::new();
+    hash.update(data);
+    if salt > 0 {
+        hash.update(salt.to_be_bytes());
+    }
+    let hash = hash.finalize();
+    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
 fn add_all(history: &mut History, events: &[Event]) {

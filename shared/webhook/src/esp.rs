@@ -170,6 +170,7 @@ fn read_state(item: &mut Reader<'_, '_>, phase: Phase) -> Option<ItemState> {
         }
         _ => None,
     };
+    let state = state.filter(|state| *state != ItemState::NotRequired || phase == Phase::DevicePreparation);
     if state.is_none() {
         let names = list_names(ItemState::ALL, ItemState::name);
         item.refuse("state", format!("must be one of {names}, or 1 to 4"));

@@ -371,6 +371,22 @@ fn what_comes_later_adds_what_is_new() {
 }
 
 #[test]
+fn an_error_that_was_mended_before_the_end_never_counted() {
+    let mut before: Value = serde_json::from_str(LATER).unwrap();
+    let record = &mut before["value"][0];
+    record["deploymentState"] = json!("inProgress");
+    record["policyStatusDetails"][0]["complianceStatus"] = json!("error");
+    record["policyStatusDetails"][0]["errorCode"] = json!(-2_016_345_060);
+    for gone in ["deploymentEndDateTime", "deploymentTotalDuration"] {
+        record.as_object_mut().unwrap().remove(gone);
+    }
+    let (before, after) = (events(&before.to_string()), events(LATER));
+    let both = session(before.into_iter().chain(after.clone()));
+    assert_eq!((both.state, both.failed), (SessionState::Success, false));
+    assert_eq!(session(after).state, SessionState::Success);
+}
+
+#[test]
 fn a_corrected_time_is_another_event_but_never_another_try() {
     let moved = with(json!({"deploymentEndDateTime": "2026-02-10T09:26:00Z"}));
     let (first, second) = (of(&record()), of(&moved));

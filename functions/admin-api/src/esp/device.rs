@@ -9,6 +9,7 @@ use crate::{Api, Call, query::Query, store_problem};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use vestibule_domain::esp::page::{PhaseView, StepState, Subtask};
 use vestibule_domain::esp::profile::{DEFAULT_MESSAGE, EspProfile};
 use vestibule_domain::esp::{Category, EspSession, Phase, SessionState};
@@ -47,7 +48,8 @@ impl Api {
         let applied = &session.profile;
         let version = self.archive.store().profile_version(&call.tenant.id, &applied.id, applied.version).await;
         let version = version.map_err(store_problem)?;
-        let seen = Seen::new(call, &enrollment, session, version.as_ref());
+        let visible = self.visible_profiles(call).await?;
+        let seen = Seen::new(call, &enrollment, session, version.as_ref(), visible.as_ref());
         if super::is_page(&call.request) {
             return Ok(page::answer(&seen));
         }
@@ -66,10 +68,19 @@ pub(super) struct Seen<'a> {
     pub message: Option<String>,
     /// Whether the person sees what exactly went wrong.
     pub shows_details: bool,
+    profile: Value,
+    rule: Value,
 }
 
 impl<'a> Seen<'a> {
-    fn new(call: &'a Call, enrollment: &'a Enrollment, session: &'a EspSession, version: Option<&EspProfile>) -> Self {
+    fn new(
+        call: &'a Call,
+        enrollment: &'a Enrollment,
+        session: &'a EspSession,
+        version: Option<&EspProfile>,
+        visible: Option<&BTreeSet<String>>,
+    ) -> Self {
+        let (profile, rule) = profile_and_rule(session, visible);
         let stopped = matches!(session.state, SessionState::Failed | SessionState::TimedOut);
         let message = version.map_or(DEFAULT_MESSAGE, EspProfile::message);
         Self {
@@ -80,7 +91,14 @@ impl<'a> Seen<'a> {
             user: person(call, enrollment.about.user_principal_name.as_deref()),
             message: stopped.then(|| message.to_owned()),
             shows_details: version.is_some_and(|profile| profile.settings.show_error_details),
+            profile,
+            rule,
         }
+    }
+
+    /// The profile's name and the rule in words, where the credential may see them.
+    pub fn why(&self) -> Option<(&str, &str)> {
+        Some((self.profile["displayName"].as_str()?, self.rule["words"].as_str()?))
     }
 
     fn to_json(&self, enrollment: &Enrollment) -> Value {
@@ -142,8 +160,8 @@ impl<'a> Seen<'a> {
             "deadline": session.deadline.to_string(),
             "remainingSeconds": session.is_open().then_some(remaining),
             "timedOut": session.timed_out,
-            "profile": profile(session),
-            "rule": rule(&session.profile.rule),
+            "profile": self.profile,
+            "rule": self.rule,
             "phases": session.page().iter().map(|phase| write_phase(session, phase)).collect::<Vec<_>>(),
             "stuckIdentifying": stuck,
             "failure": failure,
@@ -164,10 +182,14 @@ fn person(call: &Call, told: Option<&str>) -> Option<String> {
     })
 }
 
-/// The profile that was fixed for a session.
-pub(super) fn profile(session: &EspSession) -> Value {
+/// The profile that was fixed for a session and the rule that chose it, as far as the credential may see them.
+pub(super) fn profile_and_rule(session: &EspSession, visible: Option<&BTreeSet<String>>) -> (Value, Value) {
     let applied = &session.profile;
-    json!({"id": applied.id, "version": applied.version, "displayName": applied.name})
+    if visible.is_some_and(|visible| !visible.contains(&applied.id)) {
+        return (Value::Null, json!({"kind": applied.rule.name()}));
+    }
+    let profile = json!({"id": applied.id, "version": applied.version, "displayName": applied.name});
+    (profile, rule(&applied.rule))
 }
 
 fn write_phase(session: &EspSession, view: &PhaseView) -> Value {

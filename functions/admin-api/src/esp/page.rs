@@ -132,14 +132,12 @@ fn buttons(actions: &[EspAction], out: &mut String) {
 }
 
 fn footer(seen: &Seen<'_>, out: &mut String) {
-    let applied = &seen.session.profile;
-    let _written = write!(
-        out,
-        "<footer><p>Profile {}: {}.</p><p>As of {}. Buttons are the user's; here they do nothing.</p></footer>",
-        escape(&applied.name),
-        escape(&applied.rule.words()),
-        seen.call.now
-    );
+    out.push_str("<footer>");
+    if let Some((profile, rule)) = seen.why() {
+        let _written = write!(out, "<p>Profile {}: {}.</p>", escape(profile), escape(rule));
+    }
+    let now = seen.call.now;
+    let _written = write!(out, "<p>As of {now}. Buttons are the user's; here they do nothing.</p></footer>");
 }
 
 const fn state_words(state: SessionState) -> &'static str {

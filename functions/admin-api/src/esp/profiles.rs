@@ -8,6 +8,7 @@ use crate::{Api, Call, query::Query, store_problem};
 use http::header::{ETAG, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use vestibule_domain::esp::profile::{DEFAULT_PROFILE_ID, EspProfile};
 use vestibule_domain::esp::profiles::{MAX_PROFILES, Profiles, ProfilesError};
 use vestibule_platform::problem::{empty, json as answer};
@@ -15,6 +16,9 @@ use vestibule_platform::{HttpResponse, Problem};
 use vestibule_store::{Role, StoreError};
 use vestibule_webhook::MAX_BODY_BYTES;
 use vestibule_webhook::fields::FieldError;
+
+/// Errors told at most: an answer has a limit, too.
+const MOST_ERRORS: usize = 100;
 
 /// What a change comes to where it is not made.
 enum Refused {
@@ -62,10 +66,10 @@ impl Api {
     pub(crate) async fn esp_profiles(&self, call: &Call, rest: &[&str]) -> Result<HttpResponse, Problem> {
         Query::read(call.request.uri().query(), &[])?;
         match (rest, call.request.method()) {
-            ([], &Method::GET) => self.list_profiles(call).await,
+            ([], &Method::GET | &Method::HEAD) => self.list_profiles(call).await,
             ([], &Method::POST) => self.create_profiles(call).await,
             (["resolve"], &Method::POST) => self.resolve_hypothetical(call).await,
-            ([id], &Method::GET) => self.show_profile(call, id).await,
+            ([id], &Method::GET | &Method::HEAD) => self.show_profile(call, id).await,
             ([id], &Method::PUT) => self.replace_profile(call, id).await,
             ([id], &Method::DELETE) => self.remove_profile(call, id).await,
             ([id, "set-priority"], &Method::POST) => self.set_priority(call, id).await,
@@ -77,6 +81,16 @@ impl Api {
 
     pub(super) async fn profiles_of(&self, call: &Call) -> Result<Profiles, Problem> {
         self.archive.store().profiles(&call.tenant.id).await.map_err(store_problem)
+    }
+
+    /// Ids of the profiles that the credential may see; `None` when it may see all.
+    pub(crate) async fn visible_profiles(&self, call: &Call) -> Result<Option<BTreeSet<String>>, Problem> {
+        if call.scope_tags.is_empty() {
+            return Ok(None);
+        }
+        let profiles = self.profiles_of(call).await?;
+        let visible = profiles.iter().filter(|(_, profile)| profile.is_visible(&call.scope_tags));
+        Ok(Some(visible.map(|(_, profile)| profile.id.clone()).collect()))
     }
 
     async fn list_profiles(&self, call: &Call) -> Result<HttpResponse, Problem> {
@@ -157,10 +171,15 @@ impl Api {
             .change(call, |profiles| {
                 let (_, known) = matching(profiles, call, id)?;
                 let mut posted = posted.clone();
+                let known = &known.settings.role_scope_tag_ids;
                 if posted.has_scope_tags {
+                    // Tags of others stay as they are: whoever has only some can neither give nor take them.
+                    let others = known.iter().filter(|tag| !call.is_in_scope(tag)).cloned().collect::<Vec<_>>();
+                    posted.settings.role_scope_tag_ids.retain(|tag| !others.contains(tag));
                     posted = scoped(call, SCOPE_TAGS, posted)?;
+                    posted.settings.role_scope_tag_ids.extend(others);
                 } else {
-                    posted.settings.role_scope_tag_ids.clone_from(&known.settings.role_scope_tag_ids);
+                    posted.settings.role_scope_tag_ids.clone_from(known);
                 }
                 profiles.replace(id, posted.settings, posted.assignments, call.now)?;
                 match posted.priority.filter(|_| id != DEFAULT_PROFILE_ID) {
@@ -227,6 +246,10 @@ impl Api {
 }
 
 impl Call {
+    fn is_in_scope(&self, tag: &String) -> bool {
+        self.scope_tags.is_empty() || self.scope_tags.contains(tag)
+    }
+
     fn must_be_admin(&self) -> Result<(), Problem> {
         if self.role == Role::Admin { Ok(()) } else { Err(Problem::forbidden()) }
     }
@@ -255,7 +278,7 @@ fn scoped(call: &Call, field: &str, mut posted: Posted) -> Result<Posted, Proble
     }
     if !posted.has_scope_tags {
         posted.settings.role_scope_tag_ids.clone_from(&call.scope_tags);
-    } else if !posted.settings.role_scope_tag_ids.iter().all(|tag| call.scope_tags.contains(tag)) {
+    } else if !posted.settings.role_scope_tag_ids.iter().all(|tag| call.is_in_scope(tag)) {
         let problem = "may hold only scope tags of the credential".to_owned();
         return Err(refused(&[FieldError { field: field.to_owned(), problem }]));
     }
@@ -315,5 +338,6 @@ pub(super) fn object(call: &Call) -> Result<Map<String, Value>, Problem> {
 /// What is wrong with a body, field by field.
 pub(super) fn refused(errors: &[FieldError]) -> Problem {
     let first = errors.first().map(|error| format!("{}: {}", error.field, error.problem)).unwrap_or_default();
+    let errors = &errors[..errors.len().min(MOST_ERRORS)];
     Problem::bad_request().detail(first).with(json!({"errors": errors}))
 }

@@ -46,12 +46,14 @@ impl Api {
         let session = enrollment.sessions.last();
         let start = session.and_then(|session| start_of(&history, session)).unwrap_or_default();
         let whole = start.with_about(&enrollment.about);
+        let visible = self.visible_profiles(call).await?;
         let fixed = session.map(|session| {
+            let (profile, rule) = super::device::profile_and_rule(session, visible.as_ref());
             json!({
                 "sessionId": session.id.to_string(),
                 "startedAt": session.started_at.to_string(),
-                "profile": super::device::profile(session),
-                "rule": rule(&session.profile.rule),
+                "profile": profile,
+                "rule": rule,
             })
         });
         let properties: serde_json::Map<String, Value> =
@@ -75,7 +77,7 @@ impl Api {
 
 /// What the session's start told.
 fn start_of(history: &History, session: &EspSession) -> Option<Start> {
-    history.ordered(session.started_at).into_iter().rev().find_map(|event| match &event.body {
+    history.ordered(session.started_at).into_iter().find_map(|event| match &event.body {
         Body::Esp(esp) if event.placed() == session.started_at && esp.session_id == session.session_id => {
             match &esp.detail {
                 EspDetail::Started(start) => Some((**start).clone()),
@@ -113,15 +115,19 @@ fn told(call: &Call, resolution: &Resolution<'_>) -> Value {
             })
         })
         .collect();
-    json!({
-        "profile": {
-            "id": profile.id,
-            "displayName": profile.settings.display_name,
-            "priority": priority,
-            "version": profile.version,
-            "installProgressTimeoutInMinutes": profile.settings.install_progress_timeout_in_minutes,
-        },
-        "rule": rule(by),
-        "passedOver": passed_over,
-    })
+    // Where it stands is told, what it is not.
+    let (chosen, by) = match profile.is_visible(&call.scope_tags) {
+        true => (
+            json!({
+                "id": profile.id,
+                "displayName": profile.settings.display_name,
+                "priority": priority,
+                "version": profile.version,
+                "installProgressTimeoutInMinutes": profile.settings.install_progress_timeout_in_minutes,
+            }),
+            rule(by),
+        ),
+        false => (json!({"priority": priority}), json!({"kind": by.name()})),
+    };
+    json!({"profile": chosen, "rule": by, "passedOver": passed_over})
 }

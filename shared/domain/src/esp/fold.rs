@@ -3,6 +3,7 @@
 //! A session is a function of the set of its events and an instant: what is waited for follows from the profile fixed at
 //! its start and the apps known to be targeted over the whole set, and then the events are gone through in order.
 
+use super::profile::DEFAULT_TIMEOUT_MINUTES;
 use super::resolve::{AppliedProfile, folded_id};
 use super::session::{
     EspItem, EspSession, HYBRID_JOIN_MINUTES, PhaseProgress, STUCK_IDENTIFYING, SessionState, Tracking,
@@ -14,16 +15,8 @@ use crate::identity::{EnrollmentKey, TenantId};
 use crate::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whose sessions they are.
-#[derive(Clone, Copy)]
-struct Device<'a> {
-    tenant: &'a TenantId,
-    key: &'a EnrollmentKey,
-}
-
 /// The sessions in a device's `events`, which are ordered and placed up to `as_of`.
-pub fn sessions(tenant: &TenantId, key: &EnrollmentKey, events: &[&Event], as_of: Timestamp) -> Vec<EspSession> {
-    let device = Device { tenant, key };
+pub fn sessions(tenant: &TenantId, events: &[&Event], as_of: Timestamp) -> Vec<EspSession> {
     let mut groups: Vec<Vec<(&Event, &EspEvent)>> = Vec::new();
     let mut named: BTreeMap<&str, usize> = BTreeMap::new();
     let mut current: Option<usize> = None;
@@ -36,8 +29,9 @@ pub fn sessions(tenant: &TenantId, key: &EnrollmentKey, events: &[&Event], as_of
             })
         } else {
             let over = |group: usize| {
-                let until = fold_session(device, &groups[group], event.placed());
-                until.is_none_or(|session| !session.is_open())
+                let told = &groups[group];
+                may_be_over(told, event.placed())
+                    && fold_session(tenant, told, event.placed()).is_none_or(|session| !session.is_open())
             };
             let starts = matches!(esp.detail, EspDetail::Started(_));
             match current {
@@ -51,14 +45,33 @@ pub fn sessions(tenant: &TenantId, key: &EnrollmentKey, events: &[&Event], as_of
         };
         groups[group].push((event, esp));
     }
-    let mut sessions: Vec<_> = groups.iter().filter_map(|group| fold_session(device, group, as_of)).collect();
+    let mut sessions: Vec<_> = groups.iter().filter_map(|group| fold_session(tenant, group, as_of)).collect();
     sessions.sort_by_key(|session| (session.started_at, session.id));
     sessions
 }
 
+/// Whether a session may have ended by `at`: cheap to say, since a sender may repeat `esp.started` without end.
+fn may_be_over(told: &[(&Event, &EspEvent)], at: Timestamp) -> bool {
+    let ends = |esp: &EspEvent| {
+        matches!(
+            esp.detail,
+            EspDetail::Completed
+                | EspDetail::Failed(..)
+                | EspDetail::Phase(_, PhaseState::Failed)
+                | EspDetail::Item(_, _, _, ItemState::Error, _)
+        )
+    };
+    let limit = told.iter().find_map(|(_, esp)| match &esp.detail {
+        EspDetail::Started(start) => start.profile.as_ref().map(|profile| profile.timeout_minutes),
+        _ => None,
+    });
+    let limit = Millis::from_minutes(i64::from(limit.unwrap_or(DEFAULT_TIMEOUT_MINUTES)));
+    told.first().is_none_or(|(first, _)| at > first.placed() + limit) || told.iter().any(|(_, esp)| ends(esp))
+}
+
 /// One session from its events in order, as of an instant.
-fn fold_session(device: Device<'_>, events: &[(&Event, &EspEvent)], as_of: Timestamp) -> Option<EspSession> {
-    let mut run = Run::new(device, events, as_of)?;
+fn fold_session(tenant: &TenantId, events: &[(&Event, &EspEvent)], as_of: Timestamp) -> Option<EspSession> {
+    let mut run = Run::new(tenant, events, as_of)?;
     for (event, esp) in events {
         run.take(event, esp);
     }
@@ -89,7 +102,7 @@ struct Run {
 type ItemKey = (Phase, Category, String);
 
 impl Run {
-    fn new(device: Device<'_>, events: &[(&Event, &EspEvent)], as_of: Timestamp) -> Option<Self> {
+    fn new(tenant: &TenantId, events: &[(&Event, &EspEvent)], as_of: Timestamp) -> Option<Self> {
         let (first, first_esp) = events.first()?;
         let start: Option<(&Event, &Start)> = events.iter().find_map(|(event, esp)| match &esp.detail {
             EspDetail::Started(start) => Some((*event, start.as_ref())),
@@ -110,10 +123,16 @@ impl Run {
             });
             apps.iter().map(|target| &target.app).chain(tracked).map(|app| folded_id(&app.id)).collect()
         });
+        let names: Vec<_> = opened_by.about.identifiers().collect();
+        let device = EnrollmentKey::of(&names);
         let id = match &first_esp.session_id {
-            // A sender may use one id for sessions of many devices.
-            Some(id) => AttemptId::of("esp-named", device.tenant, device.key.as_str(), id),
-            None => AttemptId::of("esp", device.tenant, &opened_by.key.source, &opened_by.key.id),
+            // A sender may use one id for sessions of many devices, and updates are identified by what they tell. The device
+            // is called as the opening event did: what is learned of it later changes no id.
+            Some(id) => AttemptId::of("esp-named", tenant, device.as_str(), id),
+            None => {
+                let opened = format!("{}\n{}", opened_by.key.source, opened_by.key.id);
+                AttemptId::of("esp", tenant, device.as_str(), &opened)
+            }
         };
         let session = EspSession {
             id,
@@ -176,9 +195,13 @@ impl Run {
                 self.update(*phase, *category, name, *state, code.as_ref(), at);
             }
             EspDetail::Phase(phase, state) => {
+                // That it began, told when the next one has, reopens nothing.
+                let is_behind = self.session.phase > Some(*phase);
                 let progress = self.enter(*phase, at);
-                progress.state = *state;
-                progress.ended_at = (*state != PhaseState::Started).then_some(at);
+                if !(is_behind && *state == PhaseState::Started) {
+                    progress.state = *state;
+                    progress.ended_at = (*state != PhaseState::Started).then_some(at);
+                }
                 if *state == PhaseState::Failed {
                     self.fail(at, FailedBy::Word, Some(*phase), None, None);
                 }

@@ -126,7 +126,7 @@ impl Category {
 }
 
 impl ItemState {
-    /// Reads a state's name or its number in the EnrollmentStatusTracking CSP. In device preparation
+    /// Reads a state's number in the EnrollmentStatusTracking CSP. In device preparation
     /// the number 2 means not required.
     pub fn from_number(number: u64, phase: Phase) -> Option<Self> {
         match (number, phase) {

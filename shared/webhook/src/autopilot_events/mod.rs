@@ -19,6 +19,7 @@ mod timeline;
 
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
 use crate::fields::FieldError;
+pub(crate) use record::find_code;
 use record::{DeploymentState, EnrollmentState, Item, Record};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -62,22 +63,25 @@ pub fn parse(body: &[u8], received: Received, sends_compliant: bool) -> Result<B
     if records.len() > MAX_EVENTS {
         return Err(BodyError::TooManyEvents);
     }
-    let events = records.iter().flat_map(|record| parse_record(record, received, sends_compliant)).collect();
+    let path = |at: usize| if is_list { format!("value[{at}]") } else { String::new() };
+    let records = records.iter().enumerate();
+    let events = records.flat_map(|(at, record)| parse_record(&path(at), record, received, sends_compliant)).collect();
     Ok(Batch { events, is_list })
 }
 
-fn parse_record(value: &Value, received: Received, sends_compliant: bool) -> Vec<Parsed> {
+fn parse_record(path: &str, value: &Value, received: Received, sends_compliant: bool) -> Vec<Parsed> {
     let Value::Object(map) = value else {
-        let problem = FieldError { field: String::new(), problem: "must be an object".to_owned() };
+        let problem = FieldError { field: path.to_owned(), problem: "must be an object".to_owned() };
         return vec![Parsed::Invalid { id: None, errors: vec![problem] }];
     };
     let id = || map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
     let mut errors = Vec::new();
-    let Some(record) = Record::read(map, &mut errors) else { return vec![Parsed::Invalid { id: id(), errors }] };
+    let Some(record) = Record::read(path, map, &mut errors) else { return vec![Parsed::Invalid { id: id(), errors }] };
     let mut told = Told { record: &record, received, events: Vec::new() };
     if told.tell(sends_compliant).is_none() {
         let problem = "is required where no other time tells when".to_owned();
-        let errors = vec![FieldError { field: "eventDateTime".to_owned(), problem }];
+        let field = if path.is_empty() { "eventDateTime".to_owned() } else { format!("{path}.eventDateTime") };
+        let errors = vec![FieldError { field, problem }];
         return vec![Parsed::Invalid { id: id(), errors }];
     }
     // A record of which nothing follows is answered all the same.
@@ -211,6 +215,11 @@ impl Told<'_> {
 
     fn tell_item(&mut self, item: &Item, timeline: &Timeline) {
         let Some(state) = item.state else { return };
+        // While the deployment goes on an error may yet be mended, and then it never was one that counted.
+        let is_over = self.record.deployment.is_success() || self.record.deployment == DeploymentState::Failure;
+        if state == ItemState::Error && !is_over {
+            return;
+        }
         let reported = item.reported_at.or(self.record.event_at).unwrap_or(timeline.start).max(timeline.start);
         // An item that failed, of a deployment that succeeded at once, can't have been what the page waited for.
         // Told before the end it would make that a success after a failure.

@@ -109,9 +109,10 @@ impl DeploymentState {
 
 impl Record {
     /// Reads a record; without any, `errors` says why.
-    pub(super) fn read(map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<Self> {
+    /// `path` is its own, so that one of many can be found.
+    pub(super) fn read(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<Self> {
         let before = errors.len();
-        let mut record = Reader::new("", map, errors);
+        let mut record = Reader::new(path, map, errors);
         let id = record.required_text("id", MAX_ID_CHARS);
         let enrollment_type =
             record.text("enrollmentType", MAX_TEXT_CHARS).filter(|text| !text.trim().eq_ignore_ascii_case("unknown"));
@@ -160,7 +161,8 @@ impl Record {
             items: Vec::new(),
         };
         let details = record.list(DETAILS, MAX_DETAILS);
-        read.items = read_items(details, errors);
+        let prefix = if path.is_empty() { DETAILS.to_owned() } else { format!("{path}.{DETAILS}") };
+        read.items = read_items(&prefix, details, errors);
         (errors.len() == before).then_some(read)
     }
 
@@ -223,10 +225,10 @@ fn length(record: &mut Reader<'_, '_>, name: &str) -> Option<Millis> {
     length.filter(|length| Millis::ZERO < *length && *length <= MAX_LENGTH)
 }
 
-fn read_items(details: &[Value], errors: &mut Vec<FieldError>) -> Vec<Item> {
+fn read_items(prefix: &str, details: &[Value], errors: &mut Vec<FieldError>) -> Vec<Item> {
     let mut items = Vec::new();
     for (index, detail) in details.iter().enumerate() {
-        let path = format!("{DETAILS}[{index}]");
+        let path = format!("{prefix}[{index}]");
         match detail {
             Value::Null => {}
             Value::Object(map) => items.extend(read_item(&mut Reader::new(&path, map, errors))),
@@ -282,7 +284,7 @@ fn read_error_code(detail: &mut Reader<'_, '_>) -> Option<String> {
 
 /// The first error code in a text: hexadecimal, or a decimal that has the sign or size of one. Of other numbers in a
 /// sentence nothing says that they are codes.
-fn find_code(text: &str) -> Option<String> {
+pub(crate) fn find_code(text: &str) -> Option<String> {
     let is_code = |word: &&str| {
         let hexadecimal = word.starts_with("0x") || word.starts_with("0X");
         let told = hexadecimal || *word == text;

@@ -158,3 +158,38 @@ async fn what_intune_kept_is_imported_once() {
     let autopilot = status["byPlatform"].as_array().unwrap().iter().find(label).unwrap();
     assert!(autopilot["total"].as_u64().unwrap() > 0, "{status}");
 }
+
+/// Every route of the ESP that the template has, through the function that it names.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers() {
+    let stack = Stack::start().await;
+    let tenancy = stack.tenant("contoso", TenantSettings::default()).await;
+    let first = profile(&stack, &tenancy, "First", 60, &[], "a").await;
+    let second = profile(&stack, &tenancy, "Second", 90, &["1"], "b").await;
+    let of = |profile: &Value, rest: &str| format!("{PROFILES}/{}{rest}", profile["id"].as_str().unwrap());
+    let start = json!({"platform": "windows", "groups": {"device": ["b"], "user": []}});
+    hear(&stack, &tenancy, &json!([event_at("esp.started", "5CG-ROUTES", 5, &start)]), 1).await;
+
+    let moved =
+        stack.change("admin-api", Method::POST, &tenancy, &of(&second, "/set-priority"), &json!({"priority": 1})).await;
+    assert_eq!((moved.status.as_u16(), &moved.json()["priority"]), (200, &json!(1)), "{}", moved.text());
+    let settings = json!({"displayName": "First, again", "installProgressTimeoutInMinutes": 45});
+    let replaced = stack.change("admin-api", Method::PUT, &tenancy, &of(&first, ""), &settings).await;
+    assert_eq!(replaced.json()["installProgressTimeoutInMinutes"], 45, "{}", replaced.text());
+    let asked = json!({"deploymentMode": "selfDeploying", "groups": {"device": ["b"]}});
+    let resolve = stack.change("admin-api", Method::POST, &tenancy, &format!("{PROFILES}/resolve"), &asked).await;
+    assert_eq!(resolve.json()["profile"]["displayName"], "Second", "{}", resolve.text());
+    assert_eq!(see(&stack, &tenancy, &of(&first, "")).await["displayName"], "First, again");
+    let why = see(&stack, &tenancy, "/api/devices/5CG-ROUTES/esp-profile").await;
+    assert_eq!(why["session"]["rule"]["kind"], "deviceGroup", "{why}");
+    let report = see(&stack, &tenancy, "/api/reports/esp").await;
+    assert_eq!(report["byProfile"][0]["profile"], "Second", "{report}");
+    let sessions = see(&stack, &tenancy, "/api/reports/esp/sessions?state=inProgress").await;
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1, "{sessions}");
+    let status = see(&stack, &tenancy, "/api/devices/enrollment-status").await;
+    assert_eq!(status["espProfiles"].as_array().unwrap().len(), 3, "{status}");
+    let removed = stack.change("admin-api", Method::DELETE, &tenancy, &of(&first, ""), &json!({})).await;
+    assert_eq!(removed.status, 204, "{}", removed.text());
+    let left = see(&stack, &tenancy, PROFILES).await;
+    assert_eq!((&left["value"][0]["priority"], &left["profiles"]), (&json!(1), &json!(2)), "{left}");
+}

@@ -151,6 +151,32 @@ async fn scope_tags_limit_what_a_token_sees() {
     let resolved = send(&us, Method::POST, &format!("{PROFILES}/resolve"), &device).await.ok(200);
     let over = resolved["passedOver"].as_array().unwrap();
     assert!(over.iter().all(|one| one["displayName"] != "EU"), "{resolved}");
+    assert_eq!((&resolved["profile"], &resolved["rule"]), (&json!({"priority": 1}), &json!({"kind": "deviceGroup"})));
+    // Nor by a device, by a report or by the file.
+    let start = told("esp.started", "5CG-SCOPED", 5, &device);
+    setup.hear(&[start]).await;
+    for path in [
+        "/api/devices/5CG-SCOPED/esp",
+        "/api/devices/5CG-SCOPED/esp?format=html",
+        "/api/devices/5CG-SCOPED/esp-profile",
+        "/api/devices/enrollment-status",
+        "/api/reports/esp",
+        "/api/reports/esp/sessions",
+    ] {
+        let (theirs, ours) = (us.get(path).await, setup.admin.get(path).await);
+        let tells = |answer: &Answer| {
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            text.contains(&id("All")) || text.contains("\"All\"") || text.contains("Profile All")
+        };
+        assert_eq!((theirs.status, tells(&theirs), tells(&ours)), (ours.status, false, true), "{path}");
+    }
+    us.get("/api/reports/files/latest").await.problem(403);
+    // Of a profile that is shared they change all but the tags of the others.
+    let both = format!("{PROFILES}/{}", id("Both"));
+    for tags in [json!(["EU", "US"]), json!(["US"])] {
+        let changed = send(&us, Method::PUT, &both, &named("Both", &json!({"roleScopeTagIds": tags}))).await.ok(200);
+        assert_eq!(changed["roleScopeTagIds"].as_array().unwrap().len(), 2, "{changed}");
+    }
 }
 
 #[tokio::test]
