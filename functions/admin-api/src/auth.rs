@@ -2,9 +2,10 @@
 
 use crate::{Api, esp, store_problem};
 use vestibule_domain::TenantId;
-use vestibule_platform::credentials::{basic_password, bearer, same_hash, token_hash, token_tenant};
+use vestibule_platform::credentials::{bearer, same_hash, token_hash, token_tenant};
 use vestibule_platform::{HttpRequest, Problem};
 use vestibule_store::{ApiToken, Tenant};
+use vestibule_webhook::proof::basic_password;
 
 impl Api {
     /// The tenant and token of a request. A token of nobody, a revoked one and none at all look the same. The

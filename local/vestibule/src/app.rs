@@ -130,6 +130,11 @@ impl App {
             })
     }
 
+    /// The webhooks that take a source.
+    pub fn hook_of(&self, source: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.takes(source))
+    }
+
     /// Now.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.now_millis())

@@ -65,6 +65,9 @@ pub enum Command {
     /// Webhook secrets
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Senders that post in a form of their own
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Publish a tenant's report file as of now, and put a copy into the data folder
     Export {
         /// The tenant
@@ -155,6 +158,48 @@ pub enum TokenCommand {
         name: String,
         /// The token's id, or the token
         token: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Senders that post in a form of their own.
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// Print the address, the secret and the settings for a sender; its secret is not shown again
+    Add {
+        /// The tenant
+        name: String,
+        /// The sender, such as nanomdm; `source list` names them all
+        source: String,
+        /// Where the webhooks are reached from outside
+        #[arg(long, default_value = "http://127.0.0.1:8740")]
+        url: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List the senders, and how many secrets each has
+    List {
+        /// The tenant
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Remove a sender's secrets
+    Remove {
+        /// The tenant
+        name: String,
+        /// The sender
+        source: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Read a signed sample as the webhook would, and show what it makes of it; nothing is stored
+    Test {
+        /// The tenant
+        name: String,
+        /// The sender
+        source: String,
         #[command(flatten)]
         common: Common,
     },

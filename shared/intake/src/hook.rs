@@ -1,18 +1,24 @@
 //! A function's webhooks: whose request it is, then what is in it.
 
+use crate::source::Answer;
 use crate::{Source, Status, store_batch};
-use http::Method;
+use http::{Method, StatusCode};
 use std::sync::Arc;
 use vestibule_domain::{TenantId, Timestamp};
-use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics};
+use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics, problem};
 use vestibule_store::{Store, Tenant, TenantCache};
+use vestibule_webhook::cloudevents::Batch;
+use vestibule_webhook::proof::{Proof, Shown};
 use vestibule_webhook::signature::{self, SignatureError};
+use vestibule_webhook::sources::Context;
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
+/// When to send again what could not be stored.
+const RETRY_AFTER_SECONDS: u32 = 5;
 /// Compared with where there is no tenant, so that an unknown one takes as long as a wrong signature.
 const NOBODYS_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// Webhooks at `/hooks/{tenant}/{source}`, signed as Standard Webhooks says.
+/// Webhooks at `/hooks/{tenant}/{source}`.
 #[derive(Clone, Debug)]
 pub struct Hook {
     sources: &'static [Source],
@@ -27,6 +33,11 @@ impl Hook {
         Self { sources, tenants: TenantCache::new(store.clone()), store, clock }
     }
 
+    /// Whether it has a source by that name.
+    pub fn takes(&self, source: &str) -> bool {
+        self.sources.iter().any(|one| one.name == source)
+    }
+
     /// Serves one request.
     pub async fn handle(&self, request: HttpRequest) -> HttpResponse {
         match self.receive(request).await {
@@ -39,18 +50,8 @@ impl Hook {
         if request.method() != Method::POST {
             return Err(Problem::method_not_allowed());
         }
-        if request.body().len() > MAX_BODY_BYTES {
-            return Err(Problem::too_large().detail(BodyError::TooLarge.to_string()));
-        }
         let now = Timestamp::from_millis(self.clock.now_millis());
-        let addressed = self.addressed(request.uri().path());
-        let tenant = self.authenticate(addressed.as_ref().map(|(tenant, _)| tenant), &request, now).await?;
-        let (_, source) = addressed.ok_or_else(Problem::unauthorized)?;
-        let received = Received { at: now, backfill: is_backfill(request.uri().query()) };
-        let batch = (source.read)(request.body(), received, &tenant.settings).map_err(|error| match error {
-            BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
-            BodyError::NotJson { .. } | BodyError::NotAnEvent => Problem::bad_request().detail(error.to_string()),
-        })?;
+        let (tenant, source, batch) = self.read(&request, now).await?;
         let results = store_batch(&self.store, &tenant.id, &tenant.settings, batch, now).await;
         for (name, status) in [
             ("UnknownEventTypes", Status::UnknownType),
@@ -60,32 +61,69 @@ impl Hook {
         ] {
             metrics::count(name, tenant.id.as_str(), results.count(status) as u64, now.millis());
         }
-        Ok(results.into())
+        let unstored = results.count(Status::Unavailable) > 0;
+        Ok(match source.answer {
+            Answer::Always { again } if unstored => Problem::new(again, "Temporarily unavailable; send the same again")
+                .retry_after(RETRY_AFTER_SECONDS)
+                .into(),
+            Answer::Always { .. } => problem::json(StatusCode::OK, &results),
+            Answer::ByEvent => results.into(),
+        })
     }
 
-    /// The tenant that the path names and the signature proves. Both failures look the same from outside.
+    /// Whose request it is, and what is in it; nothing is stored.
+    ///
+    /// # Errors
+    /// What the sender is told.
+    pub async fn read(
+        &self,
+        request: &HttpRequest,
+        now: Timestamp,
+    ) -> Result<(Arc<Tenant>, &'static Source, Batch), Problem> {
+        if request.body().len() > MAX_BODY_BYTES {
+            return Err(Problem::too_large().detail(BodyError::TooLarge.to_string()));
+        }
+        let addressed = self.addressed(request.uri().path());
+        let tenant = self.authenticate(addressed.as_ref(), request, now).await?;
+        let source = addressed.ok_or_else(Problem::unauthorized)?.source;
+        let context = Context {
+            received: Received { at: now, backfill: is_backfill(request.uri().query()) },
+            sends_compliant: tenant.settings.compliance_source.is_none(),
+        };
+        let batch = (source.read)(request.body(), request.headers(), &context).map_err(|error| match error {
+            BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
+            BodyError::NotJson { .. } | BodyError::NotAnEvent | BodyError::Malformed(_) => {
+                Problem::bad_request().detail(error.to_string())
+            }
+        })?;
+        Ok((tenant, source, batch))
+    }
+
+    /// The tenant that the path names and the sender proves. Both failures look the same from outside.
     async fn authenticate(
         &self,
-        id: Option<&TenantId>,
+        addressed: Option<&Addressed<'_>>,
         request: &HttpRequest,
         now: Timestamp,
     ) -> Result<Arc<Tenant>, Problem> {
+        let id = addressed.map(|addressed| &addressed.tenant);
         let mut found = match id {
             Some(id) => self.tenants.get(id, now).await.map_err(unavailable)?,
             None => None,
         };
         for attempt in 0..2 {
-            match self.verify(found.as_deref(), request, now) {
+            match verify(found.as_deref(), addressed, request, now) {
                 Ok(()) => break,
                 // The secret may be newer than what is held.
-                Err(SignatureError::Mismatch) if attempt == 0 && id.is_some() => {
+                Err(SignatureError::Mismatch | SignatureError::Header(_)) if attempt == 0 && id.is_some() => {
                     if let Some(id) = id {
                         found = self.tenants.fresh(id, now).await.map_err(unavailable)?;
                     }
                 }
                 Err(error) => {
                     let tenant = found.as_ref().map_or("-", |tenant| tenant.id.as_str());
-                    tracing::warn!(tenant, %error, "a request was not authenticated");
+                    let source = addressed.map_or("-", |addressed| addressed.source.name);
+                    tracing::warn!(tenant, source, %error, "a request was not authenticated");
                     return Err(Problem::unauthorized());
                 }
             }
@@ -93,20 +131,56 @@ impl Hook {
         found.ok_or_else(Problem::unauthorized)
     }
 
-    fn verify(&self, tenant: Option<&Tenant>, request: &HttpRequest, now: Timestamp) -> Result<(), SignatureError> {
-        let (headers, body) = (request.headers(), request.body());
-        match tenant {
-            Some(tenant) => signature::verify(headers, body, tenant.secrets(), now),
-            None => signature::verify(headers, body, [NOBODYS_SECRET], now).and(Err(SignatureError::Mismatch)),
+    /// What a path names: `/hooks/{tenant}/{source}`, and a secret after it where the source takes one.
+    fn addressed<'r>(&self, path: &'r str) -> Option<Addressed<'r>> {
+        let mut segments = path.strip_prefix("/hooks/")?.split('/');
+        let (tenant, name, path_secret) = (segments.next()?, segments.next()?, segments.next());
+        let source = self.sources.iter().find(|source| source.name == name)?;
+        let fits = segments.next().is_none() && (path_secret.is_none() || source.proofs.contains(&Proof::Path));
+        let tenant = TenantId::parse(tenant).ok().filter(|_| fits)?;
+        Some(Addressed { tenant, source, path_secret })
+    }
+}
+
+/// What a request's path names.
+struct Addressed<'r> {
+    tenant: TenantId,
+    source: &'static Source,
+    path_secret: Option<&'r str>,
+}
+
+/// Whether the request is the tenant's, by any of the ways that its source knows.
+fn verify(
+    tenant: Option<&Tenant>,
+    addressed: Option<&Addressed<'_>>,
+    request: &HttpRequest,
+    now: Timestamp,
+) -> Result<(), SignatureError> {
+    let (headers, body) = (request.headers(), request.body());
+    let (proofs, name, path_secret) = match addressed {
+        Some(Addressed { source, path_secret, .. }) => (source.proofs, source.name, *path_secret),
+        None => (&[Proof::StandardWebhooks][..], "", None),
+    };
+    let mut signed = Err(SignatureError::Mismatch);
+    let mut proved = false;
+    for proof in proofs {
+        match (proof, tenant) {
+            (Proof::StandardWebhooks, Some(tenant)) => {
+                signed = signature::verify(headers, body, tenant.secrets(), now);
+            }
+            (Proof::StandardWebhooks, None) => {
+                let nobody = signature::verify(headers, body, [NOBODYS_SECRET], now);
+                signed = nobody.and(Err(SignatureError::Mismatch));
+            }
+            (proof, tenant) => {
+                let shown = Shown { headers, body, path_secret };
+                let secrets = tenant.map_or(vec![NOBODYS_SECRET], |tenant| tenant.source_secrets(name).collect());
+                // Compared in either case: that secret is no secret, and proves nothing.
+                proved |= proof.holds(shown, secrets) & tenant.is_some();
+            }
         }
     }
-
-    /// The tenant and source that a path names.
-    fn addressed(&self, path: &str) -> Option<(TenantId, &'static Source)> {
-        let (tenant, name) = path.strip_prefix("/hooks/")?.split_once('/')?;
-        let source = self.sources.iter().find(|source| source.name == name)?;
-        Some((TenantId::parse(tenant).ok()?, source))
-    }
+    if proved { Ok(()) } else { signed }
 }
 
 fn unavailable(error: vestibule_store::StoreError) -> Problem {

@@ -9,7 +9,7 @@ mod source;
 
 pub use answer::{EventResult, Results, Status};
 pub use hook::Hook;
-pub use source::Source;
+pub use source::{SECRET_HEADER, Source};
 
 use futures::StreamExt as _;
 use vestibule_domain::esp::resolve::resolve;

@@ -31,6 +31,14 @@ pub fn new_webhook_secret() -> Result<String, BoxError> {
     Ok(format!("{WEBHOOK_PREFIX}{}", STANDARD.encode(random::<32>()?)))
 }
 
+/// A new secret of one kind of sender: letters and digits, fit for a path and a password.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn new_source_secret() -> Result<String, BoxError> {
+    Ok(random::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// A new API token of `tenant`.
 ///
 /// # Errors
@@ -54,16 +62,6 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
-}
-
-/// The password of a request by HTTP's Basic scheme, whatever the name: what a browser asks a person for.
-pub fn basic_password(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, pair) = value.split_once(' ')?;
-    let pair = STANDARD.decode(pair.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
-    let pair = String::from_utf8(pair).ok()?;
-    let (_, password) = pair.split_once(':')?;
-    Some(password.to_owned()).filter(|password| !password.is_empty())
 }
 
 /// The tenant that a token names.

@@ -36,7 +36,7 @@ pub use keys::{CHANGE_SHARDS, DUE_SHARDS, ItemKey};
 pub use meter::{Cause, Meter, Units};
 pub use segments::{FULL_BYTES, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
-pub use tenants::{ApiToken, Role, Secret, Tenant};
+pub use tenants::{ApiToken, Role, Secret, SourceSecret, Tenant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;

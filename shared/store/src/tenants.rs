@@ -26,6 +26,9 @@ pub struct Tenant {
     pub settings: TenantSettings,
     /// What its senders sign with, newest first; several while one is being replaced.
     pub webhook_secrets: Vec<Secret>,
+    /// What its other senders prove themselves with, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceSecret>,
     /// Its API tokens.
     pub tokens: Vec<ApiToken>,
     /// The key of its pseudonyms.
@@ -39,6 +42,17 @@ pub struct Tenant {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
+
+/// What one kind of sender proves itself with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSecret {
+    /// The source: the last fixed segment of its webhook's path.
+    pub source: String,
+    /// The secret.
+    pub secret: Secret,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
 
 /// An API token, of which only a hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +101,11 @@ impl fmt::Debug for Secret {
 }
 
 impl Tenant {
+    /// The secrets of one kind of sender.
+    pub fn source_secrets<'t>(&'t self, source: &'t str) -> impl Iterator<Item = &'t str> {
+        self.sources.iter().filter(move |one| one.source == source).map(|one| one.secret.expose())
+    }
+
     /// The secrets that a sender may have signed with.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.webhook_secrets.iter().map(Secret::expose)

@@ -40,6 +40,9 @@ pub enum BodyError {
         /// Where reading stopped.
         column: usize,
     },
+    /// Not what this sender posts.
+    #[error("the body is not what this sender posts: {0}")]
+    Malformed(&'static str),
     /// JSON, but neither an object nor a list.
     #[error("the body is neither a CloudEvents object nor a list of them")]
     NotAnEvent,

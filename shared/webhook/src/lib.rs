@@ -1,7 +1,8 @@
 //! What senders post: bytes and headers in, domain events out. No I/O, no clock, no store.
 //!
-//! - [`signature`]: who may post (Standard Webhooks)
+//! - [`signature`], [`proof`]: who may post (Standard Webhooks; other ways)
 //! - [`cloudevents`]: the envelope, alone or in a batch
+//! - [`autopilot_events`], [`sources`]: what senders post in a form of their own
 //! - [`data`]: the members of `data`, checked one by one so that an answer can name the field
 //!
 //! Nothing here panics on any input, and no error repeats what was sent but the names of members.
@@ -11,7 +12,9 @@ pub mod cloudevents;
 pub mod data;
 pub mod esp;
 pub mod fields;
+pub mod proof;
 pub mod signature;
+pub mod sources;
 
 pub use cloudevents::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received, parse};
 pub use fields::FieldError;

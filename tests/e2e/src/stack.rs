@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use vestibule_domain::{Event, Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::{Clients, Functions, Host, Names};
 use vestibule_platform::credentials::{new_token, new_webhook_secret, token_hash};
-use vestibule_store::{ApiToken, Role, Secret, Store, Tenant};
+use vestibule_store::{ApiToken, Role, Secret, SourceSecret, Store, Tenant};
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 use vestibule_webhook::{Received, signature};
 
@@ -106,6 +106,7 @@ impl Stack {
             created_at,
             settings,
             webhook_secrets: vec![Secret::new(secret.clone())],
+            sources: Vec::new(),
             tokens,
             pseudonym_key: Secret::new("00".repeat(32)),
             version: 0,
@@ -123,6 +124,22 @@ impl Stack {
             post = post.header(name, value);
         }
         send(post.body(body)).await
+    }
+
+    /// Posts a body as a product sends it.
+    pub async fn post_as(&self, function: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> Answer {
+        let mut post = request(Method::POST, &self.url(function, path));
+        for (name, value) in headers {
+            post = post.header(*name, value);
+        }
+        send(post.body(body.to_vec())).await
+    }
+
+    /// Gives a tenant a secret of a source.
+    pub async fn add_source(&self, tenancy: &mut Tenancy, source: &str, secret: &str) {
+        let (source, secret) = (source.to_owned(), Secret::new(secret));
+        tenancy.tenant.sources.push(SourceSecret { source, secret, created_at: now() });
+        self.store.update_tenant(&mut tenancy.tenant).await.unwrap();
     }
 
     /// Asks the API.

@@ -4,6 +4,7 @@ mod demo;
 mod export;
 mod import;
 mod serve;
+mod source;
 mod sweep;
 mod tenant;
 
@@ -19,6 +20,7 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         }
         Command::Tenant(command) => tenant::tenant(command).await,
         Command::Token(command) => tenant::token(command).await,
+        Command::Source(command) => source::run(command).await,
         Command::Secret(command) => tenant::secret(command).await,
         Command::Export { name, common } => export::run(&name, &common).await,
         Command::Sweep { common } => sweep::run(&common).await,

@@ -29,6 +29,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         created_at: app.now(),
         settings: TenantSettings::default(),
         webhook_secrets: vec![Secret::new(webhook_secret.clone())],
+        sources: Vec::new(),
         tokens: Vec::new(),
         pseudonym_key: Secret::new(pseudonym_key),
         version: 0,

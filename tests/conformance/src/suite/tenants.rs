@@ -12,6 +12,7 @@ fn new(name: &str) -> Tenant {
         created_at: T0,
         settings: TenantSettings::default(),
         webhook_secrets: vec![Secret::new("whsec_new"), Secret::new("whsec_old")],
+        sources: Vec::new(),
         tokens: vec![ApiToken {
             id: "token-1".to_owned(),
             name: "page".to_owned(),

@@ -5,4 +5,5 @@ mod deployment;
 mod esp;
 mod hooks;
 mod publisher;
+mod sources;
 mod whole_path;

@@ -217,3 +217,28 @@ async fn export_and_sweep(folder: &Folder, serve: Option<&Serve>, contoso: &Tena
     })
     .await;
 }
+
+#[test]
+fn a_source_is_added_tested_and_removed() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let listed = folder.json(&["source", "list", "contoso"]);
+    let names: Vec<&str> =
+        listed["sources"].as_array().unwrap().iter().map(|one| one["source"].as_str().unwrap()).collect();
+    for source in names {
+        let added = folder.json(&["source", "add", "contoso", source, "--url", "https://hooks.example/"]);
+        let url = added["url"].as_str().unwrap();
+        assert!(url.starts_with(&format!("https://hooks.example/hooks/contoso/{source}")), "{added}");
+        assert!(added["settings"].as_str().unwrap().contains(url), "{added}");
+        let signed = ["enrollment-events", "esp-status"].contains(&source);
+        assert_eq!(added["secret"].is_string(), !signed, "{added}");
+        let tested = folder.json(&["source", "test", "contoso", source]);
+        let events = tested["events"].as_array().unwrap();
+        assert!(events.iter().any(|event| event["type"].is_string() && event["device"].is_string()), "{tested}");
+    }
+    let removed = folder.json(&["source", "remove", "contoso", "jamf"]);
+    assert_eq!(removed["removed"], 1);
+    let listed = folder.json(&["source", "list", "contoso"]);
+    let jamf = listed["sources"].as_array().unwrap().iter().find(|one| one["source"] == "jamf").unwrap();
+    assert_eq!(jamf["secrets"], 0);
+}

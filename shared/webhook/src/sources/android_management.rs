@@ -1,0 +1,178 @@
+//! Android Management API's notifications, as a Google Pub/Sub push subscription posts them.
+//!
+//! <https://developers.google.com/android/management/notifications> describes the messages,
+//! <https://developers.google.com/android/management/reference/rest/v1/enterprises.devices> the device within,
+//! <https://cloud.google.com/pubsub/docs/push> the envelope. Payload unwrapping must be off: without the envelope the
+//! notification's type is not in the body.
+//!
+//! On failure Pub/Sub sends again, with growing pauses, whatever was not answered 102, 200, 201, 202 or 204, until the
+//! subscription's retention ends (seven days unless set). So what is of no use here must be acknowledged too. It may send
+//! twice and in any order.
+//!
+//! What it cannot tell: that an enrollment began or failed (a device is known only once it enrolled), the screens on the
+//! way, that somebody gave up, who the person is (`userName` is an account made for the device), the device's name,
+//! and that a device was lost or reset (its deletion is told when the device acknowledges it).
+//!
+//! A device reports every hour or so, for years. What must stay true: events are named by the enrollment they are about
+//! and not by the message, so that reports in which nothing changed are the events that are there already. A report
+//! tells of the enrollment too, as the device may have enrolled before we listened; without that its compliance would
+//! begin an attempt that never ends well. Of the token that a device enrolled with nothing goes further
+//! (`enrollmentTokenData`, `enrollmentTokenName`), nor of networks, applications and telephone.
+
+use super::{Context, derived_id};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use crate::fields::FieldError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use serde_json::{Map, Value};
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::{Millis, Timestamp};
+
+/// The `source` of every event made here.
+pub const SOURCE: &str = "android-management:notifications";
+
+/// 2001-09-09: Android is younger, and so is every enrollment.
+const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
+
+/// When a report first tells of compliance this long after the enrollment, it is that we did not listen before: placed
+/// at the enrollment it opens no attempt today.
+const LONG_AFTER: Millis = Millis::from_days(7);
+
+/// The notifications that are about enrollments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Enrollment,
+    StatusReport,
+}
+
+/// Reads a notification.
+///
+/// # Errors
+/// When the body is no pushed message, what it holds is no device, or it is too large.
+pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::TooLarge);
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
+    let message = object(value.as_object(), "message").ok_or(BodyError::Malformed("a push has a message"))?;
+    let kind = object(Some(message), "attributes").and_then(|attributes| text(attributes, "notificationType"));
+    let told = match kind.map(|kind| kind.to_ascii_uppercase()).as_deref() {
+        Some("ENROLLMENT") => Told::Enrollment,
+        Some("STATUS_REPORT") => Told::StatusReport,
+        // COMMAND, USAGE_LOGS, ENTERPRISE_UPGRADE, test, and what else is published to the topic.
+        _ => return Ok(Batch { events: vec![ignored(message)], is_list: false }),
+    };
+    Ok(Batch { events: events(told, message, &device(message)?, context), is_list: false })
+}
+
+fn ignored(message: &Map<String, Value>) -> Parsed {
+    Parsed::UnknownType { id: text(message, "messageId").or_else(|| text(message, "message_id")) }
+}
+
+/// The device in a message's `data`.
+fn device(message: &Map<String, Value>) -> Result<Map<String, Value>, BodyError> {
+    let data = message.get("data").and_then(Value::as_str).unwrap_or_default();
+    let data = STANDARD.decode(data).map_err(|_| BodyError::Malformed("message.data is not base64"))?;
+    serde_json::from_slice(&data).map_err(|_| BodyError::Malformed("message.data holds no JSON object"))
+}
+
+fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>, context: &Context) -> Vec<Parsed> {
+    let (about, received) = (about(device), context.received);
+    let Some(identifier) = about.identifiers().next() else {
+        let problem = "must hold a device with a name".to_owned();
+        let error = FieldError { field: "message.data".to_owned(), problem };
+        return vec![Parsed::Invalid { id: None, errors: vec![error] }];
+    };
+    let enrolled = time(device, "enrollmentTime");
+    let published = time(message, "publishTime").or_else(|| time(message, "publish_time"));
+    let reported = time(device, "lastStatusReportTime").or(published).unwrap_or(received.at);
+    // Google makes a new name at every enrollment. What names the device may be known better in a later report.
+    let name = text(device, "name").unwrap_or(identifier.value);
+    let event = |kind: Kind, time: Timestamp| {
+        let step = Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() };
+        // An enrollment that a report tells of once more is no sign of a wrong clock.
+        let is_past = told == Told::StatusReport && Some(time) == enrolled;
+        Parsed::Event(Box::new(Event {
+            key: EventKey { source: SOURCE.to_owned(), id: derived_id(SOURCE, kind.name(), &name, enrolled, b"") },
+            time,
+            received_at: received.at,
+            clock_skew: ClockSkew::of(time, received.at, received.backfill || is_past),
+            about: about.clone(),
+            body: Body::Enrollment(step),
+        }))
+    };
+    let is_in = |state: &str| ["state", "appliedState"].map(|name| text(device, name).as_deref() == Some(state));
+    if is_in("DELETED").contains(&true) {
+        return vec![event(Kind::Unenrolled, published.unwrap_or(reported))];
+    }
+    // A device is provisioning until it has applied its policy; only then can it keep to it.
+    let is_compliant = is_true(device, "policyCompliant") && !is_in("PROVISIONING")[1];
+    if told == Told::StatusReport && !is_compliant {
+        return vec![ignored(message)];
+    }
+    let begun = match told {
+        Told::Enrollment => enrolled.or(published).unwrap_or(received.at),
+        Told::StatusReport => enrolled.unwrap_or(reported),
+    };
+    let mut events = Vec::new();
+    // A device that is reset says no goodbye: that it was here before means that this is another try.
+    if device.get("previousDeviceNames").and_then(Value::as_array).is_some_and(|names| !names.is_empty()) {
+        events.push(event(Kind::Started, begun));
+    }
+    events.push(event(Kind::Enrolled, begun));
+    if is_compliant {
+        let is_late = reported < begun || reported - begun > LONG_AFTER;
+        events.push(event(Kind::Compliant, if is_late { begun } else { reported }));
+    }
+    events
+}
+
+/// Whom a notification is about.
+fn about(device: &Map<String, Value>) -> About {
+    let hardware = |name: &str| object(Some(device), "hardwareInfo").and_then(|hardware| text(hardware, name));
+    // `enterprises/{enterprise}/devices/{device}`; the last part is the device's, and another after every enrollment.
+    let id = text(device, "name").and_then(|name| name.rsplit('/').next().map(str::to_owned));
+    let id = id.filter(|id| !id.is_empty());
+    About {
+        // Personal devices have no serial number since Android 12, but an id that stays through a reset.
+        mdm_device_id: hardware("enterpriseSpecificId").or_else(|| id.clone()),
+        enrollment_id: id,
+        serial_number: hardware("serialNumber"),
+        manufacturer: hardware("manufacturer").or_else(|| hardware("brand")),
+        model: hardware("model"),
+        platform: Some(Platform::Android),
+        os_version: object(Some(device), "softwareInfo").and_then(|software| text(software, "androidVersion")),
+        enrollment_type: enrollment_type(device).map(str::to_owned),
+        ..About::default()
+    }
+}
+
+/// How the device is enrolled, where it follows: a wholly managed one may be a person's or a kiosk.
+fn enrollment_type(device: &Map<String, Value>) -> Option<&'static str> {
+    match (text(device, "managementMode")?.as_str(), text(device, "ownership")?.as_str()) {
+        ("PROFILE_OWNER", "PERSONALLY_OWNED") => Some("userEnrollment"),
+        ("PROFILE_OWNER", "COMPANY_OWNED") => Some("androidEnterpriseCorporateWorkProfile"),
+        _ => None,
+    }
+}
+
+/// A time, if it is told and can be true.
+fn time(map: &Map<String, Value>, name: &str) -> Option<Timestamp> {
+    text(map, name).and_then(|text| Timestamp::parse(&text).ok()).filter(|time| *time >= EARLIEST)
+}
+
+fn object<'a>(map: Option<&'a Map<String, Value>>, name: &str) -> Option<&'a Map<String, Value>> {
+    map?.get(name)?.as_object()
+}
+
+/// A text. Blank, and longer than an event may hold, is as if not told.
+fn text(map: &Map<String, Value>, name: &str) -> Option<String> {
+    let text = map.get(name)?.as_str()?.trim();
+    (!text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS).then(|| text.to_owned())
+}
+
+fn is_true(map: &Map<String, Value>, name: &str) -> bool {
+    map.get(name) == Some(&Value::Bool(true))
+}

@@ -1,0 +1,252 @@
+//! What MicroMDM and NanoMDM have in common: Apple's check-in messages, as property lists in base64 within JSON.
+//!
+//! <https://developer.apple.com/documentation/devicemanagement/check-in> describes the messages,
+//! <https://github.com/micromdm/micromdm/blob/main/docs/user-guide/api-and-webhooks.md> the JSON around them.
+//!
+//! What must stay true:
+//! - Of a property list only the members named here are read, so that no event holds a push token, its magic or an
+//!   unlock token; an id made of the message is a digest of it.
+//! - Nothing but XML is read, and of that no more than [`MAX_TAGS`]: binary lists may name one object many times over,
+//!   and deep ones would use up the stack when they are let go.
+//! - A Mac's or Shared iPad's *user* channel says nothing of the device: its coming and going enrolls and unenrolls
+//!   nobody.
+
+use super::{Context, derived_id};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use crate::fields::{FieldError, Reader};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plist::{Dictionary, Value as Plist};
+use serde_json::{Map, Value};
+use vestibule_domain::Timestamp;
+use vestibule_domain::catalogue::{Action, KnownAction, KnownScreen, Place, Screen};
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+
+/// Most tags in a check-in message. The longest that Apple documents has under a hundred.
+pub const MAX_TAGS: usize = 512;
+
+/// Most characters of a sender's event id: room is left for what tells apart the events made of one.
+const MAX_ID_CHARS: usize = 200;
+
+/// 2001-09-09: no MDM server ever had an earlier clock; Go's unset time is in the year 1.
+const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
+
+/// The check-in messages that are about enrollments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Message {
+    Authenticate,
+    TokenUpdate,
+    CheckOut,
+}
+
+impl Message {
+    /// The message that a topic announces. `mdm.Connect`, the answer to a command, is none: a command that failed
+    /// (`Status` `Error`) leaves the device enrolled.
+    fn of(topic: &str) -> Option<Self> {
+        Some(match topic {
+            "mdm.Authenticate" => Self::Authenticate,
+            "mdm.TokenUpdate" => Self::TokenUpdate,
+            "mdm.CheckOut" => Self::CheckOut,
+            _ => return None,
+        })
+    }
+
+    /// The message's `MessageType`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Authenticate => "Authenticate",
+            Self::TokenUpdate => "TokenUpdate",
+            Self::CheckOut => "CheckOut",
+        }
+    }
+}
+
+/// What one of the two servers tells in `checkin_event` besides what both do.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Its own id of the device.
+    pub mdm_device_id: Option<String>,
+    /// Apple's id of an enrollment that keeps the device's own ids from the server.
+    pub enrollment_id: Option<String>,
+    /// Whether the message is about a user of the device.
+    pub is_user_channel: bool,
+    /// Whether the device was enrolled before and only tells new tokens.
+    pub is_rotation: bool,
+}
+
+/// Reads an event; `told` reads what the sender tells besides.
+///
+/// # Errors
+/// When the body is no event of the kind, or too large.
+pub(super) fn parse(
+    source: &'static str,
+    body: &[u8],
+    context: &Context,
+    told: fn(&mut Reader<'_, '_>) -> Told,
+) -> Result<Batch, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::TooLarge);
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
+    let event = value.as_object().ok_or(BodyError::Malformed("an event is an object"))?;
+    let topic = event.get("topic").and_then(Value::as_str).ok_or(BodyError::Malformed("an event has a topic"))?;
+    let mut errors = Vec::new();
+    let parsed = read(source, Message::of(topic), event, context, told, &mut errors);
+    let events = match parsed {
+        Some(parsed) if errors.is_empty() => parsed,
+        _ => {
+            let id = event.get("event_id").and_then(Value::as_str);
+            vec![Parsed::Invalid { id: id.map(|id| id.chars().take(MAX_TEXT_CHARS).collect()), errors }]
+        }
+    };
+    Ok(Batch { events, is_list: false })
+}
+
+/// Reads one event; without one there are errors.
+fn read(
+    source: &'static str,
+    message: Option<Message>,
+    event: &Map<String, Value>,
+    context: &Context,
+    told: fn(&mut Reader<'_, '_>) -> Told,
+    errors: &mut Vec<FieldError>,
+) -> Option<Vec<Parsed>> {
+    let mut event = Reader::new("", event, errors);
+    let event_id = event.text("event_id", MAX_ID_CHARS);
+    let Some(message) = message else { return Some(vec![Parsed::UnknownType { id: event_id }]) };
+    let sent = created_at(&mut event);
+    let mut checkin = event.object("checkin_event");
+    let udid = checkin.text("udid", MAX_TEXT_CHARS);
+    let told = told(&mut checkin);
+    let payload = payload(&mut checkin)?;
+    let Some(plist) = check_in(&payload, message) else {
+        checkin.refuse("raw_payload", "must be the XML property list of the check-in that the topic names");
+        return None;
+    };
+    let is_user_channel = ["UserID", "EnrollmentUserID"].iter().any(|name| text(&plist, name).is_some());
+    if told.is_rotation || told.is_user_channel || is_user_channel {
+        return Some(vec![Parsed::UnknownType { id: event_id }]);
+    }
+    let about = about(&plist, udid, told);
+    let Some(device) = about.identifiers().next() else {
+        checkin.refuse("raw_payload", "must tell a serial number, UDID or enrollment id that names the device");
+        return None;
+    };
+    let received = context.received;
+    let time = sent.unwrap_or(received.at);
+    let steps = steps(message, about.platform, context.sends_compliant);
+    let parsed = |step: Step| {
+        let kind = step.kind.name();
+        let id = match &event_id {
+            Some(id) => format!("{id}/{kind}"),
+            None => derived_id(source, kind, &device.value, sent, &payload),
+        };
+        Parsed::Event(Box::new(Event {
+            key: EventKey { source: source.to_owned(), id },
+            time,
+            received_at: received.at,
+            clock_skew: ClockSkew::of(time, received.at, received.backfill),
+            about: about.clone(),
+            body: Body::Enrollment(step),
+        }))
+    };
+    Some(steps.into_iter().map(parsed).collect())
+}
+
+/// When the server made the event, unless it left that unset.
+fn created_at(event: &mut Reader<'_, '_>) -> Option<Timestamp> {
+    let text = event.text("created_at", MAX_TEXT_CHARS)?;
+    let time = Timestamp::parse(&text).ok();
+    if time.is_none() {
+        event.refuse("created_at", "must be an RFC 3339 time");
+    }
+    time.filter(|time| *time >= EARLIEST)
+}
+
+/// The message as the device sent it.
+fn payload(checkin: &mut Reader<'_, '_>) -> Option<Vec<u8>> {
+    let text = checkin.required_text("raw_payload", MAX_BODY_BYTES)?;
+    let payload = STANDARD.decode(text).ok();
+    if payload.is_none() {
+        checkin.refuse("raw_payload", "must be base64");
+    }
+    payload
+}
+
+/// Reads the members of a check-in message, if it is one of the kind announced.
+fn check_in(payload: &[u8], message: Message) -> Option<Dictionary> {
+    if payload.iter().filter(|byte| **byte == b'<').count() > MAX_TAGS {
+        return None;
+    }
+    let plist = Plist::from_reader_xml(payload).ok()?.into_dictionary()?;
+    (text(&plist, "MessageType")? == message.name()).then_some(plist)
+}
+
+/// What a message means here.
+fn steps(message: Message, platform: Option<Platform>, sends_compliant: bool) -> Vec<Step> {
+    match message {
+        // The profile is being installed. The catalogue knows that place on iOS and iPadOS only.
+        Message::Authenticate if platform == Some(Platform::Ios) => {
+            let screen = Some(Screen::Known(KnownScreen::InstallProfile));
+            let place = Place::new(None, Action::Known(KnownAction::IosProfileLaunch), screen);
+            vec![step(Kind::Started), Step { place: Some(place), ..step(Kind::StepEntered) }]
+        }
+        Message::Authenticate => vec![step(Kind::Started)],
+        Message::TokenUpdate if sends_compliant => vec![step(Kind::Enrolled), step(Kind::Compliant)],
+        Message::TokenUpdate => vec![step(Kind::Enrolled)],
+        Message::CheckOut => vec![step(Kind::Unenrolled)],
+    }
+}
+
+fn step(kind: Kind) -> Step {
+    Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
+}
+
+/// Whom a message is about. What the device says counts for more than what the server repeats of it.
+fn about(plist: &Dictionary, udid: Option<String>, told: Told) -> About {
+    let udid = text(plist, "UDID").or(udid);
+    let enrollment_id = text(plist, "EnrollmentID").or(told.enrollment_id);
+    // `ProductName` is the model's number of both families; `Model` is that of a Mac, but an order number of an iPhone.
+    let model = ["ProductName", "ModelName", "Model"].iter().find_map(|name| text(plist, name));
+    About {
+        enrollment_type: enrollment_type(plist, udid.is_none() && enrollment_id.is_some()).map(str::to_owned),
+        enrollment_id,
+        serial_number: text(plist, "SerialNumber"),
+        udid,
+        mdm_device_id: told.mdm_device_id,
+        device_name: text(plist, "DeviceName"),
+        manufacturer: Some("Apple".to_owned()),
+        platform: model.as_deref().and_then(platform),
+        model,
+        os_version: text(plist, "OSVersion"),
+        ..About::default()
+    }
+}
+
+/// Televisions, watches and headsets have no platform here.
+fn platform(model: &str) -> Option<Platform> {
+    let model = model.to_ascii_lowercase();
+    let is_of = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
+    if is_of(&["iphone", "ipad", "ipod"]) {
+        Some(Platform::Ios)
+    } else {
+        // iMac and VirtualMac too.
+        model.contains("mac").then_some(Platform::MacOs)
+    }
+}
+
+/// How the device is enrolled, where it follows. Only a device in its Setup Assistant awaits its configuration, which
+/// is automatic enrollment; without that it may be either. Only a personal device's enrollment hides the device's ids.
+fn enrollment_type(plist: &Dictionary, is_personal: bool) -> Option<&'static str> {
+    match plist.get("AwaitingConfiguration").and_then(Plist::as_boolean) {
+        Some(true) => Some("appleBulkWithoutUser"),
+        _ => is_personal.then_some("appleUserEnrollment"),
+    }
+}
+
+/// A text. Blank, and longer than an event may hold, is as if not told.
+fn text(plist: &Dictionary, name: &str) -> Option<String> {
+    let text = plist.get(name)?.as_string()?.trim();
+    (!text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS).then(|| text.to_owned())
+}

@@ -1,0 +1,242 @@
+//! Fleet's activities, as its activity webhooks post them one by one.
+//!
+//! <https://fleetdm.com/docs/using-fleet/audit-activities> lists them, <https://fleetdm.com/docs/using-fleet/automations>
+//! tells how to have them sent. The webhook of one fleet's hosts posts the same form, with `host_ids` besides; an
+//! activity sent by both is one event.
+//!
+//! On failure Fleet sends again only what was answered 429, with growing pauses for half an hour. Any other status but
+//! success, 503 and a broken connection too, and it gives the activity up.
+//!
+//! What Fleet cannot tell: that an enrollment began, the screens on the way, that somebody gave up, the device's user
+//! (the actor is who did it in Fleet), compliance, and when the setup experience is over. Before it told `host_id` or
+//! `host_serial` of Windows hosts their enrollment named no device; it is refused here rather than guessed by a name that
+//! several may have. `host_id` is one server's own: two Fleet servers are two tenants.
+//!
+//! What must stay true: no text goes further that an administrator or installer may have written anything into
+//! (`failure_reason`, script and policy names).
+
+use super::{Context, derived_id};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use crate::fields::FieldError;
+use http::HeaderMap;
+use serde_json::{Map, Value};
+use vestibule_domain::Timestamp;
+use vestibule_domain::catalogue::{Action, Place, Section};
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::failure::Failure;
+
+/// The `source` of every event made here.
+pub const SOURCE: &str = "fleet:activities";
+
+/// The step of a host whose agent came up. No catalogue knows it, so that it has no row.
+const AGENT: &str = "FleetAgent";
+/// The step of a host that is shown its software being installed.
+const SETUP_EXPERIENCE: &str = "SetupExperience";
+
+/// 2001-09-09: no server that sends activities ever had an earlier clock; Go's unset time is in the year 1.
+const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
+
+/// The members that tell one activity from another, besides its type and time. `host_ids` is not among them: only one
+/// of the two webhooks sends it.
+const TELLING: [&str; 9] = [
+    "host_id",
+    "host_serial",
+    "enrollment_id",
+    "host_display_name",
+    "installed_from_dep",
+    "software_title",
+    "status",
+    "install_uuid",
+    "command_uuid",
+];
+
+/// Reads an activity.
+///
+/// # Errors
+/// When the body is no activity, or too large.
+pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::TooLarge);
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
+    let activity = value.as_object().ok_or(BodyError::Malformed("an activity is an object"))?;
+    let kind = told(activity, "type").ok_or(BodyError::Malformed("an activity has a type"))?;
+    let nothing = Map::new();
+    let details = activity.get("details").and_then(Value::as_object).unwrap_or(&nothing);
+    let steps = steps(&kind, details, context.sends_compliant);
+    Ok(Batch { events: events(activity, details, &kind, steps, context), is_list: false })
+}
+
+/// What an activity means here; nothing when it is about something else.
+fn steps(kind: &str, details: &Map<String, Value>, sends_compliant: bool) -> Vec<Step> {
+    match kind {
+        "mdm_enrolled" if sends_compliant => vec![step(Kind::Enrolled), step(Kind::Compliant)],
+        "mdm_enrolled" => vec![step(Kind::Enrolled)],
+        "mdm_unenrolled" => vec![step(Kind::Unenrolled)],
+        // The agent came up, which says nothing of management: Windows and Linux hosts have it for months before, or
+        // without it ever. Told as a step left behind it opens no attempt, and teaches which serial number the
+        // `host_id` has that later activities go by.
+        "fleet_enrolled" => vec![at_place(step(Kind::StepCompleted), AGENT)],
+        // Nobody chose this: Fleet cancels when software that must be there can't be installed. So it is a failure.
+        // With compliance told as soon as a host is managed the attempt is over by then; it counts where another
+        // source reports compliance.
+        "canceled_setup_experience" => {
+            let failure = failure("setupExperienceCanceled", details);
+            vec![at_place(Step { failure, ..step(Kind::Failed) }, SETUP_EXPERIENCE)]
+        }
+        "installed_software" | "installed_app_store_app" if is_true(details, "from_setup_experience") => {
+            match told(details, "status").as_deref() {
+                Some("installed") => vec![at_place(step(Kind::StepCompleted), SETUP_EXPERIENCE)],
+                // What fails alone fails no enrollment: that is told by the activity above.
+                Some("failed_install" | "failed") => {
+                    let failure = failure("setupExperienceSoftwareFailed", details);
+                    vec![at_place(Step { failure, ..step(Kind::StepEntered) }, SETUP_EXPERIENCE)]
+                }
+                _ => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn events(
+    activity: &Map<String, Value>,
+    details: &Map<String, Value>,
+    kind: &str,
+    steps: Vec<Step>,
+    context: &Context,
+) -> Vec<Parsed> {
+    if steps.is_empty() {
+        return vec![Parsed::UnknownType { id: None }];
+    }
+    let about = about(kind, details);
+    let Some(device) = about.identifiers().next() else {
+        let problem = "must tell a host_serial, enrollment_id or host_id that names the device".to_owned();
+        return vec![Parsed::Invalid { id: None, errors: vec![FieldError { field: "details".to_owned(), problem }] }];
+    };
+    let timestamp = told(activity, "timestamp");
+    let sent = timestamp.as_deref().and_then(|text| Timestamp::parse(text).ok()).filter(|time| *time >= EARLIEST);
+    let members = TELLING.map(|name| details.get(name).map(Value::to_string).unwrap_or_default());
+    // Fleet writes nanoseconds; two activities of one millisecond are two.
+    let content = [kind, timestamp.as_deref().unwrap_or_default(), &members.join("\u{1f}")].join("\u{1f}");
+    let received = context.received;
+    let time = sent.unwrap_or(received.at);
+    let event = |step: Step| {
+        let id = derived_id(SOURCE, step.kind.name(), &device.value, sent, content.as_bytes());
+        Parsed::Event(Box::new(Event {
+            key: EventKey { source: SOURCE.to_owned(), id },
+            time,
+            received_at: received.at,
+            clock_skew: ClockSkew::of(time, received.at, received.backfill),
+            about: about.clone(),
+            body: Body::Enrollment(step),
+        }))
+    };
+    steps.into_iter().map(event).collect()
+}
+
+/// Whom an activity is about.
+fn about(kind: &str, details: &Map<String, Value>) -> About {
+    let enrollment_id = told(details, "enrollment_id");
+    let device_name = told(details, "host_display_name");
+    // A personal Apple device has its enrollment's id there, and early versions wrote a Windows host's name.
+    let is_other = |serial: &String| Some(serial) == enrollment_id.as_ref() || Some(serial) == device_name.as_ref();
+    let serial_number = told(details, "host_serial").filter(|serial| !is_other(serial));
+    let is_number =
+        |id: &String| id.bytes().all(|digit| digit.is_ascii_digit()) && id.bytes().any(|digit| digit != b'0');
+    // Other products count their devices too: the number alone would name theirs as well.
+    let mdm_device_id = told(details, "host_id").filter(is_number).map(|id| format!("fleet-host-{id}"));
+    let model = device_name.as_deref().and_then(apple_model).map(str::to_owned);
+    let platform = platform(kind, details, model.as_deref());
+    About {
+        enrollment_type: enrollment_type(kind, details, platform, enrollment_id.is_some()).map(str::to_owned),
+        enrollment_id,
+        serial_number,
+        mdm_device_id,
+        device_name,
+        model,
+        platform,
+        ..About::default()
+    }
+}
+
+/// The platform as told, else as whose protocol and which model tell.
+fn platform(kind: &str, details: &Map<String, Value>, model: Option<&str>) -> Option<Platform> {
+    let named = told(details, "platform").or_else(|| told(details, "host_platform"));
+    match named.map(|name| name.to_ascii_lowercase()).as_deref() {
+        Some("darwin" | "macos") => return Some(Platform::MacOs),
+        Some("ios" | "ipados") => return Some(Platform::Ios),
+        Some("windows") => return Some(Platform::Windows),
+        Some("android") => return Some(Platform::Android),
+        _ => {}
+    }
+    let is_of = |names: &[&str]| model.is_some_and(|model| names.iter().any(|name| model.starts_with(name)));
+    match told(details, "mdm_platform").map(|name| name.to_ascii_lowercase()).as_deref() {
+        Some("microsoft") => Some(Platform::Windows),
+        Some("android") => Some(Platform::Android),
+        _ if is_of(&["iPhone", "iPad", "iPod"]) => Some(Platform::Ios),
+        // The setup experience is cancelled on macOS only.
+        _ if is_of(&["Mac", "iMac"]) || kind == "canceled_setup_experience" => Some(Platform::MacOs),
+        _ => None,
+    }
+}
+
+/// How the device is enrolled, where it follows. Automatic enrollment says of Apple devices that no user was needed for
+/// it; whether one signed in isn't told. Of Windows hosts it says that they joined Entra ID when first switched on.
+fn enrollment_type(
+    kind: &str,
+    details: &Map<String, Value>,
+    platform: Option<Platform>,
+    is_personal: bool,
+) -> Option<&'static str> {
+    if kind != "mdm_enrolled" {
+        return None;
+    }
+    let is_automatic = is_true(details, "installed_from_dep");
+    match platform {
+        Some(Platform::Windows) => is_automatic.then_some("windowsAzureADJoin"),
+        Some(Platform::Android) => None,
+        _ if is_automatic => Some("appleBulkWithoutUser"),
+        _ => is_personal.then_some("appleUserEnrollment"),
+    }
+}
+
+/// The model in a name that Fleet made itself, as in `MacBookPro16,1 (C08VQ2AXHT96)`; people's own names hold none.
+fn apple_model(name: &str) -> Option<&str> {
+    let (model, rest) = name.split_once(' ')?;
+    let (family, minor) = model.split_once(',')?;
+    let major = family.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let is_model = major.len() < family.len() && is_number(major) && is_number(minor) && rest.starts_with('(');
+    is_model.then_some(model)
+}
+
+fn step(kind: Kind) -> Step {
+    Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
+}
+
+fn at_place(step: Step, action: &str) -> Step {
+    let place = Place::new(Some(Section::PlatformScreens), Action::read(action), None);
+    Step { place: Some(place), ..step }
+}
+
+/// A failure by its reason; the software's title is what an administrator has to look at.
+fn failure(reason: &str, details: &Map<String, Value>) -> Option<Failure> {
+    let message = told(details, "software_title");
+    Some(Failure { reason: Some(reason.to_owned()), message, ..Failure::default() })
+}
+
+/// A text, or a number as its digits. Blank, and longer than an event may hold, is as if not told.
+fn told(map: &Map<String, Value>, name: &str) -> Option<String> {
+    let text = match map.get(name)? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS)
+}
+
+fn is_true(map: &Map<String, Value>, name: &str) -> bool {
+    map.get(name) == Some(&Value::Bool(true))
+}

@@ -1,0 +1,246 @@
+//! Microsoft Intune's operational logs, as Azure Monitor's diagnostic settings stream them: every enrollment's end.
+//!
+//! <https://learn.microsoft.com/en-us/intune/intune-service/fundamentals/review-logs-using-azure-monitor> (setting it
+//! up), <https://learn.microsoft.com/en-us/azure/azure-monitor/platform/resource-logs-schema> (`time`, `category`,
+//! `operationName`, `resultType`, `properties` of every record) and
+//! <https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/intuneoperationallogs> (the same as a row of
+//! Log Analytics: `TimeGenerated`, `Category`, `OperationName`, `Result`, and `Properties` as text). What stands in
+//! `properties` Microsoft documents nowhere; the names are those of the records that others published (see the tests).
+//!
+//! Azure posts to an event hub; what posts here is the organisation's forwarder. A Logic App's HTTP action sends again
+//! after 408, 429 and 5xx, four times within some two minutes, and then gives up
+//! (<https://learn.microsoft.com/en-us/azure/logic-apps/error-exception-handling>); an Azure Function sends again as its
+//! retry policy says, and without one never, since an event hub's trigger moves on also after a failure
+//! (<https://learn.microsoft.com/en-us/azure/azure-functions/functions-reliable-event-processing>). Both may send twice
+//! what arrived once, and an event hub delivers at least once: an event's id is the record's `MessageId`, and where
+//! that is missing made of what was told.
+//!
+//! What Intune cannot tell here: that an enrollment began, and where in it the person was, so that only the end of an
+//! attempt is seen; that someone gave up without telling (no record); compliance (an operation `Compliance` tells only
+//! of devices that are *not* compliant); unenrollment, so that a device which enrolls anew with the directory's old id
+//! goes on being enrolled; the serial number, the device's name, the user's address.
+
+use super::Context;
+use super::graph_troubleshooting_events::{MAX_ID_CHARS, event, failure, id_of, platform, read_time, step, told};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed};
+use crate::fields::{FieldError, Reader};
+use http::HeaderMap;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use vestibule_domain::event::{About, EventKey, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS};
+use vestibule_domain::failure::{Failure, FailureCategory};
+
+/// The `source` of every event made here.
+pub const SOURCE: &str = "intune:operationalLogs";
+
+/// Reads one record, a list of them, the `{"records": […]}` that a message of an event hub is, a list of such
+/// messages, or any of these one a line.
+///
+/// # Errors
+/// When the body as a whole is nothing of that, or too large.
+pub fn parse(body: &[u8], _headers: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::TooLarge);
+    }
+    let (messages, is_list) = match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Array(list)) => (list.into_iter().map(Some).collect(), true),
+        Ok(value @ Value::Object(_)) => {
+            let is_list = value.get("records").is_some_and(Value::is_array);
+            (vec![Some(value)], is_list)
+        }
+        Ok(_) => return Err(BodyError::NotAnEvent),
+        Err(error) => {
+            let not_json = BodyError::NotJson { line: error.line(), column: error.column() };
+            (read_lines(body).ok_or(not_json)?, true)
+        }
+    };
+    let records: Vec<Option<&Value>> = messages.iter().flat_map(records_of).take(MAX_EVENTS + 1).collect();
+    if records.len() > MAX_EVENTS {
+        return Err(BodyError::TooManyEvents);
+    }
+    let events = records.into_iter().flat_map(|record| parse_record(record, context)).collect();
+    Ok(Batch { events, is_list })
+}
+
+/// The JSON of each line that is not blank, `None` for one that is none. A body whose first line is neither an object
+/// nor a list is no lines at all, but one text that is broken.
+fn read_lines(body: &[u8]) -> Option<Vec<Option<Value>>> {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    // One more than may be, so that it shows.
+    let lines = lines.take(MAX_EVENTS + 1).map(|line| serde_json::from_slice(line).ok());
+    let lines: Vec<Option<Value>> = lines.collect();
+    lines.first()?.as_ref().filter(|first| first.is_object() || first.is_array())?;
+    Some(lines)
+}
+
+/// The records of an event hub's message, or of a line that is a list; else the record itself.
+fn records_of(message: &Option<Value>) -> Vec<Option<&Value>> {
+    let list = match message {
+        Some(Value::Array(list)) => Some(list),
+        Some(Value::Object(map)) => map.get("records").and_then(Value::as_array),
+        _ => None,
+    };
+    list.map_or_else(|| vec![message.as_ref()], |list| list.iter().map(Some).collect())
+}
+
+fn parse_record(record: Option<&Value>, context: &Context) -> Vec<Parsed> {
+    let refuse = |problem: &str| {
+        let error = FieldError { field: String::new(), problem: problem.to_owned() };
+        vec![Parsed::Invalid { id: None, errors: vec![error] }]
+    };
+    let map = match record {
+        None => return refuse("must be JSON, one object a line"),
+        Some(Value::Object(map)) => map,
+        Some(_) => return refuse("must be an object"),
+    };
+    let properties = read_properties(map);
+    let message_id = properties.as_ref().and_then(|properties| properties.get("MessageId"));
+    let id = message_id.or_else(|| map.get("correlationId")).and_then(Value::as_str);
+    let id = id.map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
+    let mut errors = Vec::new();
+    let events = read(map, properties.as_deref(), context, &mut errors);
+    match events {
+        _ if !errors.is_empty() => vec![Parsed::Invalid { id, errors }],
+        None => vec![Parsed::UnknownType { id }],
+        Some(events) => events,
+    }
+}
+
+/// `properties`, which some forwarders and Log Analytics write as a text that is JSON.
+fn read_properties(map: &Map<String, Value>) -> Option<Cow<'_, Map<String, Value>>> {
+    match map.get("properties").or_else(|| map.get("Properties"))? {
+        Value::Object(properties) => Some(Cow::Borrowed(properties)),
+        Value::String(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+        _ => None,
+    }
+}
+
+/// The events of a record; `None` without an error for one that is about no enrollment.
+fn read(
+    map: &Map<String, Value>,
+    properties: Option<&Map<String, Value>>,
+    context: &Context,
+    errors: &mut Vec<FieldError>,
+) -> Option<Vec<Parsed>> {
+    let mut record = Reader::new("", map, errors);
+    let category = either(&mut record, ["category", "Category"]);
+    // Diagnostic settings may send other logs to the same event hub.
+    if category.is_some_and(|category| !category.trim().eq_ignore_ascii_case("OperationalLogs")) {
+        return None;
+    }
+    let Some(operation) = either(&mut record, ["operationName", "OperationName"]) else {
+        record.refuse("operationName", "is required");
+        return None;
+    };
+    if !operation.trim().eq_ignore_ascii_case("Enrollment") {
+        return None;
+    }
+    let time = either(&mut record, ["time", "TimeGenerated"]);
+    let result = either(&mut record, ["resultType", "Result"]);
+    let description = told(&mut record, "resultDescription", MAX_MESSAGE_CHARS);
+    let correlation = told(&mut record, "correlationId", MAX_ID_CHARS);
+    let Some(properties) = properties else {
+        record.refuse("properties", "must be an object, or one as text");
+        return None;
+    };
+    let read = Properties::read(properties, correlation, errors);
+    let failure = failure(read.category, read.reason, description);
+    let kind = kind_of(result.as_deref(), failure.as_ref());
+    // Of the two times the first is the enrollment's and may be left out; the second is the schema's and may not.
+    let time = read.time.as_deref().and_then(read_time).or_else(|| time.as_deref().and_then(read_time));
+    let mut record = Reader::new("", map, errors);
+    if time.is_none() {
+        record.refuse("time", "must be an RFC 3339 time");
+    }
+    if kind.is_none() {
+        record.refuse("resultType", "must be Success or Fail");
+    }
+    let (time, kind) = (time?, kind?);
+    let failure = failure.filter(|_| kind == Kind::Failed);
+    let made = |kind: Kind| {
+        let id = match &read.id {
+            // With the time, lest one id for several tries made them one.
+            Some(id) => format!("{id}/{}/{}", word(kind), time.millis()),
+            None => id_of(SOURCE, kind, time, &read.about, failure.as_ref()),
+        };
+        let key = EventKey { source: SOURCE.to_owned(), id };
+        let step = step(kind, failure.clone(), read.os.clone());
+        Parsed::Event(Box::new(event(key, time, context.received, read.about.clone(), step)))
+    };
+    let mut events = vec![made(kind)];
+    if kind == Kind::Enrolled && context.sends_compliant {
+        events.push(made(Kind::Compliant));
+    }
+    Some(events)
+}
+
+/// What `properties` tells.
+struct Properties {
+    /// The record's own id.
+    id: Option<String>,
+    time: Option<String>,
+    about: About,
+    os: Option<String>,
+    category: Option<String>,
+    reason: Option<String>,
+}
+
+impl Properties {
+    fn read(map: &Map<String, Value>, correlation: Option<String>, errors: &mut Vec<FieldError>) -> Self {
+        let mut properties = Reader::new("properties", map, errors);
+        let id = told(&mut properties, "MessageId", MAX_ID_CHARS).or(correlation);
+        let os = told(&mut properties, "Os", MAX_TEXT_CHARS);
+        let enrollment_type = told(&mut properties, "EnrollmentType", MAX_TEXT_CHARS);
+        let mut about = About {
+            mdm_device_id: told(&mut properties, "IntuneDeviceId", MAX_TEXT_CHARS),
+            // The directory's id of the device goes by `enrollmentId`: a failure before Intune knew the device and the
+            // success after it are told of one device, and Graph's troubleshooting events of the same.
+            enrollment_id: told(&mut properties, "AADDeviceId", MAX_TEXT_CHARS),
+            user_id: told(&mut properties, "IntuneUserId", MAX_TEXT_CHARS),
+            os_version: told(&mut properties, "OsVersion", MAX_TEXT_CHARS),
+            platform: platform(os.as_deref(), enrollment_type.as_deref()),
+            enrollment_type,
+            ..About::default()
+        };
+        // A device that failed before anyone knew it has no id, or an empty one. The record's own id then stands for
+        // it: each failure is a device of its own, which may count one device twice. The user's id would make all of
+        // a person's devices one, and their enrollments one another's ends.
+        if about.identifiers().next().is_none() {
+            about.enrollment_id = id.clone();
+        }
+        if about.identifiers().next().is_none() {
+            properties.refuse("IntuneDeviceId", "must name the device where neither AADDeviceId nor MessageId does");
+        }
+        Self {
+            id,
+            time: either(&mut properties, ["EnrollmentTimeUTC", "EnrollmentTimeUtc"]),
+            about,
+            os,
+            category: properties.text("FailureCategory", MAX_TEXT_CHARS),
+            reason: told(&mut properties, "FailureReason", MAX_MESSAGE_CHARS),
+        }
+    }
+}
+
+/// What became of the enrollment: as the result says, of which Intune writes `Success` and `Fail` and the schema names
+/// more; without one, a failure's category tells.
+fn kind_of(result: Option<&str>, failure: Option<&Failure>) -> Option<Kind> {
+    let category = failure.and_then(|failure| failure.category);
+    let result = result.unwrap_or_default().trim().to_ascii_lowercase();
+    match result.as_str() {
+        "success" | "succeeded" => Some(Kind::Enrolled),
+        "fail" | "failed" | "failure" | "error" => Some(Kind::Failed),
+        "" | "none" => category.filter(|category| *category != FailureCategory::Unknown).map(|_| Kind::Failed),
+        _ => None,
+    }
+}
+
+/// A kind's name within an id.
+fn word(kind: Kind) -> &'static str {
+    kind.name().trim_start_matches("enrollment.")
+}
+
+/// The text of whichever of two names a member goes by.
+fn either(record: &mut Reader<'_, '_>, names: [&str; 2]) -> Option<String> {
+    names.iter().find_map(|name| record.text(name, MAX_TEXT_CHARS))
+}

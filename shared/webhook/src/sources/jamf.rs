@@ -1,0 +1,283 @@
+//! Jamf Pro's webhooks, in JSON and in XML.
+//!
+//! <https://developer.jamf.com/jamf-pro/docs/webhooks-1> describes the events,
+//! <https://docs.jamf.com/10.39.0/jamf-pro/documentation/Webhooks.html> the settings. Times
+//! (`eventTimestamp`) came with Jamf Pro 10.12; the id in `webhook` is the webhook's own, not the event's.
+//!
+//! On failure Jamf documents nothing but two timeouts, for connecting and for reading: what isn't taken the first time
+//! must be held for lost.
+//!
+//! What Jamf cannot tell: that an enrollment began or failed, the screens on the way, that somebody gave up, compliance,
+//! how a device was enrolled, that a computer left, and that a computer enrolled again whose record was still there.
+//! Before 10.12 the same device enrolling anew unchanged is the same event.
+//!
+//! What must stay true: XML names no entity of its own and is no deeper than [`MAX_DEPTH`]; one event in JSON and in XML,
+//! or from two webhooks, is one event; of the people only the account goes further (no telephone, room, position).
+
+use super::{Context, derived_id};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use crate::fields::FieldError;
+use http::{HeaderMap, header};
+use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::Event as Xml;
+use serde_json::{Map, Value};
+use vestibule_domain::Timestamp;
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+
+/// The `source` of every event made here.
+pub const SOURCE: &str = "jamf:webhooks";
+
+/// How deep XML may go. Jamf's deepest, the members of devices in a list, is five.
+pub const MAX_DEPTH: usize = 16;
+
+/// 2001-09-09 in milliseconds. What is less was counted in seconds, or is no time.
+const EARLIEST: i64 = 1_000_000_000_000;
+
+/// The members that tell one event from another.
+const TELLING: [&str; 12] = [
+    "serialNumber",
+    "udid",
+    "managementId",
+    "jssID",
+    "deviceName",
+    "model",
+    "osVersion",
+    "username",
+    "userDirectoryID",
+    "assetTag",
+    "deviceAssignedDate",
+    "deviceEnrollmentProgramInstanceId",
+];
+
+/// The events that are about enrollments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    MobileDeviceEnrolled,
+    MobileDeviceUnenrolled,
+    ComputerAdded,
+    DeviceAddedToDep,
+}
+
+impl Told {
+    fn read(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "mobiledeviceenrolled" => Self::MobileDeviceEnrolled,
+            "mobiledeviceunenrolled" => Self::MobileDeviceUnenrolled,
+            "computeradded" => Self::ComputerAdded,
+            "deviceaddedtodep" => Self::DeviceAddedToDep,
+            _ => return None,
+        })
+    }
+
+    const fn kinds(self, sends_compliant: bool) -> &'static [Kind] {
+        match self {
+            Self::MobileDeviceEnrolled | Self::ComputerAdded if sends_compliant => &[Kind::Enrolled, Kind::Compliant],
+            Self::MobileDeviceEnrolled | Self::ComputerAdded => &[Kind::Enrolled],
+            Self::MobileDeviceUnenrolled => &[Kind::Unenrolled],
+            Self::DeviceAddedToDep => &[Kind::Registered],
+        }
+    }
+}
+
+/// Reads an event.
+///
+/// # Errors
+/// When the body is none of Jamf's events, or too large.
+pub fn parse(body: &[u8], headers: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::TooLarge);
+    }
+    let message = if is_xml(body, headers) { read_xml(body)? } else { read_json(body)? };
+    let name = text(&message.webhook, "webhookEvent").ok_or(BodyError::Malformed("webhook must tell webhookEvent"))?;
+    let events = match Told::read(&name) {
+        Some(told) => events(told, &message, context),
+        None => vec![Parsed::UnknownType { id: None }],
+    };
+    Ok(Batch { events, is_list: false })
+}
+
+/// The two parts of every event of Jamf's.
+#[derive(Default)]
+struct Message {
+    webhook: Map<String, Value>,
+    event: Map<String, Value>,
+}
+
+fn is_xml(body: &[u8], headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = content_type.to_ascii_lowercase();
+    if content_type.contains("xml") || content_type.contains("json") {
+        return content_type.contains("xml");
+    }
+    without_mark(body).iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
+}
+
+/// Without the byte order mark that some put before UTF-8.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+fn read_json(body: &[u8]) -> Result<Message, BodyError> {
+    let value: Value = serde_json::from_slice(without_mark(body))
+        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
+    let part = |name: &str| value.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+    Ok(Message { webhook: part("webhook"), event: part("event") })
+}
+
+/// Reads `<JSSEvent><webhook>…</webhook><event>…</event></JSSEvent>`: the texts right below the two parts. What goes
+/// deeper belongs to events of other kinds and is passed over.
+fn read_xml(body: &[u8]) -> Result<Message, BodyError> {
+    const NOT_XML: BodyError = BodyError::Malformed("the XML is not well-formed");
+    let body = std::str::from_utf8(without_mark(body)).map_err(|_| BodyError::Malformed("the XML is not UTF-8"))?;
+    let mut reader = Reader::from_str(body);
+    reader.config_mut().expand_empty_elements = true;
+    let mut message = Message::default();
+    // The part that is open and the member within it, and the member's text.
+    let (mut part, mut member, mut content) = (String::new(), String::new(), String::new());
+    let (mut depth, mut has_root) = (0_usize, false);
+    loop {
+        match reader.read_event().map_err(|_| NOT_XML)? {
+            Xml::Start(tag) => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(BodyError::Malformed("the XML is nested too deeply"));
+                }
+                let name = || tag.local_name().as_ref().to_owned();
+                match depth {
+                    1 if has_root => return Err(NOT_XML),
+                    1 => has_root = true,
+                    2 => part = name(),
+                    3 => {
+                        member = name();
+                        content.clear();
+                    }
+                    _ => {}
+                }
+            }
+            Xml::End(_) => {
+                let members = match part.as_str() {
+                    "webhook" => Some(&mut message.webhook),
+                    "event" => Some(&mut message.event),
+                    _ => None,
+                };
+                if let (3, Some(members)) = (depth, members) {
+                    members.insert(std::mem::take(&mut member), Value::String(std::mem::take(&mut content)));
+                }
+                depth = depth.checked_sub(1).ok_or(NOT_XML)?;
+            }
+            Xml::Text(told) if depth == 3 => content.push_str(&told.into_inner()),
+            Xml::CData(told) if depth == 3 => content.push_str(&told.into_inner()),
+            Xml::GeneralRef(reference) => {
+                let character = reference.resolve_char_ref().map_err(|_| NOT_XML)?;
+                let name = reference.into_inner();
+                match (character, resolve_predefined_entity(&name)) {
+                    (Some(character), _) if depth == 3 => content.push(character),
+                    (None, Some(character)) if depth == 3 => content.push_str(character),
+                    (None, None) => return Err(BodyError::Malformed("the XML uses an entity of its own")),
+                    _ => {}
+                }
+            }
+            Xml::DocType(_) => return Err(BodyError::Malformed("the XML has a document type")),
+            Xml::Eof if depth == 0 && has_root => return Ok(message),
+            Xml::Eof => return Err(NOT_XML),
+            _ => {}
+        }
+    }
+}
+
+fn events(told: Told, message: &Message, context: &Context) -> Vec<Parsed> {
+    let about = about(told, &message.event);
+    let Some(device) = about.identifiers().next() else {
+        let problem = "must tell a serialNumber, udid, managementId or jssID that names the device".to_owned();
+        return vec![Parsed::Invalid { id: None, errors: vec![FieldError { field: "event".to_owned(), problem }] }];
+    };
+    let sent = time(&message.webhook);
+    let content = TELLING.map(|name| text(&message.event, name).unwrap_or_default()).join("\u{1f}");
+    let received = context.received;
+    let time = sent.unwrap_or(received.at);
+    let event = |kind: &Kind| {
+        let id = derived_id(SOURCE, kind.name(), &device.value, sent, content.as_bytes());
+        let step = Step { kind: *kind, place: None, user_action: None, failure: None, reported: Vec::new() };
+        Parsed::Event(Box::new(Event {
+            key: EventKey { source: SOURCE.to_owned(), id },
+            time,
+            received_at: received.at,
+            clock_skew: ClockSkew::of(time, received.at, received.backfill),
+            about: about.clone(),
+            body: Body::Enrollment(step),
+        }))
+    };
+    told.kinds(context.sends_compliant).iter().map(event).collect()
+}
+
+/// When it happened, if that is told and can be true.
+fn time(webhook: &Map<String, Value>) -> Option<Timestamp> {
+    let millis: i64 = text(webhook, "eventTimestamp")?.parse().ok()?;
+    (EARLIEST..=Timestamp::MAX.millis()).contains(&millis).then(|| Timestamp::from_millis(millis))
+}
+
+/// Whom an event is about.
+fn about(told: Told, event: &Map<String, Value>) -> About {
+    let model = text(event, "modelDisplay").or_else(|| text(event, "model"));
+    let serial_number = text(event, "serialNumber");
+    let udid = text(event, "udid");
+    let management_id = text(event, "managementId");
+    // Jamf's number counts computers and mobile devices apart, and every server begins at one: it names the device only
+    // where nothing better does.
+    let numbered = || {
+        let number = text(event, "jssID").filter(|id| id.parse::<u64>().is_ok_and(|id| id > 0))?;
+        let family = if told == Told::ComputerAdded { "computer" } else { "mobile-device" };
+        Some(format!("jamf-{family}-{number}"))
+    };
+    let mut about = About {
+        serial_number,
+        udid,
+        mdm_device_id: management_id,
+        device_name: text(event, "deviceName"),
+        user_principal_name: principal_name(event),
+        // -1 is an account that no directory has.
+        user_id: text(event, "userDirectoryID").filter(|id| id != "-1"),
+        platform: platform(told, model.as_deref()),
+        model,
+        os_version: text(event, "osVersion"),
+        ..About::default()
+    };
+    if about.identifiers().next().is_none() {
+        about.mdm_device_id = numbered();
+    }
+    about
+}
+
+/// The account: its name where that is an address, else the address that is told besides.
+fn principal_name(event: &Map<String, Value>) -> Option<String> {
+    let username = text(event, "username");
+    if username.as_ref().is_some_and(|name| name.contains('@')) {
+        return username;
+    }
+    text(event, "emailAddress").filter(|address| address.contains('@')).or(username)
+}
+
+/// Jamf's mobile devices are also televisions and headsets, which have no platform here. What Apple's programme adds may
+/// be anything.
+fn platform(told: Told, model: Option<&str>) -> Option<Platform> {
+    let model = model.unwrap_or_default().to_ascii_lowercase().replace(' ', "");
+    let is_one_of = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
+    match told {
+        Told::ComputerAdded => Some(Platform::MacOs),
+        _ if is_one_of(&["iphone", "ipad", "ipod"]) => Some(Platform::Ios),
+        Told::DeviceAddedToDep => model.contains("mac").then_some(Platform::MacOs),
+        _ if is_one_of(&["appletv", "applevision", "realitydevice", "watch", "applewatch"]) => None,
+        _ => Some(Platform::Ios),
+    }
+}
+
+/// A text, or a number as its digits. Blank, and longer than an event may hold, is as if not told.
+fn text(map: &Map<String, Value>, name: &str) -> Option<String> {
+    let text = match map.get(name)? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS)
+}

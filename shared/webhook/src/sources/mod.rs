@@ -1,0 +1,43 @@
+//! Senders that post what they have, in their own form: one module each, bytes and headers in, domain events out.
+//!
+//! Must stay true: no I/O, no clock, no panic on any input; memory and time bounded by the body's size. Payloads are
+//! read for what an event needs and dropped: they hold push and unlock tokens, which no event may carry. An event
+//! without an id of its own gets one made of what it is ([`derived_id`]), so that the same again is the same event.
+
+pub mod android_management;
+pub mod apple;
+pub mod fleet;
+pub mod graph_troubleshooting_events;
+pub mod intune_operational_logs;
+pub mod jamf;
+pub mod micromdm;
+pub mod nanomdm;
+pub mod workspace_one;
+
+use crate::cloudevents::{Batch, BodyError, Received};
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
+use vestibule_domain::Timestamp;
+
+/// How a body came in, and what the tenant says of its senders.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// When, and whether it fills in the past.
+    pub received: Received,
+    /// Whether no other source reports compliance, so that `enrolled` says `compliant` too (SPEC section 4, rule 4).
+    pub sends_compliant: bool,
+}
+
+/// How an adapter reads a body.
+pub type Read = fn(&[u8], &HeaderMap, &Context) -> Result<Batch, BodyError>;
+
+/// The id of an event whose sender gives none: made of its source, type, device, time as told, and content.
+pub fn derived_id(source: &str, kind: &str, device: &str, time: Option<Timestamp>, content: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    let time = time.map(Timestamp::millis).unwrap_or_default().to_be_bytes();
+    for part in [source.as_bytes(), kind.as_bytes(), device.as_bytes(), &time, content] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,51 @@
+//! NanoMDM's webhook, and that of NanoHUB, which is the same.
+//!
+//! <https://github.com/micromdm/nanomdm/blob/main/docs/operations-guide.md> describes the switches and the enrollment
+//! ids, <https://github.com/micromdm/nanomdm/blob/main/service/webhook/event.json> the events. Version 0.9 has `ids`,
+//! `event_id` and a signature; without an id an event is told apart by its time and content.
+//!
+//! On failure NanoMDM writes a line to its log and goes on: it never sends anything again. Only 200 is no failure to
+//! it, but any other status is as final.
+//!
+//! What NanoMDM cannot tell: what happened before the profile was being installed, the screens on the way, that
+//! somebody gave up or why an enrollment failed, the user, compliance, when the Setup Assistant was left; and that a device left
+//! without saying so (`CheckOutWhenRemoved` unset, erased, or offline). It tells of an `Authenticate` also when it
+//! refuses it itself.
+//!
+//! `token_update_tally` counts a device's `TokenUpdate`s from its last `Authenticate` on: the first enrolls it, later
+//! ones only have new tokens. Without a tally each is told as `enrolled`, as [`micromdm`](super::micromdm) says why.
+
+use super::{Context, apple};
+use crate::cloudevents::{Batch, BodyError};
+use crate::fields::Reader;
+use http::HeaderMap;
+use vestibule_domain::event::MAX_TEXT_CHARS;
+
+/// The `source` of every event made here.
+pub const SOURCE: &str = "nanomdm";
+
+/// The types of enrollment that are a user's on a device, not the device's own.
+const USER_CHANNELS: [&str; 3] = ["User", "User Enrollment", "Shared iPad"];
+
+/// Reads an event.
+///
+/// # Errors
+/// When the body is none of NanoMDM's events, or too large.
+pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+    apple::parse(SOURCE, body, context, told)
+}
+
+fn told(checkin: &mut Reader<'_, '_>) -> apple::Told {
+    let tally = checkin.value("token_update_tally");
+    let is_rotation = tally.and_then(serde_json::Value::as_u64).is_some_and(|tally| tally > 1);
+    if tally.is_some_and(|tally| !tally.is_u64()) {
+        checkin.refuse("token_update_tally", "must be a whole number");
+    }
+    let enrollment_id = checkin.text("enrollment_id", MAX_TEXT_CHARS);
+    let mut ids = checkin.object("ids");
+    let mdm_device_id = ids.text("id", MAX_TEXT_CHARS);
+    let kind = ids.text("type", MAX_TEXT_CHARS);
+    let parent = ids.text("parent_id", MAX_TEXT_CHARS);
+    let is_user_channel = parent.is_some() || kind.is_some_and(|kind| USER_CHANNELS.contains(&kind.as_str()));
+    apple::Told { mdm_device_id, enrollment_id, is_user_channel, is_rotation }
+}

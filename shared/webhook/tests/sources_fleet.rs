@@ -1,0 +1,341 @@
+//! Fleet's activities, and what becomes of them.
+//!
+//! The samples have the envelope of Fleet's `webhookPayload` (`server/activity/internal/service`), shown with real values
+//! in <https://github.com/fleetdm/fleet/issues/22556>, and details after Fleet's own documentation of activities
+//! (`docs/Contributing/reference/audit-logs.md` and "Host audit logs" in `fleetdm/fleet`; `-early` ones after its
+//! edition of 2023, before `platform` and `host_id`). `fleet-edited-saved-query.json` is the first example of
+//! <https://fleetdm.com/docs/using-fleet/audit-activities>.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use http::HeaderMap;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use vestibule_domain::event::{Event, Kind, Platform};
+use vestibule_domain::{Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_webhook::cloudevents::{Batch, Parsed};
+use vestibule_webhook::sources::{Context, fleet};
+use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
+
+const ENROLLED: &str = include_str!("samples/fleet-mdm-enrolled.json");
+const ENROLLED_EARLY: &str = include_str!("samples/fleet-mdm-enrolled-early.json");
+const ENROLLED_PERSONAL: &str = include_str!("samples/fleet-mdm-enrolled-personal.json");
+const ENROLLED_WINDOWS: &str = include_str!("samples/fleet-mdm-enrolled-windows.json");
+const ENROLLED_WINDOWS_EARLY: &str = include_str!("samples/fleet-mdm-enrolled-windows-early.json");
+const UNENROLLED: &str = include_str!("samples/fleet-mdm-unenrolled.json");
+const AGENT: &str = include_str!("samples/fleet-fleet-enrolled.json");
+const CANCELED: &str = include_str!("samples/fleet-canceled-setup-experience.json");
+const INSTALLED: &str = include_str!("samples/fleet-installed-software.json");
+const INSTALL_FAILED: &str = include_str!("samples/fleet-installed-app-store-app-failed.json");
+const OTHER: &str = include_str!("samples/fleet-edited-saved-query.json");
+const ALL: [&str; 11] = [
+    ENROLLED,
+    ENROLLED_EARLY,
+    ENROLLED_PERSONAL,
+    ENROLLED_WINDOWS,
+    ENROLLED_WINDOWS_EARLY,
+    UNENROLLED,
+    AGENT,
+    CANCELED,
+    INSTALLED,
+    INSTALL_FAILED,
+    OTHER,
+];
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn context(sends_compliant: bool) -> Context {
+    Context { received: Received { at: at("2026-03-02T12:00:00Z"), backfill: false }, sends_compliant }
+}
+
+fn read(body: &[u8], sends_compliant: bool) -> Result<Batch, BodyError> {
+    fleet::parse(body, &HeaderMap::new(), &context(sends_compliant))
+}
+
+fn events_as(body: &str, sends_compliant: bool) -> Vec<Event> {
+    let event = |parsed| match parsed {
+        Parsed::Event(event) => *event,
+        other => panic!("{other:?}"),
+    };
+    read(body.as_bytes(), sends_compliant).unwrap().events.into_iter().map(event).collect()
+}
+
+fn only(body: &str) -> Event {
+    let mut events = events_as(body, false);
+    assert_eq!(events.len(), 1);
+    events.remove(0)
+}
+
+fn kinds(events: &[Event]) -> Vec<Kind> {
+    events.iter().map(|event| event.step().unwrap().kind).collect()
+}
+
+fn place(event: &Event) -> &str {
+    event.step().unwrap().place.as_ref().unwrap().action.name()
+}
+
+fn with(body: &str, change: impl Fn(&mut Value)) -> String {
+    let mut value: Value = serde_json::from_str(body).unwrap();
+    change(&mut value);
+    value.to_string()
+}
+
+fn folded(events: impl IntoIterator<Item = Event>) -> Enrollment {
+    let mut history = History::default();
+    for event in events {
+        history.add(event);
+    }
+    let settings = TenantSettings::default();
+    fold(&TenantId::parse("contoso").unwrap(), &history, &settings, at("2026-03-02T09:40:00Z"))
+}
+
+#[test]
+fn a_host_under_management_is_enrolled_and_compliant() {
+    let events = events_as(ENROLLED, true);
+    assert_eq!(kinds(&events), [Kind::Enrolled, Kind::Compliant]);
+    for event in &events {
+        assert_eq!(event.key.source, fleet::SOURCE);
+        assert_eq!(event.time, at("2026-03-02T09:18:48.573Z"));
+        assert_eq!(event.clock_skew, None);
+        let about = &event.about;
+        assert_eq!(about.serial_number.as_deref(), Some("C08VQ2AXHT96"));
+        assert_eq!(about.mdm_device_id.as_deref(), Some("fleet-host-42"));
+        assert_eq!(about.enrollment_id, None);
+        assert_eq!(about.device_name.as_deref(), Some("MacBookPro16,1 (C08VQ2AXHT96)"));
+        assert_eq!(about.model.as_deref(), Some("MacBookPro16,1"));
+        assert_eq!(about.platform, Some(Platform::MacOs));
+        assert_eq!(about.enrollment_type.as_deref(), Some("appleBulkWithoutUser"));
+    }
+    assert_ne!(events[0].key.id, events[1].key.id);
+    assert_eq!(kinds(&events_as(ENROLLED, false)), [Kind::Enrolled]);
+    let enrollment = folded(events);
+    assert_eq!(enrollment.attempts.len(), 1);
+    assert_eq!(enrollment.attempts[0].outcome, Outcome::Completed);
+}
+
+#[test]
+fn the_platform_follows_from_what_each_version_tells() {
+    let early = only(ENROLLED_EARLY);
+    assert_eq!(early.about.platform, Some(Platform::Ios));
+    assert_eq!(early.about.model.as_deref(), Some("iPad11,6"));
+    assert_eq!((early.about.enrollment_type, early.about.mdm_device_id), (None, None));
+    assert!(early.clock_skew.is_some());
+
+    let windows = only(ENROLLED_WINDOWS);
+    assert_eq!(windows.about.platform, Some(Platform::Windows));
+    assert_eq!(windows.about.enrollment_type.as_deref(), Some("windowsAzureADJoin"));
+    assert_eq!(windows.about.serial_number, None);
+    assert_eq!(windows.about.mdm_device_id.as_deref(), Some("fleet-host-101"));
+
+    for (name, told) in [
+        ("MacKenzie's iPhone", None),
+        ("iPhone of Mac", None),
+        ("Mac14,2 (X)", Some(Platform::MacOs)),
+        ("iMac20,1 (X)", Some(Platform::MacOs)),
+        ("iPhone14,6 (X)", Some(Platform::Ios)),
+        ("AppleTV5,3 (X)", None),
+        ("16,1 (X)", None),
+        ("Mac14, (X)", None),
+    ] {
+        let event = only(&with(ENROLLED_EARLY, |body| body["details"]["host_display_name"] = json!(name)));
+        assert_eq!(event.about.platform, told, "{name}");
+    }
+    for (name, told) in [("ipados", Platform::Ios), ("Android", Platform::Android), ("darwin", Platform::MacOs)] {
+        let event = only(&with(ENROLLED, |body| body["details"]["platform"] = json!(name)));
+        assert_eq!(event.about.platform, Some(told), "{name}");
+    }
+}
+
+#[test]
+fn a_personal_device_goes_by_its_enrollment() {
+    let about = only(ENROLLED_PERSONAL).about;
+    assert_eq!(about.serial_number, None);
+    assert_eq!(about.enrollment_id.as_deref(), Some("F1A6E0E8-3D1B-4E77-9A0B-2D8C0F6B9C11"));
+    assert_eq!(about.enrollment_type.as_deref(), Some("appleUserEnrollment"));
+    assert_eq!(about.platform, Some(Platform::Ios));
+}
+
+#[test]
+fn a_host_without_a_name_is_refused() {
+    // A name that several hosts may have is none, nor is what early versions wrote for a serial number.
+    let named = with(ENROLLED_WINDOWS_EARLY, |body| body["details"]["host_serial"] = json!("WINDOWS-IFLBGRE"));
+    let junk = with(ENROLLED_EARLY, |body| body["details"]["host_serial"] = json!("To Be Filled By O.E.M."));
+    let zero = with(&junk, |body| body["details"]["host_id"] = json!(0));
+    for body in [ENROLLED_WINDOWS_EARLY, &named, &junk, &zero] {
+        let batch = read(body.as_bytes(), true).unwrap();
+        assert!(
+            matches!(&batch.events[..], [Parsed::Invalid { errors, .. }] if errors[0].field == "details"),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn unenrolled_is_told_without_the_administrator() {
+    let event = only(UNENROLLED);
+    assert_eq!(kinds(std::slice::from_ref(&event)), [Kind::Unenrolled]);
+    assert_eq!(event.about.platform, Some(Platform::MacOs));
+    assert_eq!((&event.about.user_principal_name, &event.about.user_id), (&None, &None));
+    let event = format!("{event:?}");
+    assert!(!event.contains("anna.admin") && !event.contains("Anna Admin"));
+}
+
+#[test]
+fn the_agent_is_no_enrollment() {
+    let event = only(AGENT);
+    assert_eq!((event.step().unwrap().kind, place(&event)), (Kind::StepCompleted, "FleetAgent"));
+    assert_eq!(event.about.mdm_device_id.as_deref(), Some("fleet-host-42"));
+    assert_eq!(event.about.serial_number.as_deref(), Some("C08VQ2AXHT96"));
+    assert!(folded([event]).attempts.is_empty());
+}
+
+#[test]
+fn a_cancelled_setup_experience_is_a_failure() {
+    let event = only(CANCELED);
+    let step = event.step().unwrap();
+    assert_eq!((step.kind, place(&event)), (Kind::Failed, "SetupExperience"));
+    let failure = step.failure.as_ref().unwrap();
+    assert_eq!(failure.reason.as_deref(), Some("setupExperienceCanceled"));
+    assert_eq!(failure.message.as_deref(), Some("Adobe Acrobat.app"));
+    assert_eq!(event.about.platform, Some(Platform::MacOs));
+
+    // Where another source reports compliance the attempt is still open, and fails.
+    let told = [ENROLLED, AGENT, INSTALLED, INSTALL_FAILED, CANCELED];
+    let enrollment = folded(told.into_iter().map(only));
+    assert_eq!(enrollment.attempts.len(), 1);
+    let attempt = &enrollment.attempts[0];
+    assert_eq!((attempt.outcome, attempt.number), (Outcome::Failed, 1));
+    assert_eq!(attempt.place.as_ref().unwrap().action.name(), "SetupExperience");
+    assert_eq!(attempt.failure.as_ref().unwrap().reason.as_deref(), Some("setupExperienceCanceled"));
+
+    // Elsewhere it completed when the host was managed.
+    let enrollment = folded(told.into_iter().flat_map(|body| events_as(body, true)));
+    let outcomes: Vec<_> = enrollment.attempts.iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Completed]);
+}
+
+#[test]
+fn software_of_the_setup_experience_is_a_step() {
+    let event = only(INSTALLED);
+    assert_eq!((event.step().unwrap().kind, place(&event)), (Kind::StepCompleted, "SetupExperience"));
+    let event = only(INSTALL_FAILED);
+    let step = event.step().unwrap();
+    assert_eq!((step.kind, place(&event)), (Kind::StepEntered, "SetupExperience"));
+    assert_eq!(step.failure.as_ref().unwrap().message.as_deref(), Some("Logic Pro"));
+    assert_eq!(event.about.platform, Some(Platform::MacOs));
+    // What Fleet found wrong may quote a secret.
+    assert!(!format!("{event:?}").contains("hunter2"));
+
+    for body in [
+        with(INSTALLED, |body| body["details"]["from_setup_experience"] = json!(false)),
+        with(INSTALLED, |body| body["details"]["from_setup_experience"] = Value::Null),
+        with(INSTALLED, |body| body["details"]["status"] = json!("pending_install")),
+        OTHER.to_owned(),
+        with(ENROLLED, |body| body["type"] = json!("wiped_host")),
+        with(OTHER, |body| body["details"] = Value::Null),
+    ] {
+        let batch = read(body.as_bytes(), true).unwrap();
+        assert_eq!(batch, Batch { events: vec![Parsed::UnknownType { id: None }], is_list: false }, "{body}");
+    }
+}
+
+#[test]
+fn sent_again_or_by_both_webhooks_it_is_one_event() {
+    // Fleet repeats after 429 with the first time's timestamp; a fleet's own webhook adds the hosts.
+    let again = with(CANCELED, |body| body["details"]["host_ids"] = json!([42]));
+    assert_eq!(only(CANCELED).key, only(CANCELED).key);
+    assert_eq!(only(CANCELED).key, only(&again).key);
+    let later = with(CANCELED, |body| body["timestamp"] = json!("2026-03-02T09:31:44.900000001Z"));
+    let other = with(CANCELED, |body| body["details"]["host_id"] = json!(43));
+    for body in [later, other] {
+        assert_ne!(only(CANCELED).key, only(&body).key);
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_true_is_not_told() {
+    for time in [json!("0001-01-01T00:00:00Z"), json!("yesterday"), json!(17), Value::Null] {
+        let event = only(&with(ENROLLED, |body| body["timestamp"] = time.clone()));
+        assert_eq!((event.time, event.clock_skew), (event.received_at, None), "{time}");
+    }
+}
+
+#[test]
+fn what_is_no_activity_is_refused() {
+    for body in ["[]", "1", "null", "{}", r#"{"type":7e999}"#, r#"{"type":""}"#, r#"{"details":{}}"#, "", "<a/>"] {
+        assert!(read(body.as_bytes(), true).is_err(), "{body}");
+    }
+    let long = vec![b' '; MAX_BODY_BYTES + 1];
+    assert_eq!(read(&long, true), Err(BodyError::TooLarge));
+    let deep = format!(r#"{{"type":"mdm_enrolled","details":{}"#, r#"{"a":"#.repeat(100_000));
+    assert!(matches!(read(deep.as_bytes(), true), Err(BodyError::NotJson { .. })));
+}
+
+#[test]
+fn what_no_event_can_hold_is_left_out() {
+    let long = "x".repeat(300);
+    let body = with(ENROLLED, |body| {
+        body["details"]["host_display_name"] = json!(long);
+        body["details"]["enrollment_id"] = json!({"a": [1]});
+        body["details"]["host_id"] = json!(1e300);
+    });
+    let about = only(&body).about;
+    assert_eq!((about.device_name, about.enrollment_id, about.mdm_device_id), (None, None, None));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read(&body, true);
+    }
+
+    #[test]
+    fn no_mutation_panics(
+        which in 0..ALL.len(),
+        edits in proptest::collection::vec((any::<usize>(), any::<u8>()), 0..8),
+        cut in any::<usize>(),
+    ) {
+        let mut body = ALL[which].as_bytes().to_vec();
+        for (index, byte) in edits {
+            let index = index % body.len();
+            body[index] = byte;
+        }
+        if cut % 3 == 0 {
+            body.truncate(cut % body.len());
+        }
+        let _ = read(&body, true);
+    }
+
+    #[test]
+    fn no_value_panics(which in 0..ALL.len(), member in 0..14_usize, value in value()) {
+        let names = [
+            "host_id", "host_serial", "enrollment_id", "host_display_name", "installed_from_dep", "platform",
+            "mdm_platform", "host_platform", "software_title", "status", "from_setup_experience", "type", "timestamp",
+            "details",
+        ];
+        let body = with(ALL[which], |body| match names[member] {
+            name @ ("type" | "timestamp" | "details") => body[name] = value.clone(),
+            name => body["details"][name] = value.clone(),
+        });
+        for parsed in read(body.as_bytes(), true).map(|batch| batch.events).unwrap_or_default() {
+            if let Parsed::Event(event) = parsed {
+                prop_assert!(event.about.identifiers().next().is_some());
+                prop_assert!(event.about.device_name.is_none_or(|name| name.chars().count() <= 256));
+            }
+        }
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "[A-Za-z]{0,9}[0-9]{0,3},[0-9]{0,3} ?\\(?".prop_map(Value::from),
+        any::<char>().prop_map(|letter| Value::from(letter.to_string().repeat(300))),
+        Just(json!([[[{"a": [1, 2, {"b": null}]}]]])),
+    ]
+}
