@@ -3,6 +3,7 @@
 //! A request's tenant is its token's, so no path or parameter can name another: what belongs to someone else
 //! is simply not there. Every answer says the instant it is true for.
 
+mod advice;
 mod auth;
 mod esp;
 mod files;
@@ -69,6 +70,7 @@ impl Api {
             (["api", "devices", "esp-profiles", rest @ ..], _) => self.esp_profiles(&call, rest).await,
             (["api", "devices", id, "esp"], _) if get => self.device_esp(&call, id).await,
             (["api", "devices", id, "esp-profile"], _) if get => self.device_profile(&call, id).await,
+            (["api", "advice", text], _) if get => advice::show(&call, text),
             (["api", "tenant"], _) if get => Ok(tenant::show(&call)),
             (["api", "tenant"], &Method::PATCH) => self.change_tenant(call).await,
             (
@@ -78,7 +80,7 @@ impl Api {
                 | ["api", "reports", "esp", "sessions"]
                 | ["api", "reports", "incomplete-enrollments", "attempts"]
                 | ["api", "reports", "files", _]
-                | ["api", "attempts", _]
+                | ["api", "attempts" | "advice", _]
                 | ["api", "devices", _, "esp" | "esp-profile"]
                 | ["api", "tenant"],
                 _,

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::{APPLICATION_ID, SCHEMA_VERSION, dictionary};
 use rusqlite::{Connection, params};
-use serde::Deserialize;
 use std::collections::HashMap;
+use vestibule_advice::Catalogue;
 use vestibule_domain::failure::code_value;
 
 /// Bytes a page. A refresh touches pages here and there, a build and a reader go through all: larger
@@ -129,24 +129,17 @@ fn expand(sql: &str) -> String {
     out
 }
 
-#[derive(Deserialize)]
-struct AdviceEntry<'a> {
-    codes: Vec<&'a str>,
-    problem: &'a str,
-    steps: &'a str,
-    source: &'a str,
-}
-
+/// The catalogue's entries by code; those without one can't be looked up by a failure's.
 fn fill_advice(conn: &Connection) -> Result<()> {
-    let entries: Vec<AdviceEntry> =
-        serde_json::from_str(include_str!("data/advice.json")).map_err(|_| Error::BuiltIn("advice"))?;
     let mut insert = conn.prepare(
         "INSERT INTO advice (advice_no, code, code_value, problem, steps, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    let all = entries.iter().flat_map(|entry| entry.codes.iter().map(move |code| (code, entry)));
+    let entries = Catalogue::built_in().entries();
+    let all = entries.flat_map(|entry| entry.codes.iter().map(move |code| (code, entry)));
     for (number, (code, entry)) in (1_i64..).zip(all) {
         let value = code_value(code).ok_or(Error::BuiltIn("advice code"))?;
-        insert.execute(params![number, code, value, entry.problem, entry.steps, entry.source])?;
+        let (steps, sources) = (entry.steps.join(" "), entry.sources.join(", "));
+        insert.execute(params![number, code, value, entry.problem, steps, sources])?;
     }
     Ok(())
 }

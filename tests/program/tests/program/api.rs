@@ -186,3 +186,25 @@ async fn bad_query_parameters_are_named() {
     let problem = api.get(&format!("{report}?platform=ios")).await.problem(400);
     assert!(problem["detail"].as_str().unwrap().contains("os"), "{problem}");
 }
+
+#[tokio::test]
+async fn advice_is_found_by_code_in_any_spelling_and_by_message() {
+    let folder = Folder::new();
+    let serve = folder.serve();
+    let contoso = folder.add_tenant("contoso");
+    let client = Client::new(&serve.url, &contoso.admin);
+    let ids = async |text: &str| -> Vec<String> {
+        let found = client.json(&format!("/api/advice/{text}")).await;
+        found["meanings"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let hex = ids("0x80cf0437").await;
+    assert!(!hex.is_empty());
+    for spelling in ["0X80CF0437", "80CF0437", "-2133916617", "2161050679"] {
+        assert_eq!(ids(spelling).await, hex, "{spelling}");
+    }
+    assert!(ids("0x801c0003").await.len() > 1, "all meanings are told");
+    assert!(!ids("Company%20Portal%20temporarily%20unavailable").await.is_empty());
+    client.get("/api/advice/0xdeadbeef").await.problem(404);
+    let nobody = Client::new(&serve.url, "vst_contoso_nothing");
+    nobody.get("/api/advice/0x80cf0437").await.problem(401);
+}

@@ -1,0 +1,40 @@
+//! What an error code or message means, and what to do about it: all meanings, from the catalogue.
+
+use crate::{Call, query::Query};
+use http::StatusCode;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use vestibule_advice::{Advice, Catalogue};
+use vestibule_platform::problem::json as answer;
+use vestibule_platform::{HttpResponse, Problem};
+
+/// `GET /api/advice/{code}`: a code in any spelling, or words of a message.
+pub(crate) fn show(call: &Call, text: &str) -> Result<HttpResponse, Problem> {
+    Query::read(call.request.uri().query(), &[])?;
+    let text = percent_decode_str(text).decode_utf8().map_err(|_| Problem::not_found())?;
+    let catalogue = Catalogue::built_in();
+    let mut found = catalogue.by_code(&text);
+    if found.is_empty() {
+        found = catalogue.by_message(&text);
+    }
+    if found.is_empty() {
+        return Err(Problem::not_found());
+    }
+    let meanings: Vec<Value> = found.into_iter().map(written).collect();
+    let body = json!({"asOf": call.now.to_string(), "catalogue": catalogue.version(), "meanings": meanings});
+    Ok(answer(StatusCode::OK, &body))
+}
+
+/// An entry without the phrases that it is found by.
+fn written(advice: &Advice) -> Value {
+    json!({
+        "id": advice.id,
+        "codes": advice.codes,
+        "problem": advice.problem,
+        "cause": advice.cause,
+        "steps": advice.steps,
+        "who": advice.who,
+        "platforms": advice.platforms,
+        "sources": advice.sources,
+    })
+}

@@ -1,0 +1,343 @@
+//! The catalogue: reading and checking its file, and looking advice up.
+
+use crate::matching::{Text, code_values, codes_within, compact};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::LazyLock;
+use vestibule_domain::Platform;
+use vestibule_domain::failure::code_value;
+
+/// The file format that this program reads.
+pub const FORMAT: u32 = 1;
+
+/// Shorter phrases, in bytes, would be found in all sorts of messages.
+const MIN_PHRASE: usize = 4;
+
+const BUILT_IN: &str = include_str!("catalogue.json");
+
+/// A code as the catalogue writes it: `0x` and eight small hexadecimal digits, the spelling of the report file.
+pub fn canonical_code(value: u32) -> String {
+    format!("0x{value:08x}")
+}
+
+/// Who can do something about a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Who {
+    /// The person enrolling.
+    User,
+    /// The organisation's administrator.
+    Admin,
+    /// Microsoft.
+    Microsoft,
+}
+
+impl Who {
+    /// The name in files and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+            Self::Microsoft => "microsoft",
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One meaning of a failure and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+// A misspelt member in an organisation's own file is told, not passed over.
+#[serde(deny_unknown_fields)]
+pub struct Advice {
+    /// Stable name, in kebab-case.
+    pub id: String,
+    /// The codes that can mean this, spelt as [`canonical_code`] does; empty for a problem without one.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// Phrases by which a message, or the name of an error, is recognised.
+    #[serde(default)]
+    pub phrases: Vec<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// Why it comes, as far as known.
+    pub cause: String,
+    /// What to do, in order.
+    pub steps: Vec<String>,
+    /// Who can do it.
+    pub who: Vec<Who>,
+    /// Where it occurs.
+    pub platforms: Vec<Platform>,
+    /// The documents that the facts are from.
+    pub sources: Vec<String>,
+}
+
+/// Why a catalogue's file was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CatalogueError {
+    /// Not JSON, or not of the catalogue's form; the text says where.
+    Unreadable(String),
+    /// Of a format that this program does not know.
+    Format(u32),
+    /// Without any entry.
+    Empty,
+    /// An entry is not fit.
+    Entry {
+        /// The entry's id.
+        id: String,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+}
+
+/// What is wrong with an entry of a catalogue's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The id is not in kebab-case.
+    Id,
+    /// Another entry has the same id.
+    IdTwice,
+    /// This is no code.
+    Code(String),
+    /// This phrase is too short to recognise a message by.
+    Phrase(String),
+    /// This member has no text or no item.
+    Missing(&'static str),
+    /// Neither code nor phrase: it would never be found.
+    NeverFound,
+}
+
+impl fmt::Display for CatalogueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => write!(f, "the advice catalogue cannot be read: {why}"),
+            Self::Format(format) => {
+                write!(f, "the advice catalogue has format {format}; this program reads format {FORMAT}")
+            }
+            Self::Empty => f.write_str("the advice catalogue has no entries"),
+            Self::Entry { id, fault } => write!(f, "the advice catalogue's entry {id:?}: {fault}"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id => f.write_str("the id must be small letters and digits, words joined by \"-\""),
+            Self::IdTwice => f.write_str("another entry has the same id"),
+            Self::Code(code) => write!(f, "{code:?} is no error code"),
+            Self::Phrase(phrase) => write!(f, "the phrase {phrase:?} is too short to recognise a message by"),
+            Self::Missing(member) => write!(f, "{member} is empty"),
+            Self::NeverFound => f.write_str("it needs a code or a phrase to be found by"),
+        }
+    }
+}
+
+impl std::error::Error for CatalogueError {}
+
+/// The file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Looked at before.
+    #[serde(rename = "format")]
+    _format: u32,
+    version: String,
+    entries: Vec<Advice>,
+}
+
+/// The format alone, so that a file of a later one is refused for that and not for a member unknown here.
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+/// An entry made ready for looking up.
+#[derive(Clone, Debug)]
+struct Entry {
+    advice: Advice,
+    values: Vec<u32>,
+    phrases: Vec<String>,
+}
+
+/// The advice there is.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    version: String,
+    entries: Vec<Entry>,
+}
+
+impl Catalogue {
+    /// The catalogue that comes with the program.
+    pub fn built_in() -> &'static Self {
+        // A test reads it, so that the empty one cannot occur.
+        static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::parse(BUILT_IN).unwrap_or_default());
+        &CATALOGUE
+    }
+
+    /// The text of the built-in file, to start one's own from.
+    pub const fn built_in_text() -> &'static str {
+        BUILT_IN
+    }
+
+    /// Reads and checks a catalogue's file.
+    pub fn parse(text: &str) -> Result<Self, CatalogueError> {
+        let unreadable = |error: serde_json::Error| CatalogueError::Unreadable(error.to_string());
+        // Editors of some systems begin a file with a byte order mark.
+        let text = text.trim_start_matches('\u{feff}');
+        let FormatOnly { format } = serde_json::from_str(text).map_err(unreadable)?;
+        if format != FORMAT {
+            return Err(CatalogueError::Format(format));
+        }
+        let file: File = serde_json::from_str(text).map_err(unreadable)?;
+        if file.entries.is_empty() {
+            return Err(CatalogueError::Empty);
+        }
+        let mut ids = HashSet::new();
+        let mut entries = Vec::with_capacity(file.entries.len());
+        for advice in file.entries {
+            let id = advice.id.clone();
+            let entry = if ids.insert(id.clone()) { Entry::new(advice) } else { Err(Fault::IdTwice) };
+            entries.push(entry.map_err(|fault| CatalogueError::Entry { id, fault })?);
+        }
+        Ok(Self { version: file.version, entries })
+    }
+
+    /// This catalogue with an organisation's own on top: entries of the same id are replaced, the others come before
+    /// the ones here, so that they win where both fit as well.
+    #[must_use]
+    pub fn with(&self, own: Self) -> Self {
+        let version = format!("{}+{}", self.version, own.version);
+        let mut entries = self.entries.clone();
+        let mut added = Vec::new();
+        for entry in own.entries {
+            match entries.iter_mut().find(|mine| mine.advice.id == entry.advice.id) {
+                Some(mine) => *mine = entry,
+                None => added.push(entry),
+            }
+        }
+        added.append(&mut entries);
+        Self { version, entries: added }
+    }
+
+    /// The version of the content, as its file names it.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// All entries, in the file's order.
+    pub fn entries(&self) -> impl Iterator<Item = &Advice> {
+        self.entries.iter().map(|entry| &entry.advice)
+    }
+
+    /// The entry of that id.
+    pub fn by_id(&self, id: &str) -> Option<&Advice> {
+        self.entries().find(|advice| advice.id == id)
+    }
+
+    /// Every meaning of a code, in any spelling: hexadecimal of any case and width, with or without `0x`, or decimal,
+    /// signed or not.
+    pub fn by_code(&self, code: &str) -> Vec<&Advice> {
+        let value = self.known(code);
+        self.entries.iter().filter(|entry| entry.has_any(value.as_slice())).map(|entry| &entry.advice).collect()
+    }
+
+    /// What a message, or the name of an error, can mean, best first. Codes spelt out in it count too.
+    pub fn by_message(&self, message: &str) -> Vec<&Advice> {
+        self.ranked(&codes_within(message), message, None)
+    }
+
+    /// What a failure can mean, best first: what has its code before what only sounds like it, then what occurs on
+    /// its platform, then what more of reason and message speaks for. What occurs on other platforms comes last but is
+    /// not left out: senders err about platforms.
+    pub fn for_failure(
+        &self,
+        code: Option<&str>,
+        reason: Option<&str>,
+        message: Option<&str>,
+        platform: Option<Platform>,
+    ) -> Vec<&Advice> {
+        // Some senders put an error's name where the code belongs.
+        let name = code.filter(|code| code_value(code).is_none());
+        let text = [name, reason, message].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let mut values = codes_within(&text);
+        values.extend(code.and_then(|code| self.known(code)));
+        values.extend(reason.and_then(|reason| self.known(reason)));
+        self.ranked(&values, &text, platform)
+    }
+
+    fn ranked(&self, values: &[u32], text: &str, platform: Option<Platform>) -> Vec<&Advice> {
+        let text = Text::new(text);
+        let mut found: Vec<_> = self
+            .entries
+            .iter()
+            .filter_map(|entry| {
+                let has_code = entry.has_any(values);
+                let covered = text.covered_by(&entry.phrases);
+                let fits = platform.is_none_or(|platform| entry.advice.platforms.contains(&platform));
+                (has_code || covered > 0).then_some((Reverse((has_code, fits, covered)), &entry.advice))
+            })
+            .collect();
+        // Stable: the file's order decides between equals.
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, advice)| advice).collect()
+    }
+
+    /// The value that a spelling has here: the likeliest one that an entry knows.
+    fn known(&self, code: &str) -> Option<u32> {
+        code_values(code).find(|value| self.entries.iter().any(|entry| entry.has_any(&[*value])))
+    }
+}
+
+impl Entry {
+    fn new(mut advice: Advice) -> Result<Self, Fault> {
+        let is_kebab = advice.id.split('-').all(|word| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        });
+        if !is_kebab {
+            return Err(Fault::Id);
+        }
+        let blank = |text: &String| text.trim().is_empty();
+        let members = [
+            ("problem", blank(&advice.problem)),
+            ("cause", blank(&advice.cause)),
+            ("steps", advice.steps.is_empty() || advice.steps.iter().any(blank)),
+            ("who", advice.who.is_empty()),
+            ("platforms", advice.platforms.is_empty()),
+            ("sources", advice.sources.is_empty() || advice.sources.iter().any(blank)),
+        ];
+        if let Some((member, _)) = members.into_iter().find(|(_, is_missing)| *is_missing) {
+            return Err(Fault::Missing(member));
+        }
+        if advice.codes.is_empty() && advice.phrases.is_empty() {
+            return Err(Fault::NeverFound);
+        }
+        let mut values = Vec::with_capacity(advice.codes.len());
+        for code in &advice.codes {
+            let value = code_value(code).ok_or_else(|| Fault::Code(code.clone()))?;
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        advice.codes = values.iter().copied().map(canonical_code).collect();
+        let mut phrases = Vec::with_capacity(advice.phrases.len());
+        for phrase in &advice.phrases {
+            let ready = compact(phrase);
+            if ready.len() < MIN_PHRASE {
+                return Err(Fault::Phrase(phrase.clone()));
+            }
+            phrases.push(ready);
+        }
+        Ok(Self { advice, values, phrases })
+    }
+
+    fn has_any(&self, values: &[u32]) -> bool {
+        self.values.iter().any(|value| values.contains(value))
+    }
+}

@@ -1,0 +1,169 @@
+//! How a message is searched: without regard to case, punctuation, white space and the way words are run together.
+
+use vestibule_domain::failure::code_value;
+
+/// Longer messages are looked at up to here; senders' are at most 2 000 characters.
+const MAX_CHARS: usize = 8_000;
+
+/// A text made ready to look phrases up in.
+#[derive(Debug, Default)]
+pub struct Text {
+    /// Letters and digits alone, in lower case.
+    compact: String,
+    /// Where in `compact` a word begins or ends, in order.
+    edges: Vec<usize>,
+}
+
+impl Text {
+    /// Words end at whatever is neither letter nor digit, and where a capital follows a small letter: names of errors
+    /// such as `DeviceCapReached` are then found by the words they are made of.
+    pub fn new(text: &str) -> Self {
+        let mut this = Self::default();
+        let mut previous = None;
+        for c in text.chars().take(MAX_CHARS) {
+            if is_apostrophe(c) {
+                // “hasn't” is one word, however it is written.
+                continue;
+            }
+            let starts = c.is_uppercase() && previous.is_some_and(char::is_lowercase);
+            if !c.is_alphanumeric() || starts {
+                this.mark();
+            }
+            if c.is_alphanumeric() {
+                if this.edges.is_empty() {
+                    this.mark();
+                }
+                this.compact.extend(c.to_lowercase());
+            }
+            previous = Some(c);
+        }
+        this.mark();
+        this
+    }
+
+    fn mark(&mut self) {
+        if self.edges.last() != Some(&self.compact.len()) {
+            self.edges.push(self.compact.len());
+        }
+    }
+
+    /// How much of the text the phrases cover together, in bytes; 0 where none occurs.
+    pub fn covered_by(&self, phrases: &[String]) -> usize {
+        let mut spans: Vec<(usize, usize)> = Vec::new();
+        for phrase in phrases.iter().filter(|phrase| !phrase.is_empty()) {
+            for &start in &self.edges {
+                let end = start + phrase.len();
+                let is_here = self.compact.get(start..).is_some_and(|rest| rest.starts_with(phrase.as_str()));
+                if is_here && self.edges.binary_search(&end).is_ok() {
+                    spans.push((start, end));
+                }
+            }
+        }
+        spans.sort_unstable();
+        let (mut covered, mut until) = (0, 0);
+        for (start, end) in spans {
+            covered += end.saturating_sub(start.max(until));
+            until = until.max(end);
+        }
+        covered
+    }
+}
+
+/// A phrase as [`Text::covered_by`] wants it.
+pub fn compact(phrase: &str) -> String {
+    phrase.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+const fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '’' | '‘' | '`' | '´' | 'ʼ')
+}
+
+/// What a spelling of a code may stand for, likeliest first. Eight digits can be meant as decimal or as hexadecimal
+/// without its prefix: `80043001`.
+pub fn code_values(code: &str) -> impl Iterator<Item = u32> {
+    let code = code.trim().to_ascii_lowercase();
+    let plain = code_value(&code);
+    let hexadecimal = code_value(&format!("0x{code}")).filter(|value| plain != Some(*value));
+    plain.into_iter().chain(hexadecimal)
+}
+
+/// The values of the codes that a message spells out: `0x…`, decimals of nine digits and more, and eight hexadecimal
+/// digits that begin with 8, as an HRESULT of a failure does. Shorter numbers are counts and versions.
+pub fn codes_within(text: &str) -> Vec<u32> {
+    let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(at, _)| at);
+    let text = text.get(..end).unwrap_or_default();
+    text.split(|c: char| !c.is_alphanumeric() && c != '-')
+        // A minus may be a sign or join words.
+        .flat_map(|word| {
+            let joined = Some(word.trim_start_matches('-')).filter(|word| word.contains('-'));
+            std::iter::once(word).chain(joined.into_iter().flat_map(|word| word.split('-')))
+        })
+        .filter_map(|word| {
+            let lower = word.to_ascii_lowercase();
+            let digits = lower.trim_start_matches('-');
+            if lower.starts_with("0x") || (digits.len() >= 9 && digits.bytes().all(|b| b.is_ascii_digit())) {
+                code_value(&lower)
+            } else if lower.len() == 8 && lower.starts_with('8') {
+                code_value(&format!("0x{lower}"))
+            } else {
+                None
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finds(text: &str, phrase: &str) -> bool {
+        Text::new(text).covered_by(&[compact(phrase)]) > 0
+    }
+
+    #[test]
+    fn phrases_are_found_however_they_are_written() {
+        for text in [
+            "device cap reached",
+            "DEVICE-CAP-REACHED!",
+            "com.example.DeviceCapReachedException",
+            "error: device_cap_reached.",
+            "DeviceCapReached",
+            "devicecapreached",
+        ] {
+            assert!(finds(text, "DeviceCapReached"), "{text}");
+            assert!(finds(text, "Device cap reached"), "{text}");
+        }
+        assert!(finds("Your IT admin hasn’t set an MDM authority", "hasn't set an mdm authority"));
+        assert!(finds("iOS version not supported", "OS version not supported"));
+        assert!(!finds("device capability", "device cap"));
+        assert!(!finds("undevice cap", "device cap"));
+        assert!(!finds("", "device cap") && !finds("…", "device cap"));
+        assert!(finds("ÄRGER MIT DEM GERÄT", "ärger mit dem gerät"));
+    }
+
+    #[test]
+    fn coverage_counts_no_letter_twice() {
+        let text = Text::new("profile installation failed");
+        let all = "profileinstallationfailed".len();
+        let phrases = ["profile installation failed", "installation failed"].map(compact);
+        assert_eq!(text.covered_by(&phrases), all);
+        assert_eq!(Text::new("failed. Failed").covered_by(&["failed".to_owned()]), 12);
+    }
+
+    #[test]
+    fn codes_are_read_out_of_messages() {
+        let value = 0x801c_0003;
+        for text in [
+            "Error 0x801c0003: gone",
+            "(0X801C0003)",
+            "error-0x801C0003",
+            "hr=-2145648637;",
+            "hr 2149318659",
+            "code 801c0003",
+        ] {
+            assert_eq!(codes_within(text), [value], "{text}");
+        }
+        assert!(codes_within("version 10.0.19045, 12 of 40, 2026-01-02, 0xzz").is_empty());
+        assert_eq!(code_values("80043001").collect::<Vec<_>>(), [80_043_001, 0x8004_3001]);
+    }
+}
