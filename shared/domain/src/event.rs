@@ -268,6 +268,11 @@ impl Event {
 }
 
 impl Step {
+    /// A step of which nothing is told but its kind.
+    pub const fn of(kind: Kind) -> Self {
+        Self { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
+    }
+
     /// The step as SPEC reads it: `stopped` without a user action is `cancel`; a `failed` whose category is
     /// `userAbandonment` is `stopped` by `cancel`; other kinds have no user action.
     #[must_use]

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use vestibule_webhook::cloudevents::Batch;
 use vestibule_webhook::proof::Proof;
 use vestibule_webhook::sources::{self, Context, Read};
-use vestibule_webhook::{BodyError, autopilot_events, parse};
+use vestibule_webhook::{BodyError, parse};
 
 /// The header in which any sender that can set one may put its secret.
 pub const SECRET_HEADER: &str = "x-vestibule-secret";
@@ -61,7 +61,7 @@ impl Source {
         name: "graph-autopilot-events",
         proofs: &[Proof::Path, Proof::StandardWebhooks],
         answer: Answer::ByEvent,
-        read: |body, _, context| autopilot_events::parse(body, context.received, context.sends_compliant),
+        read: sources::graph_autopilot_events::parse,
     };
 
     /// MicroMDM's webhook.

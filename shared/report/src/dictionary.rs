@@ -155,14 +155,6 @@ fn platform_title(platform: Platform) -> &'static str {
     }
 }
 
-fn phase_title(phase: Phase) -> &'static str {
-    match phase {
-        Phase::DevicePreparation => "Device preparation",
-        Phase::DeviceSetup => "Device setup",
-        Phase::AccountSetup => "Account setup",
-    }
-}
-
 /// Id of a catalogue's action, if it is one.
 pub(crate) fn known_action(action: &Action) -> Option<i64> {
     match action {
@@ -200,7 +192,7 @@ fn titled<T: Coded>(conn: &Connection, table: &str, title: fn(T) -> &'static str
 /// Fills the dictionaries of a new file.
 pub(crate) fn fill(conn: &Connection) -> Result<()> {
     titled(conn, "sections", section_title)?;
-    titled(conn, "esp_phases", phase_title)?;
+    titled(conn, "esp_phases", Phase::title)?;
     plain::<KnownScreen>(conn, "screens")?;
     plain::<UserAction>(conn, "user_actions")?;
     plain::<Outcome>(conn, "outcomes")?;

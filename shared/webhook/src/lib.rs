@@ -2,12 +2,11 @@
 //!
 //! - [`signature`], [`proof`]: who may post (Standard Webhooks; other ways)
 //! - [`cloudevents`]: the envelope, alone or in a batch
-//! - [`autopilot_events`], [`sources`]: what senders post in a form of their own
+//! - [`sources`]: what products post in a form of their own
 //! - [`data`]: the members of `data`, checked one by one so that an answer can name the field
 //!
 //! Nothing here panics on any input, and no error repeats what was sent but the names of members.
 
-pub mod autopilot_events;
 pub mod cloudevents;
 pub mod data;
 pub mod esp;

@@ -195,7 +195,7 @@ pub(super) fn profile_and_rule(session: &EspSession, visible: Option<&BTreeSet<S
 fn write_phase(session: &EspSession, view: &PhaseView) -> Value {
     json!({
         "phase": view.phase.name(),
-        "title": phase_title(view.phase),
+        "title": view.phase.title(),
         "state": view.state.name(),
         "startedAt": view.started_at.map(|at| at.to_string()),
         "endedAt": view.ended_at.map(|at| at.to_string()),
@@ -244,14 +244,6 @@ pub(super) fn subtask_text(subtask: &Subtask) -> String {
         StepState::NotRequired => return "Nothing to do".to_owned(),
     };
     format!("{words}{count}")
-}
-
-pub(super) const fn phase_title(phase: Phase) -> &'static str {
-    match phase {
-        Phase::DevicePreparation => "Device preparation",
-        Phase::DeviceSetup => "Device setup",
-        Phase::AccountSetup => "Account setup",
-    }
 }
 
 /// A subtask's name; networks are VPN and Wi-Fi for the device, Wi-Fi alone for the account (SPEC section 6).

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 use vestibule_domain::Timestamp;
+use vestibule_domain::esp::filter::MAX_RULE_LENGTH;
 use vestibule_domain::esp::profile::{
     Assignment, AssignmentFilter, EspProfile, FilterType, GRAPH_DEFAULT_ID_ENDS, MAX_ASSIGNMENTS,
     MAX_DESCRIPTION_CHARS, MAX_MESSAGE_CHARS, MAX_NAME_CHARS, MAX_SCOPE_TAGS, MAX_SELECTED_APPS, Settings, Target,
@@ -14,7 +15,6 @@ use vestibule_webhook::esp::read_name;
 use vestibule_webhook::fields::{FieldError, Reader};
 
 const TYPE: &str = "#microsoft.graph.windows10EnrollmentCompletionPageConfiguration";
-const MAX_RULE_CHARS: usize = 3_072;
 
 /// Members that Graph makes up: accepted and passed over.
 const READ_ONLY: [&str; 6] =
@@ -172,7 +172,7 @@ fn read_group(target: &mut Reader<'_, '_>) -> Option<ItemName> {
 fn read_filter(target: &mut Reader<'_, '_>) -> Option<Option<AssignmentFilter>> {
     let [id_name, kind_name, rule_name] = FILTER;
     let id = target.text(id_name, MAX_NAME_CHARS);
-    let rule = target.text(rule_name, MAX_RULE_CHARS);
+    let rule = target.text(rule_name, MAX_RULE_LENGTH);
     let kind = target.text(kind_name, MAX_NAME_CHARS).filter(|kind| !kind.eq_ignore_ascii_case("none"));
     let Some(kind) = kind else {
         if id.is_some() || rule.is_some() {

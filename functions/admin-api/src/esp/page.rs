@@ -3,7 +3,7 @@
 //! No script and nothing from elsewhere; it reads again by itself while something can still happen. Buttons are shown as
 //! the user has them, and do nothing here. Every text that a sender chose is escaped.
 
-use super::device::{STUCK_MEANS, Seen, category_title, phase_title, subtask_text};
+use super::device::{STUCK_MEANS, Seen, category_title, subtask_text};
 use http::StatusCode;
 use std::fmt::Write as _;
 use vestibule_domain::esp::page::StepState;
@@ -42,7 +42,7 @@ fn write(seen: &Seen<'_>) -> String {
     overall(session, &mut out);
     alerts(seen, &mut out);
     for view in session.page() {
-        let (title, class) = (phase_title(view.phase), view.state.name());
+        let (title, class) = (view.phase.title(), view.state.name());
         let _written = write!(
             out,
             "<section><div class=\"row\"><h2>{title}</h2><span class=\"{class}\">{}</span></div><ul>",

@@ -117,6 +117,17 @@ names! {
     }
 }
 
+impl Phase {
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::DevicePreparation => "Device preparation",
+            Self::DeviceSetup => "Device setup",
+            Self::AccountSetup => "Account setup",
+        }
+    }
+}
+
 impl Category {
     /// Whether the category belongs to `phase`.
     pub const fn in_phase(self, phase: Phase) -> bool {

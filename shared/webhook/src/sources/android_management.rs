@@ -26,7 +26,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use serde_json::{Map, Value};
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::{Millis, Timestamp};
 
 /// The `source` of every event made here.
@@ -91,17 +91,11 @@ fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>,
     // Google makes a new name at every enrollment. What names the device may be known better in a later report.
     let name = text(device, "name").unwrap_or(identifier.value);
     let event = |kind: Kind, time: Timestamp| {
-        let step = Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() };
         // An enrollment that a report tells of once more is no sign of a wrong clock.
         let is_past = told == Told::StatusReport && Some(time) == enrolled;
-        Parsed::Event(Box::new(Event {
-            key: EventKey { source: SOURCE.to_owned(), id: derived_id(SOURCE, kind.name(), &name, enrolled, b"") },
-            time,
-            received_at: received.at,
-            clock_skew: ClockSkew::of(time, received.at, received.backfill || is_past),
-            about: about.clone(),
-            body: Body::Enrollment(step),
-        }))
+        let received = crate::Received { backfill: received.backfill || is_past, ..received };
+        let key = EventKey { source: SOURCE.to_owned(), id: derived_id(SOURCE, kind.name(), &name, enrolled, b"") };
+        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), Step::of(kind))))
     };
     let is_in = |state: &str| ["state", "appliedState"].map(|name| text(device, name).as_deref() == Some(state));
     if is_in("DELETED").contains(&true) {

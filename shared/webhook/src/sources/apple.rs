@@ -20,7 +20,7 @@ use plist::{Dictionary, Value as Plist};
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, KnownAction, KnownScreen, Place, Screen};
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 
 /// Most tags in a check-in message. The longest that Apple documents has under a hundred.
 pub const MAX_TAGS: usize = 512;
@@ -142,14 +142,8 @@ fn read(
             Some(id) => format!("{id}/{kind}"),
             None => derived_id(source, kind, &device.value, sent, &payload),
         };
-        Parsed::Event(Box::new(Event {
-            key: EventKey { source: source.to_owned(), id },
-            time,
-            received_at: received.at,
-            clock_skew: ClockSkew::of(time, received.at, received.backfill),
-            about: about.clone(),
-            body: Body::Enrollment(step),
-        }))
+        let key = EventKey { source: source.to_owned(), id };
+        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), step)))
     };
     Some(steps.into_iter().map(parsed).collect())
 }

@@ -22,7 +22,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, Place, Section};
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::failure::Failure;
 
 /// The `source` of every event made here.
@@ -124,14 +124,8 @@ fn events(
     let time = sent.unwrap_or(received.at);
     let event = |step: Step| {
         let id = derived_id(SOURCE, step.kind.name(), &device.value, sent, content.as_bytes());
-        Parsed::Event(Box::new(Event {
-            key: EventKey { source: SOURCE.to_owned(), id },
-            time,
-            received_at: received.at,
-            clock_skew: ClockSkew::of(time, received.at, received.backfill),
-            about: about.clone(),
-            body: Body::Enrollment(step),
-        }))
+        let key = EventKey { source: SOURCE.to_owned(), id };
+        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), step)))
     };
     steps.into_iter().map(event).collect()
 }

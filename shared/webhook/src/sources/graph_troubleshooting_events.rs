@@ -12,15 +12,16 @@
 //! What Graph cannot tell: that an enrollment began or succeeded; where in the enrollment it failed; the device's
 //! serial number or name; the user's address.
 
+use super::graph_autopilot_events::find_code;
 use super::{Context, derived_id};
-use crate::autopilot_events::find_code;
-use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
+use super::{enrollment_event, graph};
+use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, Reader};
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::{
-    About, Body, ClockSkew, Event, EventKey, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Step,
+    About, Event, EventKey, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Step,
 };
 use vestibule_domain::failure::{Failure, FailureCategory};
 
@@ -38,24 +39,7 @@ pub(super) const MAX_ID_CHARS: usize = 128;
 /// # Errors
 /// When the body as a whole is nothing of that, or too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
-    if body.len() > MAX_BODY_BYTES {
-        return Err(BodyError::TooLarge);
-    }
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
-    let (records, is_list) = match &value {
-        Value::Array(list) => (list.as_slice(), true),
-        Value::Object(map) => match map.get("value") {
-            Some(Value::Array(list)) => (list.as_slice(), true),
-            // As Graph's documentation shows the answer for a single one.
-            Some(one @ Value::Object(_)) => (std::slice::from_ref(one), false),
-            _ => (std::slice::from_ref(&value), false),
-        },
-        _ => return Err(BodyError::NotAnEvent),
-    };
-    if records.len() > MAX_EVENTS {
-        return Err(BodyError::TooManyEvents);
-    }
+    let (records, is_list) = graph::records(body)?;
     let events = records.iter().map(|record| parse_record(record, context.received)).collect();
     Ok(Batch { events, is_list })
 }
@@ -131,7 +115,7 @@ fn read(map: &Map<String, Value>, received: Received, errors: &mut Vec<FieldErro
         None => id_of(SOURCE, Kind::Failed, time, &about, failure.as_ref()),
     };
     let key = EventKey { source: SOURCE.to_owned(), id };
-    Some(event(key, time, received, about, step(Kind::Failed, failure, os)))
+    Some(enrollment_event(key, time, received, about, step(Kind::Failed, failure, os)))
 }
 
 /// A text, unless it is one of those that stand where nothing is told.
@@ -214,15 +198,4 @@ pub(super) fn id_of(source: &str, kind: Kind, time: Timestamp, about: &About, fa
     ];
     let content = members.map(|member| member.as_deref().unwrap_or_default()).join("\0");
     derived_id(source, kind.name(), device, Some(time), content.as_bytes())
-}
-
-pub(super) fn event(key: EventKey, time: Timestamp, received: Received, about: About, step: Step) -> Event {
-    Event {
-        key,
-        time,
-        received_at: received.at,
-        clock_skew: ClockSkew::of(time, received.at, received.backfill),
-        about,
-        body: Body::Enrollment(step),
-    }
 }

@@ -20,8 +20,8 @@
 //! of devices that are *not* compliant); unenrollment, so that a device which enrolls anew with the directory's old id
 //! goes on being enrolled; the serial number, the device's name, the user's address.
 
-use super::Context;
-use super::graph_troubleshooting_events::{MAX_ID_CHARS, event, failure, id_of, platform, read_time, step, told};
+use super::graph_troubleshooting_events::{MAX_ID_CHARS, failure, id_of, platform, read_time, step, told};
+use super::{Context, enrollment_event};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed};
 use crate::fields::{FieldError, Reader};
 use http::HeaderMap;
@@ -165,7 +165,7 @@ fn read(
         };
         let key = EventKey { source: SOURCE.to_owned(), id };
         let step = step(kind, failure.clone(), read.os.clone());
-        Parsed::Event(Box::new(event(key, time, context.received, read.about.clone(), step)))
+        Parsed::Event(Box::new(enrollment_event(key, time, context.received, read.about.clone(), step)))
     };
     let mut events = vec![made(kind)];
     if kind == Kind::Enrolled && context.sends_compliant {

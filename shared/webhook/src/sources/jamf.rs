@@ -23,7 +23,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event as Xml;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "jamf:webhooks";
@@ -198,15 +198,8 @@ fn events(told: Told, message: &Message, context: &Context) -> Vec<Parsed> {
     let time = sent.unwrap_or(received.at);
     let event = |kind: &Kind| {
         let id = derived_id(SOURCE, kind.name(), &device.value, sent, content.as_bytes());
-        let step = Step { kind: *kind, place: None, user_action: None, failure: None, reported: Vec::new() };
-        Parsed::Event(Box::new(Event {
-            key: EventKey { source: SOURCE.to_owned(), id },
-            time,
-            received_at: received.at,
-            clock_skew: ClockSkew::of(time, received.at, received.backfill),
-            about: about.clone(),
-            body: Body::Enrollment(step),
-        }))
+        let key = EventKey { source: SOURCE.to_owned(), id };
+        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), Step::of(*kind))))
     };
     told.kinds(context.sends_compliant).iter().map(event).collect()
 }

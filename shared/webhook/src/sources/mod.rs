@@ -7,6 +7,8 @@
 pub mod android_management;
 pub mod apple;
 pub mod fleet;
+mod graph;
+pub mod graph_autopilot_events;
 pub mod graph_troubleshooting_events;
 pub mod intune_operational_logs;
 pub mod jamf;
@@ -18,6 +20,7 @@ use crate::cloudevents::{Batch, BodyError, Received};
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Step};
 
 /// How a body came in, and what the tenant says of its senders.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,18 @@ pub struct Context {
 
 /// How an adapter reads a body.
 pub type Read = fn(&[u8], &HeaderMap, &Context) -> Result<Batch, BodyError>;
+
+/// An enrollment event as an adapter tells it.
+fn enrollment_event(key: EventKey, time: Timestamp, received: Received, about: About, step: Step) -> Event {
+    Event {
+        key,
+        time,
+        received_at: received.at,
+        clock_skew: ClockSkew::of(time, received.at, received.backfill),
+        about,
+        body: Body::Enrollment(step),
+    }
+}
 
 /// The id of an event whose sender gives none: made of its source, type, device, time as told, and content.
 pub fn derived_id(source: &str, kind: &str, device: &str, time: Option<Timestamp>, content: &[u8]) -> String {

@@ -24,7 +24,7 @@ use crate::fields::FieldError;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "workspace-one:event-notifications";
@@ -137,15 +137,8 @@ fn events(kinds: &[Kind], notification: &Map<String, Value>, context: &Context) 
     let time = sent.unwrap_or(received.at);
     let event = |kind: &Kind| {
         let id = derived_id(SOURCE, kind.name(), &device.value, sent, content.as_bytes());
-        let step = Step { kind: *kind, place: None, user_action: None, failure: None, reported: Vec::new() };
-        Parsed::Event(Box::new(Event {
-            key: EventKey { source: SOURCE.to_owned(), id },
-            time,
-            received_at: received.at,
-            clock_skew: ClockSkew::of(time, received.at, received.backfill),
-            about: about.clone(),
-            body: Body::Enrollment(step),
-        }))
+        let key = EventKey { source: SOURCE.to_owned(), id };
+        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), Step::of(*kind))))
     };
     kinds.iter().map(event).collect()
 }

@@ -6,6 +6,7 @@
 //! offsets, times out of order. The other two are made up after the resource's description.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -14,8 +15,9 @@ use vestibule_domain::esp::{
 };
 use vestibule_domain::event::{Body, Event, EventKey, Kind, Platform};
 use vestibule_domain::{Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
-use vestibule_webhook::autopilot_events::{SOURCE, parse};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
+use vestibule_webhook::sources::Context;
+use vestibule_webhook::sources::graph_autopilot_events::{self, SOURCE};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received};
 
 const DOCUMENTED: &str = include_str!("samples/autopilot-events-documentation.json");
@@ -28,12 +30,17 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn received() -> Received {
-    Received { at: at(NOW), backfill: false }
+/// As the hook has it, where no other source reports compliance or one does.
+fn context(sends_compliant: bool) -> Context {
+    Context { received: Received { at: at(NOW), backfill: false }, sends_compliant }
+}
+
+fn parse(body: &[u8], sends_compliant: bool) -> Result<Batch, BodyError> {
+    graph_autopilot_events::parse(body, &HeaderMap::new(), &context(sends_compliant))
 }
 
 fn batch(body: &str) -> Batch {
-    parse(body.as_bytes(), received(), true).unwrap()
+    parse(body.as_bytes(), true).unwrap()
 }
 
 fn events(body: &str) -> Vec<Event> {
@@ -409,7 +416,7 @@ fn a_corrected_time_is_another_event_but_never_another_try() {
 #[test]
 fn compliance_follows_only_where_no_other_source_reports_it() {
     let kinds = |record: &Value, sends: bool| -> Vec<Kind> {
-        let batch = parse(record.to_string().as_bytes(), received(), sends).unwrap();
+        let batch = parse(record.to_string().as_bytes(), sends).unwrap();
         let kind = |parsed: &Parsed| match parsed {
             Parsed::Event(event) => event.step().map(|step| step.kind),
             other => panic!("{other:?}"),
@@ -554,7 +561,7 @@ fn bodies_are_lists_in_graphs_envelope_bare_or_single_records() {
         assert_eq!(batch.events.len(), expected.len());
     }
     assert!(batch(r#"{"value": []}"#).events.is_empty());
-    let refused = |body: &[u8]| parse(body, received(), true).unwrap_err();
+    let refused = |body: &[u8]| parse(body, true).unwrap_err();
     assert!(matches!(refused(b"{"), BodyError::NotJson { .. }));
     assert_eq!(refused(b"7"), BodyError::NotAnEvent);
     assert_eq!(refused(&vec![b' '; MAX_BODY_BYTES + 1]), BodyError::TooLarge);
@@ -651,19 +658,19 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
-        let _any = parse(&bytes, received(), true);
+        let _any = parse(&bytes, true);
     }
 
     #[test]
     fn no_json_makes_it_panic(value in any_value()) {
-        let _any = parse(value.to_string().as_bytes(), received(), true);
+        let _any = parse(value.to_string().as_bytes(), true);
     }
 
     #[test]
     fn a_record_is_taken_whole_or_refused_with_a_reason(record in nearly_valid(), sends in any::<bool>()) {
         let body = record.to_string();
-        let batch = parse(body.as_bytes(), received(), sends).unwrap();
-        prop_assert_eq!(&batch, &parse(body.as_bytes(), received(), sends).unwrap());
+        let batch = parse(body.as_bytes(), sends).unwrap();
+        prop_assert_eq!(&batch, &parse(body.as_bytes(), sends).unwrap());
         let mut events = Vec::new();
         for parsed in &batch.events {
             match parsed {

@@ -17,8 +17,10 @@ mod duration;
 mod record;
 mod timeline;
 
-use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
+use super::{Context, graph};
+use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::FieldError;
+use http::HeaderMap;
 pub(crate) use record::find_code;
 use record::{DeploymentState, EnrollmentState, Item, Record};
 use serde_json::Value;
@@ -39,30 +41,13 @@ const TIMED_OUT: &str = "timed out";
 
 /// Reads Graph's list response (`{"value": […]}`, with or without `@odata.*`), a bare list, or one record.
 ///
-/// `sends_compliant`: whether no other source reports compliance, so that it follows from what is told here
-/// (SPEC section 4, rule 4). All of it is back-fill, whatever `received` says.
+/// All of it is back-fill, whatever `context` says.
 ///
 /// # Errors
 /// When the body as a whole is nothing of that, or too large.
-pub fn parse(body: &[u8], received: Received, sends_compliant: bool) -> Result<Batch, BodyError> {
-    if body.len() > MAX_BODY_BYTES {
-        return Err(BodyError::TooLarge);
-    }
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
-    let (records, is_list) = match &value {
-        Value::Array(list) => (list.as_slice(), true),
-        Value::Object(map) => match map.get("value") {
-            Some(Value::Array(list)) => (list.as_slice(), true),
-            // As Graph's documentation shows the answer for a single one.
-            Some(one @ Value::Object(_)) => (std::slice::from_ref(one), false),
-            _ => (std::slice::from_ref(&value), false),
-        },
-        _ => return Err(BodyError::NotAnEvent),
-    };
-    if records.len() > MAX_EVENTS {
-        return Err(BodyError::TooManyEvents);
-    }
+pub fn parse(body: &[u8], _headers: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+    let (records, is_list) = graph::records(body)?;
+    let (received, sends_compliant) = (context.received, context.sends_compliant);
     let path = |at: usize| if is_list { format!("value[{at}]") } else { String::new() };
     let records = records.iter().enumerate();
     let events = records.flat_map(|(at, record)| parse_record(&path(at), record, received, sends_compliant)).collect();
