@@ -85,7 +85,9 @@ impl Front {
         match fitting().filter(|route| route.method == method.as_str()).min_by_key(placeholders) {
             Some(route) => Match::Route(route),
             None => {
-                let allowed: Vec<_> = fitting().map(|route| route.method.as_str()).collect();
+                // A route for all paths is for answering preflights: it makes no path one of ours.
+                let own = fitting().filter(|route| !route.path.ends_with("+}"));
+                let allowed: Vec<_> = own.map(|route| route.method.as_str()).collect();
                 if allowed.is_empty() { Match::Nothing } else { Match::OtherMethods(allowed.join(", ")) }
             }
         }
@@ -97,6 +99,8 @@ fn fits(pattern: &str, path: &str) -> bool {
     loop {
         match (pattern.next(), path.next()) {
             (None, None) => return true,
+            // As in `{proxy+}`: all that is left, if anything is.
+            (Some(wanted), Some(given)) if wanted.ends_with("+}") => return !given.is_empty(),
             (Some(wanted), Some(given)) => {
                 let any = wanted.starts_with('{') && wanted.ends_with('}') && !given.is_empty();
                 if !any && wanted != given {

@@ -426,3 +426,24 @@ async fn a_wrong_secret_is_refused() {
     assert!(server.keys().await.is_empty());
     server.stop().await;
 }
+
+#[tokio::test]
+async fn pages_of_this_machine_alone_may_read_what_a_link_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path()).await;
+    server.client.create_bucket().bucket(BUCKET).send().await.unwrap();
+    let put = server.client.put_object().bucket(BUCKET).key("file").body(ByteStream::from_static(b"content"));
+    put.send().await.unwrap();
+    let expires = PresigningConfig::expires_in(std::time::Duration::from_secs(60)).unwrap();
+    let link = server.client.get_object().bucket(BUCKET).key("file").presigned(expires).await.unwrap();
+    let asked = async |origin: &str| {
+        let answer = reqwest::Client::new().get(link.uri()).header("origin", origin).send().await.unwrap();
+        answer.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned())
+    };
+    for own in ["http://127.0.0.1:8740", "http://localhost:1"] {
+        assert_eq!(asked(own).await.as_deref(), Some(own));
+    }
+    for other in ["https://example.com", "http://127.0.0.1.example.com", "null"] {
+        assert_eq!(asked(other).await, None, "{other}");
+    }
+}

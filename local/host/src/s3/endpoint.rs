@@ -1,4 +1,4 @@
-//! The S3 protocol in front of the object store, and the server that speaks it.
+//! The S3 protocol in front of the object store.
 //!
 //! Signatures, presigned links and XML are the work of `s3s`; here requests become calls of the
 //! store. What must stay true: no file is touched on a thread of the runtime, and a body that
@@ -12,8 +12,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use hyper_util::rt::TokioIo;
-use s3s::auth::SimpleAuth;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1};
 use s3s::dto::{
@@ -24,93 +22,20 @@ use s3s::dto::{
     HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Metadata, Object, PutObjectInput, PutObjectOutput,
     StreamingBlob, Timestamp, TimestampFormat, UploadPartInput, UploadPartOutput,
 };
-use s3s::service::S3ServiceBuilder;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use super::store::{Condition, Failure, Finished, Header, ObjectStore, Opened, S3Error};
+use super::store::{Condition, Failure, Finished, Header, ObjectStore, Opened};
 
 /// How much is handed to or taken from a blocking thread at once.
 const BLOCK: usize = 256 * 1024;
-/// How long connections may take to finish after the shutdown signal.
-const DRAIN: Duration = Duration::from_secs(10);
 const MAX_KEY: usize = 1024;
 const MAX_LIST: i32 = 1000;
 /// What S3 allows in names and values of user metadata together.
 const MAX_METADATA: usize = 2048;
 
-/// Serves the store on this listener, which is to be bound to the loopback interface, until
-/// `shutdown` resolves; requests under way are then finished.
-///
-/// Only requests signed with this pair of keys are answered.
-///
-/// # Errors
-/// When the listener is not usable at all. A failed connection is no error.
-pub async fn serve(
-    listener: TcpListener,
-    store: ObjectStore,
-    access_key: &str,
-    secret_key: &str,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), S3Error> {
-    listener.local_addr().map_err(|source| S3Error::Io { what: "reading the address of the listener", source })?;
-    let mut builder = S3ServiceBuilder::new(Endpoint { store });
-    builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
-    let service = builder.build();
-
-    let (stop, stopped) = watch::channel(false);
-    let mut connections = JoinSet::new();
-    tokio::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
-                    connections.spawn(connection(socket, service.clone(), stopped.clone()));
-                }
-                Err(error) => {
-                    // Out of descriptors, usually: waiting for some to be closed beats spinning.
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            },
-        }
-    }
-    drop(listener);
-    let _ = stop.send(true);
-    let drained = tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} });
-    if drained.await.is_err() {
-        tracing::warn!(open = connections.len(), "connections were cut at shutdown");
-        connections.shutdown().await;
-    }
-    Ok(())
-}
-
-async fn connection(socket: TcpStream, service: s3s::service::S3Service, mut stopped: watch::Receiver<bool>) {
-    // Head and body of an answer are separate writes; delayed acknowledgement would hold the second.
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        // The guard it yields is not `Send`, so it must not live on in the arm.
-        () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke off");
-    }
-}
-
-struct Endpoint {
-    store: ObjectStore,
+/// The S3 protocol over a store.
+pub(super) struct Endpoint {
+    pub(super) store: ObjectStore,
 }
 
 impl Endpoint {

@@ -12,7 +12,8 @@
 //! - One process owns the folder at a time.
 
 mod endpoint;
+mod server;
 mod store;
 
-pub use endpoint::serve;
+pub use server::serve;
 pub use store::{ObjectStore, S3Error};
