@@ -1,0 +1,266 @@
+/*
+ * Lines over days. See chart.js for why it is drawn here.
+ *
+ * What must stay true: the chart is one tab stop. Arrow keys, Page Up/Down, Home and End move along the days, and the
+ * day's values are announced as the value of a slider; a pointer shows the same. Series differ by dash and marker as
+ * well as by colour. It is drawn for the width it has, so that its text stays the size of text.
+ */
+
+import { h, svg, uniqueId, whole } from './dom.js';
+import { count, day as dayWords, shortDay, weekday } from './format.js';
+import { dataTable } from './table.js';
+
+const HEIGHT = 240;
+const MARGIN = { top: 12, right: 14, bottom: 28, left: 46 };
+const DASHES = ['', '7 4', '2 3', '10 3 2 3', '1 5', '12 4'];
+/** Markers around 0, 0. */
+const MARKERS = [
+  'M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0',
+  'M-3.5 -3.5h7v7h-7z',
+  'M0 -4.6L4.4 3.4H-4.4z',
+  'M0 -4.8L4.8 0L0 4.8L-4.8 0z',
+  'M0 4.6L4.4 -3.4H-4.4z',
+  'M-4 -1.4h2.6v-2.6h2.8v2.6h2.6v2.8h-2.6v2.6h-2.8v-2.6h-2.6z',
+];
+
+/** Steps of the axis: 1, 2 or 5 times a power of ten; whole ones for whole numbers. */
+function ticks(most, isWhole) {
+  const rough = (most || 1) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  let step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough);
+  if (isWhole) step = Math.max(1, Math.round(step));
+  const list = [];
+  for (let index = 0; ; index += 1) {
+    list.push(Number((index * step).toPrecision(12)));
+    if (list[index] >= most && index > 0) return list;
+  }
+}
+
+const known = (value) => value !== null && value !== undefined;
+
+function drawing({ days, series, format }, width, chosen, clip) {
+  const values = series.flatMap((one) => one.values.filter(known));
+  const marks = ticks(Math.max(0, ...values), values.every(Number.isInteger));
+  const top = marks[marks.length - 1];
+  const inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
+  const x = (index) => MARGIN.left + (days.length > 1 ? (index / (days.length - 1)) * inner.width : inner.width / 2);
+  const y = (value) => MARGIN.top + inner.height - (value / top) * inner.height;
+
+  const grid = marks.map((mark) => [
+    svg('line', { class: mark ? 'grid' : 'axis', x1: MARGIN.left, x2: width - MARGIN.right, y1: y(mark), y2: y(mark) }),
+    svg('text', { class: 'tick', x: MARGIN.left - 8, y: y(mark) + 4, 'text-anchor': 'end' }, format(mark)),
+  ]);
+  const every = Math.max(1, Math.ceil(days.length / Math.max(2, Math.floor(inner.width / 68))));
+  const dates = days.map((day, index) => {
+    // Counted from the last day: that is the one people look for.
+    if ((days.length - 1 - index) % every) return null;
+    const anchor = index === days.length - 1 && days.length > 1 ? 'end' : 'middle';
+    const place = anchor === 'end' ? Math.min(x(index) + 14, width - 2) : x(index);
+    return svg('text', { class: 'tick', x: place, y: HEIGHT - 8, 'text-anchor': anchor }, shortDay(day));
+  });
+  const isDense = inner.width / days.length < 14;
+  const lines = series.map((one, at) => {
+    let path = '';
+    let isDrawing = false;
+    const points = [];
+    one.values.forEach((value, index) => {
+      if (!known(value)) {
+        isDrawing = false;
+        return;
+      }
+      path += `${isDrawing ? 'L' : 'M'}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
+      isDrawing = true;
+      const isAlone = !known(one.values[index - 1]) && !known(one.values[index + 1]);
+      if (!isDense || isAlone || index === chosen || (index + at * 2) % 8 === 0) {
+        points.push(
+          svg('path', {
+            class: index === chosen ? 'marker chosen' : 'marker',
+            d: MARKERS[at % MARKERS.length],
+            transform: `translate(${x(index).toFixed(1)} ${y(value).toFixed(1)})${index === chosen ? ' scale(1.35)' : ''}`,
+          }),
+        );
+      }
+    });
+    return svg(
+      'g',
+      { class: `series series-${(at % 6) + 1}` },
+      svg('path', { class: 'line', d: path, 'stroke-dasharray': DASHES[at % DASHES.length] || null }),
+      points,
+    );
+  });
+  return svg(
+    'svg',
+    {
+      class: 'line-picture',
+      viewBox: `0 0 ${width} ${HEIGHT}`,
+      width,
+      height: HEIGHT,
+      'aria-hidden': 'true',
+      focusable: 'false',
+      'data-chart': clip,
+    },
+    grid,
+    dates,
+    svg('line', { class: 'cursor', x1: x(chosen), x2: x(chosen), y1: MARGIN.top, y2: MARGIN.top + inner.height }),
+    lines,
+  );
+}
+
+function sample(at) {
+  return svg(
+    'svg',
+    {
+      class: `sample series series-${(at % 6) + 1}`,
+      width: 34,
+      height: 14,
+      viewBox: '0 0 34 14',
+      'aria-hidden': 'true',
+      focusable: 'false',
+    },
+    svg('path', { class: 'line', d: 'M1 7H33', 'stroke-dasharray': DASHES[at % DASHES.length] || null }),
+    svg('path', { class: 'marker', d: MARKERS[at % MARKERS.length], transform: 'translate(17 7)' }),
+  );
+}
+
+/**
+ * @param {object} options
+ * @param {string} options.title
+ * @param {string} [options.description] what it shows, in a sentence
+ * @param {string[]} options.days dates like 2026-11-21, in order
+ * @param {{name: string, values: (number|null)[]}[]} options.series a value for every day
+ * @param {(value: number|null) => string} [options.format]
+ * @param {(day: number, series: number) => string|null} [options.href] where the number of a day and series leads
+ * @param {boolean} [options.hideTitle] for readers only, where a heading says the same
+ * @returns {HTMLElement}
+ */
+export function lineChart({ title, description, days, series, format = count, href, hideTitle }) {
+  const ids = { title: uniqueId('chart'), text: uniqueId('chart-text') };
+  const signature = [title, description, days, series, href ? days.map((_, at) => href(at, 0)) : null];
+  const caption = h('figcaption', { class: hideTitle ? 'visually-hidden' : 'chart-title', id: ids.title }, title);
+  if (!days.length || !series.length) {
+    return whole(
+      h('figure', { class: 'chart lines' }, caption, h('p', { class: 'quiet' }, 'No days to show.')),
+      signature,
+    );
+  }
+  // The day that was chosen, and the one that a pointer is over.
+  const state = { pinned: days.length - 1, over: null, width: 720 };
+  const data = { days, series, format };
+  const shown = () => state.over ?? state.pinned;
+  const say = (index) =>
+    `${weekday(days[index])}: ${series.map((one) => `${one.name} ${format(one.values[index])}`).join(', ')}`;
+
+  const picture = h('div', { class: 'line-drawing' });
+  const slider = h('div', {
+    class: 'line-slider',
+    role: 'slider',
+    tabindex: '0',
+    'aria-label': `${title}, by day`,
+    'aria-describedby': description ? ids.text : null,
+    'aria-orientation': 'horizontal',
+    'aria-valuemin': '0',
+    'aria-valuemax': String(days.length - 1),
+  });
+  const date = h('span', { class: 'chart-day' });
+  const numbers = series.map(() => h('span', { class: 'chart-number' }));
+  const legend = h(
+    'div',
+    { class: 'legend' },
+    date,
+    h(
+      'ul',
+      { role: 'list' },
+      series.map((one, at) => h('li', null, sample(at), h('span', { class: 'legend-name' }, one.name), numbers[at])),
+    ),
+  );
+
+  const draw = () => {
+    const index = shown();
+    picture.replaceChildren(drawing(data, state.width, index, ids.title));
+    date.textContent = weekday(days[index]);
+    numbers.forEach((place, at) => {
+      const text = format(series[at].values[index]);
+      const address = series[at].values[index] ? href?.(index, at) : null;
+      place.replaceChildren(
+        address ? h('a', { href: address, 'aria-label': `${series[at].name}: ${text}` }, text) : text,
+      );
+    });
+    slider.setAttribute('aria-valuenow', String(state.pinned));
+    slider.setAttribute('aria-valuetext', say(state.pinned));
+  };
+  const choose = (index) => {
+    state.pinned = Math.max(0, Math.min(days.length - 1, index));
+    state.over = null;
+    draw();
+  };
+  const under = (event) => {
+    const box = slider.getBoundingClientRect();
+    const inner = box.width - MARGIN.left - MARGIN.right;
+    const fraction = (event.clientX - box.left - MARGIN.left) / (inner || 1);
+    return Math.max(0, Math.min(days.length - 1, Math.round(fraction * (days.length - 1))));
+  };
+  slider.onpointermove = (event) => {
+    const index = under(event);
+    if (index !== shown()) {
+      state.over = index;
+      draw();
+    }
+  };
+  slider.onpointerleave = () => {
+    state.over = null;
+    draw();
+  };
+  slider.onclick = (event) => choose(under(event));
+  slider.onkeydown = (event) => {
+    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 7, PageDown: -7 };
+    const ends = { Home: 0, End: days.length - 1 };
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key in moves) choose(state.pinned + moves[event.key]);
+    else if (event.key in ends) choose(ends[event.key]);
+    else return;
+    event.preventDefault();
+  };
+
+  const table = h(
+    'details',
+    { class: 'chart-table' },
+    h('summary', null, 'Show as a table'),
+    dataTable({
+      caption: title,
+      columns: [
+        { key: 'day', label: 'Day', render: (row) => dayWords(row.day) },
+        ...series.map((one, at) => ({
+          key: String(at),
+          label: one.name,
+          numeric: true,
+          render: (row) => {
+            const text = format(one.values[row.index]);
+            const address = one.values[row.index] ? href?.(row.index, at) : null;
+            return address ? h('a', { href: address }, text) : text;
+          },
+        })),
+      ],
+      rows: days.map((day, index) => ({ day, index })),
+    }),
+  );
+  const plot = h('div', { class: 'line-plot' }, picture, slider);
+  const figure = h(
+    'figure',
+    { class: 'chart lines', 'aria-labelledby': ids.title },
+    caption,
+    description ? h('p', { class: 'quiet chart-text', id: ids.text }, description) : null,
+    plot,
+    legend,
+    table,
+  );
+  draw();
+  // Gone with the element: an observer doesn't keep what it looks at.
+  new ResizeObserver(([entry]) => {
+    const width = Math.max(260, Math.round(entry.contentRect.width));
+    if (width !== state.width && entry.contentRect.width > 0) {
+      state.width = width;
+      draw();
+    }
+  }).observe(plot);
+  return whole(figure, signature);
+}

@@ -1,0 +1,50 @@
+/*
+ * The views, in the order of the navigation. A view's module is loaded when it is first shown.
+ *
+ * What must stay true: a module's default export is `{ path, title, nav, show(context) }` with the path and title
+ * given here. `under` is the view in the navigation that a view without a place there belongs to. What `needsServer`
+ * can't be shown of an opened file.
+ */
+
+export const HOME = 'incomplete';
+
+export const VIEWS = [
+  { path: 'incomplete', title: 'Incomplete enrollments', nav: true, load: () => import('../views/incomplete.js') },
+  { path: 'status', title: 'Enrollment status', nav: true, load: () => import('../views/status.js') },
+  { path: 'esp', title: 'ESP', nav: true, load: () => import('../views/esp.js') },
+  {
+    path: 'diagnostics',
+    title: 'Diagnostics',
+    nav: true,
+    needsServer: true,
+    load: () => import('../views/diagnostics.js'),
+  },
+  { path: 'files', title: 'Files', nav: true, needsServer: true, load: () => import('../views/files.js') },
+  { path: 'attempts', title: 'Attempts', nav: false, under: 'incomplete', load: () => import('../views/attempts.js') },
+  { path: 'attempt', title: 'Attempt', nav: false, under: 'incomplete', load: () => import('../views/attempt.js') },
+  {
+    path: 'profiles',
+    title: 'ESP profiles',
+    nav: false,
+    under: 'esp',
+    needsServer: true,
+    load: () => import('../views/profiles.js'),
+  },
+  { path: 'sessions', title: 'ESP sessions', nav: false, under: 'esp', load: () => import('../views/sessions.js') },
+  {
+    path: 'device',
+    title: 'Device on the ESP',
+    nav: false,
+    under: 'esp',
+    needsServer: true,
+    load: () => import('../views/device.js'),
+  },
+  {
+    path: 'profile',
+    title: 'ESP profile',
+    nav: false,
+    under: 'esp',
+    needsServer: true,
+    load: () => import('../views/profile.js'),
+  },
+];

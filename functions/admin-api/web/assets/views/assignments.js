@@ -1,0 +1,346 @@
+/*
+ * To whom a profile of the Enrollment Status Page is assigned: groups, all devices, all users, each under a filter or
+ * not.
+ *
+ * What must stay true: what is saved replaces what was assigned before, and is saved only onto what the person saw.
+ * What Graph tells besides (ids of filters) stays with its assignment.
+ */
+
+import { h, uniqueId } from '../lib/dom.js';
+import { count } from '../lib/format.js';
+import { notice, pageHead, problemNotice } from '../lib/parts.js';
+import { addressOf, segment } from '../lib/route.js';
+import { espNavigation, whyReadOnly } from './esp-parts.js';
+import { profilePath, targetKind, targetWords } from './profiles-api.js';
+
+const MOST = 200;
+const MOST_RULE = 3072;
+const LIST = 'enrollmentConfigurationAssignments';
+const FILTER = 'deviceAndAppManagementAssignmentFilter';
+const TYPES = {
+  group: 'groupAssignmentTarget',
+  allDevices: 'allDevicesAssignmentTarget',
+  allUsers: 'allLicensedUsersAssignmentTarget',
+};
+const TARGETS = { group: 'A group', allDevices: 'All devices', allUsers: 'All licensed users' };
+const FILTERS = {
+  none: 'No filter',
+  include: 'Only devices that a filter matches',
+  exclude: 'Not devices that a filter matches',
+};
+
+/** An assignment as the form has it. */
+const read = ({ target }) => ({
+  kind: targetKind(target),
+  groupId: target.groupId ?? '',
+  groupName: target.groupName ?? '',
+  filter: target[`${FILTER}Type`] ?? 'none',
+  filterId: target[`${FILTER}Id`] ?? '',
+  rule: target[`${FILTER}Rule`] ?? '',
+});
+
+/** An assignment as Graph has it. */
+function write(one) {
+  const target = { '@odata.type': `#microsoft.graph.${TYPES[one.kind]}` };
+  if (one.kind === 'group') {
+    target.groupId = one.groupId.trim();
+    if (one.groupName.trim()) target.groupName = one.groupName.trim();
+  }
+  target[`${FILTER}Type`] = one.filter;
+  if (one.filter !== 'none') {
+    target[`${FILTER}Id`] = one.filterId.trim() || null;
+    if (one.rule.trim()) target[`${FILTER}Rule`] = one.rule.trim();
+  }
+  return { target };
+}
+
+/** Which of the form's fields an error of the server is about. */
+const MEMBERS = {
+  groupId: 'groupId',
+  groupName: 'groupName',
+  [`${FILTER}Type`]: 'filter',
+  [`${FILTER}Id`]: 'filterId',
+  [`${FILTER}Rule`]: 'rule',
+};
+const LABELS = {
+  kind: 'Assigned to',
+  groupId: 'Id of the group',
+  groupName: 'Name of the group',
+  filter: 'Filter',
+  filterId: 'Id of the filter',
+  rule: 'Rule of the filter',
+};
+
+function help() {
+  const example = '(device.model -startsWith "Surface") and not (device.deviceOwnership -eq "Personal")';
+  return h(
+    'details',
+    null,
+    h('summary', null, 'What a rule may say'),
+    h(
+      'p',
+      null,
+      'Properties: ',
+      h('code', null, 'model, manufacturer, osVersion, operatingSystemSKU, deviceOwnership, enrollmentProfileName'),
+      '. Comparisons: ',
+      h('code', null, '-eq -ne -in -notIn -startsWith -contains -notContains'),
+      ', joined by ',
+      h('code', null, '-and -or -not'),
+      '. For example ',
+      h('code', null, example),
+      '.',
+    ),
+    h('p', null, 'Graph tells only the id of a filter. Without its rule the assignment is passed over.'),
+  );
+}
+
+/**
+ * @param {object} context of the view
+ * @param {string} id of the profile
+ */
+export async function showAssignments(context, id) {
+  const { root, api, signal, announce } = context;
+  let answer = await api.getWithEtag(profilePath(id), { signal });
+  const { isDefault } = answer.body;
+  const readOnly = isDefault
+    ? 'The default profile can’t be assigned: it applies where no other does.'
+    : whyReadOnly(context);
+  const list = answer.body.assignments.map(read);
+  const word = h('div', { class: 'esp-word' });
+  const say = (...content) => word.replaceChildren(...content.filter(Boolean));
+  const holder = h('div', { class: 'stack' });
+  /** By assignment and field: where an error of it is told. */
+  let places = new Map();
+
+  const draw = () => {
+    places = new Map();
+    holder.replaceChildren(
+      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, 'Assigned to nobody: it never applies.')]),
+    );
+  };
+
+  const field = (one, at, name, make) => {
+    const ids = { input: uniqueId('field'), error: uniqueId('error') };
+    const error = h('p', { class: 'field-error', id: ids.error });
+    const input = make({ id: ids.input, 'aria-describedby': ids.error, disabled: readOnly !== null });
+    places.set(`${at}.${name}`, { input, error });
+    return h('div', { class: 'field' }, h('label', { for: ids.input }, LABELS[name]), input, error);
+  };
+  const text = (one, at, name, tag = 'input') =>
+    field(one, at, name, (common) =>
+      h(tag, {
+        ...common,
+        value: one[name],
+        autocomplete: 'off',
+        spellcheck: 'false',
+        oninput: (event) => {
+          one[name] = event.currentTarget.value;
+        },
+      }),
+    );
+  const choice = (one, at, name, options) =>
+    field(one, at, name, (common) =>
+      h(
+        'select',
+        {
+          ...common,
+          value: one[name],
+          onchange: (event) => {
+            one[name] = event.currentTarget.value;
+            draw();
+            // What the choice brings or takes was drawn anew, and the focus with it.
+            places.get(`${at}.${name}`).input.focus();
+          },
+        },
+        Object.entries(options).map(([value, words]) => h('option', { value }, words)),
+      ),
+    );
+
+  function entry(one, at) {
+    return h(
+      'fieldset',
+      { class: 'esp-assignment' },
+      h('legend', null, `Assignment ${at + 1}`),
+      choice(one, at, 'kind', TARGETS),
+      one.kind === 'group' ? text(one, at, 'groupId') : null,
+      one.kind === 'group' ? text(one, at, 'groupName') : null,
+      choice(one, at, 'filter', FILTERS),
+      one.filter === 'none' ? null : h('div', { class: 'esp-rule' }, text(one, at, 'rule', 'textarea'), help()),
+      one.filter === 'none' ? null : text(one, at, 'filterId'),
+      readOnly
+        ? null
+        : h(
+            'button',
+            {
+              type: 'button',
+              class: 'small',
+              'aria-label': `Remove assignment ${at + 1}`,
+              onclick: () => {
+                list.splice(at, 1);
+                draw();
+                announce(`Assignment ${at + 1} is removed; not saved yet.`);
+                root.querySelector('.esp-add').focus();
+              },
+            },
+            'Remove',
+          ),
+    );
+  }
+
+  const refuse = (errors, title) => {
+    for (const { input, error } of places.values()) {
+      input.removeAttribute('aria-invalid');
+      error.textContent = '';
+    }
+    const left = [];
+    let first = null;
+    for (const { field: name, problem } of errors) {
+      const [, at, member] = name.match(/\[(\d+)\](?:\.target)?\.?(.*)$/) ?? [];
+      const known = MEMBERS[member] ?? (member === '@odata.type' ? 'kind' : null);
+      const place = known && places.get(`${at}.${known}`);
+      if (place) {
+        place.input.setAttribute('aria-invalid', 'true');
+        place.error.textContent = `${LABELS[known]}: ${problem}.`;
+        first ??= place.input;
+      } else left.push(`${name}: ${problem}`);
+    }
+    say(
+      notice(
+        'problem',
+        h('strong', null, title),
+        left.length
+          ? h(
+              'ul',
+              null,
+              left.map((one) => h('li', null, one)),
+            )
+          : h('p', null, 'The fields say why.'),
+      ),
+    );
+    first?.focus();
+  };
+
+  /** What is missing or too long, before anything is posted. */
+  const problems = () =>
+    list.flatMap((one, at) => {
+      const wrong = (member, problem) => ({ field: `${LIST}[${at}].target.${member}`, problem });
+      return [
+        one.kind === 'group' && !one.groupId.trim() ? wrong('groupId', 'is required') : null,
+        one.filter !== 'none' && !one.rule.trim() && !one.filterId.trim()
+          ? wrong(`${FILTER}Rule`, 'is required, or the id')
+          : null,
+        [...one.rule].length > MOST_RULE
+          ? wrong(`${FILTER}Rule`, `must have at most ${count(MOST_RULE)} characters`)
+          : null,
+      ].filter(Boolean);
+    });
+
+  const conflict = async () => {
+    answer = await api.getWithEtag(profilePath(id), { signal });
+    const now = answer.body.assignments;
+    say(
+      notice(
+        'warning',
+        h('h2', { tabindex: '-1' }, 'Somebody else changed this profile meanwhile'),
+        h(
+          'p',
+          null,
+          'Nothing is saved yet, and your input is still here. Save again to put it in place of theirs, which is now:',
+        ),
+        now.length
+          ? h(
+              'ul',
+              null,
+              now.map((one) => h('li', null, targetWords(one))),
+            )
+          : h('p', null, 'assigned to nobody.'),
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'small',
+            onclick: () => {
+              list.splice(0, list.length, ...now.map(read));
+              say();
+              draw();
+              root.querySelector('h1').focus();
+            },
+          },
+          'Use theirs',
+        ),
+      ),
+    );
+    word.querySelector('h2').focus();
+  };
+
+  const save = async (event) => {
+    event.preventDefault();
+    const button = event.currentTarget.querySelector('button[type="submit"]');
+    say();
+    const wrong = problems();
+    if (wrong.length) {
+      refuse(wrong, 'Not saved');
+      return;
+    }
+    button.disabled = true;
+    try {
+      answer = await api.send('POST', profilePath(id, 'assign'), { [LIST]: list.map(write) }, { ifMatch: answer.etag });
+      if (signal.aborted) return;
+      list.splice(0, list.length, ...answer.body.assignments.map(read));
+      draw();
+      say(notice('success', 'Saved. It counts for sessions that start from now on.'));
+      announce(`Saved who gets ${answer.body.displayName}.`);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 412) await conflict().catch((other) => say(problemNotice(other)));
+      else if (error.members?.errors?.length) refuse(error.members.errors, 'Not saved');
+      else say(problemNotice(error));
+    } finally {
+      button.disabled = false;
+    }
+  };
+
+  draw();
+  root.replaceChildren(
+    pageHead(`Who gets ${answer.body.displayName}`),
+    espNavigation('profiles'),
+    h(
+      'p',
+      { class: 'esp-lead' },
+      'A profile that is assigned to the device comes before one that is assigned to its user, whatever ' +
+        'their priorities. What is saved here replaces what was assigned before, and does not change Intune.',
+    ),
+    readOnly ? notice('information', readOnly) : '',
+    word,
+    h(
+      'form',
+      { novalidate: true, onsubmit: save, 'aria-label': 'Assignments' },
+      holder,
+      readOnly
+        ? null
+        : h(
+            'div',
+            { class: 'actions esp-save' },
+            h(
+              'button',
+              {
+                type: 'button',
+                class: 'esp-add',
+                onclick: () => {
+                  if (list.length >= MOST) {
+                    say(notice('warning', `A profile has at most ${MOST} assignments.`));
+                    return;
+                  }
+                  list.push({ kind: 'group', groupId: '', groupName: '', filter: 'none', filterId: '', rule: '' });
+                  draw();
+                  places.get(`${list.length - 1}.kind`).input.focus();
+                },
+              },
+              'Add an assignment',
+            ),
+            h('button', { type: 'submit', class: 'primary' }, 'Save'),
+            h('a', { class: 'button', href: addressOf(`profile/${segment(id)}`) }, 'Back to the profile'),
+          ),
+    ),
+  );
+}

@@ -1,0 +1,187 @@
+/*
+ * The attempts behind a number, newest first, a page at a time.
+ * What must stay true: the filters are those of the link that led here, each shown and removable. A cursor belongs to
+ * its filters and goes when they change; "back" goes to the page before.
+ */
+
+import { h, patch } from '../lib/dom.js';
+import { calendar, filterForm, rangeIn } from '../lib/filters.js';
+import { addDays, dateTime, day, minutes, plural } from '../lib/format.js';
+import { asOf, outcomeBadge, pageHead } from '../lib/parts.js';
+import { addressOf, segment } from '../lib/route.js';
+import { dataTable } from '../lib/table.js';
+import * as words from '../lib/words.js';
+
+const FILTERS = [
+  'from',
+  'to',
+  'os',
+  'section',
+  'action',
+  'screen',
+  'cause',
+  'outcome',
+  'catalogueRow',
+  'user',
+  'enrollmentKey',
+];
+const PAGE = 50;
+
+const options = (list) => Object.entries(list);
+const CHOICES = [
+  {
+    name: 'os',
+    label: 'Operating system',
+    any: 'iOS/iPadOS and Android',
+    options: ['ios', 'android', 'macos', 'windows'].map((name) => [name, words.platform(name)]),
+  },
+  { name: 'outcome', label: 'Outcome', options: options(words.OUTCOMES).filter(([name]) => name !== 'pending') },
+  { name: 'section', label: 'Section', options: options(words.SECTIONS) },
+  { name: 'cause', label: 'Cause', options: options(words.CAUSES) },
+  { name: 'user', label: 'User (whole address)' },
+];
+
+/** Filters that the form has no field for. */
+const CHIPS = {
+  action: (value) => `At: ${words.action(value)}`,
+  screen: (value) => `Screen: ${words.screen(value)}`,
+  catalogueRow: (value) => (value === '0' ? 'Without a row' : `Row ${value} of the catalogue`),
+  enrollmentKey: (value) => `Device: ${value}`,
+};
+
+function chips(parameters) {
+  const shown = Object.keys(CHIPS).filter((name) => parameters.get(name));
+  if (!shown.length) return null;
+  return h(
+    'ul',
+    { class: 'chips', role: 'list', 'aria-label': 'More filters', 'data-key': 'chips' },
+    shown.map((name) => {
+      const without = Object.fromEntries(parameters);
+      delete without[name];
+      delete without.cursor;
+      const text = CHIPS[name](parameters.get(name));
+      return h(
+        'li',
+        { 'data-key': name },
+        text,
+        ' ',
+        h('a', { href: addressOf('attempts', without), 'aria-label': `Remove the filter “${text}”` }, 'Remove'),
+      );
+    }),
+  );
+}
+
+const where = (one) =>
+  one.action
+    ? [
+        words.action(one.action),
+        one.screen && words.screen(one.screen) !== words.action(one.action)
+          ? h('small', null, words.screen(one.screen))
+          : null,
+      ]
+    : null;
+
+function why(one) {
+  if (one.cause) return words.cause(one.cause);
+  if (one.outcome !== 'failed') return null;
+  return [
+    one.failureReason ?? words.failureCategory(one.failureCategory),
+    one.failureCode ? h('small', null, h('code', null, one.failureCode)) : null,
+  ];
+}
+
+function table(answer, rangeText) {
+  const zone = answer.timeZone;
+  const took = (one) => (one.endedAt ? (Date.parse(one.endedAt) - Date.parse(one.startedAt)) / 60_000 : null);
+  return dataTable({
+    caption: `Attempts, newest first${rangeText}`,
+    hideCaption: true,
+    key: (one) => one.attemptId,
+    columns: [
+      {
+        key: 'startedAt',
+        label: 'Started',
+        class: 'nowrap',
+        render: (one) =>
+          h('a', { href: addressOf(`attempt/${segment(one.attemptId)}`) }, dateTime(one.startedAt, zone)),
+      },
+      {
+        key: 'device',
+        label: 'Device and user',
+        class: 'wrap',
+        render: (one) => [one.deviceName ?? one.enrollmentKey, h('small', null, one.userPrincipalName ?? one.userId)],
+      },
+      {
+        key: 'platform',
+        label: 'Platform',
+        class: 'nowrap',
+        render: (one) => [`${words.platform(one.platform)} ${one.osVersion ?? ''}`, h('small', null, one.model)],
+      },
+      { key: 'outcome', label: 'Outcome', render: (one) => outcomeBadge(one.outcome) },
+      { key: 'where', label: 'Where', class: 'wrap', render: where },
+      { key: 'why', label: 'Why', class: 'wrap', render: why },
+      { key: 'took', label: 'Took', numeric: true, render: (one) => minutes(took(one)) },
+    ],
+    rows: answer.attempts,
+    empty: 'No attempt is like that.',
+  });
+}
+
+export default {
+  path: 'attempts',
+  title: 'Attempts',
+  nav: false,
+  keeps: true,
+
+  async show({ root, parameters, api, signal, navigate, tenant, announce, isNew }) {
+    const { today } = calendar(tenant);
+    const range = rangeIn(parameters);
+    const asked = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name)]));
+    const answer = await api.get(
+      '/api/reports/incomplete-enrollments/attempts',
+      { ...asked, cursor: parameters.get('cursor'), limit: PAGE },
+      { signal },
+    );
+
+    const here = Object.fromEntries(parameters);
+    const { cursor, ...first } = here;
+    const backFilter = { from: range.from, to: range.to, os: ['ios', 'android'].includes(here.os) ? here.os : null };
+    const rangeText = range.from && range.to ? `, started ${day(range.from)} to ${day(addDays(range.to, -1))}` : '';
+    const shown = plural(answer.attempts.length, 'attempt');
+    patch(
+      root,
+      pageHead(
+        'Attempts',
+        `${cursor ? 'A later page: ' : ''}${shown}${answer.next ? ', and more on the next page' : ''}. `,
+        asOf(answer.asOf, answer.timeZone),
+      ),
+      h('p', null, h('a', { href: addressOf('incomplete', backFilter) }, '← Incomplete enrollments')),
+      filterForm({ path: 'attempts', parameters, navigate, range, today, usual: 0, choices: CHOICES }),
+      chips(parameters),
+      h(
+        'section',
+        { class: 'card', 'data-key': 'list' },
+        h('h2', { class: 'visually-hidden' }, 'List'),
+        table(answer, rangeText),
+      ),
+      h(
+        'nav',
+        { class: 'actions', 'aria-label': 'Pages' },
+        cursor
+          ? h('a', { class: 'button', href: addressOf('attempts', first), 'data-key': 'first' }, 'First page')
+          : null,
+        answer.next
+          ? h(
+              'a',
+              { class: 'button', href: addressOf('attempts', { ...first, cursor: answer.next }), 'data-key': 'next' },
+              'Next page',
+            )
+          : null,
+      ),
+    );
+    if (!isNew) {
+      if (cursor) window.scrollTo(0, 0);
+      announce(`${shown}${answer.next ? ', and more on the next page' : ''}.`);
+    }
+  },
+};

@@ -1,0 +1,79 @@
+/*
+ * Which profile of the Enrollment Status Page applies to a device, by which rule, and why not the others.
+ *
+ * What must stay true: what was fixed when the session started and what would apply now are told apart.
+ */
+
+import { h } from '../lib/dom.js';
+import { dateTime } from '../lib/format.js';
+import { dataTable } from '../lib/table.js';
+import { deploymentMode, plain } from '../lib/words.js';
+import { factList, profileLink } from './esp-parts.js';
+
+const PROPERTIES = {
+  model: 'Model',
+  manufacturer: 'Manufacturer',
+  osVersion: 'Version of Windows',
+  operatingSystemSKU: 'Edition of Windows',
+  deviceOwnership: 'Ownership',
+  enrollmentProfileName: 'Enrollment profile',
+};
+
+const named = (list) => (list.length ? list.map((one) => one.name ?? one.id).join(', ') : 'none told');
+
+const profileOf = ({ profile, rule }) => [
+  profile?.displayName ? profileLink(profile.id, profile.displayName) : 'a profile that you may not see',
+  rule.words ? `: ${rule.words}.` : '.',
+];
+
+/**
+ * @param {object} answer of `GET /api/devices/{id}/esp-profile`
+ * @param {string} zone
+ * @returns {HTMLElement}
+ */
+export function whichProfile(answer, zone) {
+  const { now, session, basedOn } = answer;
+  const properties = Object.entries(basedOn.properties);
+  const isSame = session?.profile && session.profile.id === now.profile.id;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'why', 'aria-labelledby': 'esp-why' },
+    h('h2', { id: 'esp-why' }, 'Which profile applies'),
+    session
+      ? h(
+          'p',
+          null,
+          h('strong', null, 'In the session of '),
+          h('strong', null, dateTime(session.startedAt, zone)),
+          ': ',
+          profileOf(session),
+          ' It was fixed when the session started.',
+        )
+      : null,
+    h(
+      'p',
+      null,
+      h('strong', null, session ? 'If one started now: ' : 'If a session started now: '),
+      isSame && session.rule.words === now.rule.words ? 'the same.' : profileOf(now),
+    ),
+    dataTable({
+      caption: 'Why not the others',
+      columns: [
+        { key: 'displayName', label: 'Profile', class: 'wrap', render: (one) => profileLink(one.id, one.displayName) },
+        { key: 'priority', label: 'Priority', numeric: true, render: (one) => one.priority || 'default' },
+        { key: 'words', label: 'Why it was passed over', class: 'wrap', render: (one) => one.words },
+      ],
+      rows: now.passedOver,
+      empty: 'There is no other profile.',
+      key: (one) => one.id,
+    }),
+    h('h3', null, 'What this rests on'),
+    h('p', { class: 'quiet' }, 'What the device told when the session started.'),
+    factList(
+      ['Deployment', deploymentMode(basedOn.deploymentMode), basedOn.hybridJoin ? ', hybrid join' : null],
+      ['Groups of the device', named(basedOn.groups.device)],
+      ['Groups of the user', named(basedOn.groups.user)],
+      ...properties.map(([name, value]) => [PROPERTIES[name] ?? plain(name), value]),
+    ),
+  );
+}

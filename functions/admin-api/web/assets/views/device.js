@@ -1,0 +1,295 @@
+/*
+ * What the user of a device sees on the Enrollment Status Page, for whoever helps them, and which profile applies and
+ * why.
+ *
+ * What must stay true: it reads again by itself while something can still happen, and only then; nobody is
+ * interrupted by that: focus and what is opened stay. Before a list is known, progress is not known; that is not 0.
+ */
+
+import { progressBar } from '../lib/chart.js';
+import { h, patch } from '../lib/dom.js';
+import { dateTime, minutes, plural, seconds } from '../lib/format.js';
+import { asOf, badge, notice, pageHead, problemNotice } from '../lib/parts.js';
+import { addressOf, segment } from '../lib/route.js';
+import { dataTable } from '../lib/table.js';
+import { deploymentMode, espAction, espState, plain, progressState } from '../lib/words.js';
+import { whichProfile } from './device-profile.js';
+import { espNavigation, factList, stateBadge, zoneOf } from './esp-parts.js';
+
+const REFRESH_MS = 10_000;
+const KINDS = {
+  completed: 'good',
+  failed: 'bad',
+  error: 'bad',
+  inProgress: 'busy',
+  identifying: 'busy',
+  started: 'busy',
+};
+const TRACKING = {
+  blocking: 'Waited for',
+  nonBlocking: 'Tried, can’t fail the session',
+  deferred: 'Left for the user’s sign-in',
+  notTracked: 'Not waited for',
+};
+
+function items(phase, subtask, zone) {
+  // The one item of a task of preparation says nothing but what the task says.
+  const told = subtask.items.filter((one) => one.id !== subtask.category || one.errorCode);
+  if (!told.length) return null;
+  const title = `${phase.title}, ${subtask.title}`;
+  return h(
+    'details',
+    null,
+    h('summary', null, plural(told.length, 'item'), h('span', { class: 'visually-hidden' }, ` of ${title}`)),
+    dataTable({
+      caption: title,
+      hideCaption: true,
+      columns: [
+        { key: 'name', label: 'Item', class: 'wrap', render: (one) => one.name ?? one.id },
+        {
+          key: 'state',
+          label: 'State',
+          render: (one) => [
+            one.state ? badge(KINDS[one.state] ?? 'quiet', progressState(one.state)) : 'Nothing told yet',
+            one.errorCode ? h('div', null, h('code', null, one.errorCode)) : null,
+          ],
+        },
+        {
+          key: 'tracking',
+          label: 'Part in the session',
+          class: 'wrap',
+          render: (one) => TRACKING[one.tracking] ?? plain(one.tracking),
+        },
+        { key: 'updatedAt', label: 'Told', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
+      ],
+      rows: told,
+      key: (one) => one.id,
+    }),
+  );
+}
+
+function phase(one, zone) {
+  return h(
+    'section',
+    { class: 'esp-phase', 'data-key': one.phase },
+    h(
+      'div',
+      { class: 'esp-row' },
+      h('h3', null, one.title),
+      badge(KINDS[one.state] ?? 'quiet', progressState(one.state)),
+    ),
+    h(
+      'ul',
+      { role: 'list' },
+      one.subtasks.map((subtask) =>
+        h(
+          'li',
+          { 'data-key': subtask.category },
+          h(
+            'div',
+            { class: 'esp-row' },
+            h('span', null, subtask.title),
+            h('span', { class: `esp-step ${KINDS[subtask.state] ?? 'quiet'}` }, subtask.text),
+          ),
+          items(one, subtask, zone),
+        ),
+      ),
+    ),
+  );
+}
+
+function screen(answer, zone) {
+  const actions = answer.allowedActions;
+  return h(
+    'section',
+    { class: 'stack', 'data-key': 'screen', 'aria-labelledby': 'esp-sees' },
+    h('h2', { id: 'esp-sees' }, 'What the user sees'),
+    h(
+      'div',
+      { class: 'esp-screen' },
+      h(
+        'div',
+        { class: 'esp-row' },
+        stateBadge(answer.state),
+        h('span', null, `${answer.stage} · ${seconds(answer.elapsedSeconds)} of ${minutes(answer.limitMinutes)}`),
+      ),
+      progressBar(answer.progress, 'Setup of the device'),
+      answer.message ? notice('warning', h('strong', null, 'The message they read: '), answer.message) : null,
+      answer.phases.map((one) => phase(one, zone)),
+      h(
+        'p',
+        null,
+        h('strong', null, 'They may: '),
+        actions.length ? actions.map(espAction).join(', ') : 'nothing but wait.',
+      ),
+    ),
+  );
+}
+
+function about(answer, zone) {
+  const { failure, stuckIdentifying: stuck } = answer;
+  return [
+    stuck?.still
+      ? notice(
+          'warning',
+          h('strong', null, `Stuck while identifying since ${dateTime(stuck.since, zone)}. `),
+          stuck.means,
+        )
+      : null,
+    failure
+      ? notice(
+          'problem',
+          h('strong', null, 'The session failed'),
+          h(
+            'p',
+            null,
+            [
+              failure.phase ? `in ${plain(failure.phase).toLowerCase()}` : null,
+              failure.errorCode ? `with ${failure.errorCode}` : null,
+            ]
+              .filter(Boolean)
+              .join(' ') || 'without a code',
+            '. ',
+            failure.message,
+          ),
+        )
+      : null,
+    factList(
+      ['Started', dateTime(answer.startedAt, zone)],
+      ['Ended', answer.endedAt ? dateTime(answer.endedAt, zone) : null],
+      [
+        'Time limit ends',
+        dateTime(answer.deadline, zone),
+        answer.remainingSeconds ? ` (in ${seconds(answer.remainingSeconds)})` : null,
+      ],
+      ['Last heard of', dateTime(answer.lastEventAt, zone)],
+      ['Deployment', deploymentMode(answer.deploymentMode), answer.hybridJoin ? ', hybrid join' : null],
+      ['Serial number', answer.device.serialNumber],
+      ['Model', [answer.device.manufacturer, answer.device.model].filter(Boolean).join(' ') || null],
+      ['Windows', answer.device.osVersion],
+      ['Was stuck', stuck && !stuck.still ? `while identifying, since ${dateTime(stuck.since, zone)}` : null],
+      [
+        'The user chose',
+        answer.actions.length
+          ? answer.actions.map((one) => `${espAction(one.action)} (${dateTime(one.time, zone)})`).join(', ')
+          : null,
+      ],
+    ),
+    answer.earlier.length
+      ? dataTable({
+          caption: 'Earlier sessions of this device',
+          columns: [
+            { key: 'startedAt', label: 'Started', render: (one) => dateTime(one.startedAt, zone) },
+            { key: 'endedAt', label: 'Ended', render: (one) => dateTime(one.endedAt, zone) },
+            { key: 'state', label: 'State', render: (one) => stateBadge(one.state) },
+          ],
+          rows: answer.earlier,
+          key: (one) => one.id,
+        })
+      : null,
+  ];
+}
+
+/** Both answers; one that there isn't is the problem that says so. */
+async function ask({ api, signal }, id) {
+  const path = `/api/devices/${segment(id)}`;
+  const one = (part) =>
+    api.get(`${path}/${part}`, null, { signal }).catch((error) => {
+      if (error.name === 'AbortError' || error.status !== 404) throw error;
+      return error;
+    });
+  const [page, profile] = await Promise.all([one('esp'), one('esp-profile')]);
+  return {
+    page: page instanceof Error ? null : page,
+    profile: profile instanceof Error ? null : profile,
+    missing: page,
+  };
+}
+
+export default {
+  path: 'device',
+  title: 'Device on the ESP',
+  nav: false,
+  async show(context) {
+    const { root, rest, signal, parameters } = context;
+    const [id] = rest;
+    const zone = zoneOf(context);
+    if (!id) {
+      context.navigate('sessions', {}, { replace: true });
+      return;
+    }
+    const draw = ({ page, profile, missing }, trouble) => {
+      const wanted = parameters.get('session');
+      const title = page?.device.name ?? page?.enrollmentKey ?? profile?.enrollmentKey ?? id;
+      const earlier = page?.earlier.find((one) => one.id === wanted);
+      patch(
+        root,
+        pageHead(
+          title,
+          page?.user.principalName ? `${page.user.principalName}. ` : null,
+          page || profile ? asOf((page ?? profile).asOf, zone) : null,
+        ),
+        espNavigation('sessions'),
+        trouble ? h('div', { 'data-key': 'trouble' }, problemNotice(trouble)) : null,
+        !page && !profile
+          ? notice(
+              'information',
+              `No device is known as “${id}”. Any of its identifiers will do: serial ` +
+                'number, UDID, the MDM’s id or the sender’s.',
+            )
+          : null,
+        !page && profile
+          ? notice('information', missing.detail ?? 'The device has not been on the Enrollment Status Page.')
+          : null,
+        earlier
+          ? notice(
+              'information',
+              `You came from its session of ${dateTime(earlier.startedAt, zone)} (${espState(
+                earlier.state,
+              ).toLowerCase()}). This is its newest one, of ${dateTime(page.startedAt, zone)}.`,
+            )
+          : null,
+        h(
+          'p',
+          { 'data-key': 'more' },
+          h('a', { href: addressOf('diagnostics', { device: page?.enrollmentKey ?? id }) }, 'Diagnose this device'),
+        ),
+        page
+          ? h(
+              'div',
+              { class: 'columns', 'data-key': 'page' },
+              screen(page, zone),
+              h(
+                'section',
+                { class: 'card', 'data-key': 'about', 'aria-labelledby': 'esp-about' },
+                h('h2', { id: 'esp-about' }, 'This session'),
+                about(page, zone),
+              ),
+            )
+          : null,
+        profile ? whichProfile(profile, zone) : null,
+      );
+    };
+    let last = await ask(context, id);
+    draw(last);
+    const canChange = () => last.page && ['inProgress', 'timedOut', 'failed'].includes(last.page.state);
+    if (!canChange()) return;
+    const timer = setInterval(async () => {
+      if (document.hidden) return;
+      let trouble = null;
+      const before = last.page.state;
+      try {
+        last = await ask(context, id);
+      } catch (error) {
+        if (signal.aborted) return;
+        // What was read stays; that it isn't fresh is said.
+        trouble = error;
+      }
+      if (signal.aborted) return;
+      draw(last, trouble);
+      if (last.page && last.page.state !== before) context.announce(`The session is now: ${espState(last.page.state)}`);
+      if (!canChange() && !trouble) clearInterval(timer);
+    }, REFRESH_MS);
+    signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  },
+};

@@ -1,0 +1,114 @@
+/*
+ * Parts of a diagnosis in words, alike on the view and in the text for a ticket.
+ *
+ * What must stay true: nothing is said that the answer doesn't hold; numbers are its own.
+ */
+
+import { count, dateTime, plural } from '../lib/format.js';
+import * as words from '../lib/words.js';
+
+/**
+ * What is asked for: an address is a person, anything else a device.
+ * @param {string} text
+ * @returns {{user?: string, device?: string}}
+ */
+export const subjectOf = (text) => (text.includes('@') ? { user: text } : { device: text });
+
+/** @param {object} attempt @returns {string} */
+export const attemptId = (attempt) => attempt.attemptId ?? attempt.id;
+
+/** Code and reason of a failure, or nothing. @param {object} attempt @returns {string|null} */
+export const codes = (attempt) =>
+  [attempt.failureCode ?? attempt.code, attempt.failureReason ?? attempt.reason].filter(Boolean).join(', ') || null;
+
+/** @param {object} one a device or an attempt @returns {string} */
+export const platformWords = (one) => one.platformWords ?? one.platformLabel ?? words.platform(one.platform);
+
+/** @param {number} n @param {string} what @returns {string} no finding, 1 finding, 2 findings */
+export const listed = (n, what) => (n ? plural(n, what) : `No ${what}`);
+
+/** Whether it ever worked, and for how many devices. @param {object} answer @returns {string} */
+export function everWorkedWords({ everWorked, timeZone, devices }) {
+  const { completedAttempts, lastCompletedAt, enrolledDevices } = everWorked;
+  const enrolled = devices.length
+    ? ` ${count(enrolledDevices)} of ${plural(devices.length, 'device')} enrolled now.`
+    : '';
+  if (!completedAttempts) return `No attempt ever completed, as far as events are kept.${enrolled}`;
+  return `It has worked before: ${plural(completedAttempts, 'attempt')} completed, the last on ${dateTime(
+    lastCompletedAt,
+    timeZone,
+  )}.${enrolled}`;
+}
+
+/** Whom else it hits. @param {object|null} others @param {string} zone @returns {string} */
+export function othersWords(others, zone) {
+  if (!others || (!others.devices && !others.users)) return 'Nobody else, as far as is known.';
+  const who = others.sameUserOnly
+    ? `Only other devices of the same person: ${plural(others.devices, 'device')}`
+    : [others.users ? plural(others.users, 'other person', 'other people') : null, plural(others.devices, 'device')]
+        .filter(Boolean)
+        .join(' on ');
+  const on = others.platforms?.length ? ` (${others.platforms.map(words.platform).join(', ')})` : '';
+  const until = others.until ? `, the last on ${dateTime(others.until, zone)}` : '';
+  return `${who}${on}, since ${dateTime(others.since, zone)}${until}.`;
+}
+
+/**
+ * A diagnosis as plain text for a ticket.
+ * @param {object} answer
+ * @param {string} subject as asked
+ * @returns {string}
+ */
+export function asText(answer, subject) {
+  const zone = answer.timeZone;
+  const lines = [];
+  const put = (...more) => lines.push(...more);
+  const bullets = (items) => items.forEach((one) => put(`  - ${one}`));
+  put(`Enrollment diagnostics: ${subject}`);
+  put(`As of ${dateTime(answer.asOf, zone)} (${zone})`, '');
+  put(`${words.verdict(answer.verdict)}: ${answer.summary}`, everWorkedWords(answer));
+  for (const one of answer.findings) {
+    put('', `${one.rank}. ${one.title} (${words.severity(one.severity).toLowerCase()})`);
+    if (one.evidence.length) put('  Evidence:');
+    bullets(one.evidence);
+    if (one.cause) put(`  Likely cause: ${one.cause}`);
+    if (one.steps.length) put('  What to do:');
+    one.steps.forEach((step, at) => put(`  ${at + 1}. ${step}`));
+    if (one.who.length) put(`  Who can do it: ${one.who.map(words.who).join(', ')}`);
+    if (one.others || one.severity !== 'information') put(`  Others: ${othersWords(one.others, zone)}`);
+  }
+  if (answer.devices.length) put('', 'Devices:');
+  for (const one of answer.devices) {
+    put(
+      `  - ${[
+        one.deviceName ?? one.enrollmentKey,
+        one.serialNumber,
+        platformWords(one),
+        one.model,
+        one.enrolled ? 'enrolled' : 'not enrolled',
+        one.compliant ? 'compliant' : 'not compliant',
+      ]
+        .filter(Boolean)
+        .join(', ')}`,
+    );
+  }
+  if (answer.attempts.length) put('', `Attempts (newest first${answer.attempts.length > 10 ? ', the first 10' : ''}):`);
+  for (const one of answer.attempts.slice(0, 10)) {
+    put(
+      `  - ${[
+        dateTime(one.startedAt, zone),
+        words.outcome(one.outcome),
+        one.cause ? words.cause(one.cause) : codes(one),
+        one.action ? words.action(one.action) : null,
+        one.deviceName,
+      ]
+        .filter(Boolean)
+        .join(', ')}`,
+    );
+  }
+  if (answer.collect.length) put('', 'To find out:');
+  bullets(
+    answer.collect.map((one) => `${one.what}${one.platform ? ` (${words.platform(one.platform)})` : ''}: ${one.how}`),
+  );
+  return `${lines.join('\n')}\n`;
+}

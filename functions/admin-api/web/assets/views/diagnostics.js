@@ -1,0 +1,312 @@
+/*
+ * Diagnostics: give a person's address or a device's name, read what is going on, why as a rule, and what to do.
+ *
+ * What must stay true: most telling first, in the order of the server; every statement is its own. What was asked is
+ * in the hash, so it can be sent to a colleague and never gets into a server's log of pages. It changes nothing.
+ */
+
+import { h, patch, uniqueId } from '../lib/dom.js';
+import { dateTime, plural, seconds } from '../lib/format.js';
+import { adviceList, asOf, badge, notice, outcomeBadge, pageHead } from '../lib/parts.js';
+import { addressOf, segment } from '../lib/route.js';
+import { dataTable } from '../lib/table.js';
+import * as words from '../lib/words.js';
+import { copyText } from './diagnostics-text.js';
+import {
+  attemptId,
+  codes,
+  everWorkedWords,
+  listed,
+  othersWords,
+  platformWords,
+  subjectOf,
+} from './diagnostics-words.js';
+import { deviceAddress } from './esp-parts.js';
+
+const VERDICT_KINDS = {
+  working: 'good',
+  enrolling: 'busy',
+  waitingForCompliance: 'busy',
+  gaveUp: 'warn',
+  failing: 'bad',
+};
+const SEVERITY_KINDS = { problem: 'bad', warning: 'warn', information: 'quiet' };
+
+function form(context, asked) {
+  const ids = { input: uniqueId('subject'), help: uniqueId('help'), error: uniqueId('error') };
+  return h(
+    'form',
+    {
+      class: 'diagnose',
+      role: 'search',
+      'data-key': 'form',
+      novalidate: true,
+      onsubmit: (event) => {
+        event.preventDefault();
+        const input = event.currentTarget.elements.subject;
+        const text = input.value.trim();
+        const error = event.currentTarget.querySelector('.field-error');
+        error.textContent = text ? '' : 'Type an address or a device first.';
+        if (text) context.navigate('diagnostics', subjectOf(text));
+        else input.focus();
+      },
+    },
+    h('label', { for: ids.input }, 'A person’s address, or a device'),
+    h('input', {
+      id: ids.input,
+      name: 'subject',
+      type: 'text',
+      value: asked ?? '',
+      autocomplete: 'off',
+      autocapitalize: 'none',
+      spellcheck: 'false',
+      'aria-describedby': `${ids.help} ${ids.error}`,
+    }),
+    h('button', { type: 'submit', class: 'primary' }, 'Diagnose'),
+    h('small', { id: ids.help }, 'A device by serial number, UDID, name or enrollment key.'),
+    h('p', { class: 'field-error', id: ids.error, role: 'alert' }),
+  );
+}
+
+function verdict(answer, subject, context) {
+  return h(
+    'section',
+    { class: `card verdict ${VERDICT_KINDS[answer.verdict] ?? 'quiet'}`, 'data-key': 'verdict' },
+    h('h2', null, words.verdict(answer.verdict)),
+    h('p', null, answer.summary),
+    h('p', { class: 'quiet' }, everWorkedWords(answer)),
+    h('div', { class: 'actions no-print' }, copyText(answer, subject, context)),
+  );
+}
+
+const block = (title, content) => (content ? h('div', null, h('h4', null, title), content) : null);
+
+const list = (tag, items) =>
+  items.length
+    ? h(
+        tag,
+        null,
+        items.map((one) => h('li', null, one)),
+      )
+    : null;
+
+function finding(one, zone) {
+  const id = uniqueId('finding');
+  // The first gave cause and steps.
+  const otherMeanings = one.advice.slice(1);
+  return h(
+    'li',
+    { 'data-key': `${one.id} ${one.rank}` },
+    h(
+      'article',
+      { class: 'card finding', 'aria-labelledby': id },
+      h(
+        'div',
+        { class: 'card-head' },
+        h('h3', { id }, `${one.rank}. ${one.title}`),
+        badge(SEVERITY_KINDS[one.severity] ?? 'quiet', words.severity(one.severity)),
+      ),
+      h(
+        'div',
+        { class: 'finding-parts' },
+        h(
+          'div',
+          null,
+          block('Evidence', list('ul', one.evidence)),
+          block('Likely cause', one.cause ? h('p', null, one.cause) : null),
+          one.others || one.severity !== 'information'
+            ? block('Others', h('p', null, othersWords(one.others, zone)))
+            : null,
+        ),
+        h(
+          'div',
+          null,
+          block('What to do', list('ol', one.steps)),
+          one.who.length ? block('Who can do it', h('p', null, one.who.map(words.who).join(', '))) : null,
+        ),
+      ),
+      otherMeanings.length
+        ? h(
+            'details',
+            null,
+            h('summary', null, `${plural(otherMeanings.length, 'other meaning')} of the same failure`),
+            adviceList(otherMeanings),
+          )
+        : null,
+    ),
+  );
+}
+
+function findings(answer) {
+  return h(
+    'section',
+    { 'data-key': 'findings', 'aria-labelledby': 'findings', class: 'stack' },
+    h('h2', { id: 'findings' }, 'Findings, most telling first'),
+    answer.findings.length
+      ? h(
+          'ol',
+          { class: 'findings', role: 'list' },
+          answer.findings.map((one) => finding(one, answer.timeZone)),
+        )
+      : h('p', { class: 'quiet' }, 'There is nothing to say.'),
+  );
+}
+
+/** A device; of several, each leads to what is to be said about it alone. */
+function deviceName(one, howMany) {
+  const name = one.deviceName ?? one.enrollmentKey;
+  return howMany > 1 ? h('a', { href: addressOf('diagnostics', { device: one.enrollmentKey }) }, name) : name;
+}
+
+function devices(answer) {
+  if (!answer.devices.length) return null;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'devices' },
+    h('h2', null, 'Devices'),
+    dataTable({
+      caption: 'Devices it is about',
+      hideCaption: true,
+      columns: [
+        { key: 'device', label: 'Device', render: (one) => deviceName(one, answer.devices.length) },
+        { key: 'serialNumber', label: 'Serial number' },
+        {
+          key: 'platform',
+          label: 'Platform',
+          render: (one) =>
+            one.platform === 'windows'
+              ? h(
+                  'a',
+                  { href: deviceAddress(one.enrollmentKey) },
+                  platformWords(one),
+                  h(
+                    'span',
+                    { class: 'visually-hidden' },
+                    `: Enrollment Status Page of ${one.deviceName ?? one.enrollmentKey}`,
+                  ),
+                )
+              : platformWords(one),
+        },
+        { key: 'model', label: 'Model', class: 'wrap' },
+        { key: 'userPrincipalName', label: 'User', class: 'wrap' },
+        { key: 'enrolled', label: 'Enrolled', render: (one) => (one.enrolled ? 'Yes' : 'No') },
+        { key: 'compliant', label: 'Compliant', render: (one) => (one.compliant ? 'Yes' : 'No') },
+        {
+          key: 'lastActivityAt',
+          label: 'Last heard of',
+          class: 'nowrap',
+          render: (one) => dateTime(one.lastActivityAt, answer.timeZone),
+        },
+      ],
+      rows: answer.devices,
+      key: (one) => one.enrollmentKey,
+    }),
+  );
+}
+
+function attempts(answer) {
+  const zone = answer.timeZone;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'attempts' },
+    h('h2', null, 'Attempts'),
+    dataTable({
+      caption: answer.attempts.length >= 50 ? 'The newest 50 attempts' : 'All attempts that are kept, newest first',
+      columns: [
+        {
+          key: 'startedAt',
+          label: 'Started',
+          class: 'nowrap',
+          render: (one) =>
+            h('a', { href: addressOf(`attempt/${segment(attemptId(one))}`) }, dateTime(one.startedAt, zone)),
+        },
+        { key: 'outcome', label: 'Outcome', render: (one) => outcomeBadge(one.outcome) },
+        {
+          key: 'cause',
+          label: 'Cause',
+          class: 'wrap',
+          render: (one) => (one.cause ? words.cause(one.cause) : codes(one)),
+        },
+        {
+          key: 'action',
+          label: 'Where',
+          class: 'wrap',
+          render: (one) => (one.action ? [words.action(one.action), h('small', null, words.screen(one.screen))] : null),
+        },
+        { key: 'deviceName', label: 'Device', render: (one) => one.deviceName ?? one.enrollmentKey },
+        { key: 'platform', label: 'Platform', render: platformWords },
+        { key: 'durationSeconds', label: 'Took', numeric: true, render: (one) => seconds(one.durationSeconds) },
+      ],
+      rows: answer.attempts,
+      empty: 'There is no attempt.',
+      key: attemptId,
+    }),
+  );
+}
+
+function collect(answer) {
+  if (!answer.collect.length) return null;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'collect' },
+    h('h2', null, 'What else to find out'),
+    h(
+      'ul',
+      null,
+      answer.collect.map((one) =>
+        h(
+          'li',
+          null,
+          h('strong', null, one.what),
+          one.platform ? ` (${words.platform(one.platform)})` : null,
+          '. ',
+          one.how,
+        ),
+      ),
+    ),
+  );
+}
+
+export default {
+  path: 'diagnostics',
+  title: 'Diagnostics',
+  nav: true,
+
+  async show(context) {
+    const { root, api, signal, parameters, announce } = context;
+    const asked = { user: parameters.get('user'), device: parameters.get('device') };
+    const subject = asked.user || asked.device;
+    const draw = (note, ...content) => patch(root, pageHead('Diagnostics', note), form(context, subject), content);
+    if (!subject) {
+      draw('What went wrong for a person or a device, why as a rule, and what to do.');
+      return;
+    }
+    draw(`Looking at ${subject}…`);
+    let answer;
+    try {
+      answer = await api.get('/api/diagnostics', asked, { signal });
+    } catch (error) {
+      if (error.status === 404) {
+        draw(
+          null,
+          notice('information', 'This server doesn’t know diagnostics yet. Its attempts can be listed all the same.'),
+        );
+        return;
+      }
+      if (error.status === 400) {
+        draw(null, notice('problem', error.detail ?? error.title));
+        return;
+      }
+      throw error;
+    }
+    draw(
+      asOf(answer.asOf, answer.timeZone),
+      verdict(answer, subject, context),
+      findings(answer),
+      devices(answer),
+      attempts(answer),
+      collect(answer),
+    );
+    announce(`${words.verdict(answer.verdict)}. ${answer.summary} ${listed(answer.findings.length, 'finding')}.`);
+  },
+};

@@ -1,0 +1,118 @@
+/*
+ * What the views about the Enrollment Status Page share: their own navigation, and how a session's state, a device
+ * and a profile are written.
+ *
+ * What must stay true: these hold no state. A profile that a token with scope tags may not see has no id and no name
+ * here.
+ */
+
+import { h } from '../lib/dom.js';
+import { addDays, day } from '../lib/format.js';
+import { badge } from '../lib/parts.js';
+import { addressOf, isFile, segment } from '../lib/route.js';
+import { espState } from '../lib/words.js';
+
+/**
+ * The address of what the user of a device sees; in an opened file, of its attempts.
+ * @param {string} key
+ * @param {string} [session]
+ * @returns {string}
+ */
+export const deviceAddress = (key, session) =>
+  isFile()
+    ? addressOf('attempts', { enrollmentKey: key, os: 'windows' })
+    : addressOf(`device/${segment(key)}`, { session });
+
+const PARTS = [
+  ['esp', 'Overview'],
+  ['sessions', 'Sessions'],
+  // An opened file has no more of them than their names.
+  ['profiles', 'Profiles', 'server-only'],
+];
+
+/**
+ * The navigation among these views.
+ * @param {string} current the path of the view it stands on
+ * @returns {HTMLElement}
+ */
+export function espNavigation(current) {
+  return h(
+    'nav',
+    { class: 'esp-parts', 'aria-label': 'Enrollment Status Page' },
+    h(
+      'ul',
+      { role: 'list' },
+      PARTS.map(([path, title, shown]) =>
+        h(
+          'li',
+          { class: shown },
+          h('a', { href: addressOf(path), 'aria-current': path === current ? 'page' : null }, title),
+        ),
+      ),
+    ),
+  );
+}
+
+const STATE_KINDS = {
+  inProgress: 'busy',
+  timedOut: 'warn',
+  failed: 'bad',
+  success: 'good',
+  successWithTimeout: 'good',
+  successOnRetry: 'good',
+};
+
+/** A session's state. @param {string} state @returns {HTMLElement} */
+export const stateBadge = (state) => badge(STATE_KINDS[state] ?? 'quiet', espState(state));
+
+/**
+ * A device as a link to what its user sees, and the user.
+ * @param {object} one a session, as the API lists it
+ * @returns {(HTMLElement|null)[]}
+ */
+export const deviceAndUser = (one) => [
+  h(
+    'a',
+    { class: 'nowrap', href: deviceAddress(one.enrollmentKey, one.sessionId) },
+    one.deviceName ?? one.enrollmentKey,
+  ),
+  one.userPrincipalName ? h('small', null, one.userPrincipalName) : null,
+];
+
+/** A profile as a link to it; one that is gone, or may not be seen, has only what is known of it. */
+export function profileLink(id, name) {
+  if (!id || isFile()) return name ?? id ?? null;
+  return h('a', { href: addressOf(`profile/${segment(id)}`) }, name ?? id);
+}
+
+/**
+ * Names with values.
+ * @param {...[string, ...any]} pairs those whose first value is null are left out
+ * @returns {HTMLElement}
+ */
+export const factList = (...pairs) =>
+  h(
+    'dl',
+    { class: 'facts' },
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, ...value]) => h('div', null, h('dt', null, name), h('dd', null, value))),
+  );
+
+/** @param {object} context of a view @returns {string} the tenant's time zone */
+export const zoneOf = (context) => context.tenant?.settings?.timeZone ?? 'UTC';
+
+/** The range in words. @param {{from: string, to: string}} range @returns {string} */
+export const rangeWords = (range) => `${day(range.from)} to ${day(addDays(range.to, -1))}`;
+
+/**
+ * Why nothing can be changed here, or null where it can.
+ * @param {object} context
+ * @returns {string|null}
+ */
+export function whyReadOnly(context) {
+  if (context.canSend) return null;
+  return context.tenant?.role === 'reader'
+    ? 'You are signed in as a reader. Profiles are shown; an administrator’s token can change them.'
+    : 'Nothing can be changed here: this needs a connection to the server and an administrator’s token.';
+}

@@ -1,0 +1,251 @@
+/*
+ * The report of incomplete enrollments: how many were begun and not finished, when, where, and how.
+ *
+ * What must stay true: every number is the API's; differences, sums over days shown and shares are all that is worked
+ * out here. A number that the API can list leads to its attempts. A section narrows what was given up, never what was
+ * begun. Periods are compared only where the one before is still kept whole.
+ */
+
+import { funnel, lineChart } from '../lib/chart.js';
+import { h, patch } from '../lib/dom.js';
+import { calendar, filterForm, lastDays, rangeIn } from '../lib/filters.js';
+import { addDays, count, dateIn, day, daysBetween, decimal, plural, rate } from '../lib/format.js';
+import { asOf, notice, pageHead, tile, tiles } from '../lib/parts.js';
+import { addressOf } from '../lib/route.js';
+import * as words from '../lib/words.js';
+import { placesTable, topPlace } from './incomplete-places.js';
+
+const OTHER_SECTION = 'Outside these sections';
+
+const daysWords = (days) => (days === 1 ? 'the day before' : `the ${count(days)} days before`);
+
+/** The difference of two counts in words. */
+function countDifference(now, before, days) {
+  if (now === before) return `As many as in ${daysWords(days)}`;
+  const difference = Math.abs(now - before);
+  return `${count(difference)} ${now > before ? 'more' : 'fewer'} than in ${daysWords(days)} (${count(before)})`;
+}
+
+/** The difference of two rates in words: percentage points. */
+function rateDifference(now, before, days) {
+  const was = `${rate(before.incompleteRate)}, n = ${count(before.initiated)}`;
+  if (now.incompleteRate === null || before.incompleteRate === null) return `In ${daysWords(days)}: ${was}`;
+  const points = Math.round((now.incompleteRate - before.incompleteRate) * 1000) / 10;
+  if (points === 0) return `The same as in ${daysWords(days)} (${was})`;
+  const unit = Math.abs(points) === 1 ? 'point' : 'points';
+  return `${decimal(Math.abs(points))} ${unit} ${points > 0 ? 'higher' : 'lower'} than in ${daysWords(days)} (${was})`;
+}
+
+function tileRow(report, before, links) {
+  const days = daysBetween(report.from, report.to);
+  const compare = (member) => (before ? [countDifference(report[member], before[member], days), h('br')] : null);
+  const link = (text, filter) => h('a', { href: links(filter) }, text);
+  const only = report.section ? ` in ${words.section(report.section).toLowerCase()}` : '';
+  return tiles(
+    tile({
+      label: 'Initiated',
+      value: count(report.initiated),
+      href: links({ section: null }),
+      note: [compare('initiated'), `${count(report.completed)} completed, ${count(report.open)} still open`],
+    }),
+    tile({
+      label: `Incomplete${only}`,
+      value: count(report.incomplete),
+      href: links({ outcome: 'incomplete' }),
+      note: [
+        compare('incomplete'),
+        link(`${count(report.abandoned)} abandoned`, { outcome: 'abandoned' }),
+        ', ',
+        link(`${count(report.failed)} failed`, { outcome: 'failed' }),
+      ],
+    }),
+    tile({
+      label: `Incomplete rate${only}`,
+      value: rate(report.incompleteRate),
+      href: links({ outcome: 'abandoned' }),
+      note: [
+        `n = ${count(report.initiated)}: abandoned of initiated`,
+        before ? [h('br'), rateDifference(report, before, days)] : null,
+      ],
+    }),
+  );
+}
+
+function dailyChart(report, links) {
+  const days = [...new Set(report.daily.map((one) => one.date))];
+  const sections = [...new Set(report.daily.map((one) => one.section))];
+  const at = new Map(report.daily.map((one) => [`${one.date} ${one.section}`, one.abandoned]));
+  return lineChart({
+    title: 'Abandoned attempts by section and day',
+    description: 'An attempt counts for the day it started.',
+    days,
+    series: sections.map((section) => ({
+      name: section ? words.section(section) : OTHER_SECTION,
+      values: days.map((date) => at.get(`${date} ${section}`) ?? 0),
+    })),
+    // Places outside the sections can't be asked for by themselves.
+    href: (index, series) =>
+      sections[series]
+        ? links({ from: days[index], to: addDays(days[index], 1), section: sections[series], outcome: 'abandoned' })
+        : null,
+  });
+}
+
+function funnelCard(report, links) {
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'funnel' },
+    h(
+      'div',
+      { class: 'card-head' },
+      h('h2', null, 'Step by step'),
+      h('p', { class: 'quiet' }, 'In the order of time. Not every step is there for everybody.'),
+    ),
+    report.funnel
+      ? funnel({
+          title: 'Steps: entered, went on, abandoned',
+          hideTitle: true,
+          steps: report.funnel.map((step) => ({
+            label: words.action(step.action),
+            note: words.section(step.section),
+            entered: step.entered,
+            left: step.left,
+            abandoned: step.abandoned,
+            medianSeconds: step.medianSeconds,
+            href: step.abandoned ? links({ action: step.action, section: null, outcome: 'abandoned' }) : null,
+          })),
+        })
+      : h('p', { class: 'quiet pending' }, 'Being worked out…'),
+    h(
+      'p',
+      { class: 'quiet' },
+      'The end of a bar, in the other colour, is who gave up there. The median is of those who went on.',
+    ),
+  );
+}
+
+/** The period before, where all of it is still kept. */
+async function previous(report, { api, tenant, signal }) {
+  const days = daysBetween(report.from, report.to);
+  const from = addDays(report.from, -days);
+  const oldest = addDays(dateIn(report.asOf, report.timeZone), -(tenant.settings?.retentionDays ?? 0));
+  if (from < oldest) return null;
+  const asked = { from, to: report.from, os: report.os, section: report.section };
+  return new Promise((resolve, reject) => {
+    // Of it only the sums are shown: what takes longer need not come.
+    const enough = new AbortController();
+    const onPart = (part) => {
+      resolve(part);
+      enough.abort();
+    };
+    const either = AbortSignal.any([signal, enough.signal]);
+    api.get('/api/reports/incomplete-enrollments', asked, { signal: either, onPart }).then(resolve, reject);
+  });
+}
+
+function keptNotice(report, tenant) {
+  const kept = tenant.settings?.retentionDays;
+  if (!kept) return null;
+  const oldest = addDays(dateIn(report.asOf, report.timeZone), -kept);
+  if (report.from >= oldest) return null;
+  return notice(
+    'information',
+    `Attempts are kept for ${count(kept)} days: before ${day(oldest)} there is nothing to count.`,
+  );
+}
+
+function headline(report, links) {
+  if (!report.initiated) return h('p', { class: 'headline' }, 'No enrollment was begun in these days.');
+  if (!report.abandoned) return h('p', { class: 'headline' }, 'Nobody gave up in these days.');
+  const top = topPlace(report, links);
+  return h(
+    'p',
+    { class: 'headline' },
+    'People stop most often at ',
+    h('strong', null, top.words),
+    ': ',
+    h('a', { href: top.href }, count(top.abandoned)),
+    ` of ${plural(report.abandoned, 'abandoned attempt')}.`,
+  );
+}
+
+export default {
+  path: 'incomplete',
+  title: 'Incomplete enrollments',
+  nav: true,
+  keeps: true,
+
+  async show(context) {
+    const { root, parameters, api, signal, navigate, tenant, announce, isNew } = context;
+    const { today } = calendar(tenant);
+    const usual = lastDays(today, 14);
+    const inAddress = rangeIn(parameters);
+    const range = inAddress.from || inAddress.to ? inAddress : usual;
+    const asked = Object.fromEntries(['from', 'to', 'os', 'section'].map((name) => [name, parameters.get(name)]));
+    const form = filterForm({
+      path: 'incomplete',
+      parameters,
+      navigate,
+      range,
+      today,
+      choices: [
+        {
+          name: 'os',
+          label: 'Operating system',
+          options: [
+            ['ios', words.platform('ios')],
+            ['android', words.platform('android')],
+          ],
+        },
+        { name: 'section', label: 'Section', options: Object.entries(words.SECTIONS) },
+      ],
+    });
+    if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form);
+
+    // `before` is undefined until it is known.
+    const draw = (report, before) => {
+      if (signal.aborted) return;
+      const links = (filter) =>
+        addressOf('attempts', { from: report.from, to: report.to, os: report.os, section: report.section, ...filter });
+      patch(
+        root,
+        pageHead(
+          'Incomplete enrollments',
+          `${day(report.from)} to ${day(addDays(report.to, -1))}, ${words.platform(report.os ?? 'both')}. `,
+          asOf(report.asOf, report.timeZone),
+        ),
+        form,
+        keptNotice(report, tenant),
+        headline(report, links),
+        tileRow(report, before, links),
+        before === null
+          ? h('p', { class: 'quiet' }, 'The period before is not kept whole, so there is nothing to compare with.')
+          : null,
+        h(
+          'section',
+          { class: 'card', 'data-key': 'daily' },
+          h('h2', { class: 'visually-hidden' }, 'By day'),
+          dailyChart(report, links),
+        ),
+        placesTable(report, links, parameters),
+        funnelCard(report, links),
+      );
+    };
+    let comparison = null;
+    let newest = null;
+    let before;
+    const arrived = (report) => {
+      newest = report;
+      draw(report, before);
+      comparison ??= previous(report, context).then((found) => {
+        before = found;
+        draw(newest, before);
+      });
+      // Waited for below, where its problem is the view's.
+      comparison.catch(() => {});
+    };
+    arrived(await api.get('/api/reports/incomplete-enrollments', asked, { signal, onPart: arrived }));
+    await comparison;
+    if (!isNew) announce(`${count(newest.abandoned)} abandoned of ${count(newest.initiated)} initiated.`);
+  },
+};

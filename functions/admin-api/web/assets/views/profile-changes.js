@@ -1,0 +1,84 @@
+/*
+ * What to do where two people edited a profile at once: their changes beside one's own.
+ *
+ * What must stay true: nothing that the person typed is overwritten without being asked for; what they left alone takes
+ * the other's value, so that saving again doesn't undo the other's work unseen.
+ */
+
+import { h } from '../lib/dom.js';
+import { notice } from '../lib/parts.js';
+import { dataTable } from '../lib/table.js';
+import { FIELDS, shown } from './profile-fields.js';
+
+/** The fields in which two sets of values differ. @returns {import('./profile-fields.js').Field[]} */
+export const differs = (one, other) => FIELDS.filter(({ name }) => one[name] !== other[name]);
+
+/**
+ * What somebody else changed, over what is in the form: a field that the person left alone takes their value.
+ * @param {object} base the values when the person began
+ * @param {object} theirs the values now
+ * @param {object} mine what is in the form
+ */
+export function merge(base, theirs, mine) {
+  const rows = differs(base, theirs).map((field) => {
+    const { name } = field;
+    const isMine = mine[name] !== base[name] && mine[name] !== theirs[name];
+    return { field, was: base[name], now: theirs[name], mine: mine[name], isMine };
+  });
+  const values = { ...mine };
+  for (const { field, now, isMine } of rows) if (!isMine) values[field.name] = now;
+  return { rows, values };
+}
+
+/**
+ * What they changed, with a way to take it over.
+ * @param {ReturnType<typeof merge>['rows']} rows
+ * @param {{fill: (values: object) => void}} form
+ * @param {(text: string) => void} announce
+ * @returns {HTMLElement}
+ */
+export function changesNotice(rows, form, announce) {
+  const use = (row) =>
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'small',
+        'aria-label': `Use theirs for ${row.field.label}`,
+        onclick: (event) => {
+          form.fill({ [row.field.name]: row.now });
+          event.currentTarget.replaceWith('theirs is in the form');
+          announce(`${row.field.label} is as they saved it.`);
+        },
+      },
+      'Use theirs',
+    );
+  return notice(
+    'warning',
+    h('h2', { tabindex: '-1' }, 'Somebody else changed this profile meanwhile'),
+    h(
+      'p',
+      null,
+      'Nothing is saved yet. Your input is still in the form; what you had left alone is now as they saved it. Save ' +
+        'again to put your input over theirs.',
+    ),
+    rows.length
+      ? dataTable({
+          caption: 'What they changed',
+          columns: [
+            { key: 'label', label: 'Field', render: (row) => row.field.label },
+            { key: 'was', label: 'When you opened it', class: 'wrap', render: (row) => shown(row.field, row.was) },
+            { key: 'now', label: 'Saved by them', class: 'wrap', render: (row) => shown(row.field, row.now) },
+            {
+              key: 'mine',
+              label: 'Yours',
+              class: 'wrap',
+              render: (row) =>
+                row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : 'left alone; theirs is in the form',
+            },
+          ],
+          rows,
+        })
+      : h('p', null, 'They changed none of the fields here, but to whom it is assigned, or saved it as it was.'),
+  );
+}

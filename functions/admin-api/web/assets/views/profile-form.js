@@ -1,0 +1,132 @@
+/*
+ * The form of a profile: fields with hints, what switches them off, and what is wrong with them.
+ *
+ * What must stay true: the form is made once and then only told, so nothing that is being typed is lost. Hint, reason
+ * for being off and error are named by `aria-describedby` of the field, and an error marks it invalid.
+ */
+
+import { h, uniqueId } from '../lib/dom.js';
+import { FIELDS, GROUPS, fullness, offReason, sentence, willDrop } from './profile-fields.js';
+
+/**
+ * @param {object} options
+ * @param {Object<string, string|boolean>} options.values kept up to date with what is typed
+ * @param {boolean} options.isDefault whether it is the default profile
+ * @param {boolean} options.readOnly
+ * @param {string[]} [options.without] members that have no field here
+ * @param {() => void} options.onInput
+ * @returns {{element: HTMLElement, fill: (values: object) => void,
+ *   tell: (errors: {field: string, problem: string}[]) => {left: string[], first: HTMLElement|null}}} `fill` shows
+ *   other values; `tell` shows errors at their fields and answers what has no field, and the first field that is wrong
+ */
+export function profileForm({ values, isDefault, readOnly, without = [], onInput }) {
+  const parts = new Map();
+
+  const clear = (name) => {
+    const { input, error } = parts.get(name);
+    input.removeAttribute('aria-invalid');
+    error.textContent = '';
+  };
+
+  const update = () => {
+    for (const { field, input, off, full, wrap } of parts.values()) {
+      const reason = offReason(field, values, isDefault);
+      input.disabled = readOnly || reason !== null;
+      // What is off is right, and is not sent as it stands.
+      if (reason) clear(field.name);
+      off.textContent = reason
+        ? [reason, willDrop(field, values) ? `Saved as ${field.kind === 'flag' ? 'off' : 'empty'}.` : null]
+            .filter(Boolean)
+            .join(' ')
+        : '';
+      wrap.classList.toggle('off', reason !== null);
+      if (full) full.textContent = fullness(field, values[field.name]);
+    }
+  };
+
+  const make = (field) => {
+    const { name, kind, label, hint, required } = field;
+    const isFilled = kind !== 'flag' && kind !== 'number';
+    const ids = { input: uniqueId('field'), hint: uniqueId('hint'), off: uniqueId('off'), error: uniqueId('error') };
+    const common = {
+      id: ids.input,
+      name,
+      'aria-describedby': [hint || isFilled ? ids.hint : null, ids.off, ids.error].filter(Boolean).join(' '),
+      'aria-required': required ? 'true' : null,
+      oninput: (event) => {
+        const input = event.currentTarget;
+        values[name] = kind === 'flag' ? input.checked : input.value;
+        // It is judged anew when it is saved.
+        clear(name);
+        update();
+        onInput();
+      },
+    };
+    const value = values[name];
+    const input = {
+      flag: () => h('input', { type: 'checkbox', ...common, checked: value }),
+      text: () => h('input', { type: 'text', ...common, value, autocomplete: 'off' }),
+      number: () => h('input', { type: 'text', inputmode: 'numeric', ...common, value, autocomplete: 'off' }),
+      long: () => h('textarea', { rows: '3', ...common, value }),
+      list: () => h('textarea', { rows: '4', class: 'mono', spellcheck: 'false', ...common, value }),
+    }[kind]();
+    const full = isFilled ? h('span', { class: 'esp-full' }) : null;
+    const off = h('p', { class: 'esp-off', id: ids.off });
+    const error = h('p', { class: 'field-error', id: ids.error });
+    const about =
+      hint || full ? h('p', { class: 'esp-hint', id: ids.hint }, hint, hint && full ? ' ' : null, full) : null;
+    const below = [about, off, error];
+    const words = required ? [label, h('span', { class: 'quiet' }, ' (required)')] : label;
+    const wrap =
+      kind === 'flag'
+        ? h(
+            'div',
+            { class: 'esp-field is-flag' },
+            h('div', { class: 'check' }, input, h('label', { for: ids.input }, words)),
+            below,
+          )
+        : h('div', { class: `esp-field is-${kind}` }, h('label', { for: ids.input }, words), input, below);
+    parts.set(name, { field, input, off, error, full, wrap });
+    return wrap;
+  };
+
+  const element = h(
+    'div',
+    { class: 'esp-form' },
+    GROUPS.map(({ id, title, about }) =>
+      h(
+        'fieldset',
+        null,
+        h('legend', null, title),
+        about ? h('p', { class: 'quiet' }, about) : null,
+        FIELDS.filter((field) => field.group === id && !without.includes(field.name)).map(make),
+      ),
+    ),
+  );
+  update();
+
+  return {
+    element,
+    fill: (next) => {
+      Object.assign(values, next);
+      for (const { field, input } of parts.values()) {
+        if (field.kind === 'flag') input.checked = values[field.name];
+        else input.value = values[field.name];
+      }
+      update();
+    },
+    tell: (errors) => {
+      for (const name of parts.keys()) clear(name);
+      const left = [];
+      for (const one of errors) {
+        const part = parts.get(one.field.replace(/[[.].*$/, ''));
+        if (part) {
+          part.input.setAttribute('aria-invalid', 'true');
+          part.error.textContent = [part.error.textContent, sentence(one)].filter(Boolean).join(' ');
+        } else left.push(sentence(one));
+      }
+      const wrong = [...parts.values()].filter(({ error }) => error.textContent);
+      return { left, first: wrong.find(({ input }) => !input.disabled)?.input ?? null };
+    },
+  };
+}

@@ -1,0 +1,306 @@
+/*
+ * One profile of the Enrollment Status Page: made, read, edited. Assigning it is in assignments.js.
+ *
+ * What must stay true: it is saved only onto what the person saw. Where somebody else was faster, what they changed
+ * is shown, and nothing that was typed is lost: neither then, nor when the view is left, nor when signing in again.
+ */
+
+import { h } from '../lib/dom.js';
+import { count, dateTime } from '../lib/format.js';
+import { notice, pageHead, problemNotice } from '../lib/parts.js';
+import { addressOf, segment } from '../lib/route.js';
+import { showAssignments } from './assignments.js';
+import { espNavigation, whyReadOnly, zoneOf } from './esp-parts.js';
+import { changesNotice, differs, merge } from './profile-changes.js';
+import { bodyOf, newValues, problemsOf, valuesOf } from './profile-fields.js';
+import { profileForm } from './profile-form.js';
+import { PROFILES, profilePath, targetWords } from './profiles-api.js';
+
+/** What was typed and not saved, by organisation and profile, while this page is open. */
+const drafts = new Map();
+
+const NEW = 'new';
+
+function about(profile, zone, canAssign) {
+  if (!profile) return null;
+  const assigned = profile.isDefault
+    ? 'where no other profile does'
+    : profile.assignments.map(targetWords).join('; ') || 'to nobody';
+  return h(
+    'section',
+    { class: 'card', 'aria-label': 'About this profile' },
+    h(
+      'dl',
+      { class: 'facts' },
+      h(
+        'div',
+        null,
+        h('dt', null, profile.isDefault ? 'Applies' : 'Assigned'),
+        h(
+          'dd',
+          null,
+          assigned,
+          ' ',
+          canAssign ? h('a', { href: addressOf(`profile/${segment(profile.id)}/assignments`) }, 'Change') : null,
+        ),
+      ),
+      h(
+        'div',
+        null,
+        h('dt', null, 'Priority'),
+        h('dd', null, profile.isDefault ? 'after all others' : count(profile.priority)),
+      ),
+      h(
+        'div',
+        null,
+        h('dt', null, 'Changed'),
+        h('dd', null, `${dateTime(profile.lastModifiedDateTime, zone)}, version ${profile.version}`),
+      ),
+      h('div', null, h('dt', null, 'Made'), h('dd', null, dateTime(profile.createdDateTime, zone))),
+      h(
+        'div',
+        null,
+        h('dt', null, 'Sessions'),
+        h('dd', null, h('a', { href: addressOf('sessions', { profileId: profile.id }) }, 'with this profile')),
+      ),
+      h('div', null, h('dt', null, 'Id'), h('dd', null, h('code', null, profile.id))),
+    ),
+  );
+}
+
+async function showEditor(context, id) {
+  const { root, api, signal, announce, navigate } = context;
+  const zone = zoneOf(context);
+  const isNew = id === NEW;
+  const draftKey = `${context.tenant?.tenant} ${id}`;
+  const answer = isNew ? { body: null, etag: null } : await api.getWithEtag(profilePath(id), { signal });
+  const isDefault = answer.body?.isDefault === true;
+  const isScoped = context.tenant?.scopeTags?.length > 0;
+  const readOnly =
+    whyReadOnly(context) ??
+    (isDefault && isScoped ? 'Your token has scope tags; the default profile can’t be changed with it.' : null);
+
+  /** What the person began with: its values and ETag. */
+  let base = isNew ? newValues() : valuesOf(answer.body);
+  if (isNew && isScoped) base.roleScopeTagIds = context.tenant.scopeTags.join('\n');
+  let { etag } = answer;
+  const values = { ...base };
+  const draft = readOnly ? null : drafts.get(draftKey);
+  if (draft) {
+    ({ base, etag } = draft);
+    Object.assign(values, draft.values);
+  }
+  const isDirty = () => differs(base, values).length > 0;
+
+  const word = h('div', { class: 'esp-word' });
+  const say = (...content) => word.replaceChildren(...content.filter(Boolean));
+  const facts = h('div', null, about(answer.body, zone, !readOnly && !isDefault));
+  const head = h('div', null);
+  const drawHead = (name) => head.replaceChildren(pageHead(isNew ? 'New profile' : name));
+  const form = profileForm({
+    values,
+    isDefault,
+    readOnly: readOnly !== null,
+    without: isDefault ? ['priority'] : [],
+    onInput: () => {},
+  });
+
+  /** Shows errors at their fields, the rest above, and goes to the first. */
+  const refuse = (errors, title) => {
+    const { left, first } = form.tell(errors);
+    const told = errors.length - left.length;
+    say(
+      notice(
+        'problem',
+        h('strong', null, title),
+        left.length
+          ? h(
+              'ul',
+              null,
+              left.map((one) => h('li', null, one)),
+            )
+          : null,
+        told
+          ? h(
+              'p',
+              null,
+              told === 1
+                ? 'One field needs to be mended; it says why.'
+                : `${count(told)} fields need to be mended; each says why.`,
+            )
+          : null,
+      ),
+    );
+    if (first) first.focus();
+    else word.scrollIntoView({ block: 'nearest' });
+  };
+
+  const conflict = async () => {
+    let current;
+    try {
+      current = await api.getWithEtag(profilePath(id), { signal });
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      gone();
+      return;
+    }
+    const theirs = valuesOf(current.body);
+    const merged = merge(base, theirs, values);
+    form.fill(merged.values);
+    base = theirs;
+    etag = current.etag;
+    facts.replaceChildren(about(current.body, zone, !isDefault));
+    say(changesNotice(merged.rows, form, announce));
+    word.querySelector('h2').focus();
+  };
+
+  const gone = () => {
+    say(
+      notice(
+        'warning',
+        h('h2', { tabindex: '-1' }, 'This profile was deleted meanwhile'),
+        h('p', null, 'Your input is still in the form.'),
+        h('button', { type: 'button', onclick: (event) => save(event, true) }, 'Save it as a new profile'),
+      ),
+    );
+    word.querySelector('h2').focus();
+  };
+
+  const saved = (status, body) => {
+    drafts.delete(draftKey);
+    if (status === 201) {
+      base = { ...values };
+      announce(`${body.displayName} is made.`);
+      navigate(`profile/${segment(body.id)}`, null, { replace: true });
+      return;
+    }
+    base = valuesOf(body);
+    form.fill(base);
+    drawHead(body.displayName);
+    facts.replaceChildren(about(body, zone, !isDefault));
+    say(notice('success', `Saved as version ${body.version}. It counts for sessions that start from now on.`));
+    announce(`${body.displayName} is saved.`);
+    word.scrollIntoView({ block: 'nearest' });
+  };
+
+  async function save(event, asNew = isNew) {
+    event.preventDefault();
+    const button = root.querySelector('button[type="submit"]');
+    form.tell([]);
+    say();
+    const problems = problemsOf(values, isDefault);
+    if (problems.length) {
+      refuse(problems, 'Not saved');
+      return;
+    }
+    const body = bodyOf(values, isDefault);
+    if (asNew) {
+      // A new one is not the default, whatever is in the form.
+      delete body.id;
+    } else if (values.priority === base.priority) delete body.priority;
+    button.disabled = true;
+    try {
+      const answered = asNew
+        ? await api.send('POST', PROFILES, body)
+        : await api.send('PUT', profilePath(id), body, { ifMatch: etag });
+      if (signal.aborted) return;
+      etag = answered.etag;
+      saved(answered.status, answered.body);
+    } catch (error) {
+      if (signal.aborted) return;
+      try {
+        if (error.status === 412) await conflict();
+        else if (error.status === 404 && !asNew) gone();
+        else if (error.members?.errors?.length) refuse(error.members.errors, 'Not saved');
+        else say(problemNotice(error));
+      } catch (other) {
+        if (!signal.aborted) say(problemNotice(other));
+      }
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  const warn = (event) => {
+    if (isDirty()) event.preventDefault();
+  };
+  window.addEventListener('beforeunload', warn);
+  signal.addEventListener(
+    'abort',
+    () => {
+      window.removeEventListener('beforeunload', warn);
+      if (!readOnly && isDirty()) drafts.set(draftKey, { base, etag, values: { ...values } });
+    },
+    { once: true },
+  );
+
+  const discard = () => {
+    drafts.delete(draftKey);
+    Object.assign(values, base);
+  };
+  drawHead(answer.body?.displayName);
+  root.replaceChildren(
+    head,
+    espNavigation('profiles'),
+    readOnly ? notice('information', readOnly) : '',
+    facts,
+    word,
+    h(
+      'form',
+      { novalidate: true, onsubmit: save, 'aria-label': isNew ? 'New profile' : 'Profile' },
+      form.element,
+      readOnly
+        ? null
+        : h(
+            'div',
+            { class: 'actions esp-save' },
+            h('button', { type: 'submit', class: 'primary' }, isNew ? 'Make the profile' : 'Save'),
+            h('a', { class: 'button', href: addressOf('profiles'), onclick: discard }, 'Cancel'),
+          ),
+    ),
+  );
+  if (draft) {
+    say(
+      notice(
+        'information',
+        'What you had typed here and not saved is in the form again. ',
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'small',
+            onclick: () => {
+              discard();
+              form.fill(base);
+              form.tell([]);
+              say();
+              root.querySelector('input, textarea').focus();
+            },
+          },
+          'Discard it',
+        ),
+      ),
+    );
+  }
+}
+
+export default {
+  path: 'profile',
+  title: 'ESP profile',
+  nav: false,
+  async show(context) {
+    const [id, part] = context.rest;
+    try {
+      if (!id) context.navigate('profiles', null, { replace: true });
+      else if (part === 'assignments' && id !== NEW) await showAssignments(context, id);
+      else await showEditor(context, id);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      context.root.replaceChildren(
+        pageHead('There is no such profile'),
+        espNavigation('profiles'),
+        h('p', null, 'It was deleted, or your token may not see it.'),
+      );
+    }
+  },
+};

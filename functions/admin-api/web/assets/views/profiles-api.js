@@ -1,0 +1,66 @@
+/*
+ * Profiles of the Enrollment Status Page as the API has them, and changing one on condition that it is what was seen.
+ *
+ * What must stay true: a change is sent with the ETag of what the person looked at. The list has no ETags, so the
+ * profile is read again, and its ETag serves only if version and priority are those that were shown.
+ */
+
+import { segment } from '../lib/route.js';
+
+export const PROFILES = '/api/devices/esp-profiles';
+
+/** Most profiles of an organisation, the default included. */
+export const MOST_PROFILES = 51;
+
+/** @param {string} id @param {string} [what] `assign`, `set-priority` @returns {string} */
+export const profilePath = (id, what) => `${PROFILES}/${segment(id)}${what ? `/${what}` : ''}`;
+
+/** Somebody else changed the profile since it was shown. */
+export class ChangedMeanwhile extends Error {
+  constructor() {
+    super('Somebody else changed this meanwhile.');
+    this.name = 'ChangedMeanwhile';
+  }
+}
+
+/**
+ * Changes a profile if it still is what was shown.
+ * @param {import('../lib/api.js').Api} api
+ * @param {{id: string, version: number, priority: number}} shown
+ * @param {string} method
+ * @param {string|undefined} what `assign`, `set-priority`; none for the profile itself
+ * @param {any} [body]
+ * @returns {Promise<{status: number, body: any, etag: string|null}>}
+ */
+export async function changeShown(api, shown, method, what, body) {
+  try {
+    const { body: current, etag } = await api.getWithEtag(profilePath(shown.id));
+    if (current.version !== shown.version || current.priority !== shown.priority) throw new ChangedMeanwhile();
+    return await api.send(method, profilePath(shown.id, what), body, { ifMatch: etag });
+  } catch (error) {
+    if (error.status === 412 || error.status === 404) throw new ChangedMeanwhile();
+    throw error;
+  }
+}
+
+const KINDS = {
+  groupassignmenttarget: 'group',
+  alldevicesassignmenttarget: 'allDevices',
+  alllicensedusersassignmenttarget: 'allUsers',
+};
+
+/** What a target is: group, allDevices, allUsers. @param {object} target as Graph writes it @returns {string} */
+export const targetKind = (target) =>
+  KINDS[String(target['@odata.type']).replace('#', '').replace('microsoft.graph.', '').toLowerCase()] ?? 'group';
+
+/** To whom a profile is assigned, in words. @param {object} assignment as Graph writes it @returns {string} */
+export function targetWords({ target }) {
+  const kind = targetKind(target);
+  const whom =
+    { allDevices: 'All devices', allUsers: 'All licensed users' }[kind] ?? target.groupName ?? target.groupId;
+  const filter = target.deviceAndAppManagementAssignmentFilterType;
+  if (!filter || filter === 'none') return whom;
+  const rule = target.deviceAndAppManagementAssignmentFilterRule;
+  const by = rule ? `: ${rule}` : ' (its rule is not known here, so this is passed over)';
+  return `${whom}, ${filter === 'include' ? 'only with' : 'not with'} the filter${by}`;
+}
