@@ -1,0 +1,176 @@
+/*
+ * A worker that has one file open and answers SQL over it.
+ *
+ * What must stay true: nothing is sent anywhere and nothing is written. What a file is, is decided by its first bytes:
+ * the two versions below are SCHEMA_VERSION and SUMMARY_VERSION of the report's crate. The schema of a foreign file is
+ * not trusted: its views may call no function with effects.
+ */
+
+import sqlite3InitModule from '../vendor/sqlite3.mjs';
+import { installFileSystem } from './file-vfs.js';
+
+const APPLICATION_ID = 0x56657374;
+const SCHEMA_VERSION = 3;
+const SUMMARY_VERSION = 1000 + SCHEMA_VERSION;
+
+const HEADER_BYTES = 100;
+/** Pages that SQLite itself keeps. */
+const CACHE_KIBIBYTES = 96 << 10;
+
+// Nothing is stored in this browser, so what would do that is not set up.
+globalThis.sqlite3ApiConfig = {
+  disable: { vfs: { kvvfs: true, opfs: true, 'opfs-vfs': true, 'opfs-sahpool': true, 'opfs-wl': true } },
+  warn: () => {},
+};
+const loading = sqlite3InitModule();
+
+let sqlite3 = null;
+let db = null;
+const statements = new Map();
+
+/** What is wrong with a file, in words that can be shown. */
+class Refusal extends Error {
+  constructor(title, detail) {
+    super(detail);
+    this.words = { title, detail };
+  }
+}
+
+const FOREIGN = 'This is not a report file';
+
+/** What the first bytes say. @param {DataView} header @param {number} size @returns {'report'|'summary'} */
+function kindOf(header, size) {
+  const isSqlite =
+    header.byteLength >= HEADER_BYTES &&
+    [...'SQLite format 3\0'].every((letter, at) => header.getUint8(at) === letter.charCodeAt(0));
+  if (!isSqlite) {
+    throw new Refusal(FOREIGN, 'It is no SQLite database. Open a file like vestibule-….sqlite, as it was downloaded.');
+  }
+  if (header.getUint32(68) !== APPLICATION_ID) {
+    throw new Refusal(FOREIGN, 'It is a SQLite database, but none that Vestibule made.');
+  }
+  const version = header.getUint32(60);
+  if (version !== SCHEMA_VERSION && version !== SUMMARY_VERSION) {
+    throw new Refusal(
+      'This file is of another version',
+      `Its version is ${version}; this page reads reports of version ${SCHEMA_VERSION} and summaries of version ` +
+        `${SUMMARY_VERSION}. Open it with the page of the Vestibule that made it, or export a new one.`,
+    );
+  }
+  const pageSize = header.getUint16(16) === 1 ? 65_536 : header.getUint16(16);
+  if (size < pageSize * header.getUint32(28)) throw cutOff();
+  return version === SCHEMA_VERSION ? 'report' : 'summary';
+}
+
+const cutOff = () => new Refusal('The file is not whole', 'Its end is missing. Download it again.');
+
+/** Fetches a file. @returns {Promise<Blob>} */
+async function fetched({ url, sizeBytes }, progress) {
+  let response;
+  try {
+    response = await fetch(url, { credentials: 'omit', referrerPolicy: 'no-referrer', cache: 'no-store' });
+  } catch {
+    throw new Refusal('The file can’t be fetched by this page', 'Download it, and drop it on the page.');
+  }
+  if (!response.ok) {
+    const detail = `The store answered ${response.status}. Try again: a link is good for a few minutes.`;
+    throw new Refusal('The file can’t be fetched', detail);
+  }
+  const total = Number(response.headers.get('Content-Length')) || sizeBytes;
+  const reader = response.body.getReader();
+  const pieces = [];
+  let loaded = 0;
+  let told = 0;
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => {
+      throw new Refusal('The file can’t be fetched', 'The connection broke off. Try again.');
+    });
+    if (done) break;
+    // A Blob may lie on disk; the pieces are memory.
+    pieces.push(new Blob([value]));
+    loaded += value.length;
+    if (loaded - told > total / 50) {
+      told = loaded;
+      progress({ loaded, total });
+    }
+  }
+  return new Blob(pieces);
+}
+
+async function open(message, progress) {
+  const blob = message.file ?? (await fetched(message, progress));
+  let start;
+  try {
+    start = await blob.slice(0, HEADER_BYTES).arrayBuffer();
+  } catch {
+    throw new Refusal('The file can’t be read', 'It was changed, moved or taken away since it was chosen.');
+  }
+  const kind = kindOf(new DataView(start), blob.size);
+  sqlite3 = await loading;
+  installFileSystem(sqlite3, blob, 'vestibule-file');
+  try {
+    db = new sqlite3.oo1.DB({ filename: '/file', flags: 'r', vfs: 'vestibule-file' });
+    db.exec(`PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA cache_size = -${CACHE_KIBIBYTES};`);
+    db.selectValue('SELECT count(*) FROM meta');
+  } catch {
+    throw new Refusal('The file is damaged', 'SQLite can’t read it. Download it again.');
+  }
+  return { kind, sizeBytes: blob.size };
+}
+
+const camelCase = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+
+/** A statement, made once, and the names of its columns. */
+function prepared(sql) {
+  if (!statements.has(sql)) {
+    const statement = db.prepare(sql);
+    statements.set(sql, { statement, names: statement.getColumnNames([]).map(camelCase) });
+  }
+  return statements.get(sql);
+}
+
+/**
+ * The rows of a statement for each set of values, as objects named in camel case. Values that the statement doesn't
+ * name are left out. Whole numbers that JavaScript can't hold come as BigInt.
+ */
+function rows({ sql, values, booleans }) {
+  const { statement, names } = prepared(sql);
+  const isBoolean = names.map((name) => booleans.includes(name));
+  const answer = values.map((one) => {
+    statement.reset(true);
+    for (const [name, value] of Object.entries(one)) {
+      if (sqlite3.capi.sqlite3_bind_parameter_index(statement.pointer, name)) statement.bind(name, value);
+    }
+    const found = [];
+    while (statement.step()) {
+      const row = {};
+      statement.get([]).forEach((value, at) => {
+        row[names[at]] = isBoolean[at] && value !== null ? value !== 0 : value;
+      });
+      found.push(row);
+    }
+    return found;
+  });
+  statement.reset(true);
+  return answer;
+}
+
+const GONE = {
+  title: 'The file can’t be read',
+  detail: 'It was changed, moved or taken away since it was opened. Close it, and open it again.',
+};
+
+function wordsOf(error) {
+  // The lower byte is the kind of a result; the rest tells more.
+  const isReading = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_IOERR;
+  return error.words ?? (isReading ? GONE : { title: 'The file can’t answer this', detail: error.message });
+}
+
+onmessage = async ({ data: { id, ask, ...message } }) => {
+  try {
+    const result = ask === 'open' ? await open(message, (progress) => postMessage({ id, progress })) : rows(message);
+    postMessage({ id, result });
+  } catch (error) {
+    postMessage({ id, problem: wordsOf(error) });
+  }
+};
