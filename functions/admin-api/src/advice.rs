@@ -9,10 +9,9 @@ use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
 
 /// `GET /api/advice/{code}`: a code in any spelling, or words of a message.
-pub(crate) fn show(call: &Call, text: &str) -> Result<HttpResponse, Problem> {
+pub(crate) fn show(catalogue: &Catalogue, call: &Call, text: &str) -> Result<HttpResponse, Problem> {
     Query::read(call.request.uri().query(), &[])?;
     let text = percent_decode_str(text).decode_utf8().map_err(|_| Problem::not_found())?;
-    let catalogue = Catalogue::built_in();
     let mut found = catalogue.by_code(&text);
     if found.is_empty() {
         found = catalogue.by_message(&text);

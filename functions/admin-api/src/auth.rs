@@ -1,23 +1,36 @@
 //! Whose request it is.
 
 use crate::{Api, esp, store_problem};
-use vestibule_domain::TenantId;
+use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::credentials::{bearer, same_hash, token_hash, token_tenant};
 use vestibule_platform::{HttpRequest, Problem};
-use vestibule_store::{ApiToken, Tenant};
+use vestibule_store::{Role, Tenant};
 use vestibule_webhook::proof::basic_password;
 
+/// A caller that was recognised.
+pub(crate) struct Caller {
+    pub tenant: Tenant,
+    pub role: Role,
+    /// The scope tags that the credential is limited to; none means no limit.
+    pub scope_tags: Vec<String>,
+    /// What the credential is known by; tells callers apart where they are counted.
+    pub id: String,
+}
+
 impl Api {
-    /// The tenant and token of a request. A token of nobody, a revoked one and none at all look the same. The
+    /// The caller of a request. A token of nobody, a revoked one, an expired one and none at all look the same. The
     /// tenant is read each time: a revoked token must not work for a while longer.
-    pub(crate) async fn authenticate(&self, request: &HttpRequest) -> Result<(Tenant, ApiToken), Problem> {
+    pub(crate) async fn authenticate(&self, request: &HttpRequest, now: Timestamp) -> Result<Caller, Problem> {
         // A browser that opens a page by its address can ask for a name and a password, and nothing else.
         let is_page = esp::is_page(request);
         let unauthorized = || if is_page { Problem::unauthorized().ask_browser() } else { Problem::unauthorized() };
         let headers = request.headers();
         let token = bearer(headers).map(str::to_owned).or_else(|| basic_password(headers).filter(|_| is_page));
         let token = token.ok_or_else(unauthorized)?;
-        let id = token_tenant(&token).and_then(|id| TenantId::parse(id).ok()).ok_or_else(unauthorized)?;
+        let Some(id) = token_tenant(&token) else {
+            return self.signed_in_elsewhere(&token, now).await?.ok_or_else(unauthorized);
+        };
+        let id = TenantId::parse(id).map_err(|_| unauthorized())?;
         let tenant = self.archive.store().tenant(&id).await.map_err(store_problem)?;
         let hash = token_hash(&token);
         let tenant = tenant.ok_or_else(unauthorized)?;
@@ -28,6 +41,15 @@ impl Api {
                 found = Some(known.clone());
             }
         }
-        found.map(|token| (tenant, token)).ok_or_else(unauthorized)
+        let token = found.filter(|token| token.is_good(now)).ok_or_else(unauthorized)?;
+        Ok(Caller { tenant, role: token.role, scope_tags: token.scope_tags, id: token.id })
+    }
+
+    /// The caller whom the deployment's own issuer vouches for.
+    async fn signed_in_elsewhere(&self, token: &str, now: Timestamp) -> Result<Option<Caller>, Problem> {
+        let Some(issuer) = &self.issuer else { return Ok(None) };
+        let Some(person) = issuer.verify(token, now).await? else { return Ok(None) };
+        let tenant = self.archive.store().tenant(&person.tenant).await.map_err(store_problem)?;
+        Ok(tenant.map(|tenant| Caller { tenant, role: person.role, scope_tags: Vec::new(), id: person.subject }))
     }
 }

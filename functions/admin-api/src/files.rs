@@ -1,8 +1,9 @@
 //! The published files: their list, and links to download them.
 
 use crate::{Api, Call, problem, query::Query, store_problem};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
+use vestibule_archive::{DOWNLOAD_LINK_MINUTES, Part};
 use vestibule_domain::Day;
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
@@ -29,6 +30,8 @@ impl Api {
                     "schemaVersion": file.schema_version,
                     "rows": file.rows,
                     "corrections": file.corrections,
+                    "summary": file.summary,
+                    "reportHtml": file.report_html,
                 })
             })
             .collect();
@@ -44,13 +47,40 @@ impl Api {
             return Err(Problem::forbidden());
         }
         let file = self.find(call, name).await?.ok_or_else(Problem::not_found)?;
-        let link = self.archive.download_link(&call.tenant.id, &file, call.request.method()).await;
-        let link = link.map_err(|error| problem(&error))?;
+        let link = self.archive.part_link(&call.tenant.id, &file, Part::Database, call.request.method()).await;
+        let link = link.map_err(|error| problem(&error))?.ok_or_else(Problem::not_found)?;
         let location = HeaderValue::from_str(&link).map_err(|_| Problem::internal())?;
         let body = json!({"asOf": file.as_of.to_string(), "sha256": file.sha256, "sizeBytes": file.size_bytes});
         let mut response = answer(StatusCode::FOUND, &body);
         response.headers_mut().insert(header::LOCATION, location);
         Ok(response)
+    }
+
+    /// A short-lived link to a part of a file, for a page: a redirect to another origin could not be followed there.
+    pub(crate) async fn file_link(&self, call: &Call, name: &str) -> Result<HttpResponse, Problem> {
+        let query = Query::read(call.request.uri().query(), &["part"])?;
+        if !call.scope_tags.is_empty() {
+            return Err(Problem::forbidden());
+        }
+        let part = query.parse("part", "must be database, summary or report", Part::read)?.unwrap_or(Part::Database);
+        let file = self.find(call, name).await?.ok_or_else(Problem::not_found)?;
+        let link = self.archive.part_link(&call.tenant.id, &file, part, &Method::GET).await;
+        let link = link.map_err(|error| problem(&error))?.ok_or_else(Problem::not_found)?;
+        let body = json!({
+            "asOf": file.as_of.to_string(),
+            "url": link,
+            "fileName": part.file_name(&call.tenant.id, &file),
+            "expiresInSeconds": 60 * DOWNLOAD_LINK_MINUTES,
+        });
+        Ok(answer(StatusCode::OK, &body))
+    }
+
+    /// `POST /api/reports/files`: asks for a file as of now. It is there when a file of that instant or later is listed.
+    pub(crate) async fn ask_for_file(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        Query::read(call.request.uri().query(), &[])?;
+        call.must_be_admin()?;
+        self.request_export(call).await?;
+        Ok(answer(StatusCode::ACCEPTED, &json!({"requestedAt": call.now.to_string()})))
     }
 
     async fn find(&self, call: &Call, name: &str) -> Result<Option<FileRecord>, Problem> {

@@ -5,20 +5,28 @@
 
 mod advice;
 mod auth;
+mod diagnostics;
 mod esp;
 mod files;
+mod oidc;
 mod query;
 mod reports;
+mod respond;
+mod session;
 mod tenant;
+mod web;
 
+pub use diagnostics::subject;
 pub use tenant::{SettingError, patched};
 
 use http::Method;
+use std::sync::Arc;
 use vestibule_archive::{Archive, ArchiveError};
 use vestibule_domain::Timestamp;
-use vestibule_platform::{Bus, Clock, HttpRequest, HttpResponse, Problem};
+use vestibule_platform::{Access, BoxError, Bus, Clock, HttpRequest, HttpResponse, Problem};
 use vestibule_report::Error as ReportError;
 use vestibule_store::{Role, StoreError, Tenant};
+use vestibule_webhook::MAX_BODY_BYTES;
 
 /// The API.
 #[derive(Clone)]
@@ -26,12 +34,17 @@ pub struct Api {
     archive: Archive,
     bus: Bus,
     clock: Clock,
+    access: Arc<Access>,
+    issuer: Option<oidc::Issuer>,
+    limiter: respond::Limiter,
 }
 
 /// One request, its tenant known.
 struct Call {
     tenant: Tenant,
     role: Role,
+    /// What the credential is known by.
+    caller: String,
     /// The scope tags that the credential is limited to; none means no limit.
     scope_tags: Vec<String>,
     now: Timestamp,
@@ -39,24 +52,74 @@ struct Call {
 }
 
 impl Api {
-    /// The API over `archive`; what a change asks for goes over `bus`.
-    pub fn new(archive: Archive, bus: Bus, clock: Clock) -> Self {
-        Self { archive, bus, clock }
+    /// The API over `archive`; what a change asks for goes over `bus`, and `access` says who else than bearers of
+    /// tokens gets at it.
+    ///
+    /// # Errors
+    /// When the issuer that `access` names can't be one.
+    pub fn new(archive: Archive, bus: Bus, clock: Clock, access: Access) -> Result<Self, BoxError> {
+        let issuer = access.oidc.clone().map(oidc::Issuer::new).transpose()?;
+        Ok(Self { archive, bus, clock, access: Arc::new(access), issuer, limiter: respond::Limiter::default() })
     }
 
     /// Serves one request.
     pub async fn handle(&self, request: HttpRequest) -> HttpResponse {
-        self.answer(request).await.unwrap_or_else(HttpResponse::from)
+        let now = Timestamp::from_millis(self.clock.now_millis());
+        let path = request.uri().path().trim_end_matches('/').to_owned();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let mut response = if request.body().len() > MAX_BODY_BYTES {
+            Problem::too_large().into()
+        } else {
+            match self.without_credential(&request, &segments, now).await {
+                Some(answer) => answer.unwrap_or_else(HttpResponse::from),
+                None => self.with_credential(&request, &segments, now).await,
+            }
+        };
+        self.share(&request, &mut response);
+        response
     }
 
-    async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, Problem> {
-        let now = Timestamp::from_millis(self.clock.now_millis());
-        let (tenant, token) = self.authenticate(&request).await?;
-        let call = Call { tenant, role: token.role, scope_tags: token.scope_tags, now, request };
-        let path = call.request.uri().path().trim_end_matches('/').to_owned();
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
+    /// What anybody may ask for: the page, which holds nothing of anyone, and a token for a code.
+    async fn without_credential(
+        &self,
+        request: &HttpRequest,
+        segments: &[&str],
+        now: Timestamp,
+    ) -> Option<Result<HttpResponse, Problem>> {
+        let get = [Method::GET, Method::HEAD].contains(request.method());
+        match segments {
+            [] if get => Some(self.page_file(request, "index.html").await),
+            ["config.json"] if get => Some(Ok(self.page_config())),
+            ["openapi.json"] if get => Some(web::document(request)),
+            ["assets", folder, name] if get => Some(self.page_file(request, &format!("assets/{folder}/{name}")).await),
+            ["api", "session"] if request.method() == Method::POST => Some(self.sign_in(request, now).await),
+            ["api", ..] if request.method() == Method::OPTIONS => Some(self.preflight(segments)),
+            _ => None,
+        }
+    }
+
+    async fn with_credential(&self, request: &HttpRequest, segments: &[&str], now: Timestamp) -> HttpResponse {
+        let caller = match self.authenticate(request, now).await {
+            Ok(caller) => caller,
+            Err(problem) => return problem.into(),
+        };
+        let quota = match self.limiter.count(&caller.id, self.access.requests_a_minute, now) {
+            Ok(quota) => quota,
+            Err(problem) => return problem.into(),
+        };
+        let auth::Caller { tenant, role, scope_tags, id } = caller;
+        let call = Call { tenant, role, caller: id, scope_tags, now, request: request.clone() };
+        let answer = self.answer(call, segments).await.unwrap_or_else(HttpResponse::from);
+        let mut answer = respond::tag(request, answer);
+        if let Some(quota) = quota {
+            quota.tell(&mut answer);
+        }
+        answer
+    }
+
+    async fn answer(&self, call: Call, segments: &[&str]) -> Result<HttpResponse, Problem> {
         let get = [Method::GET, Method::HEAD].contains(call.request.method());
-        match (segments.as_slice(), call.request.method()) {
+        match (segments, call.request.method()) {
             (["api", "devices", "enrollment-status"], _) if get => self.status(&call).await,
             (["api", "devices", "enrollment-status", "active"], _) if get => self.active(&call).await,
             (["api", "devices", "enrollment-status", "failures"], _) if get => self.failures(&call).await,
@@ -66,28 +129,48 @@ impl Api {
             (["api", "reports", "esp", "sessions"], _) if get => self.esp_sessions(&call).await,
             (["api", "attempts", id], _) if get => self.attempt(&call, id).await,
             (["api", "reports", "files"], _) if get => self.list_files(&call).await,
+            (["api", "reports", "files"], &Method::POST) => self.ask_for_file(&call).await,
+            (["api", "reports", "files", name, "link"], _) if get => self.file_link(&call, name).await,
             (["api", "reports", "files", name], _) if get => self.file(&call, name).await,
-            (["api", "devices", "esp-profiles", rest @ ..], _) => self.esp_profiles(&call, rest).await,
+            (["api", "devices", "esp-profiles", ..], _) => self.esp_profiles(&call, segments).await,
             (["api", "devices", id, "esp"], _) if get => self.device_esp(&call, id).await,
             (["api", "devices", id, "esp-profile"], _) if get => self.device_profile(&call, id).await,
-            (["api", "advice", text], _) if get => advice::show(&call, text),
-            (["api", "tenant"], _) if get => Ok(tenant::show(&call)),
+            (["api", "diagnostics"], _) if get => self.diagnostics(&call).await,
+            (["api", "advice", text], _) if get => advice::show(self.archive.advice(), &call, text),
+            (["api", "tenant"], _) if get => tenant::show(&call),
+            (["api", "session"], &Method::DELETE) => self.sign_out(call).await,
             (["api", "tenant"], &Method::PATCH) => self.change_tenant(call).await,
-            (
-                ["api", "devices", "enrollment-status"]
-                | ["api", "devices", "enrollment-status", "active" | "failures"]
-                | ["api", "reports", "incomplete-enrollments" | "files" | "esp"]
-                | ["api", "reports", "esp", "sessions"]
-                | ["api", "reports", "incomplete-enrollments", "attempts"]
-                | ["api", "reports", "files", _]
-                | ["api", "attempts" | "advice", _]
-                | ["api", "devices", _, "esp" | "esp-profile"]
-                | ["api", "tenant"],
-                _,
-            ) => Err(Problem::method_not_allowed()),
-            _ => Err(Problem::not_found()),
+            _ => Err(no_such(segments)),
         }
     }
+}
+
+/// What is wrong with a request that nothing serves: its method, or its path.
+fn no_such(segments: &[&str]) -> Problem {
+    methods(segments).map_or_else(Problem::not_found, |methods| Problem::method_not_allowed().allow(methods))
+}
+
+/// The methods that a path is served with, if it is one of ours.
+fn methods(segments: &[&str]) -> Option<&'static str> {
+    Some(match segments {
+        ["api", "session"] => "POST, DELETE",
+        ["api", "tenant"] => "GET, PATCH",
+        ["api", "reports", "files"] | ["api", "devices", "esp-profiles"] => "GET, POST",
+        ["api", "reports", "files", _] => "GET, HEAD",
+        ["api", "devices", "esp-profiles", "resolve"]
+        | ["api", "devices", "esp-profiles", _, "set-priority" | "assign"] => "POST",
+        ["api", "devices", "esp-profiles", _] => "GET, PUT, DELETE",
+        ["api", "devices", "enrollment-status"]
+        | ["api", "devices", "enrollment-status", "active" | "failures"]
+        | ["api", "reports", "incomplete-enrollments" | "esp"]
+        | ["api", "reports", "esp", "sessions"]
+        | ["api", "reports", "incomplete-enrollments", "attempts"]
+        | ["api", "reports", "files", _, "link"]
+        | ["api", "attempts" | "advice", _]
+        | ["api", "devices", _, "esp" | "esp-profile"]
+        | ["api", "diagnostics"] => "GET",
+        _ => return None,
+    })
 }
 
 /// What a client is told of an error below; operators get it whole, once.

@@ -1,8 +1,9 @@
 //! The Lambda function `admin-api`.
 
 use admin_api::Api;
-use vestibule_archive::Archive;
-use vestibule_platform::{BoxError, Bus, Clock, Config, config, lambda, telemetry};
+use vestibule_archive::{self as archive, Archive};
+use vestibule_domain::Millis;
+use vestibule_platform::{Access, BoxError, Bus, Clock, Config, config, lambda, telemetry};
 use vestibule_store::Store;
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,9 +13,11 @@ async fn main() -> Result<(), BoxError> {
     let sdk = config::sdk_config().await;
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
     let s3 = aws_sdk_s3::Client::new(&sdk);
-    let archive = Archive::new(store, s3, config.bucket.clone(), std::env::temp_dir().join("admin-api"));
+    let (advice, scratch) = (archive::advice(config.advice.as_deref())?, std::env::temp_dir().join("admin-api"));
+    let staleness = Millis::new(config.staleness_ms.into());
+    let archive = Archive::new(store, s3, config.bucket.clone(), scratch, advice).with_staleness(staleness);
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
-    let api = Api::new(archive, bus, Clock::system());
+    let api = Api::new(archive, bus, Clock::system(), Access::from_env()?)?;
     lambda::run_http(|request| {
         let api = api.clone();
         async move { api.handle(request).await }

@@ -21,6 +21,10 @@ impl Query {
             };
             let value = value.replace('+', " ");
             let value = percent_decode_str(&value).decode_utf8().map_err(|_| invalid(name, "is not UTF-8"))?;
+            // Taken for absent, a script's variable that is not set would take a filter away.
+            if value.trim().is_empty() {
+                return Err(invalid(name, "is empty"));
+            }
             if parameters.insert((*name).to_owned(), value.into_owned()).is_some() {
                 return Err(invalid(name, "is given twice"));
             }
@@ -28,9 +32,9 @@ impl Query {
         Ok(Self(parameters))
     }
 
-    /// A parameter, if given and not empty.
+    /// A parameter, if given.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0.get(name).map(|value| value.trim())
     }
 
     /// A parameter that `read` must understand.

@@ -27,7 +27,9 @@ struct Range {
 
 impl Range {
     fn read(query: &Query) -> Result<Self, Problem> {
-        let day = |name| query.parse(name, "must be a date like 2026-01-31", |text| Day::parse(text).ok());
+        // Whole years of four digits, so that what is counted from a day is a date as well.
+        let read = |text: &str| Day::parse(text).ok().filter(|day| text.len() == 10 && day.get() >= 0);
+        let day = |name| query.parse(name, "must be a date like 2026-01-31", read);
         Ok(Self { from: day("from")?, to: day("to")? })
     }
 
@@ -40,12 +42,19 @@ impl Range {
 }
 
 fn limit(query: &Query) -> Result<u32, Problem> {
-    let read = |text: &str| text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+    let read = |text: &str| number(text).filter(|limit| (1..=MOST).contains(limit));
     Ok(query.parse("limit", "must be between 1 and 1000", read)?.unwrap_or(DEFAULT_LIMIT))
 }
 
 fn cursor(query: &Query) -> Result<Option<Cursor>, Problem> {
-    query.parse("cursor", "is not one that a page ended with", |text| Cursor::parse(text).ok())
+    let is_ours = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let read = |text: &str| Cursor::parse(text).ok().filter(|_| is_ours(text));
+    query.parse("cursor", "is not one that a page ended with", read)
+}
+
+/// A number in digits alone.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn platform(query: &Query, name: &'static str) -> Result<Option<Platform>, Problem> {
@@ -118,7 +127,9 @@ impl Api {
             false => user.to_owned(),
         });
         let os = platform(&query, "os")?;
-        let row = |text: &str| text.parse().ok().filter(|row| *row <= 19);
+        let row = |text: &str| number(text).and_then(|row| u8::try_from(row).ok()).filter(|row| *row <= 19);
+        // What the report's number of that name counts: abandoned and failed.
+        let incomplete = query.text("outcome") == Some("incomplete");
         let filter = AttemptFilter {
             from,
             to,
@@ -129,7 +140,11 @@ impl Api {
             action: query.text("action").map(str::to_owned),
             screen: query.text("screen").map(str::to_owned),
             cause: query.parse("cause", "is not a cause", Cause::read)?,
-            outcome: query.parse("outcome", "is not an outcome", Outcome::read)?,
+            outcome: match incomplete {
+                true => None,
+                false => query.parse("outcome", "is not an outcome", Outcome::read)?,
+            },
+            incomplete,
             catalogue_row: query.parse("catalogueRow", "must be between 0 (none) and 19", row)?,
             user,
             enrollment_key: query.text("enrollmentKey").map(str::to_owned),
@@ -193,7 +208,7 @@ impl Api {
         }
     }
 
-    async fn answer_from<T, F>(&self, call: &Call, question: F) -> Result<HttpResponse, Problem>
+    pub(crate) async fn answer_from<T, F>(&self, call: &Call, question: F) -> Result<HttpResponse, Problem>
     where
         T: Serialize + Send + 'static,
         F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,

@@ -1,6 +1,6 @@
 //! A tenant's settings (SPEC section 11): read by all its tokens, changed by administrators.
 
-use crate::query::invalid;
+use crate::query::{Query, invalid};
 use crate::{Api, Call, store_problem};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -8,23 +8,29 @@ use vestibule_domain::TenantSettings;
 use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_store::{Role, StoreError};
+use vestibule_store::StoreError;
 
 /// The settings as they are.
-pub(crate) fn show(call: &Call) -> HttpResponse {
-    answer(StatusCode::OK, &shown(call, &call.tenant.settings))
+pub(crate) fn show(call: &Call) -> Result<HttpResponse, Problem> {
+    Query::read(call.request.uri().query(), &[])?;
+    Ok(answer(StatusCode::OK, &shown(call, &call.tenant.settings)))
 }
 
 fn shown(call: &Call, settings: &TenantSettings) -> Value {
-    json!({"asOf": call.now.to_string(), "tenant": call.tenant.id, "settings": settings})
+    json!({
+        "asOf": call.now.to_string(),
+        "tenant": call.tenant.id,
+        "role": call.role,
+        "scopeTags": call.scope_tags,
+        "settings": settings,
+    })
 }
 
 impl Api {
     /// Changes the members that the body has (JSON merge patch) and leaves the others.
     pub(crate) async fn change_tenant(&self, mut call: Call) -> Result<HttpResponse, Problem> {
-        if call.role != Role::Admin {
-            return Err(Problem::forbidden());
-        }
+        Query::read(call.request.uri().query(), &[])?;
+        call.must_be_admin()?;
         let patch: Value = serde_json::from_slice(call.request.body())
             .map_err(|_| Problem::bad_request().detail("The body is not JSON."))?;
         let settings = patched(&call.tenant.settings, &patch).map_err(|error| invalid(&error.field, error.problem))?;
@@ -45,11 +51,11 @@ impl Api {
         }
     }
 
-    /// Asks for a file that shows the past as the new settings see it.
-    async fn request_export(&self, call: &Call) -> Result<(), Problem> {
+    /// Asks for a file as of now.
+    pub(crate) async fn request_export(&self, call: &Call) -> Result<(), Problem> {
         let detail = json!({"tenant": call.tenant.id, "asOf": call.now.to_string()}).to_string();
         self.bus.put(&[Outgoing { detail_type: EXPORT_REQUESTED, detail }]).await.map_err(|error| {
-            tracing::error!(%error, "settings were changed, but no file could be asked for");
+            tracing::error!(%error, "no file could be asked for");
             Problem::unavailable()
         })
     }

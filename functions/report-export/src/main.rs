@@ -1,7 +1,7 @@
 //! The Lambda function `report-export`, run by a schedule and by events that ask for one file.
 
 use report_export::Exporter;
-use vestibule_archive::Archive;
+use vestibule_archive::{self as archive, Archive};
 use vestibule_platform::{BoxError, Bus, Clock, Config, config, lambda, telemetry};
 use vestibule_store::Store;
 
@@ -12,7 +12,8 @@ async fn main() -> Result<(), BoxError> {
     let sdk = config::sdk_config().await;
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
     let s3 = aws_sdk_s3::Client::new(&sdk);
-    let archive = Archive::new(store, s3, config.bucket.clone(), std::env::temp_dir().join("report-export"));
+    let (advice, scratch) = (archive::advice(config.advice.as_deref())?, std::env::temp_dir().join("report-export"));
+    let archive = Archive::new(store, s3, config.bucket.clone(), scratch, advice);
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
     let exporter = Exporter::new(archive, bus, Clock::system());
     lambda::run_events(|event| {

@@ -8,11 +8,11 @@ use admin_api::Api;
 use event_publisher::Publisher;
 use report_export::Exporter;
 use std::path::{Path, PathBuf};
-use vestibule_archive::Archive;
+use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_host::{Functions, Host, Names};
 use vestibule_intake::Hook;
-use vestibule_platform::{BoxError, Bus, Clock, Config};
+use vestibule_platform::{Access, BoxError, Bus, Clock, Config};
 use vestibule_store::{Store, Tenant};
 
 /// This machine's services and the functions over them.
@@ -33,12 +33,17 @@ pub struct App {
     api: Api,
 }
 
+/// The file in a data folder that holds advice of the organisation's own.
+const ADVICE: &str = "advice.json";
+
 fn config() -> Config {
     Config {
         table: "vestibule".to_owned(),
         bucket: "vestibule-reports".to_owned(),
         bus: "vestibule".to_owned(),
         source: "vestibule".to_owned(),
+        advice: None,
+        staleness_ms: 0,
     }
 }
 
@@ -65,15 +70,15 @@ impl App {
         let host = Host::start(data, &names()).await?;
         // What a process that was killed left there is nobody's.
         remove_folder(&scratch_root(data))?;
-        Ok(Self::over(host, data))
+        Self::over(host, data)
     }
 
     /// Uses the services of whoever runs them for a data folder, or starts them.
     pub async fn open(data: &Path) -> Result<Self, BoxError> {
-        Ok(Self::over(Host::attach_or_start(data, &names()).await?, data))
+        Self::over(Host::attach_or_start(data, &names()).await?, data)
     }
 
-    fn over(host: Host, data: &Path) -> Self {
+    fn over(host: Host, data: &Path) -> Result<Self, BoxError> {
         let config = config();
         let clock = Clock::system();
         let clients = host.clients.clone();
@@ -81,8 +86,10 @@ impl App {
         let bus = Bus::new(clients.events, &config);
         // Copies are this process's own: another may work beside it.
         let scratch = scratch_root(data).join(std::process::id().to_string());
-        let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone());
-        Self {
+        let own = Some(data.join(ADVICE)).filter(|file| file.exists());
+        let advice = archive::advice(own.as_deref())?;
+        let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone(), advice);
+        Ok(Self {
             hooks: [
                 enrollment_events::hook(store.clone(), clock.clone()),
                 esp_status::hook(store.clone(), clock.clone()),
@@ -90,12 +97,12 @@ impl App {
             sweep: Sweep::new(store.clone(), clock.clone()),
             publisher: Publisher::new(store.clone(), bus.clone(), clock.clone()),
             exporter: Exporter::new(archive.clone(), bus.clone(), clock.clone()),
-            api: Api::new(archive, bus, clock.clone()),
+            api: Api::new(archive, bus, clock.clone(), Access::from_env()?)?,
             store,
             host,
             scratch,
             clock,
-        }
+        })
     }
 
     /// The functions by the names that the template gives them.

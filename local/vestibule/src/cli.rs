@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use vestibule_store::Role;
 
 /// Shows where people give up while enrolling a device, and keeps the answer as a file.
 #[derive(Debug, Parser)]
@@ -75,6 +76,23 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// What happened to a person or a device, what is wrong, and what to do
+    #[command(group = clap::ArgGroup::new("subject").required(true))]
+    Diagnose {
+        /// The tenant
+        name: String,
+        /// A person, by address or id
+        #[arg(long, group = "subject", value_name = "ADDRESS")]
+        user: Option<String>,
+        /// A device, by serial number, UDID, id or name
+        #[arg(long, group = "subject", value_name = "DEVICE")]
+        device: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// A downloaded report file: ask it, make CSV of it, check it. Needs no data folder and no server
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Look at what is due, now
     Sweep {
         #[command(flatten)]
@@ -126,6 +144,15 @@ pub enum TokenRole {
     Admin,
 }
 
+impl From<TokenRole> for Role {
+    fn from(role: TokenRole) -> Self {
+        match role {
+            TokenRole::Reader => Self::Reader,
+            TokenRole::Admin => Self::Admin,
+        }
+    }
+}
+
 /// API tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
@@ -142,6 +169,19 @@ pub enum TokenCommand {
         /// A scope tag whose Enrollment Status Page profiles it sees and reorders; may be repeated. Without, all
         #[arg(long = "scope-tag", value_name = "TAG")]
         scope_tags: Vec<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Make a link that signs one person in once, for twelve hours
+    Link {
+        /// The tenant
+        name: String,
+        /// What the person may do
+        #[arg(long, value_enum, default_value = "reader")]
+        role: TokenRole,
+        /// Where the page is reached
+        #[arg(long, default_value = "http://127.0.0.1:8740")]
+        url: String,
         #[command(flatten)]
         common: Common,
     },
@@ -217,5 +257,54 @@ pub enum SecretCommand {
         revoke_others: bool,
         #[command(flatten)]
         common: Common,
+    },
+}
+
+/// A downloaded report file, or a summary.
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Run a statement that reads, and print its rows; without one, list what there is to ask
+    Query {
+        /// The file
+        file: PathBuf,
+        /// The statement, as in "SELECT * FROM status_summary"
+        sql: Option<String>,
+        /// Answer in JSON: an object a row; bytes in hexadecimal
+        #[arg(long, conflicts_with = "csv")]
+        json: bool,
+        /// Answer in CSV
+        #[arg(long)]
+        csv: bool,
+    },
+    /// Write views as CSV, each to a file of its own; one that is named, without --out, to standard output
+    Csv {
+        /// The file
+        file: PathBuf,
+        /// The views or tables; all views when none is named
+        #[arg(value_name = "VIEW")]
+        views: Vec<String>,
+        /// The folder to write to; without, one here that is named like the file
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Begin with a byte order mark, by which Excel knows UTF-8
+        #[arg(long)]
+        bom: bool,
+        /// Tell in JSON what was written
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that a file is one of ours, whole, and as it was published
+    Verify {
+        /// The file
+        file: PathBuf,
+        /// The SHA-256 that it must have
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
+        /// The manifest that was published beside it, or what `export --json` printed
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
     },
 }

@@ -1,7 +1,8 @@
 //! The newest file, in this process's own copy, brought up to now for each question.
 //!
 //! The copy is refreshed in place; it starts from the newest published file, so that a process that begins
-//! anew reads a file and a day's changes, not the whole table.
+//! anew reads a file and a day's changes, not the whole table. A deployment may let an answer be a moment old: then
+//! questions that come close together read the table once.
 
 use crate::{Archive, ArchiveError};
 use std::sync::Arc;
@@ -32,18 +33,27 @@ impl Archive {
         };
         let mut copy = copy.lock().await;
         // The copy is out of its place while it is worked on: if that fails, the next question starts anew.
-        let owner = self.owner(tenant).await?;
-        let path = self.scratch.join(format!("{}.sqlite", tenant.id));
-        let working = match copy.held.take() {
-            Some((working, settings)) if !tenant.settings.alters_history(&settings) => working,
-            _ => {
-                self.start(&path, tenant, as_of).await?;
-                self.open_or_create(&path, &owner).await?
+        let held = copy.held.take().filter(|(_, settings)| !tenant.settings.alters_history(settings));
+        let held = held.map(|(working, _)| working);
+        let of_copy = held.as_ref().map(Working::as_of).transpose()?.flatten();
+        let is_fresh = |of_copy: Timestamp| as_of - of_copy < self.staleness;
+        let working = match held {
+            Some(working) if of_copy.is_some_and(is_fresh) => working,
+            held => {
+                let owner = self.owner(tenant).await?;
+                let path = self.scratch.join(format!("{}.sqlite", tenant.id));
+                let working = match held {
+                    Some(working) => working,
+                    None => {
+                        self.start(&path, tenant, as_of).await?;
+                        self.open_or_create(&path, &owner).await?
+                    }
+                };
+                // Of two questions the one asked later may come first; the answer says what it is true for.
+                let as_of = of_copy.map_or(as_of, |of_copy| as_of.max(of_copy));
+                self.bring_up(working, &path, &owner, as_of).await?
             }
         };
-        // Of two questions the one asked later may come first; the answer says what it is true for.
-        let as_of = working.as_of()?.map_or(as_of, |of_copy| as_of.max(of_copy));
-        let working = self.bring_up(working, &path, &owner, as_of).await?;
         let (working, answer) = tokio::task::spawn_blocking(move || {
             let answer = working.reader().and_then(|reader| question(&reader));
             (working, answer)

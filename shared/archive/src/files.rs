@@ -12,46 +12,133 @@ use vestibule_store::FileRecord;
 /// How long a download link works. It dies earlier with the credentials that signed it.
 pub const DOWNLOAD_LINK_MINUTES: u64 = 10;
 
-/// The key of a tenant's file with this content.
-pub(crate) fn key(tenant: &TenantId, sha256: &str, ending: &str) -> String {
+/// A file that an export publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The report file itself.
+    Database,
+    /// Its daily aggregates alone.
+    Summary,
+    /// Its page for people.
+    Report,
+}
+
+impl Part {
+    /// Reads a name.
+    pub fn read(name: &str) -> Option<Self> {
+        match name {
+            "database" => Some(Self::Database),
+            "summary" => Some(Self::Summary),
+            "report" => Some(Self::Report),
+            _ => None,
+        }
+    }
+
+    /// The name of a download.
+    pub fn file_name(self, tenant: &TenantId, file: &FileRecord) -> String {
+        let day = file.as_of.to_string();
+        let day = day.get(..10).unwrap_or(&day);
+        match self {
+            Self::Database => format!("vestibule-{tenant}-{day}.sqlite"),
+            Self::Summary => format!("vestibule-{tenant}-{day}-summary.sqlite"),
+            Self::Report => format!("vestibule-{tenant}-{day}.html"),
+        }
+    }
+
+    fn sha256(self, file: &FileRecord) -> Option<&str> {
+        match self {
+            Self::Database => Some(&file.sha256),
+            Self::Summary => file.summary.as_ref().map(|part| part.sha256.as_str()),
+            Self::Report => file.report_html.as_ref().map(|part| part.sha256.as_str()),
+        }
+    }
+
+    fn key(self, tenant: &TenantId, file: &FileRecord) -> Option<String> {
+        match self {
+            Self::Database => Some(file.key.clone()),
+            Self::Summary => file.summary.as_ref().map(|part| self.key_of(tenant, &part.sha256)),
+            Self::Report => file.report_html.as_ref().map(|part| self.key_of(tenant, &part.sha256)),
+        }
+    }
+
+    /// The key of a tenant's part with this content.
+    pub(crate) fn key_of(self, tenant: &TenantId, sha256: &str) -> String {
+        match self {
+            Self::Database => key(tenant, sha256, "sqlite"),
+            Self::Summary => key(tenant, sha256, "summary.sqlite"),
+            Self::Report => key(tenant, sha256, "html"),
+        }
+    }
+}
+
+/// The key of the manifest of a tenant's file with this content.
+pub(crate) fn manifest_key(tenant: &TenantId, sha256: &str) -> String {
+    key(tenant, sha256, "json")
+}
+
+fn key(tenant: &TenantId, sha256: &str, ending: &str) -> String {
     format!("reports/{tenant}/{sha256}.{ending}")
 }
 
 impl Archive {
-    /// A short-lived link to a file, under a name that says what it is.
+    /// A short-lived link to a part of a file, under a name that says what it is; none where the file has no such part.
     ///
     /// # Errors
     /// When no link can be signed.
-    pub async fn download_link(
+    pub async fn part_link(
         &self,
         tenant: &TenantId,
         file: &FileRecord,
+        part: Part,
+        method: &http::Method,
+    ) -> Result<Option<String>, ArchiveError> {
+        let Some(key) = part.key(tenant, file) else { return Ok(None) };
+        let disposition = format!("attachment; filename=\"{}\"", part.file_name(tenant, file));
+        self.presigned(&key, Some(disposition), method).await.map(Some)
+    }
+
+    /// The origin that download links have: a page that opens files must be let ask it.
+    ///
+    /// # Errors
+    /// When no link can be signed.
+    pub async fn files_origin(&self) -> Result<String, ArchiveError> {
+        self.presigned("any", None, &http::Method::GET).await
+    }
+
+    async fn presigned(
+        &self,
+        key: &str,
+        disposition: Option<String>,
         method: &http::Method,
     ) -> Result<String, ArchiveError> {
-        let day = file.as_of.to_string();
-        let day = day.get(..10).unwrap_or(&day);
-        let disposition = format!("attachment; filename=\"vestibule-{tenant}-{day}.sqlite\"");
         let expires = PresigningConfig::expires_in(Duration::from_secs(60 * DOWNLOAD_LINK_MINUTES))
             .map_err(ArchiveError::bucket)?;
         let request = if method == http::Method::HEAD {
-            self.s3
-                .head_object()
-                .bucket(&self.bucket)
-                .key(&file.key)
-                .presigned(expires)
-                .await
-                .map_err(ArchiveError::bucket)
+            let head = self.s3.head_object().bucket(&self.bucket).key(key);
+            head.presigned(expires).await.map_err(ArchiveError::bucket)
         } else {
-            self.s3
-                .get_object()
-                .bucket(&self.bucket)
-                .key(&file.key)
-                .response_content_disposition(disposition)
-                .presigned(expires)
-                .await
-                .map_err(ArchiveError::bucket)
+            let get = self.s3.get_object().bucket(&self.bucket).key(key);
+            get.set_response_content_disposition(disposition).presigned(expires).await.map_err(ArchiveError::bucket)
         };
         request.map(|request| request.uri().to_owned())
+    }
+
+    /// Downloads what was published beside a file to a path; false where there is no such part.
+    ///
+    /// # Errors
+    /// When it can't be downloaded, written, or is not the one that was published.
+    pub async fn download_part(
+        &self,
+        tenant: &TenantId,
+        file: &FileRecord,
+        part: Part,
+        to: &Path,
+    ) -> Result<bool, ArchiveError> {
+        let (Some(key), Some(sha256)) = (part.key(tenant, file), part.sha256(file)) else { return Ok(false) };
+        let aside = to.with_extension("partial");
+        self.fetch_key(&key, sha256, &aside).await?;
+        tokio::fs::rename(&aside, to).await?;
+        Ok(true)
     }
 
     /// Downloads a file to a path, where it appears whole or not at all.
@@ -66,7 +153,11 @@ impl Archive {
 
     /// Downloads a file and makes sure that it is the one that was published.
     pub(crate) async fn fetch(&self, file: &FileRecord, to: &Path) -> Result<(), ArchiveError> {
-        let answer = self.s3.get_object().bucket(&self.bucket).key(&file.key).send().await;
+        self.fetch_key(&file.key, &file.sha256, to).await
+    }
+
+    async fn fetch_key(&self, key: &str, wanted: &str, to: &Path) -> Result<(), ArchiveError> {
+        let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
         let mut body = answer.map_err(ArchiveError::bucket)?.body;
         let mut out = tokio::fs::File::create(to).await?;
         while let Some(bytes) = body.try_next().await.map_err(ArchiveError::bucket)? {
@@ -76,7 +167,7 @@ impl Archive {
         drop(out);
         let path = to.to_owned();
         let sha256 = tokio::task::spawn_blocking(move || vestibule_report::hash(&path)).await??.0;
-        if sha256 == file.sha256 { Ok(()) } else { Err(ArchiveError::Tampered(file.key.clone())) }
+        if sha256 == wanted { Ok(()) } else { Err(ArchiveError::Tampered(key.to_owned())) }
     }
 
     /// Uploads content under a key made of it. Being there already is as good.

@@ -3,18 +3,23 @@
 //! Must stay true: whatever step this dies after, running it again finishes the same file. The content's key and
 //! the file's record are written before the pointer, so the newest file is always whole.
 
-use crate::files::key;
+use crate::files::{Part, manifest_key};
 use crate::{Archive, ArchiveError};
 use aws_sdk_s3::primitives::ByteStream;
 use serde::Serialize;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
 use vestibule_domain::{Millis, Timestamp};
-use vestibule_report::{Published, SCHEMA_VERSION};
-use vestibule_store::{FileRecord, ItemKey, Tenant};
+use vestibule_report::{Error as ReportError, Published, Reader, SCHEMA_VERSION};
+use vestibule_store::{FileRecord, ItemKey, PartRecord, Tenant};
 
 /// Kept in the table beyond the retention, so that a setting changed by a few days finds its attempts.
 const PRUNE_AFTER: Millis = Millis::from_days(7);
+/// The media type of a SQLite file.
+const SQLITE: &str = "application/vnd.sqlite3";
 /// Enrollments pruned in one run: the rest is for the next.
 const MOST_PRUNED: usize = 5_000;
 
@@ -33,6 +38,18 @@ pub struct Exported {
     pub write_ms: u64,
     /// See [`refresh_ms`](Self::refresh_ms).
     pub check_ms: u64,
+    /// Milliseconds spent on the summary and the page beside the file.
+    pub parts_ms: u64,
+}
+
+/// What is to be uploaded.
+struct Made {
+    published: Published,
+    out: PathBuf,
+    summary: Published,
+    summary_path: PathBuf,
+    page: String,
+    parts: Duration,
 }
 
 impl Archive {
@@ -44,7 +61,7 @@ impl Archive {
     pub async fn export(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Exported, ArchiveError> {
         let latest = self.store.latest_file(&tenant.id).await?;
         if let Some(file) = latest.clone().filter(|latest| latest.as_of >= as_of) {
-            return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0 });
+            return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0, parts_ms: 0 });
         }
         tokio::fs::create_dir_all(&self.scratch).await?;
         let folder = tempfile::tempdir_in(&self.scratch)?;
@@ -64,16 +81,29 @@ impl Archive {
         let refresh_ms = millis(began.elapsed());
         let previous = latest.is_some().then_some(previous);
         let expired = working.past_retention(as_of)?;
-        let (published, out) = tokio::task::spawn_blocking(move || {
-            working.publish(&out, previous.as_deref()).map(|published| (published, out))
-        })
-        .await??;
+        let summary_path = folder.path().join("summary.sqlite");
+        let made = tokio::task::spawn_blocking(move || {
+            let published = working.publish(&out, previous.as_deref())?;
+            let began = std::time::Instant::now();
+            let summary = vestibule_report::summarise(&out, &summary_path)?;
+            let page = vestibule_report::report_html(&Reader::open(&out)?)?;
+            Ok::<_, ReportError>(Made { published, out, summary, summary_path, page, parts: began.elapsed() })
+        });
+        let Made { published, out, summary, summary_path, page, parts } = made.await??;
 
-        let file = self.record(tenant, as_of, &published);
+        let summary = PartRecord { sha256: summary.sha256, size_bytes: summary.size_bytes };
+        let body = ByteStream::from_path(&summary_path).await.map_err(ArchiveError::bucket)?;
+        self.keep(&Part::Summary.key_of(&tenant.id, &summary.sha256), SQLITE, body).await?;
+        let page = page.into_bytes();
+        let sha256 = Sha256::digest(&page).iter().map(|byte| format!("{byte:02x}")).collect();
+        let report_html = PartRecord { sha256, size_bytes: page.len() as u64 };
+        let page_key = Part::Report.key_of(&tenant.id, &report_html.sha256);
+        self.keep(&page_key, "text/html; charset=utf-8", ByteStream::from(page)).await?;
+        let file = record(tenant, as_of, &published, summary, report_html);
         let body = ByteStream::from_path(&out).await.map_err(ArchiveError::bucket)?;
-        self.keep(&file.key, "application/vnd.sqlite3", body).await?;
+        self.keep(&file.key, SQLITE, body).await?;
         let manifest = serde_json::to_vec_pretty(&manifest(&file)).unwrap_or_default();
-        let manifest_key = key(&tenant.id, &file.sha256, "json");
+        let manifest_key = manifest_key(&tenant.id, &file.sha256);
         self.keep(&manifest_key, "application/json", ByteStream::from(manifest)).await?;
         self.store.put_file(&tenant.id, &file).await?;
         self.store.advance_latest(&tenant.id, &file).await?;
@@ -84,19 +114,8 @@ impl Archive {
             refresh_ms,
             write_ms: millis(published.spent.settling + published.spent.vacuum),
             check_ms: millis(published.spent.checks),
+            parts_ms: millis(parts),
         })
-    }
-
-    fn record(&self, tenant: &Tenant, as_of: Timestamp, published: &Published) -> FileRecord {
-        FileRecord {
-            key: key(&tenant.id, &published.sha256, "sqlite"),
-            sha256: published.sha256.clone(),
-            size_bytes: published.size_bytes,
-            as_of,
-            rows: published.rows.clone(),
-            schema_version: SCHEMA_VERSION,
-            corrections: published.corrections,
-        }
     }
 
     /// Drops from the table what the file no longer shows. The file is published by then, so a failure is
@@ -111,6 +130,26 @@ impl Archive {
     }
 }
 
+fn record(
+    tenant: &Tenant,
+    as_of: Timestamp,
+    published: &Published,
+    summary: PartRecord,
+    report_html: PartRecord,
+) -> FileRecord {
+    FileRecord {
+        key: Part::Database.key_of(&tenant.id, &published.sha256),
+        sha256: published.sha256.clone(),
+        size_bytes: published.size_bytes,
+        as_of,
+        rows: published.rows.clone(),
+        schema_version: SCHEMA_VERSION,
+        corrections: published.corrections,
+        summary: Some(summary),
+        report_html: Some(report_html),
+    }
+}
+
 fn manifest(file: &FileRecord) -> serde_json::Value {
     let rows: &BTreeMap<String, u64> = &file.rows;
     json!({
@@ -120,6 +159,8 @@ fn manifest(file: &FileRecord) -> serde_json::Value {
         "schemaVersion": file.schema_version,
         "corrections": file.corrections,
         "rows": rows,
+        "summary": file.summary,
+        "reportHtml": file.report_html,
     })
 }
 

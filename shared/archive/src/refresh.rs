@@ -6,7 +6,9 @@
 use crate::{Archive, ArchiveError};
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::mpsc;
+use vestibule_advice::Catalogue;
 use vestibule_domain::Timestamp;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_report::{Change, Context, Error as ReportError, Working};
@@ -30,20 +32,22 @@ enum Read {
 pub(crate) struct Owner {
     pub tenant: Tenant,
     pub profiles: Profiles,
+    pub advice: Arc<Catalogue>,
 }
 
 impl Owner {
     fn context(&self) -> Context<'_> {
-        let Self { tenant, profiles } = self;
+        let Self { tenant, profiles, advice } = self;
         let pseudonym_key = tenant.pseudonym_key.expose().as_bytes();
-        Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles }
+        Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles, advice }
     }
 }
 
 impl Archive {
     /// The tenant with its profiles as they are now.
     pub(crate) async fn owner(&self, tenant: &Tenant) -> Result<Owner, ArchiveError> {
-        Ok(Owner { profiles: self.store.profiles(&tenant.id).await?, tenant: tenant.clone() })
+        let profiles = self.store.profiles(&tenant.id).await?;
+        Ok(Owner { tenant: tenant.clone(), profiles, advice: Arc::clone(&self.advice) })
     }
 
     /// Opens the file at `path` for refreshing, or makes an empty one there.

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 const TOKEN_PREFIX: &str = "vst_";
+const CODE_PREFIX: &str = "vsc_";
 const WEBHOOK_PREFIX: &str = "whsec_";
 
 /// `N` random bytes from the operating system.
@@ -47,6 +48,14 @@ pub fn new_token(tenant: &str) -> Result<String, BoxError> {
     Ok(format!("{TOKEN_PREFIX}{tenant}_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
 }
 
+/// A new code for one sign-in at `tenant`.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn new_sign_in_code(tenant: &str) -> Result<String, BoxError> {
+    Ok(format!("{CODE_PREFIX}{tenant}_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
+}
+
 /// What is kept of a token: the SHA-256 of all of it, in hexadecimal.
 pub fn token_hash(token: &str) -> String {
     Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -67,6 +76,11 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// The tenant that a token names.
 pub fn token_tenant(token: &str) -> Option<&str> {
     token.strip_prefix(TOKEN_PREFIX)?.split_once('_').map(|(tenant, _)| tenant)
+}
+
+/// The tenant that a code names.
+pub fn code_tenant(code: &str) -> Option<&str> {
+    code.strip_prefix(CODE_PREFIX)?.split_once('_').map(|(tenant, _)| tenant)
 }
 
 #[cfg(test)]

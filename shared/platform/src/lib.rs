@@ -16,7 +16,7 @@ pub mod telemetry;
 
 pub use bus::Bus;
 pub use clock::Clock;
-pub use config::{Config, ConfigError};
+pub use config::{Access, Config, ConfigError, Oidc};
 pub use problem::{HttpResponse, Problem};
 
 /// What went wrong, for the runtime to log and the platform to retry.

@@ -5,7 +5,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -23,11 +24,13 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    more: Option<serde_json::Value>,
+    more: Option<Box<serde_json::Value>>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
     #[serde(skip)]
     scheme: &'static str,
+    #[serde(skip)]
+    allowed: Option<&'static str>,
 }
 
 impl Problem {
@@ -41,6 +44,7 @@ impl Problem {
             more: None,
             retry_after_seconds: None,
             scheme: "Bearer",
+            allowed: None,
         }
     }
 
@@ -67,6 +71,13 @@ impl Problem {
     /// The method is not served here.
     pub const fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "The method is not served here")
+    }
+
+    /// Says which methods are.
+    #[must_use]
+    pub const fn allow(mut self, methods: &'static str) -> Self {
+        self.allowed = Some(methods);
+        self
     }
 
     /// The body is too large.
@@ -96,7 +107,7 @@ impl Problem {
     /// Adds members: an object.
     #[must_use]
     pub fn with(mut self, members: serde_json::Value) -> Self {
-        self.more = Some(members);
+        self.more = Some(Box::new(members));
         self
     }
 
@@ -122,10 +133,13 @@ impl Problem {
 
 impl From<Problem> for HttpResponse {
     fn from(problem: Problem) -> Self {
-        let (status, scheme) = (problem.status(), problem.scheme);
+        let (status, scheme, allowed) = (problem.status(), problem.scheme, problem.allowed);
         let mut response = body(status, "application/problem+json", &problem);
         if let Some(seconds) = problem.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(methods) = allowed {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
@@ -169,7 +183,8 @@ fn body<T: Serialize>(status: StatusCode, content_type: &'static str, value: &T)
     whole(status, content_type, bytes)
 }
 
-fn whole(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> HttpResponse {
+/// An answer of any kind.
+pub fn whole(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> HttpResponse {
     let mut response = Response::new(Bytes::from(bytes));
     *response.status_mut() = status;
     let headers = [

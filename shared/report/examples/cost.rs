@@ -57,7 +57,13 @@ fn main() {
     let again = working.publish(&folder.path().join("second"), Some(&folder.path().join("first"))).unwrap();
     println!("publish, {} corrections: {:?}", again.corrections, again.spent);
 
+    let begun = Instant::now();
+    let summary = vestibule_report::summarise(&folder.path().join("first"), &folder.path().join("summary")).unwrap();
+    println!("summary: {} bytes in {:?}", summary.size_bytes, begun.elapsed());
+
     let reader = working.reader().unwrap();
+    let begun = Instant::now();
+    println!("page: {} bytes in {:?}", vestibule_report::report_html(&reader).unwrap().len(), begun.elapsed());
     let (from, to) = reader.window().unwrap();
     let time = |what: &str, run: &dyn Fn()| {
         let begun = Instant::now();

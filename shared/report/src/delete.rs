@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::ids::{Ids, first_from};
-use crate::insert::canonical_code;
+use crate::insert_failure::canonical_code;
 use crate::totals::{Counted, Totals};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ pub(crate) struct Delete<'c> {
     attempts: Statement<'c>,
     visits: Statement<'c>,
     /// What hangs on an attempt, then the attempt.
-    attempt: [Statement<'c>; 4],
+    attempt: [Statement<'c>; 5],
     sessions: Statement<'c>,
     session: [Statement<'c>; 3],
     enrollment: [Statement<'c>; 2],
@@ -58,6 +58,7 @@ impl<'c> Delete<'c> {
             attempt: [
                 delete("attempt_events", "attempt_no")?,
                 delete("attempt_steps", "attempt_no")?,
+                delete("failure_advice", "attempt_no")?,
                 delete("failures", "attempt_no")?,
                 delete("attempts", "attempt_no")?,
             ],

@@ -137,7 +137,7 @@ const fn is_optional(action: KnownAction) -> bool {
     }
 }
 
-fn section_title(section: Section) -> &'static str {
+pub(crate) fn section_title(section: Section) -> &'static str {
     match section {
         Section::SetupChecklist => "Setup checklist",
         Section::PlatformScreens => "Platform screens",

@@ -42,6 +42,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A question about single attempts, devices or sessions, put to a summary.
+    #[error("a summary holds no single attempts, devices or sessions")]
+    NotInSummary,
     /// Not a report file of this schema.
     #[error("not a report file of schema version {}", crate::SCHEMA_VERSION)]
     ForeignFile,

@@ -6,16 +6,18 @@ use crate::dictionary::{Coded as _, Label, id_of};
 use crate::error::{Error, Result};
 use crate::ids::Ids;
 use crate::insert_esp::{InsertEsp, SessionKeys};
+use crate::insert_failure::InsertFailure;
 use crate::pseudonym::People;
 use crate::totals::{Counted, Totals};
 use crate::words::Words;
 use rusqlite::{Connection, ErrorCode, Statement, params};
 use std::collections::HashMap;
-use vestibule_domain::attempt::{Attempt, Cause, Enrollment, Outcome};
+use std::sync::Arc;
+use vestibule_advice::Catalogue;
+use vestibule_domain::attempt::{Attempt, Enrollment};
 use vestibule_domain::catalogue::Place;
 use vestibule_domain::esp::EspSession;
 use vestibule_domain::event::{Event, EventKey, Step};
-use vestibule_domain::failure::{Failure, code_value};
 use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{Day, History, TenantSettings};
 
@@ -28,7 +30,7 @@ pub(crate) struct Insert<'c> {
     attempt: Statement<'c>,
     event: Statement<'c>,
     step: Statement<'c>,
-    failure: Statement<'c>,
+    failures: InsertFailure<'c>,
     sessions: InsertEsp<'c>,
     state: Statement<'c>,
 }
@@ -43,18 +45,13 @@ pub(crate) struct State<'a> {
     pub oldest_day: Option<i32>,
 }
 
-/// An error code in the one spelling that all its spellings share.
-pub(crate) fn canonical_code(code: &str) -> String {
-    code_value(code).map_or_else(|| code.trim().to_ascii_lowercase(), |value| format!("0x{value:08x}"))
-}
-
 pub(crate) fn insert_into<'c>(conn: &'c Connection, table: &str, columns: usize) -> Result<Statement<'c>> {
     let marks = vec!["?"; columns].join(", ");
     Ok(conn.prepare(&format!("INSERT INTO {table} VALUES ({marks})"))?)
 }
 
 impl<'c> Insert<'c> {
-    pub(crate) fn new(conn: &'c Connection, ids: Ids, people: People) -> Result<Self> {
+    pub(crate) fn new(conn: &'c Connection, ids: Ids, people: People, advice: Arc<Catalogue>) -> Result<Self> {
         Ok(Self {
             ids,
             people,
@@ -63,7 +60,7 @@ impl<'c> Insert<'c> {
             attempt: insert_into(conn, "attempts", 26)?,
             event: insert_into(conn, "attempt_events", 16)?,
             step: insert_into(conn, "attempt_steps", 5)?,
-            failure: insert_into(conn, "failures", 8)?,
+            failures: InsertFailure::new(conn, advice)?,
             sessions: InsertEsp::new(conn, ids)?,
             state: insert_into(conn, "refresh_state", 5)?,
         })
@@ -223,7 +220,7 @@ impl<'c> Insert<'c> {
             let left_at = visit.left_at.map(|at| at.millis());
             self.step.execute(params![number, seq, action, visit.entered_at.millis(), left_at])?;
         }
-        let failure = self.failure(number, attempt)?;
+        let failure = self.failures.failure(&mut self.words, &self.people, number, attempt)?;
         let counted = Counted {
             day: day.get(),
             platform: id_of(about.platform),
@@ -239,33 +236,6 @@ impl<'c> Insert<'c> {
         };
         totals.attempt(&counted, 1);
         Ok(())
-    }
-
-    /// Writes what was told of a failure; returns code, reason and category as they are counted.
-    fn failure(&mut self, attempt_no: i64, attempt: &Attempt) -> Result<(i64, i64, i64)> {
-        let cancelled = attempt.cause == Some(Cause::Cancel);
-        if attempt.outcome != Outcome::Failed && !cancelled && attempt.failure.is_none() {
-            return Ok((0, 0, 0));
-        }
-        let none = Failure::default();
-        let failure = attempt.failure.as_ref().unwrap_or(&none);
-        let code = failure.code.as_deref();
-        let reason = self.words.id(failure.reason.as_deref())?;
-        let message = self.words.id(self.people.message(failure.message.as_deref()))?;
-        let category = id_of(failure.category);
-        self.failure.execute(params![
-            attempt_no,
-            attempt.ended_at.unwrap_or(attempt.last_activity).millis(),
-            attempt.outcome != Outcome::Failed,
-            self.words.id(code)?,
-            code.and_then(code_value),
-            reason,
-            category,
-            message,
-        ])?;
-        let counted = if attempt.outcome == Outcome::Failed { code.map(canonical_code) } else { None };
-        let counted = self.words.id(counted.as_deref())?;
-        Ok((counted.unwrap_or(0), reason.unwrap_or(0), category))
     }
 
     fn event(&mut self, attempt_no: i64, seq: i64, event: &Event) -> Result<()> {

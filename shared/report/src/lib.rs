@@ -2,7 +2,9 @@
 //!
 //! - [`Working`]: a file being brought up to date; [`Refresh`] puts changed enrollments into it;
 //!   [`Working::publish`] makes a file that can be given away
-//! - [`Reader`]: the numbers of the report and the status page
+//! - [`Reader`]: the numbers of the report and the status page, and [`diagnosis`]
+//! - [`summarise`]: the daily sums of a file alone, in a small file of their own
+//! - [`report_html`]: the same numbers as a page to read
 //!
 //! Invariants:
 //! - A file refreshed step by step has the rows, and published the bytes, of a file built from nothing.
@@ -11,30 +13,37 @@
 
 mod corrections;
 mod delete;
+pub mod diagnosis;
 mod dictionary;
 mod error;
+mod html;
 mod ids;
 mod insert;
 mod insert_esp;
+mod insert_failure;
+mod plain;
 mod profiles;
 mod pseudonym;
 mod publish;
 pub mod reader;
 mod refresh;
 mod schema;
+mod summary;
 mod totals;
 mod words;
 mod working;
 
 pub use error::{Error, Result};
+pub use html::report_html;
 pub use pseudonym::pseudonym;
 pub use publish::{Published, Spent, as_of, check, hash};
 pub use reader::Reader;
 pub use refresh::{Change, Refresh};
+pub use summary::{SUMMARY_VERSION, check_summary, summarise};
 pub use working::{Context, Working};
 
 /// The version of the schema: a file of another one is built anew. It is the file's `user_version`.
-pub const SCHEMA_VERSION: i32 = 2;
+pub const SCHEMA_VERSION: i32 = 3;
 
 /// The file's `application_id`: "Vest" in ASCII.
 pub const APPLICATION_ID: i32 = 0x5665_7374;

@@ -77,22 +77,7 @@ impl Working {
         self.conn.execute_batch("COMMIT")?;
         self.torn = false;
         let settled = Instant::now();
-
-        let partial = partial_name(out);
-        remove_if_there(&partial)?;
-        let result = self.copy_and_check(&partial, settled);
-        let (sha256, size_bytes, vacuum, checks) = match result {
-            Ok(done) => done,
-            Err(error) => {
-                // The error tells more than a failure to tidy up would.
-                let _ = std::fs::remove_file(&partial);
-                return Err(error);
-            }
-        };
-        std::fs::rename(&partial, out)?;
-        if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            File::open(folder)?.sync_all()?;
-        }
+        let Written { sha256, size_bytes, vacuum, checks } = write(&self.conn, out, SCHEMA_VERSION)?;
         let today: Day = as_of.day(self.settings.time_zone);
         Ok(Published {
             sha256,
@@ -107,16 +92,40 @@ impl Working {
             spent: Spent { settling: settled - begun, vacuum, checks },
         })
     }
+}
 
-    fn copy_and_check(&self, partial: &Path, begun: Instant) -> Result<(String, u64, Duration, Duration)> {
-        let name = partial.to_str().ok_or(Error::Check { check: "name", finding: "not UTF-8".to_owned() })?;
-        self.conn.execute("VACUUM INTO ?1", [name])?;
-        stamp(partial)?;
-        let copied = Instant::now();
-        check(partial)?;
-        let (sha256, size) = hash(partial)?;
-        Ok((sha256, size, copied - begun, copied.elapsed()))
+/// A file that was written.
+pub(crate) struct Written {
+    pub sha256: String,
+    pub size_bytes: u64,
+    pub vacuum: Duration,
+    pub checks: Duration,
+}
+
+/// Writes a compact copy of what is open to `out`, which is there complete, checked and on disk, or not at all.
+pub(crate) fn write(conn: &Connection, out: &Path, version: i32) -> Result<Written> {
+    let partial = partial_name(out);
+    remove_if_there(&partial)?;
+    let written = copy_and_check(conn, &partial, version).inspect_err(|_| {
+        // The error tells more than a failure to tidy up would.
+        let _ = std::fs::remove_file(&partial);
+    })?;
+    std::fs::rename(&partial, out)?;
+    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
     }
+    Ok(written)
+}
+
+fn copy_and_check(conn: &Connection, partial: &Path, version: i32) -> Result<Written> {
+    let begun = Instant::now();
+    let name = partial.to_str().ok_or(Error::Check { check: "name", finding: "not UTF-8".to_owned() })?;
+    conn.execute("VACUUM INTO ?1", [name])?;
+    stamp(partial)?;
+    let copied = Instant::now();
+    check_version(partial, version)?;
+    let (sha256, size_bytes) = hash(partial)?;
+    Ok(Written { sha256, size_bytes, vacuum: copied - begun, checks: copied.elapsed() })
 }
 
 /// Checks a file that is to be given away, or was fetched: SQLite's own checks, foreign keys, no free
@@ -125,14 +134,17 @@ impl Working {
 /// # Errors
 /// [`Error::Check`] with the first finding.
 pub fn check(path: &Path) -> Result<()> {
+    check_version(path, SCHEMA_VERSION)
+}
+
+/// The same of a file whose `user_version` is `version`.
+pub(crate) fn check_version(path: &Path, version: i32) -> Result<()> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let finding = |check, finding: String| Err(Error::Check { check, finding });
     let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    for (name, wanted) in [
-        ("application_id", i64::from(APPLICATION_ID)),
-        ("user_version", i64::from(SCHEMA_VERSION)),
-        ("freelist_count", 0),
-    ] {
+    for (name, wanted) in
+        [("application_id", i64::from(APPLICATION_ID)), ("user_version", i64::from(version)), ("freelist_count", 0)]
+    {
         let value = pragma(name)?;
         if value != wanted {
             return finding("header", format!("{name} is {value}, not {wanted}"));
@@ -152,7 +164,7 @@ pub fn check(path: &Path) -> Result<()> {
 }
 
 /// Rows by table. `meta` is left out: it holds these counts.
-fn count_rows(conn: &Connection) -> Result<BTreeMap<String, u64>> {
+pub(crate) fn count_rows(conn: &Connection) -> Result<BTreeMap<String, u64>> {
     let mut tables = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'")?;
     let tables = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
     let mut rows = BTreeMap::new();

@@ -12,6 +12,7 @@ use crate::schema;
 use crate::totals::Totals;
 use crate::working::{Working, set_meta};
 use rusqlite::{Connection, params};
+use std::sync::Arc;
 use vestibule_domain::esp::EspSession;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
@@ -50,7 +51,7 @@ impl<'w> Refresh<'w> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
-        let Working { conn, tenant, settings, profiles, people, ids, torn } = working;
+        let Working { conn, tenant, settings, profiles, advice, people, ids, torn } = working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
         Ok(Self {
@@ -64,7 +65,7 @@ impl<'w> Refresh<'w> {
             cutoff,
             fresh,
             indexed,
-            insert: Insert::new(conn, *ids, people.clone())?,
+            insert: Insert::new(conn, *ids, people.clone(), Arc::clone(advice))?,
             delete: Delete::new(conn, *ids)?,
             totals: Totals::default(),
         })

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::{APPLICATION_ID, SCHEMA_VERSION, dictionary};
 use rusqlite::{Connection, params};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use vestibule_advice::Catalogue;
 use vestibule_domain::failure::code_value;
@@ -41,7 +42,7 @@ pub(crate) fn set_up(conn: &Connection) -> Result<()> {
 }
 
 /// Everything but facts.
-pub(crate) fn create(conn: &Connection) -> Result<()> {
+pub(crate) fn create(conn: &Connection, advice: &Catalogue) -> Result<()> {
     conn.execute_batch("BEGIN")?;
     for part in TABLES {
         conn.execute_batch(part)?;
@@ -54,7 +55,7 @@ pub(crate) fn create(conn: &Connection) -> Result<()> {
         conn.execute_batch(&format!("CREATE VIEW {} AS\n{}", view.name(), view.over("1")))?;
     }
     dictionary::fill(conn)?;
-    fill_advice(conn)?;
+    fill_advice(conn, advice)?;
     fill_column_docs(conn)?;
     let mut define = conn.prepare("INSERT INTO meta (key, value) VALUES ('definition.' || ?1, ?2)")?;
     for line in include_str!("data/definitions.tsv").lines() {
@@ -129,19 +130,43 @@ fn expand(sql: &str) -> String {
     out
 }
 
-/// The catalogue's entries by code; those without one can't be looked up by a failure's.
-fn fill_advice(conn: &Connection) -> Result<()> {
-    let mut insert = conn.prepare(
-        "INSERT INTO advice (advice_no, code, code_value, problem, steps, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    let entries = Catalogue::built_in().entries();
-    let all = entries.flat_map(|entry| entry.codes.iter().map(move |code| (code, entry)));
-    for (number, (code, entry)) in (1_i64..).zip(all) {
-        let value = code_value(code).ok_or(Error::BuiltIn("advice code"))?;
-        let (steps, sources) = (entry.steps.join(" "), entry.sources.join(", "));
-        insert.execute(params![number, code, value, entry.problem, steps, sources])?;
+/// The catalogue in its own order: an entry's number is its place.
+fn fill_advice(conn: &Connection, catalogue: &Catalogue) -> Result<()> {
+    let mut insert = conn.prepare("INSERT INTO advice VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    let mut code_of = conn.prepare("INSERT INTO advice_codes (code_value, advice_no, code) VALUES (?1, ?2, ?3)")?;
+    for (number, entry) in (1_i64..).zip(catalogue.entries()) {
+        let who: Vec<&str> = entry.who.iter().map(|who| who.name()).collect();
+        let platforms: Vec<&str> = entry.platforms.iter().map(|platform| platform.name()).collect();
+        let (steps, sources) = (entry.steps.join("\n"), entry.sources.join(", "));
+        insert.execute(params![
+            number,
+            entry.id,
+            entry.problem,
+            entry.cause,
+            steps,
+            who.join(", "),
+            platforms.join(", "),
+            sources
+        ])?;
+        for code in &entry.codes {
+            let value = code_value(code).ok_or(Error::BuiltIn("advice code"))?;
+            code_of.execute(params![value, number, code])?;
+        }
+    }
+    for (key, value) in [("adviceVersion", catalogue.version()), ("adviceDigest", &digest(catalogue))] {
+        conn.execute("INSERT INTO meta (key, value) VALUES (?1, ?2)", [key, value])?;
     }
     Ok(())
+}
+
+/// Tells catalogues apart by what they say, whatever version they claim.
+pub(crate) fn digest(catalogue: &Catalogue) -> String {
+    let mut hash = Sha256::new();
+    for entry in catalogue.entries() {
+        // Debug writes every member, and quotes texts.
+        hash.update(format!("{entry:?}"));
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `column_docs` from the schema itself and the texts in `column_docs.tsv`: `table.column` or, where a

@@ -102,8 +102,14 @@ impl<'c> Words<'c> {
     }
 }
 
-/// Removes the texts that nothing refers to any more.
+/// Removes the texts that nothing refers to any more, and the advice on reasons that nobody has any more.
 pub(crate) fn sweep(conn: &Connection) -> Result<()> {
+    conn.execute(
+        "DELETE FROM failure_reason_advice WHERE NOT EXISTS (
+           SELECT 1 FROM daily_failures d WHERE d.code_word = failure_reason_advice.code_word
+             AND d.reason_word = failure_reason_advice.reason_word)",
+        [],
+    )?;
     // Which columns refer to a dictionary is what the schema says, so a new column cannot be forgotten.
     for (table, open) in [("words", "id <> 0"), ("actions", "id > 65535"), ("screens", "id > 65535")] {
         let mut columns = conn.prepare(

@@ -11,6 +11,8 @@ use crate::refresh::Refresh;
 use crate::{APPLICATION_ID, SCHEMA_VERSION, schema};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::path::Path;
+use std::sync::Arc;
+use vestibule_advice::Catalogue;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
 
@@ -24,6 +26,8 @@ pub struct Context<'a> {
     /// Its Enrollment Status Page profiles as they are now. A change of them builds no file anew: a session
     /// carries what was fixed for it.
     pub profiles: &'a Profiles,
+    /// What failures mean and what to do about them; another catalogue builds the file anew.
+    pub advice: &'a Arc<Catalogue>,
     /// The key of its pseudonyms, used only when it asks for them.
     pub pseudonym_key: &'a [u8],
 }
@@ -35,6 +39,7 @@ pub struct Working {
     pub(crate) tenant: TenantId,
     pub(crate) settings: TenantSettings,
     pub(crate) profiles: Profiles,
+    pub(crate) advice: Arc<Catalogue>,
     pub(crate) people: People,
     pub(crate) ids: Ids,
     /// A refresh began and did not finish.
@@ -72,7 +77,7 @@ impl Working {
         drop(std::fs::File::create_new(path)?);
         let conn = Connection::open(path)?;
         schema::set_up(&conn)?;
-        schema::create(&conn)?;
+        schema::create(&conn, context.advice)?;
         let working = Self::over(conn, context, ids);
         for (key, value) in working.identity() {
             working.set_meta(key, &value)?;
@@ -108,11 +113,12 @@ impl Working {
             false => People::Named,
         };
         let (tenant, settings) = (context.tenant.clone(), context.settings.clone());
-        Self { conn, tenant, settings, profiles: context.profiles.clone(), people, ids, torn: false }
+        let (profiles, advice) = (context.profiles.clone(), Arc::clone(context.advice));
+        Self { conn, tenant, settings, profiles, advice, people, ids, torn: false }
     }
 
     /// What must be the same for a file to be refreshed rather than built anew.
-    fn identity(&self) -> [(&'static str, String); 9] {
+    fn identity(&self) -> [(&'static str, String); 10] {
         let settings = &self.settings;
         [
             ("tenant", self.tenant.to_string()),
@@ -124,6 +130,7 @@ impl Working {
             ("windowsIdleLimitMinutes", settings.windows_idle_limit_minutes.to_string()),
             ("retentionDays", settings.retention_days.to_string()),
             ("pseudonyms", self.people.mark()),
+            ("adviceDigest", schema::digest(&self.advice)),
         ]
     }
 

@@ -6,11 +6,12 @@ mod common;
 
 use common::{at, build, changes, context, tenant, world};
 use std::collections::{BTreeMap, BTreeSet};
+use vestibule_advice::Catalogue;
 use vestibule_domain::catalogue::{KnownAction, ROWS};
 use vestibule_domain::{
     Action, Attempt, Cause, Day, Enrollment, Outcome, Platform, Section, TenantSettings, Timestamp, fold,
 };
-use vestibule_report::reader::AttemptFilter;
+use vestibule_report::reader::{Advice, AttemptFilter};
 use vestibule_report::{Error, Working};
 
 struct World {
@@ -367,6 +368,15 @@ fn the_status_page_is_what_the_devices_add_up_to() {
     assert_eq!(status.esp_profiles.len(), 3);
 }
 
+fn ids(advice: &[Advice]) -> Vec<&str> {
+    advice.iter().map(|advice| advice.id.as_str()).collect()
+}
+
+fn expected([code, reason, message]: [Option<&str>; 3], platform: Option<Platform>) -> Vec<&'static str> {
+    let found = Catalogue::built_in().for_failure(code, reason, message, platform);
+    found.into_iter().map(|advice| advice.id.as_str()).collect()
+}
+
 #[test]
 fn failures_are_told_with_age_and_advice() {
     let world = make(16);
@@ -386,12 +396,20 @@ fn failures_are_told_with_age_and_advice() {
     for failure in &report.failures {
         let age = (world.as_of - Timestamp::parse(&failure.failed_at).unwrap()).get() / 1_000;
         assert_eq!(failure.age_seconds, age);
-        match failure.code.as_deref() {
-            // The catalogue knows two meanings of the first.
-            Some("0x801C0003" | "-2145648637") => assert_eq!(failure.advice.len(), 2),
-            Some("0x80CF0437") => assert_eq!(failure.advice.len(), 1),
-            _ => assert!(failure.advice.is_empty()),
+        let told = [&failure.code, &failure.reason, &failure.message].map(|text| text.as_deref());
+        let platform = failure.platform.as_deref().and_then(Platform::read);
+        assert_eq!(ids(&failure.advice), expected(told, platform));
+        // The catalogue knows two meanings of this code, whatever else speaks for others.
+        if matches!(failure.code.as_deref(), Some("0x801C0003" | "-2145648637")) {
+            assert!(
+                failure.advice.iter().filter(|advice| advice.codes.contains(&"0x801c0003".to_owned())).count() >= 2
+            );
         }
+    }
+    assert!(report.failures.iter().any(|failure| !failure.advice.is_empty()));
+    for reason in &report.reasons {
+        let told = [reason.code.as_deref(), reason.reason.as_deref(), None];
+        assert_eq!(ids(&reason.advice), expected(told, None), "{reason:?}");
     }
     let one = reader.failures(from, to, Some(Platform::Android), 1_000).unwrap();
     assert!(one.failures.len() < report.failures.len() && !one.failures.is_empty());

@@ -36,8 +36,8 @@ impl Store {
     /// When the index can't be read.
     pub async fn changed_since(&self, tenant: &TenantId, since: Option<Timestamp>) -> Result<Vec<ItemKey>, StoreError> {
         let from = since.map_or(0, |since| bucket(since - LATE_MOVERS));
-        let mut keys = Vec::new();
-        for shard in 0..CHANGE_SHARDS {
+        // Side by side: one after the other they would take most of an answer's time.
+        let shards = (0..CHANGE_SHARDS).map(|shard| {
             let query = self
                 .client
                 .query()
@@ -47,10 +47,10 @@ impl Store {
                 .expression_attribute_names("#b", CHANGE_BUCKET)
                 .expression_attribute_values(":p", s(change_partition(tenant, shard)))
                 .expression_attribute_values(":b", n(from));
-            let items = self.query(query, Cause::Changes, usize::MAX).await?;
-            keys.extend(items.iter().filter_map(|item| ItemKey::parse(text(item, PK)?)));
-        }
-        Ok(keys)
+            self.query(query, Cause::Changes, usize::MAX)
+        });
+        let found = futures::future::try_join_all(shards).await?;
+        Ok(found.iter().flatten().filter_map(|item| ItemKey::parse(text(item, PK)?)).collect())
     }
 
     /// Reads enrollments, in no order. Those that are no longer there, expired or merged into others are left out.

@@ -31,6 +31,22 @@ pub struct FileRecord {
     pub schema_version: i32,
     /// How many attempts it corrects of the file before it.
     pub corrections: u64,
+    /// Its daily aggregates alone, where they were published with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<PartRecord>,
+    /// Its page for people, where it was published with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_html: Option<PartRecord>,
+}
+
+/// What was published beside a report file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartRecord {
+    /// SHA-256 of its bytes, in hexadecimal; its key in the bucket is made of it.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
 }
 
 impl FileRecord {

@@ -28,7 +28,7 @@ mod write;
 pub use changes::Stored;
 pub use due::Settled;
 pub use error::StoreError;
-pub use files::FileRecord;
+pub use files::{FileRecord, PartRecord};
 pub use group::group_by_device;
 pub use image::Image;
 pub use item::CHANGE_BUCKET_WIDTH;
@@ -36,7 +36,7 @@ pub use keys::{CHANGE_SHARDS, DUE_SHARDS, ItemKey};
 pub use meter::{Cause, Meter, Units};
 pub use segments::{FULL_BYTES, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
-pub use tenants::{ApiToken, Role, Secret, SourceSecret, Tenant};
+pub use tenants::{ApiToken, Role, Secret, SignInCode, SourceSecret, Tenant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;

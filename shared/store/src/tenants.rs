@@ -31,6 +31,9 @@ pub struct Tenant {
     pub sources: Vec<SourceSecret>,
     /// Its API tokens.
     pub tokens: Vec<ApiToken>,
+    /// Codes that nobody has signed in with yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sign_in_codes: Vec<SignInCode>,
     /// The key of its pseudonyms.
     pub pseudonym_key: Secret,
     /// The item's version, for changing it on condition.
@@ -70,6 +73,27 @@ pub struct ApiToken {
     /// The scope tags whose profiles its bearer sees and reorders; none means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scope_tags: Vec<String>,
+    /// When it ends to be good; never, unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A code that is good for one sign-in, of which only a hash is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInCode {
+    /// SHA-256 of the code, in hexadecimal.
+    pub sha256: String,
+    /// What the token that it is given for allows.
+    pub role: Role,
+    /// When it ends to be good.
+    pub expires_at: Timestamp,
+}
+
+impl ApiToken {
+    /// Whether it is good at `now`.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
 }
 
 /// What a token allows.

@@ -99,10 +99,10 @@ pub fn read_start(data: &mut Reader<'_, '_>) -> Start {
         list.iter()
             .filter_map(|entry| {
                 let app = read_name(data, "targetedApps", entry)?;
-                let user_context = match entry.get("context").and_then(Value::as_str) {
-                    None => false,
-                    Some(context) if context.eq_ignore_ascii_case("device") => false,
-                    Some(context) if context.eq_ignore_ascii_case("user") => true,
+                let user_context = match entry.get("context") {
+                    None | Some(Value::Null) => false,
+                    Some(Value::String(context)) if context.eq_ignore_ascii_case("device") => false,
+                    Some(Value::String(context)) if context.eq_ignore_ascii_case("user") => true,
                     Some(_) => {
                         data.refuse("targetedApps.context", "must be one of device, user");
                         return None;
@@ -146,7 +146,11 @@ pub fn read_name(data: &mut Reader<'_, '_>, field: &str, value: &Value) -> Optio
     let fits = |text: &str| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS;
     let (id, name) = match value {
         Value::String(id) => (Some(id.as_str()), None),
-        Value::Object(map) => (map.get("id").and_then(Value::as_str), map.get("name").and_then(Value::as_str)),
+        Value::Object(map) => match map.get("name") {
+            None | Some(Value::Null) => (map.get("id").and_then(Value::as_str), None),
+            Some(Value::String(name)) => (map.get("id").and_then(Value::as_str), Some(name.as_str())),
+            Some(_) => (None, None),
+        },
         _ => (None, None),
     };
     match id.filter(|id| fits(id)) {

@@ -100,6 +100,7 @@ impl Stack {
             sha256,
             created_at,
             scope_tags: Vec::new(),
+            expires_at: None,
         }];
         let mut tenant = Tenant {
             id: TenantId::parse(name).unwrap(),
@@ -108,6 +109,7 @@ impl Stack {
             webhook_secrets: vec![Secret::new(secret.clone())],
             sources: Vec::new(),
             tokens,
+            sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("00".repeat(32)),
             version: 0,
         };

@@ -4,7 +4,7 @@
 //! and moves; where its profiles stand among all is told all the same.
 
 use super::json::{self, Posted};
-use crate::{Api, Call, query::Query, store_problem};
+use crate::{Api, Call, no_such, query::Query, store_problem};
 use http::header::{ETAG, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -13,8 +13,7 @@ use vestibule_domain::esp::profile::{DEFAULT_PROFILE_ID, EspProfile};
 use vestibule_domain::esp::profiles::{MAX_PROFILES, Profiles, ProfilesError};
 use vestibule_platform::problem::{empty, json as answer};
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_store::{Role, StoreError};
-use vestibule_webhook::MAX_BODY_BYTES;
+use vestibule_store::StoreError;
 use vestibule_webhook::fields::FieldError;
 
 /// Errors told at most: an answer has a limit, too.
@@ -63,19 +62,20 @@ impl From<Refused> for Problem {
 
 impl Api {
     /// Serves what lies under `/api/devices/esp-profiles`.
-    pub(crate) async fn esp_profiles(&self, call: &Call, rest: &[&str]) -> Result<HttpResponse, Problem> {
+    pub(crate) async fn esp_profiles(&self, call: &Call, segments: &[&str]) -> Result<HttpResponse, Problem> {
+        let rest = segments.get(3..).unwrap_or_default();
         Query::read(call.request.uri().query(), &[])?;
         match (rest, call.request.method()) {
             ([], &Method::GET | &Method::HEAD) => self.list_profiles(call).await,
             ([], &Method::POST) => self.create_profiles(call).await,
             (["resolve"], &Method::POST) => self.resolve_hypothetical(call).await,
+            (["resolve"], _) => Err(no_such(segments)),
             ([id], &Method::GET | &Method::HEAD) => self.show_profile(call, id).await,
             ([id], &Method::PUT) => self.replace_profile(call, id).await,
             ([id], &Method::DELETE) => self.remove_profile(call, id).await,
             ([id, "set-priority"], &Method::POST) => self.set_priority(call, id).await,
             ([id, "assign"], &Method::POST) => self.assign_profile(call, id).await,
-            ([] | [_] | [_, "set-priority" | "assign"], _) => Err(Problem::method_not_allowed()),
-            _ => Err(Problem::not_found()),
+            _ => Err(no_such(segments)),
         }
     }
 
@@ -249,10 +249,6 @@ impl Call {
     fn is_in_scope(&self, tag: &String) -> bool {
         self.scope_tags.is_empty() || self.scope_tags.contains(tag)
     }
-
-    fn must_be_admin(&self) -> Result<(), Problem> {
-        if self.role == Role::Admin { Ok(()) } else { Err(Problem::forbidden()) }
-    }
 }
 
 /// Adds a posted profile, or, where it is the default, takes over its settings.
@@ -325,9 +321,6 @@ fn shown(call: &Call, status: StatusCode, priority: u32, profile: &EspProfile) -
 
 /// The body, which must be an object.
 pub(super) fn object(call: &Call) -> Result<Map<String, Value>, Problem> {
-    if call.request.body().len() > MAX_BODY_BYTES {
-        return Err(Problem::too_large());
-    }
     match serde_json::from_slice(call.request.body()) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Problem::bad_request().detail("The body must be an object.")),

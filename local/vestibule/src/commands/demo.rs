@@ -23,7 +23,7 @@ use vestibule_domain::time::Tz;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::{BoxError, Clock};
 use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate};
-use vestibule_store::Role;
+use vestibule_store::{Role, Store};
 
 /// The demonstration's organisation.
 const TENANT: &str = "contoso";
@@ -60,6 +60,7 @@ struct Credentials {
 /// What is shown at the end.
 struct Shown {
     path: PathBuf,
+    report_html: Option<PathBuf>,
     sha256: String,
     corrections: u64,
     posted: post::Posted,
@@ -82,7 +83,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     // The demonstration is a client of what it serves, so serving goes on beside it.
     let (stop, stopped) = oneshot::channel::<()>();
     let functions = app.functions();
-    let App { host, sweep, exporter, scratch, .. } = app;
+    let App { host, store, sweep, exporter, scratch, .. } = app;
     let serving = tokio::spawn(host.run(listener, functions, async {
         let _dropped = stopped.await;
     }));
@@ -93,7 +94,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     };
     if let Some(shown) = shown {
         let value = json!({
-            "url": url, "tenant": credentials.tenant, "token": credentials.token, "path": shown.path,
+            "url": url, "tenant": credentials.tenant, "token": credentials.token, "path": shown.path, "reportHtml": shown.report_html,
             "webhookSecret": credentials.secret, "sha256": shown.sha256, "corrections": shown.corrections,
             "sample": shown.sample, "incompleteEnrollments": shown.report, "wholeWindow": shown.month,
             "enrollmentStatus": shown.status, "failures": shown.failures, "esp": shown.esp,
@@ -101,7 +102,9 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
         answer(options.json, &value, || show::report(&shown, &url, &credentials.token));
         if !options.exit {
             if !options.json {
-                say(format!("\nServing {url} until Ctrl-C."));
+                // Printed where it is of use: it is good once, and only while this serves.
+                let link = sign_in_link(&store, &credentials.tenant, &url).await?;
+                say(format!("\nThe page: {link}\nServing {url} until Ctrl-C."));
             }
             signal.await;
         }
@@ -156,13 +159,14 @@ async fn demonstrate(
         exported.file.corrections,
         exported.refresh_ms + exported.write_ms + exported.check_ms
     ));
-    let path = export::copy(exporter, &exported, &credentials.tenant, data).await?;
+    let copies = export::copy(exporter, &exported, &credentials.tenant, data).await?;
 
     let ask = |path: &str| sender.get(path.to_owned(), &credentials.token);
     let until = Timestamp::from_millis(until_ms).day(Tz::UTC).plus(1);
     let from = until.plus(-DAYS.cast_signed());
     let shown = Shown {
-        path,
+        path: copies.database,
+        report_html: copies.report_html,
         sha256: exported.file.sha256,
         corrections: exported.file.corrections,
         posted,
@@ -201,6 +205,14 @@ async fn prepare_tenant(app: &App) -> Result<Credentials, BoxError> {
     app.store.update_tenant(&mut tenant).await?;
     let secret = tenant.secrets().next().ok_or("the tenant has no webhook secret")?.to_owned();
     Ok(Credentials { tenant: id, secret, token })
+}
+
+/// A link that signs in at the page, once.
+async fn sign_in_link(store: &Store, tenant: &TenantId, url: &str) -> Result<String, BoxError> {
+    let mut tenant = store.tenant(tenant).await?.ok_or("the tenant is gone")?;
+    let link = tenant::give_link(now(), &mut tenant, Role::Admin, url)?;
+    store.update_tenant(&mut tenant).await?;
+    Ok(link)
 }
 
 /// The sample that a folder has, or a new one that ends now.

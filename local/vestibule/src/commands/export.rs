@@ -6,7 +6,7 @@ use crate::output::{answer, count};
 use report_export::Exporter;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use vestibule_archive::Exported;
+use vestibule_archive::{Exported, Part};
 use vestibule_domain::TenantId;
 use vestibule_platform::BoxError;
 
@@ -14,12 +14,15 @@ pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
     let app = App::open(&common.data).await?;
     let tenant = app.tenant(name).await?;
     let exported = app.exporter.export(&tenant.id, app.now()).await?;
-    let path = copy(&app.exporter, &exported, &tenant.id, &common.data).await?;
+    let Copies { database: path, summary, report_html } =
+        copy(&app.exporter, &exported, &tenant.id, &common.data).await?;
     app.close().await?;
     let file = &exported.file;
     let value = json!({
         "tenant": tenant.id,
         "path": path,
+        "summary": summary,
+        "reportHtml": report_html,
         "sha256": file.sha256,
         "sizeBytes": file.size_bytes,
         "rows": file.rows,
@@ -28,11 +31,17 @@ pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
         "refreshMs": exported.refresh_ms,
         "writeMs": exported.write_ms,
         "checkMs": exported.check_ms,
+        "partsMs": exported.parts_ms,
     });
     answer(common.json, &value, || {
         format!(
-            "{}\n  as of {}, {} attempts, {} bytes, {} corrections\n  SHA-256 {}",
+            "{}\n{}  as of {}, {} attempts, {} bytes, {} corrections\n  SHA-256 {}",
             path.display(),
+            [&summary, &report_html]
+                .into_iter()
+                .flatten()
+                .map(|path| format!("{}\n", path.display()))
+                .collect::<String>(),
             file.as_of,
             count(file.rows.get("attempts").copied().unwrap_or(0)),
             count(file.size_bytes),
@@ -43,17 +52,34 @@ pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Copies a published file to `reports/TENANT/` in the data folder, under a name that says what it is.
+/// Where a published file and what was published beside it lie.
+pub struct Copies {
+    pub database: PathBuf,
+    pub summary: Option<PathBuf>,
+    pub report_html: Option<PathBuf>,
+}
+
+/// Copies a published file and its parts to `reports/TENANT/` in the data folder, under names that say what they are.
 pub async fn copy(
     exporter: &Exporter,
     exported: &Exported,
     tenant: &TenantId,
     data: &Path,
-) -> Result<PathBuf, BoxError> {
+) -> Result<Copies, BoxError> {
     let folder = data.join("reports").join(tenant.as_str());
     tokio::fs::create_dir_all(&folder).await?;
     let as_of = exported.file.as_of.to_string().replace([':', '.'], "-");
-    let path = std::path::absolute(folder.join(format!("vestibule-{tenant}-{as_of}.sqlite")))?;
-    exporter.archive().download(&exported.file, &path).await?;
-    Ok(path)
+    let named = |ending: &str| std::path::absolute(folder.join(format!("vestibule-{tenant}-{as_of}{ending}")));
+    let (archive, file, database) = (exporter.archive(), &exported.file, named(".sqlite")?);
+    archive.download(file, &database).await?;
+    let mut parts = [(Part::Summary, named("-summary.sqlite")?), (Part::Report, named(".html")?)].map(Some);
+    for place in &mut parts {
+        if let Some((part, path)) = place
+            && !archive.download_part(tenant, file, *part, path).await?
+        {
+            *place = None;
+        }
+    }
+    let [summary, report_html] = parts.map(|part| part.map(|(_, path)| path));
+    Ok(Copies { database, summary, report_html })
 }

@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
 mod demo;
+mod diagnose;
 mod export;
 mod import;
+mod report;
 mod serve;
 mod source;
 mod sweep;
@@ -23,6 +25,10 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Source(command) => source::run(command).await,
         Command::Secret(command) => tenant::secret(command).await,
         Command::Export { name, common } => export::run(&name, &common).await,
+        Command::Diagnose { name, user, device, common } => {
+            diagnose::run(&name, user.as_deref(), device.as_deref(), &common).await
+        }
+        Command::Report(command) => report::run(command),
         Command::Sweep { common } => sweep::run(&common).await,
         Command::Import { name, file, common } => import::run(&name, &file, &common).await,
     }

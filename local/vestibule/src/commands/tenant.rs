@@ -1,14 +1,16 @@
 //! Tenants, their tokens and secrets. What is secret is shown once, when it is made.
 
 use crate::app::App;
-use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand, TokenRole};
+use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
 use crate::output::answer;
 use serde_json::{Map, Value, json};
-use vestibule_domain::{TenantId, TenantSettings};
+use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::BoxError;
-use vestibule_platform::credentials::{new_token, new_webhook_secret, random, token_hash};
-use vestibule_store::{ApiToken, Role, Secret, StoreError, Tenant};
+use vestibule_platform::credentials::{new_sign_in_code, new_token, new_webhook_secret, random, token_hash};
+use vestibule_store::{ApiToken, Role, Secret, SignInCode, StoreError, Tenant};
 
+/// How long a link is good.
+const LINK: Millis = Millis::from_minutes(15);
 /// Secrets kept while one replaces another: more than that is a mistake.
 const MOST_SECRETS: usize = 5;
 
@@ -31,6 +33,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         webhook_secrets: vec![Secret::new(webhook_secret.clone())],
         sources: Vec::new(),
         tokens: Vec::new(),
+        sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new(pseudonym_key),
         version: 0,
     };
@@ -53,8 +56,24 @@ pub fn give_token(
     let token = new_token(tenant.id.as_str())?;
     let sha256 = token_hash(&token);
     let id = sha256.chars().take(12).collect();
-    tenant.tokens.push(ApiToken { id, name: label.to_owned(), role, sha256, created_at: app.now(), scope_tags });
+    tenant.tokens.push(ApiToken {
+        id,
+        name: label.to_owned(),
+        role,
+        sha256,
+        created_at: app.now(),
+        scope_tags,
+        expires_at: None,
+    });
     Ok(token)
+}
+
+/// A link to the page at `url` that signs somebody in once; the tenant must then be written.
+pub fn give_link(now: Timestamp, tenant: &mut Tenant, role: Role, url: &str) -> Result<String, BoxError> {
+    let code = new_sign_in_code(tenant.id.as_str())?;
+    tenant.sign_in_codes.retain(|known| now < known.expires_at);
+    tenant.sign_in_codes.push(SignInCode { sha256: token_hash(&code), role, expires_at: now + LINK });
+    Ok(format!("{}/#/sign-in?code={code}", url.trim_end_matches('/')))
 }
 
 pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
@@ -153,16 +172,24 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
         TokenCommand::Add { name, role, label, scope_tags, common } => {
             let app = App::open(&common.data).await?;
             let mut tenant = app.tenant(&name).await?;
-            let role = match role {
-                TokenRole::Reader => Role::Reader,
-                TokenRole::Admin => Role::Admin,
-            };
+            let role = Role::from(role);
             let token = give_token(&app, &mut tenant, role, &label, scope_tags)?;
             app.store.update_tenant(&mut tenant).await?;
             app.close().await?;
             let id = tenant.tokens.last().map(|token| token.id.clone());
             let value = json!({"tenant": tenant.id, "id": id, "role": role, "token": token});
             answer(common.json, &value, || format!("{token}\nIt is not shown again."));
+        }
+        TokenCommand::Link { name, role, url, common } => {
+            let app = App::open(&common.data).await?;
+            let mut tenant = app.tenant(&name).await?;
+            let role = Role::from(role);
+            let link = give_link(app.now(), &mut tenant, role, &url)?;
+            app.store.update_tenant(&mut tenant).await?;
+            app.close().await?;
+            let minutes = LINK.get() / 60_000;
+            let value = json!({"tenant": tenant.id, "role": role, "url": link, "expiresInMinutes": minutes});
+            answer(common.json, &value, || format!("{link}\nIt is good once, within {minutes} minutes."));
         }
         TokenCommand::List { name, common } => {
             let app = App::open(&common.data).await?;
@@ -175,6 +202,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
                     "role": token.role,
                     "createdAt": token.created_at.to_string(),
                     "scopeTags": token.scope_tags,
+                    "expiresAt": token.expires_at.map(|at| at.to_string()),
                 })
             };
             let tokens: Vec<Value> = tenant.tokens.iter().map(shown).collect();

@@ -1,6 +1,6 @@
 //! Drill-down: from any number to its attempts, from an attempt to its events.
 
-use super::{Reader, check_range};
+use super::{Advice, Reader, check_range};
 use crate::dictionary::Coded as _;
 use crate::error::{Error, Result};
 use crate::ids::first_from;
@@ -33,6 +33,8 @@ pub struct AttemptFilter {
     pub cause: Option<Cause>,
     /// How it stands.
     pub outcome: Option<Outcome>,
+    /// Only those that the report calls incomplete: abandoned or failed.
+    pub incomplete: bool,
     /// The catalogue's row; 0 for attempts that have none.
     pub catalogue_row: Option<u8>,
     /// Principal name or id of the user, without regard to case; of a pseudonymised file the
@@ -160,6 +162,8 @@ pub struct AttemptDetail {
     /// The attempt.
     #[serde(flatten)]
     pub attempt: Attempt,
+    /// What its failure can mean and what to do, likeliest first.
+    pub advice: Vec<Advice>,
     /// Its events.
     pub events: Vec<TimelineEvent>,
 }
@@ -205,6 +209,9 @@ impl Conditions {
         all.add("a.screen_id IN (SELECT id FROM screens WHERE name = ? COLLATE NOCASE)", filter.screen.clone());
         all.add("a.cause_id = ?", filter.cause.map(|cause| cause.id()));
         all.add("a.outcome_id = ?", filter.outcome.map(|outcome| outcome.id()));
+        if filter.incomplete {
+            all.sql.push("a.outcome_id IN (SELECT id FROM outcomes WHERE name IN ('abandoned', 'failed'))");
+        }
         all.add("coalesce(a.catalogue_row, 0) = ?", filter.catalogue_row.map(i64::from));
         all.add(
             "a.attempt_no IN (
@@ -233,7 +240,7 @@ impl Reader<'_> {
         conditions.add("a.attempt_no < ?", cursor.map(|cursor| cursor.major));
         conditions.values.push(Value::Integer(i64::from(limit) + 1));
         let sql = conditions.sql();
-        let mut query = self.conn().prepare(&format!(
+        let mut query = self.facts()?.prepare(&format!(
             "SELECT * FROM enrollment_attempts WHERE attempt_no IN (
                SELECT a.attempt_no FROM attempts a WHERE {sql} ORDER BY a.attempt_no DESC LIMIT ?)
              ORDER BY attempt_no DESC"
@@ -261,7 +268,7 @@ impl Reader<'_> {
     /// # Errors
     /// When the file cannot be read.
     pub fn attempt(&self, id: AttemptId) -> Result<Option<AttemptDetail>> {
-        let conn = self.conn();
+        let conn = self.facts()?;
         let number: Option<i64> = conn
             .query_row(
                 "SELECT attempt_no FROM attempts WHERE attempt_id = ?1 ORDER BY attempt_no LIMIT 1",
@@ -274,11 +281,12 @@ impl Reader<'_> {
             conn.query_row("SELECT * FROM enrollment_attempts WHERE attempt_no = ?1", [number], read_attempt)?;
         let mut events = conn.prepare("SELECT * FROM attempt_timeline WHERE attempt_no = ?1 ORDER BY seq")?;
         let events = events.query_map([number], read_event)?.collect::<rusqlite::Result<_>>()?;
-        Ok(Some(AttemptDetail { as_of: self.as_of().to_string(), attempt, events }))
+        let advice = self.advice_for_failure(number)?;
+        Ok(Some(AttemptDetail { as_of: self.as_of().to_string(), attempt, advice, events }))
     }
 }
 
-fn read_attempt(row: &Row) -> rusqlite::Result<Attempt> {
+pub(crate) fn read_attempt(row: &Row) -> rusqlite::Result<Attempt> {
     Ok(Attempt {
         attempt_id: row.get("attempt_id")?,
         enrollment_key: row.get("enrollment_key")?,

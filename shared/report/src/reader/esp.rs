@@ -152,7 +152,7 @@ impl Reader<'_> {
         conditions.add("x.is_stuck = ?", filter.stuck.map(i64::from));
         conditions.add("x.session_no < ?", cursor.map(|cursor| cursor.major));
         conditions.values.push(Value::Integer(i64::from(limit) + 1));
-        let mut query = self.conn().prepare(&format!(
+        let mut query = self.facts()?.prepare(&format!(
             "SELECT * FROM esp_session_list WHERE session_no IN (
                SELECT x.session_no FROM esp_sessions x WHERE {} ORDER BY x.session_no DESC LIMIT ?)
              ORDER BY session_no DESC",
@@ -181,7 +181,7 @@ impl Reader<'_> {
     /// # Errors
     /// When the file cannot be read.
     pub fn esp_sessions(&self, enrollment_key: &str) -> Result<Vec<EspSessionDetail>> {
-        let conn = self.conn();
+        let conn = self.facts()?;
         let mut query = conn.prepare(
             "SELECT * FROM esp_session_list WHERE session_no IN (
                SELECT s.session_no FROM enrollments e CROSS JOIN esp_sessions s ON s.enrollment_no = e.enrollment_no

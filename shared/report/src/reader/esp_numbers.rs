@@ -180,7 +180,7 @@ impl Reader<'_> {
         let [profiles, phases, apps] =
             [Ranged::Profiles, Ranged::Phases, Ranged::Apps].map(|view| view.over(SESSION_DAYS));
         let mut stuck = self
-            .conn()
+            .facts()?
             .prepare("SELECT * FROM esp_stuck_identifying WHERE is_stuck = 1 ORDER BY session_no DESC LIMIT ?1")?;
         // Once for both lists: it looks at every item.
         let mut apps = range.list(&format!("SELECT * FROM ({apps})"), None, read_app)?;

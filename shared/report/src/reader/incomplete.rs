@@ -114,12 +114,15 @@ pub struct FunnelStep {
     pub left: u64,
     /// Attempts given up at it.
     pub abandoned: u64,
-    /// Median seconds of the visits that were left forward.
+    /// Median seconds of the visits that were left forward; a summary has it for the whole window only.
     pub median_seconds: Option<f64>,
 }
 
 const WHERE: &str = "day >= :from AND day < :to AND (:os IS NULL OR platform = :os)";
 const IN_SECTION: &str = "(:section IS NULL OR section = :section)";
+/// The view `step_times` where there are none.
+const NO_VISITS: &str = "WITH step_times (attempt_no, day, platform, step, milliseconds) AS (
+  SELECT 0, 0, '', 0, 0 WHERE 0)";
 
 impl Reader<'_> {
     /// The report for the days `from` to `to` (exclusive), for one platform or both it is about, and with
@@ -230,7 +233,16 @@ impl Reader<'_> {
         let margin = Millis::from_days(2);
         let (first, last) = (first_from(from.start(zone) - margin), first_from(to.start(zone) + margin));
         let sql = schema::funnel("attempt_no >= :first AND attempt_no < :last", WHERE);
-        let mut query = self.conn().prepare(&format!("SELECT * FROM ({sql}) WHERE {IN_SECTION} ORDER BY step"))?;
+        // A summary has no single visits, hence no medians but those that it holds of the whole window.
+        let (visits, medians) = match (self.is_summary(), (from, to) == self.window()? && os.is_none()) {
+            (false, _) => ("", "median_seconds"),
+            (true, false) => (NO_VISITS, "NULL"),
+            (true, true) => (NO_VISITS, "(SELECT w.median_seconds FROM funnel w WHERE w.step = f.step)"),
+        };
+        let mut query = self.conn().prepare(&format!(
+            "{visits} SELECT step, section, action, entered, left_forward, abandoned, {medians}
+             FROM ({sql}) f WHERE {IN_SECTION} ORDER BY step"
+        ))?;
         let steps = query.query_map(
             named_params! {
                 ":from": from.get(), ":to": to.get(), ":os": os.map(Platform::name),

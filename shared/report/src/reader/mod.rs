@@ -3,12 +3,15 @@
 //! Every number comes from a view of the file; what is done here is summing a view's rows over the days
 //! and platforms asked for, and giving them names.
 
+mod advice;
 mod attempts;
 mod esp;
 mod esp_numbers;
 mod incomplete;
 mod status;
 
+pub use advice::Advice;
+pub(crate) use attempts::read_attempt;
 pub use attempts::{Attempt, AttemptDetail, AttemptFilter, AttemptPage, Cursor, TimelineEvent};
 pub use esp::{EspItemRow, EspPhaseRow, EspSessionDetail, EspSessionFilter, EspSessionPage, EspSessionRow};
 pub use esp_numbers::{
@@ -16,12 +19,14 @@ pub use esp_numbers::{
 };
 pub use incomplete::{ActionCount, DayCount, FunnelStep, IncompleteReport, OtherCause};
 pub use status::{
-    Active, ActivePage, Advice, EspProfileRow, FailureReason, FailureReport, FirstTimeRight, PlatformStatus,
-    RecentFailure, Status,
+    Active, ActivePage, EspProfileRow, FailureReason, FailureReport, FirstTimeRight, PlatformStatus, RecentFailure,
+    Status,
 };
 
 use crate::error::{Error, Result};
+use crate::summary::is_summary;
 use crate::working::{is_ours, meta};
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -31,11 +36,12 @@ use vestibule_domain::{Day, Timestamp};
 /// Most days a range may have: the longest retention and then some.
 const MAX_DAYS: i32 = 1_000;
 
-/// A report file open for reading.
+/// A report file, or its [summary](crate::summarise), open for reading.
 #[derive(Debug)]
 pub struct Reader<'c> {
     conn: Source<'c>,
     as_of: Timestamp,
+    summary: bool,
 }
 
 #[derive(Debug)]
@@ -59,20 +65,58 @@ impl Reader<'static> {
             return Err(Error::ForeignFile);
         }
         let as_of = as_of(&conn)?;
-        Ok(Self { conn: Source::Own(conn), as_of })
+        Ok(Self { conn: Source::Own(conn), as_of, summary: false })
+    }
+
+    /// The same, and `told` is called with each statement that an answer needs: so that a benchmark can run the
+    /// very same by itself.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    #[doc(hidden)]
+    pub fn open_telling(path: &Path, told: fn(TraceEvent<'_>)) -> Result<Self> {
+        let reader = Self::open(path)?;
+        reader.conn().trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(told));
+        Ok(reader)
+    }
+
+    /// Opens a [summary](crate::summarise). It answers [`incomplete`](Self::incomplete),
+    /// [`status`](Self::status), [`failure_reasons`](Self::failure_reasons) and what it says of itself; what
+    /// needs single attempts, devices or sessions is [`Error::NotInSummary`]. The funnel's medians cannot be
+    /// added up from days: they are there for the whole window and both platforms only.
+    ///
+    /// # Errors
+    /// [`Error::ForeignFile`] when it is no summary of this schema.
+    pub fn open_summary(path: &Path) -> Result<Self> {
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if !is_summary(&conn)? {
+            return Err(Error::ForeignFile);
+        }
+        let as_of = as_of(&conn)?;
+        Ok(Self { conn: Source::Own(conn), as_of, summary: true })
     }
 }
 
 impl<'c> Reader<'c> {
     pub(crate) fn over(conn: &'c Connection) -> Result<Self> {
-        Ok(Self { as_of: as_of(conn)?, conn: Source::Shared(conn) })
+        Ok(Self { as_of: as_of(conn)?, conn: Source::Shared(conn), summary: false })
     }
 
-    fn conn(&self) -> &Connection {
+    pub(crate) fn conn(&self) -> &Connection {
         match &self.conn {
             Source::Own(conn) => conn,
             Source::Shared(conn) => conn,
         }
+    }
+
+    /// The connection, for what is not in a summary.
+    pub(crate) fn facts(&self) -> Result<&Connection> {
+        if self.summary { Err(Error::NotInSummary) } else { Ok(self.conn()) }
+    }
+
+    /// Whether this is a summary and no file.
+    pub fn is_summary(&self) -> bool {
+        self.summary
     }
 
     /// The instant all numbers are true for.
@@ -106,6 +150,17 @@ impl<'c> Reader<'c> {
     /// When the file cannot be read.
     pub fn is_pseudonymised(&self) -> Result<bool> {
         Ok(meta(self.conn(), "pseudonyms")?.is_some_and(|mark| !mark.is_empty()))
+    }
+
+    /// How many attempts that the file published before showed closed stand otherwise now.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn corrections(&self) -> Result<u64> {
+        match self.summary {
+            true => Ok(meta(self.conn(), "corrections")?.and_then(|count| count.parse().ok()).unwrap_or(0)),
+            false => Ok(self.conn().query_row("SELECT count(*) FROM corrections", [], |row| row.get(0))?),
+        }
     }
 
     /// All that the file says of itself.

@@ -1,7 +1,7 @@
 //! The status page (SPEC section 8).
 
 use super::attempts::Cursor;
-use super::{Reader, check_range};
+use super::{Advice, Reader, check_range};
 use crate::error::Result;
 use rusqlite::{Row, named_params, params};
 use serde::Serialize;
@@ -9,6 +9,9 @@ use vestibule_domain::{Day, Platform};
 
 /// Most rows of a list.
 const MAX_LIST: u32 = 1_000;
+
+/// The failures asked for.
+const FAILED_IN: &str = "day >= :from AND day < :to AND (:platform IS NULL OR platform = :platform)";
 
 /// The counts of the status page.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -121,21 +124,8 @@ pub struct RecentFailure {
     pub message: Option<String>,
     pub section: Option<String>,
     pub action: Option<String>,
-    /// What to do, one entry for each meaning of the code.
+    /// What it can mean and what to do, likeliest first.
     pub advice: Vec<Advice>,
-}
-
-/// One meaning of an error code and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Advice {
-    /// The code.
-    pub code: String,
-    /// What is wrong.
-    pub problem: String,
-    /// What to do.
-    pub steps: String,
-    /// The document it is drawn from.
-    pub source: String,
 }
 
 /// A reason of failed attempts.
@@ -149,6 +139,8 @@ pub struct FailureReason {
     pub category: Option<String>,
     /// How many attempts failed so.
     pub count: u64,
+    /// What it can mean and what to do, likeliest first.
+    pub advice: Vec<Advice>,
 }
 
 /// Failures of a range of days.
@@ -243,7 +235,7 @@ impl Reader<'_> {
     /// When the file cannot be read.
     pub fn active(&self, cursor: Option<Cursor>, limit: u32) -> Result<ActivePage> {
         let limit = limit.clamp(1, MAX_LIST);
-        let mut query = self.conn().prepare(
+        let mut query = self.facts()?.prepare(
             "SELECT * FROM active_enrollments
              WHERE ?1 IS NULL OR active_since < ?1 OR (active_since = ?1 AND enrollment_no < ?2)
              ORDER BY active_since DESC, enrollment_no DESC LIMIT ?3",
@@ -274,46 +266,61 @@ impl Reader<'_> {
     pub fn failures(&self, from: Day, to: Day, platform: Option<Platform>, limit: u32) -> Result<FailureReport> {
         check_range(from, to)?;
         let limit = limit.clamp(1, MAX_LIST);
-        let conn = self.conn();
-        let platform = platform.map(Platform::name);
         let asked = named_params! {
-            ":from": from.get(), ":to": to.get(), ":platform": platform, ":limit": limit,
+            ":from": from.get(), ":to": to.get(), ":platform": platform.map(Platform::name), ":limit": limit,
         };
-        let range = "day >= :from AND day < :to AND (:platform IS NULL OR platform = :platform)";
-        let mut query = conn.prepare(&format!(
-            "SELECT * FROM recent_failures WHERE {range} ORDER BY failed_at_ms DESC, attempt_no DESC LIMIT :limit"
+        let mut query = self.facts()?.prepare(&format!(
+            "SELECT * FROM recent_failures WHERE {FAILED_IN} ORDER BY failed_at_ms DESC, attempt_no DESC LIMIT :limit"
         ))?;
-        let mut advise = conn.prepare("SELECT code, problem, steps, source FROM advice WHERE code_value = ?1")?;
         let mut failures = Vec::new();
         let mut rows = query.query(asked)?;
         while let Some(row) = rows.next()? {
             let mut failure = read_failure(row)?;
-            let code_value: Option<u32> = row.get("code_value")?;
-            let advice = advise.query_map([code_value], |row| {
-                Ok(Advice { code: row.get(0)?, problem: row.get(1)?, steps: row.get(2)?, source: row.get(3)? })
-            })?;
-            failure.advice = advice.collect::<rusqlite::Result<_>>()?;
+            failure.advice = self.advice_for_failure(row.get("attempt_no")?)?;
             failures.push(failure);
         }
-        let mut query = conn.prepare(&format!(
-            "SELECT code, reason, category, sum(failed) AS count FROM failures_by_day WHERE {range}
-             GROUP BY code, reason, category ORDER BY count DESC, code, reason, category LIMIT :limit"
-        ))?;
-        let reasons = query.query_map(asked, |row| {
-            Ok(FailureReason { code: row.get(0)?, reason: row.get(1)?, category: row.get(2)?, count: row.get(3)? })
-        })?;
         Ok(FailureReport {
             as_of: self.as_of().to_string(),
             time_zone: self.time_zone()?,
             from: from.to_string(),
             to: to.to_string(),
-            platform,
+            platform: platform.map(Platform::name),
             failures,
-            reasons: reasons.collect::<rusqlite::Result<_>>()?,
+            reasons: self.failure_reasons(from, to, platform, limit)?,
         })
     }
-}
 
+    /// Why attempts failed that started on the days `from` to `to` (exclusive), commonest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range.
+    pub fn failure_reasons(
+        &self,
+        from: Day,
+        to: Day,
+        platform: Option<Platform>,
+        limit: u32,
+    ) -> Result<Vec<FailureReason>> {
+        check_range(from, to)?;
+        let limit = limit.clamp(1, MAX_LIST);
+        let asked = named_params! {
+            ":from": from.get(), ":to": to.get(), ":platform": platform.map(Platform::name), ":limit": limit,
+        };
+        let mut query = self.conn().prepare(&format!(
+            "SELECT code, reason, category, sum(failed) AS count, code_word, reason_word FROM failures_by_day
+             WHERE {FAILED_IN} GROUP BY code_word, reason_word, category
+             ORDER BY count DESC, code, reason, category LIMIT :limit"
+        ))?;
+        let mut reasons = Vec::new();
+        let mut rows = query.query(asked)?;
+        while let Some(row) = rows.next()? {
+            let advice = self.advice_for_reason(row.get(4)?, row.get(5)?)?;
+            let (code, reason, category) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            reasons.push(FailureReason { code, reason, category, count: row.get(3)?, advice });
+        }
+        Ok(reasons)
+    }
+}
 fn read_platform(row: &Row) -> rusqlite::Result<PlatformStatus> {
     Ok(PlatformStatus {
         platform: row.get("platform")?,

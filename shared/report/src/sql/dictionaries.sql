@@ -35,10 +35,15 @@ CREATE TABLE days (day INTEGER PRIMARY KEY, date TEXT NOT NULL);
 -- Texts that senders choose, each once; the id is a hash of the text. Id 0 is the empty text: none told.
 CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 
--- What to do about an error code; one code may have several meanings.
+-- What failures can mean and what to do about them. Steps are lines; who, platforms and sources are lists with commas.
 CREATE TABLE advice (
-  advice_no INTEGER PRIMARY KEY, code TEXT NOT NULL, code_value INTEGER NOT NULL,
-  problem TEXT NOT NULL, steps TEXT NOT NULL, source TEXT NOT NULL);
+  advice_no INTEGER PRIMARY KEY, advice_id TEXT NOT NULL, problem TEXT NOT NULL, cause TEXT NOT NULL,
+  steps TEXT NOT NULL, who TEXT NOT NULL, platforms TEXT NOT NULL, sources TEXT NOT NULL);
+
+-- One code may have several meanings, and one meaning several codes.
+CREATE TABLE advice_codes (
+  code_value INTEGER NOT NULL, advice_no INTEGER NOT NULL REFERENCES advice (advice_no), code TEXT NOT NULL,
+  PRIMARY KEY (code_value, advice_no)) WITHOUT ROWID;
 
 CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE column_docs (

@@ -6,5 +6,4 @@ CREATE INDEX enrollments_by_key ON enrollments (enrollment_key);
 CREATE INDEX enrollments_active ON enrollments (active_since) WHERE active_since IS NOT NULL;
 CREATE INDEX esp_sessions_by_enrollment ON esp_sessions (enrollment_no);
 CREATE INDEX failures_by_time ON failures (failed_at);
-CREATE INDEX advice_by_code ON advice (code_value);
 CREATE INDEX refresh_state_due ON refresh_state (deadline) WHERE deadline IS NOT NULL;

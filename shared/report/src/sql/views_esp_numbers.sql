@@ -1,20 +1,23 @@
 -- What the sessions of the Enrollment Status Page add up to. A session belongs to the day it began. Rates are of
 -- the sessions that are not in progress; one past its limit that did not finish counts there as no success.
+-- In numbers first: a summary has these sums as a table, and the same views over them.
+CREATE VIEW esp_daily AS
+SELECT x.started_day AS day, x.profile_id_word AS profile_id_word, x.deployment_mode_id AS deployment_mode_id,
+  CAST(count(x.session_no) AS BIGINT) AS started,
+  CAST(sum(CASE WHEN st.name IN ('success', 'successWithTimeout', 'successOnRetry') THEN 1 ELSE 0 END) AS BIGINT)
+    AS succeeded,
+  CAST(sum(CASE st.name WHEN 'successWithTimeout' THEN 1 ELSE 0 END) AS BIGINT) AS with_timeout,
+  CAST(sum(CASE st.name WHEN 'successOnRetry' THEN 1 ELSE 0 END) AS BIGINT) AS on_retry,
+  CAST(sum(CASE st.name WHEN 'failed' THEN 1 ELSE 0 END) AS BIGINT) AS failed,
+  CAST(sum(CASE st.name WHEN 'timedOut' THEN 1 ELSE 0 END) AS BIGINT) AS timed_out,
+  CAST(sum(CASE st.name WHEN 'inProgress' THEN 1 ELSE 0 END) AS BIGINT) AS in_progress,
+  CAST(sum(CASE WHEN x.stuck_since IS NULL THEN 0 ELSE 1 END) AS BIGINT) AS stuck,
+  CAST(sum(x.is_stuck) AS BIGINT) AS still_stuck
+FROM esp_sessions x
+LEFT JOIN esp_session_states st ON st.id = x.state_id
+GROUP BY x.started_day, x.profile_id_word, x.deployment_mode_id;
+
 CREATE VIEW esp_by_day AS
-WITH sums AS (
-  SELECT x.started_day AS day, x.profile_id_word AS profile_id_word, x.deployment_mode_id AS mode_id,
-    count(x.session_no) AS started,
-    sum(CASE WHEN st.name IN ('success', 'successWithTimeout', 'successOnRetry') THEN 1 ELSE 0 END) AS succeeded,
-    sum(CASE st.name WHEN 'successWithTimeout' THEN 1 ELSE 0 END) AS with_timeout,
-    sum(CASE st.name WHEN 'successOnRetry' THEN 1 ELSE 0 END) AS on_retry,
-    sum(CASE st.name WHEN 'failed' THEN 1 ELSE 0 END) AS failed,
-    sum(CASE st.name WHEN 'timedOut' THEN 1 ELSE 0 END) AS timed_out,
-    sum(CASE st.name WHEN 'inProgress' THEN 1 ELSE 0 END) AS in_progress,
-    sum(CASE WHEN x.stuck_since IS NULL THEN 0 ELSE 1 END) AS stuck,
-    sum(x.is_stuck) AS still_stuck
-  FROM esp_sessions x
-  LEFT JOIN esp_session_states st ON st.id = x.state_id
-  GROUP BY x.started_day, x.profile_id_word, x.deployment_mode_id)
 SELECT
   $day(s.day) AS date,
   s.day AS day,
@@ -32,9 +35,9 @@ SELECT
   CAST(s.succeeded * 1.0 / nullif(s.started - s.in_progress, 0) AS DOUBLE) AS success_rate,
   CAST(s.stuck AS BIGINT) AS stuck,
   CAST(s.still_stuck AS BIGINT) AS still_stuck
-FROM sums s
+FROM esp_daily s
 LEFT JOIN esp_profile_names names ON names.profile_id_word = s.profile_id_word
-LEFT JOIN deployment_modes m ON m.id = s.mode_id;
+LEFT JOIN deployment_modes m ON m.id = s.deployment_mode_id;
 
 -- Every day of the window, zero included.
 CREATE VIEW esp_stuck_by_day AS

@@ -136,7 +136,9 @@ SELECT
   CAST(nullif(w_code.text, '') AS TEXT) AS code,
   CAST(nullif(w_reason.text, '') AS TEXT) AS reason,
   c.name AS category,
-  d.failed AS failed
+  d.failed AS failed,
+  d.code_word AS code_word,
+  d.reason_word AS reason_word
 FROM daily_failures d
 LEFT JOIN platforms p ON p.id = d.platform_id
 LEFT JOIN words w_code ON w_code.id = d.code_word
@@ -146,6 +148,41 @@ LEFT JOIN failure_categories c ON c.id = d.category_id;
 CREATE VIEW failure_reasons AS
 SELECT code, reason, category, CAST(sum(failed) AS BIGINT) AS failed
 FROM failures_by_day GROUP BY code, reason, category;
+
+CREATE VIEW advice_by_code AS
+SELECT c.code AS code, c.code_value AS code_value, v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause,
+  v.steps AS steps, v.who AS who, v.platforms AS platforms, v.sources AS sources
+FROM advice_codes c
+LEFT JOIN advice v ON v.advice_no = c.advice_no;
+
+CREATE VIEW advice_for_failures AS
+SELECT
+  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
+  $iso(f.failed_at) AS failed_at,
+  w_code.text AS code,
+  w_reason.text AS reason,
+  x.rank AS rank,
+  v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause, v.steps AS steps, v.who AS who,
+  v.platforms AS platforms, v.sources AS sources,
+  x.attempt_no AS attempt_no
+FROM failure_advice x
+LEFT JOIN failures f ON f.attempt_no = x.attempt_no
+LEFT JOIN attempts a ON a.attempt_no = x.attempt_no
+LEFT JOIN advice v ON v.advice_no = x.advice_no
+LEFT JOIN words w_code ON w_code.id = f.code_word
+LEFT JOIN words w_reason ON w_reason.id = f.reason_word;
+
+CREATE VIEW advice_for_reasons AS
+SELECT
+  CAST(nullif(w_code.text, '') AS TEXT) AS code,
+  CAST(nullif(w_reason.text, '') AS TEXT) AS reason,
+  x.rank AS rank,
+  v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause, v.steps AS steps, v.who AS who,
+  v.platforms AS platforms, v.sources AS sources
+FROM failure_reason_advice x
+LEFT JOIN advice v ON v.advice_no = x.advice_no
+LEFT JOIN words w_code ON w_code.id = x.code_word
+LEFT JOIN words w_reason ON w_reason.id = x.reason_word;
 
 CREATE VIEW first_time_right AS
 SELECT

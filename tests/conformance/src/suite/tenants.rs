@@ -20,7 +20,9 @@ fn new(name: &str) -> Tenant {
             sha256: "00".repeat(32),
             created_at: T0,
             scope_tags: Vec::new(),
+            expires_at: None,
         }],
+        sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
         version: 0,
     }
@@ -35,6 +37,8 @@ fn file(number: u64, as_of: Timestamp) -> FileRecord {
         rows: BTreeMap::from([("attempt".to_owned(), number)]),
         schema_version: 1,
         corrections: 0,
+        summary: None,
+        report_html: None,
     }
 }
 

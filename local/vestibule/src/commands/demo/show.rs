@@ -203,8 +203,9 @@ fn esp(status: &Value, report: &Value) -> String {
 }
 
 fn whereabouts(shown: &Shown, url: &str, token: &str) -> String {
+    let page = shown.report_html.as_ref().map(|path| format!("For people: {}\n", path.display())).unwrap_or_default();
     format!(
-        "The file: {}\n  sqlite3 '{}' 'SELECT * FROM enrollment_attempts LIMIT 5'\n\
+        "The file: {}\n  sqlite3 '{}' 'SELECT * FROM enrollment_attempts LIMIT 5'\n{page}\
          The API:\n  curl -H 'Authorization: Bearer {token}' '{url}/api/reports/incomplete-enrollments'",
         shown.path.display(),
         shown.path.display(),

@@ -1,0 +1,38 @@
+//! Diagnostics for a person or a device, from the report file.
+
+use crate::query::{Query, invalid};
+use crate::{Api, Call};
+use vestibule_platform::{HttpResponse, Problem};
+use vestibule_report::diagnosis::{Known, Subject};
+use vestibule_report::pseudonym;
+use vestibule_store::Tenant;
+
+/// Longer texts name nobody.
+const MOST_BYTES: usize = 512;
+
+/// Whom a question is about, as the tenant's file writes people.
+pub fn subject(tenant: &Tenant, user: Option<&str>, device: Option<&str>) -> Result<Subject, &'static str> {
+    let hidden = |text: &str| match tenant.settings.pseudonymise {
+        true => pseudonym(tenant.pseudonym_key.expose().as_bytes(), text),
+        false => text.to_owned(),
+    };
+    let told = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    match (told(user), told(device)) {
+        (Some(user), None) if user.len() <= MOST_BYTES => Ok(Subject::User(hidden(&user))),
+        (None, Some(text)) if text.len() <= MOST_BYTES => Ok(Subject::Device { name: hidden(&text), text }),
+        (Some(_), None) | (None, Some(_)) => Err("is too long"),
+        _ => Err("give either user, an address, or device, a serial number, id or name"),
+    }
+}
+
+impl Api {
+    pub(crate) async fn diagnostics(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let query = Query::read(call.request.uri().query(), &["user", "device"])?;
+        let (user, device) = (query.text("user"), query.text("device"));
+        let field = if device.is_some() { "device" } else { "user" };
+        let subject = subject(&call.tenant, user, device).map_err(|problem| invalid(field, problem))?;
+        let shows_profiles = self.visible_profiles(call).await?.is_none();
+        let known = Known { device_limit: call.tenant.settings.device_limit, shows_profiles };
+        self.answer_from(call, move |reader| reader.diagnose(&subject, known)).await
+    }
+}

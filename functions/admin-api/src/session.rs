@@ -1,0 +1,128 @@
+//! Signing in with a code that is good once, and signing out.
+//!
+//! A code is made by an operator (`vestibule token link`) and given for a token that ends by itself. So a link can be handed
+//! on without a token ever standing in an address.
+
+use crate::query::{Query, invalid};
+use crate::{Api, Call, store_problem};
+use http::StatusCode;
+use serde_json::{Value, json};
+use vestibule_domain::{Millis, TenantId, Timestamp};
+use vestibule_platform::credentials::{code_tenant, new_token, same_hash, token_hash};
+use vestibule_platform::problem::{empty, json as answer};
+use vestibule_platform::{HttpRequest, HttpResponse, Problem};
+use vestibule_store::{ApiToken, Role, SignInCode, StoreError};
+
+/// How long a token got by signing in is good.
+const SESSION: Millis = Millis::from_minutes(12 * 60);
+/// What such a token is called.
+const NAME: &str = "signed in";
+/// Signing in side by side with other changes of the tenant is tried so often.
+const TRIES: usize = 5;
+
+impl Api {
+    /// `POST /api/session`: a token for a code. Needs no other credential.
+    pub(crate) async fn sign_in(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
+        Query::read(request.uri().query(), &[])?;
+        let code = read_code(request.body())?;
+        let id = code_tenant(&code).and_then(|id| TenantId::parse(id).ok()).ok_or_else(Problem::unauthorized)?;
+        let hash = token_hash(&code);
+        for _ in 0..TRIES {
+            let tenant = self.archive.store().tenant(&id).await.map_err(store_problem)?;
+            let mut tenant = tenant.ok_or_else(Problem::unauthorized)?;
+            let code = take(&mut tenant.sign_in_codes, &hash, now).ok_or_else(Problem::unauthorized)?;
+            tenant.tokens.retain(|token| token.is_good(now));
+            let token = new_token(id.as_str()).map_err(|error| {
+                tracing::error!(%error, "no token could be made");
+                Problem::internal()
+            })?;
+            let sha256 = token_hash(&token);
+            let expires_at = now + SESSION;
+            tenant.tokens.push(ApiToken {
+                id: sha256.chars().take(12).collect(),
+                name: NAME.to_owned(),
+                role: code.role,
+                sha256,
+                created_at: now,
+                scope_tags: Vec::new(),
+                expires_at: Some(expires_at),
+            });
+            match self.archive.store().update_tenant(&mut tenant).await {
+                Ok(()) => {
+                    let body =
+                        json!({"token": token, "tenant": id, "role": code.role, "expiresAt": expires_at.to_string()});
+                    return Ok(answer(StatusCode::OK, &body));
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(store_problem(error)),
+            }
+        }
+        Err(Problem::unavailable())
+    }
+
+    /// `DELETE /api/session`: a token got by signing in is good no more. One that an operator made stays.
+    pub(crate) async fn sign_out(&self, mut call: Call) -> Result<HttpResponse, Problem> {
+        Query::read(call.request.uri().query(), &[])?;
+        let before = call.tenant.tokens.len();
+        call.tenant.tokens.retain(|token| token.id != call.caller || token.expires_at.is_none());
+        if call.tenant.tokens.len() < before {
+            match self.archive.store().update_tenant(&mut call.tenant).await {
+                Ok(()) => {}
+                Err(StoreError::Conflict) => return Err(Problem::unavailable()),
+                Err(error) => return Err(store_problem(error)),
+            }
+        }
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+}
+
+/// Takes the code with this hash out, if there is one and it is still good; what has expired goes, too.
+fn take(codes: &mut Vec<SignInCode>, hash: &str, now: Timestamp) -> Option<SignInCode> {
+    codes.retain(|code| now < code.expires_at);
+    // Every code is compared, so that the time taken doesn't tell which one came close.
+    let mut found = None;
+    for (at, code) in codes.iter().enumerate() {
+        if same_hash(&code.sha256, hash) {
+            found = Some(at);
+        }
+    }
+    found.map(|at| codes.remove(at))
+}
+
+/// The code of a body, which has nothing else.
+fn read_code(body: &[u8]) -> Result<String, Problem> {
+    let body: Value =
+        serde_json::from_slice(body).map_err(|_| Problem::bad_request().detail("The body is not JSON."))?;
+    match body.as_object().map(|members| (members.get("code"), members.len())) {
+        Some((Some(Value::String(code)), 1)) => Ok(code.clone()),
+        Some((Some(Value::String(_)), _)) => Err(invalid("body", "has other members than code")),
+        Some(_) => Err(invalid("code", "must be a string")),
+        None => Err(invalid("body", "must be an object")),
+    }
+}
+
+impl Call {
+    /// Refuses what only administrators may do.
+    pub(crate) fn must_be_admin(&self) -> Result<(), Problem> {
+        if self.role == Role::Admin { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_good_once_and_until_it_expires() {
+        let at = |seconds: i64| Timestamp::from_millis(1_000 * seconds);
+        let code =
+            |text: &str, until| SignInCode { sha256: token_hash(text), role: Role::Reader, expires_at: at(until) };
+        let mut codes = vec![code("one", 900), code("two", 900), code("old", 60)];
+        assert_eq!(take(&mut codes, &token_hash("other"), at(59)), None);
+        assert_eq!((take(&mut codes, &token_hash("old"), at(60)), codes.len()), (None, 2));
+        assert_eq!(take(&mut codes, &token_hash("one"), at(899)), Some(code("one", 900)));
+        assert_eq!(take(&mut codes, &token_hash("one"), at(899)), None);
+        assert_eq!((take(&mut codes, &token_hash("two"), at(900)), codes.len()), (None, 0));
+    }
+}

@@ -1,0 +1,101 @@
+//! The page and the API's description: static files, the same for everybody, and what a deployment tells its page.
+//!
+//! What must stay true: nothing here needs a credential or tells anything of a tenant; what the page may load and
+//! ask is said by its Content-Security-Policy, and nothing in it is inline.
+
+use crate::Api;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use include_dir::{Dir, include_dir};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use vestibule_platform::problem::{empty, json as answer, whole};
+use vestibule_platform::{HttpRequest, HttpResponse, Problem};
+
+static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web");
+/// `openapi.yaml` as JSON.
+static OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+impl Api {
+    /// `GET /config.json`: how the page finds the API and, where there is one, the issuer that people sign in at.
+    pub(crate) fn page_config(&self) -> HttpResponse {
+        let oidc = self
+            .access
+            .oidc
+            .as_ref()
+            .map(|oidc| json!({"issuer": oidc.issuer, "clientId": oidc.client_id, "scope": oidc.scope}));
+        answer(StatusCode::OK, &json!({"api": "", "oidc": oidc}))
+    }
+
+    /// A file of the page; the page itself is `index.html`.
+    pub(crate) async fn page_file(&self, request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
+        let file = WEB.get_file(path).ok_or_else(Problem::not_found)?;
+        let mut response = fixed(request, content_type(path), file.contents())?;
+        let headers = response.headers_mut();
+        if content_type(path).starts_with("text/html") {
+            let policy = self.policy().await?;
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+            headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            headers
+                .insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+        }
+        Ok(response)
+    }
+
+    /// What the page may load and ask: its own origin, the files' and the issuer's.
+    async fn policy(&self) -> Result<HeaderValue, Problem> {
+        let issuer = self.access.oidc.as_ref().and_then(|oidc| origin(&oidc.issuer));
+        let files = self.archive.files_origin().await.map_err(|error| crate::problem(&error))?;
+        let connect = [Some("'self'".to_owned()), origin(&files), issuer].into_iter().flatten().collect::<Vec<_>>();
+        let policy = format!(
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
+             connect-src {}; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            connect.join(" ")
+        );
+        HeaderValue::try_from(policy).map_err(|_| Problem::internal())
+    }
+}
+
+/// `GET /openapi.json`: what the API takes and answers.
+pub(crate) fn document(request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    fixed(request, "application/json", OPENAPI)
+}
+
+/// What is part of the binary.
+fn fixed(request: &HttpRequest, content_type: &'static str, content: &[u8]) -> Result<HttpResponse, Problem> {
+    let tag: String = Sha256::digest(content)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("\"{tag}\"");
+    let mut response = match is_known(request.headers(), &tag) {
+        true => empty(StatusCode::NOT_MODIFIED),
+        false => whole(StatusCode::OK, content_type, content.to_vec()),
+    };
+    let headers = response.headers_mut();
+    // Looked at again each time: a name keeps its content only until the next deployment.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ETAG, HeaderValue::try_from(tag).map_err(|_| Problem::internal())?);
+    Ok(response)
+}
+
+/// Whether a client has what `tag` names already.
+pub(crate) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    known.flat_map(|value| value.split(',')).any(|known| known.trim() == "*" || strong(known) == strong(tag))
+}
+
+fn origin(address: &str) -> Option<String> {
+    let uri: Uri = address.parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("wasm") => "application/wasm",
+        Some("json") => "application/json",
+        _ => "text/plain; charset=utf-8",
+    }
+}

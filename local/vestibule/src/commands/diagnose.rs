@@ -1,0 +1,106 @@
+//! `diagnose`: what the API's diagnostics say, for reading.
+
+use crate::app::App;
+use crate::cli::Common;
+use crate::output::answer;
+use std::fmt::Write as _;
+use vestibule_platform::BoxError;
+use vestibule_report::diagnosis::{Diagnosis, Finding, Known, Past, Severity};
+
+/// Attempts shown; the API tells more.
+const MOST_SHOWN: usize = 10;
+
+pub async fn run(name: &str, user: Option<&str>, device: Option<&str>, common: &Common) -> Result<(), BoxError> {
+    let app = App::open(&common.data).await?;
+    let tenant = app.tenant(name).await?;
+    let subject = admin_api::subject(&tenant, user, device)?;
+    let known = Known { device_limit: tenant.settings.device_limit, shows_profiles: true };
+    let archive = app.exporter.archive();
+    let diagnosis = archive.ask(&tenant, app.now(), move |reader| reader.diagnose(&subject, known)).await?;
+    app.close().await?;
+    let value = serde_json::to_value(&diagnosis)?;
+    let about = user.or(device).unwrap_or_default();
+    answer(common.json, &value, || words(about, &diagnosis).trim_end().to_owned());
+    Ok(())
+}
+
+// Writing to a string doesn't fail.
+fn words(about: &str, diagnosis: &Diagnosis) -> String {
+    let mut out = format!("{about}: {}\n", diagnosis.summary);
+    for device in &diagnosis.devices {
+        let told = [&device.device_name, &device.model, &device.serial_number, &device.user_principal_name];
+        let named: Vec<&str> = told.into_iter().flatten().map(String::as_str).collect();
+        let state = match (device.enrolled, device.compliant) {
+            (true, true) => "enrolled, compliant",
+            (true, false) => "enrolled",
+            (false, _) => "not enrolled",
+        };
+        let platform = device.platform.as_deref().unwrap_or("platform not told");
+        let _ = writeln!(out, "  {platform} {}: {state}", named.join(", "));
+    }
+    for one in &diagnosis.findings {
+        finding(&mut out, one);
+    }
+    if !diagnosis.attempts.is_empty() {
+        let worked = &diagnosis.ever_worked;
+        let last = worked.last_completed_at.as_deref().map(|at| format!(", last on {at}")).unwrap_or_default();
+        let _ = writeln!(out, "\nAttempts (completed so far: {}{last})", worked.completed_attempts);
+    }
+    for past in diagnosis.attempts.iter().take(MOST_SHOWN) {
+        let _ = writeln!(out, "  {}", attempt(past));
+    }
+    if diagnosis.attempts.len() > MOST_SHOWN {
+        let _ = writeln!(out, "  and {} earlier ones", diagnosis.attempts.len() - MOST_SHOWN);
+    }
+    if !diagnosis.collect.is_empty() {
+        let _ = writeln!(out, "\nFind out besides");
+    }
+    for one in &diagnosis.collect {
+        let platform = one.platform.map(|platform| format!(" ({platform})")).unwrap_or_default();
+        let _ = writeln!(out, "  {}{platform}: {}", one.what, one.how);
+    }
+    out
+}
+
+fn finding(out: &mut String, finding: &Finding) {
+    let severity = match finding.severity {
+        Severity::Problem => "Problem",
+        Severity::Warning => "Warning",
+        Severity::Information => "For information",
+    };
+    let _ = writeln!(out, "\n{}. {severity}: {}", finding.rank, finding.title);
+    for line in &finding.evidence {
+        let _ = writeln!(out, "   {line}");
+    }
+    if let Some(others) = &finding.others {
+        let _ = writeln!(
+            out,
+            "   Others too: {} devices of {} people ({}), from {} to {}.",
+            others.devices,
+            others.users,
+            others.platforms.join(", "),
+            others.since,
+            others.until
+        );
+    }
+    if !finding.cause.is_empty() {
+        let _ = writeln!(out, "   Why: {}", finding.cause);
+    }
+    for (number, step) in (1..).zip(&finding.steps) {
+        let _ = writeln!(out, "   {number}) {step}");
+    }
+    for other in finding.advice.iter().skip(1) {
+        let _ = writeln!(out, "   It can also mean: {}", other.problem);
+    }
+}
+
+fn attempt(past: &Past) -> String {
+    let told = &past.attempt;
+    let place = [&told.section, &told.action, &told.screen].into_iter().flatten().cloned().collect::<Vec<_>>();
+    let why = [&told.cause, &told.failure_code, &told.failure_reason].into_iter().flatten().cloned();
+    let why: Vec<String> = why.collect();
+    let minutes = past.duration_seconds / 60;
+    let parts = [told.outcome.clone(), why.join(", "), place.join(" / "), format!("{minutes} min")];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    format!("{}  {}", told.started_at, parts.join("; "))
+}

@@ -1,0 +1,183 @@
+//! What the tables and views are for, which no file says itself. A test holds the list against a fresh file.
+
+/// Tables and views that belong together.
+pub struct Group {
+    /// Its heading.
+    pub name: &'static str,
+    /// Whether it is views in words, for people.
+    pub for_people: bool,
+    /// Names and what they are for.
+    pub members: &'static [(&'static str, &'static str)],
+}
+
+/// What is not in the list, of a file made by a later version, say.
+pub const OTHERS: &str = "Others";
+
+fn find(name: &str) -> Option<(&'static Group, &'static str)> {
+    GROUPS.iter().find_map(|group| {
+        let (_, about) = group.members.iter().find(|(member, _)| *member == name)?;
+        Some((group, *about))
+    })
+}
+
+/// What a table or view is for.
+pub fn about(name: &str) -> Option<&'static str> {
+    find(name).map(|(_, about)| about)
+}
+
+/// The heading it stands under.
+pub fn group_of(name: &str) -> &'static str {
+    find(name).map_or(OTHERS, |(group, _)| group.name)
+}
+
+/// Its place under that heading.
+pub fn place(name: &str) -> usize {
+    let among = |(group, _): (&Group, _)| group.members.iter().position(|(member, _)| *member == name);
+    find(name).and_then(among).unwrap_or(usize::MAX)
+}
+
+/// Whether it is a view in words, or a table in place of one.
+pub fn is_for_people(name: &str) -> bool {
+    find(name).is_some_and(|(group, _)| group.for_people)
+}
+
+/// All of them, those for people first.
+pub const GROUPS: [Group; 9] = [
+    Group {
+        name: "Attempts, in words",
+        for_people: true,
+        members: &[
+            ("enrollment_attempts", "One row an attempt: who, on what, when, how it ended and where it stopped."),
+            ("attempt_timeline", "The events of each attempt in their order."),
+            ("attempt_corrections", "Closed attempts that stand otherwise than in the file before: old and new."),
+        ],
+    },
+    Group {
+        name: "Incomplete enrollments (iOS, iPadOS and Android)",
+        for_people: true,
+        members: &[
+            ("incomplete_rollup", "The whole window in one row: initiated, incomplete, rate."),
+            ("incomplete_by_day", "The same by day and platform."),
+            ("incomplete_by_section_and_day", "Abandoned attempts by day and section; every day, zero included."),
+            ("incomplete_by_action", "The nineteen places where people stop, with how many did."),
+            ("incomplete_without_row", "Abandoned attempts that are at none of the nineteen places."),
+            ("incomplete_detail", "Incomplete attempts by everything the report tells apart."),
+            ("funnel", "The steps in order: who came, who went on, who gave up, median time."),
+            ("funnel_by_day", "The same by day and platform, without times."),
+            ("step_times", "How long each visit of a step took that was left forward."),
+        ],
+    },
+    Group {
+        name: "Status page",
+        for_people: true,
+        members: &[
+            ("status_summary", "Devices enrolled, in progress, pending and failed, in one row."),
+            ("status_by_platform", "Devices, success rate and mean time by platform."),
+            ("first_time_right", "How many devices made it at their first attempt, in one row."),
+            ("active_enrollments", "What is in progress: stage and how far it is."),
+            ("recent_failures", "One row a failure, with device, code, reason and age."),
+            ("failure_reasons", "Failed attempts by code and reason."),
+            ("failures_by_day", "The same by day and platform."),
+            ("platform_steps", "The steps that exist on each platform, of which progress is counted."),
+        ],
+    },
+    Group {
+        name: "Advice",
+        for_people: true,
+        members: &[
+            ("advice_for_failures", "What each failure can mean and what to do, likeliest first."),
+            ("advice_for_reasons", "The same by code and reason."),
+            ("advice_by_code", "The whole catalogue by error code."),
+        ],
+    },
+    Group {
+        name: "Enrollment Status Page (Windows)",
+        for_people: true,
+        members: &[
+            ("esp_session_list", "One row a session: device, profile, state, phase, limit."),
+            ("esp_phase_list", "The phases of each session with their times."),
+            ("esp_item_list", "What each session waited for: apps, policies, certificates, networks."),
+            ("esp_profile_list", "The profiles in order of priority, with their sessions."),
+            ("esp_profile_names", "The name each profile that has sessions goes by."),
+            ("esp_by_day", "Sessions by day, profile and deployment mode."),
+            ("esp_daily", "The same with numbers in place of names."),
+            ("esp_by_profile", "Sessions by profile, with median and 90th percentile of their time."),
+            ("esp_by_phase_and_profile", "The same by phase."),
+            ("esp_apps", "Apps: how many sessions had them, failures, times."),
+            ("esp_stuck_by_day", "Sessions stuck identifying apps, by day; every day, zero included."),
+            ("esp_stuck_identifying", "The sessions that were."),
+            ("esp_timeouts_recovered", "Sessions that passed their limit and came to their good end."),
+        ],
+    },
+    Group {
+        name: "About the file",
+        for_people: false,
+        members: &[
+            ("meta", "Whose file, as of when, by which settings; definitions; rows of each table."),
+            ("column_docs", "Every column: type, unit, meaning."),
+            ("refresh_state", "What the next refresh goes on from; of no use to readers."),
+        ],
+    },
+    Group {
+        name: "What happened, in numbers",
+        for_people: false,
+        members: &[
+            ("enrollments", "One row a device, as it stands."),
+            ("attempts", "One row an attempt."),
+            ("attempt_events", "The events of each attempt in their order."),
+            ("attempt_steps", "Each visit of a step of an attempt."),
+            ("failures", "One row for each attempt that failed, was cancelled, or told of a failure."),
+            ("failure_advice", "Which advice each failure has, by rank."),
+            ("failure_reason_advice", "Which advice each code and reason has, by rank."),
+            ("esp_profiles", "The Enrollment Status Page profiles as they are now."),
+            ("esp_sessions", "One row a session of the Enrollment Status Page."),
+            ("esp_session_phases", "The phases of each session."),
+            ("esp_items", "What each session waited for."),
+            ("corrections", "Closed attempts that stand otherwise than in the file before."),
+        ],
+    },
+    Group {
+        name: "Sums, in numbers",
+        for_people: false,
+        members: &[
+            ("daily_totals", "Attempts by day and platform."),
+            ("daily_incomplete", "Incomplete attempts by day, place and cause."),
+            ("daily_places", "A summary's form of it: how many ended at a place each day."),
+            ("incomplete_places", "The places that daily_places counts."),
+            ("daily_failures", "Failed attempts by day, code and reason."),
+            ("daily_steps", "Attempts that came to, left or gave up at a step, by day."),
+            ("device_totals", "Devices by how they stand."),
+        ],
+    },
+    Group {
+        name: "Dictionaries: what the numbers stand for",
+        for_people: false,
+        members: &[
+            ("words", "Texts that senders choose, each once."),
+            ("days", "The days of the window."),
+            ("catalogue_rows", "The nineteen places where people stop."),
+            ("sections", "The sections of the enrollment."),
+            ("actions", "The actions, which are the steps, and what senders have besides."),
+            ("screens", "The screens."),
+            ("user_actions", "What a person can choose."),
+            ("outcomes", "How an attempt can stand."),
+            ("causes", "Why an attempt can be abandoned."),
+            ("kinds", "Types of events."),
+            ("platforms", "The platforms."),
+            ("platform_labels", "The platforms as the status page tells them apart."),
+            ("failure_categories", "Categories of failures."),
+            ("clock_skews", "Which way a clock can be wrong."),
+            ("advice", "What failures can mean and what to do."),
+            ("advice_codes", "The error codes of each advice."),
+            ("esp_phases", "The phases of the Enrollment Status Page."),
+            ("esp_phase_states", "How a phase can stand."),
+            ("esp_categories", "The subtasks of a phase."),
+            ("esp_item_states", "How an item can stand."),
+            ("esp_session_states", "How a session can stand."),
+            ("esp_trackings", "What an item can mean to a session."),
+            ("esp_stages", "Where a session can be, in words."),
+            ("esp_rules", "What can make a profile apply."),
+            ("deployment_modes", "How a device can be deployed."),
+        ],
+    },
+];

@@ -1,0 +1,192 @@
+//! `report csv`: views as CSV, for spreadsheets.
+//!
+//! Must stay true:
+//! - No text becomes a formula: senders choose device names, and a spreadsheet runs a cell that begins like one.
+//! - A file is there whole or not at all, and its name is a plain word.
+
+use super::about;
+use super::file::{Relation, one_line, open, quoted, relations, told};
+use super::query::{Stopped, cell};
+use crate::output::{answer, count};
+use csv::{ByteRecord, ErrorKind, Terminator, Writer, WriterBuilder};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+use serde_json::json;
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use vestibule_platform::BoxError;
+
+/// What tells Excel that a file is UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// Writes views as CSV.
+pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: bool) -> Result<(), BoxError> {
+    let conn = open(path)?;
+    let there = relations(&conn).map_err(|error| told(path, &error))?;
+    let chosen = choose(path, there, views)?;
+    if let ([only], None, false) = (chosen.as_slice(), out, views.is_empty()) {
+        if json {
+            return Err("--json tells which files were written: say where with --out".into());
+        }
+        return match write(&conn, only, &mut std::io::stdout().lock(), bom) {
+            Ok(_) => Ok(()),
+            // A reader that has gone away is no error of ours.
+            Err(Stopped::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(stopped) => Err(why(path, path, stopped)),
+        };
+    }
+    let folder = out.map_or_else(|| beside(path), Path::to_owned);
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut written = Vec::new();
+    for relation in &chosen {
+        let place = folder.join(format!("{}.csv", relation.name));
+        let rows = write_file(&conn, relation, &place, bom).map_err(|stopped| why(path, &place, stopped))?;
+        written.push((rows, place));
+    }
+    let files: Vec<_> = written.iter().map(|(rows, place)| json!({"path": place, "rows": rows})).collect();
+    answer(json, &json!({"folder": folder, "files": files}), || {
+        let lines = written.iter().map(|(rows, place)| format!("{}  {} rows", place.display(), count(*rows)));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+/// A folder in the current one, named like the file.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push("-csv");
+    name.into()
+}
+
+fn why(file: &Path, place: &Path, stopped: Stopped) -> BoxError {
+    match stopped {
+        Stopped::File(error) => told(file, &error),
+        Stopped::Output(error) => format!("{}: {error}", place.display()).into(),
+    }
+}
+
+/// The views that were named, or all; in a summary also the tables that are views in a report file.
+fn choose(path: &Path, there: Vec<Relation>, views: &[String]) -> Result<Vec<Relation>, BoxError> {
+    let chosen: Vec<Relation> = if views.is_empty() {
+        there.into_iter().filter(|one| one.is_view || about::is_for_people(&one.name)).collect()
+    } else {
+        let find = |name: &String| {
+            let found = there.iter().find(|one| one.name.eq_ignore_ascii_case(name));
+            found.cloned().ok_or_else(|| {
+                let (shown, name) = (path.display(), one_line(name));
+                format!("{shown} has no view or table {name}; `vestibule report query` with the file lists them")
+            })
+        };
+        views.iter().map(find).collect::<Result<_, _>>()?
+    };
+    // Names of files are made of them.
+    let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && name.len() <= 100;
+    match chosen.iter().find(|one| !plain(&one.name)) {
+        Some(odd) => Err(format!("{} has a view of an odd name, {}", path.display(), one_line(&odd.name)).into()),
+        None => Ok(chosen),
+    }
+}
+
+fn write_file(conn: &Connection, relation: &Relation, place: &Path, bom: bool) -> Result<u64, Stopped> {
+    let aside = place.with_extension("csv.partial");
+    let whole =
+        File::create(&aside).map_err(Stopped::Output).and_then(|mut file| write(conn, relation, &mut file, bom));
+    match whole {
+        Ok(rows) => {
+            std::fs::rename(&aside, place)?;
+            Ok(rows)
+        }
+        Err(stopped) => {
+            // The error tells more than a failure to tidy up would.
+            let _ = std::fs::remove_file(&aside);
+            Err(stopped)
+        }
+    }
+}
+
+fn write(conn: &Connection, relation: &Relation, out: &mut impl Write, bom: bool) -> Result<u64, Stopped> {
+    let mut statement = conn.prepare(&format!("SELECT * FROM {}", quoted(&relation.name)))?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut sheet = Sheet::begin(out, &names, bom)?;
+    let mut rows = statement.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        sheet.row(row, names.len())?;
+        count += 1;
+    }
+    sheet.end()?;
+    Ok(count)
+}
+
+/// CSV being written: RFC 4180, UTF-8, lines ended as there.
+pub struct Sheet<W: Write> {
+    out: Writer<W>,
+    record: ByteRecord,
+}
+
+impl<W: Write> Sheet<W> {
+    /// Writes the names of the columns.
+    pub fn begin(mut out: W, names: &[String], bom: bool) -> Result<Self, Stopped> {
+        if bom {
+            out.write_all(BYTE_ORDER_MARK.as_bytes())?;
+        }
+        let mut out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
+        let names: Vec<Cow<'_, str>> = names.iter().map(|name| harmless(name)).collect();
+        out.write_record(names.iter().map(|name| name.as_bytes())).map_err(output)?;
+        Ok(Self { out, record: ByteRecord::new() })
+    }
+
+    /// Writes a row.
+    pub fn row(&mut self, row: &Row<'_>, columns: usize) -> Result<(), Stopped> {
+        self.record.clear();
+        for at in 0..columns {
+            let value = row.get_ref(at)?;
+            let text = cell(value);
+            match value {
+                ValueRef::Text(_) => self.record.push_field(harmless(&text).as_bytes()),
+                _ => self.record.push_field(text.as_bytes()),
+            }
+        }
+        self.out.write_byte_record(&self.record).map_err(output)
+    }
+
+    /// Writes what is left.
+    pub fn end(mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn output(error: csv::Error) -> Stopped {
+    // As it is, so that a reader that has gone away is known by it.
+    Stopped::Output(match error.into_kind() {
+        ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    })
+}
+
+/// What begins a formula; East Asian versions take the wide forms as well.
+const SIGNS: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// A text that no spreadsheet takes for a formula: with an apostrophe before one that begins like it, whatever blanks
+/// come first. Where lists are separated by semicolons a spreadsheet may cut a cell there, so that a sign after one
+/// has an apostrophe too.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let blank = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
+    let mut out = String::new();
+    if text.starts_with(char::is_control) || text.trim_start_matches(blank).starts_with(SIGNS) {
+        out.push('\'');
+    } else if !text.contains([';', '\t']) {
+        return Cow::Borrowed(text);
+    }
+    let mut begins = false;
+    for c in text.chars() {
+        if begins && SIGNS.contains(&c) {
+            out.push('\'');
+        }
+        begins = matches!(c, ';' | '\t') || begins && (blank(c) || c == '"');
+        out.push(c);
+    }
+    Cow::Owned(out)
+}

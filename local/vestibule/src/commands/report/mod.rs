@@ -1,0 +1,27 @@
+//! `report`: a report file or a summary that somebody has, and nothing else of ours: no data folder, no server.
+//!
+//! Must stay true: the file is not trusted. Whatever it holds, it is only read, none of it names a file to write,
+//! and every failure is one line for people.
+
+mod about;
+mod csv;
+mod file;
+mod query;
+mod verify;
+
+use crate::cli::ReportCommand;
+use vestibule_platform::BoxError;
+
+/// Runs what was typed.
+pub fn run(command: ReportCommand) -> Result<(), BoxError> {
+    match command {
+        ReportCommand::Query { file, sql: Some(sql), json, csv } => {
+            query::run(&file, &sql, query::Form::chosen(json, csv))
+        }
+        ReportCommand::Query { file, sql: None, json, csv } => query::list(&file, query::Form::chosen(json, csv)),
+        ReportCommand::Csv { file, views, out, bom, json } => csv::run(&file, &views, out.as_deref(), bom, json),
+        ReportCommand::Verify { file, sha256, manifest, json } => {
+            verify::run(&file, sha256.as_deref(), manifest.as_deref(), json)
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! `report verify`: whether a file is one of ours, whole, and says what it should.
+//!
+//! Must stay true: what is printed as checked was checked; after a finding that makes later checks meaningless these
+//! are left out, not passed.
+
+use super::file::{Kind, kind, meta, one_line, open, quoted, relations, told};
+use crate::output::{answer, count};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use vestibule_platform::BoxError;
+use vestibule_report::{Error as ReportError, SCHEMA_VERSION, SUMMARY_VERSION, check, check_summary, hash};
+
+/// A check that was made.
+struct Check {
+    name: &'static str,
+    /// What was found: as it should be, or not.
+    found: Result<String, String>,
+}
+
+/// Checks a file.
+pub fn run(path: &Path, sha256: Option<&str>, manifest: Option<&Path>, json: bool) -> Result<(), BoxError> {
+    let wanted = sha256.map(read_sha256).transpose()?;
+    let manifest = manifest.map(read_manifest).transpose()?;
+    // What is no file can't be hashed; anything else can, whatever it is.
+    let kind = kind(path);
+    if kind.is_err() && !path.is_file() {
+        return kind.map(|_| ());
+    }
+    let (actual, size) = hash(path).map_err(|error| format!("{}: {}", path.display(), one_line(&error.to_string())))?;
+    let mut checks = Vec::new();
+    if let Some(wanted) = wanted {
+        checks.push(Check { name: "sha256", found: compare("the SHA-256", &json!(actual), &json!(wanted)) });
+    }
+    let known = known(kind);
+    if let (Some(manifest), Ok(kind)) = (&manifest, &known) {
+        checks.push(Check { name: "manifest", found: as_published(manifest, *kind, &actual, size) });
+    }
+    let mut about = json!({"file": path, "sha256": actual, "sizeBytes": size});
+    match known {
+        Err(finding) => checks.push(Check { name: "header", found: Err(one_line(&finding)) }),
+        Ok(kind) => inside(path, kind, manifest.as_ref(), &mut checks, &mut about),
+    }
+    let finding = checks.iter().find_map(|check| Some((check.name, check.found.as_ref().err()?)));
+    about["ok"] = json!(finding.is_none());
+    about["checks"] = checks.iter().map(Check::value).collect();
+    answer(json, &about, || words(path, &about, &checks));
+    match finding {
+        None => Ok(()),
+        Some((name, finding)) if finding.starts_with(&path.display().to_string()) => {
+            Err(format!("{name}: {finding}").into())
+        }
+        Some((name, finding)) => Err(format!("{}: {name}: {finding}", path.display()).into()),
+    }
+}
+
+impl Check {
+    fn value(&self) -> Value {
+        let (Ok(told) | Err(told)) = &self.found;
+        json!({"check": self.name, "ok": self.found.is_ok(), "told": told})
+    }
+}
+
+fn words(path: &Path, about: &Value, checks: &[Check]) -> String {
+    let text = |key: &str| about[key].as_str().map_or_else(|| "?".to_owned(), one_line);
+    let mut out = format!("{}\n  SHA-256 {}\n", path.display(), text("sha256"));
+    let size = count(about["sizeBytes"].as_u64().unwrap_or(0));
+    // Writing to a string doesn't fail.
+    let _ = match about.get("kind") {
+        Some(_) => writeln!(out, "  {} of {} as of {}, {size} bytes", text("kind"), text("tenant"), text("asOf")),
+        None => writeln!(out, "  {size} bytes"),
+    };
+    let wide = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    for Check { name, found } in checks {
+        let (mark, told) = match found {
+            Ok(told) => ("ok    ", told),
+            Err(told) => ("FAILED", told),
+        };
+        let _ = writeln!(out, "{mark}  {name:wide$}  {told}");
+    }
+    out.trim_end().to_owned()
+}
+
+/// The kinds that this program can vouch for.
+fn known(kind: Result<Kind, BoxError>) -> Result<Kind, String> {
+    match kind {
+        Ok(Kind::Other(version)) => Err(format!(
+            "user_version is {version}, which another version of Vestibule writes; this one writes {SCHEMA_VERSION}, \
+             and {SUMMARY_VERSION} in a summary"
+        )),
+        Ok(kind) => Ok(kind),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The checks of what is in the file, up to the first finding.
+fn inside(path: &Path, kind: Kind, manifest: Option<&Value>, checks: &mut Vec<Check>, about: &mut Value) {
+    about["kind"] = json!(kind.name());
+    let header = match kind {
+        Kind::Summary => "application_id and user_version are a summary's, and no byte is missing",
+        _ => "application_id and user_version are a report file's, and no byte is missing",
+    };
+    checks.push(Check { name: "header", found: Ok(header.to_owned()) });
+    // First: after it the file can be asked.
+    let found = by_sqlite(path, kind);
+    let whole = found.is_ok();
+    checks.push(Check { name: "sqlite", found });
+    if !whole {
+        return;
+    }
+    let conn = match open(path) {
+        Ok(conn) => conn,
+        Err(error) => return checks.push(Check { name: "open", found: Err(error.to_string()) }),
+    };
+    about["tenant"] = json!(meta(&conn, "tenant"));
+    about["asOf"] = json!(meta(&conn, "asOf"));
+    let in_words = |found: Result<Result<String, String>, rusqlite::Error>| match found {
+        Ok(found) => found,
+        Err(error) => Err(told(path, &error).to_string()),
+    };
+    let manifest = manifest.filter(|_| kind == Kind::Report);
+    checks.push(Check { name: "rows", found: in_words(rows(&conn, manifest)) });
+    checks.push(Check { name: "types", found: in_words(types(&conn)) });
+}
+
+/// SQLite's own checks, as the file passed them before it was published.
+fn by_sqlite(path: &Path, kind: Kind) -> Result<String, String> {
+    let found = if kind == Kind::Summary { check_summary(path) } else { check(path) };
+    match found {
+        Ok(()) => Ok("integrity_check, foreign_key_check, and no free pages".to_owned()),
+        Err(ReportError::Check { check, finding }) => Err(format!("{check}: {}", one_line(&finding))),
+        Err(ReportError::Sqlite(error)) => Err(told(path, &error).to_string()),
+        Err(error) => Err(one_line(&error.to_string())),
+    }
+}
+
+/// Each table has as many rows as `meta` says, and a manifest.
+fn rows(conn: &Connection, manifest: Option<&Value>) -> rusqlite::Result<Result<String, String>> {
+    let mut tables = relations(conn)?;
+    tables.retain(|one| !one.is_view && one.name != "meta");
+    let mut all = 0;
+    for table in &tables {
+        let sql = format!("SELECT count(*) FROM {}", quoted(&table.name));
+        let rows: u64 = conn.query_row(&sql, [], |row| row.get(0))?;
+        let named = one_line(&table.name);
+        let said = meta(conn, &format!("rows.{}", table.name));
+        if said.as_deref() != Some(&rows.to_string()) {
+            let said = said.map_or_else(|| "nothing of it".to_owned(), |said| one_line(&said));
+            return Ok(Err(format!("{named} has {rows} rows, and meta says {said}")));
+        }
+        if let Some(said) = manifest.and_then(|manifest| manifest["rows"].get(&table.name))
+            && said.as_u64() != Some(rows)
+        {
+            return Ok(Err(format!("{named} has {rows} rows, and the manifest says {said}")));
+        }
+        all += rows;
+    }
+    let mut told = conn.prepare("SELECT substr(key, 6) FROM meta WHERE key LIKE 'rows.%'")?;
+    let told = told.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    if let Some(gone) = told.iter().find(|told| tables.iter().all(|table| table.name != **told)) {
+        return Ok(Err(format!("meta tells of a table {}, which is not there", one_line(gone))));
+    }
+    Ok(Ok(format!("{} rows in {} tables, as told in meta", count(all), tables.len())))
+}
+
+/// Each value of each table is of the type that its column is declared to have.
+fn types(conn: &Connection) -> rusqlite::Result<Result<String, String>> {
+    let mut tables = relations(conn)?;
+    tables.retain(|one| !one.is_view);
+    let mut declared = conn.prepare("SELECT name, type FROM pragma_table_info(?1) ORDER BY cid")?;
+    let mut all = 0;
+    for table in &tables {
+        let columns =
+            declared.query_map([&table.name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let mut odd = Vec::new();
+        let mut names = Vec::new();
+        for column in columns {
+            let (name, declared) = column?;
+            let shown = format!("{}.{}", one_line(&table.name), one_line(&name));
+            let Some(kind) = stored(&declared) else {
+                return Ok(Err(format!("{shown} is declared as {:?}, which is no type of ours", one_line(&declared))));
+            };
+            odd.push(format!("count(CASE WHEN typeof({}) NOT IN ('{kind}', 'null') THEN 1 END)", quoted(&name)));
+            names.push((shown, kind));
+        }
+        let sql = format!("SELECT {} FROM {}", odd.join(", "), quoted(&table.name));
+        let mut counts = conn.prepare(&sql)?;
+        let mut counts = counts.query([])?;
+        if let Some(row) = counts.next()? {
+            for (at, (shown, kind)) in names.iter().enumerate() {
+                let odd: u64 = row.get(at)?;
+                if odd > 0 {
+                    return Ok(Err(format!("{odd} values of {shown} are not of its type, {kind}")));
+                }
+            }
+        }
+        all += names.len();
+    }
+    Ok(Ok(format!("every value of {all} columns is of its declared type")))
+}
+
+/// How SQLite stores a declared type.
+fn stored(declared: &str) -> Option<&'static str> {
+    match declared {
+        "INTEGER" | "BIGINT" | "INT" => Some("integer"),
+        "REAL" | "DOUBLE" => Some("real"),
+        "TEXT" => Some("text"),
+        "BLOB" => Some("blob"),
+        _ => None,
+    }
+}
+
+fn read_sha256(text: &str) -> Result<String, BoxError> {
+    let hex = text.trim().to_ascii_lowercase();
+    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(hex)
+    } else {
+        Err("--sha256 takes 64 hexadecimal digits".into())
+    }
+}
+
+/// The manifest that was published beside the file, or what `export --json` printed.
+fn read_manifest(path: &Path) -> Result<Value, BoxError> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
+    let manifest: Value = serde_json::from_slice(&bytes).map_err(|error| format!("{shown} is no JSON: {error}"))?;
+    match manifest["sha256"].as_str() {
+        Some(_) => Ok(manifest),
+        None => Err(format!("{shown} is no manifest: it has no sha256").into()),
+    }
+}
+
+/// What a manifest says of the file's bytes.
+fn as_published(manifest: &Value, kind: Kind, actual: &str, size: u64) -> Result<String, String> {
+    let part = if kind == Kind::Summary { &manifest["summary"] } else { manifest };
+    if part["sha256"].is_null() {
+        return Err("the manifest says nothing of a summary".to_owned());
+    }
+    compare("the SHA-256", &json!(actual), &part["sha256"])?;
+    if !part["sizeBytes"].is_null() {
+        compare("the size", &json!(size), &part["sizeBytes"])?;
+    }
+    Ok("SHA-256 and size are the manifest's".to_owned())
+}
+
+fn compare(what: &str, actual: &Value, wanted: &Value) -> Result<String, String> {
+    if actual == wanted { Ok(format!("{what} is {actual}")) } else { Err(format!("{what} is {actual}, not {wanted}")) }
+}

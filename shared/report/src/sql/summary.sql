@@ -1,0 +1,26 @@
+-- What a summary has otherwise than the report file: `daily_incomplete` is most of its bytes, so what is told apart
+-- stands once, how the attempts ended among it, and each day refers to it. The view has the columns of the report
+-- file's table.
+CREATE TABLE incomplete_places (
+  place_no INTEGER PRIMARY KEY,
+  platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  section_id INTEGER NOT NULL REFERENCES sections (id),
+  action_id INTEGER NOT NULL REFERENCES actions (id),
+  cause_id INTEGER NOT NULL REFERENCES causes (id),
+  catalogue_row INTEGER NOT NULL,
+  failed INTEGER NOT NULL);
+
+CREATE TABLE daily_places (
+  day INTEGER NOT NULL,
+  place_no INTEGER NOT NULL REFERENCES incomplete_places (place_no),
+  attempts INTEGER NOT NULL,
+  PRIMARY KEY (day, place_no)) WITHOUT ROWID;
+
+CREATE VIEW daily_incomplete AS
+SELECT d.day AS day, p.platform_id AS platform_id, p.section_id AS section_id, p.action_id AS action_id,
+  p.cause_id AS cause_id, p.catalogue_row AS catalogue_row,
+  CAST(CASE p.failed WHEN 0 THEN d.attempts ELSE 0 END AS BIGINT) AS abandoned,
+  CAST(CASE p.failed WHEN 0 THEN 0 ELSE d.attempts END AS BIGINT) AS failed
+FROM daily_places d
+CROSS JOIN incomplete_places p
+WHERE p.place_no = d.place_no;

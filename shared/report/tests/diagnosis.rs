@@ -1,0 +1,349 @@
+//! Diagnostics: each rule by an example, and all of them over a made world against plain arithmetic.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::esp::{PROFILES, item, started, told};
+use common::{about, at, build, changes, context, event, step, tenant, world};
+use std::collections::BTreeSet;
+use vestibule_domain::esp::resolve::Rule;
+use vestibule_domain::esp::{Category, EspDetail, ItemState, Phase, PhaseState};
+use vestibule_domain::event::Step;
+use vestibule_domain::failure::{Failure, FailureCategory, code_value};
+use vestibule_domain::{
+    Action, Event, History, Kind, Millis, Outcome, Place, Platform, Screen, TenantSettings, Timestamp, UserAction, fold,
+};
+use vestibule_report::diagnosis::{Diagnosis, Finding, Known, Severity, Subject, Verdict};
+use vestibule_report::{Change, Working};
+
+const AS_OF: &str = "2026-03-20T12:00:00Z";
+const KNOWN: Known = Known { device_limit: 15, shows_profiles: true };
+
+fn ago(minutes: i64) -> Timestamp {
+    at(AS_OF) - Millis::from_minutes(minutes)
+}
+
+/// What a device tells, minutes before now.
+struct Teller {
+    device: u64,
+    platform: Platform,
+    events: Vec<Event>,
+}
+
+fn device(device: u64, platform: Platform) -> Teller {
+    Teller { device, platform, events: Vec::new() }
+}
+
+impl Teller {
+    fn tells(mut self, minutes: i64, told: Step) -> Self {
+        let id = format!("{}-{}", self.device, self.events.len());
+        self.events.push(event(id, ago(minutes), 100, about(self.device, self.platform), told));
+        self
+    }
+
+    fn starts(self, minutes: i64) -> Self {
+        self.tells(minutes, step(Kind::Started))
+    }
+
+    fn enters(self, minutes: i64, action: &str, screen: &str) -> Self {
+        let place = Some(Place::new(None, Action::read(action), Some(Screen::read(screen))));
+        self.tells(minutes, Step { place, ..step(Kind::StepEntered) })
+    }
+
+    fn cancels(self, minutes: i64) -> Self {
+        self.tells(minutes, Step { user_action: Some(UserAction::Cancel), ..step(Kind::Stopped) })
+    }
+
+    fn fails(self, minutes: i64, code: Option<&str>, category: Option<FailureCategory>, message: Option<&str>) -> Self {
+        let failure =
+            Failure { code: code.map(str::to_owned), reason: None, message: message.map(str::to_owned), category };
+        self.tells(minutes, Step { failure: Some(failure), ..step(Kind::Failed) })
+    }
+
+    fn completes(self, minutes: i64) -> Self {
+        self.tells(minutes, step(Kind::Enrolled)).tells(minutes, step(Kind::Compliant))
+    }
+
+    fn change(self) -> Change {
+        let mut history = History::default();
+        let number = self.device;
+        for event in self.events {
+            history.add(event);
+        }
+        Change { item: format!("item-{number}"), version: history.len() as u64, history }
+    }
+}
+
+struct File {
+    working: Working,
+    _folder: tempfile::TempDir,
+}
+
+fn file(devices: impl IntoIterator<Item = Teller>) -> File {
+    let changes: Vec<_> = devices.into_iter().map(Teller::change).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let context = context(&TENANT, &SETTINGS);
+    let working = build(&folder.path().join("w"), &context, &changes, at(AS_OF));
+    File { working, _folder: folder }
+}
+
+static TENANT: std::sync::LazyLock<vestibule_domain::TenantId> = std::sync::LazyLock::new(tenant);
+static SETTINGS: std::sync::LazyLock<TenantSettings> = std::sync::LazyLock::new(TenantSettings::default);
+
+impl File {
+    fn of_device(&self, text: &str) -> Diagnosis {
+        let subject = Subject::Device { text: text.to_owned(), name: text.to_owned() };
+        self.working.reader().unwrap().diagnose(&subject, KNOWN).unwrap()
+    }
+
+    fn of_user(&self, user: &str, known: Known) -> Diagnosis {
+        self.working.reader().unwrap().diagnose(&Subject::User(user.to_owned()), known).unwrap()
+    }
+}
+
+fn ids(diagnosis: &Diagnosis) -> Vec<&str> {
+    diagnosis.findings.iter().map(|finding| finding.id).collect()
+}
+
+fn finding<'d>(diagnosis: &'d Diagnosis, id: &str) -> &'d Finding {
+    let found = diagnosis.findings.iter().find(|finding| finding.id == id);
+    found.unwrap_or_else(|| panic!("no {id} among {:?}", ids(diagnosis)))
+}
+
+#[test]
+fn a_failure_is_told_with_its_meanings_and_whom_else_it_hits() {
+    let serial = |number: u64| format!("SN{number:08}");
+    let all = file([
+        device(1, Platform::Windows).starts(400).fails(390, Some("0x801C0003"), None, None).starts(300).fails(
+            290,
+            Some("-2145648637"),
+            None,
+            Some("Something went wrong."),
+        ),
+        // The same code, spelt otherwise, of two other people on three devices.
+        device(2, Platform::Windows).starts(1_000).fails(990, Some("2149318659"), None, None),
+        device(1_002, Platform::Windows).starts(900).fails(890, Some("0x801c0003"), None, None),
+        device(3, Platform::MacOs).starts(800).fails(790, Some("0X801C0003"), None, None),
+        device(4, Platform::Windows).starts(700).fails(690, Some("0x80CF0437"), None, None),
+    ]);
+    let diagnosis = all.of_device(&serial(1));
+    assert_eq!(diagnosis.verdict, Verdict::Failing);
+    assert_eq!(ids(&diagnosis), ["failure"]);
+    let failure = finding(&diagnosis, "failure");
+    assert_eq!((failure.rank, failure.severity), (1, Severity::Problem));
+    assert!(failure.advice.len() >= 2, "every meaning of the code");
+    assert_eq!(failure.cause, failure.advice[0].cause);
+    assert!(!failure.steps.is_empty() && !failure.who.is_empty());
+    assert!(failure.evidence[0].contains("2 times"), "{:?}", failure.evidence);
+    assert!(failure.evidence.iter().any(|line| line.contains("Something went wrong.")));
+    let others = failure.others.as_ref().unwrap();
+    assert_eq!((others.users, others.devices, others.count), (2, 3, 3));
+    assert_eq!(others.platforms, ["macos", "windows"]);
+    assert_eq!((others.since.clone(), others.until.clone()), (ago(990).to_string(), ago(790).to_string()));
+    assert_eq!(diagnosis.attempts.len(), 2);
+    assert_eq!(diagnosis.ever_worked.completed_attempts, 0);
+    // The clock of device 4 is another matter.
+    assert_eq!(finding(&all.of_device(&serial(4)), "failure").advice[0].id, "windows-clock-wrong");
+}
+
+#[test]
+fn what_worked_later_is_past() {
+    let all = file([
+        device(1, Platform::Ios).starts(500).fails(490, Some("0x801C0003"), None, None).starts(300).completes(290),
+        device(2, Platform::Ios).starts(500).completes(490).starts(300).fails(290, Some("0x801C0003"), None, None),
+    ]);
+    let worked = all.of_device("SN00000001");
+    assert_eq!((worked.verdict, ids(&worked)), (Verdict::Working, vec!["works"]));
+    assert_eq!(worked.ever_worked.last_completed_at, Some(ago(290).to_string()));
+    assert!(worked.collect.is_empty());
+    let fails_now = all.of_device("SN00000002");
+    assert_eq!((fails_now.verdict, fails_now.ever_worked.completed_attempts), (Verdict::Failing, 1));
+    assert_eq!(finding(&fails_now, "failure").severity, Severity::Problem);
+}
+
+#[test]
+fn stops_at_one_screen_again_and_again() {
+    let stops = |number, minutes: i64| {
+        device(number, Platform::Ios)
+            .starts(minutes)
+            .enters(minutes - 1, "iOSProfileLaunch", "installProfile")
+            .cancels(minutes - 2)
+    };
+    let again = stops(1, 300).starts(200).enters(199, "iOSProfileLaunch", "installProfile").cancels(198);
+    let all = file([again, stops(2, 400), stops(3, 60 * 24 * 20)]);
+    let diagnosis = all.of_device("DEVICE-1");
+    assert_eq!(diagnosis.verdict, Verdict::GaveUp);
+    let stop = finding(&diagnosis, "repeated-stop");
+    assert_eq!((stop.severity, stop.evidence.len()), (Severity::Problem, 2));
+    // The third device's stop is too long ago to tell of today.
+    assert_eq!(stop.others.as_ref().map(|others| (others.devices, others.users)), Some((1, 1)));
+    assert_eq!(finding(&all.of_device("DEVICE-2"), "stopped").severity, Severity::Warning);
+    assert!(diagnosis.collect.iter().any(|one| one.platform == Some("ios")));
+    assert!(diagnosis.collect.iter().all(|one| one.platform.is_none_or(|platform| platform == "ios")));
+}
+
+#[test]
+fn as_many_devices_as_the_limit_allows() {
+    // Devices 7, 1 007 and 2 007 are of one person.
+    let all = file([
+        device(7, Platform::Ios).starts(500).completes(490),
+        device(1_007, Platform::Android).starts(400).completes(390),
+        device(2_007, Platform::Ios).starts(300).fails(290, Some("DeviceCapReached"), None, None),
+    ]);
+    let user = "person.7@CONTOSO.example";
+    let at_limit = all.of_user(user, Known { device_limit: 2, ..KNOWN });
+    assert_eq!(at_limit.devices.len(), 3);
+    let limit = finding(&at_limit, "device-limit");
+    assert_eq!((limit.rank, limit.severity, limit.advice[0].id.as_str()), (1, Severity::Problem, "device-cap-reached"));
+    assert_eq!(at_limit.ever_worked.enrolled_devices, 2);
+    let below = all.of_user("u-7", Known { device_limit: 3, ..KNOWN });
+    assert!(!ids(&below).contains(&"device-limit"));
+    assert_eq!(finding(&below, "failure").advice[0].id, "device-cap-reached");
+    // The device's own diagnosis knows its person's limit too.
+    let subject = Subject::Device { text: "SN00002007".to_owned(), name: String::new() };
+    let of_device = all.working.reader().unwrap().diagnose(&subject, Known { device_limit: 2, ..KNOWN }).unwrap();
+    assert_eq!(of_device.findings[0].id, "device-limit");
+}
+
+#[test]
+fn clock_licence_and_category_are_looked_at() {
+    let mut wrong =
+        device(1, Platform::Android).starts(300).fails(290, None, Some(FailureCategory::UserValidation), None);
+    // Dated twenty minutes after it was received.
+    let skewed = event("skewed", ago(280), -20 * 60_000, about(1, Platform::Android), step(Kind::PortalClosed));
+    assert!(skewed.clock_skew.is_some());
+    wrong.events.insert(1, skewed);
+    let diagnosis = file([wrong]).of_device("SN00000001");
+    assert_eq!(finding(&diagnosis, "device-clock").advice[0].id, "device-clock");
+    assert_eq!(finding(&diagnosis, "licence").advice[0].id, "licence-missing");
+    let failure = finding(&diagnosis, "failure");
+    assert!(failure.advice.is_empty() && failure.cause.contains("licence") && failure.others.is_none());
+    assert!(diagnosis.collect.iter().any(|one| one.what == "The exact error message"));
+}
+
+#[test]
+fn the_status_page_stuck_failed_and_out_of_time() {
+    let profile = PROFILES.iter().next().unwrap().1;
+    let begin = |number: u64, minutes: i64| {
+        told(number, "start", ago(minutes), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default))))
+    };
+    let phase = |number: u64, minutes: i64, phase, state| {
+        let detail = EspDetail::Phase(phase, state);
+        told(number, format!("{phase:?}{state:?}"), ago(minutes), Some("s"), detail)
+    };
+    let mut stuck = device(1, Platform::Windows);
+    stuck.events = vec![begin(1, 50), phase(1, 49, Phase::DeviceSetup, PhaseState::Started)];
+    let fails = |number: u64| {
+        let mut failing = device(number, Platform::Windows);
+        failing.events = vec![
+            begin(number, 50),
+            told(
+                number,
+                "item",
+                ago(40),
+                Some("s"),
+                EspDetail::Item(
+                    Phase::DeviceSetup,
+                    Category::Apps,
+                    item(1),
+                    ItemState::Error,
+                    Some("0x87D1041C".to_owned()),
+                ),
+            ),
+        ];
+        failing
+    };
+    let mut late = device(4, Platform::Windows);
+    late.events = vec![begin(4, 60 * 24)];
+    let all = file([stuck, fails(2), fails(3), late]);
+    let failed = all.of_device("SN00000002");
+    let finding_of = finding(&failed, "esp-failed");
+    assert!(finding_of.evidence.iter().any(|line| line.contains("App 1") && line.contains("0x87D1041C")));
+    assert_eq!(finding_of.others.as_ref().map(|others| others.devices), Some(1), "who waits for the same app");
+    let timed_out = all.of_device("SN00000004");
+    assert!(finding(&timed_out, "esp-timed-out").evidence[0].contains("Executive ESP"));
+    let subject = Subject::Device { text: "SN00000004".to_owned(), name: String::new() };
+    let hidden = Known { shows_profiles: false, ..KNOWN };
+    let hidden = all.working.reader().unwrap().diagnose(&subject, hidden).unwrap();
+    assert!(!finding(&hidden, "esp-timed-out").evidence[0].contains("Executive ESP"));
+    let stuck = all.of_device("SN00000001");
+    assert_eq!(finding(&stuck, "esp-stuck-identifying").severity, Severity::Problem);
+}
+
+#[test]
+fn silence_of_a_sender_and_of_everybody() {
+    let long_ago = 60 * 24 * 3;
+    let mut other = device(2, Platform::Ios).starts(60).completes(50);
+    other.events.iter_mut().for_each(|event| event.key.source = "agent".to_owned());
+    let silent = device(1, Platform::Ios).starts(long_ago).completes(long_ago - 5);
+    let all = file([silent, other]);
+    let quiet = finding(&all.of_device("SN00000001"), "source-silent").clone();
+    assert!(quiet.title.contains("mdm") && quiet.evidence[0].contains("2026-03-17"), "{quiet:?}");
+    assert!(!ids(&all.of_device("SN00000002")).contains(&"source-silent"));
+    // Of somebody unknown: the agent told of somebody within the day, so nobody is silent.
+    let unknown = all.of_device("nothing like it");
+    assert_eq!((unknown.verdict, ids(&unknown)), (Verdict::NotSeen, vec!["not-seen"]));
+    assert!(unknown.attempts.is_empty() && !unknown.collect.is_empty());
+    let alone = file([device(1, Platform::Ios).starts(long_ago).completes(long_ago - 5)]);
+    assert_eq!(ids(&alone.of_device("nothing like it")), ["source-silent", "not-seen"]);
+}
+
+#[test]
+fn under_way_and_waiting_for_compliance() {
+    let all = file([
+        device(1, Platform::Ios).starts(10).enters(9, "TermsofUse", "termsOfUse"),
+        device(2, Platform::Ios).starts(10).tells(9, step(Kind::Enrolled)),
+    ]);
+    let under_way = all.of_device("SN00000001");
+    assert_eq!((under_way.verdict, ids(&under_way)), (Verdict::Enrolling, vec!["in-progress"]));
+    let waiting = all.of_device("SN00000002");
+    assert_eq!(waiting.verdict, Verdict::WaitingForCompliance);
+    assert_eq!(waiting.findings[0].id, "not-compliant");
+}
+
+#[test]
+fn a_world_is_diagnosed_as_plain_arithmetic_does() {
+    let (tenant, settings, as_of) = (tenant(), TenantSettings::default(), at("2026-03-20T02:00:00Z"));
+    let all = changes(&world(31, 400, at("2026-03-01T00:00:00Z"), as_of), as_of);
+    let folder = tempfile::tempdir().unwrap();
+    let working = build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of);
+    let reader = working.reader().unwrap();
+    let folded: Vec<_> = all.iter().map(|change| fold(&tenant, &change.history, &settings, as_of)).collect();
+    let mut seen = BTreeSet::new();
+    for enrollment in &folded {
+        let subject = Subject::Device { text: enrollment.key.as_str().to_owned(), name: String::new() };
+        let diagnosis = reader.diagnose(&subject, KNOWN).unwrap();
+        let count = |outcome| enrollment.attempts.iter().filter(|attempt| attempt.outcome == outcome).count();
+        assert_eq!(diagnosis.attempts.len(), enrollment.attempts.len());
+        assert_eq!(diagnosis.ever_worked.completed_attempts, count(Outcome::Completed));
+        let ranks: Vec<usize> = diagnosis.findings.iter().map(|finding| finding.rank).collect();
+        assert_eq!(ranks, (1..=ranks.len()).collect::<Vec<_>>());
+        assert!(diagnosis.findings.windows(2).all(|pair| pair[0].severity <= pair[1].severity));
+        let last = enrollment.attempts.last().map(|attempt| attempt.outcome);
+        match diagnosis.verdict {
+            _ if last.is_none() && !enrollment.sessions.is_empty() => {}
+            Verdict::Working => assert_eq!(last, Some(Outcome::Completed)),
+            Verdict::Failing => assert_eq!(last, Some(Outcome::Failed)),
+            Verdict::GaveUp => assert_eq!(last, Some(Outcome::Abandoned)),
+            Verdict::Enrolling | Verdict::WaitingForCompliance => assert_eq!(last, Some(Outcome::InProgress)),
+            Verdict::NoAttempt => assert_eq!(last, None),
+            // A device of which nothing but its removal was told.
+            Verdict::NotSeen => assert_eq!((last, enrollment.enrolled), (None, false)),
+        }
+        // How many others failed with the code of the newest failure.
+        let newest = enrollment.attempts.last().filter(|attempt| attempt.outcome == Outcome::Failed);
+        let code = newest.and_then(|attempt| attempt.failure.as_ref()).and_then(|failure| failure.code.as_deref());
+        let Some(value) = code.and_then(code_value) else { continue };
+        seen.insert(value);
+        let alike = folded.iter().filter(|other| other.key != enrollment.key).filter(|other| {
+            other.attempts.iter().any(|attempt| {
+                let code = attempt.failure.as_ref().and_then(|failure| failure.code.as_deref());
+                attempt.outcome == Outcome::Failed && code.and_then(code_value) == Some(value)
+            })
+        });
+        let told = diagnosis.findings.iter().find(|finding| finding.id == "failure").unwrap();
+        assert_eq!(told.others.as_ref().unwrap().devices, alike.count() as u64);
+    }
+    assert!(seen.len() >= 2, "the world has failures with codes");
+}
