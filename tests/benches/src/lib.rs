@@ -6,7 +6,9 @@
 //! - `session`: an Enrollment Status Page session with few apps and with many
 //! - `sweep`: a sweep with nothing due, over a small table and a large one
 //!
-//! No times: units don't depend on the machine. What a report file costs is printed by
+//! A fourth, `api`, times answers over a large file beside the same statements by SQLite alone.
+//!
+//! The others print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.
 
 pub mod quiet;

@@ -8,7 +8,7 @@ mod http;
 mod program;
 
 pub use http::{Answer, Client, Sender, enrollment, event};
-pub use program::{Folder, Ran, Serve, Tenant};
+pub use program::{Folder, Ran, Serve, Tenant, run_alone};
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -18,9 +18,10 @@ fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let built = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "vestibule"]).status().unwrap();
         assert!(built.success(), "the program does not build");
-        // This test lies in the folder `deps` beside it.
-        let test = std::env::current_exe().unwrap();
-        let path = test.ancestors().nth(2).unwrap().join(format!("vestibule{}", std::env::consts::EXE_SUFFIX));
+        // A test lies in the folder `deps` beside it, a program right there.
+        let this = std::env::current_exe().unwrap();
+        let folder = this.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).unwrap();
+        let path = folder.join(format!("vestibule{}", std::env::consts::EXE_SUFFIX));
         assert!(path.exists(), "the program is not where it should be");
         path
     })
@@ -35,6 +36,16 @@ pub struct Ran {
     pub stdout: String,
     /// What it said besides.
     pub stderr: String,
+}
+
+/// Runs a command that needs no data folder, as it is typed.
+pub fn run_alone(arguments: &[&str]) -> Ran {
+    let output = Command::new(binary()).args(arguments).env_remove("RUST_LOG").stdin(Stdio::null()).output().unwrap();
+    Ran {
+        success: output.status.success(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
 }
 
 /// A tenant as `tenant add` printed it.
@@ -116,8 +127,14 @@ impl Folder {
 
     /// Starts a `serve`, and waits until it says where it is.
     pub fn serve(&self) -> Serve {
+        self.serve_with(&[])
+    }
+
+    /// The same with these variables in its environment.
+    pub fn serve_with(&self, environment: &[(&str, &str)]) -> Serve {
         let log = self.beside("serve.log");
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.envs(environment.iter().copied());
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();

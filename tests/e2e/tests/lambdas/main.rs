@@ -4,6 +4,7 @@
 mod deployment;
 mod esp;
 mod hooks;
+mod page;
 mod publisher;
 mod sources;
 mod whole_path;

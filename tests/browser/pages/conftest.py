@@ -1,0 +1,286 @@
+"""What the tests of the page share: the server they are given, a browser, and a page that is watched.
+
+What must stay true: no test passes while the page writes an error to the console, throws, breaks its own policy, or
+asks any other origin than the server's and its files'. Nothing sleeps: Playwright waits for what is expected. A test
+that expects an answer of 4xx says so (`watch.allow`), since browsers log those as errors.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+# A build for tests on a busy machine: what is expected comes, only later.
+PATIENCE = 15_000
+expect.set_options(timeout=PATIENCE)
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: object
+    headers: object
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server under test, asked without a browser."""
+
+    url: str
+    token: str
+    reader: str
+    link: str
+    secret: str
+    tenant: str
+    file: Path
+    web: Path
+
+    def ask(self, method, path, body=None, token=None, **headers) -> Answer:
+        data = None if body is None else json.dumps(body).encode()
+        sent = {"Authorization": f"Bearer {token or self.token}", "Content-Type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=sent)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                text = response.read()
+                return Answer(response.status, json.loads(text) if text else None, response.headers)
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, json.loads(error.read() or b"null"), error.headers)
+
+    def get(self, path, **parameters):
+        query = urllib.parse.urlencode({name: value for name, value in parameters.items() if value is not None})
+        answer = self.ask("GET", f"{path}?{query}" if query else path)
+        assert answer.status == 200, (path, answer)
+        return answer.body
+
+    def post_event(self, kind, data, hook="enrollment-events"):
+        """One event as of now, signed as a sender signs it."""
+        body = json.dumps(
+            {
+                "specversion": "1.0",
+                "id": str(uuid.uuid4()),
+                "source": "urn:test:browser",
+                "type": kind,
+                "time": datetime.now(timezone.utc).isoformat(),
+                "data": data,
+            }
+        )
+        identity, at = f"msg_{uuid.uuid4().hex}", str(int(time.time()))
+        key = base64.b64decode(self.secret.removeprefix("whsec_"))
+        signature = hmac.new(key, f"{identity}.{at}.{body}".encode(), hashlib.sha256).digest()
+        request = urllib.request.Request(
+            f"{self.url}/hooks/{self.tenant}/{hook}",
+            data=body.encode(),
+            method="POST",
+            headers={
+                "Content-Type": "application/cloudevents+json",
+                "webhook-id": identity,
+                "webhook-timestamp": at,
+                "webhook-signature": "v1," + base64.b64encode(signature).decode(),
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            assert response.status in (200, 202), response.status
+
+    @property
+    def settled(self):
+        """A range of days in which nothing can change any more: API and file tell the same of it."""
+        today = date.fromisoformat(self.get("/api/tenant")["asOf"][:10])
+        return {"from": str(today - timedelta(days=20)), "to": str(today - timedelta(days=5))}
+
+
+def given_server() -> Server:
+    names = ["URL", "TOKEN", "READER", "LINK", "SECRET", "TENANT", "FILE", "WEB"]
+    given = {name.lower(): os.environ[f"VESTIBULE_{name}"] for name in names}
+    return Server(**given | {"file": Path(given["file"]), "web": Path(given["web"])})
+
+
+@pytest.fixture(scope="session")
+def server() -> Server:
+    return given_server()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Watch:
+    """Collects what a page must not do."""
+
+    def __init__(self, server):
+        link = server.get("/api/reports/files/latest/link")["url"]
+        self.origins = {origin_of(server.url), origin_of(link)}
+        self.allowed, self.problems, self.requests = [], [], []
+
+    def allow(self, pattern):
+        """What the console may say, as `status of 401`."""
+        self.allowed.append(re.compile(pattern))
+
+    def context(self, context):
+        context.on("request", self.request)
+        context.on("weberror", lambda error: self.problems.append(f"page error: {error.error}"))
+        context.on("console", self.console)
+        context.expose_function("reportViolation", lambda text: self.problems.append(f"policy: {text}"))
+        context.add_init_script(
+            "addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile, lineNumber }) =>"
+            " reportViolation(`${violatedDirective} ${blockedURI} ${sourceFile}:${lineNumber}`))"
+        )
+
+    def request(self, request):
+        self.requests.append(request)
+        if urlsplit(request.url).scheme not in ("data", "blob") and origin_of(request.url) not in self.origins:
+            self.problems.append(f"a request elsewhere: {request.url}")
+
+    def console(self, message):
+        text = f"{message.text} ({message.location.get('url', '')})"
+        if message.type == "error" and not any(pattern.search(text) for pattern in self.allowed):
+            self.problems.append(f"console: {text}")
+
+
+def origin_of(url):
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@pytest.fixture
+def watch(server):
+    watch = Watch(server)
+    yield watch
+    assert watch.problems == []
+
+
+@pytest.fixture
+def new_page(browser, watch):
+    """Makes pages, each in a browser context of its own; options are those of `new_context`."""
+    contexts = []
+
+    def make(**options) -> Page:
+        options = {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options}
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        watch.context(context)
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(new_page) -> Page:
+    return new_page()
+
+
+@pytest.fixture
+def visit(server, page):
+    """Shows a view as somebody signed in by token: `visit("#/status")`."""
+
+    def show(address, heading=None, on=page, token=None):
+        on.goto(f"{server.url}/{address}")
+        sign_in(on, token or server.token)
+        wait_for_view(on, heading)
+        return on
+
+    return show
+
+
+def sign_in(page, token):
+    page.get_by_label("Token", exact=True).fill(token)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def wait_for_view(page, heading=None):
+    """A view is there when it has its heading, and is no longer busy."""
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name=heading) if heading else page.locator("h1")).to_be_visible()
+    expect(page.locator("main .view[aria-busy], main > .loading")).to_have_count(0)
+
+
+def cells(table):
+    """The texts of a table's body, row by row."""
+    return table.evaluate(
+        "(table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
+    )
+
+
+def lines(table):
+    """The same, each row by the table's headings."""
+    heads = table.locator("thead th").all_inner_texts()
+    return [dict(zip(heads, line, strict=True)) for line in cells(table)]
+
+
+def number(text):
+    """1,094 as it is shown -> 1094; the first line where a cell has more."""
+    return int(text.split("\n")[0].replace(",", ""))
+
+
+def percent(fraction):
+    """As the page shows a rate: rounded half up, as browsers do, not half to even."""
+    return "—" if fraction is None else f"{int(fraction * 1000 + 0.5) / 10:.1f}%"
+
+
+def tile(page, label):
+    """The value of the tile with that name."""
+    term = page.locator("dt").filter(has_text=re.compile(f"^{re.escape(label)}$"))
+    return page.locator(".tile").filter(has=term).locator(".tile-value")
+
+
+def address(page):
+    """Path and parameters behind the `#`."""
+    path, _, query = urlsplit(page.url).fragment.partition("?")
+    return path, dict(urllib.parse.parse_qsl(query))
+
+
+def query(**parameters):
+    """`?from=…` for an address; names that Python keeps for itself end with `_`."""
+    return "?" + urllib.parse.urlencode({name.rstrip("_"): value for name, value in parameters.items()})
+
+
+def tab_to(page, is_there, most=80):
+    """Presses Tab until `is_there`, an expression over the focused `element`; every stop on the way must be seen."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        state = page.evaluate(f"""() => {{
+          const element = document.activeElement;
+          const style = getComputedStyle(element);
+          return {{
+            there: Boolean({is_there}),
+            // Of a date, browsers highlight the part that is being typed.
+            seen: element.type === 'date' || element === document.body || style.outlineStyle !== 'none'
+              || style.boxShadow !== 'none',
+            what: element.outerHTML.slice(0, 160),
+          }};
+        }}""")
+        assert state["seen"], f"focus is not to be seen on {state['what']}"
+        if state["there"]:
+            return
+    raise AssertionError(f"not reached by Tab: {is_there}")

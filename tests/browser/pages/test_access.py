@@ -1,0 +1,103 @@
+"""Whether everybody can use it: axe-core over every view, light and dark, wide and narrow, and what axe can't see.
+
+What must stay true: no view has a serious or critical violation, and none scrolls sideways at 360 px.
+"""
+
+from importlib import resources
+
+import pytest
+from playwright.sync_api import expect
+
+from conftest import sign_in, wait_for_view
+from views import NAMES, all_views, open_all
+
+AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
+RUN = """async () => {
+  const found = await axe.run(document, { resultTypes: ['violations'] });
+  return found.violations.filter((one) => ['serious', 'critical'].includes(one.impact)).map((one) => (
+    `${one.id} (${one.impact}): ${one.nodes.slice(0, 3).map((node) => (
+      `${node.target} ${[...node.any, ...node.all, ...node.none][0]?.message ?? ''}`)).join('; ')}`));
+}"""
+
+
+@pytest.fixture(scope="module")
+def views(server):
+    found = all_views(server)
+    assert list(found) == NAMES
+    return found
+
+
+def show(page, server, view):
+    address, heading, content = view
+    page.goto(f"{server.url}/{address}")
+    sign_in(page, server.token)
+    wait_for_view(page, heading)
+    expect(page.locator(f"main {content}").first).to_be_visible()
+
+
+def violations(page):
+    # Evaluated, not added as a script: the page's policy lets no script of others in.
+    page.evaluate(AXE)
+    return page.evaluate(RUN)
+
+
+def sideways(page):
+    """What stands out of a narrow screen, but for what scrolls in a region of its own."""
+    page.set_viewport_size({"width": 360, "height": 740})
+    return page.evaluate("""() => {
+      const width = document.documentElement.clientWidth;
+      const scrolls = (element) => ['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(element).overflowX);
+      const isInRegion = ({ parentElement: parent }) => parent && parent !== document.body
+        && (scrolls(parent) || isInRegion(parent));
+      const out = [...document.body.querySelectorAll('*')].filter((element) => (
+        element.getBoundingClientRect().right > width + 1 && !isInRegion(element)));
+      const whole = document.documentElement.scrollWidth > width ? [`${document.documentElement.scrollWidth} px`] : [];
+      return [...whole, ...out.slice(0, 5).map((one) => one.outerHTML.slice(0, 120))];
+    }""")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everybody_can_use_it(server, new_page, views, name):
+    page = new_page(color_scheme="light", reduced_motion="reduce")
+    show(page, server, views[name])
+    for landmark in ("banner", "main", "contentinfo"):
+        expect(page.get_by_role(landmark)).to_have_count(1)
+    expect(page.locator("h1")).to_have_count(1)
+    expect(page.locator("h1")).to_be_focused()
+    headings = page.locator("main :is(h1, h2, h3, h4, h5)")
+    levels = headings.evaluate_all("(all) => all.map((one) => Number(one.tagName[1]))")
+    assert all(later <= before + 1 for before, later in zip(levels, levels[1:], strict=False)), levels
+    assert page.title().endswith("Vestibule") and page.title() != "Vestibule"
+
+    open_all(page)
+    found = {"light": violations(page)}
+    page.emulate_media(color_scheme="dark")
+    found["dark"] = violations(page)
+    found["360 px"] = sideways(page)
+    found["360 px, dark"] = violations(page)
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_everybody_can_sign_in(server, new_page):
+    page = new_page(color_scheme="light")
+    page.goto(server.url)
+    expect(page.get_by_label("Token", exact=True)).to_be_visible()
+    found = violations(page)
+    page.emulate_media(color_scheme="dark")
+    assert found + violations(page) + sideways(page) == []
+
+
+def test_the_theme_is_chosen_and_kept(server, new_page, views):
+    page = new_page(color_scheme="light")
+    show(page, server, views["files"])
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.get_by_label("Theme").select_option("dark")
+    dark = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    wait_for_view(page, "Files")
+    expect(page.get_by_label("Theme")).to_have_value("dark")
+    assert page.evaluate(background) == dark
+    expect(page.locator("tbody")).to_be_visible()
+    assert violations(page) == []

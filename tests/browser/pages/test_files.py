@@ -1,0 +1,60 @@
+"""The files. What must stay true: what is downloaded is what is listed, byte by byte."""
+
+import hashlib
+import sqlite3
+
+import pytest
+from playwright.sync_api import expect
+
+from conftest import cells, number, wait_for_view
+
+FILES = "/api/reports/files"
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_files_are_listed(server, visit, page):
+    visit("#/files", "Files")
+    files = server.get(FILES)["files"]
+    lines = cells(page.get_by_role("table", name="Published files, newest first"))
+    assert len(lines) == len(files) >= 2
+    assert [number(line[2]) for line in lines] == [one["rows"]["attempts"] for one in files]
+    shown = page.locator(".hash code").evaluate_all("(codes) => codes.map((code) => code.title)")
+    assert shown == [one["sha256"] for one in files]
+
+
+@pytest.mark.parametrize("part, member", [("Database", None), ("Summary", "summary"), ("Report", "reportHtml")])
+def test_a_download_is_what_is_listed(server, visit, page, part, member):
+    visit("#/files", "Files")
+    newest = server.get(FILES)["files"][0]
+    row = page.locator("tbody tr").first
+    with page.expect_download() as download:
+        row.get_by_role("button", name=part).click()
+    expected = newest[member]["sha256"] if member else row.locator(".hash code").get_attribute("title")
+    path = download.value.path()
+    assert sha256(path) == expected
+    assert newest["asOf"][:10] in download.value.suggested_filename
+    expect(page.locator(".notice")).to_contain_text("the download has begun")
+    if part != "Report":
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as file:
+            assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    # A link that somebody else could use is not left in the page.
+    expect(page.locator("a[download]")).to_have_count(0)
+
+
+def test_a_file_is_made_on_request(server, visit, page):
+    visit("#/files", "Files")
+    before = server.get(FILES)["files"]
+    page.get_by_role("button", name="Export now").click()
+    expect(page.get_by_role("button", name="Exporting…")).to_be_focused()
+    page.get_by_role("link", name="Incomplete enrollments").click()
+    wait_for_view(page, "Incomplete enrollments")
+    page.get_by_role("link", name="Files", exact=True).click()
+    wait_for_view(page, "Files")
+    page.get_by_role("button", name="Export now").click()
+    expect(page.locator(".notice").filter(has_text="The file is ready")).to_be_visible(timeout=60_000)
+    after = server.get(FILES)["files"]
+    assert len(after) > len(before) and after[0]["asOf"] > before[0]["asOf"]
+    expect(page.locator(".hash code").first).to_have_attribute("title", after[0]["sha256"])

@@ -1,0 +1,201 @@
+"""Looking at a report file in the page, without the server. What must stay true: it shows the numbers that the server
+shows of the same days, nothing of the file leaves the browser, and closing it leaves nothing behind."""
+
+import re
+import sqlite3
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+from conftest import cells, lines, number, percent, query, sign_in, tile, wait_for_view
+from test_access import sideways, violations
+
+
+@pytest.fixture(scope="module")
+def summary(server, tmp_path_factory):
+    """The newest file's summary, which has no single attempt in it."""
+    link = server.get("/api/reports/files/latest/link", part="summary")
+    path = tmp_path_factory.mktemp("summary") / link["fileName"]
+    with urllib.request.urlopen(link["url"]) as response:
+        path.write_bytes(response.read())
+    return path
+
+
+def choose(page, path):
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Open a report file").click()
+    chooser.value.set_files(path)
+
+
+def open_file(page, server, path):
+    """Opens a file from the sign-in view, as somebody without any token."""
+    page.goto(server.url)
+    choose(page, path)
+    expect(bar(page)).to_contain_text(path.name)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Incomplete enrollments")
+    expect(page.locator("main .tile").first).to_be_visible()
+
+
+def bar(page):
+    return page.get_by_role("complementary", name="Opened file")
+
+
+def go(page, address, heading, content):
+    """Shows another view of what is open: the address changes, the page stays."""
+    # From nowhere, so that nothing is taken for the view that is still the one before.
+    for one in ("#/nowhere", address):
+        page.evaluate("(address) => { location.hash = address; }", one)
+        if one != address:
+            expect(page.get_by_role("heading", level=1)).to_have_text("There is no such view")
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    expect(page.locator("main .view[aria-busy], main > .loading")).to_have_count(0)
+    expect(page.locator(f"main {content}").first).to_be_visible()
+    # Tables that are folded away are compared as well.
+    page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
+
+
+def numbers(page):
+    """Every table's and tile's text, with its name."""
+    tables = {
+        table.get_by_role("caption").inner_text() if table.get_by_role("caption").count() else at: cells(table)
+        for at, table in enumerate(page.locator("main table").all())
+    }
+    return {"tiles": page.locator("main .tile-value").all_inner_texts(), **tables}
+
+
+def test_a_file_shows_what_the_server_shows(server, new_page):
+    span = server.settled
+    views = [
+        (f"#/incomplete{query(**span)}", "Incomplete enrollments", "table.places"),
+        (f"#/incomplete{query(**span, os='ios', section='setupChecklist')}", "Incomplete enrollments", "table.places"),
+        (f"#/attempts{query(**span, outcome='abandoned')}", "Attempts", "tbody tr"),
+        (f"#/esp{query(**span)}", "Enrollment Status Page", ".card"),
+        (f"#/sessions{query(**span)}", "Enrollment Status Page sessions", "tbody tr"),
+    ]
+    online, offline = new_page(), new_page()
+    online.goto(server.url)
+    sign_in(online, server.token)
+    wait_for_view(online)
+    open_file(offline, server, server.file)
+    for address, heading, content in views:
+        for page in (online, offline):
+            go(page, address, heading, content)
+        expected = numbers(online)
+        assert numbers(offline) == expected, address
+        assert len(expected) > 1, address
+
+    # An attempt, and what can be known of its failure.
+    failed = server.get("/api/reports/incomplete-enrollments/attempts", **span, outcome="failed", limit=1)["attempts"][
+        0
+    ]
+    for page in (online, offline):
+        go(page, f"#/attempt/{failed['attemptId']}", re.compile("^Attempt of"), ".timeline")
+    assert offline.locator(".timeline").inner_text() == online.locator(".timeline").inner_text()
+    assert offline.locator(".facts").inner_text() == online.locator(".facts").inner_text()
+
+
+def test_the_status_is_that_of_the_files_instant(server, page):
+    open_file(page, server, server.file)
+    go(page, "#/status", "Enrollment status", ".tile")
+    with sqlite3.connect(f"file:{server.file}?mode=ro", uri=True) as file:
+        file.row_factory = sqlite3.Row
+        status = file.execute("SELECT * FROM status_summary").fetchone()
+        right = file.execute("SELECT rate FROM first_time_right").fetchone()
+        columns = "platform, total, completed, failed, abandoned"
+        platforms = file.execute(f"SELECT {columns} FROM status_by_platform").fetchall()
+    shown = {
+        label: number(tile(page, label).inner_text()) for label in ("Enrolled", "In progress", "Pending", "Failed")
+    }
+    assert list(shown.values()) == [status["enrolled"], status["in_progress"], status["pending"], status["failed"]]
+    assert tile(page, "First time right").inner_text() == percent(right["rate"])
+    table = page.get_by_role("table", name="By platform")
+    assert {
+        one["Platform"]: [number(one[name]) for name in ("Devices", "Completed", "Failed", "Abandoned")]
+        for one in lines(table)
+    } == {one["platform"]: [one["total"], one["completed"], one["failed"], one["abandoned"]] for one in platforms}
+
+
+def test_nothing_of_a_file_leaves_the_browser(server, page, watch):
+    open_file(page, server, server.file)
+    assert not [one.url for one in watch.requests if "/api/" in one.url]
+    for address, heading, content in [
+        ("#/status", "Enrollment status", ".tile"),
+        ("#/esp", "Enrollment Status Page", ".card"),
+        ("#/attempts?outcome=failed", "Attempts", "tbody"),
+    ]:
+        go(page, address, heading, content)
+    assert not [one.url for one in watch.requests if "/api/" in one.url or one.method != "GET"]
+    # The page's own modules are all that may still be fetched.
+    assert all(
+        re.search(r"/(assets/[a-z]+/[a-z0-9.-]+|config\.json)?$", one.url) or one.url.startswith("data:")
+        for one in watch.requests
+    )
+    # What was read of it is in no store of the browser.
+    kept = "async () => [sessionStorage, await indexedDB.databases(), await caches.keys()].map((one) => one.length)"
+    assert page.evaluate(kept) == [0, 0, 0]
+
+
+def test_closing_a_file_leads_back(server, page, visit):
+    open_file(page, server, server.file)
+    page.get_by_role("button", name="Close file").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to Vestibule")
+    expect(bar(page)).to_have_count(0)
+    expect(page.locator("main table, main .tile")).to_have_count(0)
+
+    sign_in(page, server.token)
+    wait_for_view(page, "Incomplete enrollments")
+    page.get_by_role("link", name="Files", exact=True).click()
+    wait_for_view(page, "Files")
+    choose(page, server.file)
+    expect(bar(page)).to_be_visible()
+    expect(page.get_by_role("link", name="Diagnostics", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Close file").click()
+    wait_for_view(page, "Incomplete enrollments")
+    expect(page.get_by_role("link", name="Diagnostics", exact=True)).to_be_visible()
+
+
+def test_a_published_file_is_opened_from_the_list(server, visit, page):
+    visit("#/files", "Files")
+    page.get_by_role("button", name=re.compile("^Open here")).first.click()
+    expect(bar(page)).to_contain_text("You are looking at a file")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Incomplete enrollments")
+    expect(page.locator("main .tile").first).to_be_visible()
+
+
+def test_a_summary_has_the_sums_and_says_what_it_lacks(server, new_page, summary):
+    span = server.settled
+    page = new_page()
+    open_file(page, server, summary)
+    expect(bar(page)).to_contain_text("You are looking at a summary")
+    go(page, f"#/incomplete{query(**span)}", "Incomplete enrollments", "table.places")
+    report = server.get("/api/reports/incomplete-enrollments", **span)
+    assert number(tile(page, "Initiated").inner_text()) == report["initiated"]
+    go(page, f"#/attempts{query(**span)}", "Attempts", ".notice")
+    expect(page.locator("main .notice")).to_contain_text("no single attempts")
+
+
+def test_what_is_no_report_file_is_refused_in_words(server, page, tmp_path):
+    page.goto(server.url)
+    other, text = tmp_path / "other.sqlite", tmp_path / "text.sqlite"
+    text.write_text("This is no database. " * 400)
+    with sqlite3.connect(other) as file:
+        file.execute("CREATE TABLE meta (key, value)")
+    for path in (text, other):
+        choose(page, path)
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("This can’t be opened")
+        expect(dialog.get_by_role("alert")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to Vestibule")
+
+
+def test_everybody_can_use_it(server, new_page):
+    page = new_page(color_scheme="light", reduced_motion="reduce")
+    open_file(page, server, server.file)
+    found = {"light": violations(page)}
+    page.emulate_media(color_scheme="dark")
+    found["dark"] = violations(page)
+    found["360 px"] = sideways(page)
+    assert {where: what for where, what in found.items() if what} == {}

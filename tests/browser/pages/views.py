@@ -1,0 +1,51 @@
+"""Every view there is, by name: its address, its heading, and what is there once it has its answers."""
+
+import re
+
+
+def all_views(server):
+    span = "?from={from}&to={to}".format_map(server.settled)
+    failures = server.get("/api/devices/enrollment-status/failures", limit=50)["failures"]
+    failed = next(one for one in failures if one["code"] and one["userPrincipalName"])
+    sessions = server.get("/api/reports/esp/sessions", state="failed", limit=1)["sessions"]
+    profile = next(one for one in server.get("/api/devices/esp-profiles")["value"] if not one["isDefault"])
+    return {
+        "incomplete": (f"#/incomplete{span}", "Incomplete enrollments", ".tile"),
+        "attempts": (f"#/attempts{span}&outcome=abandoned", "Attempts", "tbody"),
+        "attempt": (f"#/attempt/{failed['attemptId']}", re.compile("^Attempt of"), ".timeline"),
+        "status": ("#/status", "Enrollment status", ".tile"),
+        "esp": (f"#/esp{span}", "Enrollment Status Page", ".card"),
+        "sessions": ("#/sessions", "Enrollment Status Page sessions", "tbody"),
+        "device": (f"#/device/{sessions[0]['enrollmentKey']}", None, ".esp-screen"),
+        "profiles": ("#/profiles", "Enrollment Status Page profiles", ".esp-profile"),
+        "profile": (f"#/profile/{profile['id']}", profile["displayName"], "form"),
+        "new-profile": ("#/profile/new", "New profile", "form"),
+        "assignments": (f"#/profile/{profile['id']}/assignments", None, "form"),
+        "diagnostics": (f"#/diagnostics?user={failed['userPrincipalName']}", "Diagnostics", ".verdict"),
+        "files": ("#/files", "Files", "tbody"),
+        "nowhere": ("#/nowhere", "There is no such view", "p"),
+    }
+
+
+NAMES = [
+    "incomplete",
+    "attempts",
+    "attempt",
+    "status",
+    "esp",
+    "sessions",
+    "device",
+    "profiles",
+    "profile",
+    "new-profile",
+    "assignments",
+    "diagnostics",
+    "files",
+    "nowhere",
+]
+
+
+def open_all(page):
+    """Opens what is folded away, so that it is looked at as well, and waits for what that asks for."""
+    page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
+    page.wait_for_function("!document.querySelector('main').innerText.includes('Looking it up')")

@@ -1,0 +1,71 @@
+//! The page in a real browser: a server with a sample of its own, and Python with Playwright to drive Chromium.
+//!
+//! What is checked is written in `pages/*.py`; here is only what they are given. What must stay true: Playwright's own
+//! browsers are never downloaded, and what the tests change is gone with their data folder.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc)]
+
+mod chromium;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use vestibule_program_tests::{Folder, Serve};
+use vestibule_test_tools::{venv, workspace};
+
+/// What pip installs; axe-core comes with the last.
+const TOOLS: [&str; 3] = ["playwright==1.65.2", "pytest==9.2.0", "axe-playwright-python==0.1.8"];
+/// The sample's tenant.
+const TENANT: &str = "contoso";
+/// Enrollments of the sample: enough for every view to have something in it, and for lists to have a second page.
+const ENROLLMENTS: &str = "600";
+
+/// A server with the sample.
+#[derive(Debug)]
+pub struct Sample {
+    // Dropped in this order: the server goes before its data.
+    serve: Serve,
+    folder: Folder,
+    secret: String,
+}
+
+impl Sample {
+    /// Posts the sample, and serves it.
+    pub fn start() -> Self {
+        let folder = Folder::new();
+        let demo = folder.json(&["demo", "--exit", "--listen", "127.0.0.1:0", "--enrollments", ENROLLMENTS]);
+        let secret = demo["webhookSecret"].as_str().expect("no secret").to_owned();
+        Self { serve: folder.serve(), folder, secret }
+    }
+
+    /// Python in the folder of the pages' tests, told where everything is.
+    pub fn python(&self) -> Command {
+        let token = |role| self.made(&["token", "add", TENANT, "--role", role], "token");
+        let url = &self.serve.url;
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut python = Command::new(venv("browser", &TOOLS).join("python"));
+        python
+            .current_dir(here.join("pages"))
+            .env("CHROMIUM", chromium::find())
+            .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("VESTIBULE_URL", url)
+            .env("VESTIBULE_TENANT", TENANT)
+            .env("VESTIBULE_TOKEN", token("admin"))
+            .env("VESTIBULE_READER", token("reader"))
+            .env("VESTIBULE_LINK", self.made(&["token", "link", TENANT, "--role", "admin", "--url", url], "url"))
+            .env("VESTIBULE_SECRET", &self.secret)
+            .env("VESTIBULE_FILE", self.made(&["export", TENANT], "path"))
+            .env("VESTIBULE_WEB", web());
+        python
+    }
+
+    /// What a command prints under that name.
+    fn made(&self, arguments: &[&str], name: &str) -> String {
+        let answer = self.folder.json(arguments);
+        answer[name].as_str().unwrap_or_else(|| panic!("{arguments:?} gives no {name}: {answer}")).to_owned()
+    }
+}
+
+/// The page's files.
+fn web() -> PathBuf {
+    workspace().join("functions/admin-api/web")
+}

@@ -1,0 +1,257 @@
+//! The API's description against the deployment's routes, against real answers, and against requests made up from it.
+
+use crate::operations::{Operation, Sample, Who, table, template_routes};
+use boon::{Compiler, Draft, Schemas};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+use vestibule_program_tests::Answer;
+use vestibule_test_tools::venv;
+
+/// What pip installs to make requests up from the description.
+const TOOLS: [&str; 1] = ["schemathesis==4.32.5"];
+/// The page is described by nobody but itself, and preflights belong to the browser.
+const NOT_DESCRIBED: [&str; 5] =
+    ["GET /", "HEAD /", "GET /assets/{folder}/{name}", "HEAD /assets/{folder}/{name}", "OPTIONS /api/{proxy+}"];
+
+/// The description, as it is written.
+struct Document(Value);
+
+impl Document {
+    fn read() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+        let yaml = std::fs::read_to_string(root.join("functions/admin-api/openapi.yaml")).unwrap();
+        Self(serde_yaml_ng::from_str(&yaml).unwrap())
+    }
+
+    /// What is meant: the thing itself, or what it refers to.
+    fn at<'d>(&'d self, value: &'d Value) -> &'d Value {
+        match value["$ref"].as_str() {
+            Some(reference) => self.at(self.0.pointer(reference.strip_prefix('#').unwrap()).unwrap()),
+            None => value,
+        }
+    }
+
+    /// Every operation with its method, its path and what all operations of the path take.
+    fn operations(&self) -> impl Iterator<Item = (Method, &str, &Value)> {
+        let paths = self.0["paths"].as_object().unwrap();
+        paths.iter().flat_map(|(path, item)| {
+            let operations = item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters");
+            operations.map(move |(method, one)| (method.to_uppercase().parse().unwrap(), path.as_str(), one))
+        })
+    }
+
+    fn operation(&self, route: &str) -> &Value {
+        let (method, path) = route.split_once(' ').unwrap();
+        &self.0["paths"][path][method.to_lowercase()]
+    }
+
+    fn assert_valid(&self, schema: &Value, value: &Value, what: &str) {
+        let root = json!({"allOf": [schema], "components": {"schemas": self.0["components"]["schemas"]}});
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.set_default_draft(Draft::V2020_12);
+        compiler.enable_format_assertions();
+        compiler.add_resource("urn:schema", root).unwrap();
+        let index = compiler.compile("urn:schema", &mut schemas).unwrap();
+        if let Err(wrong) = schemas.validate(value, index) {
+            panic!("{what}: {wrong:#}\n{value}");
+        }
+    }
+
+    /// Holds an answer against what the operation may answer.
+    fn assert_described(&self, route: &str, answer: &Answer) {
+        let described = &self.operation(route)["responses"][answer.status.to_string()];
+        assert!(described.is_object(), "{route} answers {}, which is not described", answer.status);
+        let described = self.at(described);
+        for (name, header) in described["headers"].as_object().into_iter().flatten() {
+            let told = answer.headers.contains_key(name.as_str());
+            assert!(told || self.at(header)["required"] != true, "{route} {}: no {name}", answer.status);
+        }
+        let Some(kind) = answer.headers.get("content-type") else {
+            assert!(described.get("content").is_none() && answer.body.is_empty(), "{route} answers nothing");
+            return;
+        };
+        if route.starts_with("HEAD ") {
+            return;
+        }
+        let kind = kind.to_str().unwrap().split(';').next().unwrap();
+        let content = &described["content"][kind];
+        assert!(content.is_object(), "{route} {} answers {kind}, which is not described", answer.status);
+        if kind.ends_with("json") {
+            self.assert_valid(&content["schema"], &answer.json(), &format!("{route} {}", answer.status));
+        }
+    }
+}
+
+/// The concrete paths of one: a parameter with a list of values stands for each of them.
+fn spelled_out(document: &Document, path: &str) -> Vec<String> {
+    let mut paths = vec![path.to_owned()];
+    for parameter in document.0["paths"][path]["parameters"].as_array().into_iter().flatten() {
+        let parameter = document.at(parameter);
+        let Some(values) = parameter["schema"]["enum"].as_array() else { continue };
+        let name = format!("{{{}}}", parameter["name"].as_str().unwrap());
+        let values: Vec<&str> = values.iter().map(|value| value.as_str().unwrap()).collect();
+        paths = paths.iter().flat_map(|path| values.iter().map(|value| path.replace(&name, value))).collect();
+    }
+    paths
+}
+
+#[test]
+fn the_description_and_the_deployment_have_the_same_operations() {
+    let document = Document::read();
+    assert_eq!(document.0["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let routes: BTreeSet<String> =
+        template_routes().into_iter().filter(|route| !NOT_DESCRIBED.contains(&route.as_str())).collect();
+    let described: BTreeSet<String> = document
+        .operations()
+        .flat_map(|(method, path, _)| {
+            spelled_out(&document, path).into_iter().map(move |path| format!("{method} {path}"))
+        })
+        .collect();
+    assert_eq!(routes, described);
+    let mut names = BTreeMap::<&str, u32>::new();
+    for (method, path, operation) in document.operations() {
+        *names.entry(operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path}"))).or_default() += 1;
+        assert!(operation["summary"].is_string(), "{method} {path}");
+        // What stands in the path's braces is a parameter of it.
+        for name in path.split(['{', '}']).skip(1).step_by(2) {
+            let parameters = document.0["paths"][path]["parameters"].as_array().unwrap();
+            assert!(parameters.iter().any(|one| document.at(one)["name"] == name), "{path}: {name}");
+        }
+    }
+    assert!(names.values().all(|count| *count == 1), "{names:?}");
+}
+
+#[test]
+fn examples_are_what_their_schemas_say() {
+    let document = Document::read();
+    for (method, path, operation) in document.operations() {
+        let what = format!("{method} {path}");
+        let responses = operation["responses"].as_object().unwrap();
+        let bodies = responses.iter().map(|(status, response)| (status.as_str(), document.at(response)));
+        for (status, body) in bodies.chain(operation.get("requestBody").map(|body| ("body", document.at(body)))) {
+            for (kind, content) in body["content"].as_object().into_iter().flatten() {
+                let examples = content["examples"].as_object();
+                for (name, example) in examples.into_iter().flatten() {
+                    let value = &document.at(example)["value"];
+                    document.assert_valid(&content["schema"], value, &format!("{what} {status} {name}"));
+                }
+                let needs_one = kind == "application/json"
+                    && !path.starts_with("/hooks/")
+                    && path != "/openapi.json"
+                    && !status.starts_with('4');
+                assert!(!needs_one || examples.is_some(), "{what} {status} has no example");
+            }
+        }
+    }
+    let text = document.0["components"]["examples"].to_string();
+    for secret in ["whsec_", "vst_", "vsc_", "Bearer "] {
+        assert!(!text.contains(secret), "an example has a secret: {secret}");
+    }
+}
+
+#[tokio::test]
+async fn real_answers_are_what_the_description_says() {
+    let sample = Sample::serve().await;
+    let document = Document::read();
+    let served = sample.nobody.json("/openapi.json").await;
+    assert_eq!(served, document.0);
+    for operation in table() {
+        let Operation { route, who, .. } = operation;
+        if NOT_DESCRIBED.contains(&route) {
+            continue;
+        }
+        if who != Who::Anybody {
+            document.assert_described(route, &sample.call(&sample.nobody, &operation).await);
+        }
+        document.assert_described(route, &sample.call(&sample.theirs, &operation).await);
+        document.assert_described(route, &sample.call(&sample.reader, &operation).await);
+        let answer = sample.call(&sample.admin, &operation).await;
+        document.assert_described(route, &answer);
+        assert_eq!(answer.headers.contains_key("ratelimit"), who != Who::Anybody, "{route}");
+        if let Some(tag) = answer.headers.get("etag").filter(|_| operation.method() == Method::GET) {
+            let again = sample.admin.request(Method::GET, &sample.fill(operation.call)).header("if-none-match", tag);
+            let again = Answer::of(again.send().await.unwrap()).await;
+            assert_eq!(again.status, 304, "{route}");
+            document.assert_described(route, &again);
+        }
+        for (query, _) in operation.bad_queries {
+            let path = sample.fill(operation.call);
+            let path = format!("{}?{query}", path.split('?').next().unwrap());
+            let request = sample.admin.request(operation.method(), &path);
+            document.assert_described(route, &Answer::of(request.send().await.unwrap()).await);
+        }
+        for (body, _) in &operation.bad_bodies {
+            let request = sample.admin.request(operation.method(), &sample.fill(operation.call)).json(body);
+            document.assert_described(route, &Answer::of(request.send().await.unwrap()).await);
+        }
+    }
+    every_page_and_session(&sample, &document).await;
+}
+
+/// Answers differ with what they are about: all attempts and sessions of the sample, page by page, and their devices.
+async fn every_page_and_session(sample: &Sample, document: &Document) {
+    for (route, list, id, detail) in [
+        ("GET /api/reports/incomplete-enrollments/attempts", "attempts", "attemptId", "GET /api/attempts/{id}"),
+        ("GET /api/reports/esp/sessions", "sessions", "enrollmentKey", "GET /api/devices/{id}/esp"),
+    ] {
+        let path = route.split_once(' ').unwrap().1;
+        let (mut cursor, mut seen) = (String::new(), BTreeSet::new());
+        loop {
+            let answer = sample.admin.get(&format!("{path}?limit=20{cursor}")).await;
+            document.assert_described(route, &answer);
+            let page = answer.ok(200);
+            for one in page[list].as_array().unwrap() {
+                seen.insert(one[id].as_str().unwrap().to_owned());
+            }
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert!(seen.len() > 5, "{route}");
+        for id in seen.iter().take(30) {
+            let path = detail.split_once(' ').unwrap().1.replace("{id}", id);
+            document.assert_described(detail, &sample.admin.get(&path).await);
+        }
+        for key in seen.iter().take(10).filter(|_| list == "sessions") {
+            let path = format!("/api/diagnostics?device={key}");
+            document.assert_described("GET /api/diagnostics", &sample.admin.get(&path).await);
+        }
+    }
+    for failure in sample.admin.json("/api/devices/enrollment-status/failures").await["failures"].as_array().unwrap() {
+        if let Some(user) = failure["userPrincipalName"].as_str() {
+            let path = format!("/api/diagnostics?user={user}");
+            document.assert_described("GET /api/diagnostics", &sample.admin.get(&path).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_made_up_from_the_description_find_nothing() {
+    let sample = Sample::serve_with(&[("REQUESTS_A_MINUTE", "0")]).await;
+    let token =
+        sample.folder.json(&["token", "add", "contoso", "--role", "admin"])["token"].as_str().unwrap().to_owned();
+    let folder = sample.folder.beside("made-up");
+    std::fs::create_dir(&folder).unwrap();
+    let mut run = Command::new(venv("api", &TOOLS).join("schemathesis"));
+    run.current_dir(&folder)
+        .args(["run", &format!("{}/openapi.json", sample.serve.url)])
+        .args(["--header", &format!("Authorization: Bearer {token}")])
+        .args(["--seed", "1", "--max-examples", "20", "--max-redirects", "0", "--continue-on-failure", "--no-color"])
+        // Slow or picky generation is no finding.
+        .args(["--suppress-health-check", "all", "--warnings", "off"])
+        .args([
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+             response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance",
+        ]);
+    let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    // Nothing found because nothing was asked would be no result.
+    let operations = Document::read().operations().filter(|(method, ..)| method != Method::HEAD).count();
+    assert!(said.contains(&format!("Tested: {operations}")), "{said}");
+}
