@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from playwright.sync_api import expect
 
-from conftest import address, cells, lines, number, percent, query, tab_to, tile, wait_for_view
+from conftest import address, cells, lines, number, percent, query, sign_in, tab_to, tile, wait_for_view
 
 REPORT = "/api/reports/incomplete-enrollments"
 HEADING = "Incomplete enrollments"
@@ -208,3 +208,24 @@ def test_by_keyboard_alone(server, visit, page):
     page.keyboard.press("Enter")
     wait_for_view(page, re.compile("^Attempt of"))
     expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_the_newest_summary_answers_while_the_server_is_slow(server, page):
+    span = server.settled
+    report = server.get(REPORT, **span)
+    held, is_slow = [], [True]
+    page.route(
+        re.compile(re.escape(REPORT) + r"(\?|$)"),
+        lambda route: held.append(route) if is_slow else route.continue_(),
+    )
+    page.goto(f"{server.url}/#/incomplete{query(**span)}")
+    sign_in(page, server.token)
+    # Nothing but a file's summary can have told this: the server's answer is still held back.
+    expect(tile(page, "Initiated")).to_be_visible(timeout=60_000)
+    assert number(tile(page, "Initiated").inner_text()) == report["initiated"] > 100
+    assert held
+    is_slow.clear()
+    for route in held:
+        route.continue_()
+    wait_for_view(page, HEADING)
+    assert number(tile(page, "Incomplete").inner_text()) == report["incomplete"]

@@ -12,6 +12,7 @@ import { calendar, filterForm, lastDays, rangeIn } from '../lib/filters.js';
 import { addDays, count, dateIn, day, daysBetween, decimal, plural, rate } from '../lib/format.js';
 import { asOf, notice, pageHead, tile, tiles } from '../lib/parts.js';
 import { addressOf } from '../lib/route.js';
+import { summaryFirst } from '../lib/summary-first.js';
 import * as words from '../lib/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
 
@@ -244,7 +245,8 @@ export default {
       // Waited for below, where its problem is the view's.
       comparison.catch(() => {});
     };
-    arrived(await api.get('/api/reports/incomplete-enrollments', asked, { signal, onPart: arrived }));
+    const options = { signal, onPart: arrived, range: { from: range.from, to: range.to } };
+    arrived(await summaryFirst(api, '/api/reports/incomplete-enrollments', asked, options));
     await comparison;
     if (!isNew) announce(`${count(newest.abandoned)} abandoned of ${count(newest.initiated)} initiated.`);
   },
