@@ -30,6 +30,7 @@ impl Api {
                     "schemaVersion": file.schema_version,
                     "rows": file.rows,
                     "corrections": file.corrections,
+                    "corrected": file.corrected,
                     "summary": file.summary,
                     "reportHtml": file.report_html,
                 })

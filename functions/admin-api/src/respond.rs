@@ -120,10 +120,12 @@ const MOVING: [&[u8]; 6] = [
 fn without_now(body: &[u8]) -> (Vec<u8>, Option<String>) {
     let mut still = Vec::with_capacity(body.len());
     let (mut as_of, mut rest) = (None, body);
-    while let Some(&byte) = rest.first() {
-        let moving = if byte == b'"' { MOVING.iter().find(|member| rest.starts_with(member)) } else { None };
-        let Some(member) = moving else {
-            still.push(byte);
+    while let Some(quote) = rest.iter().position(|byte| *byte == b'"') {
+        let (before, from) = rest.split_at(quote);
+        still.extend_from_slice(before);
+        rest = from;
+        let Some(member) = MOVING.iter().find(|member| rest.starts_with(member)) else {
+            still.push(b'"');
             rest = &rest[1..];
             continue;
         };
@@ -135,6 +137,7 @@ fn without_now(body: &[u8]) -> (Vec<u8>, Option<String>) {
         }
         rest = &rest[end..];
     }
+    still.extend_from_slice(rest);
     (still, as_of)
 }
 

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_report::{Error as ReportError, Published, Reader, SCHEMA_VERSION};
-use vestibule_store::{FileRecord, ItemKey, PartRecord, Tenant};
+use vestibule_store::{Corrected, FileRecord, ItemKey, PartRecord, Tenant};
 
 /// Kept in the table beyond the retention, so that a setting changed by a few days finds its attempts.
 const PRUNE_AFTER: Millis = Millis::from_days(7);
@@ -45,6 +45,7 @@ pub struct Exported {
 /// What is to be uploaded.
 struct Made {
     published: Published,
+    corrected: Vec<Corrected>,
     out: PathBuf,
     summary: Published,
     summary_path: PathBuf,
@@ -86,10 +87,22 @@ impl Archive {
             let published = working.publish(&out, previous.as_deref())?;
             let began = std::time::Instant::now();
             let summary = vestibule_report::summarise(&out, &summary_path)?;
-            let page = vestibule_report::report_html(&Reader::open(&out)?)?;
-            Ok::<_, ReportError>(Made { published, out, summary, summary_path, page, parts: began.elapsed() })
+            let reader = Reader::open(&out)?;
+            let page = vestibule_report::report_html(&reader)?;
+            let corrected = reader.corrected()?.into_iter().map(|(from, to, count)| Corrected { from, to, count });
+            let corrected = corrected.collect();
+            drop(reader);
+            Ok::<_, ReportError>(Made {
+                published,
+                corrected,
+                out,
+                summary,
+                summary_path,
+                page,
+                parts: began.elapsed(),
+            })
         });
-        let Made { published, out, summary, summary_path, page, parts } = made.await??;
+        let Made { published, corrected, out, summary, summary_path, page, parts } = made.await??;
 
         let summary = PartRecord { sha256: summary.sha256, size_bytes: summary.size_bytes };
         let body = ByteStream::from_path(&summary_path).await.map_err(ArchiveError::bucket)?;
@@ -99,7 +112,8 @@ impl Archive {
         let report_html = PartRecord { sha256, size_bytes: page.len() as u64 };
         let page_key = Part::Report.key_of(&tenant.id, &report_html.sha256);
         self.keep(&page_key, "text/html; charset=utf-8", ByteStream::from(page)).await?;
-        let file = record(tenant, as_of, &published, summary, report_html);
+        let mut file = record(tenant, as_of, &published, summary, report_html);
+        file.corrected = corrected;
         let body = ByteStream::from_path(&out).await.map_err(ArchiveError::bucket)?;
         self.keep(&file.key, SQLITE, body).await?;
         let manifest = serde_json::to_vec_pretty(&manifest(&file)).unwrap_or_default();
@@ -145,6 +159,7 @@ fn record(
         rows: published.rows.clone(),
         schema_version: SCHEMA_VERSION,
         corrections: published.corrections,
+        corrected: Vec::new(),
         summary: Some(summary),
         report_html: Some(report_html),
     }
@@ -158,6 +173,7 @@ fn manifest(file: &FileRecord) -> serde_json::Value {
         "asOf": file.as_of.to_string(),
         "schemaVersion": file.schema_version,
         "corrections": file.corrections,
+        "corrected": file.corrected,
         "rows": rows,
         "summary": file.summary,
         "reportHtml": file.report_html,

@@ -31,12 +31,26 @@ pub struct FileRecord {
     pub schema_version: i32,
     /// How many attempts it corrects of the file before it.
     pub corrections: u64,
+    /// The same by what the attempts were and what they are now, commonest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrected: Vec<Corrected>,
     /// Its daily aggregates alone, where they were published with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<PartRecord>,
     /// Its page for people, where it was published with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report_html: Option<PartRecord>,
+}
+
+/// Attempts that a file corrects alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corrected {
+    /// Their outcome in the file before.
+    pub from: String,
+    /// Their outcome now: the same where cause, end or place is another; `gone` where they are no more.
+    pub to: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// What was published beside a report file.

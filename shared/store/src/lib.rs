@@ -28,7 +28,7 @@ mod write;
 pub use changes::Stored;
 pub use due::Settled;
 pub use error::StoreError;
-pub use files::{FileRecord, PartRecord};
+pub use files::{Corrected, FileRecord, PartRecord};
 pub use group::group_by_device;
 pub use image::Image;
 pub use item::CHANGE_BUCKET_WIDTH;

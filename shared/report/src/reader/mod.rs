@@ -163,6 +163,20 @@ impl<'c> Reader<'c> {
         }
     }
 
+    /// What the file corrects of the one before: attempts by their outcome there and here, commonest first. Here it is
+    /// the same where cause, end or place is another, and `gone` where they are no more.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn corrected(&self) -> Result<Vec<(String, String, u64)>> {
+        let mut query = self.facts()?.prepare(
+            "SELECT old_outcome, CASE gone WHEN 1 THEN 'gone' ELSE new_outcome END AS now, count(*) AS n
+             FROM attempt_corrections GROUP BY 1, 2 ORDER BY n DESC, old_outcome, now",
+        )?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// All that the file says of itself.
     ///
     /// # Errors

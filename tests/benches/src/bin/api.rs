@@ -77,6 +77,7 @@ async fn main() -> Result<(), BoxError> {
         rows: [("attempts".to_owned(), attempts)].into(),
         schema_version: SCHEMA_VERSION,
         corrections: 0,
+        corrected: Vec::new(),
         summary: None,
         report_html: None,
     };

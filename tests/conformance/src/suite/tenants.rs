@@ -37,6 +37,7 @@ fn file(number: u64, as_of: Timestamp) -> FileRecord {
         rows: BTreeMap::from([("attempt".to_owned(), number)]),
         schema_version: 1,
         corrections: 0,
+        corrected: Vec::new(),
         summary: None,
         report_html: None,
     }

@@ -10,6 +10,7 @@ import { fileButton } from '../lib/file-desk.js';
 import { bytes, count, dateTime, plural } from '../lib/format.js';
 import { asOf, copyButton, notice } from '../lib/parts.js';
 import { dataTable } from '../lib/table.js';
+import * as words from '../lib/words.js';
 
 /** How often and how long a requested file is looked for. */
 const POLL = 2_000;
@@ -40,6 +41,27 @@ function follow(url, fileName) {
   document.body.append(link);
   link.click();
   link.remove();
+}
+
+/** How many attempts the file before showed otherwise, and what they were and are. */
+function corrected(file) {
+  if (!file.corrected?.length) return count(file.corrections);
+  const now = (one) =>
+    one.to === 'gone'
+      ? 'gone'
+      : one.to === one.from
+        ? `${words.outcome(one.to).toLowerCase()} otherwise`
+        : `now ${words.outcome(one.to).toLowerCase()}`;
+  return h(
+    'details',
+    { 'data-key': `${file.id}-corrected` },
+    h('summary', null, count(file.corrections)),
+    h(
+      'ul',
+      null,
+      file.corrected.map((one) => h('li', null, `${count(one.count)} ${words.outcome(one.from).toLowerCase()}, ${now(one)}`)),
+    ),
+  );
 }
 
 export default {
@@ -127,7 +149,7 @@ export default {
           { key: 'asOf', label: 'As of', class: 'nowrap', render: (file) => dateTime(file.asOf, zone) },
           { key: 'sizeBytes', label: 'Size', numeric: true, render: (file) => bytes(file.sizeBytes) },
           { key: 'attempts', label: 'Attempts', numeric: true, render: (file) => count(file.rows?.attempts) },
-          { key: 'corrections', label: 'Corrections', numeric: true, render: (file) => count(file.corrections) },
+          { key: 'corrections', label: 'Corrected since the one before', render: corrected },
           {
             key: 'parts',
             label: 'Download',
