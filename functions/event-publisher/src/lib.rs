@@ -1,17 +1,30 @@
 //! Publishes what changed, from the table's stream to EventBridge.
 //!
 //! Each stream record carries an enrollment before and after a write, and each of the two the instant it
-//! was folded at. What differs between the two folds is published. Nothing is published from anywhere else,
-//! so nothing can be stored and not published: a record that could not be dealt with is reported as
-//! failed, and the stream gives it, and all after it, again. Ids make repeats recognisable.
+//! was folded at and the settings that it was folded under. What differs between the two folds is published. Nothing is
+//! published from anywhere else, so nothing can be stored and not published: a record that could not be dealt with is
+//! reported as failed, and the stream gives it, and all after it, again. Ids make repeats recognisable.
+//!
+//! Must stay true: no record keeps the others from being published. One that can't be reached now (the table is down)
+//! makes the shard wait; one that can't be read, now or later, is set aside with its key, and the shard goes on.
 
 mod record;
 
-use aws_lambda_events::dynamodb::Event as StreamEvent;
+use aws_lambda_events::dynamodb::EventRecord;
+use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use vestibule_domain::Timestamp;
+use vestibule_domain::publication::Publication;
 use vestibule_platform::bus::Outgoing;
-use vestibule_platform::{BoxError, Bus, Clock};
-use vestibule_store::{Store, TenantCache};
+use vestibule_platform::{BoxError, Bus, Clock, metrics};
+use vestibule_store::{DeadLetter, Store, StoreError, TenantCache};
+
+/// Records read side by side: each may need segments.
+const CONCURRENCY: usize = 16;
+/// Calls to the bus side by side. Consumers order publications by their revisions.
+const CALLS: usize = 8;
+/// Events that one call to the bus takes.
+const EVENTS_A_CALL: usize = 10;
 
 /// The publisher.
 #[derive(Clone, Debug)]
@@ -21,6 +34,9 @@ pub struct Publisher {
     bus: Bus,
     clock: Clock,
 }
+
+/// A record that could not be dealt with, by its place in the batch.
+type Failed = Option<usize>;
 
 impl Publisher {
     /// A publisher that reads segments and tenants from `store`.
@@ -33,35 +49,89 @@ impl Publisher {
     ///
     /// # Errors
     /// When the batch is no stream event at all.
-    pub async fn handle(&self, event: Value) -> Result<Value, BoxError> {
-        let batch: StreamEvent = serde_json::from_value(event)?;
+    pub async fn handle(&self, mut event: Value) -> Result<Value, BoxError> {
+        let records = match event.get_mut("Records").map(Value::take) {
+            Some(Value::Array(records)) => records,
+            _ => return Err("not an event of a stream".into()),
+        };
+        let numbers: Vec<Option<String>> = records.iter().map(sequence_number).collect();
+        let read: Vec<Result<Vec<Publication>, StoreError>> = futures::stream::iter(records)
+            .map(|record| self.read_or_set_aside(record).boxed())
+            .buffered(CONCURRENCY)
+            .collect()
+            .await;
         let mut events: Vec<Outgoing> = Vec::new();
-        let mut numbers: Vec<String> = Vec::new();
-        let mut failed = None;
-        for record in batch.records {
-            let sequence_number = record.change.sequence_number.clone().ok_or("a record without sequence number")?;
-            match self.publications(record).await {
+        let mut places: Vec<usize> = Vec::new();
+        let mut failed: Failed = None;
+        for (place, publications) in read.into_iter().enumerate() {
+            match publications {
                 Ok(publications) => {
                     for publication in publications {
                         let detail = serde_json::to_string(&publication.detail)?;
                         events.push(Outgoing { detail_type: publication.transition.name(), detail });
-                        numbers.push(sequence_number.clone());
+                        places.push(place);
                     }
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a stream record could not be read");
-                    failed = Some(sequence_number);
+                    tracing::error!(%error, "a stream record could not be dealt with; the stream gives it again");
+                    failed = Some(place);
                     break;
                 }
             }
         }
         // What precedes a record that failed is published all the same.
-        let unpublished = self.bus.put(&events).await.err().and_then(|error| {
-            tracing::error!(%error, "events could not be published");
-            numbers.get(error.first_failed).cloned()
-        });
-        let resume_at = unpublished.or(failed);
-        let failures: Vec<Value> = resume_at.into_iter().map(|number| json!({"itemIdentifier": number})).collect();
+        let unpublished = self.publish(&events).await.and_then(|event| places.get(event).copied());
+        let resume_at = unpublished.into_iter().chain(failed).min();
+        let number = resume_at.and_then(|place| numbers.get(place).cloned());
+        let failures: Vec<Value> = number.into_iter().map(|number| json!({"itemIdentifier": number})).collect();
         Ok(json!({"batchItemFailures": failures}))
     }
+
+    /// Puts events on the bus, several calls at a time. Returns the place of the first that is not on it.
+    async fn publish(&self, events: &[Outgoing]) -> Option<usize> {
+        let mut calls = Vec::new();
+        for (call, chunk) in events.chunks(EVENTS_A_CALL).enumerate() {
+            let put = async move {
+                let put = self.bus.put(chunk).await;
+                put.err().map(|error| {
+                    let place = call * EVENTS_A_CALL + error.first_failed;
+                    tracing::error!(%error, "events could not be published");
+                    place
+                })
+            };
+            calls.push(put.boxed());
+        }
+        let failed: Vec<Option<usize>> = futures::stream::iter(calls).buffer_unordered(CALLS).collect().await;
+        failed.into_iter().flatten().min()
+    }
+
+    /// What a record must have published. One that can't be read is set aside and has nothing published.
+    async fn read_or_set_aside(&self, record: Value) -> Result<Vec<Publication>, StoreError> {
+        let number = sequence_number(&record);
+        let item = record.pointer("/dynamodb/Keys/pk/S").and_then(Value::as_str).unwrap_or("?").to_owned();
+        let publications = match serde_json::from_value::<EventRecord>(record) {
+            Ok(record) => self.publications(record).await,
+            Err(error) => Err(StoreError::Corrupt { item: item.clone(), problem: error.to_string() }),
+        };
+        let error = match publications {
+            Err(error) if error.is_unreadable() => error,
+            publications => return publications,
+        };
+        let now = self.clock.now_millis();
+        let tenant = item.split('#').nth(1).unwrap_or("-").to_owned();
+        tracing::error!(%error, item, sequence_number = number, "a stream record can't be read and is set aside");
+        metrics::count("UnreadableStreamRecords", &tenant, 1, now);
+        let letter = DeadLetter {
+            sequence_number: number.unwrap_or_else(|| "?".to_owned()),
+            item,
+            reason: error.to_string(),
+            at: Timestamp::from_millis(now),
+        };
+        self.store.put_dead_letter(&letter).await?;
+        Ok(Vec::new())
+    }
+}
+
+fn sequence_number(record: &Value) -> Option<String> {
+    Some(record.pointer("/dynamodb/SequenceNumber")?.as_str()?.to_owned())
 }

@@ -4,38 +4,68 @@ use crate::Publisher;
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
-use vestibule_domain::publication::{Publication, difference};
-use vestibule_domain::{Enrollment, TenantSettings, Timestamp, fold};
-use vestibule_platform::BoxError;
-use vestibule_store::{Image, StoreError};
+use std::sync::Arc;
+use vestibule_domain::publication::{Publication, Write, difference, taken_back};
+use vestibule_domain::{Enrollment, TenantId, Timestamp, fold};
+use vestibule_store::{Image, StoreError, Tenant, link_version};
+
+type Item = HashMap<String, AttributeValue>;
 
 impl Publisher {
-    /// What a record must have published. A removal, a link or a tenant's own items: nothing.
-    pub(crate) async fn publications(&self, record: EventRecord) -> Result<Vec<Publication>, BoxError> {
-        let Some(new) = image(record.change.new_image)? else { return Ok(Vec::new()) };
-        let old = image(record.change.old_image)?;
-        let now = Timestamp::from_millis(self.clock.now_millis());
-        let tenant = self.tenants.get(new.key.tenant(), now).await?;
-        let settings = tenant.map(|tenant| tenant.settings.clone()).unwrap_or_default();
-        let folded_new = self.folded(&new, &settings).await?;
+    /// What a record must have published. A removal, a tenant's own items or a link between identifiers: nothing.
+    pub(crate) async fn publications(&self, record: EventRecord) -> Result<Vec<Publication>, StoreError> {
+        let (new, old): (Item, Item) = (record.change.new_image.into(), record.change.old_image.into());
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let old = if old.is_empty() { None } else { Image::decode(&old)? };
+        let Some(new_image) = Image::decode(&new)? else {
+            // What a merge leaves behind.
+            let Some(old) = old.filter(|_| is_link(&new)) else { return Ok(Vec::new()) };
+            let version = link_version(&new).unwrap_or(old.version + 1);
+            let folded = self.folded(&old).await?;
+            return Ok(taken_back(&write(&old, version, Timestamp::MIN, false), &folded));
+        };
+        let folded_new = self.folded(&new_image).await?;
         let folded_old = match &old {
-            Some(old) => Some(self.folded(old, &settings).await?),
+            Some(old) => Some(self.folded(old).await?),
             None => None,
         };
-        let kept_since = new.history.base().until;
-        Ok(difference(new.key.tenant(), folded_old.as_ref(), &folded_new, kept_since))
+        // An ordinary write counts the version up by one.
+        let merged = old.is_some_and(|old| new_image.version > old.version + 1);
+        let write = write(&new_image, new_image.version, new_image.history.base().until, merged);
+        Ok(difference(&write, folded_old.as_ref(), &folded_new))
     }
 
-    async fn folded(&self, image: &Image, settings: &TenantSettings) -> Result<Enrollment, StoreError> {
+    /// An image as its writer saw it: at the instant and under the settings that it was folded at.
+    async fn folded(&self, image: &Image) -> Result<Enrollment, StoreError> {
+        let id = image.key.tenant();
+        let tenant = self.tenant(id, image.settings).await?;
         let history = self.store.complete_image(image).await?;
-        Ok(fold(image.key.tenant(), &history, settings, image.folded_at))
+        let settings = tenant.map(|tenant| tenant.settings_at(image.settings).clone()).unwrap_or_default();
+        Ok(fold(id, &history, &settings, image.folded_at))
+    }
+
+    /// A tenant that knows its settings at `version`.
+    async fn tenant(&self, id: &TenantId, version: u32) -> Result<Option<Arc<Tenant>>, StoreError> {
+        let now = Timestamp::from_millis(self.clock.now_millis());
+        let knows = |tenant: &Option<Arc<Tenant>>| tenant.as_ref().is_none_or(|it| it.settings.version >= version);
+        let held = self.tenants.get(id, now).await?;
+        if knows(&held) && (held.is_some() || version == 0) {
+            return Ok(held);
+        }
+        let fresh = self.tenants.fresh(id, now).await?;
+        if knows(&fresh) {
+            return Ok(fresh);
+        }
+        Ok(self.store.tenant(id).await?.map(Arc::new))
     }
 }
 
-fn image(item: serde_dynamo::Item) -> Result<Option<Image>, BoxError> {
-    let item: HashMap<String, AttributeValue> = item.into();
-    if item.is_empty() {
-        return Ok(None);
-    }
-    Ok(Image::decode(&item)?)
+fn write(image: &Image, version: u64, kept_since: Timestamp, merged: bool) -> Write<'_> {
+    Write { tenant: image.key.tenant(), item: image.key.as_str(), version, kept_since, merged }
+}
+
+fn is_link(item: &Item) -> bool {
+    link_version(item).is_some() || item.contains_key("to")
 }

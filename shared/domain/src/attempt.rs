@@ -198,6 +198,8 @@ pub struct Enrollment {
     pub pending: bool,
     /// Device and user as the newest events told them.
     pub about: About,
+    /// Whether it ever went through the Enrollment Status Page, also where retention dropped that session.
+    pub esp: bool,
     /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,
     /// Its ESP sessions, oldest first.
@@ -214,11 +216,11 @@ impl Enrollment {
 /// The attempts and sessions of one enrollment as of an instant. Events placed later take no part.
 pub fn fold(tenant: &TenantId, history: &History, settings: &TenantSettings, as_of: Timestamp) -> Enrollment {
     let events = history.ordered(as_of);
-    let mut about = About::default();
+    let base = history.base();
+    let mut about = base.about.as_deref().cloned().unwrap_or_default();
     for event in &events {
         about.update(&event.about);
     }
-    let base = history.base();
     let mut run = Run {
         tenant,
         settings,
@@ -243,7 +245,8 @@ pub fn fold(tenant: &TenantId, history: &History, settings: &TenantSettings, as_
     attempts.extend(run.open.map(|open| open.in_progress(settings)));
     let key = history.key();
     let sessions = esp::sessions(tenant, &events, as_of);
-    Enrollment { key, as_of, registered_at, enrolled, compliant, complete, pending, about, attempts, sessions }
+    let esp = base.esp || !sessions.is_empty();
+    Enrollment { key, as_of, registered_at, enrolled, compliant, complete, pending, about, esp, attempts, sessions }
 }
 
 /// An attempt being told.

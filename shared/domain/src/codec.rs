@@ -1,11 +1,14 @@
 //! A history as bytes, small because a write is charged by the kilobyte.
 //!
-//! The first byte says the format. Format 2 is postcard of the types below, deflated: an enrollment of a
-//! dozen events takes about half a kilobyte. Event ids that are UUIDs or hexadecimal are packed, since random digits
+//! The first byte says the format. Format 3 is postcard of the types below, deflated: an enrollment of a
+//! dozen events takes about half a kilobyte. Format 2, which is read still, knew less of what retention dropped. Event ids that are UUIDs or hexadecimal are packed, since random digits
 //! don't deflate. Updates of Enrollment Status Page items are many and alike: they lie in columns, some six bytes
 //! each, and what they name is written once. Their ids are made of their content, so they are not written at all.
 //! Enums are written by position: variants may be added at their end, never moved. A change of anything else is a new
 //! format beside this one.
+//!
+//! Must stay true: what is encoded decodes. Whoever writes more than a reader takes has stored nothing: so the limits are
+//! the writer's ([`MAX_PLAIN`], [`MAX_EVENTS`]), and a reader takes several times as much.
 
 use crate::esp::{Category, EspDetail, EspEvent, ItemName, ItemState, Phase, TargetedApp};
 use crate::event::{About, Body, ClockSkew, Event, EventKey};
@@ -15,11 +18,17 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FORMAT: u8 = 2;
-/// Nothing we write inflates to more; a corrupt item must not take the memory.
-const MAX_INFLATED: usize = 16 << 20;
-/// No enrollment holds so many updates; each takes some hundred bytes of memory.
-const MAX_ROWS: usize = 100_000;
+const FORMAT: u8 = 3;
+/// The format before: the same but for [`OldBase`].
+const FORMAT_2: u8 = 2;
+/// Bytes that are encoded into one item at most, before they are deflated.
+pub const MAX_PLAIN: usize = 2 << 20;
+/// Events that are encoded into one item at most; each takes some hundred bytes of memory.
+pub const MAX_EVENTS: usize = 10_000;
+/// A corrupt item must not take the memory: a reader stops here.
+const MAX_INFLATED: usize = 8 * MAX_PLAIN;
+/// See [`MAX_INFLATED`].
+const MAX_ROWS: usize = 10 * MAX_EVENTS;
 /// Deflating better than this costs more time than the bytes are worth.
 const LEVEL: u8 = 6;
 
@@ -32,6 +41,16 @@ pub enum CodecError {
     /// Not what was written.
     #[error("corrupt: {0}")]
     Corrupt(&'static str),
+}
+
+/// More than one item takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{events} events of {bytes} bytes are more than one item takes")]
+pub struct TooLarge {
+    /// How many events there are.
+    pub events: usize,
+    /// What they take before they are deflated.
+    pub bytes: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,12 +100,29 @@ struct Updates {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Packed {
-    base: Base,
+struct Packed<B> {
+    base: B,
     identifiers: BTreeSet<Identifier>,
     names: Vec<(PackedId, Option<String>)>,
     events: Vec<PackedEvent>,
     updates: Updates,
+}
+
+/// What format 2 knew of what retention dropped.
+#[derive(Serialize, Deserialize)]
+struct OldBase {
+    until: Timestamp,
+    registered_at: Option<Timestamp>,
+    enrolled: bool,
+    compliant: bool,
+    attempts: u32,
+}
+
+impl From<OldBase> for Base {
+    fn from(old: OldBase) -> Self {
+        let OldBase { until, registered_at, enrolled, compliant, attempts } = old;
+        Self { until, registered_at, enrolled, compliant, attempts, ..Self::default() }
+    }
 }
 
 /// Numbers things in the order in which they are first met.
@@ -114,18 +150,28 @@ fn nth<T: Clone>(things: &[T], number: u32) -> Result<T, CodecError> {
 }
 
 /// Makes bytes of a history. Equal histories make equal bytes.
-pub fn encode(history: &History) -> Vec<u8> {
-    pack(*history.base(), history.identifiers().clone(), history.ordered(Timestamp::MAX))
+///
+/// # Errors
+/// When one item does not take so much.
+pub fn encode(history: &History) -> Result<Vec<u8>, TooLarge> {
+    pack(history.base().clone(), history.identifiers().clone(), history.ordered(Timestamp::MAX))
 }
 
 /// Makes bytes of events alone, for a segment.
-pub fn encode_events(events: &[Event]) -> Vec<u8> {
+///
+/// # Errors
+/// When one item does not take so much.
+pub fn encode_events(events: &[Event]) -> Result<Vec<u8>, TooLarge> {
     let mut ordered: Vec<&Event> = events.iter().collect();
     ordered.sort_by(|a, b| a.order().cmp(&b.order()));
     pack(Base::default(), BTreeSet::new(), ordered)
 }
 
-fn pack(base: Base, identifiers: BTreeSet<Identifier>, ordered: Vec<&Event>) -> Vec<u8> {
+fn pack(base: Base, identifiers: BTreeSet<Identifier>, ordered: Vec<&Event>) -> Result<Vec<u8>, TooLarge> {
+    let count = ordered.len();
+    if count > MAX_EVENTS {
+        return Err(TooLarge { events: count, bytes: 0 });
+    }
     let mut names = Numbered::new();
     let mut updates = UpdateWriter::new();
     let mut events = Vec::new();
@@ -155,9 +201,12 @@ fn pack(base: Base, identifiers: BTreeSet<Identifier>, ordered: Vec<&Event>) -> 
     // Serialising these types into memory has no way to fail; were there one, the empty item would be
     // refused by `decode` instead of being taken for a history without events.
     let plain = postcard::to_stdvec(&packed).unwrap_or_default();
+    if plain.len() > MAX_PLAIN {
+        return Err(TooLarge { events: count, bytes: plain.len() });
+    }
     let mut bytes = vec![FORMAT];
     bytes.extend(miniz_oxide::deflate::compress_to_vec(&plain, LEVEL));
-    bytes
+    Ok(bytes)
 }
 
 /// Takes the list of items out of a body that has one.
@@ -279,12 +328,21 @@ impl Updates {
 /// When the bytes are of another format or corrupt.
 pub fn decode(bytes: &[u8]) -> Result<History, CodecError> {
     let (&format, deflated) = bytes.split_first().ok_or(CodecError::Corrupt("empty"))?;
-    if format != FORMAT {
+    if format != FORMAT && format != FORMAT_2 {
         return Err(CodecError::UnknownFormat(format));
     }
     let plain = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)
         .map_err(|_| CodecError::Corrupt("does not inflate"))?;
-    let packed: Packed = postcard::from_bytes(&plain).map_err(|_| CodecError::Corrupt("does not parse"))?;
+    let unreadable = |_| CodecError::Corrupt("does not parse");
+    if format == FORMAT_2 {
+        let packed: Packed<OldBase> = postcard::from_bytes(&plain).map_err(unreadable)?;
+        let Packed { base, identifiers, names, events, updates } = packed;
+        return unpack(Packed { base: Base::from(base), identifiers, names, events, updates });
+    }
+    unpack(postcard::from_bytes(&plain).map_err(unreadable)?)
+}
+
+fn unpack(packed: Packed<Base>) -> Result<History, CodecError> {
     let names: Vec<ItemName> =
         packed.names.into_iter().map(|(id, name)| ItemName { id: unpack_id(id), name }).collect();
     let mut events = Vec::with_capacity(packed.events.len() + packed.updates.times.len());

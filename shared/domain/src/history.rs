@@ -4,7 +4,7 @@
 //! retention drops ([`History::prune`]), and what that leaves behind is the [`Base`].
 
 use crate::attempt::{Enrollment, fold};
-use crate::event::{Event, EventKey};
+use crate::event::{About, Event, EventKey};
 use crate::identity::{EnrollmentKey, Identifier, TenantId};
 use crate::settings::TenantSettings;
 use crate::time::{Millis, Timestamp};
@@ -13,9 +13,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was known at the instant before which retention dropped the events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base {
-    /// Events placed up to this instant are no longer taken.
+    /// Events placed up to this instant are no longer taken; those that the history held before stay.
     pub until: Timestamp,
     /// Known to the organisation since.
     pub registered_at: Option<Timestamp>,
@@ -25,6 +25,11 @@ pub struct Base {
     pub compliant: bool,
     /// How many attempts were dropped, so that the next one keeps its number.
     pub attempts: u32,
+    /// Device and user as the dropped events reported them: the status page names an enrolled device long after.
+    /// Boxed: most histories have none.
+    pub about: Option<Box<About>>,
+    /// Whether a session of the Enrollment Status Page was dropped: it tells Autopilot from a manual enrollment.
+    pub esp: bool,
 }
 
 /// One enrollment's events, and the names its device goes by.
@@ -64,16 +69,22 @@ impl History {
     pub fn from_parts(base: Base, identifiers: BTreeSet<Identifier>, events: impl IntoIterator<Item = Event>) -> Self {
         let mut history = Self { base, identifiers, events: BTreeMap::new() };
         for event in events {
-            history.add(event);
+            history.put(event);
         }
         history
     }
 
-    /// Adds an event. Of two copies of one event the one received first counts.
+    /// Adds an event that arrives. Of two copies of one event the one received first counts.
     pub fn add(&mut self, event: Event) -> Added {
         if self.base.until > Timestamp::MIN && event.placed() <= self.base.until {
-            return Added::TooOld;
+            // A copy of an event that is held still is a copy.
+            return if self.events.contains_key(&event.key) { Added::Duplicate } else { Added::TooOld };
         }
+        self.put(event)
+    }
+
+    /// Puts back an event that was part of this history, whatever was dropped since: what is sealed in a segment.
+    pub fn put(&mut self, event: Event) -> Added {
         self.identifiers.extend(event.about.identifiers());
         match self.events.entry(event.key.clone()) {
             Entry::Vacant(vacant) => {
@@ -92,22 +103,46 @@ impl History {
     }
 
     /// Takes over everything of `other`, which turned out to be the same device.
-    pub fn absorb(&mut self, other: Self) {
+    ///
+    /// Where retention dropped events of one of the two, the other lets go of what ended before that instant too, so
+    /// that the facts of both are true for one instant; an attempt that spans it stays whole.
+    pub fn absorb(&mut self, mut other: Self, tenant: &TenantId, settings: &TenantSettings) {
+        let until = self.base.until.max(other.base.until);
+        if until > Timestamp::MIN {
+            self.prune(tenant, settings, until);
+            other.prune(tenant, settings, until);
+        }
+        // Of two facts about the device the one reported last counts.
+        let (earlier, later) =
+            if self.base.until <= other.base.until { (&self.base, &other.base) } else { (&other.base, &self.base) };
+        let about = match (&earlier.about, &later.about) {
+            (Some(earlier), Some(later)) => {
+                let mut about = earlier.clone();
+                about.update(later);
+                Some(about)
+            }
+            (earlier, later) => later.clone().or_else(|| earlier.clone()),
+        };
         self.base = Base {
-            until: self.base.until.max(other.base.until),
+            until,
             registered_at: self.base.registered_at.into_iter().chain(other.base.registered_at).min(),
             enrolled: self.base.enrolled || other.base.enrolled,
             compliant: self.base.compliant || other.base.compliant,
             attempts: self.base.attempts + other.base.attempts,
+            about,
+            esp: self.base.esp || other.base.esp,
         };
         self.identifiers.extend(other.identifiers);
-        let until = self.base.until;
-        if until > Timestamp::MIN {
-            self.events.retain(|_, event| event.placed() > until);
-        }
         for event in other.events.into_values() {
-            self.add(event);
+            self.put(event);
         }
+    }
+
+    /// Lets go of everything up to `until`: the device counts as unknown from there on, whatever it was. Its names stay.
+    pub fn forget(&mut self, until: Timestamp) {
+        let attempts = self.base.attempts;
+        self.events.clear();
+        self.base = Base { until: self.base.until.max(until), attempts, ..Base::default() };
     }
 
     /// The names the device goes by.
@@ -187,6 +222,8 @@ impl History {
             enrolled: then.enrolled,
             compliant: then.compliant,
             attempts: self.base.attempts + u32::try_from(dropped).unwrap_or(u32::MAX),
+            esp: then.esp,
+            about: (then.about != About::default()).then(|| Box::new(then.about)),
         };
         self.events.retain(|_, event| event.placed() > boundary);
         true

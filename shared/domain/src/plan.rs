@@ -2,11 +2,12 @@
 
 use crate::attempt::Enrollment;
 use crate::history::History;
-use crate::settings::TenantSettings;
 use crate::time::{Millis, Timestamp};
 
-/// Kept beyond the retention, so that the last file that shows an attempt is written before it goes.
-const GRACE: Millis = Millis::from_days(7);
+/// The longest retention that a tenant may choose, and five weeks more: by then the nightly job has long dropped what the
+/// enrollment held. An item expires by this and never by the tenant's own retention, which may be raised at any time:
+/// what is older than the tenant keeps leaves by pruning, and is left out when read.
+const KEPT: Millis = Millis::from_days(400 + 35);
 
 /// What the table must know of an enrollment without understanding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +21,12 @@ pub struct Plan {
 
 impl Plan {
     /// The plan for `enrollment`, which is `history` folded.
-    pub fn of(enrollment: &Enrollment, history: &History, settings: &TenantSettings) -> Self {
+    pub fn of(enrollment: &Enrollment, history: &History) -> Self {
         let attempt = enrollment.open_attempt().and_then(|attempt| attempt.deadline);
         let session = enrollment.sessions.iter().filter(|session| session.is_open()).map(|session| session.deadline);
         let due_at = attempt.into_iter().chain(session).min();
         let stays = enrollment.enrolled || enrollment.pending || due_at.is_some();
         let last = history.last_received().unwrap_or(enrollment.as_of);
-        Self { due_at, expires_at: (!stays).then(|| last + settings.retention() + GRACE) }
+        Self { due_at, expires_at: (!stays).then(|| last + KEPT) }
     }
 }

@@ -1,7 +1,11 @@
-//! What is told to the outside when an enrollment changes: the difference of two folds.
+//! What is published when an enrollment changes: the difference of two folds.
 //!
-//! The same difference always has the same ids, made from tenant, attempt and the state reached, so that a
-//! consumer can drop repeats. Details carry the device's key and no person's name or address.
+//! A publication's id is made from the tenant, the attempt or session, the kind, and the stored item with its version:
+//! the same write always has the same ids, so that a consumer can drop repeats, and a state that returns has a new one.
+//! Its `revision` orders publications about one attempt or session.
+//!
+//! Must stay true: whoever drops repeated ids and keeps the highest revision of each attempt has the attempts that the
+//! enrollments have, also after merges. Details carry the device's key and no person's name or address.
 
 use crate::attempt::{Attempt, Enrollment, Outcome};
 use crate::catalogue::{Place, names};
@@ -22,7 +26,7 @@ names! {
         EnrollmentAbandoned = "EnrollmentAbandoned",
         /// It failed.
         EnrollmentFailed = "EnrollmentFailed",
-        /// What was told of its end is no longer so.
+        /// What was published of it is no longer so.
         EnrollmentCorrected = "EnrollmentCorrected",
         /// An ESP session passed its limit.
         EspTimedOut = "EspTimedOut",
@@ -30,6 +34,8 @@ names! {
         EspFailed = "EspFailed",
         /// An ESP session finished.
         EspCompleted = "EspCompleted",
+        /// What was published of an ESP session is no longer so.
+        EspCorrected = "EspCorrected",
         /// A report file was published.
         ReportPublished = "ReportPublished",
     }
@@ -61,8 +67,11 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Detail {
-    /// The publication's id: the same transition again has the same.
+    /// The publication's id: the same write's has the same, however often the stream repeats it.
     pub id: String,
+    /// Orders what is published about one attempt or session, as text: the item's version, then the order within the
+    /// write. The highest is how it stands.
+    pub revision: String,
     /// The tenant.
     pub tenant: TenantId,
     /// The device's key.
@@ -76,7 +85,7 @@ pub struct Detail {
     /// How it stands now.
     #[serde(flatten)]
     pub state: State,
-    /// How it was told before, for corrections.
+    /// How it was published before, for corrections.
     pub previous: Option<State>,
     /// The instant this is true for.
     pub as_of: String,
@@ -91,84 +100,137 @@ pub struct Publication {
     pub detail: Detail,
 }
 
-/// What must be published when an enrollment that stood as `old` stands as `new`.
-///
-/// `kept_since` is the instant up to which retention has dropped events: an attempt from before it that
-/// is no longer there was dropped, not corrected.
-pub fn difference(
-    tenant: &TenantId,
-    old: Option<&Enrollment>,
-    new: &Enrollment,
-    kept_since: Timestamp,
-) -> Vec<Publication> {
-    let mut out = Vec::new();
-    let about = |transition, subject: &Subject<'_>, state: State, previous: Option<State>| Publication {
-        transition,
-        detail: Detail {
-            id: id(tenant, subject.id, transition, &state),
-            tenant: tenant.clone(),
-            enrollment_key: new.key.as_str().to_owned(),
-            attempt_id: subject.id.to_owned(),
-            platform: subject.platform,
-            started_at: subject.started_at.to_string(),
-            state,
-            previous,
-            as_of: new.as_of.to_string(),
-        },
-    };
+/// The write whose difference is published.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The stored item's key.
+    pub item: &'a str,
+    /// The item's version after the write.
+    pub version: u64,
+    /// The instant up to which retention dropped events: an attempt from before it that is no longer there was
+    /// dropped, not corrected.
+    pub kept_since: Timestamp,
+    /// Whether it took over another item's events. The item left behind takes back what it published, and the order of
+    /// the two is unknown: so everything is published again, under a revision above both.
+    pub merged: bool,
+}
 
+/// What must be published when a write makes an enrollment that stood as `old` stand as `new`.
+pub fn difference(write: &Write<'_>, old: Option<&Enrollment>, new: &Enrollment) -> Vec<Publication> {
+    let mut out = Publications { write, key: new.key.as_str(), as_of: new.as_of, list: Vec::new() };
     let old_attempts = old.map_or(&[][..], |old| &old.attempts);
     for attempt in &new.attempts {
-        let before = old_attempts.iter().find(|before| before.id == attempt.id);
-        let name = attempt.id.to_string();
-        let subject = Subject::of_attempt(&name, attempt);
-        if before.is_none() {
-            out.push(about(Transition::EnrollmentStarted, &subject, started(attempt), None));
-        }
-        let (was, is) = (before.map(attempt_state), attempt_state(attempt));
-        match before {
-            Some(before) if before.is_closed() => {
-                // What a second sender adds to the failure corrects nothing that was told.
-                let told = was.clone().map(|was| State { failure_code: is.failure_code.clone(), ..was });
-                if told.as_ref() != Some(&is) {
-                    out.push(about(Transition::EnrollmentCorrected, &subject, is, was));
-                }
-            }
-            _ => {
-                if let Some(transition) = reached(attempt.outcome) {
-                    out.push(about(transition, &subject, is, None));
-                }
-            }
-        }
+        out.attempt(old_attempts.iter().find(|before| before.id == attempt.id), attempt);
     }
     for before in old_attempts {
         let gone = !new.attempts.iter().any(|attempt| attempt.id == before.id);
-        if gone && before.started_at > kept_since {
-            let name = before.id.to_string();
-            let nothing = State { outcome: "gone", ..empty() };
-            let was = attempt_state(before);
-            out.push(about(Transition::EnrollmentCorrected, &Subject::of_attempt(&name, before), nothing, Some(was)));
+        if gone && before.started_at > write.kept_since {
+            out.attempt_is_gone(before);
+        }
+    }
+    let old_sessions = old.map_or(&[][..], |old| &old.sessions);
+    for session in &new.sessions {
+        out.session(old_sessions.iter().find(|before| before.id == session.id), session);
+    }
+    for before in old_sessions {
+        let gone = !new.sessions.iter().any(|session| session.id == before.id);
+        if gone && before.first_event_at > write.kept_since {
+            out.session_is_gone(before);
+        }
+    }
+    out.list
+}
+
+/// What must be published when a merge moved everything of `old` into another item: what this item published is taken
+/// back. What the other item has of it is published there, under a higher revision.
+pub fn taken_back(write: &Write<'_>, old: &Enrollment) -> Vec<Publication> {
+    let mut out = Publications { write, key: old.key.as_str(), as_of: old.as_of, list: Vec::new() };
+    old.attempts.iter().for_each(|attempt| out.attempt_is_gone(attempt));
+    old.sessions.iter().for_each(|session| out.session_is_gone(session));
+    out.list
+}
+
+/// The publications of one write, in their order.
+struct Publications<'a> {
+    write: &'a Write<'a>,
+    key: &'a str,
+    as_of: Timestamp,
+    list: Vec<Publication>,
+}
+
+impl Publications<'_> {
+    fn push(&mut self, transition: Transition, subject: &Subject<'_>, state: State, previous: Option<State>) {
+        let Write { tenant, version, .. } = self.write;
+        let order = self.list.len();
+        self.list.push(Publication {
+            transition,
+            detail: Detail {
+                id: id(self.write, subject.id, transition),
+                revision: format!("{version:016}.{order:06}"),
+                tenant: (*tenant).clone(),
+                enrollment_key: self.key.to_owned(),
+                attempt_id: subject.id.to_owned(),
+                platform: subject.platform,
+                started_at: subject.started_at.to_string(),
+                state,
+                previous,
+                as_of: self.as_of.to_string(),
+            },
+        });
+    }
+
+    fn attempt(&mut self, before: Option<&Attempt>, now: &Attempt) {
+        let name = now.id.to_string();
+        let subject = Subject::of_attempt(&name, now);
+        let is = attempt_state(now);
+        let Some(before) = before else {
+            self.push(Transition::EnrollmentStarted, &subject, started(), None);
+            if let Some(transition) = reached(now.outcome) {
+                self.push(transition, &subject, is, None);
+            }
+            return;
+        };
+        let was = attempt_state(before);
+        let differs = was != is || before.started_at != now.started_at;
+        match reached(now.outcome) {
+            Some(transition) if !before.is_closed() => self.push(transition, &subject, is, None),
+            _ if differs || before.is_closed() && before.platform() != now.platform() || self.write.merged => {
+                self.push(Transition::EnrollmentCorrected, &subject, is, Some(was));
+            }
+            _ => {}
         }
     }
 
-    let old_sessions = old.map_or(&[][..], |old| &old.sessions);
-    for session in &new.sessions {
-        let before = old_sessions.iter().find(|before| before.id == session.id).map(|before| before.state);
-        let transition = match session.state {
-            SessionState::InProgress => continue,
-            SessionState::TimedOut => Transition::EspTimedOut,
-            SessionState::Failed => Transition::EspFailed,
-            SessionState::Success | SessionState::SuccessWithTimeout | SessionState::SuccessOnRetry => {
-                Transition::EspCompleted
+    fn attempt_is_gone(&mut self, before: &Attempt) {
+        let name = before.id.to_string();
+        let subject = Subject::of_attempt(&name, before);
+        self.push(Transition::EnrollmentCorrected, &subject, nothing_left(), Some(attempt_state(before)));
+    }
+
+    fn session(&mut self, before: Option<&EspSession>, now: &EspSession) {
+        let is = session_state(now);
+        let was = before.and_then(published_session);
+        let name = now.id.to_string();
+        let subject = Subject::of_session(&name, now);
+        match (session_reached(now.state), was) {
+            (None, None) => {}
+            // It goes on, though its end was published.
+            (None, Some(was)) => self.push(Transition::EspCorrected, &subject, is, Some(was)),
+            (Some(_), Some(was)) if was == is && !self.write.merged => {}
+            (Some(_), Some(was)) if was.outcome == is.outcome => {
+                self.push(Transition::EspCorrected, &subject, is, Some(was));
             }
-        };
-        if before != Some(session.state) {
-            let name = session.id.to_string();
-            let subject = Subject { id: &name, platform: Some("windows"), started_at: session.started_at };
-            out.push(about(transition, &subject, session_state(session), None));
+            (Some(transition), was) => self.push(transition, &subject, is, was),
         }
     }
-    out
+
+    fn session_is_gone(&mut self, before: &EspSession) {
+        let Some(was) = published_session(before) else { return };
+        let name = before.id.to_string();
+        self.push(Transition::EspCorrected, &Subject::of_session(&name, before), nothing_left(), Some(was));
+    }
 }
 
 struct Subject<'a> {
@@ -181,6 +243,10 @@ impl<'a> Subject<'a> {
     fn of_attempt(id: &'a str, attempt: &Attempt) -> Self {
         Self { id, platform: attempt.platform().map(crate::Platform::name), started_at: attempt.started_at }
     }
+
+    const fn of_session(id: &'a str, session: &EspSession) -> Self {
+        Self { id, platform: Some("windows"), started_at: session.started_at }
+    }
 }
 
 const fn reached(outcome: Outcome) -> Option<Transition> {
@@ -190,6 +256,28 @@ const fn reached(outcome: Outcome) -> Option<Transition> {
         Outcome::Abandoned => Some(Transition::EnrollmentAbandoned),
         Outcome::Failed => Some(Transition::EnrollmentFailed),
     }
+}
+
+/// What is published when a session stands so; nothing while it goes on.
+const fn session_reached(state: SessionState) -> Option<Transition> {
+    match state {
+        SessionState::InProgress => None,
+        SessionState::TimedOut => Some(Transition::EspTimedOut),
+        SessionState::Failed => Some(Transition::EspFailed),
+        SessionState::Success | SessionState::SuccessWithTimeout | SessionState::SuccessOnRetry => {
+            Some(Transition::EspCompleted)
+        }
+    }
+}
+
+/// How a session was published, if it was.
+fn published_session(session: &EspSession) -> Option<State> {
+    session_reached(session.state).map(|_| session_state(session))
+}
+
+/// How an attempt or session stands that is no more.
+fn nothing_left() -> State {
+    State { outcome: "gone", ..empty() }
 }
 
 const fn empty() -> State {
@@ -205,8 +293,8 @@ const fn empty() -> State {
     }
 }
 
-/// An attempt that begins, whatever became of it since: so that its id doesn't depend on that.
-fn started(_: &Attempt) -> State {
+/// An attempt that begins, whatever became of it since.
+fn started() -> State {
     State { outcome: Outcome::InProgress.name(), ..empty() }
 }
 
@@ -233,24 +321,10 @@ fn session_state(session: &EspSession) -> State {
     }
 }
 
-fn id(tenant: &TenantId, subject: &str, transition: Transition, state: &State) -> String {
+fn id(write: &Write<'_>, subject: &str, transition: Transition) -> String {
     let mut hash = Sha256::new();
-    let row = state.catalogue_row.map(|row| row.to_string());
-    let parts = [
-        Some(tenant.as_str()),
-        Some(subject),
-        Some(transition.name()),
-        Some(state.outcome),
-        state.cause,
-        state.ended_at.as_deref(),
-        state.section,
-        state.action.as_deref(),
-        state.screen.as_deref(),
-        row.as_deref(),
-        state.failure_code.as_deref(),
-    ];
-    for part in parts {
-        let part = part.unwrap_or("\0");
+    let version = write.version.to_string();
+    for part in [write.tenant.as_str(), subject, transition.name(), write.item, &version] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

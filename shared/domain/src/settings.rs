@@ -25,6 +25,10 @@ pub struct TenantSettings {
     pub export_at: ExportAt,
     /// The CloudEvents source that reports compliance, where the MDM itself cannot.
     pub compliance_source: Option<String>,
+    /// Counts the changes that made attempts others than they were ([`alters_fold`](Self::alters_fold)). A stored item
+    /// says under which of them it was folded. Kept beside the settings, not among what a tenant chooses.
+    #[serde(skip)]
+    pub version: u32,
 }
 
 /// A time of day, `HH:MM`.
@@ -53,6 +57,7 @@ impl Default for TenantSettings {
             device_limit: 15,
             export_at: ExportAt(NaiveTime::from_hms_opt(2, 0, 0).unwrap_or_default()),
             compliance_source: None,
+            version: 0,
         }
     }
 }
@@ -105,12 +110,18 @@ impl TenantSettings {
             .unwrap_or(Timestamp::MIN)
     }
 
+    /// Whether attempts may be others under these settings than under `before`: every stored enrollment must then be
+    /// folded again.
+    pub fn alters_fold(&self, before: &Self) -> bool {
+        self.require_compliance != before.require_compliance
+            || self.windows_idle_limit_minutes != before.windows_idle_limit_minutes
+    }
+
     /// Whether changing from `before` to `self` changes what the past looks like, so that the
     /// report file must be built anew rather than refreshed.
     pub fn alters_history(&self, before: &Self) -> bool {
-        self.time_zone != before.time_zone
-            || self.require_compliance != before.require_compliance
-            || self.windows_idle_limit_minutes != before.windows_idle_limit_minutes
+        self.alters_fold(before)
+            || self.time_zone != before.time_zone
             || self.pseudonymise != before.pseudonymise
             || self.retention_days != before.retention_days
     }

@@ -281,7 +281,7 @@ pub(crate) fn unique(ids: Ids, what: &'static str, inserted: rusqlite::Result<us
 
 fn label(enrollment: &Enrollment, platform: Option<vestibule_domain::Platform>, enrollment_type: Option<&str>) -> i64 {
     let registered = enrollment.registered_at.is_some();
-    id_of(Label::of_device(platform, registered, !enrollment.sessions.is_empty(), enrollment_type))
+    id_of(Label::of_device(platform, registered, enrollment.esp, enrollment_type))
 }
 
 /// The sixteen bytes of a UUID in its usual spelling, which they can be turned back into.

@@ -79,7 +79,7 @@ impl<'w> Refresh<'w> {
         let Change { item, version, history } = change;
         self.remove(item)?;
         let enrollment = fold(self.tenant, history, self.settings, self.as_of);
-        let due = Plan::of(&enrollment, history, self.settings).due_at;
+        let due = Plan::of(&enrollment, history).due_at;
         // A session also changes, past its limit too, the moment it becomes stuck.
         let sessions = enrollment.sessions.iter().filter_map(EspSession::stands_until);
         // An event of a time yet to come changes the rows the moment that time is there.

@@ -4,12 +4,13 @@
 //! Looking writes only the instant of the look and the due attributes, on condition of the version: running twice,
 //! late or in parallel is harmless, and whoever was overtaken has nothing to do.
 
-use crate::item::{DUE_AT, DUE_SHARD, EXPIRES, FOLDED_AT, Found, Head, VERSION};
+use crate::item::{DUE_AT, DUE_SHARD, EXPIRES, FOLDED_AT, Found, Head, SETTINGS, VERSION};
 use crate::item::{Item, key_of, n, s, text};
 use crate::keys::{DUE_SHARDS, ItemKey, PK, due_shard};
 use crate::{CAPACITY, Cause, Consistency, DUE_INDEX, Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use vestibule_domain::{Plan, TenantId, TenantSettings, Timestamp, fold};
 
@@ -95,7 +96,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
         match self.settle(item, settings, now).await {
-            Err(error @ (StoreError::Corrupt { .. } | StoreError::MissingSegment(_))) => {
+            Err(error) if error.is_unreadable() => {
                 tracing::error!(%error, "an enrollment that is due can't be read");
                 Ok(Settled::Unreadable)
             }
@@ -115,17 +116,17 @@ impl Store {
         }
         let tenant = head.key.tenant().clone();
         let defaults = TenantSettings::default();
-        let settings = settings.get(&tenant).unwrap_or(&defaults);
+        let mut settings = Cow::Borrowed(settings.get(&tenant).unwrap_or(&defaults));
+        if head.settings > settings.version {
+            settings = Cow::Owned(self.settings_of(&tenant).await?);
+        }
         let history = self.complete(&head).await?;
-        let was_open = Plan::of(&fold(&tenant, &history, settings, head.folded_at), &history, settings).due_at;
-        let enrollment = fold(&tenant, &history, settings, now);
-        let plan = Plan::of(&enrollment, &history, settings);
+        let was_open = Plan::of(&fold(&tenant, &history, &settings, head.folded_at), &history).due_at;
         let before = head.version;
         // What was due has been looked at: the true deadline takes its place.
         head.due_at = None;
-        head.follow(&plan, now);
-        head.version += 1;
-        if !self.update_due(&head, before).await? {
+        let plan = head.refold(&history, &settings, now);
+        if !self.update_due(&head, before, Cause::SweepWrite).await? {
             return Ok(Settled::Moved);
         }
         Ok(match (was_open, plan.due_at) {
@@ -136,7 +137,7 @@ impl Store {
     }
 
     /// Writes what a look changes; `false` when somebody else wrote first.
-    async fn update_due(&self, head: &Head, before: u64) -> Result<bool, StoreError> {
+    pub(crate) async fn update_due(&self, head: &Head, before: u64, cause: Cause) -> Result<bool, StoreError> {
         let mut set = vec!["#v = :v", "#f = :f"];
         let mut remove = Vec::new();
         let mut update = self
@@ -153,6 +154,11 @@ impl Store {
             .expression_attribute_values(":before", n(before))
             .expression_attribute_values(":v", n(head.version))
             .expression_attribute_values(":f", n(head.folded_at.millis()));
+        if head.settings > 0 {
+            set.push("#sv = :sv");
+            update =
+                update.expression_attribute_names("#sv", SETTINGS).expression_attribute_values(":sv", n(head.settings));
+        }
         match head.due_at {
             Some(due) => {
                 set.extend(["#a = :a", "#s = :s"]);
@@ -176,7 +182,7 @@ impl Store {
         }
         match update.update_expression(expression).return_consumed_capacity(CAPACITY).send().await {
             Ok(answer) => {
-                self.meter.wrote(Cause::SweepWrite, answer.consumed_capacity.as_slice());
+                self.meter.wrote(cause, answer.consumed_capacity.as_slice());
                 Ok(true)
             }
             Err(error) => match error.as_service_error() {
@@ -184,7 +190,7 @@ impl Store {
                     UpdateItemError::ConditionalCheckFailedException(_)
                     | UpdateItemError::TransactionConflictException(_),
                 ) => {
-                    self.meter.failed_condition(Cause::SweepWrite);
+                    self.meter.failed_condition(cause);
                     Ok(false)
                 }
                 _ => Err(error.into()),

@@ -21,6 +21,9 @@ pub enum StoreError {
     /// The item was changed since it was read: read it again.
     #[error("changed by somebody else meanwhile")]
     Conflict,
+    /// The item was folded under a later version of the tenant's settings than the caller holds: read the tenant again.
+    #[error("the settings held of a tenant are older than its item {0}")]
+    StaleSettings(String),
     /// There is one by that name already.
     #[error("exists already")]
     Exists,
@@ -49,9 +52,15 @@ impl StoreError {
         Self::corrupt(item, error)
     }
 
+    /// Whether what is stored can't be read, now or later: an operator must look. Everything else may be otherwise the next
+    /// time.
+    pub const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::MissingSegment(_))
+    }
+
     /// Whether the same request may succeed later.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy | Self::Unavailable(_) | Self::Conflict)
+        matches!(self, Self::Busy | Self::Unavailable(_) | Self::Conflict | Self::StaleSettings(_))
     }
 }
 

@@ -1,7 +1,7 @@
 //! An enrollment as a stream record has it, before or after a write.
 
 use crate::StoreError;
-use crate::item::{Found, Item};
+use crate::item::{Found, Head, Item, TO, VERSION, number, text};
 use crate::keys::{HEAD, ItemKey, PK, SK};
 use vestibule_domain::{History, Timestamp};
 
@@ -14,8 +14,18 @@ pub struct Image {
     pub history: History,
     /// Numbers of its segments.
     pub segments: Vec<u32>,
+    /// The item's version after the write.
+    pub version: u64,
     /// The instant that the write folded it at.
     pub folded_at: Timestamp,
+    /// The version of the tenant's settings that the write folded it under.
+    pub settings: u32,
+}
+
+/// The version of the link that a merge left at an enrollment's key; none where the item is no such link.
+pub fn link_version(item: &Item) -> Option<u64> {
+    let is_head = text(item, SK) == Some(HEAD);
+    (is_head && text(item, TO).is_some()).then(|| number(item, VERSION))?
 }
 
 impl Image {
@@ -33,7 +43,8 @@ impl Image {
         Ok(match Found::read(item)? {
             Found::Link(_) => None,
             Found::Head(head) => {
-                Some(Self { key: head.key, history: head.history, segments: head.segments, folded_at: head.folded_at })
+                let Head { key, history, segments, version, folded_at, settings, .. } = *head;
+                Some(Self { key, history, segments, version, folded_at, settings })
             }
         })
     }

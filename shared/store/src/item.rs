@@ -9,7 +9,7 @@ use crate::keys::{HEAD, ItemKey, PK, SK};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
-use vestibule_domain::{History, Millis, Plan, Timestamp, codec};
+use vestibule_domain::{History, Millis, Plan, TenantSettings, Timestamp, codec, fold};
 
 /// Version of the item: raised by each write.
 pub(crate) const VERSION: &str = "v";
@@ -21,6 +21,8 @@ pub(crate) const FOLDED_AT: &str = "f";
 pub(crate) const SEGMENTS: &str = "g";
 /// Bytes in its segments.
 pub(crate) const SEALED_BYTES: &str = "z";
+/// The version of the tenant's settings that it was folded under; absent for the first.
+pub(crate) const SETTINGS: &str = "sv";
 /// Partition of the due index.
 pub(crate) const DUE_SHARD: &str = "ds";
 /// Sort key of the due index, in milliseconds.
@@ -32,7 +34,7 @@ pub(crate) const CHANGE_BUCKET: &str = "cb";
 /// When it may go, in seconds: the table's time-to-live.
 pub(crate) const EXPIRES: &str = "x";
 /// Where a link leads.
-const TO: &str = "to";
+pub(crate) const TO: &str = "to";
 
 /// Width of a change bucket. Wider is cheaper for writers (an entry moves less often, two write units each time)
 /// and dearer for readers (each refresh reads the current bucket again).
@@ -51,6 +53,8 @@ pub(crate) struct Head {
     pub version: u64,
     pub history: History,
     pub folded_at: Timestamp,
+    /// The version of the tenant's settings that it was folded under last.
+    pub settings: u32,
     pub segments: Vec<u32>,
     pub sealed_bytes: usize,
     pub due_at: Option<Timestamp>,
@@ -85,6 +89,7 @@ impl Head {
             version: 0,
             history: History::default(),
             folded_at: Timestamp::MIN,
+            settings: 0,
             segments: Vec::new(),
             sealed_bytes: 0,
             due_at: None,
@@ -110,6 +115,7 @@ impl Head {
             version: number(item, VERSION).ok_or_else(|| missing(VERSION))?,
             history,
             folded_at: Timestamp::from_millis(number(item, FOLDED_AT).ok_or_else(|| missing(FOLDED_AT))?),
+            settings: number(item, SETTINGS).unwrap_or(0),
             segments,
             sealed_bytes: number(item, SEALED_BYTES).unwrap_or(0),
             due_at: number(item, DUE_AT).map(Timestamp::from_millis),
@@ -119,16 +125,44 @@ impl Head {
         })
     }
 
-    /// Takes over a plan. A stored deadline that is no later than the true one stays: whoever looks then looks
+    /// The instant that a write folds at: its writer's now, but never earlier than the instant of the fold before.
+    /// Writers take their now long before they write, and clocks differ: were the instant to go back, events that are
+    /// part of the history already would drop out of the fold, and with them an open attempt from the due index.
+    pub(crate) fn fold_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.folded_at)
+    }
+
+    /// Folds `history`, this head's own and complete, as of `now` or the instant of the fold before, and takes over what
+    /// follows: instants, plan, the settings' version, and the version that the write gives the item.
+    ///
+    /// A stored deadline that is no later than the true one stays: whoever looks then looks
     /// again later, and until then no write moves the index entry.
-    pub(crate) fn follow(&mut self, plan: &Plan, now: Timestamp) {
+    pub(crate) fn refold(&mut self, history: &History, settings: &TenantSettings, now: Timestamp) -> Plan {
+        let at = self.fold_at(now);
+        let plan = Plan::of(&fold(self.key.tenant(), history, settings, at), history);
         self.due_at = match (self.due_at, plan.due_at) {
             (Some(stored), Some(planned)) if stored <= planned => Some(stored),
             (_, planned) => planned,
         };
         self.expires_at = plan.expires_at;
-        self.bucket = self.bucket.max(bucket(now));
-        self.folded_at = now;
+        self.bucket = self.bucket.max(bucket(at));
+        self.folded_at = at;
+        self.settings = settings.version;
+        self.version = next_version(self.version, at);
+        plan
+    }
+
+    /// Lets go of what an expired head holds, which time-to-live may take any moment, and returns the segments that it
+    /// named: the device begins anew. The item, its version and the instant of its last fold go on, so that nobody takes
+    /// the new for the old, and what it held counts as dropped, not as corrected.
+    pub(crate) fn forget_if_expired(&mut self, now: Timestamp) -> Vec<u32> {
+        if !self.is_expired(now) {
+            return Vec::new();
+        }
+        self.history.forget(self.folded_at);
+        self.sealed_bytes = 0;
+        self.due_at = None;
+        std::mem::take(&mut self.segments)
     }
 
     /// Whether time-to-live may take it any moment: it counts as gone.
@@ -136,8 +170,12 @@ impl Head {
         self.expires_at.is_some_and(|at| at < now)
     }
 
-    pub(crate) fn to_item(&self) -> (Item, usize) {
-        let data = codec::encode(&self.history);
+    /// The item to write, and how many bytes its events take.
+    ///
+    /// # Errors
+    /// [`StoreError::EnrollmentFull`] when one item does not take so much.
+    pub(crate) fn to_item(&self) -> Result<(Item, usize), StoreError> {
+        let data = codec::encode(&self.history).map_err(|_| StoreError::EnrollmentFull)?;
         let bytes = data.len();
         let mut item = key_of(&self.key);
         item.insert(VERSION.to_owned(), n(self.version));
@@ -156,7 +194,20 @@ impl Head {
         if let Some(expires_at) = self.expires_at {
             item.insert(EXPIRES.to_owned(), n(expires_at.seconds()));
         }
-        (item, bytes)
+        if self.settings > 0 {
+            item.insert(SETTINGS.to_owned(), n(self.settings));
+        }
+        Ok((item, bytes))
+    }
+}
+
+/// The version that a write at `at` gives an item of version `before` (0: not there). It never repeats, not even where
+/// time-to-live took the item meanwhile: an item begins with the milliseconds of its first write and is written less than
+/// once a millisecond for as long as it lives.
+pub(crate) fn next_version(before: u64, at: Timestamp) -> u64 {
+    match before {
+        0 => at.millis().unsigned_abs().max(1),
+        before => before + 1,
     }
 }
 
@@ -170,6 +221,8 @@ pub(crate) fn link(from: &ItemKey, to: &ItemKey) -> Item {
 /// it is gone.
 pub(crate) fn redirect(gone: &Head, to: &ItemKey, now: Timestamp) -> Item {
     let mut item = link(&gone.key, to);
+    item.insert(VERSION.to_owned(), n(gone.version + 1));
+    item.insert(FOLDED_AT.to_owned(), n(gone.fold_at(now).millis()));
     item.insert(CHANGE_PARTITION.to_owned(), s(gone.key.change_partition()));
     item.insert(CHANGE_BUCKET.to_owned(), n(gone.bucket.max(bucket(now))));
     item

@@ -9,6 +9,7 @@
 //! identifier; an enrollment with something open is in the due index.
 
 mod changes;
+mod dead_letters;
 mod due;
 mod error;
 mod files;
@@ -18,6 +19,8 @@ mod item;
 mod keys;
 mod meter;
 mod profiles;
+mod refold;
+mod refused;
 mod resolve;
 mod retention;
 mod segments;
@@ -26,23 +29,28 @@ mod tenants;
 mod write;
 
 pub use changes::Stored;
+pub use dead_letters::DeadLetter;
 pub use due::Settled;
 pub use error::StoreError;
 pub use files::{Corrected, FileRecord, PartRecord};
 pub use group::group_by_device;
-pub use image::Image;
+pub use image::{Image, link_version};
 pub use item::CHANGE_BUCKET_WIDTH;
 pub use keys::{CHANGE_SHARDS, DUE_SHARDS, ItemKey};
 pub use meter::{Cause, Meter, Units};
-pub use segments::{FULL_BYTES, SEAL_BYTES};
+pub use refold::{Refold, Refolding};
+pub use refused::RefusedMerge;
+pub use segments::{FULL_BYTES, FULL_EVENTS, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
-pub use tenants::{ApiToken, Role, Secret, SignInCode, SourceSecret, Tenant};
+pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, Tenant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 use item::Item;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Name of the index of what is due.
@@ -71,12 +79,32 @@ pub struct Store {
     table: Arc<str>,
     meter: Meter,
     segments: segments::Segments,
+    /// Where the next random number comes from, for pauses that differ from writer to writer.
+    jitter: Arc<AtomicU64>,
 }
 
 impl Store {
     /// The table called `table`.
     pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
-        Self { client, table: table.into(), meter: Meter::default(), segments: segments::Segments::default() }
+        let jitter = Arc::new(AtomicU64::new(RandomState::new().hash_one(0)));
+        Self { client, table: table.into(), meter: Meter::default(), segments: segments::Segments::default(), jitter }
+    }
+
+    /// The same with pauses that follow from `seed`, for runs that can be repeated.
+    #[must_use]
+    pub fn with_jitter(mut self, seed: u64) -> Self {
+        self.jitter = Arc::new(AtomicU64::new(seed));
+        self
+    }
+
+    /// Waits a moment that grows with the tries and differs from writer to writer.
+    async fn pause(&self, attempt: u32) {
+        let most = 5_u64 << attempt.min(6);
+        // The step and the mixing of SplitMix64: every state leads to another number.
+        let mut random = self.jitter.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        random = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        random = (random ^ (random >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        tokio::time::sleep(Duration::from_millis(1 + (random ^ (random >> 31)) % most)).await;
     }
 
     /// What was consumed through this store and its clones.
@@ -113,7 +141,7 @@ impl Store {
             for attempt in 0..BATCH_TRIES {
                 let Some(keys) = left.take() else { break };
                 if attempt > 0 {
-                    pause(attempt).await;
+                    self.pause(attempt).await;
                 }
                 let wanted = KeysAndAttributes::builder().set_keys(Some(keys));
                 let wanted = wanted.consistent_read(consistency == Consistency::Strong).build();
@@ -135,13 +163,4 @@ impl Store {
         }
         Ok(found)
     }
-}
-
-/// Waits a moment that grows with the tries and differs from writer to writer.
-async fn pause(attempt: u32) {
-    let spread = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| u64::from(since.subsec_nanos()));
-    let most = 5_u64 << attempt.min(6);
-    tokio::time::sleep(Duration::from_millis(1 + spread / 1_000 % most)).await;
 }

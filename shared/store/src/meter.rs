@@ -31,6 +31,10 @@ pub enum Cause {
     Load,
     /// Retention.
     Prune,
+    /// Folding again after a change of settings.
+    Refold,
+    /// What the publisher sets aside.
+    Publish,
     /// Tenants and their files.
     Tenant,
 }

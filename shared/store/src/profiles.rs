@@ -6,7 +6,7 @@
 
 use crate::item::{DATA, Item, VERSION, item_key, n, number};
 use crate::keys::{PK, tenant_pk};
-use crate::{CAPACITY, Cause, Store, StoreError, pause};
+use crate::{CAPACITY, Cause, Store, StoreError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
@@ -69,7 +69,7 @@ impl Store {
     ) -> Result<(T, Profiles), E> {
         for attempt in 0..MOST_TRIES {
             if attempt > 0 {
-                pause(attempt).await;
+                self.pause(attempt).await;
             }
             let before = self.profiles(tenant).await?;
             let mut profiles = before.clone();

@@ -4,20 +4,27 @@
 //! never changed; they are written before the head learns the identifier, so that a head that knows all of an event's
 //! identifiers needs no other read. Two heads that turn out to be one device are merged by one transaction, and
 //! the one left behind becomes a link.
+//!
+//! Must stay true: two different serial numbers never become one device, whatever other identifier they share. Such a
+//! merge is refused and recorded (`refused`); the event goes to the device of its best identifier.
 
-use crate::item::{Found, Head, Item, key_of, link, n, redirect};
+use crate::item::{Found, Head, Item, TO, key_of, link, n, redirect, s};
 use crate::keys::{ItemKey, PK};
-use crate::{CAPACITY, Cause, FULL_BYTES, SEAL_BYTES, Store, StoreError};
+use crate::{CAPACITY, Cause, FULL_BYTES, FULL_EVENTS, SEAL_BYTES, Store, StoreError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use std::collections::{BTreeMap, BTreeSet};
-use vestibule_domain::{Identifier, Plan, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::identity::IdentifierKind;
+use vestibule_domain::{Identifier, TenantId, TenantSettings, Timestamp};
 
-/// Links followed before giving up: merges make chains of two, and chains of chains are rare.
-const MOST_HOPS: usize = 8;
-/// Two full enrollments may turn out to be one device; what is more than that does not fit an item (400 KB).
+/// Links followed before giving up. Each merge may make a chain one longer, in the order of the keys.
+const MOST_HOPS: usize = 64;
+/// Two full enrollments may turn out to be one device; further events of it are refused then.
 const MERGED_BYTES: usize = 2 * (FULL_BYTES + SEAL_BYTES);
+/// The same for events.
+const MERGED_EVENTS: usize = 2 * FULL_EVENTS;
 
 impl Store {
     /// The head that `names` lead to, existing or yet to be created, with a link for each of them.
@@ -37,26 +44,51 @@ impl Store {
         if let Some(head) = &head
             && names.is_subset(head.history.identifiers())
         {
-            return Ok(forget_expired(head.clone(), now));
+            return Ok(head.clone());
         }
         // Where each of the names leads: the key at the end of its links.
-        let mut heads: BTreeMap<ItemKey, Head> = BTreeMap::new();
-        let mut leads_to: Vec<ItemKey> = vec![at.clone()];
         let known = head.as_ref().map(|head| head.history.identifiers().clone()).unwrap_or_default();
-        heads.extend(head.map(|head| (at, head)));
+        let mut ends: Vec<(&Identifier, ItemKey, Option<Head>)> = vec![(best, at, head)];
         for name in names.iter().filter(|name| *name != best && !known.contains(name)) {
             let (at, head) = self.follow(ItemKey::of(tenant, name)).await?;
-            heads.extend(head.map(|head| (at.clone(), head)));
-            leads_to.push(at);
+            ends.push((name, at, head));
+        }
+        // The serial number of the events, or of the device of their best identifier that has one: another's is another
+        // device.
+        let of_heads = ends.iter().filter_map(|(_, _, head)| head.as_ref()).find_map(serial_number);
+        let serial = names.iter().find(|name| is_serial(name)).or(of_heads).cloned();
+        let mut heads: BTreeMap<ItemKey, Head> = BTreeMap::new();
+        let mut leads_to: Vec<ItemKey> = Vec::new();
+        for (name, at, head) in ends {
+            match head {
+                // A link from the serial number was written before the device that it leads to had another: a writer that
+                // was overtaken leaves it. It leads to nothing of this serial number, so it goes.
+                Some(head) if is_of_another(&head, serial.as_ref()) && is_serial(name) => {
+                    self.cut_link(&ItemKey::of(tenant, name), None).await?;
+                    return Err(StoreError::Conflict);
+                }
+                Some(head) if is_of_another(&head, serial.as_ref()) => {
+                    self.refuse_merge(tenant, leads_to.first(), &at, now).await?;
+                }
+                head => {
+                    leads_to.push(at.clone());
+                    heads.extend(head.map(|head| (at, head)));
+                }
+            }
         }
         // Whoever finds nothing at several keys begins at the least of them, and so does everybody else: links written
         // at once never lead round in a circle.
         leads_to.sort_unstable();
         leads_to.dedup();
-        let kept = match heads.pop_first() {
-            Some((_, kept)) => kept,
-            None => Head::new(leads_to[0].clone()),
+        let kept = match (heads.pop_first(), leads_to.first()) {
+            (Some((_, kept)), _) => kept,
+            (None, Some(least)) => Head::new(least.clone()),
+            // The best identifier is the serial number, or leads to the device whose serial number decides.
+            (None, None) => return Err(StoreError::Conflict),
         };
+        if let Some(stale) = heads.values().chain([&kept]).find(|head| head.settings > settings.version) {
+            return Err(StoreError::StaleSettings(stale.key.as_str().to_owned()));
+        }
         if !heads.is_empty() {
             for other in heads.into_values() {
                 self.merge(tenant, settings, &kept, &other, now).await?;
@@ -67,7 +99,7 @@ impl Store {
         for at in leads_to.iter().filter(|at| **at != kept.key) {
             self.put_link(at, &kept.key).await?;
         }
-        Ok(forget_expired(kept, now))
+        Ok(kept)
     }
 
     /// The enrollment that an identifier leads to.
@@ -76,7 +108,11 @@ impl Store {
     }
 
     /// Follows links from a key; where they end, and the head there if one is.
+    ///
+    /// Links that lead round in a circle (one was written while a lagging read still showed the head that had been there)
+    /// are cut at the least key, which then leads to nothing: [`StoreError::Conflict`] says to ask again.
     async fn follow(&self, mut key: ItemKey) -> Result<(ItemKey, Option<Head>), StoreError> {
+        let mut links: BTreeMap<ItemKey, ItemKey> = BTreeMap::new();
         for _ in 0..MOST_HOPS {
             let get = self.client.get_item().table_name(&*self.table).set_key(Some(key_of(&key)));
             let answer = get.return_consumed_capacity(CAPACITY).send().await?;
@@ -84,10 +120,52 @@ impl Store {
             match answer.item.as_ref().map(Found::read).transpose()? {
                 None => return Ok((key, None)),
                 Some(Found::Head(head)) => return Ok((key, Some(*head))),
-                Some(Found::Link(to)) => key = to,
+                Some(Found::Link(to)) => {
+                    links.insert(key, to.clone());
+                    if links.contains_key(&to) {
+                        self.cut_circle(&links, &to).await?;
+                        return Err(StoreError::Conflict);
+                    }
+                    key = to;
+                }
             }
         }
         Err(StoreError::corrupt(key.as_str(), "too many links"))
+    }
+
+    /// Removes the link at the least key of the circle that `at` is part of, if it leads on as it did.
+    async fn cut_circle(&self, links: &BTreeMap<ItemKey, ItemKey>, at: &ItemKey) -> Result<(), StoreError> {
+        let mut least = at;
+        let mut next = links.get(at);
+        while let Some(key) = next.filter(|key| *key != at) {
+            least = least.min(key);
+            next = links.get(key);
+        }
+        tracing::warn!(item = %least, links = links.len(), "links led round in a circle; it is cut");
+        self.cut_link(least, links.get(least)).await
+    }
+
+    /// Removes the link at a key: the one to `to`, or the one that is there.
+    async fn cut_link(&self, at: &ItemKey, to: Option<&ItemKey>) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(&*self.table).set_key(Some(key_of(at)));
+        let delete = delete.expression_attribute_names("#to", TO);
+        let delete = match to {
+            Some(to) => delete.condition_expression("#to = :to").expression_attribute_values(":to", s(to.as_str())),
+            None => delete.condition_expression("attribute_exists(#to)"),
+        };
+        match delete.return_consumed_capacity(CAPACITY).send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::Link, answer.consumed_capacity.as_slice());
+                Ok(())
+            }
+            Err(error) => match error.as_service_error() {
+                Some(
+                    DeleteItemError::ConditionalCheckFailedException(_)
+                    | DeleteItemError::TransactionConflictException(_),
+                ) => Ok(()),
+                _ => Err(error.into()),
+            },
+        }
     }
 
     async fn put_link(&self, from: &ItemKey, to: &ItemKey) -> Result<(), StoreError> {
@@ -129,21 +207,33 @@ impl Store {
         gone: &Head,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut history = self.complete(&forget_expired(kept.clone(), now)).await?;
-        history.absorb(self.complete(&forget_expired(gone.clone(), now)).await?);
-        let enrollment = fold(tenant, &history, settings, now);
-        let mut merged = Head { version: kept.version + 1, segments: Vec::new(), sealed_bytes: 0, ..kept.clone() };
-        merged.follow(&Plan::of(&enrollment, &history, settings), now);
-        merged.history = history;
-        let (mut item, bytes) = merged.to_item();
-        if bytes > MERGED_BYTES {
+        let (mut merged, mut gone_head) = (kept.clone(), gone.clone());
+        merged.forget_if_expired(now);
+        gone_head.forget_if_expired(now);
+        let mut history = self.complete(&merged).await?;
+        history.absorb(self.complete(&gone_head).await?, tenant, settings);
+        if history.len() > MERGED_EVENTS {
             return Err(StoreError::EnrollmentFull);
         }
+        // Above the versions of both, and by more than one: whoever publishes sees by this that it is a merge, and that what
+        // it publishes is newer than what the other item takes back.
+        merged.version = kept.version.max(gone.version) + 1;
+        merged.folded_at = kept.folded_at.max(gone.folded_at);
+        merged.segments = Vec::new();
+        merged.sealed_bytes = 0;
+        merged.refold(&history, settings, now);
+        merged.history = history;
+        // One item may not take so much, several segments do.
+        let bytes = merged.to_item().map_or(usize::MAX, |(_, bytes)| bytes);
         let mut writes = Vec::new();
         if merged.is_to_be_sealed(bytes) {
-            let segment = merged.seal(now);
-            item = merged.to_item().0;
-            writes.push(self.transact_put(segment.into_item(), None)?);
+            for segment in merged.seal()? {
+                writes.push(self.transact_put(segment.into_item(), None)?);
+            }
+        }
+        let (item, bytes) = merged.to_item()?;
+        if bytes + merged.sealed_bytes > MERGED_BYTES {
+            return Err(StoreError::EnrollmentFull);
         }
         writes.push(self.transact_put(item, Some(kept.version))?);
         writes.push(self.transact_put(redirect(gone, &kept.key, now), Some(gone.version))?);
@@ -188,11 +278,16 @@ impl Store {
     }
 }
 
-/// A head that time-to-live may take any moment begins anew, on condition of its version.
-fn forget_expired(head: Head, now: Timestamp) -> Head {
-    if head.is_expired(now) {
-        let Head { key, version, bucket, .. } = head;
-        return Head { version, bucket, ..Head::new(key) };
-    }
-    head
+fn is_serial(name: &Identifier) -> bool {
+    name.kind == IdentifierKind::SerialNumber
+}
+
+/// Whether an enrollment has a serial number, and not this one.
+fn is_of_another(head: &Head, serial: Option<&Identifier>) -> bool {
+    serial_number(head).is_some() && serial.is_none_or(|serial| !head.history.identifiers().contains(serial))
+}
+
+/// The serial number of an enrollment: there is one at most, but where an older version of this program merged two.
+fn serial_number(head: &Head) -> Option<&Identifier> {
+    head.history.identifiers().iter().find(|name| is_serial(name))
 }

@@ -1,15 +1,17 @@
 //! Segments: events moved out of a head that has grown, so that its writes stay small.
 //!
 //! A segment is immutable and numbered by its content, so writing it twice or beside somebody else is harmless;
-//! one that no head names is nobody's. An enrollment with segments is always read with them: a repeated or late
+//! one that no head names is nobody's. It has no time-to-live while a head names it: only whoever took its name out of
+//! the head, by a write that is done, leaves it to time-to-live, and only while the head still does not name it. An enrollment with segments is always read with them: a repeated or late
 //! event may belong to any, and reading costs a fifth of what carrying their ids in every write would. Since they
 //! never change, a process reads each of them once, as long as it has room for them.
 
-use crate::item::{DATA, EXPIRES, Head, Item, item_key, n};
-use crate::keys::{ItemKey, SK, segment};
+use crate::item::{DATA, EXPIRES, Found, Head, Item, VERSION, item_key, key_of, n};
+use crate::keys::{ItemKey, PK, SK, segment};
 use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,8 +27,16 @@ const EARLY: [(usize, usize); 2] = [(6, 800), (14, 1_820)];
 const KEPT_BYTES: usize = 2 << 20;
 /// Beyond this, head and segments together, an enrollment takes no more.
 pub const FULL_BYTES: usize = 128 << 10;
-/// Longer than any retention with what is kept beyond it: by then no head names the segment.
-const KEPT_FOR: Millis = Millis::from_days(500);
+/// Events of an enrollment beyond which it takes no more, however well they deflate: each takes some hundred bytes of
+/// memory wherever the enrollment is read.
+pub const FULL_EVENTS: usize = 20_000;
+/// Events that one segment takes at most.
+const SEGMENT_EVENTS: usize = 4_000;
+/// Encoded bytes that one segment takes at most, unless a single event is larger: a merge writes several segments and two
+/// heads in one transaction, of four megabytes at most.
+const SEGMENT_BYTES: usize = 64 << 10;
+/// Tries of leaving a segment to time-to-live while others write the head.
+const RETIRE_TRIES: u32 = 4;
 /// How long a segment stays that no head names any more: a stream record of the head that named it is read within a
 /// day, and must still be told complete.
 const RETIRED_FOR: Millis = Millis::from_days(3);
@@ -81,10 +91,30 @@ impl Head {
         bytes > EARLY.iter().find(|(below, _)| segments < *below).map_or(SEAL_BYTES, |(_, bytes)| *bytes)
     }
 
-    /// Moves the head's events into a segment, which must be written before the head is.
-    pub(crate) fn seal(&mut self, now: Timestamp) -> Segment {
-        let events: Arc<[Event]> = self.history.take_events().into();
-        let data = codec::encode_events(&events);
+    /// Moves the head's events into segments, which must be written before the head is: one, or several where there is
+    /// more than one takes.
+    ///
+    /// # Errors
+    /// [`StoreError::EnrollmentFull`] when a single event is more than a segment takes.
+    pub(crate) fn seal(&mut self) -> Result<Vec<Segment>, StoreError> {
+        let mut events = self.history.take_events();
+        events.sort_by(|a, b| a.order().cmp(&b.order()));
+        let mut segments = Vec::new();
+        for chunk in events.chunks(SEGMENT_EVENTS) {
+            self.seal_into(chunk, &mut segments)?;
+        }
+        Ok(segments)
+    }
+
+    fn seal_into(&mut self, events: &[Event], segments: &mut Vec<Segment>) -> Result<(), StoreError> {
+        let data = codec::encode_events(events);
+        let fits = data.as_ref().is_ok_and(|data| data.len() <= SEGMENT_BYTES);
+        if !fits && events.len() > 1 {
+            let (early, late) = events.split_at(events.len() / 2);
+            self.seal_into(early, segments)?;
+            return self.seal_into(late, segments);
+        }
+        let data = data.map_err(|_| StoreError::EnrollmentFull)?;
         let bytes = data.len();
         let number = (0_u32..).map(|salt| number_of(&data, salt)).find(|number| !self.segments.contains(number));
         // There are never so many segments that no number is free.
@@ -93,8 +123,9 @@ impl Head {
         self.sealed_bytes += bytes;
         let mut item = item_key(self.key.as_str(), &segment(number));
         item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(data)));
-        item.insert(EXPIRES.to_owned(), n((now + KEPT_FOR).seconds()));
-        Segment { item, pk: self.key.as_str().to_owned(), number, bytes, events }
+        let pk = self.key.as_str().to_owned();
+        segments.push(Segment { item, pk, number, bytes, events: events.into() });
+        Ok(())
     }
 }
 
@@ -156,17 +187,53 @@ impl Store {
         Ok(())
     }
 
-    /// Leaves a segment that no head names any more to time-to-live.
-    pub(crate) async fn retire_segment(&self, key: &ItemKey, number: u32, now: Timestamp) -> Result<(), StoreError> {
-        let update = self.client.update_item().table_name(&*self.table);
-        let update = update
-            .set_key(Some(item_key(key.as_str(), &segment(number))))
-            .update_expression("SET #x = :x")
-            .expression_attribute_names("#x", EXPIRES)
-            .expression_attribute_values(":x", retired_until(now));
-        let answer = update.return_consumed_capacity(CAPACITY).send().await?;
-        self.meter.wrote(Cause::Prune, answer.consumed_capacity.as_slice());
-        Ok(())
+    /// Leaves segments to time-to-live that this writer's head no longer names. That the head is written already: a
+    /// failure leaves them in the table, which costs a little and harms nobody.
+    pub(crate) async fn retire_segments(&self, key: &ItemKey, numbers: &[u32], now: Timestamp) {
+        for number in numbers {
+            if let Err(error) = self.retire_segment(key, *number, now).await {
+                tracing::warn!(%error, item = %key, "a segment that no head names stays in the table");
+            }
+        }
+    }
+
+    /// The condition is on the head's version: a segment is numbered by its content, so another writer may be about to
+    /// name it again.
+    async fn retire_segment(&self, key: &ItemKey, number: u32, now: Timestamp) -> Result<(), StoreError> {
+        for _ in 0..RETIRE_TRIES {
+            let get = self.client.get_item().table_name(&*self.table).set_key(Some(key_of(key))).consistent_read(true);
+            let answer = get.return_consumed_capacity(CAPACITY).send().await?;
+            self.meter.read(Cause::Prune, answer.consumed_capacity.as_slice());
+            let Some(Found::Head(head)) = answer.item.as_ref().map(Found::read).transpose()? else { return Ok(()) };
+            if head.segments.contains(&number) {
+                return Ok(());
+            }
+            let check = ConditionCheck::builder()
+                .table_name(&*self.table)
+                .set_key(Some(key_of(key)))
+                .condition_expression("#v = :v")
+                .expression_attribute_names("#v", VERSION)
+                .expression_attribute_values(":v", n(head.version))
+                .build()
+                .map_err(|error| StoreError::Refused(error.to_string()))?;
+            let check = TransactWriteItem::builder().condition_check(check).build();
+            let retire = self.transact_retire(key, number, now)?;
+            let transact = self.client.transact_write_items().transact_items(check).transact_items(retire);
+            match transact.return_consumed_capacity(CAPACITY).send().await {
+                Ok(answer) => {
+                    self.meter.wrote(Cause::Prune, answer.consumed_capacity());
+                    return Ok(());
+                }
+                Err(error) => match error.as_service_error() {
+                    Some(
+                        TransactWriteItemsError::TransactionCanceledException(_)
+                        | TransactWriteItemsError::TransactionInProgressException(_),
+                    ) => self.meter.failed_condition(Cause::Prune),
+                    _ => return Err(error.into()),
+                },
+            }
+        }
+        Err(StoreError::Busy)
     }
 
     /// The same as part of a transaction.
@@ -180,6 +247,9 @@ impl Store {
             .table_name(&*self.table)
             .set_key(Some(item_key(key.as_str(), &segment(number))))
             .update_expression("SET #x = :x")
+            // One that is gone already must not come back as an empty item.
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#x", EXPIRES)
             .expression_attribute_values(":x", retired_until(now))
             .build()
@@ -201,7 +271,7 @@ fn number_of(data: &[u8], salt: u32) -> u32 {
 
 fn add_all(history: &mut History, events: &[Event]) {
     for event in events {
-        history.add(event.clone());
+        history.put(event.clone());
     }
 }
 

@@ -36,9 +36,42 @@ pub struct Tenant {
     pub sign_in_codes: Vec<SignInCode>,
     /// The key of its pseudonyms.
     pub pseudonym_key: Secret,
+    /// Under which settings its enrollments were folded before.
+    #[serde(default, skip_serializing_if = "SettingsHistory::is_empty")]
+    pub settings_history: SettingsHistory,
     /// The item's version, for changing it on condition.
     #[serde(skip)]
     pub version: u64,
+}
+
+/// The settings that attempts followed from before the present ones. An item says by a version under which it was folded
+/// last: what was published of it followed from those.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SettingsHistory {
+    /// The version of the present settings.
+    version: u32,
+    /// Those before, oldest first, each with its version.
+    earlier: Vec<(u32, TenantSettings)>,
+    /// The present settings as the table has them, to see whether a writer changed them.
+    #[serde(skip)]
+    as_read: Option<Box<TenantSettings>>,
+}
+
+/// Earlier settings kept. Every change folds all items again, and a stream record is read within a day, so that an item
+/// under older ones is not met; were it, the oldest kept would stand in for them.
+const MOST_EARLIER: usize = 50;
+
+/// What was read last is a writer's note, not part of what a tenant is.
+impl PartialEq for SettingsHistory {
+    fn eq(&self, other: &Self) -> bool {
+        (self.version, &self.earlier) == (other.version, &other.earlier)
+    }
+}
+
+impl SettingsHistory {
+    fn is_empty(&self) -> bool {
+        self.version == 0
+    }
 }
 
 /// Something that must not be shown.
@@ -135,7 +168,43 @@ impl Tenant {
         self.webhook_secrets.iter().map(Secret::expose)
     }
 
-    fn to_item(&self) -> Result<Item, StoreError> {
+    /// The settings as they were at a version.
+    pub fn settings_at(&self, version: u32) -> &TenantSettings {
+        if version >= self.settings_history.version {
+            return &self.settings;
+        }
+        // Not kept any more: the oldest that is.
+        let earlier = self.settings_history.earlier.iter().find(|(at, _)| *at >= version);
+        earlier.map_or(&self.settings, |(_, settings)| settings)
+    }
+
+    /// Counts the settings' version up where attempts follow otherwise from them than from those that were read, and keeps
+    /// those. Returns whether they do.
+    fn count_settings(&mut self) -> bool {
+        let history = &mut self.settings_history;
+        let before = history.as_read.as_deref().filter(|before| self.settings.alters_fold(before));
+        let altered = before.is_some();
+        if let Some(before) = before.cloned() {
+            history.earlier.push((history.version, before));
+            let surplus = history.earlier.len().saturating_sub(MOST_EARLIER);
+            history.earlier.drain(..surplus);
+            history.version += 1;
+        }
+        self.note_settings();
+        altered
+    }
+
+    /// Notes that the present settings are those in the table.
+    fn note_settings(&mut self) {
+        let version = self.settings_history.version;
+        self.settings.version = version;
+        for (at, settings) in &mut self.settings_history.earlier {
+            settings.version = *at;
+        }
+        self.settings_history.as_read = Some(Box::new(self.settings.clone()));
+    }
+
+    pub(crate) fn to_item(&self) -> Result<Item, StoreError> {
         let content = serde_json::to_string(self).map_err(|error| StoreError::corrupt(self.id.as_str(), error))?;
         let mut item = item_key(&tenant_pk(&self.id), TENANT);
         item.insert(VERSION.to_owned(), n(self.version));
@@ -149,6 +218,7 @@ impl Tenant {
         let mut tenant: Self = serde_json::from_str(content)
             .map_err(|error| StoreError::corrupt(id.as_str(), format!("column {}", error.column())))?;
         tenant.version = number(item, VERSION).unwrap_or(0);
+        tenant.note_settings();
         Ok(tenant)
     }
 }
@@ -160,6 +230,7 @@ impl Store {
     /// [`StoreError::Exists`] when there is one by that name.
     pub async fn create_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         tenant.version = 1;
+        tenant.note_settings();
         let put = |item| {
             let put = Put::builder().table_name(&*self.table).set_item(Some(item));
             let put = put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", PK);
@@ -201,6 +272,12 @@ impl Store {
         answer.item.as_ref().map(|item| Tenant::read(id, item)).transpose()
     }
 
+    /// The settings of a tenant as they are now; the defaults for one that is gone.
+    pub(crate) async fn settings_of(&self, id: &TenantId) -> Result<TenantSettings, StoreError> {
+        let tenant = self.read_tenant(id, Consistency::Strong).await?;
+        Ok(tenant.map(|tenant| tenant.settings).unwrap_or_default())
+    }
+
     /// The names of all tenants, in order.
     ///
     /// # Errors
@@ -216,13 +293,17 @@ impl Store {
         Ok(items.iter().filter_map(|item| TenantId::parse(text(item, SK)?).ok()).collect())
     }
 
-    /// Writes a changed tenant, if nobody else changed it since it was read.
+    /// Writes a changed tenant, if nobody else changed it since it was read. Where attempts follow otherwise from its
+    /// settings now, a job is written with it that folds its enrollments again (`refold`).
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when somebody did.
     pub async fn update_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let before = tenant.version;
         tenant.version += 1;
+        if tenant.count_settings() {
+            return self.put_with_job(tenant, before).await;
+        }
         let put = self
             .client
             .put_item()

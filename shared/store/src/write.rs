@@ -2,16 +2,20 @@
 //!
 //! Read, add to the set, fold, one write on condition of the version. Where nothing is new nothing is written; where
 //! somebody else wrote first, the table hands back what they wrote and the step is tried again on that.
+//!
+//! Must stay true: a stored item's instant and its settings' version never go back, whatever the clock of whoever writes
+//! and however old the tenant that it holds.
 
 use crate::item::{Found, Head, Item, VERSION, n};
 use crate::keys::PK;
-use crate::{CAPACITY, Cause, FULL_BYTES, Store, StoreError, pause};
+use crate::{CAPACITY, Cause, FULL_BYTES, FULL_EVENTS, Store, StoreError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use vestibule_domain::event::Event;
 use vestibule_domain::history::Added;
-use vestibule_domain::{Identifier, Plan, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{Identifier, TenantId, TenantSettings, Timestamp};
 
 /// Tries before an enrollment is called too busy.
 const MOST_TRIES: u32 = 40;
@@ -42,19 +46,27 @@ impl Store {
     ) -> Result<Vec<Added>, StoreError> {
         let names: BTreeSet<Identifier> = events.iter().flat_map(|event| event.about.identifiers()).collect();
         let mut overtaking: Option<Head> = None;
+        let mut settings = Cow::Borrowed(settings);
         for attempt in 0..MOST_TRIES {
             if attempt > EAGER_TRIES {
-                pause(attempt - EAGER_TRIES).await;
+                self.pause(attempt - EAGER_TRIES).await;
             }
             let head = match overtaking.take() {
                 Some(head) => head,
-                None => match self.resolve(tenant, settings, &names, now).await {
+                None => match self.resolve(tenant, &settings, &names, now).await {
                     Err(StoreError::Conflict) => continue,
+                    Err(StoreError::StaleSettings(_)) => {
+                        settings = Cow::Owned(self.settings_of(tenant).await?);
+                        continue;
+                    }
                     Err(StoreError::MissingSegment(_)) if attempt < SEGMENT_TRIES => continue,
                     resolved => resolved?,
                 },
             };
-            let (added, written) = match self.try_add(tenant, settings, head, &events, now).await {
+            if head.settings > settings.version {
+                settings = Cow::Owned(self.settings_of(tenant).await?);
+            }
+            let (added, written) = match self.try_add(&settings, head, &events, now).await {
                 Err(StoreError::MissingSegment(_)) if attempt < SEGMENT_TRIES => continue,
                 tried => tried?,
             };
@@ -63,7 +75,6 @@ impl Store {
                 Written::Overtaken(Some(item)) => {
                     if let Found::Head(head) = Found::read(&item)?
                         && names.is_subset(head.history.identifiers())
-                        && !head.is_expired(now)
                     {
                         overtaking = Some(*head);
                     }
@@ -76,12 +87,13 @@ impl Store {
 
     async fn try_add(
         &self,
-        tenant: &TenantId,
         settings: &TenantSettings,
         mut head: Head,
         events: &[Event],
         now: Timestamp,
     ) -> Result<(Vec<Added>, Written), StoreError> {
+        let before = head.version;
+        let forgotten = head.forget_if_expired(now);
         let mut history = self.complete(&head).await?;
         let names_before = head.history.identifiers().len();
         let mut added = Vec::with_capacity(events.len());
@@ -96,20 +108,24 @@ impl Store {
         if !added.iter().any(|this| this.changed()) && head.history.identifiers().len() == names_before {
             return Ok((added, Written::Done));
         }
-        let before = head.version;
-        let enrollment = fold(tenant, &history, settings, now);
-        head.follow(&Plan::of(&enrollment, &history, settings), now);
-        head.version += 1;
-        let (mut item, bytes) = head.to_item();
+        if history.len() > FULL_EVENTS {
+            return Err(StoreError::EnrollmentFull);
+        }
+        head.refold(&history, settings, now);
+        let (mut item, bytes) = head.to_item()?;
         if bytes + head.sealed_bytes > FULL_BYTES {
             return Err(StoreError::EnrollmentFull);
         }
         if head.is_to_be_sealed(bytes) {
-            let segment = head.seal(now);
-            self.put_segment(segment).await?;
-            item = head.to_item().0;
+            for segment in head.seal()? {
+                self.put_segment(segment).await?;
+            }
+            item = head.to_item()?.0;
         }
         let written = self.put_head(item, before, Cause::Events).await?;
+        if matches!(written, Written::Done) {
+            self.retire_segments(&head.key, &forgotten, now).await;
+        }
         Ok((added, written))
     }
 

@@ -51,7 +51,27 @@ macro_rules! with_cases {
                 an_enrolled_device_leaves_a_stub,
                 an_attempt_that_goes_on_is_kept,
                 pruning_drops_segments_and_makes_room,
-                what_has_expired_is_gone_and_may_come_back;
+                what_has_expired_is_gone_and_may_come_back,
+                versions_never_repeat,
+                a_stub_knows_its_device,
+                segments_expire_when_nobody_names_them;
+            instants:
+                an_open_attempt_stays_due_whatever_the_clocks,
+                no_write_folds_earlier_than_the_one_before;
+            limits:
+                two_histories_that_one_item_does_not_take_merge,
+                what_is_written_can_be_read,
+                many_events_that_deflate_well_are_refused_in_time;
+            serials:
+                two_serial_numbers_are_never_one_device,
+                a_serial_number_that_comes_late_keeps_devices_apart,
+                circles_of_links_are_cut;
+            refold:
+                a_changed_setting_is_folded_into_every_item,
+                a_job_goes_on_where_it_stopped,
+                a_writer_that_holds_earlier_settings_does_not_set_them_back,
+                an_item_created_behind_the_job_is_found,
+                the_settings_of_a_version_are_kept;
             faults:
                 throttled_writes_are_not_acknowledged,
                 writes_whose_answer_is_lost_count_once,

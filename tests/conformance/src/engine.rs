@@ -176,6 +176,13 @@ impl Table {
         }
     }
 
+    /// When each of an enrollment's segments expires, if it does.
+    pub async fn segment_expiries(&self, key: &ItemKey) -> Vec<Option<i64>> {
+        let items = self.items().await;
+        let its = items.iter().filter(|item| is_segment(item) && text(item, "pk") == Some(key.as_str()));
+        its.map(|item| number(item, "x")).collect()
+    }
+
     /// How many links there are.
     pub async fn links(&self) -> usize {
         self.items().await.iter().filter(|item| item.contains_key("to")).count()

@@ -6,6 +6,7 @@ use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Step
 use vestibule_domain::failure::Failure;
 use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{History, Identifier, Millis, TenantId, TenantSettings, Timestamp};
+use vestibule_store::Stored;
 
 /// When the cases begin: where a change bucket does.
 pub const T0: Timestamp = Timestamp::from_millis(1_760_000_400_000);
@@ -49,6 +50,13 @@ impl Device {
     #[must_use]
     pub fn and_udid(mut self, udid: impl Into<String>) -> Self {
         self.0.udid = Some(udid.into());
+        self
+    }
+
+    /// The same device, with its user too.
+    #[must_use]
+    pub fn and_user(mut self, principal_name: impl Into<String>) -> Self {
+        self.0.user_principal_name = Some(principal_name.into());
         self
     }
 
@@ -112,6 +120,11 @@ pub fn by_udid(udid: &str) -> Identifier {
 /// The identifier by which a server's id is known.
 pub fn by_mdm(id: &str) -> Identifier {
     Identifier::new(IdentifierKind::MdmDeviceId, id).unwrap()
+}
+
+/// How often an enrollment was written whose first write folded at `first`: its version counts from there.
+pub fn writes(stored: &Stored, first: Timestamp) -> usize {
+    usize::try_from(stored.version + 1 - first.millis().unsigned_abs()).unwrap()
 }
 
 /// A history in memory, for comparison.

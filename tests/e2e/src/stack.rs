@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use vestibule_domain::{Event, Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::{Clients, Functions, Host, Names};
 use vestibule_platform::credentials::{new_token, new_webhook_secret, token_hash};
-use vestibule_store::{ApiToken, Role, Secret, SourceSecret, Store, Tenant};
+use vestibule_store::{ApiToken, Role, Secret, SettingsHistory, SourceSecret, Store, Tenant};
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 use vestibule_webhook::{Received, signature};
 
@@ -111,6 +111,7 @@ impl Stack {
             tokens,
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("00".repeat(32)),
+            settings_history: SettingsHistory::default(),
             version: 0,
         };
         self.store.create_tenant(&mut tenant).await.unwrap();

@@ -50,7 +50,7 @@ fn histories(events: Vec<Event>, settings: &TenantSettings) -> Vec<History> {
         }
         if index % 3 == 0 {
             let _looked = fold(&tenant(), &history, settings, event.received_at);
-            history = codec::decode(&codec::encode(&history)).unwrap();
+            history = codec::decode(&codec::encode(&history).unwrap()).unwrap();
         }
         history.add(event);
         histories = others;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::{new_sign_in_code, new_token, new_webhook_secret, random, token_hash};
-use vestibule_store::{ApiToken, Role, Secret, SignInCode, StoreError, Tenant};
+use vestibule_store::{ApiToken, Role, Secret, SettingsHistory, SignInCode, StoreError, Tenant};
 
 /// How long a link is good.
 const LINK: Millis = Millis::from_minutes(15);
@@ -35,6 +35,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         tokens: Vec::new(),
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new(pseudonym_key),
+        settings_history: SettingsHistory::default(),
         version: 0,
     };
     let admin_token = give_token(app, &mut tenant, Role::Admin, "first administrator", Vec::new())?;

@@ -29,7 +29,7 @@ use vestibule_platform::credentials::{new_token, token_hash};
 use vestibule_platform::{Access, Bus, Clock, Config};
 use vestibule_report::reader::AttemptFilter;
 use vestibule_report::{Reader, SCHEMA_VERSION};
-use vestibule_store::{ApiToken, FileRecord, Role, Secret, Tenant};
+use vestibule_store::{ApiToken, FileRecord, Role, Secret, SettingsHistory, Tenant};
 
 const BUCKET: &str = "reports";
 /// Answers timed of each question.
@@ -212,6 +212,7 @@ async fn add_tenant(table: &Table, now: Timestamp) -> Result<String, BoxError> {
         }],
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
+        settings_history: SettingsHistory::default(),
         version: 0,
     };
     table.store.create_tenant(&mut tenant).await?;

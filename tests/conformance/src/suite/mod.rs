@@ -6,9 +6,13 @@ pub mod due;
 pub mod events;
 pub mod faults;
 pub mod growth;
+pub mod instants;
+pub mod limits;
 pub mod links;
 pub mod profiles;
+pub mod refold;
 pub mod retention;
+pub mod serials;
 pub mod tenants;
 
 with_cases! { declare_run, }

@@ -4,9 +4,10 @@ use crate::Engine;
 use crate::told::{T0, minute, second, tenant};
 use std::collections::BTreeMap;
 use vestibule_domain::{TenantId, TenantSettings, Timestamp};
-use vestibule_store::{ApiToken, FileRecord, Role, Secret, StoreError, Tenant, TenantCache};
+use vestibule_store::{ApiToken, FileRecord, Role, Secret, SettingsHistory, StoreError, Tenant, TenantCache};
 
-fn new(name: &str) -> Tenant {
+/// A tenant that is not stored yet.
+pub(crate) fn new(name: &str) -> Tenant {
     Tenant {
         id: TenantId::parse(name).unwrap(),
         created_at: T0,
@@ -24,6 +25,7 @@ fn new(name: &str) -> Tenant {
         }],
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
+        settings_history: SettingsHistory::default(),
         version: 0,
     }
 }

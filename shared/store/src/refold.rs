@@ -1,0 +1,347 @@
+//! Folding all enrollments of a tenant again, after a change of settings from which attempts follow otherwise.
+//!
+//! A job is an item, written in one transaction with the settings. Whoever runs it (the sweep, each minute; the command that
+//! changed the settings) goes through the tenant's enrollments, folds each that was folded under earlier settings, and writes
+//! what follows: deadlines, and through the stream the differences. It may stop anywhere and go on from where it was.
+//!
+//! Must stay true: when a job is done, no enrollment of the tenant is folded under earlier settings. A writer holds a tenant
+//! for up to a minute, so an enrollment may be created under the earlier settings after the first pass was there: the second
+//! pass, which begins later than that, goes through all that changed since the first began.
+
+use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, Found, Head, Item, bucket, item_key, key_of, n, number, s, text};
+use crate::keys::{CHANGE_SHARDS, HEAD, ItemKey, PK, SK, change_partition};
+use crate::tenant_cache::HELD_FOR;
+use crate::{CAPACITY, CHANGES_INDEX, Cause, Store, StoreError, Tenant};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use futures::StreamExt as _;
+use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
+
+const JOBS: &str = "jobs";
+const TARGET: &str = "sv";
+const BEGAN_AT: &str = "at";
+const PASS: &str = "p";
+const SHARD: &str = "s";
+const AFTER_KEY: &str = "ak";
+const AFTER_BUCKET: &str = "ab";
+const LOOKED: &str = "l";
+const FOLDED: &str = "f";
+/// Counts the writes of a job, so that two runners don't set each other back.
+const WRITES: &str = "v";
+/// Enrollments looked at between two records of the progress.
+const PAGE: usize = 200;
+/// Enrollments folded side by side.
+const CONCURRENCY: usize = 16;
+/// Tries of one enrollment that others write at the same time.
+const TRIES: u32 = 8;
+/// The index may lag by so much.
+const LAG: Millis = Millis::from_minutes(2);
+/// The second pass begins this long after the first: no writer holds the earlier settings any more, and the index lags
+/// less.
+const SECOND_PASS_AFTER: Millis = Millis::new(HELD_FOR.get() + LAG.get());
+
+/// A job as far as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refold {
+    /// Whose enrollments.
+    pub tenant: TenantId,
+    /// The settings' version that all are to be folded under.
+    pub settings: u32,
+    /// When it began, soon after the settings were changed; none before.
+    pub began_at: Option<Timestamp>,
+    /// Enrollments looked at so far.
+    pub looked: u64,
+    /// Of these, folded again.
+    pub folded: u64,
+    /// 1: all of them. 2: those that changed since it began.
+    pub pass: u8,
+    shard: u8,
+    after: Option<(ItemKey, i64)>,
+    writes: u64,
+}
+
+/// How far a job came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refolding {
+    /// There is more to do; or, in the second pass before its time, to wait for.
+    GoesOn(Refold),
+    /// Nothing is left to do.
+    Done(Refold),
+    /// Another runner is at it, or a later change took its place.
+    Overtaken,
+}
+
+impl Refold {
+    /// The second pass waits until no writer holds the earlier settings.
+    pub fn waits(&self, now: Timestamp) -> bool {
+        self.pass == 2 && self.began_at.is_some_and(|began_at| now < began_at + SECOND_PASS_AFTER)
+    }
+
+    fn to_item(&self) -> Item {
+        let mut item = item_key(JOBS, self.tenant.as_str());
+        item.insert(TARGET.to_owned(), n(self.settings));
+        item.extend(self.began_at.map(|began_at| (BEGAN_AT.to_owned(), n(began_at.millis()))));
+        item.insert(PASS.to_owned(), n(self.pass));
+        item.insert(SHARD.to_owned(), n(self.shard));
+        item.insert(LOOKED.to_owned(), n(self.looked));
+        item.insert(FOLDED.to_owned(), n(self.folded));
+        item.insert(WRITES.to_owned(), n(self.writes));
+        if let Some((key, bucket)) = &self.after {
+            item.insert(AFTER_KEY.to_owned(), s(key.as_str()));
+            item.insert(AFTER_BUCKET.to_owned(), n(bucket));
+        }
+        item
+    }
+
+    fn read(item: &Item) -> Option<Self> {
+        Some(Self {
+            tenant: TenantId::parse(text(item, SK)?).ok()?,
+            settings: number(item, TARGET)?,
+            began_at: number(item, BEGAN_AT).map(Timestamp::from_millis),
+            looked: number(item, LOOKED)?,
+            folded: number(item, FOLDED)?,
+            pass: number(item, PASS)?,
+            shard: number(item, SHARD)?,
+            after: text(item, AFTER_KEY).and_then(ItemKey::parse).zip(number(item, AFTER_BUCKET)),
+            writes: number(item, WRITES)?,
+        })
+    }
+}
+
+impl Store {
+    /// Writes a tenant whose settings changed, with the job that follows.
+    pub(crate) async fn put_with_job(&self, tenant: &Tenant, before: u64) -> Result<(), StoreError> {
+        let job = Refold {
+            tenant: tenant.id.clone(),
+            settings: tenant.settings.version,
+            began_at: None,
+            looked: 0,
+            folded: 0,
+            pass: 1,
+            shard: 0,
+            after: None,
+            writes: tenant.version,
+        };
+        let refused = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused(error.to_string());
+        let put = Put::builder().table_name(&*self.table).set_item(Some(tenant.to_item()?));
+        let put = put.condition_expression("#v = :v").expression_attribute_names("#v", "v");
+        let put = put.expression_attribute_values(":v", n(before)).build().map_err(refused)?;
+        let job = Put::builder().table_name(&*self.table).set_item(Some(job.to_item())).build().map_err(refused)?;
+        let writes = [put, job].map(|put| TransactWriteItem::builder().put(put).build());
+        let transact = self.client.transact_write_items().set_transact_items(Some(writes.to_vec()));
+        match transact.return_consumed_capacity(CAPACITY).send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::Tenant, answer.consumed_capacity());
+                Ok(())
+            }
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(_)) => {
+                    // The answer to the first try may have been lost.
+                    let there = self.tenant(&tenant.id).await?;
+                    if there.is_some_and(|there| there == *tenant) { Ok(()) } else { Err(StoreError::Conflict) }
+                }
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// The jobs that are not done.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn refolds(&self) -> Result<Vec<Refold>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_values(":pk", s(JOBS));
+        let items = self.query(query, Cause::Refold, usize::MAX).await?;
+        Ok(items.iter().filter_map(Refold::read).collect())
+    }
+
+    /// A tenant's job, if one is not done.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn refold_of(&self, tenant: &TenantId) -> Result<Option<Refold>, StoreError> {
+        let get = self.client.get_item().table_name(&*self.table);
+        let get = get.set_key(Some(item_key(JOBS, tenant.as_str()))).consistent_read(true);
+        let answer = get.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.read(Cause::Refold, answer.consumed_capacity.as_slice());
+        Ok(answer.item.as_ref().and_then(Refold::read))
+    }
+
+    /// Goes on with a job until at least `most` enrollments were looked at, or it is done, or must wait.
+    ///
+    /// # Errors
+    /// When the table can't be read or written; what was folded stays so, and the job goes on from its last record.
+    pub async fn go_on_refolding(
+        &self,
+        mut job: Refold,
+        settings: &TenantSettings,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Refolding, StoreError> {
+        let mut looked = 0;
+        let began_at = *job.began_at.get_or_insert(now);
+        while looked < most && !job.waits(now) {
+            let writes = job.writes;
+            let (keys, after) = self.page(&job, began_at).await?;
+            let folded = self.refold_all(&keys, settings, now).await?;
+            looked += keys.len().max(1);
+            job.looked += keys.len() as u64;
+            job.folded += folded;
+            job.after = after;
+            job.writes += 1;
+            if job.after.is_none() {
+                job.shard += 1;
+            }
+            if job.shard == CHANGE_SHARDS {
+                job.shard = 0;
+                job.pass += 1;
+            }
+            if job.pass > 2 {
+                return Ok(if self.end_job(&job, writes).await? { Refolding::Done(job) } else { Refolding::Overtaken });
+            }
+            if !self.record_job(&job, writes).await? {
+                return Ok(Refolding::Overtaken);
+            }
+        }
+        Ok(Refolding::GoesOn(job))
+    }
+
+    /// The next enrollments of a job's pass and shard, and where to go on from; none at the end of the shard.
+    async fn page(
+        &self,
+        job: &Refold,
+        began_at: Timestamp,
+    ) -> Result<(Vec<ItemKey>, Option<(ItemKey, i64)>), StoreError> {
+        let partition = change_partition(&job.tenant, job.shard);
+        let from = if job.pass == 1 { 0 } else { bucket(began_at - LAG) };
+        let start = job.after.as_ref().map(|(key, bucket)| {
+            let mut start = item_key(key.as_str(), HEAD);
+            start.insert(CHANGE_PARTITION.to_owned(), s(&partition));
+            start.insert(CHANGE_BUCKET.to_owned(), n(bucket));
+            start
+        });
+        let query = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name(CHANGES_INDEX)
+            .key_condition_expression("#p = :p AND #b >= :b")
+            .expression_attribute_names("#p", CHANGE_PARTITION)
+            .expression_attribute_names("#b", CHANGE_BUCKET)
+            .expression_attribute_values(":p", s(&partition))
+            .expression_attribute_values(":b", n(from))
+            .set_exclusive_start_key(start)
+            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
+            .return_consumed_capacity(CAPACITY);
+        let answer = query.send().await?;
+        self.meter.read(Cause::Refold, answer.consumed_capacity.as_slice());
+        let keys = answer.items().iter().filter_map(|item| ItemKey::parse(text(item, PK)?)).collect();
+        let after = answer
+            .last_evaluated_key()
+            .and_then(|last| text(last, PK).and_then(ItemKey::parse).zip(number(last, CHANGE_BUCKET)));
+        Ok((keys, after))
+    }
+
+    async fn refold_all(&self, keys: &[ItemKey], settings: &TenantSettings, now: Timestamp) -> Result<u64, StoreError> {
+        let mut folds = futures::stream::iter(keys.to_vec())
+            .map(|key| async move { self.refold_one(&key, settings, now).await.map_err(|error| (key, error)) })
+            .buffer_unordered(CONCURRENCY);
+        let (mut folded, mut failed) = (0, None);
+        while let Some(one) = folds.next().await {
+            match one {
+                Ok(true) => folded += 1,
+                Ok(false) => {}
+                Err((key, error)) if error.is_unreadable() => {
+                    tracing::error!(%error, item = %key, "an enrollment can't be read and stays under earlier settings");
+                }
+                Err((_, error)) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(folded), Err)
+    }
+
+    /// Folds an enrollment under `settings` if it was folded under earlier ones. Returns whether it was.
+    async fn refold_one(&self, key: &ItemKey, settings: &TenantSettings, now: Timestamp) -> Result<bool, StoreError> {
+        for attempt in 0..TRIES {
+            if attempt > 1 {
+                self.pause(attempt).await;
+            }
+            let get = self.client.get_item().table_name(&*self.table).set_key(Some(key_of(key))).consistent_read(true);
+            let answer = get.return_consumed_capacity(CAPACITY).send().await?;
+            self.meter.read(Cause::Refold, answer.consumed_capacity.as_slice());
+            let Some(Found::Head(head)) = answer.item.as_ref().map(Found::read).transpose()? else { return Ok(false) };
+            if head.settings >= settings.version || head.is_expired(now) {
+                return Ok(false);
+            }
+            let mut head: Head = *head;
+            let before = head.version;
+            let history = match self.complete(&head).await {
+                Err(StoreError::MissingSegment(_)) if attempt + 1 < TRIES => continue,
+                completed => completed?,
+            };
+            // The deadline may be earlier or later now: the stored one says nothing any more.
+            head.due_at = None;
+            head.refold(&history, settings, now);
+            if self.update_due(&head, before, Cause::Refold).await? {
+                return Ok(true);
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// Records how far a job is; `false` where another runner did so since, or another job took its place.
+    async fn record_job(&self, job: &Refold, writes: u64) -> Result<bool, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(job.to_item()))
+            .condition_expression("#v = :v AND #t = :t")
+            .expression_attribute_names("#v", WRITES)
+            .expression_attribute_names("#t", TARGET)
+            .expression_attribute_values(":v", n(writes))
+            .expression_attribute_values(":t", n(job.settings))
+            .return_consumed_capacity(CAPACITY);
+        match put.send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::Refold, answer.consumed_capacity.as_slice());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    async fn end_job(&self, job: &Refold, writes: u64) -> Result<bool, StoreError> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&*self.table)
+            .set_key(Some(item_key(JOBS, job.tenant.as_str())))
+            .condition_expression("#v = :v AND #t = :t")
+            .expression_attribute_names("#v", WRITES)
+            .expression_attribute_names("#t", TARGET)
+            .expression_attribute_values(":v", n(writes))
+            .expression_attribute_values(":t", n(job.settings))
+            .return_consumed_capacity(CAPACITY);
+        match delete.send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::Refold, answer.consumed_capacity.as_slice());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
