@@ -42,7 +42,7 @@ pub async fn store_batch(
             Parsed::Event(event) => {
                 let id = event.key.id.clone();
                 places.push(index);
-                valid.push(*event);
+                valid.push(event.stored());
                 EventResult::new(index, Some(id), Status::Unavailable)
             }
             Parsed::UnknownType { id } => EventResult::new(index, id, Status::UnknownType),

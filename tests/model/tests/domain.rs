@@ -20,7 +20,7 @@ fn read(delivered: &[Delivered]) -> Vec<Event> {
     let read_one = |one: &Delivered| {
         let received = Received { at: Timestamp::from_millis(one.received_at_ms), backfill: true };
         match parse_event(&one.event, received) {
-            Parsed::Event(event) => Some(*event),
+            Parsed::Event(event) => Some(event.stored()),
             _ => None,
         }
     };
