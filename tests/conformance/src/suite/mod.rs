@@ -7,6 +7,7 @@ pub mod events;
 pub mod faults;
 pub mod growth;
 pub mod links;
+pub mod lost;
 pub mod profiles;
 pub mod retention;
 pub mod tenants;
