@@ -2,6 +2,9 @@
 //!
 //! A code is made by an operator (`vestibule token link`) and given for a token that ends by itself. So a link can be handed
 //! on without a token ever standing in an address.
+//!
+//! Must stay true: of all who use a code at once exactly one gets a token, and who got one is answered so, also when the
+//! table's answer to the write was lost.
 
 use crate::query::{Query, invalid};
 use crate::{Api, Call, store_problem};
@@ -27,33 +30,36 @@ impl Api {
         let code = read_code(request.body())?;
         let id = code_tenant(&code).and_then(|id| TenantId::parse(id).ok()).ok_or_else(Problem::unauthorized)?;
         let hash = token_hash(&code);
+        // One token for all tries: it is this caller's alone, so that finding it in the tenant says who used the code.
+        let token = new_token(id.as_str()).map_err(|error| {
+            tracing::error!(%error, "no token could be made");
+            Problem::internal()
+        })?;
+        let sha256 = token_hash(&token);
         for _ in 0..TRIES {
             let tenant = self.archive.store().tenant(&id).await.map_err(store_problem)?;
             let mut tenant = tenant.ok_or_else(Problem::unauthorized)?;
+            // There from a try whose answer was lost, whoever changed the tenant since.
+            let given = tenant.tokens.iter().find(|given| given.sha256 == sha256);
+            if let Some(ApiToken { role, expires_at: Some(end), .. }) = given {
+                return Ok(signed_in(&token, &id, *role, *end));
+            }
             let code = take(&mut tenant.sign_in_codes, &hash, now).ok_or_else(Problem::unauthorized)?;
             tenant.tokens.retain(|token| token.is_good(now));
-            let token = new_token(id.as_str()).map_err(|error| {
-                tracing::error!(%error, "no token could be made");
-                Problem::internal()
-            })?;
-            let sha256 = token_hash(&token);
             let expires_at = now + SESSION;
             tenant.tokens.push(ApiToken {
                 id: sha256.chars().take(12).collect(),
                 name: NAME.to_owned(),
                 role: code.role,
-                sha256,
+                sha256: sha256.clone(),
                 created_at: now,
                 scope_tags: Vec::new(),
                 expires_at: Some(expires_at),
             });
             match self.archive.store().update_tenant(&mut tenant).await {
-                Ok(()) => {
-                    let body =
-                        json!({"token": token, "tenant": id, "role": code.role, "expiresAt": expires_at.to_string()});
-                    return Ok(answer(StatusCode::OK, &body));
-                }
-                Err(StoreError::Conflict) => {}
+                Ok(()) => return Ok(signed_in(&token, &id, code.role, expires_at)),
+                // Whether it was written is not known: the tenant, read again, tells.
+                Err(StoreError::Conflict | StoreError::Unavailable(_)) => {}
                 Err(error) => return Err(store_problem(error)),
             }
         }
@@ -74,6 +80,11 @@ impl Api {
         }
         Ok(empty(StatusCode::NO_CONTENT))
     }
+}
+
+fn signed_in(token: &str, tenant: &TenantId, role: Role, expires_at: Timestamp) -> HttpResponse {
+    let body = json!({"token": token, "tenant": tenant, "role": role, "expiresAt": expires_at.to_string()});
+    answer(StatusCode::OK, &body)
 }
 
 /// Takes the code with this hash out, if there is one and it is still good; what has expired goes, too.

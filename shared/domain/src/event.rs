@@ -6,7 +6,7 @@
 use crate::catalogue::{Place, UserAction, names};
 use crate::esp::EspEvent;
 use crate::failure::Failure;
-use crate::identity::{Identifier, IdentifierKind};
+use crate::identity::{Identifier, IdentifierKind, UnfitValue};
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -106,8 +106,17 @@ pub struct About {
 }
 
 impl About {
-    /// The identifiers among what was told, without the ones that can't tell devices apart.
+    /// The identifiers among what was told, without the ones that can't tell devices apart; best kind first.
     pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
+        self.read_identifiers().filter_map(Result::ok)
+    }
+
+    /// What was told as an identifier and can't tell devices apart; best kind first.
+    pub fn unfit_identifiers(&self) -> impl Iterator<Item = UnfitValue<'_>> {
+        self.read_identifiers().filter_map(Result::err)
+    }
+
+    fn read_identifiers(&self) -> impl Iterator<Item = Result<Identifier, UnfitValue<'_>>> {
         [
             (IdentifierKind::SerialNumber, &self.serial_number),
             (IdentifierKind::Udid, &self.udid),
@@ -115,7 +124,7 @@ impl About {
             (IdentifierKind::EnrollmentId, &self.enrollment_id),
         ]
         .into_iter()
-        .filter_map(|(kind, value)| Identifier::new(kind, value.as_deref()?))
+        .filter_map(|(kind, value)| Some(Identifier::read(kind, value.as_deref()?)))
     }
 
     /// Takes over, field by field, what `later` tells.
@@ -246,6 +255,16 @@ pub struct Event {
 }
 
 impl Event {
+    /// The event under the key that it is stored under, which is the sender's but for updates of items
+    /// ([`EspEvent::stored_key`]).
+    #[must_use]
+    pub fn stored(mut self) -> Self {
+        if let Body::Esp(esp) = &self.body {
+            self.key = esp.stored_key(self.key.source, self.key.id, self.time);
+        }
+        self
+    }
+
     /// Where the event stands in time: at its own time, but never later than its receipt.
     pub fn placed(&self) -> Timestamp {
         self.time.min(self.received_at)

@@ -1,4 +1,11 @@
 //! Which organisation and which device something is about (SPEC section 1).
+//!
+//! Must stay true: an identifier of any kind is trimmed and in small letters, whoever sent it and in whatever spelling, and
+//! none is a placeholder; so every way in and every question comes to the same device.
+
+mod placeholder;
+
+pub use placeholder::{Unfit, UnfitValue};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -58,7 +65,7 @@ impl fmt::Display for TenantId {
 /// What kind of name a device goes by, best first: the enrollment key is the first kind known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum IdentifierKind {
-    /// The hardware's serial number, trimmed and lower-cased.
+    /// The hardware's serial number.
     SerialNumber,
     /// Apple's unique device identifier.
     Udid,
@@ -68,38 +75,34 @@ pub enum IdentifierKind {
     EnrollmentId,
 }
 
-/// One name of a device, fit to be compared. Only [`Identifier::new`] makes them.
+/// One name of a device, fit to be compared. Only [`Identifier::read`] makes them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identifier {
     /// What kind of name.
     pub kind: IdentifierKind,
-    /// The name, normalised.
+    /// The name, trimmed and lower-cased.
     pub value: String,
 }
 
-/// Serial numbers that manufacturers leave where none was set; they name no device.
-const PLACEHOLDER_SERIALS: [&str; 7] =
-    ["system serial number", "to be filled by o.e.m.", "default string", "0", "none", "invalid", "unknown"];
-
 impl Identifier {
-    /// The identifier that a reported value makes, or none when the value can't tell devices apart:
-    /// empty, or a serial number that is a placeholder or shorter than four characters.
+    /// The identifier that a reported value makes, or none when the value can't tell devices apart.
     pub fn new(kind: IdentifierKind, reported: &str) -> Option<Self> {
-        let trimmed = reported.trim();
-        if trimmed.is_empty() {
-            return None;
+        Self::read(kind, reported).ok()
+    }
+
+    /// The identifier that a reported value makes.
+    ///
+    /// An id that is short by right (`"17"` of a server that counts its devices) never serves either: it would name
+    /// another server's device too. Whoever sends it puts something before it that says whose it is.
+    ///
+    /// # Errors
+    /// Why it can't tell devices apart: it is blank, has under four letters and digits, or is a placeholder.
+    pub fn read(kind: IdentifierKind, reported: &str) -> Result<Self, UnfitValue<'_>> {
+        let value = reported.trim().to_lowercase();
+        match placeholder::unfit(&value) {
+            None => Ok(Self { kind, value }),
+            Some(reason) => Err(UnfitValue { kind, value: reported.trim(), reason }),
         }
-        let value = match kind {
-            IdentifierKind::SerialNumber => {
-                let serial = trimmed.to_lowercase();
-                if serial.chars().count() < 4 || PLACEHOLDER_SERIALS.contains(&serial.as_str()) {
-                    return None;
-                }
-                serial
-            }
-            _ => trimmed.to_owned(),
-        };
-        Some(Self { kind, value })
     }
 
     /// Every identifier that a text typed by a person may mean, best kind first.
@@ -140,18 +143,40 @@ impl fmt::Display for EnrollmentKey {
 mod tests {
     use super::*;
 
+    use IdentifierKind::{EnrollmentId, MdmDeviceId, SerialNumber, Udid};
+
     #[test]
-    fn placeholder_serials_never_serve() {
-        let reported = PLACEHOLDER_SERIALS.iter().copied().chain(["", "  ", "abc", " SYSTEM Serial number "]);
-        for serial in reported {
-            assert_eq!(Identifier::new(IdentifierKind::SerialNumber, serial), None, "{serial}");
+    fn a_placeholder_never_serves_whatever_its_kind() {
+        for kind in [SerialNumber, Udid, MdmDeviceId, EnrollmentId] {
+            for reported in [
+                "",
+                "  ",
+                "abc",
+                "0",
+                "N/A",
+                " SYSTEM Serial number ",
+                "To Be Filled By O.E.M.",
+                "Defaultstring",
+                "DEFAULT-STRING",
+                "NotApplicable",
+                "Not Specified",
+                "00000000-0000-0000-0000-000000000000",
+                "123456789",
+                "XXXXXXX",
+            ] {
+                assert_eq!(Identifier::new(kind, reported), None, "{reported}");
+            }
         }
     }
 
     #[test]
-    fn serials_are_trimmed_and_lower_cased() {
-        let serial = Identifier::new(IdentifierKind::SerialNumber, " C02XY1 ").unwrap();
-        assert_eq!(serial.value, "c02xy1");
+    fn identifiers_of_every_kind_are_trimmed_and_lower_cased() {
+        for kind in [SerialNumber, Udid, MdmDeviceId, EnrollmentId] {
+            assert_eq!(Identifier::new(kind, " C02-XY1\t").unwrap().value, "c02-xy1");
+        }
+        let all: Vec<Identifier> = Identifier::candidates("  C02xy1").collect();
+        assert_eq!(all, Identifier::candidates("c02XY1 ").collect::<Vec<_>>());
+        assert_eq!(all.len(), 4);
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl Hook {
         for (name, status) in [
             ("UnknownEventTypes", Status::UnknownType),
             ("InvalidEvents", Status::Invalid),
+            ("EventsTooOld", Status::TooOld),
             ("EventsRefusedDeviceFull", Status::DeviceFull),
             ("EventsNotStored", Status::Unavailable),
         ] {

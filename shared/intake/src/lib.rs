@@ -26,7 +26,7 @@ const CONCURRENCY: usize = 16;
 /// Stores the events of a batch, device by device, and says what became of each.
 ///
 /// One device's failure leaves the others stored; [`Results`] tells which, and whether the request
-/// should be sent again.
+/// should be sent again. An event that was placed before `now` less the tenant's retention is not stored.
 pub async fn store_batch(
     store: &Store,
     tenant: &TenantId,
@@ -41,9 +41,14 @@ pub async fn store_batch(
         results.push(match parsed {
             Parsed::Event(event) => {
                 let id = event.key.id.clone();
-                places.push(index);
-                valid.push(*event);
-                EventResult::new(index, Some(id), Status::Unavailable)
+                // What lies before all that is kept would be answered and then erased by the next look.
+                if event.placed() < now - settings.retention() {
+                    EventResult::new(index, Some(id), Status::TooOld)
+                } else {
+                    places.push(index);
+                    valid.push(event.stored());
+                    EventResult::new(index, Some(id), Status::Unavailable)
+                }
             }
             Parsed::UnknownType { id } => EventResult::new(index, id, Status::UnknownType),
             Parsed::Invalid { id, errors } => EventResult { errors, ..EventResult::new(index, id, Status::Invalid) },

@@ -2,6 +2,7 @@
 
 use crate::item::{Item, item_key, n, s, text};
 use crate::keys::{PK, SK, tenant_pk};
+use crate::lost::There;
 use crate::{CAPACITY, Cause, Store, StoreError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
@@ -91,17 +92,18 @@ impl Store {
         Ok(())
     }
 
-    /// Points at `file` as the newest, unless a file of that instant or a later one is pointed at. Returns whether it
-    /// is the newest now.
+    /// Points at `file` as the newest, unless another file of that instant or a later one is pointed at. Returns whether
+    /// it is the newest now.
     ///
     /// # Errors
     /// When the table can't be written.
     pub async fn advance_latest(&self, tenant: &TenantId, file: &FileRecord) -> Result<bool, StoreError> {
+        let item = file.to_item(tenant, LATEST)?;
         let put = self
             .client
             .put_item()
             .table_name(&*self.table)
-            .set_item(Some(file.to_item(tenant, LATEST)?))
+            .set_item(Some(item.clone()))
             .condition_expression("attribute_not_exists(#pk) OR #a < :a")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#a", AS_OF)
@@ -113,7 +115,9 @@ impl Store {
                 Ok(true)
             }
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                Some(PutItemError::ConditionalCheckFailedException(_)) => {
+                    Ok(self.what_is_there(&item, Cause::Tenant).await? == There::Same)
+                }
                 _ => Err(error.into()),
             },
         }

@@ -17,6 +17,7 @@ mod group;
 mod image;
 mod item;
 mod keys;
+mod lost;
 mod meter;
 mod profiles;
 mod refold;

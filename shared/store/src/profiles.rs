@@ -6,6 +6,7 @@
 
 use crate::item::{DATA, Item, VERSION, item_key, n, number};
 use crate::keys::{PK, tenant_pk};
+use crate::lost::There;
 use crate::{CAPACITY, Cause, Store, StoreError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -90,7 +91,7 @@ impl Store {
         let refused = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused(error.to_string());
         let mut list = pack(tenant, LIST, after)?;
         list.insert(VERSION.to_owned(), n(after.version));
-        let put = Put::builder().table_name(&*self.table).set_item(Some(list));
+        let put = Put::builder().table_name(&*self.table).set_item(Some(list.clone()));
         let put = match before.version {
             0 => put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", PK),
             version => put
@@ -115,10 +116,14 @@ impl Store {
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
-                Some(
-                    TransactWriteItemsError::TransactionCanceledException(_)
-                    | TransactWriteItemsError::TransactionInProgressException(_),
-                ) => Err(StoreError::Conflict),
+                Some(TransactWriteItemsError::TransactionCanceledException(_)) => {
+                    match self.what_is_there(&list, Cause::Tenant).await? {
+                        There::Same => Ok(()),
+                        There::Other | There::Nothing => Err(StoreError::Conflict),
+                    }
+                }
+                // Also while this one is still under way from an earlier try: what becomes of it is not known yet, and
+                // the change must not be made a second time on top of it.
                 _ => Err(error.into()),
             },
         }

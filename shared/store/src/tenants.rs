@@ -2,6 +2,7 @@
 
 use crate::item::{Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK, tenant_pk};
+use crate::lost::There;
 use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -227,7 +228,7 @@ impl Store {
     /// Adds a tenant.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when there is one by that name.
+    /// [`StoreError::Exists`] when there is one by that name; [`StoreError::Conflict`] when another write came between.
     pub async fn create_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         tenant.version = 1;
         tenant.note_settings();
@@ -237,7 +238,8 @@ impl Store {
             let put = put.build().map_err(|error| StoreError::Refused(error.to_string()))?;
             Ok::<_, StoreError>(TransactWriteItem::builder().put(put).build())
         };
-        let writes = vec![put(tenant.to_item()?)?, put(item_key(DIRECTORY, tenant.id.as_str()))?];
+        let item = tenant.to_item()?;
+        let writes = vec![put(item.clone())?, put(item_key(DIRECTORY, tenant.id.as_str()))?];
         let transact = self.client.transact_write_items().set_transact_items(Some(writes));
         match transact.return_consumed_capacity(CAPACITY).send().await {
             Ok(answer) => {
@@ -245,7 +247,14 @@ impl Store {
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(_)) => Err(StoreError::Exists),
+                Some(TransactWriteItemsError::TransactionCanceledException(_)) => {
+                    match self.what_is_there(&item, Cause::Tenant).await? {
+                        There::Same => Ok(()),
+                        There::Other => Err(StoreError::Exists),
+                        // Not for what is there, then: somebody else was writing at the same time.
+                        There::Nothing => Err(StoreError::Conflict),
+                    }
+                }
                 _ => Err(error.into()),
             },
         }
@@ -296,19 +305,24 @@ impl Store {
     /// Writes a changed tenant, if nobody else changed it since it was read. Where attempts follow otherwise from its
     /// settings now, a job is written with it that folds its enrollments again (`refold`).
     ///
+    /// Two that make the very same change of the same version both succeed: what may be given to one only must differ by
+    /// whom it is given to.
+    ///
     /// # Errors
-    /// [`StoreError::Conflict`] when somebody did.
+    /// [`StoreError::Conflict`] when somebody did. Where the answer to this write was lost, that may be somebody who came
+    /// after it.
     pub async fn update_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let before = tenant.version;
         tenant.version += 1;
         if tenant.count_settings() {
             return self.put_with_job(tenant, before).await;
         }
+        let item = tenant.to_item()?;
         let put = self
             .client
             .put_item()
             .table_name(&*self.table)
-            .set_item(Some(tenant.to_item()?))
+            .set_item(Some(item.clone()))
             .condition_expression("#v = :v")
             .expression_attribute_names("#v", VERSION)
             .expression_attribute_values(":v", n(before))
@@ -319,7 +333,12 @@ impl Store {
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Err(StoreError::Conflict),
+                Some(PutItemError::ConditionalCheckFailedException(_)) => {
+                    match self.what_is_there(&item, Cause::Tenant).await? {
+                        There::Same => Ok(()),
+                        There::Other | There::Nothing => Err(StoreError::Conflict),
+                    }
+                }
                 _ => Err(error.into()),
             },
         }

@@ -51,7 +51,7 @@ pub enum BodyError {
 /// What became of one event of a body.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed {
-    /// It can be stored.
+    /// It can be stored, once it has the key that it is stored under ([`Event::stored`]): here it has the sender's id.
     Event(Box<Event>),
     /// Its `type` is none of ours: counted and answered, nothing else.
     UnknownType {
@@ -146,12 +146,8 @@ fn read_event(map: &Map<String, Value>, received: Received, errors: &mut Vec<Fie
     }
     let (about, body) = data::read(family, event.object("data"))?;
     let (id, source, time) = (id?, source?, time?);
-    let key = match &body {
-        vestibule_domain::event::Body::Esp(esp) => esp.stored_key(source, id, time),
-        vestibule_domain::event::Body::Enrollment(_) => EventKey { source, id },
-    };
     Some(Read::Event(Box::new(Event {
-        key,
+        key: EventKey { source, id },
         time,
         received_at: received.at,
         clock_skew: ClockSkew::of(time, received.at, received.backfill),

@@ -5,6 +5,7 @@ use crate::fields::{Reader, list_names};
 use vestibule_domain::catalogue::{Action, Place, Screen, Section, UserAction};
 use vestibule_domain::event::{About, Body, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Step};
 use vestibule_domain::failure::{Failure, FailureCategory};
+use vestibule_domain::identity::IdentifierKind;
 
 /// The event types we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,14 @@ pub(crate) fn read(family: Family, mut data: Reader<'_, '_>) -> Option<(About, B
     let mut reported = Vec::new();
     let about = read_about(&mut data, &mut reported);
     if about.identifiers().next().is_none() {
-        data.refuse("device", "must tell a serialNumber, udid or mdmDeviceId that names the device, or enrollmentId");
+        let otherwise = "must have a serialNumber, udid or mdmDeviceId that names the device, or data an enrollmentId";
+        let member = |kind| match kind {
+            IdentifierKind::SerialNumber => "device.serialNumber",
+            IdentifierKind::Udid => "device.udid",
+            IdentifierKind::MdmDeviceId => "device.mdmDeviceId",
+            IdentifierKind::EnrollmentId => "enrollmentId",
+        };
+        data.refuse_unnamed(&about, member, ("device", otherwise));
     }
     let body = match family {
         Family::Enrollment(kind) => Body::Enrollment(read_step(kind, &mut data, reported)?),

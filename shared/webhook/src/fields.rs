@@ -2,14 +2,36 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use vestibule_domain::Identifier;
+use vestibule_domain::event::About;
+use vestibule_domain::identity::{IdentifierKind, Unfit};
 
 /// What is wrong with one member of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// The member's path, as in `data.device.serialNumber`.
     pub field: String,
-    /// What is wrong; never what was sent.
+    /// What is wrong; never what was sent, but for an identifier that names no device.
     pub problem: String,
+}
+
+/// Why an event names no device: each value that was sent as an identifier and is none, under the member that has it.
+/// Empty when nothing was sent as one.
+pub fn unfit_identifiers(about: &About, member: impl Fn(IdentifierKind) -> String) -> Vec<FieldError> {
+    let mut errors: Vec<FieldError> = Vec::new();
+    for unfit in about.unfit_identifiers().filter(|unfit| unfit.reason != Unfit::Blank) {
+        let field = member(unfit.kind);
+        // One member may go by two kinds.
+        if errors.iter().all(|error| error.field != field) {
+            errors.push(FieldError { field, problem: unfit.to_string() });
+        }
+    }
+    errors
+}
+
+/// Whether a value names a device, as an identifier of any kind.
+pub(crate) fn is_identifier(value: &str) -> bool {
+    Identifier::new(IdentifierKind::EnrollmentId, value).is_some()
 }
 
 /// An object being read, and the errors found so far.
@@ -27,6 +49,21 @@ impl<'a, 'e> Reader<'a, 'e> {
 
     fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// Notes why an event names no device: the values that are no identifiers, by the members of this object that have
+    /// them; where there are none, `otherwise` in the member `name`.
+    pub fn refuse_unnamed(
+        &mut self,
+        about: &About,
+        member: impl Fn(IdentifierKind) -> &'static str,
+        (name, otherwise): (&str, &str),
+    ) {
+        let unfit = unfit_identifiers(about, |kind| self.path_of(member(kind)));
+        if unfit.is_empty() {
+            self.refuse(name, otherwise);
+        }
+        self.errors.extend(unfit);
     }
 
     /// Notes an error in the member `name`.

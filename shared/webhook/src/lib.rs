@@ -5,7 +5,8 @@
 //! - [`sources`]: what products post in a form of their own
 //! - [`data`]: the members of `data`, checked one by one so that an answer can name the field
 //!
-//! Nothing here panics on any input, and no error repeats what was sent but the names of members.
+//! Nothing here panics on any input, and no error repeats what was sent but the names of members, and
+//! an identifier that is refused: a placeholder, which is nobody's.
 
 pub mod cloudevents;
 pub mod data;

@@ -45,7 +45,7 @@ fn batch(body: &str) -> Batch {
 
 fn events(body: &str) -> Vec<Event> {
     let read = |parsed| match parsed {
-        Parsed::Event(event) => *event,
+        Parsed::Event(event) => event.stored(),
         other => panic!("{other:?}"),
     };
     batch(body).events.into_iter().map(read).collect()
@@ -107,7 +107,7 @@ fn refused_fields(record: &Value) -> Vec<String> {
 /// A deployment of 25 minutes that succeeded.
 fn record() -> Value {
     json!({
-        "id": "r1", "deviceId": "d1", "deviceSerialNumber": "AP-0001", "eventDateTime": "2026-02-10T09:30:00Z",
+        "id": "r1", "deviceId": "device-1", "deviceSerialNumber": "AP-0001", "eventDateTime": "2026-02-10T09:30:00Z",
         "enrollmentStartDateTime": "2026-02-10T09:00:00Z", "enrollmentType": "azureADJoinedWithAutopilotProfile",
         "enrollmentState": "enrolled", "deploymentState": "success", "deviceSetupStatus": "success",
         "accountSetupStatus": "success", "deploymentStartDateTime": "2026-02-10T09:00:00Z",
@@ -459,7 +459,7 @@ fn whatever_is_missing_is_survived() {
         timeless.as_object_mut().unwrap().extend(news.as_object().unwrap().clone());
         assert_eq!(refused_fields(&timeless), ["eventDateTime"]);
     }
-    let only_end = json!({"id": "r1", "deviceId": "d1", "deploymentState": "failure",
+    let only_end = json!({"id": "r1", "deviceId": "device-1", "deploymentState": "failure",
         "deploymentEndDateTime": "2026-02-10T09:00:00Z"});
     assert_eq!(session(of(&only_end)).state, SessionState::Failed);
 }
@@ -528,10 +528,12 @@ fn a_wrong_member_is_named() {
         let member = field.split('[').next().unwrap();
         assert_eq!(refused_fields(&with(json!({member: wrong}))), [field]);
     }
-    for unusable in [json!(null), json!("System Serial Number"), json!("0")] {
+    let nobody = json!({"deviceSerialNumber": null, "deviceId": null});
+    assert_eq!(refused_fields(&with(nobody)), ["deviceSerialNumber"]);
+    for unusable in [json!("System Serial Number"), json!("0")] {
         let nameless =
             with(json!({"deviceSerialNumber": unusable, "deviceId": "00000000-0000-0000-0000-000000000000"}));
-        assert_eq!(refused_fields(&nameless), ["deviceSerialNumber"]);
+        assert_eq!(refused_fields(&nameless), ["deviceSerialNumber", "deviceId"]);
     }
 }
 

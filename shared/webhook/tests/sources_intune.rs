@@ -257,7 +257,9 @@ fn a_result_has_many_names() {
 #[test]
 fn what_a_log_lacks_is_named() {
     let nameless = json!({"IntuneDeviceId": "", "AADDeviceId": "Unknown", "MessageId": "None"});
-    assert_eq!(refused(&log(&with(nameless).to_string())), ["properties.IntuneDeviceId"]);
+    assert_eq!(refused(&log(&with(nameless).to_string())), ["properties.AADDeviceId"]);
+    let nothing = json!({"IntuneDeviceId": "", "AADDeviceId": null, "MessageId": "None"});
+    assert_eq!(refused(&log(&with(nothing).to_string())), ["properties.IntuneDeviceId"]);
     assert_eq!(refused(&log(&with(json!({"OsVersion": 15})).to_string())), ["properties.OsVersion"]);
     let without = |name: &str| {
         let mut record = with(json!({}));

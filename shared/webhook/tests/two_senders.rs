@@ -22,7 +22,7 @@ fn at(text: &str) -> Timestamp {
 
 fn all(batch: Batch) -> Vec<Event> {
     let event = |parsed| match parsed {
-        Parsed::Event(event) => *event,
+        Parsed::Event(event) => event.stored(),
         other => panic!("{other:?}"),
     };
     batch.events.into_iter().map(event).collect()

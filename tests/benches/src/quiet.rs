@@ -38,7 +38,7 @@ pub async fn fill(table: &Table, numbers: std::ops::Range<usize>) -> Result<(), 
                 let Parsed::Event(event) = parse_event(&event, Received { at, backfill: false }) else {
                     return Err(BoxError::from("the benchmark's event is refused"));
                 };
-                table.store.add_events(tenant, settings, vec![*event], at).await?;
+                table.store.add_events(tenant, settings, vec![event.stored()], at).await?;
                 Ok(())
             }
         })

@@ -81,6 +81,12 @@ macro_rules! with_cases {
                 sealing_survives_every_fault,
                 segments_that_move_under_a_writer_are_no_error,
                 links_written_at_once_make_no_circle;
+            lost:
+                a_tenant_is_changed_though_nobody_heard,
+                a_tenant_is_added_though_nobody_heard,
+                of_different_changes_at_once_one_succeeds,
+                a_file_is_the_newest_though_nobody_heard,
+                profiles_are_changed_once_though_nobody_heard;
             tenants:
                 a_tenant_is_created_once_and_changed_on_condition,
                 a_cache_holds_a_tenant_for_a_moment,

@@ -280,10 +280,10 @@ pub fn event_at(kind: &str, device: &str, minutes_ago: i64, data: &Value) -> Val
     })
 }
 
-/// The event that a hook makes of one received at `at`.
+/// The event that a hook stores of one received at `at`.
 pub fn reading(event: &Value, at: Timestamp) -> Event {
     match parse_event(event, Received { at, backfill: false }) {
-        Parsed::Event(event) => *event,
+        Parsed::Event(event) => event.stored(),
         other => panic!("{other:?}"),
     }
 }

@@ -65,6 +65,29 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// 2026-03-28T12:00:00Z: the day after, many zones change to summer time.
 const BASE_MS: i64 = 1_774_699_200_000;
 
+/// Values that are sent as identifiers and name no device.
+const PLACEHOLDERS: [&str; 20] = [
+    "To Be Filled By O.E.M.",
+    "none",
+    "00000000-0000-0000-0000-000000000000",
+    "Default string",
+    "Defaultstring",
+    "DEFAULT-STRING",
+    "NotApplicable",
+    "Not Specified",
+    "n/a",
+    "*",
+    "0123456789",
+    "1234567890",
+    "987654321",
+    "XXXXXXXX",
+    "System Serial Number",
+    "To be filled by OEM, later",
+    "Chassis Serial Number",
+    "not available",
+    "Empty",
+    "0123456789ABCDEF",
+];
 const SOURCES: [&str; 3] = ["urn:mdm", "urn:portal", "urn:agent"];
 
 /// One event as the strategies see it: small numbers, so that a failing case shrinks well.
@@ -319,8 +342,23 @@ fn sketches(shape: Shape) -> impl Strategy<Value = Sketch> {
     )
 }
 
+/// Which identifiers an event gives. Two serial numbers never become one device, and which of two merges is refused then
+/// depends on who comes first: where devices merge, only one has a serial number.
+fn given(given: u8, number: usize, merging: bool) -> u8 {
+    const SERIAL: u8 = 1;
+    const UDID: u8 = 2;
+    match given & !SERIAL {
+        _ if !merging || number == 0 => given,
+        0 => UDID,
+        others => others,
+    }
+}
+
 /// The identifiers of the device of this number. A bit of `given` for each; at least one serves.
 fn identify(data: &mut Map<String, Value>, device: &mut Map<String, Value>, number: usize, given: u8, spelling: u8) {
+    let cased = |id: String| if spelling % 2 == 1 { format!(" {} ", id.to_uppercase()) } else { id };
+    // What stands where an identifier was never set: of all devices the same.
+    let unset = |kind: usize| PLACEHOLDERS.get(usize::from(spelling) * 5 + kind + number).copied();
     if given & 1 != 0 {
         let serial = match spelling {
             0 => format!("c02-serial-{number}"),
@@ -330,18 +368,23 @@ fn identify(data: &mut Map<String, Value>, device: &mut Map<String, Value>, numb
             _ => format!("C02-SERIAL-{number}"),
         };
         device.insert("serialNumber".to_owned(), json!(serial));
-    } else if spelling < 2 {
-        let placeholder = ["To Be Filled By O.E.M.", "none"][usize::from(spelling)];
-        device.insert("serialNumber".to_owned(), json!(placeholder));
+    } else {
+        put(device, "serialNumber", unset(0));
     }
     if given & 2 != 0 {
-        device.insert("udid".to_owned(), json!(format!("00008030-{number}")));
+        device.insert("udid".to_owned(), json!(cased(format!("00008030-{number}f"))));
+    } else {
+        put(device, "udid", unset(1));
     }
     if given & 4 != 0 {
-        device.insert("mdmDeviceId".to_owned(), json!(format!("mdm-{number}")));
+        device.insert("mdmDeviceId".to_owned(), json!(cased(format!("mdm-{number}"))));
+    } else {
+        put(device, "mdmDeviceId", unset(2));
     }
     if given & 8 != 0 {
-        data.insert("enrollmentId".to_owned(), json!(format!("enrollment-{number}")));
+        data.insert("enrollmentId".to_owned(), json!(cased(format!("enrollment-{number}"))));
+    } else {
+        put(data, "enrollmentId", unset(3));
     }
 }
 
@@ -367,11 +410,12 @@ fn event(
     id: &str,
     at_ms: i64,
     device_platform: Option<&'static str>,
+    merging: bool,
     shape: Shape,
 ) -> Value {
     let mut data = Map::new();
     let mut device = Map::new();
-    identify(&mut data, &mut device, number, sketch.given, sketch.spelling);
+    identify(&mut data, &mut device, number, given(sketch.given, number, merging), sketch.spelling);
     if let Some(also) = also {
         // Another device's, beside one of its own.
         device.insert("mdmDeviceId".to_owned(), json!(format!("mdm-{also}")));
@@ -443,6 +487,7 @@ fn of_device(
     number: usize,
     devices: usize,
     platform: Option<&'static str>,
+    merging: bool,
     sketches: &[Sketch],
     shape: Shape,
 ) -> Vec<Delivered> {
@@ -457,7 +502,7 @@ fn of_device(
             if shape.devices_merge && sketch.merges && devices > 1 { Some((number + 1) % devices) } else { None };
         let received_at_ms = at_ms + sketch.delay_ms;
         delivered.push(Delivered {
-            event: event(sketch, sketch.kind, number, also, &id, at_ms, platform, shape),
+            event: event(sketch, sketch.kind, number, also, &id, at_ms, platform, merging, shape),
             received_at_ms,
         });
 
@@ -472,6 +517,7 @@ fn of_device(
                     &id,
                     at_ms + repeat.moved_ms,
                     platform,
+                    merging,
                     shape,
                 ),
                 received_at_ms: received_at_ms + repeat.later_ms,
@@ -486,8 +532,10 @@ pub fn delivered(shape: Shape) -> impl Strategy<Value = Vec<Delivered>> {
     let device = (platforms(), vec(sketches(shape), 1..=shape.events.max(1)));
     vec(device, 1..=shape.devices.max(1)).prop_map(move |devices| {
         let mut all = Vec::new();
+        let merges = |(_, sketches): &(_, Vec<Sketch>)| sketches.iter().any(|sketch| sketch.merges);
+        let merging = shape.devices_merge && devices.len() > 1 && devices.iter().any(merges);
         for (number, (platform, sketches)) in devices.iter().enumerate() {
-            all.extend(of_device(number, devices.len(), *platform, sketches, shape));
+            all.extend(of_device(number, devices.len(), *platform, merging, sketches, shape));
         }
         all
     })

@@ -83,8 +83,22 @@ const CATEGORIES: [&str; 12] = [
     "clientDisconnected",
     "userAbandonment",
 ];
-const PLACEHOLDER_SERIALS: [&str; 7] =
-    ["system serial number", "to be filled by o.e.m.", "default string", "0", "none", "invalid", "unknown"];
+/// With nothing but letters and digits. What begins like the first of them is one too.
+const PLACEHOLDERS: [&str; 13] = [
+    "tobefilledbyoem",
+    "systemserialnumber",
+    "defaultstring",
+    "notapplicable",
+    "notspecified",
+    "notavailable",
+    "unknown",
+    "invalid",
+    "none",
+    "null",
+    "chassisserialnumber",
+    "oem",
+    "empty",
+];
 
 /// The event cannot be taken.
 struct Invalid;
@@ -157,21 +171,18 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
     let user = object(data, "user", &empty)?;
 
     let mut identifiers = Vec::new();
-    if let Some(serial) = text(device, "serialNumber", 256)? {
-        let serial = serial.trim().to_lowercase();
-        let placeholder = PLACEHOLDER_SERIALS.contains(&serial.as_str());
-        if !placeholder && serial.chars().count() >= 4 {
-            identifiers.push((IdentifierKind::Serial, serial));
+    let told = [
+        (IdentifierKind::Serial, text(device, "serialNumber", 256)?),
+        (IdentifierKind::Udid, text(device, "udid", 256)?),
+        (IdentifierKind::MdmDeviceId, text(device, "mdmDeviceId", 256)?),
+        (IdentifierKind::EnrollmentId, text(data, "enrollmentId", 256)?),
+    ];
+    for (kind, value) in told {
+        if let Some(value) = value
+            && !is_placeholder(&value)
+        {
+            identifiers.push((kind, value.trim().to_lowercase()));
         }
-    }
-    if let Some(udid) = text(device, "udid", 256)? {
-        identifiers.push((IdentifierKind::Udid, udid));
-    }
-    if let Some(mdm_device_id) = text(device, "mdmDeviceId", 256)? {
-        identifiers.push((IdentifierKind::MdmDeviceId, mdm_device_id));
-    }
-    if let Some(enrollment_id) = text(data, "enrollmentId", 256)? {
-        identifiers.push((IdentifierKind::EnrollmentId, enrollment_id));
     }
     if identifiers.is_empty() {
         return Err(Invalid);
@@ -229,6 +240,39 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
     }
     event.kind = kind;
     Ok(event)
+}
+
+/// Whether a value can be no device's name, of whatever kind it was told as.
+fn is_placeholder(told: &str) -> bool {
+    let mut letters = Vec::new();
+    for letter in told.to_lowercase().chars() {
+        if letter.is_alphanumeric() {
+            letters.push(letter);
+        }
+    }
+    if letters.len() < 4 {
+        return true;
+    }
+    let bare: String = letters.iter().collect();
+    if bare.starts_with(PLACEHOLDERS[0]) || PLACEHOLDERS.contains(&bare.as_str()) {
+        return true;
+    }
+    // One character repeated, which the nil UUID is too.
+    if letters.iter().all(|letter| *letter == letters[0]) {
+        return true;
+    }
+    // A piece of a run, forward or backward: digits over and over, letters, or the digits of hexadecimal and on.
+    for run in [
+        "0123456789".repeat(26),
+        "abcdefghijklmnopqrstuvwxyz".to_owned(),
+        "0123456789abcdefghijklmnopqrstuvwxyz".to_owned(),
+    ] {
+        let backward: String = run.chars().rev().collect();
+        if run.contains(&bare) || backward.contains(&bare) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Section, action and screen, when an action is named.

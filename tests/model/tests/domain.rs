@@ -20,7 +20,7 @@ fn read(delivered: &[Delivered]) -> Vec<Event> {
     let read_one = |one: &Delivered| {
         let received = Received { at: Timestamp::from_millis(one.received_at_ms), backfill: true };
         match parse_event(&one.event, received) {
-            Parsed::Event(event) => Some(*event),
+            Parsed::Event(event) => Some(event.stored()),
             _ => None,
         }
     };
@@ -46,7 +46,7 @@ fn histories(events: Vec<Event>, settings: &TenantSettings) -> Vec<History> {
             histories.into_iter().partition(|history| !history.identifiers().is_disjoint(&names));
         let mut history = same.pop().unwrap_or_default();
         for other in same {
-            history.absorb(other);
+            history.absorb(other, &tenant(), settings);
         }
         if index % 3 == 0 {
             let _looked = fold(&tenant(), &history, settings, event.received_at);

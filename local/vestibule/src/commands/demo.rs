@@ -23,12 +23,15 @@ use vestibule_domain::time::Tz;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::{BoxError, Clock};
 use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate};
-use vestibule_store::{Role, Store};
+use vestibule_store::{Role, Store, Tenant};
 
 /// The demonstration's organisation.
 const TENANT: &str = "contoso";
-/// Days of the sample: what a tenant keeps unless it chooses otherwise.
+/// Days of the sample.
 const DAYS: u32 = 30;
+/// Days that the demonstration's tenant keeps. The sample's first events are older than its days by the time they are
+/// posted, and are posted again on later days; none of them is to be too old.
+const KEPT_DAYS: u32 = 60;
 /// What its API token is called; the one of the run before is revoked.
 const TOKEN: &str = "demo";
 
@@ -197,14 +200,22 @@ fn now() -> Timestamp {
 async fn prepare_tenant(app: &App) -> Result<Credentials, BoxError> {
     let id = TenantId::parse(TENANT)?;
     let Some(mut tenant) = app.store.tenant(&id).await? else {
-        let added = tenant::add(app, TENANT).await?;
+        let mut added = tenant::add(app, TENANT).await?;
+        keep_sample(&mut added.tenant);
+        app.store.update_tenant(&mut added.tenant).await?;
         return Ok(Credentials { tenant: id, secret: added.webhook_secret, token: added.admin_token });
     };
+    keep_sample(&mut tenant);
     tenant.tokens.retain(|token| token.name != TOKEN);
     let token = tenant::give_token(app, &mut tenant, Role::Admin, TOKEN, Vec::new())?;
     app.store.update_tenant(&mut tenant).await?;
     let secret = tenant.secrets().next().ok_or("the tenant has no webhook secret")?.to_owned();
     Ok(Credentials { tenant: id, secret, token })
+}
+
+/// Lets the tenant keep all of the sample; what somebody chose to keep longer stays.
+fn keep_sample(tenant: &mut Tenant) {
+    tenant.settings.retention_days = tenant.settings.retention_days.max(KEPT_DAYS);
 }
 
 /// A link that signs in at the page, once.

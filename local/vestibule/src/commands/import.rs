@@ -34,6 +34,9 @@ struct Progress {
     duplicates: u64,
     ignored: u64,
     rejected: u64,
+    /// Of those ignored, the ones older than what the tenant keeps.
+    #[serde(default)]
+    too_old: u64,
 }
 
 pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxError> {
@@ -80,6 +83,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         progress.duplicates += results.duplicates as u64;
         progress.ignored += results.ignored as u64;
         progress.rejected += results.rejected as u64;
+        progress.too_old += results.count(Status::TooOld) as u64;
         save(&note, &progress)?;
         bar.set_position(progress.offset);
         bar.set_message(format!("{} events", count(progress.accepted)));
@@ -98,16 +102,26 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         "duplicates": progress.duplicates,
         "ignored": progress.ignored,
         "rejected": progress.rejected,
+        "tooOld": progress.too_old,
         "resumedAtLine": resumed_at,
     });
     answer(common.json, &value, || {
-        format!(
+        let counts = format!(
             "{} lines: {} events stored, {} known already, {} ignored, {} refused.",
             count(progress.lines),
             count(progress.accepted),
             count(progress.duplicates),
             count(progress.ignored),
             count(progress.rejected),
+        );
+        if progress.too_old == 0 {
+            return counts;
+        }
+        format!(
+            "{counts}\n{} of those ignored are older than the {} days that {name} keeps. To have them, raise that and import \
+             again: vestibule tenant set {name} retentionDays=DAYS (at most 400).",
+            count(progress.too_old),
+            tenant.settings.retention_days,
         )
     });
     Ok(())

@@ -156,7 +156,8 @@ fn devices(reader: &Reader<'_>, subject: &Subject) -> Result<Vec<KnownDevice>> {
                OR serial_number = ?1 COLLATE NOCASE OR udid = ?1 COLLATE NOCASE
                OR mdm_device_id = ?1 COLLATE NOCASE OR enrollment_id = ?1 COLLATE NOCASE
              UNION SELECT enrollment_no FROM enrollments WHERE device_name_word IN (SELECT id FROM name)",
-            vec![text.clone(), name.clone()],
+            // Identifiers are kept in small letters, and NOCASE knows only the letters of ASCII.
+            vec![text.to_lowercase(), name.clone()],
         ),
     };
     let mut query = conn.prepare(&format!(

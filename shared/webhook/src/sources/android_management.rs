@@ -21,12 +21,13 @@
 
 use super::{Context, derived_id};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
-use crate::fields::FieldError;
+use crate::fields::is_identifier;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{Millis, Timestamp};
 
 /// The `source` of every event made here.
@@ -81,9 +82,15 @@ fn device(message: &Map<String, Value>) -> Result<Map<String, Value>, BodyError>
 fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>, context: &Context) -> Vec<Parsed> {
     let (about, received) = (about(device), context.received);
     let Some(identifier) = about.identifiers().next() else {
-        let problem = "must hold a device with a name".to_owned();
-        let error = FieldError { field: "message.data".to_owned(), problem };
-        return vec![Parsed::Invalid { id: None, errors: vec![error] }];
+        let member = |kind| {
+            let member = match kind {
+                IdentifierKind::SerialNumber => "hardwareInfo.serialNumber",
+                IdentifierKind::MdmDeviceId if text(device, "name").is_none() => "hardwareInfo.enterpriseSpecificId",
+                _ => "name",
+            };
+            format!("message.data.{member}")
+        };
+        return vec![super::unnamed(None, &about, member, ("message.data", "must hold a device with a name"))];
     };
     let enrolled = time(device, "enrollmentTime");
     let published = time(message, "publishTime").or_else(|| time(message, "publish_time"));
@@ -125,13 +132,15 @@ fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>,
 
 /// Whom a notification is about.
 fn about(device: &Map<String, Value>) -> About {
-    let hardware = |name: &str| object(Some(device), "hardwareInfo").and_then(|hardware| text(hardware, name));
+    let hardware = |name: &str| hardware(device, name);
     // `enterprises/{enterprise}/devices/{device}`; the last part is the device's, and another after every enrollment.
     let id = text(device, "name").and_then(|name| name.rsplit('/').next().map(str::to_owned));
     let id = id.filter(|id| !id.is_empty());
     About {
         // Personal devices have no serial number since Android 12, but an id that stays through a reset.
-        mdm_device_id: hardware("enterpriseSpecificId").or_else(|| id.clone()),
+        mdm_device_id: hardware("enterpriseSpecificId")
+            .filter(|specific| is_identifier(specific) || id.is_none())
+            .or_else(|| id.clone()),
         enrollment_id: id,
         serial_number: hardware("serialNumber"),
         manufacturer: hardware("manufacturer").or_else(|| hardware("brand")),
@@ -141,6 +150,10 @@ fn about(device: &Map<String, Value>) -> About {
         enrollment_type: enrollment_type(device).map(str::to_owned),
         ..About::default()
     }
+}
+
+fn hardware(device: &Map<String, Value>, name: &str) -> Option<String> {
+    object(Some(device), "hardwareInfo").and_then(|hardware| text(hardware, name))
 }
 
 /// How the device is enrolled, where it follows: a wholly managed one may be a person's or a kiosk.

@@ -13,7 +13,7 @@
 
 use super::{Context, derived_id};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
-use crate::fields::{FieldError, Reader};
+use crate::fields::{FieldError, Reader, is_identifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plist::{Dictionary, Value as Plist};
@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, KnownAction, KnownScreen, Place, Screen};
 use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::identity::IdentifierKind;
 
 /// Most tags in a check-in message. The longest that Apple documents has under a hundred.
 pub const MAX_TAGS: usize = 512;
@@ -130,7 +131,14 @@ fn read(
     }
     let about = about(&plist, udid, told);
     let Some(device) = about.identifiers().next() else {
-        checkin.refuse("raw_payload", "must tell a serial number, UDID or enrollment id that names the device");
+        let member = |kind| match kind {
+            IdentifierKind::SerialNumber => "raw_payload.SerialNumber",
+            IdentifierKind::Udid => "raw_payload.UDID",
+            IdentifierKind::MdmDeviceId => "ids.id",
+            IdentifierKind::EnrollmentId => "raw_payload.EnrollmentID",
+        };
+        let otherwise = "must have a serial number, UDID or enrollment id that names the device";
+        checkin.refuse_unnamed(&about, member, ("raw_payload", otherwise));
         return None;
     };
     let received = context.received;
@@ -199,8 +207,13 @@ fn step(kind: Kind) -> Step {
 
 /// Whom a message is about. What the device says counts for more than what the server repeats of it.
 fn about(plist: &Dictionary, udid: Option<String>, told: Told) -> About {
-    let udid = text(plist, "UDID").or(udid);
-    let enrollment_id = text(plist, "EnrollmentID").or(told.enrollment_id);
+    // Where the device says a placeholder the server may know better.
+    let better = |said: Option<String>, repeated: Option<String>| match (&said, &repeated) {
+        (Some(said), Some(repeated)) if !is_identifier(said) && is_identifier(repeated) => Some(repeated.clone()),
+        _ => said.or(repeated),
+    };
+    let udid = better(text(plist, "UDID"), udid);
+    let enrollment_id = better(text(plist, "EnrollmentID"), told.enrollment_id);
     // `ProductName` is the model's number of both families; `Model` is that of a Mac, but an order number of an iPhone.
     let model = ["ProductName", "ModelName", "Model"].iter().find_map(|name| text(plist, name));
     About {

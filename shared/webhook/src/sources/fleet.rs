@@ -17,13 +17,13 @@
 
 use super::{Context, derived_id};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
-use crate::fields::FieldError;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, Place, Section};
 use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::failure::Failure;
+use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "fleet:activities";
@@ -112,8 +112,16 @@ fn events(
     }
     let about = about(kind, details);
     let Some(device) = about.identifiers().next() else {
-        let problem = "must tell a host_serial, enrollment_id or host_id that names the device".to_owned();
-        return vec![Parsed::Invalid { id: None, errors: vec![FieldError { field: "details".to_owned(), problem }] }];
+        let otherwise = "must have a host_serial, enrollment_id or host_id that names the device";
+        let member = |kind| {
+            let member = match kind {
+                IdentifierKind::SerialNumber => "host_serial",
+                IdentifierKind::EnrollmentId => "enrollment_id",
+                IdentifierKind::Udid | IdentifierKind::MdmDeviceId => "host_id",
+            };
+            format!("details.{member}")
+        };
+        return vec![super::unnamed(None, &about, member, ("details", otherwise))];
     };
     let timestamp = told(activity, "timestamp");
     let sent = timestamp.as_deref().and_then(|text| Timestamp::parse(text).ok()).filter(|time| *time >= EARLIEST);

@@ -16,7 +16,7 @@ use super::graph_autopilot_events::find_code;
 use super::{Context, derived_id};
 use super::{enrollment_event, graph};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
-use crate::fields::{FieldError, Reader};
+use crate::fields::{FieldError, Reader, is_identifier};
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
@@ -24,6 +24,7 @@ use vestibule_domain::event::{
     About, Event, EventKey, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Step,
 };
 use vestibule_domain::failure::{Failure, FailureCategory};
+use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "graph:deviceManagement/troubleshootingEvents";
@@ -76,10 +77,10 @@ fn read(map: &Map<String, Value>, received: Received, errors: &mut Vec<FieldErro
     let mut record = Reader::new("", map, errors);
     let id = told(&mut record, "id", MAX_ID_CHARS);
     let correlation = told(&mut record, "correlationId", MAX_ID_CHARS);
-    let mdm_device_id = told(&mut record, "managedDeviceIdentifier", MAX_TEXT_CHARS);
+    let mdm_device_id = record.text("managedDeviceIdentifier", MAX_TEXT_CHARS);
     // The directory's id of the device goes by `enrollmentId`, here as in Intune's operational logs: so that a failure
     // before Intune knew the device and the success after it are told of one device.
-    let enrollment_id = told(&mut record, "deviceId", MAX_TEXT_CHARS);
+    let enrollment_id = record.text("deviceId", MAX_TEXT_CHARS);
     let os = told(&mut record, "operatingSystem", MAX_TEXT_CHARS);
     let enrollment_type = told(&mut record, "enrollmentType", MAX_TEXT_CHARS);
     let mut about = About {
@@ -94,10 +95,16 @@ fn read(map: &Map<String, Value>, received: Received, errors: &mut Vec<FieldErro
     // A device that failed before anyone knew it has no id. The failure's own id then stands for it: each failure is
     // a device of its own, which may count one device twice. The user's id would make all of a person's devices one.
     if about.identifiers().next().is_none() {
-        about.enrollment_id = correlation.clone().or_else(|| id.clone());
+        let own = [&correlation, &id].into_iter().flatten().find(|id| is_identifier(id));
+        about.enrollment_id = own.cloned().or(about.enrollment_id);
     }
     if about.identifiers().next().is_none() {
-        record.refuse("managedDeviceIdentifier", "must name the device where neither deviceId nor correlationId does");
+        let member = |kind| match kind {
+            IdentifierKind::EnrollmentId => "deviceId",
+            _ => "managedDeviceIdentifier",
+        };
+        let otherwise = "must name the device where neither deviceId nor correlationId does";
+        record.refuse_unnamed(&about, member, ("managedDeviceIdentifier", otherwise));
     }
     let category = record.text("failureCategory", MAX_TEXT_CHARS);
     let reason = told(&mut record, "failureReason", MAX_MESSAGE_CHARS);
@@ -123,7 +130,7 @@ pub(super) fn told(record: &mut Reader<'_, '_>, name: &str, most: usize) -> Opti
     record.text(name, most).filter(|text| is_told(text))
 }
 
-/// An empty UUID as the id of every device that has none would make them all one; "Unknown" is no reason.
+/// "Unknown" is no reason, and an empty UUID nobody's.
 fn is_told(text: &str) -> bool {
     const NOTHING: [&str; 5] = ["unknown", "none", "not applicable", "n/a", "null"];
     let text = text.trim();
@@ -183,11 +190,14 @@ pub(super) fn step(kind: Kind, failure: Option<Failure>, os: Option<String>) -> 
 /// The id of an event whose record has none: made of what was read, not of bytes, which may be spelled otherwise in
 /// another copy.
 pub(super) fn id_of(source: &str, kind: Kind, time: Timestamp, about: &About, failure: Option<&Failure>) -> String {
-    let device = about.mdm_device_id.as_ref().or(about.enrollment_id.as_ref()).map_or("", String::as_str);
+    let named = |id: &Option<String>| id.clone().filter(|id| is_identifier(id)).unwrap_or_default();
+    let (mdm_device_id, enrollment_id) = (named(&about.mdm_device_id), named(&about.enrollment_id));
+    let device = if mdm_device_id.is_empty() { &enrollment_id } else { &mdm_device_id };
+    let enrollment_id = Some(enrollment_id.clone());
     let failure = failure.cloned().unwrap_or_default();
     let category = failure.category.map(|category| category.name().to_owned());
     let members = [
-        &about.enrollment_id,
+        &enrollment_id,
         &about.user_id,
         &about.os_version,
         &about.enrollment_type,

@@ -23,12 +23,13 @@
 use super::graph_troubleshooting_events::{MAX_ID_CHARS, failure, id_of, platform, read_time, step, told};
 use super::{Context, enrollment_event};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed};
-use crate::fields::{FieldError, Reader};
+use crate::fields::{FieldError, Reader, is_identifier};
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use vestibule_domain::event::{About, EventKey, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS};
 use vestibule_domain::failure::{Failure, FailureCategory};
+use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "intune:operationalLogs";
@@ -192,10 +193,10 @@ impl Properties {
         let os = told(&mut properties, "Os", MAX_TEXT_CHARS);
         let enrollment_type = told(&mut properties, "EnrollmentType", MAX_TEXT_CHARS);
         let mut about = About {
-            mdm_device_id: told(&mut properties, "IntuneDeviceId", MAX_TEXT_CHARS),
+            mdm_device_id: properties.text("IntuneDeviceId", MAX_TEXT_CHARS),
             // The directory's id of the device goes by `enrollmentId`: a failure before Intune knew the device and the
             // success after it are told of one device, and Graph's troubleshooting events of the same.
-            enrollment_id: told(&mut properties, "AADDeviceId", MAX_TEXT_CHARS),
+            enrollment_id: properties.text("AADDeviceId", MAX_TEXT_CHARS),
             user_id: told(&mut properties, "IntuneUserId", MAX_TEXT_CHARS),
             os_version: told(&mut properties, "OsVersion", MAX_TEXT_CHARS),
             platform: platform(os.as_deref(), enrollment_type.as_deref()),
@@ -206,10 +207,15 @@ impl Properties {
         // it: each failure is a device of its own, which may count one device twice. The user's id would make all of
         // a person's devices one, and their enrollments one another's ends.
         if about.identifiers().next().is_none() {
-            about.enrollment_id = id.clone();
+            about.enrollment_id = id.clone().filter(|id| is_identifier(id)).or(about.enrollment_id);
         }
         if about.identifiers().next().is_none() {
-            properties.refuse("IntuneDeviceId", "must name the device where neither AADDeviceId nor MessageId does");
+            let member = |kind| match kind {
+                IdentifierKind::EnrollmentId => "AADDeviceId",
+                _ => "IntuneDeviceId",
+            };
+            let otherwise = "must name the device where neither AADDeviceId nor MessageId does";
+            properties.refuse_unnamed(&about, member, ("IntuneDeviceId", otherwise));
         }
         Self {
             id,

@@ -16,7 +16,6 @@
 
 use super::{Context, derived_id};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
-use crate::fields::FieldError;
 use http::{HeaderMap, header};
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
@@ -24,6 +23,7 @@ use quick_xml::events::Event as Xml;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "jamf:webhooks";
@@ -189,8 +189,16 @@ fn read_xml(body: &[u8]) -> Result<Message, BodyError> {
 fn events(told: Told, message: &Message, context: &Context) -> Vec<Parsed> {
     let about = about(told, &message.event);
     let Some(device) = about.identifiers().next() else {
-        let problem = "must tell a serialNumber, udid, managementId or jssID that names the device".to_owned();
-        return vec![Parsed::Invalid { id: None, errors: vec![FieldError { field: "event".to_owned(), problem }] }];
+        let otherwise = "must have a serialNumber, udid, managementId or jssID that names the device";
+        let member = |kind| {
+            let member = match kind {
+                IdentifierKind::SerialNumber => "serialNumber",
+                IdentifierKind::Udid => "udid",
+                IdentifierKind::MdmDeviceId | IdentifierKind::EnrollmentId => "managementId",
+            };
+            format!("event.{member}")
+        };
+        return vec![super::unnamed(None, &about, member, ("event", otherwise))];
     };
     let sent = time(&message.webhook);
     let content = TELLING.map(|name| text(&message.event, name).unwrap_or_default()).join("\u{1f}");
@@ -237,7 +245,7 @@ fn about(told: Told, event: &Map<String, Value>) -> About {
         ..About::default()
     };
     if about.identifiers().next().is_none() {
-        about.mdm_device_id = numbered();
+        about.mdm_device_id = numbered().or(about.mdm_device_id);
     }
     about
 }

@@ -16,11 +16,13 @@ pub mod micromdm;
 pub mod nanomdm;
 pub mod workspace_one;
 
-use crate::cloudevents::{Batch, BodyError, Received};
+use crate::cloudevents::{Batch, BodyError, Parsed, Received};
+use crate::fields::{FieldError, unfit_identifiers};
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Step};
+use vestibule_domain::identity::IdentifierKind;
 
 /// How a body came in, and what the tenant says of its senders.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,21 @@ fn enrollment_event(key: EventKey, time: Timestamp, received: Received, about: A
         about,
         body: Body::Enrollment(step),
     }
+}
+
+/// The refusal of an event that names no device: the values that are no identifiers, by the members that have them;
+/// where there are none, `otherwise`.
+fn unnamed(
+    id: Option<String>,
+    about: &About,
+    member: impl Fn(IdentifierKind) -> String,
+    (field, otherwise): (&str, &str),
+) -> Parsed {
+    let mut errors = unfit_identifiers(about, member);
+    if errors.is_empty() {
+        errors.push(FieldError { field: field.to_owned(), problem: otherwise.to_owned() });
+    }
+    Parsed::Invalid { id, errors }
 }
 
 /// The id of an event whose sender gives none: made of its source, type, device, time as told, and content.

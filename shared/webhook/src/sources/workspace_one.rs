@@ -20,11 +20,12 @@
 
 use super::{Context, derived_id};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
-use crate::fields::FieldError;
+use crate::fields::is_identifier;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "workspace-one:event-notifications";
@@ -127,8 +128,16 @@ pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, Bod
 fn events(kinds: &[Kind], notification: &Map<String, Value>, context: &Context) -> Vec<Parsed> {
     let about = about(notification);
     let Some(device) = about.identifiers().next() else {
-        let problem = "must tell a SerialNumber, Udid, DeviceUUID or DeviceId that names the device".to_owned();
-        return vec![Parsed::Invalid { id: None, errors: vec![FieldError { field: String::new(), problem }] }];
+        let otherwise = "must have a SerialNumber, Udid, DeviceUUID or DeviceId that names the device";
+        let member = |kind| {
+            let member = match kind {
+                IdentifierKind::SerialNumber => "SerialNumber",
+                IdentifierKind::Udid => "Udid",
+                IdentifierKind::MdmDeviceId | IdentifierKind::EnrollmentId => "DeviceUUID",
+            };
+            member.to_owned()
+        };
+        return vec![super::unnamed(None, &about, member, ("", otherwise))];
     };
     let sent = text(notification, "EventTime").as_deref().and_then(time);
     // The time as written is among them: later versions tell a ten-millionth of a second.
@@ -167,8 +176,11 @@ fn about(notification: &Map<String, Value>) -> About {
     let model = told("Model");
     About {
         serial_number: told("SerialNumber"),
-        udid: told("Udid").filter(|id| names_something(id)),
-        mdm_device_id: told("DeviceUUID").filter(|id| names_something(id)).or_else(numbered),
+        udid: told("Udid"),
+        mdm_device_id: told("DeviceUUID")
+            .filter(|id| is_identifier(id))
+            .or_else(numbered)
+            .or_else(|| told("DeviceUUID")),
         device_name: told("DeviceFriendlyName"),
         user_principal_name: principal_name(notification),
         platform: platform(told("Platform").as_deref(), model.as_deref()),
@@ -176,11 +188,6 @@ fn about(notification: &Map<String, Value>) -> About {
         os_version: told("OperatingSystem"),
         ..About::default()
     }
-}
-
-/// Whether an id is more than zeros, as the unset one is.
-fn names_something(id: &str) -> bool {
-    id.bytes().any(|byte| byte.is_ascii_alphanumeric() && byte != b'0')
 }
 
 /// The account: its name where that is an address, else the address that is told besides.

@@ -9,6 +9,7 @@ pub mod growth;
 pub mod instants;
 pub mod limits;
 pub mod links;
+pub mod lost;
 pub mod profiles;
 pub mod refold;
 pub mod retention;

@@ -30,7 +30,7 @@ pub(crate) fn new(name: &str) -> Tenant {
     }
 }
 
-fn file(number: u64, as_of: Timestamp) -> FileRecord {
+pub(super) fn file(number: u64, as_of: Timestamp) -> FileRecord {
     FileRecord {
         sha256: format!("{number:064x}"),
         key: format!("files/{number}"),
@@ -54,7 +54,8 @@ pub async fn a_tenant_is_created_once_and_changed_on_condition(engine: &Engine) 
     for name in ["fabrikam", "contoso"] {
         store.create_tenant(&mut new(name)).await.unwrap();
     }
-    assert!(matches!(store.create_tenant(&mut new("contoso")).await, Err(StoreError::Exists)));
+    let mut again = Tenant { pseudonym_key: Secret::new("another key"), ..new("contoso") };
+    assert!(matches!(store.create_tenant(&mut again).await, Err(StoreError::Exists)));
     let names: Vec<String> = store.tenants().await.unwrap().into_iter().map(String::from).collect();
     assert_eq!(names, ["contoso", "fabrikam"]);
     let mut one = store.tenant(&tenant()).await.unwrap().unwrap();

@@ -33,6 +33,49 @@ fn names_are_shared_through_others() {
 }
 
 #[test]
+fn two_serial_numbers_are_two_groups_whatever_they_share() {
+    let both = |serial: &str| Device::serial(serial).and_udid("udid-1").and_mdm("mdm-1");
+    assert_eq!(places(&[both("serial-1"), both("serial-2"), both("serial-1")]), [vec![0, 2], vec![1]]);
+    // What has no serial number goes with the first that shares an identifier with it, wherever it stands in the list.
+    let nameless = || Device::udid("udid-1");
+    assert_eq!(places(&[nameless(), both("serial-2"), both("serial-1"), nameless()]), [vec![0, 1, 3], vec![2]]);
+    assert_eq!(places(&[both("serial-1"), both("serial-2"), nameless()]), [vec![0, 2], vec![1]]);
+}
+
+#[test]
+fn the_first_to_share_decides_not_the_kind_of_what_is_shared() {
+    let devices = [
+        Device::serial("serial-1").and_mdm("mdm-1"),
+        Device::serial("serial-2").and_udid("udid-1"),
+        Device::udid("udid-1").and_mdm("mdm-1"),
+        // Its UDID was with the second before.
+        Device::udid("udid-1"),
+        Device::default().and_mdm("mdm-1"),
+    ];
+    assert_eq!(places(&devices), [vec![0, 2, 4], vec![1, 3]]);
+    // Through others: the chain between two serial numbers belongs to the one that it met first.
+    let chain = [
+        Device::udid("udid-1").and_mdm("mdm-1"),
+        Device::serial("serial-2").and_mdm("mdm-1"),
+        Device::serial("serial-1").and_udid("udid-1"),
+        Device::udid("udid-1"),
+    ];
+    assert_eq!(places(&chain), [vec![0, 1, 3], vec![2]]);
+}
+
+#[test]
+fn pcs_with_the_same_placeholders_stay_apart() {
+    let told = |serial: &str, number: usize| {
+        let mut device = Device::serial(serial).and_udid("00000000-0000-0000-0000-000000000000");
+        device = device.and_mdm(&format!("mdm-{number}"));
+        device
+    };
+    let placeholders = ["Defaultstring", "NotApplicable", "Not Specified", "DEFAULT-STRING", "n/a", "123456789"];
+    let devices: Vec<Device> = (0..12).map(|number| told(placeholders[number % placeholders.len()], number)).collect();
+    assert_eq!(places(&devices).len(), 12);
+}
+
+#[test]
 fn a_name_of_another_kind_is_another_name() {
     assert_eq!(places(&[Device::serial("name-1"), Device::udid("name-1")]), [[0], [1]]);
 }

@@ -18,71 +18,99 @@ fn keys(events: &[Value]) -> Vec<String> {
 
 #[test]
 fn the_key_is_the_best_identifier() {
-    let mut enrollment = on(0, "registered", json!({ "enrollmentId": "E", "device": {} }));
-    assert_eq!(one(std::slice::from_ref(&enrollment), 0).enrollment_key, "E");
-    enrollment.event["data"]["device"] = json!({ "mdmDeviceId": "M" });
-    assert_eq!(one(std::slice::from_ref(&enrollment), 0).enrollment_key, "M");
-    enrollment.event["data"]["device"] = json!({ "mdmDeviceId": "M", "udid": "U" });
-    assert_eq!(one(std::slice::from_ref(&enrollment), 0).enrollment_key, "U");
-    enrollment.event["data"]["device"] = json!({ "mdmDeviceId": "M", "udid": "U", "serialNumber": " C02-X \t" });
+    let mut enrollment = on(0, "registered", json!({ "enrollmentId": " Enrollment-E", "device": {} }));
+    assert_eq!(one(std::slice::from_ref(&enrollment), 0).enrollment_key, "enrollment-e");
+    enrollment.event["data"]["device"] = json!({ "mdmDeviceId": "Mdm-M" });
+    assert_eq!(one(std::slice::from_ref(&enrollment), 0).enrollment_key, "mdm-m");
+    enrollment.event["data"]["device"] = json!({ "mdmDeviceId": "Mdm-M", "udid": "UDID-U" });
+    assert_eq!(one(std::slice::from_ref(&enrollment), 0).enrollment_key, "udid-u");
+    enrollment.event["data"]["device"] =
+        json!({ "mdmDeviceId": "Mdm-M", "udid": "UDID-U", "serialNumber": " C02-X \t" });
     let device = one(&[enrollment], 0);
     assert_eq!(device.enrollment_key, "c02-x");
-    assert_eq!(device.udids, ["U"]);
-    assert_eq!(device.mdm_device_ids, ["M"]);
-    assert_eq!(device.enrollment_ids, ["E"]);
+    assert_eq!(device.udids, ["udid-u"]);
+    assert_eq!(device.mdm_device_ids, ["mdm-m"]);
+    assert_eq!(device.enrollment_ids, ["enrollment-e"]);
 }
 
 #[test]
-fn placeholder_serials_never_serve() {
-    for serial in [
+fn placeholders_never_serve() {
+    for told in [
         "System Serial Number",
         "to be filled by O.E.M.",
+        "To Be Filled By OEM (later)",
         " DEFAULT STRING ",
+        "Defaultstring",
+        "NotApplicable",
+        "Not Specified",
+        "not-available",
+        "Chassis Serial Number",
+        "N/A",
+        "OEM",
+        "*",
         "0",
         "None",
+        "null",
+        "Empty",
         "invalid",
         "Unknown",
         "",
         "   ",
         "abc",
-        " abc ",
+        " a-b c ",
+        "00000000-0000-0000-0000-000000000000",
+        "xxxx",
+        "0123456789",
+        "1234567890",
+        "987654321",
+        "abcdef",
+        "0123456789ABCDEF",
     ] {
-        assert_eq!(keys(&[json!({ "serialNumber": serial, "udid": "U" })]), ["U"], "{serial}");
-        assert!(!is_valid(&device_of(&json!({ "serialNumber": serial }))), "{serial}");
+        assert_eq!(keys(&[json!({ "serialNumber": told, "udid": "UDID-U" })]), ["udid-u"], "{told}");
+        for member in ["serialNumber", "udid", "mdmDeviceId"] {
+            assert!(!is_valid(&device_of(&json!({ member: told }))), "{told}");
+        }
+        let mut by_enrollment = device_of(&json!({}));
+        by_enrollment.event["data"]["enrollmentId"] = json!(told);
+        assert!(!is_valid(&by_enrollment), "{told}");
     }
-    assert_eq!(keys(&[json!({ "serialNumber": "abcd", "udid": "U" })]), ["abcd"]);
+    assert_eq!(keys(&[json!({ "serialNumber": "abdc", "udid": "UDID-U" })]), ["abdc"]);
 }
 
 #[test]
 fn several_identifiers_teach_that_they_are_one_device() {
     assert_eq!(
-        keys(&[json!({ "udid": "U" }), json!({ "mdmDeviceId": "M" }), json!({ "serialNumber": "SERIAL" }),]).len(),
+        keys(&[json!({ "udid": "UDID-U" }), json!({ "mdmDeviceId": "Mdm-M" }), json!({ "serialNumber": "SERIAL" }),])
+            .len(),
         3
     );
     assert_eq!(
         keys(&[
-            json!({ "udid": "U" }),
-            json!({ "mdmDeviceId": "M" }),
-            json!({ "serialNumber": "SERIAL", "udid": "U" }),
-            json!({ "udid": "U", "mdmDeviceId": "M" }),
+            json!({ "udid": "UDID-U" }),
+            json!({ "mdmDeviceId": "Mdm-M" }),
+            json!({ "serialNumber": "SERIAL", "udid": "UDID-U" }),
+            json!({ "udid": "UDID-U", "mdmDeviceId": "Mdm-M" }),
         ]),
         ["serial"]
     );
-    // Of several serials the smallest.
+    // Of several of the best kind the smallest.
     assert_eq!(
-        keys(&[json!({ "udid": "U", "serialNumber": "ZZZZ" }), json!({ "udid": "U", "serialNumber": "AAAA" }),]),
-        ["aaaa"]
+        keys(&[
+            json!({ "mdmDeviceId": "Mdm-M", "udid": "UDID-Z" }),
+            json!({ "mdmDeviceId": "Mdm-M", "udid": "UDID-A" }),
+        ]),
+        ["udid-a"]
     );
     // The same text as two kinds of identifier is two.
-    assert_eq!(keys(&[json!({ "udid": "X" }), json!({ "mdmDeviceId": "X" })]).len(), 2);
+    assert_eq!(keys(&[json!({ "udid": "UDID-X" }), json!({ "mdmDeviceId": "Mdm-X" })]).len(), 2);
 }
 
 #[test]
 fn what_takes_no_part_links_nothing() {
-    let mut link = device_of(&json!({ "udid": "U", "mdmDeviceId": "M" }));
+    let mut link = device_of(&json!({ "udid": "UDID-U", "mdmDeviceId": "Mdm-M" }));
     link.event["time"] = json!("2026-05-04T00:00:01Z");
     link.received_at_ms += 1000;
-    let events = [device_of(&json!({ "udid": "U" })), device_of(&json!({ "mdmDeviceId": "M" })), link];
+    let events = [device_of(&json!({ "udid": "UDID-U" })), device_of(&json!({ "mdmDeviceId": "Mdm-M" })), link];
     assert_eq!(all(&events, 0).len(), 2);
     assert_eq!(all(&events, 1000).len(), 1);
 }

@@ -130,7 +130,7 @@ fn every_outcome_cause_and_edge_occurs() {
         count(format!("devices {}", found.len().min(4)));
         for device in &found {
             count(format!("attempts {}", device.attempts.len().min(4)));
-            if device.serial_numbers.len() > 1 {
+            if device.udids.len() > 1 {
                 count("merged".to_owned());
             }
             if device.pending {

@@ -16,6 +16,7 @@ mod esp_profiles;
 mod esp_resolve;
 mod figures;
 mod import;
+mod intake;
 mod model;
 mod numbers;
 mod oidc;

@@ -9,8 +9,10 @@ use vestibule_domain::time::Tz;
 use vestibule_model::{Delivered, Device, Settings, devices};
 use vestibule_simulator::{Delivery, Scenario, simulate};
 
-/// Days of the demonstration's sample, and of the retention of its tenant.
+/// Days of the demonstration's sample.
 const DAYS: u32 = 30;
+/// Days of the retention of its tenant.
+const KEPT_DAYS: i32 = 60;
 
 /// The deliveries of the sample that a data folder says it has.
 pub fn sample(data: &Path) -> Vec<Delivery> {
@@ -53,7 +55,7 @@ pub fn delivered(
 
 /// The devices as of an instant, with the attempts that the retention keeps.
 pub fn devices_at(delivered: &[Delivered], as_of: Timestamp) -> Vec<Device> {
-    let cutoff = as_of.day(Tz::UTC).plus(-DAYS.cast_signed());
+    let cutoff = as_of.day(Tz::UTC).plus(-KEPT_DAYS);
     let mut devices = devices(delivered, &Settings::default(), as_of.millis());
     for device in &mut devices {
         device.attempts.retain(|attempt| Timestamp::from_millis(attempt.started_at_ms).day(Tz::UTC) >= cutoff);

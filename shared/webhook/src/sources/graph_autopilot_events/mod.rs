@@ -259,12 +259,7 @@ impl Told<'_> {
     }
 
     fn push(&mut self, time: Timestamp, what: &str, body: Body) {
-        let id = format!("{}/{what}", self.record.id);
-        let source = SOURCE.to_owned();
-        let key = match &body {
-            Body::Esp(esp) => esp.stored_key(source, id, time),
-            Body::Enrollment(_) => EventKey { source, id },
-        };
+        let key = EventKey { source: SOURCE.to_owned(), id: format!("{}/{what}", self.record.id) };
         self.events.push(Parsed::Event(Box::new(Event {
             key,
             time,

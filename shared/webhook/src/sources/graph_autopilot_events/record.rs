@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use vestibule_domain::esp::{AppliedProfile, Category, DeploymentMode, ItemName, ItemState};
 use vestibule_domain::event::{About, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Platform};
 use vestibule_domain::failure::{Failure, FailureCategory, code_value};
+use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{Millis, Timestamp};
 
 /// Most characters in a record's id, which is a UUID: ids of events are made from it and must fit, too.
@@ -119,7 +120,7 @@ impl Record {
         let kind = enrollment_type.as_deref().map(|text| text.trim().to_ascii_lowercase()).unwrap_or_default();
         let about = About {
             serial_number: record.text("deviceSerialNumber", MAX_TEXT_CHARS),
-            mdm_device_id: guid(&mut record, "deviceId"),
+            mdm_device_id: record.text("deviceId", MAX_TEXT_CHARS),
             device_name: record.text("managedDeviceName", MAX_TEXT_CHARS),
             user_principal_name: record.text("userPrincipalName", MAX_TEXT_CHARS),
             user_id: guid(&mut record, "userId"),
@@ -129,7 +130,12 @@ impl Record {
             ..About::default()
         };
         if about.identifiers().next().is_none() {
-            record.refuse("deviceSerialNumber", "must name the device where deviceId does not");
+            let member = |kind| match kind {
+                IdentifierKind::SerialNumber => "deviceSerialNumber",
+                _ => "deviceId",
+            };
+            let otherwise = "must name the device where deviceId does not";
+            record.refuse_unnamed(&about, member, ("deviceSerialNumber", otherwise));
         }
         let enrollment = record.text("enrollmentState", MAX_TEXT_CHARS);
         let mut progress = |name| {
@@ -196,7 +202,7 @@ fn esp_profile(record: &mut Reader<'_, '_>) -> Option<AppliedProfile> {
     name.map(|name| AppliedProfile::reported(id.unwrap_or_else(|| name.clone()), name))
 }
 
-/// An id that is a UUID where there is one. .NET's empty one stands for none, and would make all devices one.
+/// An id that is a UUID where there is one. .NET's empty one stands for none.
 fn guid(record: &mut Reader<'_, '_>, name: &str) -> Option<String> {
     record.text(name, MAX_TEXT_CHARS).filter(|text| text.trim().chars().any(|digit| !matches!(digit, '0' | '-')))
 }
