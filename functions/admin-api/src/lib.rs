@@ -137,7 +137,7 @@ impl Api {
             (["api", "devices", id, "esp-profile"], _) if get => self.device_profile(&call, id).await,
             (["api", "diagnostics"], _) if get => self.diagnostics(&call).await,
             (["api", "advice", text], _) if get => advice::show(self.archive.advice(), &call, text),
-            (["api", "tenant"], _) if get => tenant::show(&call),
+            (["api", "tenant"], _) if get => self.show_tenant(&call).await,
             (["api", "session"], &Method::DELETE) => self.sign_out(call).await,
             (["api", "tenant"], &Method::PATCH) => self.change_tenant(call).await,
             _ => Err(no_such(segments)),

@@ -8,22 +8,37 @@ use vestibule_domain::TenantSettings;
 use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_store::StoreError;
+use vestibule_store::{Refold, StoreError};
 
-/// The settings as they are.
-pub(crate) fn show(call: &Call) -> Result<HttpResponse, Problem> {
-    Query::read(call.request.uri().query(), &[])?;
-    Ok(answer(StatusCode::OK, &shown(call, &call.tenant.settings)))
+impl Api {
+    /// The settings as they are.
+    pub(crate) async fn show_tenant(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        Query::read(call.request.uri().query(), &[])?;
+        let job = self.archive.store().refold_of(&call.tenant.id).await.map_err(store_problem)?;
+        Ok(answer(StatusCode::OK, &shown(call, &call.tenant.settings, job.as_ref())))
+    }
 }
 
-fn shown(call: &Call, settings: &TenantSettings) -> Value {
-    json!({
+/// `applying`: how far a change of the settings came that is folded into every enrollment; absent when it is done.
+fn shown(call: &Call, settings: &TenantSettings, job: Option<&Refold>) -> Value {
+    let mut shown = json!({
         "asOf": call.now.to_string(),
         "tenant": call.tenant.id,
         "role": call.role,
         "scopeTags": call.scope_tags,
         "settings": settings,
-    })
+    });
+    if let (Some(job), Some(members)) = (job, shown.as_object_mut()) {
+        let applying = json!({
+            "settingsVersion": job.settings,
+            "pass": job.pass,
+            "lookedAt": job.looked,
+            "foldedAgain": job.folded,
+            "since": job.began_at.map(|at| at.to_string()),
+        });
+        members.insert("applying".to_owned(), applying);
+    }
+    shown
 }
 
 impl Api {
@@ -41,7 +56,8 @@ impl Api {
                 if alters_history {
                     self.request_export(&call).await?;
                 }
-                Ok(answer(StatusCode::OK, &shown(&call, &call.tenant.settings)))
+                let job = self.archive.store().refold_of(&call.tenant.id).await.map_err(store_problem)?;
+                Ok(answer(StatusCode::OK, &shown(&call, &call.tenant.settings, job.as_ref())))
             }
             Err(StoreError::Conflict) => {
                 let title = "The settings were changed by somebody else meanwhile";

@@ -9,6 +9,7 @@ mod advice;
 mod current;
 mod error;
 mod files;
+mod prune;
 mod publish;
 mod refresh;
 

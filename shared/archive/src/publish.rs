@@ -4,6 +4,7 @@
 //! the file's record are written before the pointer, so the newest file is always whole.
 
 use crate::files::{Part, manifest_key};
+use crate::prune::PRUNE_AFTER;
 use crate::{Archive, ArchiveError};
 use aws_sdk_s3::primitives::ByteStream;
 use serde::Serialize;
@@ -12,16 +13,12 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-use vestibule_domain::{Millis, Timestamp};
+use vestibule_domain::Timestamp;
 use vestibule_report::{Error as ReportError, Published, Reader, SCHEMA_VERSION};
-use vestibule_store::{Corrected, FileRecord, ItemKey, PartRecord, Tenant};
+use vestibule_store::{Corrected, FileRecord, PartRecord, Tenant};
 
-/// Kept in the table beyond the retention, so that a setting changed by a few days finds its attempts.
-const PRUNE_AFTER: Millis = Millis::from_days(7);
 /// The media type of a SQLite file.
 const SQLITE: &str = "application/vnd.sqlite3";
-/// Enrollments pruned in one run: the rest is for the next.
-const MOST_PRUNED: usize = 5_000;
 
 /// A file that was published.
 #[derive(Clone, Debug, Serialize)]
@@ -81,7 +78,7 @@ impl Archive {
         let mut working = self.bring_up(working, &working_path, &owner, as_of).await?;
         let refresh_ms = millis(began.elapsed());
         let previous = latest.is_some().then_some(previous);
-        let expired = working.past_retention(as_of)?;
+        let expired = working.past_retention(as_of - PRUNE_AFTER)?;
         let summary_path = folder.path().join("summary.sqlite");
         let made = tokio::task::spawn_blocking(move || {
             let published = working.publish(&out, previous.as_deref())?;
@@ -130,17 +127,6 @@ impl Archive {
             check_ms: millis(published.spent.checks),
             parts_ms: millis(parts),
         })
-    }
-
-    /// Drops from the table what the file no longer shows. The file is published by then, so a failure is
-    /// for the next run.
-    async fn prune(&self, tenant: &Tenant, items: &[String], as_of: Timestamp) {
-        let cutoff = as_of - tenant.settings.retention() - PRUNE_AFTER;
-        for key in items.iter().take(MOST_PRUNED).filter_map(|item| ItemKey::parse(item)) {
-            if let Err(error) = self.store.prune(&key, &tenant.settings, cutoff, as_of).await {
-                tracing::warn!(tenant = %tenant.id, %error, "an enrollment past its retention stays for now");
-            }
-        }
     }
 }
 

@@ -41,6 +41,7 @@ pub use keys::{CHANGE_SHARDS, DUE_SHARDS, ItemKey};
 pub use meter::{Cause, Meter, Units};
 pub use refold::{Refold, Refolding};
 pub use refused::RefusedMerge;
+pub use retention::PruneCursor;
 pub use segments::{FULL_BYTES, FULL_EVENTS, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
 pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, Tenant};

@@ -3,13 +3,63 @@
 //! An enrollment that nothing holds goes by time-to-live. One that is enrolled or pending stays, and what is left of it
 //! once its old events are dropped is a stub: its identifiers and what was known at that point.
 
-use crate::item::{Found, Item, key_of};
-use crate::keys::ItemKey;
+use crate::item::{Found, Item, item_key, key_of, n, number, s, text};
+use crate::keys::{ItemKey, tenant_pk};
 use crate::write::Written;
 use crate::{CAPACITY, Cause, Store, StoreError};
-use vestibule_domain::{TenantSettings, Timestamp};
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+
+const CURSOR: &str = "prune";
+const AFTER: &str = "ak";
+const LEFT: &str = "l";
+
+/// How far pruning came with a tenant's enrollments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PruneCursor {
+    /// The last that was looked at; the next run goes on behind it.
+    pub after: String,
+    /// How many were left then.
+    pub left: usize,
+}
 
 impl Store {
+    /// Where the next run of pruning goes on; none where the last one looked at all there was.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn prune_cursor(&self, tenant: &TenantId) -> Result<Option<PruneCursor>, StoreError> {
+        let get = self.client.get_item().table_name(&*self.table);
+        let get = get.set_key(Some(item_key(&tenant_pk(tenant), CURSOR))).consistent_read(true);
+        let answer = get.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.read(Cause::Prune, answer.consumed_capacity.as_slice());
+        Ok(answer.item.and_then(|item| {
+            Some(PruneCursor { after: text(&item, AFTER)?.to_owned(), left: number(&item, LEFT).unwrap_or(0) })
+        }))
+    }
+
+    /// Records how far pruning came; nothing where it looked at all there was. Two runs at once may set each other back,
+    /// which costs reads.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn put_prune_cursor(&self, tenant: &TenantId, cursor: Option<&PruneCursor>) -> Result<(), StoreError> {
+        let mut item = item_key(&tenant_pk(tenant), CURSOR);
+        let consumed = match cursor {
+            Some(cursor) => {
+                item.insert(AFTER.to_owned(), s(&cursor.after));
+                item.insert(LEFT.to_owned(), n(cursor.left));
+                let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
+                put.return_consumed_capacity(CAPACITY).send().await?.consumed_capacity
+            }
+            None => {
+                let delete = self.client.delete_item().table_name(&*self.table).set_key(Some(item));
+                delete.return_consumed_capacity(CAPACITY).send().await?.consumed_capacity
+            }
+        };
+        self.meter.wrote(Cause::Prune, consumed.as_slice());
+        Ok(())
+    }
+
     /// Drops an enrollment's attempts that ended before `cutoff`. Returns whether there was something to drop.
     ///
     /// # Errors

@@ -3,11 +3,12 @@
 use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
 use crate::output::answer;
+use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::{new_sign_in_code, new_token, new_webhook_secret, random, token_hash};
-use vestibule_store::{ApiToken, Role, Secret, SettingsHistory, SignInCode, StoreError, Tenant};
+use vestibule_store::{ApiToken, Refold, Refolding, Role, Secret, SettingsHistory, SignInCode, StoreError, Tenant};
 
 /// How long a link is good.
 const LINK: Millis = Millis::from_minutes(15);
@@ -137,9 +138,10 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
     let before = tenant.settings.clone();
     tenant.settings = admin_api::patched(&before, &Value::Object(patch))
         .map_err(|error| format!("{}: {}", error.field, error.problem))?;
-    let mut file = None;
+    let (mut file, mut applied) = (None, None);
     if tenant.settings != before {
         app.store.update_tenant(&mut tenant).await?;
+        applied = apply(&app, &tenant, common).await?;
         // The past looks different now, and so must the newest file.
         if tenant.settings.alters_history(&before) && app.store.latest_file(&tenant.id).await?.is_some() {
             file = Some(app.exporter.export(&tenant.id, app.now()).await?.file);
@@ -150,6 +152,7 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
         "tenant": tenant.id,
         "settings": tenant.settings,
         "rebuiltFile": file.map(|file| file.sha256),
+        "foldedAgain": applied.as_ref().map(|job| job.folded),
     });
     answer(common.json, &value, || {
         let settings = serde_json::to_value(&tenant.settings).unwrap_or_default();
@@ -157,6 +160,33 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
         lines.collect::<Vec<_>>().join("\n")
     });
     Ok(())
+}
+
+/// Folds the tenant's enrollments again where attempts follow otherwise from the settings now, with the progress on the
+/// terminal. A second look, for what writers that still hold the earlier settings create meanwhile, follows within minutes
+/// by the sweep of `serve`.
+async fn apply(app: &App, tenant: &Tenant, common: &Common) -> Result<Option<Refold>, BoxError> {
+    let Some(mut job) = app.store.refold_of(&tenant.id).await? else { return Ok(None) };
+    let bar = if common.json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    loop {
+        bar.set_message(format!("{} enrollments looked at, {} folded again", job.looked, job.folded));
+        bar.tick();
+        match app.store.go_on_refolding(job.clone(), &tenant.settings, app.now(), 1_000).await? {
+            Refolding::GoesOn(further) if further.waits(app.now()) => {
+                bar.finish_and_clear();
+                return Ok(Some(further));
+            }
+            Refolding::GoesOn(further) => job = further,
+            Refolding::Done(done) => {
+                bar.finish_and_clear();
+                return Ok(Some(done));
+            }
+            Refolding::Overtaken => {
+                bar.finish_and_clear();
+                return Ok(Some(job));
+            }
+        }
+    }
 }
 
 /// A value as typed: JSON where it is some (numbers, true, null), else text; empty is the default.
