@@ -116,6 +116,16 @@ impl About {
         self.read_identifiers().filter_map(Result::err)
     }
 
+    /// The same without the values that can't tell devices apart.
+    #[must_use]
+    pub fn without_unfit_identifiers(mut self) -> Self {
+        for value in [&mut self.serial_number, &mut self.udid, &mut self.mdm_device_id, &mut self.enrollment_id] {
+            // The rule is one for every kind.
+            value.take_if(|value| Identifier::new(IdentifierKind::EnrollmentId, value).is_none());
+        }
+        self
+    }
+
     fn read_identifiers(&self) -> impl Iterator<Item = Result<Identifier, UnfitValue<'_>>> {
         [
             (IdentifierKind::SerialNumber, &self.serial_number),

@@ -111,8 +111,9 @@ fn twelve_pcs_with_the_same_placeholders_are_twelve_devices() {
     let serials = ["Defaultstring", "NotApplicable", "Not Specified", "Default string"];
     let mut all = BTreeSet::new();
     for number in 0..12 {
+        let mdm_device_id = if number % 2 == 0 { NIL } else { "Unknown" };
         let data = json!({
-            "device": {"serialNumber": serials[number % 4], "mdmDeviceId": [NIL, "Unknown"][number % 2]},
+            "device": {"serialNumber": serials[number % 4], "mdmDeviceId": mdm_device_id},
             "enrollmentId": format!("enrollment-{number}"),
         });
         let names: Vec<Identifier> = event(native(&data)).about.identifiers().collect();

@@ -88,7 +88,7 @@ fn a_wrong_member_is_named() {
         (json!({"device": device(), "failure": []}), "data.failure"),
         (json!({"device": device(), "failure": {"message": "m".repeat(2_001)}}), "data.failure.message"),
         (json!({"device": device(), "user": {"principalName": "u".repeat(257)}}), "data.user.principalName"),
-        (json!({"device": {"serialNumber": "System Serial Number"}}), "data.device"),
+        (json!({"device": {"serialNumber": "System Serial Number"}}), "data.device.serialNumber"),
         (json!({}), "data.device"),
         (json!("text"), "data"),
     ];

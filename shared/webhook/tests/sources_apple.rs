@@ -331,7 +331,7 @@ fn a_placeholder_serial_names_no_device() {
     assert_eq!(about.identifiers().count(), 1);
     let nameless = with_message(&body, "<key>UDID</key>", "<key>Other</key>");
     let nameless = with(&nameless, |body| body["checkin_event"]["udid"] = Value::Null);
-    assert_eq!(refused(Micro, &nameless), ["checkin_event.raw_payload"]);
+    assert_eq!(refused(Micro, &nameless), ["checkin_event.raw_payload.SerialNumber"]);
 }
 
 #[test]
@@ -395,8 +395,8 @@ fn a_payload_that_is_no_check_in_is_refused_by_name() {
     );
     assert_eq!(kinds(&events(Micro, &nested)), [Kind::Started]);
     let bomb = r#"<!DOCTYPE plist [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>"#;
-    let message = format!("{bomb}{}", in_dict("<string>u-1&b;&b;&b;</string>"));
-    assert_eq!(events(Micro, &with_payload(MAC, message.as_bytes()))[0].about.udid.as_deref(), Some("u-1"));
+    let message = format!("{bomb}{}", in_dict("<string>udid-1&b;&b;&b;</string>"));
+    assert_eq!(events(Micro, &with_payload(MAC, message.as_bytes()))[0].about.udid.as_deref(), Some("udid-1"));
 }
 
 #[test]

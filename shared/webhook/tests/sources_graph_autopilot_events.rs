@@ -676,7 +676,7 @@ proptest! {
         let mut events = Vec::new();
         for parsed in &batch.events {
             match parsed {
-                Parsed::Event(event) => events.push(*event.clone()),
+                Parsed::Event(event) => events.push(event.clone().stored()),
                 Parsed::UnknownType { .. } => prop_assert_eq!(batch.events.len(), 1),
                 Parsed::Invalid { errors, .. } => {
                     prop_assert!(!errors.is_empty(), "refused without a reason: {}", record);

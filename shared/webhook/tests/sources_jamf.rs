@@ -192,7 +192,10 @@ fn the_number_names_a_device_only_where_nothing_better_does() {
     let junk = with(ADDED, |body| body["event"]["serialNumber"] = json!("0"));
     for body in [nobody, junk, xml("")] {
         let batch = read(body.as_bytes()).unwrap();
-        assert!(matches!(&batch.events[..], [Parsed::Invalid { errors, .. }] if errors[0].field == "event"), "{body}");
+        assert!(
+            matches!(&batch.events[..], [Parsed::Invalid { errors, .. }] if errors[0].field.starts_with("event")),
+            "{body}"
+        );
     }
 }
 
@@ -232,10 +235,10 @@ fn the_content_type_decides_and_else_the_first_byte() {
 #[test]
 fn texts_of_xml_are_read_as_written() {
     let body =
-        xml("<serialNumber><![CDATA[C02<&>]]></serialNumber><deviceName>a &amp; &#66;&#x43; &lt;d&gt;</deviceName>\
+        xml("<serialNumber><![CDATA[C02X<&>]]></serialNumber><deviceName>a &amp; &#66;&#x43; &lt;d&gt;</deviceName>\
                     <model>Mac<!-- 7 -->Book</model><username a='b'/><extra><udid>not this</udid></extra>");
     let about = only(&body).about;
-    assert_eq!(about.serial_number.as_deref(), Some("C02<&>"));
+    assert_eq!(about.serial_number.as_deref(), Some("C02X<&>"));
     assert_eq!(about.device_name.as_deref(), Some("a & BC <d>"));
     assert_eq!(about.model.as_deref(), Some("MacBook"));
     assert_eq!((about.user_principal_name, about.udid), (None, None));
@@ -262,8 +265,8 @@ fn xml_brings_no_entities_and_no_depths() {
         assert_eq!(read(body.as_bytes()), Err(BodyError::Malformed(problem)), "{}", &body[..body.len().min(200)]);
     }
     let deepest = jamf::MAX_DEPTH - 2;
-    let body = xml(&format!("{}{}<udid>1</udid>", "<a>".repeat(deepest), "</a>".repeat(deepest)));
-    assert_eq!(only(&body).about.udid.as_deref(), Some("1"));
+    let body = xml(&format!("{}{}<udid>udid-1</udid>", "<a>".repeat(deepest), "</a>".repeat(deepest)));
+    assert_eq!(only(&body).about.udid.as_deref(), Some("udid-1"));
     assert_eq!(read(b"<a>\xff</a>"), Err(BodyError::Malformed("the XML is not UTF-8")));
 }
 

@@ -43,7 +43,8 @@ fn enrollment_event(key: EventKey, time: Timestamp, received: Received, about: A
         time,
         received_at: received.at,
         clock_skew: ClockSkew::of(time, received.at, received.backfill),
-        about,
+        // What a product writes where it knows nothing is not what it told.
+        about: about.without_unfit_identifiers(),
         body: Body::Enrollment(step),
     }
 }

@@ -265,7 +265,7 @@ impl Told<'_> {
             time,
             received_at: self.received.at,
             clock_skew: ClockSkew::of(time, self.received.at, true),
-            about: self.record.about.clone(),
+            about: self.record.about.clone().without_unfit_identifiers(),
             body,
         })));
     }
