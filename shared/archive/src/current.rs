@@ -54,20 +54,20 @@ impl Archive {
                 self.bring_up(working, &path, &owner, as_of).await?
             }
         };
-        let (working, answer) = tokio::task::spawn_blocking(move || {
+        let asked = self.work(move || {
             let answer = working.reader().and_then(|reader| question(&reader));
             (working, answer)
-        })
-        .await?;
+        });
+        let (working, answer) = asked.await?;
         copy.held = Some((working, tenant.settings.clone()));
         Ok(answer?)
     }
 
     /// Puts the newest published file at `path`, or nothing where there is none to start from.
     async fn start(&self, path: &std::path::Path, tenant: &Tenant, as_of: Timestamp) -> Result<(), ArchiveError> {
-        tokio::fs::create_dir_all(&self.scratch).await?;
-        if tokio::fs::try_exists(path).await? {
-            tokio::fs::remove_file(path).await?;
+        std::fs::create_dir_all(&self.scratch)?;
+        if path.try_exists()? {
+            std::fs::remove_file(path)?;
         }
         if let Some(latest) = self.store.latest_file(&tenant.id).await?.filter(|file| file.as_of <= as_of) {
             self.fetch(&latest, path).await?;

@@ -36,13 +36,15 @@ pub struct Archive {
     staleness: Millis,
     /// Where copies are worked on; what is in it may be lost at any time.
     scratch: PathBuf,
+    /// Whether work on files is done on the calling task.
+    inline: bool,
     copies: Arc<Mutex<HashMap<TenantId, Arc<Mutex<current::Copy>>>>>,
 }
 
 impl Archive {
     /// The files in `bucket`, with `advice` on failures in them; `scratch` is a folder of this process alone.
     pub fn new(store: Store, s3: aws_sdk_s3::Client, bucket: String, scratch: PathBuf, advice: Arc<Catalogue>) -> Self {
-        Self { store, s3, bucket, advice, staleness: Millis::new(0), scratch, copies: Arc::default() }
+        Self { store, s3, bucket, advice, staleness: Millis::new(0), scratch, inline: false, copies: Arc::default() }
     }
 
     /// The same with answers that may be so old.
@@ -50,6 +52,23 @@ impl Archive {
     pub const fn with_staleness(mut self, staleness: Millis) -> Self {
         self.staleness = staleness;
         self
+    }
+
+    /// The same with all work on files on the calling task, without threads: what happens then depends on the order of
+    /// polls alone, which a simulation over a paused clock needs. Elsewhere it would hold up whoever shares the thread.
+    #[must_use]
+    pub const fn inline(mut self) -> Self {
+        self.inline = true;
+        self
+    }
+
+    /// Does work that computes or waits for the disk.
+    pub(crate) async fn work<T, F>(&self, work: F) -> Result<T, ArchiveError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        if self.inline { Ok(work()) } else { Ok(tokio::task::spawn_blocking(work).await?) }
     }
 
     /// The advice that files are made with.

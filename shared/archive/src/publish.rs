@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_report::{Error as ReportError, Published, Reader, SCHEMA_VERSION};
@@ -64,7 +64,7 @@ impl Archive {
         if let Some(file) = latest.clone().filter(|latest| latest.as_of >= as_of) {
             return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0, parts_ms: 0 });
         }
-        tokio::fs::create_dir_all(&self.scratch).await?;
+        std::fs::create_dir_all(&self.scratch)?;
         let folder = tempfile::tempdir_in(&self.scratch)?;
         let (working_path, previous, out) = (
             folder.path().join("working.sqlite"),
@@ -73,7 +73,8 @@ impl Archive {
         );
         if let Some(latest) = &latest {
             self.fetch(latest, &previous).await?;
-            tokio::fs::copy(&previous, &working_path).await?;
+            let (from, to) = (previous.clone(), working_path.clone());
+            self.work(move || std::fs::copy(from, to)).await??;
         }
         let began = std::time::Instant::now();
         let owner = self.owner(tenant).await?;
@@ -83,7 +84,7 @@ impl Archive {
         let previous = latest.is_some().then_some(previous);
         let expired = working.past_retention(as_of)?;
         let summary_path = folder.path().join("summary.sqlite");
-        let made = tokio::task::spawn_blocking(move || {
+        let made = self.work(move || {
             let published = working.publish(&out, previous.as_deref())?;
             let began = std::time::Instant::now();
             let summary = vestibule_report::summarise(&out, &summary_path)?;
@@ -105,7 +106,7 @@ impl Archive {
         let Made { published, corrected, out, summary, summary_path, page, parts } = made.await??;
 
         let summary = PartRecord { sha256: summary.sha256, size_bytes: summary.size_bytes };
-        let body = ByteStream::from_path(&summary_path).await.map_err(ArchiveError::bucket)?;
+        let body = self.body(&summary_path).await?;
         self.keep(&Part::Summary.key_of(&tenant.id, &summary.sha256), SQLITE, body).await?;
         let page = page.into_bytes();
         let sha256 = Sha256::digest(&page).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -114,7 +115,7 @@ impl Archive {
         self.keep(&page_key, "text/html; charset=utf-8", ByteStream::from(page)).await?;
         let mut file = record(tenant, as_of, &published, summary, report_html);
         file.corrected = corrected;
-        let body = ByteStream::from_path(&out).await.map_err(ArchiveError::bucket)?;
+        let body = self.body(&out).await?;
         self.keep(&file.key, SQLITE, body).await?;
         let manifest = serde_json::to_vec_pretty(&manifest(&file)).unwrap_or_default();
         let manifest_key = manifest_key(&tenant.id, &file.sha256);
@@ -130,6 +131,15 @@ impl Archive {
             check_ms: millis(published.spent.checks),
             parts_ms: millis(parts),
         })
+    }
+
+    /// A file as the body of a request.
+    async fn body(&self, path: &Path) -> Result<ByteStream, ArchiveError> {
+        if self.inline {
+            // Reading piece by piece would use threads.
+            return Ok(ByteStream::from(std::fs::read(path)?));
+        }
+        ByteStream::from_path(path).await.map_err(ArchiveError::bucket)
     }
 
     /// Drops from the table what the file no longer shows. The file is published by then, so a failure is

@@ -53,7 +53,7 @@ impl Archive {
     /// Opens the file at `path` for refreshing, or makes an empty one there.
     pub(crate) async fn open_or_create(&self, path: &Path, owner: &Owner) -> Result<Working, ArchiveError> {
         let (path, owner) = (path.to_owned(), owner.clone());
-        tokio::task::spawn_blocking(move || {
+        self.work(move || {
             if path.exists() {
                 if let Some(working) = Working::open(&path, &owner.context())? {
                     return Ok(working);
@@ -80,7 +80,7 @@ impl Archive {
         for _ in 0..MOST_SALTS {
             let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
             let (path, owner) = (path.to_owned(), owner.clone());
-            let anew = tokio::task::spawn_blocking(move || {
+            let anew = self.work(move || {
                 std::fs::remove_file(&path)?;
                 Ok::<_, ArchiveError>(Working::create_salted(&path, &owner.context(), salt + 1)?)
             });
@@ -96,12 +96,19 @@ impl Archive {
         items.extend(overdue.iter().cloned());
         let items: Vec<String> = items.into_iter().collect();
 
-        let (send, receive) = mpsc::channel(2);
-        let writer = tokio::task::spawn_blocking(move || write(working, as_of, &overdue, receive));
+        if self.inline {
+            let mut read = Vec::new();
+            for chunk in items.chunks(CHUNK) {
+                read.push(self.read(chunk, as_of).await?);
+            }
+            return write(working, as_of, &overdue, read.into_iter().chain([Read::All]));
+        }
+        let (send, mut receive) = mpsc::channel(2);
+        let writer = tokio::task::spawn_blocking(move || {
+            write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()))
+        });
         for chunk in items.chunks(CHUNK) {
-            let keys: Vec<ItemKey> = chunk.iter().filter_map(|item| ItemKey::parse(item)).collect();
-            let stored = self.store.load(&keys, as_of).await?;
-            if send.send(Read::Items(chunk.to_vec(), stored)).await.is_err() {
+            if send.send(self.read(chunk, as_of).await?).await.is_err() {
                 // The writer has stopped, and says below why.
                 break;
             }
@@ -109,17 +116,22 @@ impl Archive {
         let _stopped = send.send(Read::All).await;
         writer.await?
     }
+
+    async fn read(&self, items: &[String], as_of: Timestamp) -> Result<Read, ArchiveError> {
+        let keys: Vec<ItemKey> = items.iter().filter_map(|item| ItemKey::parse(item)).collect();
+        Ok(Read::Items(items.to_vec(), self.store.load(&keys, as_of).await?))
+    }
 }
 
 fn write(
     mut working: Working,
     as_of: Timestamp,
     overdue: &HashSet<String>,
-    mut receive: mpsc::Receiver<Read>,
+    mut read: impl Iterator<Item = Read>,
 ) -> Result<Working, ArchiveError> {
     let mut refresh = working.refresh(as_of)?;
     loop {
-        let (items, stored) = match receive.blocking_recv() {
+        let (items, stored) = match read.next() {
             Some(Read::Items(items, stored)) => (items, stored),
             Some(Read::All) => break,
             None => return Err(ArchiveError::Interrupted),
