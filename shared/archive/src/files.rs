@@ -1,6 +1,8 @@
 //! Files in the bucket: immutable, named by their content.
 
 use crate::{Archive, ArchiveError};
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
@@ -159,7 +161,7 @@ impl Archive {
 
     async fn fetch_key(&self, key: &str, wanted: &str, to: &Path) -> Result<(), ArchiveError> {
         let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
-        let mut body = answer.map_err(ArchiveError::bucket)?.body;
+        let mut body = answer.map_err(|error| not_there(key, error))?.body;
         let mut out = std::fs::File::create(to)?;
         let mut hash = Sha256::new();
         while let Some(bytes) = body.try_next().await.map_err(ArchiveError::bucket)? {
@@ -184,6 +186,14 @@ impl Archive {
             Err(error) if is_there(error.as_service_error()) => Ok(()),
             Err(error) => Err(ArchiveError::bucket(error)),
         }
+    }
+}
+
+/// An object that is not there is lost; any other error may pass.
+fn not_there(key: &str, error: SdkError<GetObjectError>) -> ArchiveError {
+    match error.as_service_error() {
+        Some(GetObjectError::NoSuchKey(_)) => ArchiveError::Gone(key.to_owned()),
+        _ => ArchiveError::bucket(error),
     }
 }
 

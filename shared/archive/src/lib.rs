@@ -6,23 +6,24 @@
 //! newest moves only to a later instant; a reader never sees half a file.
 
 mod advice;
+mod copies;
 mod current;
 mod error;
 mod files;
 mod publish;
 mod refresh;
+mod standing;
 
 pub use advice::{AdviceError, advice};
 pub use error::ArchiveError;
 pub use files::{DOWNLOAD_LINK_MINUTES, Part};
 pub use publish::Exported;
+pub use standing::Answer;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Mutex;
 use vestibule_advice::Catalogue;
-use vestibule_domain::{Millis, TenantId};
+use vestibule_domain::Millis;
 use vestibule_store::Store;
 
 /// The tenants' report files.
@@ -38,19 +39,38 @@ pub struct Archive {
     scratch: PathBuf,
     /// Whether work on files is done on the calling task.
     inline: bool,
-    copies: Arc<Mutex<HashMap<TenantId, Arc<Mutex<current::Copy>>>>>,
+    copies: copies::Copies,
+    room: copies::Room,
 }
 
 impl Archive {
     /// The files in `bucket`, with `advice` on failures in them; `scratch` is a folder of this process alone.
     pub fn new(store: Store, s3: aws_sdk_s3::Client, bucket: String, scratch: PathBuf, advice: Arc<Catalogue>) -> Self {
-        Self { store, s3, bucket, advice, staleness: Millis::new(0), scratch, inline: false, copies: Arc::default() }
+        Self {
+            store,
+            s3,
+            bucket,
+            advice,
+            staleness: Millis::new(0),
+            scratch,
+            inline: false,
+            copies: copies::Copies::default(),
+            room: copies::Room::default(),
+        }
     }
 
     /// The same with answers that may be so old.
     #[must_use]
     pub const fn with_staleness(mut self, staleness: Millis) -> Self {
         self.staleness = staleness;
+        self
+    }
+
+    /// The same with room for so many bytes of tenants' copies on the disk, and so many of them; those that were asked
+    /// longest ago are given up first. Without this it is 2 GiB and 128.
+    #[must_use]
+    pub const fn with_room(mut self, bytes: u64, copies: usize) -> Self {
+        self.room = copies::Room { bytes, copies };
         self
     }
 

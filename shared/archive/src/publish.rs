@@ -4,6 +4,7 @@
 //! the file's record are written before the pointer, so the newest file is always whole.
 
 use crate::files::{Part, manifest_key};
+use crate::refresh::{Opened, Owner};
 use crate::{Archive, ArchiveError};
 use aws_sdk_s3::primitives::ByteStream;
 use serde::Serialize;
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vestibule_domain::{Millis, Timestamp};
-use vestibule_report::{Error as ReportError, Published, Reader, SCHEMA_VERSION};
+use vestibule_platform::metrics;
+use vestibule_report::{Error as ReportError, Previous, Published, Reader, SCHEMA_VERSION, Working};
 use vestibule_store::{Corrected, FileRecord, ItemKey, PartRecord, Tenant};
 
 /// Kept in the table beyond the retention, so that a setting changed by a few days finds its attempts.
@@ -71,21 +73,42 @@ impl Archive {
             folder.path().join("previous.sqlite"),
             folder.path().join("out.sqlite"),
         );
-        if let Some(latest) = &latest {
-            self.fetch(latest, &previous).await?;
-            let (from, to) = (previous.clone(), working_path.clone());
-            self.work(move || std::fs::copy(from, to)).await??;
-        }
         let began = std::time::Instant::now();
         let owner = self.owner(tenant).await?;
-        let working = self.open_or_create(&working_path, &owner).await?;
+        let (mut working, mut lost) = (None, None);
+        if let Some(latest) = &latest {
+            match self.copy(latest, &previous, &working_path, &owner).await {
+                Ok(opened) => working = opened,
+                Err(error) if error.is_lost_file() => {
+                    say_lost(tenant, latest, &error, as_of);
+                    lost = Some(latest.as_of);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let working = match working {
+            Some(working) => working,
+            None => self.create(&working_path, &owner).await?,
+        };
         let mut working = self.bring_up(working, &working_path, &owner, as_of).await?;
         let refresh_ms = millis(began.elapsed());
         let previous = latest.is_some().then_some(previous);
+        let working_file = working_path.clone();
         let expired = working.past_retention(as_of)?;
         let summary_path = folder.path().join("summary.sqlite");
         let made = self.work(move || {
-            let published = working.publish(&out, previous.as_deref())?;
+            working.compare(match (lost, &previous) {
+                (Some(then), _) => Previous::Lost(then),
+                (None, Some(previous)) => Previous::File(previous),
+                (None, None) => Previous::None,
+            })?;
+            // Of the three files there are never more than two at once: that is the room an export needs.
+            if let Some(previous) = previous.filter(|previous| previous.exists()) {
+                std::fs::remove_file(previous)?;
+            }
+            let published = working.write(&out)?;
+            drop(working);
+            std::fs::remove_file(working_file)?;
             let began = std::time::Instant::now();
             let summary = vestibule_report::summarise(&out, &summary_path)?;
             let reader = Reader::open(&out)?;
@@ -133,6 +156,23 @@ impl Archive {
         })
     }
 
+    /// Fetches the file before to `previous` and opens a copy of it for refreshing; `None` where it must be built anew.
+    async fn copy(
+        &self,
+        file: &FileRecord,
+        previous: &Path,
+        working: &Path,
+        owner: &Owner,
+    ) -> Result<Option<Working>, ArchiveError> {
+        self.fetch(file, previous).await?;
+        let (from, to) = (previous.to_owned(), working.to_owned());
+        self.work(move || std::fs::copy(from, to)).await??;
+        Ok(match self.open(working, owner).await? {
+            Opened::Ready(working) => Some(*working),
+            Opened::Standing | Opened::Foreign => None,
+        })
+    }
+
     /// A file as the body of a request.
     async fn body(&self, path: &Path) -> Result<ByteStream, ArchiveError> {
         if self.inline {
@@ -152,6 +192,14 @@ impl Archive {
             }
         }
     }
+}
+
+/// Tells operators of a published file that is lost or damaged: the table has all that was in it, people who keep its id
+/// have nothing.
+pub(crate) fn say_lost(tenant: &Tenant, file: &FileRecord, error: &ArchiveError, now: Timestamp) {
+    let (id, as_of) = (&file.sha256, file.as_of);
+    tracing::error!(tenant = %tenant.id, file = %id, %as_of, %error, "a published file is lost or damaged");
+    metrics::count("FilesLost", tenant.id.as_str(), 1, now.millis());
 }
 
 fn record(

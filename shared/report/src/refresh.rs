@@ -106,7 +106,15 @@ impl<'w> Refresh<'w> {
         Ok(())
     }
 
-    /// Whether the file already holds this version of an item. One that is
+    /// Whether the file has the item, in any version.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be read.
+    pub fn has(&mut self, item: &str) -> Result<bool> {
+        self.delete.has(item)
+    }
+
+    /// Whether the file already holds this version of an item, or a newer one: a read may lag. One that is
     /// [overdue](crate::Working::overdue) must be applied all the same.
     ///
     /// # Errors
@@ -116,16 +124,16 @@ impl<'w> Refresh<'w> {
     }
 
     /// Takes out an item that the store has and that can't be read, and remembers it: it is
-    /// [overdue](crate::Working::overdue) until it can be read or is gone.
+    /// [overdue](crate::Working::overdue) until it can be read or is gone. Returns whether it could be read before.
     ///
     /// # Errors
     /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
-    pub fn unreadable(&mut self, item: &str) -> Result<()> {
+    pub fn unreadable(&mut self, item: &str) -> Result<bool> {
         self.remove_rows(item)?;
-        self.conn
-            .prepare_cached("INSERT INTO unreadable_enrollments VALUES (?1, ?2) ON CONFLICT (item) DO NOTHING")?
-            .execute(params![item, self.as_of.millis()])?;
-        Ok(())
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT INTO unreadable_enrollments VALUES (?1, ?2) ON CONFLICT (item) DO NOTHING")?;
+        Ok(insert.execute(params![item, self.as_of.millis()])? > 0)
     }
 
     /// Takes out an item that is gone: merged into another, or expired.

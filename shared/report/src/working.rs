@@ -164,6 +164,11 @@ impl Working {
         self.profiles.clone_from(profiles);
     }
 
+    /// Whose file it is.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
     /// The instant the file is true for; `None` before the first refresh.
     ///
     /// # Errors
@@ -172,7 +177,7 @@ impl Working {
         Ok(meta(&self.conn, "asOfMillis")?.and_then(|text| text.parse().ok()).map(Timestamp::from_millis))
     }
 
-    /// Whether the file already holds this version of an item, so that it need not be read.
+    /// Whether the file already holds this version of an item, or a newer one, so that it need not be read.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -255,7 +260,7 @@ impl Working {
 
 pub(crate) fn knows(conn: &Connection, ids: Ids, item: &str, version: u64) -> Result<bool> {
     let found = conn
-        .prepare_cached("SELECT 1 FROM refresh_state WHERE enrollment_no = ?1 AND item = ?2 AND version = ?3")?
+        .prepare_cached("SELECT 1 FROM refresh_state WHERE enrollment_no = ?1 AND item = ?2 AND version >= ?3")?
         .exists(params![ids.enrollment(item), item, version.cast_signed()])?;
     Ok(found)
 }
