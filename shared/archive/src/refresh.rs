@@ -165,12 +165,9 @@ impl Archive {
             }
         };
         if self.inline {
-            let mut read = Vec::new();
-            self.read(&mut items, as_of, async |some| {
-                read.push(some);
-                true
-            })
-            .await?;
+            let mut taker = Taker::Held(Vec::new());
+            self.read(&mut items, as_of, &mut taker).await?;
+            let Taker::Held(read) = taker else { return Err(ArchiveError::Interrupted) };
             return write(working, as_of, &overdue, read.into_iter());
         }
         let (send, mut receive) = mpsc::channel(2);
@@ -178,36 +175,53 @@ impl Archive {
             write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()))
         });
         // Where the writer has stopped, it says below why.
-        self.read(&mut items, as_of, async |some| send.send(some).await.is_ok()).await?;
+        self.read(&mut items, as_of, &mut Taker::Writer(send)).await?;
         writer.await?
     }
 
     /// Reads all items, and hands on what was found until nobody takes it.
-    async fn read(
-        &self,
-        items: &mut Items,
-        as_of: Timestamp,
-        mut hand_on: impl AsyncFnMut(Read) -> bool,
-    ) -> Result<(), ArchiveError> {
+    async fn read(&self, items: &mut Items, as_of: Timestamp, taker: &mut Taker) -> Result<(), ArchiveError> {
         loop {
             let keys = items.next(&self.store).await?;
             if keys.is_empty() {
                 break;
             }
             let mut heads = self.store.heads(&keys, as_of).await?;
-            let there: HashSet<&ItemKey> = heads.keys().collect();
-            let gone = keys.iter().filter(|key| !there.contains(key)).map(|key| key.as_str().to_owned()).collect();
-            if !hand_on(Read::Gone(gone)).await {
+            let gone = {
+                let there: HashSet<&ItemKey> = heads.keys().collect();
+                keys.iter().filter(|key| !there.contains(key)).map(|key| key.as_str().to_owned()).collect()
+            };
+            if !taker.take(Read::Gone(gone)).await {
                 return Ok(());
             }
             while let Some(found) = self.store.next_part(&mut heads).await? {
-                if !hand_on(Read::Found(found)).await {
+                if !taker.take(Read::Found(found)).await {
                     return Ok(());
                 }
             }
         }
-        hand_on(Read::All).await;
+        taker.take(Read::All).await;
         Ok(())
+    }
+}
+
+/// Who takes what was read.
+enum Taker {
+    /// A thread that puts it into the file.
+    Writer(mpsc::Sender<Read>),
+    /// Nobody yet: it is put into the file by this task, at the end.
+    Held(Vec<Read>),
+}
+
+impl Taker {
+    async fn take(&mut self, read: Read) -> bool {
+        match self {
+            Self::Writer(writer) => writer.send(read).await.is_ok(),
+            Self::Held(held) => {
+                held.push(read);
+                true
+            }
+        }
     }
 }
 
