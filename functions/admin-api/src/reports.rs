@@ -5,12 +5,14 @@ use crate::{Api, Call, problem};
 use http::StatusCode;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
+use vestibule_archive::Answer;
 use vestibule_domain::esp::SessionState;
 use vestibule_domain::{AttemptId, Cause, Day, Outcome, Platform, Section};
 use vestibule_platform::problem::json;
 use vestibule_platform::{HttpResponse, Problem};
 use vestibule_report::reader::{AttemptFilter, Cursor, EspSessionFilter};
-use vestibule_report::{Error as ReportError, Reader, pseudonym};
+use vestibule_report::{Basis, Error as ReportError, Reader, pseudonym};
 
 /// Days that the report shows unless asked otherwise.
 const DEFAULT_DAYS: i32 = 14;
@@ -38,6 +40,38 @@ impl Range {
         let today = call.now.day(call.tenant.settings.time_zone);
         let to = self.to.unwrap_or_else(|| today.plus(1));
         (self.from.unwrap_or_else(|| to.plus(-DEFAULT_DAYS)), to)
+    }
+}
+
+/// An answer with what is to be said of all of it.
+#[derive(Serialize)]
+struct Marked<T> {
+    #[serde(flatten)]
+    answer: T,
+    #[serde(flatten)]
+    marks: Marks,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Marks {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stands_on: Option<StandsOn>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable_enrollments: Option<NonZeroU64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StandsOn {
+    settings: Basis,
+    being_rebuilt: bool,
+}
+
+impl<T> Marked<T> {
+    fn split(answer: Answer<T>) -> (T, Marks) {
+        let stands_on = answer.stands_on.map(|settings| StandsOn { settings, being_rebuilt: true });
+        (answer.value, Marks { stands_on, unreadable_enrollments: NonZeroU64::new(answer.unreadable) })
     }
 }
 
@@ -201,9 +235,10 @@ impl Api {
     pub(crate) async fn attempt(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         Query::read(call.request.uri().query(), &[])?;
         let id = AttemptId::parse(id).ok_or_else(Problem::not_found)?;
-        let found = self.archive.ask(&call.tenant, call.now, move |reader| reader.attempt(id)).await;
-        match found.map_err(|error| problem(&error))? {
-            Some(attempt) => Ok(json(StatusCode::OK, &attempt)),
+        let found = self.ask(call, move |reader| reader.attempt(id)).await?;
+        let (attempt, marks) = Marked::<Option<_>>::split(found);
+        match attempt {
+            Some(attempt) => Ok(json(StatusCode::OK, &Marked { answer: attempt, marks })),
             None => Err(Problem::not_found()),
         }
     }
@@ -213,8 +248,21 @@ impl Api {
         T: Serialize + Send + 'static,
         F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
     {
-        let answer = self.archive.ask(&call.tenant, call.now, question).await;
-        let answer = answer.map_err(|error| problem(&error))?;
-        Ok(json(StatusCode::OK, &answer))
+        let (answer, marks) = Marked::<T>::split(self.ask(call, question).await?);
+        Ok(json(StatusCode::OK, &Marked { answer, marks }))
+    }
+
+    /// Asks the tenant's file, and for a new file where the answer stands on one that must be built anew.
+    async fn ask<T, F>(&self, call: &Call, question: F) -> Result<Answer<T>, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
+    {
+        let answer = self.archive.answer(&call.tenant, call.now, question).await.map_err(|error| problem(&error))?;
+        if answer.ask_for_file {
+            // The answer stands without it; why there was no request was logged, and a later question asks again.
+            let _asked = self.request_export(call).await;
+        }
+        Ok(answer)
     }
 }

@@ -1,20 +1,34 @@
 //! The newest file, in this process's own copy, brought up to now for each question.
 //!
-//! The copy is refreshed in place; it starts from the newest published file, so that a process that begins
+//! The copy is refreshed in place; it starts from the newest published file that is whole, so that a process that begins
 //! anew reads a file and a day's changes, not the whole table. A deployment may let an answer be a moment old: then
 //! questions that come close together read the table once.
 
+use crate::publish::say_lost;
+use crate::refresh::{Opened, Owner};
+use crate::standing::{Answer, Standing, tell};
 use crate::{Archive, ArchiveError};
-use std::sync::Arc;
-use tokio::sync::Mutex;
-use vestibule_domain::{TenantSettings, Timestamp};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 use vestibule_report::{Error as ReportError, Reader, Working};
-use vestibule_store::Tenant;
+use vestibule_store::{FileRecord, Tenant};
+
+/// Files tried until one is whole; more that are lost are no accident.
+const MOST_TRIED: usize = 8;
 
 /// One tenant's copy.
 #[derive(Default)]
 pub(crate) struct Copy {
     held: Option<(Working, TenantSettings)>,
+    /// What answers in its place until there is a new file.
+    standing: Option<Standing>,
+}
+
+/// What a process begins with.
+enum Started {
+    Working(Box<Working>),
+    Standing(Standing),
 }
 
 impl Archive {
@@ -27,51 +41,133 @@ impl Archive {
         T: Send + 'static,
         F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
     {
-        let copy = {
-            let mut copies = self.copies.lock().await;
-            Arc::clone(copies.entry(tenant.id.clone()).or_insert_with(|| Arc::new(Mutex::default())))
-        };
-        let mut copy = copy.lock().await;
+        self.answer(tenant, as_of, question).await.map(|answer| answer.value)
+    }
+
+    /// Asks the tenant's report as of `as_of`. An answer that stands on other settings is true for an earlier instant, which
+    /// it says.
+    ///
+    /// # Errors
+    /// When the file can't be had or brought up to date, or the question is not one it answers.
+    pub async fn answer<T, F>(&self, tenant: &Tenant, as_of: Timestamp, question: F) -> Result<Answer<T>, ArchiveError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
+    {
+        let path = self.path_of(&tenant.id);
+        let copy = self.copies.of(&tenant.id);
+        let mut copy = copy.lock_owned().await;
+        let answer = self.answer_from(&mut copy, &path, tenant, as_of, question).await;
+        if copy.held.is_none() && copy.standing.is_none() {
+            // What failed half-way is of no use, and another may need the room.
+            let _not_there = std::fs::remove_file(&path);
+        }
+        drop(copy);
+        let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+        self.copies.settle(&tenant.id, bytes, self.room, |tenant| self.path_of(tenant).into());
+        answer
+    }
+
+    async fn answer_from<T, F>(
+        &self,
+        copy: &mut Copy,
+        path: &Path,
+        tenant: &Tenant,
+        as_of: Timestamp,
+        question: F,
+    ) -> Result<Answer<T>, ArchiveError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
+    {
         // The copy is out of its place while it is worked on: if that fails, the next question starts anew.
-        let held = copy.held.take().filter(|(_, settings)| !tenant.settings.alters_history(settings));
-        let held = held.map(|(working, _)| working);
+        let mut standing = match copy.standing.take() {
+            Some(stood) => self.still_stands(stood, tenant).await?,
+            None => None,
+        };
+        let mut held = None;
+        match copy.held.take() {
+            Some((working, before)) if tenant.settings.alters_history(&before) => {
+                standing = self.stand(working, &before, tenant).await?;
+            }
+            Some((working, _)) => held = Some(working),
+            None => {}
+        }
+        if let Some(standing) = standing {
+            let (standing, answer) = self.ask_standing(standing, as_of, question).await?;
+            copy.standing = Some(standing);
+            return Ok(answer?);
+        }
         let of_copy = held.as_ref().map(Working::as_of).transpose()?.flatten();
         let is_fresh = |of_copy: Timestamp| as_of - of_copy < self.staleness;
         let working = match held {
             Some(working) if of_copy.is_some_and(is_fresh) => working,
             held => {
                 let owner = self.owner(tenant).await?;
-                let path = self.scratch.join(format!("{}.sqlite", tenant.id));
                 let working = match held {
                     Some(working) => working,
-                    None => {
-                        self.start(&path, tenant, as_of).await?;
-                        self.open_or_create(&path, &owner).await?
-                    }
+                    None => match self.start(path, &owner, as_of).await? {
+                        Started::Working(working) => *working,
+                        Started::Standing(standing) => {
+                            let (standing, answer) = self.ask_standing(standing, as_of, question).await?;
+                            copy.standing = Some(standing);
+                            return Ok(answer?);
+                        }
+                    },
                 };
                 // Of two questions the one asked later may come first; the answer says what it is true for.
                 let as_of = of_copy.map_or(as_of, |of_copy| as_of.max(of_copy));
-                self.bring_up(working, &path, &owner, as_of).await?
+                self.bring_up(working, path, &owner, as_of).await?
             }
         };
-        let (working, answer) = tokio::task::spawn_blocking(move || {
-            let answer = working.reader().and_then(|reader| question(&reader));
+        let asked = self.work(move || {
+            let answer = working.reader().and_then(|reader| tell(&reader, question));
             (working, answer)
-        })
-        .await?;
+        });
+        let (working, answer) = asked.await?;
         copy.held = Some((working, tenant.settings.clone()));
         Ok(answer?)
     }
 
-    /// Puts the newest published file at `path`, or nothing where there is none to start from.
-    async fn start(&self, path: &std::path::Path, tenant: &Tenant, as_of: Timestamp) -> Result<(), ArchiveError> {
-        tokio::fs::create_dir_all(&self.scratch).await?;
-        if tokio::fs::try_exists(path).await? {
-            tokio::fs::remove_file(path).await?;
+    fn path_of(&self, tenant: &TenantId) -> PathBuf {
+        self.scratch.join(format!("{tenant}.sqlite"))
+    }
+
+    /// Opens the newest published file that is whole, at `path`, or makes an empty one where there is none to start from.
+    async fn start(&self, path: &Path, owner: &Owner, as_of: Timestamp) -> Result<Started, ArchiveError> {
+        std::fs::create_dir_all(&self.scratch)?;
+        let tenant = &owner.tenant;
+        let latest = self.store.latest_file(&tenant.id).await?.filter(|file| file.as_of <= as_of);
+        let over = latest.as_ref().map(|file| file.sha256.clone()).unwrap_or_default();
+        let (mut next, mut older) = (latest, None);
+        while let Some(file) = next {
+            match self.fetch_and_open(&file, path, owner).await {
+                Ok(Opened::Ready(working)) => return Ok(Started::Working(working)),
+                Ok(Opened::Standing) => return Ok(Started::Standing(Standing::file(path.to_owned(), over, tenant))),
+                Ok(Opened::Foreign) => break,
+                Err(error) if error.is_lost_file() => say_lost(tenant, &file, &error, as_of),
+                Err(error) => return Err(error),
+            }
+            let older: &mut VecDeque<FileRecord> = match &mut older {
+                Some(older) => older,
+                None => {
+                    let mut files = self.store.files(&tenant.id, MOST_TRIED).await?;
+                    files.retain(|other| other.as_of < file.as_of);
+                    older.insert(files.into())
+                }
+            };
+            next = older.pop_front();
         }
-        if let Some(latest) = self.store.latest_file(&tenant.id).await?.filter(|file| file.as_of <= as_of) {
-            self.fetch(&latest, path).await?;
+        Ok(Started::Working(Box::new(self.create(path, owner).await?)))
+    }
+
+    async fn fetch_and_open(&self, file: &FileRecord, path: &Path, owner: &Owner) -> Result<Opened, ArchiveError> {
+        // Whoever has the one before open keeps it.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
         }
-        Ok(())
+        self.fetch(file, path).await?;
+        self.open(path, owner).await
     }
 }

@@ -18,6 +18,12 @@ pub enum ArchiveError {
     /// The disk.
     #[error("the disk: {0}")]
     Disk(#[from] std::io::Error),
+    /// A file that was published is not in the bucket any more.
+    #[error("file {0} is gone from the bucket")]
+    Gone(String),
+    /// A published file that can't be opened.
+    #[error("a published file can't be opened: {0}")]
+    Unfit(ReportError),
     /// A downloaded file is not the one that was published.
     #[error("file {0} is not what was published")]
     Tampered(String),
@@ -27,6 +33,11 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
+    /// Whether a published file is lost or damaged, so that trying again is of no use.
+    pub(crate) const fn is_lost_file(&self) -> bool {
+        matches!(self, Self::Gone(_) | Self::Tampered(_) | Self::Unfit(_))
+    }
+
     /// An error of the bucket, with all that the SDK knows of it.
     pub(crate) fn bucket(error: impl std::error::Error + Send + Sync) -> Self {
         Self::Bucket(aws_sdk_s3::error::DisplayErrorContext(error).to_string())

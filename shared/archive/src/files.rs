@@ -1,9 +1,12 @@
 //! Files in the bucket: immutable, named by their content.
 
 use crate::{Archive, ArchiveError};
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
+use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::time::Duration;
 use vestibule_domain::TenantId;
@@ -137,7 +140,7 @@ impl Archive {
         let (Some(key), Some(sha256)) = (part.key(tenant, file), part.sha256(file)) else { return Ok(false) };
         let aside = to.with_extension("partial");
         self.fetch_key(&key, sha256, &aside).await?;
-        tokio::fs::rename(&aside, to).await?;
+        std::fs::rename(&aside, to)?;
         Ok(true)
     }
 
@@ -148,7 +151,7 @@ impl Archive {
     pub async fn download(&self, file: &FileRecord, to: &Path) -> Result<(), ArchiveError> {
         let aside = to.with_extension("partial");
         self.fetch(file, &aside).await?;
-        Ok(tokio::fs::rename(&aside, to).await?)
+        Ok(std::fs::rename(&aside, to)?)
     }
 
     /// Downloads a file and makes sure that it is the one that was published.
@@ -158,15 +161,15 @@ impl Archive {
 
     async fn fetch_key(&self, key: &str, wanted: &str, to: &Path) -> Result<(), ArchiveError> {
         let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
-        let mut body = answer.map_err(ArchiveError::bucket)?.body;
-        let mut out = tokio::fs::File::create(to).await?;
+        let mut body = answer.map_err(|error| not_there(key, error))?.body;
+        let mut out = std::fs::File::create(to)?;
+        let mut hash = Sha256::new();
         while let Some(bytes) = body.try_next().await.map_err(ArchiveError::bucket)? {
-            tokio::io::AsyncWriteExt::write_all(&mut out, &bytes).await?;
+            hash.update(&bytes);
+            // Some kilobytes into the page cache: handing them to another thread would cost more.
+            std::io::Write::write_all(&mut out, &bytes)?;
         }
-        tokio::io::AsyncWriteExt::flush(&mut out).await?;
-        drop(out);
-        let path = to.to_owned();
-        let sha256 = tokio::task::spawn_blocking(move || vestibule_report::hash(&path)).await??.0;
+        let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         if sha256 == wanted { Ok(()) } else { Err(ArchiveError::Tampered(key.to_owned())) }
     }
 
@@ -183,6 +186,14 @@ impl Archive {
             Err(error) if is_there(error.as_service_error()) => Ok(()),
             Err(error) => Err(ArchiveError::bucket(error)),
         }
+    }
+}
+
+/// An object that is not there is lost; any other error may pass.
+fn not_there(key: &str, error: SdkError<GetObjectError>) -> ArchiveError {
+    match error.as_service_error() {
+        Some(GetObjectError::NoSuchKey(_)) => ArchiveError::Gone(key.to_owned()),
+        _ => ArchiveError::bucket(error),
     }
 }
 

@@ -6,24 +6,25 @@
 //! newest moves only to a later instant; a reader never sees half a file.
 
 mod advice;
+mod copies;
 mod current;
 mod error;
 mod files;
 mod prune;
 mod publish;
 mod refresh;
+mod standing;
 
 pub use advice::{AdviceError, advice};
 pub use error::ArchiveError;
 pub use files::{DOWNLOAD_LINK_MINUTES, Part};
 pub use publish::Exported;
+pub use standing::Answer;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Mutex;
 use vestibule_advice::Catalogue;
-use vestibule_domain::{Millis, TenantId};
+use vestibule_domain::Millis;
 use vestibule_store::Store;
 
 /// The tenants' report files.
@@ -37,13 +38,26 @@ pub struct Archive {
     staleness: Millis,
     /// Where copies are worked on; what is in it may be lost at any time.
     scratch: PathBuf,
-    copies: Arc<Mutex<HashMap<TenantId, Arc<Mutex<current::Copy>>>>>,
+    /// Whether work on files is done on the calling task.
+    inline: bool,
+    copies: copies::Copies,
+    room: copies::Room,
 }
 
 impl Archive {
     /// The files in `bucket`, with `advice` on failures in them; `scratch` is a folder of this process alone.
     pub fn new(store: Store, s3: aws_sdk_s3::Client, bucket: String, scratch: PathBuf, advice: Arc<Catalogue>) -> Self {
-        Self { store, s3, bucket, advice, staleness: Millis::new(0), scratch, copies: Arc::default() }
+        Self {
+            store,
+            s3,
+            bucket,
+            advice,
+            staleness: Millis::new(0),
+            scratch,
+            inline: false,
+            copies: copies::Copies::default(),
+            room: copies::Room::default(),
+        }
     }
 
     /// The same with answers that may be so old.
@@ -51,6 +65,31 @@ impl Archive {
     pub const fn with_staleness(mut self, staleness: Millis) -> Self {
         self.staleness = staleness;
         self
+    }
+
+    /// The same with room for so many bytes of tenants' copies on the disk, and so many of them; those that were asked
+    /// longest ago are given up first. Without this it is 2 GiB and 128.
+    #[must_use]
+    pub const fn with_room(mut self, bytes: u64, copies: usize) -> Self {
+        self.room = copies::Room { bytes, copies };
+        self
+    }
+
+    /// The same with all work on files on the calling task, without threads: what happens then depends on the order of
+    /// polls alone, which a simulation over a paused clock needs. Elsewhere it would hold up whoever shares the thread.
+    #[must_use]
+    pub const fn inline(mut self) -> Self {
+        self.inline = true;
+        self
+    }
+
+    /// Does work that computes or waits for the disk.
+    pub(crate) async fn work<T, F>(&self, work: F) -> Result<T, ArchiveError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        if self.inline { Ok(work()) } else { Ok(tokio::task::spawn_blocking(work).await?) }
     }
 
     /// The advice that files are made with.

@@ -5,16 +5,18 @@
 
 use crate::files::{Part, manifest_key};
 use crate::prune::PRUNE_AFTER;
+use crate::refresh::{Opened, Owner};
 use crate::{Archive, ArchiveError};
 use aws_sdk_s3::primitives::ByteStream;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vestibule_domain::Timestamp;
-use vestibule_report::{Error as ReportError, Published, Reader, SCHEMA_VERSION};
+use vestibule_platform::metrics;
+use vestibule_report::{Error as ReportError, Previous, Published, Reader, SCHEMA_VERSION, Working};
 use vestibule_store::{Corrected, FileRecord, PartRecord, Tenant};
 
 /// The media type of a SQLite file.
@@ -61,27 +63,49 @@ impl Archive {
         if let Some(file) = latest.clone().filter(|latest| latest.as_of >= as_of) {
             return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0, parts_ms: 0 });
         }
-        tokio::fs::create_dir_all(&self.scratch).await?;
+        std::fs::create_dir_all(&self.scratch)?;
         let folder = tempfile::tempdir_in(&self.scratch)?;
         let (working_path, previous, out) = (
             folder.path().join("working.sqlite"),
             folder.path().join("previous.sqlite"),
             folder.path().join("out.sqlite"),
         );
-        if let Some(latest) = &latest {
-            self.fetch(latest, &previous).await?;
-            tokio::fs::copy(&previous, &working_path).await?;
-        }
         let began = std::time::Instant::now();
         let owner = self.owner(tenant).await?;
-        let working = self.open_or_create(&working_path, &owner).await?;
+        let (mut working, mut lost) = (None, None);
+        if let Some(latest) = &latest {
+            match self.copy(latest, &previous, &working_path, &owner).await {
+                Ok(opened) => working = opened,
+                Err(error) if error.is_lost_file() => {
+                    say_lost(tenant, latest, &error, as_of);
+                    lost = Some(latest.as_of);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let working = match working {
+            Some(working) => working,
+            None => self.create(&working_path, &owner).await?,
+        };
         let mut working = self.bring_up(working, &working_path, &owner, as_of).await?;
         let refresh_ms = millis(began.elapsed());
         let previous = latest.is_some().then_some(previous);
+        let working_file = working_path.clone();
         let expired = working.past_retention(as_of - PRUNE_AFTER)?;
         let summary_path = folder.path().join("summary.sqlite");
-        let made = tokio::task::spawn_blocking(move || {
-            let published = working.publish(&out, previous.as_deref())?;
+        let made = self.work(move || {
+            working.compare(match (lost, &previous) {
+                (Some(then), _) => Previous::Lost(then),
+                (None, Some(previous)) => Previous::File(previous),
+                (None, None) => Previous::None,
+            })?;
+            // Of the three files there are never more than two at once: that is the room an export needs.
+            if let Some(previous) = previous.filter(|previous| previous.exists()) {
+                std::fs::remove_file(previous)?;
+            }
+            let published = working.write(&out)?;
+            drop(working);
+            std::fs::remove_file(working_file)?;
             let began = std::time::Instant::now();
             let summary = vestibule_report::summarise(&out, &summary_path)?;
             let reader = Reader::open(&out)?;
@@ -102,7 +126,7 @@ impl Archive {
         let Made { published, corrected, out, summary, summary_path, page, parts } = made.await??;
 
         let summary = PartRecord { sha256: summary.sha256, size_bytes: summary.size_bytes };
-        let body = ByteStream::from_path(&summary_path).await.map_err(ArchiveError::bucket)?;
+        let body = self.body(&summary_path).await?;
         self.keep(&Part::Summary.key_of(&tenant.id, &summary.sha256), SQLITE, body).await?;
         let page = page.into_bytes();
         let sha256 = Sha256::digest(&page).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -111,7 +135,7 @@ impl Archive {
         self.keep(&page_key, "text/html; charset=utf-8", ByteStream::from(page)).await?;
         let mut file = record(tenant, as_of, &published, summary, report_html);
         file.corrected = corrected;
-        let body = ByteStream::from_path(&out).await.map_err(ArchiveError::bucket)?;
+        let body = self.body(&out).await?;
         self.keep(&file.key, SQLITE, body).await?;
         let manifest = serde_json::to_vec_pretty(&manifest(&file)).unwrap_or_default();
         let manifest_key = manifest_key(&tenant.id, &file.sha256);
@@ -128,6 +152,40 @@ impl Archive {
             parts_ms: millis(parts),
         })
     }
+
+    /// Fetches the file before to `previous` and opens a copy of it for refreshing; `None` where it must be built anew.
+    async fn copy(
+        &self,
+        file: &FileRecord,
+        previous: &Path,
+        working: &Path,
+        owner: &Owner,
+    ) -> Result<Option<Working>, ArchiveError> {
+        self.fetch(file, previous).await?;
+        let (from, to) = (previous.to_owned(), working.to_owned());
+        self.work(move || std::fs::copy(from, to)).await??;
+        Ok(match self.open(working, owner).await? {
+            Opened::Ready(working) => Some(*working),
+            Opened::Standing | Opened::Foreign => None,
+        })
+    }
+
+    /// A file as the body of a request.
+    async fn body(&self, path: &Path) -> Result<ByteStream, ArchiveError> {
+        if self.inline {
+            // Reading piece by piece would use threads.
+            return Ok(ByteStream::from(std::fs::read(path)?));
+        }
+        ByteStream::from_path(path).await.map_err(ArchiveError::bucket)
+    }
+}
+
+/// Tells operators of a published file that is lost or damaged: the table has all that was in it, people who keep its id
+/// have nothing.
+pub(crate) fn say_lost(tenant: &Tenant, file: &FileRecord, error: &ArchiveError, now: Timestamp) {
+    let (id, as_of) = (&file.sha256, file.as_of);
+    tracing::error!(tenant = %tenant.id, file = %id, %as_of, %error, "a published file is lost or damaged");
+    metrics::count("FilesLost", tenant.id.as_str(), 1, now.millis());
 }
 
 fn record(

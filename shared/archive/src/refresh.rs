@@ -4,27 +4,55 @@
 //! thread was told that all was read: anything else leaves it unusable, and it is thrown away.
 
 use crate::{Archive, ArchiveError};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::Timestamp;
 use vestibule_domain::esp::profiles::Profiles;
-use vestibule_report::{Change, Context, Error as ReportError, Working};
-use vestibule_store::{ItemKey, Stored, Tenant};
+use vestibule_platform::metrics;
+use vestibule_report::{Change, Context, Error as ReportError, Reader, Refresh, Working};
+use vestibule_store::{ItemKey, Listing, Loaded, Store, Stored, Tenant, Unreadable};
 
 /// Enrollments read from the table before they are put into the file.
 const CHUNK: usize = 500;
 /// Salts tried before giving up: two in a row failing by chance is beyond reckoning.
 const MOST_SALTS: u32 = 8;
 
+/// Enrollments that came twice in a walk through all of them, kept for its end at most.
+const MOST_AGAIN: usize = 200;
+
 /// What the reading side tells the writing side.
 enum Read {
-    /// These items were looked for, and this was found of them.
-    Items(Vec<String>, Vec<Stored>),
+    /// These items were looked for and are not there: merged into another, or expired.
+    Gone(Vec<String>),
+    /// This was found.
+    Found(Loaded),
     /// That was all.
     All,
+}
+
+/// Where the items of a refresh come from, some at a time.
+enum Items {
+    /// All that the tenant has, page by page: nobody holds the list of them.
+    All(Listing, VecDeque<ItemKey>),
+    /// These.
+    These(std::collections::btree_set::IntoIter<String>),
+}
+
+impl Items {
+    async fn next(&mut self, store: &Store) -> Result<Vec<ItemKey>, ArchiveError> {
+        match self {
+            Self::All(listing, page) => {
+                if page.is_empty() {
+                    *page = store.next_page(listing).await?.unwrap_or_default().into();
+                }
+                Ok(page.drain(..page.len().min(CHUNK)).collect())
+            }
+            Self::These(items) => Ok(items.by_ref().filter_map(|item| ItemKey::parse(&item)).take(CHUNK).collect()),
+        }
+    }
 }
 
 /// Whose file it is, and what of the tenant is in it besides enrollments.
@@ -35,8 +63,26 @@ pub(crate) struct Owner {
     pub advice: Arc<Catalogue>,
 }
 
+/// A published file, opened.
+pub(crate) enum Opened {
+    /// It can be refreshed.
+    Ready(Box<Working>),
+    /// It was made by other settings, or with other things built in; what it says still is the tenant's.
+    Standing,
+    /// It is of no use: of another schema, or it writes people otherwise.
+    Foreign,
+}
+
+/// What keeps a file from being opened, unless the disk does.
+fn unfit(error: ReportError) -> ArchiveError {
+    match error {
+        ReportError::Io(error) => ArchiveError::Disk(error),
+        error => ArchiveError::Unfit(error),
+    }
+}
+
 impl Owner {
-    fn context(&self) -> Context<'_> {
+    pub(crate) fn context(&self) -> Context<'_> {
         let Self { tenant, profiles, advice } = self;
         let pseudonym_key = tenant.pseudonym_key.expose().as_bytes();
         Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles, advice }
@@ -50,14 +96,32 @@ impl Archive {
         Ok(Owner { tenant: tenant.clone(), profiles, advice: Arc::clone(&self.advice) })
     }
 
-    /// Opens the file at `path` for refreshing, or makes an empty one there.
-    pub(crate) async fn open_or_create(&self, path: &Path, owner: &Owner) -> Result<Working, ArchiveError> {
+    /// Opens the published file at `path`.
+    pub(crate) async fn open(&self, path: &Path, owner: &Owner) -> Result<Opened, ArchiveError> {
         let (path, owner) = (path.to_owned(), owner.clone());
-        tokio::task::spawn_blocking(move || {
-            if path.exists() {
-                if let Some(working) = Working::open(&path, &owner.context())? {
-                    return Ok(working);
-                }
+        self.work(move || {
+            let context = owner.context();
+            if let Some(working) = Working::open(&path, &context).map_err(unfit)? {
+                // One that was never finished was never published.
+                working.as_of().map_err(unfit)?.ok_or(ArchiveError::Unfit(ReportError::Empty))?;
+                return Ok(Opened::Ready(Box::new(working)));
+            }
+            let reader = match Reader::open(&path) {
+                Ok(reader) => reader,
+                Err(ReportError::ForeignFile) => return Ok(Opened::Foreign),
+                Err(error) => return Err(unfit(error)),
+            };
+            let may_stand = reader.may_stand_for(&context).map_err(unfit)?;
+            Ok(if may_stand { Opened::Standing } else { Opened::Foreign })
+        })
+        .await?
+    }
+
+    /// Makes an empty file at `path`, in the place of what is there.
+    pub(crate) async fn create(&self, path: &Path, owner: &Owner) -> Result<Working, ArchiveError> {
+        let (path, owner) = (path.to_owned(), owner.clone());
+        self.work(move || {
+            if path.try_exists()? {
                 std::fs::remove_file(&path)?;
             }
             Ok(Working::create(&path, &owner.context())?)
@@ -80,7 +144,7 @@ impl Archive {
         for _ in 0..MOST_SALTS {
             let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
             let (path, owner) = (path.to_owned(), owner.clone());
-            let anew = tokio::task::spawn_blocking(move || {
+            let anew = self.work(move || {
                 std::fs::remove_file(&path)?;
                 Ok::<_, ArchiveError>(Working::create_salted(&path, &owner.context(), salt + 1)?)
             });
@@ -90,24 +154,74 @@ impl Archive {
     }
 
     async fn refresh(&self, working: Working, tenant: &Tenant, as_of: Timestamp) -> Result<Working, ArchiveError> {
-        let changed = self.store.changed_since(&tenant.id, working.as_of()?).await?;
         let overdue: HashSet<String> = working.overdue(as_of)?.into_iter().collect();
-        let mut items: BTreeSet<String> = changed.into_iter().map(|key| key.as_str().to_owned()).collect();
-        items.extend(overdue.iter().cloned());
-        let items: Vec<String> = items.into_iter().collect();
+        let mut items = match working.as_of()? {
+            None => Items::All(Listing::new(&tenant.id), VecDeque::new()),
+            Some(since) => {
+                let changed = self.store.changed_since(&tenant.id, Some(since)).await?;
+                let mut items: BTreeSet<String> = changed.into_iter().map(|key| key.as_str().to_owned()).collect();
+                items.extend(overdue.iter().cloned());
+                Items::These(items.into_iter())
+            }
+        };
+        if self.inline {
+            let mut taker = Taker::Held(Vec::new());
+            self.read(&mut items, as_of, &mut taker).await?;
+            let Taker::Held(read) = taker else { return Err(ArchiveError::Interrupted) };
+            return write(working, as_of, &overdue, read.into_iter());
+        }
+        let (send, mut receive) = mpsc::channel(2);
+        let writer = tokio::task::spawn_blocking(move || {
+            write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()))
+        });
+        // Where the writer has stopped, it says below why.
+        self.read(&mut items, as_of, &mut Taker::Writer(send)).await?;
+        writer.await?
+    }
 
-        let (send, receive) = mpsc::channel(2);
-        let writer = tokio::task::spawn_blocking(move || write(working, as_of, &overdue, receive));
-        for chunk in items.chunks(CHUNK) {
-            let keys: Vec<ItemKey> = chunk.iter().filter_map(|item| ItemKey::parse(item)).collect();
-            let stored = self.store.load(&keys, as_of).await?;
-            if send.send(Read::Items(chunk.to_vec(), stored)).await.is_err() {
-                // The writer has stopped, and says below why.
+    /// Reads all items, and hands on what was found until nobody takes it.
+    async fn read(&self, items: &mut Items, as_of: Timestamp, taker: &mut Taker) -> Result<(), ArchiveError> {
+        loop {
+            let keys = items.next(&self.store).await?;
+            if keys.is_empty() {
                 break;
             }
+            let mut heads = self.store.heads(&keys, as_of).await?;
+            let gone = {
+                let there: HashSet<&ItemKey> = heads.keys().collect();
+                keys.iter().filter(|key| !there.contains(key)).map(|key| key.as_str().to_owned()).collect()
+            };
+            if !taker.take(Read::Gone(gone)).await {
+                return Ok(());
+            }
+            while let Some(found) = self.store.next_part(&mut heads).await? {
+                if !taker.take(Read::Found(found)).await {
+                    return Ok(());
+                }
+            }
         }
-        let _stopped = send.send(Read::All).await;
-        writer.await?
+        taker.take(Read::All).await;
+        Ok(())
+    }
+}
+
+/// Who takes what was read.
+enum Taker {
+    /// A thread that puts it into the file.
+    Writer(mpsc::Sender<Read>),
+    /// Nobody yet: it is put into the file by this task, at the end.
+    Held(Vec<Read>),
+}
+
+impl Taker {
+    async fn take(&mut self, read: Read) -> bool {
+        match self {
+            Self::Writer(writer) => writer.send(read).await.is_ok(),
+            Self::Held(held) => {
+                held.push(read);
+                true
+            }
+        }
     }
 }
 
@@ -115,28 +229,59 @@ fn write(
     mut working: Working,
     as_of: Timestamp,
     overdue: &HashSet<String>,
-    mut receive: mpsc::Receiver<Read>,
+    mut read: impl Iterator<Item = Read>,
 ) -> Result<Working, ArchiveError> {
+    let tenant = working.tenant().clone();
+    let is_new = working.as_of()?.is_none();
     let mut refresh = working.refresh(as_of)?;
+    let mut again: Vec<Change> = Vec::new();
+    let mut unreadable = 0;
     loop {
-        let (items, stored) = match receive.blocking_recv() {
-            Some(Read::Items(items, stored)) => (items, stored),
+        match read.next() {
+            Some(Read::Gone(items)) => {
+                for item in items {
+                    refresh.remove(&item)?;
+                }
+            }
+            Some(Read::Found(found)) => {
+                for Stored { key, version, history, expires_at, .. } in found.stored {
+                    let change = Change { item: key.as_str().to_owned(), version, history, expires_at };
+                    if !overdue.contains(&change.item) && refresh.knows(&change.item, version)? {
+                        continue;
+                    }
+                    // Replacing rows needs the indexes, without which a new file is filled: at its end, if there are few.
+                    if is_new && refresh.has(&change.item)? {
+                        again.push(change);
+                    } else {
+                        refresh.apply(&change)?;
+                    }
+                }
+                for Unreadable { key, problem } in found.unreadable {
+                    if refresh.unreadable(key.as_str())? {
+                        tracing::error!(item = %key, error = %problem, "an enrollment can't be read and is left out of the file");
+                        unreadable += 1;
+                    }
+                }
+                if again.len() >= MOST_AGAIN {
+                    apply_newest(&mut refresh, &mut again)?;
+                }
+            }
             Some(Read::All) => break,
             None => return Err(ArchiveError::Interrupted),
-        };
-        let mut there = HashSet::new();
-        for Stored { key, version, history, .. } in stored {
-            let item = key.as_str().to_owned();
-            if overdue.contains(&item) || !refresh.knows(&item, version)? {
-                refresh.apply(&Change { item: item.clone(), version, history })?;
-            }
-            there.insert(item);
-        }
-        // Merged into another, or expired.
-        for item in items.iter().filter(|item| !there.contains(*item)) {
-            refresh.remove(item)?;
         }
     }
+    apply_newest(&mut refresh, &mut again)?;
     refresh.finish()?;
+    metrics::count("UnreadableEnrollments", tenant.as_str(), unreadable, as_of.millis());
     Ok(working)
+}
+
+/// Of what came more than once the newest version counts, whatever came last.
+fn apply_newest(refresh: &mut Refresh<'_>, again: &mut Vec<Change>) -> Result<(), ArchiveError> {
+    for change in again.drain(..) {
+        if !refresh.knows(&change.item, change.version)? {
+            refresh.apply(&change)?;
+        }
+    }
+    Ok(())
 }

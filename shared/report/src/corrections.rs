@@ -1,10 +1,10 @@
 //! What the file published before this one said of closed attempts and is said otherwise now.
 
 use crate::error::{Error, Result};
+use crate::publish::Previous;
 use crate::words::Words;
 use crate::working::{Working, is_ours, meta, set_meta};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
-use std::path::Path;
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, Screen};
 
@@ -38,14 +38,18 @@ impl End {
 
 /// Fills `corrections` by comparing with the file at `previous`. A file of another tenant is refused; one
 /// of another schema cannot be compared, and none are told.
-pub(crate) fn compare(working: &Working, previous: Option<&Path>, as_of: Timestamp) -> Result<u64> {
+pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -> Result<()> {
     let conn = &working.conn;
     conn.execute("DELETE FROM corrections", [])?;
-    conn.execute("DELETE FROM meta WHERE key = 'previousAsOf'", [])?;
-    let Some(previous) = previous else { return Ok(0) };
+    conn.execute("DELETE FROM meta WHERE key IN ('previousAsOf', 'previousLost')", [])?;
+    let previous = match previous {
+        Previous::None => return Ok(()),
+        Previous::Lost(then) => return set_meta(conn, "previousLost", &then.to_string()),
+        Previous::File(previous) => previous,
+    };
     let before = Connection::open_with_flags(previous, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     if !is_ours(&before)? {
-        return Ok(0);
+        return Ok(());
     }
     if meta(&before, "tenant")?.as_deref() != Some(working.tenant.as_str()) {
         return Err(Error::ForeignFile);
@@ -62,7 +66,6 @@ pub(crate) fn compare(working: &Working, previous: Option<&Path>, as_of: Timesta
     )?;
     let mut closed = before.prepare(&format!("SELECT {COLUMNS} WHERE a.outcome_id <> 1 ORDER BY a.attempt_no"))?;
     let mut rows = closed.query([])?;
-    let mut count = 0;
     while let Some(row) = rows.next()? {
         let (old, id, started_at) = (End::read(row)?, row.get::<_, [u8; 16]>(6)?, row.get(7)?);
         // What left the window is not gone, only old.
@@ -79,7 +82,7 @@ pub(crate) fn compare(working: &Working, previous: Option<&Path>, as_of: Timesta
         let actions = (action(&old)?, action(&new)?);
         let mut screen = |end: &End| words.screen(end.screen.as_deref().map(Screen::read).as_ref());
         let screens = (screen(&old)?, screen(&new)?);
-        let inserted = insert.execute(params![
+        insert.execute(params![
             &id[..],
             gone,
             old.outcome,
@@ -95,7 +98,6 @@ pub(crate) fn compare(working: &Working, previous: Option<&Path>, as_of: Timesta
             screens.0,
             screens.1,
         ])?;
-        count += u64::try_from(inserted).unwrap_or_default();
     }
-    Ok(count)
+    Ok(())
 }

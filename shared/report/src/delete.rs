@@ -164,9 +164,9 @@ impl<'c> Delete<'c> {
         for enrollment in touched {
             self.settle(totals, enrollment)?;
         }
-        // Events to come later keep an item's state alone in the file; nothing else does.
+        // Events to come later, or still to be pruned, keep an item's state alone in the file; nothing else does.
         self.conn.execute(
-            "DELETE FROM refresh_state WHERE deadline IS NULL
+            "DELETE FROM refresh_state WHERE deadline IS NULL AND oldest_day IS NULL
              AND NOT EXISTS (SELECT 1 FROM enrollments e WHERE e.enrollment_no = refresh_state.enrollment_no)",
             [],
         )?;

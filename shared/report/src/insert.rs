@@ -41,7 +41,9 @@ pub(crate) struct State<'a> {
     pub version: u64,
     /// The last instant at which the rows still stand if nothing arrives.
     pub deadline: Option<i64>,
-    /// The first day any attempt or session began, in the window or before it.
+    /// When the store lets go of it.
+    pub expires_at: Option<i64>,
+    /// The day of the oldest event held, in the window or before it.
     pub oldest_day: Option<i32>,
 }
 
@@ -62,7 +64,7 @@ impl<'c> Insert<'c> {
             step: insert_into(conn, "attempt_steps", 5)?,
             failures: InsertFailure::new(conn, advice)?,
             sessions: InsertEsp::new(conn, ids)?,
-            state: insert_into(conn, "refresh_state", 5)?,
+            state: insert_into(conn, "refresh_state", 6)?,
         })
     }
 
@@ -84,9 +86,10 @@ impl<'c> Insert<'c> {
         let known = enrollment.enrolled || enrollment.registered_at.is_some();
         let present = known || !attempts.is_empty() || !sessions.is_empty();
         let number = self.ids.enrollment(state.item);
-        if present || state.deadline.is_some() {
-            let version = state.version.cast_signed();
-            self.state.execute(params![number, state.item, version, state.deadline, state.oldest_day])?;
+        // Of an item without rows too: its events become rows, or are old and to be pruned.
+        if present || state.deadline.is_some() || state.oldest_day.is_some() {
+            let State { item, version, deadline, expires_at, oldest_day } = state;
+            self.state.execute(params![number, item, version.cast_signed(), deadline, expires_at, oldest_day])?;
         }
         if !present {
             return Ok(());

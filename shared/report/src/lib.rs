@@ -11,6 +11,7 @@
 //! - Every number is defined once, in a view of the file; page, API and file run the same views.
 //! - Nothing here reads a clock or knows where enrollments are stored. Raw payloads never enter.
 
+mod built_in;
 mod corrections;
 mod delete;
 pub mod diagnosis;
@@ -36,13 +37,14 @@ mod working;
 pub use error::{Error, Result};
 pub use html::report_html;
 pub use pseudonym::pseudonym;
-pub use publish::{Published, Spent, as_of, check, hash};
-pub use reader::Reader;
+pub use publish::{Previous, Published, Spent, as_of, check, hash};
+pub use reader::{Basis, Reader};
 pub use refresh::{Change, Refresh};
 pub use summary::{SUMMARY_VERSION, check_summary, summarise};
 pub use working::{Context, Working};
 
-/// The version of the schema: a file of another one is built anew. It is the file's `user_version`.
+/// The version of the schema, for readers: raised when one made for the version before can't read a file any more. It is
+/// the file's `user_version`. What is built into a file is told apart by a digest, never by this number.
 pub const SCHEMA_VERSION: i32 = 3;
 
 /// The file's `application_id`: "Vest" in ASCII.

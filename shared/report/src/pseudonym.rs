@@ -1,5 +1,6 @@
 //! Names and addresses of people, as they are or as keyed hashes.
 
+use crate::working::Context;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use std::borrow::Cow;
@@ -36,6 +37,13 @@ pub(crate) enum People {
 }
 
 impl People {
+    pub(crate) fn of(context: &Context) -> Self {
+        match context.settings.pseudonymise {
+            true => Self::Hidden(context.pseudonym_key.to_vec()),
+            false => Self::Named,
+        }
+    }
+
     pub(crate) fn name<'a>(&self, text: Option<&'a str>) -> Option<Cow<'a, str>> {
         let text = text.filter(|text| !text.is_empty())?;
         Some(match self {

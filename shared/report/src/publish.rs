@@ -14,6 +14,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vestibule_domain::{Day, Timestamp};
 
+/// The file that was given away before the one that is compared with it.
+#[derive(Clone, Copy, Debug)]
+pub enum Previous<'p> {
+    /// There is none.
+    None,
+    /// It is here.
+    File(&'p Path),
+    /// There was one, as of this instant, and it is lost or unfit: nothing can be compared, and the file says so.
+    Lost(Timestamp),
+}
+
 /// A file that can be given away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,14 +64,41 @@ pub struct Spent {
 }
 
 impl Working {
+    /// [Compares](Self::compare) with the file given away before, and [writes](Self::write).
+    ///
+    /// # Errors
+    /// As both.
+    pub fn publish(&mut self, out: &Path, previous: Option<&Path>) -> Result<Published> {
+        self.compare(previous.map_or(Previous::None, Previous::File))?;
+        self.write(out)
+    }
+
+    /// Writes into the file what it corrects of the one given away before. That one is not needed afterwards: whoever is
+    /// short of room removes it before [writing](Self::write).
+    ///
+    /// # Errors
+    /// When either can't be read, the one before is another tenant's, or the file can't be written.
+    pub fn compare(&mut self, previous: Previous) -> Result<()> {
+        if self.torn {
+            return Err(Error::Unfinished);
+        }
+        let as_of = self.as_of()?.ok_or(Error::Empty)?;
+        self.torn = true;
+        self.conn.execute_batch("BEGIN")?;
+        corrections::compare(self, previous, as_of)?;
+        self.conn.execute_batch("COMMIT")?;
+        self.torn = false;
+        Ok(())
+    }
+
     /// Writes the file as it is now to `out`, replacing nothing half-way: the bytes appear under that
-    /// name when they are complete, checked and on disk. `previous` is the file given away before.
+    /// name when they are complete, checked and on disk.
     ///
     /// The same rows give the same bytes, and the same data the same rows.
     ///
     /// # Errors
     /// [`Error::Check`] when a check finds something: nothing was written to `out` then.
-    pub fn publish(&mut self, out: &Path, previous: Option<&Path>) -> Result<Published> {
+    pub fn write(&mut self, out: &Path) -> Result<Published> {
         if self.torn {
             return Err(Error::Unfinished);
         }
@@ -68,7 +106,7 @@ impl Working {
         let begun = Instant::now();
         self.torn = true;
         self.conn.execute_batch("BEGIN")?;
-        let corrections = corrections::compare(self, previous, as_of)?;
+        let corrections = self.conn.query_row("SELECT count(*) FROM corrections", [], |row| row.get(0))?;
         words::sweep(&self.conn)?;
         let rows = count_rows(&self.conn)?;
         for (table, rows) in &rows {

@@ -17,6 +17,9 @@ use vestibule_domain::esp::EspSession;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
 
+/// Says in `meta` how many enrollments could not be read.
+pub(crate) const UNREADABLE: &str = "unreadableEnrollments";
+
 /// An item of the store that changed.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -26,6 +29,8 @@ pub struct Change {
     pub version: u64,
     /// All that is known of it.
     pub history: History,
+    /// When the store lets go of it if nothing arrives: from then on it may be gone without a trace.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A refresh under way. Dropping it unfinished leaves a file that cannot be used any more.
@@ -51,7 +56,7 @@ impl<'w> Refresh<'w> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
-        let Working { conn, tenant, settings, profiles, advice, people, ids, torn } = working;
+        let Working { conn, tenant, settings, profiles, advice, people, ids, torn, .. } = working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
         Ok(Self {
@@ -76,7 +81,7 @@ impl<'w> Refresh<'w> {
     /// # Errors
     /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
     pub fn apply(&mut self, change: &Change) -> Result<()> {
-        let Change { item, version, history } = change;
+        let Change { item, version, history, expires_at } = change;
         self.remove(item)?;
         let enrollment = fold(self.tenant, history, self.settings, self.as_of);
         let due = Plan::of(&enrollment, history).due_at;
@@ -85,13 +90,14 @@ impl<'w> Refresh<'w> {
         // An event of a time yet to come changes the rows the moment that time is there.
         let to_come = history.events().map(|event| event.placed()).filter(|at| *at > self.as_of).min();
         let deadline = due.into_iter().chain(sessions).chain(to_come.map(|at| at - Millis::new(1))).min();
-        let started = enrollment.attempts.iter().map(|attempt| attempt.started_at);
-        let started = started.chain(enrollment.sessions.iter().map(|session| session.started_at));
+        // Of events, since a device that only repeats itself has old ones without an attempt.
+        let oldest = history.events().map(|event| event.placed()).min();
         let state = State {
             item,
             version: *version,
             deadline: deadline.map(Timestamp::millis),
-            oldest_day: started.min().map(|at| at.day(self.settings.time_zone).get()),
+            expires_at: expires_at.map(Timestamp::millis),
+            oldest_day: oldest.map(|at| at.day(self.settings.time_zone).get()),
         };
         self.insert.enrollment(&mut self.totals, self.settings, self.cutoff, history, &enrollment, &state)?;
         if self.totals.is_full() {
@@ -100,7 +106,15 @@ impl<'w> Refresh<'w> {
         Ok(())
     }
 
-    /// Whether the file already holds this version of an item. One that is
+    /// Whether the file has the item, in any version.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be read.
+    pub fn has(&mut self, item: &str) -> Result<bool> {
+        self.delete.has(item)
+    }
+
+    /// Whether the file already holds this version of an item, or a newer one: a read may lag. One that is
     /// [overdue](crate::Working::overdue) must be applied all the same.
     ///
     /// # Errors
@@ -109,11 +123,29 @@ impl<'w> Refresh<'w> {
         crate::working::knows(self.conn, self.ids, item, version)
     }
 
+    /// Takes out an item that the store has and that can't be read, and remembers it: it is
+    /// [overdue](crate::Working::overdue) until it can be read or is gone. Returns whether it could be read before.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    pub fn unreadable(&mut self, item: &str) -> Result<bool> {
+        self.remove_rows(item)?;
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT INTO unreadable_enrollments VALUES (?1, ?2) ON CONFLICT (item) DO NOTHING")?;
+        Ok(insert.execute(params![item, self.as_of.millis()])? > 0)
+    }
+
     /// Takes out an item that is gone: merged into another, or expired.
     ///
     /// # Errors
     /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
     pub fn remove(&mut self, item: &str) -> Result<()> {
+        self.conn.prepare_cached("DELETE FROM unreadable_enrollments WHERE item = ?1")?.execute([item])?;
+        self.remove_rows(item)
+    }
+
+    fn remove_rows(&mut self, item: &str) -> Result<()> {
         if self.delete.has(item)? {
             self.index()?;
             self.delete.item(&mut self.totals, item)?;
@@ -147,6 +179,7 @@ impl<'w> Refresh<'w> {
             ("windowTo", today.plus(1).to_string()),
             ("windowFromDay", self.cutoff.get().to_string()),
             ("windowToDay", today.plus(1).get().to_string()),
+            (UNREADABLE, count_unreadable(self.conn)?.to_string()),
         ] {
             set_meta(self.conn, key, &value)?;
         }
@@ -164,6 +197,10 @@ impl<'w> Refresh<'w> {
         }
         Ok(())
     }
+}
+
+fn count_unreadable(conn: &Connection) -> Result<i64> {
+    Ok(conn.query_row("SELECT count(*) FROM unreadable_enrollments", [], |row| row.get(0))?)
 }
 
 impl std::fmt::Debug for Refresh<'_> {

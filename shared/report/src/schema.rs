@@ -25,6 +25,12 @@ const FUNNEL: &str = include_str!("sql/funnel.sql");
 /// The indexes, for after the first load.
 pub(crate) const INDEXES: &str = include_str!("sql/indexes.sql");
 
+/// Where the numbers of a file's SQL and rows come from that are not yet in an empty one, so that
+/// [`built_in`](crate::built_in) covers them: the page size, and the indexes made after the first load.
+pub(crate) fn later() -> [String; 2] {
+    [PAGE_SIZE.to_string(), INDEXES.to_owned()]
+}
+
 /// The page settings of every file this crate writes. Only the page size matters to a reader; the others
 /// make writing quick where a torn file is thrown away anyway.
 pub(crate) fn set_up(conn: &Connection) -> Result<()> {
@@ -153,14 +159,14 @@ fn fill_advice(conn: &Connection, catalogue: &Catalogue) -> Result<()> {
             code_of.execute(params![value, number, code])?;
         }
     }
-    for (key, value) in [("adviceVersion", catalogue.version()), ("adviceDigest", &digest(catalogue))] {
+    for (key, value) in [("adviceVersion", catalogue.version()), ("adviceDigest", &advice_digest(catalogue))] {
         conn.execute("INSERT INTO meta (key, value) VALUES (?1, ?2)", [key, value])?;
     }
     Ok(())
 }
 
 /// Tells catalogues apart by what they say, whatever version they claim.
-pub(crate) fn digest(catalogue: &Catalogue) -> String {
+pub(crate) fn advice_digest(catalogue: &Catalogue) -> String {
     let mut hash = Sha256::new();
     for entry in catalogue.entries() {
         // Debug writes every member, and quotes texts.

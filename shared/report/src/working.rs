@@ -8,7 +8,7 @@ use crate::ids::Ids;
 use crate::pseudonym::People;
 use crate::reader::Reader;
 use crate::refresh::Refresh;
-use crate::{APPLICATION_ID, SCHEMA_VERSION, schema};
+use crate::{APPLICATION_ID, SCHEMA_VERSION, built_in, schema};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +32,9 @@ pub struct Context<'a> {
     pub pseudonym_key: &'a [u8],
 }
 
+/// The name in `meta` of the digest of what was built into the file.
+pub(crate) const BUILT_IN: &str = "builtIn";
+
 /// A file being brought up to date.
 #[derive(Debug)]
 pub struct Working {
@@ -42,11 +45,14 @@ pub struct Working {
     pub(crate) advice: Arc<Catalogue>,
     pub(crate) people: People,
     pub(crate) ids: Ids,
+    /// The digest of what this process builds into a file with this advice.
+    built_in: String,
     /// A refresh began and did not finish.
     pub(crate) torn: bool,
 }
 
-/// What this crate calls itself in a file. A file of another version is built anew: its rules may differ.
+/// What this crate calls itself in a file. A file of another version is built anew: its rules may differ. What is
+/// built into files is told apart by a digest of it, whatever the version.
 const GENERATOR: &str = concat!("vestibule-report ", env!("CARGO_PKG_VERSION"));
 
 impl Working {
@@ -72,21 +78,34 @@ impl Working {
         Self::create_with(path, context, Ids::narrowed(salt, bits))
     }
 
+    /// A file as another version of this crate makes it: `sql` changes what is built in.
+    #[doc(hidden)]
+    pub fn create_altered(path: &Path, context: &Context, sql: &str) -> Result<Self> {
+        Self::make(path, context, Ids::new(0), sql)
+    }
+
     fn create_with(path: &Path, context: &Context, ids: Ids) -> Result<Self> {
+        Self::make(path, context, ids, "")
+    }
+
+    fn make(path: &Path, context: &Context, ids: Ids, sql: &str) -> Result<Self> {
         // Never writes over a file that is there.
         drop(std::fs::File::create_new(path)?);
         let conn = Connection::open(path)?;
         schema::set_up(&conn)?;
         schema::create(&conn, context.advice)?;
-        let working = Self::over(conn, context, ids);
+        conn.execute_batch(sql)?;
+        let built_in = built_in::digest_of(&conn)?;
+        let working = Self { built_in, ..Self::over(conn, context, ids)? };
         for (key, value) in working.identity() {
             working.set_meta(key, &value)?;
         }
+        working.set_meta("schemaVersion", &SCHEMA_VERSION.to_string())?;
         Ok(working)
     }
 
     /// Opens a copy of a file that was published or refreshed before, for refreshing it. `None` when it must be
-    /// built anew: another schema or generator, another tenant, settings that alter history or another key.
+    /// built anew: other things built in or another generator, another tenant, settings that alter history or another key.
     /// The file is changed in place and kept from others meanwhile, so it must be the caller's own.
     ///
     /// # Errors
@@ -98,7 +117,7 @@ impl Working {
             return Ok(None);
         }
         let salt: Option<u32> = meta(&conn, "salt")?.and_then(|salt| salt.parse().ok());
-        let working = Self::over(conn, context, Ids::new(salt.unwrap_or(0)));
+        let working = Self::over(conn, context, Ids::new(salt.unwrap_or(0)))?;
         for (key, value) in working.identity() {
             if meta(&working.conn, key)?.as_deref() != Some(&value) {
                 return Ok(None);
@@ -107,22 +126,28 @@ impl Working {
         Ok(Some(working))
     }
 
-    fn over(conn: Connection, context: &Context, ids: Ids) -> Self {
-        let people = match context.settings.pseudonymise {
-            true => People::Hidden(context.pseudonym_key.to_vec()),
-            false => People::Named,
-        };
+    fn over(conn: Connection, context: &Context, ids: Ids) -> Result<Self> {
+        let people = People::of(context);
         let (tenant, settings) = (context.tenant.clone(), context.settings.clone());
         let (profiles, advice) = (context.profiles.clone(), Arc::clone(context.advice));
-        Self { conn, tenant, settings, profiles, advice, people, ids, torn: false }
+        Ok(Self {
+            conn,
+            tenant,
+            settings,
+            profiles,
+            built_in: built_in::digest(&advice)?,
+            advice,
+            people,
+            ids,
+            torn: false,
+        })
     }
 
     /// What must be the same for a file to be refreshed rather than built anew.
-    fn identity(&self) -> [(&'static str, String); 10] {
+    fn identity(&self) -> [(&'static str, String); 9] {
         let settings = &self.settings;
         [
             ("tenant", self.tenant.to_string()),
-            ("schemaVersion", SCHEMA_VERSION.to_string()),
             ("generator", GENERATOR.to_owned()),
             ("salt", self.ids.salt.to_string()),
             ("timeZone", settings.time_zone.name().to_owned()),
@@ -130,13 +155,18 @@ impl Working {
             ("windowsIdleLimitMinutes", settings.windows_idle_limit_minutes.to_string()),
             ("retentionDays", settings.retention_days.to_string()),
             ("pseudonyms", self.people.mark()),
-            ("adviceDigest", schema::digest(&self.advice)),
+            (BUILT_IN, self.built_in.clone()),
         ]
     }
 
     /// The profiles as they are now, for a file that is kept open: the next refresh writes them.
     pub fn set_profiles(&mut self, profiles: &Profiles) {
         self.profiles.clone_from(profiles);
+    }
+
+    /// Whose file it is.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
     }
 
     /// The instant the file is true for; `None` before the first refresh.
@@ -147,7 +177,7 @@ impl Working {
         Ok(meta(&self.conn, "asOfMillis")?.and_then(|text| text.parse().ok()).map(Timestamp::from_millis))
     }
 
-    /// Whether the file already holds this version of an item, so that it need not be read.
+    /// Whether the file already holds this version of an item, or a newer one, so that it need not be read.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -156,15 +186,21 @@ impl Working {
     }
 
     /// Items whose rows no longer stand at `as_of` though nothing arrived: something open is past its
-    /// limit, or events told of a time that was yet to come. They must be part of the refresh.
+    /// limit, events told of a time that was yet to come, or the store has let go of the item, which leaves no trace.
+    /// Besides, items that could not be read. They must be part of the refresh.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn overdue(&self, as_of: Timestamp) -> Result<Vec<String>> {
-        self.items("SELECT item FROM refresh_state WHERE deadline IS NOT NULL AND deadline < ?1", as_of.millis())
+        self.items(
+            "SELECT item FROM refresh_state WHERE deadline IS NOT NULL AND deadline < ?1
+             UNION SELECT item FROM refresh_state WHERE expires_at IS NOT NULL AND expires_at < ?1
+             UNION SELECT item FROM unreadable_enrollments",
+            as_of.millis(),
+        )
     }
 
-    /// Items that hold attempts or sessions from before the window that ends with `as_of`: what the
+    /// Items that hold events from before the window that ends with `as_of`: what the
     /// store may let go of.
     ///
     /// # Errors
@@ -224,7 +260,7 @@ impl Working {
 
 pub(crate) fn knows(conn: &Connection, ids: Ids, item: &str, version: u64) -> Result<bool> {
     let found = conn
-        .prepare_cached("SELECT 1 FROM refresh_state WHERE enrollment_no = ?1 AND item = ?2 AND version = ?3")?
+        .prepare_cached("SELECT 1 FROM refresh_state WHERE enrollment_no = ?1 AND item = ?2 AND version >= ?3")?
         .exists(params![ids.enrollment(item), item, version.cast_signed()])?;
     Ok(found)
 }

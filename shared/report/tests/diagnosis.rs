@@ -71,7 +71,7 @@ impl Teller {
         for event in self.events {
             history.add(event);
         }
-        Change { item: format!("item-{number}"), version: history.len() as u64, history }
+        Change { item: format!("item-{number}"), version: history.len() as u64, history, expires_at: None }
     }
 }
 

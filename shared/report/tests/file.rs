@@ -87,7 +87,8 @@ fn the_file_is_whole_and_plain() {
         let rows = number(&conn, &format!("SELECT count(*) FROM {table}"));
         let told = strings(&conn, &format!("SELECT value FROM meta WHERE key = 'rows.{table}'"));
         assert_eq!(told, [rows.to_string()], "{table}");
-        if table != "corrections" {
+        // Both have tests of their own.
+        if !["corrections", "unreadable_enrollments"].contains(&table.as_str()) {
             assert!(rows > 0, "{table} is empty: the test shows nothing of it");
         }
     }
@@ -174,7 +175,7 @@ fn change(item: &str, events: impl IntoIterator<Item = Event>) -> Change {
     for event in events {
         history.add(event);
     }
-    Change { item: item.to_owned(), version: history.len() as u64, history }
+    Change { item: item.to_owned(), version: history.len() as u64, history, expires_at: None }
 }
 
 fn entered(action: &str) -> vestibule_domain::event::Step {

@@ -27,7 +27,7 @@ fn merge(changes: &mut Vec<Change>, gone: &mut Vec<String>, into: &str, from: &s
         change.version = 1_000 + change.history.len() as u64;
     } else {
         let version = 1_000 + other.history.len() as u64;
-        changes.push(Change { item: into.to_owned(), version, history: other.history });
+        changes.push(Change { item: into.to_owned(), version, history: other.history, expires_at: None });
     }
 }
 

@@ -197,7 +197,7 @@ fn change(item: &str, events: impl IntoIterator<Item = Event>) -> Change {
     for event in events {
         history.add(event);
     }
-    Change { item: item.to_owned(), version: history.len() as u64, history }
+    Change { item: item.to_owned(), version: history.len() as u64, history, expires_at: None }
 }
 
 #[test]

@@ -5,28 +5,14 @@
 //! whoever refreshes reads again what the buckets since hold, and skips by version what it has.
 
 use crate::image::Image;
-use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, Found, bucket, key_of, n, s, text};
+use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, bucket, n, s, text};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
-use crate::{CHANGES_INDEX, Cause, Consistency, Store, StoreError};
-use std::collections::BTreeSet;
+use crate::{CHANGES_INDEX, Cause, Store, StoreError, Stored};
 use vestibule_domain::{History, Identifier, Millis, TenantId, Timestamp};
 
 /// A write takes its bucket from the clock when it begins: one that lands this much later, or an index that lags as
 /// much, is still found.
 const LATE_MOVERS: Millis = Millis::from_minutes(2);
-
-/// An enrollment as stored, complete.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stored {
-    /// Its key.
-    pub key: ItemKey,
-    /// Its version: another whenever it was written.
-    pub version: u64,
-    /// Its events, those in segments included.
-    pub history: History,
-    /// When it was folded last.
-    pub folded_at: Timestamp,
-}
 
 impl Store {
     /// The enrollments of a tenant that may have changed since an instant; all of them without one. One that was merged
@@ -53,25 +39,6 @@ impl Store {
         Ok(found.iter().flatten().filter_map(|item| ItemKey::parse(text(item, PK)?)).collect())
     }
 
-    /// Reads enrollments, in no order. Those that are no longer there, expired or merged into others are left out.
-    ///
-    /// # Errors
-    /// When the table can't be read.
-    pub async fn load(&self, keys: &[ItemKey], now: Timestamp) -> Result<Vec<Stored>, StoreError> {
-        // An entry that moves while the index is read may have been read twice.
-        let keys: BTreeSet<&ItemKey> = keys.iter().collect();
-        let mut stored = Vec::with_capacity(keys.len());
-        for item in self.batch_get(keys.into_iter().map(key_of).collect(), Consistency::Eventual, Cause::Load).await? {
-            if let Found::Head(head) = Found::read(&item)?
-                && !head.is_expired(now)
-            {
-                let history = self.complete(&head).await?;
-                stored.push(Stored { key: head.key, version: head.version, history, folded_at: head.folded_at });
-            }
-        }
-        Ok(stored)
-    }
-
     /// The enrollment that an identifier leads to.
     ///
     /// # Errors
@@ -86,7 +53,7 @@ impl Store {
             return Ok(None);
         };
         let history = self.complete(&head).await?;
-        Ok(Some(Stored { key: head.key, version: head.version, history, folded_at: head.folded_at }))
+        Ok(Some(Stored::of(head, history)))
     }
 
     /// The history of a stream record's image, with the events of its segments.

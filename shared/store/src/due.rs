@@ -80,6 +80,7 @@ impl Store {
         let items =
             self.batch_get(keys.iter().copied().map(key_of).collect(), Consistency::Eventual, Cause::SweepRead).await?;
         let missing = keys.len() - items.len();
+        self.prefetch_segments(&items).await?;
         let settled: Vec<Result<Settled, StoreError>> = futures::stream::iter(items)
             .map(|item| self.settle_or_report(item, settings, now).boxed())
             .buffer_unordered(CONCURRENCY)

@@ -17,6 +17,7 @@ mod group;
 mod image;
 mod item;
 mod keys;
+mod load;
 mod lost;
 mod meter;
 mod profiles;
@@ -29,7 +30,6 @@ mod tenant_cache;
 mod tenants;
 mod write;
 
-pub use changes::Stored;
 pub use dead_letters::DeadLetter;
 pub use due::Settled;
 pub use error::StoreError;
@@ -38,6 +38,7 @@ pub use group::group_by_device;
 pub use image::{Image, link_version};
 pub use item::CHANGE_BUCKET_WIDTH;
 pub use keys::{CHANGE_SHARDS, DUE_SHARDS, ItemKey};
+pub use load::{Heads, Listing, Loaded, Stored, Unreadable};
 pub use meter::{Cause, Meter, Units};
 pub use refold::{Refold, Refolding};
 pub use refused::RefusedMerge;
@@ -49,6 +50,7 @@ pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSec
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use item::Item;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -64,6 +66,8 @@ pub const CHANGES_INDEX: &str = "changes";
 const CAPACITY: ReturnConsumedCapacity = ReturnConsumedCapacity::Indexes;
 /// Keys that one `BatchGetItem` takes.
 const BATCH: usize = 100;
+/// Calls of `BatchGetItem` side by side: some thousand keys in the time of one call.
+const BATCHES_AT_ONCE: usize = 16;
 /// Tries of a batch whose keys were not all processed.
 const BATCH_TRIES: u32 = 8;
 
@@ -130,7 +134,8 @@ impl Store {
         Ok(items)
     }
 
-    /// Reads items by key, a hundred at a time, in no order; absent ones are left out.
+    /// Reads items by key, a hundred a call and some calls side by side; absent ones are left out. Keys that a call leaves
+    /// unprocessed are read again together.
     async fn batch_get(
         &self,
         keys: Vec<Item>,
@@ -138,31 +143,41 @@ impl Store {
         cause: Cause,
     ) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
-        for chunk in keys.chunks(BATCH) {
-            let mut left = Some(chunk.to_vec());
-            for attempt in 0..BATCH_TRIES {
-                let Some(keys) = left.take() else { break };
-                if attempt > 0 {
-                    self.pause(attempt).await;
-                }
-                let wanted = KeysAndAttributes::builder().set_keys(Some(keys));
-                let wanted = wanted.consistent_read(consistency == Consistency::Strong).build();
-                let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
-                let request = self.client.batch_get_item().request_items(&*self.table, wanted);
-                let mut answer = request.return_consumed_capacity(CAPACITY).send().await?;
-                self.meter.read(cause, answer.consumed_capacity());
-                let items = answer.responses.as_mut().and_then(|tables| tables.remove(&*self.table));
-                found.extend(items.unwrap_or_default());
-                left = answer
-                    .unprocessed_keys
-                    .and_then(|mut tables| tables.remove(&*self.table))
-                    .map(|keys| keys.keys)
-                    .filter(|keys| !keys.is_empty());
+        let mut left = keys;
+        for attempt in 0..BATCH_TRIES {
+            if left.is_empty() {
+                return Ok(found);
             }
-            if left.is_some() {
-                return Err(StoreError::Unavailable("keys stay unprocessed".to_owned()));
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let calls: Vec<_> =
+                left.chunks(BATCH).map(|keys| self.batch_get_once(keys.to_vec(), consistency, cause).boxed()).collect();
+            let answers: Vec<_> = futures::stream::iter(calls).buffered(BATCHES_AT_ONCE).try_collect().await?;
+            left.clear();
+            for (items, unprocessed) in answers {
+                found.extend(items);
+                left.extend(unprocessed);
             }
         }
-        Ok(found)
+        if left.is_empty() { Ok(found) } else { Err(StoreError::Unavailable("keys stay unprocessed".to_owned())) }
+    }
+
+    /// One call: what was found, and the keys that were not processed.
+    async fn batch_get_once(
+        &self,
+        keys: Vec<Item>,
+        consistency: Consistency,
+        cause: Cause,
+    ) -> Result<(Vec<Item>, Vec<Item>), StoreError> {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys));
+        let wanted = wanted.consistent_read(consistency == Consistency::Strong).build();
+        let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
+        let request = self.client.batch_get_item().request_items(&*self.table, wanted);
+        let mut answer = request.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.read(cause, answer.consumed_capacity());
+        let items = answer.responses.as_mut().and_then(|tables| tables.remove(&*self.table));
+        let unprocessed = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&*self.table));
+        Ok((items.unwrap_or_default(), unprocessed.map(|keys| keys.keys).unwrap_or_default()))
     }
 }

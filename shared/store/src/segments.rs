@@ -6,12 +6,13 @@
 //! event may belong to any, and reading costs a fifth of what carrying their ids in every write would. Since they
 //! never change, a process reads each of them once, as long as it has room for them.
 
-use crate::item::{DATA, EXPIRES, Found, Head, Item, VERSION, item_key, key_of, n};
+use crate::item::{DATA, EXPIRES, Found, Head, Item, VERSION, item_key, key_of, n, text};
 use crate::keys::{ItemKey, PK, SK, segment};
 use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
+use lru::LruCache;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,32 +51,46 @@ pub(crate) struct Segment {
     events: Arc<[Event]>,
 }
 
-/// Segments that this process has read or written.
+/// Segments that this process has read or written, those used longest ago forgotten first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Segments(Arc<Mutex<Held>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
-    segments: HashMap<(String, u32), Arc<[Event]>>,
+    segments: LruCache<(String, u32), (Arc<[Event]>, usize)>,
     bytes: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { segments: LruCache::unbounded(), bytes: 0 }
+    }
 }
 
 impl Segments {
     fn get(&self, pk: &str, number: u32) -> Option<Arc<[Event]>> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.segments.get(&(pk.to_owned(), number)).cloned()
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.segments.get(&(pk.to_owned(), number)).map(|(events, _)| Arc::clone(events))
     }
 
     fn keep(&self, pk: &str, number: u32, events: &Arc<[Event]>, bytes: usize) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.bytes + bytes > KEPT_BYTES {
-            *held = Held::default();
+        if bytes > KEPT_BYTES {
+            return;
         }
-        if held.segments.insert((pk.to_owned(), number), Arc::clone(events)).is_none() {
-            held.bytes += bytes;
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.bytes += bytes;
+        if let Some((_, (_, before))) = held.segments.push((pk.to_owned(), number), (Arc::clone(events), bytes)) {
+            held.bytes -= before;
+        }
+        while held.bytes > KEPT_BYTES {
+            let Some((_, (_, bytes))) = held.segments.pop_lru() else { break };
+            held.bytes -= bytes;
         }
     }
 }
+
+/// The events of one enrollment's segments, or what is wrong with them.
+type OfOne = Result<Vec<Arc<[Event]>>, StoreError>;
 
 impl Segment {
     /// The item to write.
@@ -142,40 +157,69 @@ impl Store {
         segments: &[u32],
     ) -> Result<History, StoreError> {
         let mut history = history.clone();
-        if segments.is_empty() {
-            return Ok(history);
-        }
-        let mut missing = Vec::new();
-        for number in segments {
-            match self.segments.get(pk, *number) {
-                Some(events) => add_all(&mut history, &events),
-                None => missing.push(*number),
-            }
-        }
-        if missing.is_empty() {
-            return Ok(history);
-        }
-        let keys: Vec<Item> = missing.iter().map(|number| item_key(pk, &segment(*number))).collect();
-        let mut items = self.batch_get(keys.clone(), Consistency::Eventual, Cause::Segments).await?;
-        if items.len() < missing.len() {
-            // A segment is written just before the head that names it: a lagging replica may have only the head.
-            items = self.batch_get(keys, Consistency::Strong, Cause::Segments).await?;
-        }
-        if items.len() < missing.len() {
-            return Err(StoreError::MissingSegment(pk.to_owned()));
-        }
-        for item in items {
-            let name = item.get(SK).and_then(|sk| sk.as_s().ok()).map_or("", String::as_str);
-            let data = item.get(DATA).and_then(|data| data.as_b().ok());
-            let data = data.ok_or_else(|| StoreError::corrupt(pk, format!("segment {name} is empty")))?;
-            let mut sealed = codec::decode(data.as_ref()).map_err(|error| StoreError::codec(pk, &error))?;
-            let events: Arc<[Event]> = sealed.take_events().into();
-            add_all(&mut history, &events);
-            if let Some(number) = missing.iter().find(|number| segment(**number) == name) {
-                self.segments.keep(pk, *number, &events, data.as_ref().len());
-            }
-        }
+        let found = self.segments_of(&[(pk, segments)]).await?.into_iter().next();
+        let found = found.ok_or_else(|| StoreError::MissingSegment(pk.to_owned()))??;
+        found.iter().for_each(|events| add_all(&mut history, events));
         Ok(history)
+    }
+
+    /// The events of many enrollments' segments, each in the place of its key and numbers, or what is wrong with one of
+    /// them. What this process does not have is read together, a hundred a call.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub(crate) async fn segments_of(&self, wanted: &[(&str, &[u32])]) -> Result<Vec<OfOne>, StoreError> {
+        let mut found: HashMap<(&str, u32), Result<Arc<[Event]>, StoreError>> = HashMap::new();
+        let mut missing: Vec<(&str, u32)> = Vec::new();
+        for (pk, number) in wanted.iter().flat_map(|(pk, numbers)| numbers.iter().map(|number| (*pk, *number))) {
+            match self.segments.get(pk, number) {
+                Some(events) => drop(found.insert((pk, number), Ok(events))),
+                None => missing.push((pk, number)),
+            }
+        }
+        // A segment is written just before the head that names it: a lagging replica may have only the head.
+        for consistency in [Consistency::Eventual, Consistency::Strong] {
+            if missing.is_empty() {
+                break;
+            }
+            let keys = missing.iter().map(|(pk, number)| item_key(pk, &segment(*number))).collect();
+            let names: HashMap<(&str, String), (&str, u32)> =
+                missing.iter().map(|(pk, number)| ((*pk, segment(*number)), (*pk, *number))).collect();
+            for item in self.batch_get(keys, consistency, Cause::Segments).await? {
+                let (Some(pk), Some(name)) = (text(&item, PK), text(&item, SK)) else { continue };
+                let Some((pk, number)) = names.get(&(pk, name.to_owned())).copied() else { continue };
+                let events = read(pk, name, &item);
+                if let Ok((events, bytes)) = &events {
+                    self.segments.keep(pk, number, events, *bytes);
+                }
+                found.insert((pk, number), events.map(|(events, _)| events));
+            }
+            missing.retain(|name| !found.contains_key(name));
+        }
+        let mut all = Vec::with_capacity(wanted.len());
+        for (pk, numbers) in wanted {
+            let lost = || Err(StoreError::MissingSegment((*pk).to_owned()));
+            let of_one = numbers.iter().map(|number| found.remove(&(*pk, *number)).unwrap_or_else(lost));
+            all.push(of_one.collect());
+        }
+        Ok(all)
+    }
+
+    /// Reads the segments of many heads together, so that completing each finds them here, as long as there is room for
+    /// them. What is wrong with one is found again then.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub(crate) async fn prefetch_segments(&self, items: &[Item]) -> Result<(), StoreError> {
+        let heads: Vec<Box<Head>> = items
+            .iter()
+            .filter_map(|item| match Found::read(item) {
+                Ok(Found::Head(head)) => Some(head),
+                _ => None,
+            })
+            .collect();
+        let wanted: Vec<_> = heads.iter().map(|head| (head.key.as_str(), head.segments.as_slice())).collect();
+        self.segments_of(&wanted).await.map(drop)
     }
 
     pub(crate) async fn put_segment(&self, segment: Segment) -> Result<(), StoreError> {
@@ -269,7 +313,15 @@ fn number_of(data: &[u8], salt: u32) -> u32 {
     u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
-fn add_all(history: &mut History, events: &[Event]) {
+/// What a segment's item holds, and its length.
+fn read(pk: &str, name: &str, item: &Item) -> Result<(Arc<[Event]>, usize), StoreError> {
+    let data = item.get(DATA).and_then(|data| data.as_b().ok());
+    let data = data.ok_or_else(|| StoreError::corrupt(pk, format!("segment {name} is empty")))?;
+    let mut sealed = codec::decode(data.as_ref()).map_err(|error| StoreError::codec(pk, &error))?;
+    Ok((sealed.take_events().into(), data.as_ref().len()))
+}
+
+pub(crate) fn add_all(history: &mut History, events: &[Event]) {
     for event in events {
         history.put(event.clone());
     }

@@ -24,8 +24,10 @@ pub use status::{
 };
 
 use crate::error::{Error, Result};
+use crate::pseudonym::People;
+use crate::refresh::UNREADABLE;
 use crate::summary::is_summary;
-use crate::working::{is_ours, meta};
+use crate::working::{Context, is_ours, meta};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
@@ -48,6 +50,20 @@ pub struct Reader<'c> {
 enum Source<'c> {
     Own(Connection),
     Shared(&'c Connection),
+}
+
+/// By which settings a file was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Basis {
+    /// The zone its days are counted in.
+    pub time_zone: String,
+    /// See the settings.
+    pub require_compliance: bool,
+    /// See the settings.
+    pub windows_idle_limit_minutes: u32,
+    /// See the settings.
+    pub retention_days: u32,
 }
 
 /// What a file says of itself.
@@ -142,6 +158,40 @@ impl<'c> Reader<'c> {
             Ok(Day::new(text.parse().map_err(|_| Error::Empty)?))
         };
         Ok((day("windowFromDay")?, day("windowToDay")?))
+    }
+
+    /// Whether the file is the same tenant's and writes people the same way, though other choices of `context` may differ
+    /// from those it was made by: what it says may be shown to whom `context` is about.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn may_stand_for(&self, context: &Context) -> Result<bool> {
+        let says = |key| meta(self.conn(), key);
+        let people = People::of(context);
+        Ok(says("tenant")?.as_deref() == Some(context.tenant.as_str())
+            && says("pseudonyms")?.as_deref() == Some(&people.mark()))
+    }
+
+    /// The settings that the file was made by.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn basis(&self) -> Result<Basis> {
+        let says = |key| -> Result<String> { Ok(meta(self.conn(), key)?.unwrap_or_default()) };
+        Ok(Basis {
+            time_zone: says("timeZone")?,
+            require_compliance: says("requireCompliance")? == "true",
+            windows_idle_limit_minutes: says("windowsIdleLimitMinutes")?.parse().unwrap_or_default(),
+            retention_days: says("retentionDays")?.parse().unwrap_or_default(),
+        })
+    }
+
+    /// How many enrollments the store has that could not be read: nothing of them is in the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn unreadable(&self) -> Result<u64> {
+        Ok(meta(self.conn(), UNREADABLE)?.and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
     /// Whether people stand in the file under [pseudonyms](crate::pseudonym).

@@ -238,7 +238,11 @@ CREATE TABLE corrections (
   old_screen_id INTEGER NOT NULL REFERENCES screens (id), new_screen_id INTEGER NOT NULL REFERENCES screens (id)) WITHOUT ROWID;
 
 -- What the next refresh must know of what this file was made from: which version of each stored
--- enrollment, from when on it must be folded again though nothing arrived, and its oldest day.
+-- enrollment, from when on it must be folded again though nothing arrived, when the store lets go of it, and the day
+-- of the oldest event that the store holds of it.
 CREATE TABLE refresh_state (
   enrollment_no INTEGER PRIMARY KEY, item TEXT NOT NULL, version INTEGER NOT NULL,
-  deadline INTEGER, oldest_day INTEGER);
+  deadline INTEGER, expires_at INTEGER, oldest_day INTEGER);
+
+-- Enrollments that the store has and that could not be read: nothing of them is in the file.
+CREATE TABLE unreadable_enrollments (item TEXT PRIMARY KEY NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;

@@ -211,7 +211,12 @@ pub fn changes(events: &[Vec<Event>], known: Timestamp) -> Vec<Change> {
             history.add(event.clone());
         }
         if !history.is_empty() {
-            changes.push(Change { item: format!("item-{device}"), version: history.len() as u64, history });
+            changes.push(Change {
+                item: format!("item-{device}"),
+                version: history.len() as u64,
+                history,
+                expires_at: None,
+            });
         }
     }
     changes

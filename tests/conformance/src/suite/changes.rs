@@ -95,11 +95,11 @@ pub async fn hundreds_are_loaded_however_often_told(engine: &Engine) {
     let keys = table.store.changed_since(&tenant(), None).await.unwrap();
     let twice: Vec<ItemKey> = keys.iter().flat_map(|key| [key.clone(), key.clone()]).collect();
     for told in [keys.clone(), [&keys[..], &keys].concat(), twice] {
-        let loaded = table.store.load(&told, minute(5)).await.unwrap();
+        let loaded = table.store.load(&told, minute(5)).await.unwrap().all().unwrap();
         assert_eq!(loaded.len(), 250);
         let loaded: BTreeSet<ItemKey> = loaded.into_iter().map(|stored| stored.key).collect();
         assert_eq!(loaded, keys.iter().cloned().collect());
     }
-    assert_eq!(table.store.load(&[], minute(5)).await.unwrap(), []);
+    assert_eq!(table.store.load(&[], minute(5)).await.unwrap().all().unwrap(), []);
     table.drop().await;
 }

@@ -138,7 +138,7 @@ pub async fn two_sweeps_at_once_flag_each_attempt_once(engine: &Engine) {
     settled.extend(others);
     assert_eq!(settled.iter().filter(|settled| **settled == Settled::Flagged).count(), ATTEMPTS);
     assert_eq!(settled.iter().filter(|settled| **settled == Settled::Moved).count(), ATTEMPTS);
-    let loaded = table.store.load(&due, minute(31)).await.unwrap();
+    let loaded = table.store.load(&due, minute(31)).await.unwrap().all().unwrap();
     assert!(loaded.iter().all(|stored| writes(stored, minute(0)) == 2));
     table.drop().await;
 }

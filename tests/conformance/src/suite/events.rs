@@ -138,7 +138,7 @@ pub async fn a_stored_image_decodes_to_what_is_loaded(engine: &Engine) {
     let events = vec![device.tells("1", Kind::Started, minute(0)), device.tells("2", Kind::StepEntered, minute(1))];
     store.add_events(&tenant(), &settings(), events, minute(2)).await.unwrap();
     let stored = store.find(&tenant(), &by_serial("C02XY1"), minute(2)).await.unwrap().unwrap();
-    let loaded = store.load(std::slice::from_ref(&stored.key), minute(2)).await.unwrap();
+    let loaded = store.load(std::slice::from_ref(&stored.key), minute(2)).await.unwrap().all().unwrap();
     assert_eq!(loaded, std::slice::from_ref(&stored));
     let image = Image::decode(&table.item(&stored.key).await.unwrap()).unwrap().unwrap();
     assert_eq!(image.key, stored.key);

@@ -50,7 +50,7 @@ pub async fn thousands_of_events_fold_like_a_history_in_memory(engine: &Engine) 
     assert!(image.segments.len() > 2);
     assert_eq!(table.segments(now).await, image.segments.len());
     assert_eq!(table.store.complete_image(&image).await.unwrap(), whole);
-    assert_eq!(table.store.load(&[stored.key], now).await.unwrap()[0].history, whole);
+    assert_eq!(table.store.load(&[stored.key], now).await.unwrap().all().unwrap()[0].history, whole);
     eprintln!("2 000 events: {} segments, head {} bytes", image.segments.len(), data_bytes(&head));
     table.drop().await;
 }

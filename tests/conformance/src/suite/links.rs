@@ -111,7 +111,7 @@ pub async fn a_redirect_is_followed_and_not_loaded(engine: &Engine) {
     let mut events = vec![one.tells("1", Kind::Started, minute(0)), other.tells("2", Kind::StepEntered, minute(1))];
     add(&table, &events).await;
     let keys = table.heads().await;
-    assert_eq!(table.store.load(&keys, minute(15)).await.unwrap().len(), 2);
+    assert_eq!(table.store.load(&keys, minute(15)).await.unwrap().all().unwrap().len(), 2);
     events.push(one.clone().and_udid("udid-1").tells("3", Kind::StepEntered, minute(2)));
     add(&table, &events[2..]).await;
     // Each of the two names alone, after the merge.
@@ -119,12 +119,12 @@ pub async fn a_redirect_is_followed_and_not_loaded(engine: &Engine) {
     events.push(other.tells("5", Kind::StepEntered, minute(4)));
     add(&table, &events[3..]).await;
     let kept = leads_to_one(&table, &[by_serial("serial-1"), by_udid("udid-1")], &events).await;
-    let loaded = table.store.load(&keys, minute(15)).await.unwrap();
+    let loaded = table.store.load(&keys, minute(15)).await.unwrap().all().unwrap();
     assert_eq!(loaded.iter().map(|stored| &stored.key).collect::<Vec<_>>(), [&kept]);
     // Both have changed, so that whoever holds the one that is gone hears of it; only one is there, and due.
     let changed = table.store.changed_since(&tenant(), Some(minute(15))).await.unwrap();
     assert_eq!(changed.iter().collect::<BTreeSet<_>>(), keys.iter().collect());
-    assert_eq!(table.store.load(&changed, minute(15)).await.unwrap().len(), 1);
+    assert_eq!(table.store.load(&changed, minute(15)).await.unwrap().all().unwrap().len(), 1);
     assert_eq!(table.store.due(minute(600)).await.unwrap(), [kept]);
     table.drop().await;
 }

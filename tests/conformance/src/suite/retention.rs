@@ -115,7 +115,7 @@ pub async fn what_has_expired_is_gone_and_may_come_back(engine: &Engine) {
     let now = expires + Millis::from_seconds(1);
     assert_eq!(find(&table, by_serial("serial-1"), now).await, None);
     assert_eq!(find(&table, by_udid("udid-1"), now).await, None);
-    assert_eq!(table.store.load(std::slice::from_ref(&before.key), now).await.unwrap(), []);
+    assert_eq!(table.store.load(std::slice::from_ref(&before.key), now).await.unwrap().all().unwrap(), []);
     let new = device.tells("3", Kind::Started, now);
     assert_eq!(add(&table, vec![new.clone()], now).await, [Added::New]);
     let after = find(&table, by_udid("udid-1"), now).await.unwrap();

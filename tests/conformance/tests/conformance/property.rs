@@ -75,7 +75,7 @@ fn event(told: &Told, now: Timestamp) -> Event {
 /// Whatever is open, as last folded or as of now, is in the due index no later than its deadline.
 async fn open_is_due(table: &Table, settings: &TenantSettings, now: Timestamp) -> Result<(), TestCaseError> {
     let keys = table.heads().await;
-    for stored in table.store.load(&keys, now).await.unwrap() {
+    for stored in table.store.load(&keys, now).await.unwrap().all().unwrap() {
         let due_at = table.due_at(&stored.key).await;
         for as_of in [stored.folded_at, stored.folded_at.max(now)] {
             let plan = Plan::of(&fold(&tenant(), &stored.history, settings, as_of), &stored.history);

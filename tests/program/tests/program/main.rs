@@ -28,3 +28,4 @@ mod report_tool;
 mod routes;
 mod serving;
 mod session;
+mod settings;

@@ -21,8 +21,23 @@ export function pageHead(title, ...more) {
   );
 }
 
-/** @param {string} iso @param {string} zone @returns {string} As of 21 Nov 2026, 10:03 (UTC) */
-export const asOf = (iso, zone) => `As of ${dateTime(iso, zone)} (${zone})`;
+/**
+ * @param {string} iso
+ * @param {string} zone
+ * @param {any} [answer] the answer, of which more may be to say
+ * @returns {string} As of 21 Nov 2026, 10:03 (UTC)
+ */
+export const asOf = (iso, zone, answer) => `As of ${dateTime(iso, zone)} (${zone})${marks(answer)}`;
+
+/** @param {any} answer @returns {string} what is to be said of all of it: nothing, as a rule */
+export function marks(answer) {
+  const missing = answer?.unreadableEnrollments ?? 0;
+  return [
+    answer?.standsOn ? '. The numbers of the changed settings are being worked out; these are from before' : '',
+    missing === 1 ? '. One stored enrollment can\u2019t be read and is missing' : '',
+    missing > 1 ? `. ${missing} stored enrollments can\u2019t be read and are missing` : '',
+  ].join('');
+}
 
 /**
  * A word of the page to the person.

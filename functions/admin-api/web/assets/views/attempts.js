@@ -153,7 +153,7 @@ export default {
       pageHead(
         'Attempts',
         `${cursor ? 'A later page: ' : ''}${shown}${answer.next ? ', and more on the next page' : ''}. `,
-        asOf(answer.asOf, answer.timeZone),
+        asOf(answer.asOf, answer.timeZone, answer),
       ),
       h('p', null, h('a', { href: addressOf('incomplete', backFilter) }, '← Incomplete enrollments')),
       filterForm({ path: 'attempts', parameters, navigate, range, today, usual: 0, choices: CHOICES }),

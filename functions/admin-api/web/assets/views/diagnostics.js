@@ -300,7 +300,7 @@ export default {
       throw error;
     }
     draw(
-      asOf(answer.asOf, answer.timeZone),
+      asOf(answer.asOf, answer.timeZone, answer),
       verdict(answer, subject, context),
       findings(answer),
       devices(answer),

@@ -254,7 +254,7 @@ export default {
       root,
       pageHead(
         'Enrollment Status Page',
-        `Windows sessions started ${rangeWords(range)}. ${asOf(answer.asOf, answer.timeZone)}`,
+        `Windows sessions started ${rangeWords(range)}. ${asOf(answer.asOf, answer.timeZone, answer)}`,
       ),
       espNavigation('esp'),
       filterForm({ path: 'esp', parameters, navigate, range, today: calendar(tenant).today }),

@@ -213,7 +213,7 @@ export default {
         pageHead(
           'Incomplete enrollments',
           `${day(report.from)} to ${day(addDays(report.to, -1))}, ${words.platform(report.os ?? 'both')}. `,
-          asOf(report.asOf, report.timeZone),
+          asOf(report.asOf, report.timeZone, report),
         ),
         form,
         keptNotice(report, tenant),

@@ -117,7 +117,7 @@ export default {
       root,
       pageHead(
         'Enrollment Status Page sessions',
-        `${span ? `Sessions started${span}` : 'All sessions that are kept'}. ${asOf(answer.asOf, answer.timeZone)}`,
+        `${span ? `Sessions started${span}` : 'All sessions that are kept'}. ${asOf(answer.asOf, answer.timeZone, answer)}`,
       ),
       espNavigation('sessions'),
       filterForm({

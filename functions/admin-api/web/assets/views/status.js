@@ -9,7 +9,7 @@
 import { barList, progressBar } from '../lib/chart.js';
 import { h, patch } from '../lib/dom.js';
 import { addDays, ago, count, dateTime, dateTimeSeconds, day, minutes, rate } from '../lib/format.js';
-import { adviceList, asOf, badge, notice, tile, tiles } from '../lib/parts.js';
+import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../lib/parts.js';
 import { addressOf, isFile, segment } from '../lib/route.js';
 import { dataTable } from '../lib/table.js';
 import * as words from '../lib/words.js';
@@ -226,10 +226,10 @@ export default {
             'p',
             { class: 'quiet' },
             file
-              ? asOf(status.asOf, zone)
+              ? asOf(status.asOf, zone, status)
               : `Refreshed ${dateTimeSeconds(status.asOf, zone)} (${zone}), ${
                   shown.paused ? 'paused' : 'again every 15 seconds'
-                }`,
+                }${marks(status)}`,
           ),
           file
             ? null

@@ -1,0 +1,212 @@
+//! Reading many enrollments: all of a tenant page by page, and what keys name, complete with their segments.
+//!
+//! However many there are, what is held at a time is bounded: a page of keys, the heads asked for, and a part of them with
+//! some mebibytes of segments. One enrollment that can't be read is told apart and keeps none of the others back.
+
+use crate::item::{CHANGE_PARTITION, Found, Head, Item, key_of, s, text};
+use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
+use crate::{CAPACITY, CHANGES_INDEX, Cause, Consistency, Store, StoreError};
+use std::collections::{BTreeSet, VecDeque};
+use vestibule_domain::{History, TenantId, Timestamp};
+
+/// Keys of one page.
+const PAGE: i32 = 2_000;
+/// Encoded segments read for one part; decoded they take some ten times as much.
+const PART_BYTES: usize = 2 << 20;
+
+/// An enrollment as stored, complete.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its key.
+    pub key: ItemKey,
+    /// Its version: another whenever it was written.
+    pub version: u64,
+    /// Its events, those in segments included.
+    pub history: History,
+    /// When it was folded last.
+    pub folded_at: Timestamp,
+    /// When time-to-live may take it, if ever: from then on it counts as gone.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An enrollment that is there and can't be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Its key.
+    pub key: ItemKey,
+    /// What is wrong: [`StoreError::Corrupt`] or [`StoreError::MissingSegment`].
+    pub problem: StoreError,
+}
+
+/// What was read, in no order.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// What could be read.
+    pub stored: Vec<Stored>,
+    /// What is there and could not be read. An operator must look.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Enrollments of which the segments are still to be read.
+#[derive(Debug)]
+pub struct Heads {
+    heads: VecDeque<Head>,
+    unreadable: Vec<Unreadable>,
+}
+
+/// A walk through all enrollments of a tenant.
+#[derive(Debug)]
+pub struct Listing {
+    tenant: TenantId,
+    shard: u8,
+    /// The last key of the page before.
+    after: Option<Item>,
+}
+
+impl Stored {
+    pub(crate) fn of(head: Head, history: History) -> Self {
+        let Head { key, version, folded_at, expires_at, .. } = head;
+        Self { key, version, history, folded_at, expires_at }
+    }
+}
+
+impl Loaded {
+    /// All of it, for whom one that can't be read is a failure.
+    ///
+    /// # Errors
+    /// The first that can't be read.
+    pub fn all(self) -> Result<Vec<Stored>, StoreError> {
+        match self.unreadable.into_iter().next() {
+            Some(Unreadable { problem, .. }) => Err(problem),
+            None => Ok(self.stored),
+        }
+    }
+}
+
+impl Heads {
+    /// What was found, whether it can be read or not.
+    pub fn keys(&self) -> impl Iterator<Item = &ItemKey> {
+        let heads = self.heads.iter().map(|head| &head.key);
+        heads.chain(self.unreadable.iter().map(|unreadable| &unreadable.key))
+    }
+}
+
+impl Listing {
+    /// All enrollments of a tenant, from the first on.
+    pub fn new(tenant: &TenantId) -> Self {
+        Self { tenant: tenant.clone(), shard: 0, after: None }
+    }
+}
+
+/// Whether one enrollment can't be read, rather than the table.
+const fn is_unreadable(error: &StoreError) -> bool {
+    matches!(error, StoreError::Corrupt { .. } | StoreError::MissingSegment(_))
+}
+
+impl Store {
+    /// The keys of a listing's next page; `None` when there are no more. One that is written meanwhile may come twice, and
+    /// one that was merged into another is among them.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    pub async fn next_page(&self, listing: &mut Listing) -> Result<Option<Vec<ItemKey>>, StoreError> {
+        while listing.shard < CHANGE_SHARDS {
+            let query = self
+                .client
+                .query()
+                .table_name(&*self.table)
+                .index_name(CHANGES_INDEX)
+                .key_condition_expression("#p = :p")
+                .expression_attribute_names("#p", CHANGE_PARTITION)
+                .expression_attribute_values(":p", s(change_partition(&listing.tenant, listing.shard)))
+                .set_exclusive_start_key(listing.after.take())
+                .limit(PAGE)
+                .return_consumed_capacity(CAPACITY);
+            let page = query.send().await?;
+            self.meter.read(Cause::Changes, page.consumed_capacity.as_slice());
+            listing.after = page.last_evaluated_key;
+            if listing.after.is_none() {
+                listing.shard += 1;
+            }
+            let items = page.items.unwrap_or_default();
+            if !items.is_empty() {
+                return Ok(Some(items.iter().filter_map(|item| ItemKey::parse(text(item, PK)?)).collect()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads enrollments with all their segments, however many and large they are.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn load(&self, keys: &[ItemKey], now: Timestamp) -> Result<Loaded, StoreError> {
+        let mut heads = self.heads(keys, now).await?;
+        let mut all = Loaded::default();
+        while let Some(part) = self.next_part(&mut heads).await? {
+            all.stored.extend(part.stored);
+            all.unreadable.extend(part.unreadable);
+        }
+        Ok(all)
+    }
+
+    /// Reads enrollments but for their segments. Those that are no longer there, expired or merged into others are left
+    /// out.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn heads(&self, keys: &[ItemKey], now: Timestamp) -> Result<Heads, StoreError> {
+        // An entry that moves while the index is read may have been read twice.
+        let keys: BTreeSet<&ItemKey> = keys.iter().collect();
+        let keys = keys.into_iter().map(key_of).collect();
+        let (mut heads, mut unreadable) = (VecDeque::new(), Vec::new());
+        for item in self.batch_get(keys, Consistency::Eventual, Cause::Load).await? {
+            match Found::read(&item) {
+                Ok(Found::Head(head)) if !head.is_expired(now) => heads.push_back(*head),
+                Ok(_) => {}
+                Err(problem) => {
+                    // An item without a key of ours was not asked for.
+                    let key = text(&item, PK).and_then(ItemKey::parse);
+                    unreadable.extend(key.map(|key| Unreadable { key, problem }));
+                }
+            }
+        }
+        Ok(Heads { heads, unreadable })
+    }
+
+    /// The next of them, complete: as many as have some mebibytes of segments. `None` when there are no more.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn next_part(&self, heads: &mut Heads) -> Result<Option<Loaded>, StoreError> {
+        if heads.heads.is_empty() && heads.unreadable.is_empty() {
+            return Ok(None);
+        }
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        while let Some(head) = heads.heads.pop_front() {
+            bytes += head.sealed_bytes;
+            part.push(head);
+            if bytes >= PART_BYTES {
+                break;
+            }
+        }
+        let wanted: Vec<_> = part.iter().map(|head| (head.key.as_str(), head.segments.as_slice())).collect();
+        let segments = self.segments_of(&wanted).await?;
+        let mut loaded =
+            Loaded { stored: Vec::with_capacity(part.len()), unreadable: std::mem::take(&mut heads.unreadable) };
+        for (mut head, segments) in part.into_iter().zip(segments) {
+            match segments {
+                Ok(segments) => {
+                    let mut history = std::mem::take(&mut head.history);
+                    segments.iter().for_each(|events| crate::segments::add_all(&mut history, events));
+                    loaded.stored.push(Stored::of(head, history));
+                }
+                Err(problem) if is_unreadable(&problem) => {
+                    loaded.unreadable.push(Unreadable { key: head.key, problem });
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(Some(loaded))
+    }
+}
