@@ -1,9 +1,8 @@
 //! Files in the bucket: immutable, named by their content.
 
+use crate::upload::small;
 use crate::{Archive, ArchiveError};
-use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
 use std::path::Path;
 use std::time::Duration;
 use vestibule_domain::TenantId;
@@ -157,8 +156,9 @@ impl Archive {
     }
 
     async fn fetch_key(&self, key: &str, wanted: &str, to: &Path) -> Result<(), ArchiveError> {
-        let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
-        let mut body = answer.map_err(ArchiveError::bucket)?.body;
+        // The limit is for the answer to begin; its body may take as long as it moves.
+        let get = self.s3.get_object().bucket(&self.bucket).key(key).customize().config_override(small());
+        let mut body = get.send().await.map_err(ArchiveError::bucket)?.body;
         let mut out = tokio::fs::File::create(to).await?;
         while let Some(bytes) = body.try_next().await.map_err(ArchiveError::bucket)? {
             tokio::io::AsyncWriteExt::write_all(&mut out, &bytes).await?;
@@ -169,23 +169,4 @@ impl Archive {
         let sha256 = tokio::task::spawn_blocking(move || vestibule_report::hash(&path)).await??.0;
         if sha256 == wanted { Ok(()) } else { Err(ArchiveError::Tampered(key.to_owned())) }
     }
-
-    /// Uploads content under a key made of it. Being there already is as good.
-    pub(crate) async fn keep(
-        &self,
-        key: &str,
-        content_type: &'static str,
-        body: ByteStream,
-    ) -> Result<(), ArchiveError> {
-        let put = self.s3.put_object().bucket(&self.bucket).key(key).content_type(content_type);
-        match put.if_none_match("*").body(body).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_there(error.as_service_error()) => Ok(()),
-            Err(error) => Err(ArchiveError::bucket(error)),
-        }
-    }
-}
-
-fn is_there(error: Option<&PutObjectError>) -> bool {
-    error.and_then(|error| error.meta().code()) == Some("PreconditionFailed")
 }

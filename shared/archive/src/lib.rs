@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod publish;
 mod refresh;
+mod upload;
 
 pub use advice::{AdviceError, advice};
 pub use error::ArchiveError;
