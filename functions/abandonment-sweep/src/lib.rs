@@ -3,15 +3,28 @@
 //! It takes no input and may run twice, late or beside itself: each record is conditional on the
 //! enrollment's version, and what it records is what anybody folding the enrollment would find. Its work
 //! is in proportion to what is due, not to what is stored.
+//!
+//! Must stay true: a tenant that can't be read holds up no other; a run begins nothing that it may not end, and what it
+//! did not reach is due at the next.
 
+mod refold;
+
+use futures::StreamExt as _;
 use serde::Serialize;
-use std::collections::HashMap;
-use vestibule_domain::{TenantId, TenantSettings, Timestamp};
-use vestibule_platform::{BoxError, Clock};
+use std::collections::{HashMap, HashSet};
+use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
+use vestibule_platform::{BoxError, Clock, metrics};
 use vestibule_store::{ItemKey, Settled, Store, TenantCache};
 
 /// Keys taken from the due index before they are looked at.
 const CHUNK: usize = 200;
+/// Tenants read side by side.
+const TENANTS_AT_ONCE: usize = 16;
+/// How long a tenant is held: two runs of each minute and their lateness. What it changes reaches the sweep within that
+/// time; whoever folds by other settings meanwhile has the right answer all the same, and the sweep comes to it.
+const TENANT_HELD: Millis = Millis::from_seconds(150);
+/// No chunk is begun so close to the end: a slow one may take its calls' whole limit.
+const MARGIN: Millis = Millis::from_seconds(20);
 
 /// The sweep.
 #[derive(Clone, Debug)]
@@ -21,72 +34,125 @@ pub struct Sweep {
     clock: Clock,
 }
 
-/// What a sweep did.
+/// What a run found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Swept {
-    /// Enrollments that were due.
+    /// Enrollments whose deadline had passed.
     pub due: usize,
-    /// Of these, found given up or past their limit, and so recorded.
+    /// Of these, whose attempt or session is abandoned or timed out now.
     pub flagged: usize,
-    /// Of these, still moving: to be looked at again later.
+    /// Of these, still moving and due again later.
     pub rearmed: usize,
     /// Of these, with nothing open any more.
     pub cleared: usize,
-    /// Of these, changed by somebody else meanwhile, or gone.
+    /// Of these, written by somebody else meanwhile.
     pub moved: usize,
-    /// Of these, unreadable: an operator must look.
+    /// Of these, that can't be read, or whose tenant can't.
     pub unreadable: usize,
+    /// Of these, that the run had no time for.
+    pub left: usize,
+    /// Enrollments of any tenant that were folded again because its settings changed.
+    pub folded_again: u64,
+}
+
+/// The settings of tenants by name, and whose can't be read.
+#[derive(Default)]
+struct Tenants {
+    settings: HashMap<TenantId, TenantSettings>,
+    unreadable: HashSet<TenantId>,
 }
 
 impl Sweep {
-    /// A sweep over `store`.
+    /// A sweep of `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { tenants: TenantCache::new(store.clone()), store, clock }
+        Self { tenants: TenantCache::new(store.clone()).holding(TENANT_HELD), store, clock }
     }
 
-    /// Runs once.
+    /// Runs once, to the end.
     ///
     /// # Errors
-    /// When the table can't be read or written; what was recorded before stays, and the next run goes on.
+    /// As [`run_until`](Self::run_until).
     pub async fn run(&self) -> Result<Swept, BoxError> {
-        let now = Timestamp::from_millis(self.clock.now_millis());
-        let mut swept = Swept::default();
-        let due = self.store.due(now).await?;
-        for keys in due.chunks(CHUNK) {
-            let settings = self.settings_of(keys, now).await?;
-            for settled in self.store.settle_all(keys, &settings, now).await? {
-                swept.count(settled);
+        self.run_until(None).await
+    }
+
+    /// Runs once, and is done before `deadline`.
+    ///
+    /// # Errors
+    /// When the table can't be read or written; what was recorded stays, and the next run goes on.
+    pub async fn run_until(&self, deadline: Option<Timestamp>) -> Result<Swept, BoxError> {
+        let now = self.now();
+        let (mut swept, mut tenants, mut failed) = (Swept::default(), Tenants::default(), None);
+        let mut due = self.store.due(now).await?;
+        // An entry that moves while the index is read may have been read twice.
+        let mut seen = HashSet::new();
+        due.retain(|key| seen.insert(key.clone()));
+        swept.due = due.len();
+        for (chunk, keys) in due.chunks(CHUNK).enumerate() {
+            if deadline.is_some_and(|deadline| self.now() + MARGIN > deadline) {
+                swept.left = due.len() - chunk * CHUNK;
+                break;
+            }
+            self.learn(keys, &mut tenants, now).await;
+            let (unreadable, keys): (Vec<_>, Vec<_>) =
+                keys.iter().cloned().partition(|key| tenants.unreadable.contains(key.tenant()));
+            swept.unreadable += unreadable.len();
+            match self.store.settle_all(&keys, &tenants.settings, now).await {
+                Ok(settled) => settled.into_iter().for_each(|settled| swept.count(settled)),
+                // Others of the chunk are settled; what is not is due at the next run. One chunk keeps no other waiting.
+                Err(error) => failed = Some(error),
+            }
+        }
+        // After what is due: that has waited for long enough.
+        if swept.left == 0 {
+            match self.refold(now).await {
+                Ok(folded) => swept.folded_again = folded,
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         if swept.due > 0 {
-            tracing::info!(due = swept.due, flagged = swept.flagged, rearmed = swept.rearmed, "swept");
+            tracing::info!(
+                due = swept.due,
+                flagged = swept.flagged,
+                rearmed = swept.rearmed,
+                unreadable = swept.unreadable,
+                left = swept.left,
+                "swept"
+            );
         }
-        Ok(swept)
+        failed.map_or(Ok(swept), |error| Err(error.into()))
     }
 
-    /// The settings of the tenants among `keys`. A tenant that is gone has the defaults, so that what it left
-    /// in the due index leaves it too.
-    async fn settings_of(
-        &self,
-        keys: &[ItemKey],
-        now: Timestamp,
-    ) -> Result<HashMap<TenantId, TenantSettings>, BoxError> {
-        let mut settings = HashMap::new();
-        for key in keys {
-            let tenant = key.tenant();
-            if !settings.contains_key(tenant) {
-                let found = self.tenants.get(tenant, now).await?;
-                settings.insert(tenant.clone(), found.map(|tenant| tenant.settings.clone()).unwrap_or_default());
+    /// Reads the tenants among `keys` that are not known yet, side by side. A tenant that is gone has the defaults, so that
+    /// what it left in the due index leaves it too.
+    async fn learn(&self, keys: &[ItemKey], tenants: &mut Tenants, now: Timestamp) {
+        let known = |id: &TenantId| tenants.settings.contains_key(id) || tenants.unreadable.contains(id);
+        let unknown: HashSet<TenantId> = keys.iter().map(ItemKey::tenant).filter(|id| !known(id)).cloned().collect();
+        let mut reads = futures::stream::iter(unknown)
+            .map(|id| async move { (self.tenants.get(&id, now).await, id) })
+            .buffer_unordered(TENANTS_AT_ONCE);
+        while let Some((read, id)) = reads.next().await {
+            match read {
+                Ok(tenant) => {
+                    let settings = tenant.map(|tenant| tenant.settings.clone()).unwrap_or_default();
+                    tenants.settings.insert(id, settings);
+                }
+                Err(error) => {
+                    tracing::error!(tenant = %id, %error, "a tenant can't be read; what is due of it waits");
+                    metrics::count("SweepTenantsUnreadable", id.as_str(), 1, now.millis());
+                    tenants.unreadable.insert(id);
+                }
             }
         }
-        Ok(settings)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_millis())
     }
 }
 
 impl Swept {
     fn count(&mut self, settled: Settled) {
-        self.due += 1;
         match settled {
             Settled::Flagged => self.flagged += 1,
             Settled::Rearmed => self.rearmed += 1,

@@ -1,6 +1,7 @@
 //! The Lambda function `abandonment-sweep`, run by a schedule every minute.
 
 use abandonment_sweep::Sweep;
+use vestibule_domain::Timestamp;
 use vestibule_platform::{BoxError, Clock, Config, config, lambda, telemetry};
 use vestibule_store::Store;
 
@@ -11,9 +12,10 @@ async fn main() -> Result<(), BoxError> {
     let sdk = config::sdk_config().await;
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table);
     let sweep = Sweep::new(store, Clock::system());
-    lambda::run_events(|_event| {
+    lambda::run_events_until(|_event, deadline| {
         let sweep = sweep.clone();
-        async move { Ok(serde_json::to_value(sweep.run().await?)?) }
+        let deadline = deadline.map(Timestamp::from_millis);
+        async move { Ok(serde_json::to_value(sweep.run_until(deadline).await?)?) }
     })
     .await
 }

@@ -3,7 +3,7 @@
 
 use crate::Sweep;
 use vestibule_domain::Timestamp;
-use vestibule_platform::{BoxError, metrics};
+use vestibule_platform::metrics;
 use vestibule_store::{Refold, Refolding, StoreError};
 
 /// Enrollments looked at in one run, of all tenants together: a few seconds.
@@ -15,7 +15,7 @@ impl Sweep {
     ///
     /// # Errors
     /// When the jobs can't be listed.
-    pub(crate) async fn refold(&self, now: Timestamp) -> Result<u64, BoxError> {
+    pub(crate) async fn refold(&self, now: Timestamp) -> Result<u64, StoreError> {
         let jobs = self.store.refolds().await?;
         let share = MOST / jobs.len().max(1);
         let mut folded = 0;

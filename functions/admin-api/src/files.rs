@@ -76,12 +76,13 @@ impl Api {
         Ok(answer(StatusCode::OK, &body))
     }
 
-    /// `POST /api/reports/files`: asks for a file as of now. It is there when a file of that instant or later is listed.
+    /// `POST /api/reports/files`: asks for a file as of now, or stays with what was asked for and is still to come. It is
+    /// there when a file of that instant or later is listed.
     pub(crate) async fn ask_for_file(&self, call: &Call) -> Result<HttpResponse, Problem> {
         Query::read(call.request.uri().query(), &[])?;
         call.must_be_admin()?;
-        self.request_export(call).await?;
-        Ok(answer(StatusCode::ACCEPTED, &json!({"requestedAt": call.now.to_string()})))
+        let requested_at = self.request_export(call, false).await?;
+        Ok(answer(StatusCode::ACCEPTED, &json!({"requestedAt": requested_at.to_string()})))
     }
 
     async fn find(&self, call: &Call, name: &str) -> Result<Option<FileRecord>, Problem> {

@@ -3,7 +3,7 @@
 use admin_api::Api;
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::Millis;
-use vestibule_platform::{Access, BoxError, Bus, Clock, Config, config, lambda, telemetry};
+use vestibule_platform::{Access, BoxError, Bus, Clock, Config, clients, config, lambda, telemetry};
 use vestibule_store::Store;
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,7 +12,7 @@ async fn main() -> Result<(), BoxError> {
     let config = Config::from_env()?;
     let sdk = config::sdk_config().await;
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
-    let s3 = aws_sdk_s3::Client::new(&sdk);
+    let s3 = aws_sdk_s3::Client::new(&clients::for_files(&sdk));
     let (advice, scratch) = (archive::advice(config.advice.as_deref())?, std::env::temp_dir().join("admin-api"));
     let staleness = Millis::new(config.staleness_ms.into());
     let archive = Archive::new(store, s3, config.bucket.clone(), scratch, advice).with_staleness(staleness);

@@ -261,7 +261,7 @@ impl Api {
         let answer = self.archive.answer(&call.tenant, call.now, question).await.map_err(|error| problem(&error))?;
         if answer.ask_for_file {
             // The answer stands without it; why there was no request was logged, and a later question asks again.
-            let _asked = self.request_export(call).await;
+            let _asked = self.request_export(call, false).await;
         }
         Ok(answer)
     }

@@ -4,11 +4,11 @@ use crate::query::{Query, invalid};
 use crate::{Api, Call, store_problem};
 use http::StatusCode;
 use serde_json::{Value, json};
-use vestibule_domain::TenantSettings;
+use vestibule_domain::{TenantSettings, Timestamp};
 use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_store::{Refold, StoreError};
+use vestibule_store::{ExportReason, ExportRequest, Refold, StoreError};
 
 impl Api {
     /// The settings as they are.
@@ -54,7 +54,7 @@ impl Api {
         match self.archive.store().update_tenant(&mut call.tenant).await {
             Ok(()) => {
                 if alters_history {
-                    self.request_export(&call).await?;
+                    self.request_export(&call, true).await?;
                 }
                 let job = self.archive.store().refold_of(&call.tenant.id).await.map_err(store_problem)?;
                 Ok(answer(StatusCode::OK, &shown(&call, &call.tenant.settings, job.as_ref())))
@@ -67,13 +67,22 @@ impl Api {
         }
     }
 
-    /// Asks for a file as of now.
-    pub(crate) async fn request_export(&self, call: &Call) -> Result<(), Problem> {
-        let detail = json!({"tenant": call.tenant.id, "asOf": call.now.to_string()}).to_string();
-        self.bus.put(&[Outgoing { detail_type: EXPORT_REQUESTED, detail }]).await.map_err(|error| {
-            tracing::error!(%error, "no file could be asked for");
-            Problem::unavailable()
-        })
+    /// Asks for a file as of now, and returns the instant that it will be true for, at least. Where one was asked for
+    /// already and is still to come, it stays with that, unless `anew`.
+    pub(crate) async fn request_export(&self, call: &Call, anew: bool) -> Result<Timestamp, Problem> {
+        let tenant = &call.tenant.id;
+        let asked = self.archive.store().ask_for_export(tenant, call.now, anew).await.map_err(store_problem)?;
+        let as_of = asked.pending.as_of;
+        if asked.send {
+            let reason = ExportReason::Asked;
+            let request = ExportRequest { tenant: tenant.clone(), as_of: as_of.to_string(), reason };
+            let detail = serde_json::to_string(&request).map_err(|_| Problem::internal())?;
+            self.bus.put(&[Outgoing { detail_type: EXPORT_REQUESTED, detail }]).await.map_err(|error| {
+                tracing::error!(%error, "no file could be asked for");
+                Problem::unavailable()
+            })?;
+        }
+        Ok(as_of)
     }
 }
 

@@ -9,7 +9,7 @@ async fn main() -> Result<(), BoxError> {
     let config = Config::from_env()?;
     let sdk = config::sdk_config().await;
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table);
-    let hook = esp_status::hook(store, Clock::system());
+    let hook = esp_status::hook(store, Clock::system()).limited(config::hook_requests_a_minute()?);
     lambda::run_http(|request| {
         let hook = hook.clone();
         async move { hook.handle(request).await }

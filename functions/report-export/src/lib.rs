@@ -1,22 +1,20 @@
-//! Publishes each tenant's report file, every night at the tenant's own time and on demand.
+//! Publishes a tenant's report file: the nightly one, which `report-tick` asks for, and those that people ask for.
 //!
-//! A schedule's tick finds the tenants whose nightly file is due and not there, and asks for each by an event
-//! of its own; each such event is one invocation that builds one file. A tick is a look at what is, not at what was
-//! done before: whatever was lost or failed is due again at the next. Files are identified by the instant they
-//! are as of, so a repeated event does nothing twice.
+//! Each event that asks is one invocation that builds one file. Whoever builds holds the tenant's lease; who finds it taken
+//! does nothing, and a tenant whose export fails is left alone for a while (`vestibule_store::Exports`). Files are identified
+//! by the instant they are as of, so a repeated event does nothing twice.
 
-use futures::StreamExt as _;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use vestibule_archive::{Archive, Exported};
 use vestibule_domain::publication::Transition;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
-use vestibule_platform::{BoxError, Bus, Clock};
-
-/// Tenants looked at side by side in a tick.
-const CONCURRENCY: usize = 8;
+use vestibule_platform::{BoxError, Bus, Clock, credentials, metrics};
+use vestibule_store::{ExportReason, ExportRequest, PendingExport, TakenExport, Tenant};
 
 /// The exporter.
 #[derive(Clone)]
@@ -24,20 +22,55 @@ pub struct Exporter {
     archive: Archive,
     bus: Bus,
     clock: Clock,
+    /// What its leases are known by, with a number of each.
+    name: Arc<str>,
+    runs: Arc<AtomicU64>,
 }
 
-/// What an event asks for.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Request {
-    tenant: TenantId,
-    as_of: String,
+/// What became of an export.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The file is published.
+    Published(Box<Exported>),
+    /// Somebody else exports the tenant's file.
+    UnderWay {
+        /// The instant that file will be true for.
+        as_of: Timestamp,
+        /// When that ends at the latest.
+        until: Timestamp,
+    },
+    /// The tenant's export failed, and it is left alone until then.
+    LeftAlone {
+        /// When it may be tried again.
+        until: Timestamp,
+    },
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Published(exported) => exported.serialize(serializer),
+            Self::UnderWay { as_of, until } => {
+                json!({"underWay": true, "asOf": as_of.to_string(), "until": until.to_string()}).serialize(serializer)
+            }
+            Self::LeftAlone { until } => json!({"leftAlone": true, "until": until.to_string()}).serialize(serializer),
+        }
+    }
 }
 
 impl Exporter {
     /// An exporter over `archive` that publishes to `bus`.
-    pub fn new(archive: Archive, bus: Bus, clock: Clock) -> Self {
-        Self { archive, bus, clock }
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn new(archive: Archive, bus: Bus, clock: Clock) -> Result<Self, BoxError> {
+        let name: String = credentials::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self::named(archive, bus, clock, &name))
+    }
+
+    /// The same by a name that no other exporter has.
+    pub fn named(archive: Archive, bus: Bus, clock: Clock, name: &str) -> Self {
+        Self { archive, bus, clock, name: name.into(), runs: Arc::default() }
     }
 
     /// The files.
@@ -45,32 +78,85 @@ impl Exporter {
         &self.archive
     }
 
-    /// Handles a tick of the schedule, or an event that asks for one tenant's file.
+    /// Handles an event that asks for one tenant's file.
     ///
     /// # Errors
-    /// When anything fails: the event is then delivered again.
+    /// When the export fails: the tick asks for it again, later each time.
     pub async fn handle(&self, event: Value) -> Result<Value, BoxError> {
-        if event.get("detail-type").and_then(Value::as_str) == Some(EXPORT_REQUESTED) {
-            let request: Request = serde_json::from_value(event.get("detail").cloned().unwrap_or_default())?;
-            let exported = self.export(&request.tenant, Timestamp::parse(&request.as_of)?).await?;
-            return Ok(serde_json::to_value(exported)?);
+        let request: ExportRequest = serde_json::from_value(event.get("detail").cloned().unwrap_or_default())?;
+        let as_of = Timestamp::parse(&request.as_of)?;
+        let outcome = self.run(&request.tenant, as_of, request.reason).await?;
+        if let Outcome::UnderWay { .. } | Outcome::LeftAlone { .. } = &outcome {
+            tracing::info!(tenant = %request.tenant, ?outcome, "a file is not exported now");
         }
-        let now = Timestamp::from_millis(self.clock.now_millis());
-        // The tick's own time identifies the run; a schedule that is ahead of our clock is not believed.
-        let tick = event.get("time").and_then(Value::as_str).and_then(|time| Timestamp::parse(time).ok());
-        let requested = self.request_due(tick.unwrap_or(now).min(now)).await?;
-        Ok(json!({"requested": requested}))
+        Ok(serde_json::to_value(outcome)?)
     }
 
-    /// Publishes `tenant`'s file as of `as_of`, and says so on the bus.
+    /// Publishes `tenant`'s file as of `as_of` for somebody at the machine, and says so on the bus.
+    ///
+    /// # Errors
+    /// When there is no such tenant, an export of it is under way, or any step fails.
+    pub async fn export(&self, tenant: &TenantId, as_of: Timestamp) -> Result<Exported, BoxError> {
+        match self.run(tenant, as_of, ExportReason::Operator).await? {
+            Outcome::Published(exported) => Ok(*exported),
+            Outcome::UnderWay { until, .. } | Outcome::LeftAlone { until } => {
+                Err(format!("an export of {tenant} is under way; it ends by {until} at the latest").into())
+            }
+        }
+    }
+
+    /// Publishes `tenant`'s file as of `as_of` unless somebody else is at it or the tenant is left alone.
     ///
     /// # Errors
     /// When there is no such tenant, or any step fails.
-    pub async fn export(&self, tenant: &TenantId, as_of: Timestamp) -> Result<Exported, BoxError> {
-        let found = self.archive.store().tenant(tenant).await?;
-        let found = found.ok_or_else(|| format!("there is no tenant {tenant}"))?;
-        let exported = self.archive.export(&found, as_of).await?;
-        let file = &exported.file;
+    pub async fn run(&self, tenant: &TenantId, as_of: Timestamp, reason: ExportReason) -> Result<Outcome, BoxError> {
+        let store = self.archive.store();
+        let tenant = store.tenant(tenant).await?.ok_or_else(|| format!("there is no tenant {tenant}"))?;
+        let owner = format!("{}-{}", self.name, self.runs.fetch_add(1, Ordering::Relaxed));
+        let as_of = match store.take_export(&tenant.id, &owner, as_of, reason, self.now()).await? {
+            TakenExport::Leased { as_of } => as_of,
+            TakenExport::UnderWay { as_of, until } => return Ok(Outcome::UnderWay { as_of, until }),
+            TakenExport::LeftAlone { until } => return Ok(Outcome::LeftAlone { until }),
+        };
+        match self.publish(&tenant, as_of).await {
+            Ok(exported) => {
+                self.ended(&tenant, &owner, exported.file.as_of).await;
+                Ok(Outcome::Published(Box::new(exported)))
+            }
+            Err(error) => {
+                metrics::count("ExportsFailed", tenant.id.as_str(), 1, self.now().millis());
+                if let Err(error) = store.fail_export(&tenant.id, &owner, self.now()).await {
+                    tracing::warn!(tenant = %tenant.id, %error, "a failed export's lease has to run out");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the lease back, and sees to what was asked for meanwhile. The file is published by then, so whatever fails here
+    /// is the tick's to find.
+    async fn ended(&self, tenant: &Tenant, owner: &str, as_of: Timestamp) {
+        let left = self.archive.store().finish_export(&tenant.id, owner, as_of, self.now()).await;
+        let asked = match left {
+            Ok(Some(pending)) => self.ask(&tenant.id, pending).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = asked {
+            tracing::warn!(tenant = %tenant.id, %error, "what was asked for during an export waits for the tick");
+        }
+    }
+
+    async fn ask(&self, tenant: &TenantId, pending: PendingExport) -> Result<(), BoxError> {
+        let as_of = pending.as_of.to_string();
+        let request = ExportRequest { tenant: tenant.clone(), as_of, reason: ExportReason::Asked };
+        let detail = serde_json::to_string(&request)?;
+        Ok(self.bus.put(&[Outgoing { detail_type: EXPORT_REQUESTED, detail }]).await?)
+    }
+
+    async fn publish(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Exported, BoxError> {
+        let exported = self.archive.export(tenant, as_of).await?;
+        let (file, tenant) = (&exported.file, &tenant.id);
         // Said again when the run is repeated: the first may have died between publishing and saying so.
         let as_of = file.as_of.to_string();
         let id = Sha256::digest(format!("report\0{tenant}\0{as_of}\0{}", file.sha256));
@@ -88,30 +174,7 @@ impl Exporter {
         Ok(exported)
     }
 
-    /// Asks for the files that are due at `tick` and not there. Returns for how many.
-    async fn request_due(&self, tick: Timestamp) -> Result<usize, BoxError> {
-        let tenants = self.archive.store().tenants().await?;
-        let due: Vec<Result<Option<Request>, BoxError>> = futures::stream::iter(tenants)
-            .map(|tenant| self.due(tenant, tick))
-            .buffer_unordered(CONCURRENCY)
-            .collect()
-            .await;
-        let mut requests = Vec::new();
-        for request in due {
-            if let Some(request) = request? {
-                requests.push(Outgoing { detail_type: EXPORT_REQUESTED, detail: serde_json::to_string(&request)? });
-            }
-        }
-        self.bus.put(&requests).await?;
-        Ok(requests.len())
-    }
-
-    async fn due(&self, tenant: TenantId, tick: Timestamp) -> Result<Option<Request>, BoxError> {
-        let Some(found) = self.archive.store().tenant(&tenant).await? else { return Ok(None) };
-        let due = found.settings.last_export_due(tick);
-        let latest = self.archive.store().latest_file(&tenant).await?;
-        let is_there = latest.is_some_and(|file| file.as_of >= due);
-        let wanted = !is_there && due >= found.created_at;
-        Ok(wanted.then(|| Request { tenant, as_of: due.to_string() }))
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_millis())
     }
 }

@@ -1,11 +1,11 @@
-//! SDK clients of this machine's services: ordinary ones, told where the services are.
+//! SDK clients of this machine's services: those that deployed functions have, but for where the services are and who asks.
 
 use crate::REGION;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use vestibule_platform::clients;
 
 /// The credentials of the loopback services. They keep nobody out who is on this machine, and are here because
 /// requests are signed.
@@ -13,11 +13,8 @@ pub(crate) const ACCESS_KEY: &str = "vestibule-local";
 /// See [`ACCESS_KEY`].
 pub(crate) const SECRET_KEY: &str = "vestibule-local-secret";
 
-/// How often a call is tried. A service that is starting or stopping refuses connections for a moment.
-const TRIES: u32 = 3;
+/// How long a service may take to accept a connection before it counts as gone.
 const CONNECT: Duration = Duration::from_secs(2);
-/// For one try. A report's file is the largest thing sent.
-const TRY: Duration = Duration::from_secs(60);
 
 /// Where the services are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,42 +55,19 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients of the services at `endpoints`.
+    /// Clients of the services at `endpoints`, with the settings that deployed functions' clients have.
     pub fn new(endpoints: &Endpoints) -> Self {
         let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "vestibule");
-        let region = Region::new(REGION);
-        let latest = BehaviorVersion::latest();
-        let retries = RetryConfig::standard().with_max_attempts(TRIES);
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(TRY).build();
-        let dynamodb = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(latest)
-            .retry_config(retries.clone())
-            .timeout_config(timeouts.clone())
-            .region(region.clone())
-            .credentials_provider(credentials.clone())
-            .endpoint_url(&endpoints.dynamodb);
-        let streams = aws_sdk_dynamodbstreams::Config::builder()
-            .behavior_version(latest)
-            .retry_config(retries.clone())
-            .timeout_config(timeouts.clone())
-            .region(region.clone())
-            .credentials_provider(credentials.clone())
-            .endpoint_url(&endpoints.dynamodb);
-        let s3 = aws_sdk_s3::Config::builder()
-            .behavior_version(latest)
-            .retry_config(retries.clone())
-            .timeout_config(timeouts.clone())
-            .region(region.clone())
-            .credentials_provider(credentials.clone())
-            .force_path_style(true)
-            .endpoint_url(&endpoints.s3);
-        let events = aws_sdk_eventbridge::Config::builder()
-            .behavior_version(latest)
-            .retry_config(retries)
-            .timeout_config(timeouts)
-            .region(region)
-            .credentials_provider(credentials)
-            .endpoint_url(&endpoints.events);
+        let base = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let (calls, files) = (clients::for_calls(&base), clients::for_files(&base));
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&calls).endpoint_url(&endpoints.dynamodb);
+        let streams = aws_sdk_dynamodbstreams::config::Builder::from(&calls).endpoint_url(&endpoints.dynamodb);
+        let s3 = aws_sdk_s3::config::Builder::from(&files).endpoint_url(&endpoints.s3).force_path_style(true);
+        let events = aws_sdk_eventbridge::config::Builder::from(&calls).endpoint_url(&endpoints.events);
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             streams: aws_sdk_dynamodbstreams::Client::from_conf(streams.build()),

@@ -447,3 +447,52 @@ async fn pages_of_this_machine_alone_may_read_what_a_link_gives() {
         assert_eq!(asked(other).await, None, "{other}");
     }
 }
+
+#[tokio::test]
+async fn a_conditional_upload_meets_other_writers() {
+    let (dir, server) = started().await;
+    let client = &server.client;
+    let begin = || async {
+        let created = client.create_multipart_upload().bucket(BUCKET).key("one").send().await.unwrap();
+        let id = created.upload_id.unwrap();
+        let part = client.upload_part().bucket(BUCKET).key("one").upload_id(&id).part_number(1);
+        let done = part.body(ByteStream::from_static(b"parts")).send().await.unwrap();
+        assert!(done.checksum_crc32.is_some(), "what was verified is said again");
+        let part =
+            CompletedPart::builder().part_number(1).set_e_tag(done.e_tag).set_checksum_crc32(done.checksum_crc32);
+        (id, CompletedMultipartUpload::builder().parts(part.build()).build())
+    };
+    let complete = |(id, parts): (String, CompletedMultipartUpload)| {
+        let complete = client.complete_multipart_upload().bucket(BUCKET).key("one").upload_id(id);
+        complete.multipart_upload(parts).if_none_match("*").send()
+    };
+    let delete = || client.delete_object().bucket(BUCKET).key("one").send();
+
+    // Somebody was quicker.
+    let upload = begin().await;
+    server.put("one", b"first").await;
+    assert_eq!(complete(upload.clone()).await.unwrap_err().code(), Some("PreconditionFailed"));
+    // It is gone again: S3 can't tell which came first, and wants the upload anew.
+    delete().await.unwrap();
+    let error = complete(upload).await.unwrap_err();
+    assert_eq!((status(&error), error.code()), (409, Some("ConditionalRequestConflict")));
+    complete(begin().await).await.unwrap();
+    assert_eq!(server.get("one").await, b"parts");
+
+    // A removal before a write, and of another object, is in nobody's way.
+    delete().await.unwrap();
+    let upload = begin().await;
+    server.put("two", b"two").await;
+    client.delete_object().bucket(BUCKET).key("two").send().await.unwrap();
+    complete(upload).await.unwrap();
+
+    // What nobody ends is cleared after a day.
+    let (old, _) = begin().await;
+    let (new, _) = begin().await;
+    server.stop().await;
+    let uploads = dir.path().join("uploads");
+    let aged = std::fs::File::open(uploads.join(&old)).unwrap();
+    aged.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(90_000)).unwrap();
+    ObjectStore::open(dir.path()).unwrap();
+    assert!(!uploads.join(old).exists() && uploads.join(new).exists());
+}

@@ -42,7 +42,7 @@ fn functions(
     answer: impl Fn() -> Value + Send + Sync + 'static,
 ) -> Functions {
     let mut functions = Functions::default();
-    for other in ["abandonment-sweep", "event-publisher", "report-export"] {
+    for other in ["abandonment-sweep", "event-publisher", "report-tick", "report-export"] {
         functions = functions.with_events(other, |_| async { Ok(json!({})) });
     }
     functions.with_events(name, move |event| {

@@ -7,6 +7,7 @@ use abandonment_sweep::Sweep;
 use admin_api::Api;
 use event_publisher::Publisher;
 use report_export::Exporter;
+use report_tick::Tick;
 use std::path::{Path, PathBuf};
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
@@ -30,6 +31,7 @@ pub struct App {
     clock: Clock,
     hooks: [Hook; 2],
     publisher: Publisher,
+    tick: Tick,
     api: Api,
 }
 
@@ -88,15 +90,17 @@ impl App {
         let scratch = scratch_root(data).join(std::process::id().to_string());
         let own = Some(data.join(ADVICE)).filter(|file| file.exists());
         let advice = archive::advice(own.as_deref())?;
+        let hook_requests = vestibule_platform::config::hook_requests_a_minute()?;
         let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone(), advice);
         Ok(Self {
             hooks: [
-                enrollment_events::hook(store.clone(), clock.clone()),
-                esp_status::hook(store.clone(), clock.clone()),
+                enrollment_events::hook(store.clone(), clock.clone()).limited(hook_requests),
+                esp_status::hook(store.clone(), clock.clone()).limited(hook_requests),
             ],
+            tick: Tick::new(store.clone(), bus.clone(), clock.clone()),
             sweep: Sweep::new(store.clone(), clock.clone()),
             publisher: Publisher::new(store.clone(), bus.clone(), clock.clone()),
-            exporter: Exporter::new(archive.clone(), bus.clone(), clock.clone()),
+            exporter: Exporter::new(archive.clone(), bus.clone(), clock.clone())?,
             api: Api::new(archive, bus, clock.clone(), Access::from_env()?)?,
             store,
             host,
@@ -108,8 +112,8 @@ impl App {
     /// The functions by the names that the template gives them.
     pub fn functions(&self) -> Functions {
         let [events, esp] = self.hooks.clone();
-        let (sweep, publisher, exporter, api) =
-            (self.sweep.clone(), self.publisher.clone(), self.exporter.clone(), self.api.clone());
+        let (sweep, publisher, tick) = (self.sweep.clone(), self.publisher.clone(), self.tick.clone());
+        let (exporter, api) = (self.exporter.clone(), self.api.clone());
         Functions::default()
             .with_http("enrollment-events", move |request| {
                 let hook = events.clone();
@@ -130,6 +134,10 @@ impl App {
             .with_events("event-publisher", move |event| {
                 let publisher = publisher.clone();
                 async move { publisher.handle(event).await }
+            })
+            .with_events("report-tick", move |event| {
+                let tick = tick.clone();
+                async move { tick.handle(event).await }
             })
             .with_events("report-export", move |event| {
                 let exporter = exporter.clone();

@@ -1,11 +1,10 @@
 //! Files in the bucket: immutable, named by their content.
 
+use crate::upload::small;
 use crate::{Archive, ArchiveError};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
-use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::time::Duration;
@@ -160,8 +159,9 @@ impl Archive {
     }
 
     async fn fetch_key(&self, key: &str, wanted: &str, to: &Path) -> Result<(), ArchiveError> {
-        let answer = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
-        let mut body = answer.map_err(|error| not_there(key, error))?.body;
+        // The limit is for the answer to begin; its body may take as long as it moves.
+        let get = self.s3.get_object().bucket(&self.bucket).key(key).customize().config_override(small());
+        let mut body = get.send().await.map_err(|error| not_there(key, error))?.body;
         let mut out = std::fs::File::create(to)?;
         let mut hash = Sha256::new();
         while let Some(bytes) = body.try_next().await.map_err(ArchiveError::bucket)? {
@@ -172,21 +172,6 @@ impl Archive {
         let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         if sha256 == wanted { Ok(()) } else { Err(ArchiveError::Tampered(key.to_owned())) }
     }
-
-    /// Uploads content under a key made of it. Being there already is as good.
-    pub(crate) async fn keep(
-        &self,
-        key: &str,
-        content_type: &'static str,
-        body: ByteStream,
-    ) -> Result<(), ArchiveError> {
-        let put = self.s3.put_object().bucket(&self.bucket).key(key).content_type(content_type);
-        match put.if_none_match("*").body(body).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_there(error.as_service_error()) => Ok(()),
-            Err(error) => Err(ArchiveError::bucket(error)),
-        }
-    }
 }
 
 /// An object that is not there is lost; any other error may pass.
@@ -195,8 +180,4 @@ fn not_there(key: &str, error: SdkError<GetObjectError>) -> ArchiveError {
         Some(GetObjectError::NoSuchKey(_)) => ArchiveError::Gone(key.to_owned()),
         _ => ArchiveError::bucket(error),
     }
-}
-
-fn is_there(error: Option<&PutObjectError>) -> bool {
-    error.and_then(|error| error.meta().code()) == Some("PreconditionFailed")
 }

@@ -14,6 +14,7 @@ mod prune;
 mod publish;
 mod refresh;
 mod standing;
+mod upload;
 
 pub use advice::{AdviceError, advice};
 pub use error::ArchiveError;

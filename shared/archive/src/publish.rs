@@ -7,7 +7,6 @@ use crate::files::{Part, manifest_key};
 use crate::prune::PRUNE_AFTER;
 use crate::refresh::{Opened, Owner};
 use crate::{Archive, ArchiveError};
-use aws_sdk_s3::primitives::ByteStream;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -126,20 +125,18 @@ impl Archive {
         let Made { published, corrected, out, summary, summary_path, page, parts } = made.await??;
 
         let summary = PartRecord { sha256: summary.sha256, size_bytes: summary.size_bytes };
-        let body = self.body(&summary_path).await?;
-        self.keep(&Part::Summary.key_of(&tenant.id, &summary.sha256), SQLITE, body).await?;
+        self.keep_file(&Part::Summary.key_of(&tenant.id, &summary.sha256), SQLITE, &summary_path).await?;
         let page = page.into_bytes();
         let sha256 = Sha256::digest(&page).iter().map(|byte| format!("{byte:02x}")).collect();
         let report_html = PartRecord { sha256, size_bytes: page.len() as u64 };
         let page_key = Part::Report.key_of(&tenant.id, &report_html.sha256);
-        self.keep(&page_key, "text/html; charset=utf-8", ByteStream::from(page)).await?;
+        self.keep(&page_key, "text/html; charset=utf-8", &page).await?;
         let mut file = record(tenant, as_of, &published, summary, report_html);
         file.corrected = corrected;
-        let body = self.body(&out).await?;
-        self.keep(&file.key, SQLITE, body).await?;
+        self.keep_file(&file.key, SQLITE, &out).await?;
         let manifest = serde_json::to_vec_pretty(&manifest(&file)).unwrap_or_default();
         let manifest_key = manifest_key(&tenant.id, &file.sha256);
-        self.keep(&manifest_key, "application/json", ByteStream::from(manifest)).await?;
+        self.keep(&manifest_key, "application/json", &manifest).await?;
         self.store.put_file(&tenant.id, &file).await?;
         self.store.advance_latest(&tenant.id, &file).await?;
         self.prune(tenant, &expired, as_of).await;
@@ -168,15 +165,6 @@ impl Archive {
             Opened::Ready(working) => Some(*working),
             Opened::Standing | Opened::Foreign => None,
         })
-    }
-
-    /// A file as the body of a request.
-    async fn body(&self, path: &Path) -> Result<ByteStream, ArchiveError> {
-        if self.inline {
-            // Reading piece by piece would use threads.
-            return Ok(ByteStream::from(std::fs::read(path)?));
-        }
-        ByteStream::from_path(path).await.map_err(ArchiveError::bucket)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A function's webhooks: whose request it is, then what is in it.
 
+use crate::limit::Limit;
 use crate::source::Answer;
 use crate::{Source, Status, store_batch};
 use http::{Method, StatusCode};
@@ -25,12 +26,20 @@ pub struct Hook {
     store: Store,
     tenants: TenantCache,
     clock: Clock,
+    limit: Limit,
 }
 
 impl Hook {
     /// The hooks of these sources.
     pub fn new(sources: &'static [Source], store: Store, clock: Clock) -> Self {
-        Self { sources, tenants: TenantCache::new(store.clone()), store, clock }
+        Self { sources, tenants: TenantCache::new(store.clone()), store, clock, limit: Limit::default() }
+    }
+
+    /// The same for so many requests a minute of each tenant; 0 for as many as they like.
+    #[must_use]
+    pub fn limited(mut self, requests_a_minute: u32) -> Self {
+        self.limit = Limit::new(requests_a_minute);
+        self
     }
 
     /// Whether it has a source by that name.
@@ -51,7 +60,9 @@ impl Hook {
             return Err(Problem::method_not_allowed());
         }
         let now = Timestamp::from_millis(self.clock.now_millis());
-        let (tenant, source, batch) = self.read(&request, now).await?;
+        let (tenant, source) = self.whose(&request, now).await?;
+        self.count(&tenant, source, now)?;
+        let batch = read_body(&tenant, source, &request, now)?;
         let results = store_batch(&self.store, &tenant.id, &tenant.settings, batch, now).await;
         for (name, status) in [
             ("UnknownEventTypes", Status::UnknownType),
@@ -81,23 +92,33 @@ impl Hook {
         request: &HttpRequest,
         now: Timestamp,
     ) -> Result<(Arc<Tenant>, &'static Source, Batch), Problem> {
+        let (tenant, source) = self.whose(request, now).await?;
+        let batch = read_body(&tenant, source, request, now)?;
+        Ok((tenant, source, batch))
+    }
+
+    /// Whose request it is, and of which source.
+    async fn whose(&self, request: &HttpRequest, now: Timestamp) -> Result<(Arc<Tenant>, &'static Source), Problem> {
         if request.body().len() > MAX_BODY_BYTES {
             return Err(Problem::too_large().detail(BodyError::TooLarge.to_string()));
         }
         let addressed = self.addressed(request.uri().path());
         let tenant = self.authenticate(addressed.as_ref(), request, now).await?;
         let source = addressed.ok_or_else(Problem::unauthorized)?.source;
-        let context = Context {
-            received: Received { at: now, backfill: is_backfill(request.uri().query()) },
-            sends_compliant: tenant.settings.compliance_source.is_none(),
-        };
-        let batch = (source.read)(request.body(), request.headers(), &context).map_err(|error| match error {
-            BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
-            BodyError::NotJson { .. } | BodyError::NotAnEvent | BodyError::Malformed(_) => {
-                Problem::bad_request().detail(error.to_string())
-            }
-        })?;
-        Ok((tenant, source, batch))
+        Ok((tenant, source))
+    }
+
+    /// Counts a request of a tenant, whose body is not read where there are too many.
+    fn count(&self, tenant: &Tenant, source: &Source, now: Timestamp) -> Result<(), Problem> {
+        self.limit.take(&tenant.id, now).map_err(|seconds| {
+            metrics::count("HookRequestsLimited", tenant.id.as_str(), 1, now.millis());
+            let status = match source.answer {
+                // Its sender sends again on this answer alone.
+                Answer::Always { again } => again,
+                Answer::ByEvent => StatusCode::TOO_MANY_REQUESTS,
+            };
+            Problem::new(status, "Too many requests; send the same again later").retry_after(seconds)
+        })
     }
 
     /// The tenant that the path names and the sender proves. Both failures look the same from outside.
@@ -141,6 +162,20 @@ impl Hook {
         let tenant = TenantId::parse(tenant).ok().filter(|_| fits)?;
         Some(Addressed { tenant, source, path_secret })
     }
+}
+
+/// What is in a request of a tenant's.
+fn read_body(tenant: &Tenant, source: &Source, request: &HttpRequest, now: Timestamp) -> Result<Batch, Problem> {
+    let context = Context {
+        received: Received { at: now, backfill: is_backfill(request.uri().query()) },
+        sends_compliant: tenant.settings.compliance_source.is_none(),
+    };
+    (source.read)(request.body(), request.headers(), &context).map_err(|error| match error {
+        BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
+        BodyError::NotJson { .. } | BodyError::NotAnEvent | BodyError::Malformed(_) => {
+            Problem::bad_request().detail(error.to_string())
+        }
+    })
 }
 
 /// What a request's path names.

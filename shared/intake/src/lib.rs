@@ -5,6 +5,7 @@
 
 mod answer;
 mod hook;
+mod limit;
 mod source;
 
 pub use answer::{EventResult, Results, Status};

@@ -2,10 +2,9 @@
 //!
 //! Endpoints, regions and credentials are the SDK's own business and its own variables.
 
-use aws_config::timeout::TimeoutConfig;
+use crate::clients;
 use aws_config::{BehaviorVersion, SdkConfig};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The resources of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +25,10 @@ pub struct Config {
 
 /// Requests a minute that a caller may make unless told otherwise: twenty a second.
 const REQUESTS_A_MINUTE: u32 = 1_200;
+
+/// Requests a minute that a tenant's senders may make of a webhook unless told otherwise: as many as a function answers one
+/// after another.
+const HOOK_REQUESTS_A_MINUTE: u32 = 12_000;
 
 /// How people get at the API besides tokens, from where, and how often.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +87,18 @@ impl Access {
     }
 }
 
+/// Reads `HOOK_REQUESTS_A_MINUTE`, which may be absent or empty: requests a minute that one tenant's senders may make of one
+/// process of a webhook; 0 for as many as they like.
+///
+/// # Errors
+/// When it is no number.
+pub fn hook_requests_a_minute() -> Result<u32, ConfigError> {
+    match std::env::var("HOOK_REQUESTS_A_MINUTE").ok().filter(|text| !text.is_empty()) {
+        None => Ok(HOOK_REQUESTS_A_MINUTE),
+        Some(text) => text.parse().map_err(|_| ConfigError("HOOK_REQUESTS_A_MINUTE")),
+    }
+}
+
 /// An environment that a function can't work in.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {0} is not set, or not as it must be")]
@@ -110,17 +125,8 @@ impl Config {
     }
 }
 
-/// Time limits of every call: an execution environment may be thawed with a dead connection, and a
-/// call without a limit would take the invocation with it.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(5))
-        .operation_timeout(Duration::from_secs(20))
-        .build()
-}
-
-/// The SDK's configuration, built once before the first invocation.
+/// The SDK's configuration, built once before the first invocation; for S3 see [`clients::for_files`].
 pub async fn sdk_config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await
+    let limits = clients::call_limits();
+    clients::for_calls(&aws_config::defaults(BehaviorVersion::latest()).timeout_config(limits).load().await)
 }

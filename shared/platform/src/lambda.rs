@@ -1,6 +1,6 @@
 //! Running a handler on the Lambda runtime.
 
-use crate::{BoxError, HttpRequest, HttpResponse};
+use crate::{BoxError, Clock, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use lambda_http::Body;
 use lambda_runtime::LambdaEvent;
@@ -48,9 +48,24 @@ where
     H: Fn(Value) -> F,
     F: Future<Output = Result<Value, BoxError>> + Send,
 {
+    run_events_until(|event, _deadline| handler(event)).await
+}
+
+/// The same for a handler that ends before its time is up: it is given the instant at which the invocation ends, in
+/// milliseconds since 1970, where the runtime knows it.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn run_events_until<H, F>(handler: H) -> Result<(), BoxError>
+where
+    H: Fn(Value, Option<i64>) -> F,
+    F: Future<Output = Result<Value, BoxError>> + Send,
+{
     let service = lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
+        let deadline = known_deadline(event.context.deadline, Clock::system().now_millis());
         // Boxed: the compiler does not follow the whole of a handler's type through the runtime's.
-        let done: Pin<Box<dyn Future<Output = Result<Value, BoxError>> + Send + '_>> = Box::pin(handler(event.payload));
+        let done: Pin<Box<dyn Future<Output = Result<Value, BoxError>> + Send + '_>> =
+            Box::pin(handler(event.payload, deadline));
         async move {
             let answer = done.await;
             if let Err(error) = &answer {
@@ -60,4 +75,21 @@ where
         }
     });
     lambda_runtime::run(service).await
+}
+
+/// An emulator says of a constant in the past that it is the deadline: one that was over before the invocation began is
+/// none.
+fn known_deadline(millis: u64, now_millis: i64) -> Option<i64> {
+    i64::try_from(millis).ok().filter(|deadline| *deadline > now_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_in_the_past_is_none() {
+        assert_eq!(known_deadline(5_000, 4_000), Some(5_000));
+        assert_eq!((known_deadline(5_000, 5_000), known_deadline(u64::MAX, 0)), (None, None));
+    }
 }

@@ -5,6 +5,7 @@
 //! ever formatted.
 
 pub mod bus;
+pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod credentials;

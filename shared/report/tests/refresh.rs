@@ -23,7 +23,7 @@ fn merge(changes: &mut Vec<Change>, gone: &mut Vec<String>, into: &str, from: &s
     let other = changes.remove(at);
     gone.push(other.item);
     if let Some(change) = changes.iter_mut().find(|change| change.item == into) {
-        change.history.absorb(other.history);
+        change.history.absorb(other.history, &tenant(), &settings());
         change.version = 1_000 + change.history.len() as u64;
     } else {
         let version = 1_000 + other.history.len() as u64;

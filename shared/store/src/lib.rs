@@ -12,6 +12,7 @@ mod changes;
 mod dead_letters;
 mod due;
 mod error;
+mod exports;
 mod files;
 mod group;
 mod image;
@@ -33,6 +34,10 @@ mod write;
 pub use dead_letters::DeadLetter;
 pub use due::Settled;
 pub use error::StoreError;
+pub use exports::{
+    ASKED_EVERY, AskedExport, EXPORT_BACK_OFF, EXPORT_LEASE, ExportLease, ExportReason, ExportRequest, Exports,
+    MOST_EXPORT_BACK_OFF, PendingExport, TakenExport,
+};
 pub use files::{Corrected, FileRecord, PartRecord};
 pub use group::group_by_device;
 pub use image::{Image, link_version};

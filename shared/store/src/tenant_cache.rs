@@ -1,6 +1,6 @@
-//! Tenants held in memory for a minute, so that a request doesn't read its tenant each time.
+//! Tenants held in memory for a while, so that a request doesn't read its tenant each time.
 //!
-//! What a tenant changes therefore takes up to [`HELD_FOR`] to reach every function; whoever must not
+//! What a tenant changes therefore takes up to [`HELD_FOR`], or what a cache was made with, to reach every function; whoever must not
 //! act on something stale asks [`TenantCache::fresh`].
 
 use crate::{Consistency, Store, StoreError, Tenant};
@@ -14,7 +14,7 @@ pub const HELD_FOR: Millis = Millis::from_seconds(60);
 /// must not make us read at its pace.
 pub const NOT_SOONER_THAN: Millis = Millis::from_seconds(1);
 /// Most tenants held; beyond it the cache starts over, which costs a read each.
-const MOST: usize = 10_000;
+const MOST: usize = 20_000;
 
 type Held = HashMap<TenantId, (Timestamp, Option<Arc<Tenant>>)>;
 
@@ -22,21 +22,29 @@ type Held = HashMap<TenantId, (Timestamp, Option<Arc<Tenant>>)>;
 #[derive(Clone, Debug)]
 pub struct TenantCache {
     store: Store,
+    held_for: Millis,
     held: Arc<Mutex<Held>>,
 }
 
 impl TenantCache {
     /// A cache over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store, held: Arc::default() }
+        Self { store, held_for: HELD_FOR, held: Arc::default() }
     }
 
-    /// The tenant, read at most [`HELD_FOR`] ago; `None` when there is none.
+    /// The same that holds tenants for so long.
+    #[must_use]
+    pub const fn holding(mut self, held_for: Millis) -> Self {
+        self.held_for = held_for;
+        self
+    }
+
+    /// The tenant, read at most so long ago as the cache holds it; `None` when there is none.
     ///
     /// # Errors
     /// When the table can't be read.
     pub async fn get(&self, id: &TenantId, now: Timestamp) -> Result<Option<Arc<Tenant>>, StoreError> {
-        self.get_within(id, now, HELD_FOR, Consistency::Eventual).await
+        self.get_within(id, now, self.held_for, Consistency::Eventual).await
     }
 
     /// The tenant, read at most [`NOT_SOONER_THAN`] ago.
@@ -63,7 +71,7 @@ impl TenantCache {
         }
         let tenant = self.store.read_tenant(id, consistency).await?.map(Arc::new);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.len() >= MOST {
+        if held.len() >= MOST && !held.contains_key(id) {
             held.clear();
         }
         held.insert(id.clone(), (now, tenant.clone()));

@@ -8,8 +8,15 @@ use vestibule_test_tools::{run, venv};
 pub use vestibule_test_tools::workspace;
 
 /// The functions, by package and binary.
-pub const FUNCTIONS: [&str; 6] =
-    ["enrollment-events", "esp-status", "abandonment-sweep", "event-publisher", "report-export", "admin-api"];
+pub const FUNCTIONS: [&str; 7] = [
+    "enrollment-events",
+    "esp-status",
+    "abandonment-sweep",
+    "event-publisher",
+    "report-tick",
+    "report-export",
+    "admin-api",
+];
 
 /// What pip installs.
 const TOOLS: [&str; 2] = ["cargo-lambda==1.9.2", "cfn-lint==1.58.0"];

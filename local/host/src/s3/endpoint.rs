@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1};
 use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumMode, ChecksumType, CommonPrefix,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, Checksum, ChecksumMode, ChecksumType, CommonPrefix,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CreateBucketInput, CreateBucketOutput,
     CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, ETag,
     ETagCondition, EncodingType, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
@@ -51,8 +51,13 @@ impl Endpoint {
         }
     }
 
-    /// Takes in a body and checks it against all that was announced of it.
-    async fn receive(&self, header: Header, body: Option<StreamingBlob>, announced: Announced) -> S3Result<Finished> {
+    /// Takes in a body and checks it against all that was announced of it; hands back the checksums, too.
+    async fn receive(
+        &self,
+        header: Header,
+        body: Option<StreamingBlob>,
+        announced: Announced,
+    ) -> S3Result<(Finished, Checksum)> {
         let mut staged = self.blocking(move |store| store.stage(header)).await?;
         let mut sums = announced.hashers();
         let mut size: i64 = 0;
@@ -89,8 +94,9 @@ impl Endpoint {
         if announced.length.is_some_and(|length| length != size) {
             return Err(s3_error!(IncompleteBody));
         }
-        announced.verify(sums)?;
-        self.blocking(move |_| staged.finish(None)).await
+        let sums = announced.verify(sums)?;
+        let done = self.blocking(move |_| staged.finish(None)).await?;
+        Ok((done, sums))
     }
 }
 
@@ -141,7 +147,7 @@ impl Announced {
         (sums, self.md5.is_some().then(Md5::new))
     }
 
-    fn verify(&self, (sums, md5): (ChecksumHasher, Option<Md5>)) -> S3Result<()> {
+    fn verify(&self, (sums, md5): (ChecksumHasher, Option<Md5>)) -> S3Result<Checksum> {
         if let (Some(md5), Some(want)) = (md5, &self.md5)
             && STANDARD.encode(md5.finalize()) != *want
         {
@@ -164,7 +170,7 @@ impl Announced {
                 return Err(s3_error!(BadDigest, "the bytes do not have the checksum {name}"));
             }
         }
-        Ok(())
+        Ok(got)
     }
 }
 
@@ -178,6 +184,7 @@ fn failed(failure: Failure) -> s3s::S3Error {
         Failure::BucketExists => S3ErrorCode::BucketAlreadyOwnedByYou,
         Failure::BucketName => S3ErrorCode::InvalidBucketName,
         Failure::Precondition => S3ErrorCode::PreconditionFailed,
+        Failure::Conflict => S3ErrorCode::ConditionalRequestConflict,
         Failure::Damaged(_) | Failure::Io(_) => {
             // What the operating system says names files of the machine: for the log only.
             tracing::error!(error = %failure, "an object store operation failed");
@@ -318,10 +325,10 @@ impl S3 for Endpoint {
         check_key(&input.key)?;
         let condition = condition(input.if_match, input.if_none_match)?;
         let bucket = input.bucket;
-        {
+        let began = {
             let bucket = bucket.clone();
-            self.blocking(move |store| store.head_bucket(&bucket)).await?;
-        }
+            self.blocking(move |store| store.head_bucket(&bucket).map(|()| store.begin())).await?
+        };
         let header = Header {
             key: input.key,
             content_type: input.content_type,
@@ -333,8 +340,8 @@ impl S3 for Endpoint {
             ..Header::default()
         };
         let announced = Announced::new(&headers, trailing_headers, input.content_length, input.content_md5);
-        let done = self.receive(header, input.body, announced).await?;
-        let header = self.blocking(move |store| store.commit(&bucket, done, &condition)).await?;
+        let (done, _) = self.receive(header, input.body, announced).await?;
+        let header = self.blocking(move |store| store.commit(&bucket, done, &condition, began)).await?;
         Ok(S3Response::new(PutObjectOutput { e_tag: Some(etag(&header)), ..Default::default() }))
     }
 
@@ -545,9 +552,18 @@ impl S3 for Endpoint {
         }
         let header = Header { key: input.key, ..Header::default() };
         let announced = Announced::new(&headers, trailing_headers, input.content_length, input.content_md5);
-        let done = self.receive(header, input.body, announced).await?;
+        let (done, sums) = self.receive(header, input.body, announced).await?;
         let header = self.blocking(move |store| store.commit_part(&id, number, done)).await?;
-        Ok(S3Response::new(UploadPartOutput { e_tag: Some(etag(&header)), ..Default::default() }))
+        // What was announced and verified is said again, for the list of parts.
+        Ok(S3Response::new(UploadPartOutput {
+            e_tag: Some(etag(&header)),
+            checksum_crc32: sums.checksum_crc32,
+            checksum_crc32c: sums.checksum_crc32c,
+            checksum_crc64nvme: sums.checksum_crc64nvme,
+            checksum_sha1: sums.checksum_sha1,
+            checksum_sha256: sums.checksum_sha256,
+            ..Default::default()
+        }))
     }
 
     async fn complete_multipart_upload(

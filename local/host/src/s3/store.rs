@@ -14,12 +14,12 @@
 //! place, and the receiving folder is synced before the write is reported as done. All functions
 //! here block; they are called from threads that may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,10 @@ const PREAMBLE: u64 = 12;
 /// JSON escapes may lengthen sixfold. A longer one is damage, not something to allocate for.
 const MAX_HEADER: usize = 256 * 1024;
 const LOCKS: usize = 64;
+/// Removals remembered; a write that more of them overtake is let through.
+const MOST_REMOVALS: usize = 1024;
+/// How long an upload may take to be ended.
+const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why the store could not be opened or served.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,8 @@ pub(super) enum Failure {
     BucketName,
     #[error("the condition does not hold")]
     Precondition,
+    #[error("the object was removed while a conditional write of it was under way")]
+    Conflict,
     #[error("damaged file: {0}")]
     Damaged(&'static str),
     #[error(transparent)]
@@ -131,7 +137,23 @@ struct Inner {
     /// Changes of one key exclude each other, so that a condition still holds when the change
     /// takes effect. Striped by the digest of the key.
     locks: Vec<Mutex<()>>,
+    removals: Mutex<Removals>,
 }
+
+/// What was removed lately: a conditional write that a removal overtakes is refused, as S3 does it.
+#[derive(Debug, Default)]
+struct Removals {
+    /// How many there were.
+    count: u64,
+    /// The last of them, by their number, oldest first.
+    last: VecDeque<(u64, PathBuf)>,
+    /// The uploads under way, with the number of removals when each began.
+    uploads: HashMap<String, u64>,
+}
+
+/// When a write began, in removals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Began(u64);
 
 impl ObjectStore {
     /// Opens the store in `root`, creating it when there is none, and clears away what writes
@@ -169,7 +191,31 @@ impl ObjectStore {
         }
         sync_dir(&root).map_err(io("syncing the object store folder"))?;
         let locks = (0..LOCKS).map(|_| Mutex::new(())).collect();
-        Ok(Self { inner: Arc::new(Inner { root, _lock: lock, locks }) })
+        let store = Self { inner: Arc::new(Inner { root, _lock: lock, locks, removals: Mutex::default() }) };
+        store.forget_old_uploads().map_err(io("clearing uploads that never ended"))?;
+        Ok(store)
+    }
+
+    /// Removes uploads that nobody will end any more, as the rule of the deployment's bucket does.
+    fn forget_old_uploads(&self) -> io::Result<()> {
+        for upload in fs::read_dir(self.inner.root.join("uploads"))? {
+            let upload = upload?;
+            let age = upload.metadata()?.modified()?.elapsed().unwrap_or_default();
+            if age > UPLOAD_LIFE {
+                fs::remove_dir_all(upload.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn removals(&self) -> MutexGuard<'_, Removals> {
+        // Each change of it is whole before the next can panic.
+        self.inner.removals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks the beginning of a write, to be handed to [`ObjectStore::commit`].
+    pub(super) fn begin(&self) -> Began {
+        Began(self.removals().count)
     }
 
     fn temp_path(&self) -> PathBuf {
@@ -248,14 +294,24 @@ impl ObjectStore {
         Ok(Staged { file, temp, header, room, digest: Sha256::new(), size: 0 })
     }
 
-    /// Puts a finished file in the place of the object it is, if the condition holds.
-    pub(super) fn commit(&self, bucket: &str, done: Finished, condition: &Condition) -> Result<Header, Failure> {
+    /// Puts a finished file in the place of the object it is, if the condition holds and the object was not removed since
+    /// the write began.
+    pub(super) fn commit(
+        &self,
+        bucket: &str,
+        done: Finished,
+        condition: &Condition,
+        began: Began,
+    ) -> Result<Header, Failure> {
         let Finished { temp, header } = done;
         let path = self.object_path(bucket, &header.key)?;
         let dir = parent(&path)?;
         let _guard = self.lock(bucket, &header.key);
         self.head_bucket(bucket)?;
         check(&path, condition)?;
+        if *condition != Condition::None && self.removals().happened_since(began, &path) {
+            return Err(Failure::Conflict);
+        }
         if *condition == Condition::Absent {
             // Linking never replaces, so the file system itself lets one writer win.
             match fs::hard_link(&temp.path, &path) {
@@ -276,7 +332,10 @@ impl ObjectStore {
         let _guard = self.lock(bucket, key);
         check(&path, condition)?;
         match fs::remove_file(&path) {
-            Ok(()) => sync_dir(dir)?,
+            Ok(()) => {
+                sync_dir(dir)?;
+                self.removals().add(path.clone());
+            }
             // To remove what is not there is no error in S3.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e.into()),
@@ -331,6 +390,10 @@ impl ObjectStore {
         sync_dir(&dir)?;
         fs::rename(&dir, self.upload_path(&id)?)?;
         sync_dir(&self.inner.root.join("uploads"))?;
+        let mut removals = self.removals();
+        let began = removals.count;
+        removals.uploads.insert(id.clone(), began);
+        drop(removals);
         Ok(id)
     }
 
@@ -386,7 +449,11 @@ impl ObjectStore {
                 staged.write(buffer.get(..n).unwrap_or_default())?;
             }
         }
-        let header = self.commit(bucket, staged.finish(Some(parts.len()))?, condition)?;
+        // One from before a restart is not known any more: nothing was removed meanwhile as far as anybody can tell.
+        let removals = self.removals();
+        let began = Began(removals.uploads.get(id).copied().unwrap_or(removals.count));
+        drop(removals);
+        let header = self.commit(bucket, staged.finish(Some(parts.len()))?, condition, began)?;
         // The object is there whatever becomes of the parts, so this is not worth an error.
         if let Err(error) = self.remove_upload(&dir) {
             tracing::warn!(%error, "the parts of a completed upload were not removed");
@@ -407,8 +474,25 @@ impl ObjectStore {
             other => other?,
         }
         sync_dir(&self.inner.root.join("uploads"))?;
+        if let Some(id) = dir.file_name().and_then(|name| name.to_str()) {
+            self.removals().uploads.remove(id);
+        }
         fs::remove_dir_all(&gone)?;
         Ok(())
+    }
+}
+
+impl Removals {
+    fn add(&mut self, path: PathBuf) {
+        self.count += 1;
+        if self.last.len() == MOST_REMOVALS {
+            self.last.pop_front();
+        }
+        self.last.push_back((self.count, path));
+    }
+
+    fn happened_since(&self, began: Began, path: &Path) -> bool {
+        self.last.iter().rev().take_while(|(number, _)| *number > began.0).any(|(_, removed)| removed == path)
     }
 }
 

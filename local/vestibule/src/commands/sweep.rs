@@ -11,8 +11,8 @@ pub async fn run(common: &Common) -> Result<(), BoxError> {
     app.close().await?;
     answer(common.json, &serde_json::to_value(swept)?, || {
         format!(
-            "{} due: {} flagged, {} still moving, {} with nothing open, {} changed meanwhile.",
-            swept.due, swept.flagged, swept.rearmed, swept.cleared, swept.moved
+            "{} due: {} flagged, {} still moving, {} with nothing open, {} changed meanwhile, {} can't be read.",
+            swept.due, swept.flagged, swept.rearmed, swept.cleared, swept.moved, swept.unreadable
         )
     });
     Ok(())

@@ -4,11 +4,14 @@ use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
 use crate::output::answer;
 use indicatif::ProgressBar;
+use report_export::Outcome;
 use serde_json::{Map, Value, json};
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::{new_sign_in_code, new_token, new_webhook_secret, random, token_hash};
-use vestibule_store::{ApiToken, Refold, Refolding, Role, Secret, SettingsHistory, SignInCode, StoreError, Tenant};
+use vestibule_store::{
+    ApiToken, ExportReason, Refold, Refolding, Role, Secret, SettingsHistory, SignInCode, StoreError, Tenant,
+};
 
 /// How long a link is good.
 const LINK: Millis = Millis::from_minutes(15);
@@ -144,7 +147,14 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
         applied = apply(&app, &tenant, common).await?;
         // The past looks different now, and so must the newest file.
         if tenant.settings.alters_history(&before) && app.store.latest_file(&tenant.id).await?.is_some() {
-            file = Some(app.exporter.export(&tenant.id, app.now()).await?.file);
+            file = match app.exporter.run(&tenant.id, app.now(), ExportReason::Operator).await? {
+                Outcome::Published(exported) => Some(exported.file),
+                // What is under way may have been begun by the settings before: another follows it.
+                Outcome::UnderWay { .. } | Outcome::LeftAlone { .. } => {
+                    app.store.ask_for_export(&tenant.id, app.now(), true).await?;
+                    None
+                }
+            };
         }
     }
     app.close().await?;

@@ -17,7 +17,7 @@ use vestibule_host::dynamodb::{DynamoDb, create_table};
 use vestibule_host::s3::{ObjectStore, serve};
 use vestibule_host::{Clients, Endpoints, Template};
 use vestibule_report::Reader;
-use vestibule_store::{FileRecord, Secret, Store, Tenant};
+use vestibule_store::{FileRecord, Secret, SettingsHistory, Store, Tenant};
 use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
@@ -80,6 +80,7 @@ impl World {
             tokens: Vec::new(),
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("key"),
+            settings_history: SettingsHistory::default(),
             version: 0,
         };
         self.store.create_tenant(&mut tenant).await.unwrap();

@@ -114,7 +114,7 @@ async fn sweep_and_publish(stack: &Stack, tenancy: &Tenancy) {
 /// Ticks until the file is there, and then once more of everything.
 async fn export(stack: &Stack, tenancy: &Tenancy) -> Value {
     let tick = scheduled();
-    assert_eq!(stack.invoke("report-export", &tick).await["requested"], 1);
+    assert_eq!(stack.invoke("report-tick", &tick).await["requested"], 1);
     let requests = stack.published("ReportExportRequested");
     assert_eq!((requests.len(), &requests[0]["tenant"]), (1, &json!("contoso")));
     assert_eq!(stack.published("ReportPublished").len(), 0);
@@ -128,7 +128,7 @@ async fn export(stack: &Stack, tenancy: &Tenancy) -> Value {
     let repeated = stack.published("ReportPublished");
     assert!(repeated.iter().all(|one| *one == published[0]), "said again, with the same id");
     assert_eq!(stack.store.files(&tenancy.tenant.id, 10).await.unwrap().len(), 1);
-    assert_eq!(stack.invoke("report-export", &tick).await["requested"], 0, "nothing is due any more");
+    assert_eq!(stack.invoke("report-tick", &tick).await["requested"], 0, "nothing is due any more");
     published[0].clone()
 }
 

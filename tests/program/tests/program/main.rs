@@ -15,6 +15,7 @@ mod esp_page;
 mod esp_profiles;
 mod esp_resolve;
 mod figures;
+mod hook_limits;
 mod import;
 mod intake;
 mod model;

@@ -1,0 +1,160 @@
+//! Exports over real services: one at a time, fewer and fewer where they fail.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use report_export::Exporter;
+use report_tick::Tick;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use vestibule_archive::Archive;
+use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
+use vestibule_host::{Host, Names};
+use vestibule_platform::{Bus, Clock, Config};
+use vestibule_store::{ExportReason, Secret, SettingsHistory, Store, Tenant};
+
+const CREATED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+struct Services {
+    host: Host,
+    store: Store,
+    bus: Bus,
+    clock: Clock,
+    minutes: Arc<AtomicI64>,
+    folder: tempfile::TempDir,
+}
+
+impl Services {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let names = Names { table: "table".into(), bucket: "reports".into(), bus: "bus".into() };
+        let host = Host::start(&folder.path().join("data"), &names).await.unwrap();
+        let store = Store::new(host.clients.dynamodb.clone(), "table");
+        let mut tenant = Tenant {
+            id: contoso(),
+            created_at: CREATED,
+            settings: TenantSettings::default(),
+            webhook_secrets: Vec::new(),
+            sources: Vec::new(),
+            tokens: Vec::new(),
+            sign_in_codes: Vec::new(),
+            pseudonym_key: Secret::new("00".repeat(32)),
+            settings_history: SettingsHistory::default(),
+            version: 0,
+        };
+        store.create_tenant(&mut tenant).await.unwrap();
+        let config = Config {
+            table: "table".into(),
+            bucket: "reports".into(),
+            bus: "bus".into(),
+            source: "vestibule".into(),
+            advice: None,
+            staleness_ms: 0,
+        };
+        let bus = Bus::new(host.clients.events.clone(), &config);
+        let minutes = Arc::new(AtomicI64::new(0));
+        let driven = minutes.clone();
+        let clock = Clock::driven(move || at(driven.load(Ordering::SeqCst)).millis());
+        Self { host, store, bus, clock, minutes, folder }
+    }
+
+    /// An exporter that keeps files in `bucket`.
+    fn exporter(&self, name: &str, bucket: &str) -> Exporter {
+        let scratch = self.folder.path().join(name);
+        let advice = vestibule_archive::advice(None::<&Path>).unwrap();
+        let archive = Archive::new(self.store.clone(), self.host.clients.s3.clone(), bucket.into(), scratch, advice);
+        Exporter::named(archive, self.bus.clone(), self.clock.clone(), name)
+    }
+
+    fn at(&self, minutes: i64) {
+        self.minutes.store(minutes, Ordering::SeqCst);
+    }
+
+    fn published(&self, detail_type: &str) -> Vec<Value> {
+        let events = self.host.published().unwrap().into_iter();
+        events.filter(|event| event["detail-type"] == detail_type).map(|event| event["detail"].clone()).collect()
+    }
+}
+
+fn contoso() -> TenantId {
+    TenantId::parse("contoso").unwrap()
+}
+
+/// So long after the tenant has been there for two days.
+fn at(minutes: i64) -> Timestamp {
+    CREATED + Millis::from_days(2) + Millis::from_minutes(minutes)
+}
+
+fn request(as_of: Timestamp, reason: &str) -> Value {
+    json!({"detail": {"tenant": "contoso", "asOf": as_of.to_string(), "reason": reason}})
+}
+
+#[tokio::test]
+async fn a_second_export_does_nothing_until_the_first_ends_or_dies() {
+    let services = Services::start().await;
+    let exporter = services.exporter("one", "reports");
+    services.store.take_export(&contoso(), "dead-0", at(0), ExportReason::Nightly, at(0)).await.unwrap();
+    for reason in ["nightly", "asked"] {
+        let answer = exporter.handle(request(at(0), reason)).await.unwrap();
+        assert_eq!(answer["underWay"], true, "{answer}");
+    }
+    let refused = exporter.export(&contoso(), at(0)).await.unwrap_err();
+    assert!(refused.to_string().contains("under way"), "{refused}");
+    assert_eq!(services.published("ReportPublished").len(), 0);
+    assert!(services.store.latest_file(&contoso()).await.unwrap().is_none());
+
+    // It died; that counts as a failure.
+    services.at(20);
+    assert_eq!(exporter.handle(request(at(0), "nightly")).await.unwrap()["leftAlone"], true);
+    services.at(31);
+    assert_eq!(exporter.handle(request(at(0), "nightly")).await.unwrap()["isNew"], true);
+    assert_eq!(services.published("ReportPublished").len(), 1);
+    assert_eq!(services.store.exports(&contoso()).await.unwrap(), vestibule_store::Exports::default());
+    // The event again does nothing twice.
+    assert_eq!(exporter.handle(request(at(0), "nightly")).await.unwrap()["isNew"], false);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_during_an_export_follows_it() {
+    let services = Services::start().await;
+    let exporter = services.exporter("one", "reports");
+    services.store.take_export(&contoso(), "other", at(0), ExportReason::Nightly, at(0)).await.unwrap();
+    let asked = services.store.ask_for_export(&contoso(), at(0), true).await.unwrap();
+    assert!(!asked.send && asked.pending.as_of > at(0));
+    // The other died; an operator's export begins before what was asked for, and so does not answer it.
+    services.at(40);
+    exporter.export(&contoso(), at(0)).await.unwrap();
+    let requests = services.published("ReportExportRequested");
+    let as_of = asked.pending.as_of;
+    assert_eq!(requests, [json!({"tenant": "contoso", "asOf": as_of.to_string(), "reason": "asked"})]);
+    let answer = exporter.handle(json!({"detail": requests[0]})).await.unwrap();
+    assert_eq!(answer["isNew"], true);
+    assert_eq!(services.store.latest_file(&contoso()).await.unwrap().unwrap().as_of, as_of);
+    assert_eq!(services.store.exports(&contoso()).await.unwrap().pending, None);
+    assert_eq!(services.published("ReportExportRequested").len(), 1);
+}
+
+#[tokio::test]
+async fn a_tenant_that_always_fails_is_tried_a_few_times_a_day() {
+    let services = Services::start().await;
+    let exporter = services.exporter("one", "a-bucket-that-is-not-there");
+    let tick = Tick::new(services.store.clone(), services.bus.clone(), services.clock.clone());
+    let mut tries = 0;
+    for quarter in 0..96 {
+        services.at(15 * quarter);
+        let ticked = tick.handle(json!({})).await.unwrap();
+        for _ in 0..ticked["requested"].as_u64().unwrap() {
+            let request = services.published("ReportExportRequested").pop().unwrap();
+            // The event comes three times.
+            for _ in 0..3 {
+                tries += usize::from(exporter.handle(json!({"detail": request})).await.is_err());
+            }
+        }
+    }
+    assert!((5..=7).contains(&tries), "{tries} tries in a day");
+    // Mended: somebody who asks is let through at once.
+    let mended = services.exporter("two", "reports");
+    assert_eq!(mended.handle(request(at(15 * 95), "nightly")).await.unwrap()["leftAlone"], true);
+    assert_eq!(mended.handle(request(at(15 * 95), "asked")).await.unwrap()["isNew"], true);
+    assert_eq!(tick.handle(json!({})).await.unwrap(), json!({"requested": 0, "waiting": 0, "unreadable": 0}));
+}

@@ -1,0 +1,105 @@
+//! Asks for the report files that are due and not there, one event a tenant; `report-export` makes them.
+//!
+//! A tick is a look at what is, not at what was done before: whatever was lost or failed is due again at the next. It is a
+//! function of its own, so that long exports never keep it waiting.
+//!
+//! Must stay true: one tenant that can't be looked at keeps no other's file back; a tenant that is being exported, or whose
+//! export failed not long ago, is not asked for.
+
+use futures::StreamExt as _;
+use serde::Serialize;
+use serde_json::Value;
+use vestibule_domain::{TenantId, Timestamp};
+use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
+use vestibule_platform::{BoxError, Bus, Clock, metrics};
+use vestibule_store::{ExportReason, ExportRequest, Store, StoreError};
+
+/// Tenants looked at side by side.
+const CONCURRENCY: usize = 16;
+
+/// The tick.
+#[derive(Clone, Debug)]
+pub struct Tick {
+    store: Store,
+    bus: Bus,
+    clock: Clock,
+}
+
+/// What a tick did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ticked {
+    /// Files asked for.
+    pub requested: usize,
+    /// Files that are due of tenants that are being exported or left alone.
+    pub waiting: usize,
+    /// Tenants that could not be looked at.
+    pub unreadable: usize,
+}
+
+/// What a look at a tenant found.
+enum Found {
+    Nothing,
+    Waiting,
+    Due(ExportRequest),
+}
+
+impl Tick {
+    /// A tick over `store` that asks on `bus`.
+    pub const fn new(store: Store, bus: Bus, clock: Clock) -> Self {
+        Self { store, bus, clock }
+    }
+
+    /// Handles a tick of the schedule.
+    ///
+    /// # Errors
+    /// When the tenants can't be listed or nothing can be put on the bus: the next tick finds the same.
+    pub async fn handle(&self, event: Value) -> Result<Value, BoxError> {
+        let now = Timestamp::from_millis(self.clock.now_millis());
+        // The tick's own time identifies the run; a schedule that is ahead of our clock is not believed.
+        let tick = event.get("time").and_then(Value::as_str).and_then(|time| Timestamp::parse(time).ok());
+        Ok(serde_json::to_value(self.run(tick.unwrap_or(now).min(now), now).await?)?)
+    }
+
+    async fn run(&self, tick: Timestamp, now: Timestamp) -> Result<Ticked, BoxError> {
+        let tenants = self.store.tenants().await?;
+        let mut looks = futures::stream::iter(tenants)
+            .map(|tenant| async move { (self.look(&tenant, tick, now).await, tenant) })
+            .buffer_unordered(CONCURRENCY);
+        let (mut ticked, mut requests) = (Ticked::default(), Vec::new());
+        while let Some((found, tenant)) = looks.next().await {
+            match found {
+                Ok(Found::Nothing) => {}
+                Ok(Found::Waiting) => ticked.waiting += 1,
+                Ok(Found::Due(request)) => {
+                    requests.push(Outgoing { detail_type: EXPORT_REQUESTED, detail: serde_json::to_string(&request)? });
+                }
+                Err(error) => {
+                    ticked.unreadable += 1;
+                    tracing::error!(%tenant, %error, "a tenant could not be looked at; its file waits for the next tick");
+                    metrics::count("ExportTickTenantsUnreadable", tenant.as_str(), 1, now.millis());
+                }
+            }
+        }
+        ticked.requested = requests.len();
+        self.bus.put(&requests).await?;
+        Ok(ticked)
+    }
+
+    async fn look(&self, id: &TenantId, tick: Timestamp, now: Timestamp) -> Result<Found, StoreError> {
+        let Some(tenant) = self.store.tenant(id).await? else { return Ok(Found::Nothing) };
+        let due = tenant.settings.last_export_due(tick);
+        let (latest, exports) = futures::try_join!(self.store.latest_file(id), self.store.exports(id))?;
+        let is_there = |as_of: Timestamp| latest.as_ref().is_some_and(|file| file.as_of >= as_of);
+        let request = |as_of: Timestamp, reason| {
+            Found::Due(ExportRequest { tenant: id.clone(), as_of: as_of.to_string(), reason })
+        };
+        // What somebody asked for is later than what was due before, so the one file is both.
+        if let Some(pending) = exports.forgotten(now).filter(|pending| !is_there(pending.as_of)) {
+            return Ok(request(pending.as_of, ExportReason::Asked));
+        }
+        if due < tenant.created_at || is_there(due) {
+            return Ok(Found::Nothing);
+        }
+        Ok(if exports.may_begin(now) { request(due, ExportReason::Nightly) } else { Found::Waiting })
+    }
+}

@@ -1,0 +1,20 @@
+//! The Lambda function `report-tick`, run by a schedule every quarter of an hour.
+
+use report_tick::Tick;
+use vestibule_platform::{BoxError, Bus, Clock, Config, config, lambda, telemetry};
+use vestibule_store::Store;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    telemetry::init();
+    let config = Config::from_env()?;
+    let sdk = config::sdk_config().await;
+    let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
+    let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
+    let tick = Tick::new(store, bus, Clock::system());
+    lambda::run_events(|event| {
+        let tick = tick.clone();
+        async move { tick.handle(event).await }
+    })
+    .await
+}
