@@ -5,10 +5,13 @@
 //! so nothing can be stored and not published: a record that could not be dealt with is reported as
 //! failed, and the stream gives it, and all after it, again. Ids make repeats recognisable.
 
+mod feed;
 mod record;
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
+use feed::Feeds;
 use serde_json::{Value, json};
+use vestibule_domain::Timestamp;
 use vestibule_platform::bus::Outgoing;
 use vestibule_platform::{BoxError, Bus, Clock};
 use vestibule_store::{Store, TenantCache};
@@ -18,6 +21,7 @@ use vestibule_store::{Store, TenantCache};
 pub struct Publisher {
     store: Store,
     tenants: TenantCache,
+    feeds: Feeds,
     bus: Bus,
     clock: Clock,
 }
@@ -25,7 +29,8 @@ pub struct Publisher {
 impl Publisher {
     /// A publisher that reads segments and tenants from `store`.
     pub fn new(store: Store, bus: Bus, clock: Clock) -> Self {
-        Self { tenants: TenantCache::new(store.clone()), store, bus, clock }
+        let tenants = TenantCache::new(store.clone());
+        Self { feeds: Feeds::new(store.clone(), tenants.clone()), tenants, store, bus, clock }
     }
 
     /// Handles one batch of a stream's records, in their order, and answers which failed
@@ -35,6 +40,8 @@ impl Publisher {
     /// When the batch is no stream event at all.
     pub async fn handle(&self, event: Value) -> Result<Value, BoxError> {
         let batch: StreamEvent = serde_json::from_value(event)?;
+        // First of all: a batch must not count as handled before.
+        self.feeds.append(&batch.records, Timestamp::from_millis(self.clock.now_millis())).await?;
         let mut events: Vec<Outgoing> = Vec::new();
         let mut numbers: Vec<String> = Vec::new();
         let mut failed = None;

@@ -7,6 +7,7 @@ use abandonment_sweep::Sweep;
 use admin_api::Api;
 use event_publisher::Publisher;
 use report_export::Exporter;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
@@ -89,6 +90,8 @@ impl App {
         let own = Some(data.join(ADVICE)).filter(|file| file.exists());
         let advice = archive::advice(own.as_deref())?;
         let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone(), advice);
+        // The embedded table's stream has one shard.
+        let archive = archive.with_barriers(NonZeroU16::MIN);
         Ok(Self {
             hooks: [
                 enrollment_events::hook(store.clone(), clock.clone()),

@@ -3,6 +3,7 @@
 //! Must stay true: whatever step this dies after, running it again finishes the same file. The content's key and
 //! the file's record are written before the pointer, so the newest file is always whole.
 
+use crate::changed::{Changed, FromIndex};
 use crate::files::{Part, manifest_key};
 use crate::{Archive, ArchiveError};
 use aws_sdk_s3::primitives::ByteStream;
@@ -78,7 +79,8 @@ impl Archive {
         let began = std::time::Instant::now();
         let owner = self.owner(tenant).await?;
         let working = self.open_or_create(&working_path, &owner).await?;
-        let mut working = self.bring_up(working, &working_path, &owner, as_of).await?;
+        let nightly = Changed::Index(FromIndex::NIGHTLY);
+        let (mut working, _) = self.bring_up(working, &working_path, &owner, as_of, nightly).await?;
         let refresh_ms = millis(began.elapsed());
         let previous = latest.is_some().then_some(previous);
         let expired = working.past_retention(as_of)?;

@@ -3,6 +3,7 @@
 //! The table is read here while another thread puts what was read into the file. The file is finished only when that
 //! thread was told that all was read: anything else leaves it unusable, and it is thrown away.
 
+use crate::changed::Changed;
 use crate::{Archive, ArchiveError};
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -25,6 +26,14 @@ enum Read {
     Items(Vec<String>, Vec<Stored>),
     /// That was all.
     All,
+}
+
+/// What bringing a file up took.
+pub(crate) struct Looked {
+    /// Items that were looked at.
+    pub items: usize,
+    /// The file was built from nothing.
+    pub is_anew: bool,
 }
 
 /// Whose file it is, and what of the tenant is in it besides enrollments.
@@ -65,18 +74,20 @@ impl Archive {
         .await?
     }
 
-    /// Brings `working` up to `as_of`. Where two names hash alike it is built from nothing with another salt.
+    /// Brings `working` up to `as_of`, and says what that took. Where two names hash alike it is built from nothing with
+    /// another salt.
     pub(crate) async fn bring_up(
         &self,
         mut working: Working,
         path: &Path,
         owner: &Owner,
         as_of: Timestamp,
-    ) -> Result<Working, ArchiveError> {
+        changed: Changed,
+    ) -> Result<(Working, Looked), ArchiveError> {
         // A file that is kept open has those of the question before.
         working.set_profiles(&owner.profiles);
         let tenant = &owner.tenant;
-        let mut refreshed = self.refresh(working, tenant, as_of).await;
+        let mut refreshed = self.refresh(working, tenant, as_of, &changed).await;
         for _ in 0..MOST_SALTS {
             let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
             let (path, owner) = (path.to_owned(), owner.clone());
@@ -84,13 +95,22 @@ impl Archive {
                 std::fs::remove_file(&path)?;
                 Ok::<_, ArchiveError>(Working::create_salted(&path, &owner.context(), salt + 1)?)
             });
-            refreshed = self.refresh(anew.await??, tenant, as_of).await;
+            refreshed = self.refresh(anew.await??, tenant, as_of, &changed).await;
+            if let Ok((_, looked)) = &mut refreshed {
+                looked.is_anew = true;
+            }
         }
         refreshed
     }
 
-    async fn refresh(&self, working: Working, tenant: &Tenant, as_of: Timestamp) -> Result<Working, ArchiveError> {
-        let changed = self.store.changed_since(&tenant.id, working.as_of()?).await?;
+    async fn refresh(
+        &self,
+        working: Working,
+        tenant: &Tenant,
+        as_of: Timestamp,
+        changed: &Changed,
+    ) -> Result<(Working, Looked), ArchiveError> {
+        let (changed, store) = self.items(&working, tenant, changed).await?;
         let overdue: HashSet<String> = working.overdue(as_of)?.into_iter().collect();
         let mut items: BTreeSet<String> = changed.into_iter().map(|key| key.as_str().to_owned()).collect();
         items.extend(overdue.iter().cloned());
@@ -100,14 +120,14 @@ impl Archive {
         let writer = tokio::task::spawn_blocking(move || write(working, as_of, &overdue, receive));
         for chunk in items.chunks(CHUNK) {
             let keys: Vec<ItemKey> = chunk.iter().filter_map(|item| ItemKey::parse(item)).collect();
-            let stored = self.store.load(&keys, as_of).await?;
+            let stored = store.load(&keys, as_of).await?;
             if send.send(Read::Items(chunk.to_vec(), stored)).await.is_err() {
                 // The writer has stopped, and says below why.
                 break;
             }
         }
         let _stopped = send.send(Read::All).await;
-        writer.await?
+        Ok((writer.await??, Looked { items: items.len(), is_anew: false }))
     }
 }
 

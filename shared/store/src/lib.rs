@@ -11,6 +11,7 @@
 mod changes;
 mod due;
 mod error;
+mod feed;
 mod files;
 mod group;
 mod image;
@@ -25,9 +26,10 @@ mod tenant_cache;
 mod tenants;
 mod write;
 
-pub use changes::Stored;
+pub use changes::{INDEX_LAG, NIGHTLY_INDEX_LAG, Stored};
 pub use due::Settled;
 pub use error::StoreError;
+pub use feed::{BARRIER_PREFIX, Barrier, Feed, Page, SEEN_ATTRIBUTES, Seen, UNKNOWN_VERSION};
 pub use files::{Corrected, FileRecord, PartRecord};
 pub use group::group_by_device;
 pub use image::Image;
@@ -71,12 +73,22 @@ pub struct Store {
     table: Arc<str>,
     meter: Meter,
     segments: segments::Segments,
+    /// Whether items are read in bulk as they are now, whatever it costs.
+    consistent: bool,
 }
 
 impl Store {
     /// The table called `table`.
     pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
-        Self { client, table: table.into(), meter: Meter::default(), segments: segments::Segments::default() }
+        let (meter, segments) = (Meter::default(), segments::Segments::default());
+        Self { client, table: table.into(), meter, segments, consistent: false }
+    }
+
+    /// The same, reading items in bulk as they are now rather than as they were a moment ago: twice the cost, for who
+    /// has learned of a change and must not miss it.
+    #[must_use]
+    pub fn consistently(&self) -> Self {
+        Self { consistent: true, ..self.clone() }
     }
 
     /// What was consumed through this store and its clones.
@@ -116,7 +128,7 @@ impl Store {
                     pause(attempt).await;
                 }
                 let wanted = KeysAndAttributes::builder().set_keys(Some(keys));
-                let wanted = wanted.consistent_read(consistency == Consistency::Strong).build();
+                let wanted = wanted.consistent_read(self.consistent || consistency == Consistency::Strong).build();
                 let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
                 let request = self.client.batch_get_item().request_items(&*self.table, wanted);
                 let mut answer = request.return_consumed_capacity(CAPACITY).send().await?;

@@ -2,15 +2,16 @@
 
 use crate::item::{Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK, tenant_pk};
-use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use crate::{CAPACITY, Cause, Consistency, Feed, Store, StoreError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 
-const TENANT: &str = "t";
+/// Sort key of a tenant's item.
+pub(crate) const TENANT: &str = "t";
 const DIRECTORY: &str = "tenants";
 const VERSION: &str = "v";
 const CONTENT: &str = "c";
@@ -39,6 +40,9 @@ pub struct Tenant {
     /// The item's version, for changing it on condition.
     #[serde(skip)]
     pub version: u64,
+    /// When it has a change feed. Not part of what a change of the tenant writes.
+    #[serde(skip)]
+    pub feed: Option<Feed>,
 }
 
 /// Something that must not be shown.
@@ -149,6 +153,7 @@ impl Tenant {
         let mut tenant: Self = serde_json::from_str(content)
             .map_err(|error| StoreError::corrupt(id.as_str(), format!("column {}", error.column())))?;
         tenant.version = number(item, VERSION).unwrap_or(0);
+        tenant.feed = Feed::read(item);
         Ok(tenant)
     }
 }
@@ -223,22 +228,32 @@ impl Store {
     pub async fn update_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let before = tenant.version;
         tenant.version += 1;
-        let put = self
+        // Not put as a whole: a feed requested meanwhile would be lost.
+        let key = item_key(&tenant_pk(&tenant.id), TENANT);
+        let attributes = tenant.to_item()?.into_iter().filter(|(name, _)| !key.contains_key(name));
+        let mut update = self
             .client
-            .put_item()
+            .update_item()
             .table_name(&*self.table)
-            .set_item(Some(tenant.to_item()?))
-            .condition_expression("#v = :v")
+            .condition_expression("#v = :before")
             .expression_attribute_names("#v", VERSION)
-            .expression_attribute_values(":v", n(before))
+            .expression_attribute_values(":before", n(before))
             .return_consumed_capacity(CAPACITY);
-        match put.send().await {
+        let mut set = Vec::new();
+        for (name, value) in attributes {
+            set.push(format!("#{name} = :{name}"));
+            update = update
+                .expression_attribute_names(format!("#{name}"), &name)
+                .expression_attribute_values(format!(":{name}"), value);
+        }
+        let update = update.update_expression(format!("SET {}", set.join(", "))).set_key(Some(key));
+        match update.send().await {
             Ok(answer) => {
                 self.meter.wrote(Cause::Tenant, answer.consumed_capacity.as_slice());
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Err(StoreError::Conflict),
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Err(StoreError::Conflict),
                 _ => Err(error.into()),
             },
         }

@@ -112,6 +112,7 @@ impl Stack {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("00".repeat(32)),
             version: 0,
+            feed: None,
         };
         self.store.create_tenant(&mut tenant).await.unwrap();
         Tenancy { tenant, secret, token }

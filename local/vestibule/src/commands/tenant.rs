@@ -36,6 +36,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new(pseudonym_key),
         version: 0,
+        feed: None,
     };
     let admin_token = give_token(app, &mut tenant, Role::Admin, "first administrator", Vec::new())?;
     match app.store.create_tenant(&mut tenant).await {

@@ -25,6 +25,7 @@ fn new(name: &str) -> Tenant {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
         version: 0,
+        feed: None,
     }
 }
 
