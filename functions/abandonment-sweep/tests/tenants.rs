@@ -137,6 +137,7 @@ async fn first(store: &Store, client: &Client) -> (Item, Item) {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("00".repeat(32)),
         settings_history: SettingsHistory::default(),
+        feed: None,
         version: 0,
     };
     store.create_tenant(&mut tenant).await.unwrap();

@@ -45,6 +45,7 @@ async fn a_file_asked_for_twice_is_asked_for_once() {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("00".repeat(32)),
         settings_history: SettingsHistory::default(),
+        feed: None,
         version: 0,
     };
     store.create_tenant(&mut tenant).await.unwrap();

@@ -8,9 +8,11 @@
 //! Must stay true: no record keeps the others from being published. One that can't be reached now (the table is down)
 //! makes the shard wait; one that can't be read, now or later, is set aside with its key, and the shard goes on.
 
+mod feed;
 mod record;
 
 use aws_lambda_events::dynamodb::EventRecord;
+use feed::Feeds;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use vestibule_domain::Timestamp;
@@ -31,6 +33,7 @@ const EVENTS_A_CALL: usize = 10;
 pub struct Publisher {
     store: Store,
     tenants: TenantCache,
+    feeds: Feeds,
     bus: Bus,
     clock: Clock,
 }
@@ -41,7 +44,8 @@ type Failed = Option<usize>;
 impl Publisher {
     /// A publisher that reads segments and tenants from `store`.
     pub fn new(store: Store, bus: Bus, clock: Clock) -> Self {
-        Self { tenants: TenantCache::new(store.clone()), store, bus, clock }
+        let tenants = TenantCache::new(store.clone());
+        Self { feeds: Feeds::new(store.clone(), tenants.clone()), tenants, store, bus, clock }
     }
 
     /// Handles one batch of a stream's records, in their order, and answers which failed
@@ -55,8 +59,12 @@ impl Publisher {
             _ => return Err("not an event of a stream".into()),
         };
         let numbers: Vec<Option<String>> = records.iter().map(sequence_number).collect();
+        let records: Vec<Given> = records.into_iter().map(Given::read).collect();
+        // First of all: a batch must not count as handled before.
+        let readable = records.iter().filter_map(|given| given.record.as_ref().ok());
+        self.feeds.append(readable, Timestamp::from_millis(self.clock.now_millis())).await?;
         let read: Vec<Result<Vec<Publication>, StoreError>> = futures::stream::iter(records)
-            .map(|record| self.read_or_set_aside(record).boxed())
+            .map(|given| self.read_or_set_aside(given).boxed())
             .buffered(CONCURRENCY)
             .collect()
             .await;
@@ -106,12 +114,11 @@ impl Publisher {
     }
 
     /// What a record must have published. One that can't be read is set aside and has nothing published.
-    async fn read_or_set_aside(&self, record: Value) -> Result<Vec<Publication>, StoreError> {
-        let number = sequence_number(&record);
-        let item = record.pointer("/dynamodb/Keys/pk/S").and_then(Value::as_str).unwrap_or("?").to_owned();
-        let publications = match serde_json::from_value::<EventRecord>(record) {
+    async fn read_or_set_aside(&self, given: Given) -> Result<Vec<Publication>, StoreError> {
+        let Given { number, item, record } = given;
+        let publications = match record {
             Ok(record) => self.publications(record).await,
-            Err(error) => Err(StoreError::Corrupt { item: item.clone(), problem: error.to_string() }),
+            Err(problem) => Err(StoreError::Corrupt { item: item.clone(), problem }),
         };
         let error = match publications {
             Err(error) if error.is_unreadable() => error,
@@ -129,6 +136,24 @@ impl Publisher {
         };
         self.store.put_dead_letter(&letter).await?;
         Ok(Vec::new())
+    }
+}
+
+/// A record as the stream gave it.
+struct Given {
+    number: Option<String>,
+    /// The key of the item that was written.
+    item: String,
+    /// The record, or what keeps it from being read.
+    record: Result<EventRecord, String>,
+}
+
+impl Given {
+    fn read(record: Value) -> Self {
+        let number = sequence_number(&record);
+        let item = record.pointer("/dynamodb/Keys/pk/S").and_then(Value::as_str).unwrap_or("?").to_owned();
+        let record = serde_json::from_value(record).map_err(|error| error.to_string());
+        Self { number, item, record }
     }
 }
 

@@ -148,6 +148,7 @@ async fn each_image_is_folded_under_its_own_settings() {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
         settings_history: SettingsHistory::default(),
+        feed: None,
         version: 0,
     };
     world.table.store.create_tenant(&mut contoso).await.unwrap();

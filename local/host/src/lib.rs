@@ -26,7 +26,7 @@ pub use template::{Template, TemplateError};
 
 use crate::durable::write_whole;
 use crate::stop::Stop;
-use crate::stream::Stream;
+use crate::stream::{Awaited, Stream};
 use std::fs::{File, TryLockError};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -97,6 +97,7 @@ pub struct Host {
 struct Own {
     folder: PathBuf,
     bus: Bus,
+    awaited: Awaited,
     stop: watch::Sender<bool>,
     services: Vec<JoinHandle<()>>,
     // Held until the services have stopped.
@@ -151,7 +152,9 @@ impl Host {
             }
         }));
 
-        let clients = Clients::new(&endpoints);
+        let mut clients = Clients::new(&endpoints);
+        let awaited = Awaited::default();
+        clients.dynamodb = awaited.listen(&clients.dynamodb);
         dynamodb::create_table(&clients.dynamodb, &template.table, &names.table).await?;
         let bucket = clients.s3.head_bucket().bucket(&names.bucket).send().await;
         if bucket.is_err() {
@@ -160,7 +163,7 @@ impl Host {
         }
         let where_to = serde_json::to_vec(&endpoints).unwrap_or_default();
         write_whole(&folder.join(ENDPOINTS), &where_to)?;
-        let own = Own { folder: folder.to_owned(), bus, stop, services, _dynamodb: dynamodb, _lock: lock };
+        let own = Own { folder: folder.to_owned(), bus, awaited, stop, services, _dynamodb: dynamodb, _lock: lock };
         Ok(Self { clients, endpoints, template, names: names.clone(), own: Some(own) })
     }
 
@@ -290,12 +293,13 @@ impl Host {
     }
 
     fn stream(&self) -> Result<Stream, HostError> {
-        let checkpoints = match &self.own {
-            Some(own) => own.folder.join(CHECKPOINTS),
+        let (checkpoints, awaited) = match &self.own {
+            Some(own) => (own.folder.join(CHECKPOINTS), own.awaited.clone()),
             None => return Err(HostError::Engine("the stream is another process's".to_owned())),
         };
         let client = self.clients.streams.clone();
-        Stream::open(client, &self.names.table, self.template.stream.clone(), checkpoints)
+        let stream = Stream::open(client, &self.names.table, self.template.stream.clone(), checkpoints)?;
+        Ok(stream.awaited(awaited))
     }
 }
 

@@ -1,23 +1,34 @@
 //! The table's stream, handed to a function in batches as Lambda does it.
 //!
 //! Each shard has a checkpoint on disk that moves only past records the function has dealt with; what it reports as
-//! failed, and all after it, comes again.
+//! failed, and all after it, comes again. An idle stream is looked at now and then, and at once where a reader of this
+//! process waits for how far it was handed on.
 
 use crate::HostError;
 use crate::durable::write_whole;
 use crate::functions::Functions;
 use crate::stop::Stop;
 use crate::template::Stream as Mapping;
+use aws_sdk_dynamodb::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::error::DisplayErrorContext;
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType};
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
+/// What the keys of items begin with by which a reader asks how far the stream was handed on: barriers of the feed.
+pub const AWAITED: &str = "b#";
 /// Wait between looks at a stream that had nothing.
 const IDLE: Duration = Duration::from_millis(200);
 /// How long the list of shards is good for: a new one has its first records read that much later.
@@ -26,6 +37,61 @@ const SHARDS_GOOD_FOR: Duration = Duration::from_secs(30);
 const BACKOFF: Duration = Duration::from_secs(1);
 /// Failures in a row of one batch before draining gives up.
 const MOST_FAILURES: u32 = 3;
+
+/// Learns from a client's calls that a reader waits for the stream.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Awaited(Arc<Notify>);
+
+impl Awaited {
+    /// The same client, listened to.
+    pub(crate) fn listen(&self, client: &aws_sdk_dynamodb::Client) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::from_conf(client.config().to_builder().interceptor(self.clone()).build())
+    }
+}
+
+impl Intercept for Awaited {
+    fn name(&self) -> &'static str {
+        "Awaited"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request();
+        let is_put = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".PutItem"));
+        let key = format!("\"{AWAITED}");
+        // A text that only looks like one costs a look at the stream.
+        let names_one = |body: &[u8]| body.windows(key.len()).any(|text| text == key.as_bytes());
+        if is_put && request.body().bytes().is_some_and(names_one) {
+            config.interceptor_state().store_put(PutsAwaited);
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        _context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if config.load::<PutsAwaited>().is_some() {
+            // Kept for the next wait, should nobody be waiting now.
+            self.0.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// Marks a request that puts what somebody waits for.
+#[derive(Debug)]
+struct PutsAwaited;
+
+impl Storable for PutsAwaited {
+    type Storer = StoreReplace<Self>;
+}
 
 /// A table's stream and how far it was handed on.
 pub struct Stream {
@@ -36,6 +102,7 @@ pub struct Stream {
     done: BTreeMap<String, String>,
     shards: Vec<(String, String)>,
     looked: Option<Instant>,
+    awaited: Awaited,
 }
 
 impl Stream {
@@ -45,7 +112,15 @@ impl Stream {
     /// When the file can't be read.
     pub fn open(client: Client, table: &str, mapping: Mapping, checkpoints: PathBuf) -> Result<Self, HostError> {
         let done = read_checkpoints(&checkpoints)?;
-        Ok(Self { client, table: table.to_owned(), mapping, checkpoints, done, shards: Vec::new(), looked: None })
+        let (table, awaited) = (table.to_owned(), Awaited::default());
+        Ok(Self { client, table, mapping, checkpoints, done, shards: Vec::new(), looked: None, awaited })
+    }
+
+    /// The same, looking at once when a client that is listened to tells that somebody waits.
+    #[must_use]
+    pub(crate) fn awaited(mut self, awaited: Awaited) -> Self {
+        self.awaited = awaited;
+        self
     }
 
     /// Hands records on as they come, until told to stop.
@@ -59,8 +134,13 @@ impl Stream {
                     BACKOFF
                 }
             };
-            if !wait.is_zero() {
-                stop.sleep(wait).await;
+            match wait {
+                Duration::ZERO => {}
+                IDLE => tokio::select! {
+                    () = stop.sleep(IDLE) => {}
+                    () = self.awaited.0.notified() => {}
+                },
+                wait => stop.sleep(wait).await,
             }
         }
     }

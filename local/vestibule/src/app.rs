@@ -8,6 +8,7 @@ use admin_api::Api;
 use event_publisher::Publisher;
 use report_export::Exporter;
 use report_tick::Tick;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
@@ -92,6 +93,8 @@ impl App {
         let advice = archive::advice(own.as_deref())?;
         let hook_requests = vestibule_platform::config::hook_requests_a_minute()?;
         let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone(), advice);
+        // The embedded table's stream has one shard.
+        let archive = archive.with_barriers(NonZeroU16::MIN);
         Ok(Self {
             hooks: [
                 enrollment_events::hook(store.clone(), clock.clone()).limited(hook_requests),

@@ -1,9 +1,10 @@
 //! The newest file, in this process's own copy, brought up to now for each question.
 //!
 //! The copy is refreshed in place; it starts from the newest published file that is whole, so that a process that begins
-//! anew reads a file and a day's changes, not the whole table. A deployment may let an answer be a moment old: then
-//! questions that come close together read the table once.
+//! anew reads a file and a day's changes, not the whole table; from then on a question costs what changed since the one
+//! before. A deployment may let an answer be a moment old: then questions that come close together read the table once.
 
+use crate::changed::{Changed, Follower};
 use crate::publish::say_lost;
 use crate::refresh::{Opened, Owner};
 use crate::standing::{Answer, Standing, tell};
@@ -23,6 +24,7 @@ pub(crate) struct Copy {
     held: Option<(Working, TenantSettings)>,
     /// What answers in its place until there is a new file.
     standing: Option<Standing>,
+    follower: Follower,
 }
 
 /// What a process begins with.
@@ -103,21 +105,41 @@ impl Archive {
         let working = match held {
             Some(working) if of_copy.is_some_and(is_fresh) => working,
             held => {
-                let owner = self.owner(tenant).await?;
-                let working = match held {
-                    Some(working) => working,
-                    None => match self.start(path, &owner, as_of).await? {
-                        Started::Working(working) => *working,
-                        Started::Standing(standing) => {
-                            let (standing, answer) = self.ask_standing(standing, as_of, question).await?;
-                            copy.standing = Some(standing);
-                            return Ok(answer?);
-                        }
-                    },
-                };
                 // Of two questions the one asked later may come first; the answer says what it is true for.
                 let as_of = of_copy.map_or(as_of, |of_copy| as_of.max(of_copy));
-                self.bring_up(working, path, &owner, as_of).await?
+                // Whoever follows a feed does so with the copy that it was followed with.
+                let mut follower = held.as_ref().map(|_| std::mem::take(&mut copy.follower)).unwrap_or_default();
+                let changed = self.changed(&mut follower, tenant, of_copy, as_of).await?;
+                let working = match (held, changed) {
+                    (Some(working), Changed::Late) => working,
+                    (held, changed) => {
+                        let owner = self.owner(tenant).await?;
+                        let is_held = held.is_some();
+                        let working = match held {
+                            Some(working) => working,
+                            None => match self.start(path, &owner, as_of).await? {
+                                Started::Working(working) => *working,
+                                Started::Standing(standing) => {
+                                    let (standing, answer) = self.ask_standing(standing, as_of, question).await?;
+                                    copy.standing = Some(standing);
+                                    return Ok(answer?);
+                                }
+                            },
+                        };
+                        let by_index = matches!(changed, Changed::Index(_));
+                        let (working, looked) = self.bring_up(working, path, &owner, as_of, changed).await?;
+                        if is_held && by_index {
+                            self.consider_feed(tenant, looked.items, as_of).await;
+                        }
+                        if looked.is_anew {
+                            // By the index, which may lag behind the pages that were read.
+                            follower = Follower::default();
+                        }
+                        working
+                    }
+                };
+                copy.follower = follower;
+                working
             }
         };
         let asked = self.work(move || {

@@ -6,6 +6,7 @@
 //! newest moves only to a later instant; a reader never sees half a file.
 
 mod advice;
+mod changed;
 mod copies;
 mod current;
 mod error;
@@ -22,11 +23,18 @@ pub use files::{DOWNLOAD_LINK_MINUTES, Part};
 pub use publish::Exported;
 pub use standing::Answer;
 
+use std::hash::{BuildHasher as _, RandomState};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use vestibule_advice::Catalogue;
 use vestibule_domain::Millis;
 use vestibule_store::Store;
+
+/// Barriers that a question about a feed writes unless the deployment says otherwise. A new table on demand has four
+/// partitions, so its stream has four shards: one in a hundred questions then misses a given one of them.
+const BARRIERS: NonZeroU16 = NonZeroU16::new(16).unwrap();
 
 /// The tenants' report files.
 #[derive(Clone)]
@@ -43,6 +51,10 @@ pub struct Archive {
     inline: bool,
     copies: copies::Copies,
     room: copies::Room,
+    /// How many barriers a question writes, and what their ids are made of.
+    barriers: NonZeroU16,
+    barrier_seed: u64,
+    barrier_count: Arc<AtomicU64>,
 }
 
 impl Archive {
@@ -58,7 +70,26 @@ impl Archive {
             inline: false,
             copies: copies::Copies::default(),
             room: copies::Room::default(),
+            barriers: BARRIERS,
+            // Another in each process: what it is hashed with is random.
+            barrier_seed: RandomState::new().hash_one(std::process::id()),
+            barrier_count: Arc::default(),
         }
+    }
+
+    /// The same over a table whose stream has so many shards that so many barriers are needed: one where it has one.
+    #[must_use]
+    pub const fn with_barriers(mut self, barriers: NonZeroU16) -> Self {
+        self.barriers = barriers;
+        self
+    }
+
+    /// The same with barriers whose ids follow from `seed`, so that two runs write the same; no two processes that
+    /// share a table may have the same.
+    #[must_use]
+    pub const fn with_barrier_seed(mut self, seed: u64) -> Self {
+        self.barrier_seed = seed;
+        self
     }
 
     /// The same with answers that may be so old.

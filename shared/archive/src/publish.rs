@@ -3,6 +3,7 @@
 //! Must stay true: whatever step this dies after, running it again finishes the same file. The content's key and
 //! the file's record are written before the pointer, so the newest file is always whole.
 
+use crate::changed::{Changed, FromIndex};
 use crate::files::{Part, manifest_key};
 use crate::prune::PRUNE_AFTER;
 use crate::refresh::{Opened, Owner};
@@ -86,7 +87,8 @@ impl Archive {
             Some(working) => working,
             None => self.create(&working_path, &owner).await?,
         };
-        let mut working = self.bring_up(working, &working_path, &owner, as_of).await?;
+        let nightly = Changed::Index(FromIndex::NIGHTLY);
+        let (mut working, _) = self.bring_up(working, &working_path, &owner, as_of, nightly).await?;
         let refresh_ms = millis(began.elapsed());
         let previous = latest.is_some().then_some(previous);
         let working_file = working_path.clone();

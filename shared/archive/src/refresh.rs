@@ -3,6 +3,7 @@
 //! The table is read here while another thread puts what was read into the file. The file is finished only when that
 //! thread was told that all was read: anything else leaves it unusable, and it is thrown away.
 
+use crate::changed::{Changed, Sought};
 use crate::{Archive, ArchiveError};
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
@@ -53,6 +54,14 @@ impl Items {
             Self::These(items) => Ok(items.by_ref().filter_map(|item| ItemKey::parse(&item)).take(CHUNK).collect()),
         }
     }
+}
+
+/// What bringing a file up took.
+pub(crate) struct Looked {
+    /// Items that were looked at.
+    pub items: usize,
+    /// The file was built from nothing.
+    pub is_anew: bool,
 }
 
 /// Whose file it is, and what of the tenant is in it besides enrollments.
@@ -129,18 +138,20 @@ impl Archive {
         .await?
     }
 
-    /// Brings `working` up to `as_of`. Where two names hash alike it is built from nothing with another salt.
+    /// Brings `working` up to `as_of`, and says what that took. Where two names hash alike it is built from nothing with
+    /// another salt.
     pub(crate) async fn bring_up(
         &self,
         mut working: Working,
         path: &Path,
         owner: &Owner,
         as_of: Timestamp,
-    ) -> Result<Working, ArchiveError> {
+        changed: Changed,
+    ) -> Result<(Working, Looked), ArchiveError> {
         // A file that is kept open has those of the question before.
         working.set_profiles(&owner.profiles);
         let tenant = &owner.tenant;
-        let mut refreshed = self.refresh(working, tenant, as_of).await;
+        let mut refreshed = self.refresh(working, tenant, as_of, &changed).await;
         for _ in 0..MOST_SALTS {
             let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
             let (path, owner) = (path.to_owned(), owner.clone());
@@ -148,45 +159,63 @@ impl Archive {
                 std::fs::remove_file(&path)?;
                 Ok::<_, ArchiveError>(Working::create_salted(&path, &owner.context(), salt + 1)?)
             });
-            refreshed = self.refresh(anew.await??, tenant, as_of).await;
+            refreshed = self.refresh(anew.await??, tenant, as_of, &changed).await;
+            if let Ok((_, looked)) = &mut refreshed {
+                looked.is_anew = true;
+            }
         }
         refreshed
     }
 
-    async fn refresh(&self, working: Working, tenant: &Tenant, as_of: Timestamp) -> Result<Working, ArchiveError> {
+    async fn refresh(
+        &self,
+        working: Working,
+        tenant: &Tenant,
+        as_of: Timestamp,
+        changed: &Changed,
+    ) -> Result<(Working, Looked), ArchiveError> {
         let overdue: HashSet<String> = working.overdue(as_of)?.into_iter().collect();
-        let mut items = match working.as_of()? {
-            None => Items::All(Listing::new(&tenant.id), VecDeque::new()),
-            Some(since) => {
-                let changed = self.store.changed_since(&tenant.id, Some(since)).await?;
+        let sought = Sought::by(&working, changed)?;
+        let (mut items, store, looked) = match working.as_of()? {
+            None => (Items::All(Listing::new(&tenant.id), VecDeque::new()), self.store.clone(), 0),
+            Some(_) => {
+                let (changed, store) = self.items(tenant, sought).await?;
                 let mut items: BTreeSet<String> = changed.into_iter().map(|key| key.as_str().to_owned()).collect();
                 items.extend(overdue.iter().cloned());
-                Items::These(items.into_iter())
+                let looked = items.len();
+                (Items::These(items.into_iter()), store, looked)
             }
         };
+        let looked = Looked { items: looked, is_anew: false };
         if self.inline {
             let mut taker = Taker::Held(Vec::new());
-            self.read(&mut items, as_of, &mut taker).await?;
+            self.read(&store, &mut items, as_of, &mut taker).await?;
             let Taker::Held(read) = taker else { return Err(ArchiveError::Interrupted) };
-            return write(working, as_of, &overdue, read.into_iter());
+            return Ok((write(working, as_of, &overdue, read.into_iter())?, looked));
         }
         let (send, mut receive) = mpsc::channel(2);
         let writer = tokio::task::spawn_blocking(move || {
             write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()))
         });
         // Where the writer has stopped, it says below why.
-        self.read(&mut items, as_of, &mut Taker::Writer(send)).await?;
-        writer.await?
+        self.read(&store, &mut items, as_of, &mut Taker::Writer(send)).await?;
+        Ok((writer.await??, looked))
     }
 
     /// Reads all items, and hands on what was found until nobody takes it.
-    async fn read(&self, items: &mut Items, as_of: Timestamp, taker: &mut Taker) -> Result<(), ArchiveError> {
+    async fn read(
+        &self,
+        store: &Store,
+        items: &mut Items,
+        as_of: Timestamp,
+        taker: &mut Taker,
+    ) -> Result<(), ArchiveError> {
         loop {
-            let keys = items.next(&self.store).await?;
+            let keys = items.next(store).await?;
             if keys.is_empty() {
                 break;
             }
-            let mut heads = self.store.heads(&keys, as_of).await?;
+            let mut heads = store.heads(&keys, as_of).await?;
             let gone = {
                 let there: HashSet<&ItemKey> = heads.keys().collect();
                 keys.iter().filter(|key| !there.contains(key)).map(|key| key.as_str().to_owned()).collect()
@@ -194,7 +223,7 @@ impl Archive {
             if !taker.take(Read::Gone(gone)).await {
                 return Ok(());
             }
-            while let Some(found) = self.store.next_part(&mut heads).await? {
+            while let Some(found) = store.next_part(&mut heads).await? {
                 if !taker.take(Read::Found(found)).await {
                     return Ok(());
                 }

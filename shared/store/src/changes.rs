@@ -2,26 +2,34 @@
 //! what it names.
 //!
 //! An entry moves only when the clock has gone on to the next bucket, so it says "no earlier than this bucket":
-//! whoever refreshes reads again what the buckets since hold, and skips by version what it has.
+//! whoever refreshes reads again what the buckets since hold, and skips by version what it has. The index is exact for
+//! writes that are older than its lag; whoever needs more follows the feed ([`crate::feed`]).
 
 use crate::image::Image;
-use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, bucket, n, s, text};
+use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, first_bucket, n, s, text};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
 use crate::{CHANGES_INDEX, Cause, Store, StoreError, Stored};
 use vestibule_domain::{History, Identifier, Millis, TenantId, Timestamp};
 
-/// A write takes its bucket from the clock when it begins: one that lands this much later, or an index that lags as
-/// much, is still found.
-const LATE_MOVERS: Millis = Millis::from_minutes(2);
+/// How far behind the index may be for answers: a write takes its bucket from the clock when it begins, and one that
+/// lands this much later, or shows in the index as much later, is still found.
+pub const INDEX_LAG: Millis = Millis::from_minutes(2);
+/// The same for the nightly file: what an index that lags for longer hid from the answers of a day is found then.
+pub const NIGHTLY_INDEX_LAG: Millis = Millis::from_minutes(120);
 
 impl Store {
-    /// The enrollments of a tenant that may have changed since an instant; all of them without one. One that was merged
-    /// into another is among them, so that whoever holds it learns that it is gone.
+    /// The enrollments of a tenant that may have changed since an instant, or up to `lag` before it; all of them
+    /// without one. One that was merged into another is among them, so that whoever holds it learns that it is gone.
     ///
     /// # Errors
     /// When the index can't be read.
-    pub async fn changed_since(&self, tenant: &TenantId, since: Option<Timestamp>) -> Result<Vec<ItemKey>, StoreError> {
-        let from = since.map_or(0, |since| bucket(since - LATE_MOVERS));
+    pub async fn changed_since(
+        &self,
+        tenant: &TenantId,
+        since: Option<Timestamp>,
+        lag: Millis,
+    ) -> Result<Vec<ItemKey>, StoreError> {
+        let from = since.map_or(0, |since| first_bucket(since - lag));
         // Side by side: one after the other they would take most of an answer's time.
         let shards = (0..CHANGE_SHARDS).map(|shard| {
             let query = self

@@ -37,13 +37,25 @@ pub(crate) const EXPIRES: &str = "x";
 pub(crate) const TO: &str = "to";
 
 /// Width of a change bucket. Wider is cheaper for writers (an entry moves less often, two write units each time)
-/// and dearer for readers (each refresh reads the current bucket again).
-pub const CHANGE_BUCKET_WIDTH: Millis = Millis::from_minutes(30);
+/// and dearer for readers (each refresh reads the current bucket again): those that ask often follow the feed instead.
+pub const CHANGE_BUCKET_WIDTH: Millis = Millis::from_minutes(12 * 60);
+/// What buckets are counted in: the width they once had. An entry written then still compares with one of today.
+const CHANGE_BUCKET_UNIT: Millis = Millis::from_minutes(30);
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-pub(crate) fn bucket(at: Timestamp) -> i64 {
-    at.millis() / CHANGE_BUCKET_WIDTH.get()
+/// The bucket of a write of `key` at `at`: the beginning of the width in which `at + offset` lies. Each key has an
+/// offset of its own, so that a tenant's entries do not all move at one instant.
+pub(crate) fn bucket(key: &ItemKey, at: Timestamp) -> i64 {
+    first_bucket(at + key.change_offset(CHANGE_BUCKET_WIDTH))
+}
+
+/// The least bucket that a write at `since` or later can have, whatever its key. With width w and offset o, where
+/// 0 ≤ o < w: from t ≥ since follows t + o ≥ since, so ⌊(t + o) / w⌋ ≥ ⌊since / w⌋. An entry from the time of narrow
+/// buckets has ⌊t / u⌋ of the unit u, a divisor of w: ⌊t / u⌋ ≥ ⌊since / u⌋ ≥ ⌊since / w⌋ · w / u.
+pub(crate) fn first_bucket(since: Timestamp) -> i64 {
+    let width = CHANGE_BUCKET_WIDTH.get();
+    since.millis().div_euclid(width) * (width / CHANGE_BUCKET_UNIT.get())
 }
 
 /// An enrollment's item, but for the events in its segments.
@@ -145,7 +157,7 @@ impl Head {
             (_, planned) => planned,
         };
         self.expires_at = plan.expires_at;
-        self.bucket = self.bucket.max(bucket(at));
+        self.bucket = self.bucket.max(bucket(&self.key, at));
         self.folded_at = at;
         self.settings = settings.version;
         self.version = next_version(self.version, at);
@@ -224,7 +236,7 @@ pub(crate) fn redirect(gone: &Head, to: &ItemKey, now: Timestamp) -> Item {
     item.insert(VERSION.to_owned(), n(gone.version + 1));
     item.insert(FOLDED_AT.to_owned(), n(gone.fold_at(now).millis()));
     item.insert(CHANGE_PARTITION.to_owned(), s(gone.key.change_partition()));
-    item.insert(CHANGE_BUCKET.to_owned(), n(gone.bucket.max(bucket(now))));
+    item.insert(CHANGE_BUCKET.to_owned(), n(gone.bucket.max(bucket(&gone.key, now))));
     item
 }
 
@@ -250,4 +262,48 @@ pub(crate) fn text<'i>(item: &'i Item, name: &str) -> Option<&'i str> {
 
 pub(crate) fn number<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
     item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn keys() -> impl Iterator<Item = ItemKey> {
+        (0..300).map(|number| ItemKey::parse(&format!("e#contoso#1{number}")).unwrap())
+    }
+
+    #[test]
+    fn no_write_since_an_instant_has_a_lower_bucket_than_the_first() {
+        let width = CHANGE_BUCKET_WIDTH.get();
+        for key in keys() {
+            let offset = key.change_offset(CHANGE_BUCKET_WIDTH).get();
+            assert!((0..width).contains(&offset));
+            let begin = 40_000 * width;
+            for edge in [begin, begin - offset, begin + width - offset] {
+                for (since, later) in [(-1, 0), (-1, 1), (0, 0), (0, 1), (1, 1), (-offset, 0), (0, width)] {
+                    let (since, at) = (Timestamp::from_millis(edge + since), Timestamp::from_millis(edge + later));
+                    assert!(bucket(&key, at) >= first_bucket(since), "{key} {since} {at}");
+                    // What was written while buckets were half an hour wide.
+                    assert!(at.millis() / 1_800_000 >= first_bucket(since), "{since} {at}");
+                }
+            }
+            // Just before its own edge it is in the bucket before, and a reader from there on does not read it.
+            let edge = Timestamp::from_millis(begin - offset);
+            assert_eq!(bucket(&key, edge), first_bucket(Timestamp::from_millis(begin)));
+            assert_eq!(bucket(&key, edge - Millis::new(1)), first_bucket(Timestamp::from_millis(begin - 1)));
+        }
+    }
+
+    #[test]
+    fn a_tenants_entries_move_at_different_instants() {
+        let at = Timestamp::from_millis(40_000 * CHANGE_BUCKET_WIDTH.get());
+        for half_hour in 0..24 {
+            let (before, after) =
+                (at + Millis::from_minutes(30 * half_hour), at + Millis::from_minutes(30 * half_hour + 30));
+            let moved = keys().filter(|key| bucket(key, before) != bucket(key, after)).count();
+            assert!((1..40).contains(&moved), "{moved} of 300 move within half hour {half_hour}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
-use vestibule_domain::{Identifier, TenantId};
+use vestibule_domain::{Identifier, Millis, TenantId};
 
 /// Partition key.
 pub(crate) const PK: &str = "pk";
@@ -30,7 +30,7 @@ pub struct ItemKey {
 
 impl ItemKey {
     /// The item that an identifier leads to, or would be created at.
-    pub(crate) fn of(tenant: &TenantId, identifier: &Identifier) -> Self {
+    pub fn of(tenant: &TenantId, identifier: &Identifier) -> Self {
         let mut hash = Sha256::new();
         hash.update([identifier.kind as u8]);
         hash.update(&identifier.value);
@@ -43,6 +43,16 @@ impl ItemKey {
         let (tenant, name) = text.strip_prefix("e#")?.split_once('#')?;
         let tenant = TenantId::parse(tenant).ok()?;
         (!name.is_empty()).then(|| Self { pk: text.to_owned(), tenant })
+    }
+
+    /// The item of a tenant by the last part of its key.
+    pub(crate) fn named(tenant: &TenantId, name: &str) -> Option<Self> {
+        Self::parse(&format!("e#{tenant}#{name}"))
+    }
+
+    /// The last part of the key: the tenant stands before it.
+    pub(crate) fn name(&self) -> &str {
+        self.pk.rsplit_once('#').map_or("", |(_, name)| name)
     }
 
     /// The key's text.
@@ -61,6 +71,15 @@ impl ItemKey {
 
     pub(crate) fn due_shard(&self) -> String {
         due_shard(self.hash() % DUE_SHARDS)
+    }
+
+    /// How far this item's change buckets begin before everybody's: at least nothing, and less than `width`.
+    pub fn change_offset(&self, width: Millis) -> Millis {
+        // The first byte chooses shards.
+        let hash = Sha256::digest(&self.pk);
+        let part = u32::from_be_bytes([hash[1], hash[2], hash[3], hash[4]]);
+        let offset = (i128::from(width.get()) * i128::from(part)) >> 32;
+        Millis::new(i64::try_from(offset).unwrap_or(0))
     }
 
     pub(crate) fn change_partition(&self) -> String {

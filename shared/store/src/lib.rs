@@ -13,6 +13,7 @@ mod dead_letters;
 mod due;
 mod error;
 mod exports;
+mod feed;
 mod files;
 mod group;
 mod image;
@@ -31,6 +32,7 @@ mod tenant_cache;
 mod tenants;
 mod write;
 
+pub use changes::{INDEX_LAG, NIGHTLY_INDEX_LAG};
 pub use dead_letters::DeadLetter;
 pub use due::Settled;
 pub use error::StoreError;
@@ -38,6 +40,7 @@ pub use exports::{
     ASKED_EVERY, AskedExport, EXPORT_BACK_OFF, EXPORT_LEASE, ExportLease, ExportReason, ExportRequest, Exports,
     MOST_EXPORT_BACK_OFF, PendingExport, TakenExport,
 };
+pub use feed::{BARRIER_PREFIX, Barrier, Feed, Page, SEEN_ATTRIBUTES, Seen, UNKNOWN_VERSION};
 pub use files::{Corrected, FileRecord, PartRecord};
 pub use group::group_by_device;
 pub use image::{Image, link_version};
@@ -92,13 +95,22 @@ pub struct Store {
     segments: segments::Segments,
     /// Where the next random number comes from, for pauses that differ from writer to writer.
     jitter: Arc<AtomicU64>,
+    /// Whether items are read in bulk as they are now, whatever it costs.
+    consistent: bool,
 }
 
 impl Store {
     /// The table called `table`.
     pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
         let jitter = Arc::new(AtomicU64::new(RandomState::new().hash_one(0)));
-        Self { client, table: table.into(), meter: Meter::default(), segments: segments::Segments::default(), jitter }
+        Self {
+            client,
+            table: table.into(),
+            meter: Meter::default(),
+            segments: segments::Segments::default(),
+            jitter,
+            consistent: false,
+        }
     }
 
     /// The same with pauses that follow from `seed`, for runs that can be repeated.
@@ -116,6 +128,13 @@ impl Store {
         random = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         random = (random ^ (random >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         tokio::time::sleep(Duration::from_millis(1 + (random ^ (random >> 31)) % most)).await;
+    }
+
+    /// The same, reading items in bulk as they are now rather than as they were a moment ago: twice the cost, for who
+    /// has learned of a change and must not miss it.
+    #[must_use]
+    pub fn consistently(&self) -> Self {
+        Self { consistent: true, ..self.clone() }
     }
 
     /// What was consumed through this store and its clones.
@@ -176,7 +195,7 @@ impl Store {
         cause: Cause,
     ) -> Result<(Vec<Item>, Vec<Item>), StoreError> {
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys));
-        let wanted = wanted.consistent_read(consistency == Consistency::Strong).build();
+        let wanted = wanted.consistent_read(self.consistent || consistency == Consistency::Strong).build();
         let wanted = wanted.map_err(|error| StoreError::Refused(error.to_string()))?;
         let request = self.client.batch_get_item().request_items(&*self.table, wanted);
         let mut answer = request.return_consumed_capacity(CAPACITY).send().await?;

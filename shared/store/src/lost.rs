@@ -30,7 +30,8 @@ impl Store {
         self.meter.read(cause, answer.consumed_capacity.as_slice());
         Ok(match answer.item {
             None => There::Nothing,
-            Some(there) if there == *item => There::Same,
+            // Others may have added attributes that are no part of what was written.
+            Some(there) if item.iter().all(|(name, value)| there.get(name) == Some(value)) => There::Same,
             Some(_) => There::Other,
         })
     }

@@ -29,6 +29,8 @@ pub enum Cause {
     Changes,
     /// Reading what changed.
     Load,
+    /// The feed: its pages, barriers and flags.
+    Feed,
     /// Retention.
     Prune,
     /// Folding again after a change of settings.

@@ -8,14 +8,17 @@
 //! for up to a minute, so an enrollment may be created under the earlier settings after the first pass was there: the second
 //! pass, which begins later than that, goes through all that changed since the first began.
 
-use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, Found, Head, Item, bucket, item_key, key_of, n, number, s, text};
-use crate::keys::{CHANGE_SHARDS, HEAD, ItemKey, PK, SK, change_partition};
+use crate::item::{
+    CHANGE_BUCKET, CHANGE_PARTITION, Found, Head, Item, first_bucket, item_key, key_of, n, number, s, text,
+};
+use crate::keys::{CHANGE_SHARDS, HEAD, ItemKey, PK, SK, change_partition, tenant_pk};
+use crate::lost::There;
 use crate::tenant_cache::HELD_FOR;
-use crate::{CAPACITY, CHANGES_INDEX, Cause, Store, StoreError, Tenant};
+use crate::{CAPACITY, CHANGES_INDEX, Cause, Store, StoreError, Tenant, tenants};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use futures::StreamExt as _;
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 
@@ -125,11 +128,23 @@ impl Store {
             writes: tenant.version,
         };
         let refused = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused(error.to_string());
-        let put = Put::builder().table_name(&*self.table).set_item(Some(tenant.to_item()?));
-        let put = put.condition_expression("#v = :v").expression_attribute_names("#v", "v");
-        let put = put.expression_attribute_values(":v", n(before)).build().map_err(refused)?;
+        let item = tenant.to_item()?;
+        let (version, content) = (item[tenants::VERSION].clone(), item[tenants::CONTENT].clone());
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(item_key(&tenant_pk(&tenant.id), tenants::TENANT)))
+            .update_expression(tenants::CHANGE)
+            .condition_expression(tenants::UNCHANGED)
+            .expression_attribute_names("#v", tenants::VERSION)
+            .expression_attribute_names("#c", tenants::CONTENT)
+            .expression_attribute_values(":before", n(before))
+            .expression_attribute_values(":v", version)
+            .expression_attribute_values(":c", content)
+            .build()
+            .map_err(refused)?;
         let job = Put::builder().table_name(&*self.table).set_item(Some(job.to_item())).build().map_err(refused)?;
-        let writes = [put, job].map(|put| TransactWriteItem::builder().put(put).build());
+        let writes =
+            [TransactWriteItem::builder().update(update).build(), TransactWriteItem::builder().put(job).build()];
         let transact = self.client.transact_write_items().set_transact_items(Some(writes.to_vec()));
         match transact.return_consumed_capacity(CAPACITY).send().await {
             Ok(answer) => {
@@ -138,9 +153,10 @@ impl Store {
             }
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(_)) => {
-                    // The answer to the first try may have been lost.
-                    let there = self.tenant(&tenant.id).await?;
-                    if there.is_some_and(|there| there == *tenant) { Ok(()) } else { Err(StoreError::Conflict) }
+                    match self.what_is_there(&item, Cause::Tenant).await? {
+                        There::Same => Ok(()),
+                        There::Other | There::Nothing => Err(StoreError::Conflict),
+                    }
                 }
                 _ => Err(error.into()),
             },
@@ -220,7 +236,7 @@ impl Store {
         began_at: Timestamp,
     ) -> Result<(Vec<ItemKey>, Option<(ItemKey, i64)>), StoreError> {
         let partition = change_partition(&job.tenant, job.shard);
-        let from = if job.pass == 1 { 0 } else { bucket(began_at - LAG) };
+        let from = if job.pass == 1 { 0 } else { first_bucket(began_at - LAG) };
         let start = job.after.as_ref().map(|(key, bucket)| {
             let mut start = item_key(key.as_str(), HEAD);
             start.insert(CHANGE_PARTITION.to_owned(), s(&partition));

@@ -3,18 +3,24 @@
 use crate::item::{Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::lost::There;
-use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use crate::{CAPACITY, Cause, Consistency, Feed, Store, StoreError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 
-const TENANT: &str = "t";
+/// Sort key of a tenant's item.
+pub(crate) const TENANT: &str = "t";
 const DIRECTORY: &str = "tenants";
-const VERSION: &str = "v";
-const CONTENT: &str = "c";
+pub(crate) const VERSION: &str = "v";
+pub(crate) const CONTENT: &str = "c";
+
+/// Changes a tenant's item. It is not put as a whole: a feed that was requested meanwhile would be lost.
+pub(crate) const CHANGE: &str = "SET #v = :v, #c = :c";
+/// Whether nobody changed it since it was read.
+pub(crate) const UNCHANGED: &str = "#v = :before";
 
 /// One organisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +49,9 @@ pub struct Tenant {
     /// The item's version, for changing it on condition.
     #[serde(skip)]
     pub version: u64,
+    /// When it has a change feed. Not part of what a change of the tenant writes.
+    #[serde(skip)]
+    pub feed: Option<Feed>,
 }
 
 /// The settings that attempts followed from before the present ones. An item says by a version under which it was folded
@@ -220,6 +229,7 @@ impl Tenant {
             .map_err(|error| StoreError::corrupt(id.as_str(), format!("column {}", error.column())))?;
         tenant.version = number(item, VERSION).unwrap_or(0);
         tenant.note_settings();
+        tenant.feed = Feed::read(item);
         Ok(tenant)
     }
 }
@@ -318,22 +328,27 @@ impl Store {
             return self.put_with_job(tenant, before).await;
         }
         let item = tenant.to_item()?;
-        let put = self
+        let (version, content) = (item[VERSION].clone(), item[CONTENT].clone());
+        let update = self
             .client
-            .put_item()
+            .update_item()
             .table_name(&*self.table)
-            .set_item(Some(item.clone()))
-            .condition_expression("#v = :v")
+            .set_key(Some(item_key(&tenant_pk(&tenant.id), TENANT)))
+            .update_expression(CHANGE)
+            .condition_expression(UNCHANGED)
             .expression_attribute_names("#v", VERSION)
-            .expression_attribute_values(":v", n(before))
+            .expression_attribute_names("#c", CONTENT)
+            .expression_attribute_values(":before", n(before))
+            .expression_attribute_values(":v", version)
+            .expression_attribute_values(":c", content)
             .return_consumed_capacity(CAPACITY);
-        match put.send().await {
+        match update.send().await {
             Ok(answer) => {
                 self.meter.wrote(Cause::Tenant, answer.consumed_capacity.as_slice());
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
                     match self.what_is_there(&item, Cause::Tenant).await? {
                         There::Same => Ok(()),
                         There::Other | There::Nothing => Err(StoreError::Conflict),

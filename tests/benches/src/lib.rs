@@ -6,8 +6,8 @@
 //! - `session`: an Enrollment Status Page session with few apps and with many
 //! - `sweep`: a sweep with nothing due, over a small table and a large one
 //!
-//! A fourth, `api`, times answers over a large file beside the same statements by SQLite alone; `memory` tells what an export
-//! takes of memory and disk.
+//! A fourth, `api`, times answers over a large file beside the same statements by SQLite alone; a fifth, `feed`, prints what
+//! the pages of a change feed cost and times answers by it; `memory` tells what an export takes of memory and disk.
 //!
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.

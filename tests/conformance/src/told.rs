@@ -6,9 +6,9 @@ use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Step
 use vestibule_domain::failure::Failure;
 use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{History, Identifier, Millis, TenantId, TenantSettings, Timestamp};
-use vestibule_store::Stored;
+use vestibule_store::{CHANGE_BUCKET_WIDTH, ItemKey, Stored};
 
-/// When the cases begin: where a change bucket does.
+/// When the cases begin.
 pub const T0: Timestamp = Timestamp::from_millis(1_760_000_400_000);
 
 /// The tenant of most cases.
@@ -29,6 +29,17 @@ pub fn minute(minutes: i64) -> Timestamp {
 /// So many seconds after the beginning.
 pub fn second(seconds: i64) -> Timestamp {
     T0 + Millis::from_seconds(seconds)
+}
+
+/// The serial number of a device whose entry in the change index moves when written after `from` and up to `until`.
+pub fn serial_that_moves(from: Timestamp, until: Timestamp) -> String {
+    let width = CHANGE_BUCKET_WIDTH.get();
+    let moves = |serial: &String| {
+        let offset = ItemKey::of(&tenant(), &by_serial(serial)).change_offset(CHANGE_BUCKET_WIDTH);
+        let of = |at: Timestamp| (at + offset).millis() / width;
+        of(from) < of(until)
+    };
+    (0..).map(|number| format!("serial-{number}")).find(moves).unwrap()
 }
 
 /// A device, by the names that an event tells.

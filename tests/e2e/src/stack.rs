@@ -113,6 +113,7 @@ impl Stack {
             pseudonym_key: Secret::new("00".repeat(32)),
             settings_history: SettingsHistory::default(),
             version: 0,
+            feed: None,
         };
         self.store.create_tenant(&mut tenant).await.unwrap();
         Tenancy { tenant, secret, token }

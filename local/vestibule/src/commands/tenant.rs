@@ -41,6 +41,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         pseudonym_key: Secret::new(pseudonym_key),
         settings_history: SettingsHistory::default(),
         version: 0,
+        feed: None,
     };
     let admin_token = give_token(app, &mut tenant, Role::Admin, "first administrator", Vec::new())?;
     match app.store.create_tenant(&mut tenant).await {

@@ -81,6 +81,7 @@ impl World {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("key"),
             settings_history: SettingsHistory::default(),
+            feed: None,
             version: 0,
         };
         self.store.create_tenant(&mut tenant).await.unwrap();

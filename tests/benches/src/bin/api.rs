@@ -214,6 +214,7 @@ async fn add_tenant(table: &Table, now: Timestamp) -> Result<String, BoxError> {
         pseudonym_key: Secret::new("key"),
         settings_history: SettingsHistory::default(),
         version: 0,
+        feed: None,
     };
     table.store.create_tenant(&mut tenant).await?;
     Ok(token)

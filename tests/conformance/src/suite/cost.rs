@@ -1,7 +1,7 @@
 //! What things cost, in the table's own units.
 
 use crate::Engine;
-use crate::told::{Device, by_serial, minute, second, settings, tenant};
+use crate::told::{Device, by_serial, minute, second, serial_that_moves, settings, tenant};
 use futures::{StreamExt as _, stream};
 use vestibule_domain::Kind;
 use vestibule_domain::event::Event;
@@ -19,7 +19,7 @@ async fn cost(store: &Store, what: &str, event: Event, now: i64) -> (f64, f64, f
 pub async fn events_of_one_attempt(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;
-    let device = Device::serial("serial-1");
+    let device = Device::serial(serial_that_moves(minute(30), minute(31)));
     let at = |id: &str, kind, now| device.tells(id, kind, minute(now));
     assert_eq!(cost(store, "first event", at("1", Kind::Started, 0), 0).await, (0.5, 1.0, 2.0));
     for now in 1..10 {

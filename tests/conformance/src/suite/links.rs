@@ -6,7 +6,7 @@ use futures::future::join_all;
 use std::collections::BTreeSet;
 use vestibule_domain::event::Event;
 use vestibule_domain::{Identifier, Kind, TenantId};
-use vestibule_store::{ItemKey, StoreError};
+use vestibule_store::{INDEX_LAG, ItemKey, StoreError};
 
 /// Adds events one by one.
 async fn add(table: &Table, events: &[Event]) {
@@ -122,7 +122,7 @@ pub async fn a_redirect_is_followed_and_not_loaded(engine: &Engine) {
     let loaded = table.store.load(&keys, minute(15)).await.unwrap().all().unwrap();
     assert_eq!(loaded.iter().map(|stored| &stored.key).collect::<Vec<_>>(), [&kept]);
     // Both have changed, so that whoever holds the one that is gone hears of it; only one is there, and due.
-    let changed = table.store.changed_since(&tenant(), Some(minute(15))).await.unwrap();
+    let changed = table.store.changed_since(&tenant(), Some(minute(15)), INDEX_LAG).await.unwrap();
     assert_eq!(changed.iter().collect::<BTreeSet<_>>(), keys.iter().collect());
     assert_eq!(table.store.load(&changed, minute(15)).await.unwrap().all().unwrap().len(), 1);
     assert_eq!(table.store.due(minute(600)).await.unwrap(), [kept]);
@@ -208,7 +208,7 @@ pub async fn tenants_do_not_share_devices(engine: &Engine) {
     table.store.add_events(&other, &settings(), vec![event], minute(1)).await.unwrap();
     assert_eq!(table.heads().await.len(), 2);
     for tenant in [tenant(), other] {
-        let keys = table.store.changed_since(&tenant, None).await.unwrap();
+        let keys = table.store.changed_since(&tenant, None, INDEX_LAG).await.unwrap();
         assert_eq!(keys.len(), 1);
         assert_eq!(keys[0].tenant(), &tenant);
     }

@@ -5,7 +5,7 @@ use crate::{Engine, Table, number};
 use vestibule_domain::event::Event;
 use vestibule_domain::history::Added;
 use vestibule_domain::{Identifier, Kind, Millis, Timestamp, fold};
-use vestibule_store::Stored;
+use vestibule_store::{INDEX_LAG, Stored};
 
 async fn add(table: &Table, events: Vec<Event>, now: Timestamp) -> Vec<Added> {
     table.store.add_events(&tenant(), &settings(), events, now).await.unwrap()
@@ -39,7 +39,7 @@ pub async fn an_enrolled_device_leaves_a_stub(engine: &Engine) {
     assert_eq!((enrollment.attempts.len(), enrollment.registered_at), (0, Some(minute(0))));
     assert_eq!(stub.history.base().attempts, 1);
     // The next refresh hears of it, and then knows that nothing is left to prune.
-    assert!(table.store.changed_since(&tenant(), Some(now)).await.unwrap().contains(&stub.key));
+    assert!(table.store.changed_since(&tenant(), Some(now), INDEX_LAG).await.unwrap().contains(&stub.key));
     // Again there is nothing to drop, and nothing is written.
     table.store.meter().reset();
     assert!(!table.store.prune(&stub.key, &settings(), cutoff, now).await.unwrap());

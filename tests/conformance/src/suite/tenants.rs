@@ -27,6 +27,7 @@ pub(crate) fn new(name: &str) -> Tenant {
         pseudonym_key: Secret::new("key"),
         settings_history: SettingsHistory::default(),
         version: 0,
+        feed: None,
     }
 }
 

@@ -1,0 +1,111 @@
+//! Appends what a batch of the stream tells to the feeds of the tenants that have one.
+//!
+//! Must stay true: this is done before the batch counts as handled, and a batch is one run of one shard's records in
+//! their order. Then nothing that a shard was given before a barrier is missing from the pages up to the one that names
+//! the barrier. A batch that comes again is appended again, which tells nobody anything new.
+
+use aws_lambda_events::dynamodb::EventRecord;
+use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use vestibule_domain::{Millis, TenantId, Timestamp};
+use vestibule_store::{Barrier, ItemKey, Page, SEEN_ATTRIBUTES, Seen, Store, StoreError, TenantCache};
+
+/// How long the end of a log is remembered without a look: far less than pages stay.
+const REMEMBERED: Millis = Millis::from_minutes(60);
+/// Most logs whose end is remembered; beyond it all are looked up anew.
+const MOST: usize = 10_000;
+
+/// By tenant and beginning of its feed: the number of the last page that was appended here, and when.
+type Ends = HashMap<(TenantId, Timestamp), (u64, Timestamp)>;
+
+/// The feeds.
+#[derive(Clone, Debug)]
+pub(crate) struct Feeds {
+    store: Store,
+    tenants: TenantCache,
+    ends: Arc<Mutex<Ends>>,
+}
+
+/// What a batch tells of one tenant.
+#[derive(Default)]
+struct Told {
+    changes: BTreeMap<ItemKey, u64>,
+    barriers: Vec<Barrier>,
+}
+
+impl Feeds {
+    pub(crate) fn new(store: Store, tenants: TenantCache) -> Self {
+        Self { store, tenants, ends: Arc::default() }
+    }
+
+    /// Appends what a batch tells, a page for each tenant that has a feed.
+    ///
+    /// # Errors
+    /// When the table fails: the batch must come again, whole.
+    pub(crate) async fn append<'r>(
+        &self,
+        records: impl Iterator<Item = &'r EventRecord>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut told: BTreeMap<TenantId, Told> = BTreeMap::new();
+        for record in records {
+            match seen(record) {
+                Some(Seen::Change(key, version)) => {
+                    // The newest of an item comes last.
+                    told.entry(key.tenant().clone()).or_default().changes.insert(key, version);
+                }
+                Some(Seen::Barrier(barrier)) => {
+                    told.entry(barrier.tenant.clone()).or_default().barriers.push(barrier);
+                }
+                None => {}
+            }
+        }
+        let appending = told.into_iter().map(|(tenant, told)| self.append_to(tenant, told, now));
+        futures::future::try_join_all(appending).await?;
+        Ok(())
+    }
+
+    async fn append_to(&self, tenant: TenantId, told: Told, now: Timestamp) -> Result<(), StoreError> {
+        let held = match self.tenants.get(&tenant, now).await {
+            // Nobody can ask about a tenant that can't be read.
+            Err(error @ StoreError::Corrupt { .. }) => {
+                tracing::warn!(%tenant, %error, "a tenant's changes are in no feed");
+                return Ok(());
+            }
+            held => held?,
+        };
+        let Some(feed) = held.and_then(|tenant| tenant.feed).filter(|feed| feed.is_kept(now)) else { return Ok(()) };
+        // Of another feed: its pages may lack what this publisher did not know to append.
+        let barriers = told.barriers.into_iter().filter(|barrier| barrier.since == feed.since);
+        let page = Page { changes: told.changes, barriers: barriers.map(|barrier| barrier.id).collect() };
+        if page.is_empty() {
+            return Ok(());
+        }
+        let log = (tenant, feed.since);
+        let end = self.store.append_page(&log.0, feed.since, &page, self.end(&log, now), now).await?;
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if ends.len() >= MOST {
+            ends.clear();
+        }
+        ends.insert(log, (end, now));
+        Ok(())
+    }
+
+    fn end(&self, log: &(TenantId, Timestamp), now: Timestamp) -> Option<u64> {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let (end, at) = ends.get(log).copied()?;
+        (at <= now && now - at < REMEMBERED).then_some(end)
+    }
+}
+
+/// What a record tells. Images may be large: only what is needed of them is copied.
+fn seen(record: &EventRecord) -> Option<Seen> {
+    let change = &record.change;
+    Seen::of(&needed(&change.keys), &needed(&change.old_image), &needed(&change.new_image))
+}
+
+fn needed(image: &serde_dynamo::Item) -> HashMap<String, AttributeValue> {
+    let found = SEEN_ATTRIBUTES.into_iter().filter_map(|name| Some((name.to_owned(), image.get(name)?.clone().into())));
+    found.collect()
+}

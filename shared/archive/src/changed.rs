@@ -1,0 +1,242 @@
+//! How a copy learns what changed since its last answer: from the change index, or from its tenant's feed.
+//!
+//! The index costs what its bucket holds. Where that was much, a feed is requested, and once it has settled the copy
+//! follows it: each question writes barriers and reads the pages up to those that name them. What the pages name beyond
+//! what the copy has is read from the table, and the answer is true as of the instant at which the barriers were written.
+//!
+//! Must stay true: a change is found by the index or is in a page that was not read yet. So a place in the feed is taken
+//! *before* the index is read, and since the index lags, the index is read once more when its lag has passed; until then
+//! an answer is as good as one by the index.
+
+use crate::{Archive, ArchiveError};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+use tokio::time::Instant;
+use vestibule_domain::{Millis, TenantId, Timestamp};
+use vestibule_report::Working;
+use vestibule_store::{Feed, INDEX_LAG, ItemKey, NIGHTLY_INDEX_LAG, Store, Tenant, UNKNOWN_VERSION};
+
+/// Enrollments that the index may have a copy look at, one question after another, before a feed is worth its pages.
+const MUCH: usize = 200;
+/// How long barriers are waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The first wait; each further one is half as long again.
+const FIRST_WAIT: Duration = Duration::from_millis(3);
+/// The longest wait between two looks.
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
+/// How old a copy may become while barriers are not reached in time. Then the index answers, at its cost: a publisher
+/// that is behind must not make answers hours old.
+const LONGEST_SILENCE: Millis = Millis::from_seconds(60);
+
+/// How a tenant's copy follows its feed.
+#[derive(Debug, Default)]
+pub(crate) struct Follower {
+    place: Option<Place>,
+}
+
+/// Where a copy stands in a feed.
+#[derive(Debug)]
+struct Place {
+    /// The feed's beginning.
+    since: Timestamp,
+    /// The last page that was read.
+    end: u64,
+    /// What pages named that is not in the copy yet.
+    changes: Changes,
+    /// When the index was read that did not have all yet, because it lags.
+    index_read: Option<Timestamp>,
+}
+
+/// Items that changed, with the newest version told of each.
+pub(crate) type Changes = BTreeMap<ItemKey, u64>;
+
+/// Where what changed is to be learned.
+#[derive(Debug)]
+pub(crate) enum Changed {
+    /// From the index.
+    Index(FromIndex),
+    /// These, and nothing else.
+    Pages(Changes),
+    /// It is not known yet: the copy is what there is.
+    Late,
+}
+
+/// How far the index is read back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FromIndex {
+    /// How much the index may lag.
+    pub lag: Millis,
+    /// From this instant, where it is earlier than the file's.
+    pub since: Timestamp,
+}
+
+impl FromIndex {
+    /// For a file that is published, and for a copy that lost its place.
+    pub(crate) const NIGHTLY: Self = Self { lag: NIGHTLY_INDEX_LAG, since: Timestamp::MAX };
+    /// For an answer.
+    const ANSWER: Self = Self { lag: INDEX_LAG, since: Timestamp::MAX };
+}
+
+/// What a copy has to look at.
+pub(crate) enum Sought {
+    /// These, as they are now: a replica that lags may have only what was before.
+    These(Vec<ItemKey>),
+    /// What the index has since an instant, or that long before it.
+    Since(Option<Timestamp>, Millis),
+}
+
+impl Sought {
+    /// What `working` has to look at. What pages name and it has is left out.
+    pub(crate) fn by(working: &Working, changed: &Changed) -> Result<Self, ArchiveError> {
+        let since = working.as_of()?;
+        let from = match changed {
+            Changed::Index(from) => *from,
+            Changed::Late => return Ok(Self::These(Vec::new())),
+            Changed::Pages(_) if since.is_none() => FromIndex::ANSWER,
+            Changed::Pages(changes) => {
+                let mut unknown = Vec::new();
+                for (key, version) in changes {
+                    if *version == UNKNOWN_VERSION || !working.knows(key.as_str(), *version)? {
+                        unknown.push(key.clone());
+                    }
+                }
+                return Ok(Self::These(unknown));
+            }
+        };
+        Ok(Self::Since(since.map(|since| since.min(from.since)), from.lag))
+    }
+}
+
+/// What following a feed came to.
+enum Followed {
+    /// All barriers were reached.
+    Arrived,
+    /// Not all were reached in time.
+    Late,
+    /// A page is missing: the feed can't be followed from this place.
+    Lost,
+}
+
+impl Archive {
+    /// Where to learn what changed in the table up to `as_of` since the copy's last answer, which was true as of `copy`.
+    pub(crate) async fn changed(
+        &self,
+        follower: &mut Follower,
+        tenant: &Tenant,
+        copy: Option<Timestamp>,
+        as_of: Timestamp,
+    ) -> Result<Changed, ArchiveError> {
+        let feed = tenant.feed.filter(|feed| feed.is_settled(as_of));
+        let before = follower.place.take();
+        let was_followed = before.is_some();
+        let place = before.filter(|place| feed.is_some_and(|feed| feed.since == place.since));
+        // Of a feed that is no more, pages of a shard that is behind may be unread.
+        let mut from = if was_followed && place.is_none() { FromIndex::NIGHTLY } else { FromIndex::ANSWER };
+        let Some(feed) = feed else { return Ok(Changed::Index(from)) };
+        if feed.is_ending(as_of) {
+            self.store.prolong_feed(&tenant.id, feed, as_of).await?;
+        }
+        if let (Some(mut place), Some(copy)) = (place, copy) {
+            if let Some(since) = place.index_read.filter(|read| *read + INDEX_LAG <= as_of) {
+                // Pages were read meanwhile, and the index has caught up with where that began.
+                follower.place = Some(Place { index_read: None, ..place });
+                return Ok(Changed::Index(FromIndex { lag: INDEX_LAG, since }));
+            }
+            match self.follow(&tenant.id, feed, &mut place, as_of).await? {
+                Followed::Arrived => {
+                    let changes = std::mem::take(&mut place.changes);
+                    follower.place = Some(place);
+                    return Ok(Changed::Pages(changes));
+                }
+                Followed::Late if as_of - copy < LONGEST_SILENCE => {
+                    follower.place = Some(place);
+                    return Ok(Changed::Late);
+                }
+                Followed::Late => {
+                    tracing::warn!(tenant = %tenant.id, "a feed is behind: the index answers");
+                    // The place stays: what comes late is read from there.
+                    follower.place = Some(place);
+                    return Ok(Changed::Index(FromIndex::ANSWER));
+                }
+                Followed::Lost => {
+                    tracing::warn!(tenant = %tenant.id, "a feed was lost: the index answers");
+                    from = FromIndex::NIGHTLY;
+                }
+            }
+        }
+        let end = self.store.feed_end(&tenant.id, feed.since).await?;
+        let changes = Changes::new();
+        follower.place = Some(Place { since: feed.since, end, changes, index_read: Some(as_of) });
+        Ok(Changed::Index(from))
+    }
+
+    /// Reads the pages up to those that name barriers written now.
+    async fn follow(
+        &self,
+        tenant: &TenantId,
+        feed: Feed,
+        place: &mut Place,
+        as_of: Timestamp,
+    ) -> Result<Followed, ArchiveError> {
+        let barriers = self.new_barriers();
+        self.store.put_barriers(tenant, feed.since, &barriers, as_of).await?;
+        let mut ahead: HashSet<String> = barriers.into_iter().collect();
+        let until = Instant::now() + PATIENCE;
+        let mut wait = FIRST_WAIT;
+        loop {
+            if Instant::now() + wait > until {
+                return Ok(Followed::Late);
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 3 / 2).min(LONGEST_WAIT);
+            let Some(pages) = self.store.feed_pages(tenant, feed.since, place.end).await? else {
+                return Ok(Followed::Lost);
+            };
+            for page in pages {
+                place.end += 1;
+                for (key, version) in page.changes {
+                    let newest = place.changes.entry(key).or_insert(version);
+                    // What must be looked at stays so; of versions the larger is newer, whatever was repeated.
+                    let unknown = version == UNKNOWN_VERSION || *newest == UNKNOWN_VERSION;
+                    *newest = if unknown { UNKNOWN_VERSION } else { version.max(*newest) };
+                }
+                for barrier in page.barriers {
+                    ahead.remove(&barrier);
+                }
+            }
+            if ahead.is_empty() {
+                return Ok(Followed::Arrived);
+            }
+        }
+    }
+
+    /// The items that must be looked at, and the store to read them from.
+    pub(crate) async fn items(&self, tenant: &Tenant, sought: Sought) -> Result<(Vec<ItemKey>, Store), ArchiveError> {
+        Ok(match sought {
+            Sought::These(keys) => (keys, self.store.consistently()),
+            Sought::Since(since, lag) => (self.store.changed_since(&tenant.id, since, lag).await?, self.store.clone()),
+        })
+    }
+
+    /// Requests a feed for a tenant whose index had a copy look at `looked_at` enrollments beside its last answer.
+    /// That it can't be had now keeps nobody from an answer.
+    pub(crate) async fn consider_feed(&self, tenant: &Tenant, looked_at: usize, now: Timestamp) {
+        if looked_at <= MUCH || tenant.feed.is_some_and(|feed| !feed.has_ended(now)) {
+            return;
+        }
+        if let Err(error) = self.store.request_feed(&tenant.id, now).await {
+            tracing::warn!(tenant = %tenant.id, %error, "a feed could not be requested");
+        }
+    }
+
+    /// Ids of barriers: as their keys are hashes, they fall into any shard.
+    fn new_barriers(&self) -> Vec<String> {
+        let id = |_| {
+            let number = self.barrier_count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let hash = Sha256::digest([self.barrier_seed.to_be_bytes(), number.to_be_bytes()].concat());
+            hash[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        (0..self.barriers.get()).map(id).collect()
+    }
+}
