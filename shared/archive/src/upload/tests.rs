@@ -28,25 +28,35 @@ const SLOW: u64 = 60_000;
 
 /// A clock that stands still until something takes time.
 #[derive(Clone, Debug)]
-struct Clock(Arc<Mutex<(Duration, Vec<(Duration, Waker)>)>>, SystemTime);
+struct Clock {
+    time: Arc<Mutex<Time>>,
+    began: SystemTime,
+}
+
+#[derive(Debug, Default)]
+struct Time {
+    passed: Duration,
+    /// Who waits, and for when.
+    waiting: Vec<(Duration, Waker)>,
+}
 
 impl Clock {
     fn new() -> Self {
-        Self(Arc::default(), SystemTime::now())
+        Self { time: Arc::default(), began: SystemTime::now() }
     }
 
     fn passed(&self) -> Duration {
-        self.0.lock().unwrap().0
+        self.time.lock().unwrap().passed
     }
 
     /// Lets time pass, and whoever waits for it see that.
     async fn pass(&self, time: Duration) {
         let due = {
-            let mut clock = self.0.lock().unwrap();
-            clock.0 += time;
-            let now = clock.0;
-            let (due, waiting): (Vec<_>, Vec<_>) = clock.1.drain(..).partition(|(at, _)| *at <= now);
-            clock.1 = waiting;
+            let mut clock = self.time.lock().unwrap();
+            clock.passed += time;
+            let now = clock.passed;
+            let (due, waiting): (Vec<_>, Vec<_>) = clock.waiting.drain(..).partition(|(at, _)| *at <= now);
+            clock.waiting = waiting;
             due
         };
         due.into_iter().for_each(|(_, waker)| waker.wake());
@@ -56,13 +66,13 @@ impl Clock {
 
 impl AsyncSleep for Clock {
     fn sleep(&self, duration: Duration) -> Sleep {
-        let (clock, until) = (self.0.clone(), self.passed() + duration);
+        let (clock, until) = (self.time.clone(), self.passed() + duration);
         Sleep::new(poll_fn(move |context| {
             let mut clock = clock.lock().unwrap();
-            if clock.0 >= until {
+            if clock.passed >= until {
                 return Poll::Ready(());
             }
-            clock.1.push((until, context.waker().clone()));
+            clock.waiting.push((until, context.waker().clone()));
             Poll::Pending
         }))
     }
@@ -70,7 +80,7 @@ impl AsyncSleep for Clock {
 
 impl TimeSource for Clock {
     fn now(&self) -> SystemTime {
-        self.1 + self.passed()
+        self.began + self.passed()
     }
 }
 
