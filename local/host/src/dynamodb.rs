@@ -1,13 +1,18 @@
-//! The embedded DynamoDB-compatible engine, served over HTTP on the loopback interface.
+//! The embedded DynamoDB-compatible engine: for clients of this process in process, for others over HTTP on the loopback
+//! interface.
 //!
-//! It works on the thread that serves a request, behind one connection to its file, so it has a runtime of its
+//! It works on the thread that serves a request, behind one connection to its file, so it has threads of its
 //! own: nothing else of the program waits for its disk.
 //!
 //! Must stay true: what it acknowledged is on disk (a write-ahead log, synced with each write), and a write costs the
 //! same however long the table's stream has grown.
 
-use crate::HostError;
+mod connector;
+
+pub use connector::{Answer, operation, parse};
+
 use crate::template::Table;
+use crate::{Clients, HostError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
@@ -45,6 +50,7 @@ pub struct DynamoDb {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
+    worker: connector::Worker,
 }
 
 impl DynamoDb {
@@ -68,6 +74,7 @@ impl DynamoDb {
             .build()?;
         let listener = listen_in(&runtime)?;
         let address = listener.local_addr()?;
+        let worker = connector::Worker::start(database.clone())?;
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name("dynamodb-serve".to_owned()).spawn(move || {
             runtime.block_on(async move {
@@ -95,7 +102,24 @@ impl DynamoDb {
                 sweeps.abort();
             });
         })?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, stop: Some(stop), thread: Some(thread), worker })
+    }
+
+    /// The same clients, those of the table and of its streams in process.
+    #[must_use]
+    pub fn in_process(&self, clients: Clients) -> Clients {
+        let streams = clients.streams.config().to_builder().http_client(self.worker.http_client()).build();
+        Clients {
+            dynamodb: self.table_in_process(&clients.dynamodb),
+            streams: aws_sdk_dynamodbstreams::Client::from_conf(streams),
+            ..clients
+        }
+    }
+
+    /// The same client of the table, in process.
+    #[must_use]
+    pub fn table_in_process(&self, client: &Client) -> Client {
+        Client::from_conf(client.config().to_builder().http_client(self.worker.http_client()).build())
     }
 
     /// Where it answers.

@@ -1,7 +1,8 @@
 //! The services of one machine: table, files and bus as AWS has them, and what calls the functions there: routes,
 //! schedules, rules and the table's stream, all read from the deployment's template.
 //!
-//! Functions get ordinary SDK clients that talk to these services over HTTP on the loopback interface, and can't tell.
+//! Functions get ordinary SDK clients that talk to the table in process and to the other services over HTTP on the loopback
+//! interface, and can't tell.
 //! One process owns a data folder; another finds its services through a file there and uses them.
 //!
 //! Must stay true: what a service acknowledged survives the process; what is to be delivered is delivered at least once.
@@ -152,7 +153,7 @@ impl Host {
             }
         }));
 
-        let mut clients = Clients::new(&endpoints);
+        let mut clients = dynamodb.in_process(Clients::new(&endpoints));
         let awaited = Awaited::default();
         clients.dynamodb = awaited.listen(&clients.dynamodb);
         dynamodb::create_table(&clients.dynamodb, &template.table, &names.table).await?;

@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 use std::time::Duration;
 use vestibule_domain::{Millis, Timestamp};
+use vestibule_host::dynamodb::DynamoDb;
 use vestibule_store::{CHANGES_INDEX, DUE_INDEX, ItemKey, Store};
 
 /// Names an endpoint to run the suite over, besides the embedded engine.
@@ -22,6 +22,7 @@ pub const ENDPOINT: &str = "VESTIBULE_TEST_DYNAMODB";
 #[derive(Clone, Debug)]
 pub struct Engine {
     endpoint: String,
+    in_process: bool,
 }
 
 /// A table of one case.
@@ -41,25 +42,16 @@ pub struct Table {
 pub type Item = HashMap<String, AttributeValue>;
 
 impl Engine {
-    /// The engine inside this process, in memory. One serves all cases of a process, on threads of its own: its work
-    /// blocks the thread that it runs on.
+    /// The engine inside this process, in memory, over HTTP. One serves all cases of a process, on threads of its own: its
+    /// work blocks the thread that it runs on.
     pub fn embedded() -> Self {
-        static EMBEDDED: OnceLock<String> = OnceLock::new();
-        let endpoint = EMBEDDED.get_or_init(|| {
-            let (tell, told) = std::sync::mpsc::channel();
-            std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-                runtime.unwrap().block_on(async move {
-                    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-                    tell.send(listener.local_addr().unwrap()).unwrap();
-                    let database = dynoxide::Database::memory().unwrap();
-                    // It serves for as long as the process lives.
-                    dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()).await.unwrap();
-                });
-            });
-            format!("http://{}", told.recv().unwrap())
-        });
-        Self { endpoint: endpoint.clone() }
+        Self { endpoint: shared().url(), in_process: false }
+    }
+
+    /// The same engine without a socket between, as the program itself talks to it. What a case spoils on the way it
+    /// spoils over HTTP.
+    pub fn in_process() -> Self {
+        Self { endpoint: shared().url(), in_process: true }
     }
 
     /// The engine that [`ENDPOINT`] names; says so when it names none.
@@ -68,12 +60,13 @@ impl Engine {
         if endpoint.is_none() {
             eprintln!("skipped: {ENDPOINT} names no endpoint");
         }
-        endpoint.map(|endpoint| Self { endpoint: endpoint.trim_end_matches('/').to_owned() })
+        endpoint.map(|endpoint| Self { endpoint: endpoint.trim_end_matches('/').to_owned(), in_process: false })
     }
 
     /// A new table, as the deployment declares it.
     pub async fn table(&self) -> Table {
         let client = client(&self.endpoint, 3);
+        let client = if self.in_process { shared().table_in_process(&client) } else { client };
         let name = format!("conformance-{}", uuid::Uuid::new_v4().simple());
         let attribute = |name: &str, kind| {
             AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
@@ -215,6 +208,12 @@ fn is_segment(item: &Item) -> bool {
 
 fn expires_soon(item: &Item, now: Timestamp) -> bool {
     number(item, "x").is_some_and(|expires| expires <= (now + Millis::from_days(30)).seconds())
+}
+
+/// It serves for as long as the process lives.
+fn shared() -> &'static DynamoDb {
+    static SHARED: OnceLock<DynamoDb> = OnceLock::new();
+    SHARED.get_or_init(|| DynamoDb::start(None).unwrap())
 }
 
 fn client(endpoint: &str, attempts: u32) -> Client {

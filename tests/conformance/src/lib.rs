@@ -1,6 +1,6 @@
 //! What the store promises, as one suite that runs over any table engine.
 //!
-//! The embedded engine is always at hand ([`Engine::embedded`]); another, such as the real service or its
+//! The embedded engine is always at hand ([`Engine::embedded`], and without a socket [`Engine::in_process`]); another, such as the real service or its
 //! local stand-in, is named by [`ENDPOINT`]. A case creates its own table and takes every instant as an
 //! argument, so cases run side by side and in any order, and none waits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]

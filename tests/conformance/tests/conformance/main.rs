@@ -5,6 +5,10 @@ mod embedded {
     vestibule_conformance::declare_tests!(Some(vestibule_conformance::Engine::embedded()));
 }
 
+mod in_process {
+    vestibule_conformance::declare_tests!(Some(vestibule_conformance::Engine::in_process()));
+}
+
 mod group;
 mod property;
 

@@ -1,0 +1,197 @@
+//! The way from an SDK client to the embedded engine within one process: no socket, no HTTP.
+//!
+//! An SDK client hands its request to an HTTP connector; this one reads the operation from the request's header, calls the
+//! engine, and answers what the engine's own HTTP server would. It serves the clients of DynamoDB and of DynamoDB
+//! Streams.
+//!
+//! Must stay true: a request is answered after the engine has done it, never before; and the engine's disk keeps no
+//! thread waiting that serves requests.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// What stands before the operation's name in the header that names it.
+const TARGETS: [&str; 2] = ["DynamoDB_20120810.", "DynamoDBStreams_20120810."];
+/// The header that names the operation.
+const TARGET: &str = "x-amz-target";
+/// What the engine's own server answers with.
+const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+
+/// The name of the operation that a request is for, if it is one of DynamoDB's.
+pub fn operation(request: &HttpRequest) -> Option<&str> {
+    let target = request.headers().get(TARGET)?;
+    TARGETS.iter().find_map(|prefix| target.strip_prefix(prefix))
+}
+
+/// What the engine answers to one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON.
+    pub body: String,
+}
+
+impl Answer {
+    /// Has the engine do one operation and answers as its HTTP server does. Blocks for as long as that takes.
+    pub fn of(database: &Database, operation: &str, body: &str) -> Self {
+        match run(database, operation, body) {
+            Ok(body) => Self { status: 200, body },
+            Err(error) => Self { status: error.status_code(), body: error.to_json() },
+        }
+    }
+
+    /// The answer as an SDK client takes it.
+    ///
+    /// # Errors
+    /// When the status is no HTTP status.
+    pub fn into_response(self) -> Result<HttpResponse, ConnectorError> {
+        let status = self.status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
+        let mut response = HttpResponse::new(status, SdkBody::from(self.body));
+        response.headers_mut().insert("content-type", CONTENT_TYPE);
+        Ok(response)
+    }
+}
+
+/// The operations that the product and its tests use; the engine's server has a few more.
+fn run(database: &Database, operation: &str, body: &str) -> Result<String, DynoxideError> {
+    match operation {
+        "GetItem" => with(body, |request| database.get_item(request)),
+        "PutItem" => with(body, |request| database.put_item(request)),
+        "UpdateItem" => with(body, |request| database.update_item(request)),
+        "DeleteItem" => with(body, |request| database.delete_item(request)),
+        "Query" => with(body, |request| database.query(request)),
+        "Scan" => with(body, |request| database.scan(request)),
+        "BatchGetItem" => with(body, |request| database.batch_get_item(request)),
+        "BatchWriteItem" => with(body, |request| database.batch_write_item(request)),
+        "TransactGetItems" => with(body, |request| database.transact_get_items(request)),
+        "TransactWriteItems" => with(body, |request| database.transact_write_items(request)),
+        "CreateTable" => with(body, |request| database.create_table(request)),
+        "DeleteTable" => with(body, |request| database.delete_table(request)),
+        "DescribeTable" => with(body, |request| database.describe_table(request)),
+        "ListTables" => with(body, |request| database.list_tables(request)),
+        "UpdateTable" => with(body, |request| database.update_table(request)),
+        "UpdateTimeToLive" => with(body, |request| database.update_time_to_live(request)),
+        "DescribeTimeToLive" => with(body, |request| database.describe_time_to_live(request)),
+        "ListStreams" => with(body, |request| database.list_streams(request)),
+        "DescribeStream" => with(body, |request| database.describe_stream(request)),
+        "GetShardIterator" => with(body, |request| database.get_shard_iterator(request)),
+        "GetRecords" => with(body, |request| database.get_records(request)),
+        _ => Err(DynoxideError::ValidationException(format!("{operation} is not served here"))),
+    }
+}
+
+fn with<Q: DeserializeOwned, A: Serialize>(
+    body: &str,
+    call: impl FnOnce(Q) -> Result<A, DynoxideError>,
+) -> Result<String, DynoxideError> {
+    // An SDK client writes what the operation takes; what is wrong in it is a value.
+    let request = serde_json::from_str(body).map_err(|error| DynoxideError::ValidationException(error.to_string()))?;
+    let answer = call(request)?;
+    serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+}
+
+/// A thread on which an engine does what the clients of this process ask, one request after the other: the engine has one
+/// connection to its file. Dropping it finishes what was asked before and ends the thread; later requests fail.
+pub(super) struct Worker {
+    jobs: mpsc::Sender<Job>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Job {
+    Do { operation: String, body: String, answer: oneshot::Sender<Answer> },
+    Stop,
+}
+
+impl Worker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub(super) fn start(database: Database) -> std::io::Result<Self> {
+        let (jobs, waiting) = mpsc::channel();
+        let work = move || {
+            while let Ok(Job::Do { operation, body, answer }) = waiting.recv() {
+                // Whoever asked may have gone meanwhile; it is done all the same, as over a network.
+                let _gone = answer.send(Answer::of(&database, &operation, &body));
+            }
+        };
+        let thread = std::thread::Builder::new().name("dynamodb-work".to_owned()).spawn(work)?;
+        Ok(Self { jobs, thread: Some(thread) })
+    }
+
+    /// An HTTP client for SDK clients of DynamoDB and its streams.
+    pub(super) fn http_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(InProcess { jobs: self.jobs.clone() })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may have died.
+        let _gone = self.jobs.send(Job::Stop);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the embedded table's working thread died");
+        }
+    }
+}
+
+/// Hands requests to the engine's thread.
+#[derive(Clone)]
+struct InProcess {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InProcess")
+    }
+}
+
+impl HttpClient for InProcess {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (answer, answered) = oneshot::channel();
+        let job = parse(&request).map(|(operation, body)| Job::Do { operation, body, answer });
+        let sent = job.and_then(|job| self.jobs.send(job).map_err(|_| stopped()));
+        HttpConnectorFuture::new(async move {
+            sent?;
+            answered.await.map_err(|_| stopped())?.into_response()
+        })
+    }
+}
+
+/// A request's operation and JSON.
+///
+/// # Errors
+/// When it is no request of DynamoDB's.
+pub fn parse(request: &HttpRequest) -> Result<(String, String), ConnectorError> {
+    let refused = |problem: &str| ConnectorError::user(problem.into());
+    let operation = operation(request).ok_or_else(|| refused("the request names no operation of DynamoDB"))?;
+    let body = request.body().bytes().ok_or_else(|| refused("the request has no body in memory"))?;
+    let body = std::str::from_utf8(body).map_err(|_| refused("the request's body is not UTF-8"))?;
+    Ok((operation.to_owned(), body.to_owned()))
+}
+
+fn stopped() -> ConnectorError {
+    ConnectorError::io("the embedded table has stopped".into())
+}
