@@ -1,0 +1,263 @@
+//! What must be true of a run, held against what senders were answered and against the plain model.
+
+mod bus;
+mod files;
+mod stored;
+mod told;
+
+pub use bus::bus;
+pub use files::files;
+
+use crate::run::{SKEWS_MS, Violation};
+use crate::sent::{Copy, Key, secret, tenant_id};
+use crate::world::{OBSERVER, World};
+use std::collections::{BTreeMap, BTreeSet};
+use stored::{Held, stored};
+use told::{Told, by_id};
+use vestibule_domain::{Enrollment, Millis, Plan, TenantSettings, Timestamp, fold};
+use vestibule_model::{Delivered, Device, devices};
+
+/// Days that attempts are kept where nobody chose otherwise.
+const RETENTION_DAYS: u32 = 30;
+/// What ran out of its retention only so long ago may go or stay: settings are held for a minute, clocks are off by some,
+/// and a file's window begins with a day.
+const SLACK: Millis = Millis::from_days(2);
+/// A device silent for so long, and neither enrolled nor pending, may have been forgotten.
+const FORGOTTEN: Millis = Millis::from_days(29);
+
+/// A tenant's settings and what is stored of its devices.
+struct Tenant {
+    number: u8,
+    settings: TenantSettings,
+    held: Vec<Held>,
+    /// What was placed before has run out of its retention.
+    boundary: Timestamp,
+    now: Timestamp,
+}
+
+/// The tenants whose items can be read.
+async fn tenants(world: &World) -> Result<Vec<Tenant>, Violation> {
+    let observer = world.machine(OBSERVER);
+    let now = Timestamp::from_millis(world.time.now_ms());
+    let mut all = stored(world).await?;
+    let mut tenants = Vec::new();
+    for number in 0..world.plan.tenants {
+        if world.state.borrow().unreadable_tenants.contains(&number) {
+            continue;
+        }
+        let found = observer.store.tenant(&tenant_id(number)).await;
+        let found = found.map_err(|error| Violation::new("tenant", error))?;
+        let found = found.ok_or_else(|| Violation::new("tenant", format!("tenant {number} is gone")))?;
+        tenants.push(Tenant {
+            number,
+            settings: found.settings,
+            held: all.remove(&tenant_id(number)).unwrap_or_default(),
+            boundary: boundary(world, number),
+            now,
+        });
+    }
+    Ok(tenants)
+}
+
+impl Tenant {
+    fn folded(&self, at: Timestamp) -> Vec<Enrollment> {
+        let id = tenant_id(self.number);
+        self.held.iter().map(|held| fold(&id, &held.history, &self.settings, at)).collect()
+    }
+
+    /// The attempts as they are stored, that began when nothing had run out yet.
+    fn attempts(&self, as_of: Timestamp) -> BTreeMap<String, Told> {
+        by_id(self.folded(as_of).iter().flat_map(Told::of_enrollment), self.since())
+    }
+
+    fn since(&self) -> Timestamp {
+        self.boundary + SLACK
+    }
+}
+
+/// Up to when the events of a tenant have run out of its retention: what was placed later must be there. A setting that
+/// may or may not have been applied counts if it is the shorter one.
+fn boundary(world: &World, tenant: u8) -> Timestamp {
+    let state = world.state.borrow();
+    let now_ms = world.time.now_ms();
+    let (mut sure, mut perhaps) = (RETENTION_DAYS, Vec::new());
+    let mut boundary = 0;
+    let changes = state.retained.get(&tenant).map(Vec::as_slice).unwrap_or_default();
+    let mut run_out = |until_ms: i64, sure: u32, perhaps: &[u32]| {
+        let days = perhaps.iter().copied().chain([sure]).min().unwrap_or(sure);
+        boundary = boundary.max(until_ms - Millis::from_days(i64::from(days)).get());
+    };
+    for change in changes {
+        run_out(change.at_ms, sure, &perhaps);
+        if change.is_sure {
+            sure = change.days;
+            perhaps.clear();
+        } else {
+            perhaps.push(change.days);
+        }
+    }
+    run_out(now_ms, sure, &perhaps);
+    Timestamp::from_millis(boundary)
+}
+
+/// Every open attempt and session is in the due index, at or before its deadline.
+pub async fn due(world: &World, is_settled: bool) -> Result<(), Violation> {
+    for tenant in tenants(world).await? {
+        let changed = world.state.borrow().retained.contains_key(&tenant.number);
+        if changed && !is_settled {
+            // What the change does to deadlines is still to be applied.
+            continue;
+        }
+        let id = tenant_id(tenant.number);
+        for held in &tenant.held {
+            for at in [held.folded_at, held.folded_at.max(tenant.now)] {
+                let folded = fold(&id, &held.history, &tenant.settings, at);
+                let Some(deadline) = Plan::of(&folded, &held.history).due_at else { continue };
+                if held.due_at.is_none_or(|due| due > deadline) {
+                    let due = held.due_at.map(|due| due.to_string());
+                    return Err(Violation::new(
+                        "due index",
+                        format!("{} open as of {at} until {deadline}, in the index: {due:?}", held.key),
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every acknowledged event is in the table or has run out of its retention, by the copy received first.
+pub async fn events(world: &World) -> Result<(), Violation> {
+    for tenant in tenants(world).await? {
+        let state = world.state.borrow();
+        let Some(sent) = state.sent.get(&tenant.number) else { continue };
+        let there = tenant.by_key()?;
+        for copy in sent.copies.iter().filter(|copy| !state.unreadable.contains(&copy.device)) {
+            let key = &copy.key;
+            let is_kept = copy.event.placed() > tenant.since();
+            let answer = sent.answered.get(key).map(String::as_str);
+            match there.get(key) {
+                None if is_kept && copy.acknowledged => {
+                    return Err(Violation::new(
+                        "acknowledged event",
+                        format!("{key:?} placed {} is not in the table", copy.event.placed()),
+                    ));
+                }
+                None if is_kept && answer == Some("tooOld") => {
+                    return Err(Violation::new("too old", format!("{key:?} placed {}", copy.event.placed())));
+                }
+                Some(received_at) if copy.acknowledged && copy.event.received_at < *received_at => {
+                    return Err(Violation::new(
+                        "first copy",
+                        format!("{key:?}: {received_at} is stored, {} was acknowledged", copy.event.received_at),
+                    ));
+                }
+                _ => {}
+            }
+        }
+        let posted =
+            |key: &Key, at: Timestamp| sent.copies.iter().any(|copy| copy.key == *key && copy.event.received_at == at);
+        if let Some((key, at)) = there.iter().find(|(key, at)| !posted(key, **at)) {
+            return Err(Violation::new("invented event", format!("{key:?} received {at}")));
+        }
+    }
+    Ok(())
+}
+
+impl Tenant {
+    /// When the copy that is stored of each event was received.
+    fn by_key(&self) -> Result<BTreeMap<Key, Timestamp>, Violation> {
+        let mut there = BTreeMap::new();
+        for held in &self.held {
+            for event in held.history.events() {
+                if there.insert((held.device, event.key.clone()), event.received_at).is_some() {
+                    return Err(Violation::new("two enrollments", format!("{:?} is in two of them", event.key)));
+                }
+            }
+        }
+        Ok(there)
+    }
+}
+
+/// The attempts that follow from what is stored are those of the plain model, of what was posted.
+pub async fn attempts(world: &World) -> Result<(), Violation> {
+    for tenant in tenants(world).await? {
+        let there = tenant.by_key()?;
+        let state = world.state.borrow();
+        let Some(sent) = state.sent.get(&tenant.number) else { continue };
+        if !sent.unanswered(tenant.number).is_empty() {
+            // What such an event says two names have in common may be stored before the event is.
+            continue;
+        }
+        let readable = |copy: &&Copy| !state.unreadable.contains(&copy.device);
+        let mut counting: BTreeMap<&Key, &Copy> = BTreeMap::new();
+        for copy in sent.copies.iter().filter(readable) {
+            let key = &copy.key;
+            let counts = match there.get(key) {
+                Some(received_at) => copy.event.received_at == *received_at,
+                None => copy.acknowledged && !counting.contains_key(key),
+            };
+            if counts {
+                counting.insert(key, copy);
+            }
+        }
+        let settings = model_settings(&tenant.settings);
+        let doubtful = doubtful(&counting, &settings);
+        let delivered: Vec<Delivered> =
+            counting.values().filter(|copy| !doubtful.contains(&copy.device)).map(|copy| delivered(copy)).collect();
+        // Later than any machine's clock, so that every event takes part.
+        let as_of = tenant.now + Millis::new(SKEWS_MS.cast_signed());
+        let expected = devices(&delivered, &settings, as_of.millis());
+        let id = tenant_id(tenant.number);
+        let expected = by_id(expected.iter().flat_map(|device: &Device| Told::of_model(&id, device)), tenant.since());
+        let mut found = tenant.attempts(as_of);
+        found.retain(|_, told| !doubtful.iter().any(|device| told.is_of(*device)));
+        told::same("attempts", "stored", &found, "the model's", &expected)?;
+    }
+    Ok(())
+}
+
+/// No tenant's secret is on the bus.
+pub fn secrets(world: &World) -> Result<(), Violation> {
+    let secrets: Vec<String> = (0..world.plan.tenants).map(secret).collect();
+    let services = world.aws.services();
+    let shown = services.bus.iter().find(|(_, detail)| secrets.iter().any(|one| detail.to_string().contains(one)));
+    shown.map_or(Ok(()), |(kind, _)| Err(Violation::new("secret on the bus", kind)))
+}
+
+/// Devices of which the model remembers what the table may have forgotten: known compliant and not enrolled, and then
+/// silent until nothing was held any more.
+fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settings) -> BTreeSet<usize> {
+    let mut by_device: BTreeMap<usize, Vec<&Copy>> = BTreeMap::new();
+    for copy in counting.values() {
+        by_device.entry(copy.device).or_default().push(copy);
+    }
+    let mut doubtful = BTreeSet::new();
+    for (device, mut copies) in by_device {
+        copies.sort_by_key(|copy| copy.event.received_at);
+        for (number, pair) in copies.windows(2).enumerate() {
+            if pair[1].event.received_at - pair[0].event.received_at < FORGOTTEN {
+                continue;
+            }
+            let before: Vec<Delivered> = copies[..=number].iter().map(|copy| delivered(copy)).collect();
+            let then = devices(&before, settings, pair[1].event.received_at.millis());
+            // Names too are forgotten with it.
+            if then.iter().any(|device| !device.enrolled && !device.pending) {
+                doubtful.insert(device);
+            }
+        }
+    }
+    doubtful
+}
+
+fn delivered(copy: &Copy) -> Delivered {
+    Delivered { event: copy.json.clone(), received_at_ms: copy.event.received_at.millis() }
+}
+
+fn model_settings(settings: &TenantSettings) -> vestibule_model::Settings {
+    vestibule_model::Settings {
+        time_zone: settings.time_zone.name().to_owned(),
+        require_compliance: settings.require_compliance,
+        windows_idle_limit_minutes: i64::from(settings.windows_idle_limit_minutes),
+    }
+}
