@@ -13,6 +13,7 @@ pub mod checks;
 pub mod generate;
 pub mod log;
 pub mod machine;
+pub mod many;
 pub mod plan;
 pub mod rng;
 pub mod run;

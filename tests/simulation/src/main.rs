@@ -4,8 +4,11 @@
 use clap::Parser;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use vestibule_simulation::Violation;
 use vestibule_simulation::generate::plan;
+use vestibule_simulation::many::play;
+use vestibule_simulation::plan::Plan;
 use vestibule_simulation::run::{note_panics, run};
 use vestibule_simulation::shrink::shrink;
 
@@ -38,42 +41,51 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     note_panics();
-    let seeds = options.seed.map_or(options.from..options.from + options.seeds, |seed| seed..seed + 1);
-    let began = Instant::now();
-    let (mut played, mut calls, mut faults) = (0_u64, 0, BTreeMap::<&str, u64>::new());
-    let mut found: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for seed in seeds {
-        if options.seconds.is_some_and(|seconds| began.elapsed() > Duration::from_secs(seconds)) {
-            break;
-        }
-        let plan = plan(seed);
-        let outcome = run(&plan, options.log);
-        played += 1;
-        calls += outcome.calls;
-        for (kind, count) in outcome.faults {
-            *faults.entry(kind).or_default() += count;
-        }
-        if options.log {
-            println!("{plan}");
-            outcome.lines.iter().for_each(|line| println!("{line}"));
-            println!("log {}", outcome.digest);
-        }
-        let Some(violation) = outcome.violation else { continue };
-        found.entry(violation.check).or_default().push(seed);
-        println!("seed {seed} ({}) violates {violation}", plan.theme);
-        if !options.all {
-            let (small, violation) = shrink(&plan, &violation, Duration::from_secs(options.shrink));
-            println!("\nshrunk from {} steps to {}:\n{small}\n{violation}", plan.steps.len(), small.steps.len());
-            break;
-        }
+    if let Some(seed) = options.seed {
+        return play_one(seed, &options);
     }
-    let seconds = began.elapsed().as_secs_f64();
-    println!("{played} seeds, {calls} calls in {seconds:.1} s ({:.1} seeds a second)", played as f64 / seconds);
-    for (kind, count) in faults {
+    let mut found: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut first = None;
+    let within = options.seconds.map_or(Duration::MAX, Duration::from_secs);
+    let sum = play(options.from..options.from + options.seeds, within, |plan, outcome| {
+        let Some(violation) = outcome.violation else { return true };
+        println!("seed {} ({}) violates {violation}", plan.seed, plan.theme);
+        found.entry(violation.check).or_default().push(plan.seed);
+        first.get_or_insert_with(|| (plan.clone(), violation));
+        options.all
+    });
+    if let (Some((plan, violation)), false) = (&first, options.all) {
+        print_shrunk(plan, violation, &options);
+    }
+    let (seconds, per_second) = (sum.took.as_secs_f64(), sum.seeds as f64 / sum.took.as_secs_f64());
+    println!("{} seeds, {} calls in {seconds:.1} s ({per_second:.1} seeds a second)", sum.seeds, sum.calls);
+    for (kind, count) in sum.faults {
         println!("  {count} × {kind}");
     }
     for (check, seeds) in &found {
         println!("violated {} times: {check}, by seeds {:?}", seeds.len(), &seeds[..seeds.len().min(12)]);
     }
     if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn play_one(seed: u64, options: &Options) -> ExitCode {
+    let plan = plan(seed);
+    let outcome = run(&plan, options.log);
+    if options.log {
+        println!("{plan}");
+        outcome.lines.iter().for_each(|line| println!("{line}"));
+        println!("log {}", outcome.digest);
+    }
+    println!("{} calls, faults {:?}", outcome.calls, outcome.faults);
+    let Some(violation) = outcome.violation else { return ExitCode::SUCCESS };
+    println!("seed {seed} ({}) violates {violation}", plan.theme);
+    if !options.log {
+        print_shrunk(&plan, &violation, options);
+    }
+    ExitCode::FAILURE
+}
+
+fn print_shrunk(plan: &Plan, violation: &Violation, options: &Options) {
+    let (small, violation) = shrink(plan, violation, Duration::from_secs(options.shrink));
+    println!("\nshrunk from {} steps to {}:\n{small}\n{violation}", plan.steps.len(), small.steps.len());
 }

@@ -1,9 +1,9 @@
 //! As many runs as fit in two minutes, and two runs of one seed alike.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use vestibule_simulation::generate::plan;
+use vestibule_simulation::many::play;
 use vestibule_simulation::run::{note_panics, run};
 use vestibule_simulation::shrink::shrink;
 
@@ -14,29 +14,22 @@ const COMPARED: u64 = 12;
 /// One test, so that it has the machine to itself as far as this file goes.
 #[test]
 fn runs_of_two_minutes_violate_nothing() {
-    let began = Instant::now();
     note_panics();
-    let (mut played, mut calls, mut faults) = (0_u64, 0, BTreeMap::<&str, u64>::new());
-    for seed in 1.. {
-        if began.elapsed() > TIME {
-            break;
-        }
-        let plan = plan(seed);
-        let outcome = run(&plan, false);
-        if let Some(violation) = outcome.violation {
-            let (small, shrunk) = shrink(&plan, &violation, Duration::from_secs(90));
-            panic!("seed {seed} violates {violation}\nshrunk:\n{small}\n{shrunk}");
-        }
-        if seed <= COMPARED {
-            assert_eq!(outcome.digest, run(&plan, false).digest, "two runs of seed {seed} differ");
-        }
-        played += 1;
-        calls += outcome.calls;
-        for (kind, count) in outcome.faults {
-            *faults.entry(kind).or_default() += count;
-        }
+    for seed in 1..=COMPARED {
+        let (one, two) = (run(&plan(seed), false), run(&plan(seed), false));
+        assert_eq!(one.digest, two.digest, "two runs of seed {seed} differ");
+        assert!(one.calls > 0, "seed {seed} did nothing");
     }
-    println!("{played} seeds, {calls} calls, faults {faults:?}");
-    assert!(played > COMPARED, "only {played} seeds fitted");
-    assert!(faults.len() > 6, "hardly anything went wrong: {faults:?}");
+    let mut failed = None;
+    let sum = play(1..u64::MAX, TIME, |plan, outcome| {
+        failed = outcome.violation.map(|violation| (plan.clone(), violation));
+        failed.is_none()
+    });
+    println!("{} seeds, {} calls, faults {:?}", sum.seeds, sum.calls, sum.faults);
+    if let Some((plan, violation)) = failed {
+        let (small, shrunk) = shrink(&plan, &violation, Duration::from_secs(90));
+        panic!("seed {} violates {violation}\nshrunk:\n{small}\n{shrunk}", plan.seed);
+    }
+    assert!(sum.seeds > COMPARED, "only {} seeds fitted", sum.seeds);
+    assert!(sum.faults.len() > 6, "hardly anything went wrong: {:?}", sum.faults);
 }
