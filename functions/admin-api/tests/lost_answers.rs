@@ -100,7 +100,7 @@ async fn a_code_is_not_burnt_when_nobody_heard_that_it_was_used() {
     // With an SDK that asks again by itself, and with one that gives up.
     for attempts in [3, 1] {
         let contoso = Contoso::new().await;
-        let proxy = Proxy::start(&contoso.table.endpoint, "PutItem", [Fault::LoseAnswer]).await;
+        let proxy = Proxy::start(&contoso.table.endpoint, "UpdateItem", [Fault::LoseAnswer]).await;
         let api = api(contoso.table.store_via(proxy.endpoint(), attempts));
         let (status, session) = sign_in(&api, &contoso.code).await;
         assert_eq!((status, proxy.left()), (StatusCode::OK, 0), "{session}");
@@ -119,7 +119,7 @@ async fn a_change_that_came_after_the_lost_answer_takes_no_token_away() {
     let (arrived, asked_again) = oneshot::channel();
     let (go_on, may_go_on) = oneshot::channel();
     let faults = [Fault::LoseAnswer, Fault::Hold(arrived, may_go_on)];
-    let proxy = Proxy::start(&contoso.table.endpoint, "PutItem", faults).await;
+    let proxy = Proxy::start(&contoso.table.endpoint, "UpdateItem", faults).await;
     let api = api(contoso.table.store_via(proxy.endpoint(), 3));
     let another = async {
         asked_again.await.unwrap();
@@ -141,7 +141,7 @@ async fn of_all_who_use_a_code_at_once_one_gets_in_whatever_is_lost() {
     for lost in [0, 1, 3] {
         let contoso = Contoso::new().await;
         let faults = (0..lost).map(|_| Fault::LoseAnswer);
-        let proxy = Proxy::start(&contoso.table.endpoint, "PutItem", faults).await;
+        let proxy = Proxy::start(&contoso.table.endpoint, "UpdateItem", faults).await;
         let api = api(contoso.table.store_via(proxy.endpoint(), 9));
         let answers = futures_of(&api, &contoso.code).await;
         let signed_in: Vec<&Value> =
@@ -172,7 +172,7 @@ async fn futures_of(api: &Api, code: &str) -> Vec<(StatusCode, Value)> {
 #[tokio::test]
 async fn a_setting_that_was_changed_is_no_conflict() {
     let contoso = Contoso::new().await;
-    let proxy = Proxy::start(&contoso.table.endpoint, "PutItem", [Fault::LoseAnswer]).await;
+    let proxy = Proxy::start(&contoso.table.endpoint, "UpdateItem", [Fault::LoseAnswer]).await;
     let api = api(contoso.table.store_via(proxy.endpoint(), 3));
     let patch = json!({"deviceLimit": 7});
     let (status, answer) = ask(&api, Method::PATCH, "/api/tenant", Some(&contoso.token), &patch).await;

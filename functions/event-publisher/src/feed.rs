@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::{Millis, TenantId, Timestamp};
-use vestibule_store::{Barrier, ItemKey, Page, SEEN_ATTRIBUTES, Seen, Store, StoreError, TenantCache};
+use vestibule_store::{Barrier, ItemKey, Page, SEEN_ATTRIBUTES, Seen, Store, StoreError, TenantCache, UNKNOWN_VERSION};
 
 /// How long the end of a log is remembered without a look: far less than pages stay.
 const REMEMBERED: Millis = Millis::from_minutes(60);
@@ -46,9 +46,14 @@ impl Feeds {
     pub(crate) async fn append<'r>(
         &self,
         records: impl Iterator<Item = &'r EventRecord>,
+        unreadable: impl Iterator<Item = ItemKey>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut told: BTreeMap<TenantId, Told> = BTreeMap::new();
+        // Of a record that does not even parse the key is known: whoever follows the feed must look.
+        for key in unreadable {
+            told.entry(key.tenant().clone()).or_default().changes.insert(key, UNKNOWN_VERSION);
+        }
         for record in records {
             match seen(record) {
                 Some(Seen::Change(key, version)) => {

@@ -19,7 +19,7 @@ use vestibule_domain::Timestamp;
 use vestibule_domain::publication::Publication;
 use vestibule_platform::bus::Outgoing;
 use vestibule_platform::{BoxError, Bus, Clock, metrics};
-use vestibule_store::{DeadLetter, Store, StoreError, TenantCache};
+use vestibule_store::{DeadLetter, ItemKey, Store, StoreError, TenantCache};
 
 /// Records read side by side: each may need segments.
 const CONCURRENCY: usize = 16;
@@ -62,7 +62,9 @@ impl Publisher {
         let records: Vec<Given> = records.into_iter().map(Given::read).collect();
         // First of all: a batch must not count as handled before.
         let readable = records.iter().filter_map(|given| given.record.as_ref().ok());
-        self.feeds.append(readable, Timestamp::from_millis(self.clock.now_millis())).await?;
+        let unreadable =
+            records.iter().filter(|given| given.record.is_err()).filter_map(|given| ItemKey::parse(&given.item));
+        self.feeds.append(readable, unreadable, Timestamp::from_millis(self.clock.now_millis())).await?;
         let read: Vec<Result<Vec<Publication>, StoreError>> = futures::stream::iter(records)
             .map(|given| self.read_or_set_aside(given).boxed())
             .buffered(CONCURRENCY)

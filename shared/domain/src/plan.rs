@@ -7,7 +7,7 @@ use crate::time::{Millis, Timestamp};
 /// The longest retention that a tenant may choose, and five weeks more: by then the nightly job has long dropped what the
 /// enrollment held. An item expires by this and never by the tenant's own retention, which may be raised at any time:
 /// what is older than the tenant keeps leaves by pruning, and is left out when read.
-const KEPT: Millis = Millis::from_days(400 + 35);
+pub const KEPT: Millis = Millis::from_days(400 + 35);
 
 /// What the table must know of an enrollment without understanding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use crate::keys::{HEAD, ItemKey, PK, SK};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
+use vestibule_domain::plan::KEPT;
 use vestibule_domain::{History, Millis, Plan, TenantSettings, Timestamp, codec, fold};
 
 /// Version of the item: raised by each write.
@@ -168,10 +169,11 @@ impl Head {
     /// named: the device begins anew. The item, its version and the instant of its last fold go on, so that nobody takes
     /// the new for the old, and what it held counts as dropped, not as corrected.
     pub(crate) fn forget_if_expired(&mut self, now: Timestamp) -> Vec<u32> {
-        if !self.is_expired(now) {
-            return Vec::new();
-        }
-        self.history.forget(self.folded_at);
+        let Some(expires_at) = self.expires_at.filter(|_| self.is_expired(now)) else { return Vec::new() };
+        // Nothing that it holds was received later than that (time-to-live counts seconds); when it was folded last says
+        // nothing, since a sweep may have looked a moment ago.
+        let last_received = expires_at + Millis::from_seconds(1) - KEPT;
+        self.history.forget(last_received.min(self.folded_at));
         self.sealed_bytes = 0;
         self.due_at = None;
         std::mem::take(&mut self.segments)

@@ -10,7 +10,8 @@ use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::{new_sign_in_code, new_token, new_webhook_secret, random, token_hash};
 use vestibule_store::{
-    ApiToken, ExportReason, Refold, Refolding, Role, Secret, SettingsHistory, SignInCode, StoreError, Tenant,
+    ApiToken, DeadLetter, ExportReason, ItemKey, Refold, Refolding, RefusedMerge, Role, Secret, SettingsHistory,
+    SignInCode, StoreError, Tenant,
 };
 
 /// How long a link is good.
@@ -110,25 +111,58 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
             for name in names {
                 let latest = app.store.latest_file(&name).await?;
                 let tenant = app.tenant(name.as_str()).await?;
+                let refused = app.store.refused_merges(&name, MOST_SHOWN).await?;
                 tenants.push(json!({
+                    "refusedMerges": refused.iter().map(refused_merge).collect::<Vec<_>>(),
                     "tenant": name,
                     "createdAt": tenant.created_at.to_string(),
                     "settings": tenant.settings,
                     "latestFile": latest.map(|file| file.as_of.to_string()),
                 }));
             }
+            let letters = app.store.dead_letters(MOST_SHOWN).await?;
             app.close().await?;
-            answer(common.json, &json!({"tenants": tenants}), || {
+            let letters: Vec<Value> = letters.iter().map(dead_letter).collect();
+            answer(common.json, &json!({"tenants": tenants, "unreadableStreamRecords": letters}), || {
                 let line = |tenant: &Value| {
                     let text = |name: &str| tenant[name].as_str().unwrap_or("none yet").to_owned();
-                    format!("{:<24} latest file {}", text("tenant"), text("latestFile"))
+                    let refused = tenant["refusedMerges"].as_array().map_or(0, Vec::len);
+                    let refused = match refused {
+                        0 => String::new(),
+                        refused => format!("  {refused} merges of devices with different serial numbers refused"),
+                    };
+                    format!("{:<24} latest file {}{refused}", text("tenant"), text("latestFile"))
                 };
-                tenants.iter().map(line).collect::<Vec<_>>().join("\n")
+                let mut lines: Vec<String> = tenants.iter().map(line).collect();
+                if !letters.is_empty() {
+                    lines.push(format!("{} changes could not be published: see --json", letters.len()));
+                }
+                lines.join("\n")
             });
         }
         TenantCommand::Set { name, settings, common } => set(&name, &settings, &common).await?,
     }
     Ok(())
+}
+
+/// Refused merges and unreadable records shown of each tenant and all together.
+const MOST_SHOWN: usize = 100;
+
+fn refused_merge(refused: &RefusedMerge) -> Value {
+    json!({
+        "kept": refused.kept.as_ref().map(ItemKey::as_str),
+        "other": refused.other.as_str(),
+        "at": refused.at.to_string(),
+    })
+}
+
+fn dead_letter(letter: &DeadLetter) -> Value {
+    json!({
+        "item": letter.item,
+        "sequenceNumber": letter.sequence_number,
+        "reason": letter.reason,
+        "at": letter.at.to_string(),
+    })
 }
 
 async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxError> {

@@ -21,7 +21,7 @@ pub async fn a_tenant_is_changed_though_nobody_heard(engine: &Engine) {
     let mut changed = new("contoso");
     table.store.create_tenant(&mut changed).await.unwrap();
     changed.settings.retention_days = 90;
-    let (proxy, store) = losing(&table, "PutItem").await;
+    let (proxy, store) = losing(&table, "UpdateItem").await;
     store.update_tenant(&mut changed).await.unwrap();
     assert_eq!(proxy.left(), 0);
     assert_eq!(table.store.tenant(&tenant()).await.unwrap(), Some(changed.clone()));
@@ -57,7 +57,7 @@ pub async fn of_different_changes_at_once_one_succeeds(engine: &Engine) {
     table.store.create_tenant(&mut new("contoso")).await.unwrap();
     let before = table.store.tenant(&tenant()).await.unwrap().unwrap();
     let faults = (0..6).map(|_| Fault::LoseAnswer);
-    let proxy = Proxy::start(&table.endpoint, "PutItem", faults).await;
+    let proxy = Proxy::start(&table.endpoint, "UpdateItem", faults).await;
     let store = table.store_via(proxy.endpoint(), 9);
     let changes = (0..8).map(|number| {
         let (store, mut mine) = (store.clone(), before.clone());
