@@ -56,7 +56,8 @@ pub fn plan(seed: u64) -> Plan {
         false => rng.weighted(&[(2, 0), (3, 30), (3, 100), (2, 200)]),
     };
     // A run about files is; of the others one in four, and none that is long anyhow.
-    let has_files = is("files") || is("corrupt") || (rng.permille(250) && !is("heavy"));
+    let has_files =
+        is("files") || is("corrupt") || (rng.permille(if is("retention") { 600 } else { 250 }) && !is("heavy"));
     let steps = if is("heavy") { 0 } else { 8 + rng.below(28) };
     let mut generator = Generator { rng, theme, tenants, has_files, devices: devices.clone(), told: 0, ids: 0 };
     let mut all: Vec<Step> = match is("heavy") {
@@ -65,6 +66,9 @@ pub fn plan(seed: u64) -> Plan {
     };
     if is("corrupt") {
         generator.corrupt(&mut all);
+    }
+    if is("retention") {
+        generator.come_back(&mut all);
     }
     Plan { seed, theme, tenants, machines, lag_ms, permille, has_files, devices, steps: all }
 }
@@ -359,6 +363,49 @@ impl Generator {
             step.acts.iter_mut().for_each(|act| act.dies_after = None);
         }
         steps
+    }
+
+    /// A device that is known, in a file too, is silent for long, perhaps until nothing is held of it, and is there again.
+    fn come_back(&mut self, steps: &mut Vec<Step>) {
+        let device = self.rng.index(self.devices.len());
+        let tenant = self.devices[device].tenant;
+        let mut story = Vec::new();
+        let count = 1 + self.rng.index(3);
+        let kinds = ["enrollment.started", "enrollment.stopped", "enrollment.step.entered", "enrollment.failed"];
+        let visit = |generator: &mut Self, story: &mut Vec<Step>| {
+            for number in 0..count {
+                let told = generator.told(device, At::Ago(0));
+                let kind = generator.rng.pick(&kinds);
+                let row = generator.rng.index(ROWS.len());
+                let told = Told { kind, names: 1, row: Some(row), tells_platform: true, ..told };
+                story.push(generator.one(What::Send { tenant, backfill: false, events: vec![told] }));
+                if number == 0 {
+                    story.push(generator.one(What::Pass(60_000)));
+                }
+            }
+            story.push(generator.one(What::Pass(31 * 60_000)));
+        };
+        visit(self, &mut story);
+        if self.has_files {
+            story.push(self.one(What::ExportNow(tenant, 0)));
+        }
+        if self.rng.permille(600) {
+            let days = self.rng.pick(&[60, 90, 400]);
+            story.push(self.one(What::Set(tenant, Setting::Retention(days))));
+        }
+        let silent = self.rng.weighted(&[(3, 40 * DAY), (2, 80 * DAY), (4, 450 * DAY)]);
+        story.push(self.one(What::Pass(silent.unsigned_abs())));
+        if self.rng.permille(750) {
+            story.push(self.one(What::Expire));
+        }
+        if self.rng.permille(700) {
+            visit(self, &mut story);
+        }
+        for step in &mut story {
+            step.acts.iter_mut().for_each(|act| act.dies_after = None);
+        }
+        let at = self.rng.index(steps.len() + 1);
+        steps.splice(at..at, story);
     }
 
     /// Something of the first tenant becomes unreadable about half way.
