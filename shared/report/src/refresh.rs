@@ -84,7 +84,8 @@ impl<'w> Refresh<'w> {
         let Change { item, version, history, expires_at } = change;
         self.remove(item)?;
         let enrollment = fold(self.tenant, history, self.settings, self.as_of);
-        let due = Plan::of(&enrollment, history).due_at;
+        let plan = Plan::of(&enrollment, history);
+        let due = plan.due_at;
         // A session also changes, past its limit too, the moment it becomes stuck.
         let sessions = enrollment.sessions.iter().filter_map(EspSession::stands_until);
         // An event of a time yet to come changes the rows the moment that time is there.
@@ -96,7 +97,8 @@ impl<'w> Refresh<'w> {
             item,
             version: *version,
             deadline: deadline.map(Timestamp::millis),
-            expires_at: expires_at.map(Timestamp::millis),
+            // An item that nobody has settled yet has none stored; once it is pruned it may go without a trace in the index.
+            expires_at: expires_at.or(plan.expires_at).map(Timestamp::millis),
             oldest_day: oldest.map(|at| at.day(self.settings.time_zone).get()),
         };
         self.insert.enrollment(&mut self.totals, self.settings, self.cutoff, history, &enrollment, &state)?;
