@@ -55,9 +55,16 @@ pub(crate) struct Segment {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Segments(Arc<Mutex<Held>>);
 
+/// A segment's item and number, by which its events and their encoded length are held.
+type Name = (String, u32);
+/// See [`Name`].
+type Sealed = (Arc<[Event]>, usize);
+/// The events of a segment, or what keeps them from being read.
+type Read = Result<Arc<[Event]>, StoreError>;
+
 #[derive(Debug)]
 struct Held {
-    segments: LruCache<(String, u32), (Arc<[Event]>, usize)>,
+    segments: LruCache<Name, Sealed>,
     bytes: usize,
 }
 
@@ -169,7 +176,7 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub(crate) async fn segments_of(&self, wanted: &[(&str, &[u32])]) -> Result<Vec<OfOne>, StoreError> {
-        let mut found: HashMap<(&str, u32), Result<Arc<[Event]>, StoreError>> = HashMap::new();
+        let mut found: HashMap<(&str, u32), Read> = HashMap::new();
         let mut missing: Vec<(&str, u32)> = Vec::new();
         for (pk, number) in wanted.iter().flat_map(|(pk, numbers)| numbers.iter().map(|number| (*pk, *number))) {
             match self.segments.get(pk, number) {

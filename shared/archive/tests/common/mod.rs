@@ -171,7 +171,7 @@ impl World {
 
 /// How many devices a report shows as being enrolled, and the instant it is true for.
 pub fn moving(reader: &Reader<'_>) -> Result<(u64, Timestamp), vestibule_report::Error> {
-    Ok((u64::from(reader.status()?.in_progress), reader.as_of()))
+    Ok((reader.status()?.in_progress, reader.as_of()))
 }
 
 pub fn files_in(folder: &Path) -> Vec<String> {

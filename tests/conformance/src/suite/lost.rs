@@ -93,7 +93,7 @@ pub async fn profiles_are_changed_once_though_nobody_heard(engine: &Engine) {
     let (mut asked, id) = (0, tenant());
     let change = store.change_profiles(&id, |profiles| {
         asked += 1;
-        let settings = Settings::named(&format!("kiosk {asked}"));
+        let settings = Settings::named(format!("kiosk {asked}"));
         profiles.add(&id, settings, Vec::new(), None, minute(0)).map(drop).map_err(Refused::from)
     });
     let ((), profiles) = change.await.unwrap();

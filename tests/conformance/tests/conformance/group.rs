@@ -67,7 +67,7 @@ fn the_first_to_share_decides_not_the_kind_of_what_is_shared() {
 fn pcs_with_the_same_placeholders_stay_apart() {
     let told = |serial: &str, number: usize| {
         let mut device = Device::serial(serial).and_udid("00000000-0000-0000-0000-000000000000");
-        device = device.and_mdm(&format!("mdm-{number}"));
+        device = device.and_mdm(format!("mdm-{number}"));
         device
     };
     let placeholders = ["Defaultstring", "NotApplicable", "Not Specified", "DEFAULT-STRING", "n/a", "123456789"];
