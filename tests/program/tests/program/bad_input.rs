@@ -243,7 +243,7 @@ async fn a_wrong_field_is_named_and_not_echoed() {
         echoes_nothing_but_the_id(&answer, &problem);
     }
     let nameless = event("e1", "enrollment.started", now(), &json!({"device": {"serialNumber": "unknown"}}));
-    assert_eq!(setup.sender.post(&nameless).await.problem(400)["errors"][0]["field"], "data.device");
+    assert_eq!(setup.sender.post(&nameless).await.problem(400)["errors"][0]["field"], "data.device.serialNumber");
     let binary = json!({
         "specversion": "1.0", "id": "e1", "source": "urn:test", "type": "enrollment.started", "data_base64": "aHVzaA==",
     });

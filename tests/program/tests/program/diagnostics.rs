@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vestibule_domain::Millis;
-use vestibule_program_tests::{Client, Folder, Sender, Tenant, event, now};
+use vestibule_program_tests::{Client, Folder, Sender, Tenant, event, eventually, now};
 
 /// An event of a person's phone, so many seconds ago.
 fn told(id: &str, kind: &str, seconds: i64, person: u32, more: &Value) -> Value {
@@ -142,8 +142,12 @@ async fn a_deployment_has_advice_of_its_own() {
     {
         let serve = folder.serve();
         let api = Client::new(&serve.url, &contoso.admin);
-        let report = api.json("/api/devices/enrollment-status/failures").await;
-        assert_eq!(report["failures"][0]["advice"][0]["problem"], "The gateway's certificate is old.");
+        // The file before answers, and says so, until there is a new one.
+        let report = eventually("the answer with the new advice", async || {
+            let report = api.json("/api/devices/enrollment-status/failures").await;
+            report.get("standsOn").is_none().then_some(report)
+        });
+        assert_eq!(report.await["failures"][0]["advice"][0]["problem"], "The gateway's certificate is old.");
     }
     // A file with a mistake is told where people look, and nothing starts with half of what was meant.
     std::fs::write(&path, r#"{"format": 1, "version": "x", "entries": []}"#).unwrap();

@@ -15,13 +15,13 @@ async fn requests_of_senders_are_counted_by_tenant() {
         sender.with_secret("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").post(&event).await.problem(401);
     }
     sender.post(&event).await.ok(202);
-    sender.post_to("esp-status", &json!([])).await.problem(400);
+    sender.post_to("esp-status", &json!([])).await.ok(202);
     sender.post(&event).await.ok(202);
     let refused = sender.post(&event).await;
     refused.problem(429);
     let after: u32 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=30).contains(&after), "{after}");
     // The other hooks are another function, and other tenants are counted by themselves.
-    sender.post_to("esp-status", &json!([])).await.problem(400);
+    sender.post_to("esp-status", &json!([])).await.ok(202);
     serve.sender(&fabrikam).post(&event).await.ok(202);
 }

@@ -18,17 +18,17 @@ async fn a_changed_setting_is_seen_soon() {
     let admin = Client::new(&serve.url, &contoso.admin);
     let path = "/api/devices/enrollment-status";
     let status = admin.json(path).await;
-    assert_eq!((&status["pending"], status.get("standsOn")), (&json!(1), None));
+    assert_eq!((&status["inProgress"], status.get("standsOn")), (&json!(1), None));
 
     admin.patch("/api/tenant", &json!({"requireCompliance": false})).await.ok(200);
     let seen = eventually("the answer by the new settings", async || {
         let status = admin.json(path).await;
         let Some(stands_on) = status.get("standsOn") else { return Some(status) };
         // Until then it is what it was.
-        assert_eq!((&stands_on["beingRebuilt"], &status["pending"]), (&json!(true), &json!(1)));
+        assert_eq!((&stands_on["beingRebuilt"], &status["inProgress"]), (&json!(true), &json!(1)));
         assert_eq!(stands_on["settings"]["requireCompliance"], true);
         None
     });
     let status = seen.await;
-    assert_eq!((&status["pending"], &status["enrolled"]), (&json!(0), &json!(1)));
+    assert_eq!((&status["inProgress"], &status["enrolled"]), (&json!(0), &json!(1)));
 }
