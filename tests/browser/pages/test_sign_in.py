@@ -63,6 +63,8 @@ def test_signing_out_leaves_nothing_behind(server, visit, page):
 def test_a_token_that_is_revoked_leads_back_to_signing_in(server, visit, page, watch):
     watch.allow("status of 401")
     visit("#/incomplete", "Incomplete enrollments")
+    # What the view itself still asks for would be refused, and lead away before anybody clicks.
+    page.wait_for_load_state("networkidle")
     page.route("**/api/**", lambda route: route.fulfill(status=401, json={"title": "Unauthorized", "status": 401}))
     page.get_by_role("link", name="Enrollment status").click()
     expect(page.get_by_text("no longer accepts this sign-in")).to_be_visible()
