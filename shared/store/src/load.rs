@@ -98,11 +98,6 @@ impl Listing {
     }
 }
 
-/// Whether one enrollment can't be read, rather than the table.
-const fn is_unreadable(error: &StoreError) -> bool {
-    matches!(error, StoreError::Corrupt { .. } | StoreError::MissingSegment(_))
-}
-
 impl Store {
     /// The keys of a listing's next page; `None` when there are no more. One that is written meanwhile may come twice, and
     /// one that was merged into another is among them.
@@ -201,7 +196,7 @@ impl Store {
                     segments.iter().for_each(|events| crate::segments::add_all(&mut history, events));
                     loaded.stored.push(Stored::of(head, history));
                 }
-                Err(problem) if is_unreadable(&problem) => {
+                Err(problem) if problem.is_unreadable() => {
                     loaded.unreadable.push(Unreadable { key: head.key, problem });
                 }
                 Err(problem) => return Err(problem),
