@@ -51,6 +51,8 @@ pub struct Archive {
     inline: bool,
     copies: copies::Copies,
     room: copies::Room,
+    /// Enrollments that pruning looks at after an export.
+    prunes: usize,
     /// How many barriers a question writes, and what their ids are made of.
     barriers: NonZeroU16,
     barrier_seed: u64,
@@ -70,6 +72,7 @@ impl Archive {
             inline: false,
             copies: copies::Copies::default(),
             room: copies::Room::default(),
+            prunes: prune::MOST,
             barriers: BARRIERS,
             // Another in each process: what it is hashed with is random.
             barrier_seed: RandomState::new().hash_one(std::process::id()),
@@ -104,6 +107,14 @@ impl Archive {
     #[must_use]
     pub const fn with_room(mut self, bytes: u64, copies: usize) -> Self {
         self.room = copies::Room { bytes, copies };
+        self
+    }
+
+    /// The same with at most so many enrollments looked at after an export for what is past the retention; the next
+    /// exports look at the others. Without this it is 10 000.
+    #[must_use]
+    pub const fn with_prunes(mut self, enrollments: usize) -> Self {
+        self.prunes = enrollments;
         self
     }
 

@@ -13,7 +13,7 @@ use vestibule_store::{ItemKey, PruneCursor, Tenant};
 /// Kept in the table beyond the retention, so that a setting changed by a few days finds its attempts.
 pub(crate) const PRUNE_AFTER: Millis = Millis::from_days(7);
 /// Enrollments looked at in one run; the rest is for the next.
-const MOST: usize = 10_000;
+pub(crate) const MOST: usize = 10_000;
 /// Enrollments pruned side by side.
 const CONCURRENCY: usize = 16;
 
@@ -21,11 +21,6 @@ impl Archive {
     /// Drops what is past the retention of `items`, which are sorted: those that hold something from before it. The file is
     /// published by then, so a failure is for the next run. Returns how many this run left over.
     pub(crate) async fn prune(&self, tenant: &Tenant, items: &[String], as_of: Timestamp) -> usize {
-        self.prune_some(tenant, items, as_of, MOST).await
-    }
-
-    /// The same, looking at `most` enrollments.
-    async fn prune_some(&self, tenant: &Tenant, items: &[String], as_of: Timestamp, most: usize) -> usize {
         let cutoff = as_of - tenant.settings.retention() - PRUNE_AFTER;
         let cursor = match self.store.prune_cursor(&tenant.id).await {
             Ok(cursor) => cursor,
@@ -34,7 +29,7 @@ impl Archive {
                 return items.len();
             }
         };
-        let round = round(items, cursor.as_ref(), most);
+        let round = round(items, cursor.as_ref(), self.prunes);
         let keys: Vec<ItemKey> = round.iter().filter_map(|item| ItemKey::parse(item)).collect();
         let mut prunes = futures::stream::iter(keys)
             .map(|key| async move { self.store.prune(&key, &tenant.settings, cutoff, as_of).await })

@@ -27,6 +27,8 @@ impl Plan {
         let due_at = attempt.into_iter().chain(session).min();
         let stays = enrollment.enrolled || enrollment.pending || due_at.is_some();
         let last = history.last_received().unwrap_or(enrollment.as_of);
-        Self { due_at, expires_at: (!stays).then(|| last + KEPT) }
+        // Time-to-live counts whole seconds: what is planned is what an item can say.
+        let expires_at = (!stays).then(|| Timestamp::from_millis((last + KEPT).seconds() * 1_000));
+        Self { due_at, expires_at }
     }
 }

@@ -55,6 +55,10 @@ struct Clients {
     events: aws_sdk_eventbridge::Client,
 }
 
+/// Enrollments that an export looks at for what is past the retention: fewer than most runs have, so that the others
+/// depend on the cursor.
+const PRUNES: usize = 1;
+
 /// The advice that files are made with: read once.
 pub fn advice() -> Arc<Catalogue> {
     static ADVICE: OnceLock<Arc<Catalogue>> = OnceLock::new();
@@ -93,7 +97,8 @@ impl Machine {
         let archive = |folder: &str| {
             let scratch = scratch.join(format!("{folder}-{lives}"));
             let s3 = clients.s3.clone();
-            Archive::new(store.clone(), s3, config.bucket.clone(), scratch, advice()).inline().with_barrier_seed(seed)
+            let archive = Archive::new(store.clone(), s3, config.bucket.clone(), scratch, advice());
+            archive.inline().with_barrier_seed(seed).with_prunes(PRUNES)
         };
         Self {
             hook: enrollment_events::hook(store.clone(), clock.clone()),

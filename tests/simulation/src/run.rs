@@ -115,6 +115,7 @@ async fn play(world: &World) -> Result<(), Violation> {
         export(world).await?;
         checks::files(world).await?;
     }
+    checks::descriptions(world).await?;
     checks::secrets(world)
 }
 

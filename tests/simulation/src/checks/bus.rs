@@ -1,12 +1,15 @@
 //! A consumer that drops repeated ids and keeps what has the highest revision ends with what is stored.
 
 use super::{Tenant, Told, tenants};
+use crate::plan::{Setting, What};
 use crate::rng::Rng;
 use crate::run::Violation;
 use crate::sent::tenant_id;
 use crate::world::World;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use vestibule_domain::Timestamp;
+use vestibule_domain::plan::KEPT;
 
 /// What the bus tells of one attempt or session.
 type Latest = BTreeMap<String, (String, Value)>;
@@ -47,12 +50,44 @@ pub async fn bus(world: &World) -> Result<(), Violation> {
     }
     for tenant in tenants(world).await? {
         tenant.holds_attempts(world, &attempts)?;
+        tenant.forgets_silently(world, &attempts)?;
         tenant.holds_sessions(world, &sessions)?;
     }
     Ok(())
 }
 
+/// Whether a merge or a rule that decides attempts changed anything: then an attempt may truly be gone, however old it is.
+fn rewrites_history(world: &World) -> bool {
+    let decides = |setting: &Setting| matches!(setting, Setting::RequireCompliance(_) | Setting::WindowsIdle(_));
+    let acts = world.plan.steps.iter().flat_map(|step| &step.acts);
+    let services = world.aws.services();
+    let merges = |record: &Value| {
+        let new = &record["dynamodb"]["NewImage"];
+        !new["to"].is_null() && !new["v"].is_null()
+    };
+    acts.into_iter().any(|act| matches!(&act.what, What::Set(_, setting) if decides(setting)))
+        || services.table.stream.iter().any(merges)
+}
+
 impl Tenant {
+    /// What only ran out of its time is not published as gone: it was so.
+    fn forgets_silently(&self, world: &World, latest: &Latest) -> Result<(), Violation> {
+        if rewrites_history(world) {
+            return Ok(());
+        }
+        let id = tenant_id(self.number);
+        let instant = |detail: &Value, name: &str| detail[name].as_str().and_then(|at| Timestamp::parse(at).ok());
+        for (_, detail) in latest.values().filter(|(_, detail)| detail["tenant"] == id.as_str()) {
+            let (Some(started_at), Some(as_of)) = (instant(detail, "startedAt"), instant(detail, "asOf")) else {
+                return Err(Violation::new("bus: instants", detail));
+            };
+            if detail["outcome"] == "gone" && as_of - started_at > KEPT {
+                return Err(Violation::new("bus: forgotten", format!("published as gone: {detail}")));
+            }
+        }
+        Ok(())
+    }
+
     fn concerns<'l>(&self, world: &World, latest: &'l Latest) -> Vec<&'l Value> {
         let (id, since) = (tenant_id(self.number), self.since().to_string());
         let unreadable = world.state.borrow().unreadable.clone();

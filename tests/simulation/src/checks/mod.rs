@@ -217,6 +217,50 @@ pub async fn attempts(world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
+/// An enrolled device is known by what its senders reported of it, however long ago that was.
+pub async fn descriptions(world: &World) -> Result<(), Violation> {
+    for tenant in tenants(world).await? {
+        let state = world.state.borrow();
+        let Some(sent) = state.sent.get(&tenant.number) else { continue };
+        let there = tenant.by_key()?;
+        let acknowledged: BTreeMap<&Key, &Copy> =
+            sent.copies.iter().filter(|copy| copy.acknowledged).map(|copy| (&copy.key, copy)).collect();
+        let doubtful = doubtful(&acknowledged, &model_settings(&tenant.settings));
+        for held in &tenant.held {
+            let alone = tenant.held.iter().filter(|other| other.device == held.device).count() == 1;
+            if !alone || doubtful.contains(&held.device) || state.unreadable.contains(&held.device) {
+                // Another enrollment of the device may have had it, and may be gone.
+                continue;
+            }
+            let folded = fold(&tenant_id(tenant.number), &held.history, &tenant.settings, tenant.now);
+            if !folded.enrolled {
+                continue;
+            }
+            // What was received later than it was placed may have been too old for what was dropped meanwhile.
+            let reported = |is: fn(&vestibule_domain::event::About) -> bool| {
+                let of_device = acknowledged.values().filter(|copy| copy.device == held.device);
+                of_device
+                    .filter(|copy| is(&copy.event.about))
+                    .any(|copy| there.contains_key(&copy.key) || copy.event.received_at - copy.event.placed() < SLACK)
+            };
+            for (name, is_reported, is_known) in [
+                ("platform", reported(|about| about.platform.is_some()), folded.about.platform.is_some()),
+                ("name", reported(|about| about.device_name.is_some()), folded.about.device_name.is_some()),
+                (
+                    "user",
+                    reported(|about| about.user_principal_name.is_some()),
+                    folded.about.user_principal_name.is_some(),
+                ),
+            ] {
+                if is_reported && !is_known {
+                    return Err(Violation::new("description", format!("{} is enrolled without its {name}", held.key)));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// No tenant's secret is on the bus.
 pub fn secrets(world: &World) -> Result<(), Violation> {
     let secrets: Vec<String> = (0..world.plan.tenants).map(secret).collect();
