@@ -340,8 +340,8 @@ impl Generator {
     /// Two histories of megabytes that turn out to be one device's, and another tenant beside.
     fn heavy(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
-        // Together they are more than one segment takes.
-        let requests = 10 + self.rng.index(2);
+        // Together they are more than a reader takes of one segment, and less than an enrollment takes.
+        let requests = 10;
         for names in [1, 2] {
             for _ in 0..requests {
                 let mut events = Vec::new();
