@@ -88,6 +88,11 @@ impl Generator {
         self.theme == theme
     }
 
+    /// Whether histories grow beyond what a head holds.
+    fn grows(&self) -> bool {
+        self.is("long histories") || self.is("retention")
+    }
+
     fn next_id(&mut self) -> u64 {
         self.ids += 1;
         self.ids
@@ -258,7 +263,9 @@ impl Generator {
     fn send(&mut self, device: Option<usize>) -> What {
         let device = device.unwrap_or_else(|| self.rng.index(self.devices.len()));
         let tenant = self.devices[device].tenant;
-        let count = match self.is("long histories") && self.rng.permille(500) {
+        // Long ones have segments, which retention must not lose.
+        let long = if self.is("retention") { 150 } else { 500 };
+        let count = match self.grows() && self.rng.permille(long) {
             true => 8 + self.rng.index(50),
             false => self.rng.weighted(&[(6, 1), (3, 2), (1, 4)]),
         };
@@ -333,7 +340,7 @@ impl Generator {
             tells_platform: self.rng.permille(750),
             row,
             choice: self.rng.index(8),
-            padding: if self.is("long histories") { 20 + self.rng.index(200) } else { 0 },
+            padding: if self.grows() { 20 + self.rng.index(200) } else { 0 },
         }
     }
 
@@ -387,6 +394,13 @@ impl Generator {
             story.push(generator.one(What::Pass(31 * 60_000)));
         };
         visit(self, &mut story);
+        // An enrolled device stays, and what is known of it, though nothing of it is heard again.
+        let stays = self.rng.permille(400);
+        if stays {
+            let told = self.told(device, At::Ago(0));
+            let told = Told { kind: "enrollment.enrolled", names: 1, row: None, ..told };
+            story.push(self.one(What::Send { tenant, backfill: false, events: vec![told] }));
+        }
         if self.has_files {
             story.push(self.one(What::ExportNow(tenant, 0)));
         }
@@ -399,13 +413,13 @@ impl Generator {
         if self.rng.permille(750) {
             story.push(self.one(What::Expire));
         }
-        if self.rng.permille(700) {
+        if !stays && self.rng.permille(700) {
             visit(self, &mut story);
         }
         for step in &mut story {
             step.acts.iter_mut().for_each(|act| act.dies_after = None);
         }
-        let at = self.rng.index(steps.len() + 1);
+        let at = if stays { steps.len() } else { self.rng.index(steps.len() + 1) };
         steps.splice(at..at, story);
     }
 
