@@ -120,13 +120,19 @@ impl Api {
     async fn answer(&self, call: Call, segments: &[&str]) -> Result<HttpResponse, Problem> {
         let get = [Method::GET, Method::HEAD].contains(call.request.method());
         match (segments, call.request.method()) {
-            (["api", "devices", "enrollment-status"], _) if get => self.status(&call).await,
-            (["api", "devices", "enrollment-status", "active"], _) if get => self.active(&call).await,
-            (["api", "devices", "enrollment-status", "failures"], _) if get => self.failures(&call).await,
-            (["api", "reports", "incomplete-enrollments"], _) if get => self.incomplete(&call).await,
-            (["api", "reports", "incomplete-enrollments", "attempts"], _) if get => self.attempts(&call).await,
-            (["api", "reports", "esp"], _) if get => self.esp(&call).await,
-            (["api", "reports", "esp", "sessions"], _) if get => self.esp_sessions(&call).await,
+            (["api", "devices", "enrollment-status"], _) if get => {
+                self.question_of_profiles(&call, "enrollment-status").await
+            }
+            (["api", "devices", "enrollment-status", "active"], _) if get => self.question(&call, "active").await,
+            (["api", "devices", "enrollment-status", "failures"], _) if get => self.question(&call, "failures").await,
+            (["api", "reports", "incomplete-enrollments"], _) if get => {
+                self.question(&call, "incomplete-enrollments").await
+            }
+            (["api", "reports", "incomplete-enrollments", "attempts"], _) if get => {
+                self.question(&call, "attempts").await
+            }
+            (["api", "reports", "esp"], _) if get => self.question_of_profiles(&call, "esp").await,
+            (["api", "reports", "esp", "sessions"], _) if get => self.question_of_profiles(&call, "esp-sessions").await,
             (["api", "attempts", id], _) if get => self.attempt(&call, id).await,
             (["api", "reports", "files"], _) if get => self.list_files(&call).await,
             (["api", "reports", "files"], &Method::POST) => self.ask_for_file(&call).await,
@@ -177,6 +183,7 @@ fn methods(segments: &[&str]) -> Option<&'static str> {
 fn problem(error: &ArchiveError) -> Problem {
     match error {
         ArchiveError::Report(ReportError::InvalidFilter { field, problem }) => query::invalid(field, problem),
+        ArchiveError::Report(ReportError::UnknownParameter { known }) => query::unknown(known),
         ArchiveError::Store(StoreError::Busy | StoreError::Unavailable(_)) | ArchiveError::Bucket(_) => {
             tracing::error!(%error, "a question could not be answered for now");
             Problem::unavailable()

@@ -6,35 +6,40 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use vestibule_platform::Problem;
 
+/// The parameters of a query, whatever they are called.
+pub(crate) fn parameters(query: Option<&str>) -> Result<BTreeMap<String, String>, Problem> {
+    let mut parameters = BTreeMap::new();
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = value.replace('+', " ");
+        let value = percent_decode_str(&value).decode_utf8().map_err(|_| invalid(name, "is not UTF-8"))?;
+        // Taken for absent, a script's variable that is not set would take a filter away.
+        if value.trim().is_empty() {
+            return Err(invalid(name, "is empty"));
+        }
+        if parameters.insert(name.to_owned(), value.trim().to_owned()).is_some() {
+            return Err(invalid(name, "is given twice"));
+        }
+    }
+    Ok(parameters)
+}
+
 /// A query that was read.
 pub(crate) struct Query(BTreeMap<String, String>);
 
 impl Query {
     /// Reads a query whose parameters are among `known`.
     pub(crate) fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Problem> {
-        let mut parameters = BTreeMap::new();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let Some(name) = known.iter().find(|known| **known == name) else {
-                let names = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(Problem::bad_request().detail(format!("Query parameters known here: {names}.")));
-            };
-            let value = value.replace('+', " ");
-            let value = percent_decode_str(&value).decode_utf8().map_err(|_| invalid(name, "is not UTF-8"))?;
-            // Taken for absent, a script's variable that is not set would take a filter away.
-            if value.trim().is_empty() {
-                return Err(invalid(name, "is empty"));
-            }
-            if parameters.insert((*name).to_owned(), value.into_owned()).is_some() {
-                return Err(invalid(name, "is given twice"));
-            }
+        let all = parameters(query)?;
+        match all.keys().all(|name| known.contains(&name.as_str())) {
+            true => Ok(Self(all)),
+            false => Err(unknown(known)),
         }
-        Ok(Self(parameters))
     }
 
     /// A parameter, if given.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim())
+        self.0.get(name).map(String::as_str)
     }
 
     /// A parameter that `read` must understand.
@@ -46,6 +51,13 @@ impl Query {
     ) -> Result<Option<T>, Problem> {
         self.text(name).map(|text| read(text).ok_or_else(|| invalid(name, problem))).transpose()
     }
+}
+
+/// The problem of a parameter that is not among `known`.
+pub(crate) fn unknown<N: AsRef<str>>(known: &[N]) -> Problem {
+    let names: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Problem::bad_request().detail(format!("Query parameters known here: {names}."))
 }
 
 /// The problem of one parameter or member.

@@ -38,10 +38,22 @@ pub enum Error {
     #[error("{field}: {problem}")]
     InvalidFilter {
         /// The filter's name as the API writes it.
-        field: &'static str,
+        field: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
     },
+    /// A parameter that a question does not take.
+    #[error("parameters known here: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    UnknownParameter {
+        /// Those that it takes.
+        known: Vec<String>,
+    },
+    /// The file has no question of that name.
+    #[error("the file has no question {0}")]
+    NoQuestion(String),
+    /// What the file answers is not of the form that this crate reads.
+    #[error("the file's answer: {0}")]
+    Answer(serde_json::Error),
     /// A question about single attempts, devices or sessions, put to a summary.
     #[error("a summary holds no single attempts, devices or sessions")]
     NotInSummary,

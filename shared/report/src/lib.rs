@@ -8,9 +8,11 @@
 //!
 //! Invariants:
 //! - A file refreshed step by step has the rows, and published the bytes, of a file built from nothing.
-//! - Every number is defined once, in a view of the file; page, API and file run the same views.
+//! - Every number is defined once, in a view of the file; every question is one statement, in the file's `questions`, and
+//!   page, API and commands run it from there.
 //! - Nothing here reads a clock or knows where enrollments are stored. Raw payloads never enter.
 
+pub mod ask;
 mod built_in;
 mod corrections;
 mod delete;
@@ -26,6 +28,7 @@ mod plain;
 mod profiles;
 mod pseudonym;
 mod publish;
+mod questions;
 pub mod reader;
 mod refresh;
 mod schema;
@@ -45,7 +48,7 @@ pub use working::{Context, Working};
 
 /// The version of the schema, for readers: raised when one made for the version before can't read a file any more. It is
 /// the file's `user_version`. What is built into a file is told apart by a digest, never by this number.
-pub const SCHEMA_VERSION: i32 = 3;
+pub const SCHEMA_VERSION: i32 = 4;
 
 /// The file's `application_id`: "Vest" in ASCII.
 pub const APPLICATION_ID: i32 = 0x5665_7374;

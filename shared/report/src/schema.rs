@@ -1,7 +1,7 @@
 //! Makes the empty file: tables, views, dictionaries, advice and what describes them.
 
 use crate::error::{Error, Result};
-use crate::{APPLICATION_ID, SCHEMA_VERSION, dictionary};
+use crate::{APPLICATION_ID, SCHEMA_VERSION, dictionary, questions};
 use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -60,6 +60,7 @@ pub(crate) fn create(conn: &Connection, advice: &Catalogue) -> Result<()> {
     for view in Ranged::ALL {
         conn.execute_batch(&format!("CREATE VIEW {} AS\n{}", view.name(), view.over("1")))?;
     }
+    questions::fill(conn)?;
     dictionary::fill(conn)?;
     fill_advice(conn, advice)?;
     fill_column_docs(conn)?;
@@ -114,7 +115,7 @@ impl Ranged {
 
 /// Writes out `$iso(x)`, an instant as text, and `$day(x)`, a day as date: integer arithmetic, since a
 /// float cannot hold every millisecond.
-fn expand(sql: &str) -> String {
+pub(crate) fn expand(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len() * 2);
     let mut rest = sql;
     while let Some(at) = rest.find('$') {

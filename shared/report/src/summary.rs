@@ -13,7 +13,7 @@
 use crate::error::{Error, Result};
 use crate::publish::{self, Published, Spent, Written, hash};
 use crate::working::{is_ours, meta, set_meta};
-use crate::{APPLICATION_ID, SCHEMA_VERSION, plain, schema};
+use crate::{APPLICATION_ID, SCHEMA_VERSION, plain, questions, schema};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params_from_iter};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -51,7 +51,7 @@ const SUMS: [&str; 5] = ["daily_totals", "daily_incomplete", "daily_failures", "
 const INCOMPLETE: &str = "daily_incomplete";
 
 /// Tables that are filled here in another way.
-const OWN: [&str; 4] = ["words", "failure_reason_advice", "meta", "column_docs"];
+const OWN: [&str; 5] = ["words", "failure_reason_advice", "meta", "column_docs", "questions"];
 
 /// Views over facts that are tables here, and which of their rows: all in a settled order, of apps the commonest.
 const FROM_FACTS: [(&str, &str); 7] = [
@@ -105,6 +105,7 @@ pub fn summarise(report: &Path, summary: &Path) -> Result<Published> {
     source.texts.write(&to)?;
     source.advice(&to)?;
     create_views(&from, &to)?;
+    questions::fill_summary(&to)?;
     describe(&from, &to)?;
     let corrections = from.query_row("SELECT count(*) FROM corrections", [], |row| row.get::<_, u64>(0))?;
     let mut said = from.prepare(&format!("SELECT key, value FROM meta WHERE {NOT_SAID}"))?;

@@ -97,7 +97,7 @@ fn the_report_is_what_the_attempts_add_up_to() {
                     let expected = count(&|attempt| {
                         abandoned(attempt)
                             && world.day(attempt.started_at) == day
-                            && section(attempt).map(Section::name) == cell.section
+                            && section(attempt).map(Section::name) == cell.section.as_deref()
                     });
                     assert_eq!(cell.abandoned, expected, "{cell:?}");
                 }
@@ -150,9 +150,11 @@ fn the_report_is_what_the_attempts_add_up_to() {
     }
     for os in [Platform::Windows, Platform::MacOs] {
         let refused = reader.incomplete(today.plus(-1), today, Some(os), None);
-        assert!(matches!(refused, Err(Error::InvalidFilter { field: "os", .. })));
+        assert!(matches!(refused, Err(Error::InvalidFilter { field, .. }) if field == "os"));
     }
-    assert!(matches!(reader.incomplete(today, today, None, None), Err(Error::InvalidFilter { field: "to", .. })));
+    assert!(
+        matches!(reader.incomplete(today, today, None, None), Err(Error::InvalidFilter { field, .. }) if field == "to")
+    );
 }
 
 #[test]
@@ -250,12 +252,16 @@ fn the_drill_down_pages_through_exactly_the_attempts() {
             }
             assert_eq!(page.first_page_as_of, world.as_of.to_string());
             let Some(next) = page.next else { break };
-            cursor = Some(vestibule_report::reader::Cursor::parse(&next.to_string()).unwrap());
+            cursor = Some(vestibule_report::reader::Cursor::new(&next.to_string()));
             assert_eq!(cursor, Some(next));
         }
         assert!(expected.is_empty(), "{filter:?}: {expected:?}");
     }
-    assert!(vestibule_report::reader::Cursor::parse("abc").is_err());
+    for text in ["abc", "1-2", "1-2-3-4", "1-2-x", "-1-2-3", "1-2-3 ", &"1-".repeat(40)] {
+        let cursor = Some(vestibule_report::reader::Cursor::new(text));
+        let refused = reader.attempts(&AttemptFilter::default(), cursor, 7);
+        assert!(matches!(refused, Err(Error::InvalidFilter { field, .. }) if field == "cursor"), "{text}");
+    }
 }
 
 #[test]

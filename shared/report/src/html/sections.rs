@@ -76,7 +76,7 @@ pub(super) fn days(h: &mut Html, told: &Told) {
     let mut counts: BTreeMap<Option<Section>, Vec<u64>> =
         Section::ALL.iter().map(|section| (Some(*section), Vec::new())).collect();
     for day in &told.whole.daily {
-        counts.entry(day.section.and_then(Section::read)).or_default().push(day.abandoned);
+        counts.entry(day.section.as_deref().and_then(Section::read)).or_default().push(day.abandoned);
     }
     // What lies outside all sections comes last.
     let outside = counts.remove(&None);

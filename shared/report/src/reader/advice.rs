@@ -3,10 +3,10 @@
 use super::Reader;
 use crate::error::Result;
 use rusqlite::Row;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One meaning of a failure and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
     /// The entry's name in the catalogue.
     pub id: String,
@@ -55,15 +55,6 @@ impl Reader<'_> {
              WHERE x.attempt_no = ?1 AND v.advice_no = x.advice_no ORDER BY x.rank"
         ))?;
         Ok(query.query_map([attempt_no], read)?.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// The same for a code and a reason, as failed attempts are counted by them.
-    pub(crate) fn advice_for_reason(&self, code_word: i64, reason_word: i64) -> Result<Vec<Advice>> {
-        let mut query = self.conn().prepare_cached(&format!(
-            "SELECT {ENTRY} FROM failure_reason_advice x CROSS JOIN advice v
-             WHERE x.code_word = ?1 AND x.reason_word = ?2 AND v.advice_no = x.advice_no ORDER BY x.rank"
-        ))?;
-        Ok(query.query_map([code_word, reason_word], read)?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Every meaning of a code, in the catalogue's order.

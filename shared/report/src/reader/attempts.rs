@@ -1,16 +1,11 @@
 //! Drill-down: from any number to its attempts, from an attempt to its events.
 
-use super::{Advice, Reader, check_range};
-use crate::dictionary::Coded as _;
-use crate::error::{Error, Result};
-use crate::ids::first_from;
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, Row, params_from_iter};
-use serde::Serialize;
-use vestibule_domain::{AttemptId, Cause, Day, Millis, Outcome, Platform, Section, Timestamp};
-
-/// Most attempts on a page.
-const MAX_PAGE: u32 = 1_000;
+use super::{Advice, Reader, paged, parameters};
+use crate::ask::Parameters;
+use crate::error::Result;
+use rusqlite::Row;
+use serde::{Deserialize, Serialize};
+use vestibule_domain::{AttemptId, Cause, Day, Outcome, Platform, Section};
 
 /// Which attempts; what is not given lets all through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,44 +40,25 @@ pub struct AttemptFilter {
 }
 
 /// Where a page ended. It holds on when attempts arrive meanwhile: they are newer, or in their place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// The instant the first page was true for.
-    pub as_of: Timestamp,
-    pub(super) major: i64,
-    pub(super) minor: i64,
-}
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
 
 impl Cursor {
-    /// Reads what [`Display`](std::fmt::Display) wrote.
-    ///
-    /// # Errors
-    /// [`Error::InvalidFilter`] for any other text.
-    pub fn parse(text: &str) -> Result<Self> {
-        let mut parts = text.split('-').map(|part| i64::from_str_radix(part, 16).ok());
-        match (parts.next().flatten(), parts.next().flatten(), parts.next().flatten(), parts.next()) {
-            (Some(as_of), Some(major), Some(minor), None) => {
-                Ok(Self { as_of: Timestamp::from_millis(as_of), major, minor })
-            }
-            _ => Err(Error::InvalidFilter { field: "cursor", problem: "is not one that a page ended with" }),
-        }
+    /// What a page ended with; whether it is, the question that it is given to says.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:x}-{:x}-{:x}", self.as_of.millis(), self.major, self.minor)
-    }
-}
-
-impl Serialize for Cursor {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        f.write_str(&self.0)
     }
 }
 
 /// An attempt in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `enrollment_attempts`")]
 pub struct Attempt {
@@ -117,7 +93,7 @@ pub struct Attempt {
 }
 
 /// An event of an attempt in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `attempt_timeline`")]
 pub struct TimelineEvent {
@@ -138,7 +114,7 @@ pub struct TimelineEvent {
 }
 
 /// A page of attempts, newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptPage {
     /// The instant this page is true for.
@@ -154,7 +130,7 @@ pub struct AttemptPage {
 }
 
 /// An attempt with its events in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptDetail {
     /// The instant this is true for.
@@ -168,63 +144,27 @@ pub struct AttemptDetail {
     pub events: Vec<TimelineEvent>,
 }
 
-/// Conditions on a table, with their values.
-#[derive(Default)]
-pub(super) struct Conditions {
-    sql: Vec<&'static str>,
-    pub(super) values: Vec<Value>,
-}
-
-impl Conditions {
-    pub(super) fn add(&mut self, sql: &'static str, value: Option<impl Into<Value>>) {
-        if let Some(value) = value {
-            self.sql.push(sql);
-            self.values.push(value.into());
-        }
-    }
-
-    pub(super) fn sql(&self) -> String {
-        if self.sql.is_empty() { "1".to_owned() } else { self.sql.join(" AND ") }
-    }
-
-    /// On `attempts a`.
-    fn of(filter: &AttemptFilter, zone: &str) -> Result<Self> {
-        if let (Some(from), Some(to)) = (filter.from, filter.to) {
-            check_range(from, to)?;
-        }
-        let zone = zone.parse().unwrap_or_default();
-        let margin = Millis::from_days(2);
-        let mut all = Self::default();
-        // The numbers bound what is looked at; the days decide.
-        all.add("a.attempt_no >= ?", filter.from.map(|day| first_from(day.start(zone) - margin)));
-        all.add("a.attempt_no < ?", filter.to.map(|day| first_from(day.start(zone) + margin)));
-        all.add("a.started_day >= ?", filter.from.map(|day| i64::from(day.get())));
-        all.add("a.started_day < ?", filter.to.map(|day| i64::from(day.get())));
-        all.add("a.platform_id = ?", filter.os.map(|os| os.id()));
-        if filter.reported {
-            all.sql.push("a.platform_id IN (SELECT id FROM platforms WHERE reported = 1)");
-        }
-        all.add("a.section_id = ?", filter.section.map(|section| section.id()));
-        all.add("a.action_id IN (SELECT id FROM actions WHERE name = ? COLLATE NOCASE)", filter.action.clone());
-        all.add("a.screen_id IN (SELECT id FROM screens WHERE name = ? COLLATE NOCASE)", filter.screen.clone());
-        all.add("a.cause_id = ?", filter.cause.map(|cause| cause.id()));
-        all.add("a.outcome_id = ?", filter.outcome.map(|outcome| outcome.id()));
-        if filter.incomplete {
-            all.sql.push("a.outcome_id IN (SELECT id FROM outcomes WHERE name IN ('abandoned', 'failed'))");
-        }
-        all.add("coalesce(a.catalogue_row, 0) = ?", filter.catalogue_row.map(i64::from));
-        all.add(
-            "a.attempt_no IN (
-               WITH user (id) AS (SELECT id FROM words WHERE text = ? COLLATE NOCASE)
-               SELECT attempt_no FROM attempts WHERE user_principal_name_word IN (SELECT id FROM user)
-               UNION SELECT attempt_no FROM attempts WHERE user_id_word IN (SELECT id FROM user))",
-            filter.user.clone(),
-        );
-        all.add(
-            "a.enrollment_no IN (SELECT enrollment_no FROM enrollments WHERE enrollment_key = ?)",
-            filter.enrollment_key.clone(),
-        );
-        Ok(all)
+impl AttemptFilter {
+    fn parameters(&self) -> Parameters {
+        let os = match (self.os, self.reported) {
+            (Some(os), _) => Some(os.name().to_owned()),
+            (None, true) => None,
+            (None, false) => Some("all".to_owned()),
+        };
+        let outcome = self.outcome.map(Outcome::name).or(self.incomplete.then_some("incomplete"));
+        parameters([
+            ("from", self.from.map(|day| day.to_string())),
+            ("to", self.to.map(|day| day.to_string())),
+            ("os", os),
+            ("section", self.section.map(|section| section.name().to_owned())),
+            ("action", self.action.clone()),
+            ("screen", self.screen.clone()),
+            ("cause", self.cause.map(|cause| cause.name().to_owned())),
+            ("outcome", outcome.map(str::to_owned)),
+            ("catalogueRow", self.catalogue_row.map(|row| row.to_string())),
+            ("user", self.user.clone()),
+            ("enrollmentKey", self.enrollment_key.clone()),
+        ])
     }
 }
 
@@ -232,35 +172,9 @@ impl Reader<'_> {
     /// A page of the attempts that `filter` lets through, newest first.
     ///
     /// # Errors
-    /// [`Error::InvalidFilter`] for an empty range.
+    /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range.
     pub fn attempts(&self, filter: &AttemptFilter, cursor: Option<Cursor>, limit: u32) -> Result<AttemptPage> {
-        let limit = limit.clamp(1, MAX_PAGE);
-        let time_zone = self.time_zone()?;
-        let mut conditions = Conditions::of(filter, &time_zone)?;
-        conditions.add("a.attempt_no < ?", cursor.map(|cursor| cursor.major));
-        conditions.values.push(Value::Integer(i64::from(limit) + 1));
-        let sql = conditions.sql();
-        let mut query = self.facts()?.prepare(&format!(
-            "SELECT * FROM enrollment_attempts WHERE attempt_no IN (
-               SELECT a.attempt_no FROM attempts a WHERE {sql} ORDER BY a.attempt_no DESC LIMIT ?)
-             ORDER BY attempt_no DESC"
-        ))?;
-        let rows = query.query_map(params_from_iter(&conditions.values), |row| {
-            Ok((row.get::<_, i64>("attempt_no")?, read_attempt(row)?))
-        })?;
-        let mut found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        let first_page_as_of = cursor.map_or(self.as_of(), |cursor| cursor.as_of);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().map(|(number, _)| *number).filter(|_| more);
-        Ok(AttemptPage {
-            as_of: self.as_of().to_string(),
-            first_page_as_of: first_page_as_of.to_string(),
-            time_zone,
-            next: last.map(|major| Cursor { as_of: first_page_as_of, major, minor: 0 }),
-            attempts: found.into_iter().map(|(_, attempt)| attempt).collect(),
-        })
+        self.read_one("attempts", &paged(filter.parameters(), cursor, limit))
     }
 
     /// An attempt with its events; `None` when the file has none of that id.
@@ -268,24 +182,11 @@ impl Reader<'_> {
     /// # Errors
     /// When the file cannot be read.
     pub fn attempt(&self, id: AttemptId) -> Result<Option<AttemptDetail>> {
-        let conn = self.facts()?;
-        let number: Option<i64> = conn
-            .query_row(
-                "SELECT attempt_no FROM attempts WHERE attempt_id = ?1 ORDER BY attempt_no LIMIT 1",
-                [&id.bytes()[..]],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let Some(number) = number else { return Ok(None) };
-        let attempt =
-            conn.query_row("SELECT * FROM enrollment_attempts WHERE attempt_no = ?1", [number], read_attempt)?;
-        let mut events = conn.prepare("SELECT * FROM attempt_timeline WHERE attempt_no = ?1 ORDER BY seq")?;
-        let events = events.query_map([number], read_event)?.collect::<rusqlite::Result<_>>()?;
-        let advice = self.advice_for_failure(number)?;
-        Ok(Some(AttemptDetail { as_of: self.as_of().to_string(), attempt, advice, events }))
+        self.read("attempt", &parameters([("id", Some(id.to_string()))]))
     }
 }
 
+/// Reads an attempt from a row of the view `enrollment_attempts`, for what needs more of it than a question gives.
 pub(crate) fn read_attempt(row: &Row) -> rusqlite::Result<Attempt> {
     Ok(Attempt {
         attempt_id: row.get("attempt_id")?,
@@ -316,24 +217,5 @@ pub(crate) fn read_attempt(row: &Row) -> rusqlite::Result<Attempt> {
         failure_message: row.get("failure_message")?,
         clock_skew: row.get("clock_skew")?,
         event_count: row.get("event_count")?,
-    })
-}
-
-fn read_event(row: &Row) -> rusqlite::Result<TimelineEvent> {
-    Ok(TimelineEvent {
-        seq: row.get("seq")?,
-        kind: row.get("kind")?,
-        time: row.get("time")?,
-        received_at: row.get("received_at")?,
-        source: row.get("source")?,
-        event_id: row.get("event_id")?,
-        section: row.get("section")?,
-        action: row.get("action")?,
-        screen: row.get("screen")?,
-        user_action: row.get("user_action")?,
-        failure_code: row.get("failure_code")?,
-        failure_reason: row.get("failure_reason")?,
-        reported: row.get("reported")?,
-        clock_skew: row.get("clock_skew")?,
     })
 }

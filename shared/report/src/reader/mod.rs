@@ -1,7 +1,6 @@
 //! The numbers of the report and the status page, as page, API and commands show them.
 //!
-//! Every number comes from a view of the file; what is done here is summing a view's rows over the days
-//! and platforms asked for, and giving them names.
+//! Every number comes from a question of the file ([`ask`](crate::ask)); here its answers have types.
 
 mod advice;
 mod attempts;
@@ -23,6 +22,7 @@ pub use status::{
     Status,
 };
 
+use crate::ask::Parameters;
 use crate::error::{Error, Result};
 use crate::pseudonym::People;
 use crate::refresh::UNREADABLE;
@@ -34,9 +34,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use vestibule_domain::{Day, Timestamp};
-
-/// Most days a range may have: the longest retention and then some.
-const MAX_DAYS: i32 = 1_000;
 
 /// A report file, or its [summary](crate::summarise), open for reading.
 #[derive(Debug)]
@@ -243,14 +240,20 @@ fn as_of(conn: &Connection) -> Result<Timestamp> {
     text.parse().map(Timestamp::from_millis).map_err(|_| Error::Empty)
 }
 
-/// Refuses ranges that are empty or absurd.
-fn check_range(from: Day, to: Day) -> Result<()> {
-    let invalid = |field, problem| Err(Error::InvalidFilter { field, problem });
-    if to <= from {
-        return invalid("to", "must be later than from");
-    }
-    if to.get().saturating_sub(from.get()) > MAX_DAYS {
-        return invalid("from", "the range must have at most 1000 days");
-    }
-    Ok(())
+/// Most rows of any list.
+const MOST: u32 = 1_000;
+
+/// The parameters that are given.
+fn parameters<const N: usize>(all: [(&str, Option<String>); N]) -> Parameters {
+    all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn range(from: Day, to: Day) -> Parameters {
+    parameters([("from", Some(from.to_string())), ("to", Some(to.to_string()))])
+}
+
+fn paged(mut asked: Parameters, cursor: Option<Cursor>, limit: u32) -> Parameters {
+    let limit = limit.clamp(1, MOST).to_string();
+    asked.extend(parameters([("cursor", cursor.map(|cursor| cursor.to_string())), ("limit", Some(limit))]));
+    asked
 }

@@ -45,6 +45,12 @@ CREATE TABLE advice_codes (
   code_value INTEGER NOT NULL, advice_no INTEGER NOT NULL REFERENCES advice (advice_no), code TEXT NOT NULL,
   PRIMARY KEY (code_value, advice_no)) WITHOUT ROWID;
 
+-- The questions that this file answers, one statement each. A question `x` answers one row, its members `x.name` what
+-- stands in the answer under `name`. Parameters are texts, or missing; `refusal` says which one is invalid, and why.
+CREATE TABLE questions (
+  name TEXT PRIMARY KEY NOT NULL, purpose TEXT NOT NULL, answer TEXT NOT NULL, booleans TEXT NOT NULL,
+  parameters TEXT NOT NULL, refusal TEXT, sql TEXT NOT NULL) WITHOUT ROWID;
+
 CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE column_docs (
   table_name TEXT NOT NULL, column_name TEXT NOT NULL, type TEXT NOT NULL, unit TEXT, meaning TEXT NOT NULL,

@@ -1,33 +1,29 @@
 /*
  * The API over an opened file: `get` answers what the server would for the same file at the file's instant.
  *
- * What must stay true: every number comes from the file's own views by the statements in `file-*.js`; nothing is
- * worked out here. What a file can't answer is an ApiProblem 404 that says so. One statement runs at a time, a slow
- * one when no other waits; what is no longer wanted is not begun.
+ * What must stay true: every number comes from the file's own questions; nothing is worked out here. What a file can't
+ * answer is an ApiProblem 404 that says so. One statement runs at a time, a slow one when no other waits; what is no longer
+ * wanted is not begun.
  */
 
 import { ApiProblem } from './api.js';
-import { byCode } from './file-advice.js';
-import { attempt, attempts } from './file-attempts.js';
-import { esp, espProfiles, espSessions } from './file-esp.js';
-import { incomplete } from './file-incomplete.js';
-import { Query, notInFile } from './file-query.js';
-import { active, failures, status } from './file-status.js';
+import { answer, given, notInFile } from './file-questions.js';
 
+/** Which question a path asks, and which parameter a part of it is. */
 const ROUTES = [
-  [/^\/api\/tenant$/, tenant],
-  [/^\/api\/reports\/incomplete-enrollments$/, incomplete],
-  [/^\/api\/reports\/incomplete-enrollments\/attempts$/, attempts],
-  [/^\/api\/attempts\/([^/]+)$/, attempt],
-  [/^\/api\/devices\/enrollment-status$/, status],
-  [/^\/api\/devices\/enrollment-status\/active$/, active],
-  [/^\/api\/devices\/enrollment-status\/failures$/, failures],
-  [/^\/api\/reports\/esp$/, esp],
-  [/^\/api\/reports\/esp\/sessions$/, espSessions],
-  [/^\/api\/devices\/esp-profiles$/, espProfiles],
-  [/^\/api\/advice\/([^/]+)$/, byCode],
+  [/^\/api\/reports\/incomplete-enrollments$/, 'incomplete-enrollments'],
+  [/^\/api\/reports\/incomplete-enrollments\/attempts$/, 'attempts'],
+  [/^\/api\/attempts\/([^/]+)$/, 'attempt', 'id'],
+  [/^\/api\/devices\/enrollment-status$/, 'enrollment-status'],
+  [/^\/api\/devices\/enrollment-status\/active$/, 'active'],
+  [/^\/api\/devices\/enrollment-status\/failures$/, 'failures'],
+  [/^\/api\/reports\/esp$/, 'esp'],
+  [/^\/api\/reports\/esp\/sessions$/, 'esp-sessions'],
+  [/^\/api\/devices\/esp-profiles$/, 'esp-profiles'],
+  [/^\/api\/advice\/([^/]+)$/, 'advice', 'text'],
 ];
 
+const DAY_MS = 86_400_000;
 /** Milliseconds for which nothing else must be asked before a slow statement begins. */
 const PAUSE = 40;
 
@@ -98,7 +94,7 @@ class FileWorker {
 }
 
 /** What the statements ask: the file, and what it says of itself. */
-class OpenFile {
+export class OpenFile {
   constructor(worker, { kind, sizeBytes }, name) {
     this.worker = worker;
     this.kind = kind;
@@ -108,24 +104,14 @@ class OpenFile {
   }
 
   /**
-   * The rows of a statement for each set of values.
+   * The rows of a statement, by the names of their columns.
    * @param {string} sql
-   * @param {Object<string, any>[]} values by the names in the statement, `:from`
-   * @param {{booleans?: string[], signal?: AbortSignal, slow?: boolean}} [options] `slow` lets the others go first
-   * @returns {Promise<object[][]>}
+   * @param {Object<string, any>} [values] by the names in the statement, `:from`
+   * @param {{signal?: AbortSignal, slow?: boolean}} [options] `slow` lets the others go first
+   * @returns {Promise<object[]>}
    */
-  each(sql, values, { booleans = [], signal, slow } = {}) {
-    return values.length
-      ? this.worker.ask({ ask: 'rows', sql, values, booleans }, { signal, slow })
-      : Promise.resolve([]);
-  }
-
-  async rows(sql, values = {}, options) {
-    return (await this.each(sql, [values], options))[0];
-  }
-
-  async row(sql, values, options) {
-    return (await this.rows(sql, values, options))[0] ?? null;
+  rows(sql, values = {}, { signal, slow } = {}) {
+    return this.worker.ask({ ask: 'rows', sql, values }, { signal, slow });
   }
 
   #once(key, ask) {
@@ -140,46 +126,25 @@ class OpenFile {
     );
   }
 
-  /** A closed list of the file in its order. @param {string} table @param {string} [more] columns */
-  names(table, more = '') {
-    return this.#once(`${table} ${more}`, () =>
-      this.rows(`SELECT id, name${more} FROM ${table} WHERE id > 0 ORDER BY id`),
+  /** A question of the file and then its members. @param {string} name @returns {Promise<object[]>} */
+  question(name) {
+    return this.#once(`question ${name}`, () =>
+      this.rows(
+        `SELECT name, answer, booleans, parameters, refusal, sql FROM questions
+         WHERE name = :name OR name GLOB :name || '.*' ORDER BY name`,
+        { ':name': name },
+      ),
     );
-  }
-
-  /** The text of one of the file's views. @param {string} name */
-  view(name) {
-    return this.#once(`view ${name}`, async () => {
-      const found = await this.row("SELECT sql FROM sqlite_schema WHERE type = 'view' AND name = :name", {
-        ':name': name,
-      });
-      return found?.sql.replace(/^CREATE VIEW \w+ AS\s/, '') ?? '';
-    });
   }
 
   get isSummary() {
     return this.kind === 'summary';
   }
-
-  /** Says plainly what a summary leaves out. */
-  needsFacts() {
-    if (this.isSummary) {
-      throw notInFile(
-        'A summary has daily sums alone, no single attempts, devices or sessions. Open the report file that ' +
-          'it belongs to.',
-        'Not in a summary',
-      );
-    }
-  }
 }
 
 async function tenant(file, parameters) {
-  new Query(parameters, []);
+  if (given(parameters).size) throw notInFile('This takes no parameters.');
   const meta = await file.meta();
-  const { today } = await file.row(
-    `SELECT strftime('%Y-%m-%d', CAST(value AS INTEGER) * 86400, 'unixepoch') AS today
-     FROM meta WHERE key = 'asOfDay'`,
-  );
   return {
     asOf: meta.asOf,
     tenant: meta.tenant,
@@ -194,7 +159,7 @@ async function tenant(file, parameters) {
       ...(file.isSummary ? {} : { pseudonymise: Boolean(meta.pseudonyms) }),
     },
     // The calendar of a file stands still.
-    today,
+    today: new Date(Number(meta.asOfDay) * DAY_MS).toISOString().slice(0, 10),
   };
 }
 
@@ -242,11 +207,14 @@ export class FileApi {
    */
   async get(path, parameters, { signal, onPart } = {}) {
     const whole = path.startsWith('/') ? path : `/api/${path}`;
-    for (const [pattern, answer] of ROUTES) {
+    if (whole === '/api/tenant') return tenant(this.file, parameters);
+    for (const [pattern, question, part] of ROUTES) {
       const found = pattern.exec(whole);
       if (!found) continue;
-      const result = await answer(this.file, parameters, { signal, onPart }, ...found.slice(1).map(decodeURIComponent));
+      const asked = part ? { ...Object.fromEntries(given(parameters)), [part]: decodeURIComponent(found[1]) } : parameters;
+      const result = await answer(this.file, question, asked, { signal, onPart });
       if (signal?.aborted) throw aborted();
+      if (!result) throw notInFile('The file holds nothing of this.');
       return result;
     }
     throw notInFile('This needs the server: a report file doesn’t hold it.');

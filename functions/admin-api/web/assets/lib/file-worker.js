@@ -2,20 +2,25 @@
  * A worker that has one file open and answers SQL over it.
  *
  * What must stay true: nothing is sent anywhere and nothing is written. What a file is, is decided by its first bytes:
- * the two versions below are SCHEMA_VERSION and SUMMARY_VERSION of the report's crate. The schema of a foreign file is
- * not trusted: its views may call no function with effects.
+ * the two versions below are SCHEMA_VERSION and SUMMARY_VERSION of the report's crate. A file that came from elsewhere is
+ * data, its views and questions too: they may read it and nothing else, for a limited time and up to so many rows.
  */
 
 import sqlite3InitModule from '../vendor/sqlite3.mjs';
 import { installFileSystem } from './file-vfs.js';
 
 const APPLICATION_ID = 0x56657374;
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 const SUMMARY_VERSION = 1000 + SCHEMA_VERSION;
 
 const HEADER_BYTES = 100;
 /** Pages that SQLite itself keeps. */
 const CACHE_KIBIBYTES = 96 << 10;
+/** What one statement may take. */
+const MOST_MS = 120_000;
+const MOST_ROWS = 100_000;
+/** Steps of SQLite's machine between two looks at the clock. */
+const STEPS_A_LOOK = 100_000;
 
 // Nothing is stored in this browser, so what would do that is not set up.
 globalThis.sqlite3ApiConfig = {
@@ -112,47 +117,56 @@ async function open(message, progress) {
     db = new sqlite3.oo1.DB({ filename: '/file', flags: 'r', vfs: 'vestibule-file' });
     db.exec(`PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA cache_size = -${CACHE_KIBIBYTES};`);
     db.selectValue('SELECT count(*) FROM meta');
+    readOnly();
   } catch {
     throw new Refusal('The file is damaged', 'SQLite can’t read it. Download it again.');
   }
   return { kind, sizeBytes: blob.size };
 }
 
-const camelCase = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+/** When the statement that runs must have ended. */
+let deadline = Infinity;
+
+/** From here on statements may select, and call functions without effects, until their time is up. */
+function readOnly() {
+  const { capi } = sqlite3;
+  const allowed = [capi.SQLITE_SELECT, capi.SQLITE_READ, capi.SQLITE_FUNCTION, capi.SQLITE_RECURSIVE];
+  const authorise = (_, action, __, name) =>
+    allowed.includes(action) && name !== 'load_extension' ? capi.SQLITE_OK : capi.SQLITE_DENY;
+  capi.sqlite3_set_authorizer(db.pointer, authorise, 0);
+  capi.sqlite3_progress_handler(db.pointer, STEPS_A_LOOK, () => (Date.now() > deadline ? 1 : 0), 0);
+}
 
 /** A statement, made once, and the names of its columns. */
 function prepared(sql) {
   if (!statements.has(sql)) {
     const statement = db.prepare(sql);
-    statements.set(sql, { statement, names: statement.getColumnNames([]).map(camelCase) });
+    statements.set(sql, { statement, names: statement.getColumnNames([]) });
   }
   return statements.get(sql);
 }
 
 /**
- * The rows of a statement for each set of values, as objects named in camel case. Values that the statement doesn't
- * name are left out. Whole numbers that JavaScript can't hold come as BigInt.
+ * The rows of a statement, as objects by the names of their columns. Values that the statement doesn't name are left out.
+ * Whole numbers that JavaScript can't hold come as BigInt.
  */
-function rows({ sql, values, booleans }) {
+function rows({ sql, values }) {
+  deadline = Date.now() + MOST_MS;
   const { statement, names } = prepared(sql);
-  const isBoolean = names.map((name) => booleans.includes(name));
-  const answer = values.map((one) => {
-    statement.reset(true);
-    for (const [name, value] of Object.entries(one)) {
-      if (sqlite3.capi.sqlite3_bind_parameter_index(statement.pointer, name)) statement.bind(name, value);
-    }
-    const found = [];
-    while (statement.step()) {
-      const row = {};
-      statement.get([]).forEach((value, at) => {
-        row[names[at]] = isBoolean[at] && value !== null ? value !== 0 : value;
-      });
-      found.push(row);
-    }
-    return found;
-  });
   statement.reset(true);
-  return answer;
+  for (const [name, value] of Object.entries(values)) {
+    if (sqlite3.capi.sqlite3_bind_parameter_index(statement.pointer, name)) statement.bind(name, value);
+  }
+  const found = [];
+  try {
+    while (statement.step()) {
+      if (found.length >= MOST_ROWS) throw new Refusal('Too many rows', `A statement gives at most ${MOST_ROWS} rows.`);
+      found.push(Object.fromEntries(statement.get([]).map((value, at) => [names[at], value])));
+    }
+  } finally {
+    statement.reset(true);
+  }
+  return found;
 }
 
 const GONE = {
@@ -163,6 +177,8 @@ const GONE = {
 function wordsOf(error) {
   // The lower byte is the kind of a result; the rest tells more.
   const isReading = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_IOERR;
+  const isLate = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_INTERRUPT;
+  if (isLate) return { title: 'This takes too long', detail: `A statement may take ${MOST_MS / 1000} seconds.` };
   return error.words ?? (isReading ? GONE : { title: 'The file can’t answer this', detail: error.message });
 }
 

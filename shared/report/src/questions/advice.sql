@@ -1,0 +1,13 @@
+-- What an error code or a failure's words mean, as far as the file's advice and failures say.
+-- answer: row
+-- :text text | A code in any spelling, or the words of a failure.
+WITH RECURSIVE $code,
+  failure (attempt_no) AS (
+    SELECT attempt_no FROM recent_failures WHERE trim(:text) IN (message, reason, code)
+    ORDER BY failed_at_ms DESC, attempt_no DESC LIMIT 1)
+SELECT $as_of, (SELECT value FROM meta WHERE key = 'adviceVersion') AS catalogue,
+  CASE WHEN EXISTS (SELECT 1 FROM code)
+    THEN $advice(advice_codes x WHERE x.code_value = (SELECT value FROM code), x.advice_no)
+    ELSE $advice(failure_advice x WHERE x.attempt_no = (SELECT attempt_no FROM failure), x.rank) END AS meanings_json
+WHERE EXISTS (SELECT 1 FROM code)
+  OR EXISTS (SELECT 1 FROM failure_advice WHERE attempt_no = (SELECT attempt_no FROM failure))

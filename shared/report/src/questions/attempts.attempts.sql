@@ -1,0 +1,27 @@
+-- A page of attempts, newest first.
+-- answer: page
+-- booleans: clockSkew
+WITH $asked,
+  person (id) AS (SELECT id FROM words WHERE text = :user COLLATE NOCASE),
+  theirs (attempt_no) AS (
+    SELECT attempt_no FROM attempts WHERE user_principal_name_word IN (SELECT id FROM person)
+    UNION SELECT attempt_no FROM attempts WHERE user_id_word IN (SELECT id FROM person)),
+  -- By device, by person or by time, whichever is asked for: each has its own index.
+  found (attempt_no) AS MATERIALIZED (
+    SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NULL AND $attempts
+    UNION ALL
+    SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NOT NULL
+      AND a.attempt_no IN (SELECT attempt_no FROM theirs) AND $attempts
+    UNION ALL
+    SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NOT NULL
+      AND a.enrollment_no IN (SELECT enrollment_no FROM enrollments WHERE enrollment_key = :enrollmentKey)
+      AND (:user IS NULL OR a.attempt_no IN (SELECT attempt_no FROM theirs)) AND $attempts
+    ORDER BY 1 DESC LIMIT $limit + 1),
+  page (attempt_no) AS MATERIALIZED (SELECT attempt_no FROM found ORDER BY attempt_no DESC LIMIT $limit)
+SELECT attempt_id, enrollment_key, number, device_name, user_principal_name, user_id, platform, platform_label,
+  os_version, enrollment_type, manufacturer, model, started_at, started_day, last_activity_at, ended_at, outcome, cause,
+  section, action, screen, catalogue_row, failure_code, failure_reason, failure_category, failure_message, clock_skew,
+  event_count,
+  CASE WHEN (SELECT count(*) FROM found) > $limit
+    THEN $cursor((SELECT min(attempt_no) FROM page), 0) END AS next_cursor
+FROM enrollment_attempts WHERE attempt_no IN (SELECT attempt_no FROM page) ORDER BY attempt_no DESC

@@ -1,0 +1,19 @@
+-- A device's sessions with their phases and items, newest first.
+-- answer: rows
+-- booleans: hybridJoin, timedOut, failed, isStuck
+SELECT session_id, enrollment_key, sender_session_id, device_name, user_principal_name, os_version, started_at,
+  started_day, last_event_at, ended_at, deadline, limit_minutes, state, phase, stage, progress, profile, profile_id,
+  profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
+  failed_phase, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message,
+  (SELECT json_group_array(json_object('phase', phase, 'title', title, 'state', state, 'startedAt', started_at,
+      'endedAt', ended_at, 'minutes', $real(minutes)) ORDER BY phase_id)
+    FROM esp_phase_list p WHERE p.session_no = s.session_no) AS phases_json,
+  (SELECT json_group_array(json_object('phase', phase, 'category', category, 'itemId', item_id, 'name', name,
+      'tracking', tracking, 'state', state, 'errorCode', error_code, 'updatedAt', updated_at, 'beganAt', began_at,
+      'settledAt', settled_at, 'errors', errors) ORDER BY seq)
+    FROM esp_item_list i WHERE i.session_no = s.session_no) AS items_json
+FROM esp_session_list s
+WHERE s.session_no IN (
+  SELECT x.session_no FROM enrollments e CROSS JOIN esp_sessions x ON x.enrollment_no = e.enrollment_no
+  WHERE e.enrollment_key = :enrollmentKey)
+ORDER BY s.session_no DESC

@@ -1,0 +1,3 @@
+-- The share of devices whose first attempt completed.
+-- answer: row
+SELECT rate, n FROM first_time_right

@@ -1,0 +1,3 @@
+-- The Enrollment Status Page's profiles, as far as a report holds them.
+-- answer: row
+SELECT $as_of, count(*) AS profiles FROM esp_profile_list

@@ -1,0 +1,5 @@
+-- The steps in the order of time: how many attempts came to each, went on from it, were given up at it.
+-- answer: slow rows
+WITH $asked
+SELECT step, section, action, entered, left_forward AS "left", abandoned, median_seconds
+FROM ($funnel) WHERE $in_section ORDER BY step
