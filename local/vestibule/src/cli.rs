@@ -268,7 +268,15 @@ pub enum ReportCommand {
         /// The file
         file: PathBuf,
         /// The statement, as in "SELECT * FROM status_summary"
+        #[arg(conflicts_with = "question")]
         sql: Option<String>,
+        /// A question that the file carries, as in incomplete-enrollments.actions; without statement and question all are
+        /// listed
+        #[arg(long, value_name = "NAME")]
+        question: Option<String>,
+        /// A parameter of the question, as in from=2026-01-31
+        #[arg(long = "param", value_name = "NAME=VALUE", requires = "question")]
+        parameters: Vec<String>,
         /// Answer in JSON: an object a row; bytes in hexadecimal
         #[arg(long, conflicts_with = "csv")]
         json: bool,

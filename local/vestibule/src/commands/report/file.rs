@@ -6,11 +6,18 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use vestibule_platform::BoxError;
 use vestibule_report::{APPLICATION_ID, SCHEMA_VERSION, SUMMARY_VERSION};
 
 /// What begins every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// How long a file may be asked: its views may be endless.
+const MOST_TIME: Duration = Duration::from_secs(600);
+
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS_A_LOOK: i32 = 100_000;
 
 /// The bytes of a header.
 const HEADER: usize = 100;
@@ -132,6 +139,8 @@ pub fn open(path: &Path) -> Result<Connection, BoxError> {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
         conn.authorizer(Some(|asked: AuthContext<'_>| allowed(asked.action)));
+        let begun = Instant::now();
+        conn.progress_handler(STEPS_A_LOOK, Some(move || begun.elapsed() > MOST_TIME));
         Ok(conn)
     };
     let conn = open().map_err(|error| told(path, &error))?;
@@ -204,6 +213,9 @@ pub fn told(path: &Path, error: &rusqlite::Error) -> BoxError {
         },
         rusqlite::Error::SqliteFailure(error, said) => match (error.code, said) {
             (ErrorCode::AuthorizationForStatementDenied, said) => refused(said.as_deref().unwrap_or_default()),
+            (ErrorCode::OperationInterrupted, _) => {
+                format!("stopped: the file may be asked for {} minutes at most", MOST_TIME.as_secs() / 60)
+            }
             (ErrorCode::DatabaseCorrupt, _) => "the file is damaged".to_owned(),
             (ErrorCode::NotADatabase, _) => "the file is damaged or encrypted".to_owned(),
             (_, Some(said)) => said.clone(),

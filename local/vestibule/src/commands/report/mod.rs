@@ -7,6 +7,7 @@ mod about;
 mod csv;
 mod file;
 mod query;
+mod question;
 mod verify;
 
 use crate::cli::ReportCommand;
@@ -15,10 +16,14 @@ use vestibule_platform::BoxError;
 /// Runs what was typed.
 pub fn run(command: ReportCommand) -> Result<(), BoxError> {
     match command {
-        ReportCommand::Query { file, sql: Some(sql), json, csv } => {
-            query::run(&file, &sql, query::Form::chosen(json, csv))
+        ReportCommand::Query { file, sql, question, parameters, json, csv } => {
+            let form = query::Form::chosen(json, csv);
+            match (sql, question) {
+                (Some(sql), _) => query::run(&file, &sql, form),
+                (None, Some(name)) => question::run(&file, &name, &parameters, form),
+                (None, None) => query::list(&file, form),
+            }
         }
-        ReportCommand::Query { file, sql: None, json, csv } => query::list(&file, query::Form::chosen(json, csv)),
         ReportCommand::Csv { file, views, out, bom, json } => csv::run(&file, &views, out.as_deref(), bom, json),
         ReportCommand::Verify { file, sha256, manifest, json } => {
             verify::run(&file, sha256.as_deref(), manifest.as_deref(), json)

@@ -5,6 +5,7 @@
 use super::about;
 use super::csv::Sheet;
 use super::file::{Relation, meta, one_line, open, quoted, relations, told};
+use super::question;
 use crate::output::{answer, count};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Rows};
@@ -50,12 +51,18 @@ pub fn run(path: &Path, sql: &str, form: Form) -> Result<(), BoxError> {
         return Err(format!("{}: the statement has no rows to show", path.display()).into());
     }
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    let mut rows = statement.query([]).map_err(failed)?;
+    let rows = statement.query([]).map_err(failed)?;
+    print(path, &names, rows, form)
+}
+
+/// Prints the rows of a statement.
+pub fn print(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Result<(), BoxError> {
+    let failed = |error: rusqlite::Error| told(path, &error);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let written = match form {
-        Form::Table => table(&mut out, &names, &mut rows),
-        Form::Json => objects(&mut out, &names, &mut rows),
-        Form::Csv => sheet(&mut out, &names, &mut rows),
+        Form::Table => table(&mut out, names, &mut rows),
+        Form::Json => objects(&mut out, names, &mut rows),
+        Form::Csv => sheet(&mut out, names, &mut rows),
     };
     let flushed = out.flush();
     match written.and(flushed.map_err(Stopped::Output)) {
@@ -252,6 +259,7 @@ pub fn list(path: &Path, form: Form) -> Result<(), BoxError> {
         "tenant": meta(&conn, "tenant"),
         "asOf": meta(&conn, "asOf"),
         "relations": relations,
+        "questions": question::listed(&conn),
     });
     answer(form == Form::Json, &value, || words(&conn, path, &groups));
     Ok(())
@@ -273,6 +281,7 @@ fn words(conn: &Connection, path: &Path, groups: &[(&str, Vec<&(u64, Relation)>)
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }
+    out.push_str(&question::words(conn));
     out.push_str("\nEvery column: SELECT * FROM column_docs. Definitions of the numbers: SELECT * FROM meta.");
     out
 }

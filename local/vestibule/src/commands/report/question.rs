@@ -1,0 +1,83 @@
+//! `report query --question`: a question that the file carries, with its parameters.
+//!
+//! Must stay true: the statement is the file's own. Parameters that it does not know or refuses are said before anything is
+//! printed.
+
+use super::file::{meta, one_line, open, told};
+use super::query::{Form, print};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use vestibule_platform::BoxError;
+use vestibule_report::Error as ReportError;
+use vestibule_report::ask::{Parameters, bind, question, questions};
+
+/// Runs a question and prints its rows.
+pub fn run(path: &Path, name: &str, given: &[String], form: Form) -> Result<(), BoxError> {
+    let conn = open(path)?;
+    if !carries_questions(&conn) {
+        return Err(too_old(path, &conn).into());
+    }
+    let parameters = given.iter().map(|one| parameter(one)).collect::<Result<Parameters, _>>()?;
+    let failed = |error: ReportError| -> BoxError {
+        match error {
+            ReportError::Sqlite(error) => told(path, &error),
+            ReportError::NoQuestion(name) => {
+                format!("{}: there is no question {name:?}; `report query FILE` lists them", path.display()).into()
+            }
+            error => format!("{}: {}", path.display(), one_line(&error.to_string())).into(),
+        }
+    };
+    let asked = question(&conn, name, &parameters).map_err(failed)?;
+    let mut statement = conn.prepare(&asked.sql).map_err(|error| told(path, &error))?;
+    bind(&mut statement, &parameters).map_err(failed)?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    print(path, &names, statement.raw_query(), form)
+}
+
+fn parameter(text: &str) -> Result<(String, String), BoxError> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("--param takes NAME=VALUE, not {text:?}"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn carries_questions(conn: &Connection) -> bool {
+    conn.prepare("SELECT name, answer, booleans, parameters, refusal, sql FROM questions").is_ok()
+}
+
+fn too_old(path: &Path, conn: &Connection) -> String {
+    let as_of = meta(conn, "asOf").map(|at| format!(" as of {}", one_line(&at))).unwrap_or_default();
+    format!(
+        "{}: this file{as_of} is of a version that carries no questions. The next nightly file does, and `vestibule export` \
+         makes one now; this one can be asked in SQL",
+        path.display()
+    )
+}
+
+/// The questions of a file, for JSON.
+pub fn listed(conn: &Connection) -> Value {
+    let known = if carries_questions(conn) { questions(conn).unwrap_or_default() } else { Vec::new() };
+    known
+        .into_iter()
+        .map(|(question, parameters)| {
+            json!({"name": question.name, "purpose": question.purpose, "parameters": parameters})
+        })
+        .collect()
+}
+
+/// The questions of a file, for people.
+pub fn words(conn: &Connection) -> String {
+    let known = if carries_questions(conn) { questions(conn).unwrap_or_default() } else { Vec::new() };
+    if known.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("\nquestions, as in --question incomplete-enrollments.actions --param os=ios\n");
+    for (question, parameters) in known {
+        // Writing to a string doesn't fail.
+        let _ = writeln!(out, "  {}: {}", one_line(&question.name), one_line(&question.purpose));
+        for (name, purpose) in parameters {
+            let _ = writeln!(out, "      {}: {}", one_line(&name), one_line(&purpose));
+        }
+    }
+    out
+}
