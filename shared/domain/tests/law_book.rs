@@ -20,7 +20,7 @@ fn each_rule_has_a_name_of_its_own() {
     assert_eq!(names.len(), anchors.len(), "a name is given twice");
     assert!(names.len() > 100, "only {} names are found", names.len());
     for (name, after) in &anchors {
-        let shown = if is_letter(name) { format!("\n## {name}. ") } else { format!("**{name}. ") };
+        let shown = if is_letter(name) { format!("\n## {name}. ") } else { format!("**{name}.") };
         assert!(after.starts_with(&shown), "the reader does not see the name {name}");
     }
     for pair in anchors.windows(2) {
