@@ -1,4 +1,4 @@
-//! A tenant's settings (SPEC section 11): read by all its tokens, changed by administrators.
+//! A tenant's settings (docs/DOMAIN.md, T): read by all its tokens, changed by administrators.
 
 use crate::query::{Query, invalid};
 use crate::{Api, Call, store_problem};

@@ -6,11 +6,11 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use vestibule_archive::{Archive, Exported};
 use vestibule_domain::publication::Transition;
+use vestibule_domain::report::ReportPublished;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::{BoxError, Bus, Clock, credentials, metrics};
@@ -158,18 +158,10 @@ impl Exporter {
         let exported = self.archive.export(tenant, as_of).await?;
         let (file, tenant) = (&exported.file, &tenant.id);
         // Said again when the run is repeated: the first may have died between publishing and saying so.
-        let as_of = file.as_of.to_string();
-        let id = Sha256::digest(format!("report\0{tenant}\0{as_of}\0{}", file.sha256));
-        let detail = json!({
-            "id": id[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
-            "tenant": tenant,
-            "asOf": as_of,
-            "sha256": file.sha256,
-            "sizeBytes": file.size_bytes,
-            "rows": file.rows,
-            "corrections": file.corrections,
-        });
-        let published = Outgoing { detail_type: Transition::ReportPublished.name(), detail: detail.to_string() };
+        let (sha256, rows) = (file.sha256.clone(), file.rows.clone());
+        let said = ReportPublished::new(tenant.clone(), file.as_of, sha256, file.size_bytes, rows, file.corrections);
+        let detail = serde_json::to_string(&said)?;
+        let published = Outgoing { detail_type: Transition::ReportPublished.name(), detail };
         self.bus.put(&[published]).await?;
         Ok(exported)
     }

@@ -1,4 +1,4 @@
-//! The advice catalogue (SPEC section 7): what an error code or a message of an enrollment means, why it comes, what
+//! The advice catalogue (docs/DOMAIN.md, H): what an error code or a message of an enrollment means, why it comes, what
 //! to do and who can do it.
 //!
 //! The catalogue is data, `catalogue.json`: built in, and an organisation may have a file of its own in its place

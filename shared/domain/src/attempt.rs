@@ -1,11 +1,11 @@
-//! From the set of one enrollment's events to its attempts (SPEC section 4).
+//! From the set of one enrollment's events to its attempts (docs/DOMAIN.md, A).
 //!
 //! [`fold`] is a pure function of history, settings and `as_of`; it is run by the writer (to know
 //! the next deadline), the sweep, the publisher and the report, and must give all of them the same.
 //!
 //! **One enrollment told by two senders is one attempt**, an MDM and an agent on the device say, as long as both name
-//! the device by an identifier that links them (SPEC section 1): a `started` of a sender that the open attempt has not
-//! heard yet is activity (rule 6), an `enrolled` or `compliant` that repeats what is known opens nothing, and a `failed` or
+//! the device by an identifier that links them (docs/DOMAIN.md, I5): a `started` of a sender that the open attempt has
+//! not heard yet is activity (rule 6), an `enrolled` or `compliant` that repeats what is known opens nothing, and a `failed` or
 //! `stopped` within [`SAME_END`] of the end tells of that same end and fills in what it lacks (rule 1). Only a sender that says
 //! `started` twice begins anew. `shared/webhook/tests/two_senders.rs` holds it with real senders' bytes.
 

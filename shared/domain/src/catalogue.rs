@@ -1,4 +1,4 @@
-//! The places where people stop (SPEC section 3): sections, actions, screens and the nineteen rows.
+//! The places where people stop (docs/DOMAIN.md, C): sections, actions, screens and the nineteen rows.
 //!
 //! Names are read without regard to case and written in one canonical form. Rows keep their
 //! numbers for ever: they are in files that people keep.

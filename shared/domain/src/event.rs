@@ -1,4 +1,4 @@
-//! One thing that a sender told (SPEC section 2), read and checked.
+//! One thing that a sender told (docs/DOMAIN.md, E), read and checked.
 //!
 //! The envelope (CloudEvents JSON, or a vendor's own form) is read elsewhere; here an event is
 //! already meaningful. An event never changes once it was received.
@@ -183,7 +183,7 @@ pub enum ClockSkew {
 }
 
 impl ClockSkew {
-    /// What the two clocks say of each other (SPEC section 2, three clocks).
+    /// What the two clocks say of each other (docs/DOMAIN.md, E14).
     pub fn of(time: Timestamp, received_at: Timestamp, backfill: bool) -> Option<Self> {
         if time - received_at > MAX_AHEAD {
             Some(Self::Ahead)
@@ -302,7 +302,7 @@ impl Step {
         Self { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
     }
 
-    /// The step as SPEC reads it: `stopped` without a user action is `cancel`; a `failed` whose category is
+    /// How a step is read (docs/DOMAIN.md, E7): `stopped` without a user action is `cancel`; a `failed` whose category is
     /// `userAbandonment` is `stopped` by `cancel`; other kinds have no user action.
     #[must_use]
     pub fn read(mut self) -> Self {

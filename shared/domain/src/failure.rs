@@ -1,4 +1,4 @@
-//! Why an enrollment failed (SPEC section 7): codes compared by value, categories as Graph names them.
+//! Why an enrollment failed (docs/DOMAIN.md, H): codes compared by value, categories as Graph names them.
 
 use crate::catalogue::names;
 use serde::{Deserialize, Serialize};

@@ -170,7 +170,7 @@ impl History {
         self.events.is_empty()
     }
 
-    /// The events in the order that decides (SPEC section 4), those placed after `as_of` left out.
+    /// The events in the order that decides (docs/DOMAIN.md, O2), those placed after `as_of` left out.
     pub fn ordered(&self, as_of: Timestamp) -> Vec<&Event> {
         let mut events: Vec<&Event> = self.events.values().filter(|event| event.placed() <= as_of).collect();
         events.sort_by(|a, b| a.order().cmp(&b.order()));

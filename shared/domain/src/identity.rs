@@ -1,4 +1,4 @@
-//! Which organisation and which device something is about (SPEC section 1).
+//! Which organisation and which device something is about (docs/DOMAIN.md, I).
 //!
 //! Must stay true: an identifier of any kind is trimmed and in small letters, whoever sent it and in whatever spelling, and
 //! none is a placeholder; so every way in and every question comes to the same device.

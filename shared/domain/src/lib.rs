@@ -10,7 +10,7 @@
 //! - [`attempt`]: `fold`, from a history and an instant to attempts
 //! - [`esp`]: the same for ESP sessions
 //! - [`plan`]: when an enrollment must be looked at again and how long it is kept
-//! - [`publication`]: what differs between two states of an enrollment
+//! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published of report files
 //! - [`settings`], [`time`], [`failure`]: a tenant's choices, instants and days, error codes
 
 pub mod attempt;
@@ -23,6 +23,7 @@ pub mod history;
 pub mod identity;
 pub mod plan;
 pub mod publication;
+pub mod report;
 pub mod settings;
 pub mod time;
 

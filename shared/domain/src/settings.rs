@@ -1,4 +1,4 @@
-//! What a tenant chooses (SPEC section 11). A change that alters history rebuilds the file.
+//! What a tenant chooses (docs/DOMAIN.md, T). A change that alters history rebuilds the file.
 
 use crate::time::{Millis, Timestamp};
 use chrono::{NaiveTime, TimeZone as _};

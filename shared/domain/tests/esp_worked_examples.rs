@@ -1,5 +1,5 @@
 //! The Enrollment Status Page's sessions, example by example: those that the documents give, by name, and one for
-//! each rule of SPEC section 6. Profiles and which of them applies: `esp_profiles.rs`.
+//! each rule of the session (docs/DOMAIN.md, S). Profiles and which of them applies: `esp_profiles.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod esp_common;

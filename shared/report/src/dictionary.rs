@@ -74,7 +74,7 @@ pub(crate) fn rule_id(rule: &Rule) -> i64 {
     (1..).zip(&RULES).find(|(_, known)| known.name() == rule.name()).map_or(0, |(id, _)| id)
 }
 
-/// What the status page tells apart (SPEC section 8).
+/// What the status page tells apart (docs/DOMAIN.md, D4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Label {
     WindowsAutopilot,
@@ -122,7 +122,7 @@ impl Label {
 /// Platforms that the incomplete-enrollments report is about.
 pub(crate) const REPORTED: [Platform; 2] = [Platform::Ios, Platform::Android];
 
-/// Whether an action exists only where a tenant set it up, or on one maker's devices (SPEC section 3).
+/// Whether an action exists only where a tenant set it up, or on one maker's devices (docs/DOMAIN.md, C4).
 const fn is_optional(action: KnownAction) -> bool {
     match action {
         KnownAction::PreEnrollmentWizard

@@ -12,6 +12,7 @@ use crate::keys::{PK, tenant_pk};
 use crate::{CAPACITY, Cause, Store, StoreError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
+pub use vestibule_domain::report::{ExportReason, ExportRequest};
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// How long a lease lasts: a minute longer than a function may run. What its holder has not ended by then has died.
@@ -69,32 +70,6 @@ pub struct PendingExport {
     pub as_of: Timestamp,
     /// When it was last put on the bus.
     pub sent_at: Timestamp,
-}
-
-/// Why a file is exported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ExportReason {
-    /// It is the nightly file. A tenant whose export fails is left alone for a while.
-    #[default]
-    Nightly,
-    /// Somebody asked the API: given a try once in [`ASKED_EVERY`] even then.
-    Asked,
-    /// Somebody at the machine wants it now, and takes over from another such.
-    Operator,
-}
-
-/// An event that asks for a tenant's file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExportRequest {
-    /// Whose file.
-    pub tenant: TenantId,
-    /// The instant that it is to be true for (RFC 3339).
-    pub as_of: String,
-    /// Why.
-    #[serde(default)]
-    pub reason: ExportReason,
 }
 
 /// Whether somebody may export.

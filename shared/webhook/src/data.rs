@@ -1,4 +1,4 @@
-//! The members of `data` (SPEC section 2), for enrollment events and what ESP events share with them.
+//! The members of `data` (docs/DOMAIN.md, E4), for enrollment events and what ESP events share with them.
 
 use crate::esp;
 use crate::fields::{Reader, list_names};

@@ -1,4 +1,4 @@
-//! The members of `data` of ESP events (SPEC section 6).
+//! The members of `data` of ESP events (docs/DOMAIN.md, S9).
 
 use crate::fields::{Reader, list_names};
 use serde_json::Value;

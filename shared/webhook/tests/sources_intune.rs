@@ -396,7 +396,7 @@ fn a_failure_and_the_success_after_it_are_one_device_in_both_sources() {
     let ids = |event: &Event| event.about.identifiers().collect::<BTreeSet<_>>();
     assert!(!ids(&logged[0]).is_disjoint(&ids(&logged[1])));
     assert!(!ids(&logged[0]).is_disjoint(&ids(&listed[0])));
-    // Told by both within two minutes, it failed once (SPEC section 4, rule 1).
+    // Told by both within two minutes, it failed once (docs/DOMAIN.md, A1).
     let enrollment = folded(logged.into_iter().chain(listed));
     let outcomes: Vec<Outcome> = enrollment.attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [Outcome::Failed, Outcome::InProgress]);

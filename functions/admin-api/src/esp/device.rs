@@ -246,7 +246,7 @@ pub(super) fn subtask_text(subtask: &Subtask) -> String {
     format!("{words}{count}")
 }
 
-/// A subtask's name; networks are VPN and Wi-Fi for the device, Wi-Fi alone for the account (SPEC section 6).
+/// A subtask's name; networks are VPN and Wi-Fi for the device, Wi-Fi alone for the account (docs/DOMAIN.md, S10).
 pub(super) const fn category_title(phase: Phase, category: Category) -> &'static str {
     match (category, phase) {
         (Category::SecureHardware, _) => "Securing your hardware",

@@ -1,4 +1,4 @@
-//! The Enrollment Status Page of Windows (SPEC section 6): what senders tell of it, the profiles that
+//! The Enrollment Status Page of Windows (docs/DOMAIN.md, S): what senders tell of it, the profiles that
 //! an organisation writes, which of them applies, and the sessions that follow.
 //!
 //! - here: what an `esp.*` event tells

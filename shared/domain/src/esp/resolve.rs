@@ -1,4 +1,4 @@
-//! Which profile applies to a device, and why (SPEC section 6).
+//! Which profile applies to a device, and why (docs/DOMAIN.md, S4).
 //!
 //! The highest-priority profile assigned to the device; else, where there is a user, to the user; else the default.
 //! A pure function of the tenant's profiles and what `esp.started` told. Its answer is fixed for a session when the

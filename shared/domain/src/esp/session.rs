@@ -11,9 +11,9 @@ use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Minutes added for hybrid join: the on-premises connector needs them (SPEC section 6).
+/// Minutes added for hybrid join: the on-premises connector needs them (docs/DOMAIN.md, S18).
 pub const HYBRID_JOIN_MINUTES: u32 = 40;
-/// A phase whose list of apps is not known for longer than this is stuck (SPEC section 6).
+/// A phase whose list of apps is not known for longer than this is stuck (docs/DOMAIN.md, S22).
 pub const STUCK_IDENTIFYING: Millis = Millis::from_minutes(15);
 
 names! {

@@ -1,4 +1,4 @@
-//! Diagnostics (SPEC section 7): for a person or a device what happened, what is wrong, why as a rule, what to do,
+//! Diagnostics (docs/DOMAIN.md, H7): for a person or a device what happened, what is wrong, why as a rule, what to do,
 //! whom else it hits, and what else to find out.
 //!
 //! What must stay true: it only reads; every statement about the past is evidence from the file, told with its

@@ -1,4 +1,4 @@
-//! The incomplete-enrollments report (SPEC section 5).
+//! The incomplete-enrollments report (docs/DOMAIN.md, R).
 
 use super::{Reader, parameters, range};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! The status page (SPEC section 8).
+//! The status page (docs/DOMAIN.md, D).
 
 use super::attempts::Cursor;
 use super::{Advice, Reader, paged, parameters, range};

@@ -1,4 +1,4 @@
--- Dictionaries: small numbers for closed lists of names. Ids are positions in SPEC's lists and never
+-- Dictionaries: small numbers for closed lists of names. Ids are positions in the domain's lists and never
 -- change; id 0 stands for "none told" and has no name, so that a join can never lose a row.
 CREATE TABLE sections (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE actions (

@@ -1,4 +1,4 @@
--- The Enrollment Status Page (SPEC section 6) in words: profiles, sessions, their phases and items.
+-- The Enrollment Status Page (docs/DOMAIN.md, S) in words: profiles, sessions, their phases and items.
 CREATE VIEW esp_profile_list AS
 WITH
   counts AS (

@@ -1,4 +1,4 @@
--- The incomplete-enrollments report (SPEC section 5): iOS/iPadOS and Android only (`platforms.reported`).
+-- The incomplete-enrollments report (docs/DOMAIN.md, R): iOS/iPadOS and Android only (`platforms.reported`).
 -- The views at the grain of a day are what page and API sum over; the others are the whole window.
 CREATE VIEW incomplete_by_day AS
 SELECT

@@ -1,4 +1,4 @@
--- The status page (SPEC section 8), as of the file's instant.
+-- The status page (docs/DOMAIN.md, D), as of the file's instant.
 CREATE VIEW status_summary AS
 SELECT
   CAST(coalesce(sum(CASE WHEN t.enrolled = 1 THEN t.devices END), 0) AS BIGINT) AS enrolled,

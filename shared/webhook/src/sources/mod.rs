@@ -29,7 +29,7 @@ use vestibule_domain::identity::IdentifierKind;
 pub struct Context {
     /// When, and whether it fills in the past.
     pub received: Received,
-    /// Whether no other source reports compliance, so that `enrolled` says `compliant` too (SPEC section 4, rule 4).
+    /// Whether no other source reports compliance, so that `enrolled` says `compliant` too (docs/DOMAIN.md, A4).
     pub sends_compliant: bool,
 }
 

@@ -1,7 +1,7 @@
 /*
  * The members of a profile of the Enrollment Status Page as fields of a form: words, limits, and which needs which.
  *
- * What must stay true: names, limits and dependencies are the server's (SPEC section 6), which has the last word.
+ * What must stay true: names, limits and dependencies are the server's (docs/DOMAIN.md, S1), which has the last word.
  * What is off because of another field is sent as off, since the server refuses what contradicts; what was typed
  * stays in the form meanwhile. Values here are those of the form: texts (also for numbers and lists) and booleans.
  */

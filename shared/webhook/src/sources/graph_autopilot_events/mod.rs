@@ -80,7 +80,7 @@ fn parse_record(path: &str, value: &Value, received: Received, sends_compliant: 
 ///
 /// Ids are the record's and what is told. Of ESP events of one instant the id decides which comes first, hence the
 /// numbers. A time within the id makes a corrected time another event, except in `started`: a second one of the same
-/// source would be a second try (SPEC section 4, rule 6), and a record is one.
+/// source would be a second try (docs/DOMAIN.md, A6), and a record is one.
 struct Told<'a> {
     record: &'a Record,
     received: Received,

@@ -1,0 +1,121 @@
+//! Rules are written in one place and cited by name (`docs/DOMAIN.md, A4`): each name is given once, and each citation in
+//! the repository leads to a rule.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The page's name. In two parts, since this file is searched too and every mention of the page must cite a rule.
+const PAGE: &str = concat!("DOMAIN", ".md");
+/// The document that the rules were drawn from is no part of the repository, so nothing may cite it. In two parts for
+/// the same reason.
+const ELSEWHERE: &str = concat!("SP", "EC");
+
+#[test]
+fn each_rule_has_a_name_of_its_own() {
+    let page = page();
+    let anchors = anchors(&page);
+    let names: BTreeSet<&str> = anchors.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names.len(), anchors.len(), "a name is given twice");
+    assert!(names.len() > 100, "only {} names are found", names.len());
+    for (name, after) in &anchors {
+        let shown = if is_letter(name) { format!("\n## {name}. ") } else { format!("**{name}.") };
+        assert!(after.starts_with(&shown), "the reader does not see the name {name}");
+    }
+    for pair in anchors.windows(2) {
+        let [(before, _), (after, _)] = pair else { continue };
+        let number = |name: &str| name[1..].parse::<u32>().unwrap_or(0);
+        let follows = is_letter(after) || (before[..1] == after[..1] && number(before) < number(after));
+        assert!(follows, "{after} stands after {before}");
+    }
+}
+
+#[test]
+fn each_citation_leads_to_a_rule() {
+    let page = page();
+    let names: BTreeSet<&str> = anchors(&page).iter().map(|(name, _)| *name).collect();
+    let mut wrong = Vec::new();
+    let mut cited = 0;
+    for (path, text) in sources() {
+        let is_prose = path.extension().is_some_and(|extension| extension == "md");
+        for (number, line) in (1..).zip(text.lines()) {
+            let mut complain = |problem: String| wrong.push(format!("{}:{number}: {problem}", path.display()));
+            for after in line.split(PAGE).skip(1) {
+                let name = after.strip_prefix(", ").or_else(|| after.strip_prefix('#')).and_then(name_at);
+                match name {
+                    Some(name) if names.contains(name) => cited += 1,
+                    Some(name) => complain(format!("there is no rule {name}")),
+                    // A page may also be named as a whole where people read it.
+                    None if is_prose && !after.starts_with('#') => {}
+                    None => complain(format!("a rule is cited as `docs/{PAGE}, A4`")),
+                }
+            }
+            if words(line).any(|word| word == ELSEWHERE) {
+                complain(format!("a rule is cited by {ELSEWHERE}, which is not here"));
+            }
+        }
+    }
+    for link in page.split("](#").skip(1) {
+        let name = link.split(')').next().unwrap_or_default();
+        if !names.contains(name) {
+            wrong.push(format!("docs/{PAGE} links to {name}, which is not there"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(cited > 20, "only {cited} citations are found");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn page() -> String {
+    fs::read_to_string(root().join("docs").join(PAGE)).unwrap()
+}
+
+/// The anchors of the page in their order, each with the text after it.
+fn anchors(page: &str) -> Vec<(&str, &str)> {
+    let parts = page.split("<a id=\"").skip(1);
+    parts.map(|part| part.split_once("\"></a>").unwrap_or_else(|| panic!("no anchor: {part}"))).collect()
+}
+
+/// Whether a name is that of a group of rules.
+fn is_letter(name: &str) -> bool {
+    name.len() == 1
+}
+
+/// The name of a rule, or of a group of them, that `text` begins with: a capital, and digits.
+fn name_at(text: &str) -> Option<&str> {
+    let word = words(text).next()?;
+    let number = word.strip_prefix(|first: char| first.is_ascii_uppercase())?;
+    (text.starts_with(word) && number.bytes().all(|digit| digit.is_ascii_digit())).then_some(word)
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty())
+}
+
+/// The repository's texts: all files but what builds and tools leave.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                let is_left = name.starts_with('.') || ["target", "node_modules"].contains(&name.as_str());
+                if !is_left {
+                    folders.push(entry.path());
+                }
+            } else if kind.is_file()
+                && let Ok(text) = fs::read_to_string(entry.path())
+            {
+                found.push((entry.path(), text));
+            }
+        }
+    }
+    found
+}
