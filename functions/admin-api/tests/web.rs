@@ -1,9 +1,13 @@
 //! What the page's files must agree with: the report file's versions, and the vendored files' own list.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use vestibule_report::{SCHEMA_VERSION, SUMMARY_VERSION};
+use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_report::{Context, SCHEMA_VERSION, SUMMARY_VERSION, Working};
 
 fn assets(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("web/assets").join(name)
@@ -38,4 +42,47 @@ fn no_file_lies_deeper_than_is_served() {
             assert!(file.unwrap().path().is_file());
         }
     }
+}
+
+/// A route that asks a question of the file documents the parameters that the question takes, and the page asks the same
+/// of a file.
+#[test]
+fn documented_parameters_are_the_questions_own() {
+    let document: Value = serde_json::from_slice(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"))).unwrap();
+    let page = std::fs::read_to_string(assets("lib/file-api.js")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (tenant, settings, profiles) =
+        (TenantId::parse("contoso").unwrap(), TenantSettings::default(), Profiles::default());
+    let advice = vestibule_archive::advice(None).unwrap();
+    let context =
+        Context { tenant: &tenant, settings: &settings, profiles: &profiles, advice: &advice, pseudonym_key: b"key" };
+    let mut working = Working::create(&folder.path().join("w"), &context).unwrap();
+    working.refresh(Timestamp::from_millis(1_772_442_720_000)).unwrap().finish().unwrap();
+    let questions: BTreeMap<String, BTreeSet<String>> = working
+        .reader()
+        .unwrap()
+        .questions()
+        .unwrap()
+        .into_iter()
+        .map(|(question, parameters)| (question.name, parameters.into_keys().collect()))
+        .collect();
+
+    let name_of = |parameter: &Value| {
+        let named = match parameter["$ref"].as_str() {
+            Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => parameter,
+        };
+        named["name"].as_str().unwrap().to_owned()
+    };
+    let mut asked = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let Some(question) = operations["get"]["x-question"].as_str() else { continue };
+        let of_operation = operations["get"]["parameters"].as_array().into_iter().flatten();
+        let of_path = operations["parameters"].as_array().into_iter().flatten();
+        let documented: BTreeSet<String> = of_operation.chain(of_path).map(name_of).collect();
+        assert_eq!(documented, questions[question], "{path}");
+        assert!(page.contains(&format!("'{question}'")), "the page does not ask {question}");
+        asked.insert(question);
+    }
+    assert!(asked.len() >= 8, "{asked:?}");
 }

@@ -104,6 +104,14 @@ pub fn bind(statement: &mut Statement<'_>, given: &Parameters) -> Result<()> {
 }
 
 impl Reader<'_> {
+    /// The file's questions, with what each of their parameters is, by name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn questions(&self) -> Result<Vec<(Question, BTreeMap<String, String>)>> {
+        questions(self.conn())
+    }
+
     /// What the file answers to a question, by the names of the API; nothing where it is about one thing that the file does
     /// not have.
     ///

@@ -171,6 +171,9 @@ function drawTop() {
 
 /** Moves focus to the heading as soon as there is one: who reads by ear hears where they are. */
 function focusHeading(root, signal) {
+  const before = document.activeElement;
+  // Whoever has gone on by keyboard meanwhile is not taken back.
+  const hasMoved = () => ![before, document.body].includes(document.activeElement);
   const focus = () => {
     const heading = root.querySelector('h1');
     if (!heading) return false;
@@ -180,7 +183,7 @@ function focusHeading(root, signal) {
   };
   if (focus()) return;
   const observer = new MutationObserver(() => {
-    if (focus()) observer.disconnect();
+    if (hasMoved() || focus()) observer.disconnect();
   });
   observer.observe(root, { childList: true, subtree: true });
   signal.addEventListener('abort', () => observer.disconnect());

@@ -115,6 +115,7 @@ pub const GROUPS: [Group; 9] = [
         members: &[
             ("meta", "Whose file, as of when, by which settings; definitions; rows of each table."),
             ("column_docs", "Every column: type, unit, meaning."),
+            ("questions", "What page and API ask of the file: each question's statement, and what it takes."),
             ("refresh_state", "What the next refresh goes on from; of no use to readers."),
             ("unreadable_enrollments", "Stored enrollments that could not be read; nothing of them is in the file."),
         ],

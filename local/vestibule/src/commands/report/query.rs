@@ -52,11 +52,11 @@ pub fn run(path: &Path, sql: &str, form: Form) -> Result<(), BoxError> {
     }
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let rows = statement.query([]).map_err(failed)?;
-    print(path, &names, rows, form)
+    show(path, &names, rows, form)
 }
 
 /// Prints the rows of a statement.
-pub fn print(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Result<(), BoxError> {
+pub fn show(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Result<(), BoxError> {
     let failed = |error: rusqlite::Error| told(path, &error);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let written = match form {

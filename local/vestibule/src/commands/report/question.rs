@@ -4,7 +4,7 @@
 //! printed.
 
 use super::file::{meta, one_line, open, told};
-use super::query::{Form, print};
+use super::query::{Form, show};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ pub fn run(path: &Path, name: &str, given: &[String], form: Form) -> Result<(), 
     let mut statement = conn.prepare(&asked.sql).map_err(|error| told(path, &error))?;
     bind(&mut statement, &parameters).map_err(failed)?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    print(path, &names, statement.raw_query(), form)
+    show(path, &names, statement.raw_query(), form)
 }
 
 fn parameter(text: &str) -> Result<(String, String), BoxError> {
