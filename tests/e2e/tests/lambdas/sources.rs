@@ -26,7 +26,7 @@ type Case = (&'static str, By, &'static [u8], &'static str, u16);
 
 macro_rules! sample {
     ($file:literal) => {
-        include_bytes!(concat!("../../../../shared/webhook/tests/samples/", $file))
+        include_bytes!(concat!("../../../../shared/webhook/src/sources/samples/", $file))
     };
 }
 

@@ -4,7 +4,7 @@
 pub(super) fn of(source: &str) -> Option<&'static [u8]> {
     macro_rules! sample {
         ($file:literal) => {
-            include_bytes!(concat!("../../../../../shared/webhook/tests/samples/", $file)).as_slice()
+            include_bytes!(concat!("../../../../../shared/webhook/src/sources/samples/", $file)).as_slice()
         };
     }
     Some(match source {
