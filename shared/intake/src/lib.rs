@@ -10,7 +10,7 @@ mod source;
 
 pub use answer::{EventResult, Results, Status};
 pub use hook::Hook;
-pub use source::{SECRET_HEADER, Source};
+pub use source::Source;
 
 use futures::StreamExt as _;
 use vestibule_domain::esp::resolve::resolve;

@@ -5,12 +5,9 @@
 
 use http::{HeaderMap, StatusCode};
 use vestibule_webhook::cloudevents::Batch;
-use vestibule_webhook::proof::Proof;
+use vestibule_webhook::proof::{Proof, SECRET_HEADER};
 use vestibule_webhook::sources::{self, Context, Read};
 use vestibule_webhook::{BodyError, parse};
-
-/// The header in which any sender that can set one may put its secret.
-pub const SECRET_HEADER: &str = "x-vestibule-secret";
 
 /// How a sender is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

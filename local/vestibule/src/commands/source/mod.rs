@@ -10,12 +10,11 @@ use http::Request;
 use serde_json::{Value, json};
 use vestibule_domain::esp::EspDetail;
 use vestibule_domain::event::{Body, Event};
-use vestibule_intake::{SECRET_HEADER, Source};
+use vestibule_intake::Source;
 use vestibule_platform::{BoxError, credentials::new_source_secret};
 use vestibule_store::{Secret, SourceSecret, Tenant};
 use vestibule_webhook::cloudevents::Parsed;
-use vestibule_webhook::proof::{Proof, hmac};
-use vestibule_webhook::signature;
+use vestibule_webhook::proof::Proof;
 
 /// Secrets of one source kept while one replaces another: more than that is a mistake.
 const MOST_SECRETS: usize = 5;
@@ -132,45 +131,22 @@ async fn test(app: &App, name: &str, source: &Source) -> Result<Vec<Value>, BoxE
     let tenant = app.tenant(name).await?;
     let body = samples::of(source.name()).ok_or("there is no sample of this source")?;
     let now = app.now();
-    let secret = tenant.source_secrets(source.name()).next().map(str::to_owned);
-    let proof = source.proofs().iter().find(|proof| **proof == Proof::StandardWebhooks || secret.is_some());
+    let own = tenant.source_secrets(source.name()).next();
+    let proof = source.proofs().iter().find(|proof| **proof == Proof::StandardWebhooks || own.is_some());
     let proof = *proof.ok_or("the source has no secret yet: `source add` makes one")?;
-    let secret = secret.unwrap_or_default();
+    let secret = match proof {
+        Proof::StandardWebhooks => tenant.secrets().next().ok_or("the tenant has no webhook secret")?,
+        _ => own.unwrap_or_default(),
+    };
     let path = format!("/hooks/{}/{}", tenant.id, source.name());
     let path = if proof == Proof::Path { format!("{path}/{secret}") } else { path };
-    let mut request = Request::post(path);
-    match proof {
-        Proof::Path => {}
-        Proof::Header(_) => request = request.header(SECRET_HEADER, &secret),
-        Proof::Basic => request = request.header("authorization", basic(&secret)),
-        Proof::HmacBase64(header) => request = request.header(header, base64(&hmac(&secret, body))),
-        Proof::HmacHex(header) => {
-            let hex: String = hmac(&secret, body).iter().map(|byte| format!("{byte:02x}")).collect();
-            request = request.header(header, format!("sha256={hex}"));
-        }
-        Proof::StandardWebhooks => {
-            let secret = tenant.secrets().next().ok_or("the tenant has no webhook secret")?;
-            let signed = signature::sign(secret, "msg_test", now, body).ok_or("the webhook secret is malformed")?;
-            request = request
-                .header("webhook-id", "msg_test")
-                .header("webhook-timestamp", now.seconds())
-                .header("webhook-signature", signed);
-        }
-    }
+    let headers = proof.headers(secret, body, now).ok_or("the webhook secret is malformed")?;
+    let request = headers.into_iter().fold(Request::post(path), |request, (name, value)| request.header(name, value));
     let request = request.body(body.into())?;
     let hook = app.hook_of(source.name()).ok_or("no function takes this source")?;
     let read = hook.read(&request, now).await;
     let (_, _, batch) = read.map_err(|problem| format!("the webhook answers {}", problem.status()))?;
     Ok(batch.events.iter().map(shown).collect())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-fn basic(secret: &str) -> String {
-    format!("Basic {}", base64(format!("vestibule:{secret}").as_bytes()))
 }
 
 fn shown(parsed: &Parsed) -> Value {
