@@ -95,10 +95,9 @@ impl Hook {
         if request.body().len() > MAX_BODY_BYTES {
             return Err(Problem::too_large().detail(BodyError::TooLarge.to_string()));
         }
-        let addressed = addressed(request.uri().path());
-        let tenant = self.authenticate(addressed.as_ref(), request, now).await?;
-        let source = addressed.ok_or_else(Problem::unauthorized)?.source;
-        Ok((tenant, source))
+        let addressed = addressed(request.uri().path()).ok_or_else(Problem::not_found)?;
+        let tenant = self.authenticate(&addressed, request, now).await?;
+        Ok((tenant, addressed.source))
     }
 
     /// Counts a request of a tenant, whose body is not read where there are too many.
@@ -117,11 +116,11 @@ impl Hook {
     /// The tenant that the path names and the sender proves. Both failures look the same from outside.
     async fn authenticate(
         &self,
-        addressed: Option<&Addressed<'_>>,
+        addressed: &Addressed<'_>,
         request: &HttpRequest,
         now: Timestamp,
     ) -> Result<Arc<Tenant>, Problem> {
-        let id = addressed.map(|addressed| &addressed.tenant);
+        let id = addressed.tenant.as_ref();
         let mut found = match id {
             Some(id) => self.tenants.get(id, now).await.map_err(unavailable)?,
             None => None,
@@ -137,7 +136,7 @@ impl Hook {
                 }
                 Err(error) => {
                     let tenant = found.as_ref().map_or("-", |tenant| tenant.id.as_str());
-                    let source = addressed.map_or("-", |addressed| addressed.source.name);
+                    let source = addressed.source.name;
                     tracing::warn!(tenant, source, %error, "a request was not authenticated");
                     return Err(Problem::unauthorized());
                 }
@@ -147,14 +146,13 @@ impl Hook {
     }
 }
 
-/// What a path names: `/hooks/{tenant}/{source}`, and a secret after it where the sender may prove itself by that.
+/// What a path names: `/hooks/{tenant}/{source}`, and a secret after it where the sender proves itself by that. `None`
+/// where no sender posts, whatever the tenant: that says nothing about tenants.
 fn addressed(path: &str) -> Option<Addressed<'_>> {
     let mut segments = path.strip_prefix("/hooks/")?.split('/');
     let (tenant, name, path_secret) = (segments.next()?, segments.next()?, segments.next());
-    let source = Sender::named(name)?;
-    let fits = segments.next().is_none() && (path_secret.is_none() || source.proofs.contains(&Proof::Path));
-    let tenant = TenantId::parse(tenant).ok().filter(|_| fits)?;
-    Some(Addressed { tenant, source, path_secret })
+    let source = Sender::named(name).filter(|source| segments.next().is_none() && source.takes(path_secret))?;
+    Some(Addressed { tenant: TenantId::parse(tenant).ok(), source, path_secret })
 }
 
 /// What is in a request of a tenant's.
@@ -173,7 +171,8 @@ fn read_body(tenant: &Tenant, source: &Sender, request: &HttpRequest, now: Times
 
 /// What a request's path names.
 struct Addressed<'r> {
-    tenant: TenantId,
+    /// `None` where it can be nobody's name.
+    tenant: Option<TenantId>,
     source: &'static Sender,
     path_secret: Option<&'r str>,
 }
@@ -181,18 +180,15 @@ struct Addressed<'r> {
 /// Whether the request is the tenant's, by any of the ways that its source knows.
 fn verify(
     tenant: Option<&Tenant>,
-    addressed: Option<&Addressed<'_>>,
+    addressed: &Addressed<'_>,
     request: &HttpRequest,
     now: Timestamp,
 ) -> Result<(), SignatureError> {
     let (headers, body) = (request.headers(), request.body());
-    let (proofs, name, path_secret) = match addressed {
-        Some(Addressed { source, path_secret, .. }) => (source.proofs, source.name, *path_secret),
-        None => (&[Proof::StandardWebhooks][..], "", None),
-    };
+    let Addressed { source, path_secret, .. } = *addressed;
     let mut signed = Err(SignatureError::Mismatch);
     let mut proved = false;
-    for proof in proofs {
+    for proof in source.proofs {
         match (proof, tenant) {
             (Proof::StandardWebhooks, Some(tenant)) => {
                 signed = signature::verify(headers, body, tenant.secrets(), now);
@@ -203,7 +199,8 @@ fn verify(
             }
             (proof, tenant) => {
                 let shown = Shown { headers, body, path_secret };
-                let secrets = tenant.map_or(vec![NOBODYS_SECRET], |tenant| tenant.source_secrets(name).collect());
+                let secrets =
+                    tenant.map_or(vec![NOBODYS_SECRET], |tenant| tenant.source_secrets(source.name).collect());
                 // Compared in either case: that secret is no secret, and proves nothing.
                 proved |= proof.holds(shown, secrets) & tenant.is_some();
             }
