@@ -9,12 +9,23 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use include_dir::{Dir, include_dir};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use std::sync::LazyLock;
 use vestibule_platform::problem::{empty, json as answer, whole};
 use vestibule_platform::{HttpRequest, HttpResponse, Problem};
+use vestibule_webhook::sources::SENDERS;
 
 static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web");
-/// `openapi.yaml` as JSON.
-static OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
+/// `openapi.yaml` as JSON, with the names of senders where they are left out.
+static OPENAPI: LazyLock<String> = LazyLock::new(|| {
+    let text = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+    let names = |path_secret: Option<&str>| {
+        let is_apart = |name: &str| text.contains(&format!("\"/hooks/{{tenant}}/{name}\""));
+        let senders = SENDERS.iter().filter(|sender| sender.takes(path_secret) && !is_apart(sender.name));
+        json!(senders.map(|sender| sender.name).collect::<Vec<_>>()).to_string()
+    };
+    // Replaced in the text: as a value it would lose the order that it is written in.
+    text.replace("[\"SENDERS\"]", &names(None)).replace("[\"SENDERS_WITH_SECRET\"]", &names(Some("")))
+});
 
 impl Api {
     /// `GET /config.json`: how the page finds the API and, where there is one, the issuer that people sign in at.
@@ -58,7 +69,7 @@ impl Api {
 
 /// `GET /openapi.json`: what the API takes and answers.
 pub(crate) fn document(request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    fixed(request, "application/json", OPENAPI)
+    fixed(request, "application/json", OPENAPI.as_bytes())
 }
 
 /// What is part of the binary.

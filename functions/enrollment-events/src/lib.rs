@@ -1,24 +1,11 @@
-//! The webhooks that take enrollment events: `POST /hooks/{tenant}/enrollment-events` for CloudEvents, and one for each
-//! product that posts in a form of its own.
+//! The webhooks that take enrollment events: `POST /hooks/{tenant}/enrollment-events` for CloudEvents, and
+//! `POST /hooks/{tenant}/{source}` for senders that post in a form of their own.
 
-use vestibule_intake::{Hook, Source};
+use vestibule_intake::Hook;
 use vestibule_platform::Clock;
 use vestibule_store::Store;
 
-const SOURCES: [Source; 10] = [
-    Source::cloud_events("enrollment-events"),
-    Source::GITHUB_STYLE,
-    Source::MICROMDM,
-    Source::NANOMDM,
-    Source::FLEET,
-    Source::JAMF,
-    Source::WORKSPACE_ONE,
-    Source::ANDROID_MANAGEMENT,
-    Source::INTUNE_OPERATIONAL_LOGS,
-    Source::GRAPH_TROUBLESHOOTING_EVENTS,
-];
-
 /// The hook, storing in `store`.
 pub fn hook(store: Store, clock: Clock) -> Hook {
-    Hook::new(&SOURCES, store, clock)
+    Hook::new(store, clock)
 }

@@ -87,7 +87,13 @@ impl Front {
             None => {
                 // A route for all paths is for answering preflights: it makes no path one of ours.
                 let own = fitting().filter(|route| !route.path.ends_with("+}"));
-                let allowed: Vec<_> = own.map(|route| route.method.as_str()).collect();
+                let mut allowed: Vec<&str> = Vec::new();
+                for method in own.map(|route| route.method.as_str()) {
+                    // A path may fit a route of its own and one with placeholders.
+                    if !allowed.contains(&method) {
+                        allowed.push(method);
+                    }
+                }
                 if allowed.is_empty() { Match::Nothing } else { Match::OtherMethods(allowed.join(", ")) }
             }
         }

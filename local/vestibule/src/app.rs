@@ -148,9 +148,10 @@ impl App {
             })
     }
 
-    /// The webhooks that take a source.
-    pub fn hook_of(&self, source: &str) -> Option<&Hook> {
-        self.hooks.iter().find(|hook| hook.takes(source))
+    /// The webhooks of all senders.
+    pub fn hook(&self) -> &Hook {
+        let [hook, _] = &self.hooks;
+        hook
     }
 
     /// Now.

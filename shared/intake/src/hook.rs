@@ -1,8 +1,7 @@
 //! A function's webhooks: whose request it is, then what is in it.
 
 use crate::limit::Limit;
-use crate::source::Answer;
-use crate::{Source, Status, store_batch};
+use crate::{Status, store_batch};
 use http::{Method, StatusCode};
 use std::sync::Arc;
 use vestibule_domain::{TenantId, Timestamp};
@@ -11,7 +10,7 @@ use vestibule_store::{Store, Tenant, TenantCache};
 use vestibule_webhook::cloudevents::Batch;
 use vestibule_webhook::proof::{Proof, Shown};
 use vestibule_webhook::signature::{self, SignatureError};
-use vestibule_webhook::sources::Context;
+use vestibule_webhook::sources::{Answer, Context, Sender};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
 /// When to send again what could not be stored.
@@ -19,10 +18,9 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 /// Compared with where there is no tenant, so that an unknown one takes as long as a wrong signature.
 const NOBODYS_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// Webhooks at `/hooks/{tenant}/{source}`.
+/// The webhooks of all senders, at `/hooks/{tenant}/{source}`. Which function takes which of them only its routes say.
 #[derive(Clone, Debug)]
 pub struct Hook {
-    sources: &'static [Source],
     store: Store,
     tenants: TenantCache,
     clock: Clock,
@@ -30,9 +28,9 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// The hooks of these sources.
-    pub fn new(sources: &'static [Source], store: Store, clock: Clock) -> Self {
-        Self { sources, tenants: TenantCache::new(store.clone()), store, clock, limit: Limit::default() }
+    /// The webhooks, storing in `store`.
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self { tenants: TenantCache::new(store.clone()), store, clock, limit: Limit::default() }
     }
 
     /// The same for so many requests a minute of each tenant; 0 for as many as they like.
@@ -40,11 +38,6 @@ impl Hook {
     pub fn limited(mut self, requests_a_minute: u32) -> Self {
         self.limit = Limit::new(requests_a_minute);
         self
-    }
-
-    /// Whether it has a source by that name.
-    pub fn takes(&self, source: &str) -> bool {
-        self.sources.iter().any(|one| one.name == source)
     }
 
     /// Serves one request.
@@ -91,25 +84,24 @@ impl Hook {
         &self,
         request: &HttpRequest,
         now: Timestamp,
-    ) -> Result<(Arc<Tenant>, &'static Source, Batch), Problem> {
+    ) -> Result<(Arc<Tenant>, &'static Sender, Batch), Problem> {
         let (tenant, source) = self.whose(request, now).await?;
         let batch = read_body(&tenant, source, request, now)?;
         Ok((tenant, source, batch))
     }
 
     /// Whose request it is, and of which source.
-    async fn whose(&self, request: &HttpRequest, now: Timestamp) -> Result<(Arc<Tenant>, &'static Source), Problem> {
+    async fn whose(&self, request: &HttpRequest, now: Timestamp) -> Result<(Arc<Tenant>, &'static Sender), Problem> {
         if request.body().len() > MAX_BODY_BYTES {
             return Err(Problem::too_large().detail(BodyError::TooLarge.to_string()));
         }
-        let addressed = self.addressed(request.uri().path());
-        let tenant = self.authenticate(addressed.as_ref(), request, now).await?;
-        let source = addressed.ok_or_else(Problem::unauthorized)?.source;
-        Ok((tenant, source))
+        let addressed = addressed(request.uri().path()).ok_or_else(Problem::not_found)?;
+        let tenant = self.authenticate(&addressed, request, now).await?;
+        Ok((tenant, addressed.source))
     }
 
     /// Counts a request of a tenant, whose body is not read where there are too many.
-    fn count(&self, tenant: &Tenant, source: &Source, now: Timestamp) -> Result<(), Problem> {
+    fn count(&self, tenant: &Tenant, source: &Sender, now: Timestamp) -> Result<(), Problem> {
         self.limit.take(&tenant.id, now).map_err(|seconds| {
             metrics::count("HookRequestsLimited", tenant.id.as_str(), 1, now.millis());
             let status = match source.answer {
@@ -124,11 +116,11 @@ impl Hook {
     /// The tenant that the path names and the sender proves. Both failures look the same from outside.
     async fn authenticate(
         &self,
-        addressed: Option<&Addressed<'_>>,
+        addressed: &Addressed<'_>,
         request: &HttpRequest,
         now: Timestamp,
     ) -> Result<Arc<Tenant>, Problem> {
-        let id = addressed.map(|addressed| &addressed.tenant);
+        let id = addressed.tenant.as_ref();
         let mut found = match id {
             Some(id) => self.tenants.get(id, now).await.map_err(unavailable)?,
             None => None,
@@ -144,7 +136,7 @@ impl Hook {
                 }
                 Err(error) => {
                     let tenant = found.as_ref().map_or("-", |tenant| tenant.id.as_str());
-                    let source = addressed.map_or("-", |addressed| addressed.source.name);
+                    let source = addressed.source.name;
                     tracing::warn!(tenant, source, %error, "a request was not authenticated");
                     return Err(Problem::unauthorized());
                 }
@@ -152,20 +144,19 @@ impl Hook {
         }
         found.ok_or_else(Problem::unauthorized)
     }
+}
 
-    /// What a path names: `/hooks/{tenant}/{source}`, and a secret after it where the source takes one.
-    fn addressed<'r>(&self, path: &'r str) -> Option<Addressed<'r>> {
-        let mut segments = path.strip_prefix("/hooks/")?.split('/');
-        let (tenant, name, path_secret) = (segments.next()?, segments.next()?, segments.next());
-        let source = self.sources.iter().find(|source| source.name == name)?;
-        let fits = segments.next().is_none() && (path_secret.is_none() || source.proofs.contains(&Proof::Path));
-        let tenant = TenantId::parse(tenant).ok().filter(|_| fits)?;
-        Some(Addressed { tenant, source, path_secret })
-    }
+/// What a path names: `/hooks/{tenant}/{source}`, and a secret after it where the sender proves itself by that. `None`
+/// where no sender posts, whatever the tenant: that says nothing about tenants.
+fn addressed(path: &str) -> Option<Addressed<'_>> {
+    let mut segments = path.strip_prefix("/hooks/")?.split('/');
+    let (tenant, name, path_secret) = (segments.next()?, segments.next()?, segments.next());
+    let source = Sender::named(name).filter(|source| segments.next().is_none() && source.takes(path_secret))?;
+    Some(Addressed { tenant: TenantId::parse(tenant).ok(), source, path_secret })
 }
 
 /// What is in a request of a tenant's.
-fn read_body(tenant: &Tenant, source: &Source, request: &HttpRequest, now: Timestamp) -> Result<Batch, Problem> {
+fn read_body(tenant: &Tenant, source: &Sender, request: &HttpRequest, now: Timestamp) -> Result<Batch, Problem> {
     let context = Context {
         received: Received { at: now, backfill: is_backfill(request.uri().query()) },
         sends_compliant: tenant.settings.compliance_source.is_none(),
@@ -180,26 +171,24 @@ fn read_body(tenant: &Tenant, source: &Source, request: &HttpRequest, now: Times
 
 /// What a request's path names.
 struct Addressed<'r> {
-    tenant: TenantId,
-    source: &'static Source,
+    /// `None` where it can be nobody's name.
+    tenant: Option<TenantId>,
+    source: &'static Sender,
     path_secret: Option<&'r str>,
 }
 
 /// Whether the request is the tenant's, by any of the ways that its source knows.
 fn verify(
     tenant: Option<&Tenant>,
-    addressed: Option<&Addressed<'_>>,
+    addressed: &Addressed<'_>,
     request: &HttpRequest,
     now: Timestamp,
 ) -> Result<(), SignatureError> {
     let (headers, body) = (request.headers(), request.body());
-    let (proofs, name, path_secret) = match addressed {
-        Some(Addressed { source, path_secret, .. }) => (source.proofs, source.name, *path_secret),
-        None => (&[Proof::StandardWebhooks][..], "", None),
-    };
+    let Addressed { source, path_secret, .. } = *addressed;
     let mut signed = Err(SignatureError::Mismatch);
     let mut proved = false;
-    for proof in proofs {
+    for proof in source.proofs {
         match (proof, tenant) {
             (Proof::StandardWebhooks, Some(tenant)) => {
                 signed = signature::verify(headers, body, tenant.secrets(), now);
@@ -210,7 +199,8 @@ fn verify(
             }
             (proof, tenant) => {
                 let shown = Shown { headers, body, path_secret };
-                let secrets = tenant.map_or(vec![NOBODYS_SECRET], |tenant| tenant.source_secrets(name).collect());
+                let secrets =
+                    tenant.map_or(vec![NOBODYS_SECRET], |tenant| tenant.source_secrets(source.name).collect());
                 // Compared in either case: that secret is no secret, and proves nothing.
                 proved |= proof.holds(shown, secrets) & tenant.is_some();
             }

@@ -6,11 +6,9 @@
 mod answer;
 mod hook;
 mod limit;
-mod source;
 
 pub use answer::{EventResult, Results, Status};
 pub use hook::Hook;
-pub use source::{SECRET_HEADER, Source};
 
 use futures::StreamExt as _;
 use vestibule_domain::esp::resolve::resolve;

@@ -3,6 +3,7 @@
 //! Everything is compared in constant time, and every secret is tried, so that how long an answer takes doesn't tell
 //! which one fits or how much of it.
 
+use crate::signature;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
@@ -10,6 +11,10 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
+use vestibule_domain::Timestamp;
+
+/// The header in which any sender that can set one may put its secret.
+pub const SECRET_HEADER: &str = "x-vestibule-secret";
 
 /// A way to show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +63,28 @@ impl Proof {
             }
         }
     }
+
+    /// The headers by which a sender proves a request with `body` at `now`; `None` where the secret is malformed.
+    ///
+    /// There are none for [`Proof::Path`]: the secret is the last segment of the path.
+    pub fn headers(self, secret: &str, body: &[u8], now: Timestamp) -> Option<Vec<(&'static str, String)>> {
+        Some(match self {
+            Self::StandardWebhooks => {
+                let id = format!("msg_{}", now.millis());
+                let signed = signature::sign(secret, &id, now, body)?;
+                let time = now.seconds().to_string();
+                vec![(signature::ID, id), (signature::TIMESTAMP, time), (signature::SIGNATURE, signed)]
+            }
+            Self::Path => Vec::new(),
+            Self::Basic => {
+                let pair = STANDARD.encode(format!("vestibule:{secret}"));
+                vec![("authorization", format!("Basic {pair}"))]
+            }
+            Self::Header(name) => vec![(name, secret.to_owned())],
+            Self::HmacBase64(name) => vec![(name, STANDARD.encode(hmac(secret, body)))],
+            Self::HmacHex(name) => vec![(name, format!("sha256={}", to_hex(&hmac(secret, body))))],
+        })
+    }
 }
 
 fn is_one_of<'s>(offered: Option<&str>, secrets: impl IntoIterator<Item = &'s str>) -> bool {
@@ -92,6 +119,10 @@ pub fn basic_password(headers: &HeaderMap) -> Option<String> {
     Some(password.to_owned()).filter(|password| !password.is_empty())
 }
 
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !text.is_ascii() || !text.len().is_multiple_of(2) || text.len() > 128 {
         return None;
@@ -116,10 +147,6 @@ mod tests {
         proof.holds(Shown { headers: &headers, body: BODY, path_secret }, SECRETS)
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[test]
     fn each_secret_serves_and_no_other() {
         for (secret, good) in
@@ -133,7 +160,7 @@ mod tests {
             assert_eq!(holds(Proof::Header("x-secret"), said("x-secret", secret.to_owned()), None), good, "{secret}");
             let base64 = STANDARD.encode(&signature);
             assert_eq!(holds(Proof::HmacBase64("x-hmac"), said("x-hmac", base64), None), good, "{secret}");
-            let hex = format!("sha256={}", hex(&signature));
+            let hex = format!("sha256={}", to_hex(&signature));
             assert_eq!(holds(Proof::HmacHex("x-hub"), said("x-hub", hex), None), good, "{secret}");
         }
     }
@@ -142,7 +169,27 @@ mod tests {
     #[test]
     fn an_hmac_is_what_it_is_elsewhere() {
         let known = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        assert_eq!(hex(&hmac("Jefe", b"what do ya want for nothing?")), known);
+        assert_eq!(to_hex(&hmac("Jefe", b"what do ya want for nothing?")), known);
+    }
+
+    #[test]
+    fn the_headers_of_a_proof_prove_the_request() {
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        let proofs = [Proof::Basic, Proof::Header(SECRET_HEADER), Proof::HmacBase64("x-hmac"), Proof::HmacHex("x-hub")];
+        for proof in proofs {
+            for (secret, good) in [("new-secret", true), ("other", false)] {
+                let [header] = <[_; 1]>::try_from(proof.headers(secret, BODY, now).unwrap()).unwrap();
+                assert_eq!(holds(proof, Some(header), None), good, "{proof:?}");
+            }
+        }
+        assert_eq!(Proof::Path.headers("new-secret", BODY, now), Some(Vec::new()));
+        let secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+        let mut headers = HeaderMap::new();
+        for (name, value) in Proof::StandardWebhooks.headers(secret, BODY, now).unwrap() {
+            headers.insert(name, HeaderValue::from_str(&value).unwrap());
+        }
+        assert_eq!(signature::verify(&headers, BODY, [secret], now), Ok(()));
+        assert_eq!(Proof::StandardWebhooks.headers("whsec_%", BODY, now), None);
     }
 
     #[test]

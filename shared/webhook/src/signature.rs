@@ -15,9 +15,9 @@ pub const SECRET_PREFIX: &str = "whsec_";
 /// How far a signature's timestamp may be from now, in either direction.
 pub const TOLERANCE: Millis = Millis::from_minutes(5);
 
-const ID: &str = "webhook-id";
-const TIMESTAMP: &str = "webhook-timestamp";
-const SIGNATURE: &str = "webhook-signature";
+pub(crate) const ID: &str = "webhook-id";
+pub(crate) const TIMESTAMP: &str = "webhook-timestamp";
+pub(crate) const SIGNATURE: &str = "webhook-signature";
 
 /// Why a request is not accepted as the tenant's. For operators: senders are told only that it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,14 +18,14 @@ use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::sources::{Context, android_management};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
-const ENROLLED: &str = include_str!("samples/android-management-enrollment.json");
-const PERSONAL: &str = include_str!("samples/android-management-enrollment-personal.json");
-const REPORT: &str = include_str!("samples/android-management-status-report.json");
-const NOT_COMPLIANT: &str = include_str!("samples/android-management-status-report-not-compliant.json");
-const DELETED: &str = include_str!("samples/android-management-status-report-deleted.json");
-const COMMAND: &str = include_str!("samples/android-management-command.json");
-const USAGE: &str = include_str!("samples/android-management-usage-logs.json");
-const TEST: &str = include_str!("samples/android-management-test.json");
+const ENROLLED: &str = include_str!("../src/sources/samples/android-management-enrollment.json");
+const PERSONAL: &str = include_str!("../src/sources/samples/android-management-enrollment-personal.json");
+const REPORT: &str = include_str!("../src/sources/samples/android-management-status-report.json");
+const NOT_COMPLIANT: &str = include_str!("../src/sources/samples/android-management-status-report-not-compliant.json");
+const DELETED: &str = include_str!("../src/sources/samples/android-management-status-report-deleted.json");
+const COMMAND: &str = include_str!("../src/sources/samples/android-management-command.json");
+const USAGE: &str = include_str!("../src/sources/samples/android-management-usage-logs.json");
+const TEST: &str = include_str!("../src/sources/samples/android-management-test.json");
 const ALL: [&str; 8] = [ENROLLED, PERSONAL, REPORT, NOT_COMPLIANT, DELETED, COMMAND, USAGE, TEST];
 
 const BEGUN: &str = "2026-03-02T09:17:41.702Z";

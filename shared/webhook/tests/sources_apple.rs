@@ -18,21 +18,21 @@ use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::sources::{Context, apple, micromdm, nanomdm};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
-const MAC: &str = include_str!("samples/micromdm-authenticate.json");
-const MAC_TOKEN: &str = include_str!("samples/micromdm-token-update.json");
-const MAC_USER: &str = include_str!("samples/micromdm-token-update-user.json");
-const MAC_OUT: &str = include_str!("samples/micromdm-check-out.json");
-const MICRO_IPHONE: &str = include_str!("samples/micromdm-authenticate-ios.json");
-const MICRO_IPHONE_TOKEN: &str = include_str!("samples/micromdm-token-update-ios.json");
-const MICRO_ERROR: &str = include_str!("samples/micromdm-connect-error.json");
-const IPHONE: &str = include_str!("samples/nanomdm-authenticate.json");
-const IPHONE_TOKEN: &str = include_str!("samples/nanomdm-token-update.json");
-const IPHONE_ROTATED: &str = include_str!("samples/nanomdm-token-update-rotated.json");
-const IPHONE_OUT: &str = include_str!("samples/nanomdm-check-out.json");
-const EARLY: &str = include_str!("samples/nanomdm-authenticate-early.json");
-const PERSONAL: &str = include_str!("samples/nanomdm-authenticate-user-enrollment.json");
-const NANO_USER: &str = include_str!("samples/nanomdm-token-update-user.json");
-const NANO_ERROR: &str = include_str!("samples/nanomdm-connect-error.json");
+const MAC: &str = include_str!("../src/sources/samples/micromdm-authenticate.json");
+const MAC_TOKEN: &str = include_str!("../src/sources/samples/micromdm-token-update.json");
+const MAC_USER: &str = include_str!("../src/sources/samples/micromdm-token-update-user.json");
+const MAC_OUT: &str = include_str!("../src/sources/samples/micromdm-check-out.json");
+const MICRO_IPHONE: &str = include_str!("../src/sources/samples/micromdm-authenticate-ios.json");
+const MICRO_IPHONE_TOKEN: &str = include_str!("../src/sources/samples/micromdm-token-update-ios.json");
+const MICRO_ERROR: &str = include_str!("../src/sources/samples/micromdm-connect-error.json");
+const IPHONE: &str = include_str!("../src/sources/samples/nanomdm-authenticate.json");
+const IPHONE_TOKEN: &str = include_str!("../src/sources/samples/nanomdm-token-update.json");
+const IPHONE_ROTATED: &str = include_str!("../src/sources/samples/nanomdm-token-update-rotated.json");
+const IPHONE_OUT: &str = include_str!("../src/sources/samples/nanomdm-check-out.json");
+const EARLY: &str = include_str!("../src/sources/samples/nanomdm-authenticate-early.json");
+const PERSONAL: &str = include_str!("../src/sources/samples/nanomdm-authenticate-user-enrollment.json");
+const NANO_USER: &str = include_str!("../src/sources/samples/nanomdm-token-update-user.json");
+const NANO_ERROR: &str = include_str!("../src/sources/samples/nanomdm-connect-error.json");
 const ALL: [&str; 15] = [
     MAC,
     MAC_TOKEN,

@@ -16,17 +16,17 @@ use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::sources::{Context, fleet};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
-const ENROLLED: &str = include_str!("samples/fleet-mdm-enrolled.json");
-const ENROLLED_EARLY: &str = include_str!("samples/fleet-mdm-enrolled-early.json");
-const ENROLLED_PERSONAL: &str = include_str!("samples/fleet-mdm-enrolled-personal.json");
-const ENROLLED_WINDOWS: &str = include_str!("samples/fleet-mdm-enrolled-windows.json");
-const ENROLLED_WINDOWS_EARLY: &str = include_str!("samples/fleet-mdm-enrolled-windows-early.json");
-const UNENROLLED: &str = include_str!("samples/fleet-mdm-unenrolled.json");
-const AGENT: &str = include_str!("samples/fleet-fleet-enrolled.json");
-const CANCELED: &str = include_str!("samples/fleet-canceled-setup-experience.json");
-const INSTALLED: &str = include_str!("samples/fleet-installed-software.json");
-const INSTALL_FAILED: &str = include_str!("samples/fleet-installed-app-store-app-failed.json");
-const OTHER: &str = include_str!("samples/fleet-edited-saved-query.json");
+const ENROLLED: &str = include_str!("../src/sources/samples/fleet-mdm-enrolled.json");
+const ENROLLED_EARLY: &str = include_str!("../src/sources/samples/fleet-mdm-enrolled-early.json");
+const ENROLLED_PERSONAL: &str = include_str!("../src/sources/samples/fleet-mdm-enrolled-personal.json");
+const ENROLLED_WINDOWS: &str = include_str!("../src/sources/samples/fleet-mdm-enrolled-windows.json");
+const ENROLLED_WINDOWS_EARLY: &str = include_str!("../src/sources/samples/fleet-mdm-enrolled-windows-early.json");
+const UNENROLLED: &str = include_str!("../src/sources/samples/fleet-mdm-unenrolled.json");
+const AGENT: &str = include_str!("../src/sources/samples/fleet-fleet-enrolled.json");
+const CANCELED: &str = include_str!("../src/sources/samples/fleet-canceled-setup-experience.json");
+const INSTALLED: &str = include_str!("../src/sources/samples/fleet-installed-software.json");
+const INSTALL_FAILED: &str = include_str!("../src/sources/samples/fleet-installed-app-store-app-failed.json");
+const OTHER: &str = include_str!("../src/sources/samples/fleet-edited-saved-query.json");
 const ALL: [&str; 11] = [
     ENROLLED,
     ENROLLED_EARLY,

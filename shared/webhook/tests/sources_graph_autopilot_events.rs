@@ -20,9 +20,9 @@ use vestibule_webhook::sources::Context;
 use vestibule_webhook::sources::graph_autopilot_events::{self, SOURCE};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received};
 
-const DOCUMENTED: &str = include_str!("samples/autopilot-events-documentation.json");
-const LIST: &str = include_str!("samples/autopilot-events.json");
-const LATER: &str = include_str!("samples/autopilot-events-later.json");
+const DOCUMENTED: &str = include_str!("../src/sources/samples/autopilot-events-documentation.json");
+const LIST: &str = include_str!("../src/sources/samples/autopilot-events.json");
+const LATER: &str = include_str!("../src/sources/samples/autopilot-events-later.json");
 /// Long after everything in the samples.
 const NOW: &str = "2026-03-01T12:00:00Z";
 

@@ -31,11 +31,11 @@ use vestibule_webhook::sources::{
 };
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received};
 
-const DOCUMENTED_LOG: &str = include_str!("samples/intune-operational-logs-documentation.json");
-const LOGS: &str = include_str!("samples/intune-operational-logs-records.json");
-const ROWS: &str = include_str!("samples/intune-operational-logs-log-analytics.json");
-const DOCUMENTED_LIST: &str = include_str!("samples/graph-troubleshooting-events-documentation.json");
-const LIST: &str = include_str!("samples/graph-troubleshooting-events-list.json");
+const DOCUMENTED_LOG: &str = include_str!("../src/sources/samples/intune-operational-logs-documentation.json");
+const LOGS: &str = include_str!("../src/sources/samples/intune-operational-logs-records.json");
+const ROWS: &str = include_str!("../src/sources/samples/intune-operational-logs-log-analytics.json");
+const DOCUMENTED_LIST: &str = include_str!("../src/sources/samples/graph-troubleshooting-events-documentation.json");
+const LIST: &str = include_str!("../src/sources/samples/graph-troubleshooting-events-list.json");
 /// Shortly after everything in the samples but Graph's own.
 const NOW: &str = "2026-02-20T12:00:00Z";
 

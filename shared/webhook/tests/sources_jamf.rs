@@ -16,17 +16,17 @@ use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::sources::{Context, jamf};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
-const MOBILE: &str = include_str!("samples/jamf-mobile-device-enrolled.json");
-const MOBILE_XML: &str = include_str!("samples/jamf-mobile-device-enrolled.xml");
-const MOBILE_EARLY: &str = include_str!("samples/jamf-mobile-device-enrolled-early.json");
-const GONE: &str = include_str!("samples/jamf-mobile-device-unenrolled.json");
-const GONE_XML: &str = include_str!("samples/jamf-mobile-device-unenrolled.xml");
-const COMPUTER: &str = include_str!("samples/jamf-computer-added.json");
-const COMPUTER_XML: &str = include_str!("samples/jamf-computer-added.xml");
-const ADDED: &str = include_str!("samples/jamf-device-added-to-dep.json");
-const ADDED_XML: &str = include_str!("samples/jamf-device-added-to-dep.xml");
-const GROUP: &str = include_str!("samples/jamf-smart-group.json");
-const GROUP_XML: &str = include_str!("samples/jamf-smart-group.xml");
+const MOBILE: &str = include_str!("../src/sources/samples/jamf-mobile-device-enrolled.json");
+const MOBILE_XML: &str = include_str!("../src/sources/samples/jamf-mobile-device-enrolled.xml");
+const MOBILE_EARLY: &str = include_str!("../src/sources/samples/jamf-mobile-device-enrolled-early.json");
+const GONE: &str = include_str!("../src/sources/samples/jamf-mobile-device-unenrolled.json");
+const GONE_XML: &str = include_str!("../src/sources/samples/jamf-mobile-device-unenrolled.xml");
+const COMPUTER: &str = include_str!("../src/sources/samples/jamf-computer-added.json");
+const COMPUTER_XML: &str = include_str!("../src/sources/samples/jamf-computer-added.xml");
+const ADDED: &str = include_str!("../src/sources/samples/jamf-device-added-to-dep.json");
+const ADDED_XML: &str = include_str!("../src/sources/samples/jamf-device-added-to-dep.xml");
+const GROUP: &str = include_str!("../src/sources/samples/jamf-smart-group.json");
+const GROUP_XML: &str = include_str!("../src/sources/samples/jamf-smart-group.xml");
 const ALL: [&str; 11] =
     [MOBILE, MOBILE_XML, MOBILE_EARLY, GONE, GONE_XML, COMPUTER, COMPUTER_XML, ADDED, ADDED_XML, GROUP, GROUP_XML];
 

@@ -15,12 +15,12 @@ use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::sources::{Context, workspace_one};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
-const ENROLLED: &str = include_str!("samples/workspace-one-mdm-enrollment-complete.json");
-const ENROLLED_EARLY: &str = include_str!("samples/workspace-one-mdm-enrollment-complete-early.json");
-const COMPLIANCE: &str = include_str!("samples/workspace-one-compliance-status-changed.json");
-const COMPROMISED: &str = include_str!("samples/workspace-one-compromised-status-changed.json");
-const BROKEN_EARLY: &str = include_str!("samples/workspace-one-break-mdm-confirmed-early.json");
-const WIPE_EARLY: &str = include_str!("samples/workspace-one-enterprise-wipe-requested-early.json");
+const ENROLLED: &str = include_str!("../src/sources/samples/workspace-one-mdm-enrollment-complete.json");
+const ENROLLED_EARLY: &str = include_str!("../src/sources/samples/workspace-one-mdm-enrollment-complete-early.json");
+const COMPLIANCE: &str = include_str!("../src/sources/samples/workspace-one-compliance-status-changed.json");
+const COMPROMISED: &str = include_str!("../src/sources/samples/workspace-one-compromised-status-changed.json");
+const BROKEN_EARLY: &str = include_str!("../src/sources/samples/workspace-one-break-mdm-confirmed-early.json");
+const WIPE_EARLY: &str = include_str!("../src/sources/samples/workspace-one-enterprise-wipe-requested-early.json");
 const ALL: [&str; 6] = [ENROLLED, ENROLLED_EARLY, COMPLIANCE, COMPROMISED, BROKEN_EARLY, WIPE_EARLY];
 
 fn at(text: &str) -> Timestamp {

@@ -12,9 +12,9 @@ use vestibule_webhook::{Received, parse};
 
 /// The serial number and times are those of the samples.
 const SERIAL: &str = "F4X9Q2LMN7";
-const AUTHENTICATE: &str = include_str!("samples/nanomdm-authenticate.json");
-const TOKEN: &str = include_str!("samples/nanomdm-token-update.json");
-const GRAPH: &str = include_str!("samples/graph-troubleshooting-events-documentation.json");
+const AUTHENTICATE: &str = include_str!("../src/sources/samples/nanomdm-authenticate.json");
+const TOKEN: &str = include_str!("../src/sources/samples/nanomdm-token-update.json");
+const GRAPH: &str = include_str!("../src/sources/samples/graph-troubleshooting-events-documentation.json");
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()

@@ -19,9 +19,10 @@
 //! begin an attempt that never ends well. Of the token that a device enrolled with nothing goes further
 //! (`enrollmentTokenData`, `enrollmentTokenName`), nor of networks, applications and telephone.
 
-use super::{Context, derived_id};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
 use crate::fields::is_identifier;
+use crate::proof::Proof;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
@@ -32,6 +33,47 @@ use vestibule_domain::{Millis, Timestamp};
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "android-management:notifications";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "android-management",
+    title: "Android Management API",
+    proofs: &[Proof::Path],
+    answer: Answer::ALWAYS,
+    repeats: Repeats::UntilAccepted,
+    reports: Reports {
+        starts: false,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: true,
+        compliance: true,
+        clock: Clock::Server,
+    },
+    // A device that was enrolled before gets a start at the time of its new enrollment. Google reports no start.
+    besides: &[Kind::Started],
+    source: Some(SOURCE),
+    settings: "gcloud pubsub subscriptions create vestibule --topic=TOPIC --push-endpoint='{url}'\n\
+         Enterprise: notifications ENROLLMENT and STATUS_REPORT to TOPIC",
+    samples: &[
+        sample!("android-management-enrollment.json", Becomes::Event(Kind::Enrolled)),
+        sample!(
+            "android-management-enrollment-personal.json",
+            Becomes::Event(Kind::Started),
+            Becomes::Event(Kind::Enrolled),
+            Becomes::Event(Kind::Compliant)
+        ),
+        sample!(
+            "android-management-status-report.json",
+            Becomes::Event(Kind::Enrolled),
+            Becomes::Event(Kind::Compliant)
+        ),
+        sample!("android-management-status-report-deleted.json", Becomes::Event(Kind::Unenrolled)),
+        sample!("android-management-usage-logs.json", Becomes::Ignored),
+        sample!("android-management-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// 2001-09-09: Android is younger, and so is every enrollment.
 const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);

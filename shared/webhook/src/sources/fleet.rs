@@ -15,9 +15,10 @@
 //! What must stay true: no text goes further that an administrator or installer may have written anything into
 //! (`failure_reason`, script and policy names).
 
-use super::{Context, derived_id};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
-use http::HeaderMap;
+use crate::proof::Proof;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, Place, Section};
@@ -27,6 +28,40 @@ use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "fleet:activities";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "fleet",
+    title: "Fleet",
+    proofs: &[Proof::Path],
+    answer: Answer::Always { again: StatusCode::TOO_MANY_REQUESTS },
+    repeats: Repeats::At(&[StatusCode::TOO_MANY_REQUESTS]),
+    reports: Reports {
+        starts: false,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: true,
+        compliance: false,
+        clock: Clock::Server,
+    },
+    // These are of the agent and of the setup experience, which begins once a host is managed. Of the way there, and of
+    // an enrollment that fails on it, Fleet reports nothing.
+    besides: &[Kind::StepEntered, Kind::StepCompleted, Kind::Failed],
+    source: Some(SOURCE),
+    settings: "In Fleet, as global administrator: Dashboard > Activity > Manage automations\nDestination URL: {url}",
+    samples: &[
+        sample!("fleet-mdm-enrolled.json", Becomes::Event(Kind::Enrolled)),
+        sample!("fleet-mdm-unenrolled.json", Becomes::Event(Kind::Unenrolled)),
+        sample!("fleet-fleet-enrolled.json", Becomes::Event(Kind::StepCompleted)),
+        sample!("fleet-canceled-setup-experience.json", Becomes::Event(Kind::Failed)),
+        sample!("fleet-installed-software.json", Becomes::Event(Kind::StepCompleted)),
+        sample!("fleet-installed-app-store-app-failed.json", Becomes::Event(Kind::StepEntered)),
+        sample!("fleet-edited-saved-query.json", Becomes::Ignored),
+        sample!("fleet-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// The step of a host whose agent came up. No catalogue knows it, so that it has no row.
 const AGENT: &str = "FleetAgent";

@@ -13,10 +13,10 @@
 //! serial number or name; the user's address.
 
 use super::graph_autopilot_events::find_code;
-use super::{Context, derived_id};
-use super::{enrollment_event, graph};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, enrollment_event, graph, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
+use crate::proof::Proof;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
@@ -28,6 +28,38 @@ use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "graph:deviceManagement/troubleshootingEvents";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "graph-troubleshooting-events",
+    title: "Microsoft Graph, troubleshooting events",
+    proofs: &[Proof::Path, Proof::StandardWebhooks],
+    answer: Answer::ALWAYS,
+    repeats: Repeats::AsSetUp,
+    // A failure of the category `userAbandonment` is a stop.
+    reports: Reports {
+        starts: false,
+        steps: false,
+        stops: true,
+        failures: true,
+        ends: false,
+        compliance: false,
+        clock: Clock::Server,
+    },
+    besides: &[],
+    source: Some(SOURCE),
+    settings: "Post Graph's deviceManagement/troubleshootingEvents list, as it is, to\n{url}",
+    samples: &[
+        sample!(
+            "graph-troubleshooting-events-list.json",
+            Becomes::Event(Kind::Failed),
+            Becomes::Event(Kind::Stopped),
+            Becomes::Ignored
+        ),
+        sample!("graph-troubleshooting-events-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// The one kind of troubleshooting event that is about an enrollment.
 const ENROLLMENT: &str = "microsoft.graph.enrollmentTroubleshootingEvent";

@@ -21,9 +21,10 @@
 //! goes on being enrolled; the serial number, the device's name, the user's address.
 
 use super::graph_troubleshooting_events::{MAX_ID_CHARS, failure, id_of, platform, read_time, step, told};
-use super::{Context, enrollment_event};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, enrollment_event, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed};
 use crate::fields::{FieldError, Reader, is_identifier};
+use crate::proof::Proof;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -33,6 +34,39 @@ use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "intune:operationalLogs";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "intune-operational-logs",
+    title: "Microsoft Intune, operational logs",
+    proofs: &[Proof::Path, Proof::StandardWebhooks],
+    answer: Answer::ALWAYS,
+    repeats: Repeats::AsSetUp,
+    // A failure of the category `UserAbandonment` is a stop.
+    reports: Reports {
+        starts: false,
+        steps: false,
+        stops: true,
+        failures: true,
+        ends: true,
+        compliance: false,
+        clock: Clock::Server,
+    },
+    besides: &[],
+    source: Some(SOURCE),
+    settings: "Intune: Reports > Diagnostics settings > OperationalLogs to an event hub; a forwarder posts its records to\n{url}",
+    samples: &[
+        sample!(
+            "intune-operational-logs-records.json",
+            Becomes::Event(Kind::Enrolled),
+            Becomes::Event(Kind::Failed),
+            Becomes::Event(Kind::Stopped),
+            Becomes::Ignored
+        ),
+        sample!("intune-operational-logs-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// Reads one record, a list of them, the `{"records": […]}` that a message of an event hub is, a list of such
 /// messages, or any of these one a line.

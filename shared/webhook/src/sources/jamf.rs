@@ -14,8 +14,9 @@
 //! What must stay true: XML names no entity of its own and is no deeper than [`MAX_DEPTH`]; one event in JSON and in XML,
 //! or from two webhooks, is one event; of the people only the account goes further (no telephone, room, position).
 
-use super::{Context, derived_id};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use crate::proof::{Proof, SECRET_HEADER};
 use http::{HeaderMap, header};
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
@@ -27,6 +28,39 @@ use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "jamf:webhooks";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "jamf",
+    title: "Jamf Pro",
+    proofs: &[Proof::Basic, Proof::Header(SECRET_HEADER), Proof::Path],
+    answer: Answer::ALWAYS,
+    repeats: Repeats::NotDocumented,
+    reports: Reports {
+        starts: false,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: true,
+        compliance: false,
+        clock: Clock::Server,
+    },
+    besides: &[],
+    source: Some(SOURCE),
+    settings: "In Jamf Pro: Settings > Global > Webhooks > New, one for each of MobileDeviceEnrolled, MobileDeviceUnEnrolled,\n\
+         ComputerAdded and DeviceAddedToDEP\n\
+         Webhook URL: {url}\nAuthentication type: Basic Authentication, username vestibule, password {secret}\n\
+         Content type: JSON",
+    samples: &[
+        sample!("jamf-mobile-device-enrolled.json", Becomes::Event(Kind::Enrolled)),
+        sample!("jamf-mobile-device-unenrolled.json", Becomes::Event(Kind::Unenrolled)),
+        sample!("jamf-computer-added.xml", Becomes::Event(Kind::Enrolled)),
+        sample!("jamf-device-added-to-dep.json", Becomes::Event(Kind::Registered)),
+        sample!("jamf-smart-group.json", Becomes::Ignored),
+        sample!("jamf-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// How deep XML may go. Jamf's deepest, the members of devices in a list, is five.
 pub const MAX_DEPTH: usize = 16;

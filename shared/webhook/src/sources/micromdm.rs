@@ -15,12 +15,45 @@
 //! that enrolls anew would seem never to arrive. The price: a device that was enrolled before the webhook was set up
 //! seems to enroll when its token first changes.
 
-use super::{Context, apple};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, apple, sample};
 use crate::cloudevents::{Batch, BodyError};
+use crate::proof::Proof;
 use http::HeaderMap;
+use vestibule_domain::event::Kind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "micromdm";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "micromdm",
+    title: "MicroMDM",
+    proofs: &[Proof::Path, Proof::Basic],
+    answer: Answer::ALWAYS,
+    repeats: Repeats::Never,
+    reports: Reports {
+        starts: true,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: true,
+        compliance: false,
+        clock: Clock::Server,
+    },
+    // On iOS and iPadOS the start is also the screen that installs the profile: the only one it reports.
+    besides: &[Kind::StepEntered],
+    source: Some(SOURCE),
+    settings: "micromdm serve -command-webhook-url '{url}' …",
+    samples: &[
+        sample!("micromdm-authenticate.json", Becomes::Event(Kind::Started)),
+        sample!("micromdm-authenticate-ios.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),
+        sample!("micromdm-token-update.json", Becomes::Event(Kind::Enrolled)),
+        sample!("micromdm-check-out.json", Becomes::Event(Kind::Unenrolled)),
+        sample!("micromdm-connect-error.json", Becomes::Ignored),
+        sample!("micromdm-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// Reads an event.
 ///

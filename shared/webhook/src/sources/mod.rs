@@ -6,7 +6,10 @@
 
 pub mod android_management;
 pub mod apple;
+pub mod enrollment_events;
+pub mod esp_status;
 pub mod fleet;
+pub mod github_style;
 mod graph;
 pub mod graph_autopilot_events;
 pub mod graph_troubleshooting_events;
@@ -14,15 +17,37 @@ pub mod intune_operational_logs;
 pub mod jamf;
 pub mod micromdm;
 pub mod nanomdm;
+mod native;
+mod sender;
 pub mod workspace_one;
+
+pub use sender::{Answer, Becomes, Clock, Repeats, Reports, Sample, Sender};
 
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, unfit_identifiers};
 use http::HeaderMap;
+use sender::sample;
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Step};
 use vestibule_domain::identity::IdentifierKind;
+
+/// All senders, in the order in which they are listed to people. This is the only list: addresses, settings, samples and
+/// the tests of documentation and deployment follow from it.
+pub static SENDERS: &[&Sender] = &[
+    &enrollment_events::SENDER,
+    &esp_status::SENDER,
+    &github_style::SENDER,
+    &micromdm::SENDER,
+    &nanomdm::SENDER,
+    &fleet::SENDER,
+    &jamf::SENDER,
+    &workspace_one::SENDER,
+    &android_management::SENDER,
+    &intune_operational_logs::SENDER,
+    &graph_troubleshooting_events::SENDER,
+    &graph_autopilot_events::SENDER,
+];
 
 /// How a body came in, and what the tenant says of its senders.
 #[derive(Clone, Copy, Debug)]

@@ -15,14 +15,46 @@
 //! `token_update_tally` counts a device's `TokenUpdate`s from its last `Authenticate` on: the first enrolls it, later
 //! ones only have new tokens. Without a tally each is told as `enrolled`, as [`micromdm`](super::micromdm) says why.
 
-use super::{Context, apple};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, apple, sample};
 use crate::cloudevents::{Batch, BodyError};
 use crate::fields::Reader;
+use crate::proof::Proof;
 use http::HeaderMap;
-use vestibule_domain::event::MAX_TEXT_CHARS;
+use vestibule_domain::event::{Kind, MAX_TEXT_CHARS};
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "nanomdm";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "nanomdm",
+    title: "NanoMDM",
+    proofs: &[Proof::HmacBase64("x-hmac-signature")],
+    answer: Answer::ALWAYS,
+    repeats: Repeats::Never,
+    reports: Reports {
+        starts: true,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: true,
+        compliance: false,
+        clock: Clock::Server,
+    },
+    // On iOS and iPadOS the start is also the screen that installs the profile: the only one it reports.
+    besides: &[Kind::StepEntered],
+    source: Some(SOURCE),
+    settings: "nanomdm -webhook-url '{url}' -webhook-hmac-key '{secret}' …",
+    samples: &[
+        sample!("nanomdm-authenticate.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),
+        sample!("nanomdm-token-update.json", Becomes::Event(Kind::Enrolled)),
+        sample!("nanomdm-token-update-rotated.json", Becomes::Ignored),
+        sample!("nanomdm-check-out.json", Becomes::Event(Kind::Unenrolled)),
+        sample!("nanomdm-connect-error.json", Becomes::Ignored),
+        sample!("nanomdm-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// The types of enrollment that are a user's on a device, not the device's own.
 const USER_CHANNELS: [&str; 3] = ["User", "User Enrollment", "Shared iPad"];

@@ -18,9 +18,10 @@
 //!
 //! What must stay true: no telephone number, MAC address or IMEI goes further; compliance is said only where it was told.
 
-use super::{Context, derived_id};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
 use crate::fields::is_identifier;
+use crate::proof::Proof;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
@@ -29,6 +30,41 @@ use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "workspace-one:event-notifications";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "workspace-one",
+    title: "Workspace ONE UEM",
+    proofs: &[Proof::Basic],
+    answer: Answer::ALWAYS,
+    repeats: Repeats::NotDocumented,
+    reports: Reports {
+        starts: false,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: true,
+        compliance: true,
+        clock: Clock::Server,
+    },
+    besides: &[],
+    source: Some(SOURCE),
+    settings: "In Workspace ONE UEM: Groups & Settings > All Settings > System > Advanced > API > Event Notifications > Add Rule\n\
+         Target URL: {url}\nUser name: vestibule\nPassword: {secret}\nFormat: JSON\n\
+         Events: enrollment, unenrollment, compliance status",
+    samples: &[
+        sample!("workspace-one-mdm-enrollment-complete.json", Becomes::Event(Kind::Enrolled)),
+        sample!(
+            "workspace-one-compliance-status-changed.json",
+            Becomes::Event(Kind::Enrolled),
+            Becomes::Event(Kind::Compliant)
+        ),
+        sample!("workspace-one-break-mdm-confirmed-early.json", Becomes::Event(Kind::Unenrolled)),
+        sample!("workspace-one-compromised-status-changed.json", Becomes::Ignored),
+        sample!("workspace-one-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// 2001-09-09 in milliseconds. What is earlier is .NET's unset time, or none.
 const EARLIEST: i64 = 1_000_000_000_000;

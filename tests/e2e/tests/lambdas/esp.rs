@@ -9,7 +9,7 @@ use vestibule_domain::{Millis, TenantSettings};
 use vestibule_e2e::{Stack, Tenancy, event_at, now, reading};
 
 const PROFILES: &str = "/api/devices/esp-profiles";
-const AUTOPILOT: &str = include_str!("../../../../shared/webhook/tests/samples/autopilot-events.json");
+const AUTOPILOT: &str = include_str!("../../../../shared/webhook/src/sources/samples/autopilot-events.json");
 
 /// A profile of `minutes` that waits for `apps`, assigned to a group.
 async fn profile(stack: &Stack, tenancy: &Tenancy, name: &str, minutes: u32, apps: &[&str], group: &str) -> Value {

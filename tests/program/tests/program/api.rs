@@ -146,7 +146,8 @@ async fn other_methods_and_paths_are_refused() {
         assert_eq!(answer.problem(405)["status"], 405, "{method} {path}");
     }
     for path in ["/api", "/api/secrets", "/api/tenant/contoso", "/hooks/contoso/other", "/hooks/contoso"] {
-        api.get(path).await.problem(404);
+        // All names of senders have one route, which takes POST alone; only the function knows that this one is none.
+        api.get(path).await.problem(if path == "/hooks/contoso/other" { 405 } else { 404 });
         let posted = api.request(Method::POST, path).body("{}").send().await.unwrap();
         Answer::of(posted).await.problem(404);
     }

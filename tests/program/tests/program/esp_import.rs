@@ -6,9 +6,10 @@ use vestibule_domain::{Millis, time::Tz};
 use vestibule_program_tests::{Answer, Sender, event, now};
 
 const HOOK: &str = "graph-autopilot-events";
-const EVENTS: &str = include_str!("../../../../shared/webhook/tests/samples/autopilot-events.json");
-const LATER: &str = include_str!("../../../../shared/webhook/tests/samples/autopilot-events-later.json");
-const DOCUMENTED: &str = include_str!("../../../../shared/webhook/tests/samples/autopilot-events-documentation.json");
+const EVENTS: &str = include_str!("../../../../shared/webhook/src/sources/samples/autopilot-events.json");
+const LATER: &str = include_str!("../../../../shared/webhook/src/sources/samples/autopilot-events-later.json");
+const DOCUMENTED: &str =
+    include_str!("../../../../shared/webhook/src/sources/samples/autopilot-events-documentation.json");
 
 /// A sample as if its last day were the day before yesterday: what is old isn't kept.
 fn recent(sample: &str) -> Value {

@@ -1,6 +1,6 @@
 //! The API's description against the deployment's routes, against real answers, and against requests made up from it.
 
-use crate::operations::{Operation, Sample, Who, table, template_routes};
+use crate::operations::{Operation, Sample, Who, senders_without, table, template_routes};
 use boon::{Compiler, Draft, Schemas};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,14 +16,26 @@ const TOOLS: [&str; 1] = ["schemathesis==4.32.5"];
 const NOT_DESCRIBED: [&str; 5] =
     ["GET /", "HEAD /", "GET /assets/{folder}/{name}", "HEAD /assets/{folder}/{name}", "OPTIONS /api/{proxy+}"];
 
-/// The description, as it is written.
+/// The paths of all senders, whose names are filled in.
+const SOURCE: &str = "/hooks/{tenant}/{source}";
+const SOURCE_WITH_SECRET: &str = "/hooks/{tenant}/{source}/{secret}";
+
+/// The description, as it is written, with the names of the senders.
 struct Document(Value);
 
 impl Document {
     fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
         let yaml = std::fs::read_to_string(root.join("functions/admin-api/openapi.yaml")).unwrap();
-        Self(serde_yaml_ng::from_str(&yaml).unwrap())
+        let mut document: Value = serde_yaml_ng::from_str(&yaml).unwrap();
+        let paths: Vec<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        for (path, path_secret) in [(SOURCE, None), (SOURCE_WITH_SECRET, Some(""))] {
+            let parameters = document["paths"][path]["parameters"].as_array_mut().unwrap();
+            let source = parameters.iter_mut().find(|one| one["name"] == "source").unwrap();
+            source["schema"]["enum"] = senders_without(&paths, path_secret).collect();
+        }
+        Self(document)
     }
 
     /// What is meant: the thing itself, or what it refers to.

@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
 use vestibule_program_tests::{Answer, Client, Folder, Sender, Serve, Tenant};
+use vestibule_webhook::sources::SENDERS;
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +134,23 @@ pub fn template_routes() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("infra/template.yaml");
     let template = std::fs::read_to_string(path).unwrap();
     let routes = template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: "));
-    routes.map(|route| route.trim_matches('"').to_owned()).collect()
+    let routes: Vec<&str> = routes.map(|route| route.trim_matches('"')).collect();
+    let spelled_out = |route: &&str| match route.split_once("{source}") {
+        None => vec![(*route).to_owned()],
+        // The route of all senders stands for those that have none of their own.
+        Some((before, after)) => {
+            let senders = senders_without(&routes, Some(after).filter(|after| !after.is_empty()));
+            senders.map(|name| format!("{before}{name}{after}")).collect()
+        }
+    };
+    routes.iter().flat_map(spelled_out).collect()
+}
+
+/// The senders that post with a secret in the path, or without one, and of which no path in `paths` has the name.
+pub fn senders_without(paths: &[&str], path_secret: Option<&str>) -> impl Iterator<Item = &'static str> {
+    let is_apart = |name: &str| paths.iter().any(|path| path.ends_with(&format!("/hooks/{{tenant}}/{name}")));
+    let senders = SENDERS.iter().filter(move |sender| sender.takes(path_secret) && !is_apart(sender.name));
+    senders.map(|sender| sender.name).collect::<Vec<_>>().into_iter()
 }
 
 fn text(value: &Value, pointer: &str) -> String {

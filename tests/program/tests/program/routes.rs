@@ -165,6 +165,10 @@ async fn webhooks_take_nothing_without_the_tenants_own_proof() {
         answer.problem(405);
         assert_eq!(answer.headers["allow"], "POST");
     }
+    // No sender posts there: without the secret that its path has, with one that it has not, or longer.
+    for hook in ["fleet", "nanomdm/whsec_hush", "jamf/whsec_hush/hush", "hush"] {
+        silent_problem(&Answer::of(ours.signed(hook, event.clone(), now()).send().await.unwrap()).await, 404);
+    }
     for hook in ["enrollment-events", "esp-status"] {
         let refused = Answer::of(ours.signed(hook, event.clone(), now()).send().await.unwrap()).await;
         let problem = silent_problem(&refused, 400);

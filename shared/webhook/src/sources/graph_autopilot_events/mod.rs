@@ -17,9 +17,10 @@ mod duration;
 mod record;
 mod timeline;
 
-use super::{Context, graph};
+use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, graph, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::FieldError;
+use crate::proof::Proof;
 use http::HeaderMap;
 pub(crate) use record::find_code;
 use record::{DeploymentState, EnrollmentState, Item, Record};
@@ -35,6 +36,40 @@ use vestibule_domain::{Millis, Timestamp};
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "graph:deviceManagement/autopilotEvents";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "graph-autopilot-events",
+    title: "Microsoft Graph, Autopilot events",
+    proofs: &[Proof::Path, Proof::StandardWebhooks],
+    answer: Answer::ByEvent,
+    repeats: Repeats::AsSetUp,
+    // The phases of the Enrollment Status Page are a session, not screens of an attempt.
+    reports: Reports {
+        starts: true,
+        steps: false,
+        stops: false,
+        failures: true,
+        ends: true,
+        compliance: false,
+        clock: Clock::Server,
+    },
+    besides: &[],
+    source: Some(SOURCE),
+    settings: "Post Graph's deviceManagement/autopilotEvents list (beta), as it is, to\n{url}",
+    samples: &[
+        sample!(
+            "autopilot-events.json",
+            Becomes::Event(Kind::Registered),
+            Becomes::Event(Kind::Started),
+            Becomes::Event(Kind::Enrolled),
+            Becomes::Event(Kind::Failed),
+            Becomes::Esp
+        ),
+        sample!("autopilot-events-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
 
 /// What a failure is called that Graph only lets know of by the success after it.
 const TIMED_OUT: &str = "timed out";

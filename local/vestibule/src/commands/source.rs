@@ -1,8 +1,5 @@
 //! `source`: senders that are no CloudEvents senders: their secrets, and the settings to make in them.
 
-mod samples;
-mod settings;
-
 use crate::app::App;
 use crate::cli::SourceCommand;
 use crate::output::answer;
@@ -10,12 +7,11 @@ use http::Request;
 use serde_json::{Value, json};
 use vestibule_domain::esp::EspDetail;
 use vestibule_domain::event::{Body, Event};
-use vestibule_intake::{SECRET_HEADER, Source};
 use vestibule_platform::{BoxError, credentials::new_source_secret};
 use vestibule_store::{Secret, SourceSecret, Tenant};
 use vestibule_webhook::cloudevents::Parsed;
-use vestibule_webhook::proof::{Proof, hmac};
-use vestibule_webhook::signature;
+use vestibule_webhook::proof::Proof;
+use vestibule_webhook::sources::{SENDERS, Sender};
 
 /// Secrets of one source kept while one replaces another: more than that is a mistake.
 const MOST_SECRETS: usize = 5;
@@ -29,8 +25,8 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             app.close().await?;
             let (tenant, secret) = added?;
             let url = address(&url, &tenant, source, secret.as_deref());
-            let settings = settings::of(source.name(), &url, secret.as_deref().unwrap_or("the webhook secret"));
-            let mut value = json!({"tenant": tenant.id, "source": source.name(), "url": url, "settings": settings});
+            let settings = source.settings(&url, secret.as_deref().unwrap_or("the webhook secret"));
+            let mut value = json!({"tenant": tenant.id, "source": source.name, "url": url, "settings": settings});
             if let Some(secret) = &secret {
                 value["secret"] = json!(secret);
             }
@@ -46,8 +42,8 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             let app = App::open(&common.data).await?;
             let tenant = app.tenant(&name).await?;
             app.close().await?;
-            let secrets = |source: &Source| tenant.source_secrets(source.name()).count();
-            let all: Vec<(&str, usize)> = Source::ALL.iter().map(|source| (source.name(), secrets(source))).collect();
+            let secrets = |source: &Sender| tenant.source_secrets(source.name).count();
+            let all: Vec<(&str, usize)> = SENDERS.iter().map(|source| (source.name, secrets(source))).collect();
             let shown: Vec<Value> =
                 all.iter().map(|(source, secrets)| json!({"source": source, "secrets": secrets})).collect();
             answer(common.json, &json!({"tenant": tenant.id, "sources": shown}), || {
@@ -63,7 +59,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             let app = App::open(&common.data).await?;
             let mut tenant = app.tenant(&name).await?;
             let before = tenant.sources.len();
-            tenant.sources.retain(|one| one.source != source.name());
+            tenant.sources.retain(|one| one.source != source.name);
             let removed = before - tenant.sources.len();
             if removed > 0 {
                 app.store.update_tenant(&mut tenant).await?;
@@ -79,12 +75,12 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             let tested = test(&app, &name, source).await;
             app.close().await?;
             let events = tested?;
-            let value = json!({"tenant": name, "source": source.name(), "events": events});
+            let value = json!({"tenant": name, "source": source.name, "events": events});
             answer(common.json, &value, || {
                 let lines: Vec<String> = events.iter().map(Value::to_string).collect();
                 format!(
                     "A sample of {} is accepted, and would be stored as:\n{}\nNothing was stored.",
-                    source.name(),
+                    source.name,
                     lines.join("\n")
                 )
             });
@@ -93,24 +89,23 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn find(name: &str) -> Result<&'static Source, BoxError> {
-    let known = || Source::ALL.iter().map(|source| source.name()).collect::<Vec<_>>().join(", ");
-    let found = Source::ALL.iter().find(|source| source.name() == name);
-    Ok(found.ok_or_else(|| format!("there is no source {name}; there are {}", known()))?)
+fn find(name: &str) -> Result<&'static Sender, BoxError> {
+    let known = || SENDERS.iter().map(|source| source.name).collect::<Vec<_>>().join(", ");
+    Ok(Sender::named(name).ok_or_else(|| format!("there is no source {name}; there are {}", known()))?)
 }
 
 /// Makes a secret where the source takes one; those before go on working.
-async fn add(app: &App, name: &str, source: &Source) -> Result<(Tenant, Option<String>), BoxError> {
+async fn add(app: &App, name: &str, source: &Sender) -> Result<(Tenant, Option<String>), BoxError> {
     let mut tenant = app.tenant(name).await?;
-    if source.proofs() == [Proof::StandardWebhooks] {
+    if source.own_proof().is_none() {
         return Ok((tenant, None));
     }
     let secret = new_source_secret()?;
     let (mut own, others): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut tenant.sources).into_iter().partition(|one| one.source == source.name());
+        std::mem::take(&mut tenant.sources).into_iter().partition(|one| one.source == source.name);
     own.insert(
         0,
-        SourceSecret { source: source.name().to_owned(), secret: Secret::new(secret.clone()), created_at: app.now() },
+        SourceSecret { source: source.name.to_owned(), secret: Secret::new(secret.clone()), created_at: app.now() },
     );
     own.truncate(MOST_SECRETS);
     tenant.sources = own.into_iter().chain(others).collect();
@@ -119,58 +114,31 @@ async fn add(app: &App, name: &str, source: &Source) -> Result<(Tenant, Option<S
 }
 
 /// The address to give to the sender; with the secret in it where that is how it proves itself best.
-fn address(base: &str, tenant: &Tenant, source: &Source, secret: Option<&str>) -> String {
-    let address = format!("{}/hooks/{}/{}", base.trim_end_matches('/'), tenant.id, source.name());
-    match (source.proofs().iter().find(|proof| **proof != Proof::StandardWebhooks), secret) {
-        (Some(Proof::Path), Some(secret)) => format!("{address}/{secret}"),
-        _ => address,
-    }
+fn address(base: &str, tenant: &Tenant, source: &Sender, secret: Option<&str>) -> String {
+    let proof = source.own_proof().unwrap_or(Proof::StandardWebhooks);
+    let path = source.path(tenant.id.as_str(), proof, secret.unwrap_or_default());
+    format!("{}{path}", base.trim_end_matches('/'))
 }
 
 /// Reads a sample as the webhook would, signed with the source's newest secret.
-async fn test(app: &App, name: &str, source: &Source) -> Result<Vec<Value>, BoxError> {
+async fn test(app: &App, name: &str, source: &Sender) -> Result<Vec<Value>, BoxError> {
     let tenant = app.tenant(name).await?;
-    let body = samples::of(source.name()).ok_or("there is no sample of this source")?;
+    let body = source.samples.first().ok_or("there is no sample of this source")?.body;
     let now = app.now();
-    let secret = tenant.source_secrets(source.name()).next().map(str::to_owned);
-    let proof = source.proofs().iter().find(|proof| **proof == Proof::StandardWebhooks || secret.is_some());
+    let own = tenant.source_secrets(source.name).next();
+    let proof = source.proofs.iter().find(|proof| **proof == Proof::StandardWebhooks || own.is_some());
     let proof = *proof.ok_or("the source has no secret yet: `source add` makes one")?;
-    let secret = secret.unwrap_or_default();
-    let path = format!("/hooks/{}/{}", tenant.id, source.name());
-    let path = if proof == Proof::Path { format!("{path}/{secret}") } else { path };
-    let mut request = Request::post(path);
-    match proof {
-        Proof::Path => {}
-        Proof::Header(_) => request = request.header(SECRET_HEADER, &secret),
-        Proof::Basic => request = request.header("authorization", basic(&secret)),
-        Proof::HmacBase64(header) => request = request.header(header, base64(&hmac(&secret, body))),
-        Proof::HmacHex(header) => {
-            let hex: String = hmac(&secret, body).iter().map(|byte| format!("{byte:02x}")).collect();
-            request = request.header(header, format!("sha256={hex}"));
-        }
-        Proof::StandardWebhooks => {
-            let secret = tenant.secrets().next().ok_or("the tenant has no webhook secret")?;
-            let signed = signature::sign(secret, "msg_test", now, body).ok_or("the webhook secret is malformed")?;
-            request = request
-                .header("webhook-id", "msg_test")
-                .header("webhook-timestamp", now.seconds())
-                .header("webhook-signature", signed);
-        }
-    }
+    let secret = match proof {
+        Proof::StandardWebhooks => tenant.secrets().next().ok_or("the tenant has no webhook secret")?,
+        _ => own.unwrap_or_default(),
+    };
+    let path = source.path(tenant.id.as_str(), proof, secret);
+    let headers = proof.headers(secret, body, now).ok_or("the webhook secret is malformed")?;
+    let request = headers.into_iter().fold(Request::post(path), |request, (name, value)| request.header(name, value));
     let request = request.body(body.into())?;
-    let hook = app.hook_of(source.name()).ok_or("no function takes this source")?;
-    let read = hook.read(&request, now).await;
+    let read = app.hook().read(&request, now).await;
     let (_, _, batch) = read.map_err(|problem| format!("the webhook answers {}", problem.status()))?;
     Ok(batch.events.iter().map(shown).collect())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-fn basic(secret: &str) -> String {
-    format!("Basic {}", base64(format!("vestibule:{secret}").as_bytes()))
 }
 
 fn shown(parsed: &Parsed) -> Value {

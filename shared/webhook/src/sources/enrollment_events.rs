@@ -1,0 +1,19 @@
+//! CloudEvents about enrollments, signed as Standard Webhooks says.
+
+use super::{Answer, Repeats, Sender, native};
+use crate::proof::Proof;
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "enrollment-events",
+    title: "CloudEvents",
+    proofs: &[Proof::StandardWebhooks],
+    answer: Answer::ByEvent,
+    repeats: Repeats::AsSetUp,
+    reports: native::REPORTS,
+    besides: &[],
+    source: None,
+    settings: "Sign requests to {url} as https://www.standardwebhooks.com says.",
+    samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
+    read: native::read,
+};

@@ -1,0 +1,19 @@
+//! CloudEvents of a sender that signs as GitHub does.
+
+use super::{Answer, Repeats, Sender, native};
+use crate::proof::Proof;
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "github-style",
+    title: "CloudEvents, signed as GitHub does",
+    proofs: &[Proof::HmacHex("x-hub-signature-256")],
+    answer: Answer::ByEvent,
+    repeats: Repeats::AsSetUp,
+    reports: native::REPORTS,
+    besides: &[],
+    source: None,
+    settings: "Payload URL: {url}\nContent type: application/json (CloudEvents)\nSecret: {secret}",
+    samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
+    read: native::read,
+};

@@ -1,0 +1,39 @@
+//! What senders of CloudEvents have in common: they differ only in how they sign and where they post.
+
+use super::{Becomes, Clock, Context, Reports, Sample, sample};
+use crate::cloudevents::{Batch, BodyError, parse};
+use http::HeaderMap;
+use vestibule_domain::event::Kind;
+
+/// CloudEvents can say everything, by the clock of the device that they are about.
+pub(super) const REPORTS: Reports = Reports {
+    starts: true,
+    steps: true,
+    stops: true,
+    failures: true,
+    ends: true,
+    compliance: true,
+    clock: Clock::Device,
+};
+
+/// One event.
+pub(super) const EVENT: Sample = sample!("cloudevents-enrollment.json", Becomes::Event(Kind::StepEntered));
+
+/// A list with every kind of event that is reported.
+pub(super) const LIST: Sample = sample!(
+    "cloudevents-list.json",
+    Becomes::Event(Kind::Started),
+    Becomes::Event(Kind::StepEntered),
+    Becomes::Event(Kind::Stopped),
+    Becomes::Event(Kind::Failed),
+    Becomes::Event(Kind::Enrolled),
+    Becomes::Event(Kind::Compliant),
+);
+
+/// An event that names its device by a placeholder.
+pub(super) const PLACEHOLDER: Sample = sample!("cloudevents-placeholder.json", Becomes::Refused);
+
+/// Reads an event or a list of them.
+pub(super) fn read(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+    parse(body, context.received)
+}

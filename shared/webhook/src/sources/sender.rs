@@ -1,0 +1,179 @@
+//! What a module states of its sender. Everything that depends on a sender (its address, how it is answered, what the
+//! program prints of it, what documentation must say) follows from here.
+//!
+//! There are no defaults: a module that forgets a fact does not compile, and tests walk [`SENDERS`](super::SENDERS)
+//! against documentation, deployment and samples.
+
+use super::Read;
+use crate::proof::Proof;
+use http::StatusCode;
+use vestibule_domain::event::Kind;
+
+/// A kind of sender.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    /// Its name in a webhook's path, in lower case with hyphens. Its module has the same name with underscores.
+    pub name: &'static str,
+    /// What documentation calls it.
+    pub title: &'static str,
+    /// How it may prove a request. The first that needs a secret of its own decides which address it is given.
+    pub proofs: &'static [Proof],
+    /// How it is answered.
+    pub answer: Answer,
+    /// What makes it send the same again.
+    pub repeats: Repeats,
+    /// What it can report.
+    pub reports: Reports,
+    /// Kinds of events that its module makes although `reports` denies them. The module gives the reason.
+    pub besides: &'static [Kind],
+    /// The `source` of the events that its module makes; `None` where each event brings its own.
+    pub source: Option<&'static str>,
+    /// What to set in it. `{url}` and `{secret}` stand for the address and the secret that `source add` makes.
+    pub settings: &'static str,
+    /// Bodies as it posts them. The first is the one that the program shows; together they make every kind of event
+    /// that `reports` and `besides` name, and one names its device by placeholders alone.
+    pub samples: &'static [Sample],
+    /// How its bodies are read.
+    pub read: Read,
+}
+
+/// How a sender is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// By what became of its events: 202, 207, 400, 429 or 503.
+    ByEvent,
+    /// With 200 once the request is understood, whatever is in it: to a product that would send for ever what it is
+    /// refused, or takes anything else for a failure.
+    Always {
+        /// The status for events that could not be stored: the one at which this product sends again, if any.
+        again: StatusCode,
+    },
+}
+
+impl Answer {
+    /// 200, and 503 for what could not be stored.
+    pub const ALWAYS: Self = Self::Always { again: StatusCode::SERVICE_UNAVAILABLE };
+}
+
+/// What makes a sender send the same again. A sender that ignores an answer shows it to nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// Nothing: it ignores every answer.
+    Never,
+    /// Its vendor does not say. What is not taken the first time must be held for lost.
+    NotDocumented,
+    /// These statuses and no other.
+    At(&'static [StatusCode]),
+    /// Every status but success, and a missing answer.
+    UntilAccepted,
+    /// What the organisation set up itself: a script, a forwarder, an agent.
+    AsSetUp,
+}
+
+/// What a sender can report. What it cannot report is unknown, not zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reports {
+    /// When a try begins.
+    pub starts: bool,
+    /// The screens that a person meets on the way.
+    pub steps: bool,
+    /// That a person chose to stop.
+    pub stops: bool,
+    /// That an enrollment failed.
+    pub failures: bool,
+    /// That a device came under management.
+    pub ends: bool,
+    /// That a device is compliant.
+    pub compliance: bool,
+    /// Whose clock the time of an event is from.
+    pub clock: Clock,
+}
+
+impl Reports {
+    /// The kinds of events that belong to what is reported.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let parts = [
+            (self.starts, Kind::Started),
+            (self.steps, Kind::StepEntered),
+            (self.stops, Kind::Stopped),
+            (self.failures, Kind::Failed),
+            (self.ends, Kind::Enrolled),
+            (self.compliance, Kind::Compliant),
+        ];
+        parts.into_iter().filter_map(|(reported, kind)| reported.then_some(kind))
+    }
+}
+
+/// Whose clock the time of an event is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The device's. It may be wrong, and an event that is far from its receipt shows that.
+    Device,
+    /// A server's: the product's, or ours where the product sends no time. A late event says nothing about the device.
+    Server,
+}
+
+/// A body as a sender posts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// The file's name in `samples`.
+    pub file: &'static str,
+    /// The body.
+    pub body: &'static [u8],
+    /// What it becomes, each once.
+    pub becomes: &'static [Becomes],
+}
+
+/// What becomes of a part of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Becomes {
+    /// An enrollment event.
+    Event(Kind),
+    /// An event of the Enrollment Status Page.
+    Esp,
+    /// It is about something else: counted, and no more.
+    Ignored,
+    /// It is refused.
+    Refused,
+}
+
+/// A sample by its file's name, and what it becomes.
+macro_rules! sample {
+    ($file:literal, $($becomes:expr),+ $(,)?) => {
+        $crate::sources::Sample {
+            file: $file,
+            body: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sources/samples/", $file)),
+            becomes: &[$($becomes),+],
+        }
+    };
+}
+pub(super) use sample;
+
+impl Sender {
+    /// The sender by that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        super::SENDERS.iter().find(|sender| sender.name == name).copied()
+    }
+
+    /// The path that it posts to. Where it proves itself by the path, the secret is a part of it.
+    pub fn path(&self, tenant: &str, proof: Proof, secret: &str) -> String {
+        let path = format!("/hooks/{tenant}/{}", self.name);
+        if proof == Proof::Path { format!("{path}/{secret}") } else { path }
+    }
+
+    /// How it proves itself best by a secret of its own. A sender without one signs as Standard Webhooks says, with
+    /// the tenant's webhook secret.
+    pub fn own_proof(&self) -> Option<Proof> {
+        self.proofs.iter().copied().find(|proof| *proof != Proof::StandardWebhooks)
+    }
+
+    /// Whether it may post to its path without a secret in it (`None`), or with one.
+    pub fn takes(&self, path_secret: Option<&str>) -> bool {
+        self.proofs.iter().any(|proof| (*proof == Proof::Path) == path_secret.is_some())
+    }
+
+    /// What to set in it.
+    pub fn settings(&self, url: &str, secret: &str) -> String {
+        self.settings.replace("{url}", url).replace("{secret}", secret)
+    }
+}

@@ -1,0 +1,229 @@
+//! All senders by the one list: each module's facts hold together, and its samples become what it says.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use http::{HeaderMap, StatusCode};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::path::Path;
+use vestibule_domain::Timestamp;
+use vestibule_domain::event::{Body, Kind, MAX_TEXT_CHARS};
+use vestibule_webhook::cloudevents::{Batch, Parsed};
+use vestibule_webhook::proof::Proof;
+use vestibule_webhook::sources::{Answer, Becomes, Context, Repeats, SENDERS, Sample, Sender};
+use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
+
+/// Shortly after everything in the samples.
+const NOW: &str = "2026-04-12T00:00:00Z";
+
+fn read(sender: &Sender, body: &[u8], sends_compliant: bool) -> Result<Batch, BodyError> {
+    let received = Received { at: Timestamp::parse(NOW).unwrap(), backfill: false };
+    (sender.read)(body, &HeaderMap::new(), &Context { received, sends_compliant })
+}
+
+/// Every sample with its sender, and what is made of it where another source reports compliance.
+fn samples() -> impl Iterator<Item = (&'static Sender, &'static Sample, Vec<Parsed>)> {
+    let all = SENDERS.iter().flat_map(|sender| sender.samples.iter().map(move |sample| (*sender, sample)));
+    all.map(|(sender, sample)| {
+        let batch = read(sender, sample.body, false);
+        (sender, sample, batch.unwrap_or_else(|error| panic!("{}: {error}", sample.file)).events)
+    })
+}
+
+fn becomes(parsed: &Parsed) -> Becomes {
+    match parsed {
+        Parsed::Event(event) => match &event.body {
+            Body::Enrollment(step) => Becomes::Event(step.kind),
+            Body::Esp(_) => Becomes::Esp,
+        },
+        Parsed::UnknownType { .. } => Becomes::Ignored,
+        Parsed::Invalid { .. } => Becomes::Refused,
+    }
+}
+
+/// The modules of `sources`, each with its name and its text.
+fn modules() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sources");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let modules = entries.filter_map(|path| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let file = if path.is_dir() { path.join("mod.rs") } else { path };
+        Some((name, std::fs::read_to_string(file).ok()?))
+    });
+    modules.collect()
+}
+
+#[test]
+fn every_module_of_a_sender_is_in_the_list() {
+    let stated: BTreeSet<String> = modules()
+        .into_iter()
+        .filter(|(_, text)| text.contains("SENDER: Sender"))
+        .map(|(name, _)| name.replace('_', "-"))
+        .collect();
+    let listed: BTreeSet<String> = SENDERS.iter().map(|sender| sender.name.to_owned()).collect();
+    assert_eq!(stated, listed);
+    assert_eq!(listed.len(), SENDERS.len(), "a sender is listed twice");
+}
+
+#[test]
+fn every_sample_is_one_of_a_sender_or_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(root.join("tests")).unwrap().map(|entry| entry.unwrap().path());
+    let tests: String =
+        files.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let stated: BTreeSet<&str> = SENDERS.iter().flat_map(|sender| sender.samples).map(|sample| sample.file).collect();
+    for entry in std::fs::read_dir(root.join("src/sources/samples")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(stated.contains(name.as_str()) || tests.contains(&name), "nobody reads {name}");
+    }
+}
+
+#[test]
+fn the_facts_of_a_sender_hold_together() {
+    let mut sources = BTreeSet::new();
+    for sender in SENDERS {
+        let name = sender.name;
+        assert!(name.split('-').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase())));
+        assert!(!sender.title.is_empty(), "{name}");
+        assert!(!sender.proofs.is_empty(), "{name}: nothing could prove a request");
+        for (at, proof) in sender.proofs.iter().enumerate() {
+            assert!(!sender.proofs[..at].contains(proof), "{name}: {proof:?} twice");
+            if let Proof::Header(header) | Proof::HmacBase64(header) | Proof::HmacHex(header) = proof {
+                assert_eq!(*header, header.to_ascii_lowercase(), "{name}: names of headers are in lower case");
+            }
+        }
+        if let Some(source) = sender.source {
+            assert!(sources.insert(source), "{name}: {source} is another's source, too");
+        }
+        // What could not be stored must come again where the product sends anything again.
+        match (sender.repeats, sender.answer) {
+            (Repeats::At(statuses), Answer::Always { again }) => assert!(statuses.contains(&again), "{name}"),
+            (Repeats::At(statuses), Answer::ByEvent) => {
+                assert!(statuses.contains(&StatusCode::SERVICE_UNAVAILABLE), "{name}");
+            }
+            _ => {}
+        }
+        let reports = sender.reports;
+        assert!(reports.kinds().next().is_some(), "{name} reports nothing");
+        for kind in sender.besides {
+            let is_step = reports.steps && *kind == Kind::StepCompleted;
+            let is_reported = is_step || reports.kinds().any(|reported| reported == *kind);
+            assert!(!is_reported, "{name} reports {kind:?} already");
+        }
+    }
+}
+
+#[test]
+fn settings_name_the_address_and_a_secret_that_is_not_in_it() {
+    for sender in SENDERS {
+        let settings = sender.settings("https://HOST/x", "SECRET");
+        assert!(settings.contains("https://HOST/x"), "{}: {settings}", sender.name);
+        let is_apart = !matches!(sender.own_proof(), None | Some(Proof::Path));
+        assert_eq!(settings.contains("SECRET"), is_apart, "{}: {settings}", sender.name);
+        assert!(!settings.contains(['{', '}']), "{}: {settings}", sender.name);
+    }
+}
+
+#[test]
+fn samples_become_what_their_sender_says() {
+    for (sender, sample, parsed) in samples() {
+        let stated: BTreeSet<Becomes> = sample.becomes.iter().copied().collect();
+        assert_eq!(stated.len(), sample.becomes.len(), "{}: each once", sample.file);
+        assert_eq!(parsed.iter().map(becomes).collect::<BTreeSet<_>>(), stated, "{}", sample.file);
+        for event in
+            parsed.iter().filter_map(|parsed| if let Parsed::Event(event) = parsed { Some(event) } else { None })
+        {
+            if let Some(source) = sender.source {
+                assert_eq!(event.key.source, source, "{}", sample.file);
+            }
+            assert!(!event.key.id.is_empty() && event.key.id.chars().count() <= MAX_TEXT_CHARS, "{}", sample.file);
+        }
+        // Whoever sends again must not make a second event of the same.
+        assert_eq!(read(sender, sample.body, false).unwrap().events, parsed, "{}", sample.file);
+    }
+}
+
+#[test]
+fn the_first_sample_shows_an_event_of_a_device() {
+    for sender in SENDERS {
+        let batch = read(sender, sender.samples[0].body, true).unwrap();
+        let named =
+            |parsed: &Parsed| matches!(parsed, Parsed::Event(event) if event.about.identifiers().next().is_some());
+        assert!(batch.events.iter().any(named), "{}", sender.name);
+    }
+}
+
+#[test]
+fn what_is_reported_is_what_the_samples_show() {
+    for sender in SENDERS {
+        let shown = sender.samples.iter().flat_map(|sample| sample.becomes);
+        let shown: BTreeSet<Kind> =
+            shown.filter_map(|one| if let Becomes::Event(kind) = one { Some(*kind) } else { None }).collect();
+        let stated: BTreeSet<Kind> = sender.reports.kinds().chain(sender.besides.iter().copied()).collect();
+        let missing: Vec<_> = stated.difference(&shown).collect();
+        assert!(missing.is_empty(), "{}: no sample shows {missing:?}", sender.name);
+        // These are no part of what a sender reports of an attempt's way.
+        let apart = [Kind::Registered, Kind::PortalClosed, Kind::Unenrolled];
+        let is_step = |kind: &Kind| *kind == Kind::StepCompleted && sender.reports.steps;
+        let more: Vec<_> = shown.difference(&stated).filter(|kind| !apart.contains(kind) && !is_step(kind)).collect();
+        assert!(more.is_empty(), "{}: reports and besides deny {more:?}", sender.name);
+    }
+}
+
+#[test]
+fn assumed_compliance_comes_only_from_senders_that_cannot_report_it() {
+    for (sender, sample, parsed) in samples() {
+        let count = |events: &[Parsed]| {
+            events.iter().filter(|parsed| becomes(parsed) == Becomes::Event(Kind::Compliant)).count()
+        };
+        let assumed = count(&read(sender, sample.body, true).unwrap().events) - count(&parsed);
+        assert!(assumed == 0 || !sender.reports.compliance, "{}", sample.file);
+    }
+}
+
+#[test]
+fn every_sender_has_a_sample_that_names_its_device_by_placeholders() {
+    for sender in SENDERS {
+        let refused = sender.samples.iter().filter(|sample| sample.becomes == [Becomes::Refused]);
+        let errors = refused.flat_map(|sample| read(sender, sample.body, false).unwrap().events);
+        let mut errors = errors.flat_map(|parsed| match parsed {
+            Parsed::Invalid { errors, .. } => errors,
+            _ => Vec::new(),
+        });
+        assert!(errors.any(|error| error.problem.contains("is a placeholder, not")), "{}", sender.name);
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused_unread() {
+    for sender in SENDERS {
+        let body = vec![b' '; MAX_BODY_BYTES + 1];
+        assert_eq!(read(sender, &body, true), Err(BodyError::TooLarge), "{}", sender.name);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_any_sender_panic(body in prop::collection::vec(any::<u8>(), 0..400), sends in any::<bool>()) {
+        for sender in SENDERS {
+            let _any = read(sender, &body, sends);
+        }
+    }
+
+    #[test]
+    fn no_broken_sample_makes_any_sender_panic(
+        which in any::<prop::sample::Index>(),
+        edits in prop::collection::vec((any::<usize>(), any::<u8>()), 0..8),
+        cut in any::<usize>(),
+    ) {
+        let all: Vec<(&Sender, &Sample)> =
+            SENDERS.iter().flat_map(|sender| sender.samples.iter().map(move |sample| (*sender, sample))).collect();
+        let (sender, sample) = all[which.index(all.len())];
+        let mut body = sample.body.to_vec();
+        for (at, byte) in edits {
+            let at = at % body.len();
+            body[at] = byte;
+        }
+        body.truncate(body.len().saturating_sub(cut % 40));
+        let _any = read(sender, &body, true);
+    }
+}
