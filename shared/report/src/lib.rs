@@ -6,6 +6,8 @@
 //! - [`summarise`]: the daily sums of a file alone, in a small file of their own
 //! - [`report_html`]: the same numbers as a page to read
 //!
+//! Its floors, each of which knows only those before it: `lists`, `file`, `write`, `publish`, `ask`, `tell`.
+//!
 //! Invariants:
 //! - A file refreshed step by step has the rows, and published the bytes, of a file built from nothing.
 //! - Every number is defined once, in a view of the file; every question is one statement, in the file's `questions`, and
@@ -13,38 +15,24 @@
 //! - Nothing here reads a clock or knows where enrollments are stored. Raw payloads never enter.
 
 pub mod ask;
-mod built_in;
-mod corrections;
-mod delete;
-pub mod diagnosis;
-mod dictionary;
 mod error;
-mod html;
-mod ids;
-mod insert;
-mod insert_esp;
-mod insert_failure;
-mod plain;
-mod profiles;
-mod pseudonym;
+mod file;
+mod lists;
 mod publish;
-mod questions;
-pub mod reader;
-mod refresh;
-mod schema;
-mod summary;
-mod totals;
-mod words;
-mod working;
+mod tell;
+mod write;
 
+pub use ask::reader;
+pub use ask::reader::{Basis, Reader};
 pub use error::{Error, Result};
-pub use html::report_html;
-pub use pseudonym::pseudonym;
+pub use file::Context;
+pub use file::pseudonym::pseudonym;
+pub use publish::summary::{SUMMARY_VERSION, check_summary, summarise};
 pub use publish::{Previous, Published, Spent, as_of, check, hash};
-pub use reader::{Basis, Reader};
-pub use refresh::{Change, Refresh};
-pub use summary::{SUMMARY_VERSION, check_summary, summarise};
-pub use working::{Context, Working};
+pub use tell::diagnosis;
+pub use tell::html::report_html;
+pub use write::refresh::{Change, Refresh};
+pub use write::working::Working;
 
 /// The version of the schema, for readers: raised when one made for the version before can't read a file any more. It is
 /// the file's `user_version`. What is built into a file is told apart by a digest, never by this number.

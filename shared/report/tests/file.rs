@@ -61,7 +61,7 @@ fn every_value_is_of_its_declared_type_and_every_column_is_described() {
                    WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite_%'";
     assert_eq!(number(&conn, columns), described);
     // A text that nothing uses would be kept for ever.
-    let texts = include_str!("../src/data/column_docs.tsv").lines().map(|line| line.split('\t').next().unwrap());
+    let texts = include_str!("../src/file/data/column_docs.tsv").lines().map(|line| line.split('\t').next().unwrap());
     for text in texts {
         let (table, column) = text.split_once('.').unwrap_or(("%", text));
         let used =

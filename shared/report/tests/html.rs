@@ -85,7 +85,7 @@ fn the_page_is_alone_and_well_made() {
             }
         }
     }
-    let style = include_str!("../src/html/style.css");
+    let style = include_str!("../src/tell/html/style.css");
     assert!(page.contains(style) && !style.contains("url(") && !style.contains("@import") && !style.contains('<'));
     let policy = tags.iter().find(|(_, attributes)| attributes.contains_key("http-equiv")).unwrap();
     assert_eq!(policy.1["content"], "default-src 'none'; style-src 'unsafe-inline'; img-src data:");
@@ -309,7 +309,7 @@ fn contrast(one: [u8; 3], two: [u8; 3]) -> f64 {
 
 #[test]
 fn all_text_has_enough_contrast_in_both_schemes() {
-    let style = include_str!("../src/html/style.css");
+    let style = include_str!("../src/tell/html/style.css");
     for scheme in style.split(":root {").skip(1) {
         let mut colours = BTreeMap::new();
         for set in scheme.split('}').next().unwrap().split(';').filter(|set| set.contains(':')) {

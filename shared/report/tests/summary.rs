@@ -161,7 +161,7 @@ fn a_summary_is_whole_plain_and_described() {
         );
         assert_eq!(strings(&short, &wrong), [""; 0], "{table}.{column} is {declared}");
     }
-    for line in include_str!("../src/data/summary_docs.tsv").lines() {
+    for line in include_str!("../src/publish/summary_docs.tsv").lines() {
         let [column, _, meaning]: [&str; 3] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
         let told = format!("SELECT meaning FROM column_docs WHERE table_name || '.' || column_name = '{column}'");
         assert_eq!(strings(&short, &told), [meaning], "{column}");

@@ -1,0 +1,221 @@
+//! Drill-down: from any number to its attempts, from an attempt to its events.
+
+use super::{Advice, Reader, paged, parameters};
+use crate::ask::Parameters;
+use crate::error::Result;
+use rusqlite::Row;
+use serde::{Deserialize, Serialize};
+use vestibule_domain::{AttemptId, Cause, Day, Outcome, Platform, Section};
+
+/// Which attempts; what is not given lets all through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttemptFilter {
+    /// First day.
+    pub from: Option<Day>,
+    /// The day after the last.
+    pub to: Option<Day>,
+    /// The platform, any of them.
+    pub os: Option<Platform>,
+    /// Only the platforms of the incomplete-enrollments report.
+    pub reported: bool,
+    /// Where it stopped or is.
+    pub section: Option<Section>,
+    /// By name, as written in the file.
+    pub action: Option<String>,
+    /// By name, as written in the file.
+    pub screen: Option<String>,
+    /// Why it was abandoned.
+    pub cause: Option<Cause>,
+    /// How it stands.
+    pub outcome: Option<Outcome>,
+    /// Only those that the report calls incomplete: abandoned or failed.
+    pub incomplete: bool,
+    /// The catalogue's row; 0 for attempts that have none.
+    pub catalogue_row: Option<u8>,
+    /// Principal name or id of the user, without regard to case; of a pseudonymised file the
+    /// [pseudonym](crate::file::pseudonym).
+    pub user: Option<String>,
+    /// The device.
+    pub enrollment_key: Option<String>,
+}
+
+/// Where a page ended. It holds on when attempts arrive meanwhile: they are newer, or in their place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// What a page ended with; whether it is, the question that it is given to says.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An attempt in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `enrollment_attempts`")]
+pub struct Attempt {
+    pub attempt_id: String,
+    pub enrollment_key: String,
+    pub number: u32,
+    pub device_name: Option<String>,
+    pub user_principal_name: Option<String>,
+    pub user_id: Option<String>,
+    pub platform: Option<String>,
+    pub platform_label: Option<String>,
+    pub os_version: Option<String>,
+    pub enrollment_type: Option<String>,
+    pub manufacturer: Option<String>,
+    pub model: Option<String>,
+    pub started_at: String,
+    pub started_day: String,
+    pub last_activity_at: String,
+    pub ended_at: Option<String>,
+    pub outcome: String,
+    pub cause: Option<String>,
+    pub section: Option<String>,
+    pub action: Option<String>,
+    pub screen: Option<String>,
+    pub catalogue_row: Option<u8>,
+    pub failure_code: Option<String>,
+    pub failure_reason: Option<String>,
+    pub failure_category: Option<String>,
+    pub failure_message: Option<String>,
+    pub clock_skew: bool,
+    pub event_count: u64,
+}
+
+/// An event of an attempt in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `attempt_timeline`")]
+pub struct TimelineEvent {
+    pub seq: u32,
+    pub kind: String,
+    pub time: String,
+    pub received_at: String,
+    pub source: Option<String>,
+    pub event_id: Option<String>,
+    pub section: Option<String>,
+    pub action: Option<String>,
+    pub screen: Option<String>,
+    pub user_action: Option<String>,
+    pub failure_code: Option<String>,
+    pub failure_reason: Option<String>,
+    pub reported: Option<String>,
+    pub clock_skew: Option<String>,
+}
+
+/// A page of attempts, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptPage {
+    /// The instant this page is true for.
+    pub as_of: String,
+    /// The instant the first page was true for.
+    pub first_page_as_of: String,
+    /// The zone days are counted in.
+    pub time_zone: String,
+    /// The attempts.
+    pub attempts: Vec<Attempt>,
+    /// Where to go on; none on the last page.
+    pub next: Option<Cursor>,
+}
+
+/// An attempt with its events in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptDetail {
+    /// The instant this is true for.
+    pub as_of: String,
+    /// The attempt.
+    #[serde(flatten)]
+    pub attempt: Attempt,
+    /// What its failure can mean and what to do, likeliest first.
+    pub advice: Vec<Advice>,
+    /// Its events.
+    pub events: Vec<TimelineEvent>,
+}
+
+impl AttemptFilter {
+    fn parameters(&self) -> Parameters {
+        let os = match (self.os, self.reported) {
+            (Some(os), _) => Some(os.name().to_owned()),
+            (None, true) => None,
+            (None, false) => Some("all".to_owned()),
+        };
+        let outcome = self.outcome.map(Outcome::name).or(self.incomplete.then_some("incomplete"));
+        parameters([
+            ("from", self.from.map(|day| day.to_string())),
+            ("to", self.to.map(|day| day.to_string())),
+            ("os", os),
+            ("section", self.section.map(|section| section.name().to_owned())),
+            ("action", self.action.clone()),
+            ("screen", self.screen.clone()),
+            ("cause", self.cause.map(|cause| cause.name().to_owned())),
+            ("outcome", outcome.map(str::to_owned)),
+            ("catalogueRow", self.catalogue_row.map(|row| row.to_string())),
+            ("user", self.user.clone()),
+            ("enrollmentKey", self.enrollment_key.clone()),
+        ])
+    }
+}
+
+impl Reader<'_> {
+    /// A page of the attempts that `filter` lets through, newest first.
+    ///
+    /// # Errors
+    /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range.
+    pub fn attempts(&self, filter: &AttemptFilter, cursor: Option<Cursor>, limit: u32) -> Result<AttemptPage> {
+        self.read_one("attempts", &paged(filter.parameters(), cursor, limit))
+    }
+
+    /// An attempt with its events; `None` when the file has none of that id.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn attempt(&self, id: AttemptId) -> Result<Option<AttemptDetail>> {
+        self.read("attempt", &parameters([("id", Some(id.to_string()))]))
+    }
+}
+
+/// Reads an attempt from a row of the view `enrollment_attempts`, for what needs more of it than a question gives.
+pub(crate) fn read_attempt(row: &Row) -> rusqlite::Result<Attempt> {
+    Ok(Attempt {
+        attempt_id: row.get("attempt_id")?,
+        enrollment_key: row.get("enrollment_key")?,
+        number: row.get("number")?,
+        device_name: row.get("device_name")?,
+        user_principal_name: row.get("user_principal_name")?,
+        user_id: row.get("user_id")?,
+        platform: row.get("platform")?,
+        platform_label: row.get("platform_label")?,
+        os_version: row.get("os_version")?,
+        enrollment_type: row.get("enrollment_type")?,
+        manufacturer: row.get("manufacturer")?,
+        model: row.get("model")?,
+        started_at: row.get("started_at")?,
+        started_day: row.get("started_day")?,
+        last_activity_at: row.get("last_activity_at")?,
+        ended_at: row.get("ended_at")?,
+        outcome: row.get("outcome")?,
+        cause: row.get("cause")?,
+        section: row.get("section")?,
+        action: row.get("action")?,
+        screen: row.get("screen")?,
+        catalogue_row: row.get("catalogue_row")?,
+        failure_code: row.get("failure_code")?,
+        failure_reason: row.get("failure_reason")?,
+        failure_category: row.get("failure_category")?,
+        failure_message: row.get("failure_message")?,
+        clock_skew: row.get("clock_skew")?,
+        event_count: row.get("event_count")?,
+    })
+}

@@ -1,0 +1,259 @@
+//! The numbers of the report and the status page, as page, API and commands show them.
+//!
+//! Every number comes from a question of the file ([`ask`](crate::ask)); here its answers have types.
+
+mod advice;
+mod attempts;
+mod esp;
+mod esp_numbers;
+mod incomplete;
+mod status;
+
+pub use advice::Advice;
+pub(crate) use attempts::read_attempt;
+pub use attempts::{Attempt, AttemptDetail, AttemptFilter, AttemptPage, Cursor, TimelineEvent};
+pub use esp::{EspItemRow, EspPhaseRow, EspSessionDetail, EspSessionFilter, EspSessionPage, EspSessionRow};
+pub use esp_numbers::{
+    EspApp, EspDay, EspOverview, EspPhaseNumbers, EspProfileNumbers, RecoveredTimeout, StuckSession,
+};
+pub use incomplete::{ActionCount, DayCount, FunnelStep, IncompleteReport, OtherCause};
+pub use status::{
+    Active, ActivePage, EspProfileRow, FailureReason, FailureReport, FirstTimeRight, PlatformStatus, RecentFailure,
+    Status,
+};
+
+use crate::ask::Parameters;
+use crate::error::{Error, Result};
+use crate::file::pseudonym::People;
+use crate::file::{Context, is_ours, meta};
+use crate::publish::summary::is_summary;
+use crate::write::refresh::UNREADABLE;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use vestibule_domain::{Day, Timestamp};
+
+/// A report file, or its [summary](crate::summarise), open for reading.
+#[derive(Debug)]
+pub struct Reader<'c> {
+    conn: Source<'c>,
+    as_of: Timestamp,
+    summary: bool,
+}
+
+#[derive(Debug)]
+enum Source<'c> {
+    Own(Connection),
+    Shared(&'c Connection),
+}
+
+/// By which settings a file was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Basis {
+    /// The zone its days are counted in.
+    pub time_zone: String,
+    /// See the settings.
+    pub require_compliance: bool,
+    /// See the settings.
+    pub windows_idle_limit_minutes: u32,
+    /// See the settings.
+    pub retention_days: u32,
+}
+
+/// What a file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Meta(pub BTreeMap<String, String>);
+
+impl Reader<'static> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::ForeignFile`] when it is no report file of this schema.
+    pub fn open(path: &Path) -> Result<Self> {
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if !is_ours(&conn)? {
+            return Err(Error::ForeignFile);
+        }
+        let as_of = as_of(&conn)?;
+        Ok(Self { conn: Source::Own(conn), as_of, summary: false })
+    }
+
+    /// The same, and `told` is called with each statement that an answer needs: so that a benchmark can run the
+    /// very same by itself.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    #[doc(hidden)]
+    pub fn open_telling(path: &Path, told: fn(TraceEvent<'_>)) -> Result<Self> {
+        let reader = Self::open(path)?;
+        reader.conn().trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(told));
+        Ok(reader)
+    }
+
+    /// Opens a [summary](crate::summarise). It answers [`incomplete`](Self::incomplete),
+    /// [`status`](Self::status), [`failure_reasons`](Self::failure_reasons) and what it says of itself; what
+    /// needs single attempts, devices or sessions is [`Error::NotInSummary`]. The funnel's medians cannot be
+    /// added up from days: they are there for the whole window and both platforms only.
+    ///
+    /// # Errors
+    /// [`Error::ForeignFile`] when it is no summary of this schema.
+    pub fn open_summary(path: &Path) -> Result<Self> {
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if !is_summary(&conn)? {
+            return Err(Error::ForeignFile);
+        }
+        let as_of = as_of(&conn)?;
+        Ok(Self { conn: Source::Own(conn), as_of, summary: true })
+    }
+}
+
+impl<'c> Reader<'c> {
+    pub(crate) fn over(conn: &'c Connection) -> Result<Self> {
+        Ok(Self { as_of: as_of(conn)?, conn: Source::Shared(conn), summary: false })
+    }
+
+    pub(crate) fn conn(&self) -> &Connection {
+        match &self.conn {
+            Source::Own(conn) => conn,
+            Source::Shared(conn) => conn,
+        }
+    }
+
+    /// The connection, for what is not in a summary.
+    pub(crate) fn facts(&self) -> Result<&Connection> {
+        if self.summary { Err(Error::NotInSummary) } else { Ok(self.conn()) }
+    }
+
+    /// Whether this is a summary and no file.
+    pub fn is_summary(&self) -> bool {
+        self.summary
+    }
+
+    /// The instant all numbers are true for.
+    pub fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// The zone days are counted in, as its IANA name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn time_zone(&self) -> Result<String> {
+        Ok(meta(self.conn(), "timeZone")?.unwrap_or_default())
+    }
+
+    /// The first day in the file and the day after its last.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn window(&self) -> Result<(Day, Day)> {
+        let day = |key| -> Result<Day> {
+            let text = meta(self.conn(), key)?.ok_or(Error::Empty)?;
+            Ok(Day::new(text.parse().map_err(|_| Error::Empty)?))
+        };
+        Ok((day("windowFromDay")?, day("windowToDay")?))
+    }
+
+    /// Whether the file is the same tenant's and writes people the same way, though other choices of `context` may differ
+    /// from those it was made by: what it says may be shown to whom `context` is about.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn may_stand_for(&self, context: &Context) -> Result<bool> {
+        let says = |key| meta(self.conn(), key);
+        let people = People::of(context);
+        Ok(says("tenant")?.as_deref() == Some(context.tenant.as_str())
+            && says("pseudonyms")?.as_deref() == Some(&people.mark()))
+    }
+
+    /// The settings that the file was made by.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn basis(&self) -> Result<Basis> {
+        let says = |key| -> Result<String> { Ok(meta(self.conn(), key)?.unwrap_or_default()) };
+        Ok(Basis {
+            time_zone: says("timeZone")?,
+            require_compliance: says("requireCompliance")? == "true",
+            windows_idle_limit_minutes: says("windowsIdleLimitMinutes")?.parse().unwrap_or_default(),
+            retention_days: says("retentionDays")?.parse().unwrap_or_default(),
+        })
+    }
+
+    /// How many enrollments the store has that could not be read: nothing of them is in the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn unreadable(&self) -> Result<u64> {
+        Ok(meta(self.conn(), UNREADABLE)?.and_then(|count| count.parse().ok()).unwrap_or(0))
+    }
+
+    /// Whether people stand in the file under [pseudonyms](crate::file::pseudonym).
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_pseudonymised(&self) -> Result<bool> {
+        Ok(meta(self.conn(), "pseudonyms")?.is_some_and(|mark| !mark.is_empty()))
+    }
+
+    /// How many attempts that the file published before showed closed stand otherwise now.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn corrections(&self) -> Result<u64> {
+        match self.summary {
+            true => Ok(meta(self.conn(), "corrections")?.and_then(|count| count.parse().ok()).unwrap_or(0)),
+            false => Ok(self.conn().query_row("SELECT count(*) FROM corrections", [], |row| row.get(0))?),
+        }
+    }
+
+    /// What the file corrects of the one before: attempts by their outcome there and here, commonest first. Here it is
+    /// the same where cause, end or place is another, and `gone` where they are no more.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn corrected(&self) -> Result<Vec<(String, String, u64)>> {
+        let mut query = self.facts()?.prepare(
+            "SELECT old_outcome, CASE gone WHEN 1 THEN 'gone' ELSE new_outcome END AS now, count(*) AS n
+             FROM attempt_corrections GROUP BY 1, 2 ORDER BY n DESC, old_outcome, now",
+        )?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// All that the file says of itself.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn meta(&self) -> Result<Meta> {
+        let mut all = self.conn().prepare("SELECT key, value FROM meta")?;
+        let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Meta(all.collect::<rusqlite::Result<_>>()?))
+    }
+}
+
+fn as_of(conn: &Connection) -> Result<Timestamp> {
+    let text = meta(conn, "asOfMillis")?.ok_or(Error::Empty)?;
+    text.parse().map(Timestamp::from_millis).map_err(|_| Error::Empty)
+}
+
+/// Most rows of any list.
+const MOST: u32 = 1_000;
+
+/// The parameters that are given.
+fn parameters<const N: usize>(all: [(&str, Option<String>); N]) -> Parameters {
+    all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn range(from: Day, to: Day) -> Parameters {
+    parameters([("from", Some(from.to_string())), ("to", Some(to.to_string()))])
+}
+
+fn paged(mut asked: Parameters, cursor: Option<Cursor>, limit: u32) -> Parameters {
+    let limit = limit.clamp(1, MOST).to_string();
+    asked.extend(parameters([("cursor", cursor.map(|cursor| cursor.to_string())), ("limit", Some(limit))]));
+    asked
+}

@@ -1,0 +1,190 @@
+//! The questions that a file answers: one SQL text each, in the file's table `questions`, and run from there by everything
+//! that asks.
+//!
+//! A text is a file of `questions/`, whose first lines say what it is for, what it answers and which parameters it takes;
+//! [`macros`] writes out what several have in common. A question `x` answers one row, and its members `x.name` what stands
+//! in the answer under `name`; they take the parameters of `x`.
+//!
+//! Must stay true:
+//! - Nothing that asks has a list of questions, of parameters or of what is refused: it reads them here.
+//! - A parameter is a text or missing. A statement, `refusal`, says which one is invalid and why, by the file's own lists.
+
+mod macros;
+
+use crate::error::{Error, Result};
+use macros::{Days, written_out};
+use rusqlite::{Connection, params};
+
+/// The files of a folder, by the questions' names.
+macro_rules! texts {
+    ($folder:literal: $($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!($folder, $name, ".sql")))),+]
+    };
+}
+
+const OF_REPORT: [(&str, &str); 32] = texts!("questions/":
+    "active", "active.active",
+    "advice",
+    "attempt", "attempt.events",
+    "attempts", "attempts.attempts",
+    "device-sessions", "device-sessions.sessions",
+    "enrollment-status", "enrollment-status.byPlatform", "enrollment-status.espProfiles",
+    "enrollment-status.firstTimeRight",
+    "esp", "esp.apps", "esp.byDay", "esp.byPhase", "esp.byProfile", "esp.recovered", "esp.stuck",
+    "esp-profiles", "esp-profiles.value",
+    "esp-sessions", "esp-sessions.sessions",
+    "failures", "failures.failures", "failures.reasons",
+    "incomplete-enrollments", "incomplete-enrollments.actions", "incomplete-enrollments.daily",
+    "incomplete-enrollments.funnel", "incomplete-enrollments.otherCauses",
+);
+
+/// Questions of a summary that have another text there: what they are about is held otherwise.
+const OF_SUMMARY: [(&str, &str); 2] = texts!("questions/summary/": "advice", "incomplete-enrollments.funnel");
+
+/// Questions of the report file that a summary answers too, with those members that it has what is needed for.
+const ALSO_OF_SUMMARY: [&str; 4] = ["enrollment-status", "esp-profiles", "failures", "incomplete-enrollments"];
+
+/// A question as it stands in a file.
+struct Question {
+    purpose: String,
+    /// `row`, `rows`, `page` (rows, each with the `next_cursor` that the page goes on at), or `merged`: a row whose columns
+    /// stand in the answer itself. `slow` before it where the statement visits every step or item.
+    answer: String,
+    booleans: String,
+    /// Name and purpose of each, as a JSON object.
+    parameters: String,
+    refusal: Option<String>,
+    sql: String,
+}
+
+/// A parameter, and what it may be.
+struct Parameter {
+    name: String,
+    kind: String,
+    purpose: String,
+}
+
+/// Puts the questions of a report file into it.
+pub(crate) fn fill(conn: &Connection) -> Result<()> {
+    OF_REPORT.iter().try_for_each(|(name, text)| insert(conn, name, &read(name, text, &OF_REPORT)?))
+}
+
+/// Puts those of a summary into it, once its tables and views are there.
+pub(crate) fn fill_summary(conn: &Connection) -> Result<()> {
+    for (name, text) in &OF_SUMMARY {
+        insert(conn, name, &read(name, text, &OF_SUMMARY)?)?;
+    }
+    for (name, text) in &OF_REPORT {
+        let own = OF_SUMMARY.iter().any(|(own, _)| own == name);
+        if own || !ALSO_OF_SUMMARY.contains(&head_of(name)) {
+            continue;
+        }
+        let question = read(name, text, &OF_REPORT)?;
+        // A member that needs single attempts, devices or sessions has nothing to ask here.
+        if conn.prepare(&question.sql).is_ok() {
+            insert(conn, name, &question)?;
+        }
+    }
+    Ok(())
+}
+
+fn insert(conn: &Connection, name: &str, question: &Question) -> Result<()> {
+    let Question { purpose, answer, booleans, parameters, refusal, sql } = question;
+    conn.prepare_cached("INSERT INTO questions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![name, purpose, answer, booleans, parameters, refusal, sql])?;
+    Ok(())
+}
+
+/// The question that a name is a member of, or the name itself.
+pub(crate) fn head_of(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
+/// What the first lines of a text say.
+#[derive(Default)]
+struct Said {
+    purpose: Vec<String>,
+    answer: String,
+    booleans: String,
+    days: Option<Days>,
+    parameters: Vec<Parameter>,
+}
+
+fn read(name: &str, text: &str, all: &[(&str, &str)]) -> Result<Question> {
+    let (said, sql) = split(text)?;
+    let head =
+        all.iter().chain(&OF_REPORT).find(|(one, _)| *one == head_of(name)).ok_or(Error::BuiltIn("questions"))?;
+    let of_head = split(head.1)?.0;
+    let is_head = head.0 == name;
+    let sql = written_out(sql.trim_end(), of_head.days)?;
+    let parameters = if is_head { all_parameters(said.days, said.parameters) } else { Vec::new() };
+    let refusal = match is_head {
+        true => Some(written_out(&macros::refusal(&parameters, said.days)?, said.days)?),
+        false => None,
+    };
+    let named: serde_json::Map<String, serde_json::Value> =
+        parameters.into_iter().map(|one| (one.name, one.purpose.into())).collect();
+    Ok(Question {
+        purpose: said.purpose.join(" "),
+        answer: said.answer,
+        booleans: said.booleans,
+        parameters: serde_json::Value::Object(named).to_string(),
+        refusal,
+        sql,
+    })
+}
+
+fn split(text: &str) -> Result<(Said, &str)> {
+    let mut said = Said::default();
+    let mut rest = text;
+    while let Some(line) = rest.strip_prefix("-- ") {
+        let (line, after) = line.split_once('\n').ok_or(Error::BuiltIn("questions"))?;
+        rest = after;
+        match line.split_once(' ') {
+            Some(("answer:", answer)) => answer.clone_into(&mut said.answer),
+            Some(("booleans:", names)) => names.clone_into(&mut said.booleans),
+            Some(("days:", days)) => said.days = Some(Days::read(days)?),
+            Some((name, about)) if name.starts_with(':') => {
+                let (kind, purpose) = about.split_once(" | ").ok_or(Error::BuiltIn("question parameters"))?;
+                let name = name.trim_start_matches(':').to_owned();
+                said.parameters.push(Parameter { name, kind: kind.to_owned(), purpose: purpose.to_owned() });
+            }
+            _ => said.purpose.push(line.to_owned()),
+        }
+    }
+    Ok((said, rest))
+}
+
+/// A question's parameters; the days come first, since nearly all have them.
+fn all_parameters(days: Option<Days>, own: Vec<Parameter>) -> Vec<Parameter> {
+    let day = |name: &str, purpose: &str| Parameter {
+        name: name.to_owned(),
+        kind: "day".to_owned(),
+        purpose: purpose.to_owned(),
+    };
+    let of_days = days.map(|days| [day("from", days.about_from()), day("to", days.about_to())]);
+    of_days.into_iter().flatten().chain(own).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn every_text_is_a_question() {
+        let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/file/questions");
+        for (folder, named) in [(here.clone(), &OF_REPORT[..]), (here.join("summary"), &OF_SUMMARY[..])] {
+            let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+            let mut files: Vec<String> = files
+                .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+                .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+                .collect();
+            files.sort();
+            let mut named: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+            named.sort_unstable();
+            assert_eq!(files, named);
+        }
+    }
+}

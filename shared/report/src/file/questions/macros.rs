@@ -1,0 +1,290 @@
+//! What several questions have in common, written out where a text says `$name` or `$name(…)`, and the refusal of
+//! parameters that are invalid.
+
+use super::Parameter;
+use crate::error::{Error, Result};
+use crate::file::schema::{self, Ranged};
+
+/// How a question takes its range of days.
+#[derive(Clone, Copy)]
+pub(super) enum Days {
+    /// Without days asked for it is about the newest.
+    Recent,
+    /// Without days asked for it is about all.
+    Open,
+}
+
+impl Days {
+    pub(super) fn read(text: &str) -> Result<Self> {
+        match text {
+            "recent" => Ok(Self::Recent),
+            "open" => Ok(Self::Open),
+            _ => Err(Error::BuiltIn("question days")),
+        }
+    }
+
+    pub(super) const fn about_from(self) -> &'static str {
+        match self {
+            Self::Recent => "First day, like 2026-01-31; without it the range has fourteen days.",
+            Self::Open => "First day, like 2026-01-31; without it from the file's first day on.",
+        }
+    }
+
+    pub(super) const fn about_to(self) -> &'static str {
+        match self {
+            Self::Recent => "The day after the last; without it the range ends with the file's own day.",
+            Self::Open => "The day after the last; without it up to the file's own day.",
+        }
+    }
+
+    /// The days asked for as numbers, 1 January 1970 being 0.
+    const fn asked(self) -> &'static str {
+        match self {
+            Self::Recent => {
+                "asked (first, last) AS (
+    SELECT coalesce(d.first, d.last - 14), d.last FROM (
+      SELECT CAST(julianday(:from) - 2440587.5 AS INTEGER) AS first,
+        coalesce(CAST(julianday(:to) - 2440587.5 AS INTEGER), CAST(m.value AS INTEGER) + 1) AS last
+      FROM meta m WHERE m.key = 'asOfDay') d)"
+            }
+            Self::Open => {
+                "asked (first, last) AS (
+    SELECT CAST(julianday(:from) - 2440587.5 AS INTEGER), CAST(julianday(:to) - 2440587.5 AS INTEGER))"
+            }
+        }
+    }
+}
+
+const DAYS: &str = "day >= (SELECT first FROM asked) AND day < (SELECT last FROM asked)";
+
+/// The days asked for, of sessions.
+const SESSION_DAYS: &str = "x.started_day >= (SELECT first FROM asked) AND x.started_day < (SELECT last FROM asked)";
+
+/// The lowest number of an attempt that starts three days before a day or later: numbers of attempts follow instants, and
+/// no zone is three days from UTC. It bounds what is looked at; the days decide.
+const NUMBER: &str = "(SELECT min(max(($1) * 86400 - 1420070400, 0), 2147483647) << 32 FROM asked)";
+
+/// Conditions on `attempts a`.
+const ATTEMPTS: &str = "a.attempt_no >= coalesce($number(first - 3), -1)
+      AND a.attempt_no < coalesce($number(last + 3), 9223372036854775807)
+      AND (:cursor IS NULL OR a.attempt_no < $major)
+      AND a.started_day >= (SELECT coalesce(first, -1000000) FROM asked)
+      AND a.started_day < (SELECT coalesce(last, 10000000) FROM asked)
+      AND (:os = 'all' COLLATE NOCASE OR a.platform_id IN (
+        SELECT id FROM platforms WHERE CASE WHEN :os IS NULL THEN reported = 1 ELSE name = :os COLLATE NOCASE END))
+      AND (:section IS NULL OR a.section_id IN (SELECT id FROM sections WHERE name = :section COLLATE NOCASE))
+      AND (:action IS NULL OR a.action_id IN (SELECT id FROM actions WHERE name = :action COLLATE NOCASE))
+      AND (:screen IS NULL OR a.screen_id IN (SELECT id FROM screens WHERE name = :screen COLLATE NOCASE))
+      AND (:cause IS NULL OR a.cause_id IN (SELECT id FROM causes WHERE name = :cause COLLATE NOCASE))
+      AND (:outcome IS NULL OR a.outcome_id IN (
+        SELECT id FROM outcomes WHERE name = :outcome COLLATE NOCASE
+          OR (:outcome = 'incomplete' COLLATE NOCASE AND name IN ('abandoned', 'failed'))))
+      AND (:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) = CAST(:catalogueRow AS INTEGER))";
+
+/// The number that a spelling of a code stands for and the file has advice on: hexadecimal, decimal with or without a sign,
+/// or hexadecimal without its prefix. Some senders widen a negative code to 64 bits.
+const CODE: &str = "spelt (text) AS (SELECT lower(trim(:text))),
+  digits (place, digits) AS (
+    SELECT 1, substr(text, 3) FROM spelt WHERE text LIKE '0x_%' UNION ALL SELECT 2, text FROM spelt WHERE text <> ''),
+  hexadecimal (place, digits) AS (
+    SELECT place, CASE WHEN length(digits) = 16 AND digits LIKE 'ffffffff%' THEN substr(digits, 9) ELSE digits END
+    FROM (SELECT place, ltrim(digits, '0') AS digits FROM digits WHERE digits NOT GLOB '*[^0-9a-f]*')),
+  reading (place, rest, value) AS (
+    SELECT place, digits, 0 FROM hexadecimal WHERE length(digits) <= 8
+    UNION ALL
+    SELECT place, substr(rest, 2), value * 16 + instr('0123456789abcdef', substr(rest, 1, 1)) - 1 FROM reading
+    WHERE rest <> ''),
+  numbers (place, value) AS (
+    SELECT 0, value + CASE WHEN value < 0 THEN 4294967296 ELSE 0 END FROM (
+      SELECT CAST(text AS INTEGER) AS value FROM spelt
+      WHERE ltrim(text, '+-') <> '' AND ltrim(text, '+-') NOT GLOB '*[^0-9]*'
+        AND length(text) - length(ltrim(text, '+-')) <= 1 AND length(ltrim(text, '+-')) <= 18)
+    WHERE value >= -2147483648 AND value < 4294967296
+    UNION ALL SELECT place, value FROM reading WHERE rest = ''),
+  code (value) AS (
+    SELECT value FROM numbers n WHERE EXISTS (SELECT 1 FROM advice_codes c WHERE c.code_value = n.value)
+    ORDER BY place LIMIT 1)";
+
+/// Entries of advice as a JSON array: of what, and in which order.
+const ADVICE: &str = "(SELECT json_group_array(json_object(
+    'id', v.advice_id,
+    'codes', $list((SELECT group_concat(o.code, char(31)) FROM (
+      SELECT c.code FROM advice_codes c WHERE c.advice_no = v.advice_no ORDER BY c.code_value) o)),
+    'problem', v.problem, 'cause', v.cause,
+    'steps', $list(replace(v.steps, char(10), char(31))),
+    'who', $list(replace(v.who, ', ', char(31))),
+    'platforms', $list(replace(v.platforms, ', ', char(31))),
+    'sources', $list(replace(v.sources, ', ', char(31)))) ORDER BY o_place)
+  FROM (SELECT x.advice_no AS o_advice_no, $2 AS o_place FROM $1) CROSS JOIN advice v WHERE v.advice_no = o_advice_no)";
+
+/// What a name stands for; `$1` and `$2` are what is given to it.
+fn definition(name: &str, days: Option<Days>) -> Option<String> {
+    let text = match name {
+        "as_of" => "(SELECT value FROM meta WHERE key = 'asOf') AS as_of",
+        "time_zone" => "(SELECT value FROM meta WHERE key = 'timeZone') AS time_zone",
+        "first_page" => {
+            "(SELECT $iso(ms) FROM (SELECT CAST(coalesce(:cursor, m.value) AS INTEGER) AS ms FROM meta m
+    WHERE m.key = 'asOfMillis')) AS first_page_as_of"
+        }
+        "asked" => days?.asked(),
+        "days" => DAYS,
+        "reported" => "$days AND (:os IS NULL OR platform = :os COLLATE NOCASE)",
+        "failed" => "$days AND (:platform IS NULL OR platform = :platform COLLATE NOCASE)",
+        "in_section" => "(:section IS NULL OR section = :section COLLATE NOCASE)",
+        "attempts" => ATTEMPTS,
+        "number" => NUMBER,
+        "limit" => "CAST(coalesce(:limit, 50) AS INTEGER)",
+        // A cursor is the instant of the first page and what the page before ended with, in decimals.
+        "major" => "CAST(substr(:cursor, instr(:cursor, '-') + 1) AS INTEGER)",
+        "minor" => {
+            "CAST(substr(:cursor, instr(:cursor, '-') + instr(substr(:cursor, instr(:cursor, '-') + 1), '-') + 1)
+        AS INTEGER)"
+        }
+        "cursor" => {
+            "printf('%d-%d-%d', (SELECT CAST(coalesce(:cursor, m.value) AS INTEGER) FROM meta m
+      WHERE m.key = 'asOfMillis'), $1, $2)"
+        }
+        "code" => CODE,
+        "advice" => ADVICE,
+        // JSON's own numbers have fifteen digits: too few for every value to come back as it was.
+        "real" => "json(printf('%!.17g', $1))",
+        "list" => {
+            "json('[' || CASE WHEN coalesce($1, '') = '' THEN '' ELSE replace(json_quote($1), '\\u001f', '\",\"') END || ']')"
+        }
+        "funnel" => {
+            let attempts = "attempt_no >= $number(first - 3) AND attempt_no < $number(last + 3)";
+            return Some(schema::funnel(attempts, "$reported"));
+        }
+        "esp_by_profile" => return Some(Ranged::Profiles.over(SESSION_DAYS)),
+        "esp_by_phase_and_profile" => return Some(Ranged::Phases.over(SESSION_DAYS)),
+        "esp_apps" => return Some(Ranged::Apps.over(SESSION_DAYS)),
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// The text with all names written out.
+pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let end = after.find(|letter: char| !letter.is_ascii_lowercase() && letter != '_').unwrap_or(after.len());
+        let (name, after) = after.split_at(end);
+        if matches!(name, "iso" | "day") {
+            // The views' own, with an argument that has no parentheses.
+            let end = after.find(')').ok_or(Error::BuiltIn("question"))?;
+            out.push_str(&schema::expand(&format!("${name}{}", &after[..=end])));
+            rest = &after[end + 1..];
+            continue;
+        }
+        let mut definition = definition(name, days).ok_or(Error::BuiltIn("question"))?;
+        rest = after;
+        if definition.contains("$1") {
+            let (given, after) = arguments(after).ok_or(Error::BuiltIn("question"))?;
+            for (number, one) in given.iter().enumerate() {
+                definition = definition.replace(&format!("${}", number + 1), one);
+            }
+            rest = after;
+        }
+        out.push_str(&written_out(&definition, days)?);
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// What is given to a name, and what comes after it. Only the last comma outside all parentheses divides: a list of
+/// tables may have some too.
+fn arguments(text: &str) -> Option<(Vec<&str>, &str)> {
+    let (mut depth, mut comma) = (0_u32, None);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ',' if depth == 1 => comma = Some(at),
+            ')' if depth == 1 => {
+                let given = match comma {
+                    Some(comma) => vec![text[1..comma].trim(), text[comma + 1..at].trim()],
+                    None => vec![text[1..at].trim()],
+                };
+                return Some((given, &text[at + 1..]));
+            }
+            ')' => depth -= 1,
+            _ if depth == 0 => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The statement that says which parameter is invalid and why: no row where none is.
+pub(super) fn refusal(parameters: &[Parameter], days: Option<Days>) -> Result<String> {
+    let mut checks = Vec::new();
+    let mut check = |field: &str, problem: &str, invalid: &str| {
+        let place = checks.len();
+        checks.push(format!("SELECT {place} AS place, '{field}' AS field, {problem} AS problem WHERE {invalid}"));
+    };
+    for Parameter { name, kind, .. } in parameters {
+        let Some((problem, valid)) = rule(name, kind)? else { continue };
+        check(name, &problem, &format!(":{name} IS NOT NULL AND NOT coalesce({valid}, 0)"));
+    }
+    let asked = match days {
+        None => "",
+        Some(_) => {
+            check("to", "'must be later than from'", "(SELECT last <= first FROM asked)");
+            check("from", "'the range must have at most 1000 days'", "(SELECT last - first > 1000 FROM asked)");
+            "WITH $asked\n"
+        }
+    };
+    if checks.is_empty() {
+        return Ok("SELECT NULL AS field, NULL AS problem WHERE 0".to_owned());
+    }
+    Ok(format!("{asked}SELECT field, problem FROM (\n  {})\nORDER BY place LIMIT 1", checks.join("\n  UNION ALL ")))
+}
+
+/// What to say of an invalid parameter, and when it is valid.
+fn rule(name: &str, kind: &str) -> Result<Option<(String, String)>> {
+    let digits = format!(":{name} NOT GLOB '*[^0-9]*' AND length(:{name}) BETWEEN 1 AND 9");
+    let number = format!("CAST(:{name} AS INTEGER)");
+    let one_of = |names: &str, or: &str| {
+        let problem = format!("'must be one of ' || (SELECT group_concat(name, ', ') FROM ({names})){or}");
+        (problem, format!("lower(:{name}) IN (SELECT lower(name) FROM ({names}))"))
+    };
+    Ok(Some(match kind {
+        "text" | "id" => return Ok(None),
+        "day" => (
+            "'must be a date like 2026-01-31'".to_owned(),
+            format!("(length(:{name}) = 10 AND :{name} >= '1970-01-01' AND date(:{name}) = :{name})"),
+        ),
+        "limit" => ("'must be between 1 and 1000'".to_owned(), format!("({digits} AND {number} BETWEEN 1 AND 1000)")),
+        "catalogue row" => {
+            let last = "(SELECT max(number) FROM catalogue_rows)";
+            (format!("'must be between 0 (none) and ' || {last}"), format!("({digits} AND {number} <= {last})"))
+        }
+        "cursor" => (
+            "'is not one that a page ended with'".to_owned(),
+            format!(
+                "(:{name} GLOB '[0-9]*-[0-9]*-[0-9]*' AND :{name} NOT GLOB '*[^0-9-]*' AND length(:{name}) <= 60
+      AND length(:{name}) - length(replace(:{name}, '-', '')) = 2)"
+            ),
+        ),
+        "boolean" => ("'must be true or false'".to_owned(), format!("(:{name} IN ('true', 'false'))")),
+        "reported platform" => {
+            let names = "SELECT name FROM platforms WHERE reported = 1 ORDER BY id";
+            let problem = format!("'must be ' || (SELECT group_concat(name, ' or ') FROM ({names}))");
+            (problem, format!("lower(:{name}) IN (SELECT name FROM ({names}))"))
+        }
+        "attempts of" => {
+            let (problem, valid) = one_of("SELECT name FROM platforms WHERE id > 0 ORDER BY id", " || ', all'");
+            (problem, format!("({valid} OR lower(:{name}) = 'all')"))
+        }
+        "outcomes or incomplete" => {
+            let (problem, valid) = one_of("SELECT name FROM outcomes WHERE id > 0 ORDER BY id", " || ', incomplete'");
+            (problem, format!("({valid} OR lower(:{name}) = 'incomplete')"))
+        }
+        "platforms" | "sections" | "causes" | "esp_session_states" => {
+            one_of(&format!("SELECT name FROM {kind} WHERE id > 0 ORDER BY id"), "")
+        }
+        _ => return Err(Error::BuiltIn("question parameters")),
+    }))
+}

@@ -1,0 +1,195 @@
+-- The status page (docs/DOMAIN.md, D), as of the file's instant.
+CREATE VIEW status_summary AS
+SELECT
+  CAST(coalesce(sum(CASE WHEN t.enrolled = 1 THEN t.devices END), 0) AS BIGINT) AS enrolled,
+  CAST(coalesce(sum(CASE WHEN t.active = 1 THEN t.devices END), 0) AS BIGINT) AS in_progress,
+  CAST(coalesce(sum(CASE WHEN t.pending = 1 THEN t.devices END), 0) AS BIGINT) AS pending,
+  CAST(coalesce(sum(CASE WHEN o.name = 'failed' AND t.enrolled = 0 THEN t.devices END), 0) AS BIGINT) AS failed,
+  CAST(coalesce(sum(t.devices), 0) AS BIGINT) AS devices
+FROM device_totals t
+LEFT JOIN outcomes o ON o.id = t.last_outcome_id;
+
+CREATE VIEW status_by_platform AS
+WITH
+  sums AS (
+    SELECT t.platform_label_id AS label_id,
+      sum(CASE WHEN t.day > (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'asOfDay') - 7
+        THEN t.initiated ELSE 0 END) AS last_7_days,
+      sum(t.initiated) AS initiated, sum(t.completed) AS completed, sum(t.failed) AS failed,
+      sum(t.abandoned) AS abandoned, sum(t.completed_ms) AS completed_ms
+    FROM daily_totals t GROUP BY t.platform_label_id),
+  devices AS (
+    SELECT t.platform_label_id AS label_id, sum(t.devices) AS total FROM device_totals t GROUP BY t.platform_label_id)
+SELECT
+  l.name AS platform,
+  CAST(coalesce(d.total, 0) AS BIGINT) AS total,
+  CAST(coalesce(s.last_7_days, 0) AS BIGINT) AS last_7_days,
+  CAST(coalesce(s.initiated, 0) AS BIGINT) AS initiated,
+  CAST(coalesce(s.completed, 0) AS BIGINT) AS completed,
+  CAST(coalesce(s.failed, 0) AS BIGINT) AS failed,
+  CAST(coalesce(s.abandoned, 0) AS BIGINT) AS abandoned,
+  CAST(coalesce(s.completed + s.failed + s.abandoned, 0) AS BIGINT) AS n,
+  CAST(CAST(s.completed AS DOUBLE) / nullif(s.completed + s.failed + s.abandoned, 0) AS DOUBLE) AS success_rate,
+  CAST(s.completed_ms / (nullif(s.completed, 0) * 60000.0) AS DOUBLE) AS average_minutes
+FROM platform_labels l
+LEFT JOIN sums s ON s.label_id = l.id
+LEFT JOIN devices d ON d.label_id = l.id
+WHERE l.id > 0 OR d.total > 0 OR s.initiated > 0;
+
+-- The catalogue's steps that exist on a platform: those that every device comes to, and of the others those
+-- seen there within the window. Where an organisation requires compliance every device comes to that too. A
+-- platform without screens of its own has the steps that all have.
+CREATE VIEW platform_steps AS
+WITH seen AS (
+  SELECT t.platform_id AS platform_id, t.action_id AS action_id
+  FROM daily_steps t GROUP BY t.platform_id, t.action_id)
+SELECT
+  p.name AS platform,
+  k.step AS step,
+  k.name AS action,
+  p.id AS platform_id,
+  k.id AS action_id
+FROM platforms p
+CROSS JOIN actions k
+LEFT JOIN seen ON seen.platform_id = p.id AND seen.action_id = k.id
+WHERE p.id > 0 AND k.step IS NOT NULL AND (seen.action_id IS NOT NULL OR (
+  CASE p.name WHEN 'ios' THEN k.on_ios WHEN 'android' THEN k.on_android ELSE k.on_ios * k.on_android END = 1
+  AND (k.optional = 0
+    OR (k.name = 'Compliance' AND (SELECT value FROM meta WHERE key = 'requireCompliance') = 'true'))));
+
+CREATE VIEW active_enrollments AS
+WITH steps AS (SELECT q.platform_id AS platform_id, count(q.step) AS n FROM platform_steps q GROUP BY q.platform_id)
+SELECT
+  e.enrollment_key AS enrollment_key,
+  w_device.text AS device_name,
+  w_user.text AS user_principal_name,
+  p.name AS platform,
+  w_os.text AS os_version,
+  CAST(coalesce(p.title, 'Unknown') || coalesce(' ' || w_os.text, '') AS TEXT) AS platform_words,
+  l.name AS platform_label,
+  CAST(CASE WHEN x.session_no IS NULL THEN s.title ELSE g.name END AS TEXT) AS stage,
+  CAST(CASE
+    WHEN x.session_no IS NOT NULL THEN x.progress
+    ELSE (SELECT count(DISTINCT v.action_id) FROM attempt_steps v LEFT JOIN actions k ON k.id = v.action_id
+          WHERE v.attempt_no = a.attempt_no AND v.left_at IS NOT NULL AND k.step IS NOT NULL) * 1.0 / nullif(steps.n, 0)
+    END AS DOUBLE) AS progress,
+  $iso(e.active_since) AS started_at,
+  CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
+  CAST(lower(nullif(hex(x.session_id), '')) AS TEXT) AS session_id,
+  e.active_since AS active_since,
+  e.enrollment_no AS enrollment_no
+FROM enrollments e
+LEFT JOIN outcomes o ON o.id = e.last_outcome_id
+LEFT JOIN attempts a ON a.attempt_no = e.last_attempt_no AND o.name = 'inProgress'
+LEFT JOIN steps ON steps.platform_id = a.platform_id
+LEFT JOIN esp_sessions x ON x.session_no = e.open_session_no
+LEFT JOIN platforms p ON p.id = e.platform_id
+LEFT JOIN platform_labels l ON l.id = e.platform_label_id
+LEFT JOIN sections s ON s.id = a.section_id
+LEFT JOIN esp_stages g ON g.id = x.stage_id
+LEFT JOIN words w_device ON w_device.id = e.device_name_word
+LEFT JOIN words w_user ON w_user.id = e.user_principal_name_word
+LEFT JOIN words w_os ON w_os.id = e.os_version_word
+WHERE e.active_since IS NOT NULL;
+
+CREATE VIEW recent_failures AS
+SELECT
+  $iso(f.failed_at) AS failed_at,
+  CAST(((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'asOfMillis') - f.failed_at) / 1000 AS BIGINT) AS age_seconds,
+  f.abandoned AS abandoned,
+  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
+  e.enrollment_key AS enrollment_key,
+  w_device.text AS device_name,
+  w_user.text AS user_principal_name,
+  p.name AS platform,
+  w_os.text AS os_version,
+  CAST(coalesce(p.title, 'Unknown') || coalesce(' ' || w_os.text, '') AS TEXT) AS platform_words,
+  w_code.text AS code,
+  f.code_value AS code_value,
+  w_reason.text AS reason,
+  c.name AS category,
+  w_message.text AS message,
+  s.name AS section,
+  k.name AS action,
+  $day(a.started_day) AS date,
+  a.started_day AS day,
+  f.failed_at AS failed_at_ms,
+  f.attempt_no AS attempt_no
+FROM failures f
+LEFT JOIN attempts a ON a.attempt_no = f.attempt_no
+LEFT JOIN enrollments e ON e.enrollment_no = a.enrollment_no
+LEFT JOIN platforms p ON p.id = a.platform_id
+LEFT JOIN sections s ON s.id = a.section_id
+LEFT JOIN actions k ON k.id = a.action_id
+LEFT JOIN failure_categories c ON c.id = f.category_id
+LEFT JOIN words w_device ON w_device.id = a.device_name_word
+LEFT JOIN words w_user ON w_user.id = a.user_principal_name_word
+LEFT JOIN words w_os ON w_os.id = a.os_version_word
+LEFT JOIN words w_code ON w_code.id = f.code_word
+LEFT JOIN words w_reason ON w_reason.id = f.reason_word
+LEFT JOIN words w_message ON w_message.id = f.message_word;
+
+CREATE VIEW failures_by_day AS
+SELECT
+  $day(d.day) AS date,
+  d.day AS day,
+  p.name AS platform,
+  CAST(nullif(w_code.text, '') AS TEXT) AS code,
+  CAST(nullif(w_reason.text, '') AS TEXT) AS reason,
+  c.name AS category,
+  d.failed AS failed,
+  d.code_word AS code_word,
+  d.reason_word AS reason_word
+FROM daily_failures d
+LEFT JOIN platforms p ON p.id = d.platform_id
+LEFT JOIN words w_code ON w_code.id = d.code_word
+LEFT JOIN words w_reason ON w_reason.id = d.reason_word
+LEFT JOIN failure_categories c ON c.id = d.category_id;
+
+CREATE VIEW failure_reasons AS
+SELECT code, reason, category, CAST(sum(failed) AS BIGINT) AS failed
+FROM failures_by_day GROUP BY code, reason, category;
+
+CREATE VIEW advice_by_code AS
+SELECT c.code AS code, c.code_value AS code_value, v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause,
+  v.steps AS steps, v.who AS who, v.platforms AS platforms, v.sources AS sources
+FROM advice_codes c
+LEFT JOIN advice v ON v.advice_no = c.advice_no;
+
+CREATE VIEW advice_for_failures AS
+SELECT
+  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
+  $iso(f.failed_at) AS failed_at,
+  w_code.text AS code,
+  w_reason.text AS reason,
+  x.rank AS rank,
+  v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause, v.steps AS steps, v.who AS who,
+  v.platforms AS platforms, v.sources AS sources,
+  x.attempt_no AS attempt_no
+FROM failure_advice x
+LEFT JOIN failures f ON f.attempt_no = x.attempt_no
+LEFT JOIN attempts a ON a.attempt_no = x.attempt_no
+LEFT JOIN advice v ON v.advice_no = x.advice_no
+LEFT JOIN words w_code ON w_code.id = f.code_word
+LEFT JOIN words w_reason ON w_reason.id = f.reason_word;
+
+CREATE VIEW advice_for_reasons AS
+SELECT
+  CAST(nullif(w_code.text, '') AS TEXT) AS code,
+  CAST(nullif(w_reason.text, '') AS TEXT) AS reason,
+  x.rank AS rank,
+  v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause, v.steps AS steps, v.who AS who,
+  v.platforms AS platforms, v.sources AS sources
+FROM failure_reason_advice x
+LEFT JOIN advice v ON v.advice_no = x.advice_no
+LEFT JOIN words w_code ON w_code.id = x.code_word
+LEFT JOIN words w_reason ON w_reason.id = x.reason_word;
+
+CREATE VIEW first_time_right AS
+SELECT
+  CAST(coalesce(sum(CASE WHEN o.name = 'completed' THEN t.devices END), 0) AS BIGINT) AS completed,
+  CAST(coalesce(sum(t.devices), 0) AS BIGINT) AS n,
+  CAST(sum(CASE WHEN o.name = 'completed' THEN t.devices ELSE 0 END) * 1.0 / nullif(sum(t.devices), 0) AS DOUBLE) AS rate
+FROM device_totals t
+LEFT JOIN outcomes o ON o.id = t.first_outcome_id
+WHERE o.name IN ('completed', 'abandoned', 'failed');

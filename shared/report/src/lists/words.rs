@@ -1,0 +1,129 @@
+//! Open texts as numbers: each text stands once in `words` (actions and screens that senders have besides
+//! the catalogue's in `actions` and `screens`), under a hash of it.
+
+use crate::error::{Error, Result};
+use crate::lists::dictionary::{known_action, known_screen};
+use crate::lists::ids::Ids;
+use rusqlite::{Connection, Statement, params};
+use std::collections::HashMap;
+use vestibule_domain::catalogue::{Action, Screen};
+
+/// Texts remembered as written; beyond this they are looked up again, so memory stays bounded.
+const REMEMBERED: usize = 32_768;
+
+/// One dictionary being written.
+struct Table<'c> {
+    what: &'static str,
+    insert: Statement<'c>,
+    find: Statement<'c>,
+    known: HashMap<String, i64>,
+}
+
+impl<'c> Table<'c> {
+    fn new(conn: &'c Connection, what: &'static str, insert: &str, find: &str) -> Result<Self> {
+        Ok(Self { what, insert: conn.prepare(insert)?, find: conn.prepare(find)?, known: HashMap::new() })
+    }
+
+    fn id(&mut self, ids: Ids, text: &str) -> Result<i64> {
+        if let Some(id) = self.known.get(text) {
+            return Ok(*id);
+        }
+        let id = ids.word(text);
+        if self.insert.execute(params![id, text])? == 0 {
+            let same = self.find.query_row([id], |row| Ok(row.get_ref(0)?.as_str()? == text))?;
+            if !same {
+                return Err(Error::Collision { what: self.what, salt: ids.salt });
+            }
+        }
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        self.known.insert(text.to_owned(), id);
+        Ok(id)
+    }
+}
+
+/// The dictionaries of open texts.
+pub(crate) struct Words<'c> {
+    ids: Ids,
+    words: Table<'c>,
+    actions: Table<'c>,
+    screens: Table<'c>,
+}
+
+impl<'c> Words<'c> {
+    pub(crate) fn new(conn: &'c Connection, ids: Ids) -> Result<Self> {
+        Ok(Self {
+            ids,
+            words: Table::new(
+                conn,
+                "words",
+                "INSERT INTO words (id, text) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING",
+                "SELECT text FROM words WHERE id = ?1",
+            )?,
+            actions: Table::new(
+                conn,
+                "actions",
+                "INSERT INTO actions (id, name, section_id, step, on_ios, on_android, optional)
+                 VALUES (?1, ?2, 0, NULL, 0, 0, 1) ON CONFLICT (id) DO NOTHING",
+                "SELECT name FROM actions WHERE id = ?1",
+            )?,
+            screens: Table::new(
+                conn,
+                "screens",
+                "INSERT INTO screens (id, name) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING",
+                "SELECT name FROM screens WHERE id = ?1",
+            )?,
+        })
+    }
+
+    /// The number of a text; none for no text, or an empty one.
+    pub(crate) fn id(&mut self, text: Option<&str>) -> Result<Option<i64>> {
+        match text {
+            None | Some("") => Ok(None),
+            Some(text) => self.words.id(self.ids, text).map(Some),
+        }
+    }
+
+    pub(crate) fn action(&mut self, action: Option<&Action>) -> Result<i64> {
+        let Some(action) = action else { return Ok(0) };
+        match known_action(action) {
+            Some(id) => Ok(id),
+            None => self.actions.id(self.ids, action.name()),
+        }
+    }
+
+    pub(crate) fn screen(&mut self, screen: Option<&Screen>) -> Result<i64> {
+        let Some(screen) = screen else { return Ok(0) };
+        match known_screen(screen) {
+            Some(id) => Ok(id),
+            None => self.screens.id(self.ids, screen.name()),
+        }
+    }
+}
+
+/// Removes the texts that nothing refers to any more, and the advice on reasons that nobody has any more.
+pub(crate) fn sweep(conn: &Connection) -> Result<()> {
+    conn.execute(
+        "DELETE FROM failure_reason_advice WHERE NOT EXISTS (
+           SELECT 1 FROM daily_failures d WHERE d.code_word = failure_reason_advice.code_word
+             AND d.reason_word = failure_reason_advice.reason_word)",
+        [],
+    )?;
+    // Which columns refer to a dictionary is what the schema says, so a new column cannot be forgotten.
+    for (table, open) in [("words", "id <> 0"), ("actions", "id > 65535"), ("screens", "id > 65535")] {
+        let mut columns = conn.prepare(
+            "SELECT s.name, f.\"from\" FROM sqlite_schema s CROSS JOIN pragma_foreign_key_list(s.name) f
+             WHERE s.type = 'table' AND f.\"table\" = ?1 ORDER BY 1, 2",
+        )?;
+        let used = columns
+            .query_map([table], |row| {
+                let (table, column): (String, String) = (row.get(0)?, row.get(1)?);
+                Ok(format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL"))
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?
+            .join(" UNION ");
+        conn.execute(&format!("DELETE FROM {table} WHERE {open} AND id NOT IN ({used})"), [])?;
+    }
+    Ok(())
+}

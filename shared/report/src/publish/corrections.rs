@@ -1,0 +1,104 @@
+//! What the file published before this one said of closed attempts and is said otherwise now.
+
+use crate::error::{Error, Result};
+use crate::file::{is_ours, meta, set_meta};
+use crate::lists::words::Words;
+use crate::publish::Previous;
+use crate::write::working::Working;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use vestibule_domain::Timestamp;
+use vestibule_domain::catalogue::{Action, Screen};
+
+/// How an attempt ended, as one file has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct End {
+    outcome: i64,
+    cause: i64,
+    ended_at: Option<i64>,
+    section: i64,
+    /// By name: ids of names outside the catalogue depend on a file's salt.
+    action: Option<String>,
+    screen: Option<String>,
+}
+
+const COLUMNS: &str = "a.outcome_id, a.cause_id, a.ended_at, a.section_id, k.name, s.name, a.attempt_id, a.started_at
+  FROM attempts a LEFT JOIN actions k ON k.id = a.action_id LEFT JOIN screens s ON s.id = a.screen_id";
+
+impl End {
+    fn read(row: &Row) -> rusqlite::Result<Self> {
+        Ok(Self {
+            outcome: row.get(0)?,
+            cause: row.get(1)?,
+            ended_at: row.get(2)?,
+            section: row.get(3)?,
+            action: row.get(4)?,
+            screen: row.get(5)?,
+        })
+    }
+}
+
+/// Fills `corrections` by comparing with the file at `previous`. A file of another tenant is refused; one
+/// of another schema cannot be compared, and none are told.
+pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -> Result<()> {
+    let conn = &working.conn;
+    conn.execute("DELETE FROM corrections", [])?;
+    conn.execute("DELETE FROM meta WHERE key IN ('previousAsOf', 'previousLost')", [])?;
+    let previous = match previous {
+        Previous::None => return Ok(()),
+        Previous::Lost(then) => return set_meta(conn, "previousLost", &then.to_string()),
+        Previous::File(previous) => previous,
+    };
+    let before = Connection::open_with_flags(previous, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if !is_ours(&before)? {
+        return Ok(());
+    }
+    if meta(&before, "tenant")?.as_deref() != Some(working.tenant.as_str()) {
+        return Err(Error::ForeignFile);
+    }
+    if let Some(then) = meta(&before, "asOf")? {
+        set_meta(conn, "previousAsOf", &then)?;
+    }
+    let cutoff = working.cutoff(as_of);
+    let mut words = Words::new(conn, working.ids)?;
+    let mut now = conn.prepare(&format!("SELECT {COLUMNS} WHERE a.attempt_id = ?1 ORDER BY a.attempt_no LIMIT 1"))?;
+    let mut insert = conn.prepare(
+        "INSERT INTO corrections VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+         ON CONFLICT (attempt_id) DO NOTHING",
+    )?;
+    let mut closed = before.prepare(&format!("SELECT {COLUMNS} WHERE a.outcome_id <> 1 ORDER BY a.attempt_no"))?;
+    let mut rows = closed.query([])?;
+    while let Some(row) = rows.next()? {
+        let (old, id, started_at) = (End::read(row)?, row.get::<_, [u8; 16]>(6)?, row.get(7)?);
+        // What left the window is not gone, only old.
+        if Timestamp::from_millis(started_at).day(working.settings.time_zone) < cutoff {
+            continue;
+        }
+        let found = now.query_row([&id[..]], End::read).optional()?;
+        if found.as_ref() == Some(&old) {
+            continue;
+        }
+        let gone = found.is_none();
+        let new = found.unwrap_or_default();
+        let mut action = |end: &End| words.action(end.action.as_deref().map(Action::read).as_ref());
+        let actions = (action(&old)?, action(&new)?);
+        let mut screen = |end: &End| words.screen(end.screen.as_deref().map(Screen::read).as_ref());
+        let screens = (screen(&old)?, screen(&new)?);
+        insert.execute(params![
+            &id[..],
+            gone,
+            old.outcome,
+            new.outcome,
+            old.cause,
+            new.cause,
+            old.ended_at,
+            new.ended_at,
+            old.section,
+            new.section,
+            actions.0,
+            actions.1,
+            screens.0,
+            screens.1,
+        ])?;
+    }
+    Ok(())
+}

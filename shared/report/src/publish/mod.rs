@@ -1,0 +1,284 @@
+//! From a working file to one that can be given away: compared with the one before, without leftovers,
+//! compact, with the same bytes for the same rows, and checked.
+
+mod corrections;
+pub(crate) mod summary;
+
+use crate::error::{Error, Result};
+use crate::lists::words;
+
+use crate::write::working::Working;
+use crate::{APPLICATION_ID, SCHEMA_VERSION};
+use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use vestibule_domain::{Day, Timestamp};
+
+/// The file that was given away before the one that is compared with it.
+#[derive(Clone, Copy, Debug)]
+pub enum Previous<'p> {
+    /// There is none.
+    None,
+    /// It is here.
+    File(&'p Path),
+    /// There was one, as of this instant, and it is lost or unfit: nothing can be compared, and the file says so.
+    Lost(Timestamp),
+}
+
+/// A file that can be given away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Rows by table.
+    pub rows: BTreeMap<String, u64>,
+    /// How many closed attempts stand otherwise than in the file before.
+    pub corrections: u64,
+    /// The instant it is true for.
+    pub as_of: String,
+    /// Its first day.
+    pub window_from: String,
+    /// The day after its last.
+    pub window_to: String,
+    /// The zone its days are counted in.
+    pub time_zone: String,
+    /// The version of its schema.
+    pub schema_version: i32,
+    /// Where the time went.
+    #[serde(skip)]
+    pub spent: Spent,
+}
+
+/// Where the time of publishing went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Comparing with the file before, dropping unused texts, counting rows.
+    pub settling: Duration,
+    /// Writing the compact copy.
+    pub vacuum: Duration,
+    /// Checking and hashing the copy.
+    pub checks: Duration,
+}
+
+impl Working {
+    /// [Compares](Self::compare) with the file given away before, and [writes](Self::write).
+    ///
+    /// # Errors
+    /// As both.
+    pub fn publish(&mut self, out: &Path, previous: Option<&Path>) -> Result<Published> {
+        self.compare(previous.map_or(Previous::None, Previous::File))?;
+        self.write(out)
+    }
+
+    /// Writes into the file what it corrects of the one given away before. That one is not needed afterwards: whoever is
+    /// short of room removes it before [writing](Self::write).
+    ///
+    /// # Errors
+    /// When either can't be read, the one before is another tenant's, or the file can't be written.
+    pub fn compare(&mut self, previous: Previous) -> Result<()> {
+        if self.torn {
+            return Err(Error::Unfinished);
+        }
+        let as_of = self.as_of()?.ok_or(Error::Empty)?;
+        self.torn = true;
+        self.conn.execute_batch("BEGIN")?;
+        corrections::compare(self, previous, as_of)?;
+        self.conn.execute_batch("COMMIT")?;
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Writes the file as it is now to `out`, replacing nothing half-way: the bytes appear under that
+    /// name when they are complete, checked and on disk.
+    ///
+    /// The same rows give the same bytes, and the same data the same rows.
+    ///
+    /// # Errors
+    /// [`Error::Check`] when a check finds something: nothing was written to `out` then.
+    pub fn write(&mut self, out: &Path) -> Result<Published> {
+        if self.torn {
+            return Err(Error::Unfinished);
+        }
+        let as_of = self.as_of()?.ok_or(Error::Empty)?;
+        let begun = Instant::now();
+        self.torn = true;
+        self.conn.execute_batch("BEGIN")?;
+        let corrections = self.conn.query_row("SELECT count(*) FROM corrections", [], |row| row.get(0))?;
+        words::sweep(&self.conn)?;
+        let rows = count_rows(&self.conn)?;
+        for (table, rows) in &rows {
+            self.set_meta(&format!("rows.{table}"), &rows.to_string())?;
+        }
+        self.conn.execute_batch("COMMIT")?;
+        self.torn = false;
+        let settled = Instant::now();
+        let Written { sha256, size_bytes, vacuum, checks } = write(&self.conn, out, SCHEMA_VERSION)?;
+        let today: Day = as_of.day(self.settings.time_zone);
+        Ok(Published {
+            sha256,
+            size_bytes,
+            rows,
+            corrections,
+            as_of: as_of.to_string(),
+            window_from: self.cutoff(as_of).to_string(),
+            window_to: today.plus(1).to_string(),
+            time_zone: self.settings.time_zone.name().to_owned(),
+            schema_version: SCHEMA_VERSION,
+            spent: Spent { settling: settled - begun, vacuum, checks },
+        })
+    }
+}
+
+/// A file that was written.
+pub(crate) struct Written {
+    pub sha256: String,
+    pub size_bytes: u64,
+    pub vacuum: Duration,
+    pub checks: Duration,
+}
+
+/// Writes a compact copy of what is open to `out`, which is there complete, checked and on disk, or not at all.
+pub(crate) fn write(conn: &Connection, out: &Path, version: i32) -> Result<Written> {
+    let partial = partial_name(out);
+    remove_if_there(&partial)?;
+    let written = copy_and_check(conn, &partial, version).inspect_err(|_| {
+        // The error tells more than a failure to tidy up would.
+        let _ = std::fs::remove_file(&partial);
+    })?;
+    std::fs::rename(&partial, out)?;
+    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(written)
+}
+
+fn copy_and_check(conn: &Connection, partial: &Path, version: i32) -> Result<Written> {
+    let begun = Instant::now();
+    let name = partial.to_str().ok_or(Error::Check { check: "name", finding: "not UTF-8".to_owned() })?;
+    conn.execute("VACUUM INTO ?1", [name])?;
+    stamp(partial)?;
+    let copied = Instant::now();
+    check_version(partial, version)?;
+    let (sha256, size_bytes) = hash(partial)?;
+    Ok(Written { sha256, size_bytes, vacuum: copied - begun, checks: copied.elapsed() })
+}
+
+/// Checks a file that is to be given away, or was fetched: SQLite's own checks, foreign keys, no free
+/// pages, the right schema.
+///
+/// # Errors
+/// [`Error::Check`] with the first finding.
+pub fn check(path: &Path) -> Result<()> {
+    check_version(path, SCHEMA_VERSION)
+}
+
+/// The same of a file whose `user_version` is `version`.
+pub(crate) fn check_version(path: &Path, version: i32) -> Result<()> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let finding = |check, finding: String| Err(Error::Check { check, finding });
+    let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    for (name, wanted) in
+        [("application_id", i64::from(APPLICATION_ID)), ("user_version", i64::from(version)), ("freelist_count", 0)]
+    {
+        let value = pragma(name)?;
+        if value != wanted {
+            return finding("header", format!("{name} is {value}, not {wanted}"));
+        }
+    }
+    let integrity: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    if integrity != "ok" {
+        return finding("integrity_check", integrity);
+    }
+    let mut violations = conn.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = violations.query([])?;
+    if let Some(row) = rows.next()? {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        return finding("foreign_key_check", format!("a row of {table} refers to none of {parent}"));
+    }
+    Ok(())
+}
+
+/// Rows by table. `meta` is left out: it holds these counts.
+pub(crate) fn count_rows(conn: &Connection) -> Result<BTreeMap<String, u64>> {
+    let mut tables = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'")?;
+    let tables = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    let mut rows = BTreeMap::new();
+    for table in tables.into_iter().filter(|table| !table.starts_with("sqlite_")) {
+        let count = conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
+        rows.insert(table, count);
+    }
+    Ok(rows)
+}
+
+/// Counters of the header that tell how often a file was written: file change counter, schema cookie and
+/// the counter for which the size in the header is valid. They mean nothing to a reader of a file that
+/// no longer changes, and would differ between two ways to the same rows.
+const COUNTERS: [u64; 3] = [24, 40, 92];
+
+fn stamp(path: &Path) -> Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    for at in COUNTERS {
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(&1_u32.to_be_bytes())?;
+    }
+    file.sync_all()?;
+    Ok(())
+}
+
+/// SHA-256 of a file in hexadecimal, and its length in bytes.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn hash(path: &Path) -> Result<(String, u64)> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+        size += u64::try_from(read).unwrap_or_default();
+    }
+    let mut hex = String::with_capacity(64);
+    for byte in hash.finalize() {
+        hex.push_str(&format!("{byte:02x}"));
+    }
+    Ok((hex, size))
+}
+
+fn partial_name(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The instant of a published file, or `None` when it is of another schema.
+///
+/// # Errors
+/// When it is no SQLite file.
+pub fn as_of(path: &Path) -> Result<Option<Timestamp>> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if !crate::file::is_ours(&conn)? {
+        return Ok(None);
+    }
+    let text = crate::file::meta(&conn, "asOfMillis")?;
+    Ok(text.and_then(|text| text.parse().ok()).map(Timestamp::from_millis))
+}

@@ -1,0 +1,450 @@
+//! From a finished report file to its summary: the daily sums alone, in a file so small that it can go along with a
+//! mail, and without anybody in it.
+//!
+//! Must stay true:
+//! - What it holds is taken from the report file: tables and views are created by that file's own statements. A view
+//!   whose tables are not held here is left out. A number that only facts can give (a median) is held as the table of
+//!   the name and columns of the view that gives it there, so that a query is the same for both. Only what
+//!   `daily_incomplete` is made of lies otherwise, for the size.
+//! - No people, devices, serial numbers, addresses or attempts: of the texts that senders choose, those of
+//!   [`plain`], and names of apps and profiles, which are the organisation's.
+//! - The same report file gives the same bytes.
+
+use crate::error::{Error, Result};
+use crate::file::questions;
+use crate::file::schema;
+use crate::file::{is_ours, meta, set_meta};
+use crate::lists::plain;
+use crate::publish::{self, Published, Spent, Written, hash};
+use crate::{APPLICATION_ID, SCHEMA_VERSION};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params_from_iter};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::time::Instant;
+
+/// The `user_version` of a summary. It is no report file's, so that neither is taken for the other.
+pub const SUMMARY_VERSION: i32 = 1_000 + SCHEMA_VERSION;
+
+/// Bytes a page: most tables are far smaller than a page of the report file.
+const PAGE_SIZE: u32 = 1_024;
+
+/// Closed lists and what else is the same in every file; of `actions` and `screens` the catalogue's.
+const DICTIONARIES: [&str; 14] = [
+    "sections",
+    "actions",
+    "screens",
+    "outcomes",
+    "causes",
+    "platforms",
+    "platform_labels",
+    "failure_categories",
+    "esp_phases",
+    "deployment_modes",
+    "catalogue_rows",
+    "days",
+    "advice",
+    "advice_codes",
+];
+
+/// Sums: whole numbers alone.
+const SUMS: [&str; 5] = ["daily_totals", "daily_incomplete", "daily_failures", "daily_steps", "device_totals"];
+
+/// The one of them that is a view here.
+const INCOMPLETE: &str = "daily_incomplete";
+
+/// Tables that are filled here in another way.
+const OWN: [&str; 5] = ["words", "failure_reason_advice", "meta", "column_docs", "questions"];
+
+/// Views over facts that are tables here, and which of their rows: all in a settled order, of apps the commonest.
+const FROM_FACTS: [(&str, &str); 7] = [
+    ("esp_daily", "ORDER BY day, profile_id_word, deployment_mode_id"),
+    ("esp_profile_names", "ORDER BY profile_id"),
+    ("esp_profile_list", "ORDER BY profile_no"),
+    ("esp_by_profile", "ORDER BY sessions DESC, profile_id"),
+    ("esp_by_phase_and_profile", "ORDER BY profile_id, phase_id"),
+    ("esp_apps", "ORDER BY sessions DESC, app LIMIT 200"),
+    ("funnel", "ORDER BY step"),
+];
+
+/// Texts that an administrator may have written somebody's name into.
+const LEFT_EMPTY: [(&str, &str); 1] = [("esp_profile_list", "description")];
+
+/// What a report file says of itself that would be wrong of its summary, or of no use.
+const NOT_SAID: &str = "key NOT LIKE 'rows.%' AND key NOT IN ('salt', 'pseudonyms')";
+
+/// The least id of an action or screen that is none of the catalogue's.
+const FIRST_OPEN: i64 = 1 << 16;
+
+/// Writes the summary of the report file at `report` to `summary`, which is there complete, checked and on disk, or
+/// not at all. The same report file gives the same bytes. What comes back is told as of a report file; its version is
+/// [`SUMMARY_VERSION`].
+///
+/// # Errors
+/// [`Error::ForeignFile`] when `report` is no report file of this schema, [`Error::Check`] when a check finds
+/// something: nothing was written then.
+pub fn summarise(report: &Path, summary: &Path) -> Result<Published> {
+    let begun = Instant::now();
+    let from = Connection::open_with_flags(report, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if !is_ours(&from)? {
+        return Err(Error::ForeignFile);
+    }
+    let to = Connection::open_in_memory()?;
+    schema::set_up(&to)?;
+    to.pragma_update(None, "page_size", PAGE_SIZE)?;
+    to.execute_batch("BEGIN")?;
+    let source = Source { conn: &from, texts: Texts::of(&from)? };
+    create_tables(&source, &to)?;
+    for table in DICTIONARIES {
+        copy(&from, &to, table)?;
+    }
+    let actions = source.actions(&to)?;
+    for table in SUMS {
+        source.sums(&to, table, &actions)?;
+    }
+    for (view, which) in FROM_FACTS {
+        source.fill_from_view(&to, view, which)?;
+    }
+    source.texts.write(&to)?;
+    source.advice(&to)?;
+    create_views(&from, &to)?;
+    questions::fill_summary(&to)?;
+    describe(&from, &to)?;
+    let corrections = from.query_row("SELECT count(*) FROM corrections", [], |row| row.get::<_, u64>(0))?;
+    let mut said = from.prepare(&format!("SELECT key, value FROM meta WHERE {NOT_SAID}"))?;
+    let mut rows = said.query([])?;
+    while let Some(row) = rows.next()? {
+        set_meta(&to, &row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?;
+    }
+    set_meta(&to, "kind", "summary")?;
+    set_meta(&to, "reportSha256", &hash(report)?.0)?;
+    set_meta(&to, "corrections", &corrections.to_string())?;
+    let rows = publish::count_rows(&to)?;
+    for (table, rows) in &rows {
+        set_meta(&to, &format!("rows.{table}"), &rows.to_string())?;
+    }
+    to.pragma_update(None, "application_id", APPLICATION_ID)?;
+    to.pragma_update(None, "user_version", SUMMARY_VERSION)?;
+    to.execute_batch("COMMIT")?;
+    let settling = begun.elapsed();
+    let said = |key| -> Result<String> { meta(&to, key)?.ok_or(Error::Empty) };
+    let (as_of, window_from, window_to) = (said("asOf")?, said("windowFrom")?, said("windowTo")?);
+    let time_zone = said("timeZone")?;
+    let Written { sha256, size_bytes, vacuum, checks } = publish::write(&to, summary, SUMMARY_VERSION)?;
+    Ok(Published {
+        sha256,
+        size_bytes,
+        rows,
+        corrections,
+        as_of,
+        window_from,
+        window_to,
+        time_zone,
+        schema_version: SUMMARY_VERSION,
+        spent: Spent { settling, vacuum, checks },
+    })
+}
+
+/// Checks a summary that is to be given away, or was fetched, as [`check`](crate::check) does a report file.
+///
+/// # Errors
+/// [`Error::Check`] with the first finding.
+pub fn check_summary(path: &Path) -> Result<()> {
+    publish::check_version(path, SUMMARY_VERSION)
+}
+
+/// Whether the file is a summary of this schema.
+pub(crate) fn is_summary(conn: &Connection) -> Result<bool> {
+    let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    Ok(pragma("application_id")? == APPLICATION_ID && pragma("user_version")? == SUMMARY_VERSION)
+}
+
+/// A column, as the report file describes it.
+struct Column {
+    name: String,
+    declared: String,
+    /// What a value is, or the column of another table that it refers to.
+    unit: String,
+}
+
+fn columns(from: &Connection, table: &str) -> Result<Vec<Column>> {
+    let mut columns = from.prepare_cached(
+        "SELECT c.name, d.type, coalesce(d.unit, '') FROM pragma_table_info(?1) c
+         LEFT JOIN column_docs d ON d.table_name = ?1 AND d.column_name = c.name ORDER BY c.cid",
+    )?;
+    let columns =
+        columns.query_map([table], |row| Ok(Column { name: row.get(0)?, declared: row.get(1)?, unit: row.get(2)? }))?;
+    Ok(columns.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The tables, by the report file's statements, and those of views over facts, by their columns.
+fn create_tables(source: &Source, to: &Connection) -> Result<()> {
+    let mut create = source.conn.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")?;
+    let mut rows = create.query([])?;
+    while let Some(row) = rows.next()? {
+        let (name, sql): (String, String) = (row.get(0)?, row.get(1)?);
+        if name != INCOMPLETE && DICTIONARIES.iter().chain(&SUMS).chain(&OWN).any(|held| *held == name) {
+            to.execute_batch(&sql)?;
+        }
+    }
+    to.execute_batch(include_str!("summary.sql"))?;
+    for (view, _) in FROM_FACTS {
+        let columns = columns(source.conn, view)?;
+        let columns: Vec<String> =
+            columns.iter().map(|column| format!("{} {}", column.name, column.declared)).collect();
+        to.execute_batch(&format!("CREATE TABLE {view} (\n  {})", columns.join(",\n  ")))?;
+    }
+    Ok(())
+}
+
+/// The views, by the report file's statements; not those that need what is not here.
+fn create_views(from: &Connection, to: &Connection) -> Result<()> {
+    let mut create = from.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY rowid")?;
+    let views = create.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let mut views = views.collect::<rusqlite::Result<Vec<_>>>()?;
+    views.retain(|(name, _)| FROM_FACTS.iter().all(|(made, _)| made != name));
+    for (_, sql) in &views {
+        to.execute_batch(sql)?;
+    }
+    for (name, _) in views {
+        if to.prepare(&format!("SELECT * FROM {name}")).is_err() {
+            to.execute_batch(&format!("DROP VIEW {name}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the columns mean, in the report file's words but where they mean something else here.
+fn describe(from: &Connection, to: &Connection) -> Result<()> {
+    let mut own = HashMap::new();
+    for line in include_str!("summary_docs.tsv").lines() {
+        let mut parts = line.splitn(3, '\t');
+        let (Some(name), Some(unit), Some(meaning)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Error::BuiltIn("summary_docs"));
+        };
+        own.insert(name, (unit.to_owned(), meaning.to_owned()));
+    }
+    let mut docs = from.prepare(
+        "SELECT type, coalesce(unit, ''), meaning FROM column_docs WHERE table_name = ?1 AND column_name = ?2",
+    )?;
+    let mut insert = to.prepare("INSERT INTO column_docs VALUES (?1, ?2, ?3, nullif(?4, ''), ?5)")?;
+    let mut columns = to.prepare(
+        "SELECT s.name, c.name, c.type FROM sqlite_schema s CROSS JOIN pragma_table_info(s.name) c
+         WHERE s.type IN ('table', 'view') ORDER BY 1, c.cid",
+    )?;
+    let mut rows = columns.query([])?;
+    while let Some(row) = rows.next()? {
+        let (table, column, declared): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let there =
+            docs.query_row([&table, &column], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).optional()?;
+        let (declared, meant) = there.unwrap_or_else(|| (declared, Default::default()));
+        let (unit, meaning) = own.remove(format!("{table}.{column}").as_str()).unwrap_or(meant);
+        insert.execute((table, column, declared, unit, meaning))?;
+    }
+    Ok(())
+}
+
+/// Rows as they are; of lists that senders add to, those of the catalogue.
+fn copy(from: &Connection, to: &Connection, table: &str) -> Result<()> {
+    let closed = if matches!(table, "actions" | "screens") { format!("id < {FIRST_OPEN}") } else { "1".to_owned() };
+    let mut query = from.prepare(&format!("SELECT * FROM {table} WHERE {closed}"))?;
+    let count = query.column_count();
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let cells = (0..count).map(|at| row.get(at)).collect::<rusqlite::Result<Vec<Value>>>()?;
+        insert(to, table, cells)?;
+    }
+    Ok(())
+}
+
+fn insert(to: &Connection, table: &str, cells: Vec<Value>) -> Result<()> {
+    let marks = vec!["?"; cells.len()].join(", ");
+    to.prepare_cached(&format!("INSERT INTO {table} VALUES ({marks})"))?.execute(params_from_iter(cells))?;
+    Ok(())
+}
+
+/// The report file, and what becomes of its texts.
+struct Source<'c> {
+    conn: &'c Connection,
+    texts: Texts,
+}
+
+impl Source<'_> {
+    /// Writes the actions outside the catalogue that may be here; what comes back are all that are.
+    fn actions(&self, to: &Connection) -> Result<BTreeSet<i64>> {
+        let mut open = self.conn.prepare(&format!(
+            "SELECT DISTINCT k.* FROM daily_incomplete d CROSS JOIN actions k
+             WHERE k.id = d.action_id AND k.id >= {FIRST_OPEN} ORDER BY k.id"
+        ))?;
+        let count = open.column_count();
+        let mut rows = open.query([])?;
+        while let Some(row) = rows.next()? {
+            if plain::word(&row.get::<_, String>("name")?) {
+                let cells = (0..count).map(|at| row.get(at)).collect::<rusqlite::Result<Vec<Value>>>()?;
+                insert(to, "actions", cells)?;
+            }
+        }
+        let mut all = to.prepare("SELECT id FROM actions")?;
+        Ok(all.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Sums, added up where what told them apart is left out.
+    fn sums(&self, to: &Connection, table: &str, actions: &BTreeSet<i64>) -> Result<()> {
+        let columns = columns(self.conn, table)?;
+        let mut keys = self.conn.prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0")?;
+        let keys: HashSet<String> = keys.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut added: BTreeMap<Vec<i64>, Vec<i64>> = BTreeMap::new();
+        let mut query = self.conn.prepare(&format!("SELECT * FROM {table}"))?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let (mut key, mut sums) = (Vec::new(), Vec::new());
+            for (at, column) in columns.iter().enumerate() {
+                let value: i64 = row.get(at)?;
+                match column.unit.as_str() {
+                    "words.id" => key.push(self.texts.new_id(&column.name, value)),
+                    "actions.id" => key.push(if actions.contains(&value) { value } else { 0 }),
+                    _ if keys.contains(&column.name) => key.push(value),
+                    _ => sums.push(value),
+                }
+            }
+            let before = added.entry(key).or_insert_with(|| vec![0; sums.len()]);
+            before.iter_mut().zip(sums).for_each(|(before, sum)| *before += sum);
+        }
+        let row = |one: &[i64], two: &[i64]| one.iter().chain(two).copied().map(Value::Integer).collect();
+        let mut places: BTreeMap<Vec<i64>, i64> = BTreeMap::new();
+        for (key, sums) in added {
+            match (table, key.split_first()) {
+                (INCOMPLETE, Some((day, place))) => {
+                    // Its sums are the abandoned and the failed.
+                    for (failed, attempts) in (0..).zip(sums).filter(|(_, attempts)| *attempts != 0) {
+                        let next = i64::try_from(places.len()).unwrap_or(i64::MAX) + 1;
+                        let number = *places.entry([place, &[failed]].concat()).or_insert(next);
+                        insert(to, "daily_places", row(&[*day, number], &[attempts]))?;
+                    }
+                }
+                _ => insert(to, table, row(&key, &sums))?,
+            }
+        }
+        for (place, number) in places {
+            insert(to, "incomplete_places", row(&[number], &place))?;
+        }
+        Ok(())
+    }
+
+    /// The rows of a view over facts.
+    fn fill_from_view(&self, to: &Connection, view: &str, which: &str) -> Result<()> {
+        let columns = columns(self.conn, view)?;
+        let mut query = self.conn.prepare(&format!("SELECT * FROM {view} {which}"))?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut cells = Vec::with_capacity(columns.len());
+            for (at, column) in columns.iter().enumerate() {
+                cells.push(match row.get(at)? {
+                    _ if LEFT_EMPTY.contains(&(view, column.name.as_str())) => Value::Null,
+                    Value::Integer(id) if column.unit == "words.id" => {
+                        Value::Integer(self.texts.new_id(&column.name, id))
+                    }
+                    value => value,
+                });
+            }
+            insert(to, view, cells)?;
+        }
+        Ok(())
+    }
+
+    /// What the codes and reasons here can mean. One whose reason was left out goes by its code alone.
+    fn advice(&self, to: &Connection) -> Result<()> {
+        let mut found: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
+        let mut query = self.conn.prepare(
+            "SELECT code_word, reason_word, advice_no FROM failure_reason_advice ORDER BY code_word, reason_word, rank",
+        )?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            found.entry((row.get(0)?, row.get(1)?)).or_default().push(row.get(2)?);
+        }
+        let mut told = self.conn.prepare(
+            "SELECT DISTINCT d.code_word, d.reason_word, w.text FROM daily_failures d
+             LEFT JOIN words w ON w.id = d.code_word ORDER BY 1, 2",
+        )?;
+        let mut by_code = self.conn.prepare("SELECT advice_no FROM advice_codes WHERE code = ?1 ORDER BY advice_no")?;
+        // What is here as it was comes first, so that it says what it said there.
+        let (mut whole, mut cut) = (BTreeMap::new(), BTreeMap::new());
+        let mut rows = told.query([])?;
+        while let Some(row) = rows.next()? {
+            let old: (i64, i64) = (row.get(0)?, row.get(1)?);
+            let new = (self.texts.new_id("code_word", old.0), self.texts.new_id("reason_word", old.1));
+            let left_out = |old, new| old != 0 && new == 0;
+            let known = found.get(&old).cloned().unwrap_or_default();
+            if left_out(old.1, new.1) {
+                let code: Option<String> = row.get(2)?;
+                let meanings = by_code.query_map([code], |row| row.get(0))?;
+                cut.insert(new, meanings.collect::<rusqlite::Result<_>>()?);
+            } else if left_out(old.0, new.0) {
+                cut.insert(new, known);
+            } else {
+                whole.insert(new, known);
+            }
+        }
+        cut.append(&mut whole);
+        for ((code, reason), meanings) in cut {
+            for (rank, advice) in (1..).zip(meanings) {
+                insert(to, "failure_reason_advice", [code, reason, rank, advice].map(Value::Integer).into())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The texts that may be here, numbered anew: in a file this small ids of six bytes would be a good part of it.
+struct Texts {
+    all: BTreeSet<String>,
+    /// By column and id in the report file.
+    ids: HashMap<(String, i64), i64>,
+}
+
+impl Texts {
+    fn of(from: &Connection) -> Result<Self> {
+        let mut all = BTreeSet::new();
+        let mut kept = Vec::new();
+        let views = FROM_FACTS.map(|(view, _)| view);
+        for table in SUMS.into_iter().chain(views) {
+            for column in columns(from, table)?.into_iter().filter(|column| column.unit == "words.id") {
+                let mut used = from.prepare(&format!(
+                    "SELECT w.id, w.text FROM (SELECT DISTINCT {} AS id FROM {table}) u CROSS JOIN words w
+                     WHERE w.id = u.id AND w.id <> 0",
+                    column.name
+                ))?;
+                let mut rows = used.query([])?;
+                while let Some(row) = rows.next()? {
+                    let text: String = row.get(1)?;
+                    let stays = match column.name.as_str() {
+                        "code_word" => plain::code(&text),
+                        "reason_word" => plain::reason(&text),
+                        _ => true,
+                    };
+                    if stays {
+                        all.insert(text.clone());
+                        kept.push((column.name.clone(), row.get(0)?, text));
+                    }
+                }
+            }
+        }
+        let numbers: HashMap<&String, i64> = all.iter().zip(1..).collect();
+        let ids = kept.into_iter().filter_map(|(column, id, text)| Some(((column, id), *numbers.get(&text)?)));
+        let ids = ids.collect();
+        Ok(Self { all, ids })
+    }
+
+    /// The id here; 0 for a text that is left out.
+    fn new_id(&self, column: &str, old: i64) -> i64 {
+        self.ids.get(&(column.to_owned(), old)).copied().unwrap_or(0)
+    }
+
+    fn write(&self, to: &Connection) -> Result<()> {
+        insert(to, "words", vec![Value::Integer(0), Value::Text(String::new())])?;
+        for (text, id) in self.all.iter().zip(1..) {
+            insert(to, "words", vec![Value::Integer(id), Value::Text(text.clone())])?;
+        }
+        Ok(())
+    }
+}

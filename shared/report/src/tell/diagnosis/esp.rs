@@ -1,0 +1,120 @@
+//! Findings about the Enrollment Status Page: the newest session of each device, where it didn't end well.
+
+use super::facts::{Facts, KnownDevice};
+use super::findings::{Draft, found};
+use super::{Severity, others, places};
+use crate::ask::reader::{EspItemRow, EspSessionDetail, Reader};
+use crate::error::Result;
+use rusqlite::types::Value;
+use vestibule_domain::Timestamp;
+use vestibule_domain::failure::code_value;
+
+/// Items named in a finding; more would be a list to scroll.
+const MOST_NAMED: usize = 5;
+
+/// What is to be said of the sessions of all devices.
+pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
+    let mut drafts = Vec::new();
+    for known in &facts.devices {
+        if let Some(newest) = known.sessions.first() {
+            drafts.extend(session(reader, facts, known, newest)?);
+        }
+    }
+    Ok(drafts)
+}
+
+fn session(
+    reader: &Reader<'_>,
+    facts: &Facts,
+    known: &KnownDevice,
+    detail: &EspSessionDetail,
+) -> Result<Option<Draft>> {
+    let told = &detail.session;
+    let device = known.device.device_name.as_deref().unwrap_or(&known.device.enrollment_key);
+    let at = |text: &str| Timestamp::parse(text).map_or_else(|_| text.to_owned(), places::instant);
+    let profile = match told.profile.as_deref() {
+        Some(profile) if facts.tenant.shows_profiles => format!("profile {profile}"),
+        Some(_) => "a profile".to_owned(),
+        None => "no profile known".to_owned(),
+    };
+    let mut evidence = vec![format!(
+        "{device}: session of {}, {profile}, limit {} min, {} of {} items done.",
+        at(&told.started_at),
+        told.limit_minutes,
+        told.items_done,
+        told.items_counted
+    )];
+    let kind = |state: &str| -> Vec<&EspItemRow> {
+        detail.items.iter().filter(|item| item.state.as_deref() == Some(state)).collect()
+    };
+    let (failing, advice, finding) = if told.is_stuck {
+        evidence.push(format!(
+            "It has identified what to track since {} without an end.",
+            told.stuck_since.as_deref().map(at).unwrap_or_default()
+        ));
+        (Vec::new(), reader.advice("esp-stuck-identifying")?, ("esp-stuck-identifying", "Stuck while identifying"))
+    } else if told.state == "failed" {
+        let failing = kind("error");
+        evidence.extend(told.error_message.iter().map(|message| format!("The page said: “{message}”.")));
+        (failing, Vec::new(), ("esp-failed", "The Enrollment Status Page failed"))
+    } else if told.state == "timedOut" {
+        let waiting: Vec<_> = detail
+            .items
+            .iter()
+            .filter(|item| item.tracking == "blocking" && !matches!(item.state.as_deref(), Some("completed")))
+            .collect();
+        (
+            waiting,
+            reader.advice("esp-setup-not-completed")?,
+            ("esp-timed-out", "The Enrollment Status Page ran out of time"),
+        )
+    } else {
+        return Ok(None);
+    };
+    for item in failing.iter().take(MOST_NAMED) {
+        let name = item.name.as_deref().or(item.item_id.as_deref()).unwrap_or("an item without a name");
+        let code = item.error_code.as_deref().map(|code| format!(", error {code}")).unwrap_or_default();
+        evidence.push(format!("{name} ({}) is {}{code}.", item.category, item.state.as_deref().unwrap_or("not begun")));
+    }
+    let mut all = advice;
+    let codes = failing.iter().filter_map(|item| item.error_code.as_deref()).chain(told.error_code.as_deref());
+    for value in codes.filter_map(code_value) {
+        for entry in reader.advice_by_code(value)? {
+            if !all.contains(&entry) {
+                all.push(entry);
+            }
+        }
+    }
+    let (condition, asked) = match failing.first().and_then(|item| item.item_id.clone()) {
+        // The same app holds others up, whatever their sessions came to.
+        Some(item) if !told.is_stuck => (
+            "x.session_no IN (SELECT i.session_no FROM esp_items i CROSS JOIN words w CROSS JOIN esp_item_states s
+               WHERE w.id = i.item_word AND w.text = ? AND s.id = i.state_id AND s.name = 'error')",
+            vec![Value::Text(item)],
+        ),
+        _ if told.is_stuck => ("x.is_stuck = 1", Vec::new()),
+        _ => (
+            "x.state_id IN (SELECT s.id FROM esp_session_states s WHERE s.name = ?)",
+            vec![Value::Text(told.state.clone())],
+        ),
+    };
+    let others = others::sessions_alike(reader, facts, condition, asked)?;
+    let (cause, steps): (&str, &[&str]) = match told.state.as_str() {
+        "timedOut" => (
+            "What the page waits for took longer than the profile's limit allows.",
+            &[
+                "Look at which item isn't done, and try its installation on a device that is set up already.",
+                "Track fewer apps, or raise the profile's limit.",
+            ],
+        ),
+        _ => (
+            "An item that the page waits for couldn't be installed.",
+            &[
+                "Look up the item's error in the MDM and mend its package or its assignment.",
+                "Begin again from the page, where the profile allows it, or reset the device.",
+            ],
+        ),
+    };
+    let draft = found(finding.0, Severity::Problem, finding.1).evidence(evidence).otherwise(cause, steps, &["admin"]);
+    Ok(Some(draft.advice(all).others(others)))
+}

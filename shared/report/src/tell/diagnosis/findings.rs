@@ -1,0 +1,335 @@
+//! From facts to what is to be said, most telling first.
+//!
+//! Each rule looks at the facts by itself. What went wrong before something of theirs worked is told as past
+//! (information), not as a problem.
+
+use super::facts::{Facts, KnownAttempt};
+use super::{Finding, Severity, esp, others, places};
+use crate::ask::reader::{Advice, Reader};
+use crate::error::Result;
+use std::collections::BTreeMap;
+use vestibule_domain::Timestamp;
+use vestibule_domain::failure::FailureCategory;
+
+/// A finding before it has its rank.
+pub(super) struct Draft {
+    finding: Finding,
+}
+
+/// Begins a finding.
+pub(super) fn found(id: &'static str, severity: Severity, title: impl Into<String>) -> Draft {
+    Draft {
+        finding: Finding {
+            id,
+            rank: 0,
+            severity,
+            title: title.into(),
+            evidence: Vec::new(),
+            cause: String::new(),
+            steps: Vec::new(),
+            who: Vec::new(),
+            advice: Vec::new(),
+            others: None,
+        },
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+impl Draft {
+    pub(super) fn evidence(mut self, evidence: Vec<String>) -> Self {
+        self.finding.evidence = evidence;
+        self
+    }
+
+    /// What is said where the catalogue says nothing.
+    pub(super) fn otherwise(mut self, cause: &str, steps: &[&str], who: &[&str]) -> Self {
+        self.finding.cause = cause.to_owned();
+        (self.finding.steps, self.finding.who) = (owned(steps), owned(who));
+        self
+    }
+
+    /// The catalogue's word: its first entry gives cause and steps.
+    pub(super) fn advice(mut self, advice: Vec<Advice>) -> Self {
+        if let Some(first) = advice.first() {
+            self.finding.cause.clone_from(&first.cause);
+            self.finding.steps.clone_from(&first.steps);
+            self.finding.who.clone_from(&first.who);
+        }
+        self.finding.advice = advice;
+        self
+    }
+
+    pub(super) fn others(mut self, others: Option<super::Others>) -> Self {
+        self.finding.others = others;
+        self
+    }
+}
+
+/// All findings, ranked: problems before warnings before the rest, and among these the rules' own order.
+pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
+    let mut drafts = device_limit(reader, facts)?;
+    drafts.extend(failures(reader, facts)?);
+    drafts.extend(esp::of(reader, facts)?);
+    drafts.extend(stops(reader, facts)?);
+    drafts.extend(clock(reader, facts)?);
+    drafts.extend(licence(reader, facts, &drafts)?);
+    drafts.extend(silent(facts));
+    drafts.extend(compliance(facts));
+    drafts.extend(standing(facts));
+    let mut findings: Vec<Finding> = drafts.into_iter().map(|draft| draft.finding).collect();
+    // Stable: the order above decides between equals.
+    findings.sort_by_key(|finding| finding.severity);
+    for (rank, finding) in (1..).zip(&mut findings) {
+        finding.rank = rank;
+    }
+    Ok(findings)
+}
+
+/// One finding for each kind of failure that no success followed.
+fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
+    let mut kinds: BTreeMap<_, Vec<&KnownAttempt>> = BTreeMap::new();
+    for attempt in facts.unresolved().filter(|attempt| attempt.is("failed")) {
+        let by_word = attempt.code_word.filter(|_| attempt.code_value.is_none());
+        let reason = attempt.reason_word.filter(|_| attempt.code_word.is_none());
+        kinds.entry((attempt.code_value, by_word, reason)).or_default().push(attempt);
+    }
+    let mut kinds: Vec<_> = kinds.into_values().collect();
+    // Newest first within each already.
+    kinds.sort_by_key(|kind| std::cmp::Reverse(kind.first().map(|newest| newest.last_activity)));
+    let mut drafts = Vec::new();
+    for kind in kinds {
+        let Some(newest) = kind.first() else { continue };
+        let advice = reader.advice_for_failure(newest.number)?;
+        let told = &newest.attempt;
+        let named = [&told.failure_code, &told.failure_reason].into_iter().flatten().cloned().collect::<Vec<_>>();
+        let named = if named.is_empty() { "without code or reason".to_owned() } else { named.join(", ") };
+        let (first, last) = (kind.last().unwrap_or(newest), newest);
+        let mut evidence = vec![match kind.len() {
+            1 => format!("Failed with {named} on {}.", places::instant(last.last_activity)),
+            more => format!(
+                "Failed {more} times with {named}, from {} to {}.",
+                places::instant(first.last_activity),
+                places::instant(last.last_activity)
+            ),
+        }];
+        evidence.push(format!("It stopped {}.", places::place(newest)));
+        evidence.extend(told.failure_message.iter().map(|message| format!("The message was: “{message}”.")));
+        evidence.extend(told.failure_category.iter().map(|category| format!("The sender's category is {category}.")));
+        let severity = match facts.succeeded_after(newest.started_at) {
+            true => Severity::Information,
+            false => Severity::Problem,
+        };
+        let title = match advice.first() {
+            Some(entry) => entry.problem.clone(),
+            None => format!("The enrollment fails ({named})"),
+        };
+        let draft = found("failure", severity, title)
+            .evidence(evidence)
+            .otherwise(category_cause(told.failure_category.as_deref()), UNKNOWN_FAILURE, &["admin"])
+            .advice(advice)
+            .others(others::failing_alike(reader, facts, newest)?);
+        drafts.push(draft);
+    }
+    Ok(drafts)
+}
+
+const UNKNOWN_FAILURE: &[&str] = &[
+    "Get the exact message and the screen it stands on from the person.",
+    "Look the code up in the MDM's own documentation; with several meanings, the platform tells which.",
+    "Try again with another account on the same device, and with the same account on another device: that tells which of the two it is.",
+];
+
+/// What Graph's category says by itself.
+fn category_cause(category: Option<&str>) -> &'static str {
+    match category.and_then(FailureCategory::read) {
+        Some(FailureCategory::Authentication) => {
+            "Signing in failed: a wrong or expired password, or a second factor that was not given."
+        }
+        Some(FailureCategory::Authorization) => "The person may not enroll devices.",
+        Some(FailureCategory::AccountValidation) => {
+            "The account is not fit: it may lack a licence or have been suspended."
+        }
+        Some(FailureCategory::UserValidation) => "The user is not fit: unknown there, or without a licence.",
+        Some(FailureCategory::DeviceNotSupported) => "The device, or the version of its system, is not supported.",
+        Some(FailureCategory::InMaintenance) => "The account is in maintenance.",
+        Some(FailureCategory::BadRequest) => "The device sent something that the service didn't understand.",
+        Some(FailureCategory::FeatureNotSupported) => "Something that is asked for is not supported for this account.",
+        Some(FailureCategory::EnrollmentRestrictionsEnforced) => {
+            "The organisation's enrollment restrictions forbid it."
+        }
+        Some(FailureCategory::ClientDisconnected) => "The device lost its connection meanwhile.",
+        Some(FailureCategory::UserAbandonment) => "The person broke it off.",
+        Some(FailureCategory::Unknown) | None => "The catalogue of advice doesn't know this failure.",
+    }
+}
+
+/// Where they gave up: a finding a screen.
+fn stops(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
+    let mut screens: Vec<Vec<&KnownAttempt>> = Vec::new();
+    for attempt in facts.unresolved().filter(|attempt| attempt.is("abandoned")) {
+        let same = |one: &KnownAttempt| (one.platform_id, one.action_id, one.screen_id);
+        match screens.iter_mut().find(|stops| stops.first().is_some_and(|first| same(first) == same(attempt))) {
+            Some(stops) => stops.push(attempt),
+            None => screens.push(vec![attempt]),
+        }
+    }
+    screens.sort_by_key(|stops| std::cmp::Reverse(stops.len()));
+    let mut drafts = Vec::new();
+    for stops in screens {
+        let Some(newest) = stops.first() else { continue };
+        let place = places::place(newest);
+        let (id, title) = match stops.len() {
+            1 => ("stopped", format!("Given up {place}")),
+            more => ("repeated-stop", format!("Given up {more} times {place}")),
+        };
+        let severity = match (facts.succeeded_after(newest.started_at), stops.len()) {
+            (true, _) => Severity::Information,
+            (false, 1) => Severity::Warning,
+            (false, _) => Severity::Problem,
+        };
+        let evidence = stops.iter().take(5).map(|stop| {
+            let at = places::instant(stop.ended_at.unwrap_or(stop.last_activity));
+            format!("{at}: {}.", places::how(stop.attempt.cause.as_deref()))
+        });
+        let (cause, steps) = places::help(newest.attempt.action.as_deref());
+        let draft = found(id, severity, title)
+            .evidence(evidence.collect())
+            .otherwise(cause, steps, &["user", "admin"])
+            .others(others::stopping_alike(reader, facts, newest)?);
+        drafts.push(draft);
+    }
+    Ok(drafts)
+}
+
+/// As many devices as the organisation allows.
+fn device_limit(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
+    let Some((person, enrolled)) = &facts.enrolled_by_user else { return Ok(Vec::new()) };
+    if *enrolled < facts.tenant.device_limit {
+        return Ok(Vec::new());
+    }
+    let severity = if facts.unresolved().next().is_some() { Severity::Problem } else { Severity::Warning };
+    let evidence = vec![format!(
+        "{person} has {enrolled} enrolled devices here; the organisation's limit is set to {}.",
+        facts.tenant.device_limit
+    )];
+    let draft = found("device-limit", severity, "The person has as many devices as the organisation allows");
+    Ok(vec![draft.evidence(evidence).advice(reader.advice("device-cap-reached")?)])
+}
+
+/// A device whose clock can't be right.
+fn clock(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
+    let wrong: Vec<_> = facts.attempts.iter().filter(|attempt| attempt.attempt.clock_skew).collect();
+    let Some(newest) = wrong.first() else { return Ok(Vec::new()) };
+    let mut directions = reader.conn().prepare(
+        "SELECT DISTINCT clock_skew FROM attempt_timeline WHERE attempt_no = ?1 AND clock_skew IS NOT NULL ORDER BY 1",
+    )?;
+    let directions = directions.query_map([newest.number], |row| row.get::<_, String>(0))?;
+    let directions = directions.collect::<rusqlite::Result<Vec<_>>>()?.join(" and ");
+    let severity = match facts.succeeded_after(newest.started_at) || newest.is("completed") {
+        true => Severity::Information,
+        false => Severity::Warning,
+    };
+    let evidence = vec![format!(
+        "In {} of {} attempts events were dated where the clock can't be right, last on {} ({directions}).",
+        wrong.len(),
+        facts.attempts.len(),
+        places::instant(newest.last_activity)
+    )];
+    let draft = found("device-clock", severity, "The device's date or time is wrong");
+    Ok(vec![draft.evidence(evidence).advice(reader.advice("device-clock")?)])
+}
+
+/// What a missing licence looks like to a sender that doesn't say so.
+fn licence(reader: &Reader<'_>, facts: &Facts, drafts: &[Draft]) -> Result<Vec<Draft>> {
+    let is_told = |draft: &Draft| draft.finding.advice.iter().any(|advice| advice.id == "licence-missing");
+    let mut suspects = facts.unresolved().filter(|attempt| {
+        let category = attempt.attempt.failure_category.as_deref().and_then(FailureCategory::read);
+        let speaks_for_it = [FailureCategory::Authorization, FailureCategory::AccountValidation];
+        category
+            .is_some_and(|category| speaks_for_it.contains(&category) || category == FailureCategory::UserValidation)
+    });
+    let Some(newest) = suspects.next().filter(|_| !drafts.iter().any(is_told)) else { return Ok(Vec::new()) };
+    let category = newest.attempt.failure_category.as_deref().unwrap_or_default();
+    let evidence = vec![format!("The sender's category is {category}; a missing licence shows so too.")];
+    let draft = found("licence", Severity::Warning, "The account may lack a licence");
+    Ok(vec![draft.evidence(evidence).advice(reader.advice("licence-missing")?)])
+}
+
+/// Senders that tell of nobody any more: then what is told here may be old.
+fn silent(facts: &Facts) -> Vec<Draft> {
+    let draft = |silent: &super::facts::Silent| {
+        found("source-silent", Severity::Warning, format!("Nothing comes from {} any more", silent.source))
+            .evidence(vec![format!("It was last heard of on {}, of any device.", places::instant(silent.since))])
+            .otherwise(
+                "The sender's webhook is switched off, its address or secret changed, or it can't reach this service.",
+                &[
+                    "Look at the sender's own log of its webhook's deliveries.",
+                    "Send a sample to the webhook and see whether it arrives; then compare address and secret.",
+                    "Where the sender keeps what it couldn't deliver, let it deliver; otherwise fill the gap in by importing.",
+                ],
+                &["admin"],
+            )
+    };
+    facts.silent.iter().map(draft).collect()
+}
+
+/// Enrolled, and not compliant.
+fn compliance(facts: &Facts) -> Vec<Draft> {
+    let waiting = facts
+        .devices
+        .iter()
+        .filter(|known| known.device.enrolled && !known.device.compliant && facts.requires_compliance);
+    let waiting: Vec<_> = waiting
+        .map(|known| {
+            let name = known.device.device_name.as_deref().unwrap_or(&known.device.enrollment_key);
+            let last = known.device.last_activity_at.as_deref().and_then(|at| Timestamp::parse(at).ok());
+            let last = last.map(|at| format!(" (last heard of {})", places::instant(at))).unwrap_or_default();
+            format!("{name} is enrolled and was never told compliant{last}.")
+        })
+        .collect();
+    if waiting.is_empty() {
+        return Vec::new();
+    }
+    let (cause, steps) = places::help(Some("Compliance"));
+    let draft = found("not-compliant", Severity::Warning, "Enrolled, but not compliant yet");
+    vec![draft.evidence(waiting).otherwise(cause, steps, &["user", "admin"])]
+}
+
+/// How things stand where nothing is wrong, or nothing is known.
+fn standing(facts: &Facts) -> Vec<Draft> {
+    let Some(newest) = facts.attempts.first() else {
+        if facts.newest_session().is_some() {
+            return Vec::new();
+        }
+        let title = if facts.devices.is_empty() { "Nothing is known of this" } else { "Nobody tried to enroll it" };
+        let evidence = vec![format!("The events reach back to {}.", facts.window_from)];
+        let draft = found("not-seen", Severity::Information, title).evidence(evidence).otherwise(
+            "The address or number is spelt otherwise, no attempt got as far as a sender that tells of it, or it was longer ago.",
+            &[
+                "Check the spelling: a person by address or id; a device by serial number, UDID, id or name.",
+                "Find out how far the person came: whether the Company Portal or the setup was opened at all, and whether sign-in worked.",
+            ],
+            &["user", "admin"],
+        );
+        return vec![draft];
+    };
+    let at = places::instant(newest.last_activity);
+    if newest.is("inProgress") {
+        let evidence = vec![format!("Last heard of {at}, {}.", places::place(newest))];
+        let draft = found("in-progress", Severity::Information, "An attempt is under way").evidence(evidence);
+        return vec![draft.otherwise(
+            "Nothing is wrong so far.",
+            &["Wait, or look at the attempt's events."],
+            &["user"],
+        )];
+    }
+    if newest.is("completed") {
+        let evidence = vec![format!("The newest attempt completed on {at}.")];
+        let draft = found("works", Severity::Information, "Enrolling works").evidence(evidence);
+        return vec![draft.otherwise("Nothing is wrong with the newest attempt.", &[], &[])];
+    }
+    Vec::new()
+}

@@ -1,0 +1,449 @@
+//! The parts of the page, in their order.
+
+use super::Told;
+use super::chart::{Series, chart};
+use super::table::{Cell, Head, Row, table};
+use super::words::{action, date, duration, how, instant, minutes, number, percent, row_platform, spelt_out, term};
+use super::write::Html;
+use crate::ask::reader::{Advice, EspApp, IncompleteReport};
+use crate::lists::dictionary::section_title;
+use crate::lists::plain;
+use std::collections::BTreeMap;
+use vestibule_domain::{Day, Section, Timestamp};
+
+/// Most failure reasons that are listed.
+const LISTED_REASONS: usize = 12;
+/// Terms of the file that the page does not use.
+const UNUSED_TERMS: [&str; 3] = ["catalogueRow", "progress", "espPhaseSuccessRate"];
+
+/// A part of a whole, for a bar.
+#[allow(clippy::cast_precision_loss)]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// A number with its name and what to know about it.
+fn tile(h: &mut Html, name: &'static str, value: String, notes: &[String]) {
+    h.element("div", |h| {
+        h.line("dt", name);
+        h.line("dd", value);
+        for note in notes {
+            h.with("dd", &[("class", &"note")], |h| h.text(note));
+        }
+    });
+}
+
+fn all_days(told: &Told) -> i32 {
+    told.to.get() - told.from.get()
+}
+
+fn recent_days(told: &Told) -> i32 {
+    told.to.get() - told.recent_from.get()
+}
+
+pub(super) fn rates(h: &mut Html, told: &Told) {
+    let (whole, recent, days) = (&told.whole, &told.recent, recent_days(told));
+    h.raw("<p>On iOS/iPadOS and Android, in all ");
+    h.text(all_days(told));
+    h.raw(" days and in the last ");
+    h.text(days);
+    h.raw(".</p><dl class=\"tiles\">");
+    let beside = |count: u64| [format!("last {days} days: {}", number(count))];
+    tile(h, "Initiated", number(whole.initiated), &beside(recent.initiated));
+    tile(h, "Incomplete", number(whole.incomplete), &beside(recent.incomplete));
+    let rate = |report: &IncompleteReport| format!("{} of {}", number(report.abandoned), number(report.initiated));
+    tile(
+        h,
+        "Incomplete rate",
+        percent(whole.incomplete_rate),
+        &[
+            format!("{} abandoned", rate(whole)),
+            format!("last {days} days: {}", percent(recent.incomplete_rate)),
+            rate(recent),
+        ],
+    );
+    tile(h, "Open", number(whole.open), &beside(recent.open));
+    h.raw("</dl><p>Incomplete are ");
+    h.text(number(whole.abandoned));
+    h.raw(" abandoned and ");
+    h.text(number(whole.failed));
+    h.raw(" failed; ");
+    h.text(number(whole.completed));
+    h.raw(" completed.</p>");
+}
+
+pub(super) fn days(h: &mut Html, told: &Told) {
+    let mut counts: BTreeMap<Option<Section>, Vec<u64>> =
+        Section::ALL.iter().map(|section| (Some(*section), Vec::new())).collect();
+    for day in &told.whole.daily {
+        counts.entry(day.section.as_deref().and_then(Section::read)).or_default().push(day.abandoned);
+    }
+    // What lies outside all sections comes last.
+    let outside = counts.remove(&None);
+    let series: Vec<Series> = counts
+        .into_iter()
+        .chain(outside.map(|counts| (None, counts)))
+        .map(|(section, counts)| Series { section, counts })
+        .collect();
+    chart(h, told.from, &series);
+    h.raw("<details><summary>Every day as a table</summary>");
+    let mut heads = vec![Head::Words("Day")];
+    heads.extend(series.iter().map(|one| Head::Numbers(one.title())));
+    heads.push(Head::Numbers("All"));
+    let row = |title: String, counts: Vec<u64>| {
+        let sum = counts.iter().sum();
+        let cells = counts.into_iter().chain([sum]).map(|count| Cell::Number(number(count)));
+        std::iter::once(Cell::Words(title)).chain(cells).collect::<Vec<Cell>>()
+    };
+    let length = usize::try_from(all_days(told)).unwrap_or(0);
+    let mut rows: Vec<Row> = (0..length)
+        .map(|at| {
+            let counts = series.iter().map(|one| one.counts.get(at).copied().unwrap_or(0));
+            let day: Day = told.from.plus(i32::try_from(at).unwrap_or(i32::MAX));
+            Row::Cells(row(day.to_string(), counts.collect()))
+        })
+        .collect();
+    rows.push(Row::Sum(row("All days".to_owned(), series.iter().map(Series::total).collect())));
+    table(h, "Abandoned attempts by the day they started and the section they stopped in", &heads, rows);
+    h.raw("</details>");
+}
+
+pub(super) fn funnel(h: &mut Html, told: &Told) {
+    h.raw("<p>In the order of time. An attempt need not come to every step: some exist on one platform only, some ");
+    h.raw("only where the organisation set them up.</p>");
+    let heads = [
+        Head::Words("Step"),
+        Head::Numbers("Came to it"),
+        Head::Numbers("Went on"),
+        Head::Numbers("Gave up"),
+        Head::Numbers("Of those who came"),
+        Head::Numbers("Median time"),
+    ];
+    let most = told.whole.funnel.iter().map(|step| step.entered).max().unwrap_or(0);
+    let rows = told.whole.funnel.iter().map(|step| {
+        let gave_up = (step.entered > 0).then(|| share(step.abandoned, step.entered));
+        Row::Cells(vec![
+            Cell::Named(action(&step.action).to_owned(), step.action.clone()),
+            Cell::Bar(number(step.entered), share(step.entered, most)),
+            Cell::Number(number(step.left)),
+            Cell::Number(number(step.abandoned)),
+            Cell::Number(percent(gave_up)),
+            Cell::Number(duration(step.median_seconds)),
+        ])
+    });
+    table(h, "Attempts by step, all days", &heads, rows.collect());
+}
+
+pub(super) fn places(h: &mut Html, told: &Told) {
+    let title = |name: &str| Section::read(name).map_or_else(|| spelt_out(name), |one| section_title(one).to_owned());
+    let heads = [
+        Head::Words("Screen"),
+        Head::Words("How"),
+        Head::Words("Platform"),
+        Head::Days("Last", recent_days(told)),
+        Head::Days("All", all_days(told)),
+    ];
+    let most = told.whole.actions.iter().map(|row| row.abandoned).max().unwrap_or(0);
+    let (mut rows, mut group) = (Vec::new(), "");
+    for (row, recent) in told.whole.actions.iter().zip(&told.recent.actions) {
+        if group != row.section {
+            group = &row.section;
+            rows.push(Row::Group(title(group)));
+        }
+        rows.push(Row::Cells(vec![
+            Cell::Named(format!("{}. {}", row.catalogue_row, spelt_out(&row.screen)), row.action.clone()),
+            Cell::Words(how(&row.how).to_owned()),
+            Cell::Words(row_platform(&row.platform).to_owned()),
+            Cell::Number(number(recent.abandoned)),
+            Cell::Bar(number(row.abandoned), share(row.abandoned, most)),
+        ]));
+    }
+    h.raw("<p>The nineteen places, by screen and by what the person did there.</p>");
+    table(h, "Abandoned attempts by place", &heads, rows);
+
+    // By cause and section: actions that senders have besides the catalogue's may be called anything.
+    let mut causes: BTreeMap<(&str, Option<&str>), [u64; 2]> = BTreeMap::new();
+    for (at, report) in [&told.recent, &told.whole].into_iter().enumerate() {
+        for one in &report.other_causes {
+            let sums = causes.entry((&one.cause, one.section.as_deref())).or_default();
+            if let Some(sum) = sums.get_mut(at) {
+                *sum += one.abandoned;
+            }
+        }
+    }
+    let mut rows: Vec<Row> = causes
+        .into_iter()
+        .map(|((cause, section), [recent, whole])| {
+            Row::Cells(vec![
+                Cell::Words(how(cause).to_owned()),
+                Cell::Words(section.map_or_else(|| "Outside the sections".to_owned(), title)),
+                Cell::Number(number(recent)),
+                Cell::Number(number(whole)),
+            ])
+        })
+        .collect();
+    if told.whole.other > 0 {
+        rows.push(Row::Cells(vec![
+            Cell::Words("Otherwise".to_owned()),
+            Cell::Words("A step or choice that has no place above".to_owned()),
+            Cell::Number(number(told.recent.other)),
+            Cell::Number(number(told.whole.other)),
+        ]));
+    }
+    rows.push(Row::Sum(vec![
+        Cell::Words("All abandoned".to_owned()),
+        Cell::Words("With the nineteen places".to_owned()),
+        Cell::Number(number(told.recent.abandoned)),
+        Cell::Number(number(told.whole.abandoned)),
+    ]));
+    let heads = [
+        Head::Words("Closed by"),
+        Head::Words("Section"),
+        Head::Days("Last", recent_days(told)),
+        Head::Days("All", all_days(told)),
+    ];
+    table(h, "Abandoned in ways that have no place of their own", &heads, rows);
+}
+
+pub(super) fn platforms(h: &mut Html, told: &Told) {
+    let status = &told.status;
+    h.raw("<dl class=\"tiles\">");
+    tile(h, "Enrolled", number(status.enrolled), &[format!("of {} devices", number(status.devices))]);
+    tile(h, "In progress", number(status.in_progress), &[]);
+    tile(h, "Pending", number(status.pending), &["registered, never begun".to_owned()]);
+    tile(h, "Failed", number(status.failed), &["latest attempt, not enrolled".to_owned()]);
+    let first = &status.first_time_right;
+    tile(h, "First time right", percent(first.rate), &[format!("of {} devices", number(first.n))]);
+    h.raw("</dl>");
+    let heads = [
+        Head::Words("Platform"),
+        Head::Numbers("Success rate, of n"),
+        Head::Numbers("Average time"),
+        Head::Numbers("Devices"),
+        Head::Numbers("Attempts"),
+        Head::Numbers("Last 7 days"),
+    ];
+    let rows = status.by_platform.iter().map(|row| {
+        Row::Cells(vec![
+            Cell::Words(row.platform.clone().unwrap_or_else(|| "Not told".to_owned())),
+            Cell::Number(format!("{} of {}", percent(row.success_rate), number(row.n))),
+            Cell::Number(minutes(row.average_minutes)),
+            Cell::Number(number(row.total)),
+            Cell::Number(number(row.initiated)),
+            Cell::Number(number(row.last_7_days)),
+        ])
+    });
+    table(h, "Devices and attempts by platform", &heads, rows.collect());
+}
+
+/// Failures that the page cannot tell apart.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Failure<'t> {
+    code: Option<&'t str>,
+    reason: Option<&'t str>,
+    category: Option<&'t str>,
+    /// A reason was told that is not shown.
+    hidden: bool,
+    advice: Vec<&'t str>,
+}
+
+pub(super) fn failures(h: &mut Html, told: &Told) {
+    let mut failures: BTreeMap<Failure<'_>, (u64, &[Advice])> = BTreeMap::new();
+    for reason in &told.reasons {
+        let failure = Failure {
+            code: reason.code.as_deref().filter(|code| plain::code(code)),
+            reason: reason.reason.as_deref().filter(|reason| plain::reason(reason)),
+            category: reason.category.as_deref(),
+            hidden: reason.reason.as_deref().is_some_and(|reason| !plain::reason(reason)),
+            advice: reason.advice.iter().map(|advice| advice.id.as_str()).collect(),
+        };
+        failures.entry(failure).or_insert((0, &reason.advice)).0 += reason.count;
+    }
+    let all: u64 = failures.values().map(|(count, _)| count).sum();
+    if all == 0 {
+        h.raw("<p>None did.</p>");
+        return;
+    }
+    let mut failures: Vec<(Failure<'_>, (u64, &[Advice]))> = failures.into_iter().collect();
+    // Stable: of equally common ones the order of code and reason stays.
+    failures.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+    h.raw("<p>On all platforms. Reasons in a sender’s own words are not shown here, since they might name somebody; ");
+    h.raw("the file has them.</p>");
+    let heads = [Head::Words("Failure"), Head::Numbers("Attempts"), Head::Words("Code"), Head::Words("Category")];
+    let most = failures.first().map_or(0, |(_, (count, _))| *count);
+    let mut rows: Vec<Row> = failures
+        .iter()
+        .take(LISTED_REASONS)
+        .map(|(failure, (count, advice))| {
+            let title = match (failure.reason, advice.first()) {
+                (Some(reason), _) => reason.to_owned(),
+                (None, Some(advice)) => advice.problem.clone(),
+                (None, None) if failure.hidden => "Reason not shown".to_owned(),
+                (None, None) => "No reason told".to_owned(),
+            };
+            Row::Cells(vec![
+                Cell::Words(title),
+                Cell::Bar(number(*count), share(*count, most)),
+                Cell::Words(failure.code.unwrap_or("–").to_owned()),
+                Cell::Words(failure.category.map_or_else(|| "–".to_owned(), spelt_out)),
+            ])
+        })
+        .collect();
+    let others: u64 = failures.iter().skip(LISTED_REASONS).map(|(_, (count, _))| count).sum();
+    let blank = || Cell::Words(String::new());
+    if others > 0 {
+        rows.push(Row::Cells(vec![Cell::Words("Others".to_owned()), Cell::Number(number(others)), blank(), blank()]));
+    }
+    rows.push(Row::Sum(vec![Cell::Words("All failed".to_owned()), Cell::Number(number(all)), blank(), blank()]));
+    table(h, "Commonest failures, all days", &heads, rows);
+    advice(h, failures.iter().take(LISTED_REASONS).flat_map(|(_, (_, advice))| advice.iter()));
+}
+
+/// What to do, each problem once.
+fn advice<'t>(h: &mut Html, all: impl Iterator<Item = &'t Advice>) {
+    let mut written: Vec<&str> = Vec::new();
+    for advice in all {
+        if written.contains(&advice.id.as_str()) {
+            continue;
+        }
+        if written.is_empty() {
+            h.raw("<h3>What to do</h3><div class=\"advice\">");
+        }
+        written.push(&advice.id);
+        h.element("article", |h| {
+            h.line("h4", &advice.problem);
+            if !advice.codes.is_empty() {
+                h.with("p", &[("class", &"note")], |h| h.text(advice.codes.join(", ")));
+            }
+            h.element("ol", |h| advice.steps.iter().for_each(|step| h.line("li", step)));
+        });
+    }
+    if !written.is_empty() {
+        h.raw("</div>");
+    }
+}
+
+pub(super) fn esp(h: &mut Html, told: &Told) {
+    let esp = &told.esp;
+    let sum = |of: fn(&crate::ask::reader::EspProfileNumbers) -> u64| esp.by_profile.iter().map(of).sum::<u64>();
+    let (sessions, succeeded, n) = (sum(|one| one.sessions), sum(|one| one.succeeded), sum(|one| one.n));
+    if sessions == 0 {
+        h.raw("<p>No Windows device went through it.</p>");
+        return;
+    }
+    h.raw("<dl class=\"tiles\">");
+    tile(h, "Sessions", number(sessions), &[format!("{} in progress", number(sum(|one| one.in_progress)))]);
+    let rate = (n > 0).then(|| share(succeeded, n));
+    tile(h, "Success rate", percent(rate), &[format!("of {} ended", number(n))]);
+    tile(
+        h,
+        "Past their limit",
+        number(sum(|one| one.over_limit)),
+        &[format!("{} finished later", number(sum(|one| one.recovered)))],
+    );
+    tile(h, "Stuck identifying", number(sum(|one| one.stuck)), &["over 15 minutes".to_owned()]);
+    h.raw("</dl>");
+    let heads = [
+        Head::Words("Profile"),
+        Head::Numbers("Success rate, of n"),
+        Head::Numbers("Sessions"),
+        Head::Numbers("Failed"),
+        Head::Numbers("Timed out"),
+        Head::Numbers("Median"),
+        Head::Numbers("Nine in ten"),
+    ];
+    let rows = esp.by_profile.iter().map(|row| {
+        let name = row.profile.clone().or_else(|| row.profile_id.clone());
+        Row::Cells(vec![
+            Cell::Words(name.unwrap_or_else(|| "Not told".to_owned())),
+            Cell::Number(format!("{} of {}", percent(row.success_rate), number(row.n))),
+            Cell::Number(number(row.sessions)),
+            Cell::Number(number(row.failed)),
+            Cell::Number(number(row.timed_out)),
+            Cell::Number(minutes(row.median_minutes)),
+            Cell::Number(minutes(row.p90_minutes)),
+        ])
+    });
+    table(h, "Sessions by profile", &heads, rows.collect());
+    let name = |app: &EspApp| Cell::Words(app.app.clone().unwrap_or_else(|| "Not told".to_owned()));
+    if !esp.slowest_apps.is_empty() {
+        let heads =
+            [Head::Words("App"), Head::Numbers("Sessions"), Head::Numbers("Median"), Head::Numbers("Nine in ten")];
+        let rows = esp.slowest_apps.iter().map(|app| {
+            let times = [app.median_minutes, app.p90_minutes].map(|time| Cell::Number(minutes(time)));
+            Row::Cells([name(app), Cell::Number(number(app.sessions))].into_iter().chain(times).collect())
+        });
+        table(h, "Apps that take longest", &heads, rows.collect());
+    }
+    if !esp.failing_apps.is_empty() {
+        let heads = [
+            Head::Words("App"),
+            Head::Numbers("Sessions"),
+            Head::Numbers("Failed in"),
+            Head::Numbers("of those that tried"),
+        ];
+        let rows = esp.failing_apps.iter().map(|app| {
+            let counts = [app.sessions, app.failed].map(|count| Cell::Number(number(count)));
+            let rate = Cell::Number(percent(app.failure_rate));
+            Row::Cells([name(app)].into_iter().chain(counts).chain([rate]).collect())
+        });
+        table(h, "Apps that fail most", &heads, rows.collect());
+    }
+}
+
+pub(super) fn corrections(h: &mut Html, told: &Told) {
+    h.raw("<p>");
+    match Some(told.meta("previousAsOf")).filter(|before| !before.is_empty()) {
+        None => h.raw("There is no report before to compare with."),
+        Some(before) => {
+            h.raw("<b>");
+            h.text(number(told.corrections));
+            h.raw("</b> attempts that the report of ");
+            h.text(Timestamp::parse(before).map_or_else(|_| before.to_owned(), instant));
+            h.raw(" showed closed stand otherwise now, because events about them came later. The file’s table ");
+            h.raw("<code>corrections</code> has each, with what it was and what it is.");
+        }
+    }
+    h.raw("</p>");
+}
+
+pub(super) fn terms(h: &mut Html, told: &Told) {
+    let named = told.meta.0.iter().filter_map(|(key, meaning)| Some((key.strip_prefix("definition.")?, meaning)));
+    // In the order of what they are called here.
+    let terms: BTreeMap<String, &String> =
+        named.filter(|(name, _)| !UNUSED_TERMS.contains(name)).map(|(name, meaning)| (term(name), meaning)).collect();
+    h.raw("<dl class=\"terms\">");
+    for (name, meaning) in terms {
+        h.element("div", |h| {
+            h.line("dt", name);
+            h.line("dd", meaning);
+        });
+    }
+    h.raw("</dl>");
+}
+
+pub(super) fn file(h: &mut Html, told: &Told) {
+    h.raw("<p>Every number here is a view of one SQLite file, which came with this page. It is true for ");
+    h.with("time", &[("datetime", &told.as_of)], |h| h.text(told.as_of));
+    h.raw(" and has the days from ");
+    h.text(date(told.from));
+    h.raw(" to ");
+    h.text(date(told.to.plus(-1)));
+    h.raw(" in the time zone ");
+    h.text(told.meta("timeZone"));
+    h.raw(". Its schema is version ");
+    h.text(told.meta("schemaVersion"));
+    h.raw(", written by ");
+    h.text(told.meta("generator"));
+    h.raw(concat!(
+        ".</p><p>Any SQLite reader opens it: the <code>sqlite3</code> command, DB Browser for SQLite, Datasette, ",
+        "DuckDB, pandas. Tables hold numbers, views say them in words, and <code>column_docs</code> explains every ",
+        "column. It may name people and devices; this page does not.</p>",
+        "<pre><code>sqlite3 report.sqlite \"SELECT * FROM incomplete_by_action ORDER BY abandoned DESC\"\n",
+        "sqlite3 report.sqlite \"SELECT column_name, meaning FROM column_docs WHERE table_name = 'funnel'\"\n",
+        "datasette report.sqlite\n",
+        "duckdb -c \"ATTACH 'report.sqlite' AS r (TYPE sqlite); SELECT * FROM r.incomplete_rollup\"\n",
+        "python3 -c \"import sqlite3, pandas; ",
+        "print(pandas.read_sql('SELECT * FROM funnel', sqlite3.connect('report.sqlite')))\"</code></pre>",
+    ));
+}

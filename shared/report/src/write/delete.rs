@@ -1,0 +1,258 @@
+//! Takes rows out again, and out of the sums: all of one item, or what left the window.
+
+use crate::error::{Error, Result};
+use crate::lists::dictionary::Coded as _;
+use crate::lists::ids::{Ids, first_from};
+use crate::write::insert_failure::canonical_code;
+use crate::write::totals::{Counted, Totals};
+use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
+use std::collections::BTreeSet;
+use vestibule_domain::esp::SessionState;
+use vestibule_domain::{Day, Millis, Outcome, TenantSettings};
+
+/// Attempts taken out at a time when a window moves on, so that memory stays bounded.
+const CHUNK: i64 = 10_000;
+/// Numbers of attempts follow instants and days follow the local calendar, which a clock change may turn
+/// back by hours: so far beyond the day's start can an attempt of the day before lie.
+const CALENDAR_MARGIN: Millis = Millis::from_days(2);
+
+const COUNTED: &str =
+    "SELECT a.attempt_no, a.started_day, a.platform_id, a.platform_label_id, a.outcome_id, a.cause_id,
+       a.section_id, a.action_id, a.catalogue_row, coalesce(a.ended_at - a.started_at, 0),
+       w.text, coalesce(f.reason_word, 0), coalesce(f.category_id, 0), a.enrollment_no
+  FROM attempts a LEFT JOIN failures f ON f.attempt_no = a.attempt_no LEFT JOIN words w ON w.id = f.code_word";
+
+/// An attempt's number, its device's number and what it counts for, without its visits.
+struct Found {
+    attempt_no: i64,
+    enrollment_no: i64,
+    counted: Counted,
+}
+
+/// Removes rows.
+pub(crate) struct Delete<'c> {
+    ids: Ids,
+    conn: &'c Connection,
+    item: Statement<'c>,
+    device: Statement<'c>,
+    attempts: Statement<'c>,
+    visits: Statement<'c>,
+    /// What hangs on an attempt, then the attempt.
+    attempt: [Statement<'c>; 5],
+    sessions: Statement<'c>,
+    session: [Statement<'c>; 3],
+    enrollment: [Statement<'c>; 2],
+}
+
+impl<'c> Delete<'c> {
+    pub(crate) fn new(conn: &'c Connection, ids: Ids) -> Result<Self> {
+        let delete = |table: &str, key: &str| conn.prepare(&format!("DELETE FROM {table} WHERE {key} = ?1"));
+        Ok(Self {
+            ids,
+            conn,
+            item: conn.prepare("SELECT item FROM refresh_state WHERE enrollment_no = ?1")?,
+            device: conn.prepare(
+                "SELECT platform_id, platform_label_id, enrolled, pending, active_since IS NOT NULL, first_outcome_id,
+                        last_outcome_id FROM enrollments WHERE enrollment_no = ?1",
+            )?,
+            attempts: conn.prepare(&format!("{COUNTED} WHERE a.enrollment_no = ?1"))?,
+            visits: conn.prepare("SELECT action_id, left_at IS NOT NULL FROM attempt_steps WHERE attempt_no = ?1")?,
+            attempt: [
+                delete("attempt_events", "attempt_no")?,
+                delete("attempt_steps", "attempt_no")?,
+                delete("failure_advice", "attempt_no")?,
+                delete("failures", "attempt_no")?,
+                delete("attempts", "attempt_no")?,
+            ],
+            sessions: conn.prepare("SELECT session_no FROM esp_sessions WHERE enrollment_no = ?1")?,
+            session: [
+                delete("esp_items", "session_no")?,
+                delete("esp_session_phases", "session_no")?,
+                delete("esp_sessions", "session_no")?,
+            ],
+            enrollment: [delete("enrollments", "enrollment_no")?, delete("refresh_state", "enrollment_no")?],
+        })
+    }
+
+    /// Whether the file has the item.
+    pub(crate) fn has(&mut self, item: &str) -> Result<bool> {
+        let number = self.ids.enrollment(item);
+        let known = self.item.query_row([number], |row| Ok(row.get_ref(0)?.as_str()? == item)).optional()?;
+        match known {
+            None => Ok(false),
+            Some(true) => Ok(true),
+            Some(false) => Err(Error::Collision { what: "enrollments", salt: self.ids.salt }),
+        }
+    }
+
+    /// Removes all that the file has of an item.
+    pub(crate) fn item(&mut self, totals: &mut Totals, item: &str) -> Result<()> {
+        let number = self.ids.enrollment(item);
+        let attempts: Vec<Found> = found(&mut self.attempts, self.ids, [number])?;
+        for attempt in attempts {
+            self.attempt(totals, attempt)?;
+        }
+        let sessions = self.sessions.query_map([number], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        for session in sessions {
+            self.session(session)?;
+        }
+        self.count_device(totals, number, -1)?;
+        for statement in &mut self.enrollment {
+            statement.execute([number])?;
+        }
+        Ok(())
+    }
+
+    fn attempt(&mut self, totals: &mut Totals, found: Found) -> Result<()> {
+        let Found { attempt_no, mut counted, .. } = found;
+        let visits = self.visits.query_map([attempt_no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        counted.visits = visits.collect::<rusqlite::Result<_>>()?;
+        totals.attempt(&counted, -1);
+        for statement in &mut self.attempt {
+            statement.execute([attempt_no])?;
+        }
+        Ok(())
+    }
+
+    fn session(&mut self, session_no: i64) -> Result<()> {
+        for statement in &mut self.session {
+            statement.execute([session_no])?;
+        }
+        Ok(())
+    }
+
+    fn count_device(&mut self, totals: &mut Totals, enrollment_no: i64, sign: i64) -> Result<()> {
+        let device = self.device.query_row([enrollment_no], |row| {
+            let mut device = [0; 7];
+            for (at, value) in device.iter_mut().enumerate() {
+                *value = row.get(at)?;
+            }
+            Ok(device)
+        });
+        if let Some(device) = device.optional()? {
+            totals.device(device, sign);
+        }
+        Ok(())
+    }
+
+    /// Removes attempts and sessions that started before `cutoff`, and devices of which nothing is left.
+    pub(crate) fn before(&mut self, totals: &mut Totals, settings: &TenantSettings, cutoff: Day) -> Result<()> {
+        let below = first_from(cutoff.start(settings.time_zone) + CALENDAR_MARGIN);
+        let mut touched = BTreeSet::new();
+        loop {
+            let mut some = self.conn.prepare(&format!(
+                "{COUNTED} WHERE a.attempt_no < ?1 AND a.started_day < ?2 ORDER BY a.attempt_no LIMIT {CHUNK}"
+            ))?;
+            let attempts = found(&mut some, self.ids, params![below, cutoff.get()])?;
+            let mut sessions = self.conn.prepare(&format!(
+                "SELECT session_no, enrollment_no FROM esp_sessions
+                 WHERE session_no < ?1 AND started_day < ?2 ORDER BY session_no LIMIT {CHUNK}"
+            ))?;
+            let sessions = sessions
+                .query_map(params![below, cutoff.get()], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
+            if attempts.is_empty() && sessions.is_empty() {
+                break;
+            }
+            for attempt in attempts {
+                touched.insert(attempt.enrollment_no);
+                self.attempt(totals, attempt)?;
+            }
+            for (session, enrollment) in sessions {
+                touched.insert(enrollment);
+                self.session(session)?;
+            }
+        }
+        for enrollment in touched {
+            self.settle(totals, enrollment)?;
+        }
+        // Events to come later, or still to be pruned, keep an item's state alone in the file; nothing else does.
+        self.conn.execute(
+            "DELETE FROM refresh_state WHERE deadline IS NULL AND oldest_day IS NULL
+             AND NOT EXISTS (SELECT 1 FROM enrollments e WHERE e.enrollment_no = refresh_state.enrollment_no)",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// Brings a device's row in line with the attempts and sessions left to it, as a new fold would.
+    fn settle(&mut self, totals: &mut Totals, enrollment_no: i64) -> Result<()> {
+        self.count_device(totals, enrollment_no, -1)?;
+        let conn = self.conn;
+        let removed = conn.execute(
+            "DELETE FROM enrollments WHERE enrollment_no = ?1 AND enrolled = 0 AND registered_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.enrollment_no = ?1)
+             AND NOT EXISTS (SELECT 1 FROM esp_sessions s WHERE s.enrollment_no = ?1)",
+            [enrollment_no],
+        )?;
+        if removed > 0 {
+            return Ok(());
+        }
+        let last: Option<(i64, i64, i64)> = conn
+            .query_row(
+                "SELECT attempt_no, outcome_id, started_at FROM attempts WHERE enrollment_no = ?1
+                 ORDER BY number DESC LIMIT 1",
+                [enrollment_no],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .optional()?;
+        let first: Option<i64> = conn
+            .query_row(
+                "SELECT outcome_id FROM attempts WHERE enrollment_no = ?1 AND number = 1",
+                [enrollment_no],
+                |row| row.get(0),
+            )
+            .optional()?;
+        let session: Option<(i64, i64)> = conn
+            .query_row(
+                "SELECT session_no, started_at FROM esp_sessions WHERE enrollment_no = ?1 AND state_id = ?2
+                 ORDER BY started_at DESC, session_id DESC LIMIT 1",
+                [enrollment_no, SessionState::InProgress.id()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        let active = last
+            .filter(|last| last.1 == Outcome::InProgress.id())
+            .map(|last| last.2)
+            .or(session.map(|session| session.1));
+        conn.execute(
+            "UPDATE enrollments SET first_outcome_id = ?2, last_outcome_id = ?3, last_attempt_no = ?4,
+               open_session_no = ?5, active_since = ?6 WHERE enrollment_no = ?1",
+            params![
+                enrollment_no,
+                first.unwrap_or(0),
+                last.map_or(0, |last| last.1),
+                last.map(|last| last.0),
+                session.map(|session| session.0),
+                active
+            ],
+        )?;
+        self.count_device(totals, enrollment_no, 1)
+    }
+}
+
+fn found(statement: &mut Statement, ids: Ids, params: impl rusqlite::Params) -> Result<Vec<Found>> {
+    let read = |row: &Row| {
+        let code: Option<String> = row.get(10)?;
+        // Only failed attempts are counted by code, and no code is counted as none.
+        let code = code.map_or(0, |code| ids.word(&canonical_code(&code)));
+        Ok(Found {
+            attempt_no: row.get(0)?,
+            enrollment_no: row.get(13)?,
+            counted: Counted {
+                day: row.get(1)?,
+                platform: row.get(2)?,
+                label: row.get(3)?,
+                outcome: row.get(4)?,
+                cause: row.get(5)?,
+                section: row.get(6)?,
+                action: row.get(7)?,
+                row: row.get(8)?,
+                lasted: row.get(9)?,
+                failure: (code, row.get(11)?, row.get(12)?),
+                visits: Vec::new(),
+            },
+        })
+    };
+    Ok(statement.query_map(params, read)?.collect::<rusqlite::Result<_>>()?)
+}

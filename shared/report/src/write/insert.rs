@@ -1,0 +1,299 @@
+//! From a folded enrollment to its rows.
+//!
+//! Every statement is prepared once and held: looking one up for every row costs as much as running it.
+
+use crate::error::{Error, Result};
+use crate::file::pseudonym::People;
+use crate::lists::dictionary::{Coded as _, Label, id_of};
+use crate::lists::ids::Ids;
+use crate::lists::words::Words;
+use crate::write::insert_esp::{InsertEsp, SessionKeys};
+use crate::write::insert_failure::InsertFailure;
+use crate::write::totals::{Counted, Totals};
+use rusqlite::{Connection, ErrorCode, Statement, params};
+use std::collections::HashMap;
+use std::sync::Arc;
+use vestibule_advice::Catalogue;
+use vestibule_domain::attempt::{Attempt, Enrollment};
+use vestibule_domain::catalogue::Place;
+use vestibule_domain::esp::EspSession;
+use vestibule_domain::event::{Event, EventKey, Step};
+use vestibule_domain::identity::IdentifierKind;
+use vestibule_domain::{Day, History, TenantSettings};
+
+/// Writes rows.
+pub(crate) struct Insert<'c> {
+    ids: Ids,
+    people: People,
+    words: Words<'c>,
+    enrollment: Statement<'c>,
+    attempt: Statement<'c>,
+    event: Statement<'c>,
+    step: Statement<'c>,
+    failures: InsertFailure<'c>,
+    sessions: InsertEsp<'c>,
+    state: Statement<'c>,
+}
+
+/// What the next refresh must know of an item.
+pub(crate) struct State<'a> {
+    pub item: &'a str,
+    pub version: u64,
+    /// The last instant at which the rows still stand if nothing arrives.
+    pub deadline: Option<i64>,
+    /// When the store lets go of it.
+    pub expires_at: Option<i64>,
+    /// The day of the oldest event held, in the window or before it.
+    pub oldest_day: Option<i32>,
+}
+
+pub(crate) fn insert_into<'c>(conn: &'c Connection, table: &str, columns: usize) -> Result<Statement<'c>> {
+    let marks = vec!["?"; columns].join(", ");
+    Ok(conn.prepare(&format!("INSERT INTO {table} VALUES ({marks})"))?)
+}
+
+impl<'c> Insert<'c> {
+    pub(crate) fn new(conn: &'c Connection, ids: Ids, people: People, advice: Arc<Catalogue>) -> Result<Self> {
+        Ok(Self {
+            ids,
+            people,
+            words: Words::new(conn, ids)?,
+            enrollment: insert_into(conn, "enrollments", 24)?,
+            attempt: insert_into(conn, "attempts", 26)?,
+            event: insert_into(conn, "attempt_events", 16)?,
+            step: insert_into(conn, "attempt_steps", 5)?,
+            failures: InsertFailure::new(conn, advice)?,
+            sessions: InsertEsp::new(conn, ids)?,
+            state: insert_into(conn, "refresh_state", 6)?,
+        })
+    }
+
+    /// Writes all rows of an enrollment that started on `cutoff` or later, and counts them.
+    pub(crate) fn enrollment(
+        &mut self,
+        totals: &mut Totals,
+        settings: &TenantSettings,
+        cutoff: Day,
+        history: &History,
+        enrollment: &Enrollment,
+        state: &State,
+    ) -> Result<()> {
+        let day_of = |at: vestibule_domain::Timestamp| at.day(settings.time_zone);
+        let attempts: Vec<&Attempt> =
+            enrollment.attempts.iter().filter(|attempt| day_of(attempt.started_at) >= cutoff).collect();
+        let sessions: Vec<&EspSession> =
+            enrollment.sessions.iter().filter(|session| day_of(session.started_at) >= cutoff).collect();
+        let known = enrollment.enrolled || enrollment.registered_at.is_some();
+        let present = known || !attempts.is_empty() || !sessions.is_empty();
+        let number = self.ids.enrollment(state.item);
+        // Of an item without rows too: its events become rows, or are old and to be pruned.
+        if present || state.deadline.is_some() || state.oldest_day.is_some() {
+            let State { item, version, deadline, expires_at, oldest_day } = state;
+            self.state.execute(params![number, item, version.cast_signed(), deadline, expires_at, oldest_day])?;
+        }
+        if !present {
+            return Ok(());
+        }
+        let events: HashMap<&EventKey, &Event> = history.events().map(|event| (&event.key, event)).collect();
+        for attempt in &attempts {
+            self.attempt(totals, number, state.item, day_of(attempt.started_at), &events, enrollment, attempt)?;
+        }
+        for session in &sessions {
+            let of = self.ids.timed(session.started_at, state.item, session.id.bytes());
+            let keys = SessionKeys { number: of, enrollment_no: number, day: day_of(session.started_at) };
+            self.sessions.session(&mut self.words, &self.people, keys, session)?;
+        }
+        self.device(totals, number, state.item, history, enrollment, &attempts, &sessions)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn device(
+        &mut self,
+        totals: &mut Totals,
+        number: i64,
+        item: &str,
+        history: &History,
+        enrollment: &Enrollment,
+        attempts: &[&Attempt],
+        sessions: &[&EspSession],
+    ) -> Result<()> {
+        let about = &enrollment.about;
+        let label = label(enrollment, about.platform, about.enrollment_type.as_deref());
+        let first = attempts.iter().find(|attempt| attempt.number == 1).map(|attempt| attempt.outcome);
+        let last = attempts.last();
+        let open_session = sessions.iter().rev().find(|session| session.is_open());
+        let timed = |at, id: &vestibule_domain::AttemptId| self.ids.timed(at, item, id.bytes());
+        let active_since = (last.filter(|attempt| !attempt.is_closed()).map(|attempt| attempt.started_at))
+            .or_else(|| open_session.map(|session| session.started_at));
+        let (first, last_outcome) = (id_of(first), id_of(last.map(|attempt| attempt.outcome)));
+        let flags = [enrollment.enrolled, enrollment.pending, active_since.is_some()].map(i64::from);
+        totals.device([id_of(about.platform), label, flags[0], flags[1], flags[2], first, last_outcome], 1);
+        let words = &mut self.words;
+        // Of several of one kind the first: which one was told last does not matter.
+        let identifier = |kind| {
+            let found = history.identifiers().iter().find(|identifier| identifier.kind == kind);
+            found.map(|identifier| identifier.value.as_str())
+        };
+        self.enrollment.execute(params![
+            number,
+            enrollment.key.as_str(),
+            identifier(IdentifierKind::SerialNumber),
+            identifier(IdentifierKind::Udid),
+            identifier(IdentifierKind::MdmDeviceId),
+            identifier(IdentifierKind::EnrollmentId),
+            enrollment.registered_at.map(|at| at.millis()),
+            enrollment.enrolled,
+            enrollment.compliant,
+            enrollment.complete,
+            enrollment.pending,
+            id_of(about.platform),
+            label,
+            words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
+            words.id(about.manufacturer.as_deref())?,
+            words.id(about.model.as_deref())?,
+            words.id(about.os_version.as_deref())?,
+            words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
+            words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
+            first,
+            last_outcome,
+            last.map(|attempt| timed(attempt.started_at, &attempt.id)),
+            open_session.map(|session| timed(session.started_at, &session.id)),
+            active_since.map(|at| at.millis()),
+        ])?;
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn attempt(
+        &mut self,
+        totals: &mut Totals,
+        enrollment_no: i64,
+        item: &str,
+        day: Day,
+        events: &HashMap<&EventKey, &Event>,
+        enrollment: &Enrollment,
+        attempt: &Attempt,
+    ) -> Result<()> {
+        let number = self.ids.timed(attempt.started_at, item, attempt.id.bytes());
+        let about = &attempt.about;
+        let label = label(enrollment, about.platform, about.enrollment_type.as_deref());
+        let place = attempt.place.as_ref();
+        let section = id_of(place.and_then(|place| place.section));
+        let action = self.words.action(place.map(|place| &place.action))?;
+        let screen = self.words.screen(place.and_then(|place| place.screen.as_ref()))?;
+        let words = &mut self.words;
+        let inserted = self.attempt.execute(params![
+            number,
+            attempt.id.bytes(),
+            enrollment_no,
+            attempt.number,
+            attempt.started_at.millis(),
+            day.get(),
+            attempt.last_activity.millis(),
+            attempt.ended_at.map(|at| at.millis()),
+            attempt.deadline.map(|at| at.millis()),
+            attempt.outcome.id(),
+            id_of(attempt.cause),
+            section,
+            action,
+            screen,
+            attempt.row,
+            id_of(about.platform),
+            label,
+            attempt.clock_skew,
+            i64::try_from(attempt.events.len()).unwrap_or(i64::MAX),
+            words.id(about.os_version.as_deref())?,
+            words.id(about.enrollment_type.as_deref())?,
+            words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
+            words.id(about.manufacturer.as_deref())?,
+            words.id(about.model.as_deref())?,
+            words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
+            words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
+        ]);
+        unique(self.ids, "attempts", inserted)?;
+        for (seq, key) in (1_i64..).zip(&attempt.events) {
+            if let Some(event) = events.get(key) {
+                self.event(number, seq, event)?;
+            }
+        }
+        let mut visits = Vec::with_capacity(attempt.visits.len());
+        for (seq, visit) in (1_i64..).zip(&attempt.visits) {
+            let action = self.words.action(Some(&visit.action))?;
+            visits.push((action, visit.left_at.is_some()));
+            let left_at = visit.left_at.map(|at| at.millis());
+            self.step.execute(params![number, seq, action, visit.entered_at.millis(), left_at])?;
+        }
+        let failure = self.failures.failure(&mut self.words, &self.people, number, attempt)?;
+        let counted = Counted {
+            day: day.get(),
+            platform: id_of(about.platform),
+            label,
+            outcome: attempt.outcome.id(),
+            cause: id_of(attempt.cause),
+            section,
+            action,
+            row: attempt.row.map(i64::from),
+            lasted: attempt.ended_at.map_or(0, |end| (end - attempt.started_at).get()),
+            failure,
+            visits,
+        };
+        totals.attempt(&counted, 1);
+        Ok(())
+    }
+
+    fn event(&mut self, attempt_no: i64, seq: i64, event: &Event) -> Result<()> {
+        let Some(step) = event.step() else { return Ok(()) };
+        let Step { kind, place, user_action, failure, reported } = step;
+        let place: Option<&Place> = place.as_ref();
+        let failure = failure.as_ref();
+        let reported: Vec<String> = reported.iter().map(|(member, text)| format!("{}={text}", member.name())).collect();
+        let uuid = uuid_bytes(&event.key.id);
+        let words = &mut self.words;
+        self.event.execute(params![
+            attempt_no,
+            seq,
+            kind.id(),
+            event.time.millis(),
+            (event.received_at - event.time).get(),
+            words.id(Some(&event.key.source))?,
+            uuid,
+            if uuid.is_none() { Some(event.key.id.as_str()) } else { None },
+            id_of(place.and_then(|place| place.section)),
+            words.action(place.map(|place| &place.action))?,
+            words.screen(place.and_then(|place| place.screen.as_ref()))?,
+            id_of(*user_action),
+            id_of(event.clock_skew),
+            words.id(failure.and_then(|failure| failure.code.as_deref()))?,
+            words.id(failure.and_then(|failure| failure.reason.as_deref()))?,
+            words.id(Some(&reported.join("; ")))?,
+        ])?;
+        Ok(())
+    }
+}
+
+/// A key that is taken is a collision: rows of this item were removed before.
+pub(crate) fn unique(ids: Ids, what: &'static str, inserted: rusqlite::Result<usize>) -> Result<()> {
+    match inserted {
+        Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => {
+            Err(Error::Collision { what, salt: ids.salt })
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn label(enrollment: &Enrollment, platform: Option<vestibule_domain::Platform>, enrollment_type: Option<&str>) -> i64 {
+    let registered = enrollment.registered_at.is_some();
+    id_of(Label::of_device(platform, registered, enrollment.esp, enrollment_type))
+}
+
+/// The sixteen bytes of a UUID in its usual spelling, which they can be turned back into.
+fn uuid_bytes(id: &str) -> Option<[u8; 16]> {
+    let hyphens = [8, 13, 18, 23];
+    let usual = id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| {
+            if hyphens.contains(&at) { byte == b'-' } else { matches!(byte, b'0'..=b'9' | b'a'..=b'f') }
+        });
+    let digits: String = if usual { id.chars().filter(|digit| *digit != '-').collect() } else { return None };
+    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+}

@@ -1,0 +1,115 @@
+//! From a failure to its row and to what it can mean.
+
+use crate::error::Result;
+use crate::file::pseudonym::People;
+use crate::lists::dictionary::id_of;
+use crate::lists::words::Words;
+use crate::write::insert::insert_into;
+use rusqlite::{Connection, Statement, params};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use vestibule_advice::Catalogue;
+use vestibule_domain::Platform;
+use vestibule_domain::attempt::{Attempt, Cause, Outcome};
+use vestibule_domain::failure::{Failure, code_value};
+
+/// Failures whose advice is remembered; beyond this it is looked up again, so memory stays bounded.
+const REMEMBERED: usize = 8_192;
+
+/// What a failure is looked up by.
+type Told = (Option<String>, Option<String>, Option<String>, Option<Platform>);
+
+/// Writes failures and the advice on them.
+pub(crate) struct InsertFailure<'c> {
+    advice: Arc<Catalogue>,
+    /// An entry's number in the file, by its id.
+    numbers: HashMap<String, i64>,
+    known: HashMap<Told, Vec<i64>>,
+    /// Codes and reasons whose advice was written by this refresh.
+    reasons: HashSet<(i64, i64)>,
+    failure: Statement<'c>,
+    of_failure: Statement<'c>,
+    of_reason: Statement<'c>,
+}
+
+/// An error code in the one spelling that all its spellings share.
+pub(crate) fn canonical_code(code: &str) -> String {
+    code_value(code).map_or_else(|| code.trim().to_ascii_lowercase(), vestibule_advice::canonical_code)
+}
+
+impl<'c> InsertFailure<'c> {
+    pub(crate) fn new(conn: &'c Connection, advice: Arc<Catalogue>) -> Result<Self> {
+        Ok(Self {
+            numbers: advice.entries().map(|entry| entry.id.clone()).zip(1..).collect(),
+            advice,
+            known: HashMap::new(),
+            reasons: HashSet::new(),
+            failure: insert_into(conn, "failures", 8)?,
+            of_failure: insert_into(conn, "failure_advice", 3)?,
+            of_reason: conn.prepare(
+                "INSERT INTO failure_reason_advice (code_word, reason_word, rank, advice_no) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO NOTHING",
+            )?,
+        })
+    }
+
+    /// Writes what was told of a failure; returns code, reason and category as they are counted.
+    pub(crate) fn failure(
+        &mut self,
+        words: &mut Words,
+        people: &People,
+        attempt_no: i64,
+        attempt: &Attempt,
+    ) -> Result<(i64, i64, i64)> {
+        let cancelled = attempt.cause == Some(Cause::Cancel);
+        if attempt.outcome != Outcome::Failed && !cancelled && attempt.failure.is_none() {
+            return Ok((0, 0, 0));
+        }
+        let none = Failure::default();
+        let failure = attempt.failure.as_ref().unwrap_or(&none);
+        let code = failure.code.as_deref();
+        let reason = words.id(failure.reason.as_deref())?;
+        let message = people.message(failure.message.as_deref());
+        let category = id_of(failure.category);
+        self.failure.execute(params![
+            attempt_no,
+            attempt.ended_at.unwrap_or(attempt.last_activity).millis(),
+            attempt.outcome != Outcome::Failed,
+            words.id(code)?,
+            code.and_then(code_value),
+            reason,
+            category,
+            words.id(message)?,
+        ])?;
+        let told = (failure.code.clone(), failure.reason.clone(), message.map(str::to_owned), attempt.about.platform);
+        for (rank, advice) in (1_i64..).zip(self.meanings(told)) {
+            self.of_failure.execute([attempt_no, rank, advice])?;
+        }
+        if attempt.outcome != Outcome::Failed {
+            return Ok((0, reason.unwrap_or(0), category));
+        }
+        let code = code.map(canonical_code);
+        let counted = (words.id(code.as_deref())?.unwrap_or(0), reason.unwrap_or(0));
+        if self.reasons.insert(counted) {
+            for (rank, advice) in (1_i64..).zip(self.meanings((code, failure.reason.clone(), None, None))) {
+                self.of_reason.execute([counted.0, counted.1, rank, advice])?;
+            }
+        }
+        Ok((counted.0, counted.1, category))
+    }
+
+    /// The numbers of the entries that fit, best first.
+    fn meanings(&mut self, told: Told) -> Vec<i64> {
+        if let Some(known) = self.known.get(&told) {
+            return known.clone();
+        }
+        let (code, reason, message, platform) = &told;
+        let found = self.advice.for_failure(code.as_deref(), reason.as_deref(), message.as_deref(), *platform);
+        let found: Vec<i64> = found.iter().filter_map(|entry| self.numbers.get(&entry.id)).copied().collect();
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        self.known.insert(told, found.clone());
+        found
+    }
+}

@@ -1,0 +1,213 @@
+//! The one operation on a file: fold what changed as of an instant and put its rows in place of the old.
+//!
+//! Invariant: a file refreshed step by step, in any order and split, has the rows of a file built from
+//! nothing from the same data at the same instant. So nothing here may depend on what came before but
+//! through the rows themselves.
+
+use crate::error::Result;
+use crate::file::schema;
+use crate::file::set_meta;
+use crate::write::delete::Delete;
+use crate::write::insert::{Insert, State};
+use crate::write::profiles;
+use crate::write::totals::Totals;
+use crate::write::working::Working;
+use rusqlite::{Connection, params};
+use std::sync::Arc;
+use vestibule_domain::esp::EspSession;
+use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
+
+/// Says in `meta` how many enrollments could not be read.
+pub(crate) const UNREADABLE: &str = "unreadableEnrollments";
+
+/// An item of the store that changed.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The store's key of the enrollment.
+    pub item: String,
+    /// Its version there.
+    pub version: u64,
+    /// All that is known of it.
+    pub history: History,
+    /// When the store lets go of it if nothing arrives: from then on it may be gone without a trace.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A refresh under way. Dropping it unfinished leaves a file that cannot be used any more.
+pub struct Refresh<'w> {
+    conn: &'w Connection,
+    ids: crate::lists::ids::Ids,
+    torn: &'w mut bool,
+    tenant: &'w TenantId,
+    settings: &'w TenantSettings,
+    profiles: &'w Profiles,
+    as_of: Timestamp,
+    cutoff: Day,
+    /// Whether anything older can be in the file.
+    fresh: bool,
+    indexed: bool,
+    insert: Insert<'w>,
+    delete: Delete<'w>,
+    totals: Totals,
+}
+
+impl<'w> Refresh<'w> {
+    pub(crate) fn begin(working: &'w mut Working, as_of: Timestamp) -> Result<Self> {
+        let cutoff = working.cutoff(as_of);
+        let fresh = working.as_of()?.is_none();
+        let indexed = working.is_indexed()?;
+        let Working { conn, tenant, settings, profiles, advice, people, ids, torn, .. } = working;
+        conn.execute_batch("BEGIN")?;
+        *torn = true;
+        Ok(Self {
+            conn,
+            ids: *ids,
+            torn,
+            tenant,
+            settings,
+            profiles,
+            as_of,
+            cutoff,
+            fresh,
+            indexed,
+            insert: Insert::new(conn, *ids, people.clone(), Arc::clone(advice))?,
+            delete: Delete::new(conn, *ids)?,
+            totals: Totals::default(),
+        })
+    }
+
+    /// Puts what is known of an item now in place of what the file has of it.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    pub fn apply(&mut self, change: &Change) -> Result<()> {
+        let Change { item, version, history, expires_at } = change;
+        self.remove(item)?;
+        let enrollment = fold(self.tenant, history, self.settings, self.as_of);
+        let plan = Plan::of(&enrollment, history);
+        let due = plan.due_at;
+        // A session also changes, past its limit too, the moment it becomes stuck.
+        let sessions = enrollment.sessions.iter().filter_map(EspSession::stands_until);
+        // An event of a time yet to come changes the rows the moment that time is there.
+        let to_come = history.events().map(|event| event.placed()).filter(|at| *at > self.as_of).min();
+        let deadline = due.into_iter().chain(sessions).chain(to_come.map(|at| at - Millis::new(1))).min();
+        // Of events, since a device that only repeats itself has old ones without an attempt.
+        let oldest = history.events().map(|event| event.placed()).min();
+        let state = State {
+            item,
+            version: *version,
+            deadline: deadline.map(Timestamp::millis),
+            // An item that nobody has settled yet has none stored; once it is pruned it may go without a trace in the index.
+            expires_at: expires_at.or(plan.expires_at).map(Timestamp::millis),
+            oldest_day: oldest.map(|at| at.day(self.settings.time_zone).get()),
+        };
+        self.insert.enrollment(&mut self.totals, self.settings, self.cutoff, history, &enrollment, &state)?;
+        if self.totals.is_full() {
+            self.totals.flush(self.conn)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the file has the item, in any version.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be read.
+    pub fn has(&mut self, item: &str) -> Result<bool> {
+        self.delete.has(item)
+    }
+
+    /// Whether the file already holds this version of an item, or a newer one: a read may lag. One that is
+    /// [overdue](crate::Working::overdue) must be applied all the same.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn knows(&self, item: &str, version: u64) -> Result<bool> {
+        crate::write::working::knows(self.conn, self.ids, item, version)
+    }
+
+    /// Takes out an item that the store has and that can't be read, and remembers it: it is
+    /// [overdue](crate::Working::overdue) until it can be read or is gone. Returns whether it could be read before.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    pub fn unreadable(&mut self, item: &str) -> Result<bool> {
+        self.remove_rows(item)?;
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT INTO unreadable_enrollments VALUES (?1, ?2) ON CONFLICT (item) DO NOTHING")?;
+        Ok(insert.execute(params![item, self.as_of.millis()])? > 0)
+    }
+
+    /// Takes out an item that is gone: merged into another, or expired.
+    ///
+    /// # Errors
+    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    pub fn remove(&mut self, item: &str) -> Result<()> {
+        self.conn.prepare_cached("DELETE FROM unreadable_enrollments WHERE item = ?1")?.execute([item])?;
+        self.remove_rows(item)
+    }
+
+    fn remove_rows(&mut self, item: &str) -> Result<()> {
+        if self.delete.has(item)? {
+            self.index()?;
+            self.delete.item(&mut self.totals, item)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of what left the window and makes the file true for its instant.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(mut self) -> Result<()> {
+        if !self.fresh {
+            self.delete.before(&mut self.totals, self.settings, self.cutoff)?;
+        }
+        self.totals.flush(self.conn)?;
+        self.index()?;
+        profiles::rewrite(self.conn, self.profiles)?;
+        self.conn.execute("DELETE FROM days", [])?;
+        let mut insert = self.conn.prepare("INSERT INTO days (day, date) VALUES (?1, ?2)")?;
+        let today = self.as_of.day(self.settings.time_zone);
+        for day in self.cutoff.get()..=today.get() {
+            insert.execute(params![day, Day::new(day).to_string()])?;
+        }
+        drop(insert);
+        for (key, value) in [
+            ("asOf", self.as_of.to_string()),
+            ("asOfMillis", self.as_of.millis().to_string()),
+            ("asOfDay", today.get().to_string()),
+            ("windowFrom", self.cutoff.to_string()),
+            ("windowTo", today.plus(1).to_string()),
+            ("windowFromDay", self.cutoff.get().to_string()),
+            ("windowToDay", today.plus(1).get().to_string()),
+            (UNREADABLE, count_unreadable(self.conn)?.to_string()),
+        ] {
+            set_meta(self.conn, key, &value)?;
+        }
+        self.conn.execute_batch("COMMIT")?;
+        *self.torn = false;
+        Ok(())
+    }
+
+    /// A first load runs without indexes, which are quicker made at its end than kept meanwhile; they
+    /// are made earlier should an item come twice, since its rows must be found.
+    fn index(&mut self) -> Result<()> {
+        if !self.indexed {
+            self.conn.execute_batch(schema::INDEXES)?;
+            self.indexed = true;
+        }
+        Ok(())
+    }
+}
+
+fn count_unreadable(conn: &Connection) -> Result<i64> {
+    Ok(conn.query_row("SELECT count(*) FROM unreadable_enrollments", [], |row| row.get(0))?)
+}
+
+impl std::fmt::Debug for Refresh<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refresh").field("as_of", &self.as_of).finish_non_exhaustive()
+    }
+}

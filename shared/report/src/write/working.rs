@@ -1,0 +1,239 @@
+//! A file being brought up to date.
+//!
+//! It is the caller's own copy in a temporary place: a refresh writes without a journal, so a file whose
+//! refresh did not finish is thrown away, never repaired.
+
+use crate::SCHEMA_VERSION;
+use crate::error::{Error, Result};
+use crate::file::pseudonym::People;
+use crate::file::{Context, built_in, is_ours, meta, schema, set_meta};
+use crate::lists::ids::Ids;
+use crate::write::refresh::Refresh;
+use rusqlite::{Connection, OpenFlags, params};
+use std::path::Path;
+use std::sync::Arc;
+use vestibule_advice::Catalogue;
+use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
+
+/// The name in `meta` of the digest of what was built into the file.
+pub(crate) const BUILT_IN: &str = "builtIn";
+
+/// A file being brought up to date.
+#[derive(Debug)]
+pub struct Working {
+    pub(crate) conn: Connection,
+    pub(crate) tenant: TenantId,
+    pub(crate) settings: TenantSettings,
+    pub(crate) profiles: Profiles,
+    pub(crate) advice: Arc<Catalogue>,
+    pub(crate) people: People,
+    pub(crate) ids: Ids,
+    /// The digest of what this process builds into a file with this advice.
+    built_in: String,
+    /// A refresh began and did not finish.
+    pub(crate) torn: bool,
+}
+
+/// What this crate calls itself in a file. A file of another version is built anew: its rules may differ. What is
+/// built into files is told apart by a digest of it, whatever the version.
+const GENERATOR: &str = concat!("vestibule-report ", env!("CARGO_PKG_VERSION"));
+
+impl Working {
+    /// A new file at `path` with everything but facts.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or exists.
+    pub fn create(path: &Path, context: &Context) -> Result<Self> {
+        Self::create_salted(path, context, 0)
+    }
+
+    /// The same, after a [`Error::Collision`] under another salt.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or exists.
+    pub fn create_salted(path: &Path, context: &Context, salt: u32) -> Result<Self> {
+        Self::create_with(path, context, Ids::new(salt))
+    }
+
+    /// A file whose ids have only `bits` bits, so that collisions occur.
+    #[doc(hidden)]
+    pub fn create_narrow(path: &Path, context: &Context, salt: u32, bits: u32) -> Result<Self> {
+        Self::create_with(path, context, Ids::narrowed(salt, bits))
+    }
+
+    /// A file as another version of this crate makes it: `sql` changes what is built in.
+    #[doc(hidden)]
+    pub fn create_altered(path: &Path, context: &Context, sql: &str) -> Result<Self> {
+        Self::make(path, context, Ids::new(0), sql)
+    }
+
+    fn create_with(path: &Path, context: &Context, ids: Ids) -> Result<Self> {
+        Self::make(path, context, ids, "")
+    }
+
+    fn make(path: &Path, context: &Context, ids: Ids, sql: &str) -> Result<Self> {
+        // Never writes over a file that is there.
+        drop(std::fs::File::create_new(path)?);
+        let conn = Connection::open(path)?;
+        schema::set_up(&conn)?;
+        schema::create(&conn, context.advice)?;
+        conn.execute_batch(sql)?;
+        let built_in = built_in::digest_of(&conn)?;
+        let working = Self { built_in, ..Self::over(conn, context, ids)? };
+        for (key, value) in working.identity() {
+            working.set_meta(key, &value)?;
+        }
+        working.set_meta("schemaVersion", &SCHEMA_VERSION.to_string())?;
+        Ok(working)
+    }
+
+    /// Opens a copy of a file that was published or refreshed before, for refreshing it. `None` when it must be
+    /// built anew: other things built in or another generator, another tenant, settings that alter history or another key.
+    /// The file is changed in place and kept from others meanwhile, so it must be the caller's own.
+    ///
+    /// # Errors
+    /// When it is no SQLite file or cannot be read.
+    pub fn open(path: &Path, context: &Context) -> Result<Option<Self>> {
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        schema::set_up(&conn)?;
+        if !is_ours(&conn)? {
+            return Ok(None);
+        }
+        let salt: Option<u32> = meta(&conn, "salt")?.and_then(|salt| salt.parse().ok());
+        let working = Self::over(conn, context, Ids::new(salt.unwrap_or(0)))?;
+        for (key, value) in working.identity() {
+            if meta(&working.conn, key)?.as_deref() != Some(&value) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(working))
+    }
+
+    fn over(conn: Connection, context: &Context, ids: Ids) -> Result<Self> {
+        let people = People::of(context);
+        let (tenant, settings) = (context.tenant.clone(), context.settings.clone());
+        let (profiles, advice) = (context.profiles.clone(), Arc::clone(context.advice));
+        Ok(Self {
+            conn,
+            tenant,
+            settings,
+            profiles,
+            built_in: built_in::digest(&advice)?,
+            advice,
+            people,
+            ids,
+            torn: false,
+        })
+    }
+
+    /// What must be the same for a file to be refreshed rather than built anew.
+    fn identity(&self) -> [(&'static str, String); 9] {
+        let settings = &self.settings;
+        [
+            ("tenant", self.tenant.to_string()),
+            ("generator", GENERATOR.to_owned()),
+            ("salt", self.ids.salt.to_string()),
+            ("timeZone", settings.time_zone.name().to_owned()),
+            ("requireCompliance", settings.require_compliance.to_string()),
+            ("windowsIdleLimitMinutes", settings.windows_idle_limit_minutes.to_string()),
+            ("retentionDays", settings.retention_days.to_string()),
+            ("pseudonyms", self.people.mark()),
+            (BUILT_IN, self.built_in.clone()),
+        ]
+    }
+
+    /// The profiles as they are now, for a file that is kept open: the next refresh writes them.
+    pub fn set_profiles(&mut self, profiles: &Profiles) {
+        self.profiles.clone_from(profiles);
+    }
+
+    /// Whose file it is.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// The instant the file is true for; `None` before the first refresh.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn as_of(&self) -> Result<Option<Timestamp>> {
+        Ok(meta(&self.conn, "asOfMillis")?.and_then(|text| text.parse().ok()).map(Timestamp::from_millis))
+    }
+
+    /// Whether the file already holds this version of an item, or a newer one, so that it need not be read.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn knows(&self, item: &str, version: u64) -> Result<bool> {
+        knows(&self.conn, self.ids, item, version)
+    }
+
+    /// Items whose rows no longer stand at `as_of` though nothing arrived: something open is past its
+    /// limit, events told of a time that was yet to come, or the store has let go of the item, which leaves no trace.
+    /// Besides, items that could not be read. They must be part of the refresh.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn overdue(&self, as_of: Timestamp) -> Result<Vec<String>> {
+        self.items(
+            "SELECT item FROM refresh_state WHERE deadline IS NOT NULL AND deadline < ?1
+             UNION SELECT item FROM refresh_state WHERE expires_at IS NOT NULL AND expires_at < ?1
+             UNION SELECT item FROM unreadable_enrollments",
+            as_of.millis(),
+        )
+    }
+
+    /// Items that hold events from before the window that ends with `as_of`: what the
+    /// store may let go of.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn past_retention(&self, as_of: Timestamp) -> Result<Vec<String>> {
+        let cutoff = self.cutoff(as_of);
+        self.items("SELECT item FROM refresh_state WHERE oldest_day < ?1 ORDER BY item", i64::from(cutoff.get()))
+    }
+
+    fn items(&self, sql: &str, bound: i64) -> Result<Vec<String>> {
+        let mut statement = self.conn.prepare(sql)?;
+        let items = statement.query_map([bound], |row| row.get(0))?;
+        Ok(items.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The first day that is in the file when it is true for `as_of`.
+    pub fn cutoff(&self, as_of: Timestamp) -> Day {
+        let days = i32::try_from(self.settings.retention_days).unwrap_or(i32::MAX);
+        as_of.day(self.settings.time_zone).plus(-days)
+    }
+
+    /// Begins bringing the file to `as_of`: give it every item that changed, is [overdue](Self::overdue)
+    /// or is gone, then finish. Until then the file must not be read.
+    ///
+    /// # Errors
+    /// When the file is true for a later instant, or an earlier refresh did not finish.
+    pub fn refresh(&mut self, as_of: Timestamp) -> Result<Refresh<'_>> {
+        if self.torn {
+            return Err(Error::Unfinished);
+        }
+        if let Some(file) = self.as_of()?.filter(|file| *file > as_of) {
+            return Err(Error::Backwards { file, asked: as_of });
+        }
+        Refresh::begin(self, as_of)
+    }
+
+    pub(crate) fn set_meta(&self, key: &str, value: &str) -> Result<()> {
+        set_meta(&self.conn, key, value)
+    }
+
+    pub(crate) fn is_indexed(&self) -> Result<bool> {
+        let mut any = self.conn.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'attempts_by_enrollment'")?;
+        Ok(any.exists([])?)
+    }
+}
+
+pub(crate) fn knows(conn: &Connection, ids: Ids, item: &str, version: u64) -> Result<bool> {
+    let found = conn
+        .prepare_cached("SELECT 1 FROM refresh_state WHERE enrollment_no = ?1 AND item = ?2 AND version >= ?3")?
+        .exists(params![ids.enrollment(item), item, version.cast_signed()])?;
+    Ok(found)
+}
