@@ -157,6 +157,58 @@ async fn a_file_can_be_asked_and_only_asked() {
 }
 
 #[tokio::test]
+async fn a_file_answers_its_own_questions() {
+    let made = made().await;
+    let file = text(&made.file);
+    let ask = |name: &str, more: &[&str]| {
+        let asked = ["report", "query", file, "--question", name, "--json"];
+        read(&succeeds(&[&asked[..], more].concat()))
+    };
+    let report = ask("incomplete-enrollments", &[]);
+    assert_eq!(report[0]["initiated"], json!(NAMES.len()), "{report}");
+    assert_eq!(ask("incomplete-enrollments", &["--param", "os=android"])[0]["initiated"], json!(0));
+    assert_eq!(ask("attempts.attempts", &["--param", "os=all"]).as_array().unwrap().len(), NAMES.len());
+    // Pages go on where the one before ended, whatever is asked besides.
+    let (mut seen, mut cursor) = (0, None::<String>);
+    loop {
+        let mut more = vec!["--param", "limit=2"];
+        let at = cursor.as_ref().map(|cursor| format!("cursor={cursor}"));
+        more.extend(at.iter().flat_map(|at| ["--param", at.as_str()]));
+        let page = ask("attempts.attempts", &more);
+        let page = page.as_array().unwrap();
+        seen += page.len();
+        assert!(page.len() <= 2);
+        let Some(next) = page.last().and_then(|row| row["next_cursor"].as_str()) else { break };
+        cursor = Some(next.to_owned());
+    }
+    assert_eq!(seen, NAMES.len());
+    // The summary has those that sums can answer.
+    let summary = text(&made.summary);
+    let of_summary = succeeds(&["report", "query", summary, "--question", "incomplete-enrollments", "--json"]);
+    assert_eq!(read(&of_summary), report);
+    assert!(fails(&["report", "query", summary, "--question", "attempts"]).contains("no question \"attempts\""));
+    // All are listed with what they take; what is wrong is said in one line.
+    let listed = read(&succeeds(&["report", "query", file, "--json"]));
+    let listed = listed["questions"].as_array().unwrap();
+    assert!(listed.iter().any(|one| one["name"] == "attempts" && one["parameters"]["catalogueRow"].is_string()));
+    assert!(succeeds(&["report", "query", file]).contains("incomplete-enrollments.actions: "));
+    for (parameter, problem) in [
+        ("from=yesterday", "from: must be a date like 2026-01-31"),
+        ("os=windows", "os: must be ios or android"),
+        ("colour=red", "parameters known here: "),
+        ("from", "--param takes NAME=VALUE"),
+    ] {
+        let said = fails(&["report", "query", file, "--question", "incomplete-enrollments", "--param", parameter]);
+        assert!(said.contains(problem), "{said}");
+    }
+    // A file of the version before has none, and says how to come by one that does.
+    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/report/tests/data/schema-3.sqlite");
+    let said = fails(&["report", "query", old, "--question", "incomplete-enrollments"]);
+    assert!(said.contains("vestibule export"), "{said}");
+    assert!(succeeds(&["report", "query", old, "SELECT initiated FROM incomplete_rollup"]).contains('4'));
+}
+
+#[tokio::test]
 async fn no_cell_of_a_csv_is_a_formula() {
     let made = made().await;
     let file = text(&made.file);
