@@ -184,7 +184,10 @@ fn problem(error: &ArchiveError) -> Problem {
     match error {
         ArchiveError::Report(ReportError::InvalidFilter { field, problem }) => query::invalid(field, problem),
         ArchiveError::Report(ReportError::UnknownParameter { known }) => query::unknown(known),
-        ArchiveError::Store(StoreError::Busy | StoreError::Unavailable(_)) | ArchiveError::Bucket(_) => {
+        // A file that stands until a newer one is built may lack a question that there was not then.
+        ArchiveError::Report(ReportError::NoQuestion(_))
+        | ArchiveError::Store(StoreError::Busy | StoreError::Unavailable(_))
+        | ArchiveError::Bucket(_) => {
             tracing::error!(%error, "a question could not be answered for now");
             Problem::unavailable()
         }

@@ -66,20 +66,20 @@ struct Parameter {
 
 /// Puts the questions of a report file into it.
 pub(crate) fn fill(conn: &Connection) -> Result<()> {
-    OF_REPORT.iter().try_for_each(|(name, text)| insert(conn, name, &read(name, text, &OF_REPORT)?))
+    OF_REPORT.iter().try_for_each(|(name, text)| insert(conn, name, &read(conn, name, text, &OF_REPORT)?))
 }
 
 /// Puts those of a summary into it, once its tables and views are there.
 pub(crate) fn fill_summary(conn: &Connection) -> Result<()> {
     for (name, text) in &OF_SUMMARY {
-        insert(conn, name, &read(name, text, &OF_SUMMARY)?)?;
+        insert(conn, name, &read(conn, name, text, &OF_SUMMARY)?)?;
     }
     for (name, text) in &OF_REPORT {
         let own = OF_SUMMARY.iter().any(|(own, _)| own == name);
         if own || !ALSO_OF_SUMMARY.contains(&head_of(name)) {
             continue;
         }
-        let question = read(name, text, &OF_REPORT)?;
+        let question = read(conn, name, text, &OF_REPORT)?;
         // A member that needs single attempts, devices or sessions has nothing to ask here.
         if conn.prepare(&question.sql).is_ok() {
             insert(conn, name, &question)?;
@@ -110,13 +110,13 @@ struct Said {
     parameters: Vec<Parameter>,
 }
 
-fn read(name: &str, text: &str, all: &[(&str, &str)]) -> Result<Question> {
+fn read(conn: &Connection, name: &str, text: &str, all: &[(&str, &str)]) -> Result<Question> {
     let (said, sql) = split(text)?;
     let head =
         all.iter().chain(&OF_REPORT).find(|(one, _)| *one == head_of(name)).ok_or(Error::BuiltIn("questions"))?;
     let of_head = split(head.1)?.0;
     let is_head = head.0 == name;
-    let sql = written_out(sql.trim_end(), of_head.days)?;
+    let sql = written_out(&with_columns(conn, sql.trim_end())?, of_head.days)?;
     let parameters = if is_head { all_parameters(said.days, said.parameters) } else { Vec::new() };
     let refusal = match is_head {
         true => Some(written_out(&macros::refusal(&parameters, said.days)?, said.days)?),
@@ -132,6 +132,22 @@ fn read(name: &str, text: &str, all: &[(&str, &str)]) -> Result<Question> {
         refusal,
         sql,
     })
+}
+
+/// The text with `$columns(view)` written out: the view's columns, so that one that it gains is in the answer, but for the
+/// numbers that a file gives its rows.
+fn with_columns(conn: &Connection, text: &str) -> Result<String> {
+    const NAME: &str = "$columns(";
+    let mut out = text.to_owned();
+    while let Some(at) = out.find(NAME) {
+        let end = at + out[at..].find(')').ok_or(Error::BuiltIn("question"))?;
+        let mut columns =
+            conn.prepare_cached("SELECT name FROM pragma_table_info(?1) WHERE name NOT LIKE '%\\_no' ESCAPE '\\'")?;
+        let columns = columns.query_map([&out[at + NAME.len()..end]], |row| row.get::<_, String>(0))?;
+        let columns = columns.collect::<rusqlite::Result<Vec<_>>>()?.join(", ");
+        out.replace_range(at..=end, &columns);
+    }
+    Ok(out)
 }
 
 fn split(text: &str) -> Result<(Said, &str)> {

@@ -18,10 +18,7 @@ WITH $asked,
       AND (:user IS NULL OR a.attempt_no IN (SELECT attempt_no FROM theirs)) AND $attempts
     ORDER BY 1 DESC LIMIT $limit + 1),
   page (attempt_no) AS MATERIALIZED (SELECT attempt_no FROM found ORDER BY attempt_no DESC LIMIT $limit)
-SELECT attempt_id, enrollment_key, number, device_name, user_principal_name, user_id, platform, platform_label,
-  os_version, enrollment_type, manufacturer, model, started_at, started_day, last_activity_at, ended_at, outcome, cause,
-  section, action, screen, catalogue_row, failure_code, failure_reason, failure_category, failure_message, clock_skew,
-  event_count,
+SELECT $columns(enrollment_attempts),
   CASE WHEN (SELECT count(*) FROM found) > $limit
     THEN $cursor((SELECT min(attempt_no) FROM page), 0) END AS next_cursor
 FROM enrollment_attempts WHERE attempt_no IN (SELECT attempt_no FROM page) ORDER BY attempt_no DESC
