@@ -26,6 +26,9 @@ use vestibule_store::{Secret, SettingsHistory, Tenant};
 /// What a function may take before the platform ends it.
 const FUNCTION_TIME: Duration = Duration::from_secs(900);
 
+/// DynamoDB keeps a record of a stream for a day: within that time it is handed on, or lost.
+const STREAM_KEEPS_MS: u64 = 20 * 3_600_000;
+
 /// The machine that sees everything as it is, and on which nothing goes wrong.
 pub const OBSERVER: usize = MACHINES;
 
@@ -200,6 +203,9 @@ impl World {
             What::Set(tenant, setting) => self.set(machine, *tenant, *setting).await,
             What::AddTenant(tenant) => said(self.add_tenant(machine, *tenant).await),
             What::Pass(ms) => {
+                if *ms > STREAM_KEEPS_MS {
+                    self.hand_on_all().await;
+                }
                 self.time.leap(*ms).await;
                 String::new()
             }
@@ -278,6 +284,12 @@ impl World {
             state.checkpoint = state.checkpoint.max(from + done);
         }
         (format!("{done} of {} from {from}", records.len()), done)
+    }
+
+    /// Hands on whatever the stream holds. What is never dealt with is left.
+    async fn hand_on_all(&self) {
+        let observer = self.machine(OBSERVER);
+        while self.publish(&observer, 100, true).await.1 > 0 {}
     }
 
     /// Looks on the bus for requests of files.
