@@ -151,8 +151,9 @@ async fn what_intune_kept_is_imported_once() {
     // A sender of one kind of body can't post another.
     let as_events = stack.post("esp-status", "esp-status", &tenancy, &list).await;
     assert_eq!(as_events.status, 400, "{}", as_events.text());
+    // No sender posts there.
     let other = stack.post("esp-status", "no-such-source", &tenancy, &list).await;
-    assert_eq!(other.status, 401, "{}", other.text());
+    assert_eq!(other.status, 404, "{}", other.text());
     let status = see(&stack, &tenancy, "/api/devices/enrollment-status").await;
     let label = |one: &&Value| one["platform"] == "Windows (Autopilot)";
     let autopilot = status["byPlatform"].as_array().unwrap().iter().find(label).unwrap();
