@@ -4,12 +4,17 @@ shows of the same days, nothing of the file leaves the browser, and closing it l
 import re
 import sqlite3
 import urllib.request
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from conftest import cells, lines, number, percent, query, sign_in, tile, wait_for_view
 from test_access import sideways, violations
+
+
+#: A file and its summary as the version before made them.
+OLD_FILES = Path(__file__).parents[3] / "shared/report/tests/data"
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +194,18 @@ def test_what_is_no_report_file_is_refused_in_words(server, page, tmp_path):
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to Vestibule")
+
+
+def test_a_file_of_the_version_before_is_refused_with_how_to_come_by_a_newer_one(server, page):
+    page.goto(server.url)
+    for name, version in (("schema-3.sqlite", "3"), ("schema-3-summary.sqlite", "1003")):
+        choose(page, OLD_FILES / name)
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("This file is of another version")
+        expect(dialog.get_by_role("alert")).to_contain_text(f"Its version is {version};")
+        expect(dialog.get_by_role("alert")).to_contain_text("export a new one")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
 
 
 def test_everybody_can_use_it(server, new_page):
