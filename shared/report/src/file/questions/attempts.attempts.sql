@@ -7,16 +7,22 @@ WITH $asked,
     SELECT attempt_no FROM attempts WHERE user_principal_name_word IN (SELECT id FROM person)
     UNION SELECT attempt_no FROM attempts WHERE user_id_word IN (SELECT id FROM person)),
   -- By device, by person or by time, whichever is asked for: each has its own index.
-  found (attempt_no) AS MATERIALIZED (
+  -- Each ends by itself when a page is full: sorted together, all would be read.
+  newest AS (
     SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NULL AND $attempts
-    UNION ALL
+    ORDER BY a.attempt_no DESC LIMIT $limit + 1),
+  of_person AS (
     SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NOT NULL
       AND a.attempt_no IN (SELECT attempt_no FROM theirs) AND $attempts
-    UNION ALL
+    ORDER BY a.attempt_no DESC LIMIT $limit + 1),
+  of_device AS (
     SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NOT NULL
       AND a.enrollment_no IN (SELECT enrollment_no FROM enrollments WHERE enrollment_key = :enrollmentKey)
       AND (:user IS NULL OR a.attempt_no IN (SELECT attempt_no FROM theirs)) AND $attempts
-    ORDER BY 1 DESC LIMIT $limit + 1),
+    ORDER BY a.attempt_no DESC LIMIT $limit + 1),
+  found (attempt_no) AS MATERIALIZED (
+    SELECT attempt_no FROM newest UNION ALL SELECT attempt_no FROM of_person
+    UNION ALL SELECT attempt_no FROM of_device),
   page (attempt_no) AS MATERIALIZED (SELECT attempt_no FROM found ORDER BY attempt_no DESC LIMIT $limit)
 SELECT $columns(enrollment_attempts),
   CASE WHEN (SELECT count(*) FROM found) > $limit
