@@ -72,7 +72,7 @@ pub struct EspSessionDetail {
     pub session: EspSessionRow,
     /// The phases it came to.
     pub phases: Vec<EspPhaseRow>,
-    /// The items it waits for, and the others that were told.
+    /// The items it waits for, and the others that were reported.
     pub items: Vec<EspItemRow>,
 }
 
@@ -89,7 +89,7 @@ pub struct EspPhaseRow {
     pub minutes: Option<f64>,
 }
 
-/// An item told of in a session.
+/// An item reported in a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `esp_item_list`")]

@@ -37,7 +37,7 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformStatus {
-    /// The label; none where senders told no platform.
+    /// The label; none where no sender reported a platform.
     pub platform: Option<String>,
     /// Devices.
     pub total: u64,
@@ -127,7 +127,7 @@ pub struct RecentFailure {
 pub struct FailureReason {
     /// The code, one spelling a code.
     pub code: Option<String>,
-    /// The reason told.
+    /// The reason reported.
     pub reason: Option<String>,
     /// The category.
     pub category: Option<String>,

@@ -6,8 +6,8 @@ WITH $asked,
   theirs (attempt_no) AS (
     SELECT attempt_no FROM attempts WHERE user_principal_name_word IN (SELECT id FROM person)
     UNION SELECT attempt_no FROM attempts WHERE user_id_word IN (SELECT id FROM person)),
-  -- By device, by person or by time, whichever is asked for: each has its own index.
-  -- Each ends by itself when a page is full: sorted together, all would be read.
+  -- By time, by person or by device, whichever is asked for. Each ends by itself when a page is full: sorted together, all
+  -- attempts would be read.
   newest AS (
     SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NULL AND $attempts
     ORDER BY a.attempt_no DESC LIMIT $limit + 1),

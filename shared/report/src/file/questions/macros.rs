@@ -64,8 +64,9 @@ const SESSION_DAYS: &str = "x.started_day >= (SELECT first FROM asked) AND x.sta
 /// no zone is three days from UTC. It bounds what is looked at; the days decide.
 const NUMBER: &str = "(SELECT min(max(($1) * 86400 - 1420070400, 0), 2147483647) << 32 FROM asked)";
 
-/// Conditions on `attempts a`.
-const ATTEMPTS: &str = "a.attempt_no >= coalesce($number(first - 3), -1)
+/// Conditions on `attempts a`. The row comes first: it lets the fewest through, and each attempt looked at meets them in order.
+const ATTEMPTS: &str = "(:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) = CAST(:catalogueRow AS INTEGER))
+      AND a.attempt_no >= coalesce($number(first - 3), -1)
       AND a.attempt_no < coalesce($number(last + 3), 9223372036854775807)
       AND (:cursor IS NULL OR a.attempt_no < $major)
       AND a.started_day >= (SELECT coalesce(first, -1000000) FROM asked)
@@ -78,8 +79,7 @@ const ATTEMPTS: &str = "a.attempt_no >= coalesce($number(first - 3), -1)
       AND (:cause IS NULL OR a.cause_id IN (SELECT id FROM causes WHERE name = :cause COLLATE NOCASE))
       AND (:outcome IS NULL OR a.outcome_id IN (
         SELECT id FROM outcomes WHERE name = :outcome COLLATE NOCASE
-          OR (:outcome = 'incomplete' COLLATE NOCASE AND name IN ('abandoned', 'failed'))))
-      AND (:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) = CAST(:catalogueRow AS INTEGER))";
+          OR (:outcome = 'incomplete' COLLATE NOCASE AND name IN ('abandoned', 'failed'))))";
 
 /// The number that a spelling of a code stands for and the file has advice on: hexadecimal, decimal with or without a sign,
 /// or hexadecimal without its prefix. Some senders widen a negative code to 64 bits.
