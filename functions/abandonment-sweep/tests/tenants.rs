@@ -140,6 +140,7 @@ async fn first(store: &Store, client: &Client) -> (Item, Item) {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("00".repeat(32)),
         settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
         feed: None,
         version: 0,
     };

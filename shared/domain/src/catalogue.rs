@@ -3,41 +3,12 @@
 //! Names are read without regard to case and written in one canonical form. Rows keep their
 //! numbers for ever: they are in files that people keep.
 
-use crate::event::Platform;
+use crate::about::Platform;
+use crate::names::names;
 use serde::{Deserialize, Serialize};
 
-macro_rules! names {
-    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $type { $($(#[$variant_doc])* #[serde(rename = $name)] $variant,)+ }
-
-        impl $type {
-            /// All of them, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The canonical name.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
-            /// The one that `text` names, without regard to case.
-            pub fn read(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.name().eq_ignore_ascii_case(text))
-            }
-        }
-
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-    };
-}
-pub(crate) use names;
-
 names! {
-    /// The four parts of an enrollment that the report tells apart.
+    /// The parts of an enrollment that the report distinguishes.
     Section {
         /// The Company Portal's own list of steps.
         SetupChecklist = "setupChecklist",
@@ -47,7 +18,15 @@ names! {
         TermsOfUse = "termsOfUse",
         /// Waiting to be compliant and activated.
         ComplianceActivation = "complianceActivation",
+        /// The Enrollment Status Page, which only Windows has: its actions are the page's phases.
+        EnrollmentStatusPage = "enrollmentStatusPage",
     }
+}
+
+impl Section {
+    /// The four of the catalogue.
+    pub const CATALOGUE: &'static [Self] =
+        &[Self::SetupChecklist, Self::PlatformScreens, Self::TermsOfUse, Self::ComplianceActivation];
 }
 
 names! {
@@ -194,6 +173,9 @@ impl Screen {
     }
 }
 
+/// The action of a device whose Setup Assistant waits for the MDM to release it. The catalogue has no such row.
+pub const AWAIT_CONFIGURATION: &str = "AwaitConfiguration";
+
 /// Section, action and screen together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
@@ -219,10 +201,28 @@ impl Place {
         Self { section, action, screen }
     }
 
-    /// Where someone is of whom no step was told.
+    /// The first screen on iOS/iPadOS and Android.
     pub const fn beginning() -> Self {
         let action = KnownAction::PreEnrollmentWizard;
         Self { section: Some(action.section()), action: Action::Known(action), screen: None }
+    }
+
+    /// Where a device is that waits to be compliant.
+    pub const fn compliance() -> Self {
+        let action = KnownAction::Compliance;
+        let screen = Some(Screen::Known(KnownScreen::DeviceCompliance));
+        Self { section: Some(action.section()), action: Action::Known(action), screen }
+    }
+
+    /// Where an Apple device is whose Setup Assistant waits for the MDM to release it.
+    pub fn await_configuration() -> Self {
+        let action = Action::Other(AWAIT_CONFIGURATION.to_owned());
+        Self { section: Some(Section::SetupChecklist), action, screen: None }
+    }
+
+    /// Where a Windows device is that goes through a phase of the Enrollment Status Page.
+    pub fn phase(phase: &str) -> Self {
+        Self { section: Some(Section::EnrollmentStatusPage), action: Action::Other(phase.to_owned()), screen: None }
     }
 }
 

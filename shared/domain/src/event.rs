@@ -3,10 +3,11 @@
 //! The envelope (CloudEvents JSON, or a vendor's own form) is read elsewhere; here an event is
 //! already meaningful. An event never changes once it was received.
 
-use crate::catalogue::{Place, UserAction, names};
-use crate::esp::EspEvent;
+pub use crate::about::{About, EventKey, Platform};
+use crate::catalogue::{Place, UserAction};
+use crate::names::names;
+use crate::esp::event::EspEvent;
 use crate::failure::Failure;
-use crate::identity::{Identifier, IdentifierKind, UnfitValue};
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -19,20 +20,6 @@ pub const MAX_MESSAGE_CHARS: usize = 2_000;
 const MAX_AHEAD: Millis = Millis::from_minutes(5);
 /// On a live webhook, an event's own time may be this much behind its receipt likewise.
 const MAX_BEHIND: Millis = Millis::from_minutes(12 * 60);
-
-names! {
-    /// The operating system families told apart.
-    Platform {
-        /// Windows.
-        Windows = "windows",
-        /// macOS.
-        MacOs = "macos",
-        /// iOS and iPadOS.
-        Ios = "ios",
-        /// Android.
-        Android = "android",
-    }
-}
 
 names! {
     /// What an enrollment event tells, in the order that decides between events of one instant.
@@ -67,110 +54,163 @@ impl Kind {
     }
 }
 
-/// What identifies an event: the same pair again is the same event.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct EventKey {
-    /// The CloudEvents `source`.
-    pub source: String,
-    /// The CloudEvents `id`.
-    pub id: String,
+/// What a sender can report (docs/DOMAIN.md, E9). What it cannot report is unknown, not zero.
+///
+/// It is stored with each event when the event is received: so the state of a device stays a function of the set of its
+/// events, whatever is set of a source later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reports {
+    /// When a try begins.
+    pub starts: bool,
+    /// The screens that a person meets on the way.
+    pub steps: bool,
+    /// That a person chose to stop.
+    pub stops: bool,
+    /// That an enrollment failed.
+    pub failures: bool,
+    /// That a device came under management.
+    pub ends: bool,
+    /// That a device is compliant.
+    pub compliance: bool,
+    /// Whose clock the time of an event is from.
+    pub clock: Clock,
 }
 
-/// What an event tells of the device and its user. All of it is optional; values are as reported.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct About {
-    /// The sender's id of the enrollment.
-    pub enrollment_id: Option<String>,
-    /// The device's serial number.
-    pub serial_number: Option<String>,
-    /// Apple's unique device identifier.
-    pub udid: Option<String>,
-    /// The MDM server's id of the device.
-    pub mdm_device_id: Option<String>,
-    /// The device's name.
-    pub device_name: Option<String>,
-    /// Who made the device.
-    pub manufacturer: Option<String>,
-    /// The device's model.
-    pub model: Option<String>,
-    /// The user's principal name, usually an address.
-    pub user_principal_name: Option<String>,
-    /// The directory's id of the user.
-    pub user_id: Option<String>,
-    /// The platform.
-    pub platform: Option<Platform>,
-    /// The operating system's version.
-    pub os_version: Option<String>,
-    /// How the device is enrolled: Graph's names, an open list.
-    pub enrollment_type: Option<String>,
+impl Serialize for Reports {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.words())
+    }
 }
 
-impl About {
-    /// The identifiers among what was told, without the ones that can't tell devices apart; best kind first.
-    pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
-        self.read_identifiers().filter_map(Result::ok)
+impl<'de> Deserialize<'de> for Reports {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Vec::<String>::deserialize(deserializer)?;
+        let known = "starts, steps, stops, failures, ends, compliance, deviceTime";
+        Self::read(words.iter().map(String::as_str))
+            .map_err(|word| serde::de::Error::custom(format!("{word:?} is none of {known}")))
+    }
+}
+
+/// Whose clock the time of an event is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Clock {
+    /// A server's: the product's, or ours where the product sends no time. A late event says nothing about the device.
+    Server,
+    /// The device's. It may be wrong, and an event that is far from its receipt shows that.
+    Device,
+}
+
+impl Reports {
+    /// Everything: what a sender of the native form reports unless its source was added with less.
+    pub const ALL: Self = Self {
+        starts: true,
+        steps: true,
+        stops: true,
+        failures: true,
+        ends: true,
+        compliance: true,
+        clock: Clock::Device,
+    };
+    /// Nothing, by a server's clock.
+    pub const NOTHING: Self = Self {
+        starts: false,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: false,
+        compliance: false,
+        clock: Clock::Server,
+    };
+
+    /// The kinds of events that belong to what is reported.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let parts = [
+            (self.starts, Kind::Started),
+            (self.steps, Kind::StepEntered),
+            (self.stops, Kind::Stopped),
+            (self.failures, Kind::Failed),
+            (self.ends, Kind::Enrolled),
+            (self.compliance, Kind::Compliant),
+        ];
+        parts.into_iter().filter_map(|(reported, kind)| reported.then_some(kind))
     }
 
-    /// What was told as an identifier and can't tell devices apart; best kind first.
-    pub fn unfit_identifiers(&self) -> impl Iterator<Item = UnfitValue<'_>> {
-        self.read_identifiers().filter_map(Result::err)
+    /// The same as seven bits, for storing: a bit has its meaning for ever.
+    pub const fn bits(self) -> u8 {
+        let clock = matches!(self.clock, Clock::Device);
+        (self.starts as u8)
+            | (self.steps as u8) << 1
+            | (self.stops as u8) << 2
+            | (self.failures as u8) << 3
+            | (self.ends as u8) << 4
+            | (self.compliance as u8) << 5
+            | (clock as u8) << 6
     }
 
-    /// The same without the values that can't tell devices apart.
-    #[must_use]
-    pub fn without_unfit_identifiers(mut self) -> Self {
-        for value in [&mut self.serial_number, &mut self.udid, &mut self.mdm_device_id, &mut self.enrollment_id] {
-            // The rule is one for every kind.
-            value.take_if(|value| Identifier::new(IdentifierKind::EnrollmentId, value).is_none());
+    /// Reads [`bits`](Self::bits).
+    pub const fn from_bits(bits: u8) -> Self {
+        Self {
+            starts: bits & 1 != 0,
+            steps: bits & 2 != 0,
+            stops: bits & 4 != 0,
+            failures: bits & 8 != 0,
+            ends: bits & 16 != 0,
+            compliance: bits & 32 != 0,
+            clock: if bits & 64 != 0 { Clock::Device } else { Clock::Server },
         }
-        self
     }
 
-    fn read_identifiers(&self) -> impl Iterator<Item = Result<Identifier, UnfitValue<'_>>> {
-        [
-            (IdentifierKind::SerialNumber, &self.serial_number),
-            (IdentifierKind::Udid, &self.udid),
-            (IdentifierKind::MdmDeviceId, &self.mdm_device_id),
-            (IdentifierKind::EnrollmentId, &self.enrollment_id),
-        ]
-        .into_iter()
-        .filter_map(|(kind, value)| Some(Identifier::read(kind, value.as_deref()?)))
+    /// The words for what is reported, in order.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        let parts = [
+            (self.starts, "starts"),
+            (self.steps, "steps"),
+            (self.stops, "stops"),
+            (self.failures, "failures"),
+            (self.ends, "ends"),
+            (self.compliance, "compliance"),
+            (self.clock == Clock::Device, "deviceTime"),
+        ];
+        parts.into_iter().filter_map(|(reported, word)| reported.then_some(word))
     }
 
-    /// Takes over, field by field, what `later` tells.
-    pub fn update(&mut self, later: &Self) {
-        let Self {
-            enrollment_id,
-            serial_number,
-            udid,
-            mdm_device_id,
-            device_name,
-            manufacturer,
-            model,
-            user_principal_name,
-            user_id,
-            platform,
-            os_version,
-            enrollment_type,
-        } = later;
-        let take = |mine: &mut Option<String>, theirs: &Option<String>| {
-            if theirs.is_some() {
-                mine.clone_from(theirs);
+    /// Reads [`words`](Self::words), without regard to case.
+    ///
+    /// # Errors
+    /// The first word that is none of them.
+    pub fn read<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<Self, &'w str> {
+        let mut reports = Self::NOTHING;
+        for word in words {
+            match word.to_ascii_lowercase().as_str() {
+                "starts" => reports.starts = true,
+                "steps" => reports.steps = true,
+                "stops" => reports.stops = true,
+                "failures" => reports.failures = true,
+                "ends" => reports.ends = true,
+                "compliance" => reports.compliance = true,
+                "devicetime" => reports.clock = Clock::Device,
+                _ => return Err(word),
             }
-        };
-        take(&mut self.enrollment_id, enrollment_id);
-        take(&mut self.serial_number, serial_number);
-        take(&mut self.udid, udid);
-        take(&mut self.mdm_device_id, mdm_device_id);
-        take(&mut self.device_name, device_name);
-        take(&mut self.manufacturer, manufacturer);
-        take(&mut self.model, model);
-        take(&mut self.user_principal_name, user_principal_name);
-        take(&mut self.user_id, user_id);
-        take(&mut self.os_version, os_version);
-        take(&mut self.enrollment_type, enrollment_type);
-        self.platform = platform.or(self.platform);
+        }
+        Ok(reports)
     }
+
+    /// What two senders report together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self::from_bits(self.bits() | other.bits())
+    }
+}
+
+/// What an `enrolled` or `compliant` says of itself besides (docs/DOMAIN.md, E4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Said {
+    /// Of `enrolled`: Apple's Setup Assistant stays on the device until the MDM releases it.
+    pub awaiting_configuration: bool,
+    /// Of `enrolled`: the sender repeats a fact, and the time is not the enrollment's.
+    pub restated: bool,
+    /// Of `compliant`: an adapter made it, since its sender cannot report compliance.
+    pub assumed: bool,
 }
 
 /// A clock that can't be right.
@@ -183,9 +223,11 @@ pub enum ClockSkew {
 }
 
 impl ClockSkew {
-    /// What the two clocks say of each other (docs/DOMAIN.md, E14).
-    pub fn of(time: Timestamp, received_at: Timestamp, backfill: bool) -> Option<Self> {
-        if time - received_at > MAX_AHEAD {
+    /// What the two clocks say of each other (docs/DOMAIN.md, E14). A server's late delivery says nothing about a device.
+    pub fn of(time: Timestamp, received_at: Timestamp, backfill: bool, clock: Clock) -> Option<Self> {
+        if clock == Clock::Server {
+            None
+        } else if time - received_at > MAX_AHEAD {
             Some(Self::Ahead)
         } else if !backfill && received_at - time > MAX_BEHIND {
             Some(Self::Behind)
@@ -236,6 +278,9 @@ pub struct Step {
     pub failure: Option<Failure>,
     /// Reported spellings that differ from the canonical ones.
     pub reported: Vec<(Member, String)>,
+    /// What it says of itself besides. The codec keeps it beside the body.
+    #[serde(skip)]
+    pub said: Said,
 }
 
 /// An event's content.
@@ -258,6 +303,8 @@ pub struct Event {
     pub received_at: Timestamp,
     /// Whether its clock is doubted.
     pub clock_skew: Option<ClockSkew>,
+    /// What its sender can report.
+    pub reports: Reports,
     /// Whom it is about.
     pub about: About,
     /// What it tells.
@@ -299,11 +346,13 @@ impl Event {
 impl Step {
     /// A step of which nothing is told but its kind.
     pub const fn of(kind: Kind) -> Self {
-        Self { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
+        let said = Said { awaiting_configuration: false, restated: false, assumed: false };
+        Self { kind, place: None, user_action: None, failure: None, reported: Vec::new(), said }
     }
 
     /// How a step is read (docs/DOMAIN.md, E7): `stopped` without a user action is `cancel`; a `failed` whose category is
-    /// `userAbandonment` is `stopped` by `cancel`; other kinds have no user action.
+    /// `userAbandonment` is `stopped` by `cancel`; other kinds have no user action. Only an `enrolled` may be restated or
+    /// await its configuration, and only a `compliant` be assumed.
     #[must_use]
     pub fn read(mut self) -> Self {
         let abandoned = self.failure.as_ref().and_then(|failure| failure.category)
@@ -316,6 +365,9 @@ impl Step {
         } else {
             self.user_action = None;
         }
+        self.said.awaiting_configuration &= self.kind == Kind::Enrolled;
+        self.said.restated &= self.kind == Kind::Enrolled;
+        self.said.assumed &= self.kind == Kind::Compliant;
         self
     }
 }

@@ -8,11 +8,12 @@
 //! enrollments have, also after merges. Details carry the device's key and no person's name or address.
 
 use crate::attempt::{Attempt, Enrollment, Outcome};
-use crate::catalogue::{Place, names};
+use crate::catalogue::{Place};
+use crate::names::names;
 use crate::esp::{EspSession, SessionState};
 use crate::identity::TenantId;
 use crate::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 names! {
@@ -261,7 +262,7 @@ const fn reached(outcome: Outcome) -> Option<Transition> {
 /// What is published when a session stands so; nothing while it goes on.
 const fn session_reached(state: SessionState) -> Option<Transition> {
     match state {
-        SessionState::InProgress => None,
+        SessionState::InProgress | SessionState::Ended => None,
         SessionState::TimedOut => Some(Transition::EspTimedOut),
         SessionState::Failed => Some(Transition::EspFailed),
         SessionState::Success | SessionState::SuccessWithTimeout | SessionState::SuccessOnRetry => {

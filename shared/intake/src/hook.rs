@@ -10,7 +10,7 @@ use vestibule_store::{Store, Tenant, TenantCache};
 use vestibule_webhook::cloudevents::Batch;
 use vestibule_webhook::proof::{Proof, Shown};
 use vestibule_webhook::signature::{self, SignatureError};
-use vestibule_webhook::sources::{Answer, Context, Sender};
+use vestibule_webhook::sources::{Answer, Sender};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
 /// When to send again what could not be stored.
@@ -155,13 +155,19 @@ fn addressed(path: &str) -> Option<Addressed<'_>> {
     Some(Addressed { tenant: TenantId::parse(tenant).ok(), source, path_secret })
 }
 
+/// How a body of the source comes in. A sender of the native form reports everything unless the tenant says less; of
+/// every other its module knows better.
+fn received(tenant: &Tenant, source: &Sender, now: Timestamp, backfill: bool) -> Received {
+    let set = tenant.source_settings.get(source.name).copied().unwrap_or_default();
+    let less = set.reports.filter(|_| source.source.is_none());
+    let reports = less.unwrap_or(source.reports);
+    Received { at: now, backfill, reports, holds: !set.ignore_awaiting_configuration }
+}
+
 /// What is in a request of a tenant's.
 fn read_body(tenant: &Tenant, source: &Sender, request: &HttpRequest, now: Timestamp) -> Result<Batch, Problem> {
-    let context = Context {
-        received: Received { at: now, backfill: is_backfill(request.uri().query()) },
-        sends_compliant: tenant.settings.compliance_source.is_none(),
-    };
-    (source.read)(request.body(), request.headers(), &context).map_err(|error| match error {
+    let received = received(tenant, source, now, is_backfill(request.uri().query()));
+    (source.read)(request.body(), request.headers(), received).map_err(|error| match error {
         BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
         BodyError::NotJson { .. } | BodyError::NotAnEvent | BodyError::Malformed(_) => {
             Problem::bad_request().detail(error.to_string())

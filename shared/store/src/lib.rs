@@ -53,7 +53,7 @@ pub use refused::RefusedMerge;
 pub use retention::PruneCursor;
 pub use segments::{FULL_BYTES, FULL_EVENTS, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
-pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, Tenant};
+pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;

@@ -6,7 +6,7 @@
 use crate::data;
 use crate::fields::{FieldError, Reader};
 use serde_json::{Map, Value};
-use vestibule_domain::event::{ClockSkew, Event, MAX_TEXT_CHARS};
+use vestibule_domain::event::{ClockSkew, Event, MAX_TEXT_CHARS, Reports};
 use vestibule_domain::{Timestamp, event::EventKey};
 
 /// Largest body taken, in bytes.
@@ -21,6 +21,11 @@ pub struct Received {
     pub at: Timestamp,
     /// Whether it fills in the past, so that old times are no sign of a wrong clock.
     pub backfill: bool,
+    /// What its sender can report: what its module states, or less where the tenant added the source with less.
+    pub reports: Reports,
+    /// Whether an Apple device that awaits its configuration is held until it is released. A tenant switches this off for a
+    /// server that never releases devices.
+    pub holds: bool,
 }
 
 /// Why a whole body is refused.
@@ -150,7 +155,8 @@ fn read_event(map: &Map<String, Value>, received: Received, errors: &mut Vec<Fie
         key: EventKey { source, id },
         time,
         received_at: received.at,
-        clock_skew: ClockSkew::of(time, received.at, received.backfill),
+        clock_skew: ClockSkew::of(time, received.at, received.backfill, received.reports.clock),
+        reports: received.reports,
         about,
         body,
     })))

@@ -112,6 +112,7 @@ impl Stack {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("00".repeat(32)),
             settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
             version: 0,
             feed: None,
         };
