@@ -41,25 +41,41 @@ pub(super) struct Folded<'e> {
     pub turns: Vec<(&'e EventKey, Turn)>,
 }
 
+/// An event of the page.
+pub(super) type Told<'e> = (&'e Event, &'e EspEvent);
+
+/// The events of one session, in order.
+pub(super) struct OneSession<'e> {
+    pub events: Vec<Told<'e>>,
+    /// Where several sources report it: the one whose items count.
+    pub items_of: Option<&'e str>,
+}
+
+impl OneSession<'_> {
+    fn counts(&self, event: &Event, esp: &EspEvent) -> bool {
+        !esp.is_update() || self.items_of.is_none_or(|source| event.key.source == source)
+    }
+}
+
 /// One session from its events in order, as of an instant. `removals` are the instants at which the device was removed
 /// from management, in order.
 pub(super) fn fold_session<'e>(
     tenant: &TenantId,
-    events: &[(&'e Event, &'e EspEvent)],
+    one: &OneSession<'e>,
     removals: &[Timestamp],
     as_of: Timestamp,
 ) -> Option<Folded<'e>> {
-    let mut run = Run::new(tenant, events, as_of)?;
-    let first = events.first()?.0.placed();
+    let mut run = Run::new(tenant, one, as_of)?;
+    let first = one.events.first()?.0.placed();
     // An `unenrolled` stands before what the page reports of the same instant.
     let mut removals = removals.iter().copied().filter(|removed| *removed > first && *removed <= as_of).peekable();
-    for (event, esp) in events {
+    for (event, esp) in &one.events {
         while let Some(removed) = removals.next_if(|removed| *removed <= event.placed()) {
             run.settle(removed);
             run.unenroll(removed);
         }
         run.settle(event.placed());
-        run.take(event, esp);
+        run.take(event, esp, one.counts(event, esp));
     }
     for removed in removals {
         run.settle(removed);
@@ -90,8 +106,10 @@ struct Failing<'e> {
 struct Run<'e> {
     session: EspSession,
     turns: Vec<(&'e EventKey, Turn)>,
-    /// Whether it has ended for good: what is reported later is not its end.
+    /// Whether the removal of the device has ended it: what is reported later is not its end.
     closed: bool,
+    /// Whether the person has ended it past its limit: it does nothing to an attempt any more.
+    is_left: bool,
     /// The event that opened it.
     opened_by: &'e EventKey,
     items: BTreeMap<ItemKey, EspItem>,
@@ -106,7 +124,8 @@ struct Run<'e> {
 type ItemKey = (Phase, Category, String);
 
 impl<'e> Run<'e> {
-    fn new(tenant: &TenantId, events: &[(&'e Event, &'e EspEvent)], as_of: Timestamp) -> Option<Self> {
+    fn new(tenant: &TenantId, one: &OneSession<'e>, as_of: Timestamp) -> Option<Self> {
+        let events = &one.events;
         let (first, first_esp) = events.first()?;
         let mut starts = events.iter().filter_map(|(event, esp)| match &esp.detail {
             EspDetail::Started(start) => Some((*event, start.as_ref())),
@@ -132,7 +151,8 @@ impl<'e> Run<'e> {
         // An app is targeted when the start lists it, or the list of a subtask; where no start lists any,
         // also when something is told of it.
         let listed = start.and_then(|(_, start)| start.targeted_apps.as_ref()).map(|apps| {
-            let tracked = events.iter().flat_map(|(_, esp)| match &esp.detail {
+            let counted = events.iter().filter(|(event, esp)| one.counts(event, esp));
+            let tracked = counted.flat_map(|(_, esp)| match &esp.detail {
                 EspDetail::Tracked(_, Category::Apps, list) => list.as_slice(),
                 _ => &[],
             });
@@ -188,6 +208,7 @@ impl<'e> Run<'e> {
             session,
             turns: Vec::new(),
             closed: false,
+            is_left: false,
             opened_by: &opened_by.key,
             items: BTreeMap::new(),
             targeted: listed,
@@ -196,13 +217,16 @@ impl<'e> Run<'e> {
         })
     }
 
-    fn take(&mut self, event: &'e Event, esp: &EspEvent) {
+    fn take(&mut self, event: &'e Event, esp: &EspEvent, counts: bool) {
         let at = event.placed();
         if &event.key == self.opened_by {
             self.turns.push((&event.key, Turn::Begins));
         }
         self.session.about.update(&event.about);
         self.session.last_event_at = self.session.last_event_at.max(at);
+        if !counts {
+            return;
+        }
         match &esp.detail {
             EspDetail::Started(start) => {
                 // A list that is told, were it empty, is known.
@@ -231,7 +255,7 @@ impl<'e> Run<'e> {
             EspDetail::Phase(phase, state) => self.phase(event, *phase, *state),
             EspDetail::Action(action) => self.act(event, *action),
             EspDetail::Failed(code, message) => {
-                let of = Told { phase: None, code: code.as_ref(), message: message.as_ref() };
+                let of = Reported { phase: None, code: code.as_ref(), message: message.as_ref() };
                 self.fail(at, &event.key, FailedBy::Word, of);
             }
             EspDetail::Completed => self.complete(at, &event.key),
@@ -261,7 +285,7 @@ impl<'e> Run<'e> {
         }
         match state {
             PhaseState::Failed => {
-                self.fail(at, &event.key, FailedBy::Word, Told { phase: Some(phase), code: None, message: None });
+                self.fail(at, &event.key, FailedBy::Word, Reported { phase: Some(phase), code: None, message: None });
             }
             PhaseState::Completed if Some(&phase) == self.session.expected_phases().last() => {
                 self.complete(at, &event.key);
@@ -276,7 +300,7 @@ impl<'e> Run<'e> {
         if self.closed {
             return;
         }
-        let is_past = self.session.state == SessionState::InProgress && at > self.session.deadline;
+        let is_past = self.session.state == SessionState::InProgress && at > self.session.deadline && !self.is_left;
         match action {
             EspAction::Retry if self.session.state == SessionState::Failed => self.go_on(at),
             EspAction::ContinueAnyway if is_past => self.end_past_limit(event, Turn::GoesOnWithout),
@@ -287,11 +311,10 @@ impl<'e> Run<'e> {
 
     /// The person ended a session that was past its limit.
     fn end_past_limit(&mut self, event: &'e Event, turn: Turn) {
-        self.closed = true;
         self.failing.clear();
-        self.session.state = SessionState::TimedOut;
         self.session.ended_at = Some(event.placed());
-        self.turns.push((&event.key, turn));
+        self.turn(&event.key, turn);
+        self.is_left = true;
     }
 
     /// The device was removed from management: that ends any session.
@@ -326,7 +349,7 @@ impl<'e> Run<'e> {
         let Some(failing) = self.failing.get(key) else { return };
         let (since, event, code, name) = (failing.since, failing.event, failing.code.clone(), failing.name.clone());
         let before = self.session.state;
-        self.fail(since, event, FailedBy::Items, Told { phase: Some(key.0), code: code.as_ref(), message: None });
+        self.fail(since, event, FailedBy::Items, Reported { phase: Some(key.0), code: code.as_ref(), message: None });
         if before != SessionState::Failed && self.session.state == SessionState::Failed {
             self.session.failed_item = name.or_else(|| Some(key.2.clone()));
         }
@@ -456,7 +479,7 @@ impl<'e> Run<'e> {
         }
     }
 
-    fn fail(&mut self, at: Timestamp, event: &'e EventKey, by: FailedBy, told: Told<'_>) {
+    fn fail(&mut self, at: Timestamp, event: &'e EventKey, by: FailedBy, told: Reported<'_>) {
         if self.closed || self.session.state.is_success() {
             return;
         }
@@ -476,7 +499,9 @@ impl<'e> Run<'e> {
             session.state = SessionState::Failed;
             session.ended_at = Some(at);
             self.failed_by = Some(by);
-            self.turns.push((event, Turn::Fails));
+            if !self.is_left {
+                self.turns.push((event, Turn::Fails));
+            }
         } else if by == FailedBy::Word {
             self.failed_by = Some(by);
         }
@@ -512,10 +537,17 @@ impl<'e> Run<'e> {
             (true, _, false) | (false, false, _) => SessionState::Success,
         };
         session.ended_at = Some(at);
-        self.turns.push((event, Turn::EndsWell));
         for progress in session.phases.values_mut().filter(|progress| progress.state == PhaseState::Started) {
             progress.state = PhaseState::Completed;
             progress.ended_at = Some(at);
+        }
+        self.turn(event, Turn::EndsWell);
+    }
+
+    /// Notes a turn, unless the person has left the session.
+    fn turn(&mut self, event: &'e EventKey, turn: Turn) {
+        if !self.is_left {
+            self.turns.push((event, turn));
         }
     }
 
@@ -538,7 +570,7 @@ impl<'e> Run<'e> {
 
 /// What was reported of a failure.
 #[derive(Clone, Copy)]
-struct Told<'t> {
+struct Reported<'t> {
     phase: Option<Phase>,
     code: Option<&'t String>,
     message: Option<&'t String>,

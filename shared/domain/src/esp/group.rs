@@ -4,7 +4,7 @@
 //! session: where their sessions overlap, they are folded together.
 
 use super::event::{DeploymentMode, EspDetail, EspEvent, ItemState, PhaseState};
-use super::fold::{Turn, fold_session};
+use super::fold::{OneSession, Told, Turn, fold_session};
 use super::session::EspSession;
 use crate::about::{EventKey, Platform};
 use crate::event::{Body, Event, Kind};
@@ -20,8 +20,6 @@ pub struct Sessions<'e> {
     /// By event: the numbers of sessions in that list, and their turns, in order.
     pub turns: HashMap<&'e EventKey, Vec<(usize, Turn)>>,
 }
-
-type Told<'e> = (&'e Event, &'e EspEvent);
 
 /// The events of one session of one source.
 struct Group<'e> {
@@ -41,7 +39,7 @@ pub fn sessions<'e>(
     let groups = grouped(tenant, settings, events, &removals);
     let mut folded: Vec<_> = joined(tenant, groups, &removals, as_of)
         .iter()
-        .filter_map(|events| fold_session(tenant, events, &removals, as_of))
+        .filter_map(|one| fold_session(tenant, one, &removals, as_of))
         .collect();
     folded.sort_by_key(|folded| (folded.session.started_at, folded.session.id));
     let mut turns: HashMap<&EventKey, Vec<(usize, Turn)>> = HashMap::new();
@@ -107,7 +105,8 @@ fn is_over(
     if !silent && !removed && !may_have_ended(told, at) {
         return false;
     }
-    fold_session(tenant, told, removals, at).is_none_or(|folded| {
+    let one = OneSession { events: told.to_vec(), items_of: None };
+    fold_session(tenant, &one, removals, at).is_none_or(|folded| {
         let session = folded.session;
         session.ended_at.is_some() || silent && at > session.deadline
     })
@@ -151,13 +150,14 @@ fn joined<'e>(
     groups: Vec<Group<'e>>,
     removals: &[Timestamp],
     as_of: Timestamp,
-) -> Vec<Vec<Told<'e>>> {
+) -> Vec<OneSession<'e>> {
     let sources: BTreeSet<&str> = groups.iter().map(|group| group.source).collect();
     if sources.len() < 2 {
-        return groups.into_iter().map(|group| group.events).collect();
+        return groups.into_iter().map(|group| OneSession { events: group.events, items_of: None }).collect();
     }
     let span = |group: &Group<'e>| {
-        let session = fold_session(tenant, &group.events, removals, as_of)?.session;
+        let one = OneSession { events: group.events.clone(), items_of: None };
+        let session = fold_session(tenant, &one, removals, as_of)?.session;
         let to = session.ended_at.unwrap_or(session.last_event_at);
         Some(Span { from: session.started_at, to, mode: session.deployment_mode })
     };
@@ -184,9 +184,9 @@ fn joined<'e>(
 }
 
 /// The events of one session that several sources report.
-fn one_session(groups: Vec<Group<'_>>) -> Vec<Told<'_>> {
+fn one_session(groups: Vec<Group<'_>>) -> OneSession<'_> {
     if let [_] = groups.as_slice() {
-        return groups.into_iter().flat_map(|group| group.events).collect();
+        return OneSession { events: groups.into_iter().flat_map(|group| group.events).collect(), items_of: None };
     }
     let items_of = |source: &str| {
         let events = groups.iter().filter(|group| group.source == source).flat_map(|group| &group.events);
@@ -200,12 +200,10 @@ fn one_session(groups: Vec<Group<'_>>) -> Vec<Told<'_>> {
             .collect();
         ids.len()
     };
-    let sources: BTreeSet<&str> = groups.iter().map(|group| group.source).collect();
+    let sources: BTreeSet<_> = groups.iter().map(|group| group.source).collect();
     // Of two that report as many the first by name.
     let best = sources.iter().copied().max_by_key(|source| (items_of(source), std::cmp::Reverse(*source)));
-    let best = best.unwrap_or_default().to_owned();
     let mut events: Vec<Told<'_>> = groups.into_iter().flat_map(|group| group.events).collect();
-    events.retain(|(event, esp)| !esp.is_update() || event.key.source == best);
     events.sort_by(|(one, _), (other, _)| one.order().cmp(&other.order()));
-    events
+    OneSession { events, items_of: best }
 }

@@ -213,10 +213,9 @@ impl EspSession {
         self.is_open().then_some(self.deadline).into_iter().chain(self.stuck_from).chain(self.fails_after).min()
     }
 
-    /// The phase it was in at an instant.
-    pub fn phase_at(&self, at: Timestamp) -> Phase {
-        let begun = self.phases.iter().filter(|(_, progress)| progress.started_at <= at).map(|(phase, _)| *phase);
-        begun.max().unwrap_or_else(|| self.first_phase())
+    /// The phase it was in at an instant, if any was reported by then.
+    pub fn phase_at(&self, at: Timestamp) -> Option<Phase> {
+        self.phases.iter().filter(|(_, progress)| progress.started_at <= at).map(|(phase, _)| *phase).max()
     }
 
     /// What it says of its failure.

@@ -39,6 +39,8 @@ pub(super) struct Open {
     /// The sources of its enrollment events.
     pub sources: BTreeSet<String>,
     pub last_step: Option<Place>,
+    /// When its newest activity is placed; the page's signs of life are none.
+    pub acted_at: Timestamp,
     /// Whether an `enrolled` of a sender without steps, or one that awaits its configuration, has begun the wait.
     pub waits: bool,
     /// The source of the `enrolled` that said so last.
@@ -83,6 +85,7 @@ impl Open {
             attempt,
             sources: BTreeSet::new(),
             last_step: None,
+            acted_at: at,
             waits: false,
             held_by: None,
             running: Vec::new(),
@@ -125,8 +128,9 @@ impl Open {
 
     /// Where it is at `at` (docs/DOMAIN.md, P1), but for what a closing event names.
     pub(super) fn place(&self, held: bool, sessions: &[EspSession], at: Timestamp) -> Option<Place> {
-        if let Some(session) = self.running.last().and_then(|number| sessions.get(*number)) {
-            return Some(Place::phase(session.phase_at(at).name()));
+        let session = self.running.last().and_then(|number| sessions.get(*number));
+        if let Some(phase) = session.and_then(|session| session.phase_at(at)) {
+            return Some(Place::phase(phase.name()));
         }
         if let Some(wait) = self.wait(held) {
             return Some(match wait {

@@ -104,17 +104,21 @@ impl Run<'_> {
 
     fn session_fails(&mut self, event: &Event, session: usize) {
         let at = event.placed();
-        let Some((failure, place)) = self.sessions.get(session).map(|of| {
-            let phase = of.failed_phase.unwrap_or_else(|| of.phase_at(at));
-            (of.failure(), Place::phase(phase.name()))
+        let Some((failure, phase)) = self.sessions.get(session).map(|of| {
+            let phase = of.failed_phase.or_else(|| of.phase_at(at));
+            (of.failure(), phase.map(|phase| Place::phase(phase.name())))
         }) else {
             return;
         };
+        let held = self.known.held;
         if let Some(mut open) = self.take_running(session) {
+            let place = phase.or_else(|| open.place(held, &self.sessions, at));
             open.attempt.failure.get_or_insert_default().fill_from(&failure);
-            self.close(open, at, (Outcome::Failed, None), Some(place), Shut::BySessionFailure(session));
+            self.close(open, at, (Outcome::Failed, None), place, Shut::BySessionFailure(session));
         } else if self.shut.as_ref().is_some_and(|(_, shut)| *shut == Shut::ByLimit(session)) {
             // It comes after the limit, with no other attempt since.
+            let elsewhere = || self.shut.as_ref().and_then(|(open, _)| open.place(held, &[], at));
+            let place = phase.or_else(elsewhere);
             self.fail_late(event, &failure, place, session);
         } else {
             return;
@@ -125,7 +129,7 @@ impl Run<'_> {
         }
     }
 
-    fn fail_late(&mut self, event: &Event, failure: &Failure, place: Place, session: usize) {
+    fn fail_late(&mut self, event: &Event, failure: &Failure, place: Option<Place>, session: usize) {
         let at = event.placed();
         if let Some((_, shut)) = &mut self.shut {
             *shut = Shut::BySessionFailure(session);
@@ -136,7 +140,7 @@ impl Run<'_> {
             attempt.ended_at = Some(at);
             (attempt.outcome, attempt.cause, attempt.limit) = (Outcome::Failed, None, None);
             attempt.failure.get_or_insert_default().fill_from(failure);
-            attempt.place = Some(place);
+            attempt.place = place;
             attempt.row = row(attempt);
         }
         if let Some(last) = &mut self.known.last {
@@ -186,9 +190,9 @@ impl Run<'_> {
         let technician = self.mode(session) == Some(DeploymentMode::PreProvisioningTechnician);
         self.known.enrolled = true;
         self.resolve();
-        if technician {
-            self.known.prepared = true;
-        } else if open.only_page {
+        self.known.prepared |= technician;
+        if open.only_page {
+            // Nobody else will say so.
             self.known.compliant = true;
             self.known.held = false;
         }
@@ -219,14 +223,14 @@ impl Run<'_> {
 
     /// The person reset the device, after the session's limit.
     fn reset(&mut self, at: Timestamp, session: usize) {
-        if !self.open.as_ref().is_some_and(|open| open.running.contains(&session)) {
-            return;
-        }
         let place = self.open.as_ref().and_then(|open| open.place(self.known.held, &self.sessions, at));
-        let Some(open) = self.take_running(session) else { return };
-        self.close(open, at, (Outcome::Abandoned, Some(Cause::Restarted)), place, Shut::ForGood);
-        if let Some(last) = &mut self.known.last {
-            last.by_session = true;
+        if let Some(open) = self.take_running(session) {
+            self.close(open, at, (Outcome::Abandoned, Some(Cause::Restarted)), place, Shut::ForGood);
+            if let Some(last) = &mut self.known.last {
+                last.by_session = true;
+            }
+        } else if !self.is_shut_by(session) {
+            return;
         }
         self.known.begin_anew();
         self.facts_changed(at);

@@ -104,11 +104,8 @@ impl<'a> Run<'a> {
             let attempt = self.in_progress(open, as_of);
             self.attempts.push(attempt);
         }
-        let Self { mut known, attempts, sessions, mut failures, .. } = self;
+        let Self { mut known, attempts, sessions, failures, .. } = self;
         known.attempts = self.dropped.saturating_add(u32::try_from(attempts.len()).unwrap_or(u32::MAX));
-        if let Some(last) = failures.last_mut() {
-            last.resolved = !known.failure;
-        }
         Done { known, attempts, sessions, failures }
     }
 
@@ -147,8 +144,8 @@ impl<'a> Run<'a> {
     fn unenroll(&mut self, event: &Event) {
         let at = event.placed();
         if let Some(mut open) = self.open.take() {
-            let place = open.place(self.known.held, &self.sessions, at);
             open.note(event);
+            let place = open.place(self.known.held, &self.sessions, at);
             self.close(open, at, (Outcome::Abandoned, Some(Cause::Unenrolled)), place, Shut::ForGood);
         }
         self.known.begin_anew();
@@ -241,7 +238,6 @@ impl<'a> Run<'a> {
             }
             Kind::Failed if self.complete() => {
                 // Rule 3: a failure of the device, outside any attempt.
-                self.resolve();
                 self.known.failure = true;
                 self.failures.push(DeviceFailure {
                     at,
@@ -429,10 +425,11 @@ impl<'a> Run<'a> {
         };
         // In an attempt whose start was reported a restated fact sets nothing.
         let sets = !(step.said.restated && open.attempt.start_reported);
-        let place = open.place(self.known.held, &self.sessions, at);
         open.note(event);
+        let place = open.place(self.known.held, &self.sessions, at);
         if !repeats {
             open.attempt.last_activity = at;
+            open.acted_at = at;
         }
         match step.kind {
             Kind::Stopped => {
@@ -482,7 +479,7 @@ impl<'a> Run<'a> {
                     && !self.known.held
                     && !open.attempt.start_reported
                     && self.known.enrolled_by.contains(&event.key.source)
-                    && event.placed() - open.attempt.last_activity >= ANEW
+                    && event.placed() - open.acted_at >= ANEW
             }
             _ => false,
         }
@@ -511,11 +508,11 @@ impl<'a> Run<'a> {
         self.facts_changed(at);
     }
 
-    /// A failure of the device is unresolved no longer (rule 3).
+    /// Failures of the device are unresolved no longer (rule 3).
     pub(super) fn resolve(&mut self) {
         self.known.failure = false;
-        if let Some(last) = self.failures.last_mut() {
-            last.resolved = true;
+        for failure in &mut self.failures {
+            failure.resolved = true;
         }
     }
 

@@ -100,16 +100,16 @@ impl Label {
         }
     }
 
-    /// The label of a platform; registration and sessions are the device's, the type the attempt's own.
+    /// The label of a platform; registration and whether a session is Autopilot's are the device's, the type the attempt's own.
     pub(crate) fn of_device(
         platform: Option<Platform>,
         registered: bool,
-        sessions: bool,
+        autopilot: bool,
         enrollment_type: Option<&str>,
     ) -> Option<Self> {
         let kind = enrollment_type.unwrap_or_default().to_ascii_lowercase();
         Some(match platform? {
-            Platform::Windows if sessions || registered || kind.contains("autopilot") => Self::WindowsAutopilot,
+            Platform::Windows if autopilot || registered || kind.contains("autopilot") => Self::WindowsAutopilot,
             Platform::Windows => Self::WindowsManual,
             Platform::MacOs if registered || kind.starts_with("applebulk") => Self::MacAde,
             Platform::MacOs => Self::MacManual,
@@ -143,6 +143,7 @@ pub(crate) fn section_title(section: Section) -> &'static str {
         Section::PlatformScreens => "Platform screens",
         Section::TermsOfUse => "Terms of use",
         Section::ComplianceActivation => "Compliance and activation",
+        Section::EnrollmentStatusPage => "Enrollment Status Page",
     }
 }
 

@@ -243,7 +243,7 @@ impl<'c> Insert<'c> {
 
     fn event(&mut self, attempt_no: i64, seq: i64, event: &Event) -> Result<()> {
         let Some(step) = event.step() else { return Ok(()) };
-        let Step { kind, place, user_action, failure, reported } = step;
+        let Step { kind, place, user_action, failure, reported, said: _ } = step;
         let place: Option<&Place> = place.as_ref();
         let failure = failure.as_ref();
         let reported: Vec<String> = reported.iter().map(|(member, text)| format!("{}={text}", member.name())).collect();
@@ -284,7 +284,7 @@ pub(crate) fn unique(ids: Ids, what: &'static str, inserted: rusqlite::Result<us
 
 fn label(enrollment: &Enrollment, platform: Option<vestibule_domain::Platform>, enrollment_type: Option<&str>) -> i64 {
     let registered = enrollment.registered_at.is_some();
-    id_of(Label::of_device(platform, registered, enrollment.esp, enrollment_type))
+    id_of(Label::of_device(platform, registered, enrollment.autopilot, enrollment_type))
 }
 
 /// The sixteen bytes of a UUID in its usual spelling, which they can be turned back into.

@@ -117,6 +117,7 @@ const ESP_STATES = {
   failed: 'Failed',
   success: 'Succeeded',
   successWithTimeout: 'Succeeded after the time limit',
+  ended: 'Ended by removal from management',
   successOnRetry: 'Succeeded on retry',
 };
 

@@ -14,7 +14,7 @@ import { dataTable } from '../lib/table.js';
 import { deploymentMode, espPhase, espRule, espState } from '../lib/words.js';
 import { deviceAndUser, espNavigation, profileLink, stateBadge } from './esp-parts.js';
 
-const STATES = ['inProgress', 'timedOut', 'failed', 'success', 'successWithTimeout', 'successOnRetry'];
+const STATES = ['inProgress', 'timedOut', 'failed', 'success', 'successWithTimeout', 'successOnRetry', 'ended'];
 const PAGE = 50;
 
 /** The profiles to choose from: those there are, and the one asked for though it is gone. */

@@ -143,6 +143,7 @@ pub(super) fn short_section(section: Option<Section>) -> &'static str {
         Some(Section::PlatformScreens) => "Platform",
         Some(Section::TermsOfUse) => "Terms",
         Some(Section::ComplianceActivation) => "Compliance",
+        Some(Section::EnrollmentStatusPage) => "Status page",
         None => "Elsewhere",
     }
 }
