@@ -1,9 +1,13 @@
-//! From events to sessions of the Enrollment Status Page.
+//! From events to sessions of the Enrollment Status Page (docs/DOMAIN.md, S8 to S21).
 //!
 //! Written from the rules alone: what a session is after some of its events is found by looking at all of them
 //! again, every time.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+const MINUTE_MS: i64 = 60 * 1000;
+/// An item may stay in error for this long before it fails its session.
+const GRACE_MS: i64 = 2 * MINUTE_MS;
 
 /// What an organisation chose that changes how a session goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +22,24 @@ pub struct Profile {
     pub tries_others: bool,
 }
 
-/// What an event tells. Names are those of the API.
+/// What an item reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// `phase`
+    pub phase: String,
+    /// `category`
+    pub category: String,
+    /// `item.id`
+    pub id: String,
+    /// `item.name`
+    pub name: Option<String>,
+    /// `item.state`
+    pub state: String,
+    /// `item.errorCode`
+    pub code: Option<String>,
+}
+
+/// What an event reports. Names are those of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// `esp.started`
@@ -27,6 +48,8 @@ pub enum What {
         mode: Option<String>,
         /// `hybridJoin`
         hybrid: bool,
+        /// `limitMinutes`
+        limit: Option<i64>,
         /// Ids of the apps known to be targeted, and whether at the user.
         targeted: Option<Vec<(String, bool)>>,
         /// The profile that applied then.
@@ -34,16 +57,16 @@ pub enum What {
     },
     /// `esp.tracked`: phase, category, ids.
     Tracked(String, String, Vec<String>),
-    /// `esp.item`: phase, category, id, state.
-    Item(String, String, String, String),
+    /// `esp.item`
+    Item(Item),
     /// `esp.phase`: phase, state.
     Phase(String, String),
     /// `esp.action`
     Action(String),
     /// `esp.completed`
     Completed,
-    /// `esp.failed`
-    Failed,
+    /// `esp.failed`: `errorCode`, `message`.
+    Failed(Option<String>, Option<String>),
 }
 
 /// An event.
@@ -57,8 +80,36 @@ pub struct Told {
     pub id: String,
     /// `sessionId`
     pub session: Option<String>,
-    /// What it tells.
+    /// What it reports.
     pub what: What,
+}
+
+/// How a session failed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Failure {
+    /// The code of the session or of the item.
+    pub code: Option<String>,
+    /// What the sender said of it.
+    pub message: Option<String>,
+    /// The name of the item that failed it, else the item's id.
+    pub item: Option<String>,
+    /// The phase that it failed in, where that was reported.
+    pub phase: Option<String>,
+}
+
+/// What an event of a session does to its attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// The good end.
+    Good,
+    /// A failure, known as such as of the instant asked for.
+    Failed(Failure),
+    /// `continueAnyway` past the limit.
+    ContinuedAnyway,
+    /// `reset` past the limit.
+    Reset,
+    /// `retry`
+    Retried,
 }
 
 /// A session.
@@ -66,13 +117,15 @@ pub struct Told {
 pub struct Session {
     /// `sessionId`
     pub name: Option<String>,
+    /// `deploymentMode`, from whoever knows.
+    pub mode: Option<String>,
     /// From when its time counts.
     pub started_at_ms: i64,
     /// The last instant of its time.
     pub deadline_ms: i64,
-    /// When it succeeded or failed.
+    /// When it succeeded, failed, or was ended by an `unenrolled` inside its limit.
     pub ended_at_ms: Option<i64>,
-    /// `inProgress`, `timedOut`, `failed`, `success`, `successWithTimeout`, `successOnRetry`.
+    /// `inProgress`, `timedOut`, `failed`, `ended`, `success`, `successWithTimeout`, `successOnRetry`.
     pub state: String,
     /// Whether it ever failed.
     pub failed: bool,
@@ -80,31 +133,102 @@ pub struct Session {
     pub timed_out: bool,
     /// "(k of n)" of each subtask of the setup phases whose list is known. For security policies: 1 when all are there.
     pub counts: BTreeMap<(String, String), (usize, usize)>,
+    /// Its events, those of another source's items among them: `source` and `id`.
+    pub events: BTreeSet<(String, String)>,
+    /// What its events do to its attempt, in order: `source` and `id` of the event, and what.
+    pub turns: Vec<((String, String), Turn)>,
 }
 
-/// The sessions of one device.
+impl Session {
+    /// Whether it is the technician's part of pre-provisioning.
+    #[must_use]
+    pub fn technician(&self) -> bool {
+        self.mode.as_deref() == Some("preProvisioningTechnician")
+    }
+}
+
+/// The events that one source (or one name) reports of one session.
+#[derive(Debug, Clone)]
+struct Part {
+    told: Vec<Told>,
+}
+
+/// The sessions of one device, by their start.
+///
+/// `unenrolled_ms` are the instants of its `unenrolled`, `idle_ms` is the tenant's limit for Windows.
 #[must_use]
-pub fn esp_sessions(told: &[Told], as_of_ms: i64) -> Vec<Session> {
+pub fn esp_sessions(told: &[Told], unenrolled_ms: &[i64], idle_ms: i64, as_of_ms: i64) -> Vec<Session> {
     let mut told: Vec<Told> = told.iter().filter(|one| one.at_ms <= as_of_ms).map(in_lower_case).collect();
     told.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
 
-    let mut named: BTreeMap<String, Vec<Told>> = BTreeMap::new();
-    let mut unnamed: Vec<Vec<Told>> = Vec::new();
+    // S8: a name names a session; without one a source has one at a time.
+    let mut named: BTreeMap<String, Part> = BTreeMap::new();
+    let mut unnamed: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     for one in told {
         if let Some(name) = &one.session {
-            named.entry(name.clone()).or_default().push(one);
+            named.entry(name.clone()).or_insert(Part { told: Vec::new() }).told.push(one);
             continue;
         }
+        let parts = unnamed.entry(one.source.clone()).or_default();
         let is_start = matches!(one.what, What::Started { .. });
-        let over = unnamed.last().is_none_or(|last| is_start && session(last, one.at_ms).state != "inProgress");
-        if over {
-            unnamed.push(Vec::new());
+        let begins = match parts.last() {
+            None => true,
+            Some(last) => is_start && is_over(last, unenrolled_ms, idle_ms, one.at_ms),
+        };
+        if begins {
+            parts.push(Part { told: Vec::new() });
         }
-        if let Some(last) = unnamed.last_mut() {
-            last.push(one);
+        if let Some(last) = parts.last_mut() {
+            last.told.push(one);
         }
     }
-    named.values().chain(&unnamed).map(|of_session| session(of_session, as_of_ms)).collect()
+    let mut parts: Vec<Part> = named.into_values().chain(unnamed.into_values().flatten()).collect();
+    parts.sort_by_key(|part| part.told.first().map(|first| (first.at_ms, first.source.clone(), first.id.clone())));
+
+    // S17: parts of different sources whose spans overlap are one session.
+    let mut sessions: Vec<Vec<Part>> = Vec::new();
+    for part in parts {
+        let same = |others: &Vec<Part>| others.iter().any(|other| are_one(other, &part, unenrolled_ms, as_of_ms));
+        let (mut joined, others): (Vec<_>, Vec<_>) = sessions.into_iter().partition(same);
+        sessions = others;
+        let mut session: Vec<Part> = joined.drain(..).flatten().collect();
+        session.push(part);
+        sessions.push(session);
+    }
+    let mut sessions: Vec<Session> = sessions.iter().map(|parts| session(parts, unenrolled_ms, as_of_ms)).collect();
+    sessions.sort_by_key(|session| (session.started_at_ms, session.events.first().cloned()));
+    sessions
+}
+
+/// S8: whether an `esp.started` at this instant begins another session.
+fn is_over(part: &Part, unenrolled_ms: &[i64], idle_ms: i64, now_ms: i64) -> bool {
+    let last_ms = part.told.last().map_or(now_ms, |last| last.at_ms);
+    let judged = judge(&part.told, &[part], unenrolled_ms, now_ms);
+    judged.ended_at_ms.is_some()
+        || judged.left_ms.is_some()
+        || (now_ms > judged.deadline_ms && now_ms - last_ms > idle_ms)
+}
+
+/// S17: other sources, overlapping spans, and modes that do not differ.
+fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64], as_of_ms: i64) -> bool {
+    let sources = |part: &Part| part.told.iter().map(|told| told.source.clone()).collect::<BTreeSet<_>>();
+    if !sources(one).is_disjoint(&sources(other)) {
+        return false;
+    }
+    let mode = |part: &Part| begin(&[part]).mode;
+    if let (Some(one), Some(other)) = (mode(one), mode(other))
+        && one != other
+    {
+        return false;
+    }
+    let span = |part: &Part| {
+        let judged = judge(&part.told, &[part], unenrolled_ms, as_of_ms);
+        let first_ms = part.told.first().map_or(0, |told| told.at_ms);
+        let last_ms = part.told.last().map_or(0, |told| told.at_ms);
+        (first_ms, judged.ended_at_ms.or(judged.left_ms).unwrap_or(last_ms))
+    };
+    let ((one_first, one_last), (other_first, other_last)) = (span(one), span(other));
+    one_first <= other_last && other_first <= one_last
 }
 
 /// The same with ids of items in lower case: senders differ in it, and it tells nothing apart.
@@ -113,37 +237,73 @@ fn in_lower_case(told: &Told) -> Told {
     match &mut told.what {
         What::Started { targeted: Some(apps), .. } => apps.iter_mut().for_each(|(id, _)| id.make_ascii_lowercase()),
         What::Tracked(_, _, ids) => ids.iter_mut().for_each(|id| id.make_ascii_lowercase()),
-        What::Item(_, _, id, _) => id.make_ascii_lowercase(),
+        What::Item(item) => item.id.make_ascii_lowercase(),
         _ => {}
     }
     told
 }
 
-/// What the earliest `esp.started` says, or would say if there were one.
+/// What the earliest `esp.started` of each part says, or would say if there were one.
 struct Begin {
     at_ms: i64,
-    technician: bool,
+    mode: Option<String>,
     hybrid: bool,
+    limit: Option<i64>,
     /// What it lists itself; `None` where it lists nothing.
-    lists: Option<Vec<String>>,
+    lists: Option<Vec<(String, bool)>>,
     profile: Profile,
 }
 
-fn begin(told: &[Told]) -> Begin {
-    let nobody_chose = Profile { minutes: 60, shown: true, blocking: Vec::new(), tries_others: false };
-    for one in told {
-        if let What::Started { mode, hybrid, targeted, profile } = &one.what {
-            return Begin {
-                at_ms: one.at_ms,
-                technician: mode.as_deref() == Some("preProvisioningTechnician"),
-                hybrid: *hybrid,
-                lists: targeted.as_ref().map(|apps| apps.iter().map(|(id, _)| id.clone()).collect()),
-                profile: profile.clone().unwrap_or(nobody_chose),
-            };
+impl Begin {
+    fn deadline_ms(&self) -> i64 {
+        // S18: what the device was given wins over the profile, and hybrid join has forty minutes more.
+        let minutes = self.limit.unwrap_or(self.profile.minutes) + if self.hybrid { 40 } else { 0 };
+        self.at_ms + minutes * MINUTE_MS
+    }
+
+    fn technician(&self) -> bool {
+        self.mode.as_deref() == Some("preProvisioningTechnician")
+    }
+
+    /// S21
+    fn last_phase(&self) -> &'static str {
+        match self.mode.as_deref() {
+            Some("selfDeploying" | "preProvisioningTechnician") => "deviceSetup",
+            _ => "accountSetup",
         }
     }
-    let at_ms = told.first().map_or(0, |first| first.at_ms);
-    Begin { at_ms, technician: false, hybrid: false, lists: None, profile: nobody_chose }
+}
+
+fn begin(parts: &[&Part]) -> Begin {
+    let nobody_chose = Profile { minutes: 60, shown: true, blocking: Vec::new(), tries_others: false };
+    let first_ms = parts.iter().filter_map(|part| part.told.first()).map(|told| told.at_ms).min();
+    let mut begin = Begin {
+        at_ms: first_ms.unwrap_or(0),
+        mode: None,
+        hybrid: false,
+        limit: None,
+        lists: None,
+        profile: nobody_chose,
+    };
+    let mut starts = Vec::new();
+    for part in parts {
+        starts.extend(part.told.iter().find(|told| matches!(told.what, What::Started { .. })));
+    }
+    starts.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
+    if let Some(first) = starts.first() {
+        begin.at_ms = first.at_ms;
+    }
+    for start in starts.iter().rev() {
+        // The earliest has the last word.
+        if let What::Started { mode, hybrid, limit, targeted, profile } = &start.what {
+            begin.mode = mode.clone().or(begin.mode);
+            begin.hybrid = *hybrid || begin.hybrid;
+            begin.limit = limit.or(begin.limit);
+            begin.lists = targeted.clone().or(begin.lists);
+            begin.profile = profile.clone().unwrap_or(begin.profile);
+        }
+    }
+    begin
 }
 
 /// Whether an app is targeted: the start lists it, or the list of a subtask does. A start that lists nothing
@@ -156,7 +316,7 @@ fn is_targeted(told: &[Told], begin: &Begin, app: &str) -> bool {
         What::Tracked(_, category, ids) => category == "apps" && ids.iter().any(|id| id == app),
         _ => false,
     });
-    tracked || lists.iter().any(|id| id == app)
+    tracked || lists.iter().any(|(id, _)| id == app)
 }
 
 fn in_list(profile: &Profile, app: &str) -> bool {
@@ -173,112 +333,330 @@ fn is_waited_for(told: &[Told], begin: &Begin, category: &str, id: &str) -> bool
 
 /// Whether the person sees it counted: what is waited for, and what the technician phase tries besides.
 fn is_counted(told: &[Told], begin: &Begin, phase: &str, category: &str, id: &str) -> bool {
-    let tried = begin.technician && begin.profile.tries_others && phase == "deviceSetup" && category == "apps";
+    let tried = begin.technician() && begin.profile.tries_others && phase == "deviceSetup" && category == "apps";
     is_waited_for(told, begin, category, id) || (tried && begin.profile.shown && is_targeted(told, begin, id))
 }
 
-/// How far a state is: of two told of one instant the further one counts.
+/// How far a state is: of two reported of one instant the further one counts.
 fn rank(state: &str) -> usize {
-    let order = ["notInstalled", "inProgress", "completed", "error", "notRequired"];
+    let order = ["notInstalled", "inProgress", "completed", "error", "notRequired", "skipped", "notApplicable"];
     order.iter().position(|known| *known == state).unwrap_or(0)
 }
 
-type Item = (String, String, String);
+/// S11
+fn is_done(state: &str) -> bool {
+    matches!(state, "completed" | "notRequired" | "skipped" | "notApplicable")
+}
 
-/// The newest state of each item among the first so many events, and which of them told it.
-fn newest(told: &[Told]) -> BTreeMap<Item, (usize, String)> {
-    let mut newest: BTreeMap<Item, (usize, String)> = BTreeMap::new();
+type ItemKey = (String, String, String);
+
+fn key_of(item: &Item) -> ItemKey {
+    (item.phase.clone(), item.category.clone(), item.id.clone())
+}
+
+/// S15: the newest state of each item among these events.
+fn newest(told: &[Told]) -> BTreeMap<ItemKey, (usize, String)> {
+    let mut newest: BTreeMap<ItemKey, (usize, String)> = BTreeMap::new();
     for (index, one) in told.iter().enumerate() {
-        let What::Item(phase, category, id, state) = &one.what else {
+        let What::Item(item) = &one.what else {
             continue;
         };
-        let item = (phase.clone(), category.clone(), id.clone());
-        if let Some((before, known)) = newest.get(&item)
+        if let Some((before, known)) = newest.get(&key_of(item))
             && told[*before].at_ms == one.at_ms
-            && rank(known) > rank(state)
+            && rank(known) > rank(&item.state)
         {
             continue;
         }
-        newest.insert(item, (index, state.clone()));
+        newest.insert(key_of(item), (index, item.state.clone()));
     }
     newest
 }
 
-/// Whether a session of which this and no more was told stands as failed. `whole` is all that was told of it.
-///
-/// A retry pardons what went wrong before it. After it a word of failure stands; an item's error stands until
-/// the item's state is another.
-fn stands_failed(told: &[Told], whole: &[Told], begin: &Begin) -> bool {
-    let mut pardoned = 0;
-    for (index, one) in told.iter().enumerate() {
-        if one.what == What::Action("retry".to_owned()) {
-            pardoned = index + 1;
-        }
-    }
-    for one in &told[pardoned..] {
+/// S21: whether these events, of which more may follow in `whole`, are a good end.
+fn ends_well(told: &[Told], whole: &[Told], begin: &Begin) -> bool {
+    let last_phase = begin.last_phase();
+    for one in told {
         match &one.what {
-            What::Failed => return true,
-            What::Phase(_, state) if state == "failed" => return true,
+            What::Completed => return true,
+            What::Phase(phase, state) if phase == last_phase && state == "completed" => return true,
             _ => {}
         }
     }
-    for ((_, category, id), (index, state)) in newest(told) {
-        if index >= pardoned && state == "error" && is_waited_for(whole, begin, &category, &id) {
-            return true;
+    // The phase's list of apps is known and not empty, and all that is tracked in the phase is done.
+    let states = newest(told);
+    let mut apps = 0;
+    for (phase, category, id) in all_items(told, begin) {
+        if phase != last_phase || !is_waited_for(whole, begin, &category, &id) {
+            continue;
+        }
+        if category == "apps" {
+            apps += 1;
+        }
+        let state = states.get(&(phase, category, id)).map(|(_, state)| state.as_str());
+        if !state.is_some_and(is_done) {
+            return false;
         }
     }
-    false
+    apps > 0
 }
 
-/// One session from its events in order.
-fn session(told: &[Told], as_of_ms: i64) -> Session {
-    let begin = begin(told);
-    let minutes = begin.profile.minutes + if begin.hybrid { 40 } else { 0 };
-    let deadline_ms = begin.at_ms + minutes * 60 * 1000;
+/// Every item known from these events: targeted, in a list, or reported.
+fn all_items(told: &[Told], begin: &Begin) -> BTreeSet<ItemKey> {
+    let mut items = BTreeSet::new();
+    let started = told.iter().any(|one| matches!(one.what, What::Started { .. }));
+    if started {
+        for (id, user) in begin.lists.iter().flatten() {
+            let phase = if *user { "accountSetup" } else { "deviceSetup" };
+            items.insert((phase.to_owned(), "apps".to_owned(), id.clone()));
+        }
+    }
+    for one in told {
+        match &one.what {
+            What::Tracked(phase, category, ids) => {
+                items.extend(ids.iter().map(|id| (phase.clone(), category.clone(), id.clone())));
+            }
+            What::Item(item) => {
+                items.insert(key_of(item));
+            }
+            _ => {}
+        }
+    }
+    items
+}
 
-    let mut failed = false;
-    let mut failed_since = None;
-    let mut retried = false;
-    let mut succeeded = None;
-    for (index, one) in told.iter().enumerate() {
-        if one.what == What::Completed {
-            let troubled = failed || one.at_ms > deadline_ms;
-            let state = match (troubled, retried) {
-                (false, _) => "success",
-                (true, true) => "successOnRetry",
-                (true, false) => "successWithTimeout",
-            };
-            succeeded = Some((one.at_ms, state));
+/// The verdict on a session.
+struct Judged {
+    deadline_ms: i64,
+    state: &'static str,
+    ended_at_ms: Option<i64>,
+    failed: bool,
+    timed_out: bool,
+    /// When the person left it by `continueAnyway` or `reset`, or an `unenrolled` did, past the limit.
+    left_ms: Option<i64>,
+    turns: Vec<(usize, Turn)>,
+}
+
+/// Whether the item error that this event reports fails the session (S20), as of an instant.
+fn error_fails(told: &[Told], index: usize, good: Option<usize>, unenrolled_ms: &[i64], as_of_ms: i64) -> bool {
+    let What::Item(item) = &told[index].what else {
+        return false;
+    };
+    let key = key_of(item);
+    let is_error = |upto: usize| newest(&told[..upto]).get(&key).is_some_and(|(_, state)| state == "error");
+    if item.state != "error" || !is_error(index + 1) {
+        return false;
+    }
+    let since_ms = told[index].at_ms;
+    // What is over before the two minutes are does not fail.
+    let mut until_ms = as_of_ms;
+    for later in index + 1..told.len() {
+        if !is_error(later + 1) || good == Some(later) {
+            until_ms = until_ms.min(told[later].at_ms);
             break;
         }
-        retried = retried || one.what == What::Action("retry".to_owned());
-        if stands_failed(&told[..=index], told, &begin) {
-            failed = true;
-            failed_since = failed_since.or(Some(one.at_ms));
-        } else {
-            failed_since = None;
+    }
+    for ended_ms in unenrolled_ms {
+        if *ended_ms > since_ms {
+            until_ms = until_ms.min(*ended_ms);
         }
     }
+    until_ms - since_ms > GRACE_MS
+}
 
-    let (ended_at_ms, state) = match (succeeded, failed_since) {
-        (Some((at_ms, state)), _) => (Some(at_ms), state),
-        (None, Some(at_ms)) => (Some(at_ms), "failed"),
-        (None, None) if as_of_ms > deadline_ms => (None, "timedOut"),
-        (None, None) => (None, "inProgress"),
+/// Whether the error of this event goes on from an earlier one, without a `retry` in between.
+fn goes_on(told: &[Told], index: usize) -> bool {
+    let What::Item(item) = &told[index].what else {
+        return false;
     };
-    Session {
-        name: told.first().and_then(|first| first.session.clone()),
-        started_at_ms: begin.at_ms,
+    let before = newest(&told[..index]);
+    let Some((earlier, state)) = before.get(&key_of(item)) else {
+        return false;
+    };
+    let retried = told[*earlier..index].iter().any(|one| one.what == What::Action("retry".to_owned()));
+    state == "error" && !retried
+}
+
+/// The last phase that these events name.
+fn last_phase_named(told: &[Told]) -> Option<String> {
+    let mut phase = None;
+    for one in told {
+        match &one.what {
+            What::Tracked(named, ..) | What::Phase(named, _) => phase = Some(named.clone()),
+            What::Item(item) => phase = Some(item.phase.clone()),
+            _ => {}
+        }
+    }
+    phase
+}
+
+/// Judges the events of a session, in order.
+fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Judged {
+    let begin = begin(parts);
+    let deadline_ms = begin.deadline_ms();
+    let first_ms = told.first().map_or(0, |first| first.at_ms);
+    let good = (0..told.len()).find(|index| ends_well(&told[..=*index], told, &begin));
+
+    let mut judged = Judged {
         deadline_ms,
-        ended_at_ms,
-        state: state.to_owned(),
-        failed,
-        timed_out: ended_at_ms.unwrap_or(as_of_ms) > deadline_ms,
-        counts: counts(told, &begin),
+        state: "inProgress",
+        ended_at_ms: None,
+        failed: false,
+        timed_out: false,
+        left_ms: None,
+        turns: Vec::new(),
+    };
+    let mut standing: Option<i64> = None;
+    let mut retried = false;
+    let mut removals = unenrolled_ms.iter().copied().filter(|at_ms| *at_ms > first_ms && *at_ms <= as_of_ms).peekable();
+    for index in 0..=told.len() {
+        // An `unenrolled` stands before the page's events of its instant.
+        let upto_ms = told.get(index).map_or(as_of_ms, |one| one.at_ms);
+        let mut ended = false;
+        while let Some(at_ms) = removals.next_if(|at_ms| *at_ms <= upto_ms) {
+            if at_ms <= deadline_ms {
+                // What failed before stays failed.
+                judged.state = if standing.is_some() { "failed" } else { "ended" };
+                judged.ended_at_ms = standing.or(Some(at_ms));
+                ended = true;
+                break;
+            }
+            if standing.is_none() {
+                judged.left_ms = judged.left_ms.or(Some(at_ms));
+            }
+        }
+        if ended {
+            return judged;
+        }
+        let Some(one) = told.get(index) else {
+            break;
+        };
+        if good == Some(index) {
+            judged.state = match (judged.failed, one.at_ms > deadline_ms, retried) {
+                (false, false, _) | (true, _, false) => "success",
+                (_, _, true) => "successOnRetry",
+                (false, true, false) => "successWithTimeout",
+            };
+            judged.ended_at_ms = Some(one.at_ms);
+            judged.timed_out = one.at_ms > deadline_ms;
+            judged.turns.push((index, Turn::Good));
+            return judged;
+        }
+        let failure = match &one.what {
+            What::Failed(code, message) => Some(Failure {
+                code: code.clone(),
+                message: message.clone(),
+                item: None,
+                phase: last_phase_named(&told[..index]),
+            }),
+            What::Phase(phase, state) if state == "failed" => {
+                Some(Failure { phase: Some(phase.clone()), ..Failure::default() })
+            }
+            What::Item(item)
+                if is_waited_for(told, &begin, &item.category, &item.id)
+                    && !goes_on(told, index)
+                    && error_fails(told, index, good, unenrolled_ms, as_of_ms) =>
+            {
+                Some(Failure {
+                    code: item.code.clone(),
+                    message: None,
+                    item: item.name.clone().or_else(|| Some(item.id.clone())),
+                    phase: Some(item.phase.clone()),
+                })
+            }
+            What::Action(action) if action == "retry" => {
+                retried = true;
+                standing = None;
+                judged.turns.push((index, Turn::Retried));
+                None
+            }
+            What::Action(action) if one.at_ms > deadline_ms && standing.is_none() && judged.left_ms.is_none() => {
+                let turn = match action.as_str() {
+                    "continueAnyway" => Some(Turn::ContinuedAnyway),
+                    "reset" => Some(Turn::Reset),
+                    _ => None,
+                };
+                if let Some(turn) = turn {
+                    judged.left_ms = Some(one.at_ms);
+                    judged.turns.push((index, turn));
+                }
+                None
+            }
+            _ => None,
+        };
+        if let Some(failure) = failure {
+            judged.failed = true;
+            if standing.is_none() {
+                standing = Some(one.at_ms);
+                judged.turns.push((index, Turn::Failed(failure)));
+            }
+        }
+    }
+    if let Some(at_ms) = standing {
+        judged.state = "failed";
+        judged.ended_at_ms = Some(at_ms);
+    } else if as_of_ms > deadline_ms {
+        judged.state = "timedOut";
+    }
+    judged.timed_out = judged.ended_at_ms.unwrap_or(as_of_ms) > deadline_ms;
+    judged
+}
+
+/// One session from what its sources report.
+fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
+    // S17: the items of the source that reports more of them; of two that report as many, of the one that began first.
+    let items = |part: &Part| {
+        let mut items = BTreeSet::new();
+        for one in &part.told {
+            match &one.what {
+                What::Tracked(phase, category, ids) => {
+                    items.extend(ids.iter().map(|id| (phase.clone(), category.clone(), id.clone())));
+                }
+                What::Item(item) => {
+                    items.insert(key_of(item));
+                }
+                _ => {}
+            }
+        }
+        items.len()
+    };
+    let mut owner = 0;
+    for index in 1..parts.len() {
+        if items(&parts[index]) > items(&parts[owner]) {
+            owner = index;
+        }
+    }
+    let mut told = Vec::new();
+    let mut events = BTreeSet::new();
+    for (index, part) in parts.iter().enumerate() {
+        for one in &part.told {
+            events.insert((one.source.clone(), one.id.clone()));
+            if index == owner || !matches!(one.what, What::Item(_) | What::Tracked(..)) {
+                told.push(one.clone());
+            }
+        }
+    }
+    told.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
+
+    let parts: Vec<&Part> = parts.iter().collect();
+    let begin = begin(&parts);
+    let judged = judge(&told, &parts, unenrolled_ms, as_of_ms);
+    let named = |index: usize| (told[index].source.clone(), told[index].id.clone());
+    Session {
+        name: told.iter().find_map(|one| one.session.clone()),
+        started_at_ms: begin.at_ms,
+        deadline_ms: judged.deadline_ms,
+        ended_at_ms: judged.ended_at_ms,
+        state: judged.state.to_owned(),
+        failed: judged.failed,
+        timed_out: judged.timed_out,
+        counts: counts(&told, &begin),
+        events,
+        turns: judged.turns.iter().map(|(index, turn)| (named(*index), turn.clone())).collect(),
+        mode: begin.mode,
     }
 }
 
-/// "(k of n)" of each subtask whose list is known: told as a list, or by an item of it.
+/// "(k of n)" of each subtask whose list is known: reported as a list, or by an item of it.
 fn counts(told: &[Told], begin: &Begin) -> BTreeMap<(String, String), (usize, usize)> {
     let mut lists: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for one in told {
@@ -295,8 +673,8 @@ fn counts(told: &[Told], begin: &Begin) -> BTreeMap<(String, String), (usize, us
             What::Tracked(phase, category, ids) => {
                 lists.entry((phase.clone(), category.clone())).or_default().extend(ids.clone());
             }
-            What::Item(phase, category, id, _) => {
-                lists.entry((phase.clone(), category.clone())).or_default().insert(id.clone());
+            What::Item(item) => {
+                lists.entry((item.phase.clone(), item.category.clone())).or_default().insert(item.id.clone());
             }
             _ => {}
         }
@@ -314,9 +692,7 @@ fn counts(told: &[Told], begin: &Begin) -> BTreeMap<(String, String), (usize, us
             }
             all += 1;
             let item = (phase.clone(), category.clone(), id);
-            if let Some((_, state)) = states.get(&item)
-                && (state == "completed" || state == "notRequired")
-            {
+            if states.get(&item).is_some_and(|(_, state)| is_done(state)) {
                 done += 1;
             }
         }
