@@ -28,6 +28,13 @@ pub struct Received {
     pub holds: bool,
 }
 
+impl Received {
+    /// How a body in the native form comes in from a sender that reports everything.
+    pub const fn native(at: Timestamp, backfill: bool) -> Self {
+        Self { at, backfill, reports: Reports::ALL, holds: true }
+    }
+}
+
 /// Why a whole body is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {

@@ -284,7 +284,7 @@ pub fn event_at(kind: &str, device: &str, minutes_ago: i64, data: &Value) -> Val
 
 /// The event that a hook stores of one received at `at`.
 pub fn reading(event: &Value, at: Timestamp) -> Event {
-    match parse_event(event, Received { at, backfill: false }) {
+    match parse_event(event, Received::native(at, false)) {
         Parsed::Event(event) => event.stored(),
         other => panic!("{other:?}"),
     }

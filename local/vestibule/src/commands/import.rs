@@ -137,7 +137,7 @@ struct Lines {
 
 /// The next lines, up to [`LINES`] that are not blank.
 fn read_batch(reader: &mut BufReader<File>, now: vestibule_domain::Timestamp) -> Result<Lines, BoxError> {
-    let received = Received { at: now, backfill: true };
+    let received = Received::native(now, true);
     let mut lines = Lines { parsed: Vec::new(), bytes: 0, count: 0 };
     let mut line = Vec::new();
     while lines.parsed.len() < LINES {

@@ -108,7 +108,7 @@ impl World {
                 "time": (at - Millis::from_seconds(i64::try_from(steps - step).unwrap())).to_string(),
                 "data": data,
             });
-            match parse_event(&event, Received { at, backfill: false }) {
+            match parse_event(&event, Received::native(at, false)) {
                 Parsed::Event(event) => *event,
                 _ => panic!("refused: {event}"),
             }

@@ -17,7 +17,8 @@ use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::event::{About, Body, ClockSkew, EventKey, Member, Step};
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::{
-    Action, Event, History, Kind, Millis, Place, Platform, Screen, TenantId, TenantSettings, Timestamp, UserAction,
+    Action, Clock, Event, History, Kind, Millis, Place, Platform, Reports, Screen, TenantId, TenantSettings, Timestamp,
+    UserAction,
 };
 use vestibule_report::{Change, Context, Working};
 
@@ -82,7 +83,7 @@ pub fn about(device: u64, platform: Platform) -> About {
 }
 
 pub fn step(kind: Kind) -> Step {
-    Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
+    Step::of(kind)
 }
 
 /// An event received `delay` after its time.
@@ -92,7 +93,8 @@ pub fn event(id: impl Into<String>, time: Timestamp, delay: i64, about: About, s
         key,
         time,
         received_at,
-        clock_skew: ClockSkew::of(time, received_at, false),
+        clock_skew: ClockSkew::of(time, received_at, false, Clock::Device),
+        reports: Reports::ALL,
         about,
         body: Body::Enrollment(step.read()),
     }

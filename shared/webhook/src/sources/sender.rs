@@ -5,8 +5,10 @@
 //! against documentation, deployment and samples.
 
 use super::Read;
+use crate::cloudevents::Received;
 use crate::proof::Proof;
 use http::StatusCode;
+use vestibule_domain::Timestamp;
 use vestibule_domain::event::{Kind, Reports};
 
 /// A kind of sender.
@@ -110,6 +112,11 @@ impl Sender {
     /// The sender by that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         super::SENDERS.iter().find(|sender| sender.name == name).copied()
+    }
+
+    /// How a body of its comes in, unless the tenant says otherwise.
+    pub const fn received(&self, at: Timestamp, backfill: bool) -> Received {
+        Received { at, backfill, reports: self.reports, holds: true }
     }
 
     /// The path that it posts to. Where it proves itself by the path, the secret is a part of it.
