@@ -21,9 +21,9 @@ pub struct Sessions<'e> {
     pub turns: HashMap<&'e EventKey, Vec<(usize, Turn)>>,
 }
 
-/// The events of one session of one source.
+/// The events of one session: all that have its name, or one source's without a name.
 struct Group<'e> {
-    source: &'e str,
+    sources: BTreeSet<&'e str>,
     events: Vec<Told<'e>>,
 }
 
@@ -37,7 +37,7 @@ pub fn sessions<'e>(
     let is_removal = |event: &&&Event| event.step().is_some_and(|step| step.kind == Kind::Unenrolled);
     let removals: Vec<Timestamp> = events.iter().filter(is_removal).map(|event| event.placed()).collect();
     let groups = grouped(tenant, settings, events, &removals);
-    let mut folded: Vec<_> = joined(tenant, groups, &removals, as_of)
+    let mut folded: Vec<_> = joined(tenant, groups, &removals)
         .iter()
         .filter_map(|one| fold_session(tenant, one, &removals, as_of))
         .collect();
@@ -59,17 +59,17 @@ fn grouped<'e>(
     removals: &[Timestamp],
 ) -> Vec<Group<'e>> {
     let mut groups: Vec<Group<'e>> = Vec::new();
-    let mut named: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut named: BTreeMap<&str, usize> = BTreeMap::new();
     let mut current: BTreeMap<&str, usize> = BTreeMap::new();
     for event in events {
         let Body::Esp(esp) = &event.body else { continue };
         let source = event.key.source.as_str();
         let open = |groups: &mut Vec<Group<'e>>| {
-            groups.push(Group { source, events: Vec::new() });
+            groups.push(Group { sources: BTreeSet::new(), events: Vec::new() });
             groups.len() - 1
         };
         let group = if let Some(id) = &esp.session_id {
-            *named.entry((source, id)).or_insert_with(|| open(&mut groups))
+            *named.entry(id).or_insert_with(|| open(&mut groups))
         } else {
             let starts = matches!(esp.detail, EspDetail::Started(_));
             match current.get(source).copied() {
@@ -85,6 +85,7 @@ fn grouped<'e>(
                 }
             }
         };
+        groups[group].sources.insert(source);
         groups[group].events.push((event, esp));
     }
     groups
@@ -101,7 +102,8 @@ fn is_over(
 ) -> bool {
     let Some((last, _)) = told.last() else { return true };
     let silent = at - last.placed() > settings.idle_limit(Some(Platform::Windows));
-    let removed = removals.iter().any(|removed| *removed <= at && told.iter().any(|(event, _)| event.placed() < *removed));
+    let removed =
+        removals.iter().any(|removed| *removed <= at && told.iter().any(|(event, _)| event.placed() < *removed));
     if !silent && !removed && !may_have_ended(told, at) {
         return false;
     }
@@ -145,19 +147,15 @@ struct Span {
 }
 
 /// Sessions of different sources that overlap are one: with the items of the source that reports more of them.
-fn joined<'e>(
-    tenant: &TenantId,
-    groups: Vec<Group<'e>>,
-    removals: &[Timestamp],
-    as_of: Timestamp,
-) -> Vec<OneSession<'e>> {
-    let sources: BTreeSet<&str> = groups.iter().map(|group| group.source).collect();
+fn joined<'e>(tenant: &TenantId, groups: Vec<Group<'e>>, removals: &[Timestamp]) -> Vec<OneSession<'e>> {
+    let sources: BTreeSet<&str> = groups.iter().flat_map(|group| &group.sources).copied().collect();
     if sources.len() < 2 {
         return groups.into_iter().map(|group| OneSession { events: group.events, items_of: None }).collect();
     }
+    // As of the end of time, so that what was reported decides and not how long an item has been in error by now.
     let span = |group: &Group<'e>| {
         let one = OneSession { events: group.events.clone(), items_of: None };
-        let session = fold_session(tenant, &one, removals, as_of)?.session;
+        let session = fold_session(tenant, &one, removals, Timestamp::MAX)?.session;
         let to = session.ended_at.unwrap_or(session.last_event_at);
         Some(Span { from: session.started_at, to, mode: session.deployment_mode })
     };
@@ -168,7 +166,8 @@ fn joined<'e>(
         for other in one + 1..groups.len() {
             let (Some(a), Some(b)) = (&spans[one], &spans[other]) else { continue };
             let same_mode = a.mode.is_none() || b.mode.is_none() || a.mode == b.mode;
-            if groups[one].source != groups[other].source && same_mode && a.from <= b.to && b.from <= a.to {
+            if groups[one].sources.is_disjoint(&groups[other].sources) && same_mode && a.from <= b.to && b.from <= a.to
+            {
                 let (into, from) = (cluster[one].min(cluster[other]), cluster[one].max(cluster[other]));
                 for member in cluster.iter_mut().filter(|member| **member == from) {
                     *member = into;
@@ -185,12 +184,15 @@ fn joined<'e>(
 
 /// The events of one session that several sources report.
 fn one_session(groups: Vec<Group<'_>>) -> OneSession<'_> {
-    if let [_] = groups.as_slice() {
-        return OneSession { events: groups.into_iter().flat_map(|group| group.events).collect(), items_of: None };
+    let sources: BTreeSet<&str> = groups.iter().flat_map(|group| &group.sources).copied().collect();
+    let mut events: Vec<Told<'_>> = groups.into_iter().flat_map(|group| group.events).collect();
+    if sources.len() < 2 {
+        return OneSession { events, items_of: None };
     }
     let items_of = |source: &str| {
-        let events = groups.iter().filter(|group| group.source == source).flat_map(|group| &group.events);
         let ids: BTreeSet<String> = events
+            .iter()
+            .filter(|(event, _)| event.key.source == source)
             .filter_map(|(_, esp)| match &esp.detail {
                 EspDetail::Item(phase, category, item, _, _) => {
                     Some(format!("{phase}\n{category}\n{}", item.id.to_lowercase()))
@@ -200,10 +202,8 @@ fn one_session(groups: Vec<Group<'_>>) -> OneSession<'_> {
             .collect();
         ids.len()
     };
-    let sources: BTreeSet<_> = groups.iter().map(|group| group.source).collect();
     // Of two that report as many the first by name.
     let best = sources.iter().copied().max_by_key(|source| (items_of(source), std::cmp::Reverse(*source)));
-    let mut events: Vec<Told<'_>> = groups.into_iter().flat_map(|group| group.events).collect();
     events.sort_by(|(one, _), (other, _)| one.order().cmp(&other.order()));
     OneSession { events, items_of: best }
 }
