@@ -10,8 +10,8 @@ use super::session::{
     EspItem, EspSession, HYBRID_JOIN_MINUTES, PhaseProgress, STUCK_IDENTIFYING, SessionState, Tracking,
 };
 use super::{Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
-use crate::attempt::AttemptId;
 use crate::about::{About, EventKey};
+use crate::attempt::AttemptId;
 use crate::event::Event;
 use crate::identity::{EnrollmentKey, TenantId};
 use crate::time::{Millis, Timestamp};
@@ -116,8 +116,9 @@ struct Run<'e> {
     /// Ids of the apps known to be targeted, folded; `None` where no list was told.
     targeted: Option<BTreeSet<String>>,
     failed_by: Option<FailedBy>,
-    /// What is waited for and went wrong since the last retry; each fails the session unless it recovers in time.
-    failing: BTreeMap<ItemKey, Failing<'e>>,
+    /// What is waited for and went wrong, by item and the number of retries before; each fails the session unless it
+    /// recovers in time.
+    failing: BTreeMap<(ItemKey, usize), Failing<'e>>,
 }
 
 /// An item of a session; senders differ in the case of ids.
@@ -141,8 +142,7 @@ impl<'e> Run<'e> {
         let given = known(|start| start.limit_minutes.is_some()).and_then(|start| start.limit_minutes);
         let own_limit = given.unwrap_or(profile.timeout_minutes);
         let limit_minutes = own_limit.saturating_add(if hybrid_join { HYBRID_JOIN_MINUTES } else { 0 });
-        let deployment_mode =
-            known(|start| start.deployment_mode.is_some()).and_then(|start| start.deployment_mode);
+        let deployment_mode = known(|start| start.deployment_mode.is_some()).and_then(|start| start.deployment_mode);
         let allowed_actions =
             known(|start| start.allowed_actions.is_some()).and_then(|start| start.allowed_actions.clone());
         let named = starts.any(|(_, start)| start.property(Property::EnrollmentProfileName).is_some());
@@ -334,7 +334,8 @@ impl<'e> Run<'e> {
     fn settle(&mut self, now: Timestamp) {
         while self.failed_by.is_none() {
             let overdue = self.failing.iter().filter(|(_, failing)| failing.since + GRACE < now);
-            let Some((key, since)) = overdue.map(|(key, failing)| (key.clone(), failing.since)).min_by_key(|(_, at)| *at)
+            let Some((key, since)) =
+                overdue.map(|(key, failing)| (key.clone(), failing.since)).min_by_key(|(_, at)| *at)
             else {
                 return;
             };
@@ -345,8 +346,9 @@ impl<'e> Run<'e> {
         }
     }
 
-    fn fail_by_item(&mut self, key: &ItemKey) {
-        let Some(failing) = self.failing.get(key) else { return };
+    fn fail_by_item(&mut self, failing: &(ItemKey, usize)) {
+        let key = &failing.0;
+        let Some(failing) = self.failing.get(failing) else { return };
         let (since, event, code, name) = (failing.since, failing.event, failing.code.clone(), failing.name.clone());
         let before = self.session.state;
         self.fail(since, event, FailedBy::Items, Reported { phase: Some(key.0), code: code.as_ref(), message: None });
@@ -359,7 +361,8 @@ impl<'e> Run<'e> {
     fn end_if_all_is_done(&mut self, event: &'e Event) {
         let Some(last) = self.session.expected_phases().last().copied() else { return };
         let known = self.session.known.contains_key(&(last, Category::Apps));
-        let mut counted = self.items.iter().filter(|((phase, _, _), item)| *phase == last && item.tracking.is_counted());
+        let mut counted =
+            self.items.iter().filter(|((phase, _, _), item)| *phase == last && item.tracking.is_counted());
         let has_apps = counted.clone().any(|((_, category, _), _)| *category == Category::Apps);
         if known && has_apps && counted.all(|(_, item)| item.is_settled()) {
             self.complete(event.placed(), &event.key);
@@ -459,9 +462,10 @@ impl<'e> Run<'e> {
             return;
         }
         let key = (phase, category, folded_id(&name.id));
+        let retries = self.session.retries();
         if state == ItemState::Error {
             if !self.session.state.is_success() {
-                let failing = self.failing.entry(key).or_insert(Failing {
+                let failing = self.failing.entry((key, retries)).or_insert(Failing {
                     since: at,
                     event: &event.key,
                     code: None,
@@ -471,11 +475,9 @@ impl<'e> Run<'e> {
                     failing.code = code.cloned();
                 }
             }
-        } else if self.failing.remove(&key).is_some()
-            && self.failing.is_empty()
-            && (self.session.state, self.failed_by) == (SessionState::Failed, Some(FailedBy::Items))
-        {
-            self.go_on(at);
+        } else {
+            // A session that it has failed already goes on by a retry only (docs/DOMAIN.md, S20).
+            self.failing.retain(|(failing, _), _| *failing != key);
         }
     }
 
@@ -485,7 +487,8 @@ impl<'e> Run<'e> {
         }
         if by == FailedBy::Word
             && self.session.state != SessionState::Failed
-            && let Some(first) = self.failing.iter().min_by_key(|(_, failing)| failing.since).map(|(key, _)| key.clone())
+            && let Some(first) =
+                self.failing.iter().min_by_key(|(_, failing)| failing.since).map(|(key, _)| key.clone())
         {
             // An item went wrong just before: that is what failed it, and when.
             self.fail_by_item(&first);
