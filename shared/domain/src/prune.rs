@@ -53,22 +53,31 @@ impl History {
         let Enrollment { attempts, sessions, .. } = fold(tenant, self, settings, Timestamp::MAX);
         // Nothing may be cut through: not an attempt, not a session. The boundary is the newest instant before the cutoff
         // that lies outside all of them and of what may still belong to them.
-        let mut boundary = cutoff;
         let end = |attempt: &crate::Attempt| attempt.ended_at.map_or(Timestamp::MAX, |end| end + ATTEMPT_MARGIN);
+        // The removal of the device ends a session after its newest event.
+        let last =
+            |session: &crate::esp::EspSession| session.ended_at.max(Some(session.last_event_at)).unwrap_or_default();
         let attempt_spans = attempts.iter().map(|attempt| (attempt.started_at, end(attempt)));
-        let session_spans =
-            sessions.iter().map(|session| (session.first_event_at, session.last_event_at + SESSION_MARGIN));
+        let session_spans = sessions.iter().map(|session| (session.first_event_at, last(session) + SESSION_MARGIN));
         let mut spans: Vec<_> = attempt_spans.chain(session_spans).collect();
         spans.sort_unstable_by_key(|(start, _)| std::cmp::Reverse(*start));
-        for (start, end) in spans {
-            if start <= boundary && boundary <= end {
-                boundary = start - Millis::new(1);
+        let outside = |from: Timestamp| {
+            spans.iter().fold(from, |boundary, (start, end)| {
+                if *start <= boundary && boundary <= *end { *start - Millis::new(1) } else { boundary }
+            })
+        };
+        let mut boundary = outside(cutoff);
+        let (then, standing) = loop {
+            if boundary <= self.base.until || !self.events.values().any(|event| event.placed() <= boundary) {
+                return false;
             }
-        }
-        if boundary <= self.base.until || !self.events.values().any(|event| event.placed() <= boundary) {
-            return false;
-        }
-        let (then, standing) = fold_whole(tenant, self, settings, boundary);
+            let (then, standing) = fold_whole(tenant, self, settings, boundary);
+            // An attempt may have ended early and been open for longer: its end was known when its limit had run out.
+            match then.open_attempt() {
+                Some(open) => boundary = outside(open.started_at - Millis::new(1)),
+                None => break (then, standing),
+            }
+        };
         self.base = Base {
             until: boundary,
             standing,
