@@ -89,11 +89,12 @@ impl Standing {
     /// What two items knew of what turned out to be one device; `later` is the one known at the later instant.
     #[must_use]
     pub fn join(earlier: &Self, later: &Self) -> Self {
+        let released = |one: &Self| one.enrolled && !one.held;
         Self {
             registered_at: earlier.registered_at.into_iter().chain(later.registered_at).min(),
             enrolled: earlier.enrolled || later.enrolled,
             compliant: earlier.compliant || later.compliant,
-            held: (earlier.held || later.held) && !(earlier.enrolled && !earlier.held),
+            held: (earlier.held || later.held) && !released(earlier) && !released(later),
             compliant_at: earlier.compliant_at.max(later.compliant_at),
             enrolled_by: earlier.enrolled_by.union(&later.enrolled_by).cloned().collect(),
             prepared: earlier.prepared || later.prepared,
