@@ -9,9 +9,11 @@ use vestibule_domain::esp::{
     Start, TargetedApp, Tracking,
 };
 use vestibule_domain::event::{About, Body, Event};
-use vestibule_domain::{History, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{History, Reports, TenantId, TenantSettings, Timestamp, fold};
 
 pub const MINUTE: i64 = 60_000;
+/// An item that stands in error for longer fails its session (docs/DOMAIN.md, S20).
+pub const GRACE: i64 = 2 * MINUTE;
 
 pub fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_760_000_000_000 + millis)
@@ -27,6 +29,7 @@ pub fn sessions_named(told: &[(i64, Option<&str>, EspDetail)], as_of: i64) -> Ve
             time: at(*millis),
             received_at: at(*millis),
             clock_skew: None,
+            reports: Reports::ALL,
             about: About { serial_number: Some("PF-1001".to_owned()), ..About::default() },
             body: Body::Esp(esp),
         });
