@@ -24,9 +24,10 @@ impl Plan {
     pub fn of(enrollment: &Enrollment, history: &History) -> Self {
         let attempt = enrollment.open_attempt().and_then(|attempt| attempt.deadline);
         // An item in error decides two minutes later, also in a session past its limit.
-        let session = enrollment.sessions.iter().flat_map(|session| {
-            session.is_open().then_some(session.deadline).into_iter().chain(session.fails_after)
-        });
+        let session = enrollment
+            .sessions
+            .iter()
+            .flat_map(|session| session.is_open().then_some(session.deadline).into_iter().chain(session.fails_after));
         let due_at = attempt.into_iter().chain(session).min();
         let stays = enrollment.enrolled || enrollment.pending || due_at.is_some();
         let last = history.last_received().unwrap_or(enrollment.as_of);

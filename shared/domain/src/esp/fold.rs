@@ -10,8 +10,8 @@ use super::session::{
     EspItem, EspSession, HYBRID_JOIN_MINUTES, PhaseProgress, STUCK_IDENTIFYING, SessionState, Tracking,
 };
 use super::{Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
-use crate::attempt::AttemptId;
 use crate::about::{About, EventKey};
+use crate::attempt::AttemptId;
 use crate::event::Event;
 use crate::identity::{EnrollmentKey, TenantId};
 use crate::time::{Millis, Timestamp};
@@ -106,6 +106,9 @@ struct Failing<'e> {
 struct Run<'e> {
     session: EspSession,
     turns: Vec<(&'e EventKey, Turn)>,
+    /// Whether its start has come, and its turns before that.
+    has_begun: bool,
+    early: Vec<Turn>,
     /// Whether the removal of the device has ended it: what is reported later is not its end.
     closed: bool,
     /// Whether the person has ended it past its limit: it does nothing to an attempt any more.
@@ -127,11 +130,17 @@ impl<'e> Run<'e> {
     fn new(tenant: &TenantId, one: &OneSession<'e>, as_of: Timestamp) -> Option<Self> {
         let events = &one.events;
         let (first, first_esp) = events.first()?;
-        let mut starts = events.iter().filter_map(|(event, esp)| match &esp.detail {
-            EspDetail::Started(start) => Some((*event, start.as_ref())),
-            _ => None,
-        });
-        // Of several starts the earliest counts; what it does not say, another of the same session may know.
+        // Of several starts of one source the earliest counts; what it does not say another source may know.
+        let mut sources = BTreeSet::new();
+        let starts: Vec<(&'e Event, &Start)> = events
+            .iter()
+            .filter_map(|(event, esp)| match &esp.detail {
+                EspDetail::Started(start) => Some((*event, start.as_ref())),
+                _ => None,
+            })
+            .filter(|(event, _)| sources.insert(&event.key.source))
+            .collect();
+        let mut starts = starts.into_iter();
         let start: Option<(&'e Event, &Start)> = starts.clone().next();
         let opened_by = start.map_or(*first, |(event, _)| event);
         let known = |read: fn(&Start) -> bool| starts.clone().find(|(_, start)| read(start)).map(|(_, start)| start);
@@ -141,8 +150,7 @@ impl<'e> Run<'e> {
         let given = known(|start| start.limit_minutes.is_some()).and_then(|start| start.limit_minutes);
         let own_limit = given.unwrap_or(profile.timeout_minutes);
         let limit_minutes = own_limit.saturating_add(if hybrid_join { HYBRID_JOIN_MINUTES } else { 0 });
-        let deployment_mode =
-            known(|start| start.deployment_mode.is_some()).and_then(|start| start.deployment_mode);
+        let deployment_mode = known(|start| start.deployment_mode.is_some()).and_then(|start| start.deployment_mode);
         let allowed_actions =
             known(|start| start.allowed_actions.is_some()).and_then(|start| start.allowed_actions.clone());
         let named = starts.any(|(_, start)| start.property(Property::EnrollmentProfileName).is_some());
@@ -207,6 +215,8 @@ impl<'e> Run<'e> {
         Some(Self {
             session,
             turns: Vec::new(),
+            has_begun: false,
+            early: Vec::new(),
             closed: false,
             is_left: false,
             opened_by: &opened_by.key,
@@ -221,6 +231,10 @@ impl<'e> Run<'e> {
         let at = event.placed();
         if &event.key == self.opened_by {
             self.turns.push((&event.key, Turn::Begins));
+            // What was reported before its start counts from there.
+            let early = std::mem::take(&mut self.early);
+            self.turns.extend(early.into_iter().map(|turn| (&event.key, turn)));
+            self.has_begun = true;
         }
         self.session.about.update(&event.about);
         self.session.last_event_at = self.session.last_event_at.max(at);
@@ -319,7 +333,7 @@ impl<'e> Run<'e> {
 
     /// The device was removed from management: that ends any session.
     fn unenroll(&mut self, at: Timestamp) {
-        if std::mem::replace(&mut self.closed, true) {
+        if std::mem::replace(&mut self.closed, true) || self.is_left {
             return;
         }
         self.failing.clear();
@@ -334,7 +348,8 @@ impl<'e> Run<'e> {
     fn settle(&mut self, now: Timestamp) {
         while self.failed_by.is_none() {
             let overdue = self.failing.iter().filter(|(_, failing)| failing.since + GRACE < now);
-            let Some((key, since)) = overdue.map(|(key, failing)| (key.clone(), failing.since)).min_by_key(|(_, at)| *at)
+            let Some((key, since)) =
+                overdue.map(|(key, failing)| (key.clone(), failing.since)).min_by_key(|(_, at)| *at)
             else {
                 return;
             };
@@ -359,7 +374,8 @@ impl<'e> Run<'e> {
     fn end_if_all_is_done(&mut self, event: &'e Event) {
         let Some(last) = self.session.expected_phases().last().copied() else { return };
         let known = self.session.known.contains_key(&(last, Category::Apps));
-        let mut counted = self.items.iter().filter(|((phase, _, _), item)| *phase == last && item.tracking.is_counted());
+        let mut counted =
+            self.items.iter().filter(|((phase, _, _), item)| *phase == last && item.tracking.is_counted());
         let has_apps = counted.clone().any(|((_, category, _), _)| *category == Category::Apps);
         if known && has_apps && counted.all(|(_, item)| item.is_settled()) {
             self.complete(event.placed(), &event.key);
@@ -485,11 +501,13 @@ impl<'e> Run<'e> {
         }
         if by == FailedBy::Word
             && self.session.state != SessionState::Failed
-            && let Some(first) = self.failing.iter().min_by_key(|(_, failing)| failing.since).map(|(key, _)| key.clone())
+            && let Some(first) =
+                self.failing.iter().min_by_key(|(_, failing)| failing.since).map(|(key, _)| key.clone())
         {
             // An item went wrong just before: that is what failed it, and when.
             self.fail_by_item(&first);
         }
+        let mut turn = None;
         let session = &mut self.session;
         session.failed = true;
         if session.state != SessionState::Failed {
@@ -497,11 +515,9 @@ impl<'e> Run<'e> {
             (session.failed_phase, session.error_code, session.error_message) = (None, None, None);
             session.failed_item = None;
             session.state = SessionState::Failed;
-            session.ended_at = Some(at);
+            session.ended_at = Some(at.max(session.started_at));
             self.failed_by = Some(by);
-            if !self.is_left {
-                self.turns.push((event, Turn::Fails));
-            }
+            turn = Some(Turn::Fails);
         } else if by == FailedBy::Word {
             self.failed_by = Some(by);
         }
@@ -511,6 +527,9 @@ impl<'e> Run<'e> {
         }
         if told.message.is_some() {
             session.error_message = told.message.cloned();
+        }
+        if let Some(turn) = turn {
+            self.turn(event, turn);
         }
     }
 
@@ -536,7 +555,7 @@ impl<'e> Run<'e> {
             // A failure stays in view beside the good end.
             (true, _, false) | (false, false, _) => SessionState::Success,
         };
-        session.ended_at = Some(at);
+        session.ended_at = Some(at.max(session.started_at));
         for progress in session.phases.values_mut().filter(|progress| progress.state == PhaseState::Started) {
             progress.state = PhaseState::Completed;
             progress.ended_at = Some(at);
@@ -546,8 +565,13 @@ impl<'e> Run<'e> {
 
     /// Notes a turn, unless the person has left the session.
     fn turn(&mut self, event: &'e EventKey, turn: Turn) {
-        if !self.is_left {
+        if self.is_left {
+            return;
+        }
+        if self.has_begun {
             self.turns.push((event, turn));
+        } else {
+            self.early.push(turn);
         }
     }
 

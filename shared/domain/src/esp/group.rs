@@ -101,7 +101,8 @@ fn is_over(
 ) -> bool {
     let Some((last, _)) = told.last() else { return true };
     let silent = at - last.placed() > settings.idle_limit(Some(Platform::Windows));
-    let removed = removals.iter().any(|removed| *removed <= at && told.iter().any(|(event, _)| event.placed() < *removed));
+    let removed =
+        removals.iter().any(|removed| *removed <= at && told.iter().any(|(event, _)| event.placed() < *removed));
     if !silent && !removed && !may_have_ended(told, at) {
         return false;
     }
