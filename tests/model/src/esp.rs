@@ -121,6 +121,8 @@ pub struct Session {
     pub mode: Option<String>,
     /// From when its time counts.
     pub started_at_ms: i64,
+    /// Whether an `esp.started` says so.
+    pub start_reported: bool,
     /// The last instant of its time.
     pub deadline_ms: i64,
     /// When it succeeded, failed, or was ended by an `unenrolled` inside its limit.
@@ -206,7 +208,7 @@ fn is_over(part: &Part, unenrolled_ms: &[i64], idle_ms: i64, now_ms: i64) -> boo
     let judged = judge(&part.told, &[part], unenrolled_ms, now_ms);
     judged.ended_at_ms.is_some()
         || judged.left_ms.is_some()
-        || (now_ms > judged.deadline_ms && now_ms - last_ms > idle_ms)
+        || (now_ms > judged.deadline_ms && now_ms.saturating_sub(last_ms) > idle_ms)
 }
 
 /// S17: other sources, overlapping spans, and modes that do not differ.
@@ -223,9 +225,8 @@ fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64], as_of_ms: i64) -> bo
     }
     let span = |part: &Part| {
         let judged = judge(&part.told, &[part], unenrolled_ms, as_of_ms);
-        let first_ms = part.told.first().map_or(0, |told| told.at_ms);
         let last_ms = part.told.last().map_or(0, |told| told.at_ms);
-        (first_ms, judged.ended_at_ms.or(judged.left_ms).unwrap_or(last_ms))
+        (begin(&[part]).at_ms, judged.ended_at_ms.or(judged.left_ms).unwrap_or(last_ms))
     };
     let ((one_first, one_last), (other_first, other_last)) = (span(one), span(other));
     one_first <= other_last && other_first <= one_last
@@ -258,7 +259,7 @@ impl Begin {
     fn deadline_ms(&self) -> i64 {
         // S18: what the device was given wins over the profile, and hybrid join has forty minutes more.
         let minutes = self.limit.unwrap_or(self.profile.minutes) + if self.hybrid { 40 } else { 0 };
-        self.at_ms + minutes * MINUTE_MS
+        self.at_ms.saturating_add(minutes.saturating_mul(MINUTE_MS))
     }
 
     fn technician(&self) -> bool {
@@ -449,9 +450,9 @@ fn error_fails(told: &[Told], index: usize, good: Option<usize>, unenrolled_ms: 
     let since_ms = told[index].at_ms;
     // What is over before the two minutes are does not fail.
     let mut until_ms = as_of_ms;
-    for later in index + 1..told.len() {
+    for (later, one) in told.iter().enumerate().skip(index + 1) {
         if !is_error(later + 1) || good == Some(later) {
-            until_ms = until_ms.min(told[later].at_ms);
+            until_ms = until_ms.min(one.at_ms);
             break;
         }
     }
@@ -460,7 +461,7 @@ fn error_fails(told: &[Told], index: usize, good: Option<usize>, unenrolled_ms: 
             until_ms = until_ms.min(*ended_ms);
         }
     }
-    until_ms - since_ms > GRACE_MS
+    until_ms.saturating_sub(since_ms) > GRACE_MS
 }
 
 /// Whether the error of this event goes on from an earlier one, without a `retry` in between.
@@ -476,17 +477,19 @@ fn goes_on(told: &[Told], index: usize) -> bool {
     state == "error" && !retried
 }
 
-/// The last phase that these events name.
-fn last_phase_named(told: &[Told]) -> Option<String> {
-    let mut phase = None;
-    for one in told {
-        match &one.what {
-            What::Tracked(named, ..) | What::Phase(named, _) => phase = Some(named.clone()),
-            What::Item(item) => phase = Some(item.phase.clone()),
-            _ => {}
-        }
-    }
-    phase
+/// The order of the phases.
+pub(crate) fn rank_of_phase(phase: &str) -> usize {
+    ["devicePreparation", "deviceSetup", "accountSetup"].iter().position(|known| *known == phase).unwrap_or(0)
+}
+
+/// The furthest phase that these events name.
+fn furthest_phase(told: &[Told]) -> Option<String> {
+    let named = told.iter().filter_map(|one| match &one.what {
+        What::Tracked(named, ..) | What::Phase(named, _) => Some(named),
+        What::Item(item) => Some(&item.phase),
+        _ => None,
+    });
+    named.max_by_key(|phase| rank_of_phase(phase)).cloned()
 }
 
 /// Judges the events of a session, in order.
@@ -511,20 +514,16 @@ fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -
     for index in 0..=told.len() {
         // An `unenrolled` stands before the page's events of its instant.
         let upto_ms = told.get(index).map_or(as_of_ms, |one| one.at_ms);
-        let mut ended = false;
-        while let Some(at_ms) = removals.next_if(|at_ms| *at_ms <= upto_ms) {
-            if at_ms <= deadline_ms {
-                // What failed before stays failed.
-                judged.state = if standing.is_some() { "failed" } else { "ended" };
-                judged.ended_at_ms = standing.or(Some(at_ms));
-                ended = true;
-                break;
-            }
-            if standing.is_none() {
-                judged.left_ms = judged.left_ms.or(Some(at_ms));
-            }
-        }
-        if ended {
+        if let Some(at_ms) = removals.next_if(|at_ms| *at_ms <= upto_ms) {
+            // What failed before stays failed.
+            judged.timed_out = standing.unwrap_or(at_ms) > deadline_ms;
+            judged.state = match standing {
+                Some(_) => "failed",
+                None if at_ms > deadline_ms => "timedOut",
+                None => "ended",
+            };
+            judged.left_ms = judged.left_ms.or(Some(at_ms));
+            judged.ended_at_ms = standing.or(judged.left_ms);
             return judged;
         }
         let Some(one) = told.get(index) else {
@@ -546,7 +545,7 @@ fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -
                 code: code.clone(),
                 message: message.clone(),
                 item: None,
-                phase: last_phase_named(&told[..index]),
+                phase: furthest_phase(&told[..index]),
             }),
             What::Phase(phase, state) if state == "failed" => {
                 Some(Failure { phase: Some(phase.clone()), ..Failure::default() })
@@ -585,6 +584,14 @@ fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -
         };
         if let Some(failure) = failure {
             judged.failed = true;
+            if standing.is_some()
+                && matches!(one.what, What::Failed(..))
+                && let Some((_, Turn::Failed(known))) = judged.turns.last_mut()
+            {
+                // What the session says of its failure counts before what an item does.
+                known.code = failure.code.clone().or(known.code.take());
+                known.message = failure.message.clone().or(known.message.take());
+            }
             if standing.is_none() {
                 standing = Some(one.at_ms);
                 judged.turns.push((index, Turn::Failed(failure)));
@@ -596,6 +603,7 @@ fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -
         judged.ended_at_ms = Some(at_ms);
     } else if as_of_ms > deadline_ms {
         judged.state = "timedOut";
+        judged.ended_at_ms = judged.left_ms;
     }
     judged.timed_out = judged.ended_at_ms.unwrap_or(as_of_ms) > deadline_ms;
     judged
@@ -603,25 +611,20 @@ fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -
 
 /// One session from what its sources report.
 fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
-    // S17: the items of the source that reports more of them; of two that report as many, of the one that began first.
+    // S17: the items of the source that reports more of them; of two that report as many, of the one first by name.
     let items = |part: &Part| {
         let mut items = BTreeSet::new();
         for one in &part.told {
-            match &one.what {
-                What::Tracked(phase, category, ids) => {
-                    items.extend(ids.iter().map(|id| (phase.clone(), category.clone(), id.clone())));
-                }
-                What::Item(item) => {
-                    items.insert(key_of(item));
-                }
-                _ => {}
+            if let What::Item(item) = &one.what {
+                items.insert(key_of(item));
             }
         }
         items.len()
     };
     let mut owner = 0;
+    let name = |part: &Part| part.told.first().map(|first| std::cmp::Reverse(first.source.clone()));
     for index in 1..parts.len() {
-        if items(&parts[index]) > items(&parts[owner]) {
+        if (items(&parts[index]), name(&parts[index])) > (items(&parts[owner]), name(&parts[owner])) {
             owner = index;
         }
     }
@@ -644,6 +647,7 @@ fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
     Session {
         name: told.iter().find_map(|one| one.session.clone()),
         started_at_ms: begin.at_ms,
+        start_reported: told.iter().any(|one| matches!(one.what, What::Started { .. })),
         deadline_ms: judged.deadline_ms,
         ended_at_ms: judged.ended_at_ms,
         state: judged.state.to_owned(),

@@ -161,7 +161,7 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
             unenrolled_ms.push(event.placed_at_ms);
         }
     }
-    let idle_ms = settings.windows_idle_limit_minutes * MINUTE_MS;
+    let idle_ms = settings.windows_idle_limit_minutes.saturating_mul(MINUTE_MS);
     let sessions = esp_sessions(&told, &unenrolled_ms, idle_ms, as_of_ms);
     device.has_esp_session = !sessions.is_empty();
 
@@ -325,7 +325,7 @@ impl Reading<'_> {
             Some("macos") => self.settings.macos_idle_limit_minutes,
             _ => 30,
         };
-        let mut limit_ms = last_ms + minutes * MINUTE_MS;
+        let mut limit_ms = last_ms.saturating_add(minutes.saturating_mul(MINUTE_MS));
         for session in &open_sessions {
             limit_ms = limit_ms.max(self.sessions[*session].deadline_ms);
         }
@@ -484,7 +484,7 @@ impl Reading<'_> {
                 && end.by == By::Fact
                 && !last.has_starts()
                 && !sources.contains(&event.source)
-                && now_ms - end.at_ms <= 60 * MINUTE_MS
+                && now_ms.saturating_sub(end.at_ms) <= 60 * MINUTE_MS
                 && !last.removed;
             if goes_on {
                 let end = end.clone();
@@ -537,7 +537,7 @@ impl Reading<'_> {
             if let Some(draft) = self.drafts.last_mut()
                 && let Some(end) = &mut draft.end
                 && matches!(end.by, By::Reported | By::SessionFailed(_))
-                && now_ms - end.at_ms <= 2 * MINUTE_MS
+                && now_ms.saturating_sub(end.at_ms) <= 2 * MINUTE_MS
             {
                 let (code, reason, category) = &mut end.failure;
                 *code = code.take().or(event.failure_code.clone());
@@ -561,7 +561,7 @@ impl Reading<'_> {
 
     fn enrolled(&mut self, event: Event) {
         let now_ms = event.placed_at_ms;
-        let repeats = self.enrolled && self.held == event.awaiting_configuration;
+        let repeats = self.enrolled;
         let said_before = self.enrolled_by.contains(&event.source);
         let without_starts = !event.reports.starts;
         if !event.restated {
@@ -578,7 +578,7 @@ impl Reading<'_> {
                 return;
             }
             // A6: a restart of a sender without starts.
-            let quiet_ms = self.drafts.last().map_or(0, |draft| now_ms - draft.last_activity_ms);
+            let quiet_ms = self.drafts.last().map_or(0, |draft| now_ms.saturating_sub(draft.last_activity_ms));
             let restart = self.waits()
                 && !self.held
                 && !start_reported
@@ -600,9 +600,9 @@ impl Reading<'_> {
         if without_starts
             && !event.restated
             && said_before
-            && end_ms.is_some_and(|end_ms| now_ms - end_ms >= 10 * MINUTE_MS)
+            && end_ms.is_none_or(|end_ms| now_ms.saturating_sub(end_ms) >= 10 * MINUTE_MS)
         {
-            let kept = self.compliant_at_ms.filter(|at_ms| now_ms - at_ms <= 2 * MINUTE_MS);
+            let kept = self.compliant_at_ms.filter(|at_ms| now_ms.saturating_sub(*at_ms) <= 2 * MINUTE_MS);
             self.begin_anew();
             self.prepared = false;
             self.open_with(&event);
@@ -633,7 +633,7 @@ impl Reading<'_> {
             // A4: it does not count.
             return;
         }
-        let repeats = self.compliant && (event.assumed || !self.held);
+        let repeats = self.compliant;
         let was_complete = self.complete();
         self.compliant = true;
         self.compliant_at_ms = Some(now_ms);
@@ -749,10 +749,11 @@ impl Reading<'_> {
         };
         let is_start = matches!(told.what, What::Started { .. });
         let belongs_already = self.drafts.iter().any(|draft| draft.sessions.contains(&session));
-        let begins = !self.begun[session];
+        // Its start is its earliest `esp.started`, without one its first event.
+        let begins = !self.begun[session] && (is_start || !self.sessions[session].start_reported);
         if begins {
             self.begun[session] = true;
-            self.open[session] = true;
+            self.open[session] = !self.gone[session];
         }
         if begins || (is_start && !belongs_already && self.open[session]) {
             self.belong(session, event, is_start);
@@ -762,7 +763,10 @@ impl Reading<'_> {
             What::Item(item) => Some(item.phase.clone()),
             _ => None,
         };
-        self.phase[session] = named.or_else(|| self.phase[session].take());
+        // Windows walks through finished phases again after each restart: the furthest is the one it is in.
+        if named.as_deref().map(esp::rank_of_phase) > self.phase[session].as_deref().map(esp::rank_of_phase) {
+            self.phase[session] = named;
+        }
 
         // O3: signs of life.
         if let Some(draft) = self.last()
@@ -800,7 +804,7 @@ impl Reading<'_> {
             last_failed = end.outcome == "failed";
             let belongs = end.outcome == "completed"
                 && end.by == By::Fact
-                && now_ms - end.at_ms <= 60 * MINUTE_MS
+                && now_ms.saturating_sub(end.at_ms) <= 60 * MINUTE_MS
                 && draft.sessions.is_empty()
                 && !draft.removed;
             if belongs {
@@ -855,9 +859,6 @@ impl Reading<'_> {
             }
         } else if failed_before && self.is_open() {
             // Another attempt has opened since: it is the good end of that one.
-            if let Some(draft) = self.last() {
-                draft.sessions.push(session);
-            }
         } else {
             return;
         }
@@ -1020,7 +1021,7 @@ impl Reading<'_> {
             has_starts: draft.has_starts(),
             has_steps: draft.has_steps(),
             has_both_ends: all.iter().any(|event| event.reports.ends) && all.iter().any(|event| event.reports.failures),
-            technician: session.is_some_and(Session::technician),
+            technician: draft.sessions.iter().any(|session| self.sessions[*session].technician()),
             session_started_at_ms: session.map(|session| session.started_at_ms),
         }
     }
@@ -1033,5 +1034,5 @@ fn phase_place(phase: &str) -> Place {
 /// The place of the last `step.*` of an attempt.
 fn last_step(draft: &Draft) -> Option<Place> {
     let is_step = |event: &&Event| matches!(event.kind, Kind::StepEntered | Kind::StepCompleted);
-    draft.events.iter().filter(is_step).next_back().and_then(|event| event.place.clone())
+    draft.events.iter().rfind(is_step).and_then(|event| event.place.clone())
 }
