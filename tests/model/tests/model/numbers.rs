@@ -128,10 +128,20 @@ fn an_attempt_belongs_to_the_day_it_started_in_the_tenant_s_zone() {
 fn the_numbers_of_the_status_page() {
     let found = all(&sample(), 3 * DAY);
     let page = status(&found, START_MS + 3 * DAY);
-    assert_eq!(page.enrolled, 1);
-    assert_eq!(page.in_progress, 1);
-    assert_eq!(page.pending, 1);
-    assert_eq!(page.failed, 3);
+    let states: Vec<_> = page.states.iter().map(|(state, count)| (state.as_str(), *count)).collect();
+    assert_eq!(
+        states,
+        [
+            ("inProgress", 1),
+            ("waitingForCompliance", 0),
+            ("failed", 3),
+            ("prepared", 0),
+            ("enrolled", 1),
+            ("gaveUp", 5),
+            ("pending", 1),
+            ("notEnrolled", 0),
+        ]
+    );
     assert_eq!((page.first_time_right, page.first_time_of), (0, 9));
     assert_eq!(page.first_time_right_rate, Some(0.0));
     assert_eq!(
@@ -171,6 +181,9 @@ fn what_makes_autopilot_and_ade() {
     let windows = json!({ "platform": "windows" });
     let mut esp = plain(1, "started");
     esp.event["type"] = json!("esp.started");
+    // A plain Entra join shows the page too.
+    assert_eq!(name(&[on(0, "started", windows.clone()), esp.clone()]), "Windows (Manual)");
+    esp.event["data"]["deploymentMode"] = json!("selfDeploying");
     assert_eq!(name(&[on(0, "started", windows.clone()), esp]), "Windows (Autopilot)");
     assert_eq!(
         name(&[on(0, "started", json!({ "platform": "windows", "enrollmentType": "windowsAutopilot" }))]),
