@@ -85,15 +85,6 @@ pub(super) fn fold_session<'e>(
     Some(run.end(as_of))
 }
 
-/// Why a session stands as failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FailedBy {
-    /// A sender said so.
-    Word,
-    /// Items that are waited for went wrong.
-    Items,
-}
-
 /// An item that is waited for and went wrong.
 struct Failing<'e> {
     since: Timestamp,
@@ -118,7 +109,6 @@ struct Run<'e> {
     items: BTreeMap<ItemKey, EspItem>,
     /// Ids of the apps known to be targeted, folded; `None` where no list was told.
     targeted: Option<BTreeSet<String>>,
-    failed_by: Option<FailedBy>,
     /// What is waited for and went wrong since the last retry; each fails the session unless it recovers in time.
     failing: BTreeMap<ItemKey, Failing<'e>>,
 }
@@ -222,7 +212,6 @@ impl<'e> Run<'e> {
             opened_by: &opened_by.key,
             items: BTreeMap::new(),
             targeted: listed,
-            failed_by: None,
             failing: BTreeMap::new(),
         })
     }
@@ -270,7 +259,7 @@ impl<'e> Run<'e> {
             EspDetail::Action(action) => self.act(event, *action),
             EspDetail::Failed(code, message) => {
                 let of = Reported { phase: None, code: code.as_ref(), message: message.as_ref() };
-                self.fail(at, &event.key, FailedBy::Word, of);
+                self.fail(at, &event.key, true, of);
             }
             EspDetail::Completed => self.complete(at, &event.key),
         }
@@ -299,7 +288,7 @@ impl<'e> Run<'e> {
         }
         match state {
             PhaseState::Failed => {
-                self.fail(at, &event.key, FailedBy::Word, Reported { phase: Some(phase), code: None, message: None });
+                self.fail(at, &event.key, true, Reported { phase: Some(phase), code: None, message: None });
             }
             PhaseState::Completed if Some(&phase) == self.session.expected_phases().last() => {
                 self.complete(at, &event.key);
@@ -346,7 +335,7 @@ impl<'e> Run<'e> {
 
     /// What went wrong and has not recovered in time by `now` has failed the session, when it went wrong.
     fn settle(&mut self, now: Timestamp) {
-        while self.failed_by.is_none() {
+        while self.session.state != SessionState::Failed {
             let overdue = self.failing.iter().filter(|(_, failing)| failing.since + GRACE < now);
             let Some((key, since)) =
                 overdue.map(|(key, failing)| (key.clone(), failing.since)).min_by_key(|(_, at)| *at)
@@ -364,7 +353,7 @@ impl<'e> Run<'e> {
         let Some(failing) = self.failing.get(key) else { return };
         let (since, event, code, name) = (failing.since, failing.event, failing.code.clone(), failing.name.clone());
         let before = self.session.state;
-        self.fail(since, event, FailedBy::Items, Reported { phase: Some(key.0), code: code.as_ref(), message: None });
+        self.fail(since, event, false, Reported { phase: Some(key.0), code: code.as_ref(), message: None });
         if before != SessionState::Failed && self.session.state == SessionState::Failed {
             self.session.failed_item = name.or_else(|| Some(key.2.clone()));
         }
@@ -487,19 +476,16 @@ impl<'e> Run<'e> {
                     failing.code = code.cloned();
                 }
             }
-        } else if self.failing.remove(&key).is_some()
-            && self.failing.is_empty()
-            && (self.session.state, self.failed_by) == (SessionState::Failed, Some(FailedBy::Items))
-        {
-            self.go_on(at);
+        } else {
+            self.failing.remove(&key);
         }
     }
 
-    fn fail(&mut self, at: Timestamp, event: &'e EventKey, by: FailedBy, told: Reported<'_>) {
+    fn fail(&mut self, at: Timestamp, event: &'e EventKey, in_words: bool, told: Reported<'_>) {
         if self.closed || self.session.state.is_success() {
             return;
         }
-        if by == FailedBy::Word
+        if in_words
             && self.session.state != SessionState::Failed
             && let Some(first) =
                 self.failing.iter().min_by_key(|(_, failing)| failing.since).map(|(key, _)| key.clone())
@@ -516,10 +502,7 @@ impl<'e> Run<'e> {
             session.failed_item = None;
             session.state = SessionState::Failed;
             session.ended_at = Some(at.max(session.started_at));
-            self.failed_by = Some(by);
             turn = Some(Turn::Fails);
-        } else if by == FailedBy::Word {
-            self.failed_by = Some(by);
         }
         session.failed_phase = told.phase.or(session.failed_phase).or(session.phase);
         if told.code.is_some() {
@@ -537,7 +520,6 @@ impl<'e> Run<'e> {
     fn go_on(&mut self, since: Timestamp) {
         self.session.state = SessionState::InProgress;
         self.session.ended_at = None;
-        self.failed_by = None;
         self.failing.retain(|_, failing| failing.since > since);
     }
 
@@ -546,7 +528,6 @@ impl<'e> Run<'e> {
             return;
         }
         self.failing.clear();
-        self.failed_by = None;
         let session = &mut self.session;
         let late = at > session.deadline;
         session.state = match (session.failed, late, session.retries() > 0) {
@@ -576,7 +557,7 @@ impl<'e> Run<'e> {
     }
 
     fn end(self, as_of: Timestamp) -> Folded<'e> {
-        let Self { mut session, items, failing, failed_by, .. } = self;
+        let Self { mut session, items, failing, .. } = self;
         session.items = items.into_values().collect();
         let until = session.ended_at.unwrap_or(as_of);
         session.timed_out = until > session.deadline;
@@ -585,7 +566,7 @@ impl<'e> Run<'e> {
                 session.state = SessionState::TimedOut;
             }
             let first = failing.values().map(|failing| failing.since + GRACE).min();
-            session.fails_after = first.filter(|_| failed_by.is_none());
+            session.fails_after = first;
         }
         session.notice_stuck(until);
         Folded { session, turns: self.turns }

@@ -328,8 +328,11 @@ impl<'a> Run<'a> {
         {
             session.end_not_reported = true;
         }
-        if let Some((_, shut)) = self.shut.as_mut().filter(|(_, shut)| *shut == Shut::ByWait) {
-            *shut = Shut::ByFact;
+        if let Some((open, shut)) = &mut self.shut {
+            open.note(event);
+            if *shut == Shut::ByWait {
+                *shut = Shut::ByFact;
+            }
         }
     }
 
