@@ -9,6 +9,11 @@ use crate::time::{Millis, Timestamp};
 /// what is older than the tenant keeps leaves by pruning, and is left out when read.
 pub const KEPT: Millis = Millis::from_days(400 + 35);
 
+/// How long a file may be brought up by what changed since. A device that changed after it may have gone from the table
+/// [`KEPT`] after its last event, and a limit of up to thirty days can change it still: what is gone is seen no more, and
+/// the file would show it for ever.
+pub const REFRESHED_FOR: Millis = Millis::from_days(400);
+
 /// What the table must know of an enrollment without understanding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
