@@ -352,31 +352,32 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// What the codes and reasons here can mean. One whose reason was left out goes by its code alone.
+    /// What the codes, reasons and categories here can mean, and no other advice. One whose reason was left out goes by its code alone.
     fn advice(&self, to: &Connection) -> Result<()> {
-        let mut found: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
+        let mut found: BTreeMap<(i64, i64, i64), Vec<i64>> = BTreeMap::new();
         let mut query = self.conn.prepare(
-            "SELECT code_word, reason_word, advice_no FROM failure_reason_advice ORDER BY code_word, reason_word, rank",
+            "SELECT code_word, reason_word, category_id, advice_no FROM failure_reason_advice
+             ORDER BY code_word, reason_word, category_id, rank",
         )?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            found.entry((row.get(0)?, row.get(1)?)).or_default().push(row.get(2)?);
+            found.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default().push(row.get(3)?);
         }
         let mut told = self.conn.prepare(
-            "SELECT DISTINCT d.code_word, d.reason_word, w.text FROM daily_failures d
-             LEFT JOIN words w ON w.id = d.code_word ORDER BY 1, 2",
+            "SELECT DISTINCT d.code_word, d.reason_word, d.category_id, w.text FROM daily_failures d
+             LEFT JOIN words w ON w.id = d.code_word ORDER BY 1, 2, 3",
         )?;
         let mut by_code = self.conn.prepare("SELECT advice_no FROM advice_codes WHERE code = ?1 ORDER BY advice_no")?;
         // What is here as it was comes first, so that it says what it said there.
         let (mut whole, mut cut) = (BTreeMap::new(), BTreeMap::new());
         let mut rows = told.query([])?;
         while let Some(row) = rows.next()? {
-            let old: (i64, i64) = (row.get(0)?, row.get(1)?);
-            let new = (self.texts.new_id("code_word", old.0), self.texts.new_id("reason_word", old.1));
+            let old: (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let new = (self.texts.new_id("code_word", old.0), self.texts.new_id("reason_word", old.1), old.2);
             let left_out = |old, new| old != 0 && new == 0;
             let known = found.get(&old).cloned().unwrap_or_default();
             if left_out(old.1, new.1) {
-                let code: Option<String> = row.get(2)?;
+                let code: Option<String> = row.get(3)?;
                 let meanings = by_code.query_map([code], |row| row.get(0))?;
                 cut.insert(new, meanings.collect::<rusqlite::Result<_>>()?);
             } else if left_out(old.0, new.0) {
@@ -386,11 +387,17 @@ impl Source<'_> {
             }
         }
         cut.append(&mut whole);
-        for ((code, reason), meanings) in cut {
+        for ((code, reason, category), meanings) in cut {
             for (rank, advice) in (1..).zip(meanings) {
-                insert(to, "failure_reason_advice", [code, reason, rank, advice].map(Value::Integer).into())?;
+                let row = [code, reason, category, rank, advice];
+                insert(to, "failure_reason_advice", row.map(Value::Integer).into())?;
             }
         }
+        // The whole catalogue would be a fourth of a file that is small so that a page loads it at once.
+        to.execute_batch(
+            "DELETE FROM advice_codes WHERE advice_no NOT IN (SELECT advice_no FROM failure_reason_advice);
+             DELETE FROM advice WHERE advice_no NOT IN (SELECT advice_no FROM failure_reason_advice);",
+        )?;
         Ok(())
     }
 }

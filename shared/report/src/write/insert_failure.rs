@@ -16,17 +16,17 @@ use vestibule_domain::failure::{Failure, code_value};
 /// Failures whose advice is remembered; beyond this it is looked up again, so memory stays bounded.
 const REMEMBERED: usize = 8_192;
 
-/// What a failure is looked up by.
-type Told = (Option<String>, Option<String>, Option<String>, Option<Platform>);
+/// What a failure is looked up by: all that was reported of it, and where it occurred.
+type Reported = (Failure, Option<Platform>);
 
 /// Writes failures and the advice on them.
 pub(crate) struct InsertFailure<'c> {
     advice: Arc<Catalogue>,
     /// An entry's number in the file, by its id.
     numbers: HashMap<String, i64>,
-    known: HashMap<Told, Vec<i64>>,
-    /// Codes and reasons whose advice was written by this refresh.
-    reasons: HashSet<(i64, i64)>,
+    known: HashMap<Reported, Vec<i64>>,
+    /// Codes, reasons and categories whose advice was written by this refresh.
+    reasons: HashSet<(i64, i64, i64)>,
     failure: Statement<'c>,
     of_failure: Statement<'c>,
     of_reason: Statement<'c>,
@@ -47,8 +47,8 @@ impl<'c> InsertFailure<'c> {
             failure: insert_into(conn, "failures", 8)?,
             of_failure: insert_into(conn, "failure_advice", 3)?,
             of_reason: conn.prepare(
-                "INSERT INTO failure_reason_advice (code_word, reason_word, rank, advice_no) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO NOTHING",
+                "INSERT INTO failure_reason_advice (code_word, reason_word, category_id, rank, advice_no)
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
             )?,
         })
     }
@@ -81,35 +81,36 @@ impl<'c> InsertFailure<'c> {
             category,
             words.id(message)?,
         ])?;
-        let told = (failure.code.clone(), failure.reason.clone(), message.map(str::to_owned), attempt.about.platform);
-        for (rank, advice) in (1_i64..).zip(self.meanings(told)) {
+        let shown = Failure { message: message.map(str::to_owned), ..failure.clone() };
+        for (rank, advice) in (1_i64..).zip(self.meanings((shown, attempt.about.platform))) {
             self.of_failure.execute([attempt_no, rank, advice])?;
         }
         if attempt.outcome != Outcome::Failed {
             return Ok((0, reason.unwrap_or(0), category));
         }
         let code = code.map(canonical_code);
-        let counted = (words.id(code.as_deref())?.unwrap_or(0), reason.unwrap_or(0));
+        let counted = (words.id(code.as_deref())?.unwrap_or(0), reason.unwrap_or(0), category);
         if self.reasons.insert(counted) {
-            for (rank, advice) in (1_i64..).zip(self.meanings((code, failure.reason.clone(), None, None))) {
-                self.of_reason.execute([counted.0, counted.1, rank, advice])?;
+            let counted_by = Failure { code, message: None, ..failure.clone() };
+            for (rank, advice) in (1_i64..).zip(self.meanings((counted_by, None))) {
+                self.of_reason.execute([counted.0, counted.1, category, rank, advice])?;
             }
         }
-        Ok((counted.0, counted.1, category))
+        Ok(counted)
     }
 
     /// The numbers of the entries that fit, best first.
-    fn meanings(&mut self, told: Told) -> Vec<i64> {
-        if let Some(known) = self.known.get(&told) {
+    fn meanings(&mut self, reported: Reported) -> Vec<i64> {
+        if let Some(known) = self.known.get(&reported) {
             return known.clone();
         }
-        let (code, reason, message, platform) = &told;
-        let found = self.advice.for_failure(code.as_deref(), reason.as_deref(), message.as_deref(), *platform);
+        let (failure, platform) = &reported;
+        let found = self.advice.for_failure(failure, *platform);
         let found: Vec<i64> = found.iter().filter_map(|entry| self.numbers.get(&entry.id)).copied().collect();
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        self.known.insert(told, found.clone());
+        self.known.insert(reported, found.clone());
         found
     }
 }

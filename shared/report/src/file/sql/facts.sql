@@ -90,20 +90,21 @@ CREATE TABLE failures (
   category_id INTEGER NOT NULL REFERENCES failure_categories (id),
   message_word INTEGER REFERENCES words (id));
 
--- What a failure can mean, likeliest first: by its code, its words, its platform.
+-- What a failure can mean, likeliest first: by its code, its words, its category, its platform.
 CREATE TABLE failure_advice (
   attempt_no INTEGER NOT NULL REFERENCES failures (attempt_no),
   rank INTEGER NOT NULL,
   advice_no INTEGER NOT NULL REFERENCES advice (advice_no),
   PRIMARY KEY (attempt_no, rank)) WITHOUT ROWID;
 
--- The same for a code and a reason, as failed attempts are counted by them; 0 stands for none told.
+-- The same for a code, a reason and a category, as failed attempts are counted by them; 0 stands for none reported.
 CREATE TABLE failure_reason_advice (
   code_word INTEGER NOT NULL REFERENCES words (id),
   reason_word INTEGER NOT NULL REFERENCES words (id),
+  category_id INTEGER NOT NULL REFERENCES failure_categories (id),
   rank INTEGER NOT NULL,
   advice_no INTEGER NOT NULL REFERENCES advice (advice_no),
-  PRIMARY KEY (code_word, reason_word, rank)) WITHOUT ROWID;
+  PRIMARY KEY (code_word, reason_word, category_id, rank)) WITHOUT ROWID;
 
 -- The profiles as they are at the file's instant; a session carries what was fixed for it when it began.
 CREATE TABLE esp_profiles (

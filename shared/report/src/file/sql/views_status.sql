@@ -139,7 +139,8 @@ SELECT
   c.name AS category,
   d.failed AS failed,
   d.code_word AS code_word,
-  d.reason_word AS reason_word
+  d.reason_word AS reason_word,
+  d.category_id AS category_id
 FROM daily_failures d
 LEFT JOIN platforms p ON p.id = d.platform_id
 LEFT JOIN words w_code ON w_code.id = d.code_word
@@ -177,13 +178,15 @@ CREATE VIEW advice_for_reasons AS
 SELECT
   CAST(nullif(w_code.text, '') AS TEXT) AS code,
   CAST(nullif(w_reason.text, '') AS TEXT) AS reason,
+  c.name AS category,
   x.rank AS rank,
   v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause, v.steps AS steps, v.who AS who,
   v.platforms AS platforms, v.sources AS sources
 FROM failure_reason_advice x
 LEFT JOIN advice v ON v.advice_no = x.advice_no
 LEFT JOIN words w_code ON w_code.id = x.code_word
-LEFT JOIN words w_reason ON w_reason.id = x.reason_word;
+LEFT JOIN words w_reason ON w_reason.id = x.reason_word
+LEFT JOIN failure_categories c ON c.id = x.category_id;
 
 CREATE VIEW first_time_right AS
 SELECT

@@ -6,8 +6,8 @@ use super::{Severity, others, places};
 use crate::ask::reader::{EspItemRow, EspSessionDetail, Reader};
 use crate::error::Result;
 use rusqlite::types::Value;
+use vestibule_advice::codes_in;
 use vestibule_domain::Timestamp;
-use vestibule_domain::failure::code_value;
 
 /// Items named in a finding; more would be a list to scroll.
 const MOST_NAMED: usize = 5;
@@ -77,8 +77,8 @@ fn session(
         evidence.push(format!("{name} ({}) is {}{code}.", item.category, item.state.as_deref().unwrap_or("not begun")));
     }
     let mut all = advice;
-    let codes = failing.iter().filter_map(|item| item.error_code.as_deref()).chain(told.error_code.as_deref());
-    for value in codes.filter_map(code_value) {
+    let codes = failing.iter().filter_map(|item| item.error_code.as_deref());
+    for value in codes.chain(told.error_code.as_deref()).chain(told.error_message.as_deref()).flat_map(codes_in) {
         for entry in reader.advice_by_code(value)? {
             if !all.contains(&entry) {
                 all.push(entry);

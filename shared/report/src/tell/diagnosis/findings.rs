@@ -128,7 +128,7 @@ fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
         };
         let draft = found("failure", severity, title)
             .evidence(evidence)
-            .otherwise(category_cause(told.failure_category.as_deref()), UNKNOWN_FAILURE, &["admin"])
+            .otherwise("The catalogue of advice doesn't know this failure.", UNKNOWN_FAILURE, &["admin"])
             .advice(advice)
             .others(others::failing_alike(reader, facts, newest)?);
         drafts.push(draft);
@@ -141,30 +141,6 @@ const UNKNOWN_FAILURE: &[&str] = &[
     "Look the code up in the MDM's own documentation; with several meanings, the platform tells which.",
     "Try again with another account on the same device, and with the same account on another device: that tells which of the two it is.",
 ];
-
-/// What Graph's category says by itself.
-fn category_cause(category: Option<&str>) -> &'static str {
-    match category.and_then(FailureCategory::read) {
-        Some(FailureCategory::Authentication) => {
-            "Signing in failed: a wrong or expired password, or a second factor that was not given."
-        }
-        Some(FailureCategory::Authorization) => "The person may not enroll devices.",
-        Some(FailureCategory::AccountValidation) => {
-            "The account is not fit: it may lack a licence or have been suspended."
-        }
-        Some(FailureCategory::UserValidation) => "The user is not fit: unknown there, or without a licence.",
-        Some(FailureCategory::DeviceNotSupported) => "The device, or the version of its system, is not supported.",
-        Some(FailureCategory::InMaintenance) => "The account is in maintenance.",
-        Some(FailureCategory::BadRequest) => "The device sent something that the service didn't understand.",
-        Some(FailureCategory::FeatureNotSupported) => "Something that is asked for is not supported for this account.",
-        Some(FailureCategory::EnrollmentRestrictionsEnforced) => {
-            "The organisation's enrollment restrictions forbid it."
-        }
-        Some(FailureCategory::ClientDisconnected) => "The device lost its connection meanwhile.",
-        Some(FailureCategory::UserAbandonment) => "The person broke it off.",
-        Some(FailureCategory::Unknown) | None => "The catalogue of advice doesn't know this failure.",
-    }
-}
 
 /// Where they gave up: a finding a screen.
 fn stops(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
