@@ -12,8 +12,9 @@
 mod macros;
 
 use crate::error::{Error, Result};
+use crate::rows::{InsertInto, row};
 use macros::{Days, written_out};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 /// The files of a folder, by the questions' names.
 macro_rules! texts {
@@ -90,8 +91,15 @@ pub(crate) fn fill_summary(conn: &Connection) -> Result<()> {
 
 fn insert(conn: &Connection, name: &str, question: &Question) -> Result<()> {
     let Question { purpose, answer, booleans, parameters, refusal, sql } = question;
-    conn.prepare_cached("INSERT INTO questions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute(params![name, purpose, answer, booleans, parameters, refusal, sql])?;
+    InsertInto::new(conn, "questions").insert(row! {
+        name: name,
+        purpose: purpose,
+        answer: answer,
+        booleans: booleans,
+        parameters: parameters,
+        refusal: refusal,
+        sql: sql,
+    })?;
     Ok(())
 }
 

@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::file::questions;
 use crate::lists::dictionary;
+use crate::rows::{InsertInto, row};
 use crate::{APPLICATION_ID, SCHEMA_VERSION};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use vestibule_advice::Catalogue;
@@ -141,25 +142,25 @@ pub(crate) fn expand(sql: &str) -> String {
 
 /// The catalogue in its own order: an entry's number is its place.
 fn fill_advice(conn: &Connection, catalogue: &Catalogue) -> Result<()> {
-    let mut insert = conn.prepare("INSERT INTO advice VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-    let mut code_of = conn.prepare("INSERT INTO advice_codes (code_value, advice_no, code) VALUES (?1, ?2, ?3)")?;
+    let mut insert = InsertInto::new(conn, "advice");
+    let mut code_of = InsertInto::new(conn, "advice_codes");
     for (number, entry) in (1_i64..).zip(catalogue.entries()) {
         let who: Vec<&str> = entry.who.iter().map(|who| who.name()).collect();
         let platforms: Vec<&str> = entry.platforms.iter().map(|platform| platform.name()).collect();
         let (steps, sources) = (entry.steps.join("\n"), entry.sources.join(", "));
-        insert.execute(params![
-            number,
-            entry.id,
-            entry.problem,
-            entry.cause,
-            steps,
-            who.join(", "),
-            platforms.join(", "),
-            sources
-        ])?;
+        insert.insert(row! {
+            advice_no: number,
+            advice_id: entry.id,
+            problem: entry.problem,
+            cause: entry.cause,
+            steps: steps,
+            who: who.join(", "),
+            platforms: platforms.join(", "),
+            sources: sources,
+        })?;
         for code in &entry.codes {
             let value = code_value(code).ok_or(Error::BuiltIn("advice code"))?;
-            code_of.execute(params![value, number, code])?;
+            code_of.insert(row! { code_value: value, advice_no: number, code: code })?;
         }
     }
     for (key, value) in [("adviceVersion", catalogue.version()), ("adviceDigest", &advice_digest(catalogue))] {
@@ -193,7 +194,7 @@ fn fill_column_docs(conn: &Connection) -> Result<()> {
         "SELECT s.name, c.name, c.type FROM sqlite_schema s CROSS JOIN pragma_table_info(s.name) c
          WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite_%' ORDER BY 1, c.cid",
     )?;
-    let mut insert = conn.prepare("INSERT INTO column_docs VALUES (?1, ?2, ?3, nullif(?4, ''), ?5)")?;
+    let mut insert = InsertInto::new(conn, "column_docs");
     let mut rows = columns.query([])?;
     while let Some(row) = rows.next()? {
         let (table, column, declared): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -202,7 +203,8 @@ fn fill_column_docs(conn: &Connection) -> Result<()> {
             texts.get(special.as_str()).or_else(|| texts.get(column.as_str())).copied().unwrap_or_default();
         // Views of older SQLite call an integer expression so.
         let declared = if declared == "INT" { "INTEGER" } else { &declared };
-        insert.execute(params![table, column, declared, unit, meaning])?;
+        let unit = Some(unit).filter(|unit| !unit.is_empty());
+        insert.insert(row! { table_name: table, column_name: column, type: declared, unit: unit, meaning: meaning })?;
     }
     Ok(())
 }

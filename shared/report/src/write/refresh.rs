@@ -7,12 +7,13 @@
 use crate::error::Result;
 use crate::file::schema;
 use crate::file::set_meta;
+use crate::rows::{InsertInto, row};
 use crate::write::delete::Delete;
 use crate::write::insert::{Insert, State};
 use crate::write::profiles;
 use crate::write::totals::Totals;
 use crate::write::working::Working;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use std::sync::Arc;
 use vestibule_domain::esp::EspSession;
 use vestibule_domain::esp::profiles::Profiles;
@@ -73,7 +74,7 @@ impl<'w> Refresh<'w> {
             indexed,
             insert: Insert::new(conn, *ids, people.clone(), Arc::clone(advice))?,
             delete: Delete::new(conn, *ids)?,
-            totals: Totals::default(),
+            totals: Totals::new(),
         })
     }
 
@@ -133,10 +134,8 @@ impl<'w> Refresh<'w> {
     /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
     pub fn unreadable(&mut self, item: &str) -> Result<bool> {
         self.remove_rows(item)?;
-        let mut insert = self
-            .conn
-            .prepare_cached("INSERT INTO unreadable_enrollments VALUES (?1, ?2) ON CONFLICT (item) DO NOTHING")?;
-        Ok(insert.execute(params![item, self.as_of.millis()])? > 0)
+        let mut insert = InsertInto::unless_taken(self.conn, "unreadable_enrollments");
+        Ok(insert.insert(row! { item: item, since: self.as_of.millis() })? > 0)
     }
 
     /// Takes out an item that is gone: merged into another, or expired.
@@ -168,10 +167,10 @@ impl<'w> Refresh<'w> {
         self.index()?;
         profiles::rewrite(self.conn, self.profiles)?;
         self.conn.execute("DELETE FROM days", [])?;
-        let mut insert = self.conn.prepare("INSERT INTO days (day, date) VALUES (?1, ?2)")?;
+        let mut insert = InsertInto::new(self.conn, "days");
         let today = self.as_of.day(self.settings.time_zone);
         for day in self.cutoff.get()..=today.get() {
-            insert.execute(params![day, Day::new(day).to_string()])?;
+            insert.insert(row! { day: day, date: Day::new(day).to_string() })?;
         }
         drop(insert);
         for (key, value) in [
