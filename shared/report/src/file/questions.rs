@@ -13,7 +13,7 @@ mod macros;
 
 use crate::error::{Error, Result};
 use crate::rows::{InsertInto, row};
-use macros::{Days, written_out};
+use macros::{Days, Parameter, written_out};
 use rusqlite::Connection;
 
 /// The files of a folder, by the questions' names.
@@ -56,13 +56,6 @@ struct Question {
     parameters: String,
     refusal: Option<String>,
     sql: String,
-}
-
-/// A parameter, and what it may be.
-struct Parameter {
-    name: String,
-    kind: String,
-    purpose: String,
 }
 
 /// Puts the questions of a report file into it.

@@ -5,8 +5,8 @@
 //! through the rows themselves.
 
 use crate::error::Result;
-use crate::file::schema;
 use crate::file::set_meta;
+use crate::file::sql::INDEXES;
 use crate::rows::{InsertInto, row};
 use crate::write::delete::Delete;
 use crate::write::insert::{Insert, State};
@@ -194,7 +194,7 @@ impl<'w> Refresh<'w> {
     /// are made earlier should an item come twice, since its rows must be found.
     fn index(&mut self) -> Result<()> {
         if !self.indexed {
-            self.conn.execute_batch(schema::INDEXES)?;
+            self.conn.execute_batch(INDEXES)?;
             self.indexed = true;
         }
         Ok(())

@@ -1,9 +1,15 @@
 //! What several questions have in common, written out where a text says `$name` or `$name(…)`, and the refusal of
 //! parameters that are invalid.
 
-use super::Parameter;
 use crate::error::{Error, Result};
-use crate::file::schema::{self, Ranged};
+use crate::file::sql::{self, Ranged};
+
+/// A parameter, and what it may be.
+pub(super) struct Parameter {
+    pub name: String,
+    pub kind: String,
+    pub purpose: String,
+}
 
 /// How a question takes its range of days.
 #[derive(Clone, Copy)]
@@ -153,11 +159,11 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "funnel" => {
             let attempts = "attempt_no >= $number(first - 3) AND attempt_no < $number(last + 3)";
-            return Some(schema::funnel(attempts, "$reported"));
+            return Some(Ranged::Funnel.over(attempts, "$reported"));
         }
-        "esp_by_profile" => return Some(Ranged::Profiles.over(SESSION_DAYS)),
-        "esp_by_phase_and_profile" => return Some(Ranged::Phases.over(SESSION_DAYS)),
-        "esp_apps" => return Some(Ranged::Apps.over(SESSION_DAYS)),
+        "esp_by_profile" => return Some(Ranged::Profiles.over("1", SESSION_DAYS)),
+        "esp_by_phase_and_profile" => return Some(Ranged::Phases.over("1", SESSION_DAYS)),
+        "esp_apps" => return Some(Ranged::Apps.over("1", SESSION_DAYS)),
         _ => return None,
     };
     Some(text.to_owned())
@@ -175,7 +181,7 @@ pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
         if matches!(name, "iso" | "day") {
             // The views' own, with an argument that has no parentheses.
             let end = after.find(')').ok_or(Error::BuiltIn("question"))?;
-            out.push_str(&schema::expand(&format!("${name}{}", &after[..=end])));
+            out.push_str(&sql::expand(&format!("${name}{}", &after[..=end])));
             rest = &after[end + 1..];
             continue;
         }
