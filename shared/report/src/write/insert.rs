@@ -3,7 +3,7 @@
 //! Every statement is prepared once and held: looking one up for every row costs as much as running it. A value stands beside
 //! the name of its column.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::file::pseudonym::People;
 use crate::lists::dictionary::{Coded as _, Label, id_of};
 use crate::lists::ids::Ids;
@@ -12,7 +12,7 @@ use crate::rows::{InsertInto, row};
 use crate::write::insert_esp::{InsertEsp, SessionKeys};
 use crate::write::insert_failure::InsertFailure;
 use crate::write::totals::{Counted, Device, Totals};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
@@ -221,7 +221,7 @@ impl<'c> Insert<'c> {
             user_principal_name_word: words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
             user_id_word: words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
         });
-        unique(self.ids, "attempts", inserted)?;
+        self.ids.unique("attempts", inserted)?;
         for (seq, key) in (1_i64..).zip(&attempt.events) {
             if let Some(event) = events.get(key) {
                 self.event(number, seq, event)?;
@@ -282,18 +282,6 @@ impl<'c> Insert<'c> {
             reported_word: words.id(Some(&reported.join("; ")))?,
         })?;
         Ok(())
-    }
-}
-
-/// A key that is taken is a collision: rows of this item were removed before.
-pub(crate) fn unique(ids: Ids, what: &'static str, inserted: Result<usize>) -> Result<()> {
-    match inserted {
-        Err(Error::Sqlite(rusqlite::Error::SqliteFailure(error, _)))
-            if error.code == ErrorCode::ConstraintViolation =>
-        {
-            Err(Error::Collision { what, salt: ids.salt })
-        }
-        inserted => inserted.map(drop),
     }
 }
 

@@ -6,7 +6,6 @@ use crate::lists::dictionary::{Coded as _, id_of, rule_id};
 use crate::lists::ids::Ids;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
-use crate::write::insert::unique;
 use rusqlite::Connection;
 use vestibule_domain::esp::session::STUCK_IDENTIFYING;
 use vestibule_domain::esp::{EspItem, EspSession, Phase, PhaseProgress, PhaseState, SessionState};
@@ -94,7 +93,7 @@ impl<'c> InsertEsp<'c> {
             user_principal_name_word: words.id(people.name(about.user_principal_name.as_deref()).as_deref())?,
             user_id_word: words.id(people.name(about.user_id.as_deref()).as_deref())?,
         });
-        unique(self.ids, "esp_sessions", inserted)?;
+        self.ids.unique("esp_sessions", inserted)?;
         for (phase, progress) in &session.phases {
             let (state, ended_at) = standing(session, *phase, progress);
             self.phase.insert(row! {

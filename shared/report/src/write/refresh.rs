@@ -4,7 +4,7 @@
 //! nothing from the same data at the same instant. So nothing here may depend on what came before but
 //! through the rows themselves.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::set_meta;
 use crate::file::sql::INDEXES;
 use crate::rows::{InsertInto, row};
@@ -53,8 +53,25 @@ pub struct Refresh<'w> {
     totals: Totals,
 }
 
+impl Working {
+    /// Begins bringing the file to `as_of`: give it every item that changed, is [overdue](Self::overdue)
+    /// or is gone, then finish. Until then the file must not be read.
+    ///
+    /// # Errors
+    /// When the file is true for a later instant, or an earlier refresh did not finish.
+    pub fn refresh(&mut self, as_of: Timestamp) -> Result<Refresh<'_>> {
+        if self.torn {
+            return Err(Error::Unfinished);
+        }
+        if let Some(file) = self.as_of()?.filter(|file| *file > as_of) {
+            return Err(Error::Backwards { file, asked: as_of });
+        }
+        Refresh::begin(self, as_of)
+    }
+}
+
 impl<'w> Refresh<'w> {
-    pub(crate) fn begin(working: &'w mut Working, as_of: Timestamp) -> Result<Self> {
+    fn begin(working: &'w mut Working, as_of: Timestamp) -> Result<Self> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;

@@ -1,7 +1,7 @@
 //! Findings about the Enrollment Status Page: the newest session of each device, where it didn't end well.
 
+use super::draft::{Draft, found};
 use super::facts::{Facts, KnownDevice};
-use super::findings::{Draft, found};
 use super::{Severity, others, places};
 use crate::ask::reader::{EspItemRow, EspSessionDetail, Reader};
 use crate::error::Result;

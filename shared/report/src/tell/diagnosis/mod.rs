@@ -5,6 +5,7 @@
 //! number or instant; what the file cannot know is asked for under [`Diagnosis::collect`], not guessed.
 
 mod collect;
+mod draft;
 mod esp;
 mod facts;
 mod findings;
