@@ -23,20 +23,22 @@ macro_rules! texts {
     };
 }
 
-const OF_REPORT: [(&str, &str); 32] = texts!("questions/":
+const OF_REPORT: [(&str, &str); 41] = texts!("questions/":
     "active", "active.active",
-    "advice",
+    "advice", "advice-entry",
     "attempt", "attempt.events",
     "attempts", "attempts.attempts",
     "device-sessions", "device-sessions.sessions",
+    "devices", "devices.attempts", "devices.devices",
     "enrollment-status", "enrollment-status.byPlatform", "enrollment-status.espProfiles",
     "enrollment-status.firstTimeRight",
     "esp", "esp.apps", "esp.byDay", "esp.byPhase", "esp.byProfile", "esp.recovered", "esp.stuck",
     "esp-profiles", "esp-profiles.value",
     "esp-sessions", "esp-sessions.sessions",
-    "failures", "failures.failures", "failures.reasons",
+    "failing-alike", "failures", "failures.failures", "failures.reasons",
     "incomplete-enrollments", "incomplete-enrollments.actions", "incomplete-enrollments.daily",
     "incomplete-enrollments.funnel", "incomplete-enrollments.otherCauses",
+    "last-heard", "person", "sessions-alike", "stopping-alike",
 );
 
 /// Questions of a summary that have another text there: what they are about is held otherwise.

@@ -123,6 +123,45 @@ const ADVICE: &str = "(SELECT json_group_array(json_object(
     'sources', $list(replace(v.sources, ', ', char(31)))) ORDER BY o_place)
   FROM (SELECT x.advice_no AS o_advice_no, $2 AS o_place FROM $1) CROSS JOIN advice v WHERE v.advice_no = o_advice_no)";
 
+/// A person, by the words of the file.
+const PERSON: &str = "person (id) AS (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
+
+/// The devices of a person, those that were theirs when an attempt was made too, or those that a name is of.
+const DEVICES: &str = "$person,
+  found (enrollment_no) AS (
+    SELECT enrollment_no FROM enrollments
+      WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
+    UNION SELECT enrollment_no FROM enrollments WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
+    UNION SELECT enrollment_no FROM attempts
+      WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
+    UNION SELECT enrollment_no FROM attempts WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
+    UNION SELECT enrollment_no FROM enrollments WHERE :device IS NOT NULL
+      AND (enrollment_key = :device COLLATE NOCASE OR serial_number = :device COLLATE NOCASE
+        OR udid = :device COLLATE NOCASE OR mdm_device_id = :device COLLATE NOCASE
+        OR enrollment_id = :device COLLATE NOCASE)
+    UNION SELECT enrollment_no FROM enrollments WHERE :name IS NOT NULL
+      AND device_name_word IN (SELECT id FROM words WHERE text = :name COLLATE NOCASE)),
+  devices (enrollment_no) AS MATERIALIZED (
+    SELECT e.enrollment_no FROM found f CROSS JOIN enrollments e WHERE e.enrollment_no = f.enrollment_no
+    ORDER BY e.enrollment_key LIMIT 200)";
+
+/// Devices that somebody asks to leave out.
+const LEFT_OUT: &str = "left_out (enrollment_no) AS MATERIALIZED (
+    SELECT e.enrollment_no FROM json_each(coalesce(:except, '[]')) j CROSS JOIN enrollments e
+    WHERE e.enrollment_key = j.value)";
+
+/// Whom something hits, of the rows `alike` with a person, a device, a platform and an instant of each.
+const ALIKE: &str = "o.users AS users, o.devices AS devices, o.count AS count,
+  (SELECT json_group_array(platform ORDER BY platform) FROM (
+    SELECT DISTINCT platform FROM alike WHERE platform IS NOT NULL)) AS platforms_json,
+  $iso(o.first) AS since, $iso(o.last) AS until
+FROM (SELECT count(DISTINCT person) AS users, count(DISTINCT device) AS devices, count(*) AS count,
+  min(at) AS first, max(at) AS last FROM alike) o";
+
+/// The lowest number of an attempt that starts `$1` days before the file's instant or later.
+const SINCE: &str = "(SELECT min(max(CAST(m.value AS INTEGER) / 1000 - $1 * 86400 - 1420070400, 0), 2147483647) << 32
+        FROM meta m WHERE m.key = 'asOfMillis')";
+
 /// What a name stands for; `$1` and `$2` are what is given to it.
 fn definition(name: &str, days: Option<Days>) -> Option<String> {
     let text = match name {
@@ -152,6 +191,11 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "code" => CODE,
         "advice" => ADVICE,
+        "person" => PERSON,
+        "devices" => DEVICES,
+        "left_out" => LEFT_OUT,
+        "alike" => ALIKE,
+        "since" => SINCE,
         // JSON's own numbers have fifteen digits: too few for every value to come back as it was.
         "real" => "json(printf('%!.17g', $1))",
         "list" => {

@@ -6,11 +6,11 @@
 use super::draft::{Draft, found};
 use super::facts::{Facts, KnownAttempt};
 use super::{Finding, Severity, esp, others, places};
-use crate::ask::reader::Reader;
+use crate::ask::reader::{Attempt, Reader};
 use crate::error::Result;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::Timestamp;
-use vestibule_domain::failure::FailureCategory;
+use vestibule_domain::failure::{FailureCategory, code_value};
 
 /// All findings, ranked: problems before warnings before the rest, and among these the rules' own order.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
@@ -36,9 +36,10 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
 fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let mut kinds: BTreeMap<_, Vec<&KnownAttempt>> = BTreeMap::new();
     for attempt in facts.unresolved().filter(|attempt| attempt.is("failed")) {
-        let by_word = attempt.code_word.filter(|_| attempt.code_value.is_none());
-        let reason = attempt.reason_word.filter(|_| attempt.code_word.is_none());
-        kinds.entry((attempt.code_value, by_word, reason)).or_default().push(attempt);
+        let (code, reason) = (attempt.attempt.failure_code.as_deref(), attempt.attempt.failure_reason.as_deref());
+        let value = code.and_then(code_value);
+        let kind = (value, code.filter(|_| value.is_none()), reason.filter(|_| code.is_none()));
+        kinds.entry(kind).or_default().push(attempt);
     }
     let mut kinds: Vec<_> = kinds.into_values().collect();
     // Newest first within each already.
@@ -46,7 +47,7 @@ fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let mut drafts = Vec::new();
     for kind in kinds {
         let Some(newest) = kind.first() else { continue };
-        let advice = reader.advice_for_failure(newest.number)?;
+        let advice = reader.detail(&newest.attempt)?.advice;
         let told = &newest.attempt;
         let named = [&told.failure_code, &told.failure_reason].into_iter().flatten().cloned().collect::<Vec<_>>();
         let named = if named.is_empty() { "without code or reason".to_owned() } else { named.join(", ") };
@@ -90,7 +91,10 @@ const UNKNOWN_FAILURE: &[&str] = &[
 fn stops(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let mut screens: Vec<Vec<&KnownAttempt>> = Vec::new();
     for attempt in facts.unresolved().filter(|attempt| attempt.is("abandoned")) {
-        let same = |one: &KnownAttempt| (one.platform_id, one.action_id, one.screen_id);
+        let same = |one: &KnownAttempt| {
+            let Attempt { platform, action, screen, .. } = &one.attempt;
+            (platform.clone(), action.clone(), screen.clone())
+        };
         match screens.iter_mut().find(|stops| stops.first().is_some_and(|first| same(first) == same(attempt))) {
             Some(stops) => stops.push(attempt),
             None => screens.push(vec![attempt]),
@@ -143,11 +147,9 @@ fn device_limit(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
 fn clock(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let wrong: Vec<_> = facts.attempts.iter().filter(|attempt| attempt.attempt.clock_skew).collect();
     let Some(newest) = wrong.first() else { return Ok(Vec::new()) };
-    let mut directions = reader.conn().prepare(
-        "SELECT DISTINCT clock_skew FROM attempt_timeline WHERE attempt_no = ?1 AND clock_skew IS NOT NULL ORDER BY 1",
-    )?;
-    let directions = directions.query_map([newest.number], |row| row.get::<_, String>(0))?;
-    let directions = directions.collect::<rusqlite::Result<Vec<_>>>()?.join(" and ");
+    let events = reader.detail(&newest.attempt)?.events;
+    let directions: BTreeSet<String> = events.into_iter().filter_map(|event| event.clock_skew).collect();
+    let directions = directions.into_iter().collect::<Vec<_>>().join(" and ");
     let severity = match facts.succeeded_after(newest.started_at) || newest.is("completed") {
         true => Severity::Information,
         false => Severity::Warning,
