@@ -70,22 +70,22 @@ const SESSION_DAYS: &str = "x.started_day >= (SELECT first FROM asked) AND x.sta
 /// no zone is three days from UTC. It bounds what is looked at; the days decide.
 const NUMBER: &str = "(SELECT min(max(($1) * 86400 - 1420070400, 0), 2147483647) << 32 FROM asked)";
 
-/// Conditions on `attempts a`. The row comes first: it lets the fewest through, and each attempt looked at meets them in order.
+/// Conditions on `attempts a`. Each attempt looked at meets them in order, so those that let the fewest through come first.
 const ATTEMPTS: &str = "(:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) = CAST(:catalogueRow AS INTEGER))
+      AND (:screen IS NULL OR a.screen_id IN (SELECT id FROM screens WHERE name = :screen COLLATE NOCASE))
+      AND (:action IS NULL OR a.action_id IN (SELECT id FROM actions WHERE name = :action COLLATE NOCASE))
+      AND (:cause IS NULL OR a.cause_id IN (SELECT id FROM causes WHERE name = :cause COLLATE NOCASE))
+      AND (:section IS NULL OR a.section_id IN (SELECT id FROM sections WHERE name = :section COLLATE NOCASE))
+      AND (:outcome IS NULL OR a.outcome_id IN (
+        SELECT id FROM outcomes WHERE name = :outcome COLLATE NOCASE
+          OR (:outcome = 'incomplete' COLLATE NOCASE AND name IN ('abandoned', 'failed'))))
       AND a.attempt_no >= coalesce($number(first - 3), -1)
       AND a.attempt_no < coalesce($number(last + 3), 9223372036854775807)
       AND (:cursor IS NULL OR a.attempt_no < $major)
       AND a.started_day >= (SELECT coalesce(first, -1000000) FROM asked)
       AND a.started_day < (SELECT coalesce(last, 10000000) FROM asked)
       AND (:os = 'all' COLLATE NOCASE OR a.platform_id IN (
-        SELECT id FROM platforms WHERE CASE WHEN :os IS NULL THEN reported = 1 ELSE name = :os COLLATE NOCASE END))
-      AND (:section IS NULL OR a.section_id IN (SELECT id FROM sections WHERE name = :section COLLATE NOCASE))
-      AND (:action IS NULL OR a.action_id IN (SELECT id FROM actions WHERE name = :action COLLATE NOCASE))
-      AND (:screen IS NULL OR a.screen_id IN (SELECT id FROM screens WHERE name = :screen COLLATE NOCASE))
-      AND (:cause IS NULL OR a.cause_id IN (SELECT id FROM causes WHERE name = :cause COLLATE NOCASE))
-      AND (:outcome IS NULL OR a.outcome_id IN (
-        SELECT id FROM outcomes WHERE name = :outcome COLLATE NOCASE
-          OR (:outcome = 'incomplete' COLLATE NOCASE AND name IN ('abandoned', 'failed'))))";
+        SELECT id FROM platforms WHERE CASE WHEN :os IS NULL THEN reported = 1 ELSE name = :os COLLATE NOCASE END))";
 
 /// The number that a spelling of a code stands for and the file has advice on: hexadecimal, decimal with or without a sign,
 /// or hexadecimal without its prefix. Some senders widen a negative code to 64 bits.
