@@ -31,7 +31,8 @@ impl Plan {
         let session = enrollment.sessions.iter().filter(|session| session.is_open()).map(|session| session.deadline);
         let due_at = attempt.into_iter().chain(session).min();
         let stays = enrollment.enrolled || enrollment.pending || due_at.is_some();
-        let last = history.last_received().unwrap_or(enrollment.as_of);
+        // Of what retention dropped whole, nothing is newer than where it cut: the instant of the look must not decide.
+        let last = history.last_received().unwrap_or(history.base().until);
         // Time-to-live counts whole seconds: what is planned is what an item can say.
         let expires_at = (!stays).then(|| Timestamp::from_millis((last + KEPT).seconds() * 1_000));
         Self { due_at, expires_at }
