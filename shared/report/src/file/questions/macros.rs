@@ -124,14 +124,13 @@ const ADVICE: &str = "(SELECT json_group_array(json_object(
   FROM (SELECT x.advice_no AS o_advice_no, $2 AS o_place FROM $1) CROSS JOIN advice v WHERE v.advice_no = o_advice_no)";
 
 /// A person, by the words of the file.
-const PERSON: &str = "person (id) AS (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
+const PERSON: &str = "person (id) AS MATERIALIZED (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
 
 /// The devices of a person, those that were theirs when an attempt was made too, or those that a name is of.
 const DEVICES: &str = "$person,
   found (enrollment_no) AS (
-    SELECT enrollment_no FROM enrollments
-      WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
-    UNION SELECT enrollment_no FROM enrollments WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
+    SELECT enrollment_no FROM enrollments WHERE :user IS NOT NULL
+      AND (user_principal_name_word IN (SELECT id FROM person) OR user_id_word IN (SELECT id FROM person))
     UNION SELECT enrollment_no FROM attempts
       WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
     UNION SELECT enrollment_no FROM attempts WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
