@@ -8,14 +8,11 @@ use vestibule_advice::{Advice, Catalogue};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
 
-/// `GET /api/advice/{code}`: a code in any spelling, or words of a message.
+/// `GET /api/advice/{code}`: a code in any spelling, words of a message, or the name of an error or a category.
 pub(crate) fn show(catalogue: &Catalogue, call: &Call, text: &str) -> Result<HttpResponse, Problem> {
     Query::read(call.request.uri().query(), &[])?;
     let text = percent_decode_str(text).decode_utf8().map_err(|_| Problem::not_found())?;
-    let mut found = catalogue.by_code(&text);
-    if found.is_empty() {
-        found = catalogue.by_message(&text);
-    }
+    let found = catalogue.look_up(&text);
     if found.is_empty() {
         return Err(Problem::not_found());
     }
@@ -24,7 +21,7 @@ pub(crate) fn show(catalogue: &Catalogue, call: &Call, text: &str) -> Result<Htt
     Ok(answer(StatusCode::OK, &body))
 }
 
-/// An entry without the phrases that it is found by.
+/// An entry without the phrases and categories that it is found by.
 fn written(advice: &Advice) -> Value {
     json!({
         "id": advice.id,

@@ -37,6 +37,7 @@ pub use event::{
     TargetedApp, User,
 };
 pub use summary::Summary;
+pub use troubles::failures;
 
 use people::Identity;
 use plan::Plan;

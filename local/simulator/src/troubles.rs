@@ -113,22 +113,37 @@ static REST: [Trouble; 38] = [
     trouble(Some(0x80CF_0440), "Account suspended", Some("accountValidation"), On::Windows, 1),
 ];
 
+/// Every way to fail.
+fn all() -> impl Iterator<Item = &'static Trouble> {
+    [&DEVICE_LIMIT, &JOIN_REFUSED, &NO_SERVICE].into_iter().chain(&REST)
+}
+
+/// Every failure that a sample can have, on each platform where it can occur and with its code in each spelling.
+pub fn failures() -> impl Iterator<Item = (Platform, Failure)> {
+    let platforms = [Platform::Windows, Platform::Macos, Platform::Ios, Platform::Android];
+    platforms.into_iter().flat_map(|platform| {
+        let troubles = all().chain([&GAVE_UP]).filter(move |trouble| trouble.on.includes(platform));
+        troubles.flat_map(move |trouble| SPELLINGS.map(|spelling| (platform, trouble.written(spelling))))
+    })
+}
+
 /// Something that goes wrong on this platform.
 pub(crate) fn any(platform: Platform, rng: &mut Rng) -> &'static Trouble {
-    let known = [&DEVICE_LIMIT, &JOIN_REFUSED, &NO_SERVICE];
-    let fitting: Vec<(&'static Trouble, u32)> = known
-        .into_iter()
-        .chain(&REST)
-        .filter(|trouble| trouble.on.includes(platform))
-        .map(|trouble| (trouble, trouble.weight))
-        .collect();
+    let fitting: Vec<(&'static Trouble, u32)> =
+        all().filter(|trouble| trouble.on.includes(platform)).map(|trouble| (trouble, trouble.weight)).collect();
     rng.weighted(&fitting)
 }
+
+/// One of each way to write a code: signed, in small digits, in capitals.
+const SPELLINGS: [i64; 3] = [0, 1, 9];
 
 impl Trouble {
     /// The failure as a sender writes it.
     pub(crate) fn told(&self, rng: &mut Rng) -> Failure {
-        let spelling = rng.range(0, 10);
+        self.written(rng.range(0, 10))
+    }
+
+    fn written(&self, spelling: i64) -> Failure {
         Failure {
             code: self.code.map(|code| match spelling {
                 0 => code.cast_signed().to_string(),

@@ -1,13 +1,13 @@
 //! The catalogue: reading and checking its file, and looking advice up.
 
-use crate::matching::{Text, code_values, codes_within, compact};
+use crate::matching::{Text, code_values, codes_within, compact, names_category};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 use vestibule_domain::Platform;
-use vestibule_domain::failure::code_value;
+use vestibule_domain::failure::{Failure, FailureCategory, code_value};
 
 /// The file format that this program reads.
 pub const FORMAT: u32 = 1;
@@ -15,7 +15,28 @@ pub const FORMAT: u32 = 1;
 /// Shorter phrases, in bytes, would be found in all sorts of messages.
 const MIN_PHRASE: usize = 4;
 
-const BUILT_IN: &str = include_str!("catalogue.json");
+/// The content that comes with the program, as answers and files name it.
+const VERSION: &str = "2";
+
+/// The documents that the built-in entries name.
+const DOCUMENTS: &str = include_str!("catalogue/documents.json");
+
+/// The built-in entries by where their failures come from. The order counts: of two that fit a failure equally well,
+/// the earlier one is told first.
+const FILES: [&str; 11] = [
+    include_str!("catalogue/intune.json"),
+    include_str!("catalogue/windows-enrollment.json"),
+    include_str!("catalogue/entra-join.json"),
+    include_str!("catalogue/pc-client.json"),
+    include_str!("catalogue/autopilot.json"),
+    include_str!("catalogue/esp-apps.json"),
+    include_str!("catalogue/installers.json"),
+    include_str!("catalogue/apple.json"),
+    include_str!("catalogue/android.json"),
+    include_str!("catalogue/products.json"),
+    // What says least of a failure comes last.
+    include_str!("catalogue/intune-words.json"),
+];
 
 /// A code as the catalogue writes it: `0x` and eight small hexadecimal digits, the spelling of the report file.
 pub fn canonical_code(value: u32) -> String {
@@ -53,7 +74,7 @@ impl fmt::Display for Who {
 
 /// One meaning of a failure and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-// A misspelt member in an organisation's own file is told, not passed over.
+// A misspelt member in an organisation's own file is an error, not passed over.
 #[serde(deny_unknown_fields)]
 pub struct Advice {
     /// Stable name, in kebab-case.
@@ -64,6 +85,10 @@ pub struct Advice {
     /// Phrases by which a message, or the name of an error, is recognised.
     #[serde(default)]
     pub phrases: Vec<String>,
+    /// The categories that a failure of this kind has; found by them after codes and words. What has the category
+    /// `unknown` is given only where nothing else fits.
+    #[serde(default)]
+    pub categories: Vec<FailureCategory>,
     /// What is wrong.
     pub problem: String,
     /// Why it comes, as far as known.
@@ -74,8 +99,15 @@ pub struct Advice {
     pub who: Vec<Who>,
     /// Where it occurs.
     pub platforms: Vec<Platform>,
-    /// The documents that the facts are from.
+    /// The documents that the facts are from: title and address of those that the file lists, other names as they are.
     pub sources: Vec<String>,
+}
+
+impl Advice {
+    /// Whether this is for failures of which nobody knows more.
+    fn is_of_the_unknown(&self) -> bool {
+        self.categories.contains(&FailureCategory::Unknown)
+    }
 }
 
 /// Why a catalogue's file was refused.
@@ -109,7 +141,7 @@ pub enum Fault {
     Phrase(String),
     /// This member has no text or no item.
     Missing(&'static str),
-    /// Neither code nor phrase: it would never be found.
+    /// Neither code nor phrase nor category: it would never be found.
     NeverFound,
 }
 
@@ -134,7 +166,7 @@ impl fmt::Display for Fault {
             Self::Code(code) => write!(f, "{code:?} is no error code"),
             Self::Phrase(phrase) => write!(f, "the phrase {phrase:?} is too short to recognise a message by"),
             Self::Missing(member) => write!(f, "{member} is empty"),
-            Self::NeverFound => f.write_str("it needs a code or a phrase to be found by"),
+            Self::NeverFound => f.write_str("it needs a code, a phrase or a category to be found by"),
         }
     }
 }
@@ -149,7 +181,24 @@ struct File {
     #[serde(rename = "format")]
     _format: u32,
     version: String,
+    /// What sources may name in short.
+    #[serde(default)]
+    documents: BTreeMap<String, Document>,
     entries: Vec<Advice>,
+}
+
+/// A public document.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    title: String,
+    address: String,
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.title, self.address)
+    }
 }
 
 /// The format alone, so that a file of a later one is refused for that and not for a member unknown here.
@@ -177,16 +226,34 @@ impl Catalogue {
     /// The catalogue that comes with the program.
     pub fn built_in() -> &'static Self {
         // A test reads it, so that the empty one cannot occur.
-        static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::parse(BUILT_IN).unwrap_or_default());
+        static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read_built_in().unwrap_or_default());
         &CATALOGUE
     }
 
-    /// The text of the built-in file, to start one's own from.
-    pub const fn built_in_text() -> &'static str {
-        BUILT_IN
+    /// The built-in files, read and checked as an organisation's own is.
+    ///
+    /// # Errors
+    /// When one of them is not fit, which the tests of this crate rule out.
+    pub fn read_built_in() -> Result<Self, CatalogueError> {
+        let unreadable = |error: serde_json::Error| CatalogueError::Unreadable(error.to_string());
+        let documents = serde_json::from_str(DOCUMENTS).map_err(unreadable)?;
+        let mut entries = Vec::new();
+        for file in FILES {
+            let part: Vec<Advice> = serde_json::from_str(file).map_err(unreadable)?;
+            entries.extend(part);
+        }
+        Self::of(File { _format: FORMAT, version: VERSION.to_owned(), documents, entries })
+    }
+
+    /// The texts of the built-in files of entries, to start one's own from.
+    pub const fn built_in_texts() -> &'static [&'static str] {
+        &FILES
     }
 
     /// Reads and checks a catalogue's file.
+    ///
+    /// # Errors
+    /// When it is not JSON of the catalogue's form, or an entry is not fit.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
         let unreadable = |error: serde_json::Error| CatalogueError::Unreadable(error.to_string());
         // Editors of some systems begin a file with a byte order mark.
@@ -195,14 +262,22 @@ impl Catalogue {
         if format != FORMAT {
             return Err(CatalogueError::Format(format));
         }
-        let file: File = serde_json::from_str(text).map_err(unreadable)?;
+        Self::of(serde_json::from_str(text).map_err(unreadable)?)
+    }
+
+    fn of(file: File) -> Result<Self, CatalogueError> {
         if file.entries.is_empty() {
             return Err(CatalogueError::Empty);
         }
         let mut ids = HashSet::new();
         let mut entries = Vec::with_capacity(file.entries.len());
-        for advice in file.entries {
+        for mut advice in file.entries {
             let id = advice.id.clone();
+            for source in &mut advice.sources {
+                if let Some(document) = file.documents.get(source) {
+                    *source = document.to_string();
+                }
+            }
             let entry = if ids.insert(id.clone()) { Entry::new(advice) } else { Err(Fault::IdTwice) };
             entries.push(entry.map_err(|fault| CatalogueError::Entry { id, fault })?);
         }
@@ -248,43 +323,50 @@ impl Catalogue {
         self.entries.iter().filter(|entry| entry.has_any(value.as_slice())).map(|entry| &entry.advice).collect()
     }
 
-    /// What a message, or the name of an error, can mean, best first. Codes spelt out in it count too.
+    /// What a message, or the name of an error, can mean, best first. Codes spelt out in it count too, and so does the
+    /// name of a category.
     pub fn by_message(&self, message: &str) -> Vec<&Advice> {
-        self.ranked(&codes_within(message), message, None)
+        self.for_failure(&Failure { message: Some(message.to_owned()), ..Failure::default() }, None)
     }
 
-    /// What a failure can mean, best first: what has its code before what only sounds like it, then what occurs on
-    /// its platform, then what more of reason and message speaks for. What occurs on other platforms comes last but is
-    /// not left out: senders err about platforms.
-    pub fn for_failure(
-        &self,
-        code: Option<&str>,
-        reason: Option<&str>,
-        message: Option<&str>,
-        platform: Option<Platform>,
-    ) -> Vec<&Advice> {
+    /// What somebody may ask for: a code in any spelling, words of a message, or the name of an error or a category.
+    pub fn look_up(&self, text: &str) -> Vec<&Advice> {
+        let found = self.by_code(text);
+        if found.is_empty() { self.by_message(text) } else { found }
+    }
+
+    /// What a failure can mean, best first: what has its code before what only sounds like it, and what its words speak
+    /// for before what only its category does; then what occurs on its platform, then what more of the words speaks
+    /// for. What occurs on other platforms comes after but is not left out: senders err about platforms.
+    pub fn for_failure(&self, failure: &Failure, platform: Option<Platform>) -> Vec<&Advice> {
+        let (code, reason) = (failure.code.as_deref(), failure.reason.as_deref());
         // Some senders put an error's name where the code belongs.
         let name = code.filter(|code| code_value(code).is_none());
-        let text = [name, reason, message].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let words: Vec<&str> = [name, reason, failure.message.as_deref()].into_iter().flatten().collect();
+        let text = words.join("; ");
         let mut values = codes_within(&text);
         values.extend(code.and_then(|code| self.known(code)));
         values.extend(reason.and_then(|reason| self.known(reason)));
-        self.ranked(&values, &text, platform)
-    }
+        let mut categories: Vec<FailureCategory> = words.iter().filter_map(|word| names_category(word)).collect();
+        categories.extend(failure.category);
 
-    fn ranked(&self, values: &[u32], text: &str, platform: Option<Platform>) -> Vec<&Advice> {
-        let text = Text::new(text);
+        let text = Text::new(&text);
         let mut found: Vec<_> = self
             .entries
             .iter()
             .filter_map(|entry| {
-                let has_code = entry.has_any(values);
+                let has_code = entry.has_any(&values);
                 let covered = text.covered_by(&entry.phrases);
+                let has_category = entry.advice.categories.iter().any(|category| categories.contains(category));
                 let fits = platform.is_none_or(|platform| entry.advice.platforms.contains(&platform));
-                (has_code || covered > 0).then_some((Reverse((has_code, fits, covered)), &entry.advice))
+                let rank = Reverse((has_code, covered > 0, fits, covered));
+                (has_code || covered > 0 || has_category).then_some((rank, &entry.advice))
             })
             .collect();
-        // Stable: the file's order decides between equals.
+        if found.iter().any(|(_, advice)| !advice.is_of_the_unknown()) {
+            found.retain(|(_, advice)| !advice.is_of_the_unknown());
+        }
+        // Stable: the files' order decides between equals.
         found.sort_by_key(|(rank, _)| *rank);
         found.into_iter().map(|(_, advice)| advice).collect()
     }
@@ -315,7 +397,7 @@ impl Entry {
         if let Some((member, _)) = members.into_iter().find(|(_, is_missing)| *is_missing) {
             return Err(Fault::Missing(member));
         }
-        if advice.codes.is_empty() && advice.phrases.is_empty() {
+        if advice.codes.is_empty() && advice.phrases.is_empty() && advice.categories.is_empty() {
             return Err(Fault::NeverFound);
         }
         let mut values = Vec::with_capacity(advice.codes.len());

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::Timestamp;
 use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::plan::REFRESHED_FOR;
 use vestibule_platform::metrics;
 use vestibule_report::{Change, Context, Error as ReportError, Reader, Refresh, Working};
 use vestibule_store::{ItemKey, Listing, Loaded, Store, Stored, Tenant, Unreadable};
@@ -148,10 +149,19 @@ impl Archive {
         as_of: Timestamp,
         changed: Changed,
     ) -> Result<(Working, Looked), ArchiveError> {
+        let is_too_old = working.as_of()?.is_some_and(|then| as_of - then > REFRESHED_FOR);
+        if is_too_old {
+            // What changed since may be gone from the table already, and would stay in the file.
+            drop(working);
+            working = self.create(path, owner).await?;
+        }
         // A file that is kept open has those of the question before.
         working.set_profiles(&owner.profiles);
         let tenant = &owner.tenant;
         let mut refreshed = self.refresh(working, tenant, as_of, &changed).await;
+        if let Ok((_, looked)) = &mut refreshed {
+            looked.is_anew |= is_too_old;
+        }
         for _ in 0..MOST_SALTS {
             let Err(ArchiveError::Report(ReportError::Collision { salt, .. })) = refreshed else { break };
             let (path, owner) = (path.to_owned(), owner.clone());

@@ -5,6 +5,7 @@
 mod common;
 
 use common::{World, minute, moving};
+use vestibule_domain::Millis;
 use vestibule_store::FileRecord;
 
 #[tokio::test]
@@ -88,6 +89,30 @@ async fn a_lost_file_is_done_without() {
         assert_eq!(meta.get("previousLost"), None, "{damage}");
         (newest, at) = (next, at + 2);
     }
+}
+
+/// A device that changed after a file and has left the table since is no change that anybody finds: a file so old is
+/// built anew.
+#[tokio::test]
+async fn a_file_older_than_what_the_table_keeps_is_built_anew() {
+    let world = World::start().await;
+    let tenant = world.tenant("contoso").await;
+    world.event(&tenant, 1, "enrollment.registered", minute(0)).await;
+    let devices = |reader: &vestibule_report::Reader<'_>| Ok(reader.status()?.devices);
+    let following = world.archive("following");
+    assert_eq!(following.answer(&tenant, minute(1), devices).await.unwrap().value, 1);
+    world.archive("export").export(&tenant, minute(1)).await.unwrap();
+    world.event(&tenant, 1, "enrollment.stopped", minute(2)).await;
+    for head in world.items("h").await {
+        world.delete(&head).await;
+    }
+
+    let later = minute(0) + Millis::from_days(450);
+    for archive in [following, world.archive("fresh")] {
+        assert_eq!(archive.answer(&tenant, later, devices).await.unwrap().value, 0);
+    }
+    let exported = world.archive("export").export(&tenant, later).await.unwrap();
+    assert_eq!(exported.file.rows["enrollments"], 0);
 }
 
 /// A record that leads to what was never a report file.

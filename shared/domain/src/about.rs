@@ -1,7 +1,7 @@
 //! Whom an event is about: the device and its user as reported, and what identifies the event itself.
 
-use crate::names::names;
 use crate::identity::{Identifier, IdentifierKind, UnfitValue};
+use crate::names::names;
 use serde::{Deserialize, Serialize};
 
 names! {

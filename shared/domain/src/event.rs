@@ -5,9 +5,9 @@
 
 pub use crate::about::{About, EventKey, Platform};
 use crate::catalogue::{Place, UserAction};
-use crate::names::names;
 use crate::esp::event::EspEvent;
 use crate::failure::Failure;
+use crate::names::names;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 

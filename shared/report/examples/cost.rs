@@ -1,7 +1,7 @@
 //! What a file costs: `cargo run --release -p vestibule-report --example cost [DEVICES]`.
 //!
 //! Builds a file from nothing, refreshes it after one device in a hundred changed, publishes both ways,
-//! and times the queries.
+//! and times the queries, each at its best of seven.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -10,7 +10,8 @@ mod common;
 
 use common::{at, build, changes, context, tenant, world};
 use std::time::Instant;
-use vestibule_domain::{Millis, TenantSettings};
+use vestibule_domain::{Cause, Millis, TenantSettings};
+use vestibule_report::diagnosis::{Known, Subject};
 use vestibule_report::reader::{AttemptFilter, EspSessionFilter};
 
 fn main() {
@@ -66,9 +67,12 @@ fn main() {
     println!("page: {} bytes in {:?}", vestibule_report::report_html(&reader).unwrap().len(), begun.elapsed());
     let (from, to) = reader.window().unwrap();
     let time = |what: &str, run: &dyn Fn()| {
-        let begun = Instant::now();
-        run();
-        println!("{what}: {:?}", begun.elapsed());
+        let once = |_| {
+            let begun = Instant::now();
+            run();
+            begun.elapsed()
+        };
+        println!("{what}: {:?}", (0..7).map(once).min().unwrap());
     };
     time("incomplete, whole window", &|| drop(reader.incomplete(from, to, None, None).unwrap()));
     time("incomplete, fourteen days", &|| drop(reader.incomplete(to.plus(-14), to, None, None).unwrap()));
@@ -78,6 +82,19 @@ fn main() {
     time("attempts", &|| drop(reader.attempts(&AttemptFilter::default(), None, 100).unwrap()));
     let user = AttemptFilter { user: Some("person.7@contoso.example".to_owned()), ..AttemptFilter::default() };
     time("attempts of a user", &|| drop(reader.attempts(&user, None, 100).unwrap()));
+    let id = AttemptFilter { user: Some("u-7".to_owned()), ..AttemptFilter::default() };
+    time("attempts of a user's id", &|| drop(reader.attempts(&id, None, 100).unwrap()));
+    let screen = AttemptFilter { screen: Some("installProfile".to_owned()), ..AttemptFilter::default() };
+    time("attempts of a screen", &|| drop(reader.attempts(&screen, None, 100).unwrap()));
+    let action = AttemptFilter { action: Some("KnoxActivation".to_owned()), ..AttemptFilter::default() };
+    time("attempts of an action", &|| drop(reader.attempts(&action, None, 100).unwrap()));
+    let cause = AttemptFilter { cause: Some(Cause::Unenrolled), ..AttemptFilter::default() };
+    time("attempts of a cause", &|| drop(reader.attempts(&cause, None, 100).unwrap()));
+    let none = AttemptFilter { action: Some("of nobody's".to_owned()), ..AttemptFilter::default() };
+    time("attempts of an action that none has", &|| drop(reader.attempts(&none, None, 100).unwrap()));
+    let person = Subject::User("person.7@contoso.example".to_owned());
+    let known = Known { device_limit: 15, shows_profiles: true };
+    time("diagnostics of a user", &|| drop(reader.diagnose(&person, known).unwrap()));
     let row = AttemptFilter { catalogue_row: Some(12), ..AttemptFilter::default() };
     time("attempts of a row", &|| drop(reader.attempts(&row, None, 100).unwrap()));
     time("ESP overview, whole window", &|| drop(reader.esp_overview(from, to, 20).unwrap()));
@@ -91,5 +108,5 @@ fn main() {
         let rows = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)));
         rows.map(|rows| rows.map(Result::unwrap).for_each(|(name, bytes)| println!("  {bytes:>12} {name}"))).ok();
     };
-    size("SELECT name, sum(pgsize) FROM dbstat GROUP BY 1 ORDER BY 2 DESC LIMIT 14");
+    size("SELECT name, sum(pgsize) FROM dbstat GROUP BY 1 ORDER BY 2 DESC LIMIT 16");
 }

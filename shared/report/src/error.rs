@@ -66,6 +66,16 @@ pub enum Error {
     /// The file system refused.
     #[error("file: {0}")]
     Io(#[from] std::io::Error),
+    /// A row that was to be written has other columns than its table.
+    #[error("a row of {table}: {column} {problem}")]
+    Columns {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// What is built into this crate cannot be read.
     #[error("built-in data: {0}")]
     BuiltIn(&'static str),

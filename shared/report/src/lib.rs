@@ -19,6 +19,7 @@ mod error;
 mod file;
 mod lists;
 mod publish;
+mod rows;
 mod tell;
 mod write;
 

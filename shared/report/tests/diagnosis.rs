@@ -218,7 +218,8 @@ fn clock_licence_and_category_are_looked_at() {
     assert_eq!(finding(&diagnosis, "device-clock").advice[0].id, "device-clock");
     assert_eq!(finding(&diagnosis, "licence").advice[0].id, "licence-missing");
     let failure = finding(&diagnosis, "failure");
-    assert!(failure.advice.is_empty() && failure.cause.contains("licence") && failure.others.is_none());
+    assert_eq!(failure.advice[0].id, "user-not-valid", "by its category");
+    assert!(failure.cause.contains("licence") && failure.others.is_none());
     assert!(diagnosis.collect.iter().any(|one| one.what == "The exact error message"));
 }
 
@@ -261,6 +262,13 @@ fn the_status_page_stuck_failed_and_out_of_time() {
     let finding_of = finding(&failed, "esp-failed");
     assert!(finding_of.evidence.iter().any(|line| line.contains("App 1") && line.contains("0x87D1041C")));
     assert_eq!(finding_of.others.as_ref().map(|others| others.devices), Some(1), "who waits for the same app");
+    assert_eq!(finding_of.advice[0].id, "app-not-detected", "by the item's code");
+    // The page's own words have a code without its prefix.
+    let message = "Something went wrong. Your administrator may want the error code 80180018.".to_owned();
+    let mut said = device(5, Platform::Windows);
+    said.events = vec![begin(5, 50), told(5, "failed", ago(40), Some("s"), EspDetail::Failed(None, Some(message)))];
+    let said = file([said]).of_device("SN00000005");
+    assert_eq!(finding(&said, "esp-failed").advice[0].id, "mdm-licence-missing");
     let timed_out = all.of_device("SN00000004");
     assert!(finding(&timed_out, "esp-timed-out").evidence[0].contains("Executive ESP"));
     let subject = Subject::Device { text: "SN00000004".to_owned(), name: String::new() };

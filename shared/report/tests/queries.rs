@@ -8,6 +8,7 @@ use common::{at, build, changes, context, tenant, world};
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_advice::Catalogue;
 use vestibule_domain::catalogue::{KnownAction, ROWS};
+use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::{
     Action, Attempt, Cause, Day, Enrollment, Outcome, Platform, Section, TenantSettings, Timestamp, fold,
 };
@@ -378,8 +379,10 @@ fn ids(advice: &[Advice]) -> Vec<&str> {
     advice.iter().map(|advice| advice.id.as_str()).collect()
 }
 
-fn expected([code, reason, message]: [Option<&str>; 3], platform: Option<Platform>) -> Vec<&'static str> {
-    let found = Catalogue::built_in().for_failure(code, reason, message, platform);
+fn expected(told: [&Option<String>; 3], category: &Option<String>, platform: Option<Platform>) -> Vec<&'static str> {
+    let [code, reason, message] = told.map(Clone::clone);
+    let category = category.as_deref().and_then(FailureCategory::read);
+    let found = Catalogue::built_in().for_failure(&Failure { code, reason, message, category }, platform);
     found.into_iter().map(|advice| advice.id.as_str()).collect()
 }
 
@@ -402,9 +405,9 @@ fn failures_are_told_with_age_and_advice() {
     for failure in &report.failures {
         let age = (world.as_of - Timestamp::parse(&failure.failed_at).unwrap()).get() / 1_000;
         assert_eq!(failure.age_seconds, age);
-        let told = [&failure.code, &failure.reason, &failure.message].map(|text| text.as_deref());
+        let told = [&failure.code, &failure.reason, &failure.message];
         let platform = failure.platform.as_deref().and_then(Platform::read);
-        assert_eq!(ids(&failure.advice), expected(told, platform));
+        assert_eq!(ids(&failure.advice), expected(told, &failure.category, platform));
         // The catalogue knows two meanings of this code, whatever else speaks for others.
         if matches!(failure.code.as_deref(), Some("0x801C0003" | "-2145648637")) {
             assert!(
@@ -414,8 +417,8 @@ fn failures_are_told_with_age_and_advice() {
     }
     assert!(report.failures.iter().any(|failure| !failure.advice.is_empty()));
     for reason in &report.reasons {
-        let told = [reason.code.as_deref(), reason.reason.as_deref(), None];
-        assert_eq!(ids(&reason.advice), expected(told, None), "{reason:?}");
+        let told = [&reason.code, &reason.reason, &None];
+        assert_eq!(ids(&reason.advice), expected(told, &reason.category, None), "{reason:?}");
     }
     let one = reader.failures(from, to, Some(Platform::Android), 1_000).unwrap();
     assert!(one.failures.len() < report.failures.len() && !one.failures.is_empty());

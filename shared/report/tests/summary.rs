@@ -313,5 +313,6 @@ fn ninety_days_of_a_million_attempts_are_small() {
     assert_eq!(number(&conn, "SELECT sum(initiated) FROM daily_totals"), 91 * 6 * 1_850);
     assert_eq!(number(&conn, "SELECT count(*) FROM esp_daily"), 91 * sessions);
     let tables = "SELECT name || ' ' || sum(pgsize) FROM dbstat GROUP BY name ORDER BY sum(pgsize) DESC LIMIT 9";
-    assert!(published.size_bytes < 500_000, "{} bytes: {:?}", published.size_bytes, strings(&conn, tables));
+    // Half a megabyte: what grows with the failures that the catalogue knows by name is their sums.
+    assert!(published.size_bytes < 512 * 1_024, "{} bytes: {:?}", published.size_bytes, strings(&conn, tables));
 }

@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::collections::BTreeMap;
+use std::fmt;
 use vestibule_domain::{Reports, TenantId, TenantSettings, Timestamp};
 
 /// Sort key of a tenant's item.

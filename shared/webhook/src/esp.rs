@@ -122,7 +122,8 @@ pub fn read_start(data: &mut Reader<'_, '_>) -> Start {
     };
     let (device_groups, user_groups) = (read_groups("device"), read_groups("user"));
     let limit_minutes = data.value("limitMinutes").and_then(|_| {
-        let minutes = data.value("limitMinutes").and_then(Value::as_u64).and_then(|minutes| u32::try_from(minutes).ok());
+        let minutes =
+            data.value("limitMinutes").and_then(Value::as_u64).and_then(|minutes| u32::try_from(minutes).ok());
         let minutes = minutes.filter(|minutes| (1..=MAX_LIMIT_MINUTES).contains(minutes));
         if minutes.is_none() {
             data.refuse("limitMinutes", format!("must be a whole number from 1 to {MAX_LIMIT_MINUTES}"));

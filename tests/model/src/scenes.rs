@@ -124,7 +124,7 @@ enum Act {
 
 const ACTIONS: [&str; 5] = ["PreEnrollmentWizard", "TermsofUse", "iOSProfileLaunch", "Compliance", "Wallpaper"];
 
-fn acts(page: bool) -> BoxedStrategy<Act> {
+fn acts(page: bool, apple: bool) -> BoxedStrategy<Act> {
     let plain = select(vec![Kind::Started, Kind::Started, Kind::Started, Kind::PortalClosed, Kind::Unenrolled]);
     let codes = select(vec![None, Some("0x1"), Some("0x2")]);
     let act = prop_oneof![
@@ -135,7 +135,7 @@ fn acts(page: bool) -> BoxedStrategy<Act> {
             .prop_map(|(action, chose)| Act::Stopped(action, chose)),
         3 => (codes, select(vec![None, None, Some("iOSProfileLaunch")])).prop_map(|(code, at)| Act::Failed(code, at)),
         8 => (prop::bool::weighted(0.15), prop::bool::weighted(0.2))
-            .prop_map(|(held, restated)| Act::Enrolled { held: held && !restated, restated }),
+            .prop_map(move |(held, restated)| Act::Enrolled { held: apple && held && !restated, restated }),
         8 => prop::bool::weighted(0.3).prop_map(|assumed| Act::Compliant { assumed }),
     ];
     if !page {
@@ -248,7 +248,12 @@ pub fn scenes(events: usize) -> impl Strategy<Value = Scene> {
     platforms
         .prop_flat_map(move |platform| {
             let silent = prop::bool::weighted(0.05);
-            let act = (gaps(), 0..SENDERS.len(), acts(platform == "windows"), silent);
+            let act = (
+                gaps(),
+                0..SENDERS.len(),
+                acts(platform == "windows", platform == "ios" || platform == "macos"),
+                silent,
+            );
             // Few senders a device: two with one more now and then.
             let senders = (0..SENDERS.len(), 0..SENDERS.len(), 0..SENDERS.len());
             let after = prop_oneof![3 => gaps(), 2 => Just(7 * DAY_MS)];

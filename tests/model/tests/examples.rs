@@ -2,6 +2,7 @@
 //! backwards, and twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "the other test that shares it uses the rest")]
 mod bridge;
 
 use bridge::{as_stored, folded};

@@ -5,6 +5,7 @@ mod json;
 mod page;
 mod profiles;
 mod resolve;
+mod seen;
 
 use http::header::ACCEPT;
 use vestibule_platform::HttpRequest;

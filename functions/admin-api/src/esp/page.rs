@@ -3,7 +3,7 @@
 //! No script and nothing from elsewhere; it reads again by itself while something can still happen. Buttons are shown as
 //! the user has them, and do nothing here. Every text that a sender chose is escaped.
 
-use super::device::{STUCK_MEANS, Seen, category_title, subtask_text};
+use super::seen::{STUCK_MEANS, Seen, category_title, subtask_text};
 use http::StatusCode;
 use std::fmt::Write as _;
 use vestibule_domain::esp::page::StepState;

@@ -2,12 +2,13 @@
 
 use super::device::find;
 use super::profiles::{object, refused};
+use super::seen::{profile_and_rule, rule};
 use crate::{Api, Call, query::Query};
 use http::StatusCode;
 use serde_json::{Value, json};
 use vestibule_domain::History;
 use vestibule_domain::esp::profiles::Profiles;
-use vestibule_domain::esp::resolve::{Resolution, Rule, resolve};
+use vestibule_domain::esp::resolve::{Resolution, resolve};
 use vestibule_domain::esp::{EspDetail, EspSession, ItemName, Start};
 use vestibule_domain::event::{About, Body, MAX_TEXT_CHARS};
 use vestibule_platform::problem::json as answer;
@@ -48,7 +49,7 @@ impl Api {
         let whole = start.with_about(&enrollment.about);
         let visible = self.visible_profiles(call).await?;
         let fixed = session.map(|session| {
-            let (profile, rule) = super::device::profile_and_rule(session, visible.as_ref());
+            let (profile, rule) = profile_and_rule(session, visible.as_ref());
             json!({
                 "sessionId": session.id.to_string(),
                 "startedAt": session.started_at.to_string(),
@@ -90,15 +91,6 @@ fn start_of(history: &History, session: &EspSession) -> Option<Start> {
 
 fn names(groups: &[ItemName]) -> Vec<Value> {
     groups.iter().map(|group| json!({"id": group.id, "name": group.name})).collect()
-}
-
-/// A rule by name, group and in words.
-pub(super) fn rule(rule: &Rule) -> Value {
-    json!({
-        "kind": rule.name(),
-        "group": rule.group().map(|group| json!({"id": group.id, "name": group.name})),
-        "words": rule.words(),
-    })
 }
 
 fn told(call: &Call, resolution: &Resolution<'_>) -> Value {

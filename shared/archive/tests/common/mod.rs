@@ -116,6 +116,22 @@ impl World {
         self.store.add_events(&tenant.id, &tenant.settings, events.collect(), at).await.unwrap();
     }
 
+    /// An event of a phone of which nothing else is reported.
+    pub async fn event(&self, tenant: &Tenant, number: usize, kind: &str, at: Timestamp) {
+        let event = json!({
+            "specversion": "1.0",
+            "id": format!("{kind}-{number}"),
+            "source": "https://mdm.example.com",
+            "type": kind,
+            "time": at.to_string(),
+            "data": { "device": { "serialNumber": format!("S{number:08}") }, "platform": "iOS" },
+        });
+        let Parsed::Event(event) = parse_event(&event, Received { at, backfill: false }) else {
+            panic!("refused: {event}");
+        };
+        self.store.add_events(&tenant.id, &tenant.settings, vec![*event], at).await.unwrap();
+    }
+
     /// The items of enrollments, heads with `h`, segments with `s` at the beginning of their sort key.
     pub async fn items(&self, kind: &str) -> Vec<Item> {
         let mut all = self.clients.dynamodb.scan().table_name(TABLE).into_paginator().items().send();

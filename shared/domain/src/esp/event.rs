@@ -1,10 +1,10 @@
 //! What an `esp.*` event reports (docs/DOMAIN.md, S9), read and checked.
 
-use crate::names::names;
-use crate::about::{About, EventKey};
-use super::resolve::AppliedProfile;
-use crate::time::Timestamp;
 use super::filter::Property;
+use super::resolve::AppliedProfile;
+use crate::about::{About, EventKey};
+use crate::names::names;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 

@@ -85,15 +85,6 @@ pub(super) fn fold_session<'e>(
     Some(run.end(as_of))
 }
 
-/// Why a session stands as failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FailedBy {
-    /// A sender said so.
-    Word,
-    /// Items that are waited for went wrong.
-    Items,
-}
-
 /// An item that is waited for and went wrong.
 struct Failing<'e> {
     since: Timestamp,
@@ -106,6 +97,9 @@ struct Failing<'e> {
 struct Run<'e> {
     session: EspSession,
     turns: Vec<(&'e EventKey, Turn)>,
+    /// Whether its start has come, and its turns before that.
+    has_begun: bool,
+    early: Vec<Turn>,
     /// Whether the removal of the device has ended it: what is reported later is not its end.
     closed: bool,
     /// Whether the person has ended it past its limit: it does nothing to an attempt any more.
@@ -115,7 +109,6 @@ struct Run<'e> {
     items: BTreeMap<ItemKey, EspItem>,
     /// Ids of the apps known to be targeted, folded; `None` where no list was told.
     targeted: Option<BTreeSet<String>>,
-    failed_by: Option<FailedBy>,
     /// What is waited for and went wrong, by item and the number of retries before; each fails the session unless it
     /// recovers in time.
     failing: BTreeMap<(ItemKey, usize), Failing<'e>>,
@@ -128,11 +121,17 @@ impl<'e> Run<'e> {
     fn new(tenant: &TenantId, one: &OneSession<'e>, as_of: Timestamp) -> Option<Self> {
         let events = &one.events;
         let (first, first_esp) = events.first()?;
-        let mut starts = events.iter().filter_map(|(event, esp)| match &esp.detail {
-            EspDetail::Started(start) => Some((*event, start.as_ref())),
-            _ => None,
-        });
-        // Of several starts the earliest counts; what it does not say, another of the same session may know.
+        // Of several starts of one source the earliest counts; what it does not say another source may know.
+        let mut sources = BTreeSet::new();
+        let starts: Vec<(&'e Event, &Start)> = events
+            .iter()
+            .filter_map(|(event, esp)| match &esp.detail {
+                EspDetail::Started(start) => Some((*event, start.as_ref())),
+                _ => None,
+            })
+            .filter(|(event, _)| sources.insert(&event.key.source))
+            .collect();
+        let mut starts = starts.into_iter();
         let start: Option<(&'e Event, &Start)> = starts.clone().next();
         let opened_by = start.map_or(*first, |(event, _)| event);
         let known = |read: fn(&Start) -> bool| starts.clone().find(|(_, start)| read(start)).map(|(_, start)| start);
@@ -207,12 +206,13 @@ impl<'e> Run<'e> {
         Some(Self {
             session,
             turns: Vec::new(),
+            has_begun: false,
+            early: Vec::new(),
             closed: false,
             is_left: false,
             opened_by: &opened_by.key,
             items: BTreeMap::new(),
             targeted: listed,
-            failed_by: None,
             failing: BTreeMap::new(),
         })
     }
@@ -221,6 +221,10 @@ impl<'e> Run<'e> {
         let at = event.placed();
         if &event.key == self.opened_by {
             self.turns.push((&event.key, Turn::Begins));
+            // What was reported before its start counts from there.
+            let early = std::mem::take(&mut self.early);
+            self.turns.extend(early.into_iter().map(|turn| (&event.key, turn)));
+            self.has_begun = true;
         }
         self.session.about.update(&event.about);
         self.session.last_event_at = self.session.last_event_at.max(at);
@@ -256,7 +260,7 @@ impl<'e> Run<'e> {
             EspDetail::Action(action) => self.act(event, *action),
             EspDetail::Failed(code, message) => {
                 let of = Reported { phase: None, code: code.as_ref(), message: message.as_ref() };
-                self.fail(at, &event.key, FailedBy::Word, of);
+                self.fail(at, &event.key, true, of);
             }
             EspDetail::Completed => self.complete(at, &event.key),
         }
@@ -285,7 +289,7 @@ impl<'e> Run<'e> {
         }
         match state {
             PhaseState::Failed => {
-                self.fail(at, &event.key, FailedBy::Word, Reported { phase: Some(phase), code: None, message: None });
+                self.fail(at, &event.key, true, Reported { phase: Some(phase), code: None, message: None });
             }
             PhaseState::Completed if Some(&phase) == self.session.expected_phases().last() => {
                 self.complete(at, &event.key);
@@ -319,7 +323,7 @@ impl<'e> Run<'e> {
 
     /// The device was removed from management: that ends any session.
     fn unenroll(&mut self, at: Timestamp) {
-        if std::mem::replace(&mut self.closed, true) {
+        if std::mem::replace(&mut self.closed, true) || self.is_left {
             return;
         }
         self.failing.clear();
@@ -332,7 +336,7 @@ impl<'e> Run<'e> {
 
     /// What went wrong and has not recovered in time by `now` has failed the session, when it went wrong.
     fn settle(&mut self, now: Timestamp) {
-        while self.failed_by.is_none() {
+        while self.session.state != SessionState::Failed {
             let overdue = self.failing.iter().filter(|(_, failing)| failing.since + GRACE < now);
             let Some((key, since)) =
                 overdue.map(|(key, failing)| (key.clone(), failing.since)).min_by_key(|(_, at)| *at)
@@ -351,7 +355,7 @@ impl<'e> Run<'e> {
         let Some(failing) = self.failing.get(failing) else { return };
         let (since, event, code, name) = (failing.since, failing.event, failing.code.clone(), failing.name.clone());
         let before = self.session.state;
-        self.fail(since, event, FailedBy::Items, Reported { phase: Some(key.0), code: code.as_ref(), message: None });
+        self.fail(since, event, false, Reported { phase: Some(key.0), code: code.as_ref(), message: None });
         if before != SessionState::Failed && self.session.state == SessionState::Failed {
             self.session.failed_item = name.or_else(|| Some(key.2.clone()));
         }
@@ -481,11 +485,11 @@ impl<'e> Run<'e> {
         }
     }
 
-    fn fail(&mut self, at: Timestamp, event: &'e EventKey, by: FailedBy, told: Reported<'_>) {
+    fn fail(&mut self, at: Timestamp, event: &'e EventKey, in_words: bool, told: Reported<'_>) {
         if self.closed || self.session.state.is_success() {
             return;
         }
-        if by == FailedBy::Word
+        if in_words
             && self.session.state != SessionState::Failed
             && let Some(first) =
                 self.failing.iter().min_by_key(|(_, failing)| failing.since).map(|(key, _)| key.clone())
@@ -493,6 +497,7 @@ impl<'e> Run<'e> {
             // An item went wrong just before: that is what failed it, and when.
             self.fail_by_item(&first);
         }
+        let mut turn = None;
         let session = &mut self.session;
         session.failed = true;
         if session.state != SessionState::Failed {
@@ -500,13 +505,8 @@ impl<'e> Run<'e> {
             (session.failed_phase, session.error_code, session.error_message) = (None, None, None);
             session.failed_item = None;
             session.state = SessionState::Failed;
-            session.ended_at = Some(at);
-            self.failed_by = Some(by);
-            if !self.is_left {
-                self.turns.push((event, Turn::Fails));
-            }
-        } else if by == FailedBy::Word {
-            self.failed_by = Some(by);
+            session.ended_at = Some(at.max(session.started_at));
+            turn = Some(Turn::Fails);
         }
         session.failed_phase = told.phase.or(session.failed_phase).or(session.phase);
         if told.code.is_some() {
@@ -515,13 +515,15 @@ impl<'e> Run<'e> {
         if told.message.is_some() {
             session.error_message = told.message.cloned();
         }
+        if let Some(turn) = turn {
+            self.turn(event, turn);
+        }
     }
 
     /// A session that failed is under way again: what went wrong up to then is being tried again.
     fn go_on(&mut self, since: Timestamp) {
         self.session.state = SessionState::InProgress;
         self.session.ended_at = None;
-        self.failed_by = None;
         self.failing.retain(|_, failing| failing.since > since);
     }
 
@@ -530,7 +532,6 @@ impl<'e> Run<'e> {
             return;
         }
         self.failing.clear();
-        self.failed_by = None;
         let session = &mut self.session;
         let late = at > session.deadline;
         session.state = match (session.failed, late, session.retries() > 0) {
@@ -539,7 +540,7 @@ impl<'e> Run<'e> {
             // A failure stays in view beside the good end.
             (true, _, false) | (false, false, _) => SessionState::Success,
         };
-        session.ended_at = Some(at);
+        session.ended_at = Some(at.max(session.started_at));
         for progress in session.phases.values_mut().filter(|progress| progress.state == PhaseState::Started) {
             progress.state = PhaseState::Completed;
             progress.ended_at = Some(at);
@@ -549,13 +550,18 @@ impl<'e> Run<'e> {
 
     /// Notes a turn, unless the person has left the session.
     fn turn(&mut self, event: &'e EventKey, turn: Turn) {
-        if !self.is_left {
+        if self.is_left {
+            return;
+        }
+        if self.has_begun {
             self.turns.push((event, turn));
+        } else {
+            self.early.push(turn);
         }
     }
 
     fn end(self, as_of: Timestamp) -> Folded<'e> {
-        let Self { mut session, items, failing, failed_by, .. } = self;
+        let Self { mut session, items, failing, .. } = self;
         session.items = items.into_values().collect();
         let until = session.ended_at.unwrap_or(as_of);
         session.timed_out = until > session.deadline;
@@ -564,7 +570,7 @@ impl<'e> Run<'e> {
                 session.state = SessionState::TimedOut;
             }
             let first = failing.values().map(|failing| failing.since + GRACE).min();
-            session.fails_after = first.filter(|_| failed_by.is_none());
+            session.fails_after = first;
         }
         session.notice_stuck(until);
         Folded { session, turns: self.turns }

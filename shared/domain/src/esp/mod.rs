@@ -20,10 +20,11 @@ pub mod profiles;
 pub mod resolve;
 pub mod session;
 
+pub use event::{
+    Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start,
+    TargetedApp,
+};
 pub use fold::Turn;
 pub use group::{Sessions, sessions};
 pub use resolve::AppliedProfile;
 pub use session::{EspItem, EspSession, PhaseProgress, SessionState, Tracking};
-pub use event::{
-    Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start, TargetedApp,
-};

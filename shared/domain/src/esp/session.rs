@@ -4,10 +4,10 @@
 
 use super::resolve::AppliedProfile;
 use super::{Category, DeploymentMode, EspAction, ItemState, Phase, PhaseState};
-use crate::attempt::AttemptId;
-use crate::names::names;
 use crate::about::About;
+use crate::attempt::AttemptId;
 use crate::failure::Failure;
+use crate::names::names;
 use crate::time::{Millis, Timestamp};
 use std::collections::BTreeMap;
 

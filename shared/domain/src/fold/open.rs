@@ -19,6 +19,8 @@ pub(super) enum Shut {
     BySessionFailure(usize),
     /// Its limit ran out while a session was open that never said how it ended.
     ByLimit(usize),
+    /// Its limit ran out while it waited for compliance: late truth completes it still.
+    ByWait,
     /// By something that nothing takes back.
     ForGood,
 }
@@ -128,8 +130,8 @@ impl Open {
 
     /// Where it is at `at` (docs/DOMAIN.md, P1), but for what a closing event names.
     pub(super) fn place(&self, held: bool, sessions: &[EspSession], at: Timestamp) -> Option<Place> {
-        let session = self.running.last().and_then(|number| sessions.get(*number));
-        if let Some(phase) = session.and_then(|session| session.phase_at(at)) {
+        let mut running = self.running.iter().rev().filter_map(|number| sessions.get(*number));
+        if let Some(phase) = running.find_map(|session| session.phase_at(at)) {
             return Some(Place::phase(phase.name()));
         }
         if let Some(wait) = self.wait(held) {

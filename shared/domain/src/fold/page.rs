@@ -7,7 +7,7 @@ use super::open::{Open, Shut, note, row};
 use super::run::{Run, STILL_BELONGS};
 use crate::attempt::{Cause, Outcome};
 use crate::catalogue::Place;
-use crate::esp::{DeploymentMode, EspDetail, Turn};
+use crate::esp::{DeploymentMode, EspDetail, Phase, Turn};
 use crate::event::{Body, Event};
 use crate::failure::Failure;
 use crate::standing::{Ending, Late};
@@ -105,7 +105,8 @@ impl Run<'_> {
     fn session_fails(&mut self, event: &Event, session: usize) {
         let at = event.placed();
         let Some((failure, phase)) = self.sessions.get(session).map(|of| {
-            let phase = of.failed_phase.or_else(|| of.phase_at(at));
+            let by_then = |phase: &Phase| of.phases.get(phase).is_some_and(|progress| progress.started_at <= at);
+            let phase = of.failed_phase.filter(by_then).or_else(|| of.phase_at(at));
             (of.failure(), phase.map(|phase| Place::phase(phase.name())))
         }) else {
             return;
@@ -173,6 +174,8 @@ impl Run<'_> {
         if let Some(session) = self.sessions.get_mut(session) {
             session.end_not_reported = false;
         }
+        // A failure of the device is neither an attempt nor a fact: it is resolved in any case (rule 3).
+        self.resolve();
         if let Some(open) = open {
             self.good_end(open, event, session);
         }
@@ -189,7 +192,6 @@ impl Run<'_> {
         let at = event.placed();
         let technician = self.mode(session) == Some(DeploymentMode::PreProvisioningTechnician);
         self.known.enrolled = true;
-        self.resolve();
         self.known.prepared |= technician;
         if open.only_page {
             // Nobody else will say so.

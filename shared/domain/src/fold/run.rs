@@ -195,7 +195,7 @@ impl<'a> Run<'a> {
                 open.attempt.release_not_reported = true;
                 self.close(open, end, (Outcome::Completed, None), None, Shut::ForGood);
             } else {
-                self.time_out(open, end, limit, place, Shut::ForGood, Late::UntilAnythingElse);
+                self.time_out(open, end, limit, place, Shut::ByWait, Late::UntilAnythingElse);
             }
         } else {
             self.time_out(open, end, limit, place, Shut::ForGood, Late::Never);
@@ -328,6 +328,12 @@ impl<'a> Run<'a> {
         {
             session.end_not_reported = true;
         }
+        if let Some((open, shut)) = &mut self.shut {
+            open.note(event);
+            if *shut == Shut::ByWait {
+                *shut = Shut::ByFact;
+            }
+        }
     }
 
     /// Whether the last attempt was completed.
@@ -447,8 +453,10 @@ impl<'a> Run<'a> {
                 if step.said.awaiting_configuration {
                     open.held_by = Some(event.key.source.clone());
                 }
+                let known = if step.kind == Kind::Enrolled { self.known.enrolled } else { self.known.compliant };
                 self.set_fact(event, step);
-                let repeated = open.continued.as_ref().is_some_and(|before| before.sources.contains(&event.key.source));
+                let part = |before: &Continued| before.sources.contains(&event.key.source);
+                let repeated = known && open.continued.as_ref().is_some_and(part);
                 if self.complete() && open.running.is_empty() && !repeated {
                     self.close(open, at, (Outcome::Completed, None), None, Shut::ByFact);
                 } else {

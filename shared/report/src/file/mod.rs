@@ -3,9 +3,11 @@
 //! Must stay true: nothing here knows an attempt, or how rows come to be.
 
 pub(crate) mod built_in;
+mod column_docs;
 pub(crate) mod pseudonym;
 pub(crate) mod questions;
 pub(crate) mod schema;
+pub(crate) mod sql;
 
 use crate::error::Result;
 use crate::{APPLICATION_ID, SCHEMA_VERSION};

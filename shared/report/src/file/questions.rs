@@ -12,8 +12,9 @@
 mod macros;
 
 use crate::error::{Error, Result};
-use macros::{Days, written_out};
-use rusqlite::{Connection, params};
+use crate::rows::{InsertInto, row};
+use macros::{Days, Parameter, written_out};
+use rusqlite::Connection;
 
 /// The files of a folder, by the questions' names.
 macro_rules! texts {
@@ -22,20 +23,22 @@ macro_rules! texts {
     };
 }
 
-const OF_REPORT: [(&str, &str); 32] = texts!("questions/":
+const OF_REPORT: [(&str, &str); 41] = texts!("questions/":
     "active", "active.active",
-    "advice",
+    "advice", "advice-entry",
     "attempt", "attempt.events",
     "attempts", "attempts.attempts",
     "device-sessions", "device-sessions.sessions",
+    "devices", "devices.attempts", "devices.devices",
     "enrollment-status", "enrollment-status.byPlatform", "enrollment-status.espProfiles",
     "enrollment-status.firstTimeRight",
     "esp", "esp.apps", "esp.byDay", "esp.byPhase", "esp.byProfile", "esp.recovered", "esp.stuck",
     "esp-profiles", "esp-profiles.value",
     "esp-sessions", "esp-sessions.sessions",
-    "failures", "failures.failures", "failures.reasons",
+    "failing-alike", "failures", "failures.failures", "failures.reasons",
     "incomplete-enrollments", "incomplete-enrollments.actions", "incomplete-enrollments.daily",
     "incomplete-enrollments.funnel", "incomplete-enrollments.otherCauses",
+    "last-heard", "person", "sessions-alike", "stopping-alike",
 );
 
 /// Questions of a summary that have another text there: what they are about is held otherwise.
@@ -55,13 +58,6 @@ struct Question {
     parameters: String,
     refusal: Option<String>,
     sql: String,
-}
-
-/// A parameter, and what it may be.
-struct Parameter {
-    name: String,
-    kind: String,
-    purpose: String,
 }
 
 /// Puts the questions of a report file into it.
@@ -90,8 +86,15 @@ pub(crate) fn fill_summary(conn: &Connection) -> Result<()> {
 
 fn insert(conn: &Connection, name: &str, question: &Question) -> Result<()> {
     let Question { purpose, answer, booleans, parameters, refusal, sql } = question;
-    conn.prepare_cached("INSERT INTO questions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute(params![name, purpose, answer, booleans, parameters, refusal, sql])?;
+    InsertInto::new(conn, "questions").insert(row! {
+        name: name,
+        purpose: purpose,
+        answer: answer,
+        booleans: booleans,
+        parameters: parameters,
+        refusal: refusal,
+        sql: sql,
+    })?;
     Ok(())
 }
 

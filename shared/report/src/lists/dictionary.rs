@@ -12,6 +12,7 @@ use vestibule_domain::event::{ClockSkew, Kind, Platform};
 use vestibule_domain::failure::FailureCategory;
 
 use crate::error::Result;
+use crate::rows::{InsertInto, row};
 
 /// A name of a closed list.
 pub(crate) trait Coded: Copy + 'static {
@@ -216,28 +217,37 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
     }
     conn.execute("INSERT INTO words (id, text) VALUES (0, '')", [])?;
 
-    let mut insert = conn.prepare("INSERT INTO platforms (id, name, title, reported) VALUES (?1, ?2, ?3, ?4)")?;
-    insert.execute(params![0, None::<&str>, None::<&str>, 0])?;
+    let mut insert = InsertInto::new(conn, "platforms");
+    insert.insert(row! { id: 0, name: None::<&str>, title: None::<&str>, reported: false })?;
     for platform in Platform::ALL {
         let reported = REPORTED.contains(platform);
-        insert.execute(params![platform.id(), platform.name(), platform_title(*platform), reported])?;
+        let (id, name, title) = (platform.id(), platform.name(), platform_title(*platform));
+        insert.insert(row! { id: id, name: name, title: title, reported: reported })?;
     }
 
-    let mut insert = conn.prepare(
-        "INSERT INTO actions (id, name, section_id, step, on_ios, on_android, optional)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    insert.execute(params![0, None::<&str>, 0, None::<i64>, 0, 0, 1])?;
+    let mut insert = InsertInto::new(conn, "actions");
+    insert.insert(row! {
+        id: 0,
+        name: None::<&str>,
+        section_id: 0,
+        step: None::<i64>,
+        on_ios: false,
+        on_android: false,
+        optional: true,
+    })?;
     for action in KnownAction::ALL {
-        let (id, section) = (action.id(), action.section().id());
-        let on = (action.on(Platform::Ios), action.on(Platform::Android));
-        insert.execute(params![id, action.name(), section, id, on.0, on.1, is_optional(*action)])?;
+        insert.insert(row! {
+            id: action.id(),
+            name: action.name(),
+            section_id: action.section().id(),
+            step: action.id(),
+            on_ios: action.on(Platform::Ios),
+            on_android: action.on(Platform::Android),
+            optional: is_optional(*action),
+        })?;
     }
 
-    let mut insert = conn.prepare(
-        "INSERT INTO catalogue_rows (number, section_id, action_id, screen_id, platform, on_ios, on_android, how)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
+    let mut insert = InsertInto::new(conn, "catalogue_rows");
     for row in &ROWS {
         let place = Place::new(None, Action::Known(row.action), Some(Screen::Known(row.screen)));
         let on = (row.on(Platform::Ios), row.on(Platform::Android));
@@ -246,8 +256,16 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
             (true, false) => "ios",
             _ => "android",
         };
-        let (section, action, screen) = (id_of(place.section), row.action.id(), row.screen.id());
-        insert.execute(params![row.number, section, action, screen, platform, on.0, on.1, row.end_name()])?;
+        insert.insert(row! {
+            number: row.number,
+            section_id: id_of(place.section),
+            action_id: row.action.id(),
+            screen_id: row.screen.id(),
+            platform: platform,
+            on_ios: on.0,
+            on_android: on.1,
+            how: row.end_name(),
+        })?;
     }
     Ok(())
 }

@@ -2,8 +2,10 @@
 //! order in which rows arrive.
 //!
 //! Hashes are short to keep the file small. Two things with one number are found when the second is
-//! written ([`Error::Collision`](crate::Error::Collision)); another salt then gives other numbers.
+//! written ([`Error::Collision`]); another salt then gives other numbers.
 
+use crate::error::{Error, Result};
+use rusqlite::ErrorCode;
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
 
@@ -66,6 +68,19 @@ impl Ids {
     pub(crate) fn timed(&self, started_at: Timestamp, item: &str, id: &[u8; 16]) -> i64 {
         let tail = self.hash("timed", &[item.as_bytes(), id]) & ((1 << self.tail_bits) - 1);
         first_from(started_at).saturating_add_unsigned(tail)
+    }
+
+    /// What came of writing a row under such a number. One that is taken is a collision: rows of the item were removed
+    /// before.
+    pub(crate) fn unique(&self, what: &'static str, inserted: Result<usize>) -> Result<()> {
+        match inserted {
+            Err(Error::Sqlite(rusqlite::Error::SqliteFailure(error, _)))
+                if error.code == ErrorCode::ConstraintViolation =>
+            {
+                Err(Error::Collision { what, salt: self.salt })
+            }
+            inserted => inserted.map(drop),
+        }
     }
 }
 

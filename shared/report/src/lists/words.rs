@@ -107,7 +107,8 @@ pub(crate) fn sweep(conn: &Connection) -> Result<()> {
     conn.execute(
         "DELETE FROM failure_reason_advice WHERE NOT EXISTS (
            SELECT 1 FROM daily_failures d WHERE d.code_word = failure_reason_advice.code_word
-             AND d.reason_word = failure_reason_advice.reason_word)",
+             AND d.reason_word = failure_reason_advice.reason_word
+             AND d.category_id = failure_reason_advice.category_id)",
         [],
     )?;
     // Which columns refer to a dictionary is what the schema says, so a new column cannot be forgotten.

@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 use crate::file::{is_ours, meta, set_meta};
 use crate::lists::words::Words;
 use crate::publish::Previous;
+use crate::rows::{InsertInto, row};
 use crate::write::working::Working;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, Screen};
 
@@ -61,10 +62,7 @@ pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -
     let cutoff = working.cutoff(as_of);
     let mut words = Words::new(conn, working.ids)?;
     let mut now = conn.prepare(&format!("SELECT {COLUMNS} WHERE a.attempt_id = ?1 ORDER BY a.attempt_no LIMIT 1"))?;
-    let mut insert = conn.prepare(
-        "INSERT INTO corrections VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-         ON CONFLICT (attempt_id) DO NOTHING",
-    )?;
+    let mut insert = InsertInto::unless_taken(conn, "corrections");
     let mut closed = before.prepare(&format!("SELECT {COLUMNS} WHERE a.outcome_id <> 1 ORDER BY a.attempt_no"))?;
     let mut rows = closed.query([])?;
     while let Some(row) = rows.next()? {
@@ -83,22 +81,22 @@ pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -
         let actions = (action(&old)?, action(&new)?);
         let mut screen = |end: &End| words.screen(end.screen.as_deref().map(Screen::read).as_ref());
         let screens = (screen(&old)?, screen(&new)?);
-        insert.execute(params![
-            &id[..],
-            gone,
-            old.outcome,
-            new.outcome,
-            old.cause,
-            new.cause,
-            old.ended_at,
-            new.ended_at,
-            old.section,
-            new.section,
-            actions.0,
-            actions.1,
-            screens.0,
-            screens.1,
-        ])?;
+        insert.insert(row! {
+            attempt_id: &id[..],
+            gone: gone,
+            old_outcome_id: old.outcome,
+            new_outcome_id: new.outcome,
+            old_cause_id: old.cause,
+            new_cause_id: new.cause,
+            old_ended_at: old.ended_at,
+            new_ended_at: new.ended_at,
+            old_section_id: old.section,
+            new_section_id: new.section,
+            old_action_id: actions.0,
+            new_action_id: actions.1,
+            old_screen_id: screens.0,
+            new_screen_id: screens.1,
+        })?;
     }
     Ok(())
 }

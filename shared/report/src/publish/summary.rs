@@ -16,9 +16,10 @@ use crate::file::schema;
 use crate::file::{is_ours, meta, set_meta};
 use crate::lists::plain;
 use crate::publish::{self, Published, Spent, Written, hash};
+use crate::rows::{InsertInto, row};
 use crate::{APPLICATION_ID, SCHEMA_VERSION};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params_from_iter};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Statement, params_from_iter};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
@@ -227,7 +228,7 @@ fn describe(from: &Connection, to: &Connection) -> Result<()> {
     let mut docs = from.prepare(
         "SELECT type, coalesce(unit, ''), meaning FROM column_docs WHERE table_name = ?1 AND column_name = ?2",
     )?;
-    let mut insert = to.prepare("INSERT INTO column_docs VALUES (?1, ?2, ?3, nullif(?4, ''), ?5)")?;
+    let mut insert = InsertInto::new(to, "column_docs");
     let mut columns = to.prepare(
         "SELECT s.name, c.name, c.type FROM sqlite_schema s CROSS JOIN pragma_table_info(s.name) c
          WHERE s.type IN ('table', 'view') ORDER BY 1, c.cid",
@@ -239,7 +240,8 @@ fn describe(from: &Connection, to: &Connection) -> Result<()> {
             docs.query_row([&table, &column], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).optional()?;
         let (declared, meant) = there.unwrap_or_else(|| (declared, Default::default()));
         let (unit, meaning) = own.remove(format!("{table}.{column}").as_str()).unwrap_or(meant);
-        insert.execute((table, column, declared, unit, meaning))?;
+        let unit = Some(unit).filter(|unit| !unit.is_empty());
+        insert.insert(row! { table_name: table, column_name: column, type: declared, unit: unit, meaning: meaning })?;
     }
     Ok(())
 }
@@ -248,18 +250,56 @@ fn describe(from: &Connection, to: &Connection) -> Result<()> {
 fn copy(from: &Connection, to: &Connection, table: &str) -> Result<()> {
     let closed = if matches!(table, "actions" | "screens") { format!("id < {FIRST_OPEN}") } else { "1".to_owned() };
     let mut query = from.prepare(&format!("SELECT * FROM {table} WHERE {closed}"))?;
-    let count = query.column_count();
+    copy_rows(to, table, &mut query, |_| Ok(true))
+}
+
+/// The rows of a query that `which` lets through, as they are.
+fn copy_rows(to: &Connection, table: &str, query: &mut Statement, which: fn(&Row) -> Result<bool>) -> Result<()> {
+    let names: Vec<String> = query.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
-        let cells = (0..count).map(|at| row.get(at)).collect::<rusqlite::Result<Vec<Value>>>()?;
-        insert(to, table, cells)?;
+        if which(row)? {
+            let cells = (0..names.len()).map(|at| row.get(at)).collect::<rusqlite::Result<Vec<Value>>>()?;
+            insert(to, table, &names, cells)?;
+        }
     }
     Ok(())
 }
 
-fn insert(to: &Connection, table: &str, cells: Vec<Value>) -> Result<()> {
-    let marks = vec!["?"; cells.len()].join(", ");
-    to.prepare_cached(&format!("INSERT INTO {table} VALUES ({marks})"))?.execute(params_from_iter(cells))?;
+fn insert(to: &Connection, table: &str, names: &[&str], cells: Vec<Value>) -> Result<()> {
+    let (names, marks) = (names.join(", "), vec!["?"; cells.len()].join(", "));
+    let sql = format!("INSERT INTO {table} ({names}) VALUES ({marks})");
+    to.prepare_cached(&sql)?.execute(params_from_iter(cells))?;
+    Ok(())
+}
+
+/// `daily_incomplete` as it lies here, by its key (a day, then a place) and its sums (the abandoned and the failed).
+fn write_places(to: &Connection, added: BTreeMap<Vec<i64>, Vec<i64>>) -> Result<()> {
+    let mut numbers: BTreeMap<([i64; 5], i64), i64> = BTreeMap::new();
+    let mut days = InsertInto::new(to, "daily_places");
+    for (key, sums) in added {
+        let Some((day, place)) = key.split_first() else { continue };
+        let place: [i64; 5] = place.try_into().map_err(|_| Error::BuiltIn(INCOMPLETE))?;
+        for (failed, attempts) in (0..).zip(sums).filter(|(_, attempts)| *attempts != 0) {
+            let next = i64::try_from(numbers.len()).unwrap_or(i64::MAX) + 1;
+            let number = *numbers.entry((place, failed)).or_insert(next);
+            days.insert(row! { day: day, place_no: number, attempts: attempts })?;
+        }
+    }
+    let mut places = InsertInto::new(to, "incomplete_places");
+    for ((place, failed), number) in numbers {
+        let [platform, section, action, cause, catalogue_row] = place;
+        places.insert(row! {
+            place_no: number,
+            platform_id: platform,
+            section_id: section,
+            action_id: action,
+            cause_id: cause,
+            catalogue_row: catalogue_row,
+            failed: failed,
+        })?;
+    }
     Ok(())
 }
 
@@ -276,14 +316,7 @@ impl Source<'_> {
             "SELECT DISTINCT k.* FROM daily_incomplete d CROSS JOIN actions k
              WHERE k.id = d.action_id AND k.id >= {FIRST_OPEN} ORDER BY k.id"
         ))?;
-        let count = open.column_count();
-        let mut rows = open.query([])?;
-        while let Some(row) = rows.next()? {
-            if plain::word(&row.get::<_, String>("name")?) {
-                let cells = (0..count).map(|at| row.get(at)).collect::<rusqlite::Result<Vec<Value>>>()?;
-                insert(to, "actions", cells)?;
-            }
-        }
+        copy_rows(to, "actions", &mut open, |row| Ok(plain::word(&row.get::<_, String>("name")?)))?;
         let mut all = to.prepare("SELECT id FROM actions")?;
         Ok(all.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
@@ -298,8 +331,8 @@ impl Source<'_> {
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let (mut key, mut sums) = (Vec::new(), Vec::new());
-            for (at, column) in columns.iter().enumerate() {
-                let value: i64 = row.get(at)?;
+            for column in &columns {
+                let value: i64 = row.get(column.name.as_str())?;
                 match column.unit.as_str() {
                     "words.id" => key.push(self.texts.new_id(&column.name, value)),
                     "actions.id" => key.push(if actions.contains(&value) { value } else { 0 }),
@@ -310,23 +343,14 @@ impl Source<'_> {
             let before = added.entry(key).or_insert_with(|| vec![0; sums.len()]);
             before.iter_mut().zip(sums).for_each(|(before, sum)| *before += sum);
         }
-        let row = |one: &[i64], two: &[i64]| one.iter().chain(two).copied().map(Value::Integer).collect();
-        let mut places: BTreeMap<Vec<i64>, i64> = BTreeMap::new();
-        for (key, sums) in added {
-            match (table, key.split_first()) {
-                (INCOMPLETE, Some((day, place))) => {
-                    // Its sums are the abandoned and the failed.
-                    for (failed, attempts) in (0..).zip(sums).filter(|(_, attempts)| *attempts != 0) {
-                        let next = i64::try_from(places.len()).unwrap_or(i64::MAX) + 1;
-                        let number = *places.entry([place, &[failed]].concat()).or_insert(next);
-                        insert(to, "daily_places", row(&[*day, number], &[attempts]))?;
-                    }
-                }
-                _ => insert(to, table, row(&key, &sums))?,
-            }
+        if table == INCOMPLETE {
+            return write_places(to, added);
         }
-        for (place, number) in places {
-            insert(to, "incomplete_places", row(&[number], &place))?;
+        let (of_key, of_sums): (Vec<&Column>, Vec<&Column>) =
+            columns.iter().partition(|column| keys.contains(&column.name));
+        let names: Vec<&str> = of_key.into_iter().chain(of_sums).map(|column| column.name.as_str()).collect();
+        for (key, sums) in added {
+            insert(to, table, &names, key.into_iter().chain(sums).map(Value::Integer).collect())?;
         }
         Ok(())
     }
@@ -334,12 +358,13 @@ impl Source<'_> {
     /// The rows of a view over facts.
     fn fill_from_view(&self, to: &Connection, view: &str, which: &str) -> Result<()> {
         let columns = columns(self.conn, view)?;
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let mut query = self.conn.prepare(&format!("SELECT * FROM {view} {which}"))?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let mut cells = Vec::with_capacity(columns.len());
-            for (at, column) in columns.iter().enumerate() {
-                cells.push(match row.get(at)? {
+            for column in &columns {
+                cells.push(match row.get(column.name.as_str())? {
                     _ if LEFT_EMPTY.contains(&(view, column.name.as_str())) => Value::Null,
                     Value::Integer(id) if column.unit == "words.id" => {
                         Value::Integer(self.texts.new_id(&column.name, id))
@@ -347,36 +372,37 @@ impl Source<'_> {
                     value => value,
                 });
             }
-            insert(to, view, cells)?;
+            insert(to, view, &names, cells)?;
         }
         Ok(())
     }
 
-    /// What the codes and reasons here can mean. One whose reason was left out goes by its code alone.
+    /// What the codes, reasons and categories here can mean, and no other advice. One whose reason was left out goes by its code alone.
     fn advice(&self, to: &Connection) -> Result<()> {
-        let mut found: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
+        let mut found: BTreeMap<(i64, i64, i64), Vec<i64>> = BTreeMap::new();
         let mut query = self.conn.prepare(
-            "SELECT code_word, reason_word, advice_no FROM failure_reason_advice ORDER BY code_word, reason_word, rank",
+            "SELECT code_word, reason_word, category_id, advice_no FROM failure_reason_advice
+             ORDER BY code_word, reason_word, category_id, rank",
         )?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            found.entry((row.get(0)?, row.get(1)?)).or_default().push(row.get(2)?);
+            found.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default().push(row.get(3)?);
         }
         let mut told = self.conn.prepare(
-            "SELECT DISTINCT d.code_word, d.reason_word, w.text FROM daily_failures d
-             LEFT JOIN words w ON w.id = d.code_word ORDER BY 1, 2",
+            "SELECT DISTINCT d.code_word, d.reason_word, d.category_id, w.text FROM daily_failures d
+             LEFT JOIN words w ON w.id = d.code_word ORDER BY 1, 2, 3",
         )?;
         let mut by_code = self.conn.prepare("SELECT advice_no FROM advice_codes WHERE code = ?1 ORDER BY advice_no")?;
         // What is here as it was comes first, so that it says what it said there.
         let (mut whole, mut cut) = (BTreeMap::new(), BTreeMap::new());
         let mut rows = told.query([])?;
         while let Some(row) = rows.next()? {
-            let old: (i64, i64) = (row.get(0)?, row.get(1)?);
-            let new = (self.texts.new_id("code_word", old.0), self.texts.new_id("reason_word", old.1));
+            let old: (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let new = (self.texts.new_id("code_word", old.0), self.texts.new_id("reason_word", old.1), old.2);
             let left_out = |old, new| old != 0 && new == 0;
             let known = found.get(&old).cloned().unwrap_or_default();
             if left_out(old.1, new.1) {
-                let code: Option<String> = row.get(2)?;
+                let code: Option<String> = row.get(3)?;
                 let meanings = by_code.query_map([code], |row| row.get(0))?;
                 cut.insert(new, meanings.collect::<rusqlite::Result<_>>()?);
             } else if left_out(old.0, new.0) {
@@ -386,11 +412,23 @@ impl Source<'_> {
             }
         }
         cut.append(&mut whole);
-        for ((code, reason), meanings) in cut {
-            for (rank, advice) in (1..).zip(meanings) {
-                insert(to, "failure_reason_advice", [code, reason, rank, advice].map(Value::Integer).into())?;
+        let mut insert = InsertInto::new(to, "failure_reason_advice");
+        for ((code, reason, category), meanings) in cut {
+            for (rank, advice) in (1_i64..).zip(meanings) {
+                insert.insert(row! {
+                    code_word: code,
+                    reason_word: reason,
+                    category_id: category,
+                    rank: rank,
+                    advice_no: advice,
+                })?;
             }
         }
+        // The whole catalogue would be a fourth of a file that is small so that a page loads it at once.
+        to.execute_batch(
+            "DELETE FROM advice_codes WHERE advice_no NOT IN (SELECT advice_no FROM failure_reason_advice);
+             DELETE FROM advice WHERE advice_no NOT IN (SELECT advice_no FROM failure_reason_advice);",
+        )?;
         Ok(())
     }
 }
@@ -441,9 +479,10 @@ impl Texts {
     }
 
     fn write(&self, to: &Connection) -> Result<()> {
-        insert(to, "words", vec![Value::Integer(0), Value::Text(String::new())])?;
-        for (text, id) in self.all.iter().zip(1..) {
-            insert(to, "words", vec![Value::Integer(id), Value::Text(text.clone())])?;
+        let mut words = InsertInto::new(to, "words");
+        words.insert(row! { id: 0, text: "" })?;
+        for (text, id) in self.all.iter().zip(1_i64..) {
+            words.insert(row! { id: id, text: text })?;
         }
         Ok(())
     }

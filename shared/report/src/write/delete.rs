@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::lists::dictionary::Coded as _;
 use crate::lists::ids::{Ids, first_from};
 use crate::write::insert_failure::canonical_code;
-use crate::write::totals::{Counted, Totals};
-use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
+use crate::write::totals::{Counted, Device, Totals};
+use rusqlite::{Connection, OptionalExtension as _, Row, Statement, named_params, params};
 use std::collections::BTreeSet;
 use vestibule_domain::esp::SessionState;
 use vestibule_domain::{Day, Millis, Outcome, TenantSettings};
@@ -18,8 +18,8 @@ const CALENDAR_MARGIN: Millis = Millis::from_days(2);
 
 const COUNTED: &str =
     "SELECT a.attempt_no, a.started_day, a.platform_id, a.platform_label_id, a.outcome_id, a.cause_id,
-       a.section_id, a.action_id, a.catalogue_row, coalesce(a.ended_at - a.started_at, 0),
-       w.text, coalesce(f.reason_word, 0), coalesce(f.category_id, 0), a.enrollment_no
+       a.section_id, a.action_id, a.catalogue_row, coalesce(a.ended_at - a.started_at, 0) AS lasted,
+       w.text AS code, coalesce(f.reason_word, 0) AS reason, coalesce(f.category_id, 0) AS category, a.enrollment_no
   FROM attempts a LEFT JOIN failures f ON f.attempt_no = a.attempt_no LEFT JOIN words w ON w.id = f.code_word";
 
 /// An attempt's number, its device's number and what it counts for, without its visits.
@@ -52,8 +52,9 @@ impl<'c> Delete<'c> {
             conn,
             item: conn.prepare("SELECT item FROM refresh_state WHERE enrollment_no = ?1")?,
             device: conn.prepare(
-                "SELECT platform_id, platform_label_id, enrolled, pending, active_since IS NOT NULL, first_outcome_id,
-                        last_outcome_id FROM enrollments WHERE enrollment_no = ?1",
+                "SELECT platform_id, platform_label_id, enrolled, pending, active_since IS NOT NULL AS active,
+                   first_outcome_id, last_outcome_id
+                 FROM enrollments WHERE enrollment_no = ?1",
             )?,
             attempts: conn.prepare(&format!("{COUNTED} WHERE a.enrollment_no = ?1"))?,
             visits: conn.prepare("SELECT action_id, left_at IS NOT NULL FROM attempt_steps WHERE attempt_no = ?1")?,
@@ -123,11 +124,15 @@ impl<'c> Delete<'c> {
 
     fn count_device(&mut self, totals: &mut Totals, enrollment_no: i64, sign: i64) -> Result<()> {
         let device = self.device.query_row([enrollment_no], |row| {
-            let mut device = [0; 7];
-            for (at, value) in device.iter_mut().enumerate() {
-                *value = row.get(at)?;
-            }
-            Ok(device)
+            Ok(Device {
+                platform: row.get("platform_id")?,
+                label: row.get("platform_label_id")?,
+                enrolled: row.get("enrolled")?,
+                pending: row.get("pending")?,
+                active: row.get("active")?,
+                first_outcome: row.get("first_outcome_id")?,
+                last_outcome: row.get("last_outcome_id")?,
+            })
         });
         if let Some(device) = device.optional()? {
             totals.device(device, sign);
@@ -216,16 +221,16 @@ impl<'c> Delete<'c> {
             .map(|last| last.2)
             .or(session.map(|session| session.1));
         conn.execute(
-            "UPDATE enrollments SET first_outcome_id = ?2, last_outcome_id = ?3, last_attempt_no = ?4,
-               open_session_no = ?5, active_since = ?6 WHERE enrollment_no = ?1",
-            params![
-                enrollment_no,
-                first.unwrap_or(0),
-                last.map_or(0, |last| last.1),
-                last.map(|last| last.0),
-                session.map(|session| session.0),
-                active
-            ],
+            "UPDATE enrollments SET first_outcome_id = :first, last_outcome_id = :last, last_attempt_no = :attempt,
+               open_session_no = :session, active_since = :active WHERE enrollment_no = :enrollment",
+            named_params! {
+                ":enrollment": enrollment_no,
+                ":first": first.unwrap_or(0),
+                ":last": last.map_or(0, |last| last.1),
+                ":attempt": last.map(|last| last.0),
+                ":session": session.map(|session| session.0),
+                ":active": active,
+            },
         )?;
         self.count_device(totals, enrollment_no, 1)
     }
@@ -233,23 +238,23 @@ impl<'c> Delete<'c> {
 
 fn found(statement: &mut Statement, ids: Ids, params: impl rusqlite::Params) -> Result<Vec<Found>> {
     let read = |row: &Row| {
-        let code: Option<String> = row.get(10)?;
+        let code: Option<String> = row.get("code")?;
         // Only failed attempts are counted by code, and no code is counted as none.
         let code = code.map_or(0, |code| ids.word(&canonical_code(&code)));
         Ok(Found {
-            attempt_no: row.get(0)?,
-            enrollment_no: row.get(13)?,
+            attempt_no: row.get("attempt_no")?,
+            enrollment_no: row.get("enrollment_no")?,
             counted: Counted {
-                day: row.get(1)?,
-                platform: row.get(2)?,
-                label: row.get(3)?,
-                outcome: row.get(4)?,
-                cause: row.get(5)?,
-                section: row.get(6)?,
-                action: row.get(7)?,
-                row: row.get(8)?,
-                lasted: row.get(9)?,
-                failure: (code, row.get(11)?, row.get(12)?),
+                day: row.get("started_day")?,
+                platform: row.get("platform_id")?,
+                label: row.get("platform_label_id")?,
+                outcome: row.get("outcome_id")?,
+                cause: row.get("cause_id")?,
+                section: row.get("section_id")?,
+                action: row.get("action_id")?,
+                row: row.get("catalogue_row")?,
+                lasted: row.get("lasted")?,
+                failure: (code, row.get("reason")?, row.get("category")?),
                 visits: Vec::new(),
             },
         })

@@ -1,16 +1,18 @@
 //! From a folded enrollment to its rows.
 //!
-//! Every statement is prepared once and held: looking one up for every row costs as much as running it.
+//! Every statement is prepared once and held: looking one up for every row costs as much as running it. A value stands beside
+//! the name of its column.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::file::pseudonym::People;
 use crate::lists::dictionary::{Coded as _, Label, id_of};
 use crate::lists::ids::Ids;
 use crate::lists::words::Words;
+use crate::rows::{InsertInto, row};
 use crate::write::insert_esp::{InsertEsp, SessionKeys};
 use crate::write::insert_failure::InsertFailure;
-use crate::write::totals::{Counted, Totals};
-use rusqlite::{Connection, ErrorCode, Statement, params};
+use crate::write::totals::{Counted, Device, Totals};
+use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
@@ -26,13 +28,13 @@ pub(crate) struct Insert<'c> {
     ids: Ids,
     people: People,
     words: Words<'c>,
-    enrollment: Statement<'c>,
-    attempt: Statement<'c>,
-    event: Statement<'c>,
-    step: Statement<'c>,
+    enrollment: InsertInto<'c>,
+    attempt: InsertInto<'c>,
+    event: InsertInto<'c>,
+    step: InsertInto<'c>,
     failures: InsertFailure<'c>,
     sessions: InsertEsp<'c>,
-    state: Statement<'c>,
+    state: InsertInto<'c>,
 }
 
 /// What the next refresh must know of an item.
@@ -47,24 +49,19 @@ pub(crate) struct State<'a> {
     pub oldest_day: Option<i32>,
 }
 
-pub(crate) fn insert_into<'c>(conn: &'c Connection, table: &str, columns: usize) -> Result<Statement<'c>> {
-    let marks = vec!["?"; columns].join(", ");
-    Ok(conn.prepare(&format!("INSERT INTO {table} VALUES ({marks})"))?)
-}
-
 impl<'c> Insert<'c> {
     pub(crate) fn new(conn: &'c Connection, ids: Ids, people: People, advice: Arc<Catalogue>) -> Result<Self> {
         Ok(Self {
             ids,
             people,
             words: Words::new(conn, ids)?,
-            enrollment: insert_into(conn, "enrollments", 24)?,
-            attempt: insert_into(conn, "attempts", 26)?,
-            event: insert_into(conn, "attempt_events", 16)?,
-            step: insert_into(conn, "attempt_steps", 5)?,
+            enrollment: InsertInto::new(conn, "enrollments"),
+            attempt: InsertInto::new(conn, "attempts"),
+            event: InsertInto::new(conn, "attempt_events"),
+            step: InsertInto::new(conn, "attempt_steps"),
             failures: InsertFailure::new(conn, advice)?,
             sessions: InsertEsp::new(conn, ids)?,
-            state: insert_into(conn, "refresh_state", 6)?,
+            state: InsertInto::new(conn, "refresh_state"),
         })
     }
 
@@ -88,8 +85,14 @@ impl<'c> Insert<'c> {
         let number = self.ids.enrollment(state.item);
         // Of an item without rows too: its events become rows, or are old and to be pruned.
         if present || state.deadline.is_some() || state.oldest_day.is_some() {
-            let State { item, version, deadline, expires_at, oldest_day } = state;
-            self.state.execute(params![number, item, version.cast_signed(), deadline, expires_at, oldest_day])?;
+            self.state.insert(row! {
+                enrollment_no: number,
+                item: state.item,
+                version: state.version.cast_signed(),
+                deadline: state.deadline,
+                expires_at: state.expires_at,
+                oldest_day: state.oldest_day,
+            })?;
         }
         if !present {
             return Ok(());
@@ -126,40 +129,48 @@ impl<'c> Insert<'c> {
         let active_since = (last.filter(|attempt| !attempt.is_closed()).map(|attempt| attempt.started_at))
             .or_else(|| open_session.map(|session| session.started_at));
         let (first, last_outcome) = (id_of(first), id_of(last.map(|attempt| attempt.outcome)));
-        let flags = [enrollment.enrolled, enrollment.pending, active_since.is_some()].map(i64::from);
-        totals.device([id_of(about.platform), label, flags[0], flags[1], flags[2], first, last_outcome], 1);
+        let counted = Device {
+            platform: id_of(about.platform),
+            label,
+            enrolled: enrollment.enrolled,
+            pending: enrollment.pending,
+            active: active_since.is_some(),
+            first_outcome: first,
+            last_outcome,
+        };
+        totals.device(counted, 1);
         let words = &mut self.words;
         // Of several of one kind the first: which one was told last does not matter.
         let identifier = |kind| {
             let found = history.identifiers().iter().find(|identifier| identifier.kind == kind);
             found.map(|identifier| identifier.value.as_str())
         };
-        self.enrollment.execute(params![
-            number,
-            enrollment.key.as_str(),
-            identifier(IdentifierKind::SerialNumber),
-            identifier(IdentifierKind::Udid),
-            identifier(IdentifierKind::MdmDeviceId),
-            identifier(IdentifierKind::EnrollmentId),
-            enrollment.registered_at.map(|at| at.millis()),
-            enrollment.enrolled,
-            enrollment.compliant,
-            enrollment.complete,
-            enrollment.pending,
-            id_of(about.platform),
-            label,
-            words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
-            words.id(about.manufacturer.as_deref())?,
-            words.id(about.model.as_deref())?,
-            words.id(about.os_version.as_deref())?,
-            words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
-            words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
-            first,
-            last_outcome,
-            last.map(|attempt| timed(attempt.started_at, &attempt.id)),
-            open_session.map(|session| timed(session.started_at, &session.id)),
-            active_since.map(|at| at.millis()),
-        ])?;
+        self.enrollment.insert(row! {
+            enrollment_no: number,
+            enrollment_key: enrollment.key.as_str(),
+            serial_number: identifier(IdentifierKind::SerialNumber),
+            udid: identifier(IdentifierKind::Udid),
+            mdm_device_id: identifier(IdentifierKind::MdmDeviceId),
+            enrollment_id: identifier(IdentifierKind::EnrollmentId),
+            registered_at: enrollment.registered_at.map(|at| at.millis()),
+            enrolled: enrollment.enrolled,
+            compliant: enrollment.compliant,
+            complete: enrollment.complete,
+            pending: enrollment.pending,
+            platform_id: id_of(about.platform),
+            platform_label_id: label,
+            device_name_word: words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
+            manufacturer_word: words.id(about.manufacturer.as_deref())?,
+            model_word: words.id(about.model.as_deref())?,
+            os_version_word: words.id(about.os_version.as_deref())?,
+            user_principal_name_word: words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
+            user_id_word: words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
+            first_outcome_id: first,
+            last_outcome_id: last_outcome,
+            last_attempt_no: last.map(|attempt| timed(attempt.started_at, &attempt.id)),
+            open_session_no: open_session.map(|session| timed(session.started_at, &session.id)),
+            active_since: active_since.map(|at| at.millis()),
+        })?;
         Ok(())
     }
 
@@ -182,35 +193,35 @@ impl<'c> Insert<'c> {
         let action = self.words.action(place.map(|place| &place.action))?;
         let screen = self.words.screen(place.and_then(|place| place.screen.as_ref()))?;
         let words = &mut self.words;
-        let inserted = self.attempt.execute(params![
-            number,
-            attempt.id.bytes(),
-            enrollment_no,
-            attempt.number,
-            attempt.started_at.millis(),
-            day.get(),
-            attempt.last_activity.millis(),
-            attempt.ended_at.map(|at| at.millis()),
-            attempt.deadline.map(|at| at.millis()),
-            attempt.outcome.id(),
-            id_of(attempt.cause),
-            section,
-            action,
-            screen,
-            attempt.row,
-            id_of(about.platform),
-            label,
-            attempt.clock_skew,
-            i64::try_from(attempt.events.len()).unwrap_or(i64::MAX),
-            words.id(about.os_version.as_deref())?,
-            words.id(about.enrollment_type.as_deref())?,
-            words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
-            words.id(about.manufacturer.as_deref())?,
-            words.id(about.model.as_deref())?,
-            words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
-            words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
-        ]);
-        unique(self.ids, "attempts", inserted)?;
+        let inserted = self.attempt.insert(row! {
+            attempt_no: number,
+            attempt_id: attempt.id.bytes(),
+            enrollment_no: enrollment_no,
+            number: attempt.number,
+            started_at: attempt.started_at.millis(),
+            started_day: day.get(),
+            last_activity_at: attempt.last_activity.millis(),
+            ended_at: attempt.ended_at.map(|at| at.millis()),
+            deadline: attempt.deadline.map(|at| at.millis()),
+            outcome_id: attempt.outcome.id(),
+            cause_id: id_of(attempt.cause),
+            section_id: section,
+            action_id: action,
+            screen_id: screen,
+            catalogue_row: attempt.row,
+            platform_id: id_of(about.platform),
+            platform_label_id: label,
+            clock_skew: attempt.clock_skew,
+            event_count: i64::try_from(attempt.events.len()).unwrap_or(i64::MAX),
+            os_version_word: words.id(about.os_version.as_deref())?,
+            enrollment_type_word: words.id(about.enrollment_type.as_deref())?,
+            device_name_word: words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
+            manufacturer_word: words.id(about.manufacturer.as_deref())?,
+            model_word: words.id(about.model.as_deref())?,
+            user_principal_name_word: words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
+            user_id_word: words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
+        });
+        self.ids.unique("attempts", inserted)?;
         for (seq, key) in (1_i64..).zip(&attempt.events) {
             if let Some(event) = events.get(key) {
                 self.event(number, seq, event)?;
@@ -221,7 +232,10 @@ impl<'c> Insert<'c> {
             let action = self.words.action(Some(&visit.action))?;
             visits.push((action, visit.left_at.is_some()));
             let left_at = visit.left_at.map(|at| at.millis());
-            self.step.execute(params![number, seq, action, visit.entered_at.millis(), left_at])?;
+            let entered_at = visit.entered_at.millis();
+            let step =
+                row! { attempt_no: number, seq: seq, action_id: action, entered_at: entered_at, left_at: left_at };
+            self.step.insert(step)?;
         }
         let failure = self.failures.failure(&mut self.words, &self.people, number, attempt)?;
         let counted = Counted {
@@ -249,36 +263,25 @@ impl<'c> Insert<'c> {
         let reported: Vec<String> = reported.iter().map(|(member, text)| format!("{}={text}", member.name())).collect();
         let uuid = uuid_bytes(&event.key.id);
         let words = &mut self.words;
-        self.event.execute(params![
-            attempt_no,
-            seq,
-            kind.id(),
-            event.time.millis(),
-            (event.received_at - event.time).get(),
-            words.id(Some(&event.key.source))?,
-            uuid,
-            if uuid.is_none() { Some(event.key.id.as_str()) } else { None },
-            id_of(place.and_then(|place| place.section)),
-            words.action(place.map(|place| &place.action))?,
-            words.screen(place.and_then(|place| place.screen.as_ref()))?,
-            id_of(*user_action),
-            id_of(event.clock_skew),
-            words.id(failure.and_then(|failure| failure.code.as_deref()))?,
-            words.id(failure.and_then(|failure| failure.reason.as_deref()))?,
-            words.id(Some(&reported.join("; ")))?,
-        ])?;
+        self.event.insert(row! {
+            attempt_no: attempt_no,
+            seq: seq,
+            kind_id: kind.id(),
+            time: event.time.millis(),
+            received_after: (event.received_at - event.time).get(),
+            source_word: words.id(Some(&event.key.source))?,
+            event_uuid: uuid,
+            event_id: if uuid.is_none() { Some(event.key.id.as_str()) } else { None },
+            section_id: id_of(place.and_then(|place| place.section)),
+            action_id: words.action(place.map(|place| &place.action))?,
+            screen_id: words.screen(place.and_then(|place| place.screen.as_ref()))?,
+            user_action_id: id_of(*user_action),
+            clock_skew_id: id_of(event.clock_skew),
+            code_word: words.id(failure.and_then(|failure| failure.code.as_deref()))?,
+            reason_word: words.id(failure.and_then(|failure| failure.reason.as_deref()))?,
+            reported_word: words.id(Some(&reported.join("; ")))?,
+        })?;
         Ok(())
-    }
-}
-
-/// A key that is taken is a collision: rows of this item were removed before.
-pub(crate) fn unique(ids: Ids, what: &'static str, inserted: rusqlite::Result<usize>) -> Result<()> {
-    match inserted {
-        Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => {
-            Err(Error::Collision { what, salt: ids.salt })
-        }
-        Err(error) => Err(error.into()),
-        Ok(_) => Ok(()),
     }
 }
 

@@ -5,8 +5,8 @@ use crate::file::pseudonym::People;
 use crate::lists::dictionary::{Coded as _, id_of, rule_id};
 use crate::lists::ids::Ids;
 use crate::lists::words::Words;
-use crate::write::insert::{insert_into, unique};
-use rusqlite::{Connection, Statement, params};
+use crate::rows::{InsertInto, row};
+use rusqlite::Connection;
 use vestibule_domain::esp::session::STUCK_IDENTIFYING;
 use vestibule_domain::esp::{EspItem, EspSession, Phase, PhaseProgress, PhaseState, SessionState};
 use vestibule_domain::{Day, Timestamp};
@@ -14,9 +14,9 @@ use vestibule_domain::{Day, Timestamp};
 /// Writes the rows of sessions.
 pub(crate) struct InsertEsp<'c> {
     ids: Ids,
-    session: Statement<'c>,
-    phase: Statement<'c>,
-    item: Statement<'c>,
+    session: InsertInto<'c>,
+    phase: InsertInto<'c>,
+    item: InsertInto<'c>,
 }
 
 /// What a session's rows are found by.
@@ -36,9 +36,9 @@ impl<'c> InsertEsp<'c> {
     pub(crate) fn new(conn: &'c Connection, ids: Ids) -> Result<Self> {
         Ok(Self {
             ids,
-            session: insert_into(conn, "esp_sessions", 36)?,
-            phase: insert_into(conn, "esp_session_phases", 5)?,
-            item: insert_into(conn, "esp_items", 13)?,
+            session: InsertInto::new(conn, "esp_sessions"),
+            phase: InsertInto::new(conn, "esp_session_phases"),
+            item: InsertInto::new(conn, "esp_items"),
         })
     }
 
@@ -55,66 +55,71 @@ impl<'c> InsertEsp<'c> {
         let group = profile.rule.group().map(|group| group.name.as_ref().unwrap_or(&group.id));
         let counted: Vec<&EspItem> = session.items.iter().filter(|item| item.tracking.is_counted()).collect();
         let done = counted.iter().filter(|item| item.is_done()).count();
-        let inserted = self.session.execute(params![
-            number,
-            session.id.bytes(),
-            enrollment_no,
-            words.id(session.session_id.as_deref())?,
-            session.started_at.millis(),
-            day.get(),
-            session.last_event_at.millis(),
-            session.ended_at.map(Timestamp::millis),
-            session.deadline.millis(),
-            session.state.id(),
-            words.id(Some(&profile.id))?,
-            words.id(Some(&profile.name))?,
-            profile.version,
-            rule_id(&profile.rule),
-            words.id(group.map(String::as_str))?,
-            session.limit_minutes,
-            id_of(session.deployment_mode),
-            session.hybrid_join,
-            id_of(session.phase),
-            session.stage().id(),
-            session.progress(),
-            count(counted.len()),
-            count(done),
-            session.timed_out,
-            session.failed,
-            id_of(session.failed_phase),
-            count(session.retries()),
-            session.stuck_since.map(Timestamp::millis),
-            id_of(stuck_phase(session)),
-            session.is_stuck,
-            words.id(session.error_code.as_deref())?,
-            words.id(people.message(session.error_message.as_deref()))?,
-            words.id(about.os_version.as_deref())?,
-            words.id(people.name(about.device_name.as_deref()).as_deref())?,
-            words.id(people.name(about.user_principal_name.as_deref()).as_deref())?,
-            words.id(people.name(about.user_id.as_deref()).as_deref())?,
-        ]);
-        unique(self.ids, "esp_sessions", inserted)?;
+        let inserted = self.session.insert(row! {
+            session_no: number,
+            session_id: session.id.bytes(),
+            enrollment_no: enrollment_no,
+            sender_session_word: words.id(session.session_id.as_deref())?,
+            started_at: session.started_at.millis(),
+            started_day: day.get(),
+            last_event_at: session.last_event_at.millis(),
+            ended_at: session.ended_at.map(Timestamp::millis),
+            deadline: session.deadline.millis(),
+            state_id: session.state.id(),
+            profile_id_word: words.id(Some(&profile.id))?,
+            profile_name_word: words.id(Some(&profile.name))?,
+            profile_version: profile.version,
+            rule_id: rule_id(&profile.rule),
+            rule_group_word: words.id(group.map(String::as_str))?,
+            limit_minutes: session.limit_minutes,
+            deployment_mode_id: id_of(session.deployment_mode),
+            hybrid_join: session.hybrid_join,
+            phase_id: id_of(session.phase),
+            stage_id: session.stage().id(),
+            progress: session.progress(),
+            items: count(counted.len()),
+            items_done: count(done),
+            timed_out: session.timed_out,
+            failed: session.failed,
+            failed_phase_id: id_of(session.failed_phase),
+            retries: count(session.retries()),
+            stuck_since: session.stuck_since.map(Timestamp::millis),
+            stuck_phase_id: id_of(stuck_phase(session)),
+            is_stuck: session.is_stuck,
+            error_code_word: words.id(session.error_code.as_deref())?,
+            error_message_word: words.id(people.message(session.error_message.as_deref()))?,
+            os_version_word: words.id(about.os_version.as_deref())?,
+            device_name_word: words.id(people.name(about.device_name.as_deref()).as_deref())?,
+            user_principal_name_word: words.id(people.name(about.user_principal_name.as_deref()).as_deref())?,
+            user_id_word: words.id(people.name(about.user_id.as_deref()).as_deref())?,
+        });
+        self.ids.unique("esp_sessions", inserted)?;
         for (phase, progress) in &session.phases {
             let (state, ended_at) = standing(session, *phase, progress);
-            let (started_at, ended_at) = (progress.started_at.millis(), ended_at.map(Timestamp::millis));
-            self.phase.execute(params![number, phase.id(), started_at, ended_at, state.id()])?;
+            self.phase.insert(row! {
+                session_no: number,
+                phase_id: phase.id(),
+                started_at: progress.started_at.millis(),
+                ended_at: ended_at.map(Timestamp::millis),
+                state_id: state.id(),
+            })?;
         }
         for (seq, item) in (1_i64..).zip(&session.items) {
-            self.item.execute(params![
-                number,
-                seq,
-                item.phase.id(),
-                item.category.id(),
-                words.id(Some(&item.id))?,
-                words.id(item.name.as_deref())?,
-                item.tracking.id(),
-                id_of(item.state),
-                words.id(item.error_code.as_deref())?,
-                item.updated_at.millis(),
-                item.began_at.map(Timestamp::millis),
-                item.settled_at.map(Timestamp::millis),
-                item.errors,
-            ])?;
+            self.item.insert(row! {
+                session_no: number,
+                seq: seq,
+                phase_id: item.phase.id(),
+                category_id: item.category.id(),
+                item_word: words.id(Some(&item.id))?,
+                name_word: words.id(item.name.as_deref())?,
+                tracking_id: item.tracking.id(),
+                state_id: id_of(item.state),
+                error_code_word: words.id(item.error_code.as_deref())?,
+                updated_at: item.updated_at.millis(),
+                began_at: item.began_at.map(Timestamp::millis),
+                settled_at: item.settled_at.map(Timestamp::millis),
+                errors: item.errors,
+            })?;
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use crate::error::Result;
 use crate::file::pseudonym::People;
 use crate::lists::dictionary::id_of;
 use crate::lists::words::Words;
-use crate::write::insert::insert_into;
-use rusqlite::{Connection, Statement, params};
+use crate::rows::{InsertInto, row};
+use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
@@ -16,20 +16,20 @@ use vestibule_domain::failure::{Failure, code_value};
 /// Failures whose advice is remembered; beyond this it is looked up again, so memory stays bounded.
 const REMEMBERED: usize = 8_192;
 
-/// What a failure is looked up by.
-type Told = (Option<String>, Option<String>, Option<String>, Option<Platform>);
+/// What a failure is looked up by: all that was reported of it, and where it occurred.
+type Reported = (Failure, Option<Platform>);
 
 /// Writes failures and the advice on them.
 pub(crate) struct InsertFailure<'c> {
     advice: Arc<Catalogue>,
     /// An entry's number in the file, by its id.
     numbers: HashMap<String, i64>,
-    known: HashMap<Told, Vec<i64>>,
-    /// Codes and reasons whose advice was written by this refresh.
-    reasons: HashSet<(i64, i64)>,
-    failure: Statement<'c>,
-    of_failure: Statement<'c>,
-    of_reason: Statement<'c>,
+    known: HashMap<Reported, Vec<i64>>,
+    /// Codes, reasons and categories whose advice was written by this refresh.
+    reasons: HashSet<(i64, i64, i64)>,
+    failure: InsertInto<'c>,
+    of_failure: InsertInto<'c>,
+    of_reason: InsertInto<'c>,
 }
 
 /// An error code in the one spelling that all its spellings share.
@@ -44,12 +44,9 @@ impl<'c> InsertFailure<'c> {
             advice,
             known: HashMap::new(),
             reasons: HashSet::new(),
-            failure: insert_into(conn, "failures", 8)?,
-            of_failure: insert_into(conn, "failure_advice", 3)?,
-            of_reason: conn.prepare(
-                "INSERT INTO failure_reason_advice (code_word, reason_word, rank, advice_no) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO NOTHING",
-            )?,
+            failure: InsertInto::new(conn, "failures"),
+            of_failure: InsertInto::new(conn, "failure_advice"),
+            of_reason: InsertInto::unless_taken(conn, "failure_reason_advice"),
         })
     }
 
@@ -71,45 +68,52 @@ impl<'c> InsertFailure<'c> {
         let reason = words.id(failure.reason.as_deref())?;
         let message = people.message(failure.message.as_deref());
         let category = id_of(failure.category);
-        self.failure.execute(params![
-            attempt_no,
-            attempt.ended_at.unwrap_or(attempt.last_activity).millis(),
-            attempt.outcome != Outcome::Failed,
-            words.id(code)?,
-            code.and_then(code_value),
-            reason,
-            category,
-            words.id(message)?,
-        ])?;
-        let told = (failure.code.clone(), failure.reason.clone(), message.map(str::to_owned), attempt.about.platform);
-        for (rank, advice) in (1_i64..).zip(self.meanings(told)) {
-            self.of_failure.execute([attempt_no, rank, advice])?;
+        self.failure.insert(row! {
+            attempt_no: attempt_no,
+            failed_at: attempt.ended_at.unwrap_or(attempt.last_activity).millis(),
+            abandoned: attempt.outcome != Outcome::Failed,
+            code_word: words.id(code)?,
+            code_value: code.and_then(code_value),
+            reason_word: reason,
+            category_id: category,
+            message_word: words.id(message)?,
+        })?;
+        let shown = Failure { message: message.map(str::to_owned), ..failure.clone() };
+        for (rank, advice) in (1_i64..).zip(self.meanings((shown, attempt.about.platform))) {
+            self.of_failure.insert(row! { attempt_no: attempt_no, rank: rank, advice_no: advice })?;
         }
         if attempt.outcome != Outcome::Failed {
             return Ok((0, reason.unwrap_or(0), category));
         }
         let code = code.map(canonical_code);
-        let counted = (words.id(code.as_deref())?.unwrap_or(0), reason.unwrap_or(0));
+        let counted = (words.id(code.as_deref())?.unwrap_or(0), reason.unwrap_or(0), category);
         if self.reasons.insert(counted) {
-            for (rank, advice) in (1_i64..).zip(self.meanings((code, failure.reason.clone(), None, None))) {
-                self.of_reason.execute([counted.0, counted.1, rank, advice])?;
+            let counted_by = Failure { code, message: None, ..failure.clone() };
+            for (rank, advice) in (1_i64..).zip(self.meanings((counted_by, None))) {
+                self.of_reason.insert(row! {
+                    code_word: counted.0,
+                    reason_word: counted.1,
+                    category_id: category,
+                    rank: rank,
+                    advice_no: advice,
+                })?;
             }
         }
-        Ok((counted.0, counted.1, category))
+        Ok(counted)
     }
 
     /// The numbers of the entries that fit, best first.
-    fn meanings(&mut self, told: Told) -> Vec<i64> {
-        if let Some(known) = self.known.get(&told) {
+    fn meanings(&mut self, reported: Reported) -> Vec<i64> {
+        if let Some(known) = self.known.get(&reported) {
             return known.clone();
         }
-        let (code, reason, message, platform) = &told;
-        let found = self.advice.for_failure(code.as_deref(), reason.as_deref(), message.as_deref(), *platform);
+        let (failure, platform) = &reported;
+        let found = self.advice.for_failure(failure, *platform);
         let found: Vec<i64> = found.iter().filter_map(|entry| self.numbers.get(&entry.id)).copied().collect();
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        self.known.insert(told, found.clone());
+        self.known.insert(reported, found.clone());
         found
     }
 }

@@ -4,7 +4,8 @@
 //! file has the rows of a built one.
 
 use crate::error::Result;
-use rusqlite::{Connection, params};
+use crate::rows::{InsertInto, row};
+use rusqlite::Connection;
 use vestibule_domain::Timestamp;
 use vestibule_domain::esp::profile::{EspProfile, Settings};
 use vestibule_domain::esp::profiles::Profiles;
@@ -12,26 +13,25 @@ use vestibule_domain::esp::profiles::Profiles;
 /// Writes all profiles in place of those of before.
 pub(crate) fn rewrite(conn: &Connection, profiles: &Profiles) -> Result<()> {
     conn.execute("DELETE FROM esp_profiles", [])?;
-    let mut insert =
-        conn.prepare("INSERT INTO esp_profiles VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")?;
+    let mut insert = InsertInto::new(conn, "esp_profiles");
     for (number, (priority, profile)) in (1_i64..).zip(profiles.iter()) {
         let settings = &profile.settings;
-        insert.execute(params![
-            number,
-            profile.id,
-            settings.display_name,
-            settings.description,
-            settings.enabled,
-            profile.is_default(),
-            (!profile.is_default()).then_some(priority),
-            settings.install_progress_timeout_in_minutes,
-            blocking_apps(settings),
-            group_names(profile),
-            profile.version,
-            settings.show_installation_progress,
-            settings.block_device_use,
-            (profile.modified_at != Timestamp::MIN).then_some(profile.modified_at.millis()),
-        ])?;
+        insert.insert(row! {
+            profile_no: number,
+            profile_id: profile.id,
+            display_name: settings.display_name,
+            description: settings.description,
+            enabled: settings.enabled,
+            is_default: profile.is_default(),
+            priority: (!profile.is_default()).then_some(priority),
+            limit_minutes: settings.install_progress_timeout_in_minutes,
+            blocking_apps: blocking_apps(settings),
+            group_names: group_names(profile),
+            version: profile.version,
+            show_installation_progress: settings.show_installation_progress,
+            block_device_use: settings.block_device_use,
+            modified_at: (profile.modified_at != Timestamp::MIN).then_some(profile.modified_at.millis()),
+        })?;
     }
     Ok(())
 }

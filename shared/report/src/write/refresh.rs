@@ -4,15 +4,16 @@
 //! nothing from the same data at the same instant. So nothing here may depend on what came before but
 //! through the rows themselves.
 
-use crate::error::Result;
-use crate::file::schema;
+use crate::error::{Error, Result};
 use crate::file::set_meta;
+use crate::file::sql::INDEXES;
+use crate::rows::{InsertInto, row};
 use crate::write::delete::Delete;
 use crate::write::insert::{Insert, State};
 use crate::write::profiles;
 use crate::write::totals::Totals;
 use crate::write::working::Working;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use std::sync::Arc;
 use vestibule_domain::esp::EspSession;
 use vestibule_domain::esp::profiles::Profiles;
@@ -52,8 +53,25 @@ pub struct Refresh<'w> {
     totals: Totals,
 }
 
+impl Working {
+    /// Begins bringing the file to `as_of`: give it every item that changed, is [overdue](Self::overdue)
+    /// or is gone, then finish. Until then the file must not be read.
+    ///
+    /// # Errors
+    /// When the file is true for a later instant, or an earlier refresh did not finish.
+    pub fn refresh(&mut self, as_of: Timestamp) -> Result<Refresh<'_>> {
+        if self.torn {
+            return Err(Error::Unfinished);
+        }
+        if let Some(file) = self.as_of()?.filter(|file| *file > as_of) {
+            return Err(Error::Backwards { file, asked: as_of });
+        }
+        Refresh::begin(self, as_of)
+    }
+}
+
 impl<'w> Refresh<'w> {
-    pub(crate) fn begin(working: &'w mut Working, as_of: Timestamp) -> Result<Self> {
+    fn begin(working: &'w mut Working, as_of: Timestamp) -> Result<Self> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
@@ -73,7 +91,7 @@ impl<'w> Refresh<'w> {
             indexed,
             insert: Insert::new(conn, *ids, people.clone(), Arc::clone(advice))?,
             delete: Delete::new(conn, *ids)?,
-            totals: Totals::default(),
+            totals: Totals::new(),
         })
     }
 
@@ -133,10 +151,8 @@ impl<'w> Refresh<'w> {
     /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
     pub fn unreadable(&mut self, item: &str) -> Result<bool> {
         self.remove_rows(item)?;
-        let mut insert = self
-            .conn
-            .prepare_cached("INSERT INTO unreadable_enrollments VALUES (?1, ?2) ON CONFLICT (item) DO NOTHING")?;
-        Ok(insert.execute(params![item, self.as_of.millis()])? > 0)
+        let mut insert = InsertInto::unless_taken(self.conn, "unreadable_enrollments");
+        Ok(insert.insert(row! { item: item, since: self.as_of.millis() })? > 0)
     }
 
     /// Takes out an item that is gone: merged into another, or expired.
@@ -168,10 +184,10 @@ impl<'w> Refresh<'w> {
         self.index()?;
         profiles::rewrite(self.conn, self.profiles)?;
         self.conn.execute("DELETE FROM days", [])?;
-        let mut insert = self.conn.prepare("INSERT INTO days (day, date) VALUES (?1, ?2)")?;
+        let mut insert = InsertInto::new(self.conn, "days");
         let today = self.as_of.day(self.settings.time_zone);
         for day in self.cutoff.get()..=today.get() {
-            insert.execute(params![day, Day::new(day).to_string()])?;
+            insert.insert(row! { day: day, date: Day::new(day).to_string() })?;
         }
         drop(insert);
         for (key, value) in [
@@ -195,7 +211,7 @@ impl<'w> Refresh<'w> {
     /// are made earlier should an item come twice, since its rows must be found.
     fn index(&mut self) -> Result<()> {
         if !self.indexed {
-            self.conn.execute_batch(schema::INDEXES)?;
+            self.conn.execute_batch(INDEXES)?;
             self.indexed = true;
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::lists::dictionary::Coded as _;
+use crate::rows;
 use rusqlite::{Connection, Statement, ToSql, params_from_iter};
 use std::collections::HashMap;
 use vestibule_domain::attempt::Outcome;
@@ -30,41 +31,81 @@ pub(crate) struct Counted {
     pub visits: Vec<(i64, bool)>,
 }
 
-/// What counts of one device, in the order of the key of `device_totals`.
-pub(crate) type Device = [i64; 7];
-
-/// Changes of the sums, not yet written.
-#[derive(Default)]
-pub(crate) struct Totals {
-    days: HashMap<[i64; 3], [i64; 6]>,
-    incomplete: HashMap<[i64; 6], [i64; 2]>,
-    failures: HashMap<[i64; 5], [i64; 1]>,
-    steps: HashMap<[i64; 3], [i64; 3]>,
-    devices: HashMap<Device, [i64; 1]>,
+/// What counts of one device, in the ids of the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Device {
+    pub platform: i64,
+    pub label: i64,
+    pub enrolled: bool,
+    pub pending: bool,
+    pub active: bool,
+    pub first_outcome: i64,
+    pub last_outcome: i64,
 }
 
-fn bump<const K: usize, const V: usize>(map: &mut HashMap<[i64; K], [i64; V]>, key: [i64; K], by: [i64; V], sign: i64) {
-    for (sum, by) in map.entry(key).or_insert([0; V]).iter_mut().zip(by) {
-        *sum += sign * by;
-    }
+/// Changes of the sums, not yet written.
+pub(crate) struct Totals {
+    days: Sums<3, 6>,
+    incomplete: Sums<6, 2>,
+    failures: Sums<5, 1>,
+    steps: Sums<3, 3>,
+    devices: Sums<7, 1>,
+}
+
+/// Columns with their values.
+macro_rules! cells {
+    ($($name:ident: $value:expr),+ $(,)?) => {
+        (&[$(stringify!($name)),+], [$($value),+])
+    };
 }
 
 impl Totals {
+    pub(crate) fn new() -> Self {
+        Self {
+            days: Sums::of("daily_totals"),
+            incomplete: Sums::of("daily_incomplete"),
+            failures: Sums::of("daily_failures"),
+            steps: Sums::of("daily_steps"),
+            devices: Sums::of("device_totals"),
+        }
+    }
+
     /// Counts an attempt in (`sign` 1) or out (-1).
     pub(crate) fn attempt(&mut self, attempt: &Counted, sign: i64) {
         let Counted { platform, label, outcome, cause, section, action, .. } = *attempt;
         let day = i64::from(attempt.day);
         let is = |one: Outcome| i64::from(outcome == one.id());
         let [completed, abandoned, failed] = [Outcome::Completed, Outcome::Abandoned, Outcome::Failed].map(is);
-        let sums = [1, completed, abandoned, failed, is(Outcome::InProgress), completed * attempt.lasted];
-        bump(&mut self.days, [day, platform, label], sums, sign);
+        let sums = cells! {
+            initiated: 1,
+            completed: completed,
+            abandoned: abandoned,
+            failed: failed,
+            open: is(Outcome::InProgress),
+            completed_ms: completed * attempt.lasted,
+        };
+        self.days.add(cells! { day: day, platform_id: platform, platform_label_id: label }, sums, sign);
         if abandoned + failed > 0 {
-            let row = attempt.row.unwrap_or(0);
-            bump(&mut self.incomplete, [day, platform, section, action, cause, row], [abandoned, failed], sign);
+            let place = cells! {
+                day: day,
+                platform_id: platform,
+                section_id: section,
+                action_id: action,
+                cause_id: cause,
+                catalogue_row: attempt.row.unwrap_or(0),
+            };
+            self.incomplete.add(place, cells! { abandoned: abandoned, failed: failed }, sign);
         }
         if failed > 0 {
             let (code, reason, category) = attempt.failure;
-            bump(&mut self.failures, [day, platform, code, reason, category], [1], sign);
+            let failure = cells! {
+                day: day,
+                platform_id: platform,
+                code_word: code,
+                reason_word: reason,
+                category_id: category,
+            };
+            self.failures.add(failure, cells! { failed: 1 }, sign);
         }
         for step in KnownAction::ALL.iter().map(|step| step.id()) {
             let visits = attempt.visits.iter().filter(|(action, _)| *action == step);
@@ -72,65 +113,84 @@ impl Totals {
             // An attempt may stop at a step that it was never seen to enter.
             if visited || action == step {
                 let gave_up = abandoned * i64::from(action == step);
-                bump(&mut self.steps, [day, platform, step], [1, i64::from(left), gave_up], sign);
+                let sums = cells! { entered: 1, left_forward: i64::from(left), abandoned: gave_up };
+                self.steps.add(cells! { day: day, platform_id: platform, action_id: step }, sums, sign);
             }
         }
     }
 
     /// Counts a device in or out.
     pub(crate) fn device(&mut self, device: Device, sign: i64) {
-        bump(&mut self.devices, device, [1], sign);
+        let key = cells! {
+            platform_id: device.platform,
+            platform_label_id: device.label,
+            enrolled: i64::from(device.enrolled),
+            pending: i64::from(device.pending),
+            active: i64::from(device.active),
+            first_outcome_id: device.first_outcome,
+            last_outcome_id: device.last_outcome,
+        };
+        self.devices.add(key, cells! { devices: 1 }, sign);
     }
 
     /// Whether it is time to write.
     pub(crate) fn is_full(&self) -> bool {
-        self.incomplete.len() + self.failures.len() + self.days.len() + self.steps.len() > GATHERED
+        let Self { days, incomplete, failures, steps, devices: _ } = self;
+        days.changes.len() + incomplete.changes.len() + failures.changes.len() + steps.changes.len() > GATHERED
     }
 
     /// Adds the changes to the file's sums; sums that reach zero leave no row.
     pub(crate) fn flush(&mut self, conn: &Connection) -> Result<()> {
-        let days = ["initiated", "completed", "abandoned", "failed", "open", "completed_ms"];
-        write(conn, "daily_totals", ["day", "platform_id", "platform_label_id"], days, &mut self.days)?;
-        let incomplete = ["day", "platform_id", "section_id", "action_id", "cause_id", "catalogue_row"];
-        write(conn, "daily_incomplete", incomplete, ["abandoned", "failed"], &mut self.incomplete)?;
-        let failures = ["day", "platform_id", "code_word", "reason_word", "category_id"];
-        write(conn, "daily_failures", failures, ["failed"], &mut self.failures)?;
-        let steps = ["entered", "left_forward", "abandoned"];
-        write(conn, "daily_steps", ["day", "platform_id", "action_id"], steps, &mut self.steps)?;
-        let devices = [
-            "platform_id",
-            "platform_label_id",
-            "enrolled",
-            "pending",
-            "active",
-            "first_outcome_id",
-            "last_outcome_id",
-        ];
-        write(conn, "device_totals", devices, ["devices"], &mut self.devices)
+        self.days.write(conn)?;
+        self.incomplete.write(conn)?;
+        self.failures.write(conn)?;
+        self.steps.write(conn)?;
+        self.devices.write(conn)
     }
 }
 
-fn write<const K: usize, const V: usize>(
-    conn: &Connection,
-    table: &str,
-    keys: [&str; K],
-    sums: [&str; V],
-    changes: &mut HashMap<[i64; K], [i64; V]>,
-) -> Result<()> {
-    let marks = vec!["?"; K + V].join(", ");
-    let add: Vec<String> = sums.iter().map(|sum| format!("{sum} = {sum} + excluded.{sum}")).collect();
-    let mut upsert: Statement = conn.prepare(&format!(
-        "INSERT INTO {table} ({keys}, {sums}) VALUES ({marks}) ON CONFLICT ({keys}) DO UPDATE SET {add}",
-        keys = keys.join(", "),
-        sums = sums.join(", "),
-        add = add.join(", "),
-    ))?;
-    for (key, by) in changes.drain() {
-        if by != [0; V] {
-            upsert.execute(params_from_iter(key.iter().chain(&by).map(|value| value as &dyn ToSql)))?;
+/// Columns with their values: see [`cells!`].
+type Cells<const N: usize> = (&'static [&'static str; N], [i64; N]);
+
+/// Changes of one table of sums: by its key what is to be added.
+struct Sums<const K: usize, const V: usize> {
+    table: &'static str,
+    /// The columns of key and sums; none before the first change.
+    columns: Option<(&'static [&'static str; K], &'static [&'static str; V])>,
+    changes: HashMap<[i64; K], [i64; V]>,
+}
+
+impl<const K: usize, const V: usize> Sums<K, V> {
+    fn of(table: &'static str) -> Self {
+        Self { table, columns: None, changes: HashMap::new() }
+    }
+
+    fn add(&mut self, (keys, key): Cells<K>, (sums, by): Cells<V>, sign: i64) {
+        self.columns = Some((keys, sums));
+        for (sum, by) in self.changes.entry(key).or_insert([0; V]).iter_mut().zip(by) {
+            *sum += sign * by;
         }
     }
-    let zero: Vec<String> = sums.iter().map(|sum| format!("{sum} = 0")).collect();
-    conn.execute(&format!("DELETE FROM {table} WHERE {}", zero.join(" AND ")), [])?;
-    Ok(())
+
+    fn write(&mut self, conn: &Connection) -> Result<()> {
+        let Some((keys, sums)) = self.columns else { return Ok(()) };
+        let table = self.table;
+        rows::check(conn, table, &[&keys[..], &sums[..]].concat())?;
+        let marks = vec!["?"; K + V].join(", ");
+        let add: Vec<String> = sums.iter().map(|sum| format!("{sum} = {sum} + excluded.{sum}")).collect();
+        let mut upsert: Statement = conn.prepare(&format!(
+            "INSERT INTO {table} ({keys}, {sums}) VALUES ({marks}) ON CONFLICT ({keys}) DO UPDATE SET {add}",
+            keys = keys.join(", "),
+            sums = sums.join(", "),
+            add = add.join(", "),
+        ))?;
+        for (key, by) in self.changes.drain() {
+            if by != [0; V] {
+                upsert.execute(params_from_iter(key.iter().chain(&by).map(|value| value as &dyn ToSql)))?;
+            }
+        }
+        let zero: Vec<String> = sums.iter().map(|sum| format!("{sum} = 0")).collect();
+        conn.execute(&format!("DELETE FROM {table} WHERE {}", zero.join(" AND ")), [])?;
+        Ok(())
+    }
 }

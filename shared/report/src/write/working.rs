@@ -4,11 +4,10 @@
 //! refresh did not finish is thrown away, never repaired.
 
 use crate::SCHEMA_VERSION;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::file::pseudonym::People;
 use crate::file::{Context, built_in, is_ours, meta, schema, set_meta};
 use crate::lists::ids::Ids;
-use crate::write::refresh::Refresh;
 use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +47,7 @@ impl Working {
         Self::create_salted(path, context, 0)
     }
 
-    /// The same, after a [`Error::Collision`] under another salt.
+    /// The same, after a [`Error::Collision`](crate::Error::Collision) under another salt.
     ///
     /// # Errors
     /// When the file cannot be written, or exists.
@@ -204,21 +203,6 @@ impl Working {
     pub fn cutoff(&self, as_of: Timestamp) -> Day {
         let days = i32::try_from(self.settings.retention_days).unwrap_or(i32::MAX);
         as_of.day(self.settings.time_zone).plus(-days)
-    }
-
-    /// Begins bringing the file to `as_of`: give it every item that changed, is [overdue](Self::overdue)
-    /// or is gone, then finish. Until then the file must not be read.
-    ///
-    /// # Errors
-    /// When the file is true for a later instant, or an earlier refresh did not finish.
-    pub fn refresh(&mut self, as_of: Timestamp) -> Result<Refresh<'_>> {
-        if self.torn {
-            return Err(Error::Unfinished);
-        }
-        if let Some(file) = self.as_of()?.filter(|file| *file > as_of) {
-            return Err(Error::Backwards { file, asked: as_of });
-        }
-        Refresh::begin(self, as_of)
     }
 
     pub(crate) fn set_meta(&self, key: &str, value: &str) -> Result<()> {

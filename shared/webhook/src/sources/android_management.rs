@@ -26,9 +26,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use serde_json::{Map, Value};
+use vestibule_domain::Timestamp;
 use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::identity::IdentifierKind;
-use vestibule_domain::Timestamp;
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "android-management:notifications";

@@ -86,7 +86,7 @@ pub const GROUPS: [Group; 9] = [
         for_people: true,
         members: &[
             ("advice_for_failures", "What each failure can mean and what to do, likeliest first."),
-            ("advice_for_reasons", "The same by code and reason."),
+            ("advice_for_reasons", "The same by code, reason and category."),
             ("advice_by_code", "The whole catalogue by error code."),
         ],
     },
@@ -130,7 +130,7 @@ pub const GROUPS: [Group; 9] = [
             ("attempt_steps", "Each visit of a step of an attempt."),
             ("failures", "One row for each attempt that failed, was cancelled, or told of a failure."),
             ("failure_advice", "Which advice each failure has, by rank."),
-            ("failure_reason_advice", "Which advice each code and reason has, by rank."),
+            ("failure_reason_advice", "Which advice each code, reason and category has, by rank."),
             ("esp_profiles", "The Enrollment Status Page profiles as they are now."),
             ("esp_sessions", "One row a session of the Enrollment Status Page."),
             ("esp_session_phases", "The phases of each session."),

@@ -1,25 +1,18 @@
 //! `report csv`: views as CSV, for spreadsheets.
 //!
-//! Must stay true:
-//! - No text becomes a formula: senders choose device names, and a spreadsheet runs a cell that begins like one.
-//! - A file is there whole or not at all, and its name is a plain word.
+//! Must stay true: a file is there whole or not at all, and its name is a plain word.
 
 use super::about;
+use super::cell::Stopped;
 use super::file::{Relation, one_line, open, quoted, relations, told};
-use super::query::{Stopped, cell};
+use super::sheet::Sheet;
 use crate::output::{answer, count};
-use csv::{ByteRecord, ErrorKind, Terminator, Writer, WriterBuilder};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use serde_json::json;
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use vestibule_platform::BoxError;
-
-/// What tells Excel that a file is UTF-8.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Writes views as CSV.
 pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: bool) -> Result<(), BoxError> {
@@ -118,75 +111,4 @@ fn write(conn: &Connection, relation: &Relation, out: &mut impl Write, bom: bool
     }
     sheet.end()?;
     Ok(count)
-}
-
-/// CSV being written: RFC 4180, UTF-8, lines ended as there.
-pub struct Sheet<W: Write> {
-    out: Writer<W>,
-    record: ByteRecord,
-}
-
-impl<W: Write> Sheet<W> {
-    /// Writes the names of the columns.
-    pub fn begin(mut out: W, names: &[String], bom: bool) -> Result<Self, Stopped> {
-        if bom {
-            out.write_all(BYTE_ORDER_MARK.as_bytes())?;
-        }
-        let mut out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
-        let names: Vec<Cow<'_, str>> = names.iter().map(|name| harmless(name)).collect();
-        out.write_record(names.iter().map(|name| name.as_bytes())).map_err(output)?;
-        Ok(Self { out, record: ByteRecord::new() })
-    }
-
-    /// Writes a row.
-    pub fn row(&mut self, row: &Row<'_>, columns: usize) -> Result<(), Stopped> {
-        self.record.clear();
-        for at in 0..columns {
-            let value = row.get_ref(at)?;
-            let text = cell(value);
-            match value {
-                ValueRef::Text(_) => self.record.push_field(harmless(&text).as_bytes()),
-                _ => self.record.push_field(text.as_bytes()),
-            }
-        }
-        self.out.write_byte_record(&self.record).map_err(output)
-    }
-
-    /// Writes what is left.
-    pub fn end(mut self) -> std::io::Result<()> {
-        self.out.flush()
-    }
-}
-
-fn output(error: csv::Error) -> Stopped {
-    // As it is, so that a reader that has gone away is known by it.
-    Stopped::Output(match error.into_kind() {
-        ErrorKind::Io(error) => error,
-        other => std::io::Error::other(format!("{other:?}")),
-    })
-}
-
-/// What begins a formula; East Asian versions take the wide forms as well.
-const SIGNS: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
-
-/// A text that no spreadsheet takes for a formula: with an apostrophe before one that begins like it, whatever blanks
-/// come first. Where lists are separated by semicolons a spreadsheet may cut a cell there, so that a sign after one
-/// has an apostrophe too.
-fn harmless(text: &str) -> Cow<'_, str> {
-    let blank = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
-    let mut out = String::new();
-    if text.starts_with(char::is_control) || text.trim_start_matches(blank).starts_with(SIGNS) {
-        out.push('\'');
-    } else if !text.contains([';', '\t']) {
-        return Cow::Borrowed(text);
-    }
-    let mut begins = false;
-    for c in text.chars() {
-        if begins && SIGNS.contains(&c) {
-            out.push('\'');
-        }
-        begins = matches!(c, ';' | '\t') || begins && (blank(c) || c == '"');
-        out.push(c);
-    }
-    Cow::Owned(out)
 }

@@ -4,10 +4,13 @@
 //! and every failure is one line for people.
 
 mod about;
+mod cell;
 mod csv;
 mod file;
 mod query;
 mod question;
+mod rows;
+mod sheet;
 mod verify;
 
 use crate::cli::ReportCommand;
@@ -17,7 +20,7 @@ use vestibule_platform::BoxError;
 pub fn run(command: ReportCommand) -> Result<(), BoxError> {
     match command {
         ReportCommand::Query { file, sql, question, parameters, json, csv } => {
-            let form = query::Form::chosen(json, csv);
+            let form = rows::Form::chosen(json, csv);
             match (sql, question) {
                 (Some(sql), _) => query::run(&file, &sql, form),
                 (None, Some(name)) => question::run(&file, &name, &parameters, form),

@@ -4,7 +4,7 @@
 //! printed.
 
 use super::file::{meta, one_line, open, told};
-use super::query::{Form, show};
+use super::rows::{Form, show};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::fmt::Write as _;

@@ -3,8 +3,9 @@
 use super::{Advice, Reader, paged, parameters};
 use crate::ask::Parameters;
 use crate::error::Result;
-use rusqlite::Row;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use vestibule_domain::{AttemptId, Cause, Day, Outcome, Platform, Section};
 
 /// Which attempts; what is not given lets all through.
@@ -90,6 +91,9 @@ pub struct Attempt {
     pub failure_message: Option<String>,
     pub clock_skew: bool,
     pub event_count: u64,
+    /// The columns that the view has besides: they are answered as they are.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
 }
 
 /// An event of an attempt in words.
@@ -184,38 +188,9 @@ impl Reader<'_> {
     pub fn attempt(&self, id: AttemptId) -> Result<Option<AttemptDetail>> {
         self.read("attempt", &parameters([("id", Some(id.to_string()))]))
     }
-}
 
-/// Reads an attempt from a row of the view `enrollment_attempts`, for what needs more of it than a question gives.
-pub(crate) fn read_attempt(row: &Row) -> rusqlite::Result<Attempt> {
-    Ok(Attempt {
-        attempt_id: row.get("attempt_id")?,
-        enrollment_key: row.get("enrollment_key")?,
-        number: row.get("number")?,
-        device_name: row.get("device_name")?,
-        user_principal_name: row.get("user_principal_name")?,
-        user_id: row.get("user_id")?,
-        platform: row.get("platform")?,
-        platform_label: row.get("platform_label")?,
-        os_version: row.get("os_version")?,
-        enrollment_type: row.get("enrollment_type")?,
-        manufacturer: row.get("manufacturer")?,
-        model: row.get("model")?,
-        started_at: row.get("started_at")?,
-        started_day: row.get("started_day")?,
-        last_activity_at: row.get("last_activity_at")?,
-        ended_at: row.get("ended_at")?,
-        outcome: row.get("outcome")?,
-        cause: row.get("cause")?,
-        section: row.get("section")?,
-        action: row.get("action")?,
-        screen: row.get("screen")?,
-        catalogue_row: row.get("catalogue_row")?,
-        failure_code: row.get("failure_code")?,
-        failure_reason: row.get("failure_reason")?,
-        failure_category: row.get("failure_category")?,
-        failure_message: row.get("failure_message")?,
-        clock_skew: row.get("clock_skew")?,
-        event_count: row.get("event_count")?,
-    })
+    /// The same of an attempt that the file answered.
+    pub(crate) fn detail(&self, attempt: &Attempt) -> Result<AttemptDetail> {
+        self.read_one("attempt", &parameters([("id", Some(attempt.attempt_id.clone()))]))
+    }
 }

@@ -10,7 +10,6 @@ mod incomplete;
 mod status;
 
 pub use advice::Advice;
-pub(crate) use attempts::read_attempt;
 pub use attempts::{Attempt, AttemptDetail, AttemptFilter, AttemptPage, Cursor, TimelineEvent};
 pub use esp::{EspItemRow, EspPhaseRow, EspSessionDetail, EspSessionFilter, EspSessionPage, EspSessionRow};
 pub use esp_numbers::{
@@ -244,7 +243,7 @@ fn as_of(conn: &Connection) -> Result<Timestamp> {
 const MOST: u32 = 1_000;
 
 /// The parameters that are given.
-fn parameters<const N: usize>(all: [(&str, Option<String>); N]) -> Parameters {
+pub(crate) fn parameters<const N: usize>(all: [(&str, Option<String>); N]) -> Parameters {
     all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 

@@ -1,9 +1,9 @@
 -- What an error code or a failure's words mean, as far as the file's advice and failures say.
 -- answer: row
--- :text text | A code in any spelling, or the words of a failure.
+-- :text text | A code in any spelling, the words of a failure, or a category.
 WITH RECURSIVE $code,
   failure (attempt_no) AS (
-    SELECT attempt_no FROM recent_failures WHERE trim(:text) IN (message, reason, code)
+    SELECT attempt_no FROM recent_failures WHERE trim(:text) IN (message, reason, code, category)
     ORDER BY failed_at_ms DESC, attempt_no DESC LIMIT 1)
 SELECT $as_of, (SELECT value FROM meta WHERE key = 'adviceVersion') AS catalogue,
   CASE WHEN EXISTS (SELECT 1 FROM code)

@@ -2,7 +2,7 @@
 -- answer: page
 -- booleans: clockSkew
 WITH $asked,
-  person (id) AS (SELECT id FROM words WHERE text = :user COLLATE NOCASE),
+  $person,
   theirs (attempt_no) AS (
     SELECT attempt_no FROM attempts WHERE user_principal_name_word IN (SELECT id FROM person)
     UNION SELECT attempt_no FROM attempts WHERE user_id_word IN (SELECT id FROM person)),

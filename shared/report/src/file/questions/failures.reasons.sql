@@ -2,9 +2,10 @@
 -- answer: rows
 WITH $asked,
   reasons AS MATERIALIZED (
-    SELECT code, reason, category, sum(failed) AS count, code_word, reason_word FROM failures_by_day
-    WHERE $failed GROUP BY code_word, reason_word, category
+    SELECT code, reason, category, sum(failed) AS count, code_word, reason_word, category_id FROM failures_by_day
+    WHERE $failed GROUP BY code_word, reason_word, category_id
     ORDER BY count DESC, code, reason, category LIMIT $limit)
 SELECT code, reason, category, count,
-  $advice(failure_reason_advice x WHERE x.code_word = r.code_word AND x.reason_word = r.reason_word, x.rank) AS advice_json
+  $advice(failure_reason_advice x WHERE x.code_word = r.code_word AND x.reason_word = r.reason_word
+    AND x.category_id = r.category_id, x.rank) AS advice_json
 FROM reasons r ORDER BY count DESC, code, reason, category

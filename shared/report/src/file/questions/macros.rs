@@ -1,9 +1,15 @@
 //! What several questions have in common, written out where a text says `$name` or `$name(…)`, and the refusal of
 //! parameters that are invalid.
 
-use super::Parameter;
 use crate::error::{Error, Result};
-use crate::file::schema::{self, Ranged};
+use crate::file::sql::{self, Ranged};
+
+/// A parameter, and what it may be.
+pub(super) struct Parameter {
+    pub name: String,
+    pub kind: String,
+    pub purpose: String,
+}
 
 /// How a question takes its range of days.
 #[derive(Clone, Copy)]
@@ -64,22 +70,22 @@ const SESSION_DAYS: &str = "x.started_day >= (SELECT first FROM asked) AND x.sta
 /// no zone is three days from UTC. It bounds what is looked at; the days decide.
 const NUMBER: &str = "(SELECT min(max(($1) * 86400 - 1420070400, 0), 2147483647) << 32 FROM asked)";
 
-/// Conditions on `attempts a`. The row comes first: it lets the fewest through, and each attempt looked at meets them in order.
+/// Conditions on `attempts a`. Each attempt looked at meets them in order, so those that let the fewest through come first.
 const ATTEMPTS: &str = "(:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) = CAST(:catalogueRow AS INTEGER))
+      AND (:screen IS NULL OR a.screen_id IN (SELECT id FROM screens WHERE name = :screen COLLATE NOCASE))
+      AND (:action IS NULL OR a.action_id IN (SELECT id FROM actions WHERE name = :action COLLATE NOCASE))
+      AND (:cause IS NULL OR a.cause_id IN (SELECT id FROM causes WHERE name = :cause COLLATE NOCASE))
+      AND (:section IS NULL OR a.section_id IN (SELECT id FROM sections WHERE name = :section COLLATE NOCASE))
+      AND (:outcome IS NULL OR a.outcome_id IN (
+        SELECT id FROM outcomes WHERE name = :outcome COLLATE NOCASE
+          OR (:outcome = 'incomplete' COLLATE NOCASE AND name IN ('abandoned', 'failed'))))
       AND a.attempt_no >= coalesce($number(first - 3), -1)
       AND a.attempt_no < coalesce($number(last + 3), 9223372036854775807)
       AND (:cursor IS NULL OR a.attempt_no < $major)
       AND a.started_day >= (SELECT coalesce(first, -1000000) FROM asked)
       AND a.started_day < (SELECT coalesce(last, 10000000) FROM asked)
       AND (:os = 'all' COLLATE NOCASE OR a.platform_id IN (
-        SELECT id FROM platforms WHERE CASE WHEN :os IS NULL THEN reported = 1 ELSE name = :os COLLATE NOCASE END))
-      AND (:section IS NULL OR a.section_id IN (SELECT id FROM sections WHERE name = :section COLLATE NOCASE))
-      AND (:action IS NULL OR a.action_id IN (SELECT id FROM actions WHERE name = :action COLLATE NOCASE))
-      AND (:screen IS NULL OR a.screen_id IN (SELECT id FROM screens WHERE name = :screen COLLATE NOCASE))
-      AND (:cause IS NULL OR a.cause_id IN (SELECT id FROM causes WHERE name = :cause COLLATE NOCASE))
-      AND (:outcome IS NULL OR a.outcome_id IN (
-        SELECT id FROM outcomes WHERE name = :outcome COLLATE NOCASE
-          OR (:outcome = 'incomplete' COLLATE NOCASE AND name IN ('abandoned', 'failed'))))";
+        SELECT id FROM platforms WHERE CASE WHEN :os IS NULL THEN reported = 1 ELSE name = :os COLLATE NOCASE END))";
 
 /// The number that a spelling of a code stands for and the file has advice on: hexadecimal, decimal with or without a sign,
 /// or hexadecimal without its prefix. Some senders widen a negative code to 64 bits.
@@ -117,6 +123,44 @@ const ADVICE: &str = "(SELECT json_group_array(json_object(
     'sources', $list(replace(v.sources, ', ', char(31)))) ORDER BY o_place)
   FROM (SELECT x.advice_no AS o_advice_no, $2 AS o_place FROM $1) CROSS JOIN advice v WHERE v.advice_no = o_advice_no)";
 
+/// A person, by the words of the file.
+const PERSON: &str = "person (id) AS MATERIALIZED (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
+
+/// The devices of a person, those that were theirs when an attempt was made too, or those that a name is of.
+const DEVICES: &str = "$person,
+  found (enrollment_no) AS (
+    SELECT enrollment_no FROM enrollments WHERE :user IS NOT NULL
+      AND (user_principal_name_word IN (SELECT id FROM person) OR user_id_word IN (SELECT id FROM person))
+    UNION SELECT enrollment_no FROM attempts
+      WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
+    UNION SELECT enrollment_no FROM attempts WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
+    UNION SELECT enrollment_no FROM enrollments WHERE :device IS NOT NULL
+      AND (enrollment_key = :device COLLATE NOCASE OR serial_number = :device COLLATE NOCASE
+        OR udid = :device COLLATE NOCASE OR mdm_device_id = :device COLLATE NOCASE
+        OR enrollment_id = :device COLLATE NOCASE)
+    UNION SELECT enrollment_no FROM enrollments WHERE :name IS NOT NULL
+      AND device_name_word IN (SELECT id FROM words WHERE text = :name COLLATE NOCASE)),
+  devices (enrollment_no) AS MATERIALIZED (
+    SELECT e.enrollment_no FROM found f CROSS JOIN enrollments e WHERE e.enrollment_no = f.enrollment_no
+    ORDER BY e.enrollment_key LIMIT 200)";
+
+/// Devices that somebody asks to leave out.
+const LEFT_OUT: &str = "left_out (enrollment_no) AS MATERIALIZED (
+    SELECT e.enrollment_no FROM json_each(coalesce(:except, '[]')) j CROSS JOIN enrollments e
+    WHERE e.enrollment_key = j.value)";
+
+/// Whom something hits, of the rows `alike` with a person, a device, a platform and an instant of each.
+const ALIKE: &str = "o.users AS users, o.devices AS devices, o.count AS count,
+  (SELECT json_group_array(platform ORDER BY platform) FROM (
+    SELECT DISTINCT platform FROM alike WHERE platform IS NOT NULL)) AS platforms_json,
+  $iso(o.first) AS since, $iso(o.last) AS until
+FROM (SELECT count(DISTINCT person) AS users, count(DISTINCT device) AS devices, count(*) AS count,
+  min(at) AS first, max(at) AS last FROM alike) o";
+
+/// The lowest number of an attempt that starts `$1` days before the file's instant or later.
+const SINCE: &str = "(SELECT min(max(CAST(m.value AS INTEGER) / 1000 - $1 * 86400 - 1420070400, 0), 2147483647) << 32
+        FROM meta m WHERE m.key = 'asOfMillis')";
+
 /// What a name stands for; `$1` and `$2` are what is given to it.
 fn definition(name: &str, days: Option<Days>) -> Option<String> {
     let text = match name {
@@ -146,6 +190,11 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "code" => CODE,
         "advice" => ADVICE,
+        "person" => PERSON,
+        "devices" => DEVICES,
+        "left_out" => LEFT_OUT,
+        "alike" => ALIKE,
+        "since" => SINCE,
         // JSON's own numbers have fifteen digits: too few for every value to come back as it was.
         "real" => "json(printf('%!.17g', $1))",
         "list" => {
@@ -153,11 +202,11 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "funnel" => {
             let attempts = "attempt_no >= $number(first - 3) AND attempt_no < $number(last + 3)";
-            return Some(schema::funnel(attempts, "$reported"));
+            return Some(Ranged::Funnel.over(attempts, "$reported"));
         }
-        "esp_by_profile" => return Some(Ranged::Profiles.over(SESSION_DAYS)),
-        "esp_by_phase_and_profile" => return Some(Ranged::Phases.over(SESSION_DAYS)),
-        "esp_apps" => return Some(Ranged::Apps.over(SESSION_DAYS)),
+        "esp_by_profile" => return Some(Ranged::Profiles.over("1", SESSION_DAYS)),
+        "esp_by_phase_and_profile" => return Some(Ranged::Phases.over("1", SESSION_DAYS)),
+        "esp_apps" => return Some(Ranged::Apps.over("1", SESSION_DAYS)),
         _ => return None,
     };
     Some(text.to_owned())
@@ -175,7 +224,7 @@ pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
         if matches!(name, "iso" | "day") {
             // The views' own, with an argument that has no parentheses.
             let end = after.find(')').ok_or(Error::BuiltIn("question"))?;
-            out.push_str(&schema::expand(&format!("${name}{}", &after[..=end])));
+            out.push_str(&sql::expand(&format!("${name}{}", &after[..=end])));
             rest = &after[end + 1..];
             continue;
         }

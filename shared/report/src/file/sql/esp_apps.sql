@@ -30,15 +30,25 @@ WITH
     FROM ranked WHERE 2 * place BETWEEN n AND n + 2 GROUP BY app),
   highs AS (SELECT app, min(milliseconds) AS milliseconds FROM ranked WHERE 10 * place >= 9 * n GROUP BY app)
 SELECT
+  --: The app's name; its id where none was told. Apps of one name are one.
   w.text AS app,
+  --: sessions | How many sessions had it.
   CAST(c.sessions AS BIGINT) AS sessions,
+  --: sessions | In how many it was waited for.
   CAST(c.blocking AS BIGINT) AS blocking,
+  --: sessions | In how many it was told under way or settled.
   CAST(c.tried AS BIGINT) AS tried,
+  --: sessions | In how many it is completed.
   CAST(c.completed AS BIGINT) AS completed,
+  --: sessions | In how many it ever failed.
   CAST(c.failed AS BIGINT) AS failed,
+  --: sessions | In how many it stands as failed.
   CAST(c.failing AS BIGINT) AS failing,
+  --: fraction | Failed divided by tried; empty where it was not tried.
   CAST(c.failed * 1.0 / nullif(c.tried, 0) AS DOUBLE) AS failure_rate,
+  --: min | Median time from being under way to being completed, of those seen under way before.
   CAST(m.total / (m.n * 60000.0) AS DOUBLE) AS median_minutes,
+  --: min | The shortest such time that nine in ten of them did not exceed.
   CAST(h.milliseconds / 60000.0 AS DOUBLE) AS p90_minutes
 FROM counts c
 LEFT JOIN words w ON w.id = c.app

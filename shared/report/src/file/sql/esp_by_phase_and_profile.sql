@@ -25,11 +25,16 @@ WITH
     FROM ranked WHERE 10 * place >= 9 * n GROUP BY profile, phase_id)
 SELECT
   names.profile_id AS profile_id,
+  --: The name the profile has now; of one that is gone the last known.
   names.profile AS profile,
   ph.name AS phase,
+  --: sessions | How many came to the phase.
   CAST(c.entered AS BIGINT) AS entered,
+  --: sessions | How many got through it.
   CAST(c.completed AS BIGINT) AS completed,
+  --: sessions | How many stand as failed in it.
   CAST(c.failed AS BIGINT) AS failed,
+  --: sessions | Completed and failed together: what the rate is of.
   CAST(c.completed + c.failed AS BIGINT) AS n,
   CAST(c.completed * 1.0 / nullif(c.completed + c.failed, 0) AS DOUBLE) AS success_rate,
   CAST(m.total / (m.n * 60000.0) AS DOUBLE) AS median_minutes,

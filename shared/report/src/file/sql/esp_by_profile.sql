@@ -27,15 +27,23 @@ WITH
   highs AS (SELECT profile, min(milliseconds) AS milliseconds FROM ranked WHERE 10 * place >= 9 * n GROUP BY profile)
 SELECT
   names.profile_id AS profile_id,
+  --: The name the profile has now; of one that is gone the last known.
   names.profile AS profile,
+  --: sessions | How many sessions it was fixed for.
   CAST(c.sessions AS BIGINT) AS sessions,
   CAST(c.succeeded AS BIGINT) AS succeeded,
+  --: sessions | How many stand as failed.
   CAST(c.failed AS BIGINT) AS failed,
   CAST(c.timed_out AS BIGINT) AS timed_out,
+  --: sessions | How many are under way within their time limit.
   CAST(c.in_progress AS BIGINT) AS in_progress,
+  --: sessions | Succeeded, failed and timed out together: what the rate is of.
   CAST(c.sessions - c.in_progress AS BIGINT) AS n,
+  --: fraction | Succeeded divided by n; empty where n is 0.
   CAST(c.succeeded * 1.0 / nullif(c.sessions - c.in_progress, 0) AS DOUBLE) AS success_rate,
+  --: sessions | How many were ever past their time limit.
   CAST(c.over_limit AS BIGINT) AS over_limit,
+  --: sessions | How many of them came to their good end later.
   CAST(c.recovered AS BIGINT) AS recovered,
   CAST(c.stuck AS BIGINT) AS stuck,
   CAST(m.total / (m.n * 60000.0) AS DOUBLE) AS median_minutes,

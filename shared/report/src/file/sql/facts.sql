@@ -3,9 +3,21 @@
 CREATE TABLE enrollments (
   enrollment_no INTEGER PRIMARY KEY,
   enrollment_key TEXT NOT NULL,
-  serial_number TEXT, udid TEXT, mdm_device_id TEXT, enrollment_id TEXT,
+  --: The serial number, trimmed and in lower case.
+  serial_number TEXT,
+  --: Apple's unique device identifier.
+  udid TEXT,
+  --: The MDM server's id of the device.
+  mdm_device_id TEXT,
+  --: The sender's id of the enrollment.
+  enrollment_id TEXT,
+  --: ms since 1970-01-01 UTC | Since when the organisation knows the device; empty when it was not registered.
   registered_at INTEGER,
-  enrolled INTEGER NOT NULL, compliant INTEGER NOT NULL, complete INTEGER NOT NULL, pending INTEGER NOT NULL,
+  enrolled INTEGER NOT NULL,
+  --: 0 or 1 | Whether compliance was reported.
+  compliant INTEGER NOT NULL,
+  --: 0 or 1 | Enrolled and, where the organisation requires it, compliant.
+  complete INTEGER NOT NULL, pending INTEGER NOT NULL,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
   platform_label_id INTEGER NOT NULL REFERENCES platform_labels (id),
   device_name_word INTEGER REFERENCES words (id),
@@ -16,7 +28,9 @@ CREATE TABLE enrollments (
   user_id_word INTEGER REFERENCES words (id),
   first_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
   last_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
+  --: The device's latest attempt; empty when none is in the window.
   last_attempt_no INTEGER REFERENCES attempts (attempt_no),
+  --: The Enrollment Status Page session in progress; empty for none.
   open_session_no INTEGER REFERENCES esp_sessions (session_no),
   active_since INTEGER);
 
@@ -24,14 +38,21 @@ CREATE TABLE enrollments (
 -- is a few pages of the file.
 CREATE TABLE attempts (
   attempt_no INTEGER PRIMARY KEY,
+  --: The attempt's name, made from the organisation and the event that opened it; sixteen bytes.
   attempt_id BLOB NOT NULL,
   enrollment_no INTEGER NOT NULL REFERENCES enrollments (enrollment_no),
   number INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When the attempt began.
   started_at INTEGER NOT NULL,
+  --: days since 1970-01-01 | The day it began, in the organisation's time zone.
   started_day INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When its newest activity was.
   last_activity_at INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When it ended; empty while it has not.
   ended_at INTEGER,
+  --: ms since 1970-01-01 UTC | While in progress: until when it is if nothing more happens.
   deadline INTEGER,
+  --: How the attempt stands.
   outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
   cause_id INTEGER NOT NULL REFERENCES causes (id),
   section_id INTEGER NOT NULL REFERENCES sections (id),
@@ -43,6 +64,7 @@ CREATE TABLE attempts (
   clock_skew INTEGER NOT NULL,
   event_count INTEGER NOT NULL,
   os_version_word INTEGER REFERENCES words (id),
+  --: How the device is enrolled, by Graph's names.
   enrollment_type_word INTEGER REFERENCES words (id),
   device_name_word INTEGER REFERENCES words (id),
   manufacturer_word INTEGER REFERENCES words (id),
@@ -55,19 +77,28 @@ CREATE TABLE attempts (
 CREATE TABLE attempt_events (
   attempt_no INTEGER NOT NULL REFERENCES attempts (attempt_no),
   seq INTEGER NOT NULL,
+  --: The event's type.
   kind_id INTEGER NOT NULL REFERENCES kinds (id),
+  --: ms since 1970-01-01 UTC | The event's own time.
   time INTEGER NOT NULL,
+  --: ms | Time from the event's own time to when we received its first copy; negative when its clock is ahead.
   received_after INTEGER NOT NULL,
+  --: The event's source; with its id it names the event.
   source_word INTEGER REFERENCES words (id),
+  --: The event's id where it is a UUID; sixteen bytes.
   event_uuid BLOB,
+  --: The event's id where it is no UUID.
   event_id TEXT,
   section_id INTEGER NOT NULL REFERENCES sections (id),
   action_id INTEGER NOT NULL REFERENCES actions (id),
   screen_id INTEGER NOT NULL REFERENCES screens (id),
+  --: What the person chose; 0 for nothing.
   user_action_id INTEGER NOT NULL REFERENCES user_actions (id),
+  --: Which way the event's clock cannot be right; 0 when it may be.
   clock_skew_id INTEGER NOT NULL REFERENCES clock_skews (id),
   code_word INTEGER REFERENCES words (id),
   reason_word INTEGER REFERENCES words (id),
+  --: Spellings of the sender that differ from the canonical ones.
   reported_word INTEGER REFERENCES words (id),
   PRIMARY KEY (attempt_no, seq)) WITHOUT ROWID;
 
@@ -75,35 +106,44 @@ CREATE TABLE attempt_steps (
   attempt_no INTEGER NOT NULL REFERENCES attempts (attempt_no),
   seq INTEGER NOT NULL,
   action_id INTEGER NOT NULL REFERENCES actions (id),
+  --: ms since 1970-01-01 UTC | When the step's first screen was shown.
   entered_at INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When the step was left forward; empty when it was not.
   left_at INTEGER,
   PRIMARY KEY (attempt_no, seq)) WITHOUT ROWID;
 
 -- Attempts that failed, that a person cancelled (marked so), or of which a failure was told.
 CREATE TABLE failures (
   attempt_no INTEGER PRIMARY KEY REFERENCES attempts (attempt_no),
+  --: ms since 1970-01-01 UTC | When the attempt ended.
   failed_at INTEGER NOT NULL,
+  --: 0 or 1 | Whether the attempt counts as abandoned rather than failed: a person cancelled, or stopped with an
+  --: error told.
   abandoned INTEGER NOT NULL,
   code_word INTEGER REFERENCES words (id),
   code_value INTEGER,
   reason_word INTEGER REFERENCES words (id),
   category_id INTEGER NOT NULL REFERENCES failure_categories (id),
+  --: The message told; a pseudonymised file has none.
   message_word INTEGER REFERENCES words (id));
 
--- What a failure can mean, likeliest first: by its code, its words, its platform.
+-- What a failure can mean, likeliest first: by its code, its words, its category, its platform.
 CREATE TABLE failure_advice (
   attempt_no INTEGER NOT NULL REFERENCES failures (attempt_no),
   rank INTEGER NOT NULL,
   advice_no INTEGER NOT NULL REFERENCES advice (advice_no),
   PRIMARY KEY (attempt_no, rank)) WITHOUT ROWID;
 
--- The same for a code and a reason, as failed attempts are counted by them; 0 stands for none told.
+-- The same for a code, a reason and a category, as failed attempts are counted by them; 0 stands for none reported.
 CREATE TABLE failure_reason_advice (
+  --: The error code, all its spellings as one; 0 for none.
   code_word INTEGER NOT NULL REFERENCES words (id),
+  --: The short reason told; 0 for none.
   reason_word INTEGER NOT NULL REFERENCES words (id),
+  category_id INTEGER NOT NULL REFERENCES failure_categories (id),
   rank INTEGER NOT NULL,
   advice_no INTEGER NOT NULL REFERENCES advice (advice_no),
-  PRIMARY KEY (code_word, reason_word, rank)) WITHOUT ROWID;
+  PRIMARY KEY (code_word, reason_word, category_id, rank)) WITHOUT ROWID;
 
 -- The profiles as they are at the file's instant; a session carries what was fixed for it when it began.
 CREATE TABLE esp_profiles (
@@ -111,47 +151,70 @@ CREATE TABLE esp_profiles (
   profile_id TEXT NOT NULL,
   display_name TEXT NOT NULL,
   description TEXT,
+  --: 0 or 1 | Whether the profile takes part.
   enabled INTEGER NOT NULL, is_default INTEGER NOT NULL,
   priority INTEGER,
+  --: min | The time limit.
   limit_minutes INTEGER NOT NULL,
   blocking_apps INTEGER,
   group_names TEXT,
   version INTEGER NOT NULL,
   show_installation_progress INTEGER NOT NULL, block_device_use INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When the profile was changed last; empty for never.
   modified_at INTEGER);
 
 CREATE TABLE esp_sessions (
   session_no INTEGER PRIMARY KEY,
+  --: The session's name; sixteen bytes.
   session_id BLOB NOT NULL,
   enrollment_no INTEGER NOT NULL REFERENCES enrollments (enrollment_no),
+  --: The sender's id of the session.
   sender_session_word INTEGER REFERENCES words (id),
+  --: ms since 1970-01-01 UTC | When the session began.
   started_at INTEGER NOT NULL,
+  --: days since 1970-01-01 | The day it began, in the organisation's time zone.
   started_day INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When its newest event was.
   last_event_at INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When it finished or failed; empty while it has not.
   ended_at INTEGER,
+  --: ms since 1970-01-01 UTC | The last instant of the time limit.
   deadline INTEGER NOT NULL,
+  --: How the session stands.
   state_id INTEGER NOT NULL REFERENCES esp_session_states (id),
   profile_id_word INTEGER REFERENCES words (id),
+  --: The name that profile had then.
   profile_name_word INTEGER REFERENCES words (id),
   profile_version INTEGER NOT NULL,
+  --: What made the profile apply.
   rule_id INTEGER NOT NULL REFERENCES esp_rules (id),
+  --: The group by which the profile applied, where it is one.
   rule_group_word INTEGER REFERENCES words (id),
   limit_minutes INTEGER NOT NULL,
   deployment_mode_id INTEGER NOT NULL REFERENCES deployment_modes (id),
   hybrid_join INTEGER NOT NULL,
   phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
+  --: Where the session is.
   stage_id INTEGER NOT NULL REFERENCES esp_stages (id),
+  --: fraction | How far the session is: preparation counts once, the setup of the device twice, that of the account
+  --: once; empty while nothing is known of what it has to do.
   progress REAL,
   items INTEGER NOT NULL,
   items_done INTEGER NOT NULL,
+  --: 0 or 1 | Whether it was ever past its time limit.
   timed_out INTEGER NOT NULL,
+  --: 0 or 1 | Whether it ever failed.
   failed INTEGER NOT NULL,
+  --: The phase that failed it last; 0 for none.
   failed_phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
   retries INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | Since when the list of apps of a phase was not known in time; empty for never.
   stuck_since INTEGER,
+  --: The phase whose list of apps was not known in time; 0 for none.
   stuck_phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
   is_stuck INTEGER NOT NULL,
   error_code_word INTEGER REFERENCES words (id),
+  --: What the sender said of the failure; a pseudonymised file has none.
   error_message_word INTEGER REFERENCES words (id),
   os_version_word INTEGER REFERENCES words (id),
   device_name_word INTEGER REFERENCES words (id),
@@ -161,8 +224,11 @@ CREATE TABLE esp_sessions (
 CREATE TABLE esp_session_phases (
   session_no INTEGER NOT NULL REFERENCES esp_sessions (session_no),
   phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
+  --: ms since 1970-01-01 UTC | When the phase began.
   started_at INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When it was over or failed; empty where it is not, or nobody told.
   ended_at INTEGER,
+  --: How the phase stands, as the page on the device shows it.
   state_id INTEGER NOT NULL REFERENCES esp_phase_states (id),
   PRIMARY KEY (session_no, phase_id)) WITHOUT ROWID;
 
@@ -170,14 +236,22 @@ CREATE TABLE esp_items (
   session_no INTEGER NOT NULL REFERENCES esp_sessions (session_no),
   seq INTEGER NOT NULL,
   phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
+  --: The subtask the item belongs to.
   category_id INTEGER NOT NULL REFERENCES esp_categories (id),
+  --: The item's id.
   item_word INTEGER REFERENCES words (id),
+  --: The item's name.
   name_word INTEGER REFERENCES words (id),
+  --: What the item means to the session.
   tracking_id INTEGER NOT NULL REFERENCES esp_trackings (id),
+  --: The item's newest state; 0 while only its being tracked is known.
   state_id INTEGER NOT NULL REFERENCES esp_item_states (id),
   error_code_word INTEGER REFERENCES words (id),
+  --: ms since 1970-01-01 UTC | When the item's newest state was reported.
   updated_at INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When it was first told under way, or settled without that.
   began_at INTEGER,
+  --: ms since 1970-01-01 UTC | Since when it is completed, not required or failed; empty where it is none of these.
   settled_at INTEGER,
   errors INTEGER NOT NULL,
   PRIMARY KEY (session_no, seq)) WITHOUT ROWID;
@@ -188,7 +262,9 @@ CREATE TABLE daily_totals (
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
   platform_label_id INTEGER NOT NULL REFERENCES platform_labels (id),
   initiated INTEGER NOT NULL, completed INTEGER NOT NULL, abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
-  open INTEGER NOT NULL, completed_ms INTEGER NOT NULL,
+  open INTEGER NOT NULL,
+  --: ms | Time from start to completion, added up over completed attempts.
+  completed_ms INTEGER NOT NULL,
   PRIMARY KEY (day, platform_id, platform_label_id)) WITHOUT ROWID;
 
 CREATE TABLE daily_incomplete (
@@ -197,6 +273,7 @@ CREATE TABLE daily_incomplete (
   section_id INTEGER NOT NULL REFERENCES sections (id),
   action_id INTEGER NOT NULL REFERENCES actions (id),
   cause_id INTEGER NOT NULL REFERENCES causes (id),
+  --: catalogue_rows.number | Which of the nineteen places where people stop; 0 for none.
   catalogue_row INTEGER NOT NULL,
   abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
   PRIMARY KEY (day, platform_id, section_id, action_id, cause_id, catalogue_row)) WITHOUT ROWID;
@@ -204,7 +281,9 @@ CREATE TABLE daily_incomplete (
 CREATE TABLE daily_failures (
   day INTEGER NOT NULL,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  --: The error code, all its spellings as one; 0 for none.
   code_word INTEGER NOT NULL REFERENCES words (id),
+  --: The short reason told; 0 for none.
   reason_word INTEGER NOT NULL REFERENCES words (id),
   category_id INTEGER NOT NULL REFERENCES failure_categories (id),
   failed INTEGER NOT NULL,
@@ -220,7 +299,9 @@ CREATE TABLE daily_steps (
 CREATE TABLE device_totals (
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
   platform_label_id INTEGER NOT NULL REFERENCES platform_labels (id),
-  enrolled INTEGER NOT NULL, pending INTEGER NOT NULL, active INTEGER NOT NULL,
+  enrolled INTEGER NOT NULL, pending INTEGER NOT NULL,
+  --: 0 or 1 | Whether an attempt or an Enrollment Status Page session is in progress.
+  active INTEGER NOT NULL,
   first_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
   last_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
   devices INTEGER NOT NULL,
@@ -228,21 +309,53 @@ CREATE TABLE device_totals (
 
 -- Attempts that the file published before this one showed closed, and that stand otherwise now.
 CREATE TABLE corrections (
+  --: The attempt's name; sixteen bytes.
   attempt_id BLOB PRIMARY KEY NOT NULL,
   gone INTEGER NOT NULL,
-  old_outcome_id INTEGER NOT NULL REFERENCES outcomes (id), new_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
-  old_cause_id INTEGER NOT NULL REFERENCES causes (id), new_cause_id INTEGER NOT NULL REFERENCES causes (id),
-  old_ended_at INTEGER, new_ended_at INTEGER,
-  old_section_id INTEGER NOT NULL REFERENCES sections (id), new_section_id INTEGER NOT NULL REFERENCES sections (id),
-  old_action_id INTEGER NOT NULL REFERENCES actions (id), new_action_id INTEGER NOT NULL REFERENCES actions (id),
-  old_screen_id INTEGER NOT NULL REFERENCES screens (id), new_screen_id INTEGER NOT NULL REFERENCES screens (id)) WITHOUT ROWID;
+  --: How the attempt stood in the file published before; 0 for none.
+  old_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
+  --: How the attempt stands now; 0 for none.
+  new_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
+  --: Why it was abandoned, in the file published before; 0 for none.
+  old_cause_id INTEGER NOT NULL REFERENCES causes (id),
+  --: Why it was abandoned, now; 0 for none.
+  new_cause_id INTEGER NOT NULL REFERENCES causes (id),
+  --: ms since 1970-01-01 UTC | When it ended, in the file published before.
+  old_ended_at INTEGER,
+  --: ms since 1970-01-01 UTC | When it ended, now.
+  new_ended_at INTEGER,
+  --: The section it stopped in, in the file published before; 0 for none.
+  old_section_id INTEGER NOT NULL REFERENCES sections (id),
+  --: The section it stopped in, now; 0 for none.
+  new_section_id INTEGER NOT NULL REFERENCES sections (id),
+  --: The action it stopped at, in the file published before; 0 for none.
+  old_action_id INTEGER NOT NULL REFERENCES actions (id),
+  --: The action it stopped at, now; 0 for none.
+  new_action_id INTEGER NOT NULL REFERENCES actions (id),
+  --: The screen it stopped at, in the file published before; 0 for none.
+  old_screen_id INTEGER NOT NULL REFERENCES screens (id),
+  --: The screen it stopped at, now; 0 for none.
+  new_screen_id INTEGER NOT NULL REFERENCES screens (id)) WITHOUT ROWID;
 
 -- What the next refresh must know of what this file was made from: which version of each stored
 -- enrollment, from when on it must be folded again though nothing arrived, when the store lets go of it, and the day
 -- of the oldest event that the store holds of it.
 CREATE TABLE refresh_state (
-  enrollment_no INTEGER PRIMARY KEY, item TEXT NOT NULL, version INTEGER NOT NULL,
-  deadline INTEGER, expires_at INTEGER, oldest_day INTEGER);
+  enrollment_no INTEGER PRIMARY KEY,
+  --: The store's key of the enrollment.
+  item TEXT NOT NULL,
+  --: The enrollment's version in the store.
+  version INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | Until when the rows stand if nothing arrives; empty for ever.
+  deadline INTEGER,
+  --: ms since 1970-01-01 UTC | When the store lets go of it if nothing arrives; empty for never.
+  expires_at INTEGER,
+  --: days since 1970-01-01 | The day of the oldest event that the store holds of it, before the window too.
+  oldest_day INTEGER);
 
 -- Enrollments that the store has and that could not be read: nothing of them is in the file.
-CREATE TABLE unreadable_enrollments (item TEXT PRIMARY KEY NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE unreadable_enrollments (
+  --: The enrollment's key in the store.
+  item TEXT PRIMARY KEY NOT NULL,
+  --: ms since 1970-01-01 UTC | The instant of the first file or answer that could not read it.
+  since INTEGER NOT NULL) WITHOUT ROWID;

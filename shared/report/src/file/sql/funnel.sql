@@ -17,6 +17,7 @@ SELECT
   CAST(coalesce(r.entered, 0) AS BIGINT) AS entered,
   CAST(coalesce(r.left_forward, 0) AS BIGINT) AS left_forward,
   CAST(coalesce(r.abandoned, 0) AS BIGINT) AS abandoned,
+  --: s | Median length of the visits of the step that were left forward.
   CAST(m.total / (m.n * 1000.0) AS DOUBLE) AS median_seconds
 FROM actions k
 LEFT JOIN sections s ON s.id = k.section_id

@@ -2,6 +2,7 @@
 CREATE INDEX attempts_by_id ON attempts (attempt_id);
 CREATE INDEX attempts_by_enrollment ON attempts (enrollment_no);
 CREATE INDEX attempts_by_user ON attempts (user_principal_name_word) WHERE user_principal_name_word IS NOT NULL;
+CREATE INDEX attempts_by_user_id ON attempts (user_id_word) WHERE user_id_word IS NOT NULL;
 CREATE INDEX enrollments_by_key ON enrollments (enrollment_key);
 CREATE INDEX enrollments_active ON enrollments (active_since) WHERE active_since IS NOT NULL;
 CREATE INDEX esp_sessions_by_enrollment ON esp_sessions (enrollment_no);

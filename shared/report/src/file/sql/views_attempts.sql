@@ -13,13 +13,18 @@ SELECT
   platforms.name AS platform,
   platform_labels.name AS platform_label,
   w_os.text AS os_version,
+  --: How the device is enrolled, by Graph's names.
   w_type.text AS enrollment_type,
+  --: Who made the device.
   w_manufacturer.text AS manufacturer,
+  --: The device's model.
   w_model.text AS model,
   $iso(a.started_at) AS started_at,
   $day(a.started_day) AS started_day,
+  --: When its newest activity was.
   $iso(a.last_activity_at) AS last_activity_at,
   $iso(a.ended_at) AS ended_at,
+  --: How the attempt stands: inProgress, completed, abandoned, failed.
   outcomes.name AS outcome,
   causes.name AS cause,
   sections.name AS section,
@@ -28,7 +33,9 @@ SELECT
   a.catalogue_row AS catalogue_row,
   w_code.text AS failure_code,
   w_reason.text AS failure_reason,
+  --: Category of the failure, as Graph's deviceEnrollmentFailureReason names them.
   failure_categories.name AS failure_category,
+  --: The message told; a pseudonymised file has none.
   w_message.text AS failure_message,
   a.clock_skew AS clock_skew,
   a.event_count AS event_count,
@@ -59,10 +66,15 @@ CREATE VIEW attempt_timeline AS
 SELECT
   CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
   v.seq AS seq,
+  --: The event's type.
   kinds.name AS kind,
+  --: The event's own time.
   $iso(v.time) AS time,
+  --: When we received the event's first copy.
   $iso(v.time + v.received_after) AS received_at,
+  --: The event's source; with its id it names the event.
   w_source.text AS source,
+  --: The event's id; with its source it names the event.
   CAST(coalesce(v.event_id, lower(
     substr(hex(v.event_uuid), 1, 8) || '-' || substr(hex(v.event_uuid), 9, 4) || '-' ||
     substr(hex(v.event_uuid), 13, 4) || '-' || substr(hex(v.event_uuid), 17, 4) || '-' ||
@@ -70,10 +82,13 @@ SELECT
   sections.name AS section,
   actions.name AS action,
   screens.name AS screen,
+  --: What the person chose.
   user_actions.name AS user_action,
   w_code.text AS failure_code,
   w_reason.text AS failure_reason,
+  --: Spellings of the sender that differ from the canonical ones.
   w_reported.text AS reported,
+  --: Which way the event's clock cannot be right: ahead or behind.
   clock_skews.name AS clock_skew,
   v.attempt_no AS attempt_no
 FROM attempt_events v
@@ -93,12 +108,30 @@ CREATE VIEW attempt_corrections AS
 SELECT
   CAST(lower(hex(c.attempt_id)) AS TEXT) AS attempt_id,
   c.gone AS gone,
-  old_outcomes.name AS old_outcome, new_outcomes.name AS new_outcome,
-  old_causes.name AS old_cause, new_causes.name AS new_cause,
-  $iso(c.old_ended_at) AS old_ended_at, $iso(c.new_ended_at) AS new_ended_at,
-  old_sections.name AS old_section, new_sections.name AS new_section,
-  old_actions.name AS old_action, new_actions.name AS new_action,
-  old_screens.name AS old_screen, new_screens.name AS new_screen
+  --: How the attempt stood in the file published before.
+  old_outcomes.name AS old_outcome,
+  --: How the attempt stands now.
+  new_outcomes.name AS new_outcome,
+  --: Why it was abandoned, in the file published before.
+  old_causes.name AS old_cause,
+  --: Why it was abandoned, now.
+  new_causes.name AS new_cause,
+  --: When it ended, in the file published before.
+  $iso(c.old_ended_at) AS old_ended_at,
+  --: When it ended, now.
+  $iso(c.new_ended_at) AS new_ended_at,
+  --: The section it stopped in, in the file published before.
+  old_sections.name AS old_section,
+  --: The section it stopped in, now.
+  new_sections.name AS new_section,
+  --: The action it stopped at, in the file published before.
+  old_actions.name AS old_action,
+  --: The action it stopped at, now.
+  new_actions.name AS new_action,
+  --: The screen it stopped at, in the file published before.
+  old_screens.name AS old_screen,
+  --: The screen it stopped at, now.
+  new_screens.name AS new_screen
 FROM corrections c
 LEFT JOIN outcomes old_outcomes ON old_outcomes.id = c.old_outcome_id
 LEFT JOIN outcomes new_outcomes ON new_outcomes.id = c.new_outcome_id

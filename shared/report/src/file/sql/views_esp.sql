@@ -7,12 +7,15 @@ WITH
     SELECT w.text AS profile_id, c.sessions AS sessions FROM counts c LEFT JOIN words w ON w.id = c.word)
 SELECT
   pr.display_name AS display_name,
+  --: Whether the profile takes part: active or disabled.
   CAST(CASE pr.enabled WHEN 1 THEN 'active' ELSE 'disabled' END AS TEXT) AS status,
   pr.is_default AS is_default,
   pr.priority AS priority,
+  --: min | The time limit.
   pr.limit_minutes AS limit_minutes,
   pr.blocking_apps AS blocking_apps,
   pr.group_names AS group_names,
+  --: The same; for the default, which applies where no other does, All Devices.
   CAST(CASE pr.is_default WHEN 1 THEN coalesce(pr.group_names, 'All Devices') ELSE pr.group_names END AS TEXT)
     AS assigned_groups,
   pr.profile_id AS profile_id,
@@ -20,7 +23,9 @@ SELECT
   pr.version AS version,
   pr.show_installation_progress AS show_installation_progress,
   pr.block_device_use AS block_device_use,
+  --: When the profile was changed last; empty for never.
   $iso(pr.modified_at) AS modified_at,
+  --: sessions | How many sessions in the file it was fixed for.
   CAST(coalesce(used.sessions, 0) AS BIGINT) AS sessions,
   pr.profile_no AS profile_no
 FROM esp_profiles pr
@@ -30,6 +35,7 @@ CREATE VIEW esp_session_list AS
 SELECT
   CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
   e.enrollment_key AS enrollment_key,
+  --: The sender's id of the session.
   w_sender.text AS sender_session_id,
   w_device.text AS device_name,
   w_user.text AS user_principal_name,
@@ -37,32 +43,46 @@ SELECT
   w_os.text AS os_version,
   $iso(x.started_at) AS started_at,
   $day(x.started_day) AS started_day,
+  --: When its newest event was.
   $iso(x.last_event_at) AS last_event_at,
   $iso(x.ended_at) AS ended_at,
+  --: The last instant of the time limit.
   $iso(x.deadline) AS deadline,
   st.name AS state,
   ph.name AS phase,
+  --: Where the session is, in words.
   g.name AS stage,
+  --: fraction | How far the session is: preparation counts once, the setup of the device twice, that of the account
+  --: once; empty while nothing is known of what it has to do.
   x.progress AS progress,
   w_profile.text AS profile,
+  --: The id of the profile that was fixed for the session when it began.
   w_profile_id.text AS profile_id,
   x.profile_version AS profile_version,
+  --: What made the profile apply: deviceGroup, allDevices, userGroup, allLicensedUsers or default.
   r.name AS rule,
+  --: The group by which it applied, where it is one.
   w_group.text AS rule_group,
   x.limit_minutes AS limit_minutes,
   m.name AS deployment_mode,
   x.hybrid_join AS hybrid_join,
   x.items AS items,
   x.items_done AS items_done,
+  --: 0 or 1 | Whether it was ever past its time limit.
   x.timed_out AS timed_out,
+  --: 0 or 1 | Whether it ever failed.
   x.failed AS failed,
+  --: The phase that failed it last; empty for none.
   f.name AS failed_phase,
   x.retries AS retries,
   $iso(x.stuck_since) AS stuck_since,
+  --: The phase whose list of apps was not known in time.
   k.name AS stuck_phase,
   x.is_stuck AS is_stuck,
   w_code.text AS error_code,
+  --: What the sender said of the failure; a pseudonymised file has none.
   w_message.text AS error_message,
+  --: days since 1970-01-01 | The day the session began, in the organisation's time zone.
   x.started_day AS day,
   x.session_no AS session_no
 FROM esp_sessions x
@@ -90,9 +110,13 @@ SELECT
   CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
   ph.name AS phase,
   ph.title AS title,
+  --: How the phase stands, as the page on the device shows it: started, completed or failed.
   st.name AS state,
+  --: When the phase began.
   $iso(v.started_at) AS started_at,
+  --: When it was over or failed; empty where it is not, or nobody told.
   $iso(v.ended_at) AS ended_at,
+  --: min | From its beginning to its end.
   CAST((v.ended_at - v.started_at) / 60000.0 AS DOUBLE) AS minutes,
   v.session_no AS session_no,
   v.phase_id AS phase_id
@@ -106,14 +130,23 @@ SELECT
   CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
   i.seq AS seq,
   ph.name AS phase,
+  --: The subtask the item belongs to.
   c.name AS category,
+  --: The item's id.
   w_item.text AS item_id,
+  --: The item's name.
   w_name.text AS name,
+  --: What the item means to the session: blocking (waited for), nonBlocking (tried, but fails nothing), deferred
+  --: (left for the user), notTracked.
   t.name AS tracking,
+  --: The item's newest state; empty while only its being tracked is known.
   st.name AS state,
   w_code.text AS error_code,
+  --: When the item's newest state was reported.
   $iso(i.updated_at) AS updated_at,
+  --: When it was first told under way, or settled without that.
   $iso(i.began_at) AS began_at,
+  --: Since when it is completed, not required or failed; empty where it is none of these.
   $iso(i.settled_at) AS settled_at,
   i.errors AS errors,
   i.session_no AS session_no
@@ -135,6 +168,7 @@ WITH newest AS (
 SELECT
   n.profile_id_word AS profile_id_word,
   w.text AS profile_id,
+  --: The name the profile has now; of one that is gone the last known.
   CAST(coalesce(pr.display_name, w_name.text) AS TEXT) AS profile
 FROM newest n
 LEFT JOIN esp_sessions x ON x.session_no = n.session_no
@@ -149,13 +183,18 @@ SELECT
   e.enrollment_key AS enrollment_key,
   w_device.text AS device_name,
   w_user.text AS user_principal_name,
+  --: The phase whose list of apps was not known in time.
   ph.name AS phase,
   $iso(x.stuck_since) AS stuck_since,
   x.is_stuck AS is_stuck,
   st.name AS state,
+  --: The name of the profile that was fixed for the session when it began.
   w_profile.text AS profile,
+  --: What that usually means.
   CAST('What the page has to wait for was not known 15 minutes after the phase began: usually the user who signed in has no Intune licence, or the policies for that user and device cannot be computed.' AS TEXT) AS meaning,
+  --: The day the session began, in the organisation's time zone.
   $day(x.started_day) AS date,
+  --: days since 1970-01-01 | The day the session began, in the organisation's time zone.
   x.started_day AS day,
   x.session_no AS session_no
 FROM esp_sessions x
@@ -176,11 +215,15 @@ SELECT
   w_user.text AS user_principal_name,
   w_profile.text AS profile,
   $iso(x.started_at) AS started_at,
+  --: The last instant of the time limit.
   $iso(x.deadline) AS deadline,
   $iso(x.ended_at) AS ended_at,
+  --: min | How long after the end of its time limit it finished.
   CAST((x.ended_at - x.deadline) / 60000.0 AS DOUBLE) AS minutes_over,
   st.name AS state,
+  --: The day the session began, in the organisation's time zone.
   $day(x.started_day) AS date,
+  --: days since 1970-01-01 | The day the session began, in the organisation's time zone.
   x.started_day AS day,
   x.session_no AS session_no
 FROM esp_sessions x

@@ -39,6 +39,7 @@ SELECT
   a.name AS action,
   c.name AS cause,
   CAST(nullif(d.catalogue_row, 0) AS BIGINT) AS catalogue_row,
+  --: Under which heading an abandoned attempt is counted: row, portalClosed, restarted, unenrolled or other.
   CAST(CASE
     WHEN d.abandoned = 0 THEN NULL
     WHEN d.catalogue_row > 0 THEN 'row'
@@ -73,7 +74,10 @@ WHERE s.id > 0 OR counts.abandoned > 0;
 -- The nineteen rows. With `incomplete_without_row` they add up to all abandoned.
 CREATE VIEW incomplete_by_action AS
 SELECT
-  r.number AS catalogue_row, s.name AS section, a.name AS action, sc.name AS screen,
+  r.number AS catalogue_row, s.name AS section, a.name AS action,
+  --: The screen.
+  sc.name AS screen,
+  --: Where the row occurs: ios, android or both.
   r.platform AS platform, r.how AS how,
   CAST(coalesce((SELECT sum(d.abandoned) FROM incomplete_detail d WHERE d.catalogue_row = r.number), 0) AS BIGINT)
     AS abandoned
@@ -84,7 +88,9 @@ LEFT JOIN screens sc ON sc.id = r.screen_id;
 
 -- Abandoned in ways that have no row.
 CREATE VIEW incomplete_without_row AS
-SELECT d.part AS part, d.section AS section, d.action AS action, CAST(sum(d.abandoned) AS BIGINT) AS abandoned
+SELECT
+  --: How it was abandoned: portalClosed, restarted, unenrolled or other.
+  d.part AS part, d.section AS section, d.action AS action, CAST(sum(d.abandoned) AS BIGINT) AS abandoned
 FROM incomplete_detail d
 WHERE d.part IS NOT NULL AND d.part <> 'row'
 GROUP BY d.part, d.section, d.action;
@@ -114,6 +120,7 @@ SELECT
   a.started_day AS day,
   p.name AS platform,
   k.step AS step,
+  --: ms | How long the visit took.
   CAST(v.left_at - v.entered_at AS BIGINT) AS milliseconds
 FROM attempt_steps v
 CROSS JOIN attempts a

@@ -1,9 +1,13 @@
 -- The status page (docs/DOMAIN.md, D), as of the file's instant.
 CREATE VIEW status_summary AS
 SELECT
+  --: devices | Devices under management.
   CAST(coalesce(sum(CASE WHEN t.enrolled = 1 THEN t.devices END), 0) AS BIGINT) AS enrolled,
+  --: devices | Devices with an attempt or Enrollment Status Page session in progress.
   CAST(coalesce(sum(CASE WHEN t.active = 1 THEN t.devices END), 0) AS BIGINT) AS in_progress,
+  --: devices | Devices registered that never made an attempt.
   CAST(coalesce(sum(CASE WHEN t.pending = 1 THEN t.devices END), 0) AS BIGINT) AS pending,
+  --: devices | Devices whose latest attempt failed and that are not enrolled.
   CAST(coalesce(sum(CASE WHEN o.name = 'failed' AND t.enrolled = 0 THEN t.devices END), 0) AS BIGINT) AS failed,
   CAST(coalesce(sum(t.devices), 0) AS BIGINT) AS devices
 FROM device_totals t
@@ -21,15 +25,20 @@ WITH
   devices AS (
     SELECT t.platform_label_id AS label_id, sum(t.devices) AS total FROM device_totals t GROUP BY t.platform_label_id)
 SELECT
+  --: The platform as the status page tells them apart; empty where senders told none.
   l.name AS platform,
+  --: devices | Devices seen with that label.
   CAST(coalesce(d.total, 0) AS BIGINT) AS total,
+  --: attempts | Attempts started on the day of the file's instant or the six before.
   CAST(coalesce(s.last_7_days, 0) AS BIGINT) AS last_7_days,
   CAST(coalesce(s.initiated, 0) AS BIGINT) AS initiated,
   CAST(coalesce(s.completed, 0) AS BIGINT) AS completed,
   CAST(coalesce(s.failed, 0) AS BIGINT) AS failed,
   CAST(coalesce(s.abandoned, 0) AS BIGINT) AS abandoned,
+  --: attempts | Completed, failed and abandoned together: what the rate is of.
   CAST(coalesce(s.completed + s.failed + s.abandoned, 0) AS BIGINT) AS n,
   CAST(CAST(s.completed AS DOUBLE) / nullif(s.completed + s.failed + s.abandoned, 0) AS DOUBLE) AS success_rate,
+  --: min | Mean time from start to completion of completed attempts.
   CAST(s.completed_ms / (nullif(s.completed, 0) * 60000.0) AS DOUBLE) AS average_minutes
 FROM platform_labels l
 LEFT JOIN sums s ON s.label_id = l.id
@@ -67,13 +76,17 @@ SELECT
   w_os.text AS os_version,
   CAST(coalesce(p.title, 'Unknown') || coalesce(' ' || w_os.text, '') AS TEXT) AS platform_words,
   l.name AS platform_label,
+  --: Where the Enrollment Status Page is, else the section, in words.
   CAST(CASE WHEN x.session_no IS NULL THEN s.title ELSE g.name END AS TEXT) AS stage,
+  --: fraction | Share of the steps that exist on the platform (see platform_steps) that are passed, or how far the
+  --: Enrollment Status Page is; empty where nothing can be said.
   CAST(CASE
     WHEN x.session_no IS NOT NULL THEN x.progress
     ELSE (SELECT count(DISTINCT v.action_id) FROM attempt_steps v LEFT JOIN actions k ON k.id = v.action_id
           WHERE v.attempt_no = a.attempt_no AND v.left_at IS NOT NULL AND k.step IS NOT NULL) * 1.0 / nullif(steps.n, 0)
     END AS DOUBLE) AS progress,
   $iso(e.active_since) AS started_at,
+  --: The attempt in progress, in hexadecimal; empty when only a session is.
   CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
   CAST(lower(nullif(hex(x.session_id), '')) AS TEXT) AS session_id,
   e.active_since AS active_since,
@@ -95,7 +108,10 @@ WHERE e.active_since IS NOT NULL;
 CREATE VIEW recent_failures AS
 SELECT
   $iso(f.failed_at) AS failed_at,
+  --: s | Seconds from the failure to the file's instant.
   CAST(((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'asOfMillis') - f.failed_at) / 1000 AS BIGINT) AS age_seconds,
+  --: 0 or 1 | Whether the attempt counts as abandoned rather than failed: a person cancelled, or stopped with an
+  --: error told.
   f.abandoned AS abandoned,
   CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
   e.enrollment_key AS enrollment_key,
@@ -104,15 +120,18 @@ SELECT
   p.name AS platform,
   w_os.text AS os_version,
   CAST(coalesce(p.title, 'Unknown') || coalesce(' ' || w_os.text, '') AS TEXT) AS platform_words,
+  --: The error code as reported.
   w_code.text AS code,
   f.code_value AS code_value,
   w_reason.text AS reason,
   c.name AS category,
+  --: The message told; a pseudonymised file has none.
   w_message.text AS message,
   s.name AS section,
   k.name AS action,
   $day(a.started_day) AS date,
   a.started_day AS day,
+  --: ms since 1970-01-01 UTC | When the attempt ended.
   f.failed_at AS failed_at_ms,
   f.attempt_no AS attempt_no
 FROM failures f
@@ -139,7 +158,8 @@ SELECT
   c.name AS category,
   d.failed AS failed,
   d.code_word AS code_word,
-  d.reason_word AS reason_word
+  d.reason_word AS reason_word,
+  d.category_id AS category_id
 FROM daily_failures d
 LEFT JOIN platforms p ON p.id = d.platform_id
 LEFT JOIN words w_code ON w_code.id = d.code_word
@@ -151,8 +171,12 @@ SELECT code, reason, category, CAST(sum(failed) AS BIGINT) AS failed
 FROM failures_by_day GROUP BY code, reason, category;
 
 CREATE VIEW advice_by_code AS
-SELECT c.code AS code, c.code_value AS code_value, v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause,
-  v.steps AS steps, v.who AS who, v.platforms AS platforms, v.sources AS sources
+SELECT c.code AS code, c.code_value AS code_value, v.advice_id AS advice_id, v.problem AS problem,
+  --: Why it comes.
+  v.cause AS cause,
+  v.steps AS steps, v.who AS who,
+  --: Where it occurs: windows, macos, ios, android, with commas.
+  v.platforms AS platforms, v.sources AS sources
 FROM advice_codes c
 LEFT JOIN advice v ON v.advice_no = c.advice_no;
 
@@ -160,10 +184,14 @@ CREATE VIEW advice_for_failures AS
 SELECT
   CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
   $iso(f.failed_at) AS failed_at,
+  --: The error code as reported.
   w_code.text AS code,
   w_reason.text AS reason,
   x.rank AS rank,
-  v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause, v.steps AS steps, v.who AS who,
+  v.advice_id AS advice_id, v.problem AS problem,
+  --: Why it comes.
+  v.cause AS cause, v.steps AS steps, v.who AS who,
+  --: Where it occurs: windows, macos, ios, android, with commas.
   v.platforms AS platforms, v.sources AS sources,
   x.attempt_no AS attempt_no
 FROM failure_advice x
@@ -177,18 +205,26 @@ CREATE VIEW advice_for_reasons AS
 SELECT
   CAST(nullif(w_code.text, '') AS TEXT) AS code,
   CAST(nullif(w_reason.text, '') AS TEXT) AS reason,
+  c.name AS category,
   x.rank AS rank,
-  v.advice_id AS advice_id, v.problem AS problem, v.cause AS cause, v.steps AS steps, v.who AS who,
+  v.advice_id AS advice_id, v.problem AS problem,
+  --: Why it comes.
+  v.cause AS cause, v.steps AS steps, v.who AS who,
+  --: Where it occurs: windows, macos, ios, android, with commas.
   v.platforms AS platforms, v.sources AS sources
 FROM failure_reason_advice x
 LEFT JOIN advice v ON v.advice_no = x.advice_no
 LEFT JOIN words w_code ON w_code.id = x.code_word
-LEFT JOIN words w_reason ON w_reason.id = x.reason_word;
+LEFT JOIN words w_reason ON w_reason.id = x.reason_word
+LEFT JOIN failure_categories c ON c.id = x.category_id;
 
 CREATE VIEW first_time_right AS
 SELECT
+  --: devices | Devices whose first attempt completed.
   CAST(coalesce(sum(CASE WHEN o.name = 'completed' THEN t.devices END), 0) AS BIGINT) AS completed,
+  --: devices | Devices whose first attempt is in the window and has ended: what the rate is of.
   CAST(coalesce(sum(t.devices), 0) AS BIGINT) AS n,
+  --: fraction | Devices whose first attempt completed divided by n; empty where n is 0.
   CAST(sum(CASE WHEN o.name = 'completed' THEN t.devices ELSE 0 END) * 1.0 / nullif(sum(t.devices), 0) AS DOUBLE) AS rate
 FROM device_totals t
 LEFT JOIN outcomes o ON o.id = t.first_outcome_id

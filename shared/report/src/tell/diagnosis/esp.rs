@@ -1,13 +1,12 @@
 //! Findings about the Enrollment Status Page: the newest session of each device, where it didn't end well.
 
+use super::draft::{Draft, found};
 use super::facts::{Facts, KnownDevice};
-use super::findings::{Draft, found};
 use super::{Severity, others, places};
-use crate::ask::reader::{EspItemRow, EspSessionDetail, Reader};
+use crate::ask::reader::{EspItemRow, EspSessionDetail, Reader, parameters};
 use crate::error::Result;
-use rusqlite::types::Value;
+use vestibule_advice::codes_in;
 use vestibule_domain::Timestamp;
-use vestibule_domain::failure::code_value;
 
 /// Items named in a finding; more would be a list to scroll.
 const MOST_NAMED: usize = 5;
@@ -77,28 +76,22 @@ fn session(
         evidence.push(format!("{name} ({}) is {}{code}.", item.category, item.state.as_deref().unwrap_or("not begun")));
     }
     let mut all = advice;
-    let codes = failing.iter().filter_map(|item| item.error_code.as_deref()).chain(told.error_code.as_deref());
-    for value in codes.filter_map(code_value) {
+    let codes = failing.iter().filter_map(|item| item.error_code.as_deref());
+    for value in codes.chain(told.error_code.as_deref()).chain(told.error_message.as_deref()).flat_map(codes_in) {
         for entry in reader.advice_by_code(value)? {
             if !all.contains(&entry) {
                 all.push(entry);
             }
         }
     }
-    let (condition, asked) = match failing.first().and_then(|item| item.item_id.clone()) {
+    let item = failing.first().and_then(|item| item.item_id.clone());
+    let asked = match item {
+        _ if told.is_stuck => parameters([("stuck", Some("true".to_owned()))]),
         // The same app holds others up, whatever their sessions came to.
-        Some(item) if !told.is_stuck => (
-            "x.session_no IN (SELECT i.session_no FROM esp_items i CROSS JOIN words w CROSS JOIN esp_item_states s
-               WHERE w.id = i.item_word AND w.text = ? AND s.id = i.state_id AND s.name = 'error')",
-            vec![Value::Text(item)],
-        ),
-        _ if told.is_stuck => ("x.is_stuck = 1", Vec::new()),
-        _ => (
-            "x.state_id IN (SELECT s.id FROM esp_session_states s WHERE s.name = ?)",
-            vec![Value::Text(told.state.clone())],
-        ),
+        Some(item) => parameters([("item", Some(item))]),
+        None => parameters([("state", Some(told.state.clone()))]),
     };
-    let others = others::sessions_alike(reader, facts, condition, asked)?;
+    let others = others::sessions_alike(reader, facts, asked)?;
     let (cause, steps): (&str, &[&str]) = match told.state.as_str() {
         "timedOut" => (
             "What the page waits for took longer than the profile's limit allows.",

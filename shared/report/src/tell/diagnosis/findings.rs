@@ -3,70 +3,14 @@
 //! Each rule looks at the facts by itself. What went wrong before something of theirs worked is told as past
 //! (information), not as a problem.
 
+use super::draft::{Draft, found};
 use super::facts::{Facts, KnownAttempt};
 use super::{Finding, Severity, esp, others, places};
-use crate::ask::reader::{Advice, Reader};
+use crate::ask::reader::{Attempt, Reader};
 use crate::error::Result;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::Timestamp;
-use vestibule_domain::failure::FailureCategory;
-
-/// A finding before it has its rank.
-pub(super) struct Draft {
-    finding: Finding,
-}
-
-/// Begins a finding.
-pub(super) fn found(id: &'static str, severity: Severity, title: impl Into<String>) -> Draft {
-    Draft {
-        finding: Finding {
-            id,
-            rank: 0,
-            severity,
-            title: title.into(),
-            evidence: Vec::new(),
-            cause: String::new(),
-            steps: Vec::new(),
-            who: Vec::new(),
-            advice: Vec::new(),
-            others: None,
-        },
-    }
-}
-
-fn owned(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
-}
-
-impl Draft {
-    pub(super) fn evidence(mut self, evidence: Vec<String>) -> Self {
-        self.finding.evidence = evidence;
-        self
-    }
-
-    /// What is said where the catalogue says nothing.
-    pub(super) fn otherwise(mut self, cause: &str, steps: &[&str], who: &[&str]) -> Self {
-        self.finding.cause = cause.to_owned();
-        (self.finding.steps, self.finding.who) = (owned(steps), owned(who));
-        self
-    }
-
-    /// The catalogue's word: its first entry gives cause and steps.
-    pub(super) fn advice(mut self, advice: Vec<Advice>) -> Self {
-        if let Some(first) = advice.first() {
-            self.finding.cause.clone_from(&first.cause);
-            self.finding.steps.clone_from(&first.steps);
-            self.finding.who.clone_from(&first.who);
-        }
-        self.finding.advice = advice;
-        self
-    }
-
-    pub(super) fn others(mut self, others: Option<super::Others>) -> Self {
-        self.finding.others = others;
-        self
-    }
-}
+use vestibule_domain::failure::{FailureCategory, code_value};
 
 /// All findings, ranked: problems before warnings before the rest, and among these the rules' own order.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
@@ -92,9 +36,10 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
 fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let mut kinds: BTreeMap<_, Vec<&KnownAttempt>> = BTreeMap::new();
     for attempt in facts.unresolved().filter(|attempt| attempt.is("failed")) {
-        let by_word = attempt.code_word.filter(|_| attempt.code_value.is_none());
-        let reason = attempt.reason_word.filter(|_| attempt.code_word.is_none());
-        kinds.entry((attempt.code_value, by_word, reason)).or_default().push(attempt);
+        let (code, reason) = (attempt.attempt.failure_code.as_deref(), attempt.attempt.failure_reason.as_deref());
+        let value = code.and_then(code_value);
+        let kind = (value, code.filter(|_| value.is_none()), reason.filter(|_| code.is_none()));
+        kinds.entry(kind).or_default().push(attempt);
     }
     let mut kinds: Vec<_> = kinds.into_values().collect();
     // Newest first within each already.
@@ -102,7 +47,7 @@ fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let mut drafts = Vec::new();
     for kind in kinds {
         let Some(newest) = kind.first() else { continue };
-        let advice = reader.advice_for_failure(newest.number)?;
+        let advice = reader.detail(&newest.attempt)?.advice;
         let told = &newest.attempt;
         let named = [&told.failure_code, &told.failure_reason].into_iter().flatten().cloned().collect::<Vec<_>>();
         let named = if named.is_empty() { "without code or reason".to_owned() } else { named.join(", ") };
@@ -128,7 +73,7 @@ fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
         };
         let draft = found("failure", severity, title)
             .evidence(evidence)
-            .otherwise(category_cause(told.failure_category.as_deref()), UNKNOWN_FAILURE, &["admin"])
+            .otherwise("The catalogue of advice doesn't know this failure.", UNKNOWN_FAILURE, &["admin"])
             .advice(advice)
             .others(others::failing_alike(reader, facts, newest)?);
         drafts.push(draft);
@@ -142,35 +87,14 @@ const UNKNOWN_FAILURE: &[&str] = &[
     "Try again with another account on the same device, and with the same account on another device: that tells which of the two it is.",
 ];
 
-/// What Graph's category says by itself.
-fn category_cause(category: Option<&str>) -> &'static str {
-    match category.and_then(FailureCategory::read) {
-        Some(FailureCategory::Authentication) => {
-            "Signing in failed: a wrong or expired password, or a second factor that was not given."
-        }
-        Some(FailureCategory::Authorization) => "The person may not enroll devices.",
-        Some(FailureCategory::AccountValidation) => {
-            "The account is not fit: it may lack a licence or have been suspended."
-        }
-        Some(FailureCategory::UserValidation) => "The user is not fit: unknown there, or without a licence.",
-        Some(FailureCategory::DeviceNotSupported) => "The device, or the version of its system, is not supported.",
-        Some(FailureCategory::InMaintenance) => "The account is in maintenance.",
-        Some(FailureCategory::BadRequest) => "The device sent something that the service didn't understand.",
-        Some(FailureCategory::FeatureNotSupported) => "Something that is asked for is not supported for this account.",
-        Some(FailureCategory::EnrollmentRestrictionsEnforced) => {
-            "The organisation's enrollment restrictions forbid it."
-        }
-        Some(FailureCategory::ClientDisconnected) => "The device lost its connection meanwhile.",
-        Some(FailureCategory::UserAbandonment) => "The person broke it off.",
-        Some(FailureCategory::Unknown) | None => "The catalogue of advice doesn't know this failure.",
-    }
-}
-
 /// Where they gave up: a finding a screen.
 fn stops(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let mut screens: Vec<Vec<&KnownAttempt>> = Vec::new();
     for attempt in facts.unresolved().filter(|attempt| attempt.is("abandoned")) {
-        let same = |one: &KnownAttempt| (one.platform_id, one.action_id, one.screen_id);
+        let same = |one: &KnownAttempt| {
+            let Attempt { platform, action, screen, .. } = &one.attempt;
+            (platform.clone(), action.clone(), screen.clone())
+        };
         match screens.iter_mut().find(|stops| stops.first().is_some_and(|first| same(first) == same(attempt))) {
             Some(stops) => stops.push(attempt),
             None => screens.push(vec![attempt]),
@@ -223,11 +147,9 @@ fn device_limit(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
 fn clock(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let wrong: Vec<_> = facts.attempts.iter().filter(|attempt| attempt.attempt.clock_skew).collect();
     let Some(newest) = wrong.first() else { return Ok(Vec::new()) };
-    let mut directions = reader.conn().prepare(
-        "SELECT DISTINCT clock_skew FROM attempt_timeline WHERE attempt_no = ?1 AND clock_skew IS NOT NULL ORDER BY 1",
-    )?;
-    let directions = directions.query_map([newest.number], |row| row.get::<_, String>(0))?;
-    let directions = directions.collect::<rusqlite::Result<Vec<_>>>()?.join(" and ");
+    let events = reader.detail(&newest.attempt)?.events;
+    let directions: BTreeSet<String> = events.into_iter().filter_map(|event| event.clock_skew).collect();
+    let directions = directions.into_iter().collect::<Vec<_>>().join(" and ");
     let severity = match facts.succeeded_after(newest.started_at) || newest.is("completed") {
         true => Severity::Information,
         false => Severity::Warning,

@@ -5,6 +5,7 @@
 //! number or instant; what the file cannot know is asked for under [`Diagnosis::collect`], not guessed.
 
 mod collect;
+mod draft;
 mod esp;
 mod facts;
 mod findings;
@@ -17,7 +18,7 @@ pub use others::Others;
 use crate::ask::reader::{Advice, Attempt, Reader};
 use crate::error::Result;
 use facts::Facts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +92,7 @@ pub enum Verdict {
 }
 
 /// A device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names and meanings are those of the columns of `enrollments`")]
 pub struct Device {
@@ -214,7 +215,8 @@ fn verdict(facts: &Facts) -> Verdict {
             None => Verdict::NoAttempt,
         };
     };
-    let enrolled = facts.devices.iter().any(|known| known.number == newest.enrollment_no && known.device.enrolled);
+    let own = |known: &&facts::KnownDevice| known.device.enrollment_key == newest.attempt.enrollment_key;
+    let enrolled = facts.devices.iter().filter(own).any(|known| known.device.enrolled);
     match newest.attempt.outcome.as_str() {
         "completed" => Verdict::Working,
         "failed" => Verdict::Failing,

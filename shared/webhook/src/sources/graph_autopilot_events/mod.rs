@@ -252,10 +252,12 @@ impl Told<'_> {
 
     /// Graph says that a success came after a time-out, and not what the limit was: it was less than the time that passed.
     fn limit_before(&self, start: Timestamp, end: Timestamp) -> Option<u32> {
-        let after = matches!(self.record.deployment, DeploymentState::SuccessWithTimeout | DeploymentState::SuccessOnRetry);
+        let after =
+            matches!(self.record.deployment, DeploymentState::SuccessWithTimeout | DeploymentState::SuccessOnRetry);
         let passed = u32::try_from((end - start).get().saturating_sub(1) / 60_000).ok()?;
         let hybrid = if self.record.hybrid_join { HYBRID_JOIN_MINUTES } else { 0 };
-        let profile = self.record.esp_profile.as_ref().map_or(DEFAULT_TIMEOUT_MINUTES, |profile| profile.timeout_minutes);
+        let profile =
+            self.record.esp_profile.as_ref().map_or(DEFAULT_TIMEOUT_MINUTES, |profile| profile.timeout_minutes);
         (after && passed < profile + hybrid).then(|| passed.saturating_sub(hybrid))
     }
 

@@ -3,6 +3,10 @@
 //! Written from the rules alone: what a session is after some of its events is found by looking at all of them
 //! again, every time.
 
+mod judge;
+
+use judge::judge;
+pub(crate) use judge::rank_of_phase;
 use std::collections::{BTreeMap, BTreeSet};
 
 const MINUTE_MS: i64 = 60 * 1000;
@@ -121,6 +125,8 @@ pub struct Session {
     pub mode: Option<String>,
     /// From when its time counts.
     pub started_at_ms: i64,
+    /// Whether an `esp.started` says so.
+    pub start_reported: bool,
     /// The last instant of its time.
     pub deadline_ms: i64,
     /// When it succeeded, failed, or was ended by an `unenrolled` inside its limit.
@@ -206,7 +212,7 @@ fn is_over(part: &Part, unenrolled_ms: &[i64], idle_ms: i64, now_ms: i64) -> boo
     let judged = judge(&part.told, &[part], unenrolled_ms, now_ms);
     judged.ended_at_ms.is_some()
         || judged.left_ms.is_some()
-        || (now_ms > judged.deadline_ms && now_ms - last_ms > idle_ms)
+        || (now_ms > judged.deadline_ms && now_ms.saturating_sub(last_ms) > idle_ms)
 }
 
 /// S17: other sources, overlapping spans, and modes that do not differ.
@@ -223,9 +229,8 @@ fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64], as_of_ms: i64) -> bo
     }
     let span = |part: &Part| {
         let judged = judge(&part.told, &[part], unenrolled_ms, as_of_ms);
-        let first_ms = part.told.first().map_or(0, |told| told.at_ms);
         let last_ms = part.told.last().map_or(0, |told| told.at_ms);
-        (first_ms, judged.ended_at_ms.or(judged.left_ms).unwrap_or(last_ms))
+        (begin(&[part]).at_ms, judged.ended_at_ms.or(judged.left_ms).unwrap_or(last_ms))
     };
     let ((one_first, one_last), (other_first, other_last)) = (span(one), span(other));
     one_first <= other_last && other_first <= one_last
@@ -258,7 +263,7 @@ impl Begin {
     fn deadline_ms(&self) -> i64 {
         // S18: what the device was given wins over the profile, and hybrid join has forty minutes more.
         let minutes = self.limit.unwrap_or(self.profile.minutes) + if self.hybrid { 40 } else { 0 };
-        self.at_ms + minutes * MINUTE_MS
+        self.at_ms.saturating_add(minutes.saturating_mul(MINUTE_MS))
     }
 
     fn technician(&self) -> bool {
@@ -424,204 +429,22 @@ fn all_items(told: &[Told], begin: &Begin) -> BTreeSet<ItemKey> {
     items
 }
 
-/// The verdict on a session.
-struct Judged {
-    deadline_ms: i64,
-    state: &'static str,
-    ended_at_ms: Option<i64>,
-    failed: bool,
-    timed_out: bool,
-    /// When the person left it by `continueAnyway` or `reset`, or an `unenrolled` did, past the limit.
-    left_ms: Option<i64>,
-    turns: Vec<(usize, Turn)>,
-}
-
-/// Whether the item error that this event reports fails the session (S20), as of an instant.
-fn error_fails(told: &[Told], index: usize, good: Option<usize>, unenrolled_ms: &[i64], as_of_ms: i64) -> bool {
-    let What::Item(item) = &told[index].what else {
-        return false;
-    };
-    let key = key_of(item);
-    let is_error = |upto: usize| newest(&told[..upto]).get(&key).is_some_and(|(_, state)| state == "error");
-    if item.state != "error" || !is_error(index + 1) {
-        return false;
-    }
-    let since_ms = told[index].at_ms;
-    // What is over before the two minutes are does not fail.
-    let mut until_ms = as_of_ms;
-    for later in index + 1..told.len() {
-        if !is_error(later + 1) || good == Some(later) {
-            until_ms = until_ms.min(told[later].at_ms);
-            break;
-        }
-    }
-    for ended_ms in unenrolled_ms {
-        if *ended_ms > since_ms {
-            until_ms = until_ms.min(*ended_ms);
-        }
-    }
-    until_ms - since_ms > GRACE_MS
-}
-
-/// Whether the error of this event goes on from an earlier one, without a `retry` in between.
-fn goes_on(told: &[Told], index: usize) -> bool {
-    let What::Item(item) = &told[index].what else {
-        return false;
-    };
-    let before = newest(&told[..index]);
-    let Some((earlier, state)) = before.get(&key_of(item)) else {
-        return false;
-    };
-    let retried = told[*earlier..index].iter().any(|one| one.what == What::Action("retry".to_owned()));
-    state == "error" && !retried
-}
-
-/// The last phase that these events name.
-fn last_phase_named(told: &[Told]) -> Option<String> {
-    let mut phase = None;
-    for one in told {
-        match &one.what {
-            What::Tracked(named, ..) | What::Phase(named, _) => phase = Some(named.clone()),
-            What::Item(item) => phase = Some(item.phase.clone()),
-            _ => {}
-        }
-    }
-    phase
-}
-
-/// Judges the events of a session, in order.
-fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Judged {
-    let begin = begin(parts);
-    let deadline_ms = begin.deadline_ms();
-    let first_ms = told.first().map_or(0, |first| first.at_ms);
-    let good = (0..told.len()).find(|index| ends_well(&told[..=*index], told, &begin));
-
-    let mut judged = Judged {
-        deadline_ms,
-        state: "inProgress",
-        ended_at_ms: None,
-        failed: false,
-        timed_out: false,
-        left_ms: None,
-        turns: Vec::new(),
-    };
-    let mut standing: Option<i64> = None;
-    let mut retried = false;
-    let mut removals = unenrolled_ms.iter().copied().filter(|at_ms| *at_ms > first_ms && *at_ms <= as_of_ms).peekable();
-    for index in 0..=told.len() {
-        // An `unenrolled` stands before the page's events of its instant.
-        let upto_ms = told.get(index).map_or(as_of_ms, |one| one.at_ms);
-        let mut ended = false;
-        while let Some(at_ms) = removals.next_if(|at_ms| *at_ms <= upto_ms) {
-            if at_ms <= deadline_ms {
-                // What failed before stays failed.
-                judged.state = if standing.is_some() { "failed" } else { "ended" };
-                judged.ended_at_ms = standing.or(Some(at_ms));
-                ended = true;
-                break;
-            }
-            if standing.is_none() {
-                judged.left_ms = judged.left_ms.or(Some(at_ms));
-            }
-        }
-        if ended {
-            return judged;
-        }
-        let Some(one) = told.get(index) else {
-            break;
-        };
-        if good == Some(index) {
-            judged.state = match (judged.failed, one.at_ms > deadline_ms, retried) {
-                (false, false, _) | (true, _, false) => "success",
-                (_, _, true) => "successOnRetry",
-                (false, true, false) => "successWithTimeout",
-            };
-            judged.ended_at_ms = Some(one.at_ms);
-            judged.timed_out = one.at_ms > deadline_ms;
-            judged.turns.push((index, Turn::Good));
-            return judged;
-        }
-        let failure = match &one.what {
-            What::Failed(code, message) => Some(Failure {
-                code: code.clone(),
-                message: message.clone(),
-                item: None,
-                phase: last_phase_named(&told[..index]),
-            }),
-            What::Phase(phase, state) if state == "failed" => {
-                Some(Failure { phase: Some(phase.clone()), ..Failure::default() })
-            }
-            What::Item(item)
-                if is_waited_for(told, &begin, &item.category, &item.id)
-                    && !goes_on(told, index)
-                    && error_fails(told, index, good, unenrolled_ms, as_of_ms) =>
-            {
-                Some(Failure {
-                    code: item.code.clone(),
-                    message: None,
-                    item: item.name.clone().or_else(|| Some(item.id.clone())),
-                    phase: Some(item.phase.clone()),
-                })
-            }
-            What::Action(action) if action == "retry" => {
-                retried = true;
-                standing = None;
-                judged.turns.push((index, Turn::Retried));
-                None
-            }
-            What::Action(action) if one.at_ms > deadline_ms && standing.is_none() && judged.left_ms.is_none() => {
-                let turn = match action.as_str() {
-                    "continueAnyway" => Some(Turn::ContinuedAnyway),
-                    "reset" => Some(Turn::Reset),
-                    _ => None,
-                };
-                if let Some(turn) = turn {
-                    judged.left_ms = Some(one.at_ms);
-                    judged.turns.push((index, turn));
-                }
-                None
-            }
-            _ => None,
-        };
-        if let Some(failure) = failure {
-            judged.failed = true;
-            if standing.is_none() {
-                standing = Some(one.at_ms);
-                judged.turns.push((index, Turn::Failed(failure)));
-            }
-        }
-    }
-    if let Some(at_ms) = standing {
-        judged.state = "failed";
-        judged.ended_at_ms = Some(at_ms);
-    } else if as_of_ms > deadline_ms {
-        judged.state = "timedOut";
-    }
-    judged.timed_out = judged.ended_at_ms.unwrap_or(as_of_ms) > deadline_ms;
-    judged
-}
-
 /// One session from what its sources report.
 fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
-    // S17: the items of the source that reports more of them; of two that report as many, of the one that began first.
+    // S17: the items of the source that reports more of them; of two that report as many, of the one first by name.
     let items = |part: &Part| {
         let mut items = BTreeSet::new();
         for one in &part.told {
-            match &one.what {
-                What::Tracked(phase, category, ids) => {
-                    items.extend(ids.iter().map(|id| (phase.clone(), category.clone(), id.clone())));
-                }
-                What::Item(item) => {
-                    items.insert(key_of(item));
-                }
-                _ => {}
+            if let What::Item(item) = &one.what {
+                items.insert(key_of(item));
             }
         }
         items.len()
     };
     let mut owner = 0;
+    let name = |part: &Part| part.told.first().map(|first| std::cmp::Reverse(first.source.clone()));
     for index in 1..parts.len() {
-        if items(&parts[index]) > items(&parts[owner]) {
+        if (items(&parts[index]), name(&parts[index])) > (items(&parts[owner]), name(&parts[owner])) {
             owner = index;
         }
     }
@@ -644,6 +467,7 @@ fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
     Session {
         name: told.iter().find_map(|one| one.session.clone()),
         started_at_ms: begin.at_ms,
+        start_reported: told.iter().any(|one| matches!(one.what, What::Started { .. })),
         deadline_ms: judged.deadline_ms,
         ended_at_ms: judged.ended_at_ms,
         state: judged.state.to_owned(),

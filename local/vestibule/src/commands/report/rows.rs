@@ -1,0 +1,168 @@
+//! Rows as a table for people, as JSON or as CSV.
+//!
+//! Must stay true: rows are written as they come, so that any number of them fits.
+
+use super::cell::{Stopped, cell, hex};
+use super::file::{one_line, told};
+use super::sheet::Sheet;
+use rusqlite::Rows;
+use rusqlite::types::ValueRef;
+use serde_json::json;
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::Path;
+use unicode_width::UnicodeWidthStr as _;
+use vestibule_platform::BoxError;
+
+/// Rows that are looked at for the widths of the columns.
+const MEASURED: usize = 1_000;
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Aligned, for people.
+    Table,
+    /// An array of objects.
+    Json,
+    /// RFC 4180.
+    Csv,
+}
+
+impl Form {
+    /// What the options say.
+    pub const fn chosen(json: bool, csv: bool) -> Self {
+        match (json, csv) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Csv,
+            (false, false) => Self::Table,
+        }
+    }
+}
+
+/// Prints the rows of a statement.
+pub fn show(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Result<(), BoxError> {
+    let failed = |error: rusqlite::Error| told(path, &error);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let written = match form {
+        Form::Table => table(&mut out, names, &mut rows),
+        Form::Json => objects(&mut out, names, &mut rows),
+        Form::Csv => sheet(&mut out, names, &mut rows),
+    };
+    let flushed = out.flush();
+    match written.and(flushed.map_err(Stopped::Output)) {
+        Ok(()) => Ok(()),
+        Err(Stopped::File(error)) => Err(failed(error)),
+        // A reader that has gone away is no error of ours.
+        Err(Stopped::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(Stopped::Output(error)) => Err(error.into()),
+    }
+}
+
+fn sheet(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
+    let mut sheet = Sheet::begin(out, names, false)?;
+    while let Some(row) = rows.next()? {
+        sheet.row(row, names.len())?;
+    }
+    Ok(sheet.end()?)
+}
+
+/// One object a line. Of columns of one name the later ones are told apart by a number, so that none is lost.
+fn objects(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
+    let keys: Vec<String> = distinct(names).iter().map(|name| json!(name).to_string()).collect();
+    let mut between = "[";
+    while let Some(row) = rows.next()? {
+        write!(out, "{between}")?;
+        for (at, key) in keys.iter().enumerate() {
+            let value = match row.get_ref(at)? {
+                ValueRef::Null => "null".to_owned(),
+                ValueRef::Text(text) => json!(String::from_utf8_lossy(text)).to_string(),
+                // JSON has no word for what is beyond all numbers, but readers know what is too large.
+                ValueRef::Real(real) if real.is_infinite() => if real > 0.0 { "1e999" } else { "-1e999" }.to_owned(),
+                ValueRef::Blob(bytes) => json!(hex(bytes)).to_string(),
+                number => cell(number),
+            };
+            write!(out, "{}{key}:{value}", if at == 0 { "{" } else { "," })?;
+        }
+        write!(out, "}}")?;
+        between = ",\n";
+    }
+    Ok(writeln!(out, "{}]", if between == "[" { "[" } else { "" })?)
+}
+
+fn distinct(names: &[String]) -> Vec<String> {
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut out = Vec::with_capacity(names.len());
+    for name in names {
+        let mut free = name.clone();
+        let mut number = 1;
+        while taken.contains(&free) || (number > 1 && names.contains(&free)) {
+            number += 1;
+            free = format!("{name}_{number}");
+        }
+        taken.insert(free.clone());
+        out.push(free);
+    }
+    out
+}
+
+/// Numbers stand at the right of their column.
+struct Cell {
+    text: String,
+    number: bool,
+}
+
+fn table(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
+    let mut widths: Vec<usize> = names.iter().map(|name| one_line(name).width()).collect();
+    let mut first = Vec::new();
+    let mut more = true;
+    while first.len() < MEASURED {
+        let Some(line) = line(rows, names.len())? else {
+            more = false;
+            break;
+        };
+        for (width, cell) in widths.iter_mut().zip(&line) {
+            *width = (*width).max(cell.text.width());
+        }
+        first.push(line);
+    }
+    // A name stands as its numbers do.
+    let number = |at: usize| first.iter().filter_map(|line: &Vec<Cell>| line.get(at)).any(|cell| cell.number);
+    let head: Vec<Cell> =
+        names.iter().enumerate().map(|(at, name)| Cell { text: one_line(name), number: number(at) }).collect();
+    print(out, &widths, &head)?;
+    let rule: Vec<Cell> = widths.iter().map(|width| Cell { text: "-".repeat(*width), number: false }).collect();
+    print(out, &widths, &rule)?;
+    for line in first {
+        print(out, &widths, &line)?;
+    }
+    while more {
+        match line(rows, names.len())? {
+            Some(line) => print(out, &widths, &line)?,
+            None => more = false,
+        }
+    }
+    Ok(())
+}
+
+fn line(rows: &mut Rows<'_>, columns: usize) -> Result<Option<Vec<Cell>>, Stopped> {
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let mut line = Vec::with_capacity(columns);
+    for at in 0..columns {
+        let value = row.get_ref(at)?;
+        let number = matches!(value, ValueRef::Integer(_) | ValueRef::Real(_));
+        line.push(Cell { text: one_line(&cell(value)), number });
+    }
+    Ok(Some(line))
+}
+
+fn print(out: &mut impl Write, widths: &[usize], cells: &[Cell]) -> std::io::Result<()> {
+    let mut line = String::new();
+    for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        let gap = " ".repeat(width.saturating_sub(cell.text.width()));
+        line.push_str(if at == 0 { "" } else { "  " });
+        line.push_str(if cell.number { &gap } else { "" });
+        line.push_str(&cell.text);
+        line.push_str(if cell.number { "" } else { &gap });
+    }
+    writeln!(out, "{}", line.trim_end_matches(' '))
+}

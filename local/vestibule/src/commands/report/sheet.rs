@@ -1,0 +1,84 @@
+//! Rows as CSV.
+//!
+//! Must stay true: no text becomes a formula. Senders choose device names, and a spreadsheet runs a cell that begins like one.
+
+use super::cell::{Stopped, cell};
+use csv::{ByteRecord, ErrorKind, Terminator, Writer, WriterBuilder};
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+use std::borrow::Cow;
+use std::io::Write;
+
+/// What tells Excel that a file is UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// CSV being written: RFC 4180, UTF-8, lines ended as there.
+pub struct Sheet<W: Write> {
+    out: Writer<W>,
+    record: ByteRecord,
+}
+
+impl<W: Write> Sheet<W> {
+    /// Writes the names of the columns.
+    pub fn begin(mut out: W, names: &[String], bom: bool) -> Result<Self, Stopped> {
+        if bom {
+            out.write_all(BYTE_ORDER_MARK.as_bytes())?;
+        }
+        let mut out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
+        let names: Vec<Cow<'_, str>> = names.iter().map(|name| harmless(name)).collect();
+        out.write_record(names.iter().map(|name| name.as_bytes())).map_err(output)?;
+        Ok(Self { out, record: ByteRecord::new() })
+    }
+
+    /// Writes a row.
+    pub fn row(&mut self, row: &Row<'_>, columns: usize) -> Result<(), Stopped> {
+        self.record.clear();
+        for at in 0..columns {
+            let value = row.get_ref(at)?;
+            let text = cell(value);
+            match value {
+                ValueRef::Text(_) => self.record.push_field(harmless(&text).as_bytes()),
+                _ => self.record.push_field(text.as_bytes()),
+            }
+        }
+        self.out.write_byte_record(&self.record).map_err(output)
+    }
+
+    /// Writes what is left.
+    pub fn end(mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn output(error: csv::Error) -> Stopped {
+    // As it is, so that a reader that has gone away is known by it.
+    Stopped::Output(match error.into_kind() {
+        ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    })
+}
+
+/// What begins a formula; East Asian versions take the wide forms as well.
+const SIGNS: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// A text that no spreadsheet takes for a formula: with an apostrophe before one that begins like it, whatever blanks
+/// come first. Where lists are separated by semicolons a spreadsheet may cut a cell there, so that a sign after one
+/// has an apostrophe too.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let blank = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
+    let mut out = String::new();
+    if text.starts_with(char::is_control) || text.trim_start_matches(blank).starts_with(SIGNS) {
+        out.push('\'');
+    } else if !text.contains([';', '\t']) {
+        return Cow::Borrowed(text);
+    }
+    let mut begins = false;
+    for c in text.chars() {
+        if begins && SIGNS.contains(&c) {
+            out.push('\'');
+        }
+        begins = matches!(c, ';' | '\t') || begins && (blank(c) || c == '"');
+        out.push(c);
+    }
+    Cow::Owned(out)
+}

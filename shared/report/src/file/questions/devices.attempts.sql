@@ -1,0 +1,11 @@
+-- Their attempts, newest first; of a device that several share only those that are the person's, or nobody's.
+-- answer: rows
+-- booleans: clockSkew
+WITH $devices
+SELECT $columns(enrollment_attempts) FROM enrollment_attempts v
+WHERE v.attempt_no IN (
+  SELECT a.attempt_no FROM devices d CROSS JOIN attempts a
+  WHERE a.enrollment_no = d.enrollment_no
+    AND (:user IS NULL OR (a.user_principal_name_word IS NULL AND a.user_id_word IS NULL)
+      OR a.user_principal_name_word IN (SELECT id FROM person) OR a.user_id_word IN (SELECT id FROM person)))
+ORDER BY v.started_at DESC, v.attempt_no DESC

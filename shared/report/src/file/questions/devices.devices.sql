@@ -1,0 +1,15 @@
+-- The devices. Nobody's own are more than 200, and a name that hundreds share says nothing of one.
+-- answer: rows
+-- booleans: enrolled, compliant
+WITH $devices
+SELECT e.enrollment_key AS enrollment_key, w_name.text AS device_name, e.serial_number AS serial_number,
+  p.name AS platform, w_os.text AS os_version, w_model.text AS model, w_user.text AS user_principal_name,
+  e.enrolled AS enrolled, e.compliant AS compliant
+FROM devices d
+CROSS JOIN enrollments e
+LEFT JOIN platforms p ON p.id = e.platform_id
+LEFT JOIN words w_name ON w_name.id = e.device_name_word
+LEFT JOIN words w_os ON w_os.id = e.os_version_word
+LEFT JOIN words w_model ON w_model.id = e.model_word
+LEFT JOIN words w_user ON w_user.id = e.user_principal_name_word
+WHERE e.enrollment_no = d.enrollment_no ORDER BY e.enrollment_key

@@ -1,0 +1,18 @@
+-- Whom a failure hits besides: attempts that failed alike, by the code's value, else by the code as reported, else by the
+-- reason.
+-- answer: row
+-- :id id | The attempt that failed.
+-- :except text | Devices that are left out: their keys as a JSON list.
+WITH $left_out,
+  this AS (
+    SELECT code_value, code_word, reason_word FROM failures
+    WHERE attempt_no = (SELECT min(attempt_no) FROM attempts WHERE attempt_id = unhex(:id))),
+  alike AS MATERIALIZED (
+    SELECT coalesce(a.user_principal_name_word, a.user_id_word) AS person, a.enrollment_no AS device,
+      p.name AS platform, f.failed_at AS at
+    FROM this t CROSS JOIN failures f CROSS JOIN attempts a LEFT JOIN platforms p ON p.id = a.platform_id
+    WHERE f.abandoned = 0 AND a.attempt_no = f.attempt_no
+      AND CASE WHEN t.code_value IS NOT NULL THEN f.code_value = t.code_value
+        WHEN t.code_word IS NOT NULL THEN f.code_word = t.code_word ELSE f.reason_word = t.reason_word END
+      AND a.enrollment_no NOT IN (SELECT enrollment_no FROM left_out))
+SELECT $as_of, $alike

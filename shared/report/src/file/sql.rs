@@ -1,0 +1,77 @@
+//! The texts that make tables, views and indexes, and what is written out in them.
+
+use crate::file::column_docs;
+
+/// The tables.
+pub(crate) const TABLES: [&str; 2] = [include_str!("sql/dictionaries.sql"), include_str!("sql/facts.sql")];
+
+/// The views, but for those that also run over a range of days.
+pub(crate) const VIEWS: [&str; 5] = [
+    include_str!("sql/views_attempts.sql"),
+    include_str!("sql/views_incomplete.sql"),
+    include_str!("sql/views_status.sql"),
+    include_str!("sql/views_esp.sql"),
+    include_str!("sql/views_esp_numbers.sql"),
+];
+
+/// The indexes, for after the first load.
+pub(crate) const INDEXES: &str = include_str!("sql/indexes.sql");
+
+/// Views of numbers that cannot be added up from days: medians, and counts of different things. The file's views are over
+/// the whole window; the same text runs over a range of days.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ranged {
+    Funnel,
+    Profiles,
+    Phases,
+    Apps,
+}
+
+impl Ranged {
+    pub(crate) const ALL: [Self; 4] = [Self::Funnel, Self::Profiles, Self::Phases, Self::Apps];
+
+    const fn name_and_text(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Funnel => ("funnel", include_str!("sql/funnel.sql")),
+            Self::Profiles => ("esp_by_profile", include_str!("sql/esp_by_profile.sql")),
+            Self::Phases => ("esp_by_phase_and_profile", include_str!("sql/esp_by_phase_and_profile.sql")),
+            Self::Apps => ("esp_apps", include_str!("sql/esp_apps.sql")),
+        }
+    }
+
+    /// The statement of the file's view, with what it says of its columns.
+    pub(crate) fn view(self) -> String {
+        let (name, text) = self.name_and_text();
+        format!("CREATE VIEW {name} AS\n{}", text.replace("$attempts", "1").replace("$days", "1"))
+    }
+
+    /// The query over what `days` lets through: days of the funnel, sessions `x` of the others. For the funnel `attempts`
+    /// bounds the attempts looked at for the median, where all outside the days can be told by their numbers.
+    pub(crate) fn over(self, attempts: &str, days: &str) -> String {
+        column_docs::without(self.name_and_text().1).replace("$attempts", attempts).replace("$days", days)
+    }
+}
+
+/// Writes out `$iso(x)`, an instant as text, and `$day(x)`, a day as date: integer arithmetic, since a
+/// float cannot hold every millisecond.
+pub(crate) fn expand(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len() * 2);
+    let mut rest = sql;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let call = &rest[at + 1..];
+        let name = call.split('(').next().unwrap_or_default();
+        // Arguments hold no parentheses of their own.
+        let argument = call[name.len()..].trim_start_matches('(').split(')').next().unwrap_or_default();
+        match name {
+            "iso" => out.push_str(&format!(
+                "CAST(strftime('%Y-%m-%dT%H:%M:%S', ({argument}) / 1000, 'unixepoch') || \
+                 printf('.%03dZ', ({argument}) % 1000) AS TEXT)"
+            )),
+            _ => out.push_str(&format!("CAST(strftime('%Y-%m-%d', ({argument}) * 86400, 'unixepoch') AS TEXT)")),
+        }
+        rest = &call[name.len() + argument.len() + 2..];
+    }
+    out.push_str(rest);
+    out
+}

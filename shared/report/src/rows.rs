@@ -1,0 +1,134 @@
+//! Writing rows by the names of their columns.
+//!
+//! A row names each value where the value is made; the statement is prepared from the names, before the first row.
+//!
+//! Must stay true: a row has a value for every column of its table and for nothing else. A column that a table gains and no
+//! row has is an error of the first row, never empty in silence. This is looked at once a statement, not once a row.
+
+use crate::error::{Error, Result};
+use rusqlite::{Connection, Statement, ToSql};
+
+/// The values of a row, by the names of their columns: see [`row!`].
+pub(crate) struct Row<'v, const N: usize> {
+    pub(crate) names: &'static [&'static str; N],
+    pub(crate) values: [&'v dyn ToSql; N],
+}
+
+/// `row! { column: value, … }`: a [`Row`].
+macro_rules! row {
+    ($($name:ident: $value:expr),+ $(,)?) => {
+        $crate::rows::Row { names: &[$(stringify!($name)),+], values: [$(&$value as &dyn rusqlite::ToSql),+] }
+    };
+}
+pub(crate) use row;
+
+/// Puts rows into a table.
+pub(crate) struct InsertInto<'c> {
+    conn: &'c Connection,
+    table: &'static str,
+    /// What becomes of a row whose key is taken.
+    conflict: &'static str,
+    prepared: Option<(&'static [&'static str], Statement<'c>)>,
+}
+
+impl<'c> InsertInto<'c> {
+    /// A key that is taken is an error.
+    pub(crate) const fn new(conn: &'c Connection, table: &'static str) -> Self {
+        Self { conn, table, conflict: "", prepared: None }
+    }
+
+    /// A row whose key is taken is left out.
+    pub(crate) const fn unless_taken(conn: &'c Connection, table: &'static str) -> Self {
+        Self { conn, table, conflict: " ON CONFLICT DO NOTHING", prepared: None }
+    }
+
+    /// Puts a row in; returns how many came to the table.
+    ///
+    /// # Errors
+    /// [`Error::Columns`] when the row has other columns than the table, and when SQLite refuses.
+    pub(crate) fn insert<const N: usize>(&mut self, row: Row<'_, N>) -> Result<usize> {
+        let names: &[&str] = row.names;
+        if let Some((prepared, statement)) = &mut self.prepared
+            && (std::ptr::eq(*prepared, names) || *prepared == names)
+        {
+            return Ok(statement.execute(&row.values[..])?);
+        }
+        let Self { conn, table, conflict, .. } = self;
+        check(conn, table, names)?;
+        let (columns, marks) = (names.join(", "), vec!["?"; N].join(", "));
+        let statement = conn.prepare(&format!("INSERT INTO {table} ({columns}) VALUES ({marks}){conflict}"))?;
+        let (_, statement) = self.prepared.insert((row.names, statement));
+        Ok(statement.execute(&row.values[..])?)
+    }
+}
+
+/// That `names` are the columns of the table, each once.
+pub(crate) fn check(conn: &Connection, table: &'static str, names: &[&str]) -> Result<()> {
+    let mut columns = conn.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
+    let columns = columns.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    let missing = columns.iter().find(|column| !names.contains(&column.as_str())).map(String::as_str);
+    let unknown = names.iter().copied().find(|name| !columns.iter().any(|column| column == name));
+    let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| *name);
+    let problem = missing.map(|column| (column, "has no value")).or(unknown.map(|column| (column, "is unknown")));
+    match problem.or(twice.map(|column| (column, "has two values"))) {
+        Some((column, problem)) => Err(Error::Columns { table, column: column.to_owned(), problem }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn devices() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE devices (name TEXT PRIMARY KEY, colour TEXT, weight INTEGER)").unwrap();
+        conn
+    }
+
+    fn all(conn: &Connection) -> Vec<(String, Option<String>, i64)> {
+        let mut all = conn.prepare("SELECT name, colour, weight FROM devices ORDER BY name").unwrap();
+        let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        all.map(std::result::Result::unwrap).collect()
+    }
+
+    #[test]
+    fn values_go_by_name_and_not_by_place() {
+        let conn = devices();
+        let mut insert = InsertInto::new(&conn, "devices");
+        for weight in 1..3 {
+            insert.insert(row! { weight: weight, name: format!("d{weight}"), colour: None::<&str> }).unwrap();
+        }
+        // The same table in another order, by the same statement's owner.
+        insert.insert(row! { name: "d3", colour: "red", weight: 3 }).unwrap();
+        insert.insert(row! { weight: 4, name: "d4", colour: "blue" }).unwrap();
+        let expected = [("d1", None, 1), ("d2", None, 2), ("d3", Some("red"), 3), ("d4", Some("blue"), 4)];
+        assert_eq!(all(&conn), expected.map(|(name, colour, n)| (name.to_owned(), colour.map(str::to_owned), n)));
+    }
+
+    #[test]
+    fn a_column_that_is_missing_unknown_or_there_twice_is_an_error() {
+        let conn = devices();
+        let mut insert = InsertInto::new(&conn, "devices");
+        let said = |result: Result<usize>| result.unwrap_err().to_string();
+        assert_eq!(said(insert.insert(row! { name: "a", weight: 1 })), "a row of devices: colour has no value");
+        let more = row! { name: "a", weight: 1, colour: "red", height: 2 };
+        assert_eq!(said(insert.insert(more)), "a row of devices: height is unknown");
+        let twice = row! { name: "a", weight: 1, colour: "red", weight: 2 };
+        assert_eq!(said(insert.insert(twice)), "a row of devices: weight has two values");
+        assert_eq!(all(&conn), []);
+    }
+
+    #[test]
+    fn a_key_that_is_taken_is_an_error_or_left_out_as_asked() {
+        let conn = devices();
+        let mut insert = InsertInto::new(&conn, "devices");
+        assert_eq!(insert.insert(row! { name: "a", weight: 1, colour: "red" }).unwrap(), 1);
+        assert!(matches!(insert.insert(row! { name: "a", weight: 2, colour: "red" }), Err(Error::Sqlite(_))));
+        let left_out = InsertInto::unless_taken(&conn, "devices").insert(row! { name: "a", weight: 3, colour: "red" });
+        assert_eq!(left_out.unwrap(), 0);
+        assert_eq!(all(&conn), [("a".to_owned(), Some("red".to_owned()), 1)]);
+    }
+}

@@ -1,0 +1,61 @@
+//! A finding while it is put together.
+
+use super::{Finding, Severity};
+use crate::ask::reader::Advice;
+
+/// A finding before it has its rank.
+pub(super) struct Draft {
+    pub finding: Finding,
+}
+
+/// Begins a finding.
+pub(super) fn found(id: &'static str, severity: Severity, title: impl Into<String>) -> Draft {
+    Draft {
+        finding: Finding {
+            id,
+            rank: 0,
+            severity,
+            title: title.into(),
+            evidence: Vec::new(),
+            cause: String::new(),
+            steps: Vec::new(),
+            who: Vec::new(),
+            advice: Vec::new(),
+            others: None,
+        },
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+impl Draft {
+    pub(super) fn evidence(mut self, evidence: Vec<String>) -> Self {
+        self.finding.evidence = evidence;
+        self
+    }
+
+    /// What is said where the catalogue says nothing.
+    pub(super) fn otherwise(mut self, cause: &str, steps: &[&str], who: &[&str]) -> Self {
+        self.finding.cause = cause.to_owned();
+        (self.finding.steps, self.finding.who) = (owned(steps), owned(who));
+        self
+    }
+
+    /// The catalogue's word: its first entry gives cause and steps.
+    pub(super) fn advice(mut self, advice: Vec<Advice>) -> Self {
+        if let Some(first) = advice.first() {
+            self.finding.cause.clone_from(&first.cause);
+            self.finding.steps.clone_from(&first.steps);
+            self.finding.who.clone_from(&first.who);
+        }
+        self.finding.advice = advice;
+        self
+    }
+
+    pub(super) fn others(mut self, others: Option<super::Others>) -> Self {
+        self.finding.others = others;
+        self
+    }
+}

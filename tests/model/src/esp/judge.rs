@@ -1,0 +1,187 @@
+//! The verdict on one session (docs/DOMAIN.md, S18 to S21).
+
+use super::{Failure, GRACE_MS, Part, Told, Turn, What, begin, ends_well, is_waited_for, key_of, newest};
+
+/// The verdict on a session.
+pub(super) struct Judged {
+    pub(super) deadline_ms: i64,
+    pub(super) state: &'static str,
+    pub(super) ended_at_ms: Option<i64>,
+    pub(super) failed: bool,
+    pub(super) timed_out: bool,
+    /// When the person left it by `continueAnyway` or `reset`, or an `unenrolled` did, past the limit.
+    pub(super) left_ms: Option<i64>,
+    pub(super) turns: Vec<(usize, Turn)>,
+}
+
+/// Whether the item error that this event reports fails the session (S20), as of an instant.
+fn error_fails(told: &[Told], index: usize, good: Option<usize>, unenrolled_ms: &[i64], as_of_ms: i64) -> bool {
+    let What::Item(item) = &told[index].what else {
+        return false;
+    };
+    let key = key_of(item);
+    let is_error = |upto: usize| newest(&told[..upto]).get(&key).is_some_and(|(_, state)| state == "error");
+    if item.state != "error" || !is_error(index + 1) {
+        return false;
+    }
+    let since_ms = told[index].at_ms;
+    // What is over before the two minutes are does not fail.
+    let mut until_ms = as_of_ms;
+    for (later, one) in told.iter().enumerate().skip(index + 1) {
+        if !is_error(later + 1) || good == Some(later) {
+            until_ms = until_ms.min(one.at_ms);
+            break;
+        }
+    }
+    for ended_ms in unenrolled_ms {
+        if *ended_ms > since_ms {
+            until_ms = until_ms.min(*ended_ms);
+        }
+    }
+    until_ms.saturating_sub(since_ms) > GRACE_MS
+}
+
+/// Whether the error of this event goes on from an earlier one, without a `retry` in between.
+fn goes_on(told: &[Told], index: usize) -> bool {
+    let What::Item(item) = &told[index].what else {
+        return false;
+    };
+    let before = newest(&told[..index]);
+    let Some((earlier, state)) = before.get(&key_of(item)) else {
+        return false;
+    };
+    let retried = told[*earlier..index].iter().any(|one| one.what == What::Action("retry".to_owned()));
+    state == "error" && !retried
+}
+
+/// The order of the phases.
+pub(crate) fn rank_of_phase(phase: &str) -> usize {
+    ["devicePreparation", "deviceSetup", "accountSetup"].iter().position(|known| *known == phase).unwrap_or(0)
+}
+
+/// The furthest phase that these events name.
+fn furthest_phase(told: &[Told]) -> Option<String> {
+    let named = told.iter().filter_map(|one| match &one.what {
+        What::Phase(named, _) => Some(named),
+        What::Item(item) => Some(&item.phase),
+        _ => None,
+    });
+    named.max_by_key(|phase| rank_of_phase(phase)).cloned()
+}
+
+/// Judges the events of a session, in order.
+pub(super) fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Judged {
+    let begin = begin(parts);
+    let deadline_ms = begin.deadline_ms();
+    let first_ms = told.first().map_or(0, |first| first.at_ms);
+    let good = (0..told.len()).find(|index| ends_well(&told[..=*index], told, &begin));
+
+    let mut judged = Judged {
+        deadline_ms,
+        state: "inProgress",
+        ended_at_ms: None,
+        failed: false,
+        timed_out: false,
+        left_ms: None,
+        turns: Vec::new(),
+    };
+    let mut standing: Option<i64> = None;
+    let mut retried = false;
+    let mut removals = unenrolled_ms.iter().copied().filter(|at_ms| *at_ms > first_ms && *at_ms <= as_of_ms).peekable();
+    for index in 0..=told.len() {
+        // An `unenrolled` stands before the page's events of its instant.
+        let upto_ms = told.get(index).map_or(as_of_ms, |one| one.at_ms);
+        if let Some(at_ms) = removals.next_if(|at_ms| *at_ms <= upto_ms) {
+            // What failed before stays failed.
+            judged.timed_out = standing.unwrap_or(at_ms) > deadline_ms;
+            judged.state = match standing {
+                Some(_) => "failed",
+                None if at_ms > deadline_ms => "timedOut",
+                None => "ended",
+            };
+            judged.left_ms = judged.left_ms.or(Some(at_ms));
+            judged.ended_at_ms = standing.or(judged.left_ms);
+            return judged;
+        }
+        let Some(one) = told.get(index) else {
+            break;
+        };
+        if good == Some(index) {
+            judged.state = match (judged.failed, one.at_ms > deadline_ms, retried) {
+                (false, false, _) | (true, _, false) => "success",
+                (_, _, true) => "successOnRetry",
+                (false, true, false) => "successWithTimeout",
+            };
+            judged.ended_at_ms = Some(one.at_ms);
+            judged.timed_out = one.at_ms > deadline_ms;
+            judged.turns.push((index, Turn::Good));
+            return judged;
+        }
+        let failure = match &one.what {
+            What::Failed(code, message) => Some(Failure {
+                code: code.clone(),
+                message: message.clone(),
+                item: None,
+                phase: furthest_phase(&told[..index]),
+            }),
+            What::Phase(phase, state) if state == "failed" => {
+                Some(Failure { phase: Some(phase.clone()), ..Failure::default() })
+            }
+            What::Item(item)
+                if is_waited_for(told, &begin, &item.category, &item.id)
+                    && !goes_on(told, index)
+                    && error_fails(told, index, good, unenrolled_ms, as_of_ms) =>
+            {
+                Some(Failure {
+                    code: item.code.clone(),
+                    message: None,
+                    item: item.name.clone().or_else(|| Some(item.id.clone())),
+                    phase: Some(item.phase.clone()),
+                })
+            }
+            What::Action(action) if action == "retry" => {
+                retried = true;
+                standing = None;
+                judged.turns.push((index, Turn::Retried));
+                None
+            }
+            What::Action(action) if one.at_ms > deadline_ms && standing.is_none() && judged.left_ms.is_none() => {
+                let turn = match action.as_str() {
+                    "continueAnyway" => Some(Turn::ContinuedAnyway),
+                    "reset" => Some(Turn::Reset),
+                    _ => None,
+                };
+                if let Some(turn) = turn {
+                    judged.left_ms = Some(one.at_ms);
+                    judged.turns.push((index, turn));
+                }
+                None
+            }
+            _ => None,
+        };
+        if let Some(failure) = failure {
+            judged.failed = true;
+            if standing.is_some()
+                && matches!(one.what, What::Failed(..))
+                && let Some((_, Turn::Failed(known))) = judged.turns.last_mut()
+            {
+                // What the session says of its failure counts before what an item does.
+                known.code = failure.code.clone().or(known.code.take());
+                known.message = failure.message.clone().or(known.message.take());
+            }
+            if standing.is_none() {
+                standing = Some(one.at_ms);
+                judged.turns.push((index, Turn::Failed(failure)));
+            }
+        }
+    }
+    if let Some(at_ms) = standing {
+        judged.state = "failed";
+        judged.ended_at_ms = Some(at_ms);
+    } else if as_of_ms > deadline_ms {
+        judged.state = "timedOut";
+        judged.ended_at_ms = judged.left_ms;
+    }
+    judged.timed_out = judged.ended_at_ms.unwrap_or(as_of_ms) > deadline_ms;
+    judged
+}
