@@ -101,6 +101,16 @@ names! {
 }
 
 impl Phase {
+    /// The phases that a device so deployed goes through.
+    pub const fn expected(mode: Option<DeploymentMode>) -> &'static [Self] {
+        match mode {
+            Some(DeploymentMode::SelfDeploying | DeploymentMode::PreProvisioningTechnician) => {
+                &[Self::DevicePreparation, Self::DeviceSetup]
+            }
+            _ => Self::ALL,
+        }
+    }
+
     /// What people call it.
     pub const fn title(self) -> &'static str {
         match self {

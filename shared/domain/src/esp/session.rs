@@ -235,12 +235,7 @@ impl EspSession {
 
     /// The phases that a device so deployed goes through.
     pub const fn expected_phases(&self) -> &'static [Phase] {
-        match self.deployment_mode {
-            Some(DeploymentMode::SelfDeploying | DeploymentMode::PreProvisioningTechnician) => {
-                &[Phase::DevicePreparation, Phase::DeviceSetup]
-            }
-            _ => Phase::ALL,
-        }
+        Phase::expected(self.deployment_mode)
     }
 
     /// The phase a session is in before any is told. Where a person enrolls the device, joining and registering are

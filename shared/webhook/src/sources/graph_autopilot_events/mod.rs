@@ -172,6 +172,9 @@ impl Told<'_> {
 
     fn tell_session(&mut self, timeline: &Timeline) {
         self.tell_start(timeline);
+        // The last phase's completion would be the session's good end: of a deployment that failed it is none.
+        let failed = self.record.deployment == DeploymentState::Failure;
+        let last = Phase::expected(self.record.deployment_mode).last().copied().filter(|_| failed);
         for span in &timeline.phases {
             let number = 1 + span.phase as u8;
             let mut phase = |part: u8, state: PhaseState, at: Timestamp| {
@@ -179,7 +182,8 @@ impl Told<'_> {
                 self.esp(at, &id, EspDetail::Phase(span.phase, state));
             };
             phase(0, PhaseState::Started, span.start);
-            if let Some((state, at)) = span.end {
+            let end = span.end.filter(|(state, _)| *state != PhaseState::Completed || last != Some(span.phase));
+            if let Some((state, at)) = end {
                 phase(1, state, at);
             }
         }
