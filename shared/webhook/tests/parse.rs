@@ -12,7 +12,7 @@ use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received, parse};
 const NOW: &str = "2026-03-01T12:00:00Z";
 
 fn received() -> Received {
-    Received { at: Timestamp::parse(NOW).unwrap(), backfill: false }
+    Received::native(Timestamp::parse(NOW).unwrap(), false)
 }
 
 fn event(kind: &str, data: Value) -> Value {

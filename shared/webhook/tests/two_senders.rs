@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vestibule_domain::event::{Event, Platform};
 use vestibule_domain::{Cause, Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
-use vestibule_webhook::sources::{Context, graph_troubleshooting_events, nanomdm};
+use vestibule_webhook::sources::{graph_troubleshooting_events, nanomdm};
 use vestibule_webhook::{Received, parse};
 
 /// The serial number and times are those of the samples.
@@ -34,12 +34,12 @@ fn agent(minutes_seconds: &str, kind: &str, serial: &str, mut data: Value) -> Ve
     let time = format!("{minutes_seconds}Z");
     let event = json!({"specversion": "1.0", "id": format!("{kind}-{time}"), "source": "urn:example:agent",
         "type": format!("enrollment.{kind}"), "time": time, "data": data});
-    all(parse(event.to_string().as_bytes(), Received { at: at(&time), backfill: false }).unwrap())
+    all(parse(event.to_string().as_bytes(), Received::native(at(&time), false)).unwrap())
 }
 
-fn mdm(body: &str, received: Timestamp, sends_compliant: bool) -> Vec<Event> {
-    let context = Context { received: Received { at: received, backfill: false }, sends_compliant };
-    all(nanomdm::parse(body.as_bytes(), &HeaderMap::new(), &context).unwrap())
+fn mdm(body: &str, received: Timestamp) -> Vec<Event> {
+    let received = nanomdm::SENDER.received(received, false);
+    all(nanomdm::parse(body.as_bytes(), &HeaderMap::new(), received).unwrap())
 }
 
 fn folded(events: impl IntoIterator<Item = Event>, as_of: &str) -> Enrollment {
@@ -72,17 +72,17 @@ fn minute(of: Timestamp, seconds: i64) -> String {
 #[test]
 fn an_mdm_and_an_agent_that_tell_of_one_enrollment_make_one_attempt() {
     // Both of the MDM's messages carry a time; the agent is a little before and after them.
-    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"), true)[0].time;
+    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"))[0].time;
     let parts = [
         agent(&minute(began, -40), "started", SERIAL, json!({"platform": "ios"})),
-        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"), true),
+        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z")),
         agent(
             &minute(began, 5),
             "step.entered",
             SERIAL,
             json!({"action": "iOSProfileLaunch", "screen": "installingProfile"}),
         ),
-        mdm(TOKEN, at("2026-03-02T19:00:00Z"), true),
+        mdm(TOKEN, at("2026-03-02T19:00:00Z")),
         agent(&minute(began, 90), "enrolled", SERIAL, json!({})),
         agent(&minute(began, 95), "compliant", SERIAL, json!({})),
     ];
@@ -101,9 +101,8 @@ fn an_mdm_and_an_agent_that_tell_of_one_enrollment_make_one_attempt() {
 #[test]
 fn the_same_end_told_twice_is_one_failed_attempt_that_knows_what_both_told() {
     // Graph tells of failures alone, with a code and a category, and of no steps.
-    let context =
-        Context { received: Received { at: at("2027-01-01T00:00:00Z"), backfill: true }, sends_compliant: true };
-    let graph = all(graph_troubleshooting_events::parse(GRAPH.as_bytes(), &HeaderMap::new(), &context).unwrap());
+    let received = graph_troubleshooting_events::SENDER.received(at("2027-01-01T00:00:00Z"), true);
+    let graph = all(graph_troubleshooting_events::parse(GRAPH.as_bytes(), &HeaderMap::new(), received).unwrap());
     let failed = &graph[0];
     let told = failed.step().unwrap().failure.clone().unwrap();
     let mut of_agent = Vec::new();
@@ -131,10 +130,10 @@ fn the_same_end_told_twice_is_one_failed_attempt_that_knows_what_both_told() {
 
 #[test]
 fn a_sender_that_begins_again_makes_a_second_attempt_whatever_the_other_tells() {
-    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"), true)[0].time;
+    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"))[0].time;
     let parts = [
         agent(&minute(began, -40), "started", SERIAL, json!({"platform": "ios"})),
-        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"), true),
+        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z")),
         agent(&minute(began, 300), "started", SERIAL, json!({"platform": "ios"})),
     ];
     for order in orders(&parts) {

@@ -100,7 +100,7 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
         // COMMAND, USAGE_LOGS, ENTERPRISE_UPGRADE, test, and what else is published to the topic.
         _ => return Ok(Batch { events: vec![ignored(message)], is_list: false }),
     };
-    if !message.contains_key("data") {
+    if message.get("data").is_none_or(|data| data.is_null() || data.as_str().is_some_and(str::is_empty)) {
         // Google's own test of a subscription, and what else names no device: it would come again for ever.
         return Ok(Batch { events: vec![ignored(message)], is_list: false });
     }

@@ -47,7 +47,7 @@ pub static SENDER: Sender = Sender {
     samples: &[
         sample!("micromdm-authenticate.json", Becomes::Event(Kind::Started)),
         sample!("micromdm-authenticate-ios.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),
-        sample!("micromdm-token-update.json", Becomes::Event(Kind::Enrolled), Becomes::Event(Kind::Compliant)),
+        sample!("micromdm-token-update.json", Becomes::Event(Kind::Enrolled)),
         sample!("micromdm-check-out.json", Becomes::Event(Kind::Unenrolled)),
         sample!("micromdm-connect-error.json", Becomes::Ignored),
         sample!("micromdm-placeholder.json", Becomes::Refused),

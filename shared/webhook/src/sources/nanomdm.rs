@@ -12,8 +12,9 @@
 //! without saying so (`CheckOutWhenRemoved` unset, erased, or offline). It tells of an `Authenticate` also when it
 //! refuses it itself.
 //!
-//! `token_update_tally` counts a device's `TokenUpdate`s from its last `Authenticate` on: the first enrolls it, later
-//! ones only have new tokens. Without a tally each is told as `enrolled`, as [`micromdm`](super::micromdm) says why.
+//! `token_update_tally` counts a device's `TokenUpdate`s from its last `Authenticate` on. Each is told as `enrolled`,
+//! whatever its tally: where the first says that the device awaits its configuration, the next is what releases it. Of a
+//! device known to be enrolled it repeats what is known, as [`micromdm`](super::micromdm) says.
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, apple, sample};
 use crate::cloudevents::{Batch, BodyError, Received};
@@ -48,7 +49,7 @@ pub static SENDER: Sender = Sender {
     samples: &[
         sample!("nanomdm-authenticate.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),
         sample!("nanomdm-token-update.json", Becomes::Event(Kind::Enrolled)),
-        sample!("nanomdm-token-update-rotated.json", Becomes::Ignored),
+        sample!("nanomdm-token-update-rotated.json", Becomes::Event(Kind::Enrolled)),
         sample!("nanomdm-check-out.json", Becomes::Event(Kind::Unenrolled)),
         sample!("nanomdm-connect-error.json", Becomes::Ignored),
         sample!("nanomdm-placeholder.json", Becomes::Refused),

@@ -79,7 +79,7 @@ pub struct Sample {
     pub file: &'static str,
     /// The body.
     pub body: &'static [u8],
-    /// What it becomes, each once.
+    /// What it becomes, each once; compliance that the module assumes apart.
     pub becomes: &'static [Becomes],
 }
 
