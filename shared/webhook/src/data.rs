@@ -42,7 +42,7 @@ pub(crate) fn read(family: Family, mut data: Reader<'_, '_>) -> Option<(About, B
         Family::Enrollment(kind) => Body::Enrollment(read_step(kind, &mut data, reported)?),
         Family::Esp(kind) => {
             // Only Windows has the page.
-            about.platform.get_or_insert(Platform::Windows);
+            about.platform = Some(Platform::Windows);
             Body::Esp(esp::read(kind, &mut data)?)
         }
     };

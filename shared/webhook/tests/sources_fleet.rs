@@ -209,7 +209,7 @@ fn a_cancelled_setup_experience_is_a_failure() {
     assert_eq!(attempt.failure.as_ref().unwrap().reason.as_deref(), Some("setupExperienceCanceled"));
 
     // Elsewhere it completed when the host was managed.
-    let enrollment = folded(told.into_iter().flat_map(|body| events(body)));
+    let enrollment = folded(told.into_iter().flat_map(events));
     let outcomes: Vec<_> = enrollment.attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [Outcome::Completed]);
 }

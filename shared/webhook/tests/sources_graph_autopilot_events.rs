@@ -14,7 +14,7 @@ use vestibule_domain::esp::{
     Category, DeploymentMode, EspAction, EspDetail, EspSession, ItemState, Phase, PhaseState, SessionState,
 };
 use vestibule_domain::event::{Body, Event, EventKey, Kind, Platform};
-use vestibule_domain::{Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{DeviceState, Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::sources::graph_autopilot_events::{self, SOURCE};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS};
@@ -220,6 +220,11 @@ fn a_failed_page_fails_the_session_by_its_code_and_leaves_the_device_enrolled() 
     let enrollment = folded(listed("AP-FAILURE"));
     assert_eq!(enrollment.registered_at, None, "the year 1 is no time");
     assert!(enrollment.enrolled && enrollment.compliant);
+    // One verdict for a deployment (docs/DOMAIN.md, A9): the attempt failed too, by the session's code.
+    let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
+    assert_eq!((attempt.outcome, enrollment.state), (Outcome::Failed, DeviceState::Failed));
+    assert_eq!(attempt.failure.as_ref().unwrap().code.as_deref(), Some("-2147023436"));
+    assert_eq!(attempt.place.as_ref().unwrap().action.name(), "deviceSetup");
     let session = session(listed("AP-FAILURE"));
     assert_eq!(session.state, SessionState::Failed);
     assert_eq!(session.failed_phase, Some(Phase::DeviceSetup));
