@@ -126,7 +126,7 @@ impl World {
             "time": at.to_string(),
             "data": { "device": { "serialNumber": format!("S{number:08}") }, "platform": "iOS" },
         });
-        let Parsed::Event(event) = parse_event(&event, Received { at, backfill: false }) else {
+        let Parsed::Event(event) = parse_event(&event, Received::native(at, false)) else {
             panic!("refused: {event}");
         };
         self.store.add_events(&tenant.id, &tenant.settings, vec![*event], at).await.unwrap();

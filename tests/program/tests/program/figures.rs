@@ -105,6 +105,11 @@ impl Figures {
             actions,
             elsewhere,
             other,
+            // The program counts what has no section among the rest, and does not tell the measured apart.
+            measured: _,
+            abandoned_measured: _,
+            nowhere,
+            daily_nowhere,
         } = report(devices, &asked.from, &asked.to, asked.os, asked.section, &Settings::default());
         Self {
             initiated,
@@ -114,10 +119,16 @@ impl Figures {
             completed,
             open,
             rate: incomplete_rate,
-            daily: daily.into_iter().map(|(date, section, count)| (date, Some(section), count)).collect(),
+            daily: daily
+                .into_iter()
+                .map(|(date, section, count)| (date, Some(section), count))
+                .chain(
+                    daily_nowhere.into_iter().filter(|(_, count)| *count > 0).map(|(date, count)| (date, None, count)),
+                )
+                .collect(),
             actions,
             elsewhere: elsewhere.into_iter().map(|one| (one.cause, one.section, one.action, one.abandoned)).collect(),
-            other,
+            other: other + nowhere,
         }
         .sorted()
     }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use vestibule_domain::Timestamp;
 use vestibule_domain::time::Tz;
-use vestibule_model::{Delivered, Device, Settings, devices};
+use vestibule_model::{Delivered, Device, Reports, Settings, devices};
 use vestibule_simulator::{Delivery, Scenario, simulate};
 
 /// Days of the demonstration's sample.
@@ -48,6 +48,7 @@ pub fn delivered(
         Delivered {
             event: delivery.event.to_json(),
             received_at_ms: received.get(&key).copied().unwrap_or(as_of).millis(),
+            reports: Reports::ALL,
         }
     };
     sample.iter().map(one).collect()

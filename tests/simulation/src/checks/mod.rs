@@ -295,7 +295,8 @@ fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settin
 }
 
 fn delivered(copy: &Copy) -> Delivered {
-    Delivered { event: copy.json.clone(), received_at_ms: copy.event.received_at.millis() }
+    let reports = vestibule_model::Reports::ALL;
+    Delivered { event: copy.json.clone(), received_at_ms: copy.event.received_at.millis(), reports }
 }
 
 fn model_settings(settings: &TenantSettings) -> vestibule_model::Settings {
@@ -303,5 +304,9 @@ fn model_settings(settings: &TenantSettings) -> vestibule_model::Settings {
         time_zone: settings.time_zone.name().to_owned(),
         require_compliance: settings.require_compliance,
         windows_idle_limit_minutes: i64::from(settings.windows_idle_limit_minutes),
+        macos_idle_limit_minutes: i64::from(settings.macos_idle_limit_minutes),
+        compliance_limit_minutes: i64::from(settings.compliance_limit_minutes),
+        // No tenant of the simulation names a source.
+        compliance_source: vestibule_model::ComplianceSource::None,
     }
 }
