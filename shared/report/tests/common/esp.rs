@@ -9,7 +9,7 @@ use vestibule_domain::esp::{
     AppliedProfile, Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState,
     Start, TargetedApp,
 };
-use vestibule_domain::event::{Body, EventKey};
+use vestibule_domain::event::{Body, EventKey, Reports};
 use vestibule_domain::{Event, Millis, Platform, Timestamp};
 
 /// The source document's example: three profiles.
@@ -48,6 +48,7 @@ pub fn told(device: u64, id: impl Into<String>, time: Timestamp, session: Option
         time,
         received_at: time + Millis::new(200),
         clock_skew: None,
+        reports: Reports::ALL,
         about: about(device, Platform::Windows),
         body: Body::Esp(EspEvent { session_id: session.map(str::to_owned), detail }),
     }
