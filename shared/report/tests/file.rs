@@ -263,6 +263,13 @@ fn what_was_told_otherwise_before_is_a_correction() {
     assert_eq!(number(&conn, "SELECT count(*) FROM actions WHERE name = 'OwnStep'"), 1, "a correction still names it");
     assert_eq!(strings(&conn, "SELECT value FROM meta WHERE key = 'previousAsOf'"), [as_of.to_string()]);
 
+    // The schema before had the same columns for how an attempt ended, so an upgrade says what is otherwise now.
+    for (version, expected) in [(4, 3), (3, 0)] {
+        Connection::open(&first).unwrap().pragma_update(None, "user_version", version).unwrap();
+        let upgraded = working.publish(&folder.path().join(format!("after-{version}")), Some(&first)).unwrap();
+        assert_eq!(upgraded.corrections, expected, "of schema {version}");
+    }
+
     // A month later all of it is out of the window: neither gone nor corrected.
     let far = as_of + Millis::from_days(45);
     let mut working = copy(&second, "second-copy");
