@@ -256,8 +256,11 @@ fn the_status_page_stuck_failed_and_out_of_time() {
         failing
     };
     let mut late = device(4, Platform::Windows);
-    late.events = vec![begin(4, 60 * 24)];
-    let all = file([stuck, fails(2), fails(3), late]);
+    let list = EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, vec![item(1)]);
+    late.events = vec![begin(4, 60 * 23), told(4, "list", ago(60 * 23 - 1), Some("s"), list)];
+    let mut stuck_and_late = device(6, Platform::Windows);
+    stuck_and_late.events = vec![begin(6, 60 * 23)];
+    let all = file([stuck, fails(2), fails(3), late, stuck_and_late]);
     let failed = all.of_device("SN00000002");
     let finding_of = finding(&failed, "esp-failed");
     assert!(finding_of.evidence.iter().any(|line| line.contains("App 1") && line.contains("0x87D1041C")));
@@ -275,6 +278,10 @@ fn the_status_page_stuck_failed_and_out_of_time() {
     let hidden = Known { shows_profiles: false, ..KNOWN };
     let hidden = all.working.reader().unwrap().diagnose(&subject, hidden).unwrap();
     assert!(!finding(&hidden, "esp-timed-out").evidence[0].contains("Executive ESP"));
+    // Past its limit it is stuck all the same, which says more.
+    let both = all.of_device("SN00000006");
+    let both = finding(&both, "esp-stuck-identifying");
+    assert!(both.evidence.iter().any(|line| line.contains("past its time limit")), "{:?}", both.evidence);
     let stuck = all.of_device("SN00000001");
     assert_eq!(finding(&stuck, "esp-stuck-identifying").severity, Severity::Problem);
 }

@@ -359,7 +359,8 @@ fn a_session_is_told_in_words_with_its_phases_and_items() {
         told.iter().flat_map(|told| &told.items).map(|item| item.tracking.as_str()).collect();
     assert_eq!(trackings.len(), Tracking::ALL.len(), "the world has items of every tracking");
     let states: BTreeSet<&str> = told.iter().map(|told| told.session.state.as_str()).collect();
-    assert_eq!(states.len(), SessionState::ALL.len(), "and sessions of every state");
+    // Nothing takes these devices out of management, which alone ends a session so.
+    assert_eq!(states.len(), SessionState::ALL.len() - 1, "and sessions of every state but ended");
 }
 
 #[test]

@@ -99,8 +99,8 @@ fn attempt(past: &Past) -> String {
     let place = [&told.section, &told.action, &told.screen].into_iter().flatten().cloned().collect::<Vec<_>>();
     let why = [&told.cause, &told.failure_code, &told.failure_reason].into_iter().flatten().cloned();
     let why: Vec<String> = why.collect();
-    let minutes = past.duration_seconds / 60;
-    let parts = [told.outcome.clone(), why.join(", "), place.join(" / "), format!("{minutes} min")];
+    let took = past.duration_seconds.map(|seconds| format!("{} min", seconds / 60)).unwrap_or_default();
+    let parts = [told.outcome.clone(), why.join(", "), place.join(" / "), took];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     format!("{}  {}", told.started_at, parts.join("; "))
 }

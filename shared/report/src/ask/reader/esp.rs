@@ -29,6 +29,7 @@ pub struct EspSessionFilter {
 pub struct EspSessionRow {
     pub session_id: String,
     pub enrollment_key: String,
+    pub attempt_id: Option<String>,
     pub sender_session_id: Option<String>,
     pub device_name: Option<String>,
     pub user_principal_name: Option<String>,
@@ -56,6 +57,8 @@ pub struct EspSessionRow {
     pub timed_out: bool,
     pub failed: bool,
     pub failed_phase: Option<String>,
+    pub failed_item: Option<String>,
+    pub end_not_reported: bool,
     pub retries: u32,
     pub stuck_since: Option<String>,
     pub stuck_phase: Option<String>,

@@ -123,6 +123,40 @@ const ADVICE: &str = "(SELECT json_group_array(json_object(
     'sources', $list(replace(v.sources, ', ', char(31)))) ORDER BY o_place)
   FROM (SELECT x.advice_no AS o_advice_no, $2 AS o_place FROM $1) CROSS JOIN advice v WHERE v.advice_no = o_advice_no)";
 
+/// The senders of the attempts in `started`, each with what it reports and leaves out in words. `lacking` are the attempts
+/// in which nobody else reported it either: of two senders of one attempt the other may.
+const SENDERS: &str = "summed AS (
+    SELECT source, starts, steps, stops, failures, ends, compliance, device_time, sum(attempts) AS attempts,
+      sum(measured) AS measured, sum(with_steps) AS with_steps
+    FROM coverage_by_day WHERE $reported
+    GROUP BY source, starts, steps, stops, failures, ends, compliance, device_time),
+  worded AS (
+    SELECT s.*,
+      CASE WHEN starts = 0 THEN attempts - measured WHEN steps = 0 THEN attempts - with_steps
+        WHEN stops + failures + ends + compliance < 4 THEN attempts ELSE 0 END AS lacking,
+      CASE
+        WHEN starts + steps + stops + failures + ends + compliance = 6 THEN 'everything'
+        WHEN starts + steps + stops + failures + compliance = 0 AND ends = 1 THEN 'only the end'
+        WHEN starts + steps + stops + failures + ends + compliance = 0 THEN 'nothing of an enrollment'
+        ELSE 'only ' || substr(
+          CASE starts WHEN 1 THEN ', starts' ELSE '' END || CASE steps WHEN 1 THEN ', screens' ELSE '' END ||
+          CASE stops WHEN 1 THEN ', stops' ELSE '' END || CASE failures WHEN 1 THEN ', failures' ELSE '' END ||
+          CASE ends WHEN 1 THEN ', ends' ELSE '' END || CASE compliance WHEN 1 THEN ', compliance' ELSE '' END, 3)
+        END AS reports,
+      substr(
+        CASE WHEN starts = 0 THEN ', no give-ups' WHEN steps = 0 THEN ', no screens'
+          WHEN stops = 0 THEN ', no stops' ELSE '' END ||
+        CASE failures WHEN 0 THEN ', no failures' ELSE '' END || CASE ends WHEN 0 THEN ', no ends' ELSE '' END ||
+        CASE starts WHEN 0 THEN ', no times' ELSE '' END ||
+        CASE WHEN compliance = 0 AND starts = 1 THEN ', no compliance' ELSE '' END, 3) AS lacks
+    FROM summed s),
+  senders AS MATERIALIZED (
+    SELECT w.*, CASE WHEN lacking > 0 THEN
+      lacking || ' of ' || (SELECT initiated FROM started) || ' enrollments come from ' ||
+      coalesce(source, 'a sender that is not named here') || ', which reports ' || reports || ': ' || lacks || '.' END
+      AS sentence
+    FROM worded w)";
+
 /// A person, by the words of the file.
 const PERSON: &str = "person (id) AS MATERIALIZED (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
 
@@ -172,7 +206,15 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "asked" => days?.asked(),
         "days" => DAYS,
-        "reported" => "$days AND (:os IS NULL OR platform = :os COLLATE NOCASE)",
+        "reported" => {
+            "$days AND CASE WHEN :os IS NULL THEN reported = 1
+      ELSE :os = 'all' COLLATE NOCASE OR platform = :os COLLATE NOCASE END"
+        }
+        "os" => {
+            "CASE WHEN :os = 'all' COLLATE NOCASE THEN 'all'
+    ELSE (SELECT name FROM platforms WHERE name = :os COLLATE NOCASE) END AS os"
+        }
+        "senders" => SENDERS,
         "failed" => "$days AND (:platform IS NULL OR platform = :platform COLLATE NOCASE)",
         "in_section" => "(:section IS NULL OR section = :section COLLATE NOCASE)",
         "attempts" => ATTEMPTS,

@@ -7,5 +7,6 @@ CREATE INDEX enrollments_by_key ON enrollments (enrollment_key);
 CREATE INDEX enrollments_active ON enrollments (active_since) WHERE active_since IS NOT NULL;
 CREATE INDEX esp_sessions_by_enrollment ON esp_sessions (enrollment_no);
 CREATE INDEX failures_by_time ON failures (failed_at);
+CREATE INDEX failures_of_devices ON failures (enrollment_no) WHERE subject_id = 3;
 CREATE INDEX refresh_state_due ON refresh_state (deadline) WHERE deadline IS NOT NULL;
 CREATE INDEX refresh_state_expiry ON refresh_state (expires_at) WHERE expires_at IS NOT NULL;

@@ -7,6 +7,7 @@ use crate::ask::reader::{EspItemRow, EspSessionDetail, Reader, parameters};
 use crate::error::Result;
 use vestibule_advice::codes_in;
 use vestibule_domain::Timestamp;
+use vestibule_domain::esp::ItemState;
 
 /// Items named in a finding; more would be a list to scroll.
 const MOST_NAMED: usize = 5;
@@ -51,6 +52,9 @@ fn session(
             "It has identified what to track since {} without an end.",
             told.stuck_since.as_deref().map(at).unwrap_or_default()
         ));
+        if told.state == "timedOut" {
+            evidence.push(format!("It is past its time limit since {}.", at(&told.deadline)));
+        }
         (Vec::new(), reader.advice("esp-stuck-identifying")?, ("esp-stuck-identifying", "Stuck while identifying"))
     } else if told.state == "failed" {
         let failing = kind("error");
@@ -60,7 +64,7 @@ fn session(
         let waiting: Vec<_> = detail
             .items
             .iter()
-            .filter(|item| item.tracking == "blocking" && !matches!(item.state.as_deref(), Some("completed")))
+            .filter(|item| item.tracking == "blocking" && !item.state.as_deref().is_some_and(is_done))
             .collect();
         (
             waiting,
@@ -110,4 +114,9 @@ fn session(
     };
     let draft = found(finding.0, Severity::Problem, finding.1).evidence(evidence).otherwise(cause, steps, &["admin"]);
     Ok(Some(draft.advice(all).others(others)))
+}
+
+/// Whether an item in that state holds nobody up.
+fn is_done(state: &str) -> bool {
+    ItemState::read(state).is_some_and(ItemState::is_done)
 }

@@ -34,8 +34,10 @@ impl KnownAttempt {
         self.attempt.outcome == outcome
     }
 
-    pub(super) fn duration_seconds(&self) -> i64 {
-        (self.ended_at.unwrap_or(self.last_activity) - self.started_at).get() / 1_000
+    /// How long it took or has taken; none where no sender reported its start.
+    pub(super) fn duration_seconds(&self) -> Option<i64> {
+        let spent = (self.ended_at.unwrap_or(self.last_activity) - self.started_at).get() / 1_000;
+        self.attempt.start_reported.then_some(spent)
     }
 }
 

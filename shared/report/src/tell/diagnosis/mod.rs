@@ -116,8 +116,8 @@ pub struct Past {
     /// The attempt.
     #[serde(flatten)]
     pub attempt: Attempt,
-    /// From its start to its end, or to what was told last.
-    pub duration_seconds: i64,
+    /// From its start to its end, or to what was reported last; none where its start was not reported.
+    pub duration_seconds: Option<i64>,
 }
 
 /// Whether it ever worked.
@@ -221,7 +221,7 @@ fn verdict(facts: &Facts) -> Verdict {
         "completed" => Verdict::Working,
         "failed" => Verdict::Failing,
         "abandoned" => Verdict::GaveUp,
-        _ if enrolled => Verdict::WaitingForCompliance,
+        _ if enrolled || newest.attempt.waits_for.is_some() => Verdict::WaitingForCompliance,
         _ => Verdict::Enrolling,
     }
 }
@@ -241,6 +241,8 @@ fn summary(facts: &Facts, verdict: Verdict, findings: &[Finding]) -> String {
     }
     let place = facts.attempts.first().map(places::place).unwrap_or_default();
     let on = facts.attempts.first().map(|newest| places::instant(newest.last_activity)).unwrap_or_default();
+    let held =
+        facts.attempts.first().is_some_and(|newest| newest.attempt.waits_for.as_deref() == Some("configuration"));
     match verdict {
         Verdict::NotSeen => format!("Nothing was told of this since {since}."),
         Verdict::NoAttempt => format!("Known, but nobody tried to enroll it since {since}."),
@@ -249,6 +251,9 @@ fn summary(facts: &Facts, verdict: Verdict, findings: &[Finding]) -> String {
             false => format!("The last enrollment worked ({on})."),
         },
         Verdict::Enrolling => format!("Enrolling now, {place}; last heard of {on}."),
+        Verdict::WaitingForCompliance if held => {
+            format!("Enrolled, and waiting for the MDM to release the Setup Assistant since {on}.")
+        }
         Verdict::WaitingForCompliance => format!("Enrolled, and waiting for the device to be compliant since {on}."),
         Verdict::GaveUp => format!("Given up{tried}, last {place} ({on})."),
         Verdict::Failing => match findings.first().filter(|finding| finding.severity == Severity::Problem) {

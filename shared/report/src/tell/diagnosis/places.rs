@@ -21,7 +21,7 @@ pub(super) fn place(attempt: &KnownAttempt) -> String {
         (Some(action), Some(screen)) => format!("at {} (screen {screen})", step(action)),
         (Some(action), None) => format!("at {}", step(action)),
         (None, Some(screen)) => format!("at the screen {screen}"),
-        (None, None) => "before any step was told".to_owned(),
+        (None, None) => "at a place that no sender reported".to_owned(),
     }
 }
 
