@@ -9,12 +9,13 @@
 //! `stopped` within [`SAME_END`] of the end tells of that same end and fills in what it lacks (rule 1). Only a sender that says
 //! `started` twice begins anew. `shared/webhook/tests/two_senders.rs` holds it with real senders' bytes.
 
-use crate::catalogue::{Action, Place, Row, RowEnd, find_row, names};
+use crate::catalogue::{Action, Place, Row, RowEnd, find_row};
 use crate::esp::{self, EspSession};
 use crate::event::{About, Event, Kind, Platform, Step};
 use crate::failure::Failure;
 use crate::history::History;
 use crate::identity::{EnrollmentKey, TenantId};
+use crate::names::names;
 use crate::settings::TenantSettings;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};

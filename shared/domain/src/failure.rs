@@ -1,6 +1,6 @@
 //! Why an enrollment failed (docs/DOMAIN.md, H): codes compared by value, categories as Graph names them.
 
-use crate::catalogue::names;
+use crate::names::names;
 use serde::{Deserialize, Serialize};
 
 names! {

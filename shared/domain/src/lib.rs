@@ -4,7 +4,7 @@
 //! Everything here is a pure function of its arguments. Nothing reads a clock (`now` and
 //! `as_of` are arguments), nothing knows HTTP, SQL or an SDK.
 //!
-//! - [`event`]: one thing a sender told, and [`catalogue`], where in the enrollment it was
+//! - [`event`]: one thing a sender reported; [`about`]: of whom, and [`catalogue`]: where in the enrollment
 //! - [`identity`]: which device it is about
 //! - [`history`]: the set of one enrollment's events; [`codec`] makes it bytes and back
 //! - [`attempt`]: `fold`, from a history and an instant to attempts
@@ -13,6 +13,7 @@
 //! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published of report files
 //! - [`settings`], [`time`], [`failure`]: a tenant's choices, instants and days, error codes
 
+pub mod about;
 pub mod attempt;
 pub mod catalogue;
 pub mod codec;
@@ -21,7 +22,9 @@ pub mod event;
 pub mod failure;
 pub mod history;
 pub mod identity;
+mod names;
 pub mod plan;
+mod prune;
 pub mod publication;
 pub mod report;
 pub mod settings;

@@ -8,11 +8,12 @@
 //! enrollments have, also after merges. Details carry the device's key and no person's name or address.
 
 use crate::attempt::{Attempt, Enrollment, Outcome};
-use crate::catalogue::{Place, names};
+use crate::catalogue::Place;
 use crate::esp::{EspSession, SessionState};
 use crate::identity::TenantId;
+use crate::names::names;
 use crate::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 names! {

@@ -9,8 +9,9 @@ use super::session::{
     EspItem, EspSession, HYBRID_JOIN_MINUTES, PhaseProgress, STUCK_IDENTIFYING, SessionState, Tracking,
 };
 use super::{Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
+use crate::about::About;
 use crate::attempt::AttemptId;
-use crate::event::{About, Body, Event};
+use crate::event::{Body, Event};
 use crate::identity::{EnrollmentKey, TenantId};
 use crate::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};

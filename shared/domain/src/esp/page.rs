@@ -5,9 +5,8 @@
 
 use super::session::{EspItem, EspSession, SessionState};
 use super::{Category, DeploymentMode, EspAction, ItemState, Phase, PhaseState};
-use crate::catalogue::names;
+use crate::names::names;
 use crate::time::{Millis, Timestamp};
-use serde::{Deserialize, Serialize};
 
 names! {
     /// How a phase or subtask stands on the page.

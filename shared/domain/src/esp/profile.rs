@@ -5,7 +5,7 @@
 
 use super::filter::Filter;
 use super::{ItemName, filter::FilterError};
-use crate::catalogue::names;
+use crate::names::names;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 

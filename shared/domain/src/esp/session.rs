@@ -4,11 +4,10 @@
 
 use super::resolve::AppliedProfile;
 use super::{Category, DeploymentMode, EspAction, ItemState, Phase, PhaseState};
+use crate::about::About;
 use crate::attempt::AttemptId;
-use crate::catalogue::names;
-use crate::event::About;
+use crate::names::names;
 use crate::time::{Millis, Timestamp};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Minutes added for hybrid join: the on-premises connector needs them (docs/DOMAIN.md, S18).

@@ -4,9 +4,8 @@
 //! Any text gives a filter or an error that says where and why, never a panic: length and depth are
 //! bounded before anything recurses. A filter printed and parsed again is the same filter.
 
-use crate::catalogue::names;
+use crate::names::names;
 use operator::Operator;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Characters a rule may have, as given and as printed. Bounds the number of its comparisons too.
@@ -38,7 +37,7 @@ mod parse;
 mod tests;
 
 mod operator {
-    use super::{Deserialize, Serialize, names};
+    use super::names;
 
     names! {
         /// How a property is compared; the names are without the leading dash.
