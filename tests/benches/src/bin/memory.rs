@@ -10,7 +10,6 @@ use futures::TryStreamExt as _;
 use serde_json::json;
 use std::collections::HashMap;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -107,11 +106,14 @@ async fn measure(enrollments: usize) -> Result<u64, BoxError> {
             .args(["--export", &engine.url(), &s3])
             .arg(&scratch)
             .arg(minutes.to_string())
-            .stderr(Stdio::inherit())
             .output()
             .await?;
         stop.store(true, Ordering::Relaxed);
         let disk = disk.join().map_err(|_| "the watch over the disk ended")?;
+        if !child.status.success() {
+            let said = String::from_utf8_lossy(&child.stderr);
+            return Err(format!("the export of {enrollments} enrollments ended with {}: {said}", child.status).into());
+        }
         let told: serde_json::Value = serde_json::from_slice(&child.stdout)?;
         let number = |name: &str| told[name].as_u64().unwrap_or_default();
         let (memory, size, rows) = (number("peakBytes"), number("sizeBytes"), number("attempts"));
