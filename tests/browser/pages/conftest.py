@@ -112,6 +112,14 @@ class Server:
         today = date.fromisoformat(self.get("/api/tenant")["asOf"][:10])
         return {"from": str(today - timedelta(days=20)), "to": str(today - timedelta(days=5))}
 
+    @property
+    def failed(self):
+        """The newest failure of somebody named, with a code. Few failures have one, so it is looked for among all that
+        the sample has, whenever it ends."""
+        first = date.fromisoformat(self.get("/api/tenant")["asOf"][:10]) - timedelta(days=40)
+        report = self.get("/api/devices/enrollment-status/failures", **{"from": first, "limit": 1000})
+        return next(one for one in report["failures"] if one["code"] and one["userPrincipalName"])
+
 
 def given_server() -> Server:
     names = ["URL", "TOKEN", "READER", "LINK", "SECRET", "TENANT", "FILE", "WEB"]

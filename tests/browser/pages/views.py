@@ -5,8 +5,7 @@ import re
 
 def all_views(server):
     span = "?from={from}&to={to}".format_map(server.settled)
-    failures = server.get("/api/devices/enrollment-status/failures", limit=50)["failures"]
-    failed = next(one for one in failures if one["code"] and one["userPrincipalName"])
+    failed = server.failed
     sessions = server.get("/api/reports/esp/sessions", state="failed", limit=1)["sessions"]
     profile = next(one for one in server.get("/api/devices/esp-profiles")["value"] if not one["isDefault"])
     return {

@@ -34,7 +34,7 @@ const STEPS: usize = 6;
 type Item = HashMap<String, AttributeValue>;
 
 fn begin() -> Timestamp {
-    Timestamp::from_millis(4_000_000_000_000)
+    Timestamp::from_millis(2_000_000_000_000)
 }
 
 fn tenant() -> Result<Tenant, BoxError> {
