@@ -24,6 +24,7 @@
 
 mod delivery;
 mod event;
+pub mod feeds;
 mod journey;
 mod people;
 mod plan;

@@ -14,6 +14,7 @@ mod esp_limits;
 mod esp_page;
 mod esp_profiles;
 mod esp_resolve;
+mod feeds;
 mod figures;
 mod hook_limits;
 mod import;
