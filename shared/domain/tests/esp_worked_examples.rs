@@ -12,7 +12,7 @@ use vestibule_domain::esp::{
     TargetedApp, Tracking,
 };
 use vestibule_domain::event::{About, Body, Event};
-use vestibule_domain::{History, Reports, TenantId, TenantSettings, fold};
+use vestibule_domain::{History, Reports, TenantId, TenantSettings, Timestamp, fold};
 
 #[test]
 fn app_1_to_4_example() {
@@ -322,6 +322,51 @@ fn named_sessions_are_told_apart_by_name_alone() {
         (None, at(2), SessionState::InProgress),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn two_sources_whose_sessions_overlap_report_one() {
+    let done = |id: &str| app(id, ItemState::Completed);
+    let mut told: Vec<Told<'_>> = vec![
+        (0, "agent", None, plain_start()),
+        (MINUTE, "agent", None, done("A")),
+        (2 * MINUTE, "mdm", None, done("B")),
+        (3 * MINUTE, "mdm", None, done("C")),
+        (4 * MINUTE, "agent", None, app("A", ItemState::InProgress)),
+    ];
+    let items = |told: &[Told<'_>]| -> Vec<(Timestamp, Vec<String>)> {
+        let all = sessions_of(told, None, 50 * MINUTE);
+        all.into_iter()
+            .map(|session| (session.started_at, session.items.into_iter().map(|item| item.id).collect()))
+            .collect()
+    };
+    // The one that knows the start gives it, the one with more items gives the items.
+    assert_eq!(items(&told), [(at(0), vec!["B".to_owned(), "C".to_owned()])]);
+    // Not if they say that the device is deployed otherwise.
+    told[0].3 = start(Some(DeploymentMode::UserDriven), |_| {}, None);
+    told.push((MINUTE, "mdm", None, start(Some(DeploymentMode::SelfDeploying), |_| {}, None)));
+    assert_eq!(items(&told).len(), 2);
+    // A name is the session's, whoever says it.
+    for part in &mut told {
+        part.2 = Some("one");
+    }
+    assert_eq!(items(&told).len(), 1);
+}
+
+#[test]
+fn a_removal_weeks_later_does_not_make_sessions_of_two_sources_one() {
+    let day = 1440 * MINUTE;
+    let told: [Told<'_>; 2] = [(0, "agent", None, plain_start()), (2 * day, "mdm", None, plain_start())];
+    let ends = |removed: Option<i64>| -> Vec<_> {
+        let all = sessions_of(&told, removed, 30 * day);
+        all.into_iter().map(|session| (session.started_at, session.state, session.ended_at)).collect()
+    };
+    let open = [(at(0), SessionState::TimedOut, None), (at(2 * day), SessionState::TimedOut, None)];
+    assert_eq!(ends(None), open);
+    let removed = 2 * day + MINUTE;
+    let ended =
+        [(at(0), SessionState::TimedOut, Some(at(removed))), (at(2 * day), SessionState::Ended, Some(at(removed)))];
+    assert_eq!(ends(Some(removed)), ended);
 }
 
 #[test]

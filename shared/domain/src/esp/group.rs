@@ -156,7 +156,8 @@ fn joined<'e>(tenant: &TenantId, groups: Vec<Group<'e>>, removals: &[Timestamp])
     let span = |group: &Group<'e>| {
         let one = OneSession { events: group.events.clone(), items_of: None };
         let session = fold_session(tenant, &one, removals, Timestamp::MAX)?.session;
-        let to = session.ended_at.unwrap_or(session.last_event_at);
+        // A removal, which may come weeks after the session's last word, makes no span longer.
+        let to = session.ended_at.unwrap_or(session.last_event_at).min(session.last_event_at);
         Some(Span { from: session.started_at, to, mode: session.deployment_mode })
     };
     let spans: Vec<Option<Span>> = groups.iter().map(span).collect();
