@@ -77,6 +77,12 @@ fn technician_yes_tries_all_and_only_blocking_apps_fail_it() {
     assert_eq!(session(&failing, 2 + GRACE).state, SessionState::InProgress);
     assert_eq!(session(&failing, 3 + GRACE).state, SessionState::Failed);
 
+    // The other one may take as long as it likes.
+    let slow = [(0, technician(true)), (1, app("Other", ItemState::InProgress))];
+    assert_eq!(session(&slow, MINUTE).state, SessionState::InProgress);
+    let done = [slow.as_slice(), &[(2, app("Blocking", ItemState::Completed))]].concat();
+    assert_eq!(session(&done, MINUTE).state, SessionState::Success);
+
     told.push((2, app("Blocking", ItemState::Completed)));
     let apps = subtask(&session(&told, MINUTE), Phase::DeviceSetup, Category::Apps);
     // The other one is not held to be done, yet nothing waits for it.
@@ -485,6 +491,47 @@ fn a_second_failure_is_told_afresh() {
     assert_eq!((session.failed_phase, session.error_code.clone()), (Some(Phase::AccountSetup), None));
     let page: Vec<_> = session.page().iter().map(|view| view.state).collect();
     assert_eq!(page, [StepState::Completed, StepState::Completed, StepState::Failed]);
+}
+
+#[test]
+fn a_failure_reported_while_an_item_is_in_error_is_the_items() {
+    let failed = EspDetail::Failed(Some("0x9".to_owned()), None);
+    let told = [(0, plain_start()), (1, app("A", ItemState::Error)), (MINUTE, failed)];
+    let found = session(&told, MINUTE + 1);
+    assert_eq!((found.state, found.ended_at), (SessionState::Failed, Some(at(1))));
+    assert_eq!((found.failed_item.as_deref(), found.error_code.as_deref()), (Some("a"), Some("0x9")));
+    // A retry in between pardons the item: the session fails anew.
+    let mut told = told.to_vec();
+    told.push((2, EspDetail::Action(EspAction::Retry)));
+    let found = session(&told, MINUTE + 1);
+    assert_eq!((found.ended_at, found.failed_item.as_deref()), (Some(at(MINUTE)), None));
+}
+
+#[test]
+fn what_the_person_left_stays_ended() {
+    let act = |action| EspDetail::Action(action);
+    let told = [
+        (0, plain_start()),
+        (1, EspDetail::Failed(None, None)),
+        (61 * MINUTE, act(EspAction::Retry)),
+        (62 * MINUTE, act(EspAction::Reset)),
+        (63 * MINUTE, EspDetail::Failed(None, None)),
+        (64 * MINUTE, act(EspAction::Retry)),
+    ];
+    assert_eq!(session(&told, 99 * MINUTE).ended_at, Some(at(62 * MINUTE)));
+}
+
+#[test]
+fn a_session_has_the_name_that_one_of_its_sources_gives_it() {
+    let told: [Told<'_>; 3] = [
+        (0, "agent", None, app("A", ItemState::InProgress)),
+        (1, "mdm", Some("one"), app("A", ItemState::InProgress)),
+        (2, "agent", None, app("A", ItemState::Completed)),
+    ];
+    let all = sessions_of(&told, None, MINUTE);
+    assert_eq!(all.iter().map(|session| session.session_id.as_deref()).collect::<Vec<_>>(), [Some("one")]);
+    let alone = sessions_of(&told[1..2], None, MINUTE);
+    assert_eq!(all[0].id, alone[0].id, "whoever reports it besides");
 }
 
 #[test]
