@@ -12,7 +12,7 @@ use vestibule_domain::esp::{
     TargetedApp, Tracking,
 };
 use vestibule_domain::event::{About, Body, Event};
-use vestibule_domain::{History, Reports, TenantId, TenantSettings, fold};
+use vestibule_domain::{History, Reports, TenantId, TenantSettings, Timestamp, fold};
 
 #[test]
 fn app_1_to_4_example() {
@@ -76,6 +76,12 @@ fn technician_yes_tries_all_and_only_blocking_apps_fail_it() {
     failing.push((2, app("Blocking", ItemState::Error)));
     assert_eq!(session(&failing, 2 + GRACE).state, SessionState::InProgress);
     assert_eq!(session(&failing, 3 + GRACE).state, SessionState::Failed);
+
+    // The other one may take as long as it likes.
+    let slow = [(0, technician(true)), (1, app("Other", ItemState::InProgress))];
+    assert_eq!(session(&slow, MINUTE).state, SessionState::InProgress);
+    let done = [slow.as_slice(), &[(2, app("Blocking", ItemState::Completed))]].concat();
+    assert_eq!(session(&done, MINUTE).state, SessionState::Success);
 
     told.push((2, app("Blocking", ItemState::Completed)));
     let apps = subtask(&session(&told, MINUTE), Phase::DeviceSetup, Category::Apps);
@@ -325,6 +331,51 @@ fn named_sessions_are_told_apart_by_name_alone() {
 }
 
 #[test]
+fn two_sources_whose_sessions_overlap_report_one() {
+    let done = |id: &str| app(id, ItemState::Completed);
+    let mut told: Vec<Told<'_>> = vec![
+        (0, "agent", None, plain_start()),
+        (MINUTE, "agent", None, done("A")),
+        (2 * MINUTE, "mdm", None, done("B")),
+        (3 * MINUTE, "mdm", None, done("C")),
+        (4 * MINUTE, "agent", None, app("A", ItemState::InProgress)),
+    ];
+    let items = |told: &[Told<'_>]| -> Vec<(Timestamp, Vec<String>)> {
+        let all = sessions_of(told, None, 50 * MINUTE);
+        all.into_iter()
+            .map(|session| (session.started_at, session.items.into_iter().map(|item| item.id).collect()))
+            .collect()
+    };
+    // The one that knows the start gives it, the one with more items gives the items.
+    assert_eq!(items(&told), [(at(0), vec!["B".to_owned(), "C".to_owned()])]);
+    // Not if they say that the device is deployed otherwise.
+    told[0].3 = start(Some(DeploymentMode::UserDriven), |_| {}, None);
+    told.push((MINUTE, "mdm", None, start(Some(DeploymentMode::SelfDeploying), |_| {}, None)));
+    assert_eq!(items(&told).len(), 2);
+    // A name is the session's, whoever says it.
+    for part in &mut told {
+        part.2 = Some("one");
+    }
+    assert_eq!(items(&told).len(), 1);
+}
+
+#[test]
+fn a_removal_weeks_later_does_not_make_sessions_of_two_sources_one() {
+    let day = 1440 * MINUTE;
+    let told: [Told<'_>; 2] = [(0, "agent", None, plain_start()), (2 * day, "mdm", None, plain_start())];
+    let ends = |removed: Option<i64>| -> Vec<_> {
+        let all = sessions_of(&told, removed, 30 * day);
+        all.into_iter().map(|session| (session.started_at, session.state, session.ended_at)).collect()
+    };
+    let open = [(at(0), SessionState::TimedOut, None), (at(2 * day), SessionState::TimedOut, None)];
+    assert_eq!(ends(None), open);
+    let removed = 2 * day + MINUTE;
+    let ended =
+        [(at(0), SessionState::TimedOut, Some(at(removed))), (at(2 * day), SessionState::Ended, Some(at(removed)))];
+    assert_eq!(ends(Some(removed)), ended);
+}
+
+#[test]
 fn the_newest_state_counts_and_of_one_instant_the_further() {
     let states = [ItemState::NotInstalled, ItemState::InProgress, ItemState::Completed, ItemState::Error];
     let newest = |told: &[(i64, EspDetail)]| session(told, MINUTE).items[0].state.unwrap();
@@ -440,6 +491,47 @@ fn a_second_failure_is_told_afresh() {
     assert_eq!((session.failed_phase, session.error_code.clone()), (Some(Phase::AccountSetup), None));
     let page: Vec<_> = session.page().iter().map(|view| view.state).collect();
     assert_eq!(page, [StepState::Completed, StepState::Completed, StepState::Failed]);
+}
+
+#[test]
+fn a_failure_reported_while_an_item_is_in_error_is_the_items() {
+    let failed = EspDetail::Failed(Some("0x9".to_owned()), None);
+    let told = [(0, plain_start()), (1, app("A", ItemState::Error)), (MINUTE, failed)];
+    let found = session(&told, MINUTE + 1);
+    assert_eq!((found.state, found.ended_at), (SessionState::Failed, Some(at(1))));
+    assert_eq!((found.failed_item.as_deref(), found.error_code.as_deref()), (Some("a"), Some("0x9")));
+    // A retry in between pardons the item: the session fails anew.
+    let mut told = told.to_vec();
+    told.push((2, EspDetail::Action(EspAction::Retry)));
+    let found = session(&told, MINUTE + 1);
+    assert_eq!((found.ended_at, found.failed_item.as_deref()), (Some(at(MINUTE)), None));
+}
+
+#[test]
+fn what_the_person_left_stays_ended() {
+    let act = |action| EspDetail::Action(action);
+    let told = [
+        (0, plain_start()),
+        (1, EspDetail::Failed(None, None)),
+        (61 * MINUTE, act(EspAction::Retry)),
+        (62 * MINUTE, act(EspAction::Reset)),
+        (63 * MINUTE, EspDetail::Failed(None, None)),
+        (64 * MINUTE, act(EspAction::Retry)),
+    ];
+    assert_eq!(session(&told, 99 * MINUTE).ended_at, Some(at(62 * MINUTE)));
+}
+
+#[test]
+fn a_session_has_the_name_that_one_of_its_sources_gives_it() {
+    let told: [Told<'_>; 3] = [
+        (0, "agent", None, app("A", ItemState::InProgress)),
+        (1, "mdm", Some("one"), app("A", ItemState::InProgress)),
+        (2, "agent", None, app("A", ItemState::Completed)),
+    ];
+    let all = sessions_of(&told, None, MINUTE);
+    assert_eq!(all.iter().map(|session| session.session_id.as_deref()).collect::<Vec<_>>(), [Some("one")]);
+    let alone = sessions_of(&told[1..2], None, MINUTE);
+    assert_eq!(all[0].id, alone[0].id, "whoever reports it besides");
 }
 
 #[test]

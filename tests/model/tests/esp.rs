@@ -19,6 +19,11 @@ const BASE_MS: i64 = 1_774_699_200_000;
 const MINUTE_MS: i64 = 60_000;
 const APPS: [&str; 5] = ["a1", "A1", "b2", "c3", "d4"];
 
+/// How many sets of events are compared; `MODEL_CASES` for another number.
+fn cases() -> u32 {
+    std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(4_000)
+}
+
 fn word(words: &[&str]) -> impl Strategy<Value = String> + use<> {
     select(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
 }
@@ -218,7 +223,7 @@ fn pair_up(found: &[EspSession], expected: &[Session]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn sessions_are_the_models(

@@ -13,6 +13,7 @@ use super::{Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, 
 use crate::about::{About, EventKey};
 use crate::attempt::AttemptId;
 use crate::event::Event;
+use crate::failure::Failure;
 use crate::identity::{EnrollmentKey, TenantId};
 use crate::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,8 +26,8 @@ const GRACE: Millis = Millis::from_minutes(2);
 pub enum Turn {
     /// It begins.
     Begins,
-    /// It has failed.
-    Fails,
+    /// It has failed: which of its failures, from 0.
+    Fails(usize),
     /// It has come to its good end.
     EndsWell,
     /// Past its limit the person used the device all the same.
@@ -35,9 +36,19 @@ pub enum Turn {
     Reset,
 }
 
-/// One session, and its turns by the events that made them.
+/// One failure of a session. A session that failed, was tried again and failed anew has two.
+#[derive(Clone, Debug)]
+pub struct EspFailure {
+    /// What was reported of it.
+    pub failure: Failure,
+    /// The phase that failed, or that the session was in.
+    pub phase: Option<Phase>,
+}
+
+/// One session, its failures, and its turns by the events that made them.
 pub(super) struct Folded<'e> {
     pub session: EspSession,
+    pub failures: Vec<EspFailure>,
     pub turns: Vec<(&'e EventKey, Turn)>,
 }
 
@@ -71,17 +82,17 @@ pub(super) fn fold_session<'e>(
     let mut removals = removals.iter().copied().filter(|removed| *removed > first && *removed <= as_of).peekable();
     for (event, esp) in &one.events {
         while let Some(removed) = removals.next_if(|removed| *removed <= event.placed()) {
-            run.settle(removed);
+            run.settle(Some(removed));
             run.unenroll(removed);
         }
-        run.settle(event.placed());
+        run.settle(Some(event.placed()));
         run.take(event, esp, one.counts(event, esp));
     }
     for removed in removals {
-        run.settle(removed);
+        run.settle(Some(removed));
         run.unenroll(removed);
     }
-    run.settle(as_of);
+    run.settle(Some(as_of));
     Some(run.end(as_of))
 }
 
@@ -96,16 +107,20 @@ struct Failing<'e> {
 /// The state between two events.
 struct Run<'e> {
     session: EspSession,
+    failures: Vec<EspFailure>,
     turns: Vec<(&'e EventKey, Turn)>,
-    /// Whether its start has come, and its turns before that.
+    /// Whether its start has come, the events before that, and their turns.
     has_begun: bool,
+    before: BTreeSet<&'e EventKey>,
     early: Vec<Turn>,
     /// Whether the removal of the device has ended it: what is reported later is not its end.
     closed: bool,
-    /// Whether the person has ended it past its limit: it does nothing to an attempt any more.
-    is_left: bool,
+    /// When the person ended it past its limit: it does nothing to an attempt any more.
+    left_at: Option<Timestamp>,
     /// The event that opened it.
     opened_by: &'e EventKey,
+    /// The `esp.started` whose list of targeted apps counts.
+    listed_by: Option<&'e EventKey>,
     items: BTreeMap<ItemKey, EspItem>,
     /// Ids of the apps known to be targeted, folded; `None` where no list was told.
     targeted: Option<BTreeSet<String>>,
@@ -120,7 +135,7 @@ type ItemKey = (Phase, Category, String);
 impl<'e> Run<'e> {
     fn new(tenant: &TenantId, one: &OneSession<'e>, as_of: Timestamp) -> Option<Self> {
         let events = &one.events;
-        let (first, first_esp) = events.first()?;
+        let (first, _) = events.first()?;
         // Of several starts of one source the earliest counts; what it does not say another source may know.
         let mut sources = BTreeSet::new();
         let starts: Vec<(&'e Event, &Start)> = events
@@ -144,12 +159,13 @@ impl<'e> Run<'e> {
         let deployment_mode = known(|start| start.deployment_mode.is_some()).and_then(|start| start.deployment_mode);
         let allowed_actions =
             known(|start| start.allowed_actions.is_some()).and_then(|start| start.allowed_actions.clone());
+        let listing = starts.clone().find(|(_, start)| start.targeted_apps.is_some());
         let named = starts.any(|(_, start)| start.property(Property::EnrollmentProfileName).is_some());
         let autopilot = named || deployment_mode.is_some_and(|mode| mode != DeploymentMode::UserDriven);
         let started_at = opened_by.placed();
         // An app is targeted when the start lists it, or the list of a subtask; where no start lists any,
         // also when something is told of it.
-        let listed = start.and_then(|(_, start)| start.targeted_apps.as_ref()).map(|apps| {
+        let listed = listing.and_then(|(_, start)| start.targeted_apps.as_ref()).map(|apps| {
             let counted = events.iter().filter(|(event, esp)| one.counts(event, esp));
             let tracked = counted.flat_map(|(_, esp)| match &esp.detail {
                 EspDetail::Tracked(_, Category::Apps, list) => list.as_slice(),
@@ -159,7 +175,8 @@ impl<'e> Run<'e> {
         });
         let names: Vec<_> = opened_by.about.identifiers().collect();
         let device = EnrollmentKey::of(&names);
-        let id = match &first_esp.session_id {
+        let session_id = events.iter().find_map(|(_, esp)| esp.session_id.as_ref());
+        let id = match session_id {
             // A sender may use one id for sessions of many devices, and updates are identified by what they tell. The device
             // is called as the opening event did: what is learned of it later changes no id.
             Some(id) => AttemptId::of("esp-named", tenant, device.as_str(), id),
@@ -170,7 +187,7 @@ impl<'e> Run<'e> {
         };
         let session = EspSession {
             id,
-            session_id: first_esp.session_id.clone(),
+            session_id: session_id.cloned(),
             as_of,
             started_at,
             ended_at: None,
@@ -205,12 +222,15 @@ impl<'e> Run<'e> {
         };
         Some(Self {
             session,
+            failures: Vec::new(),
             turns: Vec::new(),
             has_begun: false,
+            before: BTreeSet::new(),
             early: Vec::new(),
             closed: false,
-            is_left: false,
+            left_at: None,
             opened_by: &opened_by.key,
+            listed_by: listing.map(|(event, _)| &event.key),
             items: BTreeMap::new(),
             targeted: listed,
             failing: BTreeMap::new(),
@@ -226,13 +246,16 @@ impl<'e> Run<'e> {
             self.turns.extend(early.into_iter().map(|turn| (&event.key, turn)));
             self.has_begun = true;
         }
+        if !self.has_begun {
+            self.before.insert(&event.key);
+        }
         self.session.about.update(&event.about);
         self.session.last_event_at = self.session.last_event_at.max(at);
         if !counts {
             return;
         }
         match &esp.detail {
-            EspDetail::Started(start) => {
+            EspDetail::Started(start) if self.listed_by == Some(&event.key) => {
                 // A list that is told, were it empty, is known.
                 for phase in start.targeted_apps.iter().flat_map(|_| [Phase::DeviceSetup, Phase::AccountSetup]) {
                     self.know(phase, Category::Apps, at);
@@ -242,6 +265,7 @@ impl<'e> Run<'e> {
                     self.item(phase, Category::Apps, &target.app, at);
                 }
             }
+            EspDetail::Started(_) => {}
             EspDetail::Tracked(phase, category, list) => {
                 self.know(*phase, *category, at);
                 for item in list {
@@ -304,9 +328,10 @@ impl<'e> Run<'e> {
         if self.closed {
             return;
         }
-        let is_past = self.session.state == SessionState::InProgress && at > self.session.deadline && !self.is_left;
+        let is_past =
+            self.session.state == SessionState::InProgress && at > self.session.deadline && self.left_at.is_none();
         match action {
-            EspAction::Retry if self.session.state == SessionState::Failed => self.go_on(at),
+            EspAction::Retry if self.session.state == SessionState::Failed => self.go_on(),
             EspAction::ContinueAnyway if is_past => self.end_past_limit(event, Turn::GoesOnWithout),
             EspAction::Reset if is_past => self.end_past_limit(event, Turn::Reset),
             _ => {}
@@ -318,35 +343,34 @@ impl<'e> Run<'e> {
         self.failing.clear();
         self.session.ended_at = Some(event.placed());
         self.turn(&event.key, turn);
-        self.is_left = true;
+        self.left_at = Some(event.placed());
     }
 
     /// The device was removed from management: that ends any session.
     fn unenroll(&mut self, at: Timestamp) {
-        if std::mem::replace(&mut self.closed, true) || self.is_left {
+        if std::mem::replace(&mut self.closed, true) || self.left_at.is_some() {
             return;
         }
         self.failing.clear();
         if self.session.state == SessionState::InProgress {
             let in_time = at <= self.session.deadline;
             self.session.state = if in_time { SessionState::Ended } else { SessionState::TimedOut };
-            self.session.ended_at = Some(at);
+            self.session.ended_at = Some(at.max(self.session.started_at));
         }
     }
 
-    /// What went wrong and has not recovered in time by `now` has failed the session, when it went wrong.
-    fn settle(&mut self, now: Timestamp) {
+    /// What went wrong and has not recovered in time by `now` has failed the session, when it went wrong. Without an
+    /// instant everything that stands wrong has.
+    fn settle(&mut self, now: Option<Timestamp>) {
         while self.session.state != SessionState::Failed {
-            let overdue = self.failing.iter().filter(|(_, failing)| failing.since + GRACE < now);
-            let Some((key, since)) =
-                overdue.map(|(key, failing)| (key.clone(), failing.since)).min_by_key(|(_, at)| *at)
-            else {
-                return;
-            };
+            let overdue = self.failing.iter().filter(|(_, failing)| now.is_none_or(|now| failing.since + GRACE < now));
+            let Some((key, _)) = overdue.min_by_key(|(_, failing)| failing.since) else { return };
+            let key = key.clone();
             self.fail_by_item(&key);
-            let retries = self.session.actions.iter().filter(|(_, action)| *action == EspAction::Retry);
-            let Some(retried) = retries.map(|(then, _)| *then).filter(|then| *then >= since).max() else { return };
-            self.go_on(retried);
+            if self.session.retries() == key.1 {
+                return;
+            }
+            self.go_on();
         }
     }
 
@@ -358,17 +382,18 @@ impl<'e> Run<'e> {
         self.fail(since, event, false, Reported { phase: Some(key.0), code: code.as_ref(), message: None });
         if before != SessionState::Failed && self.session.state == SessionState::Failed {
             self.session.failed_item = name.or_else(|| Some(key.2.clone()));
+            self.note_failure();
         }
     }
 
-    /// The session has ended well once the last phase's list of apps is known and everything of it is done.
+    /// The session has ended well once the last phase's list of apps is known and all that it waits for is done.
     fn end_if_all_is_done(&mut self, event: &'e Event) {
         let Some(last) = self.session.expected_phases().last().copied() else { return };
         let known = self.session.known.contains_key(&(last, Category::Apps));
-        let mut counted =
-            self.items.iter().filter(|((phase, _, _), item)| *phase == last && item.tracking.is_counted());
-        let has_apps = counted.clone().any(|((_, category, _), _)| *category == Category::Apps);
-        if known && has_apps && counted.all(|(_, item)| item.is_settled()) {
+        let is_waited_for = |item: &&EspItem| item.phase == last && item.tracking == Tracking::Blocking;
+        let mut waited_for = self.items.values().filter(is_waited_for);
+        let has_apps = waited_for.clone().any(|item| item.category == Category::Apps);
+        if known && has_apps && waited_for.all(EspItem::is_done) {
             self.complete(event.placed(), &event.key);
         }
     }
@@ -489,13 +514,9 @@ impl<'e> Run<'e> {
         if self.closed || self.session.state.is_success() {
             return;
         }
-        if in_words
-            && self.session.state != SessionState::Failed
-            && let Some(first) =
-                self.failing.iter().min_by_key(|(_, failing)| failing.since).map(|(key, _)| key.clone())
-        {
+        if in_words {
             // An item went wrong just before: that is what failed it, and when.
-            self.fail_by_item(&first);
+            self.settle(None);
         }
         let mut turn = None;
         let session = &mut self.session;
@@ -506,7 +527,7 @@ impl<'e> Run<'e> {
             session.failed_item = None;
             session.state = SessionState::Failed;
             session.ended_at = Some(at.max(session.started_at));
-            turn = Some(Turn::Fails);
+            turn = Some(Turn::Fails(self.failures.len()));
         }
         session.failed_phase = told.phase.or(session.failed_phase).or(session.phase);
         if told.code.is_some() {
@@ -516,15 +537,26 @@ impl<'e> Run<'e> {
             session.error_message = told.message.cloned();
         }
         if let Some(turn) = turn {
+            self.failures.push(EspFailure { failure: Failure::default(), phase: session.failed_phase });
             self.turn(event, turn);
+        }
+        self.note_failure();
+    }
+
+    /// Keeps what is known of the failure that stands.
+    fn note_failure(&mut self) {
+        let known = self.session.failure();
+        if let Some(last) = self.failures.last_mut() {
+            last.failure = known;
         }
     }
 
-    /// A session that failed is under way again: what went wrong up to then is being tried again.
-    fn go_on(&mut self, since: Timestamp) {
+    /// A session that failed is under way again: what went wrong before the last retry is being tried again.
+    fn go_on(&mut self) {
+        let retries = self.session.retries();
         self.session.state = SessionState::InProgress;
-        self.session.ended_at = None;
-        self.failing.retain(|_, failing| failing.since > since);
+        self.session.ended_at = self.left_at;
+        self.failing.retain(|(_, retried_before), _| *retried_before == retries);
     }
 
     fn complete(&mut self, at: Timestamp, event: &'e EventKey) {
@@ -550,10 +582,11 @@ impl<'e> Run<'e> {
 
     /// Notes a turn, unless the person has left the session.
     fn turn(&mut self, event: &'e EventKey, turn: Turn) {
-        if self.is_left {
+        if self.left_at.is_some() {
             return;
         }
         if self.has_begun {
+            let event = if self.before.contains(event) { self.opened_by } else { event };
             self.turns.push((event, turn));
         } else {
             self.early.push(turn);
@@ -573,7 +606,7 @@ impl<'e> Run<'e> {
             session.fails_after = first;
         }
         session.notice_stuck(until);
-        Folded { session, turns: self.turns }
+        Folded { session, failures: self.failures, turns: self.turns }
     }
 }
 

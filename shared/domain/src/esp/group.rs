@@ -4,7 +4,7 @@
 //! session: where their sessions overlap, they are folded together.
 
 use super::event::{DeploymentMode, EspDetail, EspEvent, ItemState, PhaseState};
-use super::fold::{OneSession, Told, Turn, fold_session};
+use super::fold::{EspFailure, OneSession, Told, Turn, fold_session};
 use super::session::EspSession;
 use crate::about::{EventKey, Platform};
 use crate::event::{Body, Event, Kind};
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub struct Sessions<'e> {
     /// The sessions, oldest first.
     pub sessions: Vec<EspSession>,
+    /// The failures of each, in order.
+    pub failures: Vec<Vec<EspFailure>>,
     /// By event: the numbers of sessions in that list, and their turns, in order.
     pub turns: HashMap<&'e EventKey, Vec<(usize, Turn)>>,
 }
@@ -48,7 +50,8 @@ pub fn sessions<'e>(
             turns.entry(event).or_default().push((number, *turn));
         }
     }
-    Sessions { sessions: folded.into_iter().map(|folded| folded.session).collect(), turns }
+    let (sessions, failures) = folded.into_iter().map(|folded| (folded.session, folded.failures)).unzip();
+    Sessions { sessions, failures, turns }
 }
 
 /// Each source's sessions by themselves.
@@ -156,7 +159,8 @@ fn joined<'e>(tenant: &TenantId, groups: Vec<Group<'e>>, removals: &[Timestamp])
     let span = |group: &Group<'e>| {
         let one = OneSession { events: group.events.clone(), items_of: None };
         let session = fold_session(tenant, &one, removals, Timestamp::MAX)?.session;
-        let to = session.ended_at.unwrap_or(session.last_event_at);
+        // A removal, which may come weeks after the session's last word, makes no span longer.
+        let to = session.ended_at.unwrap_or(session.last_event_at).min(session.last_event_at);
         Some(Span { from: session.started_at, to, mode: session.deployment_mode })
     };
     let spans: Vec<Option<Span>> = groups.iter().map(span).collect();

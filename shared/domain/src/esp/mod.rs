@@ -24,7 +24,7 @@ pub use event::{
     Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start,
     TargetedApp,
 };
-pub use fold::Turn;
+pub use fold::{EspFailure, Turn};
 pub use group::{Sessions, sessions};
 pub use resolve::AppliedProfile;
 pub use session::{EspItem, EspSession, PhaseProgress, SessionState, Tracking};

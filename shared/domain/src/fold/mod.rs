@@ -51,7 +51,7 @@ pub(crate) fn fold_whole(
         }
     }
     let folded = esp::sessions(tenant, settings, &events, as_of);
-    let mut run = Run::new(tenant, settings, &base.standing, platform, folded.sessions);
+    let mut run = Run::new(tenant, settings, &base.standing, platform, (folded.sessions, folded.failures));
     for event in &events {
         run.take(event, folded.turns.get(&event.key).map_or(&[], Vec::as_slice));
     }

@@ -17,8 +17,8 @@ pub(super) enum Shut {
     ByFact,
     /// A session failed it.
     BySessionFailure(usize),
-    /// Its limit ran out while a session was open that never said how it ended.
-    ByLimit(usize),
+    /// Its limit ran out while sessions were open that never said how they ended.
+    ByLimit,
     /// Its limit ran out while it waited for compliance: late truth completes it still.
     ByWait,
     /// By something that nothing takes back.

@@ -7,7 +7,7 @@ use super::open::{Open, Shut, note, row};
 use super::run::{Run, STILL_BELONGS};
 use crate::attempt::{Cause, Outcome};
 use crate::catalogue::Place;
-use crate::esp::{DeploymentMode, EspDetail, Phase, Turn};
+use crate::esp::{DeploymentMode, EspDetail, EspFailure, Turn};
 use crate::event::{Body, Event};
 use crate::failure::Failure;
 use crate::standing::{Ending, Late};
@@ -20,7 +20,7 @@ impl Run<'_> {
         for (session, turn) in turns {
             match turn {
                 Turn::Begins => self.session_begins(event, *session),
-                Turn::Fails => self.session_fails(event, *session),
+                Turn::Fails(number) => self.session_fails(event, *session, *number),
                 Turn::EndsWell => self.session_ends_well(event, *session),
                 Turn::GoesOnWithout => self.goes_on_without(event.placed(), *session),
                 Turn::Reset => self.reset(event.placed(), *session),
@@ -97,33 +97,38 @@ impl Run<'_> {
 
     /// Whether the last attempt closed by this session's failure, or by a limit while this session was open.
     fn is_shut_by(&self, session: usize) -> bool {
-        self.shut
-            .as_ref()
-            .is_some_and(|(_, shut)| matches!(shut, Shut::BySessionFailure(by) | Shut::ByLimit(by) if *by == session))
+        self.is_silent_in_last(session)
+            || self.shut.as_ref().is_some_and(|(_, shut)| *shut == Shut::BySessionFailure(session))
     }
 
-    fn session_fails(&mut self, event: &Event, session: usize) {
+    /// Whether the last attempt closed by a limit while this session was open.
+    fn is_silent_in_last(&self, session: usize) -> bool {
+        self.shut.as_ref().is_some_and(|(open, shut)| *shut == Shut::ByLimit && open.running.contains(&session))
+    }
+
+    fn session_fails(&mut self, event: &Event, session: usize, number: usize) {
         let at = event.placed();
-        let Some((failure, phase)) = self.sessions.get(session).map(|of| {
-            let by_then = |phase: &Phase| of.phases.get(phase).is_some_and(|progress| progress.started_at <= at);
-            let phase = of.failed_phase.filter(by_then).or_else(|| of.phase_at(at));
-            (of.failure(), phase.map(|phase| Place::phase(phase.name())))
-        }) else {
-            return;
-        };
+        let failed = self.session_failures.get(session).and_then(|of| of.get(number));
+        let Some(EspFailure { failure, phase }) = failed.cloned() else { return };
+        let phase = phase.or_else(|| self.sessions.get(session)?.phase_at(at));
+        let phase = phase.map(|phase| Place::phase(phase.name()));
         let held = self.known.held;
         if let Some(mut open) = self.take_running(session) {
             let place = phase.or_else(|| open.place(held, &self.sessions, at));
             open.attempt.failure.get_or_insert_default().fill_from(&failure);
             self.close(open, at, (Outcome::Failed, None), place, Shut::BySessionFailure(session));
-        } else if self.shut.as_ref().is_some_and(|(_, shut)| *shut == Shut::ByLimit(session)) {
+        } else if self.is_silent_in_last(session) {
             // It comes after the limit, with no other attempt since.
-            let elsewhere = || self.shut.as_ref().and_then(|(open, _)| open.place(held, &[], at));
+            if let Some((open, _)) = &mut self.shut {
+                open.running.retain(|running| *running != session);
+            }
+            let elsewhere = || self.shut.as_ref().and_then(|(open, _)| open.place(held, &self.sessions, at));
             let place = phase.or_else(elsewhere);
             self.fail_late(event, &failure, place, session);
         } else {
             return;
         }
+        self.failed_by.insert(session);
         self.reported_end = Some(at);
         if let Some(last) = &mut self.known.last {
             last.by_session = true;
@@ -165,7 +170,7 @@ impl Run<'_> {
                 open.attempt.failure = None;
                 open
             })
-        } else if self.has_failed_an_attempt(session) {
+        } else if self.failed_by.contains(&session) {
             // Another has opened since: it is that one's good end.
             self.open.take()
         } else {
@@ -179,13 +184,6 @@ impl Run<'_> {
         if let Some(open) = open {
             self.good_end(open, event, session);
         }
-    }
-
-    /// Whether the session belonged to an attempt and failed it.
-    fn has_failed_an_attempt(&self, session: usize) -> bool {
-        let attempt = self.sessions.get(session).and_then(|session| session.attempt);
-        let failed = |attempt: &&crate::Attempt| attempt.outcome == Outcome::Failed;
-        attempt.is_some_and(|id| self.attempts.iter().filter(failed).any(|attempt| attempt.id == id))
     }
 
     fn good_end(&mut self, mut open: Open, event: &Event, session: usize) {
@@ -231,7 +229,13 @@ impl Run<'_> {
             if let Some(last) = &mut self.known.last {
                 last.by_session = true;
             }
-        } else if !self.is_shut_by(session) {
+        } else if self.is_shut_by(session) {
+            // What follows is of another enrollment, and corrects this attempt no more.
+            self.shut = None;
+            if let Some(last) = &mut self.known.last {
+                last.late = Late::Never;
+            }
+        } else {
             return;
         }
         self.known.begin_anew();

@@ -4,12 +4,13 @@ use super::open::{Continued, Open, Shut, note, row};
 use crate::about::Platform;
 use crate::attempt::{Attempt, Cause, DeviceFailure, Outcome};
 use crate::catalogue::{Place, UserAction};
-use crate::esp::{EspSession, Turn};
+use crate::esp::{EspFailure, EspSession, Turn};
 use crate::event::{Body, Event, Kind, Step};
 use crate::identity::TenantId;
 use crate::settings::TenantSettings;
 use crate::standing::{Ending, JUST_BEFORE, Last, Late, Standing};
 use crate::time::{Millis, Timestamp};
+use std::collections::BTreeSet;
 
 /// A second sender's `failed` or `stopped` within this after the end reports the same end (rule 1).
 const SAME_END: Millis = Millis::from_minutes(2);
@@ -37,6 +38,10 @@ pub(super) struct Run<'a> {
     /// When the last attempt ended, if a `stopped`, `failed`, `portalClosed` or failed session ended it.
     pub(super) reported_end: Option<Timestamp>,
     pub(super) sessions: Vec<EspSession>,
+    /// The failures of each session, in order.
+    pub(super) session_failures: Vec<Vec<EspFailure>>,
+    /// The sessions that failed an attempt.
+    pub(super) failed_by: BTreeSet<usize>,
     failures: Vec<DeviceFailure>,
 }
 
@@ -54,7 +59,7 @@ impl<'a> Run<'a> {
         settings: &'a TenantSettings,
         known: &Standing,
         platform: Option<Platform>,
-        sessions: Vec<EspSession>,
+        (sessions, session_failures): (Vec<EspSession>, Vec<Vec<EspFailure>>),
     ) -> Self {
         let complete = known.complete(settings.require_compliance);
         Self {
@@ -69,6 +74,8 @@ impl<'a> Run<'a> {
             shut: None,
             reported_end: None,
             sessions,
+            session_failures,
+            failed_by: BTreeSet::new(),
             failures: Vec::new(),
         }
     }
@@ -165,7 +172,7 @@ impl<'a> Run<'a> {
         let end = open.attempt.last_activity + limit;
         let held = self.known.held;
         let place = open.place(held, &self.sessions, end);
-        if let Some(session) = open.running.last().copied() {
+        if !open.running.is_empty() {
             // Rule 9: the session never said how it ended.
             let complete = self.complete_since.map(|since| since.max(open.attempt.started_at));
             let running = open.running.clone();
@@ -176,13 +183,14 @@ impl<'a> Run<'a> {
                             session.end_not_reported = true;
                         }
                     }
-                    self.close(open, since, (Outcome::Completed, None), None, Shut::ByLimit(session));
+                    self.close(open, since, (Outcome::Completed, None), None, Shut::ByLimit);
                 }
-                None => self.time_out(open, end, limit, place, Shut::ByLimit(session), Late::UntilAnother),
+                None => self.time_out(open, end, limit, place, Shut::ByLimit, Late::UntilAnother),
             }
         } else if let Some(continued) = &open.continued {
+            // The first completion stands, with what it lets happen.
             let completed_at = continued.completed_at;
-            self.close(open, completed_at, (Outcome::Completed, None), None, Shut::ForGood);
+            self.close(open, completed_at, (Outcome::Completed, None), None, Shut::ByFact);
         } else if open.waits {
             let holder = open.held_by.as_deref().unwrap_or_default();
             let platform = open.attempt.platform().or(self.platform);
@@ -274,6 +282,8 @@ impl<'a> Run<'a> {
             self.known.begin_anew();
             self.known.compliant = compliant;
             self.known.compliant_at = just_before;
+            // What was reported just before is the user's part already.
+            self.known.prepared = false;
             self.facts_changed(at);
             self.begin(event);
             return self.go_on(event, step);
@@ -323,10 +333,12 @@ impl<'a> Run<'a> {
             last.late = Late::Never;
         }
         // Its session never said how it ended.
-        if let Some((_, Shut::ByLimit(session))) = self.shut
-            && let Some(session) = self.sessions.get_mut(session)
-        {
-            session.end_not_reported = true;
+        if let Some((open, Shut::ByLimit)) = &self.shut {
+            for number in &open.running {
+                if let Some(session) = self.sessions.get_mut(*number) {
+                    session.end_not_reported = true;
+                }
+            }
         }
         if let Some((open, shut)) = &mut self.shut {
             open.note(event);

@@ -14,8 +14,16 @@ pub(super) struct Judged {
     pub(super) turns: Vec<(usize, Turn)>,
 }
 
-/// Whether the item error that this event reports fails the session (S20), as of an instant.
-fn error_fails(told: &[Told], index: usize, good: Option<usize>, unenrolled_ms: &[i64], as_of_ms: i64) -> bool {
+/// Whether the item error that this event reports fails the session (S20), as of an instant. `leaves` says of a later
+/// event whether the person ends the session with it.
+fn error_fails(
+    told: &[Told],
+    index: usize,
+    good: Option<usize>,
+    unenrolled_ms: &[i64],
+    leaves: impl Fn(&Told) -> bool,
+    as_of_ms: i64,
+) -> bool {
     let What::Item(item) = &told[index].what else {
         return false;
     };
@@ -28,9 +36,19 @@ fn error_fails(told: &[Told], index: usize, good: Option<usize>, unenrolled_ms: 
     // What is over before the two minutes are does not fail.
     let mut until_ms = as_of_ms;
     for (later, one) in told.iter().enumerate().skip(index + 1) {
-        if !is_error(later + 1) || good == Some(later) {
+        let removed = unenrolled_ms.iter().any(|ended_ms| (since_ms + 1..=one.at_ms).contains(ended_ms));
+        if removed || !is_error(later + 1) || good == Some(later) || leaves(one) {
             until_ms = until_ms.min(one.at_ms);
             break;
+        }
+        // A failure that is reported while the item stands in error is the item's.
+        let failed = match &one.what {
+            What::Failed(..) => true,
+            What::Phase(_, state) => state == "failed",
+            _ => false,
+        };
+        if failed {
+            return true;
         }
     }
     for ended_ms in unenrolled_ms {
@@ -54,26 +72,40 @@ fn goes_on(told: &[Told], index: usize) -> bool {
     state == "error" && !retried
 }
 
+/// What the person does with this event, if it ends a session that is past its limit.
+fn leaving(told: &Told) -> Option<Turn> {
+    match &told.what {
+        What::Action(action) if action == "continueAnyway" => Some(Turn::ContinuedAnyway),
+        What::Action(action) if action == "reset" => Some(Turn::Reset),
+        _ => None,
+    }
+}
+
 /// The order of the phases.
-pub(crate) fn rank_of_phase(phase: &str) -> usize {
+pub(super) fn rank_of_phase(phase: &str) -> usize {
     ["devicePreparation", "deviceSetup", "accountSetup"].iter().position(|known| *known == phase).unwrap_or(0)
+}
+
+/// The phase that this event names as the one the session is in. A list of items, or an item that has not begun,
+/// names none.
+pub(super) fn named_phase(told: &Told) -> Option<&str> {
+    match &told.what {
+        What::Phase(named, _) => Some(named),
+        What::Item(item) if item.state != "notInstalled" => Some(&item.phase),
+        _ => None,
+    }
 }
 
 /// The furthest phase that these events name.
 fn furthest_phase(told: &[Told]) -> Option<String> {
-    let named = told.iter().filter_map(|one| match &one.what {
-        What::Phase(named, _) => Some(named),
-        What::Item(item) => Some(&item.phase),
-        _ => None,
-    });
-    named.max_by_key(|phase| rank_of_phase(phase)).cloned()
+    told.iter().filter_map(named_phase).max_by_key(|phase| rank_of_phase(phase)).map(str::to_owned)
 }
 
 /// Judges the events of a session, in order.
 pub(super) fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Judged {
     let begin = begin(parts);
     let deadline_ms = begin.deadline_ms();
-    let first_ms = told.first().map_or(0, |first| first.at_ms);
+    let first_ms = parts.iter().filter_map(|part| part.told.first()).map(|first| first.at_ms).min().unwrap_or(0);
     let good = (0..told.len()).find(|index| ends_well(&told[..=*index], told, &begin));
 
     let mut judged = Judged {
@@ -114,9 +146,14 @@ pub(super) fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of
             };
             judged.ended_at_ms = Some(one.at_ms);
             judged.timed_out = one.at_ms > deadline_ms;
-            judged.turns.push((index, Turn::Good));
+            if judged.left_ms.is_none() {
+                judged.turns.push((index, Turn::Good));
+            }
             return judged;
         }
+        // `continueAnyway` and `reset` end a session that is past its limit.
+        let was_left = judged.left_ms.is_some();
+        let leaves = |one: &Told| !was_left && one.at_ms > deadline_ms && leaving(one).is_some();
         let failure = match &one.what {
             What::Failed(code, message) => Some(Failure {
                 code: code.clone(),
@@ -130,7 +167,7 @@ pub(super) fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of
             What::Item(item)
                 if is_waited_for(told, &begin, &item.category, &item.id)
                     && !goes_on(told, index)
-                    && error_fails(told, index, good, unenrolled_ms, as_of_ms) =>
+                    && error_fails(told, index, good, unenrolled_ms, leaves, as_of_ms) =>
             {
                 Some(Failure {
                     code: item.code.clone(),
@@ -145,16 +182,9 @@ pub(super) fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of
                 judged.turns.push((index, Turn::Retried));
                 None
             }
-            What::Action(action) if one.at_ms > deadline_ms && standing.is_none() && judged.left_ms.is_none() => {
-                let turn = match action.as_str() {
-                    "continueAnyway" => Some(Turn::ContinuedAnyway),
-                    "reset" => Some(Turn::Reset),
-                    _ => None,
-                };
-                if let Some(turn) = turn {
-                    judged.left_ms = Some(one.at_ms);
-                    judged.turns.push((index, turn));
-                }
+            What::Action(_) if standing.is_none() && leaves(one) => {
+                judged.left_ms = Some(one.at_ms);
+                judged.turns.extend(leaving(one).map(|turn| (index, turn)));
                 None
             }
             _ => None,

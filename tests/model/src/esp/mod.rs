@@ -5,8 +5,7 @@
 
 mod judge;
 
-use judge::judge;
-pub(crate) use judge::rank_of_phase;
+use judge::{judge, named_phase, rank_of_phase};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MINUTE_MS: i64 = 60 * 1000;
@@ -139,6 +138,8 @@ pub struct Session {
     pub timed_out: bool,
     /// "(k of n)" of each subtask of the setup phases whose list is known. For security policies: 1 when all are there.
     pub counts: BTreeMap<(String, String), (usize, usize)>,
+    /// The phases that its events named, and when.
+    pub phases: Vec<(i64, String)>,
     /// Its events, those of another source's items among them: `source` and `id`.
     pub events: BTreeSet<(String, String)>,
     /// What its events do to its attempt, in order: `source` and `id` of the event, and what.
@@ -146,6 +147,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// P1.2: the furthest phase that was named up to this instant. Windows walks through finished phases again after
+    /// each restart.
+    #[must_use]
+    pub fn phase_at(&self, at_ms: i64) -> Option<String> {
+        let named = self.phases.iter().filter(|(named_ms, _)| *named_ms <= at_ms);
+        named.map(|(_, phase)| phase).max_by_key(|phase| rank_of_phase(phase)).cloned()
+    }
+
     /// Whether it is the technician's part of pre-provisioning.
     #[must_use]
     pub fn technician(&self) -> bool {
@@ -194,7 +203,7 @@ pub fn esp_sessions(told: &[Told], unenrolled_ms: &[i64], idle_ms: i64, as_of_ms
     // S17: parts of different sources whose spans overlap are one session.
     let mut sessions: Vec<Vec<Part>> = Vec::new();
     for part in parts {
-        let same = |others: &Vec<Part>| others.iter().any(|other| are_one(other, &part, unenrolled_ms, as_of_ms));
+        let same = |others: &Vec<Part>| others.iter().any(|other| are_one(other, &part, unenrolled_ms));
         let (mut joined, others): (Vec<_>, Vec<_>) = sessions.into_iter().partition(same);
         sessions = others;
         let mut session: Vec<Part> = joined.drain(..).flatten().collect();
@@ -216,7 +225,7 @@ fn is_over(part: &Part, unenrolled_ms: &[i64], idle_ms: i64, now_ms: i64) -> boo
 }
 
 /// S17: other sources, overlapping spans, and modes that do not differ.
-fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64], as_of_ms: i64) -> bool {
+fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64]) -> bool {
     let sources = |part: &Part| part.told.iter().map(|told| told.source.clone()).collect::<BTreeSet<_>>();
     if !sources(one).is_disjoint(&sources(other)) {
         return false;
@@ -227,10 +236,14 @@ fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64], as_of_ms: i64) -> bo
     {
         return false;
     }
+    // What was reported decides, and not how long an item has been in error by now.
     let span = |part: &Part| {
-        let judged = judge(&part.told, &[part], unenrolled_ms, as_of_ms);
+        let judged = judge(&part.told, &[part], unenrolled_ms, i64::MAX);
+        let first_ms = begin(&[part]).at_ms;
         let last_ms = part.told.last().map_or(0, |told| told.at_ms);
-        (begin(&[part]).at_ms, judged.ended_at_ms.or(judged.left_ms).unwrap_or(last_ms))
+        // A removal of the device makes no span longer.
+        let end_ms = judged.ended_at_ms.or(judged.left_ms).unwrap_or(last_ms).min(last_ms);
+        (first_ms, end_ms.max(first_ms))
     };
     let ((one_first, one_last), (other_first, other_last)) = (span(one), span(other));
     one_first <= other_last && other_first <= one_last
@@ -248,7 +261,7 @@ fn in_lower_case(told: &Told) -> Told {
     told
 }
 
-/// What the earliest `esp.started` of each part says, or would say if there were one.
+/// What the earliest `esp.started` of each source says, or would say if there were one.
 struct Begin {
     at_ms: i64,
     mode: Option<String>,
@@ -290,11 +303,11 @@ fn begin(parts: &[&Part]) -> Begin {
         lists: None,
         profile: nobody_chose,
     };
-    let mut starts = Vec::new();
-    for part in parts {
-        starts.extend(part.told.iter().find(|told| matches!(told.what, What::Started { .. })));
-    }
+    let is_start = |told: &&Told| matches!(told.what, What::Started { .. });
+    let mut starts: Vec<&Told> = parts.iter().flat_map(|part| &part.told).filter(is_start).collect();
     starts.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
+    let mut sources = BTreeSet::new();
+    starts.retain(|start| sources.insert(&start.source));
     if let Some(first) = starts.first() {
         begin.at_ms = first.at_ms;
     }
@@ -405,11 +418,15 @@ fn ends_well(told: &[Told], whole: &[Told], begin: &Begin) -> bool {
     apps > 0
 }
 
+/// Whether this is the `esp.started` whose list of targeted apps counts.
+fn lists_targets(told: &Told, begin: &Begin) -> bool {
+    matches!(&told.what, What::Started { targeted: Some(apps), .. } if Some(apps) == begin.lists.as_ref())
+}
+
 /// Every item known from these events: targeted, in a list, or reported.
 fn all_items(told: &[Told], begin: &Begin) -> BTreeSet<ItemKey> {
     let mut items = BTreeSet::new();
-    let started = told.iter().any(|one| matches!(one.what, What::Started { .. }));
-    if started {
+    if told.iter().any(|one| lists_targets(one, begin)) {
         for (id, user) in begin.lists.iter().flatten() {
             let phase = if *user { "accountSetup" } else { "deviceSetup" };
             items.insert((phase.to_owned(), "apps".to_owned(), id.clone()));
@@ -432,30 +449,23 @@ fn all_items(told: &[Told], begin: &Begin) -> BTreeSet<ItemKey> {
 /// One session from what its sources report.
 fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
     // S17: the items of the source that reports more of them; of two that report as many, of the one first by name.
-    let items = |part: &Part| {
-        let mut items = BTreeSet::new();
-        for one in &part.told {
-            if let What::Item(item) = &one.what {
-                items.insert(key_of(item));
-            }
-        }
-        items.len()
-    };
-    let mut owner = 0;
-    let name = |part: &Part| part.told.first().map(|first| std::cmp::Reverse(first.source.clone()));
-    for index in 1..parts.len() {
-        if (items(&parts[index]), name(&parts[index])) > (items(&parts[owner]), name(&parts[owner])) {
-            owner = index;
+    let mut items: BTreeMap<&String, BTreeSet<ItemKey>> = BTreeMap::new();
+    for one in parts.iter().flat_map(|part| &part.told) {
+        let of_source = items.entry(&one.source).or_default();
+        if let What::Item(item) = &one.what {
+            of_source.insert(key_of(item));
         }
     }
+    let owner = items.iter().max_by_key(|(source, items)| (items.len(), std::cmp::Reverse(*source)));
+    let owner = owner.map(|(source, _)| (*source).clone());
+    let named = parts.iter().flat_map(|part| &part.told).filter(|one| one.session.is_some());
+    let name = named.min_by_key(|one| (one.at_ms, &one.source, &one.id)).and_then(|one| one.session.clone());
     let mut told = Vec::new();
     let mut events = BTreeSet::new();
-    for (index, part) in parts.iter().enumerate() {
-        for one in &part.told {
-            events.insert((one.source.clone(), one.id.clone()));
-            if index == owner || !matches!(one.what, What::Item(_) | What::Tracked(..)) {
-                told.push(one.clone());
-            }
+    for one in parts.iter().flat_map(|part| &part.told) {
+        events.insert((one.source.clone(), one.id.clone()));
+        if Some(&one.source) == owner.as_ref() || !matches!(one.what, What::Item(_) | What::Tracked(..)) {
+            told.push(one.clone());
         }
     }
     told.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
@@ -465,11 +475,13 @@ fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
     let judged = judge(&told, &parts, unenrolled_ms, as_of_ms);
     let named = |index: usize| (told[index].source.clone(), told[index].id.clone());
     Session {
-        name: told.iter().find_map(|one| one.session.clone()),
+        name,
         started_at_ms: begin.at_ms,
         start_reported: told.iter().any(|one| matches!(one.what, What::Started { .. })),
         deadline_ms: judged.deadline_ms,
-        ended_at_ms: judged.ended_at_ms,
+        // What was reported before its start counts from there.
+        ended_at_ms: judged.ended_at_ms.map(|at_ms| at_ms.max(begin.at_ms)),
+        phases: told.iter().filter_map(|one| Some((one.at_ms, named_phase(one)?.to_owned()))).collect(),
         state: judged.state.to_owned(),
         failed: judged.failed,
         timed_out: judged.timed_out,
@@ -485,7 +497,7 @@ fn counts(told: &[Told], begin: &Begin) -> BTreeMap<(String, String), (usize, us
     let mut lists: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for one in told {
         match &one.what {
-            What::Started { targeted: Some(apps), .. } => {
+            What::Started { targeted: Some(apps), .. } if lists_targets(one, begin) => {
                 for phase in ["deviceSetup", "accountSetup"] {
                     lists.entry((phase.to_owned(), "apps".to_owned())).or_default();
                 }

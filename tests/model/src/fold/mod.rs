@@ -11,7 +11,7 @@ mod says;
 
 use crate::Settings;
 use crate::attempts::{Device, Page};
-use crate::esp::{Session, Told, What, esp_sessions};
+use crate::esp::{Session, Told, Turn, What, esp_sessions};
 use crate::read::{Event, Kind, Place};
 use std::collections::BTreeSet;
 
@@ -134,10 +134,10 @@ struct Reading<'a> {
     sessions: Vec<Session>,
     /// Whether each session is open: begun, and neither ended nor left.
     open: Vec<bool>,
-    /// Whether each session has begun, whether it is over for good, and the last phase that it named so far.
+    /// Whether each session has begun, whether it is over for good, and its turns before it begins.
     begun: Vec<bool>,
     gone: Vec<bool>,
-    phase: Vec<Option<String>>,
+    early: Vec<Vec<Turn>>,
     drafts: Vec<Draft>,
     enrolled: bool,
     compliant: bool,
@@ -177,7 +177,7 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
         open: vec![false; count],
         begun: vec![false; count],
         gone: vec![false; count],
-        phase: vec![None; count],
+        early: vec![Vec::new(); count],
         drafts: Vec::new(),
         enrolled: false,
         compliant: false,
@@ -263,13 +263,13 @@ impl Reading<'_> {
         }
     }
 
-    /// P1 without what the closing event names: where the last attempt is now.
-    fn place(&self) -> Option<Place> {
+    /// P1 without what the closing event names: where the last attempt is at this instant.
+    fn place(&self, at_ms: i64) -> Option<Place> {
         let draft = self.drafts.last()?;
         // 2. on Windows, the phase of the open session.
         for session in self.open_sessions().into_iter().rev() {
-            if let Some(phase) = &self.phase[session] {
-                return Some(phase_place(phase));
+            if let Some(phase) = self.sessions[session].phase_at(at_ms) {
+                return Some(phase_place(&phase));
             }
         }
         // 3. while it waits, the place of A8.
@@ -296,7 +296,7 @@ impl Reading<'_> {
     }
 
     fn close(&mut self, at_ms: i64, outcome: &'static str, cause: Option<&str>, by: By) {
-        let place = self.place();
+        let place = self.place(at_ms);
         if let Some(draft) = self.drafts.last_mut() {
             draft.disturbed = false;
             draft.left_complete = false;
@@ -370,7 +370,7 @@ impl Reading<'_> {
 
     /// A4: whether the tenant names another source of compliance than the one that holds the device.
     fn another_source(&self) -> bool {
-        let platform = self.drafts.last().and_then(Draft::platform);
+        let platform = self.drafts.last().and_then(Draft::platform).or_else(|| self.platform.clone());
         self.settings.compliance_source.is_another(platform.as_deref(), &self.held_by)
     }
 

@@ -16,24 +16,12 @@ impl Reading<'_> {
             return;
         };
         let is_start = matches!(told.what, What::Started { .. });
-        let belongs_already = self.drafts.iter().any(|draft| draft.sessions.contains(&session));
         // Its start is its earliest `esp.started`, without one its first event.
         let begins = !self.begun[session] && (is_start || !self.sessions[session].start_reported);
         if begins {
             self.begun[session] = true;
             self.open[session] = !self.gone[session];
-        }
-        if begins || (is_start && !belongs_already && self.open[session]) {
             self.belong(session, event, is_start);
-        }
-        let named = match &told.what {
-            What::Phase(phase, _) => Some(phase.clone()),
-            What::Item(item) => Some(item.phase.clone()),
-            _ => None,
-        };
-        // Windows walks through finished phases again after each restart: the furthest is the one it is in.
-        if named.as_deref().map(esp::rank_of_phase) > self.phase[session].as_deref().map(esp::rank_of_phase) {
-            self.phase[session] = named;
         }
 
         // O3: signs of life.
@@ -44,12 +32,16 @@ impl Reading<'_> {
             draft.page.push(event.clone());
         }
 
-        let turns: Vec<Turn> =
-            self.sessions[session].turns.iter().filter(|(of, _)| *of == key).map(|(_, turn)| turn.clone()).collect();
-        for turn in turns {
+        let own = self.sessions[session].turns.iter().filter(|(of, _)| *of == key).map(|(_, turn)| turn.clone());
+        self.early[session].extend(own);
+        if !self.begun[session] {
+            // What was reported before its start counts from there.
+            return;
+        }
+        for turn in std::mem::take(&mut self.early[session]) {
             match turn {
                 Turn::Good => self.good_end(session, event),
-                Turn::Failed(failure) => self.session_failed(session, now_ms, &failure),
+                Turn::Failed(failure) => self.session_failed(session, event, &failure),
                 Turn::Retried => {}
                 Turn::ContinuedAnyway | Turn::Reset => self.left(session, now_ms, &turn),
             }
@@ -157,7 +149,8 @@ impl Reading<'_> {
         }
     }
 
-    pub(super) fn session_failed(&mut self, session: usize, now_ms: i64, failure: &esp::Failure) {
+    pub(super) fn session_failed(&mut self, session: usize, event: &Event, failure: &esp::Failure) {
+        let now_ms = event.placed_at_ms;
         let was_open = std::mem::replace(&mut self.open[session], false);
         let silent = |draft: &Draft| match draft.end.as_ref().map(|end| &end.by) {
             None => true,
@@ -168,35 +161,44 @@ impl Reading<'_> {
         if !was_open || !closes || self.gone[session] {
             return;
         }
-        if let Some(draft) = self.last() {
-            draft.end = None;
+        if let Some(draft) = self.last()
+            && draft.end.take().is_some()
+        {
+            draft.page.push(event.clone());
         }
+        let phase = failure.phase.clone().or_else(|| self.sessions[session].phase_at(now_ms));
         self.close(now_ms, "failed", None, By::SessionFailed(session));
         if let Some(end) = self.last().and_then(|draft| draft.end.as_mut()) {
             end.failure = (failure.code.clone(), failure.item.clone(), None);
-            if let Some(phase) = &failure.phase {
-                end.place = Some(phase_place(phase));
+            if let Some(phase) = phase {
+                end.place = Some(phase_place(&phase));
             }
         }
     }
 
     /// `continueAnyway` or `reset` past the limit of the session.
     pub(super) fn left(&mut self, session: usize, now_ms: i64, turn: &Turn) {
-        if !self.open[session] {
-            return;
-        }
         let is_of = self.is_of(session);
         let is_open = self.is_open();
+        // What it failed and was tried again stays failed, and is left like another.
+        if !self.open[session] && (is_open || !is_of) {
+            return;
+        }
         if *turn == Turn::Reset && is_of {
             if is_open {
                 // Its place is the phase, so before the session is closed.
                 self.close(now_ms, "abandoned", Some("restarted"), By::SessionLeft);
+            } else if let Some(end) = self.last().and_then(|draft| draft.end.as_mut())
+                && matches!(end.by, By::SilentSession(_))
+            {
+                // The facts that follow are of another enrollment.
+                end.by = By::Other;
             }
             self.begin_anew();
         }
         self.open[session] = false;
         self.gone[session] = true;
-        if *turn == Turn::ContinuedAnyway && is_of && is_open && self.complete() && self.open_sessions().is_empty() {
+        if *turn == Turn::ContinuedAnyway && is_of && is_open && self.complete() {
             self.close(now_ms, "completed", None, By::SessionLeft);
         }
     }

@@ -251,7 +251,6 @@ impl Reading<'_> {
     /// A8 and A9: whether this completes the last attempt after all. Its fact is set.
     pub(super) fn late_truth(&mut self, event: &Event) -> bool {
         let complete = self.complete();
-        let open = self.open.clone();
         let Some(draft) = self.drafts.last_mut() else {
             return false;
         };
@@ -260,7 +259,7 @@ impl Reading<'_> {
         };
         let late = match &end.by {
             By::Waited => !draft.disturbed,
-            By::SilentSession(silent) => end.outcome == "abandoned" && silent.iter().any(|session| open[*session]),
+            By::SilentSession(_) => end.outcome == "abandoned" && !draft.removed,
             _ => false,
         };
         if !late || !complete {

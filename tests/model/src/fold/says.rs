@@ -40,7 +40,7 @@ impl Reading<'_> {
         };
         // P2
         let place = match &draft.end {
-            None => self.place(),
+            None => self.place(i64::MAX),
             Some(end) if end.outcome == "completed" => None,
             Some(end) => end.place.clone(),
         };
