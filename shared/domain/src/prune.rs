@@ -2,7 +2,7 @@
 //! cut through.
 
 use crate::about::About;
-use crate::attempt::Enrollment;
+use crate::attempt::{Attempt, Enrollment, Outcome};
 use crate::fold::{fold, fold_whole};
 use crate::history::{Base, History};
 use crate::identity::TenantId;
@@ -10,9 +10,12 @@ use crate::settings::TenantSettings;
 use crate::standing::Standing;
 use crate::time::{Millis, Timestamp};
 
-/// Room left behind what ended: a `started` or a session up to an hour later may still belong to a completed attempt
-/// (docs/DOMAIN.md, A1 and A9), and everything else that looks back looks back less.
-const ATTEMPT_MARGIN: Millis = Millis::from_minutes(65);
+/// Room left behind a completed attempt: a `started` or a session up to an hour later may still belong to it
+/// (docs/DOMAIN.md, A1 and A9).
+const COMPLETED_MARGIN: Millis = Millis::from_minutes(65);
+/// Room left behind any other: what looks back at those looks back ten minutes at most. No more than that, or a device that
+/// tries every hour would be in one unbroken span, and keep all its events for ever.
+const CLOSED_MARGIN: Millis = Millis::from_minutes(15);
 /// A failing item decides two minutes after its error.
 const SESSION_MARGIN: Millis = Millis::from_minutes(5);
 
@@ -53,7 +56,11 @@ impl History {
         let Enrollment { attempts, sessions, .. } = fold(tenant, self, settings, Timestamp::MAX);
         // Nothing may be cut through: not an attempt, not a session. The boundary is the newest instant before the cutoff
         // that lies outside all of them and of what may still belong to them.
-        let end = |attempt: &crate::Attempt| attempt.ended_at.map_or(Timestamp::MAX, |end| end + ATTEMPT_MARGIN);
+        let margin = |attempt: &Attempt| match attempt.outcome {
+            Outcome::Completed => COMPLETED_MARGIN,
+            _ => CLOSED_MARGIN,
+        };
+        let end = |attempt: &Attempt| attempt.ended_at.map_or(Timestamp::MAX, |end| end + margin(attempt));
         // The removal of the device ends a session after its newest event.
         let last =
             |session: &crate::esp::EspSession| session.ended_at.max(Some(session.last_event_at)).unwrap_or_default();

@@ -39,7 +39,8 @@ pub struct Report {
     pub abandoned_measured: u64,
     /// Measured abandoned over measured; `None` when nothing was measured.
     pub incomplete_rate: Option<f64>,
-    /// Date, section, abandoned: every day of the range with every section, zero included.
+    /// Date, section, abandoned: every day of the range with every section, zero included; other sections only where there
+    /// are any.
     pub daily: Vec<(String, String, u64)>,
     /// Row and abandoned: all nineteen rows.
     pub actions: Vec<(u8, u64)>,
@@ -151,9 +152,11 @@ pub fn report(
                 *count += 1;
             }
         }
-        for (date, series, count) in &mut report.daily {
-            if *date == day && Some(&*series) == attempt.section.as_ref() {
-                *count += 1;
+        if let Some(section) = &attempt.section {
+            let known = report.daily.iter_mut().find(|(date, series, _)| *date == day && series == section);
+            match known {
+                Some((.., count)) => *count += 1,
+                None => report.daily.push((day.clone(), section.clone(), 1)),
             }
         }
 

@@ -70,6 +70,7 @@ struct Shown {
     sample: Summary,
     report: Value,
     month: Value,
+    coverage: Value,
     status: Value,
     failures: Value,
     esp: Value,
@@ -99,7 +100,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
         let value = json!({
             "url": url, "tenant": credentials.tenant, "token": credentials.token, "path": shown.path, "reportHtml": shown.report_html,
             "webhookSecret": credentials.secret, "sha256": shown.sha256, "corrections": shown.corrections,
-            "sample": shown.sample, "incompleteEnrollments": shown.report, "wholeWindow": shown.month,
+            "sample": shown.sample, "incompleteEnrollments": shown.report, "wholeWindow": shown.month, "coverage": shown.coverage,
             "enrollmentStatus": shown.status, "failures": shown.failures, "esp": shown.esp,
         });
         answer(options.json, &value, || show::report(&shown, &url, &credentials.token));
@@ -176,6 +177,7 @@ async fn demonstrate(
         sample: summary,
         report: ask("/api/reports/incomplete-enrollments").await?,
         month: ask(&format!("/api/reports/incomplete-enrollments?from={from}&to={until}")).await?,
+        coverage: ask(&format!("/api/reports/coverage?from={from}&to={until}&os=all")).await?,
         status: ask("/api/devices/enrollment-status").await?,
         failures: ask("/api/devices/enrollment-status/failures?limit=8").await?,
         esp: ask(&format!("/api/reports/esp?from={from}&to={until}")).await?,

@@ -215,6 +215,7 @@ fn questions() -> Vec<Operation> {
             200,
             &[("platform=hush", "platform"), DAYS[0], DAYS[1], DAYS[4]],
         ),
+        ask("GET /api/reports/coverage", "/api/reports/coverage?os=all", 200, &[("os=hush", "os"), DAYS[0]]),
         ask(
             "GET /api/reports/incomplete-enrollments",
             "/api/reports/incomplete-enrollments?section=platformScreens",

@@ -14,6 +14,18 @@ const TOP: usize = 6;
 const SECTIONS: [(&str, char); 4] =
     [("setupChecklist", 'S'), ("platformScreens", 'P'), ("termsOfUse", 'T'), ("complianceActivation", 'C')];
 
+/// How a device stands, and the words for it. Each device is in one.
+const STATES: [(&str, &str); 8] = [
+    ("enrolled", "enrolled"),
+    ("inProgress", "in progress"),
+    ("waitingForCompliance", "waiting for compliance"),
+    ("prepared", "prepared"),
+    ("gaveUp", "gave up"),
+    ("failed", "failed"),
+    ("pending", "pending"),
+    ("notEnrolled", "not enrolled"),
+];
+
 fn number(value: &Value, name: &str) -> u64 {
     value[name].as_u64().unwrap_or(0)
 }
@@ -22,8 +34,11 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or("")
 }
 
+/// Where nobody reported what a number stands on.
+const NOT_REPORTED: &str = "not reported";
+
 fn percent(rate: &Value) -> String {
-    rate.as_f64().map_or_else(|| "none".to_owned(), |rate| format!("{:.1} %", rate * 100.0))
+    rate.as_f64().map_or_else(|| NOT_REPORTED.to_owned(), |rate| format!("{:.1} %", rate * 100.0))
 }
 
 fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
@@ -37,6 +52,7 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
         posted(shown),
         roll_up("Last 14 days", &shown.report),
         roll_up("Whole sample", &shown.month),
+        coverage(&shown.coverage),
         chart(&shown.report),
         rows(&shown.month),
         failures(&shown.failures),
@@ -64,7 +80,7 @@ fn posted(shown: &Shown) -> String {
 
 fn roll_up(title: &str, report: &Value) -> String {
     format!(
-        "{title} ({} to {}, {}), iOS/iPadOS and Android\n  initiated {:>7}\n  incomplete{:>7}   abandoned {}, failed {}\n  rate      {:>7}   abandoned of n = {} initiated\n",
+        "{title} ({} to {}, {}), iOS/iPadOS and Android\n  initiated {:>7}\n  incomplete{:>7}   abandoned {}, failed {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n",
         text(report, "from"),
         text(report, "to"),
         text(report, "timeZone"),
@@ -73,8 +89,13 @@ fn roll_up(title: &str, report: &Value) -> String {
         count(number(report, "abandoned")),
         count(number(report, "failed")),
         percent(&report["incompleteRate"]),
-        count(number(report, "initiated")),
+        count(number(report, "measured")),
     )
+}
+
+/// What the numbers stand on, in the API's words.
+fn coverage(coverage: &Value) -> String {
+    format!("What the numbers stand on, all platforms\n  {}\n", coverage["sentence"].as_str().unwrap_or("No attempts."))
 }
 
 /// Abandoned attempts by section and day: a line a day, a letter an attempt (or several, when there are many).
@@ -121,7 +142,9 @@ fn rows(report: &Value) -> String {
     for (cause, abandoned) in causes {
         let _written = writeln!(out, "      {cause:<56} {abandoned:>4}");
     }
-    let _written = writeln!(out, "      {:<56} {:>4}", "other", number(report, "other"));
+    for (heading, name) in [("place not reported", "placeNotReported"), ("other", "other")] {
+        let _written = writeln!(out, "      {heading:<56} {:>4}", number(report, name));
+    }
     out
 }
 
@@ -134,29 +157,27 @@ fn failures(failures: &Value) -> String {
             "  {:>5}  {:<12} {}",
             number(reason, "count"),
             text(reason, "code"),
-            what.unwrap_or("no reason told")
+            what.unwrap_or("reason not reported")
         );
     }
     out
 }
 
 fn status(status: &Value) -> String {
+    let states = STATES.map(|(name, words)| format!("{} {words}", count(number(status, name)))).join(", ");
     let mut out = format!(
-        "Devices: {} enrolled, {} in progress, {} pending, {} failed; first time right {} (n = {})\n",
-        count(number(status, "enrolled")),
-        count(number(status, "inProgress")),
-        count(number(status, "pending")),
-        count(number(status, "failed")),
+        "{} devices: {states}; first time right {} (n = {})\n",
+        count(number(status, "devices")),
         percent(&status["firstTimeRight"]["rate"]),
         count(number(&status["firstTimeRight"], "n")),
     );
     for platform in list(status, "byPlatform") {
         let minutes =
-            platform["averageMinutes"].as_f64().map_or_else(String::new, |minutes| format!("{minutes:.0} min"));
+            platform["averageMinutes"].as_f64().map_or(NOT_REPORTED.to_owned(), |minutes| format!("{minutes:.0} min"));
         let _written = writeln!(
             out,
             "  {:<20} {:>6}  success {:>7} (n = {})  {minutes}",
-            platform["platform"].as_str().unwrap_or("not told"),
+            platform["platform"].as_str().unwrap_or(NOT_REPORTED),
             count(number(platform, "total")),
             percent(&platform["successRate"]),
             count(number(platform, "n")),
