@@ -77,7 +77,7 @@ def test_a_file_shows_what_the_server_shows(server, new_page):
     views = [
         (f"#/incomplete{query(**span)}", "Incomplete enrollments", "table.places"),
         (f"#/incomplete{query(**span, os='ios', section='setupChecklist')}", "Incomplete enrollments", "table.places"),
-        (f"#/attempts{query(**span, outcome='abandoned')}", "Attempts", "tbody tr"),
+        (f"#/attempts{query(**span, outcome='abandoned')}", "Attempts", "[data-key=list] tbody tr"),
         (f"#/esp{query(**span)}", "Enrollment Status Page", ".card"),
         (f"#/sessions{query(**span)}", "Enrollment Status Page sessions", "tbody tr"),
     ]
@@ -145,7 +145,7 @@ def test_nothing_of_a_file_leaves_the_browser(server, page, watch):
     for address, heading, content in [
         ("#/status", "Enrollment status", ".tile"),
         ("#/esp", "Enrollment Status Page", ".card"),
-        ("#/attempts?outcome=failed", "Attempts", "tbody"),
+        ("#/attempts?outcome=failed", "Attempts", "[data-key=list] tbody"),
     ]:
         go(page, address, heading, content)
     assert not [one.url for one in watch.requests if "/api/" in one.url or one.method != "GET"]

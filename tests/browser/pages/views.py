@@ -10,7 +10,7 @@ def all_views(server):
     profile = next(one for one in server.get("/api/devices/esp-profiles")["value"] if not one["isDefault"])
     return {
         "incomplete": (f"#/incomplete{span}", "Incomplete enrollments", ".tile"),
-        "attempts": (f"#/attempts{span}&outcome=abandoned", "Attempts", "tbody"),
+        "attempts": (f"#/attempts{span}&outcome=abandoned", "Attempts", "[data-key=list] tbody"),
         "attempt": (f"#/attempt/{failed['attemptId']}", re.compile("^Attempt of"), ".timeline"),
         "status": ("#/status", "Enrollment status", ".tile"),
         "esp": (f"#/esp{span}", "Enrollment Status Page", ".card"),

@@ -75,7 +75,7 @@ export function coverageLine(coverage) {
     h('summary', null, coverage.sentence),
     h(
       'div',
-      { class: 'card' },
+      { class: 'stack' },
       h(
         'p',
         { class: 'quiet' },

@@ -19,8 +19,10 @@ import { placesTable, topPlace } from './incomplete-places.js';
 
 const NO_SECTION = 'No section reported';
 
-/** Whether giving up can be seen of none of them. */
-const isUnmeasured = (report) => report.initiated > 0 && report.measured === 0;
+/** Whether nothing is known of giving up: no sender reports when somebody begins, and none reported an end of that kind. */
+const isUnmeasured = (report) => report.initiated > 0 && report.measured === 0 && report.abandoned === 0;
+const UNMEASURED = 'Not reported: no sender that took part in these days reports when somebody begins, so giving up can’t be seen.';
+const isUnreported = (funnel) => funnel.length > 0 && funnel.every((step) => step.entered === null);
 const incompleteRate = (report) => orNotReported(report.incompleteRate, rate, report.initiated);
 
 const daysWords = (days) => (days === 1 ? 'the day before' : `the ${count(days)} days before`);
@@ -62,15 +64,18 @@ function tileRow(report, before, links) {
     }),
     tile({
       label: `Incomplete${only}`,
-      value: isUnmeasured(report) && !report.incomplete ? NOT_REPORTED : count(report.incomplete),
-      href: isUnmeasured(report) && !report.incomplete ? null : links({ outcome: 'incomplete' }),
+      value: isUnmeasured(report) && !report.failed ? NOT_REPORTED : count(report.incomplete),
+      href: isUnmeasured(report) && !report.failed ? null : links({ outcome: 'incomplete' }),
       note: [
-        compare('incomplete'),
-        isUnmeasured(report) && !report.abandoned
+        isUnmeasured(report) ? null : compare('incomplete'),
+        isUnmeasured(report)
           ? 'Give-ups not reported'
           : link(`${count(report.abandoned)} abandoned`, { outcome: 'abandoned' }),
         ', ',
-        link(`${count(report.failed)} failed`, { outcome: 'failed' }),
+        // What is closed and can't be judged may have failed, and nobody said so.
+        report.failed || report.judged || !report.completed
+          ? link(`${count(report.failed)} failed`, { outcome: 'failed' })
+          : 'failures not reported',
       ],
     }),
     tile({
@@ -80,7 +85,8 @@ function tileRow(report, before, links) {
       note: [
         report.measured === report.initiated
           ? `n = ${count(report.measured)}: abandoned of initiated`
-          : `n = ${count(report.measured)} measured of ${count(report.initiated)}: ${count(report.abandonedMeasured)} abandoned`,
+          : `n = ${count(report.measured)} measured of ${count(report.initiated)}`,
+        report.measured && report.measured !== report.initiated ? `: ${count(report.abandonedMeasured)} abandoned` : null,
         before ? [h('br'), rateDifference(report, before, days)] : null,
       ],
     }),
@@ -124,7 +130,10 @@ function funnelCard(report, links) {
           : null,
       ),
     ),
-    report.funnel
+    report.funnel && isUnreported(report.funnel)
+      ? h('p', { class: 'quiet' }, 'Not reported: no sender that took part in these days reports screens.')
+      : null,
+    report.funnel && !isUnreported(report.funnel)
       ? funnel({
           title: 'Steps: entered, went on, abandoned',
           hideTitle: true,
@@ -138,7 +147,8 @@ function funnelCard(report, links) {
             href: step.abandoned ? links({ action: step.action, section: null, outcome: 'abandoned' }) : null,
           })),
         })
-      : h('p', { class: 'quiet pending' }, 'Being worked out…'),
+      : null,
+    report.funnel ? null : h('p', { class: 'quiet pending' }, 'Being worked out…'),
     h(
       'p',
       { class: 'quiet' },
@@ -180,7 +190,7 @@ function keptNotice(report, tenant) {
 function headline(report, links) {
   const say = (...what) => h('p', { class: 'headline' }, what);
   if (!report.initiated) return say('No enrollment was begun in these days.');
-  if (!report.abandoned && isUnmeasured(report)) return say('Whether anybody gave up in these days was not reported.');
+  if (isUnmeasured(report)) return say('Whether anybody gave up in these days was not reported.');
   if (!report.abandoned && report.onlyEndReported) {
     return say(`Nobody gave up in the ${plural(report.measured, 'enrollment')} whose senders report it.`);
   }
@@ -259,10 +269,10 @@ export default {
         h(
           'section',
           { class: 'card', 'data-key': 'daily' },
-          h('h2', { class: 'visually-hidden' }, 'By day'),
-          dailyChart(report, links),
+          h('h2', { class: isUnmeasured(report) ? null : 'visually-hidden' }, 'By day'),
+          isUnmeasured(report) ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links),
         ),
-        placesTable(report, links, parameters),
+        isUnmeasured(report) ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
       );
     };

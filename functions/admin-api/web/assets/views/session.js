@@ -30,7 +30,10 @@ function ended(session, zone) {
   return session.endNotReported ? NOT_REPORTED : null;
 }
 
-const minutesBetween = (from, to) => (from && to ? (Date.parse(to) - Date.parse(from)) / 60_000 : null);
+const minutesBetween = (from, to) => (Date.parse(to) - Date.parse(from)) / 60_000;
+
+/** Of an item that was settled without having been under way nobody reported how long it took. */
+const took = (one) => (one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null);
 
 function items(session, phase, zone) {
   const list = session.items.filter((one) => one.phase === phase.phase);
@@ -63,7 +66,7 @@ function items(session, phase, zone) {
           key: 'took',
           label: 'Took',
           numeric: true,
-          render: (one) => orNotReported(minutesBetween(one.beganAt, one.settledAt), minutes, one.settledAt ? 1 : 0),
+          render: (one) => orNotReported(took(one), minutes, one.settledAt ? 1 : 0),
         },
         { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
       ],

@@ -24,7 +24,7 @@ const ACTIVE = 50;
 const STATES = [
   ['enrolled', 'Enrolled', 'under management'],
   ['inProgress', 'In progress', 'being enrolled now'],
-  ['waitingForCompliance', 'Waiting', 'enrolled, and waiting for compliance or for its release'],
+  ['waitingForCompliance', 'Waiting', 'for compliance, or for its release'],
   ['prepared', 'Prepared', 'by a technician, for its user'],
   ['failed', 'Failed', 'unresolved: the last attempt failed'],
   ['gaveUp', 'Gave up', 'the last attempt was abandoned'],
@@ -42,8 +42,9 @@ const card = (key, title, note, ...children) =>
 
 function summary({ status }) {
   const first = status.firstTimeRight;
-  return tiles(
-    STATES.map(([member, label, note]) => tile({ label, value: count(status[member]), note })),
+  const states = tiles(STATES.map(([member, label, note]) => tile({ label, value: count(status[member]), note })));
+  states.classList.add('states');
+  const whole = tiles(
     tile({ label: 'Devices', value: count(status.devices), note: 'in all: each is in one of these states' }),
     tile({
       label: 'First time right',
@@ -51,6 +52,7 @@ function summary({ status }) {
       note: `n = ${count(first.n)} devices whose first attempt can be judged`,
     }),
   );
+  return h('div', { class: 'stack', 'data-key': 'summary' }, states, whole);
 }
 
 function activeTable({ active, status }) {
@@ -213,7 +215,7 @@ function reasonsList({ failures }) {
       value: one.count,
       note: one.category ? words.failureCategory(one.category) : null,
     })),
-    empty: 'No attempt failed in these days.',
+    empty: 'No failed attempt was reported in these days.',
   });
 }
 
@@ -329,7 +331,7 @@ export default {
             : null,
         ),
         coverageLine(data.coverage),
-        h('div', { 'data-key': 'summary' }, summary(data)),
+        summary(data),
         card(
           'active',
           'Enrolling now',
@@ -357,7 +359,7 @@ export default {
                     { class: 'item-list', role: 'list' },
                     failures.failures.map((one) => failureItem(one)),
                   )
-                : h('p', { class: 'quiet' }, 'Nothing failed in these days.'),
+                : h('p', { class: 'quiet' }, 'No failure was reported in these days.'),
           ),
           h(
             'div',
