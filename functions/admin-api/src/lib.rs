@@ -134,7 +134,8 @@ impl Api {
             }
             (["api", "reports", "esp"], _) if get => self.question_of_profiles(&call, "esp").await,
             (["api", "reports", "esp", "sessions"], _) if get => self.question_of_profiles(&call, "esp-sessions").await,
-            (["api", "attempts", id], _) if get => self.attempt(&call, id).await,
+            (["api", "reports", "esp", "sessions", id], _) if get => self.one(&call, "esp-session", id).await,
+            (["api", "attempts", id], _) if get => self.one(&call, "attempt", id).await,
             (["api", "reports", "files"], _) if get => self.list_files(&call).await,
             (["api", "reports", "files"], &Method::POST) => self.ask_for_file(&call).await,
             (["api", "reports", "files", name, "link"], _) if get => self.file_link(&call, name).await,
@@ -171,6 +172,7 @@ fn methods(segments: &[&str]) -> Option<&'static str> {
         | ["api", "devices", "enrollment-status", "active" | "failures"]
         | ["api", "reports", "coverage" | "incomplete-enrollments" | "esp"]
         | ["api", "reports", "esp", "sessions"]
+        | ["api", "reports", "esp", "sessions", _]
         | ["api", "reports", "incomplete-enrollments", "attempts"]
         | ["api", "reports", "files", _, "link"]
         | ["api", "attempts" | "advice", _]

@@ -23,7 +23,7 @@ macro_rules! texts {
     };
 }
 
-const OF_REPORT: [(&str, &str); 45] = texts!("questions/":
+const OF_REPORT: [(&str, &str); 49] = texts!("questions/":
     "active", "active.active",
     "advice", "advice-entry",
     "attempt", "attempt.events", "attempt.senders",
@@ -35,6 +35,7 @@ const OF_REPORT: [(&str, &str); 45] = texts!("questions/":
     "enrollment-status.firstTimeRight",
     "esp", "esp.apps", "esp.byDay", "esp.byPhase", "esp.byProfile", "esp.recovered", "esp.stuck",
     "esp-profiles", "esp-profiles.value",
+    "esp-session", "esp-session.items", "esp-session.otherSessions", "esp-session.phases",
     "esp-sessions", "esp-sessions.sessions",
     "failing-alike", "failures", "failures.failures", "failures.reasons",
     "incomplete-enrollments", "incomplete-enrollments.actions", "incomplete-enrollments.daily",

@@ -82,6 +82,7 @@ impl Sample {
         let spare = Self::post(&admin, "/api/devices/esp-profiles", &json!({"displayName": "Spare"})).await.ok(201);
         let names = vec![
             ("device", text(session, "/sessions/0/enrollmentKey")),
+            ("session", text(session, "/sessions/0/sessionId")),
             ("attempt", text(attempt, "/attempts/0/attemptId")),
             ("profile", text(profiles, "/value/0/id")),
             ("spare", text(&spare, "/id")),
@@ -250,8 +251,9 @@ fn questions() -> Vec<Operation> {
             "GET /api/reports/esp/sessions",
             "/api/reports/esp/sessions?limit=3",
             200,
-            &[("state=hush", "state"), ("stuck=hush", "stuck"), DAYS[0], PAGES[0], PAGES[2]],
+            &[("state=hush", "state"), ("stuck=hush", "stuck"), ("user=%FF", "user"), DAYS[0], PAGES[0], PAGES[2]],
         ),
+        ask("GET /api/reports/esp/sessions/{id}", "/api/reports/esp/sessions/{session}", 404, &[]),
         ask("GET /api/devices/{id}/esp", "/api/devices/{device}/esp", 404, &[("format=hush", "format")]),
         ask("GET /api/devices/{id}/esp-profile", "/api/devices/{device}/esp-profile", 404, &[]),
         ask("GET /api/devices/esp-profiles", profiles, 200, &[]),

@@ -31,6 +31,7 @@ export const VIEWS = [
     load: () => import('../views/profiles.js'),
   },
   { path: 'sessions', title: 'ESP sessions', nav: false, under: 'esp', load: () => import('../views/sessions.js') },
+  { path: 'session', title: 'ESP session', nav: false, under: 'esp', load: () => import('../views/session.js') },
   {
     path: 'device',
     title: 'Device on the ESP',

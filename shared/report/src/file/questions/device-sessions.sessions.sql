@@ -1,10 +1,7 @@
 -- A device's sessions with their phases and items, newest first.
 -- answer: rows
 -- booleans: hybridJoin, timedOut, failed, endNotReported, isStuck
-SELECT session_id, enrollment_key, attempt_id, sender_session_id, device_name, user_principal_name, os_version, started_at,
-  started_day, last_event_at, ended_at, deadline, limit_minutes, state, phase, stage, progress, profile, profile_id,
-  profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
-  failed_phase, failed_item, end_not_reported, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message,
+SELECT $session,
   (SELECT json_group_array(json_object('phase', phase, 'title', title, 'state', state, 'startedAt', started_at,
       'endedAt', ended_at, 'minutes', $real(minutes)) ORDER BY phase_id)
     FROM esp_phase_list p WHERE p.session_no = s.session_no) AS phases_json,

@@ -157,10 +157,16 @@ const SENDERS: &str = "summed AS (
       AS sentence
     FROM worded w)";
 
+/// What is said of a session, of `esp_session_list`.
+const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id, device_name, user_principal_name, os_version, started_at,
+  started_day, last_event_at, ended_at, deadline, limit_minutes, state, phase, stage, progress, profile, profile_id,
+  profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
+  failed_phase, failed_item, end_not_reported, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message";
+
 /// A person, by the words of the file.
 const PERSON: &str = "person (id) AS MATERIALIZED (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
 
-/// The devices of a person, those that were theirs when an attempt was made too, or those that a name is of.
+/// The devices of a person, those that were theirs in an attempt or a session too, or those that a name is of.
 const DEVICES: &str = "$person,
   found (enrollment_no) AS (
     SELECT enrollment_no FROM enrollments WHERE :user IS NOT NULL
@@ -168,6 +174,9 @@ const DEVICES: &str = "$person,
     UNION SELECT enrollment_no FROM attempts
       WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
     UNION SELECT enrollment_no FROM attempts WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
+    UNION SELECT enrollment_no FROM esp_sessions
+      WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
+    UNION SELECT enrollment_no FROM esp_sessions WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
     UNION SELECT enrollment_no FROM enrollments WHERE :device IS NOT NULL
       AND (enrollment_key = :device COLLATE NOCASE OR serial_number = :device COLLATE NOCASE
         OR udid = :device COLLATE NOCASE OR mdm_device_id = :device COLLATE NOCASE
@@ -232,6 +241,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "code" => CODE,
         "advice" => ADVICE,
+        "session" => SESSION,
         "person" => PERSON,
         "devices" => DEVICES,
         "left_out" => LEFT_OUT,

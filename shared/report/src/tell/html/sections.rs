@@ -53,7 +53,12 @@ pub(super) fn rates(h: &mut Html, told: &Told) {
     h.raw(".</p><dl class=\"tiles\">");
     let beside = |count: u64| [format!("last {days} days: {}", number(count))];
     tile(h, "Initiated", number(whole.initiated), &beside(recent.initiated));
-    tile(h, "Incomplete", number(whole.incomplete), &beside(recent.incomplete));
+    // Where nobody reports that anybody begins, none incomplete says nothing.
+    let incomplete = |report: &IncompleteReport| {
+        let known = report.measured > 0 || report.incomplete > 0;
+        or_not_reported(number(report.incomplete), known, report.initiated)
+    };
+    tile(h, "Incomplete", incomplete(whole), &[format!("last {days} days: {}", incomplete(recent))]);
     let rate =
         |report: &IncompleteReport| format!("{} of {}", number(report.abandoned_measured), number(report.measured));
     let shown = |report: &IncompleteReport| {
