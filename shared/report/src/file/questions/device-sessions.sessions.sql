@@ -1,6 +1,7 @@
 -- A device's sessions with their phases and items, newest first.
 -- answer: rows
 -- booleans: hybridJoin, timedOut, failed, endNotReported, isStuck
+WITH $person
 SELECT session_id, enrollment_key, attempt_id, sender_session_id, device_name, user_principal_name, os_version, started_at,
   started_day, last_event_at, ended_at, deadline, limit_minutes, state, phase, stage, progress, profile, profile_id,
   profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
@@ -15,5 +16,7 @@ SELECT session_id, enrollment_key, attempt_id, sender_session_id, device_name, u
 FROM esp_session_list s
 WHERE s.session_no IN (
   SELECT x.session_no FROM enrollments e CROSS JOIN esp_sessions x ON x.enrollment_no = e.enrollment_no
-  WHERE e.enrollment_key = :enrollmentKey)
+  WHERE e.enrollment_key = :enrollmentKey
+    AND (:user IS NULL OR (x.user_principal_name_word IS NULL AND x.user_id_word IS NULL)
+      OR x.user_principal_name_word IN (SELECT id FROM person) OR x.user_id_word IN (SELECT id FROM person)))
 ORDER BY s.session_no DESC
