@@ -32,11 +32,9 @@ pub(super) fn of(known: &KnownDevice) -> Verdict {
 
 /// What is going on with a device.
 pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) -> String {
-    let key = &known.device.enrollment_key;
-    let problem = || {
-        let concerns = |finding: &&Finding| finding.enrollment_key.as_ref().is_none_or(|about| about == key);
-        findings.iter().filter(concerns).find(|finding| finding.severity == Severity::Problem)
-    };
+    let problems = || findings.iter().filter(|finding| finding.severity == Severity::Problem);
+    let key = Some(&known.device.enrollment_key);
+    let own = || problems().find(|finding| finding.enrollment_key.as_ref() == key);
     let tried = match known.unresolved().count() {
         0 | 1 => String::new(),
         more => format!(" after {more} attempts"),
@@ -59,20 +57,24 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
         Verdict::Working if !known.device.enrolled => {
             format!("The last enrollment worked ({on}); the device is not enrolled any more.")
         }
-        Verdict::Working => match problem() {
+        Verdict::Working => match own() {
             Some(_) => format!("The last enrollment worked ({on}), but something else needs a look."),
             None => format!("The last enrollment worked ({on})."),
         },
         Verdict::Prepared => format!("Prepared by a technician ({on}); its user has yet to sign in."),
         Verdict::HeldForConfiguration => {
-            format!("Enrolled, and waiting for the MDM to release the Setup Assistant since {on}.")
+            format!("Enrolled, and waiting for the MDM to release the Setup Assistant; last heard of {on}.")
         }
         Verdict::WaitingForCompliance => format!("Enrolled, and waiting for the device to be compliant since {on}."),
         Verdict::GaveUp => format!("Given up{tried}, last {place} ({on})."),
-        Verdict::Failing => match problem() {
-            Some(first) => format!("Failing{tried}, last on {on}: {}.", first.title.trim_end_matches('.')),
-            None => format!("Failing{tried}, last {place} ({on})."),
-        },
+        Verdict::Failing => {
+            let on = known.failures.first().map_or(on, |failure| places::minute(&failure.failed_at));
+            // What the person has too much of is why a device fails.
+            match problems().find(|one| one.enrollment_key.is_none() || one.enrollment_key.as_ref() == key) {
+                Some(first) => format!("Failing{tried}, last on {on}: {}.", first.title.trim_end_matches('.')),
+                None => format!("Failing{tried}, last {place} ({on})."),
+            }
+        }
         Verdict::Enrolling | Verdict::NoAttempt | Verdict::Ambiguous | Verdict::NotSeen => {
             format!("Enrolling now, {place}; last heard of {on}.")
         }
