@@ -23,14 +23,14 @@ macro_rules! texts {
     };
 }
 
-const OF_REPORT: [(&str, &str); 49] = texts!("questions/":
+const OF_REPORT: [(&str, &str); 50] = texts!("questions/":
     "active", "active.active",
     "advice", "advice-entry",
     "attempt", "attempt.events", "attempt.senders",
     "attempts", "attempts.attempts",
     "coverage", "coverage.sources",
     "device-sessions", "device-sessions.sessions",
-    "devices", "devices.attempts", "devices.devices",
+    "devices", "devices.attempts", "devices.devices", "devices.failures",
     "enrollment-status", "enrollment-status.byPlatform", "enrollment-status.espProfiles",
     "enrollment-status.firstTimeRight",
     "esp", "esp.apps", "esp.byDay", "esp.byPhase", "esp.byProfile", "esp.recovered", "esp.stuck",

@@ -184,11 +184,14 @@ const RULES = {
 };
 
 const VERDICTS = {
+  ambiguous: 'Which device?',
   notSeen: 'Not seen',
   noAttempt: 'No attempt',
   working: 'Working',
   enrolling: 'Enrolling',
   waitingForCompliance: 'Waiting for compliance',
+  heldForConfiguration: 'Held for configuration',
+  prepared: 'Prepared',
   gaveUp: 'Gave up',
   failing: 'Failing',
 };

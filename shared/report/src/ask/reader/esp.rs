@@ -152,8 +152,13 @@ impl Reader<'_> {
     /// # Errors
     /// When the file cannot be read.
     pub fn esp_sessions(&self, enrollment_key: &str) -> Result<Vec<EspSessionDetail>> {
-        let asked = parameters([("enrollmentKey", Some(enrollment_key.to_owned()))]);
-        let of_device: OfDevice = self.read_one("device-sessions", &asked)?;
+        self.esp_sessions_of(enrollment_key, None)
+    }
+
+    /// The same; with a person only theirs, and those of nobody.
+    pub(crate) fn esp_sessions_of(&self, enrollment_key: &str, user: Option<&str>) -> Result<Vec<EspSessionDetail>> {
+        let asked = [("enrollmentKey", Some(enrollment_key.to_owned())), ("user", user.map(str::to_owned))];
+        let of_device: OfDevice = self.read_one("device-sessions", &parameters(asked))?;
         Ok(of_device.sessions)
     }
 }

@@ -166,25 +166,26 @@ const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id
 /// A person, by the words of the file.
 const PERSON: &str = "person (id) AS MATERIALIZED (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
 
-/// The devices of a person, those that were theirs in an attempt or a session too, or those that a name is of.
+/// The devices of a person, those of any attempt or session of theirs too; or those that a text is of: the one with that
+/// key, else those with that identifier, else those with that name.
 const DEVICES: &str = "$person,
-  found (enrollment_no) AS (
-    SELECT enrollment_no FROM enrollments WHERE :user IS NOT NULL
+  found (rank, enrollment_no) AS MATERIALIZED (
+    SELECT 0, enrollment_no FROM enrollments WHERE :user IS NOT NULL
       AND (user_principal_name_word IN (SELECT id FROM person) OR user_id_word IN (SELECT id FROM person))
-    UNION SELECT enrollment_no FROM attempts
+    UNION SELECT 0, enrollment_no FROM attempts
       WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
-    UNION SELECT enrollment_no FROM attempts WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
-    UNION SELECT enrollment_no FROM esp_sessions
-      WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
-    UNION SELECT enrollment_no FROM esp_sessions WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
-    UNION SELECT enrollment_no FROM enrollments WHERE :device IS NOT NULL
-      AND (enrollment_key = :device COLLATE NOCASE OR serial_number = :device COLLATE NOCASE
-        OR udid = :device COLLATE NOCASE OR mdm_device_id = :device COLLATE NOCASE
-        OR enrollment_id = :device COLLATE NOCASE)
-    UNION SELECT enrollment_no FROM enrollments WHERE :name IS NOT NULL
+    UNION SELECT 0, enrollment_no FROM attempts WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
+    UNION SELECT 0, enrollment_no FROM esp_sessions WHERE :user IS NOT NULL
+      AND (user_principal_name_word IN (SELECT id FROM person) OR user_id_word IN (SELECT id FROM person))
+    UNION SELECT 0, enrollment_no FROM enrollments WHERE enrollment_key = :device COLLATE NOCASE
+    UNION SELECT 1, enrollment_no FROM enrollments WHERE :device IS NOT NULL
+      AND (serial_number = :device COLLATE NOCASE OR udid = :device COLLATE NOCASE
+        OR mdm_device_id = :device COLLATE NOCASE OR enrollment_id = :device COLLATE NOCASE)
+    UNION SELECT 2, enrollment_no FROM enrollments WHERE :name IS NOT NULL
       AND device_name_word IN (SELECT id FROM words WHERE text = :name COLLATE NOCASE)),
   devices (enrollment_no) AS MATERIALIZED (
-    SELECT e.enrollment_no FROM found f CROSS JOIN enrollments e WHERE e.enrollment_no = f.enrollment_no
+    SELECT e.enrollment_no FROM found f CROSS JOIN enrollments e
+    WHERE f.rank = (SELECT min(rank) FROM found) AND e.enrollment_no = f.enrollment_no
     ORDER BY e.enrollment_key LIMIT 200)";
 
 /// Devices that somebody asks to leave out.

@@ -3,35 +3,19 @@
 use super::draft::{Draft, found};
 use super::facts::{Facts, KnownDevice};
 use super::{Severity, others, places};
-use crate::ask::reader::{EspItemRow, EspSessionDetail, Reader, parameters};
+use crate::ask::reader::{EspItemRow, Reader, parameters};
 use crate::error::Result;
 use vestibule_advice::codes_in;
-use vestibule_domain::Timestamp;
 use vestibule_domain::esp::ItemState;
 
 /// Items named in a finding; more would be a list to scroll.
 const MOST_NAMED: usize = 5;
 
-/// What is to be said of the sessions of all devices.
-pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
-    let mut drafts = Vec::new();
-    for known in &facts.devices {
-        if let Some(newest) = known.sessions.first() {
-            drafts.extend(session(reader, facts, known, newest)?);
-        }
-    }
-    Ok(drafts)
-}
-
-fn session(
-    reader: &Reader<'_>,
-    facts: &Facts,
-    known: &KnownDevice,
-    detail: &EspSessionDetail,
-) -> Result<Option<Draft>> {
+/// What is to be said of the newest session of a device.
+pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<Option<Draft>> {
+    let Some(detail) = known.sessions.first() else { return Ok(None) };
     let told = &detail.session;
-    let device = known.device.device_name.as_deref().unwrap_or(&known.device.enrollment_key);
-    let at = |text: &str| Timestamp::parse(text).map_or_else(|_| text.to_owned(), places::instant);
+    let (device, at) = (known.name(), places::minute);
     let profile = match told.profile.as_deref() {
         Some(profile) if facts.tenant.shows_profiles => format!("profile {profile}"),
         Some(_) => "a profile".to_owned(),
@@ -112,7 +96,11 @@ fn session(
             ],
         ),
     };
-    let draft = found(finding.0, Severity::Problem, finding.1).evidence(evidence).otherwise(cause, steps, &["admin"]);
+    // What went wrong before an attempt that began later completed is past.
+    let past = known.complete_since
+        || known.attempts.iter().any(|attempt| attempt.is("completed") && attempt.attempt.started_at > told.started_at);
+    let severity = if past { Severity::Information } else { Severity::Problem };
+    let draft = found(finding.0, severity, finding.1).evidence(evidence).otherwise(cause, steps, &["admin"]);
     Ok(Some(draft.advice(all).others(others)))
 }
 
