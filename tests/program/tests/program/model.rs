@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use vestibule_domain::Timestamp;
 use vestibule_domain::time::Tz;
-use vestibule_model::{Delivered, Device, Reports, Settings, devices};
+use vestibule_model::esp::{Profile, What};
+use vestibule_model::{Delivered, Device, Event, Reports, Settings, devices_of, read};
 use vestibule_simulator::{Delivery, Scenario, simulate};
 
 /// Days of the demonstration's sample.
@@ -57,9 +58,50 @@ pub fn delivered(
 /// The devices as of an instant, with the attempts that the retention keeps.
 pub fn devices_at(delivered: &[Delivered], as_of: Timestamp) -> Vec<Device> {
     let cutoff = as_of.day(Tz::UTC).plus(-KEPT_DAYS);
-    let mut devices = devices(delivered, &Settings::default(), as_of.millis());
+    let names = names(delivered);
+    let events: Vec<Event> = delivered.iter().filter_map(|one| as_stored(one, &names)).collect();
+    let mut devices = devices_of(&events, &Settings::default(), as_of.millis());
     for device in &mut devices {
         device.attempts.retain(|attempt| Timestamp::from_millis(attempt.started_at_ms).day(Tz::UTC) >= cutoff);
     }
     devices
+}
+
+/// What apps and other items are called, by their ids: in the sample an id has one name.
+fn names(delivered: &[Delivered]) -> HashMap<String, String> {
+    let data = || delivered.iter().map(|one| &one.event["data"]);
+    let apps = data().flat_map(|data| data["targetedApps"].as_array().into_iter().flatten());
+    let items = apps.chain(data().map(|data| &data["item"]));
+    items.filter_map(|item| Some((item["id"].as_str()?.to_owned(), item["name"].as_str()?.to_owned()))).collect()
+}
+
+/// The event with what the webhook and the events beside it add: the profile that applies, and the names of items, which
+/// senders leave out where they gave them before.
+fn as_stored(delivered: &Delivered, names: &HashMap<String, String>) -> Option<Event> {
+    let mut event = read(delivered)?;
+    match event.esp.as_mut().map(|told| &mut told.what) {
+        Some(What::Started { profile, .. }) => *profile = Some(applies(&delivered.event["data"]["groups"])),
+        Some(What::Item(item)) => item.name = item.name.take().or_else(|| names.get(&item.id).cloned()),
+        _ => {}
+    }
+    Some(event)
+}
+
+/// The demonstration's profile for a device in such groups.
+fn applies(groups: &Value) -> Profile {
+    let is_in = |kinds: &[&str], name: &str| {
+        let mut all = kinds.iter().flat_map(|kind| groups[*kind].as_array().into_iter().flatten());
+        all.any(|group| group.as_str() == Some(name) || group["id"] == name)
+    };
+    let apps = |numbers: &[u8]| {
+        numbers.iter().map(|number| format!("5f1d0a3e-0c1b-4a52-9c0e-6a3f6f1f0a{number:02}")).collect::<Vec<_>>()
+    };
+    let (minutes, blocking) = if is_in(&["device", "user"], "autopilot-field") {
+        (60, apps(&[1, 4]))
+    } else if is_in(&["device", "user"], "engineering") {
+        (90, apps(&[1, 2, 3, 4, 5]))
+    } else {
+        (60, Vec::new())
+    };
+    Profile { minutes, shown: true, blocking, tries_others: false }
 }
