@@ -522,6 +522,18 @@ fn what_the_person_left_stays_ended() {
 }
 
 #[test]
+fn after_a_removal_no_item_fails_a_session_that_the_person_left() {
+    let over = 60 * MINUTE + 1;
+    let told: [Told<'_>; 3] = [
+        (0, "agent", None, plain_start()),
+        (over, "agent", None, EspDetail::Action(EspAction::Reset)),
+        (over + 1, "agent", None, app("A", ItemState::Error)),
+    ];
+    let found = sessions_of(&told, Some(over + 2), over + 2);
+    assert_eq!((found[0].state, found[0].fails_after), (SessionState::TimedOut, None));
+}
+
+#[test]
 fn a_session_has_the_name_that_one_of_its_sources_gives_it() {
     let told: [Told<'_>; 3] = [
         (0, "agent", None, app("A", ItemState::InProgress)),

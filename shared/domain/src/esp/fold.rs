@@ -348,10 +348,11 @@ impl<'e> Run<'e> {
 
     /// The device was removed from management: that ends any session.
     fn unenroll(&mut self, at: Timestamp) {
+        // What is in error now fails nothing any more.
+        self.failing.clear();
         if std::mem::replace(&mut self.closed, true) || self.left_at.is_some() {
             return;
         }
-        self.failing.clear();
         if self.session.state == SessionState::InProgress {
             let in_time = at <= self.session.deadline;
             self.session.state = if in_time { SessionState::Ended } else { SessionState::TimedOut };

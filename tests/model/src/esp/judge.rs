@@ -59,8 +59,9 @@ fn error_fails(
     until_ms.saturating_sub(since_ms) > GRACE_MS
 }
 
-/// Whether the error of this event goes on from an earlier one, without a `retry` in between.
-fn goes_on(told: &[Told], index: usize) -> bool {
+/// Whether the error of this event goes on from an earlier one, without a `retry` in between, and without the event `left`
+/// by which the person ended the session.
+fn goes_on(told: &[Told], index: usize, left: Option<usize>) -> bool {
     let What::Item(item) = &told[index].what else {
         return false;
     };
@@ -69,7 +70,7 @@ fn goes_on(told: &[Told], index: usize) -> bool {
         return false;
     };
     let retried = told[*earlier..index].iter().any(|one| one.what == What::Action("retry".to_owned()));
-    state == "error" && !retried
+    state == "error" && !retried && left.is_none_or(|left| left < *earlier)
 }
 
 /// What the person does with this event, if it ends a session that is past its limit.
@@ -119,6 +120,7 @@ pub(super) fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of
     };
     let mut standing: Option<i64> = None;
     let mut retried = false;
+    let mut left = None;
     let mut removals = unenrolled_ms.iter().copied().filter(|at_ms| *at_ms > first_ms && *at_ms <= as_of_ms).peekable();
     for index in 0..=told.len() {
         // An `unenrolled` stands before the page's events of its instant.
@@ -166,7 +168,7 @@ pub(super) fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of
             }
             What::Item(item)
                 if is_waited_for(told, &begin, &item.category, &item.id)
-                    && !goes_on(told, index)
+                    && !goes_on(told, index, left)
                     && error_fails(told, index, good, unenrolled_ms, leaves, as_of_ms) =>
             {
                 Some(Failure {
@@ -184,6 +186,7 @@ pub(super) fn judge(told: &[Told], parts: &[&Part], unenrolled_ms: &[i64], as_of
             }
             What::Action(_) if standing.is_none() && leaves(one) => {
                 judged.left_ms = Some(one.at_ms);
+                left = Some(index);
                 judged.turns.extend(leaving(one).map(|turn| (index, turn)));
                 None
             }
