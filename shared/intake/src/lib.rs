@@ -49,7 +49,7 @@ pub async fn store_batch(
                     EventResult::new(index, Some(id), Status::Unavailable)
                 }
             }
-            Parsed::UnknownType { id } => EventResult::new(index, id, Status::UnknownType),
+            Parsed::UnknownType { id, .. } => EventResult::new(index, id, Status::UnknownType),
             Parsed::Invalid { id, errors } => EventResult { errors, ..EventResult::new(index, id, Status::Invalid) },
         });
     }
