@@ -10,7 +10,6 @@ use vestibule_host::{Host, Names};
 use vestibule_intake::Hook;
 use vestibule_platform::Clock;
 use vestibule_store::{Cause, DayLog, Secret, SettingsHistory, SourceSecret, Store, Tenant, log_day};
-use vestibule_webhook::sources::Sender;
 
 /// 2033-05-18T03:33:20Z.
 const T0: i64 = 2_000_000_000_000;
@@ -82,9 +81,10 @@ fn other(kind: &str) -> String {
     json!({"timestamp": "2033-05-18T00:00:00Z", "type": kind, "details": {}}).to_string()
 }
 
-fn sample(sender: &str) -> String {
-    let sender = Sender::named(sender).unwrap();
-    String::from_utf8(sender.samples[0].body.to_vec()).unwrap()
+/// A device that comes under management.
+fn enrolled() -> String {
+    let details = json!({"host_serial": "DMPVW2XXJF8M", "installed_from_dep": true});
+    json!({"timestamp": "2033-05-18T03:30:00Z", "type": "mdm_enrolled", "details": details}).to_string()
 }
 
 #[tokio::test]
@@ -115,8 +115,7 @@ async fn a_source_is_written_once_a_minute_with_what_came_since() {
 #[tokio::test]
 async fn what_is_stored_known_and_refused_is_told_apart_and_a_stop_writes_the_rest() {
     let hooks = Hooks::start().await;
-    // The sample is from a time that is not kept any more, unless its clock is the sender's present.
-    let body = sample("fleet").replace("2026", "2033");
+    let body = enrolled();
     hooks.post(0, &body).await;
     hooks.post(1, &body).await;
     hooks.post(2, &other("created_pack")).await;
