@@ -10,7 +10,7 @@ use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 use vestibule_intake::Hook;
 use vestibule_platform::Clock;
 use vestibule_store::{Cause, Secret, SettingsHistory, Tenant, Units};
-use vestibule_webhook::signature;
+use vestibule_webhook::proof::Proof;
 
 const BEGIN: i64 = 4_000_000_000_000;
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -57,12 +57,9 @@ pub async fn log(events_a_minute: usize, minutes: usize) -> Result<Cost, BoxErro
     for number in 0..events {
         let at = Timestamp::from_millis(now.fetch_add(pause, Ordering::SeqCst) + pause);
         let body = event(number, at);
-        let id = format!("msg_{number}");
-        let signed = signature::sign(SECRET, &id, at, &body).ok_or("the secret is malformed")?;
-        let request = Request::post(HOOK)
-            .header(signature::ID, id)
-            .header(signature::TIMESTAMP, at.seconds().to_string())
-            .header(signature::SIGNATURE, signed);
+        let headers = Proof::StandardWebhooks.headers(SECRET, &body, at).ok_or("the secret is malformed")?;
+        let request =
+            headers.into_iter().fold(Request::post(HOOK), |request, (name, value)| request.header(name, value));
         let status = hook.handle(request.body(body.into())?).await.status();
         if !status.is_success() && number % 10 != 9 {
             return Err(format!("event {number} was answered {status}").into());
