@@ -13,10 +13,12 @@ mod query;
 mod reports;
 mod respond;
 mod session;
+mod sources;
 mod tenant;
 mod web;
 
 pub use diagnostics::subject;
+pub use sources::{SourceLog, source_logs};
 pub use tenant::{SettingError, patched};
 
 use http::Method;
@@ -145,6 +147,7 @@ impl Api {
             (["api", "devices", id, "esp-profile"], _) if get => self.device_profile(&call, id).await,
             (["api", "diagnostics"], _) if get => self.diagnostics(&call).await,
             (["api", "advice", text], _) if get => advice::show(self.archive.advice(), &call, text),
+            (["api", "sources"], _) if get => self.sources(&call).await,
             (["api", "tenant"], _) if get => self.show_tenant(&call).await,
             (["api", "session"], &Method::DELETE) => self.sign_out(call).await,
             (["api", "tenant"], &Method::PATCH) => self.change_tenant(call).await,
@@ -177,7 +180,7 @@ fn methods(segments: &[&str]) -> Option<&'static str> {
         | ["api", "reports", "files", _, "link"]
         | ["api", "attempts" | "advice", _]
         | ["api", "devices", _, "esp" | "esp-profile"]
-        | ["api", "diagnostics"] => "GET",
+        | ["api", "diagnostics" | "sources"] => "GET",
         _ => return None,
     })
 }

@@ -225,7 +225,7 @@ pub enum SourceCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// List the senders, and how many secrets each has
+    /// List the senders: how many secrets each has, what it reports, what came in of it last and what became of that
     List {
         /// The tenant
         name: String,

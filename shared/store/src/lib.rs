@@ -10,6 +10,7 @@
 
 mod changes;
 mod dead_letters;
+mod deliveries;
 mod due;
 mod error;
 mod exports;
@@ -34,6 +35,7 @@ mod write;
 
 pub use changes::{INDEX_LAG, NIGHTLY_INDEX_LAG};
 pub use dead_letters::DeadLetter;
+pub use deliveries::{DayLog, Delivery, MOST_NAMES, NEWEST, OTHER, Refusal, Silence, log_day, silence};
 pub use due::Settled;
 pub use error::StoreError;
 pub use exports::{

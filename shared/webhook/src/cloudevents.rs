@@ -69,6 +69,8 @@ pub enum Parsed {
     UnknownType {
         /// Its `id`, when readable.
         id: Option<String>,
+        /// What its sender calls its kind, where that reads as a name ([`Parsed::passed_over`]).
+        kind: Option<String>,
     },
     /// It is refused.
     Invalid {
@@ -77,6 +79,21 @@ pub enum Parsed {
         /// What is wrong, member by member.
         errors: Vec<FieldError>,
     },
+}
+
+/// Longest name of a kind that is kept.
+const MAX_KIND_CHARS: usize = 40;
+
+impl Parsed {
+    /// What is none of ours. Names of kinds are counted and shown, so that only what reads as a name is kept of what the
+    /// sender wrote: letters, digits and the marks that names have, at most 40 of them.
+    pub fn passed_over(id: Option<String>, kind: Option<&str>) -> Self {
+        let is_name = |kind: &&str| {
+            let fits = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-' | ':' | ' ' | '/');
+            (1..=MAX_KIND_CHARS).contains(&kind.len()) && kind.chars().all(fits)
+        };
+        Self::UnknownType { id, kind: kind.map(str::trim).filter(is_name).map(str::to_owned) }
+    }
 }
 
 /// A body's events in order, and whether they came as a batch.
@@ -119,7 +136,9 @@ pub fn parse_event(value: &Value, received: Received) -> Parsed {
     let id = || map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
     match event {
         Some(Read::Event(event)) if errors.is_empty() => Parsed::Event(event),
-        Some(Read::UnknownType) if errors.is_empty() => Parsed::UnknownType { id: id() },
+        Some(Read::UnknownType) if errors.is_empty() => {
+            Parsed::passed_over(id(), map.get("type").and_then(Value::as_str))
+        }
         _ => Parsed::Invalid { id: id(), errors },
     }
 }

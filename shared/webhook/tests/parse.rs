@@ -184,7 +184,16 @@ fn what_was_sent_is_never_repeated_in_an_error() {
 
 #[test]
 fn unknown_types_and_members_are_no_errors() {
-    assert_eq!(one(&event("com.example.other", json!({}))), Parsed::UnknownType { id: Some("e1".to_owned()) });
+    assert_eq!(
+        one(&event("com.example.other", json!({}))),
+        Parsed::passed_over(Some("e1".to_owned()), Some("com.example.other"))
+    );
+    // What does not read as a name is not kept.
+    let long = "x".repeat(41);
+    for kind in ["jane@example.com", "Müller", "a\nb", long.as_str()] {
+        let expected = Parsed::UnknownType { id: Some("e1".to_owned()), kind: None };
+        assert_eq!(one(&event(kind, json!({}))), expected, "{kind}");
+    }
     valid(&event("enrollment.started", json!({"device": device(), "colour": "blue"})));
     let unknown_action = valid(&event(
         "enrollment.step.entered",

@@ -263,7 +263,7 @@ fn a_device_has_a_day_to_become_compliant() {
 fn what_is_of_no_use_is_acknowledged() {
     for (body, id) in [(COMMAND, "7251834509912349"), (USAGE, "7251834509912350"), (TEST, "7251834509912351")] {
         let batch = read(body.as_bytes()).unwrap();
-        assert_eq!(batch.events, [Parsed::UnknownType { id: Some(id.to_owned()) }]);
+        assert!(matches!(&batch.events[..], [Parsed::UnknownType { id: Some(other), .. }] if other == id), "{batch:?}");
     }
     for body in [
         r#"{"message":{}}"#,

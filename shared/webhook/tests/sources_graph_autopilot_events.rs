@@ -447,7 +447,7 @@ fn whatever_is_missing_is_survived() {
     }
     // A device without any news, and one that is only registered.
     let silent = json!({"id": "r1", "deviceSerialNumber": "AP-0001"});
-    assert_eq!(batch(&silent.to_string()).events, [Parsed::UnknownType { id: Some("r1".to_owned()) }]);
+    assert_eq!(batch(&silent.to_string()).events, [Parsed::passed_over(Some("r1".to_owned()), None)]);
     let waiting = folded(listed("AP-WAITING"));
     assert!(waiting.pending);
     assert_eq!(waiting.about.enrollment_type, None);

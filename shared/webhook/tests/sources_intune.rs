@@ -181,8 +181,8 @@ fn a_message_of_an_event_hub_is_read_record_by_record() {
     assert_eq!(gave_up.step().unwrap().user_action, Some(UserAction::Cancel));
     assert_eq!(gave_up.about.platform, Some(Platform::Android));
 
-    assert!(matches!(&parsed[3], Parsed::UnknownType { id: None }), "another operation");
-    assert!(matches!(&parsed[4], Parsed::UnknownType { id: Some(_) }), "another log");
+    assert!(matches!(&parsed[3], Parsed::UnknownType { id: None, .. }), "another operation");
+    assert!(matches!(&parsed[4], Parsed::UnknownType { id: Some(_), .. }), "another log");
     assert_eq!(kind(event(&parsed[5])), Kind::Enrolled);
 }
 
@@ -313,8 +313,8 @@ fn of_graphs_list_only_enrollments_are_taken() {
     assert_eq!((kind(gave_up), gave_up.about.platform), (Kind::Stopped, Some(Platform::Ios)));
     assert_eq!(gave_up.about.enrollment_id.as_deref(), Some("c0000000-0000-4000-8000-000000000002"));
     assert_eq!(gave_up.about.enrollment_type, None, "unknown");
-    assert!(matches!(&parsed[2], Parsed::UnknownType { id: Some(_) }));
-    assert!(matches!(&parsed[3], Parsed::UnknownType { id: Some(_) }));
+    assert!(matches!(&parsed[2], Parsed::UnknownType { id: Some(_), .. }));
+    assert!(matches!(&parsed[3], Parsed::UnknownType { id: Some(_), .. }));
     let mac = event(&parsed[4]);
     assert_eq!(mac.about.platform, Some(Platform::MacOs));
     assert_eq!(mac.time.to_string(), "2026-02-20T09:00:00.123Z");

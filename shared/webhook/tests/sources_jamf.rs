@@ -203,8 +203,12 @@ fn the_number_names_a_device_only_where_nothing_better_does() {
 
 #[test]
 fn other_events_are_counted() {
-    for body in [GROUP, GROUP_XML, r#"{"webhook":{"webhookEvent":"JSSStartup"}}"#] {
-        let expected = Batch { events: vec![Parsed::UnknownType { id: None }], is_list: false };
+    for (body, kind) in [
+        (GROUP, "SmartGroupComputerMembershipChange"),
+        (GROUP_XML, "SmartGroupMobileDeviceMembershipChange"),
+        (r#"{"webhook":{"webhookEvent":"JSSStartup"}}"#, "JSSStartup"),
+    ] {
+        let expected = Batch { events: vec![Parsed::passed_over(None, Some(kind))], is_list: false };
         assert_eq!(read(body.as_bytes()).unwrap(), expected, "{body}");
     }
 }

@@ -23,6 +23,7 @@ def all_views(server):
         "assignments": (f"#/profile/{profile['id']}/assignments", None, "form"),
         "diagnostics": (f"#/diagnostics?user={failed['userPrincipalName']}", "Diagnostics", ".verdict"),
         "files": ("#/files", "Files", "tbody"),
+        "senders": ("#/senders", "Senders", "tbody"),
         "nowhere": ("#/nowhere", "There is no such view", "p"),
     }
 
@@ -42,6 +43,7 @@ NAMES = [
     "assignments",
     "diagnostics",
     "files",
+    "senders",
     "nowhere",
 ]
 

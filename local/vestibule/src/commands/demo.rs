@@ -87,9 +87,11 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     // The demonstration is a client of what it serves, so serving goes on beside it.
     let (stop, stopped) = oneshot::channel::<()>();
     let functions = app.functions();
+    let flush = app.flush();
     let App { host, store, sweep, exporter, scratch, .. } = app;
     let serving = tokio::spawn(host.run(listener, functions, async {
         let _dropped = stopped.await;
+        flush.await;
     }));
 
     let shown = tokio::select! {

@@ -3,13 +3,14 @@
 use crate::app::App;
 use crate::cli::SourceCommand;
 use crate::output::answer;
+use admin_api::{SourceLog, source_logs};
 use http::Request;
 use serde_json::{Value, json};
-use vestibule_domain::Reports;
 use vestibule_domain::esp::EspDetail;
 use vestibule_domain::event::{Body, Event};
+use vestibule_domain::{Reports, Timestamp};
 use vestibule_platform::{BoxError, credentials::new_source_secret};
-use vestibule_store::{Secret, SourceSecret, SourceSettings, Tenant};
+use vestibule_store::{Refusal, Secret, SourceSecret, SourceSettings, Tenant};
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::proof::Proof;
 use vestibule_webhook::sources::{SENDERS, Sender};
@@ -46,22 +47,21 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
         }
         SourceCommand::List { name, common } => {
             let app = App::open(&common.data).await?;
-            let tenant = app.tenant(&name).await?;
+            let tenant = app.tenant(&name).await;
+            let logs = match &tenant {
+                Ok(tenant) => source_logs(&app.store, tenant, app.now()).await,
+                Err(_) => Ok(Vec::new()),
+            };
             app.close().await?;
-            let secrets = |source: &Sender| tenant.source_secrets(source.name).count();
-            let all: Vec<(&str, usize, Reports)> =
-                SENDERS.iter().map(|source| (source.name, secrets(source), effective(&tenant, source))).collect();
-            let shown: Vec<Value> = all
-                .iter()
-                .map(|(source, secrets, reports)| json!({"source": source, "secrets": secrets, "reports": reports}))
-                .collect();
+            let (tenant, logs) = (tenant?, logs?);
+            let shown = |log: &SourceLog| {
+                let mut shown = log.shown();
+                shown["reports"] = json!(effective(&tenant, log.source));
+                shown
+            };
+            let shown: Vec<Value> = logs.iter().map(shown).collect();
             answer(common.json, &json!({"tenant": tenant.id, "sources": shown}), || {
-                let line = |(source, secrets, reports): &(&str, usize, Reports)| {
-                    let secrets = if *secrets == 0 { "-".to_owned() } else { format!("{secrets} secret(s)") };
-                    let words: Vec<&str> = reports.words().collect();
-                    format!("{source:<30} {secrets:<12} {}", words.join(", "))
-                };
-                all.iter().map(line).collect::<Vec<_>>().join("\n")
+                logs.iter().map(|log| line(&tenant, log)).collect::<Vec<_>>().join("\n")
             });
         }
         SourceCommand::Remove { name, source, common } => {
@@ -93,7 +93,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             answer(common.json, &value, || {
                 let lines: Vec<String> = events.iter().map(Value::to_string).collect();
                 format!(
-                    "{} of {} is accepted, and would be stored as:\n{}\nNothing was stored.",
+                    "{} of {} is read, and becomes:\n{}\nNothing was stored.",
                     if file.is_some() { "The body" } else { "A sample" },
                     source.name,
                     lines.join("\n")
@@ -102,6 +102,33 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
         }
     }
     Ok(())
+}
+
+/// A sender in words: what it has and reports, and what came in where anything did.
+fn line(tenant: &Tenant, log: &SourceLog) -> String {
+    let secrets = if log.secrets == 0 { "-".to_owned() } else { format!("{} secret(s)", log.secrets) };
+    let words: Vec<&str> = effective(tenant, log.source).words().collect();
+    let mut lines = vec![format!("{:<30} {secrets:<12} {}", log.source.name, words.join(", "))];
+    if let Some(heard) = log.newest.last_heard {
+        let accepted = log.newest.last_accepted.map_or("never".to_owned(), |at| at.to_string());
+        lines.push(format!("    last heard {heard}, last accepted {accepted}"));
+        if let Some((day, of)) = log.days.last_key_value() {
+            let (passed, refused) = (of.passed(), of.refusals());
+            let (accepted, known) = (of.accepted, of.known);
+            lines.push(format!(
+                "    {day}: at least {accepted} accepted, {known} known, {passed} passed over, {refused} refused"
+            ));
+        }
+    }
+    if let Some(refusal) = &log.newest.last_refusal {
+        let Refusal { at, reason, field, problem } = refusal;
+        lines.push(format!("    last refusal {at}: {reason}: {}", format!("{field} {problem}").trim()));
+    }
+    if let Some(silence) = log.silence() {
+        let (hours, usual) = (silence.hours, silence.usual_longest_hours);
+        lines.push(format!("    SILENT for {hours} hours; usually at most {usual}"));
+    }
+    lines.join("\n")
 }
 
 /// What is set of a source besides its secret.
@@ -208,14 +235,26 @@ async fn test(app: &App, name: &str, source: &Sender, body: Option<Vec<u8>>) -> 
     let request = headers.into_iter().fold(Request::post(path), |request, (name, value)| request.header(name, value));
     let request = request.body(body.into())?;
     let read = app.hook().read(&request, now).await;
-    let (_, _, batch) = read.map_err(|problem| format!("the webhook answers {}", problem.status()))?;
-    Ok(batch.events.iter().map(shown).collect())
+    let (tenant, _, batch) = read.map_err(|problem| {
+        let said = serde_json::to_value(&problem).unwrap_or_default();
+        let detail = said["detail"].as_str().or(said["title"].as_str()).unwrap_or_default();
+        format!("the webhook answers {}: {detail}", problem.status())
+    })?;
+    let oldest = now - tenant.settings.retention();
+    Ok(batch.events.iter().map(|parsed| shown(parsed, oldest)).collect())
 }
 
-fn shown(parsed: &Parsed) -> Value {
+/// What a part of a body becomes; what was placed before `oldest` is answered `tooOld`.
+fn shown(parsed: &Parsed, oldest: Timestamp) -> Value {
     match parsed {
-        Parsed::Event(event) => json!({"type": kind(event), "time": event.time.to_string(), "device": device(event)}),
-        Parsed::UnknownType { .. } => json!({"ignored": true}),
+        Parsed::Event(event) => {
+            let mut shown = json!({"type": kind(event), "time": event.time.to_string(), "device": device(event)});
+            if event.placed() < oldest {
+                shown["tooOld"] = json!(true);
+            }
+            shown
+        }
+        Parsed::UnknownType { kind, .. } => json!({"ignored": true, "kind": kind}),
         Parsed::Invalid { errors, .. } => json!({"errors": errors}),
     }
 }

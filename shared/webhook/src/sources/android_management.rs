@@ -108,7 +108,9 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
 }
 
 fn ignored(message: &Map<String, Value>) -> Parsed {
-    Parsed::UnknownType { id: text(message, "messageId").or_else(|| text(message, "message_id")) }
+    let kind = object(Some(message), "attributes").and_then(|attributes| text(attributes, "notificationType"));
+    let id = text(message, "messageId").or_else(|| text(message, "message_id"));
+    Parsed::passed_over(id, kind.as_deref())
 }
 
 /// The device in a message's `data`.

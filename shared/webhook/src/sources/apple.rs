@@ -91,7 +91,7 @@ pub(super) fn parse(
     let event = value.as_object().ok_or(BodyError::Malformed("an event is an object"))?;
     let topic = event.get("topic").and_then(Value::as_str).ok_or(BodyError::Malformed("an event has a topic"))?;
     let mut errors = Vec::new();
-    let parsed = read(source, Message::of(topic), event, received, told, &mut errors);
+    let parsed = read(source, topic, event, received, told, &mut errors);
     let events = match parsed {
         Some(parsed) if errors.is_empty() => parsed,
         _ => {
@@ -105,7 +105,7 @@ pub(super) fn parse(
 /// Reads one event; without one there are errors.
 fn read(
     source: &'static str,
-    message: Option<Message>,
+    topic: &str,
     event: &Map<String, Value>,
     received: Received,
     told: fn(&mut Reader<'_, '_>) -> Told,
@@ -113,7 +113,7 @@ fn read(
 ) -> Option<Vec<Parsed>> {
     let mut event = Reader::new("", event, errors);
     let event_id = event.text("event_id", MAX_ID_CHARS);
-    let Some(message) = message else { return Some(vec![Parsed::UnknownType { id: event_id }]) };
+    let Some(message) = Message::of(topic) else { return Some(vec![Parsed::passed_over(event_id, Some(topic))]) };
     let sent = created_at(&mut event);
     let mut checkin = event.object("checkin_event");
     let udid = checkin.text("udid", MAX_TEXT_CHARS);
@@ -125,7 +125,7 @@ fn read(
     };
     let is_user_channel = ["UserID", "EnrollmentUserID"].iter().any(|name| text(&plist, name).is_some());
     if told.is_user_channel || is_user_channel {
-        return Some(vec![Parsed::UnknownType { id: event_id }]);
+        return Some(vec![Parsed::passed_over(event_id, Some("user channel"))]);
     }
     let about = about(&plist, udid, told);
     let Some(device) = about.identifiers().next() else {

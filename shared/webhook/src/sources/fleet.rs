@@ -141,7 +141,7 @@ fn events(
     received: Received,
 ) -> Vec<Parsed> {
     if steps.is_empty() {
-        return vec![Parsed::UnknownType { id: None }];
+        return vec![Parsed::passed_over(None, Some(kind))];
     }
     let about = about(kind, details);
     let Some(device) = about.identifiers().next() else {

@@ -84,7 +84,8 @@ fn parse_record(value: &Value, received: Received) -> Parsed {
     };
     let id = map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
     if !is_enrollment(map) {
-        return Parsed::UnknownType { id };
+        let kind = map.get("@odata.type").and_then(Value::as_str).map(|kind| kind.trim_start_matches('#'));
+        return Parsed::passed_over(id, kind.map(|kind| kind.rsplit('.').next().unwrap_or(kind)));
     }
     let mut errors = Vec::new();
     match read(map, received, &mut errors) {

@@ -136,9 +136,15 @@ fn parse_record(record: Option<&Value>, received: Received) -> Vec<Parsed> {
     let events = read(map, properties.as_deref(), received, &mut errors);
     match events {
         _ if !errors.is_empty() => vec![Parsed::Invalid { id, errors }],
-        None => vec![Parsed::UnknownType { id }],
+        None => vec![Parsed::passed_over(id, kind(map))],
         Some(events) => events,
     }
+}
+
+/// What a record is called: its operation, or the log that it is of where that is another than ours.
+fn kind(map: &Map<String, Value>) -> Option<&str> {
+    let operation = map.get("operationName").or_else(|| map.get("OperationName"));
+    operation.or_else(|| map.get("category")).or_else(|| map.get("Category")).and_then(Value::as_str)
 }
 
 /// `properties`, which some forwarders and Log Analytics write as a text that is JSON.

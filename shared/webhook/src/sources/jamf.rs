@@ -125,7 +125,7 @@ pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Bat
     let name = text(&message.webhook, "webhookEvent").ok_or(BodyError::Malformed("webhook must tell webhookEvent"))?;
     let events = match Told::read(&name) {
         Some(told) => events(told, &message, received),
-        None => vec![Parsed::UnknownType { id: None }],
+        None => vec![Parsed::passed_over(None, Some(&name))],
     };
     Ok(Batch { events, is_list: false })
 }

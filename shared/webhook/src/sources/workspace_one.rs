@@ -161,8 +161,11 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
         return Err(BodyError::Malformed("a notification has an EventType or EventId"));
     }
     let steps = Told::read(name.as_deref(), number.as_deref()).map_or_else(Vec::new, |told| told.steps(notification));
-    let events =
-        if steps.is_empty() { vec![Parsed::UnknownType { id: None }] } else { events(&steps, notification, received) };
+    let events = if steps.is_empty() {
+        vec![Parsed::passed_over(None, name.as_deref().or(number.as_deref()))]
+    } else {
+        events(&steps, notification, received)
+    };
     Ok(Batch { events, is_list: false })
 }
 

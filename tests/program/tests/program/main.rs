@@ -5,6 +5,7 @@ mod api;
 mod bad_input;
 mod commands;
 mod crash;
+mod deliveries;
 mod diagnostics;
 mod esp;
 mod esp_access;

@@ -286,6 +286,7 @@ fn questions() -> Vec<Operation> {
             &[("user=hush&device=hush", "device"), ("user=", "user"), ("device=%FF", "device")],
         ),
         ask("GET /api/advice/{code}", "/api/advice/0x80cf0437", 200, &[]),
+        ask("GET /api/sources", "/api/sources", 200, &[]),
         ask("GET /api/tenant", "/api/tenant", 200, &[]),
         public("GET /", "/"),
         public("HEAD /", "/"),
