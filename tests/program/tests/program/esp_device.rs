@@ -238,7 +238,7 @@ async fn a_time_limit_that_passes_is_told_by_itself() {
 async fn the_technician_tries_the_other_apps_where_the_profile_says_so() {
     let setup = set_up();
     for (tries, serial, tracking, text) in [
-        (true, "5CG-TRIES", "nonBlocking", "Working on it (1 of 2)"),
+        (true, "5CG-TRIES", "nonBlocking", "Completed (1 of 2)"),
         (false, "5CG-WAITS", "deferred", "Completed (1 of 1)"),
     ] {
         let more = json!({"selectedMobileAppIds": ["app-1"], "allowNonBlockingAppInstallation": tries});
@@ -252,7 +252,7 @@ async fn the_technician_tries_the_other_apps_where_the_profile_says_so() {
         assert_eq!((&apps["items"][1]["tracking"], &apps["text"]), (&json!(tracking), &json!(text)), "{page}");
         assert_eq!(page["phases"].as_array().unwrap().len(), 2, "no account is set up: {page}");
         setup.hear(&[app(serial, 7, "app-2", "error")]).await;
-        // The other app can't fail it, and holds it up no more: the technician's part is done.
+        // The other app neither fails it nor holds it up: the technician's part is done.
         assert_eq!(setup.page(serial).await["state"], "success", "{serial}");
     }
     // Numbers of the CSP are read as well; of policies one counts.
