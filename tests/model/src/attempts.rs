@@ -93,6 +93,8 @@ pub struct Page {
     pub timed_out: bool,
     /// How the device is deployed.
     pub mode: Option<String>,
+    /// Whether it was reported under which Autopilot profile the device enrolls.
+    pub has_profile_name: bool,
 }
 
 /// One device: everything its events say, as of an instant.

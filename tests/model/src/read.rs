@@ -96,6 +96,8 @@ pub struct Event {
     pub os_version: Option<String>,
     /// `enrollmentType`
     pub enrollment_type: Option<String>,
+    /// `enrollmentProfileName` of an `esp.started`.
+    pub enrollment_profile_name: Option<String>,
     /// Only where the event names an action.
     pub place: Option<Place>,
     /// Only of `stopped`.
@@ -256,8 +258,9 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         user_principal_name: text(user, "principalName", 256)?,
         user_id: text(user, "id", 256)?,
         platform: None,
-        os_version: None,
-        enrollment_type: None,
+        os_version: text(data, "osVersion", 256)?,
+        enrollment_type: text(data, "enrollmentType", 256)?,
+        enrollment_profile_name: None,
         place: None,
         user_action: None,
         failure_code: None,
@@ -270,12 +273,13 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         // Its other members mean something else than an enrollment event's.
         event.platform = Some("windows".to_owned());
         event.esp = Some(read_page(&event, &type_name, data)?);
+        if type_name == "esp.started" {
+            event.enrollment_profile_name = text(data, "enrollmentProfileName", 256)?;
+        }
         return Ok(event);
     }
 
     event.platform = one_of(text(data, "platform", 256)?, &PLATFORMS)?;
-    event.os_version = text(data, "osVersion", 256)?;
-    event.enrollment_type = text(data, "enrollmentType", 256)?;
     event.place = place(data)?;
     if matches!(kind, Kind::StepEntered | Kind::StepCompleted) && event.place.is_none() {
         return Err(Invalid);
@@ -338,12 +342,14 @@ fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Resul
         }
         "esp.item" => {
             let item = object(data, "item", &empty)?;
+            let phase = needed("phase")?;
+            let state = item_state(item, &phase)?;
             What::Item(Item {
-                phase: needed("phase")?,
+                phase,
                 category: needed("category")?,
                 id: text(item, "id", 256)?.ok_or(Invalid)?,
                 name: text(item, "name", 256)?,
-                state: text(item, "state", 256)?.ok_or(Invalid)?,
+                state,
                 code: text(item, "errorCode", 256)?,
             })
         }
@@ -359,6 +365,22 @@ fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Resul
         session: text(data, "sessionId", 256)?,
         what,
     })
+}
+
+/// S11: by name, or by the CSP's number.
+fn item_state(item: &Map<String, Value>, phase: &str) -> Result<String, Invalid> {
+    let Some(Value::Number(number)) = item.get("state") else {
+        return text(item, "state", 256)?.ok_or(Invalid);
+    };
+    let name = match number.as_u64() {
+        Some(1) => "notInstalled",
+        Some(2) if phase == "devicePreparation" => "notRequired",
+        Some(2) => "inProgress",
+        Some(3) => "completed",
+        Some(4) => "error",
+        _ => return Err(Invalid),
+    };
+    Ok(name.to_owned())
 }
 
 /// A member that is true or false; without it, false.

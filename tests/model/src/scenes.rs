@@ -62,6 +62,7 @@ pub fn event(sender: &str, at_ms: i64, kind: Kind) -> Event {
         platform: Some("ios".to_owned()),
         os_version: None,
         enrollment_type: None,
+        enrollment_profile_name: None,
         place: None,
         user_action: (kind == Kind::Stopped).then(|| "cancel".to_owned()),
         failure_code: None,

@@ -3,9 +3,16 @@
 use crate::report::rate;
 use crate::{Attempt, Device};
 
-/// The six kinds of enrollment the status page tells apart.
-const PLATFORMS: [&str; 6] =
-    ["Windows (Autopilot)", "Windows (Manual)", "macOS (ADE)", "macOS (Manual)", "iOS/iPadOS", "Android Enterprise"];
+/// The kinds of enrollment that the status page tells apart.
+const PLATFORMS: [&str; 7] = [
+    "Windows (Autopilot)",
+    "Windows (Manual)",
+    "Windows (Pre-provisioning)",
+    "macOS (ADE)",
+    "macOS (Manual)",
+    "iOS/iPadOS",
+    "Android Enterprise",
+];
 
 /// How a device stands: the first that fits.
 const STATES: [&str; 8] =
@@ -14,7 +21,7 @@ const STATES: [&str; 8] =
 /// One line of the table by platform; it counts attempts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlatformLine {
-    /// One of the six names.
+    /// One of the seven names.
     pub platform: String,
     /// All attempts.
     pub total: u64,
@@ -48,7 +55,7 @@ pub struct Failing {
 pub struct Status {
     /// Devices by state, zero included: the eight of docs/DOMAIN.md, D1, which together are all devices.
     pub states: Vec<(String, u64)>,
-    /// The six lines, zero included.
+    /// The seven lines, zero included.
     pub by_platform: Vec<PlatformLine>,
     /// Of these devices those whose first attempt completed.
     pub first_time_right: u64,
@@ -154,15 +161,17 @@ fn line(platform: &str, devices: &[Device], as_of_ms: i64) -> PlatformLine {
     line
 }
 
-/// Which of the six kinds an attempt is; none without a platform.
+/// Which of these kinds an attempt is; none without a platform.
 fn platform_of(device: &Device, attempt: &Attempt) -> Option<&'static str> {
     let enrollment_type = attempt.enrollment_type.as_deref().unwrap_or("").to_lowercase();
     match attempt.platform.as_deref()? {
+        "windows" if attempt.technician => Some("Windows (Pre-provisioning)"),
         "windows" => {
             // A session alone is not enough: a plain Entra join shows the page too.
-            let mode = |page: &crate::Page| page.mode.as_deref().is_some_and(|mode| mode != "userDriven");
-            let autopilot =
-                device.registered || enrollment_type.contains("autopilot") || device.sessions.iter().any(mode);
+            let other_mode = |page: &crate::Page| page.mode.as_deref().is_some_and(|mode| mode != "userDriven");
+            let autopilot = device.registered
+                || enrollment_type.contains("autopilot")
+                || device.sessions.iter().any(|page| page.has_profile_name || other_mode(page));
             Some(if autopilot { "Windows (Autopilot)" } else { "Windows (Manual)" })
         }
         "macos" => {

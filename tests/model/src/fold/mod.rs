@@ -166,6 +166,9 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
             unenrolled_ms.push(event.placed_at_ms);
         }
     }
+    let named = events.iter().filter(|event| event.enrollment_profile_name.is_some());
+    let with_profile_name: BTreeSet<(String, String)> =
+        named.map(|event| (event.source.clone(), event.id.clone())).collect();
     let idle_ms = settings.windows_idle_limit_minutes.saturating_mul(MINUTE_MS);
     let sessions = esp_sessions(&told, &unenrolled_ms, idle_ms, as_of_ms);
     device.has_esp_session = !sessions.is_empty();
@@ -215,6 +218,7 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
             failed: session.failed,
             timed_out: session.timed_out,
             mode: session.mode.clone(),
+            has_profile_name: session.events.iter().any(|key| with_profile_name.contains(key)),
         });
     }
 }

@@ -294,9 +294,12 @@ fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settin
     doubtful
 }
 
+/// The copy under the id that it is stored by: updates of items go by what they tell, and of events that are placed in one
+/// instant the id decides.
 fn delivered(copy: &Copy) -> Delivered {
-    let reports = vestibule_model::Reports::ALL;
-    Delivered { event: copy.json.clone(), received_at_ms: copy.event.received_at.millis(), reports }
+    let mut event = copy.json.clone();
+    event["id"] = copy.event.key.id.clone().into();
+    Delivered { event, received_at_ms: copy.event.received_at.millis(), reports: vestibule_model::Reports::ALL }
 }
 
 fn model_settings(settings: &TenantSettings) -> vestibule_model::Settings {
