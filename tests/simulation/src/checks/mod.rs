@@ -298,7 +298,7 @@ fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settin
 /// instant the id decides.
 fn delivered(copy: &Copy) -> Delivered {
     let mut event = copy.json.clone();
-    event["id"] = copy.event.key.id.clone().into();
+    event["id"] = copy.key.1.id.clone().into();
     Delivered { event, received_at_ms: copy.event.received_at.millis(), reports: vestibule_model::Reports::ALL }
 }
 
