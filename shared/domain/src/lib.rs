@@ -18,6 +18,7 @@ pub mod about;
 pub mod attempt;
 pub mod catalogue;
 pub mod codec;
+pub mod codes;
 pub mod esp;
 pub mod event;
 pub mod failure;

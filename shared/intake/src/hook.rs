@@ -9,7 +9,7 @@ use std::sync::Arc;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics, problem};
 use vestibule_store::{Store, Tenant, TenantCache};
-use vestibule_webhook::cloudevents::Batch;
+use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::proof::{Proof, Shown};
 use vestibule_webhook::signature::{self, SignatureError};
 use vestibule_webhook::sources::{Answer, Sender};
@@ -81,6 +81,7 @@ impl Hook {
                 return Err(problem);
             }
         };
+        let tenant = self.that_keeps(tenant, &batch, now).await?;
         let results = store_batch(&self.store, &tenant.id, &tenant.settings, batch, now).await;
         for (name, status) in [
             ("UnknownEventTypes", Status::UnknownType),
@@ -137,6 +138,17 @@ impl Hook {
         let (tenant, source) = self.whose(request, now).await?;
         let batch = read_body(&tenant, source, request, now).map_err(|error| unread(&error))?;
         Ok((tenant, source, batch))
+    }
+
+    /// The tenant as it is now, where an event is too old by the settings that are held: whoever raised `retentionDays` to
+    /// fill in the past sends right after, and what is answered `tooOld` is not sent again.
+    async fn that_keeps(&self, tenant: Arc<Tenant>, batch: &Batch, now: Timestamp) -> Result<Arc<Tenant>, Problem> {
+        let kept_from = now - tenant.settings.retention();
+        let is_old = |parsed: &Parsed| matches!(parsed, Parsed::Event(event) if event.placed() < kept_from);
+        if !batch.events.iter().any(is_old) {
+            return Ok(tenant);
+        }
+        Ok(self.tenants.fresh(&tenant.id, now).await.map_err(unavailable)?.unwrap_or(tenant))
     }
 
     /// Whose request it is, and of which source.

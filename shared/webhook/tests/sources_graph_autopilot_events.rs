@@ -250,6 +250,16 @@ fn a_refused_enrollment_is_a_failed_attempt_without_a_session() {
 }
 
 #[test]
+fn a_code_is_found_in_a_sentence_without_its_prefix() {
+    let sentence = "It did not work. You can ask your administrator and name the error code 80180018.";
+    let refused = with(json!({
+        "enrollmentState": "failed", "deploymentState": "failure", "enrollmentFailureDetails": sentence,
+    }));
+    let failure = folded(of(&refused)).attempts[0].failure.clone().unwrap();
+    assert_eq!((failure.code.as_deref(), failure.reason.as_deref()), (Some("0x80180018"), Some(sentence)));
+}
+
+#[test]
 fn a_code_is_found_wherever_it_stands() {
     let failure = |details: &str| {
         let changes = json!({"enrollmentState": "failed", "deploymentState": "notAttempted", "deviceSetupStatus": null,

@@ -178,6 +178,17 @@ fn the_status_page_stuck_failed_and_out_of_time() {
     said.events = vec![begin(5, 50), told(5, "failed", ago(40), Some("s"), EspDetail::Failed(None, Some(message)))];
     let said = file([said]).of_device("SN00000005");
     assert_eq!(finding(&said, "esp-failed").advice[0].id, "mdm-licence-missing");
+    // The page gave up by its own clock, half an hour before the limit that is known: no item is blamed.
+    let expired = EspDetail::Failed(Some("0x800705b4".to_owned()), None);
+    let mut gave_up = device(7, Platform::Windows);
+    let list = EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, vec![item(1)]);
+    gave_up.events =
+        vec![begin(7, 50), told(7, "list", ago(49), Some("s"), list), told(7, "f", ago(20), Some("s"), expired)];
+    let gave_up = file([gave_up]).of_device("SN00000007");
+    let page = finding(&gave_up, "esp-ran-out-of-time");
+    assert!(page.evidence[0].contains("0 of 1 items done"), "{page:?}");
+    assert_eq!(page.advice[0].id, "esp-ran-out-of-time");
+    assert!(gave_up.findings.iter().all(|one| !one.title.contains("TPM")), "{:?}", gave_up.findings);
     let timed_out = all.of_device("SN00000004");
     assert!(finding(&timed_out, "esp-timed-out").evidence[0].contains("Executive ESP"));
     let subject = Subject::Device { text: "SN00000004".to_owned(), name: String::new() };

@@ -5,9 +5,12 @@ use super::facts::{Facts, KnownDevice};
 use super::{Severity, others, places};
 use crate::ask::reader::{EspItemRow, Reader, parameters};
 use crate::error::Result;
-use vestibule_advice::codes_in;
+use vestibule_domain::codes::codes_in;
 use vestibule_domain::esp::ItemState;
+use vestibule_domain::failure::code_value;
 
+/// Windows' general code for whatever took longer than it was allowed.
+const RAN_OUT_OF_TIME: u32 = 0x8007_05b4;
 /// Items named in a finding; more would be a list to scroll.
 const MOST_NAMED: usize = 5;
 
@@ -43,7 +46,14 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
     } else if told.state == "failed" {
         let failing = kind("error");
         evidence.extend(told.error_message.iter().map(|message| format!("The page said: “{message}”.")));
-        (failing, Vec::new(), ("esp-failed", "The Enrollment Status Page failed"))
+        // The page may give up by its own clock, before the limit that is known here.
+        let finding = match told.error_code.as_deref().and_then(code_value) {
+            Some(RAN_OUT_OF_TIME) if failing.is_empty() => {
+                ("esp-ran-out-of-time", "The Enrollment Status Page gave up by the code for a time limit")
+            }
+            _ => ("esp-failed", "The Enrollment Status Page failed"),
+        };
+        (failing, Vec::new(), finding)
     } else if told.state == "timedOut" {
         let waiting: Vec<_> = detail
             .items
@@ -86,6 +96,13 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
             &[
                 "Look at which item isn't done, and try its installation on a device that is set up already.",
                 "Track fewer apps, or raise the profile's limit.",
+            ],
+        ),
+        _ if finding.0 == "esp-ran-out-of-time" => (
+            "The page stopped waiting. No item was reported to have failed.",
+            &[
+                "Look at which item isn't done, and try its installation on a device that is set up already.",
+                "See whether the device has the profile that is known here: another may have a shorter limit.",
             ],
         ),
         _ => (
