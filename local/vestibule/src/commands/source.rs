@@ -208,6 +208,12 @@ async fn add(app: &App, name: &str, source: &Sender, set: &Set) -> Result<(Tenan
     Ok((tenant, Some(secret)))
 }
 
+/// A new secret of a source that proves itself by one of its own.
+pub async fn add_secret(app: &App, name: &str, source: &str) -> Result<String, BoxError> {
+    let (_, secret) = add(app, name, find(source)?, &Set::default()).await?;
+    Ok(secret.ok_or_else(|| format!("{source} has no secret of its own"))?)
+}
+
 /// The address to give to the sender; with the secret in it where that is how it proves itself best.
 fn address(base: &str, tenant: &Tenant, source: &Sender, secret: Option<&str>) -> String {
     let proof = source.own_proof().unwrap_or(Proof::StandardWebhooks);

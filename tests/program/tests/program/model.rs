@@ -8,8 +8,10 @@ use vestibule_domain::Timestamp;
 use vestibule_domain::time::Tz;
 use vestibule_model::esp::{Profile, What};
 use vestibule_model::{Delivered, Device, Event, Reports, Settings, devices_of, read};
-use vestibule_simulator::{Delivery, Scenario, simulate};
+use vestibule_simulator::{Delivery, Scenario, simulate, waiting};
 
+/// How long after the sample's end those who wait at a screen count as having given up.
+const WAITING_LEFT_MS: i64 = 5_000;
 /// Days of the demonstration's sample.
 const DAYS: u32 = 30;
 /// Days of the retention of its tenant.
@@ -18,12 +20,13 @@ const KEPT_DAYS: i32 = 60;
 /// The deliveries of the sample that a data folder says it has.
 pub fn sample(data: &Path) -> Vec<Delivery> {
     let sample: Value = serde_json::from_slice(&std::fs::read(data.join("demo.json")).unwrap()).unwrap();
-    simulate(&Scenario {
+    let scenario = Scenario {
         seed: sample["seed"].as_u64().unwrap(),
         enrollments: usize::try_from(sample["enrollments"].as_u64().unwrap()).unwrap(),
         days: DAYS,
         until_ms: sample["untilMs"].as_i64().unwrap(),
-    })
+    };
+    simulate(&scenario).into_iter().chain(waiting(&scenario, WAITING_LEFT_MS)).collect()
 }
 
 pub fn instant(text: &str) -> Timestamp {

@@ -22,6 +22,8 @@ async fn demo_file_api_and_model_agree() {
     let devices = devices_at(&sample, file_as_of);
 
     attempts_agree(&conn, &devices);
+    assert_eq!(printed["flagged"], 3, "the sweep finds those who waited at a screen");
+    products_report_less(&printed["products"]);
     let asked = ranges(&printed);
     for one in &asked {
         let model = Figures::of_model(&devices, one);
@@ -54,6 +56,20 @@ async fn demo_file_api_and_model_agree() {
     answer_agrees(&again["wholeWindow"], &asked[1], &sample);
     let conn = Connection::open(again["path"].as_str().unwrap()).unwrap();
     attempts_agree(&conn, &devices_at(&sample, instant(again["wholeWindow"]["asOf"].as_str().unwrap())));
+}
+
+/// Of 120 enrollments of products seven in ten completed. Who gave up is seen where a product reports starts.
+fn products_report_less(shown: &Value) {
+    let report = &shown["wholeWindow"];
+    let number = |name: &str| report[name].as_u64().unwrap();
+    assert_eq!(
+        (number("initiated"), number("measured"), number("completed")),
+        (42 + 24 + 26, 24, 42 + 17 + 26),
+        "{report}"
+    );
+    assert_eq!((number("abandoned"), number("abandonedMeasured")), (7, 7));
+    let sources = shown["coverage"]["sources"].as_array().unwrap();
+    assert!(sources.len() == 3 && sources.iter().all(|source| source["sentence"].is_string()), "{sources:?}");
 }
 
 /// The range of an answer that was asked for none: the last fourteen days, today included.

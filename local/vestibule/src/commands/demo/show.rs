@@ -52,12 +52,13 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
         posted(shown),
         roll_up("Last 14 days", &shown.report),
         roll_up("Whole sample", &shown.month),
-        coverage(&shown.coverage),
+        coverage("What the numbers stand on, all platforms", &shown.coverage),
         chart(&shown.report),
         rows(&shown.month),
         failures(&shown.failures),
         status(&shown.status),
         esp(&shown.status, &shown.esp),
+        products(&shown.products),
         whereabouts(shown, url, token),
     ];
     for part in parts {
@@ -69,12 +70,13 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
 
 fn posted(shown: &Shown) -> String {
     format!(
-        "Posted {} events of {} enrollments: {} stored, {} known already, {} refused.\n",
+        "Posted {} events of {} enrollments: {} stored, {} known already, {} refused. The sweep found {} who had given up meanwhile.\n",
         count(shown.sample.deliveries as u64),
         count(shown.sample.enrollments as u64),
         count(shown.posted.accepted),
         count(shown.posted.duplicates),
         count(shown.posted.rejected),
+        count(shown.flagged as u64),
     )
 }
 
@@ -94,8 +96,25 @@ fn roll_up(title: &str, report: &Value) -> String {
 }
 
 /// What the numbers stand on, in the API's words.
-fn coverage(coverage: &Value) -> String {
-    format!("What the numbers stand on, all platforms\n  {}\n", coverage["sentence"].as_str().unwrap_or("No attempts."))
+fn coverage(title: &str, coverage: &Value) -> String {
+    let said: Vec<&str> = list(coverage, "sources").iter().filter_map(|source| source["sentence"].as_str()).collect();
+    let said = if said.is_empty() { vec![coverage["sentence"].as_str().unwrap_or("No attempts.")] } else { said };
+    format!("{title}\n  {}\n", said.join("\n  "))
+}
+
+/// The second tenant, whose products report less than the first one's agents.
+fn products(shown: &Value) -> String {
+    let title = format!("{}, fed by products in their own forms", text(shown, "tenant"));
+    let report = &shown["wholeWindow"];
+    format!(
+        "{title}\n  initiated {:>7}   completed {}, abandoned {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n{}",
+        count(number(report, "initiated")),
+        count(number(report, "completed")),
+        count(number(report, "abandoned")),
+        percent(&report["incompleteRate"]),
+        count(number(report, "measured")),
+        coverage("  What that stands on", &shown["coverage"]),
+    )
 }
 
 /// Abandoned attempts by section and day: a line a day, a letter an attempt (or several, when there are many).
