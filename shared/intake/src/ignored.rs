@@ -16,7 +16,10 @@ const MOST_SOURCES: usize = 10_000;
 
 /// When each tenant's source was logged last, and how many were not logged since.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ignored(Arc<Mutex<HashMap<(String, &'static str), (Timestamp, u64)>>>);
+pub(crate) struct Ignored(Arc<Mutex<Lines>>);
+
+/// Of each name and source when its last line was written, and how many were left out since.
+type Lines = HashMap<(String, &'static str), (Timestamp, u64)>;
 
 impl Ignored {
     /// Whether it is to be logged now, and how many were not since the last.
@@ -56,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_source_is_logged_once_a_minute_with_how_many_there_were() {
-        let (ignored, at) = (Ignored::default(), |seconds| Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000));
+        let (ignored, at) =
+            (Ignored::default(), |seconds: i64| Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000));
         assert_eq!(ignored.is_due("contoso", "jamf", at(0)), Some(0));
         assert_eq!(ignored.is_due("contoso", "fleet", at(1)), Some(0), "each source by itself");
         assert_eq!(ignored.is_due("fabrikam", "jamf", at(1)), Some(0), "each tenant by itself");
