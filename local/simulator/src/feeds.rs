@@ -136,7 +136,7 @@ fn jamf(serial: &str, at_ms: i64) -> Value {
         "event": {
             "udid": format!("270aae10-{serial}"), "serialNumber": serial, "deviceName": format!("iPad {serial}"),
             "model": "iPad11,6", "modelDisplay": "iPad (8th generation)", "osVersion": "17.5.1", "osBuild": "21F90",
-            "username": format!("{}@fabrikam.example", serial.to_lowercase()), "jssID": 7,
+            "username": format!("{}@wingtip.example", serial.to_lowercase()), "jssID": 7,
         },
     })
 }
@@ -162,7 +162,7 @@ fn workspace_one(serial: &str, at_ms: i64, compliant: bool) -> Value {
         "EventId": id, "EventType": kind, "EventTime": instant(at_ms), "EnrollmentStatus": "Enrolled",
         "ComplianceStatus": compliance, "SerialNumber": serial, "Udid": format!("D20E0F3D{serial}"),
         "DeviceFriendlyName": format!("iPhone {serial}"), "Platform": "Apple", "OperatingSystem": "18.3.1",
-        "EnrollmentEmailAddress": format!("{}@fabrikam.example", serial.to_lowercase()),
+        "EnrollmentEmailAddress": format!("{}@wingtip.example", serial.to_lowercase()),
     })
 }
 
@@ -180,7 +180,7 @@ fn android_management(one: &Enrollment, at_ms: i64, compliant: bool) -> Value {
             "attributes": {"notificationType": kind}, "data": STANDARD.encode(device.to_string()),
             "messageId": format!("{}-{kind}", one.serial), "publishTime": instant(at_ms),
         },
-        "subscription": "projects/fabrikam/subscriptions/vestibule",
+        "subscription": "projects/wingtip/subscriptions/vestibule",
     })
 }
 
@@ -195,8 +195,8 @@ fn deployment(one: &Enrollment) -> Option<Value> {
         "id": format!("autopilot-{}", one.serial),
         "deviceId": format!("device-{}", one.serial),
         "deviceSerialNumber": one.serial,
-        "managedDeviceName": format!("FABRIKAM-{}", one.serial),
-        "userPrincipalName": format!("{}@fabrikam.example", one.serial.to_lowercase()),
+        "managedDeviceName": format!("WINGTIP-{}", one.serial),
+        "userPrincipalName": format!("{}@wingtip.example", one.serial.to_lowercase()),
         "enrollmentType": "azureADJoinedWithAutopilotProfile",
         "enrollmentState": enrollment,
         "deploymentState": deployed,

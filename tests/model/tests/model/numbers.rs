@@ -155,6 +155,7 @@ fn the_numbers_of_the_status_page() {
         [
             ("Windows (Autopilot)", 1, 1, 0),
             ("Windows (Manual)", 1, 1, 0),
+            ("Windows (Pre-provisioning)", 0, 0, 0),
             ("macOS (ADE)", 0, 0, 0),
             ("macOS (Manual)", 1, 0, 1),
             ("iOS/iPadOS", 6, 1, 3),

@@ -12,7 +12,7 @@ use vestibule_webhook::proof::Proof;
 use vestibule_webhook::sources::Sender;
 
 /// The second organisation.
-const TENANT: &str = "fabrikam";
+const TENANT: &str = "wingtip";
 /// Products that post to it, with what its serial numbers begin with, and how many devices it has in each.
 const PRODUCTS: [(Product, &str, usize); 3] =
     [(Product::Jamf, "JMF7Q2LX", 60), (Product::NanoMdm, "NMD4R8KW", 24), (Product::AndroidManagement, "AMP3T6ZV", 36)];
