@@ -140,6 +140,7 @@ async fn first(store: &Store, client: &Client) -> (Item, Item) {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("00".repeat(32)),
         settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
         feed: None,
         version: 0,
     };
@@ -148,7 +149,7 @@ async fn first(store: &Store, client: &Client) -> (Item, Item) {
         "specversion": "1.0", "id": "1", "source": "https://mdm.example", "type": "enrollment.started",
         "data": {"device": {"serialNumber": "C02SILENT"}, "platform": "ios"},
     });
-    let Parsed::Event(event) = parse_event(&event, Received { at: BEGIN, backfill: false }) else { unreachable!() };
+    let Parsed::Event(event) = parse_event(&event, Received::native(BEGIN, false)) else { unreachable!() };
     store.add_events(&id, &tenant.settings, vec![*event], BEGIN).await.unwrap();
     let items = client.scan().table_name(TABLE).send().await.unwrap().items.unwrap();
     let find = |sk: &str| items.iter().find(|item| item["sk"].as_s().unwrap() == sk).unwrap().clone();

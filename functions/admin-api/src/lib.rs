@@ -13,10 +13,12 @@ mod query;
 mod reports;
 mod respond;
 mod session;
+mod sources;
 mod tenant;
 mod web;
 
 pub use diagnostics::subject;
+pub use sources::{SourceLog, source_logs};
 pub use tenant::{SettingError, patched};
 
 use http::Method;
@@ -125,6 +127,7 @@ impl Api {
             }
             (["api", "devices", "enrollment-status", "active"], _) if get => self.question(&call, "active").await,
             (["api", "devices", "enrollment-status", "failures"], _) if get => self.question(&call, "failures").await,
+            (["api", "reports", "coverage"], _) if get => self.question(&call, "coverage").await,
             (["api", "reports", "incomplete-enrollments"], _) if get => {
                 self.question(&call, "incomplete-enrollments").await
             }
@@ -133,7 +136,8 @@ impl Api {
             }
             (["api", "reports", "esp"], _) if get => self.question_of_profiles(&call, "esp").await,
             (["api", "reports", "esp", "sessions"], _) if get => self.question_of_profiles(&call, "esp-sessions").await,
-            (["api", "attempts", id], _) if get => self.attempt(&call, id).await,
+            (["api", "reports", "esp", "sessions", id], _) if get => self.one(&call, "esp-session", id).await,
+            (["api", "attempts", id], _) if get => self.one(&call, "attempt", id).await,
             (["api", "reports", "files"], _) if get => self.list_files(&call).await,
             (["api", "reports", "files"], &Method::POST) => self.ask_for_file(&call).await,
             (["api", "reports", "files", name, "link"], _) if get => self.file_link(&call, name).await,
@@ -143,6 +147,7 @@ impl Api {
             (["api", "devices", id, "esp-profile"], _) if get => self.device_profile(&call, id).await,
             (["api", "diagnostics"], _) if get => self.diagnostics(&call).await,
             (["api", "advice", text], _) if get => advice::show(self.archive.advice(), &call, text),
+            (["api", "sources"], _) if get => self.sources(&call).await,
             (["api", "tenant"], _) if get => self.show_tenant(&call).await,
             (["api", "session"], &Method::DELETE) => self.sign_out(call).await,
             (["api", "tenant"], &Method::PATCH) => self.change_tenant(call).await,
@@ -168,13 +173,14 @@ fn methods(segments: &[&str]) -> Option<&'static str> {
         ["api", "devices", "esp-profiles", _] => "GET, PUT, DELETE",
         ["api", "devices", "enrollment-status"]
         | ["api", "devices", "enrollment-status", "active" | "failures"]
-        | ["api", "reports", "incomplete-enrollments" | "esp"]
+        | ["api", "reports", "coverage" | "incomplete-enrollments" | "esp"]
         | ["api", "reports", "esp", "sessions"]
+        | ["api", "reports", "esp", "sessions", _]
         | ["api", "reports", "incomplete-enrollments", "attempts"]
         | ["api", "reports", "files", _, "link"]
         | ["api", "attempts" | "advice", _]
         | ["api", "devices", _, "esp" | "esp-profile"]
-        | ["api", "diagnostics"] => "GET",
+        | ["api", "diagnostics" | "sources"] => "GET",
         _ => return None,
     })
 }

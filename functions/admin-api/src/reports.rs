@@ -6,7 +6,7 @@ use crate::{Api, Call, problem};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use vestibule_archive::Answer;
 use vestibule_platform::problem::json;
@@ -55,33 +55,43 @@ impl<T> Marked<T> {
 /// Takes out what a credential may not see that sees only some profiles. An entry that has a profile's name without its id
 /// loses it.
 fn hide_profiles(answer: &mut Map<String, Value>, visible: &BTreeSet<String>) {
-    let is_visible = |entry: &Value| entry["profileId"].as_str().is_some_and(|id| visible.contains(id));
+    let is_visible = |entry: &Map<String, Value>| {
+        entry.get("profileId").and_then(Value::as_str).is_some_and(|id| visible.contains(id))
+    };
+    let hide = |entry: &mut Map<String, Value>| {
+        let of_profile = entry.iter_mut().filter(|(name, _)| PROFILE.contains(&name.as_str()));
+        of_profile.for_each(|(_, value)| *value = Value::Null);
+    };
+    // An answer about one session.
+    if !is_visible(answer) {
+        hide(answer);
+    }
     for name in OF_PROFILES {
         if let Some(Value::Array(entries)) = answer.get_mut(name) {
-            entries.retain(is_visible);
+            entries.retain(|entry| entry.as_object().is_some_and(is_visible));
         }
     }
     for name in NAME_PROFILES {
         let Some(Value::Array(entries)) = answer.get_mut(name) else { continue };
-        for entry in entries.iter_mut().filter(|entry| !is_visible(entry)) {
-            let Value::Object(entry) = entry else { continue };
-            entry
-                .iter_mut()
-                .filter(|(name, _)| PROFILE.contains(&name.as_str()))
-                .for_each(|(_, value)| *value = Value::Null);
-        }
+        entries.iter_mut().filter_map(Value::as_object_mut).filter(|entry| !is_visible(entry)).for_each(hide);
     }
+}
+
+/// The parameters of the query, a person by what stands for them in the file.
+fn asked(call: &Call) -> Result<BTreeMap<String, String>, Problem> {
+    let mut asked = parameters(call.request.uri().query())?;
+    if let Some(user) = asked.get_mut("user")
+        && call.tenant.settings.pseudonymise
+    {
+        *user = pseudonym(call.tenant.pseudonym_key.expose().as_bytes(), user);
+    }
+    Ok(asked)
 }
 
 impl Api {
     /// Answers a question of the file by the parameters of the query.
     pub(crate) async fn question(&self, call: &Call, question: &'static str) -> Result<HttpResponse, Problem> {
-        let mut asked = parameters(call.request.uri().query())?;
-        if let Some(user) = asked.get_mut("user")
-            && call.tenant.settings.pseudonymise
-        {
-            *user = pseudonym(call.tenant.pseudonym_key.expose().as_bytes(), user);
-        }
+        let asked = asked(call)?;
         self.answer_from(call, move |reader| reader.answer(question, &asked)).await
     }
 
@@ -91,7 +101,7 @@ impl Api {
         call: &Call,
         question: &'static str,
     ) -> Result<HttpResponse, Problem> {
-        let asked = parameters(call.request.uri().query())?;
+        let asked = asked(call)?;
         let visible = self.visible_profiles(call).await?;
         self.answer_from(call, move |reader| {
             let mut answer = reader.answer(question, &asked)?;
@@ -103,18 +113,21 @@ impl Api {
         .await
     }
 
-    pub(crate) async fn attempt(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
+    /// Answers a question about the one attempt or session of that id.
+    pub(crate) async fn one(&self, call: &Call, question: &'static str, id: &str) -> Result<HttpResponse, Problem> {
         let mut asked = parameters(call.request.uri().query())?;
         if !asked.is_empty() {
             return Err(unknown::<&str>(&[]));
         }
         asked.insert("id".to_owned(), id.to_owned());
-        let found = self.ask(call, move |reader| reader.answer("attempt", &asked)).await?;
-        let (attempt, marks) = Marked::<Option<_>>::split(found);
-        match attempt {
-            Some(attempt) => Ok(json(StatusCode::OK, &Marked { answer: attempt, marks })),
-            None => Err(Problem::not_found()),
+        let visible = self.visible_profiles(call).await?;
+        let found = self.ask(call, move |reader| reader.answer(question, &asked)).await?;
+        let (found, marks) = Marked::<Option<_>>::split(found);
+        let mut answer = found.ok_or_else(Problem::not_found)?;
+        if let Some(visible) = &visible {
+            hide_profiles(&mut answer, visible);
         }
+        Ok(json(StatusCode::OK, &Marked { answer, marks }))
     }
 
     pub(crate) async fn answer_from<T, F>(&self, call: &Call, question: F) -> Result<HttpResponse, Problem>

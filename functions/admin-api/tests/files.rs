@@ -45,6 +45,7 @@ async fn a_file_asked_for_twice_is_asked_for_once() {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("00".repeat(32)),
         settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
         feed: None,
         version: 0,
     };

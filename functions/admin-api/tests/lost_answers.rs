@@ -47,6 +47,7 @@ impl Contoso {
             sign_in_codes: vec![SignInCode { sha256: token_hash(&code), role: Role::Admin, expires_at: minute(15) }],
             pseudonym_key: Secret::new("key"),
             settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
             feed: None,
             version: 0,
         };

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use vestibule_archive::Archive;
 use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Step};
-use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
+use vestibule_domain::{Millis, Reports, TenantId, TenantSettings, Timestamp};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
 use vestibule_host::stream::{AWAITED, Stream};
 use vestibule_host::{Bus as LocalBus, Clients, Endpoints, Functions, Template};
@@ -73,6 +73,7 @@ impl World {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("key"),
             settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
             version: 0,
             feed: None,
         };
@@ -147,13 +148,14 @@ impl World {
             time: now,
             received_at: now,
             clock_skew: None,
+            reports: Reports::ALL,
             about: About {
                 serial_number: serial.map(|serial| format!("serial-{serial}")),
                 udid: udid.map(|udid| format!("udid-{udid}")),
                 platform: Some(Platform::Ios),
                 ..About::default()
             },
-            body: Body::Enrollment(Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() }),
+            body: Body::Enrollment(Step::of(kind)),
         };
         let settings = self.tenant().await.settings;
         self.store.add_events(&id(), &settings, vec![event], now).await.unwrap();

@@ -148,6 +148,7 @@ async fn each_image_is_folded_under_its_own_settings() {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
         settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
         feed: None,
         version: 0,
     };

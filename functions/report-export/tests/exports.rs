@@ -40,6 +40,7 @@ impl Services {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("00".repeat(32)),
             settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
             feed: None,
             version: 0,
         };

@@ -24,6 +24,7 @@
 
 mod delivery;
 mod event;
+pub mod feeds;
 mod journey;
 mod people;
 mod plan;
@@ -115,9 +116,41 @@ pub fn enrollment(scenario: &Scenario, index: usize) -> Vec<Delivery> {
     delivery::deliver(told, plan.disturbance, index, until_ms, &mut stream(Purpose::Delivery))
 }
 
+/// People who sit in front of a screen when the sample ends and do nothing: `left_ms` after that, the half hour is over after
+/// which they count as having given up. Their indexes follow those of the scenario.
+pub fn waiting(scenario: &Scenario, left_ms: i64) -> Vec<Delivery> {
+    let (_, until_ms) = scenario.window();
+    let plans = Plan::waiting().into_iter().enumerate();
+    plans
+        .flat_map(|(number, plan)| {
+            let index = scenario.enrollments + number;
+            let stream = |purpose| Rng::new(scenario.seed, index as u64, purpose);
+            let identity = Identity::new(scenario.seed, index, scenario.enrollments, plan.way, plan.placeholder);
+            let walk = |plan: &Plan| journey::walk(scenario, plan, &identity, &mut stream(Purpose::Journey));
+            // How long it takes to that screen is drawn; the same walk begins so much earlier.
+            let ends_ms = walk(&plan.clone().beginning(0)).last().map_or(until_ms, |told| told.at_ms);
+            let told = walk(&plan.clone().beginning(ends_ms - until_ms + rhythm::PATIENCE - left_ms));
+            delivery::deliver(told, plan.disturbance, index, until_ms, &mut stream(Purpose::Delivery))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_has_waited_for_almost_half_an_hour() {
+        let scenario = Scenario { seed: 1, enrollments: 200, days: 30, until_ms: 1_780_000_000_000 };
+        let deliveries = waiting(&scenario, 5_000);
+        let devices: std::collections::BTreeSet<u32> = deliveries.iter().map(|delivery| delivery.enrollment).collect();
+        assert_eq!(devices.into_iter().collect::<Vec<_>>(), [200, 201, 202]);
+        for device in 200..203 {
+            let own = deliveries.iter().filter(|delivery| delivery.enrollment == device);
+            let last = own.map(|delivery| delivery.event.time_ms).max();
+            assert_eq!(last, Some(scenario.until_ms - 30 * 60_000 + 5_000), "device {device}");
+        }
+    }
 
     #[test]
     fn a_million_deliveries_fit_in_memory() {

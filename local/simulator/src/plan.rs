@@ -218,6 +218,21 @@ impl Plan {
         }
     }
 
+    /// Phones at a screen that people leave them at.
+    pub(crate) fn waiting() -> [Self; 3] {
+        [(Way::IosPortal, 9), (Way::AndroidOther, 15), (Way::IosPortal, 5)].map(|(way, row)| Self {
+            registered: false,
+            senders: Senders::Agent,
+            ..Self::plain(way, row_ending(row))
+        })
+    }
+
+    /// The same that begins so long before the sample ends.
+    pub(crate) fn beginning(mut self, before_end_ms: i64) -> Self {
+        self.begins = Begins::Lately(before_end_ms);
+        self
+    }
+
     fn plain(way: Way, ending: Ending) -> Self {
         Self {
             way,

@@ -6,6 +6,8 @@ pub(crate) const SECOND: i64 = 1_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
+/// People who are silent for longer than this have given up.
+pub(crate) const PATIENCE: i64 = 30 * MINUTE;
 
 /// Central European time, all year: a sample needs the hours of an office, not the hour of a clock change.
 const OFFSET: i64 = HOUR;

@@ -116,7 +116,7 @@ impl App {
     pub fn functions(&self) -> Functions {
         let [events, esp] = self.hooks.clone();
         let (sweep, publisher, tick) = (self.sweep.clone(), self.publisher.clone(), self.tick.clone());
-        let (exporter, api) = (self.exporter.clone(), self.api.clone());
+        let (exporter, api, hooks) = (self.exporter.clone(), self.api.clone(), self.hooks.clone());
         Functions::default()
             .with_http("enrollment-events", move |request| {
                 let hook = events.clone();
@@ -131,8 +131,14 @@ impl App {
                 async move { api.handle(request).await }
             })
             .with_events("abandonment-sweep", move |_event| {
-                let sweep = sweep.clone();
-                async move { Ok(serde_json::to_value(sweep.run().await?)?) }
+                let (sweep, hooks) = (sweep.clone(), hooks.clone());
+                async move {
+                    // Its minute serves the delivery log as well, where no request comes to write it.
+                    for hook in &hooks {
+                        hook.flush_due().await;
+                    }
+                    Ok(serde_json::to_value(sweep.run().await?)?)
+                }
             })
             .with_events("event-publisher", move |event| {
                 let publisher = publisher.clone();
@@ -152,6 +158,16 @@ impl App {
     pub fn hook(&self) -> &Hook {
         let [hook, _] = &self.hooks;
         hook
+    }
+
+    /// Writes to the delivery log what the webhooks counted and have not written, while the table still serves.
+    pub fn flush(&self) -> impl Future<Output = ()> + use<> {
+        let hooks = self.hooks.clone();
+        async move {
+            for hook in &hooks {
+                hook.flush().await;
+            }
+        }
     }
 
     /// Now.

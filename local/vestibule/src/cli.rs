@@ -215,10 +215,17 @@ pub enum SourceCommand {
         /// Where the webhooks are reached from outside
         #[arg(long, default_value = "http://127.0.0.1:8740")]
         url: String,
+        /// What a sender of CloudEvents reports, where that is not everything: starts, steps, stops, failures, ends,
+        /// compliance, deviceTime, with commas; `all` takes it back
+        #[arg(long, value_delimiter = ',')]
+        reports: Option<Vec<String>>,
+        /// Do not hold Apple devices that await their configuration: the server never releases them
+        #[arg(long)]
+        ignore_awaiting_configuration: Option<bool>,
         #[command(flatten)]
         common: Common,
     },
-    /// List the senders, and how many secrets each has
+    /// List the senders: how many secrets each has, what it reports, what came in of it last and what became of that
     List {
         /// The tenant
         name: String,
@@ -234,12 +241,15 @@ pub enum SourceCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Read a signed sample as the webhook would, and show what it makes of it; nothing is stored
+    /// Read a signed sample, or a body of your own, as the webhook would, and show what it becomes; nothing is stored
     Test {
         /// The tenant
         name: String,
         /// The sender
         source: String,
+        /// A file with a body as the sender posts it, instead of the sample
+        #[arg(long)]
+        file: Option<std::path::PathBuf>,
         #[command(flatten)]
         common: Common,
     },

@@ -1,12 +1,13 @@
 //! The catalogue: reading and checking its file, and looking advice up.
 
-use crate::matching::{Text, code_values, codes_within, compact, names_category};
+use crate::matching::{Text, compact, names_category};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 use vestibule_domain::Platform;
+use vestibule_domain::codes::{code_values, codes_within};
 use vestibule_domain::failure::{Failure, FailureCategory, code_value};
 
 /// The file format that this program reads.

@@ -16,4 +16,3 @@ mod catalogue;
 mod matching;
 
 pub use catalogue::{Advice, Catalogue, CatalogueError, FORMAT, Fault, Who, canonical_code};
-pub use matching::codes_in;

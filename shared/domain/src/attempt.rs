@@ -1,31 +1,16 @@
-//! From the set of one enrollment's events to its attempts (docs/DOMAIN.md, A).
-//!
-//! [`fold`] is a pure function of history, settings and `as_of`; it is run by the writer (to know
-//! the next deadline), the sweep, the publisher and the report, and must give all of them the same.
-//!
-//! **One enrollment told by two senders is one attempt**, an MDM and an agent on the device say, as long as both name
-//! the device by an identifier that links them (docs/DOMAIN.md, I5): a `started` of a sender that the open attempt has
-//! not heard yet is activity (rule 6), an `enrolled` or `compliant` that repeats what is known opens nothing, and a `failed` or
-//! `stopped` within [`SAME_END`] of the end tells of that same end and fills in what it lacks (rule 1). Only a sender that says
-//! `started` twice begins anew. `shared/webhook/tests/two_senders.rs` holds it with real senders' bytes.
+//! What an attempt is, and what is known of one device (docs/DOMAIN.md, A and P). [`crate::fold`] makes both of events.
 
-use crate::catalogue::{Action, Place, Row, RowEnd, find_row};
-use crate::esp::{self, EspSession};
-use crate::event::{About, Event, Kind, Platform, Step};
+use crate::about::{About, EventKey, Platform};
+use crate::catalogue::{Action, Place};
+use crate::esp::EspSession;
+use crate::event::Reports;
 use crate::failure::Failure;
-use crate::history::History;
 use crate::identity::{EnrollmentKey, TenantId};
 use crate::names::names;
-use crate::settings::TenantSettings;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
-
-/// People who are silent for longer than this have given up (rule 5).
-pub const IDLE_LIMIT: Millis = Millis::from_minutes(30);
-/// A second sender's `failed` or `stopped` within this after the end tells of the same end (rule 1).
-pub const SAME_END: Millis = Millis::from_minutes(2);
 
 /// Names an attempt: made from the tenant and the event that opened it, so never from the order of arrival.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,6 +118,16 @@ pub struct Visit {
     pub left_at: Option<Timestamp>,
 }
 
+names! {
+    /// What an attempt in progress waits for, where nobody sits in front of a screen (docs/DOMAIN.md, A8).
+    Wait {
+        /// The device is enrolled and has yet to become compliant.
+        Compliance = "compliance",
+        /// The Setup Assistant waits for the MDM to release it.
+        Configuration = "configuration",
+    }
+}
+
 /// One try to enroll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -142,7 +137,7 @@ pub struct Attempt {
     pub number: u32,
     /// When its first event is placed.
     pub started_at: Timestamp,
-    /// When its newest activity is placed.
+    /// When its newest activity, or on Windows its newest sign of life, is placed.
     pub last_activity: Timestamp,
     /// When it ended; `None` while in progress.
     pub ended_at: Option<Timestamp>,
@@ -152,24 +147,38 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// Why it was abandoned.
     pub cause: Option<Cause>,
-    /// Where it stopped or is; `None` once completed.
+    /// The limit that ran out, where the cause is `timedOut`.
+    pub limit: Option<Millis>,
+    /// While in progress: what it waits for.
+    pub wait: Option<Wait>,
+    /// Where it stopped or is; `None` once completed, and where no sender reported a place.
     pub place: Option<Place>,
     /// The catalogue's row, for abandoned ones on iOS/iPadOS and Android.
     pub row: Option<u8>,
-    /// User, platform, device and versions: the last ones its events told.
+    /// User, platform, device and versions: the last ones its events reported.
     pub about: About,
-    /// What was told of a failure.
+    /// What was reported of a failure.
     pub failure: Option<Failure>,
-    /// The keys of its events, in order.
-    pub events: Vec<crate::event::EventKey>,
+    /// The keys of its enrollment events, in order.
+    pub events: Vec<EventKey>,
     /// The actions it went through, in order.
     pub visits: Vec<Visit>,
     /// Whether any of its events has a doubted clock.
     pub clock_skew: bool,
+    /// What its senders can report, taken together.
+    pub reports: Reports,
+    /// Whether its start was reported: only then it has a duration.
+    pub start_reported: bool,
+    /// Whether it completed because nothing said for the whole limit that its Setup Assistant was released.
+    pub release_not_reported: bool,
+    /// Its session of the Enrollment Status Page: the last that belonged to it.
+    pub session: Option<AttemptId>,
+    /// Whether it is the technician's part of pre-provisioning.
+    pub technician: bool,
 }
 
 impl Attempt {
-    /// The platform its events told last.
+    /// The platform its events reported last.
     pub fn platform(&self) -> Option<Platform> {
         self.about.platform
     }
@@ -177,6 +186,62 @@ impl Attempt {
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         self.outcome != Outcome::InProgress
+    }
+
+    /// Whether it has starts: giving up can be seen, so it counts in the incomplete rate (docs/DOMAIN.md, E10).
+    pub const fn has_starts(&self) -> bool {
+        self.reports.starts
+    }
+
+    /// Whether it has steps: where somebody gave up can be seen.
+    pub const fn has_steps(&self) -> bool {
+        self.reports.steps
+    }
+
+    /// Whether success can be told from failure: it is closed, and has starts or senders that report both ends and
+    /// failures (docs/DOMAIN.md, R5).
+    pub fn is_judged(&self) -> bool {
+        self.is_closed() && (self.reports.starts || self.reports.ends && self.reports.failures)
+    }
+
+    /// How long it took, where it ended and its start was reported.
+    pub fn duration(&self) -> Option<Millis> {
+        self.ended_at.filter(|_| self.start_reported).map(|end| end - self.started_at)
+    }
+}
+
+/// A failure of a device outside any attempt (docs/DOMAIN.md, A3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceFailure {
+    /// When.
+    pub at: Timestamp,
+    /// What was reported of it.
+    pub failure: Option<Failure>,
+    /// The event that reported it.
+    pub event: EventKey,
+    /// Whether a later enrollment has resolved it.
+    pub resolved: bool,
+}
+
+names! {
+    /// How a device stands: the first that fits (docs/DOMAIN.md, D1). Together they are all devices.
+    DeviceState {
+        /// An attempt is open and does not wait.
+        InProgress = "inProgress",
+        /// An attempt is open and waits for compliance, or for its configuration.
+        WaitingForCompliance = "waitingForCompliance",
+        /// The last attempt failed, and nothing has made the device complete since; or a failure is unresolved.
+        Failed = "failed",
+        /// A technician prepared it; it waits for its user.
+        Prepared = "prepared",
+        /// Under management.
+        Enrolled = "enrolled",
+        /// The last attempt was given up.
+        GaveUp = "gaveUp",
+        /// Known to the organisation, and nobody has begun.
+        Pending = "pending",
+        /// None of these.
+        NotEnrolled = "notEnrolled",
     }
 }
 
@@ -193,310 +258,27 @@ pub struct Enrollment {
     pub enrolled: bool,
     /// Whether compliance and activation were reported.
     pub compliant: bool,
-    /// Enrolled and, where required, compliant.
+    /// Enrolled and, where required, compliant; not held in its Setup Assistant.
     pub complete: bool,
     /// Registered, and no attempt ever.
     pub pending: bool,
-    /// Device and user as the newest events told them.
+    /// How it stands.
+    pub state: DeviceState,
+    /// Device and user as the newest events reported them.
     pub about: About,
-    /// Whether it ever went through the Enrollment Status Page, also where retention dropped that session.
-    pub esp: bool,
+    /// Whether it ever had a session that only Autopilot has, also where retention dropped it.
+    pub autopilot: bool,
     /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,
     /// Its ESP sessions, oldest first.
     pub sessions: Vec<EspSession>,
+    /// Its failures outside any attempt, oldest first.
+    pub failures: Vec<DeviceFailure>,
 }
 
 impl Enrollment {
     /// The attempt in progress.
     pub fn open_attempt(&self) -> Option<&Attempt> {
         self.attempts.last().filter(|attempt| !attempt.is_closed())
-    }
-}
-
-/// The attempts and sessions of one enrollment as of an instant. Events placed later take no part.
-pub fn fold(tenant: &TenantId, history: &History, settings: &TenantSettings, as_of: Timestamp) -> Enrollment {
-    let events = history.ordered(as_of);
-    let base = history.base();
-    let mut about = base.about.as_deref().cloned().unwrap_or_default();
-    for event in &events {
-        about.update(&event.about);
-    }
-    let mut run = Run {
-        tenant,
-        settings,
-        dropped: base.attempts,
-        registered_at: base.registered_at,
-        enrolled: base.enrolled,
-        compliant: base.compliant,
-        open: None,
-        told_end: None,
-        attempts: Vec::new(),
-    };
-    for event in &events {
-        if let Some(step) = event.step() {
-            run.take(event, step);
-        }
-    }
-    run.close_if_idle(as_of);
-    let complete = run.complete();
-    let pending = run.registered_at.is_some() && run.attempts.is_empty() && run.open.is_none() && run.dropped == 0;
-    let (registered_at, enrolled, compliant) = (run.registered_at, run.enrolled, run.compliant);
-    let mut attempts = run.attempts;
-    attempts.extend(run.open.map(|open| open.in_progress(settings)));
-    let key = history.key();
-    let sessions = esp::sessions(tenant, &events, as_of);
-    let esp = base.esp || !sessions.is_empty();
-    Enrollment { key, as_of, registered_at, enrolled, compliant, complete, pending, about, esp, attempts, sessions }
-}
-
-/// An attempt being told.
-struct Open {
-    attempt: Attempt,
-    sources: Vec<String>,
-    last_step: Option<Place>,
-}
-
-/// The state between two events.
-struct Run<'a> {
-    tenant: &'a TenantId,
-    settings: &'a TenantSettings,
-    /// Attempts that retention dropped.
-    dropped: u32,
-    registered_at: Option<Timestamp>,
-    enrolled: bool,
-    compliant: bool,
-    open: Option<Open>,
-    /// When the last attempt ended, if a `stopped`, `failed` or `portalClosed` ended it.
-    told_end: Option<Timestamp>,
-    attempts: Vec<Attempt>,
-}
-
-impl Run<'_> {
-    fn complete(&self) -> bool {
-        self.enrolled && (self.compliant || !self.settings.require_compliance)
-    }
-
-    fn take(&mut self, event: &Event, step: &Step) {
-        let at = event.placed();
-        self.close_if_idle(at);
-        match step.kind {
-            Kind::Registered => {
-                self.registered_at.get_or_insert(at);
-            }
-            Kind::Unenrolled => {
-                if let Some(mut open) = self.open.take() {
-                    open.tell(event);
-                    self.close(open, at, Outcome::Abandoned, Some(Cause::Unenrolled), None);
-                }
-                self.enrolled = false;
-                self.compliant = false;
-            }
-            _ => match self.open.take() {
-                Some(open) => self.go_on(open, event, step),
-                None => self.maybe_open(event, step),
-            },
-        }
-    }
-
-    /// Rule 5: silence from the last activity to `until` beyond the limit ends the attempt.
-    fn close_if_idle(&mut self, until: Timestamp) {
-        if let Some(open) = self.open.take_if(|open| until > open.deadline(self.settings)) {
-            let end = open.deadline(self.settings);
-            self.close(open, end, Outcome::Abandoned, Some(Cause::TimedOut), None);
-        }
-    }
-
-    /// Rule 1: an activity with no attempt open.
-    fn maybe_open(&mut self, event: &Event, step: &Step) {
-        let at = event.placed();
-        if matches!(step.kind, Kind::Failed | Kind::Stopped)
-            && self.told_end.is_some_and(|end| at - end <= SAME_END)
-            && let Some(last) = self.attempts.last_mut()
-        {
-            tell(last, event);
-            if let Some(failure) = &step.failure {
-                last.failure.get_or_insert_default().fill_from(failure);
-            }
-            // It may have told the platform, which decides on the row.
-            last.row = last.place.as_ref().and_then(|place| row(last, place, last.cause)).map(|row| row.number);
-            return;
-        }
-        let complete = self.complete();
-        let known = match step.kind {
-            Kind::Enrolled => std::mem::replace(&mut self.enrolled, true),
-            Kind::Compliant => std::mem::replace(&mut self.compliant, true),
-            _ => false,
-        };
-        let opens = match step.kind {
-            Kind::Started => true,
-            Kind::StepEntered | Kind::Stopped | Kind::Failed => !complete,
-            Kind::Enrolled | Kind::Compliant => !complete && !known,
-            _ => false,
-        };
-        if !opens {
-            return;
-        }
-        if complete {
-            // A `started` directly after a completed attempt: the device enrolls anew.
-            self.enrolled = false;
-            self.compliant = false;
-        }
-        let open = self.begin(event);
-        self.go_on(open, event, step);
-    }
-
-    fn begin(&self, event: &Event) -> Open {
-        let at = event.placed();
-        let before = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
-        Open {
-            attempt: Attempt {
-                id: AttemptId::opened_by(self.tenant, &event.key.source, &event.key.id),
-                number: self.dropped.saturating_add(before).saturating_add(1),
-                started_at: at,
-                last_activity: at,
-                ended_at: None,
-                deadline: None,
-                outcome: Outcome::InProgress,
-                cause: None,
-                place: None,
-                row: None,
-                about: About::default(),
-                failure: None,
-                events: Vec::new(),
-                visits: Vec::new(),
-                clock_skew: false,
-            },
-            sources: Vec::new(),
-            last_step: None,
-        }
-    }
-
-    /// Rules 2, 3, 4 and 6: an activity while an attempt is open (the opening one included).
-    fn go_on(&mut self, mut open: Open, event: &Event, step: &Step) {
-        let at = event.placed();
-        if step.kind == Kind::Started && open.sources.contains(&event.key.source) {
-            self.close(open, at, Outcome::Abandoned, Some(Cause::Restarted), None);
-            open = self.begin(event);
-        }
-        open.tell(event);
-        open.attempt.last_activity = at;
-        match step.kind {
-            Kind::Stopped => {
-                let action = step.user_action.unwrap_or(crate::UserAction::Cancel);
-                self.close_told(open, at, Outcome::Abandoned, Some(action.into()), step);
-            }
-            Kind::PortalClosed => self.close_told(open, at, Outcome::Abandoned, Some(Cause::PortalClosed), step),
-            Kind::Failed => self.close_told(open, at, Outcome::Failed, None, step),
-            Kind::Enrolled | Kind::Compliant => {
-                match step.kind {
-                    Kind::Enrolled => self.enrolled = true,
-                    _ => self.compliant = true,
-                }
-                if self.complete() {
-                    self.close(open, at, Outcome::Completed, None, None);
-                } else {
-                    self.open = Some(open);
-                }
-            }
-            Kind::StepEntered | Kind::StepCompleted => {
-                if let Some(place) = &step.place {
-                    open.visit(place, at, step.kind == Kind::StepCompleted);
-                    open.last_step = Some(place.clone());
-                }
-                self.open = Some(open);
-            }
-            _ => self.open = Some(open),
-        }
-    }
-
-    /// Ends the attempt by what a sender told.
-    fn close_told(&mut self, mut open: Open, at: Timestamp, outcome: Outcome, cause: Option<Cause>, step: &Step) {
-        if let Some(failure) = &step.failure {
-            open.attempt.failure.get_or_insert_default().fill_from(failure);
-        }
-        let place = step.place.clone().filter(|_| step.kind != Kind::PortalClosed);
-        self.close(open, at, outcome, cause, place);
-        self.told_end = Some(at);
-    }
-
-    fn close(&mut self, open: Open, at: Timestamp, outcome: Outcome, cause: Option<Cause>, told: Option<Place>) {
-        let Open { mut attempt, last_step, .. } = open;
-        attempt.ended_at = Some(at);
-        attempt.outcome = outcome;
-        attempt.cause = cause;
-        if outcome == Outcome::Completed {
-            if let Some(visit) = attempt.visits.last_mut() {
-                visit.left_at.get_or_insert(at);
-            }
-        } else {
-            let place = told.or(last_step).unwrap_or_else(Place::beginning);
-            attempt.row = row(&attempt, &place, cause).map(|row| row.number);
-            attempt.place = Some(place);
-        }
-        self.attempts.push(attempt);
-        self.told_end = None;
-    }
-}
-
-/// The catalogue's row of an abandoned attempt on iOS/iPadOS or Android.
-fn row(attempt: &Attempt, place: &Place, cause: Option<Cause>) -> Option<&'static Row> {
-    use crate::UserAction;
-    let end = match cause? {
-        Cause::Cancel => RowEnd::Chose(UserAction::Cancel),
-        Cause::Postpone => RowEnd::Chose(UserAction::Postpone),
-        Cause::Ignore => RowEnd::Chose(UserAction::Ignore),
-        Cause::DeclineAll => RowEnd::Chose(UserAction::DeclineAll),
-        Cause::TimedOut => RowEnd::Waited,
-        Cause::PortalClosed | Cause::Restarted | Cause::Unenrolled => return None,
-    };
-    find_row(attempt.platform()?, place, end)
-}
-
-/// Notes an event as one of the attempt's.
-fn tell(attempt: &mut Attempt, event: &Event) {
-    attempt.about.update(&event.about);
-    attempt.events.push(event.key.clone());
-    attempt.clock_skew |= event.clock_skew.is_some();
-}
-
-impl Open {
-    fn tell(&mut self, event: &Event) {
-        tell(&mut self.attempt, event);
-        if !self.sources.contains(&event.key.source) {
-            self.sources.push(event.key.source.clone());
-        }
-    }
-
-    /// The last instant at which the attempt is still open if nothing more happens. Thirty minutes are
-    /// for people; a Windows attempt mostly waits for installations and has the tenant's own limit.
-    fn deadline(&self, settings: &TenantSettings) -> Timestamp {
-        let limit = match self.attempt.platform() {
-            Some(Platform::Windows) => settings.windows_idle_limit(),
-            _ => IDLE_LIMIT,
-        };
-        self.attempt.last_activity + limit
-    }
-
-    fn visit(&mut self, place: &Place, at: Timestamp, completed: bool) {
-        let visits = &mut self.attempt.visits;
-        let here = visits.last().is_some_and(|visit| visit.action == place.action && visit.left_at.is_none());
-        if !here {
-            if let Some(previous) = visits.last_mut() {
-                previous.left_at.get_or_insert(at);
-            }
-            visits.push(Visit { action: place.action.clone(), entered_at: at, left_at: None });
-        }
-        if completed && let Some(visit) = visits.last_mut() {
-            visit.left_at = Some(at);
-        }
-    }
-
-    fn in_progress(self, settings: &TenantSettings) -> Attempt {
-        let deadline = self.deadline(settings);
-        let mut attempt = self.attempt;
-        attempt.deadline = Some(deadline);
-        attempt.place = Some(self.last_step.unwrap_or_else(Place::beginning));
-        attempt
     }
 }

@@ -8,7 +8,7 @@ use crate::names::names;
 use serde::{Deserialize, Serialize};
 
 names! {
-    /// The four parts of an enrollment that the report tells apart.
+    /// The parts of an enrollment that the report distinguishes.
     Section {
         /// The Company Portal's own list of steps.
         SetupChecklist = "setupChecklist",
@@ -18,7 +18,15 @@ names! {
         TermsOfUse = "termsOfUse",
         /// Waiting to be compliant and activated.
         ComplianceActivation = "complianceActivation",
+        /// The Enrollment Status Page, which only Windows has: its actions are the page's phases.
+        EnrollmentStatusPage = "enrollmentStatusPage",
     }
+}
+
+impl Section {
+    /// The four of the catalogue.
+    pub const CATALOGUE: &'static [Self] =
+        &[Self::SetupChecklist, Self::PlatformScreens, Self::TermsOfUse, Self::ComplianceActivation];
 }
 
 names! {
@@ -165,6 +173,9 @@ impl Screen {
     }
 }
 
+/// The action of a device whose Setup Assistant waits for the MDM to release it. The catalogue has no such row.
+pub const AWAIT_CONFIGURATION: &str = "AwaitConfiguration";
+
 /// Section, action and screen together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
@@ -190,10 +201,28 @@ impl Place {
         Self { section, action, screen }
     }
 
-    /// Where someone is of whom no step was told.
+    /// The first screen on iOS/iPadOS and Android.
     pub const fn beginning() -> Self {
         let action = KnownAction::PreEnrollmentWizard;
         Self { section: Some(action.section()), action: Action::Known(action), screen: None }
+    }
+
+    /// Where a device is that waits to be compliant.
+    pub const fn compliance() -> Self {
+        let action = KnownAction::Compliance;
+        let screen = Some(Screen::Known(KnownScreen::DeviceCompliance));
+        Self { section: Some(action.section()), action: Action::Known(action), screen }
+    }
+
+    /// Where an Apple device is whose Setup Assistant waits for the MDM to release it.
+    pub fn await_configuration() -> Self {
+        let action = Action::Other(AWAIT_CONFIGURATION.to_owned());
+        Self { section: Some(Section::SetupChecklist), action, screen: None }
+    }
+
+    /// Where a Windows device is that goes through a phase of the Enrollment Status Page.
+    pub fn phase(phase: &str) -> Self {
+        Self { section: Some(Section::EnrollmentStatusPage), action: Action::Other(phase.to_owned()), screen: None }
     }
 }
 

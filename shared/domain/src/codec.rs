@@ -1,8 +1,8 @@
 //! A history as bytes, small because a write is charged by the kilobyte.
 //!
-//! The first byte says the format. Format 3 is postcard of the types below, deflated: an enrollment of a
-//! dozen events takes about half a kilobyte. Format 2, which is read still, knew less of what retention dropped. Event ids that are UUIDs or hexadecimal are packed, since random digits
-//! don't deflate. Updates of Enrollment Status Page items are many and alike: they lie in columns, some six bytes
+//! The first byte says the format. Format 4 is postcard of the types below, deflated: an enrollment of a
+//! dozen events takes about half a kilobyte. Formats 2 and 3, which are read still ([`old`]), did not know what a sender
+//! can report. Event ids that are UUIDs or hexadecimal are packed, since random digits don't deflate. Updates of Enrollment Status Page items are many and alike: they lie in columns, some six bytes
 //! each, and what they name is written once. Their ids are made of their content, so they are not written at all.
 //! Enums are written by position: variants may be added at their end, never moved. A change of anything else is a new
 //! format beside this one.
@@ -10,17 +10,17 @@
 //! Must stay true: what is encoded decodes. Whoever writes more than a reader takes has stored nothing: so the limits are
 //! the writer's ([`MAX_PLAIN`], [`MAX_EVENTS`]), and a reader takes several times as much.
 
-use crate::esp::{Category, EspDetail, EspEvent, ItemName, ItemState, Phase, TargetedApp};
-use crate::event::{About, Body, ClockSkew, Event, EventKey};
+use crate::esp::{Category, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, Start, TargetedApp};
+use crate::event::{About, Body, ClockSkew, Event, EventKey, Reports, Said};
 use crate::history::{Base, History};
 use crate::identity::Identifier;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FORMAT: u8 = 3;
-/// The format before: the same but for [`OldBase`].
-const FORMAT_2: u8 = 2;
+mod old;
+
+const FORMAT: u8 = 4;
 /// Bytes that are encoded into one item at most, before they are deflated.
 pub const MAX_PLAIN: usize = 2 << 20;
 /// Events that are encoded into one item at most; each takes some hundred bytes of memory.
@@ -74,6 +74,63 @@ struct PackedEvent {
     body: Body,
     /// The body's list of items, which it is written without: their numbers in [`Packed::names`].
     items: Vec<u32>,
+    more: More,
+}
+
+/// What formats before this one did not know of an event. It stands beside the body, which is written as it always was.
+#[derive(Serialize, Deserialize)]
+struct More {
+    /// [`Reports::bits`].
+    reports: u8,
+    /// A bit each: awaits its configuration, restated, assumed.
+    said: u8,
+    /// Of an `esp.started`: the limit and the actions that the device itself was given.
+    given: Option<Given>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Given {
+    limit_minutes: Option<u32>,
+    allowed_actions: Option<Vec<EspAction>>,
+}
+
+impl More {
+    fn of(event: &Event) -> Self {
+        let said = event.step().map(|step| step.said).unwrap_or_default();
+        let given = match &event.body {
+            Body::Esp(EspEvent { detail: EspDetail::Started(start), .. }) => {
+                let Start { limit_minutes, allowed_actions, .. } = start.as_ref();
+                let given = Given { limit_minutes: *limit_minutes, allowed_actions: allowed_actions.clone() };
+                Some(given).filter(|given| given.limit_minutes.is_some() || given.allowed_actions.is_some())
+            }
+            _ => None,
+        };
+        Self {
+            reports: event.reports.bits(),
+            said: u8::from(said.awaiting_configuration) | u8::from(said.restated) << 1 | u8::from(said.assumed) << 2,
+            given,
+        }
+    }
+
+    /// Puts what a body was written without back into it.
+    fn put(self, body: &mut Body) -> Reports {
+        let reports = Reports::from_bits(self.reports);
+        match (body, self.given) {
+            (Body::Enrollment(step), _) => {
+                step.said = Said {
+                    awaiting_configuration: self.said & 1 != 0,
+                    restated: self.said & 2 != 0,
+                    assumed: self.said & 4 != 0,
+                };
+            }
+            (Body::Esp(EspEvent { detail: EspDetail::Started(start), .. }), Some(given)) => {
+                start.limit_minutes = given.limit_minutes;
+                start.allowed_actions = given.allowed_actions;
+            }
+            (Body::Esp(_), _) => {}
+        }
+        reports
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,12 +139,14 @@ struct Sender {
     session_id: Option<String>,
     clock_skew: Option<ClockSkew>,
     about: About,
+    /// [`Reports::bits`].
+    reports: u8,
 }
 
 /// Updates of items, each a row through the columns.
-#[derive(Default, Serialize, Deserialize)]
-struct Updates {
-    senders: Vec<Sender>,
+#[derive(Serialize, Deserialize)]
+struct Updates<S> {
+    senders: Vec<S>,
     places: Vec<(Phase, Category)>,
     codes: Vec<Option<String>>,
     times: Vec<i64>,
@@ -100,29 +159,12 @@ struct Updates {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Packed<B> {
+struct Packed<B, E, S> {
     base: B,
     identifiers: BTreeSet<Identifier>,
     names: Vec<(PackedId, Option<String>)>,
-    events: Vec<PackedEvent>,
-    updates: Updates,
-}
-
-/// What format 2 knew of what retention dropped.
-#[derive(Serialize, Deserialize)]
-struct OldBase {
-    until: Timestamp,
-    registered_at: Option<Timestamp>,
-    enrolled: bool,
-    compliant: bool,
-    attempts: u32,
-}
-
-impl From<OldBase> for Base {
-    fn from(old: OldBase) -> Self {
-        let OldBase { until, registered_at, enrolled, compliant, attempts } = old;
-        Self { until, registered_at, enrolled, compliant, attempts, ..Self::default() }
-    }
+    events: Vec<E>,
+    updates: Updates<S>,
 }
 
 /// Numbers things in the order in which they are first met.
@@ -194,6 +236,7 @@ fn pack(base: Base, identifiers: BTreeSet<Identifier>, ordered: Vec<&Event>) -> 
             about: event.about.clone(),
             body,
             items,
+            more: More::of(event),
         });
     }
     let names = names.1.into_iter().map(|item| (pack_id(&item.id), item.name)).collect();
@@ -245,7 +288,7 @@ const fn nothing() -> ItemName {
 }
 
 struct UpdateWriter {
-    updates: Updates,
+    updates: Updates<Sender>,
     senders: Numbered<Sender>,
     places: Numbered<(Phase, Category)>,
     codes: Numbered<Option<String>>,
@@ -254,7 +297,18 @@ struct UpdateWriter {
 
 impl UpdateWriter {
     fn new() -> Self {
-        let updates = Updates::default();
+        let updates = Updates {
+            senders: Vec::new(),
+            places: Vec::new(),
+            codes: Vec::new(),
+            times: Vec::new(),
+            delays: Vec::new(),
+            sender: Vec::new(),
+            place: Vec::new(),
+            item: Vec::new(),
+            state: Vec::new(),
+            code: Vec::new(),
+        };
         Self { updates, senders: Numbered::new(), places: Numbered::new(), codes: Numbered::new(), before: 0 }
     }
 
@@ -270,6 +324,7 @@ impl UpdateWriter {
             session_id: session_id.clone(),
             clock_skew: event.clock_skew,
             about: event.about.clone(),
+            reports: event.reports.bits(),
         };
         let updates = &mut self.updates;
         updates.times.push(event.time.millis() - self.before);
@@ -283,7 +338,7 @@ impl UpdateWriter {
         true
     }
 
-    fn end(mut self) -> Updates {
+    fn end(mut self) -> Updates<Sender> {
         self.updates.senders = self.senders.1;
         self.updates.places = self.places.1;
         self.updates.codes = self.codes.1;
@@ -291,7 +346,7 @@ impl UpdateWriter {
     }
 }
 
-impl Updates {
+impl Updates<Sender> {
     fn events(&self, names: &[ItemName], events: &mut Vec<Event>) -> Result<(), CodecError> {
         let rows = self.times.len();
         let others = [self.sender.len(), self.place.len(), self.item.len(), self.code.len(), self.delays.len()];
@@ -315,8 +370,8 @@ impl Updates {
             let (time, received_at) =
                 (Timestamp::from_millis(time), Timestamp::from_millis(time.saturating_add(delay)));
             let key = EventKey { source: sender.source, id: esp.update_id(time) };
-            let (clock_skew, about) = (sender.clock_skew, sender.about);
-            events.push(Event { key, time, received_at, clock_skew, about, body: Body::Esp(esp) });
+            let (clock_skew, about, reports) = (sender.clock_skew, sender.about, Reports::from_bits(sender.reports));
+            events.push(Event { key, time, received_at, clock_skew, reports, about, body: Body::Esp(esp) });
         }
         Ok(())
     }
@@ -328,21 +383,18 @@ impl Updates {
 /// When the bytes are of another format or corrupt.
 pub fn decode(bytes: &[u8]) -> Result<History, CodecError> {
     let (&format, deflated) = bytes.split_first().ok_or(CodecError::Corrupt("empty"))?;
-    if format != FORMAT && format != FORMAT_2 {
-        return Err(CodecError::UnknownFormat(format));
-    }
     let plain = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)
         .map_err(|_| CodecError::Corrupt("does not inflate"))?;
     let unreadable = |_| CodecError::Corrupt("does not parse");
-    if format == FORMAT_2 {
-        let packed: Packed<OldBase> = postcard::from_bytes(&plain).map_err(unreadable)?;
-        let Packed { base, identifiers, names, events, updates } = packed;
-        return unpack(Packed { base: Base::from(base), identifiers, names, events, updates });
-    }
-    unpack(postcard::from_bytes(&plain).map_err(unreadable)?)
+    unpack(match format {
+        FORMAT => postcard::from_bytes(&plain).map_err(unreadable)?,
+        old::FORMAT_3 => old::read_3(&plain).map_err(unreadable)?,
+        old::FORMAT_2 => old::read_2(&plain).map_err(unreadable)?,
+        _ => return Err(CodecError::UnknownFormat(format)),
+    })
 }
 
-fn unpack(packed: Packed<Base>) -> Result<History, CodecError> {
+fn unpack(packed: Packed<Base, PackedEvent, Sender>) -> Result<History, CodecError> {
     let names: Vec<ItemName> =
         packed.names.into_iter().map(|(id, name)| ItemName { id: unpack_id(id), name }).collect();
     let mut events = Vec::with_capacity(packed.events.len() + packed.updates.times.len());
@@ -350,6 +402,7 @@ fn unpack(packed: Packed<Base>) -> Result<History, CodecError> {
     for mut event in packed.events {
         let millis = before.saturating_add(event.time);
         before = millis;
+        let reports = event.more.put(&mut event.body);
         put_items(&mut event.body, event.items.into_iter().map(|number| nth(&names, number)))?;
         let time = Timestamp::from_millis(millis);
         let id = match (event.id, &event.body) {
@@ -362,6 +415,7 @@ fn unpack(packed: Packed<Base>) -> Result<History, CodecError> {
             time,
             received_at: Timestamp::from_millis(millis.saturating_add(event.delay)),
             clock_skew: event.clock_skew,
+            reports,
             about: event.about,
             body: event.body,
         });

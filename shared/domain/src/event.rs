@@ -54,6 +54,165 @@ impl Kind {
     }
 }
 
+/// What a sender can report (docs/DOMAIN.md, E9). What it cannot report is unknown, not zero.
+///
+/// It is stored with each event when the event is received: so the state of a device stays a function of the set of its
+/// events, whatever is set of a source later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reports {
+    /// When a try begins.
+    pub starts: bool,
+    /// The screens that a person meets on the way.
+    pub steps: bool,
+    /// That a person chose to stop.
+    pub stops: bool,
+    /// That an enrollment failed.
+    pub failures: bool,
+    /// That a device came under management.
+    pub ends: bool,
+    /// That a device is compliant.
+    pub compliance: bool,
+    /// Whose clock the time of an event is from.
+    pub clock: Clock,
+}
+
+impl Serialize for Reports {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.words())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reports {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Vec::<String>::deserialize(deserializer)?;
+        let known = "starts, steps, stops, failures, ends, compliance, deviceTime";
+        Self::read(words.iter().map(String::as_str))
+            .map_err(|word| serde::de::Error::custom(format!("{word:?} is none of {known}")))
+    }
+}
+
+/// Whose clock the time of an event is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Clock {
+    /// A server's: the product's, or ours where the product sends no time. A late event says nothing about the device.
+    Server,
+    /// The device's. It may be wrong, and an event that is far from its receipt shows that.
+    Device,
+}
+
+impl Reports {
+    /// Everything: what a sender of the native form reports unless its source was added with less.
+    pub const ALL: Self = Self {
+        starts: true,
+        steps: true,
+        stops: true,
+        failures: true,
+        ends: true,
+        compliance: true,
+        clock: Clock::Device,
+    };
+    /// Nothing, by a server's clock.
+    pub const NOTHING: Self = Self {
+        starts: false,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: false,
+        compliance: false,
+        clock: Clock::Server,
+    };
+
+    /// The kinds of events that belong to what is reported.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let parts = [
+            (self.starts, Kind::Started),
+            (self.steps, Kind::StepEntered),
+            (self.stops, Kind::Stopped),
+            (self.failures, Kind::Failed),
+            (self.ends, Kind::Enrolled),
+            (self.compliance, Kind::Compliant),
+        ];
+        parts.into_iter().filter_map(|(reported, kind)| reported.then_some(kind))
+    }
+
+    /// The same as seven bits, for storing: a bit has its meaning for ever.
+    pub const fn bits(self) -> u8 {
+        let clock = matches!(self.clock, Clock::Device);
+        (self.starts as u8)
+            | (self.steps as u8) << 1
+            | (self.stops as u8) << 2
+            | (self.failures as u8) << 3
+            | (self.ends as u8) << 4
+            | (self.compliance as u8) << 5
+            | (clock as u8) << 6
+    }
+
+    /// Reads [`bits`](Self::bits).
+    pub const fn from_bits(bits: u8) -> Self {
+        Self {
+            starts: bits & 1 != 0,
+            steps: bits & 2 != 0,
+            stops: bits & 4 != 0,
+            failures: bits & 8 != 0,
+            ends: bits & 16 != 0,
+            compliance: bits & 32 != 0,
+            clock: if bits & 64 != 0 { Clock::Device } else { Clock::Server },
+        }
+    }
+
+    /// The words for what is reported, in order.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        let parts = [
+            (self.starts, "starts"),
+            (self.steps, "steps"),
+            (self.stops, "stops"),
+            (self.failures, "failures"),
+            (self.ends, "ends"),
+            (self.compliance, "compliance"),
+            (self.clock == Clock::Device, "deviceTime"),
+        ];
+        parts.into_iter().filter_map(|(reported, word)| reported.then_some(word))
+    }
+
+    /// Reads [`words`](Self::words), without regard to case.
+    ///
+    /// # Errors
+    /// The first word that is none of them.
+    pub fn read<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<Self, &'w str> {
+        let mut reports = Self::NOTHING;
+        for word in words {
+            match word.to_ascii_lowercase().as_str() {
+                "starts" => reports.starts = true,
+                "steps" => reports.steps = true,
+                "stops" => reports.stops = true,
+                "failures" => reports.failures = true,
+                "ends" => reports.ends = true,
+                "compliance" => reports.compliance = true,
+                "devicetime" => reports.clock = Clock::Device,
+                _ => return Err(word),
+            }
+        }
+        Ok(reports)
+    }
+
+    /// What two senders report together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self::from_bits(self.bits() | other.bits())
+    }
+}
+
+/// What an `enrolled` or `compliant` says of itself besides (docs/DOMAIN.md, E4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Said {
+    /// Of `enrolled`: Apple's Setup Assistant stays on the device until the MDM releases it.
+    pub awaiting_configuration: bool,
+    /// Of `enrolled`: the sender repeats a fact, and the time is not the enrollment's.
+    pub restated: bool,
+    /// Of `compliant`: an adapter made it, since its sender cannot report compliance.
+    pub assumed: bool,
+}
+
 /// A clock that can't be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ClockSkew {
@@ -64,9 +223,11 @@ pub enum ClockSkew {
 }
 
 impl ClockSkew {
-    /// What the two clocks say of each other (docs/DOMAIN.md, E14).
-    pub fn of(time: Timestamp, received_at: Timestamp, backfill: bool) -> Option<Self> {
-        if time - received_at > MAX_AHEAD {
+    /// What the two clocks say of each other (docs/DOMAIN.md, E14). A server's late delivery says nothing about a device.
+    pub fn of(time: Timestamp, received_at: Timestamp, backfill: bool, clock: Clock) -> Option<Self> {
+        if clock == Clock::Server {
+            None
+        } else if time - received_at > MAX_AHEAD {
             Some(Self::Ahead)
         } else if !backfill && received_at - time > MAX_BEHIND {
             Some(Self::Behind)
@@ -117,6 +278,9 @@ pub struct Step {
     pub failure: Option<Failure>,
     /// Reported spellings that differ from the canonical ones.
     pub reported: Vec<(Member, String)>,
+    /// What it says of itself besides. The codec keeps it beside the body.
+    #[serde(skip)]
+    pub said: Said,
 }
 
 /// An event's content.
@@ -139,6 +303,8 @@ pub struct Event {
     pub received_at: Timestamp,
     /// Whether its clock is doubted.
     pub clock_skew: Option<ClockSkew>,
+    /// What its sender can report.
+    pub reports: Reports,
     /// Whom it is about.
     pub about: About,
     /// What it tells.
@@ -180,11 +346,13 @@ impl Event {
 impl Step {
     /// A step of which nothing is told but its kind.
     pub const fn of(kind: Kind) -> Self {
-        Self { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
+        let said = Said { awaiting_configuration: false, restated: false, assumed: false };
+        Self { kind, place: None, user_action: None, failure: None, reported: Vec::new(), said }
     }
 
     /// How a step is read (docs/DOMAIN.md, E7): `stopped` without a user action is `cancel`; a `failed` whose category is
-    /// `userAbandonment` is `stopped` by `cancel`; other kinds have no user action.
+    /// `userAbandonment` is `stopped` by `cancel`; other kinds have no user action. Only an `enrolled` may be restated or
+    /// await its configuration, and only a `compliant` be assumed.
     #[must_use]
     pub fn read(mut self) -> Self {
         let abandoned = self.failure.as_ref().and_then(|failure| failure.category)
@@ -197,6 +365,9 @@ impl Step {
         } else {
             self.user_action = None;
         }
+        self.said.awaiting_configuration &= self.kind == Kind::Enrolled;
+        self.said.restated &= self.kind == Kind::Enrolled;
+        self.said.assumed &= self.kind == Kind::Compliant;
         self
     }
 }

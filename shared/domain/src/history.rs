@@ -6,6 +6,7 @@
 use crate::about::{About, EventKey};
 use crate::event::Event;
 use crate::identity::{EnrollmentKey, Identifier};
+use crate::standing::Standing;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
@@ -16,19 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Base {
     /// Events placed up to this instant are no longer taken; those that the history held before stay.
     pub until: Timestamp,
-    /// Known to the organisation since.
-    pub registered_at: Option<Timestamp>,
-    /// Whether the device was under management.
-    pub enrolled: bool,
-    /// Whether it was compliant.
-    pub compliant: bool,
-    /// How many attempts were dropped, so that the next one keeps its number.
-    pub attempts: u32,
+    /// What the rules still need of what was dropped.
+    pub standing: Standing,
     /// Device and user as the dropped events reported them: the status page names an enrolled device long after.
     /// Boxed: most histories have none.
     pub about: Option<Box<About>>,
-    /// Whether a session of the Enrollment Status Page was dropped: it tells Autopilot from a manual enrollment.
-    pub esp: bool,
+    /// Whether a session of the Enrollment Status Page was dropped that only Autopilot has.
+    pub autopilot: bool,
 }
 
 /// One enrollment's events, and the names its device goes by.
@@ -99,9 +94,9 @@ impl History {
 
     /// Lets go of everything up to `until`: the device counts as unknown from there on, whatever it was. Its names stay.
     pub fn forget(&mut self, until: Timestamp) {
-        let attempts = self.base.attempts;
+        let standing = Standing { attempts: self.base.standing.attempts, ..Standing::default() };
         self.events.clear();
-        self.base = Base { until: self.base.until.max(until), attempts, ..Base::default() };
+        self.base = Base { until: self.base.until.max(until), standing, ..Base::default() };
     }
 
     /// The names the device goes by.
@@ -155,5 +150,5 @@ impl History {
 /// Which of two copies of one event counts: the one received first; of copies received in one
 /// instant, by content, so that the order of arrival never decides.
 fn precedence(event: &Event) -> impl Ord + '_ {
-    (event.received_at, event.time, &event.body, &event.about)
+    (event.received_at, event.time, &event.body, &event.about, event.reports)
 }

@@ -7,7 +7,8 @@
 //! - [`event`]: one thing a sender reported; [`about`]: of whom, and [`catalogue`]: where in the enrollment
 //! - [`identity`]: which device it is about
 //! - [`history`]: the set of one enrollment's events; [`codec`] makes it bytes and back
-//! - [`attempt`]: `fold`, from a history and an instant to attempts
+//! - [`attempt`]: what an attempt and a device are; [`fold`]: from a history and an instant to both; [`standing`]: what
+//!   outlives an attempt
 //! - [`esp`]: the same for ESP sessions
 //! - [`plan`]: when an enrollment must be looked at again and how long it is kept
 //! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published of report files
@@ -17,9 +18,11 @@ pub mod about;
 pub mod attempt;
 pub mod catalogue;
 pub mod codec;
+pub mod codes;
 pub mod esp;
 pub mod event;
 pub mod failure;
+pub mod fold;
 pub mod history;
 pub mod identity;
 mod names;
@@ -28,13 +31,15 @@ mod prune;
 pub mod publication;
 pub mod report;
 pub mod settings;
+pub mod standing;
 pub mod time;
 
-pub use attempt::{Attempt, AttemptId, Cause, Enrollment, Outcome, fold};
+pub use attempt::{Attempt, AttemptId, Cause, DeviceState, Enrollment, Outcome, Wait};
 pub use catalogue::{Action, Place, Screen, Section, UserAction};
-pub use event::{Event, Kind, Platform};
+pub use event::{Clock, Event, Kind, Platform, Reports};
+pub use fold::fold;
 pub use history::History;
 pub use identity::{EnrollmentKey, Identifier, TenantId};
 pub use plan::Plan;
-pub use settings::TenantSettings;
+pub use settings::{ComplianceSource, TenantSettings};
 pub use time::{Day, Millis, Timestamp};

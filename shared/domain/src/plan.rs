@@ -28,7 +28,11 @@ impl Plan {
     /// The plan for `enrollment`, which is `history` folded.
     pub fn of(enrollment: &Enrollment, history: &History) -> Self {
         let attempt = enrollment.open_attempt().and_then(|attempt| attempt.deadline);
-        let session = enrollment.sessions.iter().filter(|session| session.is_open()).map(|session| session.deadline);
+        // An item in error decides two minutes later, also in a session past its limit.
+        let session = enrollment
+            .sessions
+            .iter()
+            .flat_map(|session| session.is_open().then_some(session.deadline).into_iter().chain(session.fails_after));
         let due_at = attempt.into_iter().chain(session).min();
         let stays = enrollment.enrolled || enrollment.pending || due_at.is_some();
         // Of what retention dropped whole, nothing is newer than where it cut: the instant of the look must not decide.

@@ -2,15 +2,22 @@
 //! cut through.
 
 use crate::about::About;
-use crate::attempt::{Enrollment, fold};
+use crate::attempt::{Attempt, Enrollment, Outcome};
+use crate::fold::{fold, fold_whole};
 use crate::history::{Base, History};
 use crate::identity::TenantId;
 use crate::settings::TenantSettings;
+use crate::standing::Standing;
 use crate::time::{Millis, Timestamp};
 
-/// Room left at the boundary of a prune, so that a second telling of the same end (two minutes)
-/// still finds its attempt.
-const PRUNE_MARGIN: Millis = Millis::from_minutes(5);
+/// Room left behind a completed attempt: a `started` or a session up to an hour later may still belong to it
+/// (docs/DOMAIN.md, A1 and A9).
+const COMPLETED_MARGIN: Millis = Millis::from_minutes(65);
+/// Room left behind any other: what looks back at those looks back ten minutes at most. No more than that, or a device that
+/// tries every hour would be in one unbroken span, and keep all its events for ever.
+const CLOSED_MARGIN: Millis = Millis::from_minutes(15);
+/// A failing item decides two minutes after its error.
+const SESSION_MARGIN: Millis = Millis::from_minutes(5);
 
 impl History {
     /// Takes over everything of `other`, which turned out to be the same device.
@@ -34,15 +41,8 @@ impl History {
             }
             (earlier, later) => later.clone().or_else(|| earlier.clone()),
         };
-        self.base = Base {
-            until,
-            registered_at: self.base.registered_at.into_iter().chain(other.base.registered_at).min(),
-            enrolled: self.base.enrolled || other.base.enrolled,
-            compliant: self.base.compliant || other.base.compliant,
-            attempts: self.base.attempts + other.base.attempts,
-            about,
-            esp: self.base.esp || other.base.esp,
-        };
+        let standing = Standing::join(&earlier.standing, &later.standing);
+        self.base = Base { until, standing, about, autopilot: self.base.autopilot || other.base.autopilot };
         self.identifiers.extend(other.identifiers);
         for event in other.events.into_values() {
             self.put(event);
@@ -54,32 +54,41 @@ impl History {
     /// anything was dropped.
     pub fn prune(&mut self, tenant: &TenantId, settings: &TenantSettings, cutoff: Timestamp) -> bool {
         let Enrollment { attempts, sessions, .. } = fold(tenant, self, settings, Timestamp::MAX);
-        // Nothing may be cut through: not an attempt, not a session. The boundary is the newest
-        // instant before the cutoff that lies outside all of them, two minutes' telling included.
-        let mut boundary = cutoff;
-        let spans = attempts
-            .iter()
-            .map(|attempt| (attempt.started_at, attempt.ended_at.map_or(Timestamp::MAX, |end| end + PRUNE_MARGIN)))
-            .chain(sessions.iter().map(|session| (session.first_event_at, session.last_event_at)));
-        let mut spans: Vec<_> = spans.collect();
+        // Nothing may be cut through: not an attempt, not a session. The boundary is the newest instant before the cutoff
+        // that lies outside all of them and of what may still belong to them.
+        let margin = |attempt: &Attempt| match attempt.outcome {
+            Outcome::Completed => COMPLETED_MARGIN,
+            _ => CLOSED_MARGIN,
+        };
+        let end = |attempt: &Attempt| attempt.ended_at.map_or(Timestamp::MAX, |end| end + margin(attempt));
+        // The removal of the device ends a session after its newest event.
+        let last =
+            |session: &crate::esp::EspSession| session.ended_at.max(Some(session.last_event_at)).unwrap_or_default();
+        let attempt_spans = attempts.iter().map(|attempt| (attempt.started_at, end(attempt)));
+        let session_spans = sessions.iter().map(|session| (session.first_event_at, last(session) + SESSION_MARGIN));
+        let mut spans: Vec<_> = attempt_spans.chain(session_spans).collect();
         spans.sort_unstable_by_key(|(start, _)| std::cmp::Reverse(*start));
-        for (start, end) in spans {
-            if start <= boundary && boundary <= end {
-                boundary = start - Millis::new(1);
+        let outside = |from: Timestamp| {
+            spans.iter().fold(from, |boundary, (start, end)| {
+                if *start <= boundary && boundary <= *end { *start - Millis::new(1) } else { boundary }
+            })
+        };
+        let mut boundary = outside(cutoff);
+        let (then, standing) = loop {
+            if boundary <= self.base.until || !self.events.values().any(|event| event.placed() <= boundary) {
+                return false;
             }
-        }
-        let dropped = attempts.iter().filter(|attempt| attempt.started_at <= boundary).count();
-        if boundary <= self.base.until || !self.events.values().any(|event| event.placed() <= boundary) {
-            return false;
-        }
-        let then = fold(tenant, self, settings, boundary);
+            let (then, standing) = fold_whole(tenant, self, settings, boundary);
+            // An attempt may have ended early and been open for longer: its end was known when its limit had run out.
+            match then.open_attempt() {
+                Some(open) => boundary = outside(open.started_at - Millis::new(1)),
+                None => break (then, standing),
+            }
+        };
         self.base = Base {
             until: boundary,
-            registered_at: then.registered_at,
-            enrolled: then.enrolled,
-            compliant: then.compliant,
-            attempts: self.base.attempts + u32::try_from(dropped).unwrap_or(u32::MAX),
-            esp: then.esp,
+            standing,
+            autopilot: then.autopilot,
             about: (then.about != About::default()).then(|| Box::new(then.about)),
         };
         self.events.retain(|_, event| event.placed() > boundary);

@@ -262,7 +262,7 @@ const fn reached(outcome: Outcome) -> Option<Transition> {
 /// What is published when a session stands so; nothing while it goes on.
 const fn session_reached(state: SessionState) -> Option<Transition> {
     match state {
-        SessionState::InProgress => None,
+        SessionState::InProgress | SessionState::Ended => None,
         SessionState::TimedOut => Some(Transition::EspTimedOut),
         SessionState::Failed => Some(Transition::EspFailed),
         SessionState::Success | SessionState::SuccessWithTimeout | SessionState::SuccessOnRetry => {

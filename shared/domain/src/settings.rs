@@ -1,9 +1,11 @@
 //! What a tenant chooses (docs/DOMAIN.md, T). A change that alters history rebuilds the file.
 
+use crate::about::Platform;
 use crate::time::{Millis, Timestamp};
 use chrono::{NaiveTime, TimeZone as _};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A tenant's settings; names as the API writes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,8 +15,12 @@ pub struct TenantSettings {
     pub time_zone: Tz,
     /// Whether `enrolled` alone completes an attempt (`false`) or compliance must follow.
     pub require_compliance: bool,
+    /// Minutes that an enrolled device may take to become compliant, where nobody sits in front of a screen.
+    pub compliance_limit_minutes: u32,
     /// Minutes of silence after which a Windows attempt is abandoned.
     pub windows_idle_limit_minutes: u32,
+    /// Minutes of silence after which an attempt on macOS is abandoned.
+    pub macos_idle_limit_minutes: u32,
     /// Days that attempts are kept.
     pub retention_days: u32,
     /// Whether names and addresses in the report file are replaced by keyed hashes.
@@ -23,12 +29,53 @@ pub struct TenantSettings {
     pub device_limit: u32,
     /// Local time of the nightly file, `HH:MM`.
     pub export_at: ExportAt,
-    /// The CloudEvents source that reports compliance, where the MDM itself cannot.
-    pub compliance_source: Option<String>,
+    /// The source that reports compliance, where the MDM itself cannot.
+    pub compliance_source: ComplianceSource,
     /// Counts the changes that made attempts others than they were ([`alters_fold`](Self::alters_fold)). A stored item
     /// says under which of them it was folded. Kept beside the settings, not among what a tenant chooses.
     #[serde(skip)]
     pub version: u32,
+}
+
+/// People who are silent for longer than this have given up (docs/DOMAIN.md, A5).
+pub const PEOPLE_LIMIT: Millis = Millis::from_minutes(30);
+
+/// Which source reports compliance: none is named, one for all platforms, or one a platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ComplianceSource {
+    /// None: whatever a source says of compliance counts, assumed or reported.
+    #[default]
+    None,
+    /// This one, on every platform.
+    All(String),
+    /// One for each platform that is named.
+    Each(BTreeMap<Platform, String>),
+}
+
+impl ComplianceSource {
+    /// The source that is named for `platform`. A device whose platform is not known has the one for all.
+    pub fn of(&self, platform: Option<Platform>) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::All(source) => Some(source),
+            Self::Each(each) => each.get(&platform?).map(String::as_str),
+        }
+    }
+
+    /// Whether `source` itself cannot be believed of compliance on `platform`: another is named.
+    pub fn is_another(&self, platform: Option<Platform>, source: &str) -> bool {
+        self.of(platform).is_some_and(|named| named != source)
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &String> {
+        let (all, each) = match self {
+            Self::None => (None, None),
+            Self::All(source) => (Some(source), None),
+            Self::Each(each) => (None, Some(each.values())),
+        };
+        all.into_iter().chain(each.into_iter().flatten())
+    }
 }
 
 /// A time of day, `HH:MM`.
@@ -51,12 +98,14 @@ impl Default for TenantSettings {
         Self {
             time_zone: Tz::UTC,
             require_compliance: true,
+            compliance_limit_minutes: 1440,
             windows_idle_limit_minutes: 1440,
+            macos_idle_limit_minutes: 30,
             retention_days: 30,
             pseudonymise: false,
             device_limit: 15,
             export_at: ExportAt(NaiveTime::from_hms_opt(2, 0, 0).unwrap_or_default()),
-            compliance_source: None,
+            compliance_source: ComplianceSource::default(),
             version: 0,
         }
     }
@@ -75,17 +124,37 @@ impl TenantSettings {
             "windowsIdleLimitMinutes",
             "must be between 1 and 43200",
         )?;
+        range(
+            (1..=43_200).contains(&self.macos_idle_limit_minutes),
+            "macosIdleLimitMinutes",
+            "must be between 1 and 43200",
+        )?;
+        range(
+            (30..=43_200).contains(&self.compliance_limit_minutes),
+            "complianceLimitMinutes",
+            "must be between 30 and 43200",
+        )?;
         range((1..=1_000).contains(&self.device_limit), "deviceLimit", "must be between 1 and 1000")?;
         range(
-            self.compliance_source.as_ref().is_none_or(|source| !source.is_empty() && source.chars().count() <= 256),
+            self.compliance_source.sources().all(|source| !source.is_empty() && source.chars().count() <= 256),
             "complianceSource",
-            "must have 1 to 256 characters",
+            "must name sources of 1 to 256 characters",
         )
     }
 
-    /// Silence longer than this ends a Windows attempt.
-    pub fn windows_idle_limit(&self) -> Millis {
-        Millis::from_minutes(i64::from(self.windows_idle_limit_minutes))
+    /// Silence longer than this ends an attempt on `platform` (docs/DOMAIN.md, A5). Thirty minutes are for people; a
+    /// Windows attempt, and some set-ups of Macs, mostly wait for installations.
+    pub fn idle_limit(&self, platform: Option<Platform>) -> Millis {
+        match platform {
+            Some(Platform::Windows) => Millis::from_minutes(i64::from(self.windows_idle_limit_minutes)),
+            Some(Platform::MacOs) => Millis::from_minutes(i64::from(self.macos_idle_limit_minutes)),
+            _ => PEOPLE_LIMIT,
+        }
+    }
+
+    /// Silence longer than this ends an attempt that waits for compliance (docs/DOMAIN.md, A8).
+    pub fn compliance_limit(&self) -> Millis {
+        Millis::from_minutes(i64::from(self.compliance_limit_minutes))
     }
 
     /// How long attempts are kept.
@@ -115,6 +184,9 @@ impl TenantSettings {
     pub fn alters_fold(&self, before: &Self) -> bool {
         self.require_compliance != before.require_compliance
             || self.windows_idle_limit_minutes != before.windows_idle_limit_minutes
+            || self.macos_idle_limit_minutes != before.macos_idle_limit_minutes
+            || self.compliance_limit_minutes != before.compliance_limit_minutes
+            || self.compliance_source != before.compliance_source
     }
 
     /// Whether changing from `before` to `self` changes what the past looks like, so that the

@@ -11,8 +11,8 @@ use vestibule_domain::esp::{
     AppliedProfile, Category, DeploymentMode, EspAction, EspDetail, EspEvent, EspSession, ItemName, ItemState, Phase,
     PhaseState, SessionState, Start, TargetedApp, Tracking,
 };
-use vestibule_domain::event::{About, Body, Event, Platform};
-use vestibule_domain::{History, Millis, TenantId, TenantSettings, Timestamp, codec, fold};
+use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Step};
+use vestibule_domain::{History, Millis, Reports, TenantId, TenantSettings, Timestamp, codec, fold};
 
 const START: i64 = 1_760_000_000_000;
 const MINUTE: i64 = 60_000;
@@ -96,23 +96,28 @@ fn detail() -> impl Strategy<Value = EspDetail> {
 /// A set of events of one device: named and unnamed sessions, ids that occur twice, clocks that differ.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let session = prop_oneof![4 => Just(None), 1 => select(vec![Some("s1".to_owned()), Some("s2".to_owned())])];
+    let removal = prop::bool::weighted(0.04);
     let delay = prop_oneof![4 => Just(0), 1 => -MINUTE..60 * MINUTE];
-    let one = (gap(), session, detail(), (select(vec!["agent", "mdm"]), 0..60_u32), delay, any::<bool>());
+    let one = (gap(), session, detail(), (select(vec!["agent", "mdm"]), 0..60_u32), delay, any::<bool>(), removal);
     prop::collection::vec(one, 1..28).prop_map(|list| {
         let mut at = START;
-        let event = |(gap, session_id, detail, (source, id), delay, windows): (i64, _, _, (&str, u32), i64, bool)| {
+        let event = |told: (i64, _, _, (&str, u32), i64, bool, bool)| {
+            let (gap, session_id, detail, (source, id), delay, windows, removal) = told;
             at += gap;
             let esp = EspEvent { session_id, detail };
             let time = Timestamp::from_millis(at);
             let platform = windows.then_some(Platform::Windows);
+            let body = if removal { Body::Enrollment(Step::of(Kind::Unenrolled)) } else { Body::Esp(esp) };
             Event {
-                key: esp.stored_key(source.to_owned(), format!("event-{id}"), time),
+                key: EventKey { source: source.to_owned(), id: format!("event-{id}") },
                 time,
                 received_at: Timestamp::from_millis(at + delay),
                 clock_skew: None,
+                reports: Reports::ALL,
                 about: About { serial_number: Some("PF-1001".to_owned()), platform, ..About::default() },
-                body: Body::Esp(esp),
+                body,
             }
+            .stored()
         };
         list.into_iter().map(event).collect()
     })
@@ -144,7 +149,11 @@ fn consistent(session: &EspSession, subtask: &Subtask) -> Result<(), TestCaseErr
         Identifying => prop_assert_eq!((subtask.total, subtask.progress), (None, None)),
         NotRequired => prop_assert_eq!(subtask.total, Some(0)),
         Completed => prop_assert_eq!(subtask.progress, Some(1.0)),
-        Failed => prop_assert!(session.failed && subtask.done < subtask.total),
+        // An item in error fails the session only if it stays so, and none that a removal has ended.
+        Failed => {
+            let is_in_error = session.items.iter().any(|item| item.state == Some(ItemState::Error));
+            prop_assert!((session.failed || is_in_error) && subtask.done < subtask.total);
+        }
         NotStarted => prop_assert!(subtask.progress.is_none_or(|progress| progress <= 0.0)),
         StepState::InProgress => prop_assert!(subtask.progress.is_some_and(|progress| progress < 1.0)),
     }
@@ -192,25 +201,36 @@ proptest! {
     fn a_session_stands_until_it_says(events in events(), share in 0.0..=1.0_f64) {
         let history = history(&events);
         let now = end(&history);
-        for (index, session) in sessions(&history, now).into_iter().enumerate() {
-            let Some(until) = session.stands_until() else {
-                let mut later = sessions(&history, now + Millis::from_days(9)).swap_remove(index);
-                later.as_of = now;
-                prop_assert_eq!(&later, &session);
-                prop_assert!(session.ended_at.is_none() || later.elapsed() == session.elapsed());
-                continue;
-            };
-            prop_assert!(until >= now);
-            #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-            let between = now + Millis::new(((until - now).get() as f64 * share) as i64);
-            for as_of in [between, until] {
-                let mut then = sessions(&history, as_of).swap_remove(index);
-                then.as_of = now;
-                prop_assert_eq!(&then, &session);
+        // Whether the attempt completed meanwhile is the attempt's to say.
+        let at = |as_of| {
+            let mut all = sessions(&history, as_of);
+            for session in &mut all {
+                (session.as_of, session.end_not_reported) = (now, false);
             }
-            let mut over = sessions(&history, until + Millis::new(1)).swap_remove(index);
-            over.as_of = now;
-            prop_assert_ne!(over, session);
+            all
+        };
+        let before = at(now);
+        let Some(until) = before.iter().filter_map(EspSession::stands_until).min() else {
+            let later = at(now + Millis::from_days(9));
+            prop_assert_eq!(&later, &before);
+            return Ok(());
+        };
+        prop_assert!(until >= now);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+        let between = now + Millis::new(((until - now).get() as f64 * share) as i64);
+        prop_assert_eq!(&at(between), &before);
+        prop_assert_eq!(&at(until), &before);
+        prop_assert_ne!(at(until + Millis::new(1)), before);
+    }
+
+    #[test]
+    fn what_has_ended_takes_no_longer(events in events()) {
+        let history = history(&events);
+        let now = end(&history);
+        let later = sessions(&history, now + Millis::from_days(9));
+        for session in sessions(&history, now).iter().filter(|session| session.ended_at.is_some()) {
+            let same = later.iter().find(|later| later.id == session.id && later.ended_at == session.ended_at);
+            prop_assert!(same.is_none_or(|same| same.elapsed() == session.elapsed()));
         }
     }
 
@@ -220,9 +240,15 @@ proptest! {
         for session in sessions(&history, end(&history) + Millis::new(later)) {
             prop_assert!(session.progress().is_none_or(|progress| (0.0..=1.0).contains(&progress)));
             prop_assert!(session.elapsed() >= Millis::ZERO);
-            prop_assert_eq!(session.ended_at.is_some(), session.state == SessionState::Failed || session.state.is_success());
+            match session.state {
+                SessionState::InProgress => prop_assert!(session.ended_at.is_none()),
+                // The person, or the removal of the device, may have ended it past its limit.
+                SessionState::TimedOut => prop_assert!(session.ended_at.is_none_or(|end| end > session.deadline)),
+                _ => prop_assert!(session.ended_at.is_some()),
+            }
             prop_assert!(session.state != SessionState::Failed || session.failed);
-            prop_assert!(session.state != SessionState::Success || !session.failed && !session.timed_out);
+            // A failure stays in view beside the good end, also past the limit.
+            prop_assert!(session.state != SessionState::Success || session.failed || !session.timed_out);
             prop_assert!(session.state != SessionState::InProgress || !session.timed_out);
             let page = session.page();
             prop_assert_eq!(page.iter().map(|view| view.phase).collect::<Vec<_>>(), session.expected_phases());

@@ -12,7 +12,7 @@ use vestibule_domain::esp::{
     TargetedApp, Tracking,
 };
 use vestibule_domain::event::{About, Body, Event};
-use vestibule_domain::{History, TenantId, TenantSettings, fold};
+use vestibule_domain::{History, Reports, TenantId, TenantSettings, Timestamp, fold};
 
 #[test]
 fn app_1_to_4_example() {
@@ -37,7 +37,8 @@ fn app_1_to_4_example() {
     assert_eq!(session(&told, 7 * MINUTE).state, SessionState::Success);
     // App 3 is waited for.
     told.insert(1, (1, app("App 3", ItemState::Error)));
-    let failed = session(&told, 2);
+    assert_eq!(session(&told, 1 + GRACE).state, SessionState::InProgress);
+    let failed = session(&told, 2 + GRACE);
     assert_eq!((failed.state, failed.failed_phase), (SessionState::Failed, Some(Phase::DeviceSetup)));
 }
 
@@ -73,7 +74,14 @@ fn technician_yes_tries_all_and_only_blocking_apps_fail_it() {
     assert_eq!(tracking(&begin, "Other"), Tracking::NonBlocking);
     let mut failing = told.clone();
     failing.push((2, app("Blocking", ItemState::Error)));
-    assert_eq!(session(&failing, MINUTE).state, SessionState::Failed);
+    assert_eq!(session(&failing, 2 + GRACE).state, SessionState::InProgress);
+    assert_eq!(session(&failing, 3 + GRACE).state, SessionState::Failed);
+
+    // The other one may take as long as it likes.
+    let slow = [(0, technician(true)), (1, app("Other", ItemState::InProgress))];
+    assert_eq!(session(&slow, MINUTE).state, SessionState::InProgress);
+    let done = [slow.as_slice(), &[(2, app("Blocking", ItemState::Completed))]].concat();
+    assert_eq!(session(&done, MINUTE).state, SessionState::Success);
 
     told.push((2, app("Blocking", ItemState::Completed)));
     let apps = subtask(&session(&told, MINUTE), Phase::DeviceSetup, Category::Apps);
@@ -175,7 +183,9 @@ fn a_timeout_is_no_failure() {
     assert_eq!(end(&[(61, &retry), (62, &completed)]), (SessionState::SuccessOnRetry, true, false));
     assert_eq!(end(&[(61, &completed), (62, &retry)]).0, SessionState::SuccessWithTimeout);
     assert_eq!(end(&[(5, &failed)]), (SessionState::Failed, false, true));
-    assert_eq!(end(&[(5, &failed), (6, &completed)]), (SessionState::SuccessWithTimeout, false, true));
+    // A failure before a good end stays in view.
+    assert_eq!(end(&[(5, &failed), (6, &completed)]), (SessionState::Success, false, true));
+    assert_eq!(end(&[(5, &failed), (61, &completed)]), (SessionState::Success, true, true));
     assert_eq!(end(&[(5, &failed), (6, &retry), (7, &completed)]), (SessionState::SuccessOnRetry, false, true));
     assert_eq!(end(&[(5, &failed), (6, &retry)]), (SessionState::TimedOut, true, true));
     assert_eq!(end(&[(5, &completed), (6, &failed)]).0, SessionState::Success);
@@ -265,7 +275,7 @@ fn allowed_actions() {
 fn a_second_session_begins_with_a_start_after_an_ended_one() {
     let failed = EspDetail::Failed(None, None);
     let states = |told: &[(i64, EspDetail)]| -> Vec<_> {
-        sessions(told, 200 * MINUTE).iter().map(|session| (session.started_at, session.state)).collect()
+        sessions(told, 2000 * MINUTE).iter().map(|session| (session.started_at, session.state)).collect()
     };
     let start = plain_start;
     let open = SessionState::TimedOut;
@@ -275,8 +285,11 @@ fn a_second_session_begins_with_a_start_after_an_ended_one() {
         let told = [(0, start()), (1, told), (2, start()), (3, EspDetail::Completed)];
         assert_eq!(states(&told), [(at(0), state), (at(2), SessionState::Success)]);
     }
-    let late = 60 * MINUTE + 1;
-    assert_eq!(states(&[(0, start()), (late, start())]), [(at(0), open), (at(late), open)]);
+    // Past its limit it goes on too, until it has been silent for longer than a Windows attempt may be.
+    let idle = 1440 * MINUTE;
+    assert_eq!(states(&[(0, start()), (60 * MINUTE + 1, start())]), [(at(0), open)]);
+    assert_eq!(states(&[(0, start()), (idle, start())]), [(at(0), open)]);
+    assert_eq!(states(&[(0, start()), (idle + 1, start())]), [(at(0), open), (at(idle + 1), open)]);
     // What follows an ended session without a start is that session's.
     let told =
         [(0, start()), (1, failed), (2, EspDetail::Action(EspAction::Retry)), (3, start()), (4, EspDetail::Completed)];
@@ -318,6 +331,51 @@ fn named_sessions_are_told_apart_by_name_alone() {
 }
 
 #[test]
+fn two_sources_whose_sessions_overlap_report_one() {
+    let done = |id: &str| app(id, ItemState::Completed);
+    let mut told: Vec<Told<'_>> = vec![
+        (0, "agent", None, plain_start()),
+        (MINUTE, "agent", None, done("A")),
+        (2 * MINUTE, "mdm", None, done("B")),
+        (3 * MINUTE, "mdm", None, done("C")),
+        (4 * MINUTE, "agent", None, app("A", ItemState::InProgress)),
+    ];
+    let items = |told: &[Told<'_>]| -> Vec<(Timestamp, Vec<String>)> {
+        let all = sessions_of(told, None, 50 * MINUTE);
+        all.into_iter()
+            .map(|session| (session.started_at, session.items.into_iter().map(|item| item.id).collect()))
+            .collect()
+    };
+    // The one that knows the start gives it, the one with more items gives the items.
+    assert_eq!(items(&told), [(at(0), vec!["B".to_owned(), "C".to_owned()])]);
+    // Not if they say that the device is deployed otherwise.
+    told[0].3 = start(Some(DeploymentMode::UserDriven), |_| {}, None);
+    told.push((MINUTE, "mdm", None, start(Some(DeploymentMode::SelfDeploying), |_| {}, None)));
+    assert_eq!(items(&told).len(), 2);
+    // A name is the session's, whoever says it.
+    for part in &mut told {
+        part.2 = Some("one");
+    }
+    assert_eq!(items(&told).len(), 1);
+}
+
+#[test]
+fn a_removal_weeks_later_does_not_make_sessions_of_two_sources_one() {
+    let day = 1440 * MINUTE;
+    let told: [Told<'_>; 2] = [(0, "agent", None, plain_start()), (2 * day, "mdm", None, plain_start())];
+    let ends = |removed: Option<i64>| -> Vec<_> {
+        let all = sessions_of(&told, removed, 30 * day);
+        all.into_iter().map(|session| (session.started_at, session.state, session.ended_at)).collect()
+    };
+    let open = [(at(0), SessionState::TimedOut, None), (at(2 * day), SessionState::TimedOut, None)];
+    assert_eq!(ends(None), open);
+    let removed = 2 * day + MINUTE;
+    let ended =
+        [(at(0), SessionState::TimedOut, Some(at(removed))), (at(2 * day), SessionState::Ended, Some(at(removed)))];
+    assert_eq!(ends(Some(removed)), ended);
+}
+
+#[test]
 fn the_newest_state_counts_and_of_one_instant_the_further() {
     let states = [ItemState::NotInstalled, ItemState::InProgress, ItemState::Completed, ItemState::Error];
     let newest = |told: &[(i64, EspDetail)]| session(told, MINUTE).items[0].state.unwrap();
@@ -327,24 +385,96 @@ fn the_newest_state_counts_and_of_one_instant_the_further() {
             assert_eq!(newest(&[(1, app("A", one)), (1, app("A", other))]), one.max(other));
         }
     }
-    // An error that is taken back no longer fails the session.
+}
+
+#[test]
+fn an_item_has_two_minutes_to_leave_error() {
     let mut told = vec![(0, plain_start()), (1, app("A", ItemState::Error)), (2, app("B", ItemState::Error))];
     told.push((3, app("A", ItemState::InProgress)));
-    assert_eq!(session(&told, 3).state, SessionState::Failed);
-    told.push((4, app("B", ItemState::Completed)));
-    let session = session(&told, 4);
-    assert_eq!((session.state, session.failed, session.ended_at), (SessionState::InProgress, true, None));
+    // Of two that went wrong the one that stays so fails the session, at the instant of its error.
+    let waiting = session(&told, 2 + GRACE);
+    assert_eq!((waiting.state, waiting.fails_after), (SessionState::InProgress, Some(at(2 + GRACE))));
+    assert_eq!(waiting.stands_until(), Some(at(2 + GRACE)));
+    let failed = session(&told, 3 + GRACE);
+    assert_eq!((failed.state, failed.ended_at, failed.fails_after), (SessionState::Failed, Some(at(2)), None));
+    assert_eq!((failed.failed_item.as_deref(), failed.error_code.as_deref()), (Some("b"), Some("0x8B")));
+    // What recovers in time never failed.
+    let mut recovered = told.clone();
+    recovered.push((2 + GRACE, app("B", ItemState::Completed)));
+    let mended = session(&recovered, 9 * MINUTE);
+    assert_eq!((mended.state, mended.failed, mended.ended_at), (SessionState::InProgress, false, None));
+    // What recovers later does not take the failure back; only a retry or the good end does.
+    told.push((3 + GRACE, app("B", ItemState::Completed)));
+    assert_eq!(session(&told, 9 * MINUTE).state, SessionState::Failed);
+    told.push((5 * MINUTE, EspDetail::Completed));
+    let completed = session(&told, 9 * MINUTE);
+    assert_eq!((completed.state, completed.failed), (SessionState::Success, true));
+}
+
+#[test]
+fn what_is_skipped_or_does_not_apply_holds_nobody_up() {
+    let account = |id: &str, state| item(Phase::AccountSetup, Category::Apps, id, state);
+    let mut told = vec![
+        (0, plain_start()),
+        (1, tracked(Phase::AccountSetup, Category::Apps, &["A", "B", "C"])),
+        (2, account("A", ItemState::Skipped)),
+        (3, account("B", ItemState::NotApplicable)),
+    ];
+    assert_eq!(session(&told, MINUTE).state, SessionState::InProgress);
+    told.push((4, account("C", ItemState::Completed)));
+    let ended = session(&told, MINUTE);
+    assert_eq!((ended.state, ended.ended_at), (SessionState::Success, Some(at(4))));
+    // The last phase's list that is known and empty ends nothing.
+    let empty = [(0, plain_start()), (1, tracked(Phase::AccountSetup, Category::Apps, &[]))];
+    assert_eq!(session(&empty, MINUTE).state, SessionState::InProgress);
+}
+
+#[test]
+fn a_phase_keeps_the_end_that_was_reported_first() {
+    let setup = |state| EspDetail::Phase(Phase::DeviceSetup, state);
+    let mut told = vec![(0, plain_start()), (MINUTE, begun(Phase::DeviceSetup))];
+    told.push((5 * MINUTE, setup(PhaseState::Completed)));
+    // After a restart of the device Windows goes through it again.
+    told.extend([(7 * MINUTE, begun(Phase::DeviceSetup)), (9 * MINUTE, setup(PhaseState::Completed))]);
+    let phase = |told: &[(i64, EspDetail)]| {
+        let progress = session(told, 30 * MINUTE).phases[&Phase::DeviceSetup];
+        (progress.state, progress.ended_at)
+    };
+    assert_eq!(phase(&told), (PhaseState::Completed, Some(at(5 * MINUTE))));
+    let mut retried = told.clone();
+    retried.push((6 * MINUTE, EspDetail::Action(EspAction::Retry)));
+    assert_eq!(phase(&retried), (PhaseState::Completed, Some(at(9 * MINUTE))));
+    let mut failed = told;
+    failed.push((6 * MINUTE, setup(PhaseState::Failed)));
+    assert_eq!(phase(&failed), (PhaseState::Completed, Some(at(9 * MINUTE))));
+}
+
+#[test]
+fn what_the_device_was_given_wins_over_the_profile() {
+    let EspDetail::Started(mut start) =
+        start(None, |settings| settings.install_progress_timeout_in_minutes = 30, Some(&[]))
+    else {
+        panic!("a start")
+    };
+    start.limit_minutes = Some(45);
+    start.allowed_actions = Some(vec![EspAction::CollectLogs]);
+    let own = session(&[(0, EspDetail::Started(start.clone()))], 46 * MINUTE);
+    assert_eq!((own.limit_minutes, own.deadline, own.state), (45, at(45 * MINUTE), SessionState::TimedOut));
+    assert_eq!(own.allowed_actions(), [EspAction::CollectLogs]);
+    // Hybrid join's minutes come on top.
+    start.hybrid_join = true;
+    assert_eq!(session(&[(0, EspDetail::Started(start))], MINUTE).limit_minutes, 85);
 }
 
 #[test]
 fn a_retry_pardons_what_went_wrong_before_it() {
     let mut told = vec![(0, plain_start()), (1, app("A", ItemState::Error))];
     told.push((2, EspDetail::Action(EspAction::Retry)));
-    assert_eq!(session(&told, 2).state, SessionState::InProgress);
+    assert_eq!(session(&told, 9 * MINUTE).state, SessionState::InProgress);
     told.extend([(3, app("B", ItemState::Error)), (4, app("B", ItemState::Completed))]);
-    assert_eq!(session(&told, 4).state, SessionState::InProgress, "as before B went wrong");
+    assert_eq!(session(&told, 9 * MINUTE).state, SessionState::InProgress, "as before B went wrong");
     told.push((5, app("A", ItemState::Error)));
-    assert_eq!(session(&told, 5).state, SessionState::Failed);
+    assert_eq!(session(&told, 9 * MINUTE).state, SessionState::Failed);
 }
 
 #[test]
@@ -364,9 +494,63 @@ fn a_second_failure_is_told_afresh() {
 }
 
 #[test]
+fn a_failure_reported_while_an_item_is_in_error_is_the_items() {
+    let failed = EspDetail::Failed(Some("0x9".to_owned()), None);
+    let told = [(0, plain_start()), (1, app("A", ItemState::Error)), (MINUTE, failed)];
+    let found = session(&told, MINUTE + 1);
+    assert_eq!((found.state, found.ended_at), (SessionState::Failed, Some(at(1))));
+    assert_eq!((found.failed_item.as_deref(), found.error_code.as_deref()), (Some("a"), Some("0x9")));
+    // A retry in between pardons the item: the session fails anew.
+    let mut told = told.to_vec();
+    told.push((2, EspDetail::Action(EspAction::Retry)));
+    let found = session(&told, MINUTE + 1);
+    assert_eq!((found.ended_at, found.failed_item.as_deref()), (Some(at(MINUTE)), None));
+}
+
+#[test]
+fn what_the_person_left_stays_ended() {
+    let act = |action| EspDetail::Action(action);
+    let told = [
+        (0, plain_start()),
+        (1, EspDetail::Failed(None, None)),
+        (61 * MINUTE, act(EspAction::Retry)),
+        (62 * MINUTE, act(EspAction::Reset)),
+        (63 * MINUTE, EspDetail::Failed(None, None)),
+        (64 * MINUTE, act(EspAction::Retry)),
+    ];
+    assert_eq!(session(&told, 99 * MINUTE).ended_at, Some(at(62 * MINUTE)));
+}
+
+#[test]
+fn after_a_removal_no_item_fails_a_session_that_the_person_left() {
+    let over = 60 * MINUTE + 1;
+    let told: [Told<'_>; 3] = [
+        (0, "agent", None, plain_start()),
+        (over, "agent", None, EspDetail::Action(EspAction::Reset)),
+        (over + 1, "agent", None, app("A", ItemState::Error)),
+    ];
+    let found = sessions_of(&told, Some(over + 2), over + 2);
+    assert_eq!((found[0].state, found[0].fails_after), (SessionState::TimedOut, None));
+}
+
+#[test]
+fn a_session_has_the_name_that_one_of_its_sources_gives_it() {
+    let told: [Told<'_>; 3] = [
+        (0, "agent", None, app("A", ItemState::InProgress)),
+        (1, "mdm", Some("one"), app("A", ItemState::InProgress)),
+        (2, "agent", None, app("A", ItemState::Completed)),
+    ];
+    let all = sessions_of(&told, None, MINUTE);
+    assert_eq!(all.iter().map(|session| session.session_id.as_deref()).collect::<Vec<_>>(), [Some("one")]);
+    let alone = sessions_of(&told[1..2], None, MINUTE);
+    assert_eq!(all[0].id, alone[0].id, "whoever reports it besides");
+}
+
+#[test]
 fn a_failure_in_a_phase_told_complete_is_seen() {
     let completed = EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed);
-    let session = session(&[(0, plain_start()), (1, completed), (2, app("A", ItemState::Error))], 2);
+    let told = [(0, plain_start()), (1, completed), (2, app("A", ItemState::Error))];
+    let session = session(&told, 3 + GRACE);
     assert_eq!((session.state, session.failed_phase), (SessionState::Failed, Some(Phase::DeviceSetup)));
     assert!(session.page().iter().any(|view| view.state == StepState::Failed));
 }
@@ -403,6 +587,7 @@ fn devices_that_tell_alike_have_sessions_of_their_own() {
             time: at(0),
             received_at: at(0),
             clock_skew: None,
+            reports: Reports::ALL,
             about: About { serial_number: Some(serial.to_owned()), ..About::default() },
             body: Body::Esp(esp),
         });

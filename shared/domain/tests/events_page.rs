@@ -13,7 +13,7 @@ use vestibule_domain::event::{About, Body, Event, EventKey, Step};
 use vestibule_domain::failure::Failure;
 use vestibule_domain::publication::{Publication, Transition, Write, difference, taken_back};
 use vestibule_domain::report::{ExportReason, ExportRequest, ReportPublished};
-use vestibule_domain::{History, Kind, Millis, Platform, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{History, Kind, Millis, Platform, Reports, TenantId, TenantSettings, Timestamp, fold};
 
 /// 2026-03-02T09:00:00Z.
 const NINE: Timestamp = Timestamp::from_millis(1_772_442_000_000);
@@ -194,6 +194,7 @@ impl Device {
             time: at(minute),
             received_at: at(received),
             clock_skew: None,
+            reports: Reports::ALL,
             about: About { serial_number: Some(serial.to_owned()), platform, ..About::default() },
             body,
         });

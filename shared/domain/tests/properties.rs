@@ -7,12 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use vestibule_domain::catalogue::{Action, Place, Screen, UserAction};
 use vestibule_domain::codec;
-use vestibule_domain::esp::{Category, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
-use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Step};
+use vestibule_domain::esp::{
+    Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, SessionState,
+    Start,
+};
+use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Reports, Said, Step};
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::history::Added;
 use vestibule_domain::publication::{Publication, State, Write, difference, taken_back};
-use vestibule_domain::{History, Millis, Outcome, Plan, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{ComplianceSource, History, Millis, Outcome, Plan, TenantId, TenantSettings, Timestamp, fold};
 
 const START: i64 = 1_760_000_000_000;
 
@@ -49,10 +52,10 @@ impl Replay {
     }
 
     fn stands(&self) -> BTreeSet<String> {
-        // A session that goes on is published only where its end was.
+        // A session that goes on, or that a removal ended, is published only where another end was.
         let is_there = |publication: &&Publication| match publication.detail.state.outcome {
             "gone" => false,
-            "inProgress" => !publication.transition.name().starts_with("Esp"),
+            "inProgress" | "ended" => !publication.transition.name().starts_with("Esp"),
             _ => true,
         };
         let there = self.newest.values().filter(is_there).map(|publication| &publication.detail);
@@ -83,6 +86,7 @@ fn gap() -> impl Strategy<Value = i64> {
         Just(1),
         1_000..5 * minute,
         prop::sample::select(vec![2 * minute - 1, 2 * minute, 2 * minute + 1]),
+        prop::sample::select(vec![10 * minute - 1, 10 * minute]),
         prop::sample::select(vec![30 * minute - 1, 30 * minute, 30 * minute + 1]),
         prop::sample::select(vec![60 * minute, 60 * minute + 1, 1440 * minute, 1440 * minute + 1]),
     ]
@@ -98,8 +102,8 @@ fn place() -> impl Strategy<Value = Option<Place>> {
 fn enrollment_body() -> impl Strategy<Value = Body> {
     let kind = prop::sample::select(Kind::ALL.to_vec());
     let failure = prop::option::of((prop::option::of("0x8[0-9a-f]{3}"), prop::option::of(0..12_usize)));
-    (kind, place(), prop::option::of(prop::sample::select(UserAction::ALL.to_vec())), failure).prop_map(
-        |(kind, place, user_action, failure)| {
+    (kind, place(), prop::option::of(prop::sample::select(UserAction::ALL.to_vec())), failure, said()).prop_map(
+        |(kind, place, user_action, failure, said)| {
             let is_step = matches!(kind, Kind::StepEntered | Kind::StepCompleted);
             let place = if is_step { Some(place.unwrap_or_else(Place::beginning)) } else { place };
             let failure = failure.map(|(code, category)| Failure {
@@ -107,37 +111,64 @@ fn enrollment_body() -> impl Strategy<Value = Body> {
                 category: category.map(|index| FailureCategory::ALL[index]),
                 ..Failure::default()
             });
-            Body::Enrollment(Step { kind, place, user_action, failure, reported: Vec::new() }.read())
+            Body::Enrollment(Step { place, user_action, failure, said, ..Step::of(kind) }.read())
         },
     )
 }
 
+fn said() -> impl Strategy<Value = Said> {
+    let often = || prop::bool::weighted(0.25);
+    (often(), often(), often()).prop_map(|(awaiting_configuration, restated, assumed)| Said {
+        awaiting_configuration,
+        restated,
+        assumed,
+    })
+}
+
+/// What a sender can report: everything, or any of the parts that the rules ask for.
+fn reports() -> impl Strategy<Value = Reports> {
+    prop_oneof![1 => Just(Reports::ALL), 2 => (0..=127_u8).prop_map(Reports::from_bits)]
+}
+
 fn esp_body() -> impl Strategy<Value = Body> {
-    let item = |state| {
-        let name = ItemName { id: "app-1".to_owned(), name: None };
-        EspDetail::Item(Phase::DeviceSetup, Category::Apps, name, state, None)
+    let phase = || prop::sample::select(vec![Phase::DeviceSetup, Phase::AccountSetup]);
+    let item = |(phase, id, state): (_, &str, _)| {
+        let name = ItemName { id: id.to_owned(), name: None };
+        EspDetail::Item(phase, Category::Apps, name, state, None)
     };
+    let item_id = prop::sample::select(vec!["app-1", "app-2"]);
     let detail = prop_oneof![
-        any::<bool>().prop_map(|hybrid_join| EspDetail::Started(Box::new(Start { hybrid_join, ..Start::default() }))),
-        prop::sample::select(ItemState::ALL.to_vec()).prop_map(item),
-        prop::sample::select(PhaseState::ALL.to_vec()).prop_map(|state| EspDetail::Phase(Phase::DeviceSetup, state)),
-        prop::sample::select(EspAction::ALL.to_vec()).prop_map(EspDetail::Action),
-        Just(EspDetail::Completed),
-        Just(EspDetail::Failed(Some("0x801c0003".to_owned()), None)),
+        3 => start(),
+        3 => (phase(), item_id, prop::sample::select(ItemState::ALL.to_vec())).prop_map(item),
+        2 => (phase(), prop::sample::select(PhaseState::ALL.to_vec()))
+            .prop_map(|(phase, state)| EspDetail::Phase(phase, state)),
+        2 => prop::sample::select(EspAction::ALL.to_vec()).prop_map(EspDetail::Action),
+        1 => Just(EspDetail::Completed),
+        1 => Just(EspDetail::Failed(Some("0x801c0003".to_owned()), None)),
     ];
     (prop::option::of(Just("session".to_owned())), detail)
         .prop_map(|(session_id, detail)| Body::Esp(EspEvent { session_id, detail }))
 }
 
+fn start() -> impl Strategy<Value = EspDetail> {
+    let mode = prop::option::of(prop::sample::select(DeploymentMode::ALL.to_vec()));
+    let limit = prop::option::of(prop::sample::select(vec![10_u32, 60]));
+    let actions = prop::option::of(Just(vec![EspAction::Retry]));
+    (any::<bool>(), mode, limit, actions).prop_map(|(hybrid_join, deployment_mode, limit_minutes, allowed_actions)| {
+        let start = Start { hybrid_join, deployment_mode, limit_minutes, allowed_actions, ..Start::default() };
+        EspDetail::Started(Box::new(start))
+    })
+}
+
 /// A set of events of one device; some ids occur twice, with different contents.
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let body = prop_oneof![4 => enrollment_body(), 1 => esp_body()];
+    let body = prop_oneof![2 => enrollment_body(), 1 => esp_body()];
     let platform = prop::option::of(prop::sample::select(Platform::ALL.to_vec()));
-    let one = (gap(), body, 0..3_usize, platform, prop::option::of(-600_000..3_600_000_i64), 0..40_u32);
+    let one = (gap(), body, 0..3_usize, platform, prop::option::of(-600_000..3_600_000_i64), 0..40_u32, reports());
     prop::collection::vec(one, 1..24).prop_map(|list| {
         let mut at = START;
         list.into_iter()
-            .map(|(gap, body, source, platform, delay, id)| {
+            .map(|(gap, body, source, platform, delay, id, reports)| {
                 at += gap;
                 let source = ["mdm", "agent", "portal"][source].to_owned();
                 let id = format!("event-{id}");
@@ -150,6 +181,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
                     time: Timestamp::from_millis(at),
                     received_at: Timestamp::from_millis(at + delay.unwrap_or(0)),
                     clock_skew: None,
+                    reports,
                     about: About { serial_number: Some("C02XYZ".to_owned()), platform, ..About::default() },
                     body,
                 }
@@ -159,7 +191,24 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn settings() -> impl Strategy<Value = TenantSettings> {
-    any::<bool>().prop_map(|require_compliance| TenantSettings { require_compliance, ..TenantSettings::default() })
+    let limits = || prop::sample::select(vec![30_u32, 60, 1440]);
+    let named = || prop::sample::select(vec!["mdm", "agent"]).prop_map(str::to_owned);
+    let source = prop_oneof![
+        2 => Just(ComplianceSource::None),
+        1 => named().prop_map(ComplianceSource::All),
+        1 => (prop::sample::select(Platform::ALL.to_vec()), named())
+            .prop_map(|(platform, source)| ComplianceSource::Each([(platform, source)].into())),
+    ];
+    (any::<bool>(), limits(), limits(), limits(), source).prop_map(
+        |(require_compliance, compliance_limit_minutes, windows, macos, compliance_source)| TenantSettings {
+            require_compliance,
+            compliance_limit_minutes,
+            windows_idle_limit_minutes: windows,
+            macos_idle_limit_minutes: macos,
+            compliance_source,
+            ..TenantSettings::default()
+        },
+    )
 }
 
 fn history<'a>(events: impl IntoIterator<Item = &'a Event>) -> History {
@@ -228,7 +277,10 @@ proptest! {
             prop_assert_eq!(attempt.number as usize, index + 1);
             prop_assert_eq!(attempt.ended_at.is_some(), attempt.outcome != Outcome::InProgress);
             prop_assert_eq!(attempt.deadline.is_some(), attempt.outcome == Outcome::InProgress);
-            prop_assert_eq!(attempt.place.is_none(), attempt.outcome == Outcome::Completed);
+            // Others may have a place, or none that anybody reported.
+            prop_assert!(attempt.place.is_none() || attempt.outcome != Outcome::Completed);
+            prop_assert!(attempt.row.is_none() || attempt.place.is_some());
+            prop_assert!(attempt.wait.is_none() || attempt.outcome == Outcome::InProgress);
             prop_assert_eq!(attempt.cause.is_some(), attempt.outcome == Outcome::Abandoned);
             prop_assert!(attempt.ended_at.is_none_or(|end| end >= attempt.started_at));
             if let Some(next) = enrollment.attempts.get(index + 1) {
@@ -270,6 +322,18 @@ proptest! {
             old = Some(new);
         }
         prop_assert_eq!(replay.stands(), Replay::of(&old.unwrap()));
+    }
+
+    /// A removal that ends a session inside its limit is no end of the page's: nothing is published of it.
+    #[test]
+    fn a_session_that_a_removal_ended_is_not_published(events in events(), settings in settings()) {
+        let ended = fold(&tenant(), &history(&events), &settings, end(&events));
+        let published = difference(&write(1), None, &ended);
+        for session in ended.sessions.iter().filter(|session| session.state == SessionState::Ended) {
+            prop_assert!(session.ended_at.is_some());
+            let name = session.id.to_string();
+            prop_assert!(published.iter().all(|publication| publication.detail.attempt_id != name));
+        }
     }
 
     /// Two items that are written each for itself and then merged: a replay of what both published, in any order, is what
@@ -336,7 +400,7 @@ proptest! {
         prop_assert!(after.attempts.iter().all(|attempt| attempt.started_at > until));
         prop_assert!(until <= cutoff || until == Timestamp::MIN);
         prop_assert_eq!((before.enrolled, before.compliant, before.registered_at), (after.enrolled, after.compliant, after.registered_at));
-        prop_assert_eq!((before.about, before.esp, before.pending), (after.about, after.esp, after.pending));
+        prop_assert_eq!((before.about, before.autopilot, before.pending), (after.about, after.autopilot, after.pending));
         prop_assert_eq!(codec::decode(&codec::encode(&history).unwrap()).unwrap(), history);
     }
 }

@@ -39,11 +39,14 @@ pub struct EventResult {
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// What its sender calls its kind, where it is none of ours.
+    #[serde(skip)]
+    pub kind: Option<String>,
 }
 
 impl EventResult {
     pub(crate) const fn new(index: usize, id: Option<String>, status: Status) -> Self {
-        Self { index, id, status, errors: Vec::new() }
+        Self { index, id, status, errors: Vec::new(), kind: None }
     }
 }
 

@@ -1,16 +1,18 @@
 //! A function's webhooks: whose request it is, then what is in it.
 
+use crate::ignored::{Ignored, takes_notice};
 use crate::limit::Limit;
+use crate::log::{Became, Log};
 use crate::{Status, store_batch};
 use http::{Method, StatusCode};
 use std::sync::Arc;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics, problem};
 use vestibule_store::{Store, Tenant, TenantCache};
-use vestibule_webhook::cloudevents::Batch;
+use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::proof::{Proof, Shown};
 use vestibule_webhook::signature::{self, SignatureError};
-use vestibule_webhook::sources::{Answer, Context, Sender};
+use vestibule_webhook::sources::{Answer, Sender};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
 /// When to send again what could not be stored.
@@ -25,12 +27,21 @@ pub struct Hook {
     tenants: TenantCache,
     clock: Clock,
     limit: Limit,
+    log: Log,
+    ignored: Ignored,
 }
 
 impl Hook {
     /// The webhooks, storing in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { tenants: TenantCache::new(store.clone()), store, clock, limit: Limit::default() }
+        Self {
+            tenants: TenantCache::new(store.clone()),
+            store,
+            clock,
+            limit: Limit::default(),
+            log: Log::default(),
+            ignored: Ignored::default(),
+        }
     }
 
     /// The same for so many requests a minute of each tenant; 0 for as many as they like.
@@ -54,8 +65,23 @@ impl Hook {
         }
         let now = Timestamp::from_millis(self.clock.now_millis());
         let (tenant, source) = self.whose(&request, now).await?;
-        self.count(&tenant, source, now)?;
-        let batch = read_body(&tenant, source, &request, now)?;
+        let read = match self.count(&tenant, source, now) {
+            Ok(()) => {
+                read_body(&tenant, source, &request, now).map_err(|error| (unread(&error), Became::unread(&error)))
+            }
+            Err(problem) => {
+                Err((problem, Became::Refused("tooManyRequests", "more requests than a tenant may send".to_owned())))
+            }
+        };
+        let batch = match read {
+            Ok(batch) => batch,
+            Err((problem, became)) => {
+                self.tell(&tenant, source, &became, problem.status(), now);
+                self.log.note(&self.store, (&tenant, source), request.body(), &became, now).await;
+                return Err(problem);
+            }
+        };
+        let tenant = self.that_keeps(tenant, &batch, now).await?;
         let results = store_batch(&self.store, &tenant.id, &tenant.settings, batch, now).await;
         for (name, status) in [
             ("UnknownEventTypes", Status::UnknownType),
@@ -66,14 +92,38 @@ impl Hook {
         ] {
             metrics::count(name, tenant.id.as_str(), results.count(status) as u64, now.millis());
         }
+        let became = Became::Read(&results);
+        self.log.note(&self.store, (&tenant, source), request.body(), &became, now).await;
         let unstored = results.count(Status::Unavailable) > 0;
-        Ok(match source.answer {
+        let response = match source.answer {
             Answer::Always { again } if unstored => Problem::new(again, "Temporarily unavailable; send the same again")
                 .retry_after(RETRY_AFTER_SECONDS)
                 .into(),
             Answer::Always { .. } => problem::json(StatusCode::OK, &results),
-            Answer::ByEvent => results.into(),
-        })
+            Answer::ByEvent => results.clone().into(),
+        };
+        self.tell(&tenant, source, &became, response.status(), now);
+        Ok(response)
+    }
+
+    /// Logs a refusal that its sender takes no notice of.
+    fn tell(&self, tenant: &Tenant, source: &'static Sender, became: &Became<'_>, status: StatusCode, now: Timestamp) {
+        let Some((reason, field, problem)) = became.refusal().filter(|_| !takes_notice(source, status)) else { return };
+        if let Some(unlogged) = self.ignored.is_due(tenant.id.as_str(), source.name, now) {
+            let (tenant, source, status) = (&tenant.id, source.name, status.as_u16());
+            tracing::warn!(%tenant, source, status, reason, field, problem, unlogged, "a sender takes no notice of a refusal");
+        }
+    }
+
+    /// Writes to the delivery log what is not there yet. A program that stops asks for it; a function that is frozen can't.
+    pub async fn flush(&self) {
+        self.log.flush(&self.store, Timestamp::from_millis(self.clock.now_millis()), true).await;
+    }
+
+    /// The same for sources that were not written for a minute: a program that goes on asks for it now and then, so that what
+    /// came last is seen though nothing follows.
+    pub async fn flush_due(&self) {
+        self.log.flush(&self.store, Timestamp::from_millis(self.clock.now_millis()), false).await;
     }
 
     /// Whose request it is, and what is in it; nothing is stored.
@@ -86,8 +136,19 @@ impl Hook {
         now: Timestamp,
     ) -> Result<(Arc<Tenant>, &'static Sender, Batch), Problem> {
         let (tenant, source) = self.whose(request, now).await?;
-        let batch = read_body(&tenant, source, request, now)?;
+        let batch = read_body(&tenant, source, request, now).map_err(|error| unread(&error))?;
         Ok((tenant, source, batch))
+    }
+
+    /// The tenant as it is now, where an event is too old by the settings that are held: whoever raised `retentionDays` to
+    /// fill in the past sends right after, and what is answered `tooOld` is not sent again.
+    async fn that_keeps(&self, tenant: Arc<Tenant>, batch: &Batch, now: Timestamp) -> Result<Arc<Tenant>, Problem> {
+        let kept_from = now - tenant.settings.retention();
+        let is_old = |parsed: &Parsed| matches!(parsed, Parsed::Event(event) if event.placed() < kept_from);
+        if !batch.events.iter().any(is_old) {
+            return Ok(tenant);
+        }
+        Ok(self.tenants.fresh(&tenant.id, now).await.map_err(unavailable)?.unwrap_or(tenant))
     }
 
     /// Whose request it is, and of which source.
@@ -137,7 +198,9 @@ impl Hook {
                 Err(error) => {
                     let tenant = found.as_ref().map_or("-", |tenant| tenant.id.as_str());
                     let source = addressed.source.name;
-                    tracing::warn!(tenant, source, %error, "a request was not authenticated");
+                    if let Some(unlogged) = self.ignored.is_due(&format!("401 {tenant}"), source, now) {
+                        tracing::warn!(tenant, source, %error, unlogged, "a request was not authenticated");
+                    }
                     return Err(Problem::unauthorized());
                 }
             }
@@ -155,18 +218,29 @@ fn addressed(path: &str) -> Option<Addressed<'_>> {
     Some(Addressed { tenant: TenantId::parse(tenant).ok(), source, path_secret })
 }
 
+/// How a body of the source comes in. A sender of the native form reports everything unless the tenant says less; of
+/// every other its module knows better.
+fn received(tenant: &Tenant, source: &Sender, now: Timestamp, backfill: bool) -> Received {
+    let set = tenant.source_settings.get(source.name).copied().unwrap_or_default();
+    let less = set.reports.filter(|_| source.source.is_none());
+    let reports = less.unwrap_or(source.reports);
+    Received { reports, holds: !set.ignore_awaiting_configuration, ..source.received(now, backfill) }
+}
+
 /// What is in a request of a tenant's.
-fn read_body(tenant: &Tenant, source: &Sender, request: &HttpRequest, now: Timestamp) -> Result<Batch, Problem> {
-    let context = Context {
-        received: Received { at: now, backfill: is_backfill(request.uri().query()) },
-        sends_compliant: tenant.settings.compliance_source.is_none(),
-    };
-    (source.read)(request.body(), request.headers(), &context).map_err(|error| match error {
+fn read_body(tenant: &Tenant, source: &Sender, request: &HttpRequest, now: Timestamp) -> Result<Batch, BodyError> {
+    let received = received(tenant, source, now, is_backfill(request.uri().query()));
+    (source.read)(request.body(), request.headers(), received)
+}
+
+/// How a body that can't be read is answered.
+fn unread(error: &BodyError) -> Problem {
+    match error {
         BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
         BodyError::NotJson { .. } | BodyError::NotAnEvent | BodyError::Malformed(_) => {
             Problem::bad_request().detail(error.to_string())
         }
-    })
+    }
 }
 
 /// What a request's path names.

@@ -1,11 +1,14 @@
 //! From a signed request to stored events: what `enrollment-events` and `esp-status` share.
 //!
 //! A hook authenticates before it reads the body as anything but bytes, stores before it answers, and
-//! answers for each event what became of it. What it acknowledged is in the table.
+//! answers for each event what became of it. What it acknowledged is in the table. What came in is counted (`log`), and
+//! what a product would ignore of an answer is logged (`ignored`).
 
 mod answer;
 mod hook;
+mod ignored;
 mod limit;
+mod log;
 
 pub use answer::{EventResult, Results, Status};
 pub use hook::Hook;
@@ -49,7 +52,9 @@ pub async fn store_batch(
                     EventResult::new(index, Some(id), Status::Unavailable)
                 }
             }
-            Parsed::UnknownType { id } => EventResult::new(index, id, Status::UnknownType),
+            Parsed::UnknownType { id, kind } => {
+                EventResult { kind, ..EventResult::new(index, id, Status::UnknownType) }
+            }
             Parsed::Invalid { id, errors } => EventResult { errors, ..EventResult::new(index, id, Status::Invalid) },
         });
     }

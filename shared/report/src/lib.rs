@@ -37,7 +37,7 @@ pub use write::working::Working;
 
 /// The version of the schema, for readers: raised when one made for the version before can't read a file any more. It is
 /// the file's `user_version`. What is built into a file is told apart by a digest, never by this number.
-pub const SCHEMA_VERSION: i32 = 4;
+pub const SCHEMA_VERSION: i32 = 5;
 
 /// The file's `application_id`: "Vest" in ASCII.
 pub const APPLICATION_ID: i32 = 0x5665_7374;

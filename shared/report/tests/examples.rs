@@ -7,7 +7,7 @@ mod common;
 use common::esp::{PROFILES, item, started, told};
 use common::{about, at, build, context, event, step, tenant};
 use vestibule_domain::esp::resolve::Rule;
-use vestibule_domain::esp::{Category, EspDetail, ItemState, Phase, PhaseState};
+use vestibule_domain::esp::{Category, DeploymentMode, EspDetail, ItemState, Phase, PhaseState, Start};
 use vestibule_domain::event::Step;
 use vestibule_domain::{Action, Event, History, Kind, Millis, Place, Platform, TenantSettings, Timestamp};
 use vestibule_report::{Change, Working};
@@ -162,12 +162,16 @@ fn platforms_are_told_apart_by_registration_session_and_enrollment_type() {
     };
     let (windows, mac) = (Platform::Windows, Platform::MacOs);
     let session = |device| told(device, format!("esp-{device}"), minutes_before(9), None, EspDetail::Completed);
+    let start =
+        Start { deployment_mode: Some(DeploymentMode::SelfDeploying), ..started(PROFILES.fallback(), Rule::Default) };
+    let self_deploying = told(5, "esp-5", minutes_before(9), None, EspDetail::Started(Box::new(start)));
     let cases: [(&str, Vec<Event>); 10] = [
         ("Windows (Manual)", vec![tell(1, windows, Kind::Started, None)]),
         ("Windows (Manual)", vec![tell(2, windows, Kind::Started, Some("windowsAzureADJoin"))]),
         ("Windows (Autopilot)", vec![tell(3, windows, Kind::Started, None), tell(3, windows, Kind::Registered, None)]),
-        ("Windows (Autopilot)", vec![tell(4, windows, Kind::Started, None), session(4)]),
-        ("Windows (Autopilot)", vec![session(5)]),
+        // A plain Entra join shows the page too; a mode that no user drives is Autopilot's.
+        ("Windows (Manual)", vec![tell(4, windows, Kind::Started, None), session(4)]),
+        ("Windows (Autopilot)", vec![self_deploying]),
         ("Windows (Autopilot)", vec![tell(6, windows, Kind::Started, Some("windowsAutopilot"))]),
         ("macOS (Manual)", vec![tell(7, mac, Kind::Started, Some("userEnrollment"))]),
         ("macOS (ADE)", vec![tell(8, mac, Kind::Started, Some("appleBulkWithoutUser"))]),

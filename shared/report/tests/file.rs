@@ -132,20 +132,29 @@ fn sums_are_what_the_facts_add_up_to() {
         (
             "daily_totals",
             "SELECT started_day, platform_id, platform_label_id, count(*), sum(outcome_id = 2), sum(outcome_id = 3),
-                    sum(outcome_id = 4), sum(outcome_id = 1),
-                    coalesce(sum(CASE WHEN outcome_id = 2 THEN ended_at - started_at END), 0)
+                    sum(outcome_id = 4), sum(outcome_id = 1), sum(has_starts), sum(has_starts * (outcome_id = 3)),
+                    sum(has_steps), sum(judged), sum(judged * (outcome_id = 2)), sum(start_reported * (outcome_id = 2)),
+                    coalesce(sum(CASE WHEN outcome_id = 2 AND start_reported THEN ended_at - started_at END), 0)
              FROM attempts GROUP BY 1, 2, 3",
+        ),
+        (
+            "coverage",
+            "SELECT a.started_day, a.platform_id, s.source_word, s.starts, s.steps, s.stops, s.failures, s.ends,
+                    s.compliance, s.device_time, count(*), sum(a.has_starts), sum(a.has_steps)
+             FROM attempts a JOIN attempt_sources s ON s.attempt_no = a.attempt_no
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
         ),
         (
             "daily_incomplete",
             "SELECT started_day, platform_id, section_id, action_id, cause_id, coalesce(catalogue_row, 0),
-                    sum(outcome_id = 3), sum(outcome_id = 4)
-             FROM attempts WHERE outcome_id IN (3, 4) GROUP BY 1, 2, 3, 4, 5, 6",
+                    coalesce(limit_minutes, 0), action_id <> 0, sum(outcome_id = 3), sum(outcome_id = 4),
+                    sum(has_starts * (outcome_id = 3))
+             FROM attempts WHERE outcome_id IN (3, 4) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
         ),
         (
             "device_totals",
-            "SELECT platform_id, platform_label_id, enrolled, pending, active_since IS NOT NULL, first_outcome_id,
-                    last_outcome_id, count(*) FROM enrollments GROUP BY 1, 2, 3, 4, 5, 6, 7",
+            "SELECT platform_id, platform_label_id, state_id, first_outcome_id, first_judged, count(*)
+             FROM enrollments GROUP BY 1, 2, 3, 4, 5",
         ),
         (
             "daily_steps",
@@ -153,8 +162,7 @@ fn sums_are_what_the_facts_add_up_to() {
                     sum(a.outcome_id = 3 AND a.action_id = r.action_id)
              FROM attempts a JOIN (
                SELECT attempt_no, action_id, max(went_on) AS went_on FROM (
-                 SELECT attempt_no, action_id, left_at IS NOT NULL AS went_on FROM attempt_steps
-                 UNION ALL SELECT attempt_no, action_id, 0 FROM attempts)
+                 SELECT attempt_no, action_id, left_at IS NOT NULL AS went_on FROM attempt_steps)
                WHERE action_id BETWEEN 1 AND 9 GROUP BY 1, 2) r ON r.attempt_no = a.attempt_no GROUP BY 1, 2, 3",
         ),
     ] {
@@ -164,6 +172,17 @@ fn sums_are_what_the_facts_add_up_to() {
             assert_eq!(number(&conn, &format!("SELECT count(*) FROM ({one} EXCEPT {two})")), 0, "{sums}");
         }
     }
+    // What an attempt has is what its senders report together.
+    let together = "SELECT count(*) FROM (
+        SELECT a.has_starts <> max(s.starts) OR a.has_steps <> max(s.steps) AS wrong
+        FROM attempts a LEFT JOIN attempt_sources s ON s.attempt_no = a.attempt_no GROUP BY a.attempt_no)
+      WHERE wrong IS NOT 0";
+    assert_eq!(number(&conn, together), 0);
+    // Attempts and sessions refer to each other.
+    let apart = "SELECT count(*) FROM esp_sessions x JOIN attempts a ON a.attempt_no = x.attempt_no
+                 WHERE a.enrollment_no <> x.enrollment_no";
+    assert_eq!(number(&conn, apart), 0);
+    assert!(number(&conn, "SELECT count(*) FROM attempts a JOIN esp_sessions x ON x.attempt_no = a.attempt_no") > 0);
     let failed = "SELECT sum(failed) = (SELECT count(*) FROM attempts WHERE outcome_id = 4) FROM daily_failures";
     assert_eq!(number(&conn, failed), 1);
     // One code in two spellings is one code.
@@ -243,6 +262,13 @@ fn what_was_told_otherwise_before_is_a_correction() {
     assert_eq!(number(&conn, gone), 1, "the attempt has another name since it began with another event");
     assert_eq!(number(&conn, "SELECT count(*) FROM actions WHERE name = 'OwnStep'"), 1, "a correction still names it");
     assert_eq!(strings(&conn, "SELECT value FROM meta WHERE key = 'previousAsOf'"), [as_of.to_string()]);
+
+    // The schema before had the same columns for how an attempt ended, so an upgrade says what is otherwise now.
+    for (version, expected) in [(4, 3), (3, 0)] {
+        Connection::open(&first).unwrap().pragma_update(None, "user_version", version).unwrap();
+        let upgraded = working.publish(&folder.path().join(format!("after-{version}")), Some(&first)).unwrap();
+        assert_eq!(upgraded.corrections, expected, "of schema {version}");
+    }
 
     // A month later all of it is out of the window: neither gone nor corrected.
     let far = as_of + Millis::from_days(45);

@@ -167,7 +167,7 @@ fn the_numbers_are_the_reports() {
     }
     let steps = table(&page, "Attempts by step, all days");
     for (row, step) in steps.iter().zip(&whole.funnel) {
-        assert_eq!(row[1..4], [step.entered, step.left, step.abandoned].map(|count| count.to_string()));
+        assert_eq!(row[1..4], [step.entered, step.left, step.abandoned].map(|count| count.unwrap().to_string()));
     }
     let failures = table(&page, "Commonest failures, all days");
     let (last, rest) = failures.split_last().unwrap();

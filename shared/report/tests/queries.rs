@@ -7,7 +7,9 @@ mod common;
 use common::{at, build, changes, context, tenant, world};
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_advice::Catalogue;
+use vestibule_domain::attempt::DeviceState;
 use vestibule_domain::catalogue::{KnownAction, ROWS};
+use vestibule_domain::esp::SessionState;
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::{
     Action, Attempt, Cause, Day, Enrollment, Outcome, Platform, Section, TenantSettings, Timestamp, fold,
@@ -26,7 +28,7 @@ struct World {
 fn make(seed: u64) -> World {
     let settings = TenantSettings { time_zone: chrono_tz::America::New_York, ..TenantSettings::default() };
     let (tenant, as_of) = (tenant(), at("2026-03-20T02:00:00Z"));
-    let all = changes(&world(seed, 500, at("2026-02-10T00:00:00Z"), as_of), as_of);
+    let all = changes(&world(seed, 1_000, at("2026-02-10T00:00:00Z"), as_of), as_of);
     let folder = tempfile::tempdir().unwrap();
     let working = build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of);
     let enrollments = all.iter().map(|change| fold(&tenant, &change.history, &settings, as_of)).collect();
@@ -62,7 +64,7 @@ fn the_report_is_what_the_attempts_add_up_to() {
     for (from, to) in
         [(today.plus(-13), today.plus(1)), (today.plus(-60), today.plus(3)), (today.plus(-5), today.plus(-4))]
     {
-        for os in [None, Some(Platform::Ios), Some(Platform::Android)] {
+        for os in [None].into_iter().chain(Platform::ALL.iter().copied().map(Some)) {
             for only in [
                 None,
                 Some(Section::SetupChecklist),
@@ -87,12 +89,23 @@ fn the_report_is_what_the_attempts_add_up_to() {
                 assert_eq!(report.incomplete, report.abandoned + report.failed);
                 assert_eq!(report.completed, count(&|attempt| attempt.outcome == Outcome::Completed));
                 assert_eq!(report.open, count(&|attempt| attempt.outcome == Outcome::InProgress));
-                let rate = (report.initiated > 0).then(|| report.abandoned as f64 / report.initiated as f64);
+                assert_eq!(report.measured, count(&|attempt| attempt.has_starts()));
+                assert_eq!(report.only_end_reported, report.initiated - report.measured);
+                assert_eq!(report.with_steps, count(&|attempt| attempt.has_steps()));
+                assert_eq!(report.judged, count(&|attempt| attempt.is_judged()));
+                let measured = count(&|attempt| abandoned(attempt) && attempt.has_starts());
+                assert_eq!(report.abandoned_measured, measured);
+                let rate = (report.measured > 0).then(|| measured as f64 / report.measured as f64);
                 assert_eq!(report.incomplete_rate, rate);
 
                 let days = u64::try_from(to.get() - from.get()).unwrap();
                 assert_eq!(report.daily.len() as u64 % days, 0);
                 assert!(report.daily.len() as u64 >= days * if only.is_some() { 1 } else { 4 });
+                // A section that the catalogue has not, or none, is a series only where there are any.
+                for extra in [None, Some("enrollmentStatusPage")] {
+                    let here = || report.daily.iter().filter(|cell| cell.section.as_deref() == extra);
+                    assert_eq!(here().count() > 0, here().any(|cell| cell.abandoned > 0), "{os:?} {only:?} {extra:?}");
+                }
                 for cell in &report.daily {
                     let day = Day::parse(&cell.date).unwrap();
                     let expected = count(&|attempt| {
@@ -104,10 +117,16 @@ fn the_report_is_what_the_attempts_add_up_to() {
                 }
                 assert_eq!(report.daily.iter().map(|cell| cell.abandoned).sum::<u64>(), report.abandoned);
 
-                assert_eq!(report.actions.len(), 19);
+                let has_rows = os.is_none_or(|os| matches!(os, Platform::Ios | Platform::Android));
+                assert_eq!(report.actions.len(), if has_rows { 19 } else { 0 });
                 for (row, told) in ROWS.iter().zip(&report.actions) {
                     assert_eq!((row.number, row.end_name()), (told.catalogue_row, told.how.as_str()));
-                    assert_eq!(told.abandoned, count(&|attempt| abandoned(attempt) && attempt.row == Some(row.number)));
+                    let at_row = |attempt: &&&Attempt| abandoned(attempt) && attempt.row == Some(row.number);
+                    assert_eq!(told.abandoned, counted.iter().filter(at_row).count() as u64);
+                    let limits = counted.iter().filter(at_row).filter_map(|attempt| attempt.limit);
+                    let limits = limits.map(|limit| u32::try_from(limit.get() / 60_000).unwrap());
+                    assert_eq!(told.shortest_limit_minutes, limits.clone().min());
+                    assert_eq!(told.longest_limit_minutes, limits.max());
                 }
                 for told in &report.other_causes {
                     let expected = count(&|attempt| {
@@ -121,8 +140,18 @@ fn the_report_is_what_the_attempts_add_up_to() {
                 }
                 let parts = report.actions.iter().map(|row| row.abandoned).sum::<u64>()
                     + report.other_causes.iter().map(|cause| cause.abandoned).sum::<u64>()
+                    + report.place_not_reported
                     + report.other;
                 assert_eq!(parts, report.abandoned);
+                assert_eq!(report.other_places.iter().map(|place| place.abandoned).sum::<u64>(), report.other);
+                let elsewhere = [Cause::PortalClosed, Cause::Restarted, Cause::Unenrolled];
+                let nowhere = count(&|attempt| {
+                    abandoned(attempt)
+                        && attempt.place.is_none()
+                        && attempt.row.is_none()
+                        && !attempt.cause.is_some_and(|cause| elsewhere.contains(&cause))
+                });
+                assert_eq!(report.place_not_reported, nowhere);
 
                 let steps = KnownAction::ALL.iter().filter(|step| only.is_none_or(|only| step.section() == only));
                 assert_eq!(report.funnel.len(), steps.clone().count());
@@ -132,10 +161,16 @@ fn the_report_is_what_the_attempts_add_up_to() {
                         attempt.visits.iter().filter(|visit| visit.action == known).cloned().collect::<Vec<_>>()
                     };
                     assert_eq!(told.action, step.name());
-                    assert_eq!(told.entered, count(&|one| !visits(one).is_empty() || action(one) == Some(&known)));
-                    assert_eq!(told.left, count(&|one| visits(one).iter().any(|visit| visit.left_at.is_some())));
-                    let gave_up = count(&|one| one.outcome == Outcome::Abandoned && action(one) == Some(&known));
-                    assert_eq!(told.abandoned, gave_up);
+                    // Only steps that were reported: nothing is said of a step where no sender reports any.
+                    let entered = count(&|one| !visits(one).is_empty());
+                    let said = |number: u64| (entered > 0 || report.with_steps > 0).then_some(number);
+                    assert_eq!(told.entered, said(entered));
+                    let left = count(&|one| visits(one).iter().any(|visit| visit.left_at.is_some()));
+                    assert_eq!(told.left, said(left));
+                    let gave_up = count(&|one| {
+                        one.outcome == Outcome::Abandoned && action(one) == Some(&known) && !visits(one).is_empty()
+                    });
+                    assert_eq!(told.abandoned, said(gave_up));
                     let mut times: Vec<i64> = counted
                         .iter()
                         .flat_map(|attempt| visits(attempt))
@@ -149,10 +184,14 @@ fn the_report_is_what_the_attempts_add_up_to() {
             }
         }
     }
-    for os in [Platform::Windows, Platform::MacOs] {
-        let refused = reader.incomplete(today.plus(-1), today, Some(os), None);
-        assert!(matches!(refused, Err(Error::InvalidFilter { field, .. }) if field == "os"));
-    }
+    // All platforms are what each of them adds up to, and attempts of none.
+    let asked = |os: &str| -> u64 {
+        let given = [("os".to_owned(), os.to_owned())].into();
+        reader.answer("incomplete-enrollments", &given).unwrap().unwrap()["initiated"].as_u64().unwrap()
+    };
+    let each: u64 = Platform::ALL.iter().map(|os| asked(os.name())).sum();
+    let unknown = world.attempts(today.plus(-13), today.plus(1)).filter(|attempt| attempt.platform().is_none()).count();
+    assert_eq!(asked("all"), each + unknown as u64);
     assert!(
         matches!(reader.incomplete(today, today, None, None), Err(Error::InvalidFilter { field, .. }) if field == "to")
     );
@@ -178,7 +217,10 @@ fn the_whole_window_is_what_the_views_say() {
     );
     assert_eq!(one("SELECT sum(abandoned) FROM incomplete_by_section_and_day"), report.abandoned);
     assert_eq!(one("SELECT count(*) FROM incomplete_by_section_and_day WHERE section IS NOT NULL"), 31 * 4);
-    assert_eq!(one("SELECT sum(entered) FROM funnel"), report.funnel.iter().map(|step| step.entered).sum::<u64>());
+    assert_eq!(
+        one("SELECT sum(entered) FROM funnel"),
+        report.funnel.iter().filter_map(|step| step.entered).sum::<u64>()
+    );
     let medians: Vec<Option<f64>> = conn
         .prepare("SELECT median_seconds FROM funnel ORDER BY step")
         .unwrap()
@@ -194,7 +236,7 @@ fn the_drill_down_pages_through_exactly_the_attempts() {
     let world = make(13);
     let reader = world.working.reader().unwrap();
     let (from, to) = reader.window().unwrap();
-    let user = "PERSON.14@contoso.example";
+    let user = "PERSON.15@contoso.example";
     type Test<'t> = Box<dyn Fn(&Attempt) -> bool + 't>;
     let cases: Vec<(AttemptFilter, Test)> = vec![
         (AttemptFilter::default(), Box::new(|_| true)),
@@ -302,28 +344,48 @@ fn the_status_page_is_what_the_devices_add_up_to() {
         |one: &Enrollment| one.attempts.last().filter(|attempt| inside(attempt.started_at)).map(|last| last.outcome);
     let session = |one: &Enrollment| one.sessions.iter().any(|session| session.is_open() && inside(session.started_at));
     let active = |one: &Enrollment| last(one) == Some(Outcome::InProgress) || session(one);
-    assert_eq!(status.enrolled, count(&|one| one.enrolled));
-    assert_eq!(status.pending, count(&|one| one.pending));
-    assert_eq!(status.in_progress, count(&active));
-    assert_eq!(status.failed, count(&|one| last(one) == Some(Outcome::Failed) && !one.enrolled));
-    assert!(status.in_progress > 0 && status.failed > 0 && status.enrolled > 0);
+    // In the file are the devices that are known, and those with anything in the window.
+    let present = |one: &Enrollment| {
+        one.enrolled
+            || one.registered_at.is_some()
+            || one.attempts.iter().any(|attempt| inside(attempt.started_at))
+            || one.sessions.iter().any(|session| inside(session.started_at))
+            || one.failures.iter().any(|failure| inside(failure.at))
+    };
+    let states = [
+        (DeviceState::InProgress, status.in_progress),
+        (DeviceState::WaitingForCompliance, status.waiting_for_compliance),
+        (DeviceState::Failed, status.failed),
+        (DeviceState::Prepared, status.prepared),
+        (DeviceState::Enrolled, status.enrolled),
+        (DeviceState::GaveUp, status.gave_up),
+        (DeviceState::Pending, status.pending),
+        (DeviceState::NotEnrolled, status.not_enrolled),
+    ];
+    assert_eq!(states.len(), DeviceState::ALL.len());
+    for (state, told) in states {
+        assert_eq!(told, count(&|one| present(one) && one.state == state), "{state:?}");
+    }
+    assert_eq!(states.iter().map(|(_, told)| told).sum::<u64>(), status.devices);
+    assert!(status.in_progress > 0 && status.failed > 0 && status.enrolled > 0 && status.waiting_for_compliance > 0);
 
     let first = |one: &Enrollment| {
         one.attempts
             .first()
-            .filter(|attempt| attempt.number == 1 && inside(attempt.started_at))
+            .filter(|attempt| attempt.number == 1 && inside(attempt.started_at) && attempt.is_judged())
             .map(|first| first.outcome)
     };
-    let ended = count(&|one| first(one).is_some_and(|outcome| outcome != Outcome::InProgress));
+    let ended = count(&|one| first(one).is_some());
     let right = count(&|one| first(one) == Some(Outcome::Completed));
     assert_eq!((status.first_time_right.n, status.first_time_right.rate), (ended, Some(right as f64 / ended as f64)));
 
-    let mut by_label: BTreeMap<&str, [u64; 5]> = BTreeMap::new();
+    let mut by_label: BTreeMap<&str, [u64; 8]> = BTreeMap::new();
     for enrollment in &world.enrollments {
-        let autopilot = enrollment.registered_at.is_some() || !enrollment.sessions.is_empty();
+        let autopilot = enrollment.registered_at.is_some() || enrollment.autopilot;
         for attempt in enrollment.attempts.iter().filter(|attempt| inside(attempt.started_at)) {
             let kind = attempt.about.enrollment_type.clone().unwrap_or_default();
             let label = match attempt.platform().unwrap() {
+                _ if attempt.technician => "Windows (Pre-provisioning)",
                 Platform::Windows if autopilot || kind == "windowsAutopilot" => "Windows (Autopilot)",
                 Platform::Windows => "Windows (Manual)",
                 Platform::MacOs if enrollment.registered_at.is_some() || kind == "appleBulkWithUser" => "macOS (ADE)",
@@ -336,21 +398,25 @@ fn the_status_page_is_what_the_devices_add_up_to() {
             sums[1] += u64::from(attempt.outcome == Outcome::Completed);
             sums[2] += u64::from(attempt.outcome == Outcome::Failed);
             sums[3] += u64::from(attempt.outcome == Outcome::Abandoned);
-            if attempt.outcome == Outcome::Completed {
-                sums[4] += u64::try_from((attempt.ended_at.unwrap() - attempt.started_at).get()).unwrap();
+            if let (Outcome::Completed, Some(lasted)) = (attempt.outcome, attempt.duration()) {
+                sums[4] += u64::try_from(lasted.get()).unwrap();
+                sums[5] += 1;
             }
+            sums[6] += u64::from(attempt.is_judged());
+            sums[7] += u64::from(attempt.is_judged() && attempt.outcome == Outcome::Completed);
         }
     }
-    assert_eq!(status.by_platform.len(), 6);
+    assert_eq!(status.by_platform.len(), 7, "the technician's part by itself");
     for told in &status.by_platform {
-        let [week, completed, failed, abandoned, spent] = by_label[told.platform.as_deref().unwrap()];
+        let [week, completed, failed, abandoned, spent, timed, judged, right] =
+            by_label[told.platform.as_deref().unwrap()];
         assert_eq!(
             [told.last_7_days, told.completed, told.failed, told.abandoned],
             [week, completed, failed, abandoned]
         );
-        let n = completed + failed + abandoned;
-        assert_eq!((told.n, told.success_rate), (n, Some(completed as f64 / n as f64)));
-        let minutes = (completed > 0).then(|| spent as f64 / (completed as f64 * 60_000.0));
+        assert_eq!((told.n, told.success_rate), (judged, (judged > 0).then(|| right as f64 / judged as f64)));
+        assert_eq!(told.timed, timed);
+        let minutes = (timed > 0).then(|| spent as f64 / (timed as f64 * 60_000.0));
         assert_eq!(told.average_minutes, minutes);
     }
     assert_eq!(status.by_platform.iter().map(|label| label.total).sum::<u64>(), status.devices);
@@ -365,7 +431,12 @@ fn the_status_page_is_what_the_devices_add_up_to() {
             break;
         }
     }
-    assert_eq!(listed.len() as u64, status.in_progress);
+    // Besides the devices with an attempt in progress those with a session alone.
+    assert_eq!(listed.len() as u64, count(&active));
+    let waiting = listed.iter().filter(|told| told.state == "waitingForCompliance");
+    assert_eq!(waiting.clone().count() as u64, status.waiting_for_compliance);
+    assert!(waiting.clone().all(|told| told.waits_for.is_some()));
+    assert_eq!(listed.iter().filter(|told| told.state == "inProgress").count() as u64, status.in_progress);
     assert!(listed.windows(2).all(|pair| pair[0].started_at >= pair[1].started_at));
     for told in &listed {
         let enrollment = world.enrollments.iter().find(|one| one.key.as_str() == told.enrollment_key).unwrap();
@@ -397,7 +468,20 @@ fn failures_are_told_with_age_and_advice() {
         .attempts(from, to)
         .filter(|one| one.outcome != Outcome::Failed && (one.cause == Some(Cause::Cancel) || one.failure.is_some()))
         .count();
-    assert_eq!(report.failures.iter().filter(|failure| !failure.abandoned).count(), failed);
+    let of = |subject: &str| report.failures.iter().filter(|failure| failure.subject == subject).count();
+    let attempts_failed = report.failures.iter().filter(|one| one.subject == "attempt" && !one.abandoned).count();
+    assert_eq!(attempts_failed, failed);
+    let sessions =
+        world.enrollments.iter().flat_map(|one| &one.sessions).filter(|one| {
+            one.attempt.is_none() && one.state == SessionState::Failed && world.day(one.started_at) >= from
+        });
+    assert_eq!(of("session"), sessions.count());
+    let devices = world.enrollments.iter().flat_map(|one| &one.failures).filter(|one| world.day(one.at) >= from);
+    let (resolved, unresolved): (Vec<_>, Vec<_>) = devices.partition(|one| one.resolved);
+    let told = |resolved| report.failures.iter().filter(|failure| failure.resolved == Some(resolved)).count();
+    assert_eq!((told(true), told(false)), (resolved.len(), unresolved.len()));
+    assert_eq!(of("device"), resolved.len() + unresolved.len());
+    assert!(of("device") > 0);
     assert_eq!(report.failures.iter().filter(|failure| failure.abandoned).count(), cancelled);
     assert_eq!(report.reasons.iter().map(|reason| reason.count).sum::<u64>(), failed as u64);
     assert!(report.reasons.windows(2).all(|pair| pair[0].count >= pair[1].count));

@@ -105,11 +105,11 @@ fn what_is_invalid_is_refused_in_words() {
     assert_eq!(refused("attempts", &[("from", "2026-03-02"), ("to", "2026-03-01")]), later);
     let long = "from: the range must have at most 1000 days";
     assert_eq!(refused(report, &[("from", "2020-03-02"), ("to", "2026-03-01")]), long);
-    assert_eq!(refused(report, &[("os", "windows")]), "os: must be ios or android");
+    assert_eq!(refused(report, &[("os", "linux")]), "os: must be one of windows, macos, ios, android, all");
     assert_eq!(refused("attempts", &[("os", "linux")]), "os: must be one of windows, macos, ios, android, all");
     assert_eq!(
         refused("attempts", &[("section", "nowhere")]),
-        "section: must be one of setupChecklist, platformScreens, termsOfUse, complianceActivation"
+        "section: must be one of setupChecklist, platformScreens, termsOfUse, complianceActivation, enrollmentStatusPage"
     );
     assert_eq!(
         refused("attempts", &[("outcome", "lost")]),

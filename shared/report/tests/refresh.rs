@@ -10,7 +10,7 @@ use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
 use vestibule_domain::esp::EspSession;
 use vestibule_domain::esp::profiles::Profiles;
-use vestibule_domain::{History, Millis, TenantSettings, Timestamp, fold};
+use vestibule_domain::{ComplianceSource, History, Millis, TenantSettings, Timestamp, fold};
 use vestibule_report::{Change, Error, Working};
 
 fn settings() -> TenantSettings {
@@ -230,6 +230,10 @@ fn settings_that_alter_history_ask_for_a_new_file() {
     assert!(!opens(&TenantSettings { time_zone: chrono_tz::UTC, ..settings.clone() }));
     assert!(!opens(&TenantSettings { require_compliance: false, ..settings.clone() }));
     assert!(!opens(&TenantSettings { windows_idle_limit_minutes: 60, ..settings.clone() }));
+    assert!(!opens(&TenantSettings { macos_idle_limit_minutes: 60, ..settings.clone() }));
+    assert!(!opens(&TenantSettings { compliance_limit_minutes: 60, ..settings.clone() }));
+    let source = ComplianceSource::All("graph".to_owned());
+    assert!(!opens(&TenantSettings { compliance_source: source, ..settings.clone() }));
     assert!(!opens(&TenantSettings { retention_days: 90, ..settings.clone() }));
     assert!(!opens(&TenantSettings { pseudonymise: true, ..settings.clone() }));
     let other = vestibule_domain::TenantId::parse("fabrikam").unwrap();

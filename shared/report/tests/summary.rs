@@ -54,7 +54,8 @@ fn a_summary_answers_as_its_file_does() {
         let (from, to) = file.window().unwrap();
         for (first, last) in [(from, to), (to.plus(-14), to), (from.plus(3), from.plus(4)), (from.plus(-9), to.plus(2))]
         {
-            for os in [None, Some(Platform::Ios), Some(Platform::Android)] {
+            for os in [None, Some(Platform::Ios), Some(Platform::Android), Some(Platform::Windows)] {
+                assert_eq!(short.coverage(first, last, os).unwrap(), file.coverage(first, last, os).unwrap());
                 for section in [None, Some(Section::PlatformScreens)] {
                     let told = short.incomplete(first, last, os, section).unwrap();
                     let mut expected = file.incomplete(first, last, os, section).unwrap();
@@ -63,7 +64,7 @@ fn a_summary_answers_as_its_file_does() {
                         expected.funnel.iter_mut().for_each(|step| step.median_seconds = None);
                     }
                     assert_eq!(told, expected, "{first} {last} {os:?} {section:?}");
-                    assert!(first != from || told.funnel.iter().any(|step| step.entered > 0));
+                    assert!(first != from || told.funnel.iter().any(|step| step.entered > Some(0)));
                 }
             }
             let count = |reader: &Reader| -> u64 {
@@ -124,6 +125,9 @@ fn a_summary_is_whole_plain_and_described() {
         [
             "advice_by_code",
             "advice_for_reasons",
+            "attempts_by_day",
+            "coverage_by_day",
+            "coverage_by_source",
             "daily_incomplete",
             "esp_by_day",
             "esp_stuck_by_day",
@@ -135,11 +139,13 @@ fn a_summary_is_whole_plain_and_described() {
             "incomplete_by_day",
             "incomplete_by_section_and_day",
             "incomplete_detail",
+            "incomplete_of_all_platforms",
             "incomplete_rollup",
             "incomplete_without_row",
             "platform_steps",
             "status_by_platform",
             "status_summary",
+            "steps_by_day",
         ]
     );
     // Every table and view is one of the file, with its columns in their order.
@@ -173,6 +179,7 @@ fn a_summary_is_whole_plain_and_described() {
     }
     let unused = "SELECT text FROM words WHERE id <> 0 AND id NOT IN (
                     SELECT code_word FROM daily_failures UNION SELECT reason_word FROM daily_failures
+                    UNION SELECT source_word FROM coverage
                     UNION SELECT profile_id_word FROM esp_daily WHERE profile_id_word IS NOT NULL)";
     assert_eq!(strings(&short, unused), [""; 0]);
     // The Enrollment Status Page's numbers are those of the file.
@@ -280,8 +287,24 @@ fn ninety_days_of_a_million_attempts_are_small() {
     // Different places, failures and steps a day, some more than the sample of the demonstration has.
     let last = number(&conn, "SELECT max(day) FROM days");
     for (table, keys, cells, sums) in [
-        ("daily_totals", "platform_id, platform_label_id", 6, "1850, 1200, 400, 250, 0, 1200 * 600000"),
-        ("daily_incomplete", "platform_id, section_id, action_id, cause_id, catalogue_row", 160, "60, 0"),
+        (
+            "daily_totals",
+            "platform_id, platform_label_id",
+            6,
+            "1850, 1200, 400, 250, 0, 1850, 400, 1850, 1850, 1200, 1200, 1200 * 600000",
+        ),
+        (
+            "coverage",
+            "platform_id, source_word, starts, steps, stops, failures, ends, compliance, device_time",
+            8,
+            "900, 900, 900",
+        ),
+        (
+            "daily_incomplete",
+            "platform_id, section_id, action_id, cause_id, catalogue_row, limit_minutes, place_reported",
+            160,
+            "60, 0, 60",
+        ),
         ("daily_failures", "platform_id, code_word, reason_word, category_id", 70, "1 + day * 17 % 40"),
         ("daily_steps", "platform_id, action_id", 24, "4000, 3000, 500"),
     ] {
@@ -313,6 +336,6 @@ fn ninety_days_of_a_million_attempts_are_small() {
     assert_eq!(number(&conn, "SELECT sum(initiated) FROM daily_totals"), 91 * 6 * 1_850);
     assert_eq!(number(&conn, "SELECT count(*) FROM esp_daily"), 91 * sessions);
     let tables = "SELECT name || ' ' || sum(pgsize) FROM dbstat GROUP BY name ORDER BY sum(pgsize) DESC LIMIT 9";
-    // Half a megabyte: what grows with the failures that the catalogue knows by name is their sums.
-    assert!(published.size_bytes < 512 * 1_024, "{} bytes: {:?}", published.size_bytes, strings(&conn, tables));
+    // Some six hundred kilobytes: what grows with the failures that the catalogue knows by name is their sums.
+    assert!(published.size_bytes < 600 * 1_024, "{} bytes: {:?}", published.size_bytes, strings(&conn, tables));
 }

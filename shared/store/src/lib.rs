@@ -10,6 +10,7 @@
 
 mod changes;
 mod dead_letters;
+mod deliveries;
 mod due;
 mod error;
 mod exports;
@@ -34,6 +35,7 @@ mod write;
 
 pub use changes::{INDEX_LAG, NIGHTLY_INDEX_LAG};
 pub use dead_letters::DeadLetter;
+pub use deliveries::{DayLog, Delivery, MOST_NAMES, NEWEST, OTHER, Refusal, Silence, log_day, silence};
 pub use due::Settled;
 pub use error::StoreError;
 pub use exports::{
@@ -53,7 +55,7 @@ pub use refused::RefusedMerge;
 pub use retention::PruneCursor;
 pub use segments::{FULL_BYTES, FULL_EVENTS, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
-pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, Tenant};
+pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;

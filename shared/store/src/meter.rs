@@ -37,6 +37,8 @@ pub enum Cause {
     Refold,
     /// What the publisher sets aside.
     Publish,
+    /// The delivery log.
+    Deliveries,
     /// Tenants and their files.
     Tenant,
 }

@@ -8,8 +8,9 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
-use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_domain::{Reports, TenantId, TenantSettings, Timestamp};
 
 /// Sort key of a tenant's item.
 pub(crate) const TENANT: &str = "t";
@@ -36,6 +37,9 @@ pub struct Tenant {
     /// What its other senders prove themselves with, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceSecret>,
+    /// What it set of its senders, by the name of the source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_settings: BTreeMap<String, SourceSettings>,
     /// Its API tokens.
     pub tokens: Vec<ApiToken>,
     /// Codes that nobody has signed in with yet.
@@ -98,6 +102,18 @@ pub struct SourceSecret {
     pub secret: Secret,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What a tenant set of one kind of sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceSettings {
+    /// What it reports, where that is less than a sender of its kind can report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reports: Option<Reports>,
+    /// Whether its Apple devices are not held for their configuration: its server never releases them.
+    #[serde(default)]
+    pub ignore_awaiting_configuration: bool,
 }
 
 /// An API token, of which only a hash is kept.

@@ -6,7 +6,7 @@
 use crate::data;
 use crate::fields::{FieldError, Reader};
 use serde_json::{Map, Value};
-use vestibule_domain::event::{ClockSkew, Event, MAX_TEXT_CHARS};
+use vestibule_domain::event::{ClockSkew, Event, MAX_TEXT_CHARS, Reports};
 use vestibule_domain::{Timestamp, event::EventKey};
 
 /// Largest body taken, in bytes.
@@ -21,6 +21,18 @@ pub struct Received {
     pub at: Timestamp,
     /// Whether it fills in the past, so that old times are no sign of a wrong clock.
     pub backfill: bool,
+    /// What its sender can report: what its module states, or less where the tenant added the source with less.
+    pub reports: Reports,
+    /// Whether an Apple device that awaits its configuration is held until it is released. A tenant switches this off for a
+    /// server that never releases devices.
+    pub holds: bool,
+}
+
+impl Received {
+    /// How a body in the native form comes in from a sender that reports everything.
+    pub const fn native(at: Timestamp, backfill: bool) -> Self {
+        Self { at, backfill, reports: Reports::ALL, holds: true }
+    }
 }
 
 /// Why a whole body is refused.
@@ -57,6 +69,8 @@ pub enum Parsed {
     UnknownType {
         /// Its `id`, when readable.
         id: Option<String>,
+        /// What its sender calls its kind, where that reads as a name ([`Parsed::passed_over`]).
+        kind: Option<String>,
     },
     /// It is refused.
     Invalid {
@@ -65,6 +79,21 @@ pub enum Parsed {
         /// What is wrong, member by member.
         errors: Vec<FieldError>,
     },
+}
+
+/// Longest name of a kind that is kept.
+const MAX_KIND_CHARS: usize = 40;
+
+impl Parsed {
+    /// What is none of ours. Names of kinds are counted and shown, so that only what reads as a name is kept of what the
+    /// sender wrote: letters, digits and the marks that names have, at most 40 of them.
+    pub fn passed_over(id: Option<String>, kind: Option<&str>) -> Self {
+        let is_name = |kind: &&str| {
+            let fits = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-' | ':' | ' ' | '/');
+            (1..=MAX_KIND_CHARS).contains(&kind.len()) && kind.chars().all(fits)
+        };
+        Self::UnknownType { id, kind: kind.map(str::trim).filter(is_name).map(str::to_owned) }
+    }
 }
 
 /// A body's events in order, and whether they came as a batch.
@@ -107,7 +136,9 @@ pub fn parse_event(value: &Value, received: Received) -> Parsed {
     let id = || map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
     match event {
         Some(Read::Event(event)) if errors.is_empty() => Parsed::Event(event),
-        Some(Read::UnknownType) if errors.is_empty() => Parsed::UnknownType { id: id() },
+        Some(Read::UnknownType) if errors.is_empty() => {
+            Parsed::passed_over(id(), map.get("type").and_then(Value::as_str))
+        }
         _ => Parsed::Invalid { id: id(), errors },
     }
 }
@@ -150,7 +181,8 @@ fn read_event(map: &Map<String, Value>, received: Received, errors: &mut Vec<Fie
         key: EventKey { source, id },
         time,
         received_at: received.at,
-        clock_skew: ClockSkew::of(time, received.at, received.backfill),
+        clock_skew: ClockSkew::of(time, received.at, received.backfill, received.reports.clock),
+        reports: received.reports,
         about,
         body,
     })))

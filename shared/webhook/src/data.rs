@@ -3,7 +3,7 @@
 use crate::esp;
 use crate::fields::{Reader, list_names};
 use vestibule_domain::catalogue::{Action, Place, Screen, Section, UserAction};
-use vestibule_domain::event::{About, Body, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Step};
+use vestibule_domain::event::{About, Body, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Said, Step};
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::identity::IdentifierKind;
 
@@ -27,7 +27,7 @@ impl Family {
 /// Reads `data`; errors are noted in the reader, and `None` means that there were some.
 pub(crate) fn read(family: Family, mut data: Reader<'_, '_>) -> Option<(About, Body)> {
     let mut reported = Vec::new();
-    let about = read_about(&mut data, &mut reported);
+    let mut about = read_about(&mut data, &mut reported);
     if about.identifiers().next().is_none() {
         let otherwise = "must have a serialNumber, udid or mdmDeviceId that names the device, or data an enrollmentId";
         let member = |kind| match kind {
@@ -40,7 +40,11 @@ pub(crate) fn read(family: Family, mut data: Reader<'_, '_>) -> Option<(About, B
     }
     let body = match family {
         Family::Enrollment(kind) => Body::Enrollment(read_step(kind, &mut data, reported)?),
-        Family::Esp(kind) => Body::Esp(esp::read(kind, &mut data)?),
+        Family::Esp(kind) => {
+            // Only Windows has the page.
+            about.platform = Some(Platform::Windows);
+            Body::Esp(esp::read(kind, &mut data)?)
+        }
     };
     Some((about, body))
 }
@@ -104,7 +108,12 @@ fn read_step(kind: Kind, data: &mut Reader<'_, '_>, mut reported: Vec<(Member, S
         action
     });
     let failure = read_failure(data.object("failure"));
-    Some(Step { kind, place, user_action, failure, reported }.read())
+    let said = Said {
+        awaiting_configuration: data.boolean("awaitingConfiguration").unwrap_or_default(),
+        restated: data.boolean("restated").unwrap_or_default(),
+        assumed: data.boolean("assumed").unwrap_or_default(),
+    };
+    Some(Step { kind, place, user_action, failure, reported, said }.read())
 }
 
 /// `failure`: its category is told by `category`, or by a `reason` that is one of Graph's categories.

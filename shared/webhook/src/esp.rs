@@ -85,7 +85,10 @@ pub(crate) fn read(kind: EspType, data: &mut Reader<'_, '_>) -> Option<EspEvent>
     Some(EspEvent { session_id, detail })
 }
 
-/// What `esp.started` tells, from the members of its `data`.
+/// The longest time limit of the page, in minutes.
+const MAX_LIMIT_MINUTES: u32 = 1440;
+
+/// What `esp.started` reports, from the members of its `data`.
 pub fn read_start(data: &mut Reader<'_, '_>) -> Start {
     let modes = list_names(DeploymentMode::ALL, DeploymentMode::name);
     let deployment_mode = data.one_of("deploymentMode", &modes, DeploymentMode::read).map(|(mode, _)| mode);
@@ -118,7 +121,38 @@ pub fn read_start(data: &mut Reader<'_, '_>) -> Start {
         list.iter().filter_map(|entry| read_name(&mut groups, name, entry)).collect()
     };
     let (device_groups, user_groups) = (read_groups("device"), read_groups("user"));
-    Start { deployment_mode, hybrid_join, device_groups, user_groups, properties, targeted_apps, profile: None }
+    let limit_minutes = data.value("limitMinutes").and_then(|_| {
+        let minutes =
+            data.value("limitMinutes").and_then(Value::as_u64).and_then(|minutes| u32::try_from(minutes).ok());
+        let minutes = minutes.filter(|minutes| (1..=MAX_LIMIT_MINUTES).contains(minutes));
+        if minutes.is_none() {
+            data.refuse("limitMinutes", format!("must be a whole number from 1 to {MAX_LIMIT_MINUTES}"));
+        }
+        minutes
+    });
+    let allowed_actions = data.value("allowedActions").map(|_| {
+        let names = list_names(EspAction::ALL, EspAction::name);
+        let list = data.list("allowedActions", EspAction::ALL.len());
+        let mut actions = Vec::new();
+        for entry in list {
+            match entry.as_str().and_then(|text| EspAction::read(text.trim())) {
+                Some(action) => actions.push(action),
+                None => data.refuse("allowedActions", format!("must be a list of {names}")),
+            }
+        }
+        actions
+    });
+    Start {
+        deployment_mode,
+        hybrid_join,
+        device_groups,
+        user_groups,
+        properties,
+        targeted_apps,
+        profile: None,
+        limit_minutes,
+        allowed_actions,
+    }
 }
 
 fn read_subtask(data: &mut Reader<'_, '_>) -> Option<(Phase, Category)> {

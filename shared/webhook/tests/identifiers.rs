@@ -10,8 +10,8 @@ use vestibule_domain::event::Event;
 use vestibule_domain::{Identifier, Timestamp};
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::sources::{
-    Context, Read, android_management, fleet, graph_autopilot_events, graph_troubleshooting_events,
-    intune_operational_logs, jamf, nanomdm, workspace_one,
+    Read, android_management, fleet, graph_autopilot_events, graph_troubleshooting_events, intune_operational_logs,
+    jamf, nanomdm, workspace_one,
 };
 use vestibule_webhook::{Received, parse};
 
@@ -40,7 +40,7 @@ const COMMON: [&str; 17] = [
 ];
 
 fn received() -> Received {
-    Received { at: Timestamp::parse(NOW).unwrap(), backfill: false }
+    Received::native(Timestamp::parse(NOW).unwrap(), false)
 }
 
 fn native(data: &Value) -> Parsed {
@@ -124,8 +124,7 @@ fn twelve_pcs_with_the_same_placeholders_are_twelve_devices() {
 }
 
 fn read(read: Read, body: &Value) -> Vec<Parsed> {
-    let context = Context { received: received(), sends_compliant: true };
-    read(body.to_string().as_bytes(), &HeaderMap::new(), &context).unwrap().events
+    read(body.to_string().as_bytes(), &HeaderMap::new(), received()).unwrap().events
 }
 
 #[test]

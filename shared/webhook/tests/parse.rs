@@ -3,16 +3,17 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::UserAction;
-use vestibule_domain::event::{Body, ClockSkew, Event, Kind, Member, Platform};
+use vestibule_domain::esp::{Category, EspAction, EspDetail, EspEvent, ItemState};
+use vestibule_domain::event::{Body, ClockSkew, Event, Kind, Member, Platform, Said};
+use vestibule_domain::{Clock, Reports, Timestamp};
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received, parse};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
 fn received() -> Received {
-    Received { at: Timestamp::parse(NOW).unwrap(), backfill: false }
+    Received::native(Timestamp::parse(NOW).unwrap(), false)
 }
 
 fn event(kind: &str, data: Value) -> Value {
@@ -54,6 +55,66 @@ fn names_are_read_without_case_and_the_reported_form_is_kept() {
     assert_eq!(step.place.as_ref().unwrap().action.name(), "TermsofUse");
     let kept: Vec<Member> = step.reported.iter().map(|(member, _)| *member).collect();
     assert_eq!(kept, [Member::Platform, Member::Screen, Member::Action, Member::UserAction]);
+}
+
+#[test]
+fn an_enrolled_and_a_compliant_say_of_themselves_what_each_may() {
+    let all = json!({"device": device(), "awaitingConfiguration": true, "restated": true, "assumed": true});
+    let said = |kind: &str, data: &Value| valid(&event(kind, data.clone())).step().unwrap().said;
+    let enrolled = Said { awaiting_configuration: true, restated: true, assumed: false };
+    assert_eq!(said("enrollment.enrolled", &all), enrolled);
+    assert_eq!(said("enrollment.compliant", &all), Said { assumed: true, ..Said::default() });
+    assert_eq!(said("enrollment.started", &all), Said::default());
+    assert_eq!(said("enrollment.enrolled", &json!({"device": device()})), Said::default());
+    let wrong = json!({"device": device(), "restated": "yes", "assumed": 1, "awaitingConfiguration": []});
+    let fields = ["data.awaitingConfiguration", "data.restated", "data.assumed"];
+    assert_eq!(refused_fields(&event("enrollment.enrolled", wrong)), fields);
+}
+
+#[test]
+fn only_windows_has_the_status_page() {
+    for data in [json!({"device": device()}), json!({"device": device(), "platform": "macos"})] {
+        assert_eq!(valid(&event("esp.completed", data)).about.platform, Some(Platform::Windows));
+    }
+}
+
+/// What the device itself was given wins over the profile, so it must be understood or refused.
+#[test]
+fn a_start_may_bring_the_limit_and_the_actions_that_the_device_was_given() {
+    let start = |limit: Value, actions: Value| {
+        event("esp.started", json!({"device": device(), "limitMinutes": limit, "allowedActions": actions}))
+    };
+    let given = |value: &Value| match valid(value).body {
+        Body::Esp(EspEvent { detail: EspDetail::Started(start), .. }) => (start.limit_minutes, start.allowed_actions),
+        other => panic!("{other:?}"),
+    };
+    let actions = Some(vec![EspAction::CollectLogs, EspAction::ContinueAnyway]);
+    assert_eq!(given(&start(json!(45), json!(["collectlogs", "continueAnyway"]))), (Some(45), actions));
+    assert_eq!(given(&start(Value::Null, json!([]))), (None, Some(Vec::new())), "none is something else than unknown");
+    assert_eq!(given(&event("esp.started", json!({"device": device()}))), (None, None));
+    for limit in [json!(0), json!(1441), json!(-5), json!(1.5), json!("60"), json!([60])] {
+        assert_eq!(refused_fields(&start(limit, Value::Null)), ["data.limitMinutes"]);
+    }
+    for actions in [json!(["shutDown"]), json!([7]), json!("retry"), json!({"retry": true})] {
+        assert_eq!(refused_fields(&start(Value::Null, actions)), ["data.allowedActions"]);
+    }
+}
+
+#[test]
+fn items_may_be_skipped_or_not_apply_and_networks_be_joined_for_the_account() {
+    let item = |phase: &str, category: &str, state: &str| {
+        let item = json!({"id": "a", "state": state});
+        event("esp.item", json!({"device": device(), "phase": phase, "category": category, "item": item}))
+    };
+    let read = |value: &Value| match valid(value).body {
+        Body::Esp(EspEvent { detail: EspDetail::Item(_, category, _, state, _), .. }) => (category, state),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(read(&item("deviceSetup", "apps", "Skipped")), (Category::Apps, ItemState::Skipped));
+    assert_eq!(read(&item("accountSetup", "apps", "notapplicable")), (Category::Apps, ItemState::NotApplicable));
+    assert_eq!(read(&item("accountSetup", "joinNetwork", "completed")).0, Category::JoinNetwork);
+    assert_eq!(refused_fields(&item("deviceSetup", "joinNetwork", "completed")), ["data.category"]);
+    assert_eq!(refused_fields(&item("accountSetup", "registerDevice", "completed")), ["data.category"]);
 }
 
 #[test]
@@ -123,7 +184,16 @@ fn what_was_sent_is_never_repeated_in_an_error() {
 
 #[test]
 fn unknown_types_and_members_are_no_errors() {
-    assert_eq!(one(&event("com.example.other", json!({}))), Parsed::UnknownType { id: Some("e1".to_owned()) });
+    assert_eq!(
+        one(&event("com.example.other", json!({}))),
+        Parsed::passed_over(Some("e1".to_owned()), Some("com.example.other"))
+    );
+    // What does not read as a name is not kept.
+    let long = "x".repeat(41);
+    for kind in ["jane@example.com", "Müller", "a\nb", long.as_str()] {
+        let expected = Parsed::UnknownType { id: Some("e1".to_owned()), kind: None };
+        assert_eq!(one(&event(kind, json!({}))), expected, "{kind}");
+    }
     valid(&event("enrollment.started", json!({"device": device(), "colour": "blue"})));
     let unknown_action = valid(&event(
         "enrollment.step.entered",
@@ -171,6 +241,13 @@ fn clocks_are_doubted_beyond_five_minutes_ahead_and_twelve_hours_behind() {
     assert_eq!(at("2026-02-28T23:59:59.999Z", false), Some(ClockSkew::Behind));
     assert_eq!(at("2026-02-28T23:59:59.999Z", true), None);
     assert_eq!(at("2026-03-01T12:05:00.001Z", true), Some(ClockSkew::Ahead));
+    // A sender whose times are a server's says nothing of a device's clock (docs/DOMAIN.md, E14).
+    let mut event = event("enrollment.started", json!({"device": device()}));
+    event["time"] = json!("2026-02-20T12:00:00Z");
+    let less = Reports { clock: Clock::Server, ..Reports::ALL };
+    let mut batch = parse(event.to_string().as_bytes(), Received { reports: less, ..received() }).unwrap();
+    let Parsed::Event(event) = batch.events.remove(0) else { panic!("an event") };
+    assert_eq!((event.clock_skew, event.reports), (None, less));
 }
 
 #[test]
@@ -227,6 +304,9 @@ fn any_json() -> impl Strategy<Value = Value> {
         "groups",
         "sessionId",
         "hybridJoin",
+        "limitMinutes",
+        "allowedActions",
+        "restated",
         "other",
     ];
     let values = [
@@ -281,6 +361,9 @@ fn nearly_valid() -> impl Strategy<Value = Value> {
         "/data/items",
         "/data/targetedApps",
         "/data/groups",
+        "/data/limitMinutes",
+        "/data/allowedActions",
+        "/data/restated",
     ];
     let kinds = [
         "enrollment.step.entered",
@@ -297,6 +380,7 @@ fn nearly_valid() -> impl Strategy<Value = Value> {
             "device": device(), "platform": "windows", "action": "retry", "failure": {"code": "0x1"}, "phase": "deviceSetup",
             "category": "apps", "state": "started", "item": {"id": "a", "state": 1}, "items": [{"id": "a"}],
             "targetedApps": [{"id": "a", "context": "user"}], "groups": {"device": ["g"]},
+            "limitMinutes": 60, "allowedActions": ["retry"], "restated": true,
         }));
         if let Some(place) = event.pointer_mut(path) {
             *place = value;

@@ -1,4 +1,5 @@
-//! `docs/SOURCES.md` and the deployment against the list of senders: what they must say of each follows from its facts.
+//! `docs/SOURCES.md`, the README and the deployment against the list of senders: what they must say of each follows from its
+//! facts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::StatusCode;
@@ -6,9 +7,13 @@ use std::path::Path;
 use vestibule_webhook::proof::Proof;
 use vestibule_webhook::sources::{Answer, Clock, Repeats, SENDERS, Sender};
 
-fn sources() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("docs/SOURCES.md");
+fn page(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join(path);
     std::fs::read_to_string(path).unwrap()
+}
+
+fn sources() -> String {
+    page("docs/SOURCES.md")
 }
 
 /// A header's name as people write it.
@@ -71,6 +76,22 @@ fn the_tables_say_how_each_sender_posts_and_what_it_reports() {
     for table in [posts, reports] {
         assert!(sources().contains(&format!("\n\n{table}\n")), "docs/SOURCES.md must have this table:\n\n{table}");
     }
+}
+
+/// Which number can be had of which sender alone (docs/DOMAIN.md, R10): the README says it on its first screen.
+#[test]
+fn the_readme_says_which_numbers_each_sender_gives() {
+    let head =
+        "| sender | give-ups and times | at which screen | stopped by choice | failures | success rate | compliance |";
+    let numbers = table(head, |sender| {
+        let all = sender.reports;
+        // Success and failure can be told apart where a try that goes nowhere is seen, or ends and failures are.
+        let judged = all.starts || (all.ends && all.failures);
+        [all.starts, all.steps, all.stops, all.failures, judged, all.compliance]
+            .map(|can| if can { "yes" } else { "not reported" }.to_owned())
+            .to_vec()
+    });
+    assert!(page("README.md").contains(&format!("\n\n{numbers}\n")), "README.md must have this table:\n\n{numbers}");
 }
 
 #[test]

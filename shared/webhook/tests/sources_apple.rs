@@ -13,9 +13,9 @@ use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vestibule_domain::event::{Event, Kind, Platform};
-use vestibule_domain::{Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{DeviceState, Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, Wait, fold};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
-use vestibule_webhook::sources::{Context, apple, micromdm, nanomdm};
+use vestibule_webhook::sources::{Read, apple, micromdm, nanomdm};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
 const MAC: &str = include_str!("../src/sources/samples/micromdm-authenticate.json");
@@ -65,25 +65,29 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn read_as(server: Server, body: &[u8], sends_compliant: bool) -> Result<Batch, BodyError> {
-    let received = Received { at: at("2026-03-02T19:00:00Z"), backfill: false };
-    let context = Context { received, sends_compliant };
-    match server {
-        Micro => micromdm::parse(body, &HeaderMap::new(), &context),
-        Nano => nanomdm::parse(body, &HeaderMap::new(), &context),
-    }
+fn read(server: Server, body: &[u8]) -> Result<Batch, BodyError> {
+    read_as(server, body, true)
 }
 
-fn events_as(server: Server, body: &str, sends_compliant: bool) -> Vec<Event> {
+/// With devices held for their configuration or not, as the tenant set it.
+fn read_as(server: Server, body: &[u8], holds: bool) -> Result<Batch, BodyError> {
+    let (parse, sender): (Read, _) = match server {
+        Micro => (micromdm::parse, &micromdm::SENDER),
+        Nano => (nanomdm::parse, &nanomdm::SENDER),
+    };
+    parse(body, &HeaderMap::new(), Received { holds, ..sender.received(at("2026-03-02T19:00:00Z"), false) })
+}
+
+fn events_of(batch: Batch) -> Vec<Event> {
     let event = |parsed| match parsed {
         Parsed::Event(event) => *event,
         other => panic!("{other:?}"),
     };
-    read_as(server, body.as_bytes(), sends_compliant).unwrap().events.into_iter().map(event).collect()
+    batch.events.into_iter().map(event).collect()
 }
 
 fn events(server: Server, body: &str) -> Vec<Event> {
-    events_as(server, body, true)
+    events_of(read(server, body.as_bytes()).unwrap())
 }
 
 fn kinds(events: &[Event]) -> Vec<Kind> {
@@ -96,7 +100,7 @@ fn ids(events: &[Event]) -> Vec<String> {
 
 /// The members that a body is refused for.
 fn refused(server: Server, body: &str) -> Vec<String> {
-    let batch = read_as(server, body.as_bytes(), true).unwrap();
+    let batch = read(server, body.as_bytes()).unwrap();
     match &batch.events[..] {
         [Parsed::Invalid { errors, .. }] if !errors.is_empty() => {
             errors.iter().map(|error| error.field.clone()).collect()
@@ -106,7 +110,7 @@ fn refused(server: Server, body: &str) -> Vec<String> {
 }
 
 fn is_ignored(server: Server, body: &str) -> bool {
-    let events = read_as(server, body.as_bytes(), true).unwrap().events;
+    let events = read(server, body.as_bytes()).unwrap().events;
     matches!(&events[..], [Parsed::UnknownType { .. }])
 }
 
@@ -133,11 +137,15 @@ fn with_message(body: &str, from: &str, to: &str) -> String {
 }
 
 fn folded(events: impl IntoIterator<Item = Event>) -> Enrollment {
+    folded_at(events, "2026-03-02T19:00:00Z")
+}
+
+fn folded_at(events: impl IntoIterator<Item = Event>, as_of: &str) -> Enrollment {
     let mut history = History::default();
     for event in events {
         history.add(event);
     }
-    fold(&TenantId::parse("contoso").unwrap(), &history, &TenantSettings::default(), at("2026-03-02T19:00:00Z"))
+    fold(&TenantId::parse("contoso").unwrap(), &history, &TenantSettings::default(), at(as_of))
 }
 
 #[test]
@@ -205,11 +213,13 @@ fn the_platform_follows_from_the_model() {
 
 #[test]
 fn a_first_token_update_enrolls() {
-    for (server, body) in [(Micro, MAC_TOKEN), (Micro, MICRO_IPHONE_TOKEN), (Nano, IPHONE_TOKEN)] {
-        assert_eq!(kinds(&events_as(server, body, true)), [Kind::Enrolled, Kind::Compliant]);
-        assert_eq!(kinds(&events_as(server, body, false)), [Kind::Enrolled]);
-        let keys = ids(&events_as(server, body, true));
-        assert_ne!(keys[0], keys[1]);
+    for (server, body) in [(Micro, MAC_TOKEN), (Nano, IPHONE_ROTATED)] {
+        let events = events(server, body);
+        assert_eq!(kinds(&events), [Kind::Enrolled, Kind::Compliant]);
+        // Neither server reports compliance: it is assumed, and marked so.
+        assert_eq!([0, 1].map(|at| events[at].step().unwrap().said.assumed), [false, true]);
+        assert!(!events[0].step().unwrap().said.awaiting_configuration);
+        assert_ne!(events[0].key, events[1].key);
     }
     // Only a device in its Setup Assistant awaits its configuration.
     let kind = |server, body| events(server, body)[0].about.enrollment_type.clone();
@@ -218,11 +228,39 @@ fn a_first_token_update_enrolls() {
 }
 
 #[test]
-fn a_rotated_token_tells_nothing() {
-    assert!(is_ignored(Nano, IPHONE_ROTATED));
-    for (tally, is_news) in [(json!(0), true), (json!(1), true), (Value::Null, true), (json!(u64::MAX), false)] {
-        let body = with(IPHONE_TOKEN, |body| body["checkin_event"]["token_update_tally"] = tally.clone());
-        assert_eq!(is_ignored(Nano, &body), !is_news, "{tally}");
+fn a_device_that_awaits_its_configuration_is_held_until_the_next_token() {
+    for (server, body) in [(Micro, MICRO_IPHONE_TOKEN), (Nano, IPHONE_TOKEN)] {
+        let held = events(server, body);
+        assert_eq!(kinds(&held), [Kind::Enrolled]);
+        assert!(held[0].step().unwrap().said.awaiting_configuration);
+    }
+    // A server that never releases devices: the tenant has switched it off.
+    let free = events_of(read_as(Nano, IPHONE_TOKEN.as_bytes(), false).unwrap());
+    assert_eq!(kinds(&free), [Kind::Enrolled, Kind::Compliant]);
+    assert!(!free[0].step().unwrap().said.awaiting_configuration);
+
+    let told = [events(Nano, IPHONE), events(Nano, IPHONE_TOKEN)].concat();
+    let waiting = folded_at(told.clone(), "2026-03-02T09:12:00Z");
+    let open = waiting.open_attempt().unwrap();
+    assert_eq!((waiting.state, open.wait), (DeviceState::WaitingForCompliance, Some(Wait::Configuration)));
+    assert_eq!(open.place.as_ref().unwrap().action.name(), "AwaitConfiguration");
+    let given_up_on = folded_at(told.clone(), "2026-03-05T08:12:00Z");
+    assert!(given_up_on.attempts[0].release_not_reported && given_up_on.complete);
+    assert_eq!(given_up_on.attempts[0].outcome, Outcome::Completed);
+    // The next token, whatever its tally, says that it was released.
+    let released = with(IPHONE_ROTATED, |body| body["created_at"] = json!("2026-03-02T08:40:00Z"));
+    let enrollment = folded_at([told, events(Nano, &released)].concat(), "2026-03-05T08:12:00Z");
+    assert_eq!(enrollment.attempts.len(), 1);
+    assert_eq!(enrollment.attempts[0].outcome, Outcome::Completed);
+    assert_eq!(enrollment.attempts[0].ended_at, Some(at("2026-03-02T08:40:00Z")));
+    assert!(!enrollment.attempts[0].release_not_reported);
+}
+
+#[test]
+fn a_later_token_is_passed_on_whatever_its_tally() {
+    for tally in [json!(0), json!(1), Value::Null, json!(7), json!(u64::MAX)] {
+        let body = with(IPHONE_ROTATED, |body| body["checkin_event"]["token_update_tally"] = tally.clone());
+        assert_eq!(kinds(&events(Nano, &body)), [Kind::Enrolled, Kind::Compliant], "{tally}");
     }
     for tally in [json!("1"), json!(1e300), json!(-1), json!(1.5), json!([]), json!(true)] {
         let body = with(IPHONE_TOKEN, |body| body["checkin_event"]["token_update_tally"] = tally.clone());
@@ -277,9 +315,9 @@ fn what_a_device_answers_to_commands_fails_no_enrollment() {
         let body = with(IPHONE, |body| body["topic"] = json!(topic));
         assert!(is_ignored(Nano, &body), "{topic}");
     }
-    let batch = read_as(Nano, NANO_ERROR.as_bytes(), true).unwrap();
+    let batch = read(Nano, NANO_ERROR.as_bytes()).unwrap();
     let id = Some("90bb11d2c3f4a566".to_owned());
-    assert_eq!(batch, Batch { events: vec![Parsed::UnknownType { id }], is_list: false });
+    assert_eq!(batch, Batch { events: vec![Parsed::passed_over(id, Some("mdm.Connect"))], is_list: false });
 }
 
 #[test]
@@ -338,7 +376,7 @@ fn a_placeholder_serial_names_no_device() {
 fn no_event_holds_a_token() {
     for body in ALL {
         for server in [Micro, Nano] {
-            let told = format!("{:?}", read_as(server, body.as_bytes(), true).unwrap());
+            let told = format!("{:?}", read(server, body.as_bytes()).unwrap());
             for secret in SECRETS {
                 assert!(!told.contains(secret), "{secret} in {told}");
             }
@@ -346,7 +384,7 @@ fn no_event_holds_a_token() {
     }
     // What is refused isn't repeated either.
     let body = with_payload(MAC, b"<plist><dict><key>PushMagic</key><string>PUSHMAGIC</string><oops>");
-    let told = format!("{:?}", read_as(Micro, body.as_bytes(), true).unwrap());
+    let told = format!("{:?}", read(Micro, body.as_bytes()).unwrap());
     assert!(!told.contains("PUSHMAGIC"));
 }
 
@@ -417,18 +455,18 @@ fn what_no_event_can_hold_is_left_out_or_refused() {
 fn what_is_no_event_is_refused() {
     for body in ["[]", "1", "null", "{}", r#"{"topic":7e999}"#, r#"{"topic":7}"#, "", "<a/>"] {
         for server in [Micro, Nano] {
-            assert!(read_as(server, body.as_bytes(), true).is_err(), "{body}");
+            assert!(read(server, body.as_bytes()).is_err(), "{body}");
         }
     }
     let long = vec![b' '; MAX_BODY_BYTES + 1];
-    assert_eq!(read_as(Micro, &long, true), Err(BodyError::TooLarge));
+    assert_eq!(read(Micro, &long), Err(BodyError::TooLarge));
     let deep = format!(r#"{{"topic":"mdm.CheckOut","checkin_event":{}"#, r#"{"a":"#.repeat(100_000));
-    assert!(matches!(read_as(Nano, deep.as_bytes(), true), Err(BodyError::NotJson { .. })));
+    assert!(matches!(read(Nano, deep.as_bytes()), Err(BodyError::NotJson { .. })));
 }
 
 /// Whatever was read can be stored and holds no secret.
 fn check(server: Server, body: &[u8]) {
-    for parsed in read_as(server, body, true).map(|batch| batch.events).unwrap_or_default() {
+    for parsed in read(server, body).map(|batch| batch.events).unwrap_or_default() {
         match parsed {
             Parsed::Event(event) => {
                 assert!(event.about.identifiers().next().is_some());

@@ -22,14 +22,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use vestibule_domain::catalogue::UserAction;
-use vestibule_domain::event::{ClockSkew, Event, Kind, Member, Platform};
+use vestibule_domain::event::{Event, Kind, Member, Platform};
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::{Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
-use vestibule_webhook::sources::{
-    Context, Read, graph_troubleshooting_events as graph, intune_operational_logs as logs,
-};
-use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS, Received};
+use vestibule_webhook::sources::{Sender, graph_troubleshooting_events as graph, intune_operational_logs as logs};
+use vestibule_webhook::{BodyError, MAX_BODY_BYTES, MAX_EVENTS};
 
 const DOCUMENTED_LOG: &str = include_str!("../src/sources/samples/intune-operational-logs-documentation.json");
 const LOGS: &str = include_str!("../src/sources/samples/intune-operational-logs-records.json");
@@ -43,20 +41,27 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn context() -> Context {
-    Context { received: Received { at: at(NOW), backfill: false }, sends_compliant: false }
+fn read(sender: &Sender, body: &str) -> Result<Batch, BodyError> {
+    read_bytes(sender, body.as_bytes())
 }
 
-fn read(read: Read, body: &str) -> Result<Batch, BodyError> {
-    read(body.as_bytes(), &HeaderMap::new(), &context())
+fn read_bytes(sender: &Sender, body: &[u8]) -> Result<Batch, BodyError> {
+    (sender.read)(body, &HeaderMap::new(), sender.received(at(NOW), false))
 }
 
+/// What is read of a log, compliance that is assumed apart.
 fn log(body: &str) -> Vec<Parsed> {
-    read(logs::parse, body).unwrap().events
+    reported(read(&logs::SENDER, body).unwrap())
+}
+
+fn reported(mut batch: Batch) -> Vec<Parsed> {
+    let is_assumed = |parsed: &Parsed| matches!(parsed, Parsed::Event(event) if event.step().unwrap().said.assumed);
+    batch.events.retain(|parsed| !is_assumed(parsed));
+    batch.events
 }
 
 fn listed(body: &str) -> Vec<Parsed> {
-    read(graph::parse, body).unwrap().events
+    read(&graph::SENDER, body).unwrap().events
 }
 
 fn event(parsed: &Parsed) -> &Event {
@@ -119,9 +124,9 @@ fn listed_with(changes: Value) -> Value {
 
 #[test]
 fn the_documented_log_is_an_enrolled_device() {
-    let batch = read(logs::parse, DOCUMENTED_LOG).unwrap();
+    let batch = read(&logs::SENDER, DOCUMENTED_LOG).unwrap();
     assert!(!batch.is_list);
-    let event = only(batch.events);
+    let event = only(reported(batch));
     assert_eq!(event.key.source, logs::SOURCE);
     assert!(event.key.id.starts_with("93ce4a3e-0000-4000-8000-000000000004/enrolled/"), "{}", event.key.id);
     assert_eq!((kind(&event), event.time.to_string().as_str()), (Kind::Enrolled, "2026-02-20T00:33:46.205Z"));
@@ -137,10 +142,9 @@ fn the_documented_log_is_an_enrolled_device() {
 }
 
 #[test]
-fn an_enrolled_device_is_compliant_where_nobody_else_says_so() {
-    let context = Context { sends_compliant: true, ..context() };
-    let parsed = logs::parse(DOCUMENTED_LOG.as_bytes(), &HeaderMap::new(), &context).unwrap().events;
-    let events = events(&parsed);
+fn compliance_of_an_enrolled_device_is_assumed() {
+    let events = events(&read(&logs::SENDER, DOCUMENTED_LOG).unwrap().events);
+    assert_eq!([0, 1].map(|at| events[at].step().unwrap().said.assumed), [false, true]);
     assert_eq!(events.iter().map(kind).collect::<Vec<_>>(), [Kind::Enrolled, Kind::Compliant]);
     assert_ne!(events[0].key, events[1].key);
     assert_eq!(folded(events).attempts[0].outcome, Outcome::Completed);
@@ -148,9 +152,9 @@ fn an_enrolled_device_is_compliant_where_nobody_else_says_so() {
 
 #[test]
 fn a_message_of_an_event_hub_is_read_record_by_record() {
-    let batch = read(logs::parse, LOGS).unwrap();
+    let batch = read(&logs::SENDER, LOGS).unwrap();
     assert!(batch.is_list);
-    let parsed = batch.events;
+    let parsed = reported(batch);
     assert_eq!(parsed.len(), 6);
 
     // Neither Intune nor the directory knew the device: the record's own id stands for it.
@@ -177,8 +181,8 @@ fn a_message_of_an_event_hub_is_read_record_by_record() {
     assert_eq!(gave_up.step().unwrap().user_action, Some(UserAction::Cancel));
     assert_eq!(gave_up.about.platform, Some(Platform::Android));
 
-    assert!(matches!(&parsed[3], Parsed::UnknownType { id: None }), "another operation");
-    assert!(matches!(&parsed[4], Parsed::UnknownType { id: Some(_) }), "another log");
+    assert!(matches!(&parsed[3], Parsed::UnknownType { id: None, .. }), "another operation");
+    assert!(matches!(&parsed[4], Parsed::UnknownType { id: Some(_), .. }), "another log");
     assert_eq!(kind(event(&parsed[5])), Kind::Enrolled);
 }
 
@@ -195,8 +199,8 @@ fn all_wrappings_of_a_record_are_the_same() {
     assert_eq!(log(&format!("{message}\n{message}")), [expected.clone(), expected.clone()].concat());
     assert_eq!(log(&messages.to_string()), [expected.clone(), expected.clone()].concat());
     assert_eq!(log(&format!("{list}\n{list}")), [expected.clone(), expected].concat());
-    assert!(!read(logs::parse, &lines[0]).unwrap().is_list);
-    assert!(read(logs::parse, &lines.join("\n")).unwrap().is_list);
+    assert!(!read(&logs::SENDER, &lines[0]).unwrap().is_list);
+    assert!(read(&logs::SENDER, &lines.join("\n")).unwrap().is_list);
 }
 
 #[test]
@@ -212,7 +216,7 @@ fn a_junk_line_is_refused_alone() {
     assert!(matches!(&parsed[..], [_, Parsed::Invalid { .. }, _, Parsed::Invalid { .. }, Parsed::Invalid { .. }]));
     // One text that is broken is no lines.
     for broken in ["", "{", "\n\n", "junk\n{}", "{\n  \"time\": 1,\n  {}\n}", "1\n2", "\u{feff}{}"] {
-        assert!(matches!(read(logs::parse, broken), Err(BodyError::NotJson { .. })), "{broken:?}");
+        assert!(matches!(read(&logs::SENDER, broken), Err(BodyError::NotJson { .. })), "{broken:?}");
     }
 }
 
@@ -297,7 +301,7 @@ fn graphs_documented_answer_is_a_failed_enrollment() {
 
 #[test]
 fn of_graphs_list_only_enrollments_are_taken() {
-    let batch = read(graph::parse, LIST).unwrap();
+    let batch = read(&graph::SENDER, LIST).unwrap();
     assert!(batch.is_list);
     let parsed = batch.events;
     assert_eq!(parsed.len(), 5);
@@ -309,8 +313,8 @@ fn of_graphs_list_only_enrollments_are_taken() {
     assert_eq!((kind(gave_up), gave_up.about.platform), (Kind::Stopped, Some(Platform::Ios)));
     assert_eq!(gave_up.about.enrollment_id.as_deref(), Some("c0000000-0000-4000-8000-000000000002"));
     assert_eq!(gave_up.about.enrollment_type, None, "unknown");
-    assert!(matches!(&parsed[2], Parsed::UnknownType { id: Some(_) }));
-    assert!(matches!(&parsed[3], Parsed::UnknownType { id: Some(_) }));
+    assert!(matches!(&parsed[2], Parsed::UnknownType { id: Some(_), .. }));
+    assert!(matches!(&parsed[3], Parsed::UnknownType { id: Some(_), .. }));
     let mac = event(&parsed[4]);
     assert_eq!(mac.about.platform, Some(Platform::MacOs));
     assert_eq!(mac.time.to_string(), "2026-02-20T09:00:00.123Z");
@@ -403,14 +407,13 @@ fn a_failure_and_the_success_after_it_are_one_device_in_both_sources() {
 }
 
 #[test]
-fn old_times_are_doubted_unless_the_past_is_filled_in() {
-    let skew = |read: Read, body: &str, backfill: bool| {
-        let context = Context { received: Received { at: at("2026-03-20T00:00:00Z"), backfill }, ..context() };
-        event(&read(body.as_bytes(), &HeaderMap::new(), &context).unwrap().events[0]).clock_skew
+fn a_server_that_delivers_late_says_nothing_of_a_devices_clock() {
+    let skew = |sender: &Sender, body: &str, backfill: bool| {
+        let received = sender.received(at("2026-03-20T00:00:00Z"), backfill);
+        event(&(sender.read)(body.as_bytes(), &HeaderMap::new(), received).unwrap().events[0]).clock_skew
     };
-    for (read, body) in [(logs::parse as Read, LOGS), (graph::parse, LIST)] {
-        assert_eq!(skew(read, body, false), Some(ClockSkew::Behind));
-        assert_eq!(skew(read, body, true), None);
+    for (sender, body) in [(&logs::SENDER, LOGS), (&graph::SENDER, LIST)] {
+        assert_eq!((skew(sender, body, false), skew(sender, body, true)), (None, None));
     }
 }
 
@@ -418,8 +421,8 @@ fn old_times_are_doubted_unless_the_past_is_filled_in() {
 fn bodies_that_are_nothing_of_it_are_refused_whole() {
     let too_large = "x".repeat(MAX_BODY_BYTES + 1);
     let record = records()[0].to_string();
-    for read in [logs::parse as Read, graph::parse] {
-        let read = |body: &str| read(body.as_bytes(), &HeaderMap::new(), &context());
+    for sender in [&logs::SENDER, &graph::SENDER] {
+        let read = |body: &str| read(sender, body);
         assert_eq!(read(&too_large), Err(BodyError::TooLarge));
         assert_eq!(read("7"), Err(BodyError::NotAnEvent));
         assert!(matches!(read(&"[".repeat(100_000)), Err(BodyError::NotJson { .. })));
@@ -431,7 +434,7 @@ fn bodies_that_are_nothing_of_it_are_refused_whole() {
         let mut invalid = read("[null, 1, [[]]]").unwrap().events.into_iter();
         assert!(invalid.all(|parsed| matches!(parsed, Parsed::Invalid { .. })));
     }
-    let read = |body: &str| read(logs::parse, body);
+    let read = |body: &str| read(&logs::SENDER, body);
     assert_eq!(read(&"{}\n".repeat(MAX_EVENTS + 1)), Err(BodyError::TooManyEvents));
     assert_eq!(read(&"{}\n\n".repeat(MAX_EVENTS)).unwrap().events.len(), MAX_EVENTS);
     let message = format!("{{\"records\":[{}]}}", vec!["{}"; 300].join(","));
@@ -529,8 +532,8 @@ proptest! {
 
     #[test]
     fn no_bytes_make_them_panic(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
-        let _any = logs::parse(&bytes, &HeaderMap::new(), &context());
-        let _any = graph::parse(&bytes, &HeaderMap::new(), &context());
+        let _any = read_bytes(&logs::SENDER, &bytes);
+        let _any = read_bytes(&graph::SENDER, &bytes);
     }
 
     #[test]
@@ -544,15 +547,15 @@ proptest! {
         let from = place.index(body.len());
         let to = (from + gone).min(body.len());
         body.splice(from..to, bytes);
-        let _any = logs::parse(&body, &HeaderMap::new(), &context());
-        let _any = graph::parse(&body, &HeaderMap::new(), &context());
+        let _any = read_bytes(&logs::SENDER, &body);
+        let _any = read_bytes(&graph::SENDER, &body);
     }
 
     #[test]
     fn no_json_makes_them_panic(value in any_value()) {
         let body = value.to_string();
-        let _any = read(logs::parse, &body);
-        let _any = read(graph::parse, &body);
+        let _any = read(&logs::SENDER, &body);
+        let _any = read(&graph::SENDER, &body);
     }
 
     #[test]
@@ -567,12 +570,11 @@ proptest! {
     }
 
     #[test]
-    fn a_record_is_taken_or_refused_with_a_reason(record in nearly_valid(), sends_compliant: bool) {
-        let context = Context { sends_compliant, ..context() };
-        for parse in [logs::parse as Read, graph::parse] {
+    fn a_record_is_taken_or_refused_with_a_reason(record in nearly_valid()) {
+        for sender in [&logs::SENDER, &graph::SENDER] {
             let body = json!([record]).to_string();
-            let batch = parse(body.as_bytes(), &HeaderMap::new(), &context).unwrap();
-            prop_assert_eq!(&batch, &parse(body.as_bytes(), &HeaderMap::new(), &context).unwrap());
+            let batch = read(sender, &body).unwrap();
+            prop_assert_eq!(&batch, &read(sender, &body).unwrap());
             for parsed in &batch.events {
                 match parsed {
                     Parsed::Event(event) => {

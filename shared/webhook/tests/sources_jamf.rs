@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::{Event, Kind, Platform};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
-use vestibule_webhook::sources::{Context, jamf};
+use vestibule_webhook::sources::jamf;
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
 const MOBILE: &str = include_str!("../src/sources/samples/jamf-mobile-device-enrolled.json");
@@ -34,8 +34,8 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn context(sends_compliant: bool) -> Context {
-    Context { received: Received { at: at("2026-03-02T12:00:00Z"), backfill: false }, sends_compliant }
+fn received() -> Received {
+    jamf::SENDER.received(at("2026-03-02T12:00:00Z"), false)
 }
 
 fn typed(content_type: &str) -> HeaderMap {
@@ -43,20 +43,22 @@ fn typed(content_type: &str) -> HeaderMap {
 }
 
 fn read(body: &[u8]) -> Result<Batch, BodyError> {
-    jamf::parse(body, &HeaderMap::new(), &context(false))
+    jamf::parse(body, &HeaderMap::new(), received())
 }
 
-fn events_as(body: &str, sends_compliant: bool) -> Vec<Event> {
+fn events(body: &str) -> Vec<Event> {
     let event = |parsed| match parsed {
         Parsed::Event(event) => *event,
         other => panic!("{other:?}"),
     };
-    let batch = jamf::parse(body.as_bytes(), &HeaderMap::new(), &context(sends_compliant)).unwrap();
+    let batch = jamf::parse(body.as_bytes(), &HeaderMap::new(), received()).unwrap();
     batch.events.into_iter().map(event).collect()
 }
 
+/// The one event besides the compliance that is assumed.
 fn only(body: &str) -> Event {
-    let mut events = events_as(body, false);
+    let mut events = events(body);
+    events.retain(|event| !event.step().unwrap().said.assumed);
     assert_eq!(events.len(), 1);
     events.remove(0)
 }
@@ -78,7 +80,7 @@ fn xml(inner: &str) -> String {
 
 #[test]
 fn a_mobile_device_is_enrolled_and_compliant() {
-    let events = events_as(MOBILE, true);
+    let events = events(MOBILE);
     assert_eq!(kinds(&events), [Kind::Enrolled, Kind::Compliant]);
     assert_ne!(events[0].key.id, events[1].key.id);
     for event in &events {
@@ -94,14 +96,15 @@ fn a_mobile_device_is_enrolled_and_compliant() {
         assert_eq!(about.user_principal_name.as_deref(), Some("mara.smith@example.com"));
         assert_eq!((about.user_id.as_deref(), about.platform), (None, Some(Platform::Ios)));
     }
-    assert_eq!(kinds(&events_as(MOBILE, false)), [Kind::Enrolled]);
+    // Jamf Pro reports no compliance: it is assumed, and marked so.
+    assert_eq!([0, 1].map(|at| events[at].step().unwrap().said.assumed), [false, true]);
 }
 
 #[test]
 fn json_and_xml_tell_the_same_event() {
     for (json, xml) in [(MOBILE, MOBILE_XML), (COMPUTER, COMPUTER_XML), (ADDED, ADDED_XML)] {
         // The webhooks differ in id and name.
-        assert_eq!(events_as(json, true), events_as(xml, true));
+        assert_eq!(events(json), events(xml));
     }
     let other = with(MOBILE, |body| body["event"]["osVersion"] = json!("17.6"));
     let later = with(MOBILE, |body| body["webhook"]["eventTimestamp"] = json!(1_772_443_128_574_i64));
@@ -126,10 +129,9 @@ fn a_mobile_device_left() {
 fn without_a_time_the_same_is_the_same_event() {
     let first = only(MOBILE_EARLY);
     assert_eq!(first.time, first.received_at);
-    let received = Received { at: at("2026-03-02T12:07:00Z"), backfill: false };
-    let context = Context { received, sends_compliant: false };
-    let again = jamf::parse(MOBILE_EARLY.as_bytes(), &HeaderMap::new(), &context).unwrap();
-    assert!(matches!(&again.events[..], [Parsed::Event(event)] if event.key == first.key));
+    let later = jamf::SENDER.received(at("2026-03-02T12:07:00Z"), false);
+    let again = jamf::parse(MOBILE_EARLY.as_bytes(), &HeaderMap::new(), later).unwrap();
+    assert!(matches!(&again.events[..], [Parsed::Event(event), _] if event.key == first.key));
     // What can be no time of Jamf's is none: seconds, text, beyond any calendar.
     for time in [json!(1_667_601_111), json!("epoch"), json!(-1), json!(u64::MAX), json!(i64::MAX), json!(1e300)] {
         let event = only(&with(MOBILE, |body| body["webhook"]["eventTimestamp"] = time.clone()));
@@ -160,7 +162,7 @@ fn a_device_of_the_programme_is_registered() {
     assert_eq!(kinds(std::slice::from_ref(&event)), [Kind::Registered]);
     assert_eq!(event.time, Timestamp::from_millis(1_553_550_275_590));
     assert_eq!(event.about.platform, Some(Platform::MacOs));
-    assert_eq!(kinds(&events_as(ADDED, true)), [Kind::Registered]);
+    assert_eq!(kinds(&events(ADDED)), [Kind::Registered]);
     for (model, platform) in
         [("iPad Pro", Some(Platform::Ios)), ("iMac 24", Some(Platform::MacOs)), ("Apple TV 4K", None), ("", None)]
     {
@@ -201,8 +203,12 @@ fn the_number_names_a_device_only_where_nothing_better_does() {
 
 #[test]
 fn other_events_are_counted() {
-    for body in [GROUP, GROUP_XML, r#"{"webhook":{"webhookEvent":"JSSStartup"}}"#] {
-        let expected = Batch { events: vec![Parsed::UnknownType { id: None }], is_list: false };
+    for (body, kind) in [
+        (GROUP, "SmartGroupComputerMembershipChange"),
+        (GROUP_XML, "SmartGroupMobileDeviceMembershipChange"),
+        (r#"{"webhook":{"webhookEvent":"JSSStartup"}}"#, "JSSStartup"),
+    ] {
+        let expected = Batch { events: vec![Parsed::passed_over(None, Some(kind))], is_list: false };
         assert_eq!(read(body.as_bytes()).unwrap(), expected, "{body}");
     }
 }
@@ -217,11 +223,11 @@ fn the_content_type_decides_and_else_the_first_byte() {
         (MOBILE_XML, "Application/XML; charset=utf-8"),
         (MOBILE_XML, "text/plain"),
     ] {
-        let batch = jamf::parse(body.as_bytes(), &typed(content_type), &context(false)).unwrap();
-        assert!(matches!(&batch.events[..], [Parsed::Event(_)]), "{content_type}");
+        let batch = jamf::parse(body.as_bytes(), &typed(content_type), received()).unwrap();
+        assert!(matches!(&batch.events[..], [Parsed::Event(_), Parsed::Event(_)]), "{content_type}");
     }
     for (body, content_type) in [(MOBILE_XML, "application/json"), (MOBILE, "text/xml")] {
-        assert!(jamf::parse(body.as_bytes(), &typed(content_type), &context(false)).is_err(), "{content_type}");
+        assert!(jamf::parse(body.as_bytes(), &typed(content_type), received()).is_err(), "{content_type}");
     }
     for body in [MOBILE, MOBILE_XML] {
         assert_eq!(only(&format!("\u{feff}{body}")), only(body));
@@ -284,13 +290,13 @@ proptest! {
     #[test]
     fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = read(&body);
-        let _ = jamf::parse(&body, &typed("text/xml"), &context(true));
+        let _ = jamf::parse(&body, &typed("text/xml"), received());
     }
 
     #[test]
     fn no_markup_panics(parts in proptest::collection::vec(markup(), 0..60)) {
-        let _ = jamf::parse(parts.concat().as_bytes(), &typed("text/xml"), &context(true));
-        let _ = jamf::parse(xml(&parts.concat()).as_bytes(), &typed("text/xml"), &context(true));
+        let _ = jamf::parse(parts.concat().as_bytes(), &typed("text/xml"), received());
+        let _ = jamf::parse(xml(&parts.concat()).as_bytes(), &typed("text/xml"), received());
     }
 
     #[test]

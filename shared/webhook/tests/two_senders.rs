@@ -1,19 +1,24 @@
 //! The same enrollment told by two senders is one attempt: an MDM in its own form and an agent's CloudEvents, in every
-//! order of arrival.
+//! order of arrival. The worked examples of docs/DOMAIN.md, X that have an MDM of that kind run on its own bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::HeaderMap;
 use serde_json::{Value, json};
 use vestibule_domain::event::{Event, Platform};
-use vestibule_domain::{Cause, Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{
+    Cause, ComplianceSource, DeviceState, Enrollment, History, Millis, Outcome, TenantId, TenantSettings, Timestamp,
+    fold,
+};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
-use vestibule_webhook::sources::{Context, graph_troubleshooting_events, nanomdm};
+use vestibule_webhook::sources::{Reports, graph_troubleshooting_events, jamf, nanomdm};
 use vestibule_webhook::{Received, parse};
 
 /// The serial number and times are those of the samples.
 const SERIAL: &str = "F4X9Q2LMN7";
 const AUTHENTICATE: &str = include_str!("../src/sources/samples/nanomdm-authenticate.json");
 const TOKEN: &str = include_str!("../src/sources/samples/nanomdm-token-update.json");
+const LATER_TOKEN: &str = include_str!("../src/sources/samples/nanomdm-token-update-rotated.json");
+const COMPUTER: &str = include_str!("../src/sources/samples/jamf-computer-added.json");
 const GRAPH: &str = include_str!("../src/sources/samples/graph-troubleshooting-events-documentation.json");
 
 fn at(text: &str) -> Timestamp {
@@ -34,20 +39,54 @@ fn agent(minutes_seconds: &str, kind: &str, serial: &str, mut data: Value) -> Ve
     let time = format!("{minutes_seconds}Z");
     let event = json!({"specversion": "1.0", "id": format!("{kind}-{time}"), "source": "urn:example:agent",
         "type": format!("enrollment.{kind}"), "time": time, "data": data});
-    all(parse(event.to_string().as_bytes(), Received { at: at(&time), backfill: false }).unwrap())
+    all(parse(event.to_string().as_bytes(), Received::native(at(&time), false)).unwrap())
 }
 
-fn mdm(body: &str, received: Timestamp, sends_compliant: bool) -> Vec<Event> {
-    let context = Context { received: Received { at: received, backfill: false }, sends_compliant };
-    all(nanomdm::parse(body.as_bytes(), &HeaderMap::new(), &context).unwrap())
+fn mdm(body: &str, received: Timestamp) -> Vec<Event> {
+    let received = nanomdm::SENDER.received(received, false);
+    all(nanomdm::parse(body.as_bytes(), &HeaderMap::new(), received).unwrap())
+}
+
+/// CloudEvents of a source that reports so much.
+fn native(source: &str, reports: &str, time: Timestamp, kind: &str, mut data: Value) -> Vec<Event> {
+    data["device"] = json!({"serialNumber": data["serial"]});
+    let event = json!({"specversion": "1.0", "id": format!("{kind}-{time}"), "source": source, "type": kind,
+        "time": time.to_string(), "data": data});
+    let reports = Reports::read(reports.split(' ').filter(|word| !word.is_empty())).unwrap();
+    let received = Received { reports, ..Received::native(time, false) };
+    all(parse(event.to_string().as_bytes(), received).unwrap())
+}
+
+/// A token that NanoMDM's device sends after its first, at another time.
+fn token_at(time: Timestamp) -> Vec<Event> {
+    let mut body: Value = serde_json::from_str(LATER_TOKEN).unwrap();
+    body["created_at"] = json!(time.to_string());
+    mdm(&body.to_string(), time)
+}
+
+/// Jamf Pro's `ComputerAdded`, at another time.
+fn computer_at(time: Timestamp) -> Vec<Event> {
+    let mut body: Value = serde_json::from_str(COMPUTER).unwrap();
+    body["webhook"]["eventTimestamp"] = json!(time.millis());
+    all(jamf::parse(body.to_string().as_bytes(), &HeaderMap::new(), jamf::SENDER.received(time, false)).unwrap())
+}
+
+fn after(time: Timestamp, minutes: f64) -> Timestamp {
+    #[allow(clippy::cast_possible_truncation)]
+    let moved = (minutes * 60_000.0) as i64;
+    time + Millis::new(moved)
 }
 
 fn folded(events: impl IntoIterator<Item = Event>, as_of: &str) -> Enrollment {
+    folded_under(&TenantSettings::default(), events, at(as_of))
+}
+
+fn folded_under(settings: &TenantSettings, events: impl IntoIterator<Item = Event>, as_of: Timestamp) -> Enrollment {
     let mut history = History::default();
     for event in events {
         history.add(event);
     }
-    fold(&TenantId::parse("contoso").unwrap(), &history, &TenantSettings::default(), at(as_of))
+    fold(&TenantId::parse("contoso").unwrap(), &history, settings, as_of)
 }
 
 /// Every order in which the parts can arrive.
@@ -72,17 +111,17 @@ fn minute(of: Timestamp, seconds: i64) -> String {
 #[test]
 fn an_mdm_and_an_agent_that_tell_of_one_enrollment_make_one_attempt() {
     // Both of the MDM's messages carry a time; the agent is a little before and after them.
-    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"), true)[0].time;
+    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"))[0].time;
     let parts = [
         agent(&minute(began, -40), "started", SERIAL, json!({"platform": "ios"})),
-        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"), true),
+        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z")),
         agent(
             &minute(began, 5),
             "step.entered",
             SERIAL,
             json!({"action": "iOSProfileLaunch", "screen": "installingProfile"}),
         ),
-        mdm(TOKEN, at("2026-03-02T19:00:00Z"), true),
+        mdm(TOKEN, at("2026-03-02T19:00:00Z")),
         agent(&minute(began, 90), "enrolled", SERIAL, json!({})),
         agent(&minute(began, 95), "compliant", SERIAL, json!({})),
     ];
@@ -101,9 +140,8 @@ fn an_mdm_and_an_agent_that_tell_of_one_enrollment_make_one_attempt() {
 #[test]
 fn the_same_end_told_twice_is_one_failed_attempt_that_knows_what_both_told() {
     // Graph tells of failures alone, with a code and a category, and of no steps.
-    let context =
-        Context { received: Received { at: at("2027-01-01T00:00:00Z"), backfill: true }, sends_compliant: true };
-    let graph = all(graph_troubleshooting_events::parse(GRAPH.as_bytes(), &HeaderMap::new(), &context).unwrap());
+    let received = graph_troubleshooting_events::SENDER.received(at("2027-01-01T00:00:00Z"), true);
+    let graph = all(graph_troubleshooting_events::parse(GRAPH.as_bytes(), &HeaderMap::new(), received).unwrap());
     let failed = &graph[0];
     let told = failed.step().unwrap().failure.clone().unwrap();
     let mut of_agent = Vec::new();
@@ -131,10 +169,10 @@ fn the_same_end_told_twice_is_one_failed_attempt_that_knows_what_both_told() {
 
 #[test]
 fn a_sender_that_begins_again_makes_a_second_attempt_whatever_the_other_tells() {
-    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"), true)[0].time;
+    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"))[0].time;
     let parts = [
         agent(&minute(began, -40), "started", SERIAL, json!({"platform": "ios"})),
-        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"), true),
+        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z")),
         agent(&minute(began, 300), "started", SERIAL, json!({"platform": "ios"})),
     ];
     for order in orders(&parts) {
@@ -142,5 +180,118 @@ fn a_sender_that_begins_again_makes_a_second_attempt_whatever_the_other_tells() 
         let told: Vec<_> = enrollment.attempts.iter().map(|one| (one.outcome, one.cause)).collect();
         let expected = [(Outcome::Abandoned, Some(Cause::Restarted)), (Outcome::InProgress, None)];
         assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn x5_a_phone_that_only_authenticates_gave_up_at_the_profile() {
+    let told = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"));
+    let began = told[0].time;
+    let enrollment = folded(told, "2026-03-03T00:00:00Z");
+    let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
+    assert_eq!((attempt.outcome, attempt.cause, attempt.row), (Outcome::Abandoned, Some(Cause::TimedOut), Some(9)));
+    assert_eq!((attempt.ended_at, enrollment.state), (Some(after(began, 30.0)), DeviceState::GaveUp));
+    // Two facts of the sender: starts, and no steps.
+    assert!(attempt.has_starts() && !attempt.has_steps());
+}
+
+#[test]
+fn x8_another_source_reports_compliance() {
+    let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"))[0].time;
+    let graph = ComplianceSource::All("graph".to_owned());
+    let settings = TenantSettings { compliance_source: graph, ..TenantSettings::default() };
+    let parts = [
+        mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z")),
+        token_at(after(began, 1.0)),
+        native(
+            "graph",
+            "ends failures compliance",
+            after(began, 2000.0),
+            "enrollment.compliant",
+            json!({"serial": SERIAL}),
+        ),
+    ];
+    for order in orders(&parts) {
+        let before = folded_under(&settings, order.clone(), after(began, 1999.0));
+        let [waited] = &before.attempts[..] else { panic!("{:?}", before.attempts) };
+        assert_eq!((waited.outcome, waited.row), (Outcome::Abandoned, Some(17)));
+        assert_eq!(waited.ended_at, Some(after(began, 1441.0)));
+        let later = folded_under(&settings, order, after(began, 4320.0));
+        let [completed] = &later.attempts[..] else { panic!("{:?}", later.attempts) };
+        assert_eq!((completed.outcome, completed.ended_at), (Outcome::Completed, Some(after(began, 2000.0))));
+        assert_eq!(later.state, DeviceState::Enrolled);
+    }
+}
+
+#[test]
+fn x9_and_x10_a_computer_that_is_added_again_is_another_enrollment_only_later() {
+    let began = at("2026-03-02T09:00:00Z");
+    let added = |minutes: &[f64]| {
+        let told: Vec<Vec<Event>> = minutes.iter().map(|minute| computer_at(after(began, *minute))).collect();
+        let mut found: Vec<_> =
+            orders(&told).into_iter().map(|order| folded(order, "2026-04-01T00:00:00Z").attempts).collect();
+        let first = found.remove(0);
+        assert!(found.iter().all(|attempts| *attempts == first));
+        first
+    };
+    let [once] = &added(&[0.0, 2.0, 9.0])[..] else { panic!("one attempt") };
+    assert_eq!((once.outcome, once.ended_at, once.duration()), (Outcome::Completed, Some(began), None));
+    assert!(!once.has_starts() && !once.is_judged(), "Jamf Pro reports ends alone");
+    let three = added(&[0.0, 14_400.0, 28_800.0]);
+    let ends: Vec<_> = three.iter().map(|attempt| (attempt.outcome, attempt.ended_at)).collect();
+    assert_eq!(ends, [0.0, 14_400.0, 28_800.0].map(|minute| (Outcome::Completed, Some(after(began, minute)))));
+}
+
+#[test]
+fn x16_an_agent_that_starts_after_the_mdm_was_done_continues_the_attempt() {
+    let began = at("2026-03-02T09:00:00Z");
+    let setup = |minute: f64, kind: &str, more: Value| {
+        let mut data = json!({"serial": "C02M23PJFH50", "platform": "macos"});
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        native("setup-manager", "starts ends deviceTime", after(began, minute), kind, data)
+    };
+    let parts = [
+        computer_at(began),
+        setup(0.7, "enrollment.started", json!({})),
+        setup(20.0, "enrollment.enrolled", json!({})),
+        setup(20.0, "enrollment.compliant", json!({"assumed": true})),
+    ];
+    for order in orders(&parts) {
+        let enrollment = folded(order, "2026-03-05T00:00:00Z");
+        let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
+        assert_eq!((attempt.started_at, attempt.ended_at), (began, Some(after(began, 20.0))));
+        assert_eq!((attempt.outcome, enrollment.state), (Outcome::Completed, DeviceState::Enrolled));
+        assert_eq!(attempt.duration(), Some(Millis::from_minutes(20)), "the agent reported the start");
+    }
+}
+
+#[test]
+fn x27_a_session_fails_the_attempt_that_another_source_had_completed() {
+    let began = at("2026-03-02T09:00:00Z");
+    let serial = "PF-1001";
+    let graph = |minute: f64, kind: &str| {
+        let data = json!({"serial": serial, "platform": "windows"});
+        native("graph", "ends failures compliance", after(began, minute), kind, data)
+    };
+    let page = |minute: f64, kind: &str, mut data: Value| {
+        data["serial"] = json!(serial);
+        native("agent", "starts steps stops failures ends deviceTime", after(began, minute), kind, data)
+    };
+    let failing = json!({"phase": "deviceSetup", "category": "apps",
+        "item": {"id": "app-1", "name": "VPN", "state": "error", "errorCode": "0x9"}});
+    let parts = [
+        graph(0.0, "enrollment.enrolled"),
+        graph(1.0, "enrollment.compliant"),
+        page(12.0, "esp.started", json!({})),
+        page(30.0, "esp.item", failing),
+    ];
+    for order in orders(&parts) {
+        let enrollment = folded(order, "2026-03-03T00:00:00Z");
+        let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
+        assert_eq!((attempt.outcome, attempt.ended_at), (Outcome::Failed, Some(after(began, 30.0))));
+        let failure = attempt.failure.as_ref().unwrap();
+        assert_eq!((failure.code.as_deref(), failure.reason.as_deref()), (Some("0x9"), Some("VPN")));
+        assert_eq!(attempt.place.as_ref().unwrap().action.name(), "deviceSetup");
+        assert_eq!((enrollment.state, attempt.session), (DeviceState::Failed, Some(enrollment.sessions[0].id)));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Three programs print it, and the tests hold it to its limits on less:
 //!
-//! - `cost`: the simulator's traffic, event by event and in batches, with the sweep as its schedule runs it
+//! - `cost`: the simulator's traffic, event by event and in batches, with the sweep as its schedule runs it; and the
+//!   delivery log, which is outside the units of an event
 //! - `session`: an Enrollment Status Page session with few apps and with many
 //! - `sweep`: a sweep with nothing due, over a small table and a large one
 //!
@@ -12,6 +13,7 @@
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.
 
+pub mod deliveries;
 pub mod quiet;
 pub mod session;
 pub mod spy;

@@ -35,7 +35,7 @@ pub async fn fill(table: &Table, numbers: std::ops::Range<usize>) -> Result<(), 
                     "type": "enrollment.started",
                     "data": { "device": { "serialNumber": format!("S{number:08}") }, "platform": "iOS" },
                 });
-                let Parsed::Event(event) = parse_event(&event, Received { at, backfill: false }) else {
+                let Parsed::Event(event) = parse_event(&event, Received::native(at, false)) else {
                     return Err(BoxError::from("the benchmark's event is refused"));
                 };
                 table.store.add_events(tenant, settings, vec![event.stored()], at).await?;

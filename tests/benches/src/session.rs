@@ -166,7 +166,7 @@ async fn post(table: &Table, tenant: &TenantId, at: i64, seed: u64, kind: &str, 
     let event = json!({"specversion": "1.0", "id": uuid(seed << 32), "source": "urn:agent:esp", "type": kind,
                        "time": Timestamp::from_millis(at).to_string(), "data": data});
     let now = Timestamp::from_millis(at + delay);
-    let batch = parse(&serde_json::to_vec(&event)?, Received { at: now, backfill: false })?;
+    let batch = parse(&serde_json::to_vec(&event)?, Received::native(now, false))?;
     let results = store_batch(&table.store, tenant, &TenantSettings::default(), batch, now).await;
     if results.accepted != 1 {
         return Err(format!("{kind} was not accepted: {results:?}").into());

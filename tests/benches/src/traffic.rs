@@ -106,7 +106,7 @@ async fn post_at(table: &Table, deliveries: &[&Delivery], most: usize, at: Optio
         let at = at.unwrap_or(last.at_ms);
         schedule.until(at, &mut run).await?;
         let now = Timestamp::from_millis(at);
-        let batch = parse(&body(chunk), Received { at: now, backfill: false })?;
+        let batch = parse(&body(chunk), Received::native(now, false))?;
         let before = meter.by_cause().get(&Cause::Events).map_or(0.0, |units| units.write);
         let results = store_batch(&table.store, &tenant, &settings, batch, now).await;
         let after = meter.by_cause().get(&Cause::Events).map_or(0.0, |units| units.write);

@@ -1,7 +1,7 @@
 //! The limits on what the table's work costs, on a smaller sample than the programs print.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vestibule_benches::{Table, quiet, session::session, traffic};
+use vestibule_benches::{Table, deliveries, quiet, session::session, traffic};
 use vestibule_simulator::{Delivery, simulate};
 use vestibule_store::Cause;
 
@@ -29,6 +29,20 @@ async fn an_event_costs_no_more_than_it_may() {
     assert_eq!(batches.accepted, one_by_one.accepted, "{batches:#?}");
     assert!(batches.written() < one_by_one.written(), "{batches:#?}");
     assert!(batches.read() < one_by_one.read(), "{batches:#?}");
+}
+
+/// A write of one unit a minute, and a read when a process begins and at midnight.
+#[tokio::test]
+async fn the_delivery_log_costs_a_unit_a_minute() {
+    let cost = deliveries::log(10, 30).await.unwrap();
+    assert_eq!(cost.events, 300);
+    assert!(cost.units.write > 0.0 && cost.units.write <= 30.0, "{cost:?}");
+    assert_eq!(cost.units.index_write, 0.0, "{cost:?}");
+    let an_event = |units: f64| units / cost.events as f64;
+    assert!(an_event(cost.units.write) <= 0.1, "{cost:?}");
+    assert!(an_event(cost.units.read) <= 0.005, "{cost:?}");
+    let busy = deliveries::log(100, 10).await.unwrap();
+    assert!(busy.units.write <= 10.0, "{busy:?}");
 }
 
 #[tokio::test]

@@ -55,6 +55,9 @@ class Server:
     reader: str
     link: str
     secret: str
+    #: Of an organisation whose only sender reports ends alone: a token, and where that sender posts.
+    ends_token: str
+    ends_hook: str
     tenant: str
     file: Path
     web: Path
@@ -122,7 +125,7 @@ class Server:
 
 
 def given_server() -> Server:
-    names = ["URL", "TOKEN", "READER", "LINK", "SECRET", "TENANT", "FILE", "WEB"]
+    names = ["URL", "TOKEN", "READER", "LINK", "SECRET", "ENDS_TOKEN", "ENDS_HOOK", "TENANT", "FILE", "WEB"]
     given = {name.lower(): os.environ[f"VESTIBULE_{name}"] for name in names}
     return Server(**given | {"file": Path(given["file"]), "web": Path(given["web"])})
 
@@ -251,8 +254,11 @@ def number(text):
     return int(text.split("\n")[0].replace(",", ""))
 
 
-def percent(fraction):
-    """As the page shows a rate: rounded half up, as browsers do, not half to even."""
+def percent(fraction, of=0):
+    """As the page shows a rate: rounded half up, as browsers do, not half to even. Of `of` things without a rate none was
+    reported."""
+    if fraction is None and of:
+        return "not reported"
     return "—" if fraction is None else f"{int(fraction * 1000 + 0.5) / 10:.1f}%"
 
 

@@ -2,6 +2,7 @@
 on."""
 
 import re
+import uuid
 
 import pytest
 from playwright.sync_api import expect
@@ -47,3 +48,41 @@ def test_a_device_is_diagnosed_by_a_link(server, visit, page, person):
 def test_somebody_unknown_is_said_to_be_unknown(visit, page):
     visit("#/diagnostics?user=nobody@contoso.example", "Diagnostics")
     expect(page.locator(".verdict").get_by_role("heading", name="Not seen")).to_be_visible()
+
+
+def test_a_name_of_two_devices_is_a_list_of_links(server, visit, page):
+    name = f"Twin {uuid.uuid4().hex[:8]}"
+    serials = [f"{name.replace(' ', '')}{number}" for number in (1, 2)]
+    for serial in serials:
+        data = {"platform": "ios", "device": {"serialNumber": serial, "name": name}}
+        server.post_event("enrollment.started", data)
+    server.post_event("enrollment.failed", {**data, "failure": {"reason": "DeviceCapReached"}})
+    assert len(server.get("/api/diagnostics", device=name)["choices"]) == 2
+    visit(f"#/diagnostics?device={name}", "Diagnostics")
+    expect(page.locator(".verdict").get_by_role("heading", name="Which device?")).to_be_visible()
+    expect(page.locator(".finding")).to_have_count(0)
+    choices = page.get_by_role("table", name="Devices to choose from")
+    expect(choices.locator("tbody tr")).to_have_count(2)
+    choices.get_by_role("row").filter(has_text=serials[1].lower()).get_by_role("link", name=name).click()
+    expect(page.locator(".verdict").get_by_role("heading", name="Failing")).to_be_visible()
+    assert address(page) == ("/diagnostics", {"device": serials[1].lower()})
+
+
+def test_of_several_devices_each_has_its_verdict_the_worst_first(server, visit, page):
+    mark = uuid.uuid4().hex[:8]
+    person = f"{mark}@contoso.example"
+    for number, ends in ((1, ("enrollment.failed",)), (2, ("enrollment.enrolled", "enrollment.compliant"))):
+        device = {"serialNumber": f"{mark}-{number}", "name": f"Phone {number}"}
+        data = {"platform": "ios", "device": device, "user": {"principalName": person}}
+        for kind in ("enrollment.started", *ends):
+            server.post_event(kind, data)
+    assert len(server.get("/api/diagnostics", user=person)["devices"]) == 2
+    visit(f"#/diagnostics?user={person}", "Diagnostics")
+    expect(page.locator(".verdict").get_by_role("heading", name="Failing")).to_be_visible()
+    rows = page.get_by_role("table", name="Devices it is about").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("Failing")
+    expect(rows.nth(1)).to_contain_text("Working")
+    expect(page.locator(".finding").first).to_contain_text("Device: Phone 1")
+    rows.nth(1).get_by_role("link", name="Phone 2").click()
+    expect(page.locator(".verdict").get_by_role("heading", name="Working")).to_be_visible()

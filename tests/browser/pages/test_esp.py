@@ -56,7 +56,7 @@ def test_the_overview_is_the_apis(server, visit, page):
     assert address(page)[1] == {**span, "apps": "failing"}
 
 
-def test_from_a_profiles_number_to_its_sessions_to_a_device(server, visit, page):
+def test_from_a_profiles_number_to_a_session_to_its_device(server, visit, page):
     span = server.settled
     visit(f"#/esp{query(**span)}", HEADING)
     one = max(server.get(ESP, **span)["byProfile"], key=lambda one: one["sessions"])
@@ -70,11 +70,16 @@ def test_from_a_profiles_number_to_its_sessions_to_a_device(server, visit, page)
 
     session = sessions[0]
     table.locator("tbody tr").first.get_by_role("link").first.click()
+    wait_for_view(page, re.compile("^Session of"))
+    assert address(page) == (f"/session/{session['sessionId']}", {})
+    page.get_by_role("link", name="What its user sees now").click()
     expect(page.get_by_role("heading", name="What the user sees")).to_be_visible()
-    assert address(page) == (f"/device/{session['enrollmentKey']}", {"session": session["sessionId"]})
+    assert address(page) == (f"/device/{session['enrollmentKey']}", {})
     seen = server.get(f"/api/devices/{session['enrollmentKey']}/esp")
     for phase in seen["phases"]:
         expect(page.get_by_role("heading", name=phase["title"], exact=True)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^Session of"))
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text("Enrollment Status Page sessions")
 
@@ -89,3 +94,53 @@ def test_sessions_are_filtered(server, visit, page):
     expect(table.locator("tbody tr")).to_have_count(len(expected))
     expect(table.locator(".badge").filter(has_text=re.compile("^Failed$"))).to_have_count(len(expected))
     assert expected
+
+
+def test_a_session_by_itself(server, visit, page):
+    failed = server.get(f"{ESP}/sessions", state="failed", limit=50)["sessions"]
+    session = next(one for one in failed if one["errorCode"] and one["attemptId"])
+    told = server.get(f"{ESP}/sessions/{session['sessionId']}")
+    visit(f"#/session/{session['sessionId']}", f"Session of {session['deviceName'] or session['enrollmentKey']}")
+    for phase in told["phases"]:
+        expect(page.get_by_role("heading", name=phase["title"], exact=True)).to_be_visible()
+    # Items of a phase that was not reported itself are there as well.
+    page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
+    tables = page.get_by_role("table", name=re.compile("^Items of"))
+    assert sum(len(cells(one)) for one in tables.all()) == len(told["items"]) > 0
+    expect(page.locator(".notice.problem")).to_contain_text(session["errorCode"])
+    expect(page.locator(".advice")).to_have_count(len(told["advice"]))
+    page.get_by_role("link", name="Its attempt").click()
+    wait_for_view(page, re.compile("^Attempt of"))
+    assert address(page)[0] == f"/attempt/{session['attemptId']}"
+    page.get_by_role("link", name="Its Enrollment Status Page session").click()
+    wait_for_view(page, re.compile("^Session of"))
+    assert address(page)[0] == f"/session/{session['sessionId']}"
+
+
+def test_every_session_of_a_device_is_reached(server, visit, page):
+    sessions = server.get(f"{ESP}/sessions", limit=1000)["sessions"]
+    keys = [one["enrollmentKey"] for one in sessions]
+    key = next(one for one in keys if keys.count(one) > 1)
+    ids = [one["sessionId"] for one in sessions if one["enrollmentKey"] == key]
+    visit(f"#/session/{ids[0]}", re.compile("^Session of"))
+    others = page.get_by_role("table", name="Other sessions of this device, newest first")
+    assert len(cells(others)) == len(ids) - 1
+    others.get_by_role("link").last.click()
+    expect(page).to_have_url(re.compile(f"#/session/{ids[-1]}$"))
+    expect(others.get_by_role("row").filter(has_text="later")).to_have_count(len(ids) - 1)
+
+
+def test_sessions_are_found_by_their_person(server, visit, page):
+    sessions = server.get(f"{ESP}/sessions", limit=1000)["sessions"]
+    user = next(one["userPrincipalName"] for one in sessions if one["userPrincipalName"])
+    expected = [one for one in sessions if one["userPrincipalName"] == user]
+    visit("#/sessions", "Enrollment Status Page sessions")
+    page.get_by_label("User (whole address)").fill(user.upper())
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("table", name="Sessions, newest first").locator("tbody tr")).to_have_count(len(expected))
+
+
+def test_a_session_that_is_not_there(visit, page, watch):
+    watch.allow("status of 404")
+    visit("#/session/00000000000000000000000000000000", "ESP session")
+    expect(page.get_by_role("alert")).to_be_visible()

@@ -36,7 +36,11 @@ def test_the_numbers_are_those_of_the_api_and_of_the_file(server, visit, page):
         one["catalogueRow"]: [one["abandoned"]] for one in report["actions"]
     }
     assert len(report["actions"]) == 19
-    assert sum(shown[None]) == sum(one["abandoned"] for one in report["otherCauses"]) + report["other"]
+    causes = sum(one["abandoned"] for one in report["otherCauses"])
+    assert sum(shown[None]) == causes + report["other"] + report["placeNotReported"]
+    nowhere = page.locator('tr[data-key="nowhere"]')
+    expect(nowhere).to_contain_text("Place not reported")
+    assert number(nowhere.locator("td").first.inner_text()) == report["placeNotReported"]
     assert sum(sum(counts) for counts in shown.values()) == report["abandoned"]
 
     with sqlite3.connect(f"file:{server.file}?mode=ro", uri=True) as file:

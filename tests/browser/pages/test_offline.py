@@ -11,7 +11,10 @@ from playwright.sync_api import expect
 
 from conftest import cells, lines, number, percent, query, sign_in, tile, wait_for_view
 from test_access import sideways, violations
+from test_status import STATES
 
+
+ALL_DAYS = ("Completed, all days", "Failed, all days", "Abandoned, all days")
 
 #: A file and its summary as the version before made them.
 OLD_FILES = Path(__file__).parents[3] / "shared/report/tests/data"
@@ -74,7 +77,7 @@ def test_a_file_shows_what_the_server_shows(server, new_page):
     views = [
         (f"#/incomplete{query(**span)}", "Incomplete enrollments", "table.places"),
         (f"#/incomplete{query(**span, os='ios', section='setupChecklist')}", "Incomplete enrollments", "table.places"),
-        (f"#/attempts{query(**span, outcome='abandoned')}", "Attempts", "tbody tr"),
+        (f"#/attempts{query(**span, outcome='abandoned')}", "Attempts", "[data-key=list] tbody tr"),
         (f"#/esp{query(**span)}", "Enrollment Status Page", ".card"),
         (f"#/sessions{query(**span)}", "Enrollment Status Page sessions", "tbody tr"),
     ]
@@ -88,7 +91,20 @@ def test_a_file_shows_what_the_server_shows(server, new_page):
             go(page, address, heading, content)
         expected = numbers(online)
         assert numbers(offline) == expected, address
+        line = page.locator("details.coverage > summary")
+        expect(line).to_have_count(0 if "#/sessions" in address else 1)
+        if "#/sessions" not in address:
+            assert line.inner_text() == online.locator("details.coverage > summary").inner_text()
         assert len(expected) > 1, address
+
+    # Sessions, the newest of their device or not.
+    sessions = server.get("/api/reports/esp/sessions", **span, limit=3)["sessions"]
+    for session in sessions:
+        for page in (online, offline):
+            go(page, f"#/session/{session['sessionId']}", re.compile("^Session of"), ".facts")
+        assert numbers(offline) == numbers(online), session
+        for part in (".facts", ".headline"):
+            assert offline.locator(part).inner_text() == online.locator(part).inner_text()
 
     # An attempt, and what can be known of its failure.
     failed = server.get("/api/reports/incomplete-enrollments/attempts", **span, outcome="failed", limit=1)["attempts"][
@@ -110,13 +126,15 @@ def test_the_status_is_that_of_the_files_instant(server, page):
         columns = "platform, total, completed, failed, abandoned"
         platforms = file.execute(f"SELECT {columns} FROM status_by_platform").fetchall()
     shown = {
-        label: number(tile(page, label).inner_text()) for label in ("Enrolled", "In progress", "Pending", "Failed")
+        label: number(tile(page, label).inner_text()) for label in [*STATES, "Devices"]
     }
-    assert list(shown.values()) == [status["enrolled"], status["in_progress"], status["pending"], status["failed"]]
+    columns = [re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", member) for member in STATES.values()]
+    assert list(shown.values()) == [status[column] for column in [*columns, "devices"]]
+    assert sum(status[column] for column in columns) == status["devices"]
     assert tile(page, "First time right").inner_text() == percent(right["rate"])
     table = page.get_by_role("table", name="By platform")
     assert {
-        one["Platform"]: [number(one[name]) for name in ("Devices", "Completed", "Failed", "Abandoned")]
+        one["Platform"]: [number(one[name]) for name in ("Devices, now", *ALL_DAYS)]
         for one in lines(table)
     } == {one["platform"]: [one["total"], one["completed"], one["failed"], one["abandoned"]] for one in platforms}
 
@@ -127,7 +145,7 @@ def test_nothing_of_a_file_leaves_the_browser(server, page, watch):
     for address, heading, content in [
         ("#/status", "Enrollment status", ".tile"),
         ("#/esp", "Enrollment Status Page", ".card"),
-        ("#/attempts?outcome=failed", "Attempts", "tbody"),
+        ("#/attempts?outcome=failed", "Attempts", "[data-key=list] tbody"),
     ]:
         go(page, address, heading, content)
     assert not [one.url for one in watch.requests if "/api/" in one.url or one.method != "GET"]

@@ -1,5 +1,6 @@
 """The status page. What must stay true: it refreshes itself and disturbs nobody; its numbers are the API's."""
 
+import re
 import uuid
 
 from playwright.sync_api import expect
@@ -8,34 +9,44 @@ from conftest import lines, number, percent, tile, wait_for_view
 
 STATUS = "/api/devices/enrollment-status"
 HEADING = "Enrollment status"
+#: Each device is in one of them.
+STATES = {
+    "Enrolled": "enrolled",
+    "In progress": "inProgress",
+    "Waiting": "waitingForCompliance",
+    "Prepared": "prepared",
+    "Failed": "failed",
+    "Gave up": "gaveUp",
+    "Pending": "pending",
+    "Not enrolled": "notEnrolled",
+}
 
 
 def test_the_numbers_are_the_apis(server, visit, page):
     visit("#/status", HEADING)
     status = server.get(STATUS)
-    for label, member in [
-        ("Enrolled", "enrolled"),
-        ("In progress", "inProgress"),
-        ("Pending", "pending"),
-        ("Failed", "failed"),
-    ]:
-        assert number(tile(page, label).inner_text()) == status[member]
+    states = {label: number(tile(page, label).inner_text()) for label in STATES}
+    assert states == {label: status[member] for label, member in STATES.items()}
+    assert sum(states.values()) == number(tile(page, "Devices").inner_text()) == status["devices"]
     assert tile(page, "First time right").inner_text() == percent(status["firstTimeRight"]["rate"])
     table = page.get_by_role("table", name="By platform")
     members = {
-        "Devices": "total",
+        "Devices, now": "total",
         "Attempts, last 7 days": "last7Days",
-        "Completed": "completed",
-        "Failed": "failed",
-        "Abandoned": "abandoned",
+        "Attempts, all days": "initiated",
+        "Completed, all days": "completed",
+        "Failed, all days": "failed",
+        "Abandoned, all days": "abandoned",
     }
     shown = lines(table)
     assert [{name: number(one[name]) for name in members} for one in shown] == [
         {name: one[member] for name, member in members.items()} for one in status["byPlatform"]
     ]
-    assert [one["Success rate"].split("\n")[0] for one in shown] == [
-        percent(one["successRate"]) for one in status["byPlatform"]
+    assert [one["Success rate, all days"].split("\n")[0] for one in shown] == [
+        percent(one["successRate"], one["completed"] + one["failed"] + one["abandoned"]) for one in status["byPlatform"]
     ]
+    # The technician's part of pre-provisioning stands by itself.
+    assert "Windows (Pre-provisioning)" in [one["Platform"] for one in shown]
     assert len(shown) > 3
 
 
@@ -114,3 +125,22 @@ def test_a_device_being_enrolled_leads_to_its_attempt(server, visit, page):
     table.get_by_role("link", name=f"Phone {serial}").click()
     wait_for_view(page, f"Attempt of Phone {serial}")
     expect(page.get_by_text("In progress").first).to_be_visible()
+
+
+def test_a_held_device_is_shown_as_waiting(server, visit, page):
+    serial = f"PAGE{uuid.uuid4().hex[:8]}"
+    device = {"device": {"serialNumber": serial, "name": f"Mac {serial}"}, "platform": "macos"}
+    server.post_event("enrollment.started", device)
+    before = server.get(STATUS)["waitingForCompliance"]
+    server.post_event("enrollment.enrolled", {**device, "awaitingConfiguration": True})
+    assert server.get(STATUS)["waitingForCompliance"] == before + 1
+    visit("#/status", HEADING)
+    row = page.get_by_role("table", name="Devices being enrolled, newest first").get_by_role("row").filter(has_text=serial)
+    expect(row).to_contain_text("Held in Setup Assistant until it is released")
+    row.get_by_role("link").click()
+    wait_for_view(page, f"Attempt of Mac {serial}")
+    expect(page.locator(".headline")).to_contain_text("Held in Setup Assistant")
+    page.get_by_role("link", name="All attempts of this device").click()
+    wait_for_view(page, "Attempts")
+    table = page.get_by_role("table", name=re.compile("Attempts, newest first"))
+    expect(table.locator("tbody tr")).to_contain_text("Held in Setup Assistant until it is released")

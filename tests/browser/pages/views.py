@@ -10,11 +10,12 @@ def all_views(server):
     profile = next(one for one in server.get("/api/devices/esp-profiles")["value"] if not one["isDefault"])
     return {
         "incomplete": (f"#/incomplete{span}", "Incomplete enrollments", ".tile"),
-        "attempts": (f"#/attempts{span}&outcome=abandoned", "Attempts", "tbody"),
+        "attempts": (f"#/attempts{span}&outcome=abandoned", "Attempts", "[data-key=list] tbody"),
         "attempt": (f"#/attempt/{failed['attemptId']}", re.compile("^Attempt of"), ".timeline"),
         "status": ("#/status", "Enrollment status", ".tile"),
         "esp": (f"#/esp{span}", "Enrollment Status Page", ".card"),
         "sessions": ("#/sessions", "Enrollment Status Page sessions", "tbody"),
+        "session": (f"#/session/{sessions[0]['sessionId']}", re.compile("^Session of"), ".facts"),
         "device": (f"#/device/{sessions[0]['enrollmentKey']}", None, ".esp-screen"),
         "profiles": ("#/profiles", "Enrollment Status Page profiles", ".esp-profile"),
         "profile": (f"#/profile/{profile['id']}", profile["displayName"], "form"),
@@ -22,6 +23,7 @@ def all_views(server):
         "assignments": (f"#/profile/{profile['id']}/assignments", None, "form"),
         "diagnostics": (f"#/diagnostics?user={failed['userPrincipalName']}", "Diagnostics", ".verdict"),
         "files": ("#/files", "Files", "tbody"),
+        "senders": ("#/senders", "Senders", "tbody"),
         "nowhere": ("#/nowhere", "There is no such view", "p"),
     }
 
@@ -33,6 +35,7 @@ NAMES = [
     "status",
     "esp",
     "sessions",
+    "session",
     "device",
     "profiles",
     "profile",
@@ -40,6 +43,7 @@ NAMES = [
     "assignments",
     "diagnostics",
     "files",
+    "senders",
     "nowhere",
 ]
 

@@ -15,6 +15,8 @@ use vestibule_test_tools::{venv, workspace};
 const TOOLS: [&str; 3] = ["playwright==1.65.2", "pytest==9.2.0", "axe-playwright-python==0.1.8"];
 /// The sample's tenant.
 const TENANT: &str = "contoso";
+/// A tenant whose only sender reports ends alone.
+const ENDS_TENANT: &str = "northwind";
 /// Enrollments of the sample: enough for every view to have something in it, and for lists to have a second page.
 const ENROLLMENTS: &str = "600";
 
@@ -25,6 +27,7 @@ pub struct Sample {
     serve: Serve,
     folder: Folder,
     secret: String,
+    ends_token: String,
 }
 
 impl Sample {
@@ -33,7 +36,8 @@ impl Sample {
         let folder = Folder::new();
         let demo = folder.json(&["demo", "--exit", "--listen", "127.0.0.1:0", "--enrollments", ENROLLMENTS]);
         let secret = demo["webhookSecret"].as_str().expect("no secret").to_owned();
-        Self { serve: folder.serve(), folder, secret }
+        let ends_token = folder.add_tenant(ENDS_TENANT).admin;
+        Self { serve: folder.serve(), folder, secret, ends_token }
     }
 
     /// Python in the folder of the pages' tests, told where everything is.
@@ -41,6 +45,8 @@ impl Sample {
         let token = |role| self.made(&["token", "add", TENANT, "--role", role], "token");
         let url = &self.serve.url;
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let secret = self.made(&["source", "add", ENDS_TENANT, "jamf", "--url", url], "secret");
+        let ends_hook = format!("{url}/hooks/{ENDS_TENANT}/jamf/{secret}");
         let mut python = Command::new(venv("browser", &TOOLS).join("python"));
         python
             .current_dir(here.join("pages"))
@@ -53,6 +59,8 @@ impl Sample {
             .env("VESTIBULE_READER", token("reader"))
             .env("VESTIBULE_LINK", self.made(&["token", "link", TENANT, "--role", "admin", "--url", url], "url"))
             .env("VESTIBULE_SECRET", &self.secret)
+            .env("VESTIBULE_ENDS_TOKEN", &self.ends_token)
+            .env("VESTIBULE_ENDS_HOOK", ends_hook)
             .env("VESTIBULE_FILE", self.made(&["export", TENANT], "path"))
             .env("VESTIBULE_WEB", web());
         python

@@ -31,6 +31,10 @@ macro_rules! with_cases {
                 events_of_one_attempt,
                 links_and_merges,
                 a_sweep_with_nothing_due;
+            deliveries:
+                what_processes_add_is_added_up,
+                names_and_deliveries_are_bounded,
+                an_addition_is_made_at_most_once;
             due:
                 an_abandoned_attempt_is_flagged_once,
                 a_moving_attempt_is_due_again_later,

@@ -5,7 +5,7 @@ use vestibule_domain::esp::{EspDetail, EspEvent};
 use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Step};
 use vestibule_domain::failure::Failure;
 use vestibule_domain::identity::IdentifierKind;
-use vestibule_domain::{History, Identifier, Millis, TenantId, TenantSettings, Timestamp};
+use vestibule_domain::{History, Identifier, Millis, Reports, TenantId, TenantSettings, Timestamp};
 use vestibule_store::{CHANGE_BUCKET_WIDTH, ItemKey, Stored};
 
 /// When the cases begin.
@@ -82,18 +82,17 @@ impl Device {
     pub fn tells(&self, id: impl Into<String>, kind: Kind, at: Timestamp) -> Event {
         let is_step = matches!(kind, Kind::StepEntered | Kind::StepCompleted);
         let step = Step {
-            kind,
             place: is_step
                 .then(|| Place::new(None, Action::read("iOSProfileLaunch"), Some(Screen::read("installingProfile")))),
             user_action: (kind == Kind::Stopped).then_some(UserAction::Cancel),
-            failure: None,
-            reported: Vec::new(),
+            ..Step::of(kind)
         };
         Event {
             key: EventKey { source: "https://mdm.example".to_owned(), id: id.into() },
             time: at,
             received_at: at,
             clock_skew: None,
+            reports: Reports::ALL,
             about: self.0.clone(),
             body: Body::Enrollment(step),
         }

@@ -112,6 +112,7 @@ impl Stack {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("00".repeat(32)),
             settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
             version: 0,
             feed: None,
         };
@@ -283,7 +284,7 @@ pub fn event_at(kind: &str, device: &str, minutes_ago: i64, data: &Value) -> Val
 
 /// The event that a hook stores of one received at `at`.
 pub fn reading(event: &Value, at: Timestamp) -> Event {
-    match parse_event(event, Received { at, backfill: false }) {
+    match parse_event(event, Received::native(at, false)) {
         Parsed::Event(event) => event.stored(),
         other => panic!("{other:?}"),
     }

@@ -8,7 +8,7 @@
 //! No two copies of one event are received at the same instant, and a repetition names the same device as the
 //! first copy unless [`Shape::repeats_name_another`] asks for it.
 
-use crate::{Delivered, Settings, placed_at_ms};
+use crate::{ComplianceSource, Delivered, Reports, Settings, placed_at_ms};
 use chrono::{DateTime, FixedOffset, SecondsFormat};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -88,7 +88,13 @@ const PLACEHOLDERS: [&str; 20] = [
     "Empty",
     "0123456789ABCDEF",
 ];
+/// The senders: one of the native form, one like NanoMDM, and one like Jamf.
 const SOURCES: [&str; 3] = ["urn:mdm", "urn:portal", "urn:agent"];
+const REPORTS: [Reports; 3] = [
+    Reports::ALL,
+    Reports { starts: true, ends: true, ..Reports::NOTHING },
+    Reports { ends: true, ..Reports::NOTHING },
+];
 
 /// One event as the strategies see it: small numbers, so that a failing case shrinks well.
 #[derive(Debug, Clone)]
@@ -504,6 +510,7 @@ fn of_device(
         delivered.push(Delivered {
             event: event(sketch, sketch.kind, number, also, &id, at_ms, platform, merging, shape),
             received_at_ms,
+            reports: REPORTS[sketch.source],
         });
 
         if let Some(repeat) = &sketch.repeat {
@@ -521,6 +528,7 @@ fn of_device(
                     shape,
                 ),
                 received_at_ms: received_at_ms + repeat.later_ms,
+                reports: REPORTS[sketch.source],
             });
         }
     }
@@ -543,15 +551,27 @@ pub fn delivered(shape: Shape) -> impl Strategy<Value = Vec<Delivered>> {
 
 /// The settings that change attempts, defaults first.
 pub fn settings() -> impl Strategy<Value = Settings> {
+    let sources = prop_oneof![
+        3 => Just(ComplianceSource::None),
+        1 => select(vec!["urn:mdm", "urn:agent", "graph"]).prop_map(|source| ComplianceSource::All(source.to_owned())),
+        1 => select(vec!["ios", "macos", "windows"])
+            .prop_map(|platform| ComplianceSource::Each(vec![(platform.to_owned(), "graph".to_owned())])),
+    ];
     (
         select(vec!["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]),
         prop_oneof![3 => Just(true), 1 => Just(false)],
         select(vec![1440, 1440, 30, 2]),
+        select(vec![30, 30, 60]),
+        select(vec![1440, 1440, 30, 45]),
+        sources,
     )
-        .prop_map(|(time_zone, require_compliance, windows_idle_limit_minutes)| Settings {
+        .prop_map(|(time_zone, require_compliance, windows, macos, compliance, compliance_source)| Settings {
             time_zone: time_zone.to_owned(),
             require_compliance,
-            windows_idle_limit_minutes,
+            windows_idle_limit_minutes: windows,
+            macos_idle_limit_minutes: macos,
+            compliance_limit_minutes: compliance,
+            compliance_source,
         })
 }
 

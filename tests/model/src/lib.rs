@@ -14,15 +14,60 @@ mod attempts;
 mod catalogue;
 pub mod esp;
 pub mod esp_resolve;
+mod fold;
 mod read;
 mod report;
+pub mod scenes;
 mod status;
 
-pub use attempts::{Attempt, Device, devices};
+pub use attempts::{Attempt, Device, Page, devices, devices_of};
 pub use catalogue::{ROWS, Row, SECTIONS};
-pub use read::{clock_skew, is_valid, placed_at_ms};
+pub use read::{Event, IdentifierKind, Kind, Place, clock_skew, is_valid, placed_at_ms, read};
 pub use report::{Elsewhere, Report, report};
 pub use status::{Failing, PlatformLine, Status, status};
+
+/// What a sender can report (docs/DOMAIN.md, E9).
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reports {
+    /// When a try begins.
+    pub starts: bool,
+    /// Screens.
+    pub steps: bool,
+    /// That a person stopped.
+    pub stops: bool,
+    /// Failures.
+    pub failures: bool,
+    /// That a device is enrolled.
+    pub ends: bool,
+    /// Compliance.
+    pub compliance: bool,
+    /// Whether the time of its events is the device's.
+    pub device_time: bool,
+}
+
+impl Reports {
+    /// What a sender of the native form reports.
+    pub const ALL: Self = Self {
+        starts: true,
+        steps: true,
+        stops: true,
+        failures: true,
+        ends: true,
+        compliance: true,
+        device_time: true,
+    };
+    /// Nothing, by a server's clock.
+    pub const NOTHING: Self = Self {
+        starts: false,
+        steps: false,
+        stops: false,
+        failures: false,
+        ends: false,
+        compliance: false,
+        device_time: false,
+    };
+}
 
 /// One delivered copy of an event: what the sender sent, and when we received it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +76,8 @@ pub struct Delivered {
     pub event: serde_json::Value,
     /// When this copy was received, in milliseconds since 1970.
     pub received_at_ms: i64,
+    /// What its sender can report.
+    pub reports: Reports,
 }
 
 /// What of a tenant's settings changes attempts and numbers.
@@ -42,10 +89,47 @@ pub struct Settings {
     pub require_compliance: bool,
     /// After how many quiet minutes a Windows attempt is abandoned.
     pub windows_idle_limit_minutes: i64,
+    /// The same on macOS.
+    pub macos_idle_limit_minutes: i64,
+    /// After how many quiet minutes an attempt is abandoned that waits for compliance.
+    pub compliance_limit_minutes: i64,
+    /// The source that reports compliance.
+    pub compliance_source: ComplianceSource,
+}
+
+/// The source that reports compliance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ComplianceSource {
+    /// None is named.
+    #[default]
+    None,
+    /// One for all platforms.
+    All(String),
+    /// One for each of these platforms.
+    Each(Vec<(String, String)>),
+}
+
+impl ComplianceSource {
+    /// Whether the tenant names another source than this one, for this platform.
+    #[must_use]
+    pub fn is_another(&self, platform: Option<&str>, source: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All(named) => named != source,
+            Self::Each(each) => each.iter().any(|(of, named)| Some(of.as_str()) == platform && named != source),
+        }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { time_zone: "UTC".to_owned(), require_compliance: true, windows_idle_limit_minutes: 1440 }
+        Self {
+            time_zone: "UTC".to_owned(),
+            require_compliance: true,
+            windows_idle_limit_minutes: 1440,
+            macos_idle_limit_minutes: 30,
+            compliance_limit_minutes: 1440,
+            compliance_source: ComplianceSource::None,
+        }
     }
 }

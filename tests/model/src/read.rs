@@ -1,73 +1,121 @@
 //! From one delivered copy to an event, or to nothing when it is not a valid event that takes part.
 
-use crate::Delivered;
 use crate::catalogue::{ROWS, SECTIONS};
+use crate::esp::{Item, Told, What};
+use crate::{Delivered, Reports};
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
 /// What an event says happened, in the order in which events of one instant are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// `enrollment.registered`
     Registered,
+    /// `enrollment.started`
     Started,
+    /// `enrollment.step.entered`
     StepEntered,
+    /// `enrollment.step.completed`
     StepCompleted,
+    /// `enrollment.stopped`
     Stopped,
+    /// `enrollment.portalClosed`
     PortalClosed,
+    /// `enrollment.failed`
     Failed,
+    /// `enrollment.enrolled`
     Enrolled,
+    /// `enrollment.compliant`
     Compliant,
+    /// `enrollment.unenrolled`
     Unenrolled,
-    /// Any of `esp.*`: it teaches identifiers and nothing else here.
+    /// Any of `esp.*`.
     Esp,
 }
 
 /// The kinds of identifier, the best key first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IdentifierKind {
+    /// `device.serialNumber`
     Serial,
+    /// `device.udid`
     Udid,
+    /// `device.mdmDeviceId`
     MdmDeviceId,
+    /// `enrollmentId`
     EnrollmentId,
 }
 
 /// Where in the enrollment the person is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
+    /// The section, where the action has one or one was reported.
     pub section: Option<String>,
+    /// The action.
     pub action: String,
+    /// The screen, where one was reported.
     pub screen: Option<String>,
 }
 
-/// A valid event, in canonical form.
-#[derive(Debug, Clone)]
+/// A valid event, in canonical form. Members are those of the native form.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
+    /// The envelope's `source`.
     pub source: String,
+    /// The envelope's `id`.
     pub id: String,
+    /// What happened.
     pub kind: Kind,
+    /// Where it stands in time.
     pub placed_at_ms: i64,
+    /// When this copy was received.
     pub received_at_ms: i64,
+    /// What its sender can report.
+    pub reports: Reports,
+    /// Of `enrolled`.
+    pub awaiting_configuration: bool,
+    /// Of `enrolled`.
+    pub restated: bool,
+    /// Of `compliant`.
+    pub assumed: bool,
+    /// What identifies the device.
     pub identifiers: Vec<(IdentifierKind, String)>,
+    /// `device.name`
     pub device_name: Option<String>,
+    /// `device.manufacturer`
     pub manufacturer: Option<String>,
+    /// `device.model`
     pub model: Option<String>,
+    /// `user.principalName`
     pub user_principal_name: Option<String>,
+    /// `user.id`
     pub user_id: Option<String>,
+    /// `platform`; of any `esp.*` it is Windows.
     pub platform: Option<String>,
+    /// `osVersion`
     pub os_version: Option<String>,
+    /// `enrollmentType`
     pub enrollment_type: Option<String>,
+    /// `enrollmentProfileName` of an `esp.started`.
+    pub enrollment_profile_name: Option<String>,
     /// Only where the event names an action.
     pub place: Option<Place>,
     /// Only of `stopped`.
     pub user_action: Option<String>,
+    /// `failure.code`
     pub failure_code: Option<String>,
+    /// `failure.reason`
     pub failure_reason: Option<String>,
+    /// `failure.category`, or a reason that is one.
     pub failure_category: Option<String>,
+    /// Of an `esp.*`.
+    pub esp: Option<Told>,
     /// The whole event as text: tells two copies received at the same instant apart.
     pub text: String,
 }
 
 const PLATFORMS: [&str; 4] = ["windows", "macos", "ios", "android"];
+const MODES: [&str; 4] = ["userDriven", "selfDeploying", "preProvisioningTechnician", "preProvisioningUser"];
 const USER_ACTIONS: [&str; 4] = ["cancel", "postpone", "ignore", "declineAll"];
 const CATEGORIES: [&str; 12] = [
     "unknown",
@@ -118,6 +166,10 @@ pub fn placed_at_ms(delivered: &Delivered) -> Option<i64> {
 /// Whether the event bears the mark `clockSkew`. A back-fill switches the second half of the test off.
 #[must_use]
 pub fn clock_skew(delivered: &Delivered, backfill: bool) -> bool {
+    if !delivered.reports.device_time {
+        // A server that delivers late says nothing about a device.
+        return false;
+    }
     let Some(Ok(own)) = delivered.event.get("time").map(time_of) else {
         return false;
     };
@@ -130,6 +182,7 @@ pub fn clock_skew(delivered: &Delivered, backfill: bool) -> bool {
 }
 
 /// Reads one copy; `None` when it is invalid, of an unknown type, or names no device.
+#[must_use]
 pub fn read(delivered: &Delivered) -> Option<Event> {
     try_read(delivered).ok()
 }
@@ -194,6 +247,10 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         kind,
         placed_at_ms,
         received_at_ms: delivered.received_at_ms,
+        reports: delivered.reports,
+        awaiting_configuration: false,
+        restated: false,
+        assumed: false,
         identifiers,
         device_name: text(device, "name", 256)?,
         manufacturer: text(device, "manufacturer", 256)?,
@@ -201,23 +258,28 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         user_principal_name: text(user, "principalName", 256)?,
         user_id: text(user, "id", 256)?,
         platform: None,
-        os_version: None,
-        enrollment_type: None,
+        os_version: text(data, "osVersion", 256)?,
+        enrollment_type: text(data, "enrollmentType", 256)?,
+        enrollment_profile_name: None,
         place: None,
         user_action: None,
         failure_code: None,
         failure_reason: None,
         failure_category: None,
+        esp: None,
         text: delivered.event.to_string(),
     };
     if kind == Kind::Esp {
         // Its other members mean something else than an enrollment event's.
+        event.platform = Some("windows".to_owned());
+        event.esp = Some(read_page(&event, &type_name, data)?);
+        if type_name == "esp.started" {
+            event.enrollment_profile_name = text(data, "enrollmentProfileName", 256)?;
+        }
         return Ok(event);
     }
 
     event.platform = one_of(text(data, "platform", 256)?, &PLATFORMS)?;
-    event.os_version = text(data, "osVersion", 256)?;
-    event.enrollment_type = text(data, "enrollmentType", 256)?;
     event.place = place(data)?;
     if matches!(kind, Kind::StepEntered | Kind::StepCompleted) && event.place.is_none() {
         return Err(Invalid);
@@ -239,7 +301,95 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         event.user_action = Some("cancel".to_owned());
     }
     event.kind = kind;
+    event.awaiting_configuration = kind == Kind::Enrolled && flag(data, "awaitingConfiguration")?;
+    event.restated = kind == Kind::Enrolled && flag(data, "restated")?;
+    event.assumed = kind == Kind::Compliant && flag(data, "assumed")?;
     Ok(event)
+}
+
+/// What an event of the Enrollment Status Page reports. Profiles are resolved elsewhere.
+fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Result<Told, Invalid> {
+    let empty = Map::new();
+    let needed = |name: &str| text(data, name, 256)?.ok_or(Invalid);
+    let what = match type_name {
+        "esp.started" => {
+            let limit = match data.get("limitMinutes") {
+                None | Some(Value::Null) => None,
+                Some(value) => Some(value.as_i64().ok_or(Invalid)?),
+            };
+            let targeted = match data.get("targetedApps") {
+                None | Some(Value::Null) => None,
+                Some(Value::Array(apps)) => {
+                    let mut targeted = Vec::new();
+                    for app in apps {
+                        let app = app.as_object().ok_or(Invalid)?;
+                        let user = text(app, "context", 256)?.is_some_and(|it| it.eq_ignore_ascii_case("user"));
+                        targeted.push((text(app, "id", 256)?.ok_or(Invalid)?, user));
+                    }
+                    Some(targeted)
+                }
+                Some(_) => return Err(Invalid),
+            };
+            let mode = one_of(text(data, "deploymentMode", 256)?, &MODES)?;
+            What::Started { mode, hybrid: flag(data, "hybridJoin")?, limit, targeted, profile: None }
+        }
+        "esp.tracked" => {
+            let mut ids = Vec::new();
+            for item in data.get("items").and_then(Value::as_array).into_iter().flatten() {
+                ids.push(text(item.as_object().ok_or(Invalid)?, "id", 256)?.ok_or(Invalid)?);
+            }
+            What::Tracked(needed("phase")?, needed("category")?, ids)
+        }
+        "esp.item" => {
+            let item = object(data, "item", &empty)?;
+            let phase = needed("phase")?;
+            let state = item_state(item, &phase)?;
+            What::Item(Item {
+                phase,
+                category: needed("category")?,
+                id: text(item, "id", 256)?.ok_or(Invalid)?,
+                name: text(item, "name", 256)?,
+                state,
+                code: text(item, "errorCode", 256)?,
+            })
+        }
+        "esp.phase" => What::Phase(needed("phase")?, needed("state")?),
+        "esp.action" => What::Action(needed("action")?),
+        "esp.completed" => What::Completed,
+        _ => What::Failed(text(data, "errorCode", 256)?, text(data, "message", 2000)?),
+    };
+    Ok(Told {
+        at_ms: event.placed_at_ms,
+        source: event.source.clone(),
+        id: event.id.clone(),
+        session: text(data, "sessionId", 256)?,
+        what,
+    })
+}
+
+/// S11: by name, or by the CSP's number.
+fn item_state(item: &Map<String, Value>, phase: &str) -> Result<String, Invalid> {
+    let Some(Value::Number(number)) = item.get("state") else {
+        return text(item, "state", 256)?.ok_or(Invalid);
+    };
+    let name = match number.as_u64() {
+        Some(1) => "notInstalled",
+        Some(2) if phase == "devicePreparation" => "notRequired",
+        Some(2) => "inProgress",
+        Some(3) => "completed",
+        Some(4) => "error",
+        _ => return Err(Invalid),
+    };
+    Ok(name.to_owned())
+}
+
+/// A member that is true or false; without it, false.
+fn flag(object: &Map<String, Value>, name: &str) -> Result<bool, Invalid> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(value)) => Ok(*value),
+        Some(_) => Err(Invalid),
+    }
 }
 
 /// Whether a value can be no device's name, of whatever kind it was told as.

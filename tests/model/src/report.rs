@@ -33,16 +33,25 @@ pub struct Report {
     pub completed: u64,
     /// Those in progress; a section filter does not narrow it.
     pub open: u64,
-    /// Abandoned over initiated; `None` when nothing was initiated.
+    /// Initiated ones that have starts; a section filter does not narrow it.
+    pub measured: u64,
+    /// Abandoned ones that have starts.
+    pub abandoned_measured: u64,
+    /// Measured abandoned over measured; `None` when nothing was measured.
     pub incomplete_rate: Option<f64>,
-    /// Date, section, abandoned: every day of the range with every section, zero included.
+    /// Date, section, abandoned: every day of the range with every section, zero included; other sections only where there
+    /// are any.
     pub daily: Vec<(String, String, u64)>,
     /// Row and abandoned: all nineteen rows.
     pub actions: Vec<(u8, u64)>,
     /// `portalClosed`, `restarted` and `unenrolled` by section and action, sorted.
     pub elsewhere: Vec<Elsewhere>,
+    /// Abandoned at no place that was reported, in any other way.
+    pub nowhere: u64,
     /// Abandoned in any other way, without a row.
     pub other: u64,
+    /// Date and abandoned ones without a section, for every day of the range; only shown where there are any.
+    pub daily_nowhere: Vec<(String, u64)>,
 }
 
 /// The tenant's zone; UTC when the name does not exist.
@@ -57,7 +66,7 @@ pub fn day_of(at_ms: i64, settings: &Settings) -> Option<NaiveDate> {
 
 /// The report of the attempts started from the day `from` to before the day `to` (`YYYY-MM-DD`, in the tenant's zone).
 ///
-/// `os` is `ios` or `android`, `section` one of the four. A date that is none gives an empty report.
+/// `os` is a platform or `all`, `section` one of the four. A date that is none gives an empty report.
 #[must_use]
 pub fn report(
     devices: &[Device],
@@ -80,6 +89,7 @@ pub fn report(
     }
     let mut day = from;
     while day < to {
+        report.daily_nowhere.push((day.to_string(), 0));
         for section in SECTIONS {
             report.daily.push((day.to_string(), section.to_owned(), 0));
         }
@@ -90,15 +100,12 @@ pub fn report(
     }
 
     for attempt in devices.iter().flat_map(|device| &device.attempts) {
-        let Some(platform) = attempt.platform.as_deref() else {
-            continue;
+        let platform = attempt.platform.as_deref().unwrap_or("");
+        let asked = match os {
+            None => platform == "ios" || platform == "android",
+            Some(os) => os.eq_ignore_ascii_case("all") || os.eq_ignore_ascii_case(platform),
         };
-        if platform != "ios" && platform != "android" {
-            continue;
-        }
-        if let Some(os) = os
-            && !os.eq_ignore_ascii_case(platform)
-        {
+        if !asked {
             continue;
         }
         let Some(day) = day_of(attempt.started_at_ms, settings) else {
@@ -109,6 +116,9 @@ pub fn report(
         }
 
         report.initiated += 1;
+        if attempt.has_starts {
+            report.measured += 1;
+        }
         if attempt.outcome == "completed" {
             report.completed += 1;
         }
@@ -131,12 +141,22 @@ pub fn report(
             continue;
         }
         report.abandoned += 1;
+        if attempt.has_starts {
+            report.abandoned_measured += 1;
+        }
         report.incomplete += 1;
 
         let day = day.to_string();
-        for (date, series, count) in &mut report.daily {
-            if *date == day && Some(&*series) == attempt.section.as_ref() {
+        for (date, count) in &mut report.daily_nowhere {
+            if *date == day && attempt.section.is_none() {
                 *count += 1;
+            }
+        }
+        if let Some(section) = &attempt.section {
+            let known = report.daily.iter_mut().find(|(date, series, _)| *date == day && series == section);
+            match known {
+                Some((.., count)) => *count += 1,
+                None => report.daily.push((day.clone(), section.clone(), 1)),
             }
         }
 
@@ -163,12 +183,13 @@ pub fn report(
                     }),
                 }
             }
+            _ if attempt.action.is_none() => report.nowhere += 1,
             _ => report.other += 1,
         }
     }
 
     report.elsewhere.sort_by(|a, b| (&a.cause, &a.section, &a.action).cmp(&(&b.cause, &b.section, &b.action)));
-    report.incomplete_rate = rate(report.abandoned, report.initiated);
+    report.incomplete_rate = rate(report.abandoned_measured, report.measured);
     report
 }
 

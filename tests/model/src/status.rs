@@ -3,14 +3,25 @@
 use crate::report::rate;
 use crate::{Attempt, Device};
 
-/// The six kinds of enrollment the status page tells apart.
-const PLATFORMS: [&str; 6] =
-    ["Windows (Autopilot)", "Windows (Manual)", "macOS (ADE)", "macOS (Manual)", "iOS/iPadOS", "Android Enterprise"];
+/// The kinds of enrollment that the status page tells apart.
+const PLATFORMS: [&str; 7] = [
+    "Windows (Autopilot)",
+    "Windows (Manual)",
+    "Windows (Pre-provisioning)",
+    "macOS (ADE)",
+    "macOS (Manual)",
+    "iOS/iPadOS",
+    "Android Enterprise",
+];
+
+/// How a device stands: the first that fits.
+const STATES: [&str; 8] =
+    ["inProgress", "waitingForCompliance", "failed", "prepared", "enrolled", "gaveUp", "pending", "notEnrolled"];
 
 /// One line of the table by platform; it counts attempts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlatformLine {
-    /// One of the six names.
+    /// One of the seven names.
     pub platform: String,
     /// All attempts.
     pub total: u64,
@@ -22,9 +33,11 @@ pub struct PlatformLine {
     pub failed: u64,
     /// Abandoned ones.
     pub abandoned: u64,
-    /// Completed over completed, failed and abandoned.
+    /// Closed ones that are judged.
+    pub judged: u64,
+    /// Completed over completed, failed and abandoned, of the judged ones.
     pub success_rate: Option<f64>,
-    /// Mean time of the completed ones, in minutes.
+    /// Mean time of the completed ones whose start was reported, in minutes.
     pub average_minutes: Option<f64>,
 }
 
@@ -40,19 +53,13 @@ pub struct Failing {
 /// The status page's numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
-    /// Devices under management.
-    pub enrolled: u64,
-    /// Devices with an attempt in progress.
-    pub in_progress: u64,
-    /// Devices registered without an attempt.
-    pub pending: u64,
-    /// Devices whose last attempt failed.
-    pub failed: u64,
-    /// The six lines, zero included.
+    /// Devices by state, zero included: the eight of docs/DOMAIN.md, D1, which together are all devices.
+    pub states: Vec<(String, u64)>,
+    /// The seven lines, zero included.
     pub by_platform: Vec<PlatformLine>,
-    /// Devices whose first attempt completed.
+    /// Of these devices those whose first attempt completed.
     pub first_time_right: u64,
-    /// Devices whose first attempt was closed.
+    /// Devices whose first attempt is judged.
     pub first_time_of: u64,
     /// The one over the other.
     pub first_time_right_rate: Option<f64>,
@@ -64,10 +71,7 @@ pub struct Status {
 #[must_use]
 pub fn status(devices: &[Device], as_of_ms: i64) -> Status {
     let mut status = Status {
-        enrolled: 0,
-        in_progress: 0,
-        pending: 0,
-        failed: 0,
+        states: STATES.iter().map(|state| ((*state).to_owned(), 0)).collect(),
         by_platform: Vec::new(),
         first_time_right: 0,
         first_time_of: 0,
@@ -76,24 +80,15 @@ pub fn status(devices: &[Device], as_of_ms: i64) -> Status {
     };
 
     for device in devices {
-        if device.enrolled {
-            status.enrolled += 1;
-        }
-        if device.pending {
-            status.pending += 1;
-        }
-        if let Some(last) = device.attempts.last() {
-            if last.outcome == "inProgress" {
-                status.in_progress += 1;
-            }
-            if last.outcome == "failed" {
-                status.failed += 1;
+        for (state, count) in &mut status.states {
+            if *state == device.state {
+                *count += 1;
             }
         }
-        if let Some(first) = device.attempts.first() {
-            if first.outcome != "inProgress" {
-                status.first_time_of += 1;
-            }
+        if let Some(first) = device.attempts.first()
+            && first.judged()
+        {
+            status.first_time_of += 1;
             if first.outcome == "completed" {
                 status.first_time_right += 1;
             }
@@ -125,24 +120,32 @@ fn line(platform: &str, devices: &[Device], as_of_ms: i64) -> PlatformLine {
         completed: 0,
         failed: 0,
         abandoned: 0,
+        judged: 0,
         success_rate: None,
         average_minutes: None,
     };
     let week_ago_ms = as_of_ms.saturating_sub(7 * 24 * 60 * 60 * 1000);
-    let mut completed_ms: u64 = 0;
+    let (mut judged_completed, mut timed, mut completed_ms) = (0, 0, 0_u64);
     for device in devices {
         for attempt in &device.attempts {
             if platform_of(device, attempt) != Some(platform) {
                 continue;
             }
             line.total += 1;
+            if attempt.judged() {
+                line.judged += 1;
+                judged_completed += u64::from(attempt.outcome == "completed");
+            }
             if attempt.started_at_ms >= week_ago_ms {
                 line.last_7_days += 1;
             }
             match attempt.outcome.as_str() {
                 "completed" => {
                     line.completed += 1;
-                    if let Some(ended_at_ms) = attempt.ended_at_ms {
+                    if let Some(ended_at_ms) = attempt.ended_at_ms
+                        && attempt.start_reported
+                    {
+                        timed += 1;
                         let took_ms = ended_at_ms.saturating_sub(attempt.started_at_ms);
                         completed_ms = completed_ms.saturating_add(u64::try_from(took_ms).unwrap_or(0));
                     }
@@ -153,17 +156,22 @@ fn line(platform: &str, devices: &[Device], as_of_ms: i64) -> PlatformLine {
             }
         }
     }
-    line.success_rate = rate(line.completed, line.completed + line.failed + line.abandoned);
-    line.average_minutes = rate(completed_ms, line.completed).map(|mean_ms| mean_ms / 60_000.0);
+    line.success_rate = rate(judged_completed, line.judged);
+    line.average_minutes = rate(completed_ms, timed).map(|mean_ms| mean_ms / 60_000.0);
     line
 }
 
-/// Which of the six kinds an attempt is; none without a platform.
+/// Which of these kinds an attempt is; none without a platform.
 fn platform_of(device: &Device, attempt: &Attempt) -> Option<&'static str> {
     let enrollment_type = attempt.enrollment_type.as_deref().unwrap_or("").to_lowercase();
     match attempt.platform.as_deref()? {
+        "windows" if attempt.technician => Some("Windows (Pre-provisioning)"),
         "windows" => {
-            let autopilot = device.has_esp_session || device.registered || enrollment_type.contains("autopilot");
+            // A session alone is not enough: a plain Entra join shows the page too.
+            let other_mode = |page: &crate::Page| page.mode.as_deref().is_some_and(|mode| mode != "userDriven");
+            let autopilot = device.registered
+                || enrollment_type.contains("autopilot")
+                || device.sessions.iter().any(|page| page.has_profile_name || other_mode(page));
             Some(if autopilot { "Windows (Autopilot)" } else { "Windows (Manual)" })
         }
         "macos" => {

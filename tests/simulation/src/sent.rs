@@ -51,7 +51,7 @@ pub struct Sent {
 impl Sent {
     /// Notes that a request is about to be read at `received_at`; the places of its valid events among the copies.
     pub fn note(&mut self, request: &Request, received_at: Timestamp) -> Vec<Option<usize>> {
-        let received = Received { at: received_at, backfill: request.backfill };
+        let received = Received::native(received_at, request.backfill);
         let note = |(device, json): &(usize, Value)| match parse_event(json, received) {
             Parsed::Event(event) => {
                 let key = (*device, (*event).clone().stored().key);

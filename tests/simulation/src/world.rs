@@ -374,6 +374,7 @@ impl World {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new(format!("pseudonyms of {number}")),
             settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
             feed: None,
             version: 0,
         };

@@ -95,7 +95,7 @@ fn alerts(seen: &Seen<'_>, out: &mut String) {
     } else if !actions.is_empty() {
         buttons(&actions, out);
     }
-    if session.is_stuck || (session.state == SessionState::TimedOut && session.stuck_since.is_some()) {
+    if session.is_stuck {
         let _written =
             write!(out, "<div class=\"alert\"><p><strong>Stuck identifying.</strong> {STUCK_MEANS}</p></div>");
     }
@@ -148,12 +148,13 @@ const fn state_words(state: SessionState) -> &'static str {
         SessionState::Success => "All set.",
         SessionState::SuccessWithTimeout => "All set, later than it should have been.",
         SessionState::SuccessOnRetry => "All set, after another try.",
+        SessionState::Ended => "The device was removed from management.",
     }
 }
 
 const fn state_class(state: SessionState) -> &'static str {
     match state {
-        SessionState::InProgress => "soft",
+        SessionState::InProgress | SessionState::Ended => "soft",
         SessionState::TimedOut | SessionState::Failed => "failed",
         _ => "completed",
     }

@@ -4,6 +4,7 @@
 //! same events again, which changes nothing, and shows the report as of then.
 
 mod post;
+mod products;
 mod profiles;
 mod show;
 
@@ -16,13 +17,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use vestibule_domain::time::Tz;
-use vestibule_domain::{TenantId, Timestamp};
+use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_platform::{BoxError, Clock};
-use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate};
+use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate, waiting};
 use vestibule_store::{Role, Store, Tenant};
 
 /// The demonstration's organisation.
@@ -32,6 +33,8 @@ const DAYS: u32 = 30;
 /// Days that the demonstration's tenant keeps. The sample's first events are older than its days by the time they are
 /// posted, and are posted again on later days; none of them is to be too old.
 const KEPT_DAYS: u32 = 60;
+/// How long after the sample's end those who still wait count as having given up: the sweep is to find them, not the webhook.
+const WAITING_LEFT: Millis = Millis::from_seconds(5);
 /// What its API token is called; the one of the run before is revoked.
 const TOKEN: &str = "demo";
 
@@ -67,12 +70,15 @@ struct Shown {
     sha256: String,
     corrections: u64,
     posted: post::Posted,
+    flagged: usize,
     sample: Summary,
     report: Value,
     month: Value,
+    coverage: Value,
     status: Value,
     failures: Value,
     esp: Value,
+    products: Value,
 }
 
 pub async fn run(options: Options) -> Result<(), BoxError> {
@@ -81,25 +87,28 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     let listener = TcpListener::bind(options.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let credentials = prepare_tenant(&app).await?;
+    let products = products::prepare(&app, TOKEN).await?;
     let sample = sample_of(&options, app.now())?;
 
     // The demonstration is a client of what it serves, so serving goes on beside it.
     let (stop, stopped) = oneshot::channel::<()>();
     let functions = app.functions();
+    let flush = app.flush();
     let App { host, store, sweep, exporter, scratch, .. } = app;
     let serving = tokio::spawn(host.run(listener, functions, async {
         let _dropped = stopped.await;
+        flush.await;
     }));
 
     let shown = tokio::select! {
-        shown = demonstrate(&sweep, &exporter, &options.data, &sample, &credentials, &url) => Some(shown?),
+        shown = demonstrate(&sweep, &exporter, &options.data, &sample, &credentials, &products, &url) => Some(shown?),
         () = &mut signal => None,
     };
     if let Some(shown) = shown {
         let value = json!({
             "url": url, "tenant": credentials.tenant, "token": credentials.token, "path": shown.path, "reportHtml": shown.report_html,
             "webhookSecret": credentials.secret, "sha256": shown.sha256, "corrections": shown.corrections,
-            "sample": shown.sample, "incompleteEnrollments": shown.report, "wholeWindow": shown.month,
+            "flagged": shown.flagged, "products": shown.products, "sample": shown.sample, "incompleteEnrollments": shown.report, "wholeWindow": shown.month, "coverage": shown.coverage,
             "enrollmentStatus": shown.status, "failures": shown.failures, "esp": shown.esp,
         });
         answer(options.json, &value, || show::report(&shown, &url, &credentials.token));
@@ -123,6 +132,7 @@ async fn demonstrate(
     data: &Path,
     sample: &Sample,
     credentials: &Credentials,
+    products: &products::Products,
     url: &str,
 ) -> Result<Shown, BoxError> {
     let began = Instant::now();
@@ -139,6 +149,9 @@ async fn demonstrate(
         began.elapsed().as_secs_f64()
     ));
     let sender = post::Sender::new(url, &credentials.tenant, &credentials.secret)?;
+    // Those who wait come first: they are to be open when they are received, and due when the rest is posted.
+    let until = Timestamp::from_millis(until_ms);
+    let waits = sender.post(&waiting(&scenario, WAITING_LEFT.get()), "posting who waits").await?;
     for profile in profiles::all() {
         sender.add_profile(&profile, &credentials.token).await?;
     }
@@ -146,8 +159,11 @@ async fn demonstrate(
         deliveries.into_iter().partition(|delivery| delivery.mark == Mark::Late);
 
     // What is late arrives when a file is already out, so that the next one has something to correct.
-    let posted = sender.post(&prompt, "posting").await?;
-    flag(sweep).await?;
+    let posted = waits + sender.post(&prompt, "posting").await?;
+    products.post(url, until).await?;
+    let left = (until + WAITING_LEFT + Millis::new(1)) - now();
+    tokio::time::sleep(Duration::from_millis(u64::try_from(left.get()).unwrap_or_default())).await;
+    let flagged = flag(sweep).await?;
     let first = exporter.export(&credentials.tenant, now()).await?;
     note(format!(
         "first file: {} bytes ({} ms)",
@@ -155,7 +171,7 @@ async fn demonstrate(
         first.refresh_ms + first.write_ms + first.check_ms
     ));
     let posted = posted + sender.post(&late, "posting what is late").await?;
-    flag(sweep).await?;
+    let flagged = flagged + flag(sweep).await?;
     let exported = exporter.export(&credentials.tenant, now()).await?;
     note(format!(
         "next file: {} corrections ({} ms)",
@@ -165,30 +181,39 @@ async fn demonstrate(
     let copies = export::copy(exporter, &exported, &credentials.tenant, data).await?;
 
     let ask = |path: &str| sender.get(path.to_owned(), &credentials.token);
-    let until = Timestamp::from_millis(until_ms).day(Tz::UTC).plus(1);
+    let until = until.day(Tz::UTC).plus(1);
     let from = until.plus(-DAYS.cast_signed());
+    let of_products = async |path: &str| sender.get(path.to_owned(), &products.token).await;
+    let shown_of_products = products.shown(
+        of_products(&format!("/api/reports/incomplete-enrollments?from={from}&to={until}&os=all")).await?,
+        of_products(&format!("/api/reports/coverage?from={from}&to={until}&os=all")).await?,
+        of_products("/api/devices/enrollment-status").await?,
+    );
     let shown = Shown {
         path: copies.database,
         report_html: copies.report_html,
         sha256: exported.file.sha256,
         corrections: exported.file.corrections,
         posted,
+        flagged,
         sample: summary,
         report: ask("/api/reports/incomplete-enrollments").await?,
         month: ask(&format!("/api/reports/incomplete-enrollments?from={from}&to={until}")).await?,
+        coverage: ask(&format!("/api/reports/coverage?from={from}&to={until}&os=all")).await?,
         status: ask("/api/devices/enrollment-status").await?,
         failures: ask("/api/devices/enrollment-status/failures?limit=8").await?,
         esp: ask(&format!("/api/reports/esp?from={from}&to={until}")).await?,
+        products: shown_of_products,
     };
     note(format!("done in {:.1} s", began.elapsed().as_secs_f64()));
     Ok(shown)
 }
 
 /// Records what the sample left open too long; the schedule would within a minute.
-async fn flag(sweep: &Sweep) -> Result<(), BoxError> {
+async fn flag(sweep: &Sweep) -> Result<usize, BoxError> {
     let swept = sweep.run().await?;
     note(format!("sweep: {} due, {} flagged", swept.due, swept.flagged));
-    Ok(())
+    Ok(swept.flagged)
 }
 
 fn now() -> Timestamp {

@@ -5,7 +5,7 @@ use crate::cli::Common;
 use crate::output::answer;
 use std::fmt::Write as _;
 use vestibule_platform::BoxError;
-use vestibule_report::diagnosis::{Diagnosis, Finding, Known, Past, Severity};
+use vestibule_report::diagnosis::{Device, Diagnosis, Finding, Known, Past, Severity};
 
 /// Attempts shown; the API tells more.
 const MOST_SHOWN: usize = 10;
@@ -27,19 +27,25 @@ pub async fn run(name: &str, user: Option<&str>, device: Option<&str>, common: &
 // Writing to a string doesn't fail.
 fn words(about: &str, diagnosis: &Diagnosis) -> String {
     let mut out = format!("{about}: {}\n", diagnosis.summary);
-    for device in &diagnosis.devices {
-        let told = [&device.device_name, &device.model, &device.serial_number, &device.user_principal_name];
-        let named: Vec<&str> = told.into_iter().flatten().map(String::as_str).collect();
-        let state = match (device.enrolled, device.compliant) {
+    for device in &diagnosis.choices {
+        let last = device.last_activity_at.as_deref().unwrap_or("no attempt");
+        let _ = writeln!(out, "  {}: {}, last heard of {last}", device.enrollment_key, named(device));
+    }
+    for judged in &diagnosis.devices {
+        let state = match (judged.device.enrolled, judged.device.compliant) {
             (true, true) => "enrolled, compliant",
             (true, false) => "enrolled",
             (false, _) => "not enrolled",
         };
-        let platform = device.platform.as_deref().unwrap_or("platform not told");
-        let _ = writeln!(out, "  {platform} {}: {state}", named.join(", "));
+        let _ = writeln!(out, "  {}: {state}", named(&judged.device));
+        if diagnosis.devices.len() > 1 {
+            let _ = writeln!(out, "    {}", judged.summary);
+        }
     }
     for one in &diagnosis.findings {
-        finding(&mut out, one);
+        let several = diagnosis.devices.len() > 1;
+        let device = one.device_name.as_ref().or(one.enrollment_key.as_ref()).filter(|_| several);
+        finding(&mut out, one, device);
     }
     if !diagnosis.attempts.is_empty() {
         let worked = &diagnosis.ever_worked;
@@ -62,13 +68,22 @@ fn words(about: &str, diagnosis: &Diagnosis) -> String {
     out
 }
 
-fn finding(out: &mut String, finding: &Finding) {
+/// A device by all that it is known by.
+fn named(device: &Device) -> String {
+    let names = [&device.device_name, &device.model, &device.serial_number, &device.user_principal_name];
+    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+    format!("{} {}", device.platform.as_deref().unwrap_or("platform not reported"), names.join(", "))
+}
+
+/// A finding, with the name of its device where there are several.
+fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
     let severity = match finding.severity {
         Severity::Problem => "Problem",
         Severity::Warning => "Warning",
         Severity::Information => "For information",
     };
-    let _ = writeln!(out, "\n{}. {severity}: {}", finding.rank, finding.title);
+    let on = device.map(|name| format!(" ({name})")).unwrap_or_default();
+    let _ = writeln!(out, "\n{}. {severity}{on}: {}", finding.rank, finding.title);
     for line in &finding.evidence {
         let _ = writeln!(out, "   {line}");
     }
@@ -99,8 +114,8 @@ fn attempt(past: &Past) -> String {
     let place = [&told.section, &told.action, &told.screen].into_iter().flatten().cloned().collect::<Vec<_>>();
     let why = [&told.cause, &told.failure_code, &told.failure_reason].into_iter().flatten().cloned();
     let why: Vec<String> = why.collect();
-    let minutes = past.duration_seconds / 60;
-    let parts = [told.outcome.clone(), why.join(", "), place.join(" / "), format!("{minutes} min")];
+    let took = past.duration_seconds.map(|seconds| format!("{} min", seconds / 60)).unwrap_or_default();
+    let parts = [told.outcome.clone(), why.join(", "), place.join(" / "), took];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     format!("{}  {}", told.started_at, parts.join("; "))
 }

@@ -105,6 +105,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         "tooOld": progress.too_old,
         "resumedAtLine": resumed_at,
     });
+    let refused = progress.rejected;
     answer(common.json, &value, || {
         let counts = format!(
             "{} lines: {} events stored, {} known already, {} ignored, {} refused.",
@@ -124,7 +125,8 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
             tenant.settings.retention_days,
         )
     });
-    Ok(())
+    // What can be stored is; a script must learn all the same that not all of it was.
+    if refused == 0 { Ok(()) } else { Err(format!("{} lines were refused", count(refused)).into()) }
 }
 
 /// Lines of the file.
@@ -137,7 +139,7 @@ struct Lines {
 
 /// The next lines, up to [`LINES`] that are not blank.
 fn read_batch(reader: &mut BufReader<File>, now: vestibule_domain::Timestamp) -> Result<Lines, BoxError> {
-    let received = Received { at: now, backfill: true };
+    let received = Received::native(now, true);
     let mut lines = Lines { parsed: Vec::new(), bytes: 0, count: 0 };
     let mut line = Vec::new();
     while lines.parsed.len() < LINES {

@@ -18,7 +18,12 @@ pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
     let endpoints = app.host.endpoints.clone();
     let ready = json!({"url": url, "data": common.data, "endpoints": endpoints});
     answer(common.json, &ready, || format!("Serving {} at {url} until Ctrl-C.", common.data.display()));
-    app.host.run(listener, functions, signal).await?;
+    let flush = app.flush();
+    let stop = async {
+        signal.await;
+        flush.await;
+    };
+    app.host.run(listener, functions, stop).await?;
     remove_folder(&app.scratch)?;
     if !common.json {
         crate::output::say("Stopped; everything acknowledged is stored.");

@@ -3,12 +3,14 @@
 use crate::app::App;
 use crate::cli::SourceCommand;
 use crate::output::answer;
+use admin_api::{SourceLog, source_logs};
 use http::Request;
 use serde_json::{Value, json};
 use vestibule_domain::esp::EspDetail;
 use vestibule_domain::event::{Body, Event};
+use vestibule_domain::{Reports, Timestamp};
 use vestibule_platform::{BoxError, credentials::new_source_secret};
-use vestibule_store::{Secret, SourceSecret, Tenant};
+use vestibule_store::{Refusal, Secret, SourceSecret, SourceSettings, Tenant};
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::proof::Proof;
 use vestibule_webhook::sources::{SENDERS, Sender};
@@ -18,15 +20,19 @@ const MOST_SECRETS: usize = 5;
 
 pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
     match command {
-        SourceCommand::Add { name, source, url, common } => {
+        SourceCommand::Add { name, source, url, reports, ignore_awaiting_configuration, common } => {
             let source = find(&source)?;
+            let set = Set::read(source, reports.as_deref(), ignore_awaiting_configuration)?;
             let app = App::open(&common.data).await?;
-            let added = add(&app, &name, source).await;
+            let added = add(&app, &name, source, &set).await;
             app.close().await?;
             let (tenant, secret) = added?;
             let url = address(&url, &tenant, source, secret.as_deref());
             let settings = source.settings(&url, secret.as_deref().unwrap_or("the webhook secret"));
-            let mut value = json!({"tenant": tenant.id, "source": source.name, "url": url, "settings": settings});
+            let reports = effective(&tenant, source);
+            let mut value = json!({
+                "tenant": tenant.id, "source": source.name, "url": url, "settings": settings, "reports": reports,
+            });
             if let Some(secret) = &secret {
                 value["secret"] = json!(secret);
             }
@@ -35,23 +41,27 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
                     || "It is signed with the tenant's webhook secret (`secret rotate` makes a new one).".to_owned(),
                     |secret| format!("secret  {secret}\nIt is not shown again."),
                 );
-                format!("url     {url}\n{secret}\n\n{settings}")
+                let words: Vec<&str> = reports.words().collect();
+                format!("url     {url}\n{secret}\nreports {}\n\n{settings}", words.join(", "))
             });
         }
         SourceCommand::List { name, common } => {
             let app = App::open(&common.data).await?;
-            let tenant = app.tenant(&name).await?;
+            let tenant = app.tenant(&name).await;
+            let logs = match &tenant {
+                Ok(tenant) => source_logs(&app.store, tenant, app.now()).await,
+                Err(_) => Ok(Vec::new()),
+            };
             app.close().await?;
-            let secrets = |source: &Sender| tenant.source_secrets(source.name).count();
-            let all: Vec<(&str, usize)> = SENDERS.iter().map(|source| (source.name, secrets(source))).collect();
-            let shown: Vec<Value> =
-                all.iter().map(|(source, secrets)| json!({"source": source, "secrets": secrets})).collect();
+            let (tenant, logs) = (tenant?, logs?);
+            let shown = |log: &SourceLog| {
+                let mut shown = log.shown();
+                shown["reports"] = json!(effective(&tenant, log.source));
+                shown
+            };
+            let shown: Vec<Value> = logs.iter().map(shown).collect();
             answer(common.json, &json!({"tenant": tenant.id, "sources": shown}), || {
-                let line = |(source, secrets): &(&str, usize)| match secrets {
-                    0 => format!("{source:<30} -"),
-                    _ => format!("{source:<30} {secrets} secret(s)"),
-                };
-                all.iter().map(line).collect::<Vec<_>>().join("\n")
+                logs.iter().map(|log| line(&tenant, log)).collect::<Vec<_>>().join("\n")
             });
         }
         SourceCommand::Remove { name, source, common } => {
@@ -69,17 +79,22 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
                 format!("{removed} secret(s) removed.")
             });
         }
-        SourceCommand::Test { name, source, common } => {
+        SourceCommand::Test { name, source, file, common } => {
             let source = find(&source)?;
             let app = App::open(&common.data).await?;
-            let tested = test(&app, &name, source).await;
+            let body = file.as_ref().map(std::fs::read).transpose();
+            let tested = match body {
+                Ok(body) => test(&app, &name, source, body).await,
+                Err(error) => Err(error.into()),
+            };
             app.close().await?;
             let events = tested?;
             let value = json!({"tenant": name, "source": source.name, "events": events});
             answer(common.json, &value, || {
                 let lines: Vec<String> = events.iter().map(Value::to_string).collect();
                 format!(
-                    "A sample of {} is accepted, and would be stored as:\n{}\nNothing was stored.",
+                    "{} of {} is read, and becomes:\n{}\nNothing was stored.",
+                    if file.is_some() { "The body" } else { "A sample" },
                     source.name,
                     lines.join("\n")
                 )
@@ -89,15 +104,95 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
     Ok(())
 }
 
+/// A sender in words: what it has and reports, and what came in where anything did.
+fn line(tenant: &Tenant, log: &SourceLog) -> String {
+    let secrets = if log.secrets == 0 { "-".to_owned() } else { format!("{} secret(s)", log.secrets) };
+    let words: Vec<&str> = effective(tenant, log.source).words().collect();
+    let mut lines = vec![format!("{:<30} {secrets:<12} {}", log.source.name, words.join(", "))];
+    if let Some(heard) = log.newest.last_heard {
+        let accepted = log.newest.last_accepted.map_or("never".to_owned(), |at| at.to_string());
+        lines.push(format!("    last heard {heard}, last accepted {accepted}"));
+        if let Some((day, of)) = log.days.last_key_value() {
+            let (passed, refused) = (of.passed(), of.refusals());
+            let (accepted, known) = (of.accepted, of.known);
+            lines.push(format!(
+                "    {day}: at least {accepted} accepted, {known} known, {passed} passed over, {refused} refused"
+            ));
+        }
+    }
+    if let Some(refusal) = &log.newest.last_refusal {
+        let Refusal { at, reason, field, problem } = refusal;
+        lines.push(format!("    last refusal {at}: {reason}: {}", format!("{field} {problem}").trim()));
+    }
+    if let Some(silence) = log.silence() {
+        let (hours, usual) = (silence.hours, silence.usual_longest_hours);
+        lines.push(format!("    SILENT for {hours} hours; usually at most {usual}"));
+    }
+    lines.join("\n")
+}
+
+/// What is set of a source besides its secret.
+#[derive(Default)]
+struct Set {
+    /// What it reports; the inner none takes back what was set.
+    reports: Option<Option<Reports>>,
+    ignore_awaiting_configuration: Option<bool>,
+}
+
+impl Set {
+    fn read(source: &Sender, reports: Option<&[String]>, ignore: Option<bool>) -> Result<Self, BoxError> {
+        let reports = match reports {
+            None => None,
+            Some(_) if source.source.is_some() => {
+                return Err(
+                    format!("what {} reports is known: --reports is for senders of CloudEvents", source.name).into()
+                );
+            }
+            Some([all]) if all.eq_ignore_ascii_case("all") => Some(None),
+            Some(words) => {
+                let read = Reports::read(words.iter().map(|word| word.trim()));
+                Some(Some(read.map_err(|word| format!("{word} is nothing that a sender reports"))?))
+            }
+        };
+        Ok(Self { reports, ignore_awaiting_configuration: ignore })
+    }
+
+    /// Sets it; whether that is a change.
+    fn apply(&self, tenant: &mut Tenant, source: &Sender) -> bool {
+        let before = tenant.source_settings.get(source.name).copied().unwrap_or_default();
+        let set = SourceSettings {
+            reports: self.reports.unwrap_or(before.reports),
+            ignore_awaiting_configuration: self
+                .ignore_awaiting_configuration
+                .unwrap_or(before.ignore_awaiting_configuration),
+        };
+        tenant.source_settings.insert(source.name.to_owned(), set);
+        if set == SourceSettings::default() {
+            tenant.source_settings.remove(source.name);
+        }
+        set != before
+    }
+}
+
+/// What the tenant's sender of this kind reports.
+fn effective(tenant: &Tenant, source: &Sender) -> Reports {
+    let set = tenant.source_settings.get(source.name).and_then(|set| set.reports);
+    set.filter(|_| source.source.is_none()).unwrap_or(source.reports)
+}
+
 fn find(name: &str) -> Result<&'static Sender, BoxError> {
     let known = || SENDERS.iter().map(|source| source.name).collect::<Vec<_>>().join(", ");
     Ok(Sender::named(name).ok_or_else(|| format!("there is no source {name}; there are {}", known()))?)
 }
 
 /// Makes a secret where the source takes one; those before go on working.
-async fn add(app: &App, name: &str, source: &Sender) -> Result<(Tenant, Option<String>), BoxError> {
+async fn add(app: &App, name: &str, source: &Sender, set: &Set) -> Result<(Tenant, Option<String>), BoxError> {
     let mut tenant = app.tenant(name).await?;
+    let changes = set.apply(&mut tenant, source);
     if source.own_proof().is_none() {
+        if changes {
+            app.store.update_tenant(&mut tenant).await?;
+        }
         return Ok((tenant, None));
     }
     let secret = new_source_secret()?;
@@ -113,6 +208,12 @@ async fn add(app: &App, name: &str, source: &Sender) -> Result<(Tenant, Option<S
     Ok((tenant, Some(secret)))
 }
 
+/// A new secret of a source that proves itself by one of its own.
+pub async fn add_secret(app: &App, name: &str, source: &str) -> Result<String, BoxError> {
+    let (_, secret) = add(app, name, find(source)?, &Set::default()).await?;
+    Ok(secret.ok_or_else(|| format!("{source} has no secret of its own"))?)
+}
+
 /// The address to give to the sender; with the secret in it where that is how it proves itself best.
 fn address(base: &str, tenant: &Tenant, source: &Sender, secret: Option<&str>) -> String {
     let proof = source.own_proof().unwrap_or(Proof::StandardWebhooks);
@@ -121,9 +222,12 @@ fn address(base: &str, tenant: &Tenant, source: &Sender, secret: Option<&str>) -
 }
 
 /// Reads a sample as the webhook would, signed with the source's newest secret.
-async fn test(app: &App, name: &str, source: &Sender) -> Result<Vec<Value>, BoxError> {
+async fn test(app: &App, name: &str, source: &Sender, body: Option<Vec<u8>>) -> Result<Vec<Value>, BoxError> {
     let tenant = app.tenant(name).await?;
-    let body = source.samples.first().ok_or("there is no sample of this source")?.body;
+    let body = match body {
+        Some(body) => body,
+        None => source.samples.first().ok_or("there is no sample of this source")?.body.to_vec(),
+    };
     let now = app.now();
     let own = tenant.source_secrets(source.name).next();
     let proof = source.proofs.iter().find(|proof| **proof == Proof::StandardWebhooks || own.is_some());
@@ -133,18 +237,30 @@ async fn test(app: &App, name: &str, source: &Sender) -> Result<Vec<Value>, BoxE
         _ => own.unwrap_or_default(),
     };
     let path = source.path(tenant.id.as_str(), proof, secret);
-    let headers = proof.headers(secret, body, now).ok_or("the webhook secret is malformed")?;
+    let headers = proof.headers(secret, &body, now).ok_or("the webhook secret is malformed")?;
     let request = headers.into_iter().fold(Request::post(path), |request, (name, value)| request.header(name, value));
     let request = request.body(body.into())?;
     let read = app.hook().read(&request, now).await;
-    let (_, _, batch) = read.map_err(|problem| format!("the webhook answers {}", problem.status()))?;
-    Ok(batch.events.iter().map(shown).collect())
+    let (tenant, _, batch) = read.map_err(|problem| {
+        let said = serde_json::to_value(&problem).unwrap_or_default();
+        let detail = said["detail"].as_str().or(said["title"].as_str()).unwrap_or_default();
+        format!("the webhook answers {}: {detail}", problem.status())
+    })?;
+    let oldest = now - tenant.settings.retention();
+    Ok(batch.events.iter().map(|parsed| shown(parsed, oldest)).collect())
 }
 
-fn shown(parsed: &Parsed) -> Value {
+/// What a part of a body becomes; what was placed before `oldest` is answered `tooOld`.
+fn shown(parsed: &Parsed, oldest: Timestamp) -> Value {
     match parsed {
-        Parsed::Event(event) => json!({"type": kind(event), "time": event.time.to_string(), "device": device(event)}),
-        Parsed::UnknownType { .. } => json!({"ignored": true}),
+        Parsed::Event(event) => {
+            let mut shown = json!({"type": kind(event), "time": event.time.to_string(), "device": device(event)});
+            if event.placed() < oldest {
+                shown["tooOld"] = json!(true);
+            }
+            shown
+        }
+        Parsed::UnknownType { kind, .. } => json!({"ignored": true, "kind": kind}),
         Parsed::Invalid { errors, .. } => json!({"errors": errors}),
     }
 }

@@ -41,6 +41,7 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new(pseudonym_key),
         settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
         version: 0,
         feed: None,
     };

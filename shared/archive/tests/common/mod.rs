@@ -81,6 +81,7 @@ impl World {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("key"),
             settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
             feed: None,
             version: 0,
         };
@@ -107,7 +108,7 @@ impl World {
                 "time": (at - Millis::from_seconds(i64::try_from(steps - step).unwrap())).to_string(),
                 "data": data,
             });
-            match parse_event(&event, Received { at, backfill: false }) {
+            match parse_event(&event, Received::native(at, false)) {
                 Parsed::Event(event) => *event,
                 _ => panic!("refused: {event}"),
             }
@@ -125,7 +126,7 @@ impl World {
             "time": at.to_string(),
             "data": { "device": { "serialNumber": format!("S{number:08}") }, "platform": "iOS" },
         });
-        let Parsed::Event(event) = parse_event(&event, Received { at, backfill: false }) else {
+        let Parsed::Event(event) = parse_event(&event, Received::native(at, false)) else {
             panic!("refused: {event}");
         };
         self.store.add_events(&tenant.id, &tenant.settings, vec![*event], at).await.unwrap();

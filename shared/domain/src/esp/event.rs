@@ -53,6 +53,10 @@ names! {
         Error = "error",
         /// Not needed here: only in device preparation.
         NotRequired = "notRequired",
+        /// Passed over.
+        Skipped = "skipped",
+        /// Not meant for this device.
+        NotApplicable = "notApplicable",
     }
 }
 
@@ -97,6 +101,16 @@ names! {
 }
 
 impl Phase {
+    /// The phases that a device so deployed goes through.
+    pub const fn expected(mode: Option<DeploymentMode>) -> &'static [Self] {
+        match mode {
+            Some(DeploymentMode::SelfDeploying | DeploymentMode::PreProvisioningTechnician) => {
+                &[Self::DevicePreparation, Self::DeviceSetup]
+            }
+            _ => Self::ALL,
+        }
+    }
+
     /// What people call it.
     pub const fn title(self) -> &'static str {
         match self {
@@ -108,10 +122,13 @@ impl Phase {
 }
 
 impl Category {
-    /// Whether the category belongs to `phase`.
+    /// Whether the category belongs to `phase`. The network may be joined in account setup too: hybrid join does.
     pub const fn in_phase(self, phase: Phase) -> bool {
-        let preparation = matches!(self, Self::SecureHardware | Self::JoinNetwork | Self::RegisterDevice);
-        preparation == matches!(phase, Phase::DevicePreparation)
+        match self {
+            Self::SecureHardware | Self::RegisterDevice => matches!(phase, Phase::DevicePreparation),
+            Self::JoinNetwork => matches!(phase, Phase::DevicePreparation | Phase::AccountSetup),
+            _ => !matches!(phase, Phase::DevicePreparation),
+        }
     }
 }
 
@@ -165,6 +182,13 @@ pub struct Start {
     pub targeted_apps: Option<Vec<TargetedApp>>,
     /// The profile that applied when this was received. Until then, what a sender told of it: few do.
     pub profile: Option<Box<AppliedProfile>>,
+    /// The time limit in minutes that the device itself was given; it wins over the profile's. The codec keeps it beside
+    /// the body.
+    #[serde(skip)]
+    pub limit_minutes: Option<u32>,
+    /// What the device itself allows on failure and time-out; it wins over the profile's. The codec keeps it likewise.
+    #[serde(skip)]
+    pub allowed_actions: Option<Vec<EspAction>>,
 }
 
 impl Start {

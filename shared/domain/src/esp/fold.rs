@@ -1,124 +1,173 @@
-//! From the events of one device to its sessions.
+//! From the events of one session to how it stands, and to its turns: what it does to the attempt that it belongs to.
 //!
-//! A session is a function of the set of its events and an instant: what is waited for follows from the profile fixed at
-//! its start and the apps known to be targeted over the whole set, and then the events are gone through in order.
+//! A session is a function of the set of its events, the removals of its device from management, and an instant: what is
+//! waited for follows from the profile fixed at its start and the apps known to be targeted over the whole set, and then
+//! the events are gone through in order.
 
-use super::profile::DEFAULT_TIMEOUT_MINUTES;
+use super::filter::Property;
 use super::resolve::{AppliedProfile, folded_id};
 use super::session::{
     EspItem, EspSession, HYBRID_JOIN_MINUTES, PhaseProgress, STUCK_IDENTIFYING, SessionState, Tracking,
 };
 use super::{Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
-use crate::about::About;
+use crate::about::{About, EventKey};
 use crate::attempt::AttemptId;
-use crate::event::{Body, Event};
+use crate::event::Event;
+use crate::failure::Failure;
 use crate::identity::{EnrollmentKey, TenantId};
 use crate::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sessions in a device's `events`, which are ordered and placed up to `as_of`.
-pub fn sessions(tenant: &TenantId, events: &[&Event], as_of: Timestamp) -> Vec<EspSession> {
-    let mut groups: Vec<Vec<(&Event, &EspEvent)>> = Vec::new();
-    let mut named: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut current: Option<usize> = None;
-    for event in events {
-        let Body::Esp(esp) = &event.body else { continue };
-        let group = if let Some(id) = &esp.session_id {
-            *named.entry(id).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            })
-        } else {
-            let over = |group: usize| {
-                let told = &groups[group];
-                may_be_over(told, event.placed())
-                    && fold_session(tenant, told, event.placed()).is_none_or(|session| !session.is_open())
-            };
-            let starts = matches!(esp.detail, EspDetail::Started(_));
-            match current {
-                Some(group) if !(starts && over(group)) => group,
-                _ => {
-                    groups.push(Vec::new());
-                    current = Some(groups.len() - 1);
-                    groups.len() - 1
-                }
-            }
-        };
-        groups[group].push((event, esp));
-    }
-    let mut sessions: Vec<_> = groups.iter().filter_map(|group| fold_session(tenant, group, as_of)).collect();
-    sessions.sort_by_key(|session| (session.started_at, session.id));
-    sessions
+/// Items in error for longer than this have failed their session, at the instant of the error (docs/DOMAIN.md, S21).
+const GRACE: Millis = Millis::from_minutes(2);
+
+/// What a session does to the attempt that it belongs to (docs/DOMAIN.md, A9), at one of its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It begins.
+    Begins,
+    /// It has failed: which of its failures, from 0.
+    Fails(usize),
+    /// It has come to its good end.
+    EndsWell,
+    /// Past its limit the person used the device all the same.
+    GoesOnWithout,
+    /// Past its limit the person reset the device.
+    Reset,
 }
 
-/// Whether a session may have ended by `at`: cheap to say, since a sender may repeat `esp.started` without end.
-fn may_be_over(told: &[(&Event, &EspEvent)], at: Timestamp) -> bool {
-    let ends = |esp: &EspEvent| {
-        matches!(
-            esp.detail,
-            EspDetail::Completed
-                | EspDetail::Failed(..)
-                | EspDetail::Phase(_, PhaseState::Failed)
-                | EspDetail::Item(_, _, _, ItemState::Error, _)
-        )
-    };
-    let limit = told.iter().find_map(|(_, esp)| match &esp.detail {
-        EspDetail::Started(start) => start.profile.as_ref().map(|profile| profile.timeout_minutes),
-        _ => None,
-    });
-    let limit = Millis::from_minutes(i64::from(limit.unwrap_or(DEFAULT_TIMEOUT_MINUTES)));
-    told.first().is_none_or(|(first, _)| at > first.placed() + limit) || told.iter().any(|(_, esp)| ends(esp))
+/// One failure of a session. A session that failed, was tried again and failed anew has two.
+#[derive(Clone, Debug)]
+pub struct EspFailure {
+    /// What was reported of it.
+    pub failure: Failure,
+    /// The phase that failed, or that the session was in.
+    pub phase: Option<Phase>,
 }
 
-/// One session from its events in order, as of an instant.
-fn fold_session(tenant: &TenantId, events: &[(&Event, &EspEvent)], as_of: Timestamp) -> Option<EspSession> {
-    let mut run = Run::new(tenant, events, as_of)?;
-    for (event, esp) in events {
-        run.take(event, esp);
+/// One session, its failures, and its turns by the events that made them.
+pub(super) struct Folded<'e> {
+    pub session: EspSession,
+    pub failures: Vec<EspFailure>,
+    pub turns: Vec<(&'e EventKey, Turn)>,
+}
+
+/// An event of the page.
+pub(super) type Told<'e> = (&'e Event, &'e EspEvent);
+
+/// The events of one session, in order.
+pub(super) struct OneSession<'e> {
+    pub events: Vec<Told<'e>>,
+    /// Where several sources report it: the one whose items count.
+    pub items_of: Option<&'e str>,
+}
+
+impl OneSession<'_> {
+    fn counts(&self, event: &Event, esp: &EspEvent) -> bool {
+        !esp.is_update() || self.items_of.is_none_or(|source| event.key.source == source)
     }
+}
+
+/// One session from its events in order, as of an instant. `removals` are the instants at which the device was removed
+/// from management, in order.
+pub(super) fn fold_session<'e>(
+    tenant: &TenantId,
+    one: &OneSession<'e>,
+    removals: &[Timestamp],
+    as_of: Timestamp,
+) -> Option<Folded<'e>> {
+    let mut run = Run::new(tenant, one, as_of)?;
+    let first = one.events.first()?.0.placed();
+    // An `unenrolled` stands before what the page reports of the same instant.
+    let mut removals = removals.iter().copied().filter(|removed| *removed > first && *removed <= as_of).peekable();
+    for (event, esp) in &one.events {
+        while let Some(removed) = removals.next_if(|removed| *removed <= event.placed()) {
+            run.settle(Some(removed));
+            run.unenroll(removed);
+        }
+        run.settle(Some(event.placed()));
+        run.take(event, esp, one.counts(event, esp));
+    }
+    for removed in removals {
+        run.settle(Some(removed));
+        run.unenroll(removed);
+    }
+    run.settle(Some(as_of));
     Some(run.end(as_of))
 }
 
-/// Why a session stands as failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FailedBy {
-    /// A sender said so.
-    Word,
-    /// Items that are waited for went wrong.
-    Items,
+/// An item that is waited for and went wrong.
+struct Failing<'e> {
+    since: Timestamp,
+    event: &'e EventKey,
+    code: Option<String>,
+    name: Option<String>,
 }
 
 /// The state between two events.
-struct Run {
+struct Run<'e> {
     session: EspSession,
+    failures: Vec<EspFailure>,
+    turns: Vec<(&'e EventKey, Turn)>,
+    /// Whether its start has come, the events before that, and their turns.
+    has_begun: bool,
+    before: BTreeSet<&'e EventKey>,
+    early: Vec<Turn>,
+    /// Whether the removal of the device has ended it: what is reported later is not its end.
+    closed: bool,
+    /// When the person ended it past its limit: it does nothing to an attempt any more.
+    left_at: Option<Timestamp>,
+    /// The event that opened it.
+    opened_by: &'e EventKey,
+    /// The `esp.started` whose list of targeted apps counts.
+    listed_by: Option<&'e EventKey>,
     items: BTreeMap<ItemKey, EspItem>,
     /// Ids of the apps known to be targeted, folded; `None` where no list was told.
     targeted: Option<BTreeSet<String>>,
-    failed_by: Option<FailedBy>,
-    /// What is waited for and went wrong since the last retry.
-    failing: BTreeSet<ItemKey>,
+    /// What is waited for and went wrong, by item and the number of retries before; each fails the session unless it
+    /// recovers in time.
+    failing: BTreeMap<(ItemKey, usize), Failing<'e>>,
 }
 
 /// An item of a session; senders differ in the case of ids.
 type ItemKey = (Phase, Category, String);
 
-impl Run {
-    fn new(tenant: &TenantId, events: &[(&Event, &EspEvent)], as_of: Timestamp) -> Option<Self> {
-        let (first, first_esp) = events.first()?;
-        let start: Option<(&Event, &Start)> = events.iter().find_map(|(event, esp)| match &esp.detail {
-            EspDetail::Started(start) => Some((*event, start.as_ref())),
-            _ => None,
-        });
+impl<'e> Run<'e> {
+    fn new(tenant: &TenantId, one: &OneSession<'e>, as_of: Timestamp) -> Option<Self> {
+        let events = &one.events;
+        let (first, _) = events.first()?;
+        // Of several starts of one source the earliest counts; what it does not say another source may know.
+        let mut sources = BTreeSet::new();
+        let starts: Vec<(&'e Event, &Start)> = events
+            .iter()
+            .filter_map(|(event, esp)| match &esp.detail {
+                EspDetail::Started(start) => Some((*event, start.as_ref())),
+                _ => None,
+            })
+            .filter(|(event, _)| sources.insert(&event.key.source))
+            .collect();
+        let mut starts = starts.into_iter();
+        let start: Option<(&'e Event, &Start)> = starts.clone().next();
         let opened_by = start.map_or(*first, |(event, _)| event);
-        let profile = start.and_then(|(_, start)| start.profile.as_deref().cloned());
+        let known = |read: fn(&Start) -> bool| starts.clone().find(|(_, start)| read(start)).map(|(_, start)| start);
+        let profile = known(|start| start.profile.is_some()).and_then(|start| start.profile.as_deref().cloned());
         let profile = profile.unwrap_or_else(AppliedProfile::built_in);
-        let hybrid_join = start.is_some_and(|(_, start)| start.hybrid_join);
-        let limit_minutes = profile.timeout_minutes + if hybrid_join { HYBRID_JOIN_MINUTES } else { 0 };
+        let hybrid_join = starts.clone().any(|(_, start)| start.hybrid_join);
+        let given = known(|start| start.limit_minutes.is_some()).and_then(|start| start.limit_minutes);
+        let own_limit = given.unwrap_or(profile.timeout_minutes);
+        let limit_minutes = own_limit.saturating_add(if hybrid_join { HYBRID_JOIN_MINUTES } else { 0 });
+        let deployment_mode = known(|start| start.deployment_mode.is_some()).and_then(|start| start.deployment_mode);
+        let allowed_actions =
+            known(|start| start.allowed_actions.is_some()).and_then(|start| start.allowed_actions.clone());
+        let listing = starts.clone().find(|(_, start)| start.targeted_apps.is_some());
+        let named = starts.any(|(_, start)| start.property(Property::EnrollmentProfileName).is_some());
+        let autopilot = named || deployment_mode.is_some_and(|mode| mode != DeploymentMode::UserDriven);
         let started_at = opened_by.placed();
         // An app is targeted when the start lists it, or the list of a subtask; where no start lists any,
         // also when something is told of it.
-        let listed = start.and_then(|(_, start)| start.targeted_apps.as_ref()).map(|apps| {
-            let tracked = events.iter().flat_map(|(_, esp)| match &esp.detail {
+        let listed = listing.and_then(|(_, start)| start.targeted_apps.as_ref()).map(|apps| {
+            let counted = events.iter().filter(|(event, esp)| one.counts(event, esp));
+            let tracked = counted.flat_map(|(_, esp)| match &esp.detail {
                 EspDetail::Tracked(_, Category::Apps, list) => list.as_slice(),
                 _ => &[],
             });
@@ -126,7 +175,8 @@ impl Run {
         });
         let names: Vec<_> = opened_by.about.identifiers().collect();
         let device = EnrollmentKey::of(&names);
-        let id = match &first_esp.session_id {
+        let session_id = events.iter().find_map(|(_, esp)| esp.session_id.as_ref());
+        let id = match session_id {
             // A sender may use one id for sessions of many devices, and updates are identified by what they tell. The device
             // is called as the opening event did: what is learned of it later changes no id.
             Some(id) => AttemptId::of("esp-named", tenant, device.as_str(), id),
@@ -137,7 +187,7 @@ impl Run {
         };
         let session = EspSession {
             id,
-            session_id: first_esp.session_id.clone(),
+            session_id: session_id.cloned(),
             as_of,
             started_at,
             ended_at: None,
@@ -147,8 +197,14 @@ impl Run {
             state: SessionState::InProgress,
             profile,
             limit_minutes,
-            deployment_mode: start.and_then(|(_, start)| start.deployment_mode),
+            deployment_mode,
             hybrid_join,
+            allowed_actions,
+            autopilot,
+            attempt: None,
+            end_not_reported: false,
+            failed_item: None,
+            fails_after: None,
             phase: None,
             phases: BTreeMap::new(),
             known: BTreeMap::new(),
@@ -164,15 +220,42 @@ impl Run {
             stuck_from: None,
             about: About::default(),
         };
-        Some(Self { session, items: BTreeMap::new(), targeted: listed, failed_by: None, failing: BTreeSet::new() })
+        Some(Self {
+            session,
+            failures: Vec::new(),
+            turns: Vec::new(),
+            has_begun: false,
+            before: BTreeSet::new(),
+            early: Vec::new(),
+            closed: false,
+            left_at: None,
+            opened_by: &opened_by.key,
+            listed_by: listing.map(|(event, _)| &event.key),
+            items: BTreeMap::new(),
+            targeted: listed,
+            failing: BTreeMap::new(),
+        })
     }
 
-    fn take(&mut self, event: &Event, esp: &EspEvent) {
+    fn take(&mut self, event: &'e Event, esp: &EspEvent, counts: bool) {
         let at = event.placed();
+        if &event.key == self.opened_by {
+            self.turns.push((&event.key, Turn::Begins));
+            // What was reported before its start counts from there.
+            let early = std::mem::take(&mut self.early);
+            self.turns.extend(early.into_iter().map(|turn| (&event.key, turn)));
+            self.has_begun = true;
+        }
+        if !self.has_begun {
+            self.before.insert(&event.key);
+        }
         self.session.about.update(&event.about);
         self.session.last_event_at = self.session.last_event_at.max(at);
+        if !counts {
+            return;
+        }
         match &esp.detail {
-            EspDetail::Started(start) => {
+            EspDetail::Started(start) if self.listed_by == Some(&event.key) => {
                 // A list that is told, were it empty, is known.
                 for phase in start.targeted_apps.iter().flat_map(|_| [Phase::DeviceSetup, Phase::AccountSetup]) {
                     self.know(phase, Category::Apps, at);
@@ -182,6 +265,7 @@ impl Run {
                     self.item(phase, Category::Apps, &target.app, at);
                 }
             }
+            EspDetail::Started(_) => {}
             EspDetail::Tracked(phase, category, list) => {
                 self.know(*phase, *category, at);
                 for item in list {
@@ -193,31 +277,125 @@ impl Run {
                 if *state != ItemState::NotInstalled {
                     self.enter(*phase, at);
                 }
-                self.update(*phase, *category, name, *state, code.as_ref(), at);
+                self.update(event, (*phase, *category), name, *state, code.as_ref());
+                self.end_if_all_is_done(event);
             }
-            EspDetail::Phase(phase, state) => {
-                // That it began, told when the next one has, reopens nothing.
-                let is_behind = self.session.phase > Some(*phase);
-                let progress = self.enter(*phase, at);
-                if !(is_behind && *state == PhaseState::Started) {
-                    progress.state = *state;
-                    progress.ended_at = (*state != PhaseState::Started).then_some(at);
-                }
-                if *state == PhaseState::Failed {
-                    self.fail(at, FailedBy::Word, Some(*phase), None, None);
-                }
-            }
-            EspDetail::Action(action) => {
-                self.session.actions.push((at, *action));
-                if *action == EspAction::Retry && self.session.state == SessionState::Failed {
-                    self.go_on();
-                }
-            }
+            EspDetail::Phase(phase, state) => self.phase(event, *phase, *state),
+            EspDetail::Action(action) => self.act(event, *action),
             EspDetail::Failed(code, message) => {
-                self.fail(at, FailedBy::Word, None, code.as_ref(), message.as_ref());
+                let of = Reported { phase: None, code: code.as_ref(), message: message.as_ref() };
+                self.fail(at, &event.key, true, of);
             }
-            EspDetail::Completed if !self.session.state.is_success() => self.complete(at),
-            EspDetail::Completed => {}
+            EspDetail::Completed => self.complete(at, &event.key),
+        }
+    }
+
+    fn phase(&mut self, event: &'e Event, phase: Phase, state: PhaseState) {
+        let at = event.placed();
+        // That it began, told when the next one has, reopens nothing.
+        let is_behind = self.session.phase > Some(phase) && state == PhaseState::Started;
+        // Windows walks through finished phases again after each restart of the device.
+        let retries = |since: Timestamp| {
+            self.session.actions.iter().any(|(then, action)| *action == EspAction::Retry && *then >= since)
+        };
+        let before = self.session.phases.get(&phase);
+        let is_done = state != PhaseState::Failed
+            && before.is_some_and(|before| {
+                before.state == PhaseState::Completed
+                    && before.completion_reported
+                    && before.ended_at.is_none_or(|ended| !retries(ended))
+            });
+        let progress = self.enter(phase, at);
+        if !is_behind && !is_done {
+            progress.state = state;
+            progress.ended_at = (state != PhaseState::Started).then_some(at);
+            progress.completion_reported = state == PhaseState::Completed;
+        }
+        match state {
+            PhaseState::Failed => {
+                self.fail(at, &event.key, true, Reported { phase: Some(phase), code: None, message: None });
+            }
+            PhaseState::Completed if Some(&phase) == self.session.expected_phases().last() => {
+                self.complete(at, &event.key);
+            }
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, event: &'e Event, action: EspAction) {
+        let at = event.placed();
+        self.session.actions.push((at, action));
+        if self.closed {
+            return;
+        }
+        let is_past =
+            self.session.state == SessionState::InProgress && at > self.session.deadline && self.left_at.is_none();
+        match action {
+            EspAction::Retry if self.session.state == SessionState::Failed => self.go_on(),
+            EspAction::ContinueAnyway if is_past => self.end_past_limit(event, Turn::GoesOnWithout),
+            EspAction::Reset if is_past => self.end_past_limit(event, Turn::Reset),
+            _ => {}
+        }
+    }
+
+    /// The person ended a session that was past its limit.
+    fn end_past_limit(&mut self, event: &'e Event, turn: Turn) {
+        self.failing.clear();
+        self.session.ended_at = Some(event.placed());
+        self.turn(&event.key, turn);
+        self.left_at = Some(event.placed());
+    }
+
+    /// The device was removed from management: that ends any session.
+    fn unenroll(&mut self, at: Timestamp) {
+        // What is in error now fails nothing any more.
+        self.failing.clear();
+        if std::mem::replace(&mut self.closed, true) || self.left_at.is_some() {
+            return;
+        }
+        if self.session.state == SessionState::InProgress {
+            let in_time = at <= self.session.deadline;
+            self.session.state = if in_time { SessionState::Ended } else { SessionState::TimedOut };
+            self.session.ended_at = Some(at.max(self.session.started_at));
+        }
+    }
+
+    /// What went wrong and has not recovered in time by `now` has failed the session, when it went wrong. Without an
+    /// instant everything that stands wrong has.
+    fn settle(&mut self, now: Option<Timestamp>) {
+        while self.session.state != SessionState::Failed {
+            let overdue = self.failing.iter().filter(|(_, failing)| now.is_none_or(|now| failing.since + GRACE < now));
+            let Some((key, _)) = overdue.min_by_key(|(_, failing)| failing.since) else { return };
+            let key = key.clone();
+            self.fail_by_item(&key);
+            if self.session.retries() == key.1 {
+                return;
+            }
+            self.go_on();
+        }
+    }
+
+    fn fail_by_item(&mut self, failing: &(ItemKey, usize)) {
+        let key = &failing.0;
+        let Some(failing) = self.failing.get(failing) else { return };
+        let (since, event, code, name) = (failing.since, failing.event, failing.code.clone(), failing.name.clone());
+        let before = self.session.state;
+        self.fail(since, event, false, Reported { phase: Some(key.0), code: code.as_ref(), message: None });
+        if before != SessionState::Failed && self.session.state == SessionState::Failed {
+            self.session.failed_item = name.or_else(|| Some(key.2.clone()));
+            self.note_failure();
+        }
+    }
+
+    /// The session has ended well once the last phase's list of apps is known and all that it waits for is done.
+    fn end_if_all_is_done(&mut self, event: &'e Event) {
+        let Some(last) = self.session.expected_phases().last().copied() else { return };
+        let known = self.session.known.contains_key(&(last, Category::Apps));
+        let is_waited_for = |item: &&EspItem| item.phase == last && item.tracking == Tracking::Blocking;
+        let mut waited_for = self.items.values().filter(is_waited_for);
+        let has_apps = waited_for.clone().any(|item| item.category == Category::Apps);
+        if known && has_apps && waited_for.all(EspItem::is_done) {
+            self.complete(event.placed(), &event.key);
         }
     }
 
@@ -234,7 +412,8 @@ impl Run {
             }
         }
         self.session.phase = self.session.phase.max(Some(phase));
-        let begun = PhaseProgress { started_at: at, ended_at: None, state: PhaseState::Started };
+        let begun =
+            PhaseProgress { started_at: at, ended_at: None, state: PhaseState::Started, completion_reported: false };
         self.session.phases.entry(phase).or_insert(begun)
     }
 
@@ -285,13 +464,13 @@ impl Run {
 
     fn update(
         &mut self,
-        phase: Phase,
-        category: Category,
+        event: &'e Event,
+        (phase, category): (Phase, Category),
         name: &ItemName,
         state: ItemState,
         code: Option<&String>,
-        at: Timestamp,
     ) {
+        let at = event.placed();
         let known = self.item(phase, category, name, at);
         // Events come in order of time; of one instant the further state wins.
         if known.updated_at == at && known.state.is_some_and(|before| before > state) {
@@ -307,86 +486,137 @@ impl Run {
         known.state = Some(state);
         known.error_code = code.cloned();
         known.updated_at = at;
-        if known.tracking != Tracking::Blocking {
+        let is_waited_for = known.tracking == Tracking::Blocking;
+        let name_known = known.name.clone();
+        if !is_waited_for || self.closed {
             return;
         }
         let key = (phase, category, folded_id(&name.id));
+        let retries = self.session.retries();
         if state == ItemState::Error {
-            self.failing.insert(key);
-            self.fail(at, FailedBy::Items, Some(phase), code, None);
-        } else if self.failing.remove(&key)
-            && self.failing.is_empty()
-            && (self.session.state, self.failed_by) == (SessionState::Failed, Some(FailedBy::Items))
-        {
-            self.go_on();
+            if !self.session.state.is_success() {
+                let failing = self.failing.entry((key, retries)).or_insert(Failing {
+                    since: at,
+                    event: &event.key,
+                    code: None,
+                    name: name_known,
+                });
+                if code.is_some() {
+                    failing.code = code.cloned();
+                }
+            }
+        } else {
+            // A session that it has failed already goes on by a retry only (docs/DOMAIN.md, S20).
+            self.failing.retain(|(failing, _), _| *failing != key);
         }
     }
 
-    fn fail(
-        &mut self,
-        at: Timestamp,
-        by: FailedBy,
-        phase: Option<Phase>,
-        code: Option<&String>,
-        message: Option<&String>,
-    ) {
-        let session = &mut self.session;
-        if session.state.is_success() {
+    fn fail(&mut self, at: Timestamp, event: &'e EventKey, in_words: bool, told: Reported<'_>) {
+        if self.closed || self.session.state.is_success() {
             return;
         }
+        if in_words {
+            // An item went wrong just before: that is what failed it, and when.
+            self.settle(None);
+        }
+        let mut turn = None;
+        let session = &mut self.session;
         session.failed = true;
         if session.state != SessionState::Failed {
             // A failure after another is told afresh.
             (session.failed_phase, session.error_code, session.error_message) = (None, None, None);
+            session.failed_item = None;
             session.state = SessionState::Failed;
-            session.ended_at = Some(at);
-            self.failed_by = Some(by);
-        } else if by == FailedBy::Word {
-            self.failed_by = Some(by);
+            session.ended_at = Some(at.max(session.started_at));
+            turn = Some(Turn::Fails(self.failures.len()));
         }
-        session.failed_phase = phase.or(session.failed_phase).or(session.phase);
-        if code.is_some() {
-            session.error_code = code.cloned();
+        session.failed_phase = told.phase.or(session.failed_phase).or(session.phase);
+        if told.code.is_some() {
+            session.error_code = told.code.cloned();
         }
-        if message.is_some() {
-            session.error_message = message.cloned();
+        if told.message.is_some() {
+            session.error_message = told.message.cloned();
+        }
+        if let Some(turn) = turn {
+            self.failures.push(EspFailure { failure: Failure::default(), phase: session.failed_phase });
+            self.turn(event, turn);
+        }
+        self.note_failure();
+    }
+
+    /// Keeps what is known of the failure that stands.
+    fn note_failure(&mut self) {
+        let known = self.session.failure();
+        if let Some(last) = self.failures.last_mut() {
+            last.failure = known;
         }
     }
 
-    /// A session that failed is under way again.
+    /// A session that failed is under way again: what went wrong before the last retry is being tried again.
     fn go_on(&mut self) {
+        let retries = self.session.retries();
         self.session.state = SessionState::InProgress;
-        self.session.ended_at = None;
-        self.failed_by = None;
-        self.failing.clear();
+        self.session.ended_at = self.left_at;
+        self.failing.retain(|(_, retried_before), _| *retried_before == retries);
     }
 
-    fn complete(&mut self, at: Timestamp) {
+    fn complete(&mut self, at: Timestamp, event: &'e EventKey) {
+        if self.closed || self.session.state.is_success() {
+            return;
+        }
+        self.failing.clear();
         let session = &mut self.session;
-        let retried = session.retries() > 0;
-        session.state = match (session.failed || at > session.deadline, retried) {
-            (false, _) => SessionState::Success,
-            (true, true) => SessionState::SuccessOnRetry,
-            (true, false) => SessionState::SuccessWithTimeout,
+        let late = at > session.deadline;
+        session.state = match (session.failed, late, session.retries() > 0) {
+            (true, _, true) | (_, true, true) => SessionState::SuccessOnRetry,
+            (false, true, false) => SessionState::SuccessWithTimeout,
+            // A failure stays in view beside the good end.
+            (true, _, false) | (false, false, _) => SessionState::Success,
         };
-        session.ended_at = Some(at);
+        session.ended_at = Some(at.max(session.started_at));
         for progress in session.phases.values_mut().filter(|progress| progress.state == PhaseState::Started) {
             progress.state = PhaseState::Completed;
             progress.ended_at = Some(at);
         }
+        self.turn(event, Turn::EndsWell);
     }
 
-    fn end(self, as_of: Timestamp) -> EspSession {
-        let Self { mut session, items, .. } = self;
+    /// Notes a turn, unless the person has left the session.
+    fn turn(&mut self, event: &'e EventKey, turn: Turn) {
+        if self.left_at.is_some() {
+            return;
+        }
+        if self.has_begun {
+            let event = if self.before.contains(event) { self.opened_by } else { event };
+            self.turns.push((event, turn));
+        } else {
+            self.early.push(turn);
+        }
+    }
+
+    fn end(self, as_of: Timestamp) -> Folded<'e> {
+        let Self { mut session, items, failing, .. } = self;
         session.items = items.into_values().collect();
         let until = session.ended_at.unwrap_or(as_of);
         session.timed_out = until > session.deadline;
-        if session.state == SessionState::InProgress && session.timed_out {
-            session.state = SessionState::TimedOut;
+        if session.state == SessionState::InProgress {
+            if session.timed_out {
+                session.state = SessionState::TimedOut;
+            }
+            let first = failing.values().map(|failing| failing.since + GRACE).min();
+            session.fails_after = first;
         }
         session.notice_stuck(until);
-        session
+        Folded { session, failures: self.failures, turns: self.turns }
     }
+}
+
+/// What was reported of a failure.
+#[derive(Clone, Copy)]
+struct Reported<'t> {
+    phase: Option<Phase>,
+    code: Option<&'t String>,
+    message: Option<&'t String>,
 }
 
 impl EspSession {
@@ -409,7 +639,7 @@ impl EspSession {
             if known.unwrap_or(ended).min(ended) > limit {
                 let since = self.stuck_since.map_or(limit, |earlier| earlier.min(limit));
                 self.stuck_since = Some(since);
-                self.is_stuck |= waiting && self.is_open();
+                self.is_stuck |= waiting;
             } else if waiting {
                 self.stuck_from = Some(limit);
             }

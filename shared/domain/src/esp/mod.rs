@@ -13,17 +13,18 @@
 pub mod event;
 pub mod filter;
 mod fold;
+mod group;
 pub mod page;
 pub mod profile;
 pub mod profiles;
 pub mod resolve;
 pub mod session;
 
-pub use fold::sessions;
-pub use resolve::AppliedProfile;
-pub use session::{EspItem, EspSession, PhaseProgress, SessionState, Tracking};
-
 pub use event::{
     Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start,
     TargetedApp,
 };
+pub use fold::{EspFailure, Turn};
+pub use group::{Sessions, sessions};
+pub use resolve::AppliedProfile;
+pub use session::{EspItem, EspSession, PhaseProgress, SessionState, Tracking};

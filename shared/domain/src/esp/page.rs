@@ -93,23 +93,30 @@ impl EspSession {
         (self.ended_at.unwrap_or(self.as_of) - self.started_at).max(Millis::ZERO)
     }
 
-    /// What the person may do now, as the profile says.
+    /// What the person may do now, as the device itself was given, or else as the profile says.
     pub fn allowed_actions(&self) -> Vec<EspAction> {
         let allows = self.profile.allows;
         let free = !self.profile.blocks_use;
         let skip = allows.skip_account_setup && self.current_phase().0 == Phase::AccountSetup;
         let (stopped, open) = match self.state {
+            // Somebody has ended it.
+            SessionState::TimedOut if self.ended_at.is_some() => (false, false),
             SessionState::Failed | SessionState::TimedOut => (true, true),
             SessionState::InProgress => (false, true),
             _ => (false, false),
         };
-        let allowed = [
-            (EspAction::Retry, stopped && allows.retry),
-            (EspAction::Reset, stopped && allows.reset),
-            (EspAction::ContinueAnyway, (stopped && allows.continue_anyway) || (open && (free || skip))),
-            (EspAction::CollectLogs, stopped && allows.collect_logs),
-        ];
-        allowed.into_iter().filter(|(_, allowed)| *allowed).map(|(action, _)| action).collect()
+        let by_profile = |action: EspAction| match action {
+            EspAction::Retry => allows.retry,
+            EspAction::Reset => allows.reset,
+            EspAction::ContinueAnyway => allows.continue_anyway,
+            EspAction::CollectLogs => allows.collect_logs,
+        };
+        let given = self.allowed_actions.as_ref();
+        let may = |action: EspAction| {
+            let on_failure = given.map_or_else(|| by_profile(action), |given| given.contains(&action));
+            (stopped && on_failure) || (action == EspAction::ContinueAnyway && open && (free || skip))
+        };
+        EspAction::ALL.iter().copied().filter(|action| may(*action)).collect()
     }
 
     /// How far the session is, 0 to 1; `None` while nothing is known of what it has to do.

@@ -6,6 +6,7 @@ use super::resolve::AppliedProfile;
 use super::{Category, DeploymentMode, EspAction, ItemState, Phase, PhaseState};
 use crate::about::About;
 use crate::attempt::AttemptId;
+use crate::failure::Failure;
 use crate::names::names;
 use crate::time::{Millis, Timestamp};
 use std::collections::BTreeMap;
@@ -24,12 +25,14 @@ names! {
         TimedOut = "timedOut",
         /// Failed.
         Failed = "failed",
-        /// Finished in time, without failure.
+        /// Finished: in time, or after a failure that stays in view.
         Success = "success",
-        /// Finished after a timeout or failure.
+        /// Finished after a timeout.
         SuccessWithTimeout = "successWithTimeout",
         /// Finished after a timeout or failure and a retry.
         SuccessOnRetry = "successOnRetry",
+        /// Ended inside its limit by the removal of the device from management.
+        Ended = "ended",
     }
 }
 
@@ -64,7 +67,7 @@ impl SessionState {
 impl ItemState {
     /// Whether nothing is left to do.
     pub const fn is_done(self) -> bool {
-        matches!(self, Self::Completed | Self::NotRequired)
+        matches!(self, Self::Completed | Self::NotRequired | Self::Skipped | Self::NotApplicable)
     }
 
     pub(super) const fn is_settled(self) -> bool {
@@ -123,6 +126,8 @@ pub struct PhaseProgress {
     pub ended_at: Option<Timestamp>,
     /// Its newest state.
     pub state: PhaseState,
+    /// Whether its completion was reported, rather than seen by the next phase's beginning.
+    pub completion_reported: bool,
 }
 
 /// One Windows device going through the Enrollment Status Page.
@@ -183,6 +188,18 @@ pub struct EspSession {
     pub stuck_from: Option<Timestamp>,
     /// Device and user as its events told them.
     pub about: About,
+    /// What the device itself allows on failure and time-out, where that was reported.
+    pub allowed_actions: Option<Vec<EspAction>>,
+    /// Whether only Autopilot has such a session: it names an Autopilot profile, or no user drives it.
+    pub autopilot: bool,
+    /// The attempt that it belongs to.
+    pub attempt: Option<AttemptId>,
+    /// Whether its attempt completed without a word of how the session ended.
+    pub end_not_reported: bool,
+    /// The name, else the id, of the item that failed it.
+    pub failed_item: Option<String>,
+    /// While an item in error may still recover: the last instant at which it has not failed the session.
+    pub fails_after: Option<Timestamp>,
 }
 
 impl EspSession {
@@ -193,7 +210,22 @@ impl EspSession {
 
     /// The last instant at which it stands as it does if nothing more is told; `None` when it stands for good.
     pub fn stands_until(&self) -> Option<Timestamp> {
-        self.is_open().then_some(self.deadline).into_iter().chain(self.stuck_from).min()
+        self.is_open().then_some(self.deadline).into_iter().chain(self.stuck_from).chain(self.fails_after).min()
+    }
+
+    /// The phase it was in at an instant, if any was reported by then.
+    pub fn phase_at(&self, at: Timestamp) -> Option<Phase> {
+        self.phases.iter().filter(|(_, progress)| progress.started_at <= at).map(|(phase, _)| *phase).max()
+    }
+
+    /// What it says of its failure.
+    pub fn failure(&self) -> Failure {
+        Failure {
+            code: self.error_code.clone(),
+            reason: self.failed_item.clone(),
+            message: self.error_message.clone(),
+            category: None,
+        }
     }
 
     /// How often the person tried again.
@@ -203,12 +235,7 @@ impl EspSession {
 
     /// The phases that a device so deployed goes through.
     pub const fn expected_phases(&self) -> &'static [Phase] {
-        match self.deployment_mode {
-            Some(DeploymentMode::SelfDeploying | DeploymentMode::PreProvisioningTechnician) => {
-                &[Phase::DevicePreparation, Phase::DeviceSetup]
-            }
-            _ => Phase::ALL,
-        }
+        Phase::expected(self.deployment_mode)
     }
 
     /// The phase a session is in before any is told. Where a person enrolls the device, joining and registering are

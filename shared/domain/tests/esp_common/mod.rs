@@ -8,28 +8,45 @@ use vestibule_domain::esp::{
     AppliedProfile, Category, DeploymentMode, EspDetail, EspEvent, EspSession, ItemName, ItemState, Phase, PhaseState,
     Start, TargetedApp, Tracking,
 };
-use vestibule_domain::event::{About, Body, Event};
-use vestibule_domain::{History, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Step};
+use vestibule_domain::{History, Reports, TenantId, TenantSettings, Timestamp, fold};
 
 pub const MINUTE: i64 = 60_000;
+/// An item that stands in error for longer fails its session (docs/DOMAIN.md, S20).
+pub const GRACE: i64 = 2 * MINUTE;
 
 pub fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_760_000_000_000 + millis)
 }
 
+/// What a source reports of a session: at so many milliseconds, by which source and of which name.
+pub type Told<'a> = (i64, &'a str, Option<&'a str>, EspDetail);
+
 /// The sessions of one device that told this, each at so many milliseconds, as of so many.
 pub fn sessions_named(told: &[(i64, Option<&str>, EspDetail)], as_of: i64) -> Vec<EspSession> {
+    let told: Vec<Told<'_>> =
+        told.iter().map(|(millis, session, detail)| (*millis, "agent", *session, detail.clone())).collect();
+    sessions_of(&told, None, as_of)
+}
+
+/// The same of several sources; the device may be removed from management.
+pub fn sessions_of(told: &[Told<'_>], removed: Option<i64>, as_of: i64) -> Vec<EspSession> {
     let mut history = History::default();
-    for (number, (millis, session, detail)) in told.iter().enumerate() {
+    let event = |source: &str, id: String, millis: i64, body: Body| Event {
+        key: EventKey { source: source.to_owned(), id },
+        time: at(millis),
+        received_at: at(millis),
+        clock_skew: None,
+        reports: Reports::ALL,
+        about: About { serial_number: Some("PF-1001".to_owned()), ..About::default() },
+        body,
+    };
+    for (number, (millis, source, session, detail)) in told.iter().enumerate() {
         let esp = EspEvent { session_id: session.map(str::to_owned), detail: detail.clone() };
-        history.add(Event {
-            key: esp.stored_key("agent".to_owned(), format!("e{number:02}"), at(*millis)),
-            time: at(*millis),
-            received_at: at(*millis),
-            clock_skew: None,
-            about: About { serial_number: Some("PF-1001".to_owned()), ..About::default() },
-            body: Body::Esp(esp),
-        });
+        history.add(event(source, format!("e{number:02}"), *millis, Body::Esp(esp)).stored());
+    }
+    if let Some(millis) = removed {
+        history.add(event("mdm", "removed".to_owned(), millis, Body::Enrollment(Step::of(Kind::Unenrolled))));
     }
     fold(&TenantId::parse("contoso").unwrap(), &history, &TenantSettings::default(), at(as_of)).sessions
 }

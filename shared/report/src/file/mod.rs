@@ -39,6 +39,17 @@ pub(crate) fn is_ours(conn: &Connection) -> Result<bool> {
     Ok(pragma("application_id")? == APPLICATION_ID && pragma("user_version")? == SCHEMA_VERSION)
 }
 
+/// The first version of the schema whose attempts can be compared with today's: how an attempt ended lies in the same
+/// columns since then.
+const COMPARABLE_FROM: i32 = 4;
+
+/// Whether the file is a report file whose attempts can be compared with those of this schema.
+pub(crate) fn is_comparable(conn: &Connection) -> Result<bool> {
+    let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let versions = COMPARABLE_FROM..=SCHEMA_VERSION;
+    Ok(pragma("application_id")? == APPLICATION_ID && versions.contains(&pragma("user_version")?))
+}
+
 pub(crate) fn meta(conn: &Connection, key: &str) -> Result<Option<String>> {
     Ok(conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
 }

@@ -23,21 +23,23 @@ macro_rules! texts {
     };
 }
 
-const OF_REPORT: [(&str, &str); 41] = texts!("questions/":
+const OF_REPORT: [(&str, &str); 50] = texts!("questions/":
     "active", "active.active",
     "advice", "advice-entry",
-    "attempt", "attempt.events",
+    "attempt", "attempt.events", "attempt.senders",
     "attempts", "attempts.attempts",
+    "coverage", "coverage.sources",
     "device-sessions", "device-sessions.sessions",
-    "devices", "devices.attempts", "devices.devices",
+    "devices", "devices.attempts", "devices.devices", "devices.failures",
     "enrollment-status", "enrollment-status.byPlatform", "enrollment-status.espProfiles",
     "enrollment-status.firstTimeRight",
     "esp", "esp.apps", "esp.byDay", "esp.byPhase", "esp.byProfile", "esp.recovered", "esp.stuck",
     "esp-profiles", "esp-profiles.value",
+    "esp-session", "esp-session.items", "esp-session.otherSessions", "esp-session.phases",
     "esp-sessions", "esp-sessions.sessions",
     "failing-alike", "failures", "failures.failures", "failures.reasons",
     "incomplete-enrollments", "incomplete-enrollments.actions", "incomplete-enrollments.daily",
-    "incomplete-enrollments.funnel", "incomplete-enrollments.otherCauses",
+    "incomplete-enrollments.funnel", "incomplete-enrollments.otherCauses", "incomplete-enrollments.otherPlaces",
     "last-heard", "person", "sessions-alike", "stopping-alike",
 );
 
@@ -45,7 +47,8 @@ const OF_REPORT: [(&str, &str); 41] = texts!("questions/":
 const OF_SUMMARY: [(&str, &str); 2] = texts!("questions/summary/": "advice", "incomplete-enrollments.funnel");
 
 /// Questions of the report file that a summary answers too, with those members that it has what is needed for.
-const ALSO_OF_SUMMARY: [&str; 4] = ["enrollment-status", "esp-profiles", "failures", "incomplete-enrollments"];
+const ALSO_OF_SUMMARY: [&str; 5] =
+    ["coverage", "enrollment-status", "esp-profiles", "failures", "incomplete-enrollments"];
 
 /// A question as it stands in a file.
 struct Question {

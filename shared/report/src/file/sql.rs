@@ -42,7 +42,12 @@ impl Ranged {
     /// The statement of the file's view, with what it says of its columns.
     pub(crate) fn view(self) -> String {
         let (name, text) = self.name_and_text();
-        format!("CREATE VIEW {name} AS\n{}", text.replace("$attempts", "1").replace("$days", "1"))
+        let days = match self {
+            // The platforms that the report is about.
+            Self::Funnel => "reported = 1",
+            Self::Profiles | Self::Phases | Self::Apps => "1",
+        };
+        format!("CREATE VIEW {name} AS\n{}", text.replace("$attempts", "1").replace("$days", days))
     }
 
     /// The query over what `days` lets through: days of the funnel, sessions `x` of the others. For the funnel `attempts`

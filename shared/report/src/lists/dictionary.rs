@@ -3,7 +3,7 @@
 //! Ids are in files that people keep. A list may grow at its end; nothing in it may move.
 
 use rusqlite::{Connection, params};
-use vestibule_domain::attempt::{Cause, Outcome};
+use vestibule_domain::attempt::{Cause, DeviceState, Outcome, Wait};
 use vestibule_domain::catalogue::{Action, KnownAction, KnownScreen, Place, ROWS, Screen, Section, UserAction};
 use vestibule_domain::esp::page::Stage;
 use vestibule_domain::esp::resolve::Rule;
@@ -38,6 +38,7 @@ macro_rules! coded {
     )+ };
 }
 coded!(Section, KnownAction, KnownScreen, UserAction, Outcome, Cause, Platform, Kind, FailureCategory);
+coded!(DeviceState, Wait, FailureSubject);
 coded!(Phase, PhaseState, Category, ItemState, SessionState, Stage, Tracking, DeploymentMode, Label);
 
 impl Coded for ClockSkew {
@@ -75,7 +76,30 @@ pub(crate) fn rule_id(rule: &Rule) -> i64 {
     (1..).zip(&RULES).find(|(_, known)| known.name() == rule.name()).map_or(0, |(id, _)| id)
 }
 
-/// What the status page tells apart (docs/DOMAIN.md, D4).
+/// What a failure is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureSubject {
+    /// An attempt.
+    Attempt,
+    /// A session of the Enrollment Status Page that belongs to no attempt.
+    Session,
+    /// A device, outside any attempt. An index names its id.
+    Device,
+}
+
+impl FailureSubject {
+    const ALL: &'static [Self] = &[Self::Attempt, Self::Session, Self::Device];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Attempt => "attempt",
+            Self::Session => "session",
+            Self::Device => "device",
+        }
+    }
+}
+
+/// What the status page tells apart (docs/DOMAIN.md, D4 and D8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Label {
     WindowsAutopilot,
@@ -84,11 +108,20 @@ pub(crate) enum Label {
     MacManual,
     Ios,
     Android,
+    /// The technician's part of pre-provisioning: of attempts only, never of a device.
+    WindowsTechnician,
 }
 
 impl Label {
-    const ALL: &'static [Self] =
-        &[Self::WindowsAutopilot, Self::WindowsManual, Self::MacAde, Self::MacManual, Self::Ios, Self::Android];
+    const ALL: &'static [Self] = &[
+        Self::WindowsAutopilot,
+        Self::WindowsManual,
+        Self::MacAde,
+        Self::MacManual,
+        Self::Ios,
+        Self::Android,
+        Self::WindowsTechnician,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -98,19 +131,20 @@ impl Label {
             Self::MacManual => "macOS (Manual)",
             Self::Ios => "iOS/iPadOS",
             Self::Android => "Android Enterprise",
+            Self::WindowsTechnician => "Windows (Pre-provisioning)",
         }
     }
 
-    /// The label of a platform; registration and sessions are the device's, the type the attempt's own.
+    /// The label of a platform; registration and whether a session is Autopilot's are the device's, the type the attempt's own.
     pub(crate) fn of_device(
         platform: Option<Platform>,
         registered: bool,
-        sessions: bool,
+        autopilot: bool,
         enrollment_type: Option<&str>,
     ) -> Option<Self> {
         let kind = enrollment_type.unwrap_or_default().to_ascii_lowercase();
         Some(match platform? {
-            Platform::Windows if sessions || registered || kind.contains("autopilot") => Self::WindowsAutopilot,
+            Platform::Windows if autopilot || registered || kind.contains("autopilot") => Self::WindowsAutopilot,
             Platform::Windows => Self::WindowsManual,
             Platform::MacOs if registered || kind.starts_with("applebulk") => Self::MacAde,
             Platform::MacOs => Self::MacManual,
@@ -144,6 +178,20 @@ pub(crate) fn section_title(section: Section) -> &'static str {
         Section::PlatformScreens => "Platform screens",
         Section::TermsOfUse => "Terms of use",
         Section::ComplianceActivation => "Compliance and activation",
+        Section::EnrollmentStatusPage => "Enrollment Status Page",
+    }
+}
+
+fn state_title(state: DeviceState) -> &'static str {
+    match state {
+        DeviceState::InProgress => "In progress",
+        DeviceState::WaitingForCompliance => "Waiting for compliance",
+        DeviceState::Failed => "Failed",
+        DeviceState::Prepared => "Prepared",
+        DeviceState::Enrolled => "Enrolled",
+        DeviceState::GaveUp => "Gave up",
+        DeviceState::Pending => "Pending",
+        DeviceState::NotEnrolled => "Not enrolled",
     }
 }
 
@@ -194,10 +242,13 @@ fn titled<T: Coded>(conn: &Connection, table: &str, title: fn(T) -> &'static str
 pub(crate) fn fill(conn: &Connection) -> Result<()> {
     titled(conn, "sections", section_title)?;
     titled(conn, "esp_phases", Phase::title)?;
+    titled(conn, "device_states", state_title)?;
     plain::<KnownScreen>(conn, "screens")?;
     plain::<UserAction>(conn, "user_actions")?;
     plain::<Outcome>(conn, "outcomes")?;
     plain::<Cause>(conn, "causes")?;
+    plain::<Wait>(conn, "waits")?;
+    plain::<FailureSubject>(conn, "failure_subjects")?;
     plain::<Label>(conn, "platform_labels")?;
     plain::<Kind>(conn, "kinds")?;
     plain::<FailureCategory>(conn, "failure_categories")?;

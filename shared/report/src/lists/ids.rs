@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use rusqlite::ErrorCode;
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
+use vestibule_domain::event::EventKey;
 
 /// 2015-01-01T00:00:00Z. Seconds since then fit in 31 bits until 2083.
 const EPOCH: i64 = 1_420_070_400;
@@ -68,6 +69,13 @@ impl Ids {
     pub(crate) fn timed(&self, started_at: Timestamp, item: &str, id: &[u8; 16]) -> i64 {
         let tail = self.hash("timed", &[item.as_bytes(), id]) & ((1 << self.tail_bits) - 1);
         first_from(started_at).saturating_add_unsigned(tail)
+    }
+
+    /// The number of a failure of the device stored as `item`, outside its attempts, that an event reported.
+    pub(crate) fn failure(&self, at: Timestamp, item: &str, event: &EventKey) -> i64 {
+        let parts: [&[u8]; 3] = [item.as_bytes(), event.source.as_bytes(), event.id.as_bytes()];
+        let tail = self.hash("failure", &parts) & ((1 << self.tail_bits) - 1);
+        first_from(at).saturating_add_unsigned(tail)
     }
 
     /// What came of writing a row under such a number. One that is taken is a collision: rows of the item were removed

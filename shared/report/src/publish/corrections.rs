@@ -1,7 +1,7 @@
 //! What the file published before this one said of closed attempts and is said otherwise now.
 
 use crate::error::{Error, Result};
-use crate::file::{is_ours, meta, set_meta};
+use crate::file::{is_comparable, meta, set_meta};
 use crate::lists::words::Words;
 use crate::publish::Previous;
 use crate::rows::{InsertInto, row};
@@ -39,7 +39,7 @@ impl End {
 }
 
 /// Fills `corrections` by comparing with the file at `previous`. A file of another tenant is refused; one
-/// of another schema cannot be compared, and none are told.
+/// of a schema that has other columns for it cannot be compared, and none are listed.
 pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -> Result<()> {
     let conn = &working.conn;
     conn.execute("DELETE FROM corrections", [])?;
@@ -50,7 +50,7 @@ pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -
         Previous::File(previous) => previous,
     };
     let before = Connection::open_with_flags(previous, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    if !is_ours(&before)? {
+    if !is_comparable(&before)? {
         return Ok(());
     }
     if meta(&before, "tenant")?.as_deref() != Some(working.tenant.as_str()) {

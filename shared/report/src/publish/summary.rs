@@ -31,12 +31,13 @@ pub const SUMMARY_VERSION: i32 = 1_000 + SCHEMA_VERSION;
 const PAGE_SIZE: u32 = 1_024;
 
 /// Closed lists and what else is the same in every file; of `actions` and `screens` the catalogue's.
-const DICTIONARIES: [&str; 14] = [
+const DICTIONARIES: [&str; 15] = [
     "sections",
     "actions",
     "screens",
     "outcomes",
     "causes",
+    "device_states",
     "platforms",
     "platform_labels",
     "failure_categories",
@@ -49,7 +50,8 @@ const DICTIONARIES: [&str; 14] = [
 ];
 
 /// Sums: whole numbers alone.
-const SUMS: [&str; 5] = ["daily_totals", "daily_incomplete", "daily_failures", "daily_steps", "device_totals"];
+const SUMS: [&str; 6] =
+    ["daily_totals", "coverage", "daily_incomplete", "daily_failures", "daily_steps", "device_totals"];
 
 /// The one of them that is a view here.
 const INCOMPLETE: &str = "daily_incomplete";
@@ -274,22 +276,26 @@ fn insert(to: &Connection, table: &str, names: &[&str], cells: Vec<Value>) -> Re
     Ok(())
 }
 
-/// `daily_incomplete` as it lies here, by its key (a day, then a place) and its sums (the abandoned and the failed).
+/// `daily_incomplete` as it lies here, by its key (a day, then a place) and its sums: the abandoned, the failed, and those
+/// of the abandoned that are measured.
 fn write_places(to: &Connection, added: BTreeMap<Vec<i64>, Vec<i64>>) -> Result<()> {
-    let mut numbers: BTreeMap<([i64; 5], i64), i64> = BTreeMap::new();
+    let mut numbers: BTreeMap<([i64; 7], i64), i64> = BTreeMap::new();
     let mut days = InsertInto::new(to, "daily_places");
     for (key, sums) in added {
         let Some((day, place)) = key.split_first() else { continue };
-        let place: [i64; 5] = place.try_into().map_err(|_| Error::BuiltIn(INCOMPLETE))?;
-        for (failed, attempts) in (0..).zip(sums).filter(|(_, attempts)| *attempts != 0) {
+        let place: [i64; 7] = place.try_into().map_err(|_| Error::BuiltIn(INCOMPLETE))?;
+        let [abandoned, failed, measured]: [i64; 3] = sums.try_into().map_err(|_| Error::BuiltIn(INCOMPLETE))?;
+        for (ending, attempts) in
+            (0..).zip([abandoned - measured, failed, measured]).filter(|(_, attempts)| *attempts != 0)
+        {
             let next = i64::try_from(numbers.len()).unwrap_or(i64::MAX) + 1;
-            let number = *numbers.entry((place, failed)).or_insert(next);
+            let number = *numbers.entry((place, ending)).or_insert(next);
             days.insert(row! { day: day, place_no: number, attempts: attempts })?;
         }
     }
     let mut places = InsertInto::new(to, "incomplete_places");
-    for ((place, failed), number) in numbers {
-        let [platform, section, action, cause, catalogue_row] = place;
+    for ((place, ending), number) in numbers {
+        let [platform, section, action, cause, catalogue_row, limit_minutes, place_reported] = place;
         places.insert(row! {
             place_no: number,
             platform_id: platform,
@@ -297,7 +303,9 @@ fn write_places(to: &Connection, added: BTreeMap<Vec<i64>, Vec<i64>>) -> Result<
             action_id: action,
             cause_id: cause,
             catalogue_row: catalogue_row,
-            failed: failed,
+            limit_minutes: limit_minutes,
+            place_reported: place_reported,
+            ending: ending,
         })?;
     }
     Ok(())
@@ -458,6 +466,8 @@ impl Texts {
                     let stays = match column.name.as_str() {
                         "code_word" => plain::code(&text),
                         "reason_word" => plain::reason(&text),
+                        // A source may be an address, or named after somebody.
+                        "source_word" => plain::word(&text),
                         _ => true,
                     };
                     if stays {

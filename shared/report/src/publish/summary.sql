@@ -8,7 +8,9 @@ CREATE TABLE incomplete_places (
   action_id INTEGER NOT NULL REFERENCES actions (id),
   cause_id INTEGER NOT NULL REFERENCES causes (id),
   catalogue_row INTEGER NOT NULL,
-  failed INTEGER NOT NULL);
+  limit_minutes INTEGER NOT NULL,
+  place_reported INTEGER NOT NULL,
+  ending INTEGER NOT NULL);
 
 CREATE TABLE daily_places (
   day INTEGER NOT NULL,
@@ -18,9 +20,11 @@ CREATE TABLE daily_places (
 
 CREATE VIEW daily_incomplete AS
 SELECT d.day AS day, p.platform_id AS platform_id, p.section_id AS section_id, p.action_id AS action_id,
-  p.cause_id AS cause_id, p.catalogue_row AS catalogue_row,
-  CAST(CASE p.failed WHEN 0 THEN d.attempts ELSE 0 END AS BIGINT) AS abandoned,
-  CAST(CASE p.failed WHEN 0 THEN 0 ELSE d.attempts END AS BIGINT) AS failed
+  p.cause_id AS cause_id, p.catalogue_row AS catalogue_row, p.limit_minutes AS limit_minutes,
+  p.place_reported AS place_reported,
+  CAST(CASE p.ending WHEN 1 THEN 0 ELSE d.attempts END AS BIGINT) AS abandoned,
+  CAST(CASE p.ending WHEN 1 THEN d.attempts ELSE 0 END AS BIGINT) AS failed,
+  CAST(CASE p.ending WHEN 2 THEN d.attempts ELSE 0 END AS BIGINT) AS abandoned_measured
 FROM daily_places d
 CROSS JOIN incomplete_places p
 WHERE p.place_no = d.place_no;

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::lists::dictionary::Coded as _;
 use crate::lists::ids::{Ids, first_from};
 use crate::write::insert_failure::canonical_code;
-use crate::write::totals::{Counted, Device, Totals};
+use crate::write::totals::{Counted, Device, Sender, Totals};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, named_params, params};
 use std::collections::BTreeSet;
 use vestibule_domain::esp::SessionState;
@@ -18,11 +18,15 @@ const CALENDAR_MARGIN: Millis = Millis::from_days(2);
 
 const COUNTED: &str =
     "SELECT a.attempt_no, a.started_day, a.platform_id, a.platform_label_id, a.outcome_id, a.cause_id,
-       a.section_id, a.action_id, a.catalogue_row, coalesce(a.ended_at - a.started_at, 0) AS lasted,
+       a.section_id, a.action_id, a.catalogue_row, a.limit_minutes, a.has_starts, a.has_steps, a.judged,
+       a.start_reported, coalesce(a.ended_at - a.started_at, 0) AS lasted,
        w.text AS code, coalesce(f.reason_word, 0) AS reason, coalesce(f.category_id, 0) AS category, a.enrollment_no
-  FROM attempts a LEFT JOIN failures f ON f.attempt_no = a.attempt_no LEFT JOIN words w ON w.id = f.code_word";
+  FROM attempts a LEFT JOIN failures f ON f.failure_no = a.attempt_no LEFT JOIN words w ON w.id = f.code_word";
 
-/// An attempt's number, its device's number and what it counts for, without its visits.
+/// Failures of a device outside its attempts. The number is the subject's, as the index says it.
+const FAILURES_OF_DEVICE: &str = "failures f WHERE f.enrollment_no = ?1 AND f.subject_id = 3";
+
+/// An attempt's number, its device's number and what it counts for, without its visits and senders.
 struct Found {
     attempt_no: i64,
     enrollment_no: i64,
@@ -37,10 +41,13 @@ pub(crate) struct Delete<'c> {
     device: Statement<'c>,
     attempts: Statement<'c>,
     visits: Statement<'c>,
+    sources: Statement<'c>,
     /// What hangs on an attempt, then the attempt.
-    attempt: [Statement<'c>; 5],
+    attempt: [Statement<'c>; 7],
     sessions: Statement<'c>,
-    session: [Statement<'c>; 3],
+    session: [Statement<'c>; 6],
+    /// A device's failures outside its attempts.
+    failures: [Statement<'c>; 2],
     enrollment: [Statement<'c>; 2],
 }
 
@@ -52,24 +59,46 @@ impl<'c> Delete<'c> {
             conn,
             item: conn.prepare("SELECT item FROM refresh_state WHERE enrollment_no = ?1")?,
             device: conn.prepare(
-                "SELECT platform_id, platform_label_id, enrolled, pending, active_since IS NOT NULL AS active,
-                   first_outcome_id, last_outcome_id
+                "SELECT platform_id, platform_label_id, state_id, first_outcome_id, first_judged
                  FROM enrollments WHERE enrollment_no = ?1",
             )?,
             attempts: conn.prepare(&format!("{COUNTED} WHERE a.enrollment_no = ?1"))?,
             visits: conn.prepare("SELECT action_id, left_at IS NOT NULL FROM attempt_steps WHERE attempt_no = ?1")?,
+            sources: conn.prepare(&format!(
+                "SELECT source_word, {} FROM attempt_sources WHERE attempt_no = ?1",
+                Sender::REPORTS.join(", ")
+            ))?,
             attempt: [
                 delete("attempt_events", "attempt_no")?,
                 delete("attempt_steps", "attempt_no")?,
-                delete("failure_advice", "attempt_no")?,
-                delete("failures", "attempt_no")?,
+                delete("attempt_sources", "attempt_no")?,
+                delete("failure_advice", "failure_no")?,
+                delete("failures", "failure_no")?,
+                // A session may stay longer than its attempt, and the other way round.
+                conn.prepare(
+                    "UPDATE esp_sessions SET attempt_no = NULL WHERE attempt_no = ?1 AND enrollment_no =
+                       (SELECT enrollment_no FROM attempts WHERE attempt_no = ?1)",
+                )?,
                 delete("attempts", "attempt_no")?,
             ],
             sessions: conn.prepare("SELECT session_no FROM esp_sessions WHERE enrollment_no = ?1")?,
             session: [
                 delete("esp_items", "session_no")?,
                 delete("esp_session_phases", "session_no")?,
+                delete("failure_advice", "failure_no")?,
+                delete("failures", "failure_no")?,
+                conn.prepare(
+                    "UPDATE attempts SET session_no = NULL WHERE session_no = ?1 AND enrollment_no =
+                       (SELECT enrollment_no FROM esp_sessions WHERE session_no = ?1)",
+                )?,
                 delete("esp_sessions", "session_no")?,
+            ],
+            failures: [
+                conn.prepare(&format!(
+                    "DELETE FROM failure_advice WHERE failure_no IN (SELECT f.failure_no FROM {FAILURES_OF_DEVICE}
+                       AND f.day < ?2)"
+                ))?,
+                conn.prepare("DELETE FROM failures WHERE enrollment_no = ?1 AND subject_id = 3 AND day < ?2")?,
             ],
             enrollment: [delete("enrollments", "enrollment_no")?, delete("refresh_state", "enrollment_no")?],
         })
@@ -97,6 +126,7 @@ impl<'c> Delete<'c> {
         for session in sessions {
             self.session(session)?;
         }
+        self.failures_before(number, i32::MAX)?;
         self.count_device(totals, number, -1)?;
         for statement in &mut self.enrollment {
             statement.execute([number])?;
@@ -108,9 +138,25 @@ impl<'c> Delete<'c> {
         let Found { attempt_no, mut counted, .. } = found;
         let visits = self.visits.query_map([attempt_no], |row| Ok((row.get(0)?, row.get(1)?)))?;
         counted.visits = visits.collect::<rusqlite::Result<_>>()?;
+        let senders = self.sources.query_map([attempt_no], |row| {
+            let mut reports = [0; Sender::REPORTS.len()];
+            for (column, reported) in Sender::REPORTS.iter().zip(&mut reports) {
+                *reported = row.get(*column)?;
+            }
+            Ok(Sender { source: row.get("source_word")?, reports })
+        })?;
+        counted.sources = senders.collect::<rusqlite::Result<_>>()?;
         totals.attempt(&counted, -1);
         for statement in &mut self.attempt {
             statement.execute([attempt_no])?;
+        }
+        Ok(())
+    }
+
+    /// Removes a device's failures outside its attempts from before a day.
+    fn failures_before(&mut self, enrollment_no: i64, day: i32) -> Result<()> {
+        for statement in &mut self.failures {
+            statement.execute([enrollment_no, i64::from(day)])?;
         }
         Ok(())
     }
@@ -127,11 +173,9 @@ impl<'c> Delete<'c> {
             Ok(Device {
                 platform: row.get("platform_id")?,
                 label: row.get("platform_label_id")?,
-                enrolled: row.get("enrolled")?,
-                pending: row.get("pending")?,
-                active: row.get("active")?,
+                state: row.get("state_id")?,
                 first_outcome: row.get("first_outcome_id")?,
-                last_outcome: row.get("last_outcome_id")?,
+                first_judged: row.get("first_judged")?,
             })
         });
         if let Some(device) = device.optional()? {
@@ -168,6 +212,14 @@ impl<'c> Delete<'c> {
                 self.session(session)?;
             }
         }
+        let mut failed = self.conn.prepare(
+            "SELECT DISTINCT enrollment_no FROM failures WHERE subject_id = 3 AND day < ?1 ORDER BY enrollment_no",
+        )?;
+        let failed = failed.query_map([cutoff.get()], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        for enrollment in failed {
+            touched.insert(enrollment);
+            self.failures_before(enrollment, cutoff.get())?;
+        }
         for enrollment in touched {
             self.settle(totals, enrollment)?;
         }
@@ -185,9 +237,12 @@ impl<'c> Delete<'c> {
         self.count_device(totals, enrollment_no, -1)?;
         let conn = self.conn;
         let removed = conn.execute(
-            "DELETE FROM enrollments WHERE enrollment_no = ?1 AND enrolled = 0 AND registered_at IS NULL
-             AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.enrollment_no = ?1)
-             AND NOT EXISTS (SELECT 1 FROM esp_sessions s WHERE s.enrollment_no = ?1)",
+            &format!(
+                "DELETE FROM enrollments WHERE enrollment_no = ?1 AND enrolled = 0 AND registered_at IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.enrollment_no = ?1)
+                 AND NOT EXISTS (SELECT 1 FROM esp_sessions s WHERE s.enrollment_no = ?1)
+                 AND NOT EXISTS (SELECT 1 FROM {FAILURES_OF_DEVICE})"
+            ),
             [enrollment_no],
         )?;
         if removed > 0 {
@@ -201,11 +256,11 @@ impl<'c> Delete<'c> {
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )
             .optional()?;
-        let first: Option<i64> = conn
+        let first: Option<(i64, bool)> = conn
             .query_row(
-                "SELECT outcome_id FROM attempts WHERE enrollment_no = ?1 AND number = 1",
+                "SELECT outcome_id, judged FROM attempts WHERE enrollment_no = ?1 AND number = 1",
                 [enrollment_no],
-                |row| row.get(0),
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()?;
         let session: Option<(i64, i64)> = conn
@@ -221,11 +276,13 @@ impl<'c> Delete<'c> {
             .map(|last| last.2)
             .or(session.map(|session| session.1));
         conn.execute(
-            "UPDATE enrollments SET first_outcome_id = :first, last_outcome_id = :last, last_attempt_no = :attempt,
+            "UPDATE enrollments SET first_outcome_id = :first, first_judged = :judged,
+               last_outcome_id = :last, last_attempt_no = :attempt,
                open_session_no = :session, active_since = :active WHERE enrollment_no = :enrollment",
             named_params! {
                 ":enrollment": enrollment_no,
-                ":first": first.unwrap_or(0),
+                ":first": first.map_or(0, |first| first.0),
+                ":judged": first.is_some_and(|first| first.1),
                 ":last": last.map_or(0, |last| last.1),
                 ":attempt": last.map(|last| last.0),
                 ":session": session.map(|session| session.0),
@@ -253,9 +310,15 @@ fn found(statement: &mut Statement, ids: Ids, params: impl rusqlite::Params) -> 
                 section: row.get("section_id")?,
                 action: row.get("action_id")?,
                 row: row.get("catalogue_row")?,
+                limit: row.get("limit_minutes")?,
+                has_starts: row.get("has_starts")?,
+                has_steps: row.get("has_steps")?,
+                judged: row.get("judged")?,
+                start_reported: row.get("start_reported")?,
                 lasted: row.get("lasted")?,
                 failure: (code, row.get("reason")?, row.get("category")?),
                 visits: Vec::new(),
+                sources: Vec::new(),
             },
         })
     };

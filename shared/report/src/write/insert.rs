@@ -10,16 +10,16 @@ use crate::lists::ids::Ids;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
 use crate::write::insert_esp::{InsertEsp, SessionKeys};
-use crate::write::insert_failure::InsertFailure;
-use crate::write::totals::{Counted, Device, Totals};
+use crate::write::insert_failure::{FailureKeys, InsertFailure};
+use crate::write::totals::{Counted, Device, Sender, Totals};
 use rusqlite::Connection;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
-use vestibule_domain::attempt::{Attempt, Enrollment};
+use vestibule_domain::attempt::{Attempt, DeviceFailure, Enrollment};
 use vestibule_domain::catalogue::Place;
-use vestibule_domain::esp::EspSession;
-use vestibule_domain::event::{Event, EventKey, Step};
+use vestibule_domain::esp::{EspSession, SessionState};
+use vestibule_domain::event::{Body, Event, EventKey, Reports, Step};
 use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{Day, History, TenantSettings};
 
@@ -32,9 +32,24 @@ pub(crate) struct Insert<'c> {
     attempt: InsertInto<'c>,
     event: InsertInto<'c>,
     step: InsertInto<'c>,
+    source: InsertInto<'c>,
     failures: InsertFailure<'c>,
     sessions: InsertEsp<'c>,
     state: InsertInto<'c>,
+}
+
+/// Milliseconds of a minute.
+const MINUTE: i64 = 60_000;
+
+/// What an attempt's rows are found by.
+#[derive(Clone, Copy)]
+struct AttemptKeys {
+    number: i64,
+    enrollment_no: i64,
+    /// Its session, where the file has it.
+    session_no: Option<i64>,
+    /// The day it began.
+    day: Day,
 }
 
 /// What the next refresh must know of an item.
@@ -59,7 +74,8 @@ impl<'c> Insert<'c> {
             attempt: InsertInto::new(conn, "attempts"),
             event: InsertInto::new(conn, "attempt_events"),
             step: InsertInto::new(conn, "attempt_steps"),
-            failures: InsertFailure::new(conn, advice)?,
+            source: InsertInto::new(conn, "attempt_sources"),
+            failures: InsertFailure::new(conn, ids, advice)?,
             sessions: InsertEsp::new(conn, ids)?,
             state: InsertInto::new(conn, "refresh_state"),
         })
@@ -80,8 +96,10 @@ impl<'c> Insert<'c> {
             enrollment.attempts.iter().filter(|attempt| day_of(attempt.started_at) >= cutoff).collect();
         let sessions: Vec<&EspSession> =
             enrollment.sessions.iter().filter(|session| day_of(session.started_at) >= cutoff).collect();
+        let failures: Vec<&DeviceFailure> =
+            enrollment.failures.iter().filter(|failure| day_of(failure.at) >= cutoff).collect();
         let known = enrollment.enrolled || enrollment.registered_at.is_some();
-        let present = known || !attempts.is_empty() || !sessions.is_empty();
+        let present = known || !attempts.is_empty() || !sessions.is_empty() || !failures.is_empty();
         let number = self.ids.enrollment(state.item);
         // Of an item without rows too: its events become rows, or are old and to be pruned.
         if present || state.deadline.is_some() || state.oldest_day.is_some() {
@@ -98,13 +116,35 @@ impl<'c> Insert<'c> {
             return Ok(());
         }
         let events: HashMap<&EventKey, &Event> = history.events().map(|event| (&event.key, event)).collect();
+        let (ids, item) = (self.ids, state.item);
+        let attempt_no = |attempt: &Attempt| ids.timed(attempt.started_at, item, attempt.id.bytes());
+        let session_no = |session: &EspSession| ids.timed(session.started_at, item, session.id.bytes());
         for attempt in &attempts {
-            self.attempt(totals, number, state.item, day_of(attempt.started_at), &events, enrollment, attempt)?;
+            let session = sessions.iter().find(|session| attempt.session == Some(session.id));
+            let keys = AttemptKeys {
+                number: attempt_no(attempt),
+                enrollment_no: number,
+                session_no: session.map(|session| session_no(session)),
+                day: day_of(attempt.started_at),
+            };
+            self.attempt(totals, keys, &events, enrollment, attempt)?;
         }
         for session in &sessions {
-            let of = self.ids.timed(session.started_at, state.item, session.id.bytes());
-            let keys = SessionKeys { number: of, enrollment_no: number, day: day_of(session.started_at) };
+            let attempt = attempts.iter().find(|attempt| session.attempt == Some(attempt.id));
+            let (of, day) = (session_no(session), day_of(session.started_at));
+            let attempt_no = attempt.map(|attempt| attempt_no(attempt));
+            let keys = SessionKeys { number: of, enrollment_no: number, attempt_no, day };
             self.sessions.session(&mut self.words, &self.people, keys, session)?;
+            if session.attempt.is_none() && session.state == SessionState::Failed {
+                let keys = FailureKeys { number: of, enrollment_no: number, day };
+                self.failures.of_session(&mut self.words, &self.people, keys, session)?;
+            }
+        }
+        for failure in failures {
+            let of = ids.failure(failure.at, item, &failure.event);
+            let keys = FailureKeys { number: of, enrollment_no: number, day: day_of(failure.at) };
+            let platform = enrollment.about.platform;
+            self.failures.of_device(&mut self.words, &self.people, keys, failure, platform)?;
         }
         self.device(totals, number, state.item, history, enrollment, &attempts, &sessions)
     }
@@ -122,7 +162,9 @@ impl<'c> Insert<'c> {
     ) -> Result<()> {
         let about = &enrollment.about;
         let label = label(enrollment, about.platform, about.enrollment_type.as_deref());
-        let first = attempts.iter().find(|attempt| attempt.number == 1).map(|attempt| attempt.outcome);
+        let first = attempts.iter().find(|attempt| attempt.number == 1);
+        let first_judged = first.is_some_and(|attempt| attempt.is_judged());
+        let first = first.map(|attempt| attempt.outcome);
         let last = attempts.last();
         let open_session = sessions.iter().rev().find(|session| session.is_open());
         let timed = |at, id: &vestibule_domain::AttemptId| self.ids.timed(at, item, id.bytes());
@@ -132,11 +174,9 @@ impl<'c> Insert<'c> {
         let counted = Device {
             platform: id_of(about.platform),
             label,
-            enrolled: enrollment.enrolled,
-            pending: enrollment.pending,
-            active: active_since.is_some(),
+            state: enrollment.state.id(),
             first_outcome: first,
-            last_outcome,
+            first_judged,
         };
         totals.device(counted, 1);
         let words = &mut self.words;
@@ -157,6 +197,7 @@ impl<'c> Insert<'c> {
             compliant: enrollment.compliant,
             complete: enrollment.complete,
             pending: enrollment.pending,
+            state_id: enrollment.state.id(),
             platform_id: id_of(about.platform),
             platform_label_id: label,
             device_name_word: words.id(self.people.name(about.device_name.as_deref()).as_deref())?,
@@ -166,6 +207,7 @@ impl<'c> Insert<'c> {
             user_principal_name_word: words.id(self.people.name(about.user_principal_name.as_deref()).as_deref())?,
             user_id_word: words.id(self.people.name(about.user_id.as_deref()).as_deref())?,
             first_outcome_id: first,
+            first_judged: first_judged,
             last_outcome_id: last_outcome,
             last_attempt_no: last.map(|attempt| timed(attempt.started_at, &attempt.id)),
             open_session_no: open_session.map(|session| timed(session.started_at, &session.id)),
@@ -174,20 +216,21 @@ impl<'c> Insert<'c> {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn attempt(
         &mut self,
         totals: &mut Totals,
-        enrollment_no: i64,
-        item: &str,
-        day: Day,
+        keys: AttemptKeys,
         events: &HashMap<&EventKey, &Event>,
         enrollment: &Enrollment,
         attempt: &Attempt,
     ) -> Result<()> {
-        let number = self.ids.timed(attempt.started_at, item, attempt.id.bytes());
+        let AttemptKeys { number, enrollment_no, session_no, day } = keys;
         let about = &attempt.about;
-        let label = label(enrollment, about.platform, about.enrollment_type.as_deref());
+        let label = match attempt.technician {
+            true => Label::WindowsTechnician.id(),
+            false => label(enrollment, about.platform, about.enrollment_type.as_deref()),
+        };
+        let limit = attempt.limit.map(|limit| limit.get() / MINUTE);
         let place = attempt.place.as_ref();
         let section = id_of(place.and_then(|place| place.section));
         let action = self.words.action(place.map(|place| &place.action))?;
@@ -205,10 +248,19 @@ impl<'c> Insert<'c> {
             deadline: attempt.deadline.map(|at| at.millis()),
             outcome_id: attempt.outcome.id(),
             cause_id: id_of(attempt.cause),
+            limit_minutes: limit,
+            wait_id: id_of(attempt.wait),
             section_id: section,
             action_id: action,
             screen_id: screen,
             catalogue_row: attempt.row,
+            has_starts: attempt.has_starts(),
+            has_steps: attempt.has_steps(),
+            start_reported: attempt.start_reported,
+            judged: attempt.is_judged(),
+            technician: attempt.technician,
+            release_not_reported: attempt.release_not_reported,
+            session_no: session_no,
             platform_id: id_of(about.platform),
             platform_label_id: label,
             clock_skew: attempt.clock_skew,
@@ -237,7 +289,9 @@ impl<'c> Insert<'c> {
                 row! { attempt_no: number, seq: seq, action_id: action, entered_at: entered_at, left_at: left_at };
             self.step.insert(step)?;
         }
-        let failure = self.failures.failure(&mut self.words, &self.people, number, attempt)?;
+        let sources = self.senders(number, events, enrollment, attempt)?;
+        let failure_keys = FailureKeys { number, enrollment_no, day };
+        let failure = self.failures.of_attempt(&mut self.words, &self.people, failure_keys, attempt)?;
         let counted = Counted {
             day: day.get(),
             platform: id_of(about.platform),
@@ -247,17 +301,61 @@ impl<'c> Insert<'c> {
             section,
             action,
             row: attempt.row.map(i64::from),
+            limit,
+            has_starts: attempt.has_starts(),
+            has_steps: attempt.has_steps(),
+            judged: attempt.is_judged(),
+            start_reported: attempt.start_reported,
             lasted: attempt.ended_at.map_or(0, |end| (end - attempt.started_at).get()),
             failure,
             visits,
+            sources,
         };
         totals.attempt(&counted, 1);
         Ok(())
     }
 
+    /// Writes which senders took part in an attempt and what each reports.
+    fn senders(
+        &mut self,
+        attempt_no: i64,
+        events: &HashMap<&EventKey, &Event>,
+        enrollment: &Enrollment,
+        attempt: &Attempt,
+    ) -> Result<Vec<Sender>> {
+        // An attempt lists no events of the Enrollment Status Page: those of its time are its own.
+        let until = attempt.ended_at.unwrap_or(enrollment.as_of);
+        let of_page = events.values().filter(|event| {
+            matches!(event.body, Body::Esp(_)) && (attempt.started_at..=until).contains(&event.placed())
+        });
+        let mut senders: BTreeMap<&str, Reports> = BTreeMap::new();
+        for event in attempt.events.iter().filter_map(|key| events.get(key)).chain(of_page) {
+            let reports = senders.entry(&event.key.source).or_insert(Reports::NOTHING);
+            *reports = reports.and(event.reports);
+        }
+        let mut written = Vec::with_capacity(senders.len());
+        for (source, reports) in senders {
+            let sender = Sender::new(self.words.id(Some(source))?.unwrap_or(0), reports);
+            let [starts, steps, stops, failures, ends, compliance, device_time] = sender.reports;
+            self.source.insert(row! {
+                attempt_no: attempt_no,
+                source_word: sender.source,
+                starts: starts,
+                steps: steps,
+                stops: stops,
+                failures: failures,
+                ends: ends,
+                compliance: compliance,
+                device_time: device_time,
+            })?;
+            written.push(sender);
+        }
+        Ok(written)
+    }
+
     fn event(&mut self, attempt_no: i64, seq: i64, event: &Event) -> Result<()> {
         let Some(step) = event.step() else { return Ok(()) };
-        let Step { kind, place, user_action, failure, reported } = step;
+        let Step { kind, place, user_action, failure, reported, said: _ } = step;
         let place: Option<&Place> = place.as_ref();
         let failure = failure.as_ref();
         let reported: Vec<String> = reported.iter().map(|(member, text)| format!("{}={text}", member.name())).collect();
@@ -287,7 +385,7 @@ impl<'c> Insert<'c> {
 
 fn label(enrollment: &Enrollment, platform: Option<vestibule_domain::Platform>, enrollment_type: Option<&str>) -> i64 {
     let registered = enrollment.registered_at.is_some();
-    id_of(Label::of_device(platform, registered, enrollment.esp, enrollment_type))
+    id_of(Label::of_device(platform, registered, enrollment.autopilot, enrollment_type))
 }
 
 /// The sixteen bytes of a UUID in its usual spelling, which they can be turned back into.

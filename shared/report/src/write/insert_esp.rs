@@ -24,6 +24,8 @@ pub(crate) struct InsertEsp<'c> {
 pub(crate) struct SessionKeys {
     pub number: i64,
     pub enrollment_no: i64,
+    /// The attempt that it belongs to, where the file has it.
+    pub attempt_no: Option<i64>,
     /// The day it began.
     pub day: Day,
 }
@@ -50,7 +52,7 @@ impl<'c> InsertEsp<'c> {
         keys: SessionKeys,
         session: &EspSession,
     ) -> Result<()> {
-        let SessionKeys { number, enrollment_no, day } = keys;
+        let SessionKeys { number, enrollment_no, attempt_no, day } = keys;
         let EspSession { profile, about, .. } = session;
         let group = profile.rule.group().map(|group| group.name.as_ref().unwrap_or(&group.id));
         let counted: Vec<&EspItem> = session.items.iter().filter(|item| item.tracking.is_counted()).collect();
@@ -59,6 +61,7 @@ impl<'c> InsertEsp<'c> {
             session_no: number,
             session_id: session.id.bytes(),
             enrollment_no: enrollment_no,
+            attempt_no: attempt_no,
             sender_session_word: words.id(session.session_id.as_deref())?,
             started_at: session.started_at.millis(),
             started_day: day.get(),
@@ -82,6 +85,8 @@ impl<'c> InsertEsp<'c> {
             timed_out: session.timed_out,
             failed: session.failed,
             failed_phase_id: id_of(session.failed_phase),
+            failed_item_word: words.id(session.failed_item.as_deref())?,
+            end_not_reported: session.end_not_reported,
             retries: count(session.retries()),
             stuck_since: session.stuck_since.map(Timestamp::millis),
             stuck_phase_id: id_of(stuck_phase(session)),

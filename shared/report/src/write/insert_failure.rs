@@ -2,16 +2,18 @@
 
 use crate::error::Result;
 use crate::file::pseudonym::People;
-use crate::lists::dictionary::id_of;
+use crate::lists::dictionary::{Coded as _, FailureSubject, id_of};
+use crate::lists::ids::Ids;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
-use vestibule_domain::Platform;
-use vestibule_domain::attempt::{Attempt, Cause, Outcome};
+use vestibule_domain::attempt::{Attempt, Cause, DeviceFailure, Outcome};
+use vestibule_domain::esp::EspSession;
 use vestibule_domain::failure::{Failure, code_value};
+use vestibule_domain::{Day, Platform, Timestamp};
 
 /// Failures whose advice is remembered; beyond this it is looked up again, so memory stays bounded.
 const REMEMBERED: usize = 8_192;
@@ -19,8 +21,29 @@ const REMEMBERED: usize = 8_192;
 /// What a failure is looked up by: all that was reported of it, and where it occurred.
 type Reported = (Failure, Option<Platform>);
 
+/// What a failure's rows are found by.
+#[derive(Clone, Copy)]
+pub(crate) struct FailureKeys {
+    /// Of an attempt or session its own.
+    pub number: i64,
+    pub enrollment_no: i64,
+    /// The day it is counted on.
+    pub day: Day,
+}
+
+/// What is known of a failure but what was reported of its reason.
+struct Happened {
+    subject: FailureSubject,
+    at: Timestamp,
+    abandoned: bool,
+    /// Of a device's only.
+    resolved: Option<bool>,
+    platform: Option<Platform>,
+}
+
 /// Writes failures and the advice on them.
 pub(crate) struct InsertFailure<'c> {
+    ids: Ids,
     advice: Arc<Catalogue>,
     /// An entry's number in the file, by its id.
     numbers: HashMap<String, i64>,
@@ -38,8 +61,9 @@ pub(crate) fn canonical_code(code: &str) -> String {
 }
 
 impl<'c> InsertFailure<'c> {
-    pub(crate) fn new(conn: &'c Connection, advice: Arc<Catalogue>) -> Result<Self> {
+    pub(crate) fn new(conn: &'c Connection, ids: Ids, advice: Arc<Catalogue>) -> Result<Self> {
         Ok(Self {
+            ids,
             numbers: advice.entries().map(|entry| entry.id.clone()).zip(1..).collect(),
             advice,
             known: HashMap::new(),
@@ -50,12 +74,12 @@ impl<'c> InsertFailure<'c> {
         })
     }
 
-    /// Writes what was told of a failure; returns code, reason and category as they are counted.
-    pub(crate) fn failure(
+    /// Writes what was reported of an attempt's failure; returns code, reason and category as they are counted.
+    pub(crate) fn of_attempt(
         &mut self,
         words: &mut Words,
         people: &People,
-        attempt_no: i64,
+        keys: FailureKeys,
         attempt: &Attempt,
     ) -> Result<(i64, i64, i64)> {
         let cancelled = attempt.cause == Some(Cause::Cancel);
@@ -64,28 +88,18 @@ impl<'c> InsertFailure<'c> {
         }
         let none = Failure::default();
         let failure = attempt.failure.as_ref().unwrap_or(&none);
-        let code = failure.code.as_deref();
-        let reason = words.id(failure.reason.as_deref())?;
-        let message = people.message(failure.message.as_deref());
-        let category = id_of(failure.category);
-        self.failure.insert(row! {
-            attempt_no: attempt_no,
-            failed_at: attempt.ended_at.unwrap_or(attempt.last_activity).millis(),
+        let happened = Happened {
+            subject: FailureSubject::Attempt,
+            at: attempt.ended_at.unwrap_or(attempt.last_activity),
             abandoned: attempt.outcome != Outcome::Failed,
-            code_word: words.id(code)?,
-            code_value: code.and_then(code_value),
-            reason_word: reason,
-            category_id: category,
-            message_word: words.id(message)?,
-        })?;
-        let shown = Failure { message: message.map(str::to_owned), ..failure.clone() };
-        for (rank, advice) in (1_i64..).zip(self.meanings((shown, attempt.about.platform))) {
-            self.of_failure.insert(row! { attempt_no: attempt_no, rank: rank, advice_no: advice })?;
-        }
+            resolved: None,
+            platform: attempt.about.platform,
+        };
+        let (reason, category) = self.write(words, people, keys, &happened, failure)?;
         if attempt.outcome != Outcome::Failed {
             return Ok((0, reason.unwrap_or(0), category));
         }
-        let code = code.map(canonical_code);
+        let code = failure.code.as_deref().map(canonical_code);
         let counted = (words.id(code.as_deref())?.unwrap_or(0), reason.unwrap_or(0), category);
         if self.reasons.insert(counted) {
             let counted_by = Failure { code, message: None, ..failure.clone() };
@@ -100,6 +114,84 @@ impl<'c> InsertFailure<'c> {
             }
         }
         Ok(counted)
+    }
+
+    /// Writes what was reported of the failure of a session that belongs to no attempt.
+    pub(crate) fn of_session(
+        &mut self,
+        words: &mut Words,
+        people: &People,
+        keys: FailureKeys,
+        session: &EspSession,
+    ) -> Result<()> {
+        let happened = Happened {
+            subject: FailureSubject::Session,
+            at: session.ended_at.unwrap_or(session.last_event_at),
+            abandoned: false,
+            resolved: None,
+            platform: Some(Platform::Windows),
+        };
+        self.write(words, people, keys, &happened, &session.failure()).map(drop)
+    }
+
+    /// Writes what was reported of a device's failure outside any attempt.
+    pub(crate) fn of_device(
+        &mut self,
+        words: &mut Words,
+        people: &People,
+        keys: FailureKeys,
+        failure: &DeviceFailure,
+        platform: Option<Platform>,
+    ) -> Result<()> {
+        let happened = Happened {
+            subject: FailureSubject::Device,
+            at: failure.at,
+            abandoned: false,
+            resolved: Some(failure.resolved),
+            platform,
+        };
+        let none = Failure::default();
+        let reported = failure.failure.as_ref().unwrap_or(&none);
+        self.write(words, people, keys, &happened, reported).map(drop)
+    }
+
+    /// Writes a failure and what it can mean; returns its reason and category.
+    fn write(
+        &mut self,
+        words: &mut Words,
+        people: &People,
+        keys: FailureKeys,
+        happened: &Happened,
+        failure: &Failure,
+    ) -> Result<(Option<i64>, i64)> {
+        let FailureKeys { number, enrollment_no, day } = keys;
+        let of = |subject| (happened.subject == subject).then_some(number);
+        let code = failure.code.as_deref();
+        let reason = words.id(failure.reason.as_deref())?;
+        let message = people.message(failure.message.as_deref());
+        let category = id_of(failure.category);
+        let inserted = self.failure.insert(row! {
+            failure_no: number,
+            subject_id: happened.subject.id(),
+            enrollment_no: enrollment_no,
+            attempt_no: of(FailureSubject::Attempt),
+            session_no: of(FailureSubject::Session),
+            day: day.get(),
+            failed_at: happened.at.millis(),
+            resolved: happened.resolved,
+            abandoned: happened.abandoned,
+            code_word: words.id(code)?,
+            code_value: code.and_then(code_value),
+            reason_word: reason,
+            category_id: category,
+            message_word: words.id(message)?,
+        });
+        self.ids.unique("failures", inserted)?;
+        let shown = Failure { message: message.map(str::to_owned), ..failure.clone() };
+        for (rank, advice) in (1_i64..).zip(self.meanings((shown, happened.platform))) {
+            self.of_failure.insert(row! { failure_no: number, rank: rank, advice_no: advice })?;
+        }
+        Ok((reason, category))
     }
 
     /// The numbers of the entries that fit, best first.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Statement, ToSql, params_from_iter};
 use std::collections::HashMap;
 use vestibule_domain::attempt::Outcome;
 use vestibule_domain::catalogue::KnownAction;
+use vestibule_domain::event::{Clock, Reports};
 
 /// Cells gathered before they are written, so that memory stays bounded.
 const GATHERED: usize = 65_536;
@@ -23,12 +24,40 @@ pub(crate) struct Counted {
     pub section: i64,
     pub action: i64,
     pub row: Option<i64>,
+    /// Minutes of the limit that ran out.
+    pub limit: Option<i64>,
+    /// Whether it can be measured how often such attempts are given up: starts are reported.
+    pub has_starts: bool,
+    pub has_steps: bool,
+    pub judged: bool,
+    /// Whether it has a duration: its start was reported.
+    pub start_reported: bool,
     /// From start to end.
     pub lasted: i64,
     /// Code (one spelling a code), reason and category.
     pub failure: (i64, i64, i64),
     /// The actions visited, and whether each visit was left forward.
     pub visits: Vec<(i64, bool)>,
+    /// The senders that took part.
+    pub sources: Vec<Sender>,
+}
+
+/// A sender of an attempt, and what it reports: 0 or 1 for each column of [`Sender::REPORTS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sender {
+    pub source: i64,
+    pub reports: [i64; 7],
+}
+
+impl Sender {
+    /// The columns that say what a sender reports, in the order of [`Reports::words`].
+    pub(crate) const REPORTS: [&str; 7] = ["starts", "steps", "stops", "failures", "ends", "compliance", "device_time"];
+
+    pub(crate) fn new(source: i64, reports: Reports) -> Self {
+        let Reports { starts, steps, stops, failures, ends, compliance, clock } = reports;
+        let said = [starts, steps, stops, failures, ends, compliance, clock == Clock::Device];
+        Self { source, reports: said.map(i64::from) }
+    }
 }
 
 /// What counts of one device, in the ids of the file.
@@ -36,20 +65,19 @@ pub(crate) struct Counted {
 pub(crate) struct Device {
     pub platform: i64,
     pub label: i64,
-    pub enrolled: bool,
-    pub pending: bool,
-    pub active: bool,
+    pub state: i64,
     pub first_outcome: i64,
-    pub last_outcome: i64,
+    pub first_judged: bool,
 }
 
 /// Changes of the sums, not yet written.
 pub(crate) struct Totals {
-    days: Sums<3, 6>,
-    incomplete: Sums<6, 2>,
+    days: Sums<3, 12>,
+    coverage: Sums<10, 3>,
+    incomplete: Sums<8, 3>,
     failures: Sums<5, 1>,
     steps: Sums<3, 3>,
-    devices: Sums<7, 1>,
+    devices: Sums<5, 1>,
 }
 
 /// Columns with their values.
@@ -63,6 +91,7 @@ impl Totals {
     pub(crate) fn new() -> Self {
         Self {
             days: Sums::of("daily_totals"),
+            coverage: Sums::of("coverage"),
             incomplete: Sums::of("daily_incomplete"),
             failures: Sums::of("daily_failures"),
             steps: Sums::of("daily_steps"),
@@ -76,15 +105,39 @@ impl Totals {
         let day = i64::from(attempt.day);
         let is = |one: Outcome| i64::from(outcome == one.id());
         let [completed, abandoned, failed] = [Outcome::Completed, Outcome::Abandoned, Outcome::Failed].map(is);
+        let [measured, with_steps, judged, start_reported] =
+            [attempt.has_starts, attempt.has_steps, attempt.judged, attempt.start_reported].map(i64::from);
         let sums = cells! {
             initiated: 1,
             completed: completed,
             abandoned: abandoned,
             failed: failed,
             open: is(Outcome::InProgress),
-            completed_ms: completed * attempt.lasted,
+            measured: measured,
+            abandoned_measured: measured * abandoned,
+            with_steps: with_steps,
+            judged: judged,
+            completed_judged: judged * completed,
+            timed: start_reported * completed,
+            completed_ms: start_reported * completed * attempt.lasted,
         };
         self.days.add(cells! { day: day, platform_id: platform, platform_label_id: label }, sums, sign);
+        for Sender { source, reports } in &attempt.sources {
+            let [starts, steps, stops, failures, ends, compliance, device_time] = *reports;
+            let sender = cells! {
+                day: day,
+                platform_id: platform,
+                source_word: *source,
+                starts: starts,
+                steps: steps,
+                stops: stops,
+                failures: failures,
+                ends: ends,
+                compliance: compliance,
+                device_time: device_time,
+            };
+            self.coverage.add(sender, cells! { attempts: 1, measured: measured, with_steps: with_steps }, sign);
+        }
         if abandoned + failed > 0 {
             let place = cells! {
                 day: day,
@@ -93,8 +146,11 @@ impl Totals {
                 action_id: action,
                 cause_id: cause,
                 catalogue_row: attempt.row.unwrap_or(0),
+                limit_minutes: attempt.limit.unwrap_or(0),
+                place_reported: i64::from(action != 0),
             };
-            self.incomplete.add(place, cells! { abandoned: abandoned, failed: failed }, sign);
+            let sums = cells! { abandoned: abandoned, failed: failed, abandoned_measured: measured * abandoned };
+            self.incomplete.add(place, sums, sign);
         }
         if failed > 0 {
             let (code, reason, category) = attempt.failure;
@@ -110,8 +166,8 @@ impl Totals {
         for step in KnownAction::ALL.iter().map(|step| step.id()) {
             let visits = attempt.visits.iter().filter(|(action, _)| *action == step);
             let (visited, left) = visits.fold((false, false), |(_, any), (_, left)| (true, any || *left));
-            // An attempt may stop at a step that it was never seen to enter.
-            if visited || action == step {
+            // Not where it only stopped: nobody reported then that it came there.
+            if visited {
                 let gave_up = abandoned * i64::from(action == step);
                 let sums = cells! { entered: 1, left_forward: i64::from(left), abandoned: gave_up };
                 self.steps.add(cells! { day: day, platform_id: platform, action_id: step }, sums, sign);
@@ -124,24 +180,24 @@ impl Totals {
         let key = cells! {
             platform_id: device.platform,
             platform_label_id: device.label,
-            enrolled: i64::from(device.enrolled),
-            pending: i64::from(device.pending),
-            active: i64::from(device.active),
+            state_id: device.state,
             first_outcome_id: device.first_outcome,
-            last_outcome_id: device.last_outcome,
+            first_judged: i64::from(device.first_judged),
         };
         self.devices.add(key, cells! { devices: 1 }, sign);
     }
 
     /// Whether it is time to write.
     pub(crate) fn is_full(&self) -> bool {
-        let Self { days, incomplete, failures, steps, devices: _ } = self;
-        days.changes.len() + incomplete.changes.len() + failures.changes.len() + steps.changes.len() > GATHERED
+        let Self { days, coverage, incomplete, failures, steps, devices: _ } = self;
+        let of_days = days.changes.len() + coverage.changes.len() + steps.changes.len();
+        of_days + incomplete.changes.len() + failures.changes.len() > GATHERED
     }
 
     /// Adds the changes to the file's sums; sums that reach zero leave no row.
     pub(crate) fn flush(&mut self, conn: &Connection) -> Result<()> {
         self.days.write(conn)?;
+        self.coverage.write(conn)?;
         self.incomplete.write(conn)?;
         self.failures.write(conn)?;
         self.steps.write(conn)?;

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::settings::ComplianceSource;
 use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
 
 /// The name in `meta` of the digest of what was built into the file.
@@ -127,7 +128,7 @@ impl Working {
     }
 
     /// What must be the same for a file to be refreshed rather than built anew.
-    fn identity(&self) -> [(&'static str, String); 9] {
+    fn identity(&self) -> [(&'static str, String); 12] {
         let settings = &self.settings;
         [
             ("tenant", self.tenant.to_string()),
@@ -136,6 +137,9 @@ impl Working {
             ("timeZone", settings.time_zone.name().to_owned()),
             ("requireCompliance", settings.require_compliance.to_string()),
             ("windowsIdleLimitMinutes", settings.windows_idle_limit_minutes.to_string()),
+            ("macosIdleLimitMinutes", settings.macos_idle_limit_minutes.to_string()),
+            ("complianceLimitMinutes", settings.compliance_limit_minutes.to_string()),
+            ("complianceSource", compliance_source(&settings.compliance_source)),
             ("retentionDays", settings.retention_days.to_string()),
             ("pseudonyms", self.people.mark()),
             (BUILT_IN, self.built_in.clone()),
@@ -212,6 +216,18 @@ impl Working {
     pub(crate) fn is_indexed(&self) -> Result<bool> {
         let mut any = self.conn.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'attempts_by_enrollment'")?;
         Ok(any.exists([])?)
+    }
+}
+
+/// Who reports compliance, as a file says it: empty where nobody is named, else one source, or one for each platform.
+fn compliance_source(named: &ComplianceSource) -> String {
+    match named {
+        ComplianceSource::None => String::new(),
+        ComplianceSource::All(source) => source.clone(),
+        ComplianceSource::Each(each) => {
+            let each = each.iter().map(|(platform, source)| format!("{}: {source}", platform.name()));
+            each.collect::<Vec<_>>().join(", ")
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use vestibule_domain::esp::{
     Start, TargetedApp,
 };
 use vestibule_domain::event::{Body, EventKey};
-use vestibule_domain::{Event, Millis, Platform, Timestamp};
+use vestibule_domain::{Event, Millis, Platform, Reports, Timestamp};
 
 /// The source document's example: three profiles.
 pub static PROFILES: LazyLock<Profiles> = LazyLock::new(|| {
@@ -48,6 +48,7 @@ pub fn told(device: u64, id: impl Into<String>, time: Timestamp, session: Option
         time,
         received_at: time + Millis::new(200),
         clock_skew: None,
+        reports: Reports::ALL,
         about: about(device, Platform::Windows),
         body: Body::Esp(EspEvent { session_id: session.map(str::to_owned), detail }),
     }

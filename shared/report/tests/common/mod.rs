@@ -17,7 +17,8 @@ use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::event::{About, Body, ClockSkew, EventKey, Member, Step};
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::{
-    Action, Event, History, Kind, Millis, Place, Platform, Screen, TenantId, TenantSettings, Timestamp, UserAction,
+    Action, Clock, Event, History, Kind, Millis, Place, Platform, Reports, Screen, TenantId, TenantSettings, Timestamp,
+    UserAction,
 };
 use vestibule_report::{Change, Context, Working};
 
@@ -82,7 +83,7 @@ pub fn about(device: u64, platform: Platform) -> About {
 }
 
 pub fn step(kind: Kind) -> Step {
-    Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
+    Step::of(kind)
 }
 
 /// An event received `delay` after its time.
@@ -92,16 +93,33 @@ pub fn event(id: impl Into<String>, time: Timestamp, delay: i64, about: About, s
         key,
         time,
         received_at,
-        clock_skew: ClockSkew::of(time, received_at, false),
+        clock_skew: ClockSkew::of(time, received_at, false, Clock::Device),
         about,
+        reports: Reports::ALL,
         body: Body::Enrollment(step.read()),
     }
 }
+
+/// Nothing but what is named, by a server's clock.
+pub fn reports(words: &[&str]) -> Reports {
+    Reports::read(words.iter().copied()).unwrap()
+}
+
+/// Senders that leave something out, as the bits of what they report: starts 1, steps 2, stops 4, failures 8, ends 16,
+/// compliance 32.
+pub const SENDERS: [(&str, Reports); 4] = [
+    ("nanomdm", Reports::from_bits(1 | 16)),
+    ("jamf", Reports::from_bits(16)),
+    ("workspaceone", Reports::from_bits(16 | 32)),
+    ("intune", Reports::from_bits(8 | 16)),
+];
 
 /// The events of one device between `from` and `until`.
 pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timestamp) -> Vec<Event> {
     let platform = rng.pick(&[Platform::Ios, Platform::Ios, Platform::Android, Platform::Windows, Platform::MacOs]);
     let span = u64::try_from((until - from).get()).unwrap();
+    // Half of the devices are reported by one of the senders that leave something out.
+    let sender = rng.one_in(2).then(|| rng.pick(&SENDERS));
     let mut events = Vec::new();
     let mut number = 0;
     let mut tell = |rng: &mut Rng, time: Timestamp, step: Step, events: &mut Vec<Event>| {
@@ -128,6 +146,12 @@ pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timesta
         let mut event = event(id, time, delay, about, step);
         if rng.one_in(6) {
             event.key.source = "agent".to_owned();
+        }
+        if let Some((source, reports)) = sender {
+            event.key.source = source.to_owned();
+            event.reports = reports;
+        } else if rng.one_in(9) {
+            event.reports = Reports::from_bits(u8::try_from(rng.below(128)).unwrap());
         }
         events.push(event);
     };
@@ -174,13 +198,23 @@ pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timesta
             6 => step(Kind::Unenrolled),
             _ => step(Kind::Enrolled),
         };
+        end.said.awaiting_configuration = end.kind == Kind::Enrolled && rng.one_in(9);
+        end.said.restated = end.kind == Kind::Enrolled && rng.one_in(9);
         if rng.one_in(12) {
             end = step(Kind::Started);
         }
         let enrolled = end.kind == Kind::Enrolled;
         tell(rng, now, end, &mut events);
         if enrolled && !rng.one_in(4) {
-            tell(rng, now + Millis::from_seconds(60), step(Kind::Compliant), &mut events);
+            let mut compliant = step(Kind::Compliant);
+            compliant.said.assumed = rng.one_in(4);
+            tell(rng, now + Millis::from_seconds(60), compliant, &mut events);
+            if rng.one_in(6) {
+                // Outside any attempt.
+                let mut failed = step(Kind::Failed);
+                failed.failure = Some(Failure { code: Some("0x801C0003".to_owned()), ..Failure::default() });
+                tell(rng, now + Millis::from_minutes(90), failed, &mut events);
+            }
         }
         if platform == Platform::Windows && rng.one_in(2) {
             events.extend(session(rng, device, now));

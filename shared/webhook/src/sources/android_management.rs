@@ -15,21 +15,20 @@
 //!
 //! A device reports every hour or so, for years. What must stay true: events are named by the enrollment they are about
 //! and not by the message, so that reports in which nothing changed are the events that are there already. A report
-//! tells of the enrollment too, as the device may have enrolled before we listened; without that its compliance would
-//! begin an attempt that never ends well. Of the token that a device enrolled with nothing goes further
+//! repeats that the device is enrolled (`restated`), as it may have enrolled before we were asked. Of the token that a device enrolled with nothing goes further
 //! (`enrollmentTokenData`, `enrollmentTokenName`), nor of networks, applications and telephone.
 
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, sample};
-use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, sample};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::fields::is_identifier;
 use crate::proof::Proof;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use serde_json::{Map, Value};
+use vestibule_domain::Timestamp;
 use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::identity::IdentifierKind;
-use vestibule_domain::{Millis, Timestamp};
 
 /// The `source` of every event made here.
 pub const SOURCE: &str = "android-management:notifications";
@@ -50,8 +49,7 @@ pub static SENDER: Sender = Sender {
         compliance: true,
         clock: Clock::Server,
     },
-    // A device that was enrolled before gets a start at the time of its new enrollment. Google reports no start.
-    besides: &[Kind::Started],
+    besides: &[],
     source: Some(SOURCE),
     settings: "gcloud pubsub subscriptions create vestibule --topic=TOPIC --push-endpoint='{url}'\n\
          Enterprise: notifications ENROLLMENT and STATUS_REPORT to TOPIC",
@@ -59,7 +57,6 @@ pub static SENDER: Sender = Sender {
         sample!("android-management-enrollment.json", Becomes::Event(Kind::Enrolled)),
         sample!(
             "android-management-enrollment-personal.json",
-            Becomes::Event(Kind::Started),
             Becomes::Event(Kind::Enrolled),
             Becomes::Event(Kind::Compliant)
         ),
@@ -78,10 +75,6 @@ pub static SENDER: Sender = Sender {
 /// 2001-09-09: Android is younger, and so is every enrollment.
 const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 
-/// When a report first tells of compliance this long after the enrollment, it is that we did not listen before: placed
-/// at the enrollment it opens no attempt today.
-const LONG_AFTER: Millis = Millis::from_days(7);
-
 /// The notifications that are about enrollments.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
@@ -93,7 +86,7 @@ enum Told {
 ///
 /// # Errors
 /// When the body is no pushed message, what it holds is no device, or it is too large.
-pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
     }
@@ -107,11 +100,17 @@ pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, Bod
         // COMMAND, USAGE_LOGS, ENTERPRISE_UPGRADE, test, and what else is published to the topic.
         _ => return Ok(Batch { events: vec![ignored(message)], is_list: false }),
     };
-    Ok(Batch { events: events(told, message, &device(message)?, context), is_list: false })
+    if message.get("data").is_none_or(|data| data.is_null() || data.as_str().is_some_and(str::is_empty)) {
+        // Google's own test of a subscription, and what else names no device: it would come again for ever.
+        return Ok(Batch { events: vec![ignored(message)], is_list: false });
+    }
+    Ok(Batch { events: events(told, message, &device(message)?, received), is_list: false })
 }
 
 fn ignored(message: &Map<String, Value>) -> Parsed {
-    Parsed::UnknownType { id: text(message, "messageId").or_else(|| text(message, "message_id")) }
+    let kind = object(Some(message), "attributes").and_then(|attributes| text(attributes, "notificationType"));
+    let id = text(message, "messageId").or_else(|| text(message, "message_id"));
+    Parsed::passed_over(id, kind.as_deref())
 }
 
 /// The device in a message's `data`.
@@ -121,8 +120,8 @@ fn device(message: &Map<String, Value>) -> Result<Map<String, Value>, BodyError>
     serde_json::from_slice(&data).map_err(|_| BodyError::Malformed("message.data holds no JSON object"))
 }
 
-fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>, context: &Context) -> Vec<Parsed> {
-    let (about, received) = (about(device), context.received);
+fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>, received: Received) -> Vec<Parsed> {
+    let about = about(device);
     let Some(identifier) = about.identifiers().next() else {
         let member = |kind| {
             let member = match kind {
@@ -140,11 +139,12 @@ fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>,
     // Google makes a new name at every enrollment. What names the device may be known better in a later report.
     let name = text(device, "name").unwrap_or(identifier.value);
     let event = |kind: Kind, time: Timestamp| {
-        // An enrollment that a report tells of once more is no sign of a wrong clock.
-        let is_past = told == Told::StatusReport && Some(time) == enrolled;
-        let received = crate::Received { backfill: received.backfill || is_past, ..received };
-        let key = EventKey { source: SOURCE.to_owned(), id: derived_id(SOURCE, kind.name(), &name, enrolled, b"") };
-        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), Step::of(kind))))
+        // A report repeats that the device is enrolled; so it does of a device that enrolled before we were asked.
+        let mut step = Step::of(kind);
+        step.said.restated = kind == Kind::Enrolled && told == Told::StatusReport;
+        let what: &[u8] = if step.said.restated { b"restated" } else { b"" };
+        let key = EventKey { source: SOURCE.to_owned(), id: derived_id(SOURCE, kind.name(), &name, enrolled, what) };
+        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), step)))
     };
     let is_in = |state: &str| ["state", "appliedState"].map(|name| text(device, name).as_deref() == Some(state));
     if is_in("DELETED").contains(&true) {
@@ -160,14 +160,9 @@ fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>,
         Told::StatusReport => enrolled.unwrap_or(reported),
     };
     let mut events = Vec::new();
-    // A device that is reset says no goodbye: that it was here before means that this is another try.
-    if device.get("previousDeviceNames").and_then(Value::as_array).is_some_and(|names| !names.is_empty()) {
-        events.push(event(Kind::Started, begun));
-    }
     events.push(event(Kind::Enrolled, begun));
     if is_compliant {
-        let is_late = reported < begun || reported - begun > LONG_AFTER;
-        events.push(event(Kind::Compliant, if is_late { begun } else { reported }));
+        events.push(event(Kind::Compliant, reported.max(begun)));
     }
     events
 }

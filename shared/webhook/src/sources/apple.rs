@@ -11,8 +11,8 @@
 //! - A Mac's or Shared iPad's *user* channel says nothing of the device: its coming and going enrolls and unenrolls
 //!   nobody.
 
-use super::{Context, derived_id};
-use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use super::{assumed_compliant, derived_id};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -71,8 +71,6 @@ pub(super) struct Told {
     pub enrollment_id: Option<String>,
     /// Whether the message is about a user of the device.
     pub is_user_channel: bool,
-    /// Whether the device was enrolled before and only tells new tokens.
-    pub is_rotation: bool,
 }
 
 /// Reads an event; `told` reads what the sender tells besides.
@@ -82,7 +80,7 @@ pub(super) struct Told {
 pub(super) fn parse(
     source: &'static str,
     body: &[u8],
-    context: &Context,
+    received: Received,
     told: fn(&mut Reader<'_, '_>) -> Told,
 ) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
@@ -93,7 +91,7 @@ pub(super) fn parse(
     let event = value.as_object().ok_or(BodyError::Malformed("an event is an object"))?;
     let topic = event.get("topic").and_then(Value::as_str).ok_or(BodyError::Malformed("an event has a topic"))?;
     let mut errors = Vec::new();
-    let parsed = read(source, Message::of(topic), event, context, told, &mut errors);
+    let parsed = read(source, topic, event, received, told, &mut errors);
     let events = match parsed {
         Some(parsed) if errors.is_empty() => parsed,
         _ => {
@@ -107,15 +105,15 @@ pub(super) fn parse(
 /// Reads one event; without one there are errors.
 fn read(
     source: &'static str,
-    message: Option<Message>,
+    topic: &str,
     event: &Map<String, Value>,
-    context: &Context,
+    received: Received,
     told: fn(&mut Reader<'_, '_>) -> Told,
     errors: &mut Vec<FieldError>,
 ) -> Option<Vec<Parsed>> {
     let mut event = Reader::new("", event, errors);
     let event_id = event.text("event_id", MAX_ID_CHARS);
-    let Some(message) = message else { return Some(vec![Parsed::UnknownType { id: event_id }]) };
+    let Some(message) = Message::of(topic) else { return Some(vec![Parsed::passed_over(event_id, Some(topic))]) };
     let sent = created_at(&mut event);
     let mut checkin = event.object("checkin_event");
     let udid = checkin.text("udid", MAX_TEXT_CHARS);
@@ -126,8 +124,8 @@ fn read(
         return None;
     };
     let is_user_channel = ["UserID", "EnrollmentUserID"].iter().any(|name| text(&plist, name).is_some());
-    if told.is_rotation || told.is_user_channel || is_user_channel {
-        return Some(vec![Parsed::UnknownType { id: event_id }]);
+    if told.is_user_channel || is_user_channel {
+        return Some(vec![Parsed::passed_over(event_id, Some("user channel"))]);
     }
     let about = about(&plist, udid, told);
     let Some(device) = about.identifiers().next() else {
@@ -141,9 +139,9 @@ fn read(
         checkin.refuse_unnamed(&about, member, ("raw_payload", otherwise));
         return None;
     };
-    let received = context.received;
     let time = sent.unwrap_or(received.at);
-    let steps = steps(message, about.platform, context.sends_compliant);
+    let awaits = received.holds && is_awaiting_configuration(&plist);
+    let steps = steps(message, about.platform, awaits);
     let parsed = |step: Step| {
         let kind = step.kind.name();
         let id = match &event_id {
@@ -186,23 +184,24 @@ fn check_in(payload: &[u8], message: Message) -> Option<Dictionary> {
 }
 
 /// What a message means here.
-fn steps(message: Message, platform: Option<Platform>, sends_compliant: bool) -> Vec<Step> {
+fn steps(message: Message, platform: Option<Platform>, awaits: bool) -> Vec<Step> {
     match message {
         // The profile is being installed. The catalogue knows that place on iOS and iPadOS only.
         Message::Authenticate if platform == Some(Platform::Ios) => {
             let screen = Some(Screen::Known(KnownScreen::InstallProfile));
             let place = Place::new(None, Action::Known(KnownAction::IosProfileLaunch), screen);
-            vec![step(Kind::Started), Step { place: Some(place), ..step(Kind::StepEntered) }]
+            vec![Step::of(Kind::Started), Step { place: Some(place), ..Step::of(Kind::StepEntered) }]
         }
-        Message::Authenticate => vec![step(Kind::Started)],
-        Message::TokenUpdate if sends_compliant => vec![step(Kind::Enrolled), step(Kind::Compliant)],
-        Message::TokenUpdate => vec![step(Kind::Enrolled)],
-        Message::CheckOut => vec![step(Kind::Unenrolled)],
+        Message::Authenticate => vec![Step::of(Kind::Started)],
+        // The Setup Assistant waits on the device until the server releases it. Then, or later, comes another update.
+        Message::TokenUpdate if awaits => {
+            let mut held = Step::of(Kind::Enrolled);
+            held.said.awaiting_configuration = true;
+            vec![held]
+        }
+        Message::TokenUpdate => vec![Step::of(Kind::Enrolled), assumed_compliant()],
+        Message::CheckOut => vec![Step::of(Kind::Unenrolled)],
     }
-}
-
-fn step(kind: Kind) -> Step {
-    Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
 }
 
 /// Whom a message is about. What the device says counts for more than what the server repeats of it.
@@ -246,10 +245,14 @@ fn platform(model: &str) -> Option<Platform> {
 /// How the device is enrolled, where it follows. Only a device in its Setup Assistant awaits its configuration, which
 /// is automatic enrollment; without that it may be either. Only a personal device's enrollment hides the device's ids.
 fn enrollment_type(plist: &Dictionary, is_personal: bool) -> Option<&'static str> {
-    match plist.get("AwaitingConfiguration").and_then(Plist::as_boolean) {
-        Some(true) => Some("appleBulkWithoutUser"),
-        _ => is_personal.then_some("appleUserEnrollment"),
+    if is_awaiting_configuration(plist) {
+        return Some("appleBulkWithoutUser");
     }
+    is_personal.then_some("appleUserEnrollment")
+}
+
+fn is_awaiting_configuration(plist: &Dictionary) -> bool {
+    plist.get("AwaitingConfiguration").and_then(Plist::as_boolean) == Some(true)
 }
 
 /// A text. Blank, and longer than an event may hold, is as if not told.

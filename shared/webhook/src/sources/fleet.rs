@@ -15,8 +15,8 @@
 //! What must stay true: no text goes further that an administrator or installer may have written anything into
 //! (`failure_reason`, script and policy names).
 
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, sample};
-use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::Proof;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
@@ -89,7 +89,7 @@ const TELLING: [&str; 9] = [
 ///
 /// # Errors
 /// When the body is no activity, or too large.
-pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
     }
@@ -99,34 +99,32 @@ pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, Bod
     let kind = told(activity, "type").ok_or(BodyError::Malformed("an activity has a type"))?;
     let nothing = Map::new();
     let details = activity.get("details").and_then(Value::as_object).unwrap_or(&nothing);
-    let steps = steps(&kind, details, context.sends_compliant);
-    Ok(Batch { events: events(activity, details, &kind, steps, context), is_list: false })
+    let steps = steps(&kind, details);
+    Ok(Batch { events: events(activity, details, &kind, steps, received), is_list: false })
 }
 
 /// What an activity means here; nothing when it is about something else.
-fn steps(kind: &str, details: &Map<String, Value>, sends_compliant: bool) -> Vec<Step> {
+fn steps(kind: &str, details: &Map<String, Value>) -> Vec<Step> {
     match kind {
-        "mdm_enrolled" if sends_compliant => vec![step(Kind::Enrolled), step(Kind::Compliant)],
-        "mdm_enrolled" => vec![step(Kind::Enrolled)],
-        "mdm_unenrolled" => vec![step(Kind::Unenrolled)],
+        "mdm_enrolled" => vec![Step::of(Kind::Enrolled), assumed_compliant()],
+        "mdm_unenrolled" => vec![Step::of(Kind::Unenrolled)],
         // The agent came up, which says nothing of management: Windows and Linux hosts have it for months before, or
         // without it ever. Told as a step left behind it opens no attempt, and teaches which serial number the
         // `host_id` has that later activities go by.
-        "fleet_enrolled" => vec![at_place(step(Kind::StepCompleted), AGENT)],
+        "fleet_enrolled" => vec![at_place(Step::of(Kind::StepCompleted), AGENT)],
         // Nobody chose this: Fleet cancels when software that must be there can't be installed. So it is a failure.
-        // With compliance told as soon as a host is managed the attempt is over by then; it counts where another
-        // source reports compliance.
+        // The host is managed by then, so that it mostly is a failure of the device outside its attempt.
         "canceled_setup_experience" => {
             let failure = failure("setupExperienceCanceled", details);
-            vec![at_place(Step { failure, ..step(Kind::Failed) }, SETUP_EXPERIENCE)]
+            vec![at_place(Step { failure, ..Step::of(Kind::Failed) }, SETUP_EXPERIENCE)]
         }
         "installed_software" | "installed_app_store_app" if is_true(details, "from_setup_experience") => {
             match told(details, "status").as_deref() {
-                Some("installed") => vec![at_place(step(Kind::StepCompleted), SETUP_EXPERIENCE)],
+                Some("installed") => vec![at_place(Step::of(Kind::StepCompleted), SETUP_EXPERIENCE)],
                 // What fails alone fails no enrollment: that is told by the activity above.
                 Some("failed_install" | "failed") => {
                     let failure = failure("setupExperienceSoftwareFailed", details);
-                    vec![at_place(Step { failure, ..step(Kind::StepEntered) }, SETUP_EXPERIENCE)]
+                    vec![at_place(Step { failure, ..Step::of(Kind::StepEntered) }, SETUP_EXPERIENCE)]
                 }
                 _ => Vec::new(),
             }
@@ -140,10 +138,10 @@ fn events(
     details: &Map<String, Value>,
     kind: &str,
     steps: Vec<Step>,
-    context: &Context,
+    received: Received,
 ) -> Vec<Parsed> {
     if steps.is_empty() {
-        return vec![Parsed::UnknownType { id: None }];
+        return vec![Parsed::passed_over(None, Some(kind))];
     }
     let about = about(kind, details);
     let Some(device) = about.identifiers().next() else {
@@ -163,7 +161,6 @@ fn events(
     let members = TELLING.map(|name| details.get(name).map(Value::to_string).unwrap_or_default());
     // Fleet writes nanoseconds; two activities of one millisecond are two.
     let content = [kind, timestamp.as_deref().unwrap_or_default(), &members.join("\u{1f}")].join("\u{1f}");
-    let received = context.received;
     let time = sent.unwrap_or(received.at);
     let event = |step: Step| {
         let id = derived_id(SOURCE, step.kind.name(), &device.value, sent, content.as_bytes());
@@ -247,10 +244,6 @@ fn apple_model(name: &str) -> Option<&str> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     let is_model = major.len() < family.len() && is_number(major) && is_number(minor) && rest.starts_with('(');
     is_model.then_some(model)
-}
-
-fn step(kind: Kind) -> Step {
-    Step { kind, place: None, user_action: None, failure: None, reported: Vec::new() }
 }
 
 fn at_place(step: Step, action: &str) -> Step {

@@ -13,7 +13,7 @@
 //! serial number or name; the user's address.
 
 use super::graph_autopilot_events::find_code;
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, enrollment_event, graph, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, enrollment_event, graph, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
 use crate::proof::Proof;
@@ -71,9 +71,9 @@ pub(super) const MAX_ID_CHARS: usize = 128;
 ///
 /// # Errors
 /// When the body as a whole is nothing of that, or too large.
-pub fn parse(body: &[u8], _headers: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     let (records, is_list) = graph::records(body)?;
-    let events = records.iter().map(|record| parse_record(record, context.received)).collect();
+    let events = records.iter().map(|record| parse_record(record, received)).collect();
     Ok(Batch { events, is_list })
 }
 
@@ -84,7 +84,8 @@ fn parse_record(value: &Value, received: Received) -> Parsed {
     };
     let id = map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
     if !is_enrollment(map) {
-        return Parsed::UnknownType { id };
+        let kind = map.get("@odata.type").and_then(Value::as_str).map(|kind| kind.trim_start_matches('#'));
+        return Parsed::passed_over(id, kind.map(|kind| kind.rsplit('.').next().unwrap_or(kind)));
     }
     let mut errors = Vec::new();
     match read(map, received, &mut errors) {
@@ -216,7 +217,7 @@ pub(super) fn step(kind: Kind, failure: Option<Failure>, os: Option<String>) -> 
     let reported = os
         .filter(|os| platform(Some(os), None).is_some_and(|platform| platform.name() != os))
         .map(|os| (Member::Platform, os));
-    Step { kind, place: None, user_action: None, failure, reported: reported.into_iter().collect() }.read()
+    Step { failure, reported: reported.into_iter().collect(), ..Step::of(kind) }.read()
 }
 
 /// The id of an event whose record has none: made of what was read, not of bytes, which may be spelled otherwise in

@@ -21,8 +21,8 @@
 //! goes on being enrolled; the serial number, the device's name, the user's address.
 
 use super::graph_troubleshooting_events::{MAX_ID_CHARS, failure, id_of, platform, read_time, step, told};
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, enrollment_event, sample};
-use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -73,7 +73,7 @@ pub static SENDER: Sender = Sender {
 ///
 /// # Errors
 /// When the body as a whole is nothing of that, or too large.
-pub fn parse(body: &[u8], _headers: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
     }
@@ -93,7 +93,7 @@ pub fn parse(body: &[u8], _headers: &HeaderMap, context: &Context) -> Result<Bat
     if records.len() > MAX_EVENTS {
         return Err(BodyError::TooManyEvents);
     }
-    let events = records.into_iter().flat_map(|record| parse_record(record, context)).collect();
+    let events = records.into_iter().flat_map(|record| parse_record(record, received)).collect();
     Ok(Batch { events, is_list })
 }
 
@@ -118,7 +118,7 @@ fn records_of(message: &Option<Value>) -> Vec<Option<&Value>> {
     list.map_or_else(|| vec![message.as_ref()], |list| list.iter().map(Some).collect())
 }
 
-fn parse_record(record: Option<&Value>, context: &Context) -> Vec<Parsed> {
+fn parse_record(record: Option<&Value>, received: Received) -> Vec<Parsed> {
     let refuse = |problem: &str| {
         let error = FieldError { field: String::new(), problem: problem.to_owned() };
         vec![Parsed::Invalid { id: None, errors: vec![error] }]
@@ -133,12 +133,18 @@ fn parse_record(record: Option<&Value>, context: &Context) -> Vec<Parsed> {
     let id = message_id.or_else(|| map.get("correlationId")).and_then(Value::as_str);
     let id = id.map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
     let mut errors = Vec::new();
-    let events = read(map, properties.as_deref(), context, &mut errors);
+    let events = read(map, properties.as_deref(), received, &mut errors);
     match events {
         _ if !errors.is_empty() => vec![Parsed::Invalid { id, errors }],
-        None => vec![Parsed::UnknownType { id }],
+        None => vec![Parsed::passed_over(id, kind(map))],
         Some(events) => events,
     }
+}
+
+/// What a record is called: its operation, or the log that it is of where that is another than ours.
+fn kind(map: &Map<String, Value>) -> Option<&str> {
+    let operation = map.get("operationName").or_else(|| map.get("OperationName"));
+    operation.or_else(|| map.get("category")).or_else(|| map.get("Category")).and_then(Value::as_str)
 }
 
 /// `properties`, which some forwarders and Log Analytics write as a text that is JSON.
@@ -154,7 +160,7 @@ fn read_properties(map: &Map<String, Value>) -> Option<Cow<'_, Map<String, Value
 fn read(
     map: &Map<String, Value>,
     properties: Option<&Map<String, Value>>,
-    context: &Context,
+    received: Received,
     errors: &mut Vec<FieldError>,
 ) -> Option<Vec<Parsed>> {
     let mut record = Reader::new("", map, errors);
@@ -199,11 +205,12 @@ fn read(
             None => id_of(SOURCE, kind, time, &read.about, failure.as_ref()),
         };
         let key = EventKey { source: SOURCE.to_owned(), id };
-        let step = step(kind, failure.clone(), read.os.clone());
-        Parsed::Event(Box::new(enrollment_event(key, time, context.received, read.about.clone(), step)))
+        let mut step = step(kind, failure.clone(), read.os.clone());
+        step.said.assumed = kind == Kind::Compliant;
+        Parsed::Event(Box::new(enrollment_event(key, time, received, read.about.clone(), step)))
     };
     let mut events = vec![made(kind)];
-    if kind == Kind::Enrolled && context.sends_compliant {
+    if kind == Kind::Enrolled {
         events.push(made(Kind::Compliant));
     }
     Some(events)

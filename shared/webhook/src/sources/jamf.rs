@@ -14,8 +14,8 @@
 //! What must stay true: XML names no entity of its own and is no deeper than [`MAX_DEPTH`]; one event in JSON and in XML,
 //! or from two webhooks, is one event; of the people only the account goes further (no telephone, room, position).
 
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, sample};
-use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::{Proof, SECRET_HEADER};
 use http::{HeaderMap, header};
 use quick_xml::Reader;
@@ -104,12 +104,11 @@ impl Told {
         })
     }
 
-    const fn kinds(self, sends_compliant: bool) -> &'static [Kind] {
+    fn steps(self) -> Vec<Step> {
         match self {
-            Self::MobileDeviceEnrolled | Self::ComputerAdded if sends_compliant => &[Kind::Enrolled, Kind::Compliant],
-            Self::MobileDeviceEnrolled | Self::ComputerAdded => &[Kind::Enrolled],
-            Self::MobileDeviceUnenrolled => &[Kind::Unenrolled],
-            Self::DeviceAddedToDep => &[Kind::Registered],
+            Self::MobileDeviceEnrolled | Self::ComputerAdded => vec![Step::of(Kind::Enrolled), assumed_compliant()],
+            Self::MobileDeviceUnenrolled => vec![Step::of(Kind::Unenrolled)],
+            Self::DeviceAddedToDep => vec![Step::of(Kind::Registered)],
         }
     }
 }
@@ -118,15 +117,15 @@ impl Told {
 ///
 /// # Errors
 /// When the body is none of Jamf's events, or too large.
-pub fn parse(body: &[u8], headers: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
     }
     let message = if is_xml(body, headers) { read_xml(body)? } else { read_json(body)? };
     let name = text(&message.webhook, "webhookEvent").ok_or(BodyError::Malformed("webhook must tell webhookEvent"))?;
     let events = match Told::read(&name) {
-        Some(told) => events(told, &message, context),
-        None => vec![Parsed::UnknownType { id: None }],
+        Some(told) => events(told, &message, received),
+        None => vec![Parsed::passed_over(None, Some(&name))],
     };
     Ok(Batch { events, is_list: false })
 }
@@ -220,7 +219,7 @@ fn read_xml(body: &[u8]) -> Result<Message, BodyError> {
     }
 }
 
-fn events(told: Told, message: &Message, context: &Context) -> Vec<Parsed> {
+fn events(told: Told, message: &Message, received: Received) -> Vec<Parsed> {
     let about = about(told, &message.event);
     let Some(device) = about.identifiers().next() else {
         let otherwise = "must have a serialNumber, udid, managementId or jssID that names the device";
@@ -236,14 +235,13 @@ fn events(told: Told, message: &Message, context: &Context) -> Vec<Parsed> {
     };
     let sent = time(&message.webhook);
     let content = TELLING.map(|name| text(&message.event, name).unwrap_or_default()).join("\u{1f}");
-    let received = context.received;
     let time = sent.unwrap_or(received.at);
-    let event = |kind: &Kind| {
-        let id = derived_id(SOURCE, kind.name(), &device.value, sent, content.as_bytes());
+    let event = |step: Step| {
+        let id = derived_id(SOURCE, step.kind.name(), &device.value, sent, content.as_bytes());
         let key = EventKey { source: SOURCE.to_owned(), id };
-        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), Step::of(*kind))))
+        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), step)))
     };
-    told.kinds(context.sends_compliant).iter().map(event).collect()
+    told.steps().into_iter().map(event).collect()
 }
 
 /// When it happened, if that is told and can be true.

@@ -15,8 +15,8 @@
 //! that enrolls anew would seem never to arrive. The price: a device that was enrolled before the webhook was set up
 //! seems to enroll when its token first changes.
 
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, apple, sample};
-use crate::cloudevents::{Batch, BodyError};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, apple, sample};
+use crate::cloudevents::{Batch, BodyError, Received};
 use crate::proof::Proof;
 use http::HeaderMap;
 use vestibule_domain::event::Kind;
@@ -59,6 +59,6 @@ pub static SENDER: Sender = Sender {
 ///
 /// # Errors
 /// When the body is none of MicroMDM's events, or too large.
-pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
-    apple::parse(SOURCE, body, context, |_| apple::Told::default())
+pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
+    apple::parse(SOURCE, body, received, |_| apple::Told::default())
 }

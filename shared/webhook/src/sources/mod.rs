@@ -21,7 +21,8 @@ mod native;
 mod sender;
 pub mod workspace_one;
 
-pub use sender::{Answer, Becomes, Clock, Repeats, Reports, Sample, Sender};
+pub use sender::{Answer, Becomes, Repeats, Sample, Sender};
+pub use vestibule_domain::event::{Clock, Reports};
 
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, unfit_identifiers};
@@ -29,7 +30,7 @@ use http::HeaderMap;
 use sender::sample;
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Step};
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, Step};
 use vestibule_domain::identity::IdentifierKind;
 
 /// All senders, in the order in which they are listed to people. This is the only list: addresses, settings, samples and
@@ -49,17 +50,16 @@ pub static SENDERS: &[&Sender] = &[
     &graph_autopilot_events::SENDER,
 ];
 
-/// How a body came in, and what the tenant says of its senders.
-#[derive(Clone, Copy, Debug)]
-pub struct Context {
-    /// When, and whether it fills in the past.
-    pub received: Received,
-    /// Whether no other source reports compliance, so that `enrolled` says `compliant` too (docs/DOMAIN.md, A4).
-    pub sends_compliant: bool,
-}
-
 /// How an adapter reads a body.
-pub type Read = fn(&[u8], &HeaderMap, &Context) -> Result<Batch, BodyError>;
+pub type Read = fn(&[u8], &HeaderMap, Received) -> Result<Batch, BodyError>;
+
+/// The `compliant` that goes with an `enrolled` of a sender that cannot report compliance (docs/DOMAIN.md, A4). Whether it
+/// counts is decided when the device is looked at: the tenant may name another source.
+fn assumed_compliant() -> Step {
+    let mut step = Step::of(Kind::Compliant);
+    step.said.assumed = true;
+    step
+}
 
 /// An enrollment event as an adapter tells it.
 fn enrollment_event(key: EventKey, time: Timestamp, received: Received, about: About, step: Step) -> Event {
@@ -67,7 +67,8 @@ fn enrollment_event(key: EventKey, time: Timestamp, received: Received, about: A
         key,
         time,
         received_at: received.at,
-        clock_skew: ClockSkew::of(time, received.at, received.backfill),
+        clock_skew: ClockSkew::of(time, received.at, received.backfill, received.reports.clock),
+        reports: received.reports,
         // What a product writes where it knows nothing is not what it told.
         about: about.without_unfit_identifiers(),
         body: Body::Enrollment(step),

@@ -12,11 +12,12 @@
 //! without saying so (`CheckOutWhenRemoved` unset, erased, or offline). It tells of an `Authenticate` also when it
 //! refuses it itself.
 //!
-//! `token_update_tally` counts a device's `TokenUpdate`s from its last `Authenticate` on: the first enrolls it, later
-//! ones only have new tokens. Without a tally each is told as `enrolled`, as [`micromdm`](super::micromdm) says why.
+//! `token_update_tally` counts a device's `TokenUpdate`s from its last `Authenticate` on. Each is told as `enrolled`,
+//! whatever its tally: where the first says that the device awaits its configuration, the next is what releases it. Of a
+//! device known to be enrolled it repeats what is known, as [`micromdm`](super::micromdm) says.
 
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, apple, sample};
-use crate::cloudevents::{Batch, BodyError};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, apple, sample};
+use crate::cloudevents::{Batch, BodyError, Received};
 use crate::fields::Reader;
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -48,7 +49,7 @@ pub static SENDER: Sender = Sender {
     samples: &[
         sample!("nanomdm-authenticate.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),
         sample!("nanomdm-token-update.json", Becomes::Event(Kind::Enrolled)),
-        sample!("nanomdm-token-update-rotated.json", Becomes::Ignored),
+        sample!("nanomdm-token-update-rotated.json", Becomes::Event(Kind::Enrolled)),
         sample!("nanomdm-check-out.json", Becomes::Event(Kind::Unenrolled)),
         sample!("nanomdm-connect-error.json", Becomes::Ignored),
         sample!("nanomdm-placeholder.json", Becomes::Refused),
@@ -63,13 +64,12 @@ const USER_CHANNELS: [&str; 3] = ["User", "User Enrollment", "Shared iPad"];
 ///
 /// # Errors
 /// When the body is none of NanoMDM's events, or too large.
-pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
-    apple::parse(SOURCE, body, context, told)
+pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
+    apple::parse(SOURCE, body, received, told)
 }
 
 fn told(checkin: &mut Reader<'_, '_>) -> apple::Told {
     let tally = checkin.value("token_update_tally");
-    let is_rotation = tally.and_then(serde_json::Value::as_u64).is_some_and(|tally| tally > 1);
     if tally.is_some_and(|tally| !tally.is_u64()) {
         checkin.refuse("token_update_tally", "must be a whole number");
     }
@@ -79,5 +79,5 @@ fn told(checkin: &mut Reader<'_, '_>) -> apple::Told {
     let kind = ids.text("type", MAX_TEXT_CHARS);
     let parent = ids.text("parent_id", MAX_TEXT_CHARS);
     let is_user_channel = parent.is_some() || kind.is_some_and(|kind| USER_CHANNELS.contains(&kind.as_str()));
-    apple::Told { mdm_device_id, enrollment_id, is_user_channel, is_rotation }
+    apple::Told { mdm_device_id, enrollment_id, is_user_channel }
 }

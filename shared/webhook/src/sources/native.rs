@@ -1,20 +1,12 @@
 //! What senders of CloudEvents have in common: they differ only in how they sign and where they post.
 
-use super::{Becomes, Clock, Context, Reports, Sample, sample};
-use crate::cloudevents::{Batch, BodyError, parse};
+use super::{Becomes, Reports, Sample, sample};
+use crate::cloudevents::{Batch, BodyError, Received, parse};
 use http::HeaderMap;
 use vestibule_domain::event::Kind;
 
 /// CloudEvents can say everything, by the clock of the device that they are about.
-pub(super) const REPORTS: Reports = Reports {
-    starts: true,
-    steps: true,
-    stops: true,
-    failures: true,
-    ends: true,
-    compliance: true,
-    clock: Clock::Device,
-};
+pub(super) const REPORTS: Reports = Reports::ALL;
 
 /// One event.
 pub(super) const EVENT: Sample = sample!("cloudevents-enrollment.json", Becomes::Event(Kind::StepEntered));
@@ -34,6 +26,6 @@ pub(super) const LIST: Sample = sample!(
 pub(super) const PLACEHOLDER: Sample = sample!("cloudevents-placeholder.json", Becomes::Refused);
 
 /// Reads an event or a list of them.
-pub(super) fn read(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
-    parse(body, context.received)
+pub(super) fn read(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
+    parse(body, received)
 }

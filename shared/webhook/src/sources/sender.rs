@@ -5,9 +5,11 @@
 //! against documentation, deployment and samples.
 
 use super::Read;
+use crate::cloudevents::Received;
 use crate::proof::Proof;
 use http::StatusCode;
-use vestibule_domain::event::Kind;
+use vestibule_domain::Timestamp;
+use vestibule_domain::event::{Kind, Reports};
 
 /// A kind of sender.
 #[derive(Clone, Copy, Debug)]
@@ -70,49 +72,6 @@ pub enum Repeats {
     AsSetUp,
 }
 
-/// What a sender can report. What it cannot report is unknown, not zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reports {
-    /// When a try begins.
-    pub starts: bool,
-    /// The screens that a person meets on the way.
-    pub steps: bool,
-    /// That a person chose to stop.
-    pub stops: bool,
-    /// That an enrollment failed.
-    pub failures: bool,
-    /// That a device came under management.
-    pub ends: bool,
-    /// That a device is compliant.
-    pub compliance: bool,
-    /// Whose clock the time of an event is from.
-    pub clock: Clock,
-}
-
-impl Reports {
-    /// The kinds of events that belong to what is reported.
-    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
-        let parts = [
-            (self.starts, Kind::Started),
-            (self.steps, Kind::StepEntered),
-            (self.stops, Kind::Stopped),
-            (self.failures, Kind::Failed),
-            (self.ends, Kind::Enrolled),
-            (self.compliance, Kind::Compliant),
-        ];
-        parts.into_iter().filter_map(|(reported, kind)| reported.then_some(kind))
-    }
-}
-
-/// Whose clock the time of an event is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// The device's. It may be wrong, and an event that is far from its receipt shows that.
-    Device,
-    /// A server's: the product's, or ours where the product sends no time. A late event says nothing about the device.
-    Server,
-}
-
 /// A body as a sender posts it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
@@ -120,7 +79,7 @@ pub struct Sample {
     pub file: &'static str,
     /// The body.
     pub body: &'static [u8],
-    /// What it becomes, each once.
+    /// What it becomes, each once; compliance that the module assumes apart.
     pub becomes: &'static [Becomes],
 }
 
@@ -153,6 +112,11 @@ impl Sender {
     /// The sender by that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         super::SENDERS.iter().find(|sender| sender.name == name).copied()
+    }
+
+    /// How a body of its comes in, unless the tenant says otherwise.
+    pub const fn received(&self, at: Timestamp, backfill: bool) -> Received {
+        Received { at, backfill, reports: self.reports, holds: true }
     }
 
     /// The path that it posts to. Where it proves itself by the path, the secret is a part of it.

@@ -18,8 +18,8 @@
 //!
 //! What must stay true: no telephone number, MAC address or IMEI goes further; compliance is said only where it was told.
 
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, derived_id, sample};
-use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, sample};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::fields::is_identifier;
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -121,19 +121,24 @@ impl Told {
         })
     }
 
-    /// What it means, by what it tells of the device's state.
-    fn kinds(self, notification: &Map<String, Value>) -> &'static [Kind] {
+    /// What it means, by what it says of the device's state.
+    fn steps(self, notification: &Map<String, Value>) -> Vec<Step> {
         let is = |name: &str, value: &str| text(notification, name).map(|text| text.eq_ignore_ascii_case(value));
         let is_compliant = is("ComplianceStatus", "Compliant") == Some(true);
+        let (enrolled, compliant) = (Step::of(Kind::Enrolled), Step::of(Kind::Compliant));
         match (self, is("EnrollmentStatus", "Enrolled")) {
-            (Self::Unenrolled, _) => &[Kind::Unenrolled],
-            (Self::Enrolled, Some(true) | None) if is_compliant => &[Kind::Enrolled, Kind::Compliant],
-            (Self::Enrolled, _) => &[Kind::Enrolled],
-            // Of a device that enrolled before we were told of it this is the first word. Without its enrollment the
-            // compliance would begin an attempt that never ends well; where that is known already it says nothing new.
-            (Self::Compliance, Some(true)) if is_compliant => &[Kind::Enrolled, Kind::Compliant],
-            (Self::Compliance, None) if is_compliant => &[Kind::Compliant],
-            (Self::Compliance, _) => &[],
+            (Self::Unenrolled, _) => vec![Step::of(Kind::Unenrolled)],
+            (Self::Enrolled, Some(true) | None) if is_compliant => vec![enrolled, compliant],
+            (Self::Enrolled, _) => vec![enrolled],
+            // Of a device that enrolled before we were asked this is the first word, and it repeats that the device is
+            // enrolled: its time is not the enrollment's.
+            (Self::Compliance, Some(true)) if is_compliant => {
+                let mut restated = enrolled;
+                restated.said.restated = true;
+                vec![restated, compliant]
+            }
+            (Self::Compliance, None) if is_compliant => vec![compliant],
+            (Self::Compliance, _) => Vec::new(),
         }
     }
 }
@@ -142,7 +147,7 @@ impl Told {
 ///
 /// # Errors
 /// When the body is no notification, or too large.
-pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
     }
@@ -155,13 +160,16 @@ pub fn parse(body: &[u8], _: &HeaderMap, context: &Context) -> Result<Batch, Bod
     if name.is_none() && number.is_none() {
         return Err(BodyError::Malformed("a notification has an EventType or EventId"));
     }
-    let kinds = Told::read(name.as_deref(), number.as_deref()).map_or(&[][..], |told| told.kinds(notification));
-    let events =
-        if kinds.is_empty() { vec![Parsed::UnknownType { id: None }] } else { events(kinds, notification, context) };
+    let steps = Told::read(name.as_deref(), number.as_deref()).map_or_else(Vec::new, |told| told.steps(notification));
+    let events = if steps.is_empty() {
+        vec![Parsed::passed_over(None, name.as_deref().or(number.as_deref()))]
+    } else {
+        events(&steps, notification, received)
+    };
     Ok(Batch { events, is_list: false })
 }
 
-fn events(kinds: &[Kind], notification: &Map<String, Value>, context: &Context) -> Vec<Parsed> {
+fn events(steps: &[Step], notification: &Map<String, Value>, received: Received) -> Vec<Parsed> {
     let about = about(notification);
     let Some(device) = about.identifiers().next() else {
         let otherwise = "must have a SerialNumber, Udid, DeviceUUID or DeviceId that names the device";
@@ -178,14 +186,13 @@ fn events(kinds: &[Kind], notification: &Map<String, Value>, context: &Context) 
     let sent = text(notification, "EventTime").as_deref().and_then(time);
     // The time as written is among them: later versions tell a ten-millionth of a second.
     let content = TELLING.map(|name| text(notification, name).unwrap_or_default()).join("\u{1f}");
-    let received = context.received;
     let time = sent.unwrap_or(received.at);
-    let event = |kind: &Kind| {
-        let id = derived_id(SOURCE, kind.name(), &device.value, sent, content.as_bytes());
+    let event = |step: &Step| {
+        let id = derived_id(SOURCE, step.kind.name(), &device.value, sent, content.as_bytes());
         let key = EventKey { source: SOURCE.to_owned(), id };
-        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), Step::of(*kind))))
+        Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), step.clone())))
     };
-    kinds.iter().map(event).collect()
+    steps.iter().map(event).collect()
 }
 
 /// `/Date(milliseconds)/`, whose offset (`+0200`) only says where the server stands, or an ISO time, in UTC where it

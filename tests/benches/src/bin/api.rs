@@ -213,6 +213,7 @@ async fn add_tenant(table: &Table, now: Timestamp) -> Result<String, BoxError> {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
         settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
         version: 0,
         feed: None,
     };

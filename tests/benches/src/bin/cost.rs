@@ -4,7 +4,7 @@
 //! event by cause; `--singles` leaves the batches out.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
-use vestibule_benches::{BoxError, Run, Table, quiet, traffic};
+use vestibule_benches::{BoxError, Run, Table, deliveries, quiet, traffic};
 use vestibule_simulator::{Delivery, Summary, simulate};
 use vestibule_store::Cause;
 
@@ -40,6 +40,7 @@ async fn main() -> Result<(), BoxError> {
     let minutes = vestibule_store::CHANGE_BUCKET_WIDTH.get() / 60_000;
     println!("change buckets of {minutes} minutes");
     empty_sweep(summary.events).await?;
+    delivery_log().await?;
 
     let all: Vec<&Delivery> = deliveries.iter().collect();
     let (esp, enrollment): (Vec<&Delivery>, Vec<&Delivery>) = all.iter().partition(|one| one.event.kind.is_esp());
@@ -63,6 +64,20 @@ async fn empty_sweep(events: usize) -> Result<(), BoxError> {
         units.calls,
         month / events.max(1) as f64
     );
+    Ok(())
+}
+
+/// What the delivery log costs, which the events below do not have: it is written once a minute, however many come.
+async fn delivery_log() -> Result<(), BoxError> {
+    for events_a_minute in [1, 10, 100] {
+        let cost = deliveries::log(events_a_minute, 60).await?;
+        println!(
+            "delivery log, {events_a_minute} events a minute: {:.3} writes and {:.4} reads an event, {:.3} writes a minute",
+            cost.units.write / cost.events as f64,
+            cost.units.read / cost.events as f64,
+            cost.units.write / cost.minutes as f64
+        );
+    }
     Ok(())
 }
 

@@ -125,6 +125,7 @@ impl Bench {
             sign_in_codes: Vec::new(),
             pseudonym_key: Secret::new("key"),
             settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
             version: 0,
             feed: None,
         };
@@ -140,7 +141,7 @@ impl Bench {
             "type": format!("enrollment.{kind}"),
             "data": { "device": { "serialNumber": format!("S{device:08}") }, "platform": "iOS" },
         });
-        let Parsed::Event(event) = parse_event(&event, Received { at, backfill: false }) else {
+        let Parsed::Event(event) = parse_event(&event, Received::native(at, false)) else {
             return Err("the benchmark's event is refused".into());
         };
         self.store.add_events(&self.tenant, &TenantSettings::default(), vec![*event], at).await?;

@@ -48,6 +48,7 @@ fn tenant() -> Result<Tenant, BoxError> {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
         settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
         feed: None,
         version: 0,
     })
@@ -220,7 +221,7 @@ fn event(number: usize, step: usize, at: Timestamp) -> Result<vestibule_domain::
         "time": (at - Millis::from_seconds(i64::try_from(STEPS - step)? * 9)).to_string(),
         "data": data,
     });
-    match parse_event(&event, Received { at, backfill: false }) {
+    match parse_event(&event, Received::native(at, false)) {
         Parsed::Event(event) => Ok(*event),
         _ => Err(BoxError::from("the benchmark's event is refused")),
     }

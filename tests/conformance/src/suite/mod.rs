@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod cost;
+pub mod deliveries;
 pub mod due;
 pub mod events;
 pub mod faults;

@@ -37,7 +37,7 @@ pub async fn an_enrolled_device_leaves_a_stub(engine: &Engine) {
     let enrollment = fold(&tenant(), &stub.history, &settings(), now);
     assert!(enrollment.enrolled && enrollment.complete);
     assert_eq!((enrollment.attempts.len(), enrollment.registered_at), (0, Some(minute(0))));
-    assert_eq!(stub.history.base().attempts, 1);
+    assert_eq!(stub.history.base().standing.attempts, 1);
     // The next refresh hears of it, and then knows that nothing is left to prune.
     assert!(table.store.changed_since(&tenant(), Some(now), INDEX_LAG).await.unwrap().contains(&stub.key));
     // Again there is nothing to drop, and nothing is written.

@@ -26,6 +26,7 @@ pub(crate) fn new(name: &str) -> Tenant {
         sign_in_codes: Vec::new(),
         pseudonym_key: Secret::new("key"),
         settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
         version: 0,
         feed: None,
     }

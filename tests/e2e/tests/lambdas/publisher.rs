@@ -28,7 +28,9 @@ fn observed(stack: &Stack, publisher: &'static str) -> (Functions, Calls) {
 /// The sequence numbers of the records that began an enrollment, and the one that was named as failed.
 fn inserts_and_failed((event, answer): &(Value, Value)) -> (Vec<Value>, Value) {
     let records = event["Records"].as_array().unwrap().iter();
-    let inserts = records.filter(|record| record["eventName"] == "INSERT");
+    // The delivery log's items begin too.
+    let is_enrollment = |record: &Value| record["dynamodb"]["Keys"]["pk"]["S"].as_str().unwrap().starts_with("e#");
+    let inserts = records.filter(|record| record["eventName"] == "INSERT" && is_enrollment(record));
     let numbers: Vec<Value> = inserts.map(|record| record["dynamodb"]["SequenceNumber"].clone()).collect();
     let failures = answer["batchItemFailures"].as_array().unwrap();
     assert_eq!(failures.len(), 1, "{answer}");

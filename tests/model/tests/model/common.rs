@@ -1,7 +1,7 @@
 //! Short words for the worked examples.
 
 use serde_json::{Value, json};
-use vestibule_model::{Attempt, Delivered, Device, Settings, devices};
+use vestibule_model::{Attempt, Delivered, Device, Reports, Settings, devices};
 
 /// 2026-05-04T00:00:00Z.
 pub const START_MS: i64 = 1_777_852_800_000;
@@ -31,6 +31,7 @@ pub fn from(source: &str, at: i64, kind: &str, more: Value) -> Delivered {
             "data": data,
         }),
         received_at_ms: START_MS + at,
+        reports: Reports::ALL,
     }
 }
 

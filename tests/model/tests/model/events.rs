@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use serde_json::{Value, json};
-use vestibule_model::{Delivered, Settings, clock_skew, devices, is_valid};
+use vestibule_model::{Delivered, Reports, Settings, clock_skew, devices, is_valid};
 
 fn device_of(device: &Value) -> Delivered {
     let id = device.to_string();
@@ -144,7 +144,7 @@ fn what_is_not_an_event_is_skipped() {
         assert!(all(&[bad], HOUR).is_empty());
     }
     for odd in [json!(null), json!(1), json!("{}"), json!([]), json!({})] {
-        assert!(!is_valid(&Delivered { event: odd, received_at_ms: i64::MAX }));
+        assert!(!is_valid(&Delivered { event: odd, received_at_ms: i64::MAX, reports: Reports::ALL }));
     }
     for (name, value) in [
         ("section", json!("lobby")),

@@ -407,12 +407,23 @@ fn n_stops_and_restarts_are_n_attempts() {
 }
 
 #[test]
-fn registered_and_esp_are_no_activity() {
-    let mut esp = plain(2, "started");
-    esp.event["type"] = json!("esp.started");
-    let events = [plain(0, "started"), plain(1, "registered"), esp];
+fn registered_is_no_activity() {
+    let events = [plain(0, "started"), plain(1, "registered")];
     let device = one(&events, LIMIT + 1);
     assert_eq!(shorts(&device), [("abandoned", Some("timedOut"), 0, Some(LIMIT))]);
+    assert_eq!(device.attempts[0].events.len(), 1);
+}
+
+/// A session is a sign of life on Windows, and its events are no events of the enrollment.
+#[test]
+fn the_page_s_events_extend_the_limit() {
+    let day = 24 * HOUR;
+    let mut esp = plain(2, "started");
+    esp.event["type"] = json!("esp.started");
+    let events = [on(0, "started", json!({ "platform": "windows" })), esp];
+    assert_eq!(shorts(&one(&events, day + 2)), [("inProgress", None, 0, None)]);
+    let device = one(&events, day + 3);
+    assert_eq!(shorts(&device), [("abandoned", Some("timedOut"), 0, Some(day + 2))]);
     assert_eq!(device.attempts[0].events.len(), 1);
 }
 

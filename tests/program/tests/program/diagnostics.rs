@@ -75,6 +75,38 @@ async fn a_person_and_a_device_are_diagnosed_by_api_and_by_command_alike() {
 }
 
 #[tokio::test]
+async fn a_failed_computer_is_not_excused_by_a_phone_and_a_name_of_two_is_a_choice() {
+    let folder = Folder::new();
+    let serve = folder.serve();
+    let contoso = folder.add_tenant("contoso");
+    let api = troubled(&serve.url, &contoso).await;
+    // The first person's phone failed; now another one of theirs works, and it has the name of the third person's.
+    let second = json!({"device": {"serialNumber": "SECOND01", "name": "Phone 3"}});
+    let events = json!([
+        told("d1", "enrollment.started", 600, 1, &second),
+        told("d2", "enrollment.enrolled", 590, 1, &second),
+        told("d3", "enrollment.compliant", 580, 1, &second),
+    ]);
+    assert_eq!(serve.sender(&contoso).post(&events).await.status, 202);
+    let of_user = api.json("/api/diagnostics?user=person1@contoso.example").await;
+    assert_eq!(of_user["verdict"], "failing", "{of_user}");
+    let verdicts: Vec<_> = of_user["devices"].as_array().unwrap().iter().map(|one| &one["verdict"]).collect();
+    assert_eq!(verdicts, ["failing", "working"]);
+    assert_eq!(of_user["findings"][0]["enrollmentKey"], "serial0001");
+    assert!(of_user["summary"].as_str().unwrap().starts_with("Phone 1 (serial0001): "), "{of_user}");
+    let by_name = api.json("/api/diagnostics?device=phone%203").await;
+    assert_eq!((&by_name["verdict"], &by_name["findings"]), (&json!("ambiguous"), &json!([])));
+    let choices = by_name["choices"].as_array().unwrap();
+    assert_eq!(choices.len(), 2);
+    for one in choices {
+        let key = one["enrollmentKey"].as_str().unwrap();
+        assert_eq!(api.json(&format!("/api/diagnostics?device={key}")).await["verdict"], "working");
+    }
+    let listed = folder.run(&["diagnose", "contoso", "--device", "Phone 3"]).stdout;
+    assert!(listed.contains("second01") && listed.contains("serial0003"), "{listed}");
+}
+
+#[tokio::test]
 async fn pseudonyms_hide_nobody_from_who_knows_the_address() {
     let folder = Folder::new();
     let serve = folder.serve();

@@ -155,6 +155,8 @@ async fn scope_tags_limit_what_a_token_sees() {
     // Nor by a device, by a report or by the file.
     let start = told("esp.started", "5CG-SCOPED", 5, &device);
     setup.hear(&[start]).await;
+    let sessions = setup.admin.json("/api/reports/esp/sessions").await;
+    let session = sessions["sessions"][0]["sessionId"].as_str().unwrap();
     for path in [
         "/api/devices/5CG-SCOPED/esp",
         "/api/devices/5CG-SCOPED/esp?format=html",
@@ -162,6 +164,7 @@ async fn scope_tags_limit_what_a_token_sees() {
         "/api/devices/enrollment-status",
         "/api/reports/esp",
         "/api/reports/esp/sessions",
+        &format!("/api/reports/esp/sessions/{session}"),
     ] {
         let (theirs, ours) = (us.get(path).await, setup.admin.get(path).await);
         let tells = |answer: &Answer| {

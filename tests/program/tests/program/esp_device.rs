@@ -47,8 +47,9 @@ async fn only_blocking_apps_that_are_targeted_are_waited_for() {
     };
     assert_eq!([tracking("app-1"), tracking("app-3"), tracking("app-4")], ["notTracked", "blocking", "notTracked"]);
 
-    // The same again, and late, changes nothing; what counts is when it was.
-    setup.hear(&[app("5CG-EXAMPLE", 10, "app-3", "completed"), app("5CG-EXAMPLE", 15, "app-3", "error")]).await;
+    // What comes late changes nothing: what counts is when it was. An app that leaves its error within two minutes has not
+    // failed.
+    setup.hear(&[app("5CG-EXAMPLE", 10, "app-3", "completed"), app("5CG-EXAMPLE", 11, "app-3", "error")]).await;
     let page = setup.page("5CG-EXAMPLE").await;
     let apps = subtask(&page, "deviceSetup", "apps");
     assert_eq!((&page["state"], &apps["text"]), (&json!("inProgress"), &json!("Completed (1 of 1)")), "{page}");
@@ -188,7 +189,7 @@ async fn hybrid_join_has_forty_minutes_more() {
         ("5CG-H-LATE", 80, vec![("esp.completed", 2)], "successWithTimeout"),
         ("5CG-H-RETRY", 80, vec![("esp.action", 5), ("esp.completed", 2)], "successOnRetry"),
         ("5CG-H-FAILED", 60, vec![("esp.failed", 30)], "failed"),
-        ("5CG-H-AFTER", 60, vec![("esp.failed", 30), ("esp.completed", 2)], "successWithTimeout"),
+        ("5CG-H-AFTER", 60, vec![("esp.failed", 30), ("esp.completed", 2)], "success"),
         ("5CG-H-AGAIN", 60, vec![("esp.failed", 30), ("esp.action", 20)], "inProgress"),
         ("5CG-H-MENDED", 60, vec![("esp.failed", 30), ("esp.action", 20), ("esp.completed", 2)], "successOnRetry"),
     ] {
@@ -237,7 +238,7 @@ async fn a_time_limit_that_passes_is_told_by_itself() {
 async fn the_technician_tries_the_other_apps_where_the_profile_says_so() {
     let setup = set_up();
     for (tries, serial, tracking, text) in [
-        (true, "5CG-TRIES", "nonBlocking", "Working on it (1 of 2)"),
+        (true, "5CG-TRIES", "nonBlocking", "Completed (1 of 2)"),
         (false, "5CG-WAITS", "deferred", "Completed (1 of 1)"),
     ] {
         let more = json!({"selectedMobileAppIds": ["app-1"], "allowNonBlockingAppInstallation": tries});
@@ -251,12 +252,13 @@ async fn the_technician_tries_the_other_apps_where_the_profile_says_so() {
         assert_eq!((&apps["items"][1]["tracking"], &apps["text"]), (&json!(tracking), &json!(text)), "{page}");
         assert_eq!(page["phases"].as_array().unwrap().len(), 2, "no account is set up: {page}");
         setup.hear(&[app(serial, 7, "app-2", "error")]).await;
-        assert_eq!(setup.page(serial).await["state"], "inProgress", "{serial}");
+        // The other app neither fails it nor holds it up: the technician's part is done.
+        assert_eq!(setup.page(serial).await["state"], "success", "{serial}");
     }
     // Numbers of the CSP are read as well; of policies one counts.
-    let policy = |id: &str, state: u8| item("5CG-TRIES", 6, "securityPolicies", &json!({"id": id, "state": state}));
-    setup.hear(&[policy("p1", 3), policy("p2", 2)]).await;
-    let page = setup.page("5CG-TRIES").await;
+    let policy = |id: &str, state: u8| item("5CG-POLICY", 6, "securityPolicies", &json!({"id": id, "state": state}));
+    setup.hear(&[start("5CG-POLICY", 9, &of_group("5CG-TRIES")), policy("p1", 3), policy("p2", 2)]).await;
+    let page = setup.page("5CG-POLICY").await;
     assert_eq!(subtask(&page, "deviceSetup", "securityPolicies")["text"], "Working on it (0 of 1)");
 }
 

@@ -36,10 +36,13 @@ pub struct Figures {
     pub failed: u64,
     pub completed: u64,
     pub open: u64,
+    pub measured: u64,
+    pub abandoned_measured: u64,
     pub rate: Option<f64>,
     pub daily: Vec<(String, Option<String>, u64)>,
     pub actions: Vec<(u8, u64)>,
     pub elsewhere: Vec<Elsewhere>,
+    pub nowhere: u64,
     pub other: u64,
 }
 
@@ -75,6 +78,8 @@ impl Figures {
             failed: number(answer, "failed"),
             completed: number(answer, "completed"),
             open: number(answer, "open"),
+            measured: number(answer, "measured"),
+            abandoned_measured: number(answer, "abandonedMeasured"),
             rate: answer["incompleteRate"].as_f64(),
             daily: list(answer, "daily", |day| {
                 (text(&day["date"]).unwrap(), text(&day["section"]), number(day, "abandoned"))
@@ -86,6 +91,7 @@ impl Figures {
                 let cause = text(&other["cause"]).unwrap();
                 (cause, text(&other["section"]), text(&other["action"]), number(other, "abandoned"))
             }),
+            nowhere: number(answer, "placeNotReported"),
             other: number(answer, "other"),
         }
         .sorted()
@@ -105,6 +111,10 @@ impl Figures {
             actions,
             elsewhere,
             other,
+            measured,
+            abandoned_measured,
+            nowhere,
+            daily_nowhere,
         } = report(devices, &asked.from, &asked.to, asked.os, asked.section, &Settings::default());
         Self {
             initiated,
@@ -113,10 +123,19 @@ impl Figures {
             failed,
             completed,
             open,
+            measured,
+            abandoned_measured,
             rate: incomplete_rate,
-            daily: daily.into_iter().map(|(date, section, count)| (date, Some(section), count)).collect(),
+            daily: daily
+                .into_iter()
+                .map(|(date, section, count)| (date, Some(section), count))
+                .chain(
+                    daily_nowhere.into_iter().filter(|(_, count)| *count > 0).map(|(date, count)| (date, None, count)),
+                )
+                .collect(),
             actions,
             elsewhere: elsewhere.into_iter().map(|one| (one.cause, one.section, one.action, one.abandoned)).collect(),
+            nowhere,
             other,
         }
         .sorted()
@@ -130,9 +149,10 @@ impl Figures {
         let mut rows = conn
             .prepare(
                 "SELECT outcome, started_day, section, action, cause, catalogue_row,
-                        :section IS NULL OR coalesce(section = :section, 0)
+                        :section IS NULL OR coalesce(section = :section, 0), has_starts,
+                        action IS NULL
                  FROM enrollment_attempts
-                 WHERE platform IN ('ios', 'android') AND (:os IS NULL OR platform = :os)
+                 WHERE CASE WHEN :os IS NULL THEN platform IN ('ios', 'android') ELSE :os = 'all' OR platform = :os END
                    AND started_day >= :from AND started_day < :to",
             )
             .unwrap();
@@ -140,6 +160,8 @@ impl Figures {
         let mut all = Self::default();
         while let Some(row) = rows.next().unwrap() {
             all.initiated += 1;
+            let (has_starts, without_place): (bool, bool) = (row.get(7).unwrap(), row.get(8).unwrap());
+            all.measured += u64::from(has_starts);
             let outcome: String = row.get(0).unwrap();
             let counts: bool = row.get(6).unwrap();
             match outcome.as_str() {
@@ -148,6 +170,7 @@ impl Figures {
                 "failed" if counts => all.failed += 1,
                 "abandoned" if counts => {
                     all.abandoned += 1;
+                    all.abandoned_measured += u64::from(has_starts);
                     let (section, action): (Option<String>, Option<String>) =
                         (row.get(2).unwrap(), row.get(3).unwrap());
                     let cause: Option<String> = row.get(4).unwrap();
@@ -169,6 +192,7 @@ impl Figures {
                                 None => all.elsewhere.push((cause, section, action, 1)),
                             }
                         }
+                        _ if without_place => all.nowhere += 1,
                         _ => all.other += 1,
                     }
                 }
@@ -176,7 +200,7 @@ impl Figures {
             }
         }
         all.incomplete = all.abandoned + all.failed;
-        all.rate = rate(all.abandoned, all.initiated);
+        all.rate = rate(all.abandoned_measured, all.measured);
         all.sorted()
     }
 
@@ -184,43 +208,52 @@ impl Figures {
     pub fn of_views(conn: &Connection, asked: &Asked) -> Self {
         let days = named_params! { ":from": asked.from, ":to": asked.to, ":os": asked.os };
         let all = named_params! { ":from": asked.from, ":to": asked.to, ":os": asked.os, ":section": asked.section };
-        let in_range = "date >= :from AND date < :to AND (:os IS NULL OR platform = :os)";
+        let in_range = "date >= :from AND date < :to
+            AND CASE WHEN :os IS NULL THEN reported = 1 ELSE :os = 'all' OR platform = :os END";
         let counted = format!("{in_range} AND (:section IS NULL OR section = :section)");
-        let (initiated, completed, open) = conn
+        let (initiated, completed, open, measured) = conn
             .query_row(
-                &format!("SELECT coalesce(sum(initiated), 0), coalesce(sum(completed), 0), coalesce(sum(open), 0) FROM incomplete_by_day WHERE {in_range}"),
+                &format!(
+                    "SELECT coalesce(sum(initiated), 0), coalesce(sum(completed), 0), coalesce(sum(open), 0),
+                            coalesce(sum(measured), 0)
+                     FROM attempts_by_day WHERE {in_range}"
+                ),
                 days,
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )
             .unwrap();
-        let (abandoned, failed): (u64, u64) = conn
+        let (abandoned, failed, abandoned_measured): (u64, u64, u64) = conn
             .query_row(
-                &format!("SELECT coalesce(sum(abandoned), 0), coalesce(sum(failed), 0) FROM incomplete_detail WHERE {counted}"),
+                &format!(
+                    "SELECT coalesce(sum(abandoned), 0), coalesce(sum(failed), 0), coalesce(sum(abandoned_measured), 0)
+                     FROM incomplete_of_all_platforms WHERE {counted}"
+                ),
                 all,
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )
             .unwrap();
         let mut daily = conn
             .prepare(&format!(
-                "SELECT date, section, sum(abandoned) FROM incomplete_detail WHERE {counted} GROUP BY 1, 2"
+                "SELECT date, section, sum(abandoned) FROM incomplete_of_all_platforms WHERE {counted} GROUP BY 1, 2"
             ))
             .unwrap();
         let daily = daily.query_map(all, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
         let mut actions = conn
             .prepare(&format!(
-                "SELECT catalogue_row, sum(abandoned) FROM incomplete_detail WHERE {counted} AND part = 'row' GROUP BY 1"
+                "SELECT catalogue_row, sum(abandoned) FROM incomplete_of_all_platforms
+                 WHERE {counted} AND part = 'row' GROUP BY 1"
             ))
             .unwrap();
         let actions = actions.query_map(all, |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let mut parts = conn
             .prepare(&format!(
-                "SELECT part, section, action, sum(abandoned) FROM incomplete_detail
+                "SELECT part, section, action, sum(abandoned) FROM incomplete_of_all_platforms
                  WHERE {counted} AND part <> 'row' GROUP BY 1, 2, 3"
             ))
             .unwrap();
         let parts = parts.query_map(all, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
         let parts: Vec<Elsewhere> = parts.collect::<Result<_, _>>().unwrap();
-        let (other, elsewhere): (Vec<_>, Vec<_>) = parts.into_iter().partition(|(part, ..)| part == "other");
+        let (elsewhere, nowhere, other) = headings(parts);
         Self {
             initiated,
             incomplete: abandoned + failed,
@@ -228,11 +261,14 @@ impl Figures {
             failed,
             completed,
             open,
-            rate: rate(abandoned, initiated),
+            measured,
+            abandoned_measured,
+            rate: rate(abandoned_measured, measured),
             daily: daily.collect::<Result<_, _>>().unwrap(),
             actions: actions.collect::<Result<_, _>>().unwrap(),
             elsewhere,
-            other: other.iter().map(|(.., count)| count).sum(),
+            nowhere,
+            other,
         }
         .sorted()
     }
@@ -248,9 +284,11 @@ impl Figures {
         let mut parts = conn.prepare("SELECT part, section, action, abandoned FROM incomplete_without_row").unwrap();
         let parts = parts.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
         let parts: Vec<Elsewhere> = parts.collect::<Result<_, _>>().unwrap();
-        let (other, elsewhere): (Vec<_>, Vec<_>) = parts.into_iter().partition(|(part, ..)| part == "other");
+        let (elsewhere, nowhere, other) = headings(parts);
         conn.query_row(
-            "SELECT initiated, incomplete, abandoned, failed, completed, open, incomplete_rate FROM incomplete_rollup",
+            "SELECT initiated, incomplete, abandoned, failed, completed, open, measured, abandoned_measured,
+                    incomplete_rate
+             FROM incomplete_rollup",
             [],
             |row| {
                 Ok(Self {
@@ -260,7 +298,9 @@ impl Figures {
                     failed: row.get(3)?,
                     completed: row.get(4)?,
                     open: row.get(5)?,
-                    rate: row.get(6)?,
+                    measured: row.get(6)?,
+                    abandoned_measured: row.get(7)?,
+                    rate: row.get(8)?,
                     ..Self::default()
                 })
             },
@@ -269,12 +309,21 @@ impl Figures {
             daily: daily.collect::<Result<_, _>>().unwrap(),
             actions: pairs("SELECT catalogue_row, abandoned FROM incomplete_by_action"),
             elsewhere,
-            other: other.iter().map(|(.., count)| count).sum(),
+            nowhere,
+            other,
             ..all
         })
         .unwrap()
         .sorted()
     }
+}
+
+/// What has no row, by its headings: those that tell the cause, without a place, and the rest.
+fn headings(parts: Vec<Elsewhere>) -> (Vec<Elsewhere>, u64, u64) {
+    let sum = |wanted: &str| parts.iter().filter(|one| one.0 == wanted).map(|one| one.3).sum();
+    let (nowhere, other) = (sum("placeNotReported"), sum("other"));
+    let elsewhere = parts.into_iter().filter(|one| !["placeNotReported", "other"].contains(&one.0.as_str()));
+    (elsewhere.collect(), nowhere, other)
 }
 
 fn add<K: PartialEq>(counts: &mut Vec<(K, Option<String>, u64)>, (key, section): (K, Option<String>)) {

@@ -6,9 +6,12 @@ use std::collections::HashMap;
 use std::path::Path;
 use vestibule_domain::Timestamp;
 use vestibule_domain::time::Tz;
-use vestibule_model::{Delivered, Device, Settings, devices};
-use vestibule_simulator::{Delivery, Scenario, simulate};
+use vestibule_model::esp::{Profile, What};
+use vestibule_model::{Delivered, Device, Event, Reports, Settings, devices_of, read};
+use vestibule_simulator::{Delivery, Scenario, simulate, waiting};
 
+/// How long after the sample's end those who wait at a screen count as having given up.
+const WAITING_LEFT_MS: i64 = 5_000;
 /// Days of the demonstration's sample.
 const DAYS: u32 = 30;
 /// Days of the retention of its tenant.
@@ -17,12 +20,13 @@ const KEPT_DAYS: i32 = 60;
 /// The deliveries of the sample that a data folder says it has.
 pub fn sample(data: &Path) -> Vec<Delivery> {
     let sample: Value = serde_json::from_slice(&std::fs::read(data.join("demo.json")).unwrap()).unwrap();
-    simulate(&Scenario {
+    let scenario = Scenario {
         seed: sample["seed"].as_u64().unwrap(),
         enrollments: usize::try_from(sample["enrollments"].as_u64().unwrap()).unwrap(),
         days: DAYS,
         until_ms: sample["untilMs"].as_i64().unwrap(),
-    })
+    };
+    simulate(&scenario).into_iter().chain(waiting(&scenario, WAITING_LEFT_MS)).collect()
 }
 
 pub fn instant(text: &str) -> Timestamp {
@@ -48,6 +52,7 @@ pub fn delivered(
         Delivered {
             event: delivery.event.to_json(),
             received_at_ms: received.get(&key).copied().unwrap_or(as_of).millis(),
+            reports: Reports::ALL,
         }
     };
     sample.iter().map(one).collect()
@@ -56,9 +61,50 @@ pub fn delivered(
 /// The devices as of an instant, with the attempts that the retention keeps.
 pub fn devices_at(delivered: &[Delivered], as_of: Timestamp) -> Vec<Device> {
     let cutoff = as_of.day(Tz::UTC).plus(-KEPT_DAYS);
-    let mut devices = devices(delivered, &Settings::default(), as_of.millis());
+    let names = names(delivered);
+    let events: Vec<Event> = delivered.iter().filter_map(|one| as_stored(one, &names)).collect();
+    let mut devices = devices_of(&events, &Settings::default(), as_of.millis());
     for device in &mut devices {
         device.attempts.retain(|attempt| Timestamp::from_millis(attempt.started_at_ms).day(Tz::UTC) >= cutoff);
     }
     devices
+}
+
+/// What apps and other items are called, by their ids: in the sample an id has one name.
+fn names(delivered: &[Delivered]) -> HashMap<String, String> {
+    let data = || delivered.iter().map(|one| &one.event["data"]);
+    let apps = data().flat_map(|data| data["targetedApps"].as_array().into_iter().flatten());
+    let items = apps.chain(data().map(|data| &data["item"]));
+    items.filter_map(|item| Some((item["id"].as_str()?.to_owned(), item["name"].as_str()?.to_owned()))).collect()
+}
+
+/// The event with what the webhook and the events beside it add: the profile that applies, and the names of items, which
+/// senders leave out where they gave them before.
+fn as_stored(delivered: &Delivered, names: &HashMap<String, String>) -> Option<Event> {
+    let mut event = read(delivered)?;
+    match event.esp.as_mut().map(|told| &mut told.what) {
+        Some(What::Started { profile, .. }) => *profile = Some(applies(&delivered.event["data"]["groups"])),
+        Some(What::Item(item)) => item.name = item.name.take().or_else(|| names.get(&item.id).cloned()),
+        _ => {}
+    }
+    Some(event)
+}
+
+/// The demonstration's profile for a device in such groups.
+fn applies(groups: &Value) -> Profile {
+    let is_in = |kinds: &[&str], name: &str| {
+        let mut all = kinds.iter().flat_map(|kind| groups[*kind].as_array().into_iter().flatten());
+        all.any(|group| group.as_str() == Some(name) || group["id"] == name)
+    };
+    let apps = |numbers: &[u8]| {
+        numbers.iter().map(|number| format!("5f1d0a3e-0c1b-4a52-9c0e-6a3f6f1f0a{number:02}")).collect::<Vec<_>>()
+    };
+    let (minutes, blocking) = if is_in(&["device", "user"], "autopilot-field") {
+        (60, apps(&[1, 4]))
+    } else if is_in(&["device", "user"], "engineering") {
+        (90, apps(&[1, 2, 3, 4, 5]))
+    } else {
+        (60, Vec::new())
+    };
+    Profile { minutes, shown: true, blocking, tries_others: false }
 }

@@ -82,6 +82,7 @@ impl Sample {
         let spare = Self::post(&admin, "/api/devices/esp-profiles", &json!({"displayName": "Spare"})).await.ok(201);
         let names = vec![
             ("device", text(session, "/sessions/0/enrollmentKey")),
+            ("session", text(session, "/sessions/0/sessionId")),
             ("attempt", text(attempt, "/attempts/0/attemptId")),
             ("profile", text(profiles, "/value/0/id")),
             ("spare", text(&spare, "/id")),
@@ -214,6 +215,7 @@ fn questions() -> Vec<Operation> {
             200,
             &[("platform=hush", "platform"), DAYS[0], DAYS[1], DAYS[4]],
         ),
+        ask("GET /api/reports/coverage", "/api/reports/coverage?os=all", 200, &[("os=hush", "os"), DAYS[0]]),
         ask(
             "GET /api/reports/incomplete-enrollments",
             "/api/reports/incomplete-enrollments?section=platformScreens",
@@ -249,8 +251,9 @@ fn questions() -> Vec<Operation> {
             "GET /api/reports/esp/sessions",
             "/api/reports/esp/sessions?limit=3",
             200,
-            &[("state=hush", "state"), ("stuck=hush", "stuck"), DAYS[0], PAGES[0], PAGES[2]],
+            &[("state=hush", "state"), ("stuck=hush", "stuck"), ("user=%FF", "user"), DAYS[0], PAGES[0], PAGES[2]],
         ),
+        ask("GET /api/reports/esp/sessions/{id}", "/api/reports/esp/sessions/{session}", 404, &[]),
         ask("GET /api/devices/{id}/esp", "/api/devices/{device}/esp", 404, &[("format=hush", "format")]),
         ask("GET /api/devices/{id}/esp-profile", "/api/devices/{device}/esp-profile", 404, &[]),
         ask("GET /api/devices/esp-profiles", profiles, 200, &[]),
@@ -283,6 +286,7 @@ fn questions() -> Vec<Operation> {
             &[("user=hush&device=hush", "device"), ("user=", "user"), ("device=%FF", "device")],
         ),
         ask("GET /api/advice/{code}", "/api/advice/0x80cf0437", 200, &[]),
+        ask("GET /api/sources", "/api/sources", 200, &[]),
         ask("GET /api/tenant", "/api/tenant", 200, &[]),
         public("GET /", "/"),
         public("HEAD /", "/"),

@@ -9,6 +9,7 @@ use crate::world::World;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::Timestamp;
+use vestibule_domain::esp::SessionState;
 use vestibule_domain::plan::KEPT;
 
 /// What the bus tells of one attempt or session.
@@ -129,16 +130,19 @@ impl Tenant {
         let published: BTreeMap<String, [Option<String>; 2]> = self
             .concerns(world, latest)
             .into_iter()
-            .filter(|detail| detail["outcome"] != "inProgress")
+            .filter(|detail| detail["outcome"] != "inProgress" && detail["outcome"] != SessionState::Ended.name())
             .map(|detail| {
                 let text = |name: &str| detail[name].as_str().map(str::to_owned);
                 (text("attemptId").unwrap_or_default(), [text("outcome"), text("endedAt")])
             })
             .collect();
         let folded = self.folded(self.now);
-        let over = folded.iter().flat_map(|enrollment| &enrollment.sessions).filter(|session| {
-            session.started_at > self.since() && session.state != vestibule_domain::esp::SessionState::InProgress
-        });
+        // Nothing is published of a session that only the removal of its device ended.
+        let silent = [SessionState::InProgress, SessionState::Ended];
+        let over = folded
+            .iter()
+            .flat_map(|enrollment| &enrollment.sessions)
+            .filter(|session| session.started_at > self.since() && !silent.contains(&session.state));
         let stored: BTreeMap<String, [Option<String>; 2]> = over
             .map(|session| {
                 let ended_at = session.ended_at.map(|at| at.to_string());

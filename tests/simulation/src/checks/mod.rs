@@ -294,8 +294,12 @@ fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settin
     doubtful
 }
 
+/// The copy under the id that it is stored by: updates of items go by what they tell, and of events that are placed in one
+/// instant the id decides.
 fn delivered(copy: &Copy) -> Delivered {
-    Delivered { event: copy.json.clone(), received_at_ms: copy.event.received_at.millis() }
+    let mut event = copy.json.clone();
+    event["id"] = copy.key.1.id.clone().into();
+    Delivered { event, received_at_ms: copy.event.received_at.millis(), reports: vestibule_model::Reports::ALL }
 }
 
 fn model_settings(settings: &TenantSettings) -> vestibule_model::Settings {
@@ -303,5 +307,9 @@ fn model_settings(settings: &TenantSettings) -> vestibule_model::Settings {
         time_zone: settings.time_zone.name().to_owned(),
         require_compliance: settings.require_compliance,
         windows_idle_limit_minutes: i64::from(settings.windows_idle_limit_minutes),
+        macos_idle_limit_minutes: i64::from(settings.macos_idle_limit_minutes),
+        compliance_limit_minutes: i64::from(settings.compliance_limit_minutes),
+        // No tenant of the simulation names a source.
+        compliance_source: vestibule_model::ComplianceSource::None,
     }
 }

@@ -9,7 +9,7 @@
  */
 
 import { h, svg } from './dom.js';
-import { count, rate, seconds } from './format.js';
+import { count, orNotReported, rate, seconds } from './format.js';
 import { dataTable } from './table.js';
 
 export { lineChart } from './line-chart.js';
@@ -75,24 +75,28 @@ export function barList({
  * @param {object} options
  * @param {string} options.title
  * @param {boolean} [options.hideTitle]
- * @param {{label: any, note?: string, entered: number, left: number, abandoned: number, medianSeconds?: number|null,
+ * @param {{label: any, note?: string, entered: number|null, left: number|null, abandoned: number|null, medianSeconds?: number|null,
  *   href?: string}[]} options.steps `href`: the attempts given up there
  * @param {string} [options.empty]
  * @returns {HTMLElement}
  */
 export function funnel({ title, hideTitle, steps, empty = 'Nobody came to any step.' }) {
-  const most = Math.max(...steps.map((step) => step.entered), 0) || 1;
+  const isReported = (step) => step.entered !== null;
+  const most = Math.max(...steps.filter(isReported).map((step) => step.entered), 0) || 1;
+  const reported = (member) => (step) => orNotReported(step[member], count);
   const picture = (step) =>
     svg(
       'svg',
       { class: 'bar-picture', height: '16', 'aria-hidden': 'true', focusable: 'false' },
-      svg('rect', { class: 'bar-fill', height: '16', width: share(step.entered / most) }),
-      svg('rect', {
-        class: 'bar-lost',
-        height: '16',
-        x: share((step.entered - step.abandoned) / most),
-        width: share(step.abandoned / most),
-      }),
+      isReported(step) ? svg('rect', { class: 'bar-fill', height: '16', width: share(step.entered / most) }) : null,
+      isReported(step)
+        ? svg('rect', {
+            class: 'bar-lost',
+            height: '16',
+            x: share((step.entered - step.abandoned) / most),
+            width: share(step.abandoned / most),
+          })
+        : null,
     );
   const columns = [
     {
@@ -102,16 +106,16 @@ export function funnel({ title, hideTitle, steps, empty = 'Nobody came to any st
       render: (step) => [step.label, step.note ? h('small', null, step.note) : null],
     },
     { key: 'bar', label: h('span', { class: 'visually-hidden' }, 'Bar'), class: 'bar', render: picture },
-    { key: 'entered', label: 'Entered', numeric: true, render: (step) => count(step.entered) },
-    { key: 'left', label: 'Went on', numeric: true, render: (step) => count(step.left) },
-    { key: 'abandoned', label: 'Abandoned', numeric: true, render: (step) => linked(step.href, count(step.abandoned)) },
+    { key: 'entered', label: 'Entered', numeric: true, render: reported('entered') },
+    { key: 'left', label: 'Went on', numeric: true, render: reported('left') },
+    { key: 'abandoned', label: 'Abandoned', numeric: true, render: (step) => linked(step.href, reported('abandoned')(step)) },
     {
       key: 'share',
       label: 'Of entered',
       numeric: true,
-      render: (step) => rate(step.entered ? step.abandoned / step.entered : null),
+      render: (step) => orNotReported(step.entered ? step.abandoned / step.entered : null, rate, isReported(step) ? 0 : 1),
     },
-    { key: 'medianSeconds', label: 'Median time', numeric: true, render: (step) => seconds(step.medianSeconds) },
+    { key: 'medianSeconds', label: 'Median time', numeric: true, render: (step) => orNotReported(step.medianSeconds, seconds, isReported(step) ? 0 : 1) },
   ];
   return h(
     'div',

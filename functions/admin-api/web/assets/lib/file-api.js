@@ -11,6 +11,7 @@ import { answer, given, notInFile } from './file-questions.js';
 
 /** Which question a path asks, and which parameter a part of it is. */
 const ROUTES = [
+  [/^\/api\/reports\/coverage$/, 'coverage'],
   [/^\/api\/reports\/incomplete-enrollments$/, 'incomplete-enrollments'],
   [/^\/api\/reports\/incomplete-enrollments\/attempts$/, 'attempts'],
   [/^\/api\/attempts\/([^/]+)$/, 'attempt', 'id'],
@@ -19,6 +20,7 @@ const ROUTES = [
   [/^\/api\/devices\/enrollment-status\/failures$/, 'failures'],
   [/^\/api\/reports\/esp$/, 'esp'],
   [/^\/api\/reports\/esp\/sessions$/, 'esp-sessions'],
+  [/^\/api\/reports\/esp\/sessions\/([^/]+)$/, 'esp-session', 'id'],
   [/^\/api\/devices\/esp-profiles$/, 'esp-profiles'],
   [/^\/api\/advice\/([^/]+)$/, 'advice', 'text'],
 ];

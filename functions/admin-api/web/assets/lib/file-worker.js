@@ -10,7 +10,7 @@ import sqlite3InitModule from '../vendor/sqlite3.mjs';
 import { installFileSystem } from './file-vfs.js';
 
 const APPLICATION_ID = 0x56657374;
-const SCHEMA_VERSION = 4;
+const SCHEMA_VERSION = 5;
 const SUMMARY_VERSION = 1000 + SCHEMA_VERSION;
 
 const HEADER_BYTES = 100;

@@ -30,6 +30,19 @@ export function calendar(tenant) {
  */
 export const lastDays = (today, days) => ({ from: addDays(today, 1 - days), to: addDays(today, 1) });
 
+/**
+ * The days asked for; where one is open, as far as anything is kept.
+ * @param {object} tenant
+ * @param {{from?: string|null, to?: string|null}} [range]
+ * @returns {{from: string, to: string}}
+ */
+export function keptRange(tenant, { from, to } = {}) {
+  const { today } = calendar(tenant);
+  const end = to ?? addDays(today, 1);
+  const kept = addDays(end, -(tenant?.settings?.retentionDays ?? 400) - 1);
+  return { from: from ?? kept, to: end };
+}
+
 function readForm(form, parameters, range) {
   const chosen = Object.fromEntries(parameters);
   delete chosen.cursor;

@@ -1,11 +1,13 @@
 /*
  * Numbers, dates and spans as people read them.
  *
- * What must stay true: what is not known (null, undefined, NaN) is an em dash, never a zero. Days and instants are
+ * What must stay true: what is not known (null, undefined, NaN) is an em dash, or "not reported" where something happened
+ * and no sender reported what the number stands on; never a zero. Days and instants are
  * shown in the tenant's time zone, which the page names; the browser's own zone plays no part.
  */
 
 export const NONE = '—';
+export const NOT_REPORTED = 'not reported';
 
 const LOCALE = 'en-GB';
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
@@ -47,6 +49,15 @@ function inZone(zone, withSeconds) {
   }
   return zoned.get(key);
 }
+
+/**
+ * A number, or that nobody reported it. Where there is nothing that it could be of, it is not known.
+ * @param {number|null} value
+ * @param {(value: number|null) => string} format
+ * @param {number|null} [of] how many there are that it is of
+ * @returns {string}
+ */
+export const orNotReported = (value, format, of = 1) => (unknown(value) && of > 0 ? NOT_REPORTED : format(value));
 
 /** @param {number|null} n @returns {string} 1,094 */
 export const count = (n) => (unknown(n) ? NONE : whole.format(n));

@@ -19,6 +19,13 @@ export const VIEWS = [
     needsServer: true,
     load: () => import('../views/diagnostics.js'),
   },
+  {
+    path: 'senders',
+    title: 'Senders',
+    nav: true,
+    needsServer: true,
+    load: () => import('../views/senders.js'),
+  },
   { path: 'files', title: 'Files', nav: true, needsServer: true, load: () => import('../views/files.js') },
   { path: 'attempts', title: 'Attempts', nav: false, under: 'incomplete', load: () => import('../views/attempts.js') },
   { path: 'attempt', title: 'Attempt', nav: false, under: 'incomplete', load: () => import('../views/attempt.js') },
@@ -31,6 +38,7 @@ export const VIEWS = [
     load: () => import('../views/profiles.js'),
   },
   { path: 'sessions', title: 'ESP sessions', nav: false, under: 'esp', load: () => import('../views/sessions.js') },
+  { path: 'session', title: 'ESP session', nav: false, under: 'esp', load: () => import('../views/session.js') },
   {
     path: 'device',
     title: 'Device on the ESP',

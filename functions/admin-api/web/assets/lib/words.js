@@ -5,7 +5,7 @@
  * only with its words apart; none is an em dash. A name has the same words on every view.
  */
 
-import { NONE } from './format.js';
+import { minutes, NONE } from './format.js';
 
 /** `setUpAccess` -> `Set up access`. */
 function apart(name) {
@@ -23,6 +23,7 @@ export const SECTIONS = {
   platformScreens: 'Platform screens',
   termsOfUse: 'Terms of use',
   complianceActivation: 'Compliance and activation',
+  enrollmentStatusPage: 'Enrollment Status Page',
 };
 
 export const ACTIONS = {
@@ -35,6 +36,10 @@ export const ACTIONS = {
   DeviceCategory: 'Device category',
   Compliance: 'Compliance',
   Activation: 'Activation',
+  AwaitConfiguration: 'Waiting to be released from Setup Assistant',
+  devicePreparation: 'Device preparation',
+  deviceSetup: 'Device setup',
+  accountSetup: 'Account setup',
   OutOfBoxExperience: 'Windows setup (OOBE)',
 };
 
@@ -81,6 +86,12 @@ export const PLATFORMS = {
   ios: 'iOS/iPadOS',
   android: 'Android',
   both: 'iOS/iPadOS and Android',
+  all: 'All platforms',
+};
+
+const WAITS = {
+  compliance: 'Waits for compliance',
+  configuration: 'Held in Setup Assistant until it is released',
 };
 
 const KINDS = {
@@ -117,10 +128,11 @@ const ESP_STATES = {
   failed: 'Failed',
   success: 'Succeeded',
   successWithTimeout: 'Succeeded after the time limit',
+  ended: 'Ended by removal from management',
   successOnRetry: 'Succeeded on retry',
 };
 
-const ESP_PHASES = {
+export const ESP_PHASES = {
   devicePreparation: 'Device preparation',
   deviceSetup: 'Device setup',
   accountSetup: 'Account setup',
@@ -172,11 +184,14 @@ const RULES = {
 };
 
 const VERDICTS = {
+  ambiguous: 'Which device?',
   notSeen: 'Not seen',
   noAttempt: 'No attempt',
   working: 'Working',
   enrolling: 'Enrolling',
   waitingForCompliance: 'Waiting for compliance',
+  heldForConfiguration: 'Held for configuration',
+  prepared: 'Prepared',
   gaveUp: 'Gave up',
   failing: 'Failing',
 };
@@ -192,6 +207,8 @@ export const screen = say(SCREENS);
 export const cause = say(CAUSES);
 export const outcome = say(OUTCOMES);
 export const platform = say(PLATFORMS);
+/** What an open attempt waits for. */
+export const waitsFor = say(WAITS);
 export const eventKind = say(KINDS);
 export const failureCategory = say(CATEGORIES);
 export const espState = say(ESP_STATES);
@@ -206,8 +223,18 @@ export const verdict = say(VERDICTS);
 export const severity = say(SEVERITIES);
 export const who = say(WHO);
 
-/** How a place is left, as the nineteen rows say it. @param {string} how @returns {string} */
-export const how = (name) => (name === 'timedOut' ? 'Over 30 min' : cause(name));
+/**
+ * How a place is left, as the nineteen rows say it; of a time-out the limits that ran out there.
+ * @param {string} name
+ * @param {number|null} [shortest] minutes
+ * @param {number|null} [longest]
+ * @returns {string}
+ */
+export function how(name, shortest, longest) {
+  if (name !== 'timedOut') return cause(name);
+  const [least, most] = [shortest ?? 30, longest ?? 30];
+  return least === most ? `Over ${minutes(least)}` : `Over ${minutes(least)} to ${minutes(most)}`;
+}
 
 /** Any other name, its words apart. @param {string|null} name @returns {string} */
 export const plain = say({});

@@ -4,8 +4,9 @@
  * their times and only shown where they are long enough to matter.
  */
 
+import { senderTable } from '../lib/coverage.js';
 import { h, patch } from '../lib/dom.js';
-import { dateTime, dateTimeSeconds, day, minutes, seconds } from '../lib/format.js';
+import { dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, seconds } from '../lib/format.js';
 import { adviceList, asOf, notice, outcomeBadge, pageHead } from '../lib/parts.js';
 import { addressOf, segment } from '../lib/route.js';
 import { dataTable } from '../lib/table.js';
@@ -28,7 +29,7 @@ const SKEWS = {
 };
 
 const fact = (label, value) =>
-  value === null || value === undefined || value === ''
+  value === null || value === undefined || value === '' || value === false
     ? null
     : h('div', null, h('dt', null, label), h('dd', null, value));
 
@@ -100,6 +101,8 @@ function origins(attempt, zone) {
       ],
       rows: attempt.events,
     }),
+    h('h3', null, 'What these senders report'),
+    senderTable(attempt.senders),
   );
 }
 
@@ -141,21 +144,22 @@ const gap = (text, key) =>
   );
 
 function summary(attempt, zone) {
-  const took = attempt.endedAt ? minutes(minutesBetween(attempt.startedAt, attempt.endedAt)) : null;
   const ended =
     {
       completed: 'Completed',
       abandoned: `Abandoned: ${words.cause(attempt.cause).toLowerCase()}`,
       failed: 'Failed',
-      inProgress: 'In progress',
+      inProgress: attempt.waitsFor ? words.waitsFor(attempt.waitsFor) : 'In progress',
     }[attempt.outcome] ?? words.outcome(attempt.outcome);
   const at = place(attempt);
+  const lasted = attempt.minutes === null ? ', how long it took was not reported' : ` after ${minutes(attempt.minutes)}`;
   return h(
     'p',
     { class: 'headline' },
     h('strong', null, ended),
-    took ? ` after ${took}` : `, last activity ${dateTime(attempt.lastActivityAt, zone)}`,
+    attempt.endedAt ? lasted : `, last activity ${dateTime(attempt.lastActivityAt, zone)}`,
     at ? [', at ', h('strong', null, at)] : null,
+    at || attempt.outcome === 'completed' ? null : ', place not reported',
     '.',
   );
 }
@@ -194,8 +198,16 @@ export default {
           fact('Row of the catalogue', attempt.catalogueRow),
           fact('Failure', failure),
           fact('Category of the failure', attempt.failureCategory && words.failureCategory(attempt.failureCategory)),
-          fact('Started', dateTime(attempt.startedAt, zone)),
+          fact('Waits', attempt.waitsFor && words.waitsFor(attempt.waitsFor)),
+          fact(
+            'Started',
+            attempt.startReported
+              ? dateTime(attempt.startedAt, zone)
+              : [NOT_REPORTED, h('small', null, `first heard of ${dateTime(attempt.startedAt, zone)}`)],
+          ),
           fact('Ended', attempt.endedAt && dateTime(attempt.endedAt, zone)),
+          fact('Release', attempt.releaseNotReported && 'not reported: it was held in Setup Assistant, and counts as released'),
+          fact('Part', attempt.technician && 'The technician’s part of pre-provisioning'),
           fact('User', attempt.userPrincipalName ?? attempt.userId),
           fact('Device', [
             attempt.deviceName,
@@ -226,8 +238,11 @@ export default {
             ? h(
                 'a',
                 { class: 'server-only', href: addressOf(`device/${segment(attempt.enrollmentKey)}`) },
-                'Its Enrollment Status Page',
+                'What its user sees now',
               )
+            : null,
+          attempt.sessionId
+            ? h('a', { href: addressOf(`session/${segment(attempt.sessionId)}`) }, 'Its Enrollment Status Page session')
             : null,
         ),
       ),

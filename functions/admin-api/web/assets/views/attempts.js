@@ -5,8 +5,9 @@
  */
 
 import { h, patch } from '../lib/dom.js';
-import { calendar, filterForm, rangeIn } from '../lib/filters.js';
-import { addDays, dateTime, day, minutes, plural } from '../lib/format.js';
+import { calendar, filterForm, keptRange, rangeIn } from '../lib/filters.js';
+import { askCoverage, coverageLine } from '../lib/coverage.js';
+import { addDays, dateTime, day, minutes, NOT_REPORTED, orNotReported, plural } from '../lib/format.js';
 import { asOf, outcomeBadge, pageHead } from '../lib/parts.js';
 import { addressOf, segment } from '../lib/route.js';
 import { dataTable } from '../lib/table.js';
@@ -33,7 +34,7 @@ const CHOICES = [
     name: 'os',
     label: 'Operating system',
     any: 'iOS/iPadOS and Android',
-    options: ['ios', 'android', 'macos', 'windows'].map((name) => [name, words.platform(name)]),
+    options: ['ios', 'android', 'macos', 'windows', 'all'].map((name) => [name, words.platform(name)]),
   },
   { name: 'outcome', label: 'Outcome', options: options(words.OUTCOMES).filter(([name]) => name !== 'pending') },
   { name: 'section', label: 'Section', options: options(words.SECTIONS) },
@@ -71,28 +72,30 @@ function chips(parameters) {
   );
 }
 
-const where = (one) =>
-  one.action
+const where = (one) => {
+  if (!one.action && !one.section) return one.outcome === 'completed' ? null : NOT_REPORTED;
+  return one.action
     ? [
         words.action(one.action),
         one.screen && words.screen(one.screen) !== words.action(one.action)
           ? h('small', null, words.screen(one.screen))
           : null,
       ]
-    : null;
+    : words.section(one.section);
+};
 
 function why(one) {
   if (one.cause) return words.cause(one.cause);
   if (one.outcome !== 'failed') return null;
+  const said = one.failureReason ?? (one.failureCategory ? words.failureCategory(one.failureCategory) : null);
   return [
-    one.failureReason ?? words.failureCategory(one.failureCategory),
+    said ?? (one.failureCode ? null : 'No reason reported'),
     one.failureCode ? h('small', null, h('code', null, one.failureCode)) : null,
   ];
 }
 
 function table(answer, rangeText) {
   const zone = answer.timeZone;
-  const took = (one) => (one.endedAt ? (Date.parse(one.endedAt) - Date.parse(one.startedAt)) / 60_000 : null);
   return dataTable({
     caption: `Attempts, newest first${rangeText}`,
     hideCaption: true,
@@ -117,10 +120,19 @@ function table(answer, rangeText) {
         class: 'nowrap',
         render: (one) => [`${words.platform(one.platform)} ${one.osVersion ?? ''}`, h('small', null, one.model)],
       },
-      { key: 'outcome', label: 'Outcome', render: (one) => outcomeBadge(one.outcome) },
+      {
+        key: 'outcome',
+        label: 'Outcome',
+        class: 'wrap',
+        render: (one) => [
+          outcomeBadge(one.outcome),
+          one.waitsFor ? h('small', null, words.waitsFor(one.waitsFor)) : null,
+          one.technician ? h('small', null, 'Technician’s part') : null,
+        ],
+      },
       { key: 'where', label: 'Where', class: 'wrap', render: where },
       { key: 'why', label: 'Why', class: 'wrap', render: why },
-      { key: 'took', label: 'Took', numeric: true, render: (one) => minutes(took(one)) },
+      { key: 'took', label: 'Took', numeric: true, render: (one) => orNotReported(one.minutes, minutes, one.endedAt ? 1 : 0) },
     ],
     rows: answer.attempts,
     empty: 'No attempt is like that.',
@@ -137,15 +149,18 @@ export default {
     const { today } = calendar(tenant);
     const range = rangeIn(parameters);
     const asked = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name)]));
-    const answer = await api.get(
-      '/api/reports/incomplete-enrollments/attempts',
-      { ...asked, cursor: parameters.get('cursor'), limit: PAGE },
-      { signal },
-    );
+    const [answer, coverage] = await Promise.all([
+      api.get(
+        '/api/reports/incomplete-enrollments/attempts',
+        { ...asked, cursor: parameters.get('cursor'), limit: PAGE },
+        { signal },
+      ),
+      askCoverage({ ...keptRange(tenant, range), os: asked.os }, { api, signal }),
+    ]);
 
     const here = Object.fromEntries(parameters);
     const { cursor, ...first } = here;
-    const backFilter = { from: range.from, to: range.to, os: ['ios', 'android'].includes(here.os) ? here.os : null };
+    const backFilter = { from: range.from, to: range.to, os: here.os };
     const rangeText = range.from && range.to ? `, started ${day(range.from)} to ${day(addDays(range.to, -1))}` : '';
     const shown = plural(answer.attempts.length, 'attempt');
     patch(
@@ -158,6 +173,7 @@ export default {
       h('p', null, h('a', { href: addressOf('incomplete', backFilter) }, '← Incomplete enrollments')),
       filterForm({ path: 'attempts', parameters, navigate, range, today, usual: 0, choices: CHOICES }),
       chips(parameters),
+      coverageLine(coverage),
       h(
         'section',
         { class: 'card', 'data-key': 'list' },

@@ -14,23 +14,9 @@ import { addressOf, segment } from '../lib/route.js';
 import { dataTable } from '../lib/table.js';
 import { deploymentMode, espAction, espState, plain, progressState } from '../lib/words.js';
 import { whichProfile } from './device-profile.js';
-import { espNavigation, factList, stateBadge, zoneOf } from './esp-parts.js';
+import { espNavigation, factList, PROGRESS_KINDS, sessionAddress, stateBadge, TRACKING, zoneOf } from './esp-parts.js';
 
 const REFRESH_MS = 10_000;
-const KINDS = {
-  completed: 'good',
-  failed: 'bad',
-  error: 'bad',
-  inProgress: 'busy',
-  identifying: 'busy',
-  started: 'busy',
-};
-const TRACKING = {
-  blocking: 'Waited for',
-  nonBlocking: 'Tried, can’t fail the session',
-  deferred: 'Left for the user’s sign-in',
-  notTracked: 'Not waited for',
-};
 
 function items(phase, subtask, zone) {
   // The one item of a task of preparation says nothing but what the task says.
@@ -50,7 +36,7 @@ function items(phase, subtask, zone) {
           key: 'state',
           label: 'State',
           render: (one) => [
-            one.state ? badge(KINDS[one.state] ?? 'quiet', progressState(one.state)) : 'Nothing told yet',
+            one.state ? badge(PROGRESS_KINDS[one.state] ?? 'quiet', progressState(one.state)) : 'Nothing reported yet',
             one.errorCode ? h('div', null, h('code', null, one.errorCode)) : null,
           ],
         },
@@ -60,7 +46,7 @@ function items(phase, subtask, zone) {
           class: 'wrap',
           render: (one) => TRACKING[one.tracking] ?? plain(one.tracking),
         },
-        { key: 'updatedAt', label: 'Told', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
+        { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
       ],
       rows: told,
       key: (one) => one.id,
@@ -76,7 +62,7 @@ function phase(one, zone) {
       'div',
       { class: 'esp-row' },
       h('h3', null, one.title),
-      badge(KINDS[one.state] ?? 'quiet', progressState(one.state)),
+      badge(PROGRESS_KINDS[one.state] ?? 'quiet', progressState(one.state)),
     ),
     h(
       'ul',
@@ -89,7 +75,7 @@ function phase(one, zone) {
             'div',
             { class: 'esp-row' },
             h('span', null, subtask.title),
-            h('span', { class: `esp-step ${KINDS[subtask.state] ?? 'quiet'}` }, subtask.text),
+            h('span', { class: `esp-step ${PROGRESS_KINDS[subtask.state] ?? 'quiet'}` }, subtask.text),
           ),
           items(one, subtask, zone),
         ),
@@ -179,7 +165,11 @@ function about(answer, zone) {
       ? dataTable({
           caption: 'Earlier sessions of this device',
           columns: [
-            { key: 'startedAt', label: 'Started', render: (one) => dateTime(one.startedAt, zone) },
+            {
+              key: 'startedAt',
+              label: 'Started',
+              render: (one) => h('a', { href: sessionAddress(one.id) }, dateTime(one.startedAt, zone)),
+            },
             { key: 'endedAt', label: 'Ended', render: (one) => dateTime(one.endedAt, zone) },
             { key: 'state', label: 'State', render: (one) => stateBadge(one.state) },
           ],
@@ -211,7 +201,7 @@ export default {
   title: 'Device on the ESP',
   nav: false,
   async show(context) {
-    const { root, rest, signal, parameters } = context;
+    const { root, rest, signal } = context;
     const [id] = rest;
     const zone = zoneOf(context);
     if (!id) {
@@ -219,9 +209,7 @@ export default {
       return;
     }
     const draw = ({ page, profile, missing }, trouble) => {
-      const wanted = parameters.get('session');
       const title = page?.device.name ?? page?.enrollmentKey ?? profile?.enrollmentKey ?? id;
-      const earlier = page?.earlier.find((one) => one.id === wanted);
       patch(
         root,
         pageHead(
@@ -241,18 +229,11 @@ export default {
         !page && profile
           ? notice('information', missing.detail ?? 'The device has not been on the Enrollment Status Page.')
           : null,
-        earlier
-          ? notice(
-              'information',
-              `You came from its session of ${dateTime(earlier.startedAt, zone)} (${espState(
-                earlier.state,
-              ).toLowerCase()}). This is its newest one, of ${dateTime(page.startedAt, zone)}.`,
-            )
-          : null,
         h(
           'p',
-          { 'data-key': 'more' },
+          { class: 'actions', 'data-key': 'more' },
           h('a', { href: addressOf('diagnostics', { device: page?.enrollmentKey ?? id }) }, 'Diagnose this device'),
+          page ? h('a', { href: sessionAddress(page.sessionId) }, 'This session by itself') : null,
         ),
         page
           ? h(

@@ -40,6 +40,12 @@ export function everWorkedWords({ everWorked, timeZone, devices }) {
   )}.${enrolled}`;
 }
 
+/** What a device is called. @param {object} one a device or a finding @returns {string} */
+export const deviceName = (one) => one.deviceName ?? one.enrollmentKey;
+
+/** The device that a finding is about, where there are several. @param {object} one @param {object} answer */
+export const findingDevice = (one, answer) => (answer.devices.length > 1 && one.enrollmentKey ? deviceName(one) : null);
+
 /** Whom else it hits. @param {object|null} others @param {string} zone @returns {string} */
 export function othersWords(others, zone) {
   if (!others || (!others.devices && !others.users)) return 'Nobody else, as far as is known.';
@@ -52,6 +58,8 @@ export function othersWords(others, zone) {
   const until = others.until ? `, the last on ${dateTime(others.until, zone)}` : '';
   return `${who}${on}, since ${dateTime(others.since, zone)}${until}.`;
 }
+
+const named = (one) => [deviceName(one), one.serialNumber, platformWords(one), one.model].filter(Boolean);
 
 /**
  * A diagnosis as plain text for a ticket.
@@ -66,9 +74,15 @@ export function asText(answer, subject) {
   const bullets = (items) => items.forEach((one) => put(`  - ${one}`));
   put(`Enrollment diagnostics: ${subject}`);
   put(`As of ${dateTime(answer.asOf, zone)} (${zone})`, '');
-  put(`${words.verdict(answer.verdict)}: ${answer.summary}`, everWorkedWords(answer));
+  put(`${words.verdict(answer.verdict)}: ${answer.summary}`);
+  if (answer.choices.length) {
+    bullets(answer.choices.map((one) => named(one).join(', ')));
+    return `${lines.join('\n')}\n`;
+  }
+  put(everWorkedWords(answer));
   for (const one of answer.findings) {
-    put('', `${one.rank}. ${one.title} (${words.severity(one.severity).toLowerCase()})`);
+    const device = findingDevice(one, answer);
+    put('', `${one.rank}. ${device ? `${device}: ` : ''}${one.title} (${words.severity(one.severity).toLowerCase()})`);
     if (one.evidence.length) put('  Evidence:');
     bullets(one.evidence);
     if (one.cause) put(`  Likely cause: ${one.cause}`);
@@ -81,15 +95,10 @@ export function asText(answer, subject) {
   for (const one of answer.devices) {
     put(
       `  - ${[
-        one.deviceName ?? one.enrollmentKey,
-        one.serialNumber,
-        platformWords(one),
-        one.model,
+        ...named(one),
         one.enrolled ? 'enrolled' : 'not enrolled',
         one.compliant ? 'compliant' : 'not compliant',
-      ]
-        .filter(Boolean)
-        .join(', ')}`,
+      ].join(', ')}: ${words.verdict(one.verdict)}. ${one.summary}`,
     );
   }
   if (answer.attempts.length) put('', `Attempts (newest first${answer.attempts.length > 10 ? ', the first 10' : ''}):`);

@@ -1,7 +1,8 @@
 /*
  * Diagnostics: give a person's address or a device's name, read what is going on, why as a rule, and what to do.
  *
- * What must stay true: most telling first, in the order of the server; every statement is its own. What was asked is
+ * What must stay true: most telling first and the worst device first, in the order of the server; every statement is its
+ * own; a name of several devices is a list of links, without a verdict. What was asked is
  * in the hash, so it can be sent to a colleague and never gets into a server's log of pages. It changes nothing.
  */
 
@@ -15,7 +16,9 @@ import { copyText } from './diagnostics-text.js';
 import {
   attemptId,
   codes,
+  deviceName,
   everWorkedWords,
+  findingDevice,
   listed,
   othersWords,
   platformWords,
@@ -25,8 +28,11 @@ import { deviceAddress } from './esp-parts.js';
 
 const VERDICT_KINDS = {
   working: 'good',
+  prepared: 'good',
   enrolling: 'busy',
   waitingForCompliance: 'busy',
+  heldForConfiguration: 'warn',
+  ambiguous: 'busy',
   gaveUp: 'warn',
   failing: 'bad',
 };
@@ -74,7 +80,7 @@ function verdict(answer, subject, context) {
     { class: `card verdict ${VERDICT_KINDS[answer.verdict] ?? 'quiet'}`, 'data-key': 'verdict' },
     h('h2', null, words.verdict(answer.verdict)),
     h('p', null, answer.summary),
-    h('p', { class: 'quiet' }, everWorkedWords(answer)),
+    answer.choices.length ? null : h('p', { class: 'quiet' }, everWorkedWords(answer)),
     h('div', { class: 'actions no-print' }, copyText(answer, subject, context)),
   );
 }
@@ -90,7 +96,9 @@ const list = (tag, items) =>
       )
     : null;
 
-function finding(one, zone) {
+function finding(one, answer) {
+  const zone = answer.timeZone;
+  const device = findingDevice(one, answer);
   const id = uniqueId('finding');
   // The first gave cause and steps.
   const otherMeanings = one.advice.slice(1);
@@ -106,6 +114,7 @@ function finding(one, zone) {
         h('h3', { id }, `${one.rank}. ${one.title}`),
         badge(SEVERITY_KINDS[one.severity] ?? 'quiet', words.severity(one.severity)),
       ),
+      device ? h('p', { class: 'quiet' }, 'Device: ', deviceLink(one)) : null,
       h(
         'div',
         { class: 'finding-parts' },
@@ -146,58 +155,87 @@ function findings(answer) {
       ? h(
           'ol',
           { class: 'findings', role: 'list' },
-          answer.findings.map((one) => finding(one, answer.timeZone)),
+          answer.findings.map((one) => finding(one, answer)),
         )
       : h('p', { class: 'quiet' }, 'There is nothing to say.'),
   );
 }
 
-/** A device; of several, each leads to what is to be said about it alone. */
-function deviceName(one, howMany) {
-  const name = one.deviceName ?? one.enrollmentKey;
-  return howMany > 1 ? h('a', { href: addressOf('diagnostics', { device: one.enrollmentKey }) }, name) : name;
+/** Leads to what is to be said about the device alone. */
+const deviceLink = (one) => h('a', { href: addressOf('diagnostics', { device: one.enrollmentKey }) }, deviceName(one));
+
+/** What tells devices apart. */
+const apart = (zone, deviceColumn) => [
+  deviceColumn,
+  { key: 'serialNumber', label: 'Serial number' },
+  {
+    key: 'platform',
+    label: 'Platform',
+    render: (one) =>
+      one.platform === 'windows'
+        ? h(
+            'a',
+            { href: deviceAddress(one.enrollmentKey) },
+            platformWords(one),
+            h('span', { class: 'visually-hidden' }, `: Enrollment Status Page of ${deviceName(one)}`),
+          )
+        : platformWords(one),
+  },
+  { key: 'model', label: 'Model', class: 'wrap' },
+  { key: 'userPrincipalName', label: 'User', class: 'wrap' },
+  { key: 'enrolled', label: 'Enrolled', render: (one) => (one.enrolled ? 'Yes' : 'No') },
+  { key: 'compliant', label: 'Compliant', render: (one) => (one.compliant ? 'Yes' : 'No') },
+  {
+    key: 'lastActivityAt',
+    label: 'Last heard of',
+    class: 'nowrap',
+    render: (one) => dateTime(one.lastActivityAt, zone),
+  },
+];
+
+/** Devices of one name: links to what is to be said about each. */
+function choices(answer) {
+  if (!answer.choices.length) return null;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'choices' },
+    h('h2', null, 'Devices of this name'),
+    dataTable({
+      caption: 'Devices to choose from',
+      hideCaption: true,
+      columns: apart(answer.timeZone, { key: 'device', label: 'Device', render: deviceLink }),
+      rows: answer.choices,
+      key: (one) => one.enrollmentKey,
+    }),
+  );
 }
 
+/** The devices, the worst first; of several, each leads to what is to be said about it alone. */
 function devices(answer) {
   if (!answer.devices.length) return null;
+  const several = answer.devices.length > 1;
+  const [device, ...more] = apart(answer.timeZone, {
+    key: 'device',
+    label: 'Device',
+    render: several ? deviceLink : deviceName,
+  });
+  const verdictColumn = {
+    key: 'verdict',
+    label: 'Verdict',
+    class: 'wrap',
+    render: (one) => [
+      badge(VERDICT_KINDS[one.verdict] ?? 'quiet', words.verdict(one.verdict)),
+      h('small', null, one.summary),
+    ],
+  };
   return h(
     'section',
     { class: 'card', 'data-key': 'devices' },
-    h('h2', null, 'Devices'),
+    h('h2', null, several ? 'Devices, worst first' : 'Devices'),
     dataTable({
       caption: 'Devices it is about',
       hideCaption: true,
-      columns: [
-        { key: 'device', label: 'Device', render: (one) => deviceName(one, answer.devices.length) },
-        { key: 'serialNumber', label: 'Serial number' },
-        {
-          key: 'platform',
-          label: 'Platform',
-          render: (one) =>
-            one.platform === 'windows'
-              ? h(
-                  'a',
-                  { href: deviceAddress(one.enrollmentKey) },
-                  platformWords(one),
-                  h(
-                    'span',
-                    { class: 'visually-hidden' },
-                    `: Enrollment Status Page of ${one.deviceName ?? one.enrollmentKey}`,
-                  ),
-                )
-              : platformWords(one),
-        },
-        { key: 'model', label: 'Model', class: 'wrap' },
-        { key: 'userPrincipalName', label: 'User', class: 'wrap' },
-        { key: 'enrolled', label: 'Enrolled', render: (one) => (one.enrolled ? 'Yes' : 'No') },
-        { key: 'compliant', label: 'Compliant', render: (one) => (one.compliant ? 'Yes' : 'No') },
-        {
-          key: 'lastActivityAt',
-          label: 'Last heard of',
-          class: 'nowrap',
-          render: (one) => dateTime(one.lastActivityAt, answer.timeZone),
-        },
-      ],
+      columns: several ? [device, verdictColumn, ...more] : [device, ...more],
       rows: answer.devices,
       key: (one) => one.enrollmentKey,
     }),
@@ -233,7 +271,7 @@ function attempts(answer) {
           class: 'wrap',
           render: (one) => (one.action ? [words.action(one.action), h('small', null, words.screen(one.screen))] : null),
         },
-        { key: 'deviceName', label: 'Device', render: (one) => one.deviceName ?? one.enrollmentKey },
+        { key: 'deviceName', label: 'Device', render: deviceName },
         { key: 'platform', label: 'Platform', render: platformWords },
         { key: 'durationSeconds', label: 'Took', numeric: true, render: (one) => seconds(one.durationSeconds) },
       ],
@@ -298,6 +336,11 @@ export default {
         return;
       }
       throw error;
+    }
+    if (answer.choices.length) {
+      draw(asOf(answer.asOf, answer.timeZone, answer), verdict(answer, subject, context), choices(answer));
+      announce(`${words.verdict(answer.verdict)} ${answer.summary}`);
+      return;
     }
     draw(
       asOf(answer.asOf, answer.timeZone, answer),

@@ -15,13 +15,13 @@ import { espState } from '../lib/words.js';
 /**
  * The address of what the user of a device sees; in an opened file, of its attempts.
  * @param {string} key
- * @param {string} [session]
  * @returns {string}
  */
-export const deviceAddress = (key, session) =>
-  isFile()
-    ? addressOf('attempts', { enrollmentKey: key, os: 'windows' })
-    : addressOf(`device/${segment(key)}`, { session });
+export const deviceAddress = (key) =>
+  isFile() ? addressOf('attempts', { enrollmentKey: key, os: 'windows' }) : addressOf(`device/${segment(key)}`);
+
+/** The address of a session. @param {string} id @returns {string} */
+export const sessionAddress = (id) => addressOf(`session/${segment(id)}`);
 
 const PARTS = [
   ['esp', 'Overview'],
@@ -62,18 +62,36 @@ const STATE_KINDS = {
   successOnRetry: 'good',
 };
 
+/** Marks of the states of phases, subtasks and items. */
+export const PROGRESS_KINDS = {
+  completed: 'good',
+  failed: 'bad',
+  error: 'bad',
+  inProgress: 'busy',
+  identifying: 'busy',
+  started: 'busy',
+};
+
+/** What an item means to its session. */
+export const TRACKING = {
+  blocking: 'Waited for',
+  nonBlocking: 'Tried, can’t fail the session',
+  deferred: 'Left for the user’s sign-in',
+  notTracked: 'Not waited for',
+};
+
 /** A session's state. @param {string} state @returns {HTMLElement} */
 export const stateBadge = (state) => badge(STATE_KINDS[state] ?? 'quiet', espState(state));
 
 /**
- * A device as a link to what its user sees, and the user.
+ * A device as a link to its session, and the user.
  * @param {object} one a session, as the API lists it
  * @returns {(HTMLElement|null)[]}
  */
 export const deviceAndUser = (one) => [
   h(
     'a',
-    { class: 'nowrap', href: deviceAddress(one.enrollmentKey, one.sessionId) },
+    { class: 'nowrap', href: sessionAddress(one.sessionId) },
     one.deviceName ?? one.enrollmentKey,
   ),
   one.userPrincipalName ? h('small', null, one.userPrincipalName) : null,

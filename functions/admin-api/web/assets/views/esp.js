@@ -8,6 +8,7 @@
 
 import { h, patch, svg } from '../lib/dom.js';
 import { lineChart } from '../lib/chart.js';
+import { askCoverage, coverageLine } from '../lib/coverage.js';
 import { calendar, filterForm, rangeIn } from '../lib/filters.js';
 import { addDays, count, dateTime, minutes, plural, rateWithN } from '../lib/format.js';
 import { asOf, notice, pageHead } from '../lib/parts.js';
@@ -250,6 +251,7 @@ export default {
     const { root, api, signal, parameters, navigate, tenant, announce, isNew } = context;
     const answer = await api.get('/api/reports/esp', { ...rangeIn(parameters), limit: MOST_LISTED }, { signal });
     const range = { from: answer.from, to: answer.to };
+    const coverage = await askCoverage({ ...range, os: 'windows' }, { api, signal });
     patch(
       root,
       pageHead(
@@ -258,6 +260,7 @@ export default {
       ),
       espNavigation('esp'),
       filterForm({ path: 'esp', parameters, navigate, range, today: calendar(tenant).today }),
+      coverageLine(coverage),
       headline(answer),
       section('By day', null, byDay(answer)),
       section(

@@ -1,5 +1,5 @@
 /*
- * The places where people stop: the nineteen rows, and the closings that have none.
+ * The places where people stop: the nineteen rows, places and closings that have none, and what nobody reported a place of.
  * What must stay true: all lines together are what was abandoned; no line is left out, a zero neither.
  */
 
@@ -8,6 +8,8 @@ import { count, rate } from '../lib/format.js';
 import { addressOf } from '../lib/route.js';
 import { dataTable } from '../lib/table.js';
 import * as words from '../lib/words.js';
+
+const NO_PLACE = 'Place not reported';
 
 /** All lines: rows first, in the catalogue's order. */
 function lines(report, links) {
@@ -19,7 +21,7 @@ function lines(report, links) {
     where: words.action(row.action),
     screen: words.screen(row.screen),
     platform: row.platform,
-    how: words.how(row.how),
+    how: words.how(row.how, row.shortestLimitMinutes, row.longestLimitMinutes),
     abandoned: row.abandoned,
     // A row belongs to one section; naming it as well would lose nothing and say no more.
     href: links({ catalogueRow: row.catalogueRow, section: null, outcome: 'abandoned' }),
@@ -28,7 +30,7 @@ function lines(report, links) {
     key: `${one.cause} ${one.section} ${one.action}`,
     row: null,
     section: one.section,
-    where: words.action(one.action),
+    where: one.action ? words.action(one.action) : NO_PLACE,
     screen: null,
     platform: null,
     how: words.cause(one.cause),
@@ -38,30 +40,44 @@ function lines(report, links) {
         ? links({ cause: one.cause, section: one.section, action: one.action, outcome: 'abandoned' })
         : null,
   }));
-  const others = {
-    key: 'other',
+  const places = report.otherPlaces.map((one) => ({
+    key: `other ${one.cause} ${one.section} ${one.action}`,
+    row: null,
+    section: one.section,
+    where: one.action ? words.action(one.action) : 'Another place',
+    screen: null,
+    platform: null,
+    how: words.how(one.cause, one.shortestLimitMinutes, one.longestLimitMinutes),
+    abandoned: one.abandoned,
+    href: one.action
+      ? links({ cause: one.cause, section: one.section, action: one.action, catalogueRow: 0, outcome: 'abandoned' })
+      : null,
+  }));
+  const nowhere = {
+    key: 'nowhere',
     row: null,
     section: null,
-    where: 'Elsewhere',
-    screen: 'Another place, or left in another way',
+    where: NO_PLACE,
+    screen: 'No sender said where',
     platform: null,
     how: null,
-    abandoned: report.other,
+    abandoned: report.placeNotReported,
     href: null,
   };
-  return [...rows, ...closings, others];
+  return [...rows, ...closings, ...places, nowhere];
 }
 
 const mostFirst = (list) => [...list].sort((one, other) => other.abandoned - one.abandoned);
 
 /**
- * The line with the most, in words.
+ * The line with the most that has a place, in words; null where no place was reported.
  * @param {object} report
  * @param {(filter: object) => string} links
- * @returns {{words: string, abandoned: number, href: string}}
+ * @returns {{words: string, abandoned: number, href: string}|null}
  */
 export function topPlace(report, links) {
-  const top = mostFirst(lines(report, links))[0];
+  const top = mostFirst(lines(report, links)).find((one) => one.where !== NO_PLACE);
+  if (!top?.abandoned) return null;
   return {
     words: [top.where, top.screen === top.where ? null : top.screen, top.how?.toLowerCase()].filter(Boolean).join(', '),
     abandoned: top.abandoned,

@@ -9,14 +9,21 @@
 import { funnel, lineChart } from '../lib/chart.js';
 import { h, patch } from '../lib/dom.js';
 import { calendar, filterForm, lastDays, rangeIn } from '../lib/filters.js';
-import { addDays, count, dateIn, day, daysBetween, decimal, plural, rate } from '../lib/format.js';
+import { askCoverage, coverageLine } from '../lib/coverage.js';
+import { addDays, count, dateIn, day, daysBetween, decimal, NOT_REPORTED, orNotReported, plural, rate } from '../lib/format.js';
 import { asOf, notice, pageHead, tile, tiles } from '../lib/parts.js';
 import { addressOf } from '../lib/route.js';
 import { summaryFirst } from '../lib/summary-first.js';
 import * as words from '../lib/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
 
-const OTHER_SECTION = 'Outside these sections';
+const NO_SECTION = 'No section reported';
+
+/** Whether nothing is known of giving up: no sender reports when somebody begins, and none reported an end of that kind. */
+const isUnmeasured = (report) => report.initiated > 0 && report.measured === 0 && report.abandoned === 0;
+const UNMEASURED = 'Not reported: no sender that took part in these days reports when somebody begins, so giving up can’t be seen.';
+const isUnreported = (funnel) => funnel.length > 0 && funnel.every((step) => step.entered === null);
+const incompleteRate = (report) => orNotReported(report.incompleteRate, rate, report.initiated);
 
 const daysWords = (days) => (days === 1 ? 'the day before' : `the ${count(days)} days before`);
 
@@ -29,7 +36,7 @@ function countDifference(now, before, days) {
 
 /** The difference of two rates in words: percentage points. */
 function rateDifference(now, before, days) {
-  const was = `${rate(before.incompleteRate)}, n = ${count(before.initiated)}`;
+  const was = `${incompleteRate(before)}, n = ${count(before.measured)}`;
   if (now.incompleteRate === null || before.incompleteRate === null) return `In ${daysWords(days)}: ${was}`;
   const points = Math.round((now.incompleteRate - before.incompleteRate) * 1000) / 10;
   if (points === 0) return `The same as in ${daysWords(days)} (${was})`;
@@ -47,25 +54,39 @@ function tileRow(report, before, links) {
       label: 'Initiated',
       value: count(report.initiated),
       href: links({ section: null }),
-      note: [compare('initiated'), `${count(report.completed)} completed, ${count(report.open)} still open`],
+      note: [
+        compare('initiated'),
+        `${count(report.completed)} completed, ${count(report.open)} still open`,
+        report.onlyEndReported
+          ? [h('br'), `Of ${count(report.onlyEndReported)} no sender reports the start, so giving up can’t be seen`]
+          : null,
+      ],
     }),
     tile({
       label: `Incomplete${only}`,
-      value: count(report.incomplete),
-      href: links({ outcome: 'incomplete' }),
+      value: isUnmeasured(report) && !report.failed ? NOT_REPORTED : count(report.incomplete),
+      href: isUnmeasured(report) && !report.failed ? null : links({ outcome: 'incomplete' }),
       note: [
-        compare('incomplete'),
-        link(`${count(report.abandoned)} abandoned`, { outcome: 'abandoned' }),
+        isUnmeasured(report) ? null : compare('incomplete'),
+        isUnmeasured(report)
+          ? 'Give-ups not reported'
+          : link(`${count(report.abandoned)} abandoned`, { outcome: 'abandoned' }),
         ', ',
-        link(`${count(report.failed)} failed`, { outcome: 'failed' }),
+        // What is closed and can't be judged may have failed, and nobody said so.
+        report.failed || report.judged || !report.completed
+          ? link(`${count(report.failed)} failed`, { outcome: 'failed' })
+          : 'failures not reported',
       ],
     }),
     tile({
       label: `Incomplete rate${only}`,
-      value: rate(report.incompleteRate),
-      href: links({ outcome: 'abandoned' }),
+      value: incompleteRate(report),
+      href: report.incompleteRate === null ? null : links({ outcome: 'abandoned' }),
       note: [
-        `n = ${count(report.initiated)}: abandoned of initiated`,
+        report.measured === report.initiated
+          ? `n = ${count(report.measured)}: abandoned of initiated`
+          : `n = ${count(report.measured)} measured of ${count(report.initiated)}`,
+        report.measured && report.measured !== report.initiated ? `: ${count(report.abandonedMeasured)} abandoned` : null,
         before ? [h('br'), rateDifference(report, before, days)] : null,
       ],
     }),
@@ -81,10 +102,10 @@ function dailyChart(report, links) {
     description: 'An attempt counts for the day it started.',
     days,
     series: sections.map((section) => ({
-      name: section ? words.section(section) : OTHER_SECTION,
+      name: section ? words.section(section) : NO_SECTION,
       values: days.map((date) => at.get(`${date} ${section}`) ?? 0),
     })),
-    // Places outside the sections can't be asked for by themselves.
+    // What has no section can't be asked for by itself.
     href: (index, series) =>
       sections[series]
         ? links({ from: days[index], to: addDays(days[index], 1), section: sections[series], outcome: 'abandoned' })
@@ -100,9 +121,19 @@ function funnelCard(report, links) {
       'div',
       { class: 'card-head' },
       h('h2', null, 'Step by step'),
-      h('p', { class: 'quiet' }, 'In the order of time. Not every step is there for everybody.'),
+      h(
+        'p',
+        { class: 'quiet' },
+        'In the order of time. Not every step is there for everybody. ',
+        report.withSteps < report.initiated
+          ? `Of ${count(report.withSteps)} of ${plural(report.initiated, 'attempt')} steps are reported.`
+          : null,
+      ),
     ),
-    report.funnel
+    report.funnel && isUnreported(report.funnel)
+      ? h('p', { class: 'quiet' }, 'Not reported: no sender that took part in these days reports screens.')
+      : null,
+    report.funnel && !isUnreported(report.funnel)
       ? funnel({
           title: 'Steps: entered, went on, abandoned',
           hideTitle: true,
@@ -116,7 +147,8 @@ function funnelCard(report, links) {
             href: step.abandoned ? links({ action: step.action, section: null, outcome: 'abandoned' }) : null,
           })),
         })
-      : h('p', { class: 'quiet pending' }, 'Being worked out…'),
+      : null,
+    report.funnel ? null : h('p', { class: 'quiet pending' }, 'Being worked out…'),
     h(
       'p',
       { class: 'quiet' },
@@ -156,9 +188,15 @@ function keptNotice(report, tenant) {
 }
 
 function headline(report, links) {
-  if (!report.initiated) return h('p', { class: 'headline' }, 'No enrollment was begun in these days.');
-  if (!report.abandoned) return h('p', { class: 'headline' }, 'Nobody gave up in these days.');
+  const say = (...what) => h('p', { class: 'headline' }, what);
+  if (!report.initiated) return say('No enrollment was begun in these days.');
+  if (isUnmeasured(report)) return say('Whether anybody gave up in these days was not reported.');
+  if (!report.abandoned && report.onlyEndReported) {
+    return say(`Nobody gave up in the ${plural(report.measured, 'enrollment')} whose senders report it.`);
+  }
+  if (!report.abandoned) return say('Nobody gave up in these days.');
   const top = topPlace(report, links);
+  if (!top) return say('Where people stopped was not reported.');
   return h(
     'p',
     { class: 'headline' },
@@ -196,13 +234,18 @@ export default {
           options: [
             ['ios', words.platform('ios')],
             ['android', words.platform('android')],
+            ['macos', words.platform('macos')],
+            ['windows', words.platform('windows')],
+            ['all', words.platform('all')],
           ],
+          any: words.platform('both'),
         },
         { name: 'section', label: 'Section', options: Object.entries(words.SECTIONS) },
       ],
     });
     if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form);
 
+    let coverage = null;
     // `before` is undefined until it is known.
     const draw = (report, before) => {
       if (signal.aborted) return;
@@ -217,6 +260,7 @@ export default {
         ),
         form,
         keptNotice(report, tenant),
+        coverageLine(coverage),
         headline(report, links),
         tileRow(report, before, links),
         before === null
@@ -225,16 +269,22 @@ export default {
         h(
           'section',
           { class: 'card', 'data-key': 'daily' },
-          h('h2', { class: 'visually-hidden' }, 'By day'),
-          dailyChart(report, links),
+          h('h2', { class: isUnmeasured(report) ? null : 'visually-hidden' }, 'By day'),
+          isUnmeasured(report) ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links),
         ),
-        placesTable(report, links, parameters),
+        isUnmeasured(report) ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
       );
     };
     let comparison = null;
     let newest = null;
     let before;
+    const standing = askCoverage({ ...range, os: parameters.get('os') }, context).then((found) => {
+      coverage = found;
+      if (newest) draw(newest, before);
+    });
+    // As of the comparison.
+    standing.catch(() => {});
     const arrived = (report) => {
       newest = report;
       draw(report, before);
@@ -247,7 +297,7 @@ export default {
     };
     const options = { signal, onPart: arrived, range: { from: range.from, to: range.to } };
     arrived(await summaryFirst(api, '/api/reports/incomplete-enrollments', asked, options));
-    await comparison;
+    await Promise.all([comparison, standing]);
     if (!isNew) announce(`${count(newest.abandoned)} abandoned of ${count(newest.initiated)} initiated.`);
   },
 };

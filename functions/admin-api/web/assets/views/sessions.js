@@ -1,7 +1,7 @@
 /*
  * Sessions of the Enrollment Status Page, newest first, a page at a time.
  *
- * What must stay true: filters and the place in the list are in the hash, so "back" from a device comes to the same
+ * What must stay true: filters and the place in the list are in the hash, so "back" from a session comes to the same
  * page. A cursor belongs to its filters and goes when they change.
  */
 
@@ -14,7 +14,7 @@ import { dataTable } from '../lib/table.js';
 import { deploymentMode, espPhase, espRule, espState } from '../lib/words.js';
 import { deviceAndUser, espNavigation, profileLink, stateBadge } from './esp-parts.js';
 
-const STATES = ['inProgress', 'timedOut', 'failed', 'success', 'successWithTimeout', 'successOnRetry'];
+const STATES = ['inProgress', 'timedOut', 'failed', 'success', 'successWithTimeout', 'successOnRetry', 'ended'];
 const PAGE = 50;
 
 /** The profiles to choose from: those there are, and the one asked for though it is gone. */
@@ -31,8 +31,10 @@ async function profileChoices({ api, signal, parameters }) {
 }
 
 function wentWrong(one) {
-  if (!one.failedPhase && !one.errorCode && !one.errorMessage && !one.isStuck) return null;
+  if (!one.failedPhase && !one.errorCode && !one.errorMessage && !one.isStuck && !one.endNotReported) return null;
   return [
+    one.endNotReported ? h('div', null, 'Its end was not reported') : null,
+    one.failedItem ? h('div', null, one.failedItem) : null,
     one.isStuck ? h('div', null, 'Stuck while identifying') : null,
     one.errorCode ? h('code', null, one.errorCode) : null,
     one.failedPhase ? ` in ${espPhase(one.failedPhase).toLowerCase()}` : null,
@@ -103,6 +105,7 @@ export default {
       state: parameters.get('state'),
       profileId: parameters.get('profileId'),
       stuck: parameters.get('stuck'),
+      user: parameters.get('user'),
     };
     const cursor = parameters.get('cursor');
     const [answer, profiles] = await Promise.all([
@@ -138,6 +141,7 @@ export default {
               ['false', 'Not stuck'],
             ],
           },
+          { name: 'user', label: 'User (whole address)' },
         ],
       }),
       cursor

@@ -8,7 +8,9 @@
 
 import { barList, progressBar } from '../lib/chart.js';
 import { h, patch } from '../lib/dom.js';
-import { addDays, ago, count, dateTime, dateTimeSeconds, day, minutes, rate } from '../lib/format.js';
+import { askCoverage, coverageLine } from '../lib/coverage.js';
+import { keptRange } from '../lib/filters.js';
+import { addDays, ago, count, dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, orNotReported, rate } from '../lib/format.js';
 import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../lib/parts.js';
 import { addressOf, isFile, segment } from '../lib/route.js';
 import { dataTable } from '../lib/table.js';
@@ -17,6 +19,18 @@ import * as words from '../lib/words.js';
 const EVERY = 15_000;
 const FAILURES = 12;
 const ACTIVE = 50;
+
+/** The states of devices; each device is in one. */
+const STATES = [
+  ['enrolled', 'Enrolled', 'under management'],
+  ['inProgress', 'In progress', 'being enrolled now'],
+  ['waitingForCompliance', 'Waiting', 'for compliance, or for its release'],
+  ['prepared', 'Prepared', 'by a technician, for its user'],
+  ['failed', 'Failed', 'unresolved: the last attempt failed'],
+  ['gaveUp', 'Gave up', 'the last attempt was abandoned'],
+  ['pending', 'Pending', 'registered, never begun'],
+  ['notEnrolled', 'Not enrolled', 'none of the others'],
+];
 
 const card = (key, title, note, ...children) =>
   h(
@@ -28,17 +42,17 @@ const card = (key, title, note, ...children) =>
 
 function summary({ status }) {
   const first = status.firstTimeRight;
-  return tiles(
-    tile({ label: 'Enrolled', value: count(status.enrolled), note: `of ${count(status.devices)} devices` }),
-    tile({ label: 'In progress', value: count(status.inProgress), note: 'being enrolled now' }),
-    tile({ label: 'Pending', value: count(status.pending), note: 'registered, never begun' }),
-    tile({ label: 'Failed', value: count(status.failed), note: 'unresolved: the last attempt failed' }),
+  const states = tiles(STATES.map(([member, label, note]) => tile({ label, value: count(status[member]), note })));
+  states.classList.add('states');
+  const whole = tiles(
+    tile({ label: 'Devices', value: count(status.devices), note: 'in all: each is in one of these states' }),
     tile({
       label: 'First time right',
-      value: rate(first.rate),
-      note: `n = ${count(first.n)}: devices whose first attempt completed`,
+      value: orNotReported(first.rate, rate, status.devices - status.pending),
+      note: `n = ${count(first.n)} devices whose first attempt can be judged`,
     }),
   );
+  return h('div', { class: 'stack', 'data-key': 'summary' }, states, whole);
 }
 
 function activeTable({ active, status }) {
@@ -53,7 +67,7 @@ function activeTable({ active, status }) {
         class: 'wrap',
         render: (one) => {
           const name = one.deviceName ?? one.enrollmentKey;
-          const path = one.attemptId ? `attempt/${segment(one.attemptId)}` : `device/${segment(one.enrollmentKey)}`;
+          const path = one.attemptId ? `attempt/${segment(one.attemptId)}` : `session/${segment(one.sessionId)}`;
           return [h('a', { href: addressOf(path) }, name), h('small', null, one.userPrincipalName)];
         },
       },
@@ -62,7 +76,15 @@ function activeTable({ active, status }) {
         label: 'Progress',
         render: (one) => progressBar(one.progress, `Progress of ${one.deviceName ?? one.enrollmentKey}`),
       },
-      { key: 'stage', label: 'Stage' },
+      {
+        key: 'stage',
+        label: 'Stage',
+        class: 'wrap',
+        render: (one) => [
+          one.stage ?? NOT_REPORTED,
+          one.waitsFor ? h('small', null, words.waitsFor(one.waitsFor)) : null,
+        ],
+      },
       {
         key: 'platformLabel',
         label: 'Platform',
@@ -81,48 +103,91 @@ function activeTable({ active, status }) {
   });
 }
 
+/** A count of attempts that ended so: where none did and none is judged, whether any did was not reported. */
+const ended = (member) => (one) =>
+  orNotReported(one[member] || one.n || !one.onlyEndReported ? one[member] : null, count);
+
 function platformTable({ status }) {
   return dataTable({
     caption: 'By platform',
     hideCaption: true,
     key: (one) => one.platform ?? 'none',
     columns: [
-      { key: 'platform', label: 'Platform', render: (one) => one.platform ?? 'Not told' },
-      { key: 'total', label: 'Devices', numeric: true, render: (one) => count(one.total) },
+      { key: 'platform', label: 'Platform', render: (one) => one.platform ?? 'Not reported' },
+      { key: 'total', label: 'Devices, now', numeric: true, render: (one) => count(one.total) },
+      { key: 'last7Days', label: 'Attempts, last 7 days', numeric: true, render: (one) => count(one.last7Days) },
+      {
+        key: 'initiated',
+        label: 'Attempts, all days',
+        numeric: true,
+        render: (one) => [
+          count(one.initiated),
+          one.onlyEndReported ? h('small', null, `${count(one.onlyEndReported)} only at their end`) : null,
+        ],
+      },
+      { key: 'completed', label: 'Completed, all days', numeric: true, render: (one) => count(one.completed) },
+      { key: 'failed', label: 'Failed, all days', numeric: true, render: ended('failed') },
+      { key: 'abandoned', label: 'Abandoned, all days', numeric: true, render: ended('abandoned') },
       {
         key: 'successRate',
-        label: 'Success rate',
+        label: 'Success rate, all days',
         numeric: true,
-        render: (one) => [rate(one.successRate), h('small', null, `n = ${count(one.n)}`)],
+        render: (one) => {
+          const closed = one.completed + one.failed + one.abandoned;
+          return [
+            orNotReported(one.successRate, rate, closed),
+            h('small', null, one.n === closed ? `n = ${count(one.n)}` : `n = ${count(one.n)} judged of ${count(closed)}`),
+          ];
+        },
       },
-      { key: 'last7Days', label: 'Attempts, last 7 days', numeric: true, render: (one) => count(one.last7Days) },
-      { key: 'completed', label: 'Completed', numeric: true, render: (one) => count(one.completed) },
-      { key: 'failed', label: 'Failed', numeric: true, render: (one) => count(one.failed) },
-      { key: 'abandoned', label: 'Abandoned', numeric: true, render: (one) => count(one.abandoned) },
-      { key: 'averageMinutes', label: 'Average time', numeric: true, render: (one) => minutes(one.averageMinutes) },
+      {
+        key: 'averageMinutes',
+        label: 'Average time, all days',
+        numeric: true,
+        render: (one) => [
+          orNotReported(one.averageMinutes, minutes, one.completed),
+          one.timed === one.completed ? null : h('small', null, `of ${count(one.timed)} of ${count(one.completed)}`),
+        ],
+      },
     ],
     rows: status.byPlatform,
     empty: 'No device yet.',
   });
 }
 
+/** Where more of a failure is: its attempt, its session, or else the device's attempts. */
+function failedAddress(one) {
+  if (one.attemptId) return addressOf(`attempt/${segment(one.attemptId)}`);
+  if (one.sessionId) return addressOf(`session/${segment(one.sessionId)}`);
+  return addressOf('attempts', { enrollmentKey: one.enrollmentKey, os: 'all' });
+}
+
+const SUBJECTS = { session: 'session without an attempt', device: 'outside any attempt' };
+
 function failureItem(one) {
   const at = [one.section && words.section(one.section), one.action && words.action(one.action)].filter(Boolean);
   return h(
     'li',
-    { 'data-key': one.attemptId },
+    { 'data-key': `${one.attemptId ?? one.sessionId ?? one.enrollmentKey} ${one.failedAt}` },
     h(
       'div',
       { class: 'item-head' },
       one.abandoned ? badge('warn', 'Cancelled') : badge('bad', 'Failed'),
-      h('strong', null, one.reason ?? (one.category ? words.failureCategory(one.category) : 'No reason was told')),
+      h('strong', null, one.reason ?? (one.category ? words.failureCategory(one.category) : 'No reason reported')),
       one.code ? h('code', null, one.code) : null,
-      h('a', { href: addressOf(`attempt/${segment(one.attemptId)}`), title: one.failedAt }, ago(one.ageSeconds)),
+      h('a', { href: failedAddress(one), title: one.failedAt }, ago(one.ageSeconds)),
     ),
     h(
       'p',
       { class: 'quiet' },
-      [one.deviceName ?? one.enrollmentKey, one.userPrincipalName, one.platformWords, [...new Set(at)].join(' › ')]
+      [
+        one.deviceName ?? one.enrollmentKey,
+        one.userPrincipalName,
+        one.platformWords,
+        [...new Set(at)].join(' › '),
+        SUBJECTS[one.subject],
+        one.resolved ? 'resolved since' : null,
+      ]
         .filter(Boolean)
         .join(' · '),
     ),
@@ -146,11 +211,11 @@ function reasonsList({ failures }) {
     valueHeading: 'Failed',
     noteHeading: 'Category',
     rows: failures.reasons.map((one) => ({
-      label: [one.reason ?? 'No reason told', one.code ? [' ', h('code', null, one.code)] : null],
+      label: [one.reason ?? 'No reason reported', one.code ? [' ', h('code', null, one.code)] : null],
       value: one.count,
       note: one.category ? words.failureCategory(one.category) : null,
     })),
-    empty: 'No attempt failed in these days.',
+    empty: 'No failed attempt was reported in these days.',
   });
 }
 
@@ -194,19 +259,20 @@ export default {
   title: 'Enrollment status',
   nav: true,
 
-  async show({ root, api, signal, announce, file }) {
+  async show({ root, api, signal, announce, file, tenant }) {
     const shown = { data: null, at: 0, problem: null, paused: false, timer: null, asking: false };
 
     const ask = async () => {
-      const [status, active, failures] = await Promise.all([
+      const [status, active, failures, coverage] = await Promise.all([
         api.get('/api/devices/enrollment-status', null, { signal }),
         api.get('/api/devices/enrollment-status/active', { limit: ACTIVE }, { signal }).catch((error) => {
           if (file?.kind === 'summary' && error.status === 404) return null;
           throw error;
         }),
         api.get('/api/devices/enrollment-status/failures', { limit: FAILURES }, { signal }),
+        askCoverage({ ...keptRange(tenant), os: 'all' }, { api, signal }),
       ]);
-      shown.data = { status, active, failures };
+      shown.data = { status, active, failures, coverage };
       shown.at = Date.now();
       shown.problem = null;
     };
@@ -264,7 +330,8 @@ export default {
               )
             : null,
         ),
-        h('div', { 'data-key': 'summary' }, summary(data)),
+        coverageLine(data.coverage),
+        summary(data),
         card(
           'active',
           'Enrolling now',
@@ -274,7 +341,7 @@ export default {
         card(
           'platforms',
           'By platform',
-          'Success rate: completed of completed, failed and abandoned',
+          'All days are those that are kept. Success rate: completed of n, the closed attempts whose senders tell both ends apart',
           platformTable(data),
         ),
         h(
@@ -292,7 +359,7 @@ export default {
                     { class: 'item-list', role: 'list' },
                     failures.failures.map((one) => failureItem(one)),
                   )
-                : h('p', { class: 'quiet' }, 'Nothing failed in these days.'),
+                : h('p', { class: 'quiet' }, 'No failure was reported in these days.'),
           ),
           h(
             'div',

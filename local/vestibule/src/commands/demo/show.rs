@@ -14,6 +14,18 @@ const TOP: usize = 6;
 const SECTIONS: [(&str, char); 4] =
     [("setupChecklist", 'S'), ("platformScreens", 'P'), ("termsOfUse", 'T'), ("complianceActivation", 'C')];
 
+/// How a device stands, and the words for it. Each device is in one.
+const STATES: [(&str, &str); 8] = [
+    ("enrolled", "enrolled"),
+    ("inProgress", "in progress"),
+    ("waitingForCompliance", "waiting for compliance"),
+    ("prepared", "prepared"),
+    ("gaveUp", "gave up"),
+    ("failed", "failed"),
+    ("pending", "pending"),
+    ("notEnrolled", "not enrolled"),
+];
+
 fn number(value: &Value, name: &str) -> u64 {
     value[name].as_u64().unwrap_or(0)
 }
@@ -22,8 +34,11 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or("")
 }
 
+/// Where nobody reported what a number stands on.
+const NOT_REPORTED: &str = "not reported";
+
 fn percent(rate: &Value) -> String {
-    rate.as_f64().map_or_else(|| "none".to_owned(), |rate| format!("{:.1} %", rate * 100.0))
+    rate.as_f64().map_or_else(|| NOT_REPORTED.to_owned(), |rate| format!("{:.1} %", rate * 100.0))
 }
 
 fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
@@ -37,11 +52,13 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
         posted(shown),
         roll_up("Last 14 days", &shown.report),
         roll_up("Whole sample", &shown.month),
+        coverage("What the numbers stand on, all platforms", &shown.coverage),
         chart(&shown.report),
         rows(&shown.month),
         failures(&shown.failures),
         status(&shown.status),
         esp(&shown.status, &shown.esp),
+        products(&shown.products),
         whereabouts(shown, url, token),
     ];
     for part in parts {
@@ -53,18 +70,19 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
 
 fn posted(shown: &Shown) -> String {
     format!(
-        "Posted {} events of {} enrollments: {} stored, {} known already, {} refused.\n",
+        "Posted {} events of {} enrollments: {} stored, {} known already, {} refused. The sweep found {} who had given up meanwhile.\n",
         count(shown.sample.deliveries as u64),
         count(shown.sample.enrollments as u64),
         count(shown.posted.accepted),
         count(shown.posted.duplicates),
         count(shown.posted.rejected),
+        count(shown.flagged as u64),
     )
 }
 
 fn roll_up(title: &str, report: &Value) -> String {
     format!(
-        "{title} ({} to {}, {}), iOS/iPadOS and Android\n  initiated {:>7}\n  incomplete{:>7}   abandoned {}, failed {}\n  rate      {:>7}   abandoned of n = {} initiated\n",
+        "{title} ({} to {}, {}), iOS/iPadOS and Android\n  initiated {:>7}\n  incomplete{:>7}   abandoned {}, failed {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n",
         text(report, "from"),
         text(report, "to"),
         text(report, "timeZone"),
@@ -73,7 +91,29 @@ fn roll_up(title: &str, report: &Value) -> String {
         count(number(report, "abandoned")),
         count(number(report, "failed")),
         percent(&report["incompleteRate"]),
+        count(number(report, "measured")),
+    )
+}
+
+/// What the numbers stand on, in the API's words.
+fn coverage(title: &str, coverage: &Value) -> String {
+    let said: Vec<&str> = list(coverage, "sources").iter().filter_map(|source| source["sentence"].as_str()).collect();
+    let said = if said.is_empty() { vec![coverage["sentence"].as_str().unwrap_or("No attempts.")] } else { said };
+    format!("{title}\n  {}\n", said.join("\n  "))
+}
+
+/// The second tenant, whose products report less than the first one's agents.
+fn products(shown: &Value) -> String {
+    let title = format!("{}, fed by products in their own forms", text(shown, "tenant"));
+    let report = &shown["wholeWindow"];
+    format!(
+        "{title}\n  initiated {:>7}   completed {}, abandoned {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n{}",
         count(number(report, "initiated")),
+        count(number(report, "completed")),
+        count(number(report, "abandoned")),
+        percent(&report["incompleteRate"]),
+        count(number(report, "measured")),
+        coverage("  What that stands on", &shown["coverage"]),
     )
 }
 
@@ -121,7 +161,9 @@ fn rows(report: &Value) -> String {
     for (cause, abandoned) in causes {
         let _written = writeln!(out, "      {cause:<56} {abandoned:>4}");
     }
-    let _written = writeln!(out, "      {:<56} {:>4}", "other", number(report, "other"));
+    for (heading, name) in [("place not reported", "placeNotReported"), ("other", "other")] {
+        let _written = writeln!(out, "      {heading:<56} {:>4}", number(report, name));
+    }
     out
 }
 
@@ -134,29 +176,27 @@ fn failures(failures: &Value) -> String {
             "  {:>5}  {:<12} {}",
             number(reason, "count"),
             text(reason, "code"),
-            what.unwrap_or("no reason told")
+            what.unwrap_or("reason not reported")
         );
     }
     out
 }
 
 fn status(status: &Value) -> String {
+    let states = STATES.map(|(name, words)| format!("{} {words}", count(number(status, name)))).join(", ");
     let mut out = format!(
-        "Devices: {} enrolled, {} in progress, {} pending, {} failed; first time right {} (n = {})\n",
-        count(number(status, "enrolled")),
-        count(number(status, "inProgress")),
-        count(number(status, "pending")),
-        count(number(status, "failed")),
+        "{} devices: {states}; first time right {} (n = {})\n",
+        count(number(status, "devices")),
         percent(&status["firstTimeRight"]["rate"]),
         count(number(&status["firstTimeRight"], "n")),
     );
     for platform in list(status, "byPlatform") {
         let minutes =
-            platform["averageMinutes"].as_f64().map_or_else(String::new, |minutes| format!("{minutes:.0} min"));
+            platform["averageMinutes"].as_f64().map_or(NOT_REPORTED.to_owned(), |minutes| format!("{minutes:.0} min"));
         let _written = writeln!(
             out,
             "  {:<20} {:>6}  success {:>7} (n = {})  {minutes}",
-            platform["platform"].as_str().unwrap_or("not told"),
+            platform["platform"].as_str().unwrap_or(NOT_REPORTED),
             count(number(platform, "total")),
             percent(&platform["successRate"]),
             count(number(platform, "n")),

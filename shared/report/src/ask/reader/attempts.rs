@@ -89,6 +89,15 @@ pub struct Attempt {
     pub failure_reason: Option<String>,
     pub failure_category: Option<String>,
     pub failure_message: Option<String>,
+    pub limit_minutes: Option<u32>,
+    pub waits_for: Option<String>,
+    pub has_starts: bool,
+    pub has_steps: bool,
+    pub start_reported: bool,
+    pub judged: bool,
+    pub technician: bool,
+    pub release_not_reported: bool,
+    pub session_id: Option<String>,
     pub clock_skew: bool,
     pub event_count: u64,
     /// The columns that the view has besides: they are answered as they are.
@@ -115,6 +124,21 @@ pub struct TimelineEvent {
     pub failure_reason: Option<String>,
     pub reported: Option<String>,
     pub clock_skew: Option<String>,
+}
+
+/// A sender that took part in an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `attempt_senders`")]
+pub struct AttemptSender {
+    pub source: Option<String>,
+    pub starts: bool,
+    pub steps: bool,
+    pub stops: bool,
+    pub failures: bool,
+    pub ends: bool,
+    pub compliance: bool,
+    pub device_time: bool,
 }
 
 /// A page of attempts, newest first.
@@ -144,6 +168,8 @@ pub struct AttemptDetail {
     pub attempt: Attempt,
     /// What its failure can mean and what to do, likeliest first.
     pub advice: Vec<Advice>,
+    /// The senders that took part, and what each can report.
+    pub senders: Vec<AttemptSender>,
     /// Its events.
     pub events: Vec<TimelineEvent>,
 }

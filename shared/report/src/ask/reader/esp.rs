@@ -29,6 +29,7 @@ pub struct EspSessionFilter {
 pub struct EspSessionRow {
     pub session_id: String,
     pub enrollment_key: String,
+    pub attempt_id: Option<String>,
     pub sender_session_id: Option<String>,
     pub device_name: Option<String>,
     pub user_principal_name: Option<String>,
@@ -56,6 +57,8 @@ pub struct EspSessionRow {
     pub timed_out: bool,
     pub failed: bool,
     pub failed_phase: Option<String>,
+    pub failed_item: Option<String>,
+    pub end_not_reported: bool,
     pub retries: u32,
     pub stuck_since: Option<String>,
     pub stuck_phase: Option<String>,
@@ -149,8 +152,13 @@ impl Reader<'_> {
     /// # Errors
     /// When the file cannot be read.
     pub fn esp_sessions(&self, enrollment_key: &str) -> Result<Vec<EspSessionDetail>> {
-        let asked = parameters([("enrollmentKey", Some(enrollment_key.to_owned()))]);
-        let of_device: OfDevice = self.read_one("device-sessions", &asked)?;
+        self.esp_sessions_of(enrollment_key, None)
+    }
+
+    /// The same; with a person only theirs, and those of nobody.
+    pub(crate) fn esp_sessions_of(&self, enrollment_key: &str, user: Option<&str>) -> Result<Vec<EspSessionDetail>> {
+        let asked = [("enrollmentKey", Some(enrollment_key.to_owned())), ("user", user.map(str::to_owned))];
+        let of_device: OfDevice = self.read_one("device-sessions", &parameters(asked))?;
         Ok(of_device.sessions)
     }
 }

@@ -46,6 +46,8 @@ pub struct EspDay {
     pub failed: u64,
     pub timed_out: u64,
     pub in_progress: u64,
+    /// Ended inside their limit because the device was removed from management.
+    pub ended: u64,
     pub n: u64,
     pub success_rate: Option<f64>,
     pub stuck: u64,
@@ -64,6 +66,8 @@ pub struct EspProfileNumbers {
     pub failed: u64,
     pub timed_out: u64,
     pub in_progress: u64,
+    /// Ended inside their limit because the device was removed from management.
+    pub ended: u64,
     pub n: u64,
     pub success_rate: Option<f64>,
     pub over_limit: u64,

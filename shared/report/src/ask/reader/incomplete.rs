@@ -17,7 +17,7 @@ pub struct IncompleteReport {
     pub from: String,
     /// The day after the last.
     pub to: String,
-    /// The platform asked for; both without.
+    /// The platform asked for, or `all`; none for iOS/iPadOS and Android.
     pub os: Option<String>,
     /// The section asked for; it narrows the numerators, never what was initiated.
     pub section: Option<String>,
@@ -33,16 +33,32 @@ pub struct IncompleteReport {
     pub completed: u64,
     /// Still in progress.
     pub open: u64,
-    /// Abandoned / initiated; none where nothing was initiated. Its n is `initiated`.
+    /// Initiated attempts that have starts, so that giving up can be seen.
+    pub measured: u64,
+    /// Initiated attempts of which no sender reported more than how they ended.
+    pub only_end_reported: u64,
+    /// Measured attempts that were given up.
+    pub abandoned_measured: u64,
+    /// `abandoned_measured` / `measured`; none where nothing was measured.
     pub incomplete_rate: Option<f64>,
-    /// Abandoned attempts for every day and section, zero included.
+    /// Initiated attempts that have steps, so that screens can be seen.
+    pub with_steps: u64,
+    /// Closed attempts of which success and failure can be told apart.
+    pub judged: u64,
+    /// Abandoned attempts for every day and section of the catalogue, zero included; of what has another section or none,
+    /// where there is any.
     pub daily: Vec<DayCount>,
-    /// The nineteen rows.
+    /// The nineteen rows; none for a platform that has none.
     pub actions: Vec<ActionCount>,
     /// Abandoned in ways that have no row: portal closed, restarted, unenrolled.
     pub other_causes: Vec<OtherCause>,
-    /// Abandoned otherwise. `actions`, `otherCauses` and `other` add up to `abandoned`.
+    /// Abandoned otherwise, where no sender reported a place.
+    pub place_not_reported: u64,
+    /// Abandoned otherwise, at places that have no row: `other_places` has them. `actions`, `otherCauses`,
+    /// `placeNotReported` and `other` add up to `abandoned`.
     pub other: u64,
+    /// Places that have no row, as they were reported. They add up to `other`.
+    pub other_places: Vec<OtherPlace>,
     /// Step by step, in the order of time.
     pub funnel: Vec<FunnelStep>,
 }
@@ -53,7 +69,7 @@ pub struct IncompleteReport {
 pub struct DayCount {
     /// The day.
     pub date: String,
-    /// The section; none for places outside the catalogue.
+    /// The section; none for what has none.
     pub section: Option<String>,
     /// How many.
     pub abandoned: u64,
@@ -77,6 +93,28 @@ pub struct ActionCount {
     pub how: String,
     /// How many.
     pub abandoned: u64,
+    /// Minutes of the shortest limit that ran out there.
+    pub shortest_limit_minutes: Option<u32>,
+    /// Minutes of the longest limit that ran out there.
+    pub longest_limit_minutes: Option<u32>,
+}
+
+/// Abandoned attempts at a place that has no row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherPlace {
+    /// Where, if in a section.
+    pub section: Option<String>,
+    /// At which action; a summary leaves out those that might name somebody.
+    pub action: Option<String>,
+    /// Why.
+    pub cause: Option<String>,
+    /// How many.
+    pub abandoned: u64,
+    /// Minutes of the shortest limit that ran out there.
+    pub shortest_limit_minutes: Option<u32>,
+    /// Minutes of the longest limit that ran out there.
+    pub longest_limit_minutes: Option<u32>,
 }
 
 /// Abandoned attempts that have no row, by cause and place.
@@ -103,22 +141,22 @@ pub struct FunnelStep {
     pub section: String,
     /// Its action.
     pub action: String,
-    /// Attempts that came to it or stopped at it.
-    pub entered: u64,
-    /// Attempts that went on from it.
-    pub left: u64,
-    /// Attempts given up at it.
-    pub abandoned: u64,
+    /// Attempts that came to it; none where no sender reports steps.
+    pub entered: Option<u64>,
+    /// Attempts that went on from it; none likewise.
+    pub left: Option<u64>,
+    /// Attempts given up at it; none likewise.
+    pub abandoned: Option<u64>,
     /// Median seconds of the visits that were left forward; a summary has it for the whole window only.
     pub median_seconds: Option<f64>,
 }
 
 impl Reader<'_> {
-    /// The report for the days `from` to `to` (exclusive), for one platform or both it is about, and with
+    /// The report for the days `from` to `to` (exclusive), for one platform or the two it is about, and with
     /// the numerators of one section or all.
     ///
     /// # Errors
-    /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range or another platform.
+    /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range.
     pub fn incomplete(
         &self,
         from: Day,

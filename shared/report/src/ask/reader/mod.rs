@@ -4,18 +4,20 @@
 
 mod advice;
 mod attempts;
+mod coverage;
 mod esp;
 mod esp_numbers;
 mod incomplete;
 mod status;
 
 pub use advice::Advice;
-pub use attempts::{Attempt, AttemptDetail, AttemptFilter, AttemptPage, Cursor, TimelineEvent};
+pub use attempts::{Attempt, AttemptDetail, AttemptFilter, AttemptPage, AttemptSender, Cursor, TimelineEvent};
+pub use coverage::{Coverage, SenderCoverage};
 pub use esp::{EspItemRow, EspPhaseRow, EspSessionDetail, EspSessionFilter, EspSessionPage, EspSessionRow};
 pub use esp_numbers::{
     EspApp, EspDay, EspOverview, EspPhaseNumbers, EspProfileNumbers, RecoveredTimeout, StuckSession,
 };
-pub use incomplete::{ActionCount, DayCount, FunnelStep, IncompleteReport, OtherCause};
+pub use incomplete::{ActionCount, DayCount, FunnelStep, IncompleteReport, OtherCause, OtherPlace};
 pub use status::{
     Active, ActivePage, EspProfileRow, FailureReason, FailureReport, FirstTimeRight, PlatformStatus, RecentFailure,
     Status,
@@ -58,6 +60,12 @@ pub struct Basis {
     pub require_compliance: bool,
     /// See the settings.
     pub windows_idle_limit_minutes: u32,
+    /// See the settings.
+    pub macos_idle_limit_minutes: u32,
+    /// See the settings.
+    pub compliance_limit_minutes: u32,
+    /// See the settings: none, one source for all platforms, or `platform: source` with commas.
+    pub compliance_source: Option<String>,
     /// See the settings.
     pub retention_days: u32,
 }
@@ -178,6 +186,9 @@ impl<'c> Reader<'c> {
             time_zone: says("timeZone")?,
             require_compliance: says("requireCompliance")? == "true",
             windows_idle_limit_minutes: says("windowsIdleLimitMinutes")?.parse().unwrap_or_default(),
+            macos_idle_limit_minutes: says("macosIdleLimitMinutes")?.parse().unwrap_or_default(),
+            compliance_limit_minutes: says("complianceLimitMinutes")?.parse().unwrap_or_default(),
+            compliance_source: Some(says("complianceSource")?).filter(|source| !source.is_empty()),
             retention_days: says("retentionDays")?.parse().unwrap_or_default(),
         })
     }

@@ -15,15 +15,23 @@ pub struct Status {
     pub as_of: String,
     /// The zone days are counted in.
     pub time_zone: String,
+    /// Devices with an attempt in progress that does not wait.
+    pub in_progress: u64,
+    /// Devices whose attempt waits: for compliance, or for the release of their Setup Assistant.
+    pub waiting_for_compliance: u64,
+    /// Devices whose latest attempt failed and that have not become complete since, or with an unresolved failure.
+    pub failed: u64,
+    /// Devices that a technician prepared and that wait for their user.
+    pub prepared: u64,
     /// Devices under management.
     pub enrolled: u64,
-    /// Devices with an attempt or Enrollment Status Page session in progress.
-    pub in_progress: u64,
+    /// Devices not under management whose latest attempt was abandoned.
+    pub gave_up: u64,
     /// Devices registered that never made an attempt.
     pub pending: u64,
-    /// Devices whose latest attempt failed and that are not enrolled.
-    pub failed: u64,
-    /// All devices.
+    /// Devices in none of the other states.
+    pub not_enrolled: u64,
+    /// All devices: the eight states add up to them.
     pub devices: u64,
     /// By platform as the page tells them apart.
     pub by_platform: Vec<PlatformStatus>,
@@ -51,15 +59,19 @@ pub struct PlatformStatus {
     pub failed: u64,
     /// Abandoned.
     pub abandoned: u64,
-    /// Completed, failed and abandoned together.
+    /// Attempts of which no sender reported more than how they ended.
+    pub only_end_reported: u64,
+    /// The judged ones: closed, and success and failure can be told apart.
     pub n: u64,
-    /// Completed / n.
+    /// Completed / n, of the judged ones; none without any.
     pub success_rate: Option<f64>,
-    /// Mean minutes of completed attempts.
+    /// Completed attempts whose start was reported.
+    pub timed: u64,
+    /// Mean minutes of these; none without any.
     pub average_minutes: Option<f64>,
 }
 
-/// The share of devices whose first attempt completed, of those whose first attempt ended.
+/// The share of devices whose first attempt completed, of those whose first attempt is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FirstTimeRight {
     /// The share.
@@ -79,6 +91,8 @@ pub struct Active {
     pub platform: Option<String>,
     pub platform_words: String,
     pub platform_label: Option<String>,
+    pub state: String,
+    pub waits_for: Option<String>,
     pub stage: Option<String>,
     pub progress: Option<f64>,
     pub started_at: String,
@@ -98,15 +112,18 @@ pub struct ActivePage {
     pub next: Option<Cursor>,
 }
 
-/// A failure, or a cancellation marked as such.
+/// A failure of an attempt, a session without an attempt or a device, or a cancellation marked as such.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names and meanings are those of the columns of the view `recent_failures`")]
 pub struct RecentFailure {
     pub failed_at: String,
     pub age_seconds: i64,
+    pub subject: String,
     pub abandoned: bool,
-    pub attempt_id: String,
+    pub resolved: Option<bool>,
+    pub attempt_id: Option<String>,
+    pub session_id: Option<String>,
     pub enrollment_key: String,
     pub device_name: Option<String>,
     pub user_principal_name: Option<String>,

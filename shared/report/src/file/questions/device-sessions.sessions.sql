@@ -1,10 +1,8 @@
 -- A device's sessions with their phases and items, newest first.
 -- answer: rows
--- booleans: hybridJoin, timedOut, failed, isStuck
-SELECT session_id, enrollment_key, sender_session_id, device_name, user_principal_name, os_version, started_at,
-  started_day, last_event_at, ended_at, deadline, limit_minutes, state, phase, stage, progress, profile, profile_id,
-  profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
-  failed_phase, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message,
+-- booleans: hybridJoin, timedOut, failed, endNotReported, isStuck
+WITH $person
+SELECT $session,
   (SELECT json_group_array(json_object('phase', phase, 'title', title, 'state', state, 'startedAt', started_at,
       'endedAt', ended_at, 'minutes', $real(minutes)) ORDER BY phase_id)
     FROM esp_phase_list p WHERE p.session_no = s.session_no) AS phases_json,
@@ -15,5 +13,7 @@ SELECT session_id, enrollment_key, sender_session_id, device_name, user_principa
 FROM esp_session_list s
 WHERE s.session_no IN (
   SELECT x.session_no FROM enrollments e CROSS JOIN esp_sessions x ON x.enrollment_no = e.enrollment_no
-  WHERE e.enrollment_key = :enrollmentKey)
+  WHERE e.enrollment_key = :enrollmentKey
+    AND (:user IS NULL OR (x.user_principal_name_word IS NULL AND x.user_id_word IS NULL)
+      OR x.user_principal_name_word IN (SELECT id FROM person) OR x.user_id_word IN (SELECT id FROM person)))
 ORDER BY s.session_no DESC

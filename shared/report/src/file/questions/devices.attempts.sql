@@ -1,6 +1,6 @@
 -- Their attempts, newest first; of a device that several share only those that are the person's, or nobody's.
 -- answer: rows
--- booleans: clockSkew
+-- booleans: clockSkew, hasStarts, hasSteps, startReported, judged, technician, releaseNotReported
 WITH $devices
 SELECT $columns(enrollment_attempts) FROM enrollment_attempts v
 WHERE v.attempt_no IN (

@@ -1,12 +1,15 @@
 -- The devices. Nobody's own are more than 200, and a name that hundreds share says nothing of one.
 -- answer: rows
--- booleans: enrolled, compliant
+-- booleans: enrolled, compliant, complete
 WITH $devices
 SELECT e.enrollment_key AS enrollment_key, w_name.text AS device_name, e.serial_number AS serial_number,
   p.name AS platform, w_os.text AS os_version, w_model.text AS model, w_user.text AS user_principal_name,
-  e.enrolled AS enrolled, e.compliant AS compliant
+  e.enrolled AS enrolled, e.compliant AS compliant, e.complete AS complete, s.name AS state,
+  -- The device stands as its last attempt says, which need not be the person's.
+  (SELECT lower(hex(a.attempt_id)) FROM attempts a WHERE a.attempt_no = e.last_attempt_no) AS last_attempt_id
 FROM devices d
 CROSS JOIN enrollments e
+LEFT JOIN device_states s ON s.id = e.state_id
 LEFT JOIN platforms p ON p.id = e.platform_id
 LEFT JOIN words w_name ON w_name.id = e.device_name_word
 LEFT JOIN words w_os ON w_os.id = e.os_version_word

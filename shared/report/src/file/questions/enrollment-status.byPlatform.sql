@@ -1,4 +1,6 @@
--- Devices and attempts by platform.
+-- Devices and attempts by platform, the technician's part of pre-provisioning by itself. The rate is over the judged
+-- attempts, the average over completed ones whose start was reported.
 -- answer: rows
-SELECT platform, total, last_7_days, initiated, completed, failed, abandoned, n, success_rate, average_minutes
+SELECT platform, total, last_7_days, initiated, completed, failed, abandoned, only_end_reported, n,
+  success_rate, timed, average_minutes
 FROM status_by_platform

@@ -6,7 +6,7 @@
 WITH $left_out,
   this AS (
     SELECT code_value, code_word, reason_word FROM failures
-    WHERE attempt_no = (SELECT min(attempt_no) FROM attempts WHERE attempt_id = unhex(:id))),
+    WHERE failure_no = (SELECT min(attempt_no) FROM attempts WHERE attempt_id = unhex(:id))),
   alike AS MATERIALIZED (
     SELECT coalesce(a.user_principal_name_word, a.user_id_word) AS person, a.enrollment_no AS device,
       p.name AS platform, f.failed_at AS at

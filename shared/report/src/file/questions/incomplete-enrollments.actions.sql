@@ -1,10 +1,13 @@
--- The nineteen places where people stop, counted.
+-- The nineteen places where people stop, counted; none for a platform that has none. The limits are those that ran out.
 -- answer: rows
 WITH $asked,
   counts AS (
-    SELECT catalogue_row, sum(abandoned) AS abandoned FROM incomplete_detail
-    WHERE $reported AND $in_section AND part = 'row' GROUP BY catalogue_row)
+    SELECT catalogue_row, sum(abandoned) AS abandoned, min(limit_minutes) AS shortest, max(limit_minutes) AS longest
+    FROM incomplete_of_all_platforms WHERE $reported AND $in_section AND part = 'row' GROUP BY catalogue_row)
 SELECT a.catalogue_row AS catalogue_row, a.section AS section, a.action AS action, a.screen AS screen,
-  a.platform AS platform, a.how AS how, coalesce(c.abandoned, 0) AS abandoned
+  a.platform AS platform, a.how AS how, coalesce(c.abandoned, 0) AS abandoned,
+  c.shortest AS shortest_limit_minutes, c.longest AS longest_limit_minutes
 FROM incomplete_by_action a LEFT JOIN counts c ON c.catalogue_row = a.catalogue_row
+WHERE :os IS NULL OR :os = 'all' COLLATE NOCASE
+  OR EXISTS (SELECT 1 FROM platforms p WHERE p.name = :os COLLATE NOCASE AND p.reported = 1)
 ORDER BY a.catalogue_row

@@ -1,14 +1,15 @@
--- Abandoned attempts of every day and section, zero included; places outside the sections only where there are any.
+-- Abandoned attempts of every day and section, zero included; places that no row is of only where there are any.
 -- answer: rows
 WITH RECURSIVE $asked,
   every (day) AS (SELECT first FROM asked UNION ALL SELECT day + 1 FROM every, asked WHERE day + 1 < last),
   counts AS MATERIALIZED (
-    SELECT day, section, sum(abandoned) AS abandoned FROM incomplete_detail
+    SELECT day, section, sum(abandoned) AS abandoned FROM incomplete_of_all_platforms
     WHERE $reported AND $in_section AND abandoned > 0 GROUP BY day, section),
   series AS (
-    SELECT id, name FROM sections
-    WHERE CASE id WHEN 0 THEN EXISTS (SELECT 1 FROM counts WHERE section IS NULL)
-      ELSE :section IS NULL OR name = :section COLLATE NOCASE END)
+    SELECT s.id AS id, s.name AS name FROM sections s
+    WHERE EXISTS (SELECT 1 FROM counts c WHERE c.section IS s.name)
+      OR name = :section COLLATE NOCASE
+      OR (:section IS NULL AND s.id IN (SELECT r.section_id FROM catalogue_rows r)))
 SELECT $day(every.day) AS date, series.name AS section, coalesce(counts.abandoned, 0) AS abandoned
 FROM every CROSS JOIN series
 LEFT JOIN counts ON counts.day = every.day AND counts.section IS series.name

@@ -123,25 +123,69 @@ const ADVICE: &str = "(SELECT json_group_array(json_object(
     'sources', $list(replace(v.sources, ', ', char(31)))) ORDER BY o_place)
   FROM (SELECT x.advice_no AS o_advice_no, $2 AS o_place FROM $1) CROSS JOIN advice v WHERE v.advice_no = o_advice_no)";
 
+/// The senders of the attempts in `started`, each with what it reports and leaves out in words. `lacking` are the attempts
+/// in which nobody else reported it either: of two senders of one attempt the other may.
+const SENDERS: &str = "summed AS (
+    SELECT source, starts, steps, stops, failures, ends, compliance, device_time, sum(attempts) AS attempts,
+      sum(measured) AS measured, sum(with_steps) AS with_steps
+    FROM coverage_by_day WHERE $reported
+    GROUP BY source, starts, steps, stops, failures, ends, compliance, device_time),
+  worded AS (
+    SELECT s.*,
+      CASE WHEN starts = 0 THEN attempts - measured WHEN steps = 0 THEN attempts - with_steps
+        WHEN stops + failures + ends + compliance < 4 THEN attempts ELSE 0 END AS lacking,
+      CASE
+        WHEN starts + steps + stops + failures + ends + compliance = 6 THEN 'everything'
+        WHEN starts + steps + stops + failures + compliance = 0 AND ends = 1 THEN 'only the end'
+        WHEN starts + steps + stops + failures + ends + compliance = 0 THEN 'nothing of an enrollment'
+        ELSE 'only ' || substr(
+          CASE starts WHEN 1 THEN ', starts' ELSE '' END || CASE steps WHEN 1 THEN ', screens' ELSE '' END ||
+          CASE stops WHEN 1 THEN ', stops' ELSE '' END || CASE failures WHEN 1 THEN ', failures' ELSE '' END ||
+          CASE ends WHEN 1 THEN ', ends' ELSE '' END || CASE compliance WHEN 1 THEN ', compliance' ELSE '' END, 3)
+        END AS reports,
+      substr(
+        CASE WHEN starts = 0 THEN ', no give-ups' WHEN steps = 0 THEN ', no screens'
+          WHEN stops = 0 THEN ', no stops' ELSE '' END ||
+        CASE failures WHEN 0 THEN ', no failures' ELSE '' END || CASE ends WHEN 0 THEN ', no ends' ELSE '' END ||
+        CASE starts WHEN 0 THEN ', no times' ELSE '' END ||
+        CASE WHEN compliance = 0 AND starts = 1 THEN ', no compliance' ELSE '' END, 3) AS lacks
+    FROM summed s),
+  senders AS MATERIALIZED (
+    SELECT w.*, CASE WHEN lacking > 0 THEN
+      lacking || ' of ' || (SELECT initiated FROM started) || ' enrollments come from ' ||
+      coalesce(source, 'a sender that is not named here') || ', which reports ' || reports || ': ' || lacks || '.' END
+      AS sentence
+    FROM worded w)";
+
+/// What is said of a session, of `esp_session_list`.
+const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id, device_name, user_principal_name, os_version, started_at,
+  started_day, last_event_at, ended_at, deadline, limit_minutes, state, phase, stage, progress, profile, profile_id,
+  profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
+  failed_phase, failed_item, end_not_reported, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message";
+
 /// A person, by the words of the file.
 const PERSON: &str = "person (id) AS MATERIALIZED (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
 
-/// The devices of a person, those that were theirs when an attempt was made too, or those that a name is of.
+/// The devices of a person, those of any attempt or session of theirs too; or those that a text is of: the one with that
+/// key, else those with that identifier, else those with that name.
 const DEVICES: &str = "$person,
-  found (enrollment_no) AS (
-    SELECT enrollment_no FROM enrollments WHERE :user IS NOT NULL
+  found (rank, enrollment_no) AS MATERIALIZED (
+    SELECT 0, enrollment_no FROM enrollments WHERE :user IS NOT NULL
       AND (user_principal_name_word IN (SELECT id FROM person) OR user_id_word IN (SELECT id FROM person))
-    UNION SELECT enrollment_no FROM attempts
+    UNION SELECT 0, enrollment_no FROM attempts
       WHERE :user IS NOT NULL AND user_principal_name_word IN (SELECT id FROM person)
-    UNION SELECT enrollment_no FROM attempts WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
-    UNION SELECT enrollment_no FROM enrollments WHERE :device IS NOT NULL
-      AND (enrollment_key = :device COLLATE NOCASE OR serial_number = :device COLLATE NOCASE
-        OR udid = :device COLLATE NOCASE OR mdm_device_id = :device COLLATE NOCASE
-        OR enrollment_id = :device COLLATE NOCASE)
-    UNION SELECT enrollment_no FROM enrollments WHERE :name IS NOT NULL
+    UNION SELECT 0, enrollment_no FROM attempts WHERE :user IS NOT NULL AND user_id_word IN (SELECT id FROM person)
+    UNION SELECT 0, enrollment_no FROM esp_sessions WHERE :user IS NOT NULL
+      AND (user_principal_name_word IN (SELECT id FROM person) OR user_id_word IN (SELECT id FROM person))
+    UNION SELECT 0, enrollment_no FROM enrollments WHERE enrollment_key = :device COLLATE NOCASE
+    UNION SELECT 1, enrollment_no FROM enrollments WHERE :device IS NOT NULL
+      AND (serial_number = :device COLLATE NOCASE OR udid = :device COLLATE NOCASE
+        OR mdm_device_id = :device COLLATE NOCASE OR enrollment_id = :device COLLATE NOCASE)
+    UNION SELECT 2, enrollment_no FROM enrollments WHERE :name IS NOT NULL
       AND device_name_word IN (SELECT id FROM words WHERE text = :name COLLATE NOCASE)),
   devices (enrollment_no) AS MATERIALIZED (
-    SELECT e.enrollment_no FROM found f CROSS JOIN enrollments e WHERE e.enrollment_no = f.enrollment_no
+    SELECT e.enrollment_no FROM found f CROSS JOIN enrollments e
+    WHERE f.rank = (SELECT min(rank) FROM found) AND e.enrollment_no = f.enrollment_no
     ORDER BY e.enrollment_key LIMIT 200)";
 
 /// Devices that somebody asks to leave out.
@@ -172,7 +216,15 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "asked" => days?.asked(),
         "days" => DAYS,
-        "reported" => "$days AND (:os IS NULL OR platform = :os COLLATE NOCASE)",
+        "reported" => {
+            "$days AND CASE WHEN :os IS NULL THEN reported = 1
+      ELSE :os = 'all' COLLATE NOCASE OR platform = :os COLLATE NOCASE END"
+        }
+        "os" => {
+            "CASE WHEN :os = 'all' COLLATE NOCASE THEN 'all'
+    ELSE (SELECT name FROM platforms WHERE name = :os COLLATE NOCASE) END AS os"
+        }
+        "senders" => SENDERS,
         "failed" => "$days AND (:platform IS NULL OR platform = :platform COLLATE NOCASE)",
         "in_section" => "(:section IS NULL OR section = :section COLLATE NOCASE)",
         "attempts" => ATTEMPTS,
@@ -190,6 +242,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         }
         "code" => CODE,
         "advice" => ADVICE,
+        "session" => SESSION,
         "person" => PERSON,
         "devices" => DEVICES,
         "left_out" => LEFT_OUT,

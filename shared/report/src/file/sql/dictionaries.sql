@@ -15,6 +15,9 @@ CREATE TABLE screens (
 CREATE TABLE user_actions (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE outcomes (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE causes (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE waits (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE device_states (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE failure_subjects (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE platforms (id INTEGER PRIMARY KEY, name TEXT, title TEXT,
   --: 0 or 1 | Whether the incomplete-enrollments report is about the platform.
   reported INTEGER NOT NULL);

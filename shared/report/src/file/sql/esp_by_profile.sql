@@ -11,6 +11,7 @@ WITH
       sum(CASE state WHEN 'failed' THEN 1 ELSE 0 END) AS failed,
       sum(CASE state WHEN 'timedOut' THEN 1 ELSE 0 END) AS timed_out,
       sum(CASE state WHEN 'inProgress' THEN 1 ELSE 0 END) AS in_progress,
+      sum(CASE state WHEN 'ended' THEN 1 ELSE 0 END) AS ended,
       sum(timed_out) AS over_limit, sum(timed_out * success) AS recovered,
       sum(CASE WHEN stuck_since IS NULL THEN 0 ELSE 1 END) AS stuck
     FROM sessions GROUP BY profile),
@@ -37,10 +38,12 @@ SELECT
   CAST(c.timed_out AS BIGINT) AS timed_out,
   --: sessions | How many are under way within their time limit.
   CAST(c.in_progress AS BIGINT) AS in_progress,
+  --: sessions | How many ended inside their time limit because the device was removed from management.
+  CAST(c.ended AS BIGINT) AS ended,
   --: sessions | Succeeded, failed and timed out together: what the rate is of.
-  CAST(c.sessions - c.in_progress AS BIGINT) AS n,
+  CAST(c.sessions - c.in_progress - c.ended AS BIGINT) AS n,
   --: fraction | Succeeded divided by n; empty where n is 0.
-  CAST(c.succeeded * 1.0 / nullif(c.sessions - c.in_progress, 0) AS DOUBLE) AS success_rate,
+  CAST(c.succeeded * 1.0 / nullif(c.sessions - c.in_progress - c.ended, 0) AS DOUBLE) AS success_rate,
   --: sessions | How many were ever past their time limit.
   CAST(c.over_limit AS BIGINT) AS over_limit,
   --: sessions | How many of them came to their good end later.

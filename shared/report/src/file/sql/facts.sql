@@ -13,11 +13,16 @@ CREATE TABLE enrollments (
   enrollment_id TEXT,
   --: ms since 1970-01-01 UTC | Since when the organisation knows the device; empty when it was not registered.
   registered_at INTEGER,
+  --: 0 or 1 | Whether the device is under management.
   enrolled INTEGER NOT NULL,
   --: 0 or 1 | Whether compliance was reported.
   compliant INTEGER NOT NULL,
   --: 0 or 1 | Enrolled and, where the organisation requires it, compliant.
-  complete INTEGER NOT NULL, pending INTEGER NOT NULL,
+  complete INTEGER NOT NULL,
+  --: 0 or 1 | Whether the device is registered and never made an attempt.
+  pending INTEGER NOT NULL,
+  --: How the device stands: the first that fits of the list.
+  state_id INTEGER NOT NULL REFERENCES device_states (id),
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
   platform_label_id INTEGER NOT NULL REFERENCES platform_labels (id),
   device_name_word INTEGER REFERENCES words (id),
@@ -27,6 +32,8 @@ CREATE TABLE enrollments (
   user_principal_name_word INTEGER REFERENCES words (id),
   user_id_word INTEGER REFERENCES words (id),
   first_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
+  first_judged INTEGER NOT NULL,
+  --: How the device's latest attempt stands; 0 when none is in the window.
   last_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
   --: The device's latest attempt; empty when none is in the window.
   last_attempt_no INTEGER REFERENCES attempts (attempt_no),
@@ -55,10 +62,21 @@ CREATE TABLE attempts (
   --: How the attempt stands.
   outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
   cause_id INTEGER NOT NULL REFERENCES causes (id),
+  --: min | The limit that ran out; empty where none did.
+  limit_minutes INTEGER,
+  --: What it waits for, while in progress; 0 for nothing.
+  wait_id INTEGER NOT NULL REFERENCES waits (id),
   section_id INTEGER NOT NULL REFERENCES sections (id),
+  --: The action it stopped or is at; 0 where no sender reported a place.
   action_id INTEGER NOT NULL REFERENCES actions (id),
   screen_id INTEGER NOT NULL REFERENCES screens (id),
   catalogue_row INTEGER REFERENCES catalogue_rows (number),
+  has_starts INTEGER NOT NULL, has_steps INTEGER NOT NULL, start_reported INTEGER NOT NULL,
+  --: 0 or 1 | Whether it is closed, and success and failure can be told apart.
+  judged INTEGER NOT NULL,
+  technician INTEGER NOT NULL, release_not_reported INTEGER NOT NULL,
+  --: Its session of the Enrollment Status Page; empty for none, or when that is not in the window.
+  session_no INTEGER REFERENCES esp_sessions (session_no),
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
   platform_label_id INTEGER NOT NULL REFERENCES platform_labels (id),
   clock_skew INTEGER NOT NULL,
@@ -102,6 +120,16 @@ CREATE TABLE attempt_events (
   reported_word INTEGER REFERENCES words (id),
   PRIMARY KEY (attempt_no, seq)) WITHOUT ROWID;
 
+-- The senders that took part in an attempt, events of the Enrollment Status Page counted, and what each can report.
+CREATE TABLE attempt_sources (
+  attempt_no INTEGER NOT NULL REFERENCES attempts (attempt_no),
+  source_word INTEGER NOT NULL REFERENCES words (id),
+  starts INTEGER NOT NULL,
+  --: 0 or 1 | Whether it reports screens.
+  steps INTEGER NOT NULL, stops INTEGER NOT NULL, failures INTEGER NOT NULL,
+  ends INTEGER NOT NULL, compliance INTEGER NOT NULL, device_time INTEGER NOT NULL,
+  PRIMARY KEY (attempt_no, source_word)) WITHOUT ROWID;
+
 CREATE TABLE attempt_steps (
   attempt_no INTEGER NOT NULL REFERENCES attempts (attempt_no),
   seq INTEGER NOT NULL,
@@ -112,11 +140,23 @@ CREATE TABLE attempt_steps (
   left_at INTEGER,
   PRIMARY KEY (attempt_no, seq)) WITHOUT ROWID;
 
--- Attempts that failed, that a person cancelled (marked so), or of which a failure was told.
+-- Attempts that failed, that a person cancelled (marked so), or of which a failure was reported; sessions of the
+-- Enrollment Status Page that failed and belong to no attempt; failures of devices outside any attempt. A failure has the
+-- number of its attempt or session.
 CREATE TABLE failures (
-  attempt_no INTEGER PRIMARY KEY REFERENCES attempts (attempt_no),
-  --: ms since 1970-01-01 UTC | When the attempt ended.
+  failure_no INTEGER PRIMARY KEY,
+  --: What failed: an attempt, a session without an attempt, or a device outside any attempt.
+  subject_id INTEGER NOT NULL REFERENCES failure_subjects (id),
+  enrollment_no INTEGER NOT NULL REFERENCES enrollments (enrollment_no),
+  --: The attempt; empty where a session or a device failed.
+  attempt_no INTEGER REFERENCES attempts (attempt_no),
+  --: The session without an attempt; empty otherwise.
+  session_no INTEGER REFERENCES esp_sessions (session_no),
+  --: days since 1970-01-01 | The day the attempt or session started, or the device failed, in the organisation's time zone.
+  day INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When the attempt or session ended, or the device failed.
   failed_at INTEGER NOT NULL,
+  resolved INTEGER,
   --: 0 or 1 | Whether the attempt counts as abandoned rather than failed: a person cancelled, or stopped with an
   --: error told.
   abandoned INTEGER NOT NULL,
@@ -129,10 +169,10 @@ CREATE TABLE failures (
 
 -- What a failure can mean, likeliest first: by its code, its words, its category, its platform.
 CREATE TABLE failure_advice (
-  attempt_no INTEGER NOT NULL REFERENCES failures (attempt_no),
+  failure_no INTEGER NOT NULL REFERENCES failures (failure_no),
   rank INTEGER NOT NULL,
   advice_no INTEGER NOT NULL REFERENCES advice (advice_no),
-  PRIMARY KEY (attempt_no, rank)) WITHOUT ROWID;
+  PRIMARY KEY (failure_no, rank)) WITHOUT ROWID;
 
 -- The same for a code, a reason and a category, as failed attempts are counted by them; 0 stands for none reported.
 CREATE TABLE failure_reason_advice (
@@ -168,6 +208,8 @@ CREATE TABLE esp_sessions (
   --: The session's name; sixteen bytes.
   session_id BLOB NOT NULL,
   enrollment_no INTEGER NOT NULL REFERENCES enrollments (enrollment_no),
+  --: The attempt that the session belongs to; empty for none, or when that is not in the window.
+  attempt_no INTEGER REFERENCES attempts (attempt_no),
   --: The sender's id of the session.
   sender_session_word INTEGER REFERENCES words (id),
   --: ms since 1970-01-01 UTC | When the session began.
@@ -207,6 +249,9 @@ CREATE TABLE esp_sessions (
   failed INTEGER NOT NULL,
   --: The phase that failed it last; 0 for none.
   failed_phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
+  --: The item that failed it: its name, else its id.
+  failed_item_word INTEGER REFERENCES words (id),
+  end_not_reported INTEGER NOT NULL,
   retries INTEGER NOT NULL,
   --: ms since 1970-01-01 UTC | Since when the list of apps of a phase was not known in time; empty for never.
   stuck_since INTEGER,
@@ -263,9 +308,29 @@ CREATE TABLE daily_totals (
   platform_label_id INTEGER NOT NULL REFERENCES platform_labels (id),
   initiated INTEGER NOT NULL, completed INTEGER NOT NULL, abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
   open INTEGER NOT NULL,
-  --: ms | Time from start to completion, added up over completed attempts.
+  measured INTEGER NOT NULL, abandoned_measured INTEGER NOT NULL, with_steps INTEGER NOT NULL,
+  judged INTEGER NOT NULL, completed_judged INTEGER NOT NULL, timed INTEGER NOT NULL,
+  --: ms | Time from start to completion, added up over completed attempts whose start was reported.
   completed_ms INTEGER NOT NULL,
   PRIMARY KEY (day, platform_id, platform_label_id)) WITHOUT ROWID;
+
+-- What the numbers stand on: the senders that took part in the attempts of a day, and what each can report. What a sender
+-- reports is part of the key, since it may change.
+CREATE TABLE coverage (
+  day INTEGER NOT NULL,
+  platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  source_word INTEGER NOT NULL REFERENCES words (id),
+  starts INTEGER NOT NULL,
+  --: 0 or 1 | Whether it reports screens.
+  steps INTEGER NOT NULL, stops INTEGER NOT NULL, failures INTEGER NOT NULL,
+  ends INTEGER NOT NULL, compliance INTEGER NOT NULL, device_time INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  --: attempts | Of these, those that have starts, whichever of their senders reports them.
+  measured INTEGER NOT NULL,
+  --: attempts | Of these, those that have steps, whichever of their senders reports them.
+  with_steps INTEGER NOT NULL,
+  PRIMARY KEY (day, platform_id, source_word, starts, steps, stops, failures, ends, compliance, device_time))
+  WITHOUT ROWID;
 
 CREATE TABLE daily_incomplete (
   day INTEGER NOT NULL,
@@ -275,8 +340,13 @@ CREATE TABLE daily_incomplete (
   cause_id INTEGER NOT NULL REFERENCES causes (id),
   --: catalogue_rows.number | Which of the nineteen places where people stop; 0 for none.
   catalogue_row INTEGER NOT NULL,
-  abandoned INTEGER NOT NULL, failed INTEGER NOT NULL,
-  PRIMARY KEY (day, platform_id, section_id, action_id, cause_id, catalogue_row)) WITHOUT ROWID;
+  --: min | The limit that ran out; 0 where none did.
+  limit_minutes INTEGER NOT NULL,
+  --: 0 or 1 | Whether a sender reported where the attempts stopped.
+  place_reported INTEGER NOT NULL,
+  abandoned INTEGER NOT NULL, failed INTEGER NOT NULL, abandoned_measured INTEGER NOT NULL,
+  PRIMARY KEY (day, platform_id, section_id, action_id, cause_id, catalogue_row, limit_minutes, place_reported))
+  WITHOUT ROWID;
 
 CREATE TABLE daily_failures (
   day INTEGER NOT NULL,
@@ -299,13 +369,12 @@ CREATE TABLE daily_steps (
 CREATE TABLE device_totals (
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
   platform_label_id INTEGER NOT NULL REFERENCES platform_labels (id),
-  enrolled INTEGER NOT NULL, pending INTEGER NOT NULL,
-  --: 0 or 1 | Whether an attempt or an Enrollment Status Page session is in progress.
-  active INTEGER NOT NULL,
+  --: How the devices stand.
+  state_id INTEGER NOT NULL REFERENCES device_states (id),
   first_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
-  last_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
+  first_judged INTEGER NOT NULL,
   devices INTEGER NOT NULL,
-  PRIMARY KEY (platform_id, platform_label_id, enrolled, pending, active, first_outcome_id, last_outcome_id)) WITHOUT ROWID;
+  PRIMARY KEY (platform_id, platform_label_id, state_id, first_outcome_id, first_judged)) WITHOUT ROWID;
 
 -- Attempts that the file published before this one showed closed, and that stand otherwise now.
 CREATE TABLE corrections (

@@ -1,7 +1,8 @@
 WITH
   reached AS (
     SELECT step, sum(entered) AS entered, sum(left_forward) AS left_forward, sum(abandoned) AS abandoned
-    FROM funnel_by_day WHERE $days GROUP BY step),
+    FROM steps_by_day WHERE $days GROUP BY step),
+  stepped AS (SELECT sum(with_steps) AS n FROM attempts_by_day WHERE $days),
   ranked AS (
     SELECT step, milliseconds,
       row_number() OVER (PARTITION BY step ORDER BY milliseconds) AS place,
@@ -14,12 +15,16 @@ WITH
     FROM ranked WHERE 2 * place BETWEEN n AND n + 2 GROUP BY step)
 SELECT
   k.step AS step, s.name AS section, k.name AS action,
-  CAST(coalesce(r.entered, 0) AS BIGINT) AS entered,
-  CAST(coalesce(r.left_forward, 0) AS BIGINT) AS left_forward,
-  CAST(coalesce(r.abandoned, 0) AS BIGINT) AS abandoned,
+  --: attempts | Attempts that came to the step; empty where no sender reports steps.
+  CAST(CASE WHEN r.entered > 0 THEN r.entered WHEN stepped.n > 0 THEN 0 END AS BIGINT) AS entered,
+  --: attempts | Attempts that went on from the step; empty where no sender reports steps.
+  CAST(CASE WHEN r.entered > 0 THEN r.left_forward WHEN stepped.n > 0 THEN 0 END AS BIGINT) AS left_forward,
+  --: attempts | Attempts given up at the step; empty where no sender reports steps.
+  CAST(CASE WHEN r.entered > 0 THEN r.abandoned WHEN stepped.n > 0 THEN 0 END AS BIGINT) AS abandoned,
   --: s | Median length of the visits of the step that were left forward.
   CAST(m.total / (m.n * 1000.0) AS DOUBLE) AS median_seconds
 FROM actions k
+CROSS JOIN stepped
 LEFT JOIN sections s ON s.id = k.section_id
 LEFT JOIN reached r ON r.step = k.step
 LEFT JOIN medians m ON m.step = k.step

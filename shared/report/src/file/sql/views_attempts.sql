@@ -27,6 +27,10 @@ SELECT
   --: How the attempt stands: inProgress, completed, abandoned, failed.
   outcomes.name AS outcome,
   causes.name AS cause,
+  --: min | The limit that ran out; empty where none did.
+  a.limit_minutes AS limit_minutes,
+  --: What it waits for, while in progress: compliance, or configuration (the release of the Setup Assistant).
+  waits.name AS waits_for,
   sections.name AS section,
   actions.name AS action,
   screens.name AS screen,
@@ -37,16 +41,29 @@ SELECT
   failure_categories.name AS failure_category,
   --: The message told; a pseudonymised file has none.
   w_message.text AS failure_message,
+  --: min | From start to end; empty where no sender reported the start, or it has not ended.
+  CAST(CASE a.start_reported WHEN 1 THEN (a.ended_at - a.started_at) / 60000.0 END AS DOUBLE) AS minutes,
+  a.has_starts AS has_starts,
+  a.has_steps AS has_steps,
+  a.start_reported AS start_reported,
+  --: 0 or 1 | Whether it is closed, and success and failure can be told apart.
+  a.judged AS judged,
+  a.technician AS technician,
+  a.release_not_reported AS release_not_reported,
+  --: Its session of the Enrollment Status Page, in hexadecimal; empty for none.
+  CAST(lower(nullif(hex(x.session_id), '')) AS TEXT) AS session_id,
   a.clock_skew AS clock_skew,
   a.event_count AS event_count,
   a.attempt_no AS attempt_no
 FROM attempts a
 LEFT JOIN enrollments e ON e.enrollment_no = a.enrollment_no
-LEFT JOIN failures f ON f.attempt_no = a.attempt_no
+LEFT JOIN failures f ON f.failure_no = a.attempt_no
+LEFT JOIN esp_sessions x ON x.session_no = a.session_no
 LEFT JOIN platforms ON platforms.id = a.platform_id
 LEFT JOIN platform_labels ON platform_labels.id = a.platform_label_id
 LEFT JOIN outcomes ON outcomes.id = a.outcome_id
 LEFT JOIN causes ON causes.id = a.cause_id
+LEFT JOIN waits ON waits.id = a.wait_id
 LEFT JOIN sections ON sections.id = a.section_id
 LEFT JOIN actions ON actions.id = a.action_id
 LEFT JOIN screens ON screens.id = a.screen_id
@@ -103,6 +120,20 @@ LEFT JOIN words w_source ON w_source.id = v.source_word
 LEFT JOIN words w_code ON w_code.id = v.code_word
 LEFT JOIN words w_reason ON w_reason.id = v.reason_word
 LEFT JOIN words w_reported ON w_reported.id = v.reported_word;
+
+-- The senders that took part in an attempt, and what each can report.
+CREATE VIEW attempt_senders AS
+SELECT
+  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
+  w.text AS source,
+  v.starts AS starts,
+  --: 0 or 1 | Whether it reports screens.
+  v.steps AS steps, v.stops AS stops, v.failures AS failures, v.ends AS ends,
+  v.compliance AS compliance, v.device_time AS device_time,
+  v.attempt_no AS attempt_no
+FROM attempt_sources v
+LEFT JOIN attempts a ON a.attempt_no = v.attempt_no
+LEFT JOIN words w ON w.id = v.source_word;
 
 CREATE VIEW attempt_corrections AS
 SELECT

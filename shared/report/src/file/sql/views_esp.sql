@@ -35,6 +35,8 @@ CREATE VIEW esp_session_list AS
 SELECT
   CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
   e.enrollment_key AS enrollment_key,
+  --: The attempt that it belongs to, in hexadecimal; empty for none.
+  CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
   --: The sender's id of the session.
   w_sender.text AS sender_session_id,
   w_device.text AS device_name,
@@ -74,6 +76,9 @@ SELECT
   x.failed AS failed,
   --: The phase that failed it last; empty for none.
   f.name AS failed_phase,
+  --: The item that failed it: its name, else its id.
+  w_item.text AS failed_item,
+  x.end_not_reported AS end_not_reported,
   x.retries AS retries,
   $iso(x.stuck_since) AS stuck_since,
   --: The phase whose list of apps was not known in time.
@@ -87,6 +92,8 @@ SELECT
   x.session_no AS session_no
 FROM esp_sessions x
 LEFT JOIN enrollments e ON e.enrollment_no = x.enrollment_no
+LEFT JOIN attempts a ON a.attempt_no = x.attempt_no
+LEFT JOIN words w_item ON w_item.id = x.failed_item_word
 LEFT JOIN esp_session_states st ON st.id = x.state_id
 LEFT JOIN esp_phases ph ON ph.id = x.phase_id
 LEFT JOIN esp_phases f ON f.id = x.failed_phase_id

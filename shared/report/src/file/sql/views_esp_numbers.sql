@@ -1,5 +1,6 @@
 -- What the sessions of the Enrollment Status Page add up to. A session belongs to the day it began. Rates are of
--- the sessions that are not in progress; one past its limit that did not finish counts there as no success.
+-- the sessions that are not in progress and did not end with the device's removal from management; one past its limit
+-- that did not finish counts there as no success.
 -- In numbers first: a summary has these sums as a table, and the same views over them.
 CREATE VIEW esp_daily AS
 SELECT
@@ -15,6 +16,8 @@ SELECT
   CAST(sum(CASE st.name WHEN 'timedOut' THEN 1 ELSE 0 END) AS BIGINT) AS timed_out,
   --: sessions | How many are under way within their time limit.
   CAST(sum(CASE st.name WHEN 'inProgress' THEN 1 ELSE 0 END) AS BIGINT) AS in_progress,
+  --: sessions | How many ended inside their time limit because the device was removed from management.
+  CAST(sum(CASE st.name WHEN 'ended' THEN 1 ELSE 0 END) AS BIGINT) AS ended,
   CAST(sum(CASE WHEN x.stuck_since IS NULL THEN 0 ELSE 1 END) AS BIGINT) AS stuck,
   CAST(sum(x.is_stuck) AS BIGINT) AS still_stuck
 FROM esp_sessions x
@@ -40,10 +43,12 @@ SELECT
   CAST(s.timed_out AS BIGINT) AS timed_out,
   --: sessions | How many are under way within their time limit.
   CAST(s.in_progress AS BIGINT) AS in_progress,
+  --: sessions | How many ended inside their time limit because the device was removed from management.
+  CAST(s.ended AS BIGINT) AS ended,
   --: sessions | Succeeded, failed and timed out together: what the rate is of.
-  CAST(s.started - s.in_progress AS BIGINT) AS n,
+  CAST(s.started - s.in_progress - s.ended AS BIGINT) AS n,
   --: fraction | Succeeded divided by n; empty where n is 0.
-  CAST(s.succeeded * 1.0 / nullif(s.started - s.in_progress, 0) AS DOUBLE) AS success_rate,
+  CAST(s.succeeded * 1.0 / nullif(s.started - s.in_progress - s.ended, 0) AS DOUBLE) AS success_rate,
   CAST(s.stuck AS BIGINT) AS stuck,
   CAST(s.still_stuck AS BIGINT) AS still_stuck
 FROM esp_daily s

@@ -1,21 +1,42 @@
--- The incomplete-enrollments report (docs/DOMAIN.md, R): iOS/iPadOS and Android only (`platforms.reported`).
--- The views at the grain of a day are what page and API sum over; the others are the whole window.
-CREATE VIEW incomplete_by_day AS
+-- The incomplete-enrollments report (docs/DOMAIN.md, R): iOS/iPadOS and Android only (`platforms.reported`), but for the
+-- views that have a column `reported`. Those at the grain of a day are what page and API sum over; the others are the
+-- whole window. A rate or time is empty where no sender reported what it stands on.
+CREATE VIEW attempts_by_day AS
+WITH sums AS (
+  SELECT t.day AS day, t.platform_id AS platform_id, sum(t.initiated) AS initiated, sum(t.abandoned) AS abandoned,
+    sum(t.failed) AS failed, sum(t.completed) AS completed, sum(t.open) AS open, sum(t.measured) AS measured,
+    sum(t.abandoned_measured) AS abandoned_measured, sum(t.with_steps) AS with_steps, sum(t.judged) AS judged,
+    sum(t.completed_judged) AS completed_judged, sum(t.timed) AS timed, sum(t.completed_ms) AS completed_ms
+  FROM daily_totals t GROUP BY t.day, t.platform_id)
 SELECT
-  $day(t.day) AS date,
-  t.day AS day,
+  $day(s.day) AS date,
+  s.day AS day,
   p.name AS platform,
-  CAST(sum(t.initiated) AS BIGINT) AS initiated,
-  CAST(sum(t.abandoned) + sum(t.failed) AS BIGINT) AS incomplete,
-  CAST(sum(t.abandoned) AS BIGINT) AS abandoned,
-  CAST(sum(t.failed) AS BIGINT) AS failed,
-  CAST(sum(t.completed) AS BIGINT) AS completed,
-  CAST(sum(t.open) AS BIGINT) AS open,
-  CAST(CAST(sum(t.abandoned) AS DOUBLE) / nullif(sum(t.initiated), 0) AS DOUBLE) AS incomplete_rate
-FROM daily_totals t
-CROSS JOIN platforms p
-WHERE p.id = t.platform_id AND p.reported = 1
-GROUP BY t.day, t.platform_id;
+  p.reported AS reported,
+  CAST(s.initiated AS BIGINT) AS initiated,
+  CAST(s.abandoned + s.failed AS BIGINT) AS incomplete,
+  CAST(s.abandoned AS BIGINT) AS abandoned,
+  CAST(s.failed AS BIGINT) AS failed,
+  CAST(s.completed AS BIGINT) AS completed,
+  CAST(s.open AS BIGINT) AS open,
+  CAST(s.measured AS BIGINT) AS measured,
+  CAST(s.initiated - s.measured AS BIGINT) AS only_end_reported,
+  CAST(s.abandoned_measured AS BIGINT) AS abandoned_measured,
+  CAST(CAST(s.abandoned_measured AS DOUBLE) / nullif(s.measured, 0) AS DOUBLE) AS incomplete_rate,
+  CAST(s.with_steps AS BIGINT) AS with_steps,
+  CAST(s.judged AS BIGINT) AS judged,
+  CAST(s.completed_judged AS BIGINT) AS completed_judged,
+  CAST(s.timed AS BIGINT) AS timed,
+  --: ms | Time from start to completion, added up over completed attempts whose start was reported.
+  CAST(s.completed_ms AS BIGINT) AS completed_ms
+FROM sums s
+LEFT JOIN platforms p ON p.id = s.platform_id;
+
+CREATE VIEW incomplete_by_day AS
+SELECT date, day, platform, initiated, incomplete, abandoned, failed, completed, open, measured, only_end_reported,
+  abandoned_measured, incomplete_rate, with_steps, judged
+FROM attempts_by_day
+WHERE reported = 1;
 
 CREATE VIEW incomplete_rollup AS
 SELECT
@@ -25,36 +46,57 @@ SELECT
   CAST(coalesce(sum(failed), 0) AS BIGINT) AS failed,
   CAST(coalesce(sum(completed), 0) AS BIGINT) AS completed,
   CAST(coalesce(sum(open), 0) AS BIGINT) AS open,
-  CAST(CAST(sum(abandoned) AS DOUBLE) / nullif(sum(initiated), 0) AS DOUBLE) AS incomplete_rate
+  CAST(coalesce(sum(measured), 0) AS BIGINT) AS measured,
+  CAST(coalesce(sum(only_end_reported), 0) AS BIGINT) AS only_end_reported,
+  CAST(coalesce(sum(abandoned_measured), 0) AS BIGINT) AS abandoned_measured,
+  CAST(CAST(sum(abandoned_measured) AS DOUBLE) / nullif(sum(measured), 0) AS DOUBLE) AS incomplete_rate,
+  CAST(coalesce(sum(with_steps), 0) AS BIGINT) AS with_steps,
+  CAST(coalesce(sum(judged), 0) AS BIGINT) AS judged
 FROM incomplete_by_day;
 
--- Every incomplete attempt counted once, by everything the report tells apart. `part` says under which
--- heading of the section table it stands.
-CREATE VIEW incomplete_detail AS
+-- Every incomplete attempt counted once, of every platform, by everything the report tells apart. `part` says under which
+-- heading of the section table it stands. Places are as they were reported; the nineteen rows are of iOS/iPadOS and Android.
+CREATE VIEW incomplete_of_all_platforms AS
 SELECT
   $day(d.day) AS date,
   d.day AS day,
   p.name AS platform,
+  p.reported AS reported,
   s.name AS section,
   a.name AS action,
   c.name AS cause,
   CAST(nullif(d.catalogue_row, 0) AS BIGINT) AS catalogue_row,
-  --: Under which heading an abandoned attempt is counted: row, portalClosed, restarted, unenrolled or other.
+  --: min | The limit that ran out; empty where none did.
+  CAST(nullif(d.limit_minutes, 0) AS BIGINT) AS limit_minutes,
+  --: Under which heading an abandoned attempt is counted: row, portalClosed, restarted, unenrolled, placeNotReported or
+  --: other.
   CAST(CASE
     WHEN d.abandoned = 0 THEN NULL
     WHEN d.catalogue_row > 0 THEN 'row'
     WHEN c.name IN ('portalClosed', 'restarted', 'unenrolled') THEN c.name
+    WHEN d.place_reported = 0 THEN 'placeNotReported'
     ELSE 'other' END AS TEXT) AS part,
   d.abandoned AS abandoned,
-  d.failed AS failed
+  d.failed AS failed,
+  d.abandoned_measured AS abandoned_measured
 FROM daily_incomplete d
-CROSS JOIN platforms p
+LEFT JOIN platforms p ON p.id = d.platform_id
 LEFT JOIN sections s ON s.id = d.section_id
 LEFT JOIN actions a ON a.id = d.action_id
-LEFT JOIN causes c ON c.id = d.cause_id
-WHERE p.id = d.platform_id AND p.reported = 1;
+LEFT JOIN causes c ON c.id = d.cause_id;
 
--- Every day of the window times every section, zero included.
+CREATE VIEW incomplete_detail AS
+SELECT date, day, platform, section, action, cause, catalogue_row,
+  --: min | The limit that ran out; empty where none did.
+  limit_minutes,
+  --: Under which heading an abandoned attempt is counted: row, portalClosed, restarted, unenrolled, placeNotReported or
+  --: other.
+  part,
+  abandoned, failed, abandoned_measured
+FROM incomplete_of_all_platforms
+WHERE reported = 1;
+
+-- Every day of the window times every section of the catalogue, zero included; other places only where there are any.
 CREATE VIEW incomplete_by_section_and_day AS
 WITH counts AS (
   SELECT d.day AS day, d.section_id AS section_id, sum(d.abandoned) AS abandoned
@@ -69,7 +111,7 @@ SELECT
 FROM days
 CROSS JOIN sections s
 LEFT JOIN counts ON counts.day = days.day AND counts.section_id = s.id
-WHERE s.id > 0 OR counts.abandoned > 0;
+WHERE counts.abandoned > 0 OR s.id IN (SELECT r.section_id FROM catalogue_rows r);
 
 -- The nineteen rows. With `incomplete_without_row` they add up to all abandoned.
 CREATE VIEW incomplete_by_action AS
@@ -80,7 +122,13 @@ SELECT
   --: Where the row occurs: ios, android or both.
   r.platform AS platform, r.how AS how,
   CAST(coalesce((SELECT sum(d.abandoned) FROM incomplete_detail d WHERE d.catalogue_row = r.number), 0) AS BIGINT)
-    AS abandoned
+    AS abandoned,
+  --: min | The shortest of the limits that ran out there; empty where none did.
+  CAST((SELECT min(d.limit_minutes) FROM incomplete_detail d WHERE d.catalogue_row = r.number) AS BIGINT)
+    AS shortest_limit_minutes,
+  --: min | The longest of the limits that ran out there; empty where none did.
+  CAST((SELECT max(d.limit_minutes) FROM incomplete_detail d WHERE d.catalogue_row = r.number) AS BIGINT)
+    AS longest_limit_minutes
 FROM catalogue_rows r
 LEFT JOIN sections s ON s.id = r.section_id
 LEFT JOIN actions a ON a.id = r.action_id
@@ -89,18 +137,20 @@ LEFT JOIN screens sc ON sc.id = r.screen_id;
 -- Abandoned in ways that have no row.
 CREATE VIEW incomplete_without_row AS
 SELECT
-  --: How it was abandoned: portalClosed, restarted, unenrolled or other.
+  --: How it was abandoned: portalClosed, restarted, unenrolled, placeNotReported (in any other way, where no sender
+  --: reported a place) or other.
   d.part AS part, d.section AS section, d.action AS action, CAST(sum(d.abandoned) AS BIGINT) AS abandoned
 FROM incomplete_detail d
 WHERE d.part IS NOT NULL AND d.part <> 'row'
 GROUP BY d.part, d.section, d.action;
 
--- Attempts that came to a step (or stopped at it without being seen to enter), left it forward, gave up there.
-CREATE VIEW funnel_by_day AS
+-- Attempts that came to a step, left it forward, gave up there: only steps that were reported.
+CREATE VIEW steps_by_day AS
 SELECT
   $day(t.day) AS date,
   t.day AS day,
   p.name AS platform,
+  p.reported AS reported,
   k.step AS step,
   s.name AS section,
   k.name AS action,
@@ -108,10 +158,15 @@ SELECT
   t.left_forward AS left_forward,
   t.abandoned AS abandoned
 FROM daily_steps t
-CROSS JOIN platforms p
 CROSS JOIN actions k
+LEFT JOIN platforms p ON p.id = t.platform_id
 LEFT JOIN sections s ON s.id = k.section_id
-WHERE p.id = t.platform_id AND k.id = t.action_id AND p.reported = 1 AND k.step IS NOT NULL;
+WHERE k.id = t.action_id AND k.step IS NOT NULL;
+
+CREATE VIEW funnel_by_day AS
+SELECT date, day, platform, step, section, action, entered, left_forward, abandoned
+FROM steps_by_day
+WHERE reported = 1;
 
 -- How long each visit of a step took, for those that were left forward.
 CREATE VIEW step_times AS
@@ -119,11 +174,46 @@ SELECT
   v.attempt_no AS attempt_no,
   a.started_day AS day,
   p.name AS platform,
+  p.reported AS reported,
   k.step AS step,
   --: ms | How long the visit took.
   CAST(v.left_at - v.entered_at AS BIGINT) AS milliseconds
 FROM attempt_steps v
 CROSS JOIN attempts a
-CROSS JOIN platforms p
 CROSS JOIN actions k
-WHERE a.attempt_no = v.attempt_no AND p.id = a.platform_id AND k.id = v.action_id AND p.reported = 1 AND k.step IS NOT NULL AND v.left_at IS NOT NULL;
+LEFT JOIN platforms p ON p.id = a.platform_id
+WHERE a.attempt_no = v.attempt_no AND k.id = v.action_id AND k.step IS NOT NULL AND v.left_at IS NOT NULL;
+
+-- What the numbers stand on: which senders took part in the attempts of a day, and what each can report.
+CREATE VIEW coverage_by_day AS
+SELECT
+  $day(c.day) AS date,
+  c.day AS day,
+  p.name AS platform,
+  p.reported AS reported,
+  CAST(nullif(w.text, '') AS TEXT) AS source,
+  c.starts AS starts,
+  --: 0 or 1 | Whether it reports screens.
+  c.steps AS steps, c.stops AS stops, c.failures AS failures, c.ends AS ends,
+  c.compliance AS compliance, c.device_time AS device_time,
+  c.attempts AS attempts,
+  --: attempts | Of these, those that have starts, whichever of their senders reports them.
+  c.measured AS measured,
+  --: attempts | Of these, those that have steps, whichever of their senders reports them.
+  c.with_steps AS with_steps
+FROM coverage c
+LEFT JOIN platforms p ON p.id = c.platform_id
+LEFT JOIN words w ON w.id = c.source_word;
+
+CREATE VIEW coverage_by_source AS
+SELECT source, starts,
+  --: 0 or 1 | Whether it reports screens.
+  steps,
+  stops, failures, ends, compliance, device_time,
+  CAST(sum(attempts) AS BIGINT) AS attempts,
+  --: attempts | Of these, those that have starts, whichever of their senders reports them.
+  CAST(sum(measured) AS BIGINT) AS measured,
+  --: attempts | Of these, those that have steps, whichever of their senders reports them.
+  CAST(sum(with_steps) AS BIGINT) AS with_steps
+FROM coverage_by_day
+GROUP BY source, starts, steps, stops, failures, ends, compliance, device_time;

@@ -1,17 +1,28 @@
 -- The status page (docs/DOMAIN.md, D), as of the file's instant.
+-- Each device is in one state, so the states add up to the devices.
 CREATE VIEW status_summary AS
 SELECT
+  --: devices | Devices with an attempt in progress that does not wait.
+  CAST(coalesce(sum(CASE s.name WHEN 'inProgress' THEN t.devices END), 0) AS BIGINT) AS in_progress,
+  --: devices | Devices whose attempt waits: for compliance, or for the release of their Setup Assistant.
+  CAST(coalesce(sum(CASE s.name WHEN 'waitingForCompliance' THEN t.devices END), 0) AS BIGINT)
+    AS waiting_for_compliance,
+  --: devices | Devices whose latest attempt failed and that have not become complete since, and devices with an
+  --: unresolved failure outside any attempt.
+  CAST(coalesce(sum(CASE s.name WHEN 'failed' THEN t.devices END), 0) AS BIGINT) AS failed,
+  --: devices | Devices that a technician prepared and that wait for their user.
+  CAST(coalesce(sum(CASE s.name WHEN 'prepared' THEN t.devices END), 0) AS BIGINT) AS prepared,
   --: devices | Devices under management.
-  CAST(coalesce(sum(CASE WHEN t.enrolled = 1 THEN t.devices END), 0) AS BIGINT) AS enrolled,
-  --: devices | Devices with an attempt or Enrollment Status Page session in progress.
-  CAST(coalesce(sum(CASE WHEN t.active = 1 THEN t.devices END), 0) AS BIGINT) AS in_progress,
+  CAST(coalesce(sum(CASE s.name WHEN 'enrolled' THEN t.devices END), 0) AS BIGINT) AS enrolled,
+  --: devices | Devices not under management whose latest attempt was abandoned.
+  CAST(coalesce(sum(CASE s.name WHEN 'gaveUp' THEN t.devices END), 0) AS BIGINT) AS gave_up,
   --: devices | Devices registered that never made an attempt.
-  CAST(coalesce(sum(CASE WHEN t.pending = 1 THEN t.devices END), 0) AS BIGINT) AS pending,
-  --: devices | Devices whose latest attempt failed and that are not enrolled.
-  CAST(coalesce(sum(CASE WHEN o.name = 'failed' AND t.enrolled = 0 THEN t.devices END), 0) AS BIGINT) AS failed,
+  CAST(coalesce(sum(CASE s.name WHEN 'pending' THEN t.devices END), 0) AS BIGINT) AS pending,
+  --: devices | Devices in none of the other states.
+  CAST(coalesce(sum(CASE s.name WHEN 'notEnrolled' THEN t.devices END), 0) AS BIGINT) AS not_enrolled,
   CAST(coalesce(sum(t.devices), 0) AS BIGINT) AS devices
 FROM device_totals t
-LEFT JOIN outcomes o ON o.id = t.last_outcome_id;
+LEFT JOIN device_states s ON s.id = t.state_id;
 
 CREATE VIEW status_by_platform AS
 WITH
@@ -20,14 +31,16 @@ WITH
       sum(CASE WHEN t.day > (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'asOfDay') - 7
         THEN t.initiated ELSE 0 END) AS last_7_days,
       sum(t.initiated) AS initiated, sum(t.completed) AS completed, sum(t.failed) AS failed,
-      sum(t.abandoned) AS abandoned, sum(t.completed_ms) AS completed_ms
+      sum(t.abandoned) AS abandoned, sum(t.measured) AS measured, sum(t.judged) AS judged,
+      sum(t.completed_judged) AS completed_judged, sum(t.timed) AS timed, sum(t.completed_ms) AS completed_ms
     FROM daily_totals t GROUP BY t.platform_label_id),
   devices AS (
     SELECT t.platform_label_id AS label_id, sum(t.devices) AS total FROM device_totals t GROUP BY t.platform_label_id)
 SELECT
-  --: The platform as the status page tells them apart; empty where senders told none.
+  --: The platform as the status page tells them apart, the technician's part of pre-provisioning by itself; empty where
+  --: senders reported none.
   l.name AS platform,
-  --: devices | Devices seen with that label.
+  --: devices | Devices seen with that label; the technician's part has none of its own.
   CAST(coalesce(d.total, 0) AS BIGINT) AS total,
   --: attempts | Attempts started on the day of the file's instant or the six before.
   CAST(coalesce(s.last_7_days, 0) AS BIGINT) AS last_7_days,
@@ -35,15 +48,17 @@ SELECT
   CAST(coalesce(s.completed, 0) AS BIGINT) AS completed,
   CAST(coalesce(s.failed, 0) AS BIGINT) AS failed,
   CAST(coalesce(s.abandoned, 0) AS BIGINT) AS abandoned,
-  --: attempts | Completed, failed and abandoned together: what the rate is of.
-  CAST(coalesce(s.completed + s.failed + s.abandoned, 0) AS BIGINT) AS n,
-  CAST(CAST(s.completed AS DOUBLE) / nullif(s.completed + s.failed + s.abandoned, 0) AS DOUBLE) AS success_rate,
-  --: min | Mean time from start to completion of completed attempts.
-  CAST(s.completed_ms / (nullif(s.completed, 0) * 60000.0) AS DOUBLE) AS average_minutes
+  CAST(coalesce(s.initiated - s.measured, 0) AS BIGINT) AS only_end_reported,
+  --: attempts | The judged ones: what the rate is of.
+  CAST(coalesce(s.judged, 0) AS BIGINT) AS n,
+  CAST(CAST(s.completed_judged AS DOUBLE) / nullif(s.judged, 0) AS DOUBLE) AS success_rate,
+  CAST(coalesce(s.timed, 0) AS BIGINT) AS timed,
+  --: min | Mean time from start to completion of completed attempts whose start was reported; empty without any.
+  CAST(s.completed_ms / (nullif(s.timed, 0) * 60000.0) AS DOUBLE) AS average_minutes
 FROM platform_labels l
 LEFT JOIN sums s ON s.label_id = l.id
 LEFT JOIN devices d ON d.label_id = l.id
-WHERE l.id > 0 OR d.total > 0 OR s.initiated > 0;
+WHERE d.total > 0 OR s.initiated > 0 OR (l.id > 0 AND l.name <> 'Windows (Pre-provisioning)');
 
 -- The catalogue's steps that exist on a platform: those that every device comes to, and of the others those
 -- seen there within the window. Where an organisation requires compliance every device comes to that too. A
@@ -76,13 +91,17 @@ SELECT
   w_os.text AS os_version,
   CAST(coalesce(p.title, 'Unknown') || coalesce(' ' || w_os.text, '') AS TEXT) AS platform_words,
   l.name AS platform_label,
-  --: Where the Enrollment Status Page is, else the section, in words.
+  --: How the device stands: inProgress or waitingForCompliance; another where only a session is in progress.
+  ds.name AS state,
+  --: What the attempt waits for: compliance, or configuration (the release of the Setup Assistant); empty for nothing.
+  waits.name AS waits_for,
+  --: Where the Enrollment Status Page is, else the section, in words; empty where no sender reported a place.
   CAST(CASE WHEN x.session_no IS NULL THEN s.title ELSE g.name END AS TEXT) AS stage,
   --: fraction | Share of the steps that exist on the platform (see platform_steps) that are passed, or how far the
-  --: Enrollment Status Page is; empty where nothing can be said.
+  --: Enrollment Status Page is; empty where nothing can be said, as where no sender reports steps.
   CAST(CASE
     WHEN x.session_no IS NOT NULL THEN x.progress
-    ELSE (SELECT count(DISTINCT v.action_id) FROM attempt_steps v LEFT JOIN actions k ON k.id = v.action_id
+    WHEN a.has_steps = 1 THEN (SELECT count(DISTINCT v.action_id) FROM attempt_steps v LEFT JOIN actions k ON k.id = v.action_id
           WHERE v.attempt_no = a.attempt_no AND v.left_at IS NOT NULL AND k.step IS NOT NULL) * 1.0 / nullif(steps.n, 0)
     END AS DOUBLE) AS progress,
   $iso(e.active_since) AS started_at,
@@ -93,7 +112,9 @@ SELECT
   e.enrollment_no AS enrollment_no
 FROM enrollments e
 LEFT JOIN outcomes o ON o.id = e.last_outcome_id
+LEFT JOIN device_states ds ON ds.id = e.state_id
 LEFT JOIN attempts a ON a.attempt_no = e.last_attempt_no AND o.name = 'inProgress'
+LEFT JOIN waits ON waits.id = a.wait_id
 LEFT JOIN steps ON steps.platform_id = a.platform_id
 LEFT JOIN esp_sessions x ON x.session_no = e.open_session_no
 LEFT JOIN platforms p ON p.id = e.platform_id
@@ -110,10 +131,14 @@ SELECT
   $iso(f.failed_at) AS failed_at,
   --: s | Seconds from the failure to the file's instant.
   CAST(((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'asOfMillis') - f.failed_at) / 1000 AS BIGINT) AS age_seconds,
+  --: What failed: attempt, session (of the Enrollment Status Page, without an attempt) or device (outside any attempt).
+  b.name AS subject,
+  f.resolved AS resolved,
   --: 0 or 1 | Whether the attempt counts as abandoned rather than failed: a person cancelled, or stopped with an
-  --: error told.
+  --: error reported.
   f.abandoned AS abandoned,
-  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
+  CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
+  CAST(lower(nullif(hex(x.session_id), '')) AS TEXT) AS session_id,
   e.enrollment_key AS enrollment_key,
   w_device.text AS device_name,
   w_user.text AS user_principal_name,
@@ -129,24 +154,49 @@ SELECT
   w_message.text AS message,
   s.name AS section,
   k.name AS action,
-  $day(a.started_day) AS date,
-  a.started_day AS day,
-  --: ms since 1970-01-01 UTC | When the attempt ended.
+  --: The day the attempt or session started, or the device failed, in the organisation's time zone.
+  $day(f.day) AS date,
+  --: days since 1970-01-01 | The day the attempt or session started, or the device failed, in the organisation's time zone.
+  f.day AS day,
+  --: ms since 1970-01-01 UTC | When the attempt or session ended, or the device failed.
   f.failed_at AS failed_at_ms,
-  f.attempt_no AS attempt_no
+  f.failure_no AS failure_no
 FROM failures f
+LEFT JOIN failure_subjects b ON b.id = f.subject_id
 LEFT JOIN attempts a ON a.attempt_no = f.attempt_no
-LEFT JOIN enrollments e ON e.enrollment_no = a.enrollment_no
-LEFT JOIN platforms p ON p.id = a.platform_id
+LEFT JOIN esp_sessions x ON x.session_no = f.session_no
+LEFT JOIN enrollments e ON e.enrollment_no = f.enrollment_no
+LEFT JOIN platforms p ON p.id = CASE b.name WHEN 'attempt' THEN a.platform_id ELSE e.platform_id END
 LEFT JOIN sections s ON s.id = a.section_id
 LEFT JOIN actions k ON k.id = a.action_id
 LEFT JOIN failure_categories c ON c.id = f.category_id
-LEFT JOIN words w_device ON w_device.id = a.device_name_word
-LEFT JOIN words w_user ON w_user.id = a.user_principal_name_word
-LEFT JOIN words w_os ON w_os.id = a.os_version_word
+LEFT JOIN words w_device ON w_device.id = CASE b.name WHEN 'attempt' THEN a.device_name_word
+  WHEN 'session' THEN x.device_name_word ELSE e.device_name_word END
+LEFT JOIN words w_user ON w_user.id = CASE b.name WHEN 'attempt' THEN a.user_principal_name_word
+  WHEN 'session' THEN x.user_principal_name_word ELSE e.user_principal_name_word END
+LEFT JOIN words w_os ON w_os.id = CASE b.name WHEN 'attempt' THEN a.os_version_word
+  WHEN 'session' THEN x.os_version_word ELSE e.os_version_word END
 LEFT JOIN words w_code ON w_code.id = f.code_word
 LEFT JOIN words w_reason ON w_reason.id = f.reason_word
 LEFT JOIN words w_message ON w_message.id = f.message_word;
+
+-- Failures of devices outside any attempt.
+CREATE VIEW device_failures AS
+SELECT failed_at,
+  --: s | Seconds from the failure to the file's instant.
+  age_seconds,
+  enrollment_key, device_name, user_principal_name, platform, os_version,
+  --: The error code as reported.
+  code,
+  code_value, reason, category,
+  --: The message told; a pseudonymised file has none.
+  message,
+  resolved,
+  --: The day the device failed, in the organisation's time zone.
+  date,
+  failure_no
+FROM recent_failures
+WHERE subject = 'device';
 
 CREATE VIEW failures_by_day AS
 SELECT
@@ -182,7 +232,8 @@ LEFT JOIN advice v ON v.advice_no = c.advice_no;
 
 CREATE VIEW advice_for_failures AS
 SELECT
-  CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
+  --: The attempt, in hexadecimal; empty where a session or a device failed.
+  CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
   $iso(f.failed_at) AS failed_at,
   --: The error code as reported.
   w_code.text AS code,
@@ -193,10 +244,10 @@ SELECT
   v.cause AS cause, v.steps AS steps, v.who AS who,
   --: Where it occurs: windows, macos, ios, android, with commas.
   v.platforms AS platforms, v.sources AS sources,
-  x.attempt_no AS attempt_no
+  x.failure_no AS failure_no
 FROM failure_advice x
-LEFT JOIN failures f ON f.attempt_no = x.attempt_no
-LEFT JOIN attempts a ON a.attempt_no = x.attempt_no
+LEFT JOIN failures f ON f.failure_no = x.failure_no
+LEFT JOIN attempts a ON a.attempt_no = f.attempt_no
 LEFT JOIN advice v ON v.advice_no = x.advice_no
 LEFT JOIN words w_code ON w_code.id = f.code_word
 LEFT JOIN words w_reason ON w_reason.id = f.reason_word;
@@ -222,10 +273,10 @@ CREATE VIEW first_time_right AS
 SELECT
   --: devices | Devices whose first attempt completed.
   CAST(coalesce(sum(CASE WHEN o.name = 'completed' THEN t.devices END), 0) AS BIGINT) AS completed,
-  --: devices | Devices whose first attempt is in the window and has ended: what the rate is of.
+  --: devices | Devices whose first attempt is in the window and judged: what the rate is of.
   CAST(coalesce(sum(t.devices), 0) AS BIGINT) AS n,
   --: fraction | Devices whose first attempt completed divided by n; empty where n is 0.
   CAST(sum(CASE WHEN o.name = 'completed' THEN t.devices ELSE 0 END) * 1.0 / nullif(sum(t.devices), 0) AS DOUBLE) AS rate
 FROM device_totals t
 LEFT JOIN outcomes o ON o.id = t.first_outcome_id
-WHERE o.name IN ('completed', 'abandoned', 'failed');
+WHERE t.first_judged = 1;

@@ -24,22 +24,23 @@ pub(super) fn of(facts: &Facts, findings: &[Finding], verdict: Verdict) -> Vec<C
     if matches!(verdict, Verdict::Working) && findings.iter().all(|one| one.severity == Severity::Information) {
         return Vec::new();
     }
+    let attempts = facts.attempts();
     let mut all = Vec::new();
     let failed = || facts.unresolved().filter(|attempt| attempt.is("failed"));
-    if facts.attempts.is_empty() || failed().any(|attempt| attempt.attempt.failure_message.is_none()) {
+    if attempts.is_empty() || failed().any(|attempt| attempt.attempt.failure_message.is_none()) {
         all.push(item("The exact error message", "A photograph or screenshot of it, with all codes."));
     }
-    if facts.attempts.is_empty() || facts.unresolved().any(|attempt| attempt.attempt.screen.is_none()) {
+    if attempts.is_empty() || facts.unresolved().any(|attempt| attempt.attempt.screen.is_none()) {
         all.push(item("Where the message appears", "The app or settings page, and what was tapped just before."));
     }
-    if facts.attempts.is_empty() {
+    if attempts.is_empty() {
         all.push(item("When it began, and whether it ever worked", "Ask the person; nothing is known of it here."));
         all.push(item("The platform and its version", "The device's settings."));
     }
     if !facts.is_user && facts.devices.iter().all(|known| known.device.user_principal_name.is_none()) {
         all.push(item("Who enrolls the device", "The address that is typed in; diagnose that as well."));
     }
-    if facts.attempts.iter().all(|attempt| attempt.attempt.enrollment_type.is_none()) {
+    if attempts.iter().all(|attempt| attempt.attempt.enrollment_type.is_none()) {
         all.push(item(
             "How the enrollment is done",
             "The person's own device, or Automated Device Enrollment with a profile, or Autopilot, or bulk.",

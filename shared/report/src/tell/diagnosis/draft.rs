@@ -1,6 +1,6 @@
 //! A finding while it is put together.
 
-use super::{Finding, Severity};
+use super::{Device, Finding, Severity};
 use crate::ask::reader::Advice;
 
 /// A finding before it has its rank.
@@ -14,6 +14,8 @@ pub(super) fn found(id: &'static str, severity: Severity, title: impl Into<Strin
         finding: Finding {
             id,
             rank: 0,
+            enrollment_key: None,
+            device_name: None,
             severity,
             title: title.into(),
             evidence: Vec::new(),
@@ -33,6 +35,13 @@ fn owned(texts: &[&str]) -> Vec<String> {
 impl Draft {
     pub(super) fn evidence(mut self, evidence: Vec<String>) -> Self {
         self.finding.evidence = evidence;
+        self
+    }
+
+    /// The device that it is about.
+    pub(super) fn about(mut self, device: &Device) -> Self {
+        self.finding.enrollment_key = Some(device.enrollment_key.clone());
+        self.finding.device_name.clone_from(&device.device_name);
         self
     }
 

@@ -3,34 +3,22 @@
 use super::draft::{Draft, found};
 use super::facts::{Facts, KnownDevice};
 use super::{Severity, others, places};
-use crate::ask::reader::{EspItemRow, EspSessionDetail, Reader, parameters};
+use crate::ask::reader::{EspItemRow, Reader, parameters};
 use crate::error::Result;
-use vestibule_advice::codes_in;
-use vestibule_domain::Timestamp;
+use vestibule_domain::codes::codes_in;
+use vestibule_domain::esp::ItemState;
+use vestibule_domain::failure::code_value;
 
+/// Windows' general code for whatever took longer than it was allowed.
+const RAN_OUT_OF_TIME: u32 = 0x8007_05b4;
 /// Items named in a finding; more would be a list to scroll.
 const MOST_NAMED: usize = 5;
 
-/// What is to be said of the sessions of all devices.
-pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
-    let mut drafts = Vec::new();
-    for known in &facts.devices {
-        if let Some(newest) = known.sessions.first() {
-            drafts.extend(session(reader, facts, known, newest)?);
-        }
-    }
-    Ok(drafts)
-}
-
-fn session(
-    reader: &Reader<'_>,
-    facts: &Facts,
-    known: &KnownDevice,
-    detail: &EspSessionDetail,
-) -> Result<Option<Draft>> {
+/// What is to be said of the newest session of a device.
+pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<Option<Draft>> {
+    let Some(detail) = known.sessions.first() else { return Ok(None) };
     let told = &detail.session;
-    let device = known.device.device_name.as_deref().unwrap_or(&known.device.enrollment_key);
-    let at = |text: &str| Timestamp::parse(text).map_or_else(|_| text.to_owned(), places::instant);
+    let (device, at) = (known.name(), places::minute);
     let profile = match told.profile.as_deref() {
         Some(profile) if facts.tenant.shows_profiles => format!("profile {profile}"),
         Some(_) => "a profile".to_owned(),
@@ -51,16 +39,26 @@ fn session(
             "It has identified what to track since {} without an end.",
             told.stuck_since.as_deref().map(at).unwrap_or_default()
         ));
+        if told.state == "timedOut" {
+            evidence.push(format!("It is past its time limit since {}.", at(&told.deadline)));
+        }
         (Vec::new(), reader.advice("esp-stuck-identifying")?, ("esp-stuck-identifying", "Stuck while identifying"))
     } else if told.state == "failed" {
         let failing = kind("error");
         evidence.extend(told.error_message.iter().map(|message| format!("The page said: “{message}”.")));
-        (failing, Vec::new(), ("esp-failed", "The Enrollment Status Page failed"))
+        // The page may give up by its own clock, before the limit that is known here.
+        let finding = match told.error_code.as_deref().and_then(code_value) {
+            Some(RAN_OUT_OF_TIME) if failing.is_empty() => {
+                ("esp-ran-out-of-time", "The Enrollment Status Page gave up by the code for a time limit")
+            }
+            _ => ("esp-failed", "The Enrollment Status Page failed"),
+        };
+        (failing, Vec::new(), finding)
     } else if told.state == "timedOut" {
         let waiting: Vec<_> = detail
             .items
             .iter()
-            .filter(|item| item.tracking == "blocking" && !matches!(item.state.as_deref(), Some("completed")))
+            .filter(|item| item.tracking == "blocking" && !item.state.as_deref().is_some_and(is_done))
             .collect();
         (
             waiting,
@@ -100,6 +98,13 @@ fn session(
                 "Track fewer apps, or raise the profile's limit.",
             ],
         ),
+        _ if finding.0 == "esp-ran-out-of-time" => (
+            "The page stopped waiting. No item was reported to have failed.",
+            &[
+                "Look at which item isn't done, and try its installation on a device that is set up already.",
+                "See whether the device has the profile that is known here: another may have a shorter limit.",
+            ],
+        ),
         _ => (
             "An item that the page waits for couldn't be installed.",
             &[
@@ -108,6 +113,15 @@ fn session(
             ],
         ),
     };
-    let draft = found(finding.0, Severity::Problem, finding.1).evidence(evidence).otherwise(cause, steps, &["admin"]);
+    // What went wrong before an attempt that began later completed is past.
+    let past = known.complete_since
+        || known.attempts.iter().any(|attempt| attempt.is("completed") && attempt.attempt.started_at > told.started_at);
+    let severity = if past { Severity::Information } else { Severity::Problem };
+    let draft = found(finding.0, severity, finding.1).evidence(evidence).otherwise(cause, steps, &["admin"]);
     Ok(Some(draft.advice(all).others(others)))
+}
+
+/// Whether an item in that state holds nobody up.
+fn is_done(state: &str) -> bool {
+    ItemState::read(state).is_some_and(ItemState::is_done)
 }

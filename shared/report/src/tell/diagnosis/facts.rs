@@ -1,18 +1,60 @@
 //! What the file knows of a person or a device.
 
-use super::{Device, Known, Subject};
-use crate::ask::reader::{Attempt, EspSessionDetail, EspSessionRow, Reader, parameters};
+use super::{Device, Known, Subject, verdict};
+use crate::ask::reader::{Advice, Attempt, EspSessionDetail, Reader, parameters};
 use crate::error::{Error, Result};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use vestibule_domain::{Millis, Timestamp};
 
 /// A sender that was heard of within so long is not silent.
 const SILENT_AFTER: Millis = Millis::from_minutes(24 * 60);
 
-/// A device with its sessions.
+/// A device with what the subject did on it.
 pub(super) struct KnownDevice {
     pub device: Device,
+    /// Newest first.
+    pub attempts: Vec<KnownAttempt>,
+    /// Newest first.
     pub sessions: Vec<EspSessionDetail>,
+    /// Outside any attempt, unresolved; newest first.
+    pub failures: Vec<DeviceFailure>,
+    /// Whether something made it complete since its last attempt, which is theirs and ended without success.
+    pub complete_since: bool,
+    /// Whether a technician prepared it, and its user has yet to come.
+    pub prepared: bool,
+}
+
+impl KnownDevice {
+    /// Attempts that ended without success and that no success followed.
+    pub(super) fn unresolved(&self) -> impl Iterator<Item = &KnownAttempt> {
+        let since = self.attempts.iter().take_while(|attempt| !attempt.is("completed"));
+        since.filter(|attempt| !attempt.is("inProgress") && !self.complete_since)
+    }
+
+    /// Whether its newest attempt waits for that.
+    pub(super) fn waits_for(&self, what: &str) -> bool {
+        self.attempts.first().is_some_and(|newest| newest.attempt.waits_for.as_deref() == Some(what))
+    }
+
+    /// How it is called in a sentence.
+    pub(super) fn name(&self) -> &str {
+        let Device { device_name, enrollment_key, .. } = &self.device;
+        device_name.as_deref().unwrap_or(enrollment_key)
+    }
+}
+
+/// A failure of a device outside any attempt.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeviceFailure {
+    enrollment_key: String,
+    pub failed_at: String,
+    pub code: Option<String>,
+    pub reason: Option<String>,
+    pub category: Option<String>,
+    pub message: Option<String>,
+    pub advice: Vec<Advice>,
 }
 
 /// An attempt with its instants.
@@ -34,8 +76,10 @@ impl KnownAttempt {
         self.attempt.outcome == outcome
     }
 
-    pub(super) fn duration_seconds(&self) -> i64 {
-        (self.ended_at.unwrap_or(self.last_activity) - self.started_at).get() / 1_000
+    /// How long it took or has taken; none where no sender reported its start.
+    pub(super) fn duration_seconds(&self) -> Option<i64> {
+        let spent = (self.ended_at.unwrap_or(self.last_activity) - self.started_at).get() / 1_000;
+        self.attempt.start_reported.then_some(spent)
     }
 }
 
@@ -55,10 +99,8 @@ pub(super) struct Facts {
     /// The first day of the file.
     pub window_from: String,
     pub is_user: bool,
-    /// The devices, the one that moved last first.
+    /// The devices, the worst first; of those that stand alike the one that moved last.
     pub devices: Vec<KnownDevice>,
-    /// Their attempts, newest first.
-    pub attempts: Vec<KnownAttempt>,
     pub tenant: Known,
     /// The person whose devices count against the limit, and how many of theirs are enrolled.
     pub enrolled_by_user: Option<(String, u32)>,
@@ -68,25 +110,7 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn read(reader: &Reader<'_>, subject: &Subject, tenant: Known) -> Result<Self> {
-        let asked = match subject {
-            Subject::User(user) => parameters([("user", Some(user.clone())), ("device", None), ("name", None)]),
-            // Identifiers are kept in small letters, and NOCASE knows only the letters of ASCII.
-            Subject::Device { text, name } => {
-                parameters([("user", None), ("device", Some(text.to_lowercase())), ("name", Some(name.clone()))])
-            }
-        };
-        let found: Found = reader.read_one("devices", &asked)?;
-        let attempts = found.attempts.into_iter().map(KnownAttempt::of).collect::<Result<Vec<_>>>()?;
-        let mut devices = Vec::with_capacity(found.devices.len());
-        for mut device in found.devices {
-            let sessions = reader.esp_sessions(&device.enrollment_key)?;
-            let own = attempts.iter().filter(|attempt| attempt.attempt.enrollment_key == device.enrollment_key);
-            let last = own.map(|attempt| attempt.last_activity.to_string()).max();
-            let heard = sessions.iter().map(|one| one.session.last_event_at.clone()).max();
-            device.last_activity_at = last.max(heard);
-            devices.push(KnownDevice { device, sessions });
-        }
-        devices.sort_by(|a: &KnownDevice, b| b.device.last_activity_at.cmp(&a.device.last_activity_at));
+        let devices = devices(reader, subject)?;
         let person = match subject {
             Subject::User(user) => Some(user.clone()),
             Subject::Device { .. } => devices.first().and_then(|known| known.device.user_principal_name.clone()),
@@ -98,40 +122,31 @@ impl Facts {
             }
             None => None,
         };
-        let silent = silent(reader, &attempts)?;
         let (window_from, _) = reader.window()?;
         let meta = reader.meta()?.0;
-        Ok(Self {
+        let mut facts = Self {
             window_from: window_from.to_string(),
             is_user: matches!(subject, Subject::User(_)),
             devices,
-            attempts,
             tenant,
             enrolled_by_user,
             requires_compliance: meta.get("requireCompliance").is_some_and(|value| value == "true"),
-            silent,
-        })
+            silent: Vec::new(),
+        };
+        facts.silent = silent(reader, &facts.attempts())?;
+        Ok(facts)
+    }
+
+    /// All attempts, newest first.
+    pub(super) fn attempts(&self) -> Vec<&KnownAttempt> {
+        let mut all: Vec<_> = self.devices.iter().flat_map(|known| &known.attempts).collect();
+        all.sort_by_key(|attempt| std::cmp::Reverse(attempt.started_at));
+        all
     }
 
     /// Attempts of each device that ended without success and that no success of the same device followed.
     pub(super) fn unresolved(&self) -> impl Iterator<Item = &KnownAttempt> {
-        // Newest first, so that later ones stand before it.
-        self.attempts.iter().enumerate().filter_map(|(at, attempt)| {
-            let same = |other: &&KnownAttempt| other.attempt.enrollment_key == attempt.attempt.enrollment_key;
-            let resolved = || self.attempts[..at].iter().filter(same).any(|other| other.is("completed"));
-            (!attempt.is("completed") && !attempt.is("inProgress") && !resolved()).then_some(attempt)
-        })
-    }
-
-    /// The session of the Enrollment Status Page that began last.
-    pub(super) fn newest_session(&self) -> Option<&EspSessionRow> {
-        let newest = self.devices.iter().filter_map(|known| known.sessions.first());
-        newest.map(|detail| &detail.session).max_by(|a, b| a.started_at.cmp(&b.started_at))
-    }
-
-    /// Whether they succeeded with anything after `at`: what went wrong before is then past.
-    pub(super) fn succeeded_after(&self, at: Timestamp) -> bool {
-        self.attempts.iter().any(|attempt| attempt.is("completed") && attempt.started_at > at)
+        self.devices.iter().flat_map(KnownDevice::unresolved)
     }
 
     /// The keys of their devices as a JSON list, to leave them out where others are counted.
@@ -144,9 +159,58 @@ impl Facts {
 /// What the file knows of them.
 #[derive(Deserialize)]
 struct Found {
-    devices: Vec<Device>,
+    devices: Vec<FoundDevice>,
     /// Newest first.
     attempts: Vec<Attempt>,
+    failures: Vec<DeviceFailure>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundDevice {
+    #[serde(flatten)]
+    device: Device,
+    complete: bool,
+    state: Option<String>,
+    last_attempt_id: Option<String>,
+}
+
+/// The devices that a subject has, the worst first.
+fn devices(reader: &Reader<'_>, subject: &Subject) -> Result<Vec<KnownDevice>> {
+    let (user, device, name) = match subject {
+        Subject::User(user) => (Some(user.clone()), None, None),
+        // Identifiers are kept in small letters, and NOCASE knows only the letters of ASCII.
+        Subject::Device { text, name } => (None, Some(text.to_lowercase()), Some(name.clone())),
+    };
+    let found: Found =
+        reader.read_one("devices", &parameters([("user", user.clone()), ("device", device), ("name", name)]))?;
+    let mut attempts: BTreeMap<String, Vec<KnownAttempt>> = BTreeMap::new();
+    for attempt in found.attempts {
+        attempts.entry(attempt.enrollment_key.clone()).or_default().push(KnownAttempt::of(attempt)?);
+    }
+    let mut failures: BTreeMap<String, Vec<DeviceFailure>> = BTreeMap::new();
+    for failure in found.failures {
+        failures.entry(failure.enrollment_key.clone()).or_default().push(failure);
+    }
+    let mut devices = Vec::with_capacity(found.devices.len());
+    for FoundDevice { mut device, complete, state, last_attempt_id } in found.devices {
+        let key = &device.enrollment_key;
+        let sessions = reader.esp_sessions_of(key, user.as_deref())?;
+        let attempts = attempts.remove(key).unwrap_or_default();
+        let failures = failures.remove(key).unwrap_or_default();
+        let last = attempts.iter().map(|attempt| attempt.last_activity.to_string()).max();
+        let heard = sessions.iter().map(|one| one.session.last_event_at.clone()).max();
+        device.last_activity_at = last.max(heard);
+        let state = state.unwrap_or_default();
+        let newest = attempts.first();
+        let is_last = newest.is_some_and(|newest| last_attempt_id.as_ref() == Some(&newest.attempt.attempt_id));
+        let closed = newest.is_some_and(|newest| newest.is("failed") || newest.is("abandoned"));
+        let complete_since = complete && is_last && closed && state != "failed";
+        let prepared = is_last && state == "prepared";
+        devices.push(KnownDevice { device, attempts, sessions, failures, complete_since, prepared });
+    }
+    devices.sort_by_cached_key(|known| (verdict::of(known), std::cmp::Reverse(known.device.last_activity_at.clone())));
+    Ok(devices)
 }
 
 #[derive(Deserialize)]
@@ -162,7 +226,7 @@ struct LastHeard {
 }
 
 /// The senders of the newest attempts (of any, where there is none) that told of nobody for a day.
-fn silent(reader: &Reader<'_>, attempts: &[KnownAttempt]) -> Result<Vec<Silent>> {
+fn silent(reader: &Reader<'_>, attempts: &[&KnownAttempt]) -> Result<Vec<Silent>> {
     let mut sources: Vec<String> = Vec::new();
     for attempt in attempts.iter().take(3) {
         for source in reader.detail(&attempt.attempt)?.events.into_iter().filter_map(|event| event.source) {

@@ -1,28 +1,34 @@
 //! From facts to what is to be said, most telling first.
 //!
-//! Each rule looks at the facts by itself. What went wrong before something of theirs worked is told as past
-//! (information), not as a problem.
+//! Each rule looks at one device by itself. What went wrong before the same device worked is past and not said; nothing
+//! that worked on another device changes a finding.
 
 use super::draft::{Draft, found};
-use super::facts::{Facts, KnownAttempt};
-use super::{Finding, Severity, esp, others, places};
-use crate::ask::reader::{Attempt, Reader};
+use super::facts::{Facts, KnownAttempt, KnownDevice};
+use super::{Finding, Severity, esp, help, others, places, stops};
+use crate::ask::reader::Reader;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
-use vestibule_domain::Timestamp;
 use vestibule_domain::failure::{FailureCategory, code_value};
 
-/// All findings, ranked: problems before warnings before the rest, and among these the rules' own order.
+/// All findings, ranked: problems before warnings before the rest; among these the person's, then those of the worst
+/// device, in the rules' own order.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
     let mut drafts = device_limit(reader, facts)?;
-    drafts.extend(failures(reader, facts)?);
-    drafts.extend(esp::of(reader, facts)?);
-    drafts.extend(stops(reader, facts)?);
-    drafts.extend(clock(reader, facts)?);
-    drafts.extend(licence(reader, facts, &drafts)?);
+    for known in &facts.devices {
+        let mut own = failures(reader, facts, known)?;
+        own.extend(outside(known));
+        own.extend(esp::of(reader, facts, known)?);
+        own.extend(stops::of(reader, facts, known)?);
+        own.extend(stops::held(reader, known)?);
+        own.extend(clock(reader, known)?);
+        own.extend(licence(reader, known, &own)?);
+        own.extend(compliance(facts, known));
+        own.extend(standing(facts, known));
+        drafts.extend(own.into_iter().map(|draft| draft.about(&known.device)));
+    }
     drafts.extend(silent(facts));
-    drafts.extend(compliance(facts));
-    drafts.extend(standing(facts));
+    drafts.extend(unknown(facts));
     let mut findings: Vec<Finding> = drafts.into_iter().map(|draft| draft.finding).collect();
     // Stable: the order above decides between equals.
     findings.sort_by_key(|finding| finding.severity);
@@ -33,9 +39,9 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
 }
 
 /// One finding for each kind of failure that no success followed.
-fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
+fn failures(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<Vec<Draft>> {
     let mut kinds: BTreeMap<_, Vec<&KnownAttempt>> = BTreeMap::new();
-    for attempt in facts.unresolved().filter(|attempt| attempt.is("failed")) {
+    for attempt in known.unresolved().filter(|attempt| attempt.is("failed")) {
         let (code, reason) = (attempt.attempt.failure_code.as_deref(), attempt.attempt.failure_reason.as_deref());
         let value = code.and_then(code_value);
         let kind = (value, code.filter(|_| value.is_none()), reason.filter(|_| code.is_none()));
@@ -49,8 +55,7 @@ fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
         let Some(newest) = kind.first() else { continue };
         let advice = reader.detail(&newest.attempt)?.advice;
         let told = &newest.attempt;
-        let named = [&told.failure_code, &told.failure_reason].into_iter().flatten().cloned().collect::<Vec<_>>();
-        let named = if named.is_empty() { "without code or reason".to_owned() } else { named.join(", ") };
+        let named = named(told.failure_code.as_deref(), told.failure_reason.as_deref());
         let (first, last) = (kind.last().unwrap_or(newest), newest);
         let mut evidence = vec![match kind.len() {
             1 => format!("Failed with {named} on {}.", places::instant(last.last_activity)),
@@ -63,17 +68,13 @@ fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
         evidence.push(format!("It stopped {}.", places::place(newest)));
         evidence.extend(told.failure_message.iter().map(|message| format!("The message was: “{message}”.")));
         evidence.extend(told.failure_category.iter().map(|category| format!("The sender's category is {category}.")));
-        let severity = match facts.succeeded_after(newest.started_at) {
-            true => Severity::Information,
-            false => Severity::Problem,
-        };
         let title = match advice.first() {
             Some(entry) => entry.problem.clone(),
             None => format!("The enrollment fails ({named})"),
         };
-        let draft = found("failure", severity, title)
+        let draft = found("failure", Severity::Problem, title)
             .evidence(evidence)
-            .otherwise("The catalogue of advice doesn't know this failure.", UNKNOWN_FAILURE, &["admin"])
+            .otherwise(UNKNOWN_CAUSE, UNKNOWN_FAILURE, &["admin"])
             .advice(advice)
             .others(others::failing_alike(reader, facts, newest)?);
         drafts.push(draft);
@@ -81,51 +82,38 @@ fn failures(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     Ok(drafts)
 }
 
+const UNKNOWN_CAUSE: &str = "The catalogue of advice doesn't know this failure.";
+
 const UNKNOWN_FAILURE: &[&str] = &[
     "Get the exact message and the screen it stands on from the person.",
     "Look the code up in the MDM's own documentation; with several meanings, the platform tells which.",
     "Try again with another account on the same device, and with the same account on another device: that tells which of the two it is.",
 ];
 
-/// Where they gave up: a finding a screen.
-fn stops(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
-    let mut screens: Vec<Vec<&KnownAttempt>> = Vec::new();
-    for attempt in facts.unresolved().filter(|attempt| attempt.is("abandoned")) {
-        let same = |one: &KnownAttempt| {
-            let Attempt { platform, action, screen, .. } = &one.attempt;
-            (platform.clone(), action.clone(), screen.clone())
-        };
-        match screens.iter_mut().find(|stops| stops.first().is_some_and(|first| same(first) == same(attempt))) {
-            Some(stops) => stops.push(attempt),
-            None => screens.push(vec![attempt]),
-        }
+/// Failures outside any attempt that nothing has resolved: one finding, of the newest.
+fn outside(known: &KnownDevice) -> Option<Draft> {
+    let newest = known.failures.first()?;
+    let named = named(newest.code.as_deref(), newest.reason.as_deref());
+    let mut evidence =
+        vec![format!("Failed with {named} on {}, outside any attempt.", places::minute(&newest.failed_at))];
+    if known.failures.len() > 1 {
+        evidence.push(format!("{} such failures are unresolved.", known.failures.len()));
     }
-    screens.sort_by_key(|stops| std::cmp::Reverse(stops.len()));
-    let mut drafts = Vec::new();
-    for stops in screens {
-        let Some(newest) = stops.first() else { continue };
-        let place = places::place(newest);
-        let (id, title) = match stops.len() {
-            1 => ("stopped", format!("Given up {place}")),
-            more => ("repeated-stop", format!("Given up {more} times {place}")),
-        };
-        let severity = match (facts.succeeded_after(newest.started_at), stops.len()) {
-            (true, _) => Severity::Information,
-            (false, 1) => Severity::Warning,
-            (false, _) => Severity::Problem,
-        };
-        let evidence = stops.iter().take(5).map(|stop| {
-            let at = places::instant(stop.ended_at.unwrap_or(stop.last_activity));
-            format!("{at}: {}.", places::how(stop.attempt.cause.as_deref()))
-        });
-        let (cause, steps) = places::help(newest.attempt.action.as_deref());
-        let draft = found(id, severity, title)
-            .evidence(evidence.collect())
-            .otherwise(cause, steps, &["user", "admin"])
-            .others(others::stopping_alike(reader, facts, newest)?);
-        drafts.push(draft);
-    }
-    Ok(drafts)
+    evidence.extend(newest.message.iter().map(|message| format!("The message was: “{message}”.")));
+    evidence.extend(newest.category.iter().map(|category| format!("The sender's category is {category}.")));
+    let title = match newest.advice.first() {
+        Some(entry) => entry.problem.clone(),
+        None => format!("The device fails ({named})"),
+    };
+    let draft = found("device-failure", Severity::Problem, title).evidence(evidence);
+    let draft = draft.otherwise(UNKNOWN_CAUSE, UNKNOWN_FAILURE, &["admin"]);
+    Some(draft.advice(newest.advice.clone()))
+}
+
+/// Code and reason in words.
+fn named(code: Option<&str>, reason: Option<&str>) -> String {
+    let named: Vec<&str> = [code, reason].into_iter().flatten().collect();
+    if named.is_empty() { "neither code nor reason".to_owned() } else { named.join(", ") }
 }
 
 /// As many devices as the organisation allows.
@@ -144,40 +132,41 @@ fn device_limit(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
 }
 
 /// A device whose clock can't be right.
-fn clock(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
-    let wrong: Vec<_> = facts.attempts.iter().filter(|attempt| attempt.attempt.clock_skew).collect();
-    let Some(newest) = wrong.first() else { return Ok(Vec::new()) };
+fn clock(reader: &Reader<'_>, known: &KnownDevice) -> Result<Option<Draft>> {
+    let wrong: Vec<_> = known.attempts.iter().filter(|attempt| attempt.attempt.clock_skew).collect();
+    let Some(newest) = wrong.first() else { return Ok(None) };
     let events = reader.detail(&newest.attempt)?.events;
     let directions: BTreeSet<String> = events.into_iter().filter_map(|event| event.clock_skew).collect();
     let directions = directions.into_iter().collect::<Vec<_>>().join(" and ");
-    let severity = match facts.succeeded_after(newest.started_at) || newest.is("completed") {
+    let worked = |attempt: &KnownAttempt| attempt.is("completed") && attempt.started_at >= newest.started_at;
+    let severity = match known.attempts.iter().any(worked) {
         true => Severity::Information,
         false => Severity::Warning,
     };
     let evidence = vec![format!(
         "In {} of {} attempts events were dated where the clock can't be right, last on {} ({directions}).",
         wrong.len(),
-        facts.attempts.len(),
+        known.attempts.len(),
         places::instant(newest.last_activity)
     )];
     let draft = found("device-clock", severity, "The device's date or time is wrong");
-    Ok(vec![draft.evidence(evidence).advice(reader.advice("device-clock")?)])
+    Ok(Some(draft.evidence(evidence).advice(reader.advice("device-clock")?)))
 }
 
 /// What a missing licence looks like to a sender that doesn't say so.
-fn licence(reader: &Reader<'_>, facts: &Facts, drafts: &[Draft]) -> Result<Vec<Draft>> {
+fn licence(reader: &Reader<'_>, known: &KnownDevice, drafts: &[Draft]) -> Result<Option<Draft>> {
     let is_told = |draft: &Draft| draft.finding.advice.iter().any(|advice| advice.id == "licence-missing");
-    let mut suspects = facts.unresolved().filter(|attempt| {
+    let mut suspects = known.unresolved().filter(|attempt| {
         let category = attempt.attempt.failure_category.as_deref().and_then(FailureCategory::read);
         let speaks_for_it = [FailureCategory::Authorization, FailureCategory::AccountValidation];
         category
             .is_some_and(|category| speaks_for_it.contains(&category) || category == FailureCategory::UserValidation)
     });
-    let Some(newest) = suspects.next().filter(|_| !drafts.iter().any(is_told)) else { return Ok(Vec::new()) };
+    let Some(newest) = suspects.next().filter(|_| !drafts.iter().any(is_told)) else { return Ok(None) };
     let category = newest.attempt.failure_category.as_deref().unwrap_or_default();
     let evidence = vec![format!("The sender's category is {category}; a missing licence shows so too.")];
     let draft = found("licence", Severity::Warning, "The account may lack a licence");
-    Ok(vec![draft.evidence(evidence).advice(reader.advice("licence-missing")?)])
+    Ok(Some(draft.evidence(evidence).advice(reader.advice("licence-missing")?)))
 }
 
 /// Senders that tell of nobody any more: then what is told here may be old.
@@ -199,59 +188,64 @@ fn silent(facts: &Facts) -> Vec<Draft> {
 }
 
 /// Enrolled, and not compliant.
-fn compliance(facts: &Facts) -> Vec<Draft> {
-    let waiting = facts
-        .devices
-        .iter()
-        .filter(|known| known.device.enrolled && !known.device.compliant && facts.requires_compliance);
-    let waiting: Vec<_> = waiting
-        .map(|known| {
-            let name = known.device.device_name.as_deref().unwrap_or(&known.device.enrollment_key);
-            let last = known.device.last_activity_at.as_deref().and_then(|at| Timestamp::parse(at).ok());
-            let last = last.map(|at| format!(" (last heard of {})", places::instant(at))).unwrap_or_default();
-            format!("{name} is enrolled and was never told compliant{last}.")
-        })
-        .collect();
-    if waiting.is_empty() {
-        return Vec::new();
+fn compliance(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
+    let waits = known.device.enrolled && !known.device.compliant && facts.requires_compliance;
+    if !waits || known.prepared || known.waits_for("configuration") {
+        return None;
     }
-    let (cause, steps) = places::help(Some("Compliance"));
+    let last = known.device.last_activity_at.as_deref();
+    let last = last.map(|at| format!(" (last heard of {})", places::minute(at))).unwrap_or_default();
+    let evidence = vec![format!("{} is enrolled and was never reported compliant{last}.", known.name())];
+    let (cause, steps) = help::COMPLIANCE;
     let draft = found("not-compliant", Severity::Warning, "Enrolled, but not compliant yet");
-    vec![draft.evidence(waiting).otherwise(cause, steps, &["user", "admin"])]
+    Some(draft.evidence(evidence).otherwise(cause, steps, &["user", "admin"]))
 }
 
-/// How things stand where nothing is wrong, or nothing is known.
-fn standing(facts: &Facts) -> Vec<Draft> {
-    let Some(newest) = facts.attempts.first() else {
-        if facts.newest_session().is_some() {
-            return Vec::new();
-        }
-        let title = if facts.devices.is_empty() { "Nothing is known of this" } else { "Nobody tried to enroll it" };
-        let evidence = vec![format!("The events reach back to {}.", facts.window_from)];
-        let draft = found("not-seen", Severity::Information, title).evidence(evidence).otherwise(
-            "The address or number is spelt otherwise, no attempt got as far as a sender that tells of it, or it was longer ago.",
-            &[
-                "Check the spelling: a person by address or id; a device by serial number, UDID, id or name.",
-                "Find out how far the person came: whether the Company Portal or the setup was opened at all, and whether sign-in worked.",
-            ],
-            &["user", "admin"],
-        );
-        return vec![draft];
+/// How things stand where nothing is wrong, or no attempt is known.
+fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
+    let Some(newest) = known.attempts.first() else {
+        let seen = !known.sessions.is_empty() || !known.failures.is_empty();
+        return (!seen).then(|| not_seen(facts, "Nobody tried to enroll it"));
     };
     let at = places::instant(newest.last_activity);
     if newest.is("inProgress") {
         let evidence = vec![format!("Last heard of {at}, {}.", places::place(newest))];
         let draft = found("in-progress", Severity::Information, "An attempt is under way").evidence(evidence);
-        return vec![draft.otherwise(
+        return Some(draft.otherwise(
             "Nothing is wrong so far.",
             &["Wait, or look at the attempt's events."],
             &["user"],
-        )];
+        ));
     }
-    if newest.is("completed") {
-        let evidence = vec![format!("The newest attempt completed on {at}.")];
-        let draft = found("works", Severity::Information, "Enrolling works").evidence(evidence);
-        return vec![draft.otherwise("Nothing is wrong with the newest attempt.", &[], &[])];
+    if known.prepared {
+        let evidence = vec![format!("The technician's part completed on {at}.")];
+        let draft = found("prepared", Severity::Information, "Prepared; its user has yet to come").evidence(evidence);
+        return Some(draft.otherwise("Nothing is wrong.", &["Hand the device to its user."], &["admin"]));
     }
-    Vec::new()
+    let evidence = match newest.is("completed") {
+        true => format!("The newest attempt completed on {at}."),
+        false if known.complete_since => {
+            format!("The newest attempt ended without success on {at}, and the device was reported enrolled since.")
+        }
+        false => return None,
+    };
+    let draft = found("works", Severity::Information, "Enrolling works").evidence(vec![evidence]);
+    Some(draft.otherwise("Nothing is wrong with the newest attempt.", &[], &[]))
+}
+
+/// What is said of somebody of whom nothing is known.
+fn unknown(facts: &Facts) -> Option<Draft> {
+    facts.devices.is_empty().then(|| not_seen(facts, "Nothing is known of this"))
+}
+
+fn not_seen(facts: &Facts, title: &str) -> Draft {
+    let evidence = vec![format!("The events reach back to {}.", facts.window_from)];
+    found("not-seen", Severity::Information, title).evidence(evidence).otherwise(
+        "The address or number is spelt otherwise, no attempt got as far as a sender that reports it, or it was longer ago.",
+        &[
+            "Check the spelling: a person by address or id; a device by serial number, UDID, id or name.",
+            "Find out how far the person came: whether the Company Portal or the setup was opened at all, and whether sign-in worked.",
+        ],
+        &["user", "admin"],
+    )
 }

@@ -2,15 +2,19 @@
 //! whom else it hits, and what else to find out.
 //!
 //! What must stay true: it only reads; every statement about the past is evidence from the file, told with its
-//! number or instant; what the file cannot know is asked for under [`Diagnosis::collect`], not guessed.
+//! number or instant; what the file cannot know is asked for under [`Diagnosis::collect`], not guessed. Each device is
+//! judged by itself: what worked on another excuses nothing. A name of several devices gets no verdict.
 
 mod collect;
 mod draft;
 mod esp;
 mod facts;
 mod findings;
+mod help;
 mod others;
 mod places;
+mod stops;
+mod verdict;
 
 pub use collect::Collect;
 pub use others::Others;
@@ -52,12 +56,14 @@ pub struct Diagnosis {
     pub as_of: String,
     /// The zone days are counted in.
     pub time_zone: String,
-    /// In one word how it stands.
+    /// In one word how the worst device stands.
     pub verdict: Verdict,
-    /// In one sentence what is going on.
+    /// In one sentence what is going on there.
     pub summary: String,
-    /// The devices it is about, the one that moved last first.
-    pub devices: Vec<Device>,
+    /// Where the text is the name of several devices: these, to choose from; nothing else is said then.
+    pub choices: Vec<Device>,
+    /// The devices it is about, the worst first.
+    pub devices: Vec<JudgedDevice>,
     /// Their attempts, newest first, at most [`MOST_ATTEMPTS`].
     pub attempts: Vec<Past>,
     /// Whether it ever worked.
@@ -71,24 +77,31 @@ pub struct Diagnosis {
 /// Attempts told at most.
 pub const MOST_ATTEMPTS: usize = 50;
 
-/// How a person or device stands, by the newest attempt; without any, by the newest session of the Enrollment Status Page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How a device stands, by its newest attempt; without any, by its newest session of the Enrollment Status Page. The
+/// worst comes first; the last two are no device's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
-    /// Nothing was ever told of it.
-    NotSeen,
-    /// Known, and no attempt within the retention.
-    NoAttempt,
-    /// The newest attempt completed.
-    Working,
-    /// An attempt is under way.
-    Enrolling,
-    /// Enrolled; compliance has yet to be told.
-    WaitingForCompliance,
+    /// The newest attempt failed, or the device did outside any.
+    Failing,
     /// The newest attempt was abandoned.
     GaveUp,
-    /// The newest attempt failed.
-    Failing,
+    /// Enrolled; the MDM has yet to release the Setup Assistant.
+    HeldForConfiguration,
+    /// Enrolled; compliance has yet to be reported.
+    WaitingForCompliance,
+    /// An attempt is under way.
+    Enrolling,
+    /// Known, and no attempt within the retention.
+    NoAttempt,
+    /// A technician prepared it, and its user has yet to come.
+    Prepared,
+    /// The newest attempt completed, or the device became complete after it.
+    Working,
+    /// The text is the name of several devices.
+    Ambiguous,
+    /// Nothing was ever reported of it.
+    NotSeen,
 }
 
 /// A device.
@@ -109,6 +122,19 @@ pub struct Device {
     pub last_activity_at: Option<String>,
 }
 
+/// A device and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JudgedDevice {
+    /// The device.
+    #[serde(flatten)]
+    pub device: Device,
+    /// In one word.
+    pub verdict: Verdict,
+    /// In one sentence.
+    pub summary: String,
+}
+
 /// An attempt of theirs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -116,8 +142,8 @@ pub struct Past {
     /// The attempt.
     #[serde(flatten)]
     pub attempt: Attempt,
-    /// From its start to its end, or to what was told last.
-    pub duration_seconds: i64,
+    /// From its start to its end, or to what was reported last; none where its start was not reported.
+    pub duration_seconds: Option<i64>,
 }
 
 /// Whether it ever worked.
@@ -152,6 +178,10 @@ pub struct Finding {
     pub id: &'static str,
     /// 1 is the most telling.
     pub rank: usize,
+    /// The device it is about, by its key; none where it is about the person or the senders.
+    pub enrollment_key: Option<String>,
+    /// That device's name.
+    pub device_name: Option<String>,
     /// How much it matters.
     pub severity: Severity,
     /// In a few words.
@@ -177,85 +207,49 @@ impl Reader<'_> {
     /// When the file cannot be read.
     pub fn diagnose(&self, subject: &Subject, known: Known) -> Result<Diagnosis> {
         let facts = Facts::read(self, subject, known)?;
+        let (as_of, time_zone) = (self.as_of().to_string(), self.time_zone()?);
+        if !facts.is_user && facts.devices.len() > 1 {
+            return Ok(Diagnosis {
+                as_of,
+                time_zone,
+                verdict: Verdict::Ambiguous,
+                summary: verdict::ambiguous(&facts),
+                choices: facts.devices.into_iter().map(|known| known.device).collect(),
+                devices: Vec::new(),
+                attempts: Vec::new(),
+                ever_worked: EverWorked { completed_attempts: 0, last_completed_at: None, enrolled_devices: 0 },
+                findings: Vec::new(),
+                collect: Vec::new(),
+            });
+        }
         let findings = findings::of(self, &facts)?;
-        let verdict = verdict(&facts);
-        let completed: Vec<_> = facts.attempts.iter().filter(|attempt| attempt.is("completed")).collect();
+        let verdict = facts.devices.first().map_or(Verdict::NotSeen, verdict::of);
+        let attempts = facts.attempts();
+        let completed = attempts.iter().filter(|attempt| attempt.is("completed"));
         let ever_worked = EverWorked {
-            completed_attempts: completed.len(),
-            last_completed_at: completed.first().and_then(|newest| newest.attempt.ended_at.clone()),
+            completed_attempts: completed.clone().count(),
+            last_completed_at: completed.filter_map(|attempt| attempt.attempt.ended_at.clone()).max(),
             enrolled_devices: facts.devices.iter().filter(|known| known.device.enrolled).count(),
         };
-        let collect = collect::of(&facts, &findings, verdict);
-        let summary = summary(&facts, verdict, &findings);
-        let past = facts.attempts.into_iter().take(MOST_ATTEMPTS);
+        let judged = facts.devices.iter().map(|known| JudgedDevice {
+            device: known.device.clone(),
+            verdict: verdict::of(known),
+            summary: verdict::summary(&facts, known, &findings),
+        });
+        let past = attempts.into_iter().take(MOST_ATTEMPTS);
         Ok(Diagnosis {
-            as_of: self.as_of().to_string(),
-            time_zone: self.time_zone()?,
+            as_of,
+            time_zone,
             verdict,
-            summary,
-            devices: facts.devices.into_iter().map(|known| known.device).collect(),
+            summary: verdict::overall(&facts, &findings),
+            choices: Vec::new(),
+            devices: judged.collect(),
             attempts: past
-                .map(|known| Past { duration_seconds: known.duration_seconds(), attempt: known.attempt })
+                .map(|known| Past { duration_seconds: known.duration_seconds(), attempt: known.attempt.clone() })
                 .collect(),
             ever_worked,
+            collect: collect::of(&facts, &findings, verdict),
             findings,
-            collect,
         })
-    }
-}
-
-fn verdict(facts: &Facts) -> Verdict {
-    let Some(newest) = facts.attempts.first() else {
-        // Some senders tell of the Enrollment Status Page alone.
-        return match facts.newest_session().map(|session| session.state.as_str()) {
-            Some("inProgress") => Verdict::Enrolling,
-            Some("failed" | "timedOut") => Verdict::Failing,
-            Some(_) => Verdict::Working,
-            None if facts.devices.is_empty() => Verdict::NotSeen,
-            None => Verdict::NoAttempt,
-        };
-    };
-    let own = |known: &&facts::KnownDevice| known.device.enrollment_key == newest.attempt.enrollment_key;
-    let enrolled = facts.devices.iter().filter(own).any(|known| known.device.enrolled);
-    match newest.attempt.outcome.as_str() {
-        "completed" => Verdict::Working,
-        "failed" => Verdict::Failing,
-        "abandoned" => Verdict::GaveUp,
-        _ if enrolled => Verdict::WaitingForCompliance,
-        _ => Verdict::Enrolling,
-    }
-}
-
-fn summary(facts: &Facts, verdict: Verdict, findings: &[Finding]) -> String {
-    let since = facts.window_from.as_str();
-    let count = facts.unresolved().count();
-    let tried = match count {
-        0 | 1 => String::new(),
-        more => format!(" after {more} attempts"),
-    };
-    if let (true, Some(session)) = (facts.attempts.is_empty(), facts.newest_session()) {
-        return format!(
-            "Of this only the Enrollment Status Page is known: {} of {}.",
-            session.state, session.started_at
-        );
-    }
-    let place = facts.attempts.first().map(places::place).unwrap_or_default();
-    let on = facts.attempts.first().map(|newest| places::instant(newest.last_activity)).unwrap_or_default();
-    match verdict {
-        Verdict::NotSeen => format!("Nothing was told of this since {since}."),
-        Verdict::NoAttempt => format!("Known, but nobody tried to enroll it since {since}."),
-        Verdict::Working => match findings.iter().any(|finding| finding.severity == Severity::Problem) {
-            true => format!("The last enrollment worked ({on}), but something else needs a look."),
-            false => format!("The last enrollment worked ({on})."),
-        },
-        Verdict::Enrolling => format!("Enrolling now, {place}; last heard of {on}."),
-        Verdict::WaitingForCompliance => format!("Enrolled, and waiting for the device to be compliant since {on}."),
-        Verdict::GaveUp => format!("Given up{tried}, last {place} ({on})."),
-        Verdict::Failing => match findings.first().filter(|finding| finding.severity == Severity::Problem) {
-            Some(first) => {
-                format!("Failing{tried}, last on {on}: {}.", first.title.trim_end_matches('.'))
-            }
-            None => format!("Failing{tried}, last {place} ({on})."),
-        },
     }
 }

@@ -49,6 +49,10 @@ pub(super) fn failing_alike(reader: &Reader<'_>, facts: &Facts, like: &KnownAtte
 
 /// Others who gave up at the same screen of late.
 pub(super) fn stopping_alike(reader: &Reader<'_>, facts: &Facts, like: &KnownAttempt) -> Result<Option<Others>> {
+    // Where no place was reported nobody knows who stopped alike.
+    if like.attempt.action.is_none() {
+        return Ok(None);
+    }
     ask(reader, facts, "stopping-alike", parameters([("id", Some(like.attempt.attempt_id.clone()))]))
 }
 

@@ -32,7 +32,7 @@ const LINES: [(&str, &str); 5] = [("a", "none"), ("b", "9 4"), ("c", "2 4"), ("d
 
 impl Series {
     pub(super) fn title(&self) -> &'static str {
-        self.section.map_or("Outside the sections", section_title)
+        self.section.map_or("No section", section_title)
     }
 
     pub(super) fn total(&self) -> u64 {

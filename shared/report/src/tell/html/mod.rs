@@ -12,7 +12,7 @@ mod table;
 mod words;
 mod write;
 
-use crate::ask::reader::{EspOverview, FailureReason, IncompleteReport, Meta, Reader, Status};
+use crate::ask::reader::{Coverage, EspOverview, FailureReason, IncompleteReport, Meta, Reader, Status};
 use crate::error::Result;
 use std::fmt::Display;
 use vestibule_domain::{Day, Timestamp};
@@ -38,6 +38,7 @@ struct Told {
     recent_from: Day,
     whole: IncompleteReport,
     recent: IncompleteReport,
+    coverage: Coverage,
     status: Status,
     reasons: Vec<FailureReason>,
     esp: EspOverview,
@@ -65,6 +66,7 @@ pub fn report_html(reader: &Reader) -> Result<String> {
         recent_from,
         whole: reader.incomplete(from, to, None, None)?,
         recent: reader.incomplete(recent_from, to, None, None)?,
+        coverage: reader.coverage(from, to, None)?,
         status: reader.status()?,
         reasons: reader.failure_reasons(from, to, None, REASONS)?,
         esp: reader.esp_overview(from, to, APPS)?,

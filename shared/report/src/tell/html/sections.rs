@@ -3,9 +3,12 @@
 use super::Told;
 use super::chart::{Series, chart};
 use super::table::{Cell, Head, Row, table};
-use super::words::{action, date, duration, how, instant, minutes, number, percent, row_platform, spelt_out, term};
+use super::words::{
+    action, count, date, duration, how, how_at, instant, minutes, number, or_not_reported, percent, row_platform,
+    spelt_out, term,
+};
 use super::write::Html;
-use crate::ask::reader::{Advice, EspApp, IncompleteReport};
+use crate::ask::reader::{Advice, EspApp, IncompleteReport, SenderCoverage};
 use crate::lists::dictionary::section_title;
 use crate::lists::plain;
 use std::collections::BTreeMap;
@@ -50,17 +53,22 @@ pub(super) fn rates(h: &mut Html, told: &Told) {
     h.raw(".</p><dl class=\"tiles\">");
     let beside = |count: u64| [format!("last {days} days: {}", number(count))];
     tile(h, "Initiated", number(whole.initiated), &beside(recent.initiated));
-    tile(h, "Incomplete", number(whole.incomplete), &beside(recent.incomplete));
-    let rate = |report: &IncompleteReport| format!("{} of {}", number(report.abandoned), number(report.initiated));
+    // Where nobody reports that anybody begins, none incomplete says nothing.
+    let incomplete = |report: &IncompleteReport| {
+        let known = report.measured > 0 || report.incomplete > 0;
+        or_not_reported(number(report.incomplete), known, report.initiated)
+    };
+    tile(h, "Incomplete", incomplete(whole), &[format!("last {days} days: {}", incomplete(recent))]);
+    let rate =
+        |report: &IncompleteReport| format!("{} of {}", number(report.abandoned_measured), number(report.measured));
+    let shown = |report: &IncompleteReport| {
+        or_not_reported(percent(report.incomplete_rate), report.incomplete_rate.is_some(), report.initiated)
+    };
     tile(
         h,
         "Incomplete rate",
-        percent(whole.incomplete_rate),
-        &[
-            format!("{} abandoned", rate(whole)),
-            format!("last {days} days: {}", percent(recent.incomplete_rate)),
-            rate(recent),
-        ],
+        shown(whole),
+        &[format!("{} measured abandoned", rate(whole)), format!("last {days} days: {}", shown(recent)), rate(recent)],
     );
     tile(h, "Open", number(whole.open), &beside(recent.open));
     h.raw("</dl><p>Incomplete are ");
@@ -70,15 +78,40 @@ pub(super) fn rates(h: &mut Html, told: &Told) {
     h.raw(" failed; ");
     h.text(number(whole.completed));
     h.raw(" completed.</p>");
+    coverage(h, told);
+}
+
+/// What the numbers stand on: a sentence for each sender that leaves something out.
+fn coverage(h: &mut Html, told: &Told) {
+    let coverage = &told.coverage;
+    if coverage.initiated == 0 {
+        return;
+    }
+    let lacking: Vec<&SenderCoverage> = coverage.sources.iter().filter(|sender| sender.lacking > 0).collect();
+    h.with("p", &[("class", &"note")], |h| {
+        if lacking.is_empty() {
+            h.raw("All of them come from senders that together report starts, screens and ends.");
+        }
+        for sender in lacking {
+            // A source may be an address, or named after somebody.
+            let name = sender.source.as_deref().filter(|name| plain::word(name)).unwrap_or("a sender not named here");
+            h.text(format_args!(
+                "{} of {} enrollments come from {name}, which reports {}: {}. ",
+                number(sender.lacking),
+                number(coverage.initiated),
+                sender.reports,
+                sender.lacks
+            ));
+        }
+    });
 }
 
 pub(super) fn days(h: &mut Html, told: &Told) {
-    let mut counts: BTreeMap<Option<Section>, Vec<u64>> =
-        Section::ALL.iter().map(|section| (Some(*section), Vec::new())).collect();
+    let mut counts: BTreeMap<Option<Section>, Vec<u64>> = BTreeMap::new();
     for day in &told.whole.daily {
         counts.entry(day.section.as_deref().and_then(Section::read)).or_default().push(day.abandoned);
     }
-    // What lies outside all sections comes last.
+    // What has no section comes last.
     let outside = counts.remove(&None);
     let series: Vec<Series> = counts
         .into_iter()
@@ -110,7 +143,9 @@ pub(super) fn days(h: &mut Html, told: &Told) {
 
 pub(super) fn funnel(h: &mut Html, told: &Told) {
     h.raw("<p>In the order of time. An attempt need not come to every step: some exist on one platform only, some ");
-    h.raw("only where the organisation set them up.</p>");
+    h.raw("only where the organisation set them up. Only steps that a sender reported count: ");
+    h.text(format_args!("{} of {} attempts have steps.", number(told.whole.with_steps), number(told.whole.initiated)));
+    h.raw("</p>");
     let heads = [
         Head::Words("Step"),
         Head::Numbers("Came to it"),
@@ -119,14 +154,15 @@ pub(super) fn funnel(h: &mut Html, told: &Told) {
         Head::Numbers("Of those who came"),
         Head::Numbers("Median time"),
     ];
-    let most = told.whole.funnel.iter().map(|step| step.entered).max().unwrap_or(0);
+    let most = told.whole.funnel.iter().filter_map(|step| step.entered).max().unwrap_or(0);
     let rows = told.whole.funnel.iter().map(|step| {
-        let gave_up = (step.entered > 0).then(|| share(step.abandoned, step.entered));
+        let entered = step.entered.filter(|entered| *entered > 0);
+        let gave_up = entered.zip(step.abandoned).map(|(entered, abandoned)| share(abandoned, entered));
         Row::Cells(vec![
             Cell::Named(action(&step.action).to_owned(), step.action.clone()),
-            Cell::Bar(number(step.entered), share(step.entered, most)),
-            Cell::Number(number(step.left)),
-            Cell::Number(number(step.abandoned)),
+            Cell::Bar(count(step.entered), share(step.entered.unwrap_or(0), most)),
+            Cell::Number(count(step.left)),
+            Cell::Number(count(step.abandoned)),
             Cell::Number(percent(gave_up)),
             Cell::Number(duration(step.median_seconds)),
         ])
@@ -152,7 +188,7 @@ pub(super) fn places(h: &mut Html, told: &Told) {
         }
         rows.push(Row::Cells(vec![
             Cell::Named(format!("{}. {}", row.catalogue_row, spelt_out(&row.screen)), row.action.clone()),
-            Cell::Words(how(&row.how).to_owned()),
+            Cell::Words(how_at(&row.how, row.shortest_limit_minutes, row.longest_limit_minutes)),
             Cell::Words(row_platform(&row.platform).to_owned()),
             Cell::Number(number(recent.abandoned)),
             Cell::Bar(number(row.abandoned), share(row.abandoned, most)),
@@ -176,12 +212,20 @@ pub(super) fn places(h: &mut Html, told: &Told) {
         .map(|((cause, section), [recent, whole])| {
             Row::Cells(vec![
                 Cell::Words(how(cause).to_owned()),
-                Cell::Words(section.map_or_else(|| "Outside the sections".to_owned(), title)),
+                Cell::Words(section.map_or_else(|| "No section".to_owned(), title)),
                 Cell::Number(number(recent)),
                 Cell::Number(number(whole)),
             ])
         })
         .collect();
+    if told.whole.place_not_reported > 0 {
+        rows.push(Row::Cells(vec![
+            Cell::Words("Otherwise".to_owned()),
+            Cell::Words("Place not reported".to_owned()),
+            Cell::Number(number(told.recent.place_not_reported)),
+            Cell::Number(number(told.whole.place_not_reported)),
+        ]));
+    }
     if told.whole.other > 0 {
         rows.push(Row::Cells(vec![
             Cell::Words("Otherwise".to_owned()),
@@ -210,10 +254,15 @@ pub(super) fn platforms(h: &mut Html, told: &Told) {
     h.raw("<dl class=\"tiles\">");
     tile(h, "Enrolled", number(status.enrolled), &[format!("of {} devices", number(status.devices))]);
     tile(h, "In progress", number(status.in_progress), &[]);
+    tile(h, "Waiting for compliance", number(status.waiting_for_compliance), &[]);
+    tile(h, "Prepared", number(status.prepared), &["by a technician".to_owned()]);
+    tile(h, "Gave up", number(status.gave_up), &["latest attempt".to_owned()]);
+    tile(h, "Failed", number(status.failed), &["not complete since".to_owned()]);
     tile(h, "Pending", number(status.pending), &["registered, never begun".to_owned()]);
-    tile(h, "Failed", number(status.failed), &["latest attempt, not enrolled".to_owned()]);
+    tile(h, "Not enrolled", number(status.not_enrolled), &["none of the others".to_owned()]);
     let first = &status.first_time_right;
-    tile(h, "First time right", percent(first.rate), &[format!("of {} devices", number(first.n))]);
+    let rate = or_not_reported(percent(first.rate), first.rate.is_some(), status.devices);
+    tile(h, "First time right", rate, &[format!("of {} judged devices", number(first.n))]);
     h.raw("</dl>");
     let heads = [
         Head::Words("Platform"),
@@ -225,9 +274,12 @@ pub(super) fn platforms(h: &mut Html, told: &Told) {
     ];
     let rows = status.by_platform.iter().map(|row| {
         Row::Cells(vec![
-            Cell::Words(row.platform.clone().unwrap_or_else(|| "Not told".to_owned())),
-            Cell::Number(format!("{} of {}", percent(row.success_rate), number(row.n))),
-            Cell::Number(minutes(row.average_minutes)),
+            Cell::Words(row.platform.clone().unwrap_or_else(|| "Not reported".to_owned())),
+            Cell::Number(match row.success_rate {
+                Some(rate) => format!("{} of {}", percent(Some(rate)), number(row.n)),
+                None => or_not_reported(percent(None), false, row.completed + row.failed + row.abandoned),
+            }),
+            Cell::Number(or_not_reported(minutes(row.average_minutes), row.average_minutes.is_some(), row.completed)),
             Cell::Number(number(row.total)),
             Cell::Number(number(row.initiated)),
             Cell::Number(number(row.last_7_days)),

@@ -25,6 +25,26 @@ pub(super) fn percent(rate: Option<f64>) -> String {
     rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}{THIN}%", rate * 100.0))
 }
 
+/// A rate or a time; of things of which no sender reported what it stands on, that.
+pub(super) fn or_not_reported(text: String, is_there: bool, of: u64) -> String {
+    if is_there || of == 0 { text } else { "not reported".to_owned() }
+}
+
+/// The same of a count that stands on reports of steps.
+pub(super) fn count(count: Option<u64>) -> String {
+    count.map_or_else(|| "not reported".to_owned(), number)
+}
+
+/// How an attempt at a place ended, with the limits that ran out where these are not the usual thirty minutes.
+pub(super) fn how_at(how_name: &str, shortest: Option<u32>, longest: Option<u32>) -> String {
+    let words = |limit: u32| minutes(Some(f64::from(limit)));
+    match (how_name, shortest, longest) {
+        ("timedOut", Some(one), Some(other)) if one == other && one != 30 => format!("over {}", words(one)),
+        ("timedOut", Some(one), Some(other)) if one != other => format!("over {} to {}", words(one), words(other)),
+        _ => how(how_name).to_owned(),
+    }
+}
+
 /// A length of time in the two units that matter, or a dash.
 pub(super) fn duration(seconds: Option<f64>) -> String {
     let Some(seconds) = seconds.filter(|seconds| *seconds >= 0.0) else { return "–".to_owned() };
@@ -143,7 +163,8 @@ pub(super) fn short_section(section: Option<Section>) -> &'static str {
         Some(Section::PlatformScreens) => "Platform",
         Some(Section::TermsOfUse) => "Terms",
         Some(Section::ComplianceActivation) => "Compliance",
-        None => "Elsewhere",
+        Some(Section::EnrollmentStatusPage) => "Status page",
+        None => "No section",
     }
 }
 

@@ -17,7 +17,7 @@ mod duration;
 mod record;
 mod timeline;
 
-use super::{Answer, Becomes, Clock, Context, Repeats, Reports, Sender, graph, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, graph, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::FieldError;
 use crate::proof::Proof;
@@ -29,8 +29,10 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline::Timeline;
 use vestibule_domain::esp::filter::Property;
+use vestibule_domain::esp::profile::DEFAULT_TIMEOUT_MINUTES;
+use vestibule_domain::esp::session::HYBRID_JOIN_MINUTES;
 use vestibule_domain::esp::{Category, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start};
-use vestibule_domain::event::{Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Step};
+use vestibule_domain::event::{Body, Event, EventKey, Kind, MAX_TEXT_CHARS, Step};
 use vestibule_domain::failure::Failure;
 use vestibule_domain::{Millis, Timestamp};
 
@@ -71,25 +73,19 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// What a failure is called that Graph only lets know of by the success after it.
-const TIMED_OUT: &str = "timed out";
-
 /// Reads Graph's list response (`{"value": […]}`, with or without `@odata.*`), a bare list, or one record.
-///
-/// All of it is back-fill, whatever `context` says.
 ///
 /// # Errors
 /// When the body as a whole is nothing of that, or too large.
-pub fn parse(body: &[u8], _headers: &HeaderMap, context: &Context) -> Result<Batch, BodyError> {
+pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     let (records, is_list) = graph::records(body)?;
-    let (received, sends_compliant) = (context.received, context.sends_compliant);
     let path = |at: usize| if is_list { format!("value[{at}]") } else { String::new() };
     let records = records.iter().enumerate();
-    let events = records.flat_map(|(at, record)| parse_record(&path(at), record, received, sends_compliant)).collect();
+    let events = records.flat_map(|(at, record)| parse_record(&path(at), record, received)).collect();
     Ok(Batch { events, is_list })
 }
 
-fn parse_record(path: &str, value: &Value, received: Received, sends_compliant: bool) -> Vec<Parsed> {
+fn parse_record(path: &str, value: &Value, received: Received) -> Vec<Parsed> {
     let Value::Object(map) = value else {
         let problem = FieldError { field: path.to_owned(), problem: "must be an object".to_owned() };
         return vec![Parsed::Invalid { id: None, errors: vec![problem] }];
@@ -98,7 +94,7 @@ fn parse_record(path: &str, value: &Value, received: Received, sends_compliant: 
     let mut errors = Vec::new();
     let Some(record) = Record::read(path, map, &mut errors) else { return vec![Parsed::Invalid { id: id(), errors }] };
     let mut told = Told { record: &record, received, events: Vec::new() };
-    if told.tell(sends_compliant).is_none() {
+    if told.tell().is_none() {
         let problem = "is required where no other time tells when".to_owned();
         let field = if path.is_empty() { "eventDateTime".to_owned() } else { format!("{path}.eventDateTime") };
         let errors = vec![FieldError { field, problem }];
@@ -106,7 +102,7 @@ fn parse_record(path: &str, value: &Value, received: Received, sends_compliant: 
     }
     // A record of which nothing follows is answered all the same.
     if told.events.is_empty() {
-        return vec![Parsed::UnknownType { id: id() }];
+        return vec![Parsed::passed_over(id(), None)];
     }
     told.events
 }
@@ -124,7 +120,7 @@ struct Told<'a> {
 
 impl Told<'_> {
     /// Tells all that follows from the record; `None` when it has no time to put that at.
-    fn tell(&mut self, sends_compliant: bool) -> Option<()> {
+    fn tell(&mut self) -> Option<()> {
         let record = self.record;
         if let Some(at) = record.registered_at {
             self.step(Kind::Registered, at, &format!("registered/{}", at.millis()), None);
@@ -139,7 +135,7 @@ impl Told<'_> {
         };
         let timeline = Timeline::of(record, known);
         match record.enrollment {
-            EnrollmentState::Enrolled => self.tell_enrolled(timeline.as_ref(), known, sends_compliant),
+            EnrollmentState::Enrolled => self.tell_enrolled(timeline.as_ref(), known),
             EnrollmentState::Failed => {
                 let at = record.deployment_ended_at.unwrap_or(known).max(self.earliest());
                 let failure = record.failure();
@@ -161,21 +157,24 @@ impl Told<'_> {
 
     /// Under management, and with that compliant: once the deployment succeeded, at its end. While it is under way,
     /// when it will be is not known yet.
-    fn tell_enrolled(&mut self, timeline: Option<&Timeline>, known: Timestamp, sends_compliant: bool) {
+    fn tell_enrolled(&mut self, timeline: Option<&Timeline>, known: Timestamp) {
         let record = self.record;
         let measured = || Some(record.enrollment_started_at? + record.preparation_length?);
         let prepared = timeline.map_or_else(measured, |timeline| timeline.enrolled_at);
         let end = timeline.and_then(|timeline| timeline.end).filter(|_| record.deployment.is_success());
         let at = prepared.unwrap_or(known).min(end.unwrap_or(Timestamp::MAX)).max(self.earliest());
         self.step(Kind::Enrolled, at, &format!("enrolled/{}", at.millis()), None);
-        if sends_compliant && record.deployment != DeploymentState::InProgress {
+        if record.deployment != DeploymentState::InProgress {
             let at = end.unwrap_or(at).max(at);
             self.step(Kind::Compliant, at, &format!("compliant/{}", at.millis()), None);
         }
     }
 
     fn tell_session(&mut self, timeline: &Timeline) {
-        self.tell_start(timeline.start);
+        self.tell_start(timeline);
+        // The last phase's completion would be the session's good end: of a deployment that failed it is none.
+        let failed = self.record.deployment == DeploymentState::Failure;
+        let last = Phase::expected(self.record.deployment_mode).last().copied().filter(|_| failed);
         for span in &timeline.phases {
             let number = 1 + span.phase as u8;
             let mut phase = |part: u8, state: PhaseState, at: Timestamp| {
@@ -183,7 +182,8 @@ impl Told<'_> {
                 self.esp(at, &id, EspDetail::Phase(span.phase, state));
             };
             phase(0, PhaseState::Started, span.start);
-            if let Some((state, at)) = span.end {
+            let end = span.end.filter(|(state, _)| *state != PhaseState::Completed || last != Some(span.phase));
+            if let Some((state, at)) = end {
                 phase(1, state, at);
             }
         }
@@ -193,11 +193,12 @@ impl Told<'_> {
         }
     }
 
-    fn tell_start(&mut self, at: Timestamp) {
-        let record = self.record;
+    fn tell_start(&mut self, timeline: &Timeline) {
+        let (record, at) = (self.record, timeline.start);
         let properties =
             [(Property::OsVersion, &record.about.os_version), (Property::EnrollmentProfileName, &record.profile_name)];
         let start = Start {
+            limit_minutes: timeline.end.and_then(|end| self.limit_before(timeline.start, end)),
             deployment_mode: record.deployment_mode,
             hybrid_join: record.hybrid_join,
             profile: record.esp_profile.clone().map(Box::new),
@@ -253,21 +254,28 @@ impl Told<'_> {
         self.esp(at, "esp-item", EspDetail::Item(Phase::DeviceSetup, item.category, item.name.clone(), state, code));
     }
 
-    /// How the session ended. That it succeeded after a timeout, or a retry, shows only by the steps that lead there:
-    /// they are told just before the end, since nobody knows when they were.
+    /// Graph says that a success came after a time-out, and not what the limit was: it was less than the time that passed.
+    fn limit_before(&self, start: Timestamp, end: Timestamp) -> Option<u32> {
+        let after =
+            matches!(self.record.deployment, DeploymentState::SuccessWithTimeout | DeploymentState::SuccessOnRetry);
+        let passed = u32::try_from((end - start).get().saturating_sub(1) / 60_000).ok()?;
+        let hybrid = if self.record.hybrid_join { HYBRID_JOIN_MINUTES } else { 0 };
+        let profile =
+            self.record.esp_profile.as_ref().map_or(DEFAULT_TIMEOUT_MINUTES, |profile| profile.timeout_minutes);
+        (after && passed < profile + hybrid).then(|| passed.saturating_sub(hybrid))
+    }
+
+    /// How the session ended. That it succeeded on a retry is all that is known of the retry: it came before the end.
     fn tell_end(&mut self, start: Timestamp, end: Timestamp) {
-        let before = |millis: i64| (end - Millis::new(millis)).max(start);
-        let timed_out = EspDetail::Failed(None, Some(TIMED_OUT.to_owned()));
         match self.record.deployment {
             DeploymentState::Failure => {
                 let Failure { code, reason, message, .. } = self.record.failure().unwrap_or_default();
                 let id = format!("esp-80-failed/{}{}", end.millis(), self.details());
                 return self.esp(end, &id, EspDetail::Failed(code, message.or(reason)));
             }
-            DeploymentState::SuccessWithTimeout => self.esp_at(before(1), "esp-80-timedOut", timed_out),
             DeploymentState::SuccessOnRetry => {
-                self.esp_at(before(2), "esp-80-timedOut", timed_out);
-                self.esp_at(before(1), "esp-81-retry", EspDetail::Action(EspAction::Retry));
+                let retried = (end - Millis::new(1)).max(start);
+                self.esp_at(retried, "esp-81-retry", EspDetail::Action(EspAction::Retry));
             }
             _ => {}
         }
@@ -281,7 +289,8 @@ impl Told<'_> {
     }
 
     fn step(&mut self, kind: Kind, at: Timestamp, what: &str, failure: Option<Failure>) {
-        let step = Step { kind, place: None, user_action: None, failure, reported: Vec::new() };
+        let mut step = Step { failure, ..Step::of(kind) };
+        step.said.assumed = kind == Kind::Compliant;
         self.push(at, what, Body::Enrollment(step.read()));
     }
 
@@ -299,7 +308,8 @@ impl Told<'_> {
             key,
             time,
             received_at: self.received.at,
-            clock_skew: ClockSkew::of(time, self.received.at, true),
+            clock_skew: None,
+            reports: self.received.reports,
             about: self.record.about.clone().without_unfit_identifiers(),
             body,
         })));

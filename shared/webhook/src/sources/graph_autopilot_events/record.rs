@@ -5,6 +5,7 @@
 use super::duration;
 use crate::fields::{FieldError, Reader};
 use serde_json::{Map, Value};
+use vestibule_domain::codes::codes_within;
 use vestibule_domain::esp::{AppliedProfile, Category, DeploymentMode, ItemName, ItemState};
 use vestibule_domain::event::{About, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Platform};
 use vestibule_domain::failure::{Failure, FailureCategory, code_value};
@@ -288,8 +289,8 @@ fn read_error_code(detail: &mut Reader<'_, '_>) -> Option<String> {
     code.filter(|code| code_value(code) != Some(0))
 }
 
-/// The first error code in a text: hexadecimal, or a decimal that has the sign or size of one. Of other numbers in a
-/// sentence nothing says that they are codes.
+/// The first error code in a text: hexadecimal, or a decimal that has the sign or size of one, as it is spelled there; else
+/// one that Windows shows without its prefix. Of other numbers in a sentence nothing says that they are codes.
 pub(crate) fn find_code(text: &str) -> Option<String> {
     let is_code = |word: &&str| {
         let hexadecimal = word.starts_with("0x") || word.starts_with("0X");
@@ -298,5 +299,7 @@ pub(crate) fn find_code(text: &str) -> Option<String> {
     };
     // No spelling of 32 bits is longer than 64 of them in hexadecimal.
     let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
-    words.find(|word| word.len() <= 20 && is_code(word)).map(str::to_owned)
+    let spelled = words.find(|word| word.len() <= 20 && is_code(word)).map(str::to_owned);
+    let failure = || codes_within(text).into_iter().find(|value| *value >= 0x8000_0000);
+    spelled.or_else(|| failure().map(|value| format!("0x{value:08x}")))
 }

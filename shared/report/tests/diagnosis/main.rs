@@ -2,114 +2,20 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod devices;
+mod teller;
 
 use common::esp::{PROFILES, item, started, told};
 use common::{about, at, build, changes, context, event, step, tenant, world};
 use std::collections::BTreeSet;
+use teller::{KNOWN, ago, device, file, finding, ids};
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, EspDetail, ItemState, Phase, PhaseState};
-use vestibule_domain::event::Step;
-use vestibule_domain::failure::{Failure, FailureCategory, code_value};
-use vestibule_domain::{
-    Action, Event, History, Kind, Millis, Outcome, Place, Platform, Screen, TenantSettings, Timestamp, UserAction, fold,
-};
-use vestibule_report::diagnosis::{Diagnosis, Finding, Known, Severity, Subject, Verdict};
-use vestibule_report::{Change, Working};
-
-const AS_OF: &str = "2026-03-20T12:00:00Z";
-const KNOWN: Known = Known { device_limit: 15, shows_profiles: true };
-
-fn ago(minutes: i64) -> Timestamp {
-    at(AS_OF) - Millis::from_minutes(minutes)
-}
-
-/// What a device tells, minutes before now.
-struct Teller {
-    device: u64,
-    platform: Platform,
-    events: Vec<Event>,
-}
-
-fn device(device: u64, platform: Platform) -> Teller {
-    Teller { device, platform, events: Vec::new() }
-}
-
-impl Teller {
-    fn tells(mut self, minutes: i64, told: Step) -> Self {
-        let id = format!("{}-{}", self.device, self.events.len());
-        self.events.push(event(id, ago(minutes), 100, about(self.device, self.platform), told));
-        self
-    }
-
-    fn starts(self, minutes: i64) -> Self {
-        self.tells(minutes, step(Kind::Started))
-    }
-
-    fn enters(self, minutes: i64, action: &str, screen: &str) -> Self {
-        let place = Some(Place::new(None, Action::read(action), Some(Screen::read(screen))));
-        self.tells(minutes, Step { place, ..step(Kind::StepEntered) })
-    }
-
-    fn cancels(self, minutes: i64) -> Self {
-        self.tells(minutes, Step { user_action: Some(UserAction::Cancel), ..step(Kind::Stopped) })
-    }
-
-    fn fails(self, minutes: i64, code: Option<&str>, category: Option<FailureCategory>, message: Option<&str>) -> Self {
-        let failure =
-            Failure { code: code.map(str::to_owned), reason: None, message: message.map(str::to_owned), category };
-        self.tells(minutes, Step { failure: Some(failure), ..step(Kind::Failed) })
-    }
-
-    fn completes(self, minutes: i64) -> Self {
-        self.tells(minutes, step(Kind::Enrolled)).tells(minutes, step(Kind::Compliant))
-    }
-
-    fn change(self) -> Change {
-        let mut history = History::default();
-        let number = self.device;
-        for event in self.events {
-            history.add(event);
-        }
-        Change { item: format!("item-{number}"), version: history.len() as u64, history, expires_at: None }
-    }
-}
-
-struct File {
-    working: Working,
-    _folder: tempfile::TempDir,
-}
-
-fn file(devices: impl IntoIterator<Item = Teller>) -> File {
-    let changes: Vec<_> = devices.into_iter().map(Teller::change).collect();
-    let folder = tempfile::tempdir().unwrap();
-    let context = context(&TENANT, &SETTINGS);
-    let working = build(&folder.path().join("w"), &context, &changes, at(AS_OF));
-    File { working, _folder: folder }
-}
-
-static TENANT: std::sync::LazyLock<vestibule_domain::TenantId> = std::sync::LazyLock::new(tenant);
-static SETTINGS: std::sync::LazyLock<TenantSettings> = std::sync::LazyLock::new(TenantSettings::default);
-
-impl File {
-    fn of_device(&self, text: &str) -> Diagnosis {
-        let subject = Subject::Device { text: text.to_owned(), name: text.to_owned() };
-        self.working.reader().unwrap().diagnose(&subject, KNOWN).unwrap()
-    }
-
-    fn of_user(&self, user: &str, known: Known) -> Diagnosis {
-        self.working.reader().unwrap().diagnose(&Subject::User(user.to_owned()), known).unwrap()
-    }
-}
-
-fn ids(diagnosis: &Diagnosis) -> Vec<&str> {
-    diagnosis.findings.iter().map(|finding| finding.id).collect()
-}
-
-fn finding<'d>(diagnosis: &'d Diagnosis, id: &str) -> &'d Finding {
-    let found = diagnosis.findings.iter().find(|finding| finding.id == id);
-    found.unwrap_or_else(|| panic!("no {id} among {:?}", ids(diagnosis)))
-}
+use vestibule_domain::failure::{FailureCategory, code_value};
+use vestibule_domain::{Kind, Outcome, Platform, TenantSettings, fold};
+use vestibule_report::diagnosis::{Known, Severity, Subject, Verdict};
 
 #[test]
 fn a_failure_is_told_with_its_meanings_and_whom_else_it_hits() {
@@ -256,8 +162,11 @@ fn the_status_page_stuck_failed_and_out_of_time() {
         failing
     };
     let mut late = device(4, Platform::Windows);
-    late.events = vec![begin(4, 60 * 24)];
-    let all = file([stuck, fails(2), fails(3), late]);
+    let list = EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, vec![item(1)]);
+    late.events = vec![begin(4, 60 * 23), told(4, "list", ago(60 * 23 - 1), Some("s"), list)];
+    let mut stuck_and_late = device(6, Platform::Windows);
+    stuck_and_late.events = vec![begin(6, 60 * 23)];
+    let all = file([stuck, fails(2), fails(3), late, stuck_and_late]);
     let failed = all.of_device("SN00000002");
     let finding_of = finding(&failed, "esp-failed");
     assert!(finding_of.evidence.iter().any(|line| line.contains("App 1") && line.contains("0x87D1041C")));
@@ -269,12 +178,27 @@ fn the_status_page_stuck_failed_and_out_of_time() {
     said.events = vec![begin(5, 50), told(5, "failed", ago(40), Some("s"), EspDetail::Failed(None, Some(message)))];
     let said = file([said]).of_device("SN00000005");
     assert_eq!(finding(&said, "esp-failed").advice[0].id, "mdm-licence-missing");
+    // The page gave up by its own clock, half an hour before the limit that is known: no item is blamed.
+    let expired = EspDetail::Failed(Some("0x800705b4".to_owned()), None);
+    let mut gave_up = device(7, Platform::Windows);
+    let list = EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, vec![item(1)]);
+    gave_up.events =
+        vec![begin(7, 50), told(7, "list", ago(49), Some("s"), list), told(7, "f", ago(20), Some("s"), expired)];
+    let gave_up = file([gave_up]).of_device("SN00000007");
+    let page = finding(&gave_up, "esp-ran-out-of-time");
+    assert!(page.evidence[0].contains("0 of 1 items done"), "{page:?}");
+    assert_eq!(page.advice[0].id, "esp-ran-out-of-time");
+    assert!(gave_up.findings.iter().all(|one| !one.title.contains("TPM")), "{:?}", gave_up.findings);
     let timed_out = all.of_device("SN00000004");
     assert!(finding(&timed_out, "esp-timed-out").evidence[0].contains("Executive ESP"));
     let subject = Subject::Device { text: "SN00000004".to_owned(), name: String::new() };
     let hidden = Known { shows_profiles: false, ..KNOWN };
     let hidden = all.working.reader().unwrap().diagnose(&subject, hidden).unwrap();
     assert!(!finding(&hidden, "esp-timed-out").evidence[0].contains("Executive ESP"));
+    // Past its limit it is stuck all the same, which says more.
+    let both = all.of_device("SN00000006");
+    let both = finding(&both, "esp-stuck-identifying");
+    assert!(both.evidence.iter().any(|line| line.contains("past its time limit")), "{:?}", both.evidence);
     let stuck = all.of_device("SN00000001");
     assert_eq!(finding(&stuck, "esp-stuck-identifying").severity, Severity::Problem);
 }
@@ -331,16 +255,21 @@ fn a_world_is_diagnosed_as_plain_arithmetic_does() {
         let last = enrollment.attempts.last().map(|attempt| attempt.outcome);
         match diagnosis.verdict {
             _ if last.is_none() && !enrollment.sessions.is_empty() => {}
-            Verdict::Working => assert_eq!(last, Some(Outcome::Completed)),
-            Verdict::Failing => assert_eq!(last, Some(Outcome::Failed)),
+            Verdict::Working => assert!(last == Some(Outcome::Completed) || enrollment.complete),
+            Verdict::Prepared => assert_eq!(last, Some(Outcome::Completed)),
+            Verdict::Failing => assert!(last == Some(Outcome::Failed) || !enrollment.failures.is_empty()),
             Verdict::GaveUp => assert_eq!(last, Some(Outcome::Abandoned)),
-            Verdict::Enrolling | Verdict::WaitingForCompliance => assert_eq!(last, Some(Outcome::InProgress)),
+            Verdict::Enrolling | Verdict::HeldForConfiguration | Verdict::WaitingForCompliance => {
+                assert_eq!(last, Some(Outcome::InProgress));
+            }
+            Verdict::Ambiguous => panic!("a key is of one device"),
             Verdict::NoAttempt => assert_eq!(last, None),
             // A device of which nothing but its removal was told.
             Verdict::NotSeen => assert_eq!((last, enrollment.enrolled), (None, false)),
         }
         // How many others failed with the code of the newest failure.
         let newest = enrollment.attempts.last().filter(|attempt| attempt.outcome == Outcome::Failed);
+        let newest = newest.filter(|_| diagnosis.verdict == Verdict::Failing);
         let code = newest.and_then(|attempt| attempt.failure.as_ref()).and_then(|failure| failure.code.as_deref());
         let Some(value) = code.and_then(code_value) else { continue };
         seen.insert(value);

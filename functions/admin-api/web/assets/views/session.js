@@ -1,0 +1,258 @@
+/*
+ * One session of the Enrollment Status Page, whether it is the device's newest or not: how it stands, its phases and
+ * their items, what went wrong, and the device's other sessions.
+ *
+ * What must stay true: all of it is the report's own answer, so an opened file shows the same. What no sender reported
+ * is said to be so.
+ */
+
+import { progressBar } from '../lib/chart.js';
+import { h, patch } from '../lib/dom.js';
+import { dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../lib/format.js';
+import { adviceList, asOf, badge, notice, pageHead } from '../lib/parts.js';
+import { addressOf, segment } from '../lib/route.js';
+import { dataTable } from '../lib/table.js';
+import { deploymentMode, ESP_PHASES, espCategory, espPhase, espRule, espState, progressState } from '../lib/words.js';
+import {
+  deviceAddress,
+  espNavigation,
+  factList,
+  profileLink,
+  PROGRESS_KINDS,
+  sessionAddress,
+  stateBadge,
+  TRACKING,
+} from './esp-parts.js';
+
+/** Its end, or in which words there is none. */
+function ended(session, zone) {
+  if (session.endedAt) return dateTime(session.endedAt, zone);
+  return session.endNotReported ? NOT_REPORTED : null;
+}
+
+const minutesBetween = (from, to) => (Date.parse(to) - Date.parse(from)) / 60_000;
+
+/** Of an item that was settled without having been under way nobody reported how long it took. */
+const took = (one) => (one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null);
+
+function items(session, phase, zone) {
+  const list = session.items.filter((one) => one.phase === phase.phase);
+  if (!list.length) return h('p', { class: 'quiet' }, 'No item of this phase was reported.');
+  return h(
+    'details',
+    { open: list.some((one) => one.state === 'error') },
+    h('summary', null, plural(list.length, 'item'), h('span', { class: 'visually-hidden' }, ` of ${phase.title}`)),
+    dataTable({
+      caption: `Items of ${phase.title}`,
+      hideCaption: true,
+      columns: [
+        {
+          key: 'name',
+          label: 'Item',
+          class: 'wrap',
+          render: (one) => [one.name ?? one.itemId, h('small', null, espCategory(one.category))],
+        },
+        {
+          key: 'state',
+          label: 'State',
+          render: (one) => [
+            one.state ? badge(PROGRESS_KINDS[one.state] ?? 'quiet', progressState(one.state)) : NOT_REPORTED,
+            one.errorCode ? h('div', null, h('code', null, one.errorCode)) : null,
+            one.errors > 1 ? h('small', null, `in error ${plural(one.errors, 'time')}`) : null,
+          ],
+        },
+        { key: 'tracking', label: 'Part in the session', class: 'wrap', render: (one) => TRACKING[one.tracking] },
+        {
+          key: 'took',
+          label: 'Took',
+          numeric: true,
+          render: (one) => orNotReported(took(one), minutes, one.settledAt ? 1 : 0),
+        },
+        { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
+      ],
+      rows: list,
+      key: (one) => `${one.category} ${one.itemId}`,
+    }),
+  );
+}
+
+/** Its phases in their order; one that only items are known of has no more than its name. */
+function allPhases(session) {
+  const isKnown = (name) => session.phases.some((one) => one.phase === name) || session.items.some((one) => one.phase === name);
+  return Object.keys(ESP_PHASES)
+    .filter(isKnown)
+    .map((name) => session.phases.find((one) => one.phase === name) ?? { phase: name, title: espPhase(name) });
+}
+
+function span(phase, zone) {
+  if (!phase.startedAt) return 'When it began and ended was not reported';
+  const end = phase.state === 'started' ? '' : ', its end was not reported';
+  return [
+    `From ${dateTime(phase.startedAt, zone)}`,
+    phase.endedAt ? ` to ${dateTime(phase.endedAt, zone)}, ${minutes(phase.minutes)}` : end,
+  ];
+}
+
+function phases(session, zone) {
+  const all = allPhases(session);
+  if (!all.length) return h('p', { class: 'quiet' }, 'No phase of it was reported.');
+  return all.map((phase) =>
+    h(
+      'section',
+      { class: 'esp-phase', 'data-key': phase.phase },
+      h(
+        'div',
+        { class: 'esp-row' },
+        h('h3', null, phase.title),
+        phase.state ? badge(PROGRESS_KINDS[phase.state] ?? 'quiet', progressState(phase.state)) : null,
+      ),
+      h('p', { class: 'quiet' }, span(phase, zone), '.'),
+      items(session, phase, zone),
+    ),
+  );
+}
+
+function problems(session, zone) {
+  const { failedPhase, failedItem, errorCode, errorMessage } = session;
+  const parts = [
+    failedItem ? `by ${failedItem}` : null,
+    failedPhase ? `in ${espPhase(failedPhase).toLowerCase()}` : null,
+    errorCode ? `with ${errorCode}` : null,
+  ].filter(Boolean);
+  return [
+    session.failed
+      ? notice(
+          'problem',
+          h('strong', null, session.state === 'failed' ? 'The session failed' : 'The session had failed before'),
+          h('p', null, parts.length ? `${parts.join(' ')}. ` : 'Why was not reported. ', errorMessage),
+        )
+      : null,
+    session.stuckSince
+      ? notice(
+          'warning',
+          h(
+            'strong',
+            null,
+            `${session.isStuck ? 'Stuck' : 'It was stuck'} while identifying since ${dateTime(session.stuckSince, zone)}. `,
+          ),
+          session.stuckMeans,
+        )
+      : null,
+    session.endNotReported
+      ? notice('information', 'How it ended was not reported: its attempt ended without that.')
+      : null,
+  ];
+}
+
+function facts(session, zone) {
+  return factList(
+    ['State', stateBadge(session.state)],
+    ['Started', dateTime(session.startedAt, zone)],
+    ['Ended', ended(session, zone)],
+    ['Took', session.endedAt ? minutes(minutesBetween(session.startedAt, session.endedAt)) : null],
+    ['Time limit', minutes(session.limitMinutes), `, until ${dateTime(session.deadline, zone)}`],
+    ['Past its limit', session.timedOut ? 'yes' : 'no'],
+    ['Last heard of', dateTime(session.lastEventAt, zone)],
+    ['Retries', String(session.retries)],
+    ['Profile', profileLink(session.profileId, session.profile)],
+    ['Applied by', session.ruleGroup ? `${espRule(session.rule)}: ${session.ruleGroup}` : espRule(session.rule)],
+    [
+      'Deployment',
+      session.deploymentMode ? deploymentMode(session.deploymentMode) : NOT_REPORTED,
+      session.hybridJoin ? ', hybrid join' : null,
+    ],
+    ['Windows', session.osVersion ?? NOT_REPORTED],
+    ['User', session.userPrincipalName ?? NOT_REPORTED],
+    ['Device', session.enrollmentKey],
+    ['The sender’s id', session.senderSessionId],
+  );
+}
+
+function others(session, zone) {
+  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, 'It is the only one that is kept.');
+  const place = (one) => (one.startedAt < session.startedAt ? 'earlier' : 'later');
+  return dataTable({
+    caption: 'Other sessions of this device, newest first',
+    hideCaption: true,
+    columns: [
+      {
+        key: 'startedAt',
+        label: 'Started',
+        render: (one) => [
+          h('a', { href: sessionAddress(one.sessionId) }, dateTime(one.startedAt, zone)),
+          h('small', null, place(one)),
+        ],
+      },
+      { key: 'endedAt', label: 'Ended', render: (one) => dateTime(one.endedAt, zone) },
+      { key: 'state', label: 'State', render: (one) => stateBadge(one.state) },
+      { key: 'deploymentMode', label: 'Deployment', render: (one) => deploymentMode(one.deploymentMode) },
+      { key: 'userPrincipalName', label: 'User' },
+    ],
+    rows: session.otherSessions,
+    key: (one) => one.sessionId,
+  });
+}
+
+const card = (title, ...content) =>
+  h('section', { class: 'card', 'data-key': title }, h('h2', null, title), content);
+
+export default {
+  path: 'session',
+  title: 'ESP session',
+  nav: false,
+
+  async show({ root, rest, api, signal }) {
+    const session = await api.get(`/api/reports/esp/sessions/${segment(rest[0] ?? '')}`, null, { signal });
+    const zone = session.timeZone;
+    const name = session.deviceName ?? session.enrollmentKey;
+    patch(
+      root,
+      pageHead(`Session of ${name}`, `${dateTime(session.startedAt, zone)}. `, asOf(session.asOf, zone, session)),
+      espNavigation('sessions'),
+      h(
+        'p',
+        { class: 'headline' },
+        h('strong', null, espState(session.state)),
+        session.endedAt || !session.stage ? null : `, ${session.stage}`,
+        '.',
+      ),
+      problems(session, zone),
+      h(
+        'div',
+        { class: 'columns', 'data-key': 'both' },
+        card(
+          'Phases and items',
+          session.endedAt ? null : progressBar(session.progress, 'Setup of the device'),
+          phases(session, zone),
+        ),
+        card(
+          'What is known',
+          facts(session, zone),
+          h(
+            'p',
+            { class: 'actions' },
+            session.attemptId
+              ? h('a', { href: addressOf(`attempt/${segment(session.attemptId)}`) }, 'Its attempt')
+              : 'It belongs to no attempt. ',
+            h('a', { class: 'server-only', href: deviceAddress(session.enrollmentKey) }, 'What its user sees now'),
+            h(
+              'a',
+              { class: 'server-only', href: addressOf('diagnostics', { device: session.enrollmentKey }) },
+              'Diagnose this device',
+            ),
+            h(
+              'a',
+              { href: addressOf('attempts', { enrollmentKey: session.enrollmentKey, os: 'all' }) },
+              'All attempts of this device',
+            ),
+            session.userPrincipalName
+              ? h('a', { href: addressOf('sessions', { user: session.userPrincipalName }) }, 'Sessions of this user')
+              : null,
+          ),
+        ),
+      ),
+      session.failed ? card('What it can mean, and what to do', adviceList(session.advice)) : null,
+      card('Other sessions of this device', others(session, zone)),
+    );
+  },
+};

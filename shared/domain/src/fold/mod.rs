@@ -1,0 +1,92 @@
+//! From the set of one enrollment's events to its attempts (docs/DOMAIN.md, A).
+//!
+//! [`fold`] is a pure function of history, settings and `as_of`; it is run by the writer (to know
+//! the next deadline), the sweep, the publisher and the report, and must give all of them the same.
+//!
+//! - [`run`]: the events one after the other, each by its rule
+//! - [`page`]: what a session of the Enrollment Status Page does to the attempt that it belongs to (rule 9)
+//! - [`open`]: an attempt while it is open, its limit and its place
+//!
+//! **One enrollment that two senders report is one attempt**, an MDM and an agent on the device say, as long as both name
+//! the device by an identifier that links them (docs/DOMAIN.md, I5): a `started` of a sender that the open attempt does not
+//! know yet is activity (rule 6), and what repeats a known fact opens nothing (rule 1).
+//! `shared/webhook/tests/two_senders.rs` holds it with real senders' bytes.
+
+mod open;
+mod page;
+mod run;
+
+use crate::about::Platform;
+use crate::attempt::{DeviceState, Enrollment, Wait};
+use crate::esp;
+use crate::event::Body;
+use crate::history::History;
+use crate::identity::TenantId;
+use crate::settings::TenantSettings;
+use crate::standing::{Ending, Standing};
+use crate::time::Timestamp;
+use run::Run;
+
+/// The attempts and sessions of one enrollment as of an instant. Events placed later take no part.
+pub fn fold(tenant: &TenantId, history: &History, settings: &TenantSettings, as_of: Timestamp) -> Enrollment {
+    fold_whole(tenant, history, settings, as_of).0
+}
+
+/// The same, with what the rules still need once the events are gone. Only where no attempt is open this is all of it.
+pub(crate) fn fold_whole(
+    tenant: &TenantId,
+    history: &History,
+    settings: &TenantSettings,
+    as_of: Timestamp,
+) -> (Enrollment, Standing) {
+    let events = history.ordered(as_of);
+    let base = history.base();
+    let mut about = base.about.as_deref().cloned().unwrap_or_default();
+    let platform = about.platform;
+    for event in &events {
+        about.update(&event.about);
+        if matches!(event.body, Body::Esp(_)) {
+            // Only Windows has the page (docs/DOMAIN.md, E5).
+            about.platform = Some(Platform::Windows);
+        }
+    }
+    let folded = esp::sessions(tenant, settings, &events, as_of);
+    let mut run = Run::new(tenant, settings, &base.standing, platform, (folded.sessions, folded.failures));
+    for event in &events {
+        run.take(event, folded.turns.get(&event.key).map_or(&[], Vec::as_slice));
+    }
+    let done = run.end(as_of);
+    let known = &done.known;
+    let complete = known.complete(settings.require_compliance);
+    let pending = known.registered_at.is_some() && known.attempts == 0;
+    let state = match (done.attempts.last().filter(|attempt| !attempt.is_closed()), known.last) {
+        (Some(open), _) => match open.wait {
+            None => DeviceState::InProgress,
+            Some(Wait::Compliance | Wait::Configuration) => DeviceState::WaitingForCompliance,
+        },
+        _ if known.failure => DeviceState::Failed,
+        (None, Some(last)) if last.ending == Ending::Failed && !last.left_complete => DeviceState::Failed,
+        _ if known.prepared => DeviceState::Prepared,
+        _ if known.enrolled && !known.held => DeviceState::Enrolled,
+        (None, Some(last)) if last.ending == Ending::Abandoned => DeviceState::GaveUp,
+        _ if pending => DeviceState::Pending,
+        _ => DeviceState::NotEnrolled,
+    };
+    let autopilot = base.autopilot || done.sessions.iter().any(|session| session.autopilot);
+    let enrollment = Enrollment {
+        key: history.key(),
+        as_of,
+        registered_at: known.registered_at,
+        enrolled: known.enrolled,
+        compliant: known.compliant,
+        complete,
+        pending,
+        state,
+        about,
+        autopilot,
+        attempts: done.attempts,
+        sessions: done.sessions,
+        failures: done.failures,
+    };
+    (enrollment, done.known)
+}

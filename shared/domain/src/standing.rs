@@ -1,0 +1,106 @@
+//! What is known of a device between two attempts: the facts that outlive an attempt, and what of the last one the rules
+//! still need.
+//!
+//! Must stay true: with this and the events that follow, a fold gives the same attempts as with all events from the
+//! beginning. So retention may drop what lies before ([`crate::history::Base`]).
+
+use crate::time::{Millis, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A `compliant` this long before an `enrolled` that begins the facts anew still counts (docs/DOMAIN.md, A1).
+pub const JUST_BEFORE: Millis = Millis::from_minutes(2);
+
+/// What is known of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Standing {
+    /// Known to the organisation since.
+    pub registered_at: Option<Timestamp>,
+    /// Whether it is under management.
+    pub enrolled: bool,
+    /// Whether compliance and activation were reported, or assumed where that counts.
+    pub compliant: bool,
+    /// Whether its Setup Assistant waits for the MDM to release it: enrolled, and not complete.
+    pub held: bool,
+    /// When `compliant` was last reported.
+    pub compliant_at: Option<Timestamp>,
+    /// The sources that reported `enrolled` since the facts began.
+    pub enrolled_by: BTreeSet<String>,
+    /// Whether a technician prepared it, and its user has not come yet.
+    pub prepared: bool,
+    /// Whether a failure of the device, outside any attempt, is unresolved.
+    pub failure: bool,
+    /// Of the last attempt: how it ended.
+    pub last: Option<Last>,
+    /// How many attempts there were.
+    pub attempts: u32,
+}
+
+/// How the last attempt ended, as far as it decides on what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Last {
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether a session of the Enrollment Status Page closed it.
+    pub by_session: bool,
+    /// Whether an `enrolled` or `compliant` that makes the device complete still completes it.
+    pub late: Late,
+    /// Whether an `enrolled` or `compliant` since then has left the device complete.
+    pub left_complete: bool,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Ending {
+    /// It was completed.
+    Completed,
+    /// It was given up.
+    Abandoned,
+    /// It failed.
+    Failed,
+}
+
+/// Up to when an `enrolled` or `compliant` that makes the device complete completes an attempt that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Late {
+    /// It does not.
+    Never,
+    /// Until anything else is reported: the attempt waited for compliance (docs/DOMAIN.md, A8).
+    UntilAnythingElse,
+    /// Until another attempt opens: its session never said how it ended (docs/DOMAIN.md, A9).
+    UntilAnother,
+}
+
+impl Standing {
+    /// Enrolled and, where required, compliant; not held.
+    pub const fn complete(&self, require_compliance: bool) -> bool {
+        self.enrolled && !self.held && (self.compliant || !require_compliance)
+    }
+
+    /// The facts begin anew: nothing is known of enrollment and compliance.
+    pub fn begin_anew(&mut self) {
+        self.enrolled = false;
+        self.compliant = false;
+        self.held = false;
+        self.compliant_at = None;
+        self.enrolled_by.clear();
+    }
+
+    /// What two items knew of what turned out to be one device; `later` is the one known at the later instant.
+    #[must_use]
+    pub fn join(earlier: &Self, later: &Self) -> Self {
+        let released = |one: &Self| one.enrolled && !one.held;
+        Self {
+            registered_at: earlier.registered_at.into_iter().chain(later.registered_at).min(),
+            enrolled: earlier.enrolled || later.enrolled,
+            compliant: earlier.compliant || later.compliant,
+            held: (earlier.held || later.held) && !released(earlier) && !released(later),
+            compliant_at: earlier.compliant_at.max(later.compliant_at),
+            enrolled_by: earlier.enrolled_by.union(&later.enrolled_by).cloned().collect(),
+            prepared: earlier.prepared || later.prepared,
+            failure: earlier.failure || later.failure,
+            last: later.last.or(earlier.last),
+            attempts: earlier.attempts + later.attempts,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What came in and what became of it, held in memory and written to the delivery log now and then.
+//!
+//! A request that finds a minute over since the last write of its source writes: no thread of the background does, since a
+//! function may be frozen after any answer. What was counted since then is lost with the process, so counts say "at
+//! least". Only requests whose sender is proven are counted, so nobody else can make us write.
+
+use crate::answer::{EventResult, Results, Status};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use vestibule_domain::{Day, Millis, TenantId, Timestamp};
+use vestibule_store::{DayLog, Delivery, Store, StoreError, Tenant, log_day};
+use vestibule_webhook::BodyError;
+use vestibule_webhook::sources::Sender;
+
+/// A source of a tenant is written at most this often by a process.
+const EVERY: Millis = Millis::from_seconds(60);
+/// What a process saw of a day so long ago is read again before it adds: others may have written since.
+const SEEN_FOR: Millis = Millis::from_seconds(300);
+/// Sources held at once; beyond this counting begins anew, so memory stays bounded.
+const MOST_SOURCES: usize = 10_000;
+
+type Key = (TenantId, &'static str);
+
+/// The delivery log of a process, shared by its clones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Arc<Mutex<HashMap<Key, Held>>>);
+
+/// What is held of a source.
+#[derive(Debug, Default)]
+struct Held {
+    /// What was counted and is not written yet, by day.
+    unwritten: BTreeMap<Day, DayLog>,
+    /// The day last seen in the table, as it was there, and when.
+    seen: Option<(Day, DayLog, Timestamp)>,
+    /// When it was written last, or is being written since.
+    written_at: Option<Timestamp>,
+    kept_for: Millis,
+}
+
+/// What is to be written of a source.
+struct Due {
+    key: Key,
+    day: Day,
+    more: DayLog,
+    seen: Option<DayLog>,
+    kept_for: Millis,
+}
+
+/// What became of a request.
+pub(crate) enum Became<'r> {
+    /// Its body was read.
+    Read(&'r Results),
+    /// All of it was refused: by reason, and in words.
+    Refused(&'static str, String),
+}
+
+impl Became<'_> {
+    /// What a body that can't be read is counted as.
+    pub(crate) fn unread(error: &BodyError) -> Self {
+        let reason = match error {
+            BodyError::TooLarge => "tooLarge",
+            BodyError::TooManyEvents => "tooManyEvents",
+            BodyError::NotJson { .. } => "notJson",
+            BodyError::NotAnEvent => "notAnEvent",
+            BodyError::Malformed(_) => "malformed",
+        };
+        Self::Refused(reason, error.to_string())
+    }
+
+    /// The first refusal: its reason, its member and what is wrong.
+    pub(crate) fn refusal(&self) -> Option<(&'static str, &str, &str)> {
+        match self {
+            Self::Refused(reason, problem) => Some((*reason, "", problem)),
+            Self::Read(results) => results.results.iter().find_map(refusal),
+        }
+    }
+
+    fn note(&self, log: &mut DayLog, body: &[u8], now: Timestamp) {
+        log.hear(now);
+        let mut delivery = Delivery::of(body, now);
+        match self {
+            Self::Refused(reason, problem) => {
+                delivery.refused = 1;
+                log.refuse(now, reason, "", problem);
+            }
+            Self::Read(results) => {
+                for result in &results.results {
+                    match result.status {
+                        Status::Accepted => delivery.accepted += 1,
+                        Status::Duplicate => delivery.known += 1,
+                        Status::UnknownType => {
+                            delivery.passed_over += 1;
+                            log.pass_over(result.kind.as_deref());
+                        }
+                        _ => {
+                            if let Some((reason, field, problem)) = refusal(result) {
+                                delivery.refused += 1;
+                                log.refuse(now, reason, field, problem);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if delivery.accepted > 0 {
+            log.last_accepted = log.last_accepted.max(Some(now));
+        }
+        log.accepted += delivery.accepted;
+        log.known += delivery.known;
+        log.deliver(delivery);
+    }
+}
+
+/// Why an event was refused: the reason it is counted under, the member that is wrong, and what is wrong with it.
+fn refusal(result: &EventResult) -> Option<(&'static str, &str, &str)> {
+    Some(match result.status {
+        Status::Accepted | Status::Duplicate | Status::UnknownType => return None,
+        Status::Invalid => {
+            let error = result.errors.first();
+            let (field, problem) = error.map_or(("", ""), |error| (error.field.as_str(), error.problem.as_str()));
+            ("invalid", field, problem)
+        }
+        Status::TooOld => ("tooOld", "time", "is older than the tenant's retentionDays"),
+        Status::DeviceFull => ("deviceFull", "", "the device has sent more events than are kept"),
+        Status::Unavailable => ("notStored", "", "the table was unavailable"),
+    })
+}
+
+impl Log {
+    /// Counts a request of a sender that is proven, and writes its source's counts where a minute is over.
+    pub(crate) async fn note(
+        &self,
+        store: &Store,
+        (tenant, source): (&Tenant, &'static Sender),
+        body: &[u8],
+        became: &Became<'_>,
+        now: Timestamp,
+    ) {
+        let due = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let key = (tenant.id.clone(), source.name);
+            if all.len() >= MOST_SOURCES && !all.contains_key(&key) {
+                all.clear();
+            }
+            let held = all.entry(key.clone()).or_default();
+            held.kept_for = tenant.settings.retention();
+            became.note(held.unwritten.entry(log_day(now)).or_default(), body, now);
+            // While the table can't be written this would only hold up the answer.
+            let is_down = matches!(became, Became::Read(results) if results.count(Status::Unavailable) > 0);
+            if is_down { None } else { held.take_due(key, now) }
+        };
+        if let Some(due) = due {
+            self.write(store, due, now).await;
+        }
+    }
+
+    /// Writes what is not written yet: all of it, or where a minute is over.
+    pub(crate) async fn flush(&self, store: &Store, now: Timestamp, all: bool) {
+        loop {
+            let due = {
+                let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                held.iter_mut().find_map(|(key, held)| {
+                    if all { held.take(key.clone(), now) } else { held.take_due(key.clone(), now) }
+                })
+            };
+            let Some(due) = due else { return };
+            self.write(store, due, now).await;
+        }
+    }
+
+    async fn write(&self, store: &Store, due: Due, now: Timestamp) {
+        let Due { key, day, more, seen, kept_for } = due;
+        let (tenant, source) = &key;
+        let written = add(store, (tenant, source, day), &more, seen, kept_for).await;
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(held) = all.get_mut(&key) else { return };
+        match written {
+            Ok(seen) => held.seen = Some((day, seen, now)),
+            Err(error) => {
+                tracing::warn!(%tenant, source, %error, "what came in could not be counted");
+                // The table may have the counts, so they are not added again; what is newest is shown with the next.
+                let mut newest = more;
+                newest.forget_counts();
+                held.unwritten.entry(day).or_default().take_newest(&newest);
+            }
+        }
+    }
+}
+
+impl Held {
+    /// What is to be written at `now`, if a minute is over. A clock that goes back does not hold it up for long.
+    fn take_due(&mut self, key: Key, now: Timestamp) -> Option<Due> {
+        let is_over = self.written_at.is_none_or(|at| now - at >= EVERY || now < at);
+        if is_over { self.take(key, now) } else { None }
+    }
+
+    /// What is to be written: the earliest day.
+    fn take(&mut self, key: Key, now: Timestamp) -> Option<Due> {
+        let (day, more) = self.unwritten.pop_first()?;
+        self.written_at = Some(now);
+        let seen = self.seen.as_ref().filter(|(of, _, at)| *of == day && now - *at < SEEN_FOR && now >= *at);
+        let seen = seen.map(|(_, log, _)| log.clone());
+        Some(Due { key, day, more, seen, kept_for: self.kept_for })
+    }
+}
+
+/// Adds to a day of the log, and returns the day as it is then as far as this process knows.
+async fn add(
+    store: &Store,
+    (tenant, source, day): (&TenantId, &str, Day),
+    more: &DayLog,
+    seen: Option<DayLog>,
+    kept_for: Millis,
+) -> Result<DayLog, StoreError> {
+    let there = match seen {
+        Some(seen) => seen,
+        None => store.delivery_day(tenant, source, day).await?,
+    };
+    let mut now = store.add_deliveries((tenant, source, day), more, &there, kept_for).await?;
+    now.take_newest(&there);
+    now.take_newest(more);
+    // The names that are there now have no more room to take.
+    for (names, added) in [(&mut now.passed_over, &more.passed_over), (&mut now.refused, &more.refused)] {
+        for name in added.keys() {
+            if names.len() < vestibule_store::MOST_NAMES {
+                names.entry(name.clone()).or_default();
+            }
+        }
+    }
+    Ok(now)
+}

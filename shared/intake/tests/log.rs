@@ -1,0 +1,158 @@
+//! The delivery log over a real table, by a driven clock: what is counted, how often it is written, and what is never.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use http::{Request, StatusCode};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_host::{Host, Names};
+use vestibule_intake::Hook;
+use vestibule_platform::Clock;
+use vestibule_store::{Cause, DayLog, Secret, SettingsHistory, SourceSecret, Store, Tenant, log_day};
+
+/// 2033-05-18T03:33:20Z.
+const T0: i64 = 2_000_000_000_000;
+
+struct Hooks {
+    hook: Hook,
+    store: Store,
+    now: Arc<AtomicI64>,
+    _host: Host,
+    _folder: tempfile::TempDir,
+}
+
+impl Hooks {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let names = Names { table: "table".into(), bucket: "reports".into(), bus: "bus".into() };
+        let host = Host::start(folder.path(), &names).await.unwrap();
+        let store = Store::new(host.clients.dynamodb.clone(), "table");
+        let at = Timestamp::from_millis(T0);
+        let secret = |source: &str| SourceSecret {
+            source: source.to_owned(),
+            secret: Secret::new("0123456789abcdef0123456789abcdef"),
+            created_at: at,
+        };
+        let mut tenant = Tenant {
+            id: TenantId::parse("contoso").unwrap(),
+            created_at: at,
+            settings: TenantSettings::default(),
+            webhook_secrets: Vec::new(),
+            sources: vec![secret("fleet"), secret("jamf")],
+            tokens: Vec::new(),
+            sign_in_codes: Vec::new(),
+            pseudonym_key: Secret::new("00".repeat(32)),
+            settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
+            feed: None,
+            version: 0,
+        };
+        store.create_tenant(&mut tenant).await.unwrap();
+        let now = Arc::new(AtomicI64::new(T0));
+        let clock = Arc::clone(&now);
+        let hook = Hook::new(store.clone(), Clock::driven(move || clock.load(Ordering::SeqCst)));
+        Self { hook, store, now, _host: host, _folder: folder }
+    }
+
+    /// Posts to Fleet's address, so many seconds after the beginning.
+    async fn post(&self, seconds: i64, body: &str) -> StatusCode {
+        self.post_with(seconds, "0123456789abcdef0123456789abcdef", body).await
+    }
+
+    async fn post_with(&self, seconds: i64, secret: &str, body: &str) -> StatusCode {
+        self.now.store(T0 + seconds * 1_000, Ordering::SeqCst);
+        let request = Request::post(format!("/hooks/contoso/fleet/{secret}"));
+        self.hook.handle(request.body(body.to_owned().into()).unwrap()).await.status()
+    }
+
+    async fn day(&self, seconds: i64) -> DayLog {
+        let day = log_day(Timestamp::from_millis(T0 + seconds * 1_000));
+        self.store.delivery_day(&TenantId::parse("contoso").unwrap(), "fleet", day).await.unwrap()
+    }
+
+    fn writes(&self) -> f64 {
+        self.store.meter().by_cause().get(&Cause::Deliveries).map_or(0.0, |units| units.write)
+    }
+}
+
+/// One of Fleet's activities that is no event of ours.
+fn other(kind: &str) -> String {
+    json!({"timestamp": "2033-05-18T00:00:00Z", "type": kind, "details": {}}).to_string()
+}
+
+/// A device that comes under management.
+fn enrolled() -> String {
+    let details = json!({"host_serial": "DMPVW2XXJF8M", "installed_from_dep": true});
+    json!({"timestamp": "2033-05-18T03:30:00Z", "type": "mdm_enrolled", "details": details}).to_string()
+}
+
+#[tokio::test]
+async fn a_source_is_written_once_a_minute_with_what_came_since() {
+    let hooks = Hooks::start().await;
+    assert_eq!(hooks.post(0, &other("created_pack")).await, StatusCode::OK);
+    assert_eq!((hooks.writes(), hooks.day(0).await.passed()), (1.0, 1), "the first is seen at once");
+    for second in 1..60 {
+        hooks.post(second, &other("created_pack")).await;
+    }
+    hooks.post(59, &other("deleted_pack")).await;
+    hooks.post(59, "{").await;
+    assert_eq!((hooks.writes(), hooks.day(0).await.passed()), (1.0, 1), "nothing more within the minute");
+    hooks.post(60, r#"{"type":"mdm_enrolled","timestamp":"2033-05-18T00:00:00Z","details":{}}"#).await;
+    let day = hooks.day(0).await;
+    assert_eq!(hooks.writes(), 2.0);
+    assert_eq!((day.passed_over["created_pack"], day.passed_over["deleted_pack"]), (60, 1));
+    assert_eq!((day.refused["notJson"], day.refused["invalid"]), (1, 1));
+    assert_eq!(day.last_heard, Some(Timestamp::from_millis(T0 + 60_000)));
+    assert_eq!(day.last_accepted, None);
+    let refusal = day.last_refusal.unwrap();
+    assert_eq!((refusal.at.millis(), &*refusal.reason), (T0 + 60_000, "invalid"));
+    assert!(!refusal.field.is_empty() && !refusal.problem.is_empty(), "{refusal:?}");
+    assert_eq!(day.newest.len(), 20);
+    assert_eq!((day.newest[0].at_ms, day.newest[0].refused), (T0 + 60_000, 1));
+}
+
+#[tokio::test]
+async fn what_is_stored_known_and_refused_is_told_apart_and_a_stop_writes_the_rest() {
+    let hooks = Hooks::start().await;
+    let body = enrolled();
+    hooks.post(0, &body).await;
+    hooks.post(1, &body).await;
+    hooks.post(2, &other("created_pack")).await;
+    hooks.hook.flush().await;
+    let day = hooks.day(0).await;
+    assert_eq!(day.accepted, day.known, "{day:?}");
+    assert!(day.accepted > 0 && day.refusals() == 0, "{day:?}");
+    assert_eq!(day.last_accepted, Some(Timestamp::from_millis(T0)));
+    assert_eq!(day.passed(), 1);
+    let writes = hooks.writes();
+    hooks.hook.flush().await;
+    assert_eq!(hooks.writes(), writes, "nothing is left");
+}
+
+#[tokio::test]
+async fn nobody_unproven_makes_us_write() {
+    let hooks = Hooks::start().await;
+    for second in 0..200 {
+        assert_eq!(hooks.post_with(second, "guessed", &other("created_pack")).await, StatusCode::UNAUTHORIZED);
+    }
+    let elsewhere = Request::post("/hooks/nobody/fleet/guessed").body("{}".into()).unwrap();
+    assert_eq!(hooks.hook.handle(elsewhere).await.status(), StatusCode::UNAUTHORIZED);
+    hooks.hook.flush().await;
+    assert_eq!(hooks.store.meter().by_cause().get(&Cause::Deliveries), None);
+}
+
+#[tokio::test]
+async fn a_new_day_has_an_item_of_its_own() {
+    let hooks = Hooks::start().await;
+    let midnight = 86_400 - T0.rem_euclid(86_400_000) / 1_000;
+    hooks.post(midnight - 90, &other("created_pack")).await;
+    hooks.post(midnight - 31, &other("created_pack")).await;
+    // The minute is over: the day before goes first, and the new one waits for its minute.
+    hooks.post(midnight, &other("created_pack")).await;
+    assert_eq!(hooks.day(midnight - 1).await.passed(), 2);
+    assert_eq!(hooks.day(midnight).await, DayLog::default());
+    hooks.post(midnight + 60, &other("created_pack")).await;
+    assert_eq!((hooks.day(midnight - 1).await.passed(), hooks.day(midnight).await.passed()), (2, 2));
+    assert_eq!(hooks.writes(), 3.0);
+}

@@ -1,0 +1,10 @@
+-- The senders that took part, with what each reports, in how many attempts, and of how many of these nobody reported what
+-- this one leaves out.
+-- answer: rows
+-- booleans: starts, steps, stops, failures, ends, compliance, deviceTime
+WITH $asked,
+  started AS (SELECT coalesce(sum(initiated), 0) AS initiated FROM attempts_by_day WHERE $reported),
+  $senders
+SELECT source, starts, steps, stops, failures, ends, compliance, device_time, attempts, measured, with_steps, lacking,
+  reports, lacks, sentence
+FROM senders ORDER BY attempts DESC, source, reports, device_time

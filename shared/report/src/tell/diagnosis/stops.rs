@@ -1,0 +1,66 @@
+//! Findings about giving up, and about a Setup Assistant that the MDM does not release. Each says what to do there.
+
+use super::draft::{Draft, found};
+use super::facts::{Facts, KnownAttempt, KnownDevice};
+use super::{Severity, help, others, places};
+use crate::ask::reader::Reader;
+use crate::error::Result;
+use vestibule_domain::{Kind, Millis, Timestamp};
+
+/// A Setup Assistant that waits for longer is seldom released any more: what a server sends first takes minutes.
+const HELD_TOO_LONG: Millis = Millis::from_minutes(15);
+
+/// Where they gave up: a finding a screen.
+pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<Vec<Draft>> {
+    let mut screens: Vec<Vec<&KnownAttempt>> = Vec::new();
+    let same = |one: &KnownAttempt| {
+        let told = &one.attempt;
+        (told.platform.clone(), told.section.clone(), told.action.clone(), told.screen.clone())
+    };
+    for attempt in known.unresolved().filter(|attempt| attempt.is("abandoned")) {
+        match screens.iter_mut().find(|stops| stops.first().is_some_and(|first| same(first) == same(attempt))) {
+            Some(stops) => stops.push(attempt),
+            None => screens.push(vec![attempt]),
+        }
+    }
+    screens.sort_by_key(|stops| std::cmp::Reverse(stops.len()));
+    let mut drafts = Vec::new();
+    for stops in screens {
+        let Some(newest) = stops.first() else { continue };
+        let place = places::place(newest);
+        let (id, severity, title) = match stops.len() {
+            1 => ("stopped", Severity::Warning, format!("Given up {place}")),
+            more => ("repeated-stop", Severity::Problem, format!("Given up {more} times {place}")),
+        };
+        let evidence = stops.iter().take(5).map(|stop| {
+            let at = places::instant(stop.ended_at.unwrap_or(stop.last_activity));
+            format!("{at}: {}.", places::how(stop.attempt.cause.as_deref()))
+        });
+        let (cause, steps) = help::past(&newest.attempt);
+        let draft = found(id, severity, title)
+            .evidence(evidence.collect())
+            .otherwise(cause, steps, &["user", "admin"])
+            .others(others::stopping_alike(reader, facts, newest)?);
+        drafts.push(draft);
+    }
+    Ok(drafts)
+}
+
+/// A Setup Assistant that has waited too long for its release.
+pub(super) fn held(reader: &Reader<'_>, known: &KnownDevice) -> Result<Option<Draft>> {
+    let Some(newest) = known.attempts.first().filter(|_| known.waits_for("configuration")) else { return Ok(None) };
+    // It has waited since it enrolled; what it reports meanwhile makes the wait no shorter.
+    let mut events = reader.detail(&newest.attempt)?.events.into_iter();
+    let since = events.find(|event| Kind::read(&event.kind) == Some(Kind::Enrolled));
+    let since = since.and_then(|event| Timestamp::parse(&event.time).ok()).unwrap_or(newest.last_activity);
+    let waited = reader.as_of() - since;
+    if waited <= HELD_TOO_LONG {
+        return Ok(None);
+    }
+    let minutes = waited.get() / 60_000;
+    let evidence = vec![format!("Enrolled and held since {}; no release was reported.", places::instant(since))];
+    let title = format!("The Setup Assistant has waited {minutes} minutes for the MDM to release it");
+    let (cause, steps) = help::HELD;
+    let draft = found("held-for-configuration", Severity::Problem, title);
+    Ok(Some(draft.evidence(evidence).otherwise(cause, steps, &["admin"])))
+}
