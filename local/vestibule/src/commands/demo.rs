@@ -34,7 +34,7 @@ const DAYS: u32 = 30;
 /// posted, and are posted again on later days; none of them is to be too old.
 const KEPT_DAYS: u32 = 60;
 /// How long after the sample's end those who still wait count as having given up: the sweep is to find them, not the webhook.
-const WAITING_LEFT: Millis = Millis::from_seconds(5);
+const WAITING_LEFT: Millis = Millis::from_seconds(10);
 /// What its API token is called; the one of the run before is revoked.
 const TOKEN: &str = "demo";
 

@@ -11,7 +11,7 @@ use vestibule_model::{Delivered, Device, Event, Reports, Settings, devices_of, r
 use vestibule_simulator::{Delivery, Scenario, simulate, waiting};
 
 /// How long after the sample's end those who wait at a screen count as having given up.
-const WAITING_LEFT_MS: i64 = 5_000;
+const WAITING_LEFT_MS: i64 = 10_000;
 /// Days of the demonstration's sample.
 const DAYS: u32 = 30;
 /// Days of the retention of its tenant.
