@@ -1,9 +1,10 @@
 //! Diagnostics for a person or a device, from the report file.
 
 use crate::query::{Query, invalid};
-use crate::{Api, Call};
+use crate::sources::known_to_diagnostics;
+use crate::{Api, Call, store_problem};
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_report::diagnosis::{Known, Subject};
+use vestibule_report::diagnosis::Subject;
 use vestibule_report::pseudonym;
 use vestibule_store::Tenant;
 
@@ -32,7 +33,8 @@ impl Api {
         let field = if device.is_some() { "device" } else { "user" };
         let subject = subject(&call.tenant, user, device).map_err(|problem| invalid(field, problem))?;
         let shows_profiles = self.visible_profiles(call).await?.is_none();
-        let known = Known { device_limit: call.tenant.settings.device_limit, shows_profiles };
+        let known = known_to_diagnostics(self.archive.store(), &call.tenant, call.now, shows_profiles).await;
+        let known = known.map_err(store_problem)?;
         self.answer_from(call, move |reader| reader.diagnose(&subject, known)).await
     }
 }

@@ -18,7 +18,7 @@ mod tenant;
 mod web;
 
 pub use diagnostics::subject;
-pub use sources::{SourceLog, source_logs};
+pub use sources::{SourceLog, known_to_diagnostics, source_logs};
 pub use tenant::{SettingError, patched};
 
 use http::Method;

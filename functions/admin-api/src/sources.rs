@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::{Day, Timestamp};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
+use vestibule_report::diagnosis::{Covers, Known, SilentSender};
 use vestibule_store::{DayLog, Delivery, Refusal, Store, StoreError, Tenant, log_day, silence};
 use vestibule_webhook::sources::{SENDERS, Sender};
 
@@ -107,6 +108,31 @@ pub async fn source_logs(store: &Store, tenant: &Tenant, now: Timestamp) -> Resu
     let log =
         |source: &&'static Sender| SourceLog::new(source, tenant, logs.remove(source.name).unwrap_or_default(), now);
     Ok(SENDERS.iter().map(log).collect())
+}
+
+/// What diagnostics needs to know of a tenant besides its file.
+///
+/// # Errors
+/// When the table can't be read.
+pub async fn known_to_diagnostics(
+    store: &Store,
+    tenant: &Tenant,
+    now: Timestamp,
+    shows_profiles: bool,
+) -> Result<Known, StoreError> {
+    let products = || SENDERS.iter().filter_map(|sender| sender.source).map(str::to_owned);
+    let silent = |log: &SourceLog| {
+        let silence = log.silence()?;
+        let covers = log
+            .source
+            .source
+            .map_or_else(|| Covers::AllBut(products().collect()), |own| Covers::Source(own.to_owned()));
+        let vestibule_store::Silence { since, usual_longest_hours, .. } = silence;
+        Some(SilentSender { title: log.source.title.to_owned(), covers, since, usual_longest_hours })
+    };
+    let logs = source_logs(store, tenant, now).await?;
+    let silent = logs.iter().filter_map(silent).collect();
+    Ok(Known { device_limit: tenant.settings.device_limit, shows_profiles, silent })
 }
 
 impl Api {

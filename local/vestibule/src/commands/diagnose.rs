@@ -5,7 +5,7 @@ use crate::cli::Common;
 use crate::output::answer;
 use std::fmt::Write as _;
 use vestibule_platform::BoxError;
-use vestibule_report::diagnosis::{Device, Diagnosis, Finding, Known, Past, Severity};
+use vestibule_report::diagnosis::{Device, Diagnosis, Finding, Past, Severity};
 
 /// Attempts shown; the API tells more.
 const MOST_SHOWN: usize = 10;
@@ -14,7 +14,7 @@ pub async fn run(name: &str, user: Option<&str>, device: Option<&str>, common: &
     let app = App::open(&common.data).await?;
     let tenant = app.tenant(name).await?;
     let subject = admin_api::subject(&tenant, user, device)?;
-    let known = Known { device_limit: tenant.settings.device_limit, shows_profiles: true };
+    let known = admin_api::known_to_diagnostics(&app.store, &tenant, app.now(), true).await?;
     let archive = app.exporter.archive();
     let diagnosis = archive.ask(&tenant, app.now(), move |reader| reader.diagnose(&subject, known)).await?;
     app.close().await?;
@@ -86,6 +86,9 @@ fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
     let _ = writeln!(out, "\n{}. {severity}{on}: {}", finding.rank, finding.title);
     for line in &finding.evidence {
         let _ = writeln!(out, "   {line}");
+    }
+    if let Some(session) = &finding.session_id {
+        let _ = writeln!(out, "   The session: {session}");
     }
     if let Some(others) = &finding.others {
         let _ = writeln!(

@@ -15,7 +15,7 @@ use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, EspDetail, ItemState, Phase, PhaseState};
 use vestibule_domain::failure::{FailureCategory, code_value};
 use vestibule_domain::{Kind, Outcome, Platform, TenantSettings, fold};
-use vestibule_report::diagnosis::{Known, Severity, Subject, Verdict};
+use vestibule_report::diagnosis::{Covers, Known, Severity, SilentSender, Subject, Verdict};
 
 #[test]
 fn a_failure_is_told_with_its_meanings_and_whom_else_it_hits() {
@@ -200,25 +200,45 @@ fn the_status_page_stuck_failed_and_out_of_time() {
     let both = finding(&both, "esp-stuck-identifying");
     assert!(both.evidence.iter().any(|line| line.contains("past its time limit")), "{:?}", both.evidence);
     let stuck = all.of_device("SN00000001");
-    assert_eq!(finding(&stuck, "esp-stuck-identifying").severity, Severity::Problem);
+    let stuck = finding(&stuck, "esp-stuck-identifying");
+    assert_eq!(stuck.severity, Severity::Problem);
+    // The evidence can be looked up.
+    let session = stuck.session_id.as_deref().unwrap();
+    let sessions = all.working.reader().unwrap().esp_sessions(stuck.enrollment_key.as_deref().unwrap()).unwrap();
+    assert!(sessions.iter().any(|one| one.session.session_id == session), "{session}");
 }
 
 #[test]
-fn silence_of_a_sender_and_of_everybody() {
-    let long_ago = 60 * 24 * 3;
+fn a_silent_sender_is_said_to_those_whom_it_reports() {
     let mut other = device(2, Platform::Ios).starts(60).completes(50);
     other.events.iter_mut().for_each(|event| event.key.source = "agent".to_owned());
-    let silent = device(1, Platform::Ios).starts(long_ago).completes(long_ago - 5);
-    let all = file([silent, other]);
-    let quiet = finding(&all.of_device("SN00000001"), "source-silent").clone();
-    assert!(quiet.title.contains("mdm") && quiet.evidence[0].contains("2026-03-17"), "{quiet:?}");
-    assert!(!ids(&all.of_device("SN00000002")).contains(&"source-silent"));
-    // Of somebody unknown: the agent told of somebody within the day, so nobody is silent.
-    let unknown = all.of_device("nothing like it");
-    assert_eq!((unknown.verdict, ids(&unknown)), (Verdict::NotSeen, vec!["not-seen"]));
+    let long_ago = 60 * 24 * 3;
+    let all = file([device(1, Platform::Ios).starts(long_ago).completes(long_ago - 5), other]);
+    // Nobody has enrolled for three days: that alone is no silence.
+    assert!(!ids(&all.of_device("SN00000001")).contains(&"source-silent"));
+    let silent =
+        |title: &str, covers| SilentSender { title: title.to_owned(), covers, since: ago(600), usual_longest_hours: 2 };
+    let known = |silent| Known { silent, ..KNOWN };
+    let told = |text: &str, known| {
+        let subject = Subject::Device { text: text.to_owned(), name: text.to_owned() };
+        all.working.reader().unwrap().diagnose(&subject, known).unwrap()
+    };
+    let agent = || known(vec![silent("Agent", Covers::Source("agent".to_owned()))]);
+    let own_form = || known(vec![silent("Events", Covers::AllBut(vec!["agent".to_owned()]))]);
+    let said = told("SN00000002", agent());
+    assert_eq!((said.verdict, ids(&said)), (Verdict::Working, vec!["source-silent", "works"]));
+    let finding = finding(&said, "source-silent");
+    assert_eq!((finding.title.as_str(), finding.severity), ("Agent has fallen silent", Severity::Warning));
+    assert!(finding.evidence[0].contains("2026-03-20 02:00") && finding.evidence[0].contains("2 hours"), "{finding:?}");
+    assert_eq!(ids(&told("SN00000002", own_form())), ["works"]);
+    assert_eq!(ids(&told("SN00000001", own_form())), ["source-silent", "works"]);
+    assert_eq!(ids(&told("SN00000001", agent())), ["works"]);
+    // Any of them might have reported somebody of whom nothing is known.
+    let unknown = told("nothing like it", agent());
+    assert_eq!((unknown.verdict, ids(&unknown)), (Verdict::NotSeen, vec!["source-silent", "not-seen"]));
     assert!(unknown.attempts.is_empty() && !unknown.collect.is_empty());
-    let alone = file([device(1, Platform::Ios).starts(long_ago).completes(long_ago - 5)]);
-    assert_eq!(ids(&alone.of_device("nothing like it")), ["source-silent", "not-seen"]);
+    assert!(unknown.findings[1].evidence[1].contains("2026-03-20 11:10"), "{:?}", unknown.findings[1].evidence);
+    assert_eq!(ids(&told("nothing like it", KNOWN)), ["not-seen"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use vestibule_report::diagnosis::{Diagnosis, Finding, Known, Subject};
 use vestibule_report::{Change, Working};
 
 pub const AS_OF: &str = "2026-03-20T12:00:00Z";
-pub const KNOWN: Known = Known { device_limit: 15, shows_profiles: true };
+pub const KNOWN: Known = Known { device_limit: 15, shows_profiles: true, silent: Vec::new() };
 
 pub fn ago(minutes: i64) -> Timestamp {
     at(AS_OF) - Millis::from_minutes(minutes)

@@ -24,7 +24,7 @@ import {
   platformWords,
   subjectOf,
 } from './diagnostics-words.js';
-import { deviceAddress } from './esp-parts.js';
+import { deviceAddress, sessionAddress } from './esp-parts.js';
 
 const VERDICT_KINDS = {
   working: 'good',
@@ -122,6 +122,9 @@ function finding(one, answer) {
           'div',
           null,
           block('Evidence', list('ul', one.evidence)),
+          one.sessionId
+            ? h('p', null, h('a', { href: sessionAddress(one.sessionId) }, 'The session, with its phases and items'))
+            : null,
           block('Likely cause', one.cause ? h('p', null, one.cause) : null),
           one.others || one.severity !== 'information'
             ? block('Others', h('p', null, othersWords(one.others, zone)))

@@ -16,6 +16,7 @@ pub(super) fn found(id: &'static str, severity: Severity, title: impl Into<Strin
             rank: 0,
             enrollment_key: None,
             device_name: None,
+            session_id: None,
             severity,
             title: title.into(),
             evidence: Vec::new(),
@@ -42,6 +43,12 @@ impl Draft {
     pub(super) fn about(mut self, device: &Device) -> Self {
         self.finding.enrollment_key = Some(device.enrollment_key.clone());
         self.finding.device_name.clone_from(&device.device_name);
+        self
+    }
+
+    /// The session of the Enrollment Status Page that the evidence is from.
+    pub(super) fn session(mut self, id: &str) -> Self {
+        self.finding.session_id = Some(id.to_owned());
         self
     }
 

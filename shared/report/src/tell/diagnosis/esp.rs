@@ -117,7 +117,11 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
     let past = known.complete_since
         || known.attempts.iter().any(|attempt| attempt.is("completed") && attempt.attempt.started_at > told.started_at);
     let severity = if past { Severity::Information } else { Severity::Problem };
-    let draft = found(finding.0, severity, finding.1).evidence(evidence).otherwise(cause, steps, &["admin"]);
+    let draft = found(finding.0, severity, finding.1).session(&told.session_id).evidence(evidence).otherwise(
+        cause,
+        steps,
+        &["admin"],
+    );
     Ok(Some(draft.advice(all).others(others)))
 }
 

@@ -5,10 +5,7 @@ use crate::ask::reader::{Advice, Attempt, EspSessionDetail, Reader, parameters};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use vestibule_domain::{Millis, Timestamp};
-
-/// A sender that was heard of within so long is not silent.
-const SILENT_AFTER: Millis = Millis::from_minutes(24 * 60);
+use vestibule_domain::Timestamp;
 
 /// A device with what the subject did on it.
 pub(super) struct KnownDevice {
@@ -87,13 +84,6 @@ fn instant(text: &str) -> Result<Timestamp> {
     Timestamp::parse(text).map_err(|error| Error::Answer(serde::de::Error::custom(error)))
 }
 
-/// A sender that used to tell of them and tells of nobody any more.
-pub(super) struct Silent {
-    pub source: String,
-    /// When it last told of anybody.
-    pub since: Timestamp,
-}
-
 /// All that findings rest on.
 pub(super) struct Facts {
     /// The first day of the file.
@@ -105,7 +95,8 @@ pub(super) struct Facts {
     /// The person whose devices count against the limit, and how many of theirs are enrolled.
     pub enrolled_by_user: Option<(String, u32)>,
     pub requires_compliance: bool,
-    pub silent: Vec<Silent>,
+    /// When anything was received last, of any device; only looked up where nothing is known of the subject.
+    pub newest_event: Option<Timestamp>,
 }
 
 impl Facts {
@@ -124,17 +115,19 @@ impl Facts {
         };
         let (window_from, _) = reader.window()?;
         let meta = reader.meta()?.0;
-        let mut facts = Self {
+        let newest_event = match devices.iter().any(|known| !known.attempts.is_empty()) {
+            true => None,
+            false => reader.read_one::<LastHeard>("last-heard", &parameters([]))?.instant()?,
+        };
+        Ok(Self {
             window_from: window_from.to_string(),
             is_user: matches!(subject, Subject::User(_)),
             devices,
             tenant,
             enrolled_by_user,
             requires_compliance: meta.get("requireCompliance").is_some_and(|value| value == "true"),
-            silent: Vec::new(),
-        };
-        facts.silent = silent(reader, &facts.attempts())?;
-        Ok(facts)
+            newest_event,
+        })
     }
 
     /// All attempts, newest first.
@@ -225,33 +218,8 @@ struct LastHeard {
     last_received_at: Option<String>,
 }
 
-/// The senders of the newest attempts (of any, where there is none) that told of nobody for a day.
-fn silent(reader: &Reader<'_>, attempts: &[&KnownAttempt]) -> Result<Vec<Silent>> {
-    let mut sources: Vec<String> = Vec::new();
-    for attempt in attempts.iter().take(3) {
-        for source in reader.detail(&attempt.attempt)?.events.into_iter().filter_map(|event| event.source) {
-            if !sources.contains(&source) {
-                sources.push(source);
-            }
-        }
+impl LastHeard {
+    fn instant(&self) -> Result<Option<Timestamp>> {
+        self.last_received_at.as_deref().map(instant).transpose()
     }
-    let quiet_from = reader.as_of() - SILENT_AFTER;
-    let since = |source: Option<String>| -> Result<Option<Timestamp>> {
-        let heard: LastHeard = reader.read_one("last-heard", &parameters([("source", source)]))?;
-        let since = heard.last_received_at.as_deref().map(instant).transpose()?;
-        Ok(since.filter(|since| *since < quiet_from))
-    };
-    let mut silent = Vec::new();
-    // Of somebody of whom nothing was told, any sender could have told.
-    if attempts.is_empty()
-        && let Some(since) = since(None)?
-    {
-        silent.push(Silent { source: "any sender".to_owned(), since });
-    }
-    for source in sources {
-        if let Some(since) = since(Some(source.clone()))? {
-            silent.push(Silent { source, since });
-        }
-    }
-    Ok(silent)
 }

@@ -5,7 +5,7 @@
 
 use super::draft::{Draft, found};
 use super::facts::{Facts, KnownAttempt, KnownDevice};
-use super::{Finding, Severity, esp, help, others, places, stops};
+use super::{Finding, Severity, esp, help, others, places, silent, stops};
 use crate::ask::reader::Reader;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
         own.extend(standing(facts, known));
         drafts.extend(own.into_iter().map(|draft| draft.about(&known.device)));
     }
-    drafts.extend(silent(facts));
+    drafts.extend(silent::of(reader, facts)?);
     drafts.extend(unknown(facts));
     let mut findings: Vec<Finding> = drafts.into_iter().map(|draft| draft.finding).collect();
     // Stable: the order above decides between equals.
@@ -169,24 +169,6 @@ fn licence(reader: &Reader<'_>, known: &KnownDevice, drafts: &[Draft]) -> Result
     Ok(Some(draft.evidence(evidence).advice(reader.advice("licence-missing")?)))
 }
 
-/// Senders that tell of nobody any more: then what is told here may be old.
-fn silent(facts: &Facts) -> Vec<Draft> {
-    let draft = |silent: &super::facts::Silent| {
-        found("source-silent", Severity::Warning, format!("Nothing comes from {} any more", silent.source))
-            .evidence(vec![format!("It was last heard of on {}, of any device.", places::instant(silent.since))])
-            .otherwise(
-                "The sender's webhook is switched off, its address or secret changed, or it can't reach this service.",
-                &[
-                    "Look at the sender's own log of its webhook's deliveries.",
-                    "Send a sample to the webhook and see whether it arrives; then compare address and secret.",
-                    "Where the sender keeps what it couldn't deliver, let it deliver; otherwise fill the gap in by importing.",
-                ],
-                &["admin"],
-            )
-    };
-    facts.silent.iter().map(draft).collect()
-}
-
 /// Enrolled, and not compliant.
 fn compliance(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
     let waits = known.device.enrolled && !known.device.compliant && facts.requires_compliance;
@@ -239,7 +221,9 @@ fn unknown(facts: &Facts) -> Option<Draft> {
 }
 
 fn not_seen(facts: &Facts, title: &str) -> Draft {
-    let evidence = vec![format!("The events reach back to {}.", facts.window_from)];
+    let mut evidence = vec![format!("The events reach back to {}.", facts.window_from)];
+    evidence
+        .extend(facts.newest_event.map(|at| format!("The newest event of any device is of {}.", places::instant(at))));
     found("not-seen", Severity::Information, title).evidence(evidence).otherwise(
         "The address or number is spelt otherwise, no attempt got as far as a sender that reports it, or it was longer ago.",
         &[

@@ -13,11 +13,13 @@ mod findings;
 mod help;
 mod others;
 mod places;
+mod silent;
 mod stops;
 mod verdict;
 
 pub use collect::Collect;
 pub use others::Others;
+pub use silent::{Covers, SilentSender};
 
 use crate::ask::reader::{Advice, Attempt, Reader};
 use crate::error::Result;
@@ -40,12 +42,14 @@ pub enum Subject {
 }
 
 /// What is known besides the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// How many devices a person may enroll.
     pub device_limit: u32,
     /// Whether the asker may see the names of Enrollment Status Page profiles.
     pub shows_profiles: bool,
+    /// The tenant's senders that have fallen silent against their own habit.
+    pub silent: Vec<SilentSender>,
 }
 
 /// The answer.
@@ -182,6 +186,8 @@ pub struct Finding {
     pub enrollment_key: Option<String>,
     /// That device's name.
     pub device_name: Option<String>,
+    /// The session of the Enrollment Status Page that the evidence is from; none where it is from no session.
+    pub session_id: Option<String>,
     /// How much it matters.
     pub severity: Severity,
     /// In a few words.

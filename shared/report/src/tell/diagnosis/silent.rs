@@ -1,0 +1,82 @@
+//! Senders that have fallen silent: what is said of a person or a device may then be old.
+//!
+//! Must stay true: whether a sender is silent is decided by its own habit, from the log of deliveries, never by how long
+//! ago the file has something of it: a tenant that enrolls nobody at the weekend has no silent senders on Mondays.
+
+use super::draft::{Draft, found};
+use super::facts::Facts;
+use super::{Severity, places};
+use crate::ask::reader::Reader;
+use crate::error::Result;
+use std::collections::BTreeSet;
+use vestibule_domain::Timestamp;
+
+/// A sender that has not been heard for much longer than it usually is silent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SilentSender {
+    /// Its name for people.
+    pub title: String,
+    /// Which events are its.
+    pub covers: Covers,
+    /// When it was heard last.
+    pub since: Timestamp,
+    /// The longest that it usually is silent for, in hours.
+    pub usual_longest_hours: i64,
+}
+
+/// Which events a sender makes, by their `source`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Covers {
+    /// Those of one source.
+    Source(String),
+    /// Those of every source but these: whoever posts our own form chooses its source.
+    AllBut(Vec<String>),
+}
+
+impl Covers {
+    fn has(&self, source: &str) -> bool {
+        match self {
+            Self::Source(own) => own == source,
+            Self::AllBut(others) => !others.iter().any(|other| other == source),
+        }
+    }
+}
+
+/// How many of the newest attempts say which senders report a subject.
+const ATTEMPTS: usize = 3;
+
+/// The silent senders that reported the newest attempts; all of them where no attempt is known, since any of them might
+/// have reported it.
+pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
+    if facts.tenant.silent.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sources = BTreeSet::new();
+    for attempt in facts.attempts().into_iter().take(ATTEMPTS) {
+        sources.extend(reader.detail(&attempt.attempt)?.events.into_iter().filter_map(|event| event.source));
+    }
+    let concerns =
+        |silent: &&SilentSender| sources.is_empty() || sources.iter().any(|source| silent.covers.has(source));
+    Ok(facts.tenant.silent.iter().filter(concerns).map(draft).collect())
+}
+
+fn draft(silent: &SilentSender) -> Draft {
+    let hours = match silent.usual_longest_hours {
+        1 => "an hour".to_owned(),
+        more => format!("{more} hours"),
+    };
+    found("source-silent", Severity::Warning, format!("{} has fallen silent", silent.title))
+        .evidence(vec![format!(
+            "Its last delivery came on {}; usually it is silent for {hours} at most. What its devices have done since is missing here.",
+            places::instant(silent.since)
+        )])
+        .otherwise(
+            "The sender's webhook is switched off, its address or secret changed, or it can't reach this service.",
+            &[
+                "Look at the sender's own log of its webhook's deliveries.",
+                "Send a sample to the webhook and see whether it arrives; then compare address and secret.",
+                "Where the sender keeps what it couldn't deliver, let it deliver; otherwise fill the gap in by importing.",
+            ],
+            &["admin"],
+        )
+}
