@@ -13,7 +13,7 @@ use vestibule_webhook::sources::{Answer, Becomes, Repeats, SENDERS, Sample, Send
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES};
 
 /// Shortly after everything in the samples.
-const NOW: &str = "2026-04-12T00:00:00Z";
+const NOW: &str = "2026-11-26T00:00:00Z";
 
 fn read(sender: &Sender, body: &[u8]) -> Result<Batch, BodyError> {
     (sender.read)(body, &HeaderMap::new(), sender.received(Timestamp::parse(NOW).unwrap(), false))

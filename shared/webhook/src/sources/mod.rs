@@ -19,6 +19,7 @@ pub mod micromdm;
 pub mod nanomdm;
 mod native;
 mod sender;
+pub mod setup_manager;
 pub mod workspace_one;
 
 pub use sender::{Answer, Becomes, Repeats, Sample, Sender};
@@ -28,9 +29,10 @@ use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, unfit_identifiers};
 use http::HeaderMap;
 use sender::sample;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, Step};
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Step};
 use vestibule_domain::identity::IdentifierKind;
 
 /// All senders, in the order in which they are listed to people. This is the only list: addresses, settings, samples and
@@ -43,6 +45,7 @@ pub static SENDERS: &[&Sender] = &[
     &nanomdm::SENDER,
     &fleet::SENDER,
     &jamf::SENDER,
+    &setup_manager::SENDER,
     &workspace_one::SENDER,
     &android_management::SENDER,
     &intune_operational_logs::SENDER,
@@ -88,6 +91,16 @@ fn unnamed(
         errors.push(FieldError { field: field.to_owned(), problem: otherwise.to_owned() });
     }
     Parsed::Invalid { id, errors }
+}
+
+/// A text, or a number as its digits. Blank, and longer than an event may hold, is as if not told.
+fn told(map: &Map<String, Value>, name: &str) -> Option<String> {
+    let text = match map.get(name)? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS)
 }
 
 /// The id of an event whose sender gives none: made of its source, type, device, time as told, and content.
