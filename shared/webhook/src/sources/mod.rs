@@ -18,8 +18,10 @@ pub mod jamf;
 pub mod micromdm;
 pub mod nanomdm;
 mod native;
+pub mod script;
 mod sender;
 pub mod setup_manager;
+pub mod simplemdm;
 pub mod workspace_one;
 
 pub use sender::{Answer, Becomes, Repeats, Sample, Sender};
@@ -32,7 +34,7 @@ use sender::sample;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Step};
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::identity::IdentifierKind;
 
 /// All senders, in the order in which they are listed to people. This is the only list: addresses, settings, samples and
@@ -46,11 +48,43 @@ pub static SENDERS: &[&Sender] = &[
     &fleet::SENDER,
     &jamf::SENDER,
     &setup_manager::SENDER,
+    &simplemdm::SENDER,
+    &script::SENDER,
     &workspace_one::SENDER,
     &android_management::SENDER,
     &intune_operational_logs::SENDER,
     &graph_troubleshooting_events::SENDER,
     &graph_autopilot_events::SENDER,
+];
+
+/// A sender that reports the end of a set-up later than another does of the same device: which of the two is to complete an
+/// enrollment the tenant's `complianceSource` says.
+#[derive(Clone, Copy, Debug)]
+pub struct EndsLater {
+    /// The name of the sender whose end is the right one.
+    pub sender: &'static str,
+    /// The `source` of its events.
+    pub source: &'static str,
+    /// The name of the sender that is earlier.
+    pub than: &'static str,
+    /// On which platform.
+    pub platform: Platform,
+}
+
+/// Of which two senders the one ends later.
+pub static ENDS_LATER: &[EndsLater] = &[
+    EndsLater {
+        sender: setup_manager::SENDER.name,
+        source: setup_manager::SOURCE,
+        than: jamf::SENDER.name,
+        platform: Platform::MacOs,
+    },
+    EndsLater {
+        sender: script::SENDER.name,
+        source: script::SOURCE,
+        than: jamf::SENDER.name,
+        platform: Platform::MacOs,
+    },
 ];
 
 /// How an adapter reads a body.
