@@ -68,6 +68,21 @@ impl ComplianceSource {
         self.of(platform).is_some_and(|named| named != source)
     }
 
+    /// The same with another source, or none, for one platform. What was named for all goes on for the others.
+    #[must_use]
+    pub fn with(self, platform: Platform, source: Option<String>) -> Self {
+        let mut each = match self {
+            Self::None => BTreeMap::new(),
+            Self::All(all) => Platform::ALL.iter().map(|platform| (*platform, all.clone())).collect(),
+            Self::Each(each) => each,
+        };
+        match source {
+            Some(source) => each.insert(platform, source),
+            None => each.remove(&platform),
+        };
+        if each.is_empty() { Self::None } else { Self::Each(each) }
+    }
+
     fn sources(&self) -> impl Iterator<Item = &String> {
         let (all, each) = match self {
             Self::None => (None, None),
@@ -209,5 +224,22 @@ impl TryFrom<String> for ExportAt {
 impl From<ExportAt> for String {
     fn from(at: ExportAt) -> Self {
         at.0.format("%H:%M").to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_of_compliance_is_named_for_one_platform_and_taken_back() {
+        let of = |source: &str| Some(source.to_owned());
+        let mac = ComplianceSource::None.with(Platform::MacOs, of("a"));
+        assert_eq!((mac.of(Some(Platform::MacOs)), mac.of(Some(Platform::Ios))), (Some("a"), None));
+        assert_eq!(mac.with(Platform::MacOs, None), ComplianceSource::None);
+        let all = ComplianceSource::All("all".to_owned()).with(Platform::MacOs, of("a"));
+        assert_eq!((all.of(Some(Platform::MacOs)), all.of(Some(Platform::Ios))), (Some("a"), Some("all")));
+        let none = all.with(Platform::MacOs, None);
+        assert_eq!((none.of(Some(Platform::MacOs)), none.of(Some(Platform::Windows))), (None, Some("all")));
     }
 }

@@ -13,7 +13,7 @@ use vestibule_platform::{BoxError, credentials::new_source_secret};
 use vestibule_store::{Refusal, Secret, SourceSecret, SourceSettings, Tenant};
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::proof::Proof;
-use vestibule_webhook::sources::{SENDERS, Sender};
+use vestibule_webhook::sources::{ENDS_LATER, EndsLater, SENDERS, Sender};
 
 /// Secrets of one source kept while one replaces another: more than that is a mistake.
 const MOST_SECRETS: usize = 5;
@@ -36,13 +36,23 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             if let Some(secret) = &secret {
                 value["secret"] = json!(secret);
             }
+            let advice = advice(&tenant, source);
+            if !advice.is_empty() {
+                value["advice"] = json!(advice);
+            }
             answer(common.json, &value, || {
                 let secret = secret.map_or_else(
                     || "It is signed with the tenant's webhook secret (`secret rotate` makes a new one).".to_owned(),
                     |secret| format!("secret  {secret}\nIt is not shown again."),
                 );
                 let words: Vec<&str> = reports.words().collect();
-                format!("url     {url}\n{secret}\nreports {}\n\n{settings}", words.join(", "))
+                let advised: Vec<String> = advice
+                    .iter()
+                    .map(|command| {
+                        format!("\n\nTwo senders report the end of one set-up; name the later one:\n{command}")
+                    })
+                    .collect();
+                format!("url     {url}\n{secret}\nreports {}\n\n{settings}{}", words.join(", "), advised.concat())
             });
         }
         SourceCommand::List { name, common } => {
@@ -172,6 +182,18 @@ impl Set {
         }
         set != before
     }
+}
+
+/// What to set where the tenant has two senders of one device that end at different times, and has not named one.
+fn advice(tenant: &Tenant, source: &Sender) -> Vec<String> {
+    let has = |name: &str| tenant.sources.iter().any(|one| one.source == name);
+    let unnamed = |pair: &&EndsLater| tenant.settings.compliance_source.of(Some(pair.platform)).is_none();
+    let pairs = ENDS_LATER.iter().filter(|pair| [pair.sender, pair.than].contains(&source.name));
+    let pairs = pairs.filter(|pair| has(pair.sender) && has(pair.than)).filter(unnamed);
+    let command = |pair: &EndsLater| {
+        format!("vestibule tenant set {} complianceSource.{}={}", tenant.id, pair.platform.name(), pair.source)
+    };
+    pairs.map(command).collect()
 }
 
 /// What the tenant's sender of this kind reports.

@@ -6,6 +6,7 @@ use crate::output::answer;
 use indicatif::ProgressBar;
 use report_export::Outcome;
 use serde_json::{Map, Value, json};
+use vestibule_domain::event::Platform;
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::{new_sign_in_code, new_token, new_webhook_secret, random, token_hash};
@@ -167,13 +168,21 @@ fn dead_letter(letter: &DeadLetter) -> Value {
 }
 
 async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxError> {
-    let mut patch = Map::new();
-    for pair in pairs {
-        let (setting, value) = pair.split_once('=').ok_or_else(|| format!("{pair} is not SETTING=VALUE"))?;
-        patch.insert(setting.to_owned(), read_value(setting, value));
-    }
+    let pairs = pairs.iter().map(|pair| pair.split_once('=').ok_or_else(|| format!("{pair} is not SETTING=VALUE")));
+    let pairs: Vec<(&str, &str)> = pairs.collect::<Result<_, _>>()?;
     let app = App::open(&common.data).await?;
     let mut tenant = app.tenant(name).await?;
+    let mut patch = Map::new();
+    let mut compliance = tenant.settings.compliance_source.clone();
+    for (setting, value) in pairs {
+        let Some(platform) = setting.strip_prefix("complianceSource.") else {
+            patch.insert(setting.to_owned(), read_value(setting, value));
+            continue;
+        };
+        let platform = Platform::read(platform).ok_or_else(|| format!("{platform} is no platform"))?;
+        compliance = compliance.with(platform, Some(value.to_owned()).filter(|value| !value.is_empty()));
+        patch.insert("complianceSource".to_owned(), serde_json::to_value(&compliance)?);
+    }
     let before = tenant.settings.clone();
     tenant.settings = admin_api::patched(&before, &Value::Object(patch))
         .map_err(|error| format!("{}: {}", error.field, error.problem))?;

@@ -15,14 +15,14 @@
 //! What must stay true: no text goes further that an administrator or installer may have written anything into
 //! (`failure_reason`, script and policy names).
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample, told};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::Proof;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, Place, Section};
-use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::event::{About, EventKey, Kind, Platform, Step};
 use vestibule_domain::failure::Failure;
 use vestibule_domain::identity::IdentifierKind;
 
@@ -255,16 +255,6 @@ fn at_place(step: Step, action: &str) -> Step {
 fn failure(reason: &str, details: &Map<String, Value>) -> Option<Failure> {
     let message = told(details, "software_title");
     Some(Failure { reason: Some(reason.to_owned()), message, ..Failure::default() })
-}
-
-/// A text, or a number as its digits. Blank, and longer than an event may hold, is as if not told.
-fn told(map: &Map<String, Value>, name: &str) -> Option<String> {
-    let text = match map.get(name)? {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    Some(text).filter(|text| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS)
 }
 
 fn is_true(map: &Map<String, Value>, name: &str) -> bool {

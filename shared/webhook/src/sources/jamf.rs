@@ -14,7 +14,10 @@
 //! What must stay true: XML names no entity of its own and is no deeper than [`MAX_DEPTH`]; one event in JSON and in XML,
 //! or from two webhooks, is one event; of the people only the account goes further (no telephone, room, position).
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample};
+use super::{
+    Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample, setup_manager,
+    told as text,
+};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::{Proof, SECRET_HEADER};
 use http::{HeaderMap, header};
@@ -23,7 +26,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event as Xml;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
-use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
+use vestibule_domain::event::{About, EventKey, Kind, Platform, Step};
 use vestibule_domain::identity::IdentifierKind;
 
 /// The `source` of every event made here.
@@ -121,7 +124,16 @@ pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Bat
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
     }
-    let message = if is_xml(body, headers) { read_xml(body)? } else { read_json(body)? };
+    let message = if is_xml(body, headers) {
+        read_xml(body)?
+    } else {
+        let value = read_json(body)?;
+        // Both products are Jamf's, and whoever has this address may set it in the other: no set-up is lost by that.
+        if setup_manager::is_message(&value) {
+            return setup_manager::read_misaddressed(&value, received);
+        }
+        Message::of_json(&value)
+    };
     let name = text(&message.webhook, "webhookEvent").ok_or(BodyError::Malformed("webhook must tell webhookEvent"))?;
     let events = match Told::read(&name) {
         Some(told) => events(told, &message, received),
@@ -135,6 +147,13 @@ pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Bat
 struct Message {
     webhook: Map<String, Value>,
     event: Map<String, Value>,
+}
+
+impl Message {
+    fn of_json(value: &Value) -> Self {
+        let part = |name: &str| value.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+        Self { webhook: part("webhook"), event: part("event") }
+    }
 }
 
 fn is_xml(body: &[u8], headers: &HeaderMap) -> bool {
@@ -151,11 +170,9 @@ fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-fn read_json(body: &[u8]) -> Result<Message, BodyError> {
-    let value: Value = serde_json::from_slice(without_mark(body))
-        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
-    let part = |name: &str| value.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-    Ok(Message { webhook: part("webhook"), event: part("event") })
+fn read_json(body: &[u8]) -> Result<Value, BodyError> {
+    serde_json::from_slice(without_mark(body))
+        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })
 }
 
 /// Reads `<JSSEvent><webhook>…</webhook><event>…</event></JSSEvent>`: the texts right below the two parts. What goes
@@ -303,14 +320,4 @@ fn platform(told: Told, model: Option<&str>) -> Option<Platform> {
         _ if is_one_of(&["appletv", "applevision", "realitydevice", "watch", "applewatch"]) => None,
         _ => Some(Platform::Ios),
     }
-}
-
-/// A text, or a number as its digits. Blank, and longer than an event may hold, is as if not told.
-fn text(map: &Map<String, Value>, name: &str) -> Option<String> {
-    let text = match map.get(name)? {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    Some(text).filter(|text| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS)
 }

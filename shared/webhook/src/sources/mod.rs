@@ -18,7 +18,10 @@ pub mod jamf;
 pub mod micromdm;
 pub mod nanomdm;
 mod native;
+pub mod script;
 mod sender;
+pub mod setup_manager;
+pub mod simplemdm;
 pub mod workspace_one;
 
 pub use sender::{Answer, Becomes, Repeats, Sample, Sender};
@@ -28,9 +31,10 @@ use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, unfit_identifiers};
 use http::HeaderMap;
 use sender::sample;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::Timestamp;
-use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, Step};
+use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::identity::IdentifierKind;
 
 /// All senders, in the order in which they are listed to people. This is the only list: addresses, settings, samples and
@@ -43,11 +47,44 @@ pub static SENDERS: &[&Sender] = &[
     &nanomdm::SENDER,
     &fleet::SENDER,
     &jamf::SENDER,
+    &setup_manager::SENDER,
+    &simplemdm::SENDER,
+    &script::SENDER,
     &workspace_one::SENDER,
     &android_management::SENDER,
     &intune_operational_logs::SENDER,
     &graph_troubleshooting_events::SENDER,
     &graph_autopilot_events::SENDER,
+];
+
+/// A sender that reports the end of a set-up later than another does of the same device: which of the two is to complete an
+/// enrollment the tenant's `complianceSource` says.
+#[derive(Clone, Copy, Debug)]
+pub struct EndsLater {
+    /// The name of the sender whose end is the right one.
+    pub sender: &'static str,
+    /// The `source` of its events.
+    pub source: &'static str,
+    /// The name of the sender that is earlier.
+    pub than: &'static str,
+    /// On which platform.
+    pub platform: Platform,
+}
+
+/// Of which two senders the one ends later.
+pub static ENDS_LATER: &[EndsLater] = &[
+    EndsLater {
+        sender: setup_manager::SENDER.name,
+        source: setup_manager::SOURCE,
+        than: jamf::SENDER.name,
+        platform: Platform::MacOs,
+    },
+    EndsLater {
+        sender: script::SENDER.name,
+        source: script::SOURCE,
+        than: jamf::SENDER.name,
+        platform: Platform::MacOs,
+    },
 ];
 
 /// How an adapter reads a body.
@@ -88,6 +125,16 @@ fn unnamed(
         errors.push(FieldError { field: field.to_owned(), problem: otherwise.to_owned() });
     }
     Parsed::Invalid { id, errors }
+}
+
+/// A text, or a number as its digits. Blank, and longer than an event may hold, is as if not told.
+fn told(map: &Map<String, Value>, name: &str) -> Option<String> {
+    let text = match map.get(name)? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS)
 }
 
 /// The id of an event whose sender gives none: made of its source, type, device, time as told, and content.

@@ -31,4 +31,5 @@ mod report_tool;
 mod routes;
 mod serving;
 mod session;
+mod set_up;
 mod settings;

@@ -1,0 +1,294 @@
+//! Webhooks of Jamf Setup Manager, the program that sets a Mac up after its enrollment.
+//!
+//! <https://github.com/jamf/Setup-Manager/blob/main/Docs/Webhooks.md> describes them: one when a set-up begins and one when
+//! it is over, with what happened in between. Its kinds `teams` and `slack` have another body, which is refused.
+//!
+//! No repetition is documented: a post that fails is gone. So whatever the other event of a run says too is made of it.
+//!
+//! What Setup Manager cannot tell: the screens, which action hangs, that a person sits before it, why an action failed,
+//! compliance, how a device was enrolled, that it left, and every Mac that never gets as far. A `finished` that was lost
+//! looks like a set-up that was given up.
+//!
+//! What must stay true: a run is one attempt, whichever of its events arrive, how often and in which order. `started` is
+//! made of the beginning alone: the end names the beginning to a second only, and a second `started` is a second try. The
+//! end says that the Mac was at it all the time, so that its silence in between ends no attempt (the bridge).
+
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample, told};
+use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
+use crate::proof::Proof;
+use http::HeaderMap;
+use serde_json::{Map, Value};
+use vestibule_domain::catalogue::{Action, Place, Section};
+use vestibule_domain::event::{About, ClockSkew, EventKey, Kind, MAX_MESSAGE_CHARS, Platform, Step};
+use vestibule_domain::failure::Failure;
+use vestibule_domain::{Millis, Timestamp};
+
+/// The `source` of every event made here.
+pub const SOURCE: &str = "jamf:setupManager";
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "setup-manager",
+    title: "Jamf Setup Manager",
+    proofs: &[Proof::Path, Proof::Basic, Proof::Header("authorization")],
+    answer: Answer::ALWAYS,
+    repeats: Repeats::NotDocumented,
+    reports: Reports {
+        starts: true,
+        steps: true,
+        stops: false,
+        failures: false,
+        ends: true,
+        compliance: false,
+        clock: Clock::Device,
+    },
+    besides: &[],
+    source: Some(SOURCE),
+    settings: "In the configuration profile of Setup Manager (com.jamf.setupmanager):\n\
+         <key>webhooks</key>\n<dict>\n  <key>started</key><string>{url}</string>\n  \
+         <key>finished</key><string>{url}</string>\n</dict>",
+    samples: &[
+        sample!("setup-manager-started.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),
+        sample!(
+            "setup-manager-finished.json",
+            Becomes::Event(Kind::StepEntered),
+            Becomes::Event(Kind::StepCompleted),
+            Becomes::Event(Kind::Enrolled),
+        ),
+        sample!("setup-manager-placeholder.json", Becomes::Refused),
+    ],
+    read: parse,
+};
+
+/// What the names of its events begin with, in lower case.
+const EVENTS: &str = "com.jamf.setupmanager.";
+/// The one step. No catalogue knows it, so that it has no row.
+const SETUP_MANAGER: &str = "SetupManager";
+/// Why an action that failed is a failure. It fails no enrollment.
+const ACTION_FAILED: &str = "enrollmentActionFailed";
+
+/// 2001-01-01, where the clock of a Mac begins that has lost its time. What is earlier is no time.
+const EARLIEST: Timestamp = Timestamp::from_millis(978_307_200_000);
+/// How far apart the steps of the bridge are: less than the thirty minutes that end an attempt.
+const BRIDGE: Millis = Millis::from_minutes(25);
+/// A run that took longer has no bridge: nobody was there.
+const LONGEST_BRIDGED: Millis = Millis::from_minutes(4 * 60);
+/// How far the two tellings of a beginning may be apart by being rounded to seconds.
+const ROUNDED: Millis = Millis::from_seconds(5);
+/// A run that took longer counts as one of unknown length, in seconds: a year.
+const LONGEST_SECONDS: i64 = 31_536_000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Started,
+    Finished,
+}
+
+impl Told {
+    /// By the name of the event; by `name` only where there is none.
+    fn read(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        match name.strip_prefix(EVENTS).unwrap_or(&name) {
+            "started" => Some(Self::Started),
+            "finished" => Some(Self::Finished),
+            _ => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// Reads an event.
+///
+/// # Errors
+/// When the body is none of Setup Manager's events, or too large.
+pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::TooLarge);
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
+    let message = value.as_object().ok_or(BodyError::Malformed("an event is an object"))?;
+    read(message, received)
+}
+
+/// Whether a body is Setup Manager's, whatever address it was posted to.
+pub(super) fn is_message(body: &Value) -> bool {
+    let name = body.get("event").and_then(Value::as_str).unwrap_or_default().trim();
+    name.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
+}
+
+/// Reads an event that came with the address of another of Jamf's products. It is Setup Manager's all the same, and so is
+/// what it reports.
+pub(super) fn read_misaddressed(body: &Value, received: Received) -> Result<Batch, BodyError> {
+    let received = Received { reports: SENDER.reports, ..received };
+    read(body.as_object().ok_or(BodyError::Malformed("an event is an object"))?, received)
+}
+
+fn read(message: &Map<String, Value>, received: Received) -> Result<Batch, BodyError> {
+    if message.get("webhook").is_some_and(Value::is_object) {
+        return Err(BodyError::Malformed("a webhook of Jamf Pro goes to the source jamf"));
+    }
+    let Some(name) = told(message, "event").or_else(|| told(message, "name")) else {
+        return Err(BodyError::Malformed(
+            "an event has event or name; leave kind out of the profile, for teams and slack have a body of their own",
+        ));
+    };
+    let Some(kind) = Told::read(&name) else {
+        return Ok(Batch { events: vec![Parsed::passed_over(None, Some(&name))], is_list: false });
+    };
+    let about = about(message);
+    let Some(device) = about.identifiers().next() else {
+        let otherwise = ("serialNumber", "must name the device");
+        let refused = super::unnamed(None, &about, |_| "serialNumber".to_owned(), otherwise);
+        return Ok(Batch { events: vec![refused], is_list: false });
+    };
+    let run = Run::read(kind, message);
+    let steps = match kind {
+        Told::Started => begun(&run),
+        Told::Finished => finished(&run, message),
+    };
+    if steps.len() > MAX_EVENTS {
+        return Err(BodyError::TooManyEvents);
+    }
+    // A part of a long run lies far back by the clock that the message itself shows to be right.
+    let sent = run.sent.unwrap_or(received.at);
+    let clock_skew = ClockSkew::of(sent, received.at, received.backfill, received.reports.clock);
+    let event = |(step, time, what): (Step, Option<Timestamp>, String)| {
+        let content = [kind.name(), &run.own, &what].join("\u{1f}");
+        let id = derived_id(SOURCE, step.kind.name(), &device.value, time, content.as_bytes());
+        let key = EventKey { source: SOURCE.to_owned(), id };
+        let mut event = super::enrollment_event(key, time.unwrap_or(received.at), received, about.clone(), step);
+        event.clock_skew = clock_skew;
+        Parsed::Event(Box::new(event))
+    };
+    Ok(Batch { events: steps.into_iter().map(event).collect(), is_list: false })
+}
+
+/// The times of a run, as far as they can be true.
+struct Run {
+    /// When it began.
+    began: Option<Timestamp>,
+    /// When it was over.
+    ended: Option<Timestamp>,
+    /// When the message was made: the end in one of the end, else the beginning.
+    sent: Option<Timestamp>,
+    /// The time that tells the message from another of the same device, as written.
+    own: String,
+}
+
+impl Run {
+    fn read(kind: Told, message: &Map<String, Value>) -> Self {
+        let [timestamp, started, finished] = ["timestamp", "started", "finished"].map(|name| time(message, name));
+        let own = |names: &[&str]| names.iter().find_map(|name| told(message, name)).unwrap_or_default();
+        match kind {
+            // Which of the two is the start and which the posting, documentation and its example say differently.
+            Told::Started => {
+                let began = [timestamp, started].into_iter().flatten().min();
+                Self { began, ended: None, sent: began, own: String::new() }
+            }
+            // A finished run may be posted twice, at two times: only its own end tells it from another.
+            Told::Finished => {
+                let ended = finished.or(timestamp);
+                let counted = finished.zip(duration(message)).map(|(end, length)| end - length);
+                let counted = counted.filter(|time| *time >= EARLIEST);
+                let began = match (counted, started) {
+                    (Some(counted), Some(started)) if started > counted && started - counted <= ROUNDED => {
+                        Some(started)
+                    }
+                    (counted, started) => counted.or(started),
+                };
+                let began = began.filter(|began| ended.is_none_or(|ended| *began <= ended));
+                Self { began, ended, sent: ended, own: own(&["finished", "timestamp", "started"]) }
+            }
+        }
+    }
+}
+
+/// What the beginning of a run says, each with its time and what tells it from the others of its kind.
+fn begun(run: &Run) -> Vec<(Step, Option<Timestamp>, String)> {
+    [Step::of(Kind::Started), at_place(Step::of(Kind::StepEntered))].map(|step| (step, run.began, String::new())).into()
+}
+
+/// What the end of a run says.
+fn finished(run: &Run, message: &Map<String, Value>) -> Vec<(Step, Option<Timestamp>, String)> {
+    let entered = |time: Timestamp, what: String| (at_place(Step::of(Kind::StepEntered)), Some(time), what);
+    let mut steps = Vec::new();
+    if let Some(began) = run.began {
+        // Opens the attempt where the beginning was lost.
+        steps.push(entered(began, "began".to_owned()));
+        let length = run.ended.map_or(Millis::ZERO, |ended| ended - began);
+        if length > BRIDGE && length <= LONGEST_BRIDGED {
+            let mut time = began + BRIDGE;
+            while run.ended.is_some_and(|ended| time < ended) {
+                steps.push(entered(time, format!("bridge {}", steps.len())));
+                time = time + BRIDGE;
+            }
+        }
+    }
+    for label in failed_actions(message) {
+        // The same label twice is one: nothing else tells the two apart.
+        let what = format!("failed {}", label.as_deref().unwrap_or_default());
+        let failure = Failure { reason: Some(ACTION_FAILED.to_owned()), message: label, ..Failure::default() };
+        let step = Step { failure: Some(failure), ..at_place(Step::of(Kind::StepEntered)) };
+        steps.push((step, run.ended, what));
+    }
+    let end = [at_place(Step::of(Kind::StepCompleted)), Step::of(Kind::Enrolled), assumed_compliant()];
+    steps.extend(end.map(|step| (step, run.ended, String::new())));
+    steps
+}
+
+/// The labels of the actions that failed.
+fn failed_actions(message: &Map<String, Value>) -> impl Iterator<Item = Option<String>> {
+    let actions = message.get("enrollmentActions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let failed = |action: &&Map<String, Value>| {
+        action.get("status").and_then(Value::as_str).is_some_and(|status| status.trim().eq_ignore_ascii_case("failed"))
+    };
+    actions.iter().filter_map(Value::as_object).filter(failed).map(|action| {
+        let label = action.get("label").and_then(Value::as_str).map(str::trim)?;
+        Some(label.to_owned()).filter(|label| !label.is_empty() && label.chars().count() <= MAX_MESSAGE_CHARS)
+    })
+}
+
+/// Whom an event is about. Jamf Pro's own number is left out: each of its servers counts from one.
+fn about(message: &Map<String, Value>) -> About {
+    let nothing = Map::new();
+    let entry = message.get("userEntry").and_then(Value::as_object).unwrap_or(&nothing);
+    let user = told(message, "enrollmentUserID").or_else(|| told(entry, "userID"));
+    let is_address = user.as_ref().is_some_and(|user| user.contains('@'));
+    let (user_principal_name, user_id) = if is_address { (user, None) } else { (None, user) };
+    About {
+        serial_number: told(message, "serialNumber"),
+        device_name: told(message, "computerName").or_else(|| told(entry, "computerName")),
+        model: told(message, "modelIdentifier").or_else(|| told(message, "modelName")),
+        user_principal_name,
+        user_id,
+        platform: Some(Platform::MacOs),
+        os_version: told(message, "macOSVersion"),
+        ..About::default()
+    }
+}
+
+fn at_place(step: Step) -> Step {
+    let place = Place::new(Some(Section::PlatformScreens), Action::read(SETUP_MANAGER), None);
+    Step { place: Some(place), ..step }
+}
+
+/// A time, if it can be true.
+fn time(message: &Map<String, Value>, name: &str) -> Option<Timestamp> {
+    let time = Timestamp::parse(&told(message, name)?).ok()?;
+    Some(time).filter(|time| *time >= EARLIEST)
+}
+
+/// How long the run took, if it can be true.
+fn duration(message: &Map<String, Value>) -> Option<Millis> {
+    let seconds = told(message, "duration")?;
+    // Whole seconds, by whatever writes them.
+    let seconds: i64 = seconds.split('.').next()?.parse().ok()?;
+    (0..=LONGEST_SECONDS).contains(&seconds).then(|| Millis::from_seconds(seconds))
+}
