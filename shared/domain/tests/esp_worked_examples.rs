@@ -219,6 +219,16 @@ fn stuck_identifying_after_15_minutes() {
 }
 
 #[test]
+fn a_session_that_ended_without_a_phase_was_never_stuck() {
+    let started = || vec![(0, plain_start())];
+    assert!(session(&started(), 20 * MINUTE).is_stuck, "under way, no list was reported");
+    let mut ended = started();
+    ended.push((20 * MINUTE, EspDetail::Completed));
+    let over = session(&ended, 30 * MINUTE);
+    assert_eq!((over.is_stuck, over.stuck_since), (false, None), "nobody reported that a phase was identifying");
+}
+
+#[test]
 fn a_phase_that_ended_is_not_stuck_any_more_at_that_very_instant() {
     let told =
         |end| [(0, begun(Phase::DeviceSetup)), (end, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed))];

@@ -321,6 +321,24 @@ fn a_technicians_part_has_a_line_of_its_own_and_its_device_is_prepared() {
 }
 
 #[test]
+fn a_wait_is_no_time_at_the_last_screen() {
+    let starts = Reports::read(["starts", "ends"].iter().copied()).unwrap();
+    let sender = Sender { source: "mdm", reports: starts };
+    let mut held = step(Kind::Enrolled);
+    held.said.awaiting_configuration = true;
+    let events = vec![
+        sender.event(1, 0, Platform::Ios, step(Kind::Started)),
+        sender.event(1, 0, Platform::Ios, entered("iOSProfileLaunch")),
+        sender.event(1, 1, Platform::Ios, held),
+        sender.event(1, 25, Platform::Ios, step(Kind::Enrolled)),
+    ];
+    let world = World::of(&[change(1, events).unwrap()]);
+    let launch = world.report.funnel.iter().find(|step| step.action == "iOSProfileLaunch").unwrap();
+    assert_eq!((launch.entered, launch.left), (Some(1), Some(1)));
+    assert_eq!(launch.median_seconds, Some(60.0), "the Setup Assistant's wait came after the screen");
+}
+
+#[test]
 fn what_failed_outside_any_attempt_stands_among_the_failures() {
     let sender = Sender { source: "native", reports: Reports::ALL };
     let mut events = sender.tells(1, Truth::Completed);

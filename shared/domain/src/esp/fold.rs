@@ -625,7 +625,8 @@ impl EspSession {
         let (current, current_began) = self.current_phase();
         let mut phases: Vec<(Phase, Timestamp)> =
             self.phases.iter().map(|(phase, progress)| (*phase, progress.started_at)).collect();
-        if phases.is_empty() {
+        // Of a session that ended without a phase nobody reported that one was identifying.
+        if phases.is_empty() && self.ended_at.is_none() {
             phases.push((current, self.started_at));
         }
         for (phase, began) in phases.into_iter().filter(|(phase, _)| *phase != Phase::DevicePreparation) {

@@ -461,6 +461,12 @@ impl<'a> Run<'a> {
             Kind::Enrolled | Kind::Compliant if sets => {
                 if step.kind == Kind::Enrolled && !repeats {
                     open.waits |= step.said.awaiting_configuration || !event.reports.steps;
+                    // Under management: nobody is at the last screen any more, and the wait is none of its time.
+                    if open.waits
+                        && let Some(visit) = open.attempt.visits.last_mut()
+                    {
+                        visit.left_at.get_or_insert(at);
+                    }
                 }
                 if step.said.awaiting_configuration {
                     open.held_by = Some(event.key.source.clone());
