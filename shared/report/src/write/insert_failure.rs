@@ -11,8 +11,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::attempt::{Attempt, Cause, DeviceFailure, Outcome};
-use vestibule_domain::esp::EspSession;
-use vestibule_domain::failure::{Failure, code_value};
+use vestibule_domain::esp::{EspSession, Phase};
+use vestibule_domain::failure::{Failure, FailureCategory, code_value};
 use vestibule_domain::{Day, Platform, Timestamp};
 
 /// Failures whose advice is remembered; beyond this it is looked up again, so memory stays bounded.
@@ -39,6 +39,8 @@ struct Happened {
     /// Of a device's only.
     resolved: Option<bool>,
     platform: Option<Platform>,
+    /// Of the Enrollment Status Page, where it failed there.
+    phase: Option<Phase>,
 }
 
 /// Writes failures and the advice on them.
@@ -58,6 +60,17 @@ pub(crate) struct InsertFailure<'c> {
 /// An error code in the one spelling that all its spellings share.
 pub(crate) fn canonical_code(code: &str) -> String {
     code_value(code).map_or_else(|| code.trim().to_ascii_lowercase(), vestibule_advice::canonical_code)
+}
+
+/// What a failure is looked up by of which its sender reported neither code nor reason: phrases of the catalogue. The name
+/// of a phase of the Enrollment Status Page follows where that is known.
+const WITHOUT_REASON: &str = "Failed without a reported reason";
+
+/// Whether nothing was reported that advice could be found by.
+fn says_nothing(failure: &Failure) -> bool {
+    let Failure { code, reason, message, category } = failure;
+    let unknown = category.is_none_or(|category| category == FailureCategory::Unknown);
+    [code, reason, message].into_iter().all(Option::is_none) && unknown
 }
 
 impl<'c> InsertFailure<'c> {
@@ -94,6 +107,7 @@ impl<'c> InsertFailure<'c> {
             abandoned: attempt.outcome != Outcome::Failed,
             resolved: None,
             platform: attempt.about.platform,
+            phase: attempt.place.as_ref().and_then(|place| Phase::read(place.action.name())),
         };
         let (reason, category) = self.write(words, people, keys, &happened, failure)?;
         if attempt.outcome != Outcome::Failed {
@@ -102,7 +116,10 @@ impl<'c> InsertFailure<'c> {
         let code = failure.code.as_deref().map(canonical_code);
         let counted = (words.id(code.as_deref())?.unwrap_or(0), reason.unwrap_or(0), category);
         if self.reasons.insert(counted) {
-            let counted_by = Failure { code, message: None, ..failure.clone() };
+            let mut counted_by = Failure { code, message: None, ..failure.clone() };
+            if says_nothing(&counted_by) {
+                counted_by.message = Some(WITHOUT_REASON.to_owned());
+            }
             for (rank, advice) in (1_i64..).zip(self.meanings((counted_by, None))) {
                 self.of_reason.insert(row! {
                     code_word: counted.0,
@@ -130,6 +147,7 @@ impl<'c> InsertFailure<'c> {
             abandoned: false,
             resolved: None,
             platform: Some(Platform::Windows),
+            phase: session.failed_phase,
         };
         self.write(words, people, keys, &happened, &session.failure()).map(drop)
     }
@@ -149,6 +167,7 @@ impl<'c> InsertFailure<'c> {
             abandoned: false,
             resolved: Some(failure.resolved),
             platform,
+            phase: None,
         };
         let none = Failure::default();
         let reported = failure.failure.as_ref().unwrap_or(&none);
@@ -187,7 +206,14 @@ impl<'c> InsertFailure<'c> {
             message_word: words.id(message)?,
         });
         self.ids.unique("failures", inserted)?;
-        let shown = Failure { message: message.map(str::to_owned), ..failure.clone() };
+        let mut shown = Failure { message: message.map(str::to_owned), ..failure.clone() };
+        // Who cancelled needs no reason.
+        if !happened.abandoned && says_nothing(&shown) {
+            shown.message = Some(match happened.phase {
+                Some(phase) => format!("{WITHOUT_REASON}: {}", phase.name()),
+                None => WITHOUT_REASON.to_owned(),
+            });
+        }
         for (rank, advice) in (1_i64..).zip(self.meanings((shown, happened.platform))) {
             self.of_failure.insert(row! { failure_no: number, rank: rank, advice_no: advice })?;
         }
