@@ -1,12 +1,12 @@
 //! Each device is judged by itself; a name of several is a list; who gave up is helped.
 
-use crate::common::esp::{PROFILES, started, told};
+use crate::common::esp::{PROFILES, item, started, told};
 use crate::common::step;
 use crate::teller::{KNOWN, ago, device, file, finding, ids};
 use std::collections::BTreeSet;
 use vestibule_domain::catalogue::{AWAIT_CONFIGURATION, ROWS};
 use vestibule_domain::esp::resolve::Rule;
-use vestibule_domain::esp::{EspDetail, Phase, PhaseState};
+use vestibule_domain::esp::{Category, EspAction, EspDetail, ItemState, Phase, PhaseState};
 use vestibule_domain::event::Step;
 use vestibule_domain::failure::Failure;
 use vestibule_domain::{Kind, Platform, Reports};
@@ -209,4 +209,52 @@ fn a_failure_outside_any_attempt_is_a_failure_of_the_device() {
     let found = finding(&diagnosis, "device-failure");
     assert_eq!((found.rank, found.severity), (1, Severity::Problem));
     assert!(found.evidence[0].contains("0x801C0003") && !found.advice.is_empty() && !found.steps.is_empty());
+}
+
+#[test]
+fn what_fails_without_a_reason_has_advice_and_no_invented_cause() {
+    let profile = PROFILES.iter().next().unwrap().1;
+    let begun =
+        |number| told(number, "s", ago(90), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default))));
+    let mut failed = device(1, Platform::Windows);
+    let phase = EspDetail::Phase(Phase::DeviceSetup, PhaseState::Failed);
+    failed.events = vec![begun(1), told(1, "f", ago(60), Some("s"), phase)];
+    let all = file([failed, device(2, Platform::MacOs).starts(60).fails(50, None, None, None)]);
+    let page = all.of_device("SN00000001");
+    let failure = finding(&page, "failure");
+    assert_eq!(failure.advice[0].id, "esp-device-setup-failed");
+    assert!(finding(&page, "esp-failed").cause.contains("was not reported"), "{page:?}");
+    assert_eq!(finding(&all.of_device("SN00000002"), "failure").advice[0].id, "failure-without-reason");
+    let reader = all.working.reader().unwrap();
+    let (from, to) = reader.window().unwrap();
+    let reasons = reader.failure_reasons(from, to, None, 9).unwrap();
+    assert!(!reasons.is_empty() && reasons.iter().all(|reason| !reason.advice.is_empty()), "{reasons:?}");
+}
+
+#[test]
+fn a_device_that_enrolled_before_is_enrolled_and_nobody_is_said_not_to_have_tried() {
+    let mut restated = step(Kind::Enrolled);
+    restated.said.restated = true;
+    let known = device(1, Platform::Android).tells(60, restated).tells(60, step(Kind::Compliant)).without_steps();
+    let diagnosis = file([known]).of_device("SN00000001");
+    assert_eq!((diagnosis.verdict, ids(&diagnosis)), (Verdict::Working, vec!["enrolled-before"]));
+    assert!(diagnosis.summary.contains("no enrollment of it was reported"), "{}", diagnosis.summary);
+}
+
+#[test]
+fn who_went_on_past_a_failed_page_is_not_called_well() {
+    let profile = PROFILES.iter().next().unwrap().1;
+    let mut went_on = device(1, Platform::Windows);
+    let error = EspDetail::Item(Phase::DeviceSetup, Category::Apps, item(1), ItemState::Error, Some("1603".to_owned()));
+    went_on.events = vec![
+        told(1, "s", ago(200), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default)))),
+        told(1, "i", ago(190), Some("s"), error),
+        told(1, "c", ago(185), Some("s"), EspDetail::Action(EspAction::ContinueAnyway)),
+    ];
+    let diagnosis =
+        file([went_on.tells(180, step(Kind::Enrolled)).tells(170, step(Kind::Compliant))]).of_device("SN00000001");
+    assert_eq!(diagnosis.verdict, Verdict::Working, "as the tile says");
+    assert_eq!(ids(&diagnosis), ["esp-failed", "complete-since"]);
+    assert_eq!(finding(&diagnosis, "esp-failed").severity, Severity::Warning);
+    assert!(finding(&diagnosis, "complete-since").cause.contains("may still be missing"));
 }

@@ -246,12 +246,15 @@ fn under_way_and_waiting_for_compliance() {
     let all = file([
         device(1, Platform::Ios).starts(10).enters(9, "TermsofUse", "termsOfUse"),
         device(2, Platform::Ios).starts(10).tells(9, step(Kind::Enrolled)),
+        device(3, Platform::Ios).tells(9, step(Kind::Enrolled)).without_steps(),
     ]);
     let under_way = all.of_device("SN00000001");
     assert_eq!((under_way.verdict, ids(&under_way)), (Verdict::Enrolling, vec!["in-progress"]));
-    let waiting = all.of_device("SN00000002");
-    assert_eq!(waiting.verdict, Verdict::WaitingForCompliance);
-    assert_eq!(waiting.findings[0].id, "not-compliant");
+    // Its sender reports screens, so that thirty minutes without one are a giving up: it does not wait.
+    let enrolled = all.of_device("SN00000002");
+    assert_eq!((enrolled.verdict, enrolled.findings[0].id), (Verdict::Enrolling, "not-compliant"));
+    let waiting = all.of_device("SN00000003");
+    assert_eq!((waiting.verdict, waiting.findings[0].id), (Verdict::WaitingForCompliance, "not-compliant"));
 }
 
 #[test]

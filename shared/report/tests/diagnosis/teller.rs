@@ -53,6 +53,14 @@ impl Teller {
         self.tells(minutes, step(Kind::Started))
     }
 
+    /// All of its events so far are of a sender that reports neither starts nor screens.
+    pub fn without_steps(mut self) -> Self {
+        for event in &mut self.events {
+            (event.reports.starts, event.reports.steps) = (false, false);
+        }
+        self
+    }
+
     pub fn enters(self, minutes: i64, action: &str, screen: &str) -> Self {
         let place = Some(Place::new(None, Action::read(action), Some(Screen::read(screen))));
         self.tells(minutes, Step { place, ..step(Kind::StepEntered) })

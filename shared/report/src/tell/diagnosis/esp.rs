@@ -1,7 +1,7 @@
 //! Findings about the Enrollment Status Page: the newest session of each device, where it didn't end well.
 
 use super::draft::{Draft, found};
-use super::facts::{Facts, KnownDevice};
+use super::facts::{Facts, KnownAttempt, KnownDevice};
 use super::{Severity, others, places};
 use crate::ask::reader::{EspItemRow, Reader, parameters};
 use crate::error::Result;
@@ -105,6 +105,14 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
                 "See whether the device has the profile that is known here: another may have a shorter limit.",
             ],
         ),
+        _ if failing.is_empty() => (
+            "The page reported that it failed. Which item failed was not reported.",
+            &[
+                "Look at which item isn't done, and try its installation on a device that is set up already.",
+                "Collect the device's logs, which name the item.",
+                "Begin again from the page, where the profile allows it, or reset the device.",
+            ],
+        ),
         _ => (
             "An item that the page waits for couldn't be installed.",
             &[
@@ -113,10 +121,14 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
             ],
         ),
     };
-    // What went wrong before an attempt that began later completed is past.
-    let past = known.complete_since
-        || known.attempts.iter().any(|attempt| attempt.is("completed") && attempt.attempt.started_at > told.started_at);
-    let severity = if past { Severity::Information } else { Severity::Problem };
+    // What went wrong before an attempt that began later completed is past. Where the device became complete without a
+    // new attempt, what the session could not install may still be missing.
+    let later = |attempt: &KnownAttempt| attempt.is("completed") && attempt.attempt.started_at > told.started_at;
+    let severity = match known.attempts.iter().any(later) {
+        true => Severity::Information,
+        false if known.complete_since => Severity::Warning,
+        false => Severity::Problem,
+    };
     let draft = found(finding.0, severity, finding.1).session(&told.session_id).evidence(evidence).otherwise(
         cause,
         steps,

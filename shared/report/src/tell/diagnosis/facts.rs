@@ -16,6 +16,8 @@ pub(super) struct KnownDevice {
     pub sessions: Vec<EspSessionDetail>,
     /// Outside any attempt, unresolved; newest first.
     pub failures: Vec<DeviceFailure>,
+    /// Whether it is enrolled and, where that is required, compliant.
+    pub complete: bool,
     /// Whether something made it complete since its last attempt, which is theirs and ended without success.
     pub complete_since: bool,
     /// Whether a technician prepared it, and its user has yet to come.
@@ -200,7 +202,7 @@ fn devices(reader: &Reader<'_>, subject: &Subject) -> Result<Vec<KnownDevice>> {
         let closed = newest.is_some_and(|newest| newest.is("failed") || newest.is("abandoned"));
         let complete_since = complete && is_last && closed && state != "failed";
         let prepared = is_last && state == "prepared";
-        devices.push(KnownDevice { device, attempts, sessions, failures, complete_since, prepared });
+        devices.push(KnownDevice { device, attempts, sessions, failures, complete, complete_since, prepared });
     }
     devices.sort_by_cached_key(|known| (verdict::of(known), std::cmp::Reverse(known.device.last_activity_at.clone())));
     Ok(devices)

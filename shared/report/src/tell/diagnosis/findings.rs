@@ -186,6 +186,16 @@ fn compliance(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
 /// How things stand where nothing is wrong, or no attempt is known.
 fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
     let Some(newest) = known.attempts.first() else {
+        if known.device.enrolled {
+            let draft = found("enrolled-before", Severity::Information, "Enrolled; its enrollment was not reported");
+            let evidence =
+                format!("A sender reported that it is enrolled; the events reach back to {}.", facts.window_from);
+            return Some(draft.evidence(vec![evidence]).otherwise(
+                "It enrolled before its sender was set up here, or longer ago than attempts are kept.",
+                &[],
+                &[],
+            ));
+        }
         let seen = !known.sessions.is_empty() || !known.failures.is_empty();
         return (!seen).then(|| not_seen(facts, "Nobody tried to enroll it"));
     };
@@ -204,15 +214,25 @@ fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
         let draft = found("prepared", Severity::Information, "Prepared; its user has yet to come").evidence(evidence);
         return Some(draft.otherwise("Nothing is wrong.", &["Hand the device to its user."], &["admin"]));
     }
-    let evidence = match newest.is("completed") {
-        true => format!("The newest attempt completed on {at}."),
-        false if known.complete_since => {
-            format!("The newest attempt ended without success on {at}, and the device was reported enrolled since.")
-        }
-        false => return None,
-    };
-    let draft = found("works", Severity::Information, "Enrolling works").evidence(vec![evidence]);
-    Some(draft.otherwise("Nothing is wrong with the newest attempt.", &[], &[]))
+    // What fails on a device that is enrolled is its own finding: nothing is called well beside it.
+    if !known.failures.is_empty() {
+        return None;
+    }
+    if newest.is("completed") {
+        let evidence = format!("The newest attempt completed on {at}.");
+        let draft = found("works", Severity::Information, "Enrolling works").evidence(vec![evidence]);
+        return Some(draft.otherwise("Nothing is wrong with the newest attempt.", &[], &[]));
+    }
+    if !known.complete_since {
+        return None;
+    }
+    let evidence = format!("The newest attempt ended without success on {at}; the device was reported enrolled since.");
+    let draft = found("complete-since", Severity::Information, "Enrolled since an attempt that did not succeed");
+    Some(draft.evidence(vec![evidence]).otherwise(
+        "The device became complete in another way than by that attempt: what stopped the attempt may still be missing on it.",
+        &["See that what the attempt waited for, or failed at, is on the device by now."],
+        &["admin"],
+    ))
 }
 
 /// What is said of somebody of whom nothing is known.

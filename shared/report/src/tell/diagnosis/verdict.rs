@@ -15,6 +15,8 @@ pub(super) fn of(known: &KnownDevice) -> Verdict {
             Some("inProgress") => Verdict::Enrolling,
             Some("failed" | "timedOut") => Verdict::Failing,
             Some(_) => Verdict::Working,
+            // Its enrollment was not reported, that it is complete was.
+            None if known.complete => Verdict::Working,
             None => Verdict::NoAttempt,
         };
     };
@@ -25,7 +27,7 @@ pub(super) fn of(known: &KnownDevice) -> Verdict {
         "failed" => Verdict::Failing,
         "abandoned" => Verdict::GaveUp,
         _ if known.waits_for("configuration") => Verdict::HeldForConfiguration,
-        _ if known.device.enrolled || newest.attempt.waits_for.is_some() => Verdict::WaitingForCompliance,
+        _ if newest.attempt.waits_for.is_some() => Verdict::WaitingForCompliance,
         _ => Verdict::Enrolling,
     }
 }
@@ -45,6 +47,13 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
             (None, Some(newest)) => format!(
                 "Of this only the Enrollment Status Page is known: {} of {}.",
                 newest.session.state, newest.session.started_at
+            ),
+            (None, None) if known.complete => {
+                format!("Enrolled and compliant; no enrollment of it was reported since {}.", facts.window_from)
+            }
+            (None, None) if known.device.enrolled => format!(
+                "Enrolled, and not reported compliant; no enrollment of it was reported since {}.",
+                facts.window_from
             ),
             (None, None) => format!("Known, but nobody tried to enroll it since {}.", facts.window_from),
         };
