@@ -90,7 +90,17 @@ fn an_early_one_has_no_bytes_for_ids() {
     assert_eq!(event.time, Timestamp::from_millis(1_772_443_195_887));
     let about = &event.about;
     assert_eq!((about.serial_number.as_deref(), about.udid.as_deref()), (Some("861348SXA4S"), None));
-    assert_eq!((about.mdm_device_id.as_deref(), about.platform), (Some("workspace-one-616"), None));
+    // The early form has neither platform nor model: the name that the product gave the device has them.
+    assert_eq!((about.mdm_device_id.as_deref(), about.platform), (Some("workspace-one-616"), Some(Platform::Ios)));
+    for (name, platform) in [
+        ("ada Android 5.1 F196", Some(Platform::Android)),
+        ("ada MacBookPro MacBook OSX 10.11", Some(Platform::MacOs)),
+        ("Mara's phone", None),
+        ("iPhone for the Windows team", None),
+    ] {
+        let body = with(ENROLLED_EARLY, |body| body["DeviceFriendlyName"] = json!(name));
+        assert_eq!(events(&body).remove(0).about.platform, platform, "{name}");
+    }
 
     for (serial, udid) in [("System.Byte[]", "System.Byte[]"), ("", "00000000000000000000000000000000"), (" ", "-")] {
         let body = with(ENROLLED_EARLY, |body| {

@@ -226,7 +226,8 @@ fn about(notification: &Map<String, Value>) -> About {
             .or_else(|| told("DeviceUUID")),
         device_name: told("DeviceFriendlyName"),
         user_principal_name: principal_name(notification),
-        platform: platform(told("Platform").as_deref(), model.as_deref()),
+        platform: platform(told("Platform").as_deref(), model.as_deref())
+            .or_else(|| told("DeviceFriendlyName").filter(|_| is_early(notification)).and_then(|name| family(&name))),
         model,
         os_version: told("OperatingSystem"),
         ..About::default()
@@ -255,6 +256,29 @@ fn platform(name: Option<&str>, model: Option<&str>) -> Option<Platform> {
         "" if is_apple_mobile() => Some(Platform::Ios),
         _ => None,
     }
+}
+
+/// Whether it is of the early form, which has neither platform nor model.
+fn is_early(notification: &Map<String, Value>) -> bool {
+    !notification.contains_key("Platform") && !notification.contains_key("Model")
+}
+
+/// The platform by the device's name. The product makes it of user, model and operating system ("ada iPhone iOS 9.3.2
+/// F196"), Apple's devices of owner and model; a name without such a word says nothing.
+fn family(name: &str) -> Option<Platform> {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
+    let mut found = words.filter_map(|word| {
+        Some(match word.as_str() {
+            "iphone" | "ipad" | "ipod" | "ios" | "ipados" => Platform::Ios,
+            "macbook" | "imac" | "macos" | "osx" => Platform::MacOs,
+            "android" => Platform::Android,
+            "windows" => Platform::Windows,
+            _ => return None,
+        })
+    });
+    let first = found.next()?;
+    // "Ada's iPhone for Windows tests" names two: neither is known.
+    found.all(|other| other == first).then_some(first)
 }
 
 /// A text, or a number as its digits. Blank, what .NET writes instead of bytes, and longer than an event may hold, is as
