@@ -32,8 +32,13 @@ impl Publisher {
             None => None,
         };
         // An ordinary write counts the version up by one.
-        let merged = old.is_some_and(|old| new_image.version > old.version + 1);
-        let write = write(&new_image, new_image.version, new_image.history.base().until, merged);
+        let merged = old.as_ref().is_some_and(|old| new_image.version > old.version + 1);
+        // An attempt from before what was dropped earlier came again: where it is gone now, and nothing was dropped by this
+        // write, it was corrected.
+        let dropped_until = new_image.history.dropped_until();
+        let drops = old.as_ref().is_none_or(|old| old.history.dropped_until() != dropped_until);
+        let kept_since = if drops { dropped_until } else { Timestamp::MIN };
+        let write = write(&new_image, new_image.version, kept_since, merged);
         Ok(difference(&write, folded_old.as_ref(), &folded_new))
     }
 

@@ -1,7 +1,8 @@
 //! A history as bytes, small because a write is charged by the kilobyte.
 //!
 //! The first byte says the format. Format 4 is postcard of the types below, deflated: an enrollment of a
-//! dozen events takes about half a kilobyte. Formats 2 and 3, which are read still ([`old`]), did not know what a sender
+//! dozen events takes about half a kilobyte. Format 5 has more of what retention left behind ([`History`]), and is written
+//! only where there is more, which is rare. Formats 2 and 3, which are read still ([`old`]), did not know what a sender
 //! can report. Event ids that are UUIDs or hexadecimal are packed, since random digits don't deflate. Updates of Enrollment Status Page items are many and alike: they lie in columns, some six bytes
 //! each, and what they name is written once. Their ids are made of their content, so they are not written at all.
 //! Enums are written by position: variants may be added at their end, never moved. A change of anything else is a new
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 mod old;
 
 const FORMAT: u8 = 4;
+/// [`FORMAT`] behind the earlier bases.
+const FORMAT_EARLIER: u8 = 5;
 /// Bytes that are encoded into one item at most, before they are deflated.
 pub const MAX_PLAIN: usize = 2 << 20;
 /// Events that are encoded into one item at most; each takes some hundred bytes of memory.
@@ -196,7 +199,8 @@ fn nth<T: Clone>(things: &[T], number: u32) -> Result<T, CodecError> {
 /// # Errors
 /// When one item does not take so much.
 pub fn encode(history: &History) -> Result<Vec<u8>, TooLarge> {
-    pack(history.base().clone(), history.identifiers().clone(), history.ordered(Timestamp::MAX))
+    let ordered = history.ordered(Timestamp::MAX);
+    pack(&history.earlier, history.base().clone(), history.identifiers().clone(), ordered)
 }
 
 /// Makes bytes of events alone, for a segment.
@@ -206,10 +210,15 @@ pub fn encode(history: &History) -> Result<Vec<u8>, TooLarge> {
 pub fn encode_events(events: &[Event]) -> Result<Vec<u8>, TooLarge> {
     let mut ordered: Vec<&Event> = events.iter().collect();
     ordered.sort_by(|a, b| a.order().cmp(&b.order()));
-    pack(Base::default(), BTreeSet::new(), ordered)
+    pack(&[], Base::default(), BTreeSet::new(), ordered)
 }
 
-fn pack(base: Base, identifiers: BTreeSet<Identifier>, ordered: Vec<&Event>) -> Result<Vec<u8>, TooLarge> {
+fn pack(
+    earlier: &[Base],
+    base: Base,
+    identifiers: BTreeSet<Identifier>,
+    ordered: Vec<&Event>,
+) -> Result<Vec<u8>, TooLarge> {
     let count = ordered.len();
     if count > MAX_EVENTS {
         return Err(TooLarge { events: count, bytes: 0 });
@@ -243,11 +252,15 @@ fn pack(base: Base, identifiers: BTreeSet<Identifier>, ordered: Vec<&Event>) -> 
     let packed = Packed { base, identifiers, names, events, updates: updates.end() };
     // Serialising these types into memory has no way to fail; were there one, the empty item would be
     // refused by `decode` instead of being taken for a history without events.
-    let plain = postcard::to_stdvec(&packed).unwrap_or_default();
+    let (format, plain) = match earlier {
+        [] => (FORMAT, postcard::to_stdvec(&packed)),
+        earlier => (FORMAT_EARLIER, postcard::to_stdvec(&(earlier, &packed))),
+    };
+    let plain = plain.unwrap_or_default();
     if plain.len() > MAX_PLAIN {
         return Err(TooLarge { events: count, bytes: plain.len() });
     }
-    let mut bytes = vec![FORMAT];
+    let mut bytes = vec![format];
     bytes.extend(miniz_oxide::deflate::compress_to_vec(&plain, LEVEL));
     Ok(bytes)
 }
@@ -386,6 +399,10 @@ pub fn decode(bytes: &[u8]) -> Result<History, CodecError> {
     let plain = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)
         .map_err(|_| CodecError::Corrupt("does not inflate"))?;
     let unreadable = |_| CodecError::Corrupt("does not parse");
+    if format == FORMAT_EARLIER {
+        let (earlier, packed) = postcard::from_bytes(&plain).map_err(unreadable)?;
+        return Ok(History { earlier, ..unpack(packed)? });
+    }
     unpack(match format {
         FORMAT => postcard::from_bytes(&plain).map_err(unreadable)?,
         old::FORMAT_3 => old::read_3(&plain).map_err(unreadable)?,

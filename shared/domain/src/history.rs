@@ -2,6 +2,10 @@
 //!
 //! A set: adding in any order, or again, gives the same history. What leaves it is only what
 //! retention drops (`prune`), and what that leaves behind is the [`Base`].
+//!
+//! Must stay true: what was dropped may come again. A retention that was lowered and raised again takes what the lower one
+//! erased, and a sender may send it once more. Such events stand before the base: they are folded first, and at its instant
+//! the base says what is known.
 
 use crate::about::{About, EventKey};
 use crate::event::Event;
@@ -12,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was known at the instant before which retention dropped the events.
+/// What was known at an instant up to which retention dropped the events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base {
-    /// Events placed up to this instant are no longer taken; those that the history held before stay.
+    /// The instant. An event placed up to it was dropped, or was sent again or late and came after the others were dropped.
     pub until: Timestamp,
     /// What the rules still need of what was dropped.
     pub standing: Standing,
@@ -29,7 +33,10 @@ pub struct Base {
 /// One enrollment's events, and the names its device goes by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
+    /// The newest.
     pub(crate) base: Base,
+    /// Those before, in their order: of what came again, some was dropped again.
+    pub(crate) earlier: Vec<Base>,
     pub(crate) identifiers: BTreeSet<Identifier>,
     pub(crate) events: BTreeMap<EventKey, Event>,
 }
@@ -43,8 +50,6 @@ pub enum Added {
     Earlier,
     /// The event was known: nothing changed.
     Duplicate,
-    /// The event is older than what retention already dropped: nothing changed.
-    TooOld,
 }
 
 impl Added {
@@ -57,24 +62,16 @@ impl Added {
 impl History {
     /// A history from its parts, as stored.
     pub fn from_parts(base: Base, identifiers: BTreeSet<Identifier>, events: impl IntoIterator<Item = Event>) -> Self {
-        let mut history = Self { base, identifiers, events: BTreeMap::new() };
+        let mut history = Self { base, identifiers, ..Self::default() };
         for event in events {
-            history.put(event);
+            history.add(event);
         }
         history
     }
 
-    /// Adds an event that arrives. Of two copies of one event the one received first counts.
+    /// Adds an event. Of two copies of one event the one received first counts. Whether it is too old is its tenant's
+    /// retention's to say: what was dropped is taken again.
     pub fn add(&mut self, event: Event) -> Added {
-        if self.base.until > Timestamp::MIN && event.placed() <= self.base.until {
-            // A copy of an event that is held still is a copy.
-            return if self.events.contains_key(&event.key) { Added::Duplicate } else { Added::TooOld };
-        }
-        self.put(event)
-    }
-
-    /// Puts back an event that was part of this history, whatever was dropped since: what is sealed in a segment.
-    pub fn put(&mut self, event: Event) -> Added {
         self.identifiers.extend(event.about.identifiers());
         match self.events.entry(event.key.clone()) {
             Entry::Vacant(vacant) => {
@@ -96,6 +93,7 @@ impl History {
     pub fn forget(&mut self, until: Timestamp) {
         let standing = Standing { attempts: self.base.standing.attempts, ..Standing::default() };
         self.events.clear();
+        self.earlier.clear();
         self.base = Base { until: self.base.until.max(until), standing, ..Base::default() };
     }
 
@@ -109,9 +107,19 @@ impl History {
         EnrollmentKey::of(&self.identifiers)
     }
 
-    /// What was known before the first event.
+    /// The newest instant up to which retention dropped events, and what was known then.
     pub fn base(&self) -> &Base {
         &self.base
+    }
+
+    /// All such instants, in their order.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = &Base> {
+        self.earlier.iter().chain([&self.base])
+    }
+
+    /// The instant up to which nothing is held any more but what came since retention was there.
+    pub fn dropped_until(&self) -> Timestamp {
+        self.earlier.first().unwrap_or(&self.base).until
     }
 
     /// How many events there are.

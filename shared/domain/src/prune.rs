@@ -22,31 +22,40 @@ const SESSION_MARGIN: Millis = Millis::from_minutes(5);
 impl History {
     /// Takes over everything of `other`, which turned out to be the same device.
     ///
-    /// Where retention dropped events of one of the two, the other lets go of what ended before that instant too, so
-    /// that the facts of both are true for one instant; an attempt that spans it stays whole.
-    pub fn absorb(&mut self, mut other: Self, tenant: &TenantId, settings: &TenantSettings) {
+    /// Where retention dropped events of one of the two, what is known of both at that instant is known of the one that
+    /// they are now. No event is dropped: the tenant may keep longer now than it did then.
+    pub fn absorb(&mut self, other: Self, tenant: &TenantId, settings: &TenantSettings) {
         let until = self.base.until.max(other.base.until);
         if until > Timestamp::MIN {
-            self.prune(tenant, settings, until);
-            other.prune(tenant, settings, until);
+            // Of two facts about the device the one reported last counts.
+            let (earlier, later) =
+                if self.base.until <= other.base.until { (&*self, &other) } else { (&other, &*self) };
+            let (earlier, later) = (earlier.known_at(tenant, settings, until), later.known_at(tenant, settings, until));
+            let about = match (earlier.about, later.about) {
+                (Some(mut earlier), Some(later)) => {
+                    earlier.update(&later);
+                    Some(earlier)
+                }
+                (earlier, later) => later.or(earlier),
+            };
+            let standing = Standing::join(&earlier.standing, &later.standing);
+            let mut bases: Vec<Base> = std::mem::take(&mut self.earlier);
+            bases.extend([std::mem::take(&mut self.base), other.base]);
+            bases.extend(other.earlier);
+            bases.retain(|base| Timestamp::MIN < base.until && base.until < until);
+            bases.sort_by_key(|base| base.until);
+            self.earlier = bases;
+            self.base = Base { until, standing, about, autopilot: earlier.autopilot || later.autopilot };
         }
-        // Of two facts about the device the one reported last counts.
-        let (earlier, later) =
-            if self.base.until <= other.base.until { (&self.base, &other.base) } else { (&other.base, &self.base) };
-        let about = match (&earlier.about, &later.about) {
-            (Some(earlier), Some(later)) => {
-                let mut about = earlier.clone();
-                about.update(later);
-                Some(about)
-            }
-            (earlier, later) => later.clone().or_else(|| earlier.clone()),
-        };
-        let standing = Standing::join(&earlier.standing, &later.standing);
-        self.base = Base { until, standing, about, autopilot: self.base.autopilot || other.base.autopilot };
         self.identifiers.extend(other.identifiers);
         for event in other.events.into_values() {
-            self.put(event);
+            self.add(event);
         }
+    }
+
+    /// What is known at `until`, as retention would leave it behind.
+    fn known_at(&self, tenant: &TenantId, settings: &TenantSettings, until: Timestamp) -> Base {
+        left_behind(until, fold_whole(tenant, self, settings, until))
     }
 
     /// Drops the attempts that ended before `cutoff` with all events up to there, and remembers what
@@ -74,24 +83,30 @@ impl History {
             })
         };
         let mut boundary = outside(cutoff);
-        let (then, standing) = loop {
-            if boundary <= self.base.until || !self.events.values().any(|event| event.placed() <= boundary) {
+        let known = loop {
+            if !self.events.values().any(|event| event.placed() <= boundary) {
                 return false;
             }
             let (then, standing) = fold_whole(tenant, self, settings, boundary);
             // An attempt may have ended early and been open for longer: its end was known when its limit had run out.
             match then.open_attempt() {
                 Some(open) => boundary = outside(open.started_at - Millis::new(1)),
-                None => break (then, standing),
+                None => break left_behind(boundary, (then, standing)),
             }
         };
-        self.base = Base {
-            until: boundary,
-            standing,
-            autopilot: then.autopilot,
-            about: (then.about != About::default()).then(|| Box::new(then.about)),
-        };
+        // Of what came again, all may be dropped again or a part; what is known later stays known then.
+        self.earlier.retain(|base| base.until > boundary);
+        if self.base.until > boundary {
+            self.earlier.insert(0, known);
+        } else {
+            self.base = known;
+        }
         self.events.retain(|_, event| event.placed() > boundary);
         true
     }
+}
+
+fn left_behind(until: Timestamp, (then, standing): (Enrollment, Standing)) -> Base {
+    let about = (then.about != About::default()).then(|| Box::new(then.about));
+    Base { until, standing, about, autopilot: then.autopilot }
 }

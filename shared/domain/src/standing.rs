@@ -86,6 +86,21 @@ impl Standing {
         self.enrolled_by.clear();
     }
 
+    /// What is known where retention dropped events and knew this, and `again` follows from those of them that were sent
+    /// again. Of the dropped all were known, of those maybe a part has come: so this counts, and where it knows nothing of
+    /// the device's enrollment, what came does.
+    #[must_use]
+    pub fn over(&self, again: &Self) -> Self {
+        let knows_none = Self { registered_at: None, last: None, ..self.clone() } == Self::default();
+        let facts = if knows_none { again } else { self };
+        Self {
+            registered_at: self.registered_at.into_iter().chain(again.registered_at).min(),
+            last: self.last.or(again.last),
+            attempts: self.attempts,
+            ..facts.clone()
+        }
+    }
+
     /// What two items knew of what turned out to be one device; `later` is the one known at the later instant.
     #[must_use]
     pub fn join(earlier: &Self, later: &Self) -> Self {

@@ -378,7 +378,56 @@ proptest! {
         prop_assert!(until >= pruned.base().until);
         prop_assert!(before.registered_at.is_none() || after.registered_at.is_some());
         prop_assert!(merged.identifiers().is_superset(pruned.identifiers()));
+        // What either of them still held is held.
+        let held: BTreeSet<&EventKey> = merged.events().map(|event| &event.key).collect();
+        prop_assert!(pruned.events().chain(&some).all(|event| held.contains(&event.key)));
         prop_assert_eq!(codec::decode(&codec::encode(&merged).unwrap()).unwrap(), merged);
+    }
+
+    /// What retention dropped may come again: all of it, and it is as if it had never been dropped.
+    #[test]
+    fn what_was_dropped_and_came_again_is_as_it_was(events in events(), settings in settings(), share in 0.0..1.2_f64, again in 0.0..1.0_f64, split in any::<u64>()) {
+        let whole = history(&events);
+        let as_of = end(&events) + Millis::from_days(3);
+        let span = end(&events).millis() - START;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+        let cutoff = |share: f64| Timestamp::from_millis(START + (span as f64 * share) as i64);
+        let mut pruned = whole.clone();
+        pruned.prune(&tenant(), &settings, cutoff(share));
+        let held: BTreeSet<EventKey> = pruned.events().map(|event| event.key.clone()).collect();
+        let mut came = pruned.clone();
+        for event in whole.events() {
+            let expected = if held.contains(&event.key) { Added::Duplicate } else { Added::New };
+            prop_assert_eq!(came.add(event.clone()), expected);
+        }
+        let before = fold(&tenant(), &whole, &settings, as_of);
+        prop_assert_eq!(&fold(&tenant(), &came, &settings, as_of), &before);
+
+        // A longer retention drops a part of it again, and what it keeps stays as it is.
+        came.prune(&tenant(), &settings, cutoff(share * again));
+        let until = came.dropped_until();
+        let after = fold(&tenant(), &came, &settings, as_of);
+        let kept = |enrollment: &vestibule_domain::Enrollment| {
+            enrollment.attempts.iter().filter(|attempt| attempt.started_at > until).cloned().collect::<Vec<_>>()
+        };
+        if came.len() < whole.len() {
+            prop_assert_eq!(kept(&before), kept(&after));
+            prop_assert_eq!(came.events().filter(|event| event.placed() <= until).count(), 0);
+        }
+        prop_assert_eq!((before.enrolled, before.compliant, before.registered_at), (after.enrolled, after.compliant, after.registered_at));
+        prop_assert_eq!((&before.about, before.autopilot, before.pending), (&after.about, after.autopilot, after.pending));
+        let bytes = codec::encode(&came).unwrap();
+        prop_assert_eq!(&codec::decode(&bytes).unwrap(), &came);
+
+        // A part of it makes nobody forget what all of it said.
+        let mut part = pruned.clone();
+        for (_, event) in events.iter().enumerate().filter(|(at, _)| split >> (at % 64) & 1 == 1) {
+            part.add(event.clone());
+        }
+        let at = pruned.base().until;
+        let (known, now) = (fold(&tenant(), &pruned, &settings, at), fold(&tenant(), &part, &settings, at));
+        prop_assert!(known.registered_at.is_none() || now.registered_at <= known.registered_at);
+        prop_assert!(!known.enrolled || (now.enrolled, now.compliant) == (true, known.compliant));
     }
 
     /// What retention drops changes nothing of what it keeps.

@@ -115,7 +115,6 @@ impl From<Added> for Status {
         match added {
             Added::New => Self::Accepted,
             Added::Duplicate | Added::Earlier => Self::Duplicate,
-            Added::TooOld => Self::TooOld,
         }
     }
 }

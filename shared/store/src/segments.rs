@@ -330,7 +330,7 @@ fn read(pk: &str, name: &str, item: &Item) -> Result<(Arc<[Event]>, usize), Stor
 
 pub(crate) fn add_all(history: &mut History, events: &[Event]) {
     for event in events {
-        history.put(event.clone());
+        history.add(event.clone());
     }
 }
 

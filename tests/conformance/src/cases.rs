@@ -53,6 +53,8 @@ macro_rules! with_cases {
                 hundreds_are_loaded_however_often_told;
             retention:
                 an_enrolled_device_leaves_a_stub,
+                what_was_dropped_is_taken_again,
+                a_merge_drops_nothing,
                 an_attempt_that_goes_on_is_kept,
                 pruning_drops_segments_and_makes_room,
                 what_has_expired_is_gone_and_may_come_back,

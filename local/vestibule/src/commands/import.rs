@@ -3,6 +3,10 @@
 //! How far it came is noted beside the data, by the file's own content up to there, so that an import that was cut off
 //! goes on; and since an event that is there already changes nothing, importing again is harmless anyway.
 
+mod refused;
+mod shape;
+
+use self::refused::Refused;
 use crate::app::App;
 use crate::cli::Common;
 use crate::output::{answer, count};
@@ -20,10 +24,8 @@ use vestibule_webhook::{FieldError, MAX_BODY_BYTES, Received};
 
 /// Lines stored together.
 const LINES: usize = 500;
-/// Refused lines that are shown.
-const MOST_SHOWN: usize = 20;
-/// Bytes of a file's beginning that tell it from another.
-const FINGERPRINT_BYTES: u64 = 64 << 10;
+/// Bytes of a file's beginning that tell it from another, and what it looks like.
+const BEGINNING_BYTES: u64 = 64 << 10;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,7 +45,11 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
     let app = App::open(&common.data).await?;
     let tenant = app.tenant(name).await?;
     let size = std::fs::metadata(file)?.len();
-    let note = note_path(&common.data, name, file)?;
+    let beginning = beginning_of(file)?;
+    if let Some(looks) = shape::other_than_lines(&beginning) {
+        return Err(format!("{}, and nothing of {} was stored: {looks}", shape::WANTED, file.display()).into());
+    }
+    let note = note_path(&common.data, name, &beginning)?;
     let mut progress: Progress =
         std::fs::read(&note).ok().and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default();
     if progress.offset > size {
@@ -57,7 +63,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
 
     let mut reader = BufReader::new(File::open(file)?);
     reader.seek(SeekFrom::Start(progress.offset))?;
-    let mut shown = 0;
+    let mut refused = Refused::default();
     loop {
         let Lines { parsed, bytes, count: lines } = read_batch(&mut reader, app.now())?;
         if lines == 0 {
@@ -71,11 +77,10 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
             return Err(format!("the table is unavailable; start again to go on at line {}", progress.lines + 1).into());
         }
         for result in results.results.iter().filter(|result| result.status == Status::Invalid) {
-            if shown < MOST_SHOWN {
-                let line = numbers.get(result.index).copied().unwrap_or_default() + 1;
-                bar.suspend(|| show_refused(line, &result.errors));
+            let line = numbers.get(result.index).copied().unwrap_or_default() + 1;
+            if let Some(text) = refused.take(line, &result.errors) {
+                bar.suspend(|| show(&text));
             }
-            shown += 1;
         }
         progress.offset += bytes;
         progress.lines += lines;
@@ -89,6 +94,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         bar.set_message(format!("{} events", count(progress.accepted)));
     }
     bar.finish_and_clear();
+    refused.rest().iter().for_each(|text| show(text));
     app.sweep.run().await?;
     app.close().await?;
     std::fs::remove_file(&note).or_else(|error| match error.kind() {
@@ -105,7 +111,6 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         "tooOld": progress.too_old,
         "resumedAtLine": resumed_at,
     });
-    let refused = progress.rejected;
     answer(common.json, &value, || {
         let counts = format!(
             "{} lines: {} events stored, {} known already, {} ignored, {} refused.",
@@ -126,7 +131,13 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         )
     });
     // What can be stored is; a script must learn all the same that not all of it was.
-    if refused == 0 { Ok(()) } else { Err(format!("{} lines were refused", count(refused)).into()) }
+    match progress.rejected {
+        0 => Ok(()),
+        all if progress.accepted + progress.duplicates + progress.ignored == 0 => {
+            Err(format!("all {} lines were refused; {}", count(all), shape::WANTED).into())
+        }
+        some => Err(format!("{} lines were refused", count(some)).into()),
+    }
 }
 
 /// Lines of the file.
@@ -148,7 +159,7 @@ fn read_batch(reader: &mut BufReader<File>, now: vestibule_domain::Timestamp) ->
         if read == 0 {
             break;
         }
-        let text = line.trim_ascii();
+        let text = line.strip_prefix(shape::BYTE_ORDER_MARK).unwrap_or(&line).trim_ascii();
         if !text.is_empty() {
             lines.parsed.push((lines.count, parse_line(text, received)));
         }
@@ -172,14 +183,17 @@ fn parse_line(text: &[u8], received: Received) -> Parsed {
     }
 }
 
-fn show_refused(line: u64, errors: &[FieldError]) {
-    let problems: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.problem)).collect();
-    let _gone = writeln!(std::io::stderr().lock(), "line {line}: {}", problems.join("; "));
+fn show(text: &str) {
+    let _gone = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-fn note_path(data: &Path, tenant: &str, file: &Path) -> Result<PathBuf, BoxError> {
+fn beginning_of(file: &Path) -> Result<Vec<u8>, BoxError> {
     let mut beginning = Vec::new();
-    File::open(file)?.take(FINGERPRINT_BYTES).read_to_end(&mut beginning)?;
+    File::open(file)?.take(BEGINNING_BYTES).read_to_end(&mut beginning)?;
+    Ok(beginning)
+}
+
+fn note_path(data: &Path, tenant: &str, beginning: &[u8]) -> Result<PathBuf, BoxError> {
     let mut hash = Sha256::new();
     hash.update(tenant);
     hash.update(beginning);

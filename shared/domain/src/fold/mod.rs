@@ -4,6 +4,7 @@
 //! the next deadline), the sweep, the publisher and the report, and must give all of them the same.
 //!
 //! - [`run`]: the events one after the other, each by its rule
+//! - [`base`]: what is known where retention dropped events
 //! - [`page`]: what a session of the Enrollment Status Page does to the attempt that it belongs to (rule 9)
 //! - [`open`]: an attempt while it is open, its limit and its place
 //!
@@ -12,11 +13,12 @@
 //! know yet is activity (rule 6), and what repeats a known fact opens nothing (rule 1).
 //! `shared/webhook/tests/two_senders.rs` holds it with real senders' bytes.
 
+mod base;
 mod open;
 mod page;
 mod run;
 
-use crate::about::Platform;
+use crate::about::{About, Platform};
 use crate::attempt::{DeviceState, Enrollment, Wait};
 use crate::esp;
 use crate::event::Body;
@@ -40,20 +42,24 @@ pub(crate) fn fold_whole(
     as_of: Timestamp,
 ) -> (Enrollment, Standing) {
     let events = history.ordered(as_of);
-    let base = history.base();
-    let mut about = base.about.as_deref().cloned().unwrap_or_default();
-    let platform = about.platform;
+    let mut about = About::default();
+    let folded = esp::sessions(tenant, settings, &events, as_of);
+    let mut run = Run::new(tenant, settings, (folded.sessions, folded.failures));
+    let mut bases = history.bases().peekable();
     for event in &events {
+        // What was dropped and came again stands before what was known of it when it was dropped.
+        while let Some(base) = bases.next_if(|base| base.until < event.placed()) {
+            run.pass(base, &mut about);
+        }
         about.update(&event.about);
         if matches!(event.body, Body::Esp(_)) {
             // Only Windows has the page (docs/DOMAIN.md, E5).
             about.platform = Some(Platform::Windows);
         }
-    }
-    let folded = esp::sessions(tenant, settings, &events, as_of);
-    let mut run = Run::new(tenant, settings, &base.standing, platform, (folded.sessions, folded.failures));
-    for event in &events {
         run.take(event, folded.turns.get(&event.key).map_or(&[], Vec::as_slice));
+    }
+    for base in bases.filter(|base| base.until <= as_of || events.is_empty()) {
+        run.pass(base, &mut about);
     }
     let done = run.end(as_of);
     let known = &done.known;
@@ -72,7 +78,7 @@ pub(crate) fn fold_whole(
         _ if pending => DeviceState::Pending,
         _ => DeviceState::NotEnrolled,
     };
-    let autopilot = base.autopilot || done.sessions.iter().any(|session| session.autopilot);
+    let autopilot = history.bases().any(|base| base.autopilot) || done.sessions.iter().any(|session| session.autopilot);
     let enrollment = Enrollment {
         key: history.key(),
         as_of,

@@ -25,12 +25,14 @@ pub(super) struct Run<'a> {
     pub(super) settings: &'a TenantSettings,
     /// The facts that outlive an attempt.
     pub(super) known: Standing,
-    /// Attempts that retention dropped.
-    dropped: u32,
+    /// Attempts that retention dropped, and that did not come again.
+    pub(super) dropped: u32,
+    /// Attempts that have their numbers for good.
+    pub(super) numbered: usize,
     /// Since when the device is complete, if it is.
     pub(super) complete_since: Option<Timestamp>,
     /// The platform that its events reported last.
-    platform: Option<Platform>,
+    pub(super) platform: Option<Platform>,
     pub(super) open: Option<Open>,
     pub(super) attempts: Vec<Attempt>,
     /// The last attempt as it was when it closed, while something may open it again, and how it closed.
@@ -57,18 +59,16 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         tenant: &'a TenantId,
         settings: &'a TenantSettings,
-        known: &Standing,
-        platform: Option<Platform>,
         (sessions, session_failures): (Vec<EspSession>, Vec<Vec<EspFailure>>),
     ) -> Self {
-        let complete = known.complete(settings.require_compliance);
         Self {
             tenant,
             settings,
-            known: known.clone(),
-            dropped: known.attempts,
-            complete_since: complete.then_some(Timestamp::MIN),
-            platform,
+            known: Standing::default(),
+            dropped: 0,
+            numbered: 0,
+            complete_since: None,
+            platform: None,
             open: None,
             attempts: Vec::new(),
             shut: None,
@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
     }
 
     /// Rule 5, with what rules 1, 4, 8 and 9 say of a limit that runs out.
-    fn close_if_idle(&mut self, until: Timestamp) {
+    pub(super) fn close_if_idle(&mut self, until: Timestamp) {
         let Some(open) = self.open.take_if(|open| until > open.deadline(self.settings, &self.sessions)) else { return };
         let limit = open.limit(self.settings, &self.sessions);
         let end = open.attempt.last_activity + limit;

@@ -44,11 +44,85 @@ pub async fn an_enrolled_device_leaves_a_stub(engine: &Engine) {
     table.store.meter().reset();
     assert!(!table.store.prune(&stub.key, &settings(), cutoff, now).await.unwrap());
     assert_eq!(table.store.meter().total().write, 0.0);
-    // What was dropped is not taken again, what is new is.
-    assert_eq!(add(&table, events, now).await, [Added::TooOld; 3]);
     assert_eq!(add(&table, vec![device.tells("4", Kind::Started, now)], now).await, [Added::New]);
     let after = find(&table, by_serial("serial-1"), now).await.unwrap();
     assert_eq!(fold(&tenant(), &after.history, &settings(), now).attempts[0].number, 2);
+    table.drop().await;
+}
+
+/// A tenant may keep less, and then more again: what retention dropped is taken as new when it is sent again, as often as
+/// that happens, and what it did not drop is known.
+pub async fn what_was_dropped_is_taken_again(engine: &Engine) {
+    let table = engine.table().await;
+    let device = Device::serial("serial-1");
+    let attempt = |number: i64| {
+        let kinds = [(Kind::Started, 0), (Kind::Stopped, 5)];
+        kinds.map(|(kind, at)| device.tells(format!("{number}-{kind:?}"), kind, minute(number * 10_000 + at))).to_vec()
+    };
+    let (first, second, third) = (attempt(0), attempt(1), attempt(2));
+    let now = minute(30_000);
+    add(&table, [first.clone(), second.clone(), third.clone()].concat(), now).await;
+    let key = find(&table, by_serial("serial-1"), now).await.unwrap().key;
+    let numbers = async || {
+        let stored = find(&table, by_serial("serial-1"), now).await.unwrap();
+        let folded = fold(&tenant(), &stored.history, &settings(), now);
+        let told = |attempt: &vestibule_domain::Attempt| (attempt.number, attempt.started_at);
+        (folded.attempts.iter().map(told).collect::<Vec<_>>(), stored.version)
+    };
+    let (whole, mut version) = numbers().await;
+    assert_eq!(whole.len(), 3);
+    let mut rises = |to: u64| assert!(std::mem::replace(&mut version, to) < to);
+    for _ in 0..2 {
+        assert!(table.store.prune(&key, &settings(), minute(15_000), now).await.unwrap());
+        rises(numbers().await.1);
+        assert_eq!(add(&table, [second.clone(), third.clone()].concat(), now).await[..2], [Added::New; 2]);
+        let (some, version) = numbers().await;
+        assert_eq!(some, whole[1..]);
+        rises(version);
+        assert_eq!(
+            add(&table, [first.clone(), second.clone(), third.clone()].concat(), now).await[..2],
+            [Added::New; 2]
+        );
+        let (all, version) = numbers().await;
+        assert_eq!(all, whole);
+        rises(version);
+        // What is held is known.
+        assert_eq!(add(&table, [first.clone(), third.clone()].concat(), now).await, [Added::Duplicate; 4]);
+        // Of what came again, the oldest is dropped again, and comes once more.
+        assert!(table.store.prune(&key, &settings(), minute(5_000), now).await.unwrap());
+        let (less, version) = numbers().await;
+        assert_eq!(less, whole[1..]);
+        rises(version);
+        assert_eq!(add(&table, first.clone(), now).await, [Added::New; 2]);
+        assert_eq!(numbers().await.0, whole);
+        rises(numbers().await.1);
+    }
+    table.drop().await;
+}
+
+/// Two enrollments turn out to be one device: what one of them dropped takes nothing from the other, whose tenant may keep
+/// longer since.
+pub async fn a_merge_drops_nothing(engine: &Engine) {
+    let table = engine.table().await;
+    let (one, other) = (Device::serial("serial-1"), Device::udid("udid-1"));
+    add(
+        &table,
+        vec![one.tells("1", Kind::Started, minute(100)), one.tells("2", Kind::Enrolled, minute(105))],
+        minute(105),
+    )
+    .await;
+    let now = minute(50_000);
+    let key = find(&table, by_serial("serial-1"), now).await.unwrap().key;
+    assert!(table.store.prune(&key, &settings(), minute(40_000), now).await.unwrap());
+    let old = vec![other.tells("3", Kind::Started, minute(0)), other.tells("4", Kind::Stopped, minute(5))];
+    assert_eq!(add(&table, old.clone(), now).await, [Added::New; 2]);
+    let both = Device::serial("serial-1").and_udid("udid-1");
+    assert_eq!(add(&table, vec![both.tells("5", Kind::Started, now)], now).await, [Added::New]);
+    assert_eq!(add(&table, old, now).await, [Added::Duplicate; 2]);
+    let merged = find(&table, by_udid("udid-1"), now).await.unwrap();
+    let folded = fold(&tenant(), &merged.history, &settings(), now);
+    // The attempt that was dropped counts still.
+    assert_eq!(folded.attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [2, 3]);
     table.drop().await;
 }
 

@@ -139,3 +139,44 @@ fn a_file_or_tenant_that_is_not_there_is_an_error() {
     assert!(folder.fails(&["import", "nobody", file_argument(&path)]).contains("no tenant nobody"));
     assert_eq!(counted(&folder.json(&["import", "contoso", file_argument(&path)])), (0, 0, 0, 0));
 }
+
+/// The tables and answers that portals save: one sentence says what is wanted and what it is, and nothing is stored.
+#[test]
+fn what_is_no_lines_of_json_is_named() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let path = folder.beside("export");
+    let event = enrollment("e1", "enrollment.started", now(), "SERIAL0001");
+    for (text, looks) in [
+        (
+            "Date,Device name,Serial number,UPN,Status\n2026-11-25,PC1,SER12345,a@b.example,Failed\n".to_owned(),
+            "a CSV export",
+        ),
+        ("{\n  \"@odata.context\": \"x\",\n  \"value\": []\n}\n".to_owned(), "an answer of Microsoft Graph"),
+        (serde_json::json!([event]).to_string(), "a JSON array"),
+        (format!("{event:#}"), "one JSON object over several lines"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let said = folder.fails(&["import", "contoso", file_argument(&path)]);
+        assert!(said.contains("import reads CloudEvents, one JSON object a line"), "{said}");
+        assert!(said.contains(&format!("this looks like {looks}")), "{said}");
+        assert!(!said.contains("line 1") && !said.contains("PC1"), "{said}");
+    }
+    std::fs::write(&path, event.to_string()).unwrap();
+    assert_eq!(counted(&folder.json(&["import", "contoso", file_argument(&path)])), (1, 0, 0, 0));
+}
+
+/// One mistake in all lines is one sentence.
+#[test]
+fn the_same_mistake_is_said_once() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let path = folder.beside("notes.txt");
+    std::fs::write(&path, "nothing of it is JSON\n".repeat(1_000)).unwrap();
+    let ran = folder.run(&["import", "contoso", file_argument(&path)]);
+    assert!(!ran.success);
+    assert_eq!(ran.stderr.matches("is not JSON").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 1: the line is not JSON"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("999 more: 2, 3, 4, 5, 6, 7, 8, 9, 10 and so on"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("all 1 000 lines were refused; import reads CloudEvents"), "{}", ran.stderr);
+}

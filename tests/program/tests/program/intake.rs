@@ -58,6 +58,36 @@ async fn what_is_older_than_what_is_kept_is_answered_so_and_may_come_again() {
     assert_eq!(attempts(&folder), 2);
 }
 
+/// A retention that was lowered and raised again: what the lower one erased is taken when it comes again, whether a file
+/// was made meanwhile or not.
+#[test]
+fn what_a_shorter_retention_erased_may_come_again() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    folder.json(&["tenant", "set", "contoso", "retentionDays=400"]);
+    let path = folder.beside("old.ndjson");
+    let old = enrolled("GIVEOLD014", 60);
+    std::fs::write(&path, old.iter().map(|event| format!("{event}\n")).collect::<String>()).unwrap();
+    let import = || {
+        let imported = folder.json(&["import", "contoso", path.to_str().unwrap()]);
+        ["accepted", "duplicates", "tooOld"].map(|name| imported[name].as_u64().unwrap())
+    };
+    assert_eq!(import(), [3, 0, 0]);
+    assert_eq!(attempts(&folder), 1);
+    for is_exported in [false, true, true] {
+        folder.json(&["tenant", "set", "contoso", "retentionDays=30"]);
+        if is_exported {
+            assert_eq!(attempts(&folder), 0);
+        }
+        folder.json(&["tenant", "set", "contoso", "retentionDays=400"]);
+        // What is held still is there at once; what is gone comes again.
+        assert_eq!(attempts(&folder), i64::from(!is_exported));
+        assert_eq!(import(), if is_exported { [3, 0, 0] } else { [0, 3, 0] });
+        assert_eq!(attempts(&folder), 1);
+        assert_eq!(import(), [0, 3, 0]);
+    }
+}
+
 #[test]
 fn an_import_says_what_was_too_old_and_what_to_raise() {
     let folder = Folder::new();
