@@ -67,7 +67,7 @@ const CODES: [(&str, &str); 56] = [
 ];
 
 /// Words that products put where a reason belongs, with the entry that comes first.
-const WORDS: [(&str, Platform, &str); 27] = [
+const WORDS: [(&str, Platform, &str); 26] = [
     // Intune's FailureReason.
     ("UserNotLicensed", Platform::Ios, "licence-missing"),
     ("UserUnknown", Platform::Ios, "user-unknown"),
@@ -97,7 +97,6 @@ const WORDS: [(&str, Platform, &str); 27] = [
     ("Encryption is required", Platform::Android, "android-encryption"),
     // Other products, as their adapters name it.
     ("setupExperienceCanceled", Platform::MacOs, "fleet-setup-experience-cancelled"),
-    ("setupExperienceSoftwareFailed", Platform::MacOs, "fleet-setup-software-failed"),
     ("enrollmentActionFailed", Platform::MacOs, "jamf-setup-manager-action"),
 ];
 

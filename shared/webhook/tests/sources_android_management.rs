@@ -148,9 +148,9 @@ fn a_personal_device_has_no_serial_number() {
 
 #[test]
 fn a_report_tells_of_enrollment_and_compliance() {
-    let compliant = (Kind::Compliant, at("2026-03-02T09:18:10.325Z"));
-    assert_eq!(told(REPORT), [(Kind::Enrolled, at(BEGUN)), compliant]);
-    // That it is enrolled the report only repeats.
+    let reported = at("2026-03-02T09:18:10.325Z");
+    assert_eq!(told(REPORT), [(Kind::Enrolled, reported), (Kind::Compliant, reported)]);
+    // That it is enrolled the report only repeats, so that its time is the report's.
     let restated = |body: &str| events(body)[0].step().unwrap().said.restated;
     assert_eq!((restated(ENROLLED), restated(REPORT)), (false, true));
     assert_ne!(keys(REPORT)[0], keys(ENROLLED)[0]);
@@ -226,11 +226,16 @@ fn what_becomes_of_it() {
 #[test]
 fn a_device_that_enrolled_long_before_we_listened_opens_nothing_today() {
     let old = with_device(REPORT, |device| device["enrollmentTime"] = json!("2025-06-01T08:00:00Z"));
-    let begun = at("2025-06-01T08:00:00Z");
-    assert_eq!(told(&old), [(Kind::Enrolled, begun), (Kind::Compliant, at("2026-03-02T09:18:10.325Z"))]);
+    // Dated when it enrolled, the fact would be older than anything that is kept, and refused.
+    let reported = at("2026-03-02T09:18:10.325Z");
+    assert_eq!(told(&old), [(Kind::Enrolled, reported), (Kind::Compliant, reported)]);
     let enrollment = folded(&[&old], "2026-03-02T12:00:00Z");
     assert!(enrollment.attempts.is_empty());
     assert_eq!((enrollment.complete, enrollment.state), (true, DeviceState::Enrolled));
+    // A report that knows of a later enrollment than its own time is of that enrollment.
+    let ahead = with_device(REPORT, |device| device["enrollmentTime"] = json!("2026-03-02T09:18:11Z"));
+    let begun = at("2026-03-02T09:18:11Z");
+    assert_eq!(told(&ahead), [(Kind::Enrolled, begun), (Kind::Compliant, begun)]);
     // Google's times are its own: late delivery says nothing of the device's clock.
     let late = with_device(ENROLLED, |device| device["enrollmentTime"] = json!("2025-06-01T08:00:00Z"));
     assert!(events(&old).iter().chain(&events(&late)).all(|event| event.clock_skew.is_none()));

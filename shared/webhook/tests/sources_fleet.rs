@@ -11,7 +11,9 @@ use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vestibule_domain::event::{Event, Kind, Platform};
-use vestibule_domain::{Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{
+    ComplianceSource, Enrollment, History, Outcome, TenantId, TenantSettings, Timestamp, Wait, fold,
+};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::sources::fleet;
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES};
@@ -180,13 +182,37 @@ fn unenrolled_is_told_without_the_administrator() {
     assert!(!event.contains("anna.admin") && !event.contains("Anna Admin"));
 }
 
+/// What Fleet does on a host that is managed, or has only its agent: neither begins nor goes on with an enrollment.
 #[test]
-fn the_agent_is_no_enrollment() {
-    let event = only(AGENT);
-    assert_eq!((event.step().unwrap().kind, place(&event)), (Kind::StepCompleted, "FleetAgent"));
-    assert_eq!(event.about.mdm_device_id.as_deref(), Some("fleet-host-42"));
-    assert_eq!(event.about.serial_number.as_deref(), Some("C08VQ2AXHT96"));
-    assert!(folded([event]).attempts.is_empty());
+fn the_agent_and_installed_software_are_passed_over() {
+    for body in [AGENT, INSTALLED, INSTALL_FAILED] {
+        let batch = read(body.as_bytes()).unwrap();
+        let kind = serde_json::from_str::<Value>(body).unwrap()["type"].as_str().map(str::to_owned);
+        assert_eq!(batch.events, [Parsed::UnknownType { id: None, kind }], "{body}");
+        // What Fleet found wrong may quote a secret.
+        assert!(!format!("{batch:?}").contains("hunter2"));
+    }
+}
+
+/// A host that waits for compliance has the whole wait, whatever is installed on it meanwhile.
+#[test]
+fn what_is_installed_leaves_the_wait_for_compliance_alone() {
+    let mut history = History::default();
+    for body in [ENROLLED, AGENT, INSTALLED, INSTALL_FAILED] {
+        for parsed in read(body.as_bytes()).unwrap().events {
+            if let Parsed::Event(event) = parsed {
+                history.add(*event);
+            }
+        }
+    }
+    let settings =
+        TenantSettings { compliance_source: ComplianceSource::All("graph".to_owned()), ..TenantSettings::default() };
+    let asked_at = |time| fold(&TenantId::parse("contoso").unwrap(), &history, &settings, at(time));
+    let enrollment = asked_at("2026-03-02T12:00:00Z");
+    let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
+    assert_eq!((attempt.outcome, attempt.wait), (Outcome::InProgress, Some(Wait::Compliance)));
+    assert_eq!(attempt.place.as_ref().unwrap().action.name(), "Compliance");
+    assert_eq!(attempt.deadline, Some(at("2026-03-03T09:18:48.573Z")));
 }
 
 #[test]
@@ -200,7 +226,7 @@ fn a_cancelled_setup_experience_is_a_failure() {
     assert_eq!(event.about.platform, Some(Platform::MacOs));
 
     // Where another source reports compliance the attempt is still open, and fails.
-    let told = [ENROLLED, AGENT, INSTALLED, INSTALL_FAILED, CANCELED];
+    let told = [ENROLLED, CANCELED];
     let enrollment = folded(told.into_iter().map(only));
     assert_eq!(enrollment.attempts.len(), 1);
     let attempt = &enrollment.attempts[0];
@@ -215,21 +241,8 @@ fn a_cancelled_setup_experience_is_a_failure() {
 }
 
 #[test]
-fn software_of_the_setup_experience_is_a_step() {
-    let event = only(INSTALLED);
-    assert_eq!((event.step().unwrap().kind, place(&event)), (Kind::StepCompleted, "SetupExperience"));
-    let event = only(INSTALL_FAILED);
-    let step = event.step().unwrap();
-    assert_eq!((step.kind, place(&event)), (Kind::StepEntered, "SetupExperience"));
-    assert_eq!(step.failure.as_ref().unwrap().message.as_deref(), Some("Logic Pro"));
-    assert_eq!(event.about.platform, Some(Platform::MacOs));
-    // What Fleet found wrong may quote a secret.
-    assert!(!format!("{event:?}").contains("hunter2"));
-
+fn what_is_about_something_else_is_passed_over() {
     for body in [
-        with(INSTALLED, |body| body["details"]["from_setup_experience"] = json!(false)),
-        with(INSTALLED, |body| body["details"]["from_setup_experience"] = Value::Null),
-        with(INSTALLED, |body| body["details"]["status"] = json!("pending_install")),
         OTHER.to_owned(),
         with(ENROLLED, |body| body["type"] = json!("wiped_host")),
         with(OTHER, |body| body["details"] = Value::Null),
@@ -309,11 +322,10 @@ proptest! {
     }
 
     #[test]
-    fn no_value_panics(which in 0..ALL.len(), member in 0..14_usize, value in value()) {
+    fn no_value_panics(which in 0..ALL.len(), member in 0..11_usize, value in value()) {
         let names = [
             "host_id", "host_serial", "enrollment_id", "host_display_name", "installed_from_dep", "platform",
-            "mdm_platform", "host_platform", "software_title", "status", "from_setup_experience", "type", "timestamp",
-            "details",
+            "mdm_platform", "software_title", "type", "timestamp", "details",
         ];
         let body = with(ALL[which], |body| match names[member] {
             name @ ("type" | "timestamp" | "details") => body[name] = value.clone(),

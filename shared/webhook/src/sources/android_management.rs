@@ -15,8 +15,10 @@
 //!
 //! A device reports every hour or so, for years. What must stay true: events are named by the enrollment they are about
 //! and not by the message, so that reports in which nothing changed are the events that are there already. A report
-//! repeats that the device is enrolled (`restated`), as it may have enrolled before we were asked. Of the token that a device enrolled with nothing goes further
-//! (`enrollmentTokenData`, `enrollmentTokenName`), nor of networks, applications and telephone.
+//! repeats that the device is enrolled (`restated`), as it may have enrolled before we were asked. That is dated by the
+//! report: when the device enrolled may be longer ago than anything is kept, and an event of then would be refused.
+//! Of the token that a device enrolled with nothing goes further (`enrollmentTokenData`, `enrollmentTokenName`), nor of
+//! networks, applications and telephone.
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
@@ -157,7 +159,8 @@ fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>,
     }
     let begun = match told {
         Told::Enrollment => enrolled.or(published).unwrap_or(received.at),
-        Told::StatusReport => enrolled.unwrap_or(reported),
+        // What it repeats is true when it is reported (docs/DOMAIN.md, E4), though never before the device enrolled.
+        Told::StatusReport => reported.max(enrolled.unwrap_or(reported)),
     };
     let mut events = Vec::new();
     events.push(event(Kind::Enrolled, begun));

@@ -12,6 +12,9 @@
 //! `host_serial` of Windows hosts their enrollment named no device; it is refused here rather than guessed by a name that
 //! several may have. `host_id` is one server's own: two Fleet servers are two tenants.
 //!
+//! That the agent came up (`fleet_enrolled`) and what it installs, in the setup experience too, is passed over: a step
+//! made of it would end a wait for compliance, or open an attempt that nothing goes on with.
+//!
 //! What must stay true: no text goes further that an administrator or installer may have written anything into
 //! (`failure_reason`, script and policy names).
 
@@ -45,27 +48,25 @@ pub static SENDER: Sender = Sender {
         compliance: false,
         clock: Clock::Server,
     },
-    // These are of the agent and of the setup experience, which begins once a host is managed. Of the way there, and of
-    // an enrollment that fails on it, Fleet reports nothing.
-    besides: &[Kind::StepEntered, Kind::StepCompleted, Kind::Failed],
+    // This is of the setup experience, which begins once a host is managed. Of the way there, and of an enrollment that
+    // fails on it, Fleet reports nothing.
+    besides: &[Kind::Failed],
     source: Some(SOURCE),
     settings: "In Fleet, as global administrator: Dashboard > Activity > Manage automations\nDestination URL: {url}",
     samples: &[
         sample!("fleet-mdm-enrolled.json", Becomes::Event(Kind::Enrolled)),
         sample!("fleet-mdm-unenrolled.json", Becomes::Event(Kind::Unenrolled)),
-        sample!("fleet-fleet-enrolled.json", Becomes::Event(Kind::StepCompleted)),
+        sample!("fleet-fleet-enrolled.json", Becomes::Ignored),
         sample!("fleet-canceled-setup-experience.json", Becomes::Event(Kind::Failed)),
-        sample!("fleet-installed-software.json", Becomes::Event(Kind::StepCompleted)),
-        sample!("fleet-installed-app-store-app-failed.json", Becomes::Event(Kind::StepEntered)),
+        sample!("fleet-installed-software.json", Becomes::Ignored),
+        sample!("fleet-installed-app-store-app-failed.json", Becomes::Ignored),
         sample!("fleet-edited-saved-query.json", Becomes::Ignored),
         sample!("fleet-placeholder.json", Becomes::Refused),
     ],
     read: parse,
 };
 
-/// The step of a host whose agent came up. No catalogue knows it, so that it has no row.
-const AGENT: &str = "FleetAgent";
-/// The step of a host that is shown its software being installed.
+/// Where a host is that is shown its software being installed. No catalogue knows it, so that it has no row.
 const SETUP_EXPERIENCE: &str = "SetupExperience";
 
 /// 2001-09-09: no server that sends activities ever had an earlier clock; Go's unset time is in the year 1.
@@ -73,17 +74,8 @@ const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 
 /// The members that tell one activity from another, besides its type and time. `host_ids` is not among them: only one
 /// of the two webhooks sends it.
-const TELLING: [&str; 9] = [
-    "host_id",
-    "host_serial",
-    "enrollment_id",
-    "host_display_name",
-    "installed_from_dep",
-    "software_title",
-    "status",
-    "install_uuid",
-    "command_uuid",
-];
+const TELLING: [&str; 6] =
+    ["host_id", "host_serial", "enrollment_id", "host_display_name", "installed_from_dep", "software_title"];
 
 /// Reads an activity.
 ///
@@ -108,26 +100,14 @@ fn steps(kind: &str, details: &Map<String, Value>) -> Vec<Step> {
     match kind {
         "mdm_enrolled" => vec![Step::of(Kind::Enrolled), assumed_compliant()],
         "mdm_unenrolled" => vec![Step::of(Kind::Unenrolled)],
-        // The agent came up, which says nothing of management: Windows and Linux hosts have it for months before, or
-        // without it ever. Told as a step left behind it opens no attempt, and teaches which serial number the
-        // `host_id` has that later activities go by.
-        "fleet_enrolled" => vec![at_place(Step::of(Kind::StepCompleted), AGENT)],
         // Nobody chose this: Fleet cancels when software that must be there can't be installed. So it is a failure.
         // The host is managed by then, so that it mostly is a failure of the device outside its attempt.
         "canceled_setup_experience" => {
-            let failure = failure("setupExperienceCanceled", details);
-            vec![at_place(Step { failure, ..Step::of(Kind::Failed) }, SETUP_EXPERIENCE)]
-        }
-        "installed_software" | "installed_app_store_app" if is_true(details, "from_setup_experience") => {
-            match told(details, "status").as_deref() {
-                Some("installed") => vec![at_place(Step::of(Kind::StepCompleted), SETUP_EXPERIENCE)],
-                // What fails alone fails no enrollment: that is told by the activity above.
-                Some("failed_install" | "failed") => {
-                    let failure = failure("setupExperienceSoftwareFailed", details);
-                    vec![at_place(Step { failure, ..Step::of(Kind::StepEntered) }, SETUP_EXPERIENCE)]
-                }
-                _ => Vec::new(),
-            }
+            // The software's title is what an administrator has to look at.
+            let (reason, message) = (Some("setupExperienceCanceled".to_owned()), told(details, "software_title"));
+            let failure = Some(Failure { reason, message, ..Failure::default() });
+            let place = Some(Place::new(Some(Section::PlatformScreens), Action::read(SETUP_EXPERIENCE), None));
+            vec![Step { failure, place, ..Step::of(Kind::Failed) }]
         }
         _ => Vec::new(),
     }
@@ -197,8 +177,7 @@ fn about(kind: &str, details: &Map<String, Value>) -> About {
 
 /// The platform as told, else as whose protocol and which model tell.
 fn platform(kind: &str, details: &Map<String, Value>, model: Option<&str>) -> Option<Platform> {
-    let named = told(details, "platform").or_else(|| told(details, "host_platform"));
-    match named.map(|name| name.to_ascii_lowercase()).as_deref() {
+    match told(details, "platform").map(|name| name.to_ascii_lowercase()).as_deref() {
         Some("darwin" | "macos") => return Some(Platform::MacOs),
         Some("ios" | "ipados") => return Some(Platform::Ios),
         Some("windows") => return Some(Platform::Windows),
@@ -244,17 +223,6 @@ fn apple_model(name: &str) -> Option<&str> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     let is_model = major.len() < family.len() && is_number(major) && is_number(minor) && rest.starts_with('(');
     is_model.then_some(model)
-}
-
-fn at_place(step: Step, action: &str) -> Step {
-    let place = Place::new(Some(Section::PlatformScreens), Action::read(action), None);
-    Step { place: Some(place), ..step }
-}
-
-/// A failure by its reason; the software's title is what an administrator has to look at.
-fn failure(reason: &str, details: &Map<String, Value>) -> Option<Failure> {
-    let message = told(details, "software_title");
-    Some(Failure { reason: Some(reason.to_owned()), message, ..Failure::default() })
 }
 
 fn is_true(map: &Map<String, Value>, name: &str) -> bool {
