@@ -17,9 +17,9 @@ mod page;
 mod run;
 
 use crate::about::Platform;
-use crate::attempt::{DeviceState, Enrollment, Wait};
+use crate::attempt::{Attempt, DeviceState, Enrollment, Wait};
 use crate::esp;
-use crate::event::Body;
+use crate::event::{Body, Event};
 use crate::history::History;
 use crate::identity::TenantId;
 use crate::settings::TenantSettings;
@@ -45,17 +45,17 @@ pub(crate) fn fold_whole(
     let platform = about.platform;
     for event in &events {
         about.update(&event.about);
-        if matches!(event.body, Body::Esp(_)) {
-            // Only Windows has the page (docs/DOMAIN.md, E5).
-            about.platform = Some(Platform::Windows);
-        }
+        about.platform = platform_of(event).or(about.platform);
     }
     let folded = esp::sessions(tenant, settings, &events, as_of);
     let mut run = Run::new(tenant, settings, &base.standing, platform, (folded.sessions, folded.failures));
     for event in &events {
         run.take(event, folded.turns.get(&event.key).map_or(&[], Vec::as_slice));
     }
-    let done = run.end(as_of);
+    let mut done = run.end(as_of);
+    for attempt in done.attempts.iter_mut().filter(|attempt| attempt.about.platform.is_none()) {
+        attempt.about.platform = platform_around(attempt, &events, platform);
+    }
     let known = &done.known;
     let complete = known.complete(settings.require_compliance);
     let pending = known.registered_at.is_some() && known.attempts == 0;
@@ -89,4 +89,22 @@ pub(crate) fn fold_whole(
         failures: done.failures,
     };
     (enrollment, done.known)
+}
+
+/// The platform that an event reports. Only Windows has the Enrollment Status Page (docs/DOMAIN.md, E5).
+fn platform_of(event: &Event) -> Option<Platform> {
+    match event.body {
+        Body::Esp(_) => Some(Platform::Windows),
+        Body::Enrollment(_) => event.about.platform,
+    }
+}
+
+/// The platform of an attempt of which no event reports one (docs/DOMAIN.md, P5): that of the device, as it was reported
+/// last before the attempt, by dropped events too, else first after it.
+fn platform_around(attempt: &Attempt, events: &[&Event], dropped: Option<Platform>) -> Option<Platform> {
+    let opened_by = attempt.events.first();
+    let opened = events.iter().position(|event| Some(&event.key) == opened_by)?;
+    let (before, after) = events.split_at_checked(opened)?;
+    let last_before = before.iter().rev().find_map(|event| platform_of(event)).or(dropped);
+    last_before.or_else(|| after.iter().find_map(|event| platform_of(event)))
 }
