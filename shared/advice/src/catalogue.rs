@@ -347,7 +347,8 @@ impl Catalogue {
         let text = words.join("; ");
         let mut values = codes_within(&text);
         values.extend(code.and_then(|code| self.known(code)));
-        values.extend(reason.and_then(|reason| self.known(reason)));
+        let whole = [reason, failure.message.as_deref()].into_iter().flatten();
+        values.extend(whole.filter_map(|text| self.known(text)));
         let mut categories: Vec<FailureCategory> = words.iter().filter_map(|word| names_category(word)).collect();
         categories.extend(failure.category);
 

@@ -101,10 +101,10 @@ const WORDS: [(&str, Platform, &str); 26] = [
 ];
 
 /// Sentences with a code in them, and what comes first.
-const SENTENCES: [(&str, &str); 12] = [
+const SENTENCES: [(&str, &str); 16] = [
     ("That failed. Ask your administrator and give them the error code 80180018.", "mdm-licence-missing"),
     ("error 80180003 while enrolling for management", "mdm-user-not-authorized"),
-    ("Something went wrong (80070774)", "autopilot-hybrid-domain"),
+    ("Something went wrong (error 80070774)", "autopilot-hybrid-domain"),
     ("Securing your hardware (Failed: 0x800705b4)", "autopilot-no-tpm-2"),
     ("The set-up ended, hr -2145910760.", "mdm-licence-missing"),
     ("The set-up ended, hr 2149056536.", "mdm-licence-missing"),
@@ -112,12 +112,18 @@ const SENTENCES: [(&str, &str); 12] = [
     ("Auto MDM Enroll: Failed (Unknown Win32 Error code: 0x8018002b)", "mdm-scope-none"),
     ("msiexec ended with exit code 1603", "installer-fatal-error"),
     ("Return code: 3010", "installer-restart-required"),
+    ("exit status: 1603", "installer-fatal-error"),
+    ("MSI returned 1603", "installer-fatal-error"),
+    ("error 1603 in the package", "installer-fatal-error"),
+    ("It ended with status 3010", "installer-restart-required"),
     ("App installation timed out, error -2147023436.", "esp-ran-out-of-time"),
     ("An app could not be installed. Error = 0x87d1041c", "app-not-detected"),
 ];
 
 /// Sentences with numbers that are none.
-const NO_CODES: [&str; 8] = [
+const NO_CODES: [&str; 10] = [
+    "call support 80180018",
+    "status 404",
     "The device waited for 1603 seconds",
     "1618 of 3010 files were copied in 30 minutes",
     "since 1641 nothing has happened",

@@ -155,7 +155,8 @@ pub struct Attempt {
     pub place: Option<Place>,
     /// The catalogue's row, for abandoned ones on iOS/iPadOS and Android.
     pub row: Option<u8>,
-    /// User, platform, device and versions: the last ones its events reported.
+    /// User, platform, device and versions: the last ones its events reported; where none of them reported a platform,
+    /// the device's (docs/DOMAIN.md, P5).
     pub about: About,
     /// What was reported of a failure.
     pub failure: Option<Failure>,
@@ -178,7 +179,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The platform its events reported last.
+    /// The platform its events reported last, or once it is folded the device's.
     pub fn platform(&self) -> Option<Platform> {
         self.about.platform
     }

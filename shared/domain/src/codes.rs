@@ -4,6 +4,8 @@ use crate::failure::code_value;
 
 /// Longer messages are looked at up to here; senders' are at most 2 000 characters.
 const MAX_CHARS: usize = 8_000;
+/// A failure's code has at most so many: no spelling of 32 bits needs more than 64 of them in hexadecimal.
+const MAX_CODE_CHARS: usize = 20;
 
 /// What a spelling of a code may stand for, likeliest first. Eight digits can be meant as decimal or as hexadecimal
 /// without its prefix: `80043001`.
@@ -19,41 +21,102 @@ pub fn codes_in(text: &str) -> Vec<u32> {
     code_values(text).chain(codes_within(text)).collect()
 }
 
-/// Words after which a number is a code, whatever its size: “exit code 1603”, “error: 3010”.
-const INTRODUCES: [&str; 8] = ["code", "error", "errorcode", "exitcode", "returncode", "exit", "hresult", "hr"];
+/// The values of the codes that a message spells out (docs/DOMAIN.md, H4). Other numbers are counts, versions, years and
+/// telephone numbers.
+pub fn codes_within(text: &str) -> Vec<u32> {
+    found_in(text).into_iter().map(|found| found.value).collect()
+}
+
+/// The code of a failure of which only a text was reported: the text itself where it is one, else the surest of the
+/// codes that it spells out, and of several as sure ones the first. As it is spelled there; what Windows shows without
+/// a prefix has one. No code is zero, which is success.
+pub fn code_of_failure(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.len() <= MAX_CODE_CHARS && code_value(text).is_some_and(|value| value != 0) {
+        return Some(text.to_owned());
+    }
+    let is_code =
+        |found: &Found| found.value != 0 && found.form != Form::Doubted && found.spelling.len() <= MAX_CODE_CHARS;
+    let found = found_in(text).into_iter().filter(is_code);
+    found.min_by_key(|found| found.form).map(|found| found.spelling)
+}
+
+/// A code in a sentence.
+struct Found {
+    value: u32,
+    form: Form,
+    spelling: String,
+}
+
+/// How a code is written, the surest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    /// With its prefix, or as a decimal that has the sign or size of a failure's HRESULT.
+    Whole,
+    /// Eight hexadecimal digits, as Windows shows an HRESULT without its prefix.
+    Bare,
+    /// A decimal that is an exit code of Windows Installer's, or stands behind “code” or “exit”.
+    Short,
+    /// Another decimal behind a word such as “error”, which may be a count, or a long one, which may be an id.
+    Doubted,
+}
+
+/// How sure a number is a code, by the word right before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Introduced {
+    No,
+    /// By a word that as often comes before a count or a state: “returned 1603”.
+    Loosely,
+    AsError,
+    AsCode,
+}
+
+impl Introduced {
+    fn by(word: &str) -> Self {
+        match word {
+            "code" | "errorcode" | "exitcode" | "returncode" | "exit" => Self::AsCode,
+            "error" | "hresult" | "hr" => Self::AsError,
+            "result" | "returned" | "returns" | "status" => Self::Loosely,
+            _ => Self::No,
+        }
+    }
+}
 
 /// Words that may stand between “code” and its number.
-const BETWEEN: [&str; 4] = ["is", "was", "of", "status"];
+const BETWEEN: [&str; 3] = ["is", "was", "of"];
 
 /// Typesetters' minus, as some consoles show it.
 const MINUS: char = '\u{2212}';
 
-/// The values of the codes that a message spells out: `0x…`, decimals of nine digits and more, eight hexadecimal
-/// digits that begin with 8 or c, as an HRESULT of a failure does, and a decimal of any size right behind a word such
-/// as “code”. Other numbers are counts, versions and years.
-pub fn codes_within(text: &str) -> Vec<u32> {
+fn found_in(text: &str) -> Vec<Found> {
     let text: String = text.chars().take(MAX_CHARS).map(|c| if c == MINUS { '-' } else { c }).collect();
-    let mut found = Vec::new();
-    // Whether the last word introduced a code, and whether it was “code” itself.
-    let (mut introduced, mut by_code) = (false, false);
+    let mut all = Vec::new();
+    // What the last word introduced, and whether it was “code” itself.
+    let (mut introduced, mut by_code) = (Introduced::No, false);
     let mut rest = text.as_str();
     while let Some(start) = rest.find(is_of_word) {
         let (gap, from) = rest.split_at_checked(start).unwrap_or_default();
         let (word, after) =
             from.split_at_checked(from.find(|c| !is_of_word(c)).unwrap_or(from.len())).unwrap_or_default();
         // What ends a sentence or a part of it ends the introduction.
-        introduced &= !gap.contains(['.', ',', ';', '!', '?', '/', '\n']);
-        found.extend(codes_of(word, introduced));
+        if gap.contains(['.', ',', ';', '!', '?', '/', '\n']) {
+            introduced = Introduced::No;
+        }
+        all.extend(found_of(word, introduced));
         let last = word.rsplit('-').next().unwrap_or_default();
         let tail = last_word(last).to_ascii_lowercase();
-        let goes_on = introduced && by_code && BETWEEN.contains(&tail.as_str());
+        let goes_on = match introduced {
+            Introduced::No | Introduced::Loosely => false,
+            // “exit status 1603”, “code was 1603”
+            Introduced::AsError | Introduced::AsCode => tail == "status" || by_code && BETWEEN.contains(&tail.as_str()),
+        };
         if !goes_on {
-            introduced = INTRODUCES.contains(&tail.as_str());
+            introduced = Introduced::by(&tail);
             by_code = tail.ends_with("code");
         }
         rest = after;
     }
-    found
+    all
 }
 
 fn is_of_word(c: char) -> bool {
@@ -70,35 +133,79 @@ fn last_word(word: &str) -> &str {
 }
 
 /// The codes that one word is or, where a minus joins its parts, has.
-fn codes_of(word: &str, introduced: bool) -> Vec<u32> {
-    let unsigned = word.trim_start_matches('-');
-    let parts: Vec<&str> = unsigned.split('-').collect();
+fn found_of(word: &str, introduced: Introduced) -> Vec<Found> {
+    let parts: Vec<&str> = word.trim_start_matches('-').split('-').collect();
     if is_guid(&parts) {
         return Vec::new();
     }
     if let [digits] = parts.as_slice() {
-        let is_decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        if introduced && is_decimal {
-            let hexadecimal = code_in_hexadecimal(digits);
-            return code_value(word).into_iter().chain(hexadecimal).collect();
+        let number = introduced_number(word, digits, introduced);
+        if !number.is_empty() {
+            return number;
         }
     }
-    // A minus may be a sign or join words.
-    let joined = parts.iter().copied().filter(|_| parts.len() > 1);
-    std::iter::once(word).chain(joined).filter_map(code_alone).collect()
+    // A minus may be a sign or join words: `error-80180018`.
+    let before = parts.iter().copied().map(|part| Introduced::by(&last_word(part).to_ascii_lowercase()));
+    let befores = std::iter::once(Introduced::No).chain(before);
+    let joined = parts.iter().copied().zip(befores).filter(|_| parts.len() > 1);
+    let of_part = |(part, before): (&str, Introduced)| {
+        found_alone(part).or_else(|| if before == Introduced::No { None } else { bare(part) })
+    };
+    found_alone(word).into_iter().chain(joined.filter_map(of_part)).collect()
+}
+
+/// What a decimal stands for by the word before it.
+fn introduced_number(word: &str, digits: &str, introduced: Introduced) -> Vec<Found> {
+    if introduced == Introduced::No || !is_decimal(digits) {
+        return Vec::new();
+    }
+    let Some(value) = code_value(word) else { return Vec::new() };
+    let form = if is_failure(value) {
+        Form::Whole
+    } else if is_of_installer(value) || introduced == Introduced::AsCode {
+        Form::Short
+    } else {
+        Form::Doubted
+    };
+    let bare = bare(digits);
+    let counts = introduced != Introduced::Loosely || form != Form::Doubted;
+    counts.then(|| Found { value, form, spelling: word.to_owned() }).into_iter().chain(bare).collect()
 }
 
 /// The code that a word is by its form alone.
-fn code_alone(word: &str) -> Option<u32> {
+fn found_alone(word: &str) -> Option<Found> {
     let lower = word.to_ascii_lowercase();
     let digits = lower.trim_start_matches('-');
-    let is_long = digits.len() >= 9 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if lower.starts_with("0x") || is_long { code_value(&lower) } else { code_in_hexadecimal(&lower) }
+    if lower.starts_with("0x") || digits.len() >= 9 && is_decimal(digits) {
+        let value = code_value(&lower)?;
+        let form = if lower.starts_with("0x") || is_failure(value) { Form::Whole } else { Form::Doubted };
+        return Some(Found { value, form, spelling: word.to_owned() });
+    }
+    // Digits alone may be a telephone number, a ticket, a size.
+    if is_decimal(&lower) { None } else { bare(&lower) }
 }
 
-fn code_in_hexadecimal(word: &str) -> Option<u32> {
-    let is_failure = word.len() == 8 && word.starts_with(['8', 'c', 'C']);
-    if is_failure { code_value(&format!("0x{word}")) } else { None }
+/// Eight hexadecimal digits that begin as a failure's HRESULT does.
+fn bare(word: &str) -> Option<Found> {
+    if word.len() != 8 || !word.starts_with(['8', 'c', 'C']) {
+        return None;
+    }
+    let value = code_value(&format!("0x{word}"))?;
+    Some(Found { value, form: Form::Bare, spelling: format!("0x{value:08x}") })
+}
+
+fn is_decimal(digits: &str) -> bool {
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// HRESULTs and NTSTATUS codes of failures have the highest bit.
+fn is_failure(value: u32) -> bool {
+    value >= 0x8000_0000
+}
+
+/// The exit codes of Windows Installer: <https://learn.microsoft.com/en-us/windows/win32/msi/error-codes>.
+fn is_of_installer(value: u32) -> bool {
+    matches!(value, 1601..=1654 | 3010)
 }
 
 /// Ids have parts that look like codes.
@@ -148,6 +255,12 @@ mod tests {
             "a return code of 1603",
             "MSI error 1603",
             "Error (1603)",
+            "exit status: 1603",
+            "error status 1603",
+            "it returned 1603",
+            "MSI returned 1603.",
+            "status 1603",
+            "result = 1603",
         ] {
             assert_eq!(codes_within(text), [1603], "{text}");
         }
@@ -157,6 +270,9 @@ mod tests {
             "There was an error. 1603 devices are waiting",
             "error in 1603 of 3010 files",
             "an error of 1603 minutes",
+            "it returned 12 items",
+            "status 404",
+            "a result of 1603 parts",
             "since 1641",
             "error 1603-05",
             "build 1618",
@@ -166,5 +282,27 @@ mod tests {
             assert!(codes_within(text).is_empty(), "{text}");
         }
         assert_eq!(codes_within("code 80043001"), [80_043_001, 0x8004_3001]);
+        assert_eq!(codes_within("error 1618"), [1618]);
+        assert_eq!(codes_within("status 3010"), [3010]);
+    }
+
+    #[test]
+    fn eight_digits_are_a_code_only_behind_a_word_that_says_so() {
+        for text in ["error 80180018", "Code: 80180018", "HRESULT=80180018", "error code (80180018)", "hr #80180018"] {
+            assert_eq!(codes_within(text), [80_180_018, 0x8018_0018], "{text}");
+        }
+        // Behind these a decimal of this size is no code.
+        for text in ["result: 80180018", "it returned 80180018", "error-80180018"] {
+            assert_eq!(codes_within(text), [0x8018_0018], "{text}");
+        }
+        for text in [
+            "call support 80012345",
+            "call support 80012345 today",
+            "Error: call 80012345",
+            "It failed (80012345)",
+            "ticket-80012345",
+        ] {
+            assert!(codes_within(text).is_empty(), "{text}");
+        }
     }
 }

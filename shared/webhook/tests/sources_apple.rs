@@ -211,6 +211,27 @@ fn the_platform_follows_from_the_model() {
     assert_eq!(of(""), Some(Platform::MacOs));
 }
 
+/// A token's update reports no model: its attempt is one of the device's platform all the same.
+#[test]
+fn an_attempt_whose_events_report_no_platform_has_the_devices() {
+    let at_time = |body: &str, time: &str| with(body, |body| body["created_at"] = json!(time));
+    let begun = events(Nano, &at_time(IPHONE, "2026-03-02T09:00:00Z"));
+    let token = |time: &str| events(Nano, &at_time(IPHONE_TOKEN, time));
+    assert!(token("2026-03-02T10:00:00Z").iter().all(|event| event.about.platform.is_none()));
+    let platforms = |events: Vec<Event>| -> Vec<Option<Platform>> {
+        folded(events).attempts.iter().map(|attempt| attempt.platform()).collect()
+    };
+    // The profile had been given up when the token came.
+    let later = begun.iter().cloned().chain(token("2026-03-02T10:00:00Z")).collect();
+    assert_eq!(platforms(later), [Some(Platform::Ios); 2]);
+    // Known only by what came afterwards.
+    let anew = events(Nano, &at_time(IPHONE, "2026-03-02T12:00:00Z"));
+    let earlier = token("2026-03-02T08:00:00Z").into_iter().chain(anew).collect();
+    assert_eq!(platforms(earlier), [Some(Platform::Ios); 2]);
+    // Nobody knows.
+    assert_eq!(platforms(token("2026-03-02T10:00:00Z")), [None]);
+}
+
 #[test]
 fn a_first_token_update_enrolls() {
     for (server, body) in [(Micro, MAC_TOKEN), (Nano, IPHONE_ROTATED)] {

@@ -260,6 +260,34 @@ fn a_code_is_found_in_a_sentence_without_its_prefix() {
 }
 
 #[test]
+fn an_exit_code_is_the_failures_code_and_a_telephone_number_is_none() {
+    let code = |sentence: &str| {
+        let refused = with(json!({
+            "enrollmentState": "failed", "deploymentState": "failure", "enrollmentFailureDetails": sentence,
+        }));
+        let failure = folded(of(&refused)).attempts[0].failure.clone().unwrap();
+        assert_eq!(failure.reason.as_deref(), Some(sentence));
+        failure.code
+    };
+    for sentence in ["exit code 1603", "exit status: 1603", "MSI returned 1603.", "It returned 1603"] {
+        assert_eq!(code(sentence).as_deref(), Some("1603"), "{sentence}");
+    }
+    assert_eq!(code("error 1618 of the installer").as_deref(), Some("1618"));
+    assert_eq!(code("exit code 1603 (0x80070643)").as_deref(), Some("0x80070643"));
+    assert_eq!(code("Result: 80180014").as_deref(), Some("0x80180014"));
+    for sentence in [
+        "call support 80012345 today",
+        "call the service desk (80012345)",
+        "error in 3 of 5 items",
+        "an error 3 times",
+        "it returned 12 items",
+        "exit code 0",
+    ] {
+        assert_eq!(code(sentence), None, "{sentence}");
+    }
+}
+
+#[test]
 fn a_code_is_found_wherever_it_stands() {
     let failure = |details: &str| {
         let changes = json!({"enrollmentState": "failed", "deploymentState": "notAttempted", "deviceSetupStatus": null,

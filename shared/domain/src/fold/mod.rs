@@ -19,9 +19,9 @@ mod page;
 mod run;
 
 use crate::about::{About, Platform};
-use crate::attempt::{DeviceState, Enrollment, Wait};
+use crate::attempt::{Attempt, DeviceState, Enrollment, Wait};
 use crate::esp;
-use crate::event::Body;
+use crate::event::{Body, Event};
 use crate::history::History;
 use crate::identity::TenantId;
 use crate::settings::TenantSettings;
@@ -52,16 +52,16 @@ pub(crate) fn fold_whole(
             run.pass(base, &mut about);
         }
         about.update(&event.about);
-        if matches!(event.body, Body::Esp(_)) {
-            // Only Windows has the page (docs/DOMAIN.md, E5).
-            about.platform = Some(Platform::Windows);
-        }
+        about.platform = platform_of(event).or(about.platform);
         run.take(event, folded.turns.get(&event.key).map_or(&[], Vec::as_slice));
     }
     for base in bases.filter(|base| base.until <= as_of || events.is_empty()) {
         run.pass(base, &mut about);
     }
-    let done = run.end(as_of);
+    let mut done = run.end(as_of);
+    for attempt in done.attempts.iter_mut().filter(|attempt| attempt.about.platform.is_none()) {
+        attempt.about.platform = platform_around(attempt, &events, history);
+    }
     let known = &done.known;
     let complete = known.complete(settings.require_compliance);
     let pending = known.registered_at.is_some() && known.attempts == 0;
@@ -95,4 +95,24 @@ pub(crate) fn fold_whole(
         failures: done.failures,
     };
     (enrollment, done.known)
+}
+
+/// The platform that an event reports. Only Windows has the Enrollment Status Page (docs/DOMAIN.md, E5).
+fn platform_of(event: &Event) -> Option<Platform> {
+    match event.body {
+        Body::Esp(_) => Some(Platform::Windows),
+        Body::Enrollment(_) => event.about.platform,
+    }
+}
+
+/// The platform of an attempt of which no event reports one (docs/DOMAIN.md, P5): that of the device, as it was reported
+/// last before the attempt, by dropped events too, else first after it.
+fn platform_around(attempt: &Attempt, events: &[&Event], history: &History) -> Option<Platform> {
+    let bases = history.bases().filter(|base| base.until < attempt.started_at);
+    let dropped = bases.filter_map(|base| base.about.as_deref()?.platform).last();
+    let opened_by = attempt.events.first();
+    let opened = events.iter().position(|event| Some(&event.key) == opened_by)?;
+    let (before, after) = events.split_at_checked(opened)?;
+    let last_before = before.iter().rev().find_map(|event| platform_of(event)).or(dropped);
+    last_before.or_else(|| after.iter().find_map(|event| platform_of(event)))
 }

@@ -12,7 +12,6 @@
 //! What Graph cannot tell: that an enrollment began or succeeded; where in the enrollment it failed; the device's
 //! serial number or name; the user's address.
 
-use super::graph_autopilot_events::find_code;
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, enrollment_event, graph, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
@@ -20,6 +19,7 @@ use crate::proof::Proof;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
+use vestibule_domain::codes::code_of_failure;
 use vestibule_domain::event::{
     About, Event, EventKey, Kind, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Member, Platform, Step,
 };
@@ -196,7 +196,7 @@ pub(super) fn platform(os: Option<&str>, enrollment_type: Option<&str>) -> Optio
 
 /// What was told of a failure: its category in any spelling, the reason, and a code wherever it stands in the texts.
 pub(super) fn failure(category: Option<String>, reason: Option<String>, message: Option<String>) -> Option<Failure> {
-    let code = [&reason, &message].into_iter().flatten().find_map(|text| find_code(text.trim()));
+    let code = [&reason, &message].into_iter().flatten().find_map(|text| code_of_failure(text));
     let read = |text: &String| {
         let letters: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
         FailureCategory::read(&letters)

@@ -149,6 +149,8 @@ struct Reading<'a> {
     enrolled_by: BTreeSet<String>,
     prepared: bool,
     platform: Option<String>,
+    /// P5: which event reported which platform, in order.
+    platforms: Vec<(String, String, Option<String>)>,
     /// When, code, resolved.
     failures: Vec<(i64, Option<String>, bool)>,
 }
@@ -191,8 +193,12 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
         enrolled_by: BTreeSet::new(),
         prepared: false,
         platform: None,
+        platforms: Vec::new(),
         failures: Vec::new(),
     };
+    for event in &events {
+        reading.platforms.push((event.source.clone(), event.id.clone(), event.platform.clone()));
+    }
     for event in events {
         reading.limit_passed(event.placed_at_ms);
         if event.platform.is_some() {

@@ -31,6 +31,20 @@ impl Reading<'_> {
         }
     }
 
+    /// P5: the device's platform, for an attempt of which no event reports one.
+    fn platform_around(&self, draft: &Draft) -> Option<String> {
+        let mut found = None;
+        let mut opened = false;
+        for (source, id, platform) in &self.platforms {
+            opened |= (source, id) == (&draft.opened.source, &draft.opened.id);
+            // Before it the last one counts, after it the first one where there was none before.
+            if platform.is_some() && (!opened || found.is_none()) {
+                found.clone_from(platform);
+            }
+        }
+        found
+    }
+
     /// Says of a draft everything there is to say of an attempt.
     pub(super) fn finished(&self, draft: &Draft, enrollment_key: &str) -> Attempt {
         let all = draft.all();
@@ -72,7 +86,7 @@ impl Reading<'_> {
             model: last_reported(&all, |event| &event.model),
             user_principal_name: last_reported(&all, |event| &event.user_principal_name),
             user_id: last_reported(&all, |event| &event.user_id),
-            platform,
+            platform: platform.or_else(|| self.platform_around(draft)),
             os_version: last_reported(&all, |event| &event.os_version),
             enrollment_type: last_reported(&all, |event| &event.enrollment_type),
             started_at_ms: draft.opened.placed_at_ms,

@@ -22,7 +22,6 @@ use crate::cloudevents::{Batch, BodyError, Parsed, Received};
 use crate::fields::FieldError;
 use crate::proof::Proof;
 use http::HeaderMap;
-pub(crate) use record::find_code;
 use record::{DeploymentState, EnrollmentState, Item, Record};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};

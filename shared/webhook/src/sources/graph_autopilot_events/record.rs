@@ -5,7 +5,7 @@
 use super::duration;
 use crate::fields::{FieldError, Reader};
 use serde_json::{Map, Value};
-use vestibule_domain::codes::codes_within;
+use vestibule_domain::codes::code_of_failure;
 use vestibule_domain::esp::{AppliedProfile, Category, DeploymentMode, ItemName, ItemState};
 use vestibule_domain::event::{About, MAX_MESSAGE_CHARS, MAX_TEXT_CHARS, Platform};
 use vestibule_domain::failure::{Failure, FailureCategory, code_value};
@@ -176,7 +176,7 @@ impl Record {
     /// What was told of a failure: a code wherever it stands in the text, and the text.
     pub(super) fn failure(&self) -> Option<Failure> {
         let text = self.failure_details.as_deref()?.trim();
-        let code = find_code(text);
+        let code = code_of_failure(text);
         let told = Some(text).filter(|text| code.as_deref() != Some(*text)).map(str::to_owned);
         let short = text.chars().count() <= MAX_TEXT_CHARS;
         let (reason, message) = if short { (told, None) } else { (None, told) };
@@ -287,19 +287,4 @@ fn read_error_code(detail: &mut Reader<'_, '_>) -> Option<String> {
         detail.refuse("errorCode", "must be a whole number");
     }
     code.filter(|code| code_value(code) != Some(0))
-}
-
-/// The first error code in a text: hexadecimal, or a decimal that has the sign or size of one, as it is spelled there; else
-/// one that Windows shows without its prefix. Of other numbers in a sentence nothing says that they are codes.
-pub(crate) fn find_code(text: &str) -> Option<String> {
-    let is_code = |word: &&str| {
-        let hexadecimal = word.starts_with("0x") || word.starts_with("0X");
-        let told = hexadecimal || *word == text;
-        code_value(word).is_some_and(|value| value != 0 && (told || value >= 0x8000_0000))
-    };
-    // No spelling of 32 bits is longer than 64 of them in hexadecimal.
-    let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
-    let spelled = words.find(|word| word.len() <= 20 && is_code(word)).map(str::to_owned);
-    let failure = || codes_within(text).into_iter().find(|value| *value >= 0x8000_0000);
-    spelled.or_else(|| failure().map(|value| format!("0x{value:08x}")))
 }
