@@ -38,7 +38,7 @@ fn of_object(line: &[u8], text: &[u8]) -> Option<&'static str> {
     }
     // An answer on one line may be longer than what was read of it.
     let is_graph = match serde_json::from_slice::<Value>(line) {
-        Ok(object) => object.get("specversion").is_none() && object.get("value").is_some(),
+        Ok(object) => object.get("specversion").is_none() && object.get("value").is_some_and(Value::is_array),
         Err(error) => error.is_eof() && (line.starts_with(b"{\"@odata.") || line.starts_with(b"{\"value\":")),
     };
     is_graph.then_some(GRAPH)
