@@ -1,5 +1,5 @@
 //! Two items turn out to be one device's, and retention went through one of them only: what the other still has from
-//! before that boundary is dropped with what it says about the device, not without.
+//! before that boundary stays, with what it says about the device.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Reports, Step};
@@ -74,8 +74,8 @@ fn what_only_the_unpruned_one_knows_stays_known() {
         assert!(whole.enrolled);
         assert_eq!(whole.about.platform, Some(Platform::Ios));
         assert_eq!(whole.about.user_principal_name.as_deref(), Some("ada@contoso.example"));
-        // What both dropped is no attempt any more; the new one goes on.
+        // What retention dropped is no attempt any more; what it never went through is one still.
         let started: Vec<Timestamp> = whole.attempts.iter().map(|attempt| attempt.started_at).collect();
-        assert_eq!(started, [day(100)]);
+        assert_eq!(started, [day(1), day(100)]);
     }
 }

@@ -266,7 +266,8 @@ fn is_early(notification: &Map<String, Value>) -> bool {
 /// The platform by the device's name. The product makes it of user, model and operating system ("ada iPhone iOS 9.3.2
 /// F196"), Apple's devices of owner and model; a name without such a word says nothing.
 fn family(name: &str) -> Option<Platform> {
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
+    // "iPhone3,1" is an iPhone.
+    let words = name.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
     let mut found = words.filter_map(|word| {
         Some(match word.as_str() {
             "iphone" | "ipad" | "ipod" | "ios" | "ipados" => Platform::Ios,
