@@ -24,7 +24,9 @@ async fn demo_file_api_and_model_agree() {
     attempts_agree(&conn, &devices);
     assert_eq!(printed["flagged"], 3, "the sweep finds those who waited at a screen");
     products_report_less(&printed["products"]);
-    let asked = ranges(&printed);
+    let window_from: String =
+        conn.query_row("SELECT value FROM meta WHERE key = 'windowFrom'", [], |row| row.get(0)).unwrap();
+    let asked = ranges(&printed, window_from);
     for one in &asked {
         let model = Figures::of_model(&devices, one);
         assert_eq!(Figures::of_attempts(&conn, one), model, "attempts of the file: {one:?}");
@@ -79,11 +81,12 @@ fn usual_range(answer: &Value) -> Asked {
 }
 
 /// The default range, the sample's days, all that is kept, each filter, and all of them.
-fn ranges(printed: &Value) -> Vec<Asked> {
+/// The file has more than the range that is called whole: all since `window_from`.
+fn ranges(printed: &Value, window_from: String) -> Vec<Asked> {
     let usual = usual_range(&printed["incompleteEnrollments"]);
     let day = |member: &str| printed["wholeWindow"][member].as_str().unwrap().to_owned();
     let whole = Asked { from: day("from"), to: day("to"), ..usual.clone() };
-    let kept = Asked { from: first_day(&whole).plus(-1).to_string(), ..whole.clone() };
+    let kept = Asked { from: window_from, ..whole.clone() };
     vec![
         usual.clone(),
         whole.clone(),
