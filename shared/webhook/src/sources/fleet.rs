@@ -18,7 +18,7 @@
 //! What must stay true: no text goes further that an administrator or installer may have written anything into
 //! (`failure_reason`, script and policy names).
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample, told};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::Proof;
 use http::{HeaderMap, StatusCode};
@@ -88,7 +88,7 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
     let activity = value.as_object().ok_or(BodyError::Malformed("an activity is an object"))?;
-    let kind = told(activity, "type").ok_or(BodyError::Malformed("an activity has a type"))?;
+    let kind = reported(activity, "type").ok_or(BodyError::Malformed("an activity has a type"))?;
     let nothing = Map::new();
     let details = activity.get("details").and_then(Value::as_object).unwrap_or(&nothing);
     let steps = steps(&kind, details);
@@ -104,7 +104,7 @@ fn steps(kind: &str, details: &Map<String, Value>) -> Vec<Step> {
         // The host is managed by then, so that it mostly is a failure of the device outside its attempt.
         "canceled_setup_experience" => {
             // The software's title is what an administrator has to look at.
-            let (reason, message) = (Some("setupExperienceCanceled".to_owned()), told(details, "software_title"));
+            let (reason, message) = (Some("setupExperienceCanceled".to_owned()), reported(details, "software_title"));
             let failure = Some(Failure { reason, message, ..Failure::default() });
             let place = Some(Place::new(Some(Section::PlatformScreens), Action::read(SETUP_EXPERIENCE), None));
             vec![Step { failure, place, ..Step::of(Kind::Failed) }]
@@ -136,7 +136,7 @@ fn events(
         };
         return vec![super::unnamed(None, &about, member, ("details", otherwise))];
     };
-    let timestamp = told(activity, "timestamp");
+    let timestamp = reported(activity, "timestamp");
     let sent = timestamp.as_deref().and_then(|text| Timestamp::parse(text).ok()).filter(|time| *time >= EARLIEST);
     let members = TELLING.map(|name| details.get(name).map(Value::to_string).unwrap_or_default());
     // Fleet writes nanoseconds; two activities of one millisecond are two.
@@ -152,15 +152,15 @@ fn events(
 
 /// Whom an activity is about.
 fn about(kind: &str, details: &Map<String, Value>) -> About {
-    let enrollment_id = told(details, "enrollment_id");
-    let device_name = told(details, "host_display_name");
+    let enrollment_id = reported(details, "enrollment_id");
+    let device_name = reported(details, "host_display_name");
     // A personal Apple device has its enrollment's id there, and early versions wrote a Windows host's name.
     let is_other = |serial: &String| Some(serial) == enrollment_id.as_ref() || Some(serial) == device_name.as_ref();
-    let serial_number = told(details, "host_serial").filter(|serial| !is_other(serial));
+    let serial_number = reported(details, "host_serial").filter(|serial| !is_other(serial));
     let is_number =
         |id: &String| id.bytes().all(|digit| digit.is_ascii_digit()) && id.bytes().any(|digit| digit != b'0');
     // Other products count their devices too: the number alone would name theirs as well.
-    let mdm_device_id = told(details, "host_id").filter(is_number).map(|id| format!("fleet-host-{id}"));
+    let mdm_device_id = reported(details, "host_id").filter(is_number).map(|id| format!("fleet-host-{id}"));
     let model = device_name.as_deref().and_then(apple_model).map(str::to_owned);
     let platform = platform(kind, details, model.as_deref());
     About {
@@ -177,7 +177,7 @@ fn about(kind: &str, details: &Map<String, Value>) -> About {
 
 /// The platform as told, else as whose protocol and which model tell.
 fn platform(kind: &str, details: &Map<String, Value>, model: Option<&str>) -> Option<Platform> {
-    match told(details, "platform").map(|name| name.to_ascii_lowercase()).as_deref() {
+    match reported(details, "platform").map(|name| name.to_ascii_lowercase()).as_deref() {
         Some("darwin" | "macos") => return Some(Platform::MacOs),
         Some("ios" | "ipados") => return Some(Platform::Ios),
         Some("windows") => return Some(Platform::Windows),
@@ -185,7 +185,7 @@ fn platform(kind: &str, details: &Map<String, Value>, model: Option<&str>) -> Op
         _ => {}
     }
     let is_of = |names: &[&str]| model.is_some_and(|model| names.iter().any(|name| model.starts_with(name)));
-    match told(details, "mdm_platform").map(|name| name.to_ascii_lowercase()).as_deref() {
+    match reported(details, "mdm_platform").map(|name| name.to_ascii_lowercase()).as_deref() {
         Some("microsoft") => Some(Platform::Windows),
         Some("android") => Some(Platform::Android),
         _ if is_of(&["iPhone", "iPad", "iPod"]) => Some(Platform::Ios),

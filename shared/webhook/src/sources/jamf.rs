@@ -15,8 +15,8 @@
 //! or from two webhooks, is one event; of the people only the account goes further (no telephone, room, position).
 
 use super::{
-    Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample, setup_manager,
-    told as text,
+    Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported as text, sample,
+    setup_manager,
 };
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::{Proof, SECRET_HEADER};

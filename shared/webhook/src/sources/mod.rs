@@ -127,8 +127,8 @@ fn unnamed(
     Parsed::Invalid { id, errors }
 }
 
-/// A text, or a number as its digits. Blank, and longer than an event may hold, is as if not told.
-fn told(map: &Map<String, Value>, name: &str) -> Option<String> {
+/// A text, or a number as its digits. Blank, and longer than an event may hold, counts as missing.
+fn reported(map: &Map<String, Value>, name: &str) -> Option<String> {
     let text = match map.get(name)? {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),

@@ -13,7 +13,7 @@
 //! made of the beginning alone: the end names the beginning to a second only, and a second `started` is a second try. The
 //! end says that the Mac was at it all the time, so that its silence in between ends no attempt (the bridge).
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample, told};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -134,7 +134,7 @@ fn read(message: &Map<String, Value>, received: Received) -> Result<Batch, BodyE
     if message.get("webhook").is_some_and(Value::is_object) {
         return Err(BodyError::Malformed("a webhook of Jamf Pro goes to the source jamf"));
     }
-    let Some(name) = told(message, "event").or_else(|| told(message, "name")) else {
+    let Some(name) = reported(message, "event").or_else(|| reported(message, "name")) else {
         return Err(BodyError::Malformed(
             "an event has event or name; leave kind out of the profile, for teams and slack have a body of their own",
         ));
@@ -185,7 +185,7 @@ struct Run {
 impl Run {
     fn read(kind: Told, message: &Map<String, Value>) -> Self {
         let [timestamp, started, finished] = ["timestamp", "started", "finished"].map(|name| time(message, name));
-        let own = |names: &[&str]| names.iter().find_map(|name| told(message, name)).unwrap_or_default();
+        let own = |names: &[&str]| names.iter().find_map(|name| reported(message, name)).unwrap_or_default();
         match kind {
             // Which of the two is the start and which the posting, documentation and its example say differently.
             Told::Started => {
@@ -259,17 +259,17 @@ fn failed_actions(message: &Map<String, Value>) -> impl Iterator<Item = Option<S
 fn about(message: &Map<String, Value>) -> About {
     let nothing = Map::new();
     let entry = message.get("userEntry").and_then(Value::as_object).unwrap_or(&nothing);
-    let user = told(message, "enrollmentUserID").or_else(|| told(entry, "userID"));
+    let user = reported(message, "enrollmentUserID").or_else(|| reported(entry, "userID"));
     let is_address = user.as_ref().is_some_and(|user| user.contains('@'));
     let (user_principal_name, user_id) = if is_address { (user, None) } else { (None, user) };
     About {
-        serial_number: told(message, "serialNumber"),
-        device_name: told(message, "computerName").or_else(|| told(entry, "computerName")),
-        model: told(message, "modelIdentifier").or_else(|| told(message, "modelName")),
+        serial_number: reported(message, "serialNumber"),
+        device_name: reported(message, "computerName").or_else(|| reported(entry, "computerName")),
+        model: reported(message, "modelIdentifier").or_else(|| reported(message, "modelName")),
         user_principal_name,
         user_id,
         platform: Some(Platform::MacOs),
-        os_version: told(message, "macOSVersion"),
+        os_version: reported(message, "macOSVersion"),
         ..About::default()
     }
 }
@@ -281,13 +281,13 @@ fn at_place(step: Step) -> Step {
 
 /// A time, if it can be true.
 fn time(message: &Map<String, Value>, name: &str) -> Option<Timestamp> {
-    let time = Timestamp::parse(&told(message, name)?).ok()?;
+    let time = Timestamp::parse(&reported(message, name)?).ok()?;
     Some(time).filter(|time| *time >= EARLIEST)
 }
 
 /// How long the run took, if it can be true.
 fn duration(message: &Map<String, Value>) -> Option<Millis> {
-    let seconds = told(message, "duration")?;
+    let seconds = reported(message, "duration")?;
     // Whole seconds, by whatever writes them.
     let seconds: i64 = seconds.split('.').next()?.parse().ok()?;
     (0..=LONGEST_SECONDS).contains(&seconds).then(|| Millis::from_seconds(seconds))

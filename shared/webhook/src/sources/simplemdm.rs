@@ -7,7 +7,7 @@
 //!
 //! What must stay true: one event by its type, device and time is one event, however often it is posted.
 
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, sample, told};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
 use crate::proof::Proof;
 use http::HeaderMap;
@@ -62,7 +62,7 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
     let message = value.as_object().ok_or(BodyError::Malformed("an event is an object"))?;
-    let kind = told(message, "type").ok_or(BodyError::Malformed("an event has a type"))?;
+    let kind = reported(message, "type").ok_or(BodyError::Malformed("an event has a type"))?;
     let steps = match kind.to_ascii_lowercase().as_str() {
         "device.enrolled" => vec![Step::of(Kind::Enrolled), assumed_compliant()],
         "device.unenrolled" => vec![Step::of(Kind::Unenrolled)],
@@ -88,7 +88,7 @@ fn events(message: &Map<String, Value>, steps: Vec<Step>, received: Received) ->
         let otherwise = "must have a serial_number, udid or id that names the device";
         return vec![super::unnamed(None, &about, member, ("data.device", otherwise))];
     };
-    let at = told(message, "at");
+    let at = reported(message, "at");
     let sent = at.as_deref().and_then(|text| Timestamp::parse(text).ok()).filter(|time| *time >= EARLIEST);
     // SimpleMDM's own id of the device is there whatever else a device tells of itself.
     let id = about.mdm_device_id.clone().unwrap_or_else(|| named.value.clone());
@@ -106,9 +106,9 @@ fn about(device: &Map<String, Value>) -> About {
     let is_number =
         |id: &String| id.bytes().all(|digit| digit.is_ascii_digit()) && id.bytes().any(|digit| digit != b'0');
     About {
-        serial_number: told(device, "serial_number"),
-        udid: told(device, "udid"),
-        mdm_device_id: told(device, "id").filter(is_number).map(|id| format!("simplemdm-{id}")),
+        serial_number: reported(device, "serial_number"),
+        udid: reported(device, "udid"),
+        mdm_device_id: reported(device, "id").filter(is_number).map(|id| format!("simplemdm-{id}")),
         ..About::default()
     }
 }
