@@ -15,6 +15,8 @@ use vestibule_webhook::{Received, parse};
 
 /// The schedule's period, in milliseconds.
 const MINUTE: i64 = 60_000;
+/// What every run of the sweep reads: the due index, and the jobs of changed settings, of which the sample has none.
+pub const SCHEDULED: [Cause; 2] = [Cause::SweepQuery, Cause::Refold];
 /// The sample's end: later than any machine's clock, by which an engine takes away what has expired.
 const UNTIL_MS: i64 = 4_000_000_000_000;
 
@@ -65,10 +67,10 @@ impl Run {
         self.by_cause.values().map(|units| units.write + units.index_write).sum()
     }
 
-    /// Read units of what traffic leads to. The sweep's queries are not among them: the schedule makes as many
-    /// whether events come or not.
+    /// Read units of what traffic leads to. What the sweep asks in every run is not among them: the schedule makes as many
+    /// queries whether events come or not.
     pub fn read(&self) -> f64 {
-        self.by_cause.iter().filter(|(cause, _)| **cause != Cause::SweepQuery).map(|(_, units)| units.read).sum()
+        self.by_cause.iter().filter(|(cause, _)| !SCHEDULED.contains(cause)).map(|(_, units)| units.read).sum()
     }
 
     /// So much an accepted event.

@@ -122,7 +122,7 @@ fn print(run: &Run) {
         let units = run.posts_by_units.iter().map(|(units, posts)| format!("{units}: {posts}"));
         println!("  requests by the table units of their event: {}", units.collect::<Vec<_>>().join(", "));
     }
-    let queries = run.units(&[Cause::SweepQuery]);
+    let queries = run.units(&traffic::SCHEDULED);
     let swept = run.swept;
     println!(
         "  sweep: {} runs with a deadline passed, {} reads each in queries; {} due: {} flagged, {} rearmed, {} \
