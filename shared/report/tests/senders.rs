@@ -356,7 +356,10 @@ fn what_failed_outside_any_attempt_stands_among_the_failures() {
     assert_eq!((one.enrollment_key.as_str(), one.device_name.as_deref()), ("sn00000001", Some("DEVICE-1")));
     assert!(!one.advice.is_empty());
     assert_eq!((world.status.failed, world.status.enrolled, world.report.failed), (1, 0, 0));
-    assert!(failures(&world).reasons.is_empty(), "reasons are those of failed attempts");
+    let reasons = failures(&world).reasons;
+    assert_eq!((reasons.len(), reasons[0].count), (1, 1), "what stands in the list stands among the reasons");
+    assert_eq!(reasons[0].code.as_deref(), Some("0x801c0003"));
+    assert!(!reasons[0].advice.is_empty());
 
     events.push(sender.event(1, 600, Platform::Ios, step(Kind::Enrolled)));
     let world = World::of(&[change(1, events).unwrap()]);

@@ -305,7 +305,7 @@ fn ninety_days_of_a_million_attempts_are_small() {
             160,
             "60, 0, 60",
         ),
-        ("daily_failures", "platform_id, code_word, reason_word, category_id", 70, "1 + day * 17 % 40"),
+        ("daily_failures", "platform_id, subject_id, code_word, reason_word, category_id", 70, "1 + day * 17 % 40"),
         ("daily_steps", "platform_id, action_id", 24, "4000, 3000, 500"),
     ] {
         conn.execute_batch(&format!(

@@ -30,7 +30,7 @@ fn digest(key: &[u8], text: &str) -> [u8; 32] {
 /// How a file writes people.
 #[derive(Clone, Debug)]
 pub(crate) enum People {
-    /// As told.
+    /// As reported.
     Named,
     /// Under pseudonyms by this key.
     Hidden(Vec<u8>),

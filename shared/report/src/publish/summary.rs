@@ -31,7 +31,7 @@ pub const SUMMARY_VERSION: i32 = 1_000 + SCHEMA_VERSION;
 const PAGE_SIZE: u32 = 1_024;
 
 /// Closed lists and what else is the same in every file; of `actions` and `screens` the catalogue's.
-const DICTIONARIES: [&str; 15] = [
+const DICTIONARIES: [&str; 16] = [
     "sections",
     "actions",
     "screens",
@@ -41,6 +41,7 @@ const DICTIONARIES: [&str; 15] = [
     "platforms",
     "platform_labels",
     "failure_categories",
+    "failure_subjects",
     "esp_phases",
     "deployment_modes",
     "catalogue_rows",

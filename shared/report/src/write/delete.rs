@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::lists::dictionary::Coded as _;
 use crate::lists::ids::{Ids, first_from};
 use crate::write::insert_failure::canonical_code;
-use crate::write::totals::{Counted, Device, Sender, Totals};
+use crate::write::totals::{Counted, Device, Failed, Sender, Totals};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, named_params, params};
 use std::collections::BTreeSet;
 use vestibule_domain::esp::SessionState;
@@ -19,9 +19,13 @@ const CALENDAR_MARGIN: Millis = Millis::from_days(2);
 const COUNTED: &str =
     "SELECT a.attempt_no, a.started_day, a.platform_id, a.platform_label_id, a.outcome_id, a.cause_id,
        a.section_id, a.action_id, a.catalogue_row, a.limit_minutes, a.has_starts, a.has_steps, a.judged,
-       a.start_reported, coalesce(a.ended_at - a.started_at, 0) AS lasted,
-       w.text AS code, coalesce(f.reason_word, 0) AS reason, coalesce(f.category_id, 0) AS category, a.enrollment_no
-  FROM attempts a LEFT JOIN failures f ON f.failure_no = a.attempt_no LEFT JOIN words w ON w.id = f.code_word";
+       a.start_reported, coalesce(a.ended_at - a.started_at, 0) AS lasted, a.enrollment_no
+  FROM attempts a";
+
+/// Failures that are counted: see [`Failed`].
+const FAILED: &str =
+    "SELECT f.day, f.platform_id, f.subject_id, w.text AS code, coalesce(f.reason_word, 0) AS reason, f.category_id
+  FROM failures f LEFT JOIN words w ON w.id = f.code_word WHERE NOT f.abandoned";
 
 /// Failures of a device outside its attempts. The number is the subject's, as the index says it.
 const FAILURES_OF_DEVICE: &str = "failures f WHERE f.enrollment_no = ?1 AND f.subject_id = 3";
@@ -42,6 +46,9 @@ pub(crate) struct Delete<'c> {
     attempts: Statement<'c>,
     visits: Statement<'c>,
     sources: Statement<'c>,
+    /// The failure of an attempt or a session, and those of a device outside them, as they are counted.
+    failed: Statement<'c>,
+    failed_outside: Statement<'c>,
     /// What hangs on an attempt, then the attempt.
     attempt: [Statement<'c>; 7],
     sessions: Statement<'c>,
@@ -68,6 +75,9 @@ impl<'c> Delete<'c> {
                 "SELECT source_word, {} FROM attempt_sources WHERE attempt_no = ?1",
                 Sender::REPORTS.join(", ")
             ))?,
+            failed: conn.prepare(&format!("{FAILED} AND f.failure_no = ?1"))?,
+            failed_outside: conn
+                .prepare(&format!("{FAILED} AND f.enrollment_no = ?1 AND f.subject_id = 3 AND f.day < ?2"))?,
             attempt: [
                 delete("attempt_events", "attempt_no")?,
                 delete("attempt_steps", "attempt_no")?,
@@ -118,15 +128,15 @@ impl<'c> Delete<'c> {
     /// Removes all that the file has of an item.
     pub(crate) fn item(&mut self, totals: &mut Totals, item: &str) -> Result<()> {
         let number = self.ids.enrollment(item);
-        let attempts: Vec<Found> = found(&mut self.attempts, self.ids, [number])?;
+        let attempts: Vec<Found> = found(&mut self.attempts, [number])?;
         for attempt in attempts {
             self.attempt(totals, attempt)?;
         }
         let sessions = self.sessions.query_map([number], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
         for session in sessions {
-            self.session(session)?;
+            self.session(totals, session)?;
         }
-        self.failures_before(number, i32::MAX)?;
+        self.failures_before(totals, number, i32::MAX)?;
         self.count_device(totals, number, -1)?;
         for statement in &mut self.enrollment {
             statement.execute([number])?;
@@ -147,6 +157,7 @@ impl<'c> Delete<'c> {
         })?;
         counted.sources = senders.collect::<rusqlite::Result<_>>()?;
         totals.attempt(&counted, -1);
+        count_out(totals, &mut self.failed, self.ids, [attempt_no])?;
         for statement in &mut self.attempt {
             statement.execute([attempt_no])?;
         }
@@ -154,14 +165,16 @@ impl<'c> Delete<'c> {
     }
 
     /// Removes a device's failures outside its attempts from before a day.
-    fn failures_before(&mut self, enrollment_no: i64, day: i32) -> Result<()> {
+    fn failures_before(&mut self, totals: &mut Totals, enrollment_no: i64, day: i32) -> Result<()> {
+        count_out(totals, &mut self.failed_outside, self.ids, [enrollment_no, i64::from(day)])?;
         for statement in &mut self.failures {
             statement.execute([enrollment_no, i64::from(day)])?;
         }
         Ok(())
     }
 
-    fn session(&mut self, session_no: i64) -> Result<()> {
+    fn session(&mut self, totals: &mut Totals, session_no: i64) -> Result<()> {
+        count_out(totals, &mut self.failed, self.ids, [session_no])?;
         for statement in &mut self.session {
             statement.execute([session_no])?;
         }
@@ -192,7 +205,7 @@ impl<'c> Delete<'c> {
             let mut some = self.conn.prepare(&format!(
                 "{COUNTED} WHERE a.attempt_no < ?1 AND a.started_day < ?2 ORDER BY a.attempt_no LIMIT {CHUNK}"
             ))?;
-            let attempts = found(&mut some, self.ids, params![below, cutoff.get()])?;
+            let attempts = found(&mut some, params![below, cutoff.get()])?;
             let mut sessions = self.conn.prepare(&format!(
                 "SELECT session_no, enrollment_no FROM esp_sessions
                  WHERE session_no < ?1 AND started_day < ?2 ORDER BY session_no LIMIT {CHUNK}"
@@ -209,7 +222,7 @@ impl<'c> Delete<'c> {
             }
             for (session, enrollment) in sessions {
                 touched.insert(enrollment);
-                self.session(session)?;
+                self.session(totals, session)?;
             }
         }
         let mut failed = self.conn.prepare(
@@ -218,7 +231,7 @@ impl<'c> Delete<'c> {
         let failed = failed.query_map([cutoff.get()], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
         for enrollment in failed {
             touched.insert(enrollment);
-            self.failures_before(enrollment, cutoff.get())?;
+            self.failures_before(totals, enrollment, cutoff.get())?;
         }
         for enrollment in touched {
             self.settle(totals, enrollment)?;
@@ -293,11 +306,26 @@ impl<'c> Delete<'c> {
     }
 }
 
-fn found(statement: &mut Statement, ids: Ids, params: impl rusqlite::Params) -> Result<Vec<Found>> {
-    let read = |row: &Row| {
+/// Takes the failures that a statement finds out of the sums.
+fn count_out(totals: &mut Totals, statement: &mut Statement, ids: Ids, params: impl rusqlite::Params) -> Result<()> {
+    let mut rows = statement.query(params)?;
+    while let Some(row) = rows.next()? {
         let code: Option<String> = row.get("code")?;
-        // Only failed attempts are counted by code, and no code is counted as none.
-        let code = code.map_or(0, |code| ids.word(&canonical_code(&code)));
+        let failed = Failed {
+            day: row.get("day")?,
+            platform: row.get("platform_id")?,
+            subject: row.get("subject_id")?,
+            code: code.map_or(0, |code| ids.word(&canonical_code(&code))),
+            reason: row.get("reason")?,
+            category: row.get("category_id")?,
+        };
+        totals.failure(failed, -1);
+    }
+    Ok(())
+}
+
+fn found(statement: &mut Statement, params: impl rusqlite::Params) -> Result<Vec<Found>> {
+    let read = |row: &Row| {
         Ok(Found {
             attempt_no: row.get("attempt_no")?,
             enrollment_no: row.get("enrollment_no")?,
@@ -316,7 +344,6 @@ fn found(statement: &mut Statement, ids: Ids, params: impl rusqlite::Params) -> 
                 judged: row.get("judged")?,
                 start_reported: row.get("start_reported")?,
                 lasted: row.get("lasted")?,
-                failure: (code, row.get("reason")?, row.get("category")?),
                 visits: Vec::new(),
                 sources: Vec::new(),
             },

@@ -21,7 +21,7 @@ use vestibule_domain::catalogue::Place;
 use vestibule_domain::esp::{EspSession, SessionState};
 use vestibule_domain::event::{Body, Event, EventKey, Reports, Step};
 use vestibule_domain::identity::IdentifierKind;
-use vestibule_domain::{Day, History, TenantSettings};
+use vestibule_domain::{Day, History, Platform, TenantSettings};
 
 /// Writes rows.
 pub(crate) struct Insert<'c> {
@@ -136,15 +136,15 @@ impl<'c> Insert<'c> {
             let keys = SessionKeys { number: of, enrollment_no: number, attempt_no, day };
             self.sessions.session(&mut self.words, &self.people, keys, session)?;
             if session.attempt.is_none() && session.state == SessionState::Failed {
-                let keys = FailureKeys { number: of, enrollment_no: number, day };
-                self.failures.of_session(&mut self.words, &self.people, keys, session)?;
+                let keys = FailureKeys { number: of, enrollment_no: number, day, platform: Some(Platform::Windows) };
+                self.failures.of_session(totals, &mut self.words, &self.people, keys, session)?;
             }
         }
         for failure in failures {
             let of = ids.failure(failure.at, item, &failure.event);
-            let keys = FailureKeys { number: of, enrollment_no: number, day: day_of(failure.at) };
-            let platform = enrollment.about.platform;
-            self.failures.of_device(&mut self.words, &self.people, keys, failure, platform)?;
+            let (day, platform) = (day_of(failure.at), enrollment.about.platform);
+            let keys = FailureKeys { number: of, enrollment_no: number, day, platform };
+            self.failures.of_device(totals, &mut self.words, &self.people, keys, failure)?;
         }
         self.device(totals, number, state.item, history, enrollment, &attempts, &sessions)
     }
@@ -290,8 +290,8 @@ impl<'c> Insert<'c> {
             self.step.insert(step)?;
         }
         let sources = self.senders(number, events, enrollment, attempt)?;
-        let failure_keys = FailureKeys { number, enrollment_no, day };
-        let failure = self.failures.of_attempt(&mut self.words, &self.people, failure_keys, attempt)?;
+        let failure_keys = FailureKeys { number, enrollment_no, day, platform: about.platform };
+        self.failures.of_attempt(totals, &mut self.words, &self.people, failure_keys, attempt)?;
         let counted = Counted {
             day: day.get(),
             platform: id_of(about.platform),
@@ -307,7 +307,6 @@ impl<'c> Insert<'c> {
             judged: attempt.is_judged(),
             start_reported: attempt.start_reported,
             lasted: attempt.ended_at.map_or(0, |end| (end - attempt.started_at).get()),
-            failure,
             visits,
             sources,
         };

@@ -6,6 +6,7 @@ use crate::lists::dictionary::{Coded as _, FailureSubject, id_of};
 use crate::lists::ids::Ids;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
+use crate::write::totals::{Failed, Totals};
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(crate) struct FailureKeys {
     pub enrollment_no: i64,
     /// The day it is counted on.
     pub day: Day,
+    /// Under which it is counted: the attempt's, or the device's.
+    pub platform: Option<Platform>,
 }
 
 /// What is known of a failure but what was reported of its reason.
@@ -38,7 +41,6 @@ struct Happened {
     abandoned: bool,
     /// Of a device's only.
     resolved: Option<bool>,
-    platform: Option<Platform>,
     /// Of the Enrollment Status Page, where it failed there.
     phase: Option<Phase>,
 }
@@ -87,17 +89,18 @@ impl<'c> InsertFailure<'c> {
         })
     }
 
-    /// Writes what was reported of an attempt's failure; returns code, reason and category as they are counted.
+    /// Writes what was reported of an attempt's failure.
     pub(crate) fn of_attempt(
         &mut self,
+        totals: &mut Totals,
         words: &mut Words,
         people: &People,
         keys: FailureKeys,
         attempt: &Attempt,
-    ) -> Result<(i64, i64, i64)> {
+    ) -> Result<()> {
         let cancelled = attempt.cause == Some(Cause::Cancel);
         if attempt.outcome != Outcome::Failed && !cancelled && attempt.failure.is_none() {
-            return Ok((0, 0, 0));
+            return Ok(());
         }
         let none = Failure::default();
         let failure = attempt.failure.as_ref().unwrap_or(&none);
@@ -106,36 +109,15 @@ impl<'c> InsertFailure<'c> {
             at: attempt.ended_at.unwrap_or(attempt.last_activity),
             abandoned: attempt.outcome != Outcome::Failed,
             resolved: None,
-            platform: attempt.about.platform,
             phase: attempt.place.as_ref().and_then(|place| Phase::read(place.action.name())),
         };
-        let (reason, category) = self.write(words, people, keys, &happened, failure)?;
-        if attempt.outcome != Outcome::Failed {
-            return Ok((0, reason.unwrap_or(0), category));
-        }
-        let code = failure.code.as_deref().map(canonical_code);
-        let counted = (words.id(code.as_deref())?.unwrap_or(0), reason.unwrap_or(0), category);
-        if self.reasons.insert(counted) {
-            let mut counted_by = Failure { code, message: None, ..failure.clone() };
-            if says_nothing(&counted_by) {
-                counted_by.message = Some(WITHOUT_REASON.to_owned());
-            }
-            for (rank, advice) in (1_i64..).zip(self.meanings((counted_by, None))) {
-                self.of_reason.insert(row! {
-                    code_word: counted.0,
-                    reason_word: counted.1,
-                    category_id: category,
-                    rank: rank,
-                    advice_no: advice,
-                })?;
-            }
-        }
-        Ok(counted)
+        self.write(totals, words, people, keys, &happened, failure)
     }
 
     /// Writes what was reported of the failure of a session that belongs to no attempt.
     pub(crate) fn of_session(
         &mut self,
+        totals: &mut Totals,
         words: &mut Words,
         people: &People,
         keys: FailureKeys,
@@ -146,44 +128,43 @@ impl<'c> InsertFailure<'c> {
             at: session.ended_at.unwrap_or(session.last_event_at),
             abandoned: false,
             resolved: None,
-            platform: Some(Platform::Windows),
             phase: session.failed_phase,
         };
-        self.write(words, people, keys, &happened, &session.failure()).map(drop)
+        self.write(totals, words, people, keys, &happened, &session.failure())
     }
 
     /// Writes what was reported of a device's failure outside any attempt.
     pub(crate) fn of_device(
         &mut self,
+        totals: &mut Totals,
         words: &mut Words,
         people: &People,
         keys: FailureKeys,
         failure: &DeviceFailure,
-        platform: Option<Platform>,
     ) -> Result<()> {
         let happened = Happened {
             subject: FailureSubject::Device,
             at: failure.at,
             abandoned: false,
             resolved: Some(failure.resolved),
-            platform,
             phase: None,
         };
         let none = Failure::default();
         let reported = failure.failure.as_ref().unwrap_or(&none);
-        self.write(words, people, keys, &happened, reported).map(drop)
+        self.write(totals, words, people, keys, &happened, reported)
     }
 
-    /// Writes a failure and what it can mean; returns its reason and category.
+    /// Writes a failure and what it can mean, and counts it where it does not count as given up.
     fn write(
         &mut self,
+        totals: &mut Totals,
         words: &mut Words,
         people: &People,
         keys: FailureKeys,
         happened: &Happened,
         failure: &Failure,
-    ) -> Result<(Option<i64>, i64)> {
-        let FailureKeys { number, enrollment_no, day } = keys;
+    ) -> Result<()> {
+        let FailureKeys { number, enrollment_no, day, platform } = keys;
         let of = |subject| (happened.subject == subject).then_some(number);
         let code = failure.code.as_deref();
         let reason = words.id(failure.reason.as_deref())?;
@@ -195,6 +176,7 @@ impl<'c> InsertFailure<'c> {
             enrollment_no: enrollment_no,
             attempt_no: of(FailureSubject::Attempt),
             session_no: of(FailureSubject::Session),
+            platform_id: id_of(platform),
             day: day.get(),
             failed_at: happened.at.millis(),
             resolved: happened.resolved,
@@ -214,10 +196,44 @@ impl<'c> InsertFailure<'c> {
                 None => WITHOUT_REASON.to_owned(),
             });
         }
-        for (rank, advice) in (1_i64..).zip(self.meanings((shown, happened.platform))) {
+        for (rank, advice) in (1_i64..).zip(self.meanings((shown, platform))) {
             self.of_failure.insert(row! { failure_no: number, rank: rank, advice_no: advice })?;
         }
-        Ok((reason, category))
+        if happened.abandoned {
+            return Ok(());
+        }
+        let code = failure.code.as_deref().map(canonical_code);
+        let counted = Failed {
+            day: day.get(),
+            platform: id_of(platform),
+            subject: happened.subject.id(),
+            code: words.id(code.as_deref())?.unwrap_or(0),
+            reason: reason.unwrap_or(0),
+            category,
+        };
+        totals.failure(counted, 1);
+        self.advise(counted, Failure { code, message: None, ..failure.clone() })
+    }
+
+    /// Writes what a code, a reason and a category can mean, once.
+    fn advise(&mut self, counted: Failed, mut counted_by: Failure) -> Result<()> {
+        let Failed { code, reason, category, .. } = counted;
+        if !self.reasons.insert((code, reason, category)) {
+            return Ok(());
+        }
+        if says_nothing(&counted_by) {
+            counted_by.message = Some(WITHOUT_REASON.to_owned());
+        }
+        for (rank, advice) in (1_i64..).zip(self.meanings((counted_by, None))) {
+            self.of_reason.insert(row! {
+                code_word: code,
+                reason_word: reason,
+                category_id: category,
+                rank: rank,
+                advice_no: advice,
+            })?;
+        }
+        Ok(())
     }
 
     /// The numbers of the entries that fit, best first.

@@ -34,8 +34,6 @@ pub(crate) struct Counted {
     pub start_reported: bool,
     /// From start to end.
     pub lasted: i64,
-    /// Code (one spelling a code), reason and category.
-    pub failure: (i64, i64, i64),
     /// The actions visited, and whether each visit was left forward.
     pub visits: Vec<(i64, bool)>,
     /// The senders that took part.
@@ -60,6 +58,20 @@ impl Sender {
     }
 }
 
+/// What counts of one failure, in the ids of the file. What counts as given up is none: a person cancelled, or stopped
+/// with an error reported.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed {
+    pub day: i32,
+    pub platform: i64,
+    /// What failed: an attempt, a session or a device.
+    pub subject: i64,
+    /// One spelling a code.
+    pub code: i64,
+    pub reason: i64,
+    pub category: i64,
+}
+
 /// What counts of one device, in the ids of the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Device {
@@ -75,7 +87,7 @@ pub(crate) struct Totals {
     days: Sums<3, 12>,
     coverage: Sums<10, 3>,
     incomplete: Sums<8, 3>,
-    failures: Sums<5, 1>,
+    failures: Sums<6, 1>,
     steps: Sums<3, 3>,
     devices: Sums<5, 1>,
 }
@@ -152,17 +164,6 @@ impl Totals {
             let sums = cells! { abandoned: abandoned, failed: failed, abandoned_measured: measured * abandoned };
             self.incomplete.add(place, sums, sign);
         }
-        if failed > 0 {
-            let (code, reason, category) = attempt.failure;
-            let failure = cells! {
-                day: day,
-                platform_id: platform,
-                code_word: code,
-                reason_word: reason,
-                category_id: category,
-            };
-            self.failures.add(failure, cells! { failed: 1 }, sign);
-        }
         for step in KnownAction::ALL.iter().map(|step| step.id()) {
             let visits = attempt.visits.iter().filter(|(action, _)| *action == step);
             let (visited, left) = visits.fold((false, false), |(_, any), (_, left)| (true, any || *left));
@@ -173,6 +174,19 @@ impl Totals {
                 self.steps.add(cells! { day: day, platform_id: platform, action_id: step }, sums, sign);
             }
         }
+    }
+
+    /// Counts a failure in or out, an attempt's apart from the attempt.
+    pub(crate) fn failure(&mut self, failure: Failed, sign: i64) {
+        let key = cells! {
+            day: i64::from(failure.day),
+            platform_id: failure.platform,
+            subject_id: failure.subject,
+            code_word: failure.code,
+            reason_word: failure.reason,
+            category_id: failure.category,
+        };
+        self.failures.add(key, cells! { failed: 1 }, sign);
     }
 
     /// Counts a device in or out.

@@ -247,7 +247,8 @@ fn status_agrees(answer: &Value, sample: &[Delivered]) {
 }
 
 fn reasons_agree(conn: &Connection, devices: &[Device], as_of: Timestamp) {
-    let sql = "SELECT reason, sum(failed) FROM failure_reasons GROUP BY reason ORDER BY 2 DESC, 1";
+    let sql =
+        "SELECT reason, sum(failed) FROM failures_by_day WHERE subject = 'attempt' GROUP BY reason ORDER BY 2 DESC, 1";
     let mut rows = conn.prepare(sql).unwrap();
     let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     let file: Vec<(Option<String>, u64)> = rows.collect::<Result<_, _>>().unwrap();

@@ -205,7 +205,7 @@ function failureItem(one) {
 
 function reasonsList({ failures }) {
   return barList({
-    title: 'Commonest reasons of failed attempts',
+    title: 'Commonest reasons of failures',
     hideTitle: true,
     labelHeading: 'Reason',
     valueHeading: 'Failed',
@@ -215,7 +215,7 @@ function reasonsList({ failures }) {
       value: one.count,
       note: one.category ? words.failureCategory(one.category) : null,
     })),
-    empty: 'No failed attempt was reported in these days.',
+    empty: 'No failure was reported in these days.',
   });
 }
 

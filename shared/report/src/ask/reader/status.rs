@@ -220,7 +220,8 @@ impl Reader<'_> {
         self.read_one("failures", &failed_in(from, to, platform, limit))
     }
 
-    /// Why attempts failed that started on the days `from` to `to` (exclusive), commonest first, at most `limit`.
+    /// Why enrollment failed on the days `from` to `to` (exclusive), commonest first, at most `limit`: attempts and sessions
+    /// that started on them, and devices outside any attempt.
     ///
     /// # Errors
     /// [`Error::InvalidFilter`] for an empty range.

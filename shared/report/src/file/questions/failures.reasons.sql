@@ -1,4 +1,5 @@
--- Why attempts failed, commonest first, with what each reason can mean.
+-- Why enrollment failed, commonest first, with what each reason can mean: of attempts, of sessions of the Enrollment
+-- Status Page that belong to no attempt, and of devices outside any attempt, as they stand in the list of failures.
 -- answer: rows
 WITH $asked,
   reasons AS MATERIALIZED (

@@ -1,4 +1,4 @@
--- Failures of the attempts that started on the days asked for, and why attempts failed.
+-- Failures of the days asked for (an attempt's or a session's is of the day it started), and their commonest reasons.
 -- answer: row
 -- days: recent
 -- :platform platforms | One platform; without it all.

@@ -1,5 +1,5 @@
 -- Dictionaries: small numbers for closed lists of names. Ids are positions in the domain's lists and never
--- change; id 0 stands for "none told" and has no name, so that a join can never lose a row.
+-- change; id 0 stands for "none reported" and has no name, so that a join can never lose a row.
 CREATE TABLE sections (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE actions (
   --: The number other tables use; 1 to 9 are the catalogue's, larger ones hashes of what senders have besides, 0 is
@@ -50,7 +50,7 @@ CREATE TABLE days (
   --: The day.
   date TEXT NOT NULL);
 
--- Texts that senders choose, each once; the id is a hash of the text. Id 0 is the empty text: none told.
+-- Texts that senders choose, each once; the id is a hash of the text. Id 0 is the empty text: none reported.
 CREATE TABLE words (
   --: The number other tables use, a hash of the text; 0 is the empty text.
   id INTEGER PRIMARY KEY,

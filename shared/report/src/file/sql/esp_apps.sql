@@ -3,7 +3,7 @@ WITH
   installs AS (
     SELECT coalesce(i.name_word, i.item_word) AS app, i.session_no AS session_no, i.errors AS errors,
       i.began_at AS began_at, t.name AS tracking, st.name AS state,
-      -- Of one only told to be there nobody knows how long it took.
+      -- Of one only reported as there nobody knows how long it took.
       CASE WHEN st.name = 'completed' AND i.settled_at > i.began_at THEN i.settled_at - i.began_at END AS milliseconds
     FROM esp_items i
     CROSS JOIN esp_sessions x
@@ -30,13 +30,13 @@ WITH
     FROM ranked WHERE 2 * place BETWEEN n AND n + 2 GROUP BY app),
   highs AS (SELECT app, min(milliseconds) AS milliseconds FROM ranked WHERE 10 * place >= 9 * n GROUP BY app)
 SELECT
-  --: The app's name; its id where none was told. Apps of one name are one.
+  --: The app's name; its id where none was reported. Apps of one name are one.
   w.text AS app,
   --: sessions | How many sessions had it.
   CAST(c.sessions AS BIGINT) AS sessions,
   --: sessions | In how many it was waited for.
   CAST(c.blocking AS BIGINT) AS blocking,
-  --: sessions | In how many it was told under way or settled.
+  --: sessions | In how many it was reported under way or settled.
   CAST(c.tried AS BIGINT) AS tried,
   --: sessions | In how many it is completed.
   CAST(c.completed AS BIGINT) AS completed,

@@ -152,19 +152,20 @@ CREATE TABLE failures (
   attempt_no INTEGER REFERENCES attempts (attempt_no),
   --: The session without an attempt; empty otherwise.
   session_no INTEGER REFERENCES esp_sessions (session_no),
+  platform_id INTEGER NOT NULL REFERENCES platforms (id),
   --: days since 1970-01-01 | The day the attempt or session started, or the device failed, in the organisation's time zone.
   day INTEGER NOT NULL,
   --: ms since 1970-01-01 UTC | When the attempt or session ended, or the device failed.
   failed_at INTEGER NOT NULL,
   resolved INTEGER,
   --: 0 or 1 | Whether the attempt counts as abandoned rather than failed: a person cancelled, or stopped with an
-  --: error told.
+  --: error reported.
   abandoned INTEGER NOT NULL,
   code_word INTEGER REFERENCES words (id),
   code_value INTEGER,
   reason_word INTEGER REFERENCES words (id),
   category_id INTEGER NOT NULL REFERENCES failure_categories (id),
-  --: The message told; a pseudonymised file has none.
+  --: The message reported; a pseudonymised file has none.
   message_word INTEGER REFERENCES words (id));
 
 -- What a failure can mean, likeliest first: by its code, its words, its category, its platform.
@@ -174,11 +175,11 @@ CREATE TABLE failure_advice (
   advice_no INTEGER NOT NULL REFERENCES advice (advice_no),
   PRIMARY KEY (failure_no, rank)) WITHOUT ROWID;
 
--- The same for a code, a reason and a category, as failed attempts are counted by them; 0 stands for none reported.
+-- The same for a code, a reason and a category, as failures are counted by them; 0 stands for none reported.
 CREATE TABLE failure_reason_advice (
   --: The error code, all its spellings as one; 0 for none.
   code_word INTEGER NOT NULL REFERENCES words (id),
-  --: The short reason told; 0 for none.
+  --: The short reason reported; 0 for none.
   reason_word INTEGER NOT NULL REFERENCES words (id),
   category_id INTEGER NOT NULL REFERENCES failure_categories (id),
   rank INTEGER NOT NULL,
@@ -271,7 +272,7 @@ CREATE TABLE esp_session_phases (
   phase_id INTEGER NOT NULL REFERENCES esp_phases (id),
   --: ms since 1970-01-01 UTC | When the phase began.
   started_at INTEGER NOT NULL,
-  --: ms since 1970-01-01 UTC | When it was over or failed; empty where it is not, or nobody told.
+  --: ms since 1970-01-01 UTC | When it was over or failed; empty where it is not, or nobody reported it.
   ended_at INTEGER,
   --: How the phase stands, as the page on the device shows it.
   state_id INTEGER NOT NULL REFERENCES esp_phase_states (id),
@@ -294,7 +295,7 @@ CREATE TABLE esp_items (
   error_code_word INTEGER REFERENCES words (id),
   --: ms since 1970-01-01 UTC | When the item's newest state was reported.
   updated_at INTEGER NOT NULL,
-  --: ms since 1970-01-01 UTC | When it was first told under way, or settled without that.
+  --: ms since 1970-01-01 UTC | When it was first reported under way, or settled without that.
   began_at INTEGER,
   --: ms since 1970-01-01 UTC | Since when it is completed, not required or failed; empty where it is none of these.
   settled_at INTEGER,
@@ -351,13 +352,16 @@ CREATE TABLE daily_incomplete (
 CREATE TABLE daily_failures (
   day INTEGER NOT NULL,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  --: What failed: an attempt, a session without an attempt, or a device outside any attempt.
+  subject_id INTEGER NOT NULL REFERENCES failure_subjects (id),
   --: The error code, all its spellings as one; 0 for none.
   code_word INTEGER NOT NULL REFERENCES words (id),
-  --: The short reason told; 0 for none.
+  --: The short reason reported; 0 for none.
   reason_word INTEGER NOT NULL REFERENCES words (id),
   category_id INTEGER NOT NULL REFERENCES failure_categories (id),
+  --: failures | How often it failed so.
   failed INTEGER NOT NULL,
-  PRIMARY KEY (day, platform_id, code_word, reason_word, category_id)) WITHOUT ROWID;
+  PRIMARY KEY (day, platform_id, subject_id, code_word, reason_word, category_id)) WITHOUT ROWID;
 
 CREATE TABLE daily_steps (
   day INTEGER NOT NULL,

@@ -39,7 +39,7 @@ SELECT
   w_reason.text AS failure_reason,
   --: Category of the failure, as Graph's deviceEnrollmentFailureReason names them.
   failure_categories.name AS failure_category,
-  --: The message told; a pseudonymised file has none.
+  --: The message reported; a pseudonymised file has none.
   w_message.text AS failure_message,
   --: min | From start to end; empty where no sender reported the start, or it has not ended.
   CAST(CASE a.start_reported WHEN 1 THEN (a.ended_at - a.started_at) / 60000.0 END AS DOUBLE) AS minutes,

@@ -121,7 +121,7 @@ SELECT
   st.name AS state,
   --: When the phase began.
   $iso(v.started_at) AS started_at,
-  --: When it was over or failed; empty where it is not, or nobody told.
+  --: When it was over or failed; empty where it is not, or nobody reported it.
   $iso(v.ended_at) AS ended_at,
   --: min | From its beginning to its end.
   CAST((v.ended_at - v.started_at) / 60000.0 AS DOUBLE) AS minutes,
@@ -151,7 +151,7 @@ SELECT
   w_code.text AS error_code,
   --: When the item's newest state was reported.
   $iso(i.updated_at) AS updated_at,
-  --: When it was first told under way, or settled without that.
+  --: When it was first reported under way, or settled without that.
   $iso(i.began_at) AS began_at,
   --: Since when it is completed, not required or failed; empty where it is none of these.
   $iso(i.settled_at) AS settled_at,

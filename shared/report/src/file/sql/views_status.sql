@@ -150,7 +150,7 @@ SELECT
   f.code_value AS code_value,
   w_reason.text AS reason,
   c.name AS category,
-  --: The message told; a pseudonymised file has none.
+  --: The message reported; a pseudonymised file has none.
   w_message.text AS message,
   s.name AS section,
   k.name AS action,
@@ -166,7 +166,7 @@ LEFT JOIN failure_subjects b ON b.id = f.subject_id
 LEFT JOIN attempts a ON a.attempt_no = f.attempt_no
 LEFT JOIN esp_sessions x ON x.session_no = f.session_no
 LEFT JOIN enrollments e ON e.enrollment_no = f.enrollment_no
-LEFT JOIN platforms p ON p.id = CASE b.name WHEN 'attempt' THEN a.platform_id ELSE e.platform_id END
+LEFT JOIN platforms p ON p.id = f.platform_id
 LEFT JOIN sections s ON s.id = a.section_id
 LEFT JOIN actions k ON k.id = a.action_id
 LEFT JOIN failure_categories c ON c.id = f.category_id
@@ -189,7 +189,7 @@ SELECT failed_at,
   --: The error code as reported.
   code,
   code_value, reason, category,
-  --: The message told; a pseudonymised file has none.
+  --: The message reported; a pseudonymised file has none.
   message,
   resolved,
   --: The day the device failed, in the organisation's time zone.
@@ -203,21 +203,27 @@ SELECT
   $day(d.day) AS date,
   d.day AS day,
   p.name AS platform,
+  --: What failed: attempt, session (of the Enrollment Status Page, without an attempt) or device (outside any attempt).
+  b.name AS subject,
   CAST(nullif(w_code.text, '') AS TEXT) AS code,
   CAST(nullif(w_reason.text, '') AS TEXT) AS reason,
   c.name AS category,
+  --: failures | How often it failed so.
   d.failed AS failed,
   d.code_word AS code_word,
   d.reason_word AS reason_word,
   d.category_id AS category_id
 FROM daily_failures d
 LEFT JOIN platforms p ON p.id = d.platform_id
+LEFT JOIN failure_subjects b ON b.id = d.subject_id
 LEFT JOIN words w_code ON w_code.id = d.code_word
 LEFT JOIN words w_reason ON w_reason.id = d.reason_word
 LEFT JOIN failure_categories c ON c.id = d.category_id;
 
 CREATE VIEW failure_reasons AS
-SELECT code, reason, category, CAST(sum(failed) AS BIGINT) AS failed
+SELECT code, reason, category,
+  --: failures | Of attempts, of sessions of the Enrollment Status Page without an attempt, and of devices outside any attempt.
+  CAST(sum(failed) AS BIGINT) AS failed
 FROM failures_by_day GROUP BY code, reason, category;
 
 CREATE VIEW advice_by_code AS
