@@ -1,6 +1,6 @@
 //! What the file knows of a person or a device.
 
-use super::{Device, Known, Subject, verdict};
+use super::{Device, Known, Subject, Verdict};
 use crate::ask::reader::{Advice, Attempt, EspSessionDetail, Reader, parameters};
 use crate::error::{Error, Result};
 use serde::Deserialize;
@@ -34,6 +34,34 @@ impl KnownDevice {
     /// Whether its newest attempt waits for that.
     pub(super) fn waits_for(&self, what: &str) -> bool {
         self.attempts.first().is_some_and(|newest| newest.attempt.waits_for.as_deref() == Some(what))
+    }
+
+    /// How a device stands.
+    pub(super) fn verdict(&self) -> Verdict {
+        if !self.failures.is_empty() {
+            return Verdict::Failing;
+        }
+        let Some(newest) = self.attempts.first() else {
+            // Some senders report the Enrollment Status Page alone.
+            return match self.sessions.first().map(|newest| newest.session.state.as_str()) {
+                Some("inProgress") => Verdict::Enrolling,
+                Some("failed" | "timedOut") => Verdict::Failing,
+                Some(_) => Verdict::Working,
+                // Its enrollment was not reported, that it is complete was.
+                None if self.complete => Verdict::Working,
+                None => Verdict::NoAttempt,
+            };
+        };
+        match newest.attempt.outcome.as_str() {
+            _ if self.prepared => Verdict::Prepared,
+            _ if self.complete_since => Verdict::Working,
+            "completed" => Verdict::Working,
+            "failed" => Verdict::Failing,
+            "abandoned" => Verdict::GaveUp,
+            _ if self.waits_for("configuration") => Verdict::HeldForConfiguration,
+            _ if newest.attempt.waits_for.is_some() => Verdict::WaitingForCompliance,
+            _ => Verdict::Enrolling,
+        }
     }
 
     /// How it is called in a sentence.
@@ -204,7 +232,7 @@ fn devices(reader: &Reader<'_>, subject: &Subject) -> Result<Vec<KnownDevice>> {
         let prepared = is_last && state == "prepared";
         devices.push(KnownDevice { device, attempts, sessions, failures, complete, complete_since, prepared });
     }
-    devices.sort_by_cached_key(|known| (verdict::of(known), std::cmp::Reverse(known.device.last_activity_at.clone())));
+    devices.sort_by_cached_key(|known| (known.verdict(), std::cmp::Reverse(known.device.last_activity_at.clone())));
     Ok(devices)
 }
 

@@ -23,7 +23,7 @@ pub use silent::{Covers, SilentSender};
 
 use crate::ask::reader::{Advice, Attempt, Reader};
 use crate::error::Result;
-use facts::Facts;
+use facts::{Facts, KnownDevice};
 use serde::{Deserialize, Serialize};
 
 /// Whom it is about.
@@ -229,7 +229,7 @@ impl Reader<'_> {
             });
         }
         let findings = findings::of(self, &facts)?;
-        let verdict = facts.devices.first().map_or(Verdict::NotSeen, verdict::of);
+        let verdict = facts.devices.first().map_or(Verdict::NotSeen, KnownDevice::verdict);
         let attempts = facts.attempts();
         let completed = attempts.iter().filter(|attempt| attempt.is("completed"));
         let ever_worked = EverWorked {
@@ -239,7 +239,7 @@ impl Reader<'_> {
         };
         let judged = facts.devices.iter().map(|known| JudgedDevice {
             device: known.device.clone(),
-            verdict: verdict::of(known),
+            verdict: known.verdict(),
             summary: verdict::summary(&facts, known, &findings),
         });
         let past = attempts.into_iter().take(MOST_ATTEMPTS);

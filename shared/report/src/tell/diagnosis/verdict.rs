@@ -1,36 +1,8 @@
-//! How a device stands, in a word and in a sentence.
+//! How a device stands, in a sentence.
 
 use super::facts::{Facts, KnownDevice};
 use super::{Finding, Severity, Verdict, places};
 use std::collections::BTreeSet;
-
-/// How a device stands.
-pub(super) fn of(known: &KnownDevice) -> Verdict {
-    if !known.failures.is_empty() {
-        return Verdict::Failing;
-    }
-    let Some(newest) = known.attempts.first() else {
-        // Some senders report the Enrollment Status Page alone.
-        return match known.sessions.first().map(|newest| newest.session.state.as_str()) {
-            Some("inProgress") => Verdict::Enrolling,
-            Some("failed" | "timedOut") => Verdict::Failing,
-            Some(_) => Verdict::Working,
-            // Its enrollment was not reported, that it is complete was.
-            None if known.complete => Verdict::Working,
-            None => Verdict::NoAttempt,
-        };
-    };
-    match newest.attempt.outcome.as_str() {
-        _ if known.prepared => Verdict::Prepared,
-        _ if known.complete_since => Verdict::Working,
-        "completed" => Verdict::Working,
-        "failed" => Verdict::Failing,
-        "abandoned" => Verdict::GaveUp,
-        _ if known.waits_for("configuration") => Verdict::HeldForConfiguration,
-        _ if newest.attempt.waits_for.is_some() => Verdict::WaitingForCompliance,
-        _ => Verdict::Enrolling,
-    }
-}
 
 /// What is going on with a device.
 pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) -> String {
@@ -59,7 +31,7 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
         };
     };
     let (place, on) = (places::place(newest), places::instant(newest.last_activity));
-    match of(known) {
+    match known.verdict() {
         Verdict::Working if known.complete_since => {
             format!("The last attempt did not complete ({on}), but the device has become complete since.")
         }
