@@ -194,3 +194,19 @@ fn a_session_that_named_no_phase_fails_where_the_attempt_waits_late_or_not() {
     assert_eq!(both(&events(70), LATER), says("failed", &["2–70 failed at Compliance, 0x9"]));
     assert_eq!(both(&events(2142), LATER), says("failed", &["2–2142 failed at Compliance, 0x9"]));
 }
+
+#[test]
+fn who_reports_an_end_a_second_time_takes_part_in_the_attempt_that_a_good_end_corrects() {
+    let failed = || What::Failed(Some("0x9".to_owned()), None);
+    let mut events = vec![
+        at(0, "native", Kind::Enrolled),
+        esp(1, "native", failed()),
+        at(2, "portal", Kind::Failed),
+        esp(3, "native", What::Completed),
+        at(4, "portal", Kind::Started),
+    ];
+    assert_eq!(both(&events, 5), says("inProgress", &["0–4 abandoned", "4– inProgress"]));
+    // One that has taken no part yet only goes on with it.
+    events[4] = at(4, "log", Kind::Started);
+    assert_eq!(both(&events, 5), says("inProgress", &["0– inProgress"]));
+}

@@ -404,6 +404,8 @@ impl<'a> Run<'a> {
         let attempt = &mut open.attempt;
         (attempt.about, attempt.events, attempt.clock_skew) = (about, events, clock_skew);
         (attempt.reports, attempt.start_reported) = (reports, start_reported);
+        // Who reported its end a second time has taken part, too (rule 6).
+        open.sources.extend(open.attempt.events.iter().map(|key| key.source.clone()));
         self.reported_end = None;
         Some(open)
     }
