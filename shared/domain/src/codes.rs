@@ -7,8 +7,8 @@ const MAX_CHARS: usize = 8_000;
 /// A failure's code has at most so many: no spelling of 32 bits needs more than 64 of them in hexadecimal.
 const MAX_CODE_CHARS: usize = 20;
 
-/// What a spelling of a code may stand for, likeliest first. Eight digits can be meant as decimal or as hexadecimal
-/// without its prefix: `80043001`.
+/// What a spelling of a code may stand for, likeliest first. Digits can be meant as decimal or as hexadecimal without its
+/// prefix.
 pub fn code_values(code: &str) -> impl Iterator<Item = u32> {
     let code = code.trim().replace(MINUS, "-").to_ascii_lowercase();
     let plain = code_value(&code);
@@ -33,7 +33,7 @@ pub fn codes_within(text: &str) -> Vec<u32> {
 pub fn code_of_failure(text: &str) -> Option<String> {
     let text = text.trim();
     if text.len() <= MAX_CODE_CHARS && code_value(text).is_some_and(|value| value != 0) {
-        return Some(text.to_owned());
+        return Some(bare(text).map_or_else(|| text.to_owned(), |found| found.spelling));
     }
     let is_code =
         |found: &Found| found.value != 0 && found.form != Form::Doubted && found.spelling.len() <= MAX_CODE_CHARS;
@@ -159,6 +159,9 @@ fn introduced_number(word: &str, digits: &str, introduced: Introduced) -> Vec<Fo
     if introduced == Introduced::No || !is_decimal(digits) {
         return Vec::new();
     }
+    if let Some(bare) = bare(digits) {
+        return vec![bare];
+    }
     let Some(value) = code_value(word) else { return Vec::new() };
     let form = if is_failure(value) {
         Form::Whole
@@ -167,9 +170,8 @@ fn introduced_number(word: &str, digits: &str, introduced: Introduced) -> Vec<Fo
     } else {
         Form::Doubted
     };
-    let bare = bare(digits);
     let counts = introduced != Introduced::Loosely || form != Form::Doubted;
-    counts.then(|| Found { value, form, spelling: word.to_owned() }).into_iter().chain(bare).collect()
+    counts.then(|| Found { value, form, spelling: word.to_owned() }).into_iter().collect()
 }
 
 /// The code that a word is by its form alone.
@@ -181,8 +183,15 @@ fn found_alone(word: &str) -> Option<Found> {
         let form = if lower.starts_with("0x") || is_failure(value) { Form::Whole } else { Form::Doubted };
         return Some(Found { value, form, spelling: word.to_owned() });
     }
-    // Digits alone may be a telephone number, a ticket, a size.
-    if is_decimal(&lower) { None } else { bare(&lower) }
+    // Digits alone may be a telephone number, a ticket, a size. Only the codes of Windows' own enrollment are told from
+    // those by their form.
+    bare(&lower).filter(|found| !is_decimal(&lower) || is_of_enrollment(found.value))
+}
+
+/// The HRESULTs of Windows' MDM enrollment, 0x80180001 and on:
+/// <https://learn.microsoft.com/en-us/windows/win32/mdmreg/mdm-registration-constants>.
+fn is_of_enrollment(value: u32) -> bool {
+    matches!(value, 0x8018_0001..=0x8018_00ff)
 }
 
 /// Eight hexadecimal digits that begin as a failure's HRESULT does.
@@ -236,7 +245,7 @@ mod tests {
         assert_eq!(codes_within("It did not work (CAA30194)"), [0xcaa3_0194]);
         assert!(codes_within("version 10.0.19045, 12 of 40, 2026-01-02, 0xzz").is_empty());
         assert!(codes_within("device 801c0003-1111-4000-8000-801c00030000 is gone").is_empty());
-        assert_eq!(code_values("80043001").collect::<Vec<_>>(), [80_043_001, 0x8004_3001]);
+        assert_eq!(code_values("80043001").collect::<Vec<_>>(), [0x8004_3001]);
         assert_eq!(codes_in("1603"), [1603, 0x1603]);
         assert_eq!(codes_in("it ended with exit code 1603"), [1603]);
     }
@@ -281,19 +290,24 @@ mod tests {
         ] {
             assert!(codes_within(text).is_empty(), "{text}");
         }
-        assert_eq!(codes_within("code 80043001"), [80_043_001, 0x8004_3001]);
+        assert_eq!(codes_within("code 80043001"), [0x8004_3001]);
         assert_eq!(codes_within("error 1618"), [1618]);
         assert_eq!(codes_within("status 3010"), [3010]);
     }
 
     #[test]
-    fn eight_digits_are_a_code_only_behind_a_word_that_says_so() {
-        for text in ["error 80180018", "Code: 80180018", "HRESULT=80180018", "error code (80180018)", "hr #80180018"] {
-            assert_eq!(codes_within(text), [80_180_018, 0x8018_0018], "{text}");
-        }
-        // Behind these a decimal of this size is no code.
-        for text in ["result: 80180018", "it returned 80180018", "error-80180018"] {
-            assert_eq!(codes_within(text), [0x8018_0018], "{text}");
+    fn eight_digits_are_a_code_behind_a_word_that_says_so() {
+        for text in [
+            "error 80070018",
+            "Code: 80070018",
+            "HRESULT=80070018",
+            "error code (80070018)",
+            "hr #80070018",
+            "result: 80070018",
+            "it returned 80070018",
+            "error-80070018",
+        ] {
+            assert_eq!(codes_within(text), [0x8007_0018], "{text}");
         }
         for text in [
             "call support 80012345",
@@ -304,5 +318,14 @@ mod tests {
         ] {
             assert!(codes_within(text).is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_codes_of_windows_enrollment_are_known_by_their_form() {
+        for text in ["Enrollment failed (80180014).", "80180014.", "(80180014)", "it says 80180014", "error 80180014"] {
+            assert_eq!(codes_within(text), [0x8018_0014], "{text}");
+        }
+        assert_eq!(code_of_failure("Enrollment failed (80180014).").as_deref(), Some("0x80180014"));
+        assert!(codes_within("ticket 80181234").is_empty());
     }
 }

@@ -69,9 +69,13 @@ impl Failure {
 }
 
 /// The 32-bit value of an error code: `0x` and hexadecimal digits of any case and width, or a decimal
-/// that may be signed. `None` where the code is a name.
+/// that may be signed. Eight digits that begin with 8 or C are an HRESULT as Windows shows it, without a prefix: as a
+/// decimal they are no failure's. `None` where the code is a name.
 pub fn code_value(code: &str) -> Option<u32> {
     let code = code.trim();
+    if code.len() == 8 && code.starts_with(['8', 'c', 'C']) && code.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return u32::from_str_radix(code, 16).ok();
+    }
     if let Some(hex) = code.strip_prefix("0x").or_else(|| code.strip_prefix("0X")) {
         if hex.is_empty() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
@@ -97,9 +101,15 @@ mod tests {
     #[test]
     fn one_code_has_many_spellings() {
         let value = Some(0x801c_0003);
-        for spelling in
-            ["0x801c0003", "0X801C0003", "-2145648637", "2149318659", "0x0000801c0003", "0xFFFFFFFF801C0003"]
-        {
+        for spelling in [
+            "0x801c0003",
+            "0X801C0003",
+            "-2145648637",
+            "2149318659",
+            "0x0000801c0003",
+            "0xFFFFFFFF801C0003",
+            "801C0003",
+        ] {
             assert_eq!(code_value(spelling), value, "{spelling}");
         }
         assert_eq!(code_value("0xAB2"), Some(0xab2));
