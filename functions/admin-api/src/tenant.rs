@@ -9,6 +9,7 @@ use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
 use vestibule_store::{ExportReason, ExportRequest, Refold, StoreError};
+use vestibule_webhook::sources::source_called;
 
 impl Api {
     /// The settings as they are.
@@ -113,6 +114,12 @@ pub fn patched(before: &TenantSettings, patch: &Value) -> Result<TenantSettings,
         settings =
             serde_json::from_value(changed.clone()).map_err(|_| refuse(name, "has not the form of this setting"))?;
     }
+    // A name that no event has would have each enrollment wait for what never comes.
+    settings.compliance_source = settings.compliance_source.read_sources(|named| match source_called(&named) {
+        Some(Some(source)) => Ok(source.to_owned()),
+        Some(None) => Err(refuse("complianceSource", "must be the source that this sender's events bring")),
+        None => Ok(named),
+    })?;
     settings.validate().map_err(|error| refuse(error.field, error.problem))?;
     Ok(settings)
 }

@@ -83,6 +83,21 @@ impl ComplianceSource {
         if each.is_empty() { Self::None } else { Self::Each(each) }
     }
 
+    /// Each source that is named as `read` has it.
+    ///
+    /// # Errors
+    /// The first that `read` gives.
+    pub fn read_sources<E>(self, mut read: impl FnMut(String) -> Result<String, E>) -> Result<Self, E> {
+        Ok(match self {
+            Self::None => Self::None,
+            Self::All(source) => Self::All(read(source)?),
+            Self::Each(each) => {
+                let read = |(platform, source)| Ok((platform, read(source)?));
+                Self::Each(each.into_iter().map(read).collect::<Result<_, E>>()?)
+            }
+        })
+    }
+
     fn sources(&self) -> impl Iterator<Item = &String> {
         let (all, each) = match self {
             Self::None => (None, None),

@@ -87,6 +87,17 @@ pub static ENDS_LATER: &[EndsLater] = &[
     },
 ];
 
+/// The `source` of a product's events by what people call it: the sender's name, or the source in any case. `None` where
+/// it is neither, as a source that an organisation's own sender chose; `Some(None)` for a sender each of whose events
+/// brings its own.
+pub fn source_called(text: &str) -> Option<Option<&'static str>> {
+    let is_meant = |sender: &&&Sender| {
+        let source = sender.source.is_some_and(|source| source.eq_ignore_ascii_case(text));
+        source || sender.name.eq_ignore_ascii_case(text)
+    };
+    SENDERS.iter().find(is_meant).map(|sender| sender.source)
+}
+
 /// How an adapter reads a body.
 pub type Read = fn(&[u8], &HeaderMap, Received) -> Result<Batch, BodyError>;
 

@@ -39,6 +39,25 @@ async fn the_printed_script_reports_a_set_up() {
 }
 
 #[test]
+fn a_compliance_source_may_be_called_as_people_call_it() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let named = |called: &str| {
+        let set = folder.json(&["tenant", "set", "contoso", &format!("complianceSource={called}")]);
+        set["settings"]["complianceSource"].clone()
+    };
+    for (called, source) in [
+        ("setup-manager", "jamf:setupManager"),
+        ("Jamf:Webhooks", "jamf:webhooks"),
+        ("https://mdm.contoso.example/", "https://mdm.contoso.example/"),
+    ] {
+        assert_eq!(named(called), source);
+    }
+    let problem = folder.fails(&["tenant", "set", "contoso", "complianceSource=enrollment-events"]);
+    assert!(problem.contains("complianceSource: must be the source that this sender's events bring"), "{problem}");
+}
+
+#[test]
 fn beside_jamf_pro_the_sender_that_ends_later_is_to_be_named() {
     for (sender, source) in [("setup-manager", "jamf:setupManager"), ("script", "setup-script")] {
         let folder = Folder::new();
