@@ -205,9 +205,11 @@ impl Attempt {
         self.is_closed() && (self.reports.starts || self.reports.ends && self.reports.failures)
     }
 
-    /// How long it took, where it ended and its start was reported.
+    /// How long it took, where it ended and its start was reported. A start that was reported after the end, by another
+    /// sender, gives no time (docs/DOMAIN.md, R6).
     pub fn duration(&self) -> Option<Millis> {
-        self.ended_at.filter(|_| self.start_reported).map(|end| end - self.started_at)
+        let took = self.ended_at.filter(|_| self.start_reported).map(|end| end - self.started_at);
+        took.filter(|took| *took > Millis::ZERO)
     }
 }
 

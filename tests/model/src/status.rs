@@ -145,8 +145,9 @@ fn line(platform: &str, devices: &[Device], as_of_ms: i64) -> PlatformLine {
                     if let Some(ended_at_ms) = attempt.ended_at_ms
                         && attempt.start_reported
                     {
-                        timed += 1;
+                        // R6: a start reported only after the end gives no time.
                         let took_ms = ended_at_ms.saturating_sub(attempt.started_at_ms);
+                        timed += u64::from(took_ms > 0);
                         completed_ms = completed_ms.saturating_add(u64::try_from(took_ms).unwrap_or(0));
                     }
                 }

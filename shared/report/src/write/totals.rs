@@ -32,7 +32,7 @@ pub(crate) struct Counted {
     pub judged: bool,
     /// Whether it has a duration: its start was reported.
     pub start_reported: bool,
-    /// From start to end.
+    /// From start to end; 0 also where the start was reported after the end.
     pub lasted: i64,
     /// The actions visited, and whether each visit was left forward.
     pub visits: Vec<(i64, bool)>,
@@ -130,7 +130,7 @@ impl Totals {
             with_steps: with_steps,
             judged: judged,
             completed_judged: judged * completed,
-            timed: start_reported * completed,
+            timed: start_reported * completed * i64::from(attempt.lasted > 0),
             completed_ms: start_reported * completed * attempt.lasted,
         };
         self.days.add(cells! { day: day, platform_id: platform, platform_label_id: label }, sums, sign);

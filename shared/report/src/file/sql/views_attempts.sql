@@ -41,8 +41,8 @@ SELECT
   failure_categories.name AS failure_category,
   --: The message reported; a pseudonymised file has none.
   w_message.text AS failure_message,
-  --: min | From start to end; empty where no sender reported the start, or it has not ended.
-  CAST(CASE a.start_reported WHEN 1 THEN (a.ended_at - a.started_at) / 60000.0 END AS DOUBLE) AS minutes,
+  --: min | From start to end; empty where no sender reported the start, or only after the end, or it has not ended.
+  CAST(CASE a.start_reported WHEN 1 THEN nullif(a.ended_at - a.started_at, 0) / 60000.0 END AS DOUBLE) AS minutes,
   a.has_starts AS has_starts,
   a.has_steps AS has_steps,
   a.start_reported AS start_reported,
