@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::lists::dictionary::Coded as _;
 use crate::lists::ids::{Ids, first_from};
-use crate::write::insert_failure::canonical_code;
+use crate::write::insert_failure::counted_code;
 use crate::write::totals::{Counted, Device, Failed, Sender, Totals};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, named_params, params};
 use std::collections::BTreeSet;
@@ -23,9 +23,10 @@ const COUNTED: &str =
   FROM attempts a";
 
 /// Failures that are counted: see [`Failed`].
-const FAILED: &str =
-    "SELECT f.day, f.platform_id, f.subject_id, w.text AS code, coalesce(f.reason_word, 0) AS reason, f.category_id
-  FROM failures f LEFT JOIN words w ON w.id = f.code_word WHERE NOT f.abandoned";
+const FAILED: &str = "SELECT f.day, f.platform_id, f.subject_id, w.text AS code, m.text AS message,
+       coalesce(f.reason_word, 0) AS reason, f.category_id
+  FROM failures f LEFT JOIN words w ON w.id = f.code_word LEFT JOIN words m ON m.id = f.message_word
+  WHERE NOT f.abandoned";
 
 /// Failures of a device outside its attempts. The number is the subject's, as the index says it.
 const FAILURES_OF_DEVICE: &str = "failures f WHERE f.enrollment_no = ?1 AND f.subject_id = 3";
@@ -310,12 +311,13 @@ impl<'c> Delete<'c> {
 fn count_out(totals: &mut Totals, statement: &mut Statement, ids: Ids, params: impl rusqlite::Params) -> Result<()> {
     let mut rows = statement.query(params)?;
     while let Some(row) = rows.next()? {
-        let code: Option<String> = row.get("code")?;
+        let (code, message): (Option<String>, Option<String>) = (row.get("code")?, row.get("message")?);
+        let code = counted_code(code.as_deref(), message.as_deref());
         let failed = Failed {
             day: row.get("day")?,
             platform: row.get("platform_id")?,
             subject: row.get("subject_id")?,
-            code: code.map_or(0, |code| ids.word(&canonical_code(&code))),
+            code: code.map_or(0, |code| ids.word(&code)),
             reason: row.get("reason")?,
             category: row.get("category_id")?,
         };

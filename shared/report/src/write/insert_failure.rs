@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::attempt::{Attempt, Cause, DeviceFailure, Outcome};
+use vestibule_domain::codes::code_of_failure;
 use vestibule_domain::esp::{EspSession, Phase};
 use vestibule_domain::failure::{Failure, FailureCategory, code_value};
 use vestibule_domain::{Day, Platform, Timestamp};
@@ -60,8 +61,14 @@ pub(crate) struct InsertFailure<'c> {
 }
 
 /// An error code in the one spelling that all its spellings share.
-pub(crate) fn canonical_code(code: &str) -> String {
+fn canonical_code(code: &str) -> String {
     code_value(code).map_or_else(|| code.trim().to_ascii_lowercase(), vestibule_advice::canonical_code)
+}
+
+/// The code that a failure is counted by: the one that was reported, else one that the message spells out.
+pub(crate) fn counted_code(code: Option<&str>, message: Option<&str>) -> Option<String> {
+    let spelt = || message.and_then(code_of_failure);
+    code.map(str::to_owned).or_else(spelt).map(|code| canonical_code(&code))
 }
 
 /// What a failure is looked up by of which its sender reported neither code nor reason: phrases of the catalogue. The name
@@ -202,7 +209,7 @@ impl<'c> InsertFailure<'c> {
         if happened.abandoned {
             return Ok(());
         }
-        let code = failure.code.as_deref().map(canonical_code);
+        let code = counted_code(failure.code.as_deref(), message);
         let counted = Failed {
             day: day.get(),
             platform: id_of(platform),
