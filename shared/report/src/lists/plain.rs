@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 use vestibule_advice::Catalogue;
 use vestibule_domain::failure::{FailureCategory, code_value};
+use vestibule_webhook::sources::SENDERS;
 
 /// Letters of the longest single word that is let through.
 const MAX_WORD: usize = 40;
@@ -43,6 +44,12 @@ pub(crate) fn word(text: &str) -> bool {
     (1..=MAX_WORD).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
 }
 
+/// Whether a source of events is that of a product whose form the program reads, or a single word. Those that an
+/// organisation's own senders choose are often addresses.
+pub(crate) fn source(text: &str) -> bool {
+    word(text) || SENDERS.iter().any(|sender| sender.source == Some(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +63,16 @@ mod tests {
             ["device limit exceeded for ada@contoso.example", "Ada Lovelace", "Ada", "C02EXAMPLE1", "0301234567", ""]
         {
             assert!(!reason(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn sources_of_products_have_a_name() {
+        for text in ["jamf:webhooks", "graph:deviceManagement/autopilotEvents", "nanomdm"] {
+            assert!(source(text), "{text}");
+        }
+        for text in ["https://mdm.contoso.example/", "urn:ada-lovelace", "jamf:webhooks of Ada", ""] {
+            assert!(!source(text), "{text}");
         }
     }
 

@@ -468,7 +468,7 @@ impl Texts {
                         "code_word" => plain::code(&text),
                         "reason_word" => plain::reason(&text),
                         // A source may be an address, or named after somebody.
-                        "source_word" => plain::word(&text),
+                        "source_word" => plain::source(&text),
                         _ => true,
                     };
                     if stays {

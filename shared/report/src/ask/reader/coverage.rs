@@ -43,7 +43,7 @@ pub struct Coverage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SenderCoverage {
-    /// Its name: the source of its events. A summary has it where it is a single word.
+    /// Its name: the source of its events. A summary has it where it is a product's or a single word.
     pub source: Option<String>,
     /// Whether it reports when a try begins.
     pub starts: bool,
