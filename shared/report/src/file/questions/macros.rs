@@ -249,7 +249,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "alike" => ALIKE,
         "since" => SINCE,
         // JSON's own numbers have fifteen digits: too few for every value to come back as it was.
-        "real" => "json(printf('%!.17g', $1))",
+        "real" => "CASE WHEN $1 IS NOT NULL THEN json(printf('%!.17g', $1)) END",
         "list" => {
             "json('[' || CASE WHEN coalesce($1, '') = '' THEN '' ELSE replace(json_quote($1), '\\u001f', '\",\"') END || ']')"
         }
