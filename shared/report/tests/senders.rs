@@ -140,11 +140,25 @@ impl World {
         self.status.by_platform.iter().find(|line| line.platform.as_deref() == Some(label)).unwrap()
     }
 
-    /// Initiated, completed, abandoned, failed; measured and reported at the end only; judged.
-    fn counts(&self) -> [u64; 7] {
-        let IncompleteReport { initiated, completed, abandoned, failed, measured, only_end_reported, judged, .. } =
-            self.report;
-        [initiated, completed, abandoned, failed, measured, only_end_reported, judged]
+    /// Initiated, completed; measured and reported at the end only; judged.
+    fn counts(&self) -> [u64; 5] {
+        let IncompleteReport { initiated, completed, measured, only_end_reported, judged, .. } = self.report;
+        [initiated, completed, measured, only_end_reported, judged]
+    }
+
+    /// Incomplete, abandoned, failed; the line of the platform and the tiles say the same of the latter two.
+    fn ended(&self) -> [Option<u64>; 3] {
+        let IncompleteReport { incomplete, abandoned, failed, .. } = self.report;
+        let line = self.line("iOS/iPadOS");
+        assert_eq!((line.abandoned, line.failed), (abandoned, failed));
+        let tiles = [self.status.gave_up, self.status.failed].map(|count| count.is_none());
+        assert_eq!(tiles, [abandoned.is_none(), failed.is_none()]);
+        [incomplete, abandoned, failed]
+    }
+
+    /// In how many of the nineteen rows it is known whether anybody stopped there.
+    fn known_rows(&self) -> usize {
+        self.report.actions.iter().filter(|row| row.abandoned.is_some()).count()
     }
 
     /// Incomplete rate, success rate, average minutes, first time right.
@@ -163,7 +177,8 @@ const EVERYTHING: [&str; 7] = ["starts", "steps", "stops", "failures", "ends", "
 #[test]
 fn a_sender_of_everything_shows_the_truth() {
     let world = World::of_sender("native", &EVERYTHING);
-    assert_eq!(world.counts(), [11, 7, 3, 1, 11, 0, 11]);
+    assert_eq!(world.counts(), [11, 7, 11, 0, 11]);
+    assert_eq!((world.ended(), world.known_rows()), ([Some(4), Some(3), Some(1)], 19));
     assert_eq!(world.rates(), [Some(3.0 / 11.0), Some(7.0 / 11.0), Some(13.0), Some(7.0 / 11.0)]);
     assert_eq!(world.entered("TermsofUse"), Some(11));
     assert_eq!((world.entered("Activation"), world.report.place_not_reported), (Some(0), 0));
@@ -177,7 +192,8 @@ fn a_sender_of_everything_shows_the_truth() {
 fn a_sender_of_starts_and_ends_has_no_screens_and_no_failures() {
     let world = World::of_sender("nanomdm", &["starts", "ends"]);
     // The failure was not reported, so its attempt ran out of time.
-    assert_eq!(world.counts(), [11, 7, 4, 0, 11, 0, 11]);
+    assert_eq!(world.counts(), [11, 7, 11, 0, 11]);
+    assert_eq!((world.ended(), world.known_rows()), ([Some(4), Some(4), None], 1));
     assert_eq!(world.rates(), [Some(4.0 / 11.0), Some(7.0 / 11.0), Some(13.0), Some(7.0 / 11.0)]);
     // The one step that was reported counts; of the others nothing is known.
     assert_eq!((world.entered("iOSProfileLaunch"), world.entered("TermsofUse")), (Some(11), None));
@@ -190,7 +206,8 @@ fn a_sender_of_starts_and_ends_has_no_screens_and_no_failures() {
 #[test]
 fn a_sender_of_ends_alone_has_no_rates_and_no_times() {
     let world = World::of_sender("jamf", &["ends"]);
-    assert_eq!(world.counts(), [7, 7, 0, 0, 0, 7, 0]);
+    assert_eq!(world.counts(), [7, 7, 0, 7, 0]);
+    assert_eq!((world.ended(), world.known_rows()), ([None; 3], 0));
     assert_eq!(world.rates(), [None; 4]);
     assert!(world.report.funnel.iter().all(|step| (step.entered, step.left, step.abandoned) == (None, None, None)));
     let gap = "7 of 7 enrollments come from jamf, which reports only the end: no give-ups, no failures, no times.";
@@ -210,7 +227,8 @@ fn a_sender_of_ends_alone_has_no_rates_and_no_times() {
 #[test]
 fn a_sender_of_ends_and_compliance_waits_and_names_the_limit() {
     let world = World::of_sender("workspaceone", &["ends", "compliance"]);
-    assert_eq!(world.counts(), [7, 7, 0, 0, 0, 7, 0]);
+    assert_eq!(world.counts(), [7, 7, 0, 7, 0]);
+    assert_eq!((world.ended(), world.known_rows()), ([None; 3], 0));
     assert_eq!(world.rates(), [None; 4]);
     let gap = "7 of 7 enrollments come from workspaceone, which reports only ends, compliance: no give-ups, no failures, \
                no times.";
@@ -221,16 +239,20 @@ fn a_sender_of_ends_and_compliance_waits_and_names_the_limit() {
     let enrolled = || change(1, [sender.event(1, 0, Platform::Android, step(Kind::Enrolled))]).unwrap();
     let waiting = World::at(&[enrolled()], at(BEGIN) + Millis::from_minutes(600));
     assert_eq!((waiting.status.waiting_for_compliance, waiting.status.in_progress, waiting.status.devices), (1, 0, 1));
-    assert_eq!((waiting.report.open, waiting.report.abandoned), (1, 0));
+    assert_eq!((waiting.report.open, waiting.report.abandoned), (1, None));
     let active = waiting.working.reader().unwrap().active(None, 5).unwrap().active;
     assert_eq!((active.len(), active[0].waits_for.as_deref()), (1, Some("compliance")));
     assert_eq!((active[0].stage.as_deref(), active[0].progress), (Some("Compliance and activation"), None));
     let over = World::of(&[enrolled()]);
     let row = over.report.actions.iter().find(|row| row.catalogue_row == 17).unwrap();
-    assert_eq!((row.abandoned, row.shortest_limit_minutes, row.longest_limit_minutes), (1, Some(1_440), Some(1_440)));
-    assert_eq!((over.report.abandoned, over.report.abandoned_measured, over.report.incomplete_rate), (1, 0, None));
+    assert_eq!((row.abandoned, row.shortest_limit_minutes), (Some(1), Some(1_440)));
+    assert_eq!((row.longest_limit_minutes, over.known_rows()), (Some(1_440), 1));
+    assert_eq!(
+        (over.report.abandoned, over.report.abandoned_measured, over.report.incomplete_rate),
+        (Some(1), 0, None)
+    );
     assert!(over.page.contains("over 1 d 0 h"), "a row's words name the limit that ran out");
-    assert_eq!((over.status.enrolled, over.status.gave_up), (1, 0));
+    assert_eq!((over.status.enrolled, over.status.gave_up), (1, None));
     // Waiting shows where it stands, but nobody reported that step.
     assert_eq!(over.entered("Compliance"), None);
 }
@@ -238,9 +260,10 @@ fn a_sender_of_ends_and_compliance_waits_and_names_the_limit() {
 #[test]
 fn a_sender_of_ends_and_failures_is_judged_and_not_measured() {
     let world = World::of_sender("intune", &["ends", "failures"]);
-    assert_eq!(world.counts(), [8, 7, 0, 1, 0, 8, 8]);
+    assert_eq!(world.counts(), [8, 7, 0, 8, 8]);
+    assert_eq!((world.ended(), world.known_rows()), ([Some(1), None, Some(1)], 0));
     assert_eq!(world.rates(), [None, Some(7.0 / 8.0), None, Some(7.0 / 8.0)]);
-    assert_eq!(world.status.failed, 1);
+    assert_eq!(world.status.failed, Some(1));
     let gap = "8 of 8 enrollments come from intune, which reports only failures, ends: no give-ups, no times.";
     assert_eq!(world.coverage.sentence.as_deref(), Some(gap));
 }
@@ -248,7 +271,8 @@ fn a_sender_of_ends_and_failures_is_judged_and_not_measured() {
 #[test]
 fn a_sender_of_failures_alone_is_not_judged() {
     let world = World::of_sender("log", &["failures"]);
-    assert_eq!(world.counts(), [1, 0, 0, 1, 0, 1, 0]);
+    assert_eq!(world.counts(), [1, 0, 0, 1, 0]);
+    assert_eq!((world.ended(), world.known_rows()), ([Some(1), None, Some(1)], 0));
     assert_eq!(world.rates(), [None; 4]);
 }
 
@@ -277,7 +301,7 @@ fn a_place_that_nobody_reported_is_counted_as_that() {
     let started = sender.event(1, 0, Platform::Android, step(Kind::Started));
     let world = World::of(&[change(1, [started]).unwrap()]);
     let IncompleteReport { abandoned, place_not_reported, other, .. } = world.report;
-    assert_eq!((abandoned, place_not_reported, other), (1, 1, 0));
+    assert_eq!((abandoned, place_not_reported, other), (Some(1), 1, 0));
     let nowhere: u64 = world.report.daily.iter().filter(|day| day.section.is_none()).map(|day| day.abandoned).sum();
     assert_eq!(nowhere, 1);
     let sections = world.report.daily.iter().filter_map(|day| day.section.as_deref());
@@ -355,7 +379,7 @@ fn what_failed_outside_any_attempt_stands_among_the_failures() {
     assert_eq!((one.subject.as_str(), one.resolved, one.attempt_id), ("device", Some(false), None));
     assert_eq!((one.enrollment_key.as_str(), one.device_name.as_deref()), ("sn00000001", Some("DEVICE-1")));
     assert!(!one.advice.is_empty());
-    assert_eq!((world.status.failed, world.status.enrolled, world.report.failed), (1, 0, 0));
+    assert_eq!((world.status.failed, world.status.enrolled, world.report.failed), (Some(1), 0, Some(0)));
     let reasons = failures(&world).reasons;
     assert_eq!((reasons.len(), reasons[0].count), (1, 1), "what stands in the list stands among the reasons");
     assert_eq!(reasons[0].code.as_deref(), Some("0x801c0003"));
@@ -364,7 +388,7 @@ fn what_failed_outside_any_attempt_stands_among_the_failures() {
     events.push(sender.event(1, 600, Platform::Ios, step(Kind::Enrolled)));
     let world = World::of(&[change(1, events).unwrap()]);
     assert_eq!(failures(&world).failures[0].resolved, Some(true));
-    assert_eq!((world.status.failed, world.status.enrolled), (0, 1));
+    assert_eq!((world.status.failed, world.status.enrolled), (Some(0), 1));
 }
 
 #[test]
@@ -380,7 +404,7 @@ fn a_session_that_belongs_to_no_attempt_stands_among_the_failures_and_fails_no_d
         told(1, "d", minute(605), Some("two"), EspDetail::Failed(Some("0x80070BC2".to_owned()), None)),
     ];
     let world = World::of(&[change(1, events).unwrap()]);
-    assert_eq!((world.status.enrolled, world.status.failed, world.status.devices), (1, 0, 1));
+    assert_eq!((world.status.enrolled, world.status.failed, world.status.devices), (1, Some(0), 1));
     let reader = world.working.reader().unwrap();
     let (from, to) = reader.window().unwrap();
     let failures = reader.failures(from, to, None, 10).unwrap().failures;

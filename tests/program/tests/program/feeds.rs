@@ -83,7 +83,7 @@ async fn one_truth_is_shown_as_far_as_each_product_reports_it() {
     let truth = truth();
     // Finished enrollments alone: how many, and nothing else.
     let only_ends = json!({
-        "initiated": 7, "completed": 7, "abandoned": 0, "failed": 0, "measured": 0, "incompleteRate": null,
+        "initiated": 7, "completed": 7, "abandoned": null, "failed": null, "measured": 0, "incompleteRate": null,
         "withSteps": 0, "judged": 0, "successRate": null, "timed": 0, "averageMinutes": null, "firstTimeRight": null,
     });
     for (product, expected, reports) in [
@@ -91,7 +91,7 @@ async fn one_truth_is_shown_as_far_as_each_product_reports_it() {
             // Whoever fails is silent, as those are who give up.
             Product::NanoMdm,
             json!({
-                "initiated": 11, "completed": 7, "abandoned": 4, "failed": 0, "measured": 11, "incompleteRate": 0.364,
+                "initiated": 11, "completed": 7, "abandoned": 4, "failed": null, "measured": 11, "incompleteRate": 0.364,
                 "withSteps": 0, "judged": 11, "successRate": 0.636, "timed": 7, "averageMinutes": 13.286,
                 "firstTimeRight": 0.636,
             }),

@@ -1,10 +1,11 @@
 /*
  * The places where people stop: the nineteen rows, places and closings that have none, and what nobody reported a place of.
- * What must stay true: all lines together are what was abandoned; no line is left out, a zero neither.
+ * What must stay true: all lines together are what was abandoned; no line is left out, a zero neither. A row that nobody
+ * could have been counted in says so.
  */
 
 import { h, svg } from '../lib/dom.js';
-import { count, rate } from '../lib/format.js';
+import { count, orNotReported, rate } from '../lib/format.js';
 import { addressOf } from '../lib/route.js';
 import { dataTable } from '../lib/table.js';
 import * as words from '../lib/words.js';
@@ -142,14 +143,16 @@ export function placesTable(report, links, parameters) {
           label: 'Abandoned',
           numeric: true,
           render: (one) =>
-            one.abandoned && one.href ? h('a', { href: one.href }, count(one.abandoned)) : count(one.abandoned),
+            one.abandoned && one.href
+              ? h('a', { href: one.href }, count(one.abandoned))
+              : orNotReported(one.abandoned, count),
         },
         { key: 'bar', label: h('span', { class: 'visually-hidden' }, 'Bar'), class: 'bar', render: bar },
         {
           key: 'share',
           label: 'Share',
           numeric: true,
-          render: (one) => rate(report.abandoned ? one.abandoned / report.abandoned : null),
+          render: (one) => rate(report.abandoned && one.abandoned !== null ? one.abandoned / report.abandoned : null),
         },
         { key: 'how', label: 'How' },
         { key: 'section', label: 'Section', render: (one) => (one.section ? words.section(one.section) : null) },
@@ -165,8 +168,12 @@ export function placesTable(report, links, parameters) {
     h(
       'p',
       { class: 'quiet' },
-      `Together: ${count(report.abandoned)} abandoned. `,
-      h('a', { href: links({ outcome: 'abandoned' }) }, 'Show all of them'),
+      report.abandoned === null
+        ? 'No sender that took part in these days reports when people give up.'
+        : [
+            `Together: ${count(report.abandoned)} abandoned. `,
+            h('a', { href: links({ outcome: 'abandoned' }) }, 'Show all of them'),
+          ],
     ),
   );
 }

@@ -10,7 +10,7 @@ import { funnel, lineChart } from '../lib/chart.js';
 import { h, patch } from '../lib/dom.js';
 import { calendar, filterForm, lastDays, rangeIn } from '../lib/filters.js';
 import { askCoverage, coverageLine } from '../lib/coverage.js';
-import { addDays, count, dateIn, day, daysBetween, decimal, NOT_REPORTED, orNotReported, plural, rate } from '../lib/format.js';
+import { addDays, count, dateIn, day, daysBetween, decimal, orNotReported, plural, rate } from '../lib/format.js';
 import { asOf, notice, pageHead, tile, tiles } from '../lib/parts.js';
 import { addressOf } from '../lib/route.js';
 import { summaryFirst } from '../lib/summary-first.js';
@@ -20,7 +20,6 @@ import { placesTable, topPlace } from './incomplete-places.js';
 const NO_SECTION = 'No section reported';
 
 /** Whether nothing is known of giving up: no sender reports when somebody begins, and none reported an end of that kind. */
-const isUnmeasured = (report) => report.initiated > 0 && report.measured === 0 && report.abandoned === 0;
 const UNMEASURED = 'Not reported: no sender that took part in these days reports when somebody begins, so giving up can’t be seen.';
 const isUnreported = (funnel) => funnel.length > 0 && funnel.every((step) => step.entered === null);
 const incompleteRate = (report) => orNotReported(report.incompleteRate, rate, report.initiated);
@@ -29,6 +28,7 @@ const daysWords = (days) => (days === 1 ? 'the day before' : `the ${count(days)}
 
 /** The difference of two counts in words. */
 function countDifference(now, before, days) {
+  if (before === null) return `Not reported in ${daysWords(days)}`;
   if (now === before) return `As many as in ${daysWords(days)}`;
   const difference = Math.abs(now - before);
   return `${count(difference)} ${now > before ? 'more' : 'fewer'} than in ${daysWords(days)} (${count(before)})`;
@@ -64,18 +64,15 @@ function tileRow(report, before, links) {
     }),
     tile({
       label: `Incomplete${only}`,
-      value: isUnmeasured(report) && !report.failed ? NOT_REPORTED : count(report.incomplete),
-      href: isUnmeasured(report) && !report.failed ? null : links({ outcome: 'incomplete' }),
+      value: orNotReported(report.incomplete, count),
+      href: report.incomplete === null ? null : links({ outcome: 'incomplete' }),
       note: [
-        isUnmeasured(report) ? null : compare('incomplete'),
-        isUnmeasured(report)
+        report.incomplete === null ? null : compare('incomplete'),
+        report.abandoned === null
           ? 'Give-ups not reported'
           : link(`${count(report.abandoned)} abandoned`, { outcome: 'abandoned' }),
         ', ',
-        // What is closed and can't be judged may have failed, and nobody said so.
-        report.failed || report.judged || !report.completed
-          ? link(`${count(report.failed)} failed`, { outcome: 'failed' })
-          : 'failures not reported',
+        report.failed === null ? 'failures not reported' : link(`${count(report.failed)} failed`, { outcome: 'failed' }),
       ],
     }),
     tile({
@@ -190,7 +187,10 @@ function keptNotice(report, tenant) {
 function headline(report, links) {
   const say = (...what) => h('p', { class: 'headline' }, what);
   if (!report.initiated) return say('No enrollment was begun in these days.');
-  if (isUnmeasured(report)) return say('Whether anybody gave up in these days was not reported.');
+  if (report.abandoned === null) return say('Whether anybody gave up in these days was not reported.');
+  if (!report.abandoned && !report.measured) {
+    return say('Nobody chose to stop. Whether anybody fell silent was not reported.');
+  }
   if (!report.abandoned && report.onlyEndReported) {
     return say(`Nobody gave up in the ${plural(report.measured, 'enrollment')} whose senders report it.`);
   }
@@ -269,10 +269,10 @@ export default {
         h(
           'section',
           { class: 'card', 'data-key': 'daily' },
-          h('h2', { class: isUnmeasured(report) ? null : 'visually-hidden' }, 'By day'),
-          isUnmeasured(report) ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links),
+          h('h2', { class: report.abandoned === null ? null : 'visually-hidden' }, 'By day'),
+          report.abandoned === null ? h('p', { class: 'quiet' }, UNMEASURED) : dailyChart(report, links),
         ),
-        isUnmeasured(report) ? null : placesTable(report, links, parameters),
+        report.abandoned === null ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
       );
     };
@@ -298,6 +298,7 @@ export default {
     const options = { signal, onPart: arrived, range: { from: range.from, to: range.to } };
     arrived(await summaryFirst(api, '/api/reports/incomplete-enrollments', asked, options));
     await Promise.all([comparison, standing]);
-    if (!isNew) announce(`${count(newest.abandoned)} abandoned of ${count(newest.initiated)} initiated.`);
+    const abandoned = orNotReported(newest.abandoned, (n) => `${count(n)} abandoned`);
+    if (!isNew) announce(`Of ${count(newest.initiated)} initiated: ${abandoned}.`);
   },
 };

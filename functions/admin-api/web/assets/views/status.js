@@ -42,7 +42,9 @@ const card = (key, title, note, ...children) =>
 
 function summary({ status }) {
   const first = status.firstTimeRight;
-  const states = tiles(STATES.map(([member, label, note]) => tile({ label, value: count(status[member]), note })));
+  const states = tiles(
+    STATES.map(([member, label, note]) => tile({ label, value: orNotReported(status[member], count), note })),
+  );
   states.classList.add('states');
   const whole = tiles(
     tile({ label: 'Devices', value: count(status.devices), note: 'in all: each is in one of these states' }),
@@ -103,10 +105,6 @@ function activeTable({ active, status }) {
   });
 }
 
-/** A count of attempts that ended so: where none did and none is judged, whether any did was not reported. */
-const ended = (member) => (one) =>
-  orNotReported(one[member] || one.n || !one.onlyEndReported ? one[member] : null, count);
-
 function platformTable({ status }) {
   return dataTable({
     caption: 'By platform',
@@ -126,14 +124,19 @@ function platformTable({ status }) {
         ],
       },
       { key: 'completed', label: 'Completed, all days', numeric: true, render: (one) => count(one.completed) },
-      { key: 'failed', label: 'Failed, all days', numeric: true, render: ended('failed') },
-      { key: 'abandoned', label: 'Abandoned, all days', numeric: true, render: ended('abandoned') },
+      { key: 'failed', label: 'Failed, all days', numeric: true, render: (one) => orNotReported(one.failed, count) },
+      {
+        key: 'abandoned',
+        label: 'Abandoned, all days',
+        numeric: true,
+        render: (one) => orNotReported(one.abandoned, count),
+      },
       {
         key: 'successRate',
         label: 'Success rate, all days',
         numeric: true,
         render: (one) => {
-          const closed = one.completed + one.failed + one.abandoned;
+          const closed = one.completed + (one.failed ?? 0) + (one.abandoned ?? 0);
           return [
             orNotReported(one.successRate, rate, closed),
             h('small', null, one.n === closed ? `n = ${count(one.n)}` : `n = ${count(one.n)} judged of ${count(closed)}`),
@@ -281,7 +284,7 @@ export default {
       const { data } = shown;
       const { status, active, failures } = data;
       const zone = status.timeZone;
-      const range = `Attempts started ${day(failures.from)} to ${day(addDays(failures.to, -1))}`;
+      const range = `From ${day(failures.from)} to ${day(addDays(failures.to, -1))}`;
       patch(
         root,
         h(

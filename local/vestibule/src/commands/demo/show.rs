@@ -37,6 +37,11 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 /// Where nobody reported what a number stands on.
 const NOT_REPORTED: &str = "not reported";
 
+/// A count that is missing where no sender reports what is counted.
+fn reported(value: &Value) -> String {
+    value.as_u64().map_or_else(|| NOT_REPORTED.to_owned(), count)
+}
+
 fn percent(rate: &Value) -> String {
     rate.as_f64().map_or_else(|| NOT_REPORTED.to_owned(), |rate| format!("{:.1} %", rate * 100.0))
 }
@@ -87,9 +92,9 @@ fn roll_up(title: &str, report: &Value) -> String {
         text(report, "to"),
         text(report, "timeZone"),
         count(number(report, "initiated")),
-        count(number(report, "incomplete")),
-        count(number(report, "abandoned")),
-        count(number(report, "failed")),
+        reported(&report["incomplete"]),
+        reported(&report["abandoned"]),
+        reported(&report["failed"]),
         percent(&report["incompleteRate"]),
         count(number(report, "measured")),
     )
@@ -110,7 +115,7 @@ fn products(shown: &Value) -> String {
         "{title}\n  initiated {:>7}   completed {}, abandoned {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n{}",
         count(number(report, "initiated")),
         count(number(report, "completed")),
-        count(number(report, "abandoned")),
+        reported(&report["abandoned"]),
         percent(&report["incompleteRate"]),
         count(number(report, "measured")),
         coverage("  What that stands on", &shown["coverage"]),
@@ -146,12 +151,12 @@ fn rows(report: &Value) -> String {
     for row in list(report, "actions") {
         let _written = writeln!(
             out,
-            "  {:>2}  {:<20} {:<22} {:<11} {:>5}",
+            "  {:>2}  {:<20} {:<22} {:<11} {:>12}",
             number(row, "catalogueRow"),
             text(row, "action"),
             text(row, "screen"),
             text(row, "how"),
-            number(row, "abandoned")
+            reported(&row["abandoned"])
         );
     }
     let mut causes: BTreeMap<&str, u64> = BTreeMap::new();

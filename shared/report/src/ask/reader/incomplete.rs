@@ -23,12 +23,12 @@ pub struct IncompleteReport {
     pub section: Option<String>,
     /// Attempts started in the range.
     pub initiated: u64,
-    /// Abandoned and failed.
-    pub incomplete: u64,
-    /// Given up.
-    pub abandoned: u64,
-    /// Failed.
-    pub failed: u64,
+    /// Abandoned and failed; none where neither can be said.
+    pub incomplete: Option<u64>,
+    /// Given up; none where nobody was, and no sender that took part reports starts or stops.
+    pub abandoned: Option<u64>,
+    /// Failed; none where no attempt was, and no sender that took part reports failures.
+    pub failed: Option<u64>,
     /// Completed.
     pub completed: u64,
     /// Still in progress.
@@ -91,8 +91,8 @@ pub struct ActionCount {
     pub platform: String,
     /// The person's choice, or `timedOut`.
     pub how: String,
-    /// How many.
-    pub abandoned: u64,
+    /// How many; none where nobody was counted, and no sender that took part reports screens.
+    pub abandoned: Option<u64>,
     /// Minutes of the shortest limit that ran out there.
     pub shortest_limit_minutes: Option<u32>,
     /// Minutes of the longest limit that ran out there.

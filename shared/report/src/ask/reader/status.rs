@@ -19,14 +19,16 @@ pub struct Status {
     pub in_progress: u64,
     /// Devices whose attempt waits: for compliance, or for the release of their Setup Assistant.
     pub waiting_for_compliance: u64,
-    /// Devices whose latest attempt failed and that have not become complete since, or with an unresolved failure.
-    pub failed: u64,
+    /// Devices whose latest attempt failed and that have not become complete since, or with an unresolved failure; none
+    /// where there is no such device, and no sender reports failures.
+    pub failed: Option<u64>,
     /// Devices that a technician prepared and that wait for their user.
     pub prepared: u64,
     /// Devices under management.
     pub enrolled: u64,
-    /// Devices not under management whose latest attempt was abandoned.
-    pub gave_up: u64,
+    /// Devices not under management whose latest attempt was abandoned; none where there is no such device, and no sender
+    /// reports starts or stops.
+    pub gave_up: Option<u64>,
     /// Devices registered that never made an attempt.
     pub pending: u64,
     /// Devices in none of the other states.
@@ -55,10 +57,10 @@ pub struct PlatformStatus {
     pub initiated: u64,
     /// Of these completed.
     pub completed: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Abandoned.
-    pub abandoned: u64,
+    /// Failed; none where none did, and no sender of the platform reports failures.
+    pub failed: Option<u64>,
+    /// Abandoned; none where none was, and no sender of the platform reports starts or stops.
+    pub abandoned: Option<u64>,
     /// Attempts of which no sender reported more than how they ended.
     pub only_end_reported: u64,
     /// The judged ones: closed, and success and failure can be told apart.

@@ -1,5 +1,6 @@
 -- The incomplete-enrollments report: what became of the attempts that started on the days asked for, on iOS/iPadOS and
--- Android where no platform is named. The section narrows the numerators, never what was initiated or measured.
+-- Android where no platform is named. The section narrows the numerators, never what was initiated or measured. A count of
+-- how attempts ended is empty where there is none and no sender that took part could have reported one.
 -- answer: row
 -- days: recent
 -- :os attempts of | One platform, or `all`; without it iOS/iPadOS and Android.
@@ -15,11 +16,18 @@ WITH $asked,
       coalesce(sum(abandoned_measured), 0) AS abandoned_measured,
       coalesce(sum(CASE part WHEN 'placeNotReported' THEN abandoned END), 0) AS place_not_reported,
       coalesce(sum(CASE part WHEN 'other' THEN abandoned END), 0) AS other
-    FROM incomplete_of_all_platforms WHERE $reported AND $in_section)
+    FROM incomplete_of_all_platforms WHERE $reported AND $in_section),
+  seen AS (
+    SELECT max(starts) + max(stops) AS stopping, max(failures) AS failing FROM coverage_by_day WHERE $reported),
+  counted AS (
+    SELECT CASE WHEN abandoned > 0 OR initiated = 0 OR stopping > 0 THEN abandoned END AS abandoned,
+      CASE WHEN failed > 0 OR initiated = 0 OR failing > 0 THEN failed END AS failed
+    FROM started CROSS JOIN ended CROSS JOIN seen)
 SELECT $as_of, $time_zone, $day(first) AS "from", $day(last) AS "to", $os,
   (SELECT name FROM sections WHERE name = :section COLLATE NOCASE) AS section,
-  initiated, abandoned + failed AS incomplete, abandoned, failed, completed, open,
+  initiated, coalesce(counted.abandoned + counted.failed, counted.abandoned, counted.failed) AS incomplete,
+  counted.abandoned AS abandoned, counted.failed AS failed, completed, open,
   measured, initiated - measured AS only_end_reported, abandoned_measured,
   CASE WHEN measured > 0 THEN CAST(abandoned_measured AS REAL) / measured END AS incomplete_rate,
   with_steps, judged, place_not_reported, other
-FROM asked CROSS JOIN started CROSS JOIN ended
+FROM asked CROSS JOIN started CROSS JOIN ended CROSS JOIN counted

@@ -1,6 +1,7 @@
 -- The incomplete-enrollments report (docs/DOMAIN.md, R): iOS/iPadOS and Android only (`platforms.reported`), but for the
 -- views that have a column `reported`. Those at the grain of a day are what page and API sum over; the others are the
--- whole window. A rate or time is empty where no sender reported what it stands on.
+-- whole window. A rate or time is empty where no sender reported what it stands on, and so is a count of the whole window
+-- where there is none and no sender that took part could have reported one.
 CREATE VIEW attempts_by_day AS
 WITH sums AS (
   SELECT t.day AS day, t.platform_id AS platform_id, sum(t.initiated) AS initiated, sum(t.abandoned) AS abandoned,
@@ -39,20 +40,41 @@ FROM attempts_by_day
 WHERE reported = 1;
 
 CREATE VIEW incomplete_rollup AS
+WITH
+  sums AS (
+    SELECT coalesce(sum(initiated), 0) AS initiated, coalesce(sum(abandoned), 0) AS abandoned,
+      coalesce(sum(failed), 0) AS failed, coalesce(sum(completed), 0) AS completed, coalesce(sum(open), 0) AS open,
+      coalesce(sum(measured), 0) AS measured, coalesce(sum(only_end_reported), 0) AS only_end_reported,
+      coalesce(sum(abandoned_measured), 0) AS abandoned_measured, coalesce(sum(with_steps), 0) AS with_steps,
+      coalesce(sum(judged), 0) AS judged
+    FROM incomplete_by_day),
+  seen AS (
+    SELECT max(c.starts) + max(c.stops) AS stopping, max(c.failures) AS failing
+    FROM coverage c
+    CROSS JOIN platforms p
+    WHERE p.id = c.platform_id AND p.reported = 1),
+  counted AS (
+    SELECT s.*,
+      CASE WHEN s.abandoned > 0 OR s.initiated = 0 OR seen.stopping > 0 THEN s.abandoned END AS stopped,
+      CASE WHEN s.failed > 0 OR s.initiated = 0 OR seen.failing > 0 THEN s.failed END AS went_wrong
+    FROM sums s CROSS JOIN seen)
 SELECT
-  CAST(coalesce(sum(initiated), 0) AS BIGINT) AS initiated,
-  CAST(coalesce(sum(incomplete), 0) AS BIGINT) AS incomplete,
-  CAST(coalesce(sum(abandoned), 0) AS BIGINT) AS abandoned,
-  CAST(coalesce(sum(failed), 0) AS BIGINT) AS failed,
-  CAST(coalesce(sum(completed), 0) AS BIGINT) AS completed,
-  CAST(coalesce(sum(open), 0) AS BIGINT) AS open,
-  CAST(coalesce(sum(measured), 0) AS BIGINT) AS measured,
-  CAST(coalesce(sum(only_end_reported), 0) AS BIGINT) AS only_end_reported,
-  CAST(coalesce(sum(abandoned_measured), 0) AS BIGINT) AS abandoned_measured,
-  CAST(CAST(sum(abandoned_measured) AS DOUBLE) / nullif(sum(measured), 0) AS DOUBLE) AS incomplete_rate,
-  CAST(coalesce(sum(with_steps), 0) AS BIGINT) AS with_steps,
-  CAST(coalesce(sum(judged), 0) AS BIGINT) AS judged
-FROM incomplete_by_day;
+  CAST(initiated AS BIGINT) AS initiated,
+  --: attempts | Abandoned and failed; empty where neither can be said.
+  CAST(coalesce(stopped + went_wrong, stopped, went_wrong) AS BIGINT) AS incomplete,
+  --: attempts | Given up; empty where there is none and no sender reports starts or stops.
+  CAST(stopped AS BIGINT) AS abandoned,
+  --: attempts | Failed; empty where there is none and no sender reports failures.
+  CAST(went_wrong AS BIGINT) AS failed,
+  CAST(completed AS BIGINT) AS completed,
+  CAST(open AS BIGINT) AS open,
+  CAST(measured AS BIGINT) AS measured,
+  CAST(only_end_reported AS BIGINT) AS only_end_reported,
+  CAST(abandoned_measured AS BIGINT) AS abandoned_measured,
+  CAST(CAST(abandoned_measured AS DOUBLE) / nullif(measured, 0) AS DOUBLE) AS incomplete_rate,
+  CAST(with_steps AS BIGINT) AS with_steps,
+  CAST(judged AS BIGINT) AS judged
+FROM counted;
 
 -- Every incomplete attempt counted once, of every platform, by everything the report tells apart. `part` says under which
 -- heading of the section table it stands. Places are as they were reported; the nineteen rows are of iOS/iPadOS and Android.
@@ -115,21 +137,28 @@ WHERE counts.abandoned > 0 OR s.id IN (SELECT r.section_id FROM catalogue_rows r
 
 -- The nineteen rows. With `incomplete_without_row` they add up to all abandoned.
 CREATE VIEW incomplete_by_action AS
+WITH
+  counts AS (
+    SELECT d.catalogue_row AS catalogue_row, sum(d.abandoned) AS abandoned, min(d.limit_minutes) AS shortest,
+      max(d.limit_minutes) AS longest
+    FROM incomplete_detail d GROUP BY d.catalogue_row),
+  stepped AS (SELECT coalesce(sum(initiated), 0) AS initiated, coalesce(sum(with_steps), 0) AS n FROM incomplete_by_day)
 SELECT
   r.number AS catalogue_row, s.name AS section, a.name AS action,
   --: The screen.
   sc.name AS screen,
   --: Where the row occurs: ios, android or both.
   r.platform AS platform, r.how AS how,
-  CAST(coalesce((SELECT sum(d.abandoned) FROM incomplete_detail d WHERE d.catalogue_row = r.number), 0) AS BIGINT)
+  --: attempts | Given up there; empty where nobody was and no sender that took part reports screens.
+  CAST(CASE WHEN c.abandoned > 0 THEN c.abandoned WHEN stepped.n > 0 OR stepped.initiated = 0 THEN 0 END AS BIGINT)
     AS abandoned,
   --: min | The shortest of the limits that ran out there; empty where none did.
-  CAST((SELECT min(d.limit_minutes) FROM incomplete_detail d WHERE d.catalogue_row = r.number) AS BIGINT)
-    AS shortest_limit_minutes,
+  CAST(c.shortest AS BIGINT) AS shortest_limit_minutes,
   --: min | The longest of the limits that ran out there; empty where none did.
-  CAST((SELECT max(d.limit_minutes) FROM incomplete_detail d WHERE d.catalogue_row = r.number) AS BIGINT)
-    AS longest_limit_minutes
+  CAST(c.longest AS BIGINT) AS longest_limit_minutes
 FROM catalogue_rows r
+CROSS JOIN stepped
+LEFT JOIN counts c ON c.catalogue_row = r.number
 LEFT JOIN sections s ON s.id = r.section_id
 LEFT JOIN actions a ON a.id = r.action_id
 LEFT JOIN screens sc ON sc.id = r.screen_id;

@@ -53,12 +53,7 @@ pub(super) fn rates(h: &mut Html, told: &Told) {
     h.raw(".</p><dl class=\"tiles\">");
     let beside = |count: u64| [format!("last {days} days: {}", number(count))];
     tile(h, "Initiated", number(whole.initiated), &beside(recent.initiated));
-    // Where nobody reports that anybody begins, none incomplete says nothing.
-    let incomplete = |report: &IncompleteReport| {
-        let known = report.measured > 0 || report.incomplete > 0;
-        or_not_reported(number(report.incomplete), known, report.initiated)
-    };
-    tile(h, "Incomplete", incomplete(whole), &[format!("last {days} days: {}", incomplete(recent))]);
+    tile(h, "Incomplete", count(whole.incomplete), &[format!("last {days} days: {}", count(recent.incomplete))]);
     let rate =
         |report: &IncompleteReport| format!("{} of {}", number(report.abandoned_measured), number(report.measured));
     let shown = |report: &IncompleteReport| {
@@ -71,13 +66,13 @@ pub(super) fn rates(h: &mut Html, told: &Told) {
         &[format!("{} measured abandoned", rate(whole)), format!("last {days} days: {}", shown(recent)), rate(recent)],
     );
     tile(h, "Open", number(whole.open), &beside(recent.open));
-    h.raw("</dl><p>Incomplete are ");
-    h.text(number(whole.abandoned));
-    h.raw(" abandoned and ");
-    h.text(number(whole.failed));
-    h.raw(" failed; ");
+    h.raw("</dl><p>Abandoned: ");
+    h.text(count(whole.abandoned));
+    h.raw("; failed: ");
+    h.text(count(whole.failed));
+    h.raw("; completed: ");
     h.text(number(whole.completed));
-    h.raw(" completed.</p>");
+    h.raw(".</p>");
     coverage(h, told);
 }
 
@@ -94,7 +89,7 @@ fn coverage(h: &mut Html, told: &Told) {
         }
         for sender in lacking {
             // A source may be an address, or named after somebody.
-            let name = sender.source.as_deref().filter(|name| plain::word(name)).unwrap_or("a sender not named here");
+            let name = sender.source.as_deref().filter(|name| plain::source(name)).unwrap_or("a sender not named here");
             h.text(format_args!(
                 "{} of {} enrollments come from {name}, which reports {}: {}. ",
                 number(sender.lacking),
@@ -179,7 +174,7 @@ pub(super) fn places(h: &mut Html, told: &Told) {
         Head::Days("Last", recent_days(told)),
         Head::Days("All", all_days(told)),
     ];
-    let most = told.whole.actions.iter().map(|row| row.abandoned).max().unwrap_or(0);
+    let most = told.whole.actions.iter().filter_map(|row| row.abandoned).max().unwrap_or(0);
     let (mut rows, mut group) = (Vec::new(), "");
     for (row, recent) in told.whole.actions.iter().zip(&told.recent.actions) {
         if group != row.section {
@@ -190,8 +185,8 @@ pub(super) fn places(h: &mut Html, told: &Told) {
             Cell::Named(format!("{}. {}", row.catalogue_row, spelt_out(&row.screen)), row.action.clone()),
             Cell::Words(how_at(&row.how, row.shortest_limit_minutes, row.longest_limit_minutes)),
             Cell::Words(row_platform(&row.platform).to_owned()),
-            Cell::Number(number(recent.abandoned)),
-            Cell::Bar(number(row.abandoned), share(row.abandoned, most)),
+            Cell::Number(count(recent.abandoned)),
+            Cell::Bar(count(row.abandoned), share(row.abandoned.unwrap_or(0), most)),
         ]));
     }
     h.raw("<p>The nineteen places, by screen and by what the person did there.</p>");
@@ -237,8 +232,8 @@ pub(super) fn places(h: &mut Html, told: &Told) {
     rows.push(Row::Sum(vec![
         Cell::Words("All abandoned".to_owned()),
         Cell::Words("With the nineteen places".to_owned()),
-        Cell::Number(number(told.recent.abandoned)),
-        Cell::Number(number(told.whole.abandoned)),
+        Cell::Number(count(told.recent.abandoned)),
+        Cell::Number(count(told.whole.abandoned)),
     ]));
     let heads = [
         Head::Words("Closed by"),
@@ -256,8 +251,8 @@ pub(super) fn platforms(h: &mut Html, told: &Told) {
     tile(h, "In progress", number(status.in_progress), &[]);
     tile(h, "Waiting for compliance", number(status.waiting_for_compliance), &[]);
     tile(h, "Prepared", number(status.prepared), &["by a technician".to_owned()]);
-    tile(h, "Gave up", number(status.gave_up), &["latest attempt".to_owned()]);
-    tile(h, "Failed", number(status.failed), &["not complete since".to_owned()]);
+    tile(h, "Gave up", count(status.gave_up), &["latest attempt".to_owned()]);
+    tile(h, "Failed", count(status.failed), &["not complete since".to_owned()]);
     tile(h, "Pending", number(status.pending), &["registered, never begun".to_owned()]);
     tile(h, "Not enrolled", number(status.not_enrolled), &["none of the others".to_owned()]);
     let first = &status.first_time_right;
@@ -277,7 +272,10 @@ pub(super) fn platforms(h: &mut Html, told: &Told) {
             Cell::Words(row.platform.clone().unwrap_or_else(|| "Not reported".to_owned())),
             Cell::Number(match row.success_rate {
                 Some(rate) => format!("{} of {}", percent(Some(rate)), number(row.n)),
-                None => or_not_reported(percent(None), false, row.completed + row.failed + row.abandoned),
+                None => {
+                    let closed = row.completed + row.failed.unwrap_or(0) + row.abandoned.unwrap_or(0);
+                    or_not_reported(percent(None), false, closed)
+                }
             }),
             Cell::Number(or_not_reported(minutes(row.average_minutes), row.average_minutes.is_some(), row.completed)),
             Cell::Number(number(row.total)),

@@ -30,7 +30,7 @@ pub(super) fn or_not_reported(text: String, is_there: bool, of: u64) -> String {
     if is_there || of == 0 { text } else { "not reported".to_owned() }
 }
 
-/// The same of a count that stands on reports of steps.
+/// A count that is missing where no sender reports what is counted.
 pub(super) fn count(count: Option<u64>) -> String {
     count.map_or_else(|| "not reported".to_owned(), number)
 }
