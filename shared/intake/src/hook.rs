@@ -224,7 +224,12 @@ fn received(tenant: &Tenant, source: &Sender, now: Timestamp, backfill: bool) ->
     let set = tenant.source_settings.get(source.name).copied().unwrap_or_default();
     let less = set.reports.filter(|_| source.source.is_none());
     let reports = less.unwrap_or(source.reports);
-    Received { reports, holds: !set.ignore_awaiting_configuration, ..source.received(now, backfill) }
+    Received {
+        reports,
+        holds: !set.ignore_awaiting_configuration,
+        kept_from: now - tenant.settings.retention(),
+        ..source.received(now, backfill)
+    }
 }
 
 /// What is in a request of a tenant's.

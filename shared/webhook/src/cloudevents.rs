@@ -26,12 +26,15 @@ pub struct Received {
     /// Whether an Apple device that awaits its configuration is held until it is released. A tenant switches this off for a
     /// server that never releases devices.
     pub holds: bool,
+    /// What is dated before this the tenant keeps no more. A sender that states what is so, rather than what happened, says
+    /// it of older devices as of now.
+    pub kept_from: Timestamp,
 }
 
 impl Received {
     /// How a body in the native form comes in from a sender that reports everything.
     pub const fn native(at: Timestamp, backfill: bool) -> Self {
-        Self { at, backfill, reports: Reports::ALL, holds: true }
+        Self { at, backfill, reports: Reports::ALL, holds: true, kept_from: Timestamp::MIN }
     }
 }
 

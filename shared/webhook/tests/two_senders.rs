@@ -10,7 +10,9 @@ use vestibule_domain::{
     fold,
 };
 use vestibule_webhook::cloudevents::{Batch, Parsed};
-use vestibule_webhook::sources::{Reports, graph_troubleshooting_events, jamf, nanomdm};
+use vestibule_webhook::sources::{
+    Reports, graph_managed_devices, graph_troubleshooting_events, intune_operational_logs, jamf, nanomdm,
+};
 use vestibule_webhook::{Received, parse};
 
 /// The serial number and times are those of the samples.
@@ -293,5 +295,42 @@ fn x27_a_session_fails_the_attempt_that_another_source_had_completed() {
         assert_eq!((failure.code.as_deref(), failure.reason.as_deref()), (Some("0x9"), Some("VPN")));
         assert_eq!(attempt.place.as_ref().unwrap().action.name(), "deviceSetup");
         assert_eq!((enrollment.state, attempt.session), (DeviceState::Failed, Some(enrollment.sessions[0].id)));
+    }
+}
+
+/// Intune's own log of one enrollment, and Graph's list before and after the device is compliant: one attempt, which completes
+/// when the list says so, in every order.
+#[test]
+fn intune_s_log_and_graph_s_list_are_one_attempt_that_real_compliance_completes() {
+    let ids = ("11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-000000000000");
+    let log = json!({"records": [{"time": "2026-11-25T08:58:05Z", "category": "OperationalLogs",
+        "operationName": "Enrollment", "resultType": "Success", "properties": {"IntuneDeviceId": ids.0,
+        "AADDeviceId": ids.1, "OperationalLogCategory": "DeviceEnrollment", "Os": "Windows",
+        "EnrollmentTimeUTC": "2026-11-25T08:58:04.9Z", "MessageId": "93ce4a3e-0000-4000-8000-000000000006"}}]});
+    let log = |time| {
+        let received = intune_operational_logs::SENDER.received(time, false);
+        all(intune_operational_logs::parse(log.to_string().as_bytes(), &HeaderMap::new(), received).unwrap())
+    };
+    let list = |time: &str, state: &str| {
+        let list = json!({"value": [{"id": ids.0, "azureADDeviceId": ids.1, "serialNumber": "PF3ABCDE",
+            "operatingSystem": "Windows", "enrolledDateTime": "2026-11-25T08:58:03Z", "lastSyncDateTime": time,
+            "complianceState": state}]});
+        let received = graph_managed_devices::SENDER.received(after(at(time), 2.0), false);
+        all(graph_managed_devices::parse(list.to_string().as_bytes(), &HeaderMap::new(), received).unwrap())
+    };
+    let source = ComplianceSource::All(graph_managed_devices::SOURCE.to_owned());
+    let settings = TenantSettings { compliance_source: source, ..TenantSettings::default() };
+    let parts = [
+        log(at("2026-11-25T09:00:00Z")),
+        list("2026-11-25T09:10:00Z", "inGracePeriod"),
+        list("2026-11-25T09:44:10Z", "compliant"),
+    ];
+    for order in orders(&parts) {
+        let before = folded_under(&settings, order.clone(), at("2026-11-25T09:30:00Z"));
+        assert_eq!((before.attempts.len(), before.state), (1, DeviceState::WaitingForCompliance));
+        let later = folded_under(&settings, order, at("2026-11-26T00:00:00Z"));
+        let [one] = &later.attempts[..] else { panic!("{:?}", later.attempts) };
+        assert_eq!((one.outcome, one.ended_at), (Outcome::Completed, Some(at("2026-11-25T09:44:10Z"))));
+        assert_eq!((one.duration(), later.state), (None, DeviceState::Enrolled), "nobody reported its start");
     }
 }

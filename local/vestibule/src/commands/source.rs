@@ -13,7 +13,7 @@ use vestibule_platform::{BoxError, credentials::new_source_secret};
 use vestibule_store::{Refusal, Secret, SourceSecret, SourceSettings, Tenant};
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::proof::Proof;
-use vestibule_webhook::sources::{ENDS_LATER, EndsLater, SENDERS, Sender};
+use vestibule_webhook::sources::{COMPLETES, Completes, SENDERS, Sender};
 
 /// Secrets of one source kept while one replaces another: more than that is a mistake.
 const MOST_SECRETS: usize = 5;
@@ -184,14 +184,16 @@ impl Set {
     }
 }
 
-/// What to set where the tenant has two senders of one device that end at different times, and has not named one.
+/// What to set where the tenant has two senders of one device of which one knows better when it is complete, and has named
+/// none.
 fn advice(tenant: &Tenant, source: &Sender) -> Vec<String> {
     let has = |name: &str| tenant.sources.iter().any(|one| one.source == name);
-    let unnamed = |pair: &&EndsLater| tenant.settings.compliance_source.of(Some(pair.platform)).is_none();
-    let pairs = ENDS_LATER.iter().filter(|pair| [pair.sender, pair.than].contains(&source.name));
-    let pairs = pairs.filter(|pair| has(pair.sender) && has(pair.than)).filter(unnamed);
-    let command = |pair: &EndsLater| {
-        format!("vestibule tenant set {} complianceSource.{}={}", tenant.id, pair.platform.name(), pair.source)
+    let unnamed = |pair: &&Completes| tenant.settings.compliance_source.of(pair.platform).is_none();
+    let pairs = COMPLETES.iter().filter(|pair| [pair.sender, pair.instead_of].contains(&source.name));
+    let pairs = pairs.filter(|pair| has(pair.sender) && has(pair.instead_of)).filter(unnamed);
+    let command = |pair: &Completes| {
+        let setting = pair.platform.map_or_else(String::new, |platform| format!(".{}", platform.name()));
+        format!("vestibule tenant set {} complianceSource{setting}={}", tenant.id, pair.source)
     };
     pairs.map(command).collect()
 }

@@ -20,7 +20,7 @@
 //! of devices that are *not* compliant); unenrollment, so that a device which enrolls anew with the directory's old id
 //! goes on being enrolled; the serial number, the device's name, the user's address.
 
-use super::graph_troubleshooting_events::{MAX_ID_CHARS, failure, id_of, platform, read_time, step, told};
+use super::graph::{MAX_ID_CHARS, failure, id_of, platform, read_time, reported_text, step};
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
@@ -178,8 +178,8 @@ fn read(
     }
     let time = either(&mut record, ["time", "TimeGenerated"]);
     let result = either(&mut record, ["resultType", "Result"]);
-    let description = told(&mut record, "resultDescription", MAX_MESSAGE_CHARS);
-    let correlation = told(&mut record, "correlationId", MAX_ID_CHARS);
+    let description = reported_text(&mut record, "resultDescription", MAX_MESSAGE_CHARS);
+    let correlation = reported_text(&mut record, "correlationId", MAX_ID_CHARS);
     let Some(properties) = properties else {
         record.refuse("properties", "must be an object, or one as text");
         return None;
@@ -230,16 +230,16 @@ struct Properties {
 impl Properties {
     fn read(map: &Map<String, Value>, correlation: Option<String>, errors: &mut Vec<FieldError>) -> Self {
         let mut properties = Reader::new("properties", map, errors);
-        let id = told(&mut properties, "MessageId", MAX_ID_CHARS).or(correlation);
-        let os = told(&mut properties, "Os", MAX_TEXT_CHARS);
-        let enrollment_type = told(&mut properties, "EnrollmentType", MAX_TEXT_CHARS);
+        let id = reported_text(&mut properties, "MessageId", MAX_ID_CHARS).or(correlation);
+        let os = reported_text(&mut properties, "Os", MAX_TEXT_CHARS);
+        let enrollment_type = reported_text(&mut properties, "EnrollmentType", MAX_TEXT_CHARS);
         let mut about = About {
             mdm_device_id: properties.text("IntuneDeviceId", MAX_TEXT_CHARS),
             // The directory's id of the device goes by `enrollmentId`: a failure before Intune knew the device and the
             // success after it are told of one device, and Graph's troubleshooting events of the same.
             enrollment_id: properties.text("AADDeviceId", MAX_TEXT_CHARS),
-            user_id: told(&mut properties, "IntuneUserId", MAX_TEXT_CHARS),
-            os_version: told(&mut properties, "OsVersion", MAX_TEXT_CHARS),
+            user_id: reported_text(&mut properties, "IntuneUserId", MAX_TEXT_CHARS),
+            os_version: reported_text(&mut properties, "OsVersion", MAX_TEXT_CHARS),
             platform: platform(os.as_deref(), enrollment_type.as_deref()),
             enrollment_type,
             ..About::default()
@@ -264,7 +264,7 @@ impl Properties {
             about,
             os,
             category: properties.text("FailureCategory", MAX_TEXT_CHARS),
-            reason: told(&mut properties, "FailureReason", MAX_MESSAGE_CHARS),
+            reason: reported_text(&mut properties, "FailureReason", MAX_MESSAGE_CHARS),
         }
     }
 }

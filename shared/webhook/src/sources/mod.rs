@@ -11,7 +11,9 @@ pub mod esp_status;
 pub mod fleet;
 pub mod github_style;
 mod graph;
+pub mod graph_autopilot_devices;
 pub mod graph_autopilot_events;
+pub mod graph_managed_devices;
 pub mod graph_troubleshooting_events;
 pub mod intune_operational_logs;
 pub mod jamf;
@@ -53,37 +55,45 @@ pub static SENDERS: &[&Sender] = &[
     &workspace_one::SENDER,
     &android_management::SENDER,
     &intune_operational_logs::SENDER,
+    &graph_managed_devices::SENDER,
+    &graph_autopilot_devices::SENDER,
     &graph_troubleshooting_events::SENDER,
     &graph_autopilot_events::SENDER,
 ];
 
-/// A sender that reports the end of a set-up later than another does of the same device: which of the two is to complete an
-/// enrollment the tenant's `complianceSource` says.
+/// A sender that knows better than another when an enrollment of the same device is complete: it reports the end of a set-up
+/// later, or compliance where the other can't. Which of the two is to complete it the tenant's `complianceSource` says.
 #[derive(Clone, Copy, Debug)]
-pub struct EndsLater {
-    /// The name of the sender whose end is the right one.
+pub struct Completes {
+    /// The name of the sender that knows.
     pub sender: &'static str,
     /// The `source` of its events.
     pub source: &'static str,
-    /// The name of the sender that is earlier.
-    pub than: &'static str,
-    /// On which platform.
-    pub platform: Platform,
+    /// The name of the sender that is too early.
+    pub instead_of: &'static str,
+    /// On which platform; `None` for all.
+    pub platform: Option<Platform>,
 }
 
-/// Of which two senders the one ends later.
-pub static ENDS_LATER: &[EndsLater] = &[
-    EndsLater {
+/// Of which two senders the one is to complete enrollments.
+pub static COMPLETES: &[Completes] = &[
+    Completes {
+        sender: graph_managed_devices::SENDER.name,
+        source: graph_managed_devices::SOURCE,
+        instead_of: intune_operational_logs::SENDER.name,
+        platform: None,
+    },
+    Completes {
         sender: setup_manager::SENDER.name,
         source: setup_manager::SOURCE,
-        than: jamf::SENDER.name,
-        platform: Platform::MacOs,
+        instead_of: jamf::SENDER.name,
+        platform: Some(Platform::MacOs),
     },
-    EndsLater {
+    Completes {
         sender: script::SENDER.name,
         source: script::SOURCE,
-        than: jamf::SENDER.name,
-        platform: Platform::MacOs,
+        instead_of: jamf::SENDER.name,
+        platform: Some(Platform::MacOs),
     },
 ];
 

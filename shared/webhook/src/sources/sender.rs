@@ -114,9 +114,9 @@ impl Sender {
         super::SENDERS.iter().find(|sender| sender.name == name).copied()
     }
 
-    /// How a body of its comes in, unless the tenant says otherwise.
+    /// How a body of its comes in, unless the tenant says otherwise, and where everything is kept.
     pub const fn received(&self, at: Timestamp, backfill: bool) -> Received {
-        Received { at, backfill, reports: self.reports, holds: true }
+        Received { at, backfill, reports: self.reports, holds: true, kept_from: Timestamp::MIN }
     }
 
     /// The path that it posts to. Where it proves itself by the path, the secret is a part of it.
