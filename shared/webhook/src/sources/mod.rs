@@ -6,6 +6,7 @@
 
 pub mod android_management;
 pub mod apple;
+pub mod cloudevents;
 pub mod enrollment_events;
 pub mod esp_status;
 pub mod fleet;
@@ -43,6 +44,7 @@ pub static SENDERS: &[&Sender] = &[
     &enrollment_events::SENDER,
     &esp_status::SENDER,
     &github_style::SENDER,
+    &cloudevents::SENDER,
     &micromdm::SENDER,
     &nanomdm::SENDER,
     &fleet::SENDER,
