@@ -4,6 +4,7 @@
 mod api;
 mod bad_input;
 mod commands;
+mod content_modes;
 mod crash;
 mod deliveries;
 mod diagnostics;
