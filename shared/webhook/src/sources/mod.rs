@@ -14,6 +14,10 @@ pub mod github_style;
 mod graph;
 pub mod graph_autopilot_events;
 pub mod graph_troubleshooting_events;
+pub mod intune_autopilot_deployments;
+pub mod intune_enrollment_activity;
+pub mod intune_enrollment_failures;
+pub mod intune_export;
 pub mod intune_operational_logs;
 pub mod jamf;
 pub mod micromdm;
@@ -57,6 +61,9 @@ pub static SENDERS: &[&Sender] = &[
     &intune_operational_logs::SENDER,
     &graph_troubleshooting_events::SENDER,
     &graph_autopilot_events::SENDER,
+    &intune_enrollment_activity::SENDER,
+    &intune_enrollment_failures::SENDER,
+    &intune_autopilot_deployments::SENDER,
 ];
 
 /// A sender that reports the end of a set-up later than another does of the same device: which of the two is to complete an
