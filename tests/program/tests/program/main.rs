@@ -20,6 +20,7 @@ mod feeds;
 mod figures;
 mod hook_limits;
 mod import;
+mod import_exports;
 mod intake;
 mod model;
 mod numbers;
