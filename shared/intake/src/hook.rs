@@ -1,5 +1,6 @@
 //! A function's webhooks: whose request it is, then what is in it.
 
+use crate::handshake;
 use crate::ignored::{Ignored, takes_notice};
 use crate::limit::Limit;
 use crate::log::{Became, Log};
@@ -60,10 +61,12 @@ impl Hook {
     }
 
     async fn receive(&self, request: HttpRequest) -> Result<HttpResponse, Problem> {
-        if request.method() != Method::POST {
-            return Err(Problem::method_not_allowed());
-        }
         let now = Timestamp::from_millis(self.clock.now_millis());
+        match *request.method() {
+            Method::POST => {}
+            Method::OPTIONS => return self.shake_hands(&request, now).await,
+            _ => return Err(Problem::method_not_allowed().allow(handshake::METHODS)),
+        }
         let (tenant, source) = self.whose(&request, now).await?;
         let read = match self.count(&tenant, source, now) {
             Ok(()) => {
@@ -100,10 +103,19 @@ impl Hook {
                 .retry_after(RETRY_AFTER_SECONDS)
                 .into(),
             Answer::Always { .. } => problem::json(StatusCode::OK, &results),
-            Answer::ByEvent => results.clone().into(),
+            Answer::WithoutBody if results.rejected == 0 => problem::empty(StatusCode::NO_CONTENT),
+            Answer::WithoutBody | Answer::ByEvent => results.clone().into(),
         };
         self.tell(&tenant, source, &became, response.status(), now);
         Ok(response)
+    }
+
+    /// Lets a delivery service deliver to an address whose secret it has. Whoever has none learns what a post without one
+    /// says, and is looked up no further than that; a request that asks for nothing is not looked up at all.
+    async fn shake_hands(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
+        let origin = handshake::asked_by(request.headers())?;
+        self.whose(request, now).await?;
+        Ok(handshake::granted(origin, self.limit.a_minute()))
     }
 
     /// Logs a refusal that its sender takes no notice of.
@@ -168,7 +180,7 @@ impl Hook {
             let status = match source.answer {
                 // Its sender sends again on this answer alone.
                 Answer::Always { again } => again,
-                Answer::ByEvent => StatusCode::TOO_MANY_REQUESTS,
+                Answer::ByEvent | Answer::WithoutBody => StatusCode::TOO_MANY_REQUESTS,
             };
             Problem::new(status, "Too many requests; send the same again later").retry_after(seconds)
         })
@@ -242,7 +254,7 @@ fn read_body(tenant: &Tenant, source: &Sender, request: &HttpRequest, now: Times
 fn unread(error: &BodyError) -> Problem {
     match error {
         BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
-        BodyError::NotJson { .. } | BodyError::NotAnEvent | BodyError::Malformed(_) => {
+        BodyError::NotJson { .. } | BodyError::NotAnEvent | BodyError::Malformed(_) | BodyError::UnsignedHeaders => {
             Problem::bad_request().detail(error.to_string())
         }
     }

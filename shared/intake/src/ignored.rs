@@ -47,7 +47,7 @@ pub(crate) fn takes_notice(source: &Sender, status: StatusCode) -> bool {
     match (source.answer, source.repeats) {
         (_, Repeats::Never | Repeats::NotDocumented) => false,
         (_, Repeats::At(statuses)) => statuses.contains(&status),
-        (Answer::ByEvent, Repeats::AsSetUp) => true,
+        (Answer::ByEvent | Answer::WithoutBody, Repeats::AsSetUp) => true,
         (_, Repeats::UntilAccepted | Repeats::AsSetUp) => !status.is_success(),
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! A hook authenticates before it reads the body as anything but bytes, stores before it answers, and
 //! answers for each event what became of it. What it acknowledged is in the table. What came in is counted (`log`), and
-//! what a product would ignore of an answer is logged (`ignored`).
+//! what a product would ignore of an answer is logged (`ignored`). A delivery service that asks first is answered (`handshake`).
 
 mod answer;
+mod handshake;
 mod hook;
 mod ignored;
 mod limit;

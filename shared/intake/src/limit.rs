@@ -33,6 +33,11 @@ impl Limit {
         Self { a_minute, buckets: Arc::default() }
     }
 
+    /// Requests a minute of each tenant; 0 for as many as they like.
+    pub(crate) const fn a_minute(&self) -> u32 {
+        self.a_minute
+    }
+
     /// Counts a request.
     ///
     /// # Errors

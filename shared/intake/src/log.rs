@@ -63,6 +63,7 @@ impl Became<'_> {
             BodyError::NotJson { .. } => "notJson",
             BodyError::NotAnEvent => "notAnEvent",
             BodyError::Malformed(_) => "malformed",
+            BodyError::UnsignedHeaders => "unsignedHeaders",
         };
         Self::Refused(reason, error.to_string())
     }

@@ -5,6 +5,8 @@
 
 use crate::data;
 use crate::fields::{FieldError, Reader};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use vestibule_domain::event::{ClockSkew, Event, MAX_TEXT_CHARS, Reports};
 use vestibule_domain::{Timestamp, event::EventKey};
@@ -13,6 +15,9 @@ use vestibule_domain::{Timestamp, event::EventKey};
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// Most events in a batch.
 pub const MAX_EVENTS: usize = 500;
+
+/// How UTF-8 may begin; it says nothing.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// How a body was received.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +63,12 @@ pub enum BodyError {
     /// Not what this sender posts.
     #[error("the body is not what this sender posts: {0}")]
     Malformed(&'static str),
+    /// What the event is stands in headers, and the sender's proof is over the body.
+    #[error(
+        "the event's attributes are headers (ce-*), which the signature does not cover: send it in structured mode \
+         (application/cloudevents+json), or to the source `cloudevents`, whose secret is in the path or in a header"
+    )]
+    UnsignedHeaders,
     /// JSON, but neither an object nor a list.
     #[error("the body is neither a CloudEvents object nor a list of them")]
     NotAnEvent,
@@ -116,7 +127,7 @@ pub fn parse(body: &[u8], received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
     }
-    let value: Value = serde_json::from_slice(body)
+    let value: Value = serde_json::from_slice(without_mark(body))
         .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
     match value {
         Value::Array(list) if list.len() > MAX_EVENTS => Err(BodyError::TooManyEvents),
@@ -128,12 +139,33 @@ pub fn parse(body: &[u8], received: Received) -> Result<Batch, BodyError> {
     }
 }
 
+/// A body without its byte order mark.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
+}
+
+/// An event whose `data` is encoded, as a sender writes that holds it as bytes; `None` where it is not, or is no JSON.
+fn decoded(map: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let encoded = map.get("data_base64")?.as_str()?;
+    if map.contains_key("data") {
+        return None;
+    }
+    let data = STANDARD.decode(encoded).ok()?;
+    let data = serde_json::from_slice(without_mark(&data)).ok()?;
+    let others = map.iter().filter(|(name, _)| *name != "data_base64");
+    let mut map: Map<String, Value> = others.map(|(name, value)| (name.clone(), value.clone())).collect();
+    map.insert("data".to_owned(), data);
+    Some(map)
+}
+
 /// Reads one event.
 pub fn parse_event(value: &Value, received: Received) -> Parsed {
     let Value::Object(map) = value else {
         let problem = FieldError { field: String::new(), problem: "must be an object".to_owned() };
         return Parsed::Invalid { id: None, errors: vec![problem] };
     };
+    let decoded = decoded(map);
+    let map = decoded.as_ref().unwrap_or(map);
     let mut errors = Vec::new();
     let event = read_event(map, received, &mut errors);
     let id = || map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
@@ -174,8 +206,8 @@ fn read_event(map: &Map<String, Value>, received: Received, errors: &mut Vec<Fie
     let kind = kind?;
     let Some(family) = data::Family::of(&kind) else { return Some(Read::UnknownType) };
     if event.value("data").is_none() {
-        let sent_binary = map.contains_key("data_base64");
-        event.refuse("data", if sent_binary { "must be JSON, not data_base64" } else { "is required" });
+        let is_encoded = map.contains_key("data_base64");
+        event.refuse("data", if is_encoded { "must be JSON, also as data_base64" } else { "is required" });
         return None;
     }
     let (about, body) = data::read(family, event.object("data"))?;

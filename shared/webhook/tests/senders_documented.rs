@@ -34,6 +34,7 @@ fn proof(proof: &Proof) -> String {
 fn answer(answer: Answer) -> String {
     match answer {
         Answer::ByEvent => "202, or what became of each event".to_owned(),
+        Answer::WithoutBody => "204, or what became of each event".to_owned(),
         Answer::Always { again } => format!("200; {} for what could not be stored", again.as_u16()),
     }
 }

@@ -140,6 +140,12 @@ impl Stack {
         send(post.body(body.to_vec())).await
     }
 
+    /// Asks by `OPTIONS`.
+    pub async fn options(&self, function: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let options = request(Method::OPTIONS, &self.url(function, path));
+        send(headers.iter().fold(options, |options, (name, value)| options.header(*name, *value))).await
+    }
+
     /// Gives a tenant a secret of a source.
     pub async fn add_source(&self, tenancy: &mut Tenancy, source: &str, secret: &str) {
         let (source, secret) = (source.to_owned(), Secret::new(secret));
@@ -219,7 +225,8 @@ impl Stack {
         self.folder.path()
     }
 
-    fn url(&self, function: &str, path: &str) -> String {
+    /// Where a function is reached by HTTP.
+    pub fn url(&self, function: &str, path: &str) -> String {
         format!("http://127.0.0.1:{}/lambda-url/{function}{path}", self.port)
     }
 }

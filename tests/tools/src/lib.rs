@@ -4,6 +4,10 @@
 //! others wait for it; another pin installs it anew, and what was cut off half way is begun again.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+mod cloudevents;
+
+pub use cloudevents::{MODES, deliver};
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

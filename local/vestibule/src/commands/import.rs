@@ -1,11 +1,13 @@
-//! `import`: fills in the past from a file of CloudEvents, one a line.
+//! `import`: fills in the past from a file of CloudEvents, one a line, or from an export of Intune's.
 //!
 //! How far it came is noted beside the data, by the file's own content up to there, so that an import that was cut off
 //! goes on; and since an event that is there already changes nothing, importing again is harmless anyway.
 
+mod export;
 mod refused;
 mod shape;
 
+use self::export::Export;
 use self::refused::Refused;
 use crate::app::App;
 use crate::cli::Common;
@@ -17,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use vestibule_domain::Timestamp;
 use vestibule_intake::{Status, store_batch};
 use vestibule_platform::BoxError;
 use vestibule_webhook::cloudevents::{Batch, Parsed, parse_event};
@@ -46,8 +49,9 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
     let tenant = app.tenant(name).await?;
     let size = std::fs::metadata(file)?.len();
     let beginning = beginning_of(file)?;
-    if let Some(looks) = shape::other_than_lines(&beginning) {
-        return Err(format!("{}, and nothing of {} was stored: {looks}", shape::WANTED, file.display()).into());
+    let mut export = Export::open(file, &beginning)?;
+    if let Some(looks) = shape::other_than_lines(&beginning).filter(|_| export.is_none()) {
+        return Err(format!("{}, and nothing of {} was stored: {looks}", shape::wanted(), file.display()).into());
     }
     let note = note_path(&common.data, name, &beginning)?;
     let mut progress: Progress =
@@ -62,14 +66,23 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
     bar.set_position(progress.offset);
 
     let mut reader = BufReader::new(File::open(file)?);
-    reader.seek(SeekFrom::Start(progress.offset))?;
+    match &mut export {
+        Some(export) => export.skip(progress.lines)?,
+        None => {
+            reader.seek(SeekFrom::Start(progress.offset))?;
+        }
+    }
     let mut refused = Refused::default();
     loop {
-        let Lines { parsed, bytes, count: lines } = read_batch(&mut reader, app.now())?;
+        let read = match &mut export {
+            Some(export) => export.read_batch(app.now(), LINES)?,
+            None => read_batch(&mut reader, progress.lines, app.now())?,
+        };
+        let Lines { parsed, bytes, count: lines } = read;
         if lines == 0 {
             break;
         }
-        let numbers: Vec<u64> = parsed.iter().map(|(line, _)| progress.lines + line).collect();
+        let numbers: Vec<u64> = parsed.iter().map(|(line, _)| *line).collect();
         let events = parsed.into_iter().map(|(_, parsed)| parsed).collect();
         let batch = Batch { events, is_list: true };
         let results = store_batch(&app.store, &tenant.id, &tenant.settings, batch, app.now()).await;
@@ -77,7 +90,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
             return Err(format!("the table is unavailable; start again to go on at line {}", progress.lines + 1).into());
         }
         for result in results.results.iter().filter(|result| result.status == Status::Invalid) {
-            let line = numbers.get(result.index).copied().unwrap_or_default() + 1;
+            let line = numbers.get(result.index).copied().unwrap_or_default();
             if let Some(text) = refused.take(line, &result.errors) {
                 bar.suspend(|| show(&text));
             }
@@ -101,7 +114,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         std::io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),
     })?;
-    let value = json!({
+    let mut value = json!({
         "tenant": tenant.id,
         "lines": progress.lines,
         "accepted": progress.accepted,
@@ -111,6 +124,12 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         "tooOld": progress.too_old,
         "resumedAtLine": resumed_at,
     });
+    if let Some(export) = &export {
+        let (reports, cannot) = export.reports();
+        value["report"] = json!({
+            "name": export.report.name, "source": export.report.sender.name, "reports": reports, "notReported": cannot,
+        });
+    }
     answer(common.json, &value, || {
         let counts = format!(
             "{} lines: {} events stored, {} known already, {} ignored, {} refused.",
@@ -120,6 +139,10 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
             count(progress.ignored),
             count(progress.rejected),
         );
+        let counts = match &export {
+            Some(export) => format!("{counts}\n{}", export.says()),
+            None => counts,
+        };
         if progress.too_old == 0 {
             return counts;
         }
@@ -134,7 +157,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
     match progress.rejected {
         0 => Ok(()),
         all if progress.accepted + progress.duplicates + progress.ignored == 0 => {
-            Err(format!("all {} lines were refused; {}", count(all), shape::WANTED).into())
+            Err(format!("all {} lines were refused; {}", count(all), shape::wanted()).into())
         }
         some => Err(format!("{} lines were refused", count(some)).into()),
     }
@@ -142,14 +165,14 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
 
 /// Lines of the file.
 struct Lines {
-    /// What they say, each with its place among them; blank ones left out.
+    /// What they say, each with its number in the file, from 1; blank ones left out.
     parsed: Vec<(u64, Parsed)>,
     bytes: u64,
     count: u64,
 }
 
-/// The next lines, up to [`LINES`] that are not blank.
-fn read_batch(reader: &mut BufReader<File>, now: vestibule_domain::Timestamp) -> Result<Lines, BoxError> {
+/// The next lines after the first `before`, up to [`LINES`] that are not blank.
+fn read_batch(reader: &mut BufReader<File>, before: u64, now: Timestamp) -> Result<Lines, BoxError> {
     let received = Received::native(now, true);
     let mut lines = Lines { parsed: Vec::new(), bytes: 0, count: 0 };
     let mut line = Vec::new();
@@ -161,7 +184,7 @@ fn read_batch(reader: &mut BufReader<File>, now: vestibule_domain::Timestamp) ->
         }
         let text = line.strip_prefix(shape::BYTE_ORDER_MARK).unwrap_or(&line).trim_ascii();
         if !text.is_empty() {
-            lines.parsed.push((lines.count, parse_line(text, received)));
+            lines.parsed.push((before + lines.count + 1, parse_line(text, received)));
         }
         lines.bytes += read as u64;
         lines.count += 1;

@@ -6,6 +6,7 @@
 
 pub mod android_management;
 pub mod apple;
+pub mod cloudevents;
 pub mod enrollment_events;
 pub mod esp_status;
 pub mod fleet;
@@ -15,6 +16,10 @@ pub mod graph_autopilot_devices;
 pub mod graph_autopilot_events;
 pub mod graph_managed_devices;
 pub mod graph_troubleshooting_events;
+pub mod intune_autopilot_deployments;
+pub mod intune_enrollment_activity;
+pub mod intune_enrollment_failures;
+pub mod intune_export;
 pub mod intune_operational_logs;
 pub mod jamf;
 pub mod micromdm;
@@ -45,6 +50,7 @@ pub static SENDERS: &[&Sender] = &[
     &enrollment_events::SENDER,
     &esp_status::SENDER,
     &github_style::SENDER,
+    &cloudevents::SENDER,
     &micromdm::SENDER,
     &nanomdm::SENDER,
     &fleet::SENDER,
@@ -59,6 +65,9 @@ pub static SENDERS: &[&Sender] = &[
     &graph_autopilot_devices::SENDER,
     &graph_troubleshooting_events::SENDER,
     &graph_autopilot_events::SENDER,
+    &intune_enrollment_activity::SENDER,
+    &intune_enrollment_failures::SENDER,
+    &intune_autopilot_deployments::SENDER,
 ];
 
 /// A sender that knows better than another when an enrollment of the same device is complete: it reports the end of a set-up

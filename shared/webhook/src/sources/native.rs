@@ -1,6 +1,7 @@
 //! What senders of CloudEvents have in common: they differ only in how they sign and where they post.
 
 use super::{Becomes, Reports, Sample, sample};
+use crate::binary;
 use crate::cloudevents::{Batch, BodyError, Received, parse};
 use http::HeaderMap;
 use vestibule_domain::event::Kind;
@@ -25,7 +26,12 @@ pub(super) const LIST: Sample = sample!(
 /// An event that names its device by a placeholder.
 pub(super) const PLACEHOLDER: Sample = sample!("cloudevents-placeholder.json", Becomes::Refused);
 
-/// Reads an event or a list of them.
-pub(super) fn read(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
-    parse(body, received)
+/// Reads an event or a list of them, of a sender that signs the body: what stands in headers is not signed.
+pub(super) fn read(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
+    if binary::is_binary(headers) { Err(BodyError::UnsignedHeaders) } else { parse(body, received) }
+}
+
+/// Reads an event in any content mode, or a list of them, of a sender that shows a secret.
+pub(super) fn read_any_mode(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
+    if binary::is_binary(headers) { binary::parse(body, headers, received) } else { parse(body, received) }
 }

@@ -44,6 +44,9 @@ pub struct Sender {
 pub enum Answer {
     /// By what became of its events: 202, 207, 400, 429 or 503.
     ByEvent,
+    /// The same, but with 204 and without a body where nothing was refused: to a broker that takes a body for an event
+    /// in reply.
+    WithoutBody,
     /// With 200 once the request is understood, whatever is in it: to a product that would send for ever what it is
     /// refused, or takes anything else for a failure.
     Always {

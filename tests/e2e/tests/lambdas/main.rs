@@ -1,6 +1,7 @@
 //! The functions as Lambda runs them: real binaries, invoked by an emulator, over real HTTP to every service.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod content_modes;
 mod deployment;
 mod esp;
 mod hooks;

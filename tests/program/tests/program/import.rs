@@ -31,7 +31,7 @@ fn counted(answer: &Value) -> (u64, u64, u64, u64) {
 }
 
 /// Where the program notes how far an import came.
-fn note(folder: &Folder) -> Option<PathBuf> {
+pub fn note(folder: &Folder) -> Option<PathBuf> {
     let notes = std::fs::read_dir(folder.data().join("imports")).ok()?;
     notes.map(|note| note.unwrap().path()).find(|path| path.extension().is_some_and(|end| end == "json"))
 }

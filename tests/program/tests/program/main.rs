@@ -4,6 +4,7 @@
 mod api;
 mod bad_input;
 mod commands;
+mod content_modes;
 mod crash;
 mod deliveries;
 mod diagnostics;
@@ -19,6 +20,7 @@ mod feeds;
 mod figures;
 mod hook_limits;
 mod import;
+mod import_exports;
 mod intake;
 mod model;
 mod numbers;

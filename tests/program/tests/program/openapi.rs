@@ -12,9 +12,15 @@ use vestibule_test_tools::venv;
 
 /// What pip installs to make requests up from the description.
 const TOOLS: [&str; 1] = ["schemathesis==4.32.5"];
-/// The page is described by nobody but itself, and preflights belong to the browser.
-const NOT_DESCRIBED: [&str; 5] =
-    ["GET /", "HEAD /", "GET /assets/{folder}/{name}", "HEAD /assets/{folder}/{name}", "OPTIONS /api/{proxy+}"];
+/// The page is described by nobody but itself, preflights belong to the browser, and a handshake to the delivery service.
+const NOT_DESCRIBED: [&str; 6] = [
+    "GET /",
+    "HEAD /",
+    "GET /assets/{folder}/{name}",
+    "HEAD /assets/{folder}/{name}",
+    "OPTIONS /api/{proxy+}",
+    "OPTIONS /hooks/{proxy+}",
+];
 
 /// The paths of all senders, whose names are filled in.
 const SOURCE: &str = "/hooks/{tenant}/{source}";

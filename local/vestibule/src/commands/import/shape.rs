@@ -1,12 +1,20 @@
-//! What a file looks like that is no lines of CloudEvents: the export of a portal, say, or an answer saved whole.
+//! What a file looks like that is neither lines of CloudEvents nor an export that is read: the export of another report, say,
+//! or an answer saved whole.
 //!
 //! Judged by its beginning, before anything of it is stored. Must stay true: a file that has one JSON object a line is never
 //! taken for something else, whatever is wrong with its lines: those are refused one by one.
 
 use serde_json::Value;
+use vestibule_webhook::sources::intune_export::REPORTS;
 
 /// What `import` reads.
-pub const WANTED: &str = "import reads CloudEvents, one JSON object a line";
+pub fn wanted() -> String {
+    let reports: Vec<&str> = REPORTS.iter().map(|report| report.name).collect();
+    format!(
+        "import reads CloudEvents, one JSON object a line, and exports of Intune's reports {} (CSV or JSON)",
+        reports.join(", ")
+    )
+}
 
 /// UTF-8's byte order mark, which some editors write.
 pub const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
@@ -21,7 +29,9 @@ pub fn other_than_lines(beginning: &[u8]) -> Option<&'static str> {
     match line.first()? {
         b'[' => Some("this looks like a JSON array; one object a line is wanted: jq -c '.[]' FILE"),
         b'{' => of_object(line, text),
-        _ if line.iter().any(|byte| matches!(byte, b',' | b';' | b'\t')) => Some("this looks like a CSV export"),
+        _ if line.iter().any(|byte| matches!(byte, b',' | b';' | b'\t')) => {
+            Some("this looks like a CSV export of something else")
+        }
         _ => None,
     }
 }

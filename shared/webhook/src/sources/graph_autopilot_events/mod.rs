@@ -84,7 +84,7 @@ pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Ba
     Ok(Batch { events, is_list })
 }
 
-fn parse_record(path: &str, value: &Value, received: Received) -> Vec<Parsed> {
+pub(super) fn parse_record(path: &str, value: &Value, received: Received) -> Vec<Parsed> {
     let Value::Object(map) = value else {
         let problem = FieldError { field: path.to_owned(), problem: "must be an object".to_owned() };
         return vec![Parsed::Invalid { id: None, errors: vec![problem] }];

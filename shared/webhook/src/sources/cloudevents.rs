@@ -1,0 +1,22 @@
+//! CloudEvents as brokers and SDKs deliver them: in any content mode, with a secret, since they sign nothing.
+//!
+//! Knative's broker takes whatever stands in the body of an answer for an event in reply, and a body that is none for a
+//! failed delivery: so success has no body.
+
+use super::{Answer, Repeats, Sender, native};
+use crate::proof::{Proof, SECRET_HEADER};
+
+/// The sender.
+pub static SENDER: Sender = Sender {
+    name: "cloudevents",
+    title: "CloudEvents from a broker or an SDK",
+    proofs: &[Proof::Path, Proof::Header(SECRET_HEADER), Proof::Basic],
+    answer: Answer::WithoutBody,
+    repeats: Repeats::AsSetUp,
+    reports: native::REPORTS,
+    besides: &[],
+    source: None,
+    settings: "Deliver CloudEvents 1.0 by POST, structured, binary or in batches, to\n{url}",
+    samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
+    read: native::read_any_mode,
+};
