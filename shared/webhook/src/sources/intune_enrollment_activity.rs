@@ -6,7 +6,7 @@
 //!
 //! What it cannot report: that an enrollment began, and where in it the person was; compliance; unenrollment.
 
-use super::graph_troubleshooting_events::{MAX_ID_CHARS, failure, id_of, platform, step, told};
+use super::graph::{MAX_ID_CHARS, failure, id_of, platform, reported_text, step};
 use super::intune_export::{Report, Row, parse as parse_export, time, words};
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
@@ -97,7 +97,7 @@ fn read_row(row: &Row, received: Received) -> Vec<Parsed> {
 
 fn read(row: &Row, received: Received, errors: &mut Vec<FieldError>) -> Option<Vec<Parsed>> {
     let mut row = Reader::new("", row, errors);
-    let id = told(&mut row, "EnrollmentActivityId", MAX_ID_CHARS);
+    let id = reported_text(&mut row, "EnrollmentActivityId", MAX_ID_CHARS);
     let os = words(&mut row, "OS");
     let enrollment_type = words(&mut row, "EnrollmentMethod");
     let about = About {
@@ -105,16 +105,16 @@ fn read(row: &Row, received: Received, errors: &mut Vec<FieldError>) -> Option<V
         mdm_device_id: row.text("DeviceId", MAX_TEXT_CHARS),
         // The directory's id of the device, as in the operational logs.
         enrollment_id: row.text("AadDeviceId", MAX_TEXT_CHARS),
-        device_name: told(&mut row, "DeviceName", MAX_TEXT_CHARS),
-        user_principal_name: told(&mut row, "UPN", MAX_TEXT_CHARS),
-        user_id: told(&mut row, "UserId", MAX_TEXT_CHARS),
-        os_version: told(&mut row, "OSVersion", MAX_TEXT_CHARS),
+        device_name: reported_text(&mut row, "DeviceName", MAX_TEXT_CHARS),
+        user_principal_name: reported_text(&mut row, "UPN", MAX_TEXT_CHARS),
+        user_id: reported_text(&mut row, "UserId", MAX_TEXT_CHARS),
+        os_version: reported_text(&mut row, "OSVersion", MAX_TEXT_CHARS),
         platform: platform(os.as_deref(), enrollment_type.as_deref()),
         enrollment_type,
         ..About::default()
     };
-    let reason = words(&mut row, "FailureReason").or_else(|| told(&mut row, "FailureReason", MAX_TEXT_CHARS));
-    let details = told(&mut row, "FailureDetails", MAX_MESSAGE_CHARS);
+    let reason = words(&mut row, "FailureReason").or_else(|| reported_text(&mut row, "FailureReason", MAX_TEXT_CHARS));
+    let details = reported_text(&mut row, "FailureDetails", MAX_MESSAGE_CHARS);
     let has_failed = has_failed(&mut row, reason.is_some());
     let time = time(&mut row, "EnrollmentDateTime");
     if row.value("EnrollmentDateTime").is_none() {

@@ -6,7 +6,7 @@
 //!
 //! What it cannot report: that an enrollment began or succeeded; where in it the person was; the device.
 
-use super::graph_troubleshooting_events::{MAX_ID_CHARS, failure, id_of, platform, step, told};
+use super::graph::{MAX_ID_CHARS, failure, id_of, platform, reported_text, step};
 use super::intune_export::{Report, Row, parse as parse_export, time, words};
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
@@ -88,14 +88,14 @@ fn read(row: &Row, received: Received, errors: &mut Vec<FieldError>) -> Option<E
     let enrollment_type = words(&mut row, "EnrollmentMethod");
     let mut about = About {
         enrollment_id: id.clone(),
-        user_principal_name: told(&mut row, "UPN", MAX_TEXT_CHARS),
-        user_id: told(&mut row, "UserId", MAX_TEXT_CHARS),
-        os_version: told(&mut row, "OSVersion", MAX_TEXT_CHARS),
+        user_principal_name: reported_text(&mut row, "UPN", MAX_TEXT_CHARS),
+        user_id: reported_text(&mut row, "UserId", MAX_TEXT_CHARS),
+        os_version: reported_text(&mut row, "OSVersion", MAX_TEXT_CHARS),
         platform: platform(os.as_deref(), enrollment_type.as_deref()),
         enrollment_type,
         ..About::default()
     };
-    let reason = words(&mut row, "FailureReason").or_else(|| told(&mut row, "FailureReason", MAX_TEXT_CHARS));
+    let reason = words(&mut row, "FailureReason").or_else(|| reported_text(&mut row, "FailureReason", MAX_TEXT_CHARS));
     let failure = failure(None, reason, None);
     let time = time(&mut row, "EnrollmentFailureDateTime");
     if row.value("EnrollmentFailureDateTime").is_none() {

@@ -7,7 +7,7 @@
 //!
 //! Must stay true: a row makes the same events in every copy of it, in either form and whatever the order of columns.
 
-use super::graph_troubleshooting_events::{read_time, told};
+use super::graph::{read_time, reported_text};
 use super::{Sender, intune_autopilot_deployments, intune_enrollment_activity, intune_enrollment_failures};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received, without_mark};
 use crate::fields::{FieldError, Reader};
@@ -169,9 +169,9 @@ pub(super) fn parse(body: &[u8], report: &Report, received: Received) -> Result<
 
 /// The words of an enumeration: those of its own column, or where that is a number those beside it.
 pub(super) fn words(row: &mut Reader<'_, '_>, column: &str) -> Option<String> {
-    let text = told(row, column, MAX_TEXT_CHARS);
+    let text = reported_text(row, column, MAX_TEXT_CHARS);
     let is_number = text.as_ref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    text.filter(|_| !is_number).or_else(|| told(row, &format!("{column}{WORDS}"), MAX_TEXT_CHARS))
+    text.filter(|_| !is_number).or_else(|| reported_text(row, &format!("{column}{WORDS}"), MAX_TEXT_CHARS))
 }
 
 /// A time as exports write it, in UTC without saying so: `2026-07-19 15:35:56.3022384`.
