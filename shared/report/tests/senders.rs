@@ -5,10 +5,10 @@
 
 mod common;
 
-use common::esp::{PROFILES, started, told};
+use common::esp::{PROFILES, item, started, told};
 use common::{about, at, build, context, event, reports, step, tenant};
 use vestibule_domain::esp::resolve::Rule;
-use vestibule_domain::esp::{DeploymentMode, EspDetail, Phase, PhaseState};
+use vestibule_domain::esp::{Category, DeploymentMode, EspDetail, ItemState, Phase, PhaseState};
 use vestibule_domain::event::Reports;
 use vestibule_domain::failure::Failure;
 use vestibule_domain::{
@@ -414,4 +414,63 @@ fn a_session_that_belongs_to_no_attempt_stands_among_the_failures_and_fails_no_d
     assert_eq!(one.session_id.as_deref(), Some(session.session_id.as_str()));
     assert_eq!((one.code.as_deref(), one.platform.as_deref()), (Some("0x80070BC2"), Some("windows")));
     assert_eq!(session.attempt_id, None);
+}
+
+#[test]
+fn an_app_that_never_completed_has_no_time() {
+    let minute = |minutes| at(BEGIN) + Millis::from_minutes(minutes);
+    let app = |state| EspDetail::Item(Phase::DeviceSetup, Category::Apps, item(1), state, None);
+    let start = started(PROFILES.fallback(), Rule::Default);
+    let events = [
+        told(1, "a", minute(0), Some("one"), EspDetail::Started(Box::new(start))),
+        told(1, "b", minute(1), Some("one"), app(ItemState::InProgress)),
+        told(1, "c", minute(9), Some("one"), app(ItemState::Error)),
+    ];
+    let world = World::of(&[change(1, events).unwrap()]);
+    let reader = world.working.reader().unwrap();
+    let (from, to) = reader.window().unwrap();
+    let apps = reader.esp_overview(from, to, 5).unwrap().failing_apps;
+    assert_eq!((apps.len(), apps[0].failed), (1, 1));
+    assert_eq!((apps[0].median_minutes, apps[0].p90_minutes), (None, None));
+}
+
+#[test]
+fn a_start_that_was_reported_after_the_end_gives_no_time() {
+    let (jamf, manager) = (
+        Sender { source: "jamf", reports: reports(&["ends"]) },
+        Sender { source: "manager", reports: reports(&["starts", "steps", "ends"]) },
+    );
+    let mut compliant = step(Kind::Compliant);
+    compliant.said.assumed = true;
+    let events = [
+        jamf.event(1, 0, Platform::MacOs, step(Kind::Enrolled)),
+        jamf.event(1, 0, Platform::MacOs, compliant),
+        manager.event(1, 1, Platform::MacOs, step(Kind::Started)),
+    ];
+    let world = World::of(&[change(1, events).unwrap()]);
+    let line = world.line("macOS (Manual)");
+    assert_eq!((line.completed, line.timed, line.average_minutes), (1, 0, None));
+}
+
+#[test]
+fn a_failure_of_which_only_a_message_was_reported_is_counted_by_its_code() {
+    let sender = Sender { source: "native", reports: Reports::ALL };
+    let failed = |device, code: Option<&str>, message: Option<&str>| {
+        let mut failed = step(Kind::Failed);
+        let [code, message] = [code, message].map(|text| text.map(str::to_owned));
+        failed.failure = Some(Failure { code, message, ..Failure::default() });
+        change(device, [sender.event(device, 5, Platform::Windows, failed)]).unwrap()
+    };
+    let world = World::of(&[
+        failed(1, Some("80180014"), None),
+        failed(2, Some("-2145910764"), None),
+        failed(3, None, Some("Enrollment failed (80180014).")),
+        failed(4, None, Some("It did not work.")),
+    ]);
+    let reader = world.working.reader().unwrap();
+    let (from, to) = reader.window().unwrap();
+    let reasons = reader.failure_reasons(from, to, None, 10).unwrap();
+    let counted: Vec<_> = reasons.iter().map(|reason| (reason.code.as_deref(), reason.count)).collect();
+    assert_eq!(counted, [(Some("0x80180014"), 3), (None, 1)]);
+    assert!(reasons.iter().all(|reason| !reason.advice.is_empty()));
 }
