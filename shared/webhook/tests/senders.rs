@@ -191,6 +191,19 @@ fn assumed_compliance_comes_only_from_senders_that_cannot_report_it() {
 }
 
 #[test]
+fn files_have_the_address_and_the_secret_where_they_are_filled_in() {
+    for sender in SENDERS {
+        for (file, (path, text)) in sender.files.iter().zip(sender.files("https://HOST/x", "SECRET")) {
+            let name = format!("{}: {path}", sender.name);
+            assert!(path.split('/').all(|part| !part.is_empty() && !part.starts_with('.')), "{name}");
+            assert_eq!(text.contains("https://HOST/x"), file.is_filled, "{name}");
+            assert!(!file.is_filled || !text.contains("{url}"), "{name}");
+            assert!(file.is_filled || !text.contains("SECRET"), "{name}");
+        }
+    }
+}
+
+#[test]
 fn every_sender_has_a_sample_that_names_its_device_by_placeholders() {
     for sender in SENDERS {
         let refused = sender.samples.iter().filter(|sample| sample.becomes == [Becomes::Refused]);

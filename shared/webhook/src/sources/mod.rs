@@ -24,7 +24,7 @@ pub mod setup_manager;
 pub mod simplemdm;
 pub mod workspace_one;
 
-pub use sender::{Answer, Becomes, Repeats, Sample, Sender};
+pub use sender::{Answer, Becomes, Repeats, Sample, Sender, SenderFile};
 pub use vestibule_domain::event::{Clock, Reports};
 
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
