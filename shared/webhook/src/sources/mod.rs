@@ -22,6 +22,7 @@ pub mod script;
 mod sender;
 pub mod setup_manager;
 pub mod simplemdm;
+pub mod windows_esp;
 pub mod workspace_one;
 
 pub use sender::{Answer, Becomes, Repeats, Sample, Sender, SenderFile};
@@ -55,6 +56,7 @@ pub static SENDERS: &[&Sender] = &[
     &intune_operational_logs::SENDER,
     &graph_troubleshooting_events::SENDER,
     &graph_autopilot_events::SENDER,
+    &windows_esp::SENDER,
 ];
 
 /// A sender that reports the end of a set-up later than another does of the same device: which of the two is to complete an
