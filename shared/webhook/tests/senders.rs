@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
 use vestibule_domain::Timestamp;
+use vestibule_domain::esp::EspDetail;
 use vestibule_domain::event::{Body, Kind, MAX_TEXT_CHARS};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::proof::Proof;
@@ -165,8 +166,17 @@ fn the_first_sample_shows_an_event_of_a_device() {
 fn what_is_reported_is_what_the_samples_show() {
     for sender in SENDERS {
         let shown = sender.samples.iter().flat_map(|sample| sample.becomes);
-        let shown: BTreeSet<Kind> =
+        let mut shown: BTreeSet<Kind> =
             shown.filter_map(|one| if let Becomes::Event(kind) = one { Some(*kind) } else { None }).collect();
+        // A session that fails makes its attempt a failed one.
+        let bodies = sender.samples.iter().map(|sample| read(sender, sample.body).unwrap().events);
+        let fails = |parsed: Parsed| match parsed {
+            Parsed::Event(event) => matches!(event.body, Body::Esp(esp) if matches!(esp.detail, EspDetail::Failed(..))),
+            _ => false,
+        };
+        if sender.reports.failures && bodies.flatten().any(fails) {
+            shown.insert(Kind::Failed);
+        }
         let stated: BTreeSet<Kind> = sender.reports.kinds().chain(sender.besides.iter().copied()).collect();
         let missing: Vec<_> = stated.difference(&shown).collect();
         assert!(missing.is_empty(), "{}: no sample shows {missing:?}", sender.name);
@@ -187,6 +197,19 @@ fn assumed_compliance_comes_only_from_senders_that_cannot_report_it() {
         // What is not assumed was reported.
         let reported = parsed.iter().any(|parsed| becomes(parsed) == Becomes::Event(Kind::Compliant));
         assert!(!reported || sender.reports.compliance, "{}", sample.file);
+    }
+}
+
+#[test]
+fn files_have_the_address_and_the_secret_where_they_are_filled_in() {
+    for sender in SENDERS {
+        for (file, (path, text)) in sender.files.iter().zip(sender.files("https://HOST/x", "SECRET")) {
+            let name = format!("{}: {path}", sender.name);
+            assert!(path.split('/').all(|part| !part.is_empty() && !part.starts_with('.')), "{name}");
+            assert_eq!(text.contains("https://HOST/x"), file.is_filled, "{name}");
+            assert!(!file.is_filled || !text.contains("{url}"), "{name}");
+            assert!(file.is_filled || !text.contains("SECRET"), "{name}");
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! `source`: senders that are no CloudEvents senders: their secrets, and the settings to make in them.
 
+mod files;
+
 use crate::app::App;
 use crate::cli::SourceCommand;
-use crate::output::answer;
+use crate::output::{answer, note};
 use admin_api::{SourceLog, source_logs};
 use http::Request;
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
         SourceCommand::Add { name, source, url, reports, ignore_awaiting_configuration, common } => {
             let source = find(&source)?;
             let set = Set::read(source, reports.as_deref(), ignore_awaiting_configuration)?;
+            files::check(source, &url)?;
             let app = App::open(&common.data).await?;
             let added = add(&app, &name, source, &set).await;
             app.close().await?;
@@ -35,6 +38,15 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             });
             if let Some(secret) = &secret {
                 value["secret"] = json!(secret);
+            }
+            let folder = files::write(&common.data, &tenant, source, &url, secret.as_deref().unwrap_or_default())?;
+            if let Some(folder) = &folder {
+                value["folder"] = json!(folder);
+                if !url.starts_with("https://") {
+                    note(
+                        "What is deployed posts to an address with https alone: add it again with --url https://HOST.",
+                    );
+                }
             }
             let advice = advice(&tenant, source);
             if !advice.is_empty() {
@@ -52,7 +64,18 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
                         format!("\n\nTwo senders report the end of one set-up; name the later one:\n{command}")
                     })
                     .collect();
-                format!("url     {url}\n{secret}\nreports {}\n\n{settings}{}", words.join(", "), advised.concat())
+                let deployed = folder.map(|folder| {
+                    format!(
+                        "\n\nWhat to deploy is in {}; it has the secret.\nREADME.txt there says how.",
+                        folder.display()
+                    )
+                });
+                format!(
+                    "url     {url}\n{secret}\nreports {}\n\n{settings}{}{}",
+                    words.join(", "),
+                    deployed.unwrap_or_default(),
+                    advised.concat()
+                )
             });
         }
         SourceCommand::List { name, common } => {

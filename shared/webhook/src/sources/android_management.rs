@@ -55,6 +55,7 @@ pub static SENDER: Sender = Sender {
     source: Some(SOURCE),
     settings: "gcloud pubsub subscriptions create vestibule --topic=TOPIC --push-endpoint='{url}'\n\
          Enterprise: notifications ENROLLMENT and STATUS_REPORT to TOPIC",
+    files: &[],
     samples: &[
         sample!("android-management-enrollment.json", Becomes::Event(Kind::Enrolled)),
         sample!(

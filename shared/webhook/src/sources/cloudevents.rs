@@ -17,6 +17,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: None,
     settings: "Deliver CloudEvents 1.0 by POST, structured, binary or in batches, to\n{url}",
+    files: &[],
     samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
     read: native::read_any_mode,
 };

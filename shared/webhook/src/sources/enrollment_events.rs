@@ -14,6 +14,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: None,
     settings: "Sign requests to {url} as https://www.standardwebhooks.com says.",
+    files: &[],
     samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
     read: native::read,
 };

@@ -15,6 +15,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: None,
     settings: "Sign requests to {url} as https://www.standardwebhooks.com says.",
+    files: &[],
     samples: &[sample!("cloudevents-esp.json", Becomes::Esp), native::LIST, native::PLACEHOLDER],
     read: native::read,
 };

@@ -53,6 +53,7 @@ pub static SENDER: Sender = Sender {
     besides: &[Kind::Failed],
     source: Some(SOURCE),
     settings: "In Fleet, as global administrator: Dashboard > Activity > Manage automations\nDestination URL: {url}",
+    files: &[],
     samples: &[
         sample!("fleet-mdm-enrolled.json", Becomes::Event(Kind::Enrolled)),
         sample!("fleet-mdm-unenrolled.json", Becomes::Event(Kind::Unenrolled)),

@@ -14,6 +14,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: None,
     settings: "Payload URL: {url}\nContent type: application/json (CloudEvents)\nSecret: {secret}",
+    files: &[],
     samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
     read: native::read,
 };

@@ -43,6 +43,7 @@ pub static SENDER: Sender = Sender {
     besides: &[Kind::Registered],
     source: Some(SOURCE),
     settings: "Post Graph's deviceManagement/windowsAutopilotDeviceIdentities list, as it is, to\n{url}",
+    files: &[],
     samples: &[
         sample!("graph-autopilot-devices-list.json", Becomes::Event(Kind::Registered), Becomes::Ignored),
         sample!("graph-autopilot-devices-placeholder.json", Becomes::Refused),

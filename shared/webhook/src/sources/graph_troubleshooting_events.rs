@@ -45,6 +45,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: Some(SOURCE),
     settings: "Post Graph's deviceManagement/troubleshootingEvents list, as it is, to\n{url}",
+    files: &[],
     samples: &[
         sample!(
             "graph-troubleshooting-events-list.json",

@@ -76,6 +76,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: Some(SOURCE),
     settings: "vestibule import TENANT FILE reads the export (CSV or JSON); a script may post it as JSON to\n{url}",
+    files: &[],
     samples: &[
         sample!(
             "intune-autopilot-deployments.json",

@@ -56,6 +56,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: Some(SOURCE),
     settings: "vestibule import TENANT FILE reads the export (CSV or JSON); a script may post it as JSON to\n{url}",
+    files: &[],
     samples: &[
         sample!("intune-enrollment-failures.json", Becomes::Event(Kind::Failed), Becomes::Event(Kind::Stopped)),
         sample!("intune-enrollment-failures-placeholder.json", Becomes::Refused),

@@ -55,6 +55,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: Some(SOURCE),
     settings: "Intune: Reports > Diagnostics settings > OperationalLogs to an event hub; a forwarder posts its records to\n{url}",
+    files: &[],
     samples: &[
         sample!(
             "intune-operational-logs-records.json",

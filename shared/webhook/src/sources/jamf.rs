@@ -54,6 +54,7 @@ pub static SENDER: Sender = Sender {
          ComputerAdded and DeviceAddedToDEP\n\
          Webhook URL: {url}\nAuthentication type: Basic Authentication, username vestibule, password {secret}\n\
          Content type: JSON",
+    files: &[],
     samples: &[
         sample!("jamf-mobile-device-enrolled.json", Becomes::Event(Kind::Enrolled)),
         sample!("jamf-mobile-device-unenrolled.json", Becomes::Event(Kind::Unenrolled)),

@@ -44,6 +44,7 @@ pub static SENDER: Sender = Sender {
     besides: &[Kind::StepEntered],
     source: Some(SOURCE),
     settings: "micromdm serve -command-webhook-url '{url}' …",
+    files: &[],
     samples: &[
         sample!("micromdm-authenticate.json", Becomes::Event(Kind::Started)),
         sample!("micromdm-authenticate-ios.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),

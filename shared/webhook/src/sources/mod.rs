@@ -29,9 +29,10 @@ pub mod script;
 mod sender;
 pub mod setup_manager;
 pub mod simplemdm;
+pub mod windows_esp;
 pub mod workspace_one;
 
-pub use sender::{Answer, Becomes, Repeats, Sample, Sender};
+pub use sender::{Answer, Becomes, Repeats, Sample, Sender, SenderFile};
 pub use vestibule_domain::event::{Clock, Reports};
 
 use crate::cloudevents::{Batch, BodyError, Parsed, Received};
@@ -68,6 +69,7 @@ pub static SENDERS: &[&Sender] = &[
     &intune_enrollment_activity::SENDER,
     &intune_enrollment_failures::SENDER,
     &intune_autopilot_deployments::SENDER,
+    &windows_esp::SENDER,
 ];
 
 /// A sender that knows better than another when an enrollment of the same device is complete: it reports the end of a set-up

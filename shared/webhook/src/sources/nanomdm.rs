@@ -46,6 +46,7 @@ pub static SENDER: Sender = Sender {
     besides: &[Kind::StepEntered],
     source: Some(SOURCE),
     settings: "nanomdm -webhook-url '{url}' -webhook-hmac-key '{secret}' …",
+    files: &[],
     samples: &[
         sample!("nanomdm-authenticate.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),
         sample!("nanomdm-token-update.json", Becomes::Event(Kind::Enrolled)),

@@ -44,6 +44,7 @@ body="[$(event "$1")]"
 signature=$(printf %s "$body" | openssl dgst -sha256 -hmac "$secret" | sed 's/.*= *//')
 curl --silent --show-error --fail --max-time 20 --retry 5 "$url" --data-binary "$body" \
   --header 'content-type: application/json' --header "x-hub-signature-256: sha256=$signature""##,
+    files: &[],
     samples: &[
         sample!("script-enrolled.json", Becomes::Event(Kind::Enrolled)),
         sample!("script-started.json", Becomes::Event(Kind::Started)),

@@ -32,6 +32,8 @@ pub struct Sender {
     pub source: Option<&'static str>,
     /// What to set in it. `{url}` and `{secret}` stand for the address and the secret that `source add` makes.
     pub settings: &'static str,
+    /// What is deployed besides, as `source add` writes it into a folder.
+    pub files: &'static [SenderFile],
     /// Bodies as it posts them. The first is the one that the program shows; together they make every kind of event
     /// that `reports` and `besides` name, and one names its device by placeholders alone.
     pub samples: &'static [Sample],
@@ -73,6 +75,17 @@ pub enum Repeats {
     UntilAccepted,
     /// What the organisation set up itself: a script, a forwarder, an agent.
     AsSetUp,
+}
+
+/// A file that is deployed to make a sender of a device.
+#[derive(Clone, Copy, Debug)]
+pub struct SenderFile {
+    /// Where it lies in the folder, with `/` between.
+    pub path: &'static str,
+    /// Its text.
+    pub text: &'static str,
+    /// Whether `{url}` and `{secret}` in it stand for the address and the secret.
+    pub is_filled: bool,
 }
 
 /// A body as a sender posts it.
@@ -141,6 +154,18 @@ impl Sender {
 
     /// What to set in it.
     pub fn settings(&self, url: &str, secret: &str) -> String {
-        self.settings.replace("{url}", url).replace("{secret}", secret)
+        filled(self.settings, url, secret)
     }
+
+    /// Its files, each with its path in their folder, for this address and secret. Neither may hold a quotation mark, a
+    /// brace or a line's end: files have them in quotation marks of their own.
+    pub fn files(&self, url: &str, secret: &str) -> impl Iterator<Item = (&'static str, String)> {
+        let text =
+            |file: &SenderFile| if file.is_filled { filled(file.text, url, secret) } else { file.text.to_owned() };
+        self.files.iter().map(move |file| (file.path, text(file)))
+    }
+}
+
+fn filled(text: &str, url: &str, secret: &str) -> String {
+    text.replace("{url}", url).replace("{secret}", secret)
 }

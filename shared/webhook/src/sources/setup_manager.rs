@@ -47,6 +47,7 @@ pub static SENDER: Sender = Sender {
     settings: "In the configuration profile of Setup Manager (com.jamf.setupmanager):\n\
          <key>webhooks</key>\n<dict>\n  <key>started</key><string>{url}</string>\n  \
          <key>finished</key><string>{url}</string>\n</dict>",
+    files: &[],
     samples: &[
         sample!("setup-manager-started.json", Becomes::Event(Kind::Started), Becomes::Event(Kind::StepEntered)),
         sample!(

@@ -38,6 +38,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: Some(SOURCE),
     settings: "In SimpleMDM: Settings > API > Webhooks, with the events device.enrolled and device.unenrolled\nURL: {url}",
+    files: &[],
     samples: &[
         sample!("simplemdm-device-enrolled.json", Becomes::Event(Kind::Enrolled)),
         sample!("simplemdm-device-unenrolled.json", Becomes::Event(Kind::Unenrolled)),

@@ -52,6 +52,7 @@ pub static SENDER: Sender = Sender {
     settings: "In Workspace ONE UEM: Groups & Settings > All Settings > System > Advanced > API > Event Notifications > Add Rule\n\
          Target URL: {url}\nUser name: vestibule\nPassword: {secret}\nFormat: JSON\n\
          Events: enrollment, unenrollment, compliance status",
+    files: &[],
     samples: &[
         sample!("workspace-one-mdm-enrollment-complete.json", Becomes::Event(Kind::Enrolled)),
         sample!(

@@ -1,4 +1,5 @@
-//! Macs being set up: the printed script as it runs, and what is advised where Jamf Pro is there too.
+//! Devices being set up: the printed script for Macs as it runs, the folder for Windows devices, and what is advised where
+//! Jamf Pro is there too.
 
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
@@ -75,4 +76,50 @@ fn beside_jamf_pro_the_sender_that_ends_later_is_to_be_named() {
         assert!(taken["settings"]["complianceSource"].is_null(), "{taken}");
         assert!(folder.fails(&["tenant", "set", "contoso", "complianceSource.beos=x"]).contains("beos is no platform"));
     }
+}
+
+/// The reporter itself cannot run here: PowerShell is Windows'. What it is deployed with can be looked at, and used.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reporter_for_windows_devices_is_ready_to_deploy() {
+    let folder = Folder::new();
+    let contoso = folder.add_tenant("contoso");
+    let serve = folder.serve();
+    let wrong = folder.fails(&["source", "add", "contoso", "windows-esp", "--url", "https://hooks.example/'"]);
+    assert!(wrong.contains("is no address that windows-esp can be given"), "{wrong}");
+    let added = folder.json(&["source", "add", "contoso", "windows-esp", "--url", "https://hooks.example"]);
+    let (url, secret) = (added["url"].as_str().unwrap(), added["secret"].as_str().unwrap());
+    assert_eq!(url, "https://hooks.example/hooks/contoso/windows-esp", "the secret is in no address");
+    let place = std::path::Path::new(added["folder"].as_str().unwrap());
+    assert_eq!(std::fs::metadata(place).unwrap().permissions().mode() & 0o777, 0o700);
+    let text = |path: &str| std::fs::read_to_string(place.join(path)).unwrap();
+    let (script, published) =
+        (text("platform-script/Vestibule-Reporter.ps1"), text("win32-app/Vestibule-Reporter.ps1"));
+    assert!(script.contains(&format!("$Url = '{url}'\n$Secret = '{secret}'\n")));
+    assert!(!published.contains(secret) && published.contains("$Secret = '{secret}'"));
+    assert!(text("README.txt").contains("-Uninstall") && text("README.txt").contains("Detection rule"));
+    let config: Value = serde_json::from_str(&text("win32-app/config.json")).unwrap();
+    assert_eq!(config, json!({"url": url, "secret": secret}));
+    // With what is in the configuration a device may post, and with nothing else.
+    let at =
+        |minutes: i64| (vestibule_program_tests::now() - vestibule_domain::Millis::from_minutes(minutes)).to_string();
+    let record = |id: u64, minutes: i64, end: &str, message: &str| {
+        let value = json!({"message": message, "errorCode": 0}).to_string();
+        json!({"id": id, "part": 1, "at": at(minutes), "event": 62407,
+            "data": [format!("CommercialOOBE_ESPProgress_Category_{end}"), value]})
+    };
+    let body = json!({"schema": 1, "session": "0d6a3c52-7a35-4c0f-9a6e-2f8f5f1d7b10",
+        "device": {"serialNumber": "PF3ABCDE"}, "parts": [{"n": 1, "startedAt": at(9), "whiteGlove": false}],
+        "records": [record(1, 8, "Started", "BootstrapStatus: Starting category DeviceSetupCategory..."),
+            record(2, 2, "Success", "BootstrapStatus: Category AccountSetupCategory succeeded.")]});
+    let post = |secret: &str| {
+        let url = format!("{}/hooks/contoso/windows-esp", serve.url);
+        reqwest::Client::new().post(url).header("X-Vestibule-Secret", secret).body(body.to_string()).send()
+    };
+    assert_eq!(post("wrong").await.unwrap().status(), 401);
+    assert_eq!(post(secret).await.unwrap().status(), 202);
+    let api = Client::new(&serve.url, &contoso.admin);
+    let page = api.json("/api/devices/PF3ABCDE/esp").await;
+    assert_eq!((&page["state"], &page["deploymentMode"]), (&json!("success"), &json!("userDriven")), "{page}");
+    let status = api.json("/api/devices/enrollment-status").await;
+    assert_eq!((&status["devices"], &status["enrolled"]), (&json!(1), &json!(1)), "{status}");
 }

@@ -58,6 +58,7 @@ pub static SENDER: Sender = Sender {
     besides: &[],
     source: Some(SOURCE),
     settings: "Post Graph's deviceManagement/autopilotEvents list (beta), as it is, to\n{url}",
+    files: &[],
     samples: &[
         sample!(
             "autopilot-events.json",
