@@ -348,6 +348,25 @@ fn the_same_body_twice_is_the_same() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_makes_no_session_longer() {
+    let hour = 3_600;
+    // The page opens an hour ahead; then the clock is set.
+    let mut records = vec![record(1, 1, hour, OPENS, "x", 0)];
+    records.extend(logged(&whole()).into_iter().skip(1));
+    let mut posted = body(records[..4].to_vec());
+    posted["parts"][0]["startedAt"] = records[0]["at"].clone();
+    posted["windows"]["enrolledAt"] = json!(null);
+    let mut rest = posted.clone();
+    rest["records"] = json!(records[4..]);
+    for bodies in [[&posted, &rest], [&rest, &posted]] {
+        let enrollment = folded(bodies.into_iter().flat_map(events), later());
+        let session = one_session(&enrollment);
+        assert_eq!((session.started_at, session.ended_at), (began(), Some(minute(30))));
+        assert_eq!(session.state, SessionState::Success);
+    }
+}
+
+#[test]
 fn a_record_of_the_page_alone_is_a_session_of_its_part() {
     let mut posted = body(vec![record(1, 4, 60, RETRY, "x", 0)]);
     posted["parts"] = json!([]);

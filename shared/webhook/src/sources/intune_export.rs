@@ -50,7 +50,7 @@ impl Report {
     pub fn with_columns<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<&'static Self> {
         let names: Vec<String> = names.into_iter().map(folded).collect();
         let has = |column: &&str| names.contains(&folded(column));
-        REPORTS.into_iter().find(|report| report.known_by.iter().all(|column| has(&column)))
+        REPORTS.into_iter().find(|report| report.known_by.iter().all(&has))
     }
 
     /// The name of a column as the report has it; `None` where it has none of that name.

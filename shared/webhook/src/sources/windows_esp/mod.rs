@@ -160,7 +160,8 @@ struct Instant {
 
 /// What was reported by one body so far.
 ///
-/// Of events of one instant the id decides which comes first (docs/DOMAIN.md, O2): the start, then the records in the order of the log.
+/// Of events of one instant the id decides which comes first (docs/DOMAIN.md, O2): the start, then the records in the order
+/// of the log.
 struct Report<'a> {
     posted: &'a Posted<'a>,
     received: Received,
@@ -191,11 +192,11 @@ impl Report<'_> {
             .extend(errors.iter().map(|(id, error)| Parsed::Invalid { id: id.clone(), errors: vec![error.clone()] }));
     }
 
-    /// When a part began: moved with its first record that this body has.
+    /// When a part began: moved with the record that began it, where this body has that. Of two starts the earlier counts.
     fn start_of(&self, part: &Part) -> Instant {
-        let first =
-            self.posted.records.iter().filter(|record| record.part == part.number).map(|record| record.id).min();
-        let shift = first.map_or(Millis::ZERO, |id| self.clock.at((part.number, id)));
+        let is_first = |record: &&Record<'_>| record.part == part.number && record.at == part.started_at;
+        let first = self.posted.records.iter().find(is_first);
+        let shift = first.map_or(Millis::ZERO, |record| self.clock.at((record.part, record.id)));
         Instant { at: part.started_at + shift, was_wrong: shift != Millis::ZERO }
     }
 
