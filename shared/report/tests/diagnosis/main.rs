@@ -165,7 +165,7 @@ fn the_status_page_stuck_failed_and_out_of_time() {
     let list = EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, vec![item(1)]);
     late.events = vec![begin(4, 60 * 23), told(4, "list", ago(60 * 23 - 1), Some("s"), list)];
     let mut stuck_and_late = device(6, Platform::Windows);
-    stuck_and_late.events = vec![begin(6, 60 * 23)];
+    stuck_and_late.events = vec![begin(6, 60 * 23), phase(6, 60 * 23 - 1, Phase::DeviceSetup, PhaseState::Started)];
     let all = file([stuck, fails(2), fails(3), late, stuck_and_late]);
     let failed = all.of_device("SN00000002");
     let finding_of = finding(&failed, "esp-failed");
