@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod devices;
+mod limit;
 mod standing;
 mod teller;
 

@@ -6,7 +6,11 @@ use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use vestibule_domain::Timestamp;
-use vestibule_domain::attempt::DeviceState;
+use vestibule_domain::attempt::{Cause, DeviceState};
+use vestibule_domain::failure::{FailureCategory, code_value};
+
+/// The catalogue's entry about a person who has too many devices.
+pub(super) const CAP_REACHED: &str = "device-cap-reached";
 
 /// A device with what the subject did on it.
 pub(super) struct KnownDevice {
@@ -23,6 +27,8 @@ pub(super) struct KnownDevice {
     pub complete: bool,
     /// Whether the last attempt on it is theirs or nobody's, so that how it stands comes of it.
     pub has_last: bool,
+    /// Whether the number of its person's devices may be why it fails: what failed says so, or nobody reported why.
+    pub limit_may_be_why: bool,
 }
 
 impl KnownDevice {
@@ -147,7 +153,7 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn read(reader: &Reader<'_>, subject: &Subject, tenant: Known) -> Result<Self> {
-        let devices = devices(reader, subject)?;
+        let mut devices = devices(reader, subject)?;
         let person = match subject {
             Subject::User(user) => Some(user.clone()),
             Subject::Device { .. } => devices.first().and_then(|known| known.device.user_principal_name.clone()),
@@ -159,6 +165,11 @@ impl Facts {
             }
             None => None,
         };
+        if enrolled_by_user.as_ref().is_some_and(|(_, enrolled)| *enrolled >= tenant.device_limit) {
+            for known in &mut devices {
+                known.limit_may_be_why = limit_may_be_why(reader, known)?;
+            }
+        }
         let (window_from, _) = reader.window()?;
         let meta = reader.meta()?.0;
         let newest_event = match devices.iter().any(|known| !known.attempts.is_empty()) {
@@ -193,6 +204,33 @@ impl Facts {
         let keys = self.devices.iter().map(|known| known.device.enrollment_key.as_str());
         serde_json::Value::from_iter(keys).to_string()
     }
+}
+
+/// Whether what a device failed with says that its person has too many, or nobody reported why it did not enroll.
+fn limit_may_be_why(reader: &Reader<'_>, known: &KnownDevice) -> Result<bool> {
+    let (advice, code, words) = if let Some(failure) = known.failures.first() {
+        let DeviceFailure { code, reason, category, message, advice, .. } = failure;
+        (advice.clone(), code.clone(), [reason.clone(), message.clone(), category.clone()])
+    } else if let Some(newest) = known.unresolved().next() {
+        let one = &newest.attempt;
+        if !newest.is("failed") {
+            // Who chose to stop, or began anew, did so for another reason.
+            let cause = one.cause.as_deref().and_then(Cause::read);
+            return Ok(matches!(cause, Some(Cause::TimedOut | Cause::PortalClosed)));
+        }
+        let words = [one.failure_reason.clone(), one.failure_message.clone(), one.failure_category.clone()];
+        (reader.detail(one)?.advice, one.failure_code.clone(), words)
+    } else {
+        return Ok(false);
+    };
+    let is_unknown = |word: &String| FailureCategory::read(word) == Some(FailureCategory::Unknown);
+    if code.is_none() && words.iter().flatten().all(is_unknown) {
+        return Ok(true);
+    }
+    let by_code = code.as_deref().and_then(code_value).map(|value| reader.advice_by_code(value)).transpose()?;
+    // A code that is known says it, or it is not said: what the words speak for comes after.
+    let meanings = by_code.filter(|meanings| !meanings.is_empty()).unwrap_or(advice);
+    Ok(meanings.iter().any(|advice| advice.id == CAP_REACHED))
 }
 
 /// What the file knows of them.
@@ -243,7 +281,8 @@ fn devices(reader: &Reader<'_>, subject: &Subject) -> Result<Vec<KnownDevice>> {
         let state = DeviceState::read(&state).ok_or_else(|| invalid(format!("the state {state} is unknown")))?;
         let newest = attempts.first().map(|newest| &newest.attempt.attempt_id);
         let has_last = last_attempt_id.is_none() || last_attempt_id.as_ref() == newest;
-        let known = KnownDevice { device, attempts, sessions, failures, state, complete, has_last };
+        let limit_may_be_why = false;
+        let known = KnownDevice { device, attempts, sessions, failures, state, complete, has_last, limit_may_be_why };
         devices.push(known);
     }
     devices.sort_by_cached_key(|known| (known.verdict(), std::cmp::Reverse(known.device.last_activity_at.clone())));

@@ -4,17 +4,25 @@
 //! that worked on another device changes a finding.
 
 use super::draft::{Draft, found};
-use super::facts::{Facts, KnownAttempt, KnownDevice};
+use super::facts::{CAP_REACHED, Facts, KnownAttempt, KnownDevice};
 use super::{Finding, Severity, Verdict, esp, help, others, places, silent, stops};
 use crate::ask::reader::Reader;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::failure::{FailureCategory, code_value};
 
-/// All findings, ranked: problems before warnings before the rest; among these the person's, then those of the worst
-/// device, in the rules' own order.
+/// The finding that a person has as many devices as allowed.
+pub(super) const DEVICE_LIMIT: &str = "device-limit";
+
+/// All findings, ranked: problems before warnings before the rest; among these those of the worst device, in the
+/// rules' own order.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
-    let mut drafts = device_limit(reader, facts)?;
+    let limit = device_limit(reader, facts)?;
+    // It comes first where it may be why the worst device fails; otherwise what is known of the devices does.
+    let (mut drafts, limit) = match facts.devices.first().is_some_and(|worst| worst.limit_may_be_why) {
+        true => (limit, Vec::new()),
+        false => (Vec::new(), limit),
+    };
     for known in &facts.devices {
         let mut own = failures(reader, facts, known)?;
         own.extend(outside(known));
@@ -33,6 +41,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
         own.extend(standing(facts, known));
         drafts.extend(own.into_iter().map(|draft| draft.about(&known.device)));
     }
+    drafts.extend(limit);
     drafts.extend(silent::of(reader, facts)?);
     drafts.extend(unknown(facts));
     let mut findings: Vec<Finding> = drafts.into_iter().map(|draft| draft.finding).collect();
@@ -128,13 +137,16 @@ fn device_limit(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     if *enrolled < facts.tenant.device_limit {
         return Ok(Vec::new());
     }
-    let severity = if facts.unresolved().next().is_some() { Severity::Problem } else { Severity::Warning };
+    let severity = match facts.devices.iter().any(|known| known.limit_may_be_why) {
+        true => Severity::Problem,
+        false => Severity::Warning,
+    };
     let evidence = vec![format!(
         "{person} has {enrolled} enrolled devices here; the organisation's limit is set to {}.",
         facts.tenant.device_limit
     )];
-    let draft = found("device-limit", severity, "The person has as many devices as the organisation allows");
-    Ok(vec![draft.evidence(evidence).advice(reader.advice("device-cap-reached")?)])
+    let draft = found(DEVICE_LIMIT, severity, "The person has as many devices as the organisation allows");
+    Ok(vec![draft.evidence(evidence).advice(reader.advice(CAP_REACHED)?)])
 }
 
 /// A device whose clock can't be right.

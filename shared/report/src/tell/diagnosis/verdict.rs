@@ -1,6 +1,7 @@
 //! How a device stands, in a sentence.
 
 use super::facts::{Facts, KnownDevice};
+use super::findings::DEVICE_LIMIT;
 use super::{Finding, Severity, Verdict, places};
 use std::collections::BTreeSet;
 
@@ -45,7 +46,9 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
         Verdict::GaveUp => format!("Given up{tried}, last {place} ({on})."),
         Verdict::Failing => {
             let ended = known.failures.first().map_or(ended, |failure| places::minute(&failure.failed_at));
-            match problems().find(|one| one.enrollment_key.is_none() || is_own(one)) {
+            // How many devices the person has is why only where what failed says nothing else.
+            let is_why = |one: &&Finding| is_own(one) || (one.id == DEVICE_LIMIT && known.limit_may_be_why);
+            match problems().find(is_why) {
                 Some(first) => format!("Failing{tried}, last on {ended}: {}.", first.title.trim_end_matches('.')),
                 None => format!("Failing{tried}, last {place} ({ended})."),
             }
