@@ -12,6 +12,27 @@ use vestibule_report::diagnosis::{Severity, Verdict};
 const DAY: i64 = 60 * 24;
 
 #[test]
+fn a_device_that_was_never_released_is_complete_from_its_limit_on() {
+    let all = file([device(1, Platform::Ios).starts(DAY + 60).held(DAY + 59)]);
+    let diagnosis = all.of_device("SN00000001");
+    let ended = ago(59).to_string();
+    assert_eq!(diagnosis.verdict, Verdict::Working);
+    assert_eq!(diagnosis.ever_worked.last_completed_at.as_deref(), Some(ended.as_str()));
+    assert!(diagnosis.summary.contains("2026-03-20 11:01 UTC"), "{}", diagnosis.summary);
+    assert!(diagnosis.summary.contains("was not reported"), "{}", diagnosis.summary);
+    assert_eq!(ids(&diagnosis), ["release-not-reported"], "that nothing is wrong nobody knows");
+    let finding = finding(&diagnosis, "release-not-reported");
+    assert_eq!(finding.severity, Severity::Information);
+    assert!(finding.evidence[0].contains("2026-03-20 11:01 UTC"), "{finding:?}");
+    assert!(finding.cause.contains("Apple") && finding.steps.len() > 1 && !finding.who.is_empty());
+    // One that was released is dated by its end too, and nothing is missing.
+    let released = device(1, Platform::Ios).starts(300).held(290).completes(280);
+    let released = file([released]).of_device("SN00000001");
+    assert_eq!((released.verdict, ids(&released)), (Verdict::Working, vec!["works"]));
+    assert!(released.summary.contains("2026-03-20 07:20 UTC"), "{}", released.summary);
+}
+
+#[test]
 fn a_device_that_another_person_enrolled_since_does_not_fail() {
     let failed = || device(4, Platform::Ios).starts(900).fails(890, Some("0x80180018"), None, None);
     let handed_on = |then: fn(Teller) -> Teller| {

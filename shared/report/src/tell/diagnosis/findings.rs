@@ -244,6 +244,9 @@ fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
     if !known.failures.is_empty() {
         return None;
     }
+    if newest.is("completed") && newest.attempt.release_not_reported {
+        return Some(stops::not_released(newest));
+    }
     if newest.is("completed") {
         let evidence = format!("The newest attempt completed on {at}.");
         let draft = found("works", Severity::Information, "Enrolling works").evidence(vec![evidence]);

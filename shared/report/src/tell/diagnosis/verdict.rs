@@ -20,6 +20,9 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
         Verdict::Working if known.complete_since() => {
             format!("The last attempt did not complete ({ended}), but the device has become complete since.")
         }
+        Verdict::Working if newest.attempt.release_not_reported => format!(
+            "The last enrollment counts as complete since {ended}; that the Setup Assistant was released was not reported."
+        ),
         Verdict::Working => match problems().find(is_own) {
             Some(_) => format!("The last enrollment worked ({ended}), but something else needs a look."),
             None => format!("The last enrollment worked ({ended})."),
