@@ -117,3 +117,11 @@ fn what_was_reported_without_an_enrollment_is_a_device_that_is_not_enrolled() {
     assert!(left.summary.contains("worked (2026-03-20 03:50 UTC); the device is not enrolled any more"), "{left:?}");
     assert!(left.collect.is_empty());
 }
+
+#[test]
+fn an_attempt_that_is_open_took_no_time_yet() {
+    let all =
+        file([device(1, Platform::Ios).starts(500).completes(490).starts(20).enters(9, "TermsofUse", "termsOfUse")]);
+    let took: Vec<_> = all.of_device("SN00000001").attempts.iter().map(|past| past.duration_seconds).collect();
+    assert_eq!(took, [None, Some(600)]);
+}

@@ -121,10 +121,10 @@ impl KnownAttempt {
         self.ended_at.unwrap_or(self.last_activity)
     }
 
-    /// How long it took or has taken; none where no sender reported its start.
+    /// How long it took; none while it is open, or where no sender reported its start.
     pub(super) fn duration_seconds(&self) -> Option<i64> {
-        let spent = (self.end() - self.started_at).get() / 1_000;
-        self.attempt.start_reported.then_some(spent)
+        let took = self.ended_at.map(|ended| (ended - self.started_at).get() / 1_000);
+        took.filter(|_| self.attempt.start_reported)
     }
 }
 

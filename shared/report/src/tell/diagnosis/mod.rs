@@ -150,7 +150,7 @@ pub struct Past {
     /// The attempt.
     #[serde(flatten)]
     pub attempt: Attempt,
-    /// From its start to its end, or to what was reported last; none where its start was not reported.
+    /// From its start to its end; none while it is open, or where its start was not reported.
     pub duration_seconds: Option<i64>,
 }
 
