@@ -219,13 +219,30 @@ fn stuck_identifying_after_15_minutes() {
 }
 
 #[test]
-fn a_session_that_ended_without_a_phase_was_never_stuck() {
-    let started = || vec![(0, plain_start())];
-    assert!(session(&started(), 20 * MINUTE).is_stuck, "under way, no list was reported");
-    let mut ended = started();
-    ended.push((20 * MINUTE, EspDetail::Completed));
-    let over = session(&ended, 30 * MINUTE);
-    assert_eq!((over.is_stuck, over.stuck_since), (false, None), "nobody reported that a phase was identifying");
+fn a_session_in_which_no_phase_was_reported_is_not_stuck() {
+    let list = tracked(Phase::DeviceSetup, Category::Certificates, &[]);
+    let alone = [
+        vec![(0, plain_start())],
+        vec![(0, EspDetail::Action(EspAction::Retry))],
+        // A list reports no phase.
+        vec![(0, plain_start()), (1, list)],
+        vec![(0, plain_start()), (20 * MINUTE, EspDetail::Completed)],
+        vec![(0, plain_start()), (20 * MINUTE, EspDetail::Failed(None, None))],
+        // Nor does one that was named when the session had ended identify.
+        vec![
+            (0, plain_start()),
+            (1, EspDetail::Completed),
+            (MINUTE, begun(Phase::DeviceSetup)),
+            (19 * MINUTE, begun(Phase::AccountSetup)),
+        ],
+    ];
+    for told in &alone {
+        for at in [20 * MINUTE, 30 * MINUTE, 300 * MINUTE] {
+            let over = session(told, at);
+            let stuck = (over.is_stuck, over.stuck_since, over.stuck_from);
+            assert_eq!(stuck, (false, None, None), "nobody reported that a phase was identifying: {told:?}");
+        }
+    }
 }
 
 #[test]

@@ -365,7 +365,7 @@ fn a_session_is_told_in_words_with_its_phases_and_items() {
 
 #[test]
 fn pages_go_through_exactly_the_sessions_asked_for() {
-    let world = make(24);
+    let world = make(25);
     let reader = world.working.reader().unwrap();
     let (first, end) = reader.window().unwrap();
     let kiosk = PROFILES.iter().find(|(_, one)| one.settings.display_name == "Kiosk ESP").unwrap().1.id.clone();

@@ -11,8 +11,9 @@ use vestibule_domain::attempt::DeviceState;
 use vestibule_domain::catalogue::{KnownAction, ROWS};
 use vestibule_domain::esp::SessionState;
 use vestibule_domain::failure::{Failure, FailureCategory};
+use vestibule_domain::identity::EnrollmentKey;
 use vestibule_domain::{
-    Action, Attempt, Cause, Day, Enrollment, Outcome, Platform, Section, TenantSettings, Timestamp, fold,
+    Action, Attempt, Cause, Day, Enrollment, History, Outcome, Platform, Section, TenantSettings, Timestamp, fold,
 };
 use vestibule_report::reader::{Advice, AttemptFilter};
 use vestibule_report::{Error, Working};
@@ -20,6 +21,8 @@ use vestibule_report::{Error, Working};
 struct World {
     working: Working,
     enrollments: Vec<Enrollment>,
+    /// Of each, when its newest event is placed.
+    newest: BTreeMap<EnrollmentKey, Option<Timestamp>>,
     settings: TenantSettings,
     as_of: Timestamp,
     _folder: tempfile::TempDir,
@@ -32,7 +35,9 @@ fn make(seed: u64) -> World {
     let folder = tempfile::tempdir().unwrap();
     let working = build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of);
     let enrollments = all.iter().map(|change| fold(&tenant, &change.history, &settings, as_of)).collect();
-    World { working, enrollments, settings, as_of, _folder: folder }
+    let placed = |history: &History| history.events().map(|event| event.placed()).filter(|at| *at <= as_of).max();
+    let newest = all.iter().map(|change| (change.history.key(), placed(&change.history))).collect();
+    World { working, enrollments, newest, settings, as_of, _folder: folder }
 }
 
 impl World {
@@ -347,14 +352,9 @@ fn the_status_page_is_what_the_devices_add_up_to() {
         |one: &Enrollment| one.attempts.last().filter(|attempt| inside(attempt.started_at)).map(|last| last.outcome);
     let session = |one: &Enrollment| one.sessions.iter().any(|session| session.is_open() && inside(session.started_at));
     let active = |one: &Enrollment| last(one) == Some(Outcome::InProgress) || session(one);
-    // In the file are the devices that are known, and those with anything in the window.
-    let present = |one: &Enrollment| {
-        one.enrolled
-            || one.registered_at.is_some()
-            || one.attempts.iter().any(|attempt| inside(attempt.started_at))
-            || one.sessions.iter().any(|session| inside(session.started_at))
-            || one.failures.iter().any(|failure| inside(failure.at))
-    };
+    // In the file are the devices that are known, and those of which anything was reported in the window.
+    let present =
+        |one: &Enrollment| one.enrolled || one.registered_at.is_some() || world.newest[&one.key].is_some_and(inside);
     let states = [
         (DeviceState::InProgress, status.in_progress),
         (DeviceState::WaitingForCompliance, status.waiting_for_compliance),

@@ -5,12 +5,12 @@
 mod common;
 
 use common::esp::PROFILES;
-use common::{Rng, at, build, changes, context, differences, dump, tenant, with_profiles, world};
+use common::{Rng, about, at, build, changes, context, differences, dump, event, step, tenant, with_profiles, world};
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
 use vestibule_domain::esp::EspSession;
 use vestibule_domain::esp::profiles::Profiles;
-use vestibule_domain::{ComplianceSource, History, Millis, TenantSettings, Timestamp, fold};
+use vestibule_domain::{ComplianceSource, History, Kind, Millis, Platform, TenantSettings, Timestamp, fold};
 use vestibule_report::{Change, Error, Working};
 
 fn settings() -> TenantSettings {
@@ -182,6 +182,43 @@ fn what_leaves_the_window_leaves_the_file() {
     assert_eq!(published.rows["attempts"], 0);
     assert_eq!(published.rows["daily_totals"], 0);
     assert!(published.rows["enrollments"] > 0, "enrolled devices stay");
+}
+
+/// What opens no attempt makes a device all the same, for as long as the window holds it.
+#[test]
+fn a_device_of_which_only_a_removal_was_reported_is_not_enrolled() {
+    let (tenant, settings) = (tenant(), settings());
+    let context = context(&tenant, &settings);
+    let removed_at = at("2026-03-01T12:00:00Z");
+    let of = |device: u64, kinds: &[Kind]| {
+        let mut history = History::default();
+        for (number, kind) in kinds.iter().enumerate() {
+            let id = format!("{device}-{number}");
+            history.add(event(id, removed_at, 0, about(device, Platform::Ios), step(*kind)));
+        }
+        Change { item: format!("item-{device}"), version: 1, history, expires_at: None }
+    };
+    let all = [
+        of(1, &[Kind::Unenrolled]),
+        of(2, &[Kind::PortalClosed]),
+        of(3, &[Kind::Registered, Kind::Unenrolled]),
+        of(4, &[Kind::Enrolled, Kind::Compliant]),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut refreshed = build(&folder.path().join("w"), &context, &all, removed_at + Millis::from_minutes(1));
+    for (days, not_enrolled) in [(0, 2), (29, 2), (30, 2), (31, 0), (60, 0)] {
+        let as_of = removed_at + Millis::from_days(days) + Millis::from_minutes(2);
+        refreshed.refresh(as_of).unwrap().finish().unwrap();
+        let status = refreshed.reader().unwrap().status().unwrap();
+        let (devices, told) = (status.devices, status.not_enrolled);
+        assert_eq!((told, devices), (not_enrolled, not_enrolled + 2), "{days} days later");
+        assert_eq!((status.pending, status.enrolled), (1, 1), "{days} days later");
+        let mut built = build(&folder.path().join(format!("b{days}")), &context, &all, as_of);
+        let (one, two) = (folder.path().join(format!("one{days}")), folder.path().join(format!("two{days}")));
+        refreshed.publish(&one, None).unwrap();
+        built.publish(&two, None).unwrap();
+        assert_eq!(differences(&dump(&one), &dump(&two)), Vec::<String>::new(), "{days} days later");
+    }
 }
 
 #[test]

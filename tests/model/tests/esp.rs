@@ -165,8 +165,8 @@ fn event(told: &Told) -> Event {
 
 type Counts = BTreeMap<(String, String), (usize, usize)>;
 
-/// What is compared: name, start, deadline, end, state, failed, timed out, and "(k of n)" of each subtask.
-type InWords = (Option<String>, i64, i64, Option<i64>, String, bool, bool, Counts);
+/// What is compared: name, start, deadline, end, state, failed, timed out, stuck since when and still, and "(k of n)" of each subtask.
+type InWords = (Option<String>, i64, i64, Option<i64>, String, bool, bool, Option<i64>, bool, Counts);
 
 /// The domain's session in the model's words.
 fn in_words(session: &EspSession) -> InWords {
@@ -186,6 +186,8 @@ fn in_words(session: &EspSession) -> InWords {
         session.state.name().to_owned(),
         session.failed,
         session.timed_out,
+        session.stuck_since.map(Timestamp::millis),
+        session.is_stuck,
         counts,
     )
 }
@@ -208,6 +210,8 @@ fn comparable(expected: &Session, session: &EspSession) -> InWords {
         expected.state.clone(),
         expected.failed,
         expected.timed_out,
+        expected.stuck_since_ms,
+        expected.is_stuck,
         counts,
     )
 }

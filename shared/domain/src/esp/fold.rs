@@ -623,18 +623,17 @@ impl EspSession {
     /// Fills in since when it was stuck, up to `until`: its end, or now.
     fn notice_stuck(&mut self, until: Timestamp) {
         let (current, current_began) = self.current_phase();
-        let mut phases: Vec<(Phase, Timestamp)> =
+        // Only of a phase that was reported to have begun: nobody reported that another was identifying.
+        let phases: Vec<(Phase, Timestamp)> =
             self.phases.iter().map(|(phase, progress)| (*phase, progress.started_at)).collect();
-        // Of a session that ended without a phase nobody reported that one was identifying.
-        if phases.is_empty() && self.ended_at.is_none() {
-            phases.push((current, self.started_at));
-        }
         for (phase, began) in phases.into_iter().filter(|(phase, _)| *phase != Phase::DevicePreparation) {
-            // A phase before the current one is over, told or not.
+            // A phase before the current one is over, told or not, and whenever that is told.
             let passed = (phase < current).then_some(current_began.max(began));
-            let told_end = self.phases.get(&phase).and_then(|progress| progress.ended_at).or(passed);
-            let ended = told_end.unwrap_or(until);
-            let limit = began + STUCK_IDENTIFYING;
+            let reported = self.phases.get(&phase).and_then(|progress| progress.ended_at);
+            let told_end = reported.into_iter().chain(passed).min();
+            // Nothing of a session is identifying once it has ended.
+            let ended = told_end.map_or(until, |ended| ended.min(until));
+            let limit = self.identifying_since(began) + STUCK_IDENTIFYING;
             let known = self.known.get(&(phase, Category::Apps)).copied();
             let waiting = known.is_none() && told_end.is_none() && self.ended_at.is_none();
             if known.unwrap_or(ended).min(ended) > limit {

@@ -233,6 +233,11 @@ impl EspSession {
         self.actions.iter().filter(|(_, action)| *action == EspAction::Retry).count()
     }
 
+    /// Since when a phase that began then is identifying: what was reported before the session's start counts from there.
+    pub fn identifying_since(&self, began: Timestamp) -> Timestamp {
+        began.max(self.started_at)
+    }
+
     /// The phases that a device so deployed goes through.
     pub const fn expected_phases(&self) -> &'static [Phase] {
         Phase::expected(self.deployment_mode)

@@ -234,8 +234,9 @@ impl<'c> Delete<'c> {
             touched.insert(enrollment);
             self.failures_before(totals, enrollment, cutoff.get())?;
         }
+        touched.extend(self.not_reported_since(cutoff)?);
         for enrollment in touched {
-            self.settle(totals, enrollment)?;
+            self.settle(totals, enrollment, cutoff)?;
         }
         // Events to come later, or still to be pruned, keep an item's state alone in the file; nothing else does.
         self.conn.execute(
@@ -246,18 +247,29 @@ impl<'c> Delete<'c> {
         Ok(())
     }
 
+    /// Devices that are neither enrolled nor registered, and of which nothing was reported from `cutoff` on. The file has
+    /// none unless the window has moved.
+    fn not_reported_since(&self, cutoff: Day) -> Result<Vec<i64>> {
+        let moved = "SELECT 1 FROM meta WHERE key = 'windowFromDay' AND CAST(value AS INTEGER) < ?1";
+        if !self.conn.prepare(moved)?.exists([cutoff.get()])? {
+            return Ok(Vec::new());
+        }
+        let mut gone = self.conn.prepare(
+            "SELECT s.enrollment_no FROM refresh_state s CROSS JOIN enrollments e ON e.enrollment_no = s.enrollment_no
+             WHERE (s.newest_day IS NULL OR s.newest_day < ?1) AND e.enrolled = 0 AND e.registered_at IS NULL",
+        )?;
+        Ok(gone.query_map([cutoff.get()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Brings a device's row in line with the attempts and sessions left to it, as a new fold would.
-    fn settle(&mut self, totals: &mut Totals, enrollment_no: i64) -> Result<()> {
+    fn settle(&mut self, totals: &mut Totals, enrollment_no: i64, cutoff: Day) -> Result<()> {
         self.count_device(totals, enrollment_no, -1)?;
         let conn = self.conn;
         let removed = conn.execute(
-            &format!(
-                "DELETE FROM enrollments WHERE enrollment_no = ?1 AND enrolled = 0 AND registered_at IS NULL
-                 AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.enrollment_no = ?1)
-                 AND NOT EXISTS (SELECT 1 FROM esp_sessions s WHERE s.enrollment_no = ?1)
-                 AND NOT EXISTS (SELECT 1 FROM {FAILURES_OF_DEVICE})"
-            ),
-            [enrollment_no],
+            // Whatever is left of its attempts, sessions and failures was made by events of the window.
+            "DELETE FROM enrollments WHERE enrollment_no = ?1 AND enrolled = 0 AND registered_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM refresh_state s WHERE s.enrollment_no = ?1 AND s.newest_day >= ?2)",
+            [enrollment_no, i64::from(cutoff.get())],
         )?;
         if removed > 0 {
             return Ok(());

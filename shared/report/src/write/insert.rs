@@ -62,6 +62,8 @@ pub(crate) struct State<'a> {
     pub expires_at: Option<i64>,
     /// The day of the oldest event held, in the window or before it.
     pub oldest_day: Option<i32>,
+    /// The day of the newest event held that is not of a time yet to come.
+    pub newest_day: Option<i32>,
 }
 
 impl<'c> Insert<'c> {
@@ -98,8 +100,9 @@ impl<'c> Insert<'c> {
             enrollment.sessions.iter().filter(|session| day_of(session.started_at) >= cutoff).collect();
         let failures: Vec<&DeviceFailure> =
             enrollment.failures.iter().filter(|failure| day_of(failure.at) >= cutoff).collect();
-        let known = enrollment.enrolled || enrollment.registered_at.is_some();
-        let present = known || !attempts.is_empty() || !sessions.is_empty() || !failures.is_empty();
+        // Of whatever opened no attempt too: what was reported of is a device, and not enrolled.
+        let reported = state.newest_day.is_some_and(|newest| newest >= cutoff.get());
+        let present = enrollment.enrolled || enrollment.registered_at.is_some() || reported;
         let number = self.ids.enrollment(state.item);
         // Of an item without rows too: its events become rows, or are old and to be pruned.
         if present || state.deadline.is_some() || state.oldest_day.is_some() {
@@ -110,6 +113,7 @@ impl<'c> Insert<'c> {
                 deadline: state.deadline,
                 expires_at: state.expires_at,
                 oldest_day: state.oldest_day,
+                newest_day: state.newest_day,
             })?;
         }
         if !present {

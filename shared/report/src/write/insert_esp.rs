@@ -134,10 +134,11 @@ impl<'c> InsertEsp<'c> {
 fn stuck_phase(session: &EspSession) -> Option<Phase> {
     let since = session.stuck_since?;
     let began = |(phase, progress): &(&Phase, &PhaseProgress)| {
-        **phase != Phase::DevicePreparation && progress.started_at + STUCK_IDENTIFYING == since
+        let since_then = session.identifying_since(progress.started_at);
+        **phase != Phase::DevicePreparation && since_then + STUCK_IDENTIFYING == since
     };
-    let told = session.phases.iter().find(began).map(|(phase, _)| *phase);
-    Some(told.unwrap_or_else(|| session.current_phase().0))
+    // Of several that count from one instant only the last was not left behind by then.
+    session.phases.iter().rev().find(began).map(|(phase, _)| *phase)
 }
 
 /// How a phase stands and since when it is over, as the device's page has it: a phase that went wrong and was

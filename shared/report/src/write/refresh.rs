@@ -112,13 +112,17 @@ impl<'w> Refresh<'w> {
         let deadline = due.into_iter().chain(sessions).chain(to_come.map(|at| at - Millis::new(1))).min();
         // Of events, since a device that only repeats itself has old ones without an attempt.
         let oldest = history.events().map(|event| event.placed()).min();
+        // What is yet to come was not reported so far.
+        let newest = history.events().map(|event| event.placed()).filter(|at| *at <= self.as_of).max();
+        let day = |at: Timestamp| at.day(self.settings.time_zone).get();
         let state = State {
             item,
             version: *version,
             deadline: deadline.map(Timestamp::millis),
             // An item that nobody has settled yet has none stored; once it is pruned it may go without a trace in the index.
             expires_at: expires_at.or(plan.expires_at).map(Timestamp::millis),
-            oldest_day: oldest.map(|at| at.day(self.settings.time_zone).get()),
+            oldest_day: oldest.map(day),
+            newest_day: newest.map(day),
         };
         self.insert.enrollment(&mut self.totals, self.settings, self.cutoff, history, &enrollment, &state)?;
         if self.totals.is_full() {

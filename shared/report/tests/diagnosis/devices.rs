@@ -109,8 +109,10 @@ fn people_are_found_by_any_attempt_and_any_session_of_theirs() {
     let found = all.of_user("ada@contoso.example", KNOWN);
     let devices: BTreeSet<_> = keys(&found).into_iter().map(|(key, _)| key).collect();
     assert_eq!(devices, BTreeSet::from(["sn00000004", "sn00000005"]));
-    // What came of it for the next person changes nothing for her.
-    assert_eq!(keys(&found)[0], ("sn00000004", Verdict::Failing));
+    // The next person enrolled it: the device does not fail any more, and what failed is hers still.
+    assert_eq!(keys(&found), [("sn00000005", Verdict::NoAttempt), ("sn00000004", Verdict::Working)]);
+    let failed = found.attempts.iter().filter(|past| past.attempt.outcome == "failed");
+    assert_eq!(failed.map(|past| past.attempt.enrollment_key.as_str()).collect::<Vec<_>>(), ["sn00000004"]);
     assert!(
         found
             .attempts

@@ -5,6 +5,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod devices;
+mod limit;
+mod standing;
 mod teller;
 
 use common::esp::{PROFILES, item, started, told};
@@ -14,7 +16,7 @@ use teller::{KNOWN, ago, device, file, finding, ids};
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, EspDetail, ItemState, Phase, PhaseState};
 use vestibule_domain::failure::{FailureCategory, code_value};
-use vestibule_domain::{Kind, Outcome, Platform, TenantSettings, fold};
+use vestibule_domain::{DeviceState, Kind, Outcome, Platform, TenantSettings, fold};
 use vestibule_report::diagnosis::{Covers, Known, Severity, SilentSender, Subject, Verdict};
 
 #[test]
@@ -165,7 +167,7 @@ fn the_status_page_stuck_failed_and_out_of_time() {
     let list = EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, vec![item(1)]);
     late.events = vec![begin(4, 60 * 23), told(4, "list", ago(60 * 23 - 1), Some("s"), list)];
     let mut stuck_and_late = device(6, Platform::Windows);
-    stuck_and_late.events = vec![begin(6, 60 * 23)];
+    stuck_and_late.events = vec![begin(6, 60 * 23), phase(6, 60 * 23 - 1, Phase::DeviceSetup, PhaseState::Started)];
     let all = file([stuck, fails(2), fails(3), late, stuck_and_late]);
     let failed = all.of_device("SN00000002");
     let finding_of = finding(&failed, "esp-failed");
@@ -265,7 +267,7 @@ fn a_world_is_diagnosed_as_plain_arithmetic_does() {
     let working = build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of);
     let reader = working.reader().unwrap();
     let folded: Vec<_> = all.iter().map(|change| fold(&tenant, &change.history, &settings, as_of)).collect();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut said) = (BTreeSet::new(), BTreeSet::new());
     for enrollment in &folded {
         let subject = Subject::Device { text: enrollment.key.as_str().to_owned(), name: String::new() };
         let diagnosis = reader.diagnose(&subject, KNOWN).unwrap();
@@ -276,20 +278,21 @@ fn a_world_is_diagnosed_as_plain_arithmetic_does() {
         assert_eq!(ranks, (1..=ranks.len()).collect::<Vec<_>>());
         assert!(diagnosis.findings.windows(2).all(|pair| pair[0].severity <= pair[1].severity));
         let last = enrollment.attempts.last().map(|attempt| attempt.outcome);
-        match diagnosis.verdict {
-            _ if last.is_none() && !enrollment.sessions.is_empty() => {}
-            Verdict::Working => assert!(last == Some(Outcome::Completed) || enrollment.complete),
-            Verdict::Prepared => assert_eq!(last, Some(Outcome::Completed)),
-            Verdict::Failing => assert!(last == Some(Outcome::Failed) || !enrollment.failures.is_empty()),
-            Verdict::GaveUp => assert_eq!(last, Some(Outcome::Abandoned)),
-            Verdict::Enrolling | Verdict::HeldForConfiguration | Verdict::WaitingForCompliance => {
-                assert_eq!(last, Some(Outcome::InProgress));
-            }
-            Verdict::Ambiguous => panic!("a key is of one device"),
-            Verdict::NoAttempt => assert_eq!(last, None),
-            // A device of which nothing but its removal was told.
-            Verdict::NotSeen => assert_eq!((last, enrollment.enrolled), (None, false)),
-        }
+        // One word for one device: what the status page counts it under.
+        let words: &[Verdict] = match enrollment.state {
+            DeviceState::InProgress => &[Verdict::Enrolling],
+            DeviceState::WaitingForCompliance => &[Verdict::WaitingForCompliance, Verdict::HeldForConfiguration],
+            DeviceState::Failed => &[Verdict::Failing],
+            DeviceState::Prepared => &[Verdict::Prepared],
+            DeviceState::Enrolled if enrollment.complete => &[Verdict::Working],
+            DeviceState::Enrolled => &[Verdict::NotCompliant],
+            DeviceState::GaveUp => &[Verdict::GaveUp],
+            DeviceState::Pending => &[Verdict::NoAttempt],
+            DeviceState::NotEnrolled if last.is_none() && !enrollment.sessions.is_empty() => &[Verdict::NoAttempt],
+            DeviceState::NotEnrolled => &[Verdict::NotEnrolled],
+        };
+        assert!(words.contains(&diagnosis.verdict), "{:?}: {:?}", enrollment.state, diagnosis.verdict);
+        said.insert(format!("{:?}", diagnosis.verdict));
         // How many others failed with the code of the newest failure.
         let newest = enrollment.attempts.last().filter(|attempt| attempt.outcome == Outcome::Failed);
         let newest = newest.filter(|_| diagnosis.verdict == Verdict::Failing);
@@ -306,4 +309,5 @@ fn a_world_is_diagnosed_as_plain_arithmetic_does() {
         assert_eq!(told.others.as_ref().unwrap().devices, alike.count() as u64);
     }
     assert!(seen.len() >= 2, "the world has failures with codes");
+    assert!(said.len() >= 7, "{said:?}");
 }

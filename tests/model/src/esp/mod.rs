@@ -1,12 +1,14 @@
-//! From events to sessions of the Enrollment Status Page (docs/DOMAIN.md, S8 to S21).
+//! From events to sessions of the Enrollment Status Page (docs/DOMAIN.md, S8 to S22).
 //!
 //! Written from the rules alone: what a session is after some of its events is found by looking at all of them
 //! again, every time.
 
 mod judge;
+mod stuck;
 
 use judge::{judge, named_phase, rank_of_phase};
 use std::collections::{BTreeMap, BTreeSet};
+use stuck::stuck;
 
 const MINUTE_MS: i64 = 60 * 1000;
 /// An item may stay in error for this long before it fails its session.
@@ -136,6 +138,10 @@ pub struct Session {
     pub failed: bool,
     /// Whether it ever was past its time.
     pub timed_out: bool,
+    /// Since when it was stuck identifying, if it ever was.
+    pub stuck_since_ms: Option<i64>,
+    /// Whether it still is.
+    pub is_stuck: bool,
     /// "(k of n)" of each subtask of the setup phases whose list is known. For security policies: 1 when all are there.
     pub counts: BTreeMap<(String, String), (usize, usize)>,
     /// The phases that its events named, and when.
@@ -474,13 +480,17 @@ fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
     let begin = begin(&parts);
     let judged = judge(&told, &parts, unenrolled_ms, as_of_ms);
     let named = |index: usize| (told[index].source.clone(), told[index].id.clone());
+    // What was reported before its start counts from there.
+    let ended_at_ms = judged.ended_at_ms.map(|at_ms| at_ms.max(begin.at_ms));
+    let (stuck_since_ms, is_stuck) = stuck(&told, &begin, ended_at_ms, as_of_ms);
     Session {
         name,
         started_at_ms: begin.at_ms,
         start_reported: told.iter().any(|one| matches!(one.what, What::Started { .. })),
         deadline_ms: judged.deadline_ms,
-        // What was reported before its start counts from there.
-        ended_at_ms: judged.ended_at_ms.map(|at_ms| at_ms.max(begin.at_ms)),
+        ended_at_ms,
+        stuck_since_ms,
+        is_stuck,
         phases: told.iter().filter_map(|one| Some((one.at_ms, named_phase(one)?.to_owned()))).collect(),
         state: judged.state.to_owned(),
         failed: judged.failed,

@@ -23,7 +23,7 @@ const OF_THE_FILE_BEFORE: [&str; 2] = ["corrections", "unreadable_enrollments"];
 const META_OF_THE_FILE_BEFORE: [&str; 3] = ["corrections", "previous", "built"];
 
 /// The columns of `refresh_state` but for the version.
-const REFRESH_STATE: &str = "enrollment_no, item, deadline, expires_at, oldest_day";
+const REFRESH_STATE: &str = "enrollment_no, item, deadline, expires_at, oldest_day, newest_day";
 
 /// What is older than the retention stays for so long. Were it another time than the product's, an export would still let go
 /// of something between the two files that are compared.

@@ -32,6 +32,7 @@ const VERDICT_KINDS = {
   enrolling: 'busy',
   waitingForCompliance: 'busy',
   heldForConfiguration: 'warn',
+  notCompliant: 'warn',
   ambiguous: 'busy',
   gaveUp: 'warn',
   failing: 'bad',

@@ -411,8 +411,8 @@ CREATE TABLE corrections (
   new_screen_id INTEGER NOT NULL REFERENCES screens (id)) WITHOUT ROWID;
 
 -- What the next refresh must know of what this file was made from: which version of each stored
--- enrollment, from when on it must be folded again though nothing arrived, when the store lets go of it, and the day
--- of the oldest event that the store holds of it.
+-- enrollment, from when on it must be folded again though nothing arrived, when the store lets go of it, and the days
+-- of the oldest and the newest event that the store holds of it.
 CREATE TABLE refresh_state (
   enrollment_no INTEGER PRIMARY KEY,
   --: The store's key of the enrollment.
@@ -424,7 +424,9 @@ CREATE TABLE refresh_state (
   --: ms since 1970-01-01 UTC | When the store lets go of it if nothing arrives; empty for never.
   expires_at INTEGER,
   --: days since 1970-01-01 | The day of the oldest event that the store holds of it, before the window too.
-  oldest_day INTEGER);
+  oldest_day INTEGER,
+  --: days since 1970-01-01 | The day of the newest event that the store holds of it; empty where all are yet to come.
+  newest_day INTEGER);
 
 -- Enrollments that the store has and that could not be read: nothing of them is in the file.
 CREATE TABLE unreadable_enrollments (

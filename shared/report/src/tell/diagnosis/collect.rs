@@ -21,10 +21,11 @@ const fn item(what: &'static str, how: &'static str) -> Collect {
 }
 
 pub(super) fn of(facts: &Facts, findings: &[Finding], verdict: Verdict) -> Vec<Collect> {
-    if matches!(verdict, Verdict::Working) && findings.iter().all(|one| one.severity == Severity::Information) {
+    let attempts = facts.attempts();
+    let is_well = verdict == Verdict::Working || (verdict == Verdict::NotEnrolled && !attempts.is_empty());
+    if is_well && findings.iter().all(|one| one.severity == Severity::Information) {
         return Vec::new();
     }
-    let attempts = facts.attempts();
     let mut all = Vec::new();
     let failed = || facts.unresolved().filter(|attempt| attempt.is("failed"));
     if attempts.is_empty() || failed().any(|attempt| attempt.attempt.failure_message.is_none()) {

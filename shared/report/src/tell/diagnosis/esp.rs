@@ -126,7 +126,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
     let later = |attempt: &KnownAttempt| attempt.is("completed") && attempt.attempt.started_at > told.started_at;
     let severity = match known.attempts.iter().any(later) {
         true => Severity::Information,
-        false if known.complete_since => Severity::Warning,
+        false if known.complete_since() => Severity::Warning,
         false => Severity::Problem,
     };
     let draft = found(finding.0, severity, finding.1).session(&told.session_id).evidence(evidence).otherwise(

@@ -6,6 +6,11 @@ use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use vestibule_domain::Timestamp;
+use vestibule_domain::attempt::{Cause, DeviceState};
+use vestibule_domain::failure::{FailureCategory, code_value};
+
+/// The catalogue's entry about a person who has too many devices.
+pub(super) const CAP_REACHED: &str = "device-cap-reached";
 
 /// A device with what the subject did on it.
 pub(super) struct KnownDevice {
@@ -16,19 +21,28 @@ pub(super) struct KnownDevice {
     pub sessions: Vec<EspSessionDetail>,
     /// Outside any attempt, unresolved; newest first.
     pub failures: Vec<DeviceFailure>,
+    /// How it stands (docs/DOMAIN.md, D1), whoever used it last.
+    pub state: DeviceState,
     /// Whether it is enrolled and, where that is required, compliant.
     pub complete: bool,
-    /// Whether something made it complete since its last attempt, which is theirs and ended without success.
-    pub complete_since: bool,
-    /// Whether a technician prepared it, and its user has yet to come.
-    pub prepared: bool,
+    /// Whether the last attempt on it is theirs or nobody's, so that how it stands comes of it.
+    pub has_last: bool,
+    /// Whether the number of its person's devices may be why it fails: what failed says so, or nobody reported why.
+    pub limit_may_be_why: bool,
 }
 
 impl KnownDevice {
+    /// Whether it became complete since its newest attempt, which ended without success; by whomever.
+    pub(super) fn complete_since(&self) -> bool {
+        let ended = self.attempts.first().is_some_and(|newest| newest.is("failed") || newest.is("abandoned"));
+        ended && self.complete && self.state == DeviceState::Enrolled
+    }
+
     /// Attempts that ended without success and that no success followed.
     pub(super) fn unresolved(&self) -> impl Iterator<Item = &KnownAttempt> {
+        let complete_since = self.complete_since();
         let since = self.attempts.iter().take_while(|attempt| !attempt.is("completed"));
-        since.filter(|attempt| !attempt.is("inProgress") && !self.complete_since)
+        since.filter(move |attempt| !attempt.is("inProgress") && !complete_since)
     }
 
     /// Whether its newest attempt waits for that.
@@ -36,31 +50,30 @@ impl KnownDevice {
         self.attempts.first().is_some_and(|newest| newest.attempt.waits_for.as_deref() == Some(what))
     }
 
-    /// How a device stands.
+    /// How a device stands: as the status page counts it. Where another person's attempt is the last, it stands as theirs
+    /// ended, unless it is enrolled or prepared by now.
     pub(super) fn verdict(&self) -> Verdict {
-        if !self.failures.is_empty() {
-            return Verdict::Failing;
-        }
-        let Some(newest) = self.attempts.first() else {
-            // Some senders report the Enrollment Status Page alone.
-            return match self.sessions.first().map(|newest| newest.session.state.as_str()) {
-                Some("inProgress") => Verdict::Enrolling,
-                Some("failed" | "timedOut") => Verdict::Failing,
-                Some(_) => Verdict::Working,
-                // Its enrollment was not reported, that it is complete was.
-                None if self.complete => Verdict::Working,
+        let newest = self.attempts.first();
+        match self.state {
+            DeviceState::Enrolled if self.complete => Verdict::Working,
+            DeviceState::Enrolled => Verdict::NotCompliant,
+            DeviceState::Prepared => Verdict::Prepared,
+            _ if !self.has_last => match newest.map(|newest| newest.attempt.outcome.as_str()) {
+                _ if !self.failures.is_empty() => Verdict::Failing,
+                Some("failed") => Verdict::Failing,
+                Some("abandoned") => Verdict::GaveUp,
+                Some(_) => Verdict::NotEnrolled,
                 None => Verdict::NoAttempt,
-            };
-        };
-        match newest.attempt.outcome.as_str() {
-            _ if self.prepared => Verdict::Prepared,
-            _ if self.complete_since => Verdict::Working,
-            "completed" => Verdict::Working,
-            "failed" => Verdict::Failing,
-            "abandoned" => Verdict::GaveUp,
-            _ if self.waits_for("configuration") => Verdict::HeldForConfiguration,
-            _ if newest.attempt.waits_for.is_some() => Verdict::WaitingForCompliance,
-            _ => Verdict::Enrolling,
+            },
+            DeviceState::InProgress => Verdict::Enrolling,
+            DeviceState::WaitingForCompliance if self.waits_for("configuration") => Verdict::HeldForConfiguration,
+            DeviceState::WaitingForCompliance => Verdict::WaitingForCompliance,
+            DeviceState::Failed => Verdict::Failing,
+            DeviceState::GaveUp => Verdict::GaveUp,
+            DeviceState::Pending => Verdict::NoAttempt,
+            // Of a session without an attempt nobody knows whether it was an enrollment.
+            DeviceState::NotEnrolled if newest.is_none() && !self.sessions.is_empty() => Verdict::NoAttempt,
+            DeviceState::NotEnrolled => Verdict::NotEnrolled,
         }
     }
 
@@ -103,15 +116,24 @@ impl KnownAttempt {
         self.attempt.outcome == outcome
     }
 
-    /// How long it took or has taken; none where no sender reported its start.
+    /// When it ended; of one that is open when its newest event was.
+    pub(super) fn end(&self) -> Timestamp {
+        self.ended_at.unwrap_or(self.last_activity)
+    }
+
+    /// How long it took; none while it is open, or where no sender reported its start.
     pub(super) fn duration_seconds(&self) -> Option<i64> {
-        let spent = (self.ended_at.unwrap_or(self.last_activity) - self.started_at).get() / 1_000;
-        self.attempt.start_reported.then_some(spent)
+        let took = self.ended_at.map(|ended| (ended - self.started_at).get() / 1_000);
+        took.filter(|_| self.attempt.start_reported)
     }
 }
 
 fn instant(text: &str) -> Result<Timestamp> {
-    Timestamp::parse(text).map_err(|error| Error::Answer(serde::de::Error::custom(error)))
+    Timestamp::parse(text).map_err(invalid)
+}
+
+fn invalid(what: impl std::fmt::Display) -> Error {
+    Error::Answer(serde::de::Error::custom(what))
 }
 
 /// All that findings rest on.
@@ -131,7 +153,7 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn read(reader: &Reader<'_>, subject: &Subject, tenant: Known) -> Result<Self> {
-        let devices = devices(reader, subject)?;
+        let mut devices = devices(reader, subject)?;
         let person = match subject {
             Subject::User(user) => Some(user.clone()),
             Subject::Device { .. } => devices.first().and_then(|known| known.device.user_principal_name.clone()),
@@ -143,6 +165,11 @@ impl Facts {
             }
             None => None,
         };
+        if enrolled_by_user.as_ref().is_some_and(|(_, enrolled)| *enrolled >= tenant.device_limit) {
+            for known in &mut devices {
+                known.limit_may_be_why = limit_may_be_why(reader, known)?;
+            }
+        }
         let (window_from, _) = reader.window()?;
         let meta = reader.meta()?.0;
         let newest_event = match devices.iter().any(|known| !known.attempts.is_empty()) {
@@ -179,6 +206,33 @@ impl Facts {
     }
 }
 
+/// Whether what a device failed with says that its person has too many, or nobody reported why it did not enroll.
+fn limit_may_be_why(reader: &Reader<'_>, known: &KnownDevice) -> Result<bool> {
+    let (advice, code, words) = if let Some(failure) = known.failures.first() {
+        let DeviceFailure { code, reason, category, message, advice, .. } = failure;
+        (advice.clone(), code.clone(), [reason.clone(), message.clone(), category.clone()])
+    } else if let Some(newest) = known.unresolved().next() {
+        let one = &newest.attempt;
+        if !newest.is("failed") {
+            // Who chose to stop, or began anew, did so for another reason.
+            let cause = one.cause.as_deref().and_then(Cause::read);
+            return Ok(matches!(cause, Some(Cause::TimedOut | Cause::PortalClosed)));
+        }
+        let words = [one.failure_reason.clone(), one.failure_message.clone(), one.failure_category.clone()];
+        (reader.detail(one)?.advice, one.failure_code.clone(), words)
+    } else {
+        return Ok(false);
+    };
+    let is_unknown = |word: &String| FailureCategory::read(word) == Some(FailureCategory::Unknown);
+    if code.is_none() && words.iter().flatten().all(is_unknown) {
+        return Ok(true);
+    }
+    let by_code = code.as_deref().and_then(code_value).map(|value| reader.advice_by_code(value)).transpose()?;
+    // A code that is known says it, or it is not said: what the words speak for comes after.
+    let meanings = by_code.filter(|meanings| !meanings.is_empty()).unwrap_or(advice);
+    Ok(meanings.iter().any(|advice| advice.id == CAP_REACHED))
+}
+
 /// What the file knows of them.
 #[derive(Deserialize)]
 struct Found {
@@ -194,7 +248,7 @@ struct FoundDevice {
     #[serde(flatten)]
     device: Device,
     complete: bool,
-    state: Option<String>,
+    state: String,
     last_attempt_id: Option<String>,
 }
 
@@ -224,13 +278,12 @@ fn devices(reader: &Reader<'_>, subject: &Subject) -> Result<Vec<KnownDevice>> {
         let last = attempts.iter().map(|attempt| attempt.last_activity.to_string()).max();
         let heard = sessions.iter().map(|one| one.session.last_event_at.clone()).max();
         device.last_activity_at = last.max(heard);
-        let state = state.unwrap_or_default();
-        let newest = attempts.first();
-        let is_last = newest.is_some_and(|newest| last_attempt_id.as_ref() == Some(&newest.attempt.attempt_id));
-        let closed = newest.is_some_and(|newest| newest.is("failed") || newest.is("abandoned"));
-        let complete_since = complete && is_last && closed && state != "failed";
-        let prepared = is_last && state == "prepared";
-        devices.push(KnownDevice { device, attempts, sessions, failures, complete, complete_since, prepared });
+        let state = DeviceState::read(&state).ok_or_else(|| invalid(format!("the state {state} is unknown")))?;
+        let newest = attempts.first().map(|newest| &newest.attempt.attempt_id);
+        let has_last = last_attempt_id.is_none() || last_attempt_id.as_ref() == newest;
+        let limit_may_be_why = false;
+        let known = KnownDevice { device, attempts, sessions, failures, state, complete, has_last, limit_may_be_why };
+        devices.push(known);
     }
     devices.sort_by_cached_key(|known| (known.verdict(), std::cmp::Reverse(known.device.last_activity_at.clone())));
     Ok(devices)

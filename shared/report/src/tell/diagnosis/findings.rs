@@ -4,29 +4,44 @@
 //! that worked on another device changes a finding.
 
 use super::draft::{Draft, found};
-use super::facts::{Facts, KnownAttempt, KnownDevice};
-use super::{Finding, Severity, esp, help, others, places, silent, stops};
+use super::facts::{CAP_REACHED, Facts, KnownAttempt, KnownDevice};
+use super::{Finding, Severity, Verdict, esp, help, others, places, silent, stops};
 use crate::ask::reader::Reader;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::failure::{FailureCategory, code_value};
 
-/// All findings, ranked: problems before warnings before the rest; among these the person's, then those of the worst
-/// device, in the rules' own order.
+/// The finding that a person has as many devices as allowed.
+pub(super) const DEVICE_LIMIT: &str = "device-limit";
+
+/// All findings, ranked: problems before warnings before the rest; among these those of the worst device, in the
+/// rules' own order.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
-    let mut drafts = device_limit(reader, facts)?;
+    let limit = device_limit(reader, facts)?;
+    // It comes first where it may be why the worst device fails; otherwise what is known of the devices does.
+    let (mut drafts, limit) = match facts.devices.first().is_some_and(|worst| worst.limit_may_be_why) {
+        true => (limit, Vec::new()),
+        false => (Vec::new(), limit),
+    };
     for known in &facts.devices {
         let mut own = failures(reader, facts, known)?;
         own.extend(outside(known));
         own.extend(esp::of(reader, facts, known)?);
+        // That it is not compliant is what a verdict of that name means; how its attempt ended comes after.
+        let (first, last) = match known.verdict() {
+            Verdict::NotCompliant => (compliance(facts, known), None),
+            _ => (None, compliance(facts, known)),
+        };
+        own.extend(first);
         own.extend(stops::of(reader, facts, known)?);
         own.extend(stops::held(reader, known)?);
         own.extend(clock(reader, known)?);
         own.extend(licence(reader, known, &own)?);
-        own.extend(compliance(facts, known));
+        own.extend(last);
         own.extend(standing(facts, known));
         drafts.extend(own.into_iter().map(|draft| draft.about(&known.device)));
     }
+    drafts.extend(limit);
     drafts.extend(silent::of(reader, facts)?);
     drafts.extend(unknown(facts));
     let mut findings: Vec<Finding> = drafts.into_iter().map(|draft| draft.finding).collect();
@@ -58,11 +73,11 @@ fn failures(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<V
         let named = named(told.failure_code.as_deref(), told.failure_reason.as_deref());
         let (first, last) = (kind.last().unwrap_or(newest), newest);
         let mut evidence = vec![match kind.len() {
-            1 => format!("Failed with {named} on {}.", places::instant(last.last_activity)),
+            1 => format!("Failed with {named} on {}.", places::instant(last.end())),
             more => format!(
                 "Failed {more} times with {named}, from {} to {}.",
-                places::instant(first.last_activity),
-                places::instant(last.last_activity)
+                places::instant(first.end()),
+                places::instant(last.end())
             ),
         }];
         evidence.push(format!("It stopped {}.", places::place(newest)));
@@ -122,13 +137,16 @@ fn device_limit(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     if *enrolled < facts.tenant.device_limit {
         return Ok(Vec::new());
     }
-    let severity = if facts.unresolved().next().is_some() { Severity::Problem } else { Severity::Warning };
+    let severity = match facts.devices.iter().any(|known| known.limit_may_be_why) {
+        true => Severity::Problem,
+        false => Severity::Warning,
+    };
     let evidence = vec![format!(
         "{person} has {enrolled} enrolled devices here; the organisation's limit is set to {}.",
         facts.tenant.device_limit
     )];
-    let draft = found("device-limit", severity, "The person has as many devices as the organisation allows");
-    Ok(vec![draft.evidence(evidence).advice(reader.advice("device-cap-reached")?)])
+    let draft = found(DEVICE_LIMIT, severity, "The person has as many devices as the organisation allows");
+    Ok(vec![draft.evidence(evidence).advice(reader.advice(CAP_REACHED)?)])
 }
 
 /// A device whose clock can't be right.
@@ -172,7 +190,7 @@ fn licence(reader: &Reader<'_>, known: &KnownDevice, drafts: &[Draft]) -> Result
 /// Enrolled, and not compliant.
 fn compliance(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
     let waits = known.device.enrolled && !known.device.compliant && facts.requires_compliance;
-    if !waits || known.prepared || known.waits_for("configuration") {
+    if !waits || known.verdict() == Verdict::Prepared || known.waits_for("configuration") {
         return None;
     }
     let last = known.device.last_activity_at.as_deref();
@@ -196,10 +214,15 @@ fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
                 &[],
             ));
         }
-        let seen = !known.sessions.is_empty() || !known.failures.is_empty();
-        return (!seen).then(|| not_seen(facts, "Nobody tried to enroll it"));
+        if !known.sessions.is_empty() || !known.failures.is_empty() {
+            return None;
+        }
+        return Some(match known.verdict() {
+            Verdict::NotEnrolled => not_enrolled(facts),
+            _ => not_seen(facts, "Nobody tried to enroll it"),
+        });
     };
-    let at = places::instant(newest.last_activity);
+    let at = places::instant(newest.end());
     if newest.is("inProgress") {
         let evidence = vec![format!("Last heard of {at}, {}.", places::place(newest))];
         let draft = found("in-progress", Severity::Information, "An attempt is under way").evidence(evidence);
@@ -209,8 +232,11 @@ fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
             &["user"],
         ));
     }
-    if known.prepared {
-        let evidence = vec![format!("The technician's part completed on {at}.")];
+    if known.verdict() == Verdict::Prepared {
+        let evidence = vec![match newest.is("completed") && newest.attempt.technician {
+            true => format!("The technician's part completed on {at}."),
+            false => "A technician prepared it since its newest attempt here.".to_owned(),
+        }];
         let draft = found("prepared", Severity::Information, "Prepared; its user has yet to come").evidence(evidence);
         return Some(draft.otherwise("Nothing is wrong.", &["Hand the device to its user."], &["admin"]));
     }
@@ -218,21 +244,39 @@ fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
     if !known.failures.is_empty() {
         return None;
     }
+    if newest.is("completed") && newest.attempt.release_not_reported {
+        return Some(stops::not_released(newest));
+    }
     if newest.is("completed") {
         let evidence = format!("The newest attempt completed on {at}.");
         let draft = found("works", Severity::Information, "Enrolling works").evidence(vec![evidence]);
         return Some(draft.otherwise("Nothing is wrong with the newest attempt.", &[], &[]));
     }
-    if !known.complete_since {
+    if !known.complete_since() {
         return None;
     }
     let evidence = format!("The newest attempt ended without success on {at}; the device was reported enrolled since.");
     let draft = found("complete-since", Severity::Information, "Enrolled since an attempt that did not succeed");
-    Some(draft.evidence(vec![evidence]).otherwise(
-        "The device became complete in another way than by that attempt: what stopped the attempt may still be missing on it.",
-        &["See that what the attempt waited for, or failed at, is on the device by now."],
+    let draft = draft.evidence(vec![evidence]);
+    Some(match known.has_last {
+        true => draft.otherwise(
+            "The device became complete in another way than by that attempt: what stopped the attempt may still be missing on it.",
+            &["See that what the attempt waited for, or failed at, is on the device by now."],
+            &["admin"],
+        ),
+        false => draft.otherwise("Another person's enrollment of the same device followed.", &[], &[]),
+    })
+}
+
+/// What is said of a device of which something was reported, and no enrollment.
+fn not_enrolled(facts: &Facts) -> Draft {
+    let evidence = format!("What was reported of it since {} opened no attempt.", facts.window_from);
+    let draft = found("not-enrolled", Severity::Information, "Not enrolled; no enrollment of it was reported");
+    draft.evidence(vec![evidence]).otherwise(
+        "As a rule it enrolled before its sender was set up here, or longer ago than attempts are kept, and was removed from management since.",
+        &["See in the MDM whether the device is there, and who removed it.", "To have it managed again, enroll it anew."],
         &["admin"],
-    ))
+    )
 }
 
 /// What is said of somebody of whom nothing is known.

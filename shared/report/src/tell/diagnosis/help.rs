@@ -65,6 +65,16 @@ pub(super) const HELD: Help = (
     ],
 );
 
+/// The attempt counts as completed, and nothing reported that the Setup Assistant was released.
+pub(super) const NOT_RELEASED: Help = (
+    "As a rule the device was released and is in use: Apple does not document when a device reports again after that, and some servers pass nothing on. Otherwise the person still looks at a Setup Assistant that waits.",
+    &[
+        "Ask the person whether the device still says that it waits for its configuration.",
+        "If it does: look up in the MDM which commands for the device are queued or failed, and send DeviceConfigured by hand.",
+        "Where the server never releases devices, set the source up with --ignore-awaiting-configuration true.",
+    ],
+);
+
 /// A screen that the catalogue doesn't have.
 const OF_THE_SENDER: Help = (
     "The person didn't go on at a place of the sender's own; the events don't say more.",

@@ -81,17 +81,19 @@ pub struct Diagnosis {
 /// Attempts told at most.
 pub const MOST_ATTEMPTS: usize = 50;
 
-/// How a device stands, by its newest attempt; without any, by its newest session of the Enrollment Status Page. The
-/// worst comes first; the last two are no device's.
+/// How a device stands: one word, which contradicts no [state](vestibule_domain::DeviceState) that the status page counts it
+/// under. The worst comes first; the last two are no device's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
-    /// The newest attempt failed, or the device did outside any.
+    /// The last attempt failed, or the device did outside any.
     Failing,
-    /// The newest attempt was abandoned.
+    /// The last attempt was abandoned, and the device is not enrolled.
     GaveUp,
     /// Enrolled; the MDM has yet to release the Setup Assistant.
     HeldForConfiguration,
+    /// Enrolled, no attempt is open, and compliance was not reported.
+    NotCompliant,
     /// Enrolled; compliance has yet to be reported.
     WaitingForCompliance,
     /// An attempt is under way.
@@ -100,8 +102,10 @@ pub enum Verdict {
     NoAttempt,
     /// A technician prepared it, and its user has yet to come.
     Prepared,
-    /// The newest attempt completed, or the device became complete after it.
+    /// Enrolled and, where that is required, compliant.
     Working,
+    /// Not enrolled any more, or no enrollment of it was reported.
+    NotEnrolled,
     /// The text is the name of several devices.
     Ambiguous,
     /// Nothing was ever reported of it.
@@ -146,7 +150,7 @@ pub struct Past {
     /// The attempt.
     #[serde(flatten)]
     pub attempt: Attempt,
-    /// From its start to its end, or to what was reported last; none where its start was not reported.
+    /// From its start to its end; none while it is open, or where its start was not reported.
     pub duration_seconds: Option<i64>,
 }
 

@@ -64,3 +64,15 @@ pub(super) fn held(reader: &Reader<'_>, known: &KnownDevice) -> Result<Option<Dr
     let draft = found("held-for-configuration", Severity::Problem, title);
     Ok(Some(draft.evidence(evidence).otherwise(cause, steps, &["admin"])))
 }
+
+/// An attempt that counts as completed since nothing released its Setup Assistant by the limit.
+pub(super) fn not_released(attempt: &KnownAttempt) -> Draft {
+    let (cause, steps) = help::NOT_RELEASED;
+    let evidence = format!(
+        "Enrolled and held, last heard of {}; no release was reported by {}, when its limit ran out. It counts as enrolled since.",
+        places::instant(attempt.last_activity),
+        places::instant(attempt.end())
+    );
+    let draft = found("release-not-reported", Severity::Information, "That the MDM released it was not reported");
+    draft.evidence(vec![evidence]).otherwise(cause, steps, &["user", "admin"])
+}

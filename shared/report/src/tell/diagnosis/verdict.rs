@@ -1,64 +1,92 @@
 //! How a device stands, in a sentence.
 
 use super::facts::{Facts, KnownDevice};
+use super::findings::DEVICE_LIMIT;
 use super::{Finding, Severity, Verdict, places};
 use std::collections::BTreeSet;
 
 /// What is going on with a device.
 pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) -> String {
+    let Some(newest) = known.attempts.first() else { return without_attempt(facts, known) };
     let problems = || findings.iter().filter(|finding| finding.severity == Severity::Problem);
-    let key = Some(&known.device.enrollment_key);
-    let own = || problems().find(|finding| finding.enrollment_key.as_ref() == key);
+    let is_own = |one: &&Finding| one.enrollment_key.as_ref() == Some(&known.device.enrollment_key);
     let tried = match known.unresolved().count() {
         0 | 1 => String::new(),
         more => format!(" after {more} attempts"),
     };
-    let Some(newest) = known.attempts.first() else {
-        return match (known.failures.first(), known.sessions.first()) {
-            (Some(failure), _) => format!("It failed outside any attempt ({}).", places::minute(&failure.failed_at)),
-            (None, Some(newest)) => format!(
-                "Of this only the Enrollment Status Page is known: {} of {}.",
-                newest.session.state, newest.session.started_at
-            ),
-            (None, None) if known.complete => {
-                format!("Enrolled and compliant; no enrollment of it was reported since {}.", facts.window_from)
-            }
-            (None, None) if known.device.enrolled => format!(
-                "Enrolled, and not reported compliant; no enrollment of it was reported since {}.",
-                facts.window_from
-            ),
-            (None, None) => format!("Known, but nobody tried to enroll it since {}.", facts.window_from),
-        };
-    };
-    let (place, on) = (places::place(newest), places::instant(newest.last_activity));
+    let (place, on, ended) =
+        (places::place(newest), places::instant(newest.last_activity), places::instant(newest.end()));
     match known.verdict() {
-        Verdict::Working if known.complete_since => {
-            format!("The last attempt did not complete ({on}), but the device has become complete since.")
+        Verdict::Working if known.complete_since() => {
+            format!("The last attempt did not complete ({ended}), but the device has become complete since.")
         }
-        Verdict::Working if !known.device.enrolled => {
-            format!("The last enrollment worked ({on}); the device is not enrolled any more.")
-        }
-        Verdict::Working => match own() {
-            Some(_) => format!("The last enrollment worked ({on}), but something else needs a look."),
-            None => format!("The last enrollment worked ({on})."),
+        Verdict::Working if newest.attempt.release_not_reported => format!(
+            "The last enrollment counts as complete since {ended}; that the Setup Assistant was released was not reported."
+        ),
+        Verdict::Working => match problems().find(is_own) {
+            Some(_) => format!("The last enrollment worked ({ended}), but something else needs a look."),
+            None => format!("The last enrollment worked ({ended})."),
         },
-        Verdict::Prepared => format!("Prepared by a technician ({on}); its user has yet to sign in."),
+        Verdict::NotCompliant => match newest.attempt.outcome.as_str() {
+            "abandoned" => format!("Enrolled, and not reported compliant; given up{tried}, last {place} ({on})."),
+            "failed" => format!("Enrolled, and not reported compliant; the last attempt failed ({ended})."),
+            _ => format!("Enrolled, and not reported compliant since the last enrollment worked ({ended})."),
+        },
+        Verdict::NotEnrolled if newest.is("completed") => {
+            format!("The last enrollment worked ({ended}); the device is not enrolled any more.")
+        }
+        Verdict::NotEnrolled => {
+            format!("The last attempt did not complete ({ended}); the device is not enrolled.")
+        }
+        Verdict::Prepared => match newest.is("completed") && newest.attempt.technician {
+            true => format!("Prepared by a technician ({ended}); its user has yet to sign in."),
+            false => "Prepared by a technician; its user has yet to sign in.".to_owned(),
+        },
         Verdict::HeldForConfiguration => {
             format!("Enrolled, and waiting for the MDM to release the Setup Assistant; last heard of {on}.")
         }
         Verdict::WaitingForCompliance => format!("Enrolled, and waiting for the device to be compliant since {on}."),
         Verdict::GaveUp => format!("Given up{tried}, last {place} ({on})."),
         Verdict::Failing => {
-            let on = known.failures.first().map_or(on, |failure| places::minute(&failure.failed_at));
-            // What the person has too much of is why a device fails.
-            match problems().find(|one| one.enrollment_key.is_none() || one.enrollment_key.as_ref() == key) {
-                Some(first) => format!("Failing{tried}, last on {on}: {}.", first.title.trim_end_matches('.')),
-                None => format!("Failing{tried}, last {place} ({on})."),
+            let ended = known.failures.first().map_or(ended, |failure| places::minute(&failure.failed_at));
+            // How many devices the person has is why only where what failed says nothing else.
+            let is_why = |one: &&Finding| is_own(one) || (one.id == DEVICE_LIMIT && known.limit_may_be_why);
+            match problems().find(is_why) {
+                Some(first) => format!("Failing{tried}, last on {ended}: {}.", first.title.trim_end_matches('.')),
+                None => format!("Failing{tried}, last {place} ({ended})."),
             }
         }
         Verdict::Enrolling | Verdict::NoAttempt | Verdict::Ambiguous | Verdict::NotSeen => {
             format!("Enrolling now, {place}; last heard of {on}.")
         }
+    }
+}
+
+/// What is going on with a device of which the file has no attempt: none was reported, or none since its first day.
+fn without_attempt(facts: &Facts, known: &KnownDevice) -> String {
+    let from = &facts.window_from;
+    if let Some(failure) = known.failures.first() {
+        return format!("It failed outside any attempt ({}).", places::minute(&failure.failed_at));
+    }
+    if let Some(newest) = known.sessions.first() {
+        let session = &newest.session;
+        return format!(
+            "Of this only the Enrollment Status Page is known: {} of {}.",
+            session.state,
+            places::minute(&session.started_at)
+        );
+    }
+    match known.verdict() {
+        Verdict::Working => format!("Enrolled and compliant; no enrollment of it was reported since {from}."),
+        _ if known.device.enrolled => {
+            format!("Enrolled, and not reported compliant; no enrollment of it was reported since {from}.")
+        }
+        Verdict::Failing => format!("It failed before {from}; nobody tried to enroll it since."),
+        Verdict::GaveUp => format!("Given up before {from}; nobody tried to enroll it since."),
+        Verdict::Prepared => format!("Prepared by a technician before {from}; its user has yet to sign in."),
+        Verdict::Enrolling => format!("Enrolling since before {from}."),
+        Verdict::NotEnrolled => format!("Not enrolled; no enrollment of it was reported since {from}."),
+        _ => format!("Known, but nobody tried to enroll it since {from}."),
     }
 }
 
