@@ -140,12 +140,6 @@ impl Stack {
         send(post.body(body.to_vec())).await
     }
 
-    /// Asks by `OPTIONS`.
-    pub async fn options(&self, function: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let options = request(Method::OPTIONS, &self.url(function, path));
-        send(headers.iter().fold(options, |options, (name, value)| options.header(*name, *value))).await
-    }
-
     /// Gives a tenant a secret of a source.
     pub async fn add_source(&self, tenancy: &mut Tenancy, source: &str, secret: &str) {
         let (source, secret) = (source.to_owned(), Secret::new(secret));

@@ -7,16 +7,12 @@ use serde_json::{Map, Value, json};
 use vestibule_domain::TenantSettings;
 use vestibule_e2e::{Stack, Tenancy, dead_endpoint, event_at};
 
-/// An invocation by API Gateway (payload format 2.0) whose body is `body`, encoded.
-fn encoded(tenancy: &Tenancy, body: &[u8], signed: &[u8]) -> Value {
-    let path = format!("/hooks/{}/enrollment-events", tenancy.tenant.id);
-    let mut headers: Map<String, Value> =
-        tenancy.sign(signed).into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    headers.insert("content-type".to_owned(), "application/cloudevents+json".into());
-    headers.insert("host".to_owned(), "hooks.example".into());
+/// An invocation by API Gateway (payload format 2.0), without a body.
+pub fn passed_on(method: &str, route: &str, path: &str, headers: Value) -> Value {
+    let route = format!("{method} {route}");
     json!({
         "version": "2.0",
-        "routeKey": "POST /hooks/{tenant}/enrollment-events",
+        "routeKey": route,
         "rawPath": path,
         "rawQueryString": "",
         "headers": headers,
@@ -25,16 +21,27 @@ fn encoded(tenancy: &Tenancy, body: &[u8], signed: &[u8]) -> Value {
             "apiId": "api",
             "domainName": "hooks.example",
             "domainPrefix": "hooks",
-            "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test"},
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test"},
             "requestId": "1",
-            "routeKey": "POST /hooks/{tenant}/enrollment-events",
+            "routeKey": route,
             "stage": "$default",
             "time": "01/Jan/2026:00:00:00 +0000",
             "timeEpoch": 1_767_225_600_000_i64,
         },
-        "body": STANDARD.encode(body),
-        "isBase64Encoded": true,
+        "isBase64Encoded": false,
     })
+}
+
+/// One whose body is `body`, encoded.
+fn encoded(tenancy: &Tenancy, body: &[u8], signed: &[u8]) -> Value {
+    let path = format!("/hooks/{}/enrollment-events", tenancy.tenant.id);
+    let mut headers: Map<String, Value> =
+        tenancy.sign(signed).into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    headers.insert("content-type".to_owned(), "application/cloudevents+json".into());
+    headers.insert("host".to_owned(), "hooks.example".into());
+    let mut event = passed_on("POST", "/hooks/{tenant}/enrollment-events", &path, headers.into());
+    (event["body"], event["isBase64Encoded"]) = (STANDARD.encode(body).into(), true.into());
+    event
 }
 
 #[tokio::test(flavor = "multi_thread")]

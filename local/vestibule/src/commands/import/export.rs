@@ -107,7 +107,7 @@ impl Export {
     }
 
     /// The next row with the line where it is, or its place where there are no lines.
-    fn next_row(&mut self) -> Result<Option<(u64, Result<Row, FieldError>)>, BoxError> {
+    fn next_row(&mut self) -> Result<Option<Numbered>, BoxError> {
         let read = match &mut self.rows {
             Rows::Json { rows, .. } => rows.next().map(|row| (self.done + 1, row)),
             Rows::Csv { reader, columns } => {
@@ -148,6 +148,9 @@ impl Export {
         (reports, cannot)
     }
 }
+
+/// A row, or why there is none, with its number.
+type Numbered = (u64, Result<Row, FieldError>);
 
 /// Whether the beginning of a file in JSON may be one of an export: it names the columns of a report, and its first line
 /// is no event.
