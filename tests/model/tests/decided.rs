@@ -210,3 +210,14 @@ fn who_reports_an_end_a_second_time_takes_part_in_the_attempt_that_a_good_end_co
     events[4] = at(4, "log", Kind::Started);
     assert_eq!(both(&events, 5), says("inProgress", &["0– inProgress"]));
 }
+
+#[test]
+fn who_reported_only_the_page_continues_an_attempt_by_its_start() {
+    let events = [
+        at(0, "amapi", Kind::Enrolled),
+        esp(1, "jamf", What::Completed),
+        at(2, "amapi", Kind::Compliant),
+        at(3, "jamf", Kind::Started),
+    ];
+    assert_eq!(both(&events, 4), says("waitingForCompliance", &["0– inProgress at Compliance"]));
+}

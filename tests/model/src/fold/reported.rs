@@ -23,8 +23,8 @@ impl Reading<'_> {
         if let Some(last) = self.drafts.last()
             && let Some(end) = &last.end
         {
-            // A1.5
-            let sources: BTreeSet<String> = last.all().iter().map(|own| own.source.clone()).collect();
+            // A1.5; as in A6, what a source reports of the page is no part in the attempt.
+            let sources: BTreeSet<String> = last.events.iter().map(|own| own.source.clone()).collect();
             let goes_on = end.outcome == "completed"
                 && end.by == By::Fact
                 && !last.has_starts()
