@@ -183,7 +183,7 @@ fn found_alone(word: &str) -> Option<Found> {
         let form = if lower.starts_with("0x") || is_failure(value) { Form::Whole } else { Form::Doubted };
         return Some(Found { value, form, spelling: word.to_owned() });
     }
-    // Digits alone may be a telephone number, a ticket, a size. Only the codes of Windows' own enrollment are told from
+    // Digits alone may be a telephone number, a ticket, a size. Only the codes of Windows' own enrollment differ from
     // those by their form.
     bare(&lower).filter(|found| !is_decimal(&lower) || is_of_enrollment(found.value))
 }

@@ -627,7 +627,7 @@ impl EspSession {
         let phases: Vec<(Phase, Timestamp)> =
             self.phases.iter().map(|(phase, progress)| (*phase, progress.started_at)).collect();
         for (phase, began) in phases.into_iter().filter(|(phase, _)| *phase != Phase::DevicePreparation) {
-            // A phase before the current one is over, told or not, and whenever that is told.
+            // A phase before the current one is over, reported or not, and whenever that is reported.
             let passed = (phase < current).then_some(current_began.max(began));
             let reported = self.phases.get(&phase).and_then(|progress| progress.ended_at);
             let told_end = reported.into_iter().chain(passed).min();

@@ -2,7 +2,7 @@
 //!
 //! CSV as Intune writes it is not quite RFC 4180: it begins with a byte order mark, has quotes within cells that are not
 //! quoted, and rows with cells missing at the end; a spreadsheet saves it with semicolons or tabs. A row with more cells
-//! than columns can't be told which is which, and is refused.
+//! than columns is refused: nothing says which is which.
 
 use super::Lines;
 use super::shape::BYTE_ORDER_MARK;
