@@ -3,7 +3,7 @@
  */
 
 import { h } from './dom.js';
-import { dateTime, plural } from './format.js';
+import { dateTime, NOT_REPORTED, plural } from './format.js';
 import * as words from './words.js';
 
 /**
@@ -82,6 +82,8 @@ export function problemNotice(error, retry) {
  * @returns {HTMLElement}
  */
 export function tile({ label, value, note, href }) {
+  // Words are longer than numbers, and a tile is as wide as a number needs.
+  const size = value === NOT_REPORTED ? 'tile-value words' : 'tile-value';
   return h(
     'div',
     { class: 'tile' },
@@ -89,7 +91,7 @@ export function tile({ label, value, note, href }) {
     h(
       'dd',
       null,
-      h('span', { class: 'tile-value' }, href ? h('a', { href, 'aria-label': `${label}: ${value}` }, value) : value),
+      h('span', { class: size }, href ? h('a', { href, 'aria-label': `${label}: ${value}` }, value) : value),
       note ? h('span', { class: 'tile-note' }, note) : null,
     ),
   );
