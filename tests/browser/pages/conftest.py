@@ -230,10 +230,10 @@ def sign_in(page, token):
 
 
 def wait_for_view(page, heading=None):
-    """A view is there when it has its heading, and is no longer busy."""
+    """A view is there when it has its heading, and nothing that it waits for is under way."""
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     expect(page.get_by_role("heading", level=1, name=heading) if heading else page.locator("h1")).to_be_visible()
-    expect(page.locator("main .view[aria-busy], main > .loading")).to_have_count(0)
+    expect(page.locator("main .view[data-pending], main > .loading")).to_have_count(0)
 
 
 def cells(table):
@@ -245,8 +245,12 @@ def cells(table):
 
 def lines(table):
     """The same, each row by the table's headings."""
-    heads = table.locator("thead th").all_inner_texts()
-    return [dict(zip(heads, line, strict=True)) for line in cells(table)]
+    # At once: a table may be drawn anew between two questions.
+    heads, rows = table.evaluate(
+        "(table) => [[...table.tHead.querySelectorAll('th')].map((head) => head.innerText),"
+        " [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim()))]"
+    )
+    return [dict(zip(heads, line, strict=True)) for line in rows]
 
 
 def number(text):

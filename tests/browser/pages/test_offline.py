@@ -57,7 +57,7 @@ def go(page, address, heading, content):
         if one != address:
             expect(page.get_by_role("heading", level=1)).to_have_text("There is no such view")
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
-    expect(page.locator("main .view[aria-busy], main > .loading")).to_have_count(0)
+    expect(page.locator("main .view[data-pending], main > .loading")).to_have_count(0)
     expect(page.locator(f"main {content}").first).to_be_visible()
     # Tables that are folded away are compared as well.
     page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")

@@ -262,7 +262,8 @@ async function route() {
     window.scrollTo(0, 0);
     focusHeading(root, leave.signal);
   }
-  // Only what takes long is said to.
+  // Only what takes long is said to; that it is under way is marked at once.
+  root.dataset.pending = '';
   const slow = setTimeout(() => {
     root.setAttribute('aria-busy', 'true');
     if (!root.childElementCount) main.append(h('p', { class: 'loading quiet' }, 'Loading…'));
@@ -283,6 +284,7 @@ async function route() {
     clearTimeout(slow);
     if (!leave.signal.aborted) {
       root.removeAttribute('aria-busy');
+      delete root.dataset.pending;
       main.querySelector(':scope > .loading')?.remove();
       if (document.activeElement === document.body && !isSame) focusHeading(root, leave.signal);
     }
