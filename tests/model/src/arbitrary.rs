@@ -511,6 +511,7 @@ fn of_device(
             event: event(sketch, sketch.kind, number, also, &id, at_ms, platform, merging, shape),
             received_at_ms,
             reports: REPORTS[sketch.source],
+            dropped: false,
         });
 
         if let Some(repeat) = &sketch.repeat {
@@ -529,6 +530,7 @@ fn of_device(
                 ),
                 received_at_ms: received_at_ms + repeat.later_ms,
                 reports: REPORTS[sketch.source],
+                dropped: false,
             });
         }
     }

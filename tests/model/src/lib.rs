@@ -78,6 +78,8 @@ pub struct Delivered {
     pub received_at_ms: i64,
     /// What its sender can report.
     pub reports: Reports,
+    /// Whether retention dropped it.
+    pub dropped: bool,
 }
 
 /// What of a tenant's settings changes attempts and numbers.

@@ -72,6 +72,8 @@ pub struct Event {
     pub received_at_ms: i64,
     /// What its sender can report.
     pub reports: Reports,
+    /// Whether retention dropped it.
+    pub dropped: bool,
     /// Of `enrolled`.
     pub awaiting_configuration: bool,
     /// Of `enrolled`.
@@ -247,6 +249,7 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         kind,
         placed_at_ms,
         received_at_ms: delivered.received_at_ms,
+        dropped: delivered.dropped,
         reports: delivered.reports,
         awaiting_configuration: false,
         restated: false,
@@ -362,6 +365,7 @@ fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Resul
         at_ms: event.placed_at_ms,
         source: event.source.clone(),
         id: event.id.clone(),
+        dropped: event.dropped,
         session: text(data, "sessionId", 256)?,
         what,
     })

@@ -49,6 +49,7 @@ pub fn event(sender: &str, at_ms: i64, kind: Kind) -> Event {
         kind,
         placed_at_ms: BASE_MS + at_ms,
         received_at_ms: BASE_MS + at_ms,
+        dropped: false,
         reports,
         awaiting_configuration: false,
         restated: false,
@@ -82,6 +83,7 @@ pub fn page(sender: &str, at_ms: i64, what: What) -> Event {
         at_ms: event.placed_at_ms,
         source: event.source.clone(),
         id: event.id.clone(),
+        dropped: false,
         session: None,
         what,
     });

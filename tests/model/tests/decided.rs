@@ -3,8 +3,8 @@
 
 mod bridge;
 
-use bridge::{as_stored, domain_in_words, folded, model_in_words, settings};
-use vestibule_domain::Timestamp;
+use bridge::{as_stored, domain_in_words, folded, history, model_in_words, settings, tenant};
+use vestibule_domain::{Timestamp, fold};
 use vestibule_model::esp::{Item, What};
 use vestibule_model::scenes::{BASE_MS, event, minutes, page};
 use vestibule_model::{Event, Kind, Settings, devices_of};
@@ -220,4 +220,39 @@ fn who_reported_only_the_page_continues_an_attempt_by_its_start() {
         at(3, "jamf", Kind::Started),
     ];
     assert_eq!(both(&events, 4), says("waitingForCompliance", &["0– inProgress at Compliance"]));
+}
+
+/// What is left of events up to a minute is dropped, and the others follow.
+fn pruned(events: &[Event], until: i64, minute: i64) -> Vec<String> {
+    let events = as_stored(events);
+    let is_before = |event: &&Event| event.placed_at_ms <= BASE_MS + until * MINUTE_MS;
+    let (before, after): (Vec<_>, Vec<_>) = events.iter().partition(is_before);
+    let mut history = history(before);
+    assert!(history.prune(
+        &tenant(),
+        &settings(&Settings::default()),
+        Timestamp::from_millis(BASE_MS + until * MINUTE_MS)
+    ));
+    for one in after {
+        history.add(bridge::event(one));
+    }
+    domain_in_words(&fold(
+        &tenant(),
+        &history,
+        &settings(&Settings::default()),
+        Timestamp::from_millis(BASE_MS + minute * MINUTE_MS),
+    ))
+}
+
+#[test]
+fn late_truth_about_a_dropped_attempt_is_an_end_of_it() {
+    let phone = |minute: i64, sender: &str, kind| event(sender, minute * MINUTE_MS, kind);
+    // Jamf waits for compliance in vain, and a month later both are reported at once: nothing begins anew.
+    let scene = [
+        phone(0, "jamf", Kind::Enrolled),
+        phone(LATER, "native", Kind::Compliant),
+        phone(LATER + 1, "jamf", Kind::Enrolled),
+    ];
+    let words = pruned(&scene, LATER - 1440, LATER + 2);
+    assert_eq!(words, ["device enrolled enrolled=true compliant=true complete=true"]);
 }

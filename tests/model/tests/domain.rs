@@ -4,13 +4,14 @@
 
 mod bridge;
 
-use bridge::{as_stored, domain_in_words, folded, model_in_words, settings};
+use bridge::{as_stored, domain_in_words, folded, history, model_in_words, settings, tenant};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::collections::BTreeMap;
-use vestibule_model::scenes::{Scene, scenes, script};
-use vestibule_model::{Settings, devices_of};
+use vestibule_domain::{Timestamp, fold};
+use vestibule_model::scenes::{Scene, minutes, scenes, script};
+use vestibule_model::{Event, Settings, devices_of};
 
 /// How many scenes are compared; `MODEL_CASES` for another number.
 fn cases() -> u32 {
@@ -77,6 +78,47 @@ fn shortened(mut scene: Scene) -> Scene {
     scene
 }
 
+/// The same where retention dropped what lies before an instant, and the rest is received `days` later.
+fn difference_after_pruning(scene: &Scene, cut_ms: i64, days: i64) -> Option<(String, String)> {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    // Longer than what prune leaves behind an attempt or a session.
+    const MARGIN_MS: i64 = 2 * 3_600_000;
+    let later = |one: &Event| {
+        let mut later = one.clone();
+        if one.placed_at_ms > cut_ms {
+            later.placed_at_ms += days * DAY_MS;
+            later.received_at_ms += days * DAY_MS;
+            later.id += "-later";
+        }
+        later
+    };
+    let events = as_stored(&scene.events.iter().map(later).collect::<Vec<_>>());
+    let settings = settings(&scene.settings);
+    let (before, after): (Vec<_>, Vec<_>) = events.iter().partition(|event| event.placed_at_ms <= cut_ms);
+    let mut history = history(before);
+    history.prune(&tenant(), &settings, Timestamp::from_millis(cut_ms + MARGIN_MS));
+    let dropped_until_ms = history.dropped_until().millis();
+    for one in after {
+        history.add(bridge::event(one));
+    }
+    let mut events = events.clone();
+    for one in &mut events {
+        one.dropped = one.placed_at_ms <= dropped_until_ms;
+    }
+    let as_of_ms = scene.as_of_ms + days * DAY_MS;
+    let mut found = fold(&tenant(), &history, &settings, Timestamp::from_millis(as_of_ms));
+    let mut expected = devices_of(&events, &scene.settings, as_of_ms).into_iter().next()?;
+    // What was dropped is compared by what it does to what is kept.
+    found.attempts.retain(|attempt| attempt.started_at.millis() > dropped_until_ms);
+    expected.attempts.retain(|attempt| attempt.started_at_ms > dropped_until_ms);
+    found.sessions.retain(|session| session.started_at.millis() > dropped_until_ms);
+    expected.sessions.retain(|session| session.started_at_ms > dropped_until_ms);
+    found.failures.retain(|failure| failure.at.millis() > dropped_until_ms);
+    expected.failures.retain(|(at_ms, ..)| *at_ms > dropped_until_ms);
+    let (expected, found) = (model_in_words(&expected).join("\n"), domain_in_words(&found).join("\n"));
+    (found != expected).then_some((expected, found))
+}
+
 /// Lists what differs, the shortest first, one scene of each kind: for whoever changes a rule.
 #[test]
 #[ignore = "a survey, not a check"]
@@ -115,5 +157,18 @@ proptest! {
     #[test]
     fn the_fold_is_the_model(scene in scenes(14), order in prop::collection::vec(0_usize..14, 0..10)) {
         compare(&scene, &order)?;
+    }
+
+    /// What retention drops decides on what comes after it as if it were there, but for sessions, which it ends.
+    #[test]
+    fn what_comes_after_pruning_is_as_in_the_model(scene in scenes(10), share in 0.0..1.0_f64, days in prop::sample::select(vec![1_i64, 100])) {
+        let placed = || scene.events.iter().map(|event| event.placed_at_ms);
+        let (first, last) = (placed().min().unwrap_or_default(), placed().max().unwrap_or_default());
+        #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+        let cut_ms = first + ((last - first) as f64 * share) as i64;
+        if let Some(difference) = difference_after_pruning(&scene, cut_ms, days) {
+            let words = in_words(&scene, &difference);
+            return Err(TestCaseError::fail(format!("cut at {}, then {days} days{words}", minutes(cut_ms))));
+        }
     }
 }

@@ -98,7 +98,7 @@ fn told() -> impl Strategy<Value = Vec<Told>> {
         for (index, (gap, session, what, source, id)) in list.into_iter().enumerate() {
             at_ms += gap;
             // Random digits first, so that events of one instant stand in any order.
-            told.push(Told { at_ms, source, id: format!("{id}-{index}"), session, what });
+            told.push(Told { at_ms, source, id: format!("{id}-{index}"), dropped: false, session, what });
         }
         told
     })

@@ -137,6 +137,7 @@ impl Run<'_> {
 
     fn fail_late(&mut self, event: &Event, failure: &Failure, place: Option<Place>, session: usize) {
         let at = event.placed();
+        self.last_ended_at = Some(at);
         if let Some((_, shut)) = &mut self.shut {
             *shut = Shut::BySessionFailure(session);
         }

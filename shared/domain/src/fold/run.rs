@@ -37,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) attempts: Vec<Attempt>,
     /// The last attempt as it was when it closed, while something may open it again, and how it closed.
     pub(super) shut: Option<(Open, Shut)>,
+    /// When the last attempt ended. Late truth may end one that retention dropped.
+    pub(super) last_ended_at: Option<Timestamp>,
     /// When the last attempt ended, if a `stopped`, `failed`, `portalClosed` or failed session ended it.
     pub(super) reported_end: Option<Timestamp>,
     pub(super) sessions: Vec<EspSession>,
@@ -72,6 +74,7 @@ impl<'a> Run<'a> {
             open: None,
             attempts: Vec::new(),
             shut: None,
+            last_ended_at: None,
             reported_end: None,
             sessions,
             session_failures,
@@ -274,7 +277,7 @@ impl<'a> Run<'a> {
         if step.said.restated {
             return self.fact_with_none_open(event, step, false);
         }
-        let later = self.attempts.last().and_then(|last| last.ended_at).is_none_or(|end| at - end >= ANEW);
+        let later = self.last_ended_at.is_none_or(|end| at - end >= ANEW);
         if !event.reports.starts && later && self.known.enrolled_by.contains(&event.key.source) {
             // Such a sender says `enrolled` for each enrollment.
             let just_before = self.known.compliant_at.filter(|compliant| at - *compliant <= JUST_BEFORE);
@@ -318,6 +321,7 @@ impl<'a> Run<'a> {
 
     /// Rules 8 and 9: late truth completes the last attempt.
     fn complete_late(&mut self, event: &Event, at: Timestamp) {
+        self.last_ended_at = Some(at);
         if let Some(attempt) = self.attempts.last_mut() {
             note(attempt, event);
             attempt.last_activity = attempt.last_activity.max(at);
@@ -589,6 +593,7 @@ impl<'a> Run<'a> {
             attempt.row = row(&attempt);
         }
         self.attempts.push(attempt);
+        self.last_ended_at = Some(at);
         self.reported_end = None;
         self.known.last = Some(Last { ending, by_session: false, late: Late::Never, left_complete: false });
         self.shut = (shut != Shut::ForGood).then_some((open, shut));

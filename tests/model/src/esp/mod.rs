@@ -83,6 +83,8 @@ pub struct Told {
     pub source: String,
     /// After `source`, this.
     pub id: String,
+    /// Whether retention dropped it.
+    pub dropped: bool,
     /// `sessionId`
     pub session: Option<String>,
     /// What it reports.
@@ -172,6 +174,8 @@ impl Session {
 #[derive(Debug, Clone)]
 struct Part {
     told: Vec<Told>,
+    /// Whether retention dropped them.
+    dropped: bool,
 }
 
 /// The sessions of one device, by their start.
@@ -182,22 +186,24 @@ pub fn esp_sessions(told: &[Told], unenrolled_ms: &[i64], idle_ms: i64, as_of_ms
     let mut told: Vec<Told> = told.iter().filter(|one| one.at_ms <= as_of_ms).map(in_lower_case).collect();
     told.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
 
-    // S8: a name names a session; without one a source has one at a time.
-    let mut named: BTreeMap<String, Part> = BTreeMap::new();
-    let mut unnamed: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    // S8: a name names a session; without one a source has one at a time. A session that retention dropped is over.
+    let mut named: BTreeMap<(String, bool), Part> = BTreeMap::new();
+    let mut unnamed: BTreeMap<(String, bool), Vec<Part>> = BTreeMap::new();
     for one in told {
+        let dropped = one.dropped;
         if let Some(name) = &one.session {
-            named.entry(name.clone()).or_insert(Part { told: Vec::new() }).told.push(one);
+            let part = named.entry((name.clone(), dropped)).or_insert(Part { told: Vec::new(), dropped });
+            part.told.push(one);
             continue;
         }
-        let parts = unnamed.entry(one.source.clone()).or_default();
+        let parts = unnamed.entry((one.source.clone(), dropped)).or_default();
         let is_start = matches!(one.what, What::Started { .. });
         let begins = match parts.last() {
             None => true,
             Some(last) => is_start && is_over(last, unenrolled_ms, idle_ms, one.at_ms),
         };
         if begins {
-            parts.push(Part { told: Vec::new() });
+            parts.push(Part { told: Vec::new(), dropped });
         }
         if let Some(last) = parts.last_mut() {
             last.told.push(one);
@@ -232,6 +238,9 @@ fn is_over(part: &Part, unenrolled_ms: &[i64], idle_ms: i64, now_ms: i64) -> boo
 
 /// S17: other sources, overlapping spans, and modes that do not differ.
 fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64]) -> bool {
+    if one.dropped != other.dropped {
+        return false;
+    }
     let sources = |part: &Part| part.told.iter().map(|told| told.source.clone()).collect::<BTreeSet<_>>();
     if !sources(one).is_disjoint(&sources(other)) {
         return false;

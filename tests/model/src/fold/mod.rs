@@ -162,7 +162,7 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
     for event in &events {
         if let Some(esp) = &event.esp {
             let (source, id) = (event.source.clone(), event.id.clone());
-            told.push(Told { at_ms: event.placed_at_ms, source, id, ..esp.clone() });
+            told.push(Told { at_ms: event.placed_at_ms, source, id, dropped: event.dropped, ..esp.clone() });
         }
         if event.kind == Kind::Unenrolled {
             unenrolled_ms.push(event.placed_at_ms);

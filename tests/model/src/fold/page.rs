@@ -66,7 +66,8 @@ impl Reading<'_> {
                 && end.by == By::Fact
                 && now_ms.saturating_sub(end.at_ms) <= 60 * MINUTE_MS
                 && draft.sessions.is_empty()
-                && !draft.removed;
+                && !draft.removed
+                && draft.opened.dropped == event.dropped;
             if belongs {
                 draft.end = None;
                 draft.sessions.push(session);

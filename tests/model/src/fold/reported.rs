@@ -30,7 +30,8 @@ impl Reading<'_> {
                 && !last.has_starts()
                 && !sources.contains(&event.source)
                 && now_ms.saturating_sub(end.at_ms) <= 60 * MINUTE_MS
-                && !last.removed;
+                && !last.removed
+                && last.opened.dropped == event.dropped;
             if goes_on {
                 let end = end.clone();
                 if let Some(draft) = self.last() {

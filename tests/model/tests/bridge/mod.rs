@@ -157,17 +157,22 @@ pub fn as_stored(events: &[vestibule_model::Event]) -> Vec<vestibule_model::Even
     events.iter().map(keyed).collect()
 }
 
+/// The domain's history of these events, added in this order.
+pub fn history<'a>(events: impl IntoIterator<Item = &'a vestibule_model::Event>) -> History {
+    let mut history = History::default();
+    for one in events {
+        history.add(event(one));
+    }
+    history
+}
+
 /// One device by the domain's fold, the events added in this order.
 pub fn folded<'a>(
     events: impl IntoIterator<Item = &'a vestibule_model::Event>,
     settings: &TenantSettings,
     as_of_ms: i64,
 ) -> Enrollment {
-    let mut history = History::default();
-    for one in events {
-        history.add(event(one));
-    }
-    fold(&tenant(), &history, settings, Timestamp::from_millis(as_of_ms))
+    fold(&tenant(), &history(events), settings, Timestamp::from_millis(as_of_ms))
 }
 
 /// What is compared of a device: a line of words for the device, each attempt, each session and each failure.

@@ -32,6 +32,7 @@ pub fn from(source: &str, at: i64, kind: &str, more: Value) -> Delivered {
         }),
         received_at_ms: START_MS + at,
         reports: Reports::ALL,
+        dropped: false,
     }
 }
 

@@ -144,7 +144,7 @@ fn what_is_not_an_event_is_skipped() {
         assert!(all(&[bad], HOUR).is_empty());
     }
     for odd in [json!(null), json!(1), json!("{}"), json!([]), json!({})] {
-        assert!(!is_valid(&Delivered { event: odd, received_at_ms: i64::MAX, reports: Reports::ALL }));
+        assert!(!is_valid(&Delivered { event: odd, received_at_ms: i64::MAX, reports: Reports::ALL, dropped: false }));
     }
     for (name, value) in [
         ("section", json!("lobby")),

@@ -53,6 +53,7 @@ pub fn delivered(
             event: delivery.event.to_json(),
             received_at_ms: received.get(&key).copied().unwrap_or(as_of).millis(),
             reports: Reports::ALL,
+            dropped: false,
         }
     };
     sample.iter().map(one).collect()

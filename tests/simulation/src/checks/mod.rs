@@ -203,8 +203,9 @@ pub async fn attempts(world: &World) -> Result<(), Violation> {
         }
         let settings = model_settings(&tenant.settings);
         let doubtful = doubtful(&counting, &settings);
+        let certain = counting.values().filter(|copy| !doubtful.contains(&copy.device));
         let delivered: Vec<Delivered> =
-            counting.values().filter(|copy| !doubtful.contains(&copy.device)).map(|copy| delivered(copy)).collect();
+            certain.map(|copy| Delivered { dropped: !there.contains_key(&copy.key), ..delivered(copy) }).collect();
         // Later than any machine's clock, so that every event takes part.
         let as_of = tenant.now + Millis::new(SKEWS_MS.cast_signed());
         let expected = devices(&delivered, &settings, as_of.millis());
@@ -299,7 +300,8 @@ fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settin
 fn delivered(copy: &Copy) -> Delivered {
     let mut event = copy.json.clone();
     event["id"] = copy.key.1.id.clone().into();
-    Delivered { event, received_at_ms: copy.event.received_at.millis(), reports: vestibule_model::Reports::ALL }
+    let (received_at_ms, reports) = (copy.event.received_at.millis(), vestibule_model::Reports::ALL);
+    Delivered { event, received_at_ms, reports, dropped: false }
 }
 
 fn model_settings(settings: &TenantSettings) -> vestibule_model::Settings {
