@@ -222,6 +222,18 @@ fn who_reported_only_the_page_continues_an_attempt_by_its_start() {
     assert_eq!(both(&events, 4), says("waitingForCompliance", &["0– inProgress at Compliance"]));
 }
 
+#[test]
+fn a_session_that_the_person_left_past_the_limit_holds_up_no_other() {
+    let scene = [
+        esp(0, "jamf", begins("userDriven")),
+        at(0, "jamf", Kind::Enrolled),
+        esp(1, "nanomdm", begins("selfDeploying")),
+        esp(1450, "nanomdm", action("continueAnyway")),
+        esp(1451, "jamf", What::Completed),
+    ];
+    assert_eq!(both(&scene, 1452), says("waitingForCompliance", &["0– inProgress at Compliance"]));
+}
+
 /// What is left of events up to a minute is dropped, and the others follow.
 fn pruned(events: &[Event], until: i64, minute: i64) -> Vec<String> {
     let events = as_stored(events);

@@ -211,7 +211,13 @@ impl Run<'_> {
 
     /// The person used the device all the same, after the session's limit.
     fn goes_on_without(&mut self, at: Timestamp, session: usize) {
-        let Some(open) = self.take_running(session) else { return };
+        let Some(open) = self.take_running(session) else {
+            // The limit has closed the attempt; should another session's good end open it again, this one is over.
+            if let Some((open, _)) = &mut self.shut {
+                open.running.retain(|running| *running != session);
+            }
+            return;
+        };
         if self.complete() {
             self.close(open, at, (Outcome::Completed, None), None, Shut::ForGood);
             if let Some(last) = &mut self.known.last {
