@@ -17,12 +17,12 @@ WITH $asked,
       coalesce(sum(CASE part WHEN 'placeNotReported' THEN abandoned END), 0) AS place_not_reported,
       coalesce(sum(CASE part WHEN 'other' THEN abandoned END), 0) AS other
     FROM incomplete_of_all_platforms WHERE $reported AND $in_section),
-  seen AS (
-    SELECT max(starts) + max(stops) AS stopping, max(failures) AS failing FROM coverage_by_day WHERE $reported),
   counted AS (
-    SELECT CASE WHEN abandoned > 0 OR initiated = 0 OR stopping > 0 THEN abandoned END AS abandoned,
-      CASE WHEN failed > 0 OR initiated = 0 OR failing > 0 THEN failed END AS failed
-    FROM started CROSS JOIN ended CROSS JOIN seen)
+    SELECT CASE WHEN abandoned > 0 OR initiated = 0 OR EXISTS (
+        SELECT 1 FROM coverage_by_day WHERE $reported AND (starts = 1 OR stops = 1)) THEN abandoned END AS abandoned,
+      CASE WHEN failed > 0 OR initiated = 0 OR EXISTS (
+        SELECT 1 FROM coverage_by_day WHERE $reported AND failures = 1) THEN failed END AS failed
+    FROM started CROSS JOIN ended)
 SELECT $as_of, $time_zone, $day(first) AS "from", $day(last) AS "to", $os,
   (SELECT name FROM sections WHERE name = :section COLLATE NOCASE) AS section,
   initiated, coalesce(counted.abandoned + counted.failed, counted.abandoned, counted.failed) AS incomplete,

@@ -48,16 +48,13 @@ WITH
       coalesce(sum(abandoned_measured), 0) AS abandoned_measured, coalesce(sum(with_steps), 0) AS with_steps,
       coalesce(sum(judged), 0) AS judged
     FROM incomplete_by_day),
-  seen AS (
-    SELECT max(c.starts) + max(c.stops) AS stopping, max(c.failures) AS failing
-    FROM coverage c
-    CROSS JOIN platforms p
-    WHERE p.id = c.platform_id AND p.reported = 1),
   counted AS (
     SELECT s.*,
-      CASE WHEN s.abandoned > 0 OR s.initiated = 0 OR seen.stopping > 0 THEN s.abandoned END AS stopped,
-      CASE WHEN s.failed > 0 OR s.initiated = 0 OR seen.failing > 0 THEN s.failed END AS went_wrong
-    FROM sums s CROSS JOIN seen)
+      CASE WHEN s.abandoned > 0 OR s.initiated = 0 OR EXISTS (
+        SELECT 1 FROM coverage_by_day WHERE reported = 1 AND (starts = 1 OR stops = 1)) THEN s.abandoned END AS stopped,
+      CASE WHEN s.failed > 0 OR s.initiated = 0 OR EXISTS (
+        SELECT 1 FROM coverage_by_day WHERE reported = 1 AND failures = 1) THEN s.failed END AS went_wrong
+    FROM sums s)
 SELECT
   CAST(initiated AS BIGINT) AS initiated,
   --: attempts | Abandoned and failed; empty where neither can be said.
@@ -197,21 +194,22 @@ SELECT date, day, platform, step, section, action, entered, left_forward, abando
 FROM steps_by_day
 WHERE reported = 1;
 
--- How long each visit of a step took, for those that were left forward.
+-- How long each visit of a step took, for those that were left forward. The platform comes before the visits, so that
+-- only visits on the platforms asked for are read.
 CREATE VIEW step_times AS
 SELECT
-  v.attempt_no AS attempt_no,
+  a.attempt_no AS attempt_no,
   a.started_day AS day,
   p.name AS platform,
   p.reported AS reported,
   k.step AS step,
   --: ms | How long the visit took.
   CAST(v.left_at - v.entered_at AS BIGINT) AS milliseconds
-FROM attempt_steps v
-CROSS JOIN attempts a
-CROSS JOIN actions k
+FROM attempts a
 LEFT JOIN platforms p ON p.id = a.platform_id
-WHERE a.attempt_no = v.attempt_no AND k.id = v.action_id AND k.step IS NOT NULL AND v.left_at IS NOT NULL;
+CROSS JOIN attempt_steps v
+CROSS JOIN actions k
+WHERE v.attempt_no = a.attempt_no AND k.id = v.action_id AND k.step IS NOT NULL AND v.left_at IS NOT NULL;
 
 -- What the numbers stand on: which senders took part in the attempts of a day, and what each can report.
 CREATE VIEW coverage_by_day AS

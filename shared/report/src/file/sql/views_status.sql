@@ -14,8 +14,7 @@ WITH
       coalesce(sum(CASE s.name WHEN 'notEnrolled' THEN t.devices END), 0) AS not_enrolled,
       coalesce(sum(t.devices), 0) AS devices
     FROM device_totals t
-    LEFT JOIN device_states s ON s.id = t.state_id),
-  seen AS (SELECT max(starts) + max(stops) AS stopping, max(failures) AS failing FROM coverage)
+    LEFT JOIN device_states s ON s.id = t.state_id)
 SELECT
   --: devices | Devices with an attempt in progress that does not wait.
   CAST(c.in_progress AS BIGINT) AS in_progress,
@@ -23,40 +22,42 @@ SELECT
   CAST(c.waiting_for_compliance AS BIGINT) AS waiting_for_compliance,
   --: devices | Devices whose latest attempt failed and that have not become complete since, and devices with an
   --: unresolved failure outside any attempt; empty where there is none and no sender reports failures.
-  CAST(CASE WHEN c.failed > 0 OR c.devices = c.pending OR seen.failing > 0 THEN c.failed END AS BIGINT) AS failed,
+  CAST(CASE WHEN c.failed > 0 OR c.devices = c.pending
+    OR EXISTS (SELECT 1 FROM coverage WHERE failures = 1) THEN c.failed END AS BIGINT) AS failed,
   --: devices | Devices that a technician prepared and that wait for their user.
   CAST(c.prepared AS BIGINT) AS prepared,
   --: devices | Devices under management.
   CAST(c.enrolled AS BIGINT) AS enrolled,
   --: devices | Devices not under management whose latest attempt was abandoned; empty where there is none and no sender
   --: reports starts or stops.
-  CAST(CASE WHEN c.gave_up > 0 OR c.devices = c.pending OR seen.stopping > 0 THEN c.gave_up END AS BIGINT) AS gave_up,
+  CAST(CASE WHEN c.gave_up > 0 OR c.devices = c.pending
+    OR EXISTS (SELECT 1 FROM coverage WHERE starts = 1 OR stops = 1) THEN c.gave_up END AS BIGINT) AS gave_up,
   --: devices | Devices registered that never made an attempt.
   CAST(c.pending AS BIGINT) AS pending,
   --: devices | Devices in none of the other states.
   CAST(c.not_enrolled AS BIGINT) AS not_enrolled,
   CAST(c.devices AS BIGINT) AS devices
-FROM counts c
-CROSS JOIN seen;
+FROM counts c;
 
 CREATE VIEW status_by_platform AS
 WITH
-  seen AS (
-    SELECT c.platform_id AS platform_id, max(c.starts) + max(c.stops) AS stopping, max(c.failures) AS failing
-    FROM coverage c GROUP BY c.platform_id),
   sums AS (
     SELECT t.platform_label_id AS label_id,
       sum(CASE WHEN t.day > (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'asOfDay') - 7
         THEN t.initiated ELSE 0 END) AS last_7_days,
       sum(t.initiated) AS initiated, sum(t.completed) AS completed, sum(t.failed) AS failed,
       sum(t.abandoned) AS abandoned, sum(t.measured) AS measured, sum(t.judged) AS judged,
-      sum(t.completed_judged) AS completed_judged, sum(t.timed) AS timed, sum(t.completed_ms) AS completed_ms,
-      max(k.stopping) AS stopping, max(k.failing) AS failing
+      sum(t.completed_judged) AS completed_judged, sum(t.timed) AS timed, sum(t.completed_ms) AS completed_ms
     FROM daily_totals t
-    LEFT JOIN seen k ON k.platform_id = t.platform_id
     GROUP BY t.platform_label_id),
   devices AS (
-    SELECT t.platform_label_id AS label_id, sum(t.devices) AS total FROM device_totals t GROUP BY t.platform_label_id)
+    SELECT t.platform_label_id AS label_id, sum(t.devices) AS total FROM device_totals t GROUP BY t.platform_label_id),
+  -- What the senders of a label's platforms report. It is looked for only where a count is 0.
+  senders AS (
+    SELECT t.platform_label_id AS label_id, c.starts AS starts, c.stops AS stops, c.failures AS failures
+    FROM daily_totals t
+    CROSS JOIN coverage c
+    WHERE c.platform_id = t.platform_id)
 SELECT
   --: The platform as the status page tells them apart, the technician's part of pre-provisioning by itself; empty where
   --: senders reported none.
@@ -68,10 +69,11 @@ SELECT
   CAST(coalesce(s.initiated, 0) AS BIGINT) AS initiated,
   CAST(coalesce(s.completed, 0) AS BIGINT) AS completed,
   --: attempts | Failed; empty where there is none and no sender of the platform reports failures.
-  CAST(CASE WHEN s.failed > 0 OR s.failing > 0 THEN s.failed WHEN s.initiated > 0 THEN NULL ELSE 0 END AS BIGINT)
-    AS failed,
+  CAST(CASE WHEN s.failed > 0 THEN s.failed WHEN s.initiated > 0 AND NOT EXISTS (
+      SELECT 1 FROM senders r WHERE r.label_id = l.id AND r.failures = 1) THEN NULL ELSE 0 END AS BIGINT) AS failed,
   --: attempts | Given up; empty where there is none and no sender of the platform reports starts or stops.
-  CAST(CASE WHEN s.abandoned > 0 OR s.stopping > 0 THEN s.abandoned WHEN s.initiated > 0 THEN NULL ELSE 0 END AS BIGINT)
+  CAST(CASE WHEN s.abandoned > 0 THEN s.abandoned WHEN s.initiated > 0 AND NOT EXISTS (
+      SELECT 1 FROM senders r WHERE r.label_id = l.id AND (r.starts = 1 OR r.stops = 1)) THEN NULL ELSE 0 END AS BIGINT)
     AS abandoned,
   CAST(coalesce(s.initiated - s.measured, 0) AS BIGINT) AS only_end_reported,
   --: attempts | The judged ones: what the rate is of.
