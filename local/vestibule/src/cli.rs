@@ -216,7 +216,7 @@ pub enum SourceCommand {
         #[arg(long, default_value = "http://127.0.0.1:8740")]
         url: String,
         /// What a sender of CloudEvents reports, where that is not everything: starts, steps, stops, failures, ends,
-        /// compliance, deviceTime, with commas; `all` takes it back
+        /// compliance, removals, deviceTime, with commas; `all` takes it back
         #[arg(long, value_delimiter = ',')]
         reports: Option<Vec<String>>,
         /// Do not hold Apple devices that await their configuration: the server never releases them

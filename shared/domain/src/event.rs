@@ -72,6 +72,8 @@ pub struct Reports {
     pub ends: bool,
     /// That a device is compliant.
     pub compliance: bool,
+    /// That a device is no longer under management.
+    pub removals: bool,
     /// Whose clock the time of an event is from.
     pub clock: Clock,
 }
@@ -85,7 +87,7 @@ impl Serialize for Reports {
 impl<'de> Deserialize<'de> for Reports {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let words = Vec::<String>::deserialize(deserializer)?;
-        let known = "starts, steps, stops, failures, ends, compliance, deviceTime";
+        let known = "starts, steps, stops, failures, ends, compliance, removals, deviceTime";
         Self::read(words.iter().map(String::as_str))
             .map_err(|word| serde::de::Error::custom(format!("{word:?} is none of {known}")))
     }
@@ -109,6 +111,7 @@ impl Reports {
         failures: true,
         ends: true,
         compliance: true,
+        removals: true,
         clock: Clock::Device,
     };
     /// Nothing, by a server's clock.
@@ -119,6 +122,7 @@ impl Reports {
         failures: false,
         ends: false,
         compliance: false,
+        removals: false,
         clock: Clock::Server,
     };
 
@@ -131,11 +135,12 @@ impl Reports {
             (self.failures, Kind::Failed),
             (self.ends, Kind::Enrolled),
             (self.compliance, Kind::Compliant),
+            (self.removals, Kind::Unenrolled),
         ];
         parts.into_iter().filter_map(|(reported, kind)| reported.then_some(kind))
     }
 
-    /// The same as seven bits, for storing: a bit has its meaning for ever.
+    /// The same as eight bits, for storing: a bit has its meaning for ever.
     pub const fn bits(self) -> u8 {
         let clock = matches!(self.clock, Clock::Device);
         (self.starts as u8)
@@ -145,6 +150,7 @@ impl Reports {
             | (self.ends as u8) << 4
             | (self.compliance as u8) << 5
             | (clock as u8) << 6
+            | (self.removals as u8) << 7
     }
 
     /// Reads [`bits`](Self::bits).
@@ -156,6 +162,8 @@ impl Reports {
             failures: bits & 8 != 0,
             ends: bits & 16 != 0,
             compliance: bits & 32 != 0,
+            // What was stored before it was known has no such bit: not reported.
+            removals: bits & 128 != 0,
             clock: if bits & 64 != 0 { Clock::Device } else { Clock::Server },
         }
     }
@@ -169,6 +177,7 @@ impl Reports {
             (self.failures, "failures"),
             (self.ends, "ends"),
             (self.compliance, "compliance"),
+            (self.removals, "removals"),
             (self.clock == Clock::Device, "deviceTime"),
         ];
         parts.into_iter().filter_map(|(reported, word)| reported.then_some(word))
@@ -188,6 +197,7 @@ impl Reports {
                 "failures" => reports.failures = true,
                 "ends" => reports.ends = true,
                 "compliance" => reports.compliance = true,
+                "removals" => reports.removals = true,
                 "devicetime" => reports.clock = Clock::Device,
                 _ => return Err(word),
             }

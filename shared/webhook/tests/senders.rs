@@ -181,7 +181,7 @@ fn what_is_reported_is_what_the_samples_show() {
         let missing: Vec<_> = stated.difference(&shown).collect();
         assert!(missing.is_empty(), "{}: no sample shows {missing:?}", sender.name);
         // These are no part of what a sender reports of an attempt's way.
-        let apart = [Kind::Registered, Kind::PortalClosed, Kind::Unenrolled];
+        let apart = [Kind::Registered, Kind::PortalClosed];
         let is_step = |kind: &Kind| *kind == Kind::StepCompleted && sender.reports.steps;
         let more: Vec<_> = shown.difference(&stated).filter(|kind| !apart.contains(kind) && !is_step(kind)).collect();
         assert!(more.is_empty(), "{}: reports and besides deny {more:?}", sender.name);

@@ -65,15 +65,16 @@ fn the_tables_say_how_each_sender_posts_and_what_it_reports() {
         let proofs: Vec<String> = sender.proofs.iter().map(proof).collect();
         vec![proofs.join(", or "), answer(sender.answer), repeats(sender.repeats)]
     });
-    let reports = table("| source | starts | steps | stops | failures | ends | compliance | clock |", |sender| {
-        let all = sender.reports;
-        let parts = [all.starts, all.steps, all.stops, all.failures, all.ends, all.compliance];
-        let clock = match all.clock {
-            Clock::Device => "device",
-            Clock::Server => "server",
-        };
-        parts.map(|part| if part { "yes" } else { "no" }).into_iter().chain([clock]).map(str::to_owned).collect()
-    });
+    let reports =
+        table("| source | starts | steps | stops | failures | ends | compliance | removals | clock |", |sender| {
+            let all = sender.reports;
+            let parts = [all.starts, all.steps, all.stops, all.failures, all.ends, all.compliance, all.removals];
+            let clock = match all.clock {
+                Clock::Device => "device",
+                Clock::Server => "server",
+            };
+            parts.map(|part| if part { "yes" } else { "no" }).into_iter().chain([clock]).map(str::to_owned).collect()
+        });
     for table in [posts, reports] {
         assert!(sources().contains(&format!("\n\n{table}\n")), "docs/SOURCES.md must have this table:\n\n{table}");
     }
@@ -82,13 +83,12 @@ fn the_tables_say_how_each_sender_posts_and_what_it_reports() {
 /// Which number can be had of which sender alone (docs/DOMAIN.md, R10): the README says it on its first screen.
 #[test]
 fn the_readme_says_which_numbers_each_sender_gives() {
-    let head =
-        "| sender | give-ups and times | at which screen | stopped by choice | failures | success rate | compliance |";
+    let head = "| sender | give-ups and times | at which screen | stopped by choice | failures | success rate | compliance | removals |";
     let numbers = table(head, |sender| {
         let all = sender.reports;
         // Success and failure can be told apart where a try that goes nowhere is seen, or ends and failures are.
         let judged = all.starts || (all.ends && all.failures);
-        [all.starts, all.steps, all.stops, all.failures, judged, all.compliance]
+        [all.starts, all.steps, all.stops, all.failures, judged, all.compliance, all.removals]
             .map(|can| if can { "yes" } else { "not reported" }.to_owned())
             .to_vec()
     });

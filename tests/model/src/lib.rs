@@ -42,6 +42,8 @@ pub struct Reports {
     pub ends: bool,
     /// Compliance.
     pub compliance: bool,
+    /// That a device is no longer under management.
+    pub removals: bool,
     /// Whether the time of its events is the device's.
     pub device_time: bool,
 }
@@ -55,6 +57,7 @@ impl Reports {
         failures: true,
         ends: true,
         compliance: true,
+        removals: true,
         device_time: true,
     };
     /// Nothing, by a server's clock.
@@ -65,6 +68,7 @@ impl Reports {
         failures: false,
         ends: false,
         compliance: false,
+        removals: false,
         device_time: false,
     };
 }

@@ -48,11 +48,12 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// The columns that say what a sender reports, in the order of [`Reports::words`].
+    /// The columns that say what a sender reports of an attempt, in the order of [`Reports::words`]. That a device is no
+    /// longer under management is reported of the device: it stands in `device_sources`.
     pub(crate) const REPORTS: [&str; 7] = ["starts", "steps", "stops", "failures", "ends", "compliance", "device_time"];
 
     pub(crate) fn new(source: i64, reports: Reports) -> Self {
-        let Reports { starts, steps, stops, failures, ends, compliance, clock } = reports;
+        let Reports { starts, steps, stops, failures, ends, compliance, clock, removals: _ } = reports;
         let said = [starts, steps, stops, failures, ends, compliance, clock == Clock::Device];
         Self { source, reports: said.map(i64::from) }
     }

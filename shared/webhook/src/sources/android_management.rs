@@ -49,6 +49,7 @@ pub static SENDER: Sender = Sender {
         failures: false,
         ends: true,
         compliance: true,
+        removals: true,
         clock: Clock::Server,
     },
     besides: &[],

@@ -18,6 +18,6 @@ pub static SENDER: Sender = Sender {
     source: None,
     settings: "Deliver CloudEvents 1.0 by POST, structured, binary or in batches, to\n{url}",
     files: &[],
-    samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
+    samples: &[native::EVENT, native::LIST, native::REMOVAL, native::PLACEHOLDER],
     read: native::read_any_mode,
 };

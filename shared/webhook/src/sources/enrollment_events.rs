@@ -15,6 +15,6 @@ pub static SENDER: Sender = Sender {
     source: None,
     settings: "Sign requests to {url} as https://www.standardwebhooks.com says.",
     files: &[],
-    samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
+    samples: &[native::EVENT, native::LIST, native::REMOVAL, native::PLACEHOLDER],
     read: native::read,
 };

@@ -16,6 +16,6 @@ pub static SENDER: Sender = Sender {
     source: None,
     settings: "Sign requests to {url} as https://www.standardwebhooks.com says.",
     files: &[],
-    samples: &[sample!("cloudevents-esp.json", Becomes::Esp), native::LIST, native::PLACEHOLDER],
+    samples: &[sample!("cloudevents-esp.json", Becomes::Esp), native::LIST, native::REMOVAL, native::PLACEHOLDER],
     read: native::read,
 };

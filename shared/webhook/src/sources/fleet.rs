@@ -46,6 +46,7 @@ pub static SENDER: Sender = Sender {
         failures: false,
         ends: true,
         compliance: false,
+        removals: true,
         clock: Clock::Server,
     },
     // This is of the setup experience, which begins once a host is managed. Of the way there, and of an enrollment that

@@ -15,6 +15,6 @@ pub static SENDER: Sender = Sender {
     source: None,
     settings: "Payload URL: {url}\nContent type: application/json (CloudEvents)\nSecret: {secret}",
     files: &[],
-    samples: &[native::EVENT, native::LIST, native::PLACEHOLDER],
+    samples: &[native::EVENT, native::LIST, native::REMOVAL, native::PLACEHOLDER],
     read: native::read,
 };

@@ -37,6 +37,7 @@ pub static SENDER: Sender = Sender {
         failures: false,
         ends: false,
         compliance: false,
+        removals: false,
         clock: Clock::Server,
     },
     // A registration is none of the seven: it says whom to expect.

@@ -40,6 +40,7 @@ pub static SENDER: Sender = Sender {
         failures: false,
         ends: true,
         compliance: true,
+        removals: false,
         clock: Clock::Server,
     },
     besides: &[],

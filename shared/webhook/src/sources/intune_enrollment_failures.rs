@@ -51,6 +51,7 @@ pub static SENDER: Sender = Sender {
         failures: true,
         ends: false,
         compliance: false,
+        removals: false,
         clock: Clock::Server,
     },
     besides: &[],

@@ -50,6 +50,7 @@ pub static SENDER: Sender = Sender {
         failures: true,
         ends: true,
         compliance: false,
+        removals: false,
         clock: Clock::Server,
     },
     besides: &[],

@@ -46,6 +46,7 @@ pub static SENDER: Sender = Sender {
         failures: false,
         ends: true,
         compliance: false,
+        removals: true,
         clock: Clock::Server,
     },
     besides: &[],

@@ -38,6 +38,7 @@ pub static SENDER: Sender = Sender {
         failures: false,
         ends: true,
         compliance: false,
+        removals: true,
         clock: Clock::Server,
     },
     // On iOS and iPadOS the start is also the screen that installs the profile: the only one it reports.

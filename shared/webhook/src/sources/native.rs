@@ -12,7 +12,7 @@ pub(super) const REPORTS: Reports = Reports::ALL;
 /// One event.
 pub(super) const EVENT: Sample = sample!("cloudevents-enrollment.json", Becomes::Event(Kind::StepEntered));
 
-/// A list with every kind of event that is reported.
+/// A list with every kind of event that is reported of an attempt.
 pub(super) const LIST: Sample = sample!(
     "cloudevents-list.json",
     Becomes::Event(Kind::Started),
@@ -22,6 +22,9 @@ pub(super) const LIST: Sample = sample!(
     Becomes::Event(Kind::Enrolled),
     Becomes::Event(Kind::Compliant),
 );
+
+/// The removal of a device from management.
+pub(super) const REMOVAL: Sample = sample!("cloudevents-removal.json", Becomes::Event(Kind::Unenrolled));
 
 /// An event that names its device by a placeholder.
 pub(super) const PLACEHOLDER: Sample = sample!("cloudevents-placeholder.json", Becomes::Refused);

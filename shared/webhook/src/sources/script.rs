@@ -24,6 +24,7 @@ pub static SENDER: Sender = Sender {
         failures: false,
         ends: true,
         compliance: false,
+        removals: false,
         clock: Clock::Device,
     },
     besides: &[],

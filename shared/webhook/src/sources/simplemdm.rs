@@ -33,6 +33,7 @@ pub static SENDER: Sender = Sender {
         failures: false,
         ends: true,
         compliance: false,
+        removals: true,
         clock: Clock::Server,
     },
     besides: &[],

@@ -46,6 +46,7 @@ fn reports(model: vestibule_model::Reports) -> Reports {
         failures: model.failures,
         ends: model.ends,
         compliance: model.compliance,
+        removals: model.removals,
         clock: if model.device_time { Clock::Device } else { Clock::Server },
     }
 }

@@ -66,6 +66,7 @@ pub static SENDER: Sender = Sender {
         failures: true,
         ends: true,
         compliance: false,
+        removals: false,
         clock: Clock::Device,
     },
     besides: &[],
