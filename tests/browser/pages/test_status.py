@@ -50,6 +50,21 @@ def test_the_numbers_are_the_apis(server, visit, page):
     assert len(shown) > 3
 
 
+def test_devices_in_limbo_are_the_apis(server, visit, page):
+    visit("#/status", HEADING)
+    limbo = server.get("/api/devices/limbo")
+    assert number(tile(page, "Left, not back").inner_text()) == limbo["leftDevices"] > 0
+    assert number(tile(page, "Never begun").inner_text()) == limbo["notBegun"]
+    page.locator("[data-key=limbo-devices] summary").click()
+    shown = lines(page.get_by_role("table", name="Devices in limbo, newest first"))
+    assert len(shown) == len(limbo["devices"])
+    senders = lines(page.get_by_role("table", name="Left, by sender"))
+    said = {True: lambda n: f"{n:,}", False: lambda _: "not reported"}
+    assert [one["Not back anywhere"] for one in senders] == [
+        said[one["removals"]](one["notBack"]) for one in limbo["sources"]
+    ]
+
+
 def test_it_refreshes_itself_and_disturbs_nobody(server, visit, page):
     page.clock.install()
     visit("#/status", HEADING)

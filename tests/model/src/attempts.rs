@@ -128,6 +128,10 @@ pub struct Device {
     pub has_esp_session: bool,
     /// Registered, without any attempt.
     pub pending: bool,
+    /// When it was first registered.
+    pub registered_at_ms: Option<i64>,
+    /// The source that it left, and when: nobody reported it enrolled since (docs/DOMAIN.md, D9).
+    pub left: Option<(String, i64)>,
     /// Its attempts, in order.
     pub attempts: Vec<Attempt>,
 }
@@ -228,8 +232,18 @@ fn device(events: Vec<Event>, settings: &Settings, as_of_ms: i64) -> Device {
             break;
         }
     }
-    device.registered = events.iter().any(|event| event.kind == Kind::Registered);
+    let mut left = None;
+    for event in &events {
+        match event.kind {
+            Kind::Registered if device.registered_at_ms.is_none() => device.registered_at_ms = Some(event.placed_at_ms),
+            Kind::Enrolled => left = None,
+            Kind::Unenrolled => left = Some((event.source.clone(), event.placed_at_ms)),
+            _ => {}
+        }
+    }
+    device.registered = device.registered_at_ms.is_some();
     fold(events, settings, as_of_ms, &mut device);
+    device.left = left.filter(|_| !device.enrolled);
     device.pending = device.registered && device.attempts.is_empty();
     device
 }

@@ -23,7 +23,7 @@ macro_rules! texts {
     };
 }
 
-const OF_REPORT: [(&str, &str); 50] = texts!("questions/":
+const OF_REPORT: [(&str, &str); 54] = texts!("questions/":
     "active", "active.active",
     "advice", "advice-entry",
     "attempt", "attempt.events", "attempt.senders",
@@ -40,6 +40,7 @@ const OF_REPORT: [(&str, &str); 50] = texts!("questions/":
     "failing-alike", "failures", "failures.failures", "failures.reasons",
     "incomplete-enrollments", "incomplete-enrollments.actions", "incomplete-enrollments.daily",
     "incomplete-enrollments.funnel", "incomplete-enrollments.otherCauses", "incomplete-enrollments.otherPlaces",
+    "limbo", "limbo.byDay", "limbo.devices", "limbo.sources",
     "last-heard", "person", "sessions-alike", "stopping-alike",
 );
 

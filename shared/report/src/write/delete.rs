@@ -56,7 +56,7 @@ pub(crate) struct Delete<'c> {
     session: [Statement<'c>; 6],
     /// A device's failures outside its attempts.
     failures: [Statement<'c>; 2],
-    enrollment: [Statement<'c>; 2],
+    enrollment: [Statement<'c>; 3],
 }
 
 impl<'c> Delete<'c> {
@@ -111,7 +111,11 @@ impl<'c> Delete<'c> {
                 ))?,
                 conn.prepare("DELETE FROM failures WHERE enrollment_no = ?1 AND subject_id = 3 AND day < ?2")?,
             ],
-            enrollment: [delete("enrollments", "enrollment_no")?, delete("refresh_state", "enrollment_no")?],
+            enrollment: [
+                delete("device_sources", "enrollment_no")?,
+                delete("enrollments", "enrollment_no")?,
+                delete("refresh_state", "enrollment_no")?,
+            ],
         })
     }
 
@@ -234,7 +238,10 @@ impl<'c> Delete<'c> {
             touched.insert(enrollment);
             self.failures_before(totals, enrollment, cutoff.get())?;
         }
-        touched.extend(self.not_reported_since(cutoff)?);
+        if self.has_moved(cutoff)? {
+            touched.extend(self.not_reported_since(cutoff)?);
+            self.sources_before(settings, cutoff)?;
+        }
         for enrollment in touched {
             self.settle(totals, enrollment, cutoff)?;
         }
@@ -247,13 +254,25 @@ impl<'c> Delete<'c> {
         Ok(())
     }
 
+    /// Whether the file's window begins before `cutoff` so far.
+    fn has_moved(&self, cutoff: Day) -> Result<bool> {
+        let moved = "SELECT 1 FROM meta WHERE key = 'windowFromDay' AND CAST(value AS INTEGER) < ?1";
+        Ok(self.conn.prepare(moved)?.exists([cutoff.get()])?)
+    }
+
+    /// Lets go of what was reported of devices before `cutoff`. The file has none unless the window has moved.
+    fn sources_before(&self, settings: &TenantSettings, cutoff: Day) -> Result<()> {
+        let start = cutoff.start(settings.time_zone).millis();
+        self.conn.execute("DELETE FROM device_sources WHERE last_day < ?1", [cutoff.get()])?;
+        self.conn.execute("UPDATE device_sources SET enrolled_at = NULL WHERE enrolled_at < ?1", [start])?;
+        self.conn
+            .execute("UPDATE device_sources SET left_at = NULL, left_day = NULL WHERE left_day < ?1", [cutoff.get()])?;
+        Ok(())
+    }
+
     /// Devices that are neither enrolled nor registered, and of which nothing was reported from `cutoff` on. The file has
     /// none unless the window has moved.
     fn not_reported_since(&self, cutoff: Day) -> Result<Vec<i64>> {
-        let moved = "SELECT 1 FROM meta WHERE key = 'windowFromDay' AND CAST(value AS INTEGER) < ?1";
-        if !self.conn.prepare(moved)?.exists([cutoff.get()])? {
-            return Ok(Vec::new());
-        }
         let mut gone = self.conn.prepare(
             "SELECT s.enrollment_no FROM refresh_state s CROSS JOIN enrollments e ON e.enrollment_no = s.enrollment_no
              WHERE (s.newest_day IS NULL OR s.newest_day < ?1) AND e.enrolled = 0 AND e.registered_at IS NULL",

@@ -21,7 +21,7 @@ use vestibule_domain::catalogue::Place;
 use vestibule_domain::esp::{EspSession, SessionState};
 use vestibule_domain::event::{Body, Event, EventKey, Reports, Step};
 use vestibule_domain::identity::IdentifierKind;
-use vestibule_domain::{Day, History, Platform, TenantSettings};
+use vestibule_domain::{Day, History, Kind, Platform, TenantSettings, Timestamp};
 
 /// Writes rows.
 pub(crate) struct Insert<'c> {
@@ -33,6 +33,7 @@ pub(crate) struct Insert<'c> {
     event: InsertInto<'c>,
     step: InsertInto<'c>,
     source: InsertInto<'c>,
+    device_source: InsertInto<'c>,
     failures: InsertFailure<'c>,
     sessions: InsertEsp<'c>,
     state: InsertInto<'c>,
@@ -77,6 +78,7 @@ impl<'c> Insert<'c> {
             event: InsertInto::new(conn, "attempt_events"),
             step: InsertInto::new(conn, "attempt_steps"),
             source: InsertInto::new(conn, "attempt_sources"),
+            device_source: InsertInto::new(conn, "device_sources"),
             failures: InsertFailure::new(conn, ids, advice)?,
             sessions: InsertEsp::new(conn, ids)?,
             state: InsertInto::new(conn, "refresh_state"),
@@ -93,7 +95,7 @@ impl<'c> Insert<'c> {
         enrollment: &Enrollment,
         state: &State,
     ) -> Result<()> {
-        let day_of = |at: vestibule_domain::Timestamp| at.day(settings.time_zone);
+        let day_of = |at: Timestamp| at.day(settings.time_zone);
         let attempts: Vec<&Attempt> =
             enrollment.attempts.iter().filter(|attempt| day_of(attempt.started_at) >= cutoff).collect();
         let sessions: Vec<&EspSession> =
@@ -150,7 +152,51 @@ impl<'c> Insert<'c> {
             let keys = FailureKeys { number: of, enrollment_no: number, day, platform };
             self.failures.of_device(totals, &mut self.words, &self.people, keys, failure)?;
         }
+        self.device_sources(number, history, enrollment.as_of, cutoff, &day_of)?;
         self.device(totals, number, state.item, history, enrollment, &attempts, &sessions)
+    }
+
+    /// Writes who reported of the device from `cutoff` on, and what each said last of its management.
+    fn device_sources(
+        &mut self,
+        enrollment_no: i64,
+        history: &History,
+        as_of: Timestamp,
+        cutoff: Day,
+        day_of: &impl Fn(Timestamp) -> Day,
+    ) -> Result<()> {
+        #[derive(Default)]
+        struct Told {
+            newest: Option<Timestamp>,
+            removals: bool,
+            enrolled_at: Option<Timestamp>,
+            left_at: Option<Timestamp>,
+        }
+        let mut sources: BTreeMap<&str, Told> = BTreeMap::new();
+        for event in history.ordered(as_of).into_iter().filter(|event| day_of(event.placed()) >= cutoff) {
+            let told = sources.entry(&event.key.source).or_default();
+            let at = Some(event.placed());
+            // In the order of time: what comes last stands.
+            (told.newest, told.removals) = (at, event.reports.removals);
+            match event.step().map(|step| step.kind) {
+                Some(Kind::Enrolled) => told.enrolled_at = at,
+                Some(Kind::Unenrolled) => told.left_at = at,
+                _ => {}
+            }
+        }
+        for (source, told) in sources {
+            let Some(newest) = told.newest else { continue };
+            self.device_source.insert(row! {
+                enrollment_no: enrollment_no,
+                source_word: self.words.id(Some(source))?.unwrap_or(0),
+                removals: told.removals,
+                last_day: day_of(newest).get(),
+                enrolled_at: told.enrolled_at.map(Timestamp::millis),
+                left_at: told.left_at.map(Timestamp::millis),
+                left_day: told.left_at.map(|at| day_of(at).get()),
+            })?;
+        }
+        Ok(())
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -50,6 +50,7 @@ async fn demo_file_api_and_model_agree() {
     let usual = api.json("/api/reports/incomplete-enrollments").await;
     answer_agrees(&usual, &usual_range(&usual), &sample);
     status_agrees(&api.json("/api/devices/enrollment-status").await, &sample);
+    limbo_agrees(&api, &sample).await;
     drill_down_agrees(&api, &asked).await;
 
     // The same sample once more changes nothing: no number, and no attempt.
@@ -244,6 +245,53 @@ fn status_agrees(answer: &Value, sample: &[Delivered]) {
     let first = &answer["firstTimeRight"];
     assert_eq!(first["n"], model.first_time_of);
     assert_eq!(first["rate"].as_f64().map(rounded), model.first_time_right_rate.map(rounded));
+}
+
+/// Devices that left and did not come back, and those never begun: counts, days, and the list page by page.
+async fn limbo_agrees(api: &Client, sample: &[Delivered]) {
+    const AFTER_DAYS: i64 = 5;
+    let first = format!("/api/devices/limbo?afterDays={AFTER_DAYS}&limit=3");
+    let answer = api.json(&first).await;
+    let as_of = instant(answer["asOf"].as_str().unwrap());
+    let devices = devices_at(sample, as_of);
+    let left = devices.iter().filter_map(|device| Some((&device.enrollment_key, device.left.as_ref()?)));
+    let mut model: Vec<[String; 4]> = left
+        .map(|(key, (source, at))| {
+            let since = Timestamp::from_millis(*at).to_string();
+            ["left".to_owned(), key.clone(), since, source.clone()]
+        })
+        .collect();
+    assert_eq!(answer["leftDevices"], model.len());
+    assert!(!model.is_empty(), "the sample shows nothing of it");
+    let by_day = answer["byDay"].as_array().unwrap().iter().map(|day| day["devices"].as_u64().unwrap()).sum::<u64>();
+    assert!(by_day as usize <= model.len() && by_day > 0);
+    let registered = devices.iter().filter(|device| device.registered).count();
+    assert_eq!(answer["registered"], registered);
+    let begun_by = (as_of - vestibule_domain::Millis::from_days(AFTER_DAYS)).millis();
+    let pending = devices.iter().filter(|device| device.state == "pending");
+    let pending = pending.filter_map(|device| Some((device, device.registered_at_ms?)));
+    let never: Vec<_> = pending.filter(|(_, at)| *at <= begun_by).collect();
+    assert_eq!(answer["notBegun"], never.len());
+    model.extend(never.into_iter().filter(|(device, _)| device.left.is_none()).map(|(device, at)| {
+        let since = Timestamp::from_millis(at).to_string();
+        ["notBegun".to_owned(), device.enrollment_key.clone(), since, String::new()]
+    }));
+    let (mut listed, mut page) = (Vec::new(), answer);
+    loop {
+        let text = |one: &Value, member: &str| one[member].as_str().unwrap_or_default().to_owned();
+        let devices = page["devices"].as_array().unwrap();
+        listed.extend(
+            devices.iter().map(|one| ["why", "enrollmentKey", "since", "source"].map(|member| text(one, member))),
+        );
+        match page["next"].as_str() {
+            Some(next) => page = api.json(&format!("{first}&cursor={next}")).await,
+            None => break,
+        }
+    }
+    assert!(listed.windows(2).all(|two| two[0][2] >= two[1][2]), "newest first: {listed:?}");
+    listed.sort();
+    model.sort();
+    assert_eq!(listed, model);
 }
 
 fn reasons_agree(conn: &Connection, devices: &[Device], as_of: Timestamp) {

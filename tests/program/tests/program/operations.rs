@@ -215,6 +215,12 @@ fn questions() -> Vec<Operation> {
             200,
             &[("platform=hush", "platform"), DAYS[0], DAYS[1], DAYS[4]],
         ),
+        ask(
+            "GET /api/devices/limbo",
+            "/api/devices/limbo?afterDays=3&limit=5",
+            200,
+            &[("afterDays=-1", "afterDays"), ("why=hush", "why"), PAGES[0], PAGES[1]],
+        ),
         ask("GET /api/reports/coverage", "/api/reports/coverage?os=all", 200, &[("os=hush", "os"), DAYS[0]]),
         ask(
             "GET /api/reports/incomplete-enrollments",

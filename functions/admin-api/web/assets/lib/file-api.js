@@ -18,6 +18,7 @@ const ROUTES = [
   [/^\/api\/devices\/enrollment-status$/, 'enrollment-status'],
   [/^\/api\/devices\/enrollment-status\/active$/, 'active'],
   [/^\/api\/devices\/enrollment-status\/failures$/, 'failures'],
+  [/^\/api\/devices\/limbo$/, 'limbo'],
   [/^\/api\/reports\/esp$/, 'esp'],
   [/^\/api\/reports\/esp\/sessions$/, 'esp-sessions'],
   [/^\/api\/reports\/esp\/sessions\/([^/]+)$/, 'esp-session', 'id'],

@@ -15,10 +15,12 @@ import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../lib/part
 import { addressOf, isFile, segment } from '../lib/route.js';
 import { dataTable } from '../lib/table.js';
 import * as words from '../lib/words.js';
+import { limboCard } from './limbo.js';
 
 const EVERY = 15_000;
 const FAILURES = 12;
 const ACTIVE = 50;
+const LIMBO = 50;
 
 /** The states of devices; each device is in one. */
 const STATES = [
@@ -257,6 +259,12 @@ function profilesTable({ status }) {
 const notInSummary = (what) =>
   h('p', { class: 'quiet' }, `A summary has no single ${what}. Open the report file that it belongs to.`);
 
+/** Why an answer about single devices is not there. */
+function notThere(file) {
+  if (file?.kind === 'summary') return 'A summary has no single devices. Open the report file that it belongs to.';
+  return file ? 'This file was made by a version that did not keep it.' : 'It is not known yet: the report file is being made anew.';
+}
+
 export default {
   path: 'status',
   title: 'Enrollment status',
@@ -266,7 +274,7 @@ export default {
     const shown = { data: null, at: 0, problem: null, paused: false, timer: null, asking: false };
 
     const ask = async () => {
-      const [status, active, failures, coverage] = await Promise.all([
+      const [status, active, failures, coverage, limbo] = await Promise.all([
         api.get('/api/devices/enrollment-status', null, { signal }),
         api.get('/api/devices/enrollment-status/active', { limit: ACTIVE }, { signal }).catch((error) => {
           if (file?.kind === 'summary' && error.status === 404) return null;
@@ -274,8 +282,13 @@ export default {
         }),
         api.get('/api/devices/enrollment-status/failures', { limit: FAILURES }, { signal }),
         askCoverage({ ...keptRange(tenant), os: 'all' }, { api, signal }),
+        // A file made by an earlier version has no such question; the server makes another.
+        api.get('/api/devices/limbo', { limit: LIMBO }, { signal }).catch((error) => {
+          if (error.status === (file ? 404 : 503)) return null;
+          throw error;
+        }),
       ]);
-      shown.data = { status, active, failures, coverage };
+      shown.data = { status, active, failures, coverage, limbo };
       shown.at = Date.now();
       shown.problem = null;
     };
@@ -347,6 +360,7 @@ export default {
           'All days are those that are kept. Success rate: completed of n, the closed attempts whose senders tell both ends apart',
           platformTable(data),
         ),
+        limboCard(data.limbo, notThere(file)),
         h(
           'div',
           { class: 'columns', 'data-key': 'failures' },

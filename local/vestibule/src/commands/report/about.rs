@@ -85,6 +85,14 @@ pub const GROUPS: [Group; 9] = [
             ("device_failures", "Those of devices outside any attempt, and whether they are resolved."),
             ("failure_reasons", "Failures by code and reason: of attempts, sessions and devices."),
             ("failures_by_day", "The same by day and platform."),
+            (
+                "devices_in_limbo",
+                "Devices that left one MDM and are enrolled nowhere, and registered ones never begun.",
+            ),
+            ("devices_left", "Devices that left one MDM and are enrolled nowhere: since when, from where."),
+            ("devices_left_by_day", "How many of these left which sender on which day."),
+            ("devices_not_begun", "Devices that were registered and that nobody has begun: for how many days."),
+            ("removals_by_source", "Who reported of devices, and whether it reports removals."),
             ("platform_steps", "The steps that exist on each platform, of which progress is counted."),
         ],
     },
@@ -132,6 +140,7 @@ pub const GROUPS: [Group; 9] = [
         for_people: false,
         members: &[
             ("enrollments", "One row a device, as it stands."),
+            ("device_sources", "Who reported of each device, and what it said last of its management."),
             ("attempts", "One row an attempt."),
             ("attempt_events", "The events of each attempt in their order."),
             ("attempt_steps", "Each visit of a step of an attempt."),

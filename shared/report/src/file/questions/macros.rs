@@ -230,6 +230,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "attempts" => ATTEMPTS,
         "number" => NUMBER,
         "limit" => "CAST(coalesce(:limit, 50) AS INTEGER)",
+        "after_days" => "CAST(coalesce(:afterDays, 14) AS INTEGER)",
         // A cursor is the instant of the first page and what the page before ended with, in decimals.
         "major" => "CAST(substr(:cursor, instr(:cursor, '-') + 1) AS INTEGER)",
         "minor" => {
@@ -359,6 +360,10 @@ fn rule(name: &str, kind: &str) -> Result<Option<(String, String)>> {
             format!("(length(:{name}) = 10 AND :{name} >= '1970-01-01' AND date(:{name}) = :{name})"),
         ),
         "limit" => ("'must be between 1 and 1000'".to_owned(), format!("({digits} AND {number} BETWEEN 1 AND 1000)")),
+        "days" => ("'must be between 0 and 1000'".to_owned(), format!("({digits} AND {number} <= 1000)")),
+        "limbo reasons" => {
+            ("'must be left or notBegun'".to_owned(), format!("(lower(:{name}) IN ('left', 'notbegun'))"))
+        }
         "catalogue row" => {
             let last = "(SELECT max(number) FROM catalogue_rows)";
             (format!("'must be between 0 (none) and ' || {last}"), format!("({digits} AND {number} <= {last})"))

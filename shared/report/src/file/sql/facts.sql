@@ -41,6 +41,24 @@ CREATE TABLE enrollments (
   open_session_no INTEGER REFERENCES esp_sessions (session_no),
   active_since INTEGER);
 
+-- Who reported of a device within the window, and when each said last whether it is under management. A removal is mostly part
+-- of no attempt, so it stands here alone.
+CREATE TABLE device_sources (
+  enrollment_no INTEGER NOT NULL REFERENCES enrollments (enrollment_no),
+  source_word INTEGER NOT NULL REFERENCES words (id),
+  --: 0 or 1 | Whether it reports that a device is no longer under management, as its newest event of the device says.
+  removals INTEGER NOT NULL,
+  --: days since 1970-01-01 | The day of its newest event of the device, in the organisation's time zone.
+  last_day INTEGER NOT NULL,
+  --: ms since 1970-01-01 UTC | When it reported last that the device is under management; empty where not in the window.
+  enrolled_at INTEGER,
+  --: ms since 1970-01-01 UTC | When it reported last that the device is no longer under management; empty where not in the
+  --: window.
+  left_at INTEGER,
+  --: days since 1970-01-01 | The day of that, in the organisation's time zone.
+  left_day INTEGER,
+  PRIMARY KEY (enrollment_no, source_word)) WITHOUT ROWID;
+
 -- attempt_no begins with the second of the start, so attempts lie in order of time and a page of them
 -- is a few pages of the file.
 CREATE TABLE attempts (

@@ -11,5 +11,6 @@ CREATE INDEX esp_sessions_by_user ON esp_sessions (user_principal_name_word) WHE
 CREATE INDEX esp_sessions_by_user_id ON esp_sessions (user_id_word) WHERE user_id_word IS NOT NULL;
 CREATE INDEX failures_by_time ON failures (failed_at);
 CREATE INDEX failures_of_devices ON failures (enrollment_no) WHERE subject_id = 3;
+CREATE INDEX device_sources_left ON device_sources (left_at) WHERE left_at IS NOT NULL;
 CREATE INDEX refresh_state_due ON refresh_state (deadline) WHERE deadline IS NOT NULL;
 CREATE INDEX refresh_state_expiry ON refresh_state (expires_at) WHERE expires_at IS NOT NULL;

@@ -1,0 +1,5 @@
+-- Devices that left and did not come back, by the day they left and the sender, newest first.
+-- answer: rows
+SELECT date, source, devices, may_be_elsewhere FROM devices_left_by_day
+WHERE :source IS NULL OR source = :source COLLATE NOCASE
+ORDER BY day DESC, devices DESC, source LIMIT $limit
