@@ -12,6 +12,7 @@
 //! - [`esp`]: the same for ESP sessions
 //! - [`plan`]: when an enrollment must be looked at again and how long it is kept
 //! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published of report files
+//! - [`web_enrollment`]: steps of people who enroll on the web, as sign-ins show them
 //! - [`settings`], [`time`], [`failure`]: a tenant's choices, instants and days, error codes
 
 pub mod about;
@@ -33,6 +34,7 @@ pub mod report;
 pub mod settings;
 pub mod standing;
 pub mod time;
+pub mod web_enrollment;
 
 pub use attempt::{Attempt, AttemptId, Cause, DeviceState, Enrollment, Outcome, Wait};
 pub use catalogue::{Action, Place, Screen, Section, UserAction};

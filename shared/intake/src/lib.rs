@@ -10,11 +10,13 @@ mod hook;
 mod ignored;
 mod limit;
 mod log;
+mod sign_ins;
 
 pub use answer::{EventResult, Results, Status};
 pub use hook::Hook;
 
 use futures::StreamExt as _;
+use sign_ins::SignIns;
 use vestibule_domain::esp::resolve::resolve;
 use vestibule_domain::esp::{AppliedProfile, EspDetail, EspEvent};
 use vestibule_domain::event::{Body, Event};
@@ -40,6 +42,7 @@ pub async fn store_batch(
     let mut results = Vec::with_capacity(batch.events.len());
     let mut valid: Vec<Event> = Vec::new();
     let mut places: Vec<usize> = Vec::new();
+    let mut sign_ins = SignIns::default();
     for (index, parsed) in batch.events.into_iter().enumerate() {
         results.push(match parsed {
             Parsed::Event(event) => {
@@ -53,12 +56,14 @@ pub async fn store_batch(
                     EventResult::new(index, Some(id), Status::Unavailable)
                 }
             }
+            Parsed::SignIn { id, read } => sign_ins.take(index, id, *read, settings, now),
             Parsed::UnknownType { id, kind } => {
                 EventResult { kind, ..EventResult::new(index, id, Status::UnknownType) }
             }
             Parsed::Invalid { id, errors } => EventResult { errors, ..EventResult::new(index, id, Status::Invalid) },
         });
     }
+    sign_ins.store(store, tenant, settings, &mut results).await;
     if let Err(error) = fix_profiles(store, tenant, &mut valid).await {
         tracing::error!(%tenant, %error, "the profiles could not be read");
         return Results::new(results, batch.is_list);

@@ -31,6 +31,7 @@ mod retention;
 mod segments;
 mod tenant_cache;
 mod tenants;
+mod web_enrollment;
 mod write;
 
 pub use changes::{INDEX_LAG, NIGHTLY_INDEX_LAG};
@@ -56,6 +57,8 @@ pub use retention::PruneCursor;
 pub use segments::{FULL_BYTES, FULL_EVENTS, SEAL_BYTES};
 pub use tenant_cache::TenantCache;
 pub use tenants::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
+
+pub use web_enrollment::TAKEN_FOR as SIGN_INS_TAKEN_FOR;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -95,6 +98,7 @@ pub struct Store {
     table: Arc<str>,
     meter: Meter,
     segments: segments::Segments,
+    web_enrollment: web_enrollment::Remembered,
     /// Where the next random number comes from, for pauses that differ from writer to writer.
     jitter: Arc<AtomicU64>,
     /// Whether items are read in bulk as they are now, whatever it costs.
@@ -110,6 +114,7 @@ impl Store {
             table: table.into(),
             meter: Meter::default(),
             segments: segments::Segments::default(),
+            web_enrollment: web_enrollment::Remembered::default(),
             jitter,
             consistent: false,
         }

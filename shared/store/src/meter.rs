@@ -39,6 +39,8 @@ pub enum Cause {
     Publish,
     /// The delivery log.
     Deliveries,
+    /// Web-based enrollment: sets of people and their sums.
+    WebEnrollment,
     /// Tenants and their files.
     Tenant,
 }

@@ -5,6 +5,7 @@
 
 use crate::data;
 use crate::fields::{FieldError, Reader};
+use crate::sources::entra_sign_ins as sign_ins;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -79,6 +80,13 @@ pub enum BodyError {
 pub enum Parsed {
     /// It can be stored, once it has the key that it is stored under ([`Event::stored`]): here it has the sender's id.
     Event(Box<Event>),
+    /// A person's sign-in: a step of web-based enrollment, or nothing but that sign-ins come in.
+    SignIn {
+        /// Its id, where it is a step.
+        id: Option<String>,
+        /// What is read of it.
+        read: Box<sign_ins::Read>,
+    },
     /// Its `type` is none of ours: counted and answered, nothing else.
     UnknownType {
         /// Its `id`, when readable.

@@ -41,7 +41,8 @@ fn becomes(parsed: &Parsed) -> Becomes {
             Body::Enrollment(step) => Becomes::Event(step.kind),
             Body::Esp(_) => Becomes::Esp,
         },
-        Parsed::UnknownType { .. } => Becomes::Ignored,
+        Parsed::SignIn { read, .. } if read.sign_in.is_some() => Becomes::SignIn,
+        Parsed::SignIn { .. } | Parsed::UnknownType { .. } => Becomes::Ignored,
         Parsed::Invalid { .. } => Becomes::Refused,
     }
 }

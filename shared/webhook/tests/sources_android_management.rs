@@ -104,7 +104,7 @@ fn folded_at(bodies: &[&str], now: &str, as_of: &str) -> Enrollment {
     for parsed in bodies.iter().flat_map(|body| read_at(body.as_bytes(), now).unwrap().events) {
         match parsed {
             Parsed::Event(event) => _ = history.add(*event),
-            Parsed::UnknownType { .. } => {}
+            Parsed::UnknownType { .. } | Parsed::SignIn { .. } => {}
             Parsed::Invalid { .. } => panic!("{parsed:?}"),
         }
     }

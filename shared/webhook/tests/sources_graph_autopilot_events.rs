@@ -713,7 +713,7 @@ proptest! {
         for parsed in &batch.events {
             match parsed {
                 Parsed::Event(event) => events.push(event.clone().stored()),
-                Parsed::UnknownType { .. } => prop_assert_eq!(batch.events.len(), 1),
+                Parsed::UnknownType { .. } | Parsed::SignIn { .. } => prop_assert_eq!(batch.events.len(), 1),
                 Parsed::Invalid { errors, .. } => {
                     prop_assert!(!errors.is_empty(), "refused without a reason: {}", record);
                     prop_assert_eq!(batch.events.len(), 1);

@@ -582,7 +582,7 @@ proptest! {
                         prop_assert!(event.about.identifiers().next().is_some());
                         prop_assert!(event.time > Timestamp::MIN);
                     }
-                    Parsed::UnknownType { .. } => prop_assert_eq!(batch.events.len(), 1),
+                    Parsed::UnknownType { .. } | Parsed::SignIn { .. } => prop_assert_eq!(batch.events.len(), 1),
                     Parsed::Invalid { errors, .. } => prop_assert!(!errors.is_empty(), "without a reason: {body}"),
                 }
             }

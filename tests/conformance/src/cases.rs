@@ -103,6 +103,10 @@ macro_rules! with_cases {
                 priorities_have_no_gaps_whoever_writes_at_once,
                 a_version_stays_when_its_profile_changes,
                 a_refusal_changes_nothing;
+            web_enrollment:
+                sums_are_what_counting_the_sets_gives,
+                what_does_not_grow_is_not_written,
+                a_set_whose_answer_is_lost_counts_once;
         }
     };
 }

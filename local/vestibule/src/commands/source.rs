@@ -307,6 +307,16 @@ fn shown(parsed: &Parsed, oldest: Timestamp) -> Value {
             }
             shown
         }
+        Parsed::SignIn { read, .. } => match &read.sign_in {
+            // Who it was is nobody's business here either.
+            Some(sign_in) => json!({
+                "time": read.at.to_string(),
+                "platform": sign_in.platform.name(),
+                "steps": sign_in.steps.steps().map(|step| step.name()).collect::<Vec<_>>(),
+                "opens": sign_in.steps.opens(),
+            }),
+            None => json!({"ignored": true, "kind": "sign-in"}),
+        },
         Parsed::UnknownType { kind, .. } => json!({"ignored": true, "kind": kind}),
         Parsed::Invalid { errors, .. } => json!({"errors": errors}),
     }

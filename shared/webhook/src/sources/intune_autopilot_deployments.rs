@@ -171,7 +171,7 @@ fn read_row(row: &Row, received: Received) -> Vec<Parsed> {
                     }
                 }
             }
-            Parsed::UnknownType { .. } => {}
+            Parsed::UnknownType { .. } | Parsed::SignIn { .. } => {}
         }
     }
     parsed

@@ -21,7 +21,7 @@
 //! goes on being enrolled; the serial number, the device's name, the user's address.
 
 use super::graph::{MAX_ID_CHARS, failure, id_of, platform, read_time, reported_text, step};
-use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
+use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, entra_sign_ins, reported, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
 use crate::fields::{FieldError, Reader, is_identifier};
 use crate::proof::Proof;
@@ -66,6 +66,7 @@ pub static SENDER: Sender = Sender {
             Becomes::Ignored
         ),
         sample!("intune-operational-logs-placeholder.json", Becomes::Refused),
+        sample!("intune-operational-logs-sign-ins.json", Becomes::SignIn, Becomes::Ignored),
     ],
     read: parse,
 };
@@ -130,6 +131,11 @@ fn parse_record(record: Option<&Value>, received: Received) -> Vec<Parsed> {
         Some(Value::Object(map)) => map,
         Some(_) => return refuse("must be an object"),
     };
+    let category = map.get("category").or_else(|| map.get("Category")).and_then(Value::as_str);
+    // Entra's diagnostic settings may send people's sign-ins to the same event hub.
+    if let Some(interactive) = category.and_then(entra_sign_ins::category) {
+        return vec![sign_in(map, interactive)];
+    }
     let properties = read_properties(map);
     let message_id = properties.as_ref().and_then(|properties| properties.get("MessageId"));
     let id = message_id.or_else(|| map.get("correlationId")).and_then(Value::as_str);
@@ -140,6 +146,21 @@ fn parse_record(record: Option<&Value>, received: Received) -> Vec<Parsed> {
         _ if !errors.is_empty() => vec![Parsed::Invalid { id, errors }],
         None => vec![Parsed::passed_over(id, kind(map))],
         Some(events) => events,
+    }
+}
+
+/// A person's sign-in, of which nothing is kept unless it is a step of web-based enrollment.
+fn sign_in(map: &Map<String, Value>, interactive: bool) -> Parsed {
+    let properties = read_properties(map);
+    match entra_sign_ins::of_record(map, properties.as_deref(), interactive) {
+        None => Parsed::passed_over(None, kind(map)),
+        Some(read) => {
+            let id = properties
+                .as_deref()
+                .filter(|_| read.sign_in.is_some())
+                .and_then(|properties| reported(properties, "id"));
+            Parsed::SignIn { id, read: Box::new(read) }
+        }
     }
 }
 

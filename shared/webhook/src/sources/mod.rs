@@ -8,6 +8,7 @@ pub mod android_management;
 pub mod apple;
 pub mod cloudevents;
 pub mod enrollment_events;
+pub mod entra_sign_ins;
 pub mod esp_status;
 pub mod fleet;
 pub mod github_style;

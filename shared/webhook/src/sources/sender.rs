@@ -106,6 +106,8 @@ pub enum Becomes {
     Event(Kind),
     /// An event of the Enrollment Status Page.
     Esp,
+    /// A step of web-based enrollment.
+    SignIn,
     /// It is about something else: counted, and no more.
     Ignored,
     /// It is refused.

@@ -16,5 +16,6 @@ pub mod refold;
 pub mod retention;
 pub mod serials;
 pub mod tenants;
+pub mod web_enrollment;
 
 with_cases! { declare_run, }

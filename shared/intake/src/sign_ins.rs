@@ -1,0 +1,75 @@
+//! Sign-ins of a batch: the steps of web-based enrollment among them go to the sets of their people, everything else is dropped.
+//!
+//! Must stay true: nothing of whoever signed in leaves this module but through the store's keyed hash, and a sign-in that is no
+//! step leaves no trace but that sign-ins came in on its day.
+
+use crate::{EventResult, Status};
+use std::collections::BTreeSet;
+use vestibule_domain::web_enrollment::SignIn;
+use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
+use vestibule_store::{SIGN_INS_TAKEN_FOR, Store};
+use vestibule_webhook::sources::entra_sign_ins::Read;
+
+/// What a sign-in that is no step is counted as.
+const KIND: &str = "sign-in";
+
+/// The sign-ins of a batch, as far as anything comes of them.
+#[derive(Default)]
+pub(crate) struct SignIns {
+    heard: BTreeSet<Day>,
+    steps: Vec<(SignIn, Day)>,
+    /// The place of each among the results.
+    places: Vec<usize>,
+}
+
+impl SignIns {
+    /// Takes one in; the result is what is known of it before anything is stored.
+    pub(crate) fn take(
+        &mut self,
+        index: usize,
+        id: Option<String>,
+        read: Read,
+        settings: &TenantSettings,
+        now: Timestamp,
+    ) -> EventResult {
+        // The clock is a server's, and may be ahead of ours.
+        let at = read.at.min(now);
+        let day = at.day(settings.time_zone);
+        let is_taken = at >= now - settings.retention().min(SIGN_INS_TAKEN_FOR);
+        if is_taken {
+            self.heard.insert(day);
+        }
+        match read.sign_in {
+            None => EventResult { kind: Some(KIND.to_owned()), ..EventResult::new(index, None, Status::UnknownType) },
+            Some(_) if !is_taken => EventResult::new(index, id, Status::TooOld),
+            Some(sign_in) => {
+                self.steps.push((sign_in, day));
+                self.places.push(index);
+                EventResult::new(index, id, Status::Unavailable)
+            }
+        }
+    }
+
+    /// Stores them, and says what became of each.
+    pub(crate) async fn store(
+        self,
+        store: &Store,
+        tenant: &TenantId,
+        settings: &TenantSettings,
+        results: &mut [EventResult],
+    ) {
+        if let Err(error) = store.hear_sign_ins(tenant, self.heard).await {
+            tracing::warn!(%tenant, %error, "that sign-ins came in could not be noted");
+        }
+        match store.add_sign_ins(tenant, &self.steps, settings.retention()).await {
+            Ok(grew) => {
+                for (place, grew) in self.places.into_iter().zip(grew) {
+                    if let Some(result) = results.get_mut(place) {
+                        result.status = if grew { Status::Accepted } else { Status::Duplicate };
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%tenant, %error, "steps of web-based enrollment could not be stored"),
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! Web-based enrollment: the steps that each person came to, as a set a person, operating system and day, and how many people
+//! have which set, as sums a day and operating system.
+//!
+//! A person's item is a keyed hash, a number and when it goes; nothing leads from it to the person but the tenant's secret.
+//! The sums hold nobody, and are all that is read for the file. A set and its sum change together, in one transaction, and
+//! only when the set grows: the same again is at most a read, and not that where this process has seen it.
+//!
+//! Must stay true: a sum is what counting the sets would give. A set outlives every record that may still come of its day
+//! ([`TAKEN_FOR`]), so that no person is counted twice; the sums outlive the sets.
+
+use crate::item::{EXPIRES, Item, item_key, n, number, s, text};
+use crate::keys::{PK, SK};
+use crate::{CAPACITY, Cause, Consistency, Secret, Store, StoreError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use vestibule_domain::plan::KEPT;
+use vestibule_domain::web_enrollment::{CountedSteps, SignIn, WebDays, WebSteps};
+use vestibule_domain::{Day, Millis, Platform, TenantId, Timestamp};
+
+/// Older sign-ins than this are not taken, whatever the tenant keeps: the shortest retention there is. Entra itself keeps
+/// sign-ins as long, and an event hub for less. A set is there for longer, so no record can count a person anew.
+pub const TAKEN_FOR: Millis = Millis::from_days(30);
+/// How long a set stays beyond the retention: late records still meet it.
+const STAYS: Millis = Millis::from_days(7);
+/// People written by one transaction, which takes a hundred items; each may need a sum of its own.
+const PEOPLE: usize = 40;
+/// Tries before the sums are called too busy.
+const MOST_TRIES: u32 = 16;
+/// Sets, and days heard, that a process remembers; beyond this it begins anew, so that memory stays bounded.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// Sort key of a person's set.
+const SET: &str = "w";
+/// The steps of a set.
+const STEPS: &str = "m";
+/// Of how many people the set is that a number stands for; the number follows.
+const PEOPLE_WITH: &str = "n";
+
+/// A person on an operating system on a day, as a keyed hash.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Person {
+    hash: [u8; 16],
+    platform: Platform,
+    day: Day,
+}
+
+impl Person {
+    fn of(tenant: &TenantId, key: &Secret, sign_in: &SignIn, day: Day) -> Self {
+        // HMAC takes keys of any length; the error is a leftover of a trait for ciphers too.
+        let digest: [u8; 32] = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
+            .map(|mut mac| {
+                let day = day.to_string();
+                for part in ["web enrollment", tenant.as_str(), sign_in.platform.name(), &day, &sign_in.user_id] {
+                    mac.update(&(part.len() as u64).to_be_bytes());
+                    mac.update(part.as_bytes());
+                }
+                mac.finalize().into_bytes().into()
+            })
+            .unwrap_or_default();
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest[..16]);
+        Self { hash, platform: sign_in.platform, day }
+    }
+
+    fn key(&self, tenant: &TenantId) -> Item {
+        item_key(&format!("w#{tenant}#{}", URL_SAFE_NO_PAD.encode(self.hash)), SET)
+    }
+}
+
+/// What a process remembers, to spare reads and writes of what it has seen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Remembered(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    keys: HashMap<TenantId, Secret>,
+    sets: HashMap<[u8; 16], WebSteps>,
+    heard: HashSet<(TenantId, Day)>,
+}
+
+impl Remembered {
+    fn with<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, person: &Person) -> WebSteps {
+        self.with(|known| known.sets.get(&person.hash).copied().unwrap_or_default())
+    }
+
+    fn take(&self, person: &Person, steps: WebSteps) {
+        self.with(|known| {
+            if known.sets.len() >= MOST_REMEMBERED {
+                known.sets.clear();
+            }
+            // Of a read that lagged there may be less than is known already.
+            let set = known.sets.entry(person.hash).or_default();
+            *set = set.and(steps);
+        });
+    }
+}
+
+/// A set that grows.
+struct Growth {
+    person: Person,
+    before: WebSteps,
+    after: WebSteps,
+}
+
+fn sums_partition(tenant: &TenantId) -> String {
+    format!("ws#{tenant}")
+}
+
+fn midnight(day: Day) -> Timestamp {
+    Timestamp::from_millis(i64::from(day.get()) * 24 * 3_600_000)
+}
+
+impl Store {
+    /// Notes on which of these days sign-ins came in, whoever's: without that nobody knows whether a day without steps had
+    /// none.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn hear_sign_ins(
+        &self,
+        tenant: &TenantId,
+        days: impl IntoIterator<Item = Day>,
+    ) -> Result<(), StoreError> {
+        for day in days {
+            let at = (tenant.clone(), day);
+            if self.web_enrollment.with(|known| known.heard.contains(&at)) {
+                continue;
+            }
+            let mut item = item_key(&sums_partition(tenant), &format!("{day}#"));
+            item.insert(EXPIRES.to_owned(), n((midnight(day) + KEPT).seconds()));
+            let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
+            let answer = put.return_consumed_capacity(CAPACITY).send().await?;
+            self.meter.wrote(Cause::WebEnrollment, answer.consumed_capacity.as_slice());
+            self.web_enrollment.with(|known| {
+                if known.heard.len() >= MOST_REMEMBERED {
+                    known.heard.clear();
+                }
+                known.heard.insert(at)
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds the steps of sign-ins to the sets of their people, and says of each whether its set grew. `day` is the day of each
+    /// in the tenant's zone; a set goes `kept_for` and a week after its day.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when others were quicker again and again; otherwise the table's. What was added then is known
+    /// when the same comes again.
+    pub async fn add_sign_ins(
+        &self,
+        tenant: &TenantId,
+        sign_ins: &[(SignIn, Day)],
+        kept_for: Millis,
+    ) -> Result<Vec<bool>, StoreError> {
+        if sign_ins.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = self.web_key(tenant).await?;
+        let people: Vec<Person> = sign_ins.iter().map(|(one, day)| Person::of(tenant, &key, one, *day)).collect();
+        let mut wanted: BTreeMap<Person, WebSteps> = BTreeMap::new();
+        for (person, (sign_in, _)) in people.iter().zip(sign_ins) {
+            let steps = wanted.entry(person.clone()).or_default();
+            *steps = steps.and(sign_in.steps);
+        }
+        let mut known: BTreeMap<Person, WebSteps> = BTreeMap::new();
+        wanted.retain(|person, steps| {
+            let set = self.web_enrollment.set(person);
+            known.insert(person.clone(), set);
+            !set.has(*steps)
+        });
+        for (person, before) in self.grow(tenant, wanted, kept_for).await? {
+            known.insert(person, before);
+        }
+        // Of several that make a set grow each counts that brings something new.
+        let grew = |(person, (sign_in, _)): (&Person, &(SignIn, Day))| {
+            let set = known.entry(person.clone()).or_default();
+            let grew = !set.has(sign_in.steps);
+            *set = set.and(sign_in.steps);
+            grew
+        };
+        Ok(people.iter().zip(sign_ins).map(grew).collect())
+    }
+
+    /// Makes the sets grow, and returns what each was before.
+    async fn grow(
+        &self,
+        tenant: &TenantId,
+        mut wanted: BTreeMap<Person, WebSteps>,
+        kept_for: Millis,
+    ) -> Result<Vec<(Person, WebSteps)>, StoreError> {
+        let mut before = Vec::with_capacity(wanted.len());
+        for attempt in 0..MOST_TRIES {
+            if wanted.is_empty() {
+                return Ok(before);
+            }
+            // A replica that lags has less than there is: then the condition fails, and the next look is at what is there.
+            let consistency = if attempt == 0 { Consistency::Eventual } else { Consistency::Strong };
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let there = self.web_sets(tenant, wanted.keys(), consistency).await?;
+            let mut growing = Vec::new();
+            for (person, steps) in &wanted {
+                let set = there.get(&person.hash).copied().unwrap_or_default();
+                self.web_enrollment.take(person, set);
+                if set.has(*steps) {
+                    before.push((person.clone(), set));
+                } else {
+                    growing.push(Growth { person: person.clone(), before: set, after: set.and(*steps) });
+                }
+            }
+            for (person, _) in &before {
+                wanted.remove(person);
+            }
+            for some in growing.chunks(PEOPLE) {
+                if self.write_growth(tenant, some, kept_for).await? {
+                    for one in some {
+                        self.web_enrollment.take(&one.person, one.after);
+                        before.push((one.person.clone(), one.before));
+                        wanted.remove(&one.person);
+                    }
+                }
+            }
+        }
+        if wanted.is_empty() { Ok(before) } else { Err(StoreError::Busy) }
+    }
+
+    /// The sets that are there, by their hashes.
+    async fn web_sets(
+        &self,
+        tenant: &TenantId,
+        people: impl Iterator<Item = &Person>,
+        consistency: Consistency,
+    ) -> Result<HashMap<[u8; 16], WebSteps>, StoreError> {
+        let keys = people.map(|person| person.key(tenant)).collect();
+        let found = self.batch_get(keys, consistency, Cause::WebEnrollment).await?;
+        let read = |item: &Item| {
+            let hash = text(item, PK)?.rsplit_once('#')?.1;
+            let hash = URL_SAFE_NO_PAD.decode(hash).ok()?.try_into().ok()?;
+            Some((hash, WebSteps::from_bits(number(item, STEPS)?)))
+        };
+        Ok(found.iter().filter_map(read).collect())
+    }
+
+    /// Writes sets with their sums, if nobody changed one meanwhile. Returns whether it did.
+    async fn write_growth(&self, tenant: &TenantId, some: &[Growth], kept_for: Millis) -> Result<bool, StoreError> {
+        let mut sums: BTreeMap<(Day, Platform), BTreeMap<CountedSteps, i64>> = BTreeMap::new();
+        let mut writes = Vec::new();
+        for Growth { person, before, after } in some {
+            writes.push(self.grown(tenant, person, *before, *after, kept_for)?);
+            let (before, after) = (before.counted(), after.counted());
+            if before != after {
+                let sums = sums.entry((person.day, person.platform)).or_default();
+                for (set, more) in [(before, -1), (after, 1)] {
+                    if !set.is_empty() {
+                        *sums.entry(set).or_default() += more;
+                    }
+                }
+            }
+        }
+        for ((day, platform), mut more) in sums {
+            more.retain(|_, more| *more != 0);
+            if !more.is_empty() {
+                writes.push(self.summed(tenant, day, platform, &more)?);
+            }
+        }
+        let transact = self.client.transact_write_items().set_transact_items(Some(writes));
+        match transact.return_consumed_capacity(CAPACITY).send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::WebEnrollment, answer.consumed_capacity());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                // Also where the answer to this very write was lost: the next look finds the sets as they were meant.
+                Some(
+                    TransactWriteItemsError::TransactionCanceledException(_)
+                    | TransactWriteItemsError::TransactionInProgressException(_),
+                ) => {
+                    self.meter.failed_condition(Cause::WebEnrollment);
+                    Ok(false)
+                }
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    fn grown(
+        &self,
+        tenant: &TenantId,
+        person: &Person,
+        before: WebSteps,
+        after: WebSteps,
+        kept_for: Millis,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let expires_at = midnight(person.day) + Millis::from_days(1) + kept_for.max(TAKEN_FOR) + STAYS;
+        let update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(person.key(tenant)))
+            .update_expression("SET #m = :after, #x = :x")
+            .expression_attribute_names("#m", STEPS)
+            .expression_attribute_names("#x", EXPIRES)
+            .expression_attribute_values(":after", n(after.bits()))
+            .expression_attribute_values(":x", n(expires_at.seconds()));
+        let update = if before.is_empty() {
+            update.condition_expression("attribute_not_exists(#m)")
+        } else {
+            update.condition_expression("#m = :before").expression_attribute_values(":before", n(before.bits()))
+        };
+        let update = update.build().map_err(|error| StoreError::Refused(error.to_string()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    fn summed(
+        &self,
+        tenant: &TenantId,
+        day: Day,
+        platform: Platform,
+        more: &BTreeMap<CountedSteps, i64>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let mut adds = Vec::new();
+        let mut update = Update::builder()
+            .table_name(&*self.table)
+            .set_key(Some(item_key(&sums_partition(tenant), &format!("{day}#{}", platform.name()))))
+            .expression_attribute_names("#x", EXPIRES)
+            .expression_attribute_values(":x", n((midnight(day) + KEPT).seconds()));
+        for (place, (set, more)) in more.iter().enumerate() {
+            adds.push(format!("#n{place} :n{place}"));
+            update = update
+                .expression_attribute_names(format!("#n{place}"), format!("{PEOPLE_WITH}{}", set.bits()))
+                .expression_attribute_values(format!(":n{place}"), n(*more));
+        }
+        let update = update.update_expression(format!("SET #x = :x ADD {}", adds.join(", ")));
+        let update = update.build().map_err(|error| StoreError::Refused(error.to_string()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// The sums of a tenant from a day on: days of which sign-ins came in, each with how many people have which steps.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn web_days(&self, tenant: &TenantId, from: Day) -> Result<WebDays, StoreError> {
+        let query = self
+            .client
+            .query()
+            .key_condition_expression("#pk = :pk AND #sk >= :from")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", s(sums_partition(tenant)))
+            .expression_attribute_values(":from", s(from.to_string()))
+            .consistent_read(self.consistent);
+        let mut days = WebDays::new();
+        for item in self.query(query, Cause::WebEnrollment, usize::MAX).await? {
+            let Some((day, platform)) = text(&item, SK).and_then(|key| key.split_once('#')) else { continue };
+            let Ok(day) = Day::parse(day) else { continue };
+            let sums = days.entry(day).or_default();
+            let Some(platform) = Platform::read(platform) else { continue };
+            for name in item.keys() {
+                let set = name.strip_prefix(PEOPLE_WITH).and_then(|bits| bits.parse().ok());
+                let Some(set) = set.and_then(CountedSteps::from_bits) else { continue };
+                let people: u64 = number(&item, name).unwrap_or(0);
+                if people > 0 {
+                    sums.insert((platform, set), people);
+                }
+            }
+        }
+        Ok(days)
+    }
+
+    /// The secret that people are hashed with: the tenant's own, as for pseudonyms.
+    async fn web_key(&self, tenant: &TenantId) -> Result<Secret, StoreError> {
+        if let Some(key) = self.web_enrollment.with(|known| known.keys.get(tenant).cloned()) {
+            return Ok(key);
+        }
+        let read = self.read_tenant(tenant, Consistency::Strong).await?;
+        let key = read.ok_or_else(|| StoreError::Refused("there is no such tenant".to_owned()))?.pseudonym_key;
+        self.web_enrollment.with(|known| {
+            if known.keys.len() >= MOST_REMEMBERED {
+                known.keys.clear();
+            }
+            known.keys.insert(tenant.clone(), key.clone())
+        });
+        Ok(key)
+    }
+}
