@@ -128,6 +128,7 @@ impl Api {
             (["api", "devices", "enrollment-status", "active"], _) if get => self.question(&call, "active").await,
             (["api", "devices", "enrollment-status", "failures"], _) if get => self.question(&call, "failures").await,
             (["api", "devices", "limbo"], _) if get => self.question(&call, "limbo").await,
+            (["api", "reports", "web-enrollment"], _) if get => self.question(&call, "web-enrollment").await,
             (["api", "reports", "coverage"], _) if get => self.question(&call, "coverage").await,
             (["api", "reports", "incomplete-enrollments"], _) if get => {
                 self.question(&call, "incomplete-enrollments").await
@@ -175,7 +176,7 @@ fn methods(segments: &[&str]) -> Option<&'static str> {
         ["api", "devices", "enrollment-status"]
         | ["api", "devices", "enrollment-status", "active" | "failures"]
         | ["api", "devices", "limbo"]
-        | ["api", "reports", "coverage" | "incomplete-enrollments" | "esp"]
+        | ["api", "reports", "coverage" | "incomplete-enrollments" | "esp" | "web-enrollment"]
         | ["api", "reports", "esp", "sessions"]
         | ["api", "reports", "esp", "sessions", _]
         | ["api", "reports", "incomplete-enrollments", "attempts"]

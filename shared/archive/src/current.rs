@@ -113,7 +113,7 @@ impl Archive {
                 let working = match (held, changed) {
                     (Some(working), Changed::Late) => working,
                     (held, changed) => {
-                        let owner = self.owner(tenant).await?;
+                        let owner = self.owner(tenant, as_of).await?;
                         let is_held = held.is_some();
                         let working = match held {
                             Some(working) => working,

@@ -71,7 +71,7 @@ impl Archive {
             folder.path().join("out.sqlite"),
         );
         let began = std::time::Instant::now();
-        let owner = self.owner(tenant).await?;
+        let owner = self.owner(tenant, as_of).await?;
         let (mut working, mut lost) = (None, None);
         if let Some(latest) = &latest {
             match self.copy(latest, &previous, &working_path, &owner).await {

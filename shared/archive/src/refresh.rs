@@ -13,6 +13,7 @@ use vestibule_advice::Catalogue;
 use vestibule_domain::Timestamp;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::plan::REFRESHED_FOR;
+use vestibule_domain::web_enrollment::WebDays;
 use vestibule_platform::metrics;
 use vestibule_report::{Change, Context, Error as ReportError, Reader, Refresh, Working};
 use vestibule_store::{ItemKey, Listing, Loaded, Store, Stored, Tenant, Unreadable};
@@ -70,6 +71,7 @@ pub(crate) struct Looked {
 pub(crate) struct Owner {
     pub tenant: Tenant,
     pub profiles: Profiles,
+    pub web_days: WebDays,
     pub advice: Arc<Catalogue>,
 }
 
@@ -93,17 +95,19 @@ fn unfit(error: ReportError) -> ArchiveError {
 
 impl Owner {
     pub(crate) fn context(&self) -> Context<'_> {
-        let Self { tenant, profiles, advice } = self;
+        let Self { tenant, profiles, advice, web_days: _ } = self;
         let pseudonym_key = tenant.pseudonym_key.expose().as_bytes();
         Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles, advice }
     }
 }
 
 impl Archive {
-    /// The tenant with its profiles as they are now.
-    pub(crate) async fn owner(&self, tenant: &Tenant) -> Result<Owner, ArchiveError> {
-        let profiles = self.store.profiles(&tenant.id).await?;
-        Ok(Owner { tenant: tenant.clone(), profiles, advice: Arc::clone(&self.advice) })
+    /// The tenant with its profiles and its sums of web-based enrollment as they are now, for a file true for `as_of`.
+    pub(crate) async fn owner(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Owner, ArchiveError> {
+        let from = (as_of - tenant.settings.retention()).day(tenant.settings.time_zone);
+        let (profiles, web_days) =
+            futures::try_join!(self.store.profiles(&tenant.id), self.store.web_days(&tenant.id, from.plus(-1)))?;
+        Ok(Owner { tenant: tenant.clone(), profiles, web_days, advice: Arc::clone(&self.advice) })
     }
 
     /// Opens the published file at `path`.
@@ -157,6 +161,7 @@ impl Archive {
         }
         // A file that is kept open has those of the question before.
         working.set_profiles(&owner.profiles);
+        working.set_web_days(&owner.web_days);
         let tenant = &owner.tenant;
         let mut refreshed = self.refresh(working, tenant, as_of, &changed).await;
         if let Ok((_, looked)) = &mut refreshed {

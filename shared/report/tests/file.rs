@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vestibule_domain::failure::Failure;
+use vestibule_domain::web_enrollment::{CountedSteps, WebDays};
 use vestibule_domain::{Action, Event, History, Kind, Millis, Place, Platform, TenantSettings, Timestamp};
 use vestibule_report::{Change, Error, Reader, Working, check, pseudonym};
 
@@ -19,6 +20,10 @@ fn file(folder: &Path, settings: &TenantSettings) -> PathBuf {
     let all = changes(&world(3, 400, at("2026-02-25T00:00:00Z"), as_of), as_of);
     let out = folder.join("report.sqlite");
     let mut working = build(&folder.join("working"), &context(&tenant, settings), &all, as_of);
+    let steps = CountedSteps::from_bits(3).unwrap();
+    let yesterday = as_of.day(settings.time_zone).plus(-1);
+    working.set_web_days(&WebDays::from([(yesterday, [((Platform::Ios, steps), 4)].into())]));
+    working.refresh(as_of).unwrap().finish().unwrap();
     working.publish(&out, None).unwrap();
     out
 }

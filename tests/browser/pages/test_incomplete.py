@@ -69,6 +69,15 @@ def test_the_numbers_are_those_of_the_api_and_of_the_file(server, visit, page):
         assert sum(map(number, line[1:])) == sum(count for (one, _), count in expected.items() if one == at)
 
 
+def test_web_enrollment_stands_apart_and_says_what_is_not_reported(server, visit, page):
+    visit("#/incomplete", "Incomplete enrollments")
+    told = server.get("/api/reports/web-enrollment")
+    card = page.locator("[data-key=web-enrollment]")
+    expect(card.get_by_role("heading")).to_contain_text("Web-based enrollment, by sign-ins")
+    assert told["daysHeard"] == 0 and told["people"] is None
+    expect(card).to_contain_text("Not reported: no sign-in log came in in these days.")
+
+
 def test_the_funnel_is_the_apis(server, visit, page):
     span = server.settled
     visit(f"#/incomplete{query(**span)}", HEADING)

@@ -23,7 +23,7 @@ macro_rules! texts {
     };
 }
 
-const OF_REPORT: [(&str, &str); 54] = texts!("questions/":
+const OF_REPORT: [(&str, &str); 57] = texts!("questions/":
     "active", "active.active",
     "advice", "advice-entry",
     "attempt", "attempt.events", "attempt.senders",
@@ -42,6 +42,7 @@ const OF_REPORT: [(&str, &str); 54] = texts!("questions/":
     "incomplete-enrollments.funnel", "incomplete-enrollments.otherCauses", "incomplete-enrollments.otherPlaces",
     "limbo", "limbo.byDay", "limbo.devices", "limbo.sources",
     "last-heard", "person", "sessions-alike", "stopping-alike",
+    "web-enrollment", "web-enrollment.daily", "web-enrollment.steps",
 );
 
 /// Questions of a summary that have another text there: what they are about is held otherwise.

@@ -6,11 +6,12 @@ use crate::file::column_docs;
 pub(crate) const TABLES: [&str; 2] = [include_str!("sql/dictionaries.sql"), include_str!("sql/facts.sql")];
 
 /// The views, but for those that also run over a range of days.
-pub(crate) const VIEWS: [&str; 6] = [
+pub(crate) const VIEWS: [&str; 7] = [
     include_str!("sql/views_attempts.sql"),
     include_str!("sql/views_incomplete.sql"),
     include_str!("sql/views_status.sql"),
     include_str!("sql/views_limbo.sql"),
+    include_str!("sql/views_web.sql"),
     include_str!("sql/views_esp.sql"),
     include_str!("sql/views_esp_numbers.sql"),
 ];

@@ -10,6 +10,7 @@ use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, DeploymentMode, ItemName, ItemState, Phase, PhaseState, SessionState, Tracking};
 use vestibule_domain::event::{ClockSkew, Kind, Platform};
 use vestibule_domain::failure::FailureCategory;
+use vestibule_domain::web_enrollment::WebStep;
 
 use crate::error::Result;
 use crate::rows::{InsertInto, row};
@@ -38,7 +39,7 @@ macro_rules! coded {
     )+ };
 }
 coded!(Section, KnownAction, KnownScreen, UserAction, Outcome, Cause, Platform, Kind, FailureCategory);
-coded!(DeviceState, Wait, FailureSubject);
+coded!(DeviceState, Wait, FailureSubject, WebStep);
 coded!(Phase, PhaseState, Category, ItemState, SessionState, Stage, Tracking, DeploymentMode, Label);
 
 impl Coded for ClockSkew {
@@ -195,6 +196,19 @@ fn state_title(state: DeviceState) -> &'static str {
     }
 }
 
+fn web_step_title(step: WebStep) -> &'static str {
+    match step {
+        WebStep::AccessBlocked => "Access refused until enrolled",
+        WebStep::PortalSignIn => "Signed in to a Company Portal",
+        WebStep::EnrollmentSignIn => "Signed in to Microsoft Intune Enrollment",
+        WebStep::MfaSetup => "Factor or password to set up",
+        WebStep::BrokerInstall => "Broker app to install",
+        WebStep::DeviceRegistration => "Registration in the directory",
+        WebStep::ComplianceWait => "Enrolled, not compliant yet",
+        WebStep::PolicyBlocked => "Refused by policy",
+    }
+}
+
 fn platform_title(platform: Platform) -> &'static str {
     match platform {
         Platform::Windows => "Windows",
@@ -264,6 +278,12 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
     insert.execute(params![0, None::<&str>])?;
     for rule in &RULES {
         insert.execute(params![rule_id(rule), rule.name()])?;
+    }
+    let mut insert = InsertInto::new(conn, "web_steps");
+    insert.insert(row! { id: 0, name: None::<&str>, title: None::<&str>, opens: false })?;
+    for step in WebStep::ALL {
+        let title = web_step_title(*step);
+        insert.insert(row! { id: step.id(), name: step.name(), title: title, opens: step.may_open() })?;
     }
     conn.execute("INSERT INTO words (id, text) VALUES (0, '')", [])?;
 

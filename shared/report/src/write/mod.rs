@@ -7,4 +7,5 @@ pub(crate) mod insert_failure;
 pub(crate) mod profiles;
 pub(crate) mod refresh;
 pub(crate) mod totals;
+pub(crate) mod web;
 pub(crate) mod working;

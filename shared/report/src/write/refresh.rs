@@ -12,11 +12,13 @@ use crate::write::delete::Delete;
 use crate::write::insert::{Insert, State};
 use crate::write::profiles;
 use crate::write::totals::Totals;
+use crate::write::web;
 use crate::write::working::Working;
 use rusqlite::Connection;
 use std::sync::Arc;
 use vestibule_domain::esp::EspSession;
 use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::web_enrollment::WebDays;
 use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
 
 /// Says in `meta` how many enrollments could not be read.
@@ -43,6 +45,7 @@ pub struct Refresh<'w> {
     tenant: &'w TenantId,
     settings: &'w TenantSettings,
     profiles: &'w Profiles,
+    web_days: &'w WebDays,
     as_of: Timestamp,
     cutoff: Day,
     /// Whether anything older can be in the file.
@@ -75,7 +78,7 @@ impl<'w> Refresh<'w> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
-        let Working { conn, tenant, settings, profiles, advice, people, ids, torn, .. } = working;
+        let Working { conn, tenant, settings, profiles, web_days, advice, people, ids, torn, .. } = working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
         Ok(Self {
@@ -85,6 +88,7 @@ impl<'w> Refresh<'w> {
             tenant,
             settings,
             profiles,
+            web_days,
             as_of,
             cutoff,
             fresh,
@@ -190,6 +194,7 @@ impl<'w> Refresh<'w> {
         self.conn.execute("DELETE FROM days", [])?;
         let mut insert = InsertInto::new(self.conn, "days");
         let today = self.as_of.day(self.settings.time_zone);
+        web::rewrite(self.conn, self.web_days, self.cutoff, today)?;
         for day in self.cutoff.get()..=today.get() {
             insert.insert(row! { day: day, date: Day::new(day).to_string() })?;
         }

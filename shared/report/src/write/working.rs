@@ -14,6 +14,7 @@ use std::sync::Arc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::settings::ComplianceSource;
+use vestibule_domain::web_enrollment::WebDays;
 use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
 
 /// The name in `meta` of the digest of what was built into the file.
@@ -26,6 +27,7 @@ pub struct Working {
     pub(crate) tenant: TenantId,
     pub(crate) settings: TenantSettings,
     pub(crate) profiles: Profiles,
+    pub(crate) web_days: WebDays,
     pub(crate) advice: Arc<Catalogue>,
     pub(crate) people: People,
     pub(crate) ids: Ids,
@@ -119,6 +121,7 @@ impl Working {
             tenant,
             settings,
             profiles,
+            web_days: WebDays::new(),
             built_in: built_in::digest(&advice)?,
             advice,
             people,
@@ -149,6 +152,11 @@ impl Working {
     /// The profiles as they are now, for a file that is kept open: the next refresh writes them.
     pub fn set_profiles(&mut self, profiles: &Profiles) {
         self.profiles.clone_from(profiles);
+    }
+
+    /// The sums of web-based enrollment as they are now: the next refresh writes them. Without, there is none.
+    pub fn set_web_days(&mut self, days: &WebDays) {
+        self.web_days.clone_from(days);
     }
 
     /// Whose file it is.

@@ -32,7 +32,7 @@ async fn an_export_is_taken_once_however_often_and_in_whichever_form() {
     assert_eq!(first["report"]["name"], "EnrollmentActivity");
     assert_eq!(first["report"]["source"], "intune-enrollment-activity");
     assert_eq!(first["report"]["reports"], json!(["stops", "failures", "ends"]));
-    assert_eq!(first["report"]["notReported"], json!(["starts", "steps", "compliance"]));
+    assert_eq!(first["report"]["notReported"], json!(["starts", "steps", "compliance", "removals"]));
 
     // Again; saved by a spreadsheet; as JSON; and an export that overlaps with the first.
     let lines: Vec<&str> = ACTIVITY.split_inclusive("\r\n").collect();

@@ -35,3 +35,4 @@ mod serving;
 mod session;
 mod set_up;
 mod settings;
+mod web_enrollment;

@@ -221,6 +221,12 @@ fn questions() -> Vec<Operation> {
             200,
             &[("afterDays=-1", "afterDays"), ("why=hush", "why"), PAGES[0], PAGES[1]],
         ),
+        ask(
+            "GET /api/reports/web-enrollment",
+            "/api/reports/web-enrollment?os=ios",
+            200,
+            &[("os=windows", "os"), DAYS[0], DAYS[1]],
+        ),
         ask("GET /api/reports/coverage", "/api/reports/coverage?os=all", 200, &[("os=hush", "os"), DAYS[0]]),
         ask(
             "GET /api/reports/incomplete-enrollments",

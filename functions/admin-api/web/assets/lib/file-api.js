@@ -12,6 +12,7 @@ import { answer, given, notInFile } from './file-questions.js';
 /** Which question a path asks, and which parameter a part of it is. */
 const ROUTES = [
   [/^\/api\/reports\/coverage$/, 'coverage'],
+  [/^\/api\/reports\/web-enrollment$/, 'web-enrollment'],
   [/^\/api\/reports\/incomplete-enrollments$/, 'incomplete-enrollments'],
   [/^\/api\/reports\/incomplete-enrollments\/attempts$/, 'attempts'],
   [/^\/api\/attempts\/([^/]+)$/, 'attempt', 'id'],

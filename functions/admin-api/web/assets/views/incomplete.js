@@ -16,6 +16,7 @@ import { addressOf } from '../lib/route.js';
 import { summaryFirst } from '../lib/summary-first.js';
 import * as words from '../lib/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
+import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 
 const NO_SECTION = 'No section reported';
 
@@ -117,7 +118,7 @@ function funnelCard(report, links) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Step by step'),
+      h('h2', null, 'Step by step: attempts, by apps and MDMs'),
       h(
         'p',
         { class: 'quiet' },
@@ -246,6 +247,7 @@ export default {
     if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form);
 
     let coverage = null;
+    let web = null;
     // `before` is undefined until it is known.
     const draw = (report, before) => {
       if (signal.aborted) return;
@@ -274,6 +276,7 @@ export default {
         ),
         report.abandoned === null ? null : placesTable(report, links, parameters),
         funnelCard(report, links),
+        webEnrollmentCard(web),
       );
     };
     let comparison = null;
@@ -283,8 +286,13 @@ export default {
       coverage = found;
       if (newest) draw(newest, before);
     });
+    const ofWeb = askWebEnrollment({ ...range, os: parameters.get('os') }, context).then((found) => {
+      web = found;
+      if (newest) draw(newest, before);
+    });
     // As of the comparison.
     standing.catch(() => {});
+    ofWeb.catch(() => {});
     const arrived = (report) => {
       newest = report;
       draw(report, before);
@@ -297,7 +305,7 @@ export default {
     };
     const options = { signal, onPart: arrived, range: { from: range.from, to: range.to } };
     arrived(await summaryFirst(api, '/api/reports/incomplete-enrollments', asked, options));
-    await Promise.all([comparison, standing]);
+    await Promise.all([comparison, standing, ofWeb]);
     const abandoned = orNotReported(newest.abandoned, (n) => `${count(n)} abandoned`);
     if (!isNew) announce(`Of ${count(newest.initiated)} initiated: ${abandoned}.`);
   },

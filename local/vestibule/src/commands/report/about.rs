@@ -42,7 +42,7 @@ pub fn is_for_people(name: &str) -> bool {
 }
 
 /// All of them, those for people first.
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 10] = [
     Group {
         name: "Attempts, in words",
         for_people: true,
@@ -94,6 +94,17 @@ pub const GROUPS: [Group; 9] = [
             ("devices_not_begun", "Devices that were registered and that nobody has begun: for how many days."),
             ("removals_by_source", "Who reported of devices, and whether it reports removals."),
             ("platform_steps", "The steps that exist on each platform, of which progress is counted."),
+        ],
+    },
+    Group {
+        name: "Web-based enrollment (beta)",
+        for_people: true,
+        members: &[
+            (
+                "web_enrollment_by_step",
+                "People by day and step, as the organisation's sign-ins show it; no devices, no attempts.",
+            ),
+            ("web_enrollment_by_day", "The same by day: who met the wall, who went on, who reached which sign-in."),
         ],
     },
     Group {
@@ -167,6 +178,8 @@ pub const GROUPS: [Group; 9] = [
             ("daily_failures", "Failures by day, what failed, code and reason."),
             ("daily_steps", "Attempts that came to, left or gave up at a step, by day."),
             ("device_totals", "Devices by how they stand."),
+            ("web_enrollment_sets", "People by day, platform and the steps of web-based enrollment that they came to."),
+            ("web_enrollment_days", "The days of which sign-ins came in."),
         ],
     },
     Group {
@@ -185,6 +198,7 @@ pub const GROUPS: [Group; 9] = [
             ("waits", "What an attempt can wait for."),
             ("device_states", "How a device can stand."),
             ("failure_subjects", "What can fail."),
+            ("web_steps", "Steps of web-based enrollment."),
             ("kinds", "Types of events."),
             ("platforms", "The platforms."),
             ("platform_labels", "The platforms as the status page tells them apart."),

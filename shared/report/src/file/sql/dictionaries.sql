@@ -34,6 +34,11 @@ CREATE TABLE esp_trackings (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE esp_stages (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE esp_rules (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE deployment_modes (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE web_steps (
+  --: The step's place in the order in which people come to them: the bit of a set, from 1; 0 is none.
+  id INTEGER PRIMARY KEY, name TEXT, title TEXT,
+  --: 0 or 1 | Whether the step may open an enrollment; the others count only beside one that does.
+  opens INTEGER NOT NULL);
 CREATE TABLE catalogue_rows (
   --: The row's number, for ever.
   number INTEGER PRIMARY KEY,

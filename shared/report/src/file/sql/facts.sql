@@ -398,6 +398,21 @@ CREATE TABLE device_totals (
   devices INTEGER NOT NULL,
   PRIMARY KEY (platform_id, platform_label_id, state_id, first_outcome_id, first_judged)) WITHOUT ROWID;
 
+-- Web-based enrollment as sign-ins show it: people a day, each once an operating system; nobody is told from another. The
+-- days of which sign-ins came in, whoever's; of others nothing is known.
+CREATE TABLE web_enrollment_days (
+  --: days since 1970-01-01 | The day, in the zone that the organisation had when they came in.
+  day INTEGER PRIMARY KEY);
+CREATE TABLE web_enrollment_sets (
+  --: days since 1970-01-01 | The day of the sign-ins, in the zone that the organisation had when they came in.
+  day INTEGER NOT NULL REFERENCES web_enrollment_days (day),
+  platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  --: The steps as a sum of powers of two: 1 for the first of web_steps, 2 for the second, 4 for the third.
+  steps INTEGER NOT NULL,
+  --: people | How many came to these steps and to no other.
+  people INTEGER NOT NULL,
+  PRIMARY KEY (day, platform_id, steps)) WITHOUT ROWID;
+
 -- Attempts that the file published before this one showed closed, and that stand otherwise now.
 CREATE TABLE corrections (
   --: The attempt's name; sixteen bytes.

@@ -1,0 +1,85 @@
+/*
+ * The card of web-based enrollment, as the organisation's sign-ins show it.
+ *
+ * What must stay true: it counts people a day, no devices and no attempts, and says so; where no sign-in came in, nothing is
+ * shown as zero.
+ */
+
+import { barList } from '../lib/chart.js';
+import { h } from '../lib/dom.js';
+import { count, plural } from '../lib/format.js';
+import { badge, tile, tiles } from '../lib/parts.js';
+
+/**
+ * Asks for it; null where what is asked has no such question.
+ * @param {{from?: string, to?: string, os?: string|null}} asked
+ * @param {{api: any, signal: AbortSignal}} context
+ */
+export async function askWebEnrollment({ from, to, os }, { api, signal }) {
+  // It is there on phones alone.
+  if (os && os !== 'ios' && os !== 'android' && os !== 'all') return null;
+  const parameters = { from, to, os: os === 'all' ? null : os };
+  try {
+    return await api.get('/api/reports/web-enrollment', parameters, { signal });
+  } catch (error) {
+    if (error.status === 404 || error.status === 503) return null;
+    throw error;
+  }
+}
+
+function numbers(web) {
+  return [
+    tiles(
+      tile({
+        label: 'Met the wall',
+        value: count(web.metTheWall),
+        note: 'access refused until the device is enrolled, and nothing after; whether they wished to enroll it nobody reports',
+      }),
+      tile({ label: 'Went on', value: count(web.wentOn), note: `of ${plural(web.people, 'person', 'people')} a day` }),
+      tile({ label: 'Reached the portal', value: count(web.reachedPortal), note: 'signed in to a Company Portal, on the web or the app' }),
+      tile({ label: 'Reached enrollment', value: count(web.reachedEnrollment), note: 'signed in to Microsoft Intune Enrollment' }),
+    ),
+    barList({
+      title: 'Steps of web-based enrollment: people',
+      hideTitle: true,
+      labelHeading: 'Step',
+      valueHeading: 'People',
+      noteHeading: 'Counts',
+      rows: web.steps.map((step) => ({
+        label: step.title,
+        value: step.people,
+        note: step.opens ? null : 'only beside one of the first three',
+      })),
+      empty: 'Nobody came to any step in these days.',
+    }),
+  ];
+}
+
+/**
+ * @param {object|null} web as the API answers; null where it doesn't
+ * @returns {HTMLElement|null}
+ */
+export function webEnrollmentCard(web) {
+  if (!web) return null;
+  const heard =
+    web.daysHeard < web.days
+      ? `Sign-ins came in on ${count(web.daysHeard)} of ${plural(web.days, 'day')}; of the others nothing is known. `
+      : null;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'web-enrollment' },
+    h(
+      'div',
+      { class: 'card-head' },
+      h('h2', null, 'Web-based enrollment, by sign-ins ', badge('quiet', 'Beta')),
+      h(
+        'p',
+        { class: 'quiet' },
+        'People of each day, by Entra’s sign-in logs: once a day and operating system, no devices, no attempts, in no order',
+      ),
+    ),
+    web.daysHeard
+      ? h('div', { class: 'stack' }, numbers(web), h('p', { class: 'quiet' }, heard, 'Who enrolled in the end is not among this.'))
+      : h('p', { class: 'quiet' }, 'Not reported: no sign-in log came in in these days.'),
+  );
+}
