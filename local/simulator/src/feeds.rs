@@ -46,6 +46,8 @@ pub enum Product {
     AndroidManagement,
     /// What Intune kept of Autopilot deployments: those that ended, well or not.
     AutopilotEvents,
+    /// The Enrollment Status Page's own log, of Windows devices: that it opened, and how it ended.
+    WindowsEsp,
 }
 
 /// Deployments that Graph answers on a page.
@@ -58,8 +60,15 @@ fn instant(at_ms: i64) -> String {
 
 impl Product {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::NanoMdm, Self::Jamf, Self::Fleet, Self::WorkspaceOne, Self::AndroidManagement, Self::AutopilotEvents];
+    pub const ALL: [Self; 7] = [
+        Self::NanoMdm,
+        Self::Jamf,
+        Self::Fleet,
+        Self::WorkspaceOne,
+        Self::AndroidManagement,
+        Self::AutopilotEvents,
+        Self::WindowsEsp,
+    ];
 
     /// The source's name.
     pub const fn source(self) -> &'static str {
@@ -70,6 +79,7 @@ impl Product {
             Self::WorkspaceOne => "workspace-one",
             Self::AndroidManagement => "android-management",
             Self::AutopilotEvents => "graph-autopilot-events",
+            Self::WindowsEsp => "windows-esp",
         }
     }
 
@@ -86,6 +96,9 @@ impl Product {
 
     fn posts_of(self, one: &Enrollment) -> Vec<(i64, Value)> {
         let mut posts = Vec::new();
+        if self == Self::WindowsEsp {
+            return windows_esp(one);
+        }
         if self == Self::NanoMdm {
             posts.push((one.began_ms, nanomdm("Authenticate", &one.serial, one.began_ms)));
         }
@@ -103,7 +116,7 @@ impl Product {
                 posts.push((at_ms, android_management(one, at_ms, false)));
                 posts.push((at_ms, android_management(one, at_ms, true)));
             }
-            Self::AutopilotEvents => {}
+            Self::AutopilotEvents | Self::WindowsEsp => {}
         }
         posts
     }
@@ -209,4 +222,42 @@ fn deployment(one: &Enrollment) -> Option<Value> {
         "deploymentDuration": format!("PT{}S", took_ms / 1_000),
         "policyStatusDetails": [],
     }))
+}
+
+/// What the page logs of a set-up, each record in a body of its own as the script posts while it goes on.
+fn windows_esp(one: &Enrollment) -> Vec<(i64, Value)> {
+    let enrolled_ms = one.began_ms + 60_000;
+    let began = ("CommercialOOBE_ESPProgress_Category_Started", "Starting category DeviceSetupCategory...", 0);
+    let mut records = vec![(enrolled_ms, began)];
+    match one.truth {
+        Truth::Completed(took_ms) => records.push((
+            one.began_ms + took_ms,
+            ("CommercialOOBE_ESPProgress_Category_Success", "Category AccountSetupCategory succeeded.", 0),
+        )),
+        Truth::Failed(took_ms) => records.push((
+            one.began_ms + took_ms,
+            (
+                "CommercialOOBE_ESPDeviceSetup_ApplicationsInstallation_Failed",
+                "An error occured during app installation. Error = 0x87d1041c",
+                -2_016_345_060,
+            ),
+        )),
+        Truth::GivenUp => {}
+    }
+    let post = |(number, (at_ms, (name, message, code))): (usize, (i64, (&str, &str, i64)))| {
+        let message = json!({"message": format!("BootstrapStatus: {message}"), "errorCode": code});
+        let body = json!({
+            "schema": 1, "session": format!("session-{}", one.serial), "sentAt": instant(at_ms),
+            "reporter": {"version": "1.0.0"},
+            "device": {"serialNumber": one.serial, "name": format!("WINGTIP-{}", one.serial)},
+            "user": {"principalName": format!("{}@wingtip.example", one.serial.to_lowercase())},
+            "windows": {"enrolledAt": instant(enrolled_ms)},
+            "parts": [{"n": 1, "startedAt": instant(one.began_ms)}],
+            "records": [{
+                "id": number, "part": 1, "at": instant(at_ms), "event": 62407, "data": [name, message.to_string()],
+            }],
+        });
+        (at_ms, body)
+    };
+    records.into_iter().enumerate().map(post).collect()
 }

@@ -111,6 +111,16 @@ async fn one_truth_is_shown_as_far_as_each_product_reports_it() {
             }),
             "only starts, failures, ends",
         ),
+        (
+            // The page's log has everything but a person's choice to stop: who walks away is silent.
+            Product::WindowsEsp,
+            json!({
+                "initiated": 11, "completed": 7, "abandoned": 3, "failed": 1, "measured": 11, "incompleteRate": 0.273,
+                "withSteps": 0, "judged": 11, "successRate": 0.636, "timed": 7, "averageMinutes": 13.286,
+                "firstTimeRight": 0.636,
+            }),
+            "only starts, failures, ends",
+        ),
     ] {
         let (tenant, secret) = tenant_of(&folder, product);
         post(&serve, &tenant, &secret, product, &truth).await;
