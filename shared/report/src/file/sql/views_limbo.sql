@@ -98,7 +98,9 @@ LEFT JOIN words w ON w.id = c.source_word
 LEFT JOIN left_from f ON f.source = w.text;
 
 CREATE VIEW devices_left_by_day AS
-SELECT date,
+SELECT
+  --: The day they left, in the organisation's time zone.
+  date,
   --: days since 1970-01-01 | The day they left, in the organisation's time zone.
   day,
   --: The sender that reported last that the devices are no longer under management.

@@ -26,7 +26,9 @@ WHERE p.name IN ('ios', 'android') AND s.id > 0
 GROUP BY d.day, p.id, p.name, s.id, s.name, s.title, s.opens;
 
 CREATE VIEW web_enrollment_by_day AS
-SELECT date,
+SELECT
+  --: The day of the sign-ins, in the zone that the organisation had when they came in.
+  date,
   --: days since 1970-01-01 | The day of the sign-ins, in the zone that the organisation had when they came in.
   day,
   platform,
