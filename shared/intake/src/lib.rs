@@ -2,7 +2,8 @@
 //!
 //! A hook authenticates before it reads the body as anything but bytes, stores before it answers, and
 //! answers for each event what became of it. What it acknowledged is in the table. What came in is counted (`log`), and
-//! what a product would ignore of an answer is logged (`ignored`). Sign-ins go a way of their own (`sign_ins`). A delivery service that asks first is answered (`handshake`).
+//! what a product would ignore of an answer is logged (`ignored`). A delivery service that asks first is answered (`handshake`).
+//! Sign-ins go a way of their own (`sign_ins`).
 
 mod answer;
 mod handshake;
