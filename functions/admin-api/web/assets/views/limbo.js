@@ -124,7 +124,7 @@ export function limboCard(limbo, absent) {
           h(
             'p',
             { class: 'quiet' },
-            `Nobody reports why a device left: retired ones are among them. What a sender does not report is ${NOT_REPORTED}, not zero.`,
+            `Nobody reports why a device left: retired ones are among them. What a sender can’t report is ${NOT_REPORTED}, never zero.`,
           ),
         )
       : h('p', { class: 'quiet' }, absent),

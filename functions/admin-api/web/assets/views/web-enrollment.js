@@ -33,9 +33,9 @@ function numbers(web) {
       tile({
         label: 'Met the wall',
         value: count(web.metTheWall),
-        note: 'access refused until the device is enrolled, and nothing after; whether they wished to enroll it nobody reports',
+        note: 'access refused until the device is enrolled, and nothing else; whether they wished to enroll it nobody reports',
       }),
-      tile({ label: 'Went on', value: count(web.wentOn), note: `of ${plural(web.people, 'person', 'people')} a day` }),
+      tile({ label: 'Went on', value: count(web.wentOn), note: `of ${plural(web.people, 'person', 'people')}, each once a day` }),
       tile({ label: 'Reached the portal', value: count(web.reachedPortal), note: 'signed in to a Company Portal, on the web or the app' }),
       tile({ label: 'Reached enrollment', value: count(web.reachedEnrollment), note: 'signed in to Microsoft Intune Enrollment' }),
     ),
