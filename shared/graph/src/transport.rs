@@ -1,0 +1,87 @@
+//! The way to a server: a request there, an answer of bounded size back.
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::time::Duration;
+
+/// Longer answers are not read to their end. A page of Graph's has a thousand records of about a kilobyte.
+pub const MAX_ANSWER_BYTES: usize = 8 << 20;
+/// An idle connection is kept no longer: a function that was frozen would find it dead.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// `Retry-After`, as it was written.
+    pub retry_after: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Why nothing came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// There is no connection to the server.
+    Unreachable,
+    /// The answer ended before it was whole.
+    CutOff,
+    /// The answer is larger than [`MAX_ANSWER_BYTES`].
+    TooLarge,
+    /// The answer took too long.
+    TimedOut,
+}
+
+/// Sends requests.
+pub trait Transport: Clone + Send + Sync + 'static {
+    /// Sends one and returns the whole answer, which may take as long as `patience`. A redirection is an answer, and is not
+    /// followed.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn send(&self, request: Request<Bytes>, patience: Duration) -> impl Future<Output = Result<Answer, Lost>> + Send;
+}
+
+/// HTTPS with the machine's trusted roots; HTTP where an address says so, which only loopback may ([`crate::Addresses`]).
+#[derive(Clone, Debug)]
+pub struct Https(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+impl Https {
+    /// A client that keeps its connections.
+    ///
+    /// # Errors
+    /// When the machine has no trusted roots.
+    pub fn new() -> std::io::Result<Self> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_idle_timeout(IDLE).pool_timer(hyper_util::rt::TokioTimer::new());
+        Ok(Self(client.build(tls.https_or_http().enable_http1().build())))
+    }
+
+    async fn ask(&self, request: Request<Bytes>) -> Result<Answer, Lost> {
+        let answer = self
+            .0
+            .request(request.map(Full::new))
+            .await
+            .map_err(|error| if error.is_connect() { Lost::Unreachable } else { Lost::CutOff })?;
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|error| if error.is::<LengthLimitError>() { Lost::TooLarge } else { Lost::CutOff })?;
+        let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Ok(Answer { status: parts.status, retry_after: retry_after.map(str::to_owned), body: body.to_bytes() })
+    }
+}
+
+impl Transport for Https {
+    async fn send(&self, request: Request<Bytes>, patience: Duration) -> Result<Answer, Lost> {
+        tokio::time::timeout(patience, self.ask(request)).await.unwrap_or(Err(Lost::TimedOut))
+    }
+}
