@@ -7,10 +7,9 @@
 //! Must stay true: a lease ends, whoever held it; a tenant whose export always fails is tried ever more rarely; what was
 //! asked for stays asked for until a file of that instant or a later one is there.
 
-use crate::item::{Item, item_key, n, number, s, text};
-use crate::keys::{PK, tenant_pk};
-use crate::{CAPACITY, Cause, Store, StoreError};
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use crate::content::Place;
+use crate::keys::tenant_pk;
+use crate::{Cause, Store, StoreError};
 use serde::{Deserialize, Serialize};
 pub use vestibule_domain::report::{ExportReason, ExportRequest};
 use vestibule_domain::{Millis, TenantId, Timestamp};
@@ -25,10 +24,6 @@ pub const MOST_EXPORT_BACK_OFF: Millis = Millis::from_days(1);
 pub const ASKED_EVERY: Millis = Millis::from_minutes(15);
 
 const EXPORTS: &str = "export";
-const VERSION: &str = "v";
-const CONTENT: &str = "c";
-/// Tries before the item is called too busy: few write it.
-const MOST_TRIES: u32 = 20;
 
 /// How things stand with a tenant's exports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,7 +203,7 @@ impl Store {
     /// # Errors
     /// When the table can't be read.
     pub async fn exports(&self, tenant: &TenantId) -> Result<Exports, StoreError> {
-        Ok(self.read_exports(tenant).await?.0)
+        Ok(self.read_content(&place(tenant)).await?.0)
     }
 
     /// Takes a tenant's lease for `owner`, a name that no other run has; see [`Exports::take`].
@@ -262,69 +257,12 @@ impl Store {
     }
 
     async fn change_exports<T>(&self, tenant: &TenantId, change: impl Fn(&mut Exports) -> T) -> Result<T, StoreError> {
-        for attempt in 0..MOST_TRIES {
-            if attempt > 0 {
-                self.pause(attempt).await;
-            }
-            let (before, version) = self.read_exports(tenant).await?;
-            let mut after = before.clone();
-            let answer = change(&mut after);
-            if after == before {
-                return Ok(answer);
-            }
-            match self.put_exports(tenant, &after, version).await {
-                Err(StoreError::Conflict) => {}
-                written => return written.map(|()| answer),
-            }
-        }
-        Err(StoreError::Busy)
-    }
-
-    async fn read_exports(&self, tenant: &TenantId) -> Result<(Exports, u64), StoreError> {
-        let get = self.client.get_item().table_name(&*self.table);
-        let get = get.set_key(Some(item_key(&tenant_pk(tenant), EXPORTS))).consistent_read(true);
-        let answer = get.return_consumed_capacity(CAPACITY).send().await?;
-        self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
-        Ok(answer.item.as_ref().map(|item| read(tenant, item)).unwrap_or_default())
-    }
-
-    async fn put_exports(&self, tenant: &TenantId, exports: &Exports, before: u64) -> Result<(), StoreError> {
-        let content = serde_json::to_string(exports).map_err(|error| StoreError::corrupt(tenant.as_str(), error))?;
-        let mut item = item_key(&tenant_pk(tenant), EXPORTS);
-        item.insert(VERSION.to_owned(), n(before + 1));
-        item.insert(CONTENT.to_owned(), s(content));
-        let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
-        let put = match before {
-            0 => put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", PK),
-            before => put
-                .condition_expression("#v = :v")
-                .expression_attribute_names("#v", VERSION)
-                .expression_attribute_values(":v", n(before)),
-        };
-        match put.return_consumed_capacity(CAPACITY).send().await {
-            Ok(answer) => {
-                self.meter.wrote(Cause::Tenant, answer.consumed_capacity.as_slice());
-                Ok(())
-            }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => {
-                    self.meter.failed_condition(Cause::Tenant);
-                    Err(StoreError::Conflict)
-                }
-                _ => Err(error.into()),
-            },
-        }
+        self.change_content(&place(tenant), change).await
     }
 }
 
-/// Nothing of a tenant's is in the item, so one that can't be read is begun anew and holds up no file.
-fn read(tenant: &TenantId, item: &Item) -> (Exports, u64) {
-    let version = number(item, VERSION).unwrap_or(0);
-    let exports = serde_json::from_str(text(item, CONTENT).unwrap_or_default()).unwrap_or_else(|error| {
-        tracing::warn!(%tenant, %error, "how things stand with a tenant's exports can't be read; it begins anew");
-        Exports::default()
-    });
-    (exports, version)
+fn place(tenant: &TenantId) -> Place {
+    Place { pk: tenant_pk(tenant), sk: EXPORTS.to_owned(), cause: Cause::Tenant }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! identifier; an enrollment with something open is in the due index.
 
 mod changes;
+mod content;
 mod dead_letters;
 mod deliveries;
 mod due;
@@ -24,6 +25,7 @@ mod load;
 mod lost;
 mod meter;
 mod profiles;
+mod pulls;
 mod refold;
 mod refused;
 mod resolve;
@@ -51,6 +53,7 @@ pub use item::CHANGE_BUCKET_WIDTH;
 pub use keys::{CHANGE_SHARDS, DUE_SHARDS, ItemKey};
 pub use load::{Heads, Listing, Loaded, Stored, Unreadable};
 pub use meter::{Cause, Meter, Units};
+pub use pulls::{Digest, Digests, PULL_LEASE, Pull, PullApp, PullLease, PullList, TakenPull, Unfinished};
 pub use refold::{Refold, Refolding};
 pub use refused::RefusedMerge;
 pub use retention::PruneCursor;

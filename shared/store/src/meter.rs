@@ -41,6 +41,8 @@ pub enum Cause {
     Deliveries,
     /// Web-based enrollment: sets of people and their sums.
     WebEnrollment,
+    /// Lists that are pulled: how they stand, and digests of their records.
+    Pull,
     /// Tenants and their files.
     Tenant,
 }

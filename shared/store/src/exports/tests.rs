@@ -1,6 +1,8 @@
 //! Leases, back-off and requests, by instants alone.
 
 use super::*;
+use crate::content::{CONTENT, VERSION, read};
+use crate::item::{item_key, n, s};
 use ExportReason::{Asked, Nightly, Operator};
 
 fn at(minutes: i64) -> Timestamp {
@@ -105,9 +107,8 @@ fn what_is_asked_for_twice_is_one_request() {
 
 #[test]
 fn an_item_of_another_time_is_begun_anew() {
-    let tenant = TenantId::parse("contoso").unwrap_or_else(|_| unreachable!());
     let mut item = item_key("t#contoso", EXPORTS);
     item.insert(VERSION.to_owned(), n(7));
     item.insert(CONTENT.to_owned(), s("{\"lease\": 5}"));
-    assert_eq!(read(&tenant, &item), (Exports::default(), 7));
+    assert_eq!(read::<Exports>(&item), (Exports::default(), 7));
 }
