@@ -55,7 +55,7 @@ fn profile() -> impl Strategy<Value = AppliedProfile> {
         let (created_at, modified_at) = (Timestamp::MIN, Timestamp::MIN);
         let (id, assignments) = ("p".to_owned(), Vec::new());
         AppliedProfile::of(
-            &EspProfile { id, version: 3, created_at, modified_at, settings, assignments },
+            &EspProfile { id, version: 3, created_at, modified_at, settings, assignments, graph_id: None },
             Rule::AllDevices,
         )
     })

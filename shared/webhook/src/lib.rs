@@ -4,6 +4,7 @@
 //! - [`cloudevents`]: the envelope, alone or in a batch
 //! - [`binary`]: the envelope as headers
 //! - [`sources`]: what products post in a form of their own
+//! - [`esp_profiles`]: profiles of the Enrollment Status Page, as Graph writes them
 //! - [`data`]: the members of `data`, checked one by one so that an answer can name the field
 //!
 //! Nothing here panics on any input, and no error repeats what was sent but the names of members, and
@@ -13,6 +14,7 @@ pub mod binary;
 pub mod cloudevents;
 pub mod data;
 pub mod esp;
+pub mod esp_profiles;
 pub mod fields;
 pub mod proof;
 pub mod signature;

@@ -112,7 +112,8 @@ fn start(mode: Option<&str>, hybrid: bool, targeted: Option<&[(String, bool)]>, 
         settings.selected_mobile_app_ids.clone_from(&profile.blocking);
         settings.allow_non_blocking_app_installation = profile.tries_others;
         let (id, created_at, modified_at) = ("p".to_owned(), Timestamp::MIN, Timestamp::MIN);
-        let profile = EspProfile { id, version: 1, created_at, modified_at, settings, assignments: Vec::new() };
+        let profile =
+            EspProfile { id, version: 1, created_at, modified_at, settings, assignments: Vec::new(), graph_id: None };
         Box::new(AppliedProfile::of(&profile, Rule::AllDevices))
     };
     let app = |(id, user): &(String, bool)| TargetedApp { app: name(id), user_context: *user };

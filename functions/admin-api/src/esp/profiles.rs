@@ -3,7 +3,7 @@
 //! A change may carry `If-Match`, and is then made only to what its maker saw. Scope tags of a token limit what it sees
 //! and moves; where its profiles stand among all is told all the same.
 
-use super::json::{self, Posted};
+use super::json;
 use crate::{Api, Call, no_such, query::Query, store_problem};
 use http::header::{ETAG, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -14,6 +14,7 @@ use vestibule_domain::esp::profiles::{MAX_PROFILES, Profiles, ProfilesError};
 use vestibule_platform::problem::{empty, json as answer};
 use vestibule_platform::{HttpResponse, Problem};
 use vestibule_store::StoreError;
+use vestibule_webhook::esp_profiles::{self, Posted};
 use vestibule_webhook::fields::FieldError;
 
 /// Errors told at most: an answer has a limit, too.
@@ -117,8 +118,8 @@ impl Api {
         let Some(Value::Array(list)) = body.get("value") else {
             // Graph's documentation shows a single one within `value`, too.
             let posted = match body.get("value") {
-                Some(Value::Object(one)) => json::read("value", one, &mut errors),
-                _ => json::read("", &body, &mut errors),
+                Some(Value::Object(one)) => esp_profiles::read("value", one, &mut errors),
+                _ => esp_profiles::read("", &body, &mut errors),
             };
             let posted = scoped(call, SCOPE_TAGS, posted.ok_or_else(|| refused(&errors))?)?;
             let (id, profiles) = self.change(call, |profiles| add(call, profiles, &posted)).await?;
@@ -134,9 +135,9 @@ impl Api {
         for (at, entry) in list.iter().enumerate() {
             match entry {
                 // Graph's list holds other enrollment configurations as well.
-                Value::Object(map) if !json::is_profile(map) => ignored += 1,
+                Value::Object(map) if !esp_profiles::is_profile(map) => ignored += 1,
                 Value::Object(map) => {
-                    posted.extend(json::read(&format!("value[{at}]"), map, &mut errors).map(|one| (at, one)));
+                    posted.extend(esp_profiles::read(&format!("value[{at}]"), map, &mut errors).map(|one| (at, one)));
                 }
                 _ => {
                     errors.push(FieldError { field: format!("value[{at}]"), problem: "must be an object".to_owned() });
@@ -166,7 +167,7 @@ impl Api {
     async fn replace_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         call.must_be_admin()?;
         let mut errors = Vec::new();
-        let posted = json::read("", &object(call)?, &mut errors).ok_or_else(|| refused(&errors))?;
+        let posted = esp_profiles::read("", &object(call)?, &mut errors).ok_or_else(|| refused(&errors))?;
         let ((), profiles) = self
             .change(call, |profiles| {
                 let (_, known) = matching(profiles, call, id)?;
@@ -222,7 +223,7 @@ impl Api {
     async fn assign_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         call.must_be_admin()?;
         let mut errors = Vec::new();
-        let assignments = json::read_assign(&object(call)?, &mut errors);
+        let assignments = esp_profiles::read_assign(&object(call)?, &mut errors);
         if !errors.is_empty() {
             return Err(refused(&errors));
         }

@@ -250,6 +250,9 @@ pub struct EspProfile {
     pub settings: Settings,
     /// To whom it is assigned.
     pub assignments: Vec<Assignment>,
+    /// Graph's id of it, where it is kept as it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph_id: Option<String>,
 }
 
 impl EspProfile {

@@ -36,6 +36,47 @@ pub enum ProfilesError {
     Unknown,
 }
 
+/// A profile as it is in Graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphProfile {
+    /// Its id there.
+    pub id: String,
+    /// What was chosen.
+    pub settings: Settings,
+    /// To whom it is assigned.
+    pub assignments: Vec<Assignment>,
+    /// Whether it is the one that applies where no other does.
+    pub is_default: bool,
+}
+
+impl GraphProfile {
+    /// What was chosen there, and here where Graph has no word for it.
+    fn settings_over(&self, ours: &Settings) -> Settings {
+        Settings {
+            enabled: ours.enabled,
+            block_device_use: ours.block_device_use,
+            show_error_details: ours.show_error_details,
+            allow_user_to_skip_account_setup: ours.allow_user_to_skip_account_setup,
+            ..self.settings.clone()
+        }
+    }
+}
+
+impl EspProfile {
+    /// Becomes what it is in Graph. A version is counted up only where something is otherwise.
+    fn follow(&mut self, there: &GraphProfile, now: Timestamp) {
+        let settings = there.settings_over(&self.settings);
+        // Who the default is for is not assigned, whatever Graph lists.
+        let assignments = if self.is_default() { Vec::new() } else { there.assignments.clone() };
+        if (&settings, &assignments) != (&self.settings, &self.assignments) {
+            (self.settings, self.assignments) = (settings, assignments);
+            self.version += 1;
+            self.modified_at = now;
+        }
+        self.graph_id = Some(there.id.clone());
+    }
+}
+
 impl Default for Profiles {
     /// What a tenant has on its first day.
     fn default() -> Self {
@@ -49,6 +90,7 @@ impl Default for Profiles {
                 modified_at: Timestamp::MIN,
                 settings,
                 assignments: Vec::new(),
+                graph_id: None,
             },
             version: 0,
         }
@@ -94,7 +136,9 @@ impl Profiles {
         }
         let id = self.next_id(tenant);
         let (created_at, modified_at) = (now, now);
-        let profile = EspProfile { id: id.clone(), version: 1, created_at, modified_at, settings, assignments };
+        let graph_id = None;
+        let profile =
+            EspProfile { id: id.clone(), version: 1, created_at, modified_at, settings, assignments, graph_id };
         let at = self.place(priority).unwrap_or(self.ordered.len());
         self.ordered.insert(at.min(self.ordered.len()), profile);
         Ok(id)
@@ -180,6 +224,61 @@ impl Profiles {
     pub fn assign(&mut self, id: &str, assignments: Vec<Assignment>, now: Timestamp) -> Result<(), ProfilesError> {
         let settings = self.find(id)?.settings.clone();
         self.replace(id, settings, Some(assignments), now)
+    }
+
+    /// Makes those that are kept as they are in Graph what `theirs` says, in its order; ours stay untouched where they are.
+    /// What is here already, whether it was pulled before or posted in the same words, keeps its id; one that is gone there
+    /// goes here, unless `unread` has its id. Settings that Graph has no word for stay as they were chosen here.
+    ///
+    /// # Errors
+    /// [`ProfilesError::TooMany`]: then nothing is changed.
+    pub fn keep_as_in_graph(
+        &mut self,
+        tenant: &TenantId,
+        theirs: &[GraphProfile],
+        unread: &[String],
+        now: Timestamp,
+    ) -> Result<(), ProfilesError> {
+        let mut next = self.clone();
+        // First what is gone, which makes room.
+        next.ordered.retain(|profile| {
+            let is_there = |id: &String| unread.contains(id) || theirs.iter().any(|one| one.id == *id);
+            profile.graph_id.as_ref().is_none_or(is_there)
+        });
+        let mut listed = Vec::new();
+        for one in theirs {
+            if one.is_default {
+                next.default.follow(one, now);
+                continue;
+            }
+            let known = next.ordered.iter().position(|profile| profile.graph_id.as_ref() == Some(&one.id));
+            let same = |profile: &EspProfile| {
+                profile.graph_id.is_none()
+                    && profile.settings == one.settings_over(&profile.settings)
+                    && profile.assignments == one.assignments
+            };
+            let at = match known.or_else(|| next.ordered.iter().position(same)) {
+                Some(at) => at,
+                None => {
+                    next.add(tenant, one.settings.clone(), one.assignments.clone(), None, now)?;
+                    next.ordered.len() - 1
+                }
+            };
+            if let Some(profile) = next.ordered.get_mut(at) {
+                profile.follow(one, now);
+                listed.push(profile.id.clone());
+            }
+        }
+        // Among themselves they stand as there; where ours stand between them, they do still.
+        let slots: Vec<usize> = (0..next.ordered.len()).filter(|at| listed.contains(&next.ordered[*at].id)).collect();
+        let place = |id: &String| listed.iter().position(|one| one == id).unwrap_or(usize::MAX);
+        let mut moved: Vec<EspProfile> = slots.iter().map(|at| next.ordered[*at].clone()).collect();
+        moved.sort_by_key(|profile| place(&profile.id));
+        for (at, profile) in slots.into_iter().zip(moved) {
+            next.ordered[at] = profile;
+        }
+        *self = next;
+        Ok(())
     }
 
     fn find(&mut self, id: &str) -> Result<&mut EspProfile, ProfilesError> {

@@ -68,8 +68,15 @@ pub fn start(mode: Option<DeploymentMode>, choose: impl FnOnce(&mut Settings), a
     choose(&mut settings);
     assert_eq!(settings.problems(), []);
     let (created_at, modified_at) = (at(0), at(0));
-    let profile =
-        EspProfile { id: "p".to_owned(), version: 1, created_at, modified_at, settings, assignments: Vec::new() };
+    let profile = EspProfile {
+        id: "p".to_owned(),
+        version: 1,
+        created_at,
+        modified_at,
+        settings,
+        assignments: Vec::new(),
+        graph_id: None,
+    };
     let target = |id: &&str| TargetedApp { app: name(id), user_context: false };
     EspDetail::Started(Box::new(Start {
         deployment_mode: mode,
