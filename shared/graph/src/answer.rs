@@ -81,6 +81,7 @@ const fn lost(lost: Lost) -> &'static str {
         Lost::CutOff => "the connection to Graph was cut",
         Lost::TooLarge => "the answer is larger than 8 MiB",
         Lost::TimedOut => "Graph did not answer in time",
+        Lost::NoRoots => "this machine has no trusted roots for TLS",
     }
 }
 

@@ -7,7 +7,8 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Longer answers are not read to their end. A page of Graph's has a thousand records of about a kilobyte.
@@ -37,6 +38,8 @@ pub enum Lost {
     TooLarge,
     /// The answer took too long.
     TimedOut,
+    /// The machine has no trusted roots, so no server can be told from another.
+    NoRoots,
 }
 
 /// Sends requests.
@@ -49,35 +52,32 @@ pub trait Transport: Clone + Send + Sync + 'static {
     fn send(&self, request: Request<Bytes>, patience: Duration) -> impl Future<Output = Result<Answer, Lost>> + Send;
 }
 
+type Connected = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 /// HTTPS with the machine's trusted roots; HTTP where an address says so, which only loopback may ([`crate::Addresses`]).
-#[derive(Clone, Debug)]
-pub struct Https(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+/// Clones share their connections. The roots are read at the first request: most programs that could make one never do.
+#[derive(Clone, Debug, Default)]
+pub struct Https(Arc<OnceLock<Option<Connected>>>);
 
 impl Https {
-    /// A client that keeps its connections.
-    ///
-    /// # Errors
-    /// When the machine has no trusted roots.
-    pub fn new() -> std::io::Result<Self> {
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-        let mut client = Client::builder(TokioExecutor::new());
-        client.pool_idle_timeout(IDLE).pool_timer(hyper_util::rt::TokioTimer::new());
-        Ok(Self(client.build(tls.https_or_http().enable_http1().build())))
-    }
-
     async fn ask(&self, request: Request<Bytes>) -> Result<Answer, Lost> {
-        let answer = self
-            .0
-            .request(request.map(Full::new))
-            .await
-            .map_err(|error| if error.is_connect() { Lost::Unreachable } else { Lost::CutOff })?;
+        let client = self.0.get_or_init(connect).as_ref().ok_or(Lost::NoRoots)?;
+        let answer = client.request(request.map(Full::new)).await;
+        let answer = answer.map_err(|error| if error.is_connect() { Lost::Unreachable } else { Lost::CutOff })?;
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| if error.is::<LengthLimitError>() { Lost::TooLarge } else { Lost::CutOff })?;
         let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         Ok(Answer { status: parts.status, retry_after: retry_after.map(str::to_owned), body: body.to_bytes() })
     }
+}
+
+fn connect() -> Option<Connected> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider).ok()?;
+    let mut client = Client::builder(TokioExecutor::new());
+    client.pool_idle_timeout(IDLE).pool_timer(TokioTimer::new());
+    Some(client.build(tls.https_or_http().enable_http1().build()))
 }
 
 impl Transport for Https {

@@ -4,8 +4,8 @@ use crate::handshake;
 use crate::ignored::{Ignored, takes_notice};
 use crate::limit::Limit;
 use crate::log::{Became, Log};
-use crate::{Status, store_batch};
-use http::{Method, StatusCode};
+use crate::{Results, Status, store_batch};
+use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics, problem};
@@ -85,18 +85,8 @@ impl Hook {
             }
         };
         let tenant = self.that_keeps(tenant, &batch, now).await?;
-        let results = store_batch(&self.store, &tenant.id, &tenant.settings, batch, now).await;
-        for (name, status) in [
-            ("UnknownEventTypes", Status::UnknownType),
-            ("InvalidEvents", Status::Invalid),
-            ("EventsTooOld", Status::TooOld),
-            ("EventsRefusedDeviceFull", Status::DeviceFull),
-            ("EventsNotStored", Status::Unavailable),
-        ] {
-            metrics::count(name, tenant.id.as_str(), results.count(status) as u64, now.millis());
-        }
+        let results = self.store(&tenant, source, request.body(), batch, now).await;
         let became = Became::Read(&results);
-        self.log.note(&self.store, (&tenant, source), request.body(), &became, now).await;
         let unstored = results.count(Status::Unavailable) > 0;
         let response = match source.answer {
             Answer::Always { again } if unstored => Problem::new(again, "Temporarily unavailable; send the same again")
@@ -108,6 +98,51 @@ impl Hook {
         };
         self.tell(&tenant, source, &became, response.status(), now);
         Ok(response)
+    }
+
+    /// Takes in what was fetched from a product for a tenant, as if the product had posted it: the same is stored, and
+    /// counted.
+    ///
+    /// # Errors
+    /// When the body as a whole is nothing of that source.
+    pub async fn take(
+        &self,
+        tenant: &Tenant,
+        source: &'static Sender,
+        body: &[u8],
+        backfill: bool,
+        now: Timestamp,
+    ) -> Result<Results, BodyError> {
+        match (source.read)(body, &HeaderMap::new(), received(tenant, source, now, backfill)) {
+            Ok(batch) => Ok(self.store(tenant, source, body, batch, now).await),
+            Err(error) => {
+                self.log.note(&self.store, (tenant, source), body, &Became::unread(&error), now).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Stores a batch, and counts what became of it.
+    async fn store(
+        &self,
+        tenant: &Tenant,
+        source: &'static Sender,
+        body: &[u8],
+        batch: Batch,
+        now: Timestamp,
+    ) -> Results {
+        let results = store_batch(&self.store, &tenant.id, &tenant.settings, batch, now).await;
+        for (name, status) in [
+            ("UnknownEventTypes", Status::UnknownType),
+            ("InvalidEvents", Status::Invalid),
+            ("EventsTooOld", Status::TooOld),
+            ("EventsRefusedDeviceFull", Status::DeviceFull),
+            ("EventsNotStored", Status::Unavailable),
+        ] {
+            metrics::count(name, tenant.id.as_str(), results.count(status) as u64, now.millis());
+        }
+        self.log.note(&self.store, (tenant, source), body, &Became::Read(&results), now).await;
+        results
     }
 
     /// Lets a delivery service deliver to an address whose secret it has. Whoever has none learns what a post without one

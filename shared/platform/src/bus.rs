@@ -10,6 +10,8 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
 /// The detail type of an event that asks for a tenant's report file: `{tenant, asOf}`.
 pub const EXPORT_REQUESTED: &str = "ReportExportRequested";
+/// The detail type of an event that asks for a reading of Graph's lists for a tenant: `{tenant}`.
+pub const GRAPH_PULL_REQUESTED: &str = "GraphPullRequested";
 /// Most entries that one call takes.
 const MOST: usize = 10;
 

@@ -50,9 +50,6 @@ pub struct PullApp {
     pub client: String,
     /// The name of the cloud.
     pub cloud: String,
-    /// Lists that are read only where the tenant wants them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub wanted: Vec<String>,
     /// When it was added, or its secret last replaced.
     pub added_at: Timestamp,
     /// When its secret ends, where that was given.
@@ -333,7 +330,6 @@ mod tests {
             directory: "d".to_owned(),
             client: "c".to_owned(),
             cloud: "global".to_owned(),
-            wanted: Vec::new(),
             added_at: at(0),
             expires_at: None,
         };

@@ -1,0 +1,149 @@
+//! Graph's lists that are read: where each is, how often, with which permission, and what becomes of its records.
+//!
+//! Public documentation has the addresses and permissions; what it does not say and other programs met on live directories
+//! stands at each list. None of it was tried on a directory of ours.
+
+use vestibule_domain::Millis;
+use vestibule_webhook::sources::{
+    Sender, graph_autopilot_devices, graph_autopilot_events, graph_managed_devices, graph_troubleshooting_events,
+};
+
+/// A list.
+#[derive(Debug)]
+pub struct List {
+    /// Its name.
+    pub name: &'static str,
+    /// Its address, with the version.
+    pub path: &'static str,
+    /// Names and values of its query.
+    pub query: &'static [(&'static str, &'static str)],
+    /// How often it is read.
+    pub every: Millis,
+    /// The application permission that it needs.
+    pub permission: &'static str,
+    /// What becomes of its records.
+    pub becomes: Becomes,
+}
+
+/// What becomes of a list's records.
+#[derive(Debug)]
+pub enum Becomes {
+    /// Events, by the module of a sender.
+    Events(Records),
+    /// The tenant's profiles of the Enrollment Status Page.
+    Profiles,
+}
+
+/// Records that a sender's module reads.
+#[derive(Debug)]
+pub struct Records {
+    /// The sender.
+    pub sender: &'static Sender,
+    /// The member with the record's time.
+    pub dated: &'static str,
+    /// Members from which, when they alone change, nothing new follows.
+    pub passing: &'static [&'static str],
+    /// Whether most readings are of a part: by a filter on `dated`.
+    pub by_date: bool,
+    /// Most records in a body, so that its events are no more than a body may have.
+    pub in_body: usize,
+}
+
+const DEVICES: &str = "DeviceManagementManagedDevices.Read.All";
+const SERVICE: &str = "DeviceManagementServiceConfig.Read.All";
+
+/// What is asked of a managed device.
+const DEVICE_MEMBERS: &str = "id,serialNumber,azureADDeviceId,userId,userPrincipalName,deviceName,operatingSystem,\
+    osVersion,manufacturer,model,enrolledDateTime,lastSyncDateTime,complianceState,deviceEnrollmentType,managementState";
+
+/// All lists, in the order in which they are shown.
+pub static LISTS: [List; 5] = [
+    // <https://learn.microsoft.com/en-us/graph/api/intune-devices-manageddevice-list>. That `enrolledDateTime` can be filtered
+    // by is not documented; where it is refused, the whole list is read, less often.
+    List {
+        name: "managed-devices",
+        path: "v1.0/deviceManagement/managedDevices",
+        query: &[("$select", DEVICE_MEMBERS)],
+        every: Millis::from_minutes(5),
+        permission: DEVICES,
+        becomes: Becomes::Events(Records {
+            sender: &graph_managed_devices::SENDER,
+            dated: "enrolledDateTime",
+            // It is looked at where the device is compliant for the first time, and that changes the state as well.
+            passing: &["lastSyncDateTime"],
+            by_date: true,
+            in_body: 200,
+        }),
+    },
+    // <https://learn.microsoft.com/en-us/graph/api/intune-enrollment-windowsautopilotdeviceidentity-list>
+    List {
+        name: "autopilot-devices",
+        path: "v1.0/deviceManagement/windowsAutopilotDeviceIdentities",
+        query: &[],
+        every: Millis::from_minutes(60),
+        permission: SERVICE,
+        becomes: Becomes::Events(Records {
+            sender: &graph_autopilot_devices::SENDER,
+            dated: "",
+            passing: &["lastContactedDateTime"],
+            by_date: false,
+            in_body: 400,
+        }),
+    },
+    // <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-enrollmenttroubleshootingevent-list>. A filter by
+    // time was refused on a live directory.
+    List {
+        name: "troubleshooting-events",
+        path: "v1.0/deviceManagement/troubleshootingEvents",
+        query: &[],
+        every: Millis::from_minutes(15),
+        permission: DEVICES,
+        becomes: Becomes::Events(Records {
+            sender: &graph_troubleshooting_events::SENDER,
+            dated: "eventDateTime",
+            passing: &[],
+            by_date: false,
+            in_body: 400,
+        }),
+    },
+    // <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-devicemanagementautopilotevent-list> (beta). On a
+    // live directory a page had 50 records whatever was asked for. A record changes in place.
+    List {
+        name: "autopilot-events",
+        path: "beta/deviceManagement/autopilotEvents",
+        query: &[],
+        every: Millis::from_minutes(30),
+        permission: DEVICES,
+        becomes: Becomes::Events(Records {
+            sender: &graph_autopilot_events::SENDER,
+            dated: "eventDateTime",
+            passing: &[],
+            by_date: false,
+            in_body: 50,
+        }),
+    },
+    // <https://learn.microsoft.com/en-us/graph/api/intune-shared-deviceenrollmentconfiguration-list> (beta)
+    List {
+        name: "esp-profiles",
+        path: "beta/deviceManagement/deviceEnrollmentConfigurations",
+        query: &[("$expand", "assignments")],
+        every: Millis::from_minutes(60),
+        permission: SERVICE,
+        becomes: Becomes::Profiles,
+    },
+];
+
+impl List {
+    /// The `source` of the events that are made of it.
+    pub fn source(&self) -> Option<&'static str> {
+        match &self.becomes {
+            Becomes::Events(records) => records.sender.source,
+            Becomes::Profiles => None,
+        }
+    }
+
+    /// The list of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        LISTS.iter().find(|list| list.name == name)
+    }
+}

@@ -1,0 +1,117 @@
+//! What went wrong with a list: in words for people, and how long it is left alone.
+
+use crate::lists::List;
+use sha2::{Digest as _, Sha256};
+use vestibule_domain::{Millis, TenantId};
+use vestibule_graph::{Failure, Lost};
+
+/// How long a list is left alone after it failed once; twice that after each further failure.
+const SOON: Millis = Millis::from_seconds(60);
+/// The longest that a list is left alone for what passes by itself.
+const MOST: Millis = Millis::from_minutes(30);
+/// How long it is left alone where somebody must do something about it.
+const HOUR: Millis = Millis::from_minutes(60);
+/// How long where nobody of the organisation's can.
+const DAY: Millis = Millis::from_days(1);
+
+/// Why a list was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Graph did not answer with a page.
+    #[error(transparent)]
+    Graph(#[from] Failure),
+    /// What was read could not be stored.
+    #[error("the table was unavailable")]
+    NotStored,
+    /// The list has no end.
+    #[error("the list does not end")]
+    Endless,
+    /// A list that must be read at once took longer than a run.
+    #[error("the list could not be read in one run")]
+    TooLong,
+    /// The tenant has more profiles than it may.
+    #[error("the profiles of Graph and those made here are more than a tenant may have")]
+    TooManyProfiles,
+    /// The app registration can't be used.
+    #[error("the app registration must be added again: {0}")]
+    Registration(&'static str),
+}
+
+impl Problem {
+    /// In words, with the permission that is missing where one is.
+    pub fn words(&self, list: &List) -> String {
+        match self {
+            Self::Graph(Failure::NoPermission) => {
+                format!(
+                    "missing permission {} (of type Application, with the administrator's consent)",
+                    list.permission
+                )
+            }
+            Self::Graph(Failure::NoLicence) => "no licence: the directory has no Intune".to_owned(),
+            problem => problem.to_string(),
+        }
+    }
+
+    /// Whether every list has it.
+    pub const fn is_of_all(&self) -> bool {
+        matches!(
+            self,
+            Self::Graph(Failure::Credentials(_) | Failure::Lost(Lost::Unreachable | Lost::NoRoots))
+                | Self::Registration(_)
+                | Self::NotStored
+        )
+    }
+
+    /// Whether a reading goes on where it was cut off, rather than begin anew.
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::NotStored => true,
+            Self::Graph(failure) => {
+                matches!(failure, Failure::Throttled { .. } | Failure::Server { .. } | Failure::Lost(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// How long the list is left alone after so many failures, this one included. Those of different tenants differ, so that
+    /// they do not come back at one instant.
+    pub fn back_off(&self, tenant: &TenantId, list: &List, failures: u32) -> Millis {
+        match self {
+            Self::Graph(Failure::Throttled { after: Some(after), .. }) => *after,
+            problem if problem.is_passing() => {
+                let doubled = SOON.get() << failures.min(10).saturating_sub(1);
+                let hash = Sha256::digest(format!("{tenant}#{}#{failures}", list.name));
+                // From three quarters to five quarters.
+                let part = 192 + i64::from(hash[0]) / 2;
+                Millis::new(doubled.min(MOST.get()) * part / 256)
+            }
+            Self::Graph(Failure::NoSuchList { .. } | Failure::NotUnderstood { .. }) => DAY,
+            _ => HOUR,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_tried_soon_and_ever_more_rarely() {
+        let (tenant, list) = (TenantId::parse("contoso").unwrap(), List::named("autopilot-devices").unwrap());
+        let server = Problem::Graph(Failure::Server { status: 500 });
+        let minutes: Vec<i64> =
+            (1..=8).map(|failures| server.back_off(&tenant, list, failures).get() / 1_000).collect();
+        for (at, seconds) in minutes.iter().enumerate() {
+            let middle = (60 << at).min(1_800);
+            assert!((middle * 3 / 4..=middle * 5 / 4).contains(seconds), "{at}: {seconds}");
+        }
+        let told = Problem::Graph(Failure::Throttled { status: 429, after: Some(Millis::from_seconds(17)) });
+        assert_eq!(told.back_off(&tenant, list, 5), Millis::from_seconds(17));
+        assert_eq!(Problem::Graph(Failure::NoPermission).back_off(&tenant, list, 1), HOUR);
+        assert_eq!(Problem::Graph(Failure::NoSuchList { status: 404 }).back_off(&tenant, list, 1), DAY);
+        assert!(
+            Problem::Graph(Failure::NoPermission).words(list).starts_with("missing permission DeviceManagementService")
+        );
+    }
+}
