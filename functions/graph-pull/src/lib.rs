@@ -17,9 +17,10 @@ pub use check::Checked;
 pub use lists::{LISTS, List};
 pub use puller::{Puller, RUN, Ran, Read, Which};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use vestibule_domain::TenantId;
+use vestibule_domain::pull::PullRequest;
 use vestibule_graph::{Addresses, NoAddress, Transport};
 use vestibule_platform::bus::{GRAPH_PULL_REQUESTED, Outgoing};
 use vestibule_platform::{BoxError, Bus};
@@ -29,13 +30,6 @@ use vestibule_platform::{BoxError, Bus};
 pub struct GraphPull<T> {
     puller: Puller<T>,
     bus: Bus,
-}
-
-/// What asks for a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PullRequest {
-    /// For whom.
-    pub tenant: TenantId,
 }
 
 /// What a tick did.

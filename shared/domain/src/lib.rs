@@ -30,6 +30,7 @@ mod names;
 pub mod plan;
 mod prune;
 pub mod publication;
+pub mod pull;
 pub mod report;
 pub mod settings;
 pub mod standing;

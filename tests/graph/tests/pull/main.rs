@@ -1,0 +1,7 @@
+//! What is pulled, over real services, from a Graph that behaves badly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod faults;
+mod program;
+mod streams;
+mod unchanged;

@@ -1,0 +1,165 @@
+//! The commands, and `serve`, over the fake Graph: what an operator types and sees.
+
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::process::Stdio;
+use vestibule_domain::Millis;
+use vestibule_graph_tests::{Fake, Fault, device, pending};
+use vestibule_program_tests::{Client, Folder, Ran, eventually, now};
+
+const SECRET: &str = "hunter2-hunter2-hunter2";
+
+/// Runs a command with a line on its standard input.
+fn typed(folder: &Folder, fake: &Fake, arguments: &[&str], line: &str) -> Ran {
+    let mut command = folder.command(arguments);
+    command.env("GRAPH_URL", fake.url()).env("GRAPH_LOGIN_URL", fake.url());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        success: output.status.success(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn answer(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+async fn graph() -> Fake {
+    let fake = Fake::with_app("contoso.example", "client", SECRET).await;
+    let enrolled = now() - Millis::from_minutes(30);
+    fake.set("managedDevices", (1..=3).map(|number| device(number, enrolled, "compliant")).collect());
+    fake.set("windowsAutopilotDeviceIdentities", vec![pending(9)]);
+    for list in ["troubleshootingEvents", "autopilotEvents", "deviceEnrollmentConfigurations"] {
+        fake.set(list, vec![]);
+    }
+    fake
+}
+
+const ADD: [&str; 9] =
+    ["graph", "add", "contoso", "--directory", "contoso.example", "--client", "client", "--expires", "2099-01-31"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_adds_checks_runs_rotates_and_removes() {
+    let (folder, fake) = (Folder::new(), graph().await);
+    let tenant = folder.add_tenant("contoso");
+    let added = typed(&folder, &fake, &ADD, SECRET);
+    assert!(added.success, "{added:?}");
+    let source = "graph:deviceManagement/managedDevices";
+    assert_eq!(answer(&added)["advice"], format!("vestibule tenant set contoso complianceSource={source}"));
+    folder.json(&["tenant", "set", "contoso", &format!("complianceSource={source}")]);
+    let again = answer(&typed(&folder, &fake, &ADD, SECRET));
+    assert_eq!(again["advice"], Value::Null, "it is named");
+
+    let checked = typed(&folder, &fake, &["graph", "check", "contoso"], "");
+    assert!(checked.success && answer(&checked)["complete"] == json!(true), "{checked:?}");
+    fake.fault("autopilotEvents", Fault::Always(403, None, ""));
+    let checked = typed(&folder, &fake, &["graph", "check", "contoso"], "");
+    assert!(!checked.success, "{checked:?}");
+    let found = answer(&checked)["lists"][3].clone();
+    assert!(found["found"].as_str().unwrap().starts_with("missing permission DeviceManagementManagedDevices.Read.All"));
+    fake.mend();
+
+    let ran = typed(&folder, &fake, &["graph", "run", "contoso"], "");
+    assert!(ran.success, "{ran:?}");
+    assert_eq!(answer(&ran)["lists"][0], json!({"list": "managed-devices", "rows": 3, "new": 3, "unfinished": false}));
+    let serve = folder.serve();
+    let api = Client::new(&serve.url, &tenant.admin);
+    let status = api.json("/api/devices/enrollment-status").await;
+    let sources = api.json("/api/sources").await;
+    let pull = &sources["graphPull"];
+    assert_eq!((&pull["directory"], &pull["secretExpiresSoon"]), (&json!("contoso.example"), &json!(false)));
+    assert_eq!((pull["lists"].as_array().unwrap().len(), &pull["lists"][0]["problem"]), (5, &Value::Null));
+    assert!(status.to_string().contains("\"enrolled\":3") || status.to_string().contains("enrolled"), "{status}");
+
+    // A secret that is wrong is said, and the right one mends it.
+    assert!(typed(&folder, &fake, &["graph", "rotate", "contoso"], "wrong").success);
+    let ran = typed(&folder, &fake, &["graph", "run", "contoso"], "");
+    assert!(!ran.success && ran.stdout.contains("its secret is wrong"), "{ran:?}");
+    assert!(typed(&folder, &fake, &["graph", "rotate", "contoso", "--expires", "2020-01-31"], SECRET).success);
+    let ran = typed(&folder, &fake, &["graph", "run", "contoso"], "");
+    assert!(ran.success && answer(&ran)["lists"][0]["new"] == json!(0), "{ran:?}");
+    let listed = typed(&folder, &fake, &["graph", "list", "contoso"], "");
+    assert_eq!(answer(&listed)["graphPull"]["secretExpiresSoon"], json!(true));
+    let removed = typed(&folder, &fake, &["graph", "remove", "contoso"], "");
+    assert_eq!(answer(&removed), json!({"tenant": "contoso", "removed": true}));
+    let listed = typed(&folder, &fake, &["graph", "list", "contoso"], "");
+    assert_eq!(answer(&listed)["graphPull"], Value::Null);
+
+    for ran in [&added, &checked, &ran, &listed, &removed] {
+        assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"), "{ran:?}");
+    }
+    assert!(!sources.to_string().contains("hunter2"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cant_be_is_refused_before_anything_is_stored() {
+    let (folder, fake) = (Folder::new(), graph().await);
+    folder.add_tenant("contoso");
+    let with = |at: usize, value: &'static str| {
+        let mut arguments = ADD;
+        arguments[at] = value;
+        arguments
+    };
+    for (arguments, line, words) in [
+        (ADD, "", "no client secret on standard input"),
+        (ADD, "two words", "one word"),
+        (with(4, "evil.example/x"), SECRET, "directory must be"),
+        (with(6, "a b"), SECRET, "client must be"),
+        (with(8, "tomorrow"), SECRET, "2027-01-31"),
+        (with(2, "nobody"), SECRET, "no tenant nobody"),
+    ] {
+        let ran = typed(&folder, &fake, &arguments, line);
+        assert!(
+            !ran.success && ran.stderr.contains(words) && !ran.stderr.contains("hunter2"),
+            "{arguments:?}: {ran:?}"
+        );
+    }
+    // Nothing secret goes anywhere without TLS.
+    let mut command = folder.command(&["graph", "list", "contoso"]);
+    let output = command.env("GRAPH_URL", "http://graph.example").env("GRAPH_LOGIN_URL", fake.url()).output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("https://HOST"));
+    let listed = typed(&folder, &fake, &["graph", "list", "contoso"], "");
+    assert_eq!(answer(&listed)["graphPull"], Value::Null);
+    let checked = typed(&folder, &fake, &["graph", "check", "contoso"], "");
+    assert!(!checked.success && checked.stderr.contains("graph add"), "{checked:?}");
+}
+
+/// Killed while it reads: what the next process reads makes the same numbers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_it_reads_the_next_run_has_all_of_it_once() {
+    let (folder, fake) = (Folder::new(), graph().await);
+    let tenant = folder.add_tenant("contoso");
+    let enrolled = now() - Millis::from_minutes(30);
+    fake.set("managedDevices", (1..=400).map(|number| device(number, enrolled, "compliant")).collect());
+    fake.page_size(20);
+    assert!(typed(&folder, &fake, &ADD, SECRET).success);
+    for pages in [3, 9] {
+        fake.asked();
+        let mut command = folder.command(&["graph", "run", "contoso"]);
+        command.env("GRAPH_URL", fake.url()).env("GRAPH_LOGIN_URL", fake.url());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut seen = 0;
+        eventually("some pages are read", async || {
+            seen += fake.asked().len();
+            (seen >= pages).then_some(())
+        })
+        .await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // No other reads for the tenant before the lease of the one that died has run out; so its process begins anew.
+        let shown = answer(&typed(&folder, &fake, &["graph", "list", "contoso"], ""));
+        assert!(shown["graphPull"]["reading"].is_boolean());
+        assert!(typed(&folder, &fake, &["graph", "remove", "contoso"], "").success);
+        assert!(typed(&folder, &fake, &ADD, SECRET).success);
+    }
+    let ran = typed(&folder, &fake, &["graph", "run", "contoso"], "");
+    assert!(ran.success && answer(&ran)["lists"][0]["rows"] == json!(400), "{ran:?}");
+    let serve = folder.serve();
+    let api = Client::new(&serve.url, &tenant.admin);
+    let report = api.json("/api/reports/incomplete-enrollments").await;
+    let page = api.json("/api/reports/incomplete-enrollments/attempts?limit=1").await;
+    assert!(report.to_string().contains("400"), "400 attempts, each once: {report} {page}");
+}
