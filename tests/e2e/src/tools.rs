@@ -8,13 +8,14 @@ use vestibule_test_tools::{run, venv};
 pub use vestibule_test_tools::workspace;
 
 /// The functions, by package and binary.
-pub const FUNCTIONS: [&str; 7] = [
+pub const FUNCTIONS: [&str; 8] = [
     "enrollment-events",
     "esp-status",
     "abandonment-sweep",
     "event-publisher",
     "report-tick",
     "report-export",
+    "graph-pull",
     "admin-api",
 ];
 

@@ -7,5 +7,6 @@ mod esp;
 mod hooks;
 mod page;
 mod publisher;
+mod pull;
 mod sources;
 mod whole_path;
