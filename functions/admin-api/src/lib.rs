@@ -9,6 +9,7 @@ mod diagnostics;
 mod esp;
 mod files;
 mod oidc;
+mod pull;
 mod query;
 mod reports;
 mod respond;
@@ -18,6 +19,7 @@ mod tenant;
 mod web;
 
 pub use diagnostics::subject;
+pub use pull::pull_status;
 pub use sources::{SourceLog, known_to_diagnostics, source_logs};
 pub use tenant::{SettingError, patched};
 

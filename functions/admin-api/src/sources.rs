@@ -1,5 +1,6 @@
 //! What came in of each of a tenant's senders, and what became of it: the delivery log.
 
+use crate::pull::{pull_status, unread};
 use crate::query::Query;
 use crate::{Api, Call, store_problem};
 use http::StatusCode;
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::{Day, Timestamp};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_report::diagnosis::{Covers, Known, SilentSender};
+use vestibule_report::diagnosis::{Covers, Known, SilentSender, Why};
 use vestibule_store::{DayLog, Delivery, Refusal, Store, StoreError, Tenant, log_day, silence};
 use vestibule_webhook::sources::{SENDERS, Sender};
 
@@ -128,10 +129,16 @@ pub async fn known_to_diagnostics(
             .source
             .map_or_else(|| Covers::AllBut(products().collect()), |own| Covers::Source(own.to_owned()));
         let vestibule_store::Silence { since, usual_longest_hours, .. } = silence;
-        Some(SilentSender { title: log.source.title.to_owned(), covers, since, usual_longest_hours })
+        Some(SilentSender {
+            title: log.source.title.to_owned(),
+            covers,
+            since,
+            why: Why::Silent { usual_longest_hours },
+        })
     };
     let logs = source_logs(store, tenant, now).await?;
-    let silent = logs.iter().filter_map(silent).collect();
+    let mut silent: Vec<SilentSender> = logs.iter().filter_map(silent).collect();
+    silent.extend(unread(store, tenant, now).await?);
     Ok(Known { device_limit: tenant.settings.device_limit, shows_profiles, silent })
 }
 
@@ -141,10 +148,12 @@ impl Api {
         Query::read(call.request.uri().query(), &[])?;
         let logs = source_logs(self.archive.store(), &call.tenant, call.now).await.map_err(store_problem)?;
         let sources: Vec<Value> = logs.iter().filter(|log| log.is_set_up()).map(SourceLog::shown).collect();
+        let pull = pull_status(self.archive.store(), &call.tenant.id, call.now).await.map_err(store_problem)?;
         let body = json!({
             "asOf": call.now.to_string(),
             "timeZone": call.tenant.settings.time_zone,
             "sources": sources,
+            "graphPull": pull,
         });
         Ok(answer(StatusCode::OK, &body))
     }

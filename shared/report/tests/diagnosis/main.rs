@@ -17,7 +17,7 @@ use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, EspDetail, ItemState, Phase, PhaseState};
 use vestibule_domain::failure::{FailureCategory, code_value};
 use vestibule_domain::{DeviceState, Kind, Outcome, Platform, TenantSettings, fold};
-use vestibule_report::diagnosis::{Covers, Known, Severity, SilentSender, Subject, Verdict};
+use vestibule_report::diagnosis::{Covers, Known, Severity, SilentSender, Subject, Verdict, Why};
 
 #[test]
 fn a_failure_is_told_with_its_meanings_and_whom_else_it_hits() {
@@ -218,8 +218,10 @@ fn a_silent_sender_is_said_to_those_whom_it_reports() {
     let all = file([device(1, Platform::Ios).starts(long_ago).completes(long_ago - 5), other]);
     // Nobody has enrolled for three days: that alone is no silence.
     assert!(!ids(&all.of_device("SN00000001")).contains(&"source-silent"));
-    let silent =
-        |title: &str, covers| SilentSender { title: title.to_owned(), covers, since: ago(600), usual_longest_hours: 2 };
+    let silent = |title: &str, covers| {
+        let why = Why::Silent { usual_longest_hours: 2 };
+        SilentSender { title: title.to_owned(), covers, since: ago(600), why }
+    };
     let known = |silent| Known { silent, ..KNOWN };
     let told = |text: &str, known| {
         let subject = Subject::Device { text: text.to_owned(), name: text.to_owned() };
@@ -235,6 +237,14 @@ fn a_silent_sender_is_said_to_those_whom_it_reports() {
     assert_eq!(ids(&told("SN00000002", own_form())), ["works"]);
     assert_eq!(ids(&told("SN00000001", own_form())), ["source-silent", "works"]);
     assert_eq!(ids(&told("SN00000001", agent())), ["works"]);
+    // One that is read from here, and can't be.
+    let unread = SilentSender {
+        why: Why::Unread("missing permission X".to_owned()),
+        ..silent("Microsoft Graph, managed devices", Covers::Source("agent".to_owned()))
+    };
+    let said = told("SN00000002", known(vec![unread]));
+    assert_eq!(ids(&said), ["source-unread", "works"]);
+    assert!(said.findings[0].evidence[0].contains("missing permission X"), "{:?}", said.findings[0]);
     // Any of them might have reported somebody of whom nothing is known.
     let unknown = told("nothing like it", agent());
     assert_eq!((unknown.verdict, ids(&unknown)), (Verdict::NotSeen, vec!["source-silent", "not-seen"]));

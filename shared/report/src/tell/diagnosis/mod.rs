@@ -19,7 +19,7 @@ mod verdict;
 
 pub use collect::Collect;
 pub use others::Others;
-pub use silent::{Covers, SilentSender};
+pub use silent::{Covers, SilentSender, Why};
 
 use crate::ask::reader::{Advice, Attempt, Reader};
 use crate::error::Result;
@@ -48,7 +48,7 @@ pub struct Known {
     pub device_limit: u32,
     /// Whether the asker may see the names of Enrollment Status Page profiles.
     pub shows_profiles: bool,
-    /// The tenant's senders that have fallen silent against their own habit.
+    /// The tenant's senders that have fallen silent against their own habit, and lists that can't be read.
     pub silent: Vec<SilentSender>,
 }
 
