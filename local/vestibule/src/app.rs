@@ -6,12 +6,14 @@
 use abandonment_sweep::Sweep;
 use admin_api::Api;
 use event_publisher::Publisher;
+use graph_pull::{GraphPull, Puller, addresses_from_env};
 use report_export::Exporter;
 use report_tick::Tick;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
+use vestibule_graph::Https;
 use vestibule_host::{Functions, Host, Names};
 use vestibule_intake::Hook;
 use vestibule_platform::{Access, BoxError, Bus, Clock, Config};
@@ -27,6 +29,8 @@ pub struct App {
     pub sweep: Sweep,
     /// The exporter.
     pub exporter: Exporter,
+    /// What reads Graph's lists.
+    pub pull: GraphPull<Https>,
     /// Where this process works on copies of files.
     pub scratch: PathBuf,
     clock: Clock,
@@ -95,11 +99,15 @@ impl App {
         let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone(), advice);
         // The embedded table's stream has one shard.
         let archive = archive.with_barriers(NonZeroU16::MIN);
+        let hooks = [
+            enrollment_events::hook(store.clone(), clock.clone()).limited(hook_requests),
+            esp_status::hook(store.clone(), clock.clone()).limited(hook_requests),
+        ];
+        let [hook, _] = hooks.clone();
+        let puller = Puller::new(store.clone(), hook, clock.clone(), Https::default(), addresses_from_env()?)?;
         Ok(Self {
-            hooks: [
-                enrollment_events::hook(store.clone(), clock.clone()).limited(hook_requests),
-                esp_status::hook(store.clone(), clock.clone()).limited(hook_requests),
-            ],
+            hooks,
+            pull: GraphPull::new(puller, bus.clone()),
             tick: Tick::new(store.clone(), bus.clone(), clock.clone()),
             sweep: Sweep::new(store.clone(), clock.clone()),
             publisher: Publisher::new(store.clone(), bus.clone(), clock.clone()),
@@ -117,6 +125,7 @@ impl App {
         let [events, esp] = self.hooks.clone();
         let (sweep, publisher, tick) = (self.sweep.clone(), self.publisher.clone(), self.tick.clone());
         let (exporter, api, hooks) = (self.exporter.clone(), self.api.clone(), self.hooks.clone());
+        let pull = self.pull.clone();
         Functions::default()
             .with_http("enrollment-events", move |request| {
                 let hook = events.clone();
@@ -143,6 +152,10 @@ impl App {
             .with_events("event-publisher", move |event| {
                 let publisher = publisher.clone();
                 async move { publisher.handle(event).await }
+            })
+            .with_events("graph-pull", move |event| {
+                let pull = pull.clone();
+                async move { pull.handle(event).await }
             })
             .with_events("report-tick", move |event| {
                 let tick = tick.clone();

@@ -69,6 +69,9 @@ pub enum Command {
     /// Senders that post in a form of their own
     #[command(subcommand)]
     Source(SourceCommand),
+    /// Microsoft Graph's lists, read for a tenant with an app registration of its own
+    #[command(subcommand)]
+    Graph(GraphCommand),
     /// Publish a tenant's report file as of now, and put a copy into the data folder
     Export {
         /// The tenant
@@ -250,6 +253,68 @@ pub enum SourceCommand {
         /// A file with a body as the sender posts it, instead of the sample
         #[arg(long)]
         file: Option<std::path::PathBuf>,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Microsoft Graph's lists.
+#[derive(Debug, Subcommand)]
+pub enum GraphCommand {
+    /// Read for a tenant from now on. The client secret is read from standard input, and stands in no argument
+    Add {
+        /// The tenant
+        name: String,
+        /// The directory (tenant) id, or one of its domains
+        #[arg(long, value_name = "ID")]
+        directory: String,
+        /// The application (client) id
+        #[arg(long, value_name = "ID")]
+        client: String,
+        /// Microsoft's cloud: global, us-government or china
+        #[arg(long, default_value = "global")]
+        cloud: String,
+        /// The day on which the secret ends, to be reminded before
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        expires: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Ask for a page of each list, store nothing, and say what is missing
+    Check {
+        /// The tenant
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// How the lists stand: when each was read last, how many records it has, and what is the matter
+    List {
+        /// The tenant
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Replace the client secret, which is read from standard input
+    Rotate {
+        /// The tenant
+        name: String,
+        /// The day on which it ends, to be reminded before
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        expires: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Read all lists now
+    Run {
+        /// The tenant
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Read nothing more, and forget the app registration and its secret. What was read stays
+    Remove {
+        /// The tenant
+        name: String,
         #[command(flatten)]
         common: Common,
     },

@@ -42,6 +42,9 @@ pub enum Fault {
     OldLink,
 }
 
+/// What hears of each request for a list.
+type Heard = Arc<dyn Fn(&Asked) + Send + Sync>;
+
 /// A request that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
@@ -70,7 +73,7 @@ struct State {
     token_seconds: i64,
     base: String,
     /// Called at each request for a list: a test's clock may go on.
-    on_asked: Option<Arc<dyn Fn(&Asked) + Send + Sync>>,
+    on_asked: Option<Heard>,
 }
 
 /// A Graph, which ends with its last clone's process.

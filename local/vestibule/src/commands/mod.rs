@@ -3,6 +3,7 @@
 mod demo;
 mod diagnose;
 mod export;
+mod graph;
 mod import;
 mod report;
 mod serve;
@@ -24,6 +25,7 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Token(command) => tenant::token(command).await,
         Command::Source(command) => source::run(command).await,
         Command::Secret(command) => tenant::secret(command).await,
+        Command::Graph(command) => graph::run(command).await,
         Command::Export { name, common } => export::run(&name, &common).await,
         Command::Diagnose { name, user, device, common } => {
             diagnose::run(&name, user.as_deref(), device.as_deref(), &common).await

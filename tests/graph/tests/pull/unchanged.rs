@@ -41,7 +41,6 @@ async fn ten_thousand_unchanged_devices_make_no_read_or_write_beyond_the_pulls_o
     }
     assert_eq!(beyond_its_own(&services), BTreeMap::new());
     let own = services.store.meter().by_cause()[&Cause::Pull];
-    println!("three readings: {own:?}");
     // The digests are read, and written where a reading ended otherwise than the one before: a few kilobytes of state.
     assert!(own.read < 200.0 && own.write < 200.0, "{own:?}");
 }

@@ -1,0 +1,225 @@
+//! `graph`: Microsoft Graph's lists, read for a tenant with an app registration of its own.
+//!
+//! Must stay true: a client secret is read from standard input, and is in no argument, answer or log.
+
+use crate::app::App;
+use crate::cli::{Common, GraphCommand};
+use crate::output::{answer, note};
+use admin_api::pull_status;
+use graph_pull::{LISTS, Read, Which};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
+use vestibule_domain::{Day, Timestamp};
+use vestibule_graph::{Cloud, Credentials};
+use vestibule_platform::BoxError;
+use vestibule_store::{PullApp, Secret, Tenant};
+use vestibule_webhook::sources::graph_managed_devices;
+
+/// A line of standard input is read no further.
+const MOST_BYTES: u64 = 4_096;
+
+pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
+    match command {
+        GraphCommand::Add { name, directory, client, cloud, expires, common } => {
+            let cloud = Cloud::named(&cloud).ok_or("--cloud must be global, us-government or china")?;
+            let expires_at = expires.as_deref().map(day).transpose()?;
+            let secret = read_secret()?;
+            Credentials::new(&directory, &client, &secret)?;
+            let app = App::open(&common.data).await?;
+            let cloud = cloud.name().to_owned();
+            let registration = PullApp { directory, client, cloud, added_at: app.now(), expires_at };
+            let added = set(&app, &name, registration, &secret).await;
+            app.close().await?;
+            let tenant = added?;
+            let advice = advice(&tenant);
+            let mut value =
+                json!({"tenant": tenant.id, "lists": LISTS.iter().map(|list| list.name).collect::<Vec<_>>()});
+            if let Some(advice) = &advice {
+                value["advice"] = json!(advice);
+            }
+            answer(common.json, &value, || {
+                let advised = advice.map(|command| {
+                    format!(
+                        "\n\nThe list of devices says when each became compliant. So that attempts complete then, and not when a\nsender \
+                         that can't know assumes it:\n{command}"
+                    )
+                });
+                format!(
+                    "Graph's lists are read for {name} from now on, by `serve` every five minutes.\nWhether its permissions are \
+                     enough says: vestibule graph check {name}{}",
+                    advised.unwrap_or_default()
+                )
+            });
+        }
+        GraphCommand::Rotate { name, expires, common } => {
+            let expires_at = expires.as_deref().map(day).transpose()?;
+            let secret = read_secret()?;
+            let app = App::open(&common.data).await?;
+            let rotated = rotate(&app, &name, &secret, expires_at).await;
+            app.close().await?;
+            rotated?;
+            answer(common.json, &json!({"tenant": name, "rotated": true}), || {
+                "The secret is replaced; all lists are due now.".to_owned()
+            });
+        }
+        GraphCommand::Check { name, common } => check(&name, &common).await?,
+        GraphCommand::List { name, common } => {
+            let app = App::open(&common.data).await?;
+            let shown = shown(&app, &name).await;
+            app.close().await?;
+            let shown = shown?;
+            answer(common.json, &json!({"tenant": name, "graphPull": shown}), || words(&shown));
+        }
+        GraphCommand::Run { name, common } => run_now(&name, &common).await?,
+        GraphCommand::Remove { name, common } => {
+            let app = App::open(&common.data).await?;
+            let removed = remove(&app, &name).await;
+            app.close().await?;
+            let removed = removed?;
+            answer(common.json, &json!({"tenant": name, "removed": removed}), || {
+                let words = if removed {
+                    "Nothing more is read, and the secret is forgotten. Revoke it in Entra as well."
+                } else {
+                    "Nothing was read."
+                };
+                words.to_owned()
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The first line of standard input.
+fn read_secret() -> Result<String, BoxError> {
+    if std::io::stdin().is_terminal() {
+        note("Client secret, then Enter (it is shown here; `graph add … < FILE` shows nothing):");
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().take(MOST_BYTES).read_line(&mut line)?;
+    let secret = line.trim();
+    if secret.is_empty() {
+        return Err("there is no client secret on standard input".into());
+    }
+    Ok(secret.to_owned())
+}
+
+/// The instant at which a day begins, in UTC.
+fn day(text: &str) -> Result<Timestamp, BoxError> {
+    let wrong = "--expires must be a date like 2027-01-31";
+    Day::parse(text).map_err(|_| wrong)?;
+    Ok(Timestamp::parse(&format!("{text}T00:00:00Z")).map_err(|_| wrong)?)
+}
+
+async fn set(app: &App, name: &str, registration: PullApp, secret: &str) -> Result<Tenant, BoxError> {
+    let tenant = app.tenant(name).await?;
+    app.store.set_pull(&tenant.id, registration, &Secret::new(secret), app.now()).await?;
+    Ok(tenant)
+}
+
+async fn rotate(app: &App, name: &str, secret: &str, expires_at: Option<Timestamp>) -> Result<(), BoxError> {
+    let tenant = app.tenant(name).await?;
+    let pull = app.store.pull(&tenant.id).await?.ok_or_else(|| nothing(name))?;
+    Credentials::new(&pull.app.directory, &pull.app.client, secret)?;
+    let registration = PullApp { added_at: app.now(), expires_at, ..pull.app };
+    Ok(app.store.set_pull(&tenant.id, registration, &Secret::new(secret), app.now()).await?)
+}
+
+async fn remove(app: &App, name: &str) -> Result<bool, BoxError> {
+    let tenant = app.tenant(name).await?;
+    Ok(app.store.remove_pull(&tenant.id).await?)
+}
+
+async fn shown(app: &App, name: &str) -> Result<Option<Value>, BoxError> {
+    let tenant = app.tenant(name).await?;
+    Ok(pull_status(&app.store, &tenant.id, app.now()).await?)
+}
+
+fn nothing(name: &str) -> String {
+    format!("nothing is read for {name}: `graph add` begins it")
+}
+
+/// What to set where nobody is named who reports compliance: the list of devices knows.
+fn advice(tenant: &Tenant) -> Option<String> {
+    let is_named = tenant.settings.compliance_source.of(None).is_some();
+    (!is_named)
+        .then(|| format!("vestibule tenant set {} complianceSource={}", tenant.id, graph_managed_devices::SOURCE))
+}
+
+async fn check(name: &str, common: &Common) -> Result<(), BoxError> {
+    let app = App::open(&common.data).await?;
+    let checked = match app.tenant(name).await {
+        Ok(tenant) => app.pull.puller().check(&tenant.id).await,
+        Err(error) => Err(error),
+    };
+    app.close().await?;
+    let checked = checked?;
+    let complete = checked.iter().all(|one| one.ok);
+    answer(common.json, &json!({"tenant": name, "complete": complete, "lists": checked}), || {
+        let line = |one: &graph_pull::Checked| format!("{:<24} {}", one.list, one.found);
+        checked.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    if complete { Ok(()) } else { Err("not every list can be read".into()) }
+}
+
+async fn run_now(name: &str, common: &Common) -> Result<(), BoxError> {
+    let app = App::open(&common.data).await?;
+    let read = read_all(&app, name).await;
+    app.close().await?;
+    let lists = read?;
+    let failed = lists.iter().any(|read| read.problem.is_some());
+    answer(common.json, &json!({"tenant": name, "lists": lists}), || {
+        let line = |Read { list, rows, new, problem, .. }: &Read| {
+            let problem = problem.as_ref().map_or_else(String::new, |problem| format!("  {problem}"));
+            format!("{list:<24} {rows:>8} records, {new} new{problem}")
+        };
+        lists.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    if failed { Err("not every list was read".into()) } else { Ok(()) }
+}
+
+/// All lists, in as many runs as it takes.
+async fn read_all(app: &App, name: &str) -> Result<Vec<Read>, BoxError> {
+    let tenant = app.tenant(name).await?;
+    app.store.pull(&tenant.id).await?.ok_or_else(|| nothing(name))?;
+    let (mut lists, mut which) = (Vec::<Read>::new(), Which::All);
+    loop {
+        let ran = app.pull.puller().run(&tenant.id, which).await?;
+        if ran.under_way {
+            return Err(format!("the lists of {name} are being read: try again in a minute").into());
+        }
+        for read in ran.lists {
+            match lists.iter_mut().find(|known| known.list == read.list) {
+                Some(known) => *known = Read { new: known.new + read.new, ..read },
+                None => lists.push(read),
+            }
+        }
+        if !ran.unfinished {
+            return Ok(lists);
+        }
+        note(format!("{name}: it goes on …"));
+        which = Which::Due;
+    }
+}
+
+/// How the lists stand, in words.
+fn words(shown: &Option<Value>) -> String {
+    let Some(shown) = shown else { return "Nothing is read.".to_owned() };
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let mut lines = vec![format!(
+        "directory {}, client {}, cloud {}",
+        text(&shown["directory"]),
+        text(&shown["client"]),
+        text(&shown["cloud"])
+    )];
+    if shown["secretExpiresSoon"] == json!(true) {
+        lines.push(format!("THE SECRET ENDS on {}: `graph rotate` it", text(&shown["secretExpiresAt"])));
+    }
+    for list in shown["lists"].as_array().into_iter().flatten() {
+        let rows = list["rows"].as_u64().unwrap_or(0);
+        lines.push(format!("{:<24} last read {}, {rows} records", text(&list["list"]), text(&list["lastReadAt"])));
+        if let Some(problem) = list["problem"]["text"].as_str() {
+            lines.push(format!("    {}: {problem}", text(&list["problem"]["at"])));
+        }
+    }
+    lines.join("\n")
+}
