@@ -4,11 +4,13 @@
 mod windows_esp_common;
 
 use http::HeaderMap;
-use serde_json::json;
-use vestibule_domain::Outcome;
+use serde_json::{Value, json};
 use vestibule_domain::esp::SessionState;
 use vestibule_domain::event::Event;
-use vestibule_webhook::sources::{fleet, graph_autopilot_events, intune_operational_logs};
+use vestibule_domain::{ComplianceSource, DeviceState, History, Outcome, TenantId, TenantSettings, fold};
+use vestibule_webhook::sources::{
+    Sender, fleet, graph_autopilot_devices, graph_autopilot_events, graph_managed_devices, intune_operational_logs,
+};
 use windows_esp_common::*;
 
 /// Every order in which the parts can arrive.
@@ -68,6 +70,67 @@ fn graph_and_intunes_logs_beside_it_report_the_same_attempt_and_session() {
         assert_eq!(session.limit_minutes, 60);
         assert!(session.items.iter().any(|item| item.id == "mdmEnrollment"));
         assert_eq!((&enrollment.attempts, &enrollment.sessions), (&first.attempts, &first.sessions));
+    }
+}
+
+/// What is read from Graph of the same device: as a device that waits for somebody, as a managed device before and after it is
+/// compliant, and as a deployment.
+#[test]
+fn all_of_graphs_lists_and_intunes_log_beside_it_report_the_same_attempt_and_session() {
+    let (intune, entra) = ("11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555");
+    let read = |sender: &'static Sender, received_at, record: Value| {
+        let list = json!({"value": [record]}).to_string();
+        all((sender.read)(list.as_bytes(), &HeaderMap::new(), sender.received(received_at, false)).unwrap())
+    };
+    let pending = json!({"id": "22222222-2222-4222-8222-222222222222", "serialNumber": SERIAL,
+        "enrollmentState": "notContacted", "azureActiveDirectoryDeviceId": entra,
+        "managedDeviceId": "00000000-0000-0000-0000-000000000000"});
+    let managed = |state: &str, seen| {
+        json!({"id": intune, "azureADDeviceId": entra, "serialNumber": SERIAL,
+        "operatingSystem": "Windows", "enrolledDateTime": text(after(173_000)), "lastSyncDateTime": text(seen),
+        "complianceState": state})
+    };
+    let deployment = json!({
+        "id": "00000001-9d4e-4c43-8a52-6f1f7d9c0a01", "deviceId": intune, "eventDateTime": text(minute(40)),
+        "enrollmentStartDateTime": text(after(-30_000)), "enrollmentType": "azureADJoinedWithAutopilotProfile",
+        "deviceSerialNumber": SERIAL, "enrollmentState": "enrolled", "deploymentState": "success",
+        "deviceSetupStatus": "success", "accountSetupStatus": "success", "deploymentTotalDuration": "PT30M10S",
+        "deviceSetupDuration": "PT15M", "accountSetupDuration": "PT6M", "deploymentStartDateTime": text(after(2_000)),
+        "deploymentEndDateTime": text(after(1_812_000)),
+    });
+    let log = json!({"records": [{
+        "time": text(after(173_500)), "category": "OperationalLogs", "operationName": "Enrollment", "resultType": "Success",
+        "properties": {"AADDeviceId": entra, "IntuneDeviceId": intune, "Os": "Windows",
+            "EnrollmentType": "WindowsAzureADJoin", "MessageId": "93ce4a3e-0000-4000-8000-000000000005"},
+    }]});
+    let received = intune_operational_logs::SENDER.received(minute(60), false);
+    let log = all(intune_operational_logs::parse(log.to_string().as_bytes(), &HeaderMap::new(), received).unwrap());
+    let parts = [
+        reported().concat(),
+        read(&graph_autopilot_devices::SENDER, after(-600_000), pending),
+        read(&graph_managed_devices::SENDER, minute(5), managed("inGracePeriod", minute(4))),
+        read(&graph_managed_devices::SENDER, minute(50), managed("compliant", minute(45))),
+        read(&graph_autopilot_events::SENDER, minute(60), deployment),
+        log,
+    ];
+    let source = ComplianceSource::All(graph_managed_devices::SOURCE.to_owned());
+    let settings = TenantSettings { compliance_source: source, ..TenantSettings::default() };
+    let orders = orders(&parts);
+    assert_eq!(orders.len(), 720);
+    let mut first = None;
+    for order in orders {
+        let mut history = History::default();
+        for event in order {
+            history.add(event);
+        }
+        let enrollment = fold(&TenantId::parse("contoso").unwrap(), &history, &settings, later());
+        let (session, attempt) = (one_session(&enrollment), one_attempt(&enrollment));
+        assert_eq!((session.state, session.started_at), (SessionState::Success, began()));
+        // Nothing but the list of devices knows when it is compliant.
+        assert_eq!((attempt.outcome, attempt.ended_at), (Outcome::Completed, Some(minute(45))));
+        assert_eq!((attempt.session, enrollment.state), (Some(session.id), DeviceState::Enrolled));
+        let (attempts, sessions) = first.get_or_insert((enrollment.attempts.clone(), enrollment.sessions.clone()));
+        assert_eq!((&enrollment.attempts, &enrollment.sessions), (&*attempts, &*sessions));
     }
 }
 
