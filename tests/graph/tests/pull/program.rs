@@ -23,6 +23,16 @@ fn typed(folder: &Folder, fake: &Fake, arguments: &[&str], line: &str) -> Ran {
     }
 }
 
+/// Reads all lists now. A tick of `serve` may be reading at the same moment.
+fn run(folder: &Folder, fake: &Fake) -> Ran {
+    loop {
+        let ran = typed(folder, fake, &["graph", "run", "contoso"], "");
+        if !ran.stderr.contains("are being read") {
+            return ran;
+        }
+    }
+}
+
 fn answer(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
 }
@@ -62,24 +72,24 @@ async fn an_operator_adds_checks_runs_rotates_and_removes() {
     assert!(found["found"].as_str().unwrap().starts_with("missing permission DeviceManagementManagedDevices.Read.All"));
     fake.mend();
 
-    let ran = typed(&folder, &fake, &["graph", "run", "contoso"], "");
+    let ran = run(&folder, &fake);
     assert!(ran.success, "{ran:?}");
     assert_eq!(answer(&ran)["lists"][0], json!({"list": "managed-devices", "rows": 3, "new": 3, "unfinished": false}));
-    let serve = folder.serve();
+    let serve = folder.serve_with(&[("GRAPH_URL", &fake.url()), ("GRAPH_LOGIN_URL", &fake.url())]);
     let api = Client::new(&serve.url, &tenant.admin);
-    let status = api.json("/api/devices/enrollment-status").await;
+    let report = api.json("/api/reports/incomplete-enrollments").await;
+    assert_eq!((report["initiated"].as_u64(), report["completed"].as_u64()), (Some(3), Some(3)), "{report}");
     let sources = api.json("/api/sources").await;
     let pull = &sources["graphPull"];
     assert_eq!((&pull["directory"], &pull["secretExpiresSoon"]), (&json!("contoso.example"), &json!(false)));
     assert_eq!((pull["lists"].as_array().unwrap().len(), &pull["lists"][0]["problem"]), (5, &Value::Null));
-    assert!(status.to_string().contains("\"enrolled\":3") || status.to_string().contains("enrolled"), "{status}");
 
     // A secret that is wrong is said, and the right one mends it.
     assert!(typed(&folder, &fake, &["graph", "rotate", "contoso"], "wrong").success);
-    let ran = typed(&folder, &fake, &["graph", "run", "contoso"], "");
+    let ran = run(&folder, &fake);
     assert!(!ran.success && ran.stdout.contains("its secret is wrong"), "{ran:?}");
     assert!(typed(&folder, &fake, &["graph", "rotate", "contoso", "--expires", "2020-01-31"], SECRET).success);
-    let ran = typed(&folder, &fake, &["graph", "run", "contoso"], "");
+    let ran = run(&folder, &fake);
     assert!(ran.success && answer(&ran)["lists"][0]["new"] == json!(0), "{ran:?}");
     let listed = typed(&folder, &fake, &["graph", "list", "contoso"], "");
     assert_eq!(answer(&listed)["graphPull"]["secretExpiresSoon"], json!(true));
@@ -155,11 +165,10 @@ async fn killed_while_it_reads_the_next_run_has_all_of_it_once() {
         assert!(typed(&folder, &fake, &["graph", "remove", "contoso"], "").success);
         assert!(typed(&folder, &fake, &ADD, SECRET).success);
     }
-    let ran = typed(&folder, &fake, &["graph", "run", "contoso"], "");
+    let ran = run(&folder, &fake);
     assert!(ran.success && answer(&ran)["lists"][0]["rows"] == json!(400), "{ran:?}");
-    let serve = folder.serve();
+    let serve = folder.serve_with(&[("GRAPH_URL", &fake.url()), ("GRAPH_LOGIN_URL", &fake.url())]);
     let api = Client::new(&serve.url, &tenant.admin);
     let report = api.json("/api/reports/incomplete-enrollments").await;
-    let page = api.json("/api/reports/incomplete-enrollments/attempts?limit=1").await;
-    assert!(report.to_string().contains("400"), "400 attempts, each once: {report} {page}");
+    assert_eq!(report["initiated"].as_u64(), Some(400), "{report}");
 }
