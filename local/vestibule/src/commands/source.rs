@@ -310,6 +310,7 @@ fn shown(parsed: &Parsed, oldest: Timestamp) -> Value {
         Parsed::SignIn { read, .. } => match &read.sign_in {
             // Who it was is nobody's business here either.
             Some(sign_in) => json!({
+                "type": "signIn",
                 "time": read.at.to_string(),
                 "platform": sign_in.platform.name(),
                 "steps": sign_in.steps.steps().map(|step| step.name()).collect::<Vec<_>>(),

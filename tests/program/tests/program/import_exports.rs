@@ -129,8 +129,8 @@ fn each_report_is_known_by_its_columns_and_says_what_it_cannot() {
     let autopilot = "DeviceSerialNumber,DeploymentState,DeploymentStartDateTime,DeploymentEndDateTime,EnrollmentDateTime,\
         EnrollmentStatus\nPF3ABCDE,1,2026-11-24 08:55:00,2026-11-24 09:36:07,2026-11-24 08:55:00,1\n";
     for (text, name, cannot) in [
-        (failures, "DeviceEnrollmentFailures", "It does not report starts, steps, ends, compliance."),
-        (autopilot, "AutopilotV1DeploymentStatus", "It does not report steps, stops, compliance."),
+        (failures, "DeviceEnrollmentFailures", "It does not report starts, steps, ends, compliance, removals."),
+        (autopilot, "AutopilotV1DeploymentStatus", "It does not report steps, stops, compliance, removals."),
     ] {
         let path = save(&folder, "export.csv", text);
         let ran = vestibule_program_tests::run_alone(&["import", "contoso", &path, "--data", data.to_str().unwrap()]);
