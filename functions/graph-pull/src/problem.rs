@@ -106,8 +106,8 @@ mod tests {
             let middle = (60 << at).min(1_800);
             assert!((middle * 3 / 4..=middle * 5 / 4).contains(seconds), "{at}: {seconds}");
         }
-        let told = Problem::Graph(Failure::Throttled { status: 429, after: Some(Millis::from_seconds(17)) });
-        assert_eq!(told.back_off(&tenant, list, 5), Millis::from_seconds(17));
+        let asked = Problem::Graph(Failure::Throttled { status: 429, after: Some(Millis::from_seconds(17)) });
+        assert_eq!(asked.back_off(&tenant, list, 5), Millis::from_seconds(17));
         assert_eq!(Problem::Graph(Failure::NoPermission).back_off(&tenant, list, 1), HOUR);
         assert_eq!(Problem::Graph(Failure::NoSuchList { status: 404 }).back_off(&tenant, list, 1), DAY);
         assert!(

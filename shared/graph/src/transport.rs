@@ -38,7 +38,7 @@ pub enum Lost {
     TooLarge,
     /// The answer took too long.
     TimedOut,
-    /// The machine has no trusted roots, so no server can be told from another.
+    /// The machine has no trusted roots, so no server can prove who it is.
     NoRoots,
 }
 

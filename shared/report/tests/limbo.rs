@@ -119,18 +119,18 @@ fn who_left_and_is_enrolled_nowhere_is_in_limbo() {
         // Somebody began to enroll it again, and it is not enrolled yet.
         change(8, [jamf(8, 6, Kind::Unenrolled), says("native", &["starts"], 8, 0, Kind::Started)]),
     ];
-    let told = answer(&all, at(AS_OF), &[]);
+    let answered = answer(&all, at(AS_OF), &[]);
     let expected = [left(8), left(5), ("left".to_owned(), 4, Some("graph".to_owned())), left(1)];
-    let mut found = listed(&told);
+    let mut found = listed(&answered);
     found.sort_by_key(|(_, device, _)| std::cmp::Reverse(*device));
     assert_eq!(found, expected);
-    assert_eq!((&told["leftDevices"], &told["mayBeElsewhere"]), (&Value::from(4), &Value::from(1)));
-    assert!(told["devices"].as_array().unwrap().iter().all(|one| one["source"] == "jamf" && one["days"] == 6));
-    assert_eq!(told["byDay"].as_array().unwrap().len(), 1);
-    let day = &told["byDay"][0];
+    assert_eq!((&answered["leftDevices"], &answered["mayBeElsewhere"]), (&Value::from(4), &Value::from(1)));
+    assert!(answered["devices"].as_array().unwrap().iter().all(|one| one["source"] == "jamf" && one["days"] == 6));
+    assert_eq!(answered["byDay"].as_array().unwrap().len(), 1);
+    let day = &answered["byDay"][0];
     assert_eq!((&day["date"], &day["source"], &day["devices"]), (&json!("2026-03-14"), &json!("jamf"), &json!(4)));
     // Of the sender that reports no removals nothing is known, and zero of the one that does.
-    let of = |source: &str| told["sources"].as_array().unwrap().iter().find(|one| one["source"] == source).unwrap();
+    let of = |source: &str| answered["sources"].as_array().unwrap().iter().find(|one| one["source"] == source).unwrap();
     let counts = |source: &str| ["devices", "removals", "removed", "notBack"].map(|member| of(source)[member].clone());
     assert_eq!(counts("jamf"), [json!(8), json!(true), json!(8), json!(4)]);
     assert_eq!(counts("fleet"), [json!(1), json!(true), json!(1), json!(0)]);
@@ -142,17 +142,17 @@ fn who_left_and_is_enrolled_nowhere_is_in_limbo() {
 
 #[test]
 fn what_nobody_reports_is_not_zero() {
-    let told = answer(&[change(1, [graph(1, 3, Kind::Enrolled)])], at(AS_OF), &[]);
-    assert_eq!((&told["leftDevices"], &told["mayBeElsewhere"]), (&Value::Null, &Value::Null));
-    assert_eq!((&told["registered"], &told["notBegun"]), (&Value::from(0), &Value::Null));
+    let answered = answer(&[change(1, [graph(1, 3, Kind::Enrolled)])], at(AS_OF), &[]);
+    assert_eq!((&answered["leftDevices"], &answered["mayBeElsewhere"]), (&Value::Null, &Value::Null));
+    assert_eq!((&answered["registered"], &answered["notBegun"]), (&Value::from(0), &Value::Null));
     assert_eq!(answer(&[], at(AS_OF), &[])["leftDevices"], Value::Null);
     // Whoever can report removals and did not says that there are none.
-    let told = answer(&[change(1, [jamf(1, 3, Kind::Enrolled)])], at(AS_OF), &[]);
-    assert_eq!((&told["leftDevices"], &told["notBegun"]), (&Value::from(0), &Value::Null));
+    let answered = answer(&[change(1, [jamf(1, 3, Kind::Enrolled)])], at(AS_OF), &[]);
+    assert_eq!((&answered["leftDevices"], &answered["notBegun"]), (&Value::from(0), &Value::Null));
     // What was stored before senders stated it shows by itself that removals are reported.
     let old = says("native", &["ends"], 1, 3, Kind::Unenrolled);
-    let told = answer(&[change(1, [old])], at(AS_OF), &[]);
-    assert_eq!((&told["leftDevices"], &told["sources"][0]["removals"]), (&Value::from(1), &Value::from(true)));
+    let answered = answer(&[change(1, [old])], at(AS_OF), &[]);
+    assert_eq!((&answered["leftDevices"], &answered["sources"][0]["removals"]), (&Value::from(1), &Value::from(true)));
 }
 
 #[test]
@@ -164,16 +164,19 @@ fn who_was_registered_and_never_begun_is_there_from_a_day_on() {
         change(4, [graph(4, 14, Kind::Registered)]),
     ];
     let never = |device: u64| ("notBegun".to_owned(), device, None);
-    let told = answer(&all, at(AS_OF), &[]);
-    assert_eq!(listed(&told), [never(4), never(1)]);
-    assert_eq!((&told["registered"], &told["notBegun"], &told["afterDays"]), (&json!(4), &json!(2), &json!(14)));
-    assert_eq!(told["devices"][0]["days"], 14);
-    let told = answer(&all, at(AS_OF), &[("afterDays", "0"), ("why", "notbegun"), ("limit", "2")]);
-    assert_eq!((listed(&told), &told["notBegun"]), (vec![never(2), never(4)], &json!(3)));
-    let next = told["next"].as_str().unwrap();
+    let answered = answer(&all, at(AS_OF), &[]);
+    assert_eq!(listed(&answered), [never(4), never(1)]);
+    assert_eq!(
+        (&answered["registered"], &answered["notBegun"], &answered["afterDays"]),
+        (&json!(4), &json!(2), &json!(14))
+    );
+    assert_eq!(answered["devices"][0]["days"], 14);
+    let answered = answer(&all, at(AS_OF), &[("afterDays", "0"), ("why", "notbegun"), ("limit", "2")]);
+    assert_eq!((listed(&answered), &answered["notBegun"]), (vec![never(2), never(4)], &json!(3)));
+    let next = answered["next"].as_str().unwrap();
     let asked = [("afterDays", "0"), ("why", "notbegun"), ("limit", "2"), ("cursor", next)];
-    let told = answer(&all, at(AS_OF), &asked);
-    assert_eq!((listed(&told), told["next"].as_str()), (vec![never(1)], None));
+    let answered = answer(&all, at(AS_OF), &asked);
+    assert_eq!((listed(&answered), answered["next"].as_str()), (vec![never(1)], None));
     assert!(listed(&answer(&all, at(AS_OF), &[("why", "left")])).is_empty());
 }
 
@@ -213,8 +216,8 @@ fn a_file_whose_window_moves_is_a_built_one() {
         refreshed.publish(&one, None).unwrap();
         build(&path(format!("b{days}")), &context, &all, as_of).publish(&two, None).unwrap();
         assert_eq!(differences(&dump(&one), &dump(&two)), Vec::<String>::new(), "{days} days later");
-        let told = refreshed.reader().unwrap().answer("limbo", &Parameters::new()).unwrap().unwrap();
-        counts.push(told["leftDevices"].as_u64());
+        let answered = refreshed.reader().unwrap().answer("limbo", &Parameters::new()).unwrap().unwrap();
+        counts.push(answered["leftDevices"].as_u64());
     }
     assert_eq!((counts[0], counts[20], counts[21], counts[44]), (Some(2), Some(2), None, None));
 }
@@ -259,14 +262,14 @@ proptest! {
         let as_of = from + Millis::from_minutes(hours * 60);
         let folder = tempfile::tempdir().unwrap();
         let working: Working = build(&folder.path().join("w"), &context, &changes(&events, as_of), as_of);
-        let told = working.reader().unwrap().answer("limbo", &asked(&[("why", "left"), ("limit", "1000")]));
-        let told = told.unwrap().unwrap();
+        let answered = working.reader().unwrap().answer("limbo", &asked(&[("why", "left"), ("limit", "1000")]));
+        let answered = answered.unwrap().unwrap();
         let text = |one: &Value, member: &str| one[member].as_str().unwrap().to_owned();
-        let listed: BTreeMap<String, (String, String)> = told["devices"].as_array().unwrap().iter()
+        let listed: BTreeMap<String, (String, String)> = answered["devices"].as_array().unwrap().iter()
             .map(|one| (text(one, "enrollmentKey"), (text(one, "source"), text(one, "since"))))
             .collect();
         let plain = plainly(&events, &settings, as_of);
-        prop_assert_eq!(told["leftDevices"].as_u64().unwrap_or(0), plain.len() as u64);
+        prop_assert_eq!(answered["leftDevices"].as_u64().unwrap_or(0), plain.len() as u64);
         prop_assert_eq!(listed, plain);
     }
 }

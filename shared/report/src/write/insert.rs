@@ -166,34 +166,34 @@ impl<'c> Insert<'c> {
         day_of: &impl Fn(Timestamp) -> Day,
     ) -> Result<()> {
         #[derive(Default)]
-        struct Told {
+        struct Said {
             newest: Option<Timestamp>,
             removals: bool,
             enrolled_at: Option<Timestamp>,
             left_at: Option<Timestamp>,
         }
-        let mut sources: BTreeMap<&str, Told> = BTreeMap::new();
+        let mut sources: BTreeMap<&str, Said> = BTreeMap::new();
         for event in history.ordered(as_of).into_iter().filter(|event| day_of(event.placed()) >= cutoff) {
-            let told = sources.entry(&event.key.source).or_default();
+            let said = sources.entry(&event.key.source).or_default();
             let at = Some(event.placed());
             // In the order of time: what comes last stands.
-            (told.newest, told.removals) = (at, event.reports.removals);
+            (said.newest, said.removals) = (at, event.reports.removals);
             match event.step().map(|step| step.kind) {
-                Some(Kind::Enrolled) => told.enrolled_at = at,
-                Some(Kind::Unenrolled) => told.left_at = at,
+                Some(Kind::Enrolled) => said.enrolled_at = at,
+                Some(Kind::Unenrolled) => said.left_at = at,
                 _ => {}
             }
         }
-        for (source, told) in sources {
-            let Some(newest) = told.newest else { continue };
+        for (source, said) in sources {
+            let Some(newest) = said.newest else { continue };
             self.device_source.insert(row! {
                 enrollment_no: enrollment_no,
                 source_word: self.words.id(Some(source))?.unwrap_or(0),
-                removals: told.removals,
+                removals: said.removals,
                 last_day: day_of(newest).get(),
-                enrolled_at: told.enrolled_at.map(Timestamp::millis),
-                left_at: told.left_at.map(Timestamp::millis),
-                left_day: told.left_at.map(|at| day_of(at).get()),
+                enrolled_at: said.enrolled_at.map(Timestamp::millis),
+                left_at: said.left_at.map(Timestamp::millis),
+                left_day: said.left_at.map(|at| day_of(at).get()),
             })?;
         }
         Ok(())
@@ -230,7 +230,7 @@ impl<'c> Insert<'c> {
         };
         totals.device(counted, 1);
         let words = &mut self.words;
-        // Of several of one kind the first: which one was told last does not matter.
+        // Of several of one kind the first: which one was reported last does not matter.
         let identifier = |kind| {
             let found = history.identifiers().iter().find(|identifier| identifier.kind == kind);
             found.map(|identifier| identifier.value.as_str())
