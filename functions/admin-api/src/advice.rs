@@ -1,6 +1,6 @@
 //! What an error code or message means, and what to do about it: all meanings, from the catalogue.
 
-use crate::{Call, query::Query};
+use crate::Call;
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -10,7 +10,6 @@ use vestibule_platform::{HttpResponse, Problem};
 
 /// `GET /api/advice/{code}`: a code in any spelling, words of a message, or the name of an error or a category.
 pub(crate) fn show(catalogue: &Catalogue, call: &Call, text: &str) -> Result<HttpResponse, Problem> {
-    Query::read(call.request.uri().query(), &[])?;
     let text = percent_decode_str(text).decode_utf8().map_err(|_| Problem::not_found())?;
     let found = catalogue.look_up(&text);
     if found.is_empty() {

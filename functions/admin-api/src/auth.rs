@@ -1,6 +1,6 @@
 //! Whose request it is.
 
-use crate::{Api, esp, store_problem};
+use crate::{Api, store_problem};
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::credentials::{bearer, same_hash, token_hash, token_tenant};
 use vestibule_platform::{HttpRequest, Problem};
@@ -20,9 +20,14 @@ pub(crate) struct Caller {
 impl Api {
     /// The caller of a request. A token of nobody, a revoked one, an expired one and none at all look the same. The
     /// tenant is read each time: a revoked token must not work for a while longer.
-    pub(crate) async fn authenticate(&self, request: &HttpRequest, now: Timestamp) -> Result<Caller, Problem> {
-        // A browser that opens a page by its address can ask for a name and a password, and nothing else.
-        let is_page = esp::is_page(request);
+    ///
+    /// A browser that opens a page for people (`is_page`) by its address can ask for a name and a password, and nothing else.
+    pub(crate) async fn authenticate(
+        &self,
+        request: &HttpRequest,
+        is_page: bool,
+        now: Timestamp,
+    ) -> Result<Caller, Problem> {
         let unauthorized = || if is_page { Problem::unauthorized().ask_browser() } else { Problem::unauthorized() };
         let headers = request.headers();
         let token = bearer(headers).map(str::to_owned).or_else(|| basic_password(headers).filter(|_| is_page));

@@ -1,6 +1,6 @@
 //! Diagnostics for a person or a device, from the report file.
 
-use crate::query::{Query, invalid};
+use crate::query::invalid;
 use crate::sources::known_to_diagnostics;
 use crate::{Api, Call, store_problem};
 use vestibule_platform::{HttpResponse, Problem};
@@ -28,8 +28,8 @@ pub fn subject(tenant: &Tenant, user: Option<&str>, device: Option<&str>) -> Res
 
 impl Api {
     pub(crate) async fn diagnostics(&self, call: &Call) -> Result<HttpResponse, Problem> {
-        let query = Query::read(call.request.uri().query(), &["user", "device"])?;
-        let (user, device) = (query.text("user"), query.text("device"));
+        let asked = |name: &str| call.query.get(name).map(String::as_str);
+        let (user, device) = (asked("user"), asked("device"));
         let field = if device.is_some() { "device" } else { "user" };
         let subject = subject(&call.tenant, user, device).map_err(|problem| invalid(field, problem))?;
         let shows_profiles = self.visible_profiles(call).await?.is_none();

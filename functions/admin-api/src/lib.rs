@@ -9,6 +9,7 @@ mod diagnostics;
 mod esp;
 mod files;
 mod oidc;
+mod operation;
 mod pull;
 mod query;
 mod reports;
@@ -23,6 +24,8 @@ pub use pull::pull_status;
 pub use sources::{SourceLog, known_to_diagnostics, source_logs};
 pub use tenant::{SettingError, patched};
 
+use crate::operation::{By, Found, Open, Operation, Served, Who};
+use crate::query::parameters;
 use http::Method;
 use std::sync::Arc;
 use vestibule_archive::{Archive, ArchiveError};
@@ -45,10 +48,13 @@ pub struct Api {
 
 /// One request, its tenant known.
 struct Call {
+    /// What the path has where the operation's has braces, as it was sent.
+    id: Option<String>,
+    query: query::Parameters,
     tenant: Tenant,
-    role: Role,
     /// What the credential is known by.
     caller: String,
+    role: Role,
     /// The scope tags that the credential is limited to; none means no limit.
     scope_tags: Vec<String>,
     now: Timestamp,
@@ -69,125 +75,109 @@ impl Api {
     /// Serves one request.
     pub async fn handle(&self, request: HttpRequest) -> HttpResponse {
         let now = Timestamp::from_millis(self.clock.now_millis());
-        let path = request.uri().path().trim_end_matches('/').to_owned();
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
         let mut response = if request.body().len() > MAX_BODY_BYTES {
             Problem::too_large().into()
         } else {
-            match self.without_credential(&request, &segments, now).await {
-                Some(answer) => answer.unwrap_or_else(HttpResponse::from),
-                None => self.with_credential(&request, &segments, now).await,
-            }
+            self.serve(&request, now).await.unwrap_or_else(HttpResponse::from)
         };
         self.share(&request, &mut response);
         response
     }
 
-    /// What anybody may ask for: the page, which holds nothing of anyone, and a token for a code.
-    async fn without_credential(
+    async fn serve(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
+        let path = request.uri().path().trim_end_matches('/').to_owned();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let found = Found::of(request.method(), &segments);
+        let get = [Method::GET, Method::HEAD].contains(request.method());
+        match (&segments[..], found) {
+            // The page, which holds nothing of anyone.
+            ([], _) if get => self.page_file(request, "index.html").await,
+            (["assets", folder, name], _) if get => self.page_file(request, &format!("assets/{folder}/{name}")).await,
+            (["api", ..], found) if request.method() == Method::OPTIONS => self.preflight(&found),
+            (_, Found::Operation(served @ Served { by: By::Openly(open), .. }, _)) => {
+                served.check_query(&parameters(request.uri().query())?)?;
+                match open {
+                    Open::GetConfig => Ok(self.page_config()),
+                    Open::GetOpenApi => web::document(request),
+                    Open::SignIn => self.sign_in(request, now).await,
+                }
+            }
+            // Whether a path exists is nothing to somebody unknown.
+            (_, found) => self.with_credential(request, found, now).await,
+        }
+    }
+
+    async fn with_credential(
         &self,
         request: &HttpRequest,
-        segments: &[&str],
+        found: Found,
         now: Timestamp,
-    ) -> Option<Result<HttpResponse, Problem>> {
-        let get = [Method::GET, Method::HEAD].contains(request.method());
-        match segments {
-            [] if get => Some(self.page_file(request, "index.html").await),
-            ["config.json"] if get => Some(Ok(self.page_config())),
-            ["openapi.json"] if get => Some(web::document(request)),
-            ["assets", folder, name] if get => Some(self.page_file(request, &format!("assets/{folder}/{name}")).await),
-            ["api", "session"] if request.method() == Method::POST => Some(self.sign_in(request, now).await),
-            ["api", ..] if request.method() == Method::OPTIONS => Some(self.preflight(segments)),
-            _ => None,
-        }
-    }
-
-    async fn with_credential(&self, request: &HttpRequest, segments: &[&str], now: Timestamp) -> HttpResponse {
-        let caller = match self.authenticate(request, now).await {
-            Ok(caller) => caller,
-            Err(problem) => return problem.into(),
+    ) -> Result<HttpResponse, Problem> {
+        let is_page = esp::is_page(&found, request);
+        let caller = self.authenticate(request, is_page, now).await?;
+        let quota = self.limiter.count(&caller.id, self.access.requests_a_minute, now)?;
+        let answer = match found {
+            Found::Operation(served, id) => self.answer_to(request, caller, served, id, now).await,
+            other => Err(other.problem()),
         };
-        let quota = match self.limiter.count(&caller.id, self.access.requests_a_minute, now) {
-            Ok(quota) => quota,
-            Err(problem) => return problem.into(),
-        };
-        let auth::Caller { tenant, role, scope_tags, id } = caller;
-        let call = Call { tenant, role, caller: id, scope_tags, now, request: request.clone() };
-        let answer = self.answer(call, segments).await.unwrap_or_else(HttpResponse::from);
-        let mut answer = respond::tag(request, answer);
+        let mut answer = respond::tag(request, answer.unwrap_or_else(HttpResponse::from));
         if let Some(quota) = quota {
-            quota.tell(&mut answer);
+            quota.write(&mut answer);
         }
-        answer
+        Ok(answer)
     }
 
-    async fn answer(&self, call: Call, segments: &[&str]) -> Result<HttpResponse, Problem> {
-        let get = [Method::GET, Method::HEAD].contains(call.request.method());
-        match (segments, call.request.method()) {
-            (["api", "devices", "enrollment-status"], _) if get => {
-                self.question_of_profiles(&call, "enrollment-status").await
-            }
-            (["api", "devices", "enrollment-status", "active"], _) if get => self.question(&call, "active").await,
-            (["api", "devices", "enrollment-status", "failures"], _) if get => self.question(&call, "failures").await,
-            (["api", "devices", "limbo"], _) if get => self.question(&call, "limbo").await,
-            (["api", "reports", "web-enrollment"], _) if get => self.question(&call, "web-enrollment").await,
-            (["api", "reports", "coverage"], _) if get => self.question(&call, "coverage").await,
-            (["api", "reports", "incomplete-enrollments"], _) if get => {
-                self.question(&call, "incomplete-enrollments").await
-            }
-            (["api", "reports", "incomplete-enrollments", "attempts"], _) if get => {
-                self.question(&call, "attempts").await
-            }
-            (["api", "reports", "esp"], _) if get => self.question_of_profiles(&call, "esp").await,
-            (["api", "reports", "esp", "sessions"], _) if get => self.question_of_profiles(&call, "esp-sessions").await,
-            (["api", "reports", "esp", "sessions", id], _) if get => self.one(&call, "esp-session", id).await,
-            (["api", "attempts", id], _) if get => self.one(&call, "attempt", id).await,
-            (["api", "reports", "files"], _) if get => self.list_files(&call).await,
-            (["api", "reports", "files"], &Method::POST) => self.ask_for_file(&call).await,
-            (["api", "reports", "files", name, "link"], _) if get => self.file_link(&call, name).await,
-            (["api", "reports", "files", name], _) if get => self.file(&call, name).await,
-            (["api", "devices", "esp-profiles", ..], _) => self.esp_profiles(&call, segments).await,
-            (["api", "devices", id, "esp"], _) if get => self.device_esp(&call, id).await,
-            (["api", "devices", id, "esp-profile"], _) if get => self.device_profile(&call, id).await,
-            (["api", "diagnostics"], _) if get => self.diagnostics(&call).await,
-            (["api", "advice", text], _) if get => advice::show(self.archive.advice(), &call, text),
-            (["api", "sources"], _) if get => self.sources(&call).await,
-            (["api", "tenant"], _) if get => self.show_tenant(&call).await,
-            (["api", "session"], &Method::DELETE) => self.sign_out(call).await,
-            (["api", "tenant"], &Method::PATCH) => self.change_tenant(call).await,
-            _ => Err(no_such(segments)),
+    async fn answer_to(
+        &self,
+        request: &HttpRequest,
+        caller: auth::Caller,
+        served: &'static Served,
+        id: Option<String>,
+        now: Timestamp,
+    ) -> Result<HttpResponse, Problem> {
+        let auth::Caller { tenant, role, scope_tags, id: caller } = caller;
+        let query = parameters(request.uri().query())?;
+        let call = Call { id, query, tenant, caller, role, scope_tags, now, request: request.clone() };
+        let (operation, who) = match served.by {
+            By::Question(question) => return self.question(&call, question).await,
+            By::Openly(_) => return Err(Problem::not_found()),
+            By::Operation(operation, who) => (operation, who),
+        };
+        served.check_query(&call.query)?;
+        let may = match who {
+            Who::Readers => true,
+            Who::UnlimitedReaders => call.scope_tags.is_empty(),
+            Who::Admins => call.role == Role::Admin,
+        };
+        if may { self.answer(operation, call).await } else { Err(Problem::forbidden()) }
+    }
+
+    /// Calls an operation's handler.
+    async fn answer(&self, operation: Operation, call: Call) -> Result<HttpResponse, Problem> {
+        let id = call.id.as_deref().unwrap_or_default();
+        match operation {
+            Operation::ListFiles => self.list_files(&call).await,
+            Operation::RequestFile => self.ask_for_file(&call).await,
+            Operation::GetFile | Operation::HeadFile => self.file(&call, id).await,
+            Operation::GetFileLink => self.file_link(&call, id).await,
+            Operation::ListEspProfiles => self.list_profiles(&call).await,
+            Operation::CreateEspProfiles => self.create_profiles(&call).await,
+            Operation::ResolveEspProfile => self.resolve_hypothetical(&call).await,
+            Operation::GetEspProfile => self.show_profile(&call, id).await,
+            Operation::ReplaceEspProfile => self.replace_profile(&call, id).await,
+            Operation::DeleteEspProfile => self.remove_profile(&call, id).await,
+            Operation::SetEspProfilePriority => self.set_priority(&call, id).await,
+            Operation::AssignEspProfile => self.assign_profile(&call, id).await,
+            Operation::GetDeviceEsp => self.device_esp(&call, id).await,
+            Operation::GetDeviceEspProfile => self.device_profile(&call, id).await,
+            Operation::Diagnose => self.diagnostics(&call).await,
+            Operation::GetAdvice => advice::show(self.archive.advice(), &call, id),
+            Operation::GetSources => self.sources(&call).await,
+            Operation::GetTenant => self.show_tenant(&call).await,
+            Operation::ChangeTenant => self.change_tenant(call).await,
+            Operation::SignOut => self.sign_out(call).await,
         }
     }
-}
-
-/// What is wrong with a request that nothing serves: its method, or its path.
-fn no_such(segments: &[&str]) -> Problem {
-    methods(segments).map_or_else(Problem::not_found, |methods| Problem::method_not_allowed().allow(methods))
-}
-
-/// The methods that a path is served with, if it is one of ours.
-fn methods(segments: &[&str]) -> Option<&'static str> {
-    Some(match segments {
-        ["api", "session"] => "POST, DELETE",
-        ["api", "tenant"] => "GET, PATCH",
-        ["api", "reports", "files"] | ["api", "devices", "esp-profiles"] => "GET, POST",
-        ["api", "reports", "files", _] => "GET, HEAD",
-        ["api", "devices", "esp-profiles", "resolve"]
-        | ["api", "devices", "esp-profiles", _, "set-priority" | "assign"] => "POST",
-        ["api", "devices", "esp-profiles", _] => "GET, PUT, DELETE",
-        ["api", "devices", "enrollment-status"]
-        | ["api", "devices", "enrollment-status", "active" | "failures"]
-        | ["api", "devices", "limbo"]
-        | ["api", "reports", "coverage" | "incomplete-enrollments" | "esp" | "web-enrollment"]
-        | ["api", "reports", "esp", "sessions"]
-        | ["api", "reports", "esp", "sessions", _]
-        | ["api", "reports", "incomplete-enrollments", "attempts"]
-        | ["api", "reports", "files", _, "link"]
-        | ["api", "attempts" | "advice", _]
-        | ["api", "devices", _, "esp" | "esp-profile"]
-        | ["api", "diagnostics" | "sources"] => "GET",
-        _ => return None,
-    })
 }
 
 /// What a client is told of an error below; operators get it whole, once.

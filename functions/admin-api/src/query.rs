@@ -6,8 +6,11 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use vestibule_platform::Problem;
 
+/// Parameters with their values, none of them empty.
+pub(crate) type Parameters = BTreeMap<String, String>;
+
 /// The parameters of a query, whatever they are called.
-pub(crate) fn parameters(query: Option<&str>) -> Result<BTreeMap<String, String>, Problem> {
+pub(crate) fn parameters(query: Option<&str>) -> Result<Parameters, Problem> {
     let mut parameters = BTreeMap::new();
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -22,35 +25,6 @@ pub(crate) fn parameters(query: Option<&str>) -> Result<BTreeMap<String, String>
         }
     }
     Ok(parameters)
-}
-
-/// A query that was read.
-pub(crate) struct Query(BTreeMap<String, String>);
-
-impl Query {
-    /// Reads a query whose parameters are among `known`.
-    pub(crate) fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Problem> {
-        let all = parameters(query)?;
-        match all.keys().all(|name| known.contains(&name.as_str())) {
-            true => Ok(Self(all)),
-            false => Err(unknown(known)),
-        }
-    }
-
-    /// A parameter, if given.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// A parameter that `read` must understand.
-    pub(crate) fn parse<T>(
-        &self,
-        name: &'static str,
-        problem: &'static str,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, Problem> {
-        self.text(name).map(|text| read(text).ok_or_else(|| invalid(name, problem))).transpose()
-    }
 }
 
 /// The problem of a parameter that is not among `known`.

@@ -1,12 +1,12 @@
 //! The questions about enrollments, asked of the tenant's report file: a route is a question of the file, its parameters are
 //! the question's, and what is refused is the file's to say.
 
-use crate::query::{parameters, unknown};
+use crate::query::{Parameters, unknown};
 use crate::{Api, Call, problem};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use vestibule_archive::Answer;
 use vestibule_platform::problem::json;
@@ -77,9 +77,16 @@ fn hide_profiles(answer: &mut Map<String, Value>, visible: &BTreeSet<String>) {
     }
 }
 
-/// The parameters of the query, a person by what stands for them in the file.
-fn asked(call: &Call) -> Result<BTreeMap<String, String>, Problem> {
-    let mut asked = parameters(call.request.uri().query())?;
+/// What the question is asked with: the query's parameters, a person by what stands for them in the file, or the id that the
+/// path has.
+fn asked(call: &Call) -> Result<Parameters, Problem> {
+    let mut asked = call.query.clone();
+    if let Some(id) = &call.id {
+        if !asked.is_empty() {
+            return Err(unknown::<&str>(&[]));
+        }
+        asked.insert("id".to_owned(), id.clone());
+    }
     if let Some(user) = asked.get_mut("user")
         && call.tenant.settings.pseudonymise
     {
@@ -89,41 +96,13 @@ fn asked(call: &Call) -> Result<BTreeMap<String, String>, Problem> {
 }
 
 impl Api {
-    /// Answers a question of the file by the parameters of the query.
+    /// Answers a question of the file. Profiles that the credential may not see are not in it.
     pub(crate) async fn question(&self, call: &Call, question: &'static str) -> Result<HttpResponse, Problem> {
         let asked = asked(call)?;
-        self.answer_from(call, move |reader| reader.answer(question, &asked)).await
-    }
-
-    /// The same of what names profiles: those that the credential may not see are not in it.
-    pub(crate) async fn question_of_profiles(
-        &self,
-        call: &Call,
-        question: &'static str,
-    ) -> Result<HttpResponse, Problem> {
-        let asked = asked(call)?;
         let visible = self.visible_profiles(call).await?;
-        self.answer_from(call, move |reader| {
-            let mut answer = reader.answer(question, &asked)?;
-            if let (Some(answer), Some(visible)) = (&mut answer, &visible) {
-                hide_profiles(answer, visible);
-            }
-            Ok(answer)
-        })
-        .await
-    }
-
-    /// Answers a question about the one attempt or session of that id.
-    pub(crate) async fn one(&self, call: &Call, question: &'static str, id: &str) -> Result<HttpResponse, Problem> {
-        let mut asked = parameters(call.request.uri().query())?;
-        if !asked.is_empty() {
-            return Err(unknown::<&str>(&[]));
-        }
-        asked.insert("id".to_owned(), id.to_owned());
-        let visible = self.visible_profiles(call).await?;
-        let found = self.ask(call, move |reader| reader.answer(question, &asked)).await?;
-        let (found, marks) = Marked::<Option<_>>::split(found);
-        let mut answer = found.ok_or_else(Problem::not_found)?;
+        let answer = self.ask(call, move |reader| reader.answer(question, &asked)).await?;
+        let (answer, marks) = Marked::<Option<_>>::split(answer);
+        let mut answer = answer.ok_or_else(Problem::not_found)?;
         if let Some(visible) = &visible {
             hide_profiles(&mut answer, visible);
         }

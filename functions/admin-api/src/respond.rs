@@ -1,8 +1,9 @@
 //! What all answers have in common: how many more a caller may ask for, whether the answer is another than the one
 //! before, and which other origins' pages may read it.
 
+use crate::Api;
+use crate::operation::Found;
 use crate::web::is_known;
-use crate::{Api, no_such};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, ORIGIN, VARY,
@@ -59,8 +60,8 @@ impl Limiter {
 }
 
 impl Quota {
-    /// Tells a client, in the fields of the IETF's draft on rate limits.
-    pub(crate) fn tell(self, response: &mut HttpResponse) {
+    /// Writes it into an answer, in the fields of the IETF's draft on rate limits.
+    pub(crate) fn write(self, response: &mut HttpResponse) {
         let policy = format!("\"caller\";q={};w=60", self.limit);
         let left = format!("\"caller\";r={};t={}", self.left, self.resets_in_seconds);
         for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
@@ -166,9 +167,9 @@ impl Api {
     }
 
     /// What a browser asks before it lets a page of another origin ask.
-    pub(crate) fn preflight(&self, segments: &[&str]) -> Result<HttpResponse, Problem> {
+    pub(crate) fn preflight(&self, asked: &Found) -> Result<HttpResponse, Problem> {
         if self.access.allowed_origins.is_empty() {
-            return Err(no_such(segments));
+            return Err(asked.problem());
         }
         let mut response = empty(StatusCode::NO_CONTENT);
         let headers = response.headers_mut();

@@ -6,7 +6,7 @@
 //! Must stay true: of all who use a code at once exactly one gets a token, and who got one is answered so, also when the
 //! table's answer to the write was lost.
 
-use crate::query::{Query, invalid};
+use crate::query::invalid;
 use crate::{Api, Call, store_problem};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -26,7 +26,6 @@ const TRIES: usize = 5;
 impl Api {
     /// `POST /api/session`: a token for a code. Needs no other credential.
     pub(crate) async fn sign_in(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
-        Query::read(request.uri().query(), &[])?;
         let code = read_code(request.body())?;
         let id = code_tenant(&code).and_then(|id| TenantId::parse(id).ok()).ok_or_else(Problem::unauthorized)?;
         let hash = token_hash(&code);
@@ -68,7 +67,6 @@ impl Api {
 
     /// `DELETE /api/session`: a token got by signing in is good no more. One that an operator made stays.
     pub(crate) async fn sign_out(&self, mut call: Call) -> Result<HttpResponse, Problem> {
-        Query::read(call.request.uri().query(), &[])?;
         let before = call.tenant.tokens.len();
         call.tenant.tokens.retain(|token| token.id != call.caller || token.expires_at.is_none());
         if call.tenant.tokens.len() < before {
@@ -109,13 +107,6 @@ fn read_code(body: &[u8]) -> Result<String, Problem> {
         Some((Some(Value::String(_)), _)) => Err(invalid("body", "has other members than code")),
         Some(_) => Err(invalid("code", "must be a string")),
         None => Err(invalid("body", "must be an object")),
-    }
-}
-
-impl Call {
-    /// Refuses what only administrators may do.
-    pub(crate) fn must_be_admin(&self) -> Result<(), Problem> {
-        if self.role == Role::Admin { Ok(()) } else { Err(Problem::forbidden()) }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::page;
 use super::seen::Seen;
-use crate::{Api, Call, query::Query, store_problem};
+use crate::{Api, Call, store_problem};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use vestibule_domain::{Enrollment, History, Identifier, fold};
@@ -28,9 +28,6 @@ pub(super) async fn find(api: &Api, call: &Call, id: &str) -> Result<(History, E
 impl Api {
     /// `GET /api/devices/{id}/esp`: the newest session, as JSON or as a page.
     pub(crate) async fn device_esp(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
-        let query = Query::read(call.request.uri().query(), &["format"])?;
-        query
-            .parse("format", "must be one of json, html", |format| ["json", "html"].contains(&format).then_some(()))?;
         let (_, enrollment) = find(self, call, id).await?;
         let Some(session) = enrollment.sessions.last() else {
             return Err(Problem::not_found().detail("The device has not been on the Enrollment Status Page."));
@@ -40,7 +37,7 @@ impl Api {
         let version = version.map_err(store_problem)?;
         let visible = self.visible_profiles(call).await?;
         let seen = Seen::new(call, &enrollment, session, version.as_ref(), visible.as_ref());
-        if super::is_page(&call.request) {
+        if super::wants_page(&call.request) {
             return Ok(page::answer(&seen));
         }
         Ok(answer(StatusCode::OK, &seen.to_json(&enrollment)))

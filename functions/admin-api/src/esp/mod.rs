@@ -7,16 +7,18 @@ mod profiles;
 mod resolve;
 mod seen;
 
+use crate::operation::{By, Found, Operation, Served};
 use http::header::ACCEPT;
 use vestibule_platform::HttpRequest;
 
-/// Whether a request wants a page for people: a device's own, asked for by a browser or by `?format=html`.
-pub(crate) fn is_page(request: &HttpRequest) -> bool {
-    let path = request.uri().path().trim_end_matches('/').strip_prefix("/api/devices/");
-    let device = path.and_then(|path| path.strip_suffix("/esp"));
-    if device.is_none_or(|device| device.contains('/') || device == "esp-profiles") {
-        return false;
-    }
+/// Whether a request is for a page for people: a device's own, and no program asks.
+pub(crate) fn is_page(found: &Found, request: &HttpRequest) -> bool {
+    let of_device = matches!(found, Found::Operation(Served { by: By::Operation(Operation::GetDeviceEsp, _), .. }, _));
+    of_device && wants_page(request)
+}
+
+/// Whether a page is wanted: a browser asks, or `?format=html`.
+fn wants_page(request: &HttpRequest) -> bool {
     let query = request.uri().query().unwrap_or_default();
     match query.split('&').find_map(|pair| pair.strip_prefix("format=")) {
         Some(format) => format == "html",

@@ -4,9 +4,9 @@
 //! and moves; where its profiles stand among all is told all the same.
 
 use super::json;
-use crate::{Api, Call, no_such, query::Query, store_problem};
+use crate::{Api, Call, store_problem};
 use http::header::{ETAG, IF_MATCH, LOCATION};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use vestibule_domain::esp::profile::{DEFAULT_PROFILE_ID, EspProfile};
@@ -62,24 +62,6 @@ impl From<Refused> for Problem {
 }
 
 impl Api {
-    /// Serves what lies under `/api/devices/esp-profiles`.
-    pub(crate) async fn esp_profiles(&self, call: &Call, segments: &[&str]) -> Result<HttpResponse, Problem> {
-        let rest = segments.get(3..).unwrap_or_default();
-        Query::read(call.request.uri().query(), &[])?;
-        match (rest, call.request.method()) {
-            ([], &Method::GET | &Method::HEAD) => self.list_profiles(call).await,
-            ([], &Method::POST) => self.create_profiles(call).await,
-            (["resolve"], &Method::POST) => self.resolve_hypothetical(call).await,
-            (["resolve"], _) => Err(no_such(segments)),
-            ([id], &Method::GET | &Method::HEAD) => self.show_profile(call, id).await,
-            ([id], &Method::PUT) => self.replace_profile(call, id).await,
-            ([id], &Method::DELETE) => self.remove_profile(call, id).await,
-            ([id, "set-priority"], &Method::POST) => self.set_priority(call, id).await,
-            ([id, "assign"], &Method::POST) => self.assign_profile(call, id).await,
-            _ => Err(no_such(segments)),
-        }
-    }
-
     pub(super) async fn profiles_of(&self, call: &Call) -> Result<Profiles, Problem> {
         self.archive.store().profiles(&call.tenant.id).await.map_err(store_problem)
     }
@@ -94,7 +76,7 @@ impl Api {
         Ok(Some(visible.map(|(_, profile)| profile.id.clone()).collect()))
     }
 
-    async fn list_profiles(&self, call: &Call) -> Result<HttpResponse, Problem> {
+    pub(crate) async fn list_profiles(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let profiles = self.profiles_of(call).await?;
         let seen = profiles.iter().filter(|(_, profile)| profile.is_visible(&call.scope_tags));
         let value: Vec<Value> =
@@ -104,15 +86,14 @@ impl Api {
         Ok(answer(StatusCode::OK, &body))
     }
 
-    async fn show_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
+    pub(crate) async fn show_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         let profiles = self.profiles_of(call).await?;
         let (priority, profile) = visible(&profiles, call, id)?;
         Ok(shown(call, StatusCode::OK, priority, profile))
     }
 
     /// Adds the profile of the body, or all profiles of Graph's list, or none.
-    async fn create_profiles(&self, call: &Call) -> Result<HttpResponse, Problem> {
-        call.must_be_admin()?;
+    pub(crate) async fn create_profiles(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let body = object(call)?;
         let mut errors = Vec::new();
         let Some(Value::Array(list)) = body.get("value") else {
@@ -145,7 +126,8 @@ impl Api {
             }
         }
         if posted.len() > MAX_PROFILES {
-            errors.push(FieldError { field: "value".into(), problem: "has more than 51 profiles".into() });
+            errors
+                .push(FieldError { field: "value".into(), problem: format!("has more than {MAX_PROFILES} profiles") });
         }
         if !errors.is_empty() {
             return Err(refused(&errors));
@@ -164,8 +146,7 @@ impl Api {
         Ok(answer(StatusCode::CREATED, &json!({"asOf": call.now.to_string(), "value": value, "ignored": ignored})))
     }
 
-    async fn replace_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
-        call.must_be_admin()?;
+    pub(crate) async fn replace_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         let mut errors = Vec::new();
         let posted = esp_profiles::read("", &object(call)?, &mut errors).ok_or_else(|| refused(&errors))?;
         let ((), profiles) = self
@@ -193,8 +174,7 @@ impl Api {
         Ok(shown(call, StatusCode::OK, priority, profile))
     }
 
-    async fn remove_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
-        call.must_be_admin()?;
+    pub(crate) async fn remove_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         self.change(call, |profiles| {
             matching(profiles, call, id)?;
             Ok(profiles.remove(id)?)
@@ -203,8 +183,7 @@ impl Api {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    async fn set_priority(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
-        call.must_be_admin()?;
+    pub(crate) async fn set_priority(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         let body = object(call)?;
         let priority = body.get("priority").and_then(Value::as_u64).and_then(|priority| u32::try_from(priority).ok());
         let priority = priority.filter(|priority| *priority > 0).ok_or_else(|| {
@@ -220,8 +199,7 @@ impl Api {
         Ok(shown(call, StatusCode::OK, priority, profile))
     }
 
-    async fn assign_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
-        call.must_be_admin()?;
+    pub(crate) async fn assign_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         let mut errors = Vec::new();
         let assignments = esp_profiles::read_assign(&object(call)?, &mut errors);
         if !errors.is_empty() {

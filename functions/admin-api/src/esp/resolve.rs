@@ -3,7 +3,7 @@
 use super::device::find;
 use super::profiles::{object, refused};
 use super::seen::{profile_and_rule, rule};
-use crate::{Api, Call, query::Query};
+use crate::{Api, Call};
 use http::StatusCode;
 use serde_json::{Value, json};
 use vestibule_domain::History;
@@ -18,7 +18,7 @@ use vestibule_webhook::fields::Reader;
 
 impl Api {
     /// `POST /api/devices/esp-profiles/resolve`: the body is what `esp.started` would tell.
-    pub(super) async fn resolve_hypothetical(&self, call: &Call) -> Result<HttpResponse, Problem> {
+    pub(crate) async fn resolve_hypothetical(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let body = object(call)?;
         let mut errors = Vec::new();
         let mut reader = Reader::new("", &body, &mut errors);
@@ -41,7 +41,6 @@ impl Api {
 
     /// `GET /api/devices/{id}/esp-profile`: what was fixed for its newest session, and what would apply now.
     pub(crate) async fn device_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
-        Query::read(call.request.uri().query(), &[])?;
         let (history, enrollment) = find(self, call, id).await?;
         let profiles: Profiles = self.profiles_of(call).await?;
         let session = enrollment.sessions.last();

@@ -27,6 +27,7 @@ mod numbers;
 mod oidc;
 mod openapi;
 mod operations;
+mod page;
 mod report_docs;
 mod report_file;
 mod report_tool;

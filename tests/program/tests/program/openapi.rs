@@ -1,10 +1,12 @@
 //! The API's description against the deployment's routes, against real answers, and against requests made up from it.
 
 use crate::operations::{Operation, Sample, Who, senders_without, table, template_routes};
+use crate::page::Page;
 use boon::{Compiler, Draft, Schemas};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use vestibule_program_tests::Answer;
@@ -140,6 +142,34 @@ fn the_description_and_the_deployment_have_the_same_operations() {
         }
     }
     assert!(names.values().all(|count| *count == 1), "{names:?}");
+}
+
+/// A row for each operation but the webhooks': how to ask it, what it answers, and who may.
+fn table_of(document: &Document) -> String {
+    let mut table = "| operation | answers |\n|---|---|\n".to_owned();
+    for (method, path, operation) in document.operations().filter(|(method, ..)| method != Method::HEAD) {
+        if path.starts_with("/hooks/") {
+            continue;
+        }
+        let parameters = operation["parameters"].as_array().into_iter().flatten().map(|one| document.at(one));
+        let query = parameters.filter(|one| one["in"] == "query");
+        let query: Vec<String> = query.map(|one| format!("{}=", one["name"].as_str().unwrap())).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        let who = match (operation["security"].as_array(), operation["x-role"].as_str()) {
+            (Some(schemes), _) if schemes.is_empty() => " (no token)".to_owned(),
+            (_, Some(role)) => format!(" ({role})"),
+            (_, None) => String::new(),
+        };
+        let summary = operation["summary"].as_str().unwrap();
+        writeln!(table, "| `{method} {path}{query}` | {summary}{who} |").unwrap();
+    }
+    table
+}
+
+#[test]
+fn the_readme_lists_the_operations() {
+    let readme = Page::open("README.md");
+    readme.holds("<!-- operations: begin -->", "<!-- operations: end -->", &table_of(&Document::read()));
 }
 
 #[test]

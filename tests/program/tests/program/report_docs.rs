@@ -2,11 +2,11 @@
 //!
 //! Its reference is made from a fresh file: run with `UPDATE_DOCS=1` to write it anew.
 
+use crate::page::Page;
 use rusqlite::Connection;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use vestibule_program_tests::{Folder, run_alone};
 
 #[test]
@@ -155,35 +155,6 @@ fn tables_in_yaml(report: &Described) -> String {
         }
     }
     out
-}
-
-struct Page {
-    path: PathBuf,
-    text: String,
-}
-
-impl Page {
-    fn open(path: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-        let text = std::fs::read_to_string(&path).unwrap();
-        Self { path, text }
-    }
-
-    /// What lies between two lines is `wanted`, or becomes it.
-    fn holds(&self, begin: &str, end: &str, wanted: &str) {
-        let from = self.text.find(begin).unwrap() + begin.len() + 1;
-        let to = from + self.text[from..].find(end).unwrap();
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&self.path, [&self.text[..from], wanted, &self.text[to..]].concat()).unwrap();
-            return;
-        }
-        let odd = self.text[from..to].lines().zip(wanted.lines()).find(|(is, should)| is != should);
-        assert!(
-            self.text[from..to] == *wanted,
-            "{} is not of this file any more: run this test with UPDATE_DOCS=1. The first difference: {odd:#?}",
-            self.path.display()
-        );
-    }
 }
 
 fn says_what_meta_holds(guide: &Page, files: &[&Connection]) {
