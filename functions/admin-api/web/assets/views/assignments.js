@@ -6,10 +6,10 @@
  * What Graph tells besides (ids of filters) stays with its assignment.
  */
 
-import { h, uniqueId } from '../lib/dom.js';
-import { count } from '../lib/format.js';
-import { notice, pageHead, problemNotice } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
+import { h, uniqueId } from '../kit/dom.js';
+import { count } from '../kit/format.js';
+import { notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
 import { espNavigation, whyReadOnly } from './esp-parts.js';
 import { profilePath, targetKind, targetWords } from './profiles-api.js';
 
@@ -95,7 +95,7 @@ function help() {
 }
 
 /**
- * @param {object} context of the view
+ * @param {ViewContext} context of the view
  * @param {string} id of the profile
  */
 export async function showAssignments(context, id) {
@@ -119,15 +119,15 @@ export async function showAssignments(context, id) {
     );
   };
 
-  const field = (one, at, name, make) => {
+  const field = (at, name, make) => {
     const ids = { input: uniqueId('field'), error: uniqueId('error') };
     const error = h('p', { class: 'field-error', id: ids.error });
     const input = make({ id: ids.input, 'aria-describedby': ids.error, disabled: readOnly !== null });
     places.set(`${at}.${name}`, { input, error });
     return h('div', { class: 'field' }, h('label', { for: ids.input }, LABELS[name]), input, error);
   };
-  const text = (one, at, name, tag = 'input') =>
-    field(one, at, name, (common) =>
+  const text = (one, at, name, /** @type {'input'|'textarea'} */ tag = 'input') =>
+    field(at, name, (common) =>
       h(tag, {
         ...common,
         value: one[name],
@@ -139,7 +139,7 @@ export async function showAssignments(context, id) {
       }),
     );
   const choice = (one, at, name, options) =>
-    field(one, at, name, (common) =>
+    field(at, name, (common) =>
       h(
         'select',
         {
@@ -179,7 +179,7 @@ export async function showAssignments(context, id) {
                 list.splice(at, 1);
                 draw();
                 announce(`Assignment ${at + 1} is removed; not saved yet.`);
-                root.querySelector('.esp-add').focus();
+                /** @type {HTMLElement} */ (root.querySelector('.esp-add')).focus();
               },
             },
             'Remove',

@@ -4,13 +4,13 @@
  * their times and only shown where they are long enough to matter.
  */
 
-import { senderTable } from '../lib/coverage.js';
-import { h, patch } from '../lib/dom.js';
-import { dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, seconds } from '../lib/format.js';
-import { adviceList, asOf, notice, outcomeBadge, pageHead } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { senderTable } from '../kit/coverage.js';
+import { h, patch } from '../kit/dom.js';
+import { dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, seconds } from '../kit/format.js';
+import { adviceList, asOf, notice, outcomeBadge, pageHead } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 /** Waits from this many minutes are told. */
 const WAIT = 5;
@@ -22,10 +22,6 @@ const MARKS = {
   'enrollment.unenrolled': 'bad',
   'enrollment.enrolled': 'good',
   'enrollment.compliant': 'good',
-};
-const SKEWS = {
-  ahead: 'The device’s clock was ahead of ours.',
-  behind: 'The event’s time is long before we received it: a late delivery, or a device’s clock that is behind.',
 };
 
 const fact = (label, value) =>
@@ -71,7 +67,7 @@ function line(event, before, zone) {
       event.failureReason || event.failureCode
         ? h('p', null, event.failureReason, ' ', event.failureCode ? h('code', null, event.failureCode) : null)
         : null,
-      event.clockSkew ? h('p', { class: 'quiet' }, SKEWS[event.clockSkew] ?? words.plain(event.clockSkew)) : null,
+      event.clockSkew ? h('p', { class: 'quiet' }, `${words.clockSkew(event.clockSkew)}.`) : null,
     ),
   );
 }
@@ -165,10 +161,6 @@ function summary(attempt, zone) {
 }
 
 export default {
-  path: 'attempt',
-  title: 'Attempt',
-  nav: false,
-
   async show({ root, rest, api, signal, tenant }) {
     const attempt = await api.get(`/api/attempts/${segment(rest[0] ?? '')}`, null, { signal });
     const zone = tenant.settings?.timeZone ?? 'UTC';

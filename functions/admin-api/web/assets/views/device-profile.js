@@ -4,20 +4,11 @@
  * What must stay true: what was fixed when the session started and what would apply now are told apart.
  */
 
-import { h } from '../lib/dom.js';
-import { dateTime } from '../lib/format.js';
-import { dataTable } from '../lib/table.js';
-import { deploymentMode, plain } from '../lib/words.js';
+import { h } from '../kit/dom.js';
+import { dateTime } from '../kit/format.js';
+import { dataTable } from '../kit/table.js';
+import { deploymentMode, deviceProperty } from '../kit/words.js';
 import { factList, profileLink } from './esp-parts.js';
-
-const PROPERTIES = {
-  model: 'Model',
-  manufacturer: 'Manufacturer',
-  osVersion: 'Version of Windows',
-  operatingSystemSKU: 'Edition of Windows',
-  deviceOwnership: 'Ownership',
-  enrollmentProfileName: 'Enrollment profile',
-};
 
 const named = (list) => (list.length ? list.map((one) => one.name ?? one.id).join(', ') : 'none told');
 
@@ -27,7 +18,7 @@ const profileOf = ({ profile, rule }) => [
 ];
 
 /**
- * @param {object} answer of `GET /api/devices/{id}/esp-profile`
+ * @param {Answer} answer of `GET /api/devices/{id}/esp-profile`
  * @param {string} zone
  * @returns {HTMLElement}
  */
@@ -73,7 +64,7 @@ export function whichProfile(answer, zone) {
       ['Deployment', deploymentMode(basedOn.deploymentMode), basedOn.hybridJoin ? ', hybrid join' : null],
       ['Groups of the device', named(basedOn.groups.device)],
       ['Groups of the user', named(basedOn.groups.user)],
-      ...properties.map(([name, value]) => [PROPERTIES[name] ?? plain(name), value]),
+      ...properties.map(([name, value]) => /** @type {[string, any]} */ ([deviceProperty(name), value])),
     ),
   );
 }

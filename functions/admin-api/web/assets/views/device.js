@@ -6,15 +6,15 @@
  * interrupted by that: focus and what is opened stay. Before a list is known, progress is not known; that is not 0.
  */
 
-import { progressBar } from '../lib/chart.js';
-import { h, patch } from '../lib/dom.js';
-import { dateTime, minutes, plural, seconds } from '../lib/format.js';
-import { asOf, badge, notice, pageHead, problemNotice } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import { deploymentMode, espAction, espState, plain, progressState } from '../lib/words.js';
+import { progressBar } from '../kit/chart.js';
+import { h, patch } from '../kit/dom.js';
+import { dateTime, minutes, plural, seconds } from '../kit/format.js';
+import { asOf, badge, notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import { deploymentMode, espAction, espPhase, espState, progressState, tracking } from '../kit/words.js';
 import { whichProfile } from './device-profile.js';
-import { espNavigation, factList, PROGRESS_KINDS, sessionAddress, stateBadge, TRACKING, zoneOf } from './esp-parts.js';
+import { espNavigation, factList, PROGRESS_KINDS, sessionAddress, stateBadge, zoneOf } from './esp-parts.js';
 
 const REFRESH_MS = 10_000;
 
@@ -44,7 +44,7 @@ function items(phase, subtask, zone) {
           key: 'tracking',
           label: 'Part in the session',
           class: 'wrap',
-          render: (one) => TRACKING[one.tracking] ?? plain(one.tracking),
+          render: (one) => tracking(one.tracking),
         },
         { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
       ],
@@ -130,7 +130,7 @@ function about(answer, zone) {
             'p',
             null,
             [
-              failure.phase ? `in ${plain(failure.phase).toLowerCase()}` : null,
+              failure.phase ? `in ${espPhase(failure.phase).toLowerCase()}` : null,
               failure.errorCode ? `with ${failure.errorCode}` : null,
             ]
               .filter(Boolean)
@@ -197,9 +197,6 @@ async function ask({ api, signal }, id) {
 }
 
 export default {
-  path: 'device',
-  title: 'Device on the ESP',
-  nav: false,
   async show(context) {
     const { root, rest, signal } = context;
     const [id] = rest;

@@ -6,12 +6,12 @@
  * in the hash, so it can be sent to a colleague and never gets into a server's log of pages. It changes nothing.
  */
 
-import { h, patch, uniqueId } from '../lib/dom.js';
-import { dateTime, plural, seconds } from '../lib/format.js';
-import { adviceList, asOf, badge, notice, outcomeBadge, pageHead } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h, patch, uniqueId } from '../kit/dom.js';
+import { dateTime, plural, seconds } from '../kit/format.js';
+import { adviceList, asOf, badge, notice, outcomeBadge, pageHead } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 import { copyText } from './diagnostics-text.js';
 import {
   attemptId,
@@ -310,10 +310,6 @@ function collect(answer) {
 }
 
 export default {
-  path: 'diagnostics',
-  title: 'Diagnostics',
-  nav: true,
-
   async show(context) {
     const { root, api, signal, parameters, announce } = context;
     const asked = { user: parameters.get('user'), device: parameters.get('device') };

@@ -6,15 +6,15 @@
  * API has a filter that gives just these.
  */
 
-import { h, patch, svg } from '../lib/dom.js';
-import { lineChart } from '../lib/chart.js';
-import { askCoverage, coverageLine } from '../lib/coverage.js';
-import { calendar, filterForm, rangeIn } from '../lib/filters.js';
-import { addDays, count, dateTime, minutes, plural, rateWithN } from '../lib/format.js';
-import { asOf, notice, pageHead } from '../lib/parts.js';
-import { addressOf } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import { espPhase } from '../lib/words.js';
+import { h, patch, svg } from '../kit/dom.js';
+import { lineChart } from '../kit/line-chart.js';
+import { askCoverage, coverageLine } from '../kit/coverage.js';
+import { calendar, filterForm, rangeIn } from '../kit/filters.js';
+import { addDays, count, dateTime, minutes, plural, rateWithN } from '../kit/format.js';
+import { asOf, notice, pageHead } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import { espPhase } from '../kit/words.js';
 import { deviceAndUser, espNavigation, profileLink, rangeWords, stateBadge } from './esp-parts.js';
 
 /** Apps and sessions that are asked for. */
@@ -242,9 +242,6 @@ const section = (title, about, ...content) =>
   );
 
 export default {
-  path: 'esp',
-  title: 'ESP',
-  nav: true,
   keeps: true,
 
   async show(context) {

@@ -5,12 +5,12 @@
  * as the one asked for when its instant isn't before the request's.
  */
 
-import { h, patch } from '../lib/dom.js';
-import { fileButton } from '../lib/file-desk.js';
-import { bytes, count, dateTime, plural } from '../lib/format.js';
-import { asOf, copyButton, notice } from '../lib/parts.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h, patch } from '../kit/dom.js';
+import { fileButton } from '../file/desk.js';
+import { bytes, count, dateTime, plural } from '../kit/format.js';
+import { asOf, copyButton, notice } from '../kit/parts.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 /** How often and how long a requested file is looked for. */
 const POLL = 2_000;
@@ -65,10 +65,6 @@ function corrected(file) {
 }
 
 export default {
-  path: 'files',
-  title: 'Files',
-  nav: true,
-
   async show({ root, api, signal, canSend, announce, openFile }) {
     const shown = { list: null, message: null, export: null };
 

@@ -4,11 +4,11 @@
  * could have been counted in says so.
  */
 
-import { h, svg } from '../lib/dom.js';
-import { count, orNotReported, rate } from '../lib/format.js';
-import { addressOf } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h, svg } from '../kit/dom.js';
+import { count, orNotReported, rate } from '../kit/format.js';
+import { addressOf } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 const NO_PLACE = 'Place not reported';
 
@@ -72,7 +72,7 @@ const mostFirst = (list) => [...list].sort((one, other) => other.abandoned - one
 
 /**
  * The line with the most that has a place, in words; null where no place was reported.
- * @param {object} report
+ * @param {Answer} report
  * @param {(filter: object) => string} links
  * @returns {{words: string, abandoned: number, href: string}|null}
  */
@@ -87,7 +87,7 @@ export function topPlace(report, links) {
 }
 
 /**
- * @param {object} report
+ * @param {Answer} report
  * @param {(filter: object) => string} links
  * @param {URLSearchParams} parameters of the view
  * @returns {HTMLElement}

@@ -6,15 +6,16 @@
  * begun. Periods are compared only where the one before is still kept whole.
  */
 
-import { funnel, lineChart } from '../lib/chart.js';
-import { h, patch } from '../lib/dom.js';
-import { calendar, filterForm, lastDays, rangeIn } from '../lib/filters.js';
-import { askCoverage, coverageLine } from '../lib/coverage.js';
-import { addDays, count, dateIn, day, daysBetween, decimal, orNotReported, plural, rate } from '../lib/format.js';
-import { asOf, notice, pageHead, tile, tiles } from '../lib/parts.js';
-import { addressOf } from '../lib/route.js';
-import { summaryFirst } from '../lib/summary-first.js';
-import * as words from '../lib/words.js';
+import { funnel } from '../kit/chart.js';
+import { lineChart } from '../kit/line-chart.js';
+import { h, patch } from '../kit/dom.js';
+import { calendar, filterForm, lastDays, rangeIn } from '../kit/filters.js';
+import { askCoverage, coverageLine } from '../kit/coverage.js';
+import { addDays, count, dateIn, day, daysBetween, decimal, orNotReported, plural, rate } from '../kit/format.js';
+import { asOf, notice, pageHead, tile, tiles } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
+import { summaryFirst } from '../file/summary-first.js';
+import * as words from '../kit/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
 import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 
@@ -210,9 +211,6 @@ function headline(report, links) {
 }
 
 export default {
-  path: 'incomplete',
-  title: 'Incomplete enrollments',
-  nav: true,
   keeps: true,
 
   async show(context) {
@@ -241,7 +239,7 @@ export default {
           ],
           any: words.platform('both'),
         },
-        { name: 'section', label: 'Section', options: Object.entries(words.SECTIONS) },
+        { name: 'section', label: 'Section', options: words.choices('section') },
       ],
     });
     if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form);

@@ -4,12 +4,12 @@
  * What must stay true: a sender that reports no removals is said to be that, and never counts as zero.
  */
 
-import { h } from '../lib/dom.js';
-import { count, dateTime, day, NOT_REPORTED, orNotReported, plural } from '../lib/format.js';
-import { tile, tiles } from '../lib/parts.js';
-import { addressOf } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h } from '../kit/dom.js';
+import { count, dateTime, day, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { tile, tiles } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 const deviceTable = ({ devices, timeZone }) =>
   dataTable({
@@ -45,7 +45,7 @@ const deviceTable = ({ devices, timeZone }) =>
         render: (one) => h('span', { title: dateTime(one.since, timeZone) }, plural(one.days, 'day')),
       },
       { key: 'platformLabel', label: 'Platform', class: 'nowrap' },
-      { key: 'state', label: 'Stands as', render: (one) => words.plain(one.state) },
+      { key: 'state', label: 'Stands as', render: (one) => words.deviceState(one.state) },
     ],
     rows: devices,
     empty: 'No device is known to be in limbo.',
@@ -79,7 +79,7 @@ const dayTable = ({ byDay }) =>
   });
 
 /**
- * @param {object|null} limbo as the API answers; null where it doesn't
+ * @param {Answer|null} limbo as the API answers; null where it doesn't
  * @param {string} absent why it doesn't
  * @returns {HTMLElement}
  */

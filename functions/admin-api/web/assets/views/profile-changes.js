@@ -5,9 +5,9 @@
  * the other's value, so that saving again doesn't undo the other's work unseen.
  */
 
-import { h } from '../lib/dom.js';
-import { notice } from '../lib/parts.js';
-import { dataTable } from '../lib/table.js';
+import { h } from '../kit/dom.js';
+import { notice } from '../kit/parts.js';
+import { dataTable } from '../kit/table.js';
 import { FIELDS, shown } from './profile-fields.js';
 
 /** The fields in which two sets of values differ. @returns {import('./profile-fields.js').Field[]} */
@@ -15,9 +15,9 @@ export const differs = (one, other) => FIELDS.filter(({ name }) => one[name] !==
 
 /**
  * What somebody else changed, over what is in the form: a field that the person left alone takes their value.
- * @param {object} base the values when the person began
- * @param {object} theirs the values now
- * @param {object} mine what is in the form
+ * @param {Answer} base the values when the person began
+ * @param {Answer} theirs the values now
+ * @param {Answer} mine what is in the form
  */
 export function merge(base, theirs, mine) {
   const rows = differs(base, theirs).map((field) => {

@@ -6,7 +6,7 @@
  * stays in the form meanwhile. Values here are those of the form: texts (also for numbers and lists) and booleans.
  */
 
-import { count } from '../lib/format.js';
+import { count } from '../kit/format.js';
 
 const MOST_NAME = 256;
 const MOST_DESCRIPTION = 1500;
@@ -185,18 +185,18 @@ export const FIELDS = [
   },
 ];
 
-export const fieldOf = (name) => FIELDS.find((field) => field.name === name);
+const fieldOf = (name) => FIELDS.find((field) => field.name === name);
 
 const ON = ['showInstallationProgress', 'enabled', 'blockDeviceUse'];
 
-/** What a new profile has. @returns {Object<string, string|boolean>} */
+/** What a new profile has. @returns {Object<string, any>} */
 export function newValues() {
   const values = {};
   for (const { name, kind } of FIELDS) values[name] = kind === 'flag' ? ON.includes(name) : '';
   return { ...values, installProgressTimeoutInMinutes: DEFAULT_MINUTES, roleScopeTagIds: '0' };
 }
 
-/** @param {object} profile as the API writes it @returns {Object<string, string|boolean>} */
+/** @param {Answer} profile as the API writes it @returns {Object<string, any>} */
 export function valuesOf(profile) {
   const values = {};
   for (const { name, kind } of FIELDS) {
@@ -220,7 +220,7 @@ const entries = (text) => [
 /**
  * Why a field has no effect, or null where it has one.
  * @param {Field} field
- * @param {Object<string, string|boolean>} values
+ * @param {Object<string, any>} values
  * @param {boolean} isDefault whether it is the default profile
  * @returns {string|null}
  */
@@ -242,7 +242,7 @@ export const willDrop = (field, values) =>
 
 /**
  * What is posted.
- * @param {Object<string, string|boolean>} values
+ * @param {Object<string, any>} values
  * @param {boolean} isDefault
  * @returns {object}
  */
@@ -276,7 +276,7 @@ export function fullness(field, value) {
 
 /**
  * What is beyond a limit, before anything is posted, in the words of the server.
- * @param {Object<string, string|boolean>} values
+ * @param {Object<string, any>} values
  * @param {boolean} isDefault
  * @returns {{field: string, problem: string}[]}
  */
@@ -311,7 +311,7 @@ export function sentence({ field, problem }) {
   return `${fieldOf(field.replace(/[[.].*$/, ''))?.label ?? field} ${words}.`;
 }
 
-/** A value as a table shows it. @param {Field} field @param {string|boolean} value @returns {string} */
+/** A value as a table shows it. @param {Field} field @param {any} value @returns {string} */
 export function shown(field, value) {
   if (field.kind === 'flag') return value ? 'On' : 'Off';
   if (field.kind === 'list') return entries(value).join(', ') || 'none';

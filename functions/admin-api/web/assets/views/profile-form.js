@@ -5,7 +5,7 @@
  * for being off and error are named by `aria-describedby` of the field, and an error marks it invalid.
  */
 
-import { h, uniqueId } from '../lib/dom.js';
+import { h, uniqueId } from '../kit/dom.js';
 import { FIELDS, GROUPS, fullness, offReason, sentence, willDrop } from './profile-fields.js';
 
 /**
@@ -40,7 +40,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
             .join(' ')
         : '';
       wrap.classList.toggle('off', reason !== null);
-      if (full) full.textContent = fullness(field, values[field.name]);
+      if (full) full.textContent = fullness(field, String(values[field.name]));
     }
   };
 

@@ -5,10 +5,10 @@
  * is shown, and nothing that was typed is lost: neither then, nor when the view is left, nor when signing in again.
  */
 
-import { h } from '../lib/dom.js';
-import { count, dateTime } from '../lib/format.js';
-import { notice, pageHead, problemNotice } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
+import { h } from '../kit/dom.js';
+import { count, dateTime } from '../kit/format.js';
+import { notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
 import { showAssignments } from './assignments.js';
 import { espNavigation, whyReadOnly, zoneOf } from './esp-parts.js';
 import { changesNotice, differs, merge } from './profile-changes.js';
@@ -193,6 +193,7 @@ async function showEditor(context, id) {
       refuse(problems, 'Not saved');
       return;
     }
+    /** @type {Record<string, any>} */
     const body = bodyOf(values, isDefault);
     if (asNew) {
       // A new one is not the default, whatever is in the form.
@@ -285,9 +286,6 @@ async function showEditor(context, id) {
 }
 
 export default {
-  path: 'profile',
-  title: 'ESP profile',
-  nav: false,
   async show(context) {
     const [id, part] = context.rest;
     try {

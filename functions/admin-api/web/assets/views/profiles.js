@@ -6,11 +6,11 @@
  * is announced. A priority is the profile's place among all, though a token with scope tags sees only some.
  */
 
-import { h, patch } from '../lib/dom.js';
-import { count, minutes, plural } from '../lib/format.js';
-import { asOf, badge, notice, pageHead, problemNotice } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { confirmDialog } from './confirm.js';
+import { h, patch } from '../kit/dom.js';
+import { count, minutes, plural } from '../kit/format.js';
+import { asOf, badge, notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { confirmDialog } from '../kit/confirm.js';
 import { espNavigation, whyReadOnly, zoneOf } from './esp-parts.js';
 import { ChangedMeanwhile, MOST_PROFILES, PROFILES, changeShown, targetWords } from './profiles-api.js';
 import { reorderHandlers } from './reorder.js';
@@ -33,9 +33,6 @@ function assigned(one) {
 }
 
 export default {
-  path: 'profiles',
-  title: 'ESP profiles',
-  nav: false,
   async show(context) {
     const { root, api, signal, announce } = context;
     const readOnly = whyReadOnly(context);

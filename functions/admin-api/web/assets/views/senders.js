@@ -4,26 +4,11 @@
  * What must stay true: counts are at least what came in, and the page says so; a delivery is shown by its digest alone.
  */
 
-import { h, patch } from '../lib/dom.js';
-import { bytes, count, dateTime, dateTimeSeconds, day, plural } from '../lib/format.js';
-import { asOf, badge, notice } from '../lib/parts.js';
-import { dataTable } from '../lib/table.js';
-
-const REASONS = {
-  invalid: 'malformed event',
-  tooOld: 'older than what is kept',
-  deviceFull: 'more from one device than is kept',
-  notStored: 'could not be stored then',
-  notJson: 'not JSON',
-  notAnEvent: 'not an event',
-  malformed: 'not what this product posts',
-  tooLarge: 'too large',
-  tooManyEvents: 'too many events at once',
-  tooManyRequests: 'too many requests',
-  other: 'others',
-};
-
-const reason = (name) => REASONS[name] ?? name;
+import { h, patch } from '../kit/dom.js';
+import { bytes, count, dateTime, dateTimeSeconds, day, plural } from '../kit/format.js';
+import { asOf, badge, notice } from '../kit/parts.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 /** Counts by name, the largest first. */
 const byName = (counts, name = (one) => one) =>
@@ -66,7 +51,7 @@ function refusal(source, zone) {
     'div',
     null,
     dateTime(last.at, zone),
-    h('div', { class: 'quiet' }, what ? `${reason(last.reason)}: ${what}` : reason(last.reason)),
+    h('div', { class: 'quiet' }, what ? `${words.refusal(last.reason)}: ${what}` : words.refusal(last.reason)),
   );
 }
 
@@ -83,7 +68,7 @@ function details(source, zone) {
         { key: 'accepted', label: 'Stored', numeric: true, render: (one) => count(one.accepted) },
         { key: 'known', label: 'Known already', numeric: true, render: (one) => count(one.known) },
         { key: 'passedOver', label: 'Passed over, by kind', render: (one) => withNames(one.passedOver) },
-        { key: 'refused', label: 'Refused, by reason', render: (one) => withNames(one.refused, reason) },
+        { key: 'refused', label: 'Refused, by reason', render: (one) => withNames(one.refused, words.refusal) },
       ],
       rows: source.days,
       empty: 'Nothing came in.',
@@ -109,10 +94,6 @@ function details(source, zone) {
 }
 
 export default {
-  path: 'senders',
-  title: 'Senders',
-  nav: true,
-
   async show({ root, api, signal }) {
     const answer = await api.get('/api/sources', null, { signal });
     const { sources, timeZone: zone } = answer;

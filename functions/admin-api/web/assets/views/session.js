@@ -6,13 +6,13 @@
  * is said to be so.
  */
 
-import { progressBar } from '../lib/chart.js';
-import { h, patch } from '../lib/dom.js';
-import { dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../lib/format.js';
-import { adviceList, asOf, badge, notice, pageHead } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import { deploymentMode, ESP_PHASES, espCategory, espPhase, espRule, espState, progressState } from '../lib/words.js';
+import { progressBar } from '../kit/chart.js';
+import { h, patch } from '../kit/dom.js';
+import { dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { adviceList, asOf, badge, notice, pageHead } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import { deploymentMode, choices, espCategory, espPhase, espRule, espState, progressState, tracking } from '../kit/words.js';
 import {
   deviceAddress,
   espNavigation,
@@ -21,7 +21,6 @@ import {
   PROGRESS_KINDS,
   sessionAddress,
   stateBadge,
-  TRACKING,
 } from './esp-parts.js';
 
 /** Its end, or in which words there is none. */
@@ -61,7 +60,7 @@ function items(session, phase, zone) {
             one.errors > 1 ? h('small', null, `in error ${plural(one.errors, 'time')}`) : null,
           ],
         },
-        { key: 'tracking', label: 'Part in the session', class: 'wrap', render: (one) => TRACKING[one.tracking] },
+        { key: 'tracking', label: 'Part in the session', class: 'wrap', render: (one) => tracking(one.tracking) },
         {
           key: 'took',
           label: 'Took',
@@ -79,7 +78,8 @@ function items(session, phase, zone) {
 /** Its phases in their order; one that only items are known of has no more than its name. */
 function allPhases(session) {
   const isKnown = (name) => session.phases.some((one) => one.phase === name) || session.items.some((one) => one.phase === name);
-  return Object.keys(ESP_PHASES)
+  return choices('phase')
+    .map(([name]) => name)
     .filter(isKnown)
     .map((name) => session.phases.find((one) => one.phase === name) ?? { phase: name, title: espPhase(name) });
 }
@@ -197,10 +197,6 @@ const card = (title, ...content) =>
   h('section', { class: 'card', 'data-key': title }, h('h2', null, title), content);
 
 export default {
-  path: 'session',
-  title: 'ESP session',
-  nav: false,
-
   async show({ root, rest, api, signal }) {
     const session = await api.get(`/api/reports/esp/sessions/${segment(rest[0] ?? '')}`, null, { signal });
     const zone = session.timeZone;

@@ -6,15 +6,15 @@
  * it fails the numbers stay, with the instant they are true for.
  */
 
-import { barList, progressBar } from '../lib/chart.js';
-import { h, patch } from '../lib/dom.js';
-import { askCoverage, coverageLine } from '../lib/coverage.js';
-import { keptRange } from '../lib/filters.js';
-import { addDays, ago, count, dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, orNotReported, rate } from '../lib/format.js';
-import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../lib/parts.js';
-import { addressOf, isFile, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { barList, progressBar } from '../kit/chart.js';
+import { h, patch } from '../kit/dom.js';
+import { askCoverage, coverageLine } from '../kit/coverage.js';
+import { keptRange } from '../kit/filters.js';
+import { addDays, ago, count, dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, orNotReported, rate } from '../kit/format.js';
+import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../kit/parts.js';
+import { addressOf, isFile, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 import { limboCard } from './limbo.js';
 
 const EVERY = 15_000;
@@ -24,14 +24,14 @@ const LIMBO = 50;
 
 /** The states of devices; each device is in one. */
 const STATES = [
-  ['enrolled', 'Enrolled', 'under management'],
-  ['inProgress', 'In progress', 'being enrolled now'],
-  ['waitingForCompliance', 'Waiting', 'for compliance, or for its release'],
-  ['prepared', 'Prepared', 'by a technician, for its user'],
-  ['failed', 'Failed', 'unresolved: the last attempt failed'],
-  ['gaveUp', 'Gave up', 'the last attempt was abandoned'],
-  ['pending', 'Pending', 'registered, never begun'],
-  ['notEnrolled', 'Not enrolled', 'none of the others'],
+  ['enrolled', 'under management'],
+  ['inProgress', 'being enrolled now'],
+  ['waitingForCompliance', 'or for its release'],
+  ['prepared', 'by a technician, for its user'],
+  ['failed', 'unresolved: the last attempt failed'],
+  ['gaveUp', 'the last attempt was abandoned'],
+  ['pending', 'registered, never begun'],
+  ['notEnrolled', 'none of the others'],
 ];
 
 const card = (key, title, note, ...children) =>
@@ -45,7 +45,9 @@ const card = (key, title, note, ...children) =>
 function summary({ status }) {
   const first = status.firstTimeRight;
   const states = tiles(
-    STATES.map(([member, label, note]) => tile({ label, value: orNotReported(status[member], count), note })),
+    STATES.map(([member, note]) =>
+      tile({ label: words.deviceState(member), value: orNotReported(status[member], count), note }),
+    ),
   );
   states.classList.add('states');
   const whole = tiles(
@@ -167,8 +169,6 @@ function failedAddress(one) {
   return addressOf('attempts', { enrollmentKey: one.enrollmentKey, os: 'all' });
 }
 
-const SUBJECTS = { session: 'session without an attempt', device: 'outside any attempt' };
-
 function failureItem(one) {
   const at = [one.section && words.section(one.section), one.action && words.action(one.action)].filter(Boolean);
   return h(
@@ -190,7 +190,7 @@ function failureItem(one) {
         one.userPrincipalName,
         one.platformWords,
         [...new Set(at)].join(' › '),
-        SUBJECTS[one.subject],
+        one.subject === 'attempt' ? null : words.failureSubject(one.subject).toLowerCase(),
         one.resolved ? 'resolved since' : null,
       ]
         .filter(Boolean)
@@ -238,7 +238,7 @@ function profilesTable({ status }) {
           isFile()
             ? one.displayName
             : h('a', { href: addressOf(`profile/${segment(one.profileId)}`) }, one.displayName),
-          h('small', null, badge(one.status === 'active' ? 'good' : 'quiet', words.plain(one.status))),
+          h('small', null, badge(one.status === 'active' ? 'good' : 'quiet', words.profileStatus(one.status))),
         ],
       },
       {
@@ -266,10 +266,6 @@ function notThere(file) {
 }
 
 export default {
-  path: 'status',
-  title: 'Enrollment status',
-  nav: true,
-
   async show({ root, api, signal, announce, file, tenant }) {
     const shown = { data: null, at: 0, problem: null, paused: false, timer: null, asking: false };
 

@@ -5,10 +5,10 @@
  * shown as zero.
  */
 
-import { barList } from '../lib/chart.js';
-import { h } from '../lib/dom.js';
-import { count, plural } from '../lib/format.js';
-import { badge, tile, tiles } from '../lib/parts.js';
+import { barList } from '../kit/chart.js';
+import { h } from '../kit/dom.js';
+import { count, plural } from '../kit/format.js';
+import { badge, tile, tiles } from '../kit/parts.js';
 
 /**
  * Asks for it; null where what is asked has no such question.
@@ -56,7 +56,7 @@ function numbers(web) {
 }
 
 /**
- * @param {object|null} web as the API answers; null where it doesn't
+ * @param {Answer|null} web as the API answers; null where it doesn't
  * @returns {HTMLElement|null}
  */
 export function webEnrollmentCard(web) {

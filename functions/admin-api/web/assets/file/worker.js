@@ -7,7 +7,7 @@
  */
 
 import sqlite3InitModule from '../vendor/sqlite3.mjs';
-import { installFileSystem } from './file-vfs.js';
+import { installFileSystem } from './vfs.js';
 
 const APPLICATION_ID = 0x56657374;
 const SCHEMA_VERSION = 5;

@@ -4,7 +4,7 @@
  * What must stay true: the harmless answer has the focus, Escape gives it, and afterwards focus is where it was.
  */
 
-import { h, uniqueId } from '../lib/dom.js';
+import { h, uniqueId } from './dom.js';
 
 /**
  * @param {object} options
@@ -17,7 +17,8 @@ import { h, uniqueId } from '../lib/dom.js';
 export function confirmDialog({ title, text, action, signal }) {
   return new Promise((answer) => {
     const ids = { title: uniqueId('dialog'), text: uniqueId('dialog-text') };
-    const before = document.activeElement;
+    /** @type {any} */
+  const before = document.activeElement;
     let isSure = false;
     const close = () => dialog.close();
     const dialog = h(

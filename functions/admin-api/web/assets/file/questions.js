@@ -8,7 +8,7 @@
  * question does not know, or refuses, gives no answer: a filter that is ignored gives a wrong number.
  */
 
-import { ApiProblem } from './api.js';
+import { ApiProblem } from '../kit/problem.js';
 
 const malformed = (detail, errors) =>
   new ApiProblem(400, { title: 'The request is malformed', status: 400, detail, ...(errors ? { errors } : {}) });
@@ -55,11 +55,11 @@ function read(row, booleans) {
 
 /**
  * What a file answers to a question; null where it is about one thing that the file does not have.
- * @param {import('./file-api.js').OpenFile} file
+ * @param {import('./api.js').OpenFile} file
  * @param {string} name
  * @param {Object<string, any>|URLSearchParams|null} parameters
  * @param {{signal?: AbortSignal, onPart?: (part: any) => void}} options
- * @returns {Promise<object|null>}
+ * @returns {Promise<Answer|null>}
  */
 export async function answer(file, name, parameters, options) {
   const [head, ...members] = await file.question(name);

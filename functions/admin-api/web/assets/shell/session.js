@@ -7,7 +7,7 @@
  * asked for it: the state and the verifier are this tab's.
  */
 
-import { ApiProblem } from './api.js';
+import { ApiProblem } from '../kit/problem.js';
 
 const KEY = 'vestibule.session';
 const PENDING = 'vestibule.signin';

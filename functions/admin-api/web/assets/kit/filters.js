@@ -8,13 +8,13 @@
 
 import { h, uniqueId } from './dom.js';
 import { addDays, dateIn } from './format.js';
-import { addressOf } from './route.js';
+import { addressOf } from './address.js';
 
 const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text ?? '') && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
 
 /**
  * The tenant's zone and date; of an opened file, the file's.
- * @param {object} tenant as `GET /api/tenant` answers
+ * @param {Answer} tenant as `GET /api/tenant` answers
  * @returns {{zone: string, today: string}}
  */
 export function calendar(tenant) {
@@ -32,7 +32,7 @@ export const lastDays = (today, days) => ({ from: addDays(today, 1 - days), to: 
 
 /**
  * The days asked for; where one is open, as far as anything is kept.
- * @param {object} tenant
+ * @param {Answer} tenant
  * @param {{from?: string|null, to?: string|null}} [range]
  * @returns {{from: string, to: string}}
  */

@@ -1,5 +1,5 @@
 /*
- * Charts: a line chart over days, bars with labels, a funnel, a progress bar.
+ * Charts: bars with labels, a funnel, a progress bar.
  *
  * Drawn here and not by a library because each must be read as well as seen: the text is real text, the values are
  * reached by keyboard and announced, the same numbers stand in a table, and a chart prints as it looks. All that in a
@@ -11,8 +11,6 @@
 import { h, svg } from './dom.js';
 import { count, orNotReported, rate, seconds } from './format.js';
 import { dataTable } from './table.js';
-
-export { lineChart } from './line-chart.js';
 
 /** Percentages for the place in an SVG that is as wide as its cell. */
 const share = (fraction) => `${Math.max(0, Math.min(1, fraction || 0)) * 100}%`;
@@ -44,6 +42,7 @@ export function barList({
   empty,
 }) {
   const most = Math.max(...rows.map((row) => row.value ?? 0), 0) || 1;
+  /** @type {import('./table.js').Column[]} */
   const columns = [
     { key: 'label', label: labelHeading, class: 'wrap' },
     {

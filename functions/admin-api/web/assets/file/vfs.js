@@ -10,7 +10,7 @@ const MOST_PIECES = 384;
 
 /**
  * Registers the file system.
- * @param {object} sqlite3 the initialised module
+ * @param {Answer} sqlite3 the initialised module
  * @param {Blob} blob
  * @param {string} name of the file system; any file name in it leads to the blob
  */
@@ -66,7 +66,7 @@ export function installFileSystem(sqlite3, blob, name) {
       struct: methods,
       methods: {
         xClose: done,
-        xRead: (file, to, length, from) => {
+        xRead: (_file, to, length, from) => {
           try {
             const read = copy(Number(to), Number(from), length);
             if (read === length) return 0;
@@ -80,13 +80,13 @@ export function installFileSystem(sqlite3, blob, name) {
         xWrite: refuse,
         xTruncate: refuse,
         xSync: done,
-        xFileSize: (file, to) => {
+        xFileSize: (_file, to) => {
           wasm.poke64(to, BigInt(blob.size));
           return 0;
         },
         xLock: done,
         xUnlock: done,
-        xCheckReservedLock: (file, to) => {
+        xCheckReservedLock: (_file, to) => {
           wasm.poke32(to, 0);
           return 0;
         },
@@ -99,7 +99,7 @@ export function installFileSystem(sqlite3, blob, name) {
       struct: system,
       name,
       methods: {
-        xOpen: (self, path, file, flags, flagsOut) => {
+        xOpen: (_self, _path, file, flags, flagsOut) => {
           // Temporary files are in memory, so this is the only one there is.
           if (!(flags & capi.SQLITE_OPEN_MAIN_DB)) return capi.SQLITE_CANTOPEN;
           const opened = new capi.sqlite3_file(file);
@@ -109,11 +109,11 @@ export function installFileSystem(sqlite3, blob, name) {
           return 0;
         },
         xDelete: refuse,
-        xAccess: (self, path, flags, out) => {
+        xAccess: (_self, _path, _flags, out) => {
           wasm.poke32(out, 0);
           return 0;
         },
-        xFullPathname: (self, path, length, out) =>
+        xFullPathname: (_self, path, length, out) =>
           wasm.cstrncpy(out, path, length) < length ? 0 : capi.SQLITE_CANTOPEN,
       },
     },

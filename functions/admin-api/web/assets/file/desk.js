@@ -6,15 +6,15 @@
  * be given up at any time, and a file that can't be opened leaves what is shown as it is.
  */
 
-import { h, patch, uniqueId } from './dom.js';
-import { progressBar } from './chart.js';
-import { bytes, dateTime } from './format.js';
-import { notice, pageHead, problemNotice } from './parts.js';
-import { addressOf } from './route.js';
+import { h, patch, uniqueId } from '../kit/dom.js';
+import { progressBar } from '../kit/chart.js';
+import { bytes, dateTime } from '../kit/format.js';
+import { notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
 
 /**
  * A button to choose a file with.
- * @param {(source: object) => void} open
+ * @param {(source: FileSource) => void} open
  * @param {string} [words]
  * @returns {HTMLElement}
  */
@@ -37,7 +37,7 @@ export function fileButton(open, words = 'Open a report file') {
 
 /**
  * Takes files that are dropped on the page.
- * @param {(source: object) => void} open
+ * @param {(source: FileSource) => void} open
  */
 export function watchDrops(open) {
   const sign = h(
@@ -74,13 +74,14 @@ export function watchDrops(open) {
 
 /**
  * Opens a file, and says how far it is, or why it can't be opened.
- * @param {{file: File}|{url: string, name: string, sizeBytes: number}} source
- * @returns {Promise<import('./file-api.js').FileApi|null>} null when it was given up or can't be opened
+ * @param {FileSource} source
+ * @returns {Promise<import('./api.js').FileApi|null>} null when it was given up or can't be opened
  */
 export function openFile(source) {
   const name = source.file?.name ?? source.name;
   const ids = { title: uniqueId('open') };
   const leave = new AbortController();
+  /** @type {any} */
   const before = document.activeElement;
   return new Promise((answer) => {
     let opened = null;
@@ -118,7 +119,7 @@ export function openFile(source) {
     progress(null);
     document.body.append(dialog);
     dialog.showModal();
-    import('./file-api.js')
+    import('./api.js')
       .then(({ FileApi }) => FileApi.open(source, { onProgress: progress, signal: leave.signal }))
       .then((api) => {
         opened = api;
@@ -156,7 +157,7 @@ export function aboutFile(about, close) {
 
 /**
  * In the place of a view that a file has nothing for.
- * @param {{view: object, rest: string[]}} found
+ * @param {{view: {path: string, title: string}, rest: string[]}} found
  * @returns {(HTMLElement|null)[]}
  */
 export function notInFile({ view, rest }) {

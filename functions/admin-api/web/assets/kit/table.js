@@ -12,7 +12,7 @@ import { NONE } from './format.js';
 /**
  * @typedef {object} Column
  * @property {string} key the member of a row that it shows
- * @property {string} label its heading
+ * @property {any} label its heading
  * @property {boolean} [numeric] numbers, to the right
  * @property {(row: any, index: number) => any} [render] what a cell holds, as children of `h`
  * @property {string} [class] of its heading and cells

@@ -63,11 +63,12 @@ function create(element, attributes, children) {
 
 /**
  * Makes an HTML element.
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
  * @param {Object<string, any>} [attributes] attributes, and events as `onclick`; null and false are left out;
  *   `style` is an object of CSS properties
  * @param {...any} children nodes, strings, numbers, arrays of these; null and false are left out
- * @returns {HTMLElement}
+ * @returns {HTMLElementTagNameMap[K]}
  */
 export function h(tag, attributes, ...children) {
   return create(document.createElement(tag), attributes, children);
@@ -75,10 +76,11 @@ export function h(tag, attributes, ...children) {
 
 /**
  * Makes an SVG element; otherwise as `h`.
- * @param {string} tag
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
  * @param {Object<string, any>} [attributes]
  * @param {...any} children
- * @returns {SVGElement}
+ * @returns {SVGElementTagNameMap[K]}
  */
 export function svg(tag, attributes, ...children) {
   return create(document.createElementNS(SVG, tag), attributes, children);

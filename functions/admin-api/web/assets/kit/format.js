@@ -29,6 +29,7 @@ const zoned = new Map();
 function inZone(zone, withSeconds) {
   const key = `${zone} ${withSeconds}`;
   if (!zoned.has(key)) {
+    /** @type {Intl.DateTimeFormatOptions} */
     const form = {
       day: 'numeric',
       month: 'short',

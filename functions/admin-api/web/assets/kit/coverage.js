@@ -9,24 +9,17 @@
 import { h } from './dom.js';
 import { count } from './format.js';
 import { dataTable } from './table.js';
+import { report } from './words.js';
 
 /** What each product can report, and the settings that have it report more. */
 const SOURCES = 'https://github.com/vestibule/vestibule/blob/main/docs/SOURCES.md';
 
-const REPORTS = [
-  ['starts', 'Starts'],
-  ['steps', 'Screens'],
-  ['stops', 'Stops'],
-  ['failures', 'Failures'],
-  ['ends', 'Ends'],
-  ['compliance', 'Compliance'],
-];
+const REPORTS = ['starts', 'steps', 'stops', 'failures', 'ends', 'compliance'];
 
 /**
- * @param {import('./api.js').Api} api
  * @param {{from?: string|null, to?: string|null, os?: string|null}} asked
- * @param {{signal: AbortSignal}} options
- * @returns {Promise<object|null>} what those numbers stand on, where it can be had
+ * @param {{api: Source, signal: AbortSignal}} options
+ * @returns {Promise<Answer|null>} what those numbers stand on, where it can be had
  */
 export const askCoverage = ({ from, to, os }, { api, signal }) =>
   api.get('/api/reports/coverage', { from, to, os }, { signal }).catch((error) => {
@@ -38,7 +31,7 @@ const isLacking = (sender) => sender.lacking > 0;
 
 /**
  * Senders, and what each reports.
- * @param {object[]} senders of an attempt, or of a coverage, which tells more
+ * @param {Answer[]} senders of an attempt, or of a coverage, which tells more
  * @returns {HTMLElement}
  */
 export function senderTable(senders) {
@@ -49,7 +42,7 @@ export function senderTable(senders) {
     columns: [
       { key: 'source', label: 'Sender', class: 'wrap', render: (one) => one.source ?? 'A sender that is not named here' },
       ofCoverage && { key: 'attempts', label: 'Enrollments', numeric: true, render: (one) => count(one.attempts) },
-      ...REPORTS.map(([key, label]) => ({ key, label, render: (one) => (one[key] ? 'yes' : 'no') })),
+      ...REPORTS.map((key) => ({ key, label: report(key), render: (one) => (one[key] ? 'yes' : 'no') })),
       { key: 'deviceTime', label: 'Clock', render: (one) => (one.deviceTime ? 'the device’s' : 'a server’s') },
       ofCoverage && {
         key: 'lacks',
@@ -64,7 +57,7 @@ export function senderTable(senders) {
 }
 
 /**
- * @param {object|null} coverage as the API answers; null where it doesn't
+ * @param {Answer|null} coverage as the API answers; null where it doesn't
  * @returns {HTMLElement|null}
  */
 export function coverageLine(coverage) {

@@ -5,21 +5,7 @@
  * ApiProblem with words that can be shown, except an abort, which stays an AbortError.
  */
 
-/** What the API refused or could not do. */
-export class ApiProblem extends Error {
-  /**
-   * @param {number} status the HTTP status; 0 when no answer came
-   * @param {{title?: string, detail?: string}} members the problem document whole
-   */
-  constructor(status, members = {}) {
-    super(members.detail ?? members.title ?? `The server answered ${status}.`);
-    this.name = 'ApiProblem';
-    this.status = status;
-    this.title = members.title ?? (status ? `The server answered ${status}` : 'No answer');
-    this.detail = members.detail ?? null;
-    this.members = members;
-  }
-}
+import { ApiProblem } from '../kit/problem.js';
 
 /** The API over HTTP. */
 export class Api {
@@ -49,8 +35,14 @@ export class Api {
     return `${this.base}${whole}${query.size ? `?${query}` : ''}`;
   }
 
+  /**
+   * @param {string} method
+   * @param {string} address
+   * @param {{body?: any, headers?: Record<string, string>, signal?: AbortSignal}} [options]
+   */
   async #request(method, address, { body, headers = {}, signal } = {}) {
     const token = this.token();
+    /** @type {Record<string, string>} */
     const sent = { Accept: 'application/json', ...headers };
     if (token) sent.Authorization = `Bearer ${token}`;
     if (body !== undefined) sent['Content-Type'] = 'application/json';

@@ -51,7 +51,7 @@ export function notice(kind, ...children) {
 
 /**
  * What went wrong, in words, and a way to try again.
- * @param {Error} error an ApiProblem, or what nobody expected
+ * @param {any} error an ApiProblem, or what nobody expected
  * @param {(() => void)|null} [retry]
  * @returns {HTMLElement}
  */

@@ -9,15 +9,17 @@
  * are over the file, need no token, and it is said on each; closing it leads back to the server.
  */
 
-import { Api, ApiProblem } from './api.js';
-import { h, patch } from './dom.js';
-import { aboutFile, notInFile, openFile, watchDrops } from './file-desk.js';
-import { pageHead, problemNotice } from './parts.js';
-import { addressOf, readAddress } from './route.js';
+import { Api } from './api.js';
+import { ApiProblem } from '../kit/problem.js';
+import { h, patch } from '../kit/dom.js';
+import { aboutFile, notInFile, openFile, watchDrops } from '../file/desk.js';
+import { pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, readAddress } from '../kit/address.js';
+import { drawHeader } from './header.js';
 import { Session } from './session.js';
 import { HOME, VIEWS } from './views.js';
 
-const SIGN_IN = { path: 'sign-in', title: 'Sign in', nav: false, load: () => import('../views/signin.js') };
+const SIGN_IN = { path: 'sign-in', title: 'Sign in', load: () => import('./sign-in.js') };
 
 const main = document.getElementById('main');
 const live = document.getElementById('live');
@@ -45,16 +47,6 @@ function navigate(path, parameters, { replace = false } = {}) {
     history.replaceState(null, '', address);
     route();
   } else location.hash = address;
-}
-
-function chooseTheme(theme) {
-  if (theme === 'system') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-  try {
-    localStorage.setItem('vestibule.theme', theme);
-  } catch {
-    // It holds for this page only.
-  }
 }
 
 function signOut() {
@@ -104,69 +96,12 @@ function drawFileBar() {
 
 function drawTop() {
   drawFileBar();
-  const signedIn = (state.file || state.session.token) && state.tenant;
-  const current = state.shown?.view.under ?? state.shown?.view.path;
-  const theme = document.documentElement.dataset.theme ?? 'system';
-  patch(
-    document.getElementById('top'),
-    h(
-      'div',
-      { class: 'top-bar' },
-      h('a', { class: 'brand', href: '#/' }, 'Vestibule'),
-      signedIn
-        ? h('span', { class: 'tenant' }, h('span', { class: 'visually-hidden' }, 'Organisation: '), state.tenant.tenant)
-        : null,
-      signedIn
-        ? h(
-            'nav',
-            { 'aria-label': 'Views' },
-            h(
-              'ul',
-              { role: 'list' },
-              VIEWS.filter((view) => view.nav && !(state.file && view.needsServer)).map((view) =>
-                h(
-                  'li',
-                  null,
-                  h(
-                    'a',
-                    { href: addressOf(view.path), 'aria-current': view.path === current ? 'page' : null },
-                    view.title,
-                  ),
-                ),
-              ),
-            ),
-          )
-        : null,
-      h(
-        'div',
-        { class: 'top-bar-end' },
-        h(
-          'label',
-          { class: 'theme' },
-          h('span', { class: 'visually-hidden' }, 'Theme'),
-          h(
-            'select',
-            { value: theme, onchange: (event) => chooseTheme(event.currentTarget.value) },
-            h('option', { value: 'system' }, 'System theme'),
-            h('option', { value: 'light' }, 'Light'),
-            h('option', { value: 'dark' }, 'Dark'),
-          ),
-        ),
-        signedIn && !state.file ? h('button', { type: 'button', class: 'small', onclick: signOut }, 'Sign out') : null,
-      ),
-    ),
-  );
-  patch(
-    document.getElementById('foot'),
-    signedIn
-      ? h(
-          'p',
-          { class: 'quiet' },
-          `Days and times are those of ${state.tenant.settings?.timeZone ?? 'UTC'}. `,
-          'Vestibule only listens: it manages no device.',
-        )
-      : null,
-  );
+  drawHeader({
+    tenant: state.file || state.session.token ? state.tenant : null,
+    isFile: Boolean(state.file),
+    current: state.shown?.view.under ?? state.shown?.view.path,
+    signOut,
+  });
 }
 
 /** Moves focus to the heading as soon as there is one: who reads by ear hears where they are. */
@@ -317,7 +252,7 @@ async function start() {
   await state.session.arrive();
   window.addEventListener('hashchange', route);
   watchDrops(lookAt);
-  document.querySelector('.skip').onclick = (event) => {
+  /** @type {HTMLElement} */ (document.querySelector('.skip')).onclick = (event) => {
     // The hash is the address here, so the link can't lead there by itself.
     event.preventDefault();
     main.focus();

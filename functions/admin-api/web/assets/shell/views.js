@@ -1,8 +1,8 @@
 /*
  * The views, in the order of the navigation. A view's module is loaded when it is first shown.
  *
- * What must stay true: a module's default export is `{ path, title, nav, show(context) }` with the path and title
- * given here. `under` is the view in the navigation that a view without a place there belongs to. What `needsServer`
+ * What must stay true: a module's default export has `show(context)`, and `keeps` where its element stays while only
+ * the parameters of its address change. `under` is the view in the navigation that a view without a place there belongs to. What `needsServer`
  * can't be shown of an opened file.
  */
 
@@ -27,22 +27,22 @@ export const VIEWS = [
     load: () => import('../views/senders.js'),
   },
   { path: 'files', title: 'Files', nav: true, needsServer: true, load: () => import('../views/files.js') },
-  { path: 'attempts', title: 'Attempts', nav: false, under: 'incomplete', load: () => import('../views/attempts.js') },
-  { path: 'attempt', title: 'Attempt', nav: false, under: 'incomplete', load: () => import('../views/attempt.js') },
+  { path: 'attempts', title: 'Attempts', under: 'incomplete', load: () => import('../views/attempts.js') },
+  { path: 'attempt', title: 'Attempt', under: 'incomplete', load: () => import('../views/attempt.js') },
   {
     path: 'profiles',
     title: 'ESP profiles',
-    nav: false,
+   
     under: 'esp',
     needsServer: true,
     load: () => import('../views/profiles.js'),
   },
-  { path: 'sessions', title: 'ESP sessions', nav: false, under: 'esp', load: () => import('../views/sessions.js') },
-  { path: 'session', title: 'ESP session', nav: false, under: 'esp', load: () => import('../views/session.js') },
+  { path: 'sessions', title: 'ESP sessions', under: 'esp', load: () => import('../views/sessions.js') },
+  { path: 'session', title: 'ESP session', under: 'esp', load: () => import('../views/session.js') },
   {
     path: 'device',
     title: 'Device on the ESP',
-    nav: false,
+   
     under: 'esp',
     needsServer: true,
     load: () => import('../views/device.js'),
@@ -50,7 +50,7 @@ export const VIEWS = [
   {
     path: 'profile',
     title: 'ESP profile',
-    nav: false,
+   
     under: 'esp',
     needsServer: true,
     load: () => import('../views/profile.js'),

@@ -17,7 +17,7 @@ async function fromSummary(api, path, parameters, { signal, onPart }) {
   const newest = files.find((file) => file.summary);
   if (!newest) return;
   const { url, fileName } = await api.get(`/api/reports/files/${newest.id}/link`, { part: 'summary' }, { signal });
-  const { FileApi } = await import('./file-api.js');
+  const { FileApi } = await import('./api.js');
   const source = { url, name: fileName, sizeBytes: newest.summary.sizeBytes };
   const summary = await FileApi.open(source, { signal });
   const answer = await summary.get(path, parameters, { signal });
@@ -27,7 +27,7 @@ async function fromSummary(api, path, parameters, { signal, onPart }) {
 
 /**
  * As `api.get`; `onPart` is first given what the newest summary answers, where the server is slow.
- * @param {import('./api.js').Api} api
+ * @param {Source} api
  * @param {string} path
  * @param {Object<string, any>} parameters
  * @param {{signal: AbortSignal, onPart: (part: any) => void, range: {from: string, to: string}}} options `range` are the

@@ -6,10 +6,10 @@
  * wanted is not begun.
  */
 
-import { ApiProblem } from './api.js';
-import { answer, given, notInFile } from './file-questions.js';
+import { ApiProblem } from '../kit/problem.js';
+import { answer, given, notInFile } from './questions.js';
 
-/** Which question a path asks, and which parameter a part of it is. */
+/** Which question a path asks, and which parameter a part of it is. @type {[RegExp, string, string?][]} */
 const ROUTES = [
   [/^\/api\/reports\/coverage$/, 'coverage'],
   [/^\/api\/reports\/web-enrollment$/, 'web-enrollment'],
@@ -36,7 +36,7 @@ const aborted = () => new DOMException('This is no longer wanted', 'AbortError')
 /** The worker, asked one thing after the other. */
 class FileWorker {
   constructor() {
-    this.worker = new Worker(new URL('./file-worker.js', import.meta.url), { type: 'module' });
+    this.worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
     this.waiting = [];
     this.current = null;
     this.worker.onmessage = ({ data }) => {
@@ -58,6 +58,11 @@ class FileWorker {
     this.lastId = 0;
   }
 
+  /**
+   * @param {Record<string, any>} message
+   * @param {{signal?: AbortSignal, onProgress?: (progress: any) => void, slow?: boolean}} [options]
+   * @returns {Promise<any>}
+   */
   ask(message, { signal, onProgress, slow = false } = {}) {
     return new Promise((resolve, reject) => {
       this.lastId += 1;
@@ -112,7 +117,7 @@ export class OpenFile {
    * @param {string} sql
    * @param {Object<string, any>} [values] by the names in the statement, `:from`
    * @param {{signal?: AbortSignal, slow?: boolean}} [options] `slow` lets the others go first
-   * @returns {Promise<object[]>}
+   * @returns {Promise<Answer[]>}
    */
   rows(sql, values = {}, { signal, slow } = {}) {
     return this.worker.ask({ ask: 'rows', sql, values }, { signal, slow });
@@ -130,7 +135,7 @@ export class OpenFile {
     );
   }
 
-  /** A question of the file and then its members. @param {string} name @returns {Promise<object[]>} */
+  /** A question of the file and then its members. @param {string} name @returns {Promise<Answer[]>} */
   question(name) {
     return this.#once(`question ${name}`, () =>
       this.rows(
@@ -169,13 +174,15 @@ async function tenant(file, parameters) {
 
 /** The API over an opened file. */
 export class FileApi {
-  constructor(file) {
+  /** @param {OpenFile} file @param {Answer} about what is said of the file while it is open */
+  constructor(file, about) {
     this.file = file;
+    this.about = about;
   }
 
   /**
    * Opens a file of this machine, or fetches one.
-   * @param {{file: File}|{url: string, name: string, sizeBytes: number}} source
+   * @param {FileSource} source
    * @param {{onProgress?: (progress: {loaded: number, total: number}) => void, signal?: AbortSignal}} [options]
    * @returns {Promise<FileApi>}
    */
@@ -185,16 +192,9 @@ export class FileApi {
     try {
       const message = { ask: 'open', file: source.file, url: source.url, sizeBytes: source.sizeBytes };
       const opened = await worker.ask(message, { onProgress, signal });
-      const api = new FileApi(new OpenFile(worker, opened, source.file?.name ?? source.name));
-      const meta = await api.file.meta();
-      api.about = {
-        name: api.file.name,
-        kind: opened.kind,
-        sizeBytes: opened.sizeBytes,
-        asOf: meta.asOf,
-        timeZone: meta.timeZone,
-      };
-      return api;
+      const file = new OpenFile(worker, opened, source.file?.name ?? source.name);
+      const { asOf, timeZone } = await file.meta();
+      return new FileApi(file, { name: file.name, kind: opened.kind, sizeBytes: opened.sizeBytes, asOf, timeZone });
     } catch (error) {
       worker.close();
       throw error;

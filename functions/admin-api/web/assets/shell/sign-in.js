@@ -3,10 +3,10 @@
  * What must stay true: no field's content and no code ever gets into an address.
  */
 
-import { Api } from '../lib/api.js';
-import { h, patch, uniqueId } from '../lib/dom.js';
-import { fileButton } from '../lib/file-desk.js';
-import { notice } from '../lib/parts.js';
+import { Api } from './api.js';
+import { h, patch, uniqueId } from '../kit/dom.js';
+import { fileButton } from '../file/desk.js';
+import { notice } from '../kit/parts.js';
 
 function words(error) {
   if (error.status === 401 || error.status === 403) return 'The server doesn’t know this token, or it was revoked.';
@@ -14,13 +14,10 @@ function words(error) {
 }
 
 export default {
-  path: 'sign-in',
-  title: 'Sign in',
-  nav: false,
-
   async show({ root, parameters, api, session, config, signedIn, signal, openFile }) {
     const ids = { token: uniqueId('token'), help: uniqueId('help') };
 
+    /** @param {any} message @param {Parameters<typeof notice>[0]} [kind] */
     const draw = (message, kind = 'problem') => {
       patch(
         root,
