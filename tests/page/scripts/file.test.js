@@ -9,7 +9,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answer, given } from '../assets/file/questions.js';
 
-const question = (name, more) => ({ name, answer: 'row', booleans: '', parameters: '{}', refusal: 'refuse', sql: name, ...more });
+const question = (name, more) => ({
+  name,
+  answer: 'row',
+  booleans: '',
+  parameters: '{}',
+  refusal: 'refuse',
+  sql: name,
+  ...more,
+});
 
 /** A file that has these questions, and answers these rows. */
 const fileOf = (questions, rows) => ({
@@ -74,6 +82,9 @@ test('a parameter that the question does not know, or refuses, gives no answer',
 test('what a file or a summary does not have is said', async () => {
   const file = fileOf([], {});
   await assert.rejects(answer(file, 'limbo', null, {}), { status: 404, title: 'Not in a file' });
-  await assert.rejects(answer({ ...file, isSummary: true }, 'limbo', null, {}), { status: 404, title: 'Not in a summary' });
+  await assert.rejects(answer({ ...file, isSummary: true }, 'limbo', null, {}), {
+    status: 404,
+    title: 'Not in a summary',
+  });
   assert.equal(await answer(fileOf([question('attempt')], {}), 'attempt', null, {}), null);
 });

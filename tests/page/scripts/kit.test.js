@@ -44,10 +44,17 @@ test('what nobody reported is said, and is no zero', () => {
 });
 
 test('what is past is said in the largest unit', () => {
-  assert.deepEqual(
-    [0, 59, 60, 3599, 3600, 86_399, 86_400, 200_000, null].map(format.ago),
-    ['just now', 'just now', '1 min ago', '59 min ago', '1 h ago', '23 h ago', '1 day ago', '2 days ago', '—'],
-  );
+  assert.deepEqual([0, 59, 60, 3599, 3600, 86_399, 86_400, 200_000, null].map(format.ago), [
+    'just now',
+    'just now',
+    '1 min ago',
+    '59 min ago',
+    '1 h ago',
+    '23 h ago',
+    '1 day ago',
+    '2 days ago',
+    '—',
+  ]);
   assert.equal(format.plural(1, 'delivery', 'deliveries'), '1 delivery');
   assert.equal(format.plural(1094, 'attempt'), '1,094 attempts');
 });
@@ -60,7 +67,10 @@ test('a name has its words, one that is not listed its own', () => {
   assert.equal(words.outcome('somethingNew'), 'Something new');
   assert.equal(words.outcome('constructor'), 'Constructor');
   for (const missing of [null, undefined, '']) assert.equal(words.outcome(missing), format.NONE);
-  assert.deepEqual(words.choices('phase').map(([name]) => name), ['devicePreparation', 'deviceSetup', 'accountSetup']);
+  assert.deepEqual(
+    words.choices('phase').map(([name]) => name),
+    ['devicePreparation', 'deviceSetup', 'accountSetup'],
+  );
 });
 
 test('a place that ran out of time says the limits that ran out', () => {
@@ -76,12 +86,20 @@ test('every word of the lexicon can be had', () => {
   const lists = Object.entries(lexicon).filter(([list]) => !['sectionShort', 'webStep'].includes(list));
   for (const [list, names] of lists) {
     const [name, text] = Object.entries(names)[0];
-    assert.ok(say.some((one) => one !== words.choices && one(name) === text), `${list} ${name}`);
+    assert.ok(
+      say.some((one) => one !== words.choices && one(name) === text),
+      `${list} ${name}`,
+    );
   }
 });
 
 test('an address is read as it was written', () => {
-  const address = addressOf(`attempt/${segment('a/b?c')}`, { from: '2026-11-01', os: '', to: null, user: 'a&b@c.example' });
+  const address = addressOf(`attempt/${segment('a/b?c')}`, {
+    from: '2026-11-01',
+    os: '',
+    to: null,
+    user: 'a&b@c.example',
+  });
   assert.equal(address, '#/attempt/a%2Fb%3Fc?from=2026-11-01&user=a%26b%40c.example');
   const { path, rest, parameters } = readAddress(address);
   assert.deepEqual([path, rest, parameters.get('user')], ['attempt', ['a/b?c'], 'a&b@c.example']);
@@ -101,6 +119,10 @@ test('days of a filter end with the day that is not among them', () => {
 test('a problem has words whatever the server sent', () => {
   assert.equal(new ApiProblem(0).title, 'No answer');
   assert.equal(new ApiProblem(503, {}).message, 'The server answered 503.');
-  const { title, detail, members } = new ApiProblem(400, { title: 'Malformed', detail: 'from: is no day', errors: [1] });
+  const { title, detail, members } = new ApiProblem(400, {
+    title: 'Malformed',
+    detail: 'from: is no day',
+    errors: [1],
+  });
   assert.deepEqual([title, detail, members.errors], ['Malformed', 'from: is no day', [1]]);
 });

@@ -36,9 +36,13 @@ function importsOf(name) {
     found.push([to(specifier), taken.filter(Boolean)]);
   }
   for (const [, alias, specifier] of text.matchAll(/import\s+\*\s+as\s+(\w+)\s+from\s+'(\.[^']+)'/g)) {
-    found.push([to(specifier), [...text.matchAll(new RegExp(`(?<![\\w/.'-])${alias}\\.(\\w+)`, 'g'))].map(([, one]) => one)]);
+    found.push([
+      to(specifier),
+      [...text.matchAll(new RegExp(`(?<![\\w/.'-])${alias}\\.(\\w+)`, 'g'))].map(([, one]) => one),
+    ]);
   }
-  for (const [, specifier] of text.matchAll(/import\s+\w+\s+from\s+'(\.[^']+)'/g)) found.push([to(specifier), ['default']]);
+  for (const [, specifier] of text.matchAll(/import\s+\w+\s+from\s+'(\.[^']+)'/g))
+    found.push([to(specifier), ['default']]);
   for (const [, names, specifier] of text.matchAll(/const \{([^}]*)\} = await import\('(\.[^']+)'\)/g)) {
     found.push([to(specifier), names.split(',').map((one) => one.trim())]);
   }
@@ -73,30 +77,44 @@ test('what a module imports is there', () => {
     for (const [target, names] of importsOf(name)) {
       if (!sources.has(target)) continue;
       const there = exportsOf(sources.get(target));
-      for (const one of names) assert.ok(['default', 'type'].includes(one) || names[0] === 'type' || there.includes(one), `${name}: ${one} of ${target}`);
+      for (const one of names)
+        assert.ok(
+          ['default', 'type'].includes(one) || names[0] === 'type' || there.includes(one),
+          `${name}: ${one} of ${target}`,
+        );
     }
   }
 });
 
 test('every export is read by another module', () => {
   const read = new Set(
-    [...sources.keys()].flatMap((name) => importsOf(name).flatMap(([target, names]) => names.map((one) => `${target} ${one}`))),
+    [...sources.keys()].flatMap((name) =>
+      importsOf(name).flatMap(([target, names]) => names.map((one) => `${target} ${one}`)),
+    ),
   );
   const unread = [...sources].flatMap(([name, text]) => exportsOf(text).map((one) => `${name} ${one}`));
-  assert.deepEqual(unread.filter((one) => !read.has(one)), []);
+  assert.deepEqual(
+    unread.filter((one) => !read.has(one)),
+    [],
+  );
 });
 
 test('every module is reached from an entrance', () => {
   const reached = new Set(ENTRANCES);
   for (const name of reached) for (const [target] of importsOf(name)) if (sources.has(target)) reached.add(target);
-  assert.deepEqual([...sources.keys()].filter((name) => !reached.has(name)), []);
+  assert.deepEqual(
+    [...sources.keys()].filter((name) => !reached.has(name)),
+    [],
+  );
 });
 
 test('every member of an exported class or of a view is read', () => {
   const unread = [];
   for (const [name, text] of sources) {
     const bare = withoutComments(text);
-    const bodies = [...bare.matchAll(/^export (?:class \w+[^{]*|default )\{\n([\s\S]*?)\n\}/gm)].map(([, body]) => body);
+    const bodies = [...bare.matchAll(/^export (?:class \w+[^{]*|default )\{\n([\s\S]*?)\n\}/gm)].map(
+      ([, body]) => body,
+    );
     const members = bodies.flatMap((body) =>
       [...body.matchAll(/^  (?:static )?(?:async )?(?:get |set )?(\w+)(?:\(.*\{$|: )/gm)].map(([, one]) => one),
     );

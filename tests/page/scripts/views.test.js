@@ -6,7 +6,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asText, othersWords, subjectOf } from '../assets/views/diagnostics-words.js';
 import { differs, merge } from '../assets/views/profile-changes.js';
-import { FIELDS, bodyOf, newValues, offReason, problemsOf, sentence, valuesOf, willDrop } from '../assets/views/profile-fields.js';
+import {
+  FIELDS,
+  bodyOf,
+  newValues,
+  offReason,
+  problemsOf,
+  sentence,
+  valuesOf,
+  willDrop,
+} from '../assets/views/profile-fields.js';
 
 const named = (more) => ({ ...newValues(), displayName: 'Sales', ...more });
 const field = (name) => FIELDS.find((one) => one.name === name);
@@ -33,7 +42,10 @@ test('what another field switches off is sent as off, and kept where it says so'
 });
 
 test('limits are those of the server, in its words', () => {
-  const problems = problemsOf(named({ installProgressTimeoutInMinutes: '0', selectedMobileAppIds: 'x\n'.repeat(1) }), false);
+  const problems = problemsOf(
+    named({ installProgressTimeoutInMinutes: '0', selectedMobileAppIds: 'x\n'.repeat(1) }),
+    false,
+  );
   assert.deepEqual(problems, [{ field: 'installProgressTimeoutInMinutes', problem: 'must be between 1 and 1440' }]);
   assert.equal(sentence(problems[0]), 'Time limit in minutes must be between 1 and 1440.');
   const apps = Array.from({ length: 101 }, (_, at) => `app ${at}`).join('\n');
@@ -53,10 +65,13 @@ test('what somebody else changed is taken where the person left it alone', () =>
   const theirs = { ...base, displayName: 'Theirs', description: 'New' };
   const mine = { ...base, displayName: 'Mine' };
   const { rows, values } = merge(base, theirs, mine);
-  assert.deepEqual(rows.map((row) => [row.field.name, row.isMine]), [
-    ['displayName', true],
-    ['description', false],
-  ]);
+  assert.deepEqual(
+    rows.map((row) => [row.field.name, row.isMine]),
+    [
+      ['displayName', true],
+      ['description', false],
+    ],
+  );
   assert.deepEqual([values.displayName, values.description], ['Mine', 'New']);
   assert.deepEqual(differs(base, base), []);
 });
@@ -68,7 +83,14 @@ const DIAGNOSIS = {
   summary: 'The last attempt was given up.',
   choices: [],
   devices: [
-    { enrollmentKey: 'k', deviceName: 'WIN-1', platform: 'windows', verdict: 'gaveUp', summary: 'Given up.', enrolled: false },
+    {
+      enrollmentKey: 'k',
+      deviceName: 'WIN-1',
+      platform: 'windows',
+      verdict: 'gaveUp',
+      summary: 'Given up.',
+      enrolled: false,
+    },
   ],
   everWorked: { completedAttempts: 0, enrolledDevices: 0 },
   findings: [

@@ -215,7 +215,9 @@ export class FileApi {
     for (const [pattern, question, part] of ROUTES) {
       const found = pattern.exec(whole);
       if (!found) continue;
-      const asked = part ? { ...Object.fromEntries(given(parameters)), [part]: decodeURIComponent(found[1]) } : parameters;
+      const asked = part
+        ? { ...Object.fromEntries(given(parameters)), [part]: decodeURIComponent(found[1]) }
+        : parameters;
       const result = await answer(this.file, question, asked, { signal, onPart });
       if (signal?.aborted) throw aborted();
       if (!result) throw notInFile('The file holds nothing of this.');

@@ -44,7 +44,8 @@ function read(row, booleans) {
   let next;
   for (const [column, value] of Object.entries(row)) {
     if (column === 'next_cursor') next = value;
-    else if (column.endsWith('_json')) members[camelCase(column.slice(0, -5))] = value === null ? null : JSON.parse(value);
+    else if (column.endsWith('_json'))
+      members[camelCase(column.slice(0, -5))] = value === null ? null : JSON.parse(value);
     else {
       const name = camelCase(column);
       members[name] = booleans.includes(name) && value !== null ? value !== 0 : value;

@@ -107,14 +107,25 @@ export function funnel({ title, hideTitle, steps, empty = 'Nobody came to any st
     { key: 'bar', label: h('span', { class: 'visually-hidden' }, 'Bar'), class: 'bar', render: picture },
     { key: 'entered', label: 'Entered', numeric: true, render: reported('entered') },
     { key: 'left', label: 'Went on', numeric: true, render: reported('left') },
-    { key: 'abandoned', label: 'Abandoned', numeric: true, render: (step) => linked(step.href, reported('abandoned')(step)) },
+    {
+      key: 'abandoned',
+      label: 'Abandoned',
+      numeric: true,
+      render: (step) => linked(step.href, reported('abandoned')(step)),
+    },
     {
       key: 'share',
       label: 'Of entered',
       numeric: true,
-      render: (step) => orNotReported(step.entered ? step.abandoned / step.entered : null, rate, isReported(step) ? 0 : 1),
+      render: (step) =>
+        orNotReported(step.entered ? step.abandoned / step.entered : null, rate, isReported(step) ? 0 : 1),
     },
-    { key: 'medianSeconds', label: 'Median time', numeric: true, render: (step) => orNotReported(step.medianSeconds, seconds, isReported(step) ? 0 : 1) },
+    {
+      key: 'medianSeconds',
+      label: 'Median time',
+      numeric: true,
+      render: (step) => orNotReported(step.medianSeconds, seconds, isReported(step) ? 0 : 1),
+    },
   ];
   return h(
     'div',

@@ -18,7 +18,7 @@ export function confirmDialog({ title, text, action, signal }) {
   return new Promise((answer) => {
     const ids = { title: uniqueId('dialog'), text: uniqueId('dialog-text') };
     /** @type {any} */
-  const before = document.activeElement;
+    const before = document.activeElement;
     let isSure = false;
     const close = () => dialog.close();
     const dialog = h(

@@ -40,7 +40,12 @@ export function senderTable(senders) {
     caption: 'Senders, and what each reports',
     hideCaption: true,
     columns: [
-      { key: 'source', label: 'Sender', class: 'wrap', render: (one) => one.source ?? 'A sender that is not named here' },
+      {
+        key: 'source',
+        label: 'Sender',
+        class: 'wrap',
+        render: (one) => one.source ?? 'A sender that is not named here',
+      },
       ofCoverage && { key: 'attempts', label: 'Enrollments', numeric: true, render: (one) => count(one.attempts) },
       ...REPORTS.map((key) => ({ key, label: report(key), render: (one) => (one[key] ? 'yes' : 'no') })),
       { key: 'deviceTime', label: 'Clock', render: (one) => (one.deviceTime ? 'the device’s' : 'a server’s') },

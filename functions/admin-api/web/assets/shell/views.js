@@ -32,7 +32,7 @@ export const VIEWS = [
   {
     path: 'profiles',
     title: 'ESP profiles',
-   
+
     under: 'esp',
     needsServer: true,
     load: () => import('../views/profiles.js'),
@@ -42,7 +42,7 @@ export const VIEWS = [
   {
     path: 'device',
     title: 'Device on the ESP',
-   
+
     under: 'esp',
     needsServer: true,
     load: () => import('../views/device.js'),
@@ -50,7 +50,7 @@ export const VIEWS = [
   {
     path: 'profile',
     title: 'ESP profile',
-   
+
     under: 'esp',
     needsServer: true,
     load: () => import('../views/profile.js'),

@@ -148,7 +148,8 @@ function summary(attempt, zone) {
       inProgress: attempt.waitsFor ? words.waitsFor(attempt.waitsFor) : 'In progress',
     }[attempt.outcome] ?? words.outcome(attempt.outcome);
   const at = place(attempt);
-  const lasted = attempt.minutes === null ? ', how long it took was not reported' : ` after ${minutes(attempt.minutes)}`;
+  const lasted =
+    attempt.minutes === null ? ', how long it took was not reported' : ` after ${minutes(attempt.minutes)}`;
   return h(
     'p',
     { class: 'headline' },
@@ -198,7 +199,10 @@ export default {
               : [NOT_REPORTED, h('small', null, `first heard of ${dateTime(attempt.startedAt, zone)}`)],
           ),
           fact('Ended', attempt.endedAt && dateTime(attempt.endedAt, zone)),
-          fact('Release', attempt.releaseNotReported && 'not reported: it was held in Setup Assistant, and counts as released'),
+          fact(
+            'Release',
+            attempt.releaseNotReported && 'not reported: it was held in Setup Assistant, and counts as released',
+          ),
           fact('Part', attempt.technician && 'The technician’s part of pre-provisioning'),
           fact('User', attempt.userPrincipalName ?? attempt.userId),
           fact('Device', [

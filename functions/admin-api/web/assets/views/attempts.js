@@ -132,7 +132,12 @@ function table(answer, rangeText) {
       },
       { key: 'where', label: 'Where', class: 'wrap', render: where },
       { key: 'why', label: 'Why', class: 'wrap', render: why },
-      { key: 'took', label: 'Took', numeric: true, render: (one) => orNotReported(one.minutes, minutes, one.endedAt ? 1 : 0) },
+      {
+        key: 'took',
+        label: 'Took',
+        numeric: true,
+        render: (one) => orNotReported(one.minutes, minutes, one.endedAt ? 1 : 0),
+      },
     ],
     rows: answer.attempts,
     empty: 'No attempt is like that.',

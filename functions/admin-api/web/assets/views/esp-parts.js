@@ -81,11 +81,7 @@ export const stateBadge = (state) => badge(STATE_KINDS[state] ?? 'quiet', espSta
  * @returns {(HTMLElement|null)[]}
  */
 export const deviceAndUser = (one) => [
-  h(
-    'a',
-    { class: 'nowrap', href: sessionAddress(one.sessionId) },
-    one.deviceName ?? one.enrollmentKey,
-  ),
+  h('a', { class: 'nowrap', href: sessionAddress(one.sessionId) }, one.deviceName ?? one.enrollmentKey),
   one.userPrincipalName ? h('small', null, one.userPrincipalName) : null,
 ];
 

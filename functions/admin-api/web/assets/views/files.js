@@ -59,7 +59,9 @@ function corrected(file) {
     h(
       'ul',
       null,
-      file.corrected.map((one) => h('li', null, `${count(one.count)} ${words.outcome(one.from).toLowerCase()}, ${now(one)}`)),
+      file.corrected.map((one) =>
+        h('li', null, `${count(one.count)} ${words.outcome(one.from).toLowerCase()}, ${now(one)}`),
+      ),
     ),
   );
 }

@@ -22,7 +22,8 @@ import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 const NO_SECTION = 'No section reported';
 
 /** Whether nothing is known of giving up: no sender reports when somebody begins, and none reported an end of that kind. */
-const UNMEASURED = 'Not reported: no sender that took part in these days reports when somebody begins, so giving up can’t be seen.';
+const UNMEASURED =
+  'Not reported: no sender that took part in these days reports when somebody begins, so giving up can’t be seen.';
 const isUnreported = (funnel) => funnel.length > 0 && funnel.every((step) => step.entered === null);
 const incompleteRate = (report) => orNotReported(report.incompleteRate, rate, report.initiated);
 
@@ -74,7 +75,9 @@ function tileRow(report, before, links) {
           ? 'Give-ups not reported'
           : link(`${count(report.abandoned)} abandoned`, { outcome: 'abandoned' }),
         ', ',
-        report.failed === null ? 'failures not reported' : link(`${count(report.failed)} failed`, { outcome: 'failed' }),
+        report.failed === null
+          ? 'failures not reported'
+          : link(`${count(report.failed)} failed`, { outcome: 'failed' }),
       ],
     }),
     tile({
@@ -85,7 +88,9 @@ function tileRow(report, before, links) {
         report.measured === report.initiated
           ? `n = ${count(report.measured)}: abandoned of initiated`
           : `n = ${count(report.measured)} measured of ${count(report.initiated)}`,
-        report.measured && report.measured !== report.initiated ? `: ${count(report.abandonedMeasured)} abandoned` : null,
+        report.measured && report.measured !== report.initiated
+          ? `: ${count(report.abandonedMeasured)} abandoned`
+          : null,
         before ? [h('br'), rateDifference(report, before, days)] : null,
       ],
     }),

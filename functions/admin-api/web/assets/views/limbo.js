@@ -92,7 +92,11 @@ export function limboCard(limbo, absent) {
       'div',
       { class: 'card-head' },
       h('h2', null, 'In limbo'),
-      h('p', { class: 'quiet' }, 'Devices between two MDMs: left one and enrolled nowhere, or registered and never begun'),
+      h(
+        'p',
+        { class: 'quiet' },
+        'Devices between two MDMs: left one and enrolled nowhere, or registered and never begun',
+      ),
     ),
     limbo
       ? h(

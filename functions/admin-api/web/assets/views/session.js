@@ -12,7 +12,16 @@ import { dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/f
 import { adviceList, asOf, badge, notice, pageHead } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
-import { deploymentMode, choices, espCategory, espPhase, espRule, espState, progressState, tracking } from '../kit/words.js';
+import {
+  deploymentMode,
+  choices,
+  espCategory,
+  espPhase,
+  espRule,
+  espState,
+  progressState,
+  tracking,
+} from '../kit/words.js';
 import {
   deviceAddress,
   espNavigation,
@@ -32,7 +41,8 @@ function ended(session, zone) {
 const minutesBetween = (from, to) => (Date.parse(to) - Date.parse(from)) / 60_000;
 
 /** Of an item that was settled without having been under way nobody reported how long it took. */
-const took = (one) => (one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null);
+const took = (one) =>
+  one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null;
 
 function items(session, phase, zone) {
   const list = session.items.filter((one) => one.phase === phase.phase);
@@ -77,7 +87,8 @@ function items(session, phase, zone) {
 
 /** Its phases in their order; one that only items are known of has no more than its name. */
 function allPhases(session) {
-  const isKnown = (name) => session.phases.some((one) => one.phase === name) || session.items.some((one) => one.phase === name);
+  const isKnown = (name) =>
+    session.phases.some((one) => one.phase === name) || session.items.some((one) => one.phase === name);
   return choices('phase')
     .map(([name]) => name)
     .filter(isKnown)
@@ -193,8 +204,7 @@ function others(session, zone) {
   });
 }
 
-const card = (title, ...content) =>
-  h('section', { class: 'card', 'data-key': title }, h('h2', null, title), content);
+const card = (title, ...content) => h('section', { class: 'card', 'data-key': title }, h('h2', null, title), content);
 
 export default {
   async show({ root, rest, api, signal }) {

@@ -10,7 +10,18 @@ import { barList, progressBar } from '../kit/chart.js';
 import { h, patch } from '../kit/dom.js';
 import { askCoverage, coverageLine } from '../kit/coverage.js';
 import { keptRange } from '../kit/filters.js';
-import { addDays, ago, count, dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, orNotReported, rate } from '../kit/format.js';
+import {
+  addDays,
+  ago,
+  count,
+  dateTime,
+  dateTimeSeconds,
+  day,
+  minutes,
+  NOT_REPORTED,
+  orNotReported,
+  rate,
+} from '../kit/format.js';
 import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../kit/parts.js';
 import { addressOf, isFile, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
@@ -143,7 +154,11 @@ function platformTable({ status }) {
           const closed = one.completed + (one.failed ?? 0) + (one.abandoned ?? 0);
           return [
             orNotReported(one.successRate, rate, closed),
-            h('small', null, one.n === closed ? `n = ${count(one.n)}` : `n = ${count(one.n)} judged of ${count(closed)}`),
+            h(
+              'small',
+              null,
+              one.n === closed ? `n = ${count(one.n)}` : `n = ${count(one.n)} judged of ${count(closed)}`,
+            ),
           ];
         },
       },
@@ -262,7 +277,9 @@ const notInSummary = (what) =>
 /** Why an answer about single devices is not there. */
 function notThere(file) {
   if (file?.kind === 'summary') return 'A summary has no single devices. Open the report file that it belongs to.';
-  return file ? 'This file was made by a version that did not keep it.' : 'It is not known yet: the report file is being made anew.';
+  return file
+    ? 'This file was made by a version that did not keep it.'
+    : 'It is not known yet: the report file is being made anew.';
 }
 
 export default {

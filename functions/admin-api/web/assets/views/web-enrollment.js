@@ -35,9 +35,21 @@ function numbers(web) {
         value: count(web.metTheWall),
         note: 'access refused until the device is enrolled, and nothing else; whether they wished to enroll it nobody reports',
       }),
-      tile({ label: 'Went on', value: count(web.wentOn), note: `of ${plural(web.people, 'person', 'people')}, each once a day` }),
-      tile({ label: 'Reached the portal', value: count(web.reachedPortal), note: 'signed in to a Company Portal, on the web or the app' }),
-      tile({ label: 'Reached enrollment', value: count(web.reachedEnrollment), note: 'signed in to Microsoft Intune Enrollment' }),
+      tile({
+        label: 'Went on',
+        value: count(web.wentOn),
+        note: `of ${plural(web.people, 'person', 'people')}, each once a day`,
+      }),
+      tile({
+        label: 'Reached the portal',
+        value: count(web.reachedPortal),
+        note: 'signed in to a Company Portal, on the web or the app',
+      }),
+      tile({
+        label: 'Reached enrollment',
+        value: count(web.reachedEnrollment),
+        note: 'signed in to Microsoft Intune Enrollment',
+      }),
     ),
     barList({
       title: 'Steps of web-based enrollment: people',
@@ -79,7 +91,12 @@ export function webEnrollmentCard(web) {
       ),
     ),
     web.daysHeard
-      ? h('div', { class: 'stack' }, numbers(web), h('p', { class: 'quiet' }, heard, 'Who enrolled in the end is not among this.'))
+      ? h(
+          'div',
+          { class: 'stack' },
+          numbers(web),
+          h('p', { class: 'quiet' }, heard, 'Who enrolled in the end is not among this.'),
+        )
       : h('p', { class: 'quiet' }, 'Not reported: no sign-in log came in in these days.'),
   );
 }
