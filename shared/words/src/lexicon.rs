@@ -86,6 +86,10 @@ lists! {
     Severity = "severity",
     /// Who can do something about a problem.
     Who = "who",
+    /// Lists that are read from Microsoft Graph.
+    PulledList = "pulledList",
+    /// Microsoft's clouds.
+    Cloud = "cloud",
     /// Why a delivery, or an event in it, was refused.
     Refusal = "refusal",
     /// What the file defines; states of devices are defined by their own list.

@@ -64,6 +64,11 @@ export const deviceProperty = say('deviceProperty');
 export const verdict = say('verdict');
 export const severity = say('severity');
 export const who = say('who');
+/** A list that is read from Microsoft Graph, and the cloud it is in. */
+export const pulledList = say('pulledList');
+export const cloud = say('cloud');
+/** What a number is called, by what the file defines under that name. */
+export const term = say('term', 'deviceState');
 export const refusal = say('refusal');
 
 /**
