@@ -127,5 +127,5 @@ test('a diagnosis as text says what the view says', () => {
 test('an address is a person, anything else a device', () => {
   assert.deepEqual(subjectOf('a@b.example'), { user: 'a@b.example' });
   assert.deepEqual(subjectOf('C02X'), { device: 'C02X' });
-  assert.equal(othersWords(null, 'UTC'), 'Nobody else, as far as is known.');
+  assert.equal(othersWords(null, 'UTC'), 'No other device or person is known to be affected.');
 });

@@ -31,7 +31,7 @@ const DAY_MS = 86_400_000;
 /** Milliseconds for which nothing else must be asked before a slow statement begins. */
 const PAUSE = 40;
 
-const aborted = () => new DOMException('This is no longer wanted', 'AbortError');
+const aborted = () => new DOMException('No longer needed', 'AbortError');
 
 /** The worker, asked one thing after the other. */
 class FileWorker {
@@ -51,7 +51,7 @@ class FileWorker {
         'reject',
         new ApiProblem(0, {
           title: 'The file can’t be opened',
-          detail: 'What reads it could not be loaded, or ran out of memory.',
+          detail: 'The reader could not be loaded, or ran out of memory.',
         }),
       );
     };
@@ -159,7 +159,7 @@ async function tenant(file, parameters) {
     tenant: meta.tenant,
     role: 'reader',
     scopeTags: [],
-    // As far as a file tells them.
+    // As far as a file has them.
     settings: {
       timeZone: meta.timeZone,
       retentionDays: Number(meta.retentionDays),
@@ -220,7 +220,7 @@ export class FileApi {
         : parameters;
       const result = await answer(this.file, question, asked, { signal, onPart });
       if (signal?.aborted) throw aborted();
-      if (!result) throw notInFile('The file holds nothing of this.');
+      if (!result) throw notInFile('The file does not have this.');
       return result;
     }
     throw notInFile('This needs the server: a report file doesn’t hold it.');

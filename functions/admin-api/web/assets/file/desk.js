@@ -25,7 +25,7 @@ export function fileButton(open, words = 'Open a report file') {
       type: 'button',
       'data-key': 'open-file',
       onclick: () => {
-        // It need not be in the document, and being chosen twice it is told twice.
+        // It need not be in the document, and the same file can be chosen twice.
         const input = h('input', { type: 'file', accept: '.sqlite,.sqlite3,.db,application/vnd.sqlite3' });
         input.onchange = () => input.files[0] && open({ file: input.files[0] });
         input.click();
@@ -47,7 +47,7 @@ export function watchDrops(open) {
   );
   document.body.append(sign);
   const hasFile = (event) => event.dataTransfer?.types.includes('Files');
-  // Entering a part of the page is told before leaving the one around it.
+  // Entering a part of the page fires before leaving the one around it.
   let inside = 0;
   const count = (event, by) => {
     if (!hasFile(event)) return;

@@ -49,15 +49,15 @@ function kindOf(header, size) {
     header.byteLength >= HEADER_BYTES &&
     [...'SQLite format 3\0'].every((letter, at) => header.getUint8(at) === letter.charCodeAt(0));
   if (!isSqlite) {
-    throw new Refusal(FOREIGN, 'It is no SQLite database. Open a file like vestibule-….sqlite, as it was downloaded.');
+    throw new Refusal(FOREIGN, 'Not a SQLite file. Open a file like vestibule-….sqlite, as it was downloaded.');
   }
   if (header.getUint32(68) !== APPLICATION_ID) {
-    throw new Refusal(FOREIGN, 'It is a SQLite database, but none that Vestibule made.');
+    throw new Refusal(FOREIGN, 'This SQLite file was not made by Vestibule.');
   }
   const version = header.getUint32(60);
   if (version !== SCHEMA_VERSION && version !== SUMMARY_VERSION) {
     throw new Refusal(
-      'This file is of another version',
+      'This file has another version',
       `Its version is ${version}; this page reads reports of version ${SCHEMA_VERSION} and summaries of version ` +
         `${SUMMARY_VERSION}. Open it with the page of the Vestibule that made it, or export a new one.`,
     );
@@ -67,7 +67,7 @@ function kindOf(header, size) {
   return version === SCHEMA_VERSION ? 'report' : 'summary';
 }
 
-const cutOff = () => new Refusal('The file is not whole', 'Its end is missing. Download it again.');
+const cutOff = () => new Refusal('The file is incomplete', 'Its end is missing. Download it again.');
 
 /** Fetches a file. @returns {Promise<Blob>} */
 async function fetched({ url, sizeBytes }, progress) {
@@ -75,17 +75,17 @@ async function fetched({ url, sizeBytes }, progress) {
   try {
     response = await fetch(url, { credentials: 'omit', referrerPolicy: 'no-referrer', cache: 'no-store' });
   } catch {
-    throw new Refusal('The file can’t be fetched by this page', 'Download it, and drop it on the page.');
+    throw new Refusal('The file can’t be fetched by this page', 'Download it and drop it on the page.');
   }
   if (!response.ok) {
-    const detail = `The store answered ${response.status}. Try again: a link is good for a few minutes.`;
+    const detail = `The store answered ${response.status}. Try again: a link works for a few minutes.`;
     throw new Refusal('The file can’t be fetched', detail);
   }
   const total = Number(response.headers.get('Content-Length')) || sizeBytes;
   const reader = response.body.getReader();
   const pieces = [];
   let loaded = 0;
-  let told = 0;
+  let announced = 0;
   for (;;) {
     const { done, value } = await reader.read().catch(() => {
       throw new Refusal('The file can’t be fetched', 'The connection broke off. Try again.');
@@ -94,8 +94,8 @@ async function fetched({ url, sizeBytes }, progress) {
     // A Blob may lie on disk; the pieces are memory.
     pieces.push(new Blob([value]));
     loaded += value.length;
-    if (loaded - told > total / 50) {
-      told = loaded;
+    if (loaded - announced > total / 50) {
+      announced = loaded;
       progress({ loaded, total });
     }
   }
@@ -108,7 +108,7 @@ async function open(message, progress) {
   try {
     start = await blob.slice(0, HEADER_BYTES).arrayBuffer();
   } catch {
-    throw new Refusal('The file can’t be read', 'It was changed, moved or taken away since it was chosen.');
+    throw new Refusal('The file can’t be read', 'The file was changed, moved or deleted after you chose it.');
   }
   const kind = kindOf(new DataView(start), blob.size);
   sqlite3 = await loading;
@@ -171,11 +171,11 @@ function rows({ sql, values }) {
 
 const GONE = {
   title: 'The file can’t be read',
-  detail: 'It was changed, moved or taken away since it was opened. Close it, and open it again.',
+  detail: 'The file was changed, moved or deleted after you opened it. Close it and open it again.',
 };
 
 function wordsOf(error) {
-  // The lower byte is the kind of a result; the rest tells more.
+  // The lower byte is the kind of a result; the rest is more precise.
   const isReading = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_IOERR;
   const isLate = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_INTERRUPT;
   if (isLate) return { title: 'This takes too long', detail: `A statement may take ${MOST_MS / 1000} seconds.` };

@@ -5,7 +5,7 @@
  * reached by keyboard and announced, the same numbers stand in a table, and a chart prints as it looks. All that in a
  * few kilobytes, under a policy that allows no inline style.
  *
- * What must stay true: a chart never shows a number that its table doesn't, and colour alone tells nothing apart.
+ * What must stay true: a chart never shows a number that its table doesn't, and nothing differs by colour alone.
  */
 
 import { h, svg } from './dom.js';
@@ -79,7 +79,7 @@ export function barList({
  * @param {string} [options.empty]
  * @returns {HTMLElement}
  */
-export function funnel({ title, hideTitle, steps, empty = 'Nobody came to any step.' }) {
+export function funnel({ title, hideTitle, steps, empty = 'No step was reported.' }) {
   const isReported = (step) => step.entered !== null;
   const most = Math.max(...steps.filter(isReported).map((step) => step.entered), 0) || 1;
   const reported = (member) => (step) => orNotReported(step[member], count);

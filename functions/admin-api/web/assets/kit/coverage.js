@@ -31,7 +31,7 @@ const isLacking = (sender) => sender.lacking > 0;
 
 /**
  * Senders, and what each reports.
- * @param {Answer[]} senders of an attempt, or of a coverage, which tells more
+ * @param {Answer[]} senders of an attempt, or of a coverage, which says more
  * @returns {HTMLElement}
  */
 export function senderTable(senders) {
@@ -44,14 +44,14 @@ export function senderTable(senders) {
         key: 'source',
         label: 'Sender',
         class: 'wrap',
-        render: (one) => one.source ?? 'A sender that is not named here',
+        render: (one) => one.source ?? 'A sender without a name',
       },
       ofCoverage && { key: 'attempts', label: 'Enrollments', numeric: true, render: (one) => count(one.attempts) },
       ...REPORTS.map((key) => ({ key, label: report(key), render: (one) => (one[key] ? 'yes' : 'no') })),
       { key: 'deviceTime', label: 'Clock', render: (one) => (one.deviceTime ? 'the device’s' : 'a server’s') },
       ofCoverage && {
         key: 'lacks',
-        label: 'Therefore missing',
+        label: 'Missing',
         class: 'wrap',
         render: (one) => (isLacking(one) ? one.lacks : 'nothing'),
       },
@@ -77,7 +77,7 @@ export function coverageLine(coverage) {
       h(
         'p',
         { class: 'quiet' },
-        'What no sender reports is unknown, and not zero: it is left out of rates and times, and said to be not reported. ',
+        'What no sender reports is unknown, not zero. It is left out of rates and times, and shown as not reported. ',
         h('a', { href: SOURCES, rel: 'noreferrer' }, 'What each product can report, and how to have it report more'),
       ),
       senderTable(coverage.sources),

@@ -146,7 +146,7 @@ async function show(root, found, signal, isNew) {
   }
   if (signal.aborted) return;
   if (!found.view) {
-    patch(root, pageHead('There is no such view'), h('p', null, h('a', { href: '#/' }, 'Go to the first view')));
+    patch(root, pageHead('Page not found'), h('p', null, h('a', { href: '#/' }, 'Go to the start')));
     return;
   }
   if (state.file && found.view.needsServer) {
@@ -155,7 +155,7 @@ async function show(root, found, signal, isNew) {
   }
   const module = await found.view.load();
   if (signal.aborted) return;
-  // A server that tells no role decides by itself what it refuses.
+  // A server that gives no role decides by itself what it refuses.
   const role = state.tenant?.role ?? 'admin';
   state.shown.keeps = Boolean(module.default.keeps);
   await module.default.show({
@@ -243,9 +243,9 @@ async function start() {
     base: state.config.api ?? '',
     token: () => state.session.token,
     onUnauthorized: () => {
-      // A refused sign-in is the sign-in view's own to tell.
+      // The sign-in view shows a refused sign-in itself.
       if (!state.session.token) return;
-      state.session.end('The server no longer accepts this sign-in: it has ended, or the token was revoked.');
+      state.session.end('The server no longer accepts this sign-in: it has expired, or the token was revoked.');
       if (!state.file) begin();
     },
   });

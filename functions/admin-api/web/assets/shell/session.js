@@ -92,7 +92,7 @@ export class Session {
   /** @returns {string|null} */
   get token() {
     const until = this.kept?.expiresAt ? Date.parse(this.kept.expiresAt) : NaN;
-    if (until <= Date.now()) this.end('Your session has ended. Sign in again to go on.');
+    if (until <= Date.now()) this.end('Your session has expired. Sign in again.');
     return this.kept?.token ?? null;
   }
 
@@ -156,7 +156,7 @@ export class Session {
     // First of all the code leaves the address and the history.
     history.replaceState(null, '', `${location.pathname}${pending?.hash ?? ''}`);
     if (!this.oidc || !pending || pending.state !== found.get('state')) {
-      this.reason = 'That sign-in was not begun in this tab, so it was not used. Try again.';
+      this.reason = 'That sign-in was started in another tab, so it was not used. Try again.';
       return;
     }
     if (found.has('error')) {

@@ -89,7 +89,7 @@ export default {
             h(
               'p',
               { class: 'quiet', id: ids.help },
-              'An operator makes one with ',
+              'An operator creates one with ',
               h('code', null, 'vestibule token add'),
               '. It is kept in this tab only, ',
               'until the tab is closed.',
@@ -100,7 +100,7 @@ export default {
           h(
             'p',
             { class: 'quiet' },
-            'Or look at a report file that was downloaded. Drop it here, or choose it: it stays on this machine.',
+            'Or open a downloaded report file. Drop it here, or choose it. It stays on this machine.',
           ),
           fileButton(openFile),
         ),
@@ -118,7 +118,7 @@ export default {
         draw(
           error.status === 0
             ? words(error)
-            : 'This link has been used already, or is too old. Ask for a new one, or sign in with a token.',
+            : 'This link was already used or has expired. Ask for a new one, or sign in with a token.',
         );
       }
       return;

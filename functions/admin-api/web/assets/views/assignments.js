@@ -3,7 +3,7 @@
  * not.
  *
  * What must stay true: what is saved replaces what was assigned before, and is saved only onto what the person saw.
- * What Graph tells besides (ids of filters) stays with its assignment.
+ * What else Graph gives (ids of filters) stays with its assignment.
  */
 
 import { h, uniqueId } from '../kit/dom.js';
@@ -90,7 +90,7 @@ function help() {
       h('code', null, example),
       '.',
     ),
-    h('p', null, 'Graph tells only the id of a filter. Without its rule the assignment is passed over.'),
+    h('p', null, 'Graph gives only the id of a filter. Without the rule the assignment is ignored.'),
   );
 }
 
@@ -103,19 +103,19 @@ export async function showAssignments(context, id) {
   let answer = await api.getWithEtag(profilePath(id), { signal });
   const { isDefault } = answer.body;
   const readOnly = isDefault
-    ? 'The default profile can’t be assigned: it applies where no other does.'
+    ? 'The default profile can’t be assigned: it applies if no other does.'
     : whyReadOnly(context);
   const list = answer.body.assignments.map(read);
   const word = h('div', { class: 'esp-word' });
   const say = (...content) => word.replaceChildren(...content.filter(Boolean));
   const holder = h('div', { class: 'stack' });
-  /** By assignment and field: where an error of it is told. */
+  /** By assignment and field: where its error is shown. */
   let places = new Map();
 
   const draw = () => {
     places = new Map();
     holder.replaceChildren(
-      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, 'Assigned to nobody: it never applies.')]),
+      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, 'Assigned to nobody, so it never applies.')]),
     );
   };
 
@@ -214,7 +214,7 @@ export async function showAssignments(context, id) {
               null,
               left.map((one) => h('li', null, one)),
             )
-          : h('p', null, 'The fields say why.'),
+          : h('p', null, 'Fix the fields below.'),
       ),
     );
     first?.focus();
@@ -242,11 +242,7 @@ export async function showAssignments(context, id) {
       notice(
         'warning',
         h('h2', { tabindex: '-1' }, 'Somebody else changed this profile meanwhile'),
-        h(
-          'p',
-          null,
-          'Nothing is saved yet, and your input is still here. Save again to put it in place of theirs, which is now:',
-        ),
+        h('p', null, 'Nothing is saved yet, and your input is still here. Save again to replace theirs, which is:'),
         now.length
           ? h(
               'ul',
@@ -288,7 +284,7 @@ export async function showAssignments(context, id) {
       if (signal.aborted) return;
       list.splice(0, list.length, ...answer.body.assignments.map(read));
       draw();
-      say(notice('success', 'Saved. It counts for sessions that start from now on.'));
+      say(notice('success', 'Saved. It applies to sessions that start from now on.'));
       announce(`Saved who gets ${answer.body.displayName}.`);
     } catch (error) {
       if (signal.aborted) return;

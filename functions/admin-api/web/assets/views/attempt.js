@@ -1,6 +1,6 @@
 /*
  * One attempt: what is known of it, and its events in order.
- * What must stay true: events are shown as the API tells them, in its order; waits between them are worked out from
+ * What must stay true: events are shown as the API gives them, in its order; waits between them are worked out from
  * their times and only shown where they are long enough to matter.
  */
 
@@ -12,7 +12,7 @@ import { addressOf, segment } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import * as words from '../kit/words.js';
 
-/** Waits from this many minutes are told. */
+/** Waits from this many minutes are shown. */
 const WAIT = 5;
 
 const MARKS = {
@@ -112,7 +112,7 @@ function timeline(attempt, zone) {
   });
   if (attempt.cause === 'timedOut') {
     items.push(
-      gap('No activity until the limit was exceeded', 'gap-end'),
+      gap('No activity until the time limit', 'gap-end'),
       h(
         'li',
         { class: 'bad', 'data-key': 'end' },
@@ -174,10 +174,7 @@ export default {
       pageHead(`Attempt of ${device}`, `${day(attempt.startedDay)}. `, asOf(attempt.asOf, zone)),
       summary(attempt, zone),
       attempt.clockSkew
-        ? notice(
-            'warning',
-            'The times of this attempt can’t all be trusted: a clock was wrong, or events came very late.',
-          )
+        ? notice('warning', 'Some times of this attempt may be wrong: a clock was off, or events arrived very late.')
         : null,
       h(
         'section',
@@ -191,17 +188,18 @@ export default {
           fact('Row of the catalogue', attempt.catalogueRow),
           fact('Failure', failure),
           fact('Category of the failure', attempt.failureCategory && words.failureCategory(attempt.failureCategory)),
-          fact('Waits', attempt.waitsFor && words.waitsFor(attempt.waitsFor)),
+          fact('Waiting', attempt.waitsFor && words.waitsFor(attempt.waitsFor)),
           fact(
             'Started',
             attempt.startReported
               ? dateTime(attempt.startedAt, zone)
-              : [NOT_REPORTED, h('small', null, `first heard of ${dateTime(attempt.startedAt, zone)}`)],
+              : [NOT_REPORTED, h('small', null, `first activity ${dateTime(attempt.startedAt, zone)}`)],
           ),
           fact('Ended', attempt.endedAt && dateTime(attempt.endedAt, zone)),
           fact(
             'Release',
-            attempt.releaseNotReported && 'not reported: it was held in Setup Assistant, and counts as released',
+            attempt.releaseNotReported &&
+              'not reported: the device was held in Setup Assistant, and counts as released',
           ),
           fact('Part', attempt.technician && 'The technician’s part of pre-provisioning'),
           fact('User', attempt.userPrincipalName ?? attempt.userId),
@@ -243,7 +241,7 @@ export default {
         ),
       ),
       meanings
-        ? h('section', { class: 'card' }, h('h2', null, 'What it can mean, and what to do'), adviceList(meanings))
+        ? h('section', { class: 'card' }, h('h2', null, 'What it can mean and what to do'), adviceList(meanings))
         : null,
       h(
         'section',

@@ -33,7 +33,7 @@ export function everWorkedWords({ everWorked, timeZone, devices }) {
   const enrolled = devices.length
     ? ` ${count(enrolledDevices)} of ${plural(devices.length, 'device')} enrolled now.`
     : '';
-  if (!completedAttempts) return `No attempt ever completed, as far as events are kept.${enrolled}`;
+  if (!completedAttempts) return `No kept attempt has completed.${enrolled}`;
   return `It has worked before: ${plural(completedAttempts, 'attempt')} completed, the last on ${dateTime(
     lastCompletedAt,
     timeZone,
@@ -48,7 +48,7 @@ export const findingDevice = (one, answer) => (answer.devices.length > 1 && one.
 
 /** Whom else it hits. @param {Answer|null} others @param {string} zone @returns {string} */
 export function othersWords(others, zone) {
-  if (!others || (!others.devices && !others.users)) return 'Nobody else, as far as is known.';
+  if (!others || (!others.devices && !others.users)) return 'No other device or person is known to be affected.';
   const who = others.sameUserOnly
     ? `Only other devices of the same person: ${plural(others.devices, 'device')}`
     : [others.users ? plural(others.users, 'other person', 'other people') : null, plural(others.devices, 'device')]
@@ -115,7 +115,7 @@ export function asText(answer, subject) {
         .join(', ')}`,
     );
   }
-  if (answer.collect.length) put('', 'To find out:');
+  if (answer.collect.length) put('', 'What else to check:');
   bullets(
     answer.collect.map((one) => `${one.what}${one.platform ? ` (${words.platform(one.platform)})` : ''}: ${one.how}`),
   );

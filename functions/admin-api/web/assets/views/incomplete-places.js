@@ -59,7 +59,7 @@ function lines(report, links) {
     row: null,
     section: null,
     where: NO_PLACE,
-    screen: 'No sender said where',
+    screen: 'No sender reported where',
     platform: null,
     how: null,
     abandoned: report.placeNotReported,
@@ -123,7 +123,7 @@ export function placesTable(report, links, parameters) {
       'div',
       { class: 'card-head' },
       h('h2', null, 'Where and how people stop'),
-      h('p', { class: 'quiet' }, 'Lines without a number are closings that have no row in the catalogue.'),
+      h('p', { class: 'quiet' }, 'Lines without a row number are ways to end that the catalogue does not list.'),
       h('div', { class: 'actions' }, order(null, 'Most first', !byNumber), order('catalogue', 'By number', byNumber)),
     ),
     dataTable({
@@ -169,10 +169,10 @@ export function placesTable(report, links, parameters) {
       'p',
       { class: 'quiet' },
       report.abandoned === null
-        ? 'No sender that took part in these days reports when people give up.'
+        ? 'No sender that was active in these days reports when people give up.'
         : [
-            `Together: ${count(report.abandoned)} abandoned. `,
-            h('a', { href: links({ outcome: 'abandoned' }) }, 'Show all of them'),
+            `In total: ${count(report.abandoned)} abandoned. `,
+            h('a', { href: links({ outcome: 'abandoned' }) }, 'Show all'),
           ],
     ),
   );

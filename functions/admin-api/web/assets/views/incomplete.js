@@ -23,7 +23,7 @@ const NO_SECTION = 'No section reported';
 
 /** Whether nothing is known of giving up: no sender reports when somebody begins, and none reported an end of that kind. */
 const UNMEASURED =
-  'Not reported: no sender that took part in these days reports when somebody begins, so giving up can’t be seen.';
+  'Not reported: no sender that was active in these days reports when people begin, so we cannot see who gave up.';
 const isUnreported = (funnel) => funnel.length > 0 && funnel.every((step) => step.entered === null);
 const incompleteRate = (report) => orNotReported(report.incompleteRate, rate, report.initiated);
 
@@ -61,7 +61,7 @@ function tileRow(report, before, links) {
         compare('initiated'),
         `${count(report.completed)} completed, ${count(report.open)} still open`,
         report.onlyEndReported
-          ? [h('br'), `Of ${count(report.onlyEndReported)} no sender reports the start, so giving up can’t be seen`]
+          ? [h('br'), `Of ${count(report.onlyEndReported)} no sender reports the start, so we cannot see who gave up`]
           : null,
       ],
     }),
@@ -103,7 +103,7 @@ function dailyChart(report, links) {
   const at = new Map(report.daily.map((one) => [`${one.date} ${one.section}`, one.abandoned]));
   return lineChart({
     title: 'Abandoned attempts by section and day',
-    description: 'An attempt counts for the day it started.',
+    description: 'An attempt counts on the day it started.',
     days,
     series: sections.map((section) => ({
       name: section ? words.section(section) : NO_SECTION,
@@ -124,18 +124,18 @@ function funnelCard(report, links) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Step by step: attempts, by apps and MDMs'),
+      h('h2', null, 'Steps of attempts'),
       h(
         'p',
         { class: 'quiet' },
-        'In the order of time. Not every step is there for everybody. ',
+        'Steps are in the order of time. Some steps exist only on some devices. ',
         report.withSteps < report.initiated
-          ? `Of ${count(report.withSteps)} of ${plural(report.initiated, 'attempt')} steps are reported.`
+          ? `Steps are reported of ${count(report.withSteps)} of ${plural(report.initiated, 'attempt')}.`
           : null,
       ),
     ),
     report.funnel && isUnreported(report.funnel)
-      ? h('p', { class: 'quiet' }, 'Not reported: no sender that took part in these days reports screens.')
+      ? h('p', { class: 'quiet' }, 'Not reported: no sender that was active in these days reports screens.')
       : null,
     report.funnel && !isUnreported(report.funnel)
       ? funnel({
@@ -152,11 +152,11 @@ function funnelCard(report, links) {
           })),
         })
       : null,
-    report.funnel ? null : h('p', { class: 'quiet pending' }, 'Being worked out…'),
+    report.funnel ? null : h('p', { class: 'quiet pending' }, 'Loading…'),
     h(
       'p',
       { class: 'quiet' },
-      'The end of a bar, in the other colour, is who gave up there. The median is of those who went on.',
+      'The end of a bar, in the other colour, shows attempts that were abandoned at the step. The median counts attempts that went on.',
     ),
   );
 }
@@ -187,23 +187,23 @@ function keptNotice(report, tenant) {
   if (report.from >= oldest) return null;
   return notice(
     'information',
-    `Attempts are kept for ${count(kept)} days: before ${day(oldest)} there is nothing to count.`,
+    `Attempts are kept for ${count(kept)} days, so there are no numbers before ${day(oldest)}.`,
   );
 }
 
 function headline(report, links) {
   const say = (...what) => h('p', { class: 'headline' }, what);
-  if (!report.initiated) return say('No enrollment was begun in these days.');
-  if (report.abandoned === null) return say('Whether anybody gave up in these days was not reported.');
+  if (!report.initiated) return say('No enrollment started in these days.');
+  if (report.abandoned === null) return say('No sender reported whether anybody gave up in these days.');
   if (!report.abandoned && !report.measured) {
-    return say('Nobody chose to stop. Whether anybody fell silent was not reported.');
+    return say('Nobody chose to stop. No sender reported whether anybody left without a word.');
   }
   if (!report.abandoned && report.onlyEndReported) {
     return say(`Nobody gave up in the ${plural(report.measured, 'enrollment')} whose senders report it.`);
   }
   if (!report.abandoned) return say('Nobody gave up in these days.');
   const top = topPlace(report, links);
-  if (!top) return say('Where people stopped was not reported.');
+  if (!top) return say('No sender reported where people stopped.');
   return h(
     'p',
     { class: 'headline' },
@@ -269,7 +269,7 @@ export default {
         headline(report, links),
         tileRow(report, before, links),
         before === null
-          ? h('p', { class: 'quiet' }, 'The period before is not kept whole, so there is nothing to compare with.')
+          ? h('p', { class: 'quiet' }, 'The period before is only partly kept, so there is nothing to compare with.')
           : null,
         h(
           'section',

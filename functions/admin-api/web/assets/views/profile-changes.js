@@ -47,7 +47,7 @@ export function changesNotice(rows, form, announce) {
         'aria-label': `Use theirs for ${row.field.label}`,
         onclick: (event) => {
           form.fill({ [row.field.name]: row.now });
-          event.currentTarget.replaceWith('theirs is in the form');
+          event.currentTarget.replaceWith('their value is in the form');
           announce(`${row.field.label} is as they saved it.`);
         },
       },
@@ -59,8 +59,8 @@ export function changesNotice(rows, form, announce) {
     h(
       'p',
       null,
-      'Nothing is saved yet. Your input is still in the form; what you had left alone is now as they saved it. Save ' +
-        'again to put your input over theirs.',
+      'Nothing is saved yet. Your input is still in the form; fields that you did not change now have their values. Save ' +
+        'again to replace their changes with yours.',
     ),
     rows.length
       ? dataTable({
@@ -74,11 +74,11 @@ export function changesNotice(rows, form, announce) {
               label: 'Yours',
               class: 'wrap',
               render: (row) =>
-                row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : 'left alone; theirs is in the form',
+                row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : 'unchanged; their value is in the form',
             },
           ],
           rows,
         })
-      : h('p', null, 'They changed none of the fields here, but to whom it is assigned, or saved it as it was.'),
+      : h('p', null, 'They changed none of these fields. They changed the assignments, or saved without a change.'),
   );
 }

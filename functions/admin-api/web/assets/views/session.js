@@ -96,7 +96,7 @@ function allPhases(session) {
 }
 
 function span(phase, zone) {
-  if (!phase.startedAt) return 'When it began and ended was not reported';
+  if (!phase.startedAt) return 'Its start and end were not reported';
   const end = phase.state === 'started' ? '' : ', its end was not reported';
   return [
     `From ${dateTime(phase.startedAt, zone)}`,
@@ -106,7 +106,7 @@ function span(phase, zone) {
 
 function phases(session, zone) {
   const all = allPhases(session);
-  if (!all.length) return h('p', { class: 'quiet' }, 'No phase of it was reported.');
+  if (!all.length) return h('p', { class: 'quiet' }, 'No phase was reported.');
   return all.map((phase) =>
     h(
       'section',
@@ -135,7 +135,7 @@ function problems(session, zone) {
       ? notice(
           'problem',
           h('strong', null, session.state === 'failed' ? 'The session failed' : 'The session had failed before'),
-          h('p', null, parts.length ? `${parts.join(' ')}. ` : 'Why was not reported. ', errorMessage),
+          h('p', null, parts.length ? `${parts.join(' ')}. ` : 'The cause was not reported. ', errorMessage),
         )
       : null,
     session.stuckSince
@@ -150,7 +150,7 @@ function problems(session, zone) {
         )
       : null,
     session.endNotReported
-      ? notice('information', 'How it ended was not reported: its attempt ended without that.')
+      ? notice('information', 'The end of this session was not reported; its attempt ended without it.')
       : null,
   ];
 }
@@ -163,7 +163,7 @@ function facts(session, zone) {
     ['Took', session.endedAt ? minutes(minutesBetween(session.startedAt, session.endedAt)) : null],
     ['Time limit', minutes(session.limitMinutes), `, until ${dateTime(session.deadline, zone)}`],
     ['Past its limit', session.timedOut ? 'yes' : 'no'],
-    ['Last heard of', dateTime(session.lastEventAt, zone)],
+    ['Last activity', dateTime(session.lastEventAt, zone)],
     ['Retries', String(session.retries)],
     ['Profile', profileLink(session.profileId, session.profile)],
     ['Applied by', session.ruleGroup ? `${espRule(session.rule)}: ${session.ruleGroup}` : espRule(session.rule)],
@@ -180,7 +180,7 @@ function facts(session, zone) {
 }
 
 function others(session, zone) {
-  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, 'It is the only one that is kept.');
+  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, 'No other session is kept.');
   const place = (one) => (one.startedAt < session.startedAt ? 'earlier' : 'later');
   return dataTable({
     caption: 'Other sessions of this device, newest first',
@@ -257,7 +257,7 @@ export default {
           ),
         ),
       ),
-      session.failed ? card('What it can mean, and what to do', adviceList(session.advice)) : null,
+      session.failed ? card('What it can mean and what to do', adviceList(session.advice)) : null,
       card('Other sessions of this device', others(session, zone)),
     );
   },

@@ -74,7 +74,7 @@ function table(answer) {
         label: 'Profile',
         class: 'wrap',
         render: (one) => [
-          profileLink(one.profileId, one.profile) ?? 'Not to be seen',
+          profileLink(one.profileId, one.profile) ?? 'Not visible to you',
           h('small', null, one.ruleGroup ? `${espRule(one.rule)}: ${one.ruleGroup}` : espRule(one.rule)),
         ],
       },
@@ -86,7 +86,7 @@ function table(answer) {
       },
     ],
     rows: answer.sessions,
-    empty: 'No session fits these filters.',
+    empty: 'No session matches these filters.',
     key: (one) => one.sessionId,
   });
 }
@@ -144,7 +144,7 @@ export default {
       cursor
         ? notice(
             'information',
-            `These are older sessions; the first page was of ${dateTime(answer.firstPageAsOf, answer.timeZone)}.`,
+            `These are older sessions; the first page was as of ${dateTime(answer.firstPageAsOf, answer.timeZone)}.`,
           )
         : null,
       h('section', { class: 'card' }, table(answer)),

@@ -41,7 +41,7 @@ const STATES = [
   ['prepared', 'by a technician, for its user'],
   ['failed', 'unresolved: the last attempt failed'],
   ['gaveUp', 'the last attempt was abandoned'],
-  ['pending', 'registered, never begun'],
+  ['pending', 'registered, never started'],
   ['notEnrolled', 'none of the others'],
 ];
 
@@ -62,7 +62,7 @@ function summary({ status }) {
   );
   states.classList.add('states');
   const whole = tiles(
-    tile({ label: 'Devices', value: count(status.devices), note: 'in all: each is in one of these states' }),
+    tile({ label: 'Devices', value: count(status.devices), note: 'each device is in one of these states' }),
     tile({
       label: 'First time right',
       value: orNotReported(first.rate, rate, status.devices - status.pending),
@@ -135,7 +135,7 @@ function platformTable({ status }) {
         numeric: true,
         render: (one) => [
           count(one.initiated),
-          one.onlyEndReported ? h('small', null, `${count(one.onlyEndReported)} only at their end`) : null,
+          one.onlyEndReported ? h('small', null, `${count(one.onlyEndReported)} with only their end reported`) : null,
         ],
       },
       { key: 'completed', label: 'Completed, all days', numeric: true, render: (one) => count(one.completed) },
@@ -206,7 +206,7 @@ function failureItem(one) {
         one.platformWords,
         [...new Set(at)].join(' › '),
         one.subject === 'attempt' ? null : words.failureSubject(one.subject).toLowerCase(),
-        one.resolved ? 'resolved since' : null,
+        one.resolved ? 'resolved later' : null,
       ]
         .filter(Boolean)
         .join(' · '),
@@ -217,7 +217,7 @@ function failureItem(one) {
           'details',
           null,
           h('summary', null, 'What to do'),
-          one.message ? h('p', { class: 'quiet' }, 'It said: ', one.message) : null,
+          one.message ? h('p', { class: 'quiet' }, 'The message: ', one.message) : null,
           adviceList(one.advice ?? []),
         ),
   );
@@ -271,15 +271,14 @@ function profilesTable({ status }) {
 }
 
 /** Of a summary, which has sums alone. */
-const notInSummary = (what) =>
-  h('p', { class: 'quiet' }, `A summary has no single ${what}. Open the report file that it belongs to.`);
+const notInSummary = (what) => h('p', { class: 'quiet' }, `A summary has no single ${what}. Open its report file.`);
 
 /** Why an answer about single devices is not there. */
 function notThere(file) {
-  if (file?.kind === 'summary') return 'A summary has no single devices. Open the report file that it belongs to.';
+  if (file?.kind === 'summary') return 'A summary has no single devices. Open its report file.';
   return file
-    ? 'This file was made by a version that did not keep it.'
-    : 'It is not known yet: the report file is being made anew.';
+    ? 'This file was made by a version without these numbers.'
+    : 'These numbers are not available yet: the report file is being rebuilt.';
 }
 
 export default {
@@ -354,8 +353,8 @@ export default {
           shown.problem
             ? notice(
                 'warning',
-                `It could not be refreshed: ${shown.problem.title ?? shown.problem.message}. `,
-                `The numbers are those of ${dateTime(status.asOf, zone)}.`,
+                `The numbers could not be refreshed: ${shown.problem.title ?? shown.problem.message}. `,
+                `They are as of ${dateTime(status.asOf, zone)}.`,
               )
             : null,
         ),
@@ -370,7 +369,7 @@ export default {
         card(
           'platforms',
           'By platform',
-          'All days are those that are kept. Success rate: completed of n, the closed attempts whose senders tell both ends apart',
+          '“All days” are the days that are kept. Success rate counts completed of n closed attempts whose senders report both ends',
           platformTable(data),
         ),
         limboCard(data.limbo, notThere(file)),
@@ -421,7 +420,7 @@ export default {
       }
       if (signal.aborted) return;
       draw();
-      if (isAsked) announce(shown.problem ? 'It could not be refreshed.' : 'Refreshed.');
+      if (isAsked) announce(shown.problem ? 'The numbers could not be refreshed.' : 'Refreshed.');
       plan();
     };
 

@@ -31,9 +31,9 @@ function numbers(web) {
   return [
     tiles(
       tile({
-        label: 'Met the wall',
+        label: 'Access refused',
         value: count(web.metTheWall),
-        note: 'access refused until the device is enrolled, and nothing else; whether they wished to enroll it nobody reports',
+        note: 'only refused until the device is enrolled; nobody reports whether they wanted to enroll it',
       }),
       tile({
         label: 'Went on',
@@ -60,9 +60,9 @@ function numbers(web) {
       rows: web.steps.map((step) => ({
         label: step.title,
         value: step.people,
-        note: step.opens ? null : 'only beside one of the first three',
+        note: step.opens ? null : 'only together with one of the first three',
       })),
-      empty: 'Nobody came to any step in these days.',
+      empty: 'No step was reported in these days.',
     }),
   ];
 }
@@ -75,7 +75,7 @@ export function webEnrollmentCard(web) {
   if (!web) return null;
   const heard =
     web.daysHeard < web.days
-      ? `Sign-ins came in on ${count(web.daysHeard)} of ${plural(web.days, 'day')}; of the others nothing is known. `
+      ? `Sign-ins came in on ${count(web.daysHeard)} of ${plural(web.days, 'day')}; the other days are not reported. `
       : null;
   return h(
     'section',
@@ -87,7 +87,7 @@ export function webEnrollmentCard(web) {
       h(
         'p',
         { class: 'quiet' },
-        'People of each day, by Entra’s sign-in logs: once a day and operating system, no devices, no attempts, in no order',
+        'From Entra’s sign-in logs. A person counts once a day and operating system; devices and attempts are not counted',
       ),
     ),
     web.daysHeard
@@ -95,8 +95,8 @@ export function webEnrollmentCard(web) {
           'div',
           { class: 'stack' },
           numbers(web),
-          h('p', { class: 'quiet' }, heard, 'Who enrolled in the end is not among this.'),
+          h('p', { class: 'quiet' }, heard, 'Sign-ins do not show who enrolled in the end.'),
         )
-      : h('p', { class: 'quiet' }, 'Not reported: no sign-in log came in in these days.'),
+      : h('p', { class: 'quiet' }, 'Not reported: no sign-in log was received in these days.'),
   );
 }
