@@ -14,6 +14,10 @@ use vestibule_platform::problem::{empty, json as answer, whole};
 use vestibule_platform::{HttpRequest, HttpResponse, Problem};
 use vestibule_webhook::sources::SENDERS;
 
+/// The words of names, as a module of the page: made of the lexicon that the mailed page and the terminal have too.
+static LEXICON: LazyLock<String> = LazyLock::new(vestibule_words::module);
+/// Where the page's other modules look for it.
+const LEXICON_PATH: &str = "assets/kit/lexicon.js";
 static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web");
 /// `openapi.yaml` as JSON, with the names of senders where they are left out.
 static OPENAPI: LazyLock<String> = LazyLock::new(|| {
@@ -40,8 +44,11 @@ impl Api {
 
     /// A file of the page; the page itself is `index.html`.
     pub(crate) async fn page_file(&self, request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
-        let file = WEB.get_file(path).ok_or_else(Problem::not_found)?;
-        let mut response = fixed(request, content_type(path), file.contents())?;
+        let content = match path {
+            LEXICON_PATH => LEXICON.as_bytes(),
+            _ => WEB.get_file(path).ok_or_else(Problem::not_found)?.contents(),
+        };
+        let mut response = fixed(request, content_type(path), content)?;
         let headers = response.headers_mut();
         if content_type(path).starts_with("text/html") {
             let policy = self.policy().await?;

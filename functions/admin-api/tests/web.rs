@@ -15,7 +15,7 @@ fn assets(name: &str) -> PathBuf {
 
 #[test]
 fn the_page_opens_files_of_the_versions_that_are_written() {
-    let worker = std::fs::read_to_string(assets("lib/file-worker.js")).unwrap();
+    let worker = std::fs::read_to_string(assets("file/worker.js")).unwrap();
     assert!(worker.contains(&format!("const SCHEMA_VERSION = {SCHEMA_VERSION};")));
     assert_eq!(SUMMARY_VERSION, 1_000 + SCHEMA_VERSION);
     assert!(worker.contains("const SUMMARY_VERSION = 1000 + SCHEMA_VERSION;"));
@@ -49,7 +49,7 @@ fn no_file_lies_deeper_than_is_served() {
 #[test]
 fn documented_parameters_are_the_questions_own() {
     let document: Value = serde_json::from_slice(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"))).unwrap();
-    let page = std::fs::read_to_string(assets("lib/file-api.js")).unwrap();
+    let page = std::fs::read_to_string(assets("file/api.js")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (tenant, settings, profiles) =
         (TenantId::parse("contoso").unwrap(), TenantSettings::default(), Profiles::default());

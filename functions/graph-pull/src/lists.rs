@@ -147,3 +147,22 @@ impl List {
         LISTS.iter().find(|list| list.name == name)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use vestibule_graph::Cloud;
+    use vestibule_words::{LEXICON, List as Words};
+
+    #[test]
+    fn lists_and_clouds_have_their_words() {
+        let lexicon: serde_json::Value = serde_json::from_str(LEXICON).unwrap();
+        let known = |list: Words| lexicon[list.key()].as_object().unwrap().keys().map(String::as_str).collect();
+        let lists: BTreeSet<&str> = known(Words::PulledList);
+        assert_eq!(lists, LISTS.iter().map(|list| list.name).collect());
+        let clouds: BTreeSet<&str> = known(Words::Cloud);
+        assert_eq!(clouds, Cloud::ALL.iter().map(|cloud| cloud.name()).collect());
+    }
+}

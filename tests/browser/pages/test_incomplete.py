@@ -75,7 +75,7 @@ def test_web_enrollment_stands_apart_and_says_what_is_not_reported(server, visit
     card = page.locator("[data-key=web-enrollment]")
     expect(card.get_by_role("heading")).to_contain_text("Web-based enrollment, by sign-ins")
     assert told["daysHeard"] == 0 and told["people"] is None
-    expect(card).to_contain_text("Not reported: no sign-in log came in in these days.")
+    expect(card).to_contain_text("Not reported: no sign-in log was received in these days.")
 
 
 def test_the_funnel_is_the_apis(server, visit, page):

@@ -55,7 +55,7 @@ def go(page, address, heading, content):
     for one in ("#/nowhere", address):
         page.evaluate("(address) => { location.hash = address; }", one)
         if one != address:
-            expect(page.get_by_role("heading", level=1)).to_have_text("There is no such view")
+            expect(page.get_by_role("heading", level=1)).to_have_text("Page not found")
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     expect(page.locator("main .view[data-pending], main > .loading")).to_have_count(0)
     expect(page.locator(f"main {content}").first).to_be_visible()
@@ -220,7 +220,7 @@ def test_a_file_of_the_version_before_is_refused_with_how_to_come_by_a_newer_one
     for name, version in (("schema-3.sqlite", "3"), ("schema-3-summary.sqlite", "1003")):
         choose(page, OLD_FILES / name)
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("This file is of another version")
+        expect(dialog).to_contain_text("This file has another version")
         expect(dialog.get_by_role("alert")).to_contain_text(f"Its version is {version};")
         expect(dialog.get_by_role("alert")).to_contain_text("export a new one")
         page.keyboard.press("Escape")

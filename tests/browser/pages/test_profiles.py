@@ -47,7 +47,7 @@ def test_a_profile_is_made_with_errors_at_their_fields(server, visit, page):
         page.get_by_role("textbox", name="Time limit in minutes"),
     )
     limit.fill("2000")
-    page.get_by_role("button", name="Make the profile").click()
+    page.get_by_role("button", name="Create profile").click()
     for field, text in [(name, "required"), (limit, "between 1 and 1440")]:
         expect(field).to_have_attribute("aria-invalid", "true")
         expect(field).to_have_accessible_description(re.compile(text))
@@ -60,7 +60,7 @@ def test_a_profile_is_made_with_errors_at_their_fields(server, visit, page):
     expect(name).not_to_have_attribute("aria-invalid", "true")
     page.get_by_role("textbox", name="Selected apps").fill("app-1\napp-2")
     page.get_by_label("People may collect logs").check()
-    page.get_by_role("button", name="Make the profile").click()
+    page.get_by_role("button", name="Create profile").click()
     wait_for_view(page, wanted)
     identity = address(page)[0].removeprefix("/profile/")
     made = server.get(f"{PROFILES}/{identity}")
@@ -103,7 +103,7 @@ def test_what_only_the_server_refuses_is_told_at_its_field(visit, page, make, wa
             },
         ),
     )
-    page.get_by_role("button", name="Make the profile").click()
+    page.get_by_role("button", name="Create profile").click()
     apps = page.get_by_role("textbox", name="Selected apps")
     expect(apps).to_have_attribute("aria-invalid", "true")
     expect(apps).to_be_focused()

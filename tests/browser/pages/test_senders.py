@@ -20,7 +20,7 @@ def test_what_came_in_is_what_the_api_says(server, visit, page):
     assert [number(one["Known already"]) for one in days] == [one["known"] for one in native["days"]]
     page.get_by_text(f"The newest {len(native['newest'])} deliveries").first.click()
     newest = lines(page.get_by_role("table", name=f"{native['title']}: newest deliveries"))
-    assert [one["Beginning of its SHA-256"] for one in newest] == [one["sha256"] for one in native["newest"]]
+    assert [one["Start of SHA-256"] for one in newest] == [one["sha256"] for one in native["newest"]]
 
 
 def test_a_silent_source_is_a_warning(server, visit, page):
@@ -44,3 +44,67 @@ def test_a_silent_source_is_a_warning(server, visit, page):
     )
     assert row["State"] == "Silent"
     assert "malformed event: data.device must name a device" in row["Last refusal"]
+
+
+PULL = {
+    "directory": "contoso.example",
+    "client": "00000000-aaaa-4bbb-8ccc-000000000001",
+    "cloud": "us-government",
+    "addedAt": "2026-11-20T08:00:00.000Z",
+    "secretExpiresAt": "2026-12-01T00:00:00.000Z",
+    "secretExpiresSoon": True,
+    "reading": True,
+    "lists": [
+        {
+            "list": "managed-devices",
+            "lastReadAt": "2026-11-21T11:15:02.000Z",
+            "rows": 1094,
+            "nextDueAt": "2026-11-21T11:19:02.000Z",
+            "unfinished": False,
+            "problem": None,
+        },
+        {
+            "list": "autopilot-events",
+            "lastReadAt": None,
+            "rows": 0,
+            "nextDueAt": "2026-11-21T11:20:00.000Z",
+            "unfinished": False,
+            "problem": {
+                "at": "2026-11-21T11:10:00.000Z",
+                "status": 403,
+                "failures": 3,
+                "text": "the permission DeviceManagementManagedDevices.Read.All is missing",
+            },
+        },
+        {
+            "list": "esp-profiles",
+            "lastReadAt": "2026-11-21T11:00:00.000Z",
+            "rows": 4,
+            "nextDueAt": "2026-11-21T12:00:00.000Z",
+            "unfinished": False,
+            "problem": {"at": "2026-11-20T09:00:00.000Z", "status": None, "failures": 0, "text": "no answer came"},
+        },
+    ],
+}
+
+
+def test_what_is_read_from_graph_is_shown(server, visit, page):
+    answer = server.get(SOURCES)
+    # Of a sample nothing is read: Graph would have to be there.
+    assert answer["graphPull"] is None
+    visit("#/senders", HEADING)
+    expect(page.get_by_role("heading", name="Read from Microsoft Graph")).to_have_count(0)
+
+    answer |= {"graphPull": PULL, "timeZone": "UTC"}
+    page.route("**/api/sources", lambda route: route.fulfill(json=answer))
+    page.reload()
+    card = page.locator("[data-key=graph-pull]")
+    expect(card).to_contain_text("contoso.example, US Government, read since 20 Nov 2026, 08:00")
+    expect(card.locator(".notice.warning")).to_contain_text("The client secret expires on 1 Dec 2026")
+    devices, events, profiles = lines(card.get_by_role("table"))
+    assert (devices["List"], devices["State"], devices["Records"]) == ("Managed devices", "Read", "1,094")
+    assert (devices["Last success"], devices["Next"]) == ("21 Nov 2026, 11:15", "21 Nov 2026, 11:19")
+    assert (events["State"], events["Last success"], events["Records"]) == ("Not read", "—", "—")
+    assert "Read.All is missing (status 403); 3 failures since the last success" in events["Last problem"]
+    assert profiles["State"] == "Read"
+    assert "no answer came; read without a failure since" in profiles["Last problem"]

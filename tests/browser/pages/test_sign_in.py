@@ -21,7 +21,7 @@ def test_a_link_signs_in_once_and_leaves_no_code_in_the_address(server, page, ne
     other = new_page()
     watch.allow("status of 401")
     other.goto(server.link)
-    expect(other.get_by_text("This link has been used already, or is too old.")).to_be_visible()
+    expect(other.get_by_text("This link was already used or has expired.")).to_be_visible()
     expect(other.get_by_role("button", name="Sign out")).to_have_count(0)
     assert "code" not in other.url
 

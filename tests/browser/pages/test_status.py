@@ -54,13 +54,13 @@ def test_devices_in_limbo_are_the_apis(server, visit, page):
     visit("#/status", HEADING)
     limbo = server.get("/api/devices/limbo")
     assert number(tile(page, "Left, not back").inner_text()) == limbo["leftDevices"] > 0
-    assert number(tile(page, "Never begun").inner_text()) == limbo["notBegun"]
+    assert number(tile(page, "Never started").inner_text()) == limbo["notBegun"]
     page.locator("[data-key=limbo-devices] summary").click()
     shown = lines(page.get_by_role("table", name="Devices in limbo, newest first"))
     assert len(shown) == len(limbo["devices"])
     senders = lines(page.get_by_role("table", name="Left, by sender"))
     said = {True: lambda n: f"{n:,}", False: lambda _: "not reported"}
-    assert [one["Not back anywhere"] for one in senders] == [
+    assert [one["Not back"] for one in senders] == [
         said[one["removals"]](one["notBack"]) for one in limbo["sources"]
     ]
 
@@ -108,7 +108,7 @@ def test_it_can_be_paused_and_says_when_it_could_not_refresh(server, visit, page
     watch.allow("Failed to load resource")
     page.route(f"**{STATUS}", lambda route: route.abort())
     page.get_by_role("button", name="Refresh now").click()
-    problem = page.locator(".notice").filter(has_text="It could not be refreshed")
+    problem = page.locator(".notice").filter(has_text="The numbers could not be refreshed")
     expect(problem).to_be_visible()
     assert number(tile(page, "Pending").inner_text()) == before
     page.unroute(f"**{STATUS}")

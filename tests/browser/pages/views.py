@@ -24,7 +24,7 @@ def all_views(server):
         "diagnostics": (f"#/diagnostics?user={failed['userPrincipalName']}", "Diagnostics", ".verdict"),
         "files": ("#/files", "Files", "tbody"),
         "senders": ("#/senders", "Senders", "tbody"),
-        "nowhere": ("#/nowhere", "There is no such view", "p"),
+        "nowhere": ("#/nowhere", "Page not found", "p"),
     }
 
 

@@ -10,6 +10,7 @@ use vestibule_domain::esp::page::StepState;
 use vestibule_domain::esp::{Category, EspAction, EspSession, ItemState, SessionState};
 use vestibule_platform::HttpResponse;
 use vestibule_platform::problem::html;
+use vestibule_words::Named as _;
 
 const STYLE: &str = include_str!("page.css");
 /// Nothing but the style above, which is named by its hash.
@@ -42,7 +43,7 @@ fn write(seen: &Seen<'_>) -> String {
     overall(session, &mut out);
     alerts(seen, &mut out);
     for view in session.page() {
-        let (title, class) = (view.phase.title(), view.state.name());
+        let (title, class) = (view.phase.words(), view.state.name());
         let _written = write!(
             out,
             "<section><div class=\"row\"><h2>{title}</h2><span class=\"{class}\">{}</span></div><ul>",

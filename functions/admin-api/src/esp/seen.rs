@@ -9,6 +9,7 @@ use vestibule_domain::esp::profile::{DEFAULT_MESSAGE, EspProfile};
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, EspSession, Phase, SessionState};
 use vestibule_report::pseudonym;
+use vestibule_words::Named as _;
 
 /// What being stuck usually means.
 pub(super) const STUCK_MEANS: &str = "The device is still working out what it has to install. When that takes so long, the \
@@ -162,7 +163,7 @@ pub(super) fn profile_and_rule(session: &EspSession, visible: Option<&BTreeSet<S
 fn write_phase(session: &EspSession, view: &PhaseView) -> Value {
     json!({
         "phase": view.phase.name(),
-        "title": view.phase.title(),
+        "title": view.phase.words(),
         "state": view.state.name(),
         "startedAt": view.started_at.map(|at| at.to_string()),
         "endedAt": view.ended_at.map(|at| at.to_string()),

@@ -110,15 +110,6 @@ impl Phase {
             _ => Self::ALL,
         }
     }
-
-    /// What people call it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::DevicePreparation => "Device preparation",
-            Self::DeviceSetup => "Device setup",
-            Self::AccountSetup => "Account setup",
-        }
-    }
 }
 
 impl Category {

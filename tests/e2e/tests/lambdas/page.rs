@@ -23,7 +23,7 @@ async fn the_page_is_served_signed_in_to_and_answers_for_a_device() {
         policy.contains("script-src 'self'") && policy.contains("connect-src 'self' http://127.0.0.1:"),
         "{policy}"
     );
-    let script = stack.ask(FUNCTION, Method::GET, &tenancy, "/assets/lib/app.js").await;
+    let script = stack.ask(FUNCTION, Method::GET, &tenancy, "/assets/shell/app.js").await;
     assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
     // Bytes that are no text come through as they are.
     let wasm = stack.ask(FUNCTION, Method::GET, &tenancy, "/assets/vendor/sqlite3.wasm").await;

@@ -161,10 +161,10 @@ fn text(value: &Value, pointer: &str) -> String {
 /// Any file of the page.
 fn asset() -> String {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("functions/admin-api/web");
-    let files = std::fs::read_dir(web.join("assets/lib")).unwrap();
+    let files = std::fs::read_dir(web.join("assets/shell")).unwrap();
     let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    format!("lib/{}", names.first().unwrap())
+    format!("shell/{}", names.first().unwrap())
 }
 
 /// A question that all of a tenant's tokens may ask.

@@ -142,7 +142,7 @@ async fn other_methods_are_refused_with_those_that_are_served() {
             assert!(allowed.split(", ").any(|one| one == operation.method().as_str()), "OPTIONS {bare}: {allowed}");
         }
     }
-    for path in ["/api", "/api/secrets", "/api/tenant/contoso", "/assets/lib", "/openapi.yaml"] {
+    for path in ["/api", "/api/secrets", "/api/tenant/contoso", "/assets/shell", "/openapi.yaml"] {
         sample.admin.get(path).await.problem(404);
     }
 }

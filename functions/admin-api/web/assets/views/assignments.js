@@ -3,13 +3,13 @@
  * not.
  *
  * What must stay true: what is saved replaces what was assigned before, and is saved only onto what the person saw.
- * What Graph tells besides (ids of filters) stays with its assignment.
+ * What else Graph gives (ids of filters) stays with its assignment.
  */
 
-import { h, uniqueId } from '../lib/dom.js';
-import { count } from '../lib/format.js';
-import { notice, pageHead, problemNotice } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
+import { h, uniqueId } from '../kit/dom.js';
+import { count } from '../kit/format.js';
+import { notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
 import { espNavigation, whyReadOnly } from './esp-parts.js';
 import { profilePath, targetKind, targetWords } from './profiles-api.js';
 
@@ -90,12 +90,12 @@ function help() {
       h('code', null, example),
       '.',
     ),
-    h('p', null, 'Graph tells only the id of a filter. Without its rule the assignment is passed over.'),
+    h('p', null, 'Graph gives only the id of a filter. Without the rule the assignment is ignored.'),
   );
 }
 
 /**
- * @param {object} context of the view
+ * @param {ViewContext} context of the view
  * @param {string} id of the profile
  */
 export async function showAssignments(context, id) {
@@ -103,31 +103,31 @@ export async function showAssignments(context, id) {
   let answer = await api.getWithEtag(profilePath(id), { signal });
   const { isDefault } = answer.body;
   const readOnly = isDefault
-    ? 'The default profile can’t be assigned: it applies where no other does.'
+    ? 'The default profile can’t be assigned: it applies if no other does.'
     : whyReadOnly(context);
   const list = answer.body.assignments.map(read);
   const word = h('div', { class: 'esp-word' });
   const say = (...content) => word.replaceChildren(...content.filter(Boolean));
   const holder = h('div', { class: 'stack' });
-  /** By assignment and field: where an error of it is told. */
+  /** By assignment and field: where its error is shown. */
   let places = new Map();
 
   const draw = () => {
     places = new Map();
     holder.replaceChildren(
-      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, 'Assigned to nobody: it never applies.')]),
+      ...(list.length ? list.map(entry) : [h('p', { class: 'quiet' }, 'Assigned to nobody, so it never applies.')]),
     );
   };
 
-  const field = (one, at, name, make) => {
+  const field = (at, name, make) => {
     const ids = { input: uniqueId('field'), error: uniqueId('error') };
     const error = h('p', { class: 'field-error', id: ids.error });
     const input = make({ id: ids.input, 'aria-describedby': ids.error, disabled: readOnly !== null });
     places.set(`${at}.${name}`, { input, error });
     return h('div', { class: 'field' }, h('label', { for: ids.input }, LABELS[name]), input, error);
   };
-  const text = (one, at, name, tag = 'input') =>
-    field(one, at, name, (common) =>
+  const text = (one, at, name, /** @type {'input'|'textarea'} */ tag = 'input') =>
+    field(at, name, (common) =>
       h(tag, {
         ...common,
         value: one[name],
@@ -139,7 +139,7 @@ export async function showAssignments(context, id) {
       }),
     );
   const choice = (one, at, name, options) =>
-    field(one, at, name, (common) =>
+    field(at, name, (common) =>
       h(
         'select',
         {
@@ -179,7 +179,7 @@ export async function showAssignments(context, id) {
                 list.splice(at, 1);
                 draw();
                 announce(`Assignment ${at + 1} is removed; not saved yet.`);
-                root.querySelector('.esp-add').focus();
+                /** @type {HTMLElement} */ (root.querySelector('.esp-add')).focus();
               },
             },
             'Remove',
@@ -214,7 +214,7 @@ export async function showAssignments(context, id) {
               null,
               left.map((one) => h('li', null, one)),
             )
-          : h('p', null, 'The fields say why.'),
+          : h('p', null, 'Fix the fields below.'),
       ),
     );
     first?.focus();
@@ -242,11 +242,7 @@ export async function showAssignments(context, id) {
       notice(
         'warning',
         h('h2', { tabindex: '-1' }, 'Somebody else changed this profile meanwhile'),
-        h(
-          'p',
-          null,
-          'Nothing is saved yet, and your input is still here. Save again to put it in place of theirs, which is now:',
-        ),
+        h('p', null, 'Nothing is saved yet, and your input is still here. Save again to replace theirs, which is:'),
         now.length
           ? h(
               'ul',
@@ -288,7 +284,7 @@ export async function showAssignments(context, id) {
       if (signal.aborted) return;
       list.splice(0, list.length, ...answer.body.assignments.map(read));
       draw();
-      say(notice('success', 'Saved. It counts for sessions that start from now on.'));
+      say(notice('success', 'Saved. It applies to sessions that start from now on.'));
       announce(`Saved who gets ${answer.body.displayName}.`);
     } catch (error) {
       if (signal.aborted) return;

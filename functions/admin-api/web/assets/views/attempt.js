@@ -1,18 +1,18 @@
 /*
  * One attempt: what is known of it, and its events in order.
- * What must stay true: events are shown as the API tells them, in its order; waits between them are worked out from
+ * What must stay true: events are shown as the API gives them, in its order; waits between them are worked out from
  * their times and only shown where they are long enough to matter.
  */
 
-import { senderTable } from '../lib/coverage.js';
-import { h, patch } from '../lib/dom.js';
-import { dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, seconds } from '../lib/format.js';
-import { adviceList, asOf, notice, outcomeBadge, pageHead } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { senderTable } from '../kit/coverage.js';
+import { h, patch } from '../kit/dom.js';
+import { dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, seconds } from '../kit/format.js';
+import { adviceList, asOf, notice, outcomeBadge, pageHead } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
-/** Waits from this many minutes are told. */
+/** Waits from this many minutes are shown. */
 const WAIT = 5;
 
 const MARKS = {
@@ -22,10 +22,6 @@ const MARKS = {
   'enrollment.unenrolled': 'bad',
   'enrollment.enrolled': 'good',
   'enrollment.compliant': 'good',
-};
-const SKEWS = {
-  ahead: 'The device’s clock was ahead of ours.',
-  behind: 'The event’s time is long before we received it: a late delivery, or a device’s clock that is behind.',
 };
 
 const fact = (label, value) =>
@@ -71,7 +67,7 @@ function line(event, before, zone) {
       event.failureReason || event.failureCode
         ? h('p', null, event.failureReason, ' ', event.failureCode ? h('code', null, event.failureCode) : null)
         : null,
-      event.clockSkew ? h('p', { class: 'quiet' }, SKEWS[event.clockSkew] ?? words.plain(event.clockSkew)) : null,
+      event.clockSkew ? h('p', { class: 'quiet' }, `${words.clockSkew(event.clockSkew)}.`) : null,
     ),
   );
 }
@@ -116,7 +112,7 @@ function timeline(attempt, zone) {
   });
   if (attempt.cause === 'timedOut') {
     items.push(
-      gap('No activity until the limit was exceeded', 'gap-end'),
+      gap('No activity until the time limit', 'gap-end'),
       h(
         'li',
         { class: 'bad', 'data-key': 'end' },
@@ -152,7 +148,8 @@ function summary(attempt, zone) {
       inProgress: attempt.waitsFor ? words.waitsFor(attempt.waitsFor) : 'In progress',
     }[attempt.outcome] ?? words.outcome(attempt.outcome);
   const at = place(attempt);
-  const lasted = attempt.minutes === null ? ', how long it took was not reported' : ` after ${minutes(attempt.minutes)}`;
+  const lasted =
+    attempt.minutes === null ? ', how long it took was not reported' : ` after ${minutes(attempt.minutes)}`;
   return h(
     'p',
     { class: 'headline' },
@@ -165,10 +162,6 @@ function summary(attempt, zone) {
 }
 
 export default {
-  path: 'attempt',
-  title: 'Attempt',
-  nav: false,
-
   async show({ root, rest, api, signal, tenant }) {
     const attempt = await api.get(`/api/attempts/${segment(rest[0] ?? '')}`, null, { signal });
     const zone = tenant.settings?.timeZone ?? 'UTC';
@@ -181,10 +174,7 @@ export default {
       pageHead(`Attempt of ${device}`, `${day(attempt.startedDay)}. `, asOf(attempt.asOf, zone)),
       summary(attempt, zone),
       attempt.clockSkew
-        ? notice(
-            'warning',
-            'The times of this attempt can’t all be trusted: a clock was wrong, or events came very late.',
-          )
+        ? notice('warning', 'Some times of this attempt may be wrong: a clock was off, or events arrived very late.')
         : null,
       h(
         'section',
@@ -198,15 +188,19 @@ export default {
           fact('Row of the catalogue', attempt.catalogueRow),
           fact('Failure', failure),
           fact('Category of the failure', attempt.failureCategory && words.failureCategory(attempt.failureCategory)),
-          fact('Waits', attempt.waitsFor && words.waitsFor(attempt.waitsFor)),
+          fact('Waiting', attempt.waitsFor && words.waitsFor(attempt.waitsFor)),
           fact(
             'Started',
             attempt.startReported
               ? dateTime(attempt.startedAt, zone)
-              : [NOT_REPORTED, h('small', null, `first heard of ${dateTime(attempt.startedAt, zone)}`)],
+              : [NOT_REPORTED, h('small', null, `first activity ${dateTime(attempt.startedAt, zone)}`)],
           ),
           fact('Ended', attempt.endedAt && dateTime(attempt.endedAt, zone)),
-          fact('Release', attempt.releaseNotReported && 'not reported: it was held in Setup Assistant, and counts as released'),
+          fact(
+            'Release',
+            attempt.releaseNotReported &&
+              'not reported: the device was held in Setup Assistant, and counts as released',
+          ),
           fact('Part', attempt.technician && 'The technician’s part of pre-provisioning'),
           fact('User', attempt.userPrincipalName ?? attempt.userId),
           fact('Device', [
@@ -247,7 +241,7 @@ export default {
         ),
       ),
       meanings
-        ? h('section', { class: 'card' }, h('h2', null, 'What it can mean, and what to do'), adviceList(meanings))
+        ? h('section', { class: 'card' }, h('h2', null, 'What it can mean and what to do'), adviceList(meanings))
         : null,
       h(
         'section',

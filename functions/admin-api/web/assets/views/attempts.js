@@ -4,14 +4,14 @@
  * its filters and goes when they change; "back" goes to the page before.
  */
 
-import { h, patch } from '../lib/dom.js';
-import { calendar, filterForm, keptRange, rangeIn } from '../lib/filters.js';
-import { askCoverage, coverageLine } from '../lib/coverage.js';
-import { addDays, dateTime, day, minutes, NOT_REPORTED, orNotReported, plural } from '../lib/format.js';
-import { asOf, outcomeBadge, pageHead } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h, patch } from '../kit/dom.js';
+import { calendar, filterForm, keptRange, rangeIn } from '../kit/filters.js';
+import { askCoverage, coverageLine } from '../kit/coverage.js';
+import { addDays, dateTime, day, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { asOf, outcomeBadge, pageHead } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 const FILTERS = [
   'from',
@@ -28,7 +28,7 @@ const FILTERS = [
 ];
 const PAGE = 50;
 
-const options = (list) => Object.entries(list);
+/** @type {import('../kit/filters.js').Choice[]} */
 const CHOICES = [
   {
     name: 'os',
@@ -36,9 +36,9 @@ const CHOICES = [
     any: 'iOS/iPadOS and Android',
     options: ['ios', 'android', 'macos', 'windows', 'all'].map((name) => [name, words.platform(name)]),
   },
-  { name: 'outcome', label: 'Outcome', options: options(words.OUTCOMES).filter(([name]) => name !== 'pending') },
-  { name: 'section', label: 'Section', options: options(words.SECTIONS) },
-  { name: 'cause', label: 'Cause', options: options(words.CAUSES) },
+  { name: 'outcome', label: 'Outcome', options: words.choices('outcome') },
+  { name: 'section', label: 'Section', options: words.choices('section') },
+  { name: 'cause', label: 'Cause', options: words.choices('cause') },
   { name: 'user', label: 'User (whole address)' },
 ];
 
@@ -132,7 +132,12 @@ function table(answer, rangeText) {
       },
       { key: 'where', label: 'Where', class: 'wrap', render: where },
       { key: 'why', label: 'Why', class: 'wrap', render: why },
-      { key: 'took', label: 'Took', numeric: true, render: (one) => orNotReported(one.minutes, minutes, one.endedAt ? 1 : 0) },
+      {
+        key: 'took',
+        label: 'Took',
+        numeric: true,
+        render: (one) => orNotReported(one.minutes, minutes, one.endedAt ? 1 : 0),
+      },
     ],
     rows: answer.attempts,
     empty: 'No attempt is like that.',
@@ -140,9 +145,6 @@ function table(answer, rangeText) {
 }
 
 export default {
-  path: 'attempts',
-  title: 'Attempts',
-  nav: false,
   keeps: true,
 
   async show({ root, parameters, api, signal, navigate, tenant, announce, isNew }) {

@@ -1,25 +1,16 @@
 /*
  * Which profile of the Enrollment Status Page applies to a device, by which rule, and why not the others.
  *
- * What must stay true: what was fixed when the session started and what would apply now are told apart.
+ * What must stay true: what was fixed when the session started and what would apply now stand apart.
  */
 
-import { h } from '../lib/dom.js';
-import { dateTime } from '../lib/format.js';
-import { dataTable } from '../lib/table.js';
-import { deploymentMode, plain } from '../lib/words.js';
+import { h } from '../kit/dom.js';
+import { dateTime } from '../kit/format.js';
+import { dataTable } from '../kit/table.js';
+import { deploymentMode, deviceProperty } from '../kit/words.js';
 import { factList, profileLink } from './esp-parts.js';
 
-const PROPERTIES = {
-  model: 'Model',
-  manufacturer: 'Manufacturer',
-  osVersion: 'Version of Windows',
-  operatingSystemSKU: 'Edition of Windows',
-  deviceOwnership: 'Ownership',
-  enrollmentProfileName: 'Enrollment profile',
-};
-
-const named = (list) => (list.length ? list.map((one) => one.name ?? one.id).join(', ') : 'none told');
+const named = (list) => (list.length ? list.map((one) => one.name ?? one.id).join(', ') : 'not reported');
 
 const profileOf = ({ profile, rule }) => [
   profile?.displayName ? profileLink(profile.id, profile.displayName) : 'a profile that you may not see',
@@ -27,7 +18,7 @@ const profileOf = ({ profile, rule }) => [
 ];
 
 /**
- * @param {object} answer of `GET /api/devices/{id}/esp-profile`
+ * @param {Answer} answer of `GET /api/devices/{id}/esp-profile`
  * @param {string} zone
  * @returns {HTMLElement}
  */
@@ -43,7 +34,7 @@ export function whichProfile(answer, zone) {
       ? h(
           'p',
           null,
-          h('strong', null, 'In the session of '),
+          h('strong', null, 'In the session that started '),
           h('strong', null, dateTime(session.startedAt, zone)),
           ': ',
           profileOf(session),
@@ -53,27 +44,27 @@ export function whichProfile(answer, zone) {
     h(
       'p',
       null,
-      h('strong', null, session ? 'If one started now: ' : 'If a session started now: '),
+      h('strong', null, 'If a session started now: '),
       isSame && session.rule.words === now.rule.words ? 'the same.' : profileOf(now),
     ),
     dataTable({
-      caption: 'Why not the others',
+      caption: 'Why other profiles do not apply',
       columns: [
         { key: 'displayName', label: 'Profile', class: 'wrap', render: (one) => profileLink(one.id, one.displayName) },
         { key: 'priority', label: 'Priority', numeric: true, render: (one) => one.priority || 'default' },
-        { key: 'words', label: 'Why it was passed over', class: 'wrap', render: (one) => one.words },
+        { key: 'words', label: 'Why it does not apply', class: 'wrap', render: (one) => one.words },
       ],
       rows: now.passedOver,
       empty: 'There is no other profile.',
       key: (one) => one.id,
     }),
-    h('h3', null, 'What this rests on'),
-    h('p', { class: 'quiet' }, 'What the device told when the session started.'),
+    h('h3', null, 'What this is based on'),
+    h('p', { class: 'quiet' }, 'The device reported this when the session started.'),
     factList(
       ['Deployment', deploymentMode(basedOn.deploymentMode), basedOn.hybridJoin ? ', hybrid join' : null],
       ['Groups of the device', named(basedOn.groups.device)],
       ['Groups of the user', named(basedOn.groups.user)],
-      ...properties.map(([name, value]) => [PROPERTIES[name] ?? plain(name), value]),
+      ...properties.map(([name, value]) => /** @type {[string, any]} */ ([deviceProperty(name), value])),
     ),
   );
 }

@@ -6,27 +6,27 @@
  * interrupted by that: focus and what is opened stay. Before a list is known, progress is not known; that is not 0.
  */
 
-import { progressBar } from '../lib/chart.js';
-import { h, patch } from '../lib/dom.js';
-import { dateTime, minutes, plural, seconds } from '../lib/format.js';
-import { asOf, badge, notice, pageHead, problemNotice } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import { deploymentMode, espAction, espState, plain, progressState } from '../lib/words.js';
+import { progressBar } from '../kit/chart.js';
+import { h, patch } from '../kit/dom.js';
+import { dateTime, minutes, plural, seconds } from '../kit/format.js';
+import { asOf, badge, notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import { deploymentMode, espAction, espPhase, espState, progressState, tracking } from '../kit/words.js';
 import { whichProfile } from './device-profile.js';
-import { espNavigation, factList, PROGRESS_KINDS, sessionAddress, stateBadge, TRACKING, zoneOf } from './esp-parts.js';
+import { espNavigation, factList, PROGRESS_KINDS, sessionAddress, stateBadge, zoneOf } from './esp-parts.js';
 
 const REFRESH_MS = 10_000;
 
 function items(phase, subtask, zone) {
   // The one item of a task of preparation says nothing but what the task says.
-  const told = subtask.items.filter((one) => one.id !== subtask.category || one.errorCode);
-  if (!told.length) return null;
+  const shown = subtask.items.filter((one) => one.id !== subtask.category || one.errorCode);
+  if (!shown.length) return null;
   const title = `${phase.title}, ${subtask.title}`;
   return h(
     'details',
     null,
-    h('summary', null, plural(told.length, 'item'), h('span', { class: 'visually-hidden' }, ` of ${title}`)),
+    h('summary', null, plural(shown.length, 'item'), h('span', { class: 'visually-hidden' }, ` of ${title}`)),
     dataTable({
       caption: title,
       hideCaption: true,
@@ -44,11 +44,11 @@ function items(phase, subtask, zone) {
           key: 'tracking',
           label: 'Part in the session',
           class: 'wrap',
-          render: (one) => TRACKING[one.tracking] ?? plain(one.tracking),
+          render: (one) => tracking(one.tracking),
         },
         { key: 'updatedAt', label: 'Reported', class: 'nowrap', render: (one) => dateTime(one.updatedAt, zone) },
       ],
-      rows: told,
+      rows: shown,
       key: (one) => one.id,
     }),
   );
@@ -102,12 +102,7 @@ function screen(answer, zone) {
       progressBar(answer.progress, 'Setup of the device'),
       answer.message ? notice('warning', h('strong', null, 'The message they read: '), answer.message) : null,
       answer.phases.map((one) => phase(one, zone)),
-      h(
-        'p',
-        null,
-        h('strong', null, 'They may: '),
-        actions.length ? actions.map(espAction).join(', ') : 'nothing but wait.',
-      ),
+      h('p', null, h('strong', null, 'They may: '), actions.length ? actions.map(espAction).join(', ') : 'only wait.'),
     ),
   );
 }
@@ -130,7 +125,7 @@ function about(answer, zone) {
             'p',
             null,
             [
-              failure.phase ? `in ${plain(failure.phase).toLowerCase()}` : null,
+              failure.phase ? `in ${espPhase(failure.phase).toLowerCase()}` : null,
               failure.errorCode ? `with ${failure.errorCode}` : null,
             ]
               .filter(Boolean)
@@ -148,7 +143,7 @@ function about(answer, zone) {
         dateTime(answer.deadline, zone),
         answer.remainingSeconds ? ` (in ${seconds(answer.remainingSeconds)})` : null,
       ],
-      ['Last heard of', dateTime(answer.lastEventAt, zone)],
+      ['Last activity', dateTime(answer.lastEventAt, zone)],
       ['Deployment', deploymentMode(answer.deploymentMode), answer.hybridJoin ? ', hybrid join' : null],
       ['Serial number', answer.device.serialNumber],
       ['Model', [answer.device.manufacturer, answer.device.model].filter(Boolean).join(' ') || null],
@@ -197,9 +192,6 @@ async function ask({ api, signal }, id) {
 }
 
 export default {
-  path: 'device',
-  title: 'Device on the ESP',
-  nav: false,
   async show(context) {
     const { root, rest, signal } = context;
     const [id] = rest;
@@ -222,8 +214,8 @@ export default {
         !page && !profile
           ? notice(
               'information',
-              `No device is known as “${id}”. Any of its identifiers will do: serial ` +
-                'number, UDID, the MDM’s id or the sender’s.',
+              `No device is known as “${id}”. Use any of its identifiers: serial number, UDID, ` +
+                'the MDM’s id or the sender’s id.',
             )
           : null,
         !page && profile
@@ -233,7 +225,7 @@ export default {
           'p',
           { class: 'actions', 'data-key': 'more' },
           h('a', { href: addressOf('diagnostics', { device: page?.enrollmentKey ?? id }) }, 'Diagnose this device'),
-          page ? h('a', { href: sessionAddress(page.sessionId) }, 'This session by itself') : null,
+          page ? h('a', { href: sessionAddress(page.sessionId) }, 'This session') : null,
         ),
         page
           ? h(

@@ -4,14 +4,14 @@
  * What must stay true: where the browser doesn't let a page write to the clipboard, the text is there to be selected.
  */
 
-import { h, uniqueId } from '../lib/dom.js';
+import { h, uniqueId } from '../kit/dom.js';
 import { asText } from './diagnostics-words.js';
 
 /**
  * A button that copies the diagnosis, or shows the text where it can't.
- * @param {object} answer
+ * @param {Answer} answer
  * @param {string} subject as asked
- * @param {object} context of the view
+ * @param {ViewContext} context of the view
  * @returns {HTMLElement}
  */
 export function copyText(answer, subject, { announce, signal }) {
@@ -47,6 +47,7 @@ function flash() {
 
 function showText(text, signal) {
   const ids = { title: uniqueId('dialog'), text: uniqueId('text') };
+  /** @type {any} */
   const before = document.activeElement;
   const close = () => dialog.close();
   const area = h('textarea', { id: ids.text, readonly: true, rows: '14', 'aria-labelledby': ids.title, value: text });

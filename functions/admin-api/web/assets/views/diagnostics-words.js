@@ -4,8 +4,8 @@
  * What must stay true: nothing is said that the answer doesn't hold; numbers are its own.
  */
 
-import { count, dateTime, plural } from '../lib/format.js';
-import * as words from '../lib/words.js';
+import { count, dateTime, plural } from '../kit/format.js';
+import * as words from '../kit/words.js';
 
 /**
  * What is asked for: an address is a person, anything else a device.
@@ -14,41 +14,41 @@ import * as words from '../lib/words.js';
  */
 export const subjectOf = (text) => (text.includes('@') ? { user: text } : { device: text });
 
-/** @param {object} attempt @returns {string} */
+/** @param {Answer} attempt @returns {string} */
 export const attemptId = (attempt) => attempt.attemptId ?? attempt.id;
 
-/** Code and reason of a failure, or nothing. @param {object} attempt @returns {string|null} */
+/** Code and reason of a failure, or nothing. @param {Answer} attempt @returns {string|null} */
 export const codes = (attempt) =>
   [attempt.failureCode ?? attempt.code, attempt.failureReason ?? attempt.reason].filter(Boolean).join(', ') || null;
 
-/** @param {object} one a device or an attempt @returns {string} */
+/** @param {Answer} one a device or an attempt @returns {string} */
 export const platformWords = (one) => one.platformWords ?? one.platformLabel ?? words.platform(one.platform);
 
 /** @param {number} n @param {string} what @returns {string} no finding, 1 finding, 2 findings */
 export const listed = (n, what) => (n ? plural(n, what) : `No ${what}`);
 
-/** Whether it ever worked, and for how many devices. @param {object} answer @returns {string} */
+/** Whether it ever worked, and for how many devices. @param {Answer} answer @returns {string} */
 export function everWorkedWords({ everWorked, timeZone, devices }) {
   const { completedAttempts, lastCompletedAt, enrolledDevices } = everWorked;
   const enrolled = devices.length
     ? ` ${count(enrolledDevices)} of ${plural(devices.length, 'device')} enrolled now.`
     : '';
-  if (!completedAttempts) return `No attempt ever completed, as far as events are kept.${enrolled}`;
+  if (!completedAttempts) return `No kept attempt has completed.${enrolled}`;
   return `It has worked before: ${plural(completedAttempts, 'attempt')} completed, the last on ${dateTime(
     lastCompletedAt,
     timeZone,
   )}.${enrolled}`;
 }
 
-/** What a device is called. @param {object} one a device or a finding @returns {string} */
+/** What a device is called. @param {Answer} one a device or a finding @returns {string} */
 export const deviceName = (one) => one.deviceName ?? one.enrollmentKey;
 
-/** The device that a finding is about, where there are several. @param {object} one @param {object} answer */
+/** The device that a finding is about, where there are several. @param {Answer} one @param {Answer} answer */
 export const findingDevice = (one, answer) => (answer.devices.length > 1 && one.enrollmentKey ? deviceName(one) : null);
 
-/** Whom else it hits. @param {object|null} others @param {string} zone @returns {string} */
+/** Whom else it hits. @param {Answer|null} others @param {string} zone @returns {string} */
 export function othersWords(others, zone) {
-  if (!others || (!others.devices && !others.users)) return 'Nobody else, as far as is known.';
+  if (!others || (!others.devices && !others.users)) return 'No other device or person is known to be affected.';
   const who = others.sameUserOnly
     ? `Only other devices of the same person: ${plural(others.devices, 'device')}`
     : [others.users ? plural(others.users, 'other person', 'other people') : null, plural(others.devices, 'device')]
@@ -63,7 +63,7 @@ const named = (one) => [deviceName(one), one.serialNumber, platformWords(one), o
 
 /**
  * A diagnosis as plain text for a ticket.
- * @param {object} answer
+ * @param {Answer} answer
  * @param {string} subject as asked
  * @returns {string}
  */
@@ -115,7 +115,7 @@ export function asText(answer, subject) {
         .join(', ')}`,
     );
   }
-  if (answer.collect.length) put('', 'To find out:');
+  if (answer.collect.length) put('', 'What else to check:');
   bullets(
     answer.collect.map((one) => `${one.what}${one.platform ? ` (${words.platform(one.platform)})` : ''}: ${one.how}`),
   );

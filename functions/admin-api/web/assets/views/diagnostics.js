@@ -1,17 +1,17 @@
 /*
  * Diagnostics: give a person's address or a device's name, read what is going on, why as a rule, and what to do.
  *
- * What must stay true: most telling first and the worst device first, in the order of the server; every statement is its
- * own; a name of several devices is a list of links, without a verdict. What was asked is
+ * What must stay true: findings and devices stand in the order of the server, the worst first; every statement is the
+ * server's; a name of several devices is a list of links, without a verdict. What was asked is
  * in the hash, so it can be sent to a colleague and never gets into a server's log of pages. It changes nothing.
  */
 
-import { h, patch, uniqueId } from '../lib/dom.js';
-import { dateTime, plural, seconds } from '../lib/format.js';
-import { adviceList, asOf, badge, notice, outcomeBadge, pageHead } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h, patch, uniqueId } from '../kit/dom.js';
+import { dateTime, plural, seconds } from '../kit/format.js';
+import { adviceList, asOf, badge, notice, outcomeBadge, pageHead } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 import { copyText } from './diagnostics-text.js';
 import {
   attemptId,
@@ -53,12 +53,12 @@ function form(context, asked) {
         const input = event.currentTarget.elements.subject;
         const text = input.value.trim();
         const error = event.currentTarget.querySelector('.field-error');
-        error.textContent = text ? '' : 'Type an address or a device first.';
+        error.textContent = text ? '' : 'Enter an address or a device.';
         if (text) context.navigate('diagnostics', subjectOf(text));
         else input.focus();
       },
     },
-    h('label', { for: ids.input }, 'A person’s address, or a device'),
+    h('label', { for: ids.input }, 'A person’s address or a device'),
     h('input', {
       id: ids.input,
       name: 'subject',
@@ -70,7 +70,7 @@ function form(context, asked) {
       'aria-describedby': `${ids.help} ${ids.error}`,
     }),
     h('button', { type: 'submit', class: 'primary' }, 'Diagnose'),
-    h('small', { id: ids.help }, 'A device by serial number, UDID, name or enrollment key.'),
+    h('small', { id: ids.help }, 'Enter a device by its serial number, UDID, name or enrollment key.'),
     h('p', { class: 'field-error', id: ids.error, role: 'alert' }),
   );
 }
@@ -154,21 +154,21 @@ function findings(answer) {
   return h(
     'section',
     { 'data-key': 'findings', 'aria-labelledby': 'findings', class: 'stack' },
-    h('h2', { id: 'findings' }, 'Findings, most telling first'),
+    h('h2', { id: 'findings' }, 'What we found'),
     answer.findings.length
       ? h(
           'ol',
           { class: 'findings', role: 'list' },
           answer.findings.map((one) => finding(one, answer)),
         )
-      : h('p', { class: 'quiet' }, 'There is nothing to say.'),
+      : h('p', { class: 'quiet' }, 'We found nothing.'),
   );
 }
 
 /** Leads to what is to be said about the device alone. */
 const deviceLink = (one) => h('a', { href: addressOf('diagnostics', { device: one.enrollmentKey }) }, deviceName(one));
 
-/** What tells devices apart. */
+/** What devices differ by. */
 const apart = (zone, deviceColumn) => [
   deviceColumn,
   { key: 'serialNumber', label: 'Serial number' },
@@ -191,7 +191,7 @@ const apart = (zone, deviceColumn) => [
   { key: 'compliant', label: 'Compliant', render: (one) => (one.compliant ? 'Yes' : 'No') },
   {
     key: 'lastActivityAt',
-    label: 'Last heard of',
+    label: 'Last activity',
     class: 'nowrap',
     render: (one) => dateTime(one.lastActivityAt, zone),
   },
@@ -237,7 +237,7 @@ function devices(answer) {
     { class: 'card', 'data-key': 'devices' },
     h('h2', null, several ? 'Devices, worst first' : 'Devices'),
     dataTable({
-      caption: 'Devices it is about',
+      caption: 'Devices',
       hideCaption: true,
       columns: several ? [device, verdictColumn, ...more] : [device, ...more],
       rows: answer.devices,
@@ -253,7 +253,7 @@ function attempts(answer) {
     { class: 'card', 'data-key': 'attempts' },
     h('h2', null, 'Attempts'),
     dataTable({
-      caption: answer.attempts.length >= 50 ? 'The newest 50 attempts' : 'All attempts that are kept, newest first',
+      caption: answer.attempts.length >= 50 ? 'The newest 50 attempts' : 'All kept attempts, newest first',
       columns: [
         {
           key: 'startedAt',
@@ -280,7 +280,7 @@ function attempts(answer) {
         { key: 'durationSeconds', label: 'Took', numeric: true, render: (one) => seconds(one.durationSeconds) },
       ],
       rows: answer.attempts,
-      empty: 'There is no attempt.',
+      empty: 'No attempt is kept.',
       key: attemptId,
     }),
   );
@@ -291,7 +291,7 @@ function collect(answer) {
   return h(
     'section',
     { class: 'card', 'data-key': 'collect' },
-    h('h2', null, 'What else to find out'),
+    h('h2', null, 'What else to check'),
     h(
       'ul',
       null,
@@ -310,17 +310,13 @@ function collect(answer) {
 }
 
 export default {
-  path: 'diagnostics',
-  title: 'Diagnostics',
-  nav: true,
-
   async show(context) {
     const { root, api, signal, parameters, announce } = context;
     const asked = { user: parameters.get('user'), device: parameters.get('device') };
     const subject = asked.user || asked.device;
     const draw = (note, ...content) => patch(root, pageHead('Diagnostics', note), form(context, subject), content);
     if (!subject) {
-      draw('What went wrong for a person or a device, why as a rule, and what to do.');
+      draw('Find out what went wrong for a person or a device, the usual cause, and what to do.');
       return;
     }
     draw(`Looking at ${subject}…`);
@@ -331,7 +327,7 @@ export default {
       if (error.status === 404) {
         draw(
           null,
-          notice('information', 'This server doesn’t know diagnostics yet. Its attempts can be listed all the same.'),
+          notice('information', 'This server does not offer diagnostics yet. You can still list its attempts.'),
         );
         return;
       }

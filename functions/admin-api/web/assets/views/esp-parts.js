@@ -6,11 +6,11 @@
  * here.
  */
 
-import { h } from '../lib/dom.js';
-import { addDays, day } from '../lib/format.js';
-import { badge } from '../lib/parts.js';
-import { addressOf, isFile, segment } from '../lib/route.js';
-import { espState } from '../lib/words.js';
+import { h } from '../kit/dom.js';
+import { addDays, day } from '../kit/format.js';
+import { badge } from '../kit/parts.js';
+import { addressOf, isFile, segment } from '../kit/address.js';
+import { espState } from '../kit/words.js';
 
 /**
  * The address of what the user of a device sees; in an opened file, of its attempts.
@@ -72,28 +72,16 @@ export const PROGRESS_KINDS = {
   started: 'busy',
 };
 
-/** What an item means to its session. */
-export const TRACKING = {
-  blocking: 'Waited for',
-  nonBlocking: 'Tried, can’t fail the session',
-  deferred: 'Left for the user’s sign-in',
-  notTracked: 'Not waited for',
-};
-
 /** A session's state. @param {string} state @returns {HTMLElement} */
 export const stateBadge = (state) => badge(STATE_KINDS[state] ?? 'quiet', espState(state));
 
 /**
  * A device as a link to its session, and the user.
- * @param {object} one a session, as the API lists it
+ * @param {Answer} one a session, as the API lists it
  * @returns {(HTMLElement|null)[]}
  */
 export const deviceAndUser = (one) => [
-  h(
-    'a',
-    { class: 'nowrap', href: sessionAddress(one.sessionId) },
-    one.deviceName ?? one.enrollmentKey,
-  ),
+  h('a', { class: 'nowrap', href: sessionAddress(one.sessionId) }, one.deviceName ?? one.enrollmentKey),
   one.userPrincipalName ? h('small', null, one.userPrincipalName) : null,
 ];
 
@@ -117,7 +105,7 @@ export const factList = (...pairs) =>
       .map(([name, ...value]) => h('div', null, h('dt', null, name), h('dd', null, value))),
   );
 
-/** @param {object} context of a view @returns {string} the tenant's time zone */
+/** @param {ViewContext} context of a view @returns {string} the tenant's time zone */
 export const zoneOf = (context) => context.tenant?.settings?.timeZone ?? 'UTC';
 
 /** The range in words. @param {{from: string, to: string}} range @returns {string} */
@@ -125,7 +113,7 @@ export const rangeWords = (range) => `${day(range.from)} to ${day(addDays(range.
 
 /**
  * Why nothing can be changed here, or null where it can.
- * @param {object} context
+ * @param {ViewContext} context
  * @returns {string|null}
  */
 export function whyReadOnly(context) {

@@ -6,15 +6,15 @@
  * API has a filter that gives just these.
  */
 
-import { h, patch, svg } from '../lib/dom.js';
-import { lineChart } from '../lib/chart.js';
-import { askCoverage, coverageLine } from '../lib/coverage.js';
-import { calendar, filterForm, rangeIn } from '../lib/filters.js';
-import { addDays, count, dateTime, minutes, plural, rateWithN } from '../lib/format.js';
-import { asOf, notice, pageHead } from '../lib/parts.js';
-import { addressOf } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import { espPhase } from '../lib/words.js';
+import { h, patch, svg } from '../kit/dom.js';
+import { lineChart } from '../kit/line-chart.js';
+import { askCoverage, coverageLine } from '../kit/coverage.js';
+import { calendar, filterForm, rangeIn } from '../kit/filters.js';
+import { addDays, count, dateTime, minutes, plural, rateWithN } from '../kit/format.js';
+import { asOf, notice, pageHead } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import { espPhase, term } from '../kit/words.js';
 import { deviceAndUser, espNavigation, profileLink, rangeWords, stateBadge } from './esp-parts.js';
 
 /** Apps and sessions that are asked for. */
@@ -71,7 +71,7 @@ function byProfile(answer) {
       { key: 'sessions', label: 'Sessions', numeric: true, render: (one) => leads(one, one.sessions) },
       {
         key: 'successRate',
-        label: 'Success rate',
+        label: term('successRate'),
         numeric: true,
         render: (one) => [meter(one.successRate), rateWithN(one.successRate, one.n)],
       },
@@ -83,8 +83,13 @@ function byProfile(answer) {
         numeric: true,
         render: (one) => leads(one, one.inProgress, 'inProgress'),
       },
-      { key: 'medianMinutes', label: 'Median', numeric: true, render: (one) => minutes(one.medianMinutes) },
-      { key: 'p90Minutes', label: '9 in 10 within', numeric: true, render: (one) => minutes(one.p90Minutes) },
+      {
+        key: 'medianMinutes',
+        label: term('medianMinutes'),
+        numeric: true,
+        render: (one) => minutes(one.medianMinutes),
+      },
+      { key: 'p90Minutes', label: term('p90Minutes'), numeric: true, render: (one) => minutes(one.p90Minutes) },
       {
         key: 'overLimit',
         label: 'Over limit',
@@ -106,17 +111,22 @@ function byPhase(answer) {
     columns: [
       { key: 'profile', label: 'Profile', class: 'wrap', render: (one) => profileLink(one.profileId, one.profile) },
       { key: 'phase', label: 'Phase', render: (one) => espPhase(one.phase) },
-      { key: 'entered', label: 'Entered', numeric: true, render: (one) => count(one.entered) },
+      { key: 'entered', label: term('entered'), numeric: true, render: (one) => count(one.entered) },
       { key: 'completed', label: 'Completed', numeric: true, render: (one) => count(one.completed) },
       { key: 'failed', label: 'Failed', numeric: true, render: (one) => count(one.failed) },
       {
         key: 'successRate',
-        label: 'Success rate',
+        label: term('successRate'),
         numeric: true,
         render: (one) => [meter(one.successRate), rateWithN(one.successRate, one.n)],
       },
-      { key: 'medianMinutes', label: 'Median', numeric: true, render: (one) => minutes(one.medianMinutes) },
-      { key: 'p90Minutes', label: '9 in 10 within', numeric: true, render: (one) => minutes(one.p90Minutes) },
+      {
+        key: 'medianMinutes',
+        label: term('medianMinutes'),
+        numeric: true,
+        render: (one) => minutes(one.medianMinutes),
+      },
+      { key: 'p90Minutes', label: term('p90Minutes'), numeric: true, render: (one) => minutes(one.p90Minutes) },
     ],
     rows: answer.byPhase,
     empty: 'No session started in these days.',
@@ -151,8 +161,13 @@ function apps(context, answer) {
       caption: order === 'failing' ? 'Apps that failed in most sessions' : 'Apps that take longest to install',
       columns: [
         { key: 'app', label: 'App', class: 'wrap' },
-        { key: 'p90Minutes', label: '9 in 10 within', numeric: true, render: (one) => minutes(one.p90Minutes) },
-        { key: 'medianMinutes', label: 'Median', numeric: true, render: (one) => minutes(one.medianMinutes) },
+        { key: 'p90Minutes', label: term('p90Minutes'), numeric: true, render: (one) => minutes(one.p90Minutes) },
+        {
+          key: 'medianMinutes',
+          label: term('medianMinutes'),
+          numeric: true,
+          render: (one) => minutes(one.medianMinutes),
+        },
         { key: 'failed', label: 'Failed in', numeric: true, render: (one) => count(one.failed) },
         {
           key: 'failureRate',
@@ -176,7 +191,7 @@ function stuck(answer) {
   return [
     notice('warning', answer.stuck[0].meaning),
     dataTable({
-      caption: 'Stuck while identifying now, whenever they started',
+      caption: 'Devices that are stuck while identifying now',
       columns: [
         { key: 'device', label: 'Device and user', render: deviceAndUser },
         { key: 'phase', label: 'Phase', render: (one) => espPhase(one.phase) },
@@ -242,9 +257,6 @@ const section = (title, about, ...content) =>
   );
 
 export default {
-  path: 'esp',
-  title: 'ESP',
-  nav: true,
   keeps: true,
 
   async show(context) {
@@ -265,23 +277,22 @@ export default {
       section('By day', null, byDay(answer)),
       section(
         'By profile',
-        'The success rate is of n: the sessions that succeeded, failed or timed out. “Over limit” are all that ' +
-          'ever passed their time limit, “recovered” those of them that finished all the same, “stuck” all that ' +
-          'ever waited long for a list of apps.',
+        'Success rate counts n sessions: those that succeeded, failed or timed out. “Over limit” counts sessions that ' +
+          'passed their time limit at any time, “recovered” those of them that finished later, and “stuck” those that ' +
+          'waited long for a list of apps.',
         byProfile(answer),
       ),
       section('Stuck while identifying', null, stuck(answer)),
       section('By phase', null, byPhase(answer)),
       section(
         'Apps',
-        'Times are from being under way to being installed. The failure rate is of n: the sessions that ' +
-          'tried the app. “Waited for in”: sessions whose profile held the device up for it.',
+        'Times run from the start of an installation to its end. Failure rate counts n sessions: those that tried the ' +
+          'app. “Waited for in” counts sessions whose profile made the device wait for the app.',
         apps(context, answer),
       ),
       section(
         'Recovered after a time-out',
-        'They needed longer than their profile allows. If there are many, raise its limit, or ' +
-          'wait for fewer apps.',
+        'These sessions took longer than their profile allows. If there are many, raise its limit, or wait for fewer apps.',
         recovered(answer),
       ),
     );

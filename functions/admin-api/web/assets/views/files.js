@@ -5,12 +5,12 @@
  * as the one asked for when its instant isn't before the request's.
  */
 
-import { h, patch } from '../lib/dom.js';
-import { fileButton } from '../lib/file-desk.js';
-import { bytes, count, dateTime, plural } from '../lib/format.js';
-import { asOf, copyButton, notice } from '../lib/parts.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h, patch } from '../kit/dom.js';
+import { fileButton } from '../file/desk.js';
+import { bytes, count, dateTime, plural } from '../kit/format.js';
+import { asOf, copyButton, notice } from '../kit/parts.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 /** How often and how long a requested file is looked for. */
 const POLL = 2_000;
@@ -59,16 +59,14 @@ function corrected(file) {
     h(
       'ul',
       null,
-      file.corrected.map((one) => h('li', null, `${count(one.count)} ${words.outcome(one.from).toLowerCase()}, ${now(one)}`)),
+      file.corrected.map((one) =>
+        h('li', null, `${count(one.count)} ${words.outcome(one.from).toLowerCase()}, ${now(one)}`),
+      ),
     ),
   );
 }
 
 export default {
-  path: 'files',
-  title: 'Files',
-  nav: true,
-
   async show({ root, api, signal, canSend, announce, openFile }) {
     const shown = { list: null, message: null, export: null };
 
@@ -88,11 +86,11 @@ export default {
         await act(await api.get(`/api/reports/files/${file.id}/link`, { part }, { signal }));
       } catch (error) {
         if (error.name === 'AbortError') return;
-        if (error.status === 404) say('warning', 'This server gives no link to this part yet.');
+        if (error.status === 404) say('warning', 'This part cannot be downloaded from this server yet.');
         else if (error.status === 403)
           say(
             'warning',
-            'This sign-in is limited to some profiles; the file holds them all, so it can’t be downloaded with it.',
+            'This sign-in may see only some profiles, and the file holds all of them, so you can’t download it.',
           );
         else say('problem', `${label} can’t be downloaded: ${error.detail ?? error.title}`);
       }
@@ -112,7 +110,7 @@ export default {
       shown.message = null;
       shown.export = { since: Date.now(), seconds: 0 };
       draw();
-      announce('The file is being made.');
+      announce('The file is being created.');
       try {
         const { body } = await api.send('POST', '/api/reports/files', undefined, { signal });
         const requested = Date.parse(body.requestedAt);
@@ -133,9 +131,9 @@ export default {
         if (error.name === 'AbortError') return;
         shown.export = null;
         if (error.status === 404 || error.status === 405)
-          say('warning', 'This server can’t make a file on request yet.');
-        else if (error.status === 403) say('warning', 'Making a file needs an administrator’s token.');
-        else say('problem', `The file was not asked for: ${error.detail ?? error.title ?? error.message}`);
+          say('warning', 'This server can’t create files on request yet.');
+        else if (error.status === 403) say('warning', 'You need an administrator’s token to create a file.');
+        else say('problem', `The file could not be requested: ${error.detail ?? error.title ?? error.message}`);
       }
     };
 
@@ -149,7 +147,7 @@ export default {
           { key: 'asOf', label: 'As of', class: 'nowrap', render: (file) => dateTime(file.asOf, zone) },
           { key: 'sizeBytes', label: 'Size', numeric: true, render: (file) => bytes(file.sizeBytes) },
           { key: 'attempts', label: 'Attempts', numeric: true, render: (file) => count(file.rows?.attempts) },
-          { key: 'corrections', label: 'Corrected since the one before', render: corrected },
+          { key: 'corrections', label: 'Corrected since the previous file', render: corrected },
           {
             key: 'parts',
             label: 'Download',
@@ -178,7 +176,7 @@ export default {
           },
           {
             key: 'open',
-            label: 'Look at it',
+            label: 'Open',
             class: 'nowrap',
             render: (file) =>
               h(
@@ -205,7 +203,7 @@ export default {
           },
         ],
         rows: shown.list.files,
-        empty: 'No file was published yet. One is every night.',
+        empty: 'No file is published yet. One is published every night.',
       });
     };
 
@@ -240,11 +238,11 @@ export default {
         h(
           'p',
           null,
-          'Everything shown on this page, as a file to keep: one every night, and whenever you ask. Any SQLite tool ',
-          'reads it; its table ',
+          'Each file holds everything that this page shows. One is published every night, and whenever you ask. Any SQLite ',
+          'tool reads it; its table ',
           h('code', null, 'column_docs'),
-          ' explains every column. Here you can open one and see it as it was, without the server: drop it anywhere ',
-          'on this page, or choose it.',
+          ' explains every column. To see the numbers as they were, without the server, drop a file anywhere on this ',
+          'page, or choose it.',
         ),
         h('div', { class: 'actions', 'data-key': 'open' }, fileButton(openFile)),
         h(
@@ -253,8 +251,8 @@ export default {
           making
             ? notice(
                 'information',
-                `The file is being made, ${plural(making.seconds, 'second')} so far. You can leave this view; `,
-                'it appears in the list all the same.',
+                `The file is being created (${plural(making.seconds, 'second')} so far). You can leave this view; `,
+                'the file will still appear in the list.',
               )
             : null,
           shown.message ? notice(shown.message.kind, shown.message.text) : null,
@@ -267,8 +265,8 @@ export default {
           h(
             'p',
             { class: 'quiet' },
-            'Database: all of it, SQLite. Summary: the counts alone, SQLite. Report: a page to read offline. ',
-            'Corrections: attempts that the file before showed closed, and that late events changed.',
+            'Database: everything, as SQLite. Summary: only counts, as SQLite. Report: a page to read offline. ',
+            'Corrected: attempts that the previous file showed as closed, and that late events changed.',
           ),
         ),
       );

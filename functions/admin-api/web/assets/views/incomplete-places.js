@@ -4,11 +4,11 @@
  * could have been counted in says so.
  */
 
-import { h, svg } from '../lib/dom.js';
-import { count, orNotReported, rate } from '../lib/format.js';
-import { addressOf } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h, svg } from '../kit/dom.js';
+import { count, orNotReported, rate } from '../kit/format.js';
+import { addressOf } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 const NO_PLACE = 'Place not reported';
 
@@ -59,7 +59,7 @@ function lines(report, links) {
     row: null,
     section: null,
     where: NO_PLACE,
-    screen: 'No sender said where',
+    screen: 'No sender reported where',
     platform: null,
     how: null,
     abandoned: report.placeNotReported,
@@ -72,7 +72,7 @@ const mostFirst = (list) => [...list].sort((one, other) => other.abandoned - one
 
 /**
  * The line with the most that has a place, in words; null where no place was reported.
- * @param {object} report
+ * @param {Answer} report
  * @param {(filter: object) => string} links
  * @returns {{words: string, abandoned: number, href: string}|null}
  */
@@ -87,7 +87,7 @@ export function topPlace(report, links) {
 }
 
 /**
- * @param {object} report
+ * @param {Answer} report
  * @param {(filter: object) => string} links
  * @param {URLSearchParams} parameters of the view
  * @returns {HTMLElement}
@@ -123,7 +123,7 @@ export function placesTable(report, links, parameters) {
       'div',
       { class: 'card-head' },
       h('h2', null, 'Where and how people stop'),
-      h('p', { class: 'quiet' }, 'Lines without a number are closings that have no row in the catalogue.'),
+      h('p', { class: 'quiet' }, 'Lines without a row number are ways to end that the catalogue does not list.'),
       h('div', { class: 'actions' }, order(null, 'Most first', !byNumber), order('catalogue', 'By number', byNumber)),
     ),
     dataTable({
@@ -169,10 +169,10 @@ export function placesTable(report, links, parameters) {
       'p',
       { class: 'quiet' },
       report.abandoned === null
-        ? 'No sender that took part in these days reports when people give up.'
+        ? 'No sender that was active in these days reports when people give up.'
         : [
-            `Together: ${count(report.abandoned)} abandoned. `,
-            h('a', { href: links({ outcome: 'abandoned' }) }, 'Show all of them'),
+            `In total: ${count(report.abandoned)} abandoned. `,
+            h('a', { href: links({ outcome: 'abandoned' }) }, 'Show all'),
           ],
     ),
   );

@@ -6,22 +6,24 @@
  * begun. Periods are compared only where the one before is still kept whole.
  */
 
-import { funnel, lineChart } from '../lib/chart.js';
-import { h, patch } from '../lib/dom.js';
-import { calendar, filterForm, lastDays, rangeIn } from '../lib/filters.js';
-import { askCoverage, coverageLine } from '../lib/coverage.js';
-import { addDays, count, dateIn, day, daysBetween, decimal, orNotReported, plural, rate } from '../lib/format.js';
-import { asOf, notice, pageHead, tile, tiles } from '../lib/parts.js';
-import { addressOf } from '../lib/route.js';
-import { summaryFirst } from '../lib/summary-first.js';
-import * as words from '../lib/words.js';
+import { funnel } from '../kit/chart.js';
+import { lineChart } from '../kit/line-chart.js';
+import { h, patch } from '../kit/dom.js';
+import { calendar, filterForm, lastDays, rangeIn } from '../kit/filters.js';
+import { askCoverage, coverageLine } from '../kit/coverage.js';
+import { addDays, count, dateIn, day, daysBetween, decimal, orNotReported, plural, rate } from '../kit/format.js';
+import { asOf, notice, pageHead, tile, tiles } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
+import { summaryFirst } from '../file/summary-first.js';
+import * as words from '../kit/words.js';
 import { placesTable, topPlace } from './incomplete-places.js';
 import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 
 const NO_SECTION = 'No section reported';
 
 /** Whether nothing is known of giving up: no sender reports when somebody begins, and none reported an end of that kind. */
-const UNMEASURED = 'Not reported: no sender that took part in these days reports when somebody begins, so giving up can’t be seen.';
+const UNMEASURED =
+  'Not reported: no sender that was active in these days reports when people begin, so we cannot see who gave up.';
 const isUnreported = (funnel) => funnel.length > 0 && funnel.every((step) => step.entered === null);
 const incompleteRate = (report) => orNotReported(report.incompleteRate, rate, report.initiated);
 
@@ -59,7 +61,7 @@ function tileRow(report, before, links) {
         compare('initiated'),
         `${count(report.completed)} completed, ${count(report.open)} still open`,
         report.onlyEndReported
-          ? [h('br'), `Of ${count(report.onlyEndReported)} no sender reports the start, so giving up can’t be seen`]
+          ? [h('br'), `Of ${count(report.onlyEndReported)} no sender reports the start, so we cannot see who gave up`]
           : null,
       ],
     }),
@@ -73,7 +75,9 @@ function tileRow(report, before, links) {
           ? 'Give-ups not reported'
           : link(`${count(report.abandoned)} abandoned`, { outcome: 'abandoned' }),
         ', ',
-        report.failed === null ? 'failures not reported' : link(`${count(report.failed)} failed`, { outcome: 'failed' }),
+        report.failed === null
+          ? 'failures not reported'
+          : link(`${count(report.failed)} failed`, { outcome: 'failed' }),
       ],
     }),
     tile({
@@ -84,7 +88,9 @@ function tileRow(report, before, links) {
         report.measured === report.initiated
           ? `n = ${count(report.measured)}: abandoned of initiated`
           : `n = ${count(report.measured)} measured of ${count(report.initiated)}`,
-        report.measured && report.measured !== report.initiated ? `: ${count(report.abandonedMeasured)} abandoned` : null,
+        report.measured && report.measured !== report.initiated
+          ? `: ${count(report.abandonedMeasured)} abandoned`
+          : null,
         before ? [h('br'), rateDifference(report, before, days)] : null,
       ],
     }),
@@ -97,7 +103,7 @@ function dailyChart(report, links) {
   const at = new Map(report.daily.map((one) => [`${one.date} ${one.section}`, one.abandoned]));
   return lineChart({
     title: 'Abandoned attempts by section and day',
-    description: 'An attempt counts for the day it started.',
+    description: 'An attempt counts on the day it started.',
     days,
     series: sections.map((section) => ({
       name: section ? words.section(section) : NO_SECTION,
@@ -118,18 +124,18 @@ function funnelCard(report, links) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', null, 'Step by step: attempts, by apps and MDMs'),
+      h('h2', null, 'Steps of attempts'),
       h(
         'p',
         { class: 'quiet' },
-        'In the order of time. Not every step is there for everybody. ',
+        'Steps are in the order of time. Some steps exist only on some devices. ',
         report.withSteps < report.initiated
-          ? `Of ${count(report.withSteps)} of ${plural(report.initiated, 'attempt')} steps are reported.`
+          ? `Steps are reported of ${count(report.withSteps)} of ${plural(report.initiated, 'attempt')}.`
           : null,
       ),
     ),
     report.funnel && isUnreported(report.funnel)
-      ? h('p', { class: 'quiet' }, 'Not reported: no sender that took part in these days reports screens.')
+      ? h('p', { class: 'quiet' }, 'Not reported: no sender that was active in these days reports screens.')
       : null,
     report.funnel && !isUnreported(report.funnel)
       ? funnel({
@@ -146,11 +152,11 @@ function funnelCard(report, links) {
           })),
         })
       : null,
-    report.funnel ? null : h('p', { class: 'quiet pending' }, 'Being worked out…'),
+    report.funnel ? null : h('p', { class: 'quiet pending' }, 'Loading…'),
     h(
       'p',
       { class: 'quiet' },
-      'The end of a bar, in the other colour, is who gave up there. The median is of those who went on.',
+      'The end of a bar, in the other colour, shows attempts that were abandoned at the step. The median counts attempts that went on.',
     ),
   );
 }
@@ -181,23 +187,23 @@ function keptNotice(report, tenant) {
   if (report.from >= oldest) return null;
   return notice(
     'information',
-    `Attempts are kept for ${count(kept)} days: before ${day(oldest)} there is nothing to count.`,
+    `Attempts are kept for ${count(kept)} days, so there are no numbers before ${day(oldest)}.`,
   );
 }
 
 function headline(report, links) {
   const say = (...what) => h('p', { class: 'headline' }, what);
-  if (!report.initiated) return say('No enrollment was begun in these days.');
-  if (report.abandoned === null) return say('Whether anybody gave up in these days was not reported.');
+  if (!report.initiated) return say('No enrollment started in these days.');
+  if (report.abandoned === null) return say('No sender reported whether anybody gave up in these days.');
   if (!report.abandoned && !report.measured) {
-    return say('Nobody chose to stop. Whether anybody fell silent was not reported.');
+    return say('Nobody chose to stop. No sender reported whether anybody left without a word.');
   }
   if (!report.abandoned && report.onlyEndReported) {
     return say(`Nobody gave up in the ${plural(report.measured, 'enrollment')} whose senders report it.`);
   }
   if (!report.abandoned) return say('Nobody gave up in these days.');
   const top = topPlace(report, links);
-  if (!top) return say('Where people stopped was not reported.');
+  if (!top) return say('No sender reported where people stopped.');
   return h(
     'p',
     { class: 'headline' },
@@ -210,9 +216,6 @@ function headline(report, links) {
 }
 
 export default {
-  path: 'incomplete',
-  title: 'Incomplete enrollments',
-  nav: true,
   keeps: true,
 
   async show(context) {
@@ -241,7 +244,7 @@ export default {
           ],
           any: words.platform('both'),
         },
-        { name: 'section', label: 'Section', options: Object.entries(words.SECTIONS) },
+        { name: 'section', label: 'Section', options: words.choices('section') },
       ],
     });
     if (isNew) patch(root, pageHead('Incomplete enrollments', 'Where people give up while enrolling a device'), form);
@@ -266,7 +269,7 @@ export default {
         headline(report, links),
         tileRow(report, before, links),
         before === null
-          ? h('p', { class: 'quiet' }, 'The period before is not kept whole, so there is nothing to compare with.')
+          ? h('p', { class: 'quiet' }, 'The period before is only partly kept, so there is nothing to compare with.')
           : null,
         h(
           'section',

@@ -4,12 +4,12 @@
  * What must stay true: a sender that reports no removals is said to be that, and never counts as zero.
  */
 
-import { h } from '../lib/dom.js';
-import { count, dateTime, day, NOT_REPORTED, orNotReported, plural } from '../lib/format.js';
-import { tile, tiles } from '../lib/parts.js';
-import { addressOf } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { h } from '../kit/dom.js';
+import { count, dateTime, day, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { tile, tiles } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 const deviceTable = ({ devices, timeZone }) =>
   dataTable({
@@ -34,8 +34,8 @@ const deviceTable = ({ devices, timeZone }) =>
         label: 'Why',
         class: 'wrap',
         render: (one) => [
-          one.why === 'left' ? `Left ${one.source}` : 'Registered, never begun',
-          one.mayBeAt ? h('small', null, `${one.mayBeAt} reported it before, and may have it still`) : null,
+          one.why === 'left' ? `Left ${one.source}` : 'Registered, never started',
+          one.mayBeAt ? h('small', null, `${one.mayBeAt} reported it before, and may still have it`) : null,
         ],
       },
       {
@@ -45,7 +45,7 @@ const deviceTable = ({ devices, timeZone }) =>
         render: (one) => h('span', { title: dateTime(one.since, timeZone) }, plural(one.days, 'day')),
       },
       { key: 'platformLabel', label: 'Platform', class: 'nowrap' },
-      { key: 'state', label: 'Stands as', render: (one) => words.plain(one.state) },
+      { key: 'state', label: 'State', render: (one) => words.deviceState(one.state) },
     ],
     rows: devices,
     empty: 'No device is known to be in limbo.',
@@ -58,11 +58,11 @@ const sourceTable = ({ sources }) =>
     columns: [
       { key: 'source', label: 'Sender', class: 'wrap' },
       { key: 'devices', label: 'Devices', numeric: true, render: (one) => count(one.devices) },
-      { key: 'removed', label: 'Left it', numeric: true, render: (one) => orNotReported(one.removed, count) },
-      { key: 'notBack', label: 'Not back anywhere', numeric: true, render: (one) => orNotReported(one.notBack, count) },
+      { key: 'removed', label: 'Left', numeric: true, render: (one) => orNotReported(one.removed, count) },
+      { key: 'notBack', label: 'Not back', numeric: true, render: (one) => orNotReported(one.notBack, count) },
     ],
     rows: sources,
-    empty: 'No sender reported of a device.',
+    empty: 'No sender reported a device.',
   });
 
 const dayTable = ({ byDay }) =>
@@ -75,11 +75,11 @@ const dayTable = ({ byDay }) =>
       { key: 'devices', label: 'Devices', numeric: true, render: (one) => count(one.devices) },
     ],
     rows: byDay,
-    empty: 'No device is known to have left and not come back.',
+    empty: 'No device left without coming back.',
   });
 
 /**
- * @param {object|null} limbo as the API answers; null where it doesn't
+ * @param {Answer|null} limbo as the API answers; null where it doesn't
  * @param {string} absent why it doesn't
  * @returns {HTMLElement}
  */
@@ -92,7 +92,11 @@ export function limboCard(limbo, absent) {
       'div',
       { class: 'card-head' },
       h('h2', null, 'In limbo'),
-      h('p', { class: 'quiet' }, 'Devices between two MDMs: left one and enrolled nowhere, or registered and never begun'),
+      h(
+        'p',
+        { class: 'quiet' },
+        'Devices that left one MDM and are enrolled nowhere, or that are registered and never started',
+      ),
     ),
     limbo
       ? h(
@@ -103,11 +107,11 @@ export function limboCard(limbo, absent) {
               label: 'Left, not back',
               value: orNotReported(limbo.leftDevices, count),
               note: known
-                ? `since ${day(limbo.from)}; of these ${count(limbo.mayBeElsewhere)} may be at another sender still`
+                ? `since ${day(limbo.from)}; of these ${count(limbo.mayBeElsewhere)} may still be at another sender`
                 : 'no sender reports removals',
             }),
             tile({
-              label: 'Never begun',
+              label: 'Never started',
               value: orNotReported(limbo.notBegun, count),
               note:
                 limbo.notBegun === null
@@ -124,7 +128,7 @@ export function limboCard(limbo, absent) {
           h(
             'p',
             { class: 'quiet' },
-            `Nobody reports why a device left: retired ones are among them. What a sender can’t report is ${NOT_REPORTED}, never zero.`,
+            `No sender reports why a device left, so retired devices are included. What a sender cannot report is shown as ${NOT_REPORTED}, never as zero.`,
           ),
         )
       : h('p', { class: 'quiet' }, absent),

@@ -5,9 +5,9 @@
  * the other's value, so that saving again doesn't undo the other's work unseen.
  */
 
-import { h } from '../lib/dom.js';
-import { notice } from '../lib/parts.js';
-import { dataTable } from '../lib/table.js';
+import { h } from '../kit/dom.js';
+import { notice } from '../kit/parts.js';
+import { dataTable } from '../kit/table.js';
 import { FIELDS, shown } from './profile-fields.js';
 
 /** The fields in which two sets of values differ. @returns {import('./profile-fields.js').Field[]} */
@@ -15,9 +15,9 @@ export const differs = (one, other) => FIELDS.filter(({ name }) => one[name] !==
 
 /**
  * What somebody else changed, over what is in the form: a field that the person left alone takes their value.
- * @param {object} base the values when the person began
- * @param {object} theirs the values now
- * @param {object} mine what is in the form
+ * @param {Answer} base the values when the person began
+ * @param {Answer} theirs the values now
+ * @param {Answer} mine what is in the form
  */
 export function merge(base, theirs, mine) {
   const rows = differs(base, theirs).map((field) => {
@@ -47,7 +47,7 @@ export function changesNotice(rows, form, announce) {
         'aria-label': `Use theirs for ${row.field.label}`,
         onclick: (event) => {
           form.fill({ [row.field.name]: row.now });
-          event.currentTarget.replaceWith('theirs is in the form');
+          event.currentTarget.replaceWith('their value is in the form');
           announce(`${row.field.label} is as they saved it.`);
         },
       },
@@ -59,8 +59,8 @@ export function changesNotice(rows, form, announce) {
     h(
       'p',
       null,
-      'Nothing is saved yet. Your input is still in the form; what you had left alone is now as they saved it. Save ' +
-        'again to put your input over theirs.',
+      'Nothing is saved yet. Your input is still in the form; fields that you did not change now have their values. Save ' +
+        'again to replace their changes with yours.',
     ),
     rows.length
       ? dataTable({
@@ -74,11 +74,11 @@ export function changesNotice(rows, form, announce) {
               label: 'Yours',
               class: 'wrap',
               render: (row) =>
-                row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : 'left alone; theirs is in the form',
+                row.isMine ? [shown(row.field, row.mine), ' ', use(row)] : 'unchanged; their value is in the form',
             },
           ],
           rows,
         })
-      : h('p', null, 'They changed none of the fields here, but to whom it is assigned, or saved it as it was.'),
+      : h('p', null, 'They changed none of these fields. They changed the assignments, or saved without a change.'),
   );
 }

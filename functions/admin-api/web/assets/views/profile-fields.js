@@ -6,7 +6,7 @@
  * stays in the form meanwhile. Values here are those of the form: texts (also for numbers and lists) and booleans.
  */
 
-import { count } from '../lib/format.js';
+import { count } from '../kit/format.js';
 
 const MOST_NAME = 256;
 const MOST_DESCRIPTION = 1500;
@@ -26,7 +26,7 @@ export const GROUPS = [
     id: 'kept',
     title: 'Kept for Intune',
     about:
-      'Kept as they are given, so that a profile from Graph stays whole. They change nothing that Vestibule reports.',
+      'These settings are stored as they are, so that a profile from Graph stays complete. They change nothing that Vestibule reports.',
   },
   { id: 'rights', title: 'Who may see it' },
 ];
@@ -52,10 +52,10 @@ export const FIELDS = [
     name: 'enabled',
     kind: 'flag',
     group: 'general',
-    label: 'The profile takes part',
+    label: 'Profile is active',
     needs: 'notDefault',
     keeps: true,
-    hint: 'Off: it stays here and applies to nobody.',
+    hint: 'If this is off, the profile is kept and applies to nobody.',
   },
   {
     name: 'priority',
@@ -63,14 +63,14 @@ export const FIELDS = [
     group: 'general',
     label: 'Priority',
     needs: 'notDefault',
-    hint: '1 is the highest; the others move. A number beyond the last means last.',
+    hint: '1 is the highest. The other profiles move. A number beyond the last puts the profile last.',
   },
   {
     name: 'showInstallationProgress',
     kind: 'flag',
     group: 'page',
     label: 'Show the page',
-    hint: 'Off: nothing else here has an effect.',
+    hint: 'If this is off, nothing else here has an effect.',
   },
   {
     name: 'installProgressTimeoutInMinutes',
@@ -96,7 +96,7 @@ export const FIELDS = [
     label: 'People must wait until the device is set up',
     needs: 'page',
     keeps: true,
-    hint: 'Off: they may go on at any time.',
+    hint: 'If this is off, people can go on at any time.',
   },
   {
     name: 'selectedMobileAppIds',
@@ -105,7 +105,7 @@ export const FIELDS = [
     label: 'Selected apps',
     most: MOST_APPS,
     needs: 'block',
-    hint: `Ids of the apps that are waited for, one a line, up to ${MOST_APPS}. None: all apps that are targeted.`,
+    hint: `Enter the id of each app to wait for on its own line, up to ${MOST_APPS}. If the list is empty, people wait for all targeted apps.`,
   },
   {
     name: 'allowNonBlockingAppInstallation',
@@ -113,7 +113,7 @@ export const FIELDS = [
     group: 'wait',
     needs: 'apps',
     label: 'Technician phase: only the selected apps can fail it',
-    hint: 'The other required apps are tried there too. Off: they wait for the user’s sign-in.',
+    hint: 'The other required apps are tried there too. If this is off, they wait for the user’s sign-in.',
   },
   {
     name: 'customErrorMessage',
@@ -122,7 +122,7 @@ export const FIELDS = [
     label: 'Message',
     most: MOST_MESSAGE,
     needs: 'page',
-    hint: 'What people read then. Empty: a text that asks them to try again or to ask for help.',
+    hint: 'People read this when setup fails. If it is empty, they are asked to try again or to get help.',
   },
   {
     name: 'blockDeviceSetupRetryByUser',
@@ -143,7 +143,7 @@ export const FIELDS = [
     name: 'allowDeviceUseOnInstallFailure',
     kind: 'flag',
     group: 'failure',
-    label: 'People may use the device all the same',
+    label: 'People may use the device anyway',
     needs: 'block',
   },
   {
@@ -181,29 +181,29 @@ export const FIELDS = [
     group: 'rights',
     label: 'Scope tags',
     most: MOST_TAGS,
-    hint: `One a line, up to ${MOST_TAGS}; none: 0. A token with scope tags sees only profiles with one of them.`,
+    hint: `Enter each tag on its own line, up to ${MOST_TAGS}. If the list is empty, the profile gets tag 0. A token with scope tags sees only profiles that have one of them.`,
   },
 ];
 
-export const fieldOf = (name) => FIELDS.find((field) => field.name === name);
+const fieldOf = (name) => FIELDS.find((field) => field.name === name);
 
 const ON = ['showInstallationProgress', 'enabled', 'blockDeviceUse'];
 
-/** What a new profile has. @returns {Object<string, string|boolean>} */
+/** What a new profile has. @returns {Object<string, any>} */
 export function newValues() {
   const values = {};
   for (const { name, kind } of FIELDS) values[name] = kind === 'flag' ? ON.includes(name) : '';
   return { ...values, installProgressTimeoutInMinutes: DEFAULT_MINUTES, roleScopeTagIds: '0' };
 }
 
-/** @param {object} profile as the API writes it @returns {Object<string, string|boolean>} */
+/** @param {Answer} profile as the API writes it @returns {Object<string, any>} */
 export function valuesOf(profile) {
   const values = {};
   for (const { name, kind } of FIELDS) {
-    const told = profile[name];
-    if (kind === 'flag') values[name] = told === true;
-    else if (kind === 'list') values[name] = (told ?? []).join('\n');
-    else values[name] = told === null || told === undefined ? '' : String(told);
+    const value = profile[name];
+    if (kind === 'flag') values[name] = value === true;
+    else if (kind === 'list') values[name] = (value ?? []).join('\n');
+    else values[name] = value === null || value === undefined ? '' : String(value);
   }
   return values;
 }
@@ -220,14 +220,13 @@ const entries = (text) => [
 /**
  * Why a field has no effect, or null where it has one.
  * @param {Field} field
- * @param {Object<string, string|boolean>} values
+ * @param {Object<string, any>} values
  * @param {boolean} isDefault whether it is the default profile
  * @returns {string|null}
  */
 export function offReason(field, values, isDefault) {
   const needs = (name) => `Needs “${fieldOf(name).label}”.`;
-  if (field.needs === 'notDefault')
-    return isDefault ? 'The default profile always takes part, after all others.' : null;
+  if (field.needs === 'notDefault') return isDefault ? 'The default profile is always active, after all others.' : null;
   if (!field.needs) return null;
   if (!values.showInstallationProgress) return needs('showInstallationProgress');
   if (field.needs === 'page') return null;
@@ -242,7 +241,7 @@ export const willDrop = (field, values) =>
 
 /**
  * What is posted.
- * @param {Object<string, string|boolean>} values
+ * @param {Object<string, any>} values
  * @param {boolean} isDefault
  * @returns {object}
  */
@@ -276,7 +275,7 @@ export function fullness(field, value) {
 
 /**
  * What is beyond a limit, before anything is posted, in the words of the server.
- * @param {Object<string, string|boolean>} values
+ * @param {Object<string, any>} values
  * @param {boolean} isDefault
  * @returns {{field: string, problem: string}[]}
  */
@@ -311,7 +310,7 @@ export function sentence({ field, problem }) {
   return `${fieldOf(field.replace(/[[.].*$/, ''))?.label ?? field} ${words}.`;
 }
 
-/** A value as a table shows it. @param {Field} field @param {string|boolean} value @returns {string} */
+/** A value as a table shows it. @param {Field} field @param {any} value @returns {string} */
 export function shown(field, value) {
   if (field.kind === 'flag') return value ? 'On' : 'Off';
   if (field.kind === 'list') return entries(value).join(', ') || 'none';

@@ -1,11 +1,11 @@
 /*
  * The form of a profile: fields with hints, what switches them off, and what is wrong with them.
  *
- * What must stay true: the form is made once and then only told, so nothing that is being typed is lost. Hint, reason
+ * What must stay true: the form is made once and then only updated, so nothing that is being typed is lost. Hint, reason
  * for being off and error are named by `aria-describedby` of the field, and an error marks it invalid.
  */
 
-import { h, uniqueId } from '../lib/dom.js';
+import { h, uniqueId } from '../kit/dom.js';
 import { FIELDS, GROUPS, fullness, offReason, sentence, willDrop } from './profile-fields.js';
 
 /**
@@ -16,8 +16,8 @@ import { FIELDS, GROUPS, fullness, offReason, sentence, willDrop } from './profi
  * @param {string[]} [options.without] members that have no field here
  * @param {() => void} options.onInput
  * @returns {{element: HTMLElement, fill: (values: object) => void,
- *   tell: (errors: {field: string, problem: string}[]) => {left: string[], first: HTMLElement|null}}} `fill` shows
- *   other values; `tell` shows errors at their fields and answers what has no field, and the first field that is wrong
+ *   showErrors: (errors: {field: string, problem: string}[]) => {left: string[], first: HTMLElement|null}}} `fill` shows
+ *   other values; `showErrors` shows errors at their fields and returns what has no field, and the first field that is wrong
  */
 export function profileForm({ values, isDefault, readOnly, without = [], onInput }) {
   const parts = new Map();
@@ -40,7 +40,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
             .join(' ')
         : '';
       wrap.classList.toggle('off', reason !== null);
-      if (full) full.textContent = fullness(field, values[field.name]);
+      if (full) full.textContent = fullness(field, String(values[field.name]));
     }
   };
 
@@ -115,7 +115,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
       }
       update();
     },
-    tell: (errors) => {
+    showErrors: (errors) => {
       for (const name of parts.keys()) clear(name);
       const left = [];
       for (const one of errors) {

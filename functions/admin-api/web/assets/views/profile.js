@@ -5,10 +5,10 @@
  * is shown, and nothing that was typed is lost: neither then, nor when the view is left, nor when signing in again.
  */
 
-import { h } from '../lib/dom.js';
-import { count, dateTime } from '../lib/format.js';
-import { notice, pageHead, problemNotice } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
+import { h } from '../kit/dom.js';
+import { count, dateTime } from '../kit/format.js';
+import { notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
 import { showAssignments } from './assignments.js';
 import { espNavigation, whyReadOnly, zoneOf } from './esp-parts.js';
 import { changesNotice, differs, merge } from './profile-changes.js';
@@ -24,7 +24,7 @@ const NEW = 'new';
 function about(profile, zone, canAssign) {
   if (!profile) return null;
   const assigned = profile.isDefault
-    ? 'where no other profile does'
+    ? 'if no other profile does'
     : profile.assignments.map(targetWords).join('; ') || 'to nobody';
   return h(
     'section',
@@ -56,7 +56,7 @@ function about(profile, zone, canAssign) {
         h('dt', null, 'Changed'),
         h('dd', null, `${dateTime(profile.lastModifiedDateTime, zone)}, version ${profile.version}`),
       ),
-      h('div', null, h('dt', null, 'Made'), h('dd', null, dateTime(profile.createdDateTime, zone))),
+      h('div', null, h('dt', null, 'Created'), h('dd', null, dateTime(profile.createdDateTime, zone))),
       h(
         'div',
         null,
@@ -107,8 +107,8 @@ async function showEditor(context, id) {
 
   /** Shows errors at their fields, the rest above, and goes to the first. */
   const refuse = (errors, title) => {
-    const { left, first } = form.tell(errors);
-    const told = errors.length - left.length;
+    const { left, first } = form.showErrors(errors);
+    const atFields = errors.length - left.length;
     say(
       notice(
         'problem',
@@ -120,15 +120,7 @@ async function showEditor(context, id) {
               left.map((one) => h('li', null, one)),
             )
           : null,
-        told
-          ? h(
-              'p',
-              null,
-              told === 1
-                ? 'One field needs to be mended; it says why.'
-                : `${count(told)} fields need to be mended; each says why.`,
-            )
-          : null,
+        atFields ? h('p', null, atFields === 1 ? 'Fix 1 field below.' : `Fix ${count(atFields)} fields below.`) : null,
       ),
     );
     if (first) first.focus();
@@ -178,7 +170,7 @@ async function showEditor(context, id) {
     form.fill(base);
     drawHead(body.displayName);
     facts.replaceChildren(about(body, zone, !isDefault));
-    say(notice('success', `Saved as version ${body.version}. It counts for sessions that start from now on.`));
+    say(notice('success', `Saved as version ${body.version}. It applies to sessions that start from now on.`));
     announce(`${body.displayName} is saved.`);
     word.scrollIntoView({ block: 'nearest' });
   };
@@ -186,13 +178,14 @@ async function showEditor(context, id) {
   async function save(event, asNew = isNew) {
     event.preventDefault();
     const button = root.querySelector('button[type="submit"]');
-    form.tell([]);
+    form.showErrors([]);
     say();
     const problems = problemsOf(values, isDefault);
     if (problems.length) {
       refuse(problems, 'Not saved');
       return;
     }
+    /** @type {Record<string, any>} */
     const body = bodyOf(values, isDefault);
     if (asNew) {
       // A new one is not the default, whatever is in the form.
@@ -254,7 +247,7 @@ async function showEditor(context, id) {
         : h(
             'div',
             { class: 'actions esp-save' },
-            h('button', { type: 'submit', class: 'primary' }, isNew ? 'Make the profile' : 'Save'),
+            h('button', { type: 'submit', class: 'primary' }, isNew ? 'Create profile' : 'Save'),
             h('a', { class: 'button', href: addressOf('profiles'), onclick: discard }, 'Cancel'),
           ),
     ),
@@ -263,7 +256,7 @@ async function showEditor(context, id) {
     say(
       notice(
         'information',
-        'What you had typed here and not saved is in the form again. ',
+        'Your unsaved input is back in the form. ',
         h(
           'button',
           {
@@ -272,12 +265,12 @@ async function showEditor(context, id) {
             onclick: () => {
               discard();
               form.fill(base);
-              form.tell([]);
+              form.showErrors([]);
               say();
               root.querySelector('input, textarea').focus();
             },
           },
-          'Discard it',
+          'Discard',
         ),
       ),
     );
@@ -285,9 +278,6 @@ async function showEditor(context, id) {
 }
 
 export default {
-  path: 'profile',
-  title: 'ESP profile',
-  nav: false,
   async show(context) {
     const [id, part] = context.rest;
     try {

@@ -5,7 +5,7 @@
  * profile is read again, and its ETag serves only if version and priority are those that were shown.
  */
 
-import { segment } from '../lib/route.js';
+import { segment } from '../kit/address.js';
 
 export const PROFILES = '/api/devices/esp-profiles';
 
@@ -25,10 +25,10 @@ export class ChangedMeanwhile extends Error {
 
 /**
  * Changes a profile if it still is what was shown.
- * @param {import('../lib/api.js').Api} api
+ * @param {Source} api
  * @param {{id: string, version: number, priority: number}} shown
  * @param {string} method
- * @param {string|undefined} what `assign`, `set-priority`; none for the profile itself
+ * @param {string} [what] `assign`, `set-priority`; missing for the profile itself
  * @param {any} [body]
  * @returns {Promise<{status: number, body: any, etag: string|null}>}
  */
@@ -49,11 +49,11 @@ const KINDS = {
   alllicensedusersassignmenttarget: 'allUsers',
 };
 
-/** What a target is: group, allDevices, allUsers. @param {object} target as Graph writes it @returns {string} */
+/** What a target is: group, allDevices, allUsers. @param {Answer} target as Graph writes it @returns {string} */
 export const targetKind = (target) =>
   KINDS[String(target['@odata.type']).replace('#', '').replace('microsoft.graph.', '').toLowerCase()] ?? 'group';
 
-/** To whom a profile is assigned, in words. @param {object} assignment as Graph writes it @returns {string} */
+/** To whom a profile is assigned, in words. @param {Answer} assignment as Graph writes it @returns {string} */
 export function targetWords({ target }) {
   const kind = targetKind(target);
   const whom =

@@ -6,11 +6,11 @@
  * is announced. A priority is the profile's place among all, though a token with scope tags sees only some.
  */
 
-import { h, patch } from '../lib/dom.js';
-import { count, minutes, plural } from '../lib/format.js';
-import { asOf, badge, notice, pageHead, problemNotice } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { confirmDialog } from './confirm.js';
+import { h, patch } from '../kit/dom.js';
+import { count, minutes, plural } from '../kit/format.js';
+import { asOf, badge, notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { confirmDialog } from '../kit/confirm.js';
 import { espNavigation, whyReadOnly, zoneOf } from './esp-parts.js';
 import { ChangedMeanwhile, MOST_PROFILES, PROFILES, changeShown, targetWords } from './profiles-api.js';
 import { reorderHandlers } from './reorder.js';
@@ -27,15 +27,12 @@ function summary(one) {
 }
 
 function assigned(one) {
-  if (one.isDefault) return 'Applies where no other profile does.';
+  if (one.isDefault) return 'Applies if no other profile does.';
   if (!one.assignments.length) return 'Assigned to nobody, so it never applies.';
   return `Assigned to: ${one.assignments.map(targetWords).join('; ')}`;
 }
 
 export default {
-  path: 'profiles',
-  title: 'ESP profiles',
-  nav: false,
   async show(context) {
     const { root, api, signal, announce } = context;
     const readOnly = whyReadOnly(context);
@@ -64,8 +61,8 @@ export default {
             error instanceof ChangedMeanwhile
               ? notice(
                   'warning',
-                  `Somebody else changed the profiles meanwhile, so nothing was done with “${one.displayName}”. ` +
-                    'This is how they are now.',
+                  `Somebody else changed the profiles meanwhile, so “${one.displayName}” was not changed. ` +
+                    'The list now shows their changes.',
                 )
               : problemNotice(error);
           // A problem announces itself.
@@ -106,10 +103,10 @@ export default {
             'p',
             null,
             one.assignments.length
-              ? 'Devices that it is assigned to get the next profile that applies, or the default, when set up.'
+              ? 'Devices that it is assigned to will get the next profile that applies, or the default.'
               : 'It is assigned to nobody.',
           ),
-          h('p', null, 'Sessions that have begun with it keep it. What is in Intune stays as it is.'),
+          h('p', null, 'Sessions that started with it keep it. Nothing changes in Intune.'),
         ],
         action: 'Delete',
         signal,
@@ -224,17 +221,17 @@ export default {
         h(
           'p',
           { class: 'esp-lead' },
-          'A device gets the first profile that is assigned to it; else the first that is assigned to its ' +
-            'user; else the default. Changes here count for sessions that start later, and do not change Intune: ' +
-            'keep both alike.',
+          'A device gets the first profile that is assigned to it; otherwise the first that is assigned to its ' +
+            'user; otherwise the default. Changes apply to sessions that start later. They do not change Intune, so ' +
+            'make the same change there.',
         ),
         readOnly ? notice('information', readOnly) : null,
         h('div', { class: 'esp-word', 'data-key': 'word' }, word),
         answer.value.length < answer.profiles
           ? notice(
               'information',
-              `Your token sees ${count(answer.value.length)} of ${count(answer.profiles)} profiles. Priorities are ` +
-                'those among all.',
+              `Your token sees ${count(answer.value.length)} of ${count(answer.profiles)} profiles. Priorities count ` +
+                'all profiles.',
             )
           : null,
         readOnly
@@ -243,7 +240,7 @@ export default {
               'p',
               { 'data-key': 'new' },
               isFull
-                ? `There are ${MOST_PROFILES} profiles, as many as there can be.`
+                ? `There are ${MOST_PROFILES} profiles, which is the limit.`
                 : h('a', { class: 'button primary', href: addressOf('profile/new') }, 'New profile'),
             ),
         h(

@@ -1,29 +1,15 @@
 /*
- * The senders: what came in of each, what became of it, and who has fallen silent.
+ * The senders: what came in from each, what became of it, who has fallen silent, and what is read from Microsoft Graph.
  *
  * What must stay true: counts are at least what came in, and the page says so; a delivery is shown by its digest alone.
+ * Of the application that reads from Graph the secret is shown nowhere.
  */
 
-import { h, patch } from '../lib/dom.js';
-import { bytes, count, dateTime, dateTimeSeconds, day, plural } from '../lib/format.js';
-import { asOf, badge, notice } from '../lib/parts.js';
-import { dataTable } from '../lib/table.js';
-
-const REASONS = {
-  invalid: 'malformed event',
-  tooOld: 'older than what is kept',
-  deviceFull: 'more from one device than is kept',
-  notStored: 'could not be stored then',
-  notJson: 'not JSON',
-  notAnEvent: 'not an event',
-  malformed: 'not what this product posts',
-  tooLarge: 'too large',
-  tooManyEvents: 'too many events at once',
-  tooManyRequests: 'too many requests',
-  other: 'others',
-};
-
-const reason = (name) => REASONS[name] ?? name;
+import { h, patch } from '../kit/dom.js';
+import { bytes, count, dateTime, dateTimeSeconds, day, plural } from '../kit/format.js';
+import { asOf, badge, notice } from '../kit/parts.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 
 /** Counts by name, the largest first. */
 const byName = (counts, name = (one) => one) =>
@@ -44,18 +30,18 @@ function became(delivery) {
   const parts = [
     [delivery.accepted, 'stored'],
     [delivery.known, 'known already'],
-    [delivery.passedOver, 'passed over'],
+    [delivery.passedOver, 'ignored'],
     [delivery.refused, 'refused'],
   ];
   const said = parts.filter(([n]) => n > 0).map(([n, word]) => `${count(n)} ${word}`);
-  return said.length ? said.join(', ') : 'nothing in it';
+  return said.length ? said.join(', ') : 'empty';
 }
 
 function state(source) {
   if (source.silent) return badge('warn', 'Silent');
-  if (!source.lastHeardAt) return badge('quiet', 'Never heard');
+  if (!source.lastHeardAt) return badge('quiet', 'Nothing received');
   if (!source.lastAcceptedAt) return badge('warn', 'Nothing stored');
-  return badge('good', 'Heard');
+  return badge('good', 'Active');
 }
 
 function refusal(source, zone) {
@@ -66,7 +52,7 @@ function refusal(source, zone) {
     'div',
     null,
     dateTime(last.at, zone),
-    h('div', { class: 'quiet' }, what ? `${reason(last.reason)}: ${what}` : reason(last.reason)),
+    h('div', { class: 'quiet' }, what ? `${words.refusal(last.reason)}: ${what}` : words.refusal(last.reason)),
   );
 }
 
@@ -82,11 +68,11 @@ function details(source, zone) {
         { key: 'day', label: 'Day', class: 'nowrap', render: (one) => day(one.day) },
         { key: 'accepted', label: 'Stored', numeric: true, render: (one) => count(one.accepted) },
         { key: 'known', label: 'Known already', numeric: true, render: (one) => count(one.known) },
-        { key: 'passedOver', label: 'Passed over, by kind', render: (one) => withNames(one.passedOver) },
-        { key: 'refused', label: 'Refused, by reason', render: (one) => withNames(one.refused, reason) },
+        { key: 'passedOver', label: 'Ignored, by kind', render: (one) => withNames(one.passedOver) },
+        { key: 'refused', label: 'Refused, by reason', render: (one) => withNames(one.refused, words.refusal) },
       ],
       rows: source.days,
-      empty: 'Nothing came in.',
+      empty: 'Nothing was received.',
     }),
     h(
       'details',
@@ -98,24 +84,102 @@ function details(source, zone) {
         columns: [
           { key: 'at', label: 'Received', class: 'nowrap', render: (one) => dateTimeSeconds(one.at, zone) },
           { key: 'bytes', label: 'Size', numeric: true, render: (one) => bytes(one.bytes) },
-          { key: 'became', label: 'What became of it', render: became },
-          { key: 'sha256', label: 'Beginning of its SHA-256', render: (one) => h('code', null, one.sha256) },
+          { key: 'became', label: 'Result', render: became },
+          { key: 'sha256', label: 'Start of SHA-256', render: (one) => h('code', null, one.sha256) },
         ],
         rows: source.newest,
-        empty: 'No delivery is known.',
+        empty: 'No delivery was received.',
       }),
     ),
   );
 }
 
-export default {
-  path: 'senders',
-  title: 'Senders',
-  nav: true,
+/** How a list stands: what was the matter the last time goes before all else. */
+function listState(list) {
+  if (list.problem && list.problem.failures > 0) return badge('bad', 'Not read');
+  if (list.unfinished) return badge('busy', 'Being read');
+  if (!list.lastReadAt) return badge('quiet', 'Not read yet');
+  return badge('good', 'Read');
+}
 
+function listProblem({ problem }, zone) {
+  if (!problem) return null;
+  const since = problem.failures
+    ? `${plural(problem.failures, 'failure')} since the last success`
+    : 'read without a failure since';
+  return h(
+    'div',
+    null,
+    problem.at ? dateTime(problem.at, zone) : null,
+    h('div', { class: 'quiet' }, `${problem.text}${problem.status ? ` (status ${problem.status})` : ''}; ${since}`),
+  );
+}
+
+/**
+ * What is read from Microsoft Graph, where anything is.
+ * @param {Answer|null} pull
+ * @param {string} zone
+ */
+function pulled(pull, zone) {
+  if (!pull) return null;
+  const expires = pull.secretExpiresAt;
+  return h(
+    'section',
+    { class: 'card', 'data-key': 'graph-pull' },
+    h(
+      'div',
+      { class: 'card-head' },
+      h('h2', null, 'Read from Microsoft Graph'),
+      h(
+        'p',
+        { class: 'quiet' },
+        `Lists of ${pull.directory}, ${words.cloud(pull.cloud)}, read since ${dateTime(pull.addedAt, zone)} `,
+        `by the application ${pull.client}. `,
+        pull.reading ? 'A run is under way. ' : null,
+        expires ? `Its client secret is valid until ${day(expires)}.` : 'When its client secret expires is unknown.',
+      ),
+    ),
+    pull.secretExpiresSoon
+      ? notice(
+          'warning',
+          h('strong', null, `The client secret expires on ${day(expires)}. `),
+          'After that nothing is read. Create a new one in Entra, and replace it with ',
+          h('code', null, 'vestibule graph rotate'),
+          '.',
+        )
+      : null,
+    dataTable({
+      caption: 'Lists that are read from Microsoft Graph',
+      hideCaption: true,
+      key: (list) => list.list,
+      columns: [
+        { key: 'list', label: 'List', render: (list) => words.pulledList(list.list) },
+        { key: 'state', label: 'State', class: 'nowrap', render: listState },
+        {
+          key: 'lastReadAt',
+          label: 'Last success',
+          class: 'nowrap',
+          render: (list) => (list.lastReadAt ? dateTime(list.lastReadAt, zone) : null),
+        },
+        {
+          key: 'rows',
+          label: 'Records',
+          numeric: true,
+          render: (list) => (list.lastReadAt ? count(list.rows) : null),
+        },
+        { key: 'nextDueAt', label: 'Next', class: 'nowrap', render: (list) => dateTime(list.nextDueAt, zone) },
+        { key: 'problem', label: 'Last problem', class: 'wrap', render: (list) => listProblem(list, zone) },
+      ],
+      rows: pull.lists,
+      empty: 'No list was read yet.',
+    }),
+  );
+}
+
+export default {
   async show({ root, api, signal }) {
     const answer = await api.get('/api/sources', null, { signal });
-    const { sources, timeZone: zone } = answer;
+    const { sources, timeZone: zone, graphPull } = answer;
     const silent = sources.filter((source) => source.silent);
     patch(
       root,
@@ -128,9 +192,8 @@ export default {
       h(
         'p',
         { 'data-key': 'about' },
-        'What came in in the last five weeks, and what became of it. Counts are at least what came in: they are ',
-        'written once a minute, and a function that ends before takes its counts with it. Requests without a valid ',
-        'credential are not counted.',
+        'What was received in the last five weeks, and what became of it. Counts are minimums: they are written once a ',
+        'minute, and a function that ends before loses its counts. Requests without a valid credential are not counted.',
       ),
       h(
         'div',
@@ -139,8 +202,8 @@ export default {
           notice(
             'warning',
             h('strong', null, `${source.title} has fallen silent. `),
-            `It was last heard ${dateTime(source.silent.since, zone)}, and is usually silent for at most `,
-            `${plural(source.silent.usualLongestHours, 'hour')}. What happens on its devices is missing since then.`,
+            `It last sent something ${dateTime(source.silent.since, zone)}, and is usually silent for at most `,
+            `${plural(source.silent.usualLongestHours, 'hour')}. Events of its devices since then are missing.`,
           ),
         ),
       ),
@@ -157,7 +220,7 @@ export default {
             { key: 'state', label: 'State', class: 'nowrap', render: state },
             {
               key: 'lastHeardAt',
-              label: 'Last heard',
+              label: 'Last received',
               class: 'nowrap',
               render: (source) => (source.lastHeardAt ? dateTime(source.lastHeardAt, zone) : null),
             },
@@ -172,6 +235,7 @@ export default {
           rows: sources,
         }),
       ),
+      pulled(graphPull, zone),
       sources.filter((source) => source.days.length).map((source) => details(source, zone)),
     );
   },

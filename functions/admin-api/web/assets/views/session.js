@@ -6,13 +6,22 @@
  * is said to be so.
  */
 
-import { progressBar } from '../lib/chart.js';
-import { h, patch } from '../lib/dom.js';
-import { dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../lib/format.js';
-import { adviceList, asOf, badge, notice, pageHead } from '../lib/parts.js';
-import { addressOf, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import { deploymentMode, ESP_PHASES, espCategory, espPhase, espRule, espState, progressState } from '../lib/words.js';
+import { progressBar } from '../kit/chart.js';
+import { h, patch } from '../kit/dom.js';
+import { dateTime, minutes, NOT_REPORTED, orNotReported, plural } from '../kit/format.js';
+import { adviceList, asOf, badge, notice, pageHead } from '../kit/parts.js';
+import { addressOf, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import {
+  deploymentMode,
+  choices,
+  espCategory,
+  espPhase,
+  espRule,
+  espState,
+  progressState,
+  tracking,
+} from '../kit/words.js';
 import {
   deviceAddress,
   espNavigation,
@@ -21,7 +30,6 @@ import {
   PROGRESS_KINDS,
   sessionAddress,
   stateBadge,
-  TRACKING,
 } from './esp-parts.js';
 
 /** Its end, or in which words there is none. */
@@ -33,7 +41,8 @@ function ended(session, zone) {
 const minutesBetween = (from, to) => (Date.parse(to) - Date.parse(from)) / 60_000;
 
 /** Of an item that was settled without having been under way nobody reported how long it took. */
-const took = (one) => (one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null);
+const took = (one) =>
+  one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null;
 
 function items(session, phase, zone) {
   const list = session.items.filter((one) => one.phase === phase.phase);
@@ -61,7 +70,7 @@ function items(session, phase, zone) {
             one.errors > 1 ? h('small', null, `in error ${plural(one.errors, 'time')}`) : null,
           ],
         },
-        { key: 'tracking', label: 'Part in the session', class: 'wrap', render: (one) => TRACKING[one.tracking] },
+        { key: 'tracking', label: 'Part in the session', class: 'wrap', render: (one) => tracking(one.tracking) },
         {
           key: 'took',
           label: 'Took',
@@ -78,14 +87,16 @@ function items(session, phase, zone) {
 
 /** Its phases in their order; one that only items are known of has no more than its name. */
 function allPhases(session) {
-  const isKnown = (name) => session.phases.some((one) => one.phase === name) || session.items.some((one) => one.phase === name);
-  return Object.keys(ESP_PHASES)
+  const isKnown = (name) =>
+    session.phases.some((one) => one.phase === name) || session.items.some((one) => one.phase === name);
+  return choices('phase')
+    .map(([name]) => name)
     .filter(isKnown)
     .map((name) => session.phases.find((one) => one.phase === name) ?? { phase: name, title: espPhase(name) });
 }
 
 function span(phase, zone) {
-  if (!phase.startedAt) return 'When it began and ended was not reported';
+  if (!phase.startedAt) return 'Its start and end were not reported';
   const end = phase.state === 'started' ? '' : ', its end was not reported';
   return [
     `From ${dateTime(phase.startedAt, zone)}`,
@@ -95,7 +106,7 @@ function span(phase, zone) {
 
 function phases(session, zone) {
   const all = allPhases(session);
-  if (!all.length) return h('p', { class: 'quiet' }, 'No phase of it was reported.');
+  if (!all.length) return h('p', { class: 'quiet' }, 'No phase was reported.');
   return all.map((phase) =>
     h(
       'section',
@@ -124,7 +135,7 @@ function problems(session, zone) {
       ? notice(
           'problem',
           h('strong', null, session.state === 'failed' ? 'The session failed' : 'The session had failed before'),
-          h('p', null, parts.length ? `${parts.join(' ')}. ` : 'Why was not reported. ', errorMessage),
+          h('p', null, parts.length ? `${parts.join(' ')}. ` : 'The cause was not reported. ', errorMessage),
         )
       : null,
     session.stuckSince
@@ -139,7 +150,7 @@ function problems(session, zone) {
         )
       : null,
     session.endNotReported
-      ? notice('information', 'How it ended was not reported: its attempt ended without that.')
+      ? notice('information', 'The end of this session was not reported; its attempt ended without it.')
       : null,
   ];
 }
@@ -152,7 +163,7 @@ function facts(session, zone) {
     ['Took', session.endedAt ? minutes(minutesBetween(session.startedAt, session.endedAt)) : null],
     ['Time limit', minutes(session.limitMinutes), `, until ${dateTime(session.deadline, zone)}`],
     ['Past its limit', session.timedOut ? 'yes' : 'no'],
-    ['Last heard of', dateTime(session.lastEventAt, zone)],
+    ['Last activity', dateTime(session.lastEventAt, zone)],
     ['Retries', String(session.retries)],
     ['Profile', profileLink(session.profileId, session.profile)],
     ['Applied by', session.ruleGroup ? `${espRule(session.rule)}: ${session.ruleGroup}` : espRule(session.rule)],
@@ -169,7 +180,7 @@ function facts(session, zone) {
 }
 
 function others(session, zone) {
-  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, 'It is the only one that is kept.');
+  if (!session.otherSessions.length) return h('p', { class: 'quiet' }, 'No other session is kept.');
   const place = (one) => (one.startedAt < session.startedAt ? 'earlier' : 'later');
   return dataTable({
     caption: 'Other sessions of this device, newest first',
@@ -193,14 +204,9 @@ function others(session, zone) {
   });
 }
 
-const card = (title, ...content) =>
-  h('section', { class: 'card', 'data-key': title }, h('h2', null, title), content);
+const card = (title, ...content) => h('section', { class: 'card', 'data-key': title }, h('h2', null, title), content);
 
 export default {
-  path: 'session',
-  title: 'ESP session',
-  nav: false,
-
   async show({ root, rest, api, signal }) {
     const session = await api.get(`/api/reports/esp/sessions/${segment(rest[0] ?? '')}`, null, { signal });
     const zone = session.timeZone;
@@ -251,7 +257,7 @@ export default {
           ),
         ),
       ),
-      session.failed ? card('What it can mean, and what to do', adviceList(session.advice)) : null,
+      session.failed ? card('What it can mean and what to do', adviceList(session.advice)) : null,
       card('Other sessions of this device', others(session, zone)),
     );
   },

@@ -5,13 +5,13 @@
  * page. A cursor belongs to its filters and goes when they change.
  */
 
-import { h, patch } from '../lib/dom.js';
-import { calendar, filterForm, rangeIn } from '../lib/filters.js';
-import { addDays, count, dateTime, day, minutes, plural, rate } from '../lib/format.js';
-import { asOf, notice, pageHead } from '../lib/parts.js';
-import { addressOf } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import { deploymentMode, espPhase, espRule, espState } from '../lib/words.js';
+import { h, patch } from '../kit/dom.js';
+import { calendar, filterForm, rangeIn } from '../kit/filters.js';
+import { addDays, count, dateTime, day, minutes, plural, rate } from '../kit/format.js';
+import { asOf, notice, pageHead } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import { deploymentMode, espPhase, espRule, espState } from '../kit/words.js';
 import { deviceAndUser, espNavigation, profileLink, stateBadge } from './esp-parts.js';
 
 const STATES = ['inProgress', 'timedOut', 'failed', 'success', 'successWithTimeout', 'successOnRetry', 'ended'];
@@ -74,7 +74,7 @@ function table(answer) {
         label: 'Profile',
         class: 'wrap',
         render: (one) => [
-          profileLink(one.profileId, one.profile) ?? 'Not to be seen',
+          profileLink(one.profileId, one.profile) ?? 'Not visible to you',
           h('small', null, one.ruleGroup ? `${espRule(one.rule)}: ${one.ruleGroup}` : espRule(one.rule)),
         ],
       },
@@ -86,15 +86,12 @@ function table(answer) {
       },
     ],
     rows: answer.sessions,
-    empty: 'No session fits these filters.',
+    empty: 'No session matches these filters.',
     key: (one) => one.sessionId,
   });
 }
 
 export default {
-  path: 'sessions',
-  title: 'ESP sessions',
-  nav: false,
   keeps: true,
 
   async show(context) {
@@ -147,7 +144,7 @@ export default {
       cursor
         ? notice(
             'information',
-            `These are older sessions; the first page was of ${dateTime(answer.firstPageAsOf, answer.timeZone)}.`,
+            `These are older sessions; the first page was as of ${dateTime(answer.firstPageAsOf, answer.timeZone)}.`,
           )
         : null,
       h('section', { class: 'card' }, table(answer)),

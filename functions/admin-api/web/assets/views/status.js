@@ -6,15 +6,26 @@
  * it fails the numbers stay, with the instant they are true for.
  */
 
-import { barList, progressBar } from '../lib/chart.js';
-import { h, patch } from '../lib/dom.js';
-import { askCoverage, coverageLine } from '../lib/coverage.js';
-import { keptRange } from '../lib/filters.js';
-import { addDays, ago, count, dateTime, dateTimeSeconds, day, minutes, NOT_REPORTED, orNotReported, rate } from '../lib/format.js';
-import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../lib/parts.js';
-import { addressOf, isFile, segment } from '../lib/route.js';
-import { dataTable } from '../lib/table.js';
-import * as words from '../lib/words.js';
+import { barList, progressBar } from '../kit/chart.js';
+import { h, patch } from '../kit/dom.js';
+import { askCoverage, coverageLine } from '../kit/coverage.js';
+import { keptRange } from '../kit/filters.js';
+import {
+  addDays,
+  ago,
+  count,
+  dateTime,
+  dateTimeSeconds,
+  day,
+  minutes,
+  NOT_REPORTED,
+  orNotReported,
+  rate,
+} from '../kit/format.js';
+import { adviceList, asOf, badge, marks, notice, tile, tiles } from '../kit/parts.js';
+import { addressOf, isFile, segment } from '../kit/address.js';
+import { dataTable } from '../kit/table.js';
+import * as words from '../kit/words.js';
 import { limboCard } from './limbo.js';
 
 const EVERY = 15_000;
@@ -24,14 +35,14 @@ const LIMBO = 50;
 
 /** The states of devices; each device is in one. */
 const STATES = [
-  ['enrolled', 'Enrolled', 'under management'],
-  ['inProgress', 'In progress', 'being enrolled now'],
-  ['waitingForCompliance', 'Waiting', 'for compliance, or for its release'],
-  ['prepared', 'Prepared', 'by a technician, for its user'],
-  ['failed', 'Failed', 'unresolved: the last attempt failed'],
-  ['gaveUp', 'Gave up', 'the last attempt was abandoned'],
-  ['pending', 'Pending', 'registered, never begun'],
-  ['notEnrolled', 'Not enrolled', 'none of the others'],
+  ['enrolled', 'under management'],
+  ['inProgress', 'being enrolled now'],
+  ['waitingForCompliance', 'or for its release'],
+  ['prepared', 'by a technician, for its user'],
+  ['failed', 'unresolved: the last attempt failed'],
+  ['gaveUp', 'the last attempt was abandoned'],
+  ['pending', 'registered, never started'],
+  ['notEnrolled', 'none of the others'],
 ];
 
 const card = (key, title, note, ...children) =>
@@ -45,11 +56,13 @@ const card = (key, title, note, ...children) =>
 function summary({ status }) {
   const first = status.firstTimeRight;
   const states = tiles(
-    STATES.map(([member, label, note]) => tile({ label, value: orNotReported(status[member], count), note })),
+    STATES.map(([member, note]) =>
+      tile({ label: words.deviceState(member), value: orNotReported(status[member], count), note }),
+    ),
   );
   states.classList.add('states');
   const whole = tiles(
-    tile({ label: 'Devices', value: count(status.devices), note: 'in all: each is in one of these states' }),
+    tile({ label: 'Devices', value: count(status.devices), note: 'each device is in one of these states' }),
     tile({
       label: 'First time right',
       value: orNotReported(first.rate, rate, status.devices - status.pending),
@@ -122,7 +135,7 @@ function platformTable({ status }) {
         numeric: true,
         render: (one) => [
           count(one.initiated),
-          one.onlyEndReported ? h('small', null, `${count(one.onlyEndReported)} only at their end`) : null,
+          one.onlyEndReported ? h('small', null, `${count(one.onlyEndReported)} with only their end reported`) : null,
         ],
       },
       { key: 'completed', label: 'Completed, all days', numeric: true, render: (one) => count(one.completed) },
@@ -141,7 +154,11 @@ function platformTable({ status }) {
           const closed = one.completed + (one.failed ?? 0) + (one.abandoned ?? 0);
           return [
             orNotReported(one.successRate, rate, closed),
-            h('small', null, one.n === closed ? `n = ${count(one.n)}` : `n = ${count(one.n)} judged of ${count(closed)}`),
+            h(
+              'small',
+              null,
+              one.n === closed ? `n = ${count(one.n)}` : `n = ${count(one.n)} judged of ${count(closed)}`,
+            ),
           ];
         },
       },
@@ -167,8 +184,6 @@ function failedAddress(one) {
   return addressOf('attempts', { enrollmentKey: one.enrollmentKey, os: 'all' });
 }
 
-const SUBJECTS = { session: 'session without an attempt', device: 'outside any attempt' };
-
 function failureItem(one) {
   const at = [one.section && words.section(one.section), one.action && words.action(one.action)].filter(Boolean);
   return h(
@@ -190,8 +205,8 @@ function failureItem(one) {
         one.userPrincipalName,
         one.platformWords,
         [...new Set(at)].join(' › '),
-        SUBJECTS[one.subject],
-        one.resolved ? 'resolved since' : null,
+        one.subject === 'attempt' ? null : words.failureSubject(one.subject).toLowerCase(),
+        one.resolved ? 'resolved later' : null,
       ]
         .filter(Boolean)
         .join(' · '),
@@ -202,7 +217,7 @@ function failureItem(one) {
           'details',
           null,
           h('summary', null, 'What to do'),
-          one.message ? h('p', { class: 'quiet' }, 'It said: ', one.message) : null,
+          one.message ? h('p', { class: 'quiet' }, 'The message: ', one.message) : null,
           adviceList(one.advice ?? []),
         ),
   );
@@ -238,7 +253,7 @@ function profilesTable({ status }) {
           isFile()
             ? one.displayName
             : h('a', { href: addressOf(`profile/${segment(one.profileId)}`) }, one.displayName),
-          h('small', null, badge(one.status === 'active' ? 'good' : 'quiet', words.plain(one.status))),
+          h('small', null, badge(one.status === 'active' ? 'good' : 'quiet', words.profileStatus(one.status))),
         ],
       },
       {
@@ -256,20 +271,17 @@ function profilesTable({ status }) {
 }
 
 /** Of a summary, which has sums alone. */
-const notInSummary = (what) =>
-  h('p', { class: 'quiet' }, `A summary has no single ${what}. Open the report file that it belongs to.`);
+const notInSummary = (what) => h('p', { class: 'quiet' }, `A summary has no single ${what}. Open its report file.`);
 
 /** Why an answer about single devices is not there. */
 function notThere(file) {
-  if (file?.kind === 'summary') return 'A summary has no single devices. Open the report file that it belongs to.';
-  return file ? 'This file was made by a version that did not keep it.' : 'It is not known yet: the report file is being made anew.';
+  if (file?.kind === 'summary') return 'A summary has no single devices. Open its report file.';
+  return file
+    ? 'This file was made by a version without these numbers.'
+    : 'These numbers are not available yet: the report file is being rebuilt.';
 }
 
 export default {
-  path: 'status',
-  title: 'Enrollment status',
-  nav: true,
-
   async show({ root, api, signal, announce, file, tenant }) {
     const shown = { data: null, at: 0, problem: null, paused: false, timer: null, asking: false };
 
@@ -341,8 +353,8 @@ export default {
           shown.problem
             ? notice(
                 'warning',
-                `It could not be refreshed: ${shown.problem.title ?? shown.problem.message}. `,
-                `The numbers are those of ${dateTime(status.asOf, zone)}.`,
+                `The numbers could not be refreshed: ${shown.problem.title ?? shown.problem.message}. `,
+                `They are as of ${dateTime(status.asOf, zone)}.`,
               )
             : null,
         ),
@@ -357,7 +369,7 @@ export default {
         card(
           'platforms',
           'By platform',
-          'All days are those that are kept. Success rate: completed of n, the closed attempts whose senders tell both ends apart',
+          '“All days” are the days that are kept. Success rate counts completed of n closed attempts whose senders report both ends',
           platformTable(data),
         ),
         limboCard(data.limbo, notThere(file)),
@@ -408,7 +420,7 @@ export default {
       }
       if (signal.aborted) return;
       draw();
-      if (isAsked) announce(shown.problem ? 'It could not be refreshed.' : 'Refreshed.');
+      if (isAsked) announce(shown.problem ? 'The numbers could not be refreshed.' : 'Refreshed.');
       plan();
     };
 

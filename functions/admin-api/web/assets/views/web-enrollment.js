@@ -5,10 +5,10 @@
  * shown as zero.
  */
 
-import { barList } from '../lib/chart.js';
-import { h } from '../lib/dom.js';
-import { count, plural } from '../lib/format.js';
-import { badge, tile, tiles } from '../lib/parts.js';
+import { barList } from '../kit/chart.js';
+import { h } from '../kit/dom.js';
+import { count, plural } from '../kit/format.js';
+import { badge, tile, tiles } from '../kit/parts.js';
 
 /**
  * Asks for it; null where what is asked has no such question.
@@ -31,13 +31,25 @@ function numbers(web) {
   return [
     tiles(
       tile({
-        label: 'Met the wall',
+        label: 'Access refused',
         value: count(web.metTheWall),
-        note: 'access refused until the device is enrolled, and nothing else; whether they wished to enroll it nobody reports',
+        note: 'only refused until the device is enrolled; nobody reports whether they wanted to enroll it',
       }),
-      tile({ label: 'Went on', value: count(web.wentOn), note: `of ${plural(web.people, 'person', 'people')}, each once a day` }),
-      tile({ label: 'Reached the portal', value: count(web.reachedPortal), note: 'signed in to a Company Portal, on the web or the app' }),
-      tile({ label: 'Reached enrollment', value: count(web.reachedEnrollment), note: 'signed in to Microsoft Intune Enrollment' }),
+      tile({
+        label: 'Went on',
+        value: count(web.wentOn),
+        note: `of ${plural(web.people, 'person', 'people')}, each once a day`,
+      }),
+      tile({
+        label: 'Reached the portal',
+        value: count(web.reachedPortal),
+        note: 'signed in to a Company Portal, on the web or the app',
+      }),
+      tile({
+        label: 'Reached enrollment',
+        value: count(web.reachedEnrollment),
+        note: 'signed in to Microsoft Intune Enrollment',
+      }),
     ),
     barList({
       title: 'Steps of web-based enrollment: people',
@@ -48,22 +60,22 @@ function numbers(web) {
       rows: web.steps.map((step) => ({
         label: step.title,
         value: step.people,
-        note: step.opens ? null : 'only beside one of the first three',
+        note: step.opens ? null : 'only together with one of the first three',
       })),
-      empty: 'Nobody came to any step in these days.',
+      empty: 'No step was reported in these days.',
     }),
   ];
 }
 
 /**
- * @param {object|null} web as the API answers; null where it doesn't
+ * @param {Answer|null} web as the API answers; null where it doesn't
  * @returns {HTMLElement|null}
  */
 export function webEnrollmentCard(web) {
   if (!web) return null;
   const heard =
     web.daysHeard < web.days
-      ? `Sign-ins came in on ${count(web.daysHeard)} of ${plural(web.days, 'day')}; of the others nothing is known. `
+      ? `Sign-ins came in on ${count(web.daysHeard)} of ${plural(web.days, 'day')}; the other days are not reported. `
       : null;
   return h(
     'section',
@@ -75,11 +87,16 @@ export function webEnrollmentCard(web) {
       h(
         'p',
         { class: 'quiet' },
-        'People of each day, by Entra’s sign-in logs: once a day and operating system, no devices, no attempts, in no order',
+        'From Entra’s sign-in logs. A person counts once a day and operating system; devices and attempts are not counted',
       ),
     ),
     web.daysHeard
-      ? h('div', { class: 'stack' }, numbers(web), h('p', { class: 'quiet' }, heard, 'Who enrolled in the end is not among this.'))
-      : h('p', { class: 'quiet' }, 'Not reported: no sign-in log came in in these days.'),
+      ? h(
+          'div',
+          { class: 'stack' },
+          numbers(web),
+          h('p', { class: 'quiet' }, heard, 'Sign-ins do not show who enrolled in the end.'),
+        )
+      : h('p', { class: 'quiet' }, 'Not reported: no sign-in log was received in these days.'),
   );
 }

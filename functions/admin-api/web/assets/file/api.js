@@ -1,0 +1,242 @@
+/*
+ * The API over an opened file: `get` answers what the server would for the same file at the file's instant.
+ *
+ * What must stay true: every number comes from the file's own questions; nothing is worked out here. What a file can't
+ * answer is an ApiProblem 404 that says so. One statement runs at a time, a slow one when no other waits; what is no longer
+ * wanted is not begun.
+ */
+
+import { ApiProblem } from '../kit/problem.js';
+import { answer, given, notInFile } from './questions.js';
+
+/** Which question a path asks, and which parameter a part of it is. @type {[RegExp, string, string?][]} */
+const ROUTES = [
+  [/^\/api\/reports\/coverage$/, 'coverage'],
+  [/^\/api\/reports\/web-enrollment$/, 'web-enrollment'],
+  [/^\/api\/reports\/incomplete-enrollments$/, 'incomplete-enrollments'],
+  [/^\/api\/reports\/incomplete-enrollments\/attempts$/, 'attempts'],
+  [/^\/api\/attempts\/([^/]+)$/, 'attempt', 'id'],
+  [/^\/api\/devices\/enrollment-status$/, 'enrollment-status'],
+  [/^\/api\/devices\/enrollment-status\/active$/, 'active'],
+  [/^\/api\/devices\/enrollment-status\/failures$/, 'failures'],
+  [/^\/api\/devices\/limbo$/, 'limbo'],
+  [/^\/api\/reports\/esp$/, 'esp'],
+  [/^\/api\/reports\/esp\/sessions$/, 'esp-sessions'],
+  [/^\/api\/reports\/esp\/sessions\/([^/]+)$/, 'esp-session', 'id'],
+  [/^\/api\/devices\/esp-profiles$/, 'esp-profiles'],
+  [/^\/api\/advice\/([^/]+)$/, 'advice', 'text'],
+];
+
+const DAY_MS = 86_400_000;
+/** Milliseconds for which nothing else must be asked before a slow statement begins. */
+const PAUSE = 40;
+
+const aborted = () => new DOMException('No longer needed', 'AbortError');
+
+/** The worker, asked one thing after the other. */
+class FileWorker {
+  constructor() {
+    this.worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    this.waiting = [];
+    this.current = null;
+    this.worker.onmessage = ({ data }) => {
+      if (data.id !== this.current?.id) return;
+      if (data.progress) this.current.onProgress?.(data.progress);
+      else if (data.problem) this.#settle('reject', new ApiProblem(0, data.problem));
+      else this.#settle('resolve', data.result);
+    };
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      this.#settle(
+        'reject',
+        new ApiProblem(0, {
+          title: 'The file can’t be opened',
+          detail: 'The reader could not be loaded, or ran out of memory.',
+        }),
+      );
+    };
+    this.lastId = 0;
+  }
+
+  /**
+   * @param {Record<string, any>} message
+   * @param {{signal?: AbortSignal, onProgress?: (progress: any) => void, slow?: boolean}} [options]
+   * @returns {Promise<any>}
+   */
+  ask(message, { signal, onProgress, slow = false } = {}) {
+    return new Promise((resolve, reject) => {
+      this.lastId += 1;
+      this.waiting.push({ id: this.lastId, message, signal, onProgress, slow, resolve, reject });
+      this.#next();
+    });
+  }
+
+  close() {
+    this.worker.terminate();
+    for (const one of [this.current, ...this.waiting]) one?.reject(aborted());
+    this.waiting = [];
+    this.current = null;
+  }
+
+  #settle(how, value) {
+    this.current?.[how](value);
+    this.current = null;
+    this.#next();
+  }
+
+  #next(isQuiet = false) {
+    clearTimeout(this.timer);
+    while (!this.current && this.waiting.length) {
+      const quick = this.waiting.findIndex((one) => !one.slow || one.signal?.aborted);
+      if (quick < 0 && !isQuiet) {
+        this.timer = setTimeout(() => this.#next(true), PAUSE);
+        return;
+      }
+      const [one] = this.waiting.splice(Math.max(quick, 0), 1);
+      if (one.signal?.aborted) one.reject(aborted());
+      else {
+        this.current = one;
+        this.worker.postMessage({ id: one.id, ...one.message });
+      }
+    }
+  }
+}
+
+/** What the statements ask: the file, and what it says of itself. */
+export class OpenFile {
+  constructor(worker, { kind, sizeBytes }, name) {
+    this.worker = worker;
+    this.kind = kind;
+    this.sizeBytes = sizeBytes;
+    this.name = name;
+    this.remembered = new Map();
+  }
+
+  /**
+   * The rows of a statement, by the names of their columns.
+   * @param {string} sql
+   * @param {Object<string, any>} [values] by the names in the statement, `:from`
+   * @param {{signal?: AbortSignal, slow?: boolean}} [options] `slow` lets the others go first
+   * @returns {Promise<Answer[]>}
+   */
+  rows(sql, values = {}, { signal, slow } = {}) {
+    return this.worker.ask({ ask: 'rows', sql, values }, { signal, slow });
+  }
+
+  #once(key, ask) {
+    if (!this.remembered.has(key)) this.remembered.set(key, ask());
+    return this.remembered.get(key);
+  }
+
+  /** What the file says of itself, by key. */
+  meta() {
+    return this.#once('meta', async () =>
+      Object.fromEntries((await this.rows('SELECT key, value FROM meta')).map((one) => [one.key, one.value])),
+    );
+  }
+
+  /** A question of the file and then its members. @param {string} name @returns {Promise<Answer[]>} */
+  question(name) {
+    return this.#once(`question ${name}`, () =>
+      this.rows(
+        `SELECT name, answer, booleans, parameters, refusal, sql FROM questions
+         WHERE name = :name OR name GLOB :name || '.*' ORDER BY name`,
+        { ':name': name },
+      ),
+    );
+  }
+
+  get isSummary() {
+    return this.kind === 'summary';
+  }
+}
+
+async function tenant(file, parameters) {
+  if (given(parameters).size) throw notInFile('This takes no parameters.');
+  const meta = await file.meta();
+  return {
+    asOf: meta.asOf,
+    tenant: meta.tenant,
+    role: 'reader',
+    scopeTags: [],
+    // As far as a file has them.
+    settings: {
+      timeZone: meta.timeZone,
+      retentionDays: Number(meta.retentionDays),
+      requireCompliance: meta.requireCompliance === 'true',
+      windowsIdleLimitMinutes: Number(meta.windowsIdleLimitMinutes),
+      ...(file.isSummary ? {} : { pseudonymise: Boolean(meta.pseudonyms) }),
+    },
+    // The calendar of a file stands still.
+    today: new Date(Number(meta.asOfDay) * DAY_MS).toISOString().slice(0, 10),
+  };
+}
+
+/** The API over an opened file. */
+export class FileApi {
+  /** @param {OpenFile} file @param {Answer} about what is said of the file while it is open */
+  constructor(file, about) {
+    this.file = file;
+    this.about = about;
+  }
+
+  /**
+   * Opens a file of this machine, or fetches one.
+   * @param {FileSource} source
+   * @param {{onProgress?: (progress: {loaded: number, total: number}) => void, signal?: AbortSignal}} [options]
+   * @returns {Promise<FileApi>}
+   */
+  static async open(source, { onProgress, signal } = {}) {
+    const worker = new FileWorker();
+    signal?.addEventListener('abort', () => worker.close());
+    try {
+      const message = { ask: 'open', file: source.file, url: source.url, sizeBytes: source.sizeBytes };
+      const opened = await worker.ask(message, { onProgress, signal });
+      const file = new OpenFile(worker, opened, source.file?.name ?? source.name);
+      const { asOf, timeZone } = await file.meta();
+      return new FileApi(file, { name: file.name, kind: opened.kind, sizeBytes: opened.sizeBytes, asOf, timeZone });
+    } catch (error) {
+      worker.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Asks for something, as of the server.
+   * @param {string} path
+   * @param {Object<string, any>|URLSearchParams} [parameters]
+   * @param {{signal?: AbortSignal, onPart?: (part: any) => void}} [options] `onPart` is given the answer without what
+   *   takes long, which is null in it
+   * @returns {Promise<any>}
+   */
+  async get(path, parameters, { signal, onPart } = {}) {
+    const whole = path.startsWith('/') ? path : `/api/${path}`;
+    if (whole === '/api/tenant') return tenant(this.file, parameters);
+    for (const [pattern, question, part] of ROUTES) {
+      const found = pattern.exec(whole);
+      if (!found) continue;
+      const asked = part
+        ? { ...Object.fromEntries(given(parameters)), [part]: decodeURIComponent(found[1]) }
+        : parameters;
+      const result = await answer(this.file, question, asked, { signal, onPart });
+      if (signal?.aborted) throw aborted();
+      if (!result) throw notInFile('The file does not have this.');
+      return result;
+    }
+    throw notInFile('This needs the server: a report file doesn’t hold it.');
+  }
+
+  /** Nothing in a file is there to be changed. */
+  async getWithEtag(path, options) {
+    return { body: await this.get(path, null, options), etag: null };
+  }
+
+  /** Nothing in a file can be changed. */
+  async send() {
+    throw notInFile('Nothing can be changed in a file: this needs the server.');
+  }
+
+  close() {
+    this.file.worker.close();
+  }
+}

@@ -1,0 +1,171 @@
+/*
+ * Opening a report file to look at it here: dropped anywhere on the page, chosen with a button, or fetched from the
+ * list.
+ *
+ * What must stay true: a file stays on this machine; what reads it is loaded when the first one is opened. Opening can
+ * be given up at any time, and a file that can't be opened leaves what is shown as it is.
+ */
+
+import { h, patch, uniqueId } from '../kit/dom.js';
+import { progressBar } from '../kit/chart.js';
+import { bytes, dateTime } from '../kit/format.js';
+import { notice, pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf } from '../kit/address.js';
+
+/**
+ * A button to choose a file with.
+ * @param {(source: FileSource) => void} open
+ * @param {string} [words]
+ * @returns {HTMLElement}
+ */
+export function fileButton(open, words = 'Open a report file') {
+  return h(
+    'button',
+    {
+      type: 'button',
+      'data-key': 'open-file',
+      onclick: () => {
+        // It need not be in the document, and the same file can be chosen twice.
+        const input = h('input', { type: 'file', accept: '.sqlite,.sqlite3,.db,application/vnd.sqlite3' });
+        input.onchange = () => input.files[0] && open({ file: input.files[0] });
+        input.click();
+      },
+    },
+    words,
+  );
+}
+
+/**
+ * Takes files that are dropped on the page.
+ * @param {(source: FileSource) => void} open
+ */
+export function watchDrops(open) {
+  const sign = h(
+    'div',
+    { class: 'drop-sign', hidden: true, 'aria-hidden': 'true' },
+    h('p', null, h('strong', null, 'Drop a report file to look at it here'), h('br'), 'It stays on this machine.'),
+  );
+  document.body.append(sign);
+  const hasFile = (event) => event.dataTransfer?.types.includes('Files');
+  // Entering a part of the page fires before leaving the one around it.
+  let inside = 0;
+  const count = (event, by) => {
+    if (!hasFile(event)) return;
+    inside = Math.max(0, inside + by);
+    sign.hidden = inside === 0;
+  };
+  window.addEventListener('dragenter', (event) => count(event, 1));
+  window.addEventListener('dragleave', (event) => count(event, -1));
+  window.addEventListener('dragover', (event) => {
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = document.querySelector('dialog[open]') ? 'none' : 'copy';
+  });
+  window.addEventListener('drop', (event) => {
+    if (!hasFile(event)) return;
+    // Else the browser would leave the page for the file.
+    event.preventDefault();
+    inside = 0;
+    sign.hidden = true;
+    const [file] = event.dataTransfer.files;
+    if (file && !document.querySelector('dialog[open]')) open({ file });
+  });
+}
+
+/**
+ * Opens a file, and says how far it is, or why it can't be opened.
+ * @param {FileSource} source
+ * @returns {Promise<import('./api.js').FileApi|null>} null when it was given up or can't be opened
+ */
+export function openFile(source) {
+  const name = source.file?.name ?? source.name;
+  const ids = { title: uniqueId('open') };
+  const leave = new AbortController();
+  /** @type {any} */
+  const before = document.activeElement;
+  return new Promise((answer) => {
+    let opened = null;
+    const dialog = h('dialog', {
+      class: 'file-dialog',
+      'aria-labelledby': ids.title,
+      onclose: () => {
+        if (!opened) leave.abort();
+        dialog.remove();
+        if (!opened) before?.focus();
+        answer(opened);
+      },
+    });
+    const draw = (title, ...content) =>
+      patch(
+        dialog,
+        h('h2', { id: ids.title }, title),
+        content,
+        h(
+          'div',
+          { class: 'actions', 'data-key': 'end' },
+          h('button', { type: 'button', onclick: () => dialog.close() }, leave.signal.aborted ? 'Close' : 'Cancel'),
+        ),
+      );
+    const progress = (at) =>
+      draw(
+        `Opening ${name}`,
+        h('div', { 'data-key': 'bar' }, progressBar(at ? at.loaded / at.total : null, `Opening ${name}`)),
+        h(
+          'p',
+          { class: 'quiet', 'data-key': 'how-far' },
+          at ? `${bytes(at.loaded)} of ${bytes(at.total)} fetched` : 'One moment…',
+        ),
+      );
+    progress(null);
+    document.body.append(dialog);
+    dialog.showModal();
+    import('./api.js')
+      .then(({ FileApi }) => FileApi.open(source, { onProgress: progress, signal: leave.signal }))
+      .then((api) => {
+        opened = api;
+        dialog.close();
+      })
+      .catch((error) => {
+        if (leave.signal.aborted) return;
+        leave.abort();
+        draw('This can’t be opened', h('div', { 'data-key': 'why' }, h('p', null, name), problemNotice(error)));
+      });
+  });
+}
+
+/**
+ * Which file is looked at, for above every view.
+ * @param {{name: string, kind: string, asOf: string, timeZone: string, sizeBytes: number}} about
+ * @param {() => void} close
+ * @returns {HTMLElement}
+ */
+export function aboutFile(about, close) {
+  return h(
+    'div',
+    { class: 'file-bar' },
+    h(
+      'p',
+      null,
+      about.kind === 'summary' ? 'You are looking at a summary: ' : 'You are looking at a file: ',
+      h('strong', null, about.name),
+      `, as of ${dateTime(about.asOf, about.timeZone)} (${about.timeZone}), ${bytes(about.sizeBytes)}. `,
+      h('span', { class: 'quiet' }, 'It is read on this machine and sent nowhere.'),
+    ),
+    h('button', { type: 'button', class: 'small', onclick: close }, 'Close file'),
+  );
+}
+
+/**
+ * In the place of a view that a file has nothing for.
+ * @param {{view: {path: string, title: string}, rest: string[]}} found
+ * @returns {(HTMLElement|null)[]}
+ */
+export function notInFile({ view, rest }) {
+  const [device] = view.path === 'device' ? rest : [];
+  const attempts = device ? addressOf('attempts', { enrollmentKey: device, os: 'windows' }) : null;
+  return [
+    pageHead(view.title),
+    notice('information', 'This needs the server: a report file doesn’t hold it. Close the file to see it.'),
+    attempts ? h('p', null, h('a', { href: attempts }, 'All attempts of this device')) : null,
+  ];
+}

@@ -1,0 +1,192 @@
+/*
+ * A worker that has one file open and answers SQL over it.
+ *
+ * What must stay true: nothing is sent anywhere and nothing is written. What a file is, is decided by its first bytes:
+ * the two versions below are SCHEMA_VERSION and SUMMARY_VERSION of the report's crate. A file that came from elsewhere is
+ * data, its views and questions too: they may read it and nothing else, for a limited time and up to so many rows.
+ */
+
+import sqlite3InitModule from '../vendor/sqlite3.mjs';
+import { installFileSystem } from './vfs.js';
+
+const APPLICATION_ID = 0x56657374;
+const SCHEMA_VERSION = 5;
+const SUMMARY_VERSION = 1000 + SCHEMA_VERSION;
+
+const HEADER_BYTES = 100;
+/** Pages that SQLite itself keeps. */
+const CACHE_KIBIBYTES = 96 << 10;
+/** What one statement may take. */
+const MOST_MS = 120_000;
+const MOST_ROWS = 100_000;
+/** Steps of SQLite's machine between two looks at the clock. */
+const STEPS_A_LOOK = 100_000;
+
+// Nothing is stored in this browser, so what would do that is not set up.
+globalThis.sqlite3ApiConfig = {
+  disable: { vfs: { kvvfs: true, opfs: true, 'opfs-vfs': true, 'opfs-sahpool': true, 'opfs-wl': true } },
+  warn: () => {},
+};
+const loading = sqlite3InitModule();
+
+let sqlite3 = null;
+let db = null;
+const statements = new Map();
+
+/** What is wrong with a file, in words that can be shown. */
+class Refusal extends Error {
+  constructor(title, detail) {
+    super(detail);
+    this.words = { title, detail };
+  }
+}
+
+const FOREIGN = 'This is not a report file';
+
+/** What the first bytes say. @param {DataView} header @param {number} size @returns {'report'|'summary'} */
+function kindOf(header, size) {
+  const isSqlite =
+    header.byteLength >= HEADER_BYTES &&
+    [...'SQLite format 3\0'].every((letter, at) => header.getUint8(at) === letter.charCodeAt(0));
+  if (!isSqlite) {
+    throw new Refusal(FOREIGN, 'Not a SQLite file. Open a file like vestibule-….sqlite, as it was downloaded.');
+  }
+  if (header.getUint32(68) !== APPLICATION_ID) {
+    throw new Refusal(FOREIGN, 'This SQLite file was not made by Vestibule.');
+  }
+  const version = header.getUint32(60);
+  if (version !== SCHEMA_VERSION && version !== SUMMARY_VERSION) {
+    throw new Refusal(
+      'This file has another version',
+      `Its version is ${version}; this page reads reports of version ${SCHEMA_VERSION} and summaries of version ` +
+        `${SUMMARY_VERSION}. Open it with the page of the Vestibule that made it, or export a new one.`,
+    );
+  }
+  const pageSize = header.getUint16(16) === 1 ? 65_536 : header.getUint16(16);
+  if (size < pageSize * header.getUint32(28)) throw cutOff();
+  return version === SCHEMA_VERSION ? 'report' : 'summary';
+}
+
+const cutOff = () => new Refusal('The file is incomplete', 'Its end is missing. Download it again.');
+
+/** Fetches a file. @returns {Promise<Blob>} */
+async function fetched({ url, sizeBytes }, progress) {
+  let response;
+  try {
+    response = await fetch(url, { credentials: 'omit', referrerPolicy: 'no-referrer', cache: 'no-store' });
+  } catch {
+    throw new Refusal('The file can’t be fetched by this page', 'Download it and drop it on the page.');
+  }
+  if (!response.ok) {
+    const detail = `The store answered ${response.status}. Try again: a link works for a few minutes.`;
+    throw new Refusal('The file can’t be fetched', detail);
+  }
+  const total = Number(response.headers.get('Content-Length')) || sizeBytes;
+  const reader = response.body.getReader();
+  const pieces = [];
+  let loaded = 0;
+  let announced = 0;
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => {
+      throw new Refusal('The file can’t be fetched', 'The connection broke off. Try again.');
+    });
+    if (done) break;
+    // A Blob may lie on disk; the pieces are memory.
+    pieces.push(new Blob([value]));
+    loaded += value.length;
+    if (loaded - announced > total / 50) {
+      announced = loaded;
+      progress({ loaded, total });
+    }
+  }
+  return new Blob(pieces);
+}
+
+async function open(message, progress) {
+  const blob = message.file ?? (await fetched(message, progress));
+  let start;
+  try {
+    start = await blob.slice(0, HEADER_BYTES).arrayBuffer();
+  } catch {
+    throw new Refusal('The file can’t be read', 'The file was changed, moved or deleted after you chose it.');
+  }
+  const kind = kindOf(new DataView(start), blob.size);
+  sqlite3 = await loading;
+  installFileSystem(sqlite3, blob, 'vestibule-file');
+  try {
+    db = new sqlite3.oo1.DB({ filename: '/file', flags: 'r', vfs: 'vestibule-file' });
+    db.exec(`PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA cache_size = -${CACHE_KIBIBYTES};`);
+    db.selectValue('SELECT count(*) FROM meta');
+    readOnly();
+  } catch {
+    throw new Refusal('The file is damaged', 'SQLite can’t read it. Download it again.');
+  }
+  return { kind, sizeBytes: blob.size };
+}
+
+/** When the statement that runs must have ended. */
+let deadline = Infinity;
+
+/** From here on statements may select, and call functions without effects, until their time is up. */
+function readOnly() {
+  const { capi } = sqlite3;
+  const allowed = [capi.SQLITE_SELECT, capi.SQLITE_READ, capi.SQLITE_FUNCTION, capi.SQLITE_RECURSIVE];
+  const authorise = (_, action, __, name) =>
+    allowed.includes(action) && name !== 'load_extension' ? capi.SQLITE_OK : capi.SQLITE_DENY;
+  capi.sqlite3_set_authorizer(db.pointer, authorise, 0);
+  capi.sqlite3_progress_handler(db.pointer, STEPS_A_LOOK, () => (Date.now() > deadline ? 1 : 0), 0);
+}
+
+/** A statement, made once, and the names of its columns. */
+function prepared(sql) {
+  if (!statements.has(sql)) {
+    const statement = db.prepare(sql);
+    statements.set(sql, { statement, names: statement.getColumnNames([]) });
+  }
+  return statements.get(sql);
+}
+
+/**
+ * The rows of a statement, as objects by the names of their columns. Values that the statement doesn't name are left out.
+ * Whole numbers that JavaScript can't hold come as BigInt.
+ */
+function rows({ sql, values }) {
+  deadline = Date.now() + MOST_MS;
+  const { statement, names } = prepared(sql);
+  statement.reset(true);
+  for (const [name, value] of Object.entries(values)) {
+    if (sqlite3.capi.sqlite3_bind_parameter_index(statement.pointer, name)) statement.bind(name, value);
+  }
+  const found = [];
+  try {
+    while (statement.step()) {
+      if (found.length >= MOST_ROWS) throw new Refusal('Too many rows', `A statement gives at most ${MOST_ROWS} rows.`);
+      found.push(Object.fromEntries(statement.get([]).map((value, at) => [names[at], value])));
+    }
+  } finally {
+    statement.reset(true);
+  }
+  return found;
+}
+
+const GONE = {
+  title: 'The file can’t be read',
+  detail: 'The file was changed, moved or deleted after you opened it. Close it and open it again.',
+};
+
+function wordsOf(error) {
+  // The lower byte is the kind of a result; the rest is more precise.
+  const isReading = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_IOERR;
+  const isLate = sqlite3 && (error.resultCode & 0xff) === sqlite3.capi.SQLITE_INTERRUPT;
+  if (isLate) return { title: 'This takes too long', detail: `A statement may take ${MOST_MS / 1000} seconds.` };
+  return error.words ?? (isReading ? GONE : { title: 'The file can’t answer this', detail: error.message });
+}
+
+onmessage = async ({ data: { id, ask, ...message } }) => {
+  try {
+    const result = ask === 'open' ? await open(message, (progress) => postMessage({ id, progress })) : rows(message);
+    postMessage({ id, result });
+  } catch (error) {
+    postMessage({ id, problem: wordsOf(error) });
+  }
+};

@@ -1,0 +1,86 @@
+/*
+ * What a view's numbers stand on, in one line: which senders leave something out, and of how many enrollments; folded
+ * away under it each sender, with what it reports.
+ *
+ * What must stay true: the words are the file's own (the question `coverage`). Where nothing is lacking the line is
+ * quiet. Where the answer can't be had the view is shown without it.
+ */
+
+import { h } from './dom.js';
+import { count } from './format.js';
+import { dataTable } from './table.js';
+import { report } from './words.js';
+
+/** What each product can report, and the settings that have it report more. */
+const SOURCES = 'https://github.com/vestibule/vestibule/blob/main/docs/SOURCES.md';
+
+const REPORTS = ['starts', 'steps', 'stops', 'failures', 'ends', 'compliance'];
+
+/**
+ * @param {{from?: string|null, to?: string|null, os?: string|null}} asked
+ * @param {{api: Source, signal: AbortSignal}} options
+ * @returns {Promise<Answer|null>} what those numbers stand on, where it can be had
+ */
+export const askCoverage = ({ from, to, os }, { api, signal }) =>
+  api.get('/api/reports/coverage', { from, to, os }, { signal }).catch((error) => {
+    if (error.name === 'AbortError' || error.status === 401) throw error;
+    return null;
+  });
+
+const isLacking = (sender) => sender.lacking > 0;
+
+/**
+ * Senders, and what each reports.
+ * @param {Answer[]} senders of an attempt, or of a coverage, which says more
+ * @returns {HTMLElement}
+ */
+export function senderTable(senders) {
+  const ofCoverage = senders.some((one) => 'lacking' in one);
+  return dataTable({
+    caption: 'Senders, and what each reports',
+    hideCaption: true,
+    columns: [
+      {
+        key: 'source',
+        label: 'Sender',
+        class: 'wrap',
+        render: (one) => one.source ?? 'A sender without a name',
+      },
+      ofCoverage && { key: 'attempts', label: 'Enrollments', numeric: true, render: (one) => count(one.attempts) },
+      ...REPORTS.map((key) => ({ key, label: report(key), render: (one) => (one[key] ? 'yes' : 'no') })),
+      { key: 'deviceTime', label: 'Clock', render: (one) => (one.deviceTime ? 'the device’s' : 'a server’s') },
+      ofCoverage && {
+        key: 'lacks',
+        label: 'Missing',
+        class: 'wrap',
+        render: (one) => (isLacking(one) ? one.lacks : 'nothing'),
+      },
+    ].filter(Boolean),
+    rows: senders,
+    key: (one, index) => `${one.source} ${index}`,
+  });
+}
+
+/**
+ * @param {Answer|null} coverage as the API answers; null where it doesn't
+ * @returns {HTMLElement|null}
+ */
+export function coverageLine(coverage) {
+  if (!coverage?.sentence) return null;
+  return h(
+    'details',
+    { class: coverage.sources.some(isLacking) ? 'coverage lacking' : 'coverage', 'data-key': 'coverage' },
+    h('summary', null, coverage.sentence),
+    h(
+      'div',
+      { class: 'stack' },
+      h(
+        'p',
+        { class: 'quiet' },
+        'What no sender reports is unknown, not zero. It is left out of rates and times, and shown as not reported. ',
+        h('a', { href: SOURCES, rel: 'noreferrer' }, 'What each product can report, and how to have it report more'),
+      ),
+      senderTable(coverage.sources),
+    ),
+  );
+}

@@ -1,0 +1,177 @@
+/*
+ * The form of a view's filters, over the parameters of its address: days with presets, lists to choose from, texts.
+ *
+ * What must stay true: what is chosen is in the address and nowhere else, so a link shows what its sender saw and
+ * "back" goes back. There `to` is exclusive, as for the API; the form shows the last day itself, as people say it.
+ * Handlers read the form that the event is of, as `patch` may have kept an older one.
+ */
+
+import { h, uniqueId } from './dom.js';
+import { addDays, dateIn } from './format.js';
+import { addressOf } from './address.js';
+
+const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text ?? '') && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
+
+/**
+ * The tenant's zone and date; of an opened file, the file's.
+ * @param {Answer} tenant as `GET /api/tenant` answers
+ * @returns {{zone: string, today: string}}
+ */
+export function calendar(tenant) {
+  const zone = tenant?.settings?.timeZone ?? 'UTC';
+  return { zone, today: tenant?.today ?? dateIn(new Date().toISOString(), zone) };
+}
+
+/**
+ * The first and last days of the last `days` days, `to` exclusive.
+ * @param {string} today
+ * @param {number} days
+ * @returns {{from: string, to: string}}
+ */
+export const lastDays = (today, days) => ({ from: addDays(today, 1 - days), to: addDays(today, 1) });
+
+/**
+ * The days asked for; where one is open, as far as anything is kept.
+ * @param {Answer} tenant
+ * @param {{from?: string|null, to?: string|null}} [range]
+ * @returns {{from: string, to: string}}
+ */
+export function keptRange(tenant, { from, to } = {}) {
+  const { today } = calendar(tenant);
+  const end = to ?? addDays(today, 1);
+  const kept = addDays(end, -(tenant?.settings?.retentionDays ?? 400) - 1);
+  return { from: from ?? kept, to: end };
+}
+
+function readForm(form, parameters, range) {
+  const chosen = Object.fromEntries(parameters);
+  delete chosen.cursor;
+  const shown = { from: range.from ?? '', last: range.to ? addDays(range.to, -1) : '' };
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    const value = field.value.trim();
+    // Days that were not touched stay what they are in the address: without any, the last ones, whatever today is.
+    if (field.name in shown && shown[field.name] === value) continue;
+    if (field.name === 'last') chosen.to = isDay(value) ? addDays(value, 1) : '';
+    else chosen[field.name] = value;
+  }
+  return chosen;
+}
+
+/**
+ * @typedef {object} Choice
+ * @property {string} name of the parameter
+ * @property {string} label
+ * @property {[string, string][]} [options] value and words, for a list; without, a text is asked for
+ * @property {string} [any] the words of no choice
+ */
+
+/**
+ * @param {object} options
+ * @param {string} options.path of the view
+ * @param {URLSearchParams} options.parameters of its address
+ * @param {(path: string, parameters: object) => void} options.navigate
+ * @param {{from: string|null, to: string|null}} options.range the days shown
+ * @param {string} options.today
+ * @param {number[]} [options.presets] numbers of days
+ * @param {number} [options.usual] the preset that is shown without parameters
+ * @param {Choice[]} [options.choices]
+ * @returns {HTMLElement}
+ */
+export function filterForm({ path, parameters, navigate, range, today, presets = [14, 30], usual = 14, choices = [] }) {
+  const apply = (form) => {
+    const last = form.elements.last;
+    const first = form.elements.from;
+    const isBackwards = first.value && last.value && last.value < first.value;
+    last.setCustomValidity(isBackwards ? 'The last day is before the first.' : '');
+    if (form.reportValidity()) navigate(path, readForm(form, parameters, range));
+  };
+  const others = () => {
+    const kept = Object.fromEntries(parameters);
+    for (const name of ['from', 'to', 'cursor']) delete kept[name];
+    return kept;
+  };
+  const preset = (days) => {
+    const wanted = lastDays(today, days);
+    const isShown = range.from === wanted.from && range.to === wanted.to;
+    return h(
+      'a',
+      {
+        class: 'button preset',
+        'data-key': `preset-${days}`,
+        'aria-current': isShown ? 'true' : null,
+        href: addressOf(path, days === usual ? others() : { ...others(), ...wanted }),
+      },
+      `${days} days`,
+    );
+  };
+  const labelled = (name, label, field) => {
+    const id = uniqueId('filter');
+    field.id = id;
+    return h('div', { class: 'field', 'data-key': name }, h('label', { for: id }, label), field);
+  };
+  const date = (name, label, value) =>
+    labelled(
+      name,
+      label,
+      h('input', {
+        type: 'date',
+        name,
+        value: value ?? '',
+        max: '2999-12-31',
+        // What was wrong is right again as soon as it is changed.
+        oninput: (event) => event.currentTarget.setCustomValidity(''),
+      }),
+    );
+  return h(
+    'form',
+    {
+      class: 'filters',
+      'aria-label': 'Filters',
+      'data-key': 'filters',
+      onsubmit: (event) => {
+        event.preventDefault();
+        apply(event.currentTarget);
+      },
+    },
+    h(
+      'div',
+      { class: 'field' },
+      h('span', { class: 'label' }, 'Last'),
+      h('div', { class: 'group' }, presets.map(preset)),
+    ),
+    date('from', 'First day', range.from),
+    date('last', 'Last day', range.to ? addDays(range.to, -1) : ''),
+    choices.map((one) =>
+      labelled(
+        one.name,
+        one.label,
+        one.options
+          ? h(
+              'select',
+              {
+                name: one.name,
+                value: parameters.get(one.name) ?? '',
+                onchange: (event) => apply(event.currentTarget.form),
+              },
+              h('option', { value: '' }, one.any ?? 'All'),
+              one.options.map(([value, words]) => h('option', { value }, words)),
+            )
+          : h('input', {
+              type: 'text',
+              name: one.name,
+              value: parameters.get(one.name) ?? '',
+              autocomplete: 'off',
+              spellcheck: 'false',
+            }),
+      ),
+    ),
+    h('button', { type: 'submit' }, 'Apply'),
+  );
+}
+
+/** The days in an address, where they are dates. @param {URLSearchParams} parameters */
+export function rangeIn(parameters) {
+  const read = (name) => (isDay(parameters.get(name)) ? parameters.get(name) : null);
+  return { from: read('from'), to: read('to') };
+}

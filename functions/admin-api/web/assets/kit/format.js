@@ -1,0 +1,166 @@
+/*
+ * Numbers, dates and spans as people read them.
+ *
+ * What must stay true: what is not known (null, undefined, NaN) is an em dash, or "not reported" where something happened
+ * and no sender reported what the number stands on; never a zero. Days and instants are
+ * shown in the tenant's time zone, which the page names; the browser's own zone plays no part.
+ */
+
+export const NONE = '—';
+export const NOT_REPORTED = 'not reported';
+
+const LOCALE = 'en-GB';
+const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
+const percent = new Intl.NumberFormat(LOCALE, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const one = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
+const dayForm = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+const shortDayForm = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+const weekdayForm = new Intl.DateTimeFormat(LOCALE, {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
+
+const unknown = (value) => value === null || value === undefined || Number.isNaN(value);
+
+const zoned = new Map();
+function inZone(zone, withSeconds) {
+  const key = `${zone} ${withSeconds}`;
+  if (!zoned.has(key)) {
+    /** @type {Intl.DateTimeFormatOptions} */
+    const form = {
+      day: 'numeric',
+      month: 'short',
+      year: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    };
+    if (withSeconds) form.second = '2-digit';
+    let made;
+    try {
+      made = new Intl.DateTimeFormat(LOCALE, { ...form, timeZone: zone });
+    } catch {
+      // A zone that this browser doesn't know yet.
+      made = new Intl.DateTimeFormat(LOCALE, { ...form, timeZone: 'UTC', timeZoneName: 'short' });
+    }
+    zoned.set(key, made);
+  }
+  return zoned.get(key);
+}
+
+/**
+ * A number, or that nobody reported it. Where there is nothing that it could be of, it is not known.
+ * @param {number|null} value
+ * @param {(value: number|null) => string} format
+ * @param {number|null} [of] how many there are that it is of
+ * @returns {string}
+ */
+export const orNotReported = (value, format, of = 1) => (unknown(value) && of > 0 ? NOT_REPORTED : format(value));
+
+/** @param {number|null} n @returns {string} 1,094 */
+export const count = (n) => (unknown(n) ? NONE : whole.format(n));
+
+/** @param {number|null} fraction @returns {string} 23.4% */
+export const rate = (fraction) => (unknown(fraction) ? NONE : percent.format(fraction));
+
+/** @param {number|null} fraction @param {number|null} n @returns {string} 23.4% (n = 1,094) */
+export const rateWithN = (fraction, n) => `${rate(fraction)} (n = ${count(n)})`;
+
+/** @param {number|null} value @returns {string} with at most one decimal */
+export const decimal = (value) => (unknown(value) ? NONE : one.format(value));
+
+/** @param {number|null} m minutes @returns {string} 36 min, 1 h 12 min */
+export function minutes(m) {
+  if (unknown(m)) return NONE;
+  if (m > 0 && m < 1) return `${Math.max(1, Math.round(m * 60))} s`;
+  if (m < 10) return `${one.format(m)} min`;
+  const rounded = Math.round(m);
+  if (rounded < 60) return `${rounded} min`;
+  if (rounded < 2880) return rounded % 60 ? `${Math.floor(rounded / 60)} h ${rounded % 60} min` : `${rounded / 60} h`;
+  return `${one.format(rounded / 1440)} days`;
+}
+
+/** @param {number|null} s seconds @returns {string} 53 s, 1 min 28 s, then as `minutes` */
+export function seconds(s) {
+  if (unknown(s)) return NONE;
+  const rounded = Math.round(s);
+  if (rounded < 60) return `${rounded} s`;
+  if (rounded < 600) return rounded % 60 ? `${Math.floor(rounded / 60)} min ${rounded % 60} s` : `${rounded / 60} min`;
+  return minutes(rounded / 60);
+}
+
+/** @param {string|null} iso an instant @param {string} [zone] IANA name @returns {string} 21 Nov 2026, 10:03 */
+export function dateTime(iso, zone = 'UTC') {
+  const at = new Date(iso ?? NaN);
+  return Number.isNaN(at.getTime()) ? NONE : inZone(zone, false).format(at);
+}
+
+/** @param {string|null} iso @param {string} [zone] @returns {string} with seconds */
+export function dateTimeSeconds(iso, zone = 'UTC') {
+  const at = new Date(iso ?? NaN);
+  return Number.isNaN(at.getTime()) ? NONE : inZone(zone, true).format(at);
+}
+
+function date(iso, form) {
+  const at = new Date(`${String(iso ?? '').slice(0, 10)}T00:00:00Z`);
+  return Number.isNaN(at.getTime()) ? NONE : form.format(at);
+}
+
+/** @param {string|null} iso a date @returns {string} 21 Nov 2026 */
+export const day = (iso) => date(iso, dayForm);
+
+/** @param {string|null} iso a date @returns {string} 21 Nov */
+export const shortDay = (iso) => date(iso, shortDayForm);
+
+/** @param {string|null} iso a date @returns {string} Sat, 21 Nov 2026 */
+export const weekday = (iso) => date(iso, weekdayForm);
+
+/** @param {string} iso a date @param {number} days @returns {string} the date that many days later */
+export function addDays(iso, days) {
+  const at = new Date(`${iso}T00:00:00Z`);
+  at.setUTCDate(at.getUTCDate() + days);
+  return at.toISOString().slice(0, 10);
+}
+
+/** @param {string} from @param {string} to @returns {number} days from one date to the other */
+export const daysBetween = (from, to) =>
+  Math.round((Date.parse(`${to}T00:00:00Z`) - Date.parse(`${from}T00:00:00Z`)) / 864e5);
+
+/** @param {string} iso an instant @param {string} zone @returns {string} its date there, as 2026-11-21 */
+export function dateIn(iso, zone = 'UTC') {
+  try {
+    return new Intl.DateTimeFormat('sv-SE', { timeZone: zone }).format(new Date(iso));
+  } catch {
+    return new Date(iso).toISOString().slice(0, 10);
+  }
+}
+
+/** @param {number|null} secondsAgo @returns {string} 2 h ago */
+export function ago(secondsAgo) {
+  if (unknown(secondsAgo)) return NONE;
+  if (secondsAgo < 60) return 'just now';
+  if (secondsAgo < 3600) return `${Math.floor(secondsAgo / 60)} min ago`;
+  if (secondsAgo < 86_400) return `${Math.floor(secondsAgo / 3600)} h ago`;
+  const days = Math.floor(secondsAgo / 86_400);
+  return days === 1 ? '1 day ago' : `${whole.format(days)} days ago`;
+}
+
+/** @param {number|null} n @returns {string} 4.8 MB */
+export function bytes(n) {
+  if (unknown(n)) return NONE;
+  if (n < 1000) return `${n} B`;
+  const units = ['kB', 'MB', 'GB'];
+  let value = n / 1000;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${one.format(value)} ${units[unit]}`;
+}
+
+/** @param {number} n @param {string} single @param {string} [several] @returns {string} 1 attempt, 2 attempts */
+export const plural = (n, single, several = `${single}s`) => `${count(n)} ${n === 1 ? single : several}`;

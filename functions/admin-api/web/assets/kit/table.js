@@ -1,0 +1,73 @@
+/*
+ * Tables of data: a caption, headings with scope, numbers to the right, and a region that scrolls by itself where the
+ * table is wider than the page.
+ *
+ * What must stay true: the region can be reached and scrolled by keyboard, and is named by the caption. The first
+ * column heads its row.
+ */
+
+import { h, uniqueId } from './dom.js';
+import { NONE } from './format.js';
+
+/**
+ * @typedef {object} Column
+ * @property {string} key the member of a row that it shows
+ * @property {any} label its heading
+ * @property {boolean} [numeric] numbers, to the right
+ * @property {(row: any, index: number) => any} [render] what a cell holds, as children of `h`
+ * @property {string} [class] of its heading and cells
+ */
+
+const classOf = (column) => [column.numeric && 'number', column.class].filter(Boolean).join(' ') || null;
+
+/**
+ * @param {object} options
+ * @param {string} options.caption says what the table holds; also names the region
+ * @param {boolean} [options.hideCaption] for readers only, where a heading says the same
+ * @param {Column[]} options.columns
+ * @param {any[]} options.rows
+ * @param {string} [options.empty] said where there is no row
+ * @param {(row: any, index: number) => string|number} [options.key] makes rows keep their place on a refresh
+ * @param {string} [options.class] more classes of the table
+ * @returns {HTMLElement}
+ */
+export function dataTable({ caption, hideCaption, columns, rows, empty = 'Nothing to show.', key, class: more }) {
+  const id = uniqueId('caption');
+  const cell = (row, index, column, first) => {
+    const content = column.render ? column.render(row, index) : row[column.key];
+    const attributes = { class: classOf(column) };
+    const shown = content === null || content === undefined || content === '' ? NONE : content;
+    return first ? h('th', { scope: 'row', ...attributes }, shown) : h('td', attributes, shown);
+  };
+  return h(
+    'div',
+    { class: 'table-region', role: 'region', tabindex: '0', 'aria-labelledby': id },
+    h(
+      'table',
+      { class: more ? `data ${more}` : 'data' },
+      h('caption', { id, class: hideCaption ? 'visually-hidden' : null }, caption),
+      h(
+        'thead',
+        null,
+        h(
+          'tr',
+          null,
+          columns.map((column) => h('th', { scope: 'col', class: classOf(column) }, column.label)),
+        ),
+      ),
+      h(
+        'tbody',
+        null,
+        rows.length
+          ? rows.map((row, index) =>
+              h(
+                'tr',
+                { 'data-key': key ? String(key(row, index)) : null },
+                columns.map((column, at) => cell(row, index, column, at === 0)),
+              ),
+            )
+          : h('tr', { class: 'empty' }, h('td', { colspan: columns.length }, empty)),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,263 @@
+/*
+ * The shell: reads the address, shows the view it names, and all around it: navigation, theme, sign-in, problems,
+ * announcements.
+ *
+ * What must stay true: a view that was left can change nothing any more (its signal is aborted, its element gone).
+ * Where only the parameters of an address change, a view that `keeps` its element is asked again over it, so that
+ * focus stays; every element in it must then be able to be patched (see dom.js).
+ * Without a token nothing but the sign-in view is shown; the address stays, to go on from. With a file open all views
+ * are over the file, need no token, and it is said on each; closing it leads back to the server.
+ */
+
+import { Api } from './api.js';
+import { ApiProblem } from '../kit/problem.js';
+import { h, patch } from '../kit/dom.js';
+import { aboutFile, notInFile, openFile, watchDrops } from '../file/desk.js';
+import { pageHead, problemNotice } from '../kit/parts.js';
+import { addressOf, readAddress } from '../kit/address.js';
+import { drawHeader } from './header.js';
+import { Session } from './session.js';
+import { HOME, VIEWS } from './views.js';
+
+const SIGN_IN = { path: 'sign-in', title: 'Sign in', load: () => import('./sign-in.js') };
+
+const main = document.getElementById('main');
+const live = document.getElementById('live');
+const fileBar = h('aside', { 'aria-label': 'Opened file', hidden: true });
+document.getElementById('top').after(fileBar);
+
+/** What the page knows for longer than a view. */
+const state = { session: null, server: null, file: null, config: null, tenant: null, shown: null, leave: null };
+
+/** What the views ask: the opened file, or the server. */
+const source = () => state.file ?? state.server;
+
+function announce(text) {
+  // The same text twice is announced twice only when the region was empty between.
+  live.textContent = '';
+  setTimeout(() => {
+    live.textContent = text;
+  }, 50);
+}
+
+function navigate(path, parameters, { replace = false } = {}) {
+  const address = addressOf(path, parameters);
+  if (address === location.hash) route();
+  else if (replace) {
+    history.replaceState(null, '', address);
+    route();
+  } else location.hash = address;
+}
+
+function signOut() {
+  // A token got by signing in is good no more; whether the server hears it or not, this tab forgets it.
+  state.server.send('DELETE', '/api/session').catch(() => {});
+  state.session.end('You are signed out.');
+  state.tenant = null;
+  state.shown = null;
+  navigate('', null);
+}
+
+/** Shows what there is now in the place of what was there: another source, or another person. */
+function begin() {
+  state.tenant = null;
+  state.shown = null;
+  document.documentElement.toggleAttribute('data-file', Boolean(state.file));
+  route();
+}
+
+function closeFile() {
+  state.file?.close();
+  state.file = null;
+}
+
+/** Looks at a file, dropped, chosen or fetched, until it is closed. */
+async function lookAt(found) {
+  const opened = await openFile(found);
+  if (!opened) return;
+  closeFile();
+  state.file = opened;
+  const { view } = place();
+  if (!view || view.needsServer) history.replaceState(null, '', '#/');
+  begin();
+  announce(`The file ${opened.about.name} is open.`);
+}
+
+function drawFileBar() {
+  const about = state.file?.about;
+  fileBar.hidden = !about;
+  const close = () => {
+    closeFile();
+    begin();
+    announce('The file is closed.');
+  };
+  patch(fileBar, about ? aboutFile(about, close) : null);
+}
+
+function drawTop() {
+  drawFileBar();
+  drawHeader({
+    tenant: state.file || state.session.token ? state.tenant : null,
+    isFile: Boolean(state.file),
+    current: state.shown?.view.under ?? state.shown?.view.path,
+    signOut,
+  });
+}
+
+/** Moves focus to the heading as soon as there is one: who reads by ear hears where they are. */
+function focusHeading(root, signal) {
+  const before = document.activeElement;
+  // Whoever has gone on by keyboard meanwhile is not taken back.
+  const hasMoved = () => ![before, document.body].includes(document.activeElement);
+  const focus = () => {
+    const heading = root.querySelector('h1');
+    if (!heading) return false;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+    return true;
+  };
+  if (focus()) return;
+  const observer = new MutationObserver(() => {
+    if (hasMoved() || focus()) observer.disconnect();
+  });
+  observer.observe(root, { childList: true, subtree: true });
+  signal.addEventListener('abort', () => observer.disconnect());
+}
+
+function place() {
+  const { path, rest, parameters } = readAddress(location.hash);
+  if (path === SIGN_IN.path && parameters.has('code')) {
+    // The code leaves the address and the history before anything is asked.
+    history.replaceState(null, '', addressOf(SIGN_IN.path));
+    closeFile();
+  }
+  if (!state.session.token && !state.file)
+    return { view: SIGN_IN, rest, parameters: path === SIGN_IN.path ? parameters : new URLSearchParams() };
+  if (path === SIGN_IN.path && parameters.has('code')) return { view: SIGN_IN, rest, parameters };
+  const wanted = path === '' || path === SIGN_IN.path ? HOME : path;
+  return { view: VIEWS.find((one) => one.path === wanted) ?? null, rest, parameters };
+}
+
+async function show(root, found, signal, isNew) {
+  // First of all: without it there is no navigation, and nothing leads on from an address that is no view's.
+  if (found.view !== SIGN_IN && !state.tenant) {
+    state.tenant = await source().get('/api/tenant', null, { signal });
+    drawTop();
+  }
+  if (signal.aborted) return;
+  if (!found.view) {
+    patch(root, pageHead('Page not found'), h('p', null, h('a', { href: '#/' }, 'Go to the start')));
+    return;
+  }
+  if (state.file && found.view.needsServer) {
+    patch(root, notInFile(found));
+    return;
+  }
+  const module = await found.view.load();
+  if (signal.aborted) return;
+  // A server that gives no role decides by itself what it refuses.
+  const role = state.tenant?.role ?? 'admin';
+  state.shown.keeps = Boolean(module.default.keeps);
+  await module.default.show({
+    root,
+    parameters: found.parameters,
+    rest: found.rest,
+    api: found.view === SIGN_IN ? state.server : source(),
+    file: state.file?.about ?? null,
+    openFile: lookAt,
+    tenant: state.tenant,
+    navigate,
+    signal,
+    announce,
+    canSend: role === 'admin' && source() instanceof Api,
+    isNew,
+    session: state.session,
+    config: state.config,
+    signedIn: () => {
+      if (readAddress(location.hash).path === SIGN_IN.path) history.replaceState(null, '', '#/');
+      begin();
+    },
+  });
+}
+
+async function route() {
+  const found = place();
+  const key = found.view ? [found.view.path, ...found.rest].join('/') : location.hash;
+  const isSame = state.shown?.key === key && state.shown.ok && state.shown.keeps;
+  state.leave?.abort();
+  const leave = new AbortController();
+  state.leave = leave;
+  const root = isSame ? state.shown.root : h('div', { class: `view view-${found.view?.path ?? 'none'}` });
+  const shown = { key, root, view: found.view ?? { path: '' }, ok: true };
+  state.shown = shown;
+  document.title = `${found.view?.title ?? 'Not found'} – Vestibule`;
+  drawTop();
+  if (!isSame) {
+    main.replaceChildren(root);
+    window.scrollTo(0, 0);
+    focusHeading(root, leave.signal);
+  }
+  // Only what takes long is said to; that it is under way is marked at once.
+  root.dataset.pending = '';
+  const slow = setTimeout(() => {
+    root.setAttribute('aria-busy', 'true');
+    if (!root.childElementCount) main.append(h('p', { class: 'loading quiet' }, 'Loading…'));
+  }, 250);
+  try {
+    await show(root, found, leave.signal, !isSame);
+  } catch (error) {
+    if (leave.signal.aborted || error.name === 'AbortError') return;
+    if (error instanceof ApiProblem && error.status === 401) return;
+    if (!(error instanceof ApiProblem)) console.error(error);
+    shown.ok = false;
+    patch(
+      root,
+      pageHead(found.view?.title ?? 'Vestibule'),
+      problemNotice(error, state.file && error.status === 404 ? null : route),
+    );
+  } finally {
+    clearTimeout(slow);
+    if (!leave.signal.aborted) {
+      root.removeAttribute('aria-busy');
+      delete root.dataset.pending;
+      main.querySelector(':scope > .loading')?.remove();
+      if (document.activeElement === document.body && !isSame) focusHeading(root, leave.signal);
+    }
+  }
+}
+
+async function readConfig() {
+  const none = { api: '', oidc: null };
+  try {
+    const response = await fetch('config.json', { cache: 'no-store', credentials: 'omit' });
+    return response.ok ? { ...none, ...(await response.json()) } : none;
+  } catch {
+    return none;
+  }
+}
+
+async function start() {
+  state.config = await readConfig();
+  state.session = new Session(state.config.oidc);
+  state.server = new Api({
+    base: state.config.api ?? '',
+    token: () => state.session.token,
+    onUnauthorized: () => {
+      // The sign-in view shows a refused sign-in itself.
+      if (!state.session.token) return;
+      state.session.end('The server no longer accepts this sign-in: it has expired, or the token was revoked.');
+      if (!state.file) begin();
+    },
+  });
+  await state.session.arrive();
+  window.addEventListener('hashchange', route);
+  watchDrops(lookAt);
+  /** @type {HTMLElement} */ (document.querySelector('.skip')).onclick = (event) => {
+    // The hash is the address here, so the link can't lead there by itself.
+    event.preventDefault();
+    main.focus();
+  };
+  await route();
+}
+
+start();

@@ -1,0 +1,91 @@
+/*
+ * The header and the footer: whose numbers these are, the navigation, the theme, the way out.
+ *
+ * What must stay true: without a tenant there is no navigation. Of an opened file only the views are offered that a
+ * file can answer.
+ */
+
+import { addressOf } from '../kit/address.js';
+import { h, patch } from '../kit/dom.js';
+import { VIEWS } from './views.js';
+
+function chooseTheme(theme) {
+  if (theme === 'system') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  try {
+    localStorage.setItem('vestibule.theme', theme);
+  } catch {
+    // It holds for this page only.
+  }
+}
+
+/**
+ * @param {object} options
+ * @param {any} options.tenant as `GET /api/tenant` answers; null until somebody is signed in or a file is open
+ * @param {boolean} options.isFile whether an opened file is looked at
+ * @param {string} [options.current] the path of the view in the navigation
+ * @param {() => void} options.signOut
+ */
+export function drawHeader({ tenant, isFile, current, signOut }) {
+  const theme = document.documentElement.dataset.theme ?? 'system';
+  patch(
+    document.getElementById('top'),
+    h(
+      'div',
+      { class: 'top-bar' },
+      h('a', { class: 'brand', href: '#/' }, 'Vestibule'),
+      tenant
+        ? h('span', { class: 'tenant' }, h('span', { class: 'visually-hidden' }, 'Organisation: '), tenant.tenant)
+        : null,
+      tenant
+        ? h(
+            'nav',
+            { 'aria-label': 'Views' },
+            h(
+              'ul',
+              { role: 'list' },
+              VIEWS.filter((view) => view.nav && !(isFile && view.needsServer)).map((view) =>
+                h(
+                  'li',
+                  null,
+                  h(
+                    'a',
+                    { href: addressOf(view.path), 'aria-current': view.path === current ? 'page' : null },
+                    view.title,
+                  ),
+                ),
+              ),
+            ),
+          )
+        : null,
+      h(
+        'div',
+        { class: 'top-bar-end' },
+        h(
+          'label',
+          { class: 'theme' },
+          h('span', { class: 'visually-hidden' }, 'Theme'),
+          h(
+            'select',
+            { value: theme, onchange: (event) => chooseTheme(event.currentTarget.value) },
+            h('option', { value: 'system' }, 'System theme'),
+            h('option', { value: 'light' }, 'Light'),
+            h('option', { value: 'dark' }, 'Dark'),
+          ),
+        ),
+        tenant && !isFile ? h('button', { type: 'button', class: 'small', onclick: signOut }, 'Sign out') : null,
+      ),
+    ),
+  );
+  patch(
+    document.getElementById('foot'),
+    tenant
+      ? h(
+          'p',
+          { class: 'quiet' },
+          `Days and times are those of ${tenant.settings?.timeZone ?? 'UTC'}. `,
+          'Vestibule only listens: it manages no device.',
+        )
+      : null,
+  );
+}

@@ -1,0 +1,195 @@
+/*
+ * Who is signed in: by token, by a one-time code, or with the organisation's account (OpenID Connect, Authorization
+ * Code with PKCE).
+ *
+ * What must stay true: the token is in sessionStorage (in memory where that is switched off) and never in an address.
+ * A code that came in an address is gone from it before anything is asked. A code is only exchanged in the tab that
+ * asked for it: the state and the verifier are this tab's.
+ */
+
+import { ApiProblem } from '../kit/problem.js';
+
+const KEY = 'vestibule.session';
+const PENDING = 'vestibule.signin';
+
+/** sessionStorage, or as much of it as this browser allows. */
+const memory = new Map();
+const storage = {
+  get(key) {
+    try {
+      return sessionStorage.getItem(key);
+    } catch {
+      return memory.get(key) ?? null;
+    }
+  },
+  set(key, value) {
+    try {
+      sessionStorage.setItem(key, value);
+    } catch {
+      memory.set(key, value);
+    }
+  },
+  remove(key) {
+    memory.delete(key);
+    try {
+      sessionStorage.removeItem(key);
+    } catch {
+      // Nothing was kept there.
+    }
+  },
+};
+
+function readJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function base64Url(bytes) {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
+}
+
+const random = () => base64Url(crypto.getRandomValues(new Uint8Array(32)));
+
+/** Where the sign-in service sends people back to: this page, without anything behind it. */
+const here = () => `${location.origin}${location.pathname}`;
+
+async function answerOf(response) {
+  const members = await response.json().catch(() => null);
+  if (response.ok && members) return members;
+  const detail = members?.error_description ?? members?.error ?? `It answered ${response.status}.`;
+  throw new ApiProblem(response.status, { title: 'The sign-in service refused', detail });
+}
+
+async function ask(address, options) {
+  let response;
+  try {
+    response = await fetch(address, { credentials: 'omit', referrerPolicy: 'no-referrer', ...options });
+  } catch {
+    throw new ApiProblem(0, {
+      title: 'The sign-in service can’t be reached',
+      detail: 'Check the connection and try again.',
+    });
+  }
+  return answerOf(response);
+}
+
+/** The session of this tab. */
+export class Session {
+  /** @param {{issuer: string, clientId: string, scope?: string}|null} oidc */
+  constructor(oidc = null) {
+    this.oidc = oidc;
+    /** Said above the sign-in form: why one is there. */
+    this.reason = null;
+    this.kept = readJson(storage.get(KEY));
+  }
+
+  /** @returns {string|null} */
+  get token() {
+    const until = this.kept?.expiresAt ? Date.parse(this.kept.expiresAt) : NaN;
+    if (until <= Date.now()) this.end('Your session has expired. Sign in again.');
+    return this.kept?.token ?? null;
+  }
+
+  /**
+   * Keeps a token.
+   * @param {string} token
+   * @param {string|null} [expiresAt]
+   */
+  begin(token, expiresAt = null) {
+    this.kept = { token, expiresAt };
+    this.reason = null;
+    storage.set(KEY, JSON.stringify(this.kept));
+  }
+
+  /** Forgets the token. @param {string|null} [reason] said where people sign in */
+  end(reason = null) {
+    this.kept = null;
+    this.reason = reason;
+    storage.remove(KEY);
+  }
+
+  /**
+   * Exchanges a one-time code.
+   * @param {string} code
+   * @param {import('./api.js').Api} api
+   */
+  async exchange(code, api) {
+    this.end();
+    const { body } = await api.send('POST', '/api/session', { code });
+    this.begin(body.token, body.expiresAt ?? null);
+  }
+
+  /** Goes to the organisation's sign-in service. */
+  async leaveToSignIn() {
+    const service = await this.#discover();
+    const [state, verifier] = [random(), random()];
+    const challenge = base64Url(
+      new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))),
+    );
+    storage.set(PENDING, JSON.stringify({ state, verifier, hash: location.hash }));
+    const address = new URL(service.authorization_endpoint);
+    const asked = {
+      response_type: 'code',
+      client_id: this.oidc.clientId,
+      redirect_uri: here(),
+      scope: this.oidc.scope || 'openid',
+      state,
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
+    };
+    for (const [name, value] of Object.entries(asked)) address.searchParams.set(name, value);
+    location.assign(address);
+  }
+
+  /** Takes what the sign-in service sent back in the address, if anything. Never throws: it says why at sign-in. */
+  async arrive() {
+    const found = new URLSearchParams(location.search);
+    if (!found.has('state') || !(found.has('code') || found.has('error'))) return;
+    const pending = readJson(storage.get(PENDING));
+    storage.remove(PENDING);
+    // First of all the code leaves the address and the history.
+    history.replaceState(null, '', `${location.pathname}${pending?.hash ?? ''}`);
+    if (!this.oidc || !pending || pending.state !== found.get('state')) {
+      this.reason = 'That sign-in was started in another tab, so it was not used. Try again.';
+      return;
+    }
+    if (found.has('error')) {
+      this.reason = `Sign-in did not succeed: ${found.get('error_description') ?? found.get('error')}`;
+      return;
+    }
+    try {
+      const service = await this.#discover();
+      const answer = await ask(service.token_endpoint, {
+        method: 'POST',
+        headers: { Accept: 'application/json' },
+        body: new URLSearchParams({
+          grant_type: 'authorization_code',
+          code: found.get('code'),
+          redirect_uri: here(),
+          client_id: this.oidc.clientId,
+          code_verifier: pending.verifier,
+        }),
+      });
+      if (!answer.access_token) throw new ApiProblem(0, { title: 'The sign-in service gave no access token' });
+      const lifetime = Number(answer.expires_in);
+      this.begin(answer.access_token, lifetime > 0 ? new Date(Date.now() + lifetime * 1000).toISOString() : null);
+    } catch (error) {
+      this.reason = `Sign-in did not succeed: ${error.title ?? error.message}. ${error.detail ?? ''}`.trim();
+    }
+  }
+
+  async #discover() {
+    const issuer = this.oidc.issuer.replace(/\/+$/, '');
+    const service = await ask(`${issuer}/.well-known/openid-configuration`, {});
+    if (String(service.issuer).replace(/\/+$/, '') !== issuer) {
+      throw new ApiProblem(0, { title: 'The sign-in service is not the one that is configured' });
+    }
+    return service;
+  }
+}

@@ -1,0 +1,131 @@
+/*
+ * The views' pure modules: the fields of a profile, what somebody else changed meanwhile, a diagnosis as text.
+ */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { asText, othersWords, subjectOf } from '../assets/views/diagnostics-words.js';
+import { differs, merge } from '../assets/views/profile-changes.js';
+import {
+  FIELDS,
+  bodyOf,
+  newValues,
+  offReason,
+  problemsOf,
+  sentence,
+  valuesOf,
+  willDrop,
+} from '../assets/views/profile-fields.js';
+
+const named = (more) => ({ ...newValues(), displayName: 'Sales', ...more });
+const field = (name) => FIELDS.find((one) => one.name === name);
+
+test('a new profile with a name is sound, and is posted whole', () => {
+  assert.deepEqual(problemsOf(named(), false), []);
+  assert.deepEqual(problemsOf(newValues(), false), [{ field: 'displayName', problem: 'is required' }]);
+  const body = bodyOf(named(), false);
+  assert.equal(body.installProgressTimeoutInMinutes, 60);
+  assert.deepEqual(body.roleScopeTagIds, ['0']);
+  assert.equal(body.description, null);
+});
+
+test('what another field switches off is sent as off, and kept where it says so', () => {
+  const values = named({ blockDeviceUse: false, allowDeviceResetOnInstallFailure: true, selectedMobileAppIds: 'a\nb' });
+  const body = bodyOf(values, false);
+  assert.equal(body.allowDeviceResetOnInstallFailure, false);
+  assert.deepEqual(body.selectedMobileAppIds, []);
+  assert.ok(willDrop(field('selectedMobileAppIds'), values));
+  assert.match(offReason(field('selectedMobileAppIds'), values, false), /People must wait/);
+  const hidden = named({ showInstallationProgress: false, installProgressTimeoutInMinutes: '9000' });
+  assert.equal(bodyOf(hidden, false).installProgressTimeoutInMinutes, 60);
+  assert.deepEqual(problemsOf(hidden, false), []);
+});
+
+test('limits are those of the server, in its words', () => {
+  const problems = problemsOf(
+    named({ installProgressTimeoutInMinutes: '0', selectedMobileAppIds: 'x\n'.repeat(1) }),
+    false,
+  );
+  assert.deepEqual(problems, [{ field: 'installProgressTimeoutInMinutes', problem: 'must be between 1 and 1440' }]);
+  assert.equal(sentence(problems[0]), 'Time limit in minutes must be between 1 and 1440.');
+  const apps = Array.from({ length: 101 }, (_, at) => `app ${at}`).join('\n');
+  assert.deepEqual(problemsOf(named({ selectedMobileAppIds: apps }), false), [
+    { field: 'selectedMobileAppIds', problem: 'must have at most 100 entries' },
+  ]);
+  assert.deepEqual(problemsOf(named({ displayName: '😀'.repeat(256) }), false), []);
+});
+
+test('values are read as they are posted', () => {
+  const profile = { ...bodyOf(named({ selectedMobileAppIds: 'a\nb', description: 'Two\nlines' }), false), priority: 2 };
+  assert.deepEqual(bodyOf(valuesOf(profile), false), profile);
+});
+
+test('what somebody else changed is taken where the person left it alone', () => {
+  const base = named();
+  const theirs = { ...base, displayName: 'Theirs', description: 'New' };
+  const mine = { ...base, displayName: 'Mine' };
+  const { rows, values } = merge(base, theirs, mine);
+  assert.deepEqual(
+    rows.map((row) => [row.field.name, row.isMine]),
+    [
+      ['displayName', true],
+      ['description', false],
+    ],
+  );
+  assert.deepEqual([values.displayName, values.description], ['Mine', 'New']);
+  assert.deepEqual(differs(base, base), []);
+});
+
+const DIAGNOSIS = {
+  timeZone: 'UTC',
+  asOf: '2026-11-21T10:03:00Z',
+  verdict: 'gaveUp',
+  summary: 'The last attempt was given up.',
+  choices: [],
+  devices: [
+    {
+      enrollmentKey: 'k',
+      deviceName: 'WIN-1',
+      platform: 'windows',
+      verdict: 'gaveUp',
+      summary: 'Given up.',
+      enrolled: false,
+    },
+  ],
+  everWorked: { completedAttempts: 0, enrolledDevices: 0 },
+  findings: [
+    {
+      rank: 1,
+      severity: 'warning',
+      title: 'Given up',
+      evidence: ['It was cancelled.'],
+      cause: 'The prompt looks like a warning.',
+      steps: ['Say so before.'],
+      who: ['user', 'admin'],
+      others: { devices: 2, users: 1, platforms: ['ios'], since: '2026-11-01T00:00:00Z', until: null },
+    },
+  ],
+  attempts: [{ startedAt: '2026-11-21T09:00:00Z', outcome: 'abandoned', cause: 'cancel', action: 'TermsofUse' }],
+  collect: [{ what: 'The log', platform: 'ios', how: 'Ask for it.' }],
+};
+
+test('a diagnosis as text says what the view says', () => {
+  const text = asText(DIAGNOSIS, 'win-1');
+  for (const part of [
+    'Enrollment diagnostics: win-1\nAs of 21 Nov 2026, 10:03 (UTC)',
+    'Gave up: The last attempt was given up.',
+    '1. Given up (warning)',
+    'Who can do it: User, Administrator',
+    'Others: 1 other person on 2 devices (iOS/iPadOS), since 1 Nov 2026, 00:00.',
+    '- 21 Nov 2026, 09:00, Abandoned, Cancelled, Terms of use',
+    '- The log (iOS/iPadOS): Ask for it.',
+  ]) {
+    assert.ok(text.includes(part), `${part}\n${text}`);
+  }
+});
+
+test('an address is a person, anything else a device', () => {
+  assert.deepEqual(subjectOf('a@b.example'), { user: 'a@b.example' });
+  assert.deepEqual(subjectOf('C02X'), { device: 'C02X' });
+  assert.equal(othersWords(null, 'UTC'), 'No other device or person is known to be affected.');
+});

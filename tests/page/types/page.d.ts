@@ -1,0 +1,59 @@
+/** What the page's modules share as types alone; nothing of it is served. */
+
+/** Only workers have it; the other types are a page's. */
+declare class FileReaderSync {
+  readAsArrayBuffer(blob: Blob): ArrayBuffer;
+}
+declare var sqlite3ApiConfig: object;
+
+/** A part of what the API answers. Its members stand in openapi.yaml, and are not written down here again. */
+type Answer = any;
+
+/** Parameters of a question, by name; null and '' are left out. */
+type Asked = Record<string, any> | URLSearchParams | null;
+
+interface AskOptions {
+  signal?: AbortSignal;
+  /** Is given what of the answer is there already, where the rest takes longer. */
+  onPart?: (part: Answer) => void;
+}
+
+/** What views ask: the server, or an opened file, which has no `send`. */
+interface Source {
+  /** The opened file; a server has none. */
+  file?: object;
+  get(path: string, parameters?: Asked, options?: AskOptions): Promise<Answer>;
+  getWithEtag?(path: string, options?: AskOptions): Promise<{ body: Answer; etag: string | null }>;
+  send?(
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: { ifMatch?: string | null; signal?: AbortSignal },
+  ): Promise<{ status: number; body: Answer; etag: string | null }>;
+}
+
+/** A file to open: chosen or dropped, or behind a link. */
+type FileSource = { file?: File; url?: string; name?: string; sizeBytes?: number };
+
+/** What a view is given to show itself. */
+interface ViewContext {
+  root: HTMLElement;
+  /** Of the address. */
+  parameters: URLSearchParams;
+  /** The segments of the address behind the view's own. */
+  rest: string[];
+  api: Source;
+  /** What an opened file says of itself; null of a server. */
+  file: Answer | null;
+  openFile: (source: FileSource) => void;
+  tenant: Answer;
+  navigate: (path: string, parameters?: Asked, options?: { replace?: boolean }) => void;
+  /** Aborted when the view is left. */
+  signal: AbortSignal;
+  /** Says a text to whoever reads by ear. */
+  announce: (text: string) => void;
+  /** Whether this sign-in may change anything. */
+  canSend: boolean;
+  /** Whether the view is shown anew, and not asked again over its element. */
+  isNew: boolean;
+}
