@@ -1,5 +1,5 @@
 //! What the binary holds besides code: the page's files, where one that is added must make it anew, the API's description as
-//! JSON, and the operations that it describes as Rust (`src/operation.rs` has their types).
+//! JSON, and the operations that it describes as Rust (`src/operation.rs` has their types) and as a module of the page.
 //!
 //! Must stay true: what an operation is called, where it is, what its query takes and who may call it stand in
 //! `openapi.yaml` alone.
@@ -23,17 +23,37 @@ fn main() -> Result<()> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("openapi.json"), serde_json::to_vec(&document)?)?;
     std::fs::write(out.join("operations.rs"), operations(&document)?)?;
+    std::fs::write(out.join("operations.js"), module(&document)?)?;
     Ok(())
 }
 
-/// The operations that this function serves. Webhooks are another's.
+/// The same for the page: method, path and question by the operation's name.
+fn module(document: &Value) -> Result<String> {
+    let mut entries = serde_json::Map::new();
+    for (path, item) in members(&document["paths"])?.iter().filter(|(path, _)| !is_webhook(path)) {
+        for method in METHODS.into_iter().filter(|method| !item[*method].is_null()) {
+            let operation = &item[method];
+            let entry = serde_json::json!({
+                "method": method.to_uppercase(),
+                "path": text(path)?,
+                "question": operation["x-question"].as_str(),
+            });
+            entries.insert(text(&operation["operationId"])?.to_owned(), entry);
+        }
+    }
+    Ok(format!("// Made from openapi.yaml.\nexport default {};\n", serde_json::to_string_pretty(&entries)?))
+}
+
+/// Webhooks are another function's.
+fn is_webhook(path: &Value) -> bool {
+    path.as_str().is_some_and(|path| path.starts_with("/hooks/"))
+}
+
+/// The operations that this function serves.
 fn operations(document: &Value) -> Result<String> {
     let (mut own, mut open, mut routes) = (String::new(), String::new(), String::new());
-    for (path, item) in members(&document["paths"])? {
+    for (path, item) in members(&document["paths"])?.iter().filter(|(path, _)| !is_webhook(path)) {
         let path = text(path)?;
-        if path.starts_with("/hooks/") {
-            continue;
-        }
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let of_path = list(&item["parameters"]);
         let (mut methods, mut allow) = (String::new(), Vec::new());

@@ -23,6 +23,7 @@ pub use diagnostics::subject;
 pub use pull::pull_status;
 pub use sources::{SourceLog, known_to_diagnostics, source_logs};
 pub use tenant::{SettingError, patched};
+pub use web::OPERATIONS_MODULE;
 
 use crate::operation::{By, Found, Open, Operation, Served, Who};
 use crate::query::parameters;

@@ -16,8 +16,11 @@ use vestibule_webhook::sources::SENDERS;
 
 /// The words of names, as a module of the page: made of the lexicon that the mailed page and the terminal have too.
 static LEXICON: LazyLock<String> = LazyLock::new(vestibule_words::module);
-/// Where the page's other modules look for it.
+/// The operations of the API's description, as a module of the page: their methods, paths and questions by their names.
+pub const OPERATIONS_MODULE: &str = include_str!(concat!(env!("OUT_DIR"), "/operations.js"));
+/// Where the page's other modules look for these.
 const LEXICON_PATH: &str = "assets/kit/lexicon.js";
+const OPERATIONS_PATH: &str = "assets/kit/operations.js";
 static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web");
 /// `openapi.yaml` as JSON, with the names of senders where they are left out.
 static OPENAPI: LazyLock<String> = LazyLock::new(|| {
@@ -46,6 +49,7 @@ impl Api {
     pub(crate) async fn page_file(&self, request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
         let content = match path {
             LEXICON_PATH => LEXICON.as_bytes(),
+            OPERATIONS_PATH => OPERATIONS_MODULE.as_bytes(),
             _ => WEB.get_file(path).ok_or_else(Problem::not_found)?.contents(),
         };
         let mut response = fixed(request, content_type(path), content)?;

@@ -2,7 +2,7 @@
 //!
 //! What must stay true: the tools are pinned, Node by its version and what npm gives by `package-lock.json`, and live in
 //! `.tools` alone; nothing of them is served. The folder has the page's modules where the server has them, with the
-//! lexicon's module, which the server makes, and without the vendored files, which are another project's to check.
+//! modules that the server makes (the lexicon, the API's operations), and without the vendored files, which are another project's to check.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc)]
 
 use std::fs;
@@ -64,6 +64,7 @@ impl Sources {
             copy(&here().join(part), &folder.path().join(part));
         }
         fs::write(folder.path().join("assets/kit/lexicon.js"), vestibule_words::module()).unwrap();
+        fs::write(folder.path().join("assets/kit/operations.js"), admin_api::OPERATIONS_MODULE).unwrap();
         fs::write(folder.path().join("scripts/forms.json"), vestibule_words::form::EXAMPLES).unwrap();
         let vendor = folder.path().join("assets/vendor");
         fs::create_dir(&vendor).unwrap();

@@ -22,11 +22,15 @@ interface AskOptions {
 interface Source {
   /** The opened file; a server has none. */
   file?: object;
-  get(path: string, parameters?: Asked, options?: AskOptions): Promise<Answer>;
-  getWithEtag?(path: string, options?: AskOptions): Promise<{ body: Answer; etag: string | null }>;
+  get(operation: string, parameters?: Asked, options?: AskOptions): Promise<Answer>;
+  getWithEtag?(
+    operation: string,
+    parameters?: Asked,
+    options?: AskOptions,
+  ): Promise<{ body: Answer; etag: string | null }>;
   send?(
-    method: string,
-    path: string,
+    operation: string,
+    parameters?: Asked,
     body?: unknown,
     options?: { ifMatch?: string | null; signal?: AbortSignal },
   ): Promise<{ status: number; body: Answer; etag: string | null }>;

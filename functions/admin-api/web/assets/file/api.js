@@ -6,26 +6,12 @@
  * wanted is not begun.
  */
 
+import { called } from '../kit/called.js';
 import { ApiProblem } from '../kit/problem.js';
-import { answer, given, notInFile } from './questions.js';
+import { answer, notInFile } from './questions.js';
 
-/** Which question a path asks, and which parameter a part of it is. @type {[RegExp, string, string?][]} */
-const ROUTES = [
-  [/^\/api\/reports\/coverage$/, 'coverage'],
-  [/^\/api\/reports\/web-enrollment$/, 'web-enrollment'],
-  [/^\/api\/reports\/incomplete-enrollments$/, 'incomplete-enrollments'],
-  [/^\/api\/reports\/incomplete-enrollments\/attempts$/, 'attempts'],
-  [/^\/api\/attempts\/([^/]+)$/, 'attempt', 'id'],
-  [/^\/api\/devices\/enrollment-status$/, 'enrollment-status'],
-  [/^\/api\/devices\/enrollment-status\/active$/, 'active'],
-  [/^\/api\/devices\/enrollment-status\/failures$/, 'failures'],
-  [/^\/api\/devices\/limbo$/, 'limbo'],
-  [/^\/api\/reports\/esp$/, 'esp'],
-  [/^\/api\/reports\/esp\/sessions$/, 'esp-sessions'],
-  [/^\/api\/reports\/esp\/sessions\/([^/]+)$/, 'esp-session', 'id'],
-  [/^\/api\/devices\/esp-profiles$/, 'esp-profiles'],
-  [/^\/api\/advice\/([^/]+)$/, 'advice', 'text'],
-];
+/** Operations that a question of the file answers, though the server answers them from its table. */
+const OF_FILE = { listEspProfiles: 'esp-profiles' };
 
 const DAY_MS = 86_400_000;
 /** Milliseconds for which nothing else must be asked before a slow statement begins. */
@@ -151,8 +137,7 @@ export class OpenFile {
   }
 }
 
-async function tenant(file, parameters) {
-  if (given(parameters).size) throw notInFile('This takes no parameters.');
+async function tenant(file) {
   const meta = await file.meta();
   return {
     asOf: meta.asOf,
@@ -203,32 +188,26 @@ export class FileApi {
 
   /**
    * Asks for something, as of the server.
-   * @param {string} path
-   * @param {Object<string, any>|URLSearchParams} [parameters]
+   * @param {string} operation
+   * @param {Asked} [parameters]
    * @param {{signal?: AbortSignal, onPart?: (part: any) => void}} [options] `onPart` is given the answer without what
    *   takes long, which is null in it
    * @returns {Promise<any>}
    */
-  async get(path, parameters, { signal, onPart } = {}) {
-    const whole = path.startsWith('/') ? path : `/api/${path}`;
-    if (whole === '/api/tenant') return tenant(this.file, parameters);
-    for (const [pattern, question, part] of ROUTES) {
-      const found = pattern.exec(whole);
-      if (!found) continue;
-      const asked = part
-        ? { ...Object.fromEntries(given(parameters)), [part]: decodeURIComponent(found[1]) }
-        : parameters;
-      const result = await answer(this.file, question, asked, { signal, onPart });
-      if (signal?.aborted) throw aborted();
-      if (!result) throw notInFile('The file does not have this.');
-      return result;
-    }
-    throw notInFile('This needs the server: a report file doesn’t hold it.');
+  async get(operation, parameters, { signal, onPart } = {}) {
+    if (operation === 'getTenant') return tenant(this.file);
+    const { question = OF_FILE[operation], query, inPath } = called(operation, parameters);
+    if (!question) throw notInFile('This needs the server: a report file doesn’t hold it.');
+    const asked = new URLSearchParams([...inPath, ...query]);
+    const result = await answer(this.file, question, asked, { signal, onPart });
+    if (signal?.aborted) throw aborted();
+    if (!result) throw notInFile('The file does not have this.');
+    return result;
   }
 
   /** Nothing in a file is there to be changed. */
-  async getWithEtag(path, options) {
-    return { body: await this.get(path, null, options), etag: null };
+  async getWithEtag(operation, parameters, options) {
+    return { body: await this.get(operation, parameters, options), etag: null };
   }
 
   /** Nothing in a file can be changed. */

@@ -25,7 +25,7 @@ const notInSummary = () =>
   );
 
 /** The parameters that are given: null and '' are as good as not given. @returns {Map<string, string>} */
-export function given(parameters) {
+function given(parameters) {
   const pairs = parameters instanceof URLSearchParams ? parameters : Object.entries(parameters ?? {});
   const values = new Map();
   for (const [name, value] of pairs) {

@@ -22,7 +22,7 @@ const REPORTS = ['starts', 'steps', 'stops', 'failures', 'ends', 'compliance'];
  * @returns {Promise<Answer|null>} what those numbers stand on, where it can be had
  */
 export const askCoverage = ({ from, to, os }, { api, signal }) =>
-  api.get('/api/reports/coverage', { from, to, os }, { signal }).catch((error) => {
+  api.get('getCoverage', { from, to, os }, { signal }).catch((error) => {
     if (error.name === 'AbortError' || error.status === 401) throw error;
     return null;
   });

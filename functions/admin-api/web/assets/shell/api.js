@@ -5,6 +5,7 @@
  * ApiProblem with words that can be shown, except an abort, which stays an AbortError.
  */
 
+import { called } from '../kit/called.js';
 import { ApiProblem } from '../kit/problem.js';
 
 /** The API over HTTP. */
@@ -20,27 +21,13 @@ export class Api {
   }
 
   /**
-   * The address of a path like `/api/tenant` (`tenant` is the same). Parameters that are null or '' are left out.
-   * @param {string} path
-   * @param {Object<string, any>|URLSearchParams} [parameters]
-   * @returns {string}
-   */
-  address(path, parameters) {
-    const query = new URLSearchParams();
-    const pairs = parameters instanceof URLSearchParams ? parameters : Object.entries(parameters ?? {});
-    for (const [name, value] of pairs) {
-      if (value !== null && value !== undefined && value !== '') query.append(name, value);
-    }
-    const whole = path.startsWith('/') ? path : `/api/${path}`;
-    return `${this.base}${whole}${query.size ? `?${query}` : ''}`;
-  }
-
-  /**
-   * @param {string} method
-   * @param {string} address
+   * @param {string} operation
+   * @param {Asked} [parameters]
    * @param {{body?: any, headers?: Record<string, string>, signal?: AbortSignal}} [options]
    */
-  async #request(method, address, { body, headers = {}, signal } = {}) {
+  async #request(operation, parameters, { body, headers = {}, signal } = {}) {
+    const { method, path, query } = called(operation, parameters);
+    const address = `${this.base}${path}${query.length ? `?${new URLSearchParams(query)}` : ''}`;
     const token = this.token();
     /** @type {Record<string, string>} */
     const sent = { Accept: 'application/json', ...headers };
@@ -78,36 +65,37 @@ export class Api {
 
   /**
    * Asks for something.
-   * @param {string} path
-   * @param {Object<string, any>|URLSearchParams} [parameters]
+   * @param {string} operation by its name in the API's description
+   * @param {Asked} [parameters] those of its path among them
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<any>}
    */
-  async get(path, parameters, { signal } = {}) {
-    return (await this.#request('GET', this.address(path, parameters), { signal })).body;
+  async get(operation, parameters, { signal } = {}) {
+    return (await this.#request(operation, parameters, { signal })).body;
   }
 
   /**
    * Asks for something that is going to be changed.
-   * @param {string} path
+   * @param {string} operation
+   * @param {Asked} [parameters]
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<{body: any, etag: string|null}>}
    */
-  async getWithEtag(path, { signal } = {}) {
-    const { body, etag } = await this.#request('GET', this.address(path), { signal });
+  async getWithEtag(operation, parameters, { signal } = {}) {
+    const { body, etag } = await this.#request(operation, parameters, { signal });
     return { body, etag };
   }
 
   /**
    * Changes something.
-   * @param {string} method
-   * @param {string} path
+   * @param {string} operation
+   * @param {Asked} [parameters]
    * @param {any} [body] sent as JSON
    * @param {{ifMatch?: string|null, signal?: AbortSignal}} [options] `ifMatch`: only what was seen is changed
    * @returns {Promise<{status: number, body: any, etag: string|null}>}
    */
-  send(method, path, body, { ifMatch, signal } = {}) {
+  send(operation, parameters, body, { ifMatch, signal } = {}) {
     const headers = ifMatch ? { 'If-Match': ifMatch } : {};
-    return this.#request(method, this.address(path), { body, headers, signal });
+    return this.#request(operation, parameters, { body, headers, signal });
   }
 }

@@ -51,7 +51,7 @@ function navigate(path, parameters, { replace = false } = {}) {
 
 function signOut() {
   // A token got by signing in is good no more; whether the server hears it or not, this tab forgets it.
-  state.server.send('DELETE', '/api/session').catch(() => {});
+  state.server.send('signOut').catch(() => {});
   state.session.end('You are signed out.');
   state.tenant = null;
   state.shown = null;
@@ -141,7 +141,7 @@ function place() {
 async function show(root, found, signal, isNew) {
   // First of all: without it there is no navigation, and nothing leads on from an address that is no view's.
   if (found.view !== SIGN_IN && !state.tenant) {
-    state.tenant = await source().get('/api/tenant', null, { signal });
+    state.tenant = await source().get('getTenant', null, { signal });
     drawTop();
   }
   if (signal.aborted) return;

@@ -121,7 +121,7 @@ export class Session {
    */
   async exchange(code, api) {
     this.end();
-    const { body } = await api.send('POST', '/api/session', { code });
+    const { body } = await api.send('signIn', null, { code });
     this.begin(body.token, body.expiresAt ?? null);
   }
 

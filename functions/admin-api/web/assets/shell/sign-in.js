@@ -64,7 +64,7 @@ export default {
                 button.disabled = true;
                 try {
                   // Kept only once the server has taken it.
-                  await new Api({ base: api.base, token: () => token }).get('/api/tenant', null, { signal });
+                  await new Api({ base: api.base, token: () => token }).get('getTenant', null, { signal });
                   session.begin(token);
                   signedIn();
                 } catch (error) {

@@ -11,7 +11,7 @@ import { count } from '../kit/format.js';
 import { notice, pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { espNavigation, whyReadOnly } from './esp-parts.js';
-import { profilePath, targetKind, targetWords } from './profiles-api.js';
+import { targetKind, targetWords } from './profiles-api.js';
 
 const MOST = 200;
 const MOST_RULE = 3072;
@@ -100,7 +100,7 @@ function help() {
  */
 export async function showAssignments(context, id) {
   const { root, api, signal, announce } = context;
-  let answer = await api.getWithEtag(profilePath(id), { signal });
+  let answer = await api.getWithEtag('getEspProfile', { id }, { signal });
   const { isDefault } = answer.body;
   const readOnly = isDefault
     ? 'The default profile can’t be assigned: it applies if no other does.'
@@ -236,7 +236,7 @@ export async function showAssignments(context, id) {
     });
 
   const conflict = async () => {
-    answer = await api.getWithEtag(profilePath(id), { signal });
+    answer = await api.getWithEtag('getEspProfile', { id }, { signal });
     const now = answer.body.assignments;
     say(
       notice(
@@ -280,7 +280,7 @@ export async function showAssignments(context, id) {
     }
     button.disabled = true;
     try {
-      answer = await api.send('POST', profilePath(id, 'assign'), { [LIST]: list.map(write) }, { ifMatch: answer.etag });
+      answer = await api.send('assignEspProfile', { id }, { [LIST]: list.map(write) }, { ifMatch: answer.etag });
       if (signal.aborted) return;
       list.splice(0, list.length, ...answer.body.assignments.map(read));
       draw();

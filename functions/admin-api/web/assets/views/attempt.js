@@ -163,7 +163,7 @@ function summary(attempt, zone) {
 
 export default {
   async show({ root, rest, api, signal, tenant }) {
-    const attempt = await api.get(`/api/attempts/${segment(rest[0] ?? '')}`, null, { signal });
+    const attempt = await api.get('getAttempt', { id: rest[0] ?? '' }, { signal });
     const zone = tenant.settings?.timeZone ?? 'UTC';
     const meanings = attempt.outcome === 'failed' ? attempt.advice : null;
     const device = attempt.deviceName ?? attempt.enrollmentKey;

@@ -153,7 +153,7 @@ export default {
     const asked = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name)]));
     const [answer, coverage] = await Promise.all([
       api.get(
-        '/api/reports/incomplete-enrollments/attempts',
+        'getAttempts',
         { ...asked, cursor: parameters.get('cursor'), limit: PAGE },
         { signal },
       ),

@@ -10,7 +10,7 @@ import { progressBar } from '../kit/chart.js';
 import { h, patch } from '../kit/dom.js';
 import { dateTime, minutes, plural, seconds } from '../kit/format.js';
 import { asOf, badge, notice, pageHead, problemNotice } from '../kit/parts.js';
-import { addressOf, segment } from '../kit/address.js';
+import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
 import { deploymentMode, espAction, espPhase, espState, progressState, tracking } from '../kit/words.js';
 import { whichProfile } from './device-profile.js';
@@ -177,13 +177,12 @@ function about(answer, zone) {
 
 /** Both answers; one that there isn't is the problem that says so. */
 async function ask({ api, signal }, id) {
-  const path = `/api/devices/${segment(id)}`;
-  const one = (part) =>
-    api.get(`${path}/${part}`, null, { signal }).catch((error) => {
+  const one = (operation) =>
+    api.get(operation, { id }, { signal }).catch((error) => {
       if (error.name === 'AbortError' || error.status !== 404) throw error;
       return error;
     });
-  const [page, profile] = await Promise.all([one('esp'), one('esp-profile')]);
+  const [page, profile] = await Promise.all([one('getDeviceEsp'), one('getDeviceEspProfile')]);
   return {
     page: page instanceof Error ? null : page,
     profile: profile instanceof Error ? null : profile,

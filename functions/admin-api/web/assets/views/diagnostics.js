@@ -322,7 +322,7 @@ export default {
     draw(`Looking at ${subject}…`);
     let answer;
     try {
-      answer = await api.get('/api/diagnostics', asked, { signal });
+      answer = await api.get('diagnose', asked, { signal });
     } catch (error) {
       if (error.status === 404) {
         draw(

@@ -261,7 +261,7 @@ export default {
 
   async show(context) {
     const { root, api, signal, parameters, navigate, tenant, announce, isNew } = context;
-    const answer = await api.get('/api/reports/esp', { ...rangeIn(parameters), limit: MOST_LISTED }, { signal });
+    const answer = await api.get('getEspReport', { ...rangeIn(parameters), limit: MOST_LISTED }, { signal });
     const range = { from: answer.from, to: answer.to };
     const coverage = await askCoverage({ ...range, os: 'windows' }, { api, signal });
     patch(

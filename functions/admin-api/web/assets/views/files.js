@@ -71,7 +71,7 @@ export default {
     const shown = { list: null, message: null, export: null };
 
     const load = async () => {
-      shown.list = await api.get('/api/reports/files', null, { signal });
+      shown.list = await api.get('listFiles', null, { signal });
     };
 
     const say = (kind, text) => {
@@ -83,7 +83,7 @@ export default {
     /** Asks for the link to a part, and does something with it. */
     const withLink = async (file, { part, label }, act) => {
       try {
-        await act(await api.get(`/api/reports/files/${file.id}/link`, { part }, { signal }));
+        await act(await api.get('getFileLink', { id: file.id, part }, { signal }));
       } catch (error) {
         if (error.name === 'AbortError') return;
         if (error.status === 404) say('warning', 'This part cannot be downloaded from this server yet.');
@@ -112,7 +112,7 @@ export default {
       draw();
       announce('The file is being created.');
       try {
-        const { body } = await api.send('POST', '/api/reports/files', undefined, { signal });
+        const { body } = await api.send('requestFile', null, undefined, { signal });
         const requested = Date.parse(body.requestedAt);
         while (Date.now() - shown.export.since < PATIENCE) {
           await wait(POLL, signal);

@@ -176,7 +176,7 @@ async function previous(report, { api, tenant, signal }) {
       enough.abort();
     };
     const either = AbortSignal.any([signal, enough.signal]);
-    api.get('/api/reports/incomplete-enrollments', asked, { signal: either, onPart }).then(resolve, reject);
+    api.get('getIncompleteEnrollments', asked, { signal: either, onPart }).then(resolve, reject);
   });
 }
 
@@ -307,7 +307,7 @@ export default {
       comparison.catch(() => {});
     };
     const options = { signal, onPart: arrived, range: { from: range.from, to: range.to } };
-    arrived(await summaryFirst(api, '/api/reports/incomplete-enrollments', asked, options));
+    arrived(await summaryFirst(api, 'getIncompleteEnrollments', asked, options));
     await Promise.all([comparison, standing, ofWeb]);
     const abandoned = orNotReported(newest.abandoned, (n) => `${count(n)} abandoned`);
     if (!isNew) announce(`Of ${count(newest.initiated)} initiated: ${abandoned}.`);

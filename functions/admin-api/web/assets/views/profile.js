@@ -14,7 +14,7 @@ import { espNavigation, whyReadOnly, zoneOf } from './esp-parts.js';
 import { changesNotice, differs, merge } from './profile-changes.js';
 import { bodyOf, newValues, problemsOf, valuesOf } from './profile-fields.js';
 import { profileForm } from './profile-form.js';
-import { PROFILES, profilePath, targetWords } from './profiles-api.js';
+import { targetWords } from './profiles-api.js';
 
 /** What was typed and not saved, by organisation and profile, while this page is open. */
 const drafts = new Map();
@@ -73,7 +73,7 @@ async function showEditor(context, id) {
   const zone = zoneOf(context);
   const isNew = id === NEW;
   const draftKey = `${context.tenant?.tenant} ${id}`;
-  const answer = isNew ? { body: null, etag: null } : await api.getWithEtag(profilePath(id), { signal });
+  const answer = isNew ? { body: null, etag: null } : await api.getWithEtag('getEspProfile', { id }, { signal });
   const isDefault = answer.body?.isDefault === true;
   const isScoped = context.tenant?.scopeTags?.length > 0;
   const readOnly =
@@ -130,7 +130,7 @@ async function showEditor(context, id) {
   const conflict = async () => {
     let current;
     try {
-      current = await api.getWithEtag(profilePath(id), { signal });
+      current = await api.getWithEtag('getEspProfile', { id }, { signal });
     } catch (error) {
       if (error.status !== 404) throw error;
       gone();
@@ -194,8 +194,8 @@ async function showEditor(context, id) {
     button.disabled = true;
     try {
       const answered = asNew
-        ? await api.send('POST', PROFILES, body)
-        : await api.send('PUT', profilePath(id), body, { ifMatch: etag });
+        ? await api.send('createEspProfiles', null, body)
+        : await api.send('replaceEspProfile', { id }, body, { ifMatch: etag });
       if (signal.aborted) return;
       etag = answered.etag;
       saved(answered.status, answered.body);

@@ -5,15 +5,8 @@
  * profile is read again, and its ETag serves only if version and priority are those that were shown.
  */
 
-import { segment } from '../kit/address.js';
-
-export const PROFILES = '/api/devices/esp-profiles';
-
 /** Most profiles of an organisation, the default included. */
 export const MOST_PROFILES = 51;
-
-/** @param {string} id @param {string} [what] `assign`, `set-priority` @returns {string} */
-export const profilePath = (id, what) => `${PROFILES}/${segment(id)}${what ? `/${what}` : ''}`;
 
 /** Somebody else changed the profile since it was shown. */
 export class ChangedMeanwhile extends Error {
@@ -27,16 +20,15 @@ export class ChangedMeanwhile extends Error {
  * Changes a profile if it still is what was shown.
  * @param {Source} api
  * @param {{id: string, version: number, priority: number}} shown
- * @param {string} method
- * @param {string} [what] `assign`, `set-priority`; missing for the profile itself
+ * @param {string} operation that changes it
  * @param {any} [body]
  * @returns {Promise<{status: number, body: any, etag: string|null}>}
  */
-export async function changeShown(api, shown, method, what, body) {
+export async function changeShown(api, shown, operation, body) {
   try {
-    const { body: current, etag } = await api.getWithEtag(profilePath(shown.id));
+    const { body: current, etag } = await api.getWithEtag('getEspProfile', { id: shown.id });
     if (current.version !== shown.version || current.priority !== shown.priority) throw new ChangedMeanwhile();
-    return await api.send(method, profilePath(shown.id, what), body, { ifMatch: etag });
+    return await api.send(operation, { id: shown.id }, body, { ifMatch: etag });
   } catch (error) {
     if (error.status === 412 || error.status === 404) throw new ChangedMeanwhile();
     throw error;

@@ -12,7 +12,7 @@ import { asOf, badge, notice, pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
 import { confirmDialog } from '../kit/confirm.js';
 import { espNavigation, whyReadOnly, zoneOf } from './esp-parts.js';
-import { ChangedMeanwhile, MOST_PROFILES, PROFILES, changeShown, targetWords } from './profiles-api.js';
+import { ChangedMeanwhile, MOST_PROFILES, changeShown, targetWords } from './profiles-api.js';
 import { reorderHandlers } from './reorder.js';
 
 const apps = (one) =>
@@ -46,7 +46,7 @@ export default {
     const ranked = () => answer.value.filter((one) => !one.isDefault);
     const places = () => answer.profiles - 1;
     const read = async () => {
-      answer = await api.get(PROFILES, null, { signal });
+      answer = await api.get('listEspProfiles', null, { signal });
     };
 
     const change = (id, act) => {
@@ -88,7 +88,7 @@ export default {
           announce(`${one.displayName} is already ${list[0] === one ? 'first' : 'last'}.`);
           return;
         }
-        const { body } = await changeShown(api, one, 'POST', 'set-priority', { priority: to.priority });
+        const { body } = await changeShown(api, one, 'setEspProfilePriority', { priority: to.priority });
         announce(`${one.displayName} is now ${body.priority} of ${places()}.`);
       });
       // A browser that can't move an element without taking it out has dropped the focus.
@@ -113,7 +113,7 @@ export default {
       });
       if (!isSure) return;
       await change(one.id, async (each) => {
-        await changeShown(api, each, 'DELETE');
+        await changeShown(api, each, 'deleteEspProfile');
         announce(`${each.displayName} is deleted.`);
         return notice('success', `“${each.displayName}” is deleted.`);
       });

@@ -178,7 +178,7 @@ function pulled(pull, zone) {
 
 export default {
   async show({ root, api, signal }) {
-    const answer = await api.get('/api/sources', null, { signal });
+    const answer = await api.get('getSources', null, { signal });
     const { sources, timeZone: zone, graphPull } = answer;
     const silent = sources.filter((source) => source.silent);
     patch(

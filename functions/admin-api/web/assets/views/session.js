@@ -208,7 +208,7 @@ const card = (title, ...content) => h('section', { class: 'card', 'data-key': ti
 
 export default {
   async show({ root, rest, api, signal }) {
-    const session = await api.get(`/api/reports/esp/sessions/${segment(rest[0] ?? '')}`, null, { signal });
+    const session = await api.get('getEspSession', { id: rest[0] ?? '' }, { signal });
     const zone = session.timeZone;
     const name = session.deviceName ?? session.enrollmentKey;
     patch(

@@ -22,7 +22,7 @@ async function profileChoices({ api, signal, parameters }) {
   const wanted = parameters.get('profileId');
   let list = [];
   try {
-    list = (await api.get('/api/devices/esp-profiles', null, { signal })).value.map((one) => [one.id, one.displayName]);
+    list = (await api.get('listEspProfiles', null, { signal })).value.map((one) => [one.id, one.displayName]);
   } catch (error) {
     // The list of sessions is of use without their names; in an opened file there may be none.
     if (error.name === 'AbortError') throw error;
@@ -106,7 +106,7 @@ export default {
     };
     const cursor = parameters.get('cursor');
     const [answer, profiles] = await Promise.all([
-      api.get('/api/reports/esp/sessions', { ...asked, cursor, limit: PAGE }, { signal }),
+      api.get('getEspSessions', { ...asked, cursor, limit: PAGE }, { signal }),
       profileChoices(context),
     ]);
     const { from, to } = range;

@@ -287,15 +287,15 @@ export default {
 
     const ask = async () => {
       const [status, active, failures, coverage, limbo] = await Promise.all([
-        api.get('/api/devices/enrollment-status', null, { signal }),
-        api.get('/api/devices/enrollment-status/active', { limit: ACTIVE }, { signal }).catch((error) => {
+        api.get('getStatus', null, { signal }),
+        api.get('getActive', { limit: ACTIVE }, { signal }).catch((error) => {
           if (file?.kind === 'summary' && error.status === 404) return null;
           throw error;
         }),
-        api.get('/api/devices/enrollment-status/failures', { limit: FAILURES }, { signal }),
+        api.get('getFailures', { limit: FAILURES }, { signal }),
         askCoverage({ ...keptRange(tenant), os: 'all' }, { api, signal }),
         // A file made by an earlier version has no such question; the server makes another.
-        api.get('/api/devices/limbo', { limit: LIMBO }, { signal }).catch((error) => {
+        api.get('getLimbo', { limit: LIMBO }, { signal }).catch((error) => {
           if (error.status === (file ? 404 : 503)) return null;
           throw error;
         }),

@@ -20,7 +20,7 @@ export async function askWebEnrollment({ from, to, os }, { api, signal }) {
   if (os && os !== 'ios' && os !== 'android' && os !== 'all') return null;
   const parameters = { from, to, os: os === 'all' ? null : os };
   try {
-    return await api.get('/api/reports/web-enrollment', parameters, { signal });
+    return await api.get('getWebEnrollment', parameters, { signal });
   } catch (error) {
     if (error.status === 404 || error.status === 503) return null;
     throw error;
