@@ -6,6 +6,7 @@
  */
 
 import { segment } from '../kit/address.js';
+import { espRule } from '../kit/words.js';
 
 export const PROFILES = '/api/devices/esp-profiles';
 
@@ -57,10 +58,12 @@ export const targetKind = (target) =>
 export function targetWords({ target }) {
   const kind = targetKind(target);
   const whom =
-    { allDevices: 'All devices', allUsers: 'All licensed users' }[kind] ?? target.groupName ?? target.groupId;
+    { allDevices: espRule('allDevices'), allUsers: espRule('allLicensedUsers') }[kind] ??
+    target.groupName ??
+    target.groupId;
   const filter = target.deviceAndAppManagementAssignmentFilterType;
   if (!filter || filter === 'none') return whom;
   const rule = target.deviceAndAppManagementAssignmentFilterRule;
-  const by = rule ? `: ${rule}` : ' (its rule is not known here, so this is passed over)';
+  const by = rule ? `: ${rule}` : ' (the rule is not known here, so this assignment is ignored)';
   return `${whom}, ${filter === 'include' ? 'only with' : 'not with'} the filter${by}`;
 }
