@@ -1,144 +1,33 @@
-//! What the binary holds besides code: the page's files, where one that is added must make it anew, the API's description as
-//! JSON, and the operations that it describes as Rust (`src/operation.rs` has their types) and as a module of the page.
+//! What the binary holds besides code: the page's files, where one that is added must make it anew, and what is made of the
+//! API's description: itself as JSON, and its operations.
 //!
 //! Must stay true: what an operation is called, where it is, what its query takes and who may call it stand in
 //! `openapi.yaml` alone.
 
-use serde_yaml_ng::Value;
+#[path = "build/enums.rs"]
+mod enums;
+#[path = "build/operations.rs"]
+mod operations;
+
 use std::error::Error;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Members of a path that are operations.
-const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
+/// The words of names: read as a file, as the crate that has it would be built a second time for this script.
+const LEXICON: &str = "../../shared/words/lexicon.json";
 
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=web");
     println!("cargo::rerun-if-changed=openapi.yaml");
+    println!("cargo::rerun-if-changed={LEXICON}");
     let yaml = std::fs::read_to_string("openapi.yaml")?;
     // Read as YAML's own value, which keeps the order that it is written in.
-    let document: Value = serde_yaml_ng::from_str(&yaml)?;
+    let mut document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&yaml)?;
+    enums::describe(&mut document, &serde_json::from_str(&std::fs::read_to_string(LEXICON)?)?);
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("openapi.json"), serde_json::to_vec(&document)?)?;
-    std::fs::write(out.join("operations.rs"), operations(&document)?)?;
-    std::fs::write(out.join("operations.js"), module(&document)?)?;
+    std::fs::write(out.join("operations.rs"), operations::operations(&document)?)?;
+    std::fs::write(out.join("operations.js"), operations::module(&document)?)?;
     Ok(())
-}
-
-/// The same for the page: method, path and question by the operation's name.
-fn module(document: &Value) -> Result<String> {
-    let mut entries = serde_json::Map::new();
-    for (path, item) in members(&document["paths"])?.iter().filter(|(path, _)| !is_webhook(path)) {
-        for method in METHODS.into_iter().filter(|method| !item[*method].is_null()) {
-            let operation = &item[method];
-            let entry = serde_json::json!({
-                "method": method.to_uppercase(),
-                "path": text(path)?,
-                "question": operation["x-question"].as_str(),
-            });
-            entries.insert(text(&operation["operationId"])?.to_owned(), entry);
-        }
-    }
-    Ok(format!("// Made from openapi.yaml.\nexport default {};\n", serde_json::to_string_pretty(&entries)?))
-}
-
-/// Webhooks are another function's.
-fn is_webhook(path: &Value) -> bool {
-    path.as_str().is_some_and(|path| path.starts_with("/hooks/"))
-}
-
-/// The operations that this function serves.
-fn operations(document: &Value) -> Result<String> {
-    let (mut own, mut open, mut routes) = (String::new(), String::new(), String::new());
-    for (path, item) in members(&document["paths"])?.iter().filter(|(path, _)| !is_webhook(path)) {
-        let path = text(path)?;
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        let of_path = list(&item["parameters"]);
-        let (mut methods, mut allow) = (String::new(), Vec::new());
-        for method in METHODS {
-            let operation = &item[method];
-            if operation.is_null() {
-                continue;
-            }
-            allow.push(method.to_uppercase());
-            let id = text(&operation["operationId"])?;
-            let name = format!("{}{}", id[..1].to_uppercase(), &id[1..]);
-            let who = who(operation)?;
-            let summary = text(&operation["summary"])?;
-            let by = match (&operation["x-question"], who) {
-                (Value::Null, None) => {
-                    writeln!(open, "    /// {summary}.\n    {name},")?;
-                    format!("Openly(Open::{name})")
-                }
-                (Value::Null, Some(who)) => {
-                    writeln!(own, "    /// {summary}.\n    {name},")?;
-                    format!("Operation(Operation::{name}, Who::{who})")
-                }
-                (question, Some("Readers")) => format!("Question({:?})", text(question)?),
-                (question, _) => return Err(format!("{question:?} is a question for all of a tenant's").into()),
-            };
-            let mut query = String::new();
-            for parameter in of_path.iter().chain(list(&operation["parameters"])) {
-                let parameter = meant(document, parameter)?;
-                if parameter["in"] == "query" {
-                    let kind = kind(meant(document, &parameter["schema"])?)?;
-                    write!(query, "Parameter {{ name: {:?}, kind: {kind} }}, ", text(&parameter["name"])?)?;
-                }
-            }
-            let method = method.to_uppercase();
-            writeln!(methods, "        Served {{ method: Method::{method}, by: By::{by}, query: &[{query}] }},")?;
-        }
-        let allow = allow.join(", ");
-        writeln!(routes, "    Route {{ segments: &{segments:?}, allow: {allow:?}, served: &[\n{methods}    ] }},")?;
-    }
-    Ok(format!(
-        "/// An operation of `openapi.yaml` for somebody known, by its `operationId`; questions of the file are none of these.\n\
-         #[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub(crate) enum Operation {{\n{own}}}\n\n\
-         /// An operation that needs no credential.\n\
-         #[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub(crate) enum Open {{\n{open}}}\n\n\
-         /// All paths with what they serve.\nstatic ROUTES: &[Route] = &[\n{routes}];\n"
-    ))
-}
-
-/// Who may call an operation; none where `security` is empty, so that no credential is looked at. `x-role` names the role that it
-/// needs; `x-all-profiles` says that a token which is limited to scope tags may not.
-fn who(operation: &Value) -> Result<Option<&'static str>> {
-    let is_open = operation["security"].as_sequence().is_some_and(Vec::is_empty);
-    match (is_open, operation["x-role"].as_str(), operation["x-all-profiles"].as_bool()) {
-        (true, None, None) => Ok(None),
-        (false, None, None) => Ok(Some("Readers")),
-        (false, None, Some(true)) => Ok(Some("UnlimitedReaders")),
-        (false, Some("admin"), None) => Ok(Some("Admins")),
-        _ => Err("security, x-role and x-all-profiles together say nothing known".into()),
-    }
-}
-
-/// What a value of the query must be.
-fn kind(schema: &Value) -> Result<String> {
-    if let Some(values) = schema["enum"].as_sequence() {
-        let values = values.iter().map(text).collect::<Result<Vec<_>>>()?;
-        return Ok(format!("Kind::OneOf(&{values:?})"));
-    }
-    Ok("Kind::Any".to_owned())
-}
-
-/// The thing itself, or what it refers to.
-fn meant<'d>(document: &'d Value, value: &'d Value) -> Result<&'d Value> {
-    let Some(reference) = value["$ref"].as_str() else { return Ok(value) };
-    let names = reference.strip_prefix("#/").ok_or("a reference to another document")?;
-    Ok(names.split('/').fold(document, |value, name| &value[name]))
-}
-
-fn members(value: &Value) -> Result<&serde_yaml_ng::Mapping> {
-    value.as_mapping().ok_or_else(|| "not a mapping".into())
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_sequence().map_or(&[], Vec::as_slice)
-}
-
-fn text(value: &Value) -> Result<&str> {
-    value.as_str().ok_or_else(|| format!("{value:?} is not a text").into())
 }

@@ -38,16 +38,3 @@ pub fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     let _gone = writeln!(std::io::stderr().lock(), "vestibule: {text}");
     ExitCode::FAILURE
 }
-
-/// A number with thin groups of three.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
-}

@@ -57,6 +57,9 @@ pub enum Who {
 }
 
 impl Who {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::User, Self::Admin, Self::Microsoft];
+
     /// The name in files and answers.
     pub const fn name(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use crate::handshake;
 use crate::ignored::{Ignored, takes_notice};
 use crate::limit::Limit;
 use crate::log::{Became, Log};
+use crate::reason::Reason;
 use crate::{Results, Status, store_batch};
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
@@ -72,9 +73,10 @@ impl Hook {
             Ok(()) => {
                 read_body(&tenant, source, &request, now).map_err(|error| (unread(&error), Became::unread(&error)))
             }
-            Err(problem) => {
-                Err((problem, Became::Refused("tooManyRequests", "more requests than a tenant may send".to_owned())))
-            }
+            Err(problem) => Err((
+                problem,
+                Became::Refused(Reason::TooManyRequests, "more requests than a tenant may send".to_owned()),
+            )),
         };
         let batch = match read {
             Ok(batch) => batch,

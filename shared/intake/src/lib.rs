@@ -11,6 +11,7 @@ mod hook;
 mod ignored;
 mod limit;
 mod log;
+mod reason;
 mod sign_ins;
 
 pub use answer::{EventResult, Results, Status};

@@ -5,6 +5,7 @@
 //! least". Only requests whose sender is proven are counted, so nobody else can make us write.
 
 use crate::answer::{EventResult, Results, Status};
+use crate::reason::Reason;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::{Day, Millis, TenantId, Timestamp};
@@ -51,19 +52,19 @@ pub(crate) enum Became<'r> {
     /// Its body was read.
     Read(&'r Results),
     /// All of it was refused: by reason, and in words.
-    Refused(&'static str, String),
+    Refused(Reason, String),
 }
 
 impl Became<'_> {
     /// What a body that can't be read is counted as.
     pub(crate) fn unread(error: &BodyError) -> Self {
         let reason = match error {
-            BodyError::TooLarge => "tooLarge",
-            BodyError::TooManyEvents => "tooManyEvents",
-            BodyError::NotJson { .. } => "notJson",
-            BodyError::NotAnEvent => "notAnEvent",
-            BodyError::Malformed(_) => "malformed",
-            BodyError::UnsignedHeaders => "unsignedHeaders",
+            BodyError::TooLarge => Reason::TooLarge,
+            BodyError::TooManyEvents => Reason::TooManyEvents,
+            BodyError::NotJson { .. } => Reason::NotJson,
+            BodyError::NotAnEvent => Reason::NotAnEvent,
+            BodyError::Malformed(_) => Reason::Malformed,
+            BodyError::UnsignedHeaders => Reason::UnsignedHeaders,
         };
         Self::Refused(reason, error.to_string())
     }
@@ -71,7 +72,7 @@ impl Became<'_> {
     /// The first refusal: its reason, its member and what is wrong.
     pub(crate) fn refusal(&self) -> Option<(&'static str, &str, &str)> {
         match self {
-            Self::Refused(reason, problem) => Some((*reason, "", problem)),
+            Self::Refused(reason, problem) => Some((reason.name(), "", problem)),
             Self::Read(results) => results.results.iter().find_map(refusal),
         }
     }
@@ -82,7 +83,7 @@ impl Became<'_> {
         match self {
             Self::Refused(reason, problem) => {
                 delivery.refused = 1;
-                log.refuse(now, reason, "", problem);
+                log.refuse(now, reason.name(), "", problem);
             }
             Self::Read(results) => {
                 for result in &results.results {
@@ -119,11 +120,11 @@ fn refusal(result: &EventResult) -> Option<(&'static str, &str, &str)> {
         Status::Invalid => {
             let error = result.errors.first();
             let (field, problem) = error.map_or(("", ""), |error| (error.field.as_str(), error.problem.as_str()));
-            ("invalid", field, problem)
+            (Reason::Invalid.name(), field, problem)
         }
-        Status::TooOld => ("tooOld", "time", "is older than the tenant's retentionDays"),
-        Status::DeviceFull => ("deviceFull", "", "the device has sent more events than are kept"),
-        Status::Unavailable => ("notStored", "", "the table was unavailable"),
+        Status::TooOld => (Reason::TooOld.name(), "time", "is older than the tenant's retentionDays"),
+        Status::DeviceFull => (Reason::DeviceFull.name(), "", "the device has sent more events than are kept"),
+        Status::Unavailable => (Reason::NotStored.name(), "", "the table was unavailable"),
     })
 }
 

@@ -109,7 +109,7 @@ fn the_page_is_alone_and_well_made() {
         tags.iter().any(|(name, attributes)| name == "svg" && attributes.get("role").is_some_and(|role| role == "img"))
     );
     assert!(count("title") == 2 && count("desc") == 1);
-    for words in ["20 March 2026, 02:00 UTC", "America/New_York", "2026-03-20T02:00:00.000Z", "column_docs"] {
+    for words in ["20 Mar 2026, 02:00 UTC", "America/New_York", "column_docs"] {
         assert!(text.contains(words), "{words}");
     }
     assert!((20_000..90_000).contains(&page.len()), "{}", page.len());
@@ -121,7 +121,7 @@ fn table(page: &str, caption: &str) -> Vec<Vec<String>> {
     let table = &page[start..start + page[start..].find("</table>").unwrap()];
     let cell = |cell: &str| {
         let cell = cell[cell.find('>').unwrap() + 1..].split("</t").next().unwrap().to_owned();
-        cell.split("<span").next().unwrap().replace('\u{202f}', "")
+        cell.split("<span").next().unwrap().replace(',', "")
     };
     let rows = table.split("<tr").skip(2).filter(|row| !row.contains("rowgroup"));
     rows.map(|row| row.split("</tr>").next().unwrap().split("<t").skip(1).map(cell).collect()).collect()
@@ -139,9 +139,9 @@ fn the_numbers_are_the_reports() {
 
     let tiles: Vec<String> = ["Initiated", "Incomplete", "Open"].map(|name| format!("<dt>{name}</dt><dd>")).into();
     for (tile, count) in tiles.iter().zip([whole.initiated, whole.incomplete.unwrap(), whole.open]) {
-        assert!(page.replace('\u{202f}', "").contains(&format!("{tile}{count}</dd>")), "{tile} {count}");
+        assert!(page.replace(',', "").contains(&format!("{tile}{count}</dd>")), "{tile} {count}");
     }
-    let rate = format!("{:.1}\u{202f}%", whole.incomplete_rate.unwrap() * 100.0);
+    let rate = format!("{:.1}%", whole.incomplete_rate.unwrap() * 100.0);
     assert!(page.contains(&format!("<dt>Incomplete rate</dt><dd>{rate}</dd>")));
 
     let places = table(&page, "Abandoned attempts by place");
@@ -200,7 +200,7 @@ fn the_same_file_gives_the_same_page() {
     let next = folder.path().join("next.sqlite");
     working.publish(&next, Some(&out)).unwrap();
     let page = report_html(&Reader::open(&next).unwrap()).unwrap();
-    assert!(page.contains("<b>0</b> attempts that the report of 20 March 2026, 02:00 UTC"));
+    assert!(page.contains("<b>0</b> attempts that the report of 20 Mar 2026, 02:00 UTC"));
     // It cannot be made of a summary.
     let summary = folder.path().join("summary.sqlite");
     summarise(&out, &summary).unwrap();
@@ -213,7 +213,7 @@ fn an_empty_file_has_a_page() {
     let working = build(&folder.path().join("w"), &context(&tenant, &settings), &[], at(AS_OF));
     let page = report_html(&working.reader().unwrap()).unwrap();
     read(&page);
-    assert!(page.contains("<dt>Incomplete rate</dt><dd>–</dd>") && !page.contains("NaN"));
+    assert!(page.contains("<dt>Incomplete rate</dt><dd>—</dd>") && !page.contains("NaN"));
 }
 
 #[test]

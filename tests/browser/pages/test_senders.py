@@ -43,7 +43,7 @@ def test_a_silent_source_is_a_warning(server, visit, page):
         if one["Sender"] == native["title"]
     )
     assert row["State"] == "Silent"
-    assert "malformed event: data.device must name a device" in row["Last refusal"]
+    assert "invalid event: data.device must name a device" in row["Last refusal"]
 
 
 PULL = {

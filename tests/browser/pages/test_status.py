@@ -13,7 +13,7 @@ HEADING = "Enrollment status"
 STATES = {
     "Enrolled": "enrolled",
     "In progress": "inProgress",
-    "Waiting": "waitingForCompliance",
+    "Waiting for compliance": "waitingForCompliance",
     "Prepared": "prepared",
     "Failed": "failed",
     "Gave up": "gaveUp",

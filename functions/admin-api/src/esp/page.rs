@@ -121,13 +121,7 @@ fn buttons(actions: &[EspAction], out: &mut String) {
     }
     out.push_str("<div class=\"buttons\">");
     for action in actions {
-        let words = match action {
-            EspAction::Retry => "Try again",
-            EspAction::Reset => "Reset device",
-            EspAction::ContinueAnyway => "Continue anyway",
-            EspAction::CollectLogs => "Collect logs",
-        };
-        let _written = write!(out, "<button type=\"button\" disabled>{words}</button>");
+        let _written = write!(out, "<button type=\"button\" disabled>{}</button>", action.words());
     }
     out.push_str("</div>");
 }

@@ -5,7 +5,9 @@ use crate::cli::Common;
 use crate::output::answer;
 use std::fmt::Write as _;
 use vestibule_platform::BoxError;
-use vestibule_report::diagnosis::{Device, Diagnosis, Finding, Past, Severity};
+use vestibule_report::diagnosis::{Device, Diagnosis, Finding, Past};
+use vestibule_words::form::{instant_of, seconds};
+use vestibule_words::{List, words as words_of};
 
 /// Attempts shown; the API tells more.
 const MOST_SHOWN: usize = 10;
@@ -28,7 +30,7 @@ pub async fn run(name: &str, user: Option<&str>, device: Option<&str>, common: &
 fn words(about: &str, diagnosis: &Diagnosis) -> String {
     let mut out = format!("{about}: {}\n", diagnosis.summary);
     for device in &diagnosis.choices {
-        let last = device.last_activity_at.as_deref().unwrap_or("no attempt");
+        let last = device.last_activity_at.as_deref().map_or_else(|| "no attempt".to_owned(), instant_of);
         let _ = writeln!(out, "  {}: {}, last heard of {last}", device.enrollment_key, named(device));
     }
     for judged in &diagnosis.devices {
@@ -49,7 +51,8 @@ fn words(about: &str, diagnosis: &Diagnosis) -> String {
     }
     if !diagnosis.attempts.is_empty() {
         let worked = &diagnosis.ever_worked;
-        let last = worked.last_completed_at.as_deref().map(|at| format!(", last on {at}")).unwrap_or_default();
+        let last =
+            worked.last_completed_at.as_deref().map(|at| format!(", last on {}", instant_of(at))).unwrap_or_default();
         let _ = writeln!(out, "\nAttempts (completed so far: {}{last})", worked.completed_attempts);
     }
     for past in diagnosis.attempts.iter().take(MOST_SHOWN) {
@@ -62,7 +65,7 @@ fn words(about: &str, diagnosis: &Diagnosis) -> String {
         let _ = writeln!(out, "\nFind out besides");
     }
     for one in &diagnosis.collect {
-        let platform = one.platform.map(|platform| format!(" ({platform})")).unwrap_or_default();
+        let platform = one.platform.map(|name| format!(" ({})", words_of(List::Platform, name))).unwrap_or_default();
         let _ = writeln!(out, "  {}{platform}: {}", one.what, one.how);
     }
     out
@@ -72,16 +75,14 @@ fn words(about: &str, diagnosis: &Diagnosis) -> String {
 fn named(device: &Device) -> String {
     let names = [&device.device_name, &device.model, &device.serial_number, &device.user_principal_name];
     let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-    format!("{} {}", device.platform.as_deref().unwrap_or("platform not reported"), names.join(", "))
+    let platform = device.platform.as_deref();
+    let platform = platform.map_or_else(|| "platform not reported".into(), |name| words_of(List::Platform, name));
+    format!("{platform} {}", names.join(", "))
 }
 
 /// A finding, with the name of its device where there are several.
 fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
-    let severity = match finding.severity {
-        Severity::Problem => "Problem",
-        Severity::Warning => "Warning",
-        Severity::Information => "For information",
-    };
+    let severity = words_of(List::Severity, finding.severity.name());
     let on = device.map(|name| format!(" ({name})")).unwrap_or_default();
     let _ = writeln!(out, "\n{}. {severity}{on}: {}", finding.rank, finding.title);
     for line in &finding.evidence {
@@ -91,14 +92,15 @@ fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
         let _ = writeln!(out, "   The session: {session}");
     }
     if let Some(others) = &finding.others {
+        let platforms: Vec<_> = others.platforms.iter().map(|name| words_of(List::Platform, name)).collect();
         let _ = writeln!(
             out,
             "   Others too: {} devices of {} people ({}), from {} to {}.",
             others.devices,
             others.users,
-            others.platforms.join(", "),
-            others.since,
-            others.until
+            platforms.join(", "),
+            instant_of(&others.since),
+            instant_of(&others.until)
         );
     }
     if !finding.cause.is_empty() {
@@ -112,13 +114,21 @@ fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
     }
 }
 
+/// An attempt: when, how it stands, why, where, how long it took.
 fn attempt(past: &Past) -> String {
     let told = &past.attempt;
-    let place = [&told.section, &told.action, &told.screen].into_iter().flatten().cloned().collect::<Vec<_>>();
-    let why = [&told.cause, &told.failure_code, &told.failure_reason].into_iter().flatten().cloned();
-    let why: Vec<String> = why.collect();
-    let took = past.duration_seconds.map(|seconds| format!("{} min", seconds / 60)).unwrap_or_default();
-    let parts = [told.outcome.clone(), why.join(", "), place.join(" / "), took];
+    let named = |list, name: &Option<String>| name.as_deref().map(|name| words_of(list, name).into_owned());
+    let outcome = words_of(List::Outcome, &told.outcome).into_owned();
+    let why = [named(List::Cause, &told.cause), told.failure_code.clone(), told.failure_reason.clone()];
+    let section = named(List::Section, &told.section);
+    let place = [section, named(List::Action, &told.action), named(List::Screen, &told.screen)];
+    let mut place: Vec<String> = place.into_iter().flatten().collect();
+    // A section, a step and a screen may have the same name.
+    place.dedup();
+    #[allow(clippy::cast_precision_loss, reason = "seconds of an attempt")]
+    let took = past.duration_seconds.map(|took| seconds(Some(took as f64)));
+    let why: Vec<String> = why.into_iter().flatten().collect();
+    let parts = [outcome, why.join(", "), place.join(" / "), took.unwrap_or_default()];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    format!("{}  {}", told.started_at, parts.join("; "))
+    format!("{}  {}", instant_of(&told.started_at), parts.join("; "))
 }

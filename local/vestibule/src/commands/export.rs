@@ -2,13 +2,14 @@
 
 use crate::app::App;
 use crate::cli::Common;
-use crate::output::{answer, count};
+use crate::output::answer;
 use report_export::Exporter;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use vestibule_archive::{Exported, Part};
 use vestibule_domain::TenantId;
 use vestibule_platform::BoxError;
+use vestibule_words::form::count;
 
 pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
     let app = App::open(&common.data).await?;

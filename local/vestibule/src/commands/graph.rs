@@ -14,6 +14,8 @@ use vestibule_graph::{Cloud, Credentials};
 use vestibule_platform::BoxError;
 use vestibule_store::{PullApp, Secret, Tenant};
 use vestibule_webhook::sources::graph_managed_devices;
+use vestibule_words::form::{count, instant_of};
+use vestibule_words::{List, words as words_of};
 
 /// A line of standard input is read no further.
 const MOST_BYTES: u64 = 4_096;
@@ -155,7 +157,7 @@ async fn check(name: &str, common: &Common) -> Result<(), BoxError> {
     let checked = checked?;
     let complete = checked.iter().all(|one| one.ok);
     answer(common.json, &json!({"tenant": name, "complete": complete, "lists": checked}), || {
-        let line = |one: &graph_pull::Checked| format!("{:<24} {}", one.list, one.found);
+        let line = |one: &graph_pull::Checked| format!("{:<24} {}", words_of(List::PulledList, one.list), one.found);
         checked.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     if complete { Ok(()) } else { Err("not every list can be read".into()) }
@@ -170,7 +172,8 @@ async fn run_now(name: &str, common: &Common) -> Result<(), BoxError> {
     answer(common.json, &json!({"tenant": name, "lists": lists}), || {
         let line = |Read { list, rows, new, problem, .. }: &Read| {
             let problem = problem.as_ref().map_or_else(String::new, |problem| format!("  {problem}"));
-            format!("{list:<24} {rows:>8} records, {new} new{problem}")
+            let (name, rows) = (words_of(List::PulledList, list), count(*rows));
+            format!("{name:<24} {rows:>8} records, {new} new{problem}")
         };
         lists.iter().map(line).collect::<Vec<_>>().join("\n")
     });
@@ -205,20 +208,23 @@ async fn read_all(app: &App, name: &str) -> Result<Vec<Read>, BoxError> {
 fn words(shown: &Option<Value>) -> String {
     let Some(shown) = shown else { return "Nothing is read.".to_owned() };
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let at = |value: &Value| value.as_str().map_or_else(|| "-".to_owned(), instant_of);
     let mut lines = vec![format!(
         "directory {}, client {}, cloud {}",
         text(&shown["directory"]),
         text(&shown["client"]),
-        text(&shown["cloud"])
+        words_of(List::Cloud, &text(&shown["cloud"]))
     )];
     if shown["secretExpiresSoon"] == json!(true) {
-        lines.push(format!("THE SECRET ENDS on {}: `graph rotate` it", text(&shown["secretExpiresAt"])));
+        lines.push(format!("THE SECRET EXPIRES on {}: `graph rotate` it", at(&shown["secretExpiresAt"])));
     }
     for list in shown["lists"].as_array().into_iter().flatten() {
         let rows = list["rows"].as_u64().unwrap_or(0);
-        lines.push(format!("{:<24} last read {}, {rows} records", text(&list["list"]), text(&list["lastReadAt"])));
+        let name = text(&list["list"]);
+        let (name, read) = (words_of(List::PulledList, &name), at(&list["lastReadAt"]));
+        lines.push(format!("{name:<24} last read {read}, {} records", count(rows)));
         if let Some(problem) = list["problem"]["text"].as_str() {
-            lines.push(format!("    {}: {problem}", text(&list["problem"]["at"])));
+            lines.push(format!("    {}: {problem}", at(&list["problem"]["at"])));
         }
     }
     lines.join("\n")

@@ -11,7 +11,7 @@ use self::export::Export;
 use self::refused::Refused;
 use crate::app::App;
 use crate::cli::Common;
-use crate::output::{answer, count};
+use crate::output::answer;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,6 +24,7 @@ use vestibule_intake::{Status, store_batch};
 use vestibule_platform::BoxError;
 use vestibule_webhook::cloudevents::{Batch, Parsed, parse_event};
 use vestibule_webhook::{FieldError, MAX_BODY_BYTES, Received};
+use vestibule_words::form::count;
 
 /// Lines stored together.
 const LINES: usize = 500;

@@ -11,6 +11,7 @@ use vestibule_domain::esp::{Category, DeploymentMode, ItemName, ItemState, Phase
 use vestibule_domain::event::{ClockSkew, Kind, Platform};
 use vestibule_domain::failure::FailureCategory;
 use vestibule_domain::web_enrollment::WebStep;
+use vestibule_words::{List, Named, words};
 
 use crate::error::Result;
 use crate::rows::{InsertInto, row};
@@ -173,51 +174,6 @@ const fn is_optional(action: KnownAction) -> bool {
     }
 }
 
-pub(crate) fn section_title(section: Section) -> &'static str {
-    match section {
-        Section::SetupChecklist => "Setup checklist",
-        Section::PlatformScreens => "Platform screens",
-        Section::TermsOfUse => "Terms of use",
-        Section::ComplianceActivation => "Compliance and activation",
-        Section::EnrollmentStatusPage => "Enrollment Status Page",
-    }
-}
-
-fn state_title(state: DeviceState) -> &'static str {
-    match state {
-        DeviceState::InProgress => "In progress",
-        DeviceState::WaitingForCompliance => "Waiting for compliance",
-        DeviceState::Failed => "Failed",
-        DeviceState::Prepared => "Prepared",
-        DeviceState::Enrolled => "Enrolled",
-        DeviceState::GaveUp => "Gave up",
-        DeviceState::Pending => "Pending",
-        DeviceState::NotEnrolled => "Not enrolled",
-    }
-}
-
-fn web_step_title(step: WebStep) -> &'static str {
-    match step {
-        WebStep::AccessBlocked => "Access refused until enrolled",
-        WebStep::PortalSignIn => "Signed in to a Company Portal",
-        WebStep::EnrollmentSignIn => "Signed in to Microsoft Intune Enrollment",
-        WebStep::MfaSetup => "Factor or password to set up",
-        WebStep::BrokerInstall => "Broker app to install",
-        WebStep::DeviceRegistration => "Registration in the directory",
-        WebStep::ComplianceWait => "Enrolled, not compliant yet",
-        WebStep::PolicyBlocked => "Refused by policy",
-    }
-}
-
-fn platform_title(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Windows => "Windows",
-        Platform::MacOs => "macOS",
-        Platform::Ios => "iOS/iPadOS",
-        Platform::Android => "Android",
-    }
-}
-
 /// Id of a catalogue's action, if it is one.
 pub(crate) fn known_action(action: &Action) -> Option<i64> {
     match action {
@@ -234,6 +190,7 @@ pub(crate) fn known_screen(screen: &Screen) -> Option<i64> {
     }
 }
 
+/// Names that are words already.
 fn plain<T: Coded>(conn: &Connection, table: &str) -> Result<()> {
     let mut insert = conn.prepare(&format!("INSERT INTO {table} (id, name) VALUES (?1, ?2)"))?;
     insert.execute(params![0, None::<&str>])?;
@@ -243,47 +200,50 @@ fn plain<T: Coded>(conn: &Connection, table: &str) -> Result<()> {
     Ok(())
 }
 
-fn titled<T: Coded>(conn: &Connection, table: &str, title: fn(T) -> &'static str) -> Result<()> {
+/// Names with their words.
+fn titled(conn: &Connection, table: &str, list: List, names: impl Iterator<Item = (i64, &'static str)>) -> Result<()> {
     let mut insert = conn.prepare(&format!("INSERT INTO {table} (id, name, title) VALUES (?1, ?2, ?3)"))?;
     insert.execute(params![0, None::<&str>, None::<&str>])?;
-    for one in T::LIST {
-        insert.execute(params![one.id(), one.word(), title(*one)])?;
+    for (id, name) in names {
+        insert.execute(params![id, name, words(list, name)])?;
     }
     Ok(())
 }
 
+/// A list of the domain with its words.
+fn named<T: Coded + Named>(conn: &Connection, table: &str) -> Result<()> {
+    titled(conn, table, T::WORDS, T::LIST.iter().map(|one| (one.id(), one.word())))
+}
+
 /// Fills the dictionaries of a new file.
 pub(crate) fn fill(conn: &Connection) -> Result<()> {
-    titled(conn, "sections", section_title)?;
-    titled(conn, "esp_phases", Phase::title)?;
-    titled(conn, "device_states", state_title)?;
-    plain::<KnownScreen>(conn, "screens")?;
-    plain::<UserAction>(conn, "user_actions")?;
-    plain::<Outcome>(conn, "outcomes")?;
-    plain::<Cause>(conn, "causes")?;
-    plain::<Wait>(conn, "waits")?;
-    plain::<FailureSubject>(conn, "failure_subjects")?;
+    named::<Section>(conn, "sections")?;
+    named::<Phase>(conn, "esp_phases")?;
+    named::<DeviceState>(conn, "device_states")?;
+    named::<KnownScreen>(conn, "screens")?;
+    named::<UserAction>(conn, "user_actions")?;
+    named::<Outcome>(conn, "outcomes")?;
+    named::<Cause>(conn, "causes")?;
+    named::<Wait>(conn, "waits")?;
+    named::<Kind>(conn, "kinds")?;
+    named::<FailureCategory>(conn, "failure_categories")?;
+    named::<Category>(conn, "esp_categories")?;
+    named::<ItemState>(conn, "esp_item_states")?;
+    named::<SessionState>(conn, "esp_session_states")?;
+    named::<PhaseState>(conn, "esp_phase_states")?;
+    named::<Tracking>(conn, "esp_trackings")?;
+    named::<DeploymentMode>(conn, "deployment_modes")?;
+    let subjects = FailureSubject::LIST.iter().map(|one| (one.id(), one.word()));
+    titled(conn, "failure_subjects", List::FailureSubject, subjects)?;
+    let skews = ClockSkew::LIST.iter().map(|one| (one.id(), one.word()));
+    titled(conn, "clock_skews", List::ClockSkew, skews)?;
+    titled(conn, "esp_rules", List::Rule, RULES.iter().map(|rule| (rule_id(rule), rule.name())))?;
     plain::<Label>(conn, "platform_labels")?;
-    plain::<Kind>(conn, "kinds")?;
-    plain::<FailureCategory>(conn, "failure_categories")?;
-    plain::<ClockSkew>(conn, "clock_skews")?;
-    plain::<Category>(conn, "esp_categories")?;
-    plain::<ItemState>(conn, "esp_item_states")?;
-    plain::<SessionState>(conn, "esp_session_states")?;
-    plain::<PhaseState>(conn, "esp_phase_states")?;
-    plain::<Tracking>(conn, "esp_trackings")?;
     plain::<Stage>(conn, "esp_stages")?;
-    plain::<DeploymentMode>(conn, "deployment_modes")?;
-    let mut insert = conn.prepare("INSERT INTO esp_rules (id, name) VALUES (?1, ?2)")?;
-    insert.execute(params![0, None::<&str>])?;
-    for rule in &RULES {
-        insert.execute(params![rule_id(rule), rule.name()])?;
-    }
     let mut insert = InsertInto::new(conn, "web_steps");
     insert.insert(row! { id: 0, name: None::<&str>, title: None::<&str>, opens: false })?;
     for step in WebStep::ALL {
-        let title = web_step_title(*step);
-        insert.insert(row! { id: step.id(), name: step.name(), title: title, opens: step.may_open() })?;
+        insert.insert(row! { id: step.id(), name: step.name(), title: step.words(), opens: step.may_open() })?;
     }
     conn.execute("INSERT INTO words (id, text) VALUES (0, '')", [])?;
 
@@ -291,7 +251,7 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
     insert.insert(row! { id: 0, name: None::<&str>, title: None::<&str>, reported: false })?;
     for platform in Platform::ALL {
         let reported = REPORTED.contains(platform);
-        let (id, name, title) = (platform.id(), platform.name(), platform_title(*platform));
+        let (id, name, title) = (platform.id(), platform.name(), platform.words());
         insert.insert(row! { id: id, name: name, title: title, reported: reported })?;
     }
 
@@ -299,6 +259,7 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
     insert.insert(row! {
         id: 0,
         name: None::<&str>,
+        title: None::<&str>,
         section_id: 0,
         step: None::<i64>,
         on_ios: false,
@@ -309,6 +270,7 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
         insert.insert(row! {
             id: action.id(),
             name: action.name(),
+            title: action.words(),
             section_id: action.section().id(),
             step: action.id(),
             on_ios: action.on(Platform::Ios),
@@ -338,4 +300,27 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use vestibule_words::LEXICON;
+
+    /// The lists that are the file's own are no domain's, so their words are looked up by name.
+    #[test]
+    fn every_name_of_the_files_own_lists_has_its_words() {
+        let lists: serde_json::Value = serde_json::from_str(LEXICON).unwrap();
+        let own = [
+            (List::FailureSubject, FailureSubject::LIST.iter().map(|one| one.word()).collect::<Vec<_>>()),
+            (List::ClockSkew, ClockSkew::LIST.iter().map(|one| one.word()).collect()),
+            (List::Rule, RULES.iter().map(Rule::name).collect()),
+        ];
+        for (list, names) in own {
+            let there = lists[list.key()].as_object().unwrap();
+            assert_eq!(there.len(), names.len(), "{}", list.key());
+            assert!(names.iter().all(|name| there.contains_key(*name)), "{}", list.key());
+        }
+    }
 }

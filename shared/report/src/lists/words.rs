@@ -7,6 +7,7 @@ use crate::lists::ids::Ids;
 use rusqlite::{Connection, Statement, params};
 use std::collections::HashMap;
 use vestibule_domain::catalogue::{Action, Screen};
+use vestibule_words::{List, words};
 
 /// Texts remembered as written; beyond this they are looked up again, so memory stays bounded.
 const REMEMBERED: usize = 32_768;
@@ -14,14 +15,16 @@ const REMEMBERED: usize = 32_768;
 /// One dictionary being written.
 struct Table<'c> {
     what: &'static str,
+    /// Where the words of a name are looked for, of a dictionary that has them beside it.
+    titles: Option<List>,
     insert: Statement<'c>,
     find: Statement<'c>,
     known: HashMap<String, i64>,
 }
 
 impl<'c> Table<'c> {
-    fn new(conn: &'c Connection, what: &'static str, insert: &str, find: &str) -> Result<Self> {
-        Ok(Self { what, insert: conn.prepare(insert)?, find: conn.prepare(find)?, known: HashMap::new() })
+    fn new(conn: &'c Connection, what: &'static str, titles: Option<List>, insert: &str, find: &str) -> Result<Self> {
+        Ok(Self { what, titles, insert: conn.prepare(insert)?, find: conn.prepare(find)?, known: HashMap::new() })
     }
 
     fn id(&mut self, ids: Ids, text: &str) -> Result<i64> {
@@ -29,7 +32,11 @@ impl<'c> Table<'c> {
             return Ok(*id);
         }
         let id = ids.word(text);
-        if self.insert.execute(params![id, text])? == 0 {
+        let added = match self.titles {
+            Some(list) => self.insert.execute(params![id, text, words(list, text)])?,
+            None => self.insert.execute(params![id, text])?,
+        };
+        if added == 0 {
             let same = self.find.query_row([id], |row| Ok(row.get_ref(0)?.as_str()? == text))?;
             if !same {
                 return Err(Error::Collision { what: self.what, salt: ids.salt });
@@ -58,20 +65,23 @@ impl<'c> Words<'c> {
             words: Table::new(
                 conn,
                 "words",
+                None,
                 "INSERT INTO words (id, text) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING",
                 "SELECT text FROM words WHERE id = ?1",
             )?,
             actions: Table::new(
                 conn,
                 "actions",
-                "INSERT INTO actions (id, name, section_id, step, on_ios, on_android, optional)
-                 VALUES (?1, ?2, 0, NULL, 0, 0, 1) ON CONFLICT (id) DO NOTHING",
+                Some(List::Action),
+                "INSERT INTO actions (id, name, title, section_id, step, on_ios, on_android, optional)
+                 VALUES (?1, ?2, ?3, 0, NULL, 0, 0, 1) ON CONFLICT (id) DO NOTHING",
                 "SELECT name FROM actions WHERE id = ?1",
             )?,
             screens: Table::new(
                 conn,
                 "screens",
-                "INSERT INTO screens (id, name) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING",
+                Some(List::Screen),
+                "INSERT INTO screens (id, name, title) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING",
                 "SELECT name FROM screens WHERE id = ?1",
             )?,
         })

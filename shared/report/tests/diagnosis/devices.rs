@@ -207,7 +207,7 @@ fn a_failure_outside_any_attempt_is_a_failure_of_the_device() {
     let all = file([device(1, Platform::Windows).starts(500).completes(490).tells(300, failed)]);
     let diagnosis = all.of_device("SN00000001");
     assert_eq!(diagnosis.verdict, Verdict::Failing);
-    assert!(diagnosis.summary.contains("2026-03-20 07:00 UTC"), "{}", diagnosis.summary);
+    assert!(diagnosis.summary.contains("20 Mar 2026, 07:00 UTC"), "{}", diagnosis.summary);
     let found = finding(&diagnosis, "device-failure");
     assert_eq!((found.rank, found.severity), (1, Severity::Problem));
     assert!(found.evidence[0].contains("0x801C0003") && !found.advice.is_empty() && !found.steps.is_empty());

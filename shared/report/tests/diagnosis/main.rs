@@ -233,7 +233,10 @@ fn a_silent_sender_is_said_to_those_whom_it_reports() {
     assert_eq!((said.verdict, ids(&said)), (Verdict::Working, vec!["source-silent", "works"]));
     let finding = finding(&said, "source-silent");
     assert_eq!((finding.title.as_str(), finding.severity), ("Agent has fallen silent", Severity::Warning));
-    assert!(finding.evidence[0].contains("2026-03-20 02:00") && finding.evidence[0].contains("2 hours"), "{finding:?}");
+    assert!(
+        finding.evidence[0].contains("20 Mar 2026, 02:00") && finding.evidence[0].contains("2 hours"),
+        "{finding:?}"
+    );
     assert_eq!(ids(&told("SN00000002", own_form())), ["works"]);
     assert_eq!(ids(&told("SN00000001", own_form())), ["source-silent", "works"]);
     assert_eq!(ids(&told("SN00000001", agent())), ["works"]);
@@ -249,7 +252,7 @@ fn a_silent_sender_is_said_to_those_whom_it_reports() {
     let unknown = told("nothing like it", agent());
     assert_eq!((unknown.verdict, ids(&unknown)), (Verdict::NotSeen, vec!["source-silent", "not-seen"]));
     assert!(unknown.attempts.is_empty() && !unknown.collect.is_empty());
-    assert!(unknown.findings[1].evidence[1].contains("2026-03-20 11:10"), "{:?}", unknown.findings[1].evidence);
+    assert!(unknown.findings[1].evidence[1].contains("20 Mar 2026, 11:10"), "{:?}", unknown.findings[1].evidence);
     assert_eq!(ids(&told("nothing like it", KNOWN)), ["not-seen"]);
 }
 

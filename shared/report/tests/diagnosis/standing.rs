@@ -18,18 +18,18 @@ fn a_device_that_was_never_released_is_complete_from_its_limit_on() {
     let ended = ago(59).to_string();
     assert_eq!(diagnosis.verdict, Verdict::Working);
     assert_eq!(diagnosis.ever_worked.last_completed_at.as_deref(), Some(ended.as_str()));
-    assert!(diagnosis.summary.contains("2026-03-20 11:01 UTC"), "{}", diagnosis.summary);
+    assert!(diagnosis.summary.contains("20 Mar 2026, 11:01 UTC"), "{}", diagnosis.summary);
     assert!(diagnosis.summary.contains("was not reported"), "{}", diagnosis.summary);
     assert_eq!(ids(&diagnosis), ["release-not-reported"], "that nothing is wrong nobody knows");
     let finding = finding(&diagnosis, "release-not-reported");
     assert_eq!(finding.severity, Severity::Information);
-    assert!(finding.evidence[0].contains("2026-03-20 11:01 UTC"), "{finding:?}");
+    assert!(finding.evidence[0].contains("20 Mar 2026, 11:01 UTC"), "{finding:?}");
     assert!(finding.cause.contains("Apple") && finding.steps.len() > 1 && !finding.who.is_empty());
     // One that was released is dated by its end too, and nothing is missing.
     let released = device(1, Platform::Ios).starts(300).held(290).completes(280);
     let released = file([released]).of_device("SN00000001");
     assert_eq!((released.verdict, ids(&released)), (Verdict::Working, vec!["works"]));
-    assert!(released.summary.contains("2026-03-20 07:20 UTC"), "{}", released.summary);
+    assert!(released.summary.contains("20 Mar 2026, 07:20 UTC"), "{}", released.summary);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn enrolled_and_never_compliant_is_not_called_given_up() {
     let waited = device(1, Platform::Android).tells(DAY + 600, step(Kind::Enrolled)).without_steps();
     let put_off = device(2, Platform::Ios).starts(60).tells(50, step(Kind::Enrolled)).cancels(40);
     let all = file([waited, put_off]);
-    for (serial, given_up) in [("SN00000001", "2026-03-19"), ("SN00000002", "2026-03-20 11:20 UTC")] {
+    for (serial, given_up) in [("SN00000001", "19 Mar 2026"), ("SN00000002", "20 Mar 2026, 11:20 UTC")] {
         let diagnosis = all.of_device(serial);
         assert_eq!(diagnosis.verdict, Verdict::NotCompliant, "{serial}");
         assert!(diagnosis.summary.starts_with("Enrolled, and not reported compliant;"), "{}", diagnosis.summary);
@@ -114,7 +114,7 @@ fn what_was_reported_without_an_enrollment_is_a_device_that_is_not_enrolled() {
     }
     let left = all.of_device("SN00000003");
     assert_eq!((left.verdict, ids(&left)), (Verdict::NotEnrolled, vec!["works"]));
-    assert!(left.summary.contains("worked (2026-03-20 03:50 UTC); the device is not enrolled any more"), "{left:?}");
+    assert!(left.summary.contains("worked (20 Mar 2026, 03:50 UTC); the device is not enrolled any more"), "{left:?}");
     assert!(left.collect.is_empty());
 }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use vestibule_program_tests::Answer;
 use vestibule_test_tools::venv;
+use vestibule_words::List;
 
 /// What pip installs to make requests up from the description.
 const TOOLS: [&str; 1] = ["schemathesis==4.32.5"];
@@ -200,12 +201,29 @@ fn examples_are_what_their_schemas_say() {
     }
 }
 
+/// The words of enums' names, which the server adds to what is written; they are taken out.
+fn take_words(value: &mut Value) -> Vec<Value> {
+    match value {
+        Value::Object(members) => {
+            let own = members.remove("x-enumDescriptions");
+            own.into_iter().chain(members.values_mut().flat_map(take_words)).collect()
+        }
+        Value::Array(all) => all.iter_mut().flat_map(take_words).collect(),
+        _ => Vec::new(),
+    }
+}
+
 #[tokio::test]
 async fn real_answers_are_what_the_description_says() {
     let sample = Sample::serve().await;
     let document = Document::read();
-    let served = sample.nobody.json("/openapi.json").await;
+    let mut served = sample.nobody.json("/openapi.json").await;
+    let words = take_words(&mut served);
     assert_eq!(served, document.0);
+    let lexicon: Value = serde_json::from_str(vestibule_words::LEXICON).unwrap();
+    for list in [List::Section, List::Outcome, List::SessionState, List::Phase, List::Verdict, List::Cause, List::Who] {
+        assert!(words.contains(&lexicon[list.key()]), "{list:?}");
+    }
     for operation in table() {
         let Operation { route, who, .. } = operation;
         if NOT_DESCRIBED.contains(&route) {

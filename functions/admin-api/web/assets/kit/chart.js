@@ -11,6 +11,7 @@
 import { h, svg } from './dom.js';
 import { count, orNotReported, rate, seconds } from './format.js';
 import { dataTable } from './table.js';
+import { term } from './words.js';
 
 /** Percentages for the place in an SVG that is as wide as its cell. */
 const share = (fraction) => `${Math.max(0, Math.min(1, fraction || 0)) * 100}%`;
@@ -105,11 +106,11 @@ export function funnel({ title, hideTitle, steps, empty = 'No step was reported.
       render: (step) => [step.label, step.note ? h('small', null, step.note) : null],
     },
     { key: 'bar', label: h('span', { class: 'visually-hidden' }, 'Bar'), class: 'bar', render: picture },
-    { key: 'entered', label: 'Entered', numeric: true, render: reported('entered') },
-    { key: 'left', label: 'Went on', numeric: true, render: reported('left') },
+    { key: 'entered', label: term('entered'), numeric: true, render: reported('entered') },
+    { key: 'left', label: term('left_forward'), numeric: true, render: reported('left') },
     {
       key: 'abandoned',
-      label: 'Abandoned',
+      label: term('abandoned'),
       numeric: true,
       render: (step) => linked(step.href, reported('abandoned')(step)),
     },
@@ -122,7 +123,7 @@ export function funnel({ title, hideTitle, steps, empty = 'No step was reported.
     },
     {
       key: 'medianSeconds',
-      label: 'Median time',
+      label: term('medianSeconds'),
       numeric: true,
       render: (step) => orNotReported(step.medianSeconds, seconds, isReported(step) ? 0 : 1),
     },

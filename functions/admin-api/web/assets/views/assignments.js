@@ -10,6 +10,7 @@ import { h, uniqueId } from '../kit/dom.js';
 import { count } from '../kit/format.js';
 import { notice, pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf, segment } from '../kit/address.js';
+import { espRule } from '../kit/words.js';
 import { espNavigation, whyReadOnly } from './esp-parts.js';
 import { targetKind, targetWords } from './profiles-api.js';
 
@@ -22,7 +23,11 @@ const TYPES = {
   allDevices: 'allDevicesAssignmentTarget',
   allUsers: 'allLicensedUsersAssignmentTarget',
 };
-const TARGETS = { group: 'A group', allDevices: 'All devices', allUsers: 'All licensed users' };
+const TARGETS = {
+  group: 'A group',
+  allDevices: espRule('allDevices'),
+  allUsers: espRule('allLicensedUsers'),
+};
 const FILTERS = {
   none: 'No filter',
   include: 'Only devices that a filter matches',

@@ -140,13 +140,13 @@ const gap = (text, key) =>
   );
 
 function summary(attempt, zone) {
+  const outcome = words.outcome(attempt.outcome);
   const ended =
-    {
-      completed: 'Completed',
-      abandoned: `Abandoned: ${words.cause(attempt.cause).toLowerCase()}`,
-      failed: 'Failed',
-      inProgress: attempt.waitsFor ? words.waitsFor(attempt.waitsFor) : 'In progress',
-    }[attempt.outcome] ?? words.outcome(attempt.outcome);
+    attempt.outcome === 'abandoned'
+      ? `${outcome}: ${words.cause(attempt.cause).toLowerCase()}`
+      : attempt.waitsFor
+        ? words.waitsFor(attempt.waitsFor)
+        : outcome;
   const at = place(attempt);
   const lasted =
     attempt.minutes === null ? ', how long it took was not reported' : ` after ${minutes(attempt.minutes)}`;
@@ -185,7 +185,7 @@ export default {
           { class: 'facts' },
           fact('Outcome', outcomeBadge(attempt.outcome)),
           fact('Cause', attempt.cause && words.cause(attempt.cause)),
-          fact('Row of the catalogue', attempt.catalogueRow),
+          fact(words.term('catalogueRow'), attempt.catalogueRow),
           fact('Failure', failure),
           fact('Category of the failure', attempt.failureCategory && words.failureCategory(attempt.failureCategory)),
           fact('Waiting', attempt.waitsFor && words.waitsFor(attempt.waitsFor)),

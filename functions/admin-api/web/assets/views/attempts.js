@@ -33,7 +33,7 @@ const CHOICES = [
   {
     name: 'os',
     label: 'Operating system',
-    any: 'iOS/iPadOS and Android',
+    any: words.platform('both'),
     options: ['ios', 'android', 'macos', 'windows', 'all'].map((name) => [name, words.platform(name)]),
   },
   { name: 'outcome', label: 'Outcome', options: words.choices('outcome') },

@@ -14,7 +14,7 @@ import { addDays, count, dateTime, minutes, plural, rateWithN } from '../kit/for
 import { asOf, notice, pageHead } from '../kit/parts.js';
 import { addressOf } from '../kit/address.js';
 import { dataTable } from '../kit/table.js';
-import { espPhase, term } from '../kit/words.js';
+import { espPhase, espState, term } from '../kit/words.js';
 import { deviceAndUser, espNavigation, profileLink, rangeWords, stateBadge } from './esp-parts.js';
 
 /** Apps and sessions that are asked for. */
@@ -39,10 +39,10 @@ function byDay(answer) {
   const days = answer.byDay;
   const states = [
     ['Started', 'started', ''],
-    ['Succeeded', 'succeeded', null],
-    ['Failed', 'failed', 'failed'],
-    ['Timed out', 'timedOut', 'timedOut'],
-    ['In progress', 'inProgress', 'inProgress'],
+    [espState('success'), 'succeeded', null],
+    [espState('failed'), 'failed', 'failed'],
+    [espState('timedOut'), 'timedOut', 'timedOut'],
+    [espState('inProgress'), 'inProgress', 'inProgress'],
   ].filter(([, member]) => member !== 'inProgress' || days.some((one) => one.inProgress > 0));
   return lineChart({
     title: 'Sessions by the day they started',
@@ -75,11 +75,16 @@ function byProfile(answer) {
         numeric: true,
         render: (one) => [meter(one.successRate), rateWithN(one.successRate, one.n)],
       },
-      { key: 'failed', label: 'Failed', numeric: true, render: (one) => leads(one, one.failed, 'failed') },
-      { key: 'timedOut', label: 'Timed out', numeric: true, render: (one) => leads(one, one.timedOut, 'timedOut') },
+      { key: 'failed', label: espState('failed'), numeric: true, render: (one) => leads(one, one.failed, 'failed') },
+      {
+        key: 'timedOut',
+        label: espState('timedOut'),
+        numeric: true,
+        render: (one) => leads(one, one.timedOut, 'timedOut'),
+      },
       {
         key: 'inProgress',
-        label: 'In progress',
+        label: espState('inProgress'),
         numeric: true,
         render: (one) => leads(one, one.inProgress, 'inProgress'),
       },

@@ -5,6 +5,8 @@
  * profile is read again, and its ETag serves only if version and priority are those that were shown.
  */
 
+import { espRule } from '../kit/words.js';
+
 /** Most profiles of an organisation, the default included. */
 export const MOST_PROFILES = 51;
 
@@ -49,10 +51,12 @@ export const targetKind = (target) =>
 export function targetWords({ target }) {
   const kind = targetKind(target);
   const whom =
-    { allDevices: 'All devices', allUsers: 'All licensed users' }[kind] ?? target.groupName ?? target.groupId;
+    { allDevices: espRule('allDevices'), allUsers: espRule('allLicensedUsers') }[kind] ??
+    target.groupName ??
+    target.groupId;
   const filter = target.deviceAndAppManagementAssignmentFilterType;
   if (!filter || filter === 'none') return whom;
   const rule = target.deviceAndAppManagementAssignmentFilterRule;
-  const by = rule ? `: ${rule}` : ' (its rule is not known here, so this is passed over)';
+  const by = rule ? `: ${rule}` : ' (the rule is not known here, so this assignment is ignored)';
   return `${whom}, ${filter === 'include' ? 'only with' : 'not with'} the filter${by}`;
 }

@@ -64,7 +64,7 @@ function summary({ status }) {
   const whole = tiles(
     tile({ label: 'Devices', value: count(status.devices), note: 'each device is in one of these states' }),
     tile({
-      label: 'First time right',
+      label: words.term('firstTimeRight'),
       value: orNotReported(first.rate, rate, status.devices - status.pending),
       note: `n = ${count(first.n)} devices whose first attempt can be judged`,
     }),

@@ -1,10 +1,10 @@
 //! The report in words and bars, readable also when piped.
 
 use super::Shown;
-use crate::output::count;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use vestibule_words::form::count;
 
 /// Columns of the chart's longest bar.
 const BAR: u64 = 30;

@@ -6,13 +6,14 @@ use super::about;
 use super::cell::Stopped;
 use super::file::{Relation, one_line, open, quoted, relations, told};
 use super::sheet::Sheet;
-use crate::output::{answer, count};
+use crate::output::answer;
 use rusqlite::Connection;
 use serde_json::json;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use vestibule_platform::BoxError;
+use vestibule_words::form::count;
 
 /// Writes views as CSV.
 pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: bool) -> Result<(), BoxError> {

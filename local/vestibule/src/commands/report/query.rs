@@ -4,13 +4,14 @@ use super::about;
 use super::file::{Relation, meta, one_line, open, quoted, relations, told};
 use super::question;
 use super::rows::{Form, show};
-use crate::output::{answer, count};
+use crate::output::answer;
 use rusqlite::Connection;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr as _;
 use vestibule_platform::BoxError;
+use vestibule_words::form::count;
 
 /// Runs one statement and prints its rows.
 pub fn run(path: &Path, sql: &str, form: Form) -> Result<(), BoxError> {

@@ -4,13 +4,14 @@
 //! are left out, not passed.
 
 use super::file::{Kind, kind, meta, one_line, open, quoted, relations, told};
-use crate::output::{answer, count};
+use crate::output::answer;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use vestibule_platform::BoxError;
 use vestibule_report::{Error as ReportError, SCHEMA_VERSION, SUMMARY_VERSION, check, check_summary, hash};
+use vestibule_words::form::count;
 
 /// A check that was made.
 struct Check {

@@ -1,39 +1,40 @@
 -- Dictionaries: small numbers for closed lists of names. Ids are positions in the domain's lists and never
--- change; id 0 stands for "none reported" and has no name, so that a join can never lose a row.
+-- change; id 0 stands for "none reported" and has no name, so that a join can never lose a row. Titles are the words that
+-- the page and the mailed page have for a name.
 CREATE TABLE sections (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE actions (
   --: The number other tables use; 1 to 9 are the catalogue's, larger ones hashes of what senders have besides, 0 is
   --: none.
-  id INTEGER PRIMARY KEY, name TEXT, section_id INTEGER NOT NULL REFERENCES sections (id),
+  id INTEGER PRIMARY KEY, name TEXT, title TEXT, section_id INTEGER NOT NULL REFERENCES sections (id),
   step INTEGER, on_ios INTEGER NOT NULL, on_android INTEGER NOT NULL,
   --: 0 or 1 | Whether the step exists only where an organisation set it up, or on the devices of one maker.
   optional INTEGER NOT NULL);
 CREATE TABLE screens (
   --: The number other tables use; small ones are the catalogue's, larger ones hashes of what senders have besides, 0
   --: is none.
-  id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE user_actions (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE outcomes (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE causes (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE waits (id INTEGER PRIMARY KEY, name TEXT);
+  id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE user_actions (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE outcomes (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE causes (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE waits (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE device_states (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
-CREATE TABLE failure_subjects (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE failure_subjects (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE platforms (id INTEGER PRIMARY KEY, name TEXT, title TEXT,
   --: 0 or 1 | Whether the incomplete-enrollments report is about the platform.
   reported INTEGER NOT NULL);
 CREATE TABLE platform_labels (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE failure_categories (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE clock_skews (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE failure_categories (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE clock_skews (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE esp_phases (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
-CREATE TABLE esp_categories (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE esp_item_states (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE esp_session_states (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE esp_phase_states (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE esp_trackings (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_categories (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE esp_item_states (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE esp_session_states (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE esp_phase_states (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE esp_trackings (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE esp_stages (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE esp_rules (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE deployment_modes (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE esp_rules (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+CREATE TABLE deployment_modes (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
 CREATE TABLE web_steps (
   --: The step's place in the order in which people come to them: the bit of a set, from 1; 0 is none.
   id INTEGER PRIMARY KEY, name TEXT, title TEXT,

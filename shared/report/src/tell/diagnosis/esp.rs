@@ -2,12 +2,13 @@
 
 use super::draft::{Draft, found};
 use super::facts::{Facts, KnownAttempt, KnownDevice};
-use super::{Severity, others, places};
+use super::{Severity, others};
 use crate::ask::reader::{EspItemRow, Reader, parameters};
 use crate::error::Result;
 use vestibule_domain::codes::codes_in;
 use vestibule_domain::esp::ItemState;
 use vestibule_domain::failure::code_value;
+use vestibule_words::form;
 
 /// Windows' general code for whatever took longer than it was allowed.
 const RAN_OUT_OF_TIME: u32 = 0x8007_05b4;
@@ -18,7 +19,7 @@ const MOST_NAMED: usize = 5;
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<Option<Draft>> {
     let Some(detail) = known.sessions.first() else { return Ok(None) };
     let told = &detail.session;
-    let (device, at) = (known.name(), places::minute);
+    let (device, at) = (known.name(), form::instant_of);
     let profile = match told.profile.as_deref() {
         Some(profile) if facts.tenant.shows_profiles => format!("profile {profile}"),
         Some(_) => "a profile".to_owned(),

@@ -10,6 +10,7 @@ use crate::ask::reader::Reader;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::failure::{FailureCategory, code_value};
+use vestibule_words::form;
 
 /// The finding that a person has as many devices as allowed.
 pub(super) const DEVICE_LIMIT: &str = "device-limit";
@@ -73,11 +74,11 @@ fn failures(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<V
         let named = named(told.failure_code.as_deref(), told.failure_reason.as_deref());
         let (first, last) = (kind.last().unwrap_or(newest), newest);
         let mut evidence = vec![match kind.len() {
-            1 => format!("Failed with {named} on {}.", places::instant(last.end())),
+            1 => format!("Failed with {named} on {}.", form::instant(last.end())),
             more => format!(
                 "Failed {more} times with {named}, from {} to {}.",
-                places::instant(first.end()),
-                places::instant(last.end())
+                form::instant(first.end()),
+                form::instant(last.end())
             ),
         }];
         evidence.push(format!("It stopped {}.", places::place(newest)));
@@ -110,7 +111,7 @@ fn outside(known: &KnownDevice) -> Option<Draft> {
     let newest = known.failures.first()?;
     let named = named(newest.code.as_deref(), newest.reason.as_deref());
     let mut evidence =
-        vec![format!("Failed with {named} on {}, outside any attempt.", places::minute(&newest.failed_at))];
+        vec![format!("Failed with {named} on {}, outside any attempt.", form::instant_of(&newest.failed_at))];
     if known.failures.len() > 1 {
         evidence.push(format!("{} such failures are unresolved.", known.failures.len()));
     }
@@ -165,7 +166,7 @@ fn clock(reader: &Reader<'_>, known: &KnownDevice) -> Result<Option<Draft>> {
         "In {} of {} attempts events were dated where the clock can't be right, last on {} ({directions}).",
         wrong.len(),
         known.attempts.len(),
-        places::instant(newest.last_activity)
+        form::instant(newest.last_activity)
     )];
     let draft = found("device-clock", severity, "The device's date or time is wrong");
     Ok(Some(draft.evidence(evidence).advice(reader.advice("device-clock")?)))
@@ -194,7 +195,7 @@ fn compliance(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
         return None;
     }
     let last = known.device.last_activity_at.as_deref();
-    let last = last.map(|at| format!(" (last heard of {})", places::minute(at))).unwrap_or_default();
+    let last = last.map(|at| format!(" (last heard of {})", form::instant_of(at))).unwrap_or_default();
     let evidence = vec![format!("{} is enrolled and was never reported compliant{last}.", known.name())];
     let (cause, steps) = help::COMPLIANCE;
     let draft = found("not-compliant", Severity::Warning, "Enrolled, but not compliant yet");
@@ -222,7 +223,7 @@ fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
             _ => not_seen(facts, "Nobody tried to enroll it"),
         });
     };
-    let at = places::instant(newest.end());
+    let at = form::instant(newest.end());
     if newest.is("inProgress") {
         let evidence = vec![format!("Last heard of {at}, {}.", places::place(newest))];
         let draft = found("in-progress", Severity::Information, "An attempt is under way").evidence(evidence);
@@ -287,7 +288,7 @@ fn unknown(facts: &Facts) -> Option<Draft> {
 fn not_seen(facts: &Facts, title: &str) -> Draft {
     let mut evidence = vec![format!("The events reach back to {}.", facts.window_from)];
     evidence
-        .extend(facts.newest_event.map(|at| format!("The newest event of any device is of {}.", places::instant(at))));
+        .extend(facts.newest_event.map(|at| format!("The newest event of any device is of {}.", form::instant(at))));
     found("not-seen", Severity::Information, title).evidence(evidence).otherwise(
         "The address or number is spelt otherwise, no attempt got as far as a sender that reports it, or it was longer ago.",
         &[

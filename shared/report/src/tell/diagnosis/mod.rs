@@ -112,6 +112,42 @@ pub enum Verdict {
     NotSeen,
 }
 
+impl Verdict {
+    /// All of them, in order.
+    pub const ALL: &'static [Self] = &[
+        Self::Failing,
+        Self::GaveUp,
+        Self::HeldForConfiguration,
+        Self::NotCompliant,
+        Self::WaitingForCompliance,
+        Self::Enrolling,
+        Self::NoAttempt,
+        Self::Prepared,
+        Self::Working,
+        Self::NotEnrolled,
+        Self::Ambiguous,
+        Self::NotSeen,
+    ];
+
+    /// Its name in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::GaveUp => "gaveUp",
+            Self::HeldForConfiguration => "heldForConfiguration",
+            Self::NotCompliant => "notCompliant",
+            Self::WaitingForCompliance => "waitingForCompliance",
+            Self::Enrolling => "enrolling",
+            Self::NoAttempt => "noAttempt",
+            Self::Prepared => "prepared",
+            Self::Working => "working",
+            Self::NotEnrolled => "notEnrolled",
+            Self::Ambiguous => "ambiguous",
+            Self::NotSeen => "notSeen",
+        }
+    }
+}
+
 /// A device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -176,6 +212,20 @@ pub enum Severity {
     Warning,
     /// Good to know.
     Information,
+}
+
+impl Severity {
+    /// All of them, the worst first.
+    pub const ALL: &'static [Self] = &[Self::Problem, Self::Warning, Self::Information];
+
+    /// Its name in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Warning => "warning",
+            Self::Information => "information",
+        }
+    }
 }
 
 /// One thing that is to be said.
@@ -261,5 +311,31 @@ impl Reader<'_> {
             collect: collect::of(&facts, &findings, verdict),
             findings,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use vestibule_advice::Who;
+    use vestibule_words::{LEXICON, List};
+
+    #[test]
+    fn every_name_of_a_diagnosis_has_its_words() {
+        let lists: serde_json::Value = serde_json::from_str(LEXICON).unwrap();
+        let names = [
+            (List::Verdict, Verdict::ALL.iter().map(|one| (one.name(), serde_json::to_value(one))).collect::<Vec<_>>()),
+            (List::Severity, Severity::ALL.iter().map(|one| (one.name(), serde_json::to_value(one))).collect()),
+            (List::Who, Who::ALL.iter().map(|one| (one.name(), serde_json::to_value(one))).collect()),
+        ];
+        for (list, names) in names {
+            let words = lists[list.key()].as_object().unwrap();
+            assert_eq!(words.len(), names.len(), "{}", list.key());
+            for (name, written) in names {
+                assert!(words.contains_key(name), "{name}");
+                assert_eq!(written.unwrap(), name);
+            }
+        }
     }
 }

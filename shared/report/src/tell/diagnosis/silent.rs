@@ -3,13 +3,14 @@
 //! Must stay true: whether a sender is silent is decided by its own habit, from the log of deliveries, never by how long
 //! ago the file has something of it: a tenant that enrolls nobody at the weekend has no silent senders on Mondays.
 
+use super::Severity;
 use super::draft::{Draft, found};
 use super::facts::Facts;
-use super::{Severity, places};
 use crate::ask::reader::Reader;
 use crate::error::Result;
 use std::collections::BTreeSet;
 use vestibule_domain::Timestamp;
+use vestibule_words::form;
 
 /// A sender that has not been heard for much longer than it usually is silent, or one that is read and can't be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ fn draft(silent: &SilentSender) -> Draft {
     found("source-silent", Severity::Warning, format!("{} has fallen silent", silent.title))
         .evidence(vec![format!(
             "Its last delivery came on {}; usually it is silent for {hours} at most. What its devices have done since is missing here.",
-            places::instant(silent.since)
+            form::instant(silent.since)
         )])
         .otherwise(
             "The sender's webhook is switched off, its address or secret changed, or it can't reach this service.",
@@ -101,7 +102,7 @@ fn unread(silent: &SilentSender, problem: &str) -> Draft {
     found("source-unread", Severity::Warning, format!("{} can't be read", silent.title))
         .evidence(vec![format!(
             "It was read last on {}; since then: {problem}. What its devices have done since is missing here.",
-            places::instant(silent.since)
+            form::instant(silent.since)
         )])
         .otherwise(
             "A permission or a licence is missing, the app registration's secret ended, or Graph can't be reached.",

@@ -6,6 +6,7 @@ use super::{Severity, help, others, places};
 use crate::ask::reader::Reader;
 use crate::error::Result;
 use vestibule_domain::{Kind, Millis, Timestamp};
+use vestibule_words::form;
 
 /// A Setup Assistant that waits for longer is seldom released any more: what a server sends first takes minutes.
 const HELD_TOO_LONG: Millis = Millis::from_minutes(15);
@@ -33,7 +34,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
             more => ("repeated-stop", Severity::Problem, format!("Given up {more} times {place}")),
         };
         let evidence = stops.iter().take(5).map(|stop| {
-            let at = places::instant(stop.ended_at.unwrap_or(stop.last_activity));
+            let at = form::instant(stop.ended_at.unwrap_or(stop.last_activity));
             format!("{at}: {}.", places::how(stop.attempt.cause.as_deref()))
         });
         let (cause, steps) = help::past(&newest.attempt);
@@ -58,7 +59,7 @@ pub(super) fn held(reader: &Reader<'_>, known: &KnownDevice) -> Result<Option<Dr
         return Ok(None);
     }
     let minutes = waited.get() / 60_000;
-    let evidence = vec![format!("Enrolled and held since {}; no release was reported.", places::instant(since))];
+    let evidence = vec![format!("Enrolled and held since {}; no release was reported.", form::instant(since))];
     let title = format!("The Setup Assistant has waited {minutes} minutes for the MDM to release it");
     let (cause, steps) = help::HELD;
     let draft = found("held-for-configuration", Severity::Problem, title);
@@ -70,8 +71,8 @@ pub(super) fn not_released(attempt: &KnownAttempt) -> Draft {
     let (cause, steps) = help::NOT_RELEASED;
     let evidence = format!(
         "Enrolled and held, last heard of {}; no release was reported by {}, when its limit ran out. It counts as enrolled since.",
-        places::instant(attempt.last_activity),
-        places::instant(attempt.end())
+        form::instant(attempt.last_activity),
+        form::instant(attempt.end())
     );
     let draft = found("release-not-reported", Severity::Information, "That the MDM released it was not reported");
     draft.evidence(vec![evidence]).otherwise(cause, steps, &["user", "admin"])

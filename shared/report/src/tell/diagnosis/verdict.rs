@@ -4,6 +4,7 @@ use super::facts::{Facts, KnownDevice};
 use super::findings::DEVICE_LIMIT;
 use super::{Finding, Severity, Verdict, places};
 use std::collections::BTreeSet;
+use vestibule_words::form;
 
 /// What is going on with a device.
 pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) -> String {
@@ -14,8 +15,7 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
         0 | 1 => String::new(),
         more => format!(" after {more} attempts"),
     };
-    let (place, on, ended) =
-        (places::place(newest), places::instant(newest.last_activity), places::instant(newest.end()));
+    let (place, on, ended) = (places::place(newest), form::instant(newest.last_activity), form::instant(newest.end()));
     match known.verdict() {
         Verdict::Working if known.complete_since() => {
             format!("The last attempt did not complete ({ended}), but the device has become complete since.")
@@ -48,7 +48,7 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
         Verdict::WaitingForCompliance => format!("Enrolled, and waiting for the device to be compliant since {on}."),
         Verdict::GaveUp => format!("Given up{tried}, last {place} ({on})."),
         Verdict::Failing => {
-            let ended = known.failures.first().map_or(ended, |failure| places::minute(&failure.failed_at));
+            let ended = known.failures.first().map_or(ended, |failure| form::instant_of(&failure.failed_at));
             // How many devices the person has is why only where what failed says nothing else.
             let is_why = |one: &&Finding| is_own(one) || (one.id == DEVICE_LIMIT && known.limit_may_be_why);
             match problems().find(is_why) {
@@ -66,14 +66,14 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
 fn without_attempt(facts: &Facts, known: &KnownDevice) -> String {
     let from = &facts.window_from;
     if let Some(failure) = known.failures.first() {
-        return format!("It failed outside any attempt ({}).", places::minute(&failure.failed_at));
+        return format!("It failed outside any attempt ({}).", form::instant_of(&failure.failed_at));
     }
     if let Some(newest) = known.sessions.first() {
         let session = &newest.session;
         return format!(
             "Of this only the Enrollment Status Page is known: {} of {}.",
             session.state,
-            places::minute(&session.started_at)
+            form::instant_of(&session.started_at)
         );
     }
     match known.verdict() {

@@ -1,11 +1,12 @@
 //! The chart of abandoned attempts by section and day: lines that are told apart by dash, mark and name, and by
 //! colour besides.
 
-use super::words::{number, short_date, short_section};
+use super::words::{NO_SECTION, short_section};
 use super::write::Html;
-use crate::lists::dictionary::section_title;
 use std::fmt::Display;
 use vestibule_domain::{Day, Section};
+use vestibule_words::Named as _;
+use vestibule_words::form::{count, short_day};
 
 /// A line: a section, or what lies outside all, and its count on each day.
 pub(super) struct Series {
@@ -32,7 +33,7 @@ const LINES: [(&str, &str); 5] = [("a", "none"), ("b", "9 4"), ("c", "2 4"), ("d
 
 impl Series {
     pub(super) fn title(&self) -> &'static str {
-        self.section.map_or("No section", section_title)
+        self.section.map_or(NO_SECTION, Section::words)
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -120,7 +121,7 @@ pub(super) fn chart(h: &mut Html, from: Day, series: &[Series]) {
             h.raw("</svg> ");
             h.text(one.title());
             h.raw(" <b>");
-            h.text(number(one.total()));
+            h.text(count(one.total()));
             h.raw("</b>");
         });
     }
@@ -131,15 +132,15 @@ pub(super) fn chart(h: &mut Html, from: Day, series: &[Series]) {
 fn describe(h: &mut Html, days: usize, day: impl Fn(usize) -> Day, series: &[Series]) {
     h.text(format_args!(
         "Lines over {days} days, from {} to {}. ",
-        short_date(day(0)),
-        short_date(day(days.saturating_sub(1)))
+        short_day(day(0)),
+        short_day(day(days.saturating_sub(1)))
     ));
     for one in series {
-        h.text(format_args!("{}: {} in all", one.title(), number(one.total())));
+        h.text(format_args!("{}: {} in all", one.title(), count(one.total())));
         // Of equal days the first.
-        let peak = one.counts.iter().copied().enumerate().max_by_key(|(at, count)| (*count, std::cmp::Reverse(*at)));
-        match peak.filter(|(_, count)| *count > 0) {
-            Some((at, count)) => h.text(format_args!(", most on {} with {}. ", short_date(day(at)), number(count))),
+        let peak = one.counts.iter().copied().enumerate().max_by_key(|(at, n)| (*n, std::cmp::Reverse(*at)));
+        match peak.filter(|(_, n)| *n > 0) {
+            Some((at, n)) => h.text(format_args!(", most on {} with {}. ", short_day(day(at)), count(n))),
             None => h.text(". "),
         }
     }
@@ -147,13 +148,13 @@ fn describe(h: &mut Html, days: usize, day: impl Fn(usize) -> Day, series: &[Ser
 }
 
 fn grid(h: &mut Html, plane: &Plane, step: u64) {
-    for count in (0..=plane.top / step).map(|times| times * step) {
-        let y = format!("{:.1}", plane.y(count));
+    for n in (0..=plane.top / step).map(|times| times * step) {
+        let y = format!("{:.1}", plane.y(n));
         let (right, numbers) = (format!("{:.1}", WIDTH - RIGHT), format!("{:.1}", LEFT - 8.0));
         h.with("line", &[("class", &"grid"), ("x1", &LEFT), ("x2", &right), ("y1", &y), ("y2", &y)], |_| {});
         let at: [(&'static str, &dyn Display); 4] =
             [("x", &numbers), ("y", &y), ("dy", &"0.35em"), ("text-anchor", &"end")];
-        h.with("text", &at, |h| h.text(number(count)));
+        h.with("text", &at, |h| h.text(count(n)));
     }
 }
 
@@ -162,7 +163,7 @@ fn dates(h: &mut Html, plane: &Plane, day: impl Fn(usize) -> Day) {
     for at in (0..plane.days).step_by(every) {
         let x = format!("{:.1}", plane.x(at));
         let y = format!("{:.1}", HEIGHT - 8.0);
-        h.with("text", &[("x", &x), ("y", &y), ("text-anchor", &"middle")], |h| h.text(short_date(day(at))));
+        h.with("text", &[("x", &x), ("y", &y), ("text-anchor", &"middle")], |h| h.text(short_day(day(at))));
     }
 }
 

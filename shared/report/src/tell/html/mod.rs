@@ -16,6 +16,7 @@ use crate::ask::reader::{Coverage, EspOverview, FailureReason, IncompleteReport,
 use crate::error::Result;
 use std::fmt::Display;
 use vestibule_domain::{Day, Timestamp};
+use vestibule_words::form;
 use write::Html;
 
 /// Days of the report's usual range, which stand beside the whole window.
@@ -116,13 +117,13 @@ fn head(h: &mut Html, told: &Told) {
         h.raw("</span>");
     });
     h.element("p", |h| {
-        h.text(words::date(told.from));
+        h.text(form::day(told.from));
         h.raw(" to ");
-        h.text(words::date(told.to.plus(-1)));
+        h.text(form::day(told.to.plus(-1)));
         h.raw(", days in ");
         h.text(told.meta("timeZone"));
         h.raw(". As of ");
-        h.with("time", &[("datetime", &told.as_of)], |h| h.text(words::instant(told.as_of)));
+        h.with("time", &[("datetime", &told.as_of)], |h| h.text(form::instant(told.as_of)));
         h.raw(".");
     });
     h.raw("</header>");

@@ -3,16 +3,14 @@
 use super::Told;
 use super::chart::{Series, chart};
 use super::table::{Cell, Head, Row, table};
-use super::words::{
-    action, count, date, duration, how, how_at, instant, minutes, number, or_not_reported, percent, row_platform,
-    spelt_out, term,
-};
+use super::words::{NO_SECTION, how_at, or_not_reported, reported, row_platform, term};
 use super::write::Html;
 use crate::ask::reader::{Advice, EspApp, IncompleteReport, SenderCoverage};
-use crate::lists::dictionary::section_title;
 use crate::lists::plain;
 use std::collections::BTreeMap;
-use vestibule_domain::{Day, Section, Timestamp};
+use vestibule_domain::{Day, DeviceState, Section};
+use vestibule_words::form::{NONE, count, day, instant, instant_of, minutes, rate, seconds};
+use vestibule_words::{List, Named as _, words};
 
 /// Most failure reasons that are listed.
 const LISTED_REASONS: usize = 12;
@@ -51,27 +49,36 @@ pub(super) fn rates(h: &mut Html, told: &Told) {
     h.raw(" days and in the last ");
     h.text(days);
     h.raw(".</p><dl class=\"tiles\">");
-    let beside = |count: u64| [format!("last {days} days: {}", number(count))];
-    tile(h, "Initiated", number(whole.initiated), &beside(recent.initiated));
-    tile(h, "Incomplete", count(whole.incomplete), &[format!("last {days} days: {}", count(recent.incomplete))]);
-    let rate =
-        |report: &IncompleteReport| format!("{} of {}", number(report.abandoned_measured), number(report.measured));
+    let beside = |n: u64| [format!("last {days} days: {}", count(n))];
+    tile(h, term("initiated"), count(whole.initiated), &beside(recent.initiated));
+    tile(
+        h,
+        term("incomplete"),
+        reported(whole.incomplete),
+        &[format!("last {days} days: {}", reported(recent.incomplete))],
+    );
+    let measured =
+        |report: &IncompleteReport| format!("{} of {}", count(report.abandoned_measured), count(report.measured));
     let shown = |report: &IncompleteReport| {
-        or_not_reported(percent(report.incomplete_rate), report.incomplete_rate.is_some(), report.initiated)
+        or_not_reported(rate(report.incomplete_rate), report.incomplete_rate.is_some(), report.initiated)
     };
     tile(
         h,
-        "Incomplete rate",
+        term("incompleteRate"),
         shown(whole),
-        &[format!("{} measured abandoned", rate(whole)), format!("last {days} days: {}", shown(recent)), rate(recent)],
+        &[
+            format!("{} measured abandoned", measured(whole)),
+            format!("last {days} days: {}", shown(recent)),
+            measured(recent),
+        ],
     );
-    tile(h, "Open", number(whole.open), &beside(recent.open));
+    tile(h, term("open"), count(whole.open), &beside(recent.open));
     h.raw("</dl><p>Abandoned: ");
-    h.text(count(whole.abandoned));
+    h.text(reported(whole.abandoned));
     h.raw("; failed: ");
-    h.text(count(whole.failed));
+    h.text(reported(whole.failed));
     h.raw("; completed: ");
-    h.text(number(whole.completed));
+    h.text(count(whole.completed));
     h.raw(".</p>");
     coverage(h, told);
 }
@@ -92,8 +99,8 @@ fn coverage(h: &mut Html, told: &Told) {
             let name = sender.source.as_deref().filter(|name| plain::source(name)).unwrap_or("a sender not named here");
             h.text(format_args!(
                 "{} of {} enrollments come from {name}, which reports {}: {}. ",
-                number(sender.lacking),
-                number(coverage.initiated),
+                count(sender.lacking),
+                count(coverage.initiated),
                 sender.reports,
                 sender.lacks
             ));
@@ -120,15 +127,15 @@ pub(super) fn days(h: &mut Html, told: &Told) {
     heads.push(Head::Numbers("All"));
     let row = |title: String, counts: Vec<u64>| {
         let sum = counts.iter().sum();
-        let cells = counts.into_iter().chain([sum]).map(|count| Cell::Number(number(count)));
+        let cells = counts.into_iter().chain([sum]).map(|n| Cell::Number(count(n)));
         std::iter::once(Cell::Words(title)).chain(cells).collect::<Vec<Cell>>()
     };
     let length = usize::try_from(all_days(told)).unwrap_or(0);
     let mut rows: Vec<Row> = (0..length)
         .map(|at| {
             let counts = series.iter().map(|one| one.counts.get(at).copied().unwrap_or(0));
-            let day: Day = told.from.plus(i32::try_from(at).unwrap_or(i32::MAX));
-            Row::Cells(row(day.to_string(), counts.collect()))
+            let date: Day = told.from.plus(i32::try_from(at).unwrap_or(i32::MAX));
+            Row::Cells(row(day(date), counts.collect()))
         })
         .collect();
     rows.push(Row::Sum(row("All days".to_owned(), series.iter().map(Series::total).collect())));
@@ -139,34 +146,34 @@ pub(super) fn days(h: &mut Html, told: &Told) {
 pub(super) fn funnel(h: &mut Html, told: &Told) {
     h.raw("<p>In the order of time. An attempt need not come to every step: some exist on one platform only, some ");
     h.raw("only where the organisation set them up. Only steps that a sender reported count: ");
-    h.text(format_args!("{} of {} attempts have steps.", number(told.whole.with_steps), number(told.whole.initiated)));
+    h.text(format_args!("{} of {} attempts have steps.", count(told.whole.with_steps), count(told.whole.initiated)));
     h.raw("</p>");
     let heads = [
         Head::Words("Step"),
-        Head::Numbers("Came to it"),
-        Head::Numbers("Went on"),
-        Head::Numbers("Gave up"),
-        Head::Numbers("Of those who came"),
-        Head::Numbers("Median time"),
+        Head::Numbers(term("entered")),
+        Head::Numbers(term("left_forward")),
+        Head::Numbers(term("abandoned")),
+        Head::Numbers("Of entered"),
+        Head::Numbers(term("medianSeconds")),
     ];
     let most = told.whole.funnel.iter().filter_map(|step| step.entered).max().unwrap_or(0);
     let rows = told.whole.funnel.iter().map(|step| {
         let entered = step.entered.filter(|entered| *entered > 0);
         let gave_up = entered.zip(step.abandoned).map(|(entered, abandoned)| share(abandoned, entered));
         Row::Cells(vec![
-            Cell::Named(action(&step.action).to_owned(), step.action.clone()),
-            Cell::Bar(count(step.entered), share(step.entered.unwrap_or(0), most)),
-            Cell::Number(count(step.left)),
-            Cell::Number(count(step.abandoned)),
-            Cell::Number(percent(gave_up)),
-            Cell::Number(duration(step.median_seconds)),
+            Cell::Named(words(List::Action, &step.action).into_owned(), step.action.clone()),
+            Cell::Bar(reported(step.entered), share(step.entered.unwrap_or(0), most)),
+            Cell::Number(reported(step.left)),
+            Cell::Number(reported(step.abandoned)),
+            Cell::Number(rate(gave_up)),
+            Cell::Number(seconds(step.median_seconds)),
         ])
     });
     table(h, "Attempts by step, all days", &heads, rows.collect());
 }
 
 pub(super) fn places(h: &mut Html, told: &Told) {
-    let title = |name: &str| Section::read(name).map_or_else(|| spelt_out(name), |one| section_title(one).to_owned());
+    let title = |name: &str| words(List::Section, name).into_owned();
     let heads = [
         Head::Words("Screen"),
         Head::Words("How"),
@@ -182,11 +189,11 @@ pub(super) fn places(h: &mut Html, told: &Told) {
             rows.push(Row::Group(title(group)));
         }
         rows.push(Row::Cells(vec![
-            Cell::Named(format!("{}. {}", row.catalogue_row, spelt_out(&row.screen)), row.action.clone()),
+            Cell::Named(format!("{}. {}", row.catalogue_row, words(List::Screen, &row.screen)), row.action.clone()),
             Cell::Words(how_at(&row.how, row.shortest_limit_minutes, row.longest_limit_minutes)),
-            Cell::Words(row_platform(&row.platform).to_owned()),
-            Cell::Number(count(recent.abandoned)),
-            Cell::Bar(count(row.abandoned), share(row.abandoned.unwrap_or(0), most)),
+            Cell::Words(row_platform(&row.platform)),
+            Cell::Number(reported(recent.abandoned)),
+            Cell::Bar(reported(row.abandoned), share(row.abandoned.unwrap_or(0), most)),
         ]));
     }
     h.raw("<p>The nineteen places, by screen and by what the person did there.</p>");
@@ -206,10 +213,10 @@ pub(super) fn places(h: &mut Html, told: &Told) {
         .into_iter()
         .map(|((cause, section), [recent, whole])| {
             Row::Cells(vec![
-                Cell::Words(how(cause).to_owned()),
-                Cell::Words(section.map_or_else(|| "No section".to_owned(), title)),
-                Cell::Number(number(recent)),
-                Cell::Number(number(whole)),
+                Cell::Words(words(List::Cause, cause).into_owned()),
+                Cell::Words(section.map_or_else(|| NO_SECTION.to_owned(), title)),
+                Cell::Number(count(recent)),
+                Cell::Number(count(whole)),
             ])
         })
         .collect();
@@ -217,23 +224,23 @@ pub(super) fn places(h: &mut Html, told: &Told) {
         rows.push(Row::Cells(vec![
             Cell::Words("Otherwise".to_owned()),
             Cell::Words("Place not reported".to_owned()),
-            Cell::Number(number(told.recent.place_not_reported)),
-            Cell::Number(number(told.whole.place_not_reported)),
+            Cell::Number(count(told.recent.place_not_reported)),
+            Cell::Number(count(told.whole.place_not_reported)),
         ]));
     }
     if told.whole.other > 0 {
         rows.push(Row::Cells(vec![
             Cell::Words("Otherwise".to_owned()),
             Cell::Words("A step or choice that has no place above".to_owned()),
-            Cell::Number(number(told.recent.other)),
-            Cell::Number(number(told.whole.other)),
+            Cell::Number(count(told.recent.other)),
+            Cell::Number(count(told.whole.other)),
         ]));
     }
     rows.push(Row::Sum(vec![
         Cell::Words("All abandoned".to_owned()),
         Cell::Words("With the nineteen places".to_owned()),
-        Cell::Number(count(told.recent.abandoned)),
-        Cell::Number(count(told.whole.abandoned)),
+        Cell::Number(reported(told.recent.abandoned)),
+        Cell::Number(reported(told.whole.abandoned)),
     ]));
     let heads = [
         Head::Words("Closed by"),
@@ -247,40 +254,40 @@ pub(super) fn places(h: &mut Html, told: &Told) {
 pub(super) fn platforms(h: &mut Html, told: &Told) {
     let status = &told.status;
     h.raw("<dl class=\"tiles\">");
-    tile(h, "Enrolled", number(status.enrolled), &[format!("of {} devices", number(status.devices))]);
-    tile(h, "In progress", number(status.in_progress), &[]);
-    tile(h, "Waiting for compliance", number(status.waiting_for_compliance), &[]);
-    tile(h, "Prepared", number(status.prepared), &["by a technician".to_owned()]);
-    tile(h, "Gave up", count(status.gave_up), &["latest attempt".to_owned()]);
-    tile(h, "Failed", count(status.failed), &["not complete since".to_owned()]);
-    tile(h, "Pending", number(status.pending), &["registered, never begun".to_owned()]);
-    tile(h, "Not enrolled", number(status.not_enrolled), &["none of the others".to_owned()]);
+    tile(h, DeviceState::Enrolled.words(), count(status.enrolled), &[format!("of {} devices", count(status.devices))]);
+    tile(h, DeviceState::InProgress.words(), count(status.in_progress), &[]);
+    tile(h, DeviceState::WaitingForCompliance.words(), count(status.waiting_for_compliance), &[]);
+    tile(h, DeviceState::Prepared.words(), count(status.prepared), &["by a technician".to_owned()]);
+    tile(h, DeviceState::GaveUp.words(), reported(status.gave_up), &["latest attempt".to_owned()]);
+    tile(h, DeviceState::Failed.words(), reported(status.failed), &["not complete since".to_owned()]);
+    tile(h, DeviceState::Pending.words(), count(status.pending), &["registered, never begun".to_owned()]);
+    tile(h, DeviceState::NotEnrolled.words(), count(status.not_enrolled), &["none of the others".to_owned()]);
     let first = &status.first_time_right;
-    let rate = or_not_reported(percent(first.rate), first.rate.is_some(), status.devices);
-    tile(h, "First time right", rate, &[format!("of {} judged devices", number(first.n))]);
+    let right = or_not_reported(rate(first.rate), first.rate.is_some(), status.devices);
+    tile(h, term("firstTimeRight"), right, &[format!("of {} judged devices", count(first.n))]);
     h.raw("</dl>");
     let heads = [
         Head::Words("Platform"),
         Head::Numbers("Success rate, of n"),
-        Head::Numbers("Average time"),
+        Head::Numbers(term("averageMinutes")),
         Head::Numbers("Devices"),
         Head::Numbers("Attempts"),
-        Head::Numbers("Last 7 days"),
+        Head::Numbers(term("last7Days")),
     ];
     let rows = status.by_platform.iter().map(|row| {
         Row::Cells(vec![
             Cell::Words(row.platform.clone().unwrap_or_else(|| "Not reported".to_owned())),
             Cell::Number(match row.success_rate {
-                Some(rate) => format!("{} of {}", percent(Some(rate)), number(row.n)),
+                Some(success) => format!("{} of {}", rate(Some(success)), count(row.n)),
                 None => {
                     let closed = row.completed + row.failed.unwrap_or(0) + row.abandoned.unwrap_or(0);
-                    or_not_reported(percent(None), false, closed)
+                    or_not_reported(rate(None), false, closed)
                 }
             }),
             Cell::Number(or_not_reported(minutes(row.average_minutes), row.average_minutes.is_some(), row.completed)),
-            Cell::Number(number(row.total)),
-            Cell::Number(number(row.initiated)),
-            Cell::Number(number(row.last_7_days)),
+            Cell::Number(count(row.total)),
+            Cell::Number(count(row.initiated)),
+            Cell::Number(count(row.last_7_days)),
         ])
     });
     table(h, "Devices and attempts by platform", &heads, rows.collect());
@@ -292,7 +299,7 @@ struct Failure<'t> {
     code: Option<&'t str>,
     reason: Option<&'t str>,
     category: Option<&'t str>,
-    /// A reason was told that is not shown.
+    /// A reason was reported that is not shown.
     hidden: bool,
     advice: Vec<&'t str>,
 }
@@ -324,27 +331,31 @@ pub(super) fn failures(h: &mut Html, told: &Told) {
     let mut rows: Vec<Row> = failures
         .iter()
         .take(LISTED_REASONS)
-        .map(|(failure, (count, advice))| {
+        .map(|(failure, (n, advice))| {
             let title = match (failure.reason, advice.first()) {
                 (Some(reason), _) => reason.to_owned(),
                 (None, Some(advice)) => advice.problem.clone(),
                 (None, None) if failure.hidden => "Reason not shown".to_owned(),
-                (None, None) => "No reason told".to_owned(),
+                (None, None) => "No reason reported".to_owned(),
             };
             Row::Cells(vec![
                 Cell::Words(title),
-                Cell::Bar(number(*count), share(*count, most)),
-                Cell::Words(failure.code.unwrap_or("–").to_owned()),
-                Cell::Words(failure.category.map_or_else(|| "–".to_owned(), spelt_out)),
+                Cell::Bar(count(*n), share(*n, most)),
+                Cell::Words(failure.code.unwrap_or(NONE).to_owned()),
+                Cell::Words(
+                    failure
+                        .category
+                        .map_or_else(|| NONE.to_owned(), |name| words(List::FailureCategory, name).into_owned()),
+                ),
             ])
         })
         .collect();
     let others: u64 = failures.iter().skip(LISTED_REASONS).map(|(_, (count, _))| count).sum();
     let blank = || Cell::Words(String::new());
     if others > 0 {
-        rows.push(Row::Cells(vec![Cell::Words("Others".to_owned()), Cell::Number(number(others)), blank(), blank()]));
+        rows.push(Row::Cells(vec![Cell::Words("Others".to_owned()), Cell::Number(count(others)), blank(), blank()]));
     }
-    rows.push(Row::Sum(vec![Cell::Words("All failed".to_owned()), Cell::Number(number(all)), blank(), blank()]));
+    rows.push(Row::Sum(vec![Cell::Words("All failed".to_owned()), Cell::Number(count(all)), blank(), blank()]));
     table(h, "Commonest failures, all days", &heads, rows);
     advice(h, failures.iter().take(LISTED_REASONS).flat_map(|(_, (_, advice))| advice.iter()));
 }
@@ -382,46 +393,50 @@ pub(super) fn esp(h: &mut Html, told: &Told) {
         return;
     }
     h.raw("<dl class=\"tiles\">");
-    tile(h, "Sessions", number(sessions), &[format!("{} in progress", number(sum(|one| one.in_progress)))]);
-    let rate = (n > 0).then(|| share(succeeded, n));
-    tile(h, "Success rate", percent(rate), &[format!("of {} ended", number(n))]);
+    tile(h, "Sessions", count(sessions), &[format!("{} in progress", count(sum(|one| one.in_progress)))]);
+    let success = (n > 0).then(|| share(succeeded, n));
+    tile(h, term("successRate"), rate(success), &[format!("of {} ended", count(n))]);
     tile(
         h,
         "Past their limit",
-        number(sum(|one| one.over_limit)),
-        &[format!("{} finished later", number(sum(|one| one.recovered)))],
+        count(sum(|one| one.over_limit)),
+        &[format!("{} finished later", count(sum(|one| one.recovered)))],
     );
-    tile(h, "Stuck identifying", number(sum(|one| one.stuck)), &["over 15 minutes".to_owned()]);
+    tile(h, "Stuck identifying", count(sum(|one| one.stuck)), &["over 15 minutes".to_owned()]);
     h.raw("</dl>");
     let heads = [
         Head::Words("Profile"),
         Head::Numbers("Success rate, of n"),
         Head::Numbers("Sessions"),
         Head::Numbers("Failed"),
-        Head::Numbers("Timed out"),
-        Head::Numbers("Median"),
-        Head::Numbers("Nine in ten"),
+        Head::Numbers(term("timedOut")),
+        Head::Numbers(term("medianMinutes")),
+        Head::Numbers(term("p90Minutes")),
     ];
     let rows = esp.by_profile.iter().map(|row| {
         let name = row.profile.clone().or_else(|| row.profile_id.clone());
         Row::Cells(vec![
-            Cell::Words(name.unwrap_or_else(|| "Not told".to_owned())),
-            Cell::Number(format!("{} of {}", percent(row.success_rate), number(row.n))),
-            Cell::Number(number(row.sessions)),
-            Cell::Number(number(row.failed)),
-            Cell::Number(number(row.timed_out)),
+            Cell::Words(name.unwrap_or_else(|| "Not reported".to_owned())),
+            Cell::Number(format!("{} of {}", rate(row.success_rate), count(row.n))),
+            Cell::Number(count(row.sessions)),
+            Cell::Number(count(row.failed)),
+            Cell::Number(count(row.timed_out)),
             Cell::Number(minutes(row.median_minutes)),
             Cell::Number(minutes(row.p90_minutes)),
         ])
     });
     table(h, "Sessions by profile", &heads, rows.collect());
-    let name = |app: &EspApp| Cell::Words(app.app.clone().unwrap_or_else(|| "Not told".to_owned()));
+    let name = |app: &EspApp| Cell::Words(app.app.clone().unwrap_or_else(|| "Not reported".to_owned()));
     if !esp.slowest_apps.is_empty() {
-        let heads =
-            [Head::Words("App"), Head::Numbers("Sessions"), Head::Numbers("Median"), Head::Numbers("Nine in ten")];
+        let heads = [
+            Head::Words("App"),
+            Head::Numbers("Sessions"),
+            Head::Numbers(term("medianMinutes")),
+            Head::Numbers(term("p90Minutes")),
+        ];
         let rows = esp.slowest_apps.iter().map(|app| {
             let times = [app.median_minutes, app.p90_minutes].map(|time| Cell::Number(minutes(time)));
-            Row::Cells([name(app), Cell::Number(number(app.sessions))].into_iter().chain(times).collect())
+            Row::Cells([name(app), Cell::Number(count(app.sessions))].into_iter().chain(times).collect())
         });
         table(h, "Apps that take longest", &heads, rows.collect());
     }
@@ -433,9 +448,9 @@ pub(super) fn esp(h: &mut Html, told: &Told) {
             Head::Numbers("of those that tried"),
         ];
         let rows = esp.failing_apps.iter().map(|app| {
-            let counts = [app.sessions, app.failed].map(|count| Cell::Number(number(count)));
-            let rate = Cell::Number(percent(app.failure_rate));
-            Row::Cells([name(app)].into_iter().chain(counts).chain([rate]).collect())
+            let counts = [app.sessions, app.failed].map(|n| Cell::Number(count(n)));
+            let failure_rate = Cell::Number(rate(app.failure_rate));
+            Row::Cells([name(app)].into_iter().chain(counts).chain([failure_rate]).collect())
         });
         table(h, "Apps that fail most", &heads, rows.collect());
     }
@@ -447,9 +462,9 @@ pub(super) fn corrections(h: &mut Html, told: &Told) {
         None => h.raw("There is no report before to compare with."),
         Some(before) => {
             h.raw("<b>");
-            h.text(number(told.corrections));
+            h.text(count(told.corrections));
             h.raw("</b> attempts that the report of ");
-            h.text(Timestamp::parse(before).map_or_else(|_| before.to_owned(), instant));
+            h.text(instant_of(before));
             h.raw(" showed closed stand otherwise now, because events about them came later. The file’s table ");
             h.raw("<code>corrections</code> has each, with what it was and what it is.");
         }
@@ -460,8 +475,10 @@ pub(super) fn corrections(h: &mut Html, told: &Told) {
 pub(super) fn terms(h: &mut Html, told: &Told) {
     let named = told.meta.0.iter().filter_map(|(key, meaning)| Some((key.strip_prefix("definition.")?, meaning)));
     // In the order of what they are called here.
-    let terms: BTreeMap<String, &String> =
-        named.filter(|(name, _)| !UNUSED_TERMS.contains(name)).map(|(name, meaning)| (term(name), meaning)).collect();
+    let terms: BTreeMap<String, &String> = named
+        .filter(|(name, _)| !UNUSED_TERMS.contains(name))
+        .map(|(name, meaning)| (words(List::Term, name).into_owned(), meaning))
+        .collect();
     h.raw("<dl class=\"terms\">");
     for (name, meaning) in terms {
         h.element("div", |h| {
@@ -474,11 +491,11 @@ pub(super) fn terms(h: &mut Html, told: &Told) {
 
 pub(super) fn file(h: &mut Html, told: &Told) {
     h.raw("<p>Every number here is a view of one SQLite file, which came with this page. It is true for ");
-    h.with("time", &[("datetime", &told.as_of)], |h| h.text(told.as_of));
+    h.with("time", &[("datetime", &told.as_of)], |h| h.text(instant(told.as_of)));
     h.raw(" and has the days from ");
-    h.text(date(told.from));
+    h.text(day(told.from));
     h.raw(" to ");
-    h.text(date(told.to.plus(-1)));
+    h.text(day(told.to.plus(-1)));
     h.raw(" in the time zone ");
     h.text(told.meta("timeZone"));
     h.raw(". Its schema is version ");

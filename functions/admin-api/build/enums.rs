@@ -1,0 +1,36 @@
+//! What the names of an enum mean, said beside it in the API's description: the words that the page has for them.
+//!
+//! Must stay true: the words are the lexicon's. An enum has those of the one list that has all its names; where two lists
+//! have them all, of the one that has no more than them.
+
+use serde_yaml_ng::{Mapping, Value};
+use std::collections::BTreeMap;
+
+/// Lists of the lexicon: names and their words.
+pub type Lexicon = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Adds `x-enumDescriptions`, which tools that show descriptions know, to each enum whose names a list has.
+pub fn describe(value: &mut Value, lexicon: &Lexicon) {
+    match value {
+        Value::Mapping(members) => {
+            if let Some(words) = members.get("enum").and_then(|names| words(names, lexicon)) {
+                members.insert("x-enumDescriptions".into(), words.into());
+            }
+            // Examples are answers, and not schemas.
+            members.iter_mut().filter(|(name, _)| *name != "examples").for_each(|(_, one)| describe(one, lexicon));
+        }
+        Value::Sequence(all) => all.iter_mut().for_each(|one| describe(one, lexicon)),
+        _ => {}
+    }
+}
+
+fn words(names: &Value, lexicon: &Lexicon) -> Option<Mapping> {
+    let names: Vec<&str> =
+        names.as_sequence()?.iter().filter(|name| !name.is_null()).map(Value::as_str).collect::<Option<_>>()?;
+    let mut lists: Vec<_> = lexicon.values().filter(|list| names.iter().all(|name| list.contains_key(*name))).collect();
+    lists.sort_by_key(|list| list.len());
+    // Where a list's names have short words besides, those are in a list whose key comes after.
+    let alone = matches!(lists.as_slice(), [_]) || lists.first().is_some_and(|list| list.len() == names.len());
+    let list = lists.first().filter(|_| alone && !names.is_empty())?;
+    Some(names.into_iter().map(|name| (name.into(), list[name].as_str().into())).collect())
+}
