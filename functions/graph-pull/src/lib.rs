@@ -11,7 +11,9 @@ pub mod lists;
 pub mod problem;
 mod profiles;
 pub mod puller;
+mod reading;
 pub mod records;
+pub mod sign_ins;
 
 pub use check::Checked;
 pub use lists::{LISTS, List};

@@ -3,5 +3,6 @@
 
 mod faults;
 mod program;
+mod sign_ins;
 mod streams;
 mod unchanged;
