@@ -73,7 +73,7 @@ impl<T: Transport> Puller<T> {
         let filter = match &list.becomes {
             Becomes::Events(records) => (records.by_date && filtered).then(|| format!("{} ge {since}", records.dated)),
             Becomes::SignIns(sign_ins) => Some(sign_ins.filter(since, filtered)),
-            Becomes::Profiles => None,
+            Becomes::Profiles | Becomes::AppNames => None,
         };
         let others = list.query.iter().map(|(name, value)| (*name, (*value).to_owned()));
         Target::First {
@@ -90,6 +90,6 @@ const fn without_filter(list: &List) -> Option<&'static str> {
             Some("ok, read as a whole each hour: the filter by date is refused")
         }
         Becomes::SignIns(_) => Some("ok, all of them read each hour: the filter by app and code is refused"),
-        Becomes::Events(_) | Becomes::Profiles => None,
+        Becomes::Events(_) | Becomes::Profiles | Becomes::AppNames => None,
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod check;
 pub mod lists;
+mod names;
 pub mod problem;
 mod profiles;
 pub mod puller;

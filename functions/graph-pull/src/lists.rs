@@ -39,6 +39,8 @@ pub enum Becomes {
     Profiles,
     /// Steps of web-based enrollment.
     SignIns(SignIns),
+    /// The names of the tenant's apps.
+    AppNames,
 }
 
 /// Records that a sender's module reads.
@@ -59,6 +61,7 @@ pub struct Records {
 const DEVICES: &str = "DeviceManagementManagedDevices.Read.All";
 const SERVICE: &str = "DeviceManagementServiceConfig.Read.All";
 const AUDIT: &str = "AuditLog.Read.All";
+const APPS: &str = "DeviceManagementApps.Read.All";
 /// What every directory that is read for has, or there is nothing to read.
 pub const INTUNE: &str = "Intune";
 const ENTRA: &str = "Entra ID P1";
@@ -68,7 +71,7 @@ const DEVICE_MEMBERS: &str = "id,serialNumber,azureADDeviceId,userId,userPrincip
     osVersion,manufacturer,model,enrolledDateTime,lastSyncDateTime,complianceState,deviceEnrollmentType,managementState";
 
 /// All lists, in the order in which they are shown.
-pub static LISTS: [List; 7] = [
+pub static LISTS: [List; 8] = [
     // <https://learn.microsoft.com/en-us/graph/api/intune-devices-manageddevice-list>. That `enrolledDateTime` can be filtered
     // by is not documented; where it is refused, the whole list is read, less often.
     List {
@@ -168,6 +171,16 @@ pub static LISTS: [List; 7] = [
         licence: ENTRA,
         becomes: Becomes::SignIns(SignIns { interactive: false }),
     },
+    // <https://learn.microsoft.com/en-us/graph/api/intune-apps-mobileapp-list>
+    List {
+        name: "mobile-apps",
+        path: "v1.0/deviceAppManagement/mobileApps",
+        query: &[("$select", "id,displayName")],
+        every: Millis::from_days(1),
+        permission: APPS,
+        licence: INTUNE,
+        becomes: Becomes::AppNames,
+    },
 ];
 
 impl List {
@@ -175,7 +188,7 @@ impl List {
     pub fn source(&self) -> Option<&'static str> {
         match &self.becomes {
             Becomes::Events(records) => records.sender.source,
-            Becomes::Profiles | Becomes::SignIns(_) => None,
+            Becomes::Profiles | Becomes::SignIns(_) | Becomes::AppNames => None,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::lists::{Becomes, List};
 use crate::problem::Problem;
 use crate::reading::Of;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -234,18 +235,46 @@ impl<T: Transport> Run<'_, T> {
         match &list.becomes {
             Becomes::Events(records) => self.read_pages(list, Of::Events(records), state).await,
             Becomes::SignIns(sign_ins) => self.read_pages(list, Of::SignIns(*sign_ins), state).await,
-            Becomes::Profiles => match self.read_profiles(list).await? {
-                Ok((rows, note)) => {
-                    let began = self.until - RUN;
-                    let ended = |state: &mut PullList| {
-                        succeed(state, list.every, began, rows);
-                        (state.last_error, state.last_error_at) = (note.clone(), note.is_some().then_some(began));
-                    };
-                    self.puller.store.change_pull_list(&self.tenant.id, list.name, ended).await?;
-                    Ok((Read::of(list, rows, 0, note.clone()), None))
-                }
-                Err(problem) => self.puller.failed(&self.tenant.id, list, problem, None).await,
-            },
+            Becomes::Profiles => self.note(list, self.read_profiles(list).await?).await,
+            Becomes::AppNames => self.note(list, self.read_app_names(list).await?).await,
+        }
+    }
+
+    /// Notes what became of a list that is read in one go: how many records it has, and what there is to say of them.
+    async fn note(
+        &self,
+        list: &'static List,
+        read: Result<(u64, Option<String>), Problem>,
+    ) -> Result<(Read, Option<Problem>), StoreError> {
+        let (rows, note) = match read {
+            Ok(read) => read,
+            Err(problem) => return self.puller.failed(&self.tenant.id, list, problem, None).await,
+        };
+        let began = self.until - RUN;
+        let ended = |state: &mut PullList| {
+            succeed(state, list.every, began, rows);
+            (state.last_error, state.last_error_at) = (note.clone(), note.is_some().then_some(began));
+        };
+        self.puller.store.change_pull_list(&self.tenant.id, list.name, ended).await?;
+        Ok((Read::of(list, rows, 0, note.clone()), None))
+    }
+
+    /// Reads all pages of a list, and hands on the records of each, until `take` says that there are too many.
+    pub(crate) async fn each_page(&self, list: &List, mut take: impl FnMut(Vec<Value>) -> bool) -> Result<(), Problem> {
+        let query = list.query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let mut target = Target::First { path: list.path, query };
+        loop {
+            if !self.has_time() {
+                return Err(Problem::TooLong);
+            }
+            let page = self.page(&target).await?;
+            if !take(page.records) {
+                return Err(Problem::Endless);
+            }
+            match page.next {
+                None => return Ok(()),
+                Some(next) => target = Target::Next(next),
+            }
         }
     }
 }

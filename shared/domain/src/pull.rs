@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Lists that are read only where an administrator chose them: each needs a permission beyond those that all others need.
-pub const OPTIONAL_LISTS: [&str; 2] = ["sign-ins", "sign-ins-non-interactive"];
+pub const OPTIONAL_LISTS: [&str; 3] = ["sign-ins", "sign-ins-non-interactive", "mobile-apps"];
 
 /// Whether a list is read where `chosen` are.
 pub fn is_read(list: &str, chosen: &BTreeSet<String>) -> bool {

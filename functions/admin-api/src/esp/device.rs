@@ -8,6 +8,7 @@ use super::seen::Seen;
 use crate::{Api, Call, query::Query, store_problem};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
+use vestibule_domain::esp::apps::is_nameless;
 use vestibule_domain::{Enrollment, History, Identifier, fold};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
@@ -31,7 +32,11 @@ impl Api {
         let query = Query::read(call.request.uri().query(), &["format"])?;
         query
             .parse("format", "must be one of json, html", |format| ["json", "html"].contains(&format).then_some(()))?;
-        let (_, enrollment) = find(self, call, id).await?;
+        let (_, mut enrollment) = find(self, call, id).await?;
+        if enrollment.sessions.last().is_some_and(|session| session.items.iter().any(is_nameless)) {
+            let names = self.archive.store().app_names(&call.tenant.id).await.map_err(store_problem)?;
+            enrollment.sessions.last_mut().into_iter().for_each(|session| names.name_apps(session));
+        }
         let Some(session) = enrollment.sessions.last() else {
             return Err(Problem::not_found().detail("The device has not been on the Enrollment Status Page."));
         };
