@@ -1,6 +1,7 @@
 //! What is pulled for a tenant, and how its lists stand. Nothing of the app registration's secret is read here.
 
 use serde_json::{Value, json};
+use vestibule_domain::pull::{is_read, not_chosen};
 use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_report::diagnosis::{Covers, SilentSender, Why};
 use vestibule_store::{Pull, PullApp, PullList, Store, StoreError, Tenant};
@@ -18,8 +19,9 @@ const OLD: Millis = Millis::from_minutes(60);
 pub async fn pull_status(store: &Store, tenant: &TenantId, now: Timestamp) -> Result<Option<Value>, StoreError> {
     let Some(Pull { app, lease, .. }) = store.pull(tenant).await? else { return Ok(None) };
     let lists = store.pull_lists(tenant).await?;
-    let PullApp { directory, client, cloud, added_at, expires_at } = app;
-    let lists: Vec<Value> = lists.iter().map(|(name, list)| shown(name, list)).collect();
+    let PullApp { directory, client, cloud, added_at, expires_at, chosen } = app;
+    let lists = lists.iter().filter(|(name, _)| is_read(name, &chosen));
+    let lists: Vec<Value> = lists.map(|(name, list)| shown(name, list)).collect();
     Ok(Some(json!({
         "directory": directory,
         "client": client,
@@ -29,6 +31,7 @@ pub async fn pull_status(store: &Store, tenant: &TenantId, now: Timestamp) -> Re
         "secretExpiresSoon": expires_at.is_some_and(|at| at - now <= SOON),
         "reading": lease.is_some_and(|lease| lease.until > now),
         "lists": lists,
+        "notChosen": not_chosen(&chosen),
     })))
 }
 

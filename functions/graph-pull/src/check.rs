@@ -1,6 +1,6 @@
 //! What an app registration may read: one page of each list, of which nothing is stored.
 
-use crate::lists::{Becomes, LISTS, List};
+use crate::lists::{Becomes, List};
 use crate::problem::Problem;
 use crate::puller::Puller;
 use serde::Serialize;
@@ -44,18 +44,18 @@ impl<T: Transport> Puller<T> {
     pub async fn check_app(&self, app: &PullApp, secret: &Secret) -> Vec<Checked> {
         let mut found = Vec::new();
         let graph = self.graph_of(app, secret.expose());
-        for list in &LISTS {
+        for list in List::read_with(&app.chosen) {
             let checked = match &graph {
-                Ok(graph) => match graph.page(&self.target(list), self.now(), PATIENCE).await {
+                Ok(graph) => match graph.page(&self.target(list, true), self.now(), PATIENCE).await {
                     Ok(_) => Ok("ok"),
                     // Read without a filter, then.
-                    Err(Failure::NotUnderstood { .. }) if is_by_date(list) => {
-                        let target = Target::First { path: list.path, query: Vec::new() };
-                        let page = graph.page(&target, self.now(), PATIENCE).await;
-                        page.map(|_| "ok, read as a whole each hour: the filter by date is refused")
-                            .map_err(Problem::from)
-                    }
-                    Err(failure) => Err(failure.into()),
+                    Err(failure) => match without_filter(list) {
+                        Some(words) if matches!(failure, Failure::NotUnderstood { .. }) => {
+                            let page = graph.page(&self.target(list, false), self.now(), PATIENCE).await;
+                            page.map(|_| words).map_err(Problem::from)
+                        }
+                        _ => Err(failure.into()),
+                    },
                 },
                 Err(problem) => Err(*problem),
             };
@@ -67,18 +67,29 @@ impl<T: Transport> Puller<T> {
         found
     }
 
-    fn target(&self, list: &List) -> Target {
-        let mut query: Vec<(&'static str, String)> =
-            list.query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        if let Becomes::Events(records) = &list.becomes
-            && records.by_date
-        {
-            query.insert(0, ("$filter", format!("{} ge {}", records.dated, self.now() - SINCE)));
+    /// The first page of a list, by the filter that it is mostly read with or without.
+    fn target(&self, list: &List, filtered: bool) -> Target {
+        let since = self.now() - SINCE;
+        let filter = match &list.becomes {
+            Becomes::Events(records) => (records.by_date && filtered).then(|| format!("{} ge {since}", records.dated)),
+            Becomes::SignIns(sign_ins) => Some(sign_ins.filter(since, filtered)),
+            Becomes::Profiles | Becomes::AppNames => None,
+        };
+        let others = list.query.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        Target::First {
+            path: list.path,
+            query: filter.map(|filter| ("$filter", filter)).into_iter().chain(others).collect(),
         }
-        Target::First { path: list.path, query }
     }
 }
 
-const fn is_by_date(list: &List) -> bool {
-    matches!(&list.becomes, Becomes::Events(records) if records.by_date)
+/// How a list is read of which Graph refuses to leave anything out, if it is ever asked to.
+const fn without_filter(list: &List) -> Option<&'static str> {
+    match &list.becomes {
+        Becomes::Events(records) if records.by_date => {
+            Some("ok, read as a whole each hour: the filter by date is refused")
+        }
+        Becomes::SignIns(_) => Some("ok, all of them read each hour: the filter by app and code is refused"),
+        Becomes::Events(_) | Becomes::Profiles | Becomes::AppNames => None,
+    }
 }

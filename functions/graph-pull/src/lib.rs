@@ -8,10 +8,13 @@
 
 pub mod check;
 pub mod lists;
+mod names;
 pub mod problem;
 mod profiles;
 pub mod puller;
+mod reading;
 pub mod records;
+pub mod sign_ins;
 
 pub use check::Checked;
 pub use lists::{LISTS, List};

@@ -3,7 +3,10 @@
 //! Public documentation has the addresses and permissions; what it does not say and other programs met on live directories
 //! stands at each list. None of it was tried on a directory of ours.
 
+use crate::sign_ins::SignIns;
+use std::collections::BTreeSet;
 use vestibule_domain::Millis;
+use vestibule_domain::pull::is_read;
 use vestibule_webhook::sources::{
     Sender, graph_autopilot_devices, graph_autopilot_events, graph_managed_devices, graph_troubleshooting_events,
 };
@@ -21,6 +24,8 @@ pub struct List {
     pub every: Millis,
     /// The application permission that it needs.
     pub permission: &'static str,
+    /// What the directory must have a licence for.
+    pub licence: &'static str,
     /// What becomes of its records.
     pub becomes: Becomes,
 }
@@ -32,6 +37,10 @@ pub enum Becomes {
     Events(Records),
     /// The tenant's profiles of the Enrollment Status Page.
     Profiles,
+    /// Steps of web-based enrollment.
+    SignIns(SignIns),
+    /// The names of the tenant's apps.
+    AppNames,
 }
 
 /// Records that a sender's module reads.
@@ -51,13 +60,18 @@ pub struct Records {
 
 const DEVICES: &str = "DeviceManagementManagedDevices.Read.All";
 const SERVICE: &str = "DeviceManagementServiceConfig.Read.All";
+const AUDIT: &str = "AuditLog.Read.All";
+const APPS: &str = "DeviceManagementApps.Read.All";
+/// What every directory that is read for has, or there is nothing to read.
+pub const INTUNE: &str = "Intune";
+const ENTRA: &str = "Entra ID P1";
 
 /// What is asked of a managed device.
 const DEVICE_MEMBERS: &str = "id,serialNumber,azureADDeviceId,userId,userPrincipalName,deviceName,operatingSystem,\
     osVersion,manufacturer,model,enrolledDateTime,lastSyncDateTime,complianceState,deviceEnrollmentType,managementState";
 
 /// All lists, in the order in which they are shown.
-pub static LISTS: [List; 5] = [
+pub static LISTS: [List; 8] = [
     // <https://learn.microsoft.com/en-us/graph/api/intune-devices-manageddevice-list>. That `enrolledDateTime` can be filtered
     // by is not documented; where it is refused, the whole list is read, less often.
     List {
@@ -66,6 +80,7 @@ pub static LISTS: [List; 5] = [
         query: &[("$select", DEVICE_MEMBERS)],
         every: Millis::from_minutes(5),
         permission: DEVICES,
+        licence: INTUNE,
         becomes: Becomes::Events(Records {
             sender: &graph_managed_devices::SENDER,
             dated: "enrolledDateTime",
@@ -82,6 +97,7 @@ pub static LISTS: [List; 5] = [
         query: &[],
         every: Millis::from_minutes(60),
         permission: SERVICE,
+        licence: INTUNE,
         becomes: Becomes::Events(Records {
             sender: &graph_autopilot_devices::SENDER,
             dated: "",
@@ -98,6 +114,7 @@ pub static LISTS: [List; 5] = [
         query: &[],
         every: Millis::from_minutes(15),
         permission: DEVICES,
+        licence: INTUNE,
         becomes: Becomes::Events(Records {
             sender: &graph_troubleshooting_events::SENDER,
             dated: "eventDateTime",
@@ -114,6 +131,7 @@ pub static LISTS: [List; 5] = [
         query: &[],
         every: Millis::from_minutes(30),
         permission: DEVICES,
+        licence: INTUNE,
         becomes: Becomes::Events(Records {
             sender: &graph_autopilot_events::SENDER,
             dated: "eventDateTime",
@@ -129,7 +147,39 @@ pub static LISTS: [List; 5] = [
         query: &[("$expand", "assignments")],
         every: Millis::from_minutes(60),
         permission: SERVICE,
+        licence: INTUNE,
         becomes: Becomes::Profiles,
+    },
+    // <https://learn.microsoft.com/en-us/graph/api/signin-list>: a page has at most 1 000, and an answer of ours 8 MiB. Asked
+    // without a filter by type it has interactive sign-ins alone.
+    List {
+        name: "sign-ins",
+        path: "v1.0/auditLogs/signIns",
+        query: &[("$top", "500")],
+        every: Millis::from_minutes(10),
+        permission: AUDIT,
+        licence: ENTRA,
+        becomes: Becomes::SignIns(SignIns { interactive: true }),
+    },
+    // The same (beta). Of these there are many times more.
+    List {
+        name: "sign-ins-non-interactive",
+        path: "beta/auditLogs/signIns",
+        query: &[("$top", "500")],
+        every: Millis::from_minutes(10),
+        permission: AUDIT,
+        licence: ENTRA,
+        becomes: Becomes::SignIns(SignIns { interactive: false }),
+    },
+    // <https://learn.microsoft.com/en-us/graph/api/intune-apps-mobileapp-list>
+    List {
+        name: "mobile-apps",
+        path: "v1.0/deviceAppManagement/mobileApps",
+        query: &[("$select", "id,displayName")],
+        every: Millis::from_days(1),
+        permission: APPS,
+        licence: INTUNE,
+        becomes: Becomes::AppNames,
     },
 ];
 
@@ -138,8 +188,13 @@ impl List {
     pub fn source(&self) -> Option<&'static str> {
         match &self.becomes {
             Becomes::Events(records) => records.sender.source,
-            Becomes::Profiles => None,
+            Becomes::Profiles | Becomes::SignIns(_) | Becomes::AppNames => None,
         }
+    }
+
+    /// The lists that are read where these are chosen.
+    pub fn read_with(chosen: &BTreeSet<String>) -> impl Iterator<Item = &'static Self> {
+        LISTS.iter().filter(|list| is_read(list.name, chosen))
     }
 
     /// The list of that name.
@@ -152,7 +207,7 @@ impl List {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use vestibule_domain::pull::OPTIONAL_LISTS;
     use vestibule_graph::Cloud;
     use vestibule_words::{LEXICON, List as Words};
 
@@ -164,5 +219,12 @@ mod tests {
         assert_eq!(lists, LISTS.iter().map(|list| list.name).collect());
         let clouds: BTreeSet<&str> = known(Words::Cloud);
         assert_eq!(clouds, Cloud::ALL.iter().map(|cloud| cloud.name()).collect());
+    }
+
+    #[test]
+    fn optional_lists_are_lists() {
+        assert!(OPTIONAL_LISTS.iter().all(|name| List::named(name).is_some()));
+        let none = BTreeSet::new();
+        assert_eq!(List::read_with(&none).count() + OPTIONAL_LISTS.len(), LISTS.len());
     }
 }

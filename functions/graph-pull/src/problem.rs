@@ -1,6 +1,6 @@
 //! What went wrong with a list: in words for people, and how long it is left alone.
 
-use crate::lists::List;
+use crate::lists::{INTUNE, List};
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::{Millis, TenantId};
 use vestibule_graph::{Failure, Lost};
@@ -42,12 +42,17 @@ impl Problem {
     pub fn words(&self, list: &List) -> String {
         match self {
             Self::Graph(Failure::NoPermission) => {
+                let besides = if list.licence == INTUNE {
+                    String::new()
+                } else {
+                    format!("; the directory also needs {}", list.licence)
+                };
                 format!(
-                    "missing permission {} (of type Application, with the administrator's consent)",
+                    "missing permission {} (of type Application, with the administrator's consent{besides})",
                     list.permission
                 )
             }
-            Self::Graph(Failure::NoLicence) => "no licence: the directory has no Intune".to_owned(),
+            Self::Graph(Failure::NoLicence) => format!("no licence: the directory has no {}", list.licence),
             problem => problem.to_string(),
         }
     }
@@ -113,5 +118,9 @@ mod tests {
         assert!(
             Problem::Graph(Failure::NoPermission).words(list).starts_with("missing permission DeviceManagementService")
         );
+        let sign_ins = List::named("sign-ins").unwrap();
+        let words = Problem::Graph(Failure::NoPermission).words(sign_ins);
+        assert!(words.contains("AuditLog.Read.All") && words.contains("Entra ID P1"), "{words}");
+        assert_eq!(Problem::Graph(Failure::NoLicence).words(sign_ins), "no licence: the directory has no Entra ID P1");
     }
 }

@@ -6,7 +6,7 @@ use crate::puller::Run;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use vestibule_domain::esp::profiles::{GraphProfile, MAX_PROFILES, ProfilesError};
-use vestibule_graph::{Target, Transport};
+use vestibule_graph::Transport;
 use vestibule_store::StoreError;
 use vestibule_webhook::FieldError;
 use vestibule_webhook::esp_profiles::{Posted, TYPE, read_pulled};
@@ -45,24 +45,12 @@ impl<T: Transport> Run<'_, T> {
         list: &List,
     ) -> Result<Result<(u64, Option<String>), Problem>, StoreError> {
         let mut records = Vec::new();
-        let query = list.query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let mut target = Target::First { path: list.path, query };
-        loop {
-            if !self.has_time() {
-                return Ok(Err(Problem::TooLong));
-            }
-            let page = match self.page(&target).await {
-                Ok(page) => page,
-                Err(failure) => return Ok(Err(failure.into())),
-            };
-            records.extend(page.records);
-            if records.len() > MOST {
-                return Ok(Err(Problem::Endless));
-            }
-            match page.next {
-                None => break,
-                Some(next) => target = Target::Next(next),
-            }
+        let take = |page: Vec<Value>| {
+            records.extend(page);
+            records.len() <= MOST
+        };
+        if let Err(problem) = self.each_page(list, take).await {
+            return Ok(Err(problem));
         }
         let listed = read(&records);
         let (tenant, now) = (&self.tenant.id, self.puller.now());

@@ -1,8 +1,10 @@
 //! What can be typed.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use vestibule_domain::pull::OPTIONAL_LISTS;
 use vestibule_store::Role;
 
 /// Shows where people give up while enrolling a device, and keeps the answer as a file.
@@ -277,6 +279,22 @@ pub enum GraphCommand {
         /// The day on which the secret ends, to be reminded before
         #[arg(long, value_name = "YYYY-MM-DD")]
         expires: Option<String>,
+        /// Read this list as well, which needs a permission more; may be given again. Those chosen before stay
+        #[arg(long = "with", value_name = "LIST", value_parser = PossibleValuesParser::new(OPTIONAL_LISTS))]
+        with: Vec<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Read more or fewer of the lists that need a permission more; the secret stays
+    Set {
+        /// The tenant
+        name: String,
+        /// Read this list as well; may be given again
+        #[arg(long = "with", value_name = "LIST", value_parser = PossibleValuesParser::new(OPTIONAL_LISTS))]
+        with: Vec<String>,
+        /// Read this list no longer; may be given again. What was read stays
+        #[arg(long = "without", value_name = "LIST", value_parser = PossibleValuesParser::new(OPTIONAL_LISTS))]
+        without: Vec<String>,
         #[command(flatten)]
         common: Common,
     },

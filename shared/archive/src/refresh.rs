@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::Timestamp;
+use vestibule_domain::esp::AppNames;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::plan::REFRESHED_FOR;
 use vestibule_domain::web_enrollment::WebDays;
@@ -72,6 +73,7 @@ pub(crate) struct Owner {
     pub tenant: Tenant,
     pub profiles: Profiles,
     pub web_days: WebDays,
+    pub app_names: Arc<AppNames>,
     pub advice: Arc<Catalogue>,
 }
 
@@ -95,19 +97,31 @@ fn unfit(error: ReportError) -> ArchiveError {
 
 impl Owner {
     pub(crate) fn context(&self) -> Context<'_> {
-        let Self { tenant, profiles, advice, web_days: _ } = self;
+        let Self { tenant, profiles, advice, web_days: _, app_names: _ } = self;
         let pseudonym_key = tenant.pseudonym_key.expose().as_bytes();
         Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles, advice }
+    }
+
+    /// Gives a file what the next refresh writes of the tenant besides enrollments: one that is kept open has that of the
+    /// question before, and a new one has none.
+    fn lend(&self, working: &mut Working) {
+        working.set_profiles(&self.profiles);
+        working.set_web_days(&self.web_days);
+        working.set_app_names(&self.app_names);
     }
 }
 
 impl Archive {
-    /// The tenant with its profiles and its sums of web-based enrollment as they are now, for a file true for `as_of`.
+    /// The tenant with its profiles, its sums of web-based enrollment and the names of its apps as they are now, for a file true for `as_of`.
     pub(crate) async fn owner(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Owner, ArchiveError> {
         let from = (as_of - tenant.settings.retention()).day(tenant.settings.time_zone);
-        let (profiles, web_days) =
-            futures::try_join!(self.store.profiles(&tenant.id), self.store.web_days(&tenant.id, from.plus(-1)))?;
-        Ok(Owner { tenant: tenant.clone(), profiles, web_days, advice: Arc::clone(&self.advice) })
+        let (profiles, web_days, app_names) = futures::try_join!(
+            self.store.profiles(&tenant.id),
+            self.store.web_days(&tenant.id, from.plus(-1)),
+            self.store.app_names(&tenant.id)
+        )?;
+        let (tenant, app_names, advice) = (tenant.clone(), Arc::new(app_names), Arc::clone(&self.advice));
+        Ok(Owner { tenant, profiles, web_days, app_names, advice })
     }
 
     /// Opens the published file at `path`.
@@ -159,9 +173,7 @@ impl Archive {
             drop(working);
             working = self.create(path, owner).await?;
         }
-        // A file that is kept open has those of the question before.
-        working.set_profiles(&owner.profiles);
-        working.set_web_days(&owner.web_days);
+        owner.lend(&mut working);
         let tenant = &owner.tenant;
         let mut refreshed = self.refresh(working, tenant, as_of, &changed).await;
         if let Ok((_, looked)) = &mut refreshed {
@@ -172,7 +184,9 @@ impl Archive {
             let (path, owner) = (path.to_owned(), owner.clone());
             let anew = self.work(move || {
                 std::fs::remove_file(&path)?;
-                Ok::<_, ArchiveError>(Working::create_salted(&path, &owner.context(), salt + 1)?)
+                let mut working = Working::create_salted(&path, &owner.context(), salt + 1)?;
+                owner.lend(&mut working);
+                Ok::<_, ArchiveError>(working)
             });
             refreshed = self.refresh(anew.await??, tenant, as_of, &changed).await;
             if let Ok((_, looked)) = &mut refreshed {

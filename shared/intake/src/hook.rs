@@ -5,15 +5,17 @@ use crate::ignored::{Ignored, takes_notice};
 use crate::limit::Limit;
 use crate::log::{Became, Log};
 use crate::reason::Reason;
+use crate::sign_ins::SignIns;
 use crate::{Results, Status, store_batch};
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics, problem};
-use vestibule_store::{Store, Tenant, TenantCache};
+use vestibule_store::{Store, StoreError, Tenant, TenantCache};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::proof::{Proof, Shown};
 use vestibule_webhook::signature::{self, SignatureError};
+use vestibule_webhook::sources::entra_sign_ins::Read as SignIn;
 use vestibule_webhook::sources::{Answer, Sender};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
@@ -122,6 +124,25 @@ impl Hook {
                 Err(error)
             }
         }
+    }
+
+    /// Takes in sign-ins that were fetched for a tenant: the steps among them go where those go that a forwarder posts, so
+    /// that one from both is one. Nothing else of them is kept, nor that they came in. Returns how many brought something new.
+    ///
+    /// # Errors
+    /// When the table can't be read or written; the same again goes on from there.
+    pub async fn take_sign_ins(
+        &self,
+        tenant: &Tenant,
+        sign_ins: Vec<SignIn>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut taken = SignIns::default();
+        for (index, read) in sign_ins.into_iter().enumerate() {
+            taken.take(index, None, read, &tenant.settings, now);
+        }
+        let grew = taken.add(&self.store, &tenant.id, &tenant.settings).await?;
+        Ok(grew.into_iter().filter(|grew| *grew).count())
     }
 
     /// Stores a batch, and counts what became of it.

@@ -7,7 +7,7 @@ use crate::{EventResult, Status};
 use std::collections::BTreeSet;
 use vestibule_domain::web_enrollment::SignIn;
 use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
-use vestibule_store::{SIGN_INS_TAKEN_FOR, Store};
+use vestibule_store::{SIGN_INS_TAKEN_FOR, Store, StoreError};
 use vestibule_webhook::sources::entra_sign_ins::Read;
 
 /// What a sign-in that is no step is counted as.
@@ -50,18 +50,31 @@ impl SignIns {
         }
     }
 
+    /// Stores the steps, and says of each whether it brought something new.
+    ///
+    /// # Errors
+    /// When the table can't be read or written; the same again goes on from there.
+    pub(crate) async fn add(
+        &self,
+        store: &Store,
+        tenant: &TenantId,
+        settings: &TenantSettings,
+    ) -> Result<Vec<bool>, StoreError> {
+        store.add_sign_ins(tenant, &self.steps, settings.retention()).await
+    }
+
     /// Stores them, and says what became of each.
     pub(crate) async fn store(
-        self,
+        mut self,
         store: &Store,
         tenant: &TenantId,
         settings: &TenantSettings,
         results: &mut [EventResult],
     ) {
-        if let Err(error) = store.hear_sign_ins(tenant, self.heard).await {
+        if let Err(error) = store.hear_sign_ins(tenant, std::mem::take(&mut self.heard)).await {
             tracing::warn!(%tenant, %error, "that sign-ins came in could not be noted");
         }
-        match store.add_sign_ins(tenant, &self.steps, settings.retention()).await {
+        match self.add(store, tenant, settings).await {
             Ok(grew) => {
                 for (place, grew) in self.places.into_iter().zip(grew) {
                     if let Some(result) = results.get_mut(place) {

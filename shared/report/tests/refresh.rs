@@ -8,13 +8,20 @@ use common::esp::PROFILES;
 use common::{Rng, about, at, build, changes, context, differences, dump, event, step, tenant, with_profiles, world};
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
-use vestibule_domain::esp::EspSession;
+use std::sync::Arc;
 use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::esp::{AppNames, EspSession};
 use vestibule_domain::{ComplianceSource, History, Kind, Millis, Platform, TenantSettings, Timestamp, fold};
 use vestibule_report::{Change, Error, Working};
 
 fn settings() -> TenantSettings {
     TenantSettings { time_zone: chrono_tz::Europe::Berlin, ..TenantSettings::default() }
+}
+
+fn some_names() -> Arc<AppNames> {
+    let mut names = AppNames::default();
+    (1..4).for_each(|number| assert!(names.insert(&format!("app-{number}"), &format!("Intune's app {number}"))));
+    Arc::new(names)
 }
 
 /// Two devices that turn out to be one from `known` on: the second's events are the first's.
@@ -50,7 +57,7 @@ proptest! {
         let path = |name: &str| folder.path().join(name);
         let mut refreshed = Working::create(&path("refreshed"), &context).unwrap();
         let (mut last, mut known) = (Vec::new(), Timestamp::MIN);
-        let mut profiles = Profiles::default();
+        let (mut profiles, mut names) = (Profiles::default(), Arc::default());
         for (number, as_of) in (0..).zip(&instants) {
             // The store may know more than the instant asked for: what arrived since.
             known = known.max(*as_of + Millis::from_minutes(i64::try_from(rng.below(600)).unwrap()));
@@ -69,6 +76,8 @@ proptest! {
             }
             profiles = if rng.one_in(2) { PROFILES.clone() } else { Profiles::default() };
             refreshed.set_profiles(&profiles);
+            names = if rng.one_in(2) { some_names() } else { Arc::default() };
+            refreshed.set_app_names(&names);
             let mut refresh = refreshed.refresh(*as_of).unwrap();
             let first = rng.one_in(2);
             if first {
@@ -93,6 +102,8 @@ proptest! {
         }
         let as_of = *instants.last().unwrap();
         let mut built = build(&path("built"), &with_profiles(&tenant, &settings, &profiles), &last, as_of);
+        built.set_app_names(&names);
+        built.refresh(as_of).unwrap().finish().unwrap();
         let (one, two) = (path("one"), path("two"));
         let one_published = refreshed.publish(&one, None).unwrap();
         let two_published = built.publish(&two, None).unwrap();

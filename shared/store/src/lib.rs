@@ -8,6 +8,7 @@
 //! Must stay true: what was acknowledged is in the table; a link exists before the enrollment knows its
 //! identifier; an enrollment with something open is in the due index.
 
+mod app_names;
 mod changes;
 mod content;
 mod dead_letters;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vestibule_domain::web_enrollment::{SignIn, WebStep, WebSteps};
 use vestibule_domain::{Platform, Timestamp};
 use vestibule_webhook::cloudevents::Parsed;
-use vestibule_webhook::sources::entra_sign_ins::of_graph;
+use vestibule_webhook::sources::entra_sign_ins::{STEP_APPS, STEP_CODES, of_graph};
 use vestibule_webhook::sources::intune_operational_logs::SENDER;
 
 const NOW: &str = "2026-11-26T00:00:00Z";
@@ -128,7 +128,7 @@ fn every_code_and_app_is_the_step_that_it_stands_for() {
         let background = told(background.map(|found| found.steps).unwrap_or_default());
         assert_eq!(background, (steps.to_vec(), false), "{code} {app} {resource}");
         // Graph's list has the same sign-in without the record about it.
-        let listed = of_graph(&json!({"value": [sign_in]}));
+        let listed = of_graph(&json!({"value": [sign_in]}), true);
         assert_eq!(listed.len(), 1);
         let listed = listed[0].sign_in.as_ref().map(|found| found.steps).unwrap_or_default();
         assert_eq!(told(listed), (steps.to_vec(), *opens), "{code} {app} {resource}");
@@ -182,7 +182,7 @@ fn what_the_record_says_where_the_sign_in_does_not_and_the_other_way_round() {
     let mut background = sign_in(0, PORTAL, MAIL);
     background["isInteractive"] = false.into();
     assert!(!interactive(&background).opens());
-    assert!(!of_graph(&json!({"value": [background]}))[0].sign_in.as_ref().unwrap().steps.opens());
+    assert!(!of_graph(&json!({"value": [background]}), true)[0].sign_in.as_ref().unwrap().steps.opens());
     // Properties as text, as some forwarders write them; a category in another case.
     let mut text = record("signinlogs", &sign_in(0, PORTAL, MAIL));
     text["properties"] = text["properties"].to_string().into();
@@ -214,14 +214,36 @@ fn intunes_own_records_beside_them_are_read_as_ever() {
 }
 
 #[test]
+fn whoever_asks_for_the_codes_and_apps_of_steps_misses_none() {
+    let steps = |code, app, resource| interactive(&sign_in(code, app, resource));
+    for code in (0..=999).chain(50_000..=53_999).chain(500_000..=539_999) {
+        assert_eq!(steps(code, MAIL, MAIL) != WebSteps::NONE, STEP_CODES.contains(&code), "{code}");
+    }
+    for app in [MAIL, INTUNE, PORTAL].into_iter().chain(STEP_APPS) {
+        let is_step = [steps(0, app, MAIL), steps(0, MAIL, app)].iter().any(|found| *found != WebSteps::NONE);
+        assert_eq!(is_step, STEP_APPS.contains(&app), "{app}");
+    }
+}
+
+#[test]
+fn of_a_list_of_non_interactive_sign_ins_none_opens() {
+    let mut silent = sign_in(0, PORTAL, MAIL);
+    for says in [json!(false), json!(true), Value::Null] {
+        silent["isInteractive"] = says;
+        let found = of_graph(&json!([silent]), false);
+        assert!(found[0].sign_in.as_ref().is_some_and(|found| !found.steps.opens()));
+    }
+}
+
+#[test]
 fn graphs_lists_are_read_whatever_they_are_in() {
     let list = json!([sign_in(0, PORTAL, MAIL), sign_in(0, MAIL, MAIL), "no sign-in", {"id": "no time"}]);
     for body in [list.clone(), json!({"@odata.nextLink": "https://…", "value": list})] {
-        let found = of_graph(&body);
+        let found = of_graph(&body, true);
         assert_eq!(found.iter().map(|one| one.sign_in.is_some()).collect::<Vec<_>>(), [true, false]);
     }
     for nothing in [json!({}), json!({"value": {}}), json!(null), json!("value")] {
-        assert!(of_graph(&nothing).is_empty());
+        assert!(of_graph(&nothing, true).is_empty());
     }
 }
 
@@ -243,7 +265,7 @@ proptest! {
         for name in names {
             let mut changed = sign_in(53000, PORTAL, MAIL);
             changed[name] = odd.clone();
-            let _read = of_graph(&json!([changed]));
+            let _read = of_graph(&json!([changed]), true);
             let _read = read(&[record("SignInLogs", &changed)]);
         }
     }

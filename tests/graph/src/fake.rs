@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use vestibule_graph::Addresses;
 
+const SIGN_INS: &str = "signIns";
+
 /// What is sent; its end may be missing.
 type Sent = BoxBody<Bytes, std::io::Error>;
 
@@ -28,6 +30,8 @@ pub enum Fault {
     Once(u16, Option<&'static str>, &'static str),
     /// A request with a filter is refused.
     NoFilter,
+    /// A request with a filter by anything but date is refused.
+    OnlyByDate,
     /// The next link leads to this address.
     ForeignLink(&'static str),
     /// The next link leads to the same page.
@@ -237,7 +241,10 @@ impl Fake {
                 Fault::NoFilter if query.contains("$filter") => {
                     return plain(400, None, r#"{"error":{"code":"BadRequest","message":"Invalid filter clause"}}"#);
                 }
-                Fault::NoFilter => {}
+                Fault::OnlyByDate if query.contains(" eq ") => {
+                    return plain(400, None, r#"{"error":{"code":"BadRequest","message":"Invalid filter clause"}}"#);
+                }
+                Fault::NoFilter | Fault::OnlyByDate => {}
                 Fault::ForeignLink(link) => next_at = Some(link.to_owned()),
                 Fault::Circle => circle = true,
                 Fault::Cut => {
@@ -259,7 +266,10 @@ impl Fake {
             }
         }
         let Some(records) = state.lists.get(&list) else { return plain(404, None, "") };
-        let records = filtered(records, &query);
+        let mut records = filtered(records, &query);
+        if list == SIGN_INS {
+            sort_sign_ins(&mut records, &query);
+        }
         let skip: usize = query.split("$skiptoken=").nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
         let page: Vec<&Value> = records.iter().skip(skip).take(state.page_size).collect();
         let mut body = json!({"@odata.context": "x", "value": page});
@@ -305,13 +315,39 @@ impl Fake {
     }
 }
 
-/// What a filter by date lets through.
+/// What a filter lets through: clauses with `and` between, of which one may be alternatives in parentheses.
 fn filtered(records: &[Value], query: &str) -> Vec<Value> {
     let Some(filter) = query.split('&').find_map(|pair| pair.strip_prefix("$filter=")) else { return records.to_vec() };
-    let (member, since) = filter.split_once(" ge ").expect("a filter by date");
-    let since = vestibule_domain::Timestamp::parse(since).unwrap();
-    let time = |record: &Value| vestibule_domain::Timestamp::parse(record[member].as_str()?).ok();
-    records.iter().filter(|record| time(record).is_some_and(|time| time >= since)).cloned().collect()
+    let clauses: Vec<&str> = filter.split(" and ").collect();
+    assert!(clauses[0].contains(" ge "), "a filter by date comes first: {filter}");
+    records.iter().filter(|record| clauses.iter().all(|clause| has(record, clause))).cloned().collect()
+}
+
+fn has(record: &Value, clause: &str) -> bool {
+    if clause.starts_with("signInEventTypes/") {
+        return true;
+    }
+    if let Some(any) = clause.strip_prefix('(').and_then(|clause| clause.strip_suffix(')')) {
+        return any.split(" or ").any(|clause| has(record, clause));
+    }
+    let time = |text: &str| vestibule_domain::Timestamp::parse(text).ok();
+    let member = |path: &str| path.split('/').fold(record, |value, name| &value[name]);
+    if let Some((path, since)) = clause.split_once(" ge ") {
+        return member(path).as_str().and_then(time) >= Some(time(since).unwrap());
+    }
+    let (path, value) = clause.split_once(" eq ").expect("a clause");
+    let value = value
+        .strip_prefix('\'')
+        .and_then(|value| value.strip_suffix('\''))
+        .map_or_else(|| Value::from(value.parse::<i64>().expect("a number")), Value::from);
+    *member(path) == value
+}
+
+/// Sign-ins come newest first, and those that people did not make themselves only where they are asked for.
+fn sort_sign_ins(records: &mut Vec<Value>, query: &str) {
+    let silent = query.contains("signInEventTypes/any(t: t eq 'nonInteractiveUser')");
+    records.retain(|record| record["isInteractive"] == json!(!silent));
+    records.sort_by_key(|record| std::cmp::Reverse(record["createdDateTime"].as_str().unwrap_or_default().to_owned()));
 }
 
 fn plain(status: u16, after: Option<&str>, body: &'static str) -> Response<Sent> {

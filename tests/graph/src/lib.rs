@@ -8,4 +8,4 @@ mod fake;
 mod services;
 
 pub use fake::{Asked, Fake, Fault};
-pub use services::{Services, device, id, pending};
+pub use services::{PORTAL, Services, device, id, pending, sign_in, streamed};

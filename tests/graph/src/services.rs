@@ -3,15 +3,18 @@
 use crate::Fake;
 use graph_pull::{GraphPull, Puller, Ran, Which};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use vestibule_domain::{Enrollment, Millis, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::web_enrollment::WebDays;
+use vestibule_domain::{Day, Enrollment, Millis, TenantId, TenantSettings, Timestamp, fold};
 use vestibule_graph::Https;
 use vestibule_host::{Host, Names};
 use vestibule_intake::Hook;
 use vestibule_platform::{Bus, Clock, Config};
 use vestibule_store::{Listing, PullApp, PullList, Secret, SettingsHistory, Store, Tenant};
+
+use vestibule_webhook::sources::intune_operational_logs::SENDER as FORWARDER;
 
 /// When the clock begins.
 const BEGIN: &str = "2026-11-27T12:00:00Z";
@@ -60,6 +63,7 @@ impl Services {
             cloud: "global".to_owned(),
             added_at: self.now(),
             expires_at: None,
+            chosen: BTreeSet::new(),
         };
         self.store.set_pull(&id(name), app, &Secret::new(secret), self.now()).await.unwrap();
     }
@@ -100,6 +104,32 @@ impl Services {
     /// Reads what is due for `contoso`.
     pub async fn run(&self) -> Ran {
         self.puller().run(&id("contoso"), Which::Due).await.unwrap()
+    }
+
+    /// Chooses lists for `contoso`, and no others.
+    pub async fn choose(&self, lists: &[&str]) {
+        let chosen: BTreeSet<String> = lists.iter().map(|list| (*list).to_owned()).collect();
+        let change = |now: &mut BTreeSet<String>| now.clone_from(&chosen);
+        self.store.choose_pull_lists(&id("contoso"), change, self.now()).await.unwrap();
+    }
+
+    /// The tenant `contoso`.
+    pub async fn contoso(&self) -> Tenant {
+        self.store.tenant(&id("contoso")).await.unwrap().unwrap().as_ref().clone()
+    }
+
+    /// Takes in records for `contoso` as Intune's forwarder posts them.
+    pub async fn forward(&self, records: &[Value]) {
+        let body = json!({"records": records}).to_string();
+        let ours = Arc::clone(&self.clock);
+        let hook = Hook::new(self.store.clone(), Clock::driven(move || ours.load(Ordering::SeqCst)));
+        let took = hook.take(&self.contoso().await, &FORWARDER, body.as_bytes(), false, self.now()).await.unwrap();
+        assert_eq!(took.rejected, 0, "{took:?}");
+    }
+
+    /// How many people of `contoso` came to which steps of web-based enrollment, by day.
+    pub async fn web_days(&self) -> WebDays {
+        self.store.web_days(&id("contoso"), Day::parse("2026-01-01").unwrap()).await.unwrap()
     }
 
     /// How a list of `contoso` stands.
@@ -192,5 +222,29 @@ pub fn pending(number: u32) -> Value {
         "model": "21HM", "enrollmentState": "notContacted", "lastContactedDateTime": "0001-01-01T00:00:00Z",
         "userPrincipalName": "", "azureActiveDirectoryDeviceId": format!("33333333-3333-4333-8333-{number:012}"),
         "managedDeviceId": "00000000-0000-0000-0000-000000000000", "displayName": "",
+    })
+}
+
+/// The Company Portal.
+pub const PORTAL: &str = "9ba1a5c7-f17a-4de9-a1f1-6178c8d51223";
+
+/// A sign-in by a person's phone, as Graph lists it.
+pub fn sign_in(user: u32, at: Timestamp, code: i64, app: &str) -> Value {
+    json!({
+        "id": format!("sign-in-{user}-{code}-{}", at.millis()), "createdDateTime": at.to_string(),
+        "userDisplayName": "Ada Lovelace", "userPrincipalName": "ada@example.com",
+        "userId": format!("44444444-5555-4666-8777-{user:012}"), "appId": app, "resourceId": "resource",
+        "ipAddress": "203.0.113.7", "location": {"city": "Reutlingen"}, "isInteractive": true,
+        "status": {"errorCode": code},
+        "deviceDetail": {"deviceId": "", "operatingSystem": "Ios 26.1", "isManaged": false, "isCompliant": false},
+    })
+}
+
+/// The same as Entra's diagnostic settings stream it.
+pub fn streamed(sign_in: &Value) -> Value {
+    let category = if sign_in["isInteractive"] == json!(true) { "SignInLogs" } else { "NonInteractiveUserSignInLogs" };
+    json!({
+        "time": sign_in["createdDateTime"], "category": category, "operationName": "Sign-in activity",
+        "resultType": sign_in["status"]["errorCode"].to_string(), "properties": sign_in,
     })
 }

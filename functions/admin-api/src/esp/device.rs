@@ -8,6 +8,7 @@ use super::seen::Seen;
 use crate::{Api, Call, store_problem};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
+use vestibule_domain::esp::apps::is_nameless;
 use vestibule_domain::{Enrollment, History, Identifier, fold};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
@@ -28,7 +29,11 @@ pub(super) async fn find(api: &Api, call: &Call, id: &str) -> Result<(History, E
 impl Api {
     /// `GET /api/devices/{id}/esp`: the newest session, as JSON or as a page.
     pub(crate) async fn device_esp(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
-        let (_, enrollment) = find(self, call, id).await?;
+        let (_, mut enrollment) = find(self, call, id).await?;
+        if enrollment.sessions.last().is_some_and(|session| session.items.iter().any(is_nameless)) {
+            let names = self.archive.store().app_names(&call.tenant.id).await.map_err(store_problem)?;
+            enrollment.sessions.last_mut().into_iter().for_each(|session| names.name_apps(session));
+        }
         let Some(session) = enrollment.sessions.last() else {
             return Err(Problem::not_found().detail("The device has not been on the Enrollment Status Page."));
         };

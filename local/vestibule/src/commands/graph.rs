@@ -6,10 +6,13 @@ use crate::app::App;
 use crate::cli::{Common, GraphCommand};
 use crate::output::{answer, note};
 use admin_api::pull_status;
-use graph_pull::{LISTS, Read, Which};
+use console::Term;
+use graph_pull::{List, Read, Which};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
-use vestibule_domain::{Day, Timestamp};
+use vestibule_domain::pull::{OPTIONAL_LISTS, not_chosen};
+use vestibule_domain::{Day, TenantId, Timestamp};
 use vestibule_graph::{Cloud, Credentials};
 use vestibule_platform::BoxError;
 use vestibule_store::{PullApp, Secret, Tenant};
@@ -22,20 +25,20 @@ const MOST_BYTES: u64 = 4_096;
 
 pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
     match command {
-        GraphCommand::Add { name, directory, client, cloud, expires, common } => {
+        GraphCommand::Add { name, directory, client, cloud, expires, with, common } => {
             let cloud = Cloud::named(&cloud).ok_or("--cloud must be global, us-government or china")?;
             let expires_at = expires.as_deref().map(day).transpose()?;
             let secret = read_secret()?;
             Credentials::new(&directory, &client, &secret)?;
             let app = App::open(&common.data).await?;
             let cloud = cloud.name().to_owned();
-            let registration = PullApp { directory, client, cloud, added_at: app.now(), expires_at };
+            let chosen = with.into_iter().collect();
+            let registration = PullApp { directory, client, cloud, added_at: app.now(), expires_at, chosen };
             let added = set(&app, &name, registration, &secret).await;
             app.close().await?;
-            let tenant = added?;
+            let (tenant, chosen) = added?;
             let advice = advice(&tenant);
-            let mut value =
-                json!({"tenant": tenant.id, "lists": LISTS.iter().map(|list| list.name).collect::<Vec<_>>()});
+            let mut value = choice(&tenant.id, &chosen);
             if let Some(advice) = &advice {
                 value["advice"] = json!(advice);
             }
@@ -51,6 +54,16 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
                      enough says: vestibule graph check {name}{}",
                     advised.unwrap_or_default()
                 )
+            });
+        }
+        GraphCommand::Set { name, with, without, common } => {
+            let app = App::open(&common.data).await?;
+            let chosen = choose(&app, &name, &with, &without).await;
+            app.close().await?;
+            let (tenant, chosen) = chosen?;
+            answer(common.json, &choice(&tenant.id, &chosen), || {
+                let read: Vec<&str> = List::read_with(&chosen).map(|list| list.name).collect();
+                format!("Read for {name}: {}.{}", read.join(", "), besides(&not_chosen(&chosen)))
             });
         }
         GraphCommand::Rotate { name, expires, common } => {
@@ -91,13 +104,20 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The first line of standard input.
+/// The first line of standard input. Typed, it is not shown.
 fn read_secret() -> Result<String, BoxError> {
-    if std::io::stdin().is_terminal() {
-        note("Client secret, then Enter (it is shown here; `graph add … < FILE` shows nothing):");
-    }
-    let mut line = String::new();
-    std::io::stdin().lock().take(MOST_BYTES).read_line(&mut line)?;
+    let terminal = [Term::stderr(), Term::stdout()].into_iter().find(Term::is_term);
+    let line = match terminal.filter(|_| std::io::stdin().is_terminal()) {
+        Some(terminal) => {
+            note("Client secret, then Enter (it is not shown):");
+            terminal.read_secure_line()?
+        }
+        None => {
+            let mut line = String::new();
+            std::io::stdin().lock().take(MOST_BYTES).read_line(&mut line)?;
+            line
+        }
+    };
     let secret = line.trim();
     if secret.is_empty() {
         return Err("there is no client secret on standard input".into());
@@ -112,10 +132,49 @@ fn day(text: &str) -> Result<Timestamp, BoxError> {
     Ok(Timestamp::parse(&format!("{text}T00:00:00Z")).map_err(|_| wrong)?)
 }
 
-async fn set(app: &App, name: &str, registration: PullApp, secret: &str) -> Result<Tenant, BoxError> {
+async fn set(
+    app: &App,
+    name: &str,
+    mut registration: PullApp,
+    secret: &str,
+) -> Result<(Tenant, BTreeSet<String>), BoxError> {
     let tenant = app.tenant(name).await?;
+    if let Some(before) = app.store.pull(&tenant.id).await? {
+        registration.chosen.extend(before.app.chosen);
+    }
+    let chosen = registration.chosen.clone();
     app.store.set_pull(&tenant.id, registration, &Secret::new(secret), app.now()).await?;
-    Ok(tenant)
+    Ok((tenant, chosen))
+}
+
+async fn choose(
+    app: &App,
+    name: &str,
+    with: &[String],
+    without: &[String],
+) -> Result<(Tenant, BTreeSet<String>), BoxError> {
+    let tenant = app.tenant(name).await?;
+    let change = |chosen: &mut BTreeSet<String>| {
+        chosen.extend(with.iter().cloned());
+        without.iter().for_each(|list| drop(chosen.remove(list)));
+    };
+    let chosen = app.store.choose_pull_lists(&tenant.id, change, app.now()).await?.ok_or_else(|| nothing(name))?.chosen;
+    Ok((tenant, chosen))
+}
+
+/// The lists that are read, and those that could be besides.
+fn choice(tenant: &TenantId, chosen: &BTreeSet<String>) -> Value {
+    let lists: Vec<&str> = List::read_with(chosen).map(|list| list.name).collect();
+    json!({"tenant": tenant, "lists": lists, "notChosen": not_chosen(chosen)})
+}
+
+/// The same of the latter in words, on a line of its own.
+fn besides<'l>(lists: impl IntoIterator<Item = &'l &'l str>) -> String {
+    let names: Vec<&str> = lists.into_iter().copied().collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!("\nCould be read besides, each with a permission more: {} (graph set NAME --with LIST)", names.join(", "))
 }
 
 async fn rotate(app: &App, name: &str, secret: &str, expires_at: Option<Timestamp>) -> Result<(), BoxError> {
@@ -156,9 +215,11 @@ async fn check(name: &str, common: &Common) -> Result<(), BoxError> {
     app.close().await?;
     let checked = checked?;
     let complete = checked.iter().all(|one| one.ok);
-    answer(common.json, &json!({"tenant": name, "complete": complete, "lists": checked}), || {
+    let others: Vec<&str> =
+        OPTIONAL_LISTS.into_iter().filter(|list| checked.iter().all(|one| one.list != *list)).collect();
+    answer(common.json, &json!({"tenant": name, "complete": complete, "lists": checked, "notChosen": others}), || {
         let line = |one: &graph_pull::Checked| format!("{:<24} {}", words_of(List::PulledList, one.list), one.found);
-        checked.iter().map(line).collect::<Vec<_>>().join("\n")
+        checked.iter().map(line).collect::<Vec<_>>().join("\n") + &besides(&others)
     });
     if complete { Ok(()) } else { Err("not every list can be read".into()) }
 }
@@ -227,5 +288,6 @@ fn words(shown: &Option<Value>) -> String {
             lines.push(format!("    {}: {problem}", at(&list["problem"]["at"])));
         }
     }
-    lines.join("\n")
+    let others: Vec<&str> = shown["notChosen"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    lines.join("\n") + &besides(&others)
 }

@@ -4,12 +4,14 @@
 //! - [`event`]: what an `esp.*` event reports
 //! - [`profile`], [`profiles`]: one profile, and a tenant's ordered list of them
 //! - [`filter`], [`resolve`]: which profile applies to a device, and why
+//! - [`apps`]: names of apps that senders report by their id alone
 //! - [`session`]: from a session's events to how it stands; [`page`]: what the person sees of that
 //!
 //! A session is a function of the set of its events: per item the newest state wins, of several
 //! `esp.started` the earliest counts. The profile is part of that set: whoever receives an `esp.started`
 //! writes the profile that applies then into it, so that what is changed later never changes a session.
 
+pub mod apps;
 pub mod event;
 pub mod filter;
 mod fold;
@@ -20,6 +22,7 @@ pub mod profiles;
 pub mod resolve;
 pub mod session;
 
+pub use apps::AppNames;
 pub use event::{
     Category, DeploymentMode, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, PhaseState, Start,
     TargetedApp,

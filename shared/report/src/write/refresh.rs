@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::file::set_meta;
 use crate::file::sql::INDEXES;
 use crate::rows::{InsertInto, row};
+use crate::write::app_names;
 use crate::write::delete::Delete;
 use crate::write::insert::{Insert, State};
 use crate::write::profiles;
@@ -16,8 +17,8 @@ use crate::write::web;
 use crate::write::working::Working;
 use rusqlite::Connection;
 use std::sync::Arc;
-use vestibule_domain::esp::EspSession;
 use vestibule_domain::esp::profiles::Profiles;
+use vestibule_domain::esp::{AppNames, EspSession};
 use vestibule_domain::web_enrollment::WebDays;
 use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
 
@@ -46,6 +47,7 @@ pub struct Refresh<'w> {
     settings: &'w TenantSettings,
     profiles: &'w Profiles,
     web_days: &'w WebDays,
+    app_names: &'w AppNames,
     as_of: Timestamp,
     cutoff: Day,
     /// Whether anything older can be in the file.
@@ -78,7 +80,7 @@ impl<'w> Refresh<'w> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
-        let Working { conn, tenant, settings, profiles, web_days, advice, people, ids, torn, .. } = working;
+        let Working { conn, tenant, settings, profiles, web_days, app_names, advice, people, ids, torn, .. } = working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
         Ok(Self {
@@ -89,6 +91,7 @@ impl<'w> Refresh<'w> {
             settings,
             profiles,
             web_days,
+            app_names,
             as_of,
             cutoff,
             fresh,
@@ -191,6 +194,7 @@ impl<'w> Refresh<'w> {
         self.totals.flush(self.conn)?;
         self.index()?;
         profiles::rewrite(self.conn, self.profiles)?;
+        app_names::rewrite(self.conn, self.ids, self.app_names)?;
         self.conn.execute("DELETE FROM days", [])?;
         let mut insert = InsertInto::new(self.conn, "days");
         let today = self.as_of.day(self.settings.time_zone);

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
+use vestibule_domain::esp::AppNames;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::settings::ComplianceSource;
 use vestibule_domain::web_enrollment::WebDays;
@@ -28,6 +29,7 @@ pub struct Working {
     pub(crate) settings: TenantSettings,
     pub(crate) profiles: Profiles,
     pub(crate) web_days: WebDays,
+    pub(crate) app_names: Arc<AppNames>,
     pub(crate) advice: Arc<Catalogue>,
     pub(crate) people: People,
     pub(crate) ids: Ids,
@@ -122,6 +124,7 @@ impl Working {
             settings,
             profiles,
             web_days: WebDays::new(),
+            app_names: Arc::default(),
             built_in: built_in::digest(&advice)?,
             advice,
             people,
@@ -157,6 +160,11 @@ impl Working {
     /// The sums of web-based enrollment as they are now: the next refresh writes them. Without, there is none.
     pub fn set_web_days(&mut self, days: &WebDays) {
         self.web_days.clone_from(days);
+    }
+
+    /// The names of the organisation's apps as they are now: the next refresh writes them. Without, there is none.
+    pub fn set_app_names(&mut self, names: &Arc<AppNames>) {
+        self.app_names = Arc::clone(names);
     }
 
     /// Whose file it is.

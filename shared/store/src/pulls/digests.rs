@@ -90,7 +90,7 @@ fn unpack(bytes: &[u8]) -> impl Iterator<Item = Digest> {
     bytes.as_chunks::<BYTES>().0.iter().map(|bytes| Digest::from_be_bytes(*bytes))
 }
 
-fn prefix(list: &str) -> String {
+pub(super) fn prefix(list: &str) -> String {
     format!("{PREFIX}{list}#")
 }
 

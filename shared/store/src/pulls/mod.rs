@@ -12,11 +12,12 @@ mod digests;
 pub use digests::{Digest, Digests};
 
 use crate::content::{self, Place};
-use crate::item::{item_key, s, text};
+use crate::item::{Item, item_key, s, text};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::{CAPACITY, Cause, Secret, Store, StoreError};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use vestibule_domain::pull::is_read;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// How long a lease lasts: longer than a function may run. What its holder has not ended by then has died.
@@ -55,6 +56,9 @@ pub struct PullApp {
     /// When its secret ends, where that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Lists that were chosen besides those that are always read.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub chosen: BTreeSet<String>,
 }
 
 /// The right to read for a tenant.
@@ -164,7 +168,7 @@ fn list_place(tenant: &TenantId, list: &str) -> Place {
     Place { pk: tenant_pk(tenant), sk: format!("{LIST}{list}"), cause: Cause::Pull }
 }
 
-fn secret_key(tenant: &TenantId) -> crate::item::Item {
+fn secret_key(tenant: &TenantId) -> Item {
     item_key(&format!("{SECRETS}{tenant}"), SECRET)
 }
 
@@ -223,6 +227,35 @@ impl Store {
         self.change_content(&place(tenant), change).await
     }
 
+    /// Changes which lists are chosen; something is due at `now`. What was read of a list that is chosen no longer stays, and
+    /// how far it was read is forgotten. Returns the registration as it is then, or none where nothing is pulled.
+    ///
+    /// # Errors
+    /// When the table can't be read or written; the same again goes on from there.
+    pub async fn choose_pull_lists(
+        &self,
+        tenant: &TenantId,
+        change: impl Fn(&mut BTreeSet<String>),
+        now: Timestamp,
+    ) -> Result<Option<PullApp>, StoreError> {
+        let choose = |pull: &mut Option<Pull>| {
+            let pull = pull.as_mut()?;
+            let before = pull.app.chosen.clone();
+            change(&mut pull.app.chosen);
+            if pull.app.chosen != before {
+                pull.next_due = pull.next_due.min(now);
+            }
+            Some(pull.app.clone())
+        };
+        let Some(app) = self.change_content(&place(tenant), choose).await? else { return Ok(None) };
+        for list in self.pull_lists(tenant).await?.keys().filter(|list| !is_read(list, &app.chosen)) {
+            let mut keys = vec![item_key(&tenant_pk(tenant), &format!("{LIST}{list}"))];
+            keys.extend(self.pull_keys(tenant, &digests::prefix(list)).await?);
+            self.delete_pull_items(keys).await?;
+        }
+        Ok(Some(app))
+    }
+
     /// The secret of a tenant's app registration.
     ///
     /// # Errors
@@ -244,16 +277,25 @@ impl Store {
         let was = self.pull(tenant).await?.is_some();
         let mut keys = vec![item_key(PULLS, tenant.as_str()), secret_key(tenant)];
         for prefix in [LIST, digests::PREFIX] {
-            let items = self.query(self.pull_items(tenant, prefix), Cause::Pull, usize::MAX).await?;
-            let sort_keys = items.iter().filter_map(|item| text(item, SK));
-            keys.extend(sort_keys.map(|sk| item_key(&tenant_pk(tenant), sk)));
+            keys.extend(self.pull_keys(tenant, prefix).await?);
         }
+        self.delete_pull_items(keys).await?;
+        Ok(was)
+    }
+
+    async fn pull_keys(&self, tenant: &TenantId, prefix: &str) -> Result<Vec<Item>, StoreError> {
+        let items = self.query(self.pull_items(tenant, prefix), Cause::Pull, usize::MAX).await?;
+        let sort_keys = items.iter().filter_map(|item| text(item, SK));
+        Ok(sort_keys.map(|sk| item_key(&tenant_pk(tenant), sk)).collect())
+    }
+
+    async fn delete_pull_items(&self, keys: Vec<Item>) -> Result<(), StoreError> {
         for key in keys {
             let delete = self.client.delete_item().table_name(&*self.table).set_key(Some(key));
             let answer = delete.return_consumed_capacity(CAPACITY).send().await?;
             self.meter.wrote(Cause::Pull, answer.consumed_capacity.as_slice());
         }
-        Ok(was)
+        Ok(())
     }
 
     /// Takes the lease for `owner`, a name that no other run has.
@@ -332,6 +374,7 @@ mod tests {
             cloud: "global".to_owned(),
             added_at: at(0),
             expires_at: None,
+            chosen: BTreeSet::new(),
         };
         let mut pull = Pull { app: app.clone(), lease: None, next_due: at(0) };
         assert!(pull.is_due(at(0)));
@@ -341,5 +384,13 @@ mod tests {
         assert_eq!(pull.take("a", at(2)), TakenPull::Leased(app.clone()), "its holder may ask again");
         assert!(pull.is_due(at(67)), "the holder died");
         assert_eq!(pull.take("b", at(67)), TakenPull::Leased(app));
+    }
+
+    #[test]
+    fn an_item_without_chosen_lists_is_one_that_chose_none() {
+        let old = r#"{"app":{"directory":"d","client":"c","cloud":"global","added_at":"2026-11-01T00:00:00.000Z"},
+            "next_due":"2026-11-01T00:00:00.000Z"}"#;
+        let pull: Pull = serde_json::from_str(old).unwrap();
+        assert!(pull.app.chosen.is_empty() && !serde_json::to_string(&pull).unwrap().contains("chosen"));
     }
 }

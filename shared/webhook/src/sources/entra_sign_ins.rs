@@ -27,6 +27,14 @@ const MAX_ID: usize = 256;
 /// Codes that say that the device must be enrolled, or managed.
 const BLOCKED: [i64; 2] = [53000, 530_003];
 
+/// The codes of sign-ins that may be a step wherever they lead: what to ask a log for.
+pub const STEP_CODES: [i64; 16] = [
+    50072, 50079, 50125, 50127, 501_271, 50129, 501_291, 53000, 53001, 53002, 53003, 53004, 53010, 530_001, 530_002,
+    530_003,
+];
+/// The apps of sign-ins that may be a step with any other code.
+pub const STEP_APPS: [&str; 4] = [PORTALS[0], PORTALS[1], ENROLLMENT, DEVICE_REGISTRATION];
+
 /// What a code says within an enrollment. All others are no step.
 const fn within(code: i64) -> Option<WebStep> {
     Some(match code {
@@ -70,20 +78,20 @@ pub(crate) fn of_record(
 }
 
 /// Reads the sign-ins of a list as Graph answers it (`{"value": [signIn, …]}`), or of a list of them. What is no sign-in with a
-/// time is left out.
-pub fn of_graph(body: &Value) -> Vec<Read> {
+/// time is left out. A list that was asked for interactive ones may have others all the same, and each says so.
+pub fn of_graph(body: &Value, interactive: bool) -> Vec<Read> {
     let list = match body {
         Value::Array(list) => Some(list),
         Value::Object(map) => map.get("value").and_then(Value::as_array),
         _ => None,
     };
-    list.into_iter().flatten().filter_map(Value::as_object).filter_map(of_sign_in).collect()
+    let of = |sign_in| of_sign_in(sign_in, interactive);
+    list.into_iter().flatten().filter_map(Value::as_object).filter_map(of).collect()
 }
 
-/// One of Graph's. Its list has interactive sign-ins unless others are asked for, and says of each which it is.
-fn of_sign_in(sign_in: &Map<String, Value>) -> Option<Read> {
+fn of_sign_in(sign_in: &Map<String, Value>, interactive: bool) -> Option<Read> {
     let at = time(sign_in, "createdDateTime")?;
-    let interactive = sign_in.get("isInteractive").and_then(Value::as_bool) != Some(false);
+    let interactive = interactive && sign_in.get("isInteractive").and_then(Value::as_bool) != Some(false);
     Some(Read { at, sign_in: read(sign_in, at, code(sign_in), interactive) })
 }
 

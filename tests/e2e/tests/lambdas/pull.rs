@@ -28,6 +28,7 @@ async fn a_tick_asks_for_a_run_which_stores_what_graph_lists() {
         cloud: "global".to_owned(),
         added_at: now(),
         expires_at: None,
+        chosen: std::collections::BTreeSet::new(),
     };
     stack.store.set_pull(&tenancy.tenant.id, app, &Secret::new("secret"), now()).await.unwrap();
     let url = fake.url();

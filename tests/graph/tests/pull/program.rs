@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::Stdio;
 use vestibule_domain::Millis;
-use vestibule_graph_tests::{Fake, Fault, device, pending};
-use vestibule_program_tests::{Client, Folder, Ran, eventually, now};
+use vestibule_graph_tests::{Fake, Fault, PORTAL, device, pending, sign_in};
+use vestibule_program_tests::{Client, Folder, Ran, event, eventually, now};
 
 const SECRET: &str = "hunter2-hunter2-hunter2";
 
@@ -135,6 +135,76 @@ async fn what_cant_be_is_refused_before_anything_is_stored() {
     assert_eq!(answer(&listed)["graphPull"], Value::Null);
     let checked = typed(&folder, &fake, &["graph", "check", "contoso"], "");
     assert!(!checked.success && checked.stderr.contains("graph add"), "{checked:?}");
+}
+
+/// Lists that were chosen: what is read and said, and what comes of it in the answers and in the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_that_are_chosen_are_read_and_others_named() {
+    let (folder, fake) = (Folder::new(), graph().await);
+    let tenant = folder.add_tenant("contoso");
+    let add: Vec<&str> = ADD.into_iter().chain(["--with", "sign-ins"]).collect();
+    let added = answer(&typed(&folder, &fake, &add, SECRET));
+    assert_eq!(added["notChosen"], json!(["sign-ins-non-interactive", "mobile-apps"]));
+    assert_eq!(added["lists"].as_array().unwrap().last(), Some(&json!("sign-ins")));
+    let at = now() - Millis::from_minutes(40);
+    fake.set("signIns", vec![sign_in(1, at, 53000, "mail"), sign_in(2, at, 0, PORTAL)]);
+    const APP: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+    fake.set("mobileApps", vec![json!({"id": APP, "displayName": "Contoso VPN"})]);
+    let checked = answer(&typed(&folder, &fake, &["graph", "check", "contoso"], ""));
+    assert_eq!((&checked["complete"], checked["lists"].as_array().unwrap().len()), (&json!(true), 6));
+    assert_eq!(checked["notChosen"], json!(["sign-ins-non-interactive", "mobile-apps"]));
+
+    // Chosen later, without the secret; a name that is no such list is refused.
+    let set = answer(&typed(&folder, &fake, &["graph", "set", "contoso", "--with", "mobile-apps"], ""));
+    assert_eq!(set["notChosen"], json!(["sign-ins-non-interactive"]));
+    assert!(!typed(&folder, &fake, &["graph", "set", "contoso", "--with", "managed-devices"], "").success);
+    // Added again, what was chosen stays.
+    assert_eq!(answer(&typed(&folder, &fake, &ADD, SECRET))["notChosen"], json!(["sign-ins-non-interactive"]));
+    let ran = run(&folder, &fake);
+    assert!(ran.success, "{ran:?}");
+    let rows: Vec<(Value, Value)> = answer(&ran)["lists"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|list| (list["list"].clone(), list["rows"].clone()))
+        .collect();
+    assert!(
+        rows.contains(&(json!("sign-ins"), json!(2))) && rows.contains(&(json!("mobile-apps"), json!(1))),
+        "{rows:?}"
+    );
+
+    let serve = folder.serve_with(&[("GRAPH_URL", &fake.url()), ("GRAPH_LOGIN_URL", &fake.url())]);
+    let api = Client::new(&serve.url, &tenant.admin);
+    let web = api.json("/api/reports/web-enrollment").await;
+    assert_eq!((&web["people"], &web["metTheWall"], &web["reachedPortal"]), (&json!(2), &json!(1), &json!(1)), "{web}");
+    // An app that its sender reports by its id alone, in another case.
+    let device = json!({"device": {"serialNumber": "5CG1234XYZ"}});
+    let mut item =
+        json!({"phase": "deviceSetup", "category": "apps", "item": {"id": APP.to_uppercase(), "state": "error"}});
+    item["device"] = device["device"].clone();
+    let begin = now() - Millis::from_minutes(20);
+    let events = json!([
+        event("e1", "esp.started", begin, &device),
+        event("e2", "esp.item", begin + Millis::from_minutes(1), &item),
+    ]);
+    serve.sender(&tenant).post_to("esp-status", &events).await.ok(202);
+    let live = api.json("/api/devices/5CG1234XYZ/esp").await;
+    assert!(live.to_string().contains("Contoso VPN"), "{live}");
+    let overview = api.json("/api/reports/esp").await;
+    assert_eq!(overview["failingApps"][0]["app"], json!("Contoso VPN"), "{overview}");
+    let sources = api.json("/api/sources").await;
+    assert_eq!(sources["graphPull"]["notChosen"], json!(["sign-ins-non-interactive"]));
+    drop(serve);
+    let exported = folder.json(&["export", "contoso"]);
+    let path = exported["path"].as_str().unwrap();
+    let sql = "SELECT name, item_id FROM esp_item_list";
+    let rows = vestibule_program_tests::run_alone(&["report", "query", path, sql, "--json"]);
+    assert!(rows.stdout.contains("Contoso VPN") && rows.stdout.contains(&APP.to_uppercase()), "{rows:?}");
+
+    let set = typed(&folder, &fake, &["graph", "set", "contoso", "--without", "sign-ins"], "");
+    assert_eq!(answer(&set)["notChosen"], json!(["sign-ins", "sign-ins-non-interactive"]));
+    let listed = answer(&typed(&folder, &fake, &["graph", "list", "contoso"], ""))["graphPull"].to_string();
+    assert!(listed.contains("\"mobile-apps\"") && !listed.contains("\"list\":\"sign-ins\""), "{listed}");
 }
 
 /// Killed while it reads: what the next process reads makes the same numbers.

@@ -163,6 +163,7 @@ pub const GROUPS: [Group; 10] = [
             ("esp_sessions", "One row a session of the Enrollment Status Page."),
             ("esp_session_phases", "The phases of each session."),
             ("esp_items", "What each session waited for."),
+            ("app_names", "What Intune calls the apps, for those that senders report by their id alone."),
             ("corrections", "Closed attempts that stand otherwise than in the file before."),
         ],
     },

@@ -1,7 +1,11 @@
 WITH
-  -- Apps of one name are one app; an app without a name goes by its id.
+  -- Apps of one name are one app. One that no sender reported a name of goes by what Intune calls it, else by its id.
   installs AS (
-    SELECT coalesce(i.name_word, i.item_word) AS app, i.session_no AS session_no, i.errors AS errors,
+    SELECT CASE WHEN i.name_word <> i.item_word THEN i.name_word
+      ELSE coalesce(
+        CASE WHEN EXISTS (SELECT 1 FROM app_names) THEN
+          (SELECT n.name_word FROM words w CROSS JOIN app_names n WHERE w.id = i.item_word AND n.app_id = w.text) END,
+        i.name_word, i.item_word) END AS app, i.session_no AS session_no, i.errors AS errors,
       i.began_at AS began_at, t.name AS tracking, st.name AS state,
       -- Of one only reported as there nobody knows how long it took.
       CASE WHEN st.name = 'completed' AND i.settled_at > i.began_at THEN i.settled_at - i.began_at END AS milliseconds
@@ -30,7 +34,7 @@ WITH
     FROM ranked WHERE 2 * place BETWEEN n AND n + 2 GROUP BY app),
   highs AS (SELECT app, min(milliseconds) AS milliseconds FROM ranked WHERE 10 * place >= 9 * n GROUP BY app)
 SELECT
-  --: The app's name; its id where none was reported. Apps of one name are one.
+  --: The app's name: as a sender reported it, else what Intune calls it where that is read, else its id. Apps of one name are one.
   w.text AS app,
   --: sessions | How many sessions had it.
   CAST(c.sessions AS BIGINT) AS sessions,

@@ -222,6 +222,13 @@ CREATE TABLE esp_profiles (
   --: ms since 1970-01-01 UTC | When the profile was changed last; empty for never.
   modified_at INTEGER);
 
+-- What the organisation's Intune calls its apps, for those that senders report by their id alone; empty where that is not read.
+CREATE TABLE app_names (
+  --: The app's id, in small letters.
+  app_id TEXT PRIMARY KEY NOT NULL COLLATE NOCASE,
+  --: Its name as it is at the file's instant.
+  name_word INTEGER NOT NULL REFERENCES words (id)) WITHOUT ROWID;
+
 CREATE TABLE esp_sessions (
   session_no INTEGER PRIMARY KEY,
   --: The session's name; sixteen bytes.

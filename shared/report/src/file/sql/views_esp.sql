@@ -77,7 +77,8 @@ SELECT
   --: The phase that failed it last; empty for none.
   f.name AS failed_phase,
   --: The item that failed it: its name, else its id.
-  w_item.text AS failed_item,
+  --: The item that failed it: its name, else its id.
+  CAST(coalesce(w_app.text, w_item.text) AS TEXT) AS failed_item,
   x.end_not_reported AS end_not_reported,
   x.retries AS retries,
   $iso(x.stuck_since) AS stuck_since,
@@ -94,6 +95,8 @@ FROM esp_sessions x
 LEFT JOIN enrollments e ON e.enrollment_no = x.enrollment_no
 LEFT JOIN attempts a ON a.attempt_no = x.attempt_no
 LEFT JOIN words w_item ON w_item.id = x.failed_item_word
+LEFT JOIN app_names n ON n.app_id = w_item.text
+LEFT JOIN words w_app ON w_app.id = n.name_word
 LEFT JOIN esp_session_states st ON st.id = x.state_id
 LEFT JOIN esp_phases ph ON ph.id = x.phase_id
 LEFT JOIN esp_phases f ON f.id = x.failed_phase_id
@@ -141,8 +144,8 @@ SELECT
   c.name AS category,
   --: The item's id.
   w_item.text AS item_id,
-  --: The item's name.
-  w_name.text AS name,
+  --: The item's name: as a sender reported it, else what Intune calls the app where that is read; empty where nobody said.
+  CAST(coalesce(w_app.text, w_name.text) AS TEXT) AS name,
   --: What the item means to the session: blocking (waited for), nonBlocking (tried, but fails nothing), deferred
   --: (left for the user), notTracked.
   t.name AS tracking,
@@ -165,6 +168,9 @@ LEFT JOIN esp_trackings t ON t.id = i.tracking_id
 LEFT JOIN esp_item_states st ON st.id = i.state_id
 LEFT JOIN words w_item ON w_item.id = i.item_word
 LEFT JOIN words w_name ON w_name.id = i.name_word
+LEFT JOIN app_names n ON n.app_id = w_item.text AND c.name = 'apps'
+  AND (w_name.text IS NULL OR w_name.text = w_item.text COLLATE NOCASE)
+LEFT JOIN words w_app ON w_app.id = n.name_word
 LEFT JOIN words w_code ON w_code.id = i.error_code_word;
 
 -- The name a profile goes by: the one it has now, or had when the last session under it began.
