@@ -115,7 +115,7 @@ impl Services {
 
     /// The tenant `contoso`.
     pub async fn contoso(&self) -> Tenant {
-        self.store.tenant(&id("contoso")).await.unwrap().unwrap().as_ref().clone()
+        self.store.tenant(&id("contoso")).await.unwrap().unwrap()
     }
 
     /// Takes in records for `contoso` as Intune's forwarder posts them.

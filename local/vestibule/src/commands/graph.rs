@@ -18,7 +18,7 @@ use vestibule_platform::BoxError;
 use vestibule_store::{PullApp, Secret, Tenant};
 use vestibule_webhook::sources::graph_managed_devices;
 use vestibule_words::form::{count, instant_of};
-use vestibule_words::{List, words as words_of};
+use vestibule_words::{List as Words, words as words_of};
 
 /// A line of standard input is read no further.
 const MOST_BYTES: u64 = 4_096;
@@ -156,7 +156,7 @@ async fn choose(
     let tenant = app.tenant(name).await?;
     let change = |chosen: &mut BTreeSet<String>| {
         chosen.extend(with.iter().cloned());
-        without.iter().for_each(|list| drop(chosen.remove(list)));
+        chosen.retain(|list| !without.contains(list));
     };
     let chosen = app.store.choose_pull_lists(&tenant.id, change, app.now()).await?.ok_or_else(|| nothing(name))?.chosen;
     Ok((tenant, chosen))
@@ -218,7 +218,7 @@ async fn check(name: &str, common: &Common) -> Result<(), BoxError> {
     let others: Vec<&str> =
         OPTIONAL_LISTS.into_iter().filter(|list| checked.iter().all(|one| one.list != *list)).collect();
     answer(common.json, &json!({"tenant": name, "complete": complete, "lists": checked, "notChosen": others}), || {
-        let line = |one: &graph_pull::Checked| format!("{:<24} {}", words_of(List::PulledList, one.list), one.found);
+        let line = |one: &graph_pull::Checked| format!("{:<24} {}", words_of(Words::PulledList, one.list), one.found);
         checked.iter().map(line).collect::<Vec<_>>().join("\n") + &besides(&others)
     });
     if complete { Ok(()) } else { Err("not every list can be read".into()) }
@@ -233,7 +233,7 @@ async fn run_now(name: &str, common: &Common) -> Result<(), BoxError> {
     answer(common.json, &json!({"tenant": name, "lists": lists}), || {
         let line = |Read { list, rows, new, problem, .. }: &Read| {
             let problem = problem.as_ref().map_or_else(String::new, |problem| format!("  {problem}"));
-            let (name, rows) = (words_of(List::PulledList, list), count(*rows));
+            let (name, rows) = (words_of(Words::PulledList, list), count(*rows));
             format!("{name:<24} {rows:>8} records, {new} new{problem}")
         };
         lists.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -274,7 +274,7 @@ fn words(shown: &Option<Value>) -> String {
         "directory {}, client {}, cloud {}",
         text(&shown["directory"]),
         text(&shown["client"]),
-        words_of(List::Cloud, &text(&shown["cloud"]))
+        words_of(Words::Cloud, &text(&shown["cloud"]))
     )];
     if shown["secretExpiresSoon"] == json!(true) {
         lines.push(format!("THE SECRET EXPIRES on {}: `graph rotate` it", at(&shown["secretExpiresAt"])));
@@ -282,7 +282,7 @@ fn words(shown: &Option<Value>) -> String {
     for list in shown["lists"].as_array().into_iter().flatten() {
         let rows = list["rows"].as_u64().unwrap_or(0);
         let name = text(&list["list"]);
-        let (name, read) = (words_of(List::PulledList, &name), at(&list["lastReadAt"]));
+        let (name, read) = (words_of(Words::PulledList, &name), at(&list["lastReadAt"]));
         lines.push(format!("{name:<24} last read {read}, {} records", count(rows)));
         if let Some(problem) = list["problem"]["text"].as_str() {
             lines.push(format!("    {}: {problem}", at(&list["problem"]["at"])));
