@@ -10,7 +10,7 @@ declare var sqlite3ApiConfig: object;
 type Answer = any;
 
 /** Parameters of a question, by name; null and '' are left out. */
-type Asked = Record<string, any> | URLSearchParams | null;
+type Asked = Record<string, any> | URLSearchParams | null | undefined;
 
 interface AskOptions {
   signal?: AbortSignal;
@@ -18,13 +18,13 @@ interface AskOptions {
   onPart?: (part: Answer) => void;
 }
 
-/** What views ask: the server, or an opened file, which has no `send`. */
+/** What views ask: the server, or an opened file, which refuses `send`. */
 interface Source {
   /** The opened file; a server has none. */
   file?: object;
   get(path: string, parameters?: Asked, options?: AskOptions): Promise<Answer>;
-  getWithEtag?(path: string, options?: AskOptions): Promise<{ body: Answer; etag: string | null }>;
-  send?(
+  getWithEtag(path: string, options?: AskOptions): Promise<{ body: Answer; etag: string | null }>;
+  send(
     method: string,
     path: string,
     body?: unknown,

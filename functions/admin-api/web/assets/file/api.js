@@ -204,7 +204,7 @@ export class FileApi {
   /**
    * Asks for something, as of the server.
    * @param {string} path
-   * @param {Object<string, any>|URLSearchParams} [parameters]
+   * @param {Asked} [parameters]
    * @param {{signal?: AbortSignal, onPart?: (part: any) => void}} [options] `onPart` is given the answer without what
    *   takes long, which is null in it
    * @returns {Promise<any>}

@@ -22,7 +22,7 @@ export class Api {
   /**
    * The address of a path like `/api/tenant` (`tenant` is the same). Parameters that are null or '' are left out.
    * @param {string} path
-   * @param {Object<string, any>|URLSearchParams} [parameters]
+   * @param {Asked} [parameters]
    * @returns {string}
    */
   address(path, parameters) {
@@ -79,7 +79,7 @@ export class Api {
   /**
    * Asks for something.
    * @param {string} path
-   * @param {Object<string, any>|URLSearchParams} [parameters]
+   * @param {Asked} [parameters]
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<any>}
    */
@@ -107,6 +107,7 @@ export class Api {
    * @returns {Promise<{status: number, body: any, etag: string|null}>}
    */
   send(method, path, body, { ifMatch, signal } = {}) {
+    /** @type {Record<string, string>} */
     const headers = ifMatch ? { 'If-Match': ifMatch } : {};
     return this.#request(method, this.address(path), { body, headers, signal });
   }
