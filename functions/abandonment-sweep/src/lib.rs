@@ -1,11 +1,11 @@
-//! Looks at the enrollments whose deadline has passed, and records what became of them.
+//! Looks at the enrollments whose deadline has passed, and records what changed about them.
 //!
-//! It takes no input and may run twice, late or beside itself: each record is conditional on the
-//! enrollment's version, and what it records is what anybody folding the enrollment would find. Its work
-//! is in proportion to what is due, not to what is stored.
+//! It takes no input and may run twice, late or in parallel: each record is conditional on the enrollment's version,
+//! and contains what any fold of the enrollment would find. Its work is proportional to what is due, not to what is
+//! stored.
 //!
-//! Must stay true: a tenant that can't be read holds up no other; a run begins nothing that it may not end, and what it
-//! did not reach is due at the next.
+//! Must stay true: a tenant that can't be read does not delay the others. A run begins nothing that it may not finish,
+//! and what it did not reach is due in the next run.
 
 mod refold;
 
@@ -16,14 +16,14 @@ use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::{BoxError, Clock, metrics};
 use vestibule_store::{ItemKey, Settled, Store, TenantCache};
 
-/// Keys taken from the due index before they are looked at.
+/// Keys taken from the due index before we look at them.
 const CHUNK: usize = 200;
 /// Tenants read side by side.
 const TENANTS_AT_ONCE: usize = 16;
-/// How long a tenant is held: two runs of each minute and their lateness. What it changes reaches the sweep within that
-/// time; whoever folds by other settings meanwhile has the right answer all the same, and the sweep comes to it.
+/// How long a tenant is held: the time of two runs, and some lateness. A tenant's changes reach the sweep within that
+/// time. A fold under other settings is right meanwhile, and the sweep comes to the same result.
 const TENANT_HELD: Millis = Millis::from_seconds(150);
-/// No chunk is begun so close to the end: a slow one may take its calls' whole limit.
+/// No chunk begins this close to the end: a slow one may take the whole time limit of its calls.
 const MARGIN: Millis = Millis::from_seconds(20);
 
 /// The sweep.
@@ -34,28 +34,28 @@ pub struct Sweep {
     clock: Clock,
 }
 
-/// What a run found.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
     /// Enrollments whose deadline had passed.
     pub due: usize,
-    /// Of these, whose attempt or session is abandoned or timed out now.
+    /// Of these, those whose attempt or session is now abandoned or timed out.
     pub flagged: usize,
-    /// Of these, still moving and due again later.
+    /// Of these, those still moving and due again later.
     pub rearmed: usize,
-    /// Of these, with nothing open any more.
+    /// Of these, those with nothing open any more.
     pub cleared: usize,
-    /// Of these, written by somebody else meanwhile.
+    /// Of these, those that another writer wrote meanwhile.
     pub moved: usize,
-    /// Of these, that can't be read, or whose tenant can't.
+    /// Of these, those that can't be read, or whose tenant can't.
     pub unreadable: usize,
-    /// Of these, that the run had no time for.
+    /// Of these, those that the run had no time for.
     pub left: usize,
     /// Enrollments of any tenant that were folded again because its settings changed.
     pub folded_again: u64,
 }
 
-/// The settings of tenants by name, and whose can't be read.
+/// The settings of tenants by name, and the tenants that can't be read.
 #[derive(Default)]
 struct Tenants {
     settings: HashMap<TenantId, TenantSettings>,
@@ -68,18 +68,18 @@ impl Sweep {
         Self { tenants: TenantCache::new(store.clone()).holding(TENANT_HELD), store, clock }
     }
 
-    /// Runs once, to the end.
+    /// Runs once, without a deadline.
     ///
     /// # Errors
-    /// As [`run_until`](Self::run_until).
+    /// Like [`run_until`](Self::run_until).
     pub async fn run(&self) -> Result<Swept, BoxError> {
         self.run_until(None).await
     }
 
-    /// Runs once, and is done before `deadline`.
+    /// Runs once, and ends before `deadline`.
     ///
     /// # Errors
-    /// When the table can't be read or written; what was recorded stays, and the next run goes on.
+    /// If the table can't be read or written; what was recorded stays, and the next run continues.
     pub async fn run_until(&self, deadline: Option<Timestamp>) -> Result<Swept, BoxError> {
         let now = self.now();
         let (mut swept, mut tenants, mut failed) = (Swept::default(), Tenants::default(), None);
@@ -99,11 +99,12 @@ impl Sweep {
             swept.unreadable += unreadable.len();
             match self.store.settle_all(&keys, &tenants.settings, now).await {
                 Ok(settled) => settled.into_iter().for_each(|settled| swept.count(settled)),
-                // Others of the chunk are settled; what is not is due at the next run. One chunk keeps no other waiting.
+                // The others of the chunk are settled; what is not is due in the next run. One chunk does not delay
+                // another.
                 Err(error) => failed = Some(error),
             }
         }
-        // After what is due: that has waited for long enough.
+        // This comes after the due enrollments, which have waited long enough.
         if swept.left == 0 {
             match self.refold(now).await {
                 Ok(folded) => swept.folded_again = folded,
@@ -123,8 +124,8 @@ impl Sweep {
         failed.map_or(Ok(swept), |error| Err(error.into()))
     }
 
-    /// Reads the tenants among `keys` that are not known yet, side by side. A tenant that is gone has the defaults, so that
-    /// what it left in the due index leaves it too.
+    /// Reads in parallel the tenants among `keys` that are not known yet. A tenant that is gone has the defaults, so
+    /// that its entries leave the due index too.
     async fn learn(&self, keys: &[ItemKey], tenants: &mut Tenants, now: Timestamp) {
         let known = |id: &TenantId| tenants.settings.contains_key(id) || tenants.unreadable.contains(id);
         let unknown: HashSet<TenantId> = keys.iter().map(ItemKey::tenant).filter(|id| !known(id)).cloned().collect();
@@ -138,7 +139,7 @@ impl Sweep {
                     tenants.settings.insert(id, settings);
                 }
                 Err(error) => {
-                    tracing::error!(tenant = %id, %error, "a tenant can't be read; what is due of it waits");
+                    tracing::error!(tenant = %id, %error, "a tenant can't be read; its due enrollments wait");
                     metrics::count("SweepTenantsUnreadable", id.as_str(), 1, now.millis());
                     tenants.unreadable.insert(id);
                 }

@@ -1,5 +1,5 @@
-//! Going on with what changed settings left to do: the sweep runs each minute, and a change is folded into some thousand
-//! enrollments a run until none is left.
+//! Continues the jobs of changed settings: the sweep runs each minute, and folds a change into some thousand
+//! enrollments in each run until none is left.
 
 use crate::Sweep;
 use vestibule_domain::Timestamp;
@@ -10,11 +10,11 @@ use vestibule_store::{Refold, Refolding, StoreError};
 const MOST: usize = 10_000;
 
 impl Sweep {
-    /// Goes on with every tenant's job. One tenant's trouble holds up no other's; what is left is for the next run. Returns
-    /// how many enrollments were folded again.
+    /// Continues every tenant's job. One tenant's failure does not delay the others; the next run does the rest.
+    /// Returns how many enrollments were folded again.
     ///
     /// # Errors
-    /// When the jobs can't be listed.
+    /// If the jobs can't be listed.
     pub(crate) async fn refold(&self, now: Timestamp) -> Result<u64, StoreError> {
         let jobs = self.store.refolds().await?;
         let share = MOST / jobs.len().max(1);
@@ -30,7 +30,7 @@ impl Sweep {
                 }
                 Ok(Refolding::Overtaken) => {}
                 Err(error) => {
-                    tracing::error!(%tenant, %error, "changed settings are not applied for now");
+                    tracing::error!(%tenant, %error, "changed settings could not be applied; the next run tries again");
                     metrics::count("SettingsNotApplied", tenant.as_str(), 1, now.millis());
                 }
             }
@@ -39,7 +39,8 @@ impl Sweep {
     }
 
     async fn go_on(&self, job: Refold, now: Timestamp, most: usize) -> Result<Refolding, StoreError> {
-        // As they are now: the job names the version that it was written with, and a later change writes another.
+        // The current settings: the job names the version that it was written with, and a later change writes another
+        // job.
         let settings = self.store.tenant(&job.tenant).await?.map(|tenant| tenant.settings).unwrap_or_default();
         self.store.go_on_refolding(job, &settings, now, most).await
     }

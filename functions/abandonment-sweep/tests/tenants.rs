@@ -1,5 +1,5 @@
-//! Many tenants with something due: what a sweep reads of them, how many at a time, and what one that can't be read costs
-//! the others.
+//! Many tenants with due enrollments: how many of them a sweep reads, how many in parallel, and what one that can't be
+//! read costs the others.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use abandonment_sweep::Sweep;
@@ -31,7 +31,7 @@ const LATER: Millis = Millis::from_days(2);
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Counts reads of tenants, and how many there are at a time.
+/// Counts reads of tenants, and how many run in parallel.
 #[derive(Clone, Debug, Default)]
 struct Reads(Arc<[AtomicUsize; 3]>);
 
@@ -42,7 +42,7 @@ impl Reads {
     }
 }
 
-/// Whether a tenant's item is asked for, or given.
+/// Whether a request asks for, or an answer contains, a tenant's item.
 fn is_tenant(item: Option<&Item>) -> bool {
     item.and_then(|item| item.get("sk")).is_some_and(|key| key.as_s().is_ok_and(|key| key == "t"))
 }
@@ -95,7 +95,7 @@ impl Many {
         let endpoints = Endpoints { dynamodb: engine.url(), s3: String::new(), events: String::new() };
         let client = Clients::new(&endpoints).dynamodb;
         create_table(&client, &Template::embedded().unwrap().table, TABLE).await.unwrap();
-        // The stream is not asked here, and each write into memory would read all of it.
+        // No stream is read here, and with one each write into memory would read all of it.
         let without = StreamSpecification::builder().stream_enabled(false).build().unwrap();
         client.update_table().table_name(TABLE).stream_specification(without).send().await.unwrap();
         let reads = Reads::default();
@@ -109,7 +109,7 @@ impl Many {
         many
     }
 
-    /// Puts the first tenants back as they were at the beginning.
+    /// Resets the first tenants to the state at the beginning.
     async fn write(&self, tenants: usize) {
         let put = |item: &Item| {
             let put = PutRequest::builder().set_item(Some(item.clone())).build().unwrap();
@@ -156,7 +156,7 @@ async fn first(store: &Store, client: &Client) -> (Item, Item) {
     (find("t"), find("h"))
 }
 
-/// The same of another tenant, spread over the shards of the due index.
+/// The same for another tenant, spread over the shards of the due index.
 fn copies(tenant: &Item, enrollment: &Item, number: usize) -> [Item; 2] {
     let name = format!("tenant-{number:05}");
     let mut items = [tenant.clone(), enrollment.clone()];
@@ -207,7 +207,7 @@ async fn a_tenant_that_cannot_be_read_holds_up_no_other() {
     let sweep = Sweep::new(many.store.clone(), at(BEGIN + LATER));
     let swept = sweep.run().await.unwrap();
     assert_eq!((swept.due, swept.flagged, swept.unreadable), (3, 2, 1));
-    // It waits in the index, untouched, until somebody mends it.
+    // It waits in the index, untouched, until somebody repairs it.
     let good = many.items[2].clone();
     many.client.put_item().table_name(TABLE).set_item(Some(good)).send().await.unwrap();
     let swept = sweep.run().await.unwrap();
@@ -226,5 +226,5 @@ async fn a_run_ends_before_its_deadline_and_says_what_is_left() {
     let swept = sweep.run_until(Some(start + Millis::from_seconds(60))).await.unwrap();
     assert_eq!((swept.due, swept.flagged, swept.left), (500, 200, 300));
     let swept = sweep.run_until(None).await.unwrap();
-    assert_eq!((swept.due, swept.flagged, swept.left), (300, 300, 0), "the next goes on");
+    assert_eq!((swept.due, swept.flagged, swept.left), (300, 300, 0), "the next run continues");
 }

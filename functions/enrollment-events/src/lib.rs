@@ -1,5 +1,5 @@
-//! The webhooks that take enrollment events: `POST /hooks/{tenant}/enrollment-events` for CloudEvents, and
-//! `POST /hooks/{tenant}/{source}` for senders that post in a form of their own.
+//! The webhooks for enrollment events: `POST /hooks/{tenant}/enrollment-events` for CloudEvents, and `POST
+//! /hooks/{tenant}/{source}` for senders with their own format.
 
 use vestibule_intake::Hook;
 use vestibule_platform::Clock;

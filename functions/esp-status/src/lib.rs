@@ -1,6 +1,6 @@
-//! The webhooks that take Enrollment Status Page updates (`POST /hooks/{tenant}/esp-status`) and what Intune kept of past
-//! ones (`POST /hooks/{tenant}/graph-autopilot-events`). They come in great numbers; a function of their own keeps them
-//! from holding up enrollments.
+//! The webhooks for Enrollment Status Page updates (`POST /hooks/{tenant}/esp-status`) and for past ones that Intune
+//! kept (`POST /hooks/{tenant}/graph-autopilot-events`). These are many; a separate function keeps them from delaying
+//! enrollments.
 
 use vestibule_intake::Hook;
 use vestibule_platform::Clock;

@@ -1,8 +1,8 @@
-//! Appends what a batch of the stream tells to the feeds of the tenants that have one.
+//! Appends the changes in a batch of the stream to the feeds of the tenants that have one.
 //!
 //! Must stay true: this is done before the batch counts as handled, and a batch is one run of one shard's records in
-//! their order. Then nothing that a shard was given before a barrier is missing from the pages up to the one that names
-//! the barrier. A batch that comes again is appended again, which tells nobody anything new.
+//! order. So everything that a shard received before a barrier is in the pages up to the one that names the barrier. A
+//! batch that comes again is appended again, which adds nothing new.
 
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -13,7 +13,7 @@ use vestibule_store::{Barrier, ItemKey, Page, SEEN_ATTRIBUTES, Seen, Store, Stor
 
 /// How long the end of a log is remembered without a look: far less than pages stay.
 const REMEMBERED: Millis = Millis::from_minutes(60);
-/// Most logs whose end is remembered; beyond it all are looked up anew.
+/// The most logs whose end is remembered; beyond that all are looked up anew.
 const MOST: usize = 10_000;
 
 /// By tenant and beginning of its feed: the number of the last page that was appended here, and when.
@@ -27,9 +27,9 @@ pub(crate) struct Feeds {
     ends: Arc<Mutex<Ends>>,
 }
 
-/// What a batch tells of one tenant.
+/// What a batch contains for one tenant.
 #[derive(Default)]
-struct Told {
+struct Changed {
     changes: BTreeMap<ItemKey, u64>,
     barriers: Vec<Barrier>,
 }
@@ -39,51 +39,51 @@ impl Feeds {
         Self { store, tenants, ends: Arc::default() }
     }
 
-    /// Appends what a batch tells, a page for each tenant that has a feed.
+    /// Appends the changes in a batch, one page for each tenant that has a feed.
     ///
     /// # Errors
-    /// When the table fails: the batch must come again, whole.
+    /// If the table fails; the whole batch must then come again.
     pub(crate) async fn append<'r>(
         &self,
         records: impl Iterator<Item = &'r EventRecord>,
         unreadable: impl Iterator<Item = ItemKey>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut told: BTreeMap<TenantId, Told> = BTreeMap::new();
-        // Of a record that does not even parse the key is known: whoever follows the feed must look.
+        let mut by_tenant: BTreeMap<TenantId, Changed> = BTreeMap::new();
+        // If a record does not even parse, its key is known, so the readers of the feed must look.
         for key in unreadable {
-            told.entry(key.tenant().clone()).or_default().changes.insert(key, UNKNOWN_VERSION);
+            by_tenant.entry(key.tenant().clone()).or_default().changes.insert(key, UNKNOWN_VERSION);
         }
         for record in records {
             match seen(record) {
                 Some(Seen::Change(key, version)) => {
                     // The newest of an item comes last.
-                    told.entry(key.tenant().clone()).or_default().changes.insert(key, version);
+                    by_tenant.entry(key.tenant().clone()).or_default().changes.insert(key, version);
                 }
                 Some(Seen::Barrier(barrier)) => {
-                    told.entry(barrier.tenant.clone()).or_default().barriers.push(barrier);
+                    by_tenant.entry(barrier.tenant.clone()).or_default().barriers.push(barrier);
                 }
                 None => {}
             }
         }
-        let appending = told.into_iter().map(|(tenant, told)| self.append_to(tenant, told, now));
+        let appending = by_tenant.into_iter().map(|(tenant, changed)| self.append_to(tenant, changed, now));
         futures::future::try_join_all(appending).await?;
         Ok(())
     }
 
-    async fn append_to(&self, tenant: TenantId, told: Told, now: Timestamp) -> Result<(), StoreError> {
+    async fn append_to(&self, tenant: TenantId, changed: Changed, now: Timestamp) -> Result<(), StoreError> {
         let held = match self.tenants.get(&tenant, now).await {
             // Nobody can ask about a tenant that can't be read.
             Err(error @ StoreError::Corrupt { .. }) => {
-                tracing::warn!(%tenant, %error, "a tenant's changes are in no feed");
+                tracing::warn!(%tenant, %error, "a tenant can't be read; its changes are in no feed");
                 return Ok(());
             }
             held => held?,
         };
         let Some(feed) = held.and_then(|tenant| tenant.feed).filter(|feed| feed.is_kept(now)) else { return Ok(()) };
-        // Of another feed: its pages may lack what this publisher did not know to append.
-        let barriers = told.barriers.into_iter().filter(|barrier| barrier.since == feed.since);
-        let page = Page { changes: told.changes, barriers: barriers.map(|barrier| barrier.id).collect() };
+        // Barriers of another feed are ignored: its pages may lack changes that this publisher did not know to append.
+        let barriers = changed.barriers.into_iter().filter(|barrier| barrier.since == feed.since);
+        let page = Page { changes: changed.changes, barriers: barriers.map(|barrier| barrier.id).collect() };
         if page.is_empty() {
             return Ok(());
         }
@@ -104,7 +104,7 @@ impl Feeds {
     }
 }
 
-/// What a record tells. Images may be large: only what is needed of them is copied.
+/// What a record reports. Images may be large, so only what is needed of them is copied.
 fn seen(record: &EventRecord) -> Option<Seen> {
     let change = &record.change;
     Seen::of(&needed(&change.keys), &needed(&change.old_image), &needed(&change.new_image))

@@ -1,12 +1,12 @@
 //! Publishes what changed, from the table's stream to EventBridge.
 //!
-//! Each stream record carries an enrollment before and after a write, and each of the two the instant it
-//! was folded at and the settings that it was folded under. What differs between the two folds is published. Nothing is
-//! published from anywhere else, so nothing can be stored and not published: a record that could not be dealt with is
-//! reported as failed, and the stream gives it, and all after it, again. Ids make repeats recognisable.
+//! Each stream record carries an enrollment before and after a write, each with the instant as of which it was folded
+//! and the settings under which it was folded. The difference of the two folds is published. Nothing is published from
+//! anywhere else, so nothing can be stored without being published: a record that could not be handled is reported as
+//! failed, and the stream sends it, and all after it, again. Ids identify repeats.
 //!
-//! Must stay true: no record keeps the others from being published. One that can't be reached now (the table is down)
-//! makes the shard wait; one that can't be read, now or later, is set aside with its key, and the shard goes on.
+//! Must stay true: no record prevents the others from being published. If a record can't be handled now (the table is
+//! down), the shard waits; if it can never be read, it is set aside with its key, and the shard continues.
 
 mod feed;
 mod record;
@@ -21,11 +21,11 @@ use vestibule_platform::bus::Outgoing;
 use vestibule_platform::{BoxError, Bus, Clock, metrics};
 use vestibule_store::{DeadLetter, ItemKey, Store, StoreError, TenantCache};
 
-/// Records read side by side: each may need segments.
+/// Records read in parallel: each may need segments.
 const CONCURRENCY: usize = 16;
-/// Calls to the bus side by side. Consumers order publications by their revisions.
+/// Parallel calls to the bus. Consumers order publications by their revisions.
 const CALLS: usize = 8;
-/// Events that one call to the bus takes.
+/// The most events in one call to the bus.
 const EVENTS_A_CALL: usize = 10;
 
 /// The publisher.
@@ -38,7 +38,7 @@ pub struct Publisher {
     clock: Clock,
 }
 
-/// A record that could not be dealt with, by its place in the batch.
+/// A record that could not be handled, by its index in the batch.
 type Failed = Option<usize>;
 
 impl Publisher {
@@ -48,11 +48,11 @@ impl Publisher {
         Self { feeds: Feeds::new(store.clone(), tenants.clone()), tenants, store, bus, clock }
     }
 
-    /// Handles one batch of a stream's records, in their order, and answers which failed
-    /// (`ReportBatchItemFailures`). The stream resumes at the first of these.
+    /// Handles one batch of a stream's records, in order, and returns which failed (`ReportBatchItemFailures`). The
+    /// stream resumes at the first of these.
     ///
     /// # Errors
-    /// When the batch is no stream event at all.
+    /// If the batch is not a stream event.
     pub async fn handle(&self, mut event: Value) -> Result<Value, BoxError> {
         let records = match event.get_mut("Records").map(Value::take) {
             Some(Value::Array(records)) => records,
@@ -60,7 +60,7 @@ impl Publisher {
         };
         let numbers: Vec<Option<String>> = records.iter().map(sequence_number).collect();
         let records: Vec<Given> = records.into_iter().map(Given::read).collect();
-        // First of all: a batch must not count as handled before.
+        // This comes first: the batch must not count as handled before.
         let readable = records.iter().filter_map(|given| given.record.as_ref().ok());
         let unreadable =
             records.iter().filter(|given| given.record.is_err()).filter_map(|given| ItemKey::parse(&given.item));
@@ -83,13 +83,13 @@ impl Publisher {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a stream record could not be dealt with; the stream gives it again");
+                    tracing::error!(%error, "a stream record could not be handled; the stream sends it again");
                     failed = Some(place);
                     break;
                 }
             }
         }
-        // What precedes a record that failed is published all the same.
+        // What precedes a failed record is still published.
         let unpublished = self.publish(&events).await.and_then(|event| places.get(event).copied());
         let resume_at = unpublished.into_iter().chain(failed).min();
         let number = resume_at.and_then(|place| numbers.get(place).cloned());
@@ -97,7 +97,7 @@ impl Publisher {
         Ok(json!({"batchItemFailures": failures}))
     }
 
-    /// Puts events on the bus, several calls at a time. Returns the place of the first that is not on it.
+    /// Puts events on the bus, with several calls in parallel. Returns the index of the first one that failed.
     async fn publish(&self, events: &[Outgoing]) -> Option<usize> {
         let mut calls = Vec::new();
         for (call, chunk) in events.chunks(EVENTS_A_CALL).enumerate() {
@@ -115,7 +115,7 @@ impl Publisher {
         failed.into_iter().flatten().min()
     }
 
-    /// What a record must have published. One that can't be read is set aside and has nothing published.
+    /// What must be published for a record. A record that can't be read is set aside, and nothing is published for it.
     async fn read_or_set_aside(&self, given: Given) -> Result<Vec<Publication>, StoreError> {
         let Given { number, item, record } = given;
         let publications = match record {
@@ -141,12 +141,12 @@ impl Publisher {
     }
 }
 
-/// A record as the stream gave it.
+/// A record from the stream.
 struct Given {
     number: Option<String>,
     /// The key of the item that was written.
     item: String,
-    /// The record, or what keeps it from being read.
+    /// The record, or why it can't be read.
     record: Result<EventRecord, String>,
 }
 

@@ -1,4 +1,4 @@
-//! What one stream record has to say: the difference between its two images.
+//! What one stream record publishes: the difference between its two images.
 
 use crate::Publisher;
 use aws_lambda_events::dynamodb::EventRecord;
@@ -12,7 +12,8 @@ use vestibule_store::{Image, StoreError, Tenant, link_version};
 type Item = HashMap<String, AttributeValue>;
 
 impl Publisher {
-    /// What a record must have published. A removal, a tenant's own items or a link between identifiers: nothing.
+    /// What must be published for a record. A removal, a tenant's own items and links between identifiers publish
+    /// nothing.
     pub(crate) async fn publications(&self, record: EventRecord) -> Result<Vec<Publication>, StoreError> {
         let (new, old): (Item, Item) = (record.change.new_image.into(), record.change.old_image.into());
         if new.is_empty() {
@@ -20,7 +21,7 @@ impl Publisher {
         }
         let old = if old.is_empty() { None } else { Image::decode(&old)? };
         let Some(new_image) = Image::decode(&new)? else {
-            // What a merge leaves behind.
+            // This is what a merge leaves behind.
             let Some(old) = old.filter(|_| is_link(&new)) else { return Ok(Vec::new()) };
             let version = link_version(&new).unwrap_or(old.version + 1);
             let folded = self.folded(&old).await?;
@@ -31,10 +32,10 @@ impl Publisher {
             Some(old) => Some(self.folded(old).await?),
             None => None,
         };
-        // An ordinary write counts the version up by one.
+        // An ordinary write raises the version by one.
         let merged = old.as_ref().is_some_and(|old| new_image.version > old.version + 1);
-        // An attempt from before what was dropped earlier came again: where it is gone now, and nothing was dropped by this
-        // write, it was corrected.
+        // An attempt from before an earlier cutoff was sent again. If it is gone now although this write dropped
+        // nothing, it was corrected.
         let dropped_until = new_image.history.dropped_until();
         let drops = old.as_ref().is_none_or(|old| old.history.dropped_until() != dropped_until);
         let kept_since = if drops { dropped_until } else { Timestamp::MIN };
@@ -42,7 +43,7 @@ impl Publisher {
         Ok(difference(&write, folded_old.as_ref(), &folded_new))
     }
 
-    /// An image as its writer saw it: at the instant and under the settings that it was folded at.
+    /// An image as its writer saw it: folded as of its instant and under its settings.
     async fn folded(&self, image: &Image) -> Result<Enrollment, StoreError> {
         let id = image.key.tenant();
         let tenant = self.tenant(id, image.settings).await?;
@@ -51,7 +52,7 @@ impl Publisher {
         Ok(fold(id, &history, &settings, image.folded_at))
     }
 
-    /// A tenant that knows its settings at `version`.
+    /// A tenant whose settings include `version`.
     async fn tenant(&self, id: &TenantId, version: u32) -> Result<Option<Arc<Tenant>>, StoreError> {
         let now = Timestamp::from_millis(self.clock.now_millis());
         let knows = |tenant: &Option<Arc<Tenant>>| tenant.as_ref().is_none_or(|it| it.settings.version >= version);

@@ -1,6 +1,7 @@
-//! The feed from end to end over the embedded table: writes, the publisher, and the copy that answers, with a driven clock.
+//! The feed from end to end over the embedded table: writes, the publisher, and the copy that answers, with a driven
+//! clock.
 //!
-//! Whatever happens in between, a copy that follows the feed answers as one that was built from nothing.
+//! Whatever happens in between, a copy that follows the feed answers like one that was built from scratch.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -36,7 +37,7 @@ struct World {
     now: Arc<AtomicI64>,
     publishers: [Publisher; 2],
     stream: Stream,
-    /// Takes the stream's records down, instead of a publisher.
+    /// Reads the stream's records, instead of a publisher.
     taking: Functions,
     taken: Arc<Mutex<VecDeque<Value>>>,
     /// Batches that were handed on.
@@ -167,8 +168,8 @@ impl World {
         self.store.settle_all(&due, &settings, self.now()).await.unwrap();
     }
 
-    /// Hands on what is in the stream, `most` batches of any size, each by either publisher; now and then a batch comes
-    /// again, in part, early or late.
+    /// Delivers what is in the stream as at most `most` batches of any size, each to either publisher. Now and then a
+    /// batch is delivered again, in part, early or late.
     async fn hand_on(&mut self, most: usize) {
         self.stream.drain(&self.taking).await.unwrap();
         for _ in 0..most {
@@ -198,7 +199,7 @@ impl World {
         assert_eq!(answer, json!({"batchItemFailures": []}));
     }
 
-    /// What the copy answers while the stream is handed on.
+    /// The copy's answer while the stream is delivered.
     async fn ask(&mut self) -> (Timestamp, Vec<String>) {
         self.pass(Millis::new(1));
         let (archive, tenant, now) = (self.archive.clone(), self.tenant().await, self.now());
@@ -214,7 +215,7 @@ impl World {
         }
     }
 
-    /// What a copy answers that is built from nothing.
+    /// The answer of a copy that is built from scratch.
     async fn built(&mut self) -> (Timestamp, Vec<String>) {
         self.files += 1;
         let store = Store::new(self.clients.dynamodb.clone(), TABLE);
@@ -228,7 +229,7 @@ impl World {
         assert_eq!(asked.0, self.now());
     }
 
-    /// The tenant's item as it would be, had somebody put it who knows nothing of feeds.
+    /// Rewrites the tenant's item like a writer that does not know of feeds.
     async fn lose_the_feed(&self) {
         let update = self.clients.dynamodb.update_item().table_name(TABLE);
         let update = update.key("pk", AttributeValue::S(format!("t#{}", id())));
@@ -241,12 +242,12 @@ impl World {
         delete.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk)).send().await.unwrap();
     }
 
-    /// Calls of a cause by the copy that follows, and by the writers.
+    /// Calls for a cause by the copy that follows, and by the writers.
     fn calls(&self, cause: Cause) -> u64 {
         self.store.meter().by_cause().get(&cause).map_or(0, |units| units.calls)
     }
 
-    /// Lets the copy follow a feed, and read the index for the last time.
+    /// Lets the copy follow a feed, after it has read the index for the last time.
     async fn follow(&mut self) {
         self.store.request_feed(&id(), self.now()).await.unwrap();
         self.ask().await;
@@ -280,7 +281,7 @@ async fn random_steps(seed: u64) {
             0..=8 => {
                 let (serial, udid) = (world.below(8), world.below(8));
                 let kind = KINDS[world.index(KINDS.len())];
-                // Some know one name, some the other, some both: enrollments turn out to be one.
+                // Some events have one name, some the other, some both: enrollments turn out to be one.
                 let (serial, udid) = match world.below(7) {
                     0 => (Some(serial), Some(udid)),
                     1 | 2 => (None, Some(udid)),
@@ -324,7 +325,7 @@ async fn much_to_look_at_is_followed_and_costs_what_changed() {
     assert_eq!(world.tenant().await.feed, None, "the first answer reads all there is, with or without a feed");
     world.ask().await;
     assert!(world.tenant().await.feed.is_some());
-    // Until it has settled, and once more when the index has caught up, the index answers.
+    // The index answers until the feed has settled, and once more after the index has caught up.
     let mut by_index = Vec::new();
     for seconds in [1, 60, 29, 1, 60, 58, 1, 60] {
         world.pass(Millis::from_seconds(seconds));
@@ -340,13 +341,13 @@ async fn much_to_look_at_is_followed_and_costs_what_changed() {
     world.store.meter().reset();
     let asked = world.ask().await;
     assert_eq!((world.calls(Cause::Changes), world.calls(Cause::Load)), (0, 1));
-    // As it is now: a unit, where a lagging one costs half.
+    // A consistent read costs a unit, a lagging one half a unit.
     assert_eq!(world.store.meter().by_cause()[&Cause::Load].read, 1.0);
     assert_eq!(asked, world.built().await);
 }
 
 #[tokio::test]
-async fn what_is_removed_or_merged_away_is_told() {
+async fn what_is_removed_or_merged_away_is_in_the_feed() {
     let mut world = World::start(2).await;
     for device in 0..3 {
         world.add(Some(device), None, Kind::Started).await;
@@ -380,7 +381,7 @@ async fn a_publisher_that_is_behind_leaves_the_copy_as_it_is_for_a_minute() {
     world.pass(Millis::from_seconds(61));
     let by_index = answer(&archive, &tenant, world.now()).await;
     assert_eq!(by_index, world.built().await);
-    // Pages of what the index told already come after it.
+    // Pages with changes that the index has already reported come after it.
     world.add(Some(2), None, Kind::Enrolled).await;
     world.compare().await;
     world.pass(Millis::from_minutes(3));
@@ -393,7 +394,7 @@ async fn a_changed_tenant_keeps_its_feed_and_nobody_else_gets_one() {
     let mut before = world.tenant().await;
     world.store.request_feed(&id(), world.now()).await.unwrap();
     let feed = world.tenant().await.feed.unwrap();
-    // Read before the feed was requested: the change goes through, and the feed stays.
+    // It was read before the feed was requested: the change goes through, and the feed stays.
     before.settings.retention_days += 1;
     world.store.update_tenant(&mut before).await.unwrap();
     assert_eq!(world.tenant().await.feed, Some(feed));
@@ -427,7 +428,7 @@ async fn pages_have_no_gap_whoever_appends() {
     let mut end = None;
     for number in 0..5 {
         end = Some(one.append_page(&tenant, since, &page(format!("one {number}")), end, since).await.unwrap());
-        // By another, who remembers what was the end once.
+        // Another publisher appends, which remembers a former end.
         other.append_page(&tenant, since, &page(format!("other {number}")), Some(1), since).await.unwrap();
     }
     let at_once: Vec<Page> = (0..12).map(|number| page(format!("at once {number}"))).collect();
@@ -437,7 +438,7 @@ async fn pages_have_no_gap_whoever_appends() {
     assert_eq!(one.feed_end(&tenant, since).await.unwrap(), 22);
     assert_eq!(one.feed_pages(&tenant, since, 22).await.unwrap(), Some(Vec::new()));
     assert_eq!(one.feed_pages(&tenant, since, 7).await.unwrap().unwrap().len(), 15);
-    // Time-to-live took a page that somebody had yet to read.
+    // Time-to-live deleted a page that a reader had not read yet.
     world.delete(format!("c#{tenant}#{T0}"), format!("{:012}", 8)).await;
     assert_eq!(one.feed_pages(&tenant, since, 7).await.unwrap(), None);
     assert_eq!(one.feed_pages(&tenant, since, 8).await.unwrap().unwrap().len(), 14);

@@ -1,5 +1,5 @@
-//! The publisher over a real table and a real bus: what can't be read is set aside, and what is published follows from
-//! each image's own instant, settings and version.
+//! The publisher over a real table and a real bus: records that can't be read are set aside, and each image is
+//! published with its own instant, settings and version.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::primitives::Blob;
@@ -101,11 +101,11 @@ fn value(one: &AttributeValue) -> Value {
         AttributeValue::N(number) => json!({"N": number}),
         AttributeValue::B(blob) => json!({"B": STANDARD.encode(blob.as_ref())}),
         AttributeValue::L(list) => json!({"L": list.iter().map(value).collect::<Vec<_>>()}),
-        other => panic!("no item of ours has {other:?}"),
+        other => panic!("unexpected attribute {other:?}"),
     }
 }
 
-/// A record whose history does not decode stands between two that do: both are published, the shard goes on, and an
+/// A record whose history does not decode comes between two that do: both are published, the shard continues, and an
 /// operator finds the key.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_cannot_be_read_is_set_aside() {
@@ -113,7 +113,7 @@ async fn a_record_that_cannot_be_read_is_set_aside() {
     let mut records = Vec::new();
     for (serial, at) in [("serial-1", minute(1)), ("serial-2", minute(2)), ("serial-3", minute(3))] {
         let before = world.table.heads().await;
-        let event = Device::serial(serial).tells(serial, Kind::Started, at);
+        let event = Device::serial(serial).reports(serial, Kind::Started, at);
         world.table.store.add_events(&tenant(), &settings(), vec![event], at).await.unwrap();
         let key = world.table.heads().await.into_iter().find(|key| !before.contains(key)).unwrap();
         let mut item = world.table.item(&key).await.unwrap();
@@ -134,7 +134,8 @@ async fn a_record_that_cannot_be_read_is_set_aside() {
     world.table.drop().await;
 }
 
-/// A change of settings is published as what it changes: the old image under the earlier settings, the new one under its own.
+/// After a change of settings, what it alters is published: the old image is folded under the earlier settings, the new
+/// one under its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_image_is_folded_under_its_own_settings() {
     let world = start().await;
@@ -154,12 +155,12 @@ async fn each_image_is_folded_under_its_own_settings() {
     };
     world.table.store.create_tenant(&mut contoso).await.unwrap();
     let device = Device::serial("serial-1");
-    let first = world.record(None, &contoso.settings, device.tells("1", Kind::Started, minute(1)), minute(1)).await;
+    let first = world.record(None, &contoso.settings, device.reports("1", Kind::Started, minute(1)), minute(1)).await;
     let key = world.table.heads().await.pop().unwrap();
-    let enrolled = device.tells("2", Kind::Enrolled, minute(2));
+    let enrolled = device.reports("2", Kind::Enrolled, minute(2));
     let second = world.record(Some(&key), &contoso.settings, enrolled, minute(2)).await;
     world.handle(vec![first, second]).await;
-    // Enrolled alone completes from here on.
+    // From here on, `enrolled` alone completes an attempt.
     contoso.settings.require_compliance = false;
     world.table.store.update_tenant(&mut contoso).await.unwrap();
     let job = world.table.store.refold_of(&tenant()).await.unwrap().unwrap();
@@ -170,7 +171,7 @@ async fn each_image_is_folded_under_its_own_settings() {
     let published = world.on_bus();
     let kinds: Vec<&str> = published.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(kinds, ["EnrollmentStarted", "EnrollmentCompleted"]);
-    // The stream repeats a record: its ids are the same.
+    // The stream repeats a record, which gives the same ids.
     world.handle(vec![record(minute(10), before.as_ref(), after.as_ref())]).await;
     let mut ids: BTreeMap<String, usize> = BTreeMap::new();
     for (_, detail) in world.on_bus() {

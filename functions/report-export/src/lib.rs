@@ -1,8 +1,8 @@
-//! Publishes a tenant's report file: the nightly one, which `report-tick` asks for, and those that people ask for.
+//! Publishes a tenant's report file: the nightly one, which `report-tick` requests, and those that people request.
 //!
-//! Each event that asks is one invocation that builds one file. Whoever builds holds the tenant's lease; who finds it taken
-//! does nothing, and a tenant whose export fails is left alone for a while (`vestibule_store::Exports`). Files are identified
-//! by the instant they are as of, so a repeated event does nothing twice.
+//! Each request is one invocation that builds one file. The builder holds the tenant's lease. An invocation that finds
+//! the lease taken does nothing, and a tenant whose export fails is skipped for a while (`vestibule_store::Exports`).
+//! The instant of a file identifies it, so a repeated event has no further effect.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -22,24 +22,24 @@ pub struct Exporter {
     archive: Archive,
     bus: Bus,
     clock: Clock,
-    /// What its leases are known by, with a number of each.
+    /// The prefix of its leases' names; a number is appended to each.
     name: Arc<str>,
     runs: Arc<AtomicU64>,
 }
 
-/// What became of an export.
+/// The result of an export.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// The file is published.
     Published(Box<Exported>),
-    /// Somebody else exports the tenant's file.
+    /// Another run exports the tenant's file.
     UnderWay {
-        /// The instant that file will be true for.
+        /// The instant as of which that file will be true.
         as_of: Timestamp,
         /// When that ends at the latest.
         until: Timestamp,
     },
-    /// The tenant's export failed, and it is left alone until then.
+    /// The tenant's export failed, and it is skipped until then.
     LeftAlone {
         /// When it may be tried again.
         until: Timestamp,
@@ -62,13 +62,13 @@ impl Exporter {
     /// An exporter over `archive` that publishes to `bus`.
     ///
     /// # Errors
-    /// When the system has no random numbers.
+    /// If the system has no random numbers.
     pub fn new(archive: Archive, bus: Bus, clock: Clock) -> Result<Self, BoxError> {
         let name: String = credentials::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self::named(archive, bus, clock, &name))
     }
 
-    /// The same by a name that no other exporter has.
+    /// The same with a name that no other exporter has.
     pub fn named(archive: Archive, bus: Bus, clock: Clock, name: &str) -> Self {
         Self { archive, bus, clock, name: name.into(), runs: Arc::default() }
     }
@@ -78,10 +78,10 @@ impl Exporter {
         &self.archive
     }
 
-    /// Handles an event that asks for one tenant's file.
+    /// Handles a request for one tenant's file.
     ///
     /// # Errors
-    /// When the export fails: the tick asks for it again, later each time.
+    /// If the export fails; the tick then requests it again, later each time.
     pub async fn handle(&self, event: Value) -> Result<Value, BoxError> {
         let request: ExportRequest = serde_json::from_value(event.get("detail").cloned().unwrap_or_default())?;
         let as_of = Timestamp::parse(&request.as_of)?;
@@ -92,10 +92,10 @@ impl Exporter {
         Ok(serde_json::to_value(outcome)?)
     }
 
-    /// Publishes `tenant`'s file as of `as_of` for somebody at the machine, and says so on the bus.
+    /// Publishes `tenant`'s file as of `as_of` for somebody at the machine, and reports it on the bus.
     ///
     /// # Errors
-    /// When there is no such tenant, an export of it is under way, or any step fails.
+    /// If the tenant does not exist, an export of it is under way, or any step fails.
     pub async fn export(&self, tenant: &TenantId, as_of: Timestamp) -> Result<Exported, BoxError> {
         match self.run(tenant, as_of, ExportReason::Operator).await? {
             Outcome::Published(exported) => Ok(*exported),
@@ -105,10 +105,10 @@ impl Exporter {
         }
     }
 
-    /// Publishes `tenant`'s file as of `as_of` unless somebody else is at it or the tenant is left alone.
+    /// Publishes `tenant`'s file as of `as_of`, unless another run exports it or the tenant is skipped.
     ///
     /// # Errors
-    /// When there is no such tenant, or any step fails.
+    /// If the tenant does not exist, or any step fails.
     pub async fn run(&self, tenant: &TenantId, as_of: Timestamp, reason: ExportReason) -> Result<Outcome, BoxError> {
         let store = self.archive.store();
         let tenant = store.tenant(tenant).await?.ok_or_else(|| format!("there is no tenant {tenant}"))?;
@@ -126,15 +126,15 @@ impl Exporter {
             Err(error) => {
                 metrics::count("ExportsFailed", tenant.id.as_str(), 1, self.now().millis());
                 if let Err(error) = store.fail_export(&tenant.id, &owner, self.now()).await {
-                    tracing::warn!(tenant = %tenant.id, %error, "a failed export's lease has to run out");
+                    tracing::warn!(tenant = %tenant.id, %error, "the lease of a failed export must run out");
                 }
                 Err(error)
             }
         }
     }
 
-    /// Gives the lease back, and sees to what was asked for meanwhile. The file is published by then, so whatever fails here
-    /// is the tick's to find.
+    /// Returns the lease, and sends on what was requested meanwhile. The file is published by then, so the tick repairs
+    /// anything that fails here.
     async fn ended(&self, tenant: &Tenant, owner: &str, as_of: Timestamp) {
         let left = self.archive.store().finish_export(&tenant.id, owner, as_of, self.now()).await;
         let asked = match left {
@@ -143,7 +143,7 @@ impl Exporter {
             Err(error) => Err(error.into()),
         };
         if let Err(error) = asked {
-            tracing::warn!(tenant = %tenant.id, %error, "what was asked for during an export waits for the tick");
+            tracing::warn!(tenant = %tenant.id, %error, "a file requested during an export waits for the tick");
         }
     }
 
@@ -157,7 +157,7 @@ impl Exporter {
     async fn publish(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Exported, BoxError> {
         let exported = self.archive.export(tenant, as_of).await?;
         let (file, tenant) = (&exported.file, &tenant.id);
-        // Said again when the run is repeated: the first may have died between publishing and saying so.
+        // A repeated run reports it again: the first may have died between publishing and reporting.
         let (sha256, rows) = (file.sha256.clone(), file.rows.clone());
         let said = ReportPublished::new(tenant.clone(), file.as_of, sha256, file.size_bytes, rows, file.corrections);
         let detail = serde_json::to_string(&said)?;

@@ -1,4 +1,4 @@
-//! The Lambda function `report-export`, run by events that ask for one tenant's file.
+//! The Lambda function `report-export`, run by each request for one tenant's file.
 
 use report_export::Exporter;
 use vestibule_archive::{self as archive, Archive};

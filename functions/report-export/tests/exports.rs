@@ -1,4 +1,4 @@
-//! Exports over real services: one at a time, fewer and fewer where they fail.
+//! Exports over real services: one at a time, and ever more rarely if they fail.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use report_export::Exporter;
@@ -60,7 +60,7 @@ impl Services {
         Self { host, store, bus, clock, minutes, folder }
     }
 
-    /// An exporter that keeps files in `bucket`.
+    /// An exporter that stores files in `bucket`.
     fn exporter(&self, name: &str, bucket: &str) -> Exporter {
         let scratch = self.folder.path().join(name);
         let advice = vestibule_archive::advice(None::<&Path>).unwrap();
@@ -82,7 +82,7 @@ fn contoso() -> TenantId {
     TenantId::parse("contoso").unwrap()
 }
 
-/// So long after the tenant has been there for two days.
+/// This long after two days of the tenant's life.
 fn at(minutes: i64) -> Timestamp {
     CREATED + Millis::from_days(2) + Millis::from_minutes(minutes)
 }
@@ -105,14 +105,14 @@ async fn a_second_export_does_nothing_until_the_first_ends_or_dies() {
     assert_eq!(services.published("ReportPublished").len(), 0);
     assert!(services.store.latest_file(&contoso()).await.unwrap().is_none());
 
-    // It died; that counts as a failure.
+    // It died, which counts as a failure.
     services.at(20);
     assert_eq!(exporter.handle(request(at(0), "nightly")).await.unwrap()["leftAlone"], true);
     services.at(31);
     assert_eq!(exporter.handle(request(at(0), "nightly")).await.unwrap()["isNew"], true);
     assert_eq!(services.published("ReportPublished").len(), 1);
     assert_eq!(services.store.exports(&contoso()).await.unwrap(), vestibule_store::Exports::default());
-    // The event again does nothing twice.
+    // The repeated event has no further effect.
     assert_eq!(exporter.handle(request(at(0), "nightly")).await.unwrap()["isNew"], false);
 }
 
@@ -123,7 +123,8 @@ async fn what_is_asked_for_during_an_export_follows_it() {
     services.store.take_export(&contoso(), "other", at(0), ExportReason::Nightly, at(0)).await.unwrap();
     let asked = services.store.ask_for_export(&contoso(), at(0), true).await.unwrap();
     assert!(!asked.send && asked.pending.as_of > at(0));
-    // The other died; an operator's export begins before what was asked for, and so does not answer it.
+    // The other exporter died. An operator's export begins before the requested instant, so it does not answer the
+    // request.
     services.at(40);
     exporter.export(&contoso(), at(0)).await.unwrap();
     let requests = services.published("ReportExportRequested");
@@ -154,7 +155,7 @@ async fn a_tenant_that_always_fails_is_tried_a_few_times_a_day() {
         }
     }
     assert!((5..=7).contains(&tries), "{tries} tries in a day");
-    // Mended: somebody who asks is let through at once.
+    // It is repaired: somebody's request is tried at once.
     let mended = services.exporter("two", "reports");
     assert_eq!(mended.handle(request(at(15 * 95), "nightly")).await.unwrap()["leftAlone"], true);
     assert_eq!(mended.handle(request(at(15 * 95), "asked")).await.unwrap()["isNew"], true);

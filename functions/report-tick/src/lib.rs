@@ -1,10 +1,10 @@
-//! Asks for the report files that are due and not there, one event a tenant; `report-export` makes them.
+//! Requests the report files that are due and missing, one event for each tenant; `report-export` makes them.
 //!
-//! A tick is a look at what is, not at what was done before: whatever was lost or failed is due again at the next. It is a
-//! function of its own, so that long exports never keep it waiting.
+//! A tick looks at the current state, not at what was done before: whatever was lost or failed is due again in the next
+//! tick. It is a separate function, so that long exports never delay it.
 //!
-//! Must stay true: one tenant that can't be looked at keeps no other's file back; a tenant that is being exported, or whose
-//! export failed not long ago, is not asked for.
+//! Must stay true: a tenant that can't be looked at does not delay the others' files. A tenant whose export is running
+//! or failed not long ago is skipped.
 
 use futures::StreamExt as _;
 use serde::Serialize;
@@ -25,18 +25,18 @@ pub struct Tick {
     clock: Clock,
 }
 
-/// What a tick did.
+/// The result of a tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ticked {
     /// Files asked for.
     pub requested: usize,
-    /// Files that are due of tenants that are being exported or left alone.
+    /// Due files of tenants whose export is running or skipped.
     pub waiting: usize,
     /// Tenants that could not be looked at.
     pub unreadable: usize,
 }
 
-/// What a look at a tenant found.
+/// The result of looking at a tenant.
 enum Found {
     Nothing,
     Waiting,
@@ -44,7 +44,7 @@ enum Found {
 }
 
 impl Tick {
-    /// A tick over `store` that asks on `bus`.
+    /// A tick over `store` that sends requests on `bus`.
     pub const fn new(store: Store, bus: Bus, clock: Clock) -> Self {
         Self { store, bus, clock }
     }
@@ -52,10 +52,10 @@ impl Tick {
     /// Handles a tick of the schedule.
     ///
     /// # Errors
-    /// When the tenants can't be listed or nothing can be put on the bus: the next tick finds the same.
+    /// If the tenants can't be listed or nothing can be put on the bus; the next tick finds the same.
     pub async fn handle(&self, event: Value) -> Result<Value, BoxError> {
         let now = Timestamp::from_millis(self.clock.now_millis());
-        // The tick's own time identifies the run; a schedule that is ahead of our clock is not believed.
+        // The tick's own time identifies the run; we do not trust a schedule that is ahead of our clock.
         let tick = event.get("time").and_then(Value::as_str).and_then(|time| Timestamp::parse(time).ok());
         Ok(serde_json::to_value(self.run(tick.unwrap_or(now).min(now), now).await?)?)
     }
@@ -93,7 +93,7 @@ impl Tick {
         let request = |as_of: Timestamp, reason| {
             Found::Due(ExportRequest { tenant: id.clone(), as_of: as_of.to_string(), reason })
         };
-        // What somebody asked for is later than what was due before, so the one file is both.
+        // A person's request is later than what was due before, so one file answers both.
         if let Some(pending) = exports.forgotten(now).filter(|pending| !is_there(pending.as_of)) {
             return Ok(request(pending.as_of, ExportReason::Asked));
         }

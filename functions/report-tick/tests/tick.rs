@@ -1,4 +1,4 @@
-//! A tick over real services: who is asked for, who waits, and what one unreadable tenant costs the others.
+//! A tick over real services: which tenants it requests, which wait, and what one unreadable tenant costs the others.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -58,7 +58,7 @@ impl Services {
         Tick::new(self.store.clone(), bus, clock).handle(json!({"time": now.to_string()})).await.unwrap()
     }
 
-    /// Who was asked for, and why, in order.
+    /// The tenants whose files were requested, and why, in order.
     fn asked_for(&self) -> Vec<(String, String)> {
         let events = self.host.published().unwrap();
         let text = |event: &Value, name: &str| event["detail"][name].as_str().unwrap().to_owned();
@@ -85,7 +85,7 @@ async fn one_unreadable_tenant_keeps_no_others_file_back() {
     let mut asked_for = services.asked_for();
     asked_for.sort();
     assert_eq!(asked_for, [nightly("first"), nightly("third")]);
-    // What was lost is due again.
+    // A lost request is due again.
     assert_eq!(services.tick(day(2)).await["requested"], 2);
 }
 
@@ -99,7 +99,7 @@ async fn who_is_exported_or_left_alone_waits() {
     store.fail_export(&contoso, "a", day(2) + minutes(15)).await.unwrap();
     assert_eq!(services.tick(day(2) + minutes(29)).await, waiting, "left alone");
     assert_eq!(services.tick(day(2) + minutes(30)).await["requested"], 1);
-    // Its exporter dies: after the lease, and a longer while, it is asked for again.
+    // Its exporter dies: after the lease and a further wait, its file is requested again.
     store.take_export(&contoso, "b", day(2), ExportReason::Nightly, day(2) + minutes(30)).await.unwrap();
     assert_eq!(services.tick(day(2) + minutes(75)).await, waiting);
     assert_eq!(services.tick(day(2) + minutes(90)).await["requested"], 1);
@@ -111,8 +111,8 @@ async fn what_somebody_asked_for_and_got_lost_is_asked_for_again() {
     let contoso = id("contoso");
     services.store.take_export(&contoso, "a", day(2), ExportReason::Nightly, day(2)).await.unwrap();
     let asked = services.store.ask_for_export(&contoso, day(2), true).await.unwrap();
-    assert!(!asked.send, "whoever is at it sees to it");
-    // It does not: the table has the file and nobody speaks of what was asked for.
+    assert!(!asked.send, "the running export sends the request");
+    // It does not: the table has the file, but nobody sends the request.
     services.store.finish_export(&contoso, "a", day(2), day(2)).await.unwrap();
     assert_eq!(services.tick(day(2) + Millis::from_minutes(15)).await["requested"], 1);
     assert_eq!(services.asked_for(), [("contoso".to_owned(), "asked".to_owned())]);

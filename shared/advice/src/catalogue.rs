@@ -13,7 +13,7 @@ use vestibule_domain::failure::{Failure, FailureCategory, code_value};
 /// The file format that this program reads.
 pub const FORMAT: u32 = 1;
 
-/// Shorter phrases, in bytes, would be found in all sorts of messages.
+/// Shorter phrases, in bytes, would occur in too many messages.
 const MIN_PHRASE: usize = 4;
 
 /// The content that comes with the program, as answers and files name it.
@@ -22,8 +22,8 @@ const VERSION: &str = "2";
 /// The documents that the built-in entries name.
 const DOCUMENTS: &str = include_str!("catalogue/documents.json");
 
-/// The built-in entries by where their failures come from. The order counts: of two that fit a failure equally well,
-/// the earlier one is told first.
+/// The built-in entries, grouped by the origin of their failures. The order counts: of two that fit a failure equally
+/// well, the earlier one is shown first.
 const FILES: [&str; 11] = [
     include_str!("catalogue/intune.json"),
     include_str!("catalogue/windows-enrollment.json"),
@@ -35,7 +35,7 @@ const FILES: [&str; 11] = [
     include_str!("catalogue/apple.json"),
     include_str!("catalogue/android.json"),
     include_str!("catalogue/products.json"),
-    // What says least of a failure comes last.
+    // The least specific entries come last.
     include_str!("catalogue/intune-words.json"),
 ];
 
@@ -44,7 +44,7 @@ pub fn canonical_code(value: u32) -> String {
     format!("0x{value:08x}")
 }
 
-/// Who can do something about a problem.
+/// Who can solve a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Who {
@@ -78,7 +78,7 @@ impl fmt::Display for Who {
 
 /// One meaning of a failure and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-// A misspelt member in an organisation's own file is an error, not passed over.
+// A misspelt member in an organisation's own file is an error, so it is not ignored.
 #[serde(deny_unknown_fields)]
 pub struct Advice {
     /// Stable name, in kebab-case.
@@ -86,29 +86,30 @@ pub struct Advice {
     /// The codes that can mean this, spelt as [`canonical_code`] does; empty for a problem without one.
     #[serde(default)]
     pub codes: Vec<String>,
-    /// Phrases by which a message, or the name of an error, is recognised.
+    /// Phrases that identify a message or the name of an error.
     #[serde(default)]
     pub phrases: Vec<String>,
-    /// The categories that a failure of this kind has; found by them after codes and words. What has the category
-    /// `unknown` is given only where nothing else fits.
+    /// The categories of this kind of failure. They are searched after codes and words. An entry with the category
+    /// `unknown` is only used if nothing else fits.
     #[serde(default)]
     pub categories: Vec<FailureCategory>,
     /// What is wrong.
     pub problem: String,
-    /// Why it comes, as far as known.
+    /// The reason, as far as it is known.
     pub cause: String,
-    /// What to do, in order.
+    /// What to do, step by step.
     pub steps: Vec<String>,
     /// Who can do it.
     pub who: Vec<Who>,
     /// Where it occurs.
     pub platforms: Vec<Platform>,
-    /// The documents that the facts are from: title and address of those that the file lists, other names as they are.
+    /// The documents that the facts come from: title and address if the file lists the document, otherwise the name as
+    /// given.
     pub sources: Vec<String>,
 }
 
 impl Advice {
-    /// Whether this is for failures of which nobody knows more.
+    /// Whether this is for failures of which nothing more is known.
     fn is_of_the_unknown(&self) -> bool {
         self.categories.contains(&FailureCategory::Unknown)
     }
@@ -117,9 +118,9 @@ impl Advice {
 /// Why a catalogue's file was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CatalogueError {
-    /// Not JSON, or not of the catalogue's form; the text says where.
+    /// It is not JSON, or not of the catalogue's form; the text says where.
     Unreadable(String),
-    /// Of a format that this program does not know.
+    /// It has a format that this program does not know.
     Format(u32),
     /// Without any entry.
     Empty,
@@ -132,20 +133,20 @@ pub enum CatalogueError {
     },
 }
 
-/// What is wrong with an entry of a catalogue's file.
+/// What is wrong with an entry in a catalogue's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The id is not in kebab-case.
     Id,
     /// Another entry has the same id.
     IdTwice,
-    /// This is no code.
+    /// This is not an error code.
     Code(String),
-    /// This phrase is too short to recognise a message by.
+    /// This phrase is too short to identify a message.
     Phrase(String),
     /// This member has no text or no item.
     Missing(&'static str),
-    /// Neither code nor phrase nor category: it would never be found.
+    /// It has no code, phrase or category, so it would never be found.
     NeverFound,
 }
 
@@ -167,7 +168,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Id => f.write_str("the id must be small letters and digits, words joined by \"-\""),
             Self::IdTwice => f.write_str("another entry has the same id"),
-            Self::Code(code) => write!(f, "{code:?} is no error code"),
+            Self::Code(code) => write!(f, "{code:?} is not an error code"),
             Self::Phrase(phrase) => write!(f, "the phrase {phrase:?} is too short to recognise a message by"),
             Self::Missing(member) => write!(f, "{member} is empty"),
             Self::NeverFound => f.write_str("it needs a code, a phrase or a category to be found by"),
@@ -185,7 +186,7 @@ struct File {
     #[serde(rename = "format")]
     _format: u32,
     version: String,
-    /// What sources may name in short.
+    /// The documents that sources may name by a short name.
     #[serde(default)]
     documents: BTreeMap<String, Document>,
     entries: Vec<Advice>,
@@ -205,7 +206,7 @@ impl fmt::Display for Document {
     }
 }
 
-/// The format alone, so that a file of a later one is refused for that and not for a member unknown here.
+/// The format alone, so that a file of a later format is refused for that, and not for an unknown member.
 #[derive(Deserialize)]
 struct FormatOnly {
     format: u32,
@@ -227,17 +228,17 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue that comes with the program.
+    /// The built-in catalogue.
     pub fn built_in() -> &'static Self {
-        // A test reads it, so that the empty one cannot occur.
+        // A test reads it, so the empty catalogue cannot occur.
         static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read_built_in().unwrap_or_default());
         &CATALOGUE
     }
 
-    /// The built-in files, read and checked as an organisation's own is.
+    /// The built-in files, read and checked like an organisation's own file.
     ///
     /// # Errors
-    /// When one of them is not fit, which the tests of this crate rule out.
+    /// If one of them is invalid, which the tests of this crate rule out.
     pub fn read_built_in() -> Result<Self, CatalogueError> {
         let unreadable = |error: serde_json::Error| CatalogueError::Unreadable(error.to_string());
         let documents = serde_json::from_str(DOCUMENTS).map_err(unreadable)?;
@@ -249,7 +250,7 @@ impl Catalogue {
         Self::of(File { _format: FORMAT, version: VERSION.to_owned(), documents, entries })
     }
 
-    /// The texts of the built-in files of entries, to start one's own from.
+    /// The texts of the built-in files of entries, as a start for one's own file.
     pub const fn built_in_texts() -> &'static [&'static str] {
         &FILES
     }
@@ -257,10 +258,10 @@ impl Catalogue {
     /// Reads and checks a catalogue's file.
     ///
     /// # Errors
-    /// When it is not JSON of the catalogue's form, or an entry is not fit.
+    /// If it is not JSON of the catalogue's form, or an entry is invalid.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
         let unreadable = |error: serde_json::Error| CatalogueError::Unreadable(error.to_string());
-        // Editors of some systems begin a file with a byte order mark.
+        // Editors on some systems begin a file with a byte order mark.
         let text = text.trim_start_matches('\u{feff}');
         let FormatOnly { format } = serde_json::from_str(text).map_err(unreadable)?;
         if format != FORMAT {
@@ -288,8 +289,8 @@ impl Catalogue {
         Ok(Self { version: file.version, entries })
     }
 
-    /// This catalogue with an organisation's own on top: entries of the same id are replaced, the others come before
-    /// the ones here, so that they win where both fit as well.
+    /// This catalogue with an organisation's own on top: entries with the same id are replaced; the others come first,
+    /// so that they win if both fit equally well.
     #[must_use]
     pub fn with(&self, own: Self) -> Self {
         let version = format!("{}+{}", self.version, own.version);
@@ -321,7 +322,7 @@ impl Catalogue {
     }
 
     /// Every meaning of a code, in any spelling: hexadecimal of any case and width, with or without `0x`, or decimal,
-    /// signed or not.
+    /// with or without sign.
     pub fn by_code(&self, code: &str) -> Vec<&Advice> {
         let value = self.known(code);
         self.entries.iter().filter(|entry| entry.has_any(value.as_slice())).map(|entry| &entry.advice).collect()
@@ -333,18 +334,18 @@ impl Catalogue {
         self.for_failure(&Failure { message: Some(message.to_owned()), ..Failure::default() }, None)
     }
 
-    /// What somebody may ask for: a code in any spelling, words of a message, or the name of an error or a category.
+    /// What somebody may look up: a code in any spelling, words of a message, or the name of an error or a category.
     pub fn look_up(&self, text: &str) -> Vec<&Advice> {
         let found = self.by_code(text);
         if found.is_empty() { self.by_message(text) } else { found }
     }
 
-    /// What a failure can mean, best first: what has its code before what only sounds like it, and what its words speak
-    /// for before what only its category does; then what occurs on its platform, then what more of the words speaks
-    /// for. What occurs on other platforms comes after but is not left out: senders err about platforms.
+    /// What a failure can mean, best first: entries with its code, then those that its words point to, then those with
+    /// its category; then entries for its platform, then those that more of its words point to. Entries for other
+    /// platforms come later but are not left out, because senders get platforms wrong.
     pub fn for_failure(&self, failure: &Failure, platform: Option<Platform>) -> Vec<&Advice> {
         let (code, reason) = (failure.code.as_deref(), failure.reason.as_deref());
-        // Some senders put an error's name where the code belongs.
+        // Some senders put an error's name in place of the code.
         let name = code.filter(|code| code_value(code).is_none());
         let words: Vec<&str> = [name, reason, failure.message.as_deref()].into_iter().flatten().collect();
         let text = words.join("; ");
@@ -376,7 +377,7 @@ impl Catalogue {
         found.into_iter().map(|(_, advice)| advice).collect()
     }
 
-    /// The value that a spelling has here: the likeliest one that an entry knows.
+    /// The value of a spelling: the likeliest one that an entry knows.
     fn known(&self, code: &str) -> Option<u32> {
         code_values(code).find(|value| self.entries.iter().any(|entry| entry.has_any(&[*value])))
     }

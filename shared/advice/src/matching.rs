@@ -1,22 +1,22 @@
-//! How a message is searched: without regard to case, punctuation, white space and the way words are run together.
+//! Searches a message, without regard to case, punctuation, white space and how words are joined.
 
 use vestibule_domain::failure::FailureCategory;
 
-/// Longer messages are looked at up to here; senders' are at most 2 000 characters.
+/// Only this much of a longer message is searched; senders' messages have at most 2 000 characters.
 const MAX_CHARS: usize = 8_000;
 
-/// A text made ready to look phrases up in.
+/// A text prepared for looking up phrases.
 #[derive(Debug, Default)]
 pub struct Text {
     /// Letters and digits alone, in lower case.
     compact: String,
-    /// Where in `compact` a word begins or ends, in order.
+    /// Where words begin or end in `compact`, in order.
     edges: Vec<usize>,
 }
 
 impl Text {
-    /// Words end at whatever is neither letter nor digit, and where a capital follows a small letter: names of errors
-    /// such as `DeviceCapReached` are then found by the words they are made of.
+    /// Words end at every character that is neither letter nor digit, and where a capital follows a small letter. So
+    /// names of errors such as `DeviceCapReached` are found by their words.
     pub fn new(text: &str) -> Self {
         let mut this = Self::default();
         let mut previous = None;
@@ -69,7 +69,7 @@ impl Text {
     }
 }
 
-/// A phrase as [`Text::covered_by`] wants it.
+/// A phrase in the form that [`Text::covered_by`] expects.
 pub fn compact(phrase: &str) -> String {
     phrase.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -78,7 +78,7 @@ const fn is_apostrophe(c: char) -> bool {
     matches!(c, '\'' | '’' | '‘' | '`' | '´' | 'ʼ')
 }
 
-/// The category that a text names from its first letter to its last, however its words are joined.
+/// The category that the whole text names, however its words are joined.
 pub fn names_category(text: &str) -> Option<FailureCategory> {
     let text = compact(text);
     FailureCategory::ALL.iter().copied().find(|category| compact(category.name()) == text)

@@ -1,4 +1,4 @@
-//! The built-in file, files of an organisation's own, and the order of what is found.
+//! Tests the built-in file, files of an organisation's own, and the order of what is found.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -29,10 +29,10 @@ fn the_built_in_files_are_whole() {
         assert!(seen.insert(id), "{id} twice");
         assert_eq!(built_in.by_id(id), Some(advice));
         let is_found = !(advice.phrases.is_empty() && advice.codes.is_empty() && advice.categories.is_empty());
-        assert!(is_found, "{id} can be found");
+        assert!(is_found, "{id} cannot be found");
         for code in &advice.codes {
             assert_eq!(canonical_code(code_value(code).unwrap()), *code, "{id}");
-            assert!(files.contains(&format!("{code:?}")), "{id}: {code} is written so in the file");
+            assert!(files.contains(&format!("{code:?}")), "{id}: {code} is not written so in the file");
             assert!(built_in.by_code(code).contains(&advice), "{id}: {code}");
         }
         for phrase in &advice.phrases {
@@ -63,7 +63,7 @@ fn every_entry_names_its_document_with_title_and_address() {
         for source in &advice.sources {
             let (title, address) = source.split_once(": https://").unwrap_or_else(|| panic!("{}: {source}", advice.id));
             assert!(!title.is_empty() && address.contains('/'), "{}: {source}", advice.id);
-            // The report file joins sources by this.
+            // The report file joins sources with this.
             assert!(!source.contains(", "), "{}: {source}", advice.id);
         }
     }
@@ -111,7 +111,7 @@ fn the_best_comes_first() {
             .map(|advice| advice.id.clone())
             .unwrap()
     };
-    // Between meanings of one code, the message decides.
+    // If a code has several meanings, the message decides.
     let refused = failure(Some("0x801C0003"), None, Some("This user is not authorized to enroll."));
     let found = catalogue.for_failure(&refused, None);
     assert_eq!(ids(&found[..2]), ["user-may-not-join", "device-of-another-user"]);
@@ -119,7 +119,7 @@ fn the_best_comes_first() {
         first(Some("0x801c0003"), None, Some("Device already enrolled with different user"), None),
         "device-of-another-user"
     );
-    // A code outweighs what the message sounds like.
+    // A code counts more than what the message resembles.
     assert_eq!(
         first(Some("-2133916617"), Some("profile installation failed"), None, Some(Platform::Ios)),
         "windows-clock-wrong"
@@ -129,7 +129,7 @@ fn the_best_comes_first() {
         first(None, None, Some("Windows version not supported; OS version not supported"), Some(Platform::MacOs)),
         "os-version-not-supported"
     );
-    // A name, a code or a message may stand in any of the members.
+    // A name, a code or a message may be in any of the members.
     assert_eq!(first(Some("DeviceCapReached"), None, None, None), "device-cap-reached");
     assert_eq!(first(None, Some("80CF0437"), None, None), "windows-clock-wrong");
     assert_eq!(first(None, None, Some("failed (-2133916617)"), None), "windows-clock-wrong");
@@ -137,7 +137,7 @@ fn the_best_comes_first() {
         first(None, Some("profile installation failed"), Some("User cancelled"), Some(Platform::MacOs)),
         "user-cancelled"
     );
-    // Nothing is left out for its platform.
+    // Nothing is left out because of its platform.
     let unavailable = failure(None, None, Some("Company Portal temporarily unavailable"));
     let found = catalogue.for_failure(&unavailable, Some(Platform::Windows));
     assert_eq!(ids(&found), ["device-cap-reached", "company-portal-unavailable"]);
@@ -146,14 +146,14 @@ fn the_best_comes_first() {
 #[test]
 fn a_category_speaks_after_code_and_words() {
     let catalogue = Catalogue::built_in();
-    let with = |mut told: Failure, category| {
-        told.category = Some(category);
-        ids(&catalogue.for_failure(&told, Some(Platform::Ios)))
+    let with = |mut failure: Failure, category| {
+        failure.category = Some(category);
+        ids(&catalogue.for_failure(&failure, Some(Platform::Ios)))
     };
     for category in FailureCategory::ALL {
         let by_name = ids(&catalogue.look_up(category.name()));
         assert!(!by_name.is_empty(), "{category}");
-        // The same where a failure has it, whatever else is said of the failure.
+        // The same if a failure has the category, whatever else is reported of the failure.
         for reason in [None, Some("Unknown"), Some("Frobnicated"), Some("Device limit exceeded")] {
             let found = with(failure(None, reason, None), *category);
             let is_known = reason == Some("Device limit exceeded");
@@ -187,13 +187,13 @@ fn an_organisations_own_file_replaces_or_adds() {
     let own = Catalogue::parse(&format!("\u{feff}{text}")).unwrap();
     assert_eq!(own.version(), "contoso-2");
     assert_eq!(own.entries().count(), 2);
-    assert_eq!(own.by_id("vpn").unwrap().codes, ["0x80cf0437"], "codes are written in one way");
+    assert_eq!(own.by_id("vpn").unwrap().codes, ["0x80cf0437"], "codes have one spelling");
     let both = Catalogue::built_in().with(own);
     assert_eq!(both.version(), "2+contoso-2");
     assert_eq!(both.entries().count(), Catalogue::built_in().entries().count() + 1);
     assert_eq!(ids(&both.by_code("0x80CF0437")), ["vpn", "windows-clock-wrong"]);
     assert_eq!(ids(&both.by_message("The Wrong Hour!")), ["device-clock"]);
-    assert!(both.by_message("wrong date").is_empty(), "an entry is replaced whole");
+    assert!(both.by_message("wrong date").is_empty(), "a whole entry is replaced");
 }
 
 #[test]
@@ -251,6 +251,6 @@ fn unfit_files_are_refused_with_the_reason() {
     ] {
         assert!(matches!(refused(text), CatalogueError::Unreadable(_)), "{}", &text[..text.len().min(80)]);
     }
-    let told = Catalogue::parse(&file(&entry("a", ""))).unwrap_err().to_string();
-    assert_eq!(told, r#"the advice catalogue's entry "a": it needs a code, a phrase or a category to be found by"#);
+    let message = Catalogue::parse(&file(&entry("a", ""))).unwrap_err().to_string();
+    assert_eq!(message, r#"the advice catalogue's entry "a": it needs a code, a phrase or a category to be found by"#);
 }

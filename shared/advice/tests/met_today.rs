@@ -1,4 +1,4 @@
-//! What people meet today has advice: codes, words and sentences as they stand in forums, logs and reports.
+//! What people meet today has advice: codes, words and sentences as they occur in forums, logs and reports.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -66,7 +66,7 @@ const CODES: [(&str, &str); 56] = [
     ("0x80070643", "installer-fatal-error"),
 ];
 
-/// Words that products put where a reason belongs, with the entry that comes first.
+/// Words that products report as a reason, with the entry that must come first.
 const WORDS: [(&str, Platform, &str); 26] = [
     // Intune's FailureReason.
     ("UserNotLicensed", Platform::Ios, "licence-missing"),
@@ -95,12 +95,12 @@ const WORDS: [(&str, Platform, &str); 26] = [
     // Android devices.
     ("Can\u{2019}t create a work profile", Platform::Android, "android-work-profile"),
     ("Encryption is required", Platform::Android, "android-encryption"),
-    // Other products, as their adapters name it.
+    // Other products' reasons, as their adapters name them.
     ("setupExperienceCanceled", Platform::MacOs, "fleet-setup-experience-cancelled"),
     ("enrollmentActionFailed", Platform::MacOs, "jamf-setup-manager-action"),
 ];
 
-/// Sentences with a code in them, and what comes first.
+/// Sentences that contain a code, and the entry that must come first.
 const SENTENCES: [(&str, &str); 16] = [
     ("That failed. Ask your administrator and give them the error code 80180018.", "mdm-licence-missing"),
     ("error 80180003 while enrolling for management", "mdm-user-not-authorized"),
@@ -120,7 +120,7 @@ const SENTENCES: [(&str, &str); 16] = [
     ("An app could not be installed. Error = 0x87d1041c", "app-not-detected"),
 ];
 
-/// Sentences with numbers that are none.
+/// Sentences with numbers that are not codes.
 const NO_CODES: [&str; 10] = [
     "call support 80180018",
     "status 404",
@@ -203,8 +203,8 @@ fn reasons_come_with_their_category() {
         ("Unknown", FailureCategory::ClientDisconnected, "network-timeout"),
         ("AWordOfTomorrow", FailureCategory::ClientDisconnected, "network-timeout"),
     ] {
-        let told = Failure { category: Some(category), ..reason(word) };
-        let found = ids(&catalogue.for_failure(&told, Some(Platform::Ios)));
+        let failure = Failure { category: Some(category), ..reason(word) };
+        let found = ids(&catalogue.for_failure(&failure, Some(Platform::Ios)));
         assert_eq!(found[0], id, "{word}");
         for by_name in ids(&catalogue.look_up(category.name())) {
             assert!(found.contains(&by_name), "{word}: {by_name} is not among {found:?}");
@@ -217,8 +217,8 @@ fn codes_are_found_in_sentences_wherever_they_stand() {
     let catalogue = Catalogue::built_in();
     for (sentence, id) in SENTENCES {
         let as_message = Failure { message: Some(sentence.to_owned()), ..Failure::default() };
-        for told in [reason(sentence), as_message] {
-            let found = ids(&catalogue.for_failure(&told, Some(Platform::Windows)));
+        for failure in [reason(sentence), as_message] {
+            let found = ids(&catalogue.for_failure(&failure, Some(Platform::Windows)));
             assert_eq!(found.first().map(String::as_str), Some(id), "{sentence}: {found:?}");
         }
     }
@@ -249,10 +249,10 @@ fn any_spelling_of_any_code_finds_the_same_entries() {
             let spelling = dice.capitals(&spelling);
             assert_eq!(ids(&catalogue.by_code(&spelling)), expected, "{spelling}");
             assert_eq!(ids(&catalogue.look_up(&spelling)), expected, "{spelling}");
-            let told = Failure { code: Some(spelling.clone()), ..Failure::default() };
-            assert_eq!(ids(&catalogue.for_failure(&told, None)), expected, "{spelling}");
+            let failure = Failure { code: Some(spelling.clone()), ..Failure::default() };
+            assert_eq!(ids(&catalogue.for_failure(&failure, None)), expected, "{spelling}");
         }
-        // Within a sentence; without a prefix what does not look like a failure wants a word before it.
+        // Within a sentence; without a prefix, a value that does not look like a failure needs a word before it.
         let mut within = vec![code.clone(), signed.to_string(), value.to_string()];
         if value >= 0x8000_0000 {
             within.push(bare);

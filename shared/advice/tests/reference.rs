@@ -1,5 +1,5 @@
 //! Every code and every named problem of the reference documents has advice. The documents are not part of the
-//! repository; the lists here are what they mention, in their order.
+//! repository; the lists here have what they mention, in their order.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -31,7 +31,7 @@ const ROWS: [(&str, &[&str]); 16] = [
     ("account-suspended", &["0x80cf0440"]),
 ];
 
-/// Named problems: document, words of its heading or of what people see, entry that must come first.
+/// Named problems: the document, words of its heading or of what people see, and the entry that must come first.
 const PROBLEMS: [(&str, &str, &str); 38] = [
     (NEWER, "Check device date and time", "device-clock"),
     (NEWER, "Device cap reached", "device-cap-reached"),
@@ -77,7 +77,7 @@ fn ids(found: &[&Advice]) -> Vec<String> {
     found.iter().map(|advice| advice.id.clone()).collect()
 }
 
-/// Every way in which senders write the value.
+/// Every spelling in which senders write the value.
 fn spellings(code: &str) -> Vec<String> {
     let value = u32::from_str_radix(&code[2..], 16).unwrap();
     let signed = i32::from_ne_bytes(value.to_ne_bytes());
@@ -146,8 +146,11 @@ fn every_named_problem_resolves() {
 fn the_newer_document_wins() {
     let advice = Catalogue::built_in().by_id("device-cap-reached").unwrap();
     assert!(advice.steps.iter().any(|step| step.contains("raise the limit")), "the limit is a setting");
-    assert!(!advice.steps.iter().any(|step| step.contains('5') || step.contains("five")), "and not five");
-    // One message, both meanings.
+    assert!(
+        !advice.steps.iter().any(|step| step.contains('5') || step.contains("five")),
+        "the limit is not fixed at five"
+    );
+    // One message with both meanings.
     let both = Catalogue::built_in().by_message("Company Portal Temporarily Unavailable");
     assert_eq!(ids(&both), ["company-portal-unavailable", "device-cap-reached"]);
 }

@@ -5,7 +5,7 @@ use crate::names::names;
 use serde::{Deserialize, Serialize};
 
 names! {
-    /// The operating system families told apart.
+    /// The operating system families that the product distinguishes.
     Platform {
         /// Windows.
         Windows = "windows",
@@ -18,7 +18,7 @@ names! {
     }
 }
 
-/// What identifies an event: the same pair again is the same event.
+/// What identifies an event. Two events with the same pair are the same event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventKey {
     /// The CloudEvents `source`.
@@ -27,7 +27,7 @@ pub struct EventKey {
     pub id: String,
 }
 
-/// What an event tells of the device and its user. All of it is optional; values are as reported.
+/// What an event reports about the device and its user. Every member is optional; values are as reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct About {
     /// The sender's id of the enrollment.
@@ -52,26 +52,26 @@ pub struct About {
     pub platform: Option<Platform>,
     /// The operating system's version.
     pub os_version: Option<String>,
-    /// How the device is enrolled: Graph's names, an open list.
+    /// How the device is enrolled: one of Graph's names, which are an open list.
     pub enrollment_type: Option<String>,
 }
 
 impl About {
-    /// The identifiers among what was told, without the ones that can't tell devices apart; best kind first.
+    /// The reported identifiers, best kind first, without those that cannot distinguish devices.
     pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
         self.read_identifiers().filter_map(Result::ok)
     }
 
-    /// What was told as an identifier and can't tell devices apart; best kind first.
+    /// The reported identifiers that cannot distinguish devices, best kind first.
     pub fn unfit_identifiers(&self) -> impl Iterator<Item = UnfitValue<'_>> {
         self.read_identifiers().filter_map(Result::err)
     }
 
-    /// The same without the values that can't tell devices apart.
+    /// A copy without the identifiers that cannot distinguish devices.
     #[must_use]
     pub fn without_unfit_identifiers(mut self) -> Self {
         for value in [&mut self.serial_number, &mut self.udid, &mut self.mdm_device_id, &mut self.enrollment_id] {
-            // The rule is one for every kind.
+            // The same rule applies to every kind.
             value.take_if(|value| Identifier::new(IdentifierKind::EnrollmentId, value).is_none());
         }
         self
@@ -88,7 +88,7 @@ impl About {
         .filter_map(|(kind, value)| Some(Identifier::read(kind, value.as_deref()?)))
     }
 
-    /// Takes over, field by field, what `later` tells.
+    /// Replaces each field that `later` reports.
     pub fn update(&mut self, later: &Self) {
         let Self {
             enrollment_id,

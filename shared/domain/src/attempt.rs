@@ -1,4 +1,5 @@
-//! What an attempt is, and what is known of one device (docs/DOMAIN.md, A and P). [`crate::fold`] makes both of events.
+//! What an attempt is, and what is known of one device (docs/DOMAIN.md, A and P). [`crate::fold`] makes both from
+//! events.
 
 use crate::about::{About, EventKey, Platform};
 use crate::catalogue::{Action, Place};
@@ -12,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// Names an attempt: made from the tenant and the event that opened it, so never from the order of arrival.
+/// Names an attempt. It is made from the tenant and the opening event, so it does not depend on the order of arrival.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AttemptId([u8; 16]);
 
 impl AttemptId {
-    /// The id of the attempt or session that the event `source`+`id` opened; `what` tells the two apart.
+    /// The id of the attempt or session that the event `source`+`id` opened; `what` distinguishes the two.
     pub(crate) fn of(what: &str, tenant: &TenantId, source: &str, id: &str) -> Self {
         let mut hash = Sha256::new();
         for part in [what, tenant.as_str(), source, id] {
@@ -114,12 +115,12 @@ pub struct Visit {
     pub action: Action,
     /// When its first screen was shown.
     pub entered_at: Timestamp,
-    /// When it was left forward: completed, another action entered, or the attempt completed.
+    /// When the person moved on: the action was completed, another one was entered, or the attempt completed.
     pub left_at: Option<Timestamp>,
 }
 
 names! {
-    /// What an attempt in progress waits for, where nobody sits in front of a screen (docs/DOMAIN.md, A8).
+    /// What an attempt in progress waits for while nobody is in front of a screen (docs/DOMAIN.md, A8).
     Wait {
         /// The device is enrolled and has yet to become compliant.
         Compliance = "compliance",
@@ -137,13 +138,13 @@ pub struct Attempt {
     pub number: u32,
     /// When its first event is placed.
     pub started_at: Timestamp,
-    /// When its newest activity, or on Windows its newest sign of life, is placed.
+    /// When its newest activity is placed; on Windows, its newest sign of life.
     pub last_activity: Timestamp,
     /// When it ended; `None` while in progress.
     pub ended_at: Option<Timestamp>,
-    /// While in progress: the last instant at which it still is if nothing more happens.
+    /// While in progress: the last instant at which it is still in progress if nothing more happens.
     pub deadline: Option<Timestamp>,
-    /// How it stands.
+    /// Its outcome.
     pub outcome: Outcome,
     /// Why it was abandoned.
     pub cause: Option<Cause>,
@@ -151,12 +152,12 @@ pub struct Attempt {
     pub limit: Option<Millis>,
     /// While in progress: what it waits for.
     pub wait: Option<Wait>,
-    /// Where it stopped or is; `None` once completed, and where no sender reported a place.
+    /// Where it stopped or is; `None` once completed, or if no sender reported a place.
     pub place: Option<Place>,
-    /// The catalogue's row, for abandoned ones on iOS/iPadOS and Android.
+    /// The catalogue's row, for abandoned attempts on iOS/iPadOS and Android.
     pub row: Option<u8>,
-    /// User, platform, device and versions: the last ones its events reported; where none of them reported a platform,
-    /// the device's (docs/DOMAIN.md, P5).
+    /// User, platform, device and versions: the last ones its events reported. If none of them reported a platform, the
+    /// device's platform (docs/DOMAIN.md, P5).
     pub about: About,
     /// What was reported of a failure.
     pub failure: Option<Failure>,
@@ -168,18 +169,18 @@ pub struct Attempt {
     pub clock_skew: bool,
     /// What its senders can report, taken together.
     pub reports: Reports,
-    /// Whether its start was reported: only then it has a duration.
+    /// Whether its start was reported. Only then does it have a duration.
     pub start_reported: bool,
-    /// Whether it completed because nothing said for the whole limit that its Setup Assistant was released.
+    /// Whether it completed because no event reported within the limit that its Setup Assistant was released.
     pub release_not_reported: bool,
-    /// Its session of the Enrollment Status Page: the last that belonged to it.
+    /// Its session of the Enrollment Status Page: the last one that belonged to it.
     pub session: Option<AttemptId>,
     /// Whether it is the technician's part of pre-provisioning.
     pub technician: bool,
 }
 
 impl Attempt {
-    /// The platform its events reported last, or once it is folded the device's.
+    /// The platform its events reported last; once folded, the device's if they reported no platform.
     pub fn platform(&self) -> Option<Platform> {
         self.about.platform
     }
@@ -189,24 +190,25 @@ impl Attempt {
         self.outcome != Outcome::InProgress
     }
 
-    /// Whether it has starts: giving up can be seen, so it counts in the incomplete rate (docs/DOMAIN.md, E10).
+    /// Whether its senders report starts. Only then can abandonment be seen, so only then does it count in the
+    /// incomplete rate (docs/DOMAIN.md, E10).
     pub const fn has_starts(&self) -> bool {
         self.reports.starts
     }
 
-    /// Whether it has steps: where somebody gave up can be seen.
+    /// Whether its senders report steps. Only then can we see where somebody gave up.
     pub const fn has_steps(&self) -> bool {
         self.reports.steps
     }
 
-    /// Whether success can be told from failure: it is closed, and has starts or senders that report both ends and
-    /// failures (docs/DOMAIN.md, R5).
+    /// Whether we can distinguish success from failure: the attempt is closed, and its senders report starts, or both
+    /// ends and failures (docs/DOMAIN.md, R5).
     pub fn is_judged(&self) -> bool {
         self.is_closed() && (self.reports.starts || self.reports.ends && self.reports.failures)
     }
 
-    /// How long it took, where it ended and its start was reported. A start that was reported after the end, by another
-    /// sender, gives no time (docs/DOMAIN.md, R6).
+    /// How long it took, if it ended and its start was reported. If another sender reported the start after the end,
+    /// there is no duration (docs/DOMAIN.md, R6).
     pub fn duration(&self) -> Option<Millis> {
         let took = self.ended_at.filter(|_| self.start_reported).map(|end| end - self.started_at);
         took.filter(|took| *took > Millis::ZERO)
@@ -227,13 +229,13 @@ pub struct DeviceFailure {
 }
 
 names! {
-    /// How a device stands: the first that fits (docs/DOMAIN.md, D1). Together they are all devices.
+    /// The state of a device: the first one that fits (docs/DOMAIN.md, D1). The states together cover all devices.
     DeviceState {
         /// An attempt is open and does not wait.
         InProgress = "inProgress",
-        /// An attempt is open and waits for compliance, or for its configuration.
+        /// An attempt is open and waits for compliance or for its configuration.
         WaitingForCompliance = "waitingForCompliance",
-        /// The last attempt failed, and nothing has made the device complete since; or a failure is unresolved.
+        /// The last attempt failed and the device has not become complete since, or a failure is unresolved.
         Failed = "failed",
         /// A technician prepared it; it waits for its user.
         Prepared = "prepared",
@@ -241,7 +243,7 @@ names! {
         Enrolled = "enrolled",
         /// The last attempt was given up.
         GaveUp = "gaveUp",
-        /// Known to the organisation, and nobody has begun.
+        /// Registered with the organisation, but nobody has begun to enroll it.
         Pending = "pending",
         /// None of these.
         NotEnrolled = "notEnrolled",
@@ -261,15 +263,15 @@ pub struct Enrollment {
     pub enrolled: bool,
     /// Whether compliance and activation were reported.
     pub compliant: bool,
-    /// Enrolled and, where required, compliant; not held in its Setup Assistant.
+    /// Enrolled and, where required, compliant, and not held in its Setup Assistant.
     pub complete: bool,
-    /// Registered, and no attempt ever.
+    /// Registered, without any attempt so far.
     pub pending: bool,
-    /// How it stands.
+    /// Its state.
     pub state: DeviceState,
     /// Device and user as the newest events reported them.
     pub about: About,
-    /// Whether it ever had a session that only Autopilot has, also where retention dropped it.
+    /// Whether it ever had a session that only Autopilot has, even if retention dropped that session.
     pub autopilot: bool,
     /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,

@@ -1,7 +1,7 @@
 //! The places where people stop (docs/DOMAIN.md, C): sections, actions, screens and the nineteen rows.
 //!
-//! Names are read without regard to case and written in one canonical form. Rows keep their
-//! numbers for ever: they are in files that people keep.
+//! Names are read without regard to case and written in one canonical form. Rows keep their numbers for ever, because
+//! people keep files that contain them.
 
 use crate::about::Platform;
 use crate::names::names;
@@ -125,16 +125,16 @@ impl KnownAction {
     }
 }
 
-/// Where a person is: an action of the catalogue, or one that a sender has besides.
+/// Where a person is: an action of the catalogue, or another one that a sender reports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// One of the catalogue's.
     Known(KnownAction),
-    /// Another, as reported; it has no row.
+    /// Another action, as reported; it has no row.
     Other(String),
 }
 
-/// A screen of the catalogue, or another.
+/// A screen of the catalogue, or another one that a sender reports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Screen {
     /// One of the catalogue's.
@@ -149,7 +149,7 @@ impl Action {
         KnownAction::read(text).map_or_else(|| Self::Other(text.to_owned()), Self::Known)
     }
 
-    /// The canonical name, or the one reported.
+    /// The canonical name; failing that, the reported one.
     pub fn name(&self) -> &str {
         match self {
             Self::Known(known) => known.name(),
@@ -164,7 +164,7 @@ impl Screen {
         KnownScreen::read(text).map_or_else(|| Self::Other(text.to_owned()), Self::Known)
     }
 
-    /// The canonical name, or the one reported.
+    /// The canonical name; failing that, the reported one.
     pub fn name(&self) -> &str {
         match self {
             Self::Known(known) => known.name(),
@@ -173,23 +173,23 @@ impl Screen {
     }
 }
 
-/// The action of a device whose Setup Assistant waits for the MDM to release it. The catalogue has no such row.
+/// The action while a device's Setup Assistant waits for the MDM to release it. The catalogue has no row for it.
 pub const AWAIT_CONFIGURATION: &str = "AwaitConfiguration";
 
 /// Section, action and screen together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
-    /// The action's section, or for an unknown action the one that was given.
+    /// The action's section; for an unknown action, the section that was reported.
     pub section: Option<Section>,
     /// The action.
     pub action: Action,
-    /// The screen, when told.
+    /// The screen, if reported.
     pub screen: Option<Screen>,
 }
 
 impl Place {
-    /// The place that reported names mean. The section follows from the catalogue; `Compliance` on
-    /// the screen `enrollmentActivation` is `Activation` (the report's documentation names row 19 so).
+    /// The place that the reported names mean. The section follows from the catalogue. `Compliance` on the screen
+    /// `enrollmentActivation` is `Activation`, because the report's documentation names row 19 so.
     pub fn new(section: Option<Section>, action: Action, screen: Option<Screen>) -> Self {
         let activation = action == Action::Known(KnownAction::Compliance)
             && screen == Some(Screen::Known(KnownScreen::EnrollmentActivation));
@@ -207,20 +207,20 @@ impl Place {
         Self { section: Some(action.section()), action: Action::Known(action), screen: None }
     }
 
-    /// Where a device is that waits to be compliant.
+    /// The place of a device that waits to become compliant.
     pub const fn compliance() -> Self {
         let action = KnownAction::Compliance;
         let screen = Some(Screen::Known(KnownScreen::DeviceCompliance));
         Self { section: Some(action.section()), action: Action::Known(action), screen }
     }
 
-    /// Where an Apple device is whose Setup Assistant waits for the MDM to release it.
+    /// The place of an Apple device whose Setup Assistant waits for the MDM to release it.
     pub fn await_configuration() -> Self {
         let action = Action::Other(AWAIT_CONFIGURATION.to_owned());
         Self { section: Some(Section::SetupChecklist), action, screen: None }
     }
 
-    /// Where a Windows device is that goes through a phase of the Enrollment Status Page.
+    /// The place of a Windows device in a phase of the Enrollment Status Page.
     pub fn phase(phase: &str) -> Self {
         Self { section: Some(Section::EnrollmentStatusPage), action: Action::Other(phase.to_owned()), screen: None }
     }
@@ -238,7 +238,7 @@ pub enum RowEnd {
 /// One of the nineteen rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The row's number, 1 to 19, for ever.
+    /// The row's number, 1 to 19. It never changes.
     pub number: u8,
     /// The action.
     pub action: KnownAction,
@@ -254,7 +254,7 @@ impl Row {
         self.action.on(platform)
     }
 
-    /// How the row ends, as the report words it: the user action's name, or `timedOut`.
+    /// How the row ends, in the report's words: the user action's name, or `timedOut`.
     pub const fn end_name(&self) -> &'static str {
         match self.end {
             RowEnd::Chose(action) => action.name(),
@@ -296,8 +296,8 @@ pub const ROWS: [Row; 19] = {
     ]
 };
 
-/// The row for leaving `place` by `end` on `platform`. Of two that fit, the screen decides, else
-/// the lower number.
+/// The row for leaving `place` by `end` on `platform`. If two rows fit, the screen decides; failing that, the lower
+/// number.
 pub fn find_row(platform: Platform, place: &Place, end: RowEnd) -> Option<&'static Row> {
     let Action::Known(action) = place.action else { return None };
     let fits = || ROWS.iter().filter(|row| row.action == action && row.end == end && row.on(platform));

@@ -1,15 +1,15 @@
-//! A history as bytes, small because a write is charged by the kilobyte.
+//! Encodes a history as bytes. They are few, because a write is charged by the kilobyte.
 //!
-//! The first byte says the format. Format 4 is postcard of the types below, deflated: an enrollment of a
-//! dozen events takes about half a kilobyte. Format 5 has more of what retention left behind ([`History`]), and is written
-//! only where there is more, which is rare. Formats 2 and 3, which are read still ([`old`]), did not know what a sender
-//! can report. Event ids that are UUIDs or hexadecimal are packed, since random digits don't deflate. Updates of Enrollment Status Page items are many and alike: they lie in columns, some six bytes
-//! each, and what they name is written once. Their ids are made of their content, so they are not written at all.
-//! Enums are written by position: variants may be added at their end, never moved. A change of anything else is a new
-//! format beside this one.
+//! The first byte gives the format. Format 4 is postcard of the types below, deflated: an enrollment of a dozen events
+//! takes about half a kilobyte. Format 5 holds more of what retention left behind ([`History`]), and is written only if
+//! there is more, which is rare. Formats 2 and 3, which are still read ([`old`]), did not know what a sender can
+//! report. Event ids that are UUIDs or hexadecimal are packed, since random digits don't deflate. Updates of Enrollment
+//! Status Page items are many and alike, so they lie in columns, some six bytes each, and each name is written once.
+//! Their ids are made from their content, so they are not written at all. Enums are written by position: variants may
+//! be added at their end, never moved. Any other change needs a new format beside this one.
 //!
-//! Must stay true: what is encoded decodes. Whoever writes more than a reader takes has stored nothing: so the limits are
-//! the writer's ([`MAX_PLAIN`], [`MAX_EVENTS`]), and a reader takes several times as much.
+//! Must stay true: what is encoded decodes. If a writer stored more than a reader accepts, it would be lost, so the
+//! limits are the writer's ([`MAX_PLAIN`], [`MAX_EVENTS`]), and a reader accepts several times as much.
 
 use crate::esp::{Category, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, Start, TargetedApp};
 use crate::event::{About, Body, ClockSkew, Event, EventKey, Reports, Said};
@@ -22,37 +22,37 @@ use std::collections::{BTreeMap, BTreeSet};
 mod old;
 
 const FORMAT: u8 = 4;
-/// [`FORMAT`] behind the earlier bases.
+/// [`FORMAT`], preceded by the earlier bases.
 const FORMAT_EARLIER: u8 = 5;
-/// Bytes that are encoded into one item at most, before they are deflated.
+/// The most bytes that one item holds, before they are deflated.
 pub const MAX_PLAIN: usize = 2 << 20;
-/// Events that are encoded into one item at most; each takes some hundred bytes of memory.
+/// The most events that one item holds; each takes some hundred bytes of memory.
 pub const MAX_EVENTS: usize = 10_000;
-/// A corrupt item must not take the memory: a reader stops here.
+/// A reader stops here, so that a corrupt item cannot exhaust the memory.
 const MAX_INFLATED: usize = 8 * MAX_PLAIN;
 /// See [`MAX_INFLATED`].
 const MAX_ROWS: usize = 10 * MAX_EVENTS;
-/// Deflating better than this costs more time than the bytes are worth.
+/// A higher level costs more time than the bytes it saves are worth.
 const LEVEL: u8 = 6;
 
-/// Stored bytes that are not a history.
+/// Why stored bytes cannot be read as a history.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
-    /// Written by a version that this one does not know.
+    /// A version that this one does not know wrote them.
     #[error("unknown format {0}")]
     UnknownFormat(u8),
-    /// Not what was written.
+    /// They are not what was written.
     #[error("corrupt: {0}")]
     Corrupt(&'static str),
 }
 
-/// More than one item takes.
+/// There are more events or bytes than one item holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{events} events of {bytes} bytes are more than one item takes")]
+#[error("{events} events of {bytes} bytes are more than one item holds")]
 pub struct TooLarge {
     /// How many events there are.
     pub events: usize,
-    /// What they take before they are deflated.
+    /// Their bytes before they are deflated.
     pub bytes: usize,
 }
 
@@ -65,7 +65,7 @@ enum PackedId {
 
 #[derive(Serialize, Deserialize)]
 struct PackedEvent {
-    /// None where it is made of the content.
+    /// `None` if it is made from the content.
     id: Option<PackedId>,
     source: String,
     /// Milliseconds after the event before it in the list.
@@ -75,19 +75,19 @@ struct PackedEvent {
     clock_skew: Option<ClockSkew>,
     about: About,
     body: Body,
-    /// The body's list of items, which it is written without: their numbers in [`Packed::names`].
+    /// The body's list of items, which is taken out of the body: their numbers in [`Packed::names`].
     items: Vec<u32>,
     more: More,
 }
 
-/// What formats before this one did not know of an event. It stands beside the body, which is written as it always was.
+/// What earlier formats did not record of an event. It stands beside the body, which is written as it always was.
 #[derive(Serialize, Deserialize)]
 struct More {
     /// [`Reports::bits`].
     reports: u8,
-    /// A bit each: awaits its configuration, restated, assumed.
+    /// One bit each: awaits its configuration, restated, assumed.
     said: u8,
-    /// Of an `esp.started`: the limit and the actions that the device itself was given.
+    /// For an `esp.started`: the limit and the actions that the device itself was given.
     given: Option<Given>,
 }
 
@@ -115,7 +115,7 @@ impl More {
         }
     }
 
-    /// Puts what a body was written without back into it.
+    /// Puts back into a body what was taken out of it.
     fn put(self, body: &mut Body) -> Reports {
         let reports = Reports::from_bits(self.reports);
         match (body, self.given) {
@@ -146,7 +146,7 @@ struct Sender {
     reports: u8,
 }
 
-/// Updates of items, each a row through the columns.
+/// Updates of items; each is a row across the columns.
 #[derive(Serialize, Deserialize)]
 struct Updates<S> {
     senders: Vec<S>,
@@ -170,7 +170,7 @@ struct Packed<B, E, S> {
     updates: Updates<S>,
 }
 
-/// Numbers things in the order in which they are first met.
+/// Numbers things in the order in which they first occur.
 struct Numbered<T>(BTreeMap<T, u32>, Vec<T>);
 
 impl<T: Ord + Clone> Numbered<T> {
@@ -191,22 +191,22 @@ impl<T: Ord + Clone> Numbered<T> {
 
 fn nth<T: Clone>(things: &[T], number: u32) -> Result<T, CodecError> {
     let number = usize::try_from(number).unwrap_or(usize::MAX);
-    things.get(number).cloned().ok_or(CodecError::Corrupt("names something that is not there"))
+    things.get(number).cloned().ok_or(CodecError::Corrupt("refers to something that is not there"))
 }
 
-/// Makes bytes of a history. Equal histories make equal bytes.
+/// Encodes a history. Equal histories give equal bytes.
 ///
 /// # Errors
-/// When one item does not take so much.
+/// If one item cannot hold that much.
 pub fn encode(history: &History) -> Result<Vec<u8>, TooLarge> {
     let ordered = history.ordered(Timestamp::MAX);
     pack(&history.earlier, history.base().clone(), history.identifiers().clone(), ordered)
 }
 
-/// Makes bytes of events alone, for a segment.
+/// Encodes events alone, for a segment.
 ///
 /// # Errors
-/// When one item does not take so much.
+/// If one item cannot hold that much.
 pub fn encode_events(events: &[Event]) -> Result<Vec<u8>, TooLarge> {
     let mut ordered: Vec<&Event> = events.iter().collect();
     ordered.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -250,8 +250,8 @@ fn pack(
     }
     let names = names.1.into_iter().map(|item| (pack_id(&item.id), item.name)).collect();
     let packed = Packed { base, identifiers, names, events, updates: updates.end() };
-    // Serialising these types into memory has no way to fail; were there one, the empty item would be
-    // refused by `decode` instead of being taken for a history without events.
+    // Serialising these types into memory cannot fail. If it did, `decode` would refuse the empty item rather than read
+    // it as a history without events.
     let (format, plain) = match earlier {
         [] => (FORMAT, postcard::to_stdvec(&packed)),
         earlier => (FORMAT_EARLIER, postcard::to_stdvec(&(earlier, &packed))),
@@ -278,7 +278,7 @@ fn take_items(body: &mut Body) -> Vec<ItemName> {
     }
 }
 
-/// Puts it back.
+/// Puts the list of items back.
 fn put_items(body: &mut Body, mut items: impl Iterator<Item = Result<ItemName, CodecError>>) -> Result<(), CodecError> {
     let Body::Esp(EspEvent { detail, .. }) = body else { return Ok(()) };
     match detail {
@@ -325,7 +325,7 @@ impl UpdateWriter {
         Self { updates, senders: Numbered::new(), places: Numbered::new(), codes: Numbered::new(), before: 0 }
     }
 
-    /// Writes the event if it is an item's update; `false` leaves it to be written by itself.
+    /// Writes the event into the columns if it is an item's update. If `false`, the caller writes it alone.
     fn take(&mut self, event: &Event, names: &mut Numbered<ItemName>) -> bool {
         let Body::Esp(EspEvent { session_id, detail: EspDetail::Item(phase, category, item, state, code) }) =
             &event.body
@@ -390,10 +390,10 @@ impl Updates<Sender> {
     }
 }
 
-/// Reads a history back.
+/// Decodes a history.
 ///
 /// # Errors
-/// When the bytes are of another format or corrupt.
+/// If the bytes are of another format or corrupt.
 pub fn decode(bytes: &[u8]) -> Result<History, CodecError> {
     let (&format, deflated) = bytes.split_first().ok_or(CodecError::Corrupt("empty"))?;
     let plain = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)

@@ -2,13 +2,13 @@
 
 use crate::failure::code_value;
 
-/// Longer messages are looked at up to here; senders' are at most 2 000 characters.
+/// Only this much of a longer message is searched; senders' messages have at most 2 000 characters.
 const MAX_CHARS: usize = 8_000;
-/// A failure's code has at most so many: no spelling of 32 bits needs more than 64 of them in hexadecimal.
+/// The longest code of a failure: no spelling of 32 bits needs more than 64 hexadecimal characters.
 const MAX_CODE_CHARS: usize = 20;
 
-/// What a spelling of a code may stand for, likeliest first. Digits can be meant as decimal or as hexadecimal without its
-/// prefix.
+/// The values that a spelling of a code may stand for, likeliest first. Digits can be decimal, or hexadecimal without
+/// its prefix.
 pub fn code_values(code: &str) -> impl Iterator<Item = u32> {
     let code = code.trim().replace(MINUS, "-").to_ascii_lowercase();
     let plain = code_value(&code);
@@ -16,7 +16,8 @@ pub fn code_values(code: &str) -> impl Iterator<Item = u32> {
     plain.into_iter().chain(hexadecimal)
 }
 
-/// The values that a code or a sentence can stand for: the whole text as a code in any spelling, or the codes in it.
+/// The values that a code or a sentence can stand for: the whole text as a code in any spelling; failing that, the
+/// codes in it.
 pub fn codes_in(text: &str) -> Vec<u32> {
     code_values(text).chain(codes_within(text)).collect()
 }
@@ -27,9 +28,9 @@ pub fn codes_within(text: &str) -> Vec<u32> {
     found_in(text).into_iter().map(|found| found.value).collect()
 }
 
-/// The code of a failure of which only a text was reported: the text itself where it is one, else the surest of the
-/// codes that it spells out, and of several as sure ones the first. As it is spelled there; what Windows shows without
-/// a prefix has one. No code is zero, which is success.
+/// The code of a failure of which only a text was reported: the text itself if it is a code; failing that, the surest
+/// of the codes that it spells out, and the first of equally sure ones. The spelling is kept, except that a prefix is
+/// added to what Windows shows without one. Zero is success, so it is never a code.
 pub fn code_of_failure(text: &str) -> Option<String> {
     let text = text.trim();
     if text.len() <= MAX_CODE_CHARS && code_value(text).is_some_and(|value| value != 0) {
@@ -55,17 +56,17 @@ enum Form {
     Whole,
     /// Eight hexadecimal digits, as Windows shows an HRESULT without its prefix.
     Bare,
-    /// A decimal that is an exit code of Windows Installer's, or stands behind “code” or “exit”.
+    /// A decimal that is an exit code of Windows Installer, or stands after “code” or “exit”.
     Short,
-    /// Another decimal behind a word such as “error”, which may be a count, or a long one, which may be an id.
+    /// Another decimal: after a word such as “error” it may be a count, and a long one may be an id.
     Doubted,
 }
 
-/// How sure a number is a code, by the word right before it.
+/// How surely a number is a code, judged by the word before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Introduced {
     No,
-    /// By a word that as often comes before a count or a state: “returned 1603”.
+    /// After a word that introduces a count or a state as often: “returned 1603”.
     Loosely,
     AsError,
     AsCode,
@@ -85,7 +86,7 @@ impl Introduced {
 /// Words that may stand between “code” and its number.
 const BETWEEN: [&str; 3] = ["is", "was", "of"];
 
-/// Typesetters' minus, as some consoles show it.
+/// The typographic minus that some consoles show.
 const MINUS: char = '\u{2212}';
 
 fn found_in(text: &str) -> Vec<Found> {
@@ -98,7 +99,7 @@ fn found_in(text: &str) -> Vec<Found> {
         let (gap, from) = rest.split_at_checked(start).unwrap_or_default();
         let (word, after) =
             from.split_at_checked(from.find(|c| !is_of_word(c)).unwrap_or(from.len())).unwrap_or_default();
-        // What ends a sentence or a part of it ends the introduction.
+        // The end of a sentence or of a part of it ends the introduction.
         if gap.contains(['.', ',', ';', '!', '?', '/', '\n']) {
             introduced = Introduced::No;
         }
@@ -123,7 +124,7 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '-'
 }
 
-/// The last of words run together by capitals: `code` of `InstallExitCode`.
+/// The last of several words joined by capitals: `code` of `InstallExitCode`.
 fn last_word(word: &str) -> &str {
     let start = word
         .char_indices()
@@ -132,7 +133,7 @@ fn last_word(word: &str) -> &str {
     start.last().and_then(|((at, before), _)| word.get(at + before.len_utf8()..)).unwrap_or(word)
 }
 
-/// The codes that one word is or, where a minus joins its parts, has.
+/// The codes in one word: the word itself, or its parts if a minus joins them.
 fn found_of(word: &str, introduced: Introduced) -> Vec<Found> {
     let parts: Vec<&str> = word.trim_start_matches('-').split('-').collect();
     if is_guid(&parts) {
@@ -154,7 +155,7 @@ fn found_of(word: &str, introduced: Introduced) -> Vec<Found> {
     found_alone(word).into_iter().chain(joined.filter_map(of_part)).collect()
 }
 
-/// What a decimal stands for by the word before it.
+/// The value of a decimal, judged by the word before it.
 fn introduced_number(word: &str, digits: &str, introduced: Introduced) -> Vec<Found> {
     if introduced == Introduced::No || !is_decimal(digits) {
         return Vec::new();
@@ -174,7 +175,7 @@ fn introduced_number(word: &str, digits: &str, introduced: Introduced) -> Vec<Fo
     counts.then(|| Found { value, form, spelling: word.to_owned() }).into_iter().collect()
 }
 
-/// The code that a word is by its form alone.
+/// The code that a word is, judged by its form alone.
 fn found_alone(word: &str) -> Option<Found> {
     let lower = word.to_ascii_lowercase();
     let digits = lower.trim_start_matches('-');
@@ -183,8 +184,8 @@ fn found_alone(word: &str) -> Option<Found> {
         let form = if lower.starts_with("0x") || is_failure(value) { Form::Whole } else { Form::Doubted };
         return Some(Found { value, form, spelling: word.to_owned() });
     }
-    // Digits alone may be a telephone number, a ticket, a size. Only the codes of Windows' own enrollment differ from
-    // those by their form.
+    // Digits alone may be a telephone number, a ticket or a size. Only the codes of Windows' own enrollment have a form
+    // that distinguishes them.
     bare(&lower).filter(|found| !is_decimal(&lower) || is_of_enrollment(found.value))
 }
 
@@ -194,7 +195,7 @@ fn is_of_enrollment(value: u32) -> bool {
     matches!(value, 0x8018_0001..=0x8018_00ff)
 }
 
-/// Eight hexadecimal digits that begin as a failure's HRESULT does.
+/// Eight hexadecimal digits that begin like a failure's HRESULT.
 fn bare(word: &str) -> Option<Found> {
     if word.len() != 8 || !word.starts_with(['8', 'c', 'C']) {
         return None;
@@ -207,7 +208,7 @@ fn is_decimal(digits: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// HRESULTs and NTSTATUS codes of failures have the highest bit.
+/// HRESULTs and NTSTATUS codes of failures have the highest bit set.
 fn is_failure(value: u32) -> bool {
     value >= 0x8000_0000
 }
@@ -217,7 +218,7 @@ fn is_of_installer(value: u32) -> bool {
     matches!(value, 1601..=1654 | 3010)
 }
 
-/// Ids have parts that look like codes.
+/// Parts of ids look like codes.
 fn is_guid(parts: &[&str]) -> bool {
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
     lengths == [8, 4, 4, 4, 12]

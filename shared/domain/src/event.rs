@@ -1,7 +1,7 @@
-//! One thing that a sender told (docs/DOMAIN.md, E), read and checked.
+//! One thing that a sender reported (docs/DOMAIN.md, E), read and checked.
 //!
-//! The envelope (CloudEvents JSON, or a vendor's own form) is read elsewhere; here an event is
-//! already meaningful. An event never changes once it was received.
+//! The envelope (CloudEvents JSON, or a vendor's own form) is read elsewhere; here an event already has its meaning. An
+//! event never changes once it was received.
 
 pub use crate::about::{About, EventKey, Platform};
 use crate::catalogue::{Place, UserAction};
@@ -11,20 +11,20 @@ use crate::names::names;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Most characters in any text of an event but a failure's message.
+/// The most characters in any text of an event except a failure's message.
 pub const MAX_TEXT_CHARS: usize = 256;
-/// Most characters in a failure's message.
+/// The most characters in a failure's message.
 pub const MAX_MESSAGE_CHARS: usize = 2_000;
 
-/// An event's own time may be this much ahead of its receipt before its clock is doubted.
+/// If an event's own time is further ahead of its receipt than this, its clock is doubted.
 const MAX_AHEAD: Millis = Millis::from_minutes(5);
-/// On a live webhook, an event's own time may be this much behind its receipt likewise.
+/// On a live webhook, if an event's own time is further behind its receipt than this, its clock is doubted.
 const MAX_BEHIND: Millis = Millis::from_minutes(12 * 60);
 
 names! {
-    /// What an enrollment event tells, in the order that decides between events of one instant.
+    /// What an enrollment event reports, in the order that decides between events of one instant.
     Kind {
-        /// Known to the organisation, not begun.
+        /// The organisation knows the device; nobody has begun to enroll it.
         Registered = "enrollment.registered",
         /// A try begins.
         Started = "enrollment.started",
@@ -56,13 +56,13 @@ impl Kind {
 
 /// What a sender can report (docs/DOMAIN.md, E9). What it cannot report is unknown, not zero.
 ///
-/// It is stored with each event when the event is received: so the state of a device stays a function of the set of its
-/// events, whatever is set of a source later.
+/// It is stored with each event when the event is received. So a device's state stays a function of the set of its
+/// events, whatever changes in a source's settings later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reports {
     /// When a try begins.
     pub starts: bool,
-    /// The screens that a person meets on the way.
+    /// The screens that a person meets.
     pub steps: bool,
     /// That a person chose to stop.
     pub stops: bool,
@@ -96,14 +96,15 @@ impl<'de> Deserialize<'de> for Reports {
 /// Whose clock the time of an event is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Clock {
-    /// A server's: the product's, or ours where the product sends no time. A late event says nothing about the device.
+    /// A server's: the product's, or ours if the product sends no time. A late event then says nothing about the
+    /// device.
     Server,
-    /// The device's. It may be wrong, and an event that is far from its receipt shows that.
+    /// The device's. It may be wrong; an event that is far from its receipt shows that.
     Device,
 }
 
 impl Reports {
-    /// Everything: what a sender of the native form reports unless its source was added with less.
+    /// Everything. A sender of the native form reports this unless its source was added with less.
     pub const ALL: Self = Self {
         starts: true,
         steps: true,
@@ -114,7 +115,7 @@ impl Reports {
         removals: true,
         clock: Clock::Device,
     };
-    /// Nothing, by a server's clock.
+    /// Nothing, with a server's clock.
     pub const NOTHING: Self = Self {
         starts: false,
         steps: false,
@@ -140,7 +141,7 @@ impl Reports {
         parts.into_iter().filter_map(|(reported, kind)| reported.then_some(kind))
     }
 
-    /// The same as eight bits, for storing: a bit has its meaning for ever.
+    /// The set as eight bits, for storing. The meaning of a bit never changes.
     pub const fn bits(self) -> u8 {
         let clock = matches!(self.clock, Clock::Device);
         (self.starts as u8)
@@ -162,7 +163,7 @@ impl Reports {
             failures: bits & 8 != 0,
             ends: bits & 16 != 0,
             compliance: bits & 32 != 0,
-            // What was stored before it was known has no such bit: not reported.
+            // Events stored before this was known lack the bit, which means: not reported.
             removals: bits & 128 != 0,
             clock: if bits & 64 != 0 { Clock::Device } else { Clock::Server },
         }
@@ -186,7 +187,7 @@ impl Reports {
     /// Reads [`words`](Self::words), without regard to case.
     ///
     /// # Errors
-    /// The first word that is none of them.
+    /// The first unknown word.
     pub fn read<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<Self, &'w str> {
         let mut reports = Self::NOTHING;
         for word in words {
@@ -212,14 +213,14 @@ impl Reports {
     }
 }
 
-/// What an `enrolled` or `compliant` says of itself besides (docs/DOMAIN.md, E4).
+/// What an `enrolled` or `compliant` also reports (docs/DOMAIN.md, E4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Said {
     /// Of `enrolled`: Apple's Setup Assistant stays on the device until the MDM releases it.
     pub awaiting_configuration: bool,
-    /// Of `enrolled`: the sender repeats a fact, and the time is not the enrollment's.
+    /// Of `enrolled`: the sender repeats a known fact, and the time is not the enrollment's.
     pub restated: bool,
-    /// Of `compliant`: an adapter made it, since its sender cannot report compliance.
+    /// Of `compliant`: an adapter added it, since its sender cannot report compliance.
     pub assumed: bool,
 }
 
@@ -233,7 +234,8 @@ pub enum ClockSkew {
 }
 
 impl ClockSkew {
-    /// What the two clocks say of each other (docs/DOMAIN.md, E14). A server's late delivery says nothing about a device.
+    /// What the difference of the two clocks shows (docs/DOMAIN.md, E14). A server's late delivery shows nothing of a
+    /// device.
     pub fn of(time: Timestamp, received_at: Timestamp, backfill: bool, clock: Clock) -> Option<Self> {
         if clock == Clock::Server {
             None
@@ -247,7 +249,7 @@ impl ClockSkew {
     }
 }
 
-/// An enum-like member whose reported spelling was kept because it is not the canonical one.
+/// A member with a fixed list of values, with its reported spelling, which is kept because it is not the canonical one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Member {
     /// `platform`
@@ -275,20 +277,20 @@ impl Member {
     }
 }
 
-/// What an enrollment event tells besides whom it is about.
+/// What an enrollment event reports, apart from whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Step {
     /// What happened.
     pub kind: Kind,
-    /// Where, when told. Always there for steps.
+    /// The place, if reported. Steps always have one.
     pub place: Option<Place>,
-    /// What the person chose; always there for `stopped`, never elsewhere.
+    /// What the person chose: always given for `stopped`, never for other kinds.
     pub user_action: Option<UserAction>,
-    /// What was told of a failure.
+    /// What was reported of a failure.
     pub failure: Option<Failure>,
     /// Reported spellings that differ from the canonical ones.
     pub reported: Vec<(Member, String)>,
-    /// What it says of itself besides. The codec keeps it beside the body.
+    /// What else it reports. The codec keeps it beside the body.
     #[serde(skip)]
     pub said: Said,
 }
@@ -298,7 +300,7 @@ pub struct Step {
 pub enum Body {
     /// An `enrollment.*` event.
     Enrollment(Step),
-    /// An `esp.*` event: never attempt activity.
+    /// An `esp.*` event, which is never attempt activity.
     Esp(EspEvent),
 }
 
@@ -315,15 +317,14 @@ pub struct Event {
     pub clock_skew: Option<ClockSkew>,
     /// What its sender can report.
     pub reports: Reports,
-    /// Whom it is about.
+    /// The device and user it is about.
     pub about: About,
-    /// What it tells.
+    /// What it reports.
     pub body: Body,
 }
 
 impl Event {
-    /// The event under the key that it is stored under, which is the sender's but for updates of items
-    /// ([`EspEvent::stored_key`]).
+    /// The event under its stored key, which is the sender's except for updates of items ([`EspEvent::stored_key`]).
     #[must_use]
     pub fn stored(mut self) -> Self {
         if let Body::Esp(esp) = &self.body {
@@ -332,12 +333,12 @@ impl Event {
         self
     }
 
-    /// Where the event stands in time: at its own time, but never later than its receipt.
+    /// The instant at which the event is placed: its own time, but never later than its receipt.
     pub fn placed(&self) -> Timestamp {
         self.time.min(self.received_at)
     }
 
-    /// The enrollment step it tells, if it is an enrollment event.
+    /// The step it reports, if it is an enrollment event.
     pub fn step(&self) -> Option<&Step> {
         match &self.body {
             Body::Enrollment(step) => Some(step),
@@ -345,8 +346,8 @@ impl Event {
         }
     }
 
-    /// What orders the events of one enrollment: time, then kind, then `source`, then `id`.
-    /// ESP events stand after enrollment events of the same instant.
+    /// The order of one enrollment's events: time, then kind, then `source`, then `id`. At the same instant, ESP events
+    /// come after enrollment events.
     pub fn order(&self) -> impl Ord + '_ {
         let kind = self.step().map_or(u8::MAX, |step| step.kind as u8);
         (self.placed(), kind, &self.key.source, &self.key.id)
@@ -354,15 +355,15 @@ impl Event {
 }
 
 impl Step {
-    /// A step of which nothing is told but its kind.
+    /// A step of which only the kind was reported.
     pub const fn of(kind: Kind) -> Self {
         let said = Said { awaiting_configuration: false, restated: false, assumed: false };
         Self { kind, place: None, user_action: None, failure: None, reported: Vec::new(), said }
     }
 
-    /// How a step is read (docs/DOMAIN.md, E7): `stopped` without a user action is `cancel`; a `failed` whose category is
-    /// `userAbandonment` is `stopped` by `cancel`; other kinds have no user action. Only an `enrolled` may be restated or
-    /// await its configuration, and only a `compliant` be assumed.
+    /// How a step is read (docs/DOMAIN.md, E7): `stopped` without a user action is `cancel`; a `failed` with the
+    /// category `userAbandonment` is `stopped` by `cancel`; other kinds have no user action. Only an `enrolled` may be
+    /// restated or await its configuration, and only a `compliant` may be assumed.
     #[must_use]
     pub fn read(mut self) -> Self {
         let abandoned = self.failure.as_ref().and_then(|failure| failure.category)

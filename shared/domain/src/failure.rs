@@ -22,27 +22,27 @@ names! {
         InMaintenance = "inMaintenance",
         /// The request was malformed.
         BadRequest = "badRequest",
-        /// Something asked for is not supported.
+        /// The enrollment asked for something that is not supported.
         FeatureNotSupported = "featureNotSupported",
         /// The organisation's restrictions forbid it.
         EnrollmentRestrictionsEnforced = "enrollmentRestrictionsEnforced",
         /// The device lost its connection.
         ClientDisconnected = "clientDisconnected",
-        /// The person gave up: reads as a cancelled enrollment, not a failed one.
+        /// The person gave up; this is read as a cancelled enrollment, not as a failed one.
         UserAbandonment = "userAbandonment",
     }
 }
 
-/// What an event told of a failure.
+/// What an event reported of a failure.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Failure {
-    /// The error code in the sender's spelling; [`code_value`] compares.
+    /// The error code in the sender's spelling; [`code_value`] gives its value for comparisons.
     pub code: Option<String>,
     /// A short reason.
     pub reason: Option<String>,
     /// A longer message, at most 2 000 characters.
     pub message: Option<String>,
-    /// Graph's category, where one was told.
+    /// Graph's category, if reported.
     pub category: Option<FailureCategory>,
 }
 
@@ -62,15 +62,15 @@ impl Failure {
         }
     }
 
-    /// Whether nothing was told.
+    /// Whether nothing was reported.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// The 32-bit value of an error code: `0x` and hexadecimal digits of any case and width, or a decimal
-/// that may be signed. Eight digits that begin with 8 or C are an HRESULT as Windows shows it, without a prefix: as a
-/// decimal they are no failure's. `None` where the code is a name.
+/// The 32-bit value of an error code: `0x` and hexadecimal digits of any case and width, or a decimal that may be
+/// signed. Eight digits that begin with 8 or C are an HRESULT as Windows shows it, without a prefix: no failure has
+/// such a decimal. `None` if the code is a name.
 pub fn code_value(code: &str) -> Option<u32> {
     let code = code.trim();
     if code.len() == 8 && code.starts_with(['8', 'c', 'C']) && code.bytes().all(|digit| digit.is_ascii_hexdigit()) {

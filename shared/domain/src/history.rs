@@ -1,11 +1,11 @@
 //! The set of one enrollment's events.
 //!
-//! A set: adding in any order, or again, gives the same history. What leaves it is only what
-//! retention drops (`prune`), and what that leaves behind is the [`Base`].
+//! Must stay true: it is a set, so adding in any order, or again, gives the same history. Only retention drops events
+//! (`prune`), and what it leaves behind is the [`Base`].
 //!
-//! Must stay true: what was dropped may come again. A retention that was lowered and raised again takes what the lower one
-//! erased, and a sender may send it once more. Such events stand before the base: they are folded first, and at its instant
-//! the base says what is known.
+//! Must stay true: dropped events may be sent again. If a retention was lowered and raised again, it accepts what the
+//! lower one erased, and a sender may send it once more. These events come before the base: they are folded first, and
+//! at its instant the base says what is known.
 
 use crate::about::{About, EventKey};
 use crate::event::Event;
@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was known at an instant up to which retention dropped the events.
+/// What was known at an instant, when retention dropped the events up to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base {
-    /// The instant. An event placed up to it was dropped, or was sent again or late and came after the others were dropped.
+    /// The instant. An event placed up to it was dropped, or came (again or late) after the others were dropped.
     pub until: Timestamp,
-    /// What the rules still need of what was dropped.
+    /// What the rules still need of the dropped events.
     pub standing: Standing,
-    /// Device and user as the dropped events reported them: the status page names an enrolled device long after.
-    /// Boxed: most histories have none.
+    /// Device and user as the dropped events reported them: the status page names a device long after it enrolled.
+    /// Boxed, because most histories have no base.
     pub about: Option<Box<About>>,
     /// Whether a session of the Enrollment Status Page was dropped that only Autopilot has.
     pub autopilot: bool,
@@ -35,18 +35,18 @@ pub struct Base {
 pub struct History {
     /// The newest.
     pub(crate) base: Base,
-    /// Those before, in their order: of what came again, some was dropped again.
+    /// Earlier bases, in order: of events that were sent again, some were dropped again.
     pub(crate) earlier: Vec<Base>,
     pub(crate) identifiers: BTreeSet<Identifier>,
     pub(crate) events: BTreeMap<EventKey, Event>,
 }
 
-/// What adding an event did.
+/// The result of adding an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
     /// The event was not known.
     New,
-    /// The event was known by a copy received later: this copy counts now.
+    /// The event was known by a copy that was received later; now this copy counts.
     Earlier,
     /// The event was known: nothing changed.
     Duplicate,
@@ -60,7 +60,7 @@ impl Added {
 }
 
 impl History {
-    /// A history from its parts, as stored.
+    /// A history from its stored parts.
     pub fn from_parts(base: Base, identifiers: BTreeSet<Identifier>, events: impl IntoIterator<Item = Event>) -> Self {
         let mut history = Self { base, identifiers, ..Self::default() };
         for event in events {
@@ -69,8 +69,8 @@ impl History {
         history
     }
 
-    /// Adds an event. Of two copies of one event the one received first counts. Whether it is too old is its tenant's
-    /// retention's to say: what was dropped is taken again.
+    /// Adds an event. Of two copies of one event the one received first counts. The tenant's retention decides whether
+    /// an event is too old, so a dropped event is accepted again.
     pub fn add(&mut self, event: Event) -> Added {
         self.identifiers.extend(event.about.identifiers());
         match self.events.entry(event.key.clone()) {
@@ -89,7 +89,7 @@ impl History {
         }
     }
 
-    /// Lets go of everything up to `until`: the device counts as unknown from there on, whatever it was. Its names stay.
+    /// Drops everything up to `until`: from there on the device counts as unknown. Its identifiers stay.
     pub fn forget(&mut self, until: Timestamp) {
         let standing = Standing { attempts: self.base.standing.attempts, ..Standing::default() };
         self.events.clear();
@@ -102,7 +102,7 @@ impl History {
         &self.identifiers
     }
 
-    /// The device's name within its tenant.
+    /// The device's key within its tenant.
     pub fn key(&self) -> EnrollmentKey {
         EnrollmentKey::of(&self.identifiers)
     }
@@ -112,12 +112,12 @@ impl History {
         &self.base
     }
 
-    /// All such instants, in their order.
+    /// All these instants, in order.
     pub(crate) fn bases(&self) -> impl Iterator<Item = &Base> {
         self.earlier.iter().chain([&self.base])
     }
 
-    /// The instant up to which nothing is held any more but what came since retention was there.
+    /// The instant up to which nothing is held except what came after retention had dropped the rest.
     pub fn dropped_until(&self) -> Timestamp {
         self.earlier.first().unwrap_or(&self.base).until
     }
@@ -127,12 +127,12 @@ impl History {
         self.events.len()
     }
 
-    /// Whether there is no event.
+    /// Whether it has no events.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// The events in the order that decides (docs/DOMAIN.md, O2), those placed after `as_of` left out.
+    /// The events in the order that decides (docs/DOMAIN.md, O2), without those placed after `as_of`.
     pub fn ordered(&self, as_of: Timestamp) -> Vec<&Event> {
         let mut events: Vec<&Event> = self.events.values().filter(|event| event.placed() <= as_of).collect();
         events.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -155,8 +155,8 @@ impl History {
     }
 }
 
-/// Which of two copies of one event counts: the one received first; of copies received in one
-/// instant, by content, so that the order of arrival never decides.
+/// Which of two copies of one event counts: the one received first. If both were received at one instant, their content
+/// decides, so that the order of arrival never does.
 fn precedence(event: &Event) -> impl Ord + '_ {
     (event.received_at, event.time, &event.body, &event.about, event.reports)
 }

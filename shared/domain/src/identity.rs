@@ -1,7 +1,7 @@
 //! Which organisation and which device something is about (docs/DOMAIN.md, I).
 //!
-//! Must stay true: an identifier of any kind is trimmed and in small letters, whoever sent it and in whatever spelling, and
-//! none is a placeholder; so every way in and every question comes to the same device.
+//! Must stay true: an identifier of any kind is trimmed and in small letters, whoever sent it and however it was
+//! spelled, and never a placeholder. So every event and every question leads to the same device.
 
 mod placeholder;
 
@@ -12,8 +12,8 @@ use std::fmt;
 
 /// One organisation: 1 to 40 characters of `a`–`z`, `0`–`9` and `-`, not at the ends.
 ///
-/// It comes from a credential or the webhook's path, never from a body, and stands in keys of
-/// the table and of files, hence the narrow alphabet.
+/// It comes from a credential or the webhook's path, never from a body. It is part of keys of the table and of files,
+/// so few characters are allowed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TenantId(String);
@@ -27,7 +27,7 @@ impl TenantId {
     /// Reads a tenant's name.
     ///
     /// # Errors
-    /// When it has other characters or another length than allowed.
+    /// If it has a character or a length that is not allowed.
     pub fn parse(text: &str) -> Result<Self, InvalidTenantId> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let fits = (1..=40).contains(&text.len())
@@ -62,7 +62,7 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// What kind of name a device goes by, best first: the enrollment key is the first kind known.
+/// The kind of a device's identifier, best first: the first kind known gives the enrollment key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum IdentifierKind {
     /// The hardware's serial number.
@@ -75,7 +75,7 @@ pub enum IdentifierKind {
     EnrollmentId,
 }
 
-/// One name of a device, fit to be compared. Only [`Identifier::read`] makes them.
+/// One identifier of a device, fit for comparison. Only [`Identifier::read`] makes it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identifier {
     /// What kind of name.
@@ -85,18 +85,18 @@ pub struct Identifier {
 }
 
 impl Identifier {
-    /// The identifier that a reported value makes, or none when the value can't tell devices apart.
+    /// The identifier in a reported value, or `None` if the value cannot distinguish devices.
     pub fn new(kind: IdentifierKind, reported: &str) -> Option<Self> {
         Self::read(kind, reported).ok()
     }
 
-    /// The identifier that a reported value makes.
+    /// The identifier in a reported value.
     ///
-    /// An id that is short by right (`"17"` of a server that counts its devices) never serves either: it would name
-    /// another server's device too. Whoever sends it puts something before it that says whose it is.
+    /// An id that is legitimately short (`"17"` of a server that counts its devices) is refused too: it would also name
+    /// another server's device. Whoever sends it prefixes it with something that names the server.
     ///
     /// # Errors
-    /// Why it can't tell devices apart: it is blank, has under four letters and digits, or is a placeholder.
+    /// Why it cannot distinguish devices: it is blank, has under four letters and digits, or is a placeholder.
     pub fn read(kind: IdentifierKind, reported: &str) -> Result<Self, UnfitValue<'_>> {
         let value = reported.trim().to_lowercase();
         match placeholder::unfit(&value) {
@@ -105,23 +105,23 @@ impl Identifier {
         }
     }
 
-    /// Every identifier that a text typed by a person may mean, best kind first.
+    /// Every identifier that a person may mean by a text, best kind first.
     pub fn candidates(text: &str) -> impl Iterator<Item = Self> + '_ {
         use IdentifierKind::{EnrollmentId, MdmDeviceId, SerialNumber, Udid};
         [SerialNumber, Udid, MdmDeviceId, EnrollmentId].into_iter().filter_map(|kind| Self::new(kind, text))
     }
 }
 
-/// The name of a device within its tenant: its best identifier's value.
+/// The key of a device within its tenant: its best identifier's value.
 ///
-/// It is a function of the set of identifiers known, so it may become better (a serial number
-/// instead of a UDID) as events arrive.
+/// It is a function of the set of known identifiers, so it may improve (a serial number instead of a UDID) as events
+/// arrive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EnrollmentKey(String);
 
 impl EnrollmentKey {
-    /// The best of a device's identifiers: by kind, then by value. Empty only for no identifiers.
+    /// The best of a device's identifiers, by kind, then by value. Empty only if there are no identifiers.
     pub fn of<'a>(identifiers: impl IntoIterator<Item = &'a Identifier>) -> Self {
         Self(identifiers.into_iter().min().map(|best| best.value.clone()).unwrap_or_default())
     }

@@ -1,17 +1,19 @@
-//! What an enrollment is: events, the attempts and Enrollment Status Page (ESP) sessions
-//! that follow from them, and the differences worth publishing.
+//! What an enrollment is: events, the attempts and Enrollment Status Page (ESP) sessions that follow from them, and the
+//! differences worth publishing.
 //!
-//! Everything here is a pure function of its arguments. Nothing reads a clock (`now` and
-//! `as_of` are arguments), nothing knows HTTP, SQL or an SDK.
+//! Must stay true: everything here is a pure function of its arguments. Nothing reads a clock (`now` and `as_of` are
+//! arguments), and nothing knows HTTP, SQL or an SDK.
 //!
-//! - [`event`]: one thing a sender reported; [`about`]: of whom, and [`catalogue`]: where in the enrollment
-//! - [`identity`]: which device it is about
-//! - [`history`]: the set of one enrollment's events; [`codec`] makes it bytes and back
-//! - [`attempt`]: what an attempt and a device are; [`fold`]: from a history and an instant to both; [`standing`]: what
-//!   outlives an attempt
+//! - [`event`]: one thing that a sender reported; [`about`]: the device and user; [`catalogue`]: the place in the
+//!   enrollment
+//! - [`identity`]: which device an event is about
+//! - [`history`]: the set of one enrollment's events; [`codec`]: encodes and decodes it
+//! - [`attempt`]: what an attempt and a device are; [`fold`]: makes both from a history and an instant; [`standing`]:
+//!   what outlives an attempt
 //! - [`esp`]: the same for ESP sessions
 //! - [`plan`]: when an enrollment must be looked at again and how long it is kept
-//! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published of report files
+//! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published about report
+//!   files
 //! - [`web_enrollment`]: steps of people who enroll on the web, as sign-ins show them
 //! - [`settings`], [`time`], [`failure`]: a tenant's choices, instants and days, error codes
 

@@ -1,5 +1,5 @@
 //! Closed lists of names: read without regard to case, written in one canonical form. They are stored by position, so a
-//! variant may be added at the end and never moved.
+//! variant may be added at the end but never moved.
 
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }) => {
@@ -16,7 +16,7 @@ macro_rules! names {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// The one that `text` names, without regard to case.
+            /// The variant with this name, read without regard to case.
             pub fn read(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.name().eq_ignore_ascii_case(text))
             }

@@ -1,5 +1,5 @@
-//! What retention drops of a history, and how two histories become one: both need the fold, which knows what may not be
-//! cut through.
+//! What retention drops of a history, and how two histories become one. Both need the fold, which knows what must not
+//! be split.
 
 use crate::about::About;
 use crate::attempt::{Attempt, Enrollment, Outcome};
@@ -10,24 +10,24 @@ use crate::settings::TenantSettings;
 use crate::standing::Standing;
 use crate::time::{Millis, Timestamp};
 
-/// Room left behind a completed attempt: a `started` or a session up to an hour later may still belong to it
+/// The margin after a completed attempt: a `started` or a session up to an hour later may still belong to it
 /// (docs/DOMAIN.md, A1 and A9).
 const COMPLETED_MARGIN: Millis = Millis::from_minutes(65);
-/// Room left behind any other: what looks back at those looks back ten minutes at most. No more than that, or a device that
-/// tries every hour would be in one unbroken span, and keep all its events for ever.
+/// The margin after any other attempt: rules look back at it ten minutes at most. A larger margin would join all
+/// attempts of a device that tries every hour, and keep all its events for ever.
 const CLOSED_MARGIN: Millis = Millis::from_minutes(15);
-/// A failing item decides two minutes after its error.
+/// A failing item fails its session two minutes after its error.
 const SESSION_MARGIN: Millis = Millis::from_minutes(5);
 
 impl History {
     /// Takes over everything of `other`, which turned out to be the same device.
     ///
-    /// Where retention dropped events of one of the two, what is known of both at that instant is known of the one that
-    /// they are now. No event is dropped: the tenant may keep longer now than it did then.
+    /// If retention dropped events of one of the two, what is known of both at that instant is known of the one device.
+    /// No event is dropped, because the tenant's retention may be longer now than it was then.
     pub fn absorb(&mut self, other: Self, tenant: &TenantId, settings: &TenantSettings) {
         let until = self.base.until.max(other.base.until);
         if until > Timestamp::MIN {
-            // Of two facts about the device the one reported last counts.
+            // Of two facts about the device, the one reported last counts.
             let (earlier, later) =
                 if self.base.until <= other.base.until { (&*self, &other) } else { (&other, &*self) };
             let (earlier, later) = (earlier.known_at(tenant, settings, until), later.known_at(tenant, settings, until));
@@ -53,24 +53,23 @@ impl History {
         }
     }
 
-    /// What is known at `until`, as retention would leave it behind.
+    /// What is known at `until`, in the form in which retention leaves it behind.
     fn known_at(&self, tenant: &TenantId, settings: &TenantSettings, until: Timestamp) -> Base {
         left_behind(until, fold_whole(tenant, self, settings, until))
     }
 
-    /// Drops the attempts that ended before `cutoff` with all events up to there, and remembers what
-    /// they left behind. Attempts that end later keep their events, numbers and ids. Returns whether
-    /// anything was dropped.
+    /// Drops the attempts that ended before `cutoff`, with all events up to there, and keeps what they leave behind.
+    /// Attempts that end later keep their events, numbers and ids. Returns whether anything was dropped.
     pub fn prune(&mut self, tenant: &TenantId, settings: &TenantSettings, cutoff: Timestamp) -> bool {
         let Enrollment { attempts, sessions, .. } = fold(tenant, self, settings, Timestamp::MAX);
-        // Nothing may be cut through: not an attempt, not a session. The boundary is the newest instant before the cutoff
-        // that lies outside all of them and of what may still belong to them.
+        // No attempt and no session may be split. The boundary is the newest instant before the cutoff that lies
+        // outside all of them and outside what may still belong to them.
         let margin = |attempt: &Attempt| match attempt.outcome {
             Outcome::Completed => COMPLETED_MARGIN,
             _ => CLOSED_MARGIN,
         };
         let end = |attempt: &Attempt| attempt.ended_at.map_or(Timestamp::MAX, |end| end + margin(attempt));
-        // The removal of the device ends a session after its newest event.
+        // The removal of the device may end a session after its newest event.
         let last =
             |session: &crate::esp::EspSession| session.ended_at.max(Some(session.last_event_at)).unwrap_or_default();
         let attempt_spans = attempts.iter().map(|attempt| (attempt.started_at, end(attempt)));
@@ -88,13 +87,13 @@ impl History {
                 return false;
             }
             let (then, standing) = fold_whole(tenant, self, settings, boundary);
-            // An attempt may have ended early and been open for longer: its end was known when its limit had run out.
+            // An attempt may have ended earlier than it was closed: its end was known only when its limit had run out.
             match then.open_attempt() {
                 Some(open) => boundary = outside(open.started_at - Millis::new(1)),
                 None => break left_behind(boundary, (then, standing)),
             }
         };
-        // Of what came again, all may be dropped again or a part; what is known later stays known then.
+        // Of events that were sent again, all or some may be dropped again; what is known later stays known then.
         self.earlier.retain(|base| base.until > boundary);
         if self.base.until > boundary {
             self.earlier.insert(0, known);

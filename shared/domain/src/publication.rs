@@ -1,11 +1,11 @@
 //! What is published when an enrollment changes: the difference of two folds.
 //!
 //! A publication's id is made from the tenant, the attempt or session, the kind, and the stored item with its version:
-//! the same write always has the same ids, so that a consumer can drop repeats, and a state that returns has a new one.
-//! Its `revision` orders publications about one attempt or session.
+//! the same write always gives the same ids, so that a consumer can drop repeats, and a state that returns gets a new
+//! one. Its `revision` orders publications about one attempt or session.
 //!
-//! Must stay true: whoever drops repeated ids and keeps the highest revision of each attempt has the attempts that the
-//! enrollments have, also after merges. Details carry the device's key and no person's name or address.
+//! Must stay true: a consumer that drops repeated ids and keeps the highest revision of each attempt has the same
+//! attempts as the enrollments, also after merges. Details carry the device's key, but no person's name or address.
 
 use crate::attempt::{Attempt, Enrollment, Outcome};
 use crate::catalogue::Place;
@@ -27,7 +27,7 @@ names! {
         EnrollmentAbandoned = "EnrollmentAbandoned",
         /// It failed.
         EnrollmentFailed = "EnrollmentFailed",
-        /// What was published of it is no longer so.
+        /// What was published of it no longer holds.
         EnrollmentCorrected = "EnrollmentCorrected",
         /// An ESP session passed its limit.
         EspTimedOut = "EspTimedOut",
@@ -35,18 +35,18 @@ names! {
         EspFailed = "EspFailed",
         /// An ESP session finished.
         EspCompleted = "EspCompleted",
-        /// What was published of an ESP session is no longer so.
+        /// What was published of an ESP session no longer holds.
         EspCorrected = "EspCorrected",
         /// A report file was published.
         ReportPublished = "ReportPublished",
     }
 }
 
-/// How an attempt or session stood.
+/// The state of an attempt or session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
-    /// Outcome of an attempt or state of a session; `gone` where a correction left nothing.
+    /// Outcome of an attempt or state of a session; `gone` if a correction removed it.
     pub outcome: &'static str,
     /// Why it was abandoned.
     pub cause: Option<&'static str>,
@@ -64,29 +64,29 @@ pub struct State {
     pub failure_code: Option<String>,
 }
 
-/// What a publication says.
+/// The content of a publication.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Detail {
-    /// The publication's id: the same write's has the same, however often the stream repeats it.
+    /// The publication's id. The same write has the same id, however often the stream repeats it.
     pub id: String,
-    /// Orders what is published about one attempt or session, as text: the item's version, then the order within the
-    /// write. The highest is how it stands.
+    /// Orders publications about one attempt or session, as text: the item's version, then the order within the write.
+    /// The highest one gives the current state.
     pub revision: String,
     /// The tenant.
     pub tenant: TenantId,
     /// The device's key.
     pub enrollment_key: String,
-    /// The attempt or, for `Esp…`, the session.
+    /// The attempt; for `Esp…`, the session.
     pub attempt_id: String,
     /// The platform, when known.
     pub platform: Option<&'static str>,
     /// When the attempt or session began.
     pub started_at: String,
-    /// How it stands now.
+    /// Its current state.
     #[serde(flatten)]
     pub state: State,
-    /// How it was published before, for corrections.
+    /// For corrections: the state that was published before.
     pub previous: Option<State>,
     /// The instant this is true for.
     pub as_of: String,
@@ -110,15 +110,15 @@ pub struct Write<'a> {
     pub item: &'a str,
     /// The item's version after the write.
     pub version: u64,
-    /// The instant up to which retention dropped events: an attempt from before it that is no longer there was
-    /// dropped, not corrected.
+    /// The instant up to which retention dropped events: an attempt from before it that is gone was dropped, not
+    /// corrected.
     pub kept_since: Timestamp,
-    /// Whether it took over another item's events. The item left behind takes back what it published, and the order of
-    /// the two is unknown: so everything is published again, under a revision above both.
+    /// Whether it took over another item's events. The item left behind withdraws what it published, and the order of
+    /// the two is unknown. So everything is published again, under a revision above both.
     pub merged: bool,
 }
 
-/// What must be published when a write makes an enrollment that stood as `old` stand as `new`.
+/// What must be published when a write changes an enrollment from `old` to `new`.
 pub fn difference(write: &Write<'_>, old: Option<&Enrollment>, new: &Enrollment) -> Vec<Publication> {
     let mut out = Publications { write, key: new.key.as_str(), as_of: new.as_of, list: Vec::new() };
     let old_attempts = old.map_or(&[][..], |old| &old.attempts);
@@ -144,8 +144,8 @@ pub fn difference(write: &Write<'_>, old: Option<&Enrollment>, new: &Enrollment)
     out.list
 }
 
-/// What must be published when a merge moved everything of `old` into another item: what this item published is taken
-/// back. What the other item has of it is published there, under a higher revision.
+/// What must be published when a merge moved everything of `old` into another item: what this item published is
+/// withdrawn. The other item publishes what it has of it, under a higher revision.
 pub fn taken_back(write: &Write<'_>, old: &Enrollment) -> Vec<Publication> {
     let mut out = Publications { write, key: old.key.as_str(), as_of: old.as_of, list: Vec::new() };
     old.attempts.iter().for_each(|attempt| out.attempt_is_gone(attempt));
@@ -153,7 +153,7 @@ pub fn taken_back(write: &Write<'_>, old: &Enrollment) -> Vec<Publication> {
     out.list
 }
 
-/// The publications of one write, in their order.
+/// The publications of one write, in order.
 struct Publications<'a> {
     write: &'a Write<'a>,
     key: &'a str,
@@ -217,7 +217,7 @@ impl Publications<'_> {
         let subject = Subject::of_session(&name, now);
         match (session_reached(now.state), was) {
             (None, None) => {}
-            // It goes on, though its end was published.
+            // It goes on, although its end was published.
             (None, Some(was)) => self.push(Transition::EspCorrected, &subject, is, Some(was)),
             (Some(_), Some(was)) if was == is && !self.write.merged => {}
             (Some(_), Some(was)) if was.outcome == is.outcome => {
@@ -259,7 +259,7 @@ const fn reached(outcome: Outcome) -> Option<Transition> {
     }
 }
 
-/// What is published when a session stands so; nothing while it goes on.
+/// What is published for a session in this state; `None` while it goes on.
 const fn session_reached(state: SessionState) -> Option<Transition> {
     match state {
         SessionState::InProgress | SessionState::Ended => None,
@@ -271,12 +271,12 @@ const fn session_reached(state: SessionState) -> Option<Transition> {
     }
 }
 
-/// How a session was published, if it was.
+/// The state in which a session was published, if it was.
 fn published_session(session: &EspSession) -> Option<State> {
     session_reached(session.state).map(|_| session_state(session))
 }
 
-/// How an attempt or session stands that is no more.
+/// The state of an attempt or session that is gone.
 fn nothing_left() -> State {
     State { outcome: "gone", ..empty() }
 }
@@ -294,7 +294,7 @@ const fn empty() -> State {
     }
 }
 
-/// An attempt that begins, whatever became of it since.
+/// An attempt that begins, whatever happened to it since.
 fn started() -> State {
     State { outcome: Outcome::InProgress.name(), ..empty() }
 }

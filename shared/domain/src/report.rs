@@ -1,7 +1,7 @@
-//! What the bus carries about report files: that one is asked for, and that one is there.
+//! What the bus carries about report files: a request for one, and the news that one was published.
 //!
-//! Must stay true: a repeat has the same id. An export that is run again reports its file again, since the run before may
-//! have died between publishing the file and saying so.
+//! Must stay true: a repeat has the same id. An export that is run again reports its file again, since the run before
+//! may have died between publishing the file and reporting it.
 
 use crate::identity::TenantId;
 use crate::time::Timestamp;
@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
-/// What `ReportPublished` says.
+/// The content of `ReportPublished`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportPublished {
     /// Made from tenant, instant and file.
     pub id: String,
-    /// Whose file it is.
+    /// The file's tenant.
     pub tenant: TenantId,
-    /// The instant that the file is true for.
+    /// The instant as of which the file is true.
     pub as_of: String,
     /// SHA-256 of the file's bytes, in hexadecimal: its id in the API.
     pub sha256: String,
@@ -25,12 +25,12 @@ pub struct ReportPublished {
     pub size_bytes: u64,
     /// Rows by table.
     pub rows: BTreeMap<String, u64>,
-    /// How many attempts it corrects of the file before it.
+    /// How many attempts of the previous file it corrects.
     pub corrections: u64,
 }
 
 impl ReportPublished {
-    /// What is said of a file.
+    /// The published details of a file.
     pub fn new(
         tenant: TenantId,
         as_of: Timestamp,
@@ -50,22 +50,22 @@ impl ReportPublished {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ExportReason {
-    /// It is the nightly file. A tenant whose export fails is left alone for a while.
+    /// It is the nightly file. After a failed export the tenant is skipped for a while.
     #[default]
     Nightly,
-    /// Somebody asked the API, and gets a try now and then even while the tenant is left alone.
+    /// Somebody asked the API. Now and then this is tried even while the tenant is skipped.
     Asked,
-    /// Somebody at the machine wants it now, and takes over from another such.
+    /// Somebody at the machine wants it now; it takes over from another request of this kind.
     Operator,
 }
 
-/// What `ReportExportRequested` says.
+/// The content of `ReportExportRequested`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportRequest {
-    /// Whose file.
+    /// The tenant.
     pub tenant: TenantId,
-    /// The instant that it is to be true for (RFC 3339).
+    /// The instant as of which the file should be true (RFC 3339).
     pub as_of: String,
     /// Why.
     #[serde(default)]

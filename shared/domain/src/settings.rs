@@ -1,4 +1,4 @@
-//! What a tenant chooses (docs/DOMAIN.md, T). A change that alters history rebuilds the file.
+//! What a tenant chooses (docs/DOMAIN.md, T). The file is rebuilt after a change that alters history.
 
 use crate::about::Platform;
 use crate::time::{Millis, Timestamp};
@@ -15,7 +15,7 @@ pub struct TenantSettings {
     pub time_zone: Tz,
     /// Whether `enrolled` alone completes an attempt (`false`) or compliance must follow.
     pub require_compliance: bool,
-    /// Minutes that an enrolled device may take to become compliant, where nobody sits in front of a screen.
+    /// Minutes that an enrolled device may take to become compliant, while nobody is in front of a screen.
     pub compliance_limit_minutes: u32,
     /// Minutes of silence after which a Windows attempt is abandoned.
     pub windows_idle_limit_minutes: u32,
@@ -29,10 +29,10 @@ pub struct TenantSettings {
     pub device_limit: u32,
     /// Local time of the nightly file, `HH:MM`.
     pub export_at: ExportAt,
-    /// The source that reports compliance, where the MDM itself cannot.
+    /// The source that reports compliance if the MDM itself cannot.
     pub compliance_source: ComplianceSource,
-    /// Counts the changes that made attempts others than they were ([`alters_fold`](Self::alters_fold)). A stored item
-    /// says under which of them it was folded. Kept beside the settings, not among what a tenant chooses.
+    /// Counts the changes that may have altered attempts ([`alters_fold`](Self::alters_fold)). A stored item records
+    /// the count under which it was folded. It is kept beside the settings, and tenants do not choose it.
     #[serde(skip)]
     pub version: u32,
 }
@@ -40,21 +40,21 @@ pub struct TenantSettings {
 /// People who are silent for longer than this have given up (docs/DOMAIN.md, A5).
 pub const PEOPLE_LIMIT: Millis = Millis::from_minutes(30);
 
-/// Which source reports compliance: none is named, one for all platforms, or one a platform.
+/// Which source reports compliance: none is named, one for all platforms, or one for each platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ComplianceSource {
-    /// None: whatever a source says of compliance counts, assumed or reported.
+    /// No source is named: compliance counts whichever source reports or assumes it.
     #[default]
     None,
-    /// This one, on every platform.
+    /// This source, on every platform.
     All(String),
-    /// One for each platform that is named.
+    /// One source for each platform named here.
     Each(BTreeMap<Platform, String>),
 }
 
 impl ComplianceSource {
-    /// The source that is named for `platform`. A device whose platform is not known has the one for all.
+    /// The source named for `platform`. A device whose platform is unknown has the source for all platforms.
     pub fn of(&self, platform: Option<Platform>) -> Option<&str> {
         match self {
             Self::None => None,
@@ -63,12 +63,12 @@ impl ComplianceSource {
         }
     }
 
-    /// Whether `source` itself cannot be believed of compliance on `platform`: another is named.
+    /// Whether another source is named for `platform`, so that what `source` itself says of compliance does not count.
     pub fn is_another(&self, platform: Option<Platform>, source: &str) -> bool {
         self.of(platform).is_some_and(|named| named != source)
     }
 
-    /// The same with another source, or none, for one platform. What was named for all goes on for the others.
+    /// A copy with another source, or none, for one platform. The source for all platforms still applies to the others.
     #[must_use]
     pub fn with(self, platform: Platform, source: Option<String>) -> Self {
         let mut each = match self {
@@ -83,10 +83,10 @@ impl ComplianceSource {
         if each.is_empty() { Self::None } else { Self::Each(each) }
     }
 
-    /// Each source that is named as `read` has it.
+    /// A copy in which `read` has replaced each source.
     ///
     /// # Errors
-    /// The first that `read` gives.
+    /// The first error of `read`.
     pub fn read_sources<E>(self, mut read: impl FnMut(String) -> Result<String, E>) -> Result<Self, E> {
         Ok(match self {
             Self::None => Self::None,
@@ -172,7 +172,7 @@ impl TenantSettings {
         )
     }
 
-    /// Silence longer than this ends an attempt on `platform` (docs/DOMAIN.md, A5). Thirty minutes are for people; a
+    /// Silence longer than this ends an attempt on `platform` (docs/DOMAIN.md, A5). Thirty minutes fit people; a
     /// Windows attempt, and some set-ups of Macs, mostly wait for installations.
     pub fn idle_limit(&self, platform: Option<Platform>) -> Millis {
         match platform {
@@ -192,8 +192,8 @@ impl TenantSettings {
         Millis::from_days(i64::from(self.retention_days))
     }
 
-    /// The newest instant, not after `now`, at which this tenant's nightly file is due.
-    /// Where a clock change skips the local time, the day's file is due an hour later by the clock.
+    /// The newest instant, not after `now`, at which this tenant's nightly file is due. If a clock change skips the
+    /// local time, that day's file is due an hour later.
     pub fn last_export_due(&self, now: Timestamp) -> Timestamp {
         let today = now.day(self.time_zone);
         let due = |day: crate::Day| {
@@ -209,8 +209,8 @@ impl TenantSettings {
             .unwrap_or(Timestamp::MIN)
     }
 
-    /// Whether attempts may be others under these settings than under `before`: every stored enrollment must then be
-    /// folded again.
+    /// Whether attempts may differ under these settings from those under `before`. If so, every stored enrollment must
+    /// be folded again.
     pub fn alters_fold(&self, before: &Self) -> bool {
         self.require_compliance != before.require_compliance
             || self.windows_idle_limit_minutes != before.windows_idle_limit_minutes
@@ -219,8 +219,8 @@ impl TenantSettings {
             || self.compliance_source != before.compliance_source
     }
 
-    /// Whether changing from `before` to `self` changes what the past looks like, so that the
-    /// report file must be built anew rather than refreshed.
+    /// Whether changing from `before` to `self` alters the past, so that the report file must be rebuilt rather than
+    /// refreshed.
     pub fn alters_history(&self, before: &Self) -> bool {
         self.alters_fold(before)
             || self.time_zone != before.time_zone

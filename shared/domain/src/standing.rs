@@ -1,14 +1,15 @@
-//! What is known of a device between two attempts: the facts that outlive an attempt, and what of the last one the rules
-//! still need.
+//! What is known of a device between two attempts: the facts that outlive an attempt, and what the rules still need of
+//! the last one.
 //!
-//! Must stay true: with this and the events that follow, a fold gives the same attempts as with all events from the
-//! beginning. So retention may drop what lies before ([`crate::history::Base`]).
+//! Must stay true: from this and the events that follow, a fold makes the same attempts as from all events since the
+//! beginning. So retention may drop the earlier events ([`crate::history::Base`]).
 
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A `compliant` this long before an `enrolled` that begins the facts anew still counts (docs/DOMAIN.md, A1).
+/// A `compliant` still counts if it came at most this long before an `enrolled` that begins the facts anew
+/// (docs/DOMAIN.md, A1).
 pub const JUST_BEFORE: Millis = Millis::from_minutes(2);
 
 /// What is known of a device.
@@ -18,25 +19,25 @@ pub struct Standing {
     pub registered_at: Option<Timestamp>,
     /// Whether it is under management.
     pub enrolled: bool,
-    /// Whether compliance and activation were reported, or assumed where that counts.
+    /// Whether compliance and activation were reported, or assumed if that counts.
     pub compliant: bool,
-    /// Whether its Setup Assistant waits for the MDM to release it: enrolled, and not complete.
+    /// Whether its Setup Assistant waits for the MDM to release it: enrolled, but not complete.
     pub held: bool,
     /// When `compliant` was last reported.
     pub compliant_at: Option<Timestamp>,
     /// The sources that reported `enrolled` since the facts began.
     pub enrolled_by: BTreeSet<String>,
-    /// Whether a technician prepared it, and its user has not come yet.
+    /// Whether a technician prepared it, and its user has not begun yet.
     pub prepared: bool,
     /// Whether a failure of the device, outside any attempt, is unresolved.
     pub failure: bool,
-    /// Of the last attempt: how it ended.
+    /// How the last attempt ended.
     pub last: Option<Last>,
     /// How many attempts there were.
     pub attempts: u32,
 }
 
-/// How the last attempt ended, as far as it decides on what follows.
+/// How the last attempt ended, with what decides on later events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Last {
     /// How it ended.
@@ -54,30 +55,30 @@ pub struct Last {
 pub enum Ending {
     /// It was completed.
     Completed,
-    /// It was given up.
+    /// It was abandoned.
     Abandoned,
     /// It failed.
     Failed,
 }
 
-/// Up to when an `enrolled` or `compliant` that makes the device complete completes an attempt that has ended.
+/// Until when an `enrolled` or `compliant` that makes the device complete also completes an ended attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Late {
-    /// It does not.
+    /// Never.
     Never,
     /// Until anything else is reported: the attempt waited for compliance (docs/DOMAIN.md, A8).
     UntilAnythingElse,
-    /// Until another attempt opens: its session never said how it ended (docs/DOMAIN.md, A9).
+    /// Until another attempt opens: nobody reported how its session ended (docs/DOMAIN.md, A9).
     UntilAnother,
 }
 
 impl Standing {
-    /// Enrolled and, where required, compliant; not held.
+    /// Enrolled and, where required, compliant, and not held.
     pub const fn complete(&self, require_compliance: bool) -> bool {
         self.enrolled && !self.held && (self.compliant || !require_compliance)
     }
 
-    /// The facts begin anew: nothing is known of enrollment and compliance.
+    /// Begins the facts anew: nothing is known of enrollment and compliance.
     pub fn begin_anew(&mut self) {
         self.enrolled = false;
         self.compliant = false;
@@ -86,9 +87,9 @@ impl Standing {
         self.enrolled_by.clear();
     }
 
-    /// What is known where retention dropped events and knew this, and `again` follows from those of them that were sent
-    /// again. Of the dropped all were known, of those maybe a part has come: so this counts, and where it knows nothing of
-    /// the device's enrollment, what came does.
+    /// What is known after retention dropped events: `self` was known then, and `again` follows from those of them that
+    /// were sent again. `self` follows from all of them, `again` perhaps from a part. So `self` counts; if it does not
+    /// know the device's enrollment, `again` does.
     #[must_use]
     pub fn over(&self, again: &Self) -> Self {
         let knows_none = Self { registered_at: None, last: None, ..self.clone() } == Self::default();
@@ -101,7 +102,7 @@ impl Standing {
         }
     }
 
-    /// What two items knew of what turned out to be one device; `later` is the one known at the later instant.
+    /// What two items knew of what turned out to be one device; `later` was known at the later instant.
     #[must_use]
     pub fn join(earlier: &Self, later: &Self) -> Self {
         let released = |one: &Self| one.enrolled && !one.held;

@@ -1,7 +1,7 @@
 //! Instants, durations and days.
 //!
-//! An instant is whole milliseconds since 1970 in UTC, because the thirty-minute rule is
-//! exact to the millisecond and sub-millisecond digits of a sender must not decide anything.
+//! An instant is whole milliseconds since 1970 in UTC. The thirty-minute rule is exact to the millisecond, and a
+//! sender's digits below the millisecond must not decide anything.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeZone as _, Utc};
 pub use chrono_tz::Tz;
@@ -24,7 +24,7 @@ pub struct Millis(i64);
 #[serde(transparent)]
 pub struct Day(i32);
 
-/// A text that is not a time or date of the form asked for.
+/// A text that is not a time or date of the expected form.
 #[derive(Debug, thiserror::Error)]
 #[error("not {expected}")]
 pub struct TimeError {
@@ -32,7 +32,7 @@ pub struct TimeError {
 }
 
 impl Millis {
-    /// No time at all.
+    /// No time.
     pub const ZERO: Self = Self(0);
 
     /// A length of `millis` milliseconds.
@@ -62,13 +62,13 @@ impl Millis {
 }
 
 impl Timestamp {
-    /// The first instant senders may tell: the epoch.
+    /// The earliest instant that senders may report: the epoch.
     pub const MIN: Self = Self(0);
     /// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can write.
     pub const MAX: Self = Self(253_402_300_799_999);
 
-    /// The instant `millis` milliseconds after the epoch, held within [`MIN`](Self::MIN) and [`MAX`](Self::MAX)
-    /// so that adding a limit to it can never overflow.
+    /// The instant `millis` milliseconds after the epoch, clamped to [`MIN`](Self::MIN) and [`MAX`](Self::MAX) so that
+    /// adding a limit to it can never overflow.
     pub const fn from_millis(millis: i64) -> Self {
         if millis < Self::MIN.0 {
             Self::MIN
@@ -92,7 +92,7 @@ impl Timestamp {
     /// Reads an RFC 3339 time; digits below the millisecond are cut off.
     ///
     /// # Errors
-    /// When the text is not RFC 3339.
+    /// If the text is not RFC 3339.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         DateTime::parse_from_rfc3339(text)
             .map(|time| Self::from_millis(time.timestamp_millis()))
@@ -105,7 +105,7 @@ impl Timestamp {
         Day::from_date(local)
     }
 
-    /// The same instant as chrono has it.
+    /// The same instant as a chrono type.
     pub fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
@@ -153,7 +153,7 @@ impl Day {
     /// Reads `YYYY-MM-DD`.
     ///
     /// # Errors
-    /// When the text is no such date.
+    /// If the text is not a date of this form.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         NaiveDate::parse_from_str(text, "%Y-%m-%d")
             .map(Self::from_date)
@@ -175,11 +175,11 @@ impl Day {
         Self(self.0.saturating_add(days))
     }
 
-    /// The instant the day begins in `zone`: where a clock change skips midnight, the first
-    /// instant of the day that exists; where it repeats it, the first of the two.
+    /// The instant at which the day begins in `zone`: if a clock change skips midnight, the first instant of the day
+    /// that exists; if it repeats midnight, the first of the two.
     pub fn start(self, zone: Tz) -> Timestamp {
         let midnight = self.date().and_time(chrono::NaiveTime::MIN);
-        // Clock changes are at most a few hours, so the loop ends within the day.
+        // Clock changes are a few hours at most, so the loop ends within the day.
         (0..24 * 4)
             .find_map(|quarter| {
                 zone.from_local_datetime(&(midnight + chrono::Duration::minutes(15 * quarter))).earliest()

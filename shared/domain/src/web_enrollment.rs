@@ -1,8 +1,8 @@
-//! Web-based enrollment as the organisation's sign-ins show it: which steps one person came to on one operating system on one
-//! day (docs/DOMAIN.md, W).
+//! Web-based enrollment as the organisation's sign-ins show it: which steps one person reached on one operating system
+//! on one day (docs/DOMAIN.md, W).
 //!
-//! Must stay true: steps are a set. They say nothing of order, of devices or of attempts, so that records may come in any order
-//! and as often as they like. What counts of a set follows from the set alone.
+//! Must stay true: steps are a set. They show no order, devices or attempts, so records may come in any order and
+//! repeatedly. What counts of a set follows from the set alone.
 
 use crate::about::Platform;
 use crate::names::names;
@@ -31,13 +31,13 @@ names! {
     }
 }
 
-/// Steps that only say something of an enrollment beside one that opens it.
+/// Steps that show an enrollment only beside a step that opens one.
 const OPENING: [WebStep; 3] = [WebStep::AccessBlocked, WebStep::PortalSignIn, WebStep::EnrollmentSignIn];
-/// How many bits steps take; behind them stands which of the opening ones the person met himself.
+/// How many bits the steps take; the bits after them say which of the opening steps were in the person's own sign-ins.
 const STEPS: u16 = WebStep::ALL.len() as u16;
 
 impl WebStep {
-    /// Whether it may open an enrollment: the others count only beside one that does.
+    /// Whether it may open an enrollment; the others count only beside such a step.
     pub fn may_open(self) -> bool {
         OPENING.contains(&self)
     }
@@ -47,8 +47,8 @@ impl WebStep {
     }
 }
 
-/// A set of steps, with which of them opened an enrollment: those that may, of a sign-in that the person made himself and no
-/// app in the background.
+/// A set of steps, with which of them opened an enrollment: those that may open one and come from a sign-in that the
+/// person made, not an app in the background.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WebSteps(u16);
 
@@ -56,7 +56,7 @@ impl WebSteps {
     /// No step.
     pub const NONE: Self = Self(0);
 
-    /// One step, of a sign-in that is `interactive` or not.
+    /// One step of a sign-in, which is `interactive` or not.
     pub fn of(step: WebStep, interactive: bool) -> Self {
         let opens = interactive && step.may_open();
         Self(step.bit() | if opens { step.bit() << STEPS } else { 0 })
@@ -68,12 +68,12 @@ impl WebSteps {
         Self(self.0 | other.0)
     }
 
-    /// Whether it has all that `other` has.
+    /// Whether it contains all steps of `other`.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether there is no step.
+    /// Whether it is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -88,30 +88,31 @@ impl WebSteps {
         self.0 >> STEPS != 0
     }
 
-    /// The same as a number, for storing: a bit has its meaning for ever.
+    /// The set as a number, for storing. The meaning of a bit never changes.
     pub const fn bits(self) -> u16 {
         self.0
     }
 
-    /// Reads [`bits`](Self::bits); bits without a meaning are left out.
+    /// Reads [`bits`](Self::bits); unknown bits are ignored.
     pub fn from_bits(bits: u16) -> Self {
         let known = WebStep::ALL.iter().fold(0, |all, step| all | step.bit());
         let opening = OPENING.iter().fold(0, |all, step| all | step.bit() << STEPS);
         Self(bits & (known | opening))
     }
 
-    /// What counts of it: all steps where one of them opened an enrollment, else none.
+    /// The steps that count: all of them if one opened an enrollment, otherwise none.
     pub const fn counted(self) -> CountedSteps {
         CountedSteps(if self.opens() { self.0 & ((1 << STEPS) - 1) } else { 0 })
     }
 }
 
-/// The steps that count of one person on one operating system on one day; a bit each, in the order of [`WebStep::ALL`].
+/// The steps that count of one person on one operating system on one day; one bit each, in the order of
+/// [`WebStep::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CountedSteps(u16);
 
 impl CountedSteps {
-    /// Whether nothing counts.
+    /// Whether no step counts.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -126,22 +127,22 @@ impl CountedSteps {
         self.0
     }
 
-    /// Reads [`bits`](Self::bits); `None` for what is no set of steps.
+    /// Reads [`bits`](Self::bits); `None` for a number with unknown bits.
     pub const fn from_bits(bits: u16) -> Option<Self> {
         if bits >> STEPS == 0 { Some(Self(bits)) } else { None }
     }
 }
 
-/// The sums of an organisation: days of which sign-ins came in, each with how many people have which steps.
+/// An organisation's sums: for each day with sign-ins, how many people have which steps.
 pub type WebDays = BTreeMap<Day, BTreeMap<(Platform, CountedSteps), u64>>;
 
-/// What one sign-in says of an enrollment. Of the person there is only the directory's id, which is hashed before anything is
-/// kept.
+/// What one sign-in shows of an enrollment. Of the person it holds only the directory's id, which is hashed before
+/// anything is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignIn {
     /// The directory's id of the user.
     pub user_id: String,
-    /// iOS (iPadOS among it) or Android.
+    /// iOS (including iPadOS) or Android.
     pub platform: Platform,
     /// When.
     pub at: Timestamp,
@@ -149,7 +150,7 @@ pub struct SignIn {
     pub steps: WebSteps,
 }
 
-/// A log must not tell who signed in.
+/// A log must not show who signed in.
 impl std::fmt::Debug for SignIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { user_id: _, platform, at, steps } = self;

@@ -1,5 +1,5 @@
-//! Two items turn out to be one device's, and retention went through one of them only: what the other still has from
-//! before that boundary stays, with what it says about the device.
+//! Two items turn out to be one device's, and retention pruned only one of them: what the other still has from before
+//! that boundary stays, with its facts about the device.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Reports, Step};
@@ -34,7 +34,7 @@ fn history(events: impl IntoIterator<Item = Event>) -> History {
     history
 }
 
-/// Registered and enrolled at the beginning, by the serial number; retention never went through it.
+/// Registered and enrolled at the beginning, by the serial number; retention never pruned it.
 fn unpruned() -> History {
     let about = About {
         serial_number: Some("C02XYZ".to_owned()),
@@ -49,7 +49,7 @@ fn unpruned() -> History {
     ])
 }
 
-/// The same device by its UDID: an attempt given up early, which retention dropped, and a new one.
+/// The same device by its UDID: an attempt abandoned early, which retention dropped, and a new one.
 fn pruned() -> History {
     let about = About { udid: Some("00008030-001A".to_owned()), ..About::default() };
     let mut history = history([
@@ -74,7 +74,7 @@ fn what_only_the_unpruned_one_knows_stays_known() {
         assert!(whole.enrolled);
         assert_eq!(whole.about.platform, Some(Platform::Ios));
         assert_eq!(whole.about.user_principal_name.as_deref(), Some("ada@contoso.example"));
-        // What retention dropped is no attempt any more; what it never went through is one still.
+        // An attempt that retention dropped is gone; one in the unpruned item stays.
         let started: Vec<Timestamp> = whole.attempts.iter().map(|attempt| attempt.started_at).collect();
         assert_eq!(started, [day(1), day(100)]);
     }

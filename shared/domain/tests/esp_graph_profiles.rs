@@ -43,7 +43,7 @@ fn theirs_are_kept_in_step_and_ours_untouched() {
     pull(&mut profiles, &[there("a", "A", 30), there("b", "B", 40)]);
     assert_eq!(profiles, first, "the same again changes nothing");
 
-    // Ours moves between them; one of theirs is changed, their order turned.
+    // Our profile moves between theirs; one of theirs is changed, and their order is reversed.
     profiles.set_priority(&ours, 2).unwrap();
     pull(&mut profiles, &[there("b", "B", 45), there("a", "A", 30)]);
     assert_eq!(names(&profiles), ["B", "Ours", "A", "Default ESP"]);
@@ -51,7 +51,7 @@ fn theirs_are_kept_in_step_and_ours_untouched() {
     assert_eq!((of("A").version, of("B").version, of("Ours").version), (1, 2, 1));
     assert_eq!(of("B").settings.install_progress_timeout_in_minutes, 45);
 
-    // One is gone there, another can't be read.
+    // One is gone from Graph, another can't be read.
     profiles.keep_as_in_graph(&tenant(), &[], &["a".to_owned()], at(2)).unwrap();
     assert_eq!(names(&profiles), ["Ours", "A", "Default ESP"]);
     pull(&mut profiles, &[]);
@@ -95,7 +95,7 @@ fn more_than_there_is_room_for_changes_nothing() {
     let all: Vec<GraphProfile> = (0..MAX_PROFILES).map(|n| there(&format!("n{n}"), &format!("N{n}"), 30)).collect();
     assert_eq!(profiles.keep_as_in_graph(&tenant(), &all, &[], at(1)), Err(ProfilesError::TooMany));
     assert_eq!(profiles, before);
-    // What is gone there makes room.
+    // Removing what is gone from Graph makes room.
     pull(&mut profiles, &all[1..]);
     assert_eq!(profiles.count(), MAX_PROFILES);
 }
@@ -103,7 +103,7 @@ fn more_than_there_is_room_for_changes_nothing() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Whatever lists were pulled before, the last decides what is there and in which order.
+    /// Whatever lists were pulled before, the last one decides which profiles exist and in which order.
     #[test]
     fn the_last_list_decides(lists in prop::collection::vec(prop::collection::vec((0_u8..6, 1_u32..4), 0..6), 1..5)) {
         let list = |of: &Vec<(u8, u32)>| {

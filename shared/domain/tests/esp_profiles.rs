@@ -1,4 +1,4 @@
-//! Profiles of the Enrollment Status Page: what may be chosen, in which order they stand and which of them applies.
+//! Profiles of the Enrollment Status Page: what may be chosen, their order, and which of them applies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod esp_common;
@@ -67,7 +67,7 @@ fn the_three_example_profiles() {
         (device(DeploymentMode::UserDriven, &[], &[]), ("Default ESP", "default"), 60),
         (device(DeploymentMode::UserDriven, &["Desks"], &["executives"]), ("Executive ESP", "userGroup"), 90),
         (device(DeploymentMode::SelfDeploying, &["Kiosk Devices"], &[]), ("Kiosk ESP", "deviceGroup"), 30),
-        // What is assigned to the device comes first, although the other one has the higher priority.
+        // A profile assigned to the device comes first, although the other one has the higher priority.
         (device(DeploymentMode::UserDriven, &["Kiosk Devices"], &["Executives"]), ("Kiosk ESP", "deviceGroup"), 30),
         (
             device(DeploymentMode::UserDriven, &["Executives", "Kiosk Devices"], &[]),
@@ -78,8 +78,8 @@ fn the_three_example_profiles() {
         let resolution = resolve(&profiles, &start);
         assert_eq!(chosen(&resolution), expected);
         let applied = AppliedProfile::of(resolution.profile, resolution.rule.clone());
-        let told = Start { profile: Some(Box::new(applied)), ..start };
-        let session = session(&[(0, EspDetail::Started(Box::new(told)))], MINUTE);
+        let reported = Start { profile: Some(Box::new(applied)), ..start };
+        let session = session(&[(0, EspDetail::Started(Box::new(reported)))], MINUTE);
         assert_eq!((session.deadline, session.profile.name.as_str()), (at(minutes * MINUTE), expected.0));
         assert_eq!(resolution.passed_over.len(), 2);
     }
@@ -99,8 +99,8 @@ fn without_a_user_none_assigned_to_users_applies() {
     for mode in [DeploymentMode::UserDriven, DeploymentMode::PreProvisioningUser] {
         assert_eq!(chosen(&of(mode)), ("Users", "allLicensedUsers"));
     }
-    let untold = Start { deployment_mode: None, ..device(DeploymentMode::UserDriven, &[], &["Staff"]) };
-    assert_eq!(chosen(&resolve(&profiles, &untold)), ("Users", "allLicensedUsers"));
+    let unreported = Start { deployment_mode: None, ..device(DeploymentMode::UserDriven, &[], &["Staff"]) };
+    assert_eq!(chosen(&resolve(&profiles, &unreported)), ("Users", "allLicensedUsers"));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn at_most_51_profiles() {
     assert!(one_more(&mut profiles).is_ok());
 }
 
-/// The members that are refused when these are chosen.
+/// The members that are refused after these choices.
 fn refused(choose: impl FnOnce(&mut Settings)) -> Vec<&'static str> {
     let mut settings = Settings::named("Chosen");
     choose(&mut settings);
@@ -242,7 +242,7 @@ fn problems_of_dependencies() {
     assert_eq!(refused(both), [""; 0]);
 }
 
-/// What Graph exports of a tenant in which nobody touched the default: the page hidden, no limit, retry blocked.
+/// What Graph exports for a tenant whose default nobody changed: the page hidden, no limit, retry blocked.
 #[test]
 fn intunes_own_default_is_accepted() {
     let untouched = |s: &mut Settings| {
@@ -276,18 +276,18 @@ fn change() -> impl Strategy<Value = Change> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    /// The plain model: a list of ids, with a version and an assignment each.
+    /// The plain model: a list of ids, each with a version and an assignment.
     #[test]
     fn priorities_have_no_gaps_whatever_is_done(changes in prop::collection::vec(change(), 0..24), stored: bool) {
         let mut profiles = Profiles::default();
         let mut model: Vec<(String, u32, usize)> = Vec::new();
         let mut ever = BTreeSet::new();
         for (number, change) in changes.into_iter().enumerate() {
-            // Whoever stores the list raises its version with each change.
+            // Each change raises the stored list's version.
             profiles.version += u64::from(stored);
             let settings = || Settings::named(format!("number {number}"));
             let (known, now) = (model.len(), at(i64::try_from(number).unwrap()));
-            // Beyond the last profile stands the default, beyond that one that is not there.
+            // After the last profile comes the default, and after that an id that does not exist.
             let named = |which: usize| match which {
                 _ if which < known => model[which].0.clone(),
                 _ if which == known => DEFAULT_PROFILE_ID.to_owned(),
@@ -301,7 +301,7 @@ proptest! {
             match change {
                 Change::Add(priority) => {
                     let id = profiles.add(&tenant(), settings(), vec![], priority, now).unwrap();
-                    prop_assert!(ever.insert(id.clone()) || !stored, "an id is given once");
+                    prop_assert!(ever.insert(id.clone()) || !stored, "an id was given twice");
                     let place = priority.map_or(known, |priority| priority.max(1) as usize - 1);
                     model.insert(place.min(known), (id, 1, 0));
                 }
@@ -347,18 +347,18 @@ fn a_reported_profile_is_the_tenants_own_of_that_name() {
     settings.install_progress_timeout_in_minutes = 30;
     settings.selected_mobile_app_ids = vec!["app-1".to_owned()];
     let id = profiles.add(&tenant(), settings, Vec::new(), None, at(0)).unwrap();
-    let told =
+    let matched =
         |id: &str, name: &str| AppliedProfile::as_told(&AppliedProfile::reported(id.into(), name.into()), &profiles);
 
-    let kiosk = told("some-id-of-graphs", "kiosk esp");
+    let kiosk = matched("some-id-of-graphs", "kiosk esp");
     assert_eq!((kiosk.id, kiosk.timeout_minutes, &kiosk.rule), (id, 30, &Rule::Reported));
-    // What the sender lists was waited for, whatever is selected today.
+    // The session waited for what the sender lists, whatever the profile selects today.
     assert!(
         AppliedProfile::as_told(&AppliedProfile::reported("x".into(), "Kiosk ESP".into()), &profiles)
             .waits_for("app-2")
     );
-    let default = told("1_DefaultWindows10EnrollmentCompletionPageConfiguration", "All users and all devices");
+    let default = matched("1_DefaultWindows10EnrollmentCompletionPageConfiguration", "All users and all devices");
     assert_eq!((default.id.as_str(), default.name.as_str()), (DEFAULT_PROFILE_ID, DEFAULT_PROFILE));
-    let gone = told("graph-7", "Gone ESP");
+    let gone = matched("graph-7", "Gone ESP");
     assert_eq!((gone.id.as_str(), gone.name.as_str(), gone.timeout_minutes), ("graph-7", "Gone ESP", 60));
 }

@@ -1,5 +1,5 @@
-//! What must hold of any set of Enrollment Status Page events: order, repetition and splitting of their arrival never
-//! matter, nor does who looks when; and the page never contradicts itself.
+//! What must hold for any set of Enrollment Status Page events: the order, repetition and splitting of their arrival
+//! never matter, nor does who looks when; and the page never contradicts itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ use vestibule_domain::{History, Millis, Reports, TenantId, TenantSettings, Times
 const START: i64 = 1_760_000_000_000;
 const MINUTE: i64 = 60_000;
 
-/// Gaps around every limit that the rules know, and instants that are shared.
+/// Gaps around every limit in the rules, and equal instants.
 fn gap() -> impl Strategy<Value = i64> {
     let near = |minutes: i64| [minutes * MINUTE - 1, minutes * MINUTE, minutes * MINUTE + 1];
     let limits: Vec<i64> = [5, 15, 40, 60].into_iter().flat_map(near).collect();
@@ -30,7 +30,7 @@ fn name() -> impl Strategy<Value = ItemName> {
         .prop_map(|(id, name)| ItemName { id: id.to_owned(), name: name.map(str::to_owned) })
 }
 
-/// A phase, and a category that it has.
+/// A phase, and one of its categories.
 fn place() -> impl Strategy<Value = (Phase, Category)> {
     let places = Phase::ALL.iter().flat_map(|phase| {
         let here = Category::ALL.iter().filter(|category| category.in_phase(*phase));
@@ -72,9 +72,9 @@ fn start() -> impl Strategy<Value = EspDetail> {
     )
         .prop_map(|(deployment_mode, hybrid_join, targeted_apps, profile, device_groups)| {
             let profile = profile.map(Box::new);
-            let told =
+            let start =
                 Start { deployment_mode, hybrid_join, targeted_apps, profile, device_groups, ..Start::default() };
-            EspDetail::Started(Box::new(told))
+            EspDetail::Started(Box::new(start))
         })
 }
 
@@ -93,7 +93,7 @@ fn detail() -> impl Strategy<Value = EspDetail> {
     ]
 }
 
-/// A set of events of one device: named and unnamed sessions, ids that occur twice, clocks that differ.
+/// A set of events of one device: named and unnamed sessions, repeated ids, differing clocks.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let session = prop_oneof![4 => Just(None), 1 => select(vec![Some("s1".to_owned()), Some("s2".to_owned())])];
     let removal = prop::bool::weighted(0.04);
@@ -101,8 +101,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let one = (gap(), session, detail(), (select(vec!["agent", "mdm"]), 0..60_u32), delay, any::<bool>(), removal);
     prop::collection::vec(one, 1..28).prop_map(|list| {
         let mut at = START;
-        let event = |told: (i64, _, _, (&str, u32), i64, bool, bool)| {
-            let (gap, session_id, detail, (source, id), delay, windows, removal) = told;
+        let event = |parts: (i64, _, _, (&str, u32), i64, bool, bool)| {
+            let (gap, session_id, detail, (source, id), delay, windows, removal) = parts;
             at += gap;
             let esp = EspEvent { session_id, detail };
             let time = Timestamp::from_millis(at);
@@ -149,7 +149,7 @@ fn consistent(session: &EspSession, subtask: &Subtask) -> Result<(), TestCaseErr
         Identifying => prop_assert_eq!((subtask.total, subtask.progress), (None, None)),
         NotRequired => prop_assert_eq!(subtask.total, Some(0)),
         Completed => prop_assert_eq!(subtask.progress, Some(1.0)),
-        // An item in error fails the session only if it stays so, and none that a removal has ended.
+        // An item in error fails the session only if it stays so; after a removal it fails none.
         Failed => {
             let is_in_error = session.items.iter().any(|item| item.state == Some(ItemState::Error));
             prop_assert!((session.failed || is_in_error) && subtask.done < subtask.total);
@@ -179,13 +179,13 @@ proptest! {
         prop_assert_eq!(&one, &other);
         let as_of = events.get(at).map_or(end(&one) + Millis::new(later), Event::placed);
         prop_assert_eq!(sessions(&one, as_of), sessions(&other, as_of));
-        // As of an instant is as if nothing had been told since.
+        // As of an instant, the result is the same as if nothing had been reported since.
         let until = history(one.events().filter(|event| event.placed() <= as_of));
         prop_assert_eq!(sessions(&one, as_of), sessions(&until, as_of));
     }
 
     #[test]
-    fn stored_and_split_as_told(events in events(), cut in 0..28_usize) {
+    fn stored_and_split_gives_the_same_sessions(events in events(), cut in 0..28_usize) {
         let whole = history(&events);
         let stored = codec::encode(&whole).unwrap();
         prop_assert_eq!(codec::decode(&stored).unwrap(), whole.clone());
@@ -196,12 +196,12 @@ proptest! {
         prop_assert_eq!(joined, whole);
     }
 
-    /// Whoever looks once, at the last instant, has seen all there is to see since the newest event.
+    /// A look at the last instant sees everything since the newest event.
     #[test]
     fn a_session_stands_until_it_says(events in events(), share in 0.0..=1.0_f64) {
         let history = history(&events);
         let now = end(&history);
-        // Whether the attempt completed meanwhile is the attempt's to say.
+        // The attempt decides whether it completed meanwhile.
         let at = |as_of| {
             let mut all = sessions(&history, as_of);
             for session in &mut all {
@@ -242,12 +242,12 @@ proptest! {
             prop_assert!(session.elapsed() >= Millis::ZERO);
             match session.state {
                 SessionState::InProgress => prop_assert!(session.ended_at.is_none()),
-                // The person, or the removal of the device, may have ended it past its limit.
+                // The person, or the removal of the device, may have ended it after its limit.
                 SessionState::TimedOut => prop_assert!(session.ended_at.is_none_or(|end| end > session.deadline)),
                 _ => prop_assert!(session.ended_at.is_some()),
             }
             prop_assert!(session.state != SessionState::Failed || session.failed);
-            // A failure stays in view beside the good end, also past the limit.
+            // The failure stays visible beside the good end, also past the limit.
             prop_assert!(session.state != SessionState::Success || session.failed || !session.timed_out);
             prop_assert!(session.state != SessionState::InProgress || !session.timed_out);
             let page = session.page();
@@ -268,13 +268,13 @@ proptest! {
                 prop_assert_eq!(apps.unwrap().state, StepState::Identifying);
             }
             let _stage = session.stage();
-            // What nobody waits for never shows in a number.
+            // An item that the session does not wait for is never counted.
             let waited = session.items.iter().filter(|item| matches!(item.tracking, Tracking::Blocking | Tracking::NonBlocking));
             prop_assert!(session.profile.is_shown() || waited.count() == 0);
         }
     }
 
-    /// What retention drops changes nothing of what it keeps.
+    /// Pruning changes nothing in what it keeps.
     #[test]
     fn pruning_cuts_through_no_session(events in events(), share in 0.0..1.2_f64) {
         let mut history = history(&events);

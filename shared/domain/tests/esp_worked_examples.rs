@@ -1,5 +1,5 @@
-//! The Enrollment Status Page's sessions, example by example: those that the documents give, by name, and one for
-//! each rule of the session (docs/DOMAIN.md, S). Profiles and which of them applies: `esp_profiles.rs`.
+//! The Enrollment Status Page's sessions by example: those in the documents, by name, and one for each rule of the
+//! session (docs/DOMAIN.md, S). Profiles and which of them applies: `esp_profiles.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod esp_common;
@@ -17,28 +17,28 @@ use vestibule_domain::{History, Reports, TenantId, TenantSettings, Timestamp, fo
 #[test]
 fn app_1_to_4_example() {
     let choose = |settings: &mut Settings| settings.selected_mobile_app_ids = select(&["App 1", "App 2", "App 3"]);
-    let mut told = vec![(0, start(None, choose, Some(&["App 3", "App 4"])))];
-    let begin = session(&told, MINUTE);
+    let mut reports = vec![(0, start(None, choose, Some(&["App 3", "App 4"])))];
+    let begin = session(&reports, MINUTE);
     assert_eq!(apps(&begin), (0, 1));
     assert_eq!((tracking(&begin, "App 3"), tracking(&begin, "App 4")), (Tracking::Blocking, Tracking::NotTracked));
 
-    told.push((2 * MINUTE, app("App 4", ItemState::Error)));
-    let passed = session(&told, 3 * MINUTE);
+    reports.push((2 * MINUTE, app("App 4", ItemState::Error)));
+    let passed = session(&reports, 3 * MINUTE);
     assert_eq!((passed.state, passed.failed, apps(&passed)), (SessionState::InProgress, false, (0, 1)));
 
-    told.push((4 * MINUTE, app("App 3", ItemState::Completed)));
-    let done = subtask(&session(&told, 5 * MINUTE), Phase::DeviceSetup, Category::Apps);
+    reports.push((4 * MINUTE, app("App 3", ItemState::Completed)));
+    let done = subtask(&session(&reports, 5 * MINUTE), Phase::DeviceSetup, Category::Apps);
     assert_eq!((done.state, done.done, done.total, done.progress), (StepState::Completed, Some(1), Some(1), Some(1.0)));
-    told.push((6 * MINUTE, EspDetail::Completed));
-    assert_eq!(session(&told, 7 * MINUTE).state, SessionState::Success);
+    reports.push((6 * MINUTE, EspDetail::Completed));
+    assert_eq!(session(&reports, 7 * MINUTE).state, SessionState::Success);
 
-    // Nothing was told of App 1 and App 2; were they told, they are still not targeted.
-    told.insert(1, (1, app("App 1", ItemState::Error)));
-    assert_eq!(session(&told, 7 * MINUTE).state, SessionState::Success);
+    // Nothing was reported of App 1 and App 2. If it were, they would still not be targeted.
+    reports.insert(1, (1, app("App 1", ItemState::Error)));
+    assert_eq!(session(&reports, 7 * MINUTE).state, SessionState::Success);
     // App 3 is waited for.
-    told.insert(1, (1, app("App 3", ItemState::Error)));
-    assert_eq!(session(&told, 1 + GRACE).state, SessionState::InProgress);
-    let failed = session(&told, 2 + GRACE);
+    reports.insert(1, (1, app("App 3", ItemState::Error)));
+    assert_eq!(session(&reports, 1 + GRACE).state, SessionState::InProgress);
+    let failed = session(&reports, 2 + GRACE);
     assert_eq!((failed.state, failed.failed_phase), (SessionState::Failed, Some(Phase::DeviceSetup)));
 }
 
@@ -50,11 +50,11 @@ fn hybrid_30_plus_40() {
         panic!("a start")
     };
     start.hybrid_join = true;
-    let told = [(0, EspDetail::Started(start))];
-    let last = session(&told, 70 * MINUTE);
+    let reports = [(0, EspDetail::Started(start))];
+    let last = session(&reports, 70 * MINUTE);
     assert_eq!((last.limit_minutes, last.deadline, last.state), (70, at(70 * MINUTE), SessionState::InProgress));
     assert_eq!(last.stands_until(), Some(at(70 * MINUTE)));
-    let over = session(&told, 70 * MINUTE + 1);
+    let over = session(&reports, 70 * MINUTE + 1);
     assert_eq!((over.state, over.timed_out, over.failed), (SessionState::TimedOut, true, false));
 }
 
@@ -68,40 +68,40 @@ fn technician(tries_others: bool) -> EspDetail {
 
 #[test]
 fn technician_yes_tries_all_and_only_blocking_apps_fail_it() {
-    let mut told = vec![(0, technician(true)), (1, app("Other", ItemState::Error))];
-    let begin = session(&told, MINUTE);
+    let mut reports = vec![(0, technician(true)), (1, app("Other", ItemState::Error))];
+    let begin = session(&reports, MINUTE);
     assert_eq!((begin.state, apps(&begin)), (SessionState::InProgress, (0, 2)));
     assert_eq!(tracking(&begin, "Other"), Tracking::NonBlocking);
-    let mut failing = told.clone();
+    let mut failing = reports.clone();
     failing.push((2, app("Blocking", ItemState::Error)));
     assert_eq!(session(&failing, 2 + GRACE).state, SessionState::InProgress);
     assert_eq!(session(&failing, 3 + GRACE).state, SessionState::Failed);
 
-    // The other one may take as long as it likes.
+    // The other one may take as long as it needs.
     let slow = [(0, technician(true)), (1, app("Other", ItemState::InProgress))];
     assert_eq!(session(&slow, MINUTE).state, SessionState::InProgress);
     let done = [slow.as_slice(), &[(2, app("Blocking", ItemState::Completed))]].concat();
     assert_eq!(session(&done, MINUTE).state, SessionState::Success);
 
-    told.push((2, app("Blocking", ItemState::Completed)));
-    let apps = subtask(&session(&told, MINUTE), Phase::DeviceSetup, Category::Apps);
-    // The other one is not held to be done, yet nothing waits for it.
+    reports.push((2, app("Blocking", ItemState::Completed)));
+    let apps = subtask(&session(&reports, MINUTE), Phase::DeviceSetup, Category::Apps);
+    // The other one does not count as done, but the session does not wait for it.
     assert_eq!((apps.state, apps.done, apps.total, apps.progress), (StepState::Completed, Some(1), Some(2), Some(1.0)));
-    told.push((3, EspDetail::Completed));
-    assert_eq!(session(&told, MINUTE).state, SessionState::Success);
+    reports.push((3, EspDetail::Completed));
+    assert_eq!(session(&reports, MINUTE).state, SessionState::Success);
 }
 
 #[test]
 fn technician_no_leaves_the_others_for_sign_in() {
-    let told = [(0, technician(false)), (1, app("Other", ItemState::Error))];
-    let shown = session(&told, MINUTE);
+    let reports = [(0, technician(false)), (1, app("Other", ItemState::Error))];
+    let shown = session(&reports, MINUTE);
     assert_eq!((shown.state, apps(&shown)), (SessionState::InProgress, (0, 1)));
     assert_eq!(tracking(&shown, "Other"), Tracking::Deferred);
     assert!(shown.page().iter().all(|view| view.phase != Phase::AccountSetup));
-    // What the technician's part has nothing to do with is not even deferred.
+    // An item outside the technician's part is not even deferred.
     let account = item(Phase::AccountSetup, Category::Apps, "Other", ItemState::Error);
-    let told = [(0, technician(false)), (1, account)];
-    let found = session(&told, MINUTE);
+    let reports = [(0, technician(false)), (1, account)];
+    let found = session(&reports, MINUTE);
     let account = found.items.iter().find(|item| item.phase == Phase::AccountSetup).unwrap();
     assert_eq!((account.tracking, found.state), (Tracking::NotTracked, SessionState::InProgress));
 }
@@ -109,27 +109,27 @@ fn technician_no_leaves_the_others_for_sign_in() {
 #[test]
 fn security_policies_1_of_1() {
     let policies = Category::SecurityPolicies;
-    let mut told = vec![(0, plain_start())];
-    let count = |told: &[(i64, EspDetail)]| {
-        let shown = subtask(&session(told, MINUTE), Phase::DeviceSetup, policies);
+    let mut reports = vec![(0, plain_start())];
+    let count = |reports: &[(i64, EspDetail)]| {
+        let shown = subtask(&session(reports, MINUTE), Phase::DeviceSetup, policies);
         (shown.state, shown.done, shown.total)
     };
-    assert_eq!(count(&told), (StepState::Identifying, None, None));
-    told.push((1, tracked(Phase::DeviceSetup, policies, &["Edge", "Kiosk"])));
-    assert_eq!(count(&told), (StepState::InProgress, Some(0), Some(1)));
-    told.push((2, item(Phase::DeviceSetup, policies, "Edge", ItemState::Completed)));
-    assert_eq!(count(&told), (StepState::InProgress, Some(0), Some(1)));
-    told.push((3, item(Phase::DeviceSetup, policies, "Kiosk", ItemState::Completed)));
-    assert_eq!(count(&told), (StepState::Completed, Some(1), Some(1)));
+    assert_eq!(count(&reports), (StepState::Identifying, None, None));
+    reports.push((1, tracked(Phase::DeviceSetup, policies, &["Edge", "Kiosk"])));
+    assert_eq!(count(&reports), (StepState::InProgress, Some(0), Some(1)));
+    reports.push((2, item(Phase::DeviceSetup, policies, "Edge", ItemState::Completed)));
+    assert_eq!(count(&reports), (StepState::InProgress, Some(0), Some(1)));
+    reports.push((3, item(Phase::DeviceSetup, policies, "Kiosk", ItemState::Completed)));
+    assert_eq!(count(&reports), (StepState::Completed, Some(1), Some(1)));
 }
 
-/// The status page's example: DESKTOP-NEW001, "Installing Apps", 75 %. The other two are not Windows.
+/// The status page's example: DESKTOP-NEW001, "Installing Apps", 75 %. The other two enrollments are not on Windows.
 #[test]
 fn three_active_enrollments_desktop_new001_installing_apps_75_percent() {
     let user_app = TargetedApp { app: name("Teams"), user_context: true };
     let start = Start { targeted_apps: Some(vec![user_app]), ..Start::default() };
-    let told = [(0, EspDetail::Started(Box::new(start))), (MINUTE, begun(Phase::AccountSetup))];
-    let session = session(&told, 2 * MINUTE);
+    let reports = [(0, EspDetail::Started(Box::new(start))), (MINUTE, begun(Phase::AccountSetup))];
+    let session = session(&reports, 2 * MINUTE);
     assert_eq!((session.stage(), session.progress()), (Stage::InstallingApps, Some(0.75)));
     assert_eq!(session.stage().name(), "Installing apps");
 }
@@ -137,10 +137,10 @@ fn three_active_enrollments_desktop_new001_installing_apps_75_percent() {
 #[test]
 fn progress_by_quarters() {
     let policies = |state| item(Phase::DeviceSetup, Category::SecurityPolicies, "Edge", state);
-    let mut told = vec![(0, plain_start())];
+    let mut reports = vec![(0, plain_start())];
     let mut then = |detail: Option<EspDetail>| {
-        told.extend(detail.map(|detail| (told.last().unwrap().0 + MINUTE, detail)));
-        let session = session(&told, told.last().unwrap().0);
+        reports.extend(detail.map(|detail| (reports.last().unwrap().0 + MINUTE, detail)));
+        let session = session(&reports, reports.last().unwrap().0);
         (session.progress(), session.stage())
     };
     assert_eq!(then(None), (None, Stage::DeviceSetup));
@@ -170,9 +170,9 @@ fn csp_numbers() {
 fn a_timeout_is_no_failure() {
     let retry = EspDetail::Action(EspAction::Retry);
     let failed = EspDetail::Failed(Some("0x81036502".to_owned()), None);
-    let end = |told: &[(i64, &EspDetail)]| {
+    let end = |reports: &[(i64, &EspDetail)]| {
         let mut all = vec![(0, plain_start())];
-        all.extend(told.iter().map(|(minutes, detail)| (minutes * MINUTE, (*detail).clone())));
+        all.extend(reports.iter().map(|(minutes, detail)| (minutes * MINUTE, (*detail).clone())));
         let session = session(&all, 100 * MINUTE);
         (session.state, session.timed_out, session.failed)
     };
@@ -183,38 +183,38 @@ fn a_timeout_is_no_failure() {
     assert_eq!(end(&[(61, &retry), (62, &completed)]), (SessionState::SuccessOnRetry, true, false));
     assert_eq!(end(&[(61, &completed), (62, &retry)]).0, SessionState::SuccessWithTimeout);
     assert_eq!(end(&[(5, &failed)]), (SessionState::Failed, false, true));
-    // A failure before a good end stays in view.
+    // A failure before a good end stays visible.
     assert_eq!(end(&[(5, &failed), (6, &completed)]), (SessionState::Success, false, true));
     assert_eq!(end(&[(5, &failed), (61, &completed)]), (SessionState::Success, true, true));
     assert_eq!(end(&[(5, &failed), (6, &retry), (7, &completed)]), (SessionState::SuccessOnRetry, false, true));
     assert_eq!(end(&[(5, &failed), (6, &retry)]), (SessionState::TimedOut, true, true));
     assert_eq!(end(&[(5, &completed), (6, &failed)]).0, SessionState::Success);
     assert_eq!(end(&[(70, &failed)]), (SessionState::Failed, true, true));
-    // Were somebody to try again and nothing had gone wrong, it succeeded all the same.
+    // If somebody tries again although nothing went wrong, it still succeeded.
     assert_eq!(end(&[(5, &retry), (6, &completed)]).0, SessionState::Success);
 }
 
 #[test]
 fn stuck_identifying_after_15_minutes() {
-    let mut told = vec![(0, plain_start()), (MINUTE, begun(Phase::DeviceSetup))];
+    let mut reports = vec![(0, plain_start()), (MINUTE, begun(Phase::DeviceSetup))];
     let limit = 16 * MINUTE;
-    let last = session(&told, limit);
+    let last = session(&reports, limit);
     assert_eq!((last.is_stuck, last.stuck_since, last.stuck_from), (false, None, Some(at(limit))));
     assert_eq!(last.stands_until(), Some(at(limit)));
-    let stuck = session(&told, limit + 1);
+    let stuck = session(&reports, limit + 1);
     assert_eq!((stuck.is_stuck, stuck.stuck_since, stuck.stuck_from), (true, Some(at(limit)), None));
 
     let list = tracked(Phase::DeviceSetup, Category::Apps, &[]);
-    let mut in_time = told.clone();
+    let mut in_time = reports.clone();
     in_time.push((limit, list.clone()));
     assert_eq!(session(&in_time, 50 * MINUTE).stuck_since, None);
-    told.push((20 * MINUTE, list));
-    let freed = session(&told, 50 * MINUTE);
+    reports.push((20 * MINUTE, list));
+    let freed = session(&reports, 50 * MINUTE);
     assert_eq!((freed.is_stuck, freed.stuck_since), (false, Some(at(limit))));
     // The account's list is another.
-    told.push((30 * MINUTE, begun(Phase::AccountSetup)));
-    assert!(!session(&told, 45 * MINUTE).is_stuck);
-    let again = session(&told, 45 * MINUTE + 1);
+    reports.push((30 * MINUTE, begun(Phase::AccountSetup)));
+    assert!(!session(&reports, 45 * MINUTE).is_stuck);
+    let again = session(&reports, 45 * MINUTE + 1);
     assert_eq!((again.is_stuck, again.stuck_since), (true, Some(at(limit))));
 }
 
@@ -228,7 +228,7 @@ fn a_session_in_which_no_phase_was_reported_is_not_stuck() {
         vec![(0, plain_start()), (1, list)],
         vec![(0, plain_start()), (20 * MINUTE, EspDetail::Completed)],
         vec![(0, plain_start()), (20 * MINUTE, EspDetail::Failed(None, None))],
-        // Nor does one that was named when the session had ended identify.
+        // A phase named when the session had ended is not identifying either.
         vec![
             (0, plain_start()),
             (1, EspDetail::Completed),
@@ -236,29 +236,29 @@ fn a_session_in_which_no_phase_was_reported_is_not_stuck() {
             (19 * MINUTE, begun(Phase::AccountSetup)),
         ],
     ];
-    for told in &alone {
+    for reports in &alone {
         for at in [20 * MINUTE, 30 * MINUTE, 300 * MINUTE] {
-            let over = session(told, at);
+            let over = session(reports, at);
             let stuck = (over.is_stuck, over.stuck_since, over.stuck_from);
-            assert_eq!(stuck, (false, None, None), "nobody reported that a phase was identifying: {told:?}");
+            assert_eq!(stuck, (false, None, None), "nobody reported that a phase was identifying: {reports:?}");
         }
     }
 }
 
 #[test]
 fn a_phase_that_ended_is_not_stuck_any_more_at_that_very_instant() {
-    let told =
+    let reports =
         |end| [(0, begun(Phase::DeviceSetup)), (end, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed))];
     for (end, later) in [(20 * MINUTE, 0), (20 * MINUTE, 1), (5 * MINUTE, 0), (5 * MINUTE, 1)] {
-        let over = session(&told(end), end + later);
+        let over = session(&reports(end), end + later);
         assert_eq!((over.is_stuck, over.stuck_from), (false, None), "{end} {later}");
     }
 }
 
 #[test]
 fn identifying_has_no_progress_and_never_0() {
-    let told = [(0, plain_start()), (1, begun(Phase::DeviceSetup))];
-    let page = session(&told, MINUTE).page();
+    let reports = [(0, plain_start()), (1, begun(Phase::DeviceSetup))];
+    let page = session(&reports, MINUTE).page();
     let setup = page.iter().find(|view| view.phase == Phase::DeviceSetup).unwrap();
     for subtask in &setup.subtasks {
         assert_eq!(subtask.state, StepState::Identifying);
@@ -271,10 +271,10 @@ fn identifying_has_no_progress_and_never_0() {
 fn allowed_actions() {
     use EspAction::{CollectLogs, ContinueAnyway, Reset, Retry};
     let actions = |choose: &dyn Fn(&mut Settings), account: bool, end: Option<EspDetail>| {
-        let mut told = vec![(0, start(None, choose, Some(&[])))];
-        told.extend(account.then(|| (1, begun(Phase::AccountSetup))));
-        told.extend(end.map(|end| (2, end)));
-        session(&told, MINUTE).allowed_actions()
+        let mut reports = vec![(0, start(None, choose, Some(&[])))];
+        reports.extend(account.then(|| (1, begun(Phase::AccountSetup))));
+        reports.extend(end.map(|end| (2, end)));
+        session(&reports, MINUTE).allowed_actions()
     };
     let failed = || Some(EspDetail::Failed(None, None));
     let nothing = |_: &mut Settings| {};
@@ -301,43 +301,43 @@ fn allowed_actions() {
 #[test]
 fn a_second_session_begins_with_a_start_after_an_ended_one() {
     let failed = EspDetail::Failed(None, None);
-    let states = |told: &[(i64, EspDetail)]| -> Vec<_> {
-        sessions(told, 2000 * MINUTE).iter().map(|session| (session.started_at, session.state)).collect()
+    let states = |reports: &[(i64, EspDetail)]| -> Vec<_> {
+        sessions(reports, 2000 * MINUTE).iter().map(|session| (session.started_at, session.state)).collect()
     };
     let start = plain_start;
     let open = SessionState::TimedOut;
-    // An open session goes on; one that ended in whatever way does not.
+    // An open session goes on; an ended one does not, however it ended.
     assert_eq!(states(&[(0, start()), (60 * MINUTE, start())]), [(at(0), open)]);
-    for (told, state) in [(EspDetail::Completed, SessionState::Success), (failed.clone(), SessionState::Failed)] {
-        let told = [(0, start()), (1, told), (2, start()), (3, EspDetail::Completed)];
-        assert_eq!(states(&told), [(at(0), state), (at(2), SessionState::Success)]);
+    for (end, state) in [(EspDetail::Completed, SessionState::Success), (failed.clone(), SessionState::Failed)] {
+        let reports = [(0, start()), (1, end), (2, start()), (3, EspDetail::Completed)];
+        assert_eq!(states(&reports), [(at(0), state), (at(2), SessionState::Success)]);
     }
-    // Past its limit it goes on too, until it has been silent for longer than a Windows attempt may be.
+    // A session past its limit goes on too, until it has been silent for longer than a Windows attempt may be.
     let idle = 1440 * MINUTE;
     assert_eq!(states(&[(0, start()), (60 * MINUTE + 1, start())]), [(at(0), open)]);
     assert_eq!(states(&[(0, start()), (idle, start())]), [(at(0), open)]);
     assert_eq!(states(&[(0, start()), (idle + 1, start())]), [(at(0), open), (at(idle + 1), open)]);
-    // What follows an ended session without a start is that session's.
-    let told =
+    // What follows an ended session without a start belongs to that session.
+    let reports =
         [(0, start()), (1, failed), (2, EspDetail::Action(EspAction::Retry)), (3, start()), (4, EspDetail::Completed)];
-    assert_eq!(states(&told), [(at(0), SessionState::SuccessOnRetry)]);
+    assert_eq!(states(&reports), [(at(0), SessionState::SuccessOnRetry)]);
 }
 
 #[test]
 fn of_several_starts_the_earliest_counts() {
     let limit = |minutes| start(None, move |settings| settings.install_progress_timeout_in_minutes = minutes, None);
-    let told = [(2 * MINUTE, limit(10)), (MINUTE, limit(30)), (3 * MINUTE, limit(20))];
-    let session = session(&told, 4 * MINUTE);
+    let reports = [(2 * MINUTE, limit(10)), (MINUTE, limit(30)), (3 * MINUTE, limit(20))];
+    let session = session(&reports, 4 * MINUTE);
     assert_eq!((session.started_at, session.limit_minutes, session.deadline), (at(MINUTE), 30, at(31 * MINUTE)));
-    // What came before the start belongs to the session, whose time begins with the start.
-    let told = [(0, app("A", ItemState::InProgress)), (MINUTE, limit(5))];
-    let session = esp_common::session(&told, 4 * MINUTE);
+    // What came before the start belongs to the session, but its time begins with the start.
+    let reports = [(0, app("A", ItemState::InProgress)), (MINUTE, limit(5))];
+    let session = esp_common::session(&reports, 4 * MINUTE);
     assert_eq!((session.started_at, session.deadline, session.items.len()), (at(MINUTE), at(6 * MINUTE), 1));
 }
 
 #[test]
-fn named_sessions_are_told_apart_by_name_alone() {
-    let told = [
+fn named_sessions_differ_by_name_alone() {
+    let reports = [
         (0, Some("one"), plain_start()),
         (1, Some("two"), plain_start()),
         (2, None, plain_start()),
@@ -345,7 +345,7 @@ fn named_sessions_are_told_apart_by_name_alone() {
         (4, Some("two"), EspDetail::Completed),
         (5, Some("one"), plain_start()),
     ];
-    let found: Vec<_> = sessions_named(&told, 6)
+    let found: Vec<_> = sessions_named(&reports, 6)
         .into_iter()
         .map(|session| (session.session_id, session.started_at, session.state))
         .collect();
@@ -360,38 +360,38 @@ fn named_sessions_are_told_apart_by_name_alone() {
 #[test]
 fn two_sources_whose_sessions_overlap_report_one() {
     let done = |id: &str| app(id, ItemState::Completed);
-    let mut told: Vec<Told<'_>> = vec![
+    let mut reports: Vec<Reported<'_>> = vec![
         (0, "agent", None, plain_start()),
         (MINUTE, "agent", None, done("A")),
         (2 * MINUTE, "mdm", None, done("B")),
         (3 * MINUTE, "mdm", None, done("C")),
         (4 * MINUTE, "agent", None, app("A", ItemState::InProgress)),
     ];
-    let items = |told: &[Told<'_>]| -> Vec<(Timestamp, Vec<String>)> {
-        let all = sessions_of(told, None, 50 * MINUTE);
+    let items = |reports: &[Reported<'_>]| -> Vec<(Timestamp, Vec<String>)> {
+        let all = sessions_of(reports, None, 50 * MINUTE);
         all.into_iter()
             .map(|session| (session.started_at, session.items.into_iter().map(|item| item.id).collect()))
             .collect()
     };
-    // The one that knows the start gives it, the one with more items gives the items.
-    assert_eq!(items(&told), [(at(0), vec!["B".to_owned(), "C".to_owned()])]);
-    // Not if they say that the device is deployed otherwise.
-    told[0].3 = start(Some(DeploymentMode::UserDriven), |_| {}, None);
-    told.push((MINUTE, "mdm", None, start(Some(DeploymentMode::SelfDeploying), |_| {}, None)));
-    assert_eq!(items(&told).len(), 2);
-    // A name is the session's, whoever says it.
-    for part in &mut told {
+    // One source reports the start, the other has more items: the session takes each from there.
+    assert_eq!(items(&reports), [(at(0), vec!["B".to_owned(), "C".to_owned()])]);
+    // Not if they report different deployment modes.
+    reports[0].3 = start(Some(DeploymentMode::UserDriven), |_| {}, None);
+    reports.push((MINUTE, "mdm", None, start(Some(DeploymentMode::SelfDeploying), |_| {}, None)));
+    assert_eq!(items(&reports).len(), 2);
+    // A session's name counts, whichever source gives it.
+    for part in &mut reports {
         part.2 = Some("one");
     }
-    assert_eq!(items(&told).len(), 1);
+    assert_eq!(items(&reports).len(), 1);
 }
 
 #[test]
 fn a_removal_weeks_later_does_not_make_sessions_of_two_sources_one() {
     let day = 1440 * MINUTE;
-    let told: [Told<'_>; 2] = [(0, "agent", None, plain_start()), (2 * day, "mdm", None, plain_start())];
+    let reports: [Reported<'_>; 2] = [(0, "agent", None, plain_start()), (2 * day, "mdm", None, plain_start())];
     let ends = |removed: Option<i64>| -> Vec<_> {
-        let all = sessions_of(&told, removed, 30 * day);
+        let all = sessions_of(&reports, removed, 30 * day);
         all.into_iter().map(|session| (session.started_at, session.state, session.ended_at)).collect()
     };
     let open = [(at(0), SessionState::TimedOut, None), (at(2 * day), SessionState::TimedOut, None)];
@@ -405,7 +405,7 @@ fn a_removal_weeks_later_does_not_make_sessions_of_two_sources_one() {
 #[test]
 fn the_newest_state_counts_and_of_one_instant_the_further() {
     let states = [ItemState::NotInstalled, ItemState::InProgress, ItemState::Completed, ItemState::Error];
-    let newest = |told: &[(i64, EspDetail)]| session(told, MINUTE).items[0].state.unwrap();
+    let newest = |reports: &[(i64, EspDetail)]| session(reports, MINUTE).items[0].state.unwrap();
     for one in states {
         for other in states {
             assert_eq!(newest(&[(1, app("A", one)), (2, app("A", other))]), other);
@@ -416,42 +416,42 @@ fn the_newest_state_counts_and_of_one_instant_the_further() {
 
 #[test]
 fn an_item_has_two_minutes_to_leave_error() {
-    let mut told = vec![(0, plain_start()), (1, app("A", ItemState::Error)), (2, app("B", ItemState::Error))];
-    told.push((3, app("A", ItemState::InProgress)));
-    // Of two that went wrong the one that stays so fails the session, at the instant of its error.
-    let waiting = session(&told, 2 + GRACE);
+    let mut reports = vec![(0, plain_start()), (1, app("A", ItemState::Error)), (2, app("B", ItemState::Error))];
+    reports.push((3, app("A", ItemState::InProgress)));
+    // Two items went wrong; the one that stays so fails the session, at the instant of its error.
+    let waiting = session(&reports, 2 + GRACE);
     assert_eq!((waiting.state, waiting.fails_after), (SessionState::InProgress, Some(at(2 + GRACE))));
     assert_eq!(waiting.stands_until(), Some(at(2 + GRACE)));
-    let failed = session(&told, 3 + GRACE);
+    let failed = session(&reports, 3 + GRACE);
     assert_eq!((failed.state, failed.ended_at, failed.fails_after), (SessionState::Failed, Some(at(2)), None));
     assert_eq!((failed.failed_item.as_deref(), failed.error_code.as_deref()), (Some("b"), Some("0x8B")));
-    // What recovers in time never failed.
-    let mut recovered = told.clone();
+    // An item that recovers in time never failed.
+    let mut recovered = reports.clone();
     recovered.push((2 + GRACE, app("B", ItemState::Completed)));
     let mended = session(&recovered, 9 * MINUTE);
     assert_eq!((mended.state, mended.failed, mended.ended_at), (SessionState::InProgress, false, None));
-    // What recovers later does not take the failure back; only a retry or the good end does.
-    told.push((3 + GRACE, app("B", ItemState::Completed)));
-    assert_eq!(session(&told, 9 * MINUTE).state, SessionState::Failed);
-    told.push((5 * MINUTE, EspDetail::Completed));
-    let completed = session(&told, 9 * MINUTE);
+    // An item that recovers later does not undo the failure; only a retry or the good end does.
+    reports.push((3 + GRACE, app("B", ItemState::Completed)));
+    assert_eq!(session(&reports, 9 * MINUTE).state, SessionState::Failed);
+    reports.push((5 * MINUTE, EspDetail::Completed));
+    let completed = session(&reports, 9 * MINUTE);
     assert_eq!((completed.state, completed.failed), (SessionState::Success, true));
 }
 
 #[test]
 fn what_is_skipped_or_does_not_apply_holds_nobody_up() {
     let account = |id: &str, state| item(Phase::AccountSetup, Category::Apps, id, state);
-    let mut told = vec![
+    let mut reports = vec![
         (0, plain_start()),
         (1, tracked(Phase::AccountSetup, Category::Apps, &["A", "B", "C"])),
         (2, account("A", ItemState::Skipped)),
         (3, account("B", ItemState::NotApplicable)),
     ];
-    assert_eq!(session(&told, MINUTE).state, SessionState::InProgress);
-    told.push((4, account("C", ItemState::Completed)));
-    let ended = session(&told, MINUTE);
+    assert_eq!(session(&reports, MINUTE).state, SessionState::InProgress);
+    reports.push((4, account("C", ItemState::Completed)));
+    let ended = session(&reports, MINUTE);
     assert_eq!((ended.state, ended.ended_at), (SessionState::Success, Some(at(4))));
-    // The last phase's list that is known and empty ends nothing.
+    // If the last phase's list is known and empty, nothing ends.
     let empty = [(0, plain_start()), (1, tracked(Phase::AccountSetup, Category::Apps, &[]))];
     assert_eq!(session(&empty, MINUTE).state, SessionState::InProgress);
 }
@@ -459,19 +459,19 @@ fn what_is_skipped_or_does_not_apply_holds_nobody_up() {
 #[test]
 fn a_phase_keeps_the_end_that_was_reported_first() {
     let setup = |state| EspDetail::Phase(Phase::DeviceSetup, state);
-    let mut told = vec![(0, plain_start()), (MINUTE, begun(Phase::DeviceSetup))];
-    told.push((5 * MINUTE, setup(PhaseState::Completed)));
+    let mut reports = vec![(0, plain_start()), (MINUTE, begun(Phase::DeviceSetup))];
+    reports.push((5 * MINUTE, setup(PhaseState::Completed)));
     // After a restart of the device Windows goes through it again.
-    told.extend([(7 * MINUTE, begun(Phase::DeviceSetup)), (9 * MINUTE, setup(PhaseState::Completed))]);
-    let phase = |told: &[(i64, EspDetail)]| {
-        let progress = session(told, 30 * MINUTE).phases[&Phase::DeviceSetup];
+    reports.extend([(7 * MINUTE, begun(Phase::DeviceSetup)), (9 * MINUTE, setup(PhaseState::Completed))]);
+    let phase = |reports: &[(i64, EspDetail)]| {
+        let progress = session(reports, 30 * MINUTE).phases[&Phase::DeviceSetup];
         (progress.state, progress.ended_at)
     };
-    assert_eq!(phase(&told), (PhaseState::Completed, Some(at(5 * MINUTE))));
-    let mut retried = told.clone();
+    assert_eq!(phase(&reports), (PhaseState::Completed, Some(at(5 * MINUTE))));
+    let mut retried = reports.clone();
     retried.push((6 * MINUTE, EspDetail::Action(EspAction::Retry)));
     assert_eq!(phase(&retried), (PhaseState::Completed, Some(at(9 * MINUTE))));
-    let mut failed = told;
+    let mut failed = reports;
     failed.push((6 * MINUTE, setup(PhaseState::Failed)));
     assert_eq!(phase(&failed), (PhaseState::Completed, Some(at(9 * MINUTE))));
 }
@@ -495,18 +495,18 @@ fn what_the_device_was_given_wins_over_the_profile() {
 
 #[test]
 fn a_retry_pardons_what_went_wrong_before_it() {
-    let mut told = vec![(0, plain_start()), (1, app("A", ItemState::Error))];
-    told.push((2, EspDetail::Action(EspAction::Retry)));
-    assert_eq!(session(&told, 9 * MINUTE).state, SessionState::InProgress);
-    told.extend([(3, app("B", ItemState::Error)), (4, app("B", ItemState::Completed))]);
-    assert_eq!(session(&told, 9 * MINUTE).state, SessionState::InProgress, "as before B went wrong");
-    told.push((5, app("A", ItemState::Error)));
-    assert_eq!(session(&told, 9 * MINUTE).state, SessionState::Failed);
+    let mut reports = vec![(0, plain_start()), (1, app("A", ItemState::Error))];
+    reports.push((2, EspDetail::Action(EspAction::Retry)));
+    assert_eq!(session(&reports, 9 * MINUTE).state, SessionState::InProgress);
+    reports.extend([(3, app("B", ItemState::Error)), (4, app("B", ItemState::Completed))]);
+    assert_eq!(session(&reports, 9 * MINUTE).state, SessionState::InProgress, "the state from before B went wrong");
+    reports.push((5, app("A", ItemState::Error)));
+    assert_eq!(session(&reports, 9 * MINUTE).state, SessionState::Failed);
 }
 
 #[test]
-fn a_second_failure_is_told_afresh() {
-    let told = [
+fn a_second_failure_is_reported_afresh() {
+    let reports = [
         (0, plain_start()),
         (1, app("A", ItemState::Error)),
         (2, EspDetail::Action(EspAction::Retry)),
@@ -514,7 +514,7 @@ fn a_second_failure_is_told_afresh() {
         (4, begun(Phase::AccountSetup)),
         (5, EspDetail::Failed(None, None)),
     ];
-    let session = session(&told, 5);
+    let session = session(&reports, 5);
     assert_eq!((session.failed_phase, session.error_code.clone()), (Some(Phase::AccountSetup), None));
     let page: Vec<_> = session.page().iter().map(|view| view.state).collect();
     assert_eq!(page, [StepState::Completed, StepState::Completed, StepState::Failed]);
@@ -523,21 +523,21 @@ fn a_second_failure_is_told_afresh() {
 #[test]
 fn a_failure_reported_while_an_item_is_in_error_is_the_items() {
     let failed = EspDetail::Failed(Some("0x9".to_owned()), None);
-    let told = [(0, plain_start()), (1, app("A", ItemState::Error)), (MINUTE, failed)];
-    let found = session(&told, MINUTE + 1);
+    let reports = [(0, plain_start()), (1, app("A", ItemState::Error)), (MINUTE, failed)];
+    let found = session(&reports, MINUTE + 1);
     assert_eq!((found.state, found.ended_at), (SessionState::Failed, Some(at(1))));
     assert_eq!((found.failed_item.as_deref(), found.error_code.as_deref()), (Some("a"), Some("0x9")));
-    // A retry in between pardons the item: the session fails anew.
-    let mut told = told.to_vec();
-    told.push((2, EspDetail::Action(EspAction::Retry)));
-    let found = session(&told, MINUTE + 1);
+    // A retry in between pardons the item, and the session fails anew.
+    let mut reports = reports.to_vec();
+    reports.push((2, EspDetail::Action(EspAction::Retry)));
+    let found = session(&reports, MINUTE + 1);
     assert_eq!((found.ended_at, found.failed_item.as_deref()), (Some(at(MINUTE)), None));
 }
 
 #[test]
 fn what_the_person_left_stays_ended() {
     let act = |action| EspDetail::Action(action);
-    let told = [
+    let reports = [
         (0, plain_start()),
         (1, EspDetail::Failed(None, None)),
         (61 * MINUTE, act(EspAction::Retry)),
@@ -545,39 +545,39 @@ fn what_the_person_left_stays_ended() {
         (63 * MINUTE, EspDetail::Failed(None, None)),
         (64 * MINUTE, act(EspAction::Retry)),
     ];
-    assert_eq!(session(&told, 99 * MINUTE).ended_at, Some(at(62 * MINUTE)));
+    assert_eq!(session(&reports, 99 * MINUTE).ended_at, Some(at(62 * MINUTE)));
 }
 
 #[test]
 fn after_a_removal_no_item_fails_a_session_that_the_person_left() {
     let over = 60 * MINUTE + 1;
-    let told: [Told<'_>; 3] = [
+    let reports: [Reported<'_>; 3] = [
         (0, "agent", None, plain_start()),
         (over, "agent", None, EspDetail::Action(EspAction::Reset)),
         (over + 1, "agent", None, app("A", ItemState::Error)),
     ];
-    let found = sessions_of(&told, Some(over + 2), over + 2);
+    let found = sessions_of(&reports, Some(over + 2), over + 2);
     assert_eq!((found[0].state, found[0].fails_after), (SessionState::TimedOut, None));
 }
 
 #[test]
 fn a_session_has_the_name_that_one_of_its_sources_gives_it() {
-    let told: [Told<'_>; 3] = [
+    let reports: [Reported<'_>; 3] = [
         (0, "agent", None, app("A", ItemState::InProgress)),
         (1, "mdm", Some("one"), app("A", ItemState::InProgress)),
         (2, "agent", None, app("A", ItemState::Completed)),
     ];
-    let all = sessions_of(&told, None, MINUTE);
+    let all = sessions_of(&reports, None, MINUTE);
     assert_eq!(all.iter().map(|session| session.session_id.as_deref()).collect::<Vec<_>>(), [Some("one")]);
-    let alone = sessions_of(&told[1..2], None, MINUTE);
-    assert_eq!(all[0].id, alone[0].id, "whoever reports it besides");
+    let alone = sessions_of(&reports[1..2], None, MINUTE);
+    assert_eq!(all[0].id, alone[0].id, "the id does not depend on the other sources");
 }
 
 #[test]
-fn a_failure_in_a_phase_told_complete_is_seen() {
+fn a_failure_in_a_phase_reported_complete_is_seen() {
     let completed = EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed);
-    let told = [(0, plain_start()), (1, completed), (2, app("A", ItemState::Error))];
-    let session = session(&told, 3 + GRACE);
+    let reports = [(0, plain_start()), (1, completed), (2, app("A", ItemState::Error))];
+    let session = session(&reports, 3 + GRACE);
     assert_eq!((session.state, session.failed_phase), (SessionState::Failed, Some(Phase::DeviceSetup)));
     assert!(session.page().iter().any(|view| view.state == StepState::Failed));
 }
@@ -585,27 +585,27 @@ fn a_failure_in_a_phase_told_complete_is_seen() {
 #[test]
 fn an_app_is_the_same_in_any_case() {
     let choose = |settings: &mut Settings| settings.selected_mobile_app_ids = select(&["0A1B"]);
-    let told = [(0, start(None, choose, Some(&["0A1B"]))), (1, app("0a1b", ItemState::Completed))];
-    assert_eq!(apps(&session(&told, 2)), (1, 1));
+    let reports = [(0, start(None, choose, Some(&["0A1B"]))), (1, app("0a1b", ItemState::Completed))];
+    assert_eq!(apps(&session(&reports, 2)), (1, 1));
 }
 
 #[test]
-fn a_start_told_late_reopens_no_phase() {
-    let told = [
+fn a_start_reported_late_reopens_no_phase() {
+    let reports = [
         (0, plain_start()),
         (MINUTE, begun(Phase::DeviceSetup)),
         (5 * MINUTE, EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed)),
         (5 * MINUTE, begun(Phase::AccountSetup)),
         (9 * MINUTE, begun(Phase::DeviceSetup)),
     ];
-    let session = session(&told, 10 * MINUTE);
+    let session = session(&reports, 10 * MINUTE);
     let setup = session.phases[&Phase::DeviceSetup];
     assert_eq!((setup.state, setup.ended_at), (PhaseState::Completed, Some(at(5 * MINUTE))));
 }
 
-/// Updates are identified by what they tell: two devices may tell the same, and stay two.
+/// Updates are identified by their content: two devices may report the same content and stay two.
 #[test]
-fn devices_that_tell_alike_have_sessions_of_their_own() {
+fn devices_that_report_alike_have_sessions_of_their_own() {
     let id_of = |serial: &str, session: Option<&str>| {
         let esp = EspEvent { session_id: session.map(str::to_owned), detail: app("A", ItemState::InProgress) };
         let mut history = History::default();

@@ -1,5 +1,5 @@
-//! `docs/EVENTS.md` shows a sample of each event on the bus. The samples are what the code makes of the
-//! page's story, and the consumer that the page has comes to the end of that story.
+//! `docs/EVENTS.md` shows a sample of each event on the bus. The samples are what the code publishes for the page's
+//! story, and the page's consumer ends where the story ends.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use serde_json::Value;
@@ -37,7 +37,7 @@ fn each_sample_is_what_the_code_publishes() {
     assert_eq!(shown.keys().copied().collect::<BTreeSet<_>>(), known, "one sample for each event, and no other");
 }
 
-/// The members of a sample are the members that the page explains.
+/// The page explains every member of the samples, and no other.
 #[test]
 fn each_member_is_explained() {
     let page = page();
@@ -50,7 +50,7 @@ fn each_member_is_explained() {
     }
 }
 
-/// In any order and with repeats, the samples come to the end of the story: the first phone is enrolled after all.
+/// In any order and with repeats, the samples lead to the end of the story: the first phone is enrolled after all.
 #[test]
 fn the_samples_replay_to_the_end_of_the_story() {
     let page = page();
@@ -64,7 +64,7 @@ fn the_samples_replay_to_the_end_of_the_story() {
     }
 }
 
-/// The consumer of the page: how the attempts stand, sorted.
+/// The consumer of the page: the state of each attempt, sorted.
 fn replay<'a>(events: impl Iterator<Item = &'a (&'a str, Value)>) -> Vec<&'a str> {
     let text = |detail: &'a Value, member: &str| detail[member].as_str().unwrap();
     let mut newest: BTreeMap<&str, &Value> = BTreeMap::new();
@@ -80,10 +80,10 @@ fn replay<'a>(events: impl Iterator<Item = &'a (&'a str, Value)>) -> Vec<&'a str
     stands
 }
 
-/// The story of the page: event by event, with the detail as it is put on the bus.
+/// The story of the page, event by event, with each detail as it is put on the bus.
 fn published() -> Vec<(&'static str, String)> {
     let mut story = Story::default();
-    // A person stops at the terms of use, and a late delivery says that the device was enrolled all the same.
+    // A person stops at the terms of use, and a late delivery reports that the device was enrolled after all.
     let phone = Item { key: "e#contoso#0ck9mN8Yq2l3p7sVb1xQZAw", serial: "C02EXAMPLE1", platform: Some(Platform::Ios) };
     let terms = Place::new(None, Action::read("TermsofUse"), Some(Screen::read("termsOfUse")));
     let mut device = Device::new(phone);
@@ -113,7 +113,7 @@ fn published() -> Vec<(&'static str, String)> {
     let failure = Failure { code: Some("0x801c0003".to_owned()), ..Failure::default() };
     device.receive(94, Step { failure: Some(failure), ..step(Kind::Failed) });
     story.add(device.write(94));
-    // Windows: a session passes its limit and finishes after it; another fails, and a merge takes it back.
+    // Windows: a session passes its limit and finishes after it; another one fails, and a merge withdraws it.
     let computer = Item { key: "e#contoso#0wB2yHs6nVd8kLx4fCz0RjQ", serial: "5CG1EXAMPLE", platform: None };
     let mut device = Device::new(computer);
     device.receive_esp(120, EspDetail::Started(Box::default()));
@@ -167,7 +167,7 @@ struct Item {
 struct Device {
     item: Item,
     history: History,
-    /// How it stood after the last write.
+    /// Its state after the last write.
     last: Option<Enrollment>,
     version: u64,
 }
@@ -203,7 +203,7 @@ impl Device {
         });
     }
 
-    /// The item is written: by a hook, or by the sweep where nothing was received.
+    /// The item is written: by a hook, or by the sweep if nothing was received.
     fn write(&mut self, minute: i64) -> Vec<Publication> {
         // An item's first version is the instant of its first write in milliseconds.
         self.version = if self.last.is_none() { at(minute).millis().unsigned_abs() } else { self.version + 1 };
@@ -213,7 +213,7 @@ impl Device {
         published
     }
 
-    /// Another item took over all that this one holds.
+    /// Another item took over everything in this one.
     fn left_behind(&mut self, minute: i64) -> Vec<Publication> {
         self.version += 1;
         let then = fold(&tenant(), &self.history, &TenantSettings::default(), at(minute));

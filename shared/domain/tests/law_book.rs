@@ -1,14 +1,14 @@
-//! Rules are written in one place and cited by name (`docs/DOMAIN.md, A4`): each name is given once, and each citation in
-//! the repository leads to a rule.
+//! Rules are written in one place and cited by name (`docs/DOMAIN.md, A4`): each name is given once, and each citation
+//! in the repository leads to a rule.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The page's name. In two parts, since this file is searched too and every mention of the page must cite a rule.
+/// The page's name. It is in two parts, since this file is searched too and every mention of the page must cite a rule.
 const PAGE: &str = concat!("DOMAIN", ".md");
-/// The document that the rules were drawn from is no part of the repository, so nothing may cite it. In two parts for
+/// The document behind the rules is not part of the repository, so nothing may cite it. Its name is in two parts for
 /// the same reason.
 const ELSEWHERE: &str = concat!("SP", "EC");
 
@@ -46,7 +46,7 @@ fn each_citation_leads_to_a_rule() {
                 match name {
                     Some(name) if names.contains(name) => cited += 1,
                     Some(name) => complain(format!("there is no rule {name}")),
-                    // A page may also be named as a whole where people read it.
+                    // A text for people may also name the whole page.
                     None if is_prose && !after.starts_with('#') => {}
                     None => complain(format!("a rule is cited as `docs/{PAGE}, A4`")),
                 }
@@ -74,7 +74,7 @@ fn page() -> String {
     fs::read_to_string(root().join("docs").join(PAGE)).unwrap()
 }
 
-/// The anchors of the page in their order, each with the text after it.
+/// The anchors of the page in order, each with the text after it.
 fn anchors(page: &str) -> Vec<(&str, &str)> {
     let parts = page.split("<a id=\"").skip(1);
     parts.map(|part| part.split_once("\"></a>").unwrap_or_else(|| panic!("no anchor: {part}"))).collect()
@@ -85,7 +85,7 @@ fn is_letter(name: &str) -> bool {
     name.len() == 1
 }
 
-/// The name of a rule, or of a group of them, that `text` begins with: a capital, and digits.
+/// The name of a rule, or of a group of rules, at the beginning of `text`: a capital, and digits.
 fn name_at(text: &str) -> Option<&str> {
     let word = words(text).next()?;
     let number = word.strip_prefix(|first: char| first.is_ascii_uppercase())?;
@@ -96,7 +96,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty())
 }
 
-/// The repository's texts: all files but what builds and tools leave.
+/// The repository's texts: all files except what builds and tools produce.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root()];

@@ -1,5 +1,5 @@
-//! What must hold of any set of events: the order, repetition and splitting of their arrival never
-//! matter, and neither do the moments at which anybody looks.
+//! What must hold for any set of events: the order, repetition and splitting of their arrival never matter, and neither
+//! do the moments at which anybody looks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn tenant() -> TenantId {
     TenantId::parse("contoso").unwrap()
 }
 
-/// The write of a version of one item.
+/// The write of one version of an item.
 fn write(version: u64) -> Write<'static> {
     static TENANT: LazyLock<TenantId> = LazyLock::new(tenant);
     Write { tenant: &TENANT, item: "e#contoso#kept", version, kept_since: Timestamp::MIN, merged: false }
@@ -36,14 +36,14 @@ struct Replay {
     newest: BTreeMap<String, Publication>,
 }
 
-/// How an attempt or session stands: its name, its outcome, and everything else where it is closed.
+/// The state of an attempt or session: its name, its outcome and, once it is closed, everything else.
 type Standing = (String, &'static str, Option<State>);
 
 impl Replay {
     fn take(&mut self, published: Vec<Publication>) {
         for publication in published {
             let detail = &publication.detail;
-            assert!(self.ids.insert(detail.id.clone()), "an id is there twice: {detail:?}");
+            assert!(self.ids.insert(detail.id.clone()), "an id was published twice: {detail:?}");
             let newest = self.newest.entry(detail.attempt_id.clone()).or_insert_with(|| publication.clone());
             if newest.detail.revision < detail.revision {
                 *newest = publication;
@@ -52,7 +52,7 @@ impl Replay {
     }
 
     fn stands(&self) -> BTreeSet<String> {
-        // A session that goes on, or that a removal ended, is published only where another end was.
+        // A session that goes on, or that a removal ended, is published only if another end was published before.
         let is_there = |publication: &&Publication| match publication.detail.state.outcome {
             "gone" => false,
             "inProgress" | "ended" => !publication.transition.name().starts_with("Esp"),
@@ -64,7 +64,7 @@ impl Replay {
             .collect()
     }
 
-    /// What a replay must come to, said by a fresh publication of all there is.
+    /// The result that a replay must have, from a fresh publication of everything.
     fn of(enrollment: &vestibule_domain::Enrollment) -> BTreeSet<String> {
         let mut replay = Self::default();
         replay.take(difference(&write(1), None, enrollment));
@@ -72,13 +72,13 @@ impl Replay {
     }
 }
 
-/// Of what is in progress only that it is so is published.
+/// While it is in progress, only that fact is published.
 fn text((name, outcome, state): Standing) -> String {
     let state = state.filter(|_| outcome != "inProgress");
     format!("{name} {outcome} {state:?}")
 }
 
-/// Gaps around every limit that the rules know.
+/// Gaps around every limit in the rules.
 fn gap() -> impl Strategy<Value = i64> {
     let minute = 60_000;
     prop_oneof![
@@ -96,7 +96,9 @@ fn place() -> impl Strategy<Value = Option<Place>> {
     let actions = ["PreEnrollmentWizard", "iOSProfileLaunch", "Compliance", "EnrollmentWrapUp", "ownAction"];
     let screens = ["installingProfile", "trustProfilePrompt", "enrollmentActivation", "ownScreen"];
     prop::option::of((prop::sample::select(actions.to_vec()), prop::option::of(prop::sample::select(screens.to_vec()))))
-        .prop_map(|told| told.map(|(action, screen)| Place::new(None, Action::read(action), screen.map(Screen::read))))
+        .prop_map(|reported| {
+            reported.map(|(action, screen)| Place::new(None, Action::read(action), screen.map(Screen::read)))
+        })
 }
 
 fn enrollment_body() -> impl Strategy<Value = Body> {
@@ -125,7 +127,7 @@ fn said() -> impl Strategy<Value = Said> {
     })
 }
 
-/// What a sender can report: everything, or any of the parts that the rules ask for.
+/// What a sender can report: everything, or any of the parts that the rules use.
 fn reports() -> impl Strategy<Value = Reports> {
     prop_oneof![1 => Just(Reports::ALL), 2 => (0..=127_u8).prop_map(Reports::from_bits)]
 }
@@ -277,7 +279,7 @@ proptest! {
             prop_assert_eq!(attempt.number as usize, index + 1);
             prop_assert_eq!(attempt.ended_at.is_some(), attempt.outcome != Outcome::InProgress);
             prop_assert_eq!(attempt.deadline.is_some(), attempt.outcome == Outcome::InProgress);
-            // Others may have a place, or none that anybody reported.
+            // Others may have no place, if nobody reported one.
             prop_assert!(attempt.place.is_none() || attempt.outcome != Outcome::Completed);
             prop_assert!(attempt.row.is_none() || attempt.place.is_some());
             prop_assert!(attempt.wait.is_none() || attempt.outcome == Outcome::InProgress);
@@ -289,10 +291,9 @@ proptest! {
         }
     }
 
-    /// Whoever looks at the plan's instant and only then sees all there is to see: before it has passed,
-    /// nothing changes by the passing of time alone.
+    /// A look after the plan's instant sees everything: before it has passed, time alone changes nothing.
     #[test]
-    fn nothing_changes_by_itself_before_the_planned_instant(events in events(), settings in settings(), wait in 0..100_000_000_i64) {
+    fn time_alone_changes_nothing_before_the_planned_instant(events in events(), settings in settings(), wait in 0..100_000_000_i64) {
         let history = history(&events);
         let now = end(&events);
         let before = fold(&tenant(), &history, &settings, now);
@@ -307,7 +308,7 @@ proptest! {
         }
     }
 
-    /// Publishing the difference at every step tells, in the end, what one look at the end tells.
+    /// The differences published at every step add up to the state at the end.
     #[test]
     fn differences_add_up(events in events(), settings in settings()) {
         let mut known = History::default();
@@ -324,7 +325,7 @@ proptest! {
         prop_assert_eq!(replay.stands(), Replay::of(&old.unwrap()));
     }
 
-    /// A removal that ends a session inside its limit is no end of the page's: nothing is published of it.
+    /// A removal that ends a session inside its limit is not an end on the page, so nothing is published of it.
     #[test]
     fn a_session_that_a_removal_ended_is_not_published(events in events(), settings in settings()) {
         let ended = fold(&tenant(), &history(&events), &settings, end(&events));
@@ -336,8 +337,8 @@ proptest! {
         }
     }
 
-    /// Two items that are written each for itself and then merged: a replay of what both published, in any order, is what
-    /// the merged one has.
+    /// Two items are written separately and then merged: a replay of what both published, in any order, gives the state
+    /// of the merged one.
     #[test]
     fn a_replay_survives_a_merge(one in events(), other in events(), settings in settings(), order in any::<bool>()) {
         let (mut kept, mut gone) = (history(&one), history(&other));
@@ -359,7 +360,7 @@ proptest! {
         prop_assert_eq!(replay.stands(), Replay::of(&merged));
     }
 
-    /// What one history dropped and the other did not makes no difference to the facts about the device.
+    /// If one history dropped events and the other did not, the facts about the device stay the same.
     #[test]
     fn absorbing_what_was_pruned_keeps_the_facts(events in events(), settings in settings(), share in 0.0..1.2_f64, split in any::<u64>()) {
         let whole = history(&events);
@@ -369,7 +370,7 @@ proptest! {
         let cutoff = Timestamp::from_millis(START + (span as f64 * share) as i64);
         let mut pruned = whole.clone();
         pruned.prune(&tenant(), &settings, cutoff);
-        // The other item saw some of the same device's events, and was never pruned.
+        // The other item has some of the same device's events, and was never pruned.
         let some: Vec<Event> = events.iter().enumerate().filter(|(at, _)| split >> (at % 64) & 1 == 1).map(|(_, event)| event.clone()).collect();
         let mut merged = pruned.clone();
         merged.absorb(history(&some), &tenant(), &settings);
@@ -378,13 +379,13 @@ proptest! {
         prop_assert!(until >= pruned.base().until);
         prop_assert!(before.registered_at.is_none() || after.registered_at.is_some());
         prop_assert!(merged.identifiers().is_superset(pruned.identifiers()));
-        // What either of them still held is held.
+        // The merged item holds what either of them still held.
         let held: BTreeSet<&EventKey> = merged.events().map(|event| &event.key).collect();
         prop_assert!(pruned.events().chain(&some).all(|event| held.contains(&event.key)));
         prop_assert_eq!(codec::decode(&codec::encode(&merged).unwrap()).unwrap(), merged);
     }
 
-    /// What retention dropped may come again: all of it, and it is as if it had never been dropped.
+    /// Dropped events may be sent again. If all of them are, the state is as if they had never been dropped.
     #[test]
     fn what_was_dropped_and_came_again_is_as_it_was(events in events(), settings in settings(), share in 0.0..1.2_f64, again in 0.0..1.0_f64, split in any::<u64>()) {
         let whole = history(&events);
@@ -403,7 +404,7 @@ proptest! {
         let before = fold(&tenant(), &whole, &settings, as_of);
         prop_assert_eq!(&fold(&tenant(), &came, &settings, as_of), &before);
 
-        // A longer retention drops a part of it again, and what it keeps stays as it is.
+        // A longer retention drops a part of it again, and what it keeps stays the same.
         came.prune(&tenant(), &settings, cutoff(share * again));
         let until = came.dropped_until();
         let after = fold(&tenant(), &came, &settings, as_of);
@@ -419,7 +420,7 @@ proptest! {
         let bytes = codec::encode(&came).unwrap();
         prop_assert_eq!(&codec::decode(&bytes).unwrap(), &came);
 
-        // A part of it makes nobody forget what all of it said.
+        // A part of the events does not replace what is known from all of them.
         let mut part = pruned.clone();
         for (_, event) in events.iter().enumerate().filter(|(at, _)| split >> (at % 64) & 1 == 1) {
             part.add(event.clone());
@@ -430,7 +431,7 @@ proptest! {
         prop_assert!(!known.enrolled || (now.enrolled, now.compliant) == (true, known.compliant));
     }
 
-    /// What retention drops changes nothing of what it keeps.
+    /// Pruning changes nothing in what it keeps.
     #[test]
     fn pruning_keeps_the_rest_as_it_was(events in events(), settings in settings(), share in 0.0..1.2_f64) {
         let mut history = history(&events);

@@ -1,6 +1,6 @@
 //! The names of a tenant's apps: one item for all of them, deflated.
 //!
-//! Must stay true: the item is bounded whatever a directory has; what is lost of it costs names, and no more.
+//! Must stay true: the item is bounded, however many apps a directory has. Losing it only costs names.
 
 use crate::item::{DATA, Item, item_key};
 use crate::keys::tenant_pk;
@@ -12,28 +12,28 @@ use vestibule_domain::esp::AppNames;
 
 /// Sort key.
 const NAMES: &str = "apps";
-/// The largest item: reading it is charged by its size, at each file that is made or refreshed. Some 6 000 names.
+/// The largest item, some 6 000 names: reading it is charged by its size whenever a file is made or refreshed.
 const MOST_BYTES: usize = 200 << 10;
 /// Nothing we write inflates to more.
 const MAX_INFLATED: usize = 32 << 20;
-/// Deflating better than this costs more time than the bytes are worth.
+/// A higher level costs more time than the bytes it saves are worth.
 const LEVEL: u8 = 6;
 
 impl Store {
-    /// The names of a tenant's apps; none where none were ever read, or what is there can't be read.
+    /// The names of a tenant's apps; empty if none were ever read, or the item can't be read.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn app_names(&self, tenant: &TenantId) -> Result<AppNames, StoreError> {
         let bytes = self.app_names_there(tenant, Cause::Tenant).await?;
         Ok(bytes.as_deref().map(unpack).unwrap_or_default())
     }
 
-    /// Puts names in the place of those of before; the same again is not written. Returns how many there was room for: those
-    /// beyond, in the order of their ids, are left out.
+    /// Replaces the names; if nothing changed, it writes nothing. Returns how many names there was room for; those
+    /// after them, in the order of their ids, are left out.
     ///
     /// # Errors
-    /// When the table can't be read or written.
+    /// If the table can't be read or written.
     pub async fn put_app_names(&self, tenant: &TenantId, names: &AppNames) -> Result<usize, StoreError> {
         let (bytes, kept) = pack(names).map_err(|error| StoreError::corrupt(tenant.as_str(), error))?;
         if self.app_names_there(tenant, Cause::Pull).await?.as_deref() == Some(&bytes) {
@@ -60,7 +60,7 @@ fn key(tenant: &TenantId) -> Item {
     item_key(&tenant_pk(tenant), NAMES)
 }
 
-/// As many names as there is room for, and how many these are.
+/// As many names as there is room for, and their number.
 fn pack(names: &AppNames) -> Result<(Vec<u8>, usize), serde_json::Error> {
     let mut names = names.clone();
     loop {
@@ -68,7 +68,7 @@ fn pack(names: &AppNames) -> Result<(Vec<u8>, usize), serde_json::Error> {
         if bytes.len() <= MOST_BYTES {
             return Ok((bytes, names.len()));
         }
-        // Once is enough for names of one length on average.
+        // One pass is enough if names have about the same length.
         names.truncate(names.len() * MOST_BYTES / bytes.len() * 19 / 20);
     }
 }

@@ -1,9 +1,9 @@
 //! What changed: the index that holds each enrollment of a tenant by the coarse time of its newest write, and reading
-//! what it names.
+//! the enrollments that it names.
 //!
-//! An entry moves only when the clock has gone on to the next bucket, so it says "no earlier than this bucket":
-//! whoever refreshes reads again what the buckets since hold, and skips by version what it has. The index is exact for
-//! writes that are older than its lag; whoever needs more follows the feed ([`crate::feed`]).
+//! An entry moves only when the clock has reached the next bucket, so it means "no earlier than this bucket". A refresh
+//! reads again what the buckets since then hold, and skips by version what it already has. The index is exact for
+//! writes that are older than its lag; a reader that needs more follows the feed ([`crate::feed`]).
 
 use crate::image::Image;
 use crate::item::{CHANGE_BUCKET, CHANGE_PARTITION, first_bucket, n, s, text};
@@ -11,18 +11,19 @@ use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
 use crate::{CHANGES_INDEX, Cause, Store, StoreError, Stored};
 use vestibule_domain::{History, Identifier, Millis, TenantId, Timestamp};
 
-/// How far behind the index may be for answers: a write takes its bucket from the clock when it begins, and one that
-/// lands this much later, or shows in the index as much later, is still found.
+/// How far the index may lag for answers. A write takes its bucket from the clock when it begins; a write that lands
+/// this much later, or appears in the index this much later, is still found.
 pub const INDEX_LAG: Millis = Millis::from_minutes(2);
-/// The same for the nightly file: what an index that lags for longer hid from the answers of a day is found then.
+/// The same for the nightly file: it finds what a lagging index hid from a day's answers.
 pub const NIGHTLY_INDEX_LAG: Millis = Millis::from_minutes(120);
 
 impl Store {
     /// The enrollments of a tenant that may have changed since an instant, or up to `lag` before it; all of them
-    /// without one. One that was merged into another is among them, so that whoever holds it learns that it is gone.
+    /// without an instant. Enrollments that were merged into others are included, so that a reader that holds one
+    /// learns that it is gone.
     ///
     /// # Errors
-    /// When the index can't be read.
+    /// If the index can't be read.
     pub async fn changed_since(
         &self,
         tenant: &TenantId,
@@ -30,7 +31,7 @@ impl Store {
         lag: Millis,
     ) -> Result<Vec<ItemKey>, StoreError> {
         let from = since.map_or(0, |since| first_bucket(since - lag));
-        // Side by side: one after the other they would take most of an answer's time.
+        // In parallel: one after the other they would take most of an answer's time.
         let shards = (0..CHANGE_SHARDS).map(|shard| {
             let query = self
                 .client
@@ -50,7 +51,7 @@ impl Store {
     /// The enrollment that an identifier leads to.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn find(
         &self,
         tenant: &TenantId,
@@ -64,10 +65,10 @@ impl Store {
         Ok(Some(Stored::of(head, history)))
     }
 
-    /// The history of a stream record's image, with the events of its segments.
+    /// The history in a stream record's image, with the events of its segments.
     ///
     /// # Errors
-    /// [`StoreError::MissingSegment`] when retention has dropped one meanwhile.
+    /// [`StoreError::MissingSegment`] if retention has dropped a segment meanwhile.
     pub async fn complete_image(&self, image: &Image) -> Result<History, StoreError> {
         self.with_segments(image.key.as_str(), &image.history, &image.segments).await
     }

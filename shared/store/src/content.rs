@@ -1,5 +1,5 @@
-//! Items of JSON that are replaced on condition of their version: of any number of writers, each changes what the one
-//! before left.
+//! Items of JSON that are replaced on condition of their version: each of several writers changes what the one before
+//! left.
 
 use crate::item::{Item, item_key, n, number, s, text};
 use crate::keys::PK;
@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 
 pub(crate) const VERSION: &str = "v";
 pub(crate) const CONTENT: &str = "c";
-/// Tries before an item is called too busy: few write it.
+/// Tries before an item counts as too busy; it has few writers.
 const MOST_TRIES: u32 = 20;
 
-/// Where such an item is, and what its work is counted as.
+/// Where an item is, and what its cost is counted as.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub pk: String,
@@ -27,24 +27,24 @@ impl Place {
     }
 }
 
-/// Content that is begun anew where it can't be read: nothing of a tenant's is in it, so it must hold up nothing.
+/// Content that starts empty if it can't be read: it is not the tenant's data, so it must not block anything.
 pub(crate) trait Content: Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync {}
 
 impl<C: Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync> Content for C {}
 
-/// What an item has, and its version.
+/// An item's content and its version.
 pub(crate) fn read<C: Content>(item: &Item) -> (C, u64) {
     let content = serde_json::from_str(text(item, CONTENT).unwrap_or_default()).unwrap_or_else(|error| {
-        // What serde says could repeat the content.
+        // Serde's message could repeat the content.
         let (pk, sk) = (text(item, PK).unwrap_or_default(), text(item, crate::keys::SK).unwrap_or_default());
-        tracing::warn!(pk, sk, column = error.column(), "an item can't be read; it begins anew");
+        tracing::warn!(pk, sk, column = error.column(), "an item can't be read; it starts empty");
         C::default()
     });
     (content, number(item, VERSION).unwrap_or(0))
 }
 
 impl Store {
-    /// What is there, and its version; 0 for nothing.
+    /// The content and its version; version 0 if there is no item.
     pub(crate) async fn read_content<C: Content>(&self, place: &Place) -> Result<(C, u64), StoreError> {
         let get = self.client.get_item().table_name(&*self.table);
         let get = get.set_key(Some(place.key())).consistent_read(true);
@@ -53,7 +53,8 @@ impl Store {
         Ok(answer.item.as_ref().map(read).unwrap_or_default())
     }
 
-    /// Changes what is there; what stays as it is is not written. `change` is asked again with what another writer left.
+    /// Changes the content; if it stays the same, nothing is written. `change` is called again with what another writer
+    /// left.
     pub(crate) async fn change_content<C: Content, T>(
         &self,
         place: &Place,

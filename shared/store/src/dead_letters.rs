@@ -1,7 +1,7 @@
-//! Stream records that can't be read, set aside so that the records behind them are published.
+//! Stream records that can't be read. They are set aside so that the records behind them are published.
 //!
-//! A record names its item by key, and an operator who has mended the item can publish it again; nothing else of it is
-//! kept. Setting one aside twice changes nothing.
+//! A record names its item by key, and an operator who has repaired the item can publish it again; nothing else of the
+//! record is kept. Setting one aside twice changes nothing.
 
 use crate::item::{EXPIRES, Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK};
@@ -12,9 +12,9 @@ const DEAD_LETTERS: &str = "dead#stream";
 const ITEM: &str = "of";
 const REASON: &str = "why";
 const AT: &str = "at";
-/// How long one stays.
+/// How long a dead letter is kept.
 const KEPT_FOR: Millis = Millis::from_days(35);
-/// What goes wrong may be as long as it likes; an item may not.
+/// An error may be of any length; an item may not.
 const REASON_CHARS: usize = 500;
 
 /// A stream record that could not be read.
@@ -22,7 +22,7 @@ const REASON_CHARS: usize = 500;
 pub struct DeadLetter {
     /// The record's sequence number.
     pub sequence_number: String,
-    /// The key of the item that was written; `?` where even that could not be read.
+    /// The key of the item that was written; `?` if even that could not be read.
     pub item: String,
     /// Why it could not be read.
     pub reason: String,
@@ -34,7 +34,7 @@ impl Store {
     /// Sets a record aside.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn put_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         let mut item: Item = item_key(DEAD_LETTERS, &letter.sequence_number);
         item.insert(ITEM.to_owned(), s(&letter.item));
@@ -50,7 +50,7 @@ impl Store {
     /// The records that were set aside in the last weeks, oldest first, at most `most`.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, StoreError> {
         let query = self
             .client

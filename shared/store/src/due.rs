@@ -1,8 +1,8 @@
-//! What is due: the sparse index that holds each enrollment with something open, by the instant at which somebody
-//! must look.
+//! What is due: the sparse index that holds each enrollment with something open, by the instant at which it must be
+//! looked at.
 //!
-//! Looking writes only the instant of the look and the due attributes, on condition of the version: running twice,
-//! late or in parallel is harmless, and whoever was overtaken has nothing to do.
+//! A look writes only its instant and the due attributes, on condition of the version. So running twice, late or in
+//! parallel is harmless, and a runner that was overtaken has nothing to do.
 
 use crate::item::{DUE_AT, DUE_SHARD, EXPIRES, FOLDED_AT, Found, Head, SETTINGS, VERSION};
 use crate::item::{Item, key_of, n, s, text};
@@ -14,33 +14,33 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use vestibule_domain::{Plan, TenantId, TenantSettings, Timestamp, fold};
 
-/// Keys of one shard taken in one run; more is for the next.
+/// The most keys of one shard taken in one run; the next run takes the rest.
 const MOST_PER_SHARD: usize = 5_000;
 /// Enrollments settled side by side.
 const CONCURRENCY: usize = 16;
 
-/// What looking at a due enrollment found.
+/// The result of looking at a due enrollment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Something that was open when it was folded last no longer is: recorded.
+    /// Something that was open at the last fold has ended: recorded.
     Flagged,
     /// Still open; due again later.
     Rearmed,
     /// Nothing was open any more.
     Cleared,
-    /// Somebody else wrote meanwhile, and so has looked.
+    /// Another writer wrote meanwhile, and has looked too.
     Moved,
-    /// It is not there any more.
+    /// The enrollment is gone.
     Gone,
-    /// It can't be read; nothing was changed. An operator must look.
+    /// It can't be read, and nothing was changed. An operator must look.
     Unreadable,
 }
 
 impl Store {
-    /// The enrollments due before `now`. One query a shard when nothing is, however much is stored.
+    /// The enrollments due before `now`. If none is due, this takes one query for each shard, however much is stored.
     ///
     /// # Errors
-    /// When the index can't be read.
+    /// If the index can't be read.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<ItemKey>, StoreError> {
         let shards: Vec<Vec<ItemKey>> = futures::stream::iter(0..DUE_SHARDS)
             .map(|shard| self.due_in(due_shard(shard), now))
@@ -64,11 +64,11 @@ impl Store {
         Ok(items.iter().filter_map(|item| ItemKey::parse(text(item, PK)?)).collect())
     }
 
-    /// Looks at enrollments as of `now`, each with its tenant's settings (the defaults for a tenant that is not
-    /// among them).
+    /// Looks at enrollments as of `now`, each with its tenant's settings (the defaults for a tenant without any in the
+    /// map).
     ///
     /// # Errors
-    /// When the table can't be read or written, the others have been looked at all the same.
+    /// If the table can't be read or written; the other enrollments have still been looked at.
     pub async fn settle_all(
         &self,
         keys: &[ItemKey],
@@ -89,7 +89,7 @@ impl Store {
         settled.into_iter().chain(std::iter::repeat_n(Settled::Gone, missing).map(Ok)).collect()
     }
 
-    /// One enrollment that can't be read must not keep the others waiting.
+    /// An enrollment that can't be read must not delay the others.
     async fn settle_or_report(
         &self,
         item: Item,
@@ -98,7 +98,7 @@ impl Store {
     ) -> Result<Settled, StoreError> {
         match self.settle(item, settings, now).await {
             Err(error) if error.is_unreadable() => {
-                tracing::error!(%error, "an enrollment that is due can't be read");
+                tracing::error!(%error, "a due enrollment can't be read");
                 Ok(Settled::Unreadable)
             }
             settled => settled,
@@ -124,7 +124,7 @@ impl Store {
         let history = self.complete(&head).await?;
         let was_open = Plan::of(&fold(&tenant, &history, &settings, head.folded_at), &history).due_at;
         let before = head.version;
-        // What was due has been looked at: the true deadline takes its place.
+        // We have looked at what was due, so the true deadline replaces it.
         head.due_at = None;
         let plan = head.refold(&history, &settings, now);
         if !self.update_due(&head, before, Cause::SweepWrite).await? {
@@ -137,7 +137,7 @@ impl Store {
         })
     }
 
-    /// Writes what a look changes; `false` when somebody else wrote first.
+    /// Writes what a look changes; `false` if another writer wrote first.
     pub(crate) async fn update_due(&self, head: &Head, before: u64, cause: Cause) -> Result<bool, StoreError> {
         let mut set = vec!["#v = :v", "#f = :f"];
         let mut remove = Vec::new();

@@ -1,30 +1,30 @@
-//! What can go wrong with the table, by what the caller can do about it.
+//! What can go wrong with the table, distinguished by what the caller can do about it.
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use vestibule_domain::codec::CodecError;
 
-/// Why the table did not do what was asked.
+/// Why a request to the table failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Others wrote the same item again and again: try again later.
+    /// Other writers keep changing the same item: try again later.
     #[error("the item is too busy")]
     Busy,
-    /// The table is down, slow or throttles: try again later.
+    /// The table is down, slow or throttling: try again later.
     #[error("unavailable: {0}")]
     Unavailable(String),
     /// The device has sent more events than an enrollment may hold: sending again will not help.
     #[error("the enrollment is full")]
     EnrollmentFull,
-    /// What is to be stored does not fit an item.
+    /// The content does not fit into an item.
     #[error("too large for an item")]
     TooLarge,
     /// The item was changed since it was read: read it again.
     #[error("changed by somebody else meanwhile")]
     Conflict,
-    /// The item was folded under a later version of the tenant's settings than the caller holds: read the tenant again.
-    #[error("the settings held of a tenant are older than its item {0}")]
+    /// The item was folded under a later version of the tenant's settings than the caller's: read the tenant again.
+    #[error("the cached settings of a tenant are older than its item {0}")]
     StaleSettings(String),
-    /// There is one by that name already.
+    /// The name is already taken.
     #[error("exists already")]
     Exists,
     /// An item that we can't have written.
@@ -35,10 +35,10 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A segment that a head names is not there.
+    /// A segment that a head names is missing.
     #[error("a segment of {0} is missing")]
     MissingSegment(String),
-    /// The table refuses the request itself: a mistake of ours or of the deployment.
+    /// The table refuses the request itself: a mistake in our code or in the deployment.
     #[error("refused: {0}")]
     Refused(String),
 }
@@ -52,8 +52,8 @@ impl StoreError {
         Self::corrupt(item, error)
     }
 
-    /// Whether what is stored can't be read, now or later: an operator must look. Everything else may be otherwise the next
-    /// time.
+    /// Whether what is stored can't be read, now or later, so that an operator must look. Any other error may be gone
+    /// next time.
     pub const fn is_unreadable(&self) -> bool {
         matches!(self, Self::Corrupt { .. } | Self::MissingSegment(_))
     }

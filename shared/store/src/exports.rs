@@ -1,11 +1,11 @@
-//! Who exports a tenant's file, what is asked for, and how long a tenant is left alone whose export fails: one item a
-//! tenant.
+//! Who exports a tenant's file, which file is requested, and how long a tenant is skipped after a failed export: one
+//! item for each tenant.
 //!
-//! What may happen is decided by [`Exports`], which knows neither clock nor table; the item is replaced only on condition
-//! of its version, so of any number of exporters one has the lease.
+//! [`Exports`], which knows neither clock nor table, decides what may happen. The item is replaced only on condition of
+//! its version, so of several exporters one has the lease.
 //!
-//! Must stay true: a lease ends, whoever held it; a tenant whose export always fails is tried ever more rarely; what was
-//! asked for stays asked for until a file of that instant or a later one is there.
+//! Must stay true: every lease ends, whoever held it. A tenant whose export always fails is tried ever more rarely. A
+//! request stays open until a file of its instant or a later one is published.
 
 use crate::content::Place;
 use crate::keys::tenant_pk;
@@ -14,33 +14,33 @@ use serde::{Deserialize, Serialize};
 pub use vestibule_domain::report::{ExportReason, ExportRequest};
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
-/// How long a lease lasts: a minute longer than a function may run. What its holder has not ended by then has died.
+/// How long a lease lasts: a minute longer than a function may run. A holder that has not finished by then has died.
 pub const EXPORT_LEASE: Millis = Millis::from_minutes(16);
-/// How long a tenant is left alone after its export failed once: the tick's interval. Doubled by each further failure.
+/// How long a tenant is skipped after its export failed once: the tick's interval. Each further failure doubles it.
 pub const EXPORT_BACK_OFF: Millis = Millis::from_minutes(15);
-/// The longest that a tenant is left alone.
+/// The longest time that a tenant is skipped.
 pub const MOST_EXPORT_BACK_OFF: Millis = Millis::from_days(1);
-/// How often somebody who asks gets a try although the tenant is left alone, and what is asked for is sent again.
+/// How often a person's request is tried although the tenant is skipped, and how often an open request is sent again.
 pub const ASKED_EVERY: Millis = Millis::from_minutes(15);
 
 const EXPORTS: &str = "export";
 
-/// How things stand with a tenant's exports.
+/// The state of a tenant's exports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exports {
     /// Who exports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<ExportLease>,
-    /// What was asked for and is not there yet.
+    /// What was requested and is not yet published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingExport>,
     /// Failures since the last success.
     #[serde(default)]
     pub failures: u32,
-    /// Until when it is left alone.
+    /// Until when it is skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// When somebody who asked was last given a try.
+    /// When a person's request was last tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
 }
@@ -48,11 +48,11 @@ pub struct Exports {
 /// The right to export a tenant's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportLease {
-    /// Whose it is: one run of one exporter.
+    /// The holder: one run of one exporter.
     pub owner: String,
-    /// The instant from which on it is nobody's.
+    /// The instant at which it ends.
     pub until: Timestamp,
-    /// The instant that the file will be true for.
+    /// The instant as of which the file will be true.
     pub as_of: Timestamp,
     /// Why it is exported.
     pub reason: ExportReason,
@@ -61,7 +61,7 @@ pub struct ExportLease {
 /// A file that somebody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingExport {
-    /// The instant that it must be true for, at least.
+    /// The instant as of which it must be true, or a later one.
     pub as_of: Timestamp,
     /// When it was last put on the bus.
     pub sent_at: Timestamp,
@@ -70,36 +70,36 @@ pub struct PendingExport {
 /// Whether somebody may export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakenExport {
-    /// Yes, a file as of this instant, until the lease ends.
+    /// Yes: export a file as of this instant, before the lease ends.
     Leased {
-        /// The instant that the file is to be true for.
+        /// The instant as of which the file must be true.
         as_of: Timestamp,
     },
-    /// No: somebody else does.
+    /// No: another run exports it.
     UnderWay {
-        /// The instant that the file will be true for.
+        /// The instant as of which the file will be true.
         as_of: Timestamp,
         /// When the lease ends at the latest.
         until: Timestamp,
     },
-    /// No: it failed, and the tenant is left alone until then.
+    /// No: the export failed, and the tenant is skipped until then.
     LeftAlone {
         /// When it may be tried again.
         until: Timestamp,
     },
 }
 
-/// What became of asking for a file.
+/// The result of requesting a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedExport {
-    /// What is asked for now: the same as before where that is still to come.
+    /// What is requested now: the earlier request if that is still open.
     pub pending: PendingExport,
-    /// Whether it is to be put on the bus.
+    /// Whether it must be put on the bus.
     pub send: bool,
 }
 
 impl Exports {
-    /// How things stand at `now`: a lease that ran out failed.
+    /// The state at `now`: a lease that ran out counts as a failure.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Self {
         let mut exports = self.clone();
@@ -109,31 +109,31 @@ impl Exports {
         exports
     }
 
-    /// Until when the tenant is left alone, if it is at `now`.
+    /// Until when the tenant is skipped, if it is skipped at `now`.
     pub fn left_alone_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.not_before.filter(|until| *until > now)
     }
 
-    /// What was asked for and nobody is working on at `now`, unless the tenant is left alone.
+    /// What was requested and nobody works on at `now`, unless the tenant is skipped.
     pub fn forgotten(&self, now: Timestamp) -> Option<PendingExport> {
         let exports = self.at(now);
         exports.pending.filter(|_| exports.lease.is_none() && exports.left_alone_until(now).is_none())
     }
 
-    /// Whether a file that is due may be asked for at `now`.
+    /// Whether a due file may be requested at `now`.
     pub fn may_begin(&self, now: Timestamp) -> bool {
         let exports = self.at(now);
         exports.lease.is_none() && exports.left_alone_until(now).is_none()
     }
 
-    /// Gives `owner` the lease to export a file as of `as_of`, or as of what was asked for by now where that is later.
+    /// Gives `owner` the lease to export a file as of `as_of`, or as of the requested instant if that is later.
     pub fn take(&mut self, owner: &str, as_of: Timestamp, reason: ExportReason, now: Timestamp) -> TakenExport {
         *self = self.at(now);
-        // Who broke off a command and repeats it need not wait for the lease of the first to run out.
+        // Somebody who repeats an interrupted command need not wait until the first lease runs out.
         self.lease.take_if(|lease| (lease.reason, reason) == (ExportReason::Operator, ExportReason::Operator));
         if let Some(ExportLease { owner: of, until, as_of, .. }) = &self.lease {
             let (until, as_of) = (*until, *as_of);
-            // It is asked again by whoever did not hear the answer.
+            // A holder that did not receive the answer asks again.
             return if of == owner { TakenExport::Leased { as_of } } else { TakenExport::UnderWay { as_of, until } };
         }
         if let Some(until) = self.left_alone_until(now) {
@@ -155,7 +155,7 @@ impl Exports {
         TakenExport::Leased { as_of }
     }
 
-    /// `owner` has published a file as of `as_of`. Returns what is still asked for, to be put on the bus.
+    /// `owner` has published a file as of `as_of`. Returns what is still requested, to be put on the bus.
     pub fn finish(&mut self, owner: &str, as_of: Timestamp, now: Timestamp) -> Option<PendingExport> {
         self.lease.take_if(|lease| lease.owner == owner);
         (self.failures, self.not_before, self.asked_at) = (0, None, None);
@@ -166,7 +166,7 @@ impl Exports {
         self.pending
     }
 
-    /// `owner` could not publish. Without effect once the lease is another's.
+    /// `owner` could not publish. This has no effect if another run has the lease by now.
     pub fn fail(&mut self, owner: &str, now: Timestamp) {
         if self.lease.take_if(|lease| lease.owner == owner).is_some() {
             self.fail_at(now);
@@ -175,13 +175,13 @@ impl Exports {
 
     fn fail_at(&mut self, at: Timestamp) {
         self.failures = self.failures.saturating_add(1);
-        // Beyond ten doublings it is the longest anyway.
+        // After ten doublings it is the longest time anyway.
         let doubled = EXPORT_BACK_OFF.get() << self.failures.min(10).saturating_sub(1);
         self.not_before = Some(at + Millis::new(doubled.min(MOST_EXPORT_BACK_OFF.get())));
     }
 
-    /// Asks for a file as of `now`, or stays with what was asked for where that is still to come. `anew` is for what a file
-    /// that was begun before `now` can't show.
+    /// Requests a file as of `now`, or keeps an earlier request that is still open. `anew` is for what a file begun
+    /// before `now` can't show.
     pub fn ask(&mut self, now: Timestamp, anew: bool) -> AskedExport {
         *self = self.at(now);
         let under_way = self.lease.as_ref().map(|lease| lease.as_of);
@@ -192,16 +192,16 @@ impl Exports {
         let as_of = under_way.map_or(now, |under_way| now.max(under_way + Millis::new(1)));
         let pending = PendingExport { as_of, sent_at: now };
         self.pending = Some(pending);
-        // Whoever is at it asks for what is left.
+        // The run that works on it will send the request that is left.
         AskedExport { pending, send: under_way.is_none() }
     }
 }
 
 impl Store {
-    /// How things stand with a tenant's exports.
+    /// The state of a tenant's exports.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn exports(&self, tenant: &TenantId) -> Result<Exports, StoreError> {
         Ok(self.read_content(&place(tenant)).await?.0)
     }
@@ -209,7 +209,7 @@ impl Store {
     /// Takes a tenant's lease for `owner`, a name that no other run has; see [`Exports::take`].
     ///
     /// # Errors
-    /// When the table can't be read or written.
+    /// If the table can't be read or written.
     pub async fn take_export(
         &self,
         tenant: &TenantId,
@@ -224,7 +224,7 @@ impl Store {
     /// Ends `owner`'s export of a file as of `as_of`; see [`Exports::finish`].
     ///
     /// # Errors
-    /// When the table can't be read or written: the lease then runs out.
+    /// If the table can't be read or written; the lease then runs out.
     pub async fn finish_export(
         &self,
         tenant: &TenantId,
@@ -238,15 +238,15 @@ impl Store {
     /// Ends `owner`'s export without a file; see [`Exports::fail`].
     ///
     /// # Errors
-    /// When the table can't be read or written: the lease then runs out.
+    /// If the table can't be read or written; the lease then runs out.
     pub async fn fail_export(&self, tenant: &TenantId, owner: &str, now: Timestamp) -> Result<(), StoreError> {
         self.change_exports(tenant, |exports| exports.fail(owner, now)).await
     }
 
-    /// Asks for a tenant's file; see [`Exports::ask`].
+    /// Requests a tenant's file; see [`Exports::ask`].
     ///
     /// # Errors
-    /// When the table can't be read or written.
+    /// If the table can't be read or written.
     pub async fn ask_for_export(
         &self,
         tenant: &TenantId,

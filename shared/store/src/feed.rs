@@ -1,17 +1,19 @@
-//! The change feed: what changed of a tenant, page after page, for those who ask again and again.
+//! The change feed: a tenant's changes, page after page, for readers that ask again and again.
 //!
-//! The change index makes a question cost what its bucket holds. Where that is much, whoever asks requests a feed, and the
-//! tenant's item then says since when there is one and until when. The publisher meets every change in the stream; while
-//! a feed lasts it appends pages of item keys and versions. A tenant that nobody asks about has no feed and costs nothing.
+//! With the change index, a question costs as much as its bucket holds. If that is much, the reader requests a feed,
+//! and the tenant's item then records since when and until when there is one. The publisher sees every change in the
+//! stream; while a feed lasts it appends pages of item keys and versions. A tenant that nobody asks about has no feed
+//! and costs nothing.
 //!
-//! A feed is a log of pages numbered from 1 without a gap: a page is written at the next number on condition that nobody
-//! has taken it. Must stay true: no page ever appears at or before a number that somebody has read up to. So a reader
-//! reads each page once, however late it is and whatever clocks say. Each feed of a tenant has a log of its own, named by
+//! A feed is a log of pages numbered from 1 without a gap: a page is written at the next number on condition that the
+//! number is free. Must stay true: no page ever appears at or before a number that a reader has reached. So a reader
+//! reads each page once, however late it is and whatever clocks say. Each feed of a tenant has its own log, named by
 //! the instant of its beginning, and that instant never recurs.
 //!
-//! To learn up to when the log is complete, a reader writes barriers: items with random keys. The publisher meets one
-//! behind all that its shard of the stream was given before, and says so in the page it appends. With one shard one
-//! barrier is proof; of several shards each barrier proves the one that it falls into.
+//! To learn up to where the log is complete, a reader writes barriers: items with random keys. The publisher meets a
+//! barrier after everything that its shard of the stream received before it, and records the barrier in the page that
+//! it appends. With one shard one barrier is proof; with several shards each barrier proves the shard that it falls
+//! into.
 
 use crate::item::{Item, VERSION, item_key, n, number, s, text};
 use crate::keys::{HEAD, ItemKey, PK, SK, tenant_pk};
@@ -30,37 +32,38 @@ use vestibule_domain::{Millis, TenantId, Timestamp};
 pub(crate) const SINCE: &str = "fs";
 /// On the tenant's item: when the feed ends, in milliseconds.
 pub(crate) const UNTIL: &str = "fu";
-/// On a barrier: whose it is.
+/// On a barrier: its tenant.
 const TENANT: &str = "ft";
 /// On a page: keys and versions.
 const CHANGES: &str = "c";
 /// On a page: the barriers met.
 const BARRIERS: &str = "b";
-/// When a page or a barrier may go, in seconds.
+/// When a page or a barrier may be deleted, in seconds.
 const EXPIRES: &str = "x";
 /// Where a link leads.
 const TO: &str = "to";
-/// What a barrier's partition key begins with.
+/// The prefix of a barrier's partition key.
 pub const BARRIER_PREFIX: &str = "b#";
 /// A barrier's sort key.
 const BARRIER: &str = "b";
-/// The attributes of an image that a feed needs to see; the others need not be copied.
+/// The attributes of an image that a feed needs; the others need not be copied.
 pub const SEEN_ATTRIBUTES: [&str; 6] = [PK, SK, VERSION, TO, TENANT, SINCE];
 
-/// How long publishers may take to know of a new feed: they hold tenants for a minute, and the write that begins a feed
-/// may land some time after the instant it names.
+/// How long publishers may take to learn of a new feed: they hold tenants for a minute, and the write that begins a
+/// feed may land some time after the instant it names.
 const SETTLING: Millis = Millis::from_seconds(90);
-/// How long a feed lasts when it begins or is prolonged. Nobody who asked in this time waits for one to settle.
+/// How long a feed lasts after it begins or is prolonged. A reader that asks within this time need not wait for a feed
+/// to settle.
 const LASTS: Millis = Millis::from_minutes(120);
-/// A feed is prolonged when less than this is left: long enough for all publishers to learn of it before it would end.
+/// A feed is prolonged if less than this is left: long enough for all publishers to learn of it before it would end.
 const PROLONGED: Millis = Millis::from_minutes(60);
-/// Publishers go on this long after the end, for readers whose clocks are behind theirs.
+/// Publishers append for this long after the end, for readers whose clocks are behind theirs.
 const GRACE: Millis = Millis::from_minutes(5);
-/// How long pages stay: much longer than anybody who follows a feed stays away.
+/// How long pages stay: much longer than a reader of a feed stays away.
 const PAGES_STAY: Millis = Millis::from_days(2);
 /// How long barriers stay: as long as the stream that carries them.
 const BARRIERS_STAY: Millis = Millis::from_days(1);
-/// Tries of appending a page: others may be appending too.
+/// Tries of appending a page: other publishers may be appending too.
 const MOST_TRIES: u32 = 40;
 /// Bytes of the hash in an item's key.
 const HASH: usize = 16;
@@ -68,13 +71,13 @@ const HASH: usize = 16;
 /// When a tenant has a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Feed {
-    /// When it began: names its log.
+    /// When it began; this names its log.
     pub since: Timestamp,
     /// When it ends, unless it is prolonged.
     pub until: Timestamp,
 }
 
-/// What a feed tells of an item.
+/// What a feed reports of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// An enrollment changed; its version then, or [`UNKNOWN_VERSION`].
@@ -83,17 +86,17 @@ pub enum Seen {
     Barrier(Barrier),
 }
 
-/// The version of what is gone, is a link now, or says none: it must be looked at.
+/// The version of an item that is gone, is now a link, or has no version: it must be looked at.
 pub const UNKNOWN_VERSION: u64 = 0;
 
-/// A reader's question to the publisher: have you come as far as this?
+/// A reader's question to the publisher: have you reached this point?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Barrier {
     /// Its id.
     pub id: String,
     /// The tenant.
     pub tenant: TenantId,
-    /// The beginning of the feed that is asked about.
+    /// The beginning of the feed in question.
     pub since: Timestamp,
 }
 
@@ -102,18 +105,18 @@ pub struct Barrier {
 pub struct Page {
     /// The items that changed, each with its newest version in this page, or [`UNKNOWN_VERSION`].
     pub changes: BTreeMap<ItemKey, u64>,
-    /// Ids of barriers before which nothing is missing from the pages up to this one.
+    /// Ids of barriers: everything before them is in the pages up to this one.
     pub barriers: Vec<String>,
 }
 
 impl Feed {
-    /// The feed that a tenant's item tells of.
+    /// The feed recorded on a tenant's item.
     pub(crate) fn read(item: &Item) -> Option<Self> {
         let at = |name| number(item, name).map(Timestamp::from_millis);
         Some(Self { since: at(SINCE)?, until: at(UNTIL)? })
     }
 
-    /// Whether what changes at `now` is certain to come into its log.
+    /// Whether a change at `now` is certain to reach its log.
     pub fn is_settled(&self, now: Timestamp) -> bool {
         self.since + SETTLING <= now && now < self.until
     }
@@ -123,19 +126,19 @@ impl Feed {
         now < self.until + GRACE
     }
 
-    /// Whether it has ended for readers: another may be requested.
+    /// Whether it has ended for readers, so that another one may be requested.
     pub fn has_ended(&self, now: Timestamp) -> bool {
         self.until <= now
     }
 
-    /// Whether it should be prolonged by who uses it.
+    /// Whether its user should prolong it.
     pub fn is_ending(&self, now: Timestamp) -> bool {
         self.until < now + PROLONGED
     }
 }
 
 impl Seen {
-    /// What a stream record tells, from its keys and images; empty ones are absent. It needs nothing but
+    /// What a stream record reports, from its keys and images; empty ones are absent. It needs only
     /// [`SEEN_ATTRIBUTES`], so an enrollment whose history can't be read is seen too.
     pub fn of(keys: &Item, old: &Item, new: &Item) -> Option<Self> {
         let pk = text(keys, PK)?;
@@ -148,7 +151,7 @@ impl Seen {
             return None;
         }
         let is_head = |image: &Item| !image.is_empty() && !image.contains_key(TO);
-        // A link that leads to an enrollment, and was none before, is in no file.
+        // A link that leads to an enrollment, and was not an enrollment before, is in no file.
         if !is_head(old) && !is_head(new) {
             return None;
         }
@@ -158,7 +161,7 @@ impl Seen {
 }
 
 impl Page {
-    /// Whether it says nothing.
+    /// Whether it reports nothing.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.barriers.is_empty()
     }
@@ -195,16 +198,16 @@ impl Page {
 }
 
 impl Store {
-    /// Requests a feed for a tenant, unless it has one: publishers hold tenants for a while, so it serves only after
-    /// it has [settled](Feed::is_settled).
+    /// Requests a feed for a tenant, unless it has one. Publishers hold tenants for a while, so the feed is usable only
+    /// after it has [settled](Feed::is_settled).
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn request_feed(&self, tenant: &TenantId, now: Timestamp) -> Result<(), StoreError> {
         let update = self
             .update_feed(tenant, now)
             .update_expression("SET #s = :now, #u = :u")
-            // A tenant that is not there must not come into being by this.
+            // This must not create a tenant that does not exist.
             .condition_expression("attribute_exists(#pk) AND (attribute_not_exists(#u) OR #u <= :now)")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#s", SINCE)
@@ -212,10 +215,10 @@ impl Store {
         self.send_feed(update).await
     }
 
-    /// Prolongs a feed that is used, if it is still the tenant's.
+    /// Prolongs a feed in use, if it is still the tenant's.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn prolong_feed(&self, tenant: &TenantId, feed: Feed, now: Timestamp) -> Result<(), StoreError> {
         let update = self
             .update_feed(tenant, now)
@@ -226,7 +229,8 @@ impl Store {
         self.send_feed(update).await
     }
 
-    /// The attributes of the feed alone: the tenant's version stays, so nobody who changes the tenant is in the way.
+    /// Updates the attributes of the feed alone: the tenant's version stays, so this does not conflict with changes of
+    /// the tenant.
     fn update_feed(&self, tenant: &TenantId, now: Timestamp) -> UpdateItemFluentBuilder {
         let key = item_key(&tenant_pk(tenant), crate::tenants::TENANT);
         let update = self.client.update_item().table_name(&*self.table).set_key(Some(key));
@@ -238,7 +242,7 @@ impl Store {
         match update.send().await {
             Ok(answer) => self.meter.wrote(Cause::Feed, answer.consumed_capacity.as_slice()),
             Err(error) => match error.as_service_error() {
-                // Somebody else was quicker, or has seen something newer.
+                // Another writer was quicker, or has seen a newer feed.
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => self.meter.failed_condition(Cause::Feed),
                 _ => return Err(error.into()),
             },
@@ -246,12 +250,12 @@ impl Store {
         Ok(())
     }
 
-    /// Appends a page to the feed that began at `since`, after the page numbered `end` or whatever is the last one.
-    /// Answers its number.
+    /// Appends a page to the feed that began at `since`, after the page numbered `end` or after the last one. Returns
+    /// its number.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when others append all the time; otherwise when the table can't be written. The same may be
-    /// appended again: a repeat is harmless.
+    /// [`StoreError::Busy`] if other publishers keep appending; otherwise if the table can't be written. The caller may
+    /// append the same page again: a repeat is harmless.
     pub async fn append_page(
         &self,
         tenant: &TenantId,
@@ -290,10 +294,10 @@ impl Store {
         Err(StoreError::Busy)
     }
 
-    /// The number of the last page of a feed; 0 where there is none.
+    /// The number of the last page of a feed; 0 if it has no page.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn feed_end(&self, tenant: &TenantId, since: Timestamp) -> Result<u64, StoreError> {
         let query = self
             .client
@@ -308,11 +312,11 @@ impl Store {
         Ok(items.first().and_then(page_number).unwrap_or(0))
     }
 
-    /// The pages of a feed after the one numbered `after`, in order; `None` when one of them is missing or can't be
-    /// read, so that the feed can't be followed from there.
+    /// The pages of a feed after the one numbered `after`, in order; `None` if one of them is missing or can't be read,
+    /// so that the feed can't be followed from there.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn feed_pages(
         &self,
         tenant: &TenantId,
@@ -335,10 +339,10 @@ impl Store {
         Ok(items.iter().zip(numbers).map(read).collect())
     }
 
-    /// Writes barriers for the feed of a tenant that began at `since`, one for each id.
+    /// Writes barriers for the tenant's feed that began at `since`, one for each id.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn put_barriers(
         &self,
         tenant: &TenantId,
@@ -373,7 +377,8 @@ fn page_number(item: &Item) -> Option<u64> {
     text(item, SK)?.parse().ok()
 }
 
-/// A name as all our keys have it is a digit and a hash; any other is written out, after a byte that no digit is.
+/// A name in our usual form, a digit and a hash, is shortened; any other is written out after a byte that is not a
+/// digit.
 fn write_name(name: &str, bytes: &mut Vec<u8>) {
     let hash = name.get(1..).and_then(|hash| URL_SAFE_NO_PAD.decode(hash).ok()).filter(|hash| hash.len() == HASH);
     match (name.as_bytes().first(), hash) {
@@ -483,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_record_tells() {
+    fn a_record_reports_its_change_or_barrier() {
         let keys = |sk: &str| item_key("e#contoso#1a", sk);
         let with = |pairs: &[(&str, AttributeValue)]| -> Item {
             keys(HEAD)
@@ -496,10 +501,10 @@ mod tests {
         let change = |version| Some(Seen::Change(key("1a"), version));
         assert_eq!(seen(&none, &head), change(7));
         assert_eq!(seen(&link, &head), change(7));
-        // Merged into another, and removed: to be looked at.
+        // Merged into another one, and removed: it must be looked at.
         assert_eq!(seen(&head, &link), change(UNKNOWN_VERSION));
         assert_eq!(seen(&head, &none), change(UNKNOWN_VERSION));
-        // A head that says no version.
+        // A head without a version.
         assert_eq!(seen(&none, &with(&[])), change(UNKNOWN_VERSION));
         // Links alone, segments and tenants.
         assert_eq!(seen(&none, &link), None);
@@ -508,7 +513,7 @@ mod tests {
         assert_eq!(Seen::of(&keys("s1"), &none, &head), None);
         assert_eq!(Seen::of(&item_key("t#contoso", "t"), &none, &head), None);
         assert_eq!(Seen::of(&item_key("c#contoso#1", "000000000001"), &none, &head), None);
-        // A barrier, and one that time-to-live takes.
+        // A barrier, and one that time-to-live deletes.
         let keys = item_key("b#x", BARRIER);
         let image: Item = [(TENANT.to_owned(), s("contoso")), (SINCE.to_owned(), n(5))].into();
         let barrier = Barrier { id: "x".to_owned(), tenant: tenant(), since: Timestamp::from_millis(5) };

@@ -24,31 +24,31 @@ pub struct FileRecord {
     pub key: String,
     /// Its size in bytes.
     pub size_bytes: u64,
-    /// The instant it is true for.
+    /// The instant as of which it is true.
     pub as_of: Timestamp,
     /// Rows by table.
     pub rows: BTreeMap<String, u64>,
     /// The version of its schema.
     pub schema_version: i32,
-    /// How many attempts it corrects of the file before it.
+    /// How many attempts of the previous file it corrects.
     pub corrections: u64,
-    /// The same by what the attempts were and what they are now, commonest first.
+    /// The same, by the old and the new state of the attempts, commonest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub corrected: Vec<Corrected>,
-    /// Its daily aggregates alone, where they were published with it.
+    /// Its daily aggregates alone, if they were published with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<PartRecord>,
-    /// Its page for people, where it was published with it.
+    /// Its page for people, if it was published with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report_html: Option<PartRecord>,
 }
 
-/// Attempts that a file corrects alike.
+/// A group of attempts that a file corrects in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Corrected {
     /// Their outcome in the file before.
     pub from: String,
-    /// Their outcome now: the same where cause, end or place is another; `gone` where they are no more.
+    /// Their outcome now: the same if the cause, end or place differs; `gone` if they no longer exist.
     pub to: String,
     /// How many.
     pub count: u64,
@@ -58,7 +58,7 @@ pub struct Corrected {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartRecord {
-    /// SHA-256 of its bytes, in hexadecimal; its key in the bucket is made of it.
+    /// SHA-256 of its bytes, in hexadecimal; its key in the bucket is made from it.
     pub sha256: String,
     /// Its size in bytes.
     pub size_bytes: u64,
@@ -83,7 +83,7 @@ impl Store {
     /// Records a file. Recording it again changes nothing.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn put_file(&self, tenant: &TenantId, file: &FileRecord) -> Result<(), StoreError> {
         let item = file.to_item(tenant, &format!("{FILE}{}#{}", file.as_of, file.sha256))?;
         let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
@@ -92,11 +92,11 @@ impl Store {
         Ok(())
     }
 
-    /// Points at `file` as the newest, unless another file of that instant or a later one is pointed at. Returns whether
+    /// Makes `file` the newest, unless the pointer names another file of that instant or a later one. Returns whether
     /// it is the newest now.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn advance_latest(&self, tenant: &TenantId, file: &FileRecord) -> Result<bool, StoreError> {
         let item = file.to_item(tenant, LATEST)?;
         let put = self
@@ -126,7 +126,7 @@ impl Store {
     /// The newest file.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn latest_file(&self, tenant: &TenantId) -> Result<Option<FileRecord>, StoreError> {
         let get = self.client.get_item().table_name(&*self.table);
         let get = get.set_key(Some(item_key(&tenant_pk(tenant), LATEST))).consistent_read(true);
@@ -138,7 +138,7 @@ impl Store {
     /// Files, newest first, at most `most`.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn files(&self, tenant: &TenantId, most: usize) -> Result<Vec<FileRecord>, StoreError> {
         let query = self
             .client

@@ -1,18 +1,18 @@
-//! Which events of a request are about one device.
+//! Groups a request's events by device.
 
 use std::collections::HashMap;
 use vestibule_domain::event::Event;
 use vestibule_domain::{Identifier, identity::IdentifierKind};
 
-/// Events of one device, each with its place in the list they came from.
+/// Events of one device, each with its index in the list they came from.
 pub type Group = Vec<(usize, Event)>;
 
 /// Groups events that share an identifier, directly or through others, so that each group is one read and
 /// one write. Order within a group is kept.
 ///
-/// Two serial numbers are two devices, whatever else they share: their events never stand in one group. Events without a
-/// serial number that share identifiers with several go, in the order of the list, with the one whose events began to
-/// share first. So the same list makes the same groups, and a group has one serial number or none.
+/// Two serial numbers are two devices, whatever else they share: their events are never in one group. If events without
+/// a serial number share identifiers with several devices, they go, in the order of the list, with the one whose events
+/// first shared one. So the same list gives the same groups, and a group has at most one serial number.
 pub fn group_by_device(events: Vec<Event>) -> Vec<Group> {
     let mut parent: Vec<usize> = (0..events.len()).collect();
     // The serial number of each group, kept at its root.
@@ -23,7 +23,7 @@ pub fn group_by_device(events: Vec<Event>) -> Vec<Group> {
         serials[index] = identifiers.iter().find(|name| name.kind == IdentifierKind::SerialNumber).cloned();
         let mut shared: Vec<usize> =
             identifiers.into_iter().map(|name| *first_with.entry(name).or_insert(index)).collect();
-        // The earliest decides, not the best kind of identifier.
+        // The earliest event decides, not the best kind of identifier.
         shared.sort_unstable();
         for other in shared {
             join(&mut parent, &mut serials, index, other);
@@ -42,7 +42,7 @@ pub fn group_by_device(events: Vec<Event>) -> Vec<Group> {
     groups
 }
 
-/// Makes the groups of two events one, unless they have two serial numbers.
+/// Joins the groups of two events, unless they have two serial numbers.
 fn join(parent: &mut [usize], serials: &mut [Option<Identifier>], one: usize, other: usize) {
     let (one, other) = (root(parent, one), root(parent, other));
     let (kept, gone) = (one.min(other), one.max(other));

@@ -1,4 +1,4 @@
-//! An enrollment as a stream record has it, before or after a write.
+//! An enrollment in a stream record, before or after a write.
 
 use crate::StoreError;
 use crate::item::{Found, Head, Item, TO, VERSION, number, text};
@@ -16,23 +16,23 @@ pub struct Image {
     pub segments: Vec<u32>,
     /// The item's version after the write.
     pub version: u64,
-    /// The instant that the write folded it at.
+    /// The instant as of which the write folded it.
     pub folded_at: Timestamp,
-    /// The version of the tenant's settings that the write folded it under.
+    /// The version of the tenant's settings under which the write folded it.
     pub settings: u32,
 }
 
-/// The version of the link that a merge left at an enrollment's key; none where the item is no such link.
+/// The version of the link that a merge left at an enrollment's key; `None` if the item is not a link of this kind.
 pub fn link_version(item: &Item) -> Option<u64> {
     let is_head = text(item, SK) == Some(HEAD);
     (is_head && text(item, TO).is_some()).then(|| number(item, VERSION))?
 }
 
 impl Image {
-    /// Reads an image; `None` where the item is not an enrollment's head.
+    /// Reads an image; `None` if the item is not an enrollment's head.
     ///
     /// # Errors
-    /// When it is one, and corrupt.
+    /// If it is a head but corrupt.
     pub fn decode(item: &Item) -> Result<Option<Self>, StoreError> {
         let is = |name: &str, test: &dyn Fn(&str) -> bool| {
             item.get(name).and_then(|value| value.as_s().ok()).is_some_and(|text| test(text))

@@ -1,8 +1,7 @@
 //! An enrollment's head as an item, and the links that lead to one.
 //!
-//! Attribute names are short because a write is charged by the kilobyte. The due and change attributes are the
-//! keys of the two indexes: they are written as they were unless they must move, so that an ordinary
-//! write touches no index.
+//! Attribute names are short because a write is charged by the kilobyte. The due and change attributes are the keys of
+//! the two indexes: they are written unchanged unless they must move, so that an ordinary write touches no index.
 
 use crate::StoreError;
 use crate::keys::{HEAD, ItemKey, PK, SK};
@@ -16,13 +15,13 @@ use vestibule_domain::{History, Millis, Plan, TenantSettings, Timestamp, codec, 
 pub(crate) const VERSION: &str = "v";
 /// The history, encoded.
 pub(crate) const DATA: &str = "d";
-/// When it was folded last, in milliseconds.
+/// When it was last folded, in milliseconds.
 pub(crate) const FOLDED_AT: &str = "f";
 /// Numbers of its segments.
 pub(crate) const SEGMENTS: &str = "g";
 /// Bytes in its segments.
 pub(crate) const SEALED_BYTES: &str = "z";
-/// The version of the tenant's settings that it was folded under; absent for the first.
+/// The version of the tenant's settings under which it was folded; absent for the first version.
 pub(crate) const SETTINGS: &str = "sv";
 /// Partition of the due index.
 pub(crate) const DUE_SHARD: &str = "ds";
@@ -32,41 +31,43 @@ pub(crate) const DUE_AT: &str = "da";
 pub(crate) const CHANGE_PARTITION: &str = "cp";
 /// Sort key of the change index: a coarse number of time.
 pub(crate) const CHANGE_BUCKET: &str = "cb";
-/// When it may go, in seconds: the table's time-to-live.
+/// When it may be deleted, in seconds: the table's time-to-live.
 pub(crate) const EXPIRES: &str = "x";
 /// Where a link leads.
 pub(crate) const TO: &str = "to";
 
-/// Width of a change bucket. Wider is cheaper for writers (an entry moves less often, two write units each time)
-/// and dearer for readers (each refresh reads the current bucket again): those that ask often follow the feed instead.
+/// Width of a change bucket. A wider one is cheaper for writers (an entry moves less often, which takes two write units
+/// each time) and dearer for readers (each refresh reads the current bucket again). Frequent readers follow the feed
+/// instead.
 pub const CHANGE_BUCKET_WIDTH: Millis = Millis::from_minutes(12 * 60);
-/// What buckets are counted in: the width they once had. An entry written then still compares with one of today.
+/// The unit in which buckets are counted: their former width. So an entry written then still compares with one of
+/// today.
 const CHANGE_BUCKET_UNIT: Millis = Millis::from_minutes(30);
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The bucket of a write of `key` at `at`: the beginning of the width in which `at + offset` lies. Each key has an
-/// offset of its own, so that a tenant's entries do not all move at one instant.
+/// The bucket of a write of `key` at `at`: the beginning of the width in which `at + offset` lies. Each key has its own
+/// offset, so that a tenant's entries do not all move at one instant.
 pub(crate) fn bucket(key: &ItemKey, at: Timestamp) -> i64 {
     first_bucket(at + key.change_offset(CHANGE_BUCKET_WIDTH))
 }
 
-/// The least bucket that a write at `since` or later can have, whatever its key. With width w and offset o, where
-/// 0 ≤ o < w: from t ≥ since follows t + o ≥ since, so ⌊(t + o) / w⌋ ≥ ⌊since / w⌋. An entry from the time of narrow
-/// buckets has ⌊t / u⌋ of the unit u, a divisor of w: ⌊t / u⌋ ≥ ⌊since / u⌋ ≥ ⌊since / w⌋ · w / u.
+/// The least bucket that a write at `since` or later can have, whatever its key. With width w and offset o, where 0 ≤ o
+/// < w: t ≥ since implies t + o ≥ since, so ⌊(t + o) / w⌋ ≥ ⌊since / w⌋. An entry from the time of narrow buckets has
+/// ⌊t / u⌋ of the unit u, a divisor of w: ⌊t / u⌋ ≥ ⌊since / u⌋ ≥ ⌊since / w⌋ · w / u.
 pub(crate) fn first_bucket(since: Timestamp) -> i64 {
     let width = CHANGE_BUCKET_WIDTH.get();
     since.millis().div_euclid(width) * (width / CHANGE_BUCKET_UNIT.get())
 }
 
-/// An enrollment's item, but for the events in its segments.
+/// An enrollment's item, without the events in its segments.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Head {
     pub key: ItemKey,
     pub version: u64,
     pub history: History,
     pub folded_at: Timestamp,
-    /// The version of the tenant's settings that it was folded under last.
+    /// The version of the tenant's settings under which it was last folded.
     pub settings: u32,
     pub segments: Vec<u32>,
     pub sealed_bytes: usize,
@@ -75,7 +76,7 @@ pub(crate) struct Head {
     pub expires_at: Option<Timestamp>,
 }
 
-/// What a key leads to.
+/// What is stored at a key.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Found {
     Link(ItemKey),
@@ -138,18 +139,18 @@ impl Head {
         })
     }
 
-    /// The instant that a write folds at: its writer's now, but never earlier than the instant of the fold before.
-    /// Writers take their now long before they write, and clocks differ: were the instant to go back, events that are
-    /// part of the history already would drop out of the fold, and with them an open attempt from the due index.
+    /// The instant as of which a write folds: its writer's now, but never earlier than the instant of the fold before.
+    /// Writers take their now long before they write, and clocks differ. If the instant went back, events that are
+    /// already part of the history would drop out of the fold, and with them an open attempt from the due index.
     pub(crate) fn fold_at(&self, now: Timestamp) -> Timestamp {
         now.max(self.folded_at)
     }
 
-    /// Folds `history`, this head's own and complete, as of `now` or the instant of the fold before, and takes over what
-    /// follows: instants, plan, the settings' version, and the version that the write gives the item.
+    /// Folds `history`, this head's own and complete, as of `now` or the instant of the fold before, and takes over
+    /// what follows: instants, plan, the settings' version, and the version that the write gives the item.
     ///
-    /// A stored deadline that is no later than the true one stays: whoever looks then looks
-    /// again later, and until then no write moves the index entry.
+    /// A stored deadline that is no later than the true one stays: the look at that instant sets the true one, and
+    /// until then no write moves the index entry.
     pub(crate) fn refold(&mut self, history: &History, settings: &TenantSettings, now: Timestamp) -> Plan {
         let at = self.fold_at(now);
         let plan = Plan::of(&fold(self.key.tenant(), history, settings, at), history);
@@ -165,13 +166,13 @@ impl Head {
         plan
     }
 
-    /// Lets go of what an expired head holds, which time-to-live may take any moment, and returns the segments that it
-    /// named: the device begins anew. The item, its version and the instant of its last fold go on, so that nobody takes
-    /// the new for the old, and what it held counts as dropped, not as corrected.
+    /// Drops what an expired head holds, which time-to-live may delete at any moment, and returns the segments that it
+    /// named: the device begins anew. The item, its version and the instant of its last fold go on, so that the new
+    /// content is not mistaken for the old, and what it held counts as dropped, not as corrected.
     pub(crate) fn forget_if_expired(&mut self, now: Timestamp) -> Vec<u32> {
         let Some(expires_at) = self.expires_at.filter(|_| self.is_expired(now)) else { return Vec::new() };
-        // Nothing that it holds was received later than that (time-to-live counts seconds); when it was folded last says
-        // nothing, since a sweep may have looked a moment ago.
+        // Nothing that it holds was received later than that (time-to-live counts seconds). The instant of its last
+        // fold shows nothing, since a sweep may have looked a moment ago.
         let last_received = expires_at + Millis::from_seconds(1) - KEPT;
         self.history.forget(last_received.min(self.folded_at));
         self.sealed_bytes = 0;
@@ -179,7 +180,7 @@ impl Head {
         std::mem::take(&mut self.segments)
     }
 
-    /// Whether time-to-live may take it any moment: it counts as gone.
+    /// Whether time-to-live may delete it at any moment, so that it counts as gone.
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at < now)
     }
@@ -187,7 +188,7 @@ impl Head {
     /// The item to write, and how many bytes its events take.
     ///
     /// # Errors
-    /// [`StoreError::EnrollmentFull`] when one item does not take so much.
+    /// [`StoreError::EnrollmentFull`] if one item cannot hold that much.
     pub(crate) fn to_item(&self) -> Result<(Item, usize), StoreError> {
         let data = codec::encode(&self.history).map_err(|_| StoreError::EnrollmentFull)?;
         let bytes = data.len();
@@ -215,9 +216,9 @@ impl Head {
     }
 }
 
-/// The version that a write at `at` gives an item of version `before` (0: not there). It never repeats, not even where
-/// time-to-live took the item meanwhile: an item begins with the milliseconds of its first write and is written less than
-/// once a millisecond for as long as it lives.
+/// The version that a write at `at` gives an item of version `before` (0: no item). It never repeats, not even if
+/// time-to-live deleted the item meanwhile: an item begins with the milliseconds of its first write and is written less
+/// than once a millisecond while it exists.
 pub(crate) fn next_version(before: u64, at: Timestamp) -> u64 {
     match before {
         0 => at.millis().unsigned_abs().max(1),
@@ -231,8 +232,8 @@ pub(crate) fn link(from: &ItemKey, to: &ItemKey) -> Item {
     item
 }
 
-/// What a merge leaves behind: a link that stays in the change index, so that whoever holds the enrollment learns that
-/// it is gone.
+/// What a merge leaves behind: a link that stays in the change index, so that a reader that holds the enrollment learns
+/// that it is gone.
 pub(crate) fn redirect(gone: &Head, to: &ItemKey, now: Timestamp) -> Item {
     let mut item = link(&gone.key, to);
     item.insert(VERSION.to_owned(), n(gone.version + 1));
@@ -287,11 +288,12 @@ mod tests {
                 for (since, later) in [(-1, 0), (-1, 1), (0, 0), (0, 1), (1, 1), (-offset, 0), (0, width)] {
                     let (since, at) = (Timestamp::from_millis(edge + since), Timestamp::from_millis(edge + later));
                     assert!(bucket(&key, at) >= first_bucket(since), "{key} {since} {at}");
-                    // What was written while buckets were half an hour wide.
+                    // This was written while buckets were half an hour wide.
                     assert!(at.millis() / 1_800_000 >= first_bucket(since), "{since} {at}");
                 }
             }
-            // Just before its own edge it is in the bucket before, and a reader from there on does not read it.
+            // Just before its own edge it is in the bucket before, and a reader that starts at the edge does not read
+            // it.
             let edge = Timestamp::from_millis(begin - offset);
             assert_eq!(bucket(&key, edge), first_bucket(Timestamp::from_millis(begin)));
             assert_eq!(bucket(&key, edge - Millis::new(1)), first_bucket(Timestamp::from_millis(begin - 1)));

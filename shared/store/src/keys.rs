@@ -1,8 +1,8 @@
 //! The table's keys.
 //!
-//! An enrollment's key is made of a hash of the identifier it was first known by: short, of one length, and nobody's
-//! serial number. The same key space holds links, so that any identifier leads to its enrollment by one read.
-//! The identifier's kind stands before the hash, so that keys are ordered as identifiers are, best kind first.
+//! An enrollment's key is made from a hash of the identifier by which it was first known: short, of one length, and
+//! never a serial number itself. The same key space holds links, so that any identifier leads to its enrollment by one
+//! read. The identifier's kind comes before the hash, so that keys are ordered like identifiers, best kind first.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
 /// Sort key of an enrollment's head, or of a link to it.
 pub(crate) const HEAD: &str = "h";
-/// Shards of the due index: a partition takes 1 000 writes a second, and every opening and closing is one.
+/// Shards of the due index: a partition takes 1 000 writes a second, and every opening and closing is one write.
 pub const DUE_SHARDS: u8 = 16;
 /// Shards of each tenant's change index.
 pub const CHANGE_SHARDS: u8 = 4;
@@ -45,12 +45,12 @@ impl ItemKey {
         (!name.is_empty()).then(|| Self { pk: text.to_owned(), tenant })
     }
 
-    /// The item of a tenant by the last part of its key.
+    /// The tenant's item with this last part of its key.
     pub(crate) fn named(tenant: &TenantId, name: &str) -> Option<Self> {
         Self::parse(&format!("e#{tenant}#{name}"))
     }
 
-    /// The last part of the key: the tenant stands before it.
+    /// The last part of the key; the tenant comes before it.
     pub(crate) fn name(&self) -> &str {
         self.pk.rsplit_once('#').map_or("", |(_, name)| name)
     }
@@ -73,7 +73,7 @@ impl ItemKey {
         due_shard(self.hash() % DUE_SHARDS)
     }
 
-    /// How far this item's change buckets begin before everybody's: at least nothing, and less than `width`.
+    /// How much earlier this item's change buckets begin: at least zero, and less than `width`.
     pub fn change_offset(&self, width: Millis) -> Millis {
         // The first byte chooses shards.
         let hash = Sha256::digest(&self.pk);

@@ -1,12 +1,11 @@
 //! The table: its keys, items, indexes and conditional writes.
 //!
-//! One enrollment is one item (`item`), found by any identifier (`keys`, `resolve`), changed only by
-//! writes conditional on its version (`write`). Two sparse, keys-only indexes hang on it: what is due (`due`) and
-//! what changed (`changes`). What an attempt means is the domain's: this crate calls its `fold` and takes the
-//! plan that follows.
+//! One enrollment is one item (`item`), found by any identifier (`keys`, `resolve`), and changed only by writes
+//! conditional on its version (`write`). It has two sparse, keys-only indexes: what is due (`due`) and what changed
+//! (`changes`). The domain decides what an attempt means: this crate calls its `fold` and stores the plan that follows.
 //!
-//! Must stay true: what was acknowledged is in the table; a link exists before the enrollment knows its
-//! identifier; an enrollment with something open is in the due index.
+//! Must stay true: everything acknowledged is in the table; a link exists before the enrollment knows its identifier;
+//! an enrollment with something open is in the due index.
 
 mod app_names;
 mod changes;
@@ -74,21 +73,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Name of the index of what is due.
+/// Name of the index of due enrollments.
 pub const DUE_INDEX: &str = "due";
-/// Name of the index of what changed.
+/// Name of the index of changed enrollments.
 pub const CHANGES_INDEX: &str = "changes";
 
-/// Every call reports what it consumed, indexes told apart.
+/// Every call reports what it consumed, with the indexes separate.
 const CAPACITY: ReturnConsumedCapacity = ReturnConsumedCapacity::Indexes;
-/// Keys that one `BatchGetItem` takes.
+/// The most keys in one `BatchGetItem`.
 const BATCH: usize = 100;
-/// Calls of `BatchGetItem` side by side: some thousand keys in the time of one call.
+/// Parallel calls of `BatchGetItem`: some thousand keys in the time of one call.
 const BATCHES_AT_ONCE: usize = 16;
 /// Tries of a batch whose keys were not all processed.
 const BATCH_TRIES: u32 = 8;
 
-/// How new what is read must be. Strong costs twice as much.
+/// How fresh a read must be. Strong costs twice as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Consistency {
     Eventual,
@@ -103,9 +102,9 @@ pub struct Store {
     meter: Meter,
     segments: segments::Segments,
     web_enrollment: web_enrollment::Remembered,
-    /// Where the next random number comes from, for pauses that differ from writer to writer.
+    /// The source of random numbers, for pauses that differ from writer to writer.
     jitter: Arc<AtomicU64>,
-    /// Whether items are read in bulk as they are now, whatever it costs.
+    /// Whether bulk reads are strongly consistent, whatever that costs.
     consistent: bool,
 }
 
@@ -124,7 +123,7 @@ impl Store {
         }
     }
 
-    /// The same with pauses that follow from `seed`, for runs that can be repeated.
+    /// The same with pauses that follow from `seed`, for reproducible runs.
     #[must_use]
     pub fn with_jitter(mut self, seed: u64) -> Self {
         self.jitter = Arc::new(AtomicU64::new(seed));
@@ -141,14 +140,14 @@ impl Store {
         tokio::time::sleep(Duration::from_millis(1 + (random ^ (random >> 31)) % most)).await;
     }
 
-    /// The same, reading items in bulk as they are now rather than as they were a moment ago: twice the cost, for who
-    /// has learned of a change and must not miss it.
+    /// The same with strongly consistent bulk reads, at twice the cost: for readers that have learned of a change and
+    /// must not miss it.
     #[must_use]
     pub fn consistently(&self) -> Self {
         Self { consistent: true, ..self.clone() }
     }
 
-    /// What was consumed through this store and its clones.
+    /// What this store and its clones have consumed.
     pub fn meter(&self) -> &Meter {
         &self.meter
     }
@@ -169,8 +168,8 @@ impl Store {
         Ok(items)
     }
 
-    /// Reads items by key, a hundred a call and some calls side by side; absent ones are left out. Keys that a call leaves
-    /// unprocessed are read again together.
+    /// Reads items by key, a hundred in a call and some calls in parallel; absent items are left out. Keys that a call
+    /// leaves unprocessed are read again together.
     async fn batch_get(
         &self,
         keys: Vec<Item>,
@@ -198,7 +197,7 @@ impl Store {
         if left.is_empty() { Ok(found) } else { Err(StoreError::Unavailable("keys stay unprocessed".to_owned())) }
     }
 
-    /// One call: what was found, and the keys that were not processed.
+    /// One call: the items found, and the keys that were not processed.
     async fn batch_get_once(
         &self,
         keys: Vec<Item>,

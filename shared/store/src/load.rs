@@ -1,7 +1,7 @@
-//! Reading many enrollments: all of a tenant page by page, and what keys name, complete with their segments.
+//! Reads many enrollments: all of a tenant page by page, and those that keys name, complete with their segments.
 //!
-//! However many there are, what is held at a time is bounded: a page of keys, the heads asked for, and a part of them with
-//! some mebibytes of segments. One enrollment that can't be read is told apart and keeps none of the others back.
+//! However many there are, memory is bounded: a page of keys, the requested heads, and a part of them with some
+//! mebibytes of segments. An enrollment that can't be read is reported separately and does not block the others.
 
 use crate::item::{CHANGE_PARTITION, Found, Head, Item, key_of, s, text};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
@@ -19,17 +19,17 @@ const PART_BYTES: usize = 2 << 20;
 pub struct Stored {
     /// Its key.
     pub key: ItemKey,
-    /// Its version: another whenever it was written.
+    /// Its version, which every write changes.
     pub version: u64,
-    /// Its events, those in segments included.
+    /// Its events, with those in segments.
     pub history: History,
-    /// When it was folded last.
+    /// When it was last folded.
     pub folded_at: Timestamp,
-    /// When time-to-live may take it, if ever: from then on it counts as gone.
+    /// When time-to-live may delete it, if ever; from then on it counts as gone.
     pub expires_at: Option<Timestamp>,
 }
 
-/// An enrollment that is there and can't be read.
+/// An enrollment that exists but can't be read.
 #[derive(Debug)]
 pub struct Unreadable {
     /// Its key.
@@ -41,13 +41,13 @@ pub struct Unreadable {
 /// What was read, in no order.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// What could be read.
+    /// The enrollments that could be read.
     pub stored: Vec<Stored>,
-    /// What is there and could not be read. An operator must look.
+    /// Those that exist but could not be read. An operator must look.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Enrollments of which the segments are still to be read.
+/// Enrollments whose segments are still to be read.
 #[derive(Debug)]
 pub struct Heads {
     heads: VecDeque<Head>,
@@ -71,7 +71,7 @@ impl Stored {
 }
 
 impl Loaded {
-    /// All of it, for whom one that can't be read is a failure.
+    /// All of them, for callers to whom an unreadable one is a failure.
     ///
     /// # Errors
     /// The first that can't be read.
@@ -84,7 +84,7 @@ impl Loaded {
 }
 
 impl Heads {
-    /// What was found, whether it can be read or not.
+    /// Every enrollment found, whether it can be read or not.
     pub fn keys(&self) -> impl Iterator<Item = &ItemKey> {
         let heads = self.heads.iter().map(|head| &head.key);
         heads.chain(self.unreadable.iter().map(|unreadable| &unreadable.key))
@@ -99,11 +99,11 @@ impl Listing {
 }
 
 impl Store {
-    /// The keys of a listing's next page; `None` when there are no more. One that is written meanwhile may come twice, and
-    /// one that was merged into another is among them.
+    /// The keys of a listing's next page; `None` if there are no more. An enrollment written meanwhile may come twice,
+    /// and those that were merged into others are included.
     ///
     /// # Errors
-    /// When the index can't be read.
+    /// If the index can't be read.
     pub async fn next_page(&self, listing: &mut Listing) -> Result<Option<Vec<ItemKey>>, StoreError> {
         while listing.shard < CHANGE_SHARDS {
             let query = self
@@ -134,7 +134,7 @@ impl Store {
     /// Reads enrollments with all their segments, however many and large they are.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn load(&self, keys: &[ItemKey], now: Timestamp) -> Result<Loaded, StoreError> {
         let mut heads = self.heads(keys, now).await?;
         let mut all = Loaded::default();
@@ -145,11 +145,10 @@ impl Store {
         Ok(all)
     }
 
-    /// Reads enrollments but for their segments. Those that are no longer there, expired or merged into others are left
-    /// out.
+    /// Reads enrollments without their segments. Those that are gone, expired or merged into others are left out.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn heads(&self, keys: &[ItemKey], now: Timestamp) -> Result<Heads, StoreError> {
         // An entry that moves while the index is read may have been read twice.
         let keys: BTreeSet<&ItemKey> = keys.iter().collect();
@@ -160,7 +159,7 @@ impl Store {
                 Ok(Found::Head(head)) if !head.is_expired(now) => heads.push_back(*head),
                 Ok(_) => {}
                 Err(problem) => {
-                    // An item without a key of ours was not asked for.
+                    // An item without one of our keys was not requested.
                     let key = text(&item, PK).and_then(ItemKey::parse);
                     unreadable.extend(key.map(|key| Unreadable { key, problem }));
                 }
@@ -169,10 +168,10 @@ impl Store {
         Ok(Heads { heads, unreadable })
     }
 
-    /// The next of them, complete: as many as have some mebibytes of segments. `None` when there are no more.
+    /// The next part, complete: as many as have some mebibytes of segments. `None` if there are no more.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn next_part(&self, heads: &mut Heads) -> Result<Option<Loaded>, StoreError> {
         if heads.heads.is_empty() && heads.unreadable.is_empty() {
             return Ok(None);

@@ -1,28 +1,28 @@
 //! Answers that were lost after the table had written.
 //!
-//! The SDK then sends the same write again, whose condition fails by what it wrote itself the first time. Whoever writes
-//! on condition asks here before it takes that for somebody else's doing.
+//! The SDK then sends the same write again, and its condition fails because of what it wrote the first time. A writer
+//! with a condition asks here before it takes that for another writer's doing.
 //!
-//! Must stay true: what is written tells its writer from another, or it does not matter which of the two wrote it. A
-//! tenant's tokens and secrets are random, so that of two who add one, each finds only its own.
+//! Must stay true: what is written identifies its writer, or it does not matter which of two writers wrote it. A
+//! tenant's tokens and secrets are random, so if two writers add one each, each finds only its own.
 
 use crate::item::{Item, item_key, text};
 use crate::keys::{PK, SK};
 use crate::{CAPACITY, Cause, Store, StoreError};
 
-/// What stands where a conditional write was refused.
+/// What is stored where a conditional write was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum There {
-    /// Exactly what was meant to be written: it is done.
+    /// Exactly what this write meant to store: it is done.
     Same,
     /// Something else.
     Other,
-    /// Nothing.
+    /// No item.
     Nothing,
 }
 
 impl Store {
-    /// What stands this moment where `item` was meant to be written.
+    /// What is stored now where `item` should have been written.
     pub(crate) async fn what_is_there(&self, item: &Item, cause: Cause) -> Result<There, StoreError> {
         let key = item_key(text(item, PK).unwrap_or_default(), text(item, SK).unwrap_or_default());
         let get = self.client.get_item().table_name(&*self.table).set_key(Some(key)).consistent_read(true);
@@ -30,7 +30,7 @@ impl Store {
         self.meter.read(cause, answer.consumed_capacity.as_slice());
         Ok(match answer.item {
             None => There::Nothing,
-            // Others may have added attributes that are no part of what was written.
+            // Other writers may have added attributes that this write does not contain.
             Some(there) if item.iter().all(|(name, value)| there.get(name) == Some(value)) => There::Same,
             Some(_) => There::Other,
         })

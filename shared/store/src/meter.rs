@@ -1,12 +1,13 @@
 //! What the table's work costs: consumed capacity as the table reports it, by cause.
 //!
-//! Every call asks for it (that is free), so the cost of a design can be tested like its results.
+//! Must stay true: every call asks for its consumed capacity (that is free), so the cost of a design can be tested like
+//! its results.
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a call was for.
+/// The purpose of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// Reading the item of an identifier.
@@ -35,13 +36,13 @@ pub enum Cause {
     Prune,
     /// Folding again after a change of settings.
     Refold,
-    /// What the publisher sets aside.
+    /// The records that the publisher sets aside.
     Publish,
     /// The delivery log.
     Deliveries,
     /// Web-based enrollment: sets of people and their sums.
     WebEnrollment,
-    /// Lists that are pulled: how they stand, and digests of their records.
+    /// Lists that are pulled: their state, and digests of their records.
     Pull,
     /// Tenants and their files.
     Tenant,
@@ -83,7 +84,7 @@ impl Meter {
         }
     }
 
-    /// A condition that failed is charged as the write would have been, and reported by no one.
+    /// A failed condition is charged like the write, but the table does not report it.
     pub(crate) fn failed_condition(&self, cause: Cause) {
         self.add(cause, |sum| sum.write += 1.0);
     }

@@ -1,8 +1,8 @@
-//! A tenant's Enrollment Status Page profiles: one item for all of them, since they have one order, and one for each
-//! version of each, since a session keeps the version that was fixed for it.
+//! A tenant's Enrollment Status Page profiles: one item for the whole list, since it has one order, and one item for
+//! each version of each profile, since a session keeps the version that was fixed for it.
 //!
-//! Must stay true: the list is replaced only on condition of its version, together with the versions that are new in
-//! it; so priorities stay 1 to n whoever writes at the same time, and a version that a session names is there.
+//! Must stay true: the list is replaced only on condition of its version, together with its new versions of profiles.
+//! So priorities stay 1 to n with concurrent writers, and a version that a session names exists.
 
 use crate::item::{DATA, Item, VERSION, item_key, n, number};
 use crate::keys::{PK, tenant_pk};
@@ -19,20 +19,20 @@ use vestibule_domain::esp::profiles::Profiles;
 
 /// Sort key of the list.
 const LIST: &str = "p";
-/// Tries before the list is called too busy: writers of one tenant's profiles are people.
+/// Tries before the list counts as too busy: the writers of a tenant's profiles are people.
 const MOST_TRIES: u32 = 60;
-/// An item takes 400 KB; the rest is for its key and what the engine counts besides.
+/// An item takes 400 KB; the rest is for its key and what the engine also counts.
 const MOST_BYTES: usize = 380 << 10;
 /// Nothing we write inflates to more.
 const MAX_INFLATED: usize = 64 << 20;
-/// Deflating better than this costs more time than the bytes are worth.
+/// A higher level costs more time than the bytes it saves are worth.
 const LEVEL: u8 = 6;
 
 impl Store {
-    /// A tenant's profiles as they are this moment; those of its first day when none were ever changed.
+    /// A tenant's current profiles; the initial ones if nobody has changed them.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn profiles(&self, tenant: &TenantId) -> Result<Profiles, StoreError> {
         let Some(item) = self.get_profile_item(tenant, LIST).await? else { return Ok(Profiles::default()) };
         let mut profiles: Profiles = unpack(tenant, &item)?;
@@ -40,10 +40,10 @@ impl Store {
         Ok(profiles)
     }
 
-    /// A profile as it was at `version`, without its assignments; `None` where there never was one.
+    /// A profile at `version`, without its assignments; `None` if it never had that version.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn profile_version(
         &self,
         tenant: &TenantId,
@@ -52,17 +52,17 @@ impl Store {
     ) -> Result<Option<EspProfile>, StoreError> {
         match self.get_profile_item(tenant, &version_key(id, version)).await? {
             Some(item) => unpack(tenant, &item).map(Some),
-            // The default of the first day was never written.
+            // The initial default was never written.
             None => Ok(Some(Profiles::default().fallback().clone()).filter(|first| first.id == id && version <= 1)),
         }
     }
 
-    /// Changes a tenant's profiles. Where somebody else changed them meanwhile, `change` is asked again with what they
-    /// left.
+    /// Changes a tenant's profiles. If another writer changed them meanwhile, `change` is called again with what that
+    /// writer left.
     ///
     /// # Errors
-    /// What `change` answers; [`StoreError::Busy`] when others were quicker again and again; [`StoreError::TooLarge`] when
-    /// the profiles together outgrow an item; otherwise the table's.
+    /// What `change` returns; [`StoreError::Busy`] if other writers were quicker again and again;
+    /// [`StoreError::TooLarge`] if the profiles together outgrow an item; otherwise the table's error.
     pub async fn change_profiles<T, E: From<StoreError>>(
         &self,
         tenant: &TenantId,
@@ -122,8 +122,8 @@ impl Store {
                         There::Other | There::Nothing => Err(StoreError::Conflict),
                     }
                 }
-                // Also while this one is still under way from an earlier try: what becomes of it is not known yet, and
-                // the change must not be made a second time on top of it.
+                // Also if this write is still under way from an earlier try: its result is not known yet, and the
+                // change must not be made a second time on top of it.
                 _ => Err(error.into()),
             },
         }

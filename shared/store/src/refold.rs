@@ -1,12 +1,13 @@
-//! Folding all enrollments of a tenant again, after a change of settings from which attempts follow otherwise.
+//! Folds all enrollments of a tenant again, after a change of settings that alters attempts.
 //!
-//! A job is an item, written in one transaction with the settings. Whoever runs it (the sweep, each minute; the command that
-//! changed the settings) goes through the tenant's enrollments, folds each that was folded under earlier settings, and writes
-//! what follows: deadlines, and through the stream the differences. It may stop anywhere and go on from where it was.
+//! A job is an item, written in one transaction with the settings. A runner (the sweep, each minute; or the command
+//! that changed the settings) goes through the tenant's enrollments, folds each one that was folded under earlier
+//! settings, and writes what follows: deadlines and, through the stream, the differences. It may stop anywhere and
+//! continue from there.
 //!
-//! Must stay true: when a job is done, no enrollment of the tenant is folded under earlier settings. A writer holds a tenant
-//! for up to a minute, so an enrollment may be created under the earlier settings after the first pass was there: the second
-//! pass, which begins later than that, goes through all that changed since the first began.
+//! Must stay true: when a job is done, no enrollment of the tenant is folded under earlier settings. A writer holds a
+//! tenant for up to a minute, so it may create an enrollment under the earlier settings after the first pass has gone
+//! by. The second pass begins later than that, and goes through everything that changed since the first began.
 
 use crate::item::{
     CHANGE_BUCKET, CHANGE_PARTITION, Found, Head, Item, first_bucket, item_key, key_of, n, number, s, text,
@@ -33,26 +34,26 @@ const LOOKED: &str = "l";
 const FOLDED: &str = "f";
 /// Counts the writes of a job, so that two runners don't set each other back.
 const WRITES: &str = "v";
-/// Enrollments looked at between two records of the progress.
+/// Enrollments looked at between two records of progress.
 const PAGE: usize = 200;
 /// Enrollments folded side by side.
 const CONCURRENCY: usize = 16;
-/// Tries of one enrollment that others write at the same time.
+/// Tries of one enrollment that other writers change at the same time.
 const TRIES: u32 = 8;
-/// The index may lag by so much.
+/// How far the index may lag.
 const LAG: Millis = Millis::from_minutes(2);
 /// The second pass begins this long after the first: no writer holds the earlier settings any more, and the index lags
 /// less.
 const SECOND_PASS_AFTER: Millis = Millis::new(HELD_FOR.get() + LAG.get());
 
-/// A job as far as it is.
+/// A job and its progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refold {
-    /// Whose enrollments.
+    /// The tenant.
     pub tenant: TenantId,
-    /// The settings' version that all are to be folded under.
+    /// The settings' version under which all must be folded.
     pub settings: u32,
-    /// When it began, soon after the settings were changed; none before.
+    /// When it began, soon after the settings were changed; `None` before that.
     pub began_at: Option<Timestamp>,
     /// Enrollments looked at so far.
     pub looked: u64,
@@ -68,11 +69,11 @@ pub struct Refold {
 /// How far a job came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refolding {
-    /// There is more to do; or, in the second pass before its time, to wait for.
+    /// There is more to do; or the second pass must wait for its time.
     GoesOn(Refold),
     /// Nothing is left to do.
     Done(Refold),
-    /// Another runner is at it, or a later change took its place.
+    /// Another runner works on it, or a later change replaced it.
     Overtaken,
 }
 
@@ -166,7 +167,7 @@ impl Store {
     /// The jobs that are not done.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn refolds(&self) -> Result<Vec<Refold>, StoreError> {
         let query = self
             .client
@@ -181,7 +182,7 @@ impl Store {
     /// A tenant's job, if one is not done.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn refold_of(&self, tenant: &TenantId) -> Result<Option<Refold>, StoreError> {
         let get = self.client.get_item().table_name(&*self.table);
         let get = get.set_key(Some(item_key(JOBS, tenant.as_str()))).consistent_read(true);
@@ -190,10 +191,10 @@ impl Store {
         Ok(answer.item.as_ref().and_then(Refold::read))
     }
 
-    /// Goes on with a job until at least `most` enrollments were looked at, or it is done, or must wait.
+    /// Continues a job until at least `most` enrollments were looked at, or it is done, or it must wait.
     ///
     /// # Errors
-    /// When the table can't be read or written; what was folded stays so, and the job goes on from its last record.
+    /// If the table can't be read or written; what was folded stays folded, and the job continues from its last record.
     pub async fn go_on_refolding(
         &self,
         mut job: Refold,
@@ -229,7 +230,7 @@ impl Store {
         Ok(Refolding::GoesOn(job))
     }
 
-    /// The next enrollments of a job's pass and shard, and where to go on from; none at the end of the shard.
+    /// The next enrollments of a job's pass and shard, and where to continue; `None` at the end of the shard.
     async fn page(
         &self,
         job: &Refold,
@@ -283,7 +284,7 @@ impl Store {
         failed.map_or(Ok(folded), Err)
     }
 
-    /// Folds an enrollment under `settings` if it was folded under earlier ones. Returns whether it was.
+    /// Folds an enrollment under `settings` if it was folded under earlier ones. Returns whether it did.
     async fn refold_one(&self, key: &ItemKey, settings: &TenantSettings, now: Timestamp) -> Result<bool, StoreError> {
         for attempt in 0..TRIES {
             if attempt > 1 {
@@ -302,7 +303,7 @@ impl Store {
                 Err(StoreError::MissingSegment(_)) if attempt + 1 < TRIES => continue,
                 completed => completed?,
             };
-            // The deadline may be earlier or later now: the stored one says nothing any more.
+            // The deadline may be earlier or later now, so the stored one no longer counts.
             head.due_at = None;
             head.refold(&history, settings, now);
             if self.update_due(&head, before, Cause::Refold).await? {
@@ -312,7 +313,7 @@ impl Store {
         Err(StoreError::Busy)
     }
 
-    /// Records how far a job is; `false` where another runner did so since, or another job took its place.
+    /// Records a job's progress; `false` if another runner did so since, or another job replaced it.
     async fn record_job(&self, job: &Refold, writes: u64) -> Result<bool, StoreError> {
         let put = self
             .client

@@ -1,7 +1,7 @@
 //! Merges that were refused: two devices with different serial numbers that share another identifier.
 //!
-//! Senders cause them (a cloned disk's MDM id, a placeholder that no list has), and only an operator can mend that: so each is
-//! recorded once for whoever looks, and leaves by time-to-live.
+//! Senders cause them (a cloned disk's MDM id, a placeholder that is in no list), and only an operator can repair that.
+//! So each is recorded once for the operator, and time-to-live deletes it.
 
 use crate::item::{EXPIRES, Item, item_key, n, number, s, text};
 use crate::keys::{ItemKey, SK, tenant_pk};
@@ -18,11 +18,11 @@ const KEPT_FOR: Millis = Millis::from_days(35);
 /// A merge that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedMerge {
-    /// The enrollment that events went to; none where it did not exist yet.
+    /// The enrollment that the events went to; `None` if it did not exist yet.
     pub kept: Option<ItemKey>,
     /// The enrollment of another serial number that one of their identifiers leads to.
     pub other: ItemKey,
-    /// When it was refused last.
+    /// When it was last refused.
     pub at: Timestamp,
 }
 
@@ -51,10 +51,10 @@ impl Store {
         Ok(())
     }
 
-    /// The merges of a tenant that were refused in the last weeks, at most `most`.
+    /// A tenant's refused merges of the last weeks, at most `most`.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn refused_merges(&self, tenant: &TenantId, most: usize) -> Result<Vec<RefusedMerge>, StoreError> {
         let query = self
             .client

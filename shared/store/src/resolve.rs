@@ -1,11 +1,11 @@
 //! From a device's identifiers to its enrollment.
 //!
-//! A key holds an enrollment's head or a link to one. Links are created on condition that nothing is there and
-//! never changed; they are written before the head learns the identifier, so that a head that knows all of an event's
-//! identifiers needs no other read. Two heads that turn out to be one device are merged by one transaction, and
-//! the one left behind becomes a link.
+//! A key holds an enrollment's head or a link to one. Links are created on condition that the key is free, and never
+//! changed. They are written before the head learns the identifier, so that a head that knows all of an event's
+//! identifiers needs no other read. Two heads that turn out to be one device are merged by one transaction, and the one
+//! left behind becomes a link.
 //!
-//! Must stay true: two different serial numbers never become one device, whatever other identifier they share. Such a
+//! Must stay true: two different serial numbers never become one device, whatever other identifier they share. The
 //! merge is refused and recorded (`refused`); the event goes to the device of its best identifier.
 
 use crate::item::{Found, Head, Item, TO, key_of, link, n, redirect, s};
@@ -19,17 +19,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{Identifier, TenantId, TenantSettings, Timestamp};
 
-/// Links followed before giving up. Each merge may make a chain one longer, in the order of the keys.
+/// Links followed before giving up. Each merge may lengthen a chain by one, in the order of the keys.
 const MOST_HOPS: usize = 64;
-/// Two full enrollments may turn out to be one device; further events of it are refused then.
+/// Two full enrollments may turn out to be one device; its further events are then refused.
 const MERGED_BYTES: usize = 2 * (FULL_BYTES + SEAL_BYTES);
 /// The same for events.
 const MERGED_EVENTS: usize = 2 * FULL_EVENTS;
 
 impl Store {
-    /// The head that `names` lead to, existing or yet to be created, with a link for each of them.
+    /// The head that `names` lead to, existing or still to be created, with a link for each of them.
     ///
-    /// [`StoreError::Conflict`] means that somebody else was quicker, or that two heads were merged: ask again.
+    /// [`StoreError::Conflict`] means that another writer was quicker, or that two heads were merged: try again.
     pub(crate) async fn resolve(
         &self,
         tenant: &TenantId,
@@ -53,16 +53,16 @@ impl Store {
             let (at, head) = self.follow(ItemKey::of(tenant, name)).await?;
             ends.push((name, at, head));
         }
-        // The serial number of the events, or of the device of their best identifier that has one: another's is another
-        // device.
+        // The serial number of the events; failing that, that of the first device, by best identifier, that has one. A
+        // device with a different serial number is another device.
         let of_heads = ends.iter().filter_map(|(_, _, head)| head.as_ref()).find_map(serial_number);
         let serial = names.iter().find(|name| is_serial(name)).or(of_heads).cloned();
         let mut heads: BTreeMap<ItemKey, Head> = BTreeMap::new();
         let mut leads_to: Vec<ItemKey> = Vec::new();
         for (name, at, head) in ends {
             match head {
-                // A link from the serial number was written before the device that it leads to had another: a writer that
-                // was overtaken leaves it. It leads to nothing of this serial number, so it goes.
+                // A link from the serial number was written before its device had another serial number: a writer that
+                // was overtaken leaves it behind. It leads to nothing with this serial number, so it is removed.
                 Some(head) if is_of_another(&head, serial.as_ref()) && is_serial(name) => {
                     self.cut_link(&ItemKey::of(tenant, name), None).await?;
                     return Err(StoreError::Conflict);
@@ -76,8 +76,8 @@ impl Store {
                 }
             }
         }
-        // Whoever finds nothing at several keys begins at the least of them, and so does everybody else: links written
-        // at once never lead round in a circle.
+        // A writer that finds nothing at several keys begins at the least of them, as every other writer does: so links
+        // written at the same time never form a circle.
         leads_to.sort_unstable();
         leads_to.dedup();
         let kept = match (heads.pop_first(), leads_to.first()) {
@@ -95,7 +95,7 @@ impl Store {
             }
             return Err(StoreError::Conflict);
         }
-        // Where a name's links end at nothing (its own key, or one that retention emptied), a link goes on from there.
+        // If a name's links end at an empty key (its own, or one that retention emptied), a link continues from there.
         for at in leads_to.iter().filter(|at| **at != kept.key) {
             self.put_link(at, &kept.key).await?;
         }
@@ -107,10 +107,10 @@ impl Store {
         Ok(self.follow(ItemKey::of(tenant, name)).await?.1)
     }
 
-    /// Follows links from a key; where they end, and the head there if one is.
+    /// Follows links from a key; returns where they end, and the head there if one exists.
     ///
-    /// Links that lead round in a circle (one was written while a lagging read still showed the head that had been there)
-    /// are cut at the least key, which then leads to nothing: [`StoreError::Conflict`] says to ask again.
+    /// Links in a circle (one was written while a lagging read still showed the former head) are cut at the least key,
+    /// which then is empty: [`StoreError::Conflict`] asks the caller to try again.
     async fn follow(&self, mut key: ItemKey) -> Result<(ItemKey, Option<Head>), StoreError> {
         let mut links: BTreeMap<ItemKey, ItemKey> = BTreeMap::new();
         for _ in 0..MOST_HOPS {
@@ -133,7 +133,7 @@ impl Store {
         Err(StoreError::corrupt(key.as_str(), "too many links"))
     }
 
-    /// Removes the link at the least key of the circle that `at` is part of, if it leads on as it did.
+    /// Removes the link at the least key of the circle that `at` is part of, if it still leads to the same key.
     async fn cut_circle(&self, links: &BTreeMap<ItemKey, ItemKey>, at: &ItemKey) -> Result<(), StoreError> {
         let mut least = at;
         let mut next = links.get(at);
@@ -141,11 +141,11 @@ impl Store {
             least = least.min(key);
             next = links.get(key);
         }
-        tracing::warn!(item = %least, links = links.len(), "links led round in a circle; it is cut");
+        tracing::warn!(item = %least, links = links.len(), "links formed a circle, which was cut");
         self.cut_link(least, links.get(least)).await
     }
 
-    /// Removes the link at a key: the one to `to`, or the one that is there.
+    /// Removes the link at a key: the one to `to`, or whichever is there.
     async fn cut_link(&self, at: &ItemKey, to: Option<&ItemKey>) -> Result<(), StoreError> {
         let delete = self.client.delete_item().table_name(&*self.table).set_key(Some(key_of(at)));
         let delete = delete.expression_attribute_names("#to", TO);
@@ -215,15 +215,15 @@ impl Store {
         if history.len() > MERGED_EVENTS {
             return Err(StoreError::EnrollmentFull);
         }
-        // Above the versions of both, and by more than one: whoever publishes sees by this that it is a merge, and that what
-        // it publishes is newer than what the other item takes back.
+        // Above the versions of both, and by more than one: this shows a publisher that it is a merge, and that what it
+        // publishes is newer than what the other item withdraws.
         merged.version = kept.version.max(gone.version) + 1;
         merged.folded_at = kept.folded_at.max(gone.folded_at);
         merged.segments = Vec::new();
         merged.sealed_bytes = 0;
         merged.refold(&history, settings, now);
         merged.history = history;
-        // One item may not take so much, several segments do.
+        // One item may not hold that much, but several segments do.
         let bytes = merged.to_item().map_or(usize::MAX, |(_, bytes)| bytes);
         let mut writes = Vec::new();
         if merged.is_to_be_sealed(bytes) {
@@ -282,12 +282,12 @@ fn is_serial(name: &Identifier) -> bool {
     name.kind == IdentifierKind::SerialNumber
 }
 
-/// Whether an enrollment has a serial number, and not this one.
+/// Whether an enrollment has another serial number than this one.
 fn is_of_another(head: &Head, serial: Option<&Identifier>) -> bool {
     serial_number(head).is_some() && serial.is_none_or(|serial| !head.history.identifiers().contains(serial))
 }
 
-/// The serial number of an enrollment: there is one at most, but where an older version of this program merged two.
+/// The serial number of an enrollment. It has at most one, unless an older version of this program merged two.
 fn serial_number(head: &Head) -> Option<&Identifier> {
     head.history.identifiers().iter().find(|name| is_serial(name))
 }

@@ -1,7 +1,7 @@
-//! Retention: what is older than a tenant keeps leaves the table.
+//! Retention: what is older than a tenant's retention leaves the table.
 //!
-//! An enrollment that nothing holds goes by time-to-live. One that is enrolled or pending stays, and what is left of it
-//! once its old events are dropped is a stub: its identifiers and what was known at that point.
+//! An enrollment that nothing keeps alive is deleted by time-to-live. One that is enrolled or pending stays; once its
+//! old events are dropped, only a stub is left: its identifiers and what was known at that point.
 
 use crate::item::{Found, Item, item_key, key_of, n, number, s, text};
 use crate::keys::{ItemKey, tenant_pk};
@@ -13,20 +13,20 @@ const CURSOR: &str = "prune";
 const AFTER: &str = "ak";
 const LEFT: &str = "l";
 
-/// How far pruning came with a tenant's enrollments.
+/// How far pruning has come with a tenant's enrollments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PruneCursor {
-    /// The last that was looked at; the next run goes on behind it.
+    /// The last one that was looked at; the next run continues after it.
     pub after: String,
     /// How many were left then.
     pub left: usize,
 }
 
 impl Store {
-    /// Where the next run of pruning goes on; none where the last one looked at all there was.
+    /// Where the next run of pruning continues; `None` if the last run looked at everything.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn prune_cursor(&self, tenant: &TenantId) -> Result<Option<PruneCursor>, StoreError> {
         let get = self.client.get_item().table_name(&*self.table);
         let get = get.set_key(Some(item_key(&tenant_pk(tenant), CURSOR))).consistent_read(true);
@@ -37,11 +37,11 @@ impl Store {
         }))
     }
 
-    /// Records how far pruning came; nothing where it looked at all there was. Two runs at once may set each other back,
+    /// Records how far pruning came; `None` if it looked at everything. Two concurrent runs may set each other back,
     /// which costs reads.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn put_prune_cursor(&self, tenant: &TenantId, cursor: Option<&PruneCursor>) -> Result<(), StoreError> {
         let mut item = item_key(&tenant_pk(tenant), CURSOR);
         let consumed = match cursor {
@@ -60,10 +60,10 @@ impl Store {
         Ok(())
     }
 
-    /// Drops an enrollment's attempts that ended before `cutoff`. Returns whether there was something to drop.
+    /// Drops an enrollment's attempts that ended before `cutoff`. Returns whether there was anything to drop.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when somebody else wrote meanwhile; otherwise the table's.
+    /// [`StoreError::Conflict`] if another writer wrote meanwhile; otherwise the table's error.
     pub async fn prune(
         &self,
         key: &ItemKey,
@@ -86,12 +86,12 @@ impl Store {
         let mut head = *head;
         let old_segments = std::mem::take(&mut head.segments);
         head.sealed_bytes = 0;
-        // It enters the change bucket of now like any write: the next refresh then knows what is left of it, and no longer
-        // lists it among what is to be pruned.
+        // It enters the current change bucket like any write: the next refresh then knows what is left of it, and no
+        // longer lists it for pruning.
         head.refold(&history, settings, now);
         head.history = history;
         let (mut item, bytes) = head.to_item().or_else(|error| match error {
-            // What is left may still be more than one item takes.
+            // The rest may still be more than one item holds.
             StoreError::EnrollmentFull => Ok((Item::new(), usize::MAX)),
             error => Err(error),
         })?;

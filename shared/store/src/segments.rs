@@ -1,10 +1,11 @@
 //! Segments: events moved out of a head that has grown, so that its writes stay small.
 //!
-//! A segment is immutable and numbered by its content, so writing it twice or beside somebody else is harmless;
-//! one that no head names is nobody's. It has no time-to-live while a head names it: only whoever took its name out of
-//! the head, by a write that is done, leaves it to time-to-live, and only while the head still does not name it. An enrollment with segments is always read with them: a repeated or late
-//! event may belong to any, and reading costs a fifth of what carrying their ids in every write would. Since they
-//! never change, a process reads each of them once, as long as it has room for them.
+//! A segment is immutable and numbered by its content, so writing it twice or beside another writer is harmless, and
+//! one that no head names belongs to nobody. It has no time-to-live while a head names it. Only a writer that has
+//! removed its name from the head, by a completed write, leaves it to time-to-live, and only while the head still does
+//! not name it. An enrollment with segments is always read with them: a repeated or late event may belong to any of
+//! them, and reading costs a fifth of what carrying their ids in every write would. Since they never change, a process
+//! reads each of them once, as long as it has room for them.
 
 use crate::item::{DATA, EXPIRES, Found, Head, Item, VERSION, item_key, key_of, n, text};
 use crate::keys::{ItemKey, PK, SK, segment};
@@ -18,28 +19,29 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::{Event, History, Millis, Timestamp, codec};
 
-/// Encoded events beyond this are always sealed: a head of this size costs this many kilobytes' write units.
+/// Encoded events beyond this are always sealed: each write of a head of this size costs as many write units as it has
+/// kilobytes.
 pub const SEAL_BYTES: usize = 8 << 10;
-/// With few segments events are sealed sooner, so that a head with its keys and attributes stays within one kilobyte, and
-/// then two: each write costs what the head weighs, while a segment is written once. What a device sends later goes
-/// into larger segments, so that there are never many.
+/// While an enrollment has few segments, events are sealed sooner, so that a head with its keys and attributes stays
+/// within one kilobyte, and then two: each write costs what the head weighs, while a segment is written once. What a
+/// device sends later goes into larger segments, so that there are never many.
 const EARLY: [(usize, usize); 2] = [(6, 800), (14, 1_820)];
 /// Encoded segments kept in memory, in bytes; decoded they take some ten times as much.
 const KEPT_BYTES: usize = 2 << 20;
-/// Beyond this, head and segments together, an enrollment takes no more.
+/// An enrollment whose head and segments exceed this together accepts no more.
 pub const FULL_BYTES: usize = 128 << 10;
-/// Events of an enrollment beyond which it takes no more, however well they deflate: each takes some hundred bytes of
-/// memory wherever the enrollment is read.
+/// An enrollment with more events than this accepts no more, however well they deflate: each takes some hundred bytes
+/// of memory wherever the enrollment is read.
 pub const FULL_EVENTS: usize = 20_000;
-/// Events that one segment takes at most.
+/// The most events in one segment.
 const SEGMENT_EVENTS: usize = 4_000;
-/// Encoded bytes that one segment takes at most, unless a single event is larger: a merge writes several segments and two
+/// The most encoded bytes in one segment, unless a single event is larger: a merge writes several segments and two
 /// heads in one transaction, of four megabytes at most.
 const SEGMENT_BYTES: usize = 64 << 10;
-/// Tries of leaving a segment to time-to-live while others write the head.
+/// Tries of leaving a segment to time-to-live while other writers change the head.
 const RETIRE_TRIES: u32 = 4;
-/// How long a segment stays that no head names any more: a stream record of the head that named it is read within a
-/// day, and must still be told complete.
+/// How long a segment stays after its head stopped naming it: a stream record of the head that named it is read within
+/// a day, and must still be complete.
 const RETIRED_FOR: Millis = Millis::from_days(3);
 
 /// A segment to be written.
@@ -51,15 +53,15 @@ pub(crate) struct Segment {
     events: Arc<[Event]>,
 }
 
-/// Segments that this process has read or written, those used longest ago forgotten first.
+/// Segments that this process has read or written; the least recently used are forgotten first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Segments(Arc<Mutex<Held>>);
 
-/// A segment's item and number, by which its events and their encoded length are held.
+/// A segment's item and number; its events and their encoded length are held under this key.
 type Name = (String, u32);
 /// See [`Name`].
 type Sealed = (Arc<[Event]>, usize);
-/// The events of a segment, or what keeps them from being read.
+/// The events of a segment, or why they can't be read.
 type Read = Result<Arc<[Event]>, StoreError>;
 
 #[derive(Debug)]
@@ -107,17 +109,17 @@ impl Segment {
 }
 
 impl Head {
-    /// Whether events that take `bytes` encoded are to be moved into a segment.
+    /// Whether events of `bytes` encoded bytes must be moved into a segment.
     pub(crate) fn is_to_be_sealed(&self, bytes: usize) -> bool {
         let segments = self.segments.len();
         bytes > EARLY.iter().find(|(below, _)| segments < *below).map_or(SEAL_BYTES, |(_, bytes)| *bytes)
     }
 
-    /// Moves the head's events into segments, which must be written before the head is: one, or several where there is
-    /// more than one takes.
+    /// Moves the head's events into segments, which must be written before the head: one, or several if one cannot hold
+    /// them.
     ///
     /// # Errors
-    /// [`StoreError::EnrollmentFull`] when a single event is more than a segment takes.
+    /// [`StoreError::EnrollmentFull`] if a single event is more than a segment holds.
     pub(crate) fn seal(&mut self) -> Result<Vec<Segment>, StoreError> {
         let mut events = self.history.take_events();
         events.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -171,10 +173,10 @@ impl Store {
     }
 
     /// The events of many enrollments' segments, each in the place of its key and numbers, or what is wrong with one of
-    /// them. What this process does not have is read together, a hundred a call.
+    /// them. Segments that this process lacks are read together, a hundred in a call.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub(crate) async fn segments_of(&self, wanted: &[(&str, &[u32])]) -> Result<Vec<OfOne>, StoreError> {
         let mut found: HashMap<(&str, u32), Read> = HashMap::new();
         let mut missing: Vec<(&str, u32)> = Vec::new();
@@ -184,7 +186,7 @@ impl Store {
                 None => missing.push((pk, number)),
             }
         }
-        // A segment is written just before the head that names it: a lagging replica may have only the head.
+        // A segment is written just before the head that names it, so a lagging replica may have only the head.
         for consistency in [Consistency::Eventual, Consistency::Strong] {
             if missing.is_empty() {
                 break;
@@ -213,10 +215,10 @@ impl Store {
     }
 
     /// Reads the segments of many heads together, so that completing each finds them here, as long as there is room for
-    /// them. What is wrong with one is found again then.
+    /// them. If one is broken, completing its head reports it again.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub(crate) async fn prefetch_segments(&self, items: &[Item]) -> Result<(), StoreError> {
         let heads: Vec<Box<Head>> = items
             .iter()
@@ -238,8 +240,8 @@ impl Store {
         Ok(())
     }
 
-    /// Leaves segments to time-to-live that this writer's head no longer names. That the head is written already: a
-    /// failure leaves them in the table, which costs a little and harms nobody.
+    /// Leaves to time-to-live the segments that this writer's head no longer names. The head has already been written,
+    /// so a failure leaves them in the table, which costs a little and does no harm.
     pub(crate) async fn retire_segments(&self, key: &ItemKey, numbers: &[u32], now: Timestamp) {
         for number in numbers {
             if let Err(error) = self.retire_segment(key, *number, now).await {
@@ -298,7 +300,7 @@ impl Store {
             .table_name(&*self.table)
             .set_key(Some(item_key(key.as_str(), &segment(number))))
             .update_expression("SET #x = :x")
-            // One that is gone already must not come back as an empty item.
+            // A deleted one must not come back as an empty item.
             .condition_expression("attribute_exists(#pk)")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#x", EXPIRES)
@@ -309,7 +311,7 @@ impl Store {
     }
 }
 
-/// A number for a segment of this content: the first that its head has no other segment by.
+/// A number for a segment of this content: the first under which its head has no other segment.
 fn number_of(data: &[u8], salt: u32) -> u32 {
     let mut hash = Sha256::new();
     hash.update(data);
@@ -320,7 +322,7 @@ fn number_of(data: &[u8], salt: u32) -> u32 {
     u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
-/// What a segment's item holds, and its length.
+/// The content of a segment's item, and its length.
 fn read(pk: &str, name: &str, item: &Item) -> Result<(Arc<[Event]>, usize), StoreError> {
     let data = item.get(DATA).and_then(|data| data.as_b().ok());
     let data = data.ok_or_else(|| StoreError::corrupt(pk, format!("segment {name} is empty")))?;

@@ -1,7 +1,7 @@
 //! Tenants held in memory for a while, so that a request doesn't read its tenant each time.
 //!
-//! What a tenant changes therefore takes up to [`HELD_FOR`], or what a cache was made with, to reach every function; whoever must not
-//! act on something stale asks [`TenantCache::fresh`].
+//! A tenant's change therefore takes up to [`HELD_FOR`], or the cache's own time, to reach every function; a caller
+//! that must not act on stale settings asks [`TenantCache::fresh`].
 
 use crate::{Consistency, Store, StoreError, Tenant};
 use std::collections::HashMap;
@@ -10,10 +10,10 @@ use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// How long a tenant is held.
 pub const HELD_FOR: Millis = Millis::from_seconds(60);
-/// Asking anew for what was just read is not answered more often than this: a sender with a wrong secret
-/// must not make us read at its pace.
+/// A tenant that was just read is not read anew more often than this: a sender with a wrong secret must not make us
+/// read at its pace.
 pub const NOT_SOONER_THAN: Millis = Millis::from_seconds(1);
-/// Most tenants held; beyond it the cache starts over, which costs a read each.
+/// The most tenants held; beyond that the cache starts over, which costs a read for each.
 const MOST: usize = 20_000;
 
 type Held = HashMap<TenantId, (Timestamp, Option<Arc<Tenant>>)>;
@@ -32,17 +32,17 @@ impl TenantCache {
         Self { store, held_for: HELD_FOR, held: Arc::default() }
     }
 
-    /// The same that holds tenants for so long.
+    /// A cache that holds tenants for this long.
     #[must_use]
     pub const fn holding(mut self, held_for: Millis) -> Self {
         self.held_for = held_for;
         self
     }
 
-    /// The tenant, read at most so long ago as the cache holds it; `None` when there is none.
+    /// The tenant, at most as old as the cache's time; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn get(&self, id: &TenantId, now: Timestamp) -> Result<Option<Arc<Tenant>>, StoreError> {
         self.get_within(id, now, self.held_for, Consistency::Eventual).await
     }
@@ -50,7 +50,7 @@ impl TenantCache {
     /// The tenant, read at most [`NOT_SOONER_THAN`] ago.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn fresh(&self, id: &TenantId, now: Timestamp) -> Result<Option<Arc<Tenant>>, StoreError> {
         self.get_within(id, now, NOT_SOONER_THAN, Consistency::Strong).await
     }

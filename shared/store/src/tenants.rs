@@ -1,4 +1,4 @@
-//! Tenants: settings, secrets and tokens, one item each, beside a directory of their names.
+//! Tenants: settings, secrets and tokens, one item for each, and a directory of their names.
 
 use crate::item::{Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK, tenant_pk};
@@ -18,7 +18,7 @@ const DIRECTORY: &str = "tenants";
 pub(crate) const VERSION: &str = "v";
 pub(crate) const CONTENT: &str = "c";
 
-/// Changes a tenant's item. It is not put as a whole: a feed that was requested meanwhile would be lost.
+/// Changes a tenant's item. The item is not replaced whole: that would lose a feed that was requested meanwhile.
 pub(crate) const CHANGE: &str = "SET #v = :v, #c = :c";
 /// Whether nobody changed it since it was read.
 pub(crate) const UNCHANGED: &str = "#v = :before";
@@ -32,12 +32,12 @@ pub struct Tenant {
     pub created_at: Timestamp,
     /// What it chose.
     pub settings: TenantSettings,
-    /// What its senders sign with, newest first; several while one is being replaced.
+    /// The secrets that its senders sign with, newest first; several while one is being replaced.
     pub webhook_secrets: Vec<Secret>,
-    /// What its other senders prove themselves with, newest first.
+    /// The secrets that its other senders present, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceSecret>,
-    /// What it set of its senders, by the name of the source.
+    /// Its settings of its senders, by the name of the source.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source_settings: BTreeMap<String, SourceSettings>,
     /// Its API tokens.
@@ -47,35 +47,35 @@ pub struct Tenant {
     pub sign_in_codes: Vec<SignInCode>,
     /// The key of its pseudonyms.
     pub pseudonym_key: Secret,
-    /// Under which settings its enrollments were folded before.
+    /// The settings under which its enrollments were folded before.
     #[serde(default, skip_serializing_if = "SettingsHistory::is_empty")]
     pub settings_history: SettingsHistory,
-    /// The item's version, for changing it on condition.
+    /// The item's version, for conditional changes.
     #[serde(skip)]
     pub version: u64,
-    /// When it has a change feed. Not part of what a change of the tenant writes.
+    /// Its change feed, if it has one. A change of the tenant does not write it.
     #[serde(skip)]
     pub feed: Option<Feed>,
 }
 
-/// The settings that attempts followed from before the present ones. An item says by a version under which it was folded
-/// last: what was published of it followed from those.
+/// Earlier settings that gave other attempts than the present ones. An item records the version under which it was last
+/// folded; what was published of it followed from that version.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SettingsHistory {
     /// The version of the present settings.
     version: u32,
-    /// Those before, oldest first, each with its version.
+    /// Earlier ones, oldest first, each with its version.
     earlier: Vec<(u32, TenantSettings)>,
     /// The present settings as the table has them, to see whether a writer changed them.
     #[serde(skip)]
     as_read: Option<Box<TenantSettings>>,
 }
 
-/// Earlier settings kept. Every change folds all items again, and a stream record is read within a day, so that an item
-/// under older ones is not met; were it, the oldest kept would stand in for them.
+/// The most earlier settings kept. Every change folds all items again, and a stream record is read within a day, so no
+/// item under older settings is met; if one is, the oldest kept settings are used.
 const MOST_EARLIER: usize = 50;
 
-/// What was read last is a writer's note, not part of what a tenant is.
+/// The settings as read are a note for writers, not part of the tenant.
 impl PartialEq for SettingsHistory {
     fn eq(&self, other: &Self) -> bool {
         (self.version, &self.earlier) == (other.version, &other.earlier)
@@ -93,25 +93,25 @@ impl SettingsHistory {
 #[serde(transparent)]
 pub struct Secret(String);
 
-/// What one kind of sender proves itself with.
+/// A secret that one kind of sender presents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceSecret {
     /// The source: the last fixed segment of its webhook's path.
     pub source: String,
     /// The secret.
     pub secret: Secret,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// What a tenant set of one kind of sender.
+/// A tenant's settings of one kind of sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceSettings {
-    /// What it reports, where that is less than a sender of its kind can report.
+    /// What it reports, if that is less than a sender of its kind can report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reports: Option<Reports>,
-    /// Whether its Apple devices are not held for their configuration: its server never releases them.
+    /// Whether its Apple devices are not held for their configuration, because its server never releases them.
     #[serde(default)]
     pub ignore_awaiting_configuration: bool,
 }
@@ -119,43 +119,43 @@ pub struct SourceSettings {
 /// An API token, of which only a hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiToken {
-    /// Names it, for revoking.
+    /// Identifies it, for revoking.
     pub id: String,
-    /// What its maker calls it.
+    /// The name that its creator gave it.
     pub name: String,
     /// What it allows.
     pub role: Role,
     /// SHA-256 of the token, in hexadecimal.
     pub sha256: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// The scope tags whose profiles its bearer sees and reorders; none means all.
+    /// The scope tags whose profiles its bearer sees and reorders; without tags, all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scope_tags: Vec<String>,
-    /// When it ends to be good; never, unless told.
+    /// When it expires; `None` means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
-/// A code that is good for one sign-in, of which only a hash is kept.
+/// A code for one sign-in; only its hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignInCode {
     /// SHA-256 of the code, in hexadecimal.
     pub sha256: String,
-    /// What the token that it is given for allows.
+    /// The permissions of the token that it is exchanged for.
     pub role: Role,
-    /// When it ends to be good.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
 impl ApiToken {
-    /// Whether it is good at `now`.
+    /// Whether it is valid at `now`.
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
 }
 
-/// What a token allows.
+/// A token's permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
@@ -171,7 +171,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The secret itself, for the moment of its use.
+    /// The secret itself, while it is in use.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -194,18 +194,18 @@ impl Tenant {
         self.webhook_secrets.iter().map(Secret::expose)
     }
 
-    /// The settings as they were at a version.
+    /// The settings at a version.
     pub fn settings_at(&self, version: u32) -> &TenantSettings {
         if version >= self.settings_history.version {
             return &self.settings;
         }
-        // Not kept any more: the oldest that is.
+        // No longer kept: use the oldest that is.
         let earlier = self.settings_history.earlier.iter().find(|(at, _)| *at >= version);
         earlier.map_or(&self.settings, |(_, settings)| settings)
     }
 
-    /// Counts the settings' version up where attempts follow otherwise from them than from those that were read, and keeps
-    /// those. Returns whether they do.
+    /// Raises the settings' version if they give other attempts than the settings that were read, and keeps the latter.
+    /// Returns whether they do.
     fn count_settings(&mut self) -> bool {
         let history = &mut self.settings_history;
         let before = history.as_read.as_deref().filter(|before| self.settings.alters_fold(before));
@@ -220,7 +220,7 @@ impl Tenant {
         altered
     }
 
-    /// Notes that the present settings are those in the table.
+    /// Records that the present settings are those in the table.
     fn note_settings(&mut self) {
         let version = self.settings_history.version;
         self.settings.version = version;
@@ -240,7 +240,7 @@ impl Tenant {
 
     fn read(id: &TenantId, item: &Item) -> Result<Self, StoreError> {
         let content = text(item, CONTENT).ok_or_else(|| StoreError::corrupt(id.as_str(), "no content"))?;
-        // What serde says of the content could repeat it, so only the place is told.
+        // Serde's message could repeat the content, so only the place is given.
         let mut tenant: Self = serde_json::from_str(content)
             .map_err(|error| StoreError::corrupt(id.as_str(), format!("column {}", error.column())))?;
         tenant.version = number(item, VERSION).unwrap_or(0);
@@ -254,7 +254,7 @@ impl Store {
     /// Adds a tenant.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when there is one by that name; [`StoreError::Conflict`] when another write came between.
+    /// [`StoreError::Exists`] if the name is taken; [`StoreError::Conflict`] if another write came between.
     pub async fn create_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         tenant.version = 1;
         tenant.note_settings();
@@ -277,7 +277,7 @@ impl Store {
                     match self.what_is_there(&item, Cause::Tenant).await? {
                         There::Same => Ok(()),
                         There::Other => Err(StoreError::Exists),
-                        // Not for what is there, then: somebody else was writing at the same time.
+                        // The name is free, so another writer was writing at the same time.
                         There::Nothing => Err(StoreError::Conflict),
                     }
                 }
@@ -286,10 +286,10 @@ impl Store {
         }
     }
 
-    /// The tenant by that name.
+    /// The tenant with that name.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
         self.read_tenant(id, Consistency::Strong).await
     }
@@ -307,7 +307,7 @@ impl Store {
         answer.item.as_ref().map(|item| Tenant::read(id, item)).transpose()
     }
 
-    /// The settings of a tenant as they are now; the defaults for one that is gone.
+    /// The current settings of a tenant; the defaults for one that is gone.
     pub(crate) async fn settings_of(&self, id: &TenantId) -> Result<TenantSettings, StoreError> {
         let tenant = self.read_tenant(id, Consistency::Strong).await?;
         Ok(tenant.map(|tenant| tenant.settings).unwrap_or_default())
@@ -316,7 +316,7 @@ impl Store {
     /// The names of all tenants, in order.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         let query = self
             .client
@@ -328,14 +328,14 @@ impl Store {
         Ok(items.iter().filter_map(|item| TenantId::parse(text(item, SK)?).ok()).collect())
     }
 
-    /// Writes a changed tenant, if nobody else changed it since it was read. Where attempts follow otherwise from its
-    /// settings now, a job is written with it that folds its enrollments again (`refold`).
+    /// Writes a changed tenant, if nobody else changed it since it was read. If its settings now give other attempts,
+    /// it also writes a job that folds its enrollments again (`refold`).
     ///
-    /// Two that make the very same change of the same version both succeed: what may be given to one only must differ by
-    /// whom it is given to.
+    /// Two writers that make the very same change of the same version both succeed. So a change that only one of them
+    /// may make must contain who makes it.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when somebody did. Where the answer to this write was lost, that may be somebody who came
+    /// [`StoreError::Conflict`] if another writer did. If the answer to this write was lost, that writer may have come
     /// after it.
     pub async fn update_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let before = tenant.version;

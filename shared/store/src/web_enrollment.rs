@@ -1,11 +1,11 @@
-//! Web-based enrollment: the steps that each person came to, as a set a person, operating system and day, and how many people
-//! have which set, as sums a day and operating system.
+//! Web-based enrollment: the steps that each person reached, as a set for each person, operating system and day; and
+//! how many people have which set, as sums for each day and operating system.
 //!
-//! A person's item is a keyed hash, a number and when it goes; nothing leads from it to the person but the tenant's secret.
-//! The sums hold nobody, and are all that is read for the file. A set and its sum change together, in one transaction, and
-//! only when the set grows: the same again is at most a read, and not that where this process has seen it.
+//! A person's item holds a keyed hash, a number and its expiry; only the tenant's secret leads from it to the person.
+//! The sums name nobody, and the file is made from them alone. A set and its sum change together, in one transaction,
+//! and only when the set grows: a repeat costs at most a read, and not even that if this process has seen it.
 //!
-//! Must stay true: a sum is what counting the sets would give. A set outlives every record that may still come of its day
+//! Must stay true: a sum equals the count of the sets. A set outlives every record that may still come of its day
 //! ([`TAKEN_FOR`]), so that no person is counted twice; the sums outlive the sets.
 
 use crate::item::{EXPIRES, Item, item_key, n, number, s, text};
@@ -23,23 +23,23 @@ use vestibule_domain::plan::KEPT;
 use vestibule_domain::web_enrollment::{CountedSteps, SignIn, WebDays, WebSteps};
 use vestibule_domain::{Day, Millis, Platform, TenantId, Timestamp};
 
-/// Older sign-ins than this are not taken, whatever the tenant keeps: the shortest retention there is. Entra itself keeps
-/// sign-ins as long, and an event hub for less. A set is there for longer, so no record can count a person anew.
+/// Sign-ins older than this are ignored, whatever the tenant's retention: it is the shortest retention. Entra itself
+/// keeps sign-ins as long, and an event hub for less. A set lives longer, so no record can count a person again.
 pub const TAKEN_FOR: Millis = Millis::from_days(30);
-/// How long a set stays beyond the retention: late records still meet it.
+/// How long a set stays beyond the retention, so that late records still meet it.
 const STAYS: Millis = Millis::from_days(7);
-/// People written by one transaction, which takes a hundred items; each may need a sum of its own.
+/// People written in one transaction, which takes a hundred items; each person may need another sum.
 const PEOPLE: usize = 40;
-/// Tries before the sums are called too busy.
+/// Tries before the sums count as too busy.
 const MOST_TRIES: u32 = 16;
-/// Sets, and days heard, that a process remembers; beyond this it begins anew, so that memory stays bounded.
+/// The most sets, and days, that a process remembers; beyond that it starts over, so that memory stays bounded.
 const MOST_REMEMBERED: usize = 10_000;
 
 /// Sort key of a person's set.
 const SET: &str = "w";
 /// The steps of a set.
 const STEPS: &str = "m";
-/// Of how many people the set is that a number stands for; the number follows.
+/// The attribute that counts the people with a set; the set's number follows.
 const PEOPLE_WITH: &str = "n";
 
 /// A person on an operating system on a day, as a keyed hash.
@@ -73,7 +73,7 @@ impl Person {
     }
 }
 
-/// What a process remembers, to spare reads and writes of what it has seen.
+/// What a process remembers, to save reads and writes of what it has seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remembered(Arc<Mutex<Known>>);
 
@@ -98,7 +98,7 @@ impl Remembered {
             if known.sets.len() >= MOST_REMEMBERED {
                 known.sets.clear();
             }
-            // Of a read that lagged there may be less than is known already.
+            // A lagging read may show less than is already known.
             let set = known.sets.entry(person.hash).or_default();
             *set = set.and(steps);
         });
@@ -121,11 +121,11 @@ fn midnight(day: Day) -> Timestamp {
 }
 
 impl Store {
-    /// Notes on which of these days sign-ins came in, whoever's: without that nobody knows whether a day without steps had
-    /// none.
+    /// Records on which of these days sign-ins came in, from anybody: without that nobody knows whether a day without
+    /// steps had none.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn hear_sign_ins(
         &self,
         tenant: &TenantId,
@@ -151,12 +151,12 @@ impl Store {
         Ok(())
     }
 
-    /// Adds the steps of sign-ins to the sets of their people, and says of each whether its set grew. `day` is the day of each
-    /// in the tenant's zone; a set goes `kept_for` and a week after its day.
+    /// Adds the steps of sign-ins to the sets of their people, and returns for each whether its set grew. `day` is each
+    /// one's day in the tenant's zone; a set is kept for `kept_for` and a week after its day.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when others were quicker again and again; otherwise the table's. What was added then is known
-    /// when the same comes again.
+    /// [`StoreError::Busy`] if other writers were quicker again and again; otherwise the table's error. What was added
+    /// by then is known when the same sign-ins come again.
     pub async fn add_sign_ins(
         &self,
         tenant: &TenantId,
@@ -182,7 +182,7 @@ impl Store {
         for (person, before) in self.grow(tenant, wanted, kept_for).await? {
             known.insert(person, before);
         }
-        // Of several that make a set grow each counts that brings something new.
+        // If several make a set grow, each one that adds something new counts.
         let grew = |(person, (sign_in, _)): (&Person, &(SignIn, Day))| {
             let set = known.entry(person.clone()).or_default();
             let grew = !set.has(sign_in.steps);
@@ -204,7 +204,8 @@ impl Store {
             if wanted.is_empty() {
                 return Ok(before);
             }
-            // A replica that lags has less than there is: then the condition fails, and the next look is at what is there.
+            // A lagging replica shows less than is stored: then the condition fails, and the next look reads what is
+            // stored.
             let consistency = if attempt == 0 { Consistency::Eventual } else { Consistency::Strong };
             if attempt > 0 {
                 self.pause(attempt).await;
@@ -236,7 +237,7 @@ impl Store {
         if wanted.is_empty() { Ok(before) } else { Err(StoreError::Busy) }
     }
 
-    /// The sets that are there, by their hashes.
+    /// The existing sets, by their hashes.
     async fn web_sets(
         &self,
         tenant: &TenantId,
@@ -282,7 +283,7 @@ impl Store {
                 Ok(true)
             }
             Err(error) => match error.as_service_error() {
-                // Also where the answer to this very write was lost: the next look finds the sets as they were meant.
+                // Also if the answer to this very write was lost: the next look finds the sets as they should be.
                 Some(
                     TransactWriteItemsError::TransactionCanceledException(_)
                     | TransactWriteItemsError::TransactionInProgressException(_),
@@ -345,10 +346,11 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// The sums of a tenant from a day on: days of which sign-ins came in, each with how many people have which steps.
+    /// The sums of a tenant from a day on: the days on which sign-ins came in, each with how many people have which
+    /// steps.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn web_days(&self, tenant: &TenantId, from: Day) -> Result<WebDays, StoreError> {
         let query = self
             .client
@@ -383,7 +385,7 @@ impl Store {
             return Ok(key);
         }
         let read = self.read_tenant(tenant, Consistency::Strong).await?;
-        let key = read.ok_or_else(|| StoreError::Refused("there is no such tenant".to_owned()))?.pseudonym_key;
+        let key = read.ok_or_else(|| StoreError::Refused("the tenant does not exist".to_owned()))?.pseudonym_key;
         self.web_enrollment.with(|known| {
             if known.keys.len() >= MOST_REMEMBERED {
                 known.keys.clear();

@@ -1,10 +1,10 @@
 //! Adding events to an enrollment.
 //!
-//! Read, add to the set, fold, one write on condition of the version. Where nothing is new nothing is written; where
-//! somebody else wrote first, the table hands back what they wrote and the step is tried again on that.
+//! It reads, adds to the set, folds, and writes once on condition of the version. If nothing is new it writes nothing.
+//! If another writer wrote first, the table returns what that writer wrote, and the step is tried again on that.
 //!
-//! Must stay true: a stored item's instant and its settings' version never go back, whatever the clock of whoever writes
-//! and however old the tenant that it holds.
+//! Must stay true: a stored item's instant and its settings' version never go back, whatever the writer's clock and
+//! however old its copy of the tenant.
 
 use crate::item::{Found, Head, Item, VERSION, n};
 use crate::keys::PK;
@@ -17,26 +17,27 @@ use vestibule_domain::event::Event;
 use vestibule_domain::history::Added;
 use vestibule_domain::{Identifier, TenantId, TenantSettings, Timestamp};
 
-/// Tries before an enrollment is called too busy.
+/// Tries before an enrollment counts as too busy.
 const MOST_TRIES: u32 = 40;
 /// Tries without a pause: usually one other writer was quicker.
 const EAGER_TRIES: u32 = 2;
 /// Tries while a segment is missing: a merge or retention may have replaced it since the head was read.
 const SEGMENT_TRIES: u32 = 6;
 
-/// What a conditional write came to.
+/// The result of a conditional write.
 pub(crate) enum Written {
     Done,
-    /// Somebody else wrote first: what is there now, unless it is gone.
+    /// Another writer wrote first: what is there now, unless it is gone.
     Overtaken(Option<Item>),
 }
 
 impl Store {
-    /// Adds events, all about one device, and says of each what it did. When this returns, they are in the table.
+    /// Adds events, all about one device, and returns for each what it changed. When this returns, they are in the
+    /// table.
     ///
     /// # Errors
-    /// [`StoreError::EnrollmentFull`] when the device has sent too much; otherwise the table's, after which the same
-    /// events may be added again.
+    /// [`StoreError::EnrollmentFull`] if the device has sent too much; otherwise the table's error, after which the
+    /// same events may be added again.
     pub async fn add_events(
         &self,
         tenant: &TenantId,
@@ -99,7 +100,7 @@ impl Store {
         let mut added = Vec::with_capacity(events.len());
         for event in events {
             let this = history.add(event.clone());
-            // A known event may still teach a name: which copy came first must not decide what the device is called.
+            // A known event may still add a name: which copy came first must not decide the device's key.
             if this.changed() || head.history.identifiers() != history.identifiers() {
                 head.history.add(event.clone());
             }
@@ -129,7 +130,7 @@ impl Store {
         Ok((added, written))
     }
 
-    /// Writes a head, if it is still as it was at version `before` (0: not there).
+    /// Writes a head, if it still has version `before` (0: no item).
     pub(crate) async fn put_head(&self, item: Item, before: u64, cause: Cause) -> Result<Written, StoreError> {
         let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
         let put = if before == 0 {
@@ -152,7 +153,7 @@ impl Store {
                     self.meter.failed_condition(cause);
                     Ok(Written::Overtaken(there.item().cloned()))
                 }
-                // Somebody is merging it.
+                // Another writer is merging it.
                 Some(PutItemError::TransactionConflictException(_)) => Ok(Written::Overtaken(None)),
                 _ => Err(error.into()),
             },

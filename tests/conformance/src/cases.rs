@@ -1,4 +1,4 @@
-//! The list of cases, once: for running them all and for declaring a test of each.
+//! The list of cases, in one place: for running them all and for declaring a test of each.
 
 /// Hands the list of cases to a macro of this crate.
 #[doc(hidden)]
@@ -9,7 +9,7 @@ macro_rules! with_cases {
             [$($given)?]
             events:
                 a_duplicate_changes_nothing_and_costs_no_write,
-                a_known_event_may_tell_another_name,
+                a_known_event_may_add_another_name,
                 out_of_order_events_land_where_they_belong,
                 a_batch_of_one_device_is_one_write,
                 concurrent_writers_lose_nothing,
@@ -42,7 +42,7 @@ macro_rules! with_cases {
                 what_a_setting_closed_is_cleared,
                 an_open_session_is_due,
                 two_sweeps_at_once_flag_each_attempt_once,
-                a_key_told_twice_is_settled_once,
+                a_key_listed_twice_is_settled_once,
                 a_corrupt_enrollment_stops_no_other,
                 what_is_not_there_is_gone;
             changes:
@@ -50,7 +50,7 @@ macro_rules! with_cases {
                 later_writes_are_found,
                 a_write_that_lands_late_is_found,
                 a_bucket_is_entered_once,
-                hundreds_are_loaded_however_often_told;
+                hundreds_are_loaded_however_often_listed;
             retention:
                 an_enrolled_device_leaves_a_stub,
                 what_was_dropped_is_taken_again,
@@ -123,7 +123,7 @@ macro_rules! declare_run {
     };
 }
 
-/// Declares a test of each case, over the engine that an expression gives; where it gives none they do nothing.
+/// Declares a test of each case, over the engine that an expression gives; if it gives `None` the tests do nothing.
 #[macro_export]
 macro_rules! declare_tests {
     ($engine:expr) => {

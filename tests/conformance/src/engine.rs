@@ -15,7 +15,7 @@ use vestibule_domain::{Millis, Timestamp};
 use vestibule_host::dynamodb::DynamoDb;
 use vestibule_store::{CHANGES_INDEX, DUE_INDEX, ItemKey, Store};
 
-/// Names an endpoint to run the suite over, besides the embedded engine.
+/// The variable with an endpoint to run the suite over, in addition to the embedded engine.
 pub const ENDPOINT: &str = "VESTIBULE_TEST_DYNAMODB";
 
 /// Something that speaks DynamoDB's protocol.
@@ -28,13 +28,13 @@ pub struct Engine {
 /// A table of one case.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// Where it is.
+    /// Its endpoint.
     pub endpoint: String,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Talks to it.
+    /// Its client.
     pub client: Client,
-    /// The store over it.
+    /// A store over it.
     pub store: Store,
 }
 
@@ -42,23 +42,23 @@ pub struct Table {
 pub type Item = HashMap<String, AttributeValue>;
 
 impl Engine {
-    /// The engine inside this process, in memory, over HTTP. One serves all cases of a process, on threads of its own: its
-    /// work blocks the thread that it runs on.
+    /// The engine inside this process, in memory, over HTTP. One serves all cases of a process, on its own threads,
+    /// because its work blocks the thread that it runs on.
     pub fn embedded() -> Self {
         Self { endpoint: shared().url(), in_process: false }
     }
 
-    /// The same engine without a socket between, as the program itself talks to it. What a case spoils on the way it
-    /// spoils over HTTP.
+    /// The same engine without a socket between, as the program itself talks to it. Cases that inject faults inject
+    /// them over HTTP.
     pub fn in_process() -> Self {
         Self { endpoint: shared().url(), in_process: true }
     }
 
-    /// The engine that [`ENDPOINT`] names; says so when it names none.
+    /// The engine that [`ENDPOINT`] names; prints a line if it names none.
     pub fn given() -> Option<Self> {
         let endpoint = std::env::var(ENDPOINT).ok().filter(|endpoint| !endpoint.is_empty());
         if endpoint.is_none() {
-            eprintln!("skipped: {ENDPOINT} names no endpoint");
+            eprintln!("skipped: {ENDPOINT} is not set");
         }
         endpoint.map(|endpoint| Self { endpoint: endpoint.trim_end_matches('/').to_owned(), in_process: false })
     }
@@ -103,12 +103,12 @@ impl Engine {
 }
 
 impl Table {
-    /// A store over this table with a meter of its own.
+    /// A store over this table with its own meter.
     pub fn another_store(&self) -> Store {
         Store::new(self.client.clone(), self.name.as_str())
     }
 
-    /// A store that reaches this table by another way, and asks at most `attempts` times.
+    /// A store that reaches this table by another endpoint and tries at most `attempts` times.
     pub fn store_via(&self, endpoint: &str, attempts: u32) -> Store {
         Store::new(client(endpoint, attempts), self.name.as_str())
     }
@@ -135,7 +135,7 @@ impl Table {
         get.key("sk", AttributeValue::S("h".to_owned())).send().await.unwrap().item
     }
 
-    /// Writes an item as it is, past the store.
+    /// Writes an item as it is, without the store.
     pub async fn put(&self, item: Item) {
         self.client.put_item().table_name(&self.name).set_item(Some(item)).send().await.unwrap();
     }
@@ -147,14 +147,14 @@ impl Table {
         delete.key("sk", AttributeValue::S("h".to_owned())).send().await.unwrap();
     }
 
-    /// The heads' keys: neither links nor segments nor anything else.
+    /// The heads' keys, without links, segments and anything else.
     pub async fn heads(&self) -> Vec<ItemKey> {
         let items = self.items().await;
         let is_head = |item: &&Item| text(item, "sk") == Some("h") && !item.contains_key("to");
         items.iter().filter(is_head).filter_map(|item| ItemKey::parse(text(item, "pk")?)).collect()
     }
 
-    /// How many segments there are that are meant to last; one that no head names any more soon expires.
+    /// How many segments are meant to last. One that no head names any more soon expires, so it does not count.
     pub async fn segments(&self, now: Timestamp) -> usize {
         self.items().await.iter().filter(|item| is_segment(item) && !expires_soon(item, now)).count()
     }
@@ -181,12 +181,12 @@ impl Table {
         self.items().await.iter().filter(|item| item.contains_key("to")).count()
     }
 
-    /// When an enrollment is in the due index for.
+    /// The instant under which an enrollment is in the due index.
     pub async fn due_at(&self, key: &ItemKey) -> Option<Timestamp> {
         self.item(key).await.and_then(|item| number(&item, "da")).map(Timestamp::from_millis)
     }
 
-    /// Gives the table back to engines that outlive the process.
+    /// Deletes the table, for engines that outlive the process.
     pub async fn drop(self) {
         self.client.delete_table().table_name(&self.name).send().await.unwrap();
     }
@@ -210,7 +210,7 @@ fn expires_soon(item: &Item, now: Timestamp) -> bool {
     number(item, "x").is_some_and(|expires| expires <= (now + Millis::from_days(30)).seconds())
 }
 
-/// It serves for as long as the process lives.
+/// It serves as long as the process lives.
 fn shared() -> &'static DynamoDb {
     static SHARED: OnceLock<DynamoDb> = OnceLock::new();
     SHARED.get_or_init(|| DynamoDb::start(None).unwrap())

@@ -1,8 +1,8 @@
-//! What the store promises, as one suite that runs over any table engine.
+//! Tests what the store promises, as one suite that runs over any table engine.
 //!
-//! The embedded engine is always at hand ([`Engine::embedded`], and without a socket [`Engine::in_process`]); another, such as the real service or its
-//! local stand-in, is named by [`ENDPOINT`]. A case creates its own table and takes every instant as an
-//! argument, so cases run side by side and in any order, and none waits.
+//! The embedded engine is always available ([`Engine::embedded`], and without a socket [`Engine::in_process`]).
+//! [`ENDPOINT`] names another one, such as the real service or its local stand-in. A case creates its own table and
+//! takes every instant as an argument, so cases run in parallel and in any order, and none waits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 #[macro_use]

@@ -1,6 +1,7 @@
-//! A way to the table on which things go wrong.
+//! A proxy to the table that injects faults.
 //!
-//! It passes requests on, one a connection, but for the next few of one operation, which it spoils as told.
+//! It passes requests on, one for each connection, except for the next few of one operation, to which it applies the
+//! given faults.
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -9,16 +10,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// What becomes of one request.
+/// What happens to one request.
 #[derive(Debug)]
 pub enum Fault {
-    /// Refused for want of capacity, unseen by the table.
+    /// It is refused for lack of capacity, and the table does not see it.
     Throttle,
-    /// Answered with an internal error, unseen by the table.
+    /// It is answered with an internal error, and the table does not see it.
     Fail,
-    /// Done by the table, whose answer never arrives.
+    /// The table executes it, but its answer never arrives.
     LoseAnswer,
-    /// Held back: its arrival is told, and it goes on when told to.
+    /// It is held: the proxy signals its arrival, and passes it on when released.
     Hold(oneshot::Sender<()>, oneshot::Receiver<()>),
 }
 
@@ -31,9 +32,10 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy in front of `endpoint` which spoils the next requests of `operation`, one by each of `faults`.
+    /// A proxy in front of `endpoint` that injects faults into the next requests of `operation`, one for each of
+    /// `faults`.
     pub async fn start(endpoint: &str, operation: &str, faults: impl IntoIterator<Item = Fault>) -> Self {
-        let upstream = endpoint.strip_prefix("http://").expect("a plain endpoint").to_owned();
+        let upstream = endpoint.strip_prefix("http://").expect("the endpoint is plain HTTP").to_owned();
         let target = format!(".{}", operation.to_ascii_lowercase());
         let left = Arc::new(Mutex::new(faults.into_iter().collect::<VecDeque<_>>()));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -43,7 +45,7 @@ impl Proxy {
             while let Ok((stream, _)) = listener.accept().await {
                 let (upstream, target, faults) = (upstream.clone(), target.clone(), faults.clone());
                 tokio::spawn(async move {
-                    // A connection that breaks is the client's to notice.
+                    // The client notices a broken connection itself.
                     let _broken = pass(stream, &upstream, &target, &faults).await;
                 });
             }
@@ -51,7 +53,7 @@ impl Proxy {
         Self { endpoint, left, serving }
     }
 
-    /// Where it listens.
+    /// Its own endpoint.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -91,7 +93,7 @@ async fn pass(
         }
         Some(Fault::LoseAnswer) => forward(&head, &body, upstream).await.map(drop),
         Some(Fault::Hold(arrived, go_on)) => {
-            // Whoever holds it may be gone, and then nothing holds it.
+            // If nobody waits for the request any more, it is not held.
             let _gone = arrived.send(());
             let _gone = go_on.await;
             let bytes = forward(&head, &body, upstream).await?;
@@ -129,7 +131,7 @@ async fn read_request(client: &mut TcpStream) -> std::io::Result<(String, Vec<u8
     Ok((head, body))
 }
 
-/// The table's answer, on a connection of its own that the table closes.
+/// The table's answer, on a separate connection that the table closes.
 async fn forward(head: &str, body: &[u8], upstream: &str) -> std::io::Result<Vec<u8>> {
     let mut table = TcpStream::connect(upstream).await?;
     let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
@@ -141,7 +143,7 @@ async fn forward(head: &str, body: &[u8], upstream: &str) -> std::io::Result<Vec
 }
 
 async fn answer(client: &mut TcpStream, status: &str, code: &str) -> std::io::Result<()> {
-    let body = format!(r#"{{"__type":"{code}","message":"told to fail"}}"#);
+    let body = format!(r#"{{"__type":"{code}","message":"injected fault"}}"#);
     let kind = "content-type: application/x-amz-json-1.0\r\nconnection: close";
     let head = format!("HTTP/1.1 {status}\r\n{kind}\r\ncontent-length: {}\r\n\r\n", body.len());
     client.write_all((head + &body).as_bytes()).await

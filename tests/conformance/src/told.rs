@@ -21,17 +21,17 @@ pub fn settings() -> TenantSettings {
     TenantSettings { require_compliance: false, ..TenantSettings::default() }
 }
 
-/// So many minutes after the beginning.
+/// This many minutes after the beginning.
 pub fn minute(minutes: i64) -> Timestamp {
     T0 + Millis::from_minutes(minutes)
 }
 
-/// So many seconds after the beginning.
+/// This many seconds after the beginning.
 pub fn second(seconds: i64) -> Timestamp {
     T0 + Millis::from_seconds(seconds)
 }
 
-/// The serial number of a device whose entry in the change index moves when written after `from` and up to `until`.
+/// The serial number of a device whose entry in the change index moves between a write after `from` and one by `until`.
 pub fn serial_that_moves(from: Timestamp, until: Timestamp) -> String {
     let width = CHANGE_BUCKET_WIDTH.get();
     let moves = |serial: &String| {
@@ -42,7 +42,7 @@ pub fn serial_that_moves(from: Timestamp, until: Timestamp) -> String {
     (0..).map(|number| format!("serial-{number}")).find(moves).unwrap()
 }
 
-/// A device, by the names that an event tells.
+/// A device, by the identifiers that an event reports.
 #[derive(Clone, Debug, Default)]
 pub struct Device(About);
 
@@ -57,7 +57,7 @@ impl Device {
         Self(About { udid: Some(udid.into()), platform: Some(Platform::Ios), ..About::default() })
     }
 
-    /// The same device, with its unique device identifier too.
+    /// The same device, also with its unique device identifier.
     #[must_use]
     pub fn and_udid(mut self, udid: impl Into<String>) -> Self {
         self.0.udid = Some(udid.into());
@@ -71,15 +71,15 @@ impl Device {
         self
     }
 
-    /// The same device, with its server's id too.
+    /// The same device, also with its server's id.
     #[must_use]
     pub fn and_mdm(mut self, id: impl Into<String>) -> Self {
         self.0.mdm_device_id = Some(id.into());
         self
     }
 
-    /// An event of this device, told at once.
-    pub fn tells(&self, id: impl Into<String>, kind: Kind, at: Timestamp) -> Event {
+    /// An event of this device, reported at once.
+    pub fn reports(&self, id: impl Into<String>, kind: Kind, at: Timestamp) -> Event {
         let is_step = matches!(kind, Kind::StepEntered | Kind::StepCompleted);
         let step = Step {
             place: is_step
@@ -98,16 +98,16 @@ impl Device {
         }
     }
 
-    /// A beginning of an Enrollment Status Page session.
-    pub fn tells_session(&self, id: impl Into<String>, at: Timestamp) -> Event {
+    /// The start of an Enrollment Status Page session.
+    pub fn reports_session(&self, id: impl Into<String>, at: Timestamp) -> Event {
         let esp = EspEvent { session_id: None, detail: EspDetail::Started(Box::default()) };
         let key = esp.stored_key("https://agent.example".to_owned(), id.into(), at);
-        Event { key, body: Body::Esp(esp), ..self.tells("", Kind::Started, at) }
+        Event { key, body: Body::Esp(esp), ..self.reports("", Kind::Started, at) }
     }
 
     /// A failure with a message of `chars` characters that don't compress.
-    pub fn tells_at_length(&self, seed: u64, chars: usize, at: Timestamp) -> Event {
-        let mut event = self.tells(uuid(seed), Kind::Failed, at);
+    pub fn reports_at_length(&self, seed: u64, chars: usize, at: Timestamp) -> Event {
+        let mut event = self.reports(uuid(seed), Kind::Failed, at);
         if let Body::Enrollment(step) = &mut event.body {
             let message = (0..).flat_map(|part| uuid(seed ^ (part << 40)).replace('-', "").into_bytes());
             let message = message.take(chars).map(char::from).collect();
@@ -117,22 +117,22 @@ impl Device {
     }
 }
 
-/// The identifier by which `serial` is known.
+/// The identifier of `serial`.
 pub fn by_serial(serial: &str) -> Identifier {
     Identifier::new(IdentifierKind::SerialNumber, serial).unwrap()
 }
 
-/// The identifier by which `udid` is known.
+/// The identifier of `udid`.
 pub fn by_udid(udid: &str) -> Identifier {
     Identifier::new(IdentifierKind::Udid, udid).unwrap()
 }
 
-/// The identifier by which a server's id is known.
+/// The identifier of a server's id.
 pub fn by_mdm(id: &str) -> Identifier {
     Identifier::new(IdentifierKind::MdmDeviceId, id).unwrap()
 }
 
-/// How often an enrollment was written whose first write folded at `first`: its version counts from there.
+/// How many times an enrollment was written, if its first write folded at `first`: its version counts from there.
 pub fn writes(stored: &Stored, first: Timestamp) -> usize {
     usize::try_from(stored.version + 1 - first.millis().unsigned_abs()).unwrap()
 }

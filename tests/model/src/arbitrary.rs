@@ -1,12 +1,12 @@
 //! Event sets on the edges of the rules, for comparing the real fold with the plain model.
 //!
-//! [`cases`] gives valid events of one to three devices: gaps at and one millisecond beside every limit, ties,
-//! several senders, identifiers given in part, case variants, actions outside the catalogue, platforms told late,
-//! repetitions with other content, clocks ahead and late deliveries. [`case_and_order`] adds a second order of
-//! delivery, in which the answer has to be the same.
+//! [`cases`] gives valid events of one to three devices: gaps at and one millisecond beside every limit, ties, several
+//! senders, partial identifiers, case variants, actions outside the catalogue, platforms reported late, repetitions
+//! with other content, clocks ahead and late deliveries. [`case_and_order`] adds a second order of delivery, which must
+//! give the same answer.
 //!
-//! No two copies of one event are received at the same instant, and a repetition names the same device as the
-//! first copy unless [`Shape::repeats_name_another`] asks for it.
+//! No two copies of one event are received at the same instant, and a repetition names the same device as the first
+//! copy unless [`Shape::repeats_name_another`] asks for another.
 
 use crate::{ComplianceSource, Delivered, Reports, Settings, placed_at_ms};
 use chrono::{DateTime, FixedOffset, SecondsFormat};
@@ -18,22 +18,22 @@ use serde_json::{Map, Value, json};
 /// Something to fold: events, settings, an instant.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// What was delivered, in one order of delivery.
+    /// The deliveries, in one order.
     pub delivered: Vec<Delivered>,
     /// The tenant's settings.
     pub settings: Settings,
-    /// The instant to fold as of: beside a limit after the last or another event.
+    /// The instant to fold as of: near a limit after the last or another event.
     pub as_of_ms: i64,
 }
 
 /// What the generator may do.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
-    /// At most so many devices; at least one.
+    /// The most devices; at least one.
     pub devices: usize,
-    /// At most so many events of each device, repetitions apart; at least one.
+    /// The most events of each device, without repetitions; at least one.
     pub events: usize,
-    /// Whether events of two devices may name one identifier, which makes them one device.
+    /// Whether events of two devices may name one identifier, which makes the two one device.
     pub devices_merge: bool,
     /// Whether `stopped` and `portalClosed` may carry a `failure`.
     pub failure_on_stops: bool,
@@ -41,7 +41,7 @@ pub struct Shape {
     pub esp: bool,
     /// Whether one event's platform may contradict another's of the same device.
     pub platforms_change: bool,
-    /// Whether a repetition may name another device than the first copy, which does not count.
+    /// Whether a repetition may name another device than the first copy. That name does not count.
     pub repeats_name_another: bool,
 }
 
@@ -62,10 +62,10 @@ impl Default for Shape {
 const MINUTE_MS: i64 = 60 * 1000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// 2026-03-28T12:00:00Z: the day after, many zones change to summer time.
+/// 2026-03-28T12:00:00Z: on the next day many zones change to summer time.
 const BASE_MS: i64 = 1_774_699_200_000;
 
-/// Values that are sent as identifiers and name no device.
+/// Values that are sent as identifiers but do not identify a device.
 const PLACEHOLDERS: [&str; 20] = [
     "To Be Filled By O.E.M.",
     "none",
@@ -96,7 +96,7 @@ const REPORTS: [Reports; 3] = [
     Reports { ends: true, ..Reports::NOTHING },
 ];
 
-/// One event as the strategies see it: small numbers, so that a failing case shrinks well.
+/// One event as the strategies generate it: small numbers, so that a failing case shrinks well.
 #[derive(Debug, Clone)]
 struct Sketch {
     gap_ms: i64,
@@ -106,7 +106,7 @@ struct Sketch {
     given: u8,
     spelling: u8,
     place: Place,
-    told: Told,
+    details: Details,
     failure: Failure,
     user_action: Option<&'static str>,
     platform: Option<Option<&'static str>>,
@@ -124,7 +124,7 @@ struct Place {
 }
 
 #[derive(Debug, Clone)]
-struct Told {
+struct Details {
     name: Option<&'static str>,
     user: Option<&'static str>,
     os_version: Option<&'static str>,
@@ -146,7 +146,7 @@ struct Repeat {
     another: bool,
 }
 
-/// Milliseconds at and beside the limits, and some between.
+/// Milliseconds at and near the limits, and some between.
 fn gaps() -> impl Strategy<Value = i64> {
     prop_oneof![
         4 => select(vec![0, 0, 1, 999, 1000]),
@@ -158,7 +158,7 @@ fn gaps() -> impl Strategy<Value = i64> {
     ]
 }
 
-/// How long after its own time an event is received; below zero the sender's clock is ahead.
+/// How long after its own time an event is received; if negative, the sender's clock is ahead.
 fn delays() -> impl Strategy<Value = i64> {
     prop_oneof![
         6 => select(vec![0, 1, 250]),
@@ -167,7 +167,7 @@ fn delays() -> impl Strategy<Value = i64> {
     ]
 }
 
-/// The kinds of event, the frequent ones several times over.
+/// The kinds of event; frequent ones occur several times.
 fn kinds(esp: bool) -> impl Strategy<Value = &'static str> {
     let weighted = [
         ("enrollment.registered", 2),
@@ -238,14 +238,14 @@ fn places() -> impl Strategy<Value = Place> {
     (sections, actions, screens).prop_map(|(section, action, screen)| Place { section, action, screen })
 }
 
-fn tolds() -> impl Strategy<Value = Told> {
+fn details() -> impl Strategy<Value = Details> {
     (
         select(vec![None, None, Some("Ann's device"), Some("Desk 4")]),
         select(vec![None, None, Some("ann@example.com"), Some("bo@example.com")]),
         select(vec![None, None, Some("17.4"), Some("14")]),
         select(vec![None, None, Some("userEnrollment"), Some("windowsAzureADJoin"), Some("appleBulkWithUser")]),
     )
-        .prop_map(|(name, user, os_version, enrollment_type)| Told { name, user, os_version, enrollment_type })
+        .prop_map(|(name, user, os_version, enrollment_type)| Details { name, user, os_version, enrollment_type })
 }
 
 fn failures() -> impl Strategy<Value = Failure> {
@@ -314,20 +314,20 @@ fn sketches(shape: Shape) -> impl Strategy<Value = Sketch> {
         0_u8..6,
         prop_oneof![20 => Just(false), 1 => Just(true)],
         prop_oneof![
-            // As the device has it.
+            // The platform of the device.
             12 => Just(Some(None)),
-            // Not told.
+            // Not reported.
             5 => Just(None),
             // Another.
             1 => platforms().prop_map(Some),
         ],
     );
-    let what = (kinds(shape.esp), places(), tolds(), failures(), user_actions());
+    let what = (kinds(shape.esp), places(), details(), failures(), user_actions());
     (when, who, what).prop_map(
         |(
             (gap_ms, delay_ms, without_time, offset_minutes, repeat),
             (source, given, spelling, merges, platform),
-            (kind, place, told, failure, user_action),
+            (kind, place, details, failure, user_action),
         )| Sketch {
             gap_ms,
             delay_ms,
@@ -336,7 +336,7 @@ fn sketches(shape: Shape) -> impl Strategy<Value = Sketch> {
             given,
             spelling,
             place,
-            told,
+            details,
             failure,
             user_action,
             platform,
@@ -348,8 +348,8 @@ fn sketches(shape: Shape) -> impl Strategy<Value = Sketch> {
     )
 }
 
-/// Which identifiers an event gives. Two serial numbers never become one device, and which of two merges is refused then
-/// depends on who comes first: where devices merge, only one has a serial number.
+/// Which identifiers an event gives. Two serial numbers never become one device, and of two such merges the order of
+/// arrival decides which is refused. So where devices merge, only one has a serial number.
 fn given(given: u8, number: usize, merging: bool) -> u8 {
     const SERIAL: u8 = 1;
     const UDID: u8 = 2;
@@ -360,10 +360,10 @@ fn given(given: u8, number: usize, merging: bool) -> u8 {
     }
 }
 
-/// The identifiers of the device of this number. A bit of `given` for each; at least one serves.
+/// The identifiers of the device with this number. Each has a bit in `given`; at least one can serve.
 fn identify(data: &mut Map<String, Value>, device: &mut Map<String, Value>, number: usize, given: u8, spelling: u8) {
     let cased = |id: String| if spelling % 2 == 1 { format!(" {} ", id.to_uppercase()) } else { id };
-    // What stands where an identifier was never set: of all devices the same.
+    // A placeholder, the same for all devices.
     let unset = |kind: usize| PLACEHOLDERS.get(usize::from(spelling) * 5 + kind + number).copied();
     if given & 1 != 0 {
         let serial = match spelling {
@@ -407,7 +407,7 @@ fn time_text(at_ms: i64, offset_minutes: i32) -> Option<String> {
 }
 
 /// The event of a sketch.
-#[expect(clippy::too_many_arguments, reason = "a sketch, and where it stands")]
+#[expect(clippy::too_many_arguments, reason = "a sketch, and its place")]
 fn event(
     sketch: &Sketch,
     kind: &str,
@@ -423,12 +423,12 @@ fn event(
     let mut device = Map::new();
     identify(&mut data, &mut device, number, given(sketch.given, number, merging), sketch.spelling);
     if let Some(also) = also {
-        // Another device's, beside one of its own.
+        // Another device's identifier, beside one of its own.
         device.insert("mdmDeviceId".to_owned(), json!(format!("mdm-{also}")));
     }
-    put(&mut device, "name", sketch.told.name);
+    put(&mut device, "name", sketch.details.name);
     data.insert("device".to_owned(), Value::Object(device));
-    if let Some(user) = sketch.told.user {
+    if let Some(user) = sketch.details.user {
         data.insert("user".to_owned(), json!({ "principalName": user }));
     }
 
@@ -447,8 +447,8 @@ fn event(
             Some(_) => device_platform,
         };
         put(&mut data, "platform", platform);
-        put(&mut data, "osVersion", sketch.told.os_version);
-        put(&mut data, "enrollmentType", sketch.told.enrollment_type);
+        put(&mut data, "osVersion", sketch.details.os_version);
+        put(&mut data, "enrollmentType", sketch.details.enrollment_type);
         let step = kind.starts_with("enrollment.step.");
         if step || kind == "enrollment.stopped" || kind == "enrollment.failed" || kind == "enrollment.portalClosed" {
             let action = match sketch.place.action {
@@ -488,7 +488,7 @@ fn event(
     Value::Object(envelope)
 }
 
-/// Everything delivered of one device, its repetitions after the first copies.
+/// All deliveries of one device, its repetitions after the first copies.
 fn of_device(
     number: usize,
     devices: usize,
@@ -501,7 +501,7 @@ fn of_device(
     let mut at_ms = BASE_MS;
     for (index, sketch) in sketches.iter().enumerate() {
         at_ms += sketch.gap_ms;
-        // Two events of one number apart share their id, from different sources where those differ.
+        // Two neighbouring events share their id; they may come from different sources.
         let shares_id = index > 0 && index % 5 == 4 && sketches[index - 1].source != sketch.source;
         let id = format!("{number}-{}", if shares_id { index - 1 } else { index });
         let also =
@@ -537,7 +537,7 @@ fn of_device(
     delivered
 }
 
-/// What one to some devices delivered, in the order of the devices.
+/// The deliveries of one or more devices, device by device.
 pub fn delivered(shape: Shape) -> impl Strategy<Value = Vec<Delivered>> {
     let device = (platforms(), vec(sketches(shape), 1..=shape.events.max(1)));
     vec(device, 1..=shape.devices.max(1)).prop_map(move |devices| {
@@ -551,7 +551,7 @@ pub fn delivered(shape: Shape) -> impl Strategy<Value = Vec<Delivered>> {
     })
 }
 
-/// The settings that change attempts, defaults first.
+/// The settings that affect attempts, defaults first.
 pub fn settings() -> impl Strategy<Value = Settings> {
     let sources = prop_oneof![
         3 => Just(ComplianceSource::None),
@@ -577,7 +577,7 @@ pub fn settings() -> impl Strategy<Value = Settings> {
         })
 }
 
-/// Events, settings and an instant, of the default shape.
+/// Events, settings and an instant, in the default shape.
 pub fn cases() -> impl Strategy<Value = Case> {
     cases_of(Shape::default())
 }

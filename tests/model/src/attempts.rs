@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 /// One try to enroll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// `source` and `id` of the event that opened it: what its `attempt_id` is made from.
+    /// `source` and `id` of the event that opened it; its `attempt_id` is made from them.
     pub opened_by: (String, String),
     /// The device's key.
     pub enrollment_key: String,
     /// The device's name, as reported last.
     pub device_name: Option<String>,
-    /// Who made the device, as reported last.
+    /// The manufacturer, as reported last.
     pub manufacturer: Option<String>,
     /// The device's model, as reported last.
     pub model: Option<String>,
@@ -36,13 +36,14 @@ pub struct Attempt {
     pub outcome: String,
     /// Why it was abandoned: a user action, `portalClosed`, `timedOut`, `restarted` or `unenrolled`.
     pub cause: Option<String>,
-    /// The section in which it stopped; `None` when completed, or when an action outside the catalogue came without one.
+    /// The section in which it stopped; `None` when completed, or if an action outside the catalogue was reported
+    /// without one.
     pub section: Option<String>,
     /// The action at which it stopped; `None` when completed.
     pub action: Option<String>,
     /// The screen on which it stopped, if one was reported.
     pub screen: Option<String>,
-    /// The row of the catalogue, of attempts abandoned on iOS/iPadOS and Android.
+    /// The row of the catalogue, for attempts abandoned on iOS/iPadOS and Android.
     pub catalogue_row: Option<u8>,
     /// The failure's code, spelled as reported.
     pub failure_code: Option<String>,
@@ -50,13 +51,13 @@ pub struct Attempt {
     pub failure_reason: Option<String>,
     /// The failure's category, in canonical form.
     pub failure_category: Option<String>,
-    /// `source` and `id` of its enrollment events in order, those that reported the same end once more at the last.
+    /// `source` and `id` of its enrollment events in order; those that reported the same end again come last.
     pub events: Vec<(String, String)>,
-    /// While in progress: `compliance` or `configuration`, where it waits for that.
+    /// While in progress: `compliance` or `configuration` if it waits for that.
     pub wait: Option<String>,
-    /// Whether it completed since nothing reported that its Setup Assistant was released.
+    /// Whether it completed because nobody reported that its Setup Assistant was released.
     pub release_not_reported: bool,
-    /// Whether its start was reported: else it has no time.
+    /// Whether its start was reported; if not, it has no duration.
     pub start_reported: bool,
     /// Whether one of its senders reports starts.
     pub has_starts: bool,
@@ -66,41 +67,42 @@ pub struct Attempt {
     pub has_both_ends: bool,
     /// Whether it is the technician's part of pre-provisioning.
     pub technician: bool,
-    /// When its session of the Enrollment Status Page started: the last that belonged to it.
+    /// When its session of the Enrollment Status Page started: the last one that belonged to it.
     pub session_started_at_ms: Option<i64>,
 }
 
 impl Attempt {
-    /// Whether success can be told from failure (docs/DOMAIN.md, R5).
+    /// Whether success can be distinguished from failure (docs/DOMAIN.md, R5).
     #[must_use]
     pub fn judged(&self) -> bool {
         self.outcome != "inProgress" && (self.has_starts || self.has_both_ends)
     }
 }
 
-/// A session of the Enrollment Status Page, in short.
+/// A short form of a session of the Enrollment Status Page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// From when its time counts.
     pub started_at_ms: i64,
     /// When it ended, well or not.
     pub ended_at_ms: Option<i64>,
-    /// How it stands.
+    /// Its state.
     pub state: String,
     /// Whether it ever failed.
     pub failed: bool,
-    /// Whether it ever was past its limit.
+    /// Whether it was ever past its limit.
     pub timed_out: bool,
     /// How the device is deployed.
     pub mode: Option<String>,
-    /// Whether it was reported under which Autopilot profile the device enrolls.
+    /// Whether the device's Autopilot profile was reported.
     pub has_profile_name: bool,
 }
 
-/// One device: everything its events say, as of an instant.
+/// One device: everything its events show, as of an instant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Device {
-    /// Normalised serial number, else UDID, else the MDM's device id, else the enrollment id; of several the smallest.
+    /// Normalised serial number; failing that, UDID; failing that, the MDM's device id; failing that, the enrollment
+    /// id. If it has several, the smallest.
     pub enrollment_key: String,
     /// Its normalised serial numbers, sorted.
     pub serial_numbers: Vec<String>,
@@ -116,11 +118,11 @@ pub struct Device {
     pub enrolled: bool,
     /// Whether compliance and activation are complete.
     pub compliant: bool,
-    /// Enrolled and, where required, compliant; not held in its Setup Assistant.
+    /// Enrolled and, where required, compliant, and not held in its Setup Assistant.
     pub complete: bool,
-    /// How it stands (docs/DOMAIN.md, D1).
+    /// Its state (docs/DOMAIN.md, D1).
     pub state: String,
-    /// Its failures outside any attempt: when, the code, and whether a later enrollment resolved it.
+    /// Its failures outside any attempt: the instant, the code, and whether a later enrollment resolved it.
     pub failures: Vec<(i64, Option<String>, bool)>,
     /// Its sessions of the Enrollment Status Page, in order.
     pub sessions: Vec<Page>,
@@ -130,7 +132,7 @@ pub struct Device {
     pub pending: bool,
     /// When it was first registered.
     pub registered_at_ms: Option<i64>,
-    /// The source that it left, and when: nobody reported it enrolled since (docs/DOMAIN.md, D9).
+    /// The source that it left, and when, if nobody has reported it enrolled since (docs/DOMAIN.md, D9).
     pub left: Option<(String, i64)>,
     /// Its attempts, in order.
     pub attempts: Vec<Attempt>,
@@ -138,17 +140,17 @@ pub struct Device {
 
 /// The devices of one tenant and their attempts, by enrollment key.
 ///
-/// `delivered` is everything that was delivered, in any order, repetitions and invalid events included.
+/// `delivered` has every delivery, in any order, repetitions and invalid events included.
 #[must_use]
 pub fn devices(delivered: &[Delivered], settings: &Settings, as_of_ms: i64) -> Vec<Device> {
     let events: Vec<Event> = delivered.iter().filter_map(read).collect();
     devices_of(&events, settings, as_of_ms)
 }
 
-/// As [`devices`], from events that are read already.
+/// Like [`devices`], from events that were already read.
 #[must_use]
 pub fn devices_of(events: &[Event], settings: &Settings, as_of_ms: i64) -> Vec<Device> {
-    // Of the copies of one event the one received first counts.
+    // Of several copies of one event, the one received first counts.
     let mut first_copies: BTreeMap<(String, String), Event> = BTreeMap::new();
     for event in events {
         let key = (event.source.clone(), event.id.clone());
@@ -168,7 +170,7 @@ pub fn devices_of(events: &[Event], settings: &Settings, as_of_ms: i64) -> Vec<D
         }
     }
 
-    // Events that share an identifier, directly or through others, are of one device.
+    // Events that share an identifier, directly or through others, belong to one device.
     let mut groups: Vec<Vec<Event>> = Vec::new();
     let mut group_of: BTreeMap<(IdentifierKind, String), usize> = BTreeMap::new();
     for event in events {
@@ -181,7 +183,7 @@ pub fn devices_of(events: &[Event], settings: &Settings, as_of_ms: i64) -> Vec<D
             if other == own {
                 continue;
             }
-            // What was another group so far is this one.
+            // This group was separate until now.
             let joining = std::mem::take(&mut groups[other]);
             for joined in &joining {
                 for identifier in &joined.identifiers {
@@ -203,7 +205,7 @@ pub fn devices_of(events: &[Event], settings: &Settings, as_of_ms: i64) -> Vec<D
         devices.push(device(group, settings, as_of_ms));
     }
     devices.sort_by(|a: &Device, b: &Device| {
-        // One text may be the key of two devices, as two kinds of identifier.
+        // One text may be the key of two devices, if it is two kinds of identifier.
         let order = |device: &Device| {
             (
                 device.enrollment_key.clone(),

@@ -1,4 +1,4 @@
-//! The places people stop: nineteen rows, written out.
+//! The places where people stop: nineteen rows, written out.
 
 /// The four sections, in the order of the catalogue.
 pub const SECTIONS: [&str; 4] = ["setupChecklist", "platformScreens", "termsOfUse", "complianceActivation"];
@@ -69,7 +69,7 @@ pub fn row_of(platform: Option<&str>, action: Option<&str>, screen: Option<&str>
             found.push(row);
         }
     }
-    // Of two the screen decides, else the lower number; the rows stand in the order of their numbers.
+    // If two rows fit, the screen decides; failing that, the lower number. The rows are in the order of their numbers.
     if found.len() > 1 {
         for row in &found {
             if Some(row.screen) == screen {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// A filter's rule as a person thinks of it.
+/// A filter's rule as a person writes it.
 #[derive(Debug, Clone)]
 pub enum Rule {
-    /// A property, an operator without its dash, and the values; no values is `null`.
+    /// A property, an operator without its dash, and the values; no values means `null`.
     Compare(String, String, Option<Vec<String>>),
-    /// What is not so.
+    /// The negation.
     Not(Box<Rule>),
     /// All of them.
     And(Vec<Rule>),
@@ -18,9 +18,9 @@ pub enum Rule {
 /// To whom a profile is assigned.
 #[derive(Debug, Clone)]
 pub struct Assignment {
-    /// `allDevices`, `allLicensedUsers`, or else a group's id.
+    /// `allDevices`, `allLicensedUsers`, or a group's id.
     pub target: String,
-    /// Whether what matches is let through, and the rule if it is known.
+    /// Whether matching devices are included, and the rule if it is known.
     pub filter: Option<(bool, Option<Rule>)>,
 }
 
@@ -29,7 +29,7 @@ pub struct Assignment {
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// Whether it takes part.
+    /// Whether it is switched on.
     pub enabled: bool,
     /// To whom it is assigned.
     pub assignments: Vec<Assignment>,
@@ -44,7 +44,7 @@ pub struct Device {
     pub device_groups: Vec<String>,
     /// Ids of the groups its user is in.
     pub user_groups: Vec<String>,
-    /// What filters may look at.
+    /// The properties that filters compare.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -55,7 +55,7 @@ pub struct Answer {
     pub profile: Option<String>,
     /// `deviceGroup`, `allDevices`, `userGroup`, `allLicensedUsers`, `default`.
     pub rule: String,
-    /// The group's id as the assignment has it.
+    /// The group's id, as in the assignment.
     pub group: Option<String>,
 }
 
@@ -104,7 +104,7 @@ pub fn applies(profile: &Profile, device: &Device, by_user: bool) -> Option<(&'s
 }
 
 impl Rule {
-    /// Whether it is true of a device. What is not known of the device is no value at all.
+    /// Whether it is true of a device. A property that is not known has no value.
     #[must_use]
     pub fn matches(&self, device: &BTreeMap<String, String>) -> bool {
         match self {
@@ -112,7 +112,7 @@ impl Rule {
             Self::And(parts) => parts.iter().all(|part| part.matches(device)),
             Self::Or(parts) => parts.iter().any(|part| part.matches(device)),
             Self::Compare(property, operator, values) => {
-                let told = device.get(property).map(|told| told.to_lowercase());
+                let reported = device.get(property).map(|reported| reported.to_lowercase());
                 let values: Option<Vec<String>> =
                     values.as_ref().map(|values| values.iter().map(|value| value.to_lowercase()).collect());
                 let (negated, operator) = match operator.as_str() {
@@ -121,13 +121,13 @@ impl Rule {
                     "notContains" => (true, "contains"),
                     other => (false, other),
                 };
-                let holds = match (told, values) {
-                    (told, None) => told.is_none(),
+                let holds = match (reported, values) {
+                    (reported, None) => reported.is_none(),
                     (None, Some(_)) => false,
-                    (Some(told), Some(values)) => values.iter().any(|value| match operator {
-                        "startsWith" => told.starts_with(value),
-                        "contains" => told.contains(value),
-                        _ => told == *value,
+                    (Some(reported), Some(values)) => values.iter().any(|value| match operator {
+                        "startsWith" => reported.starts_with(value),
+                        "contains" => reported.contains(value),
+                        _ => reported == *value,
                     }),
                 };
                 holds != negated
@@ -135,7 +135,7 @@ impl Rule {
         }
     }
 
-    /// The rule as text. `choose` picks, of so many spellings, one.
+    /// The rule as text. `choose` picks one of several spellings.
     pub fn write(&self, choose: &mut impl FnMut(usize) -> usize) -> String {
         let text = match self {
             Self::Compare(property, operator, values) => {
@@ -153,7 +153,7 @@ impl Rule {
                 };
                 format!("{prefix}{property} {dash}{operator}{}{operand}", [" ", "  "][choose(2)])
             }
-            // Anything but a comparison needs its parentheses after `not`.
+            // After `not`, everything but a comparison needs parentheses.
             Self::Not(inner) => {
                 let keyword = ["not", "-not", "NOT"][choose(3)];
                 let written = inner.write(choose);
@@ -177,7 +177,7 @@ impl Rule {
                 written.join(keyword)
             }
         };
-        // Parentheses never harm, but an `or` that gets none here may get them from the `and` around it.
+        // Parentheses never harm, but an `or` without any here may need those of the `and` around it.
         if choose(4) == 0 { format!("( {text})") } else { text }
     }
 }

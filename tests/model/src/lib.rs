@@ -1,13 +1,12 @@
-//! The plain model: the domain's rules once more, written separately, slow and in a straight line.
+//! The plain model: the domain's rules, written a second time and separately, slowly and in a straight line.
 //!
-//! It reads plain `CloudEvents` JSON and uses nothing of the other crates, so that a mistake there is not
-//! repeated here. Tests compare the two: whatever the order of delivery, the repetition and the number
-//! of sweeps in between, the real fold has to say what [`devices`] says.
+//! It reads plain `CloudEvents` JSON and uses nothing from the other crates, so that a mistake there is not repeated
+//! here. Tests compare the two: whatever the order of delivery, the repetition and the number of sweeps in between, the
+//! real fold must give the same answer as [`devices`].
 //!
-//! [`devices`] goes from delivered events to devices and their attempts, [`report`] from there to the numbers
-//! of the incomplete-enrollments report and [`status`] to those of the status page. [`arbitrary`] makes
-//! event sets that lie on the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions
-//! and profiles.
+//! [`devices`] makes devices and their attempts from delivered events; [`report`] makes the numbers of the
+//! incomplete-enrollments report from them, and [`status`] those of the status page. [`arbitrary`] makes event sets at
+//! the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions and profiles.
 
 pub mod arbitrary;
 mod attempts;
@@ -27,7 +26,7 @@ pub use report::{Elsewhere, Report, report};
 pub use status::{Failing, PlatformLine, Status, status};
 
 /// What a sender can report (docs/DOMAIN.md, E9).
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate question")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reports {
     /// When a try begins.
@@ -60,7 +59,7 @@ impl Reports {
         removals: true,
         device_time: true,
     };
-    /// Nothing, by a server's clock.
+    /// Nothing, with a server's clock.
     pub const NOTHING: Self = Self {
         starts: false,
         steps: false,
@@ -86,18 +85,18 @@ pub struct Delivered {
     pub dropped: bool,
 }
 
-/// What of a tenant's settings changes attempts and numbers.
+/// The tenant's settings that affect attempts and numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The IANA name of the zone in which days begin. A name that does not exist counts as UTC.
     pub time_zone: String,
-    /// Whether a device must be compliant, besides enrolled, to be complete.
+    /// Whether a device must be compliant, as well as enrolled, to be complete.
     pub require_compliance: bool,
-    /// After how many quiet minutes a Windows attempt is abandoned.
+    /// The number of quiet minutes after which a Windows attempt is abandoned.
     pub windows_idle_limit_minutes: i64,
     /// The same on macOS.
     pub macos_idle_limit_minutes: i64,
-    /// After how many quiet minutes an attempt is abandoned that waits for compliance.
+    /// The number of quiet minutes after which an attempt that waits for compliance is abandoned.
     pub compliance_limit_minutes: i64,
     /// The source that reports compliance.
     pub compliance_source: ComplianceSource,
@@ -106,17 +105,17 @@ pub struct Settings {
 /// The source that reports compliance.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ComplianceSource {
-    /// None is named.
+    /// No source.
     #[default]
     None,
-    /// One for all platforms.
+    /// One source for all platforms.
     All(String),
-    /// One for each of these platforms.
+    /// One source for each of these platforms.
     Each(Vec<(String, String)>),
 }
 
 impl ComplianceSource {
-    /// Whether the tenant names another source than this one, for this platform.
+    /// Whether the tenant names a source other than this one for this platform.
     #[must_use]
     pub fn is_another(&self, platform: Option<&str>, source: &str) -> bool {
         match self {

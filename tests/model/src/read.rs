@@ -1,12 +1,12 @@
-//! From one delivered copy to an event, or to nothing when it is not a valid event that takes part.
+//! Reads one delivered copy: an event, or an error if it is not a valid event that takes part.
 
 use crate::catalogue::{ROWS, SECTIONS};
-use crate::esp::{Item, Told, What};
+use crate::esp::{Item, PageEvent, What};
 use crate::{Delivered, Reports};
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
-/// What an event says happened, in the order in which events of one instant are read.
+/// What happened according to an event, in the order in which events of one instant are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// `enrollment.registered`
@@ -46,14 +46,14 @@ pub enum IdentifierKind {
     EnrollmentId,
 }
 
-/// Where in the enrollment the person is.
+/// The place in the enrollment where the person is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The section, where the action has one or one was reported.
+    /// The section, if the action has one or one was reported.
     pub section: Option<String>,
     /// The action.
     pub action: String,
-    /// The screen, where one was reported.
+    /// The screen, if one was reported.
     pub screen: Option<String>,
 }
 
@@ -66,7 +66,7 @@ pub struct Event {
     pub id: String,
     /// What happened.
     pub kind: Kind,
-    /// Where it stands in time.
+    /// When it is placed.
     pub placed_at_ms: i64,
     /// When this copy was received.
     pub received_at_ms: i64,
@@ -80,7 +80,7 @@ pub struct Event {
     pub restated: bool,
     /// Of `compliant`.
     pub assumed: bool,
-    /// What identifies the device.
+    /// Its identifiers of the device.
     pub identifiers: Vec<(IdentifierKind, String)>,
     /// `device.name`
     pub device_name: Option<String>,
@@ -92,7 +92,7 @@ pub struct Event {
     pub user_principal_name: Option<String>,
     /// `user.id`
     pub user_id: Option<String>,
-    /// `platform`; of any `esp.*` it is Windows.
+    /// `platform`; for any `esp.*` it is Windows.
     pub platform: Option<String>,
     /// `osVersion`
     pub os_version: Option<String>,
@@ -100,7 +100,7 @@ pub struct Event {
     pub enrollment_type: Option<String>,
     /// `enrollmentProfileName` of an `esp.started`.
     pub enrollment_profile_name: Option<String>,
-    /// Only where the event names an action.
+    /// `None` if the event names no action.
     pub place: Option<Place>,
     /// Only of `stopped`.
     pub user_action: Option<String>,
@@ -108,11 +108,11 @@ pub struct Event {
     pub failure_code: Option<String>,
     /// `failure.reason`
     pub failure_reason: Option<String>,
-    /// `failure.category`, or a reason that is one.
+    /// `failure.category`, or a reason that is a category.
     pub failure_category: Option<String>,
     /// Of an `esp.*`.
-    pub esp: Option<Told>,
-    /// The whole event as text: tells two copies received at the same instant apart.
+    pub esp: Option<PageEvent>,
+    /// The whole event as text: distinguishes two copies received at the same instant.
     pub text: String,
 }
 
@@ -133,7 +133,7 @@ const CATEGORIES: [&str; 12] = [
     "clientDisconnected",
     "userAbandonment",
 ];
-/// With nothing but letters and digits. What begins like the first of them is one too.
+/// Letters and digits only. A text that begins like the first of them is a placeholder too.
 const PLACEHOLDERS: [&str; 13] = [
     "tobefilledbyoem",
     "systemserialnumber",
@@ -153,23 +153,23 @@ const PLACEHOLDERS: [&str; 13] = [
 /// The event cannot be taken.
 struct Invalid;
 
-/// Whether this copy is a valid event of a known type with at least one identifier that serves.
+/// Whether this copy is a valid event of a known type with at least one identifier that can serve.
 #[must_use]
 pub fn is_valid(delivered: &Delivered) -> bool {
     read(delivered).is_some()
 }
 
-/// Where the event is placed: its own time, but never later than when it was received. `None` for an invalid event.
+/// When the event is placed: its own time, but never later than when it was received. `None` for an invalid event.
 #[must_use]
 pub fn placed_at_ms(delivered: &Delivered) -> Option<i64> {
     read(delivered).map(|event| event.placed_at_ms)
 }
 
-/// Whether the event bears the mark `clockSkew`. A back-fill switches the second half of the test off.
+/// Whether the event is marked `clockSkew`. A back-fill switches the second half of the test off.
 #[must_use]
 pub fn clock_skew(delivered: &Delivered, backfill: bool) -> bool {
     if !delivered.reports.device_time {
-        // A server that delivers late says nothing about a device.
+        // A server that delivers late shows nothing of a device.
         return false;
     }
     let Some(Ok(own)) = delivered.event.get("time").map(time_of) else {
@@ -183,7 +183,7 @@ pub fn clock_skew(delivered: &Delivered, backfill: bool) -> bool {
     !backfill && behind > 12 * 60 * 60 * 1000
 }
 
-/// Reads one copy; `None` when it is invalid, of an unknown type, or names no device.
+/// Reads one copy; an error if it is invalid, of an unknown type, or names no device.
 #[must_use]
 pub fn read(delivered: &Delivered) -> Option<Event> {
     try_read(delivered).ok()
@@ -226,13 +226,13 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
     let user = object(data, "user", &empty)?;
 
     let mut identifiers = Vec::new();
-    let told = [
+    let reported = [
         (IdentifierKind::Serial, text(device, "serialNumber", 256)?),
         (IdentifierKind::Udid, text(device, "udid", 256)?),
         (IdentifierKind::MdmDeviceId, text(device, "mdmDeviceId", 256)?),
         (IdentifierKind::EnrollmentId, text(data, "enrollmentId", 256)?),
     ];
-    for (kind, value) in told {
+    for (kind, value) in reported {
         if let Some(value) = value
             && !is_placeholder(&value)
         {
@@ -273,7 +273,7 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
         text: delivered.event.to_string(),
     };
     if kind == Kind::Esp {
-        // Its other members mean something else than an enrollment event's.
+        // Its other members do not mean the same as an enrollment event's.
         event.platform = Some("windows".to_owned());
         event.esp = Some(read_page(&event, &type_name, data)?);
         if type_name == "esp.started" {
@@ -311,7 +311,7 @@ fn try_read(delivered: &Delivered) -> Result<Event, Invalid> {
 }
 
 /// What an event of the Enrollment Status Page reports. Profiles are resolved elsewhere.
-fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Result<Told, Invalid> {
+fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Result<PageEvent, Invalid> {
     let empty = Map::new();
     let needed = |name: &str| text(data, name, 256)?.ok_or(Invalid);
     let what = match type_name {
@@ -361,7 +361,7 @@ fn read_page(event: &Event, type_name: &str, data: &Map<String, Value>) -> Resul
         "esp.completed" => What::Completed,
         _ => What::Failed(text(data, "errorCode", 256)?, text(data, "message", 2000)?),
     };
-    Ok(Told {
+    Ok(PageEvent {
         at_ms: event.placed_at_ms,
         source: event.source.clone(),
         id: event.id.clone(),
@@ -387,7 +387,7 @@ fn item_state(item: &Map<String, Value>, phase: &str) -> Result<String, Invalid>
     Ok(name.to_owned())
 }
 
-/// A member that is true or false; without it, false.
+/// A boolean member; without it, false.
 fn flag(object: &Map<String, Value>, name: &str) -> Result<bool, Invalid> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(false),
@@ -396,10 +396,10 @@ fn flag(object: &Map<String, Value>, name: &str) -> Result<bool, Invalid> {
     }
 }
 
-/// Whether a value can be no device's name, of whatever kind it was told as.
-fn is_placeholder(told: &str) -> bool {
+/// Whether a value cannot identify a device, whatever kind of identifier it was reported as.
+fn is_placeholder(value: &str) -> bool {
     let mut letters = Vec::new();
-    for letter in told.to_lowercase().chars() {
+    for letter in value.to_lowercase().chars() {
         if letter.is_alphanumeric() {
             letters.push(letter);
         }
@@ -411,11 +411,11 @@ fn is_placeholder(told: &str) -> bool {
     if bare.starts_with(PLACEHOLDERS[0]) || PLACEHOLDERS.contains(&bare.as_str()) {
         return true;
     }
-    // One character repeated, which the nil UUID is too.
+    // One repeated character, such as the nil UUID.
     if letters.iter().all(|letter| *letter == letters[0]) {
         return true;
     }
-    // A piece of a run, forward or backward: digits over and over, letters, or the digits of hexadecimal and on.
+    // Part of a run, forward or backward: repeated digits, letters, or the digits of hexadecimal.
     for run in [
         "0123456789".repeat(26),
         "abcdefghijklmnopqrstuvwxyz".to_owned(),
@@ -429,7 +429,7 @@ fn is_placeholder(told: &str) -> bool {
     false
 }
 
-/// Section, action and screen, when an action is named.
+/// Section, action and screen, if an action is named.
 fn place(data: &Map<String, Value>) -> Result<Option<Place>, Invalid> {
     let given_section = one_of(text(data, "section", 256)?, &SECTIONS)?;
     let given_screen = text(data, "screen", 256)?;
@@ -441,8 +441,8 @@ fn place(data: &Map<String, Value>) -> Result<Option<Place>, Invalid> {
     let mut action = given_action;
     let mut section = given_section;
     for row in ROWS {
-        if let Some(told) = &screen
-            && told.eq_ignore_ascii_case(row.screen)
+        if let Some(reported) = &screen
+            && reported.eq_ignore_ascii_case(row.screen)
         {
             screen = Some(row.screen.to_owned());
         }
@@ -470,7 +470,7 @@ fn text(object: &Map<String, Value>, name: &str, longest: usize) -> Result<Optio
     }
 }
 
-/// An object member. Absent and null read as an empty one.
+/// An object member. Absent and null are read as an empty one.
 fn object<'a>(
     parent: &'a Map<String, Value>,
     name: &str,
@@ -483,29 +483,29 @@ fn object<'a>(
     }
 }
 
-/// The canonical form of a value of an enumeration, if it is one.
-fn canonical(told: Option<&str>, values: &[&str]) -> Option<String> {
-    let told = told?;
+/// The canonical form of a value, if it is in the enumeration.
+fn canonical(reported: Option<&str>, values: &[&str]) -> Option<String> {
+    let reported = reported?;
     for value in values {
-        if value.eq_ignore_ascii_case(told) {
+        if value.eq_ignore_ascii_case(reported) {
             return Some((*value).to_owned());
         }
     }
     None
 }
 
-/// As [`canonical`], but a value outside the enumeration is invalid.
-fn one_of(told: Option<String>, values: &[&str]) -> Result<Option<String>, Invalid> {
-    match told {
+/// Like [`canonical`], but a value outside the enumeration is invalid.
+fn one_of(reported: Option<String>, values: &[&str]) -> Result<Option<String>, Invalid> {
+    match reported {
         None => Ok(None),
-        Some(told) => match canonical(Some(&told), values) {
+        Some(reported) => match canonical(Some(&reported), values) {
             Some(value) => Ok(Some(value)),
             None => Err(Invalid),
         },
     }
 }
 
-/// Milliseconds since 1970; what is finer than a millisecond is cut off.
+/// Milliseconds since 1970; anything finer is cut off.
 fn time_of(value: &Value) -> Result<i64, Invalid> {
     let text = value.as_str().ok_or(Invalid)?;
     match DateTime::parse_from_rfc3339(text) {

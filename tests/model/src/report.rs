@@ -5,7 +5,7 @@ use crate::{Device, Settings};
 use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
 
-/// Abandoned attempts without a row, counted by where they stopped.
+/// Abandoned attempts without a row, counted by the place where they stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elsewhere {
     /// `portalClosed`, `restarted` or `unenrolled`.
@@ -21,7 +21,7 @@ pub struct Elsewhere {
 /// The report over a range of days.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
-    /// Attempts started in the range; a section filter does not narrow it.
+    /// Attempts started in the range; a section filter does not affect it.
     pub initiated: u64,
     /// Abandoned and failed ones.
     pub incomplete: u64,
@@ -29,32 +29,32 @@ pub struct Report {
     pub abandoned: u64,
     /// Failed ones.
     pub failed: u64,
-    /// Completed ones; a section filter does not narrow it.
+    /// Completed ones; a section filter does not affect it.
     pub completed: u64,
-    /// Those in progress; a section filter does not narrow it.
+    /// Those in progress; a section filter does not affect it.
     pub open: u64,
-    /// Initiated ones that have starts; a section filter does not narrow it.
+    /// Initiated ones that have starts; a section filter does not affect it.
     pub measured: u64,
     /// Abandoned ones that have starts.
     pub abandoned_measured: u64,
-    /// Measured abandoned over measured; `None` when nothing was measured.
+    /// Measured abandoned divided by measured; `None` if nothing was measured.
     pub incomplete_rate: Option<f64>,
-    /// Date, section, abandoned: every day of the range with every section, zero included; other sections only where there
-    /// are any.
+    /// Date, section, abandoned: every day of the range with each of the four sections, also with zero; other sections
+    /// only if they have any.
     pub daily: Vec<(String, String, u64)>,
-    /// Row and abandoned: all nineteen rows.
+    /// Row and abandoned, for all nineteen rows.
     pub actions: Vec<(u8, u64)>,
     /// `portalClosed`, `restarted` and `unenrolled` by section and action, sorted.
     pub elsewhere: Vec<Elsewhere>,
-    /// Abandoned at no place that was reported, in any other way.
+    /// Abandoned otherwise, without a reported place.
     pub nowhere: u64,
-    /// Abandoned in any other way, without a row.
+    /// Abandoned otherwise, with a place but without a row.
     pub other: u64,
-    /// Date and abandoned ones without a section, for every day of the range; only shown where there are any.
+    /// Date and abandoned ones without a section, for every day of the range; only shown if there are any.
     pub daily_nowhere: Vec<(String, u64)>,
 }
 
-/// The tenant's zone; UTC when the name does not exist.
+/// The tenant's zone; UTC if the name does not exist.
 fn zone(settings: &Settings) -> Tz {
     settings.time_zone.parse().unwrap_or(Tz::UTC)
 }
@@ -64,9 +64,10 @@ pub fn day_of(at_ms: i64, settings: &Settings) -> Option<NaiveDate> {
     DateTime::from_timestamp_millis(at_ms).map(|instant| instant.with_timezone(&zone(settings)).date_naive())
 }
 
-/// The report of the attempts started from the day `from` to before the day `to` (`YYYY-MM-DD`, in the tenant's zone).
+/// The report of the attempts started on the days `from` (inclusive) to `to` (exclusive), `YYYY-MM-DD` in the tenant's
+/// zone.
 ///
-/// `os` is a platform or `all`, `section` one of the four. A date that is none gives an empty report.
+/// `os` is a platform or `all`, `section` one of the four. An invalid date gives an empty report.
 #[must_use]
 pub fn report(
     devices: &[Device],
@@ -126,7 +127,7 @@ pub fn report(
             report.open += 1;
         }
 
-        // From here on it is the numerator.
+        // From here on it belongs to the numerator.
         if let Some(section) = section {
             let here = attempt.section.as_deref().unwrap_or("");
             if !section.eq_ignore_ascii_case(here) {
@@ -193,7 +194,7 @@ pub fn report(
     report
 }
 
-/// A fraction; `None` of nothing.
+/// A fraction; `None` if the denominator is zero.
 #[expect(clippy::cast_precision_loss, reason = "counts of attempts")]
 pub fn rate(part: u64, whole: u64) -> Option<f64> {
     if whole == 0 {

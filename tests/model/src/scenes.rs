@@ -1,10 +1,11 @@
-//! What the senders of one device report, drawn at random: sets of events on the edges of the rules of attempts.
+//! Random reports of the senders of one device: sets of events at the edges of the rules of attempts.
 //!
-//! Unlike [`crate::arbitrary`] these are about attempts only: one device, one platform as a rule, several senders of
+//! Unlike [`crate::arbitrary`] these are about attempts only: one device, usually one platform, several senders of
 //! which each reports another part of an enrollment, gaps around every limit, and sessions of the Enrollment Status
-//! Page. A scene is small numbers and words, so that it shrinks to a script that a person can read ([`script`]).
+//! Page. A scene consists of small numbers and words, so that it shrinks to a script that a person can read
+//! ([`script`]).
 
-use crate::esp::{Item, Told, What};
+use crate::esp::{Item, PageEvent, What};
 use crate::{ComplianceSource, Event, IdentifierKind, Kind, Place, Reports, Settings};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,7 +17,7 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// 2026-03-28T12:00:00Z
 pub const BASE_MS: i64 = 1_774_699_200_000;
 
-/// The senders: name, and what each reports.
+/// The senders: the name, and what each can report.
 pub const SENDERS: [(&str, Reports); 8] = [
     ("native", Reports::ALL),
     ("nanomdm", Reports { starts: true, ends: true, ..Reports::NOTHING }),
@@ -39,7 +40,7 @@ pub struct Scene {
     pub as_of_ms: i64,
 }
 
-/// An event of the sender, so many milliseconds after the beginning, about an iPhone.
+/// An event of the sender, that many milliseconds after the beginning, about an iPhone.
 #[must_use]
 pub fn event(sender: &str, at_ms: i64, kind: Kind) -> Event {
     let reports = SENDERS.iter().find(|(name, _)| *name == sender).map_or(Reports::ALL, |(_, reports)| *reports);
@@ -79,7 +80,7 @@ pub fn event(sender: &str, at_ms: i64, kind: Kind) -> Event {
 pub fn page(sender: &str, at_ms: i64, what: What) -> Event {
     let mut event = event(sender, at_ms, Kind::Esp);
     event.platform = Some("windows".to_owned());
-    event.esp = Some(Told {
+    event.esp = Some(PageEvent {
         at_ms: event.placed_at_ms,
         source: event.source.clone(),
         id: event.id.clone(),
@@ -90,7 +91,7 @@ pub fn page(sender: &str, at_ms: i64, what: What) -> Event {
     event
 }
 
-/// The place of an action of the catalogue.
+/// The place of an action in the catalogue.
 #[must_use]
 pub fn place(action: &str) -> Place {
     let row = crate::ROWS.iter().find(|row| row.action == action);
@@ -245,7 +246,7 @@ fn of(act: Act, sender: usize, at_ms: i64, index: usize, platform: Option<&str>)
     event
 }
 
-/// Scenes of one device with up to so many events, with the Enrollment Status Page where it is a Windows device.
+/// Scenes of one device with at most that many events; on a Windows device, with the Enrollment Status Page.
 pub fn scenes(events: usize) -> impl Strategy<Value = Scene> {
     let platforms = select(vec!["ios", "ios", "android", "macos", "windows", "windows", "windows"]);
     platforms
@@ -257,7 +258,7 @@ pub fn scenes(events: usize) -> impl Strategy<Value = Scene> {
                 acts(platform == "windows", platform == "ios" || platform == "macos"),
                 silent,
             );
-            // Few senders a device: two with one more now and then.
+            // Few senders for each device: two, and now and then one more.
             let senders = (0..SENDERS.len(), 0..SENDERS.len(), 0..SENDERS.len());
             let after = prop_oneof![3 => gaps(), 2 => Just(7 * DAY_MS)];
             (Just(platform), senders, vec(act, 1..=events), settings(), after)
@@ -268,7 +269,7 @@ pub fn scenes(events: usize) -> impl Strategy<Value = Scene> {
             for (index, (gap_ms, sender, act, silent)) in acts.into_iter().enumerate() {
                 at_ms += gap_ms;
                 let sender = [one, one, one, two, two, two, three, sender][sender];
-                // Updates of the page at one instant have no order of their own.
+                // Updates of the page at one instant have no order among themselves.
                 if matches!(act, Act::Page(_)) {
                     at_ms += 1;
                 }
@@ -300,7 +301,7 @@ fn settings_in_words(settings: &Settings) -> String {
     )
 }
 
-/// Minutes and what is over, after the beginning of a scene.
+/// Minutes and the remainder, since the beginning of a scene.
 #[must_use]
 pub fn minutes(at_ms: i64) -> String {
     let after_ms = at_ms - BASE_MS;
@@ -310,7 +311,7 @@ pub fn minutes(at_ms: i64) -> String {
 
 fn line(event: &Event) -> String {
     let what = match (&event.esp, event.kind) {
-        (Some(told), _) => format!("{:?}", told.what),
+        (Some(page), _) => format!("{:?}", page.what),
         (None, kind) => {
             let flags = [
                 (event.awaiting_configuration, " (held)"),

@@ -3,7 +3,7 @@
 use crate::report::rate;
 use crate::{Attempt, Device};
 
-/// The kinds of enrollment that the status page tells apart.
+/// The kinds of enrollment that the status page distinguishes.
 const PLATFORMS: [&str; 7] = [
     "Windows (Autopilot)",
     "Windows (Manual)",
@@ -14,7 +14,7 @@ const PLATFORMS: [&str; 7] = [
     "Android Enterprise",
 ];
 
-/// How a device stands: the first that fits.
+/// The state of a device: the first one that fits.
 const STATES: [&str; 8] =
     ["inProgress", "waitingForCompliance", "failed", "prepared", "enrolled", "gaveUp", "pending", "notEnrolled"];
 
@@ -25,7 +25,7 @@ pub struct PlatformLine {
     pub platform: String,
     /// All attempts.
     pub total: u64,
-    /// Of these, started at most seven times 24 hours ago.
+    /// Of these, the ones started at most seven times 24 hours ago.
     pub last_7_days: u64,
     /// Completed ones.
     pub completed: u64,
@@ -35,7 +35,7 @@ pub struct PlatformLine {
     pub abandoned: u64,
     /// Closed ones that are judged.
     pub judged: u64,
-    /// Completed over completed, failed and abandoned, of the judged ones.
+    /// Completed divided by completed, failed and abandoned, of the judged ones.
     pub success_rate: Option<f64>,
     /// Mean time of the completed ones whose start was reported, in minutes.
     pub average_minutes: Option<f64>,
@@ -53,7 +53,7 @@ pub struct Failing {
 /// The status page's numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
-    /// Devices by state, zero included: the eight of docs/DOMAIN.md, D1, which together are all devices.
+    /// Devices by state, also with zero: the eight of docs/DOMAIN.md, D1, which together cover all devices.
     pub states: Vec<(String, u64)>,
     /// The seven lines, zero included.
     pub by_platform: Vec<PlatformLine>,
@@ -61,7 +61,7 @@ pub struct Status {
     pub first_time_right: u64,
     /// Devices whose first attempt is judged.
     pub first_time_of: u64,
-    /// The one over the other.
+    /// The former divided by the latter.
     pub first_time_right_rate: Option<f64>,
     /// Failed attempts by reason, the commonest first, then by name.
     pub failure_reasons: Vec<Failing>,
@@ -145,7 +145,7 @@ fn line(platform: &str, devices: &[Device], as_of_ms: i64) -> PlatformLine {
                     if let Some(ended_at_ms) = attempt.ended_at_ms
                         && attempt.start_reported
                     {
-                        // R6: a start reported only after the end gives no time.
+                        // R6: a start reported only after the end gives no duration.
                         let took_ms = ended_at_ms.saturating_sub(attempt.started_at_ms);
                         timed += u64::from(took_ms > 0);
                         completed_ms = completed_ms.saturating_add(u64::try_from(took_ms).unwrap_or(0));
@@ -162,7 +162,7 @@ fn line(platform: &str, devices: &[Device], as_of_ms: i64) -> PlatformLine {
     line
 }
 
-/// Which of these kinds an attempt is; none without a platform.
+/// Which of these kinds an attempt is; `None` without a platform.
 fn platform_of(device: &Device, attempt: &Attempt) -> Option<&'static str> {
     let enrollment_type = attempt.enrollment_type.as_deref().unwrap_or("").to_lowercase();
     match attempt.platform.as_deref()? {

@@ -1,4 +1,4 @@
-//! Scenes in which the plain model and the domain's fold have differed: what both say now.
+//! Scenes in which the plain model and the domain's fold have differed, with the answer that both give now.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bridge;
@@ -12,7 +12,7 @@ use vestibule_model::{Event, Kind, Settings, devices_of};
 const MINUTE_MS: i64 = 60_000;
 const LATER: i64 = 20 * 1440;
 
-/// An event of the enrollment on a Windows device, so many minutes after the beginning.
+/// An enrollment event on a Windows device, that many minutes after the beginning.
 fn at(minute: i64, sender: &str, kind: Kind) -> Event {
     Event { platform: Some("windows".to_owned()), ..event(sender, minute * MINUTE_MS, kind) }
 }
@@ -41,7 +41,7 @@ fn action(action: &str) -> What {
     What::Action(action.to_owned())
 }
 
-/// The device's state and its attempts, each in a line, on which both agree.
+/// The device's state and its attempts, one line each; both must agree.
 fn both_with(model: &Settings, events: &[Event], minute: i64) -> (String, Vec<String>) {
     let events = as_stored(events);
     let as_of_ms = BASE_MS + minute * MINUTE_MS;
@@ -206,7 +206,7 @@ fn who_reports_an_end_a_second_time_takes_part_in_the_attempt_that_a_good_end_co
         at(4, "portal", Kind::Started),
     ];
     assert_eq!(both(&events, 5), says("inProgress", &["0–4 abandoned", "4– inProgress"]));
-    // One that has taken no part yet only goes on with it.
+    // A sender that has taken no part yet only continues it.
     events[4] = at(4, "log", Kind::Started);
     assert_eq!(both(&events, 5), says("inProgress", &["0– inProgress"]));
 }
@@ -234,7 +234,7 @@ fn a_session_that_the_person_left_past_the_limit_holds_up_no_other() {
     assert_eq!(both(&scene, 1452), says("waitingForCompliance", &["0– inProgress at Compliance"]));
 }
 
-/// What is left of events up to a minute is dropped, and the others follow.
+/// Events up to a minute are dropped, then the others follow.
 fn pruned(events: &[Event], until: i64, minute: i64) -> Vec<String> {
     let events = as_stored(events);
     let is_before = |event: &&Event| event.placed_at_ms <= BASE_MS + until * MINUTE_MS;
@@ -259,7 +259,7 @@ fn pruned(events: &[Event], until: i64, minute: i64) -> Vec<String> {
 #[test]
 fn late_truth_about_a_dropped_attempt_is_an_end_of_it() {
     let phone = |minute: i64, sender: &str, kind| event(sender, minute * MINUTE_MS, kind);
-    // Jamf waits for compliance in vain, and a month later both are reported at once: nothing begins anew.
+    // Jamf waits for compliance in vain, and a month later both are reported at once: no new attempt begins.
     let scene = [
         phone(0, "jamf", Kind::Enrolled),
         phone(LATER, "native", Kind::Compliant),

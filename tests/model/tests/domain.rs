@@ -13,13 +13,13 @@ use vestibule_domain::{Timestamp, fold};
 use vestibule_model::scenes::{Scene, minutes, scenes, script};
 use vestibule_model::{Event, Settings, devices_of};
 
-/// How many scenes are compared; `MODEL_CASES` for another number.
+/// How many scenes are compared; `MODEL_CASES` sets another number.
 fn cases() -> u32 {
     std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3_000)
 }
 
-/// What each says of a scene, where they differ. `MODEL_IGNORE` leaves words out (several apart by `|`), so that one
-/// known difference does not hide the others; `place` leaves out all places and rows.
+/// What each gives for a scene, if they differ. `MODEL_IGNORE` leaves words out (separated by `|`), so that one known
+/// difference does not hide the others; `place` leaves out all places and rows.
 fn difference(scene: &Scene, order: &[usize]) -> Option<(String, String)> {
     let events = as_stored(&scene.events);
     let settings = settings(&scene.settings);
@@ -58,7 +58,7 @@ fn compare(scene: &Scene, order: &[usize]) -> Result<(), TestCaseError> {
     }
 }
 
-/// The scene with as few events as still show a difference, and plain settings where those do.
+/// The scene with as few events as still show a difference, and with plain settings if those do.
 fn shortened(mut scene: Scene) -> Scene {
     let plain = Scene { settings: Settings::default(), ..scene.clone() };
     if difference(&plain, &[]).is_some() {
@@ -78,10 +78,10 @@ fn shortened(mut scene: Scene) -> Scene {
     scene
 }
 
-/// The same where retention dropped what lies before an instant, and the rest is received `days` later.
+/// The same after retention dropped everything before an instant, and the rest is received `days` later.
 fn difference_after_pruning(scene: &Scene, cut_ms: i64, days: i64) -> Option<(String, String)> {
     const DAY_MS: i64 = 24 * 3_600_000;
-    // Longer than what prune leaves behind an attempt or a session.
+    // Longer than the margin that pruning keeps after an attempt or a session.
     const MARGIN_MS: i64 = 2 * 3_600_000;
     let later = |one: &Event| {
         let mut later = one.clone();
@@ -108,7 +108,7 @@ fn difference_after_pruning(scene: &Scene, cut_ms: i64, days: i64) -> Option<(St
     let as_of_ms = scene.as_of_ms + days * DAY_MS;
     let mut found = fold(&tenant(), &history, &settings, Timestamp::from_millis(as_of_ms));
     let mut expected = devices_of(&events, &scene.settings, as_of_ms).into_iter().next()?;
-    // What was dropped is compared by what it does to what is kept.
+    // Dropped attempts are compared by their effect on what is kept.
     found.attempts.retain(|attempt| attempt.started_at.millis() > dropped_until_ms);
     expected.attempts.retain(|attempt| attempt.started_at_ms > dropped_until_ms);
     found.sessions.retain(|session| session.started_at.millis() > dropped_until_ms);
@@ -119,9 +119,9 @@ fn difference_after_pruning(scene: &Scene, cut_ms: i64, days: i64) -> Option<(St
     (found != expected).then_some((expected, found))
 }
 
-/// Lists what differs, the shortest first, one scene of each kind: for whoever changes a rule.
+/// Lists the differences, shortest first, one scene of each kind: for people who change a rule.
 #[test]
-#[ignore = "a survey, not a check"]
+#[ignore = "a survey: it asserts nothing"]
 fn what_differs() {
     let mut runner = TestRunner::deterministic();
     let strategy = scenes(10);
@@ -148,7 +148,7 @@ fn what_differs() {
 proptest! {
     #![proptest_config(Config { cases: cases(), max_shrink_iters: 20_000, failure_persistence: None, ..Config::default() })]
 
-    /// Few events: what differs shows itself in a script that a person can read.
+    /// Few events, so that a difference shows in a script that a person can read.
     #[test]
     fn the_fold_is_the_model_in_short_scenes(scene in scenes(5), order in prop::collection::vec(0_usize..5, 0..5)) {
         compare(&scene, &order)?;
@@ -159,7 +159,7 @@ proptest! {
         compare(&scene, &order)?;
     }
 
-    /// What retention drops decides on what comes after it as if it were there, but for sessions, which it ends.
+    /// Dropped events affect what comes after them as if they were still there, except for sessions, which are ended.
     #[test]
     fn what_comes_after_pruning_is_as_in_the_model(scene in scenes(10), share in 0.0..1.0_f64, days in prop::sample::select(vec![1_i64, 100])) {
         let placed = || scene.events.iter().map(|event| event.placed_at_ms);

@@ -13,13 +13,13 @@ use vestibule_domain::esp::{
 };
 use vestibule_domain::event::{About, Body, Event, Reports};
 use vestibule_domain::{History, TenantId, TenantSettings, Timestamp, fold};
-use vestibule_model::esp::{Item, Profile, Session, Told, What, esp_sessions};
+use vestibule_model::esp::{Item, PageEvent, Profile, Session, What, esp_sessions};
 
 const BASE_MS: i64 = 1_774_699_200_000;
 const MINUTE_MS: i64 = 60_000;
 const APPS: [&str; 5] = ["a1", "A1", "b2", "c3", "d4"];
 
-/// How many sets of events are compared; `MODEL_CASES` for another number.
+/// How many sets of events are compared; `MODEL_CASES` sets another number.
 fn cases() -> u32 {
     std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(4_000)
 }
@@ -87,20 +87,20 @@ fn what() -> impl Strategy<Value = What> {
     ]
 }
 
-fn told() -> impl Strategy<Value = Vec<Told>> {
+fn page_events() -> impl Strategy<Value = Vec<PageEvent>> {
     let near = |minutes: i64| [minutes * MINUTE_MS - 1, minutes * MINUTE_MS, minutes * MINUTE_MS + 1];
     let limits: Vec<i64> = [5, 40, 60].into_iter().flat_map(near).collect();
     let gap = prop_oneof![4 => Just(0), 2 => Just(1), 6 => 1_000..5 * MINUTE_MS, 1 => select(limits)];
     let session = prop_oneof![5 => Just(None), 1 => select(vec![Some("s1".to_owned()), Some("s2".to_owned())])];
     prop::collection::vec((gap, session, what(), word(&["agent", "mdm"]), 0..1_000_u32), 1..24).prop_map(|list| {
         let mut at_ms = BASE_MS;
-        let mut told: Vec<Told> = Vec::new();
+        let mut events: Vec<PageEvent> = Vec::new();
         for (index, (gap, session, what, source, id)) in list.into_iter().enumerate() {
             at_ms += gap;
-            // Random digits first, so that events of one instant stand in any order.
-            told.push(Told { at_ms, source, id: format!("{id}-{index}"), dropped: false, session, what });
+            // Random digits first, so that events of one instant have any order.
+            events.push(PageEvent { at_ms, source, id: format!("{id}-{index}"), dropped: false, session, what });
         }
-        told
+        events
     })
 }
 
@@ -150,11 +150,11 @@ fn detail(what: &What) -> EspDetail {
     }
 }
 
-fn event(told: &Told) -> Event {
-    let esp = EspEvent { session_id: told.session.clone(), detail: detail(&told.what) };
-    let time = Timestamp::from_millis(told.at_ms);
+fn event(one: &PageEvent) -> Event {
+    let esp = EspEvent { session_id: one.session.clone(), detail: detail(&one.what) };
+    let time = Timestamp::from_millis(one.at_ms);
     Event {
-        key: esp.stored_key(told.source.clone(), told.id.clone(), time),
+        key: esp.stored_key(one.source.clone(), one.id.clone(), time),
         time,
         received_at: time,
         clock_skew: None,
@@ -166,7 +166,8 @@ fn event(told: &Told) -> Event {
 
 type Counts = BTreeMap<(String, String), (usize, usize)>;
 
-/// What is compared: name, start, deadline, end, state, failed, timed out, stuck since when and still, and "(k of n)" of each subtask.
+/// What is compared: name, start, deadline, end, state, failed, timed out, stuck since when and still, and "(k of n)"
+/// of each subtask.
 type InWords = (Option<String>, i64, i64, Option<i64>, String, bool, bool, Option<i64>, bool, Counts);
 
 /// The domain's session in the model's words.
@@ -193,7 +194,8 @@ fn in_words(session: &EspSession) -> InWords {
     )
 }
 
-/// What only one of the two knows: a phase that is over shows its policies done, and a technician's page has no account.
+/// Adds what only the domain knows: a phase that is over shows its policies done, and a technician's page has no
+/// account.
 fn comparable(expected: &Session, session: &EspSession) -> InWords {
     let page = session.page();
     let mut counts = expected.counts.clone();
@@ -217,7 +219,7 @@ fn comparable(expected: &Session, session: &EspSession) -> InWords {
     )
 }
 
-/// Whether each has its own match. Sessions that begin at one instant stand in no order that both know.
+/// Whether each has its own match. Sessions that begin at one instant have no order that both know.
 fn pair_up(found: &[EspSession], expected: &[Session]) -> bool {
     let Some((first, rest)) = found.split_first() else { return true };
     let words = in_words(first);
@@ -232,22 +234,22 @@ proptest! {
 
     #[test]
     fn sessions_are_the_models(
-        (told, order) in told().prop_flat_map(|told| (Just(told.clone()), Just(told).prop_shuffle())),
+        (events, order) in page_events().prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
         until in prop::option::of(any::<prop::sample::Index>()),
         later in prop_oneof![Just(0), Just(1), 0..120 * MINUTE_MS],
     ) {
-        let as_of_ms = until.map_or(told[told.len() - 1].at_ms, |until| until.get(&told).at_ms) + later;
+        let as_of_ms = until.map_or(events[events.len() - 1].at_ms, |until| until.get(&events).at_ms) + later;
         let mut history = History::default();
         for one in &order {
             history.add(event(one));
         }
-        // Updates are known by what they tell, and two that tell the same are one.
-        let mut stored: BTreeMap<(String, String), Told> = BTreeMap::new();
-        for one in &told {
+        // Updates are identified by their content, so two with the same content are one.
+        let mut stored: BTreeMap<(String, String), PageEvent> = BTreeMap::new();
+        for one in &events {
             let key = event(one).key;
-            stored.insert((key.source, key.id.clone()), Told { id: key.id, ..one.clone() });
+            stored.insert((key.source, key.id.clone()), PageEvent { id: key.id, ..one.clone() });
         }
-        let stored: Vec<Told> = stored.into_values().collect();
+        let stored: Vec<PageEvent> = stored.into_values().collect();
 
         let tenant = TenantId::parse("contoso").unwrap();
         let found = fold(&tenant, &history, &TenantSettings::default(), Timestamp::from_millis(as_of_ms)).sessions;

@@ -1,4 +1,4 @@
-//! Which profile applies: the domain against the plain model, with filters written in any spelling.
+//! Which profile applies: the domain against the plain model, with filters in any spelling.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
@@ -149,7 +149,7 @@ proptest! {
         let expected = model::resolve(&profiles, &device);
         prop_assert_eq!(&found, &expected);
 
-        // All the others are passed over, once each, in order, for a reason that is so.
+        // All the others are skipped, once each and in order, for a reason that holds.
         let priorities: Vec<u32> = resolution.passed_over.iter().map(|passed| passed.priority).collect();
         let others = stored.iter().map(|(priority, _)| priority).filter(|priority| *priority != resolution.priority);
         prop_assert_eq!(priorities, others.collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! The worked examples of docs/DOMAIN.md, X1 to X28: by the plain model and by the domain's fold, delivered in order,
+//! The worked examples of docs/DOMAIN.md, X1 to X28, by the plain model and by the domain's fold, delivered in order,
 //! backwards, and twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,7 +23,7 @@ fn ms(minutes: f64) -> i64 {
     ms
 }
 
-/// The events of an example: a line each, `minute sender what`.
+/// The events of an example, one line each: `minute sender what`.
 fn events(platform: &str, script: &str) -> Vec<Event> {
     let mut events = Vec::new();
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -72,11 +72,11 @@ fn read(platform: &str, at: i64, sender: &str, words: &[&str]) -> Event {
         ["item", name, state, code] => page(sender, at, item(name, state, Some(code))),
         ["action", action] => page(sender, at, What::Action((*action).to_owned())),
         ["esp.completed"] => page(sender, at, What::Completed),
-        _ => panic!("{words:?} is no event"),
+        _ => panic!("{words:?} is not an event"),
     }
 }
 
-/// What is asserted of either: each attempt in a line, each session in a line, and the device's state.
+/// What is asserted for both: one line for each attempt and each session, and the device's state.
 struct Found {
     attempts: Vec<String>,
     sessions: Vec<String>,
@@ -129,7 +129,7 @@ fn by_domain(enrollment: &Enrollment) -> Found {
     }
 }
 
-/// An example: what is delivered and what is asked.
+/// An example: the deliveries and the questions.
 struct Example {
     events: Vec<Event>,
     settings: Settings,
@@ -140,7 +140,7 @@ impl Example {
         Self { events: events(platform, script), settings: Settings::default() }
     }
 
-    /// Both say this of the attempts and the device at a minute, however the events are delivered.
+    /// Both give this answer for the attempts and the device at a minute, in whatever order the events are delivered.
     #[track_caller]
     fn at(&self, minute: f64, attempts: &[&str], device: &str) -> &Self {
         self.check(minute, |found, who| {

@@ -1,5 +1,5 @@
-//! The formats before the one that is written. They did not know what a sender can report: what they hold counts as
-//! reported by senders of everything, which is how it was folded when it was written.
+//! The formats that are read but no longer written. They did not record what a sender can report, so their events count
+//! as reported by senders of everything. They were folded that way when they were written.
 
 use super::{More, Packed, PackedEvent, PackedId, Sender, Updates};
 use crate::event::{About, Body, ClockSkew, Reports};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const FORMAT_2: u8 = 2;
 pub(super) const FORMAT_3: u8 = 3;
 
-/// What format 2 knew of what retention dropped.
+/// What format 2 recorded of what retention dropped.
 #[derive(Deserialize)]
 struct Base2 {
     until: Timestamp,
@@ -29,7 +29,7 @@ impl From<Base2> for Base {
     }
 }
 
-/// What format 3 knew of it.
+/// What format 3 recorded of what retention dropped.
 #[derive(Deserialize)]
 struct Base3 {
     base: Base2,
@@ -39,7 +39,7 @@ struct Base3 {
 
 impl From<Base3> for Base {
     fn from(old: Base3) -> Self {
-        // A session alone counted as Autopilot then.
+        // At that time any session counted as Autopilot.
         Self { about: old.about, autopilot: old.esp, ..Self::from(old.base) }
     }
 }

@@ -1,7 +1,7 @@
-//! Names of apps as the organisation's Intune has them, for apps that a sender reports by their id alone.
+//! Names of apps, as in the organisation's Intune, for apps that a sender reports by their id alone.
 //!
-//! They are no part of any event: what a sender reported stays as it is, and a name stands beside it. Must stay true: a name that
-//! a sender reported itself is never replaced.
+//! They are not part of any event: what a sender reported stays unchanged, and a name stands beside it. Must stay true:
+//! a name that a sender reported is never replaced.
 
 use super::event::Category;
 use super::resolve::folded_id;
@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
-/// Most apps whose names are known of a tenant.
+/// The most apps of a tenant whose names are kept.
 pub const MAX_APPS: usize = 20_000;
-/// Longest name, in characters; what is longer is cut.
+/// The longest name, in characters; a longer one is cut.
 pub const MAX_NAME_CHARS: usize = 256;
-/// Longest id of an app, in bytes.
+/// The longest id of an app, in bytes.
 const MAX_ID_BYTES: usize = 64;
 
-/// Names by the ids of apps, in whatever case these are written.
+/// Names by the ids of apps, which may be in any case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AppNames(BTreeMap<String, String>);
 
 impl AppNames {
-    /// Adds a name. Returns whether there is room for it; what says nothing is left out.
+    /// Adds a name. Returns whether there was room for it; an empty or unusable name is ignored.
     pub fn insert(&mut self, id: &str, name: &str) -> bool {
         let (id, name) = (folded_id(id), name.trim());
         if id.is_empty() || id.len() > MAX_ID_BYTES || name.is_empty() || name.eq_ignore_ascii_case(&id) {
@@ -41,12 +41,12 @@ impl AppNames {
         self.0.get(&folded_id(id)).map(String::as_str)
     }
 
-    /// How many there are.
+    /// How many names there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -56,14 +56,14 @@ impl AppNames {
         self.0.iter().map(|(id, name)| (id.as_str(), name.as_str()))
     }
 
-    /// Keeps the first so many, in the order of their ids.
+    /// Keeps the first `most`, in the order of their ids.
     pub fn truncate(&mut self, most: usize) {
         while self.0.len() > most {
             self.0.pop_last();
         }
     }
 
-    /// What tells these names from others.
+    /// A value that distinguishes these names from others.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for text in self.0.iter().flat_map(|(id, name)| [id, name]) {
@@ -73,7 +73,7 @@ impl AppNames {
         hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Gives a session's apps their names, as far as no sender did, and the app that failed it.
+    /// Gives a session's apps, and the app that failed it, their names if no sender reported any.
     pub fn name_apps(&self, session: &mut EspSession) {
         if let Some(name) = session.failed_item.as_deref().and_then(|failed| self.of(failed)) {
             session.failed_item = Some(name.to_owned());
@@ -90,7 +90,7 @@ impl AppNames {
     }
 }
 
-/// Whether it is an app of which no sender reported more than the id.
+/// Whether it is an app of which senders reported only the id.
 pub fn is_nameless(item: &EspItem) -> bool {
     let says_no_more = |name: &String| name.trim().eq_ignore_ascii_case(item.id.trim());
     item.category == Category::Apps && item.name.as_ref().is_none_or(says_no_more)

@@ -51,7 +51,7 @@ names! {
         Completed = "completed",
         /// Failed.
         Error = "error",
-        /// Not needed here: only in device preparation.
+        /// Not needed here; only device preparation has it.
         NotRequired = "notRequired",
         /// Passed over.
         Skipped = "skipped",
@@ -91,17 +91,17 @@ names! {
     DeploymentMode {
         /// By its user.
         UserDriven = "userDriven",
-        /// By itself.
+        /// Without a person.
         SelfDeploying = "selfDeploying",
         /// The technician's part of pre-provisioning.
         PreProvisioningTechnician = "preProvisioningTechnician",
-        /// The user's part of it.
+        /// The user's part of pre-provisioning.
         PreProvisioningUser = "preProvisioningUser",
     }
 }
 
 impl Phase {
-    /// The phases that a device so deployed goes through.
+    /// The phases of a device with this deployment mode.
     pub const fn expected(mode: Option<DeploymentMode>) -> &'static [Self] {
         match mode {
             Some(DeploymentMode::SelfDeploying | DeploymentMode::PreProvisioningTechnician) => {
@@ -113,7 +113,7 @@ impl Phase {
 }
 
 impl Category {
-    /// Whether the category belongs to `phase`. The network may be joined in account setup too: hybrid join does.
+    /// Whether the category belongs to `phase`. Hybrid join may join the network in account setup too.
     pub const fn in_phase(self, phase: Phase) -> bool {
         match self {
             Self::SecureHardware | Self::RegisterDevice => matches!(phase, Phase::DevicePreparation),
@@ -124,8 +124,8 @@ impl Category {
 }
 
 impl ItemState {
-    /// Reads a state's number in the EnrollmentStatusTracking CSP. In device preparation
-    /// the number 2 means not required.
+    /// Reads a state's number in the EnrollmentStatusTracking CSP. In device preparation the number 2 means not
+    /// required.
     pub fn from_number(number: u64, phase: Phase) -> Option<Self> {
         match (number, phase) {
             (2, Phase::DevicePreparation) => Some(Self::NotRequired),
@@ -143,7 +143,7 @@ impl ItemState {
 pub struct ItemName {
     /// Its id.
     pub id: String,
-    /// Its name, when told.
+    /// Its name, if reported.
     pub name: Option<String>,
 }
 
@@ -156,52 +156,54 @@ pub struct TargetedApp {
     pub user_context: bool,
 }
 
-/// What `esp.started` tells.
+/// What `esp.started` reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Start {
     /// How the device is deployed.
     pub deployment_mode: Option<DeploymentMode>,
-    /// Whether it is joined to an on-premises directory as well.
+    /// Whether it is also joined to an on-premises directory.
     pub hybrid_join: bool,
     /// Groups of the device.
     pub device_groups: Vec<ItemName>,
     /// Groups of the user.
     pub user_groups: Vec<ItemName>,
-    /// What filters may look at.
+    /// The properties that filters may compare.
     pub properties: Vec<(Property, String)>,
     /// Apps targeted at device and user, if known.
     pub targeted_apps: Option<Vec<TargetedApp>>,
-    /// The profile that applied when this was received. Until then, what a sender told of it: few do.
+    /// The profile that applied when this event was received. Until it is resolved, the profile that the sender
+    /// reported; few do.
     pub profile: Option<Box<AppliedProfile>>,
-    /// The time limit in minutes that the device itself was given; it wins over the profile's. The codec keeps it beside
-    /// the body.
+    /// The time limit in minutes that the device itself was given; it overrides the profile's. The codec keeps it
+    /// beside the body.
     #[serde(skip)]
     pub limit_minutes: Option<u32>,
-    /// What the device itself allows on failure and time-out; it wins over the profile's. The codec keeps it likewise.
+    /// The actions that the device itself allows on failure and time-out; they override the profile's. The codec keeps
+    /// them beside the body.
     #[serde(skip)]
     pub allowed_actions: Option<Vec<EspAction>>,
 }
 
 impl Start {
-    /// The same with what filters may look at completed from what was told of the device.
+    /// A copy in which the properties for filters are completed from what was reported of the device.
     #[must_use]
     pub fn with_about(&self, about: &About) -> Self {
         let mut whole = self.clone();
-        for (property, told) in [
+        for (property, reported) in [
             (Property::Model, &about.model),
             (Property::Manufacturer, &about.manufacturer),
             (Property::OsVersion, &about.os_version),
         ] {
-            if let Some(told) = told
+            if let Some(reported) = reported
                 && self.property(property).is_none()
             {
-                whole.properties.push((property, told.clone()));
+                whole.properties.push((property, reported.clone()));
             }
         }
         whole
     }
 
-    /// What was told of a filter's property.
+    /// The reported value of a filter's property.
     pub fn property(&self, property: Property) -> Option<&str> {
         self.properties.iter().find(|(known, _)| *known == property).map(|(_, value)| value.as_str())
     }
@@ -229,15 +231,15 @@ pub enum EspDetail {
 /// An `esp.*` event's content.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EspEvent {
-    /// The sender's id of the session; without one, sessions follow one another.
+    /// The sender's id of the session; without ids, sessions follow one another.
     pub session_id: Option<String>,
     /// What happened.
     pub detail: EspDetail,
 }
 
 impl EspEvent {
-    /// The key that an ESP event is stored under. Updates of items are many, and are identified by what they
-    /// tell and when: the same again changes nothing, whatever id it carries, and no id need be kept.
+    /// The key that an ESP event is stored under. Updates of items are many, so their content and time identify them: a
+    /// repeat changes nothing, whatever id it carries, and no id need be kept.
     pub fn stored_key(&self, source: String, id: String, time: Timestamp) -> EventKey {
         let id = if self.is_update() { self.update_id(time) } else { id };
         EventKey { source, id }
@@ -250,8 +252,8 @@ impl EspEvent {
 
     /// What identifies an update within one device and source: twelve hexadecimal digits.
     pub(crate) fn update_id(&self, time: Timestamp) -> String {
-        // Serialising these types into memory has no way to fail.
-        let told = postcard::to_stdvec(&(self, time.millis())).unwrap_or_default();
-        Sha256::digest(&told)[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        // Serialising these types into memory cannot fail.
+        let content = postcard::to_stdvec(&(self, time.millis())).unwrap_or_default();
+        Sha256::digest(&content)[..6].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

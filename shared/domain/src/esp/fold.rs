@@ -1,8 +1,8 @@
-//! From the events of one session to how it stands, and to its turns: what it does to the attempt that it belongs to.
+//! Folds the events of one session to its state and its turns: what it does to the attempt that it belongs to.
 //!
-//! A session is a function of the set of its events, the removals of its device from management, and an instant: what is
-//! waited for follows from the profile fixed at its start and the apps known to be targeted over the whole set, and then
-//! the events are gone through in order.
+//! A session is a function of the set of its events, the removals of its device from management, and an instant. What
+//! it waits for follows from the profile fixed at its start and the apps known to be targeted over the whole set; then
+//! the events are folded in order.
 
 use super::filter::Property;
 use super::resolve::{AppliedProfile, folded_id};
@@ -18,34 +18,35 @@ use crate::identity::{EnrollmentKey, TenantId};
 use crate::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Items in error for longer than this have failed their session, at the instant of the error (docs/DOMAIN.md, S21).
+/// Items that are in error for longer than this have failed their session, as of the instant of the error
+/// (docs/DOMAIN.md, S21).
 const GRACE: Millis = Millis::from_minutes(2);
 
-/// What a session does to the attempt that it belongs to (docs/DOMAIN.md, A9), at one of its events.
+/// What one event of a session does to the attempt that the session belongs to (docs/DOMAIN.md, A9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// It begins.
     Begins,
-    /// It has failed: which of its failures, from 0.
+    /// It failed. The number is that of the failure, from 0.
     Fails(usize),
-    /// It has come to its good end.
+    /// It ended well.
     EndsWell,
-    /// Past its limit the person used the device all the same.
+    /// After its limit the person used the device all the same.
     GoesOnWithout,
-    /// Past its limit the person reset the device.
+    /// After its limit the person reset the device.
     Reset,
 }
 
-/// One failure of a session. A session that failed, was tried again and failed anew has two.
+/// One failure of a session. A session that failed, was tried again and failed again has two.
 #[derive(Clone, Debug)]
 pub struct EspFailure {
     /// What was reported of it.
     pub failure: Failure,
-    /// The phase that failed, or that the session was in.
+    /// The phase that failed; failing that, the one that the session was in.
     pub phase: Option<Phase>,
 }
 
-/// One session, its failures, and its turns by the events that made them.
+/// One session, its failures, and its turns with the events that made them.
 pub(super) struct Folded<'e> {
     pub session: EspSession,
     pub failures: Vec<EspFailure>,
@@ -53,12 +54,12 @@ pub(super) struct Folded<'e> {
 }
 
 /// An event of the page.
-pub(super) type Told<'e> = (&'e Event, &'e EspEvent);
+pub(super) type PageEvent<'e> = (&'e Event, &'e EspEvent);
 
 /// The events of one session, in order.
 pub(super) struct OneSession<'e> {
-    pub events: Vec<Told<'e>>,
-    /// Where several sources report it: the one whose items count.
+    pub events: Vec<PageEvent<'e>>,
+    /// If several sources report it: the one whose items count.
     pub items_of: Option<&'e str>,
 }
 
@@ -68,8 +69,8 @@ impl OneSession<'_> {
     }
 }
 
-/// One session from its events in order, as of an instant. `removals` are the instants at which the device was removed
-/// from management, in order.
+/// Folds one session's events, which are in order, as of an instant. `removals` are the instants at which the device
+/// was removed from management, in order.
 pub(super) fn fold_session<'e>(
     tenant: &TenantId,
     one: &OneSession<'e>,
@@ -78,7 +79,7 @@ pub(super) fn fold_session<'e>(
 ) -> Option<Folded<'e>> {
     let mut run = Run::new(tenant, one, as_of)?;
     let first = one.events.first()?.0.placed();
-    // An `unenrolled` stands before what the page reports of the same instant.
+    // At the same instant, an `unenrolled` comes before what the page reports.
     let mut removals = removals.iter().copied().filter(|removed| *removed > first && *removed <= as_of).peekable();
     for (event, esp) in &one.events {
         while let Some(removed) = removals.next_if(|removed| *removed <= event.placed()) {
@@ -96,7 +97,7 @@ pub(super) fn fold_session<'e>(
     Some(run.end(as_of))
 }
 
-/// An item that is waited for and went wrong.
+/// An item that the session waits for and that went wrong.
 struct Failing<'e> {
     since: Timestamp,
     event: &'e EventKey,
@@ -109,34 +110,34 @@ struct Run<'e> {
     session: EspSession,
     failures: Vec<EspFailure>,
     turns: Vec<(&'e EventKey, Turn)>,
-    /// Whether its start has come, the events before that, and their turns.
+    /// Whether its start has come; the events before it, and their turns.
     has_begun: bool,
     before: BTreeSet<&'e EventKey>,
     early: Vec<Turn>,
-    /// Whether the removal of the device has ended it: what is reported later is not its end.
+    /// Whether the removal of the device ended it. What is reported later is then not its end.
     closed: bool,
-    /// When the person ended it past its limit: it does nothing to an attempt any more.
+    /// When the person ended it after its limit. From then on it does nothing to an attempt.
     left_at: Option<Timestamp>,
     /// The event that opened it.
     opened_by: &'e EventKey,
     /// The `esp.started` whose list of targeted apps counts.
     listed_by: Option<&'e EventKey>,
     items: BTreeMap<ItemKey, EspItem>,
-    /// Ids of the apps known to be targeted, folded; `None` where no list was told.
+    /// Case-folded ids of the apps known to be targeted; `None` if no list was reported.
     targeted: Option<BTreeSet<String>>,
-    /// What is waited for and went wrong, by item and the number of retries before; each fails the session unless it
-    /// recovers in time.
+    /// Items that the session waits for and that went wrong, by item and number of earlier retries. Each fails the
+    /// session unless it recovers in time.
     failing: BTreeMap<(ItemKey, usize), Failing<'e>>,
 }
 
-/// An item of a session; senders differ in the case of ids.
+/// The key of an item within a session. Senders differ in the case of ids.
 type ItemKey = (Phase, Category, String);
 
 impl<'e> Run<'e> {
     fn new(tenant: &TenantId, one: &OneSession<'e>, as_of: Timestamp) -> Option<Self> {
         let events = &one.events;
         let (first, _) = events.first()?;
-        // Of several starts of one source the earliest counts; what it does not say another source may know.
+        // Of several starts of one source the earliest counts; another source may add what it does not report.
         let mut sources = BTreeSet::new();
         let starts: Vec<(&'e Event, &Start)> = events
             .iter()
@@ -163,8 +164,8 @@ impl<'e> Run<'e> {
         let named = starts.any(|(_, start)| start.property(Property::EnrollmentProfileName).is_some());
         let autopilot = named || deployment_mode.is_some_and(|mode| mode != DeploymentMode::UserDriven);
         let started_at = opened_by.placed();
-        // An app is targeted when the start lists it, or the list of a subtask; where no start lists any,
-        // also when something is told of it.
+        // An app is targeted if the start or a subtask's list names it; if no start lists any, also if something is
+        // reported of it.
         let listed = listing.and_then(|(_, start)| start.targeted_apps.as_ref()).map(|apps| {
             let counted = events.iter().filter(|(event, esp)| one.counts(event, esp));
             let tracked = counted.flat_map(|(_, esp)| match &esp.detail {
@@ -177,8 +178,8 @@ impl<'e> Run<'e> {
         let device = EnrollmentKey::of(&names);
         let session_id = events.iter().find_map(|(_, esp)| esp.session_id.as_ref());
         let id = match session_id {
-            // A sender may use one id for sessions of many devices, and updates are identified by what they tell. The device
-            // is called as the opening event did: what is learned of it later changes no id.
+            // A sender may use one id for sessions of many devices, and updates are identified by their content. So the
+            // id contains the device's key as of the opening event, and later identifiers do not change it.
             Some(id) => AttemptId::of("esp-named", tenant, device.as_str(), id),
             None => {
                 let opened = format!("{}\n{}", opened_by.key.source, opened_by.key.id);
@@ -241,7 +242,7 @@ impl<'e> Run<'e> {
         let at = event.placed();
         if &event.key == self.opened_by {
             self.turns.push((&event.key, Turn::Begins));
-            // What was reported before its start counts from there.
+            // What was reported before its start counts from the start.
             let early = std::mem::take(&mut self.early);
             self.turns.extend(early.into_iter().map(|turn| (&event.key, turn)));
             self.has_begun = true;
@@ -256,7 +257,7 @@ impl<'e> Run<'e> {
         }
         match &esp.detail {
             EspDetail::Started(start) if self.listed_by == Some(&event.key) => {
-                // A list that is told, were it empty, is known.
+                // A reported list is known even if it is empty.
                 for phase in start.targeted_apps.iter().flat_map(|_| [Phase::DeviceSetup, Phase::AccountSetup]) {
                     self.know(phase, Category::Apps, at);
                 }
@@ -292,7 +293,7 @@ impl<'e> Run<'e> {
 
     fn phase(&mut self, event: &'e Event, phase: Phase, state: PhaseState) {
         let at = event.placed();
-        // That it began, told when the next one has, reopens nothing.
+        // A phase reported as begun after the next one has begun is not reopened.
         let is_behind = self.session.phase > Some(phase) && state == PhaseState::Started;
         // Windows walks through finished phases again after each restart of the device.
         let retries = |since: Timestamp| {
@@ -348,7 +349,7 @@ impl<'e> Run<'e> {
 
     /// The device was removed from management: that ends any session.
     fn unenroll(&mut self, at: Timestamp) {
-        // What is in error now fails nothing any more.
+        // What is in error now can no longer fail it.
         self.failing.clear();
         if std::mem::replace(&mut self.closed, true) || self.left_at.is_some() {
             return;
@@ -360,8 +361,8 @@ impl<'e> Run<'e> {
         }
     }
 
-    /// What went wrong and has not recovered in time by `now` has failed the session, when it went wrong. Without an
-    /// instant everything that stands wrong has.
+    /// An item that went wrong and has not recovered in time by `now` has failed the session, as of when it went wrong.
+    /// Without an instant, every item that is still in error has failed it.
     fn settle(&mut self, now: Option<Timestamp>) {
         while self.session.state != SessionState::Failed {
             let overdue = self.failing.iter().filter(|(_, failing)| now.is_none_or(|now| failing.since + GRACE < now));
@@ -387,7 +388,7 @@ impl<'e> Run<'e> {
         }
     }
 
-    /// The session has ended well once the last phase's list of apps is known and all that it waits for is done.
+    /// The session ends well once the last phase's list of apps is known and everything that it waits for is done.
     fn end_if_all_is_done(&mut self, event: &'e Event) {
         let Some(last) = self.session.expected_phases().last().copied() else { return };
         let known = self.session.known.contains_key(&(last, Category::Apps));
@@ -403,7 +404,7 @@ impl<'e> Run<'e> {
         self.session.known.entry((phase, category)).or_insert(at);
     }
 
-    /// The phase is under way; those before it are over.
+    /// The phase is under way, so those before it are over.
     fn enter(&mut self, phase: Phase, at: Timestamp) -> &mut PhaseProgress {
         for (_, before) in self.session.phases.range_mut(..phase) {
             if before.state == PhaseState::Started {
@@ -472,7 +473,7 @@ impl<'e> Run<'e> {
     ) {
         let at = event.placed();
         let known = self.item(phase, category, name, at);
-        // Events come in order of time; of one instant the further state wins.
+        // Events come in order of time; at the same instant the more advanced state wins.
         if known.updated_at == at && known.state.is_some_and(|before| before > state) {
             return;
         }
@@ -506,36 +507,36 @@ impl<'e> Run<'e> {
                 }
             }
         } else {
-            // A session that it has failed already goes on by a retry only (docs/DOMAIN.md, S20).
+            // A session that this item has already failed goes on only after a retry (docs/DOMAIN.md, S20).
             self.failing.retain(|(failing, _), _| *failing != key);
         }
     }
 
-    fn fail(&mut self, at: Timestamp, event: &'e EventKey, in_words: bool, told: Reported<'_>) {
+    fn fail(&mut self, at: Timestamp, event: &'e EventKey, in_words: bool, reported: Reported<'_>) {
         if self.closed || self.session.state.is_success() {
             return;
         }
         if in_words {
-            // An item went wrong just before: that is what failed it, and when.
+            // An item went wrong just before: that item failed the session, and at that instant.
             self.settle(None);
         }
         let mut turn = None;
         let session = &mut self.session;
         session.failed = true;
         if session.state != SessionState::Failed {
-            // A failure after another is told afresh.
+            // A failure after another one is reported anew.
             (session.failed_phase, session.error_code, session.error_message) = (None, None, None);
             session.failed_item = None;
             session.state = SessionState::Failed;
             session.ended_at = Some(at.max(session.started_at));
             turn = Some(Turn::Fails(self.failures.len()));
         }
-        session.failed_phase = told.phase.or(session.failed_phase).or(session.phase);
-        if told.code.is_some() {
-            session.error_code = told.code.cloned();
+        session.failed_phase = reported.phase.or(session.failed_phase).or(session.phase);
+        if reported.code.is_some() {
+            session.error_code = reported.code.cloned();
         }
-        if told.message.is_some() {
-            session.error_message = told.message.cloned();
+        if reported.message.is_some() {
+            session.error_message = reported.message.cloned();
         }
         if let Some(turn) = turn {
             self.failures.push(EspFailure { failure: Failure::default(), phase: session.failed_phase });
@@ -544,7 +545,7 @@ impl<'e> Run<'e> {
         self.note_failure();
     }
 
-    /// Keeps what is known of the failure that stands.
+    /// Keeps what is known of the current failure.
     fn note_failure(&mut self) {
         let known = self.session.failure();
         if let Some(last) = self.failures.last_mut() {
@@ -552,7 +553,7 @@ impl<'e> Run<'e> {
         }
     }
 
-    /// A session that failed is under way again: what went wrong before the last retry is being tried again.
+    /// A session that failed is under way again: everything that went wrong before the last retry is being tried again.
     fn go_on(&mut self) {
         let retries = self.session.retries();
         self.session.state = SessionState::InProgress;
@@ -570,7 +571,7 @@ impl<'e> Run<'e> {
         session.state = match (session.failed, late, session.retries() > 0) {
             (true, _, true) | (_, true, true) => SessionState::SuccessOnRetry,
             (false, true, false) => SessionState::SuccessWithTimeout,
-            // A failure stays in view beside the good end.
+            // The failure stays visible beside the good end.
             (true, _, false) | (false, false, _) => SessionState::Success,
         };
         session.ended_at = Some(at.max(session.started_at));
@@ -581,7 +582,7 @@ impl<'e> Run<'e> {
         self.turn(event, Turn::EndsWell);
     }
 
-    /// Notes a turn, unless the person has left the session.
+    /// Records a turn, unless the person has left the session.
     fn turn(&mut self, event: &'e EventKey, turn: Turn) {
         if self.left_at.is_some() {
             return;
@@ -620,22 +621,22 @@ struct Reported<'t> {
 }
 
 impl EspSession {
-    /// Fills in since when it was stuck, up to `until`: its end, or now.
+    /// Sets since when it was stuck, up to `until`: its end, or now.
     fn notice_stuck(&mut self, until: Timestamp) {
         let (current, current_began) = self.current_phase();
-        // Only of a phase that was reported to have begun: nobody reported that another was identifying.
+        // Only for a phase that was reported to have begun: nobody reported that another one was identifying.
         let phases: Vec<(Phase, Timestamp)> =
             self.phases.iter().map(|(phase, progress)| (*phase, progress.started_at)).collect();
         for (phase, began) in phases.into_iter().filter(|(phase, _)| *phase != Phase::DevicePreparation) {
-            // A phase before the current one is over, reported or not, and whenever that is reported.
+            // A phase before the current one is over, whether and whenever that is reported.
             let passed = (phase < current).then_some(current_began.max(began));
             let reported = self.phases.get(&phase).and_then(|progress| progress.ended_at);
-            let told_end = reported.into_iter().chain(passed).min();
-            // Nothing of a session is identifying once it has ended.
-            let ended = told_end.map_or(until, |ended| ended.min(until));
+            let phase_end = reported.into_iter().chain(passed).min();
+            // Once a session has ended, no phase of it is identifying.
+            let ended = phase_end.map_or(until, |ended| ended.min(until));
             let limit = self.identifying_since(began) + STUCK_IDENTIFYING;
             let known = self.known.get(&(phase, Category::Apps)).copied();
-            let waiting = known.is_none() && told_end.is_none() && self.ended_at.is_none();
+            let waiting = known.is_none() && phase_end.is_none() && self.ended_at.is_none();
             if known.unwrap_or(ended).min(ended) > limit {
                 let since = self.stuck_since.map_or(limit, |earlier| earlier.min(limit));
                 self.stuck_since = Some(since);

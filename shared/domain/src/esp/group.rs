@@ -1,10 +1,10 @@
 //! Which events of a device make which session (docs/DOMAIN.md, S10).
 //!
-//! A sender's session is named by its id, or is the one that goes on. Two sources that report one deployment make one
-//! session: where their sessions overlap, they are folded together.
+//! Its id names a sender's session; without an id, an event belongs to the one that goes on. Two sources that report
+//! one deployment make one session: where their sessions overlap, they are folded together.
 
 use super::event::{DeploymentMode, EspDetail, EspEvent, ItemState, PhaseState};
-use super::fold::{EspFailure, OneSession, Told, Turn, fold_session};
+use super::fold::{EspFailure, OneSession, PageEvent, Turn, fold_session};
 use super::session::EspSession;
 use crate::about::{EventKey, Platform};
 use crate::event::{Body, Event, Kind};
@@ -19,14 +19,14 @@ pub struct Sessions<'e> {
     pub sessions: Vec<EspSession>,
     /// The failures of each, in order.
     pub failures: Vec<Vec<EspFailure>>,
-    /// By event: the numbers of sessions in that list, and their turns, in order.
+    /// By event: indices of sessions in that list and their turns, in order.
     pub turns: HashMap<&'e EventKey, Vec<(usize, Turn)>>,
 }
 
-/// The events of one session: all that have its name, or one source's without a name.
+/// The events of one session: all with its name, or those of one source that gives no name.
 struct Group<'e> {
     sources: BTreeSet<&'e str>,
-    events: Vec<Told<'e>>,
+    events: Vec<PageEvent<'e>>,
 }
 
 /// The sessions in a device's `events`, which are ordered and placed up to `as_of`.
@@ -54,7 +54,7 @@ pub fn sessions<'e>(
     Sessions { sessions, failures, turns }
 }
 
-/// Each source's sessions by themselves.
+/// The sessions of each source alone.
 fn grouped<'e>(
     tenant: &TenantId,
     settings: &TenantSettings,
@@ -94,31 +94,31 @@ fn grouped<'e>(
     groups
 }
 
-/// Whether a session is over by `at`, so that an `esp.started` begins another: it has ended, or it is past its own limit
-/// and has been silent for longer than the Windows idle limit.
+/// Whether a session is over by `at`, so that an `esp.started` begins another one: it has ended, or it is past its own
+/// limit and was silent for longer than the Windows idle limit.
 fn is_over(
     tenant: &TenantId,
     settings: &TenantSettings,
-    told: &[Told<'_>],
+    events: &[PageEvent<'_>],
     removals: &[Timestamp],
     at: Timestamp,
 ) -> bool {
-    let Some((last, _)) = told.last() else { return true };
+    let Some((last, _)) = events.last() else { return true };
     let silent = at - last.placed() > settings.idle_limit(Some(Platform::Windows));
     let removed =
-        removals.iter().any(|removed| *removed <= at && told.iter().any(|(event, _)| event.placed() < *removed));
-    if !silent && !removed && !may_have_ended(told, at) {
+        removals.iter().any(|removed| *removed <= at && events.iter().any(|(event, _)| event.placed() < *removed));
+    if !silent && !removed && !may_have_ended(events, at) {
         return false;
     }
-    let one = OneSession { events: told.to_vec(), items_of: None };
+    let one = OneSession { events: events.to_vec(), items_of: None };
     fold_session(tenant, &one, removals, at).is_none_or(|folded| {
         let session = folded.session;
         session.ended_at.is_some() || silent && at > session.deadline
     })
 }
 
-/// Whether a session may have ended: cheap to say, since a sender may repeat `esp.started` without end.
-fn may_have_ended(told: &[Told<'_>], at: Timestamp) -> bool {
+/// Whether a session may have ended. This check is cheap, since a sender may repeat `esp.started` without end.
+fn may_have_ended(events: &[PageEvent<'_>], at: Timestamp) -> bool {
     let ends = |esp: &EspEvent| {
         matches!(
             esp.detail,
@@ -139,27 +139,27 @@ fn may_have_ended(told: &[Told<'_>], at: Timestamp) -> bool {
                 )
         )
     };
-    told.iter().any(|(event, esp)| event.placed() <= at && ends(esp))
+    events.iter().any(|(event, esp)| event.placed() <= at && ends(esp))
 }
 
-/// A session of one source, as far as it decides whether another is the same.
+/// A session of one source, with what decides whether another source's session is the same.
 struct Span {
     from: Timestamp,
     to: Timestamp,
     mode: Option<DeploymentMode>,
 }
 
-/// Sessions of different sources that overlap are one: with the items of the source that reports more of them.
+/// Sessions of different sources that overlap are one session, with the items of the source that reports more of them.
 fn joined<'e>(tenant: &TenantId, groups: Vec<Group<'e>>, removals: &[Timestamp]) -> Vec<OneSession<'e>> {
     let sources: BTreeSet<&str> = groups.iter().flat_map(|group| &group.sources).copied().collect();
     if sources.len() < 2 {
         return groups.into_iter().map(|group| OneSession { events: group.events, items_of: None }).collect();
     }
-    // As of the end of time, so that what was reported decides and not how long an item has been in error by now.
+    // As of the end of time, so that what was reported decides, not how long an item has been in error by now.
     let span = |group: &Group<'e>| {
         let one = OneSession { events: group.events.clone(), items_of: None };
         let session = fold_session(tenant, &one, removals, Timestamp::MAX)?.session;
-        // A removal, which may come weeks after the session's last word, makes no span longer.
+        // A removal may come weeks after the session's last event, so it does not lengthen the span.
         let to = session.ended_at.unwrap_or(session.last_event_at).min(session.last_event_at);
         Some(Span { from: session.started_at, to, mode: session.deployment_mode })
     };
@@ -189,7 +189,7 @@ fn joined<'e>(tenant: &TenantId, groups: Vec<Group<'e>>, removals: &[Timestamp])
 /// The events of one session that several sources report.
 fn one_session(groups: Vec<Group<'_>>) -> OneSession<'_> {
     let sources: BTreeSet<&str> = groups.iter().flat_map(|group| &group.sources).copied().collect();
-    let mut events: Vec<Told<'_>> = groups.into_iter().flat_map(|group| group.events).collect();
+    let mut events: Vec<PageEvent<'_>> = groups.into_iter().flat_map(|group| group.events).collect();
     if sources.len() < 2 {
         return OneSession { events, items_of: None };
     }
@@ -206,7 +206,7 @@ fn one_session(groups: Vec<Group<'_>>) -> OneSession<'_> {
             .collect();
         ids.len()
     };
-    // Of two that report as many the first by name.
+    // Of two that report equally many, the first by name.
     let best = sources.iter().copied().max_by_key(|source| (items_of(source), std::cmp::Reverse(*source)));
     events.sort_by(|(one, _), (other, _)| one.order().cmp(&other.order()));
     OneSession { events, items_of: best }

@@ -1,15 +1,15 @@
-//! The Enrollment Status Page of Windows (docs/DOMAIN.md, S): what senders tell of it, the profiles that
-//! an organisation writes, which of them applies, and the sessions that follow.
+//! The Enrollment Status Page of Windows (docs/DOMAIN.md, S): what senders report of it, the profiles that an
+//! organisation writes, which of them applies, and the sessions that follow.
 //!
 //! - [`event`]: what an `esp.*` event reports
 //! - [`profile`], [`profiles`]: one profile, and a tenant's ordered list of them
 //! - [`filter`], [`resolve`]: which profile applies to a device, and why
 //! - [`apps`]: names of apps that senders report by their id alone
-//! - [`session`]: from a session's events to how it stands; [`page`]: what the person sees of that
+//! - [`session`]: from a session's events to its state; [`page`]: what the person sees of it
 //!
-//! A session is a function of the set of its events: per item the newest state wins, of several
-//! `esp.started` the earliest counts. The profile is part of that set: whoever receives an `esp.started`
-//! writes the profile that applies then into it, so that what is changed later never changes a session.
+//! A session is a function of the set of its events: the newest state of each item counts, and the earliest of several
+//! `esp.started`. The profile is part of that set: whoever receives an `esp.started` writes the profile that applies
+//! then into it, so that later changes never change a session.
 
 pub mod apps;
 pub mod event;

@@ -1,7 +1,7 @@
-//! What the person in front of the device sees: phases, subtasks with "(k of n)", what may be done, and one number
-//! for all of it.
+//! What the person in front of the device sees: phases, subtasks with "(k of n)", the possible actions, and one number
+//! for the whole progress.
 //!
-//! Must stay true: before a list is known its subtask is `identifying` and its progress is none, never 0.
+//! Must stay true: before a list is known its subtask is `identifying` and its progress is `None`, never 0.
 
 use super::session::{EspItem, EspSession, SessionState};
 use super::{Category, DeploymentMode, EspAction, ItemState, Phase, PhaseState};
@@ -9,9 +9,9 @@ use crate::names::names;
 use crate::time::{Millis, Timestamp};
 
 names! {
-    /// How a phase or subtask stands on the page.
+    /// The state of a phase or subtask on the page.
     StepState {
-        /// It waits for what comes before it.
+        /// It waits for an earlier one.
         NotStarted = "notStarted",
         /// Its list is not known yet.
         Identifying = "identifying",
@@ -19,9 +19,9 @@ names! {
         InProgress = "inProgress",
         /// Done.
         Completed = "completed",
-        /// Something that is waited for went wrong.
+        /// Something that the session waits for went wrong.
         Failed = "failed",
-        /// There is nothing to do.
+        /// Nothing needs to be done.
         NotRequired = "notRequired",
     }
 }
@@ -47,13 +47,13 @@ names! {
 pub struct Subtask {
     /// Which.
     pub category: Category,
-    /// How it stands.
+    /// Its state.
     pub state: StepState,
     /// How many of its items are done, once its list is known.
     pub done: Option<usize>,
-    /// Of how many. Security policies are always one.
+    /// How many items it has, once its list is known. Security policies always count as one.
     pub total: Option<usize>,
-    /// The share of its items that nothing is left to wait for, 0 to 1, once its list is known.
+    /// The share of its items that the session no longer waits for, 0 to 1, once its list is known.
     pub progress: Option<f64>,
 }
 
@@ -62,11 +62,11 @@ pub struct Subtask {
 pub struct PhaseView {
     /// Which.
     pub phase: Phase,
-    /// How it stands.
+    /// Its state.
     pub state: StepState,
-    /// When it began, if told.
+    /// When it began, if reported.
     pub started_at: Option<Timestamp>,
-    /// When it ended, if told.
+    /// When it ended, if reported.
     pub ended_at: Option<Timestamp>,
     /// Its subtasks.
     pub subtasks: Vec<Subtask>,
@@ -88,18 +88,18 @@ impl EspSession {
         self.expected_phases().iter().map(|phase| self.view(*phase)).collect()
     }
 
-    /// From its start to its end, or to now; none where its end was told before its start.
+    /// From its start to its end, or to now; `None` if its end was reported before its start.
     pub fn elapsed(&self) -> Millis {
         (self.ended_at.unwrap_or(self.as_of) - self.started_at).max(Millis::ZERO)
     }
 
-    /// What the person may do now, as the device itself was given, or else as the profile says.
+    /// What the person may do now: what the device itself was given; failing that, what the profile says.
     pub fn allowed_actions(&self) -> Vec<EspAction> {
         let allows = self.profile.allows;
         let free = !self.profile.blocks_use;
         let skip = allows.skip_account_setup && self.current_phase().0 == Phase::AccountSetup;
         let (stopped, open) = match self.state {
-            // Somebody has ended it.
+            // Somebody has ended the session.
             SessionState::TimedOut if self.ended_at.is_some() => (false, false),
             SessionState::Failed | SessionState::TimedOut => (true, true),
             SessionState::InProgress => (false, true),
@@ -119,14 +119,14 @@ impl EspSession {
         EspAction::ALL.iter().copied().filter(|action| may(*action)).collect()
     }
 
-    /// How far the session is, 0 to 1; `None` while nothing is known of what it has to do.
+    /// How far the session is, 0 to 1; `None` while nothing that it has to do is known.
     ///
-    /// Preparation counts once, the device's setup twice and the account's once, as far as the device goes
+    /// Preparation counts once, the device's setup twice and the account's setup once, as far as the device goes
     /// through them. Preparation is the share of its tasks. A setup phase is half policies (security policies,
-    /// certificates and networks, by item) and half apps (by item). A list that is not known counts as nothing done; but
-    /// policies that nothing was told of count as done once an app of the phase is under way, since apps come last. So a
-    /// device that a person enrolls stands at a quarter when its setup begins, at half when its policies are there
-    /// and at three quarters when the account's part begins.
+    /// certificates and networks, by item) and half apps (by item). A list that is not known counts as nothing done,
+    /// but policies of which nothing was reported count as done once an app of the phase is under way, since apps come
+    /// last. So a device that a person enrolls is at a quarter when its setup begins, at half when its policies are
+    /// installed and at three quarters when the account's part begins.
     pub fn progress(&self) -> Option<f64> {
         if self.state.is_success() {
             return Some(1.0);
@@ -143,7 +143,7 @@ impl EspSession {
         Some(reached / weight)
     }
 
-    /// Where it is, in words.
+    /// Its stage, in the words of the status page.
     pub fn stage(&self) -> Stage {
         let (phase, _) = self.current_phase();
         if phase == Phase::DevicePreparation {
@@ -164,7 +164,7 @@ impl EspSession {
         }
     }
 
-    /// Items of a subtask that the person sees counted.
+    /// The items of a subtask that the person sees counted.
     fn counted(&self, phase: Phase, category: Category) -> impl Iterator<Item = &EspItem> {
         let here = move |item: &&EspItem| item.phase == phase && item.category == category;
         self.items.iter().filter(here).filter(|item| item.tracking.is_counted())
@@ -191,8 +191,8 @@ impl EspSession {
                 total += share(items, 1);
             }
         }
-        let untold = if self.apps_begun(view.phase) { 1.0 } else { 0.0 };
-        let policies = if total > 0.0 { done / total } else { untold };
+        let unreported = if self.apps_begun(view.phase) { 1.0 } else { 0.0 };
+        let policies = if total > 0.0 { done / total } else { unreported };
         let apps = view.subtasks.iter().find(|subtask| subtask.category == Category::Apps);
         let apps = apps.and_then(|apps| apps.progress).unwrap_or(0.0);
         f64::midpoint(policies, apps)
@@ -213,10 +213,10 @@ impl EspSession {
 
     fn phase_state(&self, phase: Phase) -> StepState {
         let (current, _) = self.current_phase();
-        let told = self.phases.get(&phase).map(|progress| progress.state);
+        let reported = self.phases.get(&phase).map(|progress| progress.state);
         if self.state == SessionState::Failed && self.failed_phase.unwrap_or(current) == phase {
             StepState::Failed
-        } else if self.state.is_success() || told == Some(PhaseState::Completed) {
+        } else if self.state.is_success() || reported == Some(PhaseState::Completed) {
             StepState::Completed
         } else if phase == current {
             StepState::InProgress
@@ -267,7 +267,7 @@ impl EspSession {
         Subtask { category, state, done: Some(done), total: Some(items.len()), progress }
     }
 
-    /// A task of preparation: one thing, done or not.
+    /// A task of preparation: one item, done or not.
     fn task(&self, of_phase: StepState, category: Category) -> Subtask {
         let attests = matches!(
             self.deployment_mode,
@@ -281,14 +281,14 @@ impl EspSession {
         let states: Vec<ItemState> =
             self.counted(Phase::DevicePreparation, category).filter_map(|item| item.state).collect();
         let is = |wanted: ItemState| states.contains(&wanted);
-        let told = !states.is_empty();
-        let state = if told && states.iter().all(|state| *state == ItemState::NotRequired) {
+        let reported = !states.is_empty();
+        let state = if reported && states.iter().all(|state| *state == ItemState::NotRequired) {
             StepState::NotRequired
-        } else if of_phase == StepState::Completed && (needed || told) {
+        } else if of_phase == StepState::Completed && (needed || reported) {
             StepState::Completed
         } else if is(ItemState::Error) {
             StepState::Failed
-        } else if told && states.iter().all(|state| state.is_done()) {
+        } else if reported && states.iter().all(|state| state.is_done()) {
             StepState::Completed
         } else if is(ItemState::InProgress) || is(ItemState::Completed) {
             StepState::InProgress

@@ -1,4 +1,4 @@
-//! One Enrollment Status Page profile: what an organisation chose, named as in Graph's
+//! One Enrollment Status Page profile: what an organisation chose. Members are named as in Graph's
 //! `windows10EnrollmentCompletionPageConfiguration`, so that an export from Graph imports unchanged.
 //!
 //! Must stay true: a profile that is stored passes [`Settings::problems`].
@@ -25,35 +25,35 @@ pub const MAX_DESCRIPTION_CHARS: usize = 1_500;
 pub const MAX_ASSIGNMENTS: usize = 200;
 /// Most scope tags of a profile.
 pub const MAX_SCOPE_TAGS: usize = 50;
-/// The scope tag that everything has unless it is given others, as in Graph.
+/// The scope tag of everything that is given no other tag, as in Graph.
 pub const DEFAULT_SCOPE_TAG: &str = "0";
-/// Name of the profile that a tenant has from its first day.
+/// Name of a new tenant's default profile.
 pub const DEFAULT_PROFILE: &str = "Default ESP";
 /// Its id.
 pub const DEFAULT_PROFILE_ID: &str = "default";
-/// How the id of Graph's own default profile ends.
+/// The end of the id of Graph's own default profile.
 pub const GRAPH_DEFAULT_ID_ENDS: &str = "_DefaultWindows10EnrollmentCompletionPageConfiguration";
-/// What people are told on failure or timeout unless the profile has a message of its own.
+/// What people read on failure or timeout if the profile has no message of its own.
 pub const DEFAULT_MESSAGE: &str =
     "Your device could not be set up completely. Try once more, or ask your organization's support for help.";
 
-/// What an organisation chose; member names are Graph's, then ours.
+/// What an organisation chose. Graph's members come first, then ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// Its name.
     pub display_name: String,
-    /// What it is for.
+    /// What the profile is for.
     pub description: Option<String>,
-    /// Whether the page is shown at all; without it the rest has no effect.
+    /// Whether the page is shown at all; if not, the rest has no effect.
     pub show_installation_progress: bool,
-    /// Minutes a session may take. Where the page isn't shown, 0 (none) is an export's usual value.
+    /// Minutes a session may take. If the page isn't shown, an export usually has 0, which means no limit.
     pub install_progress_timeout_in_minutes: u32,
-    /// What people are told on failure or timeout.
+    /// What people read on failure or timeout.
     pub custom_error_message: Option<String>,
     /// Whether people may collect logs on failure.
     pub allow_log_collection_on_install_failure: bool,
-    /// Whether only the first user of a device sees the account's part.
+    /// Whether only a device's first user goes through the account's part.
     pub disable_user_status_tracking_after_first_user: bool,
     /// Whether the page is shown only to devices provisioned out of the box.
     pub track_install_progress_for_autopilot_only: bool,
@@ -63,15 +63,15 @@ pub struct Settings {
     pub allow_device_reset_on_install_failure: bool,
     /// Whether people may use the device in spite of a failure.
     pub allow_device_use_on_install_failure: bool,
-    /// The apps that are waited for; empty means all that are targeted.
+    /// The apps that a session waits for; empty means all that are targeted.
     pub selected_mobile_app_ids: Vec<String>,
-    /// In the technician phase, whether the other apps are tried too, without being able to fail it.
+    /// In the technician phase, whether the other apps are also tried; they cannot fail the session.
     pub allow_non_blocking_app_installation: bool,
     /// Whether quality updates are installed.
     pub install_quality_updates: bool,
     /// Who may see and reorder the profile.
     pub role_scope_tag_ids: Vec<String>,
-    /// Whether the profile takes part at all. Ours.
+    /// Whether the profile can apply at all. Ours.
     pub enabled: bool,
     /// Whether people must wait until the device is set up. Ours.
     pub block_device_use: bool,
@@ -91,7 +91,7 @@ pub struct Wrong {
 }
 
 impl Settings {
-    /// What is chosen where nothing is said but the name.
+    /// What a profile chooses if only its name is given.
     pub fn named(display_name: impl Into<String>) -> Self {
         Self {
             display_name: display_name.into(),
@@ -116,7 +116,7 @@ impl Settings {
         }
     }
 
-    /// Everything that contradicts a limit or another member, field by field.
+    /// Everything that contradicts a limit or another member, by member.
     pub fn problems(&self) -> Vec<Wrong> {
         let mut wrong = Vec::new();
         let mut refuse = |field: &'static str, problem: &str| wrong.push(Wrong { field, problem: problem.to_owned() });
@@ -143,10 +143,10 @@ impl Settings {
         wrong
     }
 
-    /// What has no effect without something else.
+    /// Members that have no effect without another one.
     fn depend(&self, refuse: &mut impl FnMut(&'static str, &str)) {
         let selected = !self.selected_mobile_app_ids.is_empty();
-        // Not blockDeviceSetupRetryByUser: Intune's own default, which hides the page, has it set.
+        // Not blockDeviceSetupRetryByUser: Intune's own default sets it and hides the page.
         let needs_page = [
             ("customErrorMessage", self.custom_error_message.is_some()),
             ("allowLogCollectionOnInstallFailure", self.allow_log_collection_on_install_failure),
@@ -177,11 +177,11 @@ impl Settings {
 }
 
 names! {
-    /// Whether a filter lets through what matches it or what doesn't.
+    /// Whether a filter includes or excludes the devices that match it.
     FilterType {
-        /// What matches.
+        /// It includes them.
         Include = "include",
-        /// What doesn't.
+        /// It excludes them.
         Exclude = "exclude",
     }
 }
@@ -189,16 +189,16 @@ names! {
 /// A filter of an assignment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AssignmentFilter {
-    /// Graph's id of it.
+    /// Its id in Graph.
     pub id: Option<String>,
-    /// Which way it works.
+    /// Whether it includes or excludes.
     pub kind: FilterType,
-    /// Its rule. Graph keeps rules apart from assignments, so an export has none; such an assignment is passed over.
+    /// Its rule. Graph keeps rules apart from assignments, so an export has no rule, and such an assignment is skipped.
     pub rule: Option<String>,
 }
 
 impl AssignmentFilter {
-    /// The parsed rule, where there is one.
+    /// The parsed rule, if it has one.
     pub fn parsed(&self) -> Option<Result<Filter, FilterError>> {
         self.rule.as_deref().map(Filter::parse)
     }
@@ -216,7 +216,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// What people call it.
+    /// Its name for people.
     pub fn words(&self) -> &str {
         match self {
             Self::Group(group) => group.name.as_deref().unwrap_or(&group.id),
@@ -235,14 +235,14 @@ pub struct Assignment {
     pub filter: Option<AssignmentFilter>,
 }
 
-/// A profile of a tenant. Its priority is its place in [`Profiles`](super::profiles::Profiles).
+/// A profile of a tenant. Its place in [`Profiles`](super::profiles::Profiles) is its priority.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EspProfile {
-    /// Names it within its tenant.
+    /// Identifies it within its tenant.
     pub id: String,
-    /// Raised by each change of settings or assignments.
+    /// Each change of settings or assignments raises it.
     pub version: u32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was changed last.
     pub modified_at: Timestamp,
@@ -250,25 +250,26 @@ pub struct EspProfile {
     pub settings: Settings,
     /// To whom it is assigned.
     pub assignments: Vec<Assignment>,
-    /// Graph's id of it, where it is kept as it is there.
+    /// Its id in Graph, if it is kept as it is in Graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph_id: Option<String>,
 }
 
 impl EspProfile {
-    /// Whether it is the one that applies where no other does.
+    /// Whether it is the profile that applies if no other does.
     pub fn is_default(&self) -> bool {
         self.id == DEFAULT_PROFILE_ID
     }
 
-    /// Whether somebody with these scope tags may see it; no tags means everything. The default is everybody's.
+    /// Whether somebody with these scope tags may see it; without tags one sees everything. Everybody may see the
+    /// default.
     pub fn is_visible(&self, scope_tags: &[String]) -> bool {
         scope_tags.is_empty()
             || self.is_default()
             || self.settings.role_scope_tag_ids.iter().any(|tag| scope_tags.contains(tag))
     }
 
-    /// What is said on failure or timeout.
+    /// What people read on failure or timeout.
     pub fn message(&self) -> &str {
         self.settings.custom_error_message.as_deref().unwrap_or(DEFAULT_MESSAGE)
     }

@@ -1,7 +1,7 @@
 //! A tenant's profiles in order of priority.
 //!
-//! Must stay true: the list is the order, so priorities are 1 to n without gaps whatever is done to it; the default
-//! is always there, after all others, neither assigned nor removed.
+//! Must stay true: the list is the order, so priorities are 1 to n without gaps, whatever changes. The default is
+//! always there, after all others, and is neither assigned nor removed.
 
 use super::profile::{Assignment, DEFAULT_PROFILE, DEFAULT_PROFILE_ID, EspProfile, Settings};
 use crate::identity::TenantId;
@@ -18,11 +18,11 @@ pub struct Profiles {
     /// Highest priority first.
     ordered: Vec<EspProfile>,
     default: EspProfile,
-    /// Raised by each change, and stored on condition that nobody else raised it.
+    /// Each change raises it. A write requires that nobody else has raised it meanwhile.
     pub version: u64,
 }
 
-/// Why profiles are not changed as asked.
+/// Why a change of profiles is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProfilesError {
     /// [`MAX_PROFILES`] are there already.
@@ -31,7 +31,7 @@ pub enum ProfilesError {
     /// The default can't be removed, assigned, switched off or ranked.
     #[error("the default profile can't be {0}")]
     Default(&'static str),
-    /// There is none by that id.
+    /// No profile has that id.
     #[error("there is no such profile")]
     Unknown,
 }
@@ -45,12 +45,12 @@ pub struct GraphProfile {
     pub settings: Settings,
     /// To whom it is assigned.
     pub assignments: Vec<Assignment>,
-    /// Whether it is the one that applies where no other does.
+    /// Whether it is the profile that applies if no other does.
     pub is_default: bool,
 }
 
 impl GraphProfile {
-    /// What was chosen there, and here where Graph has no word for it.
+    /// What was chosen in Graph, and here for what Graph has no member for.
     fn settings_over(&self, ours: &Settings) -> Settings {
         Settings {
             enabled: ours.enabled,
@@ -63,10 +63,10 @@ impl GraphProfile {
 }
 
 impl EspProfile {
-    /// Becomes what it is in Graph. A version is counted up only where something is otherwise.
+    /// Takes over what it is in Graph. The version rises only if something differs.
     fn follow(&mut self, there: &GraphProfile, now: Timestamp) {
         let settings = there.settings_over(&self.settings);
-        // Who the default is for is not assigned, whatever Graph lists.
+        // The default is not assigned, whatever Graph lists.
         let assignments = if self.is_default() { Vec::new() } else { there.assignments.clone() };
         if (&settings, &assignments) != (&self.settings, &self.assignments) {
             (self.settings, self.assignments) = (settings, assignments);
@@ -78,7 +78,7 @@ impl EspProfile {
 }
 
 impl Default for Profiles {
-    /// What a tenant has on its first day.
+    /// What a new tenant has.
     fn default() -> Self {
         let settings = Settings::named(DEFAULT_PROFILE);
         Self {
@@ -108,7 +108,7 @@ impl Profiles {
         self.ordered.len() + 1
     }
 
-    /// The profile that applies where no other does.
+    /// The profile that applies if no other does.
     pub fn fallback(&self) -> &EspProfile {
         &self.default
     }
@@ -118,8 +118,8 @@ impl Profiles {
         self.iter().find(|(_, profile)| profile.id == id)
     }
 
-    /// Adds a profile at `priority`, or after all others, and answers its id. The id is made from the version that
-    /// this list is stored under next, so no two are ever alike.
+    /// Adds a profile at `priority`, or after all others, and returns its id. The id is made from the version that this
+    /// list is stored under next, so no two ids are equal.
     ///
     /// # Errors
     /// [`ProfilesError::TooMany`].
@@ -163,7 +163,7 @@ impl Profiles {
     /// Replaces a profile's settings, and its assignments where given.
     ///
     /// # Errors
-    /// [`ProfilesError::Unknown`], or [`ProfilesError::Default`] for what the default can't be.
+    /// [`ProfilesError::Unknown`], or [`ProfilesError::Default`] if the default cannot have such settings.
     pub fn replace(
         &mut self,
         id: &str,
@@ -202,7 +202,7 @@ impl Profiles {
         Ok(())
     }
 
-    /// Moves a profile to `priority` (beyond the last means last); the others shift.
+    /// Moves a profile to `priority` (a number beyond the last means last); the others shift.
     ///
     /// # Errors
     /// [`ProfilesError::Unknown`], or [`ProfilesError::Default`].
@@ -217,7 +217,7 @@ impl Profiles {
         Ok(())
     }
 
-    /// Assigns a profile anew: what it was assigned to before no longer counts.
+    /// Replaces a profile's assignments.
     ///
     /// # Errors
     /// [`ProfilesError::Unknown`], or [`ProfilesError::Default`].
@@ -226,12 +226,12 @@ impl Profiles {
         self.replace(id, settings, Some(assignments), now)
     }
 
-    /// Makes those that are kept as they are in Graph what `theirs` says, in its order; ours stay untouched where they are.
-    /// What is here already, whether it was pulled before or posted in the same words, keeps its id; one that is gone there
-    /// goes here, unless `unread` has its id. Settings that Graph has no word for stay as they were chosen here.
+    /// Makes the profiles that are kept as in Graph equal to `theirs`, in its order; our own stay where they are. A
+    /// profile that is here already, pulled or posted in the same words, keeps its id. A profile that is gone from
+    /// Graph is removed here, unless `unread` has its id. Settings that Graph has no member for stay as chosen here.
     ///
     /// # Errors
-    /// [`ProfilesError::TooMany`]: then nothing is changed.
+    /// [`ProfilesError::TooMany`]; then nothing has changed.
     pub fn keep_as_in_graph(
         &mut self,
         tenant: &TenantId,
@@ -240,7 +240,7 @@ impl Profiles {
         now: Timestamp,
     ) -> Result<(), ProfilesError> {
         let mut next = self.clone();
-        // First what is gone, which makes room.
+        // First remove what is gone, which makes room.
         next.ordered.retain(|profile| {
             let is_there = |id: &String| unread.contains(id) || theirs.iter().any(|one| one.id == *id);
             profile.graph_id.as_ref().is_none_or(is_there)
@@ -269,7 +269,7 @@ impl Profiles {
                 listed.push(profile.id.clone());
             }
         }
-        // Among themselves they stand as there; where ours stand between them, they do still.
+        // They have the same order as in Graph; our own stay between them.
         let slots: Vec<usize> = (0..next.ordered.len()).filter(|at| listed.contains(&next.ordered[*at].id)).collect();
         let place = |id: &String| listed.iter().position(|one| one == id).unwrap_or(usize::MAX);
         let mut moved: Vec<EspProfile> = slots.iter().map(|at| next.ordered[*at].clone()).collect();

@@ -1,8 +1,8 @@
 //! Which profile applies to a device, and why (docs/DOMAIN.md, S4).
 //!
-//! The highest-priority profile assigned to the device; else, where there is a user, to the user; else the default.
-//! A pure function of the tenant's profiles and what `esp.started` told. Its answer is fixed for a session when the
-//! session starts, as an [`AppliedProfile`].
+//! The highest-priority profile assigned to the device; failing that, if there is a user, the one assigned to the user;
+//! failing that, the default. A pure function of the tenant's profiles and what `esp.started` reported. Its answer is
+//! fixed for a session when the session starts, as an [`AppliedProfile`].
 
 use super::profile::{AssignmentFilter, DEFAULT_PROFILE, DEFAULT_PROFILE_ID, EspProfile, FilterType, Target};
 use super::profile::{DEFAULT_TIMEOUT_MINUTES, GRAPH_DEFAULT_ID_ENDS, Settings};
@@ -25,13 +25,12 @@ pub enum Rule {
     /// No other applies.
     #[default]
     Default,
-    /// The sender told that it did.
+    /// The sender reported that it applied.
     Reported,
 }
 
 impl Rule {
-    /// Its name: one of `deviceGroup`, `allDevices`, `userGroup`, `allLicensedUsers`, `default`,
-    /// `reported`.
+    /// Its name: `deviceGroup`, `allDevices`, `userGroup`, `allLicensedUsers`, `default` or `reported`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::DeviceGroup(_) => "deviceGroup",
@@ -43,7 +42,7 @@ impl Rule {
         }
     }
 
-    /// The group, where it is one.
+    /// The group, if a group made it apply.
     pub const fn group(&self) -> Option<&ItemName> {
         match self {
             Self::DeviceGroup(group) | Self::UserGroup(group) => Some(group),
@@ -68,7 +67,7 @@ impl Rule {
                     .to_owned()
             }
             Self::Default => "no other profile is assigned to the device or its user".to_owned(),
-            Self::Reported => "the sender told that it applied".to_owned(),
+            Self::Reported => "the sender reported that it applied".to_owned(),
         }
     }
 }
@@ -80,19 +79,19 @@ pub enum Reason {
     Disabled,
     /// It is assigned to nobody.
     NotAssigned,
-    /// Neither device nor user is among those it is assigned to.
+    /// It is assigned neither to the device nor to its user.
     OtherGroups,
-    /// It is assigned, but its filter keeps the device out.
+    /// It is assigned, but its filter excludes the device.
     Filtered,
-    /// It is assigned under a filter of which only Graph has the rule.
+    /// It is assigned with a filter whose rule only Graph has.
     FilterUnknown,
-    /// It is assigned to users, and no user takes part in this kind of deployment.
+    /// It is assigned to users, but no user takes part in this kind of deployment.
     NoUser,
-    /// It is assigned to the user, and one assigned to the device comes first.
+    /// It is assigned to the user, but one assigned to the device comes first.
     DeviceFirst,
-    /// It applies as well, and another has a higher priority.
+    /// It applies too, but another has a higher priority.
     LowerPriority,
-    /// It is the default, and another applies.
+    /// It is the default, but another applies.
     Fallback,
 }
 
@@ -159,14 +158,14 @@ enum Standing {
     Not(Reason),
 }
 
-/// Which of `profiles` applies to the device that told `start`.
+/// Which of `profiles` applies to the device that reported `start`.
 pub fn resolve<'p>(profiles: &'p Profiles, start: &Start) -> Resolution<'p> {
     let mut standings: Vec<(u32, &EspProfile, Standing)> = Vec::new();
     for (priority, profile) in profiles.iter() {
         let standing = if profile.is_default() { Standing::Not(Reason::Fallback) } else { standing(profile, start) };
         standings.push((priority, profile, standing));
     }
-    // Highest priority first, so the first found is it.
+    // Highest priority first, so the first match applies.
     let device = standings.iter().position(|(_, _, standing)| matches!(standing, Standing::Device(_)));
     let user = || standings.iter().position(|(_, _, standing)| matches!(standing, Standing::User(_)));
     let chosen = device.or_else(user).unwrap_or(standings.len() - 1);
@@ -192,7 +191,7 @@ pub fn resolve<'p>(profiles: &'p Profiles, start: &Start) -> Resolution<'p> {
     answer
 }
 
-/// Whether a user takes part: not in pre-provisioning's technician part, not in self-deploying.
+/// Whether a user takes part: not in the technician's part of pre-provisioning, and not in self-deploying.
 pub const fn has_user(mode: Option<DeploymentMode>) -> bool {
     !matches!(mode, Some(DeploymentMode::PreProvisioningTechnician | DeploymentMode::SelfDeploying))
 }
@@ -204,7 +203,7 @@ fn standing(profile: &EspProfile, start: &Start) -> Standing {
     if profile.assignments.is_empty() {
         return Standing::Not(Reason::NotAssigned);
     }
-    // The reason that comes nearest to applying is told.
+    // The reason shown is the one that comes nearest to applying.
     let mut reason = Reason::OtherGroups;
     let mut user = None;
     for assignment in &profile.assignments {
@@ -222,7 +221,7 @@ fn standing(profile: &EspProfile, start: &Start) -> Standing {
     user.map_or(Standing::Not(reason), Standing::User)
 }
 
-/// The rule by which a target means this device or its user, and whether it is the user.
+/// The reason why a target includes this device or its user, and whether it is the user.
 fn aimed(target: &Target, start: &Start) -> Option<(Rule, bool)> {
     match target {
         Target::AllDevices => Some((Rule::AllDevices, false)),
@@ -246,10 +245,10 @@ fn lets_through(filter: &AssignmentFilter, start: &Start) -> Result<(), Reason> 
     if matches == (filter.kind == FilterType::Include) { Ok(()) } else { Err(Reason::Filtered) }
 }
 
-/// Tells apps apart in a session's copy of the blocking list: the first six bytes of the hash of the folded id.
+/// Identifies an app in a session's copy of the blocking list: the first six bytes of the hash of the case-folded id.
 pub type AppHash = [u8; 6];
 
-/// An id as ids are compared: senders differ in its case.
+/// An id in the form in which ids are compared: senders differ in its case.
 pub(super) fn folded_id(id: &str) -> String {
     id.trim().to_ascii_lowercase()
 }
@@ -265,13 +264,13 @@ pub enum Blocking {
     /// All that are targeted.
     #[default]
     All,
-    /// Of those that are targeted these. Hashes, since the list is rewritten with each update of the session.
+    /// These, if they are targeted. They are hashes, since each update of the session rewrites the list.
     Selected(Vec<AppHash>),
-    /// None: the page is not shown.
+    /// No app: the page is not shown.
     None,
 }
 
-/// What a session must know of the profile that was fixed for it.
+/// What a session must know of the profile fixed for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AppliedProfile {
     /// The profile.
@@ -282,11 +281,11 @@ pub struct AppliedProfile {
     pub name: String,
     /// What made it apply.
     pub rule: Rule,
-    /// Minutes a session may take, hybrid join's share not included.
+    /// Minutes a session may take, without hybrid join's share.
     pub timeout_minutes: u32,
     /// Which apps are waited for.
     pub blocking: Blocking,
-    /// In the technician phase, whether the other apps are tried too.
+    /// In the technician phase, whether the other apps are also tried.
     pub tries_non_blocking: bool,
     /// Whether people must wait.
     pub blocks_use: bool,
@@ -305,35 +304,35 @@ pub struct Allows {
     pub continue_anyway: bool,
     /// Collect logs.
     pub collect_logs: bool,
-    /// Skip the account's part, also while nothing has failed.
+    /// Skip the account's part, even if nothing has failed.
     pub skip_account_setup: bool,
 }
 
 impl AppliedProfile {
-    /// The profile as a session keeps it.
+    /// The profile in the form that a session keeps.
     pub fn of(profile: &EspProfile, rule: Rule) -> Self {
         Self::from_settings(profile.id.clone(), profile.version, &profile.settings, rule)
     }
 
-    /// A profile of which the sender told that it applied, and nothing more.
+    /// A profile that the sender reported to apply, of which nothing more is known.
     pub fn reported(id: String, name: String) -> Self {
         Self::from_settings(id, 0, &Settings::named(name), Rule::Reported)
     }
 
-    /// The profile that a sender `told`, as the tenant's own of that name has it. What was waited for is what the sender
-    /// lists, whatever the profile selects today.
+    /// The profile that a sender reported, as the tenant's own profile of that name has it. The session waits
+    /// for the apps that the sender lists, whatever the profile selects today.
     #[must_use]
-    pub fn as_told(told: &Self, profiles: &Profiles) -> Self {
-        let called = |profile: &EspProfile| profile.settings.display_name.eq_ignore_ascii_case(&told.name);
-        let known = match told.id.ends_with(GRAPH_DEFAULT_ID_ENDS) {
+    pub fn as_told(reported: &Self, profiles: &Profiles) -> Self {
+        let called = |profile: &EspProfile| profile.settings.display_name.eq_ignore_ascii_case(&reported.name);
+        let known = match reported.id.ends_with(GRAPH_DEFAULT_ID_ENDS) {
             true => Some(profiles.fallback()),
             false => profiles.iter().map(|(_, profile)| profile).find(|profile| called(profile)),
         };
         let known = known.map(|profile| Self { blocking: Blocking::All, ..Self::of(profile, Rule::Reported) });
-        known.unwrap_or_else(|| told.clone())
+        known.unwrap_or_else(|| reported.clone())
     }
 
-    /// What applies to a session of which no start was told: a new tenant's default.
+    /// What applies to a session whose start was not reported: a new tenant's default.
     pub fn built_in() -> Self {
         Self::from_settings(DEFAULT_PROFILE_ID.to_owned(), 0, &Settings::named(DEFAULT_PROFILE), Rule::Default)
     }
@@ -378,7 +377,7 @@ impl AppliedProfile {
         !matches!(self.blocking, Blocking::None)
     }
 
-    /// Whether the app is one that is waited for where it is targeted.
+    /// Whether the session waits for the app if it is targeted.
     pub fn waits_for(&self, app: &str) -> bool {
         match &self.blocking {
             Blocking::All => true,

@@ -1,6 +1,7 @@
-//! How one Windows device stands on the Enrollment Status Page.
+//! The state of one Windows device on the Enrollment Status Page.
 //!
-//! An app that is not both targeted and waited for by the profile fixed at the start never holds a session up or fails it.
+//! Must stay true: an app never delays or fails the session unless it is targeted and the profile fixed at the start
+//! waits for it.
 
 use super::resolve::AppliedProfile;
 use super::{Category, DeploymentMode, EspAction, ItemState, Phase, PhaseState};
@@ -25,13 +26,13 @@ names! {
         TimedOut = "timedOut",
         /// Failed.
         Failed = "failed",
-        /// Finished: in time, or after a failure that stays in view.
+        /// It finished in time, or after a failure that stays visible.
         Success = "success",
         /// Finished after a timeout.
         SuccessWithTimeout = "successWithTimeout",
-        /// Finished after a timeout or failure and a retry.
+        /// It finished after a timeout or failure and a retry.
         SuccessOnRetry = "successOnRetry",
-        /// Ended inside its limit by the removal of the device from management.
+        /// The device was removed from management within its limit.
         Ended = "ended",
     }
 }
@@ -39,11 +40,11 @@ names! {
 names! {
     /// What an item means to its session.
     Tracking {
-        /// It is waited for, and can fail the session.
+        /// The session waits for it, and it can fail the session.
         Blocking = "blocking",
-        /// It is tried, but can't fail the session: the technician phase's other apps.
+        /// It is tried but can't fail the session: the technician phase's other apps.
         NonBlocking = "nonBlocking",
-        /// It is left for the user's sign-in: the technician phase's other apps where they are not tried.
+        /// It waits for the user's sign-in: the technician phase's other apps if they are not tried.
         Deferred = "deferred",
         /// It may be installed, but the session doesn't wait for it.
         NotTracked = "notTracked",
@@ -51,14 +52,14 @@ names! {
 }
 
 impl Tracking {
-    /// Whether the person sees it counted.
+    /// Whether the page counts it for the person.
     pub const fn is_counted(self) -> bool {
         matches!(self, Self::Blocking | Self::NonBlocking)
     }
 }
 
 impl SessionState {
-    /// Whether the session came to its good end.
+    /// Whether the session ended well.
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Success | Self::SuccessWithTimeout | Self::SuccessOnRetry)
     }
@@ -84,19 +85,19 @@ pub struct EspItem {
     pub category: Category,
     /// Its id.
     pub id: String,
-    /// Its name, the last one told.
+    /// Its name, as reported last.
     pub name: Option<String>,
     /// What it means to the session.
     pub tracking: Tracking,
-    /// Its newest state; `None` while only its being targeted is known.
+    /// Its newest state; `None` if only its being targeted is known.
     pub state: Option<ItemState>,
     /// The error code of its newest state.
     pub error_code: Option<String>,
     /// When its newest state was reported, or it became known.
     pub updated_at: Timestamp,
-    /// When it was first told under way, or settled without that.
+    /// When it was first reported as under way, or as settled without that.
     pub began_at: Option<Timestamp>,
-    /// Since when it stands as it does, once it is completed, not required or failed.
+    /// Since when it has its state, once it is completed, not required or failed.
     pub settled_at: Option<Timestamp>,
     /// How often it went wrong.
     pub errors: u32,
@@ -126,7 +127,7 @@ pub struct PhaseProgress {
     pub ended_at: Option<Timestamp>,
     /// Its newest state.
     pub state: PhaseState,
-    /// Whether its completion was reported, rather than seen by the next phase's beginning.
+    /// Whether its completion was reported. If not, we know of it because the next phase began.
     pub completion_reported: bool,
 }
 
@@ -139,33 +140,33 @@ pub struct EspSession {
     pub session_id: Option<String>,
     /// The instant this is true for.
     pub as_of: Timestamp,
-    /// The earliest `esp.started`, else the first event.
+    /// When the earliest `esp.started` is placed; failing that, the first event.
     pub started_at: Timestamp,
     /// When it finished or failed.
     pub ended_at: Option<Timestamp>,
-    /// When its first event is placed: its start, unless something was told before that.
+    /// When its first event is placed: its start, unless something was reported before that.
     pub first_event_at: Timestamp,
     /// When its newest event is placed.
     pub last_event_at: Timestamp,
     /// The last instant of its time limit.
     pub deadline: Timestamp,
-    /// How it stands.
+    /// Its state.
     pub state: SessionState,
     /// The profile fixed at its start.
     pub profile: AppliedProfile,
-    /// The time limit in minutes, hybrid join's share included.
+    /// The time limit in minutes, with hybrid join's share.
     pub limit_minutes: u32,
     /// How the device is deployed.
     pub deployment_mode: Option<DeploymentMode>,
-    /// Whether it is joined to an on-premises directory as well.
+    /// Whether it is also joined to an on-premises directory.
     pub hybrid_join: bool,
-    /// The phase it is in or was in last.
+    /// The phase it is in, or was in last.
     pub phase: Option<Phase>,
-    /// Per phase, when it began and how it stands.
+    /// When each phase began, and its state.
     pub phases: BTreeMap<Phase, PhaseProgress>,
     /// The lists that are known, and since when.
     pub known: BTreeMap<(Phase, Category), Timestamp>,
-    /// The items, whether waited for or not.
+    /// The items, whether the session waits for them or not.
     pub items: Vec<EspItem>,
     /// What the person chose, in order.
     pub actions: Vec<(Timestamp, EspAction)>,
@@ -173,42 +174,42 @@ pub struct EspSession {
     pub timed_out: bool,
     /// Whether it ever failed.
     pub failed: bool,
-    /// The phase that failed it, when told or known from the item that did.
+    /// The phase that failed it, if reported or known from the item that failed.
     pub failed_phase: Option<Phase>,
     /// The error code it failed with.
     pub error_code: Option<String>,
-    /// What the sender said of the failure.
+    /// The sender's message on the failure.
     pub error_message: Option<String>,
-    /// Since when it was stuck, if it ever was: a phase's list of apps was not known for
-    /// [`STUCK_IDENTIFYING`] after the phase began.
+    /// Since when it was stuck, if it ever was: a phase's list of apps stayed unknown for [`STUCK_IDENTIFYING`] after
+    /// the phase began.
     pub stuck_since: Option<Timestamp>,
-    /// Whether it still is, within its time limit.
+    /// Whether it is still stuck, within its time limit.
     pub is_stuck: bool,
-    /// When it will be stuck if nothing more is told.
+    /// When it will be stuck if nothing more is reported.
     pub stuck_from: Option<Timestamp>,
-    /// Device and user as its events told them.
+    /// Device and user as its events reported them.
     pub about: About,
-    /// What the device itself allows on failure and time-out, where that was reported.
+    /// The actions that the device itself allows on failure and time-out, if reported.
     pub allowed_actions: Option<Vec<EspAction>>,
-    /// Whether only Autopilot has such a session: it names an Autopilot profile, or no user drives it.
+    /// Whether only Autopilot has such a session: it names an Autopilot profile, or no user takes part.
     pub autopilot: bool,
     /// The attempt that it belongs to.
     pub attempt: Option<AttemptId>,
-    /// Whether its attempt completed without a word of how the session ended.
+    /// Whether its attempt completed although nobody reported how the session ended.
     pub end_not_reported: bool,
-    /// The name, else the id, of the item that failed it.
+    /// The name of the item that failed it; failing that, the item's id.
     pub failed_item: Option<String>,
     /// While an item in error may still recover: the last instant at which it has not failed the session.
     pub fails_after: Option<Timestamp>,
 }
 
 impl EspSession {
-    /// Whether more can be expected of it within its limit.
+    /// Whether more events can be expected within its limit.
     pub fn is_open(&self) -> bool {
         self.state == SessionState::InProgress
     }
 
-    /// The last instant at which it stands as it does if nothing more is told; `None` when it stands for good.
+    /// The last instant at which it has its state if nothing more is reported; `None` if the state is final.
     pub fn stands_until(&self) -> Option<Timestamp> {
         self.is_open().then_some(self.deadline).into_iter().chain(self.stuck_from).chain(self.fails_after).min()
     }
@@ -218,7 +219,7 @@ impl EspSession {
         self.phases.iter().filter(|(_, progress)| progress.started_at <= at).map(|(phase, _)| *phase).max()
     }
 
-    /// What it says of its failure.
+    /// What was reported of its failure.
     pub fn failure(&self) -> Failure {
         Failure {
             code: self.error_code.clone(),
@@ -233,18 +234,19 @@ impl EspSession {
         self.actions.iter().filter(|(_, action)| *action == EspAction::Retry).count()
     }
 
-    /// Since when a phase that began then is identifying: what was reported before the session's start counts from there.
+    /// Since when a phase that began then is identifying: what was reported before the session's start counts from the
+    /// start.
     pub fn identifying_since(&self, began: Timestamp) -> Timestamp {
         began.max(self.started_at)
     }
 
-    /// The phases that a device so deployed goes through.
+    /// The phases of a device with this deployment mode.
     pub const fn expected_phases(&self) -> &'static [Phase] {
         Phase::expected(self.deployment_mode)
     }
 
-    /// The phase a session is in before any is told. Where a person enrolls the device, joining and registering are
-    /// behind it by the time the page opens.
+    /// The phase of a session before any is reported. If a person enrolls the device, it has joined and registered by
+    /// the time the page opens.
     pub(crate) const fn first_phase(&self) -> Phase {
         match self.deployment_mode {
             Some(DeploymentMode::SelfDeploying | DeploymentMode::PreProvisioningTechnician) => Phase::DevicePreparation,
@@ -252,7 +254,7 @@ impl EspSession {
         }
     }
 
-    /// The phase it is in or was in last, and when that began.
+    /// The phase it is in or was in last, and when that phase began.
     pub fn current_phase(&self) -> (Phase, Timestamp) {
         let phase = self.phase.unwrap_or_else(|| self.first_phase());
         (phase, self.phases.get(&phase).map_or(self.started_at, |progress| progress.started_at))

@@ -1,6 +1,7 @@
-//! What retention left behind, in the order of the events.
+//! Applies what retention left behind, in the order of the events.
 //!
-//! Must stay true: where all that was dropped comes again, attempts, numbers and facts are those from before it was dropped.
+//! Must stay true: if everything that was dropped is sent again, attempts, numbers and facts are as before it was
+//! dropped.
 
 use super::run::Run;
 use crate::about::About;
@@ -8,8 +9,8 @@ use crate::history::Base;
 use crate::time::Timestamp;
 
 impl Run<'_> {
-    /// Passes the instant up to which retention dropped events: from here on what was known then counts. Attempts that came
-    /// again are the last of those that there were, so that later ones keep their numbers.
+    /// Passes the instant up to which retention dropped events: from here on, what was known then counts. Attempts that
+    /// were sent again are the last ones of those that were dropped, so that later ones keep their numbers.
     pub(super) fn pass(&mut self, base: &Base, about: &mut About) {
         self.close_if_idle(base.until);
         let count = |attempts: usize| u32::try_from(attempts).unwrap_or(u32::MAX);

@@ -1,17 +1,17 @@
 //! From the set of one enrollment's events to its attempts (docs/DOMAIN.md, A).
 //!
-//! [`fold`] is a pure function of history, settings and `as_of`; it is run by the writer (to know
-//! the next deadline), the sweep, the publisher and the report, and must give all of them the same.
+//! [`fold`] is a pure function of history, settings and `as_of`. The writer (to know the next deadline), the sweep, the
+//! publisher and the report run it, and must all get the same result.
 //!
-//! - [`run`]: the events one after the other, each by its rule
-//! - [`base`]: what is known where retention dropped events
+//! - [`run`]: applies the events one after the other, each by its rule
+//! - [`base`]: what is known after retention dropped events
 //! - [`page`]: what a session of the Enrollment Status Page does to the attempt that it belongs to (rule 9)
 //! - [`open`]: an attempt while it is open, its limit and its place
 //!
-//! **One enrollment that two senders report is one attempt**, an MDM and an agent on the device say, as long as both name
-//! the device by an identifier that links them (docs/DOMAIN.md, I5): a `started` of a sender that the open attempt does not
-//! know yet is activity (rule 6), and what repeats a known fact opens nothing (rule 1).
-//! `shared/webhook/tests/two_senders.rs` holds it with real senders' bytes.
+//! **One enrollment that two senders report is one attempt**, say an MDM and an agent on the device, if both name the
+//! device by an identifier that links them (docs/DOMAIN.md, I5): a `started` of a sender that the open attempt does not
+//! know yet is activity (rule 6), and a repeated fact opens nothing (rule 1). `shared/webhook/tests/two_senders.rs`
+//! tests this with real senders' bytes.
 
 mod base;
 mod open;
@@ -29,12 +29,12 @@ use crate::standing::{Ending, Standing};
 use crate::time::Timestamp;
 use run::Run;
 
-/// The attempts and sessions of one enrollment as of an instant. Events placed later take no part.
+/// The attempts and sessions of one enrollment as of an instant. Events placed later are ignored.
 pub fn fold(tenant: &TenantId, history: &History, settings: &TenantSettings, as_of: Timestamp) -> Enrollment {
     fold_whole(tenant, history, settings, as_of).0
 }
 
-/// The same, with what the rules still need once the events are gone. Only where no attempt is open this is all of it.
+/// The same, with what the rules still need once the events are gone. It is complete only if no attempt is open.
 pub(crate) fn fold_whole(
     tenant: &TenantId,
     history: &History,
@@ -47,7 +47,7 @@ pub(crate) fn fold_whole(
     let mut run = Run::new(tenant, settings, (folded.sessions, folded.failures));
     let mut bases = history.bases().peekable();
     for event in &events {
-        // What was dropped and came again stands before what was known of it when it was dropped.
+        // Events that were dropped and sent again come before what was known when they were dropped.
         while let Some(base) = bases.next_if(|base| base.until < event.placed()) {
             run.pass(base, &mut about);
         }
@@ -105,8 +105,8 @@ fn platform_of(event: &Event) -> Option<Platform> {
     }
 }
 
-/// The platform of an attempt of which no event reports one (docs/DOMAIN.md, P5): that of the device, as it was reported
-/// last before the attempt, by dropped events too, else first after it.
+/// The platform of an attempt whose events report none (docs/DOMAIN.md, P5): the last one reported for the device
+/// before the attempt, also by dropped events; failing that, the first one reported after it.
 fn platform_around(attempt: &Attempt, events: &[&Event], history: &History) -> Option<Platform> {
     let bases = history.bases().filter(|base| base.until < attempt.started_at);
     let dropped = bases.filter_map(|base| base.about.as_deref()?.platform).last();

@@ -10,27 +10,27 @@ use crate::settings::TenantSettings;
 use crate::time::{Millis, Timestamp};
 use std::collections::BTreeSet;
 
-/// How an attempt was closed, as far as something may open it again.
+/// How an attempt was closed, where something may open it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shut {
     /// An `enrolled` or `compliant` completed it.
     ByFact,
     /// A session failed it.
     BySessionFailure(usize),
-    /// Its limit ran out while sessions were open that never said how they ended.
+    /// Its limit ran out while sessions were open whose end nobody reported.
     ByLimit,
-    /// Its limit ran out while it waited for compliance: late truth completes it still.
+    /// Its limit ran out while it waited for compliance; a late `compliant` still completes it.
     ByWait,
-    /// By something that nothing takes back.
+    /// By something that nothing reverses.
     ForGood,
 }
 
-/// The attempt as it was completed, before a second sender's `started` continued it (docs/DOMAIN.md, A1).
+/// The attempt as it was when completed, before a second sender's `started` continued it (docs/DOMAIN.md, A1).
 #[derive(Clone, Debug)]
 pub(super) struct Continued {
     /// When it had completed.
     pub completed_at: Timestamp,
-    /// The sources that had taken part: what they repeat does not complete it.
+    /// The sources that had taken part; what they repeat does not complete it.
     pub sources: BTreeSet<String>,
 }
 
@@ -41,13 +41,13 @@ pub(super) struct Open {
     /// The sources of its enrollment events.
     pub sources: BTreeSet<String>,
     pub last_step: Option<Place>,
-    /// When its newest activity is placed; the page's signs of life are none.
+    /// When its newest activity is placed; the page's signs of life do not count.
     pub acted_at: Timestamp,
     /// Whether an `enrolled` of a sender without steps, or one that awaits its configuration, has begun the wait.
     pub waits: bool,
-    /// The source of the `enrolled` that said so last.
+    /// The source of the last such `enrolled`.
     pub held_by: Option<String>,
-    /// The sessions that are open, by number; the newest last.
+    /// The numbers of the open sessions; the newest is last.
     pub running: Vec<usize>,
     /// The session that belonged to it last.
     pub session: Option<usize>,
@@ -106,13 +106,13 @@ impl Open {
         }
     }
 
-    /// Whether it waits (rule 8): not while a session is open.
+    /// Whether it waits (rule 8). It does not while a session is open.
     pub(super) fn wait(&self, held: bool) -> Option<Wait> {
         let waits = self.waits && self.running.is_empty();
         waits.then_some(if held { Wait::Configuration } else { Wait::Compliance })
     }
 
-    /// The limit that runs from its last activity.
+    /// The limit, counted from its last activity.
     pub(super) fn limit(&self, settings: &TenantSettings, sessions: &[EspSession]) -> Millis {
         if self.running.is_empty() && self.waits {
             return settings.compliance_limit();
@@ -128,7 +128,7 @@ impl Open {
         self.attempt.last_activity + self.limit(settings, sessions)
     }
 
-    /// Where it is at `at` (docs/DOMAIN.md, P1), but for what a closing event names.
+    /// Its place at `at` (docs/DOMAIN.md, P1), apart from what a closing event names.
     pub(super) fn place(&self, held: bool, sessions: &[EspSession], at: Timestamp) -> Option<Place> {
         let mut running = self.running.iter().rev().filter_map(|number| sessions.get(*number));
         if let Some(phase) = running.find_map(|session| session.phase_at(at)) {

@@ -1,7 +1,7 @@
 //! What the Enrollment Status Page does to attempts (docs/DOMAIN.md, A9): one verdict for one deployment.
 //!
-//! The sessions are folded first ([`crate::esp::sessions`]); here each of their turns meets the attempt that is open, or
-//! the last one, at the event that made it.
+//! The sessions are folded first ([`crate::esp::sessions`]). Here each of their turns is applied to the open attempt,
+//! or to the last one, at the event that made the turn.
 
 use super::open::{Open, Shut, note, row};
 use super::run::{Run, STILL_BELONGS};
@@ -14,7 +14,7 @@ use crate::standing::{Ending, Late};
 use crate::time::Timestamp;
 
 impl Run<'_> {
-    /// An event of the page: a sign of life, and what it means to its session.
+    /// An event of the page: a sign of life, and its turns in its session.
     pub(super) fn take_page(&mut self, event: &Event, turns: &[(usize, Turn)]) {
         self.sign_of_life(event);
         for (session, turn) in turns {
@@ -38,7 +38,7 @@ impl Run<'_> {
     fn session_begins(&mut self, event: &Event, session: usize) {
         let at = event.placed();
         if self.open.is_none() && self.still_belongs(at) {
-            // It did not complete there.
+            // That attempt did not complete there.
             if let Some(mut open) = self.reopen() {
                 open.continued = None;
                 self.open = Some(open);
@@ -63,7 +63,8 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the last attempt has a session that begins now: an `enrolled` or `compliant` completed it within the hour.
+    /// Whether the last attempt has the session that begins now: an `enrolled` or `compliant` completed it within the
+    /// hour.
     fn still_belongs(&self, at: Timestamp) -> bool {
         let ended = self.attempts.last().and_then(|last| last.ended_at);
         let by_fact = self.shut.as_ref().is_some_and(|(open, shut)| *shut == Shut::ByFact && open.session.is_none());
@@ -118,7 +119,7 @@ impl Run<'_> {
             open.attempt.failure.get_or_insert_default().fill_from(&failure);
             self.close(open, at, (Outcome::Failed, None), place, Shut::BySessionFailure(session));
         } else if self.is_silent_in_last(session) {
-            // It comes after the limit, with no other attempt since.
+            // It comes after the limit, and no other attempt has opened since.
             if let Some((open, _)) = &mut self.shut {
                 open.running.retain(|running| *running != session);
             }
@@ -163,7 +164,7 @@ impl Run<'_> {
         let open = if let Some(open) = self.take_running(session) {
             Some(open)
         } else if self.is_shut_by(session) {
-            // It corrects the attempt that its failure or the limit had closed.
+            // It corrects the attempt that the session's failure or the limit had closed.
             self.reopen().map(|mut open| {
                 open.running.retain(|running| *running != session);
                 open.note(event);
@@ -172,7 +173,7 @@ impl Run<'_> {
                 open
             })
         } else if self.failed_by.contains(&session) {
-            // Another has opened since: it is that one's good end.
+            // Another attempt has opened since, so the good end belongs to that one.
             self.open.take()
         } else {
             None
@@ -180,7 +181,7 @@ impl Run<'_> {
         if let Some(session) = self.sessions.get_mut(session) {
             session.end_not_reported = false;
         }
-        // A failure of the device is neither an attempt nor a fact: it is resolved in any case (rule 3).
+        // A failure of the device is neither an attempt nor a fact, so it is resolved in any case (rule 3).
         self.resolve();
         if let Some(open) = open {
             self.good_end(open, event, session);
@@ -193,7 +194,7 @@ impl Run<'_> {
         self.known.enrolled = true;
         self.known.prepared |= technician;
         if open.only_page {
-            // Nobody else will say so.
+            // Nobody else will report it.
             self.known.compliant = true;
             self.known.held = false;
         }
@@ -212,7 +213,7 @@ impl Run<'_> {
     /// The person used the device all the same, after the session's limit.
     fn goes_on_without(&mut self, at: Timestamp, session: usize) {
         let Some(open) = self.take_running(session) else {
-            // The limit has closed the attempt; should another session's good end open it again, this one is over.
+            // The limit has closed the attempt. If another session's good end opens it again, this session is over.
             if let Some((open, _)) = &mut self.shut {
                 open.running.retain(|running| *running != session);
             }
@@ -237,7 +238,7 @@ impl Run<'_> {
                 last.by_session = true;
             }
         } else if self.is_shut_by(session) {
-            // What follows is of another enrollment, and corrects this attempt no more.
+            // What follows belongs to another enrollment and no longer corrects this attempt.
             self.shut = None;
             if let Some(last) = &mut self.known.last {
                 last.late = Late::Never;

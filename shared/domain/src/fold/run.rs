@@ -1,4 +1,4 @@
-//! The events of one device, one after the other, each by its rule (docs/DOMAIN.md, A1 to A8).
+//! Applies the events of one device one after the other, each by its rule (docs/DOMAIN.md, A1 to A8).
 
 use super::open::{Continued, Open, Shut, note, row};
 use crate::about::Platform;
@@ -12,11 +12,11 @@ use crate::standing::{Ending, JUST_BEFORE, Last, Late, Standing};
 use crate::time::{Millis, Timestamp};
 use std::collections::BTreeSet;
 
-/// A second sender's `failed` or `stopped` within this after the end reports the same end (rule 1).
+/// A second sender's `failed` or `stopped` within this time after the end reports the same end (rule 1).
 const SAME_END: Millis = Millis::from_minutes(2);
-/// A sender without starts says `enrolled` for each enrollment; within this it repeats itself (rules 1 and 6).
+/// A sender without starts reports `enrolled` for each enrollment; within this time it repeats itself (rules 1 and 6).
 const ANEW: Millis = Millis::from_minutes(10);
-/// What belongs to an attempt that an `enrolled` or `compliant` completed comes within this (rules 1 and 9).
+/// An event can belong to an attempt that an `enrolled` or `compliant` completed within this time (rules 1 and 9).
 pub(super) const STILL_BELONGS: Millis = Millis::from_minutes(60);
 
 /// The state between two events.
@@ -25,9 +25,9 @@ pub(super) struct Run<'a> {
     pub(super) settings: &'a TenantSettings,
     /// The facts that outlive an attempt.
     pub(super) known: Standing,
-    /// Attempts that retention dropped, and that did not come again.
+    /// Attempts that retention dropped and that were not sent again.
     pub(super) dropped: u32,
-    /// Attempts that have their numbers for good.
+    /// Attempts whose numbers no longer change.
     pub(super) numbered: usize,
     /// Since when the device is complete, if it is.
     pub(super) complete_since: Option<Timestamp>,
@@ -35,9 +35,9 @@ pub(super) struct Run<'a> {
     pub(super) platform: Option<Platform>,
     pub(super) open: Option<Open>,
     pub(super) attempts: Vec<Attempt>,
-    /// The last attempt as it was when it closed, while something may open it again, and how it closed.
+    /// The last attempt as it was when it closed, while something may open it again; and how it closed.
     pub(super) shut: Option<(Open, Shut)>,
-    /// When the last attempt ended. Late truth may end one that retention dropped.
+    /// When the last attempt ended. A late event may end one that retention dropped.
     pub(super) last_ended_at: Option<Timestamp>,
     /// When the last attempt ended, if a `stopped`, `failed`, `portalClosed` or failed session ended it.
     pub(super) reported_end: Option<Timestamp>,
@@ -49,7 +49,7 @@ pub(super) struct Run<'a> {
     failures: Vec<DeviceFailure>,
 }
 
-/// What is left at the end.
+/// What remains at the end.
 pub(super) struct Done {
     pub known: Standing,
     pub attempts: Vec<Attempt>,
@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
         self.known.complete(self.settings.require_compliance)
     }
 
-    /// Keeps the instant since when the device is complete.
+    /// Keeps since when the device is complete.
     pub(super) fn facts_changed(&mut self, at: Timestamp) {
         if self.complete() {
             self.complete_since.get_or_insert(at);
@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
         let deadline = open.deadline(self.settings, &self.sessions);
         let place = open.place(self.known.held, &self.sessions, as_of);
         let wait = open.wait(self.known.held);
-        // An item that went wrong decides two minutes later.
+        // An item that went wrong fails the session two minutes later.
         let decided = open.running.iter().filter_map(|number| self.sessions.get(*number)?.fails_after);
         let mut attempt = open.attempt;
         attempt.deadline = decided.chain([deadline]).min();
@@ -145,12 +145,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether an assumed `compliant` does not count: another source reports compliance here (rule 4).
+    /// Whether an assumed `compliant` is ignored because another source reports compliance here (rule 4).
     fn is_ignored(&self, event: &Event) -> bool {
         self.settings.compliance_source.is_another(self.platform, &event.key.source)
     }
 
-    /// Rule 7, and what ends with it.
+    /// Rule 7, and the waits that the event ends.
     fn unenroll(&mut self, event: &Event) {
         let at = event.placed();
         if let Some(mut open) = self.open.take() {
@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
         let held = self.known.held;
         let place = open.place(held, &self.sessions, end);
         if !open.running.is_empty() {
-            // Rule 9: the session never said how it ended.
+            // Rule 9: nobody reported how the session ended.
             let complete = self.complete_since.map(|since| since.max(open.attempt.started_at));
             let running = open.running.clone();
             match complete {
@@ -191,14 +191,14 @@ impl<'a> Run<'a> {
                 None => self.time_out(open, end, limit, place, Shut::ByLimit, Late::UntilAnother),
             }
         } else if let Some(continued) = &open.continued {
-            // The first completion stands, with what it lets happen.
+            // The first completion counts, with what it allows later.
             let completed_at = continued.completed_at;
             self.close(open, completed_at, (Outcome::Completed, None), None, Shut::ByFact);
         } else if open.waits {
             let holder = open.held_by.as_deref().unwrap_or_default();
             let platform = open.attempt.platform().or(self.platform);
             if held && !self.settings.compliance_source.is_another(platform, holder) {
-                // Rule 4: nothing said that the Setup Assistant was released.
+                // Rule 4: nobody reported that the Setup Assistant was released.
                 self.known.held = false;
                 self.known.compliant = true;
                 self.facts_changed(end);
@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
             Kind::Started => {
                 if !self.continue_completed(event) {
                     if self.last_completed() {
-                        // Directly after a completed attempt: the device enrolls anew.
+                        // It comes directly after a completed attempt, so the device enrolls anew.
                         self.known.begin_anew();
                         self.facts_changed(at);
                     }
@@ -279,13 +279,13 @@ impl<'a> Run<'a> {
         }
         let later = self.last_ended_at.is_none_or(|end| at - end >= ANEW);
         if !event.reports.starts && later && self.known.enrolled_by.contains(&event.key.source) {
-            // Such a sender says `enrolled` for each enrollment.
+            // Such a sender reports `enrolled` for each enrollment.
             let just_before = self.known.compliant_at.filter(|compliant| at - *compliant <= JUST_BEFORE);
             let compliant = self.known.compliant && just_before.is_some();
             self.known.begin_anew();
             self.known.compliant = compliant;
             self.known.compliant_at = just_before;
-            // What was reported just before is the user's part already.
+            // What was reported just before already belongs to the user's part.
             self.known.prepared = false;
             self.facts_changed(at);
             self.begin(event);
@@ -295,8 +295,8 @@ impl<'a> Run<'a> {
         self.fact_with_none_open(event, step, opens);
     }
 
-    /// An `enrolled` or `compliant` with no attempt open: late truth about the last one, or the beginning of another, or
-    /// no more than a fact.
+    /// An `enrolled` or `compliant` with no attempt open: late news of the last attempt, the beginning of another one,
+    /// or only a fact.
     fn fact_with_none_open(&mut self, event: &Event, step: &Step, opens: bool) {
         let at = event.placed();
         let was_complete = self.complete();
@@ -319,7 +319,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Rules 8 and 9: late truth completes the last attempt.
+    /// Rules 8 and 9: a late event completes the last attempt.
     fn complete_late(&mut self, event: &Event, at: Timestamp) {
         self.last_ended_at = Some(at);
         if let Some(attempt) = self.attempts.last_mut() {
@@ -336,7 +336,7 @@ impl<'a> Run<'a> {
             last.ending = Ending::Completed;
             last.late = Late::Never;
         }
-        // Its session never said how it ended.
+        // Nobody reported how its session ended.
         if let Some((open, Shut::ByLimit)) = &self.shut {
             for number in &open.running {
                 if let Some(session) = self.sessions.get_mut(*number) {
@@ -362,14 +362,14 @@ impl<'a> Run<'a> {
         self.platform == Some(Platform::Windows) && self.known.last.is_some_and(|last| last.by_session)
     }
 
-    /// Something else than late truth: what waited for that has ended (rule 8).
+    /// Any other event: from now on a late event no longer completes the last attempt (rule 8).
     fn anything_else(&mut self) {
         if let Some(last) = self.known.last.as_mut().filter(|last| last.late == Late::UntilAnythingElse) {
             last.late = Late::Never;
         }
     }
 
-    /// A second sender reports the same end: it fills in what the attempt lacks.
+    /// A second sender reports the same end: it adds what the attempt lacks.
     fn fill_in(&mut self, event: &Event, step: &Step) {
         let Some(last) = self.attempts.last_mut() else { return };
         note(last, event);
@@ -400,7 +400,7 @@ impl<'a> Run<'a> {
         true
     }
 
-    /// Takes the last attempt back as it was while it was open, with what was reported of it since.
+    /// Restores the last attempt as it was while it was open, with what was reported of it since.
     pub(super) fn reopen(&mut self) -> Option<Open> {
         let (mut open, _) = self.shut.take()?;
         let Attempt { about, events, clock_skew, reports, start_reported, .. } = self.attempts.pop()?;
@@ -408,13 +408,13 @@ impl<'a> Run<'a> {
         let attempt = &mut open.attempt;
         (attempt.about, attempt.events, attempt.clock_skew) = (about, events, clock_skew);
         (attempt.reports, attempt.start_reported) = (reports, start_reported);
-        // Who reported its end a second time has taken part, too (rule 6).
+        // A source that reported its end a second time has taken part, too (rule 6).
         open.sources.extend(open.attempt.events.iter().map(|key| key.source.clone()));
         self.reported_end = None;
         Some(open)
     }
 
-    /// Opens an attempt with its first event, which is not noted yet.
+    /// Opens an attempt with its first event, which is recorded later.
     pub(super) fn begin(&mut self, event: &Event) {
         let at = event.placed();
         let before = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
@@ -431,7 +431,7 @@ impl<'a> Run<'a> {
         self.open = Some(Open::new(self.tenant, event, number));
     }
 
-    /// Rules 2, 3, 4 and 6: an event while an attempt is open (the opening one included).
+    /// Rules 2, 3, 4 and 6: an event while an attempt is open, including the event that opens it.
     fn go_on(&mut self, event: &Event, step: &Step) {
         let at = event.placed();
         let Some(mut open) = self.open.take() else { return };
@@ -447,7 +447,7 @@ impl<'a> Run<'a> {
             Kind::Compliant => !event.reports.starts && self.known.compliant,
             _ => false,
         };
-        // In an attempt whose start was reported a restated fact sets nothing.
+        // If the attempt's start was reported, a restated fact changes nothing.
         let sets = !(step.said.restated && open.attempt.start_reported);
         open.note(event);
         let place = open.place(self.known.held, &self.sessions, at);
@@ -467,7 +467,8 @@ impl<'a> Run<'a> {
             Kind::Enrolled | Kind::Compliant if sets => {
                 if step.kind == Kind::Enrolled && !repeats {
                     open.waits |= step.said.awaiting_configuration || !event.reports.steps;
-                    // Under management: nobody is at the last screen any more, and the wait is none of its time.
+                    // The device is managed: nobody is at the last screen any more, so the wait does not count as time
+                    // there.
                     if open.waits
                         && let Some(visit) = open.attempt.visits.last_mut()
                     {
@@ -497,7 +498,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Rule 6: whether the event begins anew while an attempt is open.
+    /// Rule 6: whether the event begins a new attempt while one is open.
     fn restarts(&self, open: &Open, event: &Event, step: &Step) -> bool {
         if !open.running.is_empty() {
             return false;
@@ -517,7 +518,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes over what an `enrolled` or `compliant` says (rule 4).
+    /// Records what an `enrolled` or `compliant` reports (rule 4).
     fn set_fact(&mut self, event: &Event, step: &Step) {
         let at = event.placed();
         match step.kind {
@@ -532,7 +533,7 @@ impl<'a> Run<'a> {
             Kind::Compliant => {
                 self.known.compliant = true;
                 self.known.compliant_at = Some(at);
-                // A source that reports compliance itself knows better than the page that waits.
+                // A source that reports compliance itself overrides the page that waits.
                 self.known.held &= step.said.assumed;
             }
             _ => {}
@@ -540,7 +541,7 @@ impl<'a> Run<'a> {
         self.facts_changed(at);
     }
 
-    /// Failures of the device are unresolved no longer (rule 3).
+    /// Marks failures of the device as resolved (rule 3).
     pub(super) fn resolve(&mut self) {
         self.known.failure = false;
         for failure in &mut self.failures {
@@ -561,7 +562,7 @@ impl<'a> Run<'a> {
         if let Some(failure) = &step.failure {
             open.attempt.failure.get_or_insert_default().fill_from(failure);
         }
-        // Closing the portal is no place: the last step is (docs/DOMAIN.md, C6).
+        // Closing the portal is not a place: the last step is (docs/DOMAIN.md, C6).
         let named = if step.kind == Kind::PortalClosed { open.last_step.clone() } else { step.place.clone() };
         self.close(open, at, how, named.or(place), Shut::ForGood);
         self.reported_end = Some(at);

@@ -1,37 +1,39 @@
-//! What stands where an identifier was never set: firmware and scripts leave it, and many devices share it.
+//! The texts that stand where an identifier was never set: firmware and scripts leave them, and many devices share
+//! them.
 //!
-//! Must stay true: the rule is one for every kind of identifier and every sender, and looks at letters and digits only,
+//! Must stay true: one rule applies to every kind of identifier and every sender. It looks at letters and digits only,
 //! since the same text is written with and without spaces, capitals and points.
 
 use super::IdentifierKind;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// The known ones, bare, and whether whatever begins so is one too.
+/// The known placeholders, letters and digits only, and whether every text that begins so is one too.
 static LISTED: LazyLock<Vec<(String, bool)>> = LazyLock::new(|| {
     let lines = include_str!("../data/placeholders.txt").lines().map(str::trim);
     lines
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(|line| (bare(line), line.ends_with('*')))
-        // Every text begins with nothing.
+        // Every text begins with the empty text.
         .filter(|(known, _)| !known.is_empty())
         .collect()
 });
-/// Fewer letters and digits than this tell too few devices apart.
+/// With fewer letters and digits than this, a value may be shared by several devices.
 const LEAST: usize = 4;
 
-/// Why a reported value names no device.
+/// Why a reported value does not identify a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// Nothing is in it.
+    /// It is empty.
     Blank,
     /// It has under four letters and digits.
     Short,
-    /// It stands where nothing was set.
+    /// It is a placeholder.
     Placeholder,
 }
 
-/// A reported value that names no device, with the reason: quoted, since whoever sent it has to find it.
+/// A reported value that does not identify a device, with the reason. The value is quoted, since the sender has to find
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnfitValue<'a> {
     /// The kind of identifier that it was sent as.
@@ -51,7 +53,7 @@ impl fmt::Display for UnfitValue<'_> {
             IdentifierKind::MdmDeviceId => "a device id",
             IdentifierKind::EnrollmentId => "an enrollment id",
         };
-        // Escaped: what was sent may hold control characters, and is shown on terminals.
+        // Escaped, because the value may hold control characters and is shown on terminals.
         match reason {
             Unfit::Blank => write!(f, "is blank, which is not {kind}"),
             Unfit::Short => write!(f, "{value:?} has under {LEAST} letters and digits, too few for {kind}"),
@@ -60,13 +62,13 @@ impl fmt::Display for UnfitValue<'_> {
     }
 }
 
-/// Why `value`, already trimmed and lower-cased, names no device; `None` when it may.
+/// Why `value`, already trimmed and lower-cased, cannot identify a device; `None` if it can.
 pub(super) fn unfit(value: &str) -> Option<Unfit> {
     if value.is_empty() {
         return Some(Unfit::Blank);
     }
     let bare = bare(value);
-    // Short ones first: "oem" is listed, and either reason is right.
+    // Short ones first: "oem" is also listed, and either reason is right.
     if is_listed(&bare) || is_repeated(&bare) || is_run(&bare) {
         Some(Unfit::Placeholder)
     } else if bare.chars().count() < LEAST {
@@ -76,7 +78,7 @@ pub(super) fn unfit(value: &str) -> Option<Unfit> {
     }
 }
 
-/// The letters and digits of a text, small.
+/// The letters and digits of a text, in small letters.
 fn bare(text: &str) -> String {
     text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -89,8 +91,8 @@ fn is_repeated(value: &str) -> bool {
     all_pairs(value, |before, after| before == after)
 }
 
-/// Whether each character follows the one before, or each precedes it: 0 to 9 and then 0 again, a to z, and, as in the
-/// digits of hexadecimal, a after 9.
+/// Whether each character follows the one before, or each precedes it: 0 to 9 and then 0 again, a to z, and, as in
+/// hexadecimal digits, a after 9.
 fn is_run(value: &str) -> bool {
     let follows = |before: char, after: char| {
         matches!((before, after), ('9', '0' | 'a'))
@@ -101,7 +103,7 @@ fn is_run(value: &str) -> bool {
     all_pairs(value, follows) || all_pairs(value, |before, after| follows(after, before))
 }
 
-/// Whether there are two characters or more, and `holds` of each and the next.
+/// Whether there are two characters or more, and `holds` is true for each and its successor.
 fn all_pairs(value: &str, holds: impl Fn(char, char) -> bool) -> bool {
     let next = value.chars().skip(1);
     next.clone().next().is_some() && value.chars().zip(next).all(|(before, after)| holds(before, after))
@@ -177,13 +179,13 @@ mod tests {
 
     #[test]
     fn the_reason_names_the_value_and_hides_no_control_character() {
-        let told = |value, reason| UnfitValue { kind: IdentifierKind::SerialNumber, value, reason }.to_string();
+        let refusal = |value, reason| UnfitValue { kind: IdentifierKind::SerialNumber, value, reason }.to_string();
         assert_eq!(
-            told("Default string", Unfit::Placeholder),
+            refusal("Default string", Unfit::Placeholder),
             "\"Default string\" is a placeholder, not a serial number"
         );
         assert_eq!(
-            told("a\u{1b}", Unfit::Short),
+            refusal("a\u{1b}", Unfit::Short),
             "\"a\\u{1b}\" has under 4 letters and digits, too few for a serial number"
         );
     }

@@ -1,4 +1,4 @@
-//! A device's story told to the domain, for the examples of the Enrollment Status Page.
+//! Builds sessions from short lists of reports, for the examples of the Enrollment Status Page.
 #![allow(dead_code, missing_docs)]
 
 use vestibule_domain::esp::page::Subtask;
@@ -12,25 +12,25 @@ use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Step};
 use vestibule_domain::{History, Reports, TenantId, TenantSettings, Timestamp, fold};
 
 pub const MINUTE: i64 = 60_000;
-/// An item that stands in error for longer fails its session (docs/DOMAIN.md, S20).
+/// An item that is in error for longer than this fails its session (docs/DOMAIN.md, S20).
 pub const GRACE: i64 = 2 * MINUTE;
 
 pub fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_760_000_000_000 + millis)
 }
 
-/// What a source reports of a session: at so many milliseconds, by which source and of which name.
-pub type Told<'a> = (i64, &'a str, Option<&'a str>, EspDetail);
+/// What a source reports of a session: the instant in milliseconds, the source, the session's id, the report.
+pub type Reported<'a> = (i64, &'a str, Option<&'a str>, EspDetail);
 
-/// The sessions of one device that told this, each at so many milliseconds, as of so many.
-pub fn sessions_named(told: &[(i64, Option<&str>, EspDetail)], as_of: i64) -> Vec<EspSession> {
-    let told: Vec<Told<'_>> =
-        told.iter().map(|(millis, session, detail)| (*millis, "agent", *session, detail.clone())).collect();
-    sessions_of(&told, None, as_of)
+/// The sessions of one device from reports at the given milliseconds, as of an instant in milliseconds.
+pub fn sessions_named(reports: &[(i64, Option<&str>, EspDetail)], as_of: i64) -> Vec<EspSession> {
+    let reports: Vec<Reported<'_>> =
+        reports.iter().map(|(millis, session, detail)| (*millis, "agent", *session, detail.clone())).collect();
+    sessions_of(&reports, None, as_of)
 }
 
-/// The same of several sources; the device may be removed from management.
-pub fn sessions_of(told: &[Told<'_>], removed: Option<i64>, as_of: i64) -> Vec<EspSession> {
+/// The same with several sources; the device may be removed from management.
+pub fn sessions_of(reports: &[Reported<'_>], removed: Option<i64>, as_of: i64) -> Vec<EspSession> {
     let mut history = History::default();
     let event = |source: &str, id: String, millis: i64, body: Body| Event {
         key: EventKey { source: source.to_owned(), id },
@@ -41,7 +41,7 @@ pub fn sessions_of(told: &[Told<'_>], removed: Option<i64>, as_of: i64) -> Vec<E
         about: About { serial_number: Some("PF-1001".to_owned()), ..About::default() },
         body,
     };
-    for (number, (millis, source, session, detail)) in told.iter().enumerate() {
+    for (number, (millis, source, session, detail)) in reports.iter().enumerate() {
         let esp = EspEvent { session_id: session.map(str::to_owned), detail: detail.clone() };
         history.add(event(source, format!("e{number:02}"), *millis, Body::Esp(esp)).stored());
     }
@@ -51,18 +51,18 @@ pub fn sessions_of(told: &[Told<'_>], removed: Option<i64>, as_of: i64) -> Vec<E
     fold(&TenantId::parse("contoso").unwrap(), &history, &TenantSettings::default(), at(as_of)).sessions
 }
 
-pub fn sessions(told: &[(i64, EspDetail)], as_of: i64) -> Vec<EspSession> {
-    let told: Vec<_> = told.iter().map(|(millis, detail)| (*millis, None, detail.clone())).collect();
-    sessions_named(&told, as_of)
+pub fn sessions(reports: &[(i64, EspDetail)], as_of: i64) -> Vec<EspSession> {
+    let reports: Vec<_> = reports.iter().map(|(millis, detail)| (*millis, None, detail.clone())).collect();
+    sessions_named(&reports, as_of)
 }
 
-pub fn session(told: &[(i64, EspDetail)], as_of: i64) -> EspSession {
-    let mut all = sessions(told, as_of);
+pub fn session(reports: &[(i64, EspDetail)], as_of: i64) -> EspSession {
+    let mut all = sessions(reports, as_of);
     assert_eq!(all.len(), 1);
     all.pop().unwrap()
 }
 
-/// A start under a profile that was chosen so.
+/// A start under a profile with these choices.
 pub fn start(mode: Option<DeploymentMode>, choose: impl FnOnce(&mut Settings), apps: Option<&[&str]>) -> EspDetail {
     let mut settings = Settings::named("Chosen");
     choose(&mut settings);

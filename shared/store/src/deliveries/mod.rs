@@ -1,9 +1,9 @@
-//! The delivery log: what came in of each source of a tenant, and what became of it. One item a source and day.
+//! The delivery log: what each source of a tenant delivered, and what happened to it. One item for each source and day.
 //!
-//! Counts are added to, so that processes need not know of one another; what is newest is merged with what the process
-//! last saw there. Counts say "at least": an addition whose answer is lost is never made again.
+//! Counts are added, so that processes need not know of one another; the newest entries are merged with those that the
+//! process last read. Counts mean "at least": if the answer to an addition is lost, it is never repeated.
 //!
-//! Must stay true: no body and nothing of a person is kept; names and texts are bounded in number and length, so that an
+//! Must stay true: no body and no personal data is kept. Names and texts are limited in number and length, so that an
 //! item stays about a kilobyte, which is one write unit.
 
 mod ring;
@@ -22,13 +22,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use update::Update;
 use vestibule_domain::{Day, Millis, TenantId, Timestamp};
 
-/// Names of kinds, and of reasons, that a day of a source has; the others are counted together.
+/// The most names of kinds, and of reasons, for a day of a source; the rest is counted together.
 pub const MOST_NAMES: usize = 8;
-/// What the others are counted under.
+/// The name under which the rest is counted.
 pub const OTHER: &str = "other";
-/// Newest deliveries kept of a source and day.
+/// The most deliveries kept for a source and day.
 pub const NEWEST: usize = 20;
-/// Longest texts kept of a refusal and of a kind, in bytes.
+/// The longest texts kept of a refusal and of a kind, in bytes.
 const MOST_TEXT: usize = 100;
 const MOST_NAME: usize = 40;
 const HOUR: i64 = 3_600_000;
@@ -51,15 +51,15 @@ const RING: &str = "n";
 pub struct Refusal {
     /// When.
     pub at: Timestamp,
-    /// What kind of refusal, as it is counted.
+    /// The kind of refusal under which it is counted.
     pub reason: String,
-    /// The member that was wrong; empty where it is the whole.
+    /// The member that was wrong; empty if the whole was.
     pub field: String,
     /// What is wrong with it.
     pub problem: String,
 }
 
-/// One request, as a digest.
+/// One request, in digest form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// When it was received, in milliseconds since the epoch.
@@ -68,18 +68,18 @@ pub struct Delivery {
     pub sha256: [u8; 8],
     /// How long its body was.
     pub bytes: u64,
-    /// Its events that are stored now and were not before.
+    /// Events that were stored and had not been stored before.
     pub accepted: u64,
     /// Its events that were stored before.
     pub known: u64,
-    /// Its parts that are about something else.
+    /// Parts that are about something else.
     pub passed_over: u64,
-    /// Its events that were refused; one where the whole was.
+    /// Events that were refused; one if the whole request was.
     pub refused: u64,
 }
 
 impl Delivery {
-    /// A delivery of which nothing became anything yet.
+    /// A delivery of which nothing was processed yet.
     pub fn of(body: &[u8], at: Timestamp) -> Self {
         let mut sha256 = [0; 8];
         sha256.copy_from_slice(&Sha256::digest(body)[..8]);
@@ -87,20 +87,20 @@ impl Delivery {
     }
 }
 
-/// What came in of one source on one day (UTC), and what became of it. Counts say "at least".
+/// What one source delivered on one day (UTC), and what happened to it. Counts mean "at least".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DayLog {
     /// Events stored.
     pub accepted: u64,
     /// Events that were stored before.
     pub known: u64,
-    /// What is about something else, by its kind's name.
+    /// Parts about something else, by the name of their kind.
     pub passed_over: BTreeMap<String, u64>,
-    /// What was refused, by reason.
+    /// Refusals, by reason.
     pub refused: BTreeMap<String, u64>,
-    /// The hours of the day in which it was heard.
+    /// The hours of the day in which the source was heard.
     pub hours: BTreeSet<u8>,
-    /// When it was heard last.
+    /// When the source was last heard.
     pub last_heard: Option<Timestamp>,
     /// When an event was stored last.
     pub last_accepted: Option<Timestamp>,
@@ -122,12 +122,12 @@ impl DayLog {
         self.last_heard = self.last_heard.max(Some(at));
     }
 
-    /// Counts what was passed over.
+    /// Counts what was ignored.
     pub fn pass_over(&mut self, kind: Option<&str>) {
         *self.passed_over.entry(bounded(kind.unwrap_or(OTHER), MOST_NAME)).or_default() += 1;
     }
 
-    /// Counts a refusal and notes it as the last.
+    /// Counts a refusal and keeps it as the last one.
     pub fn refuse(&mut self, at: Timestamp, reason: &str, field: &str, problem: &str) {
         *self.refused.entry(bounded(reason, MOST_NAME)).or_default() += 1;
         let (field, problem) = (bounded(field, MOST_TEXT), bounded(problem, MOST_TEXT));
@@ -140,7 +140,7 @@ impl DayLog {
         ring::keep_newest(&mut self.newest);
     }
 
-    /// Takes what is newest from what another process, or this one earlier, left; counts stay.
+    /// Takes over the newest entries that another process, or this one earlier, left; counts stay.
     pub fn take_newest(&mut self, there: &Self) {
         self.last_heard = self.last_heard.max(there.last_heard);
         self.last_accepted = self.last_accepted.max(there.last_accepted);
@@ -152,18 +152,18 @@ impl DayLog {
         ring::keep_newest(&mut self.newest);
     }
 
-    /// Takes away what was counted, and keeps what is newest.
+    /// Resets the counts, and keeps the newest entries.
     pub fn forget_counts(&mut self) {
         let newest = std::mem::take(self);
         self.take_newest(&newest);
     }
 
-    /// What was refused, all reasons together.
+    /// The number of refusals, for all reasons together.
     pub fn refusals(&self) -> u64 {
         self.refused.values().sum()
     }
 
-    /// What was passed over, all kinds together.
+    /// The number of ignored parts, for all kinds together.
     pub fn passed(&self) -> u64 {
         self.passed_over.values().sum()
     }
@@ -197,7 +197,7 @@ impl DayLog {
     }
 }
 
-/// The text, or its beginning where it is longer.
+/// The text, shortened if it is too long.
 fn bounded(text: &str, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
 }
@@ -211,10 +211,10 @@ fn sort_key(day: Day, source: &str) -> String {
 }
 
 impl Store {
-    /// What the log has of a source and day.
+    /// The log's entry for a source and day.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn delivery_day(&self, tenant: &TenantId, source: &str, day: Day) -> Result<DayLog, StoreError> {
         let key = item_key(&partition(tenant), &sort_key(day, source));
         let get = self.client.get_item().table_name(&*self.table).set_key(Some(key));
@@ -223,13 +223,13 @@ impl Store {
         Ok(answer.item.as_ref().map(DayLog::read).unwrap_or_default())
     }
 
-    /// Adds what came in of a source on a day since the addition before, and returns what was there. `there` is what the
-    /// caller last saw: names that it has are counted by themselves, others as far as there is room.
+    /// Adds what a source delivered on a day since the previous addition, and returns what was there before. `there` is
+    /// what the caller last read: names in it are counted separately, others as far as there is room.
     ///
-    /// It is tried once. The caller must not add the same counts again after an error, because the table may have them.
+    /// It is tried once. After an error the caller must not add the same counts again, because the table may have them.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn add_deliveries(
         &self,
         (tenant, source, day): (&TenantId, &str, Day),
@@ -258,10 +258,10 @@ impl Store {
         Ok(answer.attributes.as_ref().map(DayLog::read).unwrap_or_default())
     }
 
-    /// What came in of all sources of a tenant from a day on: by source, by day.
+    /// What all sources of a tenant delivered on a day or later, by source and by day.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn deliveries(
         &self,
         tenant: &TenantId,

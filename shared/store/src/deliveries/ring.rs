@@ -1,11 +1,11 @@
-//! The newest deliveries as bytes: some twenty each, so that twenty of them leave room in a kilobyte.
+//! Encodes the newest deliveries as bytes: about twenty for each, so that twenty deliveries leave room in a kilobyte.
 //!
-//! Each is the digest's eight bytes and then numbers, seven bits a byte: how much earlier than the one before (the first:
-//! its instant), the body's length and the four counts.
+//! Each is the digest's eight bytes followed by numbers, seven bits to a byte: how much earlier it is than the one
+//! before (for the first: its instant), the body's length and the four counts.
 
 use super::{Delivery, NEWEST};
 
-/// Sorts newest first, takes out repeats and what is too many.
+/// Sorts newest first, and removes repeats and the ones beyond the limit.
 pub(super) fn keep_newest(deliveries: &mut Vec<Delivery>) {
     deliveries.sort_unstable_by_key(|one| (std::cmp::Reverse(one.at_ms), one.sha256));
     deliveries.dedup();
@@ -27,7 +27,7 @@ pub(super) fn encode(deliveries: &[Delivery]) -> Vec<u8> {
     bytes
 }
 
-/// Reads as far as the bytes make sense: a log that can't be read further is no reason to stop.
+/// Reads until the bytes are invalid: an unreadable rest of the log must not stop us.
 pub(super) fn decode(mut bytes: &[u8]) -> Vec<Delivery> {
     let mut deliveries: Vec<Delivery> = Vec::new();
     while let Some((sha256, rest)) = bytes.split_first_chunk::<8>() {

@@ -1,36 +1,36 @@
-//! When a source has fallen silent against its own habit.
+//! Finds sources that have fallen silent against their own habit.
 //!
-//! The log has the hours in which a source was heard. One that is heard on most days has a habit: its usual longest gap, which
-//! is the second longest of the last four weeks (the longest may have been an outage, or a holiday; weekends come oftener).
-//! It has fallen silent when it has not been heard for longer than three times that.
+//! The log has the hours in which a source was heard. A source that is heard on most days has a habit: its usual
+//! longest gap, which is the second longest of the last four weeks (the longest may have been an outage or a holiday;
+//! weekends are more frequent). It has fallen silent if it has not been heard for longer than three times that gap.
 
 use std::collections::BTreeSet;
 use vestibule_domain::Timestamp;
 
 /// Days looked back over.
 pub const HABIT_DAYS: i64 = 28;
-/// Days in which a source must have been heard before it has a habit.
+/// The days on which a source must have been heard before it has a habit.
 const LEAST_DAYS: usize = 7;
-/// How many times its usual longest gap a source is silent for before that is said.
+/// A source is reported as silent after this many times its usual longest gap.
 const TIMES: i64 = 3;
-/// Nothing shorter is called a silence, in hours: an hour's gap of a busy source says little.
+/// Nothing shorter counts as silence, in hours: an hour's gap of a busy source means little.
 const LEAST_HOURS: i64 = 6;
 const HOUR: i64 = 3_600_000;
 
 /// A source that has fallen silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silence {
-    /// When it was heard last.
+    /// When it was last heard.
     pub since: Timestamp,
-    /// The longest that it usually is silent for, in hours.
+    /// Its usual longest gap, in hours.
     pub usual_longest_hours: i64,
     /// How long it has been silent, in whole hours.
     pub hours: i64,
 }
 
-/// Whether a source has fallen silent at `now`: `heard` are the hours since the epoch in which it was heard, `last` is when it
-/// was heard last. `None` where it has no habit: it was heard on less than seven days, or on less than half of the days
-/// since it was first heard in the last four weeks before it was heard last.
+/// Whether a source has fallen silent at `now`: `heard` has the hours since the epoch in which it was heard, and `last`
+/// is when it was last heard. `None` if it has no habit: of the last four weeks before it was last heard, it was heard
+/// on less than seven days, or on less than half of the days since it was first heard in them.
 pub fn silence(heard: &BTreeSet<i64>, last: Timestamp, now: Timestamp) -> Option<Silence> {
     let end = last.millis().div_euclid(HOUR);
     let hours: Vec<i64> = heard.range(end - HABIT_DAYS * 24..=end).copied().collect();
@@ -82,7 +82,7 @@ mod tests {
         let weekend = 2 * 24 + 15;
         assert_eq!(silent(days().flat_map(work), last + 3 * weekend - 1), None);
         assert_eq!(silent(days().flat_map(work), last + 3 * weekend), Some((weekend, 3 * weekend)));
-        // A week without anything happened once: that is no habit.
+        // One week without anything is not a habit.
         let outage = || days().filter(|day| !(7..14).contains(day)).flat_map(work);
         assert_eq!(silent(outage(), last + 3 * weekend), Some((weekend, 3 * weekend)));
     }
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(silent((0..6).map(|day| MONDAY + day * 24), far), None, "six days are too few");
         assert_eq!(silent((0..8).map(|day| MONDAY + day * 72), far), None, "every third day is not most days");
         assert!(silent((0..7).map(|day| MONDAY + day * 24), far).is_some());
-        // What lies four weeks before it was heard last makes no habit.
+        // Hours more than four weeks before it was last heard do not make a habit.
         let once = (0..20).map(|day| MONDAY + day * 24).chain([MONDAY + 60 * 24]);
         assert_eq!(silent(once, far), None);
     }

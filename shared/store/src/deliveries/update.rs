@@ -1,12 +1,12 @@
-//! The expression that adds to a day of the log. Names of kinds and reasons are attributes of their own, since the table adds
-//! only to numbers; how many there may be is bounded here.
+//! The expression that adds to a day of the log. Names of kinds and reasons are separate attributes, since the table
+//! adds only to numbers; their number is limited here.
 
 use super::*;
 use crate::item::{EXPIRES, n};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// Counts under the names that an item has room for, the others together.
+/// Counts under the names that an item has room for, and the rest together.
 fn within<'n>(more: &'n BTreeMap<String, u64>, there: &BTreeMap<String, u64>) -> BTreeMap<&'n str, u64> {
     let mut room = MOST_NAMES.saturating_sub(there.keys().filter(|name| *name != OTHER).count());
     let mut kept: BTreeMap<&str, u64> = BTreeMap::new();

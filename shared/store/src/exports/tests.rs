@@ -1,4 +1,4 @@
-//! Leases, back-off and requests, by instants alone.
+//! Tests leases, back-off and requests, by instants alone.
 
 use super::*;
 use crate::content::{CONTENT, VERSION, read};
@@ -25,14 +25,18 @@ fn of_two_exporters_one_has_the_lease_until_it_ends_it_or_dies() {
     assert_eq!(exports.finish("a", at(0), at(3)), None);
     assert_eq!(exports.take("b", at(4), Nightly, at(4)), leased(4), "ended: the next may begin");
 
-    // Its holder died: that is a failure, and the lease is free once the tenant is not left alone any more.
+    // Its holder died: that is a failure, and the lease is free once the tenant is no longer skipped.
     assert!(!exports.may_begin(at(19)));
     assert_eq!(exports.take("c", at(21), Nightly, at(21)), TakenExport::LeftAlone { until: at(35) });
     assert_eq!(exports.take("c", at(22), Operator, at(22)), leased(22), "an operator may at once");
     assert_eq!(exports.take("d", at(22), Asked, at(22)), TakenExport::UnderWay { as_of: at(22), until: at(38) });
     assert_eq!(exports.take("c", at(23), Operator, at(23)), leased(23), "and repeat the command that was broken off");
     exports.fail("b", at(23));
-    assert_eq!(exports.lease.as_ref().map(|lease| lease.owner.as_str()), Some("c"), "who lost the lease ends nothing");
+    assert_eq!(
+        exports.lease.as_ref().map(|lease| lease.owner.as_str()),
+        Some("c"),
+        "a run that lost the lease ends nothing"
+    );
     exports.fail("c", at(24));
     assert_eq!((exports.failures, exports.not_before), (2, Some(at(54))));
 }
@@ -41,7 +45,7 @@ fn of_two_exporters_one_has_the_lease_until_it_ends_it_or_dies() {
 fn a_tenant_that_always_fails_is_tried_ever_more_rarely() {
     let mut exports = Exports::default();
     let mut tries = Vec::new();
-    // The tick looks each quarter of an hour for two weeks, and each try dies by its time limit.
+    // The tick looks each quarter of an hour for two weeks, and each try dies at its time limit.
     for tick in 0..14 * 96 {
         let now = at(15 * tick);
         if exports.may_begin(now) {
@@ -51,19 +55,19 @@ fn a_tenant_that_always_fails_is_tried_ever_more_rarely() {
         }
     }
     let on_day = |day: i64| tries.iter().filter(|tick| **tick / 96 == day).count();
-    // Seven times a quarter of an hour, and then one a day.
+    // Seven times within the doubling quarters of an hour, and then once a day.
     assert_eq!(on_day(0), 7, "{tries:?}");
     assert!((2..14).all(|day| on_day(day) <= 1), "{tries:?}");
-    assert!((2..13).all(|day| on_day(day) + on_day(day + 1) >= 1), "it is never given up: {tries:?}");
+    assert!((2..13).all(|day| on_day(day) + on_day(day + 1) >= 1), "it never stops trying: {tries:?}");
 
-    // A success forgets it all.
+    // A success resets all of it.
     assert_eq!(exports.take("last", at(1), Operator, at(40_000)), leased(1));
     exports.finish("last", at(1), at(40_001));
     assert_eq!(exports, Exports::default());
 }
 
 #[test]
-fn who_asks_is_given_a_try_once_a_quarter_of_an_hour() {
+fn a_request_is_tried_once_a_quarter_of_an_hour() {
     let mut exports = Exports::default();
     for minutes in [0, 15, 30, 45] {
         exports.take("n", at(minutes), Operator, at(minutes));
@@ -79,18 +83,18 @@ fn who_asks_is_given_a_try_once_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn what_is_asked_for_twice_is_one_request() {
+fn two_equal_requests_are_one() {
     let mut exports = Exports::default();
     let first = exports.ask(at(0), false);
     assert_eq!((first.pending.as_of, first.send), (at(0), true));
     assert_eq!(exports.ask(at(1), false), AskedExport { send: false, ..first });
-    // Lost on its way: the tick finds it, and who asks again has it sent again.
+    // Lost on its way: the tick finds it, and a person's new request sends it again.
     assert_eq!(exports.forgotten(at(2)), Some(first.pending));
     let again = exports.ask(at(15), false);
     assert_eq!((again.pending.as_of, again.send), (at(15), true));
 
-    // While it is worked on it is the same; a setting that changed meanwhile needs a file of its own afterwards.
-    assert_eq!(exports.take("a", at(0), Asked, at(16)), leased(15), "the newest that is asked for");
+    // While it is worked on it is the same request; a setting that changed meanwhile needs its own file afterwards.
+    assert_eq!(exports.take("a", at(0), Asked, at(16)), leased(15), "the newest request");
     assert_eq!(exports.ask(at(17), false), AskedExport { send: false, ..again });
     assert_eq!(exports.forgotten(at(17)), None);
     let changed = exports.ask(at(15), true);
@@ -106,7 +110,7 @@ fn what_is_asked_for_twice_is_one_request() {
 }
 
 #[test]
-fn an_item_of_another_time_is_begun_anew() {
+fn an_item_of_another_version_starts_empty() {
     let mut item = item_key("t#contoso", EXPORTS);
     item.insert(VERSION.to_owned(), n(7));
     item.insert(CONTENT.to_owned(), s("{\"lease\": 5}"));

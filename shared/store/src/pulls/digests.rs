@@ -1,7 +1,7 @@
-//! Digests of the records that were read: a record whose digest is known has been stored, and is not looked at again.
+//! Digests of the records that were read: a record whose digest is known has been stored, and is skipped.
 //!
-//! A list of any length is spread over items of bounded size by the digests' own bits. Must stay true: forgetting digests
-//! costs reads, and never changes what is stored.
+//! A list of any length is spread over items of bounded size by the digests' own bits. Must stay true: forgetting
+//! digests costs reads, and never changes what is stored.
 
 use crate::item::{DATA, Item, item_key, text};
 use crate::keys::{SK, tenant_pk};
@@ -15,20 +15,20 @@ use vestibule_domain::TenantId;
 pub type Digest = u64;
 
 pub(super) const PREFIX: &str = "pulled#";
-/// Digests that an item holds on average: 128 KiB. It may have some more, and an item takes 400.
+/// The average number of digests in an item: 128 KiB. It may have some more, and an item takes 400 KB.
 const IN_ITEM: usize = 16_384;
-/// Digests held of a list. Records beyond these are read from the table each time.
+/// The most digests kept of a list. Records beyond these are read from the table each time.
 const MOST: usize = 1 << 20;
-/// The digests of the reading under way are of an attribute of their own.
+/// The attribute with the digests of the reading under way.
 const SEEN: &str = "n";
 const BYTES: usize = size_of::<Digest>();
 
 /// The digests of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
-    /// Of the last whole reading, and of what was read since.
+    /// From the last whole reading, and from what was read since.
     known: BTreeSet<Digest>,
-    /// Of the whole reading that is under way.
+    /// From the whole reading that is under way.
     seen: BTreeSet<Digest>,
     /// The items as they are in the table.
     items: BTreeMap<String, (Vec<u8>, Vec<u8>)>,
@@ -40,7 +40,7 @@ impl Digests {
         self.known.contains(&digest) || self.seen.contains(&digest)
     }
 
-    /// Notes a record that is stored: in a whole reading, or in one of a part of the list.
+    /// Records a stored record: in a whole reading, or in a reading of a part of the list.
     pub fn add(&mut self, digest: Digest, whole: bool) {
         let of = if whole { &mut self.seen } else { &mut self.known };
         if of.len() < MOST {
@@ -48,7 +48,7 @@ impl Digests {
         }
     }
 
-    /// A whole reading is at its end: what it did not meet is forgotten.
+    /// A whole reading has ended: digests that it did not meet are forgotten.
     pub fn finish(&mut self) {
         self.known = std::mem::take(&mut self.seen);
     }
@@ -66,7 +66,7 @@ impl Digests {
         digests
     }
 
-    /// The items that the digests make, by the end of their keys.
+    /// The items for the digests, by the end of their keys.
     fn packed(&self) -> BTreeMap<String, (Vec<u8>, Vec<u8>)> {
         let wanted = (self.known.len() + self.seen.len()).div_ceil(IN_ITEM).max(self.items.len());
         let buckets = wanted.max(1).next_power_of_two() as u64;
@@ -78,7 +78,7 @@ impl Digests {
         for digest in &self.seen {
             packed.entry(name(*digest)).or_default().1.extend(digest.to_be_bytes());
         }
-        // One that has none any more stays, empty.
+        // An item without any digests left stays, empty.
         for name in self.items.keys() {
             packed.entry(name.clone()).or_default();
         }
@@ -98,17 +98,17 @@ impl Store {
     /// The digests of a tenant's list.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn pull_digests(&self, tenant: &TenantId, list: &str) -> Result<Digests, StoreError> {
         let prefix = prefix(list);
         let items = self.query(self.pull_items(tenant, &prefix), Cause::Pull, usize::MAX).await?;
         Ok(Digests::read(items, &prefix))
     }
 
-    /// Writes the digests of a tenant's list, as far as they are others than those that were read.
+    /// Writes the digests of a tenant's list that differ from those that were read.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// If the table can't be written.
     pub async fn put_pull_digests(
         &self,
         tenant: &TenantId,
@@ -162,7 +162,7 @@ mod tests {
         let read = Digests::read(there, &prefix("x"));
         assert_eq!((&read.known, &read.seen), (&digests.known, &digests.seen));
         let same = read.packed();
-        assert!(same.iter().all(|(name, item)| read.items.get(name) == Some(item)), "nothing is to be written");
+        assert!(same.iter().all(|(name, item)| read.items.get(name) == Some(item)), "nothing must be written");
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! Pulls: the directories that are read for tenants, who is reading, and how far each list was read.
+//! Pulls: the directories that are read for tenants, which run is reading, and how far each list was read.
 //!
-//! Four kinds of items. One a tenant in a partition of all (whose app registration, who has the lease, when something is
-//! due: one query answers for all tenants). One a tenant and list, with how it stands. Some with the digests of records
-//! (`digests`). And the app registration's secret, in a partition of its own that only the function which pulls may read.
+//! There are four kinds of items. One for each tenant, in a partition of all (the app registration, the lease, when
+//! something is due: one query answers for all tenants). One for each tenant and list, with its state. Some with the
+//! digests of records (`digests`). And the app registration's secret, in its own partition, which only the pulling
+//! function may read.
 //!
-//! Must stay true: a lease ends, whoever held it; a secret stands nowhere but in its own item, and no error has any of it;
-//! nothing here decides what is stored of a record: what is lost of it costs reads, and no more.
+//! Must stay true: every lease ends, whoever held it. A secret is stored only in its own item, and no error contains
+//! any of it. Nothing here decides what is stored of a record: losing any of it only costs reads.
 
 mod digests;
 
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::pull::is_read;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
-/// How long a lease lasts: longer than a function may run. What its holder has not ended by then has died.
+/// How long a lease lasts: longer than a function may run. A holder that has not finished by then has died.
 pub const PULL_LEASE: Millis = Millis::from_seconds(65);
 
 /// The partition of all tenants that are pulled for.
@@ -42,7 +43,7 @@ pub struct Pull {
     pub next_due: Timestamp,
 }
 
-/// An app registration, but for its secret.
+/// An app registration, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullApp {
     /// The directory (Entra tenant).
@@ -53,10 +54,10 @@ pub struct PullApp {
     pub cloud: String,
     /// When it was added, or its secret last replaced.
     pub added_at: Timestamp,
-    /// When its secret ends, where that was given.
+    /// When its secret expires, if that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Lists that were chosen besides those that are always read.
+    /// Chosen lists, in addition to those that are always read.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub chosen: BTreeSet<String>,
 }
@@ -64,9 +65,9 @@ pub struct PullApp {
 /// The right to read for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullLease {
-    /// Whose it is: one run.
+    /// The holder: one run.
     pub owner: String,
-    /// The instant from which on it is nobody's.
+    /// The instant at which it ends.
     pub until: Timestamp,
 }
 
@@ -75,7 +76,7 @@ pub struct PullLease {
 pub enum TakenPull {
     /// Yes.
     Leased(PullApp),
-    /// No: somebody else does, until then at the latest.
+    /// No: another run has it, until then at the latest.
     UnderWay(Timestamp),
     /// No: nothing is pulled for the tenant.
     Nothing,
@@ -85,10 +86,10 @@ pub enum TakenPull {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PullList {
-    /// When it is read next, failures apart.
+    /// When it is next read, apart from failures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Timestamp>,
-    /// Until when it is left alone after a failure.
+    /// Until when it is skipped after a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff_until: Option<Timestamp>,
     /// Failures since the last success.
@@ -96,10 +97,10 @@ pub struct PullList {
     /// When it was last read to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_ok: Option<Timestamp>,
-    /// The status of the last answer that was no page.
+    /// The status of the last answer that was not a page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_status: Option<u16>,
-    /// What was the matter the last time, in words.
+    /// The last problem, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     /// When that was.
@@ -107,13 +108,13 @@ pub struct PullList {
     pub last_error_at: Option<Timestamp>,
     /// Records of the last whole reading.
     pub rows: u64,
-    /// When the last reading of all that is kept began, where not each is one.
+    /// When the last whole reading began, if not every reading is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whole_at: Option<Timestamp>,
-    /// Until when it is read without a filter, which was refused.
+    /// Until when it is read without a filter, because the filter was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unfiltered_until: Option<Timestamp>,
-    /// Where a reading goes on that ran out of time.
+    /// Where to continue a reading that ran out of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<Unfinished>,
 }
@@ -128,15 +129,15 @@ pub struct Unfinished {
     pub rows: u64,
     /// When it began.
     pub began_at: Timestamp,
-    /// Whether it is of all that is kept.
+    /// Whether it reads everything that is kept.
     pub whole: bool,
-    /// What is dated before this is not of interest, where Graph was not asked to leave it out.
+    /// Records with an earlier date are ignored, if Graph was not asked to leave them out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
 }
 
 impl PullList {
-    /// When it is read next.
+    /// When it is next read.
     pub fn due_at(&self) -> Timestamp {
         let next = self.next_due.unwrap_or(Timestamp::MIN);
         next.max(self.backoff_until.unwrap_or(Timestamp::MIN))
@@ -144,7 +145,7 @@ impl PullList {
 }
 
 impl Pull {
-    /// Whether something is due at `now` that nobody is reading.
+    /// Whether something is due at `now` that no run is reading.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.next_due <= now && self.lease.as_ref().is_none_or(|lease| lease.until <= now)
     }
@@ -176,7 +177,7 @@ impl Store {
     /// All tenants that are pulled for, in order.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn pulls(&self) -> Result<Vec<(TenantId, Pull)>, StoreError> {
         let query = self
             .client
@@ -192,16 +193,16 @@ impl Store {
     /// What is pulled for a tenant.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn pull(&self, tenant: &TenantId) -> Result<Option<Pull>, StoreError> {
         Ok(self.read_content(&place(tenant)).await?.0)
     }
 
-    /// Pulls for a tenant with this app registration from now on; all its lists are due at `now`. What was read with another
-    /// is known still.
+    /// Starts pulling for a tenant with this app registration; all its lists are due at `now`. What was read with
+    /// another registration stays known.
     ///
     /// # Errors
-    /// When the table can't be written. The secret may then be there, and nothing that uses it.
+    /// If the table can't be written. The secret may then exist, but nothing uses it.
     pub async fn set_pull(
         &self,
         tenant: &TenantId,
@@ -216,7 +217,7 @@ impl Store {
         self.meter.wrote(Cause::Pull, answer.consumed_capacity.as_slice());
         let lists = self.pull_lists(tenant).await?;
         for list in lists.keys() {
-            // What failed with the registration before may work with this one.
+            // What failed with the previous registration may work with this one.
             let anew = |list: &mut PullList| (list.next_due, list.backoff_until, list.failures) = (None, None, 0);
             self.change_pull_list(tenant, list, anew).await?;
         }
@@ -227,11 +228,12 @@ impl Store {
         self.change_content(&place(tenant), change).await
     }
 
-    /// Changes which lists are chosen; something is due at `now`. What was read of a list that is chosen no longer stays, and
-    /// how far it was read is forgotten. Returns the registration as it is then, or none where nothing is pulled.
+    /// Changes which lists are chosen; something is due at `now`. Records read from a list that is no longer chosen
+    /// stay stored, and how far it was read is forgotten. Returns the changed registration, or `None` if nothing is
+    /// pulled.
     ///
     /// # Errors
-    /// When the table can't be read or written; the same again goes on from there.
+    /// If the table can't be read or written; the same call continues from there.
     pub async fn choose_pull_lists(
         &self,
         tenant: &TenantId,
@@ -259,7 +261,7 @@ impl Store {
     /// The secret of a tenant's app registration.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn pull_secret(&self, tenant: &TenantId) -> Result<Option<Secret>, StoreError> {
         let get = self.client.get_item().table_name(&*self.table);
         let get = get.set_key(Some(secret_key(tenant))).consistent_read(true);
@@ -268,11 +270,11 @@ impl Store {
         Ok(answer.item.as_ref().and_then(|item| text(item, content::CONTENT)).map(Secret::new))
     }
 
-    /// Pulls nothing more for a tenant, and forgets the registration, its secret, and how far its lists were read. Returns
+    /// Stops pulling for a tenant, and forgets the registration, its secret, and how far its lists were read. Returns
     /// whether anything was pulled for it.
     ///
     /// # Errors
-    /// When the table can't be read or written; the same again goes on from there.
+    /// If the table can't be read or written; the same call continues from there.
     pub async fn remove_pull(&self, tenant: &TenantId) -> Result<bool, StoreError> {
         let was = self.pull(tenant).await?.is_some();
         let mut keys = vec![item_key(PULLS, tenant.as_str()), secret_key(tenant)];
@@ -301,16 +303,16 @@ impl Store {
     /// Takes the lease for `owner`, a name that no other run has.
     ///
     /// # Errors
-    /// When the table can't be read or written.
+    /// If the table can't be read or written.
     pub async fn take_pull(&self, tenant: &TenantId, owner: &str, now: Timestamp) -> Result<TakenPull, StoreError> {
         let take = |pull: &mut Option<Pull>| pull.as_mut().map_or(TakenPull::Nothing, |pull| pull.take(owner, now));
         self.change_content(&place(tenant), take).await
     }
 
-    /// Gives `owner`'s lease back; something is due again at `next_due`.
+    /// Returns `owner`'s lease; something is due again at `next_due`.
     ///
     /// # Errors
-    /// When the table can't be read or written: the lease then runs out, and the next run finds the same lists due.
+    /// If the table can't be read or written; the lease then runs out, and the next run finds the same lists due.
     pub async fn finish_pull(&self, tenant: &TenantId, owner: &str, next_due: Timestamp) -> Result<(), StoreError> {
         let finish = |pull: &mut Option<Pull>| {
             if let Some(pull) = pull.as_mut().filter(|pull| pull.lease.as_ref().is_some_and(|it| it.owner == owner)) {
@@ -320,20 +322,20 @@ impl Store {
         self.change_content(&place(tenant), finish).await
     }
 
-    /// How a tenant's lists stand, by name.
+    /// The state of a tenant's lists, by name.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn pull_lists(&self, tenant: &TenantId) -> Result<BTreeMap<String, PullList>, StoreError> {
         let items = self.query(self.pull_items(tenant, LIST), Cause::Pull, usize::MAX).await?;
         let list = |item| Some((text(item, SK)?.strip_prefix(LIST)?.to_owned(), content::read(item).0));
         Ok(items.iter().filter_map(list).collect())
     }
 
-    /// Changes how a list stands.
+    /// Changes the state of a list.
     ///
     /// # Errors
-    /// When the table can't be read or written.
+    /// If the table can't be read or written.
     pub async fn change_pull_list(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! The delivery log: what came in of each source, and what became of it.
+//! The delivery log: what each source delivered, and what happened to it.
 
 use crate::Engine;
 use crate::proxy::{Fault, Proxy};
@@ -13,7 +13,7 @@ fn today() -> Day {
     log_day(T0)
 }
 
-/// A request at a second, of so many accepted events.
+/// A request at a second, with this many accepted events.
 fn accepted(at: i64, events: u64) -> DayLog {
     let mut log = DayLog { accepted: events, last_accepted: Some(second(at)), ..DayLog::default() };
     log.hear(second(at));
@@ -21,7 +21,7 @@ fn accepted(at: i64, events: u64) -> DayLog {
     log
 }
 
-/// What two processes add is added up, the newest of both is kept, and a day is a kilobyte.
+/// Counts of two processes add up, the newest entries of both are kept, and a day takes a kilobyte.
 pub async fn what_processes_add_is_added_up(engine: &Engine) {
     let table = engine.table().await;
     let (one, other) = (&table.store, table.another_store());
@@ -47,11 +47,11 @@ pub async fn what_processes_add_is_added_up(engine: &Engine) {
     assert_eq!(found[SOURCE][&today()], log);
     assert!(one.deliveries(&tenant(), today().plus(1)).await.unwrap().is_empty());
     let units = one.meter().by_cause()[&Cause::Deliveries];
-    assert_eq!((units.write, units.index_write), (2.0, 0.0), "a unit each");
+    assert_eq!((units.write, units.index_write), (2.0, 0.0), "each write takes one unit");
     table.drop().await;
 }
 
-/// However many names a sender makes up, and however much it sends, a day stays small.
+/// However many names a sender invents, and however much it sends, a day stays small.
 pub async fn names_and_deliveries_are_bounded(engine: &Engine) {
     let table = engine.table().await;
     let key = (&tenant(), SOURCE, today());
@@ -64,7 +64,7 @@ pub async fn names_and_deliveries_are_bounded(engine: &Engine) {
             log.deliver(Delivery::of(&[0; 9], second(round * 30 + number)));
         }
         table.store.add_deliveries(key, &log, &there, KEPT_FOR).await.unwrap();
-        // A process that starts anew first reads what is there.
+        // A process that has just started first reads the log.
         there = table.another_store().delivery_day(&tenant(), SOURCE, today()).await.unwrap();
     }
     assert_eq!((there.passed_over.len(), there.refused.len()), (MOST_NAMES + 1, MOST_NAMES + 1));
@@ -75,7 +75,7 @@ pub async fn names_and_deliveries_are_bounded(engine: &Engine) {
     table.drop().await;
 }
 
-/// An addition whose answer is lost is not made again, and the item of a day leaves by time-to-live.
+/// An addition whose answer is lost is not repeated, and time-to-live deletes the item of a day.
 pub async fn an_addition_is_made_at_most_once(engine: &Engine) {
     let table = engine.table().await;
     let key = (&tenant(), SOURCE, today());
@@ -85,7 +85,7 @@ pub async fn an_addition_is_made_at_most_once(engine: &Engine) {
     assert_eq!(proxy.left(), 0);
     store.add_deliveries(key, &accepted(61, 1), &DayLog::default(), KEPT_FOR).await.unwrap();
     let log = store.delivery_day(&tenant(), SOURCE, today()).await.unwrap();
-    assert_eq!(log.accepted, 6, "the lost one was made once");
+    assert_eq!(log.accepted, 6, "the lost one was counted once");
     let items = table.items().await;
     let expires = crate::engine::number(&items[0], "x").unwrap();
     assert!(expires > (minute(0) + Millis::from_days(89)).seconds() && expires <= (minute(0) + KEPT_FOR).seconds());

@@ -26,10 +26,10 @@ async fn find(table: &Table, serial: &str) -> Stored {
     table.store.find(&tenant(), &by_serial(serial), minute(500)).await.unwrap().unwrap()
 }
 
-/// Exact to the millisecond, once, and recorded at the instant of the look.
+/// It is exact to the millisecond, happens once, and is recorded at the instant of the look.
 pub async fn an_abandoned_attempt_is_flagged_once(engine: &Engine) {
     let table = engine.table().await;
-    add(&table, Device::serial("serial-1").tells("1", Kind::Started, minute(0)), minute(0)).await;
+    add(&table, Device::serial("serial-1").reports("1", Kind::Started, minute(0)), minute(0)).await;
     let before = find(&table, "serial-1").await;
     assert_eq!(table.due_at(&before.key).await, Some(minute(30)));
     assert_eq!(sweep(&table.store, minute(30)).await, []);
@@ -42,7 +42,7 @@ pub async fn an_abandoned_attempt_is_flagged_once(engine: &Engine) {
     assert_eq!((after.version, after.folded_at), (before.version + 1, now));
     assert_eq!(after.history, before.history);
     assert_eq!(fold(&tenant(), &after.history, &settings(), after.folded_at).attempts[0].cause, Some(Cause::TimedOut));
-    // Nothing is due any more, and looking again at what was changes nothing.
+    // Nothing is due any more, and looking again at the same keys changes nothing.
     assert_eq!(sweep(&table.store, now).await, []);
     assert_eq!(table.store.settle_all(&due, &all_settings(), now).await.unwrap(), [Settled::Moved]);
     assert_eq!(sweep(&table.store, minute(5_000)).await, []);
@@ -50,12 +50,12 @@ pub async fn an_abandoned_attempt_is_flagged_once(engine: &Engine) {
     table.drop().await;
 }
 
-/// Its entry moves to the true deadline only when somebody looks.
+/// Its entry moves to the true deadline only when a sweep looks.
 pub async fn a_moving_attempt_is_due_again_later(engine: &Engine) {
     let table = engine.table().await;
     let device = Device::serial("serial-1");
-    add(&table, device.tells("1", Kind::Started, minute(0)), minute(0)).await;
-    add(&table, device.tells("2", Kind::StepEntered, minute(25)), minute(25)).await;
+    add(&table, device.reports("1", Kind::Started, minute(0)), minute(0)).await;
+    add(&table, device.reports("2", Kind::StepEntered, minute(25)), minute(25)).await;
     let key = find(&table, "serial-1").await.key;
     assert_eq!(table.due_at(&key).await, Some(minute(30)));
     table.store.meter().reset();
@@ -73,21 +73,21 @@ pub async fn a_moving_attempt_is_due_again_later(engine: &Engine) {
 pub async fn a_flagged_attempt_that_goes_on_is_due_again(engine: &Engine) {
     let table = engine.table().await;
     let device = Device::serial("serial-1");
-    add(&table, device.tells("1", Kind::Started, minute(0)), minute(0)).await;
+    add(&table, device.reports("1", Kind::Started, minute(0)), minute(0)).await;
     assert_eq!(sweep(&table.store, minute(31)).await, [Settled::Flagged]);
-    // It had moved in time, as a late event tells: open still.
-    add(&table, device.tells("2", Kind::StepEntered, minute(20)), minute(40)).await;
+    // As a late event shows, it had moved in time, so it is still open.
+    add(&table, device.reports("2", Kind::StepEntered, minute(20)), minute(40)).await;
     let key = find(&table, "serial-1").await.key;
     assert_eq!(table.due_at(&key).await, Some(minute(50)));
     assert_eq!(sweep(&table.store, minute(51)).await, [Settled::Flagged]);
-    add(&table, device.tells("3", Kind::Started, minute(60)), minute(60)).await;
+    add(&table, device.reports("3", Kind::Started, minute(60)), minute(60)).await;
     assert_eq!(table.due_at(&key).await, Some(minute(90)));
-    // Closing takes it out.
-    add(&table, device.tells("4", Kind::Stopped, minute(61)), minute(61)).await;
+    // A closing event takes it out of the index.
+    add(&table, device.reports("4", Kind::Stopped, minute(61)), minute(61)).await;
     assert_eq!(table.due_at(&key).await, None);
     assert_eq!(sweep(&table.store, minute(5_000)).await, []);
-    // An event that comes after its attempt has run out leaves nothing to be swept.
-    add(&table, device.tells("5", Kind::Started, minute(70)), minute(200)).await;
+    // If an event comes after its attempt has run out, nothing is left to sweep.
+    add(&table, device.reports("5", Kind::Started, minute(70)), minute(200)).await;
     assert_eq!(table.due_at(&key).await, None);
     table.drop().await;
 }
@@ -97,7 +97,7 @@ pub async fn what_a_setting_closed_is_cleared(engine: &Engine) {
     let table = engine.table().await;
     let device = Device::serial("serial-1");
     let strict = TenantSettings::default();
-    let events = vec![device.tells("1", Kind::Started, minute(0)), device.tells("2", Kind::Enrolled, minute(1))];
+    let events = vec![device.reports("1", Kind::Started, minute(0)), device.reports("2", Kind::Enrolled, minute(1))];
     table.store.add_events(&tenant(), &strict, events, minute(1)).await.unwrap();
     let key = find(&table, "serial-1").await.key;
     assert_eq!(table.due_at(&key).await, Some(minute(31)));
@@ -109,7 +109,7 @@ pub async fn what_a_setting_closed_is_cleared(engine: &Engine) {
 /// Sessions run out as attempts do.
 pub async fn an_open_session_is_due(engine: &Engine) {
     let table = engine.table().await;
-    add(&table, Device::serial("serial-1").tells_session("1", minute(0)), minute(0)).await;
+    add(&table, Device::serial("serial-1").reports_session("1", minute(0)), minute(0)).await;
     let stored = find(&table, "serial-1").await;
     let session = fold(&tenant(), &stored.history, &settings(), minute(0)).sessions.remove(0);
     assert!(session.is_open());
@@ -117,7 +117,7 @@ pub async fn an_open_session_is_due(engine: &Engine) {
     assert_eq!(sweep(&table.store, session.deadline).await, []);
     let after = session.deadline + Millis::new(1);
     assert_eq!(sweep(&table.store, after).await, [Settled::Flagged]);
-    // The attempt that the session belongs to goes on: what is due next is its end.
+    // The attempt that the session belongs to goes on, so its end is due next.
     let enrollment = fold(&tenant(), &stored.history, &settings(), after);
     let attempt = enrollment.open_attempt().and_then(|attempt| attempt.deadline);
     assert!(attempt.is_some_and(|deadline| deadline > after));
@@ -125,13 +125,13 @@ pub async fn an_open_session_is_due(engine: &Engine) {
     table.drop().await;
 }
 
-/// Two sweeps that start together: each attempt is recorded by one of them.
+/// Two sweeps start together: only one of them records each attempt.
 pub async fn two_sweeps_at_once_flag_each_attempt_once(engine: &Engine) {
     const ATTEMPTS: usize = 40;
     let table = engine.table().await;
     for index in 0..ATTEMPTS {
         let device = Device::serial(format!("serial-{index}"));
-        add(&table, device.tells("1", Kind::Started, second(0)), minute(0)).await;
+        add(&table, device.reports("1", Kind::Started, second(0)), minute(0)).await;
     }
     let due = table.store.due(minute(31)).await.unwrap();
     assert_eq!(due.len(), ATTEMPTS);
@@ -149,22 +149,22 @@ pub async fn two_sweeps_at_once_flag_each_attempt_once(engine: &Engine) {
 }
 
 /// An entry that moves while the index is read page by page may be read twice.
-pub async fn a_key_told_twice_is_settled_once(engine: &Engine) {
+pub async fn a_key_listed_twice_is_settled_once(engine: &Engine) {
     let table = engine.table().await;
-    add(&table, Device::serial("serial-1").tells("1", Kind::Started, minute(0)), minute(0)).await;
+    add(&table, Device::serial("serial-1").reports("1", Kind::Started, minute(0)), minute(0)).await;
     let due = table.store.due(minute(31)).await.unwrap();
     let due = [&due[..], &due].concat();
     assert_eq!(table.store.settle_all(&due, &all_settings(), minute(31)).await.unwrap(), [Settled::Flagged]);
     table.drop().await;
 }
 
-/// An item that can't be read keeps no other from being looked at, and stays due.
+/// An item that can't be read does not prevent the others from being looked at, and stays due.
 pub async fn a_corrupt_enrollment_stops_no_other(engine: &Engine) {
     const OTHERS: usize = 60;
     let table = engine.table().await;
     for index in 0..=OTHERS {
         let device = Device::serial(format!("serial-{index}"));
-        add(&table, device.tells("1", Kind::Started, second(0)), minute(0)).await;
+        add(&table, device.reports("1", Kind::Started, second(0)), minute(0)).await;
     }
     let due = table.store.due(minute(31)).await.unwrap();
     for broken in [&due[0], &due[OTHERS / 2]] {
@@ -179,10 +179,10 @@ pub async fn a_corrupt_enrollment_stops_no_other(engine: &Engine) {
     table.drop().await;
 }
 
-/// What the index names may be gone from the table.
+/// An enrollment that the index names may be gone from the table.
 pub async fn what_is_not_there_is_gone(engine: &Engine) {
     let table = engine.table().await;
-    add(&table, Device::serial("serial-1").tells("1", Kind::Started, minute(0)), minute(0)).await;
+    add(&table, Device::serial("serial-1").reports("1", Kind::Started, minute(0)), minute(0)).await;
     let due = table.store.due(minute(31)).await.unwrap();
     let other = engine.table().await;
     assert_eq!(other.store.settle_all(&due, &all_settings(), minute(31)).await.unwrap(), [Settled::Gone]);

@@ -1,4 +1,4 @@
-//! Ways to the table on which things go wrong: what was acknowledged is there, and a repeat is no second event.
+//! Faults on the way to the table: what was acknowledged is stored, and a repeat is not a second event.
 
 use crate::proxy::{Fault, Proxy};
 use crate::told::{Device, by_serial, by_udid, history, minute, settings, tenant, writes};
@@ -8,13 +8,13 @@ use vestibule_domain::Kind;
 use vestibule_domain::event::Event;
 use vestibule_store::{Image, StoreError};
 
-/// Sends events one by one over a way on which the first `faults` of an operation are spoilt, as a sender
-/// does: until they are acknowledged. Returns how often it was told to come back.
+/// Sends events one by one while the first `faults` of an operation are injected, like a sender: until they are
+/// acknowledged. Returns how often it was asked to come back.
 async fn send(table: &Table, operation: &str, faults: Vec<Fault>, attempts: u32, events: &[Event]) -> usize {
     let most = faults.len();
     let proxy = Proxy::start(&table.endpoint, operation, faults).await;
     let store = table.store_via(proxy.endpoint(), attempts);
-    let mut told_to_come_back = 0;
+    let mut retries = 0;
     for event in events {
         loop {
             match store.add_events(&tenant(), &settings(), vec![event.clone()], minute(15)).await {
@@ -24,35 +24,35 @@ async fn send(table: &Table, operation: &str, faults: Vec<Fault>, attempts: u32,
                 }
                 Err(error) => {
                     assert!(error.is_transient(), "{error}");
-                    told_to_come_back += 1;
-                    assert!(told_to_come_back <= most);
+                    retries += 1;
+                    assert!(retries <= most);
                 }
             }
         }
-        // What is acknowledged is there.
+        // What is acknowledged is stored.
         let name = event.about.identifiers().next().unwrap();
         let stored = table.store.find(&tenant(), &name, minute(15)).await.unwrap().unwrap();
         assert!(stored.history.events().any(|stored| stored == event));
     }
     assert_eq!(proxy.left(), 0);
-    told_to_come_back
+    retries
 }
 
-/// The faults of one kind, at an operation, with a client that asks once and with one that asks thrice.
+/// The faults of one kind at an operation, with a client that tries once and with one that tries three times.
 async fn survives(engine: &Engine, operation: &str, fault: fn() -> Fault) {
     let table = engine.table().await;
     for attempts in [1, 3] {
         for spoilt in [1, 2, 5] {
             let run = format!("{attempts}-{spoilt}");
             let (serial, udid) = (format!("serial-{run}"), format!("udid-{run}"));
-            // A first event, one that links, one by the other name, a batch's worth of others.
+            // A first event, one that links, one by the other name, and a batch of others.
             let both = Device::serial(&serial).and_udid(&udid);
             let mut events = vec![
-                Device::serial(&serial).tells("1", Kind::Started, minute(0)),
-                both.tells("2", Kind::StepEntered, minute(1)),
-                Device::udid(&udid).tells("3", Kind::StepEntered, minute(2)),
+                Device::serial(&serial).reports("1", Kind::Started, minute(0)),
+                both.reports("2", Kind::StepEntered, minute(1)),
+                Device::udid(&udid).reports("3", Kind::StepEntered, minute(2)),
             ];
-            events.extend((4..9).map(|index| both.tells(index.to_string(), Kind::StepEntered, minute(index))));
+            events.extend((4..9).map(|index| both.reports(index.to_string(), Kind::StepEntered, minute(index))));
             let faults = (0..spoilt).map(|_| fault()).collect();
             let returns = send(&table, operation, faults, attempts, &events).await;
             if attempts == 1 {
@@ -74,7 +74,7 @@ pub async fn throttled_writes_are_not_acknowledged(engine: &Engine) {
     survives(engine, "PutItem", || Fault::Throttle).await;
 }
 
-/// Writes that the table did and could not tell of.
+/// Writes that the table made, but whose answer was lost.
 pub async fn writes_whose_answer_is_lost_count_once(engine: &Engine) {
     survives(engine, "PutItem", || Fault::LoseAnswer).await;
 }
@@ -90,17 +90,17 @@ pub async fn failed_reads_are_no_empty_enrollments(engine: &Engine) {
     survives(engine, "GetItem", || Fault::LoseAnswer).await;
 }
 
-/// Merges that fail, are throttled, or succeed untold.
+/// Merges that fail, are throttled, or succeed without an answer.
 pub async fn a_merge_counts_once(engine: &Engine) {
     let table = engine.table().await;
     let faults: [fn() -> Fault; 3] = [|| Fault::Throttle, || Fault::LoseAnswer, || Fault::Fail];
     for (run, (fault, attempts)) in faults.into_iter().flat_map(|fault| [(fault, 1), (fault, 3)]).enumerate() {
         let (serial, udid) = (format!("serial-{run}"), format!("udid-{run}"));
         let events = vec![
-            Device::serial(&serial).tells("1", Kind::Started, minute(0)),
-            Device::udid(&udid).tells("2", Kind::StepEntered, minute(1)),
-            Device::serial(&serial).and_udid(&udid).tells("3", Kind::StepEntered, minute(2)),
-            Device::udid(&udid).tells("4", Kind::StepEntered, minute(3)),
+            Device::serial(&serial).reports("1", Kind::Started, minute(0)),
+            Device::udid(&udid).reports("2", Kind::StepEntered, minute(1)),
+            Device::serial(&serial).and_udid(&udid).reports("3", Kind::StepEntered, minute(2)),
+            Device::udid(&udid).reports("4", Kind::StepEntered, minute(3)),
         ];
         send(&table, "TransactWriteItems", vec![fault()], attempts, &events).await;
         for name in [by_serial(&serial), by_udid(&udid)] {
@@ -112,7 +112,7 @@ pub async fn a_merge_counts_once(engine: &Engine) {
     table.drop().await;
 }
 
-/// A segment that fails to be written leaves the head as it was; one written for nothing is nobody's.
+/// If a segment can't be written, the head stays as it was; a segment written in vain belongs to no head.
 pub async fn sealing_survives_every_fault(engine: &Engine) {
     let table = engine.table().await;
     let faults: [fn() -> Fault; 3] = [|| Fault::Throttle, || Fault::LoseAnswer, || Fault::Fail];
@@ -120,13 +120,13 @@ pub async fn sealing_survives_every_fault(engine: &Engine) {
         for position in 0..2_usize {
             let serial = format!("serial-{run}-{position}");
             let device = Device::serial(&serial);
-            let told =
-                |index: u64, length| device.tells_at_length(index, length, minute(i64::try_from(index).unwrap()));
-            let mut events: Vec<Event> = (0..5).map(|index| told(index, 20)).collect();
+            let long =
+                |index: u64, length| device.reports_at_length(index, length, minute(i64::try_from(index).unwrap()));
+            let mut events: Vec<Event> = (0..5).map(|index| long(index, 20)).collect();
             table.store.add_events(&tenant(), &settings(), events.clone(), minute(15)).await.unwrap();
             assert_eq!(table.segments(minute(15)).await, run * 2 + position);
-            // The next one seals: first the segment is written, then the head. Each of the two is spoilt once.
-            let batch: Vec<Event> = (5..9).map(|index| told(index, 2_000)).collect();
+            // The next one seals: first the segment is written, then the head. Each of the two fails once.
+            let batch: Vec<Event> = (5..9).map(|index| long(index, 2_000)).collect();
             events.extend(batch.clone());
             let (arrived, _) = oneshot::channel();
             let (_, released) = oneshot::channel();
@@ -146,11 +146,11 @@ pub async fn sealing_survives_every_fault(engine: &Engine) {
     table.drop().await;
 }
 
-/// Between reading a head and its segments, retention may have replaced both: the head is read again.
+/// Between the reads of a head and of its segments, retention may have replaced both: the head is read again.
 pub async fn segments_that_move_under_a_writer_are_no_error(engine: &Engine) {
     let table = engine.table().await;
     let device = Device::serial("serial-1");
-    let long = |index: u64| device.tells_at_length(index, 2_000, minute(i64::try_from(index).unwrap() * 60));
+    let long = |index: u64| device.reports_at_length(index, 2_000, minute(i64::try_from(index).unwrap() * 60));
     let now = minute(30 * 60);
     table.store.add_events(&tenant(), &settings(), (0..20).map(long).collect(), now).await.unwrap();
     let stored = table.store.find(&tenant(), &by_serial("serial-1"), now).await.unwrap().unwrap();
@@ -163,7 +163,7 @@ pub async fn segments_that_move_under_a_writer_are_no_error(engine: &Engine) {
     let pruning = async {
         has_arrived.await.unwrap();
         assert!(table.store.prune(&stored.key, &settings(), minute(15 * 60 - 1), now).await.unwrap());
-        // For as long as a stream holds it, the image from before can be completed.
+        // As long as a stream holds the earlier image, it can be completed.
         assert_eq!(table.store.complete_image(&image).await.unwrap(), stored.history);
         table.expire_segments(now).await;
         go_on.send(()).unwrap();
@@ -175,25 +175,26 @@ pub async fn segments_that_move_under_a_writer_are_no_error(engine: &Engine) {
     let after = table.store.find(&tenant(), &by_serial("serial-1"), now).await.unwrap().unwrap();
     assert!(after.history.events().any(|stored| *stored == event));
     assert!(after.history.len() < 10);
-    // The image from before can't be completed now that its segments are gone, and whoever doesn't hold them says so.
+    // The earlier image can't be completed after its segments are gone, and a process that doesn't hold them reports
+    // that.
     assert!(matches!(table.another_store().complete_image(&image).await, Err(StoreError::MissingSegment(_))));
     table.drop().await;
 }
 
-/// Retention left a link to nothing; two writers find out at once, in different ways, that names belong together.
-/// Their links must not lead round in a circle.
+/// Retention left a link to nothing, and two writers find out at once, in different ways, that names belong together.
+/// Their links must not form a circle.
 pub async fn links_written_at_once_make_no_circle(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;
     for device in [Device::udid("udid-1"), Device::serial("serial-1").and_udid("udid-1")] {
-        let event = device.tells("1", Kind::Started, minute(0));
+        let event = device.reports("1", Kind::Started, minute(0));
         store.add_events(&tenant(), &settings(), vec![event], minute(0)).await.unwrap();
     }
     for key in table.heads().await {
         table.delete(&key).await;
     }
     assert_eq!((table.heads().await.len(), table.links().await), (0, 1));
-    // One has seen that nothing is there, and writes its link only when the other has written its own, too.
+    // One has seen that the key is free, and writes its link only when the other has written its link too.
     let (arrived, one_has_looked) = oneshot::channel();
     let (other_has_linked, may_go_on) = oneshot::channel();
     let one = Proxy::start(&table.endpoint, "PutItem", [Fault::Hold(arrived, may_go_on)]).await;
@@ -204,9 +205,9 @@ pub async fn links_written_at_once_make_no_circle(engine: &Engine) {
     let holds = [Fault::Hold(first_arrived, first_may_go_on), Fault::Hold(second_arrived, second_may_go_on)];
     let other = Proxy::start(&table.endpoint, "PutItem", holds).await;
     let events = [
-        Device::serial("serial-1").tells("2", Kind::StepEntered, minute(1)),
-        Device::serial("serial-2").tells("3", Kind::StepEntered, minute(1)),
-        Device::serial("serial-2").and_udid("udid-1").tells("4", Kind::StepEntered, minute(1)),
+        Device::serial("serial-1").reports("2", Kind::StepEntered, minute(1)),
+        Device::serial("serial-2").reports("3", Kind::StepEntered, minute(1)),
+        Device::serial("serial-2").and_udid("udid-1").reports("4", Kind::StepEntered, minute(1)),
     ];
     let (id, chosen) = (tenant(), settings());
     let by_one = table.store_via(one.endpoint(), 1);
@@ -220,7 +221,7 @@ pub async fn links_written_at_once_make_no_circle(engine: &Engine) {
     };
     let writing_one = async {
         let added = by_one.add_events(&id, &chosen, events[..2].to_vec(), minute(2)).await;
-        // The other may have gone on by itself when there was nothing to wait for.
+        // The other one may have gone on alone if it had nothing to wait for.
         let _gone = one_is_done.send(());
         added
     };

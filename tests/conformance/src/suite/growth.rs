@@ -1,4 +1,4 @@
-//! Enrollments that grow: sealed segments, and an end to it.
+//! Enrollments that grow: sealed segments, and the limit of growth.
 
 use crate::told::{Device, by_serial, history, minute, scramble, second, settings, tenant, uuid};
 use crate::{Engine, Item};
@@ -11,14 +11,14 @@ fn data_bytes(item: &Item) -> usize {
     item["d"].as_b().unwrap().as_ref().len()
 }
 
-/// Something of a device that never comes to rest.
+/// An event of a device that keeps reporting.
 fn restless(device: &Device, index: u64) -> Event {
     let kinds = [Kind::Started, Kind::StepEntered, Kind::StepCompleted, Kind::Stopped, Kind::Failed, Kind::Enrolled];
     let kind = kinds[usize::try_from(scramble(index) % 6).unwrap()];
-    device.tells(uuid(index), kind, minute(i64::try_from(index).unwrap() * 4))
+    device.reports(uuid(index), kind, minute(i64::try_from(index).unwrap() * 4))
 }
 
-/// Two thousand events, some batches late, and the head stays small.
+/// Two thousand events, some batches late; the head stays small.
 pub async fn thousands_of_events_fold_like_a_history_in_memory(engine: &Engine) {
     let table = engine.table().await;
     let device = Device::serial("serial-1");
@@ -77,7 +77,7 @@ pub async fn what_is_sealed_is_still_known(engine: &Engine) {
     table.drop().await;
 }
 
-/// Segments of both enrollments move into the one.
+/// Segments of both enrollments move into the remaining one.
 pub async fn sealed_enrollments_merge(engine: &Engine) {
     let table = engine.table().await;
     let (one, other) = (Device::serial("serial-1"), Device::udid("udid-1"));
@@ -88,7 +88,7 @@ pub async fn sealed_enrollments_merge(engine: &Engine) {
         table.store.add_events(&tenant(), &settings(), batch.to_vec(), now).await.unwrap();
     }
     assert!(table.segments(now).await >= 2);
-    let joining = one.and_udid("udid-1").tells("joining", Kind::StepEntered, now);
+    let joining = one.and_udid("udid-1").reports("joining", Kind::StepEntered, now);
     events.push(joining.clone());
     table.store.add_events(&tenant(), &settings(), vec![joining], now).await.unwrap();
     let stored = table.store.find(&tenant(), &by_serial("serial-1"), now).await.unwrap().unwrap();
@@ -98,20 +98,20 @@ pub async fn sealed_enrollments_merge(engine: &Engine) {
     table.drop().await;
 }
 
-/// Whoever sends too much is told so; what was acknowledged stays, and the size stays bounded.
+/// A sender that sends too much gets an error; what was acknowledged stays, and the size stays bounded.
 pub async fn a_full_enrollment_says_so_and_loses_nothing(engine: &Engine) {
     let table = engine.table().await;
     let device = Device::serial("serial-1");
     let mut acknowledged = Vec::new();
     let refused = loop {
         let index = i64::try_from(acknowledged.len()).unwrap();
-        let event = device.tells_at_length(index.cast_unsigned(), 2_000, second(index));
+        let event = device.reports_at_length(index.cast_unsigned(), 2_000, second(index));
         match table.store.add_events(&tenant(), &settings(), vec![event.clone()], minute(15)).await {
             Ok(added) => assert_eq!(added, [Added::New]),
             Err(error) => break (event, error),
         }
         acknowledged.push(event);
-        assert!(acknowledged.len() < 1_000, "it never fills");
+        assert!(acknowledged.len() < 1_000, "it never becomes full");
     };
     assert!(matches!(refused.1, StoreError::EnrollmentFull), "{}", refused.1);
     assert!(!refused.1.is_transient());

@@ -1,4 +1,4 @@
-//! What is written can be read: the limits are the writer's.
+//! What is written can be read, because the writer keeps to the limits.
 
 use crate::told::{Device, by_serial, by_udid, minute, second, settings, tenant};
 use crate::{Engine, Table};
@@ -6,11 +6,11 @@ use vestibule_domain::event::Event;
 use vestibule_domain::{Kind, fold};
 use vestibule_store::{FULL_EVENTS, Image, StoreError};
 
-/// Many small events that deflate to little.
+/// Many small events that deflate well.
 fn alike(device: &Device, from: usize, count: usize) -> Vec<Event> {
     let event = |index: usize| {
         let kind = if index.is_multiple_of(2) { Kind::Started } else { Kind::Stopped };
-        device.tells(format!("{index:06}"), kind, second(i64::try_from(index).unwrap()))
+        device.reports(format!("{index:06}"), kind, second(i64::try_from(index).unwrap()))
     };
     (from..from + count).map(event).collect()
 }
@@ -22,7 +22,7 @@ async fn fill(table: &Table, device: &Device, from: usize, count: usize) {
     }
 }
 
-/// Each of two histories is as large as an enrollment may be: together they are more than one item takes.
+/// Each of two histories is as large as an enrollment may be: together they are more than one item holds.
 pub async fn two_histories_that_one_item_does_not_take_merge(engine: &Engine) {
     let table = engine.table().await;
     let half = 7_000;
@@ -30,20 +30,20 @@ pub async fn two_histories_that_one_item_does_not_take_merge(engine: &Engine) {
     fill(&table, &Device::udid("udid-1"), half, half).await;
     let now = minute(600);
     let both = Device::serial("serial-1").and_udid("udid-1");
-    table.store.add_events(&tenant(), &settings(), vec![both.tells("joins", Kind::Started, now)], now).await.unwrap();
+    table.store.add_events(&tenant(), &settings(), vec![both.reports("joins", Kind::Started, now)], now).await.unwrap();
     let one = table.store.find(&tenant(), &by_serial("serial-1"), now).await.unwrap().unwrap();
     let other = table.store.find(&tenant(), &by_udid("udid-1"), now).await.unwrap().unwrap();
     assert_eq!(one, other);
     assert_eq!(one.history.len(), 2 * half + 1);
     assert!(!fold(&tenant(), &one.history, &settings(), now).attempts.is_empty());
-    // A stream record of it can be read, too.
+    // A stream record of it can also be read.
     let image = Image::decode(&table.item(&one.key).await.unwrap()).unwrap().unwrap();
     assert!(image.segments.len() > 1);
     assert_eq!(table.store.complete_image(&image).await.unwrap(), one.history);
     table.drop().await;
 }
 
-/// As much as is taken is read back by a process that did not write it.
+/// A process that did not write it can read as much as an enrollment accepts.
 pub async fn what_is_written_can_be_read(engine: &Engine) {
     let table = engine.table().await;
     let device = Device::serial("serial-1");
@@ -53,7 +53,7 @@ pub async fn what_is_written_can_be_read(engine: &Engine) {
     table.drop().await;
 }
 
-/// An enrollment ends to take events before any reader would refuse it, however small they are.
+/// An enrollment stops accepting events before any reader would refuse it, however small they are.
 pub async fn many_events_that_deflate_well_are_refused_in_time(engine: &Engine) {
     let table = engine.table().await;
     let device = Device::serial("serial-1");

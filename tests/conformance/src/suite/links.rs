@@ -15,7 +15,7 @@ async fn add(table: &Table, events: &[Event]) {
     }
 }
 
-/// All names lead to one enrollment that has exactly these events.
+/// All names lead to one enrollment, which has exactly these events.
 async fn leads_to_one(table: &Table, names: &[Identifier], events: &[Event]) -> ItemKey {
     let mut keys = Vec::new();
     for name in names {
@@ -51,12 +51,12 @@ pub async fn every_order_of_arrival_leads_to_one_enrollment(engine: &Engine) {
     let mut devices = 0;
     for (run, order) in orders(3).into_iter().enumerate() {
         let (serial, udid) = (format!("serial-{run}"), format!("udid-{run}"));
-        let tellers = [Device::serial(&serial), Device::udid(&udid), Device::serial(&serial).and_udid(&udid)];
-        let tell = |(at, which): (usize, &usize)| {
+        let devices = [Device::serial(&serial), Device::udid(&udid), Device::serial(&serial).and_udid(&udid)];
+        let event = |(at, which): (usize, &usize)| {
             let kind = [Kind::Started, Kind::StepEntered, Kind::StepCompleted][*which];
-            tellers[*which].tells(which.to_string(), kind, second(i64::try_from(at).unwrap()))
+            devices[*which].reports(which.to_string(), kind, second(i64::try_from(at).unwrap()))
         };
-        let events: Vec<Event> = order.iter().enumerate().map(tell).collect();
+        let events: Vec<Event> = order.iter().enumerate().map(event).collect();
         add(&table, &events).await;
         leads_to_one(&table, &[by_serial(&serial), by_udid(&udid)], &events).await;
         devices += 1;
@@ -64,14 +64,14 @@ pub async fn every_order_of_arrival_leads_to_one_enrollment(engine: &Engine) {
     assert_eq!((table.heads().await.len(), table.links().await), (devices, devices));
     for (run, order) in orders(4).into_iter().enumerate() {
         let (serial, udid, mdm) = (format!("serial-4-{run}"), format!("udid-4-{run}"), format!("mdm-{run}"));
-        let tellers = [
+        let devices = [
             Device::serial(&serial),
             Device::udid(&udid).and_mdm(&mdm),
             Device::default().and_mdm(&mdm),
             Device::serial(&serial).and_udid(&udid),
         ];
-        let tell = |which: &usize| tellers[*which].tells(which.to_string(), Kind::StepEntered, minute(1));
-        let events: Vec<Event> = order.iter().map(tell).collect();
+        let event = |which: &usize| devices[*which].reports(which.to_string(), Kind::StepEntered, minute(1));
+        let events: Vec<Event> = order.iter().map(event).collect();
         add(&table, &events).await;
         leads_to_one(&table, &[by_serial(&serial), by_udid(&udid), by_mdm(&mdm)], &events).await;
     }
@@ -80,21 +80,21 @@ pub async fn every_order_of_arrival_leads_to_one_enrollment(engine: &Engine) {
     table.drop().await;
 }
 
-/// Three enrollments that turn out to be one, by one event.
+/// One event shows that four enrollments are one.
 pub async fn one_event_joins_four_enrollments(engine: &Engine) {
     let table = engine.table().await;
     let mut events = vec![
-        Device::serial("serial-1").tells("1", Kind::Registered, minute(0)),
-        Device::udid("udid-1").tells("2", Kind::Started, minute(1)),
-        Device::default().and_mdm("mdm-1").tells("3", Kind::StepEntered, minute(2)),
-        Device::udid("udid-2").tells("4", Kind::StepEntered, minute(2)),
+        Device::serial("serial-1").reports("1", Kind::Registered, minute(0)),
+        Device::udid("udid-1").reports("2", Kind::Started, minute(1)),
+        Device::default().and_mdm("mdm-1").reports("3", Kind::StepEntered, minute(2)),
+        Device::udid("udid-2").reports("4", Kind::StepEntered, minute(2)),
     ];
     add(&table, &events).await;
     assert_eq!((table.heads().await.len(), table.links().await), (4, 0));
     let all = Device::serial("serial-1").and_udid("udid-1").and_mdm("mdm-1");
     let batch = vec![
-        all.tells("5", Kind::StepEntered, minute(3)),
-        Device::serial("serial-1").and_udid("udid-2").tells("6", Kind::StepEntered, minute(4)),
+        all.reports("5", Kind::StepEntered, minute(3)),
+        Device::serial("serial-1").and_udid("udid-2").reports("6", Kind::StepEntered, minute(4)),
     ];
     events.extend(batch.clone());
     table.store.add_events(&tenant(), &settings(), batch, minute(15)).await.unwrap();
@@ -104,24 +104,24 @@ pub async fn one_event_joins_four_enrollments(engine: &Engine) {
     table.drop().await;
 }
 
-/// What was an enrollment is a redirect: written through, and left out of what is loaded.
+/// What was an enrollment is now a link: writes follow it, and loading leaves it out.
 pub async fn a_redirect_is_followed_and_not_loaded(engine: &Engine) {
     let table = engine.table().await;
     let (one, other) = (Device::serial("serial-1"), Device::udid("udid-1"));
-    let mut events = vec![one.tells("1", Kind::Started, minute(0)), other.tells("2", Kind::StepEntered, minute(1))];
+    let mut events = vec![one.reports("1", Kind::Started, minute(0)), other.reports("2", Kind::StepEntered, minute(1))];
     add(&table, &events).await;
     let keys = table.heads().await;
     assert_eq!(table.store.load(&keys, minute(15)).await.unwrap().all().unwrap().len(), 2);
-    events.push(one.clone().and_udid("udid-1").tells("3", Kind::StepEntered, minute(2)));
+    events.push(one.clone().and_udid("udid-1").reports("3", Kind::StepEntered, minute(2)));
     add(&table, &events[2..]).await;
     // Each of the two names alone, after the merge.
-    events.push(one.tells("4", Kind::StepEntered, minute(3)));
-    events.push(other.tells("5", Kind::StepEntered, minute(4)));
+    events.push(one.reports("4", Kind::StepEntered, minute(3)));
+    events.push(other.reports("5", Kind::StepEntered, minute(4)));
     add(&table, &events[3..]).await;
     let kept = leads_to_one(&table, &[by_serial("serial-1"), by_udid("udid-1")], &events).await;
     let loaded = table.store.load(&keys, minute(15)).await.unwrap().all().unwrap();
     assert_eq!(loaded.iter().map(|stored| &stored.key).collect::<Vec<_>>(), [&kept]);
-    // Both have changed, so that whoever holds the one that is gone hears of it; only one is there, and due.
+    // Both have changed, so that a reader that holds the removed one learns of it; only one exists and is due.
     let changed = table.store.changed_since(&tenant(), Some(minute(15)), INDEX_LAG).await.unwrap();
     assert_eq!(changed.iter().collect::<BTreeSet<_>>(), keys.iter().collect());
     assert_eq!(table.store.load(&changed, minute(15)).await.unwrap().all().unwrap().len(), 1);
@@ -135,7 +135,7 @@ pub async fn writes_and_merges_at_once_lose_nothing(engine: &Engine) {
     let table = engine.table().await;
     for round in 0..4 {
         let (serial, udid, mdm) = (format!("serial-{round}"), format!("udid-{round}"), format!("mdm-{round}"));
-        let tellers = [
+        let devices = [
             Device::serial(&serial),
             Device::udid(&udid),
             Device::default().and_mdm(&mdm),
@@ -144,12 +144,12 @@ pub async fn writes_and_merges_at_once_lose_nothing(engine: &Engine) {
             Device::serial(&serial),
             Device::udid(&udid),
         ];
-        let writers = tellers.iter().enumerate().map(|(writer, device)| {
+        let writers = devices.iter().enumerate().map(|(writer, device)| {
             let store = table.another_store();
             async move {
-                let mut told = Vec::new();
+                let mut sent = Vec::new();
                 for index in 0..EVENTS {
-                    let event = device.tells(format!("{writer}-{index}"), Kind::StepEntered, second(index));
+                    let event = device.reports(format!("{writer}-{index}"), Kind::StepEntered, second(index));
                     loop {
                         match store.add_events(&tenant(), &settings(), vec![event.clone()], minute(15)).await {
                             Ok(_) => break,
@@ -157,9 +157,9 @@ pub async fn writes_and_merges_at_once_lose_nothing(engine: &Engine) {
                             Err(error) => panic!("{error}"),
                         }
                     }
-                    told.push(event);
+                    sent.push(event);
                 }
-                told
+                sent
             }
         });
         let events: Vec<Event> = join_all(writers).await.concat();
@@ -169,16 +169,16 @@ pub async fn writes_and_merges_at_once_lose_nothing(engine: &Engine) {
     table.drop().await;
 }
 
-/// Retention may take an enrollment that links still lead to.
+/// Retention may delete an enrollment that links still lead to.
 pub async fn a_link_to_nothing_is_no_obstacle(engine: &Engine) {
     let table = engine.table().await;
     for (run, first) in ["serial", "udid", "all"].into_iter().enumerate() {
         let (serial, udid, mdm) = (format!("serial-{run}"), format!("udid-{run}"), format!("mdm-{run}"));
-        add(&table, &[Device::serial(&serial).and_udid(&udid).tells("1", Kind::Started, minute(0))]).await;
+        add(&table, &[Device::serial(&serial).and_udid(&udid).reports("1", Kind::Started, minute(0))]).await;
         let key = table.store.find(&tenant(), &by_udid(&udid), minute(1)).await.unwrap().unwrap().key;
         table.delete(&key).await;
         assert_eq!(table.store.find(&tenant(), &by_udid(&udid), minute(1)).await.unwrap(), None);
-        let mut tellers = [
+        let mut devices = [
             Device::serial(&serial),
             Device::udid(&udid),
             Device::udid(&udid).and_mdm(&mdm),
@@ -186,11 +186,12 @@ pub async fn a_link_to_nothing_is_no_obstacle(engine: &Engine) {
         ];
         match first {
             "serial" => {}
-            "udid" => tellers.swap(0, 1),
-            _ => tellers.swap(0, 3),
+            "udid" => devices.swap(0, 1),
+            _ => devices.swap(0, 3),
         }
-        let tell = |(index, device): (usize, &Device)| device.tells(format!("2-{index}"), Kind::StepEntered, minute(2));
-        let events: Vec<Event> = tellers.iter().enumerate().map(tell).collect();
+        let event =
+            |(index, device): (usize, &Device)| device.reports(format!("2-{index}"), Kind::StepEntered, minute(2));
+        let events: Vec<Event> = devices.iter().enumerate().map(event).collect();
         add(&table, &events).await;
         leads_to_one(&table, &[by_serial(&serial), by_udid(&udid), by_mdm(&mdm)], &events).await;
     }
@@ -202,7 +203,7 @@ pub async fn a_link_to_nothing_is_no_obstacle(engine: &Engine) {
 pub async fn tenants_do_not_share_devices(engine: &Engine) {
     let table = engine.table().await;
     let other = TenantId::parse("fabrikam").unwrap();
-    let event = Device::serial("serial-1").tells("1", Kind::Started, minute(0));
+    let event = Device::serial("serial-1").reports("1", Kind::Started, minute(0));
     add(&table, std::slice::from_ref(&event)).await;
     assert_eq!(table.store.find(&other, &by_serial("serial-1"), minute(1)).await.unwrap(), None);
     table.store.add_events(&other, &settings(), vec![event], minute(1)).await.unwrap();

@@ -1,4 +1,5 @@
-//! The table did what was asked, its answer was lost, and the SDK asks again: that is no conflict with anybody.
+//! The table executed a request, its answer was lost, and the SDK repeats the request: that is not a conflict with
+//! anybody.
 
 use super::tenants::{file, new};
 use crate::proxy::{Fault, Proxy};
@@ -8,7 +9,7 @@ use vestibule_domain::esp::profile::Settings;
 use vestibule_domain::esp::profiles::ProfilesError;
 use vestibule_store::{Role, Secret, Store, StoreError};
 
-/// A store whose next `operation` is done and not answered; it asks again by itself.
+/// A store whose next `operation` is executed without an answer; the SDK repeats it.
 async fn losing(table: &Table, operation: &str) -> (Proxy, Store) {
     let proxy = Proxy::start(&table.endpoint, operation, [Fault::LoseAnswer]).await;
     let store = table.store_via(proxy.endpoint(), 3);
@@ -25,7 +26,7 @@ pub async fn a_tenant_is_changed_though_nobody_heard(engine: &Engine) {
     store.update_tenant(&mut changed).await.unwrap();
     assert_eq!(proxy.left(), 0);
     assert_eq!(table.store.tenant(&tenant()).await.unwrap(), Some(changed.clone()));
-    // What it holds now can be changed further, and is somebody else's matter no less than before.
+    // The value it now holds can be changed further, and another writer's change still conflicts as before.
     let mut other = changed.clone();
     changed.settings.retention_days = 91;
     store.update_tenant(&mut changed).await.unwrap();
@@ -34,7 +35,7 @@ pub async fn a_tenant_is_changed_though_nobody_heard(engine: &Engine) {
     table.drop().await;
 }
 
-/// A tenant that is added, whoever repeats it: the SDK, or a caller who heard nothing.
+/// A tenant is added, whoever repeats the request: the SDK, or a caller who received no answer.
 pub async fn a_tenant_is_added_though_nobody_heard(engine: &Engine) {
     let table = engine.table().await;
     let mut added = new("contoso");
@@ -43,7 +44,7 @@ pub async fn a_tenant_is_added_though_nobody_heard(engine: &Engine) {
     assert_eq!(proxy.left(), 0);
     store.create_tenant(&mut added.clone()).await.unwrap();
     assert_eq!(store.tenants().await.unwrap(), [tenant()]);
-    // Another of that name has other secrets.
+    // Another tenant of that name has other secrets.
     let mut other = new("contoso");
     other.pseudonym_key = Secret::new("another key");
     assert!(matches!(store.create_tenant(&mut other).await, Err(StoreError::Exists)));
@@ -51,7 +52,7 @@ pub async fn a_tenant_is_added_though_nobody_heard(engine: &Engine) {
     table.drop().await;
 }
 
-/// Of many who change one version each to something of their own, one has succeeded, whatever was lost.
+/// Several writers each make their own change to one version: one has succeeded, whatever answers were lost.
 pub async fn of_different_changes_at_once_one_succeeds(engine: &Engine) {
     let table = engine.table().await;
     table.store.create_tenant(&mut new("contoso")).await.unwrap();
@@ -80,7 +81,7 @@ pub async fn a_file_is_the_newest_though_nobody_heard(engine: &Engine) {
     let (proxy, store) = losing(&table, "PutItem").await;
     assert!(store.advance_latest(&tenant(), &file(1, minute(10))).await.unwrap());
     assert_eq!(proxy.left(), 0);
-    // Pointed at again it still is; another of the same instant is not.
+    // Made the newest again, it still is; another file of the same instant is not.
     assert!(store.advance_latest(&tenant(), &file(1, minute(10))).await.unwrap());
     assert!(!store.advance_latest(&tenant(), &file(2, minute(10))).await.unwrap());
     table.drop().await;
@@ -103,7 +104,7 @@ pub async fn profiles_are_changed_once_though_nobody_heard(engine: &Engine) {
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "shown where a test fails")]
+#[expect(dead_code, reason = "shown when a test fails")]
 enum Refused {
     Store(StoreError),
     Rules(ProfilesError),

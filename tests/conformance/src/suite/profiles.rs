@@ -1,4 +1,4 @@
-//! Enrollment Status Page profiles: one order, whoever writes, and versions that stay.
+//! Enrollment Status Page profiles: one order, with concurrent writers, and versions that stay.
 
 use crate::Engine;
 use crate::told::{T0, minute, scramble, tenant};
@@ -41,7 +41,7 @@ fn priorities(profiles: &Profiles) -> Vec<u32> {
     profiles.iter().map(|(priority, _)| priority).collect()
 }
 
-/// A tenant that never changed anything has the default, and so has each other tenant.
+/// A tenant that never changed anything has the default, and so does every other tenant.
 pub async fn the_default_profile_is_there_from_the_first_day(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;
@@ -54,7 +54,7 @@ pub async fn the_default_profile_is_there_from_the_first_day(engine: &Engine) {
     assert_eq!(store.profiles(&other).await.unwrap().count(), 1);
 }
 
-/// Sixteen writers add, move, change and remove at the same time: nothing is lost, and priorities are 1 to n.
+/// Sixteen writers add, move, change and remove concurrently: nothing is lost, and priorities are 1 to n.
 pub async fn priorities_have_no_gaps_whoever_writes_at_once(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;
@@ -89,11 +89,11 @@ pub async fn priorities_have_no_gaps_whoever_writes_at_once(engine: &Engine) {
     }
     let profiles = store.profiles(&tenant()).await.unwrap();
     assert_eq!(seen(&profiles), Ok(()));
-    // Eight first, one removed, eight added, and the default.
+    // Eight added first, one removed, eight more added, and the default.
     assert_eq!((profiles.count(), added.len()), (16, 8));
     assert!(added.iter().all(|id| profiles.get(id).is_some()));
     let moves = 8 + 16 + 8 + 1;
-    assert!(profiles.version <= moves, "each change is one version");
+    assert!(profiles.version <= moves, "each change makes one version");
 }
 
 /// Priorities are 1 to n, the default 0 and last.
@@ -103,7 +103,7 @@ fn seen(profiles: &Profiles) -> Result<(), Vec<u32>> {
     if seen == (1..=n).chain([0]).collect::<Vec<_>>() { Ok(()) } else { Err(seen) }
 }
 
-/// What a session was given stays readable when the profile is changed and removed.
+/// A session's version stays readable after the profile is changed and removed.
 pub async fn a_version_stays_when_its_profile_changes(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;
@@ -120,7 +120,7 @@ pub async fn a_version_stays_when_its_profile_changes(engine: &Engine) {
     assert_eq!(store.profile_version(&tenant(), &id, 3).await.unwrap(), None);
 }
 
-/// What a change refuses is not tried again, and what changes nothing is not written.
+/// If a change is refused it is not tried again, and if nothing changes nothing is written.
 pub async fn a_refusal_changes_nothing(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;

@@ -1,4 +1,4 @@
-//! A change of settings from which attempts follow otherwise reaches every stored enrollment.
+//! A change of settings that alters attempts reaches every stored enrollment.
 
 use super::tenants::new;
 use crate::told::{Device, by_serial, minute, tenant};
@@ -8,7 +8,7 @@ use vestibule_domain::{Kind, Millis, Platform, TenantSettings, Timestamp};
 use vestibule_store::{Refold, Refolding, Tenant};
 
 fn windows(serial: &str, id: &str, at: Timestamp) -> Event {
-    let mut event = Device::serial(serial).tells(id, Kind::Started, at);
+    let mut event = Device::serial(serial).reports(id, Kind::Started, at);
     event.about.platform = Some(Platform::Windows);
     event
 }
@@ -27,7 +27,7 @@ async fn tenant_with_devices(table: &Table, devices: usize) -> Tenant {
     created
 }
 
-/// Ten hours instead of a day before a Windows attempt is abandoned.
+/// Ten hours instead of a day until a Windows attempt is abandoned.
 async fn shorten(table: &Table) -> (Tenant, Refold) {
     let mut changed = table.store.tenant(&tenant()).await.unwrap().unwrap();
     changed.settings.windows_idle_limit_minutes = 600;
@@ -49,7 +49,7 @@ fn after_both_passes() -> Timestamp {
     minute(60) + Millis::from_minutes(4)
 }
 
-/// Deadlines are planned anew, each item says under which settings, and in the end the job is gone.
+/// Deadlines are planned anew, each item records its settings' version, and in the end the job is gone.
 pub async fn a_changed_setting_is_folded_into_every_item(engine: &Engine) {
     let table = engine.table().await;
     let created = tenant_with_devices(&table, 7).await;
@@ -61,7 +61,7 @@ pub async fn a_changed_setting_is_folded_into_every_item(engine: &Engine) {
     let Refolding::GoesOn(job) =
         table.store.go_on_refolding(job, &changed.settings, minute(60), usize::MAX).await.unwrap()
     else {
-        panic!("the second pass has to wait")
+        panic!("the second pass must wait")
     };
     assert_eq!((job.looked, job.folded, job.pass), (7, 7, 2));
     assert!(job.waits(minute(60)) && !job.waits(after_both_passes()));
@@ -71,7 +71,7 @@ pub async fn a_changed_setting_is_folded_into_every_item(engine: &Engine) {
     let done = table.store.go_on_refolding(job, &changed.settings, after_both_passes(), usize::MAX).await.unwrap();
     assert!(matches!(done, Refolding::Done(Refold { folded: 7, .. })), "{done:?}");
     assert_eq!(table.store.refolds().await.unwrap(), []);
-    // What alters no attempt makes no job.
+    // A change that alters no attempt makes no job.
     let mut changed = table.store.tenant(&tenant()).await.unwrap().unwrap();
     changed.settings.retention_days = 90;
     table.store.update_tenant(&mut changed).await.unwrap();
@@ -79,7 +79,7 @@ pub async fn a_changed_setting_is_folded_into_every_item(engine: &Engine) {
     table.drop().await;
 }
 
-/// Killed between two pages it goes on from the last that was recorded; of two runners one gives way.
+/// If it is killed between two pages, it continues from the last record; of two runners one gives way.
 pub async fn a_job_goes_on_where_it_stopped(engine: &Engine) {
     let table = engine.table().await;
     tenant_with_devices(&table, 9).await;
@@ -94,7 +94,7 @@ pub async fn a_job_goes_on_where_it_stopped(engine: &Engine) {
         job = table.store.refold_of(&tenant()).await.unwrap();
         assert_eq!(job.is_none(), matches!(went, Refolding::Done(_)));
         if let Some(job) = &mut job {
-            // It began long enough ago.
+            // By now it began long enough ago.
             job.began_at = Some(minute(0));
         }
         steps += 1;
@@ -118,7 +118,7 @@ pub async fn a_writer_that_holds_earlier_settings_does_not_set_them_back(engine:
     table.drop().await;
 }
 
-/// A device that is new to a hook with earlier settings, after the first pass was there.
+/// A hook with earlier settings creates a device after the first pass has gone by.
 pub async fn an_item_created_behind_the_job_is_found(engine: &Engine) {
     let table = engine.table().await;
     let created = tenant_with_devices(&table, 3).await;

@@ -1,4 +1,4 @@
-//! Serial numbers keep devices apart, whatever else they share; and links never end in a circle.
+//! Serial numbers keep devices separate, whatever else they share; and links never form a circle.
 
 use crate::told::{Device, by_mdm, by_serial, by_udid, minute, settings, tenant};
 use crate::{Engine, Item, Table};
@@ -21,15 +21,16 @@ fn serials(stored: &Stored) -> Vec<&str> {
     stored.history.events().filter_map(|event| event.about.serial_number.as_deref()).collect()
 }
 
-/// Two computers from one cloned disk: the MDM gives both one device id.
+/// Two computers made from one cloned disk: the MDM gives both the same device id.
 pub async fn two_serial_numbers_are_never_one_device(engine: &Engine) {
     let table = engine.table().await;
     for (minutes, serial) in [(0, "serial-1"), (1, "serial-2"), (2, "serial-1"), (3, "serial-3")] {
-        let event = Device::serial(serial).and_mdm("mdm-1").tells(format!("{minutes}"), Kind::Started, minute(minutes));
+        let event =
+            Device::serial(serial).and_mdm("mdm-1").reports(format!("{minutes}"), Kind::Started, minute(minutes));
         assert_eq!(add(&table, event).await, [Added::New]);
     }
-    // Without a serial number it goes to the device that had the id first.
-    let event = Device::default().and_mdm("mdm-1").tells("4", Kind::StepEntered, minute(4));
+    // Without a serial number the event goes to the device that had the id first.
+    let event = Device::default().and_mdm("mdm-1").reports("4", Kind::StepEntered, minute(4));
     assert_eq!(add(&table, event).await, [Added::New]);
     assert_eq!(table.heads().await.len(), 3);
     for (serial, events) in [("serial-1", 3), ("serial-2", 1), ("serial-3", 1)] {
@@ -39,50 +40,50 @@ pub async fn two_serial_numbers_are_never_one_device(engine: &Engine) {
     }
     let by_id = find(&table, by_mdm("mdm-1")).await.unwrap();
     assert_eq!(by_id.key, find(&table, by_serial("serial-1")).await.unwrap().key);
-    // An operator sees each once, however often it happens.
+    // An operator sees each refusal once, however often it happens.
     let refused = table.store.refused_merges(&tenant(), 10).await.unwrap();
     assert_eq!(refused.len(), 2, "{refused:?}");
     assert!(refused.iter().all(|one| one.other == by_id.key));
     table.drop().await;
 }
 
-/// A device that is known by its id alone learns the serial number of one of two.
+/// A device known only by its id learns the serial number of one of two.
 pub async fn a_serial_number_that_comes_late_keeps_devices_apart(engine: &Engine) {
     let table = engine.table().await;
-    add(&table, Device::udid("udid-1").tells("1", Kind::Started, minute(0))).await;
-    add(&table, Device::serial("serial-1").and_udid("udid-1").tells("2", Kind::StepEntered, minute(1))).await;
-    add(&table, Device::serial("serial-2").tells("3", Kind::Started, minute(2))).await;
-    add(&table, Device::serial("serial-2").and_udid("udid-1").tells("4", Kind::StepEntered, minute(3))).await;
+    add(&table, Device::udid("udid-1").reports("1", Kind::Started, minute(0))).await;
+    add(&table, Device::serial("serial-1").and_udid("udid-1").reports("2", Kind::StepEntered, minute(1))).await;
+    add(&table, Device::serial("serial-2").reports("3", Kind::Started, minute(2))).await;
+    add(&table, Device::serial("serial-2").and_udid("udid-1").reports("4", Kind::StepEntered, minute(3))).await;
     assert_eq!(table.heads().await.len(), 2);
     assert_eq!(find(&table, by_serial("serial-1")).await.unwrap().history.len(), 2);
     assert_eq!(find(&table, by_serial("serial-2")).await.unwrap().history.len(), 2);
-    // A link was written for a serial number, and then the device that it leads to got another: as a writer that was
-    // overtaken leaves it.
+    // A link was written for a serial number, and then its device got another serial number: a writer that was
+    // overtaken leaves this behind.
     let one = find(&table, by_udid("udid-1")).await.unwrap().key;
     let mut probe = Device::serial("serial-3");
-    add(&table, probe.tells("5", Kind::Started, minute(4))).await;
+    add(&table, probe.reports("5", Kind::Started, minute(4))).await;
     let third = find(&table, by_serial("serial-3")).await.unwrap().key;
     table.put(link(&third, &one)).await;
     probe = probe.and_udid("udid-3");
-    assert_eq!(add(&table, probe.tells("6", Kind::StepEntered, minute(5))).await, [Added::New]);
+    assert_eq!(add(&table, probe.reports("6", Kind::StepEntered, minute(5))).await, [Added::New]);
     assert_eq!(serials(&find(&table, by_serial("serial-3")).await.unwrap()), ["serial-3"]);
     assert_eq!(serials(&find(&table, by_serial("serial-1")).await.unwrap()), ["serial-1"]);
     table.drop().await;
 }
 
-/// A circle, as links written beside a lagging read can leave one, is cut by whoever meets it.
+/// A circle of links, which a lagging read can cause, is cut by the next writer that meets it.
 pub async fn circles_of_links_are_cut(engine: &Engine) {
     let table = engine.table().await;
     let mut keys = Vec::new();
     for udid in ["udid-1", "udid-2", "udid-3"] {
-        add(&table, Device::udid(udid).tells(udid, Kind::Started, minute(0))).await;
+        add(&table, Device::udid(udid).reports(udid, Kind::Started, minute(0))).await;
         keys.push(find(&table, by_udid(udid)).await.unwrap().key);
     }
     for (from, to) in [(0, 1), (1, 2), (2, 0)] {
         table.put(link(&keys[from], &keys[to])).await;
     }
     for (id, udid) in [("1", "udid-2"), ("2", "udid-1"), ("3", "udid-3")] {
-        assert_eq!(add(&table, Device::udid(udid).tells(id, Kind::StepEntered, minute(1))).await, [Added::New]);
+        assert_eq!(add(&table, Device::udid(udid).reports(id, Kind::StepEntered, minute(1))).await, [Added::New]);
     }
     assert_eq!(table.heads().await.len(), 1);
     assert_eq!(find(&table, by_udid("udid-1")).await.unwrap().history.len(), 3);

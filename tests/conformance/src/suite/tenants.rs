@@ -47,7 +47,7 @@ pub(super) fn file(number: u64, as_of: Timestamp) -> FileRecord {
     }
 }
 
-/// Created once; of two that change it one has to read it again.
+/// It is created once; if two change it, one of them must read it again.
 pub async fn a_tenant_is_created_once_and_changed_on_condition(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;
@@ -72,7 +72,7 @@ pub async fn a_tenant_is_created_once_and_changed_on_condition(engine: &Engine) 
     one.webhook_secrets.pop();
     store.update_tenant(&mut one).await.unwrap();
     assert_eq!(store.tenant(&tenant()).await.unwrap().unwrap(), one);
-    // One that was never created can't be changed.
+    // A tenant that was never created can't be changed.
     assert!(matches!(store.update_tenant(&mut new("nobody")).await, Err(StoreError::Conflict)));
     assert_eq!(store.tenants().await.unwrap().len(), 2);
     // Secrets are not shown.
@@ -80,7 +80,7 @@ pub async fn a_tenant_is_created_once_and_changed_on_condition(engine: &Engine) 
     table.drop().await;
 }
 
-/// Held for seconds, for others and for their absence; asked anew once a second at most.
+/// A cache holds a tenant for seconds, and also its absence; it is read anew once a second at most.
 pub async fn a_cache_holds_a_tenant_for_a_moment(engine: &Engine) {
     let table = engine.table().await;
     let cache = TenantCache::new(table.store.clone());
@@ -108,7 +108,7 @@ pub async fn files_are_listed_newest_first(engine: &Engine) {
     for at in [3, 0, 7, 1, 11, 2, 4, 10, 6, 5, 9, 8] {
         store.put_file(&tenant(), &files[at]).await.unwrap();
     }
-    // Recorded again, and another tenant's: neither shows.
+    // A file recorded again and another tenant's file do not show.
     store.put_file(&tenant(), &files[3]).await.unwrap();
     store.put_file(&TenantId::parse("fabrikam").unwrap(), &file(99, minute(0))).await.unwrap();
     store.create_tenant(&mut new("contoso")).await.unwrap();
@@ -118,7 +118,7 @@ pub async fn files_are_listed_newest_first(engine: &Engine) {
     table.drop().await;
 }
 
-/// The pointer to the newest goes forward only.
+/// The pointer to the newest file only moves forward.
 pub async fn the_newest_file_only_becomes_newer(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;
@@ -129,7 +129,7 @@ pub async fn the_newest_file_only_becomes_newer(engine: &Engine) {
     assert_eq!(store.latest_file(&tenant()).await.unwrap(), Some(file(1, minute(10))));
     assert!(store.advance_latest(&tenant(), &file(4, minute(11))).await.unwrap());
     assert_eq!(store.latest_file(&tenant()).await.unwrap(), Some(file(4, minute(11))));
-    // Many at once: the latest of them stands.
+    // Many at once: the latest file remains.
     let files: Vec<FileRecord> = (20_i64..40).map(|at| file(at.cast_unsigned(), minute(at))).collect();
     let id = tenant();
     futures::future::join_all(files.iter().map(|file| store.advance_latest(&id, file))).await;

@@ -1,4 +1,4 @@
-//! Web-based enrollment: sets that only grow, and sums that are what counting the sets gives.
+//! Web-based enrollment: sets only grow, and sums equal the count of the sets.
 
 use super::tenants::new;
 use crate::engine::{number, text};
@@ -21,9 +21,9 @@ async fn add(store: &Store, sign_ins: &[(SignIn, Day)]) -> Vec<bool> {
     store.add_sign_ins(&tenant(), sign_ins, KEPT_FOR).await.unwrap()
 }
 
-/// The sums as the table has them, and as counting its sets gives them.
+/// The sums stored in the table, and the sums counted from its sets.
 async fn sums(table: &Table) -> (WebDays, WebDays) {
-    let told = table.store.consistently().web_days(&tenant(), log_day(T0)).await.unwrap();
+    let stored = table.store.consistently().web_days(&tenant(), log_day(T0)).await.unwrap();
     let mut counted: BTreeMap<(Platform, CountedSteps), u64> = BTreeMap::new();
     for item in table.items().await {
         if text(&item, "pk").is_some_and(|pk| pk.starts_with("w#")) {
@@ -34,7 +34,7 @@ async fn sums(table: &Table) -> (WebDays, WebDays) {
         }
     }
     let counted = if counted.is_empty() { WebDays::new() } else { WebDays::from([(log_day(T0), counted)]) };
-    (told, counted)
+    (stored, counted)
 }
 
 async fn table(engine: &Engine) -> Table {
@@ -49,7 +49,7 @@ pub async fn sums_are_what_counting_the_sets_gives(engine: &Engine) {
     let stores: Vec<Store> = (0..3).map(|_| table.another_store()).collect();
     let steps = [WebStep::AccessBlocked, WebStep::MfaSetup, WebStep::PortalSignIn];
     let writes = stores.iter().zip(steps).map(|(store, step)| async move {
-        // Of a third of the people nobody reports what opens an enrollment.
+        // For a third of the people nobody reports a step that opens an enrollment.
         let of = |user: usize| step == WebStep::MfaSetup || !user.is_multiple_of(3);
         let all: Vec<_> = (0..90).filter(|user| of(*user)).map(|user| sign_in(user, step)).collect();
         add(store, &all).await
@@ -57,14 +57,14 @@ pub async fn sums_are_what_counting_the_sets_gives(engine: &Engine) {
     for grew in futures::future::join_all(writes).await {
         assert!(grew.into_iter().all(|grew| grew));
     }
-    let (told, counted) = sums(&table).await;
-    assert_eq!(told, counted);
-    assert_eq!(told[&log_day(T0)].values().sum::<u64>(), 60);
-    assert_eq!(told[&log_day(T0)].len(), 1, "all sixty have the same set: {told:?}");
+    let (stored, counted) = sums(&table).await;
+    assert_eq!(stored, counted);
+    assert_eq!(stored[&log_day(T0)].values().sum::<u64>(), 60);
+    assert_eq!(stored[&log_day(T0)].len(), 1, "all sixty have the same set: {stored:?}");
     table.drop().await;
 }
 
-/// The same again costs no write, and where this process has seen it no read either.
+/// A repeat costs no write and, if this process has seen it, no read either.
 pub async fn what_does_not_grow_is_not_written(engine: &Engine) {
     let table = table(engine).await;
     let both = [sign_in(1, WebStep::AccessBlocked), sign_in(2, WebStep::PortalSignIn)];
@@ -72,18 +72,18 @@ pub async fn what_does_not_grow_is_not_written(engine: &Engine) {
     let units = |store: &Store| store.meter().by_cause().get(&Cause::WebEnrollment).copied().unwrap_or_default();
     let before = units(&table.store);
     assert_eq!(add(&table.store, &both).await, [false, false]);
-    assert_eq!(units(&table.store), before, "it is remembered");
+    assert_eq!(units(&table.store), before, "a repeat is remembered");
     let other = table.another_store();
     assert_eq!(add(&other, &both).await, [false, false]);
     assert_eq!((units(&other).write, units(&other).calls), (0.0, 1), "one read");
-    // What is new of a set that this process does not know is written beside what it did not know.
+    // New steps in a set that this process does not know are written beside the stored ones.
     assert_eq!(add(&other, &[sign_in(1, WebStep::MfaSetup), sign_in(1, WebStep::AccessBlocked)]).await, [true, false]);
-    let (told, counted) = sums(&table).await;
-    assert_eq!(told, counted);
+    let (stored, counted) = sums(&table).await;
+    assert_eq!(stored, counted);
     table.drop().await;
 }
 
-/// A write whose answer is lost counts once, whoever asks again.
+/// A write whose answer is lost counts once, whoever repeats it.
 pub async fn a_set_whose_answer_is_lost_counts_once(engine: &Engine) {
     for attempts in [1, 3] {
         let table = table(engine).await;
@@ -92,11 +92,11 @@ pub async fn a_set_whose_answer_is_lost_counts_once(engine: &Engine) {
         let one = [sign_in(1, WebStep::AccessBlocked)];
         let first = store.add_sign_ins(&tenant(), &one, KEPT_FOR).await;
         assert_eq!((first.is_ok(), proxy.left()), (attempts > 1, 0));
-        // A sender that heard nothing sends again.
+        // A sender that received no answer sends again.
         assert_eq!(add(&store, &one).await, [false]);
-        let (told, counted) = sums(&table).await;
-        assert_eq!(told, counted);
-        assert_eq!(told[&log_day(T0)].values().sum::<u64>(), 1);
+        let (stored, counted) = sums(&table).await;
+        assert_eq!(stored, counted);
+        assert_eq!(stored[&log_day(T0)].values().sum::<u64>(), 1);
         table.drop().await;
     }
 }

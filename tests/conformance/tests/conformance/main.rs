@@ -1,4 +1,4 @@
-//! The suite over every engine at hand.
+//! Runs the suite over every available engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod embedded {

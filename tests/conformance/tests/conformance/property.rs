@@ -1,16 +1,16 @@
-//! Any events, in any order, split in any way, with sweeps between: the table holds what a history in memory does.
+//! Any events, in any order, split in any way, with sweeps between: the table holds the same as a history in memory.
 
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashMap};
-use vestibule_conformance::told::{self, Device, by_mdm, by_serial, by_udid, tenant};
+use vestibule_conformance::told::{self as cases, Device, by_mdm, by_serial, by_udid, tenant};
 use vestibule_conformance::{Engine, Table};
 use vestibule_domain::event::Event;
 use vestibule_domain::{History, Kind, Millis, Plan, TenantSettings, Timestamp, fold};
 use vestibule_store::Settled;
 
-/// An event to be told: its id, what it tells, which names, when it happened, and when it arrives after the one before.
+/// An event to report: its id, its kind, its identifiers, when it happened, and whether it is long.
 #[derive(Clone, Debug)]
-struct Told {
+struct Report {
     id: u8,
     kind: Kind,
     names: u8,
@@ -18,12 +18,12 @@ struct Told {
     long: bool,
 }
 
-/// What happens next. Whoever acts has a clock of its own, minutes ahead or behind.
+/// What happens next. Each actor has its own clock, minutes ahead or behind.
 #[derive(Clone, Debug)]
 enum Step {
-    Send(Vec<Told>, i64),
+    Send(Vec<Report>, i64),
     Sweep(i64),
-    /// Drops what ended so many minutes before.
+    /// Drops what ended this many minutes before.
     Prune(i64, i64),
     Wait(i64),
 }
@@ -32,9 +32,9 @@ fn clock() -> impl Strategy<Value = i64> {
     prop::sample::select(vec![0, 0, 0, -45, -1, 2, 40])
 }
 
-fn one() -> impl Strategy<Value = Told> {
+fn one() -> impl Strategy<Value = Report> {
     let kind = prop::sample::select(Kind::ALL.to_vec());
-    (0..40_u8, kind, 1..8_u8, 0..240_i64, prop::bool::weighted(0.1)).prop_map(|(id, kind, names, at, long)| Told {
+    (0..40_u8, kind, 1..8_u8, 0..240_i64, prop::bool::weighted(0.1)).prop_map(|(id, kind, names, at, long)| Report {
         id,
         kind,
         names,
@@ -45,34 +45,34 @@ fn one() -> impl Strategy<Value = Told> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        5 => (prop::collection::vec(one(), 1..5), clock()).prop_map(|(told, clock)| Step::Send(told, clock)),
+        5 => (prop::collection::vec(one(), 1..5), clock()).prop_map(|(reports, clock)| Step::Send(reports, clock)),
         2 => clock().prop_map(Step::Sweep),
         1 => (prop::sample::select(vec![20, 60, 200, 2_000]), clock()).prop_map(|(age, clock)| Step::Prune(age, clock)),
         2 => prop::sample::select(vec![1, 10, 29, 30, 31, 90]).prop_map(Step::Wait),
     ];
-    // At some point one event tells all names.
+    // At some point one event reports all names.
     (prop::collection::vec(step, 1..20), one(), any::<prop::sample::Index>()).prop_map(|(mut steps, all, at)| {
         let at = at.index(steps.len() + 1);
-        steps.insert(at, Step::Send(vec![Told { names: 7, ..all }], 0));
+        steps.insert(at, Step::Send(vec![Report { names: 7, ..all }], 0));
         steps
     })
 }
 
-fn event(told: &Told, now: Timestamp) -> Event {
-    let mut device = if told.names & 1 > 0 { Device::serial("serial-1") } else { Device::default() };
-    if told.names & 2 > 0 {
+fn event(report: &Report, now: Timestamp) -> Event {
+    let mut device = if report.names & 1 > 0 { Device::serial("serial-1") } else { Device::default() };
+    if report.names & 2 > 0 {
         device = device.and_udid("udid-1");
     }
-    if told.names & 4 > 0 {
+    if report.names & 4 > 0 {
         device = device.and_mdm("mdm-1");
     }
-    let at = told::minute(told.at).min(now);
-    let told_event = device.tells(format!("event-{}", told.id), told.kind, at);
-    let body = if told.long { device.tells_at_length(told.id.into(), 2_000, at).body } else { told_event.body };
-    Event { received_at: now, body, ..told_event }
+    let at = cases::minute(report.at).min(now);
+    let event = device.reports(format!("event-{}", report.id), report.kind, at);
+    let body = if report.long { device.reports_at_length(report.id.into(), 2_000, at).body } else { event.body };
+    Event { received_at: now, body, ..event }
 }
 
-/// Whatever is open, as last folded or as of now, is in the due index no later than its deadline.
+/// Everything open, as last folded or as of now, is in the due index no later than its deadline.
 async fn open_is_due(table: &Table, settings: &TenantSettings, now: Timestamp) -> Result<(), TestCaseError> {
     let keys = table.heads().await;
     for stored in table.store.load(&keys, now).await.unwrap().all().unwrap() {
@@ -98,7 +98,7 @@ async fn holds(steps: &[Step], require_compliance: bool) -> Result<(), TestCaseE
     let table = Engine::embedded().table().await;
     let settings = TenantSettings { require_compliance, ..TenantSettings::default() };
     let mut memory = History::default();
-    let mut now = told::minute(60);
+    let mut now = cases::minute(60);
     let mut pruned = false;
     for step in steps {
         match step {
@@ -112,8 +112,8 @@ async fn holds(steps: &[Step], require_compliance: bool) -> Result<(), TestCaseE
             }
             Step::Send(batch, clock) => {
                 let now = now + Millis::from_minutes(*clock);
-                // A batch that the intake hands over is about one device: its events share names.
-                let events: Vec<Event> = batch.iter().map(|told| event(told, now)).collect();
+                // A batch from the intake is about one device: its events share names.
+                let events: Vec<Event> = batch.iter().map(|report| event(report, now)).collect();
                 for group in vestibule_store::group_by_device(events) {
                     let events: Vec<Event> = group.into_iter().map(|(_, event)| event).collect();
                     memory = events.iter().fold(memory, |mut memory, event| {
@@ -138,7 +138,7 @@ async fn holds(steps: &[Step], require_compliance: bool) -> Result<(), TestCaseE
     }
     prop_assert_eq!(keys.len(), 1);
     prop_assert_eq!(table.heads().await.len(), 1);
-    // Long after, one sweep settles all there is, and a second finds nothing.
+    // Long after, one sweep settles everything, and a second finds nothing.
     let later = now + Millis::from_days(3);
     let open = table.due_at(keys.first().unwrap()).await.is_some();
     prop_assert_eq!(sweep(&table, &settings, later).await.len(), usize::from(open));

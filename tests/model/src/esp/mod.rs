@@ -1,7 +1,7 @@
 //! From events to sessions of the Enrollment Status Page (docs/DOMAIN.md, S8 to S22).
 //!
-//! Written from the rules alone: what a session is after some of its events is found by looking at all of them
-//! again, every time.
+//! Written from the rules alone: to find out what a session is after some of its events, it looks at all of them again
+//! every time.
 
 mod judge;
 mod stuck;
@@ -14,16 +14,16 @@ const MINUTE_MS: i64 = 60 * 1000;
 /// An item may stay in error for this long before it fails its session.
 const GRACE_MS: i64 = 2 * MINUTE_MS;
 
-/// What an organisation chose that changes how a session goes.
+/// An organisation's choices that affect a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// Minutes a session may take.
     pub minutes: i64,
-    /// Whether the page is shown. If not, nothing is waited for.
+    /// Whether the page is shown. If not, a session waits for nothing.
     pub shown: bool,
-    /// The blocking list. Empty: all that are targeted.
+    /// The blocking list. If empty, all targeted apps are in it.
     pub blocking: Vec<String>,
-    /// In the technician phase: whether the apps outside the list are tried too.
+    /// In the technician phase: whether the apps outside the list are also tried.
     pub tries_others: bool,
 }
 
@@ -55,7 +55,7 @@ pub enum What {
         hybrid: bool,
         /// `limitMinutes`
         limit: Option<i64>,
-        /// Ids of the apps known to be targeted, and whether at the user.
+        /// Ids of the apps known to be targeted, and whether they are targeted at the user.
         targeted: Option<Vec<(String, bool)>>,
         /// The profile that applied then.
         profile: Option<Profile>,
@@ -74,14 +74,14 @@ pub enum What {
     Failed(Option<String>, Option<String>),
 }
 
-/// An event.
+/// An event of the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// Where it stands in time.
+pub struct PageEvent {
+    /// When it is placed.
     pub at_ms: i64,
-    /// Of events of one instant this decides.
+    /// At the same instant, this decides.
     pub source: String,
-    /// After `source`, this.
+    /// After `source`, this decides.
     pub id: String,
     /// Whether retention dropped it.
     pub dropped: bool,
@@ -96,11 +96,11 @@ pub struct Told {
 pub struct Failure {
     /// The code of the session or of the item.
     pub code: Option<String>,
-    /// What the sender said of it.
+    /// The sender's message.
     pub message: Option<String>,
-    /// The name of the item that failed it, else the item's id.
+    /// The name of the item that failed it; failing that, the item's id.
     pub item: Option<String>,
-    /// The phase that it failed in, where that was reported.
+    /// The phase in which it failed, if reported.
     pub phase: Option<String>,
 }
 
@@ -109,7 +109,7 @@ pub struct Failure {
 pub enum Turn {
     /// The good end.
     Good,
-    /// A failure, known as such as of the instant asked for.
+    /// A failure, known as of the instant asked for.
     Failed(Failure),
     /// `continueAnyway` past the limit.
     ContinuedAnyway,
@@ -124,11 +124,11 @@ pub enum Turn {
 pub struct Session {
     /// `sessionId`
     pub name: Option<String>,
-    /// `deploymentMode`, from whoever knows.
+    /// `deploymentMode`, from any source that reports it.
     pub mode: Option<String>,
     /// From when its time counts.
     pub started_at_ms: i64,
-    /// Whether an `esp.started` says so.
+    /// Whether an `esp.started` reported it.
     pub start_reported: bool,
     /// The last instant of its time.
     pub deadline_ms: i64,
@@ -138,25 +138,25 @@ pub struct Session {
     pub state: String,
     /// Whether it ever failed.
     pub failed: bool,
-    /// Whether it ever was past its time.
+    /// Whether it was ever past its limit.
     pub timed_out: bool,
     /// Since when it was stuck identifying, if it ever was.
     pub stuck_since_ms: Option<i64>,
-    /// Whether it still is.
+    /// Whether it is still stuck.
     pub is_stuck: bool,
-    /// "(k of n)" of each subtask of the setup phases whose list is known. For security policies: 1 when all are there.
+    /// "(k of n)" of each subtask of the setup phases whose list is known. For security policies: 1 when all are done.
     pub counts: BTreeMap<(String, String), (usize, usize)>,
     /// The phases that its events named, and when.
     pub phases: Vec<(i64, String)>,
-    /// Its events, those of another source's items among them: `source` and `id`.
+    /// `source` and `id` of its events, including items of another source.
     pub events: BTreeSet<(String, String)>,
-    /// What its events do to its attempt, in order: `source` and `id` of the event, and what.
+    /// What its events do to its attempt, in order: `source` and `id` of the event, and the turn.
     pub turns: Vec<((String, String), Turn)>,
 }
 
 impl Session {
-    /// P1.2: the furthest phase that was named up to this instant. Windows walks through finished phases again after
-    /// each restart.
+    /// P1.2: the most advanced phase that was named up to this instant. Windows walks through finished phases again
+    /// after each restart.
     #[must_use]
     pub fn phase_at(&self, at_ms: i64) -> Option<String> {
         let named = self.phases.iter().filter(|(named_ms, _)| *named_ms <= at_ms);
@@ -173,27 +173,28 @@ impl Session {
 /// The events that one source (or one name) reports of one session.
 #[derive(Debug, Clone)]
 struct Part {
-    told: Vec<Told>,
+    events: Vec<PageEvent>,
     /// Whether retention dropped them.
     dropped: bool,
 }
 
-/// The sessions of one device, by their start.
+/// The sessions of one device, ordered by start.
 ///
-/// `unenrolled_ms` are the instants of its `unenrolled`, `idle_ms` is the tenant's limit for Windows.
+/// `unenrolled_ms` are the instants of its `unenrolled`; `idle_ms` is the tenant's limit for Windows.
 #[must_use]
-pub fn esp_sessions(told: &[Told], unenrolled_ms: &[i64], idle_ms: i64, as_of_ms: i64) -> Vec<Session> {
-    let mut told: Vec<Told> = told.iter().filter(|one| one.at_ms <= as_of_ms).map(in_lower_case).collect();
-    told.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
+pub fn esp_sessions(events: &[PageEvent], unenrolled_ms: &[i64], idle_ms: i64, as_of_ms: i64) -> Vec<Session> {
+    let mut events: Vec<PageEvent> = events.iter().filter(|one| one.at_ms <= as_of_ms).map(in_lower_case).collect();
+    events.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
 
-    // S8: a name names a session; without one a source has one at a time. A session that retention dropped is over.
+    // S8: a name identifies a session; without one, a source has one at a time. A session that retention dropped is
+    // over.
     let mut named: BTreeMap<(String, bool), Part> = BTreeMap::new();
     let mut unnamed: BTreeMap<(String, bool), Vec<Part>> = BTreeMap::new();
-    for one in told {
+    for one in events {
         let dropped = one.dropped;
         if let Some(name) = &one.session {
-            let part = named.entry((name.clone(), dropped)).or_insert(Part { told: Vec::new(), dropped });
-            part.told.push(one);
+            let part = named.entry((name.clone(), dropped)).or_insert(Part { events: Vec::new(), dropped });
+            part.events.push(one);
             continue;
         }
         let parts = unnamed.entry((one.source.clone(), dropped)).or_default();
@@ -203,14 +204,14 @@ pub fn esp_sessions(told: &[Told], unenrolled_ms: &[i64], idle_ms: i64, as_of_ms
             Some(last) => is_start && is_over(last, unenrolled_ms, idle_ms, one.at_ms),
         };
         if begins {
-            parts.push(Part { told: Vec::new(), dropped });
+            parts.push(Part { events: Vec::new(), dropped });
         }
         if let Some(last) = parts.last_mut() {
-            last.told.push(one);
+            last.events.push(one);
         }
     }
     let mut parts: Vec<Part> = named.into_values().chain(unnamed.into_values().flatten()).collect();
-    parts.sort_by_key(|part| part.told.first().map(|first| (first.at_ms, first.source.clone(), first.id.clone())));
+    parts.sort_by_key(|part| part.events.first().map(|first| (first.at_ms, first.source.clone(), first.id.clone())));
 
     // S17: parts of different sources whose spans overlap are one session.
     let mut sessions: Vec<Vec<Part>> = Vec::new();
@@ -229,19 +230,19 @@ pub fn esp_sessions(told: &[Told], unenrolled_ms: &[i64], idle_ms: i64, as_of_ms
 
 /// S8: whether an `esp.started` at this instant begins another session.
 fn is_over(part: &Part, unenrolled_ms: &[i64], idle_ms: i64, now_ms: i64) -> bool {
-    let last_ms = part.told.last().map_or(now_ms, |last| last.at_ms);
-    let judged = judge(&part.told, &[part], unenrolled_ms, now_ms);
+    let last_ms = part.events.last().map_or(now_ms, |last| last.at_ms);
+    let judged = judge(&part.events, &[part], unenrolled_ms, now_ms);
     judged.ended_at_ms.is_some()
         || judged.left_ms.is_some()
         || (now_ms > judged.deadline_ms && now_ms.saturating_sub(last_ms) > idle_ms)
 }
 
-/// S17: other sources, overlapping spans, and modes that do not differ.
+/// S17: different sources, overlapping spans, and modes that do not differ.
 fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64]) -> bool {
     if one.dropped != other.dropped {
         return false;
     }
-    let sources = |part: &Part| part.told.iter().map(|told| told.source.clone()).collect::<BTreeSet<_>>();
+    let sources = |part: &Part| part.events.iter().map(|event| event.source.clone()).collect::<BTreeSet<_>>();
     if !sources(one).is_disjoint(&sources(other)) {
         return false;
     }
@@ -251,12 +252,12 @@ fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64]) -> bool {
     {
         return false;
     }
-    // What was reported decides, and not how long an item has been in error by now.
+    // What was reported decides, not how long an item has been in error by now.
     let span = |part: &Part| {
-        let judged = judge(&part.told, &[part], unenrolled_ms, i64::MAX);
+        let judged = judge(&part.events, &[part], unenrolled_ms, i64::MAX);
         let first_ms = begin(&[part]).at_ms;
-        let last_ms = part.told.last().map_or(0, |told| told.at_ms);
-        // A removal of the device makes no span longer.
+        let last_ms = part.events.last().map_or(0, |event| event.at_ms);
+        // A removal of the device does not lengthen the span.
         let end_ms = judged.ended_at_ms.or(judged.left_ms).unwrap_or(last_ms).min(last_ms);
         (first_ms, end_ms.max(first_ms))
     };
@@ -264,32 +265,32 @@ fn are_one(one: &Part, other: &Part, unenrolled_ms: &[i64]) -> bool {
     one_first <= other_last && other_first <= one_last
 }
 
-/// The same with ids of items in lower case: senders differ in it, and it tells nothing apart.
-fn in_lower_case(told: &Told) -> Told {
-    let mut told = told.clone();
-    match &mut told.what {
+/// A copy with ids of items in lower case: senders differ in their case, so it distinguishes nothing.
+fn in_lower_case(event: &PageEvent) -> PageEvent {
+    let mut event = event.clone();
+    match &mut event.what {
         What::Started { targeted: Some(apps), .. } => apps.iter_mut().for_each(|(id, _)| id.make_ascii_lowercase()),
         What::Tracked(_, _, ids) => ids.iter_mut().for_each(|id| id.make_ascii_lowercase()),
         What::Item(item) => item.id.make_ascii_lowercase(),
         _ => {}
     }
-    told
+    event
 }
 
-/// What the earliest `esp.started` of each source says, or would say if there were one.
+/// What the earliest `esp.started` of each source reports, or the defaults if there is none.
 struct Begin {
     at_ms: i64,
     mode: Option<String>,
     hybrid: bool,
     limit: Option<i64>,
-    /// What it lists itself; `None` where it lists nothing.
+    /// The apps that it lists; `None` if it has no list.
     lists: Option<Vec<(String, bool)>>,
     profile: Profile,
 }
 
 impl Begin {
     fn deadline_ms(&self) -> i64 {
-        // S18: what the device was given wins over the profile, and hybrid join has forty minutes more.
+        // S18: what the device was given overrides the profile, and hybrid join gets forty minutes more.
         let minutes = self.limit.unwrap_or(self.profile.minutes) + if self.hybrid { 40 } else { 0 };
         self.at_ms.saturating_add(minutes.saturating_mul(MINUTE_MS))
     }
@@ -309,7 +310,7 @@ impl Begin {
 
 fn begin(parts: &[&Part]) -> Begin {
     let nobody_chose = Profile { minutes: 60, shown: true, blocking: Vec::new(), tries_others: false };
-    let first_ms = parts.iter().filter_map(|part| part.told.first()).map(|told| told.at_ms).min();
+    let first_ms = parts.iter().filter_map(|part| part.events.first()).map(|event| event.at_ms).min();
     let mut begin = Begin {
         at_ms: first_ms.unwrap_or(0),
         mode: None,
@@ -318,8 +319,8 @@ fn begin(parts: &[&Part]) -> Begin {
         lists: None,
         profile: nobody_chose,
     };
-    let is_start = |told: &&Told| matches!(told.what, What::Started { .. });
-    let mut starts: Vec<&Told> = parts.iter().flat_map(|part| &part.told).filter(is_start).collect();
+    let is_start = |event: &&PageEvent| matches!(event.what, What::Started { .. });
+    let mut starts: Vec<&PageEvent> = parts.iter().flat_map(|part| &part.events).filter(is_start).collect();
     starts.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
     let mut sources = BTreeSet::new();
     starts.retain(|start| sources.insert(&start.source));
@@ -339,13 +340,13 @@ fn begin(parts: &[&Part]) -> Begin {
     begin
 }
 
-/// Whether an app is targeted: the start lists it, or the list of a subtask does. A start that lists nothing
-/// excludes nothing.
-fn is_targeted(told: &[Told], begin: &Begin, app: &str) -> bool {
+/// Whether an app is targeted: the start lists it, or the list of a subtask does. A start without a list excludes no
+/// app.
+fn is_targeted(events: &[PageEvent], begin: &Begin, app: &str) -> bool {
     let Some(lists) = &begin.lists else {
         return true;
     };
-    let tracked = told.iter().any(|one| match &one.what {
+    let tracked = events.iter().any(|one| match &one.what {
         What::Tracked(_, category, ids) => category == "apps" && ids.iter().any(|id| id == app),
         _ => false,
     });
@@ -356,21 +357,22 @@ fn in_list(profile: &Profile, app: &str) -> bool {
     profile.blocking.is_empty() || profile.blocking.iter().any(|id| id.eq_ignore_ascii_case(app))
 }
 
-/// Whether the session waits for it, so that it can hold the session up and fail it.
-fn is_waited_for(told: &[Told], begin: &Begin, category: &str, id: &str) -> bool {
+/// Whether the session waits for it, so that it can delay the session and fail it.
+fn is_waited_for(events: &[PageEvent], begin: &Begin, category: &str, id: &str) -> bool {
     if !begin.profile.shown {
         return false;
     }
-    category != "apps" || (is_targeted(told, begin, id) && in_list(&begin.profile, id))
+    category != "apps" || (is_targeted(events, begin, id) && in_list(&begin.profile, id))
 }
 
-/// Whether the person sees it counted: what is waited for, and what the technician phase tries besides.
-fn is_counted(told: &[Told], begin: &Begin, phase: &str, category: &str, id: &str) -> bool {
+/// Whether the page counts it for the person: items that the session waits for, and those that the technician phase
+/// also tries.
+fn is_counted(events: &[PageEvent], begin: &Begin, phase: &str, category: &str, id: &str) -> bool {
     let tried = begin.technician() && begin.profile.tries_others && phase == "deviceSetup" && category == "apps";
-    is_waited_for(told, begin, category, id) || (tried && begin.profile.shown && is_targeted(told, begin, id))
+    is_waited_for(events, begin, category, id) || (tried && begin.profile.shown && is_targeted(events, begin, id))
 }
 
-/// How far a state is: of two reported of one instant the further one counts.
+/// How advanced a state is: of two reported at one instant the more advanced one counts.
 fn rank(state: &str) -> usize {
     let order = ["notInstalled", "inProgress", "completed", "error", "notRequired", "skipped", "notApplicable"];
     order.iter().position(|known| *known == state).unwrap_or(0)
@@ -388,14 +390,14 @@ fn key_of(item: &Item) -> ItemKey {
 }
 
 /// S15: the newest state of each item among these events.
-fn newest(told: &[Told]) -> BTreeMap<ItemKey, (usize, String)> {
+fn newest(events: &[PageEvent]) -> BTreeMap<ItemKey, (usize, String)> {
     let mut newest: BTreeMap<ItemKey, (usize, String)> = BTreeMap::new();
-    for (index, one) in told.iter().enumerate() {
+    for (index, one) in events.iter().enumerate() {
         let What::Item(item) = &one.what else {
             continue;
         };
         if let Some((before, known)) = newest.get(&key_of(item))
-            && told[*before].at_ms == one.at_ms
+            && events[*before].at_ms == one.at_ms
             && rank(known) > rank(&item.state)
         {
             continue;
@@ -405,20 +407,20 @@ fn newest(told: &[Told]) -> BTreeMap<ItemKey, (usize, String)> {
     newest
 }
 
-/// S21: whether these events, of which more may follow in `whole`, are a good end.
-fn ends_well(told: &[Told], whole: &[Told], begin: &Begin) -> bool {
+/// S21: whether these events, of which more may follow in `whole`, end the session well.
+fn ends_well(events: &[PageEvent], whole: &[PageEvent], begin: &Begin) -> bool {
     let last_phase = begin.last_phase();
-    for one in told {
+    for one in events {
         match &one.what {
             What::Completed => return true,
             What::Phase(phase, state) if phase == last_phase && state == "completed" => return true,
             _ => {}
         }
     }
-    // The phase's list of apps is known and not empty, and all that is tracked in the phase is done.
-    let states = newest(told);
+    // The phase's list of apps is known and not empty, and everything tracked in the phase is done.
+    let states = newest(events);
     let mut apps = 0;
-    for (phase, category, id) in all_items(told, begin) {
+    for (phase, category, id) in all_items(events, begin) {
         if phase != last_phase || !is_waited_for(whole, begin, &category, &id) {
             continue;
         }
@@ -434,20 +436,20 @@ fn ends_well(told: &[Told], whole: &[Told], begin: &Begin) -> bool {
 }
 
 /// Whether this is the `esp.started` whose list of targeted apps counts.
-fn lists_targets(told: &Told, begin: &Begin) -> bool {
-    matches!(&told.what, What::Started { targeted: Some(apps), .. } if Some(apps) == begin.lists.as_ref())
+fn lists_targets(event: &PageEvent, begin: &Begin) -> bool {
+    matches!(&event.what, What::Started { targeted: Some(apps), .. } if Some(apps) == begin.lists.as_ref())
 }
 
-/// Every item known from these events: targeted, in a list, or reported.
-fn all_items(told: &[Told], begin: &Begin) -> BTreeSet<ItemKey> {
+/// Every item known from these events: targeted, listed or reported.
+fn all_items(events: &[PageEvent], begin: &Begin) -> BTreeSet<ItemKey> {
     let mut items = BTreeSet::new();
-    if told.iter().any(|one| lists_targets(one, begin)) {
+    if events.iter().any(|one| lists_targets(one, begin)) {
         for (id, user) in begin.lists.iter().flatten() {
             let phase = if *user { "accountSetup" } else { "deviceSetup" };
             items.insert((phase.to_owned(), "apps".to_owned(), id.clone()));
         }
     }
-    for one in told {
+    for one in events {
         match &one.what {
             What::Tracked(phase, category, ids) => {
                 items.extend(ids.iter().map(|id| (phase.clone(), category.clone(), id.clone())));
@@ -461,11 +463,11 @@ fn all_items(told: &[Told], begin: &Begin) -> BTreeSet<ItemKey> {
     items
 }
 
-/// One session from what its sources report.
+/// One session, from the reports of its sources.
 fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
-    // S17: the items of the source that reports more of them; of two that report as many, of the one first by name.
+    // S17: the items of the source that reports more of them; of two that report equally many, of the first by name.
     let mut items: BTreeMap<&String, BTreeSet<ItemKey>> = BTreeMap::new();
-    for one in parts.iter().flat_map(|part| &part.told) {
+    for one in parts.iter().flat_map(|part| &part.events) {
         let of_source = items.entry(&one.source).or_default();
         if let What::Item(item) = &one.what {
             of_source.insert(key_of(item));
@@ -473,48 +475,48 @@ fn session(parts: &[Part], unenrolled_ms: &[i64], as_of_ms: i64) -> Session {
     }
     let owner = items.iter().max_by_key(|(source, items)| (items.len(), std::cmp::Reverse(*source)));
     let owner = owner.map(|(source, _)| (*source).clone());
-    let named = parts.iter().flat_map(|part| &part.told).filter(|one| one.session.is_some());
+    let named = parts.iter().flat_map(|part| &part.events).filter(|one| one.session.is_some());
     let name = named.min_by_key(|one| (one.at_ms, &one.source, &one.id)).and_then(|one| one.session.clone());
-    let mut told = Vec::new();
-    let mut events = BTreeSet::new();
-    for one in parts.iter().flat_map(|part| &part.told) {
-        events.insert((one.source.clone(), one.id.clone()));
+    let mut events = Vec::new();
+    let mut keys = BTreeSet::new();
+    for one in parts.iter().flat_map(|part| &part.events) {
+        keys.insert((one.source.clone(), one.id.clone()));
         if Some(&one.source) == owner.as_ref() || !matches!(one.what, What::Item(_) | What::Tracked(..)) {
-            told.push(one.clone());
+            events.push(one.clone());
         }
     }
-    told.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
+    events.sort_by(|a, b| (a.at_ms, &a.source, &a.id).cmp(&(b.at_ms, &b.source, &b.id)));
 
     let parts: Vec<&Part> = parts.iter().collect();
     let begin = begin(&parts);
-    let judged = judge(&told, &parts, unenrolled_ms, as_of_ms);
-    let named = |index: usize| (told[index].source.clone(), told[index].id.clone());
-    // What was reported before its start counts from there.
+    let judged = judge(&events, &parts, unenrolled_ms, as_of_ms);
+    let named = |index: usize| (events[index].source.clone(), events[index].id.clone());
+    // What was reported before its start counts from the start.
     let ended_at_ms = judged.ended_at_ms.map(|at_ms| at_ms.max(begin.at_ms));
-    let (stuck_since_ms, is_stuck) = stuck(&told, &begin, ended_at_ms, as_of_ms);
+    let (stuck_since_ms, is_stuck) = stuck(&events, &begin, ended_at_ms, as_of_ms);
     Session {
         name,
         started_at_ms: begin.at_ms,
-        start_reported: told.iter().any(|one| matches!(one.what, What::Started { .. })),
+        start_reported: events.iter().any(|one| matches!(one.what, What::Started { .. })),
         deadline_ms: judged.deadline_ms,
         ended_at_ms,
         stuck_since_ms,
         is_stuck,
-        phases: told.iter().filter_map(|one| Some((one.at_ms, named_phase(one)?.to_owned()))).collect(),
+        phases: events.iter().filter_map(|one| Some((one.at_ms, named_phase(one)?.to_owned()))).collect(),
         state: judged.state.to_owned(),
         failed: judged.failed,
         timed_out: judged.timed_out,
-        counts: counts(&told, &begin),
-        events,
+        counts: counts(&events, &begin),
+        events: keys,
         turns: judged.turns.iter().map(|(index, turn)| (named(*index), turn.clone())).collect(),
         mode: begin.mode,
     }
 }
 
-/// "(k of n)" of each subtask whose list is known: reported as a list, or by an item of it.
-fn counts(told: &[Told], begin: &Begin) -> BTreeMap<(String, String), (usize, usize)> {
+/// "(k of n)" of each subtask whose list is known, from a list or from one of its items.
+fn counts(events: &[PageEvent], begin: &Begin) -> BTreeMap<(String, String), (usize, usize)> {
     let mut lists: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for one in told {
+    for one in events {
         match &one.what {
             What::Started { targeted: Some(apps), .. } if lists_targets(one, begin) => {
                 for phase in ["deviceSetup", "accountSetup"] {
@@ -534,7 +536,7 @@ fn counts(told: &[Told], begin: &Begin) -> BTreeMap<(String, String), (usize, us
             _ => {}
         }
     }
-    let states = newest(told);
+    let states = newest(events);
     let mut counts = BTreeMap::new();
     for ((phase, category), ids) in lists {
         if phase == "devicePreparation" {
@@ -542,7 +544,7 @@ fn counts(told: &[Told], begin: &Begin) -> BTreeMap<(String, String), (usize, us
         }
         let (mut done, mut all) = (0, 0);
         for id in ids {
-            if !is_counted(told, begin, &phase, &category, &id) {
+            if !is_counted(events, begin, &phase, &category, &id) {
                 continue;
             }
             all += 1;

@@ -1,9 +1,10 @@
 //! From the events of one device, in order, to its attempts (docs/DOMAIN.md, O, A, P and D1).
 //!
-//! One pass in a straight line. Sessions of the Enrollment Status Page are judged first, by all of their events; the
-//! pass meets what an event of theirs does to the attempt when it comes to that event.
+//! One pass in a straight line. Sessions of the Enrollment Status Page are judged first, from all of their events; what
+//! one of these events does to the attempt is applied when the pass reaches that event.
 //!
-//! [`reported`] has the enrollment events, [`page`] those of the Enrollment Status Page, [`says`] what is said in the end.
+//! [`reported`] handles enrollment events, [`page`] those of the Enrollment Status Page, and [`says`] builds the
+//! answer.
 
 mod page;
 mod reported;
@@ -11,13 +12,13 @@ mod says;
 
 use crate::Settings;
 use crate::attempts::{Device, Page};
-use crate::esp::{Session, Told, Turn, What, esp_sessions};
+use crate::esp::{PageEvent, Session, Turn, What, esp_sessions};
 use crate::read::{Event, Kind, Place};
 use std::collections::BTreeSet;
 
 const MINUTE_MS: i64 = 60 * 1000;
 
-/// What closed an attempt, as far as later events depend on it.
+/// What closed an attempt, where later events depend on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum By {
     /// A `stopped`, `failed` or `portalClosed`.
@@ -50,7 +51,7 @@ struct End {
     released: bool,
 }
 
-/// An attempt while it is being put together.
+/// An attempt while it is being built.
 struct Draft {
     opened: Event,
     /// Its enrollment events, in order.
@@ -61,12 +62,12 @@ struct Draft {
     last_sign_of_life_ms: i64,
     /// A8: an `enrolled` of a sender without steps, or that awaits configuration, and no step since.
     waits: bool,
-    /// Its sessions, in order of belonging.
+    /// Its sessions, in the order in which they joined it.
     sessions: Vec<usize>,
     end: Option<End>,
-    /// A1.5: its completion that was undone, and the sources that took part before.
+    /// A1.5: its completion that was undone, and the sources that had taken part before.
     undone: Option<(End, BTreeSet<String>)>,
-    /// Since its end something else than `enrolled`, `compliant`, `registered` and the page's events was reported.
+    /// Since its end something other than `enrolled`, `compliant`, `registered` and the page's events was reported.
     disturbed: bool,
     /// Since its end an `enrolled` or `compliant` has left the device complete.
     left_complete: bool,
@@ -105,7 +106,7 @@ impl Draft {
     /// E10
     fn start_reported(&self) -> bool {
         self.all().iter().any(|event| match &event.esp {
-            Some(told) => matches!(told.what, What::Started { .. }),
+            Some(page) => matches!(page.what, What::Started { .. }),
             None => matches!(event.kind, Kind::Started | Kind::StepEntered | Kind::Stopped),
         })
     }
@@ -134,7 +135,7 @@ struct Reading<'a> {
     sessions: Vec<Session>,
     /// Whether each session is open: begun, and neither ended nor left.
     open: Vec<bool>,
-    /// Whether each session has begun, whether it is over for good, and its turns before it begins.
+    /// For each session: whether it has begun, whether it is over for good, and its turns before it begins.
     begun: Vec<bool>,
     gone: Vec<bool>,
     early: Vec<Vec<Turn>>,
@@ -142,7 +143,7 @@ struct Reading<'a> {
     enrolled: bool,
     compliant: bool,
     held: bool,
-    /// Which source held it.
+    /// The source that held it.
     held_by: String,
     compliant_at_ms: Option<i64>,
     complete_since_ms: Option<i64>,
@@ -155,14 +156,20 @@ struct Reading<'a> {
     failures: Vec<(i64, Option<String>, bool)>,
 }
 
-/// Fills in what the events say of the device.
+/// Fills in what the events show of the device.
 pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut Device) {
-    let mut told = Vec::new();
+    let mut page_events = Vec::new();
     let mut unenrolled_ms = Vec::new();
     for event in &events {
         if let Some(esp) = &event.esp {
             let (source, id) = (event.source.clone(), event.id.clone());
-            told.push(Told { at_ms: event.placed_at_ms, source, id, dropped: event.dropped, ..esp.clone() });
+            page_events.push(PageEvent {
+                at_ms: event.placed_at_ms,
+                source,
+                id,
+                dropped: event.dropped,
+                ..esp.clone()
+            });
         }
         if event.kind == Kind::Unenrolled {
             unenrolled_ms.push(event.placed_at_ms);
@@ -172,7 +179,7 @@ pub fn fold(events: Vec<Event>, settings: &Settings, as_of_ms: i64, device: &mut
     let with_profile_name: BTreeSet<(String, String)> =
         named.map(|event| (event.source.clone(), event.id.clone())).collect();
     let idle_ms = settings.windows_idle_limit_minutes.saturating_mul(MINUTE_MS);
-    let sessions = esp_sessions(&told, &unenrolled_ms, idle_ms, as_of_ms);
+    let sessions = esp_sessions(&page_events, &unenrolled_ms, idle_ms, as_of_ms);
     device.has_esp_session = !sessions.is_empty();
 
     let count = sessions.len();
@@ -239,7 +246,7 @@ impl Reading<'_> {
         self.drafts.last().is_some_and(|draft| draft.end.is_none())
     }
 
-    /// The last attempt. Only asked for where there is one.
+    /// The last attempt. The caller has checked that there is one.
     fn last(&mut self) -> Option<&mut Draft> {
         self.drafts.last_mut()
     }
@@ -295,13 +302,13 @@ impl Reading<'_> {
         if let Some(step) = last_step(draft) {
             return Some(step);
         }
-        // 5. the first screen, where a sender reports screens.
+        // 5. the first screen, if a sender reports screens.
         let platform = draft.platform();
         if matches!(platform.as_deref(), Some("ios" | "android")) && draft.has_steps() {
             let (section, action) = ("setupChecklist".to_owned(), "PreEnrollmentWizard".to_owned());
             return Some(Place { section: Some(section), action, screen: None });
         }
-        // 6. none.
+        // 6. no place.
         None
     }
 
@@ -323,7 +330,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A5, A8, A9: what the clock alone has done before this instant.
+    /// A5, A8, A9: what has happened before this instant by the clock alone.
     fn limit_passed(&mut self, now_ms: i64) {
         if !self.is_open() {
             return;
@@ -378,7 +385,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A4: whether the tenant names another source of compliance than the one that holds the device.
+    /// A4: whether the tenant names a source of compliance other than the one that holds the device.
     fn another_source(&self) -> bool {
         let platform = self.drafts.last().and_then(Draft::platform).or_else(|| self.platform.clone());
         self.settings.compliance_source.is_another(platform.as_deref(), &self.held_by)
@@ -435,7 +442,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Something was reported after the last attempt that is no late truth of it.
+    /// Something was reported after the last attempt that is not a late event of it.
     fn disturb(&mut self) {
         if let Some(draft) = self.last() {
             draft.disturbed = true;
@@ -450,7 +457,7 @@ impl Reading<'_> {
 
     /// Opens an attempt.
     fn open_with(&mut self, event: &Event) {
-        // A9: sessions of an attempt whose limit passed have ended once another opens.
+        // A9: the sessions of an attempt whose limit passed have ended once another one opens.
         if let Some(Draft { end: Some(End { by: By::SilentSession(silent), .. }), .. }) = self.drafts.last() {
             for session in silent.clone() {
                 self.open[session] = false;
@@ -458,7 +465,7 @@ impl Reading<'_> {
             }
         }
         if self.prepared {
-            // A9: the user's part needs a `compliant` of its own.
+            // A9: the user's part needs its own `compliant`.
             self.prepared = false;
             self.compliant = false;
             self.compliant_at_ms = None;
@@ -467,7 +474,7 @@ impl Reading<'_> {
         self.drafts.push(Draft::new(event.clone()));
     }
 
-    /// Takes an activity into the open attempt.
+    /// Adds an activity to the open attempt.
     fn take(&mut self, event: Event) {
         if let Some(draft) = self.last() {
             draft.last_activity_ms = draft.last_activity_ms.max(event.placed_at_ms);

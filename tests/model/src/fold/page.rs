@@ -12,11 +12,11 @@ impl Reading<'_> {
         let Some(session) = self.sessions.iter().position(|session| session.events.contains(&key)) else {
             return;
         };
-        let Some(told) = &event.esp else {
+        let Some(reported) = &event.esp else {
             return;
         };
-        let is_start = matches!(told.what, What::Started { .. });
-        // Its start is its earliest `esp.started`, without one its first event.
+        let is_start = matches!(reported.what, What::Started { .. });
+        // It starts at its earliest `esp.started`; without one, at its first event.
         let begins = !self.begun[session] && (is_start || !self.sessions[session].start_reported);
         if begins {
             self.begun[session] = true;
@@ -35,7 +35,7 @@ impl Reading<'_> {
         let own = self.sessions[session].turns.iter().filter(|(of, _)| *of == key).map(|(_, turn)| turn.clone());
         self.early[session].extend(own);
         if !self.begun[session] {
-            // What was reported before its start counts from there.
+            // What was reported before its start counts from the start.
             return;
         }
         for turn in std::mem::take(&mut self.early[session]) {
@@ -88,7 +88,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the last attempt is this session's to correct: open with it, failed by it, or past its limit with it.
+    /// Whether this session may correct the last attempt: it is open with the session, failed by it, or past its limit
+    /// with it.
     pub(super) fn is_of(&self, session: usize) -> bool {
         let Some(draft) = self.drafts.last() else {
             return false;
@@ -119,7 +120,7 @@ impl Reading<'_> {
                 return;
             }
         } else if failed_before && self.is_open() {
-            // Another attempt has opened since: it is the good end of that one.
+            // Another attempt has opened since, so the good end belongs to that one.
         } else {
             return;
         }
@@ -181,18 +182,18 @@ impl Reading<'_> {
     pub(super) fn left(&mut self, session: usize, now_ms: i64, turn: &Turn) {
         let is_of = self.is_of(session);
         let is_open = self.is_open();
-        // What it failed and was tried again stays failed, and is left like another.
+        // A session that failed and was tried again stays failed, and is left like any other.
         if !self.open[session] && (is_open || !is_of) {
             return;
         }
         if *turn == Turn::Reset && is_of {
             if is_open {
-                // Its place is the phase, so before the session is closed.
+                // The attempt's place is the phase, so take it before the session is closed.
                 self.close(now_ms, "abandoned", Some("restarted"), By::SessionLeft);
             } else if let Some(end) = self.last().and_then(|draft| draft.end.as_mut())
                 && matches!(end.by, By::SilentSession(_))
             {
-                // The facts that follow are of another enrollment.
+                // The facts that follow belong to another enrollment.
                 end.by = By::Other;
             }
             self.begin_anew();

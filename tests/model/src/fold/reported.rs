@@ -23,7 +23,7 @@ impl Reading<'_> {
         if let Some(last) = self.drafts.last()
             && let Some(end) = &last.end
         {
-            // A1.5; as in A6, what a source reports of the page is no part in the attempt.
+            // A1.5; as in A6, a source that only reports the page does not take part in the attempt.
             let sources: BTreeSet<String> = last.events.iter().map(|own| own.source.clone()).collect();
             let goes_on = end.outcome == "completed"
                 && end.by == By::Fact
@@ -117,13 +117,13 @@ impl Reading<'_> {
         if self.is_open() {
             let start_reported = self.drafts.last().is_some_and(Draft::start_reported);
             if event.restated && start_reported {
-                // O4: it sets nothing.
+                // O4: it sets no fact.
                 if let Some(draft) = self.last() {
                     draft.events.push(event);
                 }
                 return;
             }
-            // A6: a restart of a sender without starts.
+            // A6: a sender without starts restarts.
             let quiet_ms = self.drafts.last().map_or(0, |draft| now_ms.saturating_sub(draft.last_activity_ms));
             let restart = self.waits()
                 && !self.held
@@ -141,7 +141,7 @@ impl Reading<'_> {
             return;
         }
 
-        // A1.4: a sender without starts reports each enrollment so.
+        // A1.4: this is how a sender without starts reports each enrollment.
         let end_ms = self.drafts.last().and_then(|draft| draft.end.as_ref()).map(|end| end.at_ms);
         if without_starts
             && !event.restated
@@ -176,7 +176,7 @@ impl Reading<'_> {
         let now_ms = event.placed_at_ms;
         let platform = event.platform.clone().or_else(|| self.platform.clone());
         if event.assumed && self.settings.compliance_source.is_another(platform.as_deref(), &event.source) {
-            // A4: it does not count.
+            // A4: it is ignored.
             return;
         }
         let repeats = self.compliant;
@@ -213,10 +213,10 @@ impl Reading<'_> {
         self.note_complete(event.placed_at_ms);
     }
 
-    /// An `enrolled` or `compliant` in the open attempt, its fact set.
+    /// An `enrolled` or `compliant` in the open attempt, after its fact was set.
     pub(super) fn fact_in_open(&mut self, event: Event, repeats: bool) {
         let now_ms = event.placed_at_ms;
-        // O4: what only repeats is no activity.
+        // O4: a repetition is not activity.
         let passive = match event.kind {
             Kind::Enrolled => event.restated,
             _ => repeats && !event.reports.starts,
@@ -228,7 +228,7 @@ impl Reading<'_> {
         let Some(draft) = self.last() else {
             return;
         };
-        // A1.5: what a source repeats that took part before does not complete it.
+        // A1.5: if a source took part before, what it repeats does not complete the attempt.
         let only_repeats = repeats && draft.undone.as_ref().is_some_and(took_part_before);
         draft.waits |= waits;
         if !passive {
@@ -241,7 +241,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A fact that opens no attempt.
+    /// A fact that does not open an attempt.
     pub(super) fn fact_outside(&mut self) {
         let complete = self.complete();
         if let Some(draft) = self.last() {
@@ -249,7 +249,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A8 and A9: whether this completes the last attempt after all. Its fact is set.
+    /// A8 and A9: whether this completes the last attempt after all. Its fact was set.
     pub(super) fn late_truth(&mut self, event: &Event) -> bool {
         let complete = self.complete();
         let Some(draft) = self.drafts.last_mut() else {
@@ -276,7 +276,7 @@ impl Reading<'_> {
         true
     }
 
-    /// A1: on Windows, whether a session has closed the last attempt, and no `esp.started` has been reported since.
+    /// A1: on Windows, whether a session has closed the last attempt and no `esp.started` was reported since.
     pub(super) fn closed_by_session(&self) -> bool {
         let end = self.drafts.last().and_then(|draft| draft.end.as_ref());
         end.is_some_and(|end| matches!(end.by, By::GoodEnd | By::SessionFailed(_) | By::SessionLeft))

@@ -1,4 +1,4 @@
-//! What is said of a device and of its attempts in the end (docs/DOMAIN.md, D1, P and E10).
+//! Builds the answer: the device and its attempts (docs/DOMAIN.md, D1, P and E10).
 
 use super::{Draft, Reading, last_reported};
 use crate::attempts::Attempt;
@@ -31,13 +31,13 @@ impl Reading<'_> {
         }
     }
 
-    /// P5: the device's platform, for an attempt of which no event reports one.
+    /// P5: the device's platform, for an attempt whose events report none.
     fn platform_around(&self, draft: &Draft) -> Option<String> {
         let mut found = None;
         let mut opened = false;
         for (source, id, platform) in &self.platforms {
             opened |= (source, id) == (&draft.opened.source, &draft.opened.id);
-            // Before it the last one counts, after it the first one where there was none before.
+            // The last one before it counts; if there is none before it, the first one after it.
             if platform.is_some() && (!opened || found.is_none()) {
                 found.clone_from(platform);
             }
@@ -45,7 +45,7 @@ impl Reading<'_> {
         found
     }
 
-    /// Says of a draft everything there is to say of an attempt.
+    /// Fills in everything that an attempt shows, from its draft.
     pub(super) fn finished(&self, draft: &Draft, enrollment_key: &str) -> Attempt {
         let all = draft.all();
         let (outcome, cause) = match &draft.end {

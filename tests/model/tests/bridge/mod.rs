@@ -1,4 +1,4 @@
-//! Between the plain model and the domain: the same events for both, and what each says in the same words.
+//! Connects the plain model and the domain: the same events for both, and both results in the same words.
 
 use vestibule_domain::attempt::AttemptId;
 use vestibule_domain::catalogue::{Action, Screen};
@@ -55,7 +55,7 @@ fn name(id: &str) -> ItemName {
     ItemName { id: id.to_owned(), name: None }
 }
 
-/// What an `esp.*` event reports. Profiles have tests of their own.
+/// What an `esp.*` event reports. Profiles have their own tests.
 fn detail(what: &What) -> EspDetail {
     let phase = |phase: &str| Phase::read(phase).unwrap();
     let category = |category: &str| Category::read(category).unwrap();
@@ -86,11 +86,11 @@ fn detail(what: &What) -> EspDetail {
     }
 }
 
-/// The event as the domain has it.
+/// The event in the domain's form.
 pub fn event(model: &vestibule_model::Event) -> Event {
     let identifier = |wanted| model.identifiers.iter().find(|(kind, _)| *kind == wanted).map(|(_, id)| id.clone());
     let body = match &model.esp {
-        Some(told) => Body::Esp(EspEvent { session_id: told.session.clone(), detail: detail(&told.what) }),
+        Some(page) => Body::Esp(EspEvent { session_id: page.session.clone(), detail: detail(&page.what) }),
         None => {
             let kind = match model.kind {
                 vestibule_model::Kind::Registered => Kind::Registered,
@@ -103,7 +103,7 @@ pub fn event(model: &vestibule_model::Event) -> Event {
                 vestibule_model::Kind::Enrolled => Kind::Enrolled,
                 vestibule_model::Kind::Compliant => Kind::Compliant,
                 vestibule_model::Kind::Unenrolled => Kind::Unenrolled,
-                vestibule_model::Kind::Esp => unreachable!("it has what it reports"),
+                vestibule_model::Kind::Esp => unreachable!("its body was matched above"),
             };
             let failure = Failure {
                 code: model.failure_code.clone(),
@@ -152,7 +152,7 @@ pub fn event(model: &vestibule_model::Event) -> Event {
     event.stored()
 }
 
-/// The same events under the keys that the domain stores them under, of which the order of one instant depends.
+/// The same events under the keys that the domain stores them under; the order at one instant depends on these.
 pub fn as_stored(events: &[vestibule_model::Event]) -> Vec<vestibule_model::Event> {
     let keyed = |one: &vestibule_model::Event| vestibule_model::Event { id: event(one).key.id, ..one.clone() };
     events.iter().map(keyed).collect()
@@ -176,7 +176,7 @@ pub fn folded<'a>(
     fold(&tenant(), &history(events), settings, Timestamp::from_millis(as_of_ms))
 }
 
-/// What is compared of a device: a line of words for the device, each attempt, each session and each failure.
+/// What is compared of a device: one line for the device, each attempt, each session and each failure.
 pub fn domain_in_words(enrollment: &Enrollment) -> Vec<String> {
     let mut lines = vec![format!(
         "device {} enrolled={} compliant={} complete={}",
@@ -229,7 +229,7 @@ pub fn domain_in_words(enrollment: &Enrollment) -> Vec<String> {
     lines
 }
 
-/// As [`domain_in_words`], of the model's device.
+/// Like [`domain_in_words`], for the model's device.
 pub fn model_in_words(device: &Device) -> Vec<String> {
     let mut lines = vec![format!(
         "device {} enrolled={} compliant={} complete={}",

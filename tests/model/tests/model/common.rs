@@ -14,7 +14,7 @@ pub fn on(at: i64, kind: &str, more: Value) -> Delivered {
     from("mdm", at, kind, more)
 }
 
-/// As [`on`], from a source. The id is made from kind and time.
+/// Like [`on`], from the given source. The id is made from kind and time.
 pub fn from(source: &str, at: i64, kind: &str, more: Value) -> Delivered {
     let mut data = json!({ "device": { "serialNumber": "SERIAL-1" }, "platform": "ios" });
     for (name, value) in more.as_object().unwrap() {
@@ -59,7 +59,7 @@ pub fn one_with(delivered: &[Delivered], settings: &Settings, as_of: i64) -> Dev
     found.remove(0)
 }
 
-/// An attempt in short: outcome, cause, start and end after the start.
+/// A short form of an attempt: outcome, cause, start and end after the start.
 pub fn short(attempt: &Attempt) -> (&str, Option<&str>, i64, Option<i64>) {
     (
         attempt.outcome.as_str(),

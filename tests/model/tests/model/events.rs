@@ -1,4 +1,4 @@
-//! Which events are taken, and which device they are of.
+//! Which events are valid, and which device they are about.
 
 use crate::common::*;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn the_key_is_the_best_identifier() {
 
 #[test]
 fn placeholders_never_serve() {
-    for told in [
+    for placeholder in [
         "System Serial Number",
         "to be filled by O.E.M.",
         "To Be Filled By OEM (later)",
@@ -66,13 +66,13 @@ fn placeholders_never_serve() {
         "abcdef",
         "0123456789ABCDEF",
     ] {
-        assert_eq!(keys(&[json!({ "serialNumber": told, "udid": "UDID-U" })]), ["udid-u"], "{told}");
+        assert_eq!(keys(&[json!({ "serialNumber": placeholder, "udid": "UDID-U" })]), ["udid-u"], "{placeholder}");
         for member in ["serialNumber", "udid", "mdmDeviceId"] {
-            assert!(!is_valid(&device_of(&json!({ member: told }))), "{told}");
+            assert!(!is_valid(&device_of(&json!({ member: placeholder }))), "{placeholder}");
         }
         let mut by_enrollment = device_of(&json!({}));
-        by_enrollment.event["data"]["enrollmentId"] = json!(told);
-        assert!(!is_valid(&by_enrollment), "{told}");
+        by_enrollment.event["data"]["enrollmentId"] = json!(placeholder);
+        assert!(!is_valid(&by_enrollment), "{placeholder}");
     }
     assert_eq!(keys(&[json!({ "serialNumber": "abdc", "udid": "UDID-U" })]), ["abdc"]);
 }
@@ -93,7 +93,7 @@ fn several_identifiers_teach_that_they_are_one_device() {
         ]),
         ["serial"]
     );
-    // Of several of the best kind the smallest.
+    // If there are several of the best kind, the smallest.
     assert_eq!(
         keys(&[
             json!({ "mdmDeviceId": "Mdm-M", "udid": "UDID-Z" }),
@@ -101,7 +101,7 @@ fn several_identifiers_teach_that_they_are_one_device() {
         ]),
         ["udid-a"]
     );
-    // The same text as two kinds of identifier is two.
+    // The same text as two kinds of identifier is two identifiers.
     assert_eq!(keys(&[json!({ "udid": "UDID-X" }), json!({ "mdmDeviceId": "Mdm-X" })]).len(), 2);
 }
 

@@ -1,4 +1,4 @@
-//! The plain model, held against the words it was written from.
+//! Tests the plain model against the rules it was written from.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
 mod common;

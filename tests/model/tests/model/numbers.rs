@@ -6,7 +6,7 @@ use vestibule_model::{Delivered, Elsewhere, Failing, Settings, report, status};
 
 const DAY: i64 = 24 * HOUR;
 
-/// An event of the device of this number.
+/// An event of the device with this number.
 fn of(number: u32, at: i64, kind: &str, more: serde_json::Value) -> Delivered {
     let mut event = on(at, kind, more);
     event.event["data"]["device"]["serialNumber"] = json!(format!("serial-{number}"));
@@ -23,7 +23,7 @@ fn sample() -> Vec<Delivered> {
         of(2, DAY, "step.entered", json!({ "platform": "android", "action": "AndroidPermissions" })),
         // Failed at terms of use.
         of(3, DAY, "failed", json!({ "action": "TermsofUse", "failure": { "reason": "No licence" } })),
-        // The portal was closed on the second day, then it worked.
+        // The portal was closed on the second day; after that the enrollment succeeded.
         of(4, DAY, "started", json!({})),
         of(4, DAY + 1, "portalClosed", json!({})),
         of(4, DAY + HOUR, "started", json!({})),
@@ -93,7 +93,7 @@ fn filters_also_together() {
     let android = report(&found, "2026-05-04", "2026-05-08", Some("android"), None, &settings);
     assert_eq!((android.initiated, android.abandoned), (1, 1));
 
-    // A section narrows the numerator and never the denominator.
+    // A section narrows the numerator, never the denominator.
     let terms = report(&found, "2026-05-04", "2026-05-08", None, Some("termsOfUse"), &settings);
     assert_eq!((terms.initiated, terms.abandoned, terms.incomplete), (7, 1, 2));
     assert_eq!(terms.incomplete_rate, Some(1.0 / 7.0));
@@ -102,7 +102,7 @@ fn filters_also_together() {
     assert_eq!((both.initiated, both.abandoned, both.incomplete), (4, 2, 2));
     assert_eq!(both.daily.len(), 4);
 
-    // `to` is exclusive, and of nothing there is no rate.
+    // `to` is exclusive, and an empty range has no rate.
     let none = report(&found, "2026-05-06", "2026-05-07", None, None, &settings);
     assert_eq!((none.initiated, none.incomplete_rate), (0, None));
     assert_eq!(none.daily.len(), 4);
@@ -112,7 +112,7 @@ fn filters_also_together() {
 #[test]
 fn an_attempt_belongs_to_the_day_it_started_in_the_tenant_s_zone() {
     let mut settings = Settings::default();
-    // Opened 23:59:59.999 UTC, closed the day after.
+    // Opened at 23:59:59.999 UTC, closed the next day.
     let events = [plain(DAY - 1, "started"), plain(DAY, "stopped")];
     let found = all(&events, 2 * DAY);
     let on_day = |day: &str, next: &str, settings: &Settings| report(&found, day, next, None, None, settings).initiated;
@@ -170,7 +170,7 @@ fn the_numbers_of_the_status_page() {
     assert_eq!(ios.average_minutes, Some(10.0));
     assert_eq!(line(page, "macOS (ADE)").success_rate, None);
 
-    // Seven days from the start: what started then still counts, a millisecond later no more.
+    // Seven days from the start: an attempt started then still counts, and a millisecond later it no longer does.
     let week = |at| line(status(&all(&sample(), at), START_MS + at), "macOS (Manual)").last_7_days;
     assert_eq!(week(7 * DAY), 1);
     assert_eq!(week(7 * DAY + 1), 0);

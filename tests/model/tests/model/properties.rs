@@ -1,4 +1,4 @@
-//! What holds of the model whatever was delivered.
+//! What holds for the model whatever was delivered.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -111,7 +111,7 @@ proptest! {
     }
 }
 
-/// The generator reaches what it is there for.
+/// The generator reaches the cases that it exists for.
 #[test]
 fn every_outcome_cause_and_edge_occurs() {
     let counts: RefCell<BTreeMap<String, u64>> = RefCell::default();
@@ -121,7 +121,7 @@ fn every_outcome_cause_and_edge_occurs() {
     for _ in 0..3000 {
         let case = strategy.new_tree(&mut runner).unwrap().current();
         let found = folded(&case);
-        // The first copies are received before the others, whatever they say.
+        // The first copies are received before the others, whatever they contain.
         let mut copies: Vec<_> = case.delivered.iter().collect();
         copies.sort_by_key(|copy| std::cmp::Reverse(copy.received_at_ms));
         let placed: BTreeMap<(String, String), i64> = copies
@@ -150,7 +150,7 @@ fn every_outcome_cause_and_edge_occurs() {
                     count(format!("gap of {}", placed(&pair[1]) - placed(&pair[0])));
                 }
                 if let (Some(ended), Some(last)) = (attempt.ended_at_ms, attempt.events.last()) {
-                    count(format!("told again after {}", placed(last) - ended));
+                    count(format!("reported again after {}", placed(last) - ended));
                 }
                 count(format!("outcome {} {:?}", attempt.outcome, attempt.cause));
                 count(format!("row {:?}", attempt.catalogue_row));
@@ -172,8 +172,8 @@ fn every_outcome_cause_and_edge_occurs() {
         "gap of 1800001",
         "gap of 86399999",
         "gap of 86400000",
-        "told again after 119999",
-        "told again after 120000",
+        "reported again after 119999",
+        "reported again after 120000",
         "next opened after 1",
         "next opened after 120001",
         "devices 1",

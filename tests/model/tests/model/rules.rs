@@ -1,4 +1,4 @@
-//! The rules from events to attempts, one worked example a sentence.
+//! The rules from events to attempts, one worked example for each sentence.
 
 use crate::common::*;
 use serde_json::json;
@@ -154,24 +154,24 @@ fn a_compliant_opens_none_where_enrolled_is_enough() {
 }
 
 #[test]
-fn a_second_telling_of_the_same_end_opens_none() {
+fn a_second_report_of_the_same_end_opens_none() {
     for closing in ["stopped", "failed", "portalClosed"] {
-        for telling in ["stopped", "failed"] {
+        for again in ["stopped", "failed"] {
             let at = MINUTE + SAME_END;
-            let events = [plain(0, "started"), plain(MINUTE, closing), from("other", at, telling, json!({}))];
+            let events = [plain(0, "started"), plain(MINUTE, closing), from("other", at, again, json!({}))];
             let device = one(&events, at);
-            assert_eq!(device.attempts.len(), 1, "{closing} {telling}");
+            assert_eq!(device.attempts.len(), 1, "{closing} {again}");
             assert_eq!(device.attempts[0].ended_at_ms, Some(START_MS + MINUTE));
             assert_eq!(device.attempts[0].events.len(), 3);
 
-            let events = [plain(0, "started"), plain(MINUTE, closing), from("other", at + 1, telling, json!({}))];
-            assert_eq!(one(&events, at + 1).attempts.len(), 2, "{closing} {telling}");
+            let events = [plain(0, "started"), plain(MINUTE, closing), from("other", at + 1, again, json!({}))];
+            assert_eq!(one(&events, at + 1).attempts.len(), 2, "{closing} {again}");
         }
     }
 }
 
 #[test]
-fn the_two_minutes_run_from_the_end_not_from_the_last_telling() {
+fn the_two_minutes_run_from_the_end_not_from_the_last_report() {
     let events = [plain(0, "failed"), plain(SAME_END, "failed"), plain(SAME_END + 1, "failed")];
     assert_eq!(
         shorts(&one(&events, HOUR)),
@@ -180,8 +180,8 @@ fn the_two_minutes_run_from_the_end_not_from_the_last_telling() {
 }
 
 #[test]
-fn after_another_end_there_is_no_second_telling() {
-    // Timed out at 30:00; the failure a second later is an attempt of its own.
+fn after_another_end_there_is_no_second_report() {
+    // Timed out at 30:00; the failure a second later is a separate attempt.
     let events = [plain(0, "started"), plain(LIMIT + 1, "failed")];
     assert_eq!(one(&events, HOUR).attempts.len(), 2);
     let events = [plain(0, "started"), plain(1, "unenrolled"), plain(2, "failed")];
@@ -189,7 +189,7 @@ fn after_another_end_there_is_no_second_telling() {
 }
 
 #[test]
-fn a_second_telling_fills_in_what_is_missing_only() {
+fn a_second_report_adds_only_what_is_missing() {
     let events = [
         on(0, "failed", json!({ "failure": { "code": "0x80180014" } })),
         from(
@@ -217,10 +217,10 @@ fn a_second_telling_fills_in_what_is_missing_only() {
 
 #[test]
 fn stopped_closes_with_the_user_action() {
-    for (told, cause) in
+    for (user_action, cause) in
         [("cancel", "cancel"), ("POSTPONE", "postpone"), ("Ignore", "ignore"), ("declineall", "declineAll")]
     {
-        let events = [plain(0, "started"), on(MINUTE, "stopped", json!({ "userAction": told }))];
+        let events = [plain(0, "started"), on(MINUTE, "stopped", json!({ "userAction": user_action }))];
         assert_eq!(shorts(&one(&events, HOUR)), [("abandoned", Some(cause), 0, Some(MINUTE))]);
     }
 }
@@ -259,7 +259,7 @@ fn a_failure_by_user_abandonment_is_a_cancel() {
             [plain(0, "started"), on(MINUTE, "failed", json!({ "failure": failure, "userAction": "postpone" }))];
         assert_eq!(shorts(&one(&events, HOUR)), [("abandoned", Some("cancel"), 0, Some(MINUTE))]);
     }
-    // The category told goes before the reason.
+    // The reported category counts before the reason.
     let failure = json!({ "category": "unknown", "reason": "userAbandonment" });
     let events = [on(0, "failed", json!({ "failure": failure }))];
     assert_eq!(one(&events, 0).attempts[0].outcome, "failed");
@@ -414,7 +414,7 @@ fn registered_is_no_activity() {
     assert_eq!(device.attempts[0].events.len(), 1);
 }
 
-/// A session is a sign of life on Windows, and its events are no events of the enrollment.
+/// A session is a sign of life on Windows, and its events are not events of the enrollment.
 #[test]
 fn the_page_s_events_extend_the_limit() {
     let day = 24 * HOUR;
@@ -442,7 +442,7 @@ fn a_start_of_the_same_source_restarts() {
 fn a_start_of_another_source_is_activity() {
     let events = [plain(0, "started"), from("portal", LIMIT, "started", json!({}))];
     assert_eq!(shorts(&one(&events, 2 * LIMIT)), [("inProgress", None, 0, None)]);
-    // From then on the attempt holds an event of that source too.
+    // From then on the attempt also holds an event of that source.
     let mut events = events.to_vec();
     events.push(from("portal", LIMIT + 1, "started", json!({})));
     assert_eq!(shorts(&one(&events, LIMIT + 1))[0], ("abandoned", Some("restarted"), 0, Some(LIMIT + 1)));
@@ -529,7 +529,7 @@ fn the_others_have_thirty_minutes() {
 }
 
 #[test]
-fn the_platform_of_a_wait_is_the_one_told_before_it() {
+fn the_platform_of_a_wait_is_the_one_reported_before_it() {
     let events =
         [on(0, "started", json!({ "platform": null })), on(LIMIT + 1, "started", json!({ "platform": "windows" }))];
     let device = one(&events, 20 * HOUR);
@@ -603,12 +603,12 @@ fn an_action_outside_the_catalogue_keeps_the_section_given() {
 fn every_row_is_reached_on_its_platforms_only() {
     for row in ROWS {
         for platform in ["ios", "android", "macos", "windows"] {
-            let told = json!({ "platform": platform, "action": row.action, "screen": row.screen });
-            let mut events = vec![on(0, "step.entered", told.clone())];
+            let place = json!({ "platform": platform, "action": row.action, "screen": row.screen });
+            let mut events = vec![on(0, "step.entered", place.clone())];
             if row.how != "> 30 min" {
-                let mut told = told;
-                told["userAction"] = json!(row.how);
-                events.push(on(1, "stopped", told));
+                let mut place = place;
+                place["userAction"] = json!(row.how);
+                events.push(on(1, "stopped", place));
             }
             let device = one(&events, 72 * HOUR);
             let ours = row.platform == platform || (row.platform == "both" && ["ios", "android"].contains(&platform));
@@ -637,7 +637,7 @@ fn of_one_row_the_screen_does_not_matter() {
 
 #[test]
 fn without_a_row_there_is_none() {
-    // No row for this user action, none for a failure, none for the other causes.
+    // This user action has no row, a failure has none, and the other causes have none.
     let events = [on(0, "stopped", json!({ "action": "TermsofUse", "userAction": "cancel" }))];
     assert_eq!(place(&one(&events, HOUR)).3, None);
     for kind in ["failed", "portalClosed", "unenrolled", "started"] {
@@ -666,7 +666,7 @@ fn compliance_on_the_activation_screen_is_activation() {
 // Who.
 
 #[test]
-fn the_last_told_counts_field_by_field() {
+fn the_last_reported_value_counts_field_by_field() {
     let events = [
         on(
             0,
@@ -691,7 +691,7 @@ fn the_last_told_counts_field_by_field() {
 }
 
 #[test]
-fn what_other_events_tell_is_not_the_attempt_s() {
+fn what_other_events_report_is_not_the_attempt_s() {
     let events = [
         on(0, "registered", json!({ "osVersion": "1" })),
         plain(1, "started"),

@@ -1,20 +1,20 @@
-//! Which devices an Enrollment Status Page profile is for: assignment filter rules as Intune writes
-//! them, with the few properties that are known before a device is enrolled.
+//! Which devices an Enrollment Status Page profile is for: assignment filter rules as Intune writes them, with the few
+//! properties that are known before a device is enrolled.
 //!
-//! Any text gives a filter or an error that says where and why, never a panic: length and depth are
-//! bounded before anything recurses. A filter printed and parsed again is the same filter.
+//! Must stay true: any text gives a filter, or an error that says where and why, never a panic. Length and depth are
+//! checked before anything recurses. A filter that is printed and parsed again is the same filter.
 
 use crate::names::names;
 use operator::Operator;
 use std::fmt;
 
-/// Characters a rule may have, as given and as printed. Bounds the number of its comparisons too.
+/// The most characters of a rule, as given and as printed. This also limits the number of its comparisons.
 pub const MAX_RULE_LENGTH: usize = 3072;
-/// Levels of parentheses and `not` a rule may have.
+/// The most levels of parentheses and `not` in a rule.
 pub const MAX_RULE_DEPTH: usize = 32;
 
 names! {
-    /// The properties a filter may look at.
+    /// The properties that a filter may compare.
     Property {
         /// The device's model.
         Model = "model",
@@ -74,8 +74,8 @@ pub struct FilterError {
     pub problem: String,
 }
 
-/// `All` and `Any` have two parts or more, none of them of the same kind: `a and (b and c)` and
-/// `(a and b) and c` are the same tree.
+/// `All` and `Any` have two parts or more, and no part is of the same kind: `a and (b and c)` and `(a and b) and c` are
+/// the same tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Expr {
     Compare(Property, Operator, Operand),
@@ -98,14 +98,14 @@ impl Filter {
             return parse::fail(MAX_RULE_LENGTH, format!("a rule has at most {MAX_RULE_LENGTH} characters"));
         }
         let filter = Self(parse::expression(rule)?);
-        // What leaves out dashes and prefixes is longer when printed, and that must parse again.
+        // A rule that omits dashes and prefixes is longer when printed, and the printed rule must parse again.
         if filter.to_string().chars().count() > MAX_RULE_LENGTH {
             return parse::fail(0, format!("written out in full, the rule has more than {MAX_RULE_LENGTH} characters"));
         }
         Ok(filter)
     }
 
-    /// Whether the device of which `value` tells the properties is one the rule is for.
+    /// Whether the rule matches the device whose properties `value` returns.
     pub fn matches<'a>(&self, value: impl Fn(Property) -> Option<&'a str>) -> bool {
         self.0.holds(&value)
     }
@@ -135,15 +135,15 @@ impl Expr {
     fn holds<'a>(&self, value: &impl Fn(Property) -> Option<&'a str>) -> bool {
         match self {
             Self::Compare(property, operator, operand) => {
-                let told = value(*property).map(folded);
-                let is = match (operand, told) {
-                    (Operand::Null, told) => told.is_none(),
+                let reported = value(*property).map(folded);
+                let is = match (operand, reported) {
+                    (Operand::Null, reported) => reported.is_none(),
                     (_, None) => false,
-                    (Operand::List(list), Some(told)) => list.iter().any(|one| folded(one) == told),
-                    (Operand::Text(text), Some(told)) => match operator {
-                        Operator::StartsWith => told.starts_with(&folded(text)),
-                        Operator::Contains | Operator::NotContains => told.contains(&folded(text)),
-                        _ => told == folded(text),
+                    (Operand::List(list), Some(reported)) => list.iter().any(|one| folded(one) == reported),
+                    (Operand::Text(text), Some(reported)) => match operator {
+                        Operator::StartsWith => reported.starts_with(&folded(text)),
+                        Operator::Contains | Operator::NotContains => reported.contains(&folded(text)),
+                        _ => reported == folded(text),
                     },
                 };
                 is != matches!(operator, Operator::Ne | Operator::NotIn | Operator::NotContains)
@@ -155,8 +155,8 @@ impl Expr {
     }
 }
 
-/// Character by character: how `str::to_lowercase` writes a sigma depends on what follows it, so
-/// that a beginning would not always be found.
+/// Character by character, because `str::to_lowercase` writes a sigma by what follows it, so that a beginning would not
+/// always match.
 fn folded(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
@@ -167,7 +167,7 @@ impl fmt::Display for Filter {
     }
 }
 
-/// Parentheses only where they are needed, so that nothing is nested deeper than it was given.
+/// Parentheses only where they are needed, so that nothing is nested deeper than in the rule as given.
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (parts, join) = match self {

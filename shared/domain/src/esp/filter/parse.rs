@@ -27,12 +27,11 @@ enum Token {
     Mark(char),
     /// A property, an operator or `null`.
     Word(String),
-    /// What was between quotes.
+    /// The text between quotes.
     Text(String),
 }
 
-/// A backslash or backtick before a quote, a backslash or a backtick is left out; elsewhere it
-/// stands for itself.
+/// A backslash or backtick before a quote, a backslash or a backtick is omitted; elsewhere it is an ordinary character.
 fn tokens(rule: &str) -> Result<Vec<(usize, Token)>, FilterError> {
     let mut tokens = Vec::new();
     let mut chars = rule.chars().enumerate().peekable();
@@ -68,7 +67,7 @@ fn tokens(rule: &str) -> Result<Vec<(usize, Token)>, FilterError> {
     Ok(tokens)
 }
 
-/// One method per level of precedence, the loosest first.
+/// One method per level of precedence, loosest first.
 struct Parser {
     tokens: Peekable<std::vec::IntoIter<(usize, Token)>>,
     end: usize,

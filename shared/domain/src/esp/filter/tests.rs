@@ -1,4 +1,4 @@
-//! Rules as people write them, and any others.
+//! Tests with rules as people write them, and with random ones.
 
 use super::*;
 use proptest::prelude::*;
@@ -106,7 +106,7 @@ fn bounds() {
     assert_eq!(long("`a", most / 2).unwrap_err().at, 0, "each backtick is printed with a backslash");
 }
 
-/// Any tree that a rule can give, of any values.
+/// Any tree that a rule can give, with any values.
 fn expr() -> impl Strategy<Value = Expr> {
     let property = || prop::sample::select(Property::ALL);
     let one = |operators: &'static [Operator]| (property(), prop::sample::select(operators));
@@ -130,7 +130,7 @@ fn expr() -> impl Strategy<Value = Expr> {
     })
 }
 
-/// A rule as a person thinks of it. The letters are few, so that comparisons often hold.
+/// A rule as a person writes it. It uses few letters, so that comparisons often match.
 #[derive(Clone, Debug)]
 enum Rule {
     Leaf(usize, &'static str, Option<Vec<String>>),
@@ -166,16 +166,16 @@ impl Rule {
             Self::Not(a) => !a.evaluate(device),
             Self::Leaf(property, operator, values) => {
                 let upper = |texts: &Vec<String>| texts.iter().map(|one| one.to_uppercase()).collect::<Vec<_>>();
-                let told = device[*property].as_ref().map(|told| told.to_uppercase());
-                match (told, values.as_ref().map(upper), *operator) {
-                    (told, None, "-eq") => told.is_none(),
-                    (told, None, _) => told.is_some(),
+                let reported = device[*property].as_ref().map(|reported| reported.to_uppercase());
+                match (reported, values.as_ref().map(upper), *operator) {
+                    (reported, None, "-eq") => reported.is_none(),
+                    (reported, None, _) => reported.is_some(),
                     (None, Some(_), operator) => ["-ne", "-notIn", "-notContains"].contains(&operator),
-                    (Some(told), Some(values), "-eq" | "-in") => values.contains(&told),
-                    (Some(told), Some(values), "-ne" | "-notIn") => !values.contains(&told),
-                    (Some(told), Some(values), "-startsWith") => told.find(&values[0]) == Some(0),
-                    (Some(told), Some(values), "-contains") => told.find(&values[0]).is_some(),
-                    (Some(told), Some(values), _) => told.find(&values[0]).is_none(),
+                    (Some(reported), Some(values), "-eq" | "-in") => values.contains(&reported),
+                    (Some(reported), Some(values), "-ne" | "-notIn") => !values.contains(&reported),
+                    (Some(reported), Some(values), "-startsWith") => reported.find(&values[0]) == Some(0),
+                    (Some(reported), Some(values), "-contains") => reported.find(&values[0]).is_some(),
+                    (Some(reported), Some(values), _) => reported.find(&values[0]).is_none(),
                 }
             }
         }
