@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { addressOf, readAddress, segment } from '../assets/kit/address.js';
+import { called } from '../assets/kit/called.js';
 import { calendar, keptRange, lastDays, rangeIn } from '../assets/kit/filters.js';
 import * as format from '../assets/kit/format.js';
 import lexicon from '../assets/kit/lexicon.js';
@@ -105,6 +106,22 @@ test('an address is read as it was written', () => {
   assert.deepEqual([path, rest, parameters.get('user')], ['attempt', ['a/b?c'], 'a&b@c.example']);
   assert.deepEqual(readAddress('#/%E0%A4%A/x').path, '%E0%A4%A');
   assert.deepEqual(readAddress(''), { path: '', rest: [], parameters: new URLSearchParams() });
+});
+
+test('an operation has its path filled in and its question named', () => {
+  assert.deepEqual(called('getFileLink', { id: 'a/b', part: 'summary', other: '' }), {
+    method: 'GET',
+    path: '/api/reports/files/a%2Fb/link',
+    query: [['part', 'summary']],
+    question: null,
+    inPath: [['id', 'a/b']],
+  });
+  const { path, query, question } = called('getAttempts', new URLSearchParams('os=ios&user=&limit=50'));
+  assert.deepEqual([path, question], ['/api/reports/incomplete-enrollments/attempts', 'attempts']);
+  assert.deepEqual(query, [
+    ['os', 'ios'],
+    ['limit', '50'],
+  ]);
 });
 
 test('days of a filter end with the day that is not among them', () => {

@@ -18,8 +18,9 @@ const isGiven = (value) => value !== null && value !== undefined && value !== ''
  */
 export function called(name, parameters) {
   const { method, path, question } = operations[name];
+  /** @type {[string, any][]} */
   const pairs = parameters instanceof URLSearchParams ? [...parameters] : Object.entries(parameters ?? {});
-  const isInPath = ([one]) => path.includes(`{${one}}`);
+  const isInPath = (/** @type {[string, any]} */ pair) => path.includes(`{${pair[0]}}`);
   const inPath = pairs.filter(isInPath);
   return {
     method,
