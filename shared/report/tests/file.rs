@@ -7,7 +7,9 @@ mod common;
 use common::{about, at, build, changes, context, event, step, tenant, world};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
+use vestibule_domain::esp::AppNames;
 use vestibule_domain::failure::Failure;
 use vestibule_domain::web_enrollment::{CountedSteps, WebDays};
 use vestibule_domain::{Action, Event, History, Kind, Millis, Place, Platform, TenantSettings, Timestamp};
@@ -23,6 +25,9 @@ fn file(folder: &Path, settings: &TenantSettings) -> PathBuf {
     let steps = CountedSteps::from_bits(3).unwrap();
     let yesterday = as_of.day(settings.time_zone).plus(-1);
     working.set_web_days(&WebDays::from([(yesterday, [((Platform::Ios, steps), 4)].into())]));
+    let mut names = AppNames::default();
+    assert!(names.insert("app-1", "Contoso VPN"));
+    working.set_app_names(&Arc::new(names));
     working.refresh(as_of).unwrap().finish().unwrap();
     working.publish(&out, None).unwrap();
     out

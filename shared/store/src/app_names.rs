@@ -36,7 +36,7 @@ impl Store {
     /// If the table can't be read or written.
     pub async fn put_app_names(&self, tenant: &TenantId, names: &AppNames) -> Result<usize, StoreError> {
         let (bytes, kept) = pack(names).map_err(|error| StoreError::corrupt(tenant.as_str(), error))?;
-        if self.app_names_there(tenant, Cause::Pull).await?.as_deref() == Some(&bytes) {
+        if self.app_names_there(tenant, Cause::Pull).await?.as_deref() == Some(bytes.as_slice()) {
             return Ok(kept);
         }
         let mut item = key(tenant);

@@ -169,8 +169,7 @@ fn choice(tenant: &TenantId, chosen: &BTreeSet<String>) -> Value {
 }
 
 /// The same of the latter in words, on a line of its own.
-fn besides<'l>(lists: impl IntoIterator<Item = &'l &'l str>) -> String {
-    let names: Vec<&str> = lists.into_iter().copied().collect();
+fn besides(names: &[&str]) -> String {
     if names.is_empty() {
         return String::new();
     }
