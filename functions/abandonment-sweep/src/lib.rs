@@ -18,7 +18,7 @@ use vestibule_store::{ItemKey, Settled, Store, TenantCache};
 
 /// Keys taken from the due index before we look at them.
 const CHUNK: usize = 200;
-/// Tenants read side by side.
+/// Tenants read in parallel.
 const TENANTS_AT_ONCE: usize = 16;
 /// How long a tenant is held: the time of two runs, and some lateness. A tenant's changes reach the sweep within that
 /// time. A fold under other settings is right meanwhile, and the sweep comes to the same result.

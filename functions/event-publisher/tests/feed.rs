@@ -40,7 +40,7 @@ struct World {
     /// Reads the stream's records, instead of a publisher.
     taking: Functions,
     taken: Arc<Mutex<VecDeque<Value>>>,
-    /// Batches that were handed on.
+    /// Batches that were delivered.
     handed_on: Vec<Vec<Value>>,
     folder: tempfile::TempDir,
     rng: u64,
@@ -371,11 +371,11 @@ async fn a_publisher_that_is_behind_leaves_the_copy_as_it_is_for_a_minute() {
     world.follow().await;
     let before = world.ask().await;
     world.add(Some(2), None, Kind::Started).await;
-    // Nobody hands the stream on.
+    // Nobody delivers the stream.
     world.pass(Millis::from_seconds(1));
     let (archive, tenant) = (world.archive.clone(), world.tenant().await);
     assert_eq!(answer(&archive, &tenant, world.now()).await, before);
-    // The pages come late, and are read.
+    // The pages come late and are read.
     world.compare().await;
     world.add(Some(3), None, Kind::Started).await;
     world.pass(Millis::from_seconds(61));

@@ -14,7 +14,7 @@ use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::{BoxError, Bus, Clock, metrics};
 use vestibule_store::{ExportReason, ExportRequest, Store, StoreError};
 
-/// Tenants looked at side by side.
+/// Tenants looked at in parallel.
 const CONCURRENCY: usize = 16;
 
 /// The tick.
@@ -28,7 +28,7 @@ pub struct Tick {
 /// The result of a tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ticked {
-    /// Files asked for.
+    /// Files requested.
     pub requested: usize,
     /// Due files of tenants whose export is running or skipped.
     pub waiting: usize,

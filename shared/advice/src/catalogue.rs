@@ -122,7 +122,7 @@ pub enum CatalogueError {
     Unreadable(String),
     /// It has a format that this program does not know.
     Format(u32),
-    /// Without any entry.
+    /// It has no entries.
     Empty,
     /// An entry is not fit.
     Entry {
@@ -182,7 +182,7 @@ impl std::error::Error for CatalogueError {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Looked at before.
+    /// Checked before the rest is read.
     #[serde(rename = "format")]
     _format: u32,
     version: String,

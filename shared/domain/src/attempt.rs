@@ -62,7 +62,7 @@ impl fmt::Debug for AttemptId {
 }
 
 names! {
-    /// How an attempt stands.
+    /// The state of an attempt.
     Outcome {
         /// Not ended.
         InProgress = "inProgress",

@@ -139,7 +139,7 @@ pub enum Action {
 pub enum Screen {
     /// One of the catalogue's.
     Known(KnownScreen),
-    /// Another, as reported.
+    /// Another screen, as reported.
     Other(String),
 }
 
@@ -226,7 +226,7 @@ impl Place {
     }
 }
 
-/// How a catalogue row is left.
+/// How a person leaves a catalogue row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowEnd {
     /// The person chose this.

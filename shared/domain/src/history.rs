@@ -53,7 +53,7 @@ pub enum Added {
 }
 
 impl Added {
-    /// Whether the history is another now.
+    /// Whether the history changed.
     pub const fn changed(self) -> bool {
         matches!(self, Self::New | Self::Earlier)
     }

@@ -78,7 +78,7 @@ pub enum IdentifierKind {
 /// One identifier of a device, fit for comparison. Only [`Identifier::read`] makes it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identifier {
-    /// What kind of name.
+    /// The kind of identifier.
     pub kind: IdentifierKind,
     /// The name, trimmed and lower-cased.
     pub value: String,

@@ -15,7 +15,7 @@ pub const JUST_BEFORE: Millis = Millis::from_minutes(2);
 /// What is known of a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Standing {
-    /// Known to the organisation since.
+    /// Since when the organisation knows it.
     pub registered_at: Option<Timestamp>,
     /// Whether it is under management.
     pub enrolled: bool,

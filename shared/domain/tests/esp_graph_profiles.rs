@@ -24,7 +24,7 @@ fn there(id: &str, name: &str, minutes: u32) -> GraphProfile {
 fn pull(profiles: &mut Profiles, theirs: &[GraphProfile]) {
     let before = profiles.clone();
     profiles.keep_as_in_graph(&tenant(), theirs, &[], at(1)).unwrap();
-    // As the store counts.
+    // Each change raises the version, as in the store.
     profiles.version = before.version + u64::from(*profiles != before);
 }
 

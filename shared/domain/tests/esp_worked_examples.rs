@@ -35,7 +35,7 @@ fn app_1_to_4_example() {
     // Nothing was reported of App 1 and App 2. If it were, they would still not be targeted.
     reports.insert(1, (1, app("App 1", ItemState::Error)));
     assert_eq!(session(&reports, 7 * MINUTE).state, SessionState::Success);
-    // App 3 is waited for.
+    // The session waits for App 3.
     reports.insert(1, (1, app("App 3", ItemState::Error)));
     assert_eq!(session(&reports, 1 + GRACE).state, SessionState::InProgress);
     let failed = session(&reports, 2 + GRACE);
@@ -211,7 +211,7 @@ fn stuck_identifying_after_15_minutes() {
     reports.push((20 * MINUTE, list));
     let freed = session(&reports, 50 * MINUTE);
     assert_eq!((freed.is_stuck, freed.stuck_since), (false, Some(at(limit))));
-    // The account's list is another.
+    // The account's list is separate.
     reports.push((30 * MINUTE, begun(Phase::AccountSetup)));
     assert!(!session(&reports, 45 * MINUTE).is_stuck);
     let again = session(&reports, 45 * MINUTE + 1);
@@ -488,7 +488,7 @@ fn what_the_device_was_given_wins_over_the_profile() {
     let own = session(&[(0, EspDetail::Started(start.clone()))], 46 * MINUTE);
     assert_eq!((own.limit_minutes, own.deadline, own.state), (45, at(45 * MINUTE), SessionState::TimedOut));
     assert_eq!(own.allowed_actions(), [EspAction::CollectLogs]);
-    // Hybrid join's minutes come on top.
+    // Hybrid join's minutes are added.
     start.hybrid_join = true;
     assert_eq!(session(&[(0, EspDetail::Started(start))], MINUTE).limit_minutes, 85);
 }

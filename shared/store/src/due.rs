@@ -16,7 +16,7 @@ use vestibule_domain::{Plan, TenantId, TenantSettings, Timestamp, fold};
 
 /// The most keys of one shard taken in one run; the next run takes the rest.
 const MOST_PER_SHARD: usize = 5_000;
-/// Enrollments settled side by side.
+/// Enrollments settled in parallel.
 const CONCURRENCY: usize = 16;
 
 /// The result of looking at a due enrollment.
@@ -26,7 +26,7 @@ pub enum Settled {
     Flagged,
     /// Still open; due again later.
     Rearmed,
-    /// Nothing was open any more.
+    /// Nothing is open any more.
     Cleared,
     /// Another writer wrote meanwhile, and has looked too.
     Moved,

@@ -403,7 +403,7 @@ fn read_name(bytes: &mut &[u8]) -> Option<String> {
     String::from_utf8(take(bytes, length)?.to_vec()).ok()
 }
 
-/// Seven bits a byte, the least first.
+/// Seven bits in each byte, least significant first.
 fn write_number(mut number: u64, bytes: &mut Vec<u8>) {
     while number >= 0x80 {
         bytes.push((number & 0x7f) as u8 | 0x80);

@@ -36,7 +36,7 @@ const FOLDED: &str = "f";
 const WRITES: &str = "v";
 /// Enrollments looked at between two records of progress.
 const PAGE: usize = 200;
-/// Enrollments folded side by side.
+/// Enrollments folded in parallel.
 const CONCURRENCY: usize = 16;
 /// Tries of one enrollment that other writers change at the same time.
 const TRIES: u32 = 8;
@@ -66,7 +66,7 @@ pub struct Refold {
     writes: u64,
 }
 
-/// How far a job came.
+/// How far a job has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refolding {
     /// There is more to do; or the second pass must wait for its time.

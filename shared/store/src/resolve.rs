@@ -191,7 +191,7 @@ impl Store {
                         _ => Err(StoreError::Conflict),
                     }
                 }
-                // Somebody is merging there.
+                // Another writer is merging there.
                 Some(PutItemError::TransactionConflictException(_)) => Err(StoreError::Conflict),
                 _ => Err(error.into()),
             },

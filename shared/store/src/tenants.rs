@@ -166,7 +166,7 @@ pub enum Role {
 }
 
 impl Secret {
-    /// Takes a secret into care.
+    /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

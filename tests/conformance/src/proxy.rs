@@ -58,7 +58,7 @@ impl Proxy {
         &self.endpoint
     }
 
-    /// How many faults have not come up.
+    /// How many faults have not been injected yet.
     pub fn left(&self) -> usize {
         self.left.lock().unwrap().len()
     }

@@ -16,7 +16,7 @@ pub fn tenant() -> TenantId {
     TenantId::parse("contoso").unwrap()
 }
 
-/// Enrolled alone completes.
+/// `enrolled` alone completes an attempt.
 pub fn settings() -> TenantSettings {
     TenantSettings { require_compliance: false, ..TenantSettings::default() }
 }

@@ -82,7 +82,7 @@ impl Attempt {
 /// A short form of a session of the Enrollment Status Page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// From when its time counts.
+    /// When its time starts to count.
     pub started_at_ms: i64,
     /// When it ended, well or not.
     pub ended_at_ms: Option<i64>,

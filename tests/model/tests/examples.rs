@@ -150,7 +150,7 @@ impl Example {
         self
     }
 
-    /// Both say this of the sessions.
+    /// Both give this answer for the sessions.
     #[track_caller]
     fn sessions_at(&self, minute: f64, sessions: &[&str]) -> &Self {
         self.check(minute, |found, who| assert_eq!(found.sessions, sessions, "sessions by {who}"));

@@ -29,7 +29,7 @@ names! {
         JoinNetwork = "joinNetwork",
         /// Registering for management.
         RegisterDevice = "registerDevice",
-        /// Security policies: one, always.
+        /// Security policies; they always count as one.
         SecurityPolicies = "securityPolicies",
         /// Certificate profiles.
         Certificates = "certificates",
@@ -53,7 +53,7 @@ names! {
         Error = "error",
         /// Not needed here; only device preparation has it.
         NotRequired = "notRequired",
-        /// Passed over.
+        /// Skipped.
         Skipped = "skipped",
         /// Not meant for this device.
         NotApplicable = "notApplicable",

@@ -231,7 +231,7 @@ impl Target {
 pub struct Assignment {
     /// To whom.
     pub target: Target,
-    /// Under which condition besides.
+    /// A further condition, if there is one.
     pub filter: Option<AssignmentFilter>,
 }
 

@@ -25,7 +25,7 @@ pub struct Profiles {
 /// Why a change of profiles is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProfilesError {
-    /// [`MAX_PROFILES`] are there already.
+    /// The tenant already has [`MAX_PROFILES`].
     #[error("a tenant has at most {MAX_PROFILES} profiles, the default included")]
     TooMany,
     /// The default can't be removed, assigned, switched off or ranked.

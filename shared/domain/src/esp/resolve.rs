@@ -151,7 +151,7 @@ pub struct Resolution<'p> {
     pub passed_over: Vec<PassedOver<'p>>,
 }
 
-/// How a profile stands to a device.
+/// How a profile relates to a device.
 enum Standing {
     Device(Rule),
     User(Rule),
@@ -258,7 +258,7 @@ fn app_hash(id: &str) -> AppHash {
     [hash[0], hash[1], hash[2], hash[3], hash[4], hash[5]]
 }
 
-/// Which apps are waited for.
+/// Which apps a session waits for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Blocking {
     /// All that are targeted.
@@ -283,7 +283,7 @@ pub struct AppliedProfile {
     pub rule: Rule,
     /// Minutes a session may take, without hybrid join's share.
     pub timeout_minutes: u32,
-    /// Which apps are waited for.
+    /// Which apps a session waits for.
     pub blocking: Blocking,
     /// In the technician phase, whether the other apps are also tried.
     pub tries_non_blocking: bool,

@@ -18,7 +18,7 @@ pub const HYBRID_JOIN_MINUTES: u32 = 40;
 pub const STUCK_IDENTIFYING: Millis = Millis::from_minutes(15);
 
 names! {
-    /// How a session stands.
+    /// The state of a session.
     SessionState {
         /// Under way.
         InProgress = "inProgress",
@@ -118,7 +118,7 @@ impl EspItem {
     }
 }
 
-/// How a phase stands.
+/// The state of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhaseProgress {
     /// Its first event.
@@ -134,7 +134,7 @@ pub struct PhaseProgress {
 /// One Windows device going through the Enrollment Status Page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EspSession {
-    /// Its name, made like an attempt's.
+    /// Its id, made like an attempt's.
     pub id: AttemptId,
     /// The sender's id.
     pub session_id: Option<String>,

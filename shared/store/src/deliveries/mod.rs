@@ -116,7 +116,7 @@ pub fn log_day(at: Timestamp) -> Day {
 }
 
 impl DayLog {
-    /// Notes that the source was heard.
+    /// Records that the source was heard.
     pub fn hear(&mut self, at: Timestamp) {
         self.hours.insert(u8::try_from(at.millis().div_euclid(HOUR).rem_euclid(24)).unwrap_or(0));
         self.last_heard = self.last_heard.max(Some(at));
@@ -134,7 +134,7 @@ impl DayLog {
         self.last_refusal = Some(Refusal { at, reason: bounded(reason, MOST_NAME), field, problem });
     }
 
-    /// Takes a delivery among the newest.
+    /// Adds a delivery to the newest ones.
     pub fn deliver(&mut self, delivery: Delivery) {
         self.newest.push(delivery);
         ring::keep_newest(&mut self.newest);

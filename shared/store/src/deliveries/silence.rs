@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use vestibule_domain::Timestamp;
 
-/// Days looked back over.
+/// How many days back we look.
 pub const HABIT_DAYS: i64 = 28;
 /// The days on which a source must have been heard before it has a habit.
 const LEAST_DAYS: usize = 7;

@@ -82,7 +82,7 @@ pub enum TakenPull {
     Nothing,
 }
 
-/// How a list of a tenant stands.
+/// The state of a tenant's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PullList {

@@ -106,7 +106,7 @@ pub async fn what_a_setting_closed_is_cleared(engine: &Engine) {
     table.drop().await;
 }
 
-/// Sessions run out as attempts do.
+/// Sessions run out like attempts.
 pub async fn an_open_session_is_due(engine: &Engine) {
     let table = engine.table().await;
     add(&table, Device::serial("serial-1").reports_session("1", minute(0)), minute(0)).await;

@@ -51,10 +51,10 @@ pub async fn every_order_of_arrival_leads_to_one_enrollment(engine: &Engine) {
     let mut devices = 0;
     for (run, order) in orders(3).into_iter().enumerate() {
         let (serial, udid) = (format!("serial-{run}"), format!("udid-{run}"));
-        let devices = [Device::serial(&serial), Device::udid(&udid), Device::serial(&serial).and_udid(&udid)];
+        let senders = [Device::serial(&serial), Device::udid(&udid), Device::serial(&serial).and_udid(&udid)];
         let event = |(at, which): (usize, &usize)| {
             let kind = [Kind::Started, Kind::StepEntered, Kind::StepCompleted][*which];
-            devices[*which].reports(which.to_string(), kind, second(i64::try_from(at).unwrap()))
+            senders[*which].reports(which.to_string(), kind, second(i64::try_from(at).unwrap()))
         };
         let events: Vec<Event> = order.iter().enumerate().map(event).collect();
         add(&table, &events).await;
@@ -64,13 +64,13 @@ pub async fn every_order_of_arrival_leads_to_one_enrollment(engine: &Engine) {
     assert_eq!((table.heads().await.len(), table.links().await), (devices, devices));
     for (run, order) in orders(4).into_iter().enumerate() {
         let (serial, udid, mdm) = (format!("serial-4-{run}"), format!("udid-4-{run}"), format!("mdm-{run}"));
-        let devices = [
+        let senders = [
             Device::serial(&serial),
             Device::udid(&udid).and_mdm(&mdm),
             Device::default().and_mdm(&mdm),
             Device::serial(&serial).and_udid(&udid),
         ];
-        let event = |which: &usize| devices[*which].reports(which.to_string(), Kind::StepEntered, minute(1));
+        let event = |which: &usize| senders[*which].reports(which.to_string(), Kind::StepEntered, minute(1));
         let events: Vec<Event> = order.iter().map(event).collect();
         add(&table, &events).await;
         leads_to_one(&table, &[by_serial(&serial), by_udid(&udid), by_mdm(&mdm)], &events).await;

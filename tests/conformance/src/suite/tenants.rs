@@ -99,7 +99,7 @@ pub async fn a_cache_holds_a_tenant_for_a_moment(engine: &Engine) {
     table.drop().await;
 }
 
-/// By the instant they are true for.
+/// Sorted by the instant as of which they are true.
 pub async fn files_are_listed_newest_first(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;

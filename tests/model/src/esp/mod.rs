@@ -126,7 +126,7 @@ pub struct Session {
     pub name: Option<String>,
     /// `deploymentMode`, from any source that reports it.
     pub mode: Option<String>,
-    /// From when its time counts.
+    /// When its time starts to count.
     pub started_at_ms: i64,
     /// Whether an `esp.started` reported it.
     pub start_reported: bool,
@@ -328,7 +328,7 @@ fn begin(parts: &[&Part]) -> Begin {
         begin.at_ms = first.at_ms;
     }
     for start in starts.iter().rev() {
-        // The earliest has the last word.
+        // The earliest start overrides the others.
         if let What::Started { mode, hybrid, limit, targeted, profile } = &start.what {
             begin.mode = mode.clone().or(begin.mode);
             begin.hybrid = *hybrid || begin.hybrid;

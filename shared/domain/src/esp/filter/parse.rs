@@ -1,4 +1,4 @@
-//! From a rule's text to its tree.
+//! Parses a rule's text into its tree.
 
 use super::{Expr, FilterError, MAX_RULE_DEPTH, Operand, Operator, Property};
 use std::iter::Peekable;
