@@ -1,7 +1,8 @@
 //! CloudEvents in HTTP's binary content mode: the attributes are headers (`ce-id`, `ce-type`, …), the body is `data`.
 //!
-//! Must stay true: only a sender whose proof is a secret reads this. A signature is over the body, so that it would prove
-//! neither the type of such an event nor its time, and whoever has seen one could make another of it.
+//! Must stay true: only a sender that proves itself by a secret may use this mode. A signature covers the body alone,
+//! so it would prove neither the type nor the time of such an event, and whoever has seen one event could forge another
+//! from it.
 
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received, parse_event, without_mark};
 use crate::fields::FieldError;
@@ -9,13 +10,12 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
-/// What the header of an attribute begins with.
+/// The prefix of an attribute's header.
 const PREFIX: &str = "ce-";
-/// The attributes that are read. The others are extensions of the sender's.
+/// The attributes that are read. All others are the sender's own extensions.
 const ATTRIBUTES: [&str; 6] = ["specversion", "id", "source", "type", "time", "subject"];
 
-/// Whether a request says that it is in binary mode: it has the attributes as headers, and its body is not one of the
-/// forms in which an event is whole.
+/// Whether a request is in binary mode: its headers carry the attributes, and its body is not a whole event or batch.
 pub fn is_binary(headers: &HeaderMap) -> bool {
     let whole = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
         let start = kind.trim_start().get(..WHOLE.len());
@@ -24,7 +24,7 @@ pub fn is_binary(headers: &HeaderMap) -> bool {
     headers.contains_key("ce-specversion") && !whole
 }
 
-/// What the content type of an event or a batch that is whole begins with.
+/// The prefix of the content type of a whole event or batch.
 const WHOLE: &str = "application/cloudevents";
 
 /// Reads a request in binary mode: one event.
@@ -46,13 +46,14 @@ pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Bat
     }
     let data = serde_json::from_slice(without_mark(body)).ok();
     let is_json = body.is_empty() || data.is_some();
-    // A type that is none of ours is passed over whatever its data is: text stands for what is no JSON.
+    // An event of a type that is not ours is ignored whatever its data is, so a text stands in for data that is not
+    // JSON.
     let data = data.or_else(|| (!is_json).then(|| Value::String(String::new())));
     event.extend(data.map(|data| ("data".to_owned(), data)));
     let parsed = match parse_event(&Value::Object(event), received) {
         Parsed::Invalid { id, mut errors } => {
             errors.retain(|error| unread.iter().all(|unread| unread.field != error.field));
-            // Of the members of what is no JSON nothing is to be said.
+            // Data that is not JSON has no members to complain about.
             errors.retain(|error| is_json || !error.field.starts_with("data."));
             errors.extend(unread);
             for error in &mut errors {
@@ -64,7 +65,7 @@ pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Bat
             }
             Parsed::Invalid { id, errors }
         }
-        // What could not be read is an attribute that may be missing, such as the time.
+        // The attribute that could not be read may be an optional one, such as the time.
         Parsed::Event(event) if !unread.is_empty() => {
             for error in &mut unread {
                 error.field.insert_str(0, PREFIX);
@@ -76,18 +77,18 @@ pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Bat
     Ok(Batch { events: vec![parsed], is_list: false })
 }
 
-/// An attribute's header, decoded.
+/// The decoded value of an attribute's header.
 fn attribute(headers: &HeaderMap, name: &str) -> Result<Option<String>, &'static str> {
     let mut values = headers.get_all(format!("{PREFIX}{name}")).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err("must be there once");
+        return Err("must be there exactly once");
     }
     decode(value.as_bytes()).map(Some).ok_or("must be UTF-8, percent-encoded")
 }
 
-/// A header's value as the HTTP binding has it: what older senders quote is taken out of its quotes, then one round of
-/// percent-decoding. A `%` without two hexadecimal digits stands for itself. `None` where no UTF-8 comes of it.
+/// Decodes a header's value by the HTTP binding: removes the quotes that older senders write, then percent-decodes
+/// once. A `%` without two hexadecimal digits stays as it is. `None` if the result is not UTF-8.
 fn decode(value: &[u8]) -> Option<String> {
     let value = value.trim_ascii();
     let value = match value {
@@ -123,11 +124,11 @@ mod tests {
         for (value, text) in [
             ("plain", Some("plain")),
             ("Euro%20%E2%82%AC%20%F0%9F%98%80", Some("Euro € 😀")),
-            // Unnecessary, in small letters, and only once.
+            // Escapes that were not needed, in small letters; decoded only once.
             ("%41%6a", Some("Aj")),
             ("%2541", Some("%41")),
             ("a+b", Some("a+b")),
-            // What an older sender quotes.
+            // Quoted, as older senders do.
             (r#""say \"yes\" \\ %20""#, Some("say \"yes\" \\  ")),
             ("\"", Some("\"")),
             ("\"\"", Some("")),
@@ -140,12 +141,12 @@ mod tests {
         ] {
             assert_eq!(decode(value.as_bytes()).as_deref(), text, "{value}");
         }
-        assert_eq!(decode("€".as_bytes()).as_deref(), Some("€"), "as an older sender writes it");
+        assert_eq!(decode("€".as_bytes()).as_deref(), Some("€"), "older senders write it unescaped");
         assert_eq!(decode(b"\xff"), None);
     }
 
     #[test]
-    fn the_mode_is_said_by_header_and_content_type() {
+    fn header_and_content_type_decide_the_mode() {
         let says = |version: bool, kind: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             if version {

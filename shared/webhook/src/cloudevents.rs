@@ -1,7 +1,7 @@
 //! CloudEvents 1.0 JSON: one event, or a batch (a JSON list) of them.
 //!
-//! A body that is no JSON is refused whole. Within a batch each event stands for itself: what is wrong
-//! with one never touches another.
+//! A body that is not JSON is refused as a whole. Within a batch each event is read alone: an error in one never
+//! affects another.
 
 use crate::data;
 use crate::fields::{FieldError, Reader};
@@ -12,39 +12,39 @@ use serde_json::{Map, Value};
 use vestibule_domain::event::{ClockSkew, Event, MAX_TEXT_CHARS, Reports};
 use vestibule_domain::{Timestamp, event::EventKey};
 
-/// Largest body taken, in bytes.
+/// Largest body accepted, in bytes.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
-/// Most events in a batch.
+/// Largest number of events in a batch.
 pub const MAX_EVENTS: usize = 500;
 
-/// How UTF-8 may begin; it says nothing.
+/// UTF-8 may begin with this mark; it carries no meaning.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// How a body was received.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
-    /// When.
+    /// When it was received.
     pub at: Timestamp,
-    /// Whether it fills in the past, so that old times are no sign of a wrong clock.
+    /// Whether it fills in the past. If so, old times are not a sign of a wrong clock.
     pub backfill: bool,
-    /// What its sender can report: what its module states, or less where the tenant added the source with less.
+    /// What its sender can report: what its module states, or less if the tenant added the source with less.
     pub reports: Reports,
-    /// Whether an Apple device that awaits its configuration is held until it is released. A tenant switches this off for a
-    /// server that never releases devices.
+    /// Whether an Apple device that awaits its configuration is held until it is released. A tenant switches this off
+    /// for a server that never releases devices.
     pub holds: bool,
-    /// What is dated before this the tenant keeps no more. A sender that states what is so, rather than what happened, says
-    /// it of older devices as of now.
+    /// The tenant no longer keeps anything dated before this. A sender that reports states rather than events dates
+    /// those of older devices at the time of receipt.
     pub kept_from: Timestamp,
 }
 
 impl Received {
-    /// How a body in the native form comes in from a sender that reports everything.
+    /// A body in the native form, from a sender that reports everything.
     pub const fn native(at: Timestamp, backfill: bool) -> Self {
         Self { at, backfill, reports: Reports::ALL, holds: true, kept_from: Timestamp::MIN }
     }
 }
 
-/// Why a whole body is refused.
+/// Why a body is refused as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// Over [`MAX_BODY_BYTES`].
@@ -53,7 +53,7 @@ pub enum BodyError {
     /// Over [`MAX_EVENTS`].
     #[error("the batch has more than {MAX_EVENTS} events")]
     TooManyEvents,
-    /// No JSON.
+    /// Not JSON.
     #[error("the body is not JSON (line {line}, column {column})")]
     NotJson {
         /// Where reading stopped.
@@ -64,7 +64,7 @@ pub enum BodyError {
     /// Not what this sender posts.
     #[error("the body is not what this sender posts: {0}")]
     Malformed(&'static str),
-    /// What the event is stands in headers, and the sender's proof is over the body.
+    /// The event's attributes are in headers, but the sender's proof covers only the body.
     #[error(
         "the event's attributes are headers (ce-*), which the signature does not cover: send it in structured mode \
          (application/cloudevents+json), or to the source `cloudevents`, whose secret is in the path or in a header"
@@ -75,40 +75,40 @@ pub enum BodyError {
     NotAnEvent,
 }
 
-/// What became of one event of a body.
+/// The result of reading one event of a body.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed {
-    /// It can be stored, once it has the key that it is stored under ([`Event::stored`]): here it has the sender's id.
+    /// It can be stored once it has its storage key ([`Event::stored`]); until then it has the sender's id.
     Event(Box<Event>),
-    /// A person's sign-in: a step of web-based enrollment, or nothing but that sign-ins come in.
+    /// A person's sign-in: a step of web-based enrollment, or only a sign that sign-ins arrive.
     SignIn {
-        /// Its id, where it is a step.
+        /// Its id, if it is a step.
         id: Option<String>,
-        /// What is read of it.
+        /// What was read from it.
         read: Box<sign_ins::Read>,
     },
-    /// Its `type` is none of ours: counted and answered, nothing else.
+    /// Its `type` is not one of ours: it is counted and answered, nothing else.
     UnknownType {
-        /// Its `id`, when readable.
+        /// Its `id`, if readable.
         id: Option<String>,
-        /// What its sender calls its kind, where that reads as a name ([`Parsed::passed_over`]).
+        /// The sender's name for its kind, if it looks like a name ([`Parsed::passed_over`]).
         kind: Option<String>,
     },
     /// It is refused.
     Invalid {
-        /// Its `id`, when readable.
+        /// Its `id`, if readable.
         id: Option<String>,
-        /// What is wrong, member by member.
+        /// Each member that is invalid, and why.
         errors: Vec<FieldError>,
     },
 }
 
-/// Longest name of a kind that is kept.
+/// Longest name of a kind that is kept, in characters.
 const MAX_KIND_CHARS: usize = 40;
 
 impl Parsed {
-    /// What is none of ours. Names of kinds are counted and shown, so that only what reads as a name is kept of what the
-    /// sender wrote: letters, digits and the marks that names have, at most 40 of them.
+    /// An event that is not ours. Names of kinds are counted and shown, so we keep what the sender wrote only if it
+    /// looks like a name: letters, digits and the marks that names have, at most 40 characters.
     pub fn passed_over(id: Option<String>, kind: Option<&str>) -> Self {
         let is_name = |kind: &&str| {
             let fits = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-' | ':' | ' ' | '/');
@@ -130,7 +130,7 @@ pub struct Batch {
 /// Reads a body.
 ///
 /// # Errors
-/// When the body as a whole is no event or batch of them, or too large.
+/// When the body as a whole is not an event or a batch, or is too large.
 pub fn parse(body: &[u8], received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -152,7 +152,8 @@ pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
 }
 
-/// An event whose `data` is encoded, as a sender writes that holds it as bytes; `None` where it is not, or is no JSON.
+/// An event whose `data` is in base64, as written by a sender that holds it as bytes; `None` if it is not in base64, or
+/// is not JSON.
 fn decoded(map: &Map<String, Value>) -> Option<Map<String, Value>> {
     let encoded = map.get("data_base64")?.as_str()?;
     if map.contains_key("data") {

@@ -1,4 +1,4 @@
-//! The members of `data` (docs/DOMAIN.md, E4), for enrollment events and what ESP events share with them.
+//! The members of `data` (docs/DOMAIN.md, E4): those of enrollment events, and those that ESP events share.
 
 use crate::esp;
 use crate::fields::{Reader, list_names};
@@ -17,14 +17,14 @@ pub enum Family {
 }
 
 impl Family {
-    /// The type that a CloudEvents `type` names, without regard to case.
+    /// The type that a CloudEvents `type` names; letter case is ignored.
     pub fn of(name: &str) -> Option<Self> {
         let name = name.trim();
         Kind::read(name).map(Self::Enrollment).or_else(|| esp::EspType::read(name).map(Self::Esp))
     }
 }
 
-/// Reads `data`; errors are noted in the reader, and `None` means that there were some.
+/// Reads `data`. Errors go to the reader; `None` means that there was at least one.
 pub(crate) fn read(family: Family, mut data: Reader<'_, '_>) -> Option<(About, Body)> {
     let mut reported = Vec::new();
     let mut about = read_about(&mut data, &mut reported);
@@ -41,7 +41,7 @@ pub(crate) fn read(family: Family, mut data: Reader<'_, '_>) -> Option<(About, B
     let body = match family {
         Family::Enrollment(kind) => Body::Enrollment(read_step(kind, &mut data, reported)?),
         Family::Esp(kind) => {
-            // Only Windows has the page.
+            // Only Windows has the Enrollment Status Page.
             about.platform = Some(Platform::Windows);
             Body::Esp(esp::read(kind, &mut data)?)
         }
@@ -116,7 +116,7 @@ fn read_step(kind: Kind, data: &mut Reader<'_, '_>, mut reported: Vec<(Member, S
     Some(Step { kind, place, user_action, failure, reported, said }.read())
 }
 
-/// `failure`: its category is told by `category`, or by a `reason` that is one of Graph's categories.
+/// `failure`: its category comes from `category`, or from a `reason` that is one of Graph's categories.
 fn read_failure(mut failure: Reader<'_, '_>) -> Option<Failure> {
     let code = failure.code("code");
     let reason = failure.text("reason", MAX_TEXT_CHARS);

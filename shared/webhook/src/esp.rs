@@ -9,7 +9,7 @@ use vestibule_domain::esp::{
 };
 use vestibule_domain::event::{MAX_MESSAGE_CHARS, MAX_TEXT_CHARS};
 
-/// Most entries in any list of an ESP event.
+/// Largest number of entries in any list of an ESP event.
 const MAX_ENTRIES: usize = 500;
 
 /// The types of ESP events.
@@ -42,7 +42,7 @@ impl EspType {
         ("esp.failed", Self::Failed),
     ];
 
-    /// The type that `name` names, without regard to case.
+    /// The type called `name`; letter case is ignored.
     pub fn read(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
     }
@@ -88,7 +88,7 @@ pub(crate) fn read(kind: EspType, data: &mut Reader<'_, '_>) -> Option<EspEvent>
 /// The longest time limit of the page, in minutes.
 const MAX_LIMIT_MINUTES: u32 = 1440;
 
-/// What `esp.started` reports, from the members of its `data`.
+/// Reads the members of `data` that `esp.started` reports.
 pub fn read_start(data: &mut Reader<'_, '_>) -> Start {
     let modes = list_names(DeploymentMode::ALL, DeploymentMode::name);
     let deployment_mode = data.one_of("deploymentMode", &modes, DeploymentMode::read).map(|(mode, _)| mode);
@@ -175,7 +175,7 @@ fn required<T>(data: &mut Reader<'_, '_>, name: &str, names: &str, read: impl Fn
     value
 }
 
-/// A name as `{id, name?}` or just the id.
+/// A name, given as `{id, name?}` or as the id alone.
 pub fn read_name(data: &mut Reader<'_, '_>, field: &str, value: &Value) -> Option<ItemName> {
     let fits = |text: &str| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS;
     let (id, name) = match value {
@@ -198,7 +198,7 @@ pub fn read_name(data: &mut Reader<'_, '_>, field: &str, value: &Value) -> Optio
     }
 }
 
-/// An item's state by name or by its number in the CSP, as a number or digits.
+/// An item's state, given as its name or as its number in the CSP (a number or digits).
 fn read_state(item: &mut Reader<'_, '_>, phase: Phase) -> Option<ItemState> {
     let state = match item.value("state") {
         Some(Value::Number(number)) => number.as_u64().and_then(|number| ItemState::from_number(number, phase)),

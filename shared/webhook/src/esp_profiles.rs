@@ -2,9 +2,9 @@
 //!
 //! <https://learn.microsoft.com/en-us/graph/api/resources/intune-onboarding-windows10enrollmentcompletionpageconfiguration>
 //!
-//! Must stay true: every member is either read, or one of those that Graph itself makes up and that are passed over;
-//! a misspelt one is refused, since a setting that is ignored is a setting that people believe in. What Graph itself answers
-//! is not misspelt, and may have members of tomorrow: [`read_pulled`].
+//! Must stay true: every member is either read, or one of those that Graph makes up itself, which are ignored. A
+//! misspelt member is refused, because people would believe in a setting that we ignore. Answers of Graph itself are
+//! not misspelt, and may have members we do not know yet: [`read_pulled`].
 
 use crate::esp::read_name;
 use crate::fields::{FieldError, Reader};
@@ -16,10 +16,10 @@ use vestibule_domain::esp::profile::{
     MAX_DESCRIPTION_CHARS, MAX_MESSAGE_CHARS, MAX_NAME_CHARS, MAX_SCOPE_TAGS, MAX_SELECTED_APPS, Settings, Target,
 };
 
-/// What Graph calls them.
+/// Graph's name of their type.
 pub const TYPE: &str = "#microsoft.graph.windows10EnrollmentCompletionPageConfiguration";
 
-/// Members that Graph, or we, make up: accepted and passed over.
+/// Members that Graph or we make up: accepted and ignored.
 const READ_ONLY: [&str; 7] = [
     "graphId",
     "id",
@@ -33,25 +33,25 @@ const READ_ONLY: [&str; 7] = [
 /// A profile as it was posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
-    /// What was chosen.
+    /// The chosen settings.
     pub settings: Settings,
-    /// `None` where the body has no such member: what is there stays.
+    /// `None` if the body has no such member: the stored assignments stay.
     pub assignments: Option<Vec<Assignment>>,
-    /// Its place among the others.
+    /// Its priority among the profiles.
     pub priority: Option<u32>,
     /// Whether it is Graph's, or our own, default profile.
     pub is_default: bool,
-    /// Whether the body says who may see it.
+    /// Whether the body has scope tags, which say who may see it.
     pub has_scope_tags: bool,
 }
 
-/// Whether an entry of Graph's mixed list of enrollment configurations is such a profile.
+/// Whether an entry of Graph's mixed list of enrollment configurations is an ESP profile.
 pub fn is_profile(map: &Map<String, Value>) -> bool {
     let is_type = |kind: &str| kind.trim_start_matches('#').eq_ignore_ascii_case(TYPE.trim_start_matches('#'));
     map.get("@odata.type").and_then(Value::as_str).is_none_or(is_type)
 }
 
-/// Reads a profile; `path` is its own, empty for the body.
+/// Reads a profile at `path`, which is empty for the body itself.
 pub fn read(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<Posted> {
     let before = errors.len();
     let mut body = Reader::new(path, map, errors);
@@ -88,7 +88,7 @@ pub fn read(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldError>) 
     }
     let missing_name = settings.display_name.is_empty();
     for wrong in settings.problems() {
-        // That it is missing, or too long, was said.
+        // Already reported above.
         if !(wrong.field == "displayName" && missing_name) {
             body.refuse(wrong.field, wrong.problem);
         }
@@ -98,8 +98,8 @@ pub fn read(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldError>) 
     (errors.len() == before).then_some(Posted { settings, assignments, priority, is_default, has_scope_tags })
 }
 
-/// Reads a profile that Graph itself answered, with its id there. A member that we don't know is passed over; a target that we
-/// don't know is refused, and the profile with it, for it says to whom the profile does not apply.
+/// Reads a profile that Graph itself answered, with its id. A member that we do not know is ignored. A target that we
+/// do not know is refused, and the profile with it: it may say to whom the profile does not apply.
 pub fn read_pulled(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<(String, Posted)> {
     let settings = serde_json::to_value(Settings::named("")).unwrap_or_default();
     let is_known = |name: &String| {
@@ -113,7 +113,7 @@ pub fn read_pulled(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldE
     Some((id, read(path, &known, errors)?))
 }
 
-/// The settings that are on or off, by name.
+/// The on/off settings, by name.
 fn flags(settings: &mut Settings) -> [(&'static str, &mut bool); 13] {
     [
         ("showInstallationProgress", &mut settings.show_installation_progress),
@@ -132,7 +132,7 @@ fn flags(settings: &mut Settings) -> [(&'static str, &mut bool); 13] {
     ]
 }
 
-/// The body of `assign`.
+/// Reads the body of `assign`.
 pub fn read_assign(map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Vec<Assignment> {
     let name = "enrollmentConfigurationAssignments";
     let mut body = Reader::new("", map, errors);
@@ -157,7 +157,7 @@ fn read_assignments(body: &mut Reader<'_, '_>, name: &str) -> Vec<Assignment> {
     read
 }
 
-/// A member that is none of `known` would be passed over, and a filter that is misspelt lets everybody through.
+/// Refuses members outside `known`: an ignored member could be a misspelt filter, which would let everybody through.
 fn refuse_others(reader: &mut Reader<'_, '_>, map: Option<&Map<String, Value>>, known: &[&str], problem: &str) {
     for name in map.into_iter().flat_map(Map::keys) {
         if !known.contains(&name.as_str()) && !name.contains("@odata.") {
@@ -194,8 +194,8 @@ fn read_group(target: &mut Reader<'_, '_>) -> Option<ItemName> {
     Some(group)
 }
 
-/// The filter, if there is one; the outer `None` is one that is malformed.
-#[allow(clippy::option_option, reason = "the caller goes on with what is inside, or not at all")]
+/// The filter, if there is one; the outer `None` means that it is malformed.
+#[allow(clippy::option_option, reason = "the caller uses the inner value, or stops")]
 fn read_filter(target: &mut Reader<'_, '_>) -> Option<Option<AssignmentFilter>> {
     let [id_name, kind_name, rule_name] = FILTER;
     let id = target.text(id_name, MAX_NAME_CHARS);
@@ -226,7 +226,7 @@ fn read_filter(target: &mut Reader<'_, '_>) -> Option<Option<AssignmentFilter>> 
 
 const ASSIGNMENT: [&str; 4] = ["id", "source", "sourceId", "target"];
 const TARGET: [&str; 5] = ["groupId", "groupName", FILTER[0], FILTER[1], FILTER[2]];
-/// Members of a target that are of its filter: its id, which way it works, and its rule.
+/// The members of a target that make up its filter: id, include or exclude, and rule.
 pub const FILTER: [&str; 3] = [
     "deviceAndAppManagementAssignmentFilterId",
     "deviceAndAppManagementAssignmentFilterType",

@@ -1,4 +1,4 @@
-//! Reading members of a JSON object with errors that name them.
+//! Reads members of a JSON object, with errors that name the member.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,17 +11,17 @@ use vestibule_domain::identity::{IdentifierKind, Unfit};
 pub struct FieldError {
     /// The member's path, as in `data.device.serialNumber`.
     pub field: String,
-    /// What is wrong; never what was sent, but for an identifier that names no device.
+    /// What is wrong. It never repeats what was sent, except an identifier that names no device.
     pub problem: String,
 }
 
-/// Why an event names no device: each value that was sent as an identifier and is none, under the member that has it.
-/// Empty when nothing was sent as one.
+/// Why an event names no device: each value that was sent as an identifier but is not one, under its member. Empty if
+/// nothing was sent as an identifier.
 pub fn unfit_identifiers(about: &About, member: impl Fn(IdentifierKind) -> String) -> Vec<FieldError> {
     let mut errors: Vec<FieldError> = Vec::new();
     for unfit in about.unfit_identifiers().filter(|unfit| unfit.reason != Unfit::Blank) {
         let field = member(unfit.kind);
-        // One member may go by two kinds.
+        // One member may hold identifiers of two kinds.
         if errors.iter().all(|error| error.field != field) {
             errors.push(FieldError { field, problem: unfit.to_string() });
         }
@@ -29,7 +29,7 @@ pub fn unfit_identifiers(about: &About, member: impl Fn(IdentifierKind) -> Strin
     errors
 }
 
-/// Whether a value names a device, as an identifier of any kind.
+/// Whether a value is valid as an identifier of any kind.
 pub(crate) fn is_identifier(value: &str) -> bool {
     Identifier::new(IdentifierKind::EnrollmentId, value).is_some()
 }
@@ -51,8 +51,8 @@ impl<'a, 'e> Reader<'a, 'e> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    /// Notes why an event names no device: the values that are no identifiers, by the members of this object that have
-    /// them; where there are none, `otherwise` in the member `name`.
+    /// Notes why an event names no device: each invalid identifier by its member of this object; if there is none,
+    /// `otherwise` in the member `name`.
     pub fn refuse_unnamed(
         &mut self,
         about: &About,
@@ -77,7 +77,7 @@ impl<'a, 'e> Reader<'a, 'e> {
         self.map.and_then(|map| map.get(name)).filter(|value| !value.is_null())
     }
 
-    /// An optional object; without it, a reader of nothing.
+    /// An optional object; if it is missing, a reader of an empty one.
     pub fn object(&mut self, name: &str) -> Reader<'a, '_> {
         let path = self.path_of(name);
         let map = match self.value(name) {
@@ -91,7 +91,7 @@ impl<'a, 'e> Reader<'a, 'e> {
         Reader { path, map, errors: self.errors }
     }
 
-    /// An entry of a list, which must be an object; `name` is its path from here.
+    /// An entry of a list, which must be an object; `name` is its path relative to this object.
     pub fn entry(&mut self, name: &str, value: &'a Value) -> Reader<'a, '_> {
         if !value.is_object() {
             self.refuse(name, "must be an object");
@@ -115,7 +115,7 @@ impl<'a, 'e> Reader<'a, 'e> {
         }
     }
 
-    /// An optional text of at most `most` characters. Blank reads as absent.
+    /// An optional text of at most `most` characters. A blank one counts as missing.
     pub fn text(&mut self, name: &str, most: usize) -> Option<String> {
         match self.value(name)? {
             Value::String(text) if text.chars().count() > most => {
@@ -130,7 +130,7 @@ impl<'a, 'e> Reader<'a, 'e> {
         }
     }
 
-    /// An optional error code: a text, or the number that some senders write.
+    /// An optional error code: a text, or a number, as some senders write it.
     pub fn code(&mut self, name: &str) -> Option<String> {
         match self.value(name) {
             Some(Value::Number(number)) => number.as_i64().map(|number| number.to_string()),
@@ -138,7 +138,7 @@ impl<'a, 'e> Reader<'a, 'e> {
         }
     }
 
-    /// A text that must be there and not empty.
+    /// A required text that must not be empty.
     pub fn required_text(&mut self, name: &str, most: usize) -> Option<String> {
         let before = self.errors.len();
         let text = self.text(name, most);
@@ -159,7 +159,7 @@ impl<'a, 'e> Reader<'a, 'e> {
         }
     }
 
-    /// An optional text that `read` must know.
+    /// An optional text that `read` must recognise.
     pub fn one_of<T>(&mut self, name: &str, names: &str, read: impl Fn(&str) -> Option<T>) -> Option<(T, String)> {
         let text = self.text(name, vestibule_domain::event::MAX_TEXT_CHARS)?;
         let value = read(text.trim());

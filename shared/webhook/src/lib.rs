@@ -1,14 +1,14 @@
-//! What senders post: bytes and headers in, domain events out. No I/O, no clock, no store.
+//! Turns what senders post (bytes and headers) into domain events. No I/O, no clock, no store.
 //!
-//! - [`signature`], [`proof`]: who may post (Standard Webhooks; other ways)
-//! - [`cloudevents`]: the envelope, alone or in a batch
-//! - [`binary`]: the envelope as headers
-//! - [`sources`]: what products post in a form of their own
-//! - [`esp_profiles`]: profiles of the Enrollment Status Page, as Graph writes them
+//! - [`signature`], [`proof`]: who may post (by Standard Webhooks, or in other ways)
+//! - [`cloudevents`]: one event or a batch in the CloudEvents envelope
+//! - [`binary`]: the envelope in HTTP headers
+//! - [`sources`]: products that post a form of their own
+//! - [`esp_profiles`]: Enrollment Status Page profiles in Graph's form
 //! - [`data`]: the members of `data`, checked one by one so that an answer can name the field
 //!
-//! Nothing here panics on any input, and no error repeats what was sent but the names of members, and
-//! an identifier that is refused: a placeholder, which is nobody's.
+//! Nothing here panics on any input. Errors never repeat what was sent, except names of members and identifiers refused
+//! as placeholders, which belong to nobody.
 
 pub mod binary;
 pub mod cloudevents;

@@ -1,7 +1,7 @@
-//! How a sender that does not sign as Standard Webhooks says shows that a request is the tenant's.
+//! How a sender that does not sign by Standard Webhooks proves that a request is the tenant's.
 //!
-//! Everything is compared in constant time, and every secret is tried, so that how long an answer takes doesn't tell
-//! which one fits or how much of it.
+//! All comparisons take constant time, and every secret is tried, so the time an answer takes does not show which
+//! secret matches or how much of it.
 
 use crate::signature;
 use base64::Engine as _;
@@ -13,39 +13,39 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
 use vestibule_domain::Timestamp;
 
-/// The header in which any sender that can set one may put its secret.
+/// The header for the secret; any sender that can set a header may use it.
 pub const SECRET_HEADER: &str = "x-vestibule-secret";
 
-/// A way to show it.
+/// A way of proving it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Standard Webhooks, by the tenant's own webhook secrets: see [`signature`](crate::signature).
+    /// Standard Webhooks, with the tenant's own webhook secrets: see [`signature`](crate::signature).
     StandardWebhooks,
     /// The secret is the last segment of the path.
     Path,
-    /// The secret is the password of HTTP's Basic scheme, whatever the name.
+    /// The secret is the password of HTTP's Basic scheme, with any user name.
     Basic,
     /// The secret is this header's value.
     Header(&'static str),
-    /// This header is the HMAC-SHA256 of the body by the secret, in base64.
+    /// This header is the HMAC-SHA256 of the body with the secret as key, in base64.
     HmacBase64(&'static str),
-    /// This header is `sha256=` and the HMAC-SHA256 of the body by the secret, in hexadecimal.
+    /// This header is `sha256=` and the HMAC-SHA256 of the body with the secret as key, in hexadecimal.
     HmacHex(&'static str),
 }
 
-/// What of a request may prove it.
+/// The parts of a request that may prove it.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'r> {
     /// Its headers.
     pub headers: &'r HeaderMap,
     /// Its body, as sent.
     pub body: &'r [u8],
-    /// What the path has after the source.
+    /// The part of the path after the source.
     pub path_secret: Option<&'r str>,
 }
 
 impl Proof {
-    /// Whether what is shown is proved by one of `secrets`. [`Proof::StandardWebhooks`] is not decided here.
+    /// Whether one of `secrets` proves the request. [`Proof::StandardWebhooks`] is not checked here.
     pub fn holds<'s>(self, shown: Shown<'_>, secrets: impl IntoIterator<Item = &'s str>) -> bool {
         let header = |name: &str| shown.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         match self {
@@ -64,9 +64,9 @@ impl Proof {
         }
     }
 
-    /// The headers by which a sender proves a request with `body` at `now`; `None` where the secret is malformed.
+    /// The headers that prove a request with `body` at `now`; `None` if the secret is malformed.
     ///
-    /// There are none for [`Proof::Path`]: the secret is the last segment of the path.
+    /// Empty for [`Proof::Path`]: there the secret is the last segment of the path.
     pub fn headers(self, secret: &str, body: &[u8], now: Timestamp) -> Option<Vec<(&'static str, String)>> {
         Some(match self {
             Self::StandardWebhooks => {
@@ -97,20 +97,20 @@ fn is_made_by<'s>(offered: &[u8], body: &[u8], secrets: impl IntoIterator<Item =
     secrets.into_iter().fold(false, |any, secret| any | mac(secret, body).verify_slice(offered).is_ok())
 }
 
-/// The HMAC-SHA256 of a body, as [`Proof::HmacBase64`] and [`Proof::HmacHex`] have it.
+/// The HMAC-SHA256 of a body, for [`Proof::HmacBase64`] and [`Proof::HmacHex`].
 pub fn hmac(secret: &str, body: &[u8]) -> Vec<u8> {
     mac(secret, body).finalize().into_bytes().to_vec()
 }
 
 fn mac(secret: &str, body: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length; a key of none is what the error would leave, and proves nothing to anybody.
+    // HMAC takes keys of any length, so this cannot fail; if it did, the empty result would match nothing.
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok();
     let mut mac = mac.unwrap_or_else(|| Hmac::<Sha256>::new(&Default::default()));
     mac.update(body);
     mac
 }
 
-/// The password of a request by HTTP's Basic scheme, whatever the name.
+/// The password of a request that uses HTTP's Basic scheme, with any user name.
 pub fn basic_password(headers: &HeaderMap) -> Option<String> {
     let (scheme, pair) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let pair = STANDARD.decode(pair.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn each_secret_serves_and_no_other() {
+    fn each_secret_is_accepted_and_no_other() {
         for (secret, good) in
             [("old-secret", true), ("new-secret", true), ("", false), ("other", false), ("old", false)]
         {
@@ -167,7 +167,7 @@ mod tests {
 
     /// RFC 4231's second test case.
     #[test]
-    fn an_hmac_is_what_it_is_elsewhere() {
+    fn an_hmac_equals_the_published_one() {
         let known = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(to_hex(&hmac("Jefe", b"what do ya want for nothing?")), known);
     }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_proves_nothing() {
+    fn a_malformed_proof_is_refused() {
         for (name, value) in [("authorization", "Basic %%%"), ("authorization", "Bearer old-secret")] {
             assert!(!holds(Proof::Basic, Some((name, value.to_owned())), None), "{value}");
         }

@@ -1,7 +1,7 @@
 //! Standard Webhooks signatures: HMAC-SHA256 over `id.timestamp.body`, the body as raw bytes.
 //!
-//! Compared in constant time; every secret is tried, so that how long an answer takes doesn't tell
-//! which one fits. The sender's clock may differ from ours by [`TOLERANCE`].
+//! Comparisons take constant time, and every secret is tried, so the time an answer takes does not show which secret
+//! matches. The sender's clock may differ from ours by [`TOLERANCE`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,16 +10,16 @@ use http::HeaderMap;
 use sha2::Sha256;
 use vestibule_domain::{Millis, Timestamp};
 
-/// What a secret begins with in its written form.
+/// The prefix of a secret in its written form.
 pub const SECRET_PREFIX: &str = "whsec_";
-/// How far a signature's timestamp may be from now, in either direction.
+/// The largest difference between a signature's timestamp and now, in either direction.
 pub const TOLERANCE: Millis = Millis::from_minutes(5);
 
 pub(crate) const ID: &str = "webhook-id";
 pub(crate) const TIMESTAMP: &str = "webhook-timestamp";
 pub(crate) const SIGNATURE: &str = "webhook-signature";
 
-/// Why a request is not accepted as the tenant's. For operators: senders are told only that it is not.
+/// Why a request is not accepted as the tenant's. For operators only: senders learn only that it is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// One of the three headers is missing or unreadable.
@@ -66,7 +66,7 @@ pub fn verify<'s>(
     if !matches {
         return Err(SignatureError::Mismatch);
     }
-    // Told only to those who hold a secret: a stale request of anybody else is simply not the tenant's.
+    // Only a sender that holds a secret learns that its request is stale; any other is simply refused.
     let age = now.seconds().saturating_sub(seconds).saturating_abs();
     if age.saturating_mul(1_000) > TOLERANCE.get() {
         return Err(SignatureError::Stale);
@@ -74,7 +74,7 @@ pub fn verify<'s>(
     Ok(())
 }
 
-/// The value of the `webhook-signature` header for a body, or `None` when the secret is malformed.
+/// The value of the `webhook-signature` header for a body; `None` if the secret is malformed.
 pub fn sign(secret: &str, id: &str, now: Timestamp, body: &[u8]) -> Option<String> {
     let mac = mac(secret, id, &now.seconds().to_string(), body)?;
     Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn any_secret_in_rotation_serves() {
+    fn any_secret_in_rotation_is_accepted() {
         for secret in [OLD, NEW] {
             assert_eq!(verify(&headers(&signed_by(secret), AT), BODY, [OLD, NEW], now(AT)), Ok(()));
         }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_body_time_or_none_does_not() {
+    fn another_secret_body_or_time_is_refused() {
         let good = headers(&signed_by(OLD), AT);
         assert_eq!(verify(&good, BODY, [NEW], now(AT)), Err(SignatureError::Mismatch));
         assert_eq!(verify(&good, BODY, [], now(AT)), Err(SignatureError::Mismatch));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn five_minutes_either_way_and_no_more() {
+    fn up_to_five_minutes_off_is_accepted() {
         let good = headers(&signed_by(OLD), AT);
         for offset in [-300, 0, 300] {
             assert_eq!(verify(&good, BODY, [OLD], now(AT + offset)), Ok(()));

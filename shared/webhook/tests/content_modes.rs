@@ -1,4 +1,5 @@
-//! CloudEvents in every content mode: the same event whatever the mode, and headers only where the proof is a secret.
+//! CloudEvents in every content mode: an event is the same in each mode, and headers are read only if a secret proves
+//! the request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -21,7 +22,7 @@ fn event() -> Value {
     })
 }
 
-/// A text as the HTTP binding writes it into a header.
+/// A text encoded as the HTTP binding writes it into a header.
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| (0x21..=0x7e).contains(&byte) && byte != b'"' && byte != b'%';
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
@@ -83,18 +84,18 @@ fn only_a_sender_that_shows_a_secret_may_put_an_event_into_headers() {
 }
 
 #[test]
-fn what_is_wrong_with_a_header_is_said_by_its_name() {
+fn an_invalid_header_is_named() {
     assert_eq!(changed(|_| ()), parse_event(&event(), received()));
     for name in ["id", "source", "type"] {
         let header = format!("ce-{name}");
         let missing = changed(|headers| drop(headers.remove(header.as_str())));
         assert_eq!(errors(missing), [(header.clone(), "is required".to_owned())]);
         let twice = changed(|headers| _ = headers.append(header.parse::<HeaderName>().unwrap(), "x".parse().unwrap()));
-        assert_eq!(errors(twice), [(header, "must be there once".to_owned())]);
+        assert_eq!(errors(twice), [(header, "must be there exactly once".to_owned())]);
     }
     let version = changed(|headers| drop(headers.insert("ce-specversion", "0.3".parse().unwrap())));
     assert_eq!(errors(version), [("ce-specversion".to_owned(), "must be \"1.0\"".to_owned())]);
-    // Nothing stands in for what can't be read, such as the time of receipt.
+    // An unreadable value is never replaced, for example by the time of receipt.
     for (value, problem) in [("tomorrow", "must be an RFC 3339 time"), ("%C0%A0", "must be UTF-8, percent-encoded")] {
         let time = changed(|headers| drop(headers.insert("ce-time", value.parse().unwrap())));
         assert_eq!(errors(time), [("ce-time".to_owned(), problem.to_owned())]);
@@ -102,7 +103,7 @@ fn what_is_wrong_with_a_header_is_said_by_its_name() {
 }
 
 #[test]
-fn data_is_json_whatever_the_content_type_says() {
+fn data_is_read_as_json_whatever_the_content_type() {
     let (mut headers, body) = in_binary(&event());
     headers.remove("content-type");
     assert!(matches!(read_binary(&headers, &body), Parsed::Event(_)));
@@ -110,7 +111,7 @@ fn data_is_json_whatever_the_content_type_says() {
     assert_eq!(errors(read_binary(&headers, b"<device/>")), data("must be JSON"));
     assert_eq!(errors(read_binary(&headers, b"")), data("is required"));
     assert_eq!(errors(read_binary(&headers, b"17"))[..1], data("must be an object"));
-    // A broker delivers what is none of ours, too.
+    // A broker also delivers events that are not ours.
     headers.insert("ce-type", "com.example.danced".parse().unwrap());
     for body in ["<dance/>", "", "{}"] {
         let parsed = read_binary(&headers, body.as_bytes());
@@ -121,7 +122,7 @@ fn data_is_json_whatever_the_content_type_says() {
 }
 
 #[test]
-fn data_may_be_encoded_as_senders_write_that_hold_it_as_bytes() {
+fn data_may_be_in_base64() {
     let plain = event();
     let mut encoded = plain.clone();
     encoded.as_object_mut().unwrap().remove("data");
@@ -132,14 +133,14 @@ fn data_may_be_encoded_as_senders_write_that_hold_it_as_bytes() {
         let problem = "must be JSON, also as data_base64".to_owned();
         assert_eq!(errors(parse_event(&encoded, received())), [("data".to_owned(), problem)]);
     }
-    // Both at once is one too many; what stands there plainly counts.
+    // If an event has both, the plain data counts.
     let mut both = plain.clone();
     both["data_base64"] = json!("e30=");
     assert_eq!(parse_event(&both, received()), parse_event(&plain, received()));
 }
 
 #[test]
-fn a_byte_order_mark_says_nothing() {
+fn a_byte_order_mark_is_ignored() {
     let body = serde_json::to_vec(&event()).unwrap();
     let marked = ["\u{feff}".as_bytes(), &body].concat();
     assert_eq!(parse(&marked, received()), parse(&body, received()));

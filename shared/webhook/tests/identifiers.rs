@@ -1,4 +1,4 @@
-//! What names a device and what does not, whoever sends it: one rule for all, and a refusal names the value.
+//! Which values identify a device and which do not: one rule for all senders, and a refusal names the value.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use base64::Engine as _;
@@ -18,7 +18,7 @@ use vestibule_webhook::{Received, parse};
 const NOW: &str = "2026-03-01T12:00:00Z";
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
-/// What common firmware and scripts leave, in spellings that people met.
+/// Placeholders of common firmware and scripts, in spellings seen in practice.
 const COMMON: [&str; 17] = [
     "System Serial Number",
     "SystemSerialNumber",
@@ -57,7 +57,7 @@ fn event(parsed: Parsed) -> Event {
     }
 }
 
-/// Fields and problems of a refusal, as one line each.
+/// The fields and problems of a refusal, one line each.
 fn refusals(parsed: &Parsed) -> Vec<String> {
     match parsed {
         Parsed::Invalid { errors, .. } => {
@@ -68,7 +68,7 @@ fn refusals(parsed: &Parsed) -> Vec<String> {
 }
 
 #[test]
-fn common_placeholders_are_refused_as_any_kind_and_named() {
+fn common_placeholders_are_refused_as_any_kind_of_identifier() {
     for value in COMMON {
         for (member, kind, data) in [
             ("data.device.serialNumber", "a serial number", json!({"device": {"serialNumber": value}})),
@@ -83,7 +83,7 @@ fn common_placeholders_are_refused_as_any_kind_and_named() {
 }
 
 #[test]
-fn all_that_was_sent_is_named_and_nothing_is_named_where_nothing_was_sent() {
+fn a_refusal_names_exactly_the_values_sent() {
     let data = json!({"device": {"serialNumber": "Default string", "mdmDeviceId": "17", "udid": " "}});
     assert_eq!(
         refusals(&native(&data)),
@@ -99,13 +99,13 @@ fn all_that_was_sent_is_named_and_nothing_is_named_where_nothing_was_sent() {
 }
 
 #[test]
-fn a_placeholder_beside_an_identifier_is_passed_over() {
+fn a_placeholder_beside_an_identifier_is_ignored() {
     let parsed = native(&json!({"device": {"serialNumber": "Default string", "udid": NIL, "mdmDeviceId": "PC-00017"}}));
     let names: Vec<Identifier> = event(parsed).about.identifiers().collect();
     assert_eq!(names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>(), ["pc-00017"]);
 }
 
-/// Twelve PCs of one maker with four kinds of placeholder for serial numbers and two for ids: twelve devices.
+/// Twelve PCs of one maker share four placeholders for serial numbers and two for ids; they must stay twelve devices.
 #[test]
 fn twelve_pcs_with_the_same_placeholders_are_twelve_devices() {
     let serials = ["Defaultstring", "NotApplicable", "Not Specified", "Default string"];
@@ -128,7 +128,7 @@ fn read(read: Read, body: &Value) -> Vec<Parsed> {
 }
 
 #[test]
-fn every_sender_is_answered_which_value_names_no_device() {
+fn the_answer_names_the_invalid_identifier_to_every_sender() {
     let android = json!({"name": "enterprises/e/devices/abc", "hardwareInfo": {"serialNumber": "unknown"}});
     let plist = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><plist version=\"1.0\"><dict>\
         <key>MessageType</key><string>Authenticate</string><key>SerialNumber</key><string>Not Specified</string>\

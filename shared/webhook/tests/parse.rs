@@ -1,4 +1,4 @@
-//! Bodies as senders post them, good and bad.
+//! Bodies as senders post them, valid and invalid.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
@@ -45,7 +45,7 @@ fn refused_fields(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn names_are_read_without_case_and_the_reported_form_is_kept() {
+fn names_ignore_case_and_keep_the_reported_spelling() {
     let data = json!({"device": device(), "platform": "IOS", "action": "TermsOfUse", "screen": "termsofuse", "userAction": "DeclineAll"});
     let event = valid(&event("Enrollment.Stopped", data));
     let step = event.step().unwrap();
@@ -58,7 +58,7 @@ fn names_are_read_without_case_and_the_reported_form_is_kept() {
 }
 
 #[test]
-fn an_enrolled_and_a_compliant_say_of_themselves_what_each_may() {
+fn restated_and_assumed_are_read_where_each_is_allowed() {
     let all = json!({"device": device(), "awaitingConfiguration": true, "restated": true, "assumed": true});
     let said = |kind: &str, data: &Value| valid(&event(kind, data.clone())).step().unwrap().said;
     let enrolled = Said { awaiting_configuration: true, restated: true, assumed: false };
@@ -78,9 +78,9 @@ fn only_windows_has_the_status_page() {
     }
 }
 
-/// What the device itself was given wins over the profile, so it must be understood or refused.
+/// The device's own configuration overrides the profile, so it must be understood or refused.
 #[test]
-fn a_start_may_bring_the_limit_and_the_actions_that_the_device_was_given() {
+fn a_start_may_have_the_devices_own_limit_and_actions() {
     let start = |limit: Value, actions: Value| {
         event("esp.started", json!({"device": device(), "limitMinutes": limit, "allowedActions": actions}))
     };
@@ -90,7 +90,11 @@ fn a_start_may_bring_the_limit_and_the_actions_that_the_device_was_given() {
     };
     let actions = Some(vec![EspAction::CollectLogs, EspAction::ContinueAnyway]);
     assert_eq!(given(&start(json!(45), json!(["collectlogs", "continueAnyway"]))), (Some(45), actions));
-    assert_eq!(given(&start(Value::Null, json!([]))), (None, Some(Vec::new())), "none is something else than unknown");
+    assert_eq!(
+        given(&start(Value::Null, json!([]))),
+        (None, Some(Vec::new())),
+        "an empty list differs from an unknown one"
+    );
     assert_eq!(given(&event("esp.started", json!({"device": device()}))), (None, None));
     for limit in [json!(0), json!(1441), json!(-5), json!(1.5), json!("60"), json!([60])] {
         assert_eq!(refused_fields(&start(limit, Value::Null)), ["data.limitMinutes"]);
@@ -183,12 +187,12 @@ fn what_was_sent_is_never_repeated_in_an_error() {
 }
 
 #[test]
-fn unknown_types_and_members_are_no_errors() {
+fn unknown_types_and_members_are_ignored() {
     assert_eq!(
         one(&event("com.example.other", json!({}))),
         Parsed::passed_over(Some("e1".to_owned()), Some("com.example.other"))
     );
-    // What does not read as a name is not kept.
+    // A text that does not look like a name is not kept.
     let long = "x".repeat(41);
     for kind in ["jane@example.com", "Müller", "a\nb", long.as_str()] {
         let expected = Parsed::UnknownType { id: Some("e1".to_owned()), kind: None };
@@ -204,7 +208,7 @@ fn unknown_types_and_members_are_no_errors() {
 }
 
 #[test]
-fn bodies_that_are_no_events_are_refused_whole() {
+fn bodies_that_are_not_events_are_refused() {
     assert!(matches!(parse(b"{", received()), Err(BodyError::NotJson { .. })));
     assert!(matches!(parse(b"", received()), Err(BodyError::NotJson { .. })));
     assert!(matches!(parse(&[0xff, 0xfe], received()), Err(BodyError::NotJson { .. })));
@@ -217,7 +221,7 @@ fn bodies_that_are_no_events_are_refused_whole() {
 }
 
 #[test]
-fn one_bad_event_does_not_touch_the_others() {
+fn an_invalid_event_does_not_affect_the_others() {
     let good = event("enrollment.started", json!({"device": device()}));
     let batch = parse(json!([good, 7, good]).to_string().as_bytes(), received()).unwrap();
     assert!(batch.is_list);
@@ -225,7 +229,7 @@ fn one_bad_event_does_not_touch_the_others() {
 }
 
 #[test]
-fn clocks_are_doubted_beyond_five_minutes_ahead_and_twelve_hours_behind() {
+fn a_clock_counts_as_wrong_beyond_five_minutes_ahead_or_twelve_hours_behind() {
     let at = |time: &str, backfill| {
         let mut event = event("enrollment.started", json!({"device": device()}));
         event["time"] = json!(time);
@@ -241,7 +245,7 @@ fn clocks_are_doubted_beyond_five_minutes_ahead_and_twelve_hours_behind() {
     assert_eq!(at("2026-02-28T23:59:59.999Z", false), Some(ClockSkew::Behind));
     assert_eq!(at("2026-02-28T23:59:59.999Z", true), None);
     assert_eq!(at("2026-03-01T12:05:00.001Z", true), Some(ClockSkew::Ahead));
-    // A sender whose times are a server's says nothing of a device's clock (docs/DOMAIN.md, E14).
+    // If a sender's times come from its server, they say nothing about the device's clock (docs/DOMAIN.md, E14).
     let mut event = event("enrollment.started", json!({"device": device()}));
     event["time"] = json!("2026-02-20T12:00:00Z");
     let less = Reports { clock: Clock::Server, ..Reports::ALL };
@@ -274,7 +278,7 @@ fn esp_states_are_names_or_the_providers_numbers() {
     assert_eq!(refused_fields(&event("esp.item", wrong)), ["data.item.state"]);
 }
 
-/// JSON of every shape, with our own member names among others.
+/// JSON of every shape, sometimes with our own member names.
 fn any_json() -> impl Strategy<Value = Value> {
     let names = [
         "specversion",
@@ -339,7 +343,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A valid event with one member, anywhere, replaced by something else.
+/// A valid event in which one member, at any place, has another value.
 fn nearly_valid() -> impl Strategy<Value = Value> {
     let paths = [
         "/specversion",
@@ -389,7 +393,7 @@ fn nearly_valid() -> impl Strategy<Value = Value> {
     })
 }
 
-/// How many inputs each fuzzing test takes: `VESTIBULE_FUZZ_CASES`, else a few seconds' worth.
+/// The number of inputs for each fuzzing test: `VESTIBULE_FUZZ_CASES`, or enough for a few seconds.
 fn fuzz_cases() -> ProptestConfig {
     let cases = std::env::var("VESTIBULE_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000);
     ProptestConfig { cases, ..ProptestConfig::default() }

@@ -1,4 +1,4 @@
-//! All senders by the one list: each module's facts hold together, and its samples become what it says.
+//! Every sender of the list: its facts are consistent, and its samples become what its module states.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::{HeaderMap, StatusCode};
@@ -20,7 +20,7 @@ fn read(sender: &Sender, body: &[u8]) -> Result<Batch, BodyError> {
     (sender.read)(body, &HeaderMap::new(), sender.received(Timestamp::parse(NOW).unwrap(), false))
 }
 
-/// Every sample with its sender, and what is made of it, the compliance apart that an adapter assumes.
+/// Every sample with its sender and its events, without compliance that an adapter assumes.
 fn samples() -> impl Iterator<Item = (&'static Sender, &'static Sample, Vec<Parsed>)> {
     let all = SENDERS.iter().flat_map(|sender| sender.samples.iter().map(move |sample| (*sender, sample)));
     all.map(|(sender, sample)| {
@@ -72,7 +72,7 @@ fn every_module_of_a_sender_is_in_the_list() {
 }
 
 #[test]
-fn every_sample_is_one_of_a_sender_or_a_test() {
+fn every_sample_belongs_to_a_sender_or_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = std::fs::read_dir(root.join("tests")).unwrap().map(|entry| entry.unwrap().path());
     let tests: String =
@@ -85,13 +85,13 @@ fn every_sample_is_one_of_a_sender_or_a_test() {
 }
 
 #[test]
-fn the_facts_of_a_sender_hold_together() {
+fn the_facts_of_a_sender_are_consistent() {
     let mut sources = BTreeSet::new();
     for sender in SENDERS {
         let name = sender.name;
         assert!(name.split('-').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase())));
         assert!(!sender.title.is_empty(), "{name}");
-        assert!(!sender.proofs.is_empty(), "{name}: nothing could prove a request");
+        assert!(!sender.proofs.is_empty(), "{name}: no proof is listed");
         for (at, proof) in sender.proofs.iter().enumerate() {
             assert!(!sender.proofs[..at].contains(proof), "{name}: {proof:?} twice");
             if let Proof::Header(header) | Proof::HmacBase64(header) | Proof::HmacHex(header) = proof {
@@ -101,7 +101,7 @@ fn the_facts_of_a_sender_hold_together() {
         if let Some(source) = sender.source {
             assert!(sources.insert(source), "{name}: {source} is another's source, too");
         }
-        // What could not be stored must come again where the product sends anything again.
+        // If a product repeats anything, it must repeat an event that we could not store.
         match (sender.repeats, sender.answer) {
             (Repeats::At(statuses), Answer::Always { again }) => assert!(statuses.contains(&again), "{name}"),
             (Repeats::At(statuses), Answer::ByEvent) => {
@@ -120,13 +120,13 @@ fn the_facts_of_a_sender_hold_together() {
 }
 
 #[test]
-fn settings_name_the_address_and_a_secret_that_is_not_in_it() {
+fn settings_name_the_address_and_any_separate_secret() {
     for sender in SENDERS {
         let settings = sender.settings("https://HOST/x", "SECRET");
         assert!(settings.contains("https://HOST/x"), "{}: {settings}", sender.name);
         let is_apart = !matches!(sender.own_proof(), None | Some(Proof::Path));
         assert_eq!(settings.contains("SECRET"), is_apart, "{}: {settings}", sender.name);
-        // A script has braces of its own, but no word of ours in them.
+        // A script has braces of its own, but none of our placeholders between them.
         let is_word =
             |rest: &str| rest.split_once('}').is_some_and(|(word, _)| word.bytes().all(|one| one.is_ascii_lowercase()));
         assert!(!settings.split('{').skip(1).any(is_word), "{}: {settings}", sender.name);
@@ -134,7 +134,7 @@ fn settings_name_the_address_and_a_secret_that_is_not_in_it() {
 }
 
 #[test]
-fn samples_become_what_their_sender_says() {
+fn samples_become_what_their_sender_states() {
     for (sender, sample, parsed) in samples() {
         let stated: BTreeSet<Becomes> = sample.becomes.iter().copied().collect();
         assert_eq!(stated.len(), sample.becomes.len(), "{}: each once", sample.file);
@@ -147,7 +147,7 @@ fn samples_become_what_their_sender_says() {
             }
             assert!(!event.key.id.is_empty() && event.key.id.chars().count() <= MAX_TEXT_CHARS, "{}", sample.file);
         }
-        // Whoever sends again must not make a second event of the same.
+        // A repeated body must not make a second event.
         let again = || read(sender, sample.body).unwrap().events;
         assert_eq!(again(), again(), "{}", sample.file);
     }
@@ -164,12 +164,12 @@ fn the_first_sample_shows_an_event_of_a_device() {
 }
 
 #[test]
-fn what_is_reported_is_what_the_samples_show() {
+fn samples_show_exactly_what_the_sender_reports() {
     for sender in SENDERS {
         let shown = sender.samples.iter().flat_map(|sample| sample.becomes);
         let mut shown: BTreeSet<Kind> =
             shown.filter_map(|one| if let Becomes::Event(kind) = one { Some(*kind) } else { None }).collect();
-        // A session that fails makes its attempt a failed one.
+        // A session that fails makes its attempt fail.
         let bodies = sender.samples.iter().map(|sample| read(sender, sample.body).unwrap().events);
         let fails = |parsed: Parsed| match parsed {
             Parsed::Event(event) => matches!(event.body, Body::Esp(esp) if matches!(esp.detail, EspDetail::Failed(..))),
@@ -181,11 +181,11 @@ fn what_is_reported_is_what_the_samples_show() {
         let stated: BTreeSet<Kind> = sender.reports.kinds().chain(sender.besides.iter().copied()).collect();
         let missing: Vec<_> = stated.difference(&shown).collect();
         assert!(missing.is_empty(), "{}: no sample shows {missing:?}", sender.name);
-        // These are no part of what a sender reports of an attempt's way.
+        // These are not steps of an attempt, so `reports` leaves them out.
         let apart = [Kind::Registered, Kind::PortalClosed];
         let is_step = |kind: &Kind| *kind == Kind::StepCompleted && sender.reports.steps;
         let more: Vec<_> = shown.difference(&stated).filter(|kind| !apart.contains(kind) && !is_step(kind)).collect();
-        assert!(more.is_empty(), "{}: reports and besides deny {more:?}", sender.name);
+        assert!(more.is_empty(), "{}: reports and besides exclude {more:?}", sender.name);
     }
 }
 
@@ -195,14 +195,14 @@ fn assumed_compliance_comes_only_from_senders_that_cannot_report_it() {
         let all = read(sender, sample.body).unwrap().events;
         let assumed = all.iter().filter(|parsed| is_assumed(parsed)).count();
         assert!(assumed == 0 || !sender.reports.compliance, "{}", sample.file);
-        // What is not assumed was reported.
+        // Compliance that is not assumed was reported.
         let reported = parsed.iter().any(|parsed| becomes(parsed) == Becomes::Event(Kind::Compliant));
         assert!(!reported || sender.reports.compliance, "{}", sample.file);
     }
 }
 
 #[test]
-fn files_have_the_address_and_the_secret_where_they_are_filled_in() {
+fn files_have_the_address_and_the_secret_if_they_are_templates() {
     for sender in SENDERS {
         for (file, (path, text)) in sender.files.iter().zip(sender.files("https://HOST/x", "SECRET")) {
             let name = format!("{}: {path}", sender.name);
@@ -228,7 +228,7 @@ fn every_sender_has_a_sample_that_names_its_device_by_placeholders() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_refused_unread() {
+fn a_body_that_is_too_large_is_refused() {
     for sender in SENDERS {
         let body = vec![b' '; MAX_BODY_BYTES + 1];
         assert_eq!(read(sender, &body), Err(BodyError::TooLarge), "{}", sender.name);
@@ -263,7 +263,7 @@ proptest! {
 }
 
 #[test]
-fn who_is_to_complete_enrollments_knows_better_than_a_sender_that_cannot_report_compliance() {
+fn the_completing_sender_knows_better_than_one_that_cannot_report_compliance() {
     for pair in COMPLETES {
         let [knows, early] = [pair.sender, pair.instead_of].map(|name| Sender::named(name).unwrap());
         assert!(knows.reports.ends && early.reports.ends && !early.reports.compliance);

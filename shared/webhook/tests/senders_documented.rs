@@ -1,5 +1,5 @@
-//! `docs/SOURCES.md`, the README and the deployment against the list of senders: what they must say of each follows from its
-//! facts.
+//! Checks `docs/SOURCES.md`, the README and the deployment against the list of senders: each sender's facts decide what
+//! they must say about it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::StatusCode;
@@ -80,13 +80,13 @@ fn the_tables_say_how_each_sender_posts_and_what_it_reports() {
     }
 }
 
-/// Which number can be had of which sender alone (docs/DOMAIN.md, R10): the README says it on its first screen.
+/// Which numbers each sender alone yields (docs/DOMAIN.md, R10); the README shows this on its first screen.
 #[test]
 fn the_readme_says_which_numbers_each_sender_gives() {
     let head = "| sender | give-ups and times | at which screen | stopped by choice | failures | success rate | compliance | removals |";
     let numbers = table(head, |sender| {
         let all = sender.reports;
-        // Success and failure can be told apart where a try that goes nowhere is seen, or ends and failures are.
+        // Success and failure can be distinguished if attempts that lead nowhere are seen, or if ends and failures are.
         let judged = all.starts || (all.ends && all.failures);
         [all.starts, all.steps, all.stops, all.failures, judged, all.compliance, all.removals]
             .map(|can| if can { "yes" } else { "not reported" }.to_owned())

@@ -1,4 +1,4 @@
-//! Android Management API's notifications, and what becomes of them.
+//! Android Management API's notifications, and the events they become.
 //!
 //! The samples have Pub/Sub's envelope as <https://cloud.google.com/pubsub/docs/push> shows it (each member in both
 //! spellings). The device within is the one that Microsoft shows as Google's in "Data Intune sends to Google"
@@ -50,12 +50,12 @@ fn events(body: &str) -> Vec<Event> {
     read(body.as_bytes()).unwrap().events.into_iter().map(event).collect()
 }
 
-fn told(body: &str) -> Vec<(Kind, Timestamp)> {
+fn kinds_and_times(body: &str) -> Vec<(Kind, Timestamp)> {
     events(body).iter().map(|event| (event.step().unwrap().kind, event.time)).collect()
 }
 
 fn kinds(body: &str) -> Vec<Kind> {
-    told(body).into_iter().map(|(kind, _)| kind).collect()
+    kinds_and_times(body).into_iter().map(|(kind, _)| kind).collect()
 }
 
 fn keys(body: &str) -> Vec<String> {
@@ -66,14 +66,14 @@ fn is_ignored(body: &str) -> bool {
     matches!(&read(body.as_bytes()).unwrap().events[..], [Parsed::UnknownType { .. }])
 }
 
-/// With another message.
+/// The body with a changed message.
 fn with(body: &str, change: impl Fn(&mut Value)) -> String {
     let mut value: Value = serde_json::from_str(body).unwrap();
     change(&mut value["message"]);
     value.to_string()
 }
 
-/// With another device in the message.
+/// The body with a changed device in its message.
 fn with_device(body: &str, change: impl Fn(&mut Value)) -> String {
     with(body, |message| {
         let mut device = serde_json::from_slice(&STANDARD.decode(message["data"].as_str().unwrap()).unwrap()).unwrap();
@@ -94,7 +94,7 @@ fn folded(bodies: &[&str], as_of: &str) -> Enrollment {
     folded_at(bodies, "2026-03-02T12:00:00Z", as_of)
 }
 
-/// All received at the end.
+/// All of them received at the end.
 fn folded_late(bodies: &[&str], as_of: &str) -> Enrollment {
     folded_at(bodies, as_of, as_of)
 }
@@ -117,7 +117,7 @@ fn outcomes(bodies: &[&str]) -> Vec<Outcome> {
 
 #[test]
 fn a_device_enrolled() {
-    assert_eq!(told(ENROLLED), [(Kind::Enrolled, at(BEGUN))]);
+    assert_eq!(kinds_and_times(ENROLLED), [(Kind::Enrolled, at(BEGUN))]);
     let event = events(ENROLLED).remove(0);
     assert_eq!((event.key.source.as_str(), event.clock_skew), (android_management::SOURCE, None));
     let about = &event.about;
@@ -134,10 +134,10 @@ fn a_device_enrolled() {
 
 #[test]
 fn a_personal_device_has_no_serial_number() {
-    // It was here before, under another name: Google reports no start of the new try.
+    // The device was managed before under another name: Google reports no start of the new attempt.
     let begun = at("2026-03-02T09:30:02.118Z");
     let compliant = (Kind::Compliant, at("2026-03-02T09:30:44.9Z"));
-    assert_eq!(told(PERSONAL), [(Kind::Enrolled, begun), compliant]);
+    assert_eq!(kinds_and_times(PERSONAL), [(Kind::Enrolled, begun), compliant]);
     let about = events(PERSONAL).remove(0).about;
     assert_eq!((about.serial_number.as_deref(), about.mdm_device_id.as_deref()), (None, Some("8ca6b3d2e1f04a55")));
     assert_eq!(about.enrollment_id.as_deref(), Some("36bb0a1b2c3d4e5f"));
@@ -147,14 +147,14 @@ fn a_personal_device_has_no_serial_number() {
 }
 
 #[test]
-fn a_report_tells_of_enrollment_and_compliance() {
+fn a_report_shows_enrollment_and_compliance() {
     let reported = at("2026-03-02T09:18:10.325Z");
-    assert_eq!(told(REPORT), [(Kind::Enrolled, reported), (Kind::Compliant, reported)]);
-    // That it is enrolled the report only repeats, so that its time is the report's.
+    assert_eq!(kinds_and_times(REPORT), [(Kind::Enrolled, reported), (Kind::Compliant, reported)]);
+    // The report only repeats that the device is enrolled, so its time is the report's.
     let restated = |body: &str| events(body)[0].step().unwrap().said.restated;
     assert_eq!((restated(ENROLLED), restated(REPORT)), (false, true));
     assert_ne!(keys(REPORT)[0], keys(ENROLLED)[0]);
-    // It is reported, never assumed.
+    // Compliance is reported, never assumed.
     assert!(events(REPORT).iter().all(|event| !event.step().unwrap().said.assumed));
     assert!(is_ignored(NOT_COMPLIANT));
     for change in [
@@ -164,16 +164,16 @@ fn a_report_tells_of_enrollment_and_compliance() {
     ] {
         assert!(is_ignored(&with_device(REPORT, change)));
     }
-    let untold = with_device(REPORT, |device| {
+    let without_time = with_device(REPORT, |device| {
         device["lastStatusReportTime"] = Value::Null;
         device["enrollmentTime"] = json!("1970-01-01T00:00:00Z");
     });
     let published = at("2026-03-02T09:18:12.9Z");
-    assert_eq!(told(&untold), [(Kind::Enrolled, published), (Kind::Compliant, published)]);
+    assert_eq!(kinds_and_times(&without_time), [(Kind::Enrolled, published), (Kind::Compliant, published)]);
 }
 
 #[test]
-fn reports_without_news_are_the_events_that_are_there() {
+fn a_report_without_changes_repeats_the_same_events() {
     let mut known = keys(REPORT);
     for hour in 0..24 {
         let again = reported(REPORT, &format!("2026-03-02T{hour:02}:30:00.125Z"));
@@ -190,14 +190,14 @@ fn reports_without_news_are_the_events_that_are_there() {
     assert_eq!(known.len(), 2);
     let gone_again = reported(DELETED, "2026-03-02T10:59:00Z");
     assert_eq!(keys(DELETED), keys(&gone_again));
-    // Another enrollment is other events.
+    // Another enrollment makes other events.
     let anew = with_device(REPORT, |device| device["name"] = json!("enterprises/LC02dhxx1r/devices/4000000000000000"));
     assert!(keys(&anew).iter().all(|id| !known.contains(id)));
 }
 
 #[test]
 fn a_device_left() {
-    assert_eq!(told(DELETED), [(Kind::Unenrolled, at("2026-03-02T10:40:02Z"))]);
+    assert_eq!(kinds_and_times(DELETED), [(Kind::Unenrolled, at("2026-03-02T10:40:02Z"))]);
     for state in ["state", "appliedState"] {
         let body = with_device(REPORT, |device| device[state] = json!("DELETED"));
         assert_eq!(kinds(&body), [Kind::Unenrolled], "{state}");
@@ -207,14 +207,14 @@ fn a_device_left() {
 }
 
 #[test]
-fn what_becomes_of_it() {
+fn notifications_become_attempts() {
     assert_eq!(outcomes(&[ENROLLED, REPORT]), [Outcome::Completed]);
     assert_eq!(outcomes(&[REPORT, ENROLLED, REPORT]), [Outcome::Completed]);
     assert_eq!(outcomes(&[ENROLLED, REPORT, DELETED]), [Outcome::Completed]);
-    // Not compliant yet, and gone before it was.
+    // It is not compliant yet, and leaves before it is.
     assert_eq!(outcomes(&[ENROLLED]), [Outcome::InProgress]);
     assert_eq!(outcomes(&[ENROLLED, DELETED]), [Outcome::Abandoned]);
-    // Reset without a word, and enrolled anew.
+    // Reset without a notification, and enrolled anew.
     let anew = with_device(ENROLLED, |device| {
         device["previousDeviceNames"] = json!([device["name"]]);
         device["name"] = json!("enterprises/LC02dhxx1r/devices/4000000000000000");
@@ -224,19 +224,19 @@ fn what_becomes_of_it() {
 }
 
 #[test]
-fn a_device_that_enrolled_long_before_we_listened_opens_nothing_today() {
+fn a_device_that_enrolled_long_before_notifications_were_on_opens_nothing_today() {
     let old = with_device(REPORT, |device| device["enrollmentTime"] = json!("2025-06-01T08:00:00Z"));
-    // Dated when it enrolled, the fact would be older than anything that is kept, and refused.
+    // An event dated at its enrollment would be older than anything that is kept, and would be refused.
     let reported = at("2026-03-02T09:18:10.325Z");
-    assert_eq!(told(&old), [(Kind::Enrolled, reported), (Kind::Compliant, reported)]);
+    assert_eq!(kinds_and_times(&old), [(Kind::Enrolled, reported), (Kind::Compliant, reported)]);
     let enrollment = folded(&[&old], "2026-03-02T12:00:00Z");
     assert!(enrollment.attempts.is_empty());
     assert_eq!((enrollment.complete, enrollment.state), (true, DeviceState::Enrolled));
-    // A report that knows of a later enrollment than its own time is of that enrollment.
+    // A report that has a later enrollment time than its own belongs to that enrollment.
     let ahead = with_device(REPORT, |device| device["enrollmentTime"] = json!("2026-03-02T09:18:11Z"));
     let begun = at("2026-03-02T09:18:11Z");
-    assert_eq!(told(&ahead), [(Kind::Enrolled, begun), (Kind::Compliant, begun)]);
-    // Google's times are its own: late delivery says nothing of the device's clock.
+    assert_eq!(kinds_and_times(&ahead), [(Kind::Enrolled, begun), (Kind::Compliant, begun)]);
+    // Google's times are its own, so late delivery says nothing about the device's clock.
     let late = with_device(ENROLLED, |device| device["enrollmentTime"] = json!("2025-06-01T08:00:00Z"));
     assert!(events(&old).iter().chain(&events(&late)).all(|event| event.clock_skew.is_none()));
 }
@@ -259,20 +259,20 @@ fn a_device_has_a_day_to_become_compliant() {
     assert_eq!(waited.ended_at, Some(at("2026-03-03T09:17:41.702Z")));
     let compliant = attempts(hourly(1..=4, NOT_COMPLIANT).into_iter().chain(hourly(5..=60, REPORT)).collect());
     let [compliant] = &compliant[..] else { panic!("{compliant:?}") };
-    // Its time counts as not reported: nobody reported the start.
+    // Its duration is missing, because nobody reported the start.
     assert_eq!((compliant.outcome, compliant.duration()), (Outcome::Completed, None));
     assert_eq!(compliant.ended_at, Some(at("2026-03-02T14:17:41Z")));
 }
 
 #[test]
-fn what_is_of_no_use_is_acknowledged() {
+fn messages_of_other_kinds_are_acknowledged() {
     for (body, id) in [(COMMAND, "7251834509912349"), (USAGE, "7251834509912350"), (TEST, "7251834509912351")] {
         let batch = read(body.as_bytes()).unwrap();
         assert!(matches!(&batch.events[..], [Parsed::UnknownType { id: Some(other), .. }] if other == id), "{batch:?}");
     }
     for body in [
         r#"{"message":{}}"#,
-        // Google's own test of a subscription may say which notifications it is for.
+        // Google's own test of a subscription may name the notifications that it is for.
         r#"{"message":{"attributes":{"notificationType":"STATUS_REPORT"}}}"#,
         r#"{"message":{"attributes":{"notificationType":"ENROLLMENT"},"data":""}}"#,
         r#"{"message":{"attributes":{"notificationType":"ENROLLMENT"},"data":null}}"#,
@@ -285,7 +285,7 @@ fn what_is_of_no_use_is_acknowledged() {
 }
 
 #[test]
-fn what_is_no_message_is_refused() {
+fn a_body_that_is_not_a_message_is_refused() {
     for body in ["[]", "1", "null", "{}", "", "<a/>", r#"{"message":7e999}"#, r#"{"message":[]}"#, r#"{"name":"x"}"#] {
         assert!(read(body.as_bytes()).is_err(), "{body}");
     }
@@ -312,7 +312,7 @@ fn what_is_no_message_is_refused() {
 }
 
 #[test]
-fn what_no_event_can_hold_is_left_out() {
+fn values_that_no_event_can_hold_are_left_out() {
     let body = with_device(REPORT, |device| {
         device["hardwareInfo"]["model"] = json!("x".repeat(300));
         device["hardwareInfo"]["serialNumber"] = json!(1e300);

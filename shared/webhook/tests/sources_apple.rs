@@ -1,10 +1,11 @@
-//! What MicroMDM and NanoMDM post, and what becomes of it.
+//! What MicroMDM and NanoMDM post, and the events it becomes.
 //!
 //! MicroMDM's samples have the form of the examples in `docs/user-guide/api-and-webhooks.md` of `micromdm/micromdm`
 //! (indented, as `workflow/webhook/http_post.go` writes them); NanoMDM's that of `service/webhook/event.json` and
 //! `service/webhook/service.go` of `micromdm/nanomdm`, `-early` that of an early edition of
-//! `service/webhook/testdata/Authenticate.2.json` there. The property lists within have the members of Apple's check-in messages
-//! (<https://developer.apple.com/documentation/devicemanagement/check-in>); people, devices and tokens are made up.
+//! `service/webhook/testdata/Authenticate.2.json` there. Their property lists have the members of Apple's check-in
+//! messages (<https://developer.apple.com/documentation/devicemanagement/check-in>); people, devices and tokens are
+//! made up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use base64::Engine as _;
@@ -51,7 +52,7 @@ const ALL: [&str; 15] = [
     NANO_ERROR,
 ];
 
-/// What no event may hold, and the start of how it looks in base64.
+/// Texts that no event may hold, and how some of them begin in base64.
 const SECRETS: [&str; 4] = ["PUSHMAGIC", "never-in-an-event", "UFVTSC1UT0tFTi", "PD94bWwg"];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,7 +70,7 @@ fn read(server: Server, body: &[u8]) -> Result<Batch, BodyError> {
     read_as(server, body, true)
 }
 
-/// With devices held for their configuration or not, as the tenant set it.
+/// Reads a body with devices held for their configuration or not, as the tenant set it.
 fn read_as(server: Server, body: &[u8], holds: bool) -> Result<Batch, BodyError> {
     let (parse, sender): (Read, _) = match server {
         Micro => (micromdm::parse, &micromdm::SENDER),
@@ -98,7 +99,7 @@ fn ids(events: &[Event]) -> Vec<String> {
     events.iter().map(|event| event.key.id.clone()).collect()
 }
 
-/// The members that a body is refused for.
+/// The members for which a body is refused.
 fn refused(server: Server, body: &str) -> Vec<String> {
     let batch = read(server, body.as_bytes()).unwrap();
     match &batch.events[..] {
@@ -129,7 +130,7 @@ fn with_payload(body: &str, payload: &[u8]) -> String {
     with(body, |body| body["checkin_event"]["raw_payload"] = json!(STANDARD.encode(payload)))
 }
 
-/// The message with something in place of something else, which must be there.
+/// The message with one text replaced by another; the first must be there.
 fn with_message(body: &str, from: &str, to: &str) -> String {
     let message = String::from_utf8(payload(body)).unwrap();
     assert!(message.contains(from), "{from}");
@@ -177,7 +178,7 @@ fn an_iphone_that_authenticates_is_installing_the_profile() {
         assert_eq!(place.screen.unwrap().name(), "installProfile");
         assert_eq!(events[0].about.platform, Some(Platform::Ios));
         assert_eq!(events[0].about.model.as_deref(), Some("iPhone17,1"));
-        // Left alone, that is row 9 of the catalogue.
+        // Without a further event, this is row 9 of the catalogue.
         let enrollment = folded(events);
         assert_eq!(enrollment.attempts.len(), 1);
         let attempt = &enrollment.attempts[0];
@@ -191,11 +192,11 @@ fn an_iphone_that_authenticates_is_installing_the_profile() {
 }
 
 #[test]
-fn the_platform_follows_from_the_model() {
+fn the_model_implies_the_platform() {
     let product = "<key>ProductName</key>\n\t<string>Mac15,6</string>";
     let of = |name: &str| {
-        let told = format!("<key>ProductName</key>\n\t<string>{name}</string>");
-        let body = with_message(MAC, product, &told);
+        let element = format!("<key>ProductName</key>\n\t<string>{name}</string>");
+        let body = with_message(MAC, product, &element);
         events(Micro, &body)[0].about.platform
     };
     for name in ["iMac21,1", "MacBookAir10,1", "Macmini9,1", "VirtualMac2,1", "MacPro7,1"] {
@@ -207,13 +208,13 @@ fn the_platform_follows_from_the_model() {
     for name in ["AppleTV14,1", "Watch7,1", "RealityDevice14,1"] {
         assert_eq!(of(name), None, "{name}");
     }
-    // Without the product's name the model's family is told in words.
+    // Without the product's name, the model's name shows its family.
     assert_eq!(of(""), Some(Platform::MacOs));
 }
 
-/// A token's update reports no model: its attempt is one of the device's platform all the same.
+/// A token update reports no model, but its attempt still belongs to the device's platform.
 #[test]
-fn an_attempt_whose_events_report_no_platform_has_the_devices() {
+fn an_attempt_without_a_reported_platform_takes_the_devices() {
     let at_time = |body: &str, time: &str| with(body, |body| body["created_at"] = json!(time));
     let begun = events(Nano, &at_time(IPHONE, "2026-03-02T09:00:00Z"));
     let token = |time: &str| events(Nano, &at_time(IPHONE_TOKEN, time));
@@ -221,14 +222,14 @@ fn an_attempt_whose_events_report_no_platform_has_the_devices() {
     let platforms = |events: Vec<Event>| -> Vec<Option<Platform>> {
         folded(events).attempts.iter().map(|attempt| attempt.platform()).collect()
     };
-    // The profile had been given up when the token came.
+    // Somebody had given up at the profile when the token arrived.
     let later = begun.iter().cloned().chain(token("2026-03-02T10:00:00Z")).collect();
     assert_eq!(platforms(later), [Some(Platform::Ios); 2]);
-    // Known only by what came afterwards.
+    // The platform is known only from a later message.
     let anew = events(Nano, &at_time(IPHONE, "2026-03-02T12:00:00Z"));
     let earlier = token("2026-03-02T08:00:00Z").into_iter().chain(anew).collect();
     assert_eq!(platforms(earlier), [Some(Platform::Ios); 2]);
-    // Nobody knows.
+    // The platform is unknown.
     assert_eq!(platforms(token("2026-03-02T10:00:00Z")), [None]);
 }
 
@@ -237,7 +238,7 @@ fn a_first_token_update_enrolls() {
     for (server, body) in [(Micro, MAC_TOKEN), (Nano, IPHONE_ROTATED)] {
         let events = events(server, body);
         assert_eq!(kinds(&events), [Kind::Enrolled, Kind::Compliant]);
-        // Neither server reports compliance: it is assumed, and marked so.
+        // Neither server reports compliance, so it is assumed, and marked so.
         assert_eq!([0, 1].map(|at| events[at].step().unwrap().said.assumed), [false, true]);
         assert!(!events[0].step().unwrap().said.awaiting_configuration);
         assert_ne!(events[0].key, events[1].key);
@@ -255,22 +256,22 @@ fn a_device_that_awaits_its_configuration_is_held_until_the_next_token() {
         assert_eq!(kinds(&held), [Kind::Enrolled]);
         assert!(held[0].step().unwrap().said.awaiting_configuration);
     }
-    // A server that never releases devices: the tenant has switched it off.
+    // The tenant has a server that never releases devices, and switched this off.
     let free = events_of(read_as(Nano, IPHONE_TOKEN.as_bytes(), false).unwrap());
     assert_eq!(kinds(&free), [Kind::Enrolled, Kind::Compliant]);
     assert!(!free[0].step().unwrap().said.awaiting_configuration);
 
-    let told = [events(Nano, IPHONE), events(Nano, IPHONE_TOKEN)].concat();
-    let waiting = folded_at(told.clone(), "2026-03-02T09:12:00Z");
+    let waits = [events(Nano, IPHONE), events(Nano, IPHONE_TOKEN)].concat();
+    let waiting = folded_at(waits.clone(), "2026-03-02T09:12:00Z");
     let open = waiting.open_attempt().unwrap();
     assert_eq!((waiting.state, open.wait), (DeviceState::WaitingForCompliance, Some(Wait::Configuration)));
     assert_eq!(open.place.as_ref().unwrap().action.name(), "AwaitConfiguration");
-    let given_up_on = folded_at(told.clone(), "2026-03-05T08:12:00Z");
+    let given_up_on = folded_at(waits.clone(), "2026-03-05T08:12:00Z");
     assert!(given_up_on.attempts[0].release_not_reported && given_up_on.complete);
     assert_eq!(given_up_on.attempts[0].outcome, Outcome::Completed);
-    // The next token, whatever its tally, says that it was released.
+    // The next token, whatever its tally, shows that the device was released.
     let released = with(IPHONE_ROTATED, |body| body["created_at"] = json!("2026-03-02T08:40:00Z"));
-    let enrollment = folded_at([told, events(Nano, &released)].concat(), "2026-03-05T08:12:00Z");
+    let enrollment = folded_at([waits, events(Nano, &released)].concat(), "2026-03-05T08:12:00Z");
     assert_eq!(enrollment.attempts.len(), 1);
     assert_eq!(enrollment.attempts[0].outcome, Outcome::Completed);
     assert_eq!(enrollment.attempts[0].ended_at, Some(at("2026-03-02T08:40:00Z")));
@@ -278,7 +279,7 @@ fn a_device_that_awaits_its_configuration_is_held_until_the_next_token() {
 }
 
 #[test]
-fn a_later_token_is_passed_on_whatever_its_tally() {
+fn a_later_token_is_kept_whatever_its_tally() {
     for tally in [json!(0), json!(1), Value::Null, json!(7), json!(u64::MAX)] {
         let body = with(IPHONE_ROTATED, |body| body["checkin_event"]["token_update_tally"] = tally.clone());
         assert_eq!(kinds(&events(Nano, &body)), [Kind::Enrolled, Kind::Compliant], "{tally}");
@@ -298,14 +299,14 @@ fn micromdms_rotated_tokens_open_nothing_and_a_device_that_enrolls_anew_arrives(
         })
     };
     let rotated = later(MAC_TOKEN, "rotated", "2026-03-02T12:00:00Z");
-    let mut told = [events(Micro, MAC), events(Micro, MAC_TOKEN), events(Micro, &rotated)].concat();
-    let enrollment = folded(told.clone());
+    let mut received = [events(Micro, MAC), events(Micro, MAC_TOKEN), events(Micro, &rotated)].concat();
+    let enrollment = folded(received.clone());
     assert_eq!(enrollment.attempts.len(), 1);
     assert_eq!(enrollment.attempts[0].outcome, Outcome::Completed);
-    // The very same tokens again, after a new Authenticate.
-    told.extend(events(Micro, &later(MAC, "again", "2026-03-02T14:00:00Z")));
-    told.extend(events(Micro, &later(MAC_TOKEN, "again too", "2026-03-02T14:00:05Z")));
-    let enrollment = folded(told);
+    // The very same tokens once more, after a new Authenticate.
+    received.extend(events(Micro, &later(MAC, "again", "2026-03-02T14:00:00Z")));
+    received.extend(events(Micro, &later(MAC_TOKEN, "again too", "2026-03-02T14:00:05Z")));
+    let enrollment = folded(received);
     let outcomes: Vec<_> = enrollment.attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [Outcome::Completed, Outcome::Completed]);
 }
@@ -329,7 +330,7 @@ fn checking_out_unenrolls() {
 }
 
 #[test]
-fn what_a_device_answers_to_commands_fails_no_enrollment() {
+fn answers_to_commands_fail_no_enrollment() {
     assert!(is_ignored(Micro, MICRO_ERROR));
     assert!(is_ignored(Nano, NANO_ERROR));
     for topic in ["mdm.DeclarativeManagement", "mdm.UserAuthenticate", "mdm.GetToken", "mdm.SetBootstrapToken", ""] {
@@ -342,7 +343,7 @@ fn what_a_device_answers_to_commands_fails_no_enrollment() {
 }
 
 #[test]
-fn a_personal_device_goes_by_its_enrollment() {
+fn a_personal_device_is_identified_by_its_enrollment() {
     let events = events(Nano, PERSONAL);
     assert_eq!(kinds(&events), [Kind::Started, Kind::StepEntered]);
     let about = &events[0].about;
@@ -353,7 +354,7 @@ fn a_personal_device_goes_by_its_enrollment() {
 }
 
 #[test]
-fn a_time_that_was_not_set_is_when_it_was_received() {
+fn a_time_that_was_not_set_is_the_time_of_receipt() {
     let event = &events(Nano, EARLY)[0];
     assert_eq!((event.time, event.clock_skew), (event.received_at, None));
     for (server, body) in [(Micro, MAC), (Nano, IPHONE)] {
@@ -368,11 +369,11 @@ fn a_time_that_was_not_set_is_when_it_was_received() {
 }
 
 #[test]
-fn the_same_again_is_the_same_event() {
+fn a_repeated_body_is_the_same_event() {
     for (server, body) in [(Micro, MAC), (Nano, IPHONE), (Nano, EARLY)] {
         assert_eq!(ids(&events(server, body)), ids(&events(server, body)));
     }
-    // Without an id the time, the device and the message tell events apart.
+    // Without an id, the time, the device and the message distinguish events.
     let no_id = |body: &str| with(body, |body| body["event_id"] = json!(""));
     let other_time = with(&no_id(IPHONE), |body| body["created_at"] = json!("2026-03-02T08:12:04Z"));
     let other_device = with_message(&no_id(IPHONE), "F4X9Q2LMN7", "F4X9Q2LMN8");
@@ -397,20 +398,20 @@ fn a_placeholder_serial_names_no_device() {
 fn no_event_holds_a_token() {
     for body in ALL {
         for server in [Micro, Nano] {
-            let told = format!("{:?}", read(server, body.as_bytes()).unwrap());
+            let output = format!("{:?}", read(server, body.as_bytes()).unwrap());
             for secret in SECRETS {
-                assert!(!told.contains(secret), "{secret} in {told}");
+                assert!(!output.contains(secret), "{secret} in {output}");
             }
         }
     }
-    // What is refused isn't repeated either.
+    // Refused content is not repeated either.
     let body = with_payload(MAC, b"<plist><dict><key>PushMagic</key><string>PUSHMAGIC</string><oops>");
-    let told = format!("{:?}", read(Micro, body.as_bytes()).unwrap());
-    assert!(!told.contains("PUSHMAGIC"));
+    let output = format!("{:?}", read(Micro, body.as_bytes()).unwrap());
+    assert!(!output.contains("PUSHMAGIC"));
 }
 
 #[test]
-fn a_payload_that_is_no_check_in_is_refused_by_name() {
+fn a_payload_that_is_not_a_check_in_is_refused() {
     let path = ["checkin_event.raw_payload"];
     for value in [json!("****"), json!("PD94"), json!(""), Value::Null, json!(17), json!({"a": 1})] {
         let body = with(MAC, |body| body["checkin_event"]["raw_payload"] = value.clone());
@@ -443,10 +444,10 @@ fn a_payload_that_is_no_check_in_is_refused_by_name() {
         b"<plist><string>Authenticate</string></plist>".to_vec(),
         String::from_utf8(payload(MAC)).unwrap().encode_utf16().flat_map(u16::to_le_bytes).collect(),
     ] {
-        let told = String::from_utf8_lossy(&message[..message.len().min(80)]).into_owned();
-        assert_eq!(refused(Micro, &with_payload(MAC, &message)), path, "{told}");
+        let start = String::from_utf8_lossy(&message[..message.len().min(80)]).into_owned();
+        assert_eq!(refused(Micro, &with_payload(MAC, &message)), path, "{start}");
     }
-    // As deep as it may be, and a bomb of entities, which XML property lists don't have: nothing grows.
+    // As deep as allowed, and then a bomb of entities. XML property lists have no entities, so nothing grows.
     let nested = with_message(
         MAC,
         "<key>Model</key>",
@@ -459,7 +460,7 @@ fn a_payload_that_is_no_check_in_is_refused_by_name() {
 }
 
 #[test]
-fn what_no_event_can_hold_is_left_out_or_refused() {
+fn values_that_no_event_can_hold_are_left_out_or_refused() {
     let long = "x".repeat(300);
     let body = with_message(MAC, "Vera's MacBook Pro", &long);
     assert_eq!(events(Micro, &body)[0].about.device_name, None);
@@ -473,7 +474,7 @@ fn what_no_event_can_hold_is_left_out_or_refused() {
 }
 
 #[test]
-fn what_is_no_event_is_refused() {
+fn a_body_that_is_not_an_event_is_refused() {
     for body in ["[]", "1", "null", "{}", r#"{"topic":7e999}"#, r#"{"topic":7}"#, "", "<a/>"] {
         for server in [Micro, Nano] {
             assert!(read(server, body.as_bytes()).is_err(), "{body}");
@@ -485,7 +486,7 @@ fn what_is_no_event_is_refused() {
     assert!(matches!(read(Nano, deep.as_bytes()), Err(BodyError::NotJson { .. })));
 }
 
-/// Whatever was read can be stored and holds no secret.
+/// Every event that was read can be stored and holds no secret.
 fn check(server: Server, body: &[u8]) {
     for parsed in read(server, body).map(|batch| batch.events).unwrap_or_default() {
         match parsed {

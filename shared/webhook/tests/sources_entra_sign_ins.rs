@@ -1,4 +1,4 @@
-//! Entra's sign-in logs: every rule by which a sign-in is a step of web-based enrollment, and that nothing else is.
+//! Entra's sign-in logs: each rule by which a sign-in is a step of web-based enrollment; no other sign-in is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::HeaderMap;
@@ -19,7 +19,7 @@ const INTUNE: &str = "0000000a-0000-0000-c000-000000000000";
 const MAIL: &str = "00000002-0000-0ff1-ce00-000000000000";
 const ADA: &str = "7D1F4A52-93b8-4e1f-8f0b-5c2a9d3e7f10";
 
-/// A sign-in as Graph describes it, by an app at a resource.
+/// A sign-in as Graph describes it, to a resource by an app.
 fn sign_in(code: i64, app: &str, resource: &str) -> Value {
     json!({
         "id": "b8f3a0a2", "createdDateTime": "2026-11-25T09:00:01Z", "userDisplayName": "Ada Lovelace",
@@ -30,7 +30,7 @@ fn sign_in(code: i64, app: &str, resource: &str) -> Value {
     })
 }
 
-/// The same as diagnostic settings stream it.
+/// The same sign-in as diagnostic settings stream it.
 fn record(category: &str, sign_in: &Value) -> Value {
     json!({
         "time": "2026-11-25T09:00:05.1Z", "resourceId": "/tenants/T/providers/Microsoft.aadiam",
@@ -61,18 +61,18 @@ fn interactive(sign_in: &Value) -> WebSteps {
 }
 
 /// The steps, and whether one of them opens an enrollment.
-fn told(steps: WebSteps) -> (Vec<WebStep>, bool) {
+fn steps_and_opens(steps: WebSteps) -> (Vec<WebStep>, bool) {
     (steps.steps().collect(), steps.opens())
 }
 
 #[test]
-fn every_code_and_app_is_the_step_that_it_stands_for() {
+fn every_code_and_app_becomes_its_step() {
     use WebStep::*;
     let table: &[(i64, &str, &str, &[WebStep], bool)] = &[
-        // Access is refused until the device is enrolled, or managed.
+        // Access is refused until the device is enrolled or managed.
         (53000, MAIL, MAIL, &[AccessBlocked], true),
         (530_003, MAIL, MAIL, &[AccessBlocked], true),
-        // A Company Portal, as app or as resource, with whatever comes of it but what is no step.
+        // A Company Portal as app or as resource, with any result that is a step.
         (0, WEB_PORTAL, MAIL, &[PortalSignIn], true),
         (0, MAIL, WEB_PORTAL, &[PortalSignIn], true),
         (0, PORTAL, MAIL, &[PortalSignIn], true),
@@ -81,11 +81,11 @@ fn every_code_and_app_is_the_step_that_it_stands_for() {
         (53003, WEB_PORTAL, MAIL, &[PortalSignIn, PolicyBlocked], true),
         (50126, PORTAL, MAIL, &[], false),
         (53000, PORTAL, MAIL, &[AccessBlocked], true),
-        // The enrollment itself; a refusal there is none.
+        // The enrollment itself. A refusal there is not a step.
         (0, ENROLLMENT, MAIL, &[EnrollmentSignIn], true),
         (0, MAIL, ENROLLMENT, &[EnrollmentSignIn], true),
         (50074, ENROLLMENT, MAIL, &[], false),
-        // Within an enrollment.
+        // During an enrollment.
         (50079, MAIL, MAIL, &[MfaSetup], false),
         (50072, MAIL, MAIL, &[MfaSetup], false),
         (50125, MAIL, MAIL, &[MfaSetup], false),
@@ -104,7 +104,7 @@ fn every_code_and_app_is_the_step_that_it_stands_for() {
         (53003, MAIL, MAIL, &[PolicyBlocked], false),
         (53004, MAIL, MAIL, &[PolicyBlocked], false),
         (53010, MAIL, MAIL, &[PolicyBlocked], false),
-        // Background traffic, and what says nothing of an enrollment.
+        // Background traffic, and results that say nothing about an enrollment.
         (0, MAIL, MAIL, &[], false),
         (0, INTUNE, INTUNE, &[], false),
         (0, MAIL, INTUNE, &[], false),
@@ -122,16 +122,16 @@ fn every_code_and_app_is_the_step_that_it_stands_for() {
     ];
     for (code, app, resource, steps, opens) in table {
         let sign_in = sign_in(*code, app, resource);
-        assert_eq!(told(interactive(&sign_in)), (steps.to_vec(), *opens), "{code} {app} {resource}");
-        // In the background the same steps continue, and open nothing.
+        assert_eq!(steps_and_opens(interactive(&sign_in)), (steps.to_vec(), *opens), "{code} {app} {resource}");
+        // In the background the same steps continue an enrollment, but do not open one.
         let background = one(&record("NonInteractiveUserSignInLogs", &sign_in));
-        let background = told(background.map(|found| found.steps).unwrap_or_default());
+        let background = steps_and_opens(background.map(|found| found.steps).unwrap_or_default());
         assert_eq!(background, (steps.to_vec(), false), "{code} {app} {resource}");
-        // Graph's list has the same sign-in without the record about it.
+        // Graph's list has the same sign-in without the record around it.
         let listed = of_graph(&json!({"value": [sign_in]}), true);
         assert_eq!(listed.len(), 1);
         let listed = listed[0].sign_in.as_ref().map(|found| found.steps).unwrap_or_default();
-        assert_eq!(told(listed), (steps.to_vec(), *opens), "{code} {app} {resource}");
+        assert_eq!(steps_and_opens(listed), (steps.to_vec(), *opens), "{code} {app} {resource}");
     }
 }
 
@@ -162,32 +162,33 @@ fn only_a_persons_phone_takes_part() {
     assert!(without(|it| it["userId"] = " ".into()).is_none());
     assert!(without(|it| it["userId"] = "00000000-0000-0000-0000-000000000000".into()).is_none());
     assert!(without(|it| it["deviceDetail"] = Value::Null).is_none());
-    // A managed device is enrolled; false is also what is not known.
+    // A managed device is already enrolled. `false` also stands for unknown.
     assert!(without(|it| it["deviceDetail"]["isManaged"] = true.into()).is_none());
     assert!(without(|it| it["deviceDetail"]["isManaged"] = Value::Null).is_some());
-    // One person, however the id is written.
+    // One person, however the id is spelled.
     assert_eq!(without(|_| {}).unwrap().user_id, ADA.to_lowercase());
 }
 
 #[test]
-fn what_the_record_says_where_the_sign_in_does_not_and_the_other_way_round() {
+fn record_and_sign_in_complete_each_other() {
     let mut bare = record("SignInLogs", &sign_in(53000, MAIL, MAIL));
     bare["properties"].as_object_mut().unwrap().remove("status");
-    assert_eq!(told(one(&bare).unwrap().steps), (vec![WebStep::AccessBlocked], true), "by resultType");
+    assert_eq!(steps_and_opens(one(&bare).unwrap().steps), (vec![WebStep::AccessBlocked], true), "by resultType");
     bare["resultType"] = 530_003.into();
     assert!(one(&bare).is_some());
     bare["resultType"] = "".into();
     assert!(one(&bare).is_none());
-    // The log of interactive sign-ins may say of one that it is none.
+    // The log of interactive sign-ins may mark one as not interactive.
     let mut background = sign_in(0, PORTAL, MAIL);
     background["isInteractive"] = false.into();
     assert!(!interactive(&background).opens());
     assert!(!of_graph(&json!({"value": [background]}), true)[0].sign_in.as_ref().unwrap().steps.opens());
-    // Properties as text, as some forwarders write them; a category in another case.
+    // Properties as text, as some forwarders write them, and a category in another letter case.
     let mut text = record("signinlogs", &sign_in(0, PORTAL, MAIL));
     text["properties"] = text["properties"].to_string().into();
     assert!(one(&text).unwrap().steps.opens());
-    // Without a time of its own the record's counts; without any it is passed over, as sign-ins by no person are.
+    // Without a time of its own, the record's time counts; without either the sign-in is ignored, as are sign-ins
+    // without a person.
     let mut late = record("SignInLogs", &sign_in(0, PORTAL, MAIL));
     late["properties"].as_object_mut().unwrap().remove("createdDateTime");
     let [Parsed::SignIn { read: found, .. }] = &read(&[late.clone()])[..] else { panic!() };
@@ -200,7 +201,7 @@ fn what_the_record_says_where_the_sign_in_does_not_and_the_other_way_round() {
 }
 
 #[test]
-fn intunes_own_records_beside_them_are_read_as_ever() {
+fn intunes_own_records_beside_them_are_still_read() {
     let sample = SENDER.samples[0].body;
     let own: Value = serde_json::from_slice(sample).unwrap();
     let mut records = own["records"].as_array().unwrap().clone();
@@ -214,7 +215,7 @@ fn intunes_own_records_beside_them_are_read_as_ever() {
 }
 
 #[test]
-fn whoever_asks_for_the_codes_and_apps_of_steps_misses_none() {
+fn the_codes_and_apps_of_steps_are_complete() {
     let steps = |code, app, resource| interactive(&sign_in(code, app, resource));
     for code in (0..=999).chain(50_000..=53_999).chain(500_000..=539_999) {
         assert_eq!(steps(code, MAIL, MAIL) != WebSteps::NONE, STEP_CODES.contains(&code), "{code}");
@@ -226,7 +227,7 @@ fn whoever_asks_for_the_codes_and_apps_of_steps_misses_none() {
 }
 
 #[test]
-fn of_a_list_of_non_interactive_sign_ins_none_opens() {
+fn non_interactive_sign_ins_open_nothing() {
     let mut silent = sign_in(0, PORTAL, MAIL);
     for says in [json!(false), json!(true), Value::Null] {
         silent["isInteractive"] = says;
@@ -236,7 +237,7 @@ fn of_a_list_of_non_interactive_sign_ins_none_opens() {
 }
 
 #[test]
-fn graphs_lists_are_read_whatever_they_are_in() {
+fn graphs_lists_are_read_in_every_envelope() {
     let list = json!([sign_in(0, PORTAL, MAIL), sign_in(0, MAIL, MAIL), "no sign-in", {"id": "no time"}]);
     for body in [list.clone(), json!({"@odata.nextLink": "https://…", "value": list})] {
         let found = of_graph(&body, true);
@@ -248,7 +249,7 @@ fn graphs_lists_are_read_whatever_they_are_in() {
 }
 
 proptest! {
-    /// Nothing of a sign-in that is no step, and of another only what counts, leaves the module.
+    /// Nothing leaves the module of a sign-in that is not a step; of a step, only the members that matter.
     #[test]
     fn nothing_of_a_person_is_kept(code in prop_oneof![Just(0_i64), Just(53000), Just(50126), any::<i64>()], portal in any::<bool>()) {
         let record = record("SignInLogs", &sign_in(code, if portal { PORTAL } else { MAIL }, MAIL));
@@ -258,7 +259,7 @@ proptest! {
         }
     }
 
-    /// No value of any member makes it panic.
+    /// No value of any member causes a panic.
     #[test]
     fn odd_members_are_no_trouble(member in "[a-zA-Z]{1,20}", odd in prop_oneof![Just(json!(null)), Just(json!([])), Just(json!({})), Just(json!("x")), Just(json!(1.5)), Just(json!(true))]) {
         let names = ["userId", "appId", "resourceId", "status", "deviceDetail", "createdDateTime", "isInteractive", "id", &member];

@@ -1,4 +1,4 @@
-//! Fleet's activities, and what becomes of them.
+//! Fleet's activities, and the events they become.
 //!
 //! The samples have the envelope of Fleet's `webhookPayload` (`server/activity/internal/service`), shown with real values
 //! in <https://github.com/fleetdm/fleet/issues/22556>, and details after Fleet's own documentation of activities
@@ -107,7 +107,7 @@ fn a_host_under_management_is_enrolled_and_compliant() {
         assert_eq!(about.enrollment_type.as_deref(), Some("appleBulkWithoutUser"));
     }
     assert_ne!(events[0].key.id, events[1].key.id);
-    // Fleet reports no compliance: it is assumed, and marked so.
+    // Fleet reports no compliance, so it is assumed, and marked so.
     assert_eq!([0, 1].map(|at| events[at].step().unwrap().said.assumed), [false, true]);
     let enrollment = folded(events);
     assert_eq!(enrollment.attempts.len(), 1);
@@ -115,12 +115,12 @@ fn a_host_under_management_is_enrolled_and_compliant() {
 }
 
 #[test]
-fn the_platform_follows_from_what_each_version_tells() {
+fn each_versions_members_imply_the_platform() {
     let early = only(ENROLLED_EARLY);
     assert_eq!(early.about.platform, Some(Platform::Ios));
     assert_eq!(early.about.model.as_deref(), Some("iPad11,6"));
     assert_eq!((early.about.enrollment_type, early.about.mdm_device_id), (None, None));
-    // Fleet's times are its server's: a late delivery says nothing of the device's clock.
+    // Fleet's times are its server's, so late delivery says nothing about the device's clock.
     assert_eq!(early.clock_skew, None);
 
     let windows = only(ENROLLED_WINDOWS);
@@ -129,7 +129,7 @@ fn the_platform_follows_from_what_each_version_tells() {
     assert_eq!(windows.about.serial_number, None);
     assert_eq!(windows.about.mdm_device_id.as_deref(), Some("fleet-host-101"));
 
-    for (name, told) in [
+    for (name, platform) in [
         ("MacKenzie's iPhone", None),
         ("iPhone of Mac", None),
         ("Mac14,2 (X)", Some(Platform::MacOs)),
@@ -140,16 +140,16 @@ fn the_platform_follows_from_what_each_version_tells() {
         ("Mac14, (X)", None),
     ] {
         let event = only(&with(ENROLLED_EARLY, |body| body["details"]["host_display_name"] = json!(name)));
-        assert_eq!(event.about.platform, told, "{name}");
+        assert_eq!(event.about.platform, platform, "{name}");
     }
-    for (name, told) in [("ipados", Platform::Ios), ("Android", Platform::Android), ("darwin", Platform::MacOs)] {
+    for (name, platform) in [("ipados", Platform::Ios), ("Android", Platform::Android), ("darwin", Platform::MacOs)] {
         let event = only(&with(ENROLLED, |body| body["details"]["platform"] = json!(name)));
-        assert_eq!(event.about.platform, Some(told), "{name}");
+        assert_eq!(event.about.platform, Some(platform), "{name}");
     }
 }
 
 #[test]
-fn a_personal_device_goes_by_its_enrollment() {
+fn a_personal_device_is_identified_by_its_enrollment() {
     let about = only(ENROLLED_PERSONAL).about;
     assert_eq!(about.serial_number, None);
     assert_eq!(about.enrollment_id.as_deref(), Some("F1A6E0E8-3D1B-4E77-9A0B-2D8C0F6B9C11"));
@@ -159,7 +159,7 @@ fn a_personal_device_goes_by_its_enrollment() {
 
 #[test]
 fn a_host_without_a_name_is_refused() {
-    // A name that several hosts may have is none, nor is what early versions wrote for a serial number.
+    // A name that several hosts may have does not identify one; nor does what early versions wrote for a serial number.
     let named = with(ENROLLED_WINDOWS_EARLY, |body| body["details"]["host_serial"] = json!("WINDOWS-IFLBGRE"));
     let junk = with(ENROLLED_EARLY, |body| body["details"]["host_serial"] = json!("To Be Filled By O.E.M."));
     let zero = with(&junk, |body| body["details"]["host_id"] = json!(0));
@@ -173,7 +173,7 @@ fn a_host_without_a_name_is_refused() {
 }
 
 #[test]
-fn unenrolled_is_told_without_the_administrator() {
+fn unenrolled_does_not_name_the_administrator() {
     let event = only(UNENROLLED);
     assert_eq!(kinds(std::slice::from_ref(&event)), [Kind::Unenrolled]);
     assert_eq!(event.about.platform, Some(Platform::MacOs));
@@ -182,21 +182,21 @@ fn unenrolled_is_told_without_the_administrator() {
     assert!(!event.contains("anna.admin") && !event.contains("Anna Admin"));
 }
 
-/// What Fleet does on a host that is managed, or has only its agent: neither begins nor goes on with an enrollment.
+/// What Fleet does on a host that is managed, or that has only its agent, neither begins nor continues an enrollment.
 #[test]
-fn the_agent_and_installed_software_are_passed_over() {
+fn the_agent_and_installed_software_are_ignored() {
     for body in [AGENT, INSTALLED, INSTALL_FAILED] {
         let batch = read(body.as_bytes()).unwrap();
         let kind = serde_json::from_str::<Value>(body).unwrap()["type"].as_str().map(str::to_owned);
         assert_eq!(batch.events, [Parsed::UnknownType { id: None, kind }], "{body}");
-        // What Fleet found wrong may quote a secret.
+        // Fleet's description of a problem may quote a secret.
         assert!(!format!("{batch:?}").contains("hunter2"));
     }
 }
 
-/// A host that waits for compliance has the whole wait, whatever is installed on it meanwhile.
+/// A host that waits for compliance keeps its whole waiting time, whatever is installed meanwhile.
 #[test]
-fn what_is_installed_leaves_the_wait_for_compliance_alone() {
+fn installations_do_not_end_the_wait_for_compliance() {
     let mut history = History::default();
     for body in [ENROLLED, AGENT, INSTALLED, INSTALL_FAILED] {
         for parsed in read(body.as_bytes()).unwrap().events {
@@ -225,23 +225,23 @@ fn a_cancelled_setup_experience_is_a_failure() {
     assert_eq!(failure.message.as_deref(), Some("Adobe Acrobat.app"));
     assert_eq!(event.about.platform, Some(Platform::MacOs));
 
-    // Where another source reports compliance the attempt is still open, and fails.
-    let told = [ENROLLED, CANCELED];
-    let enrollment = folded(told.into_iter().map(only));
+    // If another source reports compliance, the attempt is still open, and fails.
+    let sent = [ENROLLED, CANCELED];
+    let enrollment = folded(sent.into_iter().map(only));
     assert_eq!(enrollment.attempts.len(), 1);
     let attempt = &enrollment.attempts[0];
     assert_eq!((attempt.outcome, attempt.number), (Outcome::Failed, 1));
     assert_eq!(attempt.place.as_ref().unwrap().action.name(), "SetupExperience");
     assert_eq!(attempt.failure.as_ref().unwrap().reason.as_deref(), Some("setupExperienceCanceled"));
 
-    // Elsewhere it completed when the host was managed.
-    let enrollment = folded(told.into_iter().flat_map(events));
+    // Otherwise it completed when the host was managed.
+    let enrollment = folded(sent.into_iter().flat_map(events));
     let outcomes: Vec<_> = enrollment.attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [Outcome::Completed]);
 }
 
 #[test]
-fn what_is_about_something_else_is_passed_over() {
+fn activities_of_other_kinds_are_ignored() {
     for body in [
         OTHER.to_owned(),
         with(ENROLLED, |body| body["type"] = json!("wiped_host")),
@@ -255,8 +255,8 @@ fn what_is_about_something_else_is_passed_over() {
 }
 
 #[test]
-fn sent_again_or_by_both_webhooks_it_is_one_event() {
-    // Fleet repeats after 429 with the first time's timestamp; a fleet's own webhook adds the hosts.
+fn an_activity_sent_again_or_by_both_webhooks_is_one_event() {
+    // After 429 Fleet repeats the activity with its first timestamp; a fleet's own webhook adds the hosts.
     let again = with(CANCELED, |body| body["details"]["host_ids"] = json!([42]));
     assert_eq!(only(CANCELED).key, only(CANCELED).key);
     assert_eq!(only(CANCELED).key, only(&again).key);
@@ -268,7 +268,7 @@ fn sent_again_or_by_both_webhooks_it_is_one_event() {
 }
 
 #[test]
-fn a_time_that_cannot_be_true_is_not_told() {
+fn an_implausible_time_counts_as_missing() {
     for time in [json!("0001-01-01T00:00:00Z"), json!("yesterday"), json!(17), Value::Null] {
         let event = only(&with(ENROLLED, |body| body["timestamp"] = time.clone()));
         assert_eq!((event.time, event.clock_skew), (event.received_at, None), "{time}");
@@ -276,7 +276,7 @@ fn a_time_that_cannot_be_true_is_not_told() {
 }
 
 #[test]
-fn what_is_no_activity_is_refused() {
+fn a_body_that_is_not_an_activity_is_refused() {
     for body in ["[]", "1", "null", "{}", r#"{"type":7e999}"#, r#"{"type":""}"#, r#"{"details":{}}"#, "", "<a/>"] {
         assert!(read(body.as_bytes()).is_err(), "{body}");
     }
@@ -287,7 +287,7 @@ fn what_is_no_activity_is_refused() {
 }
 
 #[test]
-fn what_no_event_can_hold_is_left_out() {
+fn values_that_no_event_can_hold_are_left_out() {
     let long = "x".repeat(300);
     let body = with(ENROLLED, |body| {
         body["details"]["host_display_name"] = json!(long);

@@ -1,4 +1,4 @@
-//! Autopilot events as Graph lists them, and what becomes of them.
+//! Autopilot events as Graph lists them, and the events they become.
 //!
 //! `autopilot-events-documentation.json` has the shape of the sample in
 //! <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-devicemanagementautopilotevent-list>, with the
@@ -50,7 +50,7 @@ fn of(record: &Value) -> Vec<Event> {
     events(&record.to_string())
 }
 
-/// Those of the sample list's events whose serial number begins so.
+/// The sample list's events of devices whose serial number begins with `serial`.
 fn listed(serial: &str) -> Vec<Event> {
     let is = |event: &Event| event.about.serial_number.as_deref().is_some_and(|number| number.starts_with(serial));
     events(LIST).into_iter().filter(is).collect()
@@ -118,7 +118,7 @@ fn with(changes: Value) -> Value {
 }
 
 #[test]
-fn the_documented_sample_is_survived() {
+fn the_documented_sample_is_read() {
     let events = events(DOCUMENTED);
     assert!(events.iter().all(|event| event.key.source == SOURCE && event.clock_skew.is_none()));
     let about = &events[0].about;
@@ -129,7 +129,7 @@ fn the_documented_sample_is_survived() {
     assert_eq!(about.user_principal_name.as_deref(), Some("User Principal Name value"));
     assert_eq!(about.user_id.as_deref(), Some("User Id value"));
     assert_eq!(about.enrollment_type.as_deref(), Some("azureADJoinedWithAutopilotProfile"));
-    // Its event is earlier than its start, which nothing of a try can be.
+    // Its event is earlier than its start, but no event of an attempt may be.
     let times = [
         (Kind::Registered, "2026-02-01T08:02:48.718Z"),
         (Kind::Started, "2026-02-01T08:00:19.628Z"),
@@ -163,15 +163,15 @@ fn phases_lie_end_to_end_and_one_of_unknown_length_takes_what_is_left() {
             assert_eq!(course(&with(json!({unknown: length}))), exact, "{unknown} {length}");
         }
     }
-    // Never past the end, however long they say they were.
+    // Never past the end, however long they are reported to be.
     let long = course(&with(json!({"deviceSetupDuration": "PT5H"})));
     assert_eq!(long, spans([("09:00:00", "09:05:00"), ("09:05:00", "09:25:00"), ("09:25:00", "09:25:00")]));
-    // A device on a shelf between technician and user.
+    // A device lies on a shelf between technician and user.
     let shelved = with(json!({
         "enrollmentType": "azureADJoinedWithWhiteGlove", "deploymentEndDateTime": "2026-02-20T09:25:00Z",
         "devicePreparationDuration": null,
     }));
-    assert_eq!(phase(&session(of(&shelved)), Phase::DeviceSetup).0, "09:30:00", "when the record says");
+    assert_eq!(phase(&session(of(&shelved)), Phase::DeviceSetup).0, "09:30:00", "at the time of the record");
     assert_eq!(steps(&of(&shelved))[1], (Kind::Enrolled, "2026-02-10T09:30:00.000Z".to_owned()));
 }
 
@@ -210,17 +210,18 @@ fn a_success_completes_attempt_and_session() {
         },
         Body::Enrollment(_) => None,
     });
-    let told: Vec<_> = start.unwrap().properties.iter().map(|(name, value)| (name.name(), value.clone())).collect();
+    let properties: Vec<_> =
+        start.unwrap().properties.iter().map(|(name, value)| (name.name(), value.clone())).collect();
     let expected = [("osVersion", "10.0.26100.3194"), ("enrollmentProfileName", "Contoso laptops")];
-    assert_eq!(told, expected.map(|(name, value)| (name, value.to_owned())));
+    assert_eq!(properties, expected.map(|(name, value)| (name, value.to_owned())));
 }
 
 #[test]
 fn a_failed_page_fails_the_session_by_its_code_and_leaves_the_device_enrolled() {
     let enrollment = folded(listed("AP-FAILURE"));
-    assert_eq!(enrollment.registered_at, None, "the year 1 is no time");
+    assert_eq!(enrollment.registered_at, None, "the year 1 counts as missing");
     assert!(enrollment.enrolled && enrollment.compliant);
-    // One verdict for a deployment (docs/DOMAIN.md, A9): the attempt failed too, by the session's code.
+    // A deployment has one result (docs/DOMAIN.md, A9): the attempt failed too, with the session's code.
     let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
     assert_eq!((attempt.outcome, enrollment.state), (Outcome::Failed, DeviceState::Failed));
     assert_eq!(attempt.failure.as_ref().unwrap().code.as_deref(), Some("-2147023436"));
@@ -232,8 +233,8 @@ fn a_failed_page_fails_the_session_by_its_code_and_leaves_the_device_enrolled() 
     assert_eq!(session.error_message.as_deref(), Some("App installation timed out, error -2147023436."));
     assert_eq!(session.phases[&Phase::DeviceSetup].state, PhaseState::Failed);
     assert_eq!(session.phases.get(&Phase::AccountSetup).map(|phase| phase.state), None);
-    let untold = session.items.iter().find(|item| item.name.as_deref() == Some("Root certificate")).unwrap();
-    assert_eq!(untold.state, None);
+    let without_state = session.items.iter().find(|item| item.name.as_deref() == Some("Root certificate")).unwrap();
+    assert_eq!(without_state.state, None);
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn a_code_is_found_in_a_sentence_without_its_prefix() {
 }
 
 #[test]
-fn an_exit_code_is_the_failures_code_and_a_telephone_number_is_none() {
+fn an_exit_code_is_the_failures_code_but_a_telephone_number_is_not() {
     let code = |sentence: &str| {
         let refused = with(json!({
             "enrollmentState": "failed", "deploymentState": "failure", "enrollmentFailureDetails": sentence,
@@ -288,7 +289,7 @@ fn an_exit_code_is_the_failures_code_and_a_telephone_number_is_none() {
 }
 
 #[test]
-fn a_code_is_found_wherever_it_stands() {
+fn a_code_is_found_anywhere_in_a_text() {
     let failure = |details: &str| {
         let changes = json!({"enrollmentState": "failed", "deploymentState": "notAttempted", "deviceSetupStatus": null,
             "accountSetupStatus": null, "enrollmentFailureDetails": details});
@@ -321,15 +322,15 @@ fn a_success_after_a_time_out_has_no_failure_that_nobody_reported() {
     assert_eq!(retried.deployment_mode, Some(DeploymentMode::SelfDeploying));
     assert_eq!(retried.phases.len(), 2);
     let events = listed("AP-KIOSK");
-    let mut told: Vec<_> = events
+    let mut details: Vec<_> = events
         .iter()
         .filter_map(|event| match &event.body {
             Body::Esp(esp) => Some((event.time, event.key.id.clone(), esp.detail.clone())),
             Body::Enrollment(_) => None,
         })
         .collect();
-    told.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-    let last: Vec<_> = told.iter().rev().take(3).map(|(_, _, detail)| detail.clone()).collect();
+    details.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    let last: Vec<_> = details.iter().rev().take(3).map(|(_, _, detail)| detail.clone()).collect();
     assert!(matches!(
         last[..],
         [
@@ -338,24 +339,24 @@ fn a_success_after_a_time_out_has_no_failure_that_nobody_reported() {
             EspDetail::Action(EspAction::Retry),
         ]
     ));
-    assert!(told.iter().all(|(_, _, detail)| !matches!(detail, EspDetail::Failed(..))));
+    assert!(details.iter().all(|(_, _, detail)| !matches!(detail, EspDetail::Failed(..))));
     let late = session(listed("AP-HYBRID"));
     assert_eq!(late.state, SessionState::SuccessWithTimeout);
     assert!(late.hybrid_join);
     assert_eq!(late.ended_at, Some(at("2026-02-10T16:10:00Z")), "the start and the total length");
-    // Also where next to no time passed between start and end.
+    // Also if almost no time passed between start and end.
     for (state, expected) in
         [("successOnRetry", SessionState::SuccessOnRetry), ("successWithTimeout", SessionState::SuccessWithTimeout)]
     {
         let instant = with(json!({"deploymentState": state, "deploymentEndDateTime": "2026-02-10T09:00:01Z"}));
         let session = session(of(&instant));
-        // The limit was less than the time that passed; that it ran out is all that is known of it.
+        // All we know of the limit is that it ran out, so it was less than the time that passed.
         assert_eq!((session.state, session.failed, session.timed_out), (expected, false, true));
     }
 }
 
 #[test]
-fn how_it_is_deployed_follows_from_the_enrollment_type() {
+fn the_enrollment_type_implies_the_deployment_mode() {
     use DeploymentMode::{PreProvisioningTechnician, SelfDeploying, UserDriven};
     for (kind, mode, hybrid) in [
         (json!("azureADJoinedWithAutopilotProfile"), Some(UserDriven), false),
@@ -376,7 +377,7 @@ fn how_it_is_deployed_follows_from_the_enrollment_type() {
 }
 
 #[test]
-fn what_is_imported_again_is_known() {
+fn importing_again_adds_nothing() {
     let (once, again) = (events(LIST), events(LIST));
     assert_eq!(once, again);
     assert_eq!(keys(&once).len(), once.len(), "every event has a key of its own");
@@ -387,18 +388,18 @@ fn what_is_imported_again_is_known() {
 }
 
 #[test]
-fn what_comes_later_adds_what_is_new() {
+fn a_later_record_adds_only_what_is_new() {
     let (before, after) = (listed("AP-LATER"), events(LATER));
-    // What was told stays; begins that were guessed now follow from a length, and the app stands otherwise.
+    // What was reported stays. Begins that were estimated now come from a length, and the app has another state.
     let (old, known) = (keys(&before), keys(&after));
     let gone: Vec<_> = before.iter().filter(|event| !known.contains(&event.key)).collect();
     assert_eq!((old.len(), gone.len()), (8, 3));
     assert_eq!(steps(&before)[2], (Kind::Enrolled, "2026-02-10T16:20:00.000Z".to_owned()));
     assert_eq!(steps(&after)[2], (Kind::Enrolled, "2026-02-10T16:10:00.000Z".to_owned()));
     let open = folded(before.clone());
-    assert_eq!(open.sessions[0].state, SessionState::TimedOut, "as far as is known");
+    assert_eq!(open.sessions[0].state, SessionState::TimedOut, "by what is known so far");
     assert!(open.enrolled && !open.compliant);
-    // Importing on the way and importing once come to the same.
+    // Importing also on the way gives the same result as importing once.
     let both = folded(before.iter().cloned().chain(after.clone()));
     let once = folded(after.clone());
     for enrollment in [&both, &once] {
@@ -418,7 +419,7 @@ fn what_comes_later_adds_what_is_new() {
 }
 
 #[test]
-fn an_error_that_was_mended_before_the_end_never_counted() {
+fn an_error_resolved_before_the_end_does_not_count() {
     let mut before: Value = serde_json::from_str(LATER).unwrap();
     let record = &mut before["value"][0];
     record["deploymentState"] = json!("inProgress");
@@ -434,16 +435,16 @@ fn an_error_that_was_mended_before_the_end_never_counted() {
 }
 
 #[test]
-fn a_corrected_time_is_another_event_but_never_another_try() {
+fn a_corrected_time_is_another_event_but_never_another_attempt() {
     let moved = with(json!({"deploymentEndDateTime": "2026-02-10T09:26:00Z"}));
     let (first, second) = (of(&record()), of(&moved));
     let new: Vec<_> = second.iter().filter(|event| !keys(&first).contains(&event.key)).collect();
     let ends = [Some(at("2026-02-10T09:26:00Z"))];
-    let told: BTreeSet<_> = new.iter().map(|event| Some(event.time)).collect();
-    assert_eq!(told, BTreeSet::from(ends));
+    let times: BTreeSet<_> = new.iter().map(|event| Some(event.time)).collect();
+    assert_eq!(times, BTreeSet::from(ends));
     let moved = with(json!({"enrollmentStartDateTime": "2026-02-10T09:01:00Z"}));
     assert_eq!(folded(of(&record()).into_iter().chain(of(&moved))).attempts.len(), 1);
-    // A code that Graph tells later is told of the same failure.
+    // A code that Graph reports later belongs to the same failure.
     let failed = |details: Value| {
         with(json!({"enrollmentState": "failed", "deploymentState": "failure", "enrollmentFailureDetails": details}))
     };
@@ -460,9 +461,9 @@ fn compliance_is_assumed_and_marked_so() {
     };
     let enrolled = [(Kind::Started, false), (Kind::Enrolled, false)];
     assert_eq!(kinds(&record()), [&enrolled[..], &[(Kind::Compliant, true)]].concat());
-    // While the deployment is under way its end is not known.
+    // While the deployment is under way, its end is unknown.
     assert_eq!(kinds(&with(json!({"deploymentState": "inProgress"}))), enrolled);
-    // Without one, or after one that failed, compliance comes with enrollment.
+    // Without a deployment, or after one that failed, compliance comes with enrollment.
     for state in ["failure", "disabled", "unknown"] {
         let steps = steps(&of(&with(json!({"deploymentState": state}))));
         assert_eq!(steps[1].1, steps[2].1, "{state}");
@@ -471,25 +472,25 @@ fn compliance_is_assumed_and_marked_so() {
     let settings = TenantSettings { require_compliance: false, ..TenantSettings::default() };
     let enrollment = folded_as(of(&record()), &settings);
     assert_eq!(enrollment.attempts.len(), 1);
-    // One verdict for a deployment: while its session is open, being enrolled completes nothing (docs/DOMAIN.md, A9).
+    // A deployment has one result: while its session is open, enrolling completes nothing (docs/DOMAIN.md, A9).
     assert_eq!(enrollment.attempts[0].ended_at, Some(at("2026-02-10T09:25:00Z")));
 }
 
 #[test]
-fn whatever_is_missing_is_survived() {
+fn any_member_may_be_missing() {
     let full = record();
     for name in full.as_object().unwrap().keys().filter(|name| *name != "id") {
         for absent in [json!(null), json!(""), json!("  ")] {
             assert!(!of(&with(json!({name: absent}))).is_empty(), "{name}");
         }
     }
-    // A device without any news, and one that is only registered.
+    // A device that nothing happened to, and one that is only registered.
     let silent = json!({"id": "r1", "deviceSerialNumber": "AP-0001"});
     assert_eq!(batch(&silent.to_string()).events, [Parsed::passed_over(Some("r1".to_owned()), None)]);
     let waiting = folded(listed("AP-WAITING"));
     assert!(waiting.pending);
     assert_eq!(waiting.about.enrollment_type, None);
-    // News, and no time at all to put them at.
+    // Something happened, but the record has no time for it.
     for news in [json!({"enrollmentState": "enrolled"}), json!({"deploymentState": "failure"})] {
         let mut timeless = silent.clone();
         timeless.as_object_mut().unwrap().extend(news.as_object().unwrap().clone());
@@ -501,7 +502,7 @@ fn whatever_is_missing_is_survived() {
 }
 
 #[test]
-fn names_that_graph_adds_read_as_not_told() {
+fn names_that_graph_adds_count_as_not_reported() {
     let unknown = with(json!({
         "enrollmentState": "unknownFutureValue", "deploymentState": "nonCompliant", "deviceSetupStatus": "odd",
         "accountSetupStatus": "odd", "enrollmentType": "odd", "deploymentStartDateTime": null,
@@ -574,7 +575,7 @@ fn a_wrong_member_is_named() {
 }
 
 #[test]
-fn one_bad_record_does_not_touch_the_others() {
+fn an_invalid_record_does_not_affect_the_others() {
     let list = json!({"value": [record(), 7, {"id": "r2"}, with(json!({"id": "r3"}))]});
     let batch = batch(&list.to_string());
     assert!(batch.is_list);
@@ -609,7 +610,7 @@ fn bodies_are_lists_in_graphs_envelope_bare_or_single_records() {
     assert!(refused_fields(&json!({"error": {"code": "Forbidden"}})).contains(&"id".to_owned()));
 }
 
-/// Values that Graph, or nobody, would send.
+/// Values that Graph would send, and values that nobody would.
 fn any_value() -> impl Strategy<Value = Value> {
     let values = [
         "",
@@ -660,7 +661,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A sample's record with some of its members replaced.
+/// A sample's record in which some members have other values.
 fn nearly_valid() -> impl Strategy<Value = Value> {
     let records: Vec<Value> = [LIST, DOCUMENTED, LATER]
         .iter()
@@ -685,7 +686,7 @@ fn nearly_valid() -> impl Strategy<Value = Value> {
     })
 }
 
-/// How many inputs each fuzzing test takes: `VESTIBULE_FUZZ_CASES`, else a few seconds' worth.
+/// The number of inputs for each fuzzing test: `VESTIBULE_FUZZ_CASES`, or enough for a few seconds.
 fn fuzz_cases() -> ProptestConfig {
     let cases = std::env::var("VESTIBULE_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000);
     ProptestConfig { cases, ..ProptestConfig::default() }
@@ -722,7 +723,7 @@ proptest! {
         }
         prop_assert!(events.iter().all(|event| event.key.id.len() <= 4 * 256));
         prop_assert_eq!(keys(&events).len(), events.len(), "two events of one key: {}", record);
-        // Whatever the times, one record is at most one session, and never a try that was begun anew.
+        // Whatever its times, one record is at most one session, and never an attempt that began anew.
         let enrollment = folded(events);
         prop_assert!(enrollment.sessions.len() <= 1);
         let restarted = |attempt: &vestibule_domain::Attempt| attempt.cause == Some(vestibule_domain::Cause::Restarted);

@@ -1,4 +1,4 @@
-//! Graph's lists of managed devices and of Autopilot devices, and what becomes of them.
+//! Graph's lists of managed devices and of Autopilot devices, and the events they become.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::HeaderMap;
@@ -45,8 +45,8 @@ fn with(list: &str, change: impl FnOnce(&mut Value)) -> String {
 }
 
 fn kinds(body: &str) -> Vec<(Kind, String)> {
-    let told = |event: Event| (event.step().unwrap().kind, event.time.to_string());
-    events(managed(body)).into_iter().map(told).collect()
+    let kind_and_time = |event: Event| (event.step().unwrap().kind, event.time.to_string());
+    events(managed(body)).into_iter().map(kind_and_time).collect()
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_device_without_a_usable_date_is_counted_and_comes_later() {
         assert!(matches!(&managed(&body)[0], Parsed::UnknownType { .. }), "{date}");
     }
     let body = with(MANAGED, |record| record["enrolledDateTime"] = json!("yesterday"));
-    let Parsed::Invalid { errors, .. } = &managed(&body)[0] else { panic!("a date that is none is refused") };
+    let Parsed::Invalid { errors, .. } = &managed(&body)[0] else { panic!("an invalid date is refused") };
     assert_eq!(errors[0].field, "value[0].enrolledDateTime");
     let body = with(MANAGED, |record| record["id"] = json!(null));
     assert!(matches!(&managed(&body)[0], Parsed::Invalid { .. }));
@@ -102,7 +102,7 @@ fn only_compliant_is_compliant() {
 }
 
 #[test]
-fn compliance_is_dated_by_the_sync_where_that_is_after_the_enrollment() {
+fn compliance_is_dated_by_the_sync_if_that_is_later_than_the_enrollment() {
     for sync in ["2026-11-25T08:58:02Z", "0001-01-01T00:00:00Z", "2027-01-01T00:00:00Z"] {
         let body = with(MANAGED, |record| record["lastSyncDateTime"] = json!(sync));
         assert_eq!(kinds(&body)[1].1, "2026-11-26T00:00:00.000Z", "{sync}");
@@ -110,14 +110,14 @@ fn compliance_is_dated_by_the_sync_where_that_is_after_the_enrollment() {
 }
 
 #[test]
-fn of_a_device_from_before_what_is_kept_the_list_says_that_it_is_enrolled() {
+fn a_device_older_than_what_is_kept_is_enrolled_as_of_the_list() {
     let all = events(managed_at(MANAGED, time(NOW), "2026-11-25T09:00:00Z"));
     let enrolled = all[0].step().unwrap();
     assert!(enrolled.said.restated && all[0].key.id.contains("/restated/"));
     assert_eq!(all[0].time, time(NOW));
     assert_eq!(all[1].time, time("2026-11-25T09:44:10Z"));
     let all = events(managed_at(MANAGED, time(NOW), "2026-11-25T10:00:00Z"));
-    assert_eq!(all[1].time, time(NOW), "the sync is older than what is kept, too");
+    assert_eq!(all[1].time, time(NOW), "the sync is also older than what is kept");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn an_autopilot_device_that_nobody_set_up_is_registered() {
     assert!(events(autopilot(&managed)).is_empty());
 }
 
-/// A record of a growing list, as it is at one pull.
+/// A record of a growing list at one pull.
 fn record(device: u8, stage: u8) -> Value {
     json!({
         "id": format!("11111111-2222-4333-8444-0000000000{device:02}"),
@@ -150,8 +150,8 @@ fn record(device: u8, stage: u8) -> Value {
 }
 
 proptest! {
-    /// Any sequence of pulls of a growing list makes the events of one pull of the last, by their ids; what the first pull
-    /// that shows them says of them, the last does not unsay.
+    /// Any sequence of pulls of a growing list makes the same event ids as one pull of the last; later pulls do not
+    /// change what an earlier pull reported.
     #[test]
     fn pulling_often_is_pulling_once(pulls in prop::collection::vec(prop::collection::vec(0_u8..4, 5), 1..6)) {
         let mut stages = vec![0_u8; 5];

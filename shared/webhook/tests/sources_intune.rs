@@ -1,20 +1,20 @@
 //! Intune's two sources: operational logs as Azure Monitor streams them, and Graph's troubleshooting events.
 //!
-//! Where the shapes are from (values are made up):
+//! Where the shapes come from (the values are made up):
 //! - `intune-operational-logs-documentation.json`: the record that Panther publishes with its rules for
-//!   `MICROSOFT_INTUNE_OPERATIONAL_LOGS`, which is that of another published event hub message, member for member;
-//!   Microsoft documents only the members around `properties`
+//!   `MICROSOFT_INTUNE_OPERATIONAL_LOGS`. It has the same members as another published event hub message; Microsoft
+//!   documents only the members around `properties`
 //!   (<https://learn.microsoft.com/en-us/azure/azure-monitor/platform/resource-logs-schema>).
-//! - `intune-operational-logs-records.json`: such records as an event hub's message holds them
-//!   (<https://learn.microsoft.com/en-us/azure/azure-monitor/platform/stream-monitoring-data-event-hubs>). `Fail` is
-//!   what published queries compare `Result` with; failures' ids, categories and reasons are as the names in
-//!   <https://learn.microsoft.com/en-us/graph/api/resources/intune-troubleshooting-deviceenrollmentfailurereason>, for
-//!   want of a published one. The `Compliance` record is Panther's, the audit record another's.
+//! - `intune-operational-logs-records.json`: such records in an event hub's message
+//!   (<https://learn.microsoft.com/en-us/azure/azure-monitor/platform/stream-monitoring-data-event-hubs>). Published
+//!   queries compare `Result` with `Fail`. No failure is published, so ids, categories and reasons follow the names in
+//!   <https://learn.microsoft.com/en-us/graph/api/resources/intune-troubleshooting-deviceenrollmentfailurereason>. The
+//!   `Compliance` record is Panther's; the audit record comes from elsewhere.
 //! - `intune-operational-logs-log-analytics.json`: the columns of
 //!   <https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/intuneoperationallogs>.
 //! - `graph-troubleshooting-events-documentation.json`: the answer shown in
 //!   <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-enrollmenttroubleshootingevent-list>.
-//! - `graph-troubleshooting-events-list.json`: made up after the resources' descriptions, those of beta included.
+//! - `graph-troubleshooting-events-list.json`: made up from the resources' descriptions, including those of beta.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::HeaderMap;
@@ -34,7 +34,7 @@ const LOGS: &str = include_str!("../src/sources/samples/intune-operational-logs-
 const ROWS: &str = include_str!("../src/sources/samples/intune-operational-logs-log-analytics.json");
 const DOCUMENTED_LIST: &str = include_str!("../src/sources/samples/graph-troubleshooting-events-documentation.json");
 const LIST: &str = include_str!("../src/sources/samples/graph-troubleshooting-events-list.json");
-/// Shortly after everything in the samples but Graph's own.
+/// Shortly after everything in the samples except Graph's own.
 const NOW: &str = "2026-02-20T12:00:00Z";
 
 fn at(text: &str) -> Timestamp {
@@ -49,7 +49,7 @@ fn read_bytes(sender: &Sender, body: &[u8]) -> Result<Batch, BodyError> {
     (sender.read)(body, &HeaderMap::new(), sender.received(at(NOW), false))
 }
 
-/// What is read of a log, compliance that is assumed apart.
+/// What a log becomes, without assumed compliance.
 fn log(body: &str) -> Vec<Parsed> {
     reported(read(&logs::SENDER, body).unwrap())
 }
@@ -115,7 +115,7 @@ fn with(changes: Value) -> Value {
     record
 }
 
-/// Likewise one of Graph's.
+/// A record of Graph's with some members replaced.
 fn listed_with(changes: Value) -> Value {
     let mut record = serde_json::from_str::<Value>(LIST).unwrap()["value"][0].clone();
     record.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -130,7 +130,7 @@ fn the_documented_log_is_an_enrolled_device() {
     assert_eq!(event.key.source, logs::SOURCE);
     assert!(event.key.id.starts_with("93ce4a3e-0000-4000-8000-000000000004/enrolled/"), "{}", event.key.id);
     assert_eq!((kind(&event), event.time.to_string().as_str()), (Kind::Enrolled, "2026-02-20T00:33:46.205Z"));
-    assert_eq!(event.step().unwrap().failure, None, "\"Not Applicable\" is no failure");
+    assert_eq!(event.step().unwrap().failure, None, "\"Not Applicable\" is not a failure");
     assert_eq!(event.step().unwrap().reported, [(Member::Platform, "Windows".to_owned())]);
     let about = &event.about;
     assert_eq!(about.mdm_device_id.as_deref(), Some("15f64a2f-0000-4000-8000-00000000000b"));
@@ -157,7 +157,7 @@ fn a_message_of_an_event_hub_is_read_record_by_record() {
     let parsed = reported(batch);
     assert_eq!(parsed.len(), 6);
 
-    // Neither Intune nor the directory knew the device: the record's own id stands for it.
+    // Neither Intune nor the directory knew the device, so the record's own id stands in for it.
     let capped = event(&parsed[0]);
     assert_eq!((kind(capped), capped.about.platform), (Kind::Failed, Some(Platform::Ios)));
     assert_eq!(capped.about.mdm_device_id, None);
@@ -166,16 +166,16 @@ fn a_message_of_an_event_hub_is_read_record_by_record() {
     assert_eq!(failure(capped).category, Some(FailureCategory::EnrollmentRestrictionsEnforced));
     assert_eq!(failure(capped).reason.as_deref(), Some("DeviceCapReached"));
 
-    // Only the directory knew it. "None" is no reason, and the code is found in the description.
+    // Only the directory knew it. "None" is not a reason, and the code is found in the description.
     let refused = event(&parsed[1]);
     assert_eq!(refused.about.mdm_device_id, None);
     assert_eq!(refused.about.enrollment_id.as_deref(), Some("83d9a21b-0000-4000-8000-00000000000c"));
-    let told = failure(refused);
-    assert_eq!((told.code.as_deref(), told.reason), (Some("0x80180014"), None));
-    assert_eq!(told.message.as_deref(), Some("The device was not accepted (0x80180014)."));
-    assert_eq!(told.category, Some(FailureCategory::DeviceNotSupported));
+    let failed = failure(refused);
+    assert_eq!((failed.code.as_deref(), failed.reason), (Some("0x80180014"), None));
+    assert_eq!(failed.message.as_deref(), Some("The device was not accepted (0x80180014)."));
+    assert_eq!(failed.category, Some(FailureCategory::DeviceNotSupported));
 
-    // `properties` as text; a person who gave up did not fail.
+    // `properties` as text. A person who gave up did not fail.
     let gave_up = event(&parsed[2]);
     assert_eq!(kind(gave_up), Kind::Stopped);
     assert_eq!(gave_up.step().unwrap().user_action, Some(UserAction::Cancel));
@@ -187,7 +187,7 @@ fn a_message_of_an_event_hub_is_read_record_by_record() {
 }
 
 #[test]
-fn all_wrappings_of_a_record_are_the_same() {
+fn a_record_is_the_same_in_every_envelope() {
     let message = serde_json::from_str::<Value>(LOGS).unwrap();
     let expected = log(LOGS);
     let list = Value::from(records());
@@ -204,7 +204,7 @@ fn all_wrappings_of_a_record_are_the_same() {
 }
 
 #[test]
-fn a_row_of_log_analytics_is_the_record_it_was_made_of() {
+fn a_row_of_log_analytics_equals_the_record_it_came_from() {
     assert_eq!(log(ROWS)[0], log(LOGS)[0]);
 }
 
@@ -214,14 +214,14 @@ fn a_junk_line_is_refused_alone() {
     let parsed = log(&format!("{record}\nnot json\n{record}\n42\n{{\"time\":"));
     assert_eq!(events(&parsed).len(), 2);
     assert!(matches!(&parsed[..], [_, Parsed::Invalid { .. }, _, Parsed::Invalid { .. }, Parsed::Invalid { .. }]));
-    // One text that is broken is no lines.
+    // A broken text is not a list of lines.
     for broken in ["", "{", "\n\n", "junk\n{}", "{\n  \"time\": 1,\n  {}\n}", "1\n2", "\u{feff}{}"] {
         assert!(matches!(read(&logs::SENDER, broken), Err(BodyError::NotJson { .. })), "{broken:?}");
     }
 }
 
 #[test]
-fn a_copy_has_the_same_id_however_it_is_written() {
+fn a_copy_has_the_same_id_however_it_is_formatted() {
     for changes in [json!({}), json!({"MessageId": null}), json!({"MessageId": "00000000-0000-0000-0000-000000000000"})]
     {
         let record = with(changes);
@@ -272,7 +272,7 @@ fn what_a_log_lacks_is_named() {
     };
     assert_eq!(refused(&without("operationName")), ["operationName"]);
     assert_eq!(refused(&without("properties")), ["properties"]);
-    // The enrollment's own time will do, the schema's will, and neither won't.
+    // Either the enrollment's own time or the schema's is enough; one of them is required.
     assert_eq!(only(without("time")).time, only(log(DOCUMENTED_LOG)).time);
     let unset = with(json!({"EnrollmentTimeUTC": "0001-01-01T00:00:00"}));
     assert_eq!(only(log(&unset.to_string())).time, only(log(DOCUMENTED_LOG)).time);
@@ -300,15 +300,15 @@ fn graphs_documented_answer_is_a_failed_enrollment() {
 }
 
 #[test]
-fn of_graphs_list_only_enrollments_are_taken() {
+fn only_enrollments_in_graphs_list_become_events() {
     let batch = read(&graph::SENDER, LIST).unwrap();
     assert!(batch.is_list);
     let parsed = batch.events;
     assert_eq!(parsed.len(), 5);
-    let told = failure(event(&parsed[0]));
-    assert_eq!(told.code.as_deref(), Some("0x80180014"));
-    assert_eq!(told.reason, None, "the reason is the code");
-    assert!(told.message.unwrap().starts_with("The platform is blocked"));
+    let failed = failure(event(&parsed[0]));
+    assert_eq!(failed.code.as_deref(), Some("0x80180014"));
+    assert_eq!(failed.reason, None, "the reason is the code");
+    assert!(failed.message.unwrap().starts_with("The platform is blocked"));
     let gave_up = event(&parsed[1]);
     assert_eq!((kind(gave_up), gave_up.about.platform), (Kind::Stopped, Some(Platform::Ios)));
     assert_eq!(gave_up.about.enrollment_id.as_deref(), Some("c0000000-0000-4000-8000-000000000002"));
@@ -319,7 +319,7 @@ fn of_graphs_list_only_enrollments_are_taken() {
     assert_eq!(mac.about.platform, Some(Platform::MacOs));
     assert_eq!(mac.time.to_string(), "2026-02-20T09:00:00.123Z");
     assert_eq!(failure(mac).reason.as_deref(), Some("UserLicenseTypeInvalid"));
-    // A bare list, and one record as Graph shows it, are the same.
+    // A bare list, and one record as Graph shows it, give the same events.
     let records = serde_json::from_str::<Value>(LIST).unwrap()["value"].clone();
     assert_eq!(listed(&records.to_string()), parsed);
     assert_eq!(listed(&records[0].to_string()), parsed[..1]);
@@ -329,9 +329,9 @@ fn of_graphs_list_only_enrollments_are_taken() {
 #[test]
 fn graphs_type_may_be_left_out() {
     let mut record = listed_with(json!({}));
-    let told = record.as_object_mut().unwrap().remove("@odata.type");
+    let name = record.as_object_mut().unwrap().remove("@odata.type");
     assert_eq!(kind(&only(listed(&record.to_string()))), Kind::Failed);
-    record["@odata.type"] = Value::from(told.unwrap().as_str().unwrap().trim_start_matches('#'));
+    record["@odata.type"] = Value::from(name.unwrap().as_str().unwrap().trim_start_matches('#'));
     assert_eq!(kind(&only(listed(&record.to_string()))), Kind::Failed);
     for other in [json!({"id": "1", "enrollmentType": "x"}), json!({"@odata.type": 7, "failureReason": "x"})] {
         assert!(matches!(&listed(&other.to_string())[..], [Parsed::UnknownType { .. }]), "{other}");
@@ -346,7 +346,7 @@ fn what_a_troubleshooting_event_lacks_is_named() {
         let parsed = listed(&listed_with(json!({"eventDateTime": time})).to_string());
         assert_eq!(refused(&parsed), ["eventDateTime"], "{time}");
     }
-    // Without ids of its own the same record is the same event still, and another is another.
+    // A record without ids of its own still gives the same event each time, and another record gives another event.
     let of = |reason: &str| {
         only(listed(&listed_with(json!({"id": null, "correlationId": null, "failureReason": reason})).to_string())).key
     };
@@ -355,18 +355,18 @@ fn what_a_troubleshooting_event_lacks_is_named() {
 }
 
 #[test]
-fn what_is_told_of_a_failure_is_kept() {
+fn what_is_reported_of_a_failure_is_kept() {
     let of = |changes: Value| failure(&only(listed(&listed_with(changes).to_string())));
     let nothing = json!({"context": null, "failure": null, "failureDetails": null});
-    let told =
+    let failed =
         of(json!({"failureCategory": "quantumFlux", "failureReason": null, "troubleshootingErrorDetails": nothing}));
-    assert_eq!((told.category, told.reason.as_deref()), (None, Some("quantumFlux")), "a category Graph adds");
+    assert_eq!((failed.category, failed.reason.as_deref()), (None, Some("quantumFlux")), "a category Graph adds");
     let long = "é".repeat(1_000);
-    let told = of(json!({"failureReason": long, "troubleshootingErrorDetails": null}));
-    assert_eq!(told.reason.unwrap().chars().count(), 256);
-    assert_eq!(told.message, Some(long));
-    let told = of(json!({"failureReason": "error -2145648637 while joining", "troubleshootingErrorDetails": null}));
-    assert_eq!(told.code.as_deref(), Some("-2145648637"));
+    let failed = of(json!({"failureReason": long, "troubleshootingErrorDetails": null}));
+    assert_eq!(failed.reason.unwrap().chars().count(), 256);
+    assert_eq!(failed.message, Some(long));
+    let failed = of(json!({"failureReason": "error -2145648637 while joining", "troubleshootingErrorDetails": null}));
+    assert_eq!(failed.code.as_deref(), Some("-2145648637"));
 }
 
 #[test]
@@ -400,7 +400,7 @@ fn a_failure_and_the_success_after_it_are_one_device_in_both_sources() {
     let ids = |event: &Event| event.about.identifiers().collect::<BTreeSet<_>>();
     assert!(!ids(&logged[0]).is_disjoint(&ids(&logged[1])));
     assert!(!ids(&logged[0]).is_disjoint(&ids(&listed[0])));
-    // Told by both within two minutes, it failed once (docs/DOMAIN.md, A1).
+    // Both reported it within two minutes, so it failed once (docs/DOMAIN.md, A1).
     let enrollment = folded(logged.into_iter().chain(listed));
     let outcomes: Vec<Outcome> = enrollment.attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [Outcome::Failed, Outcome::InProgress]);
@@ -418,7 +418,7 @@ fn a_server_that_delivers_late_says_nothing_of_a_devices_clock() {
 }
 
 #[test]
-fn bodies_that_are_nothing_of_it_are_refused_whole() {
+fn bodies_of_other_forms_are_refused() {
     let too_large = "x".repeat(MAX_BODY_BYTES + 1);
     let record = records()[0].to_string();
     for sender in [&logs::SENDER, &graph::SENDER] {
@@ -440,7 +440,7 @@ fn bodies_that_are_nothing_of_it_are_refused_whole() {
     let message = format!("{{\"records\":[{}]}}", vec!["{}"; 300].join(","));
     assert_eq!(read(&format!("[{message},{message}]")), Err(BodyError::TooManyEvents));
     assert_eq!(read(&format!("{message}\n{message}")), Err(BodyError::TooManyEvents));
-    // Deep within one line, or within the text of `properties`, only that is refused.
+    // Too deep a line, or too deep a text in `properties`, is refused alone.
     let deep = "[".repeat(10_000);
     assert_eq!(events(&log(&format!("{record}\n{deep}"))).len(), 1);
     let mut nested = with(json!({}));
@@ -448,7 +448,7 @@ fn bodies_that_are_nothing_of_it_are_refused_whole() {
     assert_eq!(refused(&log(&nested.to_string())), ["properties"]);
 }
 
-/// Any JSON, often of names and values that mean something.
+/// Any JSON, often with names and values that mean something.
 fn any_value() -> impl Strategy<Value = Value> {
     let values = [
         "",
@@ -500,7 +500,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A sample's record with some of its members replaced or removed, of either source.
+/// A sample's record, of either source, in which some members are replaced or removed.
 fn nearly_valid() -> impl Strategy<Value = Value> {
     let mut samples = records();
     samples.push(serde_json::from_str(DOCUMENTED_LOG).unwrap());
@@ -521,7 +521,7 @@ fn nearly_valid() -> impl Strategy<Value = Value> {
     })
 }
 
-/// How many inputs each fuzzing test takes: `VESTIBULE_FUZZ_CASES`, else a few seconds' worth.
+/// The number of inputs for each fuzzing test: `VESTIBULE_FUZZ_CASES`, or enough for a few seconds.
 fn fuzz_cases() -> ProptestConfig {
     let cases = std::env::var("VESTIBULE_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000);
     ProptestConfig { cases, ..ProptestConfig::default() }
@@ -559,7 +559,7 @@ proptest! {
     }
 
     #[test]
-    fn lines_stand_for_themselves(
+    fn each_line_is_read_alone(
         lines in prop::collection::vec(prop_oneof![nearly_valid().prop_map(|value| value.to_string()), "[^\r\n]{0,40}"], 0..8)
     ) {
         let record = records()[0].to_string();

@@ -1,4 +1,4 @@
-//! Intune's exports: what each row becomes, and that the same row is the same event in every copy.
+//! Intune's exports: the events that each row becomes, and that a row gives the same events in every copy.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::HeaderMap;
@@ -66,7 +66,7 @@ fn a_row_of_enrollment_activity_is_an_end_with_its_device_and_person() {
     let about = &enrolled.about;
     assert_eq!(about.serial_number.as_deref(), Some("PF3ABCDE"));
     assert_eq!(about.user_principal_name.as_deref(), Some("ada@contoso.example"));
-    // Numbers of enumerations that nobody documents are read by the words beside them.
+    // Nobody documents the numbers of these enumerations, so the column with the words is read.
     assert_eq!(
         (about.platform, about.enrollment_type.as_deref()),
         (Some(Platform::Windows), Some("Windows Azure AD Join"))
@@ -75,12 +75,12 @@ fn a_row_of_enrollment_activity_is_an_end_with_its_device_and_person() {
     assert_eq!(failure.category, Some(FailureCategory::EnrollmentRestrictionsEnforced));
     assert_eq!(failure.message.as_deref(), Some("The platform is not allowed for this person."));
     assert_eq!((failed.about.platform, failed.about.enrollment_id.as_deref()), (Some(Platform::Ios), None));
-    // Nobody knew the device: the failure's own id stands for it.
+    // Nobody knew the device, so the failure's own id stands in for it.
     assert_eq!(stopped.about.enrollment_id.as_deref(), Some("8c3f2e74-bf30-4f51-8c75-3d9e4b20bc32"));
 }
 
 #[test]
-fn what_failure_says_decides_and_anything_else_there_is_refused() {
+fn the_column_failure_decides_and_must_be_true_or_false() {
     let (sender, row) = (&intune_enrollment_activity::SENDER, &rows(ACTIVITY)[0]);
     let kind = |value: Value| events(sender, &json!([with(row, "Failure", value)]))[0].step().unwrap().kind;
     for value in [json!("False"), json!(false), json!("0"), json!(0), json!("No"), json!(""), Value::Null] {
@@ -100,7 +100,7 @@ fn what_failure_says_decides_and_anything_else_there_is_refused() {
     assert_eq!(said, [("EnrollmentDateTime".to_owned(), time)]);
     let said = errors(sender, &with(row, "EnrollmentDateTime", json!("")));
     assert_eq!(said, [("EnrollmentDateTime".to_owned(), "is required".to_owned())]);
-    // A device that enrolled has an id: none is made up.
+    // A device that enrolled has an id, so none is made up.
     let nameless = ["SerialNumber", "DeviceId", "AadDeviceId"]
         .iter()
         .fold(row.clone(), |row, column| with(&row, column, json!("")));
@@ -112,7 +112,7 @@ fn a_failure_without_a_device_is_one_in_every_copy() {
     let (sender, row) = (&intune_enrollment_failures::SENDER, &rows(FAILURES)[0]);
     let one = &events(sender, &json!([row]))[0];
     assert_eq!(one.key.id, "1f60520e-e263-4284-bfa8-60c17e53ef65/failed");
-    // As a spreadsheet may have it: no id of the failure, columns in another order and spelling, more precision.
+    // As a spreadsheet may have it: no id of the failure, other spelling and order of columns, more precision.
     let bare = json!({"UPN": "ada@contoso.example", "failure reason": "DeviceCap", "OS": "iOS", "OSVersion": "26.0",
         "Enrollment Failure DateTime": "2026-11-25 10:11:12"});
     let again = json!({"EnrollmentFailureDateTime": "2026-11-25 10:11:12.0000000", "FailureReason": "DeviceCap", "OS": "iOS",
@@ -151,7 +151,7 @@ fn a_deployment_that_was_under_way_is_the_same_in_a_later_export() {
     let failed = events(sender, &json!([rows(AUTOPILOT)[1]]));
     let failed = failed.iter().filter_map(|event| event.step()?.failure.as_ref()).next().unwrap();
     assert_eq!(failed.code.as_deref(), Some("0x80180014"));
-    // Errors are named by the report's columns, not by the members that they are read as.
+    // Errors name the report's columns, not the members that they are read into.
     let said = errors(sender, &with(over, "DeploymentEndDateTime", json!("soon")));
     assert_eq!(said[0].0, "DeploymentEndDateTime", "{said:?}");
 }

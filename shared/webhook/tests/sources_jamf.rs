@@ -1,4 +1,4 @@
-//! Jamf Pro's webhooks, and what becomes of them.
+//! Jamf Pro's webhooks, and the events they become.
 //!
 //! The samples have the members of <https://developer.jamf.com/jamf-pro/docs/webhooks-1>, JSON and XML as it shows them,
 //! and the values of the older <https://www.jamf.com/developers/webhooks/> where that has an example (`ComputerAdded`
@@ -55,7 +55,7 @@ fn events(body: &str) -> Vec<Event> {
     batch.events.into_iter().map(event).collect()
 }
 
-/// The one event besides the compliance that is assumed.
+/// The only event besides the assumed compliance.
 fn only(body: &str) -> Event {
     let mut events = events(body);
     events.retain(|event| !event.step().unwrap().said.assumed);
@@ -96,12 +96,12 @@ fn a_mobile_device_is_enrolled_and_compliant() {
         assert_eq!(about.user_principal_name.as_deref(), Some("mara.smith@example.com"));
         assert_eq!((about.user_id.as_deref(), about.platform), (None, Some(Platform::Ios)));
     }
-    // Jamf Pro reports no compliance: it is assumed, and marked so.
+    // Jamf Pro reports no compliance, so it is assumed, and marked so.
     assert_eq!([0, 1].map(|at| events[at].step().unwrap().said.assumed), [false, true]);
 }
 
 #[test]
-fn json_and_xml_tell_the_same_event() {
+fn json_and_xml_make_the_same_event() {
     for (json, xml) in [(MOBILE, MOBILE_XML), (COMPUTER, COMPUTER_XML), (ADDED, ADDED_XML)] {
         // The webhooks differ in id and name.
         assert_eq!(events(json), events(xml));
@@ -118,7 +118,7 @@ fn a_mobile_device_left() {
     let event = only(GONE);
     assert_eq!(kinds(std::slice::from_ref(&event)), [Kind::Unenrolled]);
     assert_eq!(event.time, Timestamp::from_millis(1_773_047_928_000));
-    // In XML, before 10.12: no time, no management id.
+    // In XML before 10.12: no time and no management id.
     let early = only(GONE_XML);
     assert_eq!(kinds(std::slice::from_ref(&early)), [Kind::Unenrolled]);
     assert_eq!((early.time, early.clock_skew), (early.received_at, None));
@@ -126,13 +126,13 @@ fn a_mobile_device_left() {
 }
 
 #[test]
-fn without_a_time_the_same_is_the_same_event() {
+fn a_repeated_body_without_a_time_is_the_same_event() {
     let first = only(MOBILE_EARLY);
     assert_eq!(first.time, first.received_at);
     let later = jamf::SENDER.received(at("2026-03-02T12:07:00Z"), false);
     let again = jamf::parse(MOBILE_EARLY.as_bytes(), &HeaderMap::new(), later).unwrap();
     assert!(matches!(&again.events[..], [Parsed::Event(event), _] if event.key == first.key));
-    // What can be no time of Jamf's is none: seconds, text, beyond any calendar.
+    // A timestamp Jamf could not have sent is treated as missing: seconds, a text, a time beyond any calendar.
     for time in [json!(1_667_601_111), json!("epoch"), json!(-1), json!(u64::MAX), json!(i64::MAX), json!(1e300)] {
         let event = only(&with(MOBILE, |body| body["webhook"]["eventTimestamp"] = time.clone()));
         assert_eq!(event.time, event.received_at, "{time}");
@@ -148,9 +148,9 @@ fn a_computer_that_was_added_is_enrolled() {
     assert_eq!(about.serial_number.as_deref(), Some("C02M23PJFH50"));
     assert_eq!(about.model.as_deref(), Some("13-inch Retina MacBook Pro (Late 2013)"));
     assert_eq!(about.user_principal_name.as_deref(), Some("john.smith@company.com"));
-    let told = format!("{event:?}");
+    let output = format!("{event:?}");
     for unneeded in ["555-472-9829", "Block D", "Desktop Services", "John Smith", "60:03:08", "192.0.2"] {
-        assert!(!told.contains(unneeded), "{unneeded}");
+        assert!(!output.contains(unneeded), "{unneeded}");
     }
     let without = only(&with(COMPUTER, |body| body["event"]["emailAddress"] = json!("")));
     assert_eq!(without.about.user_principal_name.as_deref(), Some("john.smith"));
@@ -178,7 +178,7 @@ fn a_television_has_no_platform() {
 }
 
 #[test]
-fn the_number_names_a_device_only_where_nothing_better_does() {
+fn the_number_names_a_device_only_if_nothing_better_does() {
     let nameless = |body: &str| {
         with(body, |body| {
             for name in ["serialNumber", "udid", "managementId"] {
@@ -214,7 +214,7 @@ fn other_events_are_counted() {
 }
 
 #[test]
-fn the_content_type_decides_and_else_the_first_byte() {
+fn the_content_type_decides_or_failing_that_the_first_byte() {
     for (body, content_type) in [
         (MOBILE, "application/json"),
         (MOBILE, "application/json;charset=UTF-8"),
@@ -231,7 +231,7 @@ fn the_content_type_decides_and_else_the_first_byte() {
     }
     for body in [MOBILE, MOBILE_XML] {
         assert_eq!(only(&format!("\u{feff}{body}")), only(body));
-        // Before an XML declaration nothing may stand.
+        // Nothing may precede an XML declaration.
         if body == MOBILE {
             assert_eq!(only(&format!(" \r\n{body}")), only(body));
         }
@@ -239,7 +239,7 @@ fn the_content_type_decides_and_else_the_first_byte() {
 }
 
 #[test]
-fn texts_of_xml_are_read_as_written() {
+fn texts_of_xml_are_read_unchanged() {
     let body =
         xml("<serialNumber><![CDATA[C02X<&>]]></serialNumber><deviceName>a &amp; &#66;&#x43; &lt;d&gt;</deviceName>\
                     <model>Mac<!-- 7 -->Book</model><username a='b'/><extra><udid>not this</udid></extra>");
@@ -251,7 +251,7 @@ fn texts_of_xml_are_read_as_written() {
 }
 
 #[test]
-fn xml_brings_no_entities_and_no_depths() {
+fn xml_entities_and_deep_nesting_are_refused() {
     let laughs = r#"<?xml version="1.0"?><!DOCTYPE JSSEvent [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>"#;
     let outside = r#"<?xml version="1.0"?><!DOCTYPE JSSEvent [<!ENTITY a SYSTEM "file:///etc/passwd">]>"#;
     let inner = xml("<serialNumber>&b;</serialNumber>");
@@ -265,7 +265,7 @@ fn xml_brings_no_entities_and_no_depths() {
         ("<JSSEvent><webhook>".to_owned(), "the XML is not well-formed"),
         (xml("<serialNumber>&#0;</serialNumber>"), "the XML is not well-formed"),
         ("<".to_owned(), "the XML is not well-formed"),
-        ("<JSSEvent/>".to_owned(), "webhook must tell webhookEvent"),
+        ("<JSSEvent/>".to_owned(), "webhook must have a webhookEvent"),
         (String::from("</a>"), "the XML is not well-formed"),
     ] {
         assert_eq!(read(body.as_bytes()), Err(BodyError::Malformed(problem)), "{}", &body[..body.len().min(200)]);
@@ -277,7 +277,7 @@ fn xml_brings_no_entities_and_no_depths() {
 }
 
 #[test]
-fn what_is_no_event_is_refused() {
+fn a_body_that_is_not_an_event_is_refused() {
     for body in ["", " ", "[]", "1", "{}", r#"{"webhook":[]}"#, r#"{"webhook":{"webhookEvent":["ComputerAdded"]}}"#] {
         assert!(read(body.as_bytes()).is_err(), "{body}");
     }

@@ -1,7 +1,7 @@
-//! Jamf Setup Manager's webhooks, and what becomes of them: event by event, and as attempts.
+//! Jamf Setup Manager's webhooks, and what they become: single events and attempts.
 //!
-//! The samples have the members that Jamf's page on webhooks names, with values of our own. A run is changed from them by
-//! its times.
+//! The samples have the members that Jamf's page on webhooks names, with values of our own. Tests make other runs by
+//! changing their times.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
@@ -48,7 +48,7 @@ fn events_at(body: &str, received: Timestamp) -> Vec<Event> {
     read(body.as_bytes(), received).unwrap().events.into_iter().map(event).collect()
 }
 
-/// The events of a body that comes in when all of it is over.
+/// The events of a body that is received after everything is over.
 fn events(body: &str) -> Vec<Event> {
     events_at(body, at("2026-11-27T00:00:00Z"))
 }
@@ -59,7 +59,7 @@ fn with(body: &str, change: impl FnOnce(&mut Value)) -> String {
     value.to_string()
 }
 
-fn told(events: &[Event]) -> Vec<(Kind, Timestamp)> {
+fn kinds_and_times(events: &[Event]) -> Vec<(Kind, Timestamp)> {
     events.iter().map(|event| (event.step().unwrap().kind, event.time)).collect()
 }
 
@@ -74,7 +74,7 @@ fn start_of(began: Timestamp) -> String {
     })
 }
 
-/// The end of a run of so many seconds in which everything worked.
+/// The end of a run that took this many seconds and in which everything worked.
 fn end_of(began: Timestamp, seconds: i64) -> String {
     with(FINISHED, |body| {
         let ended = text(after(began, seconds));
@@ -92,7 +92,7 @@ fn attempts_under(settings: &TenantSettings, events: impl IntoIterator<Item = Ev
     fold(&TenantId::parse("contoso").unwrap(), &history, settings, at("2026-12-05T00:00:00Z")).attempts
 }
 
-/// The attempts that every order of these bodies makes.
+/// The attempts, which must be the same for every order of these bodies.
 fn attempts(bodies: &[String]) -> Vec<Attempt> {
     let forward = bodies.iter().flat_map(|body| events(body));
     let found = attempts_under(&TenantSettings::default(), forward);
@@ -109,7 +109,7 @@ fn ends(attempts: &[Attempt]) -> Vec<(Outcome, Timestamp, i64)> {
 #[test]
 fn a_run_that_begins_is_a_start_at_the_earlier_of_its_times() {
     let all = events(STARTED);
-    assert_eq!(told(&all), [(Kind::Started, began()), (Kind::StepEntered, began())]);
+    assert_eq!(kinds_and_times(&all), [(Kind::Started, began()), (Kind::StepEntered, began())]);
     let about = &all[0].about;
     assert_eq!(about.serial_number.as_deref(), Some(SERIAL));
     assert_eq!((about.model.as_deref(), about.manufacturer.as_deref()), (Some("Mac14,2"), None));
@@ -123,19 +123,19 @@ fn a_run_that_begins_is_a_start_at_the_earlier_of_its_times() {
         ("SetupManager", Some("platformScreens"))
     );
     assert!(all.iter().all(|event| event.key.source == setup_manager::SOURCE && event.reports.starts));
-    // Which of the two is the earlier is no matter.
+    // It does not matter which of the two is earlier.
     let swapped = with(STARTED, |body| {
         body["started"] = json!("2026-11-25T09:00:01Z");
         body["timestamp"] = json!("2026-11-25T09:00:00Z");
     });
     assert_eq!(events(&swapped), all);
     let minimal = events(MINIMAL);
-    assert_eq!(told(&minimal), told(&all));
+    assert_eq!(kinds_and_times(&minimal), kinds_and_times(&all));
     assert_eq!(minimal[0].about.user_principal_name, None);
 }
 
 #[test]
-fn a_run_that_is_over_says_that_it_began_went_on_and_what_failed() {
+fn a_finished_run_makes_its_beginning_its_bridge_and_its_failures() {
     let (ended, began) = (at("2026-11-25T09:41:10Z"), at("2026-11-25T09:00:01Z"));
     let all = events(FINISHED);
     let expected = [
@@ -146,7 +146,7 @@ fn a_run_that_is_over_says_that_it_began_went_on_and_what_failed() {
         (Kind::Enrolled, ended),
         (Kind::Compliant, ended),
     ];
-    assert_eq!(told(&all), expected);
+    assert_eq!(kinds_and_times(&all), expected);
     let failures: Vec<_> = all.iter().map(|event| event.step().unwrap().failure.clone()).collect();
     let failure = failures[2].as_ref().unwrap();
     assert_eq!(failure.reason.as_deref(), Some("enrollmentActionFailed"));
@@ -167,7 +167,7 @@ fn a_run_that_is_over_says_that_it_began_went_on_and_what_failed() {
 }
 
 #[test]
-fn who_and_what_is_taken_from_where_it_stands() {
+fn person_and_device_are_read() {
     let about = |change: &dyn Fn(&mut Value)| events(&with(FINISHED, change)).remove(0).about;
     let named = about(&|body| body["computerName"] = Value::Null);
     assert_eq!(named.device_name.as_deref(), Some("MAC-0001"), "as the person typed it");
@@ -187,7 +187,7 @@ fn who_and_what_is_taken_from_where_it_stands() {
 }
 
 #[test]
-fn what_names_no_device_or_is_about_something_else_makes_no_event() {
+fn bodies_without_a_device_or_of_other_kinds_make_no_event() {
     for serial in [json!(null), json!(""), json!("s".repeat(257)), json!({})] {
         let body = with(STARTED, |body| body["serialNumber"] = serial.clone());
         let batch = read(body.as_bytes(), began()).unwrap();
@@ -199,14 +199,14 @@ fn what_names_no_device_or_is_about_something_else_makes_no_event() {
         let batch = read(body.as_bytes(), began()).unwrap();
         assert!(matches!(&batch.events[..], [Parsed::UnknownType { kind: Some(_), .. }]), "{batch:?}");
     }
-    // The name serves where there is no event, and no capital matters.
+    // If `event` is missing, `name` serves; letter case is ignored.
     let early = with(STARTED, |body| (body["event"], body["name"]) = (json!(null), json!("STARTED")));
     let loud = with(STARTED, |body| body["event"] = json!("COM.Jamf.SetupManager.Started"));
     assert_eq!([events(&early), events(&loud)], [events(STARTED), events(STARTED)]);
 }
 
 #[test]
-fn another_body_is_refused_and_says_why() {
+fn another_body_is_refused_with_the_reason() {
     let problem = |body: &str| match read(body.as_bytes(), began()) {
         Err(BodyError::Malformed(problem)) => problem,
         other => panic!("{body}: {other:?}"),
@@ -226,15 +226,15 @@ fn another_body_is_refused_and_says_why() {
 }
 
 #[test]
-fn times_that_cannot_be_true_count_as_not_told() {
+fn implausible_times_count_as_missing() {
     let received = at("2026-11-27T00:00:00Z");
     for time in ["2000-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "noon", ""] {
         let start = with(STARTED, |body| (body["started"], body["timestamp"]) = (json!(time), json!(time)));
         assert!(events(&start).iter().all(|event| event.time == received && event.clock_skew.is_none()), "{time}");
-        // Without its end it ends when it was posted, and begins when that says.
+        // Without its end, a run ends when it was posted, and begins at the time that it reports.
         let end = with(FINISHED, |body| body["finished"] = json!(time));
         let (ended, first) = (at("2026-11-25T09:41:10Z"), at("2026-11-25T09:00:01Z"));
-        let all = told(&events(&end));
+        let all = kinds_and_times(&events(&end));
         assert_eq!((all[0], *all.last().unwrap()), ((Kind::StepEntered, first), (Kind::Compliant, ended)));
         let nothing = with(FINISHED, |body| {
             for name in ["started", "finished", "timestamp"] {
@@ -243,20 +243,28 @@ fn times_that_cannot_be_true_count_as_not_told() {
         });
         let kinds =
             [Kind::StepEntered, Kind::StepCompleted, Kind::Enrolled, Kind::Compliant].map(|kind| (kind, received));
-        assert_eq!(told(&events(&nothing)), kinds);
+        assert_eq!(kinds_and_times(&events(&nothing)), kinds);
     }
     for duration in [json!(-1), json!(i64::MAX), json!(1e300), json!("long"), json!([])] {
         let body = with(FINISHED, |body| body["duration"] = duration.clone());
-        assert_eq!(told(&events(&body)), told(&events(FINISHED)), "{duration}: the start that is told serves");
+        assert_eq!(
+            kinds_and_times(&events(&body)),
+            kinds_and_times(&events(FINISHED)),
+            "{duration}: the reported start is used"
+        );
     }
-    // A clock that was set right in between: the beginning lies after the end, and is not told.
+    // The clock was corrected in between, so the beginning lies after the end and counts as missing.
     let ahead =
         with(FINISHED, |body| (body["started"], body["duration"]) = (json!("2026-11-26T00:00:00Z"), json!(null)));
-    assert_eq!(told(&events(&ahead))[0], (Kind::StepEntered, at("2026-11-25T09:41:10Z")), "the failed action");
+    assert_eq!(
+        kinds_and_times(&events(&ahead))[0],
+        (Kind::StepEntered, at("2026-11-25T09:41:10Z")),
+        "the failed action"
+    );
 }
 
 #[test]
-fn a_wrong_clock_is_marked_and_a_long_run_is_none() {
+fn a_wrong_clock_is_marked_but_a_long_run_is_not() {
     let skews = |body: &str, received: Timestamp| {
         let mut found: Vec<_> = events_at(body, received).iter().map(|event| event.clock_skew).collect();
         found.dedup();
@@ -282,14 +290,14 @@ fn a_run_is_one_attempt_of_its_length() {
     let ended = after(began(), 5 * 3600);
     let long = attempts(&[start_of(began()), end_of(began(), 5 * 3600)]);
     assert_eq!(ends(&long), [(Outcome::Abandoned, began(), 1_800), (Outcome::Completed, ended, 0)]);
-    // The samples, whose beginning differs by a second.
+    // The samples; their beginnings differ by a second.
     let sample = attempts(&[STARTED.to_owned(), FINISHED.to_owned()]);
     assert_eq!(ends(&sample), [(Outcome::Completed, began(), 2_470)]);
 }
 
-/// A length that is rounded up puts the beginning before the one that was told: that is no second try.
+/// A length that was rounded up puts the beginning before the reported one; this does not make a second attempt.
 #[test]
-fn a_length_that_was_rounded_up_makes_no_second_try() {
+fn a_length_that_was_rounded_up_makes_no_second_attempt() {
     for more in 0..=3 {
         let rounded = with(&end_of(began(), 600), |body| body["duration"] = json!(600 + more));
         assert_eq!(ends(&attempts(&[start_of(began()), rounded])), [(Outcome::Completed, began(), 600)], "{more}");
@@ -297,7 +305,7 @@ fn a_length_that_was_rounded_up_makes_no_second_try() {
 }
 
 #[test]
-fn a_run_without_its_end_was_given_up() {
+fn a_run_without_its_end_counts_as_given_up() {
     let found = attempts(&[start_of(began())]);
     assert_eq!(ends(&found), [(Outcome::Abandoned, began(), 1_800)]);
     assert_eq!(found[0].cause, Some(Cause::TimedOut));
@@ -305,7 +313,7 @@ fn a_run_without_its_end_was_given_up() {
 }
 
 #[test]
-fn posted_twice_is_posted_once() {
+fn a_body_posted_twice_counts_once() {
     let later = with(FINISHED, |body| body["timestamp"] = json!("2026-11-25T09:41:12Z"));
     let keys = |body: &str| events(body).into_iter().map(|event| event.key).collect::<Vec<_>>();
     assert_eq!(keys(FINISHED), keys(&later));
@@ -331,7 +339,7 @@ fn a_failed_action_fails_no_enrollment() {
 }
 
 #[test]
-fn two_runs_are_two_attempts_and_a_second_start_is_a_second_try() {
+fn two_runs_are_two_attempts_and_a_second_start_is_a_second_attempt() {
     let next = after(began(), 86_400);
     let two = attempts(&[start_of(began()), end_of(began(), 600), start_of(next), end_of(next, 1_200)]);
     assert_eq!(ends(&two), [(Outcome::Completed, began(), 600), (Outcome::Completed, next, 1_200)]);
@@ -357,7 +365,7 @@ fn added_at(time: Timestamp) -> Vec<Event> {
 fn with_jamf_pro_one_mac_is_one_attempt() {
     let each = [(Platform::MacOs, setup_manager::SOURCE.to_owned())].into();
     let settings = TenantSettings { compliance_source: ComplianceSource::Each(each), ..TenantSettings::default() };
-    // Jamf Pro knows the Mac before its set-up begins, in its midst, and when it is over.
+    // Jamf Pro learns of the Mac before, during or after its set-up.
     for (added, first, last) in
         [(-40, -40, 2_640), (0, 0, 2_640), (300, 0, 2_640), (2_000, 0, 2_640), (2_641, 0, 2_640)]
     {
@@ -370,13 +378,13 @@ fn with_jamf_pro_one_mac_is_one_attempt() {
         let expected = (Outcome::Completed, after(began(), first), last - first);
         assert_eq!(ends(&found[0]), [expected], "added {added} s after the beginning");
     }
-    // Its assumed compliance does not count here, and Setup Manager's does: alone the one completes nothing.
+    // Jamf Pro's assumed compliance does not count here, but Setup Manager's does: alone, Jamf Pro completes nothing.
     assert_ne!(attempts_under(&settings, added_at(began()))[0].outcome, Outcome::Completed);
     assert_eq!(attempts_under(&settings, events(FINISHED))[0].outcome, Outcome::Completed);
 }
 
 #[test]
-fn what_is_posted_to_jamf_pros_address_is_setup_managers_all_the_same() {
+fn a_body_posted_to_jamf_pros_address_is_still_setup_managers() {
     let received = jamf::SENDER.received(at("2026-11-27T00:00:00Z"), false);
     for body in [STARTED, FINISHED, SHORT, MINIMAL] {
         let loud = with(body, |body| body["event"] = json!(body["event"].as_str().unwrap().to_uppercase()));
@@ -393,7 +401,7 @@ fn what_is_posted_to_jamf_pros_address_is_setup_managers_all_the_same() {
     assert!(jamf::parse(other.as_bytes(), &HeaderMap::new(), received).is_err());
 }
 
-/// `token` of the profile is the bare value of `Authorization`; a name and password in it are Basic.
+/// `token` in the profile is the bare value of `Authorization`; with a name and password it uses Basic.
 #[test]
 fn it_proves_itself_by_the_path_by_basic_or_by_a_bare_header() {
     let proves = |authorization: Option<&str>, path_secret: Option<&str>| {
@@ -427,7 +435,7 @@ proptest! {
         }
     }
 
-    /// Whatever its length and however its times are rounded, a run that somebody waited for is one attempt.
+    /// A run that somebody waited for is one attempt, whatever its length and rounding.
     #[test]
     fn any_run_is_one_attempt(seconds in 0..=14_400_i64, off in 0..=2_i64, lost in any::<bool>(), late in any::<bool>()) {
         let end = with(&end_of(began(), seconds), |body| {

@@ -1,4 +1,4 @@
-//! SimpleMDM's webhooks, and what becomes of them. The samples have the members that its page on webhooks names.
+//! SimpleMDM's webhooks, and the events they become. The samples have the members that its page on webhooks names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::HeaderMap;
@@ -52,7 +52,7 @@ fn a_device_comes_and_goes() {
 }
 
 #[test]
-fn an_event_is_known_by_its_type_device_and_time() {
+fn type_device_and_time_identify_an_event() {
     let keys = |body: &str| events(body).into_iter().map(|event| event.key.id).collect::<Vec<_>>();
     let more = with(|body| body["data"]["device"]["device_group_id"] = json!(8));
     assert_eq!(keys(ENROLLED), keys(&more));
@@ -66,7 +66,7 @@ fn an_event_is_known_by_its_type_device_and_time() {
 }
 
 #[test]
-fn what_is_no_enrollment_is_counted_and_what_names_no_device_refused() {
+fn other_events_are_counted_and_events_without_a_device_refused() {
     for (body, kind) in [(MOVED, "device.changed_group"), (TEST, "test_event")] {
         assert_eq!(read(body).unwrap(), [Parsed::passed_over(None, Some(kind))]);
     }

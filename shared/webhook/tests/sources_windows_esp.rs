@@ -1,4 +1,4 @@
-//! What the reporter of Windows devices posts, and what becomes of each record and fact.
+//! What the reporter on Windows devices posts, and the events that each record and fact becomes.
 //!
 //! The records have the form that Microsoft's troubleshooting page prints; values are of our own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -17,7 +17,7 @@ use windows_esp_common::*;
 
 const SAMPLE: &str = include_str!("../src/sources/samples/windows-esp.json");
 
-/// What one record of that name becomes, in a session that a person drives.
+/// The details that a record of that name becomes, in a session that a person drives.
 fn said(name: &str, message: &str, code: i64) -> Vec<EspDetail> {
     details(&events(&body(vec![record(1, 1, 60, name, message, code)])))
 }
@@ -39,7 +39,7 @@ fn the_sample_starts_a_session_and_fails_it() {
         (Property::Manufacturer, "LENOVO"),
         (Property::Model, "21HMCTO1WW"),
         (Property::OsVersion, "10.0.26100.1742"),
-        // As filters name what Windows has a number for.
+        // Filters use these names where Windows has a number.
         (Property::OperatingSystemSku, "Enterprise"),
         (Property::EnrollmentProfileName, "Standard laptops"),
     ] {
@@ -113,7 +113,7 @@ fn each_record_becomes_what_it_says() {
         assert_eq!(subtask("Failed", message(name, "rebootRequiredAndTryAgain")), []);
         assert_eq!(subtask("Failed", message(name, "failedFromPreviousSubcategory")), []);
     }
-    // The page works through subtasks that nobody sees, and of apps facts have each by itself.
+    // The page works through subtasks that nobody sees, and facts report each app alone.
     for hidden in ["DeviceSetup.RebootCoalescing", "DeviceSetup.SendResultsToMdmServer", "DeviceSetup.AppsSubcategory"]
     {
         assert_eq!(subtask("Started", begins(hidden)), []);
@@ -155,7 +155,7 @@ fn each_record_becomes_what_it_says() {
     }
     let skipped = said("CommercialOOBE_ESPAccountSetup_ApplicationsInstallation_Skipped", "x", 0);
     assert_eq!(skipped, [EspDetail::Tracked(Phase::AccountSetup, Category::Apps, Vec::new())]);
-    // The page writes this at the hand-over to the account's part, too.
+    // The page also writes this when it hands over to the account's part.
     assert_eq!(said("CommercialOOBE_ESPProgress_Page_Exiting", "BootstrapStatus: Exiting page normally.", 0), []);
     for unknown in
         ["CommercialOOBE_Button_Visibility_Triggered", "CommercialOOBE_ESPProgress_Battery_Low", "Other_Thing"]
@@ -185,12 +185,12 @@ fn a_code_is_an_hresult_of_32_bits() {
 }
 
 #[test]
-fn data_is_read_in_whatever_order_and_as_the_whole_message() {
+fn data_is_read_in_any_order_and_as_one_text() {
     let name = "CommercialOOBE_ESPProgress_Category_Started";
     let value =
         r#"{"message":"BootstrapStatus: Starting category DeviceSetupCategory...","errorCode":0,"stack":"a'b"}"#;
     let whole = format!("CloudExperienceHost Web App Event 2. Name: '{name}', Value: '{value}'.");
-    // Windows writes the words around them in its own language.
+    // Windows writes the words around the values in its own language.
     let german = format!("CloudExperienceHost-Web-App-Ereignis 2. Name: '{name}', Wert: '{value}'.");
     // A value that was cut off still names the phase.
     let cut = &value[..value.len() - 9];
@@ -214,14 +214,14 @@ fn data_is_read_in_whatever_order_and_as_the_whole_message() {
         one["data"] = data.clone();
         assert_eq!(details(&events(&body(vec![one]))), [], "{data}");
     }
-    // Another event of the log is none of the page's.
+    // Other events of the log are not the page's.
     let mut one = record(1, 1, 60, name, "BootstrapStatus: Starting category DeviceSetupCategory...", 0);
     one["event"] = json!(62_404);
     assert_eq!(details(&events(&body(vec![one]))), []);
 }
 
 #[test]
-fn a_mode_follows_from_what_windows_was_given() {
+fn the_configuration_of_windows_implies_the_mode() {
     let mode = |change: &dyn Fn(&mut Value)| {
         let mut posted = body(Vec::new());
         change(&mut posted);
@@ -237,7 +237,7 @@ fn a_mode_follows_from_what_windows_was_given() {
     assert_eq!(mode(&|body| body["parts"][0]["whiteGlove"] = json!(true)).0, technician);
     let second = |body: &mut Value| body["parts"][0]["n"] = json!(2);
     assert_eq!(mode(&second).0, Some(DeploymentMode::PreProvisioningUser));
-    // Device preparation has no other mode.
+    // Device preparation has only this mode.
     let prepared = |body: &mut Value| {
         alone(body);
         body["windows"]["devicePreparation"] = json!(true);
@@ -251,9 +251,9 @@ fn a_mode_follows_from_what_windows_was_given() {
 }
 
 #[test]
-fn what_is_missing_or_cannot_be_read_counts_as_not_reported() {
+fn missing_or_unreadable_values_count_as_not_reported() {
     let mut posted = body(Vec::new());
-    // PowerShell 5.1 writes nothing at all as an object.
+    // PowerShell 5.1 writes a missing value as an empty object.
     posted["user"] = json!({"principalName": {}});
     posted["windows"] = json!({"enrolledAt": {}, "oobeConfig": "1310", "firstSync":
         {"skipUser": {}, "block": 0, "timeoutMinutes": 99_999}});
@@ -273,7 +273,7 @@ fn what_is_missing_or_cannot_be_read_counts_as_not_reported() {
 }
 
 #[test]
-fn what_must_be_there_is_named_where_it_is_not() {
+fn a_missing_required_member_is_named() {
     let errors = |change: &dyn Fn(&mut Value)| {
         let mut posted = body(vec![record(7, 1, 60, "CommercialOOBE_ESPProgress_TryAgain_Started", "x", 0)]);
         posted["facts"] = json!([{"part": 1, "at": "2026-11-25T09:00:00Z", "fact": "workloads", "is": "{}"}]);
@@ -295,7 +295,7 @@ fn what_must_be_there_is_named_where_it_is_not() {
     assert_eq!((fields, rest), (vec!["parts[0].startedAt".to_owned()], 2));
     let (fields, rest) = errors(&|body| body["facts"][0]["at"] = json!(7));
     assert_eq!((fields, rest), (vec!["facts[0].at".to_owned()], 4));
-    // A record of a part that is not listed is taken all the same.
+    // A record of a part that is not listed is still accepted.
     assert_eq!(errors(&|body| body["records"][0]["part"] = json!(3)), (vec![], 4));
     let (fields, rest) = errors(&|body| body["device"] = json!({"serialNumber": "System Serial Number"}));
     assert_eq!((fields, rest), (vec!["device.serialNumber".to_owned()], 0));
@@ -320,12 +320,12 @@ fn what_must_be_there_is_named_where_it_is_not() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_moves_what_was_logged_before() {
+fn a_clock_that_is_set_back_moves_earlier_records() {
     let begun = "BootstrapStatus: Starting category DeviceSetupCategory...";
     let mut posted = body(vec![
         record(1, 1, 0, "CommercialOOBE_ESPProgress_WhiteGloveMode_False", "x", 0),
         record(2, 1, 60, "CommercialOOBE_ESPProgress_Category_Started", begun, 0),
-        // Two hours earlier by the clock, and later by the log.
+        // Two hours earlier by the clock, but later in the log.
         record(3, 1, 60 - 7_200, "CommercialOOBE_ESPProgress_TryAgain_Started", "x", 0),
         record(4, 1, 120 - 7_200, "CommercialOOBE_ESPProgress_TryAgain_Started", "x", 0),
     ]);
@@ -342,7 +342,7 @@ fn a_clock_that_is_set_back_moves_what_was_logged_before() {
     assert_eq!(times(&posted), expected);
     posted["records"].as_array_mut().unwrap().reverse();
     assert_eq!(times(&posted), expected, "the log's order counts, not the body's");
-    // Threads write a little out of order: that is no clock.
+    // Threads write slightly out of order; that is not a change of the clock.
     let posted = body(vec![
         record(1, 1, 64, "CommercialOOBE_ESPProgress_TryAgain_Started", "x", 0),
         record(2, 1, 60, "CommercialOOBE_ESPProgress_TryAgain_Started", "x", 0),
@@ -375,7 +375,7 @@ fn device_preparation_has_a_page_of_its_own() {
     assert!(
         made.iter().any(|event| event.step().is_some_and(|step| step.kind == Kind::Compliant && step.said.assumed))
     );
-    // A body says so by its records where Windows does not.
+    // If Windows does not report it, the names of the records show it.
     posted["windows"]["devicePreparation"] = json!(false);
     assert_eq!(details(&events(&posted)).len(), 5);
     let failed = said("DevicePrepPage_AgentDownloadAndInstall_Failed", "BootstrapStatus: no agent", -1);
@@ -391,7 +391,7 @@ fn device_preparation_has_a_page_of_its_own() {
 }
 
 #[test]
-fn ids_are_made_of_the_session_the_part_and_the_record() {
+fn ids_come_from_the_session_the_part_and_the_record() {
     let name = "CommercialOOBE_ESPProgress_TryAgain_Started";
     let ids: Vec<String> = read(&body(vec![record(4_751, 1, 60, name, "x", 0)]))
         .unwrap()

@@ -1,4 +1,4 @@
-//! What the registry of a Windows device says of its apps, and what becomes of it.
+//! What the registry of a Windows device reports of its apps, and the events it becomes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod windows_esp_common;
@@ -39,7 +39,7 @@ fn facts_report_the_apps_that_changed() {
         made[1..],
         [app(device, &id, ItemState::InProgress, None), app(device, two, ItemState::NotInstalled, None)]
     );
-    // Of a list that is known only what changed; the code of an app that failed lies in a fact of its own.
+    // Of a known list, only what changed is reported; the code of an app that failed is in a fact of its own.
     let failed = fact(
         "tracked/device/Sidecar",
         json!({address(one): "2", address(two): "1"}),
@@ -51,7 +51,7 @@ fn facts_report_the_apps_that_changed() {
     let exit = fact(&format!("app/{user}/{one}"), json!(null), json!({"errorCode": null, "exitCode": "1603"}));
     assert_eq!(said(vec![exit.clone(), failed]), [app(device, &id, ItemState::Error, Some("1603"))]);
     assert_eq!(said(vec![exit]), [], "a code alone is no event");
-    // What is the user's stands in account setup, in whichever list.
+    // The user's apps belong to account setup, whichever list they are in.
     let own = address(two).replace("./Device/", "./User/");
     let made = said(vec![fact("tracked/device/Sidecar", json!(null), json!({own: "3"}))]);
     assert_eq!(ids(&made[0]), (Phase::AccountSetup, vec![two.to_owned()]));
@@ -105,9 +105,9 @@ fn workloads_have_names_and_times_of_their_own() {
     assert_eq!(said(json!([]), json!([workload("A", 0, min.clone())])), [(reported, ItemState::NotInstalled, None)]);
     assert_eq!(said(json!([]), json!([running])), [(start, ItemState::InProgress, None)]);
     assert_eq!(said(json!([running]), json!([failed])), [(end, ItemState::Error, code.clone())]);
-    // What the reporter sees only when it is over has its beginning, too.
+    // An item that the reporter sees only once it is over also has its beginning.
     assert_eq!(said(json!([]), json!([failed])), [(start, ItemState::InProgress, None), (end, ItemState::Error, code)]);
     assert_eq!(said(json!([]), json!([workload("A", 2, over)]))[1].1, ItemState::Completed);
     assert_eq!(said(json!([failed]), json!([failed])), []);
-    assert_eq!(said(json!([]), json!([workload("A", 3, min)])), [], "nobody knows what that is");
+    assert_eq!(said(json!([]), json!([workload("A", 3, min)])), [], "its meaning is unknown");
 }

@@ -1,9 +1,9 @@
-//! Workspace ONE UEM's event notifications, and what becomes of them.
+//! Workspace ONE UEM's event notifications, and the events they become.
 //!
-//! The vendor publishes no bodies. The samples have the members of those that products taking them keep in public, with
-//! other people, numbers and times: the later ones of `zentralopensource/zentral` (`contrib/wsone`, tests of its webhook;
-//! it has number 178 for every name, so that the number of `Compliance Status Changed` isn't known), the `-early` ones
-//! of test suites of 2013 (148 and 39) and 2014 (229, with `\/` for `/` as .NET writes).
+//! The vendor publishes no bodies. The samples have the members of bodies that other products keep in public, with
+//! other people, numbers and times: the later ones from `zentralopensource/zentral` (`contrib/wsone`, tests of its
+//! webhook; there every name has number 178, so the number of `Compliance Status Changed` is unknown), the `-early`
+//! ones from test suites of 2013 (148 and 39) and 2014 (229, with `\/` for `/` as .NET writes).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::HeaderMap;
@@ -78,7 +78,7 @@ fn a_device_enrolled() {
     assert_eq!(about.device_name.as_deref(), Some("mara MacBook Pro macOS 15.3.1"));
     assert_eq!(about.user_principal_name.as_deref(), Some("mara.smith@example.com"));
     assert_eq!((about.platform, about.os_version.as_deref()), (Some(Platform::MacOs), Some("15.3.1")));
-    // Telephone, MAC address, IMEI.
+    // Telephone number, MAC address, IMEI.
     for secret in ["15550100", "02005E100001", "353626070676775"] {
         assert!(!format!("{event:?}").contains(secret));
     }
@@ -90,7 +90,7 @@ fn an_early_one_has_no_bytes_for_ids() {
     assert_eq!(event.time, Timestamp::from_millis(1_772_443_195_887));
     let about = &event.about;
     assert_eq!((about.serial_number.as_deref(), about.udid.as_deref()), (Some("861348SXA4S"), None));
-    // The early form has neither platform nor model: the name that the product gave the device has them.
+    // The early form has neither platform nor model, but the name that the product gave the device implies them.
     assert_eq!((about.mdm_device_id.as_deref(), about.platform), (Some("workspace-one-616"), Some(Platform::Ios)));
     for (name, platform) in [
         ("ada Android 5.1 F196", Some(Platform::Android)),
@@ -116,10 +116,10 @@ fn an_early_one_has_no_bytes_for_ids() {
 }
 
 #[test]
-fn compliance_is_said_where_it_was_told() {
+fn compliance_is_an_event_only_if_reported() {
     assert_eq!(kinds(ENROLLED_EARLY), [Kind::Enrolled, Kind::Compliant]);
     assert_eq!(kinds(COMPLIANCE), [Kind::Enrolled, Kind::Compliant]);
-    // It is reported, never assumed.
+    // Compliance is reported, never assumed.
     assert!(events(ENROLLED_EARLY).iter().chain(&events(COMPLIANCE)).all(|event| !event.step().unwrap().said.assumed));
 
     let unknown = [Parsed::passed_over(None, Some("Compliance Status Changed"))];
@@ -149,7 +149,7 @@ fn a_device_left() {
 }
 
 #[test]
-fn the_name_decides_and_else_the_number() {
+fn the_name_decides_or_failing_that_the_number() {
     let unknown = |name: Option<&str>| [Parsed::passed_over(None, name)];
     let compromised = unknown(Some("Compromised Status Changed"));
     assert_eq!(read(COMPROMISED.as_bytes()).unwrap().events, compromised);
@@ -172,12 +172,12 @@ fn the_name_decides_and_else_the_number() {
         match kind {
             Some(kind) => assert_eq!(kinds(&body), [kind], "{name} {number}"),
             None => {
-                let [Parsed::UnknownType { id: None, kind: told }] = &read(body.as_bytes()).unwrap().events[..] else {
+                let [Parsed::UnknownType { id: None, kind: shown }] = &read(body.as_bytes()).unwrap().events[..] else {
                     panic!("{name} {number}");
                 };
-                // By its number where it has no name.
+                // By its number if it has no name.
                 let number = number.to_string();
-                assert_eq!(told.as_deref(), Some(name.as_str().unwrap_or(&number)), "{name} {number}");
+                assert_eq!(shown.as_deref(), Some(name.as_str().unwrap_or(&number)), "{name} {number}");
             }
         }
     }
@@ -186,7 +186,7 @@ fn the_name_decides_and_else_the_number() {
 #[test]
 fn times_come_in_two_forms() {
     let time = |time: &Value| events(&with(ENROLLED, |body| body["EventTime"] = time.clone())).remove(0);
-    for told in [
+    for written in [
         "/Date(1772443195887)/",
         "/Date(1772443195887+0200)/",
         "/Date(1772443195887-0700)/",
@@ -194,9 +194,9 @@ fn times_come_in_two_forms() {
         "2026-03-02T09:19:55.8870000",
         "2026-03-02T11:19:55.8870000+02:00",
     ] {
-        assert_eq!(time(&json!(told)).time, Timestamp::from_millis(1_772_443_195_887), "{told}");
+        assert_eq!(time(&json!(written)).time, Timestamp::from_millis(1_772_443_195_887), "{written}");
     }
-    for told in [
+    for written in [
         json!("/Date(-62135596800000)/"),
         json!("/Date(1772443195)/"),
         json!("/Date(99999999999999999999)/"),
@@ -210,15 +210,15 @@ fn times_come_in_two_forms() {
         json!(1_772_443_195_887_i64),
         Value::Null,
     ] {
-        let event = time(&told);
-        assert_eq!((event.time, event.clock_skew), (event.received_at, None), "{told}");
+        let event = time(&written);
+        assert_eq!((event.time, event.clock_skew), (event.received_at, None), "{written}");
     }
-    // The time is the server's: it says nothing of the device's clock.
+    // The time is the server's, so it says nothing about the device's clock.
     assert_eq!(time(&json!("2026-03-03T09:19:55Z")).clock_skew, None);
 }
 
 #[test]
-fn sent_twice_it_is_one_event() {
+fn a_notification_sent_twice_is_one_event() {
     // Two rules send the same event, each at its own time.
     let again = with(ENROLLED, |body| body["CompromisedTimeStamp"] = json!("2026-03-02T09:15:00Z"));
     assert_eq!(events(ENROLLED)[0].key, events(&again)[0].key);
@@ -232,10 +232,11 @@ fn sent_twice_it_is_one_event() {
 }
 
 #[test]
-fn what_becomes_of_it() {
+fn notifications_become_attempts() {
     assert_eq!(outcomes(&[ENROLLED, COMPLIANCE]), [Outcome::Completed]);
     assert_eq!(outcomes(&[ENROLLED_EARLY, BROKEN_EARLY]), [Outcome::Completed]);
-    // It enrolled before we were asked: that it is enrolled is repeated, and nobody reported an attempt.
+    // It enrolled before notifications were switched on: the report repeats that it is enrolled, and nobody reported an
+    // attempt.
     let known = folded(&[COMPLIANCE]);
     assert!(known.attempts.is_empty());
     assert_eq!((known.complete, known.state), (true, DeviceState::Enrolled));
@@ -276,7 +277,7 @@ fn platforms() {
 }
 
 #[test]
-fn what_is_no_notification_is_refused() {
+fn a_body_that_is_not_a_notification_is_refused() {
     for body in ["[]", "1", "null", "{}", r#"{"EventId":7e999}"#, r#"{"EventType":" "}"#, "", "<Eventlog/>"] {
         assert!(read(body.as_bytes()).is_err(), "{body}");
     }
@@ -287,7 +288,7 @@ fn what_is_no_notification_is_refused() {
 }
 
 #[test]
-fn what_no_event_can_hold_is_left_out() {
+fn values_that_no_event_can_hold_are_left_out() {
     let body = with(ENROLLED, |body| {
         body["DeviceFriendlyName"] = json!("x".repeat(300));
         body["EnrollmentUserName"] = json!({"a": [1]});

@@ -1,5 +1,5 @@
-//! The same enrollment told by two senders is one attempt: an MDM in its own form and an agent's CloudEvents, in every
-//! order of arrival. The worked examples of docs/DOMAIN.md, X that have an MDM of that kind run on its own bytes.
+//! An enrollment that two senders report is one attempt: an MDM in its own form and an agent's CloudEvents, in every
+//! order of arrival. The worked examples of docs/DOMAIN.md, X that have such an MDM run on its own bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use http::HeaderMap;
@@ -15,7 +15,7 @@ use vestibule_webhook::sources::{
 };
 use vestibule_webhook::{Received, parse};
 
-/// The serial number and times are those of the samples.
+/// The serial number and times come from the samples.
 const SERIAL: &str = "F4X9Q2LMN7";
 const AUTHENTICATE: &str = include_str!("../src/sources/samples/nanomdm-authenticate.json");
 const TOKEN: &str = include_str!("../src/sources/samples/nanomdm-token-update.json");
@@ -35,7 +35,7 @@ fn all(batch: Batch) -> Vec<Event> {
     batch.events.into_iter().map(event).collect()
 }
 
-/// The agent's own telling: CloudEvents with another source, and the serial number as the only identifier.
+/// The agent's report: CloudEvents with another source, and the serial number as the only identifier.
 fn agent(minutes_seconds: &str, kind: &str, serial: &str, mut data: Value) -> Vec<Event> {
     data["device"] = json!({"serialNumber": serial, "name": "Ada's device"});
     let time = format!("{minutes_seconds}Z");
@@ -49,7 +49,7 @@ fn mdm(body: &str, received: Timestamp) -> Vec<Event> {
     all(nanomdm::parse(body.as_bytes(), &HeaderMap::new(), received).unwrap())
 }
 
-/// CloudEvents of a source that reports so much.
+/// CloudEvents from a source that reports what `reports` lists.
 fn native(source: &str, reports: &str, time: Timestamp, kind: &str, mut data: Value) -> Vec<Event> {
     data["device"] = json!({"serialNumber": data["serial"]});
     let event = json!({"specversion": "1.0", "id": format!("{kind}-{time}"), "source": source, "type": kind,
@@ -91,7 +91,7 @@ fn folded_under(settings: &TenantSettings, events: impl IntoIterator<Item = Even
     fold(&TenantId::parse("contoso").unwrap(), &history, settings, as_of)
 }
 
-/// Every order in which the parts can arrive.
+/// Every order in which the parts may arrive.
 fn orders(parts: &[Vec<Event>]) -> Vec<Vec<Event>> {
     if parts.is_empty() {
         return vec![Vec::new()];
@@ -111,8 +111,8 @@ fn minute(of: Timestamp, seconds: i64) -> String {
 }
 
 #[test]
-fn an_mdm_and_an_agent_that_tell_of_one_enrollment_make_one_attempt() {
-    // Both of the MDM's messages carry a time; the agent is a little before and after them.
+fn an_mdm_and_an_agent_that_report_one_enrollment_make_one_attempt() {
+    // Both of the MDM's messages have a time; the agent's are slightly before and after them.
     let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"))[0].time;
     let parts = [
         agent(&minute(began, -40), "started", SERIAL, json!({"platform": "ios"})),
@@ -140,14 +140,14 @@ fn an_mdm_and_an_agent_that_tell_of_one_enrollment_make_one_attempt() {
 }
 
 #[test]
-fn the_same_end_told_twice_is_one_failed_attempt_that_knows_what_both_told() {
-    // Graph tells of failures alone, with a code and a category, and of no steps.
+fn an_end_reported_twice_is_one_failed_attempt_with_the_details_of_both() {
+    // Graph reports failures only, with a code and a category, and no steps.
     let received = graph_troubleshooting_events::SENDER.received(at("2027-01-01T00:00:00Z"), true);
     let graph = all(graph_troubleshooting_events::parse(GRAPH.as_bytes(), &HeaderMap::new(), received).unwrap());
     let failed = &graph[0];
-    let told = failed.step().unwrap().failure.clone().unwrap();
+    let listed = failed.step().unwrap().failure.clone().unwrap();
     let mut of_agent = Vec::new();
-    // That the device's identifiers link them is the store's matter: here both are of one history.
+    // Linking the device's identifiers is the store's task; here both are of one history.
     for (seconds, kind, data) in [
         (-120, "started", json!({"platform": "windows"})),
         (-60, "step.entered", json!({"section": "setupChecklist", "action": "DeviceJoin", "screen": "joining"})),
@@ -163,14 +163,14 @@ fn the_same_end_told_twice_is_one_failed_attempt_that_knows_what_both_told() {
         let attempt = &enrollment.attempts[0];
         assert_eq!(attempt.outcome, Outcome::Failed);
         let failure = attempt.failure.as_ref().unwrap();
-        assert_eq!((&failure.code, &failure.category), (&told.code, &told.category));
+        assert_eq!((&failure.code, &failure.category), (&listed.code, &listed.category));
         assert!(failure.message.is_some());
         assert_eq!(attempt.place.as_ref().unwrap().action.name(), "DeviceJoin");
     }
 }
 
 #[test]
-fn a_sender_that_begins_again_makes_a_second_attempt_whatever_the_other_tells() {
+fn a_sender_that_begins_again_makes_a_second_attempt_whatever_the_other_reports() {
     let began = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"))[0].time;
     let parts = [
         agent(&minute(began, -40), "started", SERIAL, json!({"platform": "ios"})),
@@ -179,21 +179,21 @@ fn a_sender_that_begins_again_makes_a_second_attempt_whatever_the_other_tells() 
     ];
     for order in orders(&parts) {
         let enrollment = folded(order, &format!("{}Z", minute(began, 400)));
-        let told: Vec<_> = enrollment.attempts.iter().map(|one| (one.outcome, one.cause)).collect();
+        let ends: Vec<_> = enrollment.attempts.iter().map(|one| (one.outcome, one.cause)).collect();
         let expected = [(Outcome::Abandoned, Some(Cause::Restarted)), (Outcome::InProgress, None)];
-        assert_eq!(told, expected);
+        assert_eq!(ends, expected);
     }
 }
 
 #[test]
 fn x5_a_phone_that_only_authenticates_gave_up_at_the_profile() {
-    let told = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"));
-    let began = told[0].time;
-    let enrollment = folded(told, "2026-03-03T00:00:00Z");
+    let received = mdm(AUTHENTICATE, at("2026-03-02T19:00:00Z"));
+    let began = received[0].time;
+    let enrollment = folded(received, "2026-03-03T00:00:00Z");
     let [attempt] = &enrollment.attempts[..] else { panic!("{:?}", enrollment.attempts) };
     assert_eq!((attempt.outcome, attempt.cause, attempt.row), (Outcome::Abandoned, Some(Cause::TimedOut), Some(9)));
     assert_eq!((attempt.ended_at, enrollment.state), (Some(after(began, 30.0)), DeviceState::GaveUp));
-    // Two facts of the sender: starts, and no steps.
+    // Two facts of the sender: it reports starts, but no steps.
     assert!(attempt.has_starts() && !attempt.has_steps());
 }
 
@@ -229,16 +229,16 @@ fn x8_another_source_reports_compliance() {
 fn x9_and_x10_a_computer_that_is_added_again_is_another_enrollment_only_later() {
     let began = at("2026-03-02T09:00:00Z");
     let added = |minutes: &[f64]| {
-        let told: Vec<Vec<Event>> = minutes.iter().map(|minute| computer_at(after(began, *minute))).collect();
+        let received: Vec<Vec<Event>> = minutes.iter().map(|minute| computer_at(after(began, *minute))).collect();
         let mut found: Vec<_> =
-            orders(&told).into_iter().map(|order| folded(order, "2026-04-01T00:00:00Z").attempts).collect();
+            orders(&received).into_iter().map(|order| folded(order, "2026-04-01T00:00:00Z").attempts).collect();
         let first = found.remove(0);
         assert!(found.iter().all(|attempts| *attempts == first));
         first
     };
     let [once] = &added(&[0.0, 2.0, 9.0])[..] else { panic!("one attempt") };
     assert_eq!((once.outcome, once.ended_at, once.duration()), (Outcome::Completed, Some(began), None));
-    assert!(!once.has_starts() && !once.is_judged(), "Jamf Pro reports ends alone");
+    assert!(!once.has_starts() && !once.is_judged(), "Jamf Pro reports only ends");
     let three = added(&[0.0, 14_400.0, 28_800.0]);
     let ends: Vec<_> = three.iter().map(|attempt| (attempt.outcome, attempt.ended_at)).collect();
     assert_eq!(ends, [0.0, 14_400.0, 28_800.0].map(|minute| (Outcome::Completed, Some(after(began, minute)))));
@@ -298,8 +298,8 @@ fn x27_a_session_fails_the_attempt_that_another_source_had_completed() {
     }
 }
 
-/// Intune's own log of one enrollment, and Graph's list before and after the device is compliant: one attempt, which completes
-/// when the list says so, in every order.
+/// Intune's own log of one enrollment, with Graph's list before and after the device is compliant: one attempt, which
+/// completes when the list reports compliance, in every order.
 #[test]
 fn intune_s_log_and_graph_s_list_are_one_attempt_that_real_compliance_completes() {
     let ids = ("11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-000000000000");

@@ -1,4 +1,4 @@
-//! The reporter of Windows devices beside other senders: one attempt and one session, in whatever order they come.
+//! The reporter on Windows devices beside other senders: one attempt and one session, in every order.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod windows_esp_common;
@@ -13,7 +13,7 @@ use vestibule_webhook::sources::{
 };
 use windows_esp_common::*;
 
-/// Every order in which the parts can arrive.
+/// Every order in which the parts may arrive.
 fn orders(parts: &[Vec<Event>]) -> Vec<Vec<Event>> {
     if parts.is_empty() {
         return vec![Vec::new()];
@@ -66,15 +66,15 @@ fn graph_and_intunes_logs_beside_it_report_the_same_attempt_and_session() {
         let (session, attempt) = (one_session(&enrollment), one_attempt(&enrollment));
         assert_eq!((session.state, session.started_at), (SessionState::Success, began()));
         assert_eq!((attempt.outcome, attempt.session), (Outcome::Completed, Some(session.id)));
-        // The limit is the device's own, the items are those of the sender that reports more.
+        // The limit is the device's own; the items are those of the sender that reports more.
         assert_eq!(session.limit_minutes, 60);
         assert!(session.items.iter().any(|item| item.id == "mdmEnrollment"));
         assert_eq!((&enrollment.attempts, &enrollment.sessions), (&first.attempts, &first.sessions));
     }
 }
 
-/// What is read from Graph of the same device: as a device that waits for somebody, as a managed device before and after it is
-/// compliant, and as a deployment.
+/// What Graph's lists report of the same device: a registered device, a managed device before and after it is
+/// compliant, and a deployment.
 #[test]
 fn all_of_graphs_lists_and_intunes_log_beside_it_report_the_same_attempt_and_session() {
     let (intune, entra) = ("11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555");
@@ -126,7 +126,7 @@ fn all_of_graphs_lists_and_intunes_log_beside_it_report_the_same_attempt_and_ses
         let enrollment = fold(&TenantId::parse("contoso").unwrap(), &history, &settings, later());
         let (session, attempt) = (one_session(&enrollment), one_attempt(&enrollment));
         assert_eq!((session.state, session.started_at), (SessionState::Success, began()));
-        // Nothing but the list of devices knows when it is compliant.
+        // Only the list of devices shows when it is compliant.
         assert_eq!((attempt.outcome, attempt.ended_at), (Outcome::Completed, Some(minute(45))));
         assert_eq!((attempt.session, enrollment.state), (Some(session.id), DeviceState::Enrolled));
         let (attempts, sessions) = first.get_or_insert((enrollment.attempts.clone(), enrollment.sessions.clone()));
@@ -145,7 +145,7 @@ fn fleet_beside_it_ends_nothing_early() {
     let mut parts = reported();
     parts.push(fleet);
     for order in orders(&parts) {
-        // While the page is open nothing completes the attempt.
+        // While the page is open, nothing completes the attempt.
         let under_way = folded(order.clone(), minute(25));
         assert_eq!(one_attempt(&under_way).outcome, Outcome::InProgress);
         let enrollment = folded(order, later());

@@ -1,12 +1,12 @@
-//! The reporter script of `windows-esp`. PowerShell cannot be had here, so that this holds what can be seen without it: what
-//! an administrator is promised of it, and that it writes nothing that the adapter does not know.
+//! The reporter script of `windows-esp`. PowerShell is not available here, so this checks what can be checked without
+//! it: the promises made to administrators, and that the script writes only what the adapter knows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use vestibule_webhook::proof::SECRET_HEADER;
 use vestibule_webhook::sources::windows_esp::{PREFIXES, REPORTER, TRACKED, known_records};
 
-/// The script without its comments and the texts in quotation marks, each text as `""`; and the texts.
+/// The script without its comments and quoted texts (each is `""`), and those texts.
 fn code_and_texts() -> (String, Vec<String>) {
     let (mut code, mut texts) = (String::new(), Vec::new());
     let mut rest = REPORTER.chars().peekable();
@@ -29,7 +29,7 @@ fn code_and_texts() -> (String, Vec<String>) {
                     if next == char && rest.peek() != Some(&char) {
                         break;
                     }
-                    // A mark that is doubled, or behind a grave accent, stands for itself.
+                    // A doubled quotation mark, or one after a grave accent, is part of the text.
                     if next == char || (next == '`' && char == '"') {
                         rest.next();
                     }
@@ -81,9 +81,9 @@ fn it_runs_nothing_that_it_receives_and_shows_no_secret() {
     ] {
         assert!(!lower.contains(forbidden), "{forbidden}");
     }
-    // Every & is an operator of bits or none at all: nothing is called by a name that is made up on the way.
+    // Every & is a bit operator, so nothing is called by a name made up at run time.
     assert!(!code.contains("& $") && !code.contains("&$") && !code.contains(". $"), "a call by a variable");
-    // The secret goes into the header and into its file, and nowhere else.
+    // The secret goes only into the header and into its file.
     let uses: Vec<&str> = REPORTER.lines().filter(|line| line.contains("$Secret")).map(str::trim).collect();
     assert_eq!(uses.len(), 6, "{uses:#?}");
     assert!(uses.iter().all(|line| !line.contains("Write-Log") && !line.contains("Get-Json")), "{uses:#?}");
@@ -127,7 +127,7 @@ fn every_record_that_it_looks_for_is_one_that_the_adapter_knows() {
             {
                 continue;
             }
-            // A name, or how names begin.
+            // A whole name, or the beginning of names.
             let fits = |known: &&str| if name.ends_with('_') { known.starts_with(name) } else { *known == name };
             assert!(known.iter().any(fits), "{name}");
             seen += 1;

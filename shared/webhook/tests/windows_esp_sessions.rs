@@ -1,5 +1,4 @@
-//! Sessions and attempts as the reporter of Windows devices reports them: by whole courses of the page, whatever the bodies
-//! they come in.
+//! Sessions and attempts from the reporter on Windows devices: whole courses of the page, split into any bodies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod windows_esp_common;
@@ -25,7 +24,7 @@ fn a_person_sets_a_device_up() {
     assert_eq!((session.deployment_mode, session.limit_minutes), (Some(DeploymentMode::UserDriven), 60));
     assert_eq!(session.allowed_actions, Some(vec![EspAction::Retry, EspAction::Reset]));
     assert!(session.autopilot && !session.failed);
-    // Going through the finished phases again changes nothing of them.
+    // Going through the finished phases again does not change them.
     let ended = |phase| session.phases[&phase].ended_at;
     assert_eq!(ended(Phase::DevicePreparation), Some(minute(5)));
     assert_eq!(ended(Phase::DeviceSetup), Some(minute(20)));
@@ -39,7 +38,7 @@ fn a_person_sets_a_device_up() {
 }
 
 #[test]
-fn where_no_account_setup_follows_the_device_is_done_after_its_own() {
+fn without_account_setup_the_device_is_done_after_its_own() {
     for (skip, config) in [(json!(-1), 1310), (json!(0xFFFF_FFFF_u32), 1310), (json!(0), 1310 | 0x60)] {
         let mut posted = body(logged(&device_part()));
         posted["windows"]["firstSync"]["skipUser"] = skip;
@@ -50,7 +49,7 @@ fn where_no_account_setup_follows_the_device_is_done_after_its_own() {
         let attempt = one_attempt(&enrollment);
         assert_eq!((attempt.outcome, attempt.ended_at), (Outcome::Completed, Some(minute(20))));
     }
-    // Where it does, the device alone is not done.
+    // If account setup follows, the device's part alone does not finish it.
     let enrollment = course(&device_part());
     assert_eq!(one_session(&enrollment).state, SessionState::TimedOut);
 }
@@ -83,7 +82,7 @@ fn a_technician_prepares_what_a_user_finishes_weeks_later() {
     posted["parts"] = json!([posted["parts"][0], {"n": 2, "startedAt": users[0]["at"], "whiteGlove": false}]);
     records.extend(users);
     posted["records"] = json!(records);
-    // The webhook takes it when it comes; here all of it is at hand at once.
+    // The webhook receives each when it is posted; here all of them are read at once.
     let all = events_received(&posted, after((weeks + 4_000) * 1_000));
     let enrollment = folded(all, after((weeks + 86_400) * 1_000));
     let modes: Vec<_> = enrollment.sessions.iter().map(|session| (session.deployment_mode, session.state)).collect();
@@ -114,7 +113,7 @@ fn failing() -> Vec<Line> {
     lines
 }
 
-/// The record that has the code has it.
+/// The records, with the code in the record that has one.
 fn with_code(mut records: Vec<Value>) -> Vec<Value> {
     for one in &mut records {
         let data = one["data"].as_array_mut().unwrap();
@@ -167,7 +166,7 @@ fn a_person_resets_or_goes_on_after_a_failure() {
 }
 
 #[test]
-fn a_page_that_runs_out_of_time_has_not_failed() {
+fn a_page_that_times_out_has_not_failed() {
     let mut lines = device_part();
     lines.truncate(8);
     lines.push(subtask(3_600, APPS, "cancelled"));
@@ -177,7 +176,7 @@ fn a_page_that_runs_out_of_time_has_not_failed() {
     let attempt = one_attempt(&enrollment);
     assert_eq!((attempt.outcome, attempt.cause), (Outcome::Abandoned, Some(Cause::TimedOut)));
     assert_eq!(attempt.place.as_ref().unwrap().action.name(), "deviceSetup");
-    // What finishes after it had more time than the page gives.
+    // An item that finishes later had more time than the page allows.
     lines.extend([
         says(3_700, RETRY),
         begins(3_701, DEVICE),
@@ -191,7 +190,7 @@ fn a_page_that_runs_out_of_time_has_not_failed() {
 }
 
 #[test]
-fn a_failure_that_the_page_takes_back_stays_in_view_and_no_more() {
+fn a_failure_that_the_page_withdraws_stays_visible_only() {
     let mut lines = device_part();
     lines.insert(8, subtask(1_000, APPS, "failed"));
     lines.extend(account_part());
@@ -199,7 +198,7 @@ fn a_failure_that_the_page_takes_back_stays_in_view_and_no_more() {
     let session = one_session(&enrollment);
     assert_eq!((session.state, session.failed), (SessionState::Success, true));
     assert_eq!(one_attempt(&enrollment).outcome, Outcome::Completed);
-    // A subtask has two minutes to leave its error, and then it never failed.
+    // A subtask that leaves its error within two minutes never failed.
     let mut lines = device_part();
     lines.insert(8, subtask(500, "DeviceSetup.CertificatesSubcategory", "failed"));
     lines.insert(9, subtask(560, "DeviceSetup.CertificatesSubcategory", "succeeded"));
@@ -211,7 +210,7 @@ fn a_failure_that_the_page_takes_back_stays_in_view_and_no_more() {
 fn a_restart_of_the_device_moves_no_phase() {
     let mut lines = device_part();
     lines.truncate(8);
-    // Up again: the page opens, and goes through what it has.
+    // After the restart, the page opens and goes through what it has.
     lines.extend([says(700, OPENS), begins(700, PREPARATION), done(701, PREPARATION), begins(701, DEVICE)]);
     lines.extend([done(1_200, DEVICE), says(1_201, EXITS)]);
     lines.extend(account_part());
@@ -260,7 +259,7 @@ fn device_preparation_succeeds_or_fails_or_is_skipped() {
     assert_eq!(one_session(&skipped).state, SessionState::TimedOut);
 }
 
-/// Courses with everything that may follow one another.
+/// Courses with every sequence that may occur.
 fn courses() -> Vec<Value> {
     let again = [vec![says(700, RETRY), begins(701, DEVICE), done(900, DEVICE)], account_part()].concat();
     let facts = json!([
@@ -290,7 +289,7 @@ fn courses() -> Vec<Value> {
     all
 }
 
-/// The same records and facts in other bodies: each entry in those that are listed for it, at least one.
+/// The same records and facts in other bodies: each entry goes into the bodies listed for it, at least one.
 fn split(whole: &Value, bodies: &[u8]) -> Vec<Value> {
     let mut posted: Vec<Value> = (0..8)
         .map(|_| {
@@ -306,7 +305,7 @@ fn split(whole: &Value, bodies: &[u8]) -> Vec<Value> {
             let bits = *place.next().unwrap();
             for (number, one) in posted.iter_mut().enumerate().filter(|(number, _)| (bits | 1) >> number & 1 == 1) {
                 let entries = one[list].as_array_mut().unwrap();
-                // Before and behind the others.
+                // Before or after the others.
                 if number % 2 == 0 { entries.push(entry.clone()) } else { entries.insert(0, entry.clone()) }
             }
         }
@@ -317,7 +316,7 @@ fn split(whole: &Value, bodies: &[u8]) -> Vec<Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever the bodies that a session comes in, their order and their repetition, it is one session and one attempt.
+    /// A session is one session and one attempt, whatever its bodies, their order and their repetition.
     #[test]
     fn any_split_order_and_repetition_of_a_session_is_the_same(
         bodies in prop::collection::vec(any::<u8>(), 1..40),
@@ -339,7 +338,7 @@ proptest! {
 }
 
 #[test]
-fn the_same_body_twice_is_the_same() {
+fn a_body_received_twice_changes_nothing() {
     for whole in courses() {
         let once: Vec<_> = events(&whole).into_iter().map(|event| event.key).collect();
         let twice: Vec<_> = events(&whole).into_iter().map(|event| event.key).collect();

@@ -5,20 +5,20 @@
 //! <https://cloud.google.com/pubsub/docs/push> the envelope. Payload unwrapping must be off: without the envelope the
 //! notification's type is not in the body.
 //!
-//! On failure Pub/Sub sends again, with growing pauses, whatever was not answered 102, 200, 201, 202 or 204, until the
-//! subscription's retention ends (seven days unless set). So what is of no use here must be acknowledged too. It may send
-//! twice and in any order.
+//! If Pub/Sub gets any answer but 102, 200, 201, 202 or 204, it sends again, with growing pauses, until the
+//! subscription's retention ends (seven days unless set). So messages that we do not need must be acknowledged too. It
+//! may send a message twice and in any order.
 //!
-//! What it cannot tell: that an enrollment began or failed (a device is known only once it enrolled), the screens on the
-//! way, that somebody gave up, who the person is (`userName` is an account made for the device), the device's name,
-//! and that a device was lost or reset (its deletion is told when the device acknowledges it).
+//! What it cannot report: that an enrollment began or failed (a device is known only once it has enrolled), the screens
+//! on the way, that somebody gave up, who the person is (`userName` is an account made for the device), the device's
+//! name, and that a device was lost or reset (a deletion is reported only when the device acknowledges it).
 //!
-//! A device reports every hour or so, for years. What must stay true: events are named by the enrollment they are about
-//! and not by the message, so that reports in which nothing changed are the events that are there already. A report
-//! repeats that the device is enrolled (`restated`), as it may have enrolled before we were asked. That is dated by the
-//! report: when the device enrolled may be longer ago than anything is kept, and an event of then would be refused.
-//! Of the token that a device enrolled with nothing goes further (`enrollmentTokenData`, `enrollmentTokenName`), nor of
-//! networks, applications and telephone.
+//! A device reports every hour or so, for years. Must stay true: an event's id comes from the enrollment and not from
+//! the message, so a report in which nothing changed repeats events that are already stored. A report repeats that the
+//! device is enrolled (`restated`), because it may have enrolled before notifications were switched on. Such an event
+//! has the report's time: the enrollment may be older than anything we keep, and an event of that time would be
+//! refused. Nothing of the enrollment token is kept (`enrollmentTokenData`, `enrollmentTokenName`), nor of networks,
+//! applications and telephony.
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
@@ -76,12 +76,12 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// 2001-09-09: Android is younger, and so is every enrollment.
+/// 2001-09-09: Android, and so every enrollment, is younger.
 const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 
-/// The notifications that are about enrollments.
+/// The notifications about enrollments.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Notification {
     Enrollment,
     StatusReport,
 }
@@ -89,7 +89,7 @@ enum Told {
 /// Reads a notification.
 ///
 /// # Errors
-/// When the body is no pushed message, what it holds is no device, or it is too large.
+/// When the body is not a pushed message, when the message holds no device, or when the body is too large.
 pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -98,17 +98,18 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
         .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
     let message = object(value.as_object(), "message").ok_or(BodyError::Malformed("a push has a message"))?;
     let kind = object(Some(message), "attributes").and_then(|attributes| text(attributes, "notificationType"));
-    let told = match kind.map(|kind| kind.to_ascii_uppercase()).as_deref() {
-        Some("ENROLLMENT") => Told::Enrollment,
-        Some("STATUS_REPORT") => Told::StatusReport,
-        // COMMAND, USAGE_LOGS, ENTERPRISE_UPGRADE, test, and what else is published to the topic.
+    let notification = match kind.map(|kind| kind.to_ascii_uppercase()).as_deref() {
+        Some("ENROLLMENT") => Notification::Enrollment,
+        Some("STATUS_REPORT") => Notification::StatusReport,
+        // COMMAND, USAGE_LOGS, ENTERPRISE_UPGRADE, test, and anything else published to the topic.
         _ => return Ok(Batch { events: vec![ignored(message)], is_list: false }),
     };
     if message.get("data").is_none_or(|data| data.is_null() || data.as_str().is_some_and(str::is_empty)) {
-        // Google's own test of a subscription, and what else names no device: it would come again for ever.
+        // Google's own test of a subscription, and other messages without a device, are acknowledged; otherwise Pub/Sub
+        // would send them again and again.
         return Ok(Batch { events: vec![ignored(message)], is_list: false });
     }
-    Ok(Batch { events: events(told, message, &device(message)?, received), is_list: false })
+    Ok(Batch { events: events(notification, message, &device(message)?, received), is_list: false })
 }
 
 fn ignored(message: &Map<String, Value>) -> Parsed {
@@ -124,7 +125,12 @@ fn device(message: &Map<String, Value>) -> Result<Map<String, Value>, BodyError>
     serde_json::from_slice(&data).map_err(|_| BodyError::Malformed("message.data holds no JSON object"))
 }
 
-fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>, received: Received) -> Vec<Parsed> {
+fn events(
+    notification: Notification,
+    message: &Map<String, Value>,
+    device: &Map<String, Value>,
+    received: Received,
+) -> Vec<Parsed> {
     let about = about(device);
     let Some(identifier) = about.identifiers().next() else {
         let member = |kind| {
@@ -140,12 +146,13 @@ fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>,
     let enrolled = time(device, "enrollmentTime");
     let published = time(message, "publishTime").or_else(|| time(message, "publish_time"));
     let reported = time(device, "lastStatusReportTime").or(published).unwrap_or(received.at);
-    // Google makes a new name at every enrollment. What names the device may be known better in a later report.
+    // Google makes a new name at every enrollment; a later report may have better identifiers of the device.
     let name = text(device, "name").unwrap_or(identifier.value);
     let event = |kind: Kind, time: Timestamp| {
-        // A report repeats that the device is enrolled; so it does of a device that enrolled before we were asked.
+        // A report repeats that the device is enrolled, also for devices that enrolled before notifications were
+        // switched on.
         let mut step = Step::of(kind);
-        step.said.restated = kind == Kind::Enrolled && told == Told::StatusReport;
+        step.said.restated = kind == Kind::Enrolled && notification == Notification::StatusReport;
         let what: &[u8] = if step.said.restated { b"restated" } else { b"" };
         let key = EventKey { source: SOURCE.to_owned(), id: derived_id(SOURCE, kind.name(), &name, enrolled, what) };
         Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), step)))
@@ -154,15 +161,15 @@ fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>,
     if is_in("DELETED").contains(&true) {
         return vec![event(Kind::Unenrolled, published.unwrap_or(reported))];
     }
-    // A device is provisioning until it has applied its policy; only then can it keep to it.
+    // A device is provisioning until it has applied its policy, so only afterwards can it be compliant.
     let is_compliant = is_true(device, "policyCompliant") && !is_in("PROVISIONING")[1];
-    if told == Told::StatusReport && !is_compliant {
+    if notification == Notification::StatusReport && !is_compliant {
         return vec![ignored(message)];
     }
-    let begun = match told {
-        Told::Enrollment => enrolled.or(published).unwrap_or(received.at),
-        // What it repeats is true when it is reported (docs/DOMAIN.md, E4), though never before the device enrolled.
-        Told::StatusReport => reported.max(enrolled.unwrap_or(reported)),
+    let begun = match notification {
+        Notification::Enrollment => enrolled.or(published).unwrap_or(received.at),
+        // What a report repeats is dated by the report (docs/DOMAIN.md, E4), but never before the device enrolled.
+        Notification::StatusReport => reported.max(enrolled.unwrap_or(reported)),
     };
     let mut events = Vec::new();
     events.push(event(Kind::Enrolled, begun));
@@ -172,14 +179,14 @@ fn events(told: Told, message: &Map<String, Value>, device: &Map<String, Value>,
     events
 }
 
-/// Whom a notification is about.
+/// The device, from a notification.
 fn about(device: &Map<String, Value>) -> About {
     let hardware = |name: &str| hardware(device, name);
-    // `enterprises/{enterprise}/devices/{device}`; the last part is the device's, and another after every enrollment.
+    // `enterprises/{enterprise}/devices/{device}`: the last part names the device, and changes with every enrollment.
     let id = text(device, "name").and_then(|name| name.rsplit('/').next().map(str::to_owned));
     let id = id.filter(|id| !id.is_empty());
     About {
-        // Personal devices have no serial number since Android 12, but an id that stays through a reset.
+        // Since Android 12 personal devices have no serial number, but an id that survives a reset.
         mdm_device_id: hardware("enterpriseSpecificId")
             .filter(|specific| is_identifier(specific) || id.is_none())
             .or_else(|| id.clone()),
@@ -198,7 +205,7 @@ fn hardware(device: &Map<String, Value>, name: &str) -> Option<String> {
     object(Some(device), "hardwareInfo").and_then(|hardware| text(hardware, name))
 }
 
-/// How the device is enrolled, where it follows: a wholly managed one may be a person's or a kiosk.
+/// How the device is enrolled, if the notification implies it: a fully managed device may be a person's or a kiosk.
 fn enrollment_type(device: &Map<String, Value>) -> Option<&'static str> {
     match (text(device, "managementMode")?.as_str(), text(device, "ownership")?.as_str()) {
         ("PROFILE_OWNER", "PERSONALLY_OWNED") => Some("userEnrollment"),
@@ -207,7 +214,7 @@ fn enrollment_type(device: &Map<String, Value>) -> Option<&'static str> {
     }
 }
 
-/// A time, if it is told and can be true.
+/// A time, if it was reported and is plausible.
 fn time(map: &Map<String, Value>, name: &str) -> Option<Timestamp> {
     text(map, name).and_then(|text| Timestamp::parse(&text).ok()).filter(|time| *time >= EARLIEST)
 }
@@ -216,7 +223,7 @@ fn object<'a>(map: Option<&'a Map<String, Value>>, name: &str) -> Option<&'a Map
     map?.get(name)?.as_object()
 }
 
-/// A text. Blank, and longer than an event may hold, is as if not told.
+/// A text. A blank one, or one longer than an event may hold, counts as not reported.
 fn text(map: &Map<String, Value>, name: &str) -> Option<String> {
     let text = map.get(name)?.as_str()?.trim();
     (!text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS).then(|| text.to_owned())

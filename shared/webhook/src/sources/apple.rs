@@ -1,15 +1,15 @@
-//! What MicroMDM and NanoMDM have in common: Apple's check-in messages, as property lists in base64 within JSON.
+//! The common part of MicroMDM and NanoMDM: Apple's check-in messages, as property lists in base64 within JSON.
 //!
 //! <https://developer.apple.com/documentation/devicemanagement/check-in> describes the messages,
 //! <https://github.com/micromdm/micromdm/blob/main/docs/user-guide/api-and-webhooks.md> the JSON around them.
 //!
-//! What must stay true:
-//! - Of a property list only the members named here are read, so that no event holds a push token, its magic or an
-//!   unlock token; an id made of the message is a digest of it.
-//! - Nothing but XML is read, and of that no more than [`MAX_TAGS`]: binary lists may name one object many times over,
-//!   and deep ones would use up the stack when they are let go.
-//! - A Mac's or Shared iPad's *user* channel says nothing of the device: its coming and going enrolls and unenrolls
-//!   nobody.
+//! Must stay true:
+//! - Only the members named here are read from a property list, so no event holds a push token, its magic or an unlock
+//!   token. An id made from a message is its digest.
+//! - Only XML is read, and at most [`MAX_TAGS`] tags of it: a binary list may refer to one object many times, and
+//!   dropping a deep list would exhaust the stack.
+//! - The *user* channel of a Mac or Shared iPad says nothing about the device: a user's messages neither enroll nor
+//!   unenroll it.
 
 use super::{assumed_compliant, derived_id};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
@@ -23,16 +23,16 @@ use vestibule_domain::catalogue::{Action, KnownAction, KnownScreen, Place, Scree
 use vestibule_domain::event::{About, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::identity::IdentifierKind;
 
-/// Most tags in a check-in message. The longest that Apple documents has under a hundred.
+/// Largest number of tags in a check-in message. The longest that Apple documents has fewer than a hundred.
 pub const MAX_TAGS: usize = 512;
 
-/// Most characters of a sender's event id: room is left for what tells apart the events made of one.
+/// Longest event id of a sender, in characters: several events may come from one, and each needs room for a suffix.
 const MAX_ID_CHARS: usize = 200;
 
-/// 2001-09-09: no MDM server ever had an earlier clock; Go's unset time is in the year 1.
+/// 2001-09-09: no MDM server ever had an earlier clock. Go's unset time is in the year 1.
 const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 
-/// The check-in messages that are about enrollments.
+/// The check-in messages about enrollments.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Message {
     Authenticate,
@@ -41,8 +41,8 @@ enum Message {
 }
 
 impl Message {
-    /// The message that a topic announces. `mdm.Connect`, the answer to a command, is none: a command that failed
-    /// (`Status` `Error`) leaves the device enrolled.
+    /// The message that a topic announces. `mdm.Connect`, the answer to a command, is ignored: a device stays enrolled
+    /// when a command fails (`Status` `Error`).
     fn of(topic: &str) -> Option<Self> {
         Some(match topic {
             "mdm.Authenticate" => Self::Authenticate,
@@ -62,26 +62,26 @@ impl Message {
     }
 }
 
-/// What one of the two servers tells in `checkin_event` besides what both do.
+/// What one of the two servers adds to the common members of `checkin_event`.
 #[derive(Default)]
-pub(super) struct Told {
-    /// Its own id of the device.
+pub(super) struct OwnMembers {
+    /// Its own id for the device.
     pub mdm_device_id: Option<String>,
-    /// Apple's id of an enrollment that keeps the device's own ids from the server.
+    /// Apple's id for an enrollment that hides the device's own ids from the server.
     pub enrollment_id: Option<String>,
     /// Whether the message is about a user of the device.
     pub is_user_channel: bool,
 }
 
-/// Reads an event; `told` reads what the sender tells besides.
+/// Reads an event; `read_own` reads the members that only this sender has.
 ///
 /// # Errors
-/// When the body is no event of the kind, or too large.
+/// When the body is not an event of this kind, or is too large.
 pub(super) fn parse(
     source: &'static str,
     body: &[u8],
     received: Received,
-    told: fn(&mut Reader<'_, '_>) -> Told,
+    read_own: fn(&mut Reader<'_, '_>) -> OwnMembers,
 ) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -91,7 +91,7 @@ pub(super) fn parse(
     let event = value.as_object().ok_or(BodyError::Malformed("an event is an object"))?;
     let topic = event.get("topic").and_then(Value::as_str).ok_or(BodyError::Malformed("an event has a topic"))?;
     let mut errors = Vec::new();
-    let parsed = read(source, topic, event, received, told, &mut errors);
+    let parsed = read(source, topic, event, received, read_own, &mut errors);
     let events = match parsed {
         Some(parsed) if errors.is_empty() => parsed,
         _ => {
@@ -102,13 +102,13 @@ pub(super) fn parse(
     Ok(Batch { events, is_list: false })
 }
 
-/// Reads one event; without one there are errors.
+/// Reads one event; `None` if there were errors.
 fn read(
     source: &'static str,
     topic: &str,
     event: &Map<String, Value>,
     received: Received,
-    told: fn(&mut Reader<'_, '_>) -> Told,
+    read_own: fn(&mut Reader<'_, '_>) -> OwnMembers,
     errors: &mut Vec<FieldError>,
 ) -> Option<Vec<Parsed>> {
     let mut event = Reader::new("", event, errors);
@@ -117,17 +117,17 @@ fn read(
     let sent = created_at(&mut event);
     let mut checkin = event.object("checkin_event");
     let udid = checkin.text("udid", MAX_TEXT_CHARS);
-    let told = told(&mut checkin);
+    let own = read_own(&mut checkin);
     let payload = payload(&mut checkin)?;
     let Some(plist) = check_in(&payload, message) else {
         checkin.refuse("raw_payload", "must be the XML property list of the check-in that the topic names");
         return None;
     };
     let is_user_channel = ["UserID", "EnrollmentUserID"].iter().any(|name| text(&plist, name).is_some());
-    if told.is_user_channel || is_user_channel {
+    if own.is_user_channel || is_user_channel {
         return Some(vec![Parsed::passed_over(event_id, Some("user channel"))]);
     }
-    let about = about(&plist, udid, told);
+    let about = about(&plist, udid, own);
     let Some(device) = about.identifiers().next() else {
         let member = |kind| match kind {
             IdentifierKind::SerialNumber => "raw_payload.SerialNumber",
@@ -154,7 +154,7 @@ fn read(
     Some(steps.into_iter().map(parsed).collect())
 }
 
-/// When the server made the event, unless it left that unset.
+/// When the server made the event, unless the server left that unset.
 fn created_at(event: &mut Reader<'_, '_>) -> Option<Timestamp> {
     let text = event.text("created_at", MAX_TEXT_CHARS)?;
     let time = Timestamp::parse(&text).ok();
@@ -174,7 +174,7 @@ fn payload(checkin: &mut Reader<'_, '_>) -> Option<Vec<u8>> {
     payload
 }
 
-/// Reads the members of a check-in message, if it is one of the kind announced.
+/// Reads the members of a check-in message, if it is the announced kind.
 fn check_in(payload: &[u8], message: Message) -> Option<Dictionary> {
     if payload.iter().filter(|byte| **byte == b'<').count() > MAX_TAGS {
         return None;
@@ -183,17 +183,17 @@ fn check_in(payload: &[u8], message: Message) -> Option<Dictionary> {
     (text(&plist, "MessageType")? == message.name()).then_some(plist)
 }
 
-/// What a message means here.
+/// The steps that a message stands for.
 fn steps(message: Message, platform: Option<Platform>, awaits: bool) -> Vec<Step> {
     match message {
-        // The profile is being installed. The catalogue knows that place on iOS and iPadOS only.
+        // The profile is being installed. The catalogue has that screen for iOS and iPadOS only.
         Message::Authenticate if platform == Some(Platform::Ios) => {
             let screen = Some(Screen::Known(KnownScreen::InstallProfile));
             let place = Place::new(None, Action::Known(KnownAction::IosProfileLaunch), screen);
             vec![Step::of(Kind::Started), Step { place: Some(place), ..Step::of(Kind::StepEntered) }]
         }
         Message::Authenticate => vec![Step::of(Kind::Started)],
-        // The Setup Assistant waits on the device until the server releases it. Then, or later, comes another update.
+        // The Setup Assistant waits on the device until the server releases it; then or later, another update follows.
         Message::TokenUpdate if awaits => {
             let mut held = Step::of(Kind::Enrolled);
             held.said.awaiting_configuration = true;
@@ -204,23 +204,24 @@ fn steps(message: Message, platform: Option<Platform>, awaits: bool) -> Vec<Step
     }
 }
 
-/// Whom a message is about. What the device says counts for more than what the server repeats of it.
-fn about(plist: &Dictionary, udid: Option<String>, told: Told) -> About {
-    // Where the device says a placeholder the server may know better.
+/// The device, from a message. What the device reports counts for more than the server's copy of it.
+fn about(plist: &Dictionary, udid: Option<String>, own: OwnMembers) -> About {
+    // If the device reports a placeholder, the server may know better.
     let better = |said: Option<String>, repeated: Option<String>| match (&said, &repeated) {
         (Some(said), Some(repeated)) if !is_identifier(said) && is_identifier(repeated) => Some(repeated.clone()),
         _ => said.or(repeated),
     };
     let udid = better(text(plist, "UDID"), udid);
-    let enrollment_id = better(text(plist, "EnrollmentID"), told.enrollment_id);
-    // `ProductName` is the model's number of both families; `Model` is that of a Mac, but an order number of an iPhone.
+    let enrollment_id = better(text(plist, "EnrollmentID"), own.enrollment_id);
+    // `ProductName` is the model number in both families. `Model` is the model number of a Mac, but an order number of
+    // an iPhone.
     let model = ["ProductName", "ModelName", "Model"].iter().find_map(|name| text(plist, name));
     About {
         enrollment_type: enrollment_type(plist, udid.is_none() && enrollment_id.is_some()).map(str::to_owned),
         enrollment_id,
         serial_number: text(plist, "SerialNumber"),
         udid,
-        mdm_device_id: told.mdm_device_id,
+        mdm_device_id: own.mdm_device_id,
         device_name: text(plist, "DeviceName"),
         manufacturer: Some("Apple".to_owned()),
         platform: model.as_deref().and_then(platform),
@@ -237,13 +238,14 @@ fn platform(model: &str) -> Option<Platform> {
     if is_of(&["iphone", "ipad", "ipod"]) {
         Some(Platform::Ios)
     } else {
-        // iMac and VirtualMac too.
+        // Also iMac and VirtualMac.
         model.contains("mac").then_some(Platform::MacOs)
     }
 }
 
-/// How the device is enrolled, where it follows. Only a device in its Setup Assistant awaits its configuration, which
-/// is automatic enrollment; without that it may be either. Only a personal device's enrollment hides the device's ids.
+/// How the device is enrolled, if the message implies it. Only a device in its Setup Assistant awaits its
+/// configuration, which means automatic enrollment; a device that does not await it may be either. Only a personal
+/// device's enrollment hides the device's ids.
 fn enrollment_type(plist: &Dictionary, is_personal: bool) -> Option<&'static str> {
     if is_awaiting_configuration(plist) {
         return Some("appleBulkWithoutUser");
@@ -255,7 +257,7 @@ fn is_awaiting_configuration(plist: &Dictionary) -> bool {
     plist.get("AwaitingConfiguration").and_then(Plist::as_boolean) == Some(true)
 }
 
-/// A text. Blank, and longer than an event may hold, is as if not told.
+/// A text. A blank one, or one longer than an event may hold, counts as not reported.
 fn text(plist: &Dictionary, name: &str) -> Option<String> {
     let text = plist.get(name)?.as_string()?.trim();
     (!text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS).then(|| text.to_owned())

@@ -1,7 +1,7 @@
-//! CloudEvents as brokers and SDKs deliver them: in any content mode, with a secret, since they sign nothing.
+//! CloudEvents as brokers and SDKs deliver them: in any content mode, proved by a secret, because they sign nothing.
 //!
-//! Knative's broker takes whatever stands in the body of an answer for an event in reply, and a body that is none for a
-//! failed delivery: so success has no body.
+//! Knative's broker takes any body of an answer for an event in reply, and a body that is not an event for a failed
+//! delivery. So an answer of success has no body.
 
 use super::{Answer, Repeats, Sender, native};
 use crate::proof::{Proof, SECRET_HEADER};

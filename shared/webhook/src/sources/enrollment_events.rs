@@ -1,4 +1,4 @@
-//! CloudEvents about enrollments, signed as Standard Webhooks says.
+//! CloudEvents about enrollments, signed by Standard Webhooks.
 
 use super::{Answer, Repeats, Sender, native};
 use crate::proof::Proof;

@@ -1,5 +1,5 @@
-//! CloudEvents about the Enrollment Status Page, signed as Standard Webhooks says. The address apart they are read like
-//! any others: a function of its own takes them, so that many updates of one page hold up no enrollment.
+//! CloudEvents about the Enrollment Status Page, signed by Standard Webhooks. They are read like any others, but have
+//! their own address and function, so that many updates of one page do not delay enrollments.
 
 use super::{Answer, Becomes, Repeats, Sender, native, sample};
 use crate::proof::Proof;

@@ -1,22 +1,23 @@
 //! Fleet's activities, as its activity webhooks post them one by one.
 //!
-//! <https://fleetdm.com/docs/using-fleet/audit-activities> lists them, <https://fleetdm.com/docs/using-fleet/automations>
-//! tells how to have them sent. The webhook of one fleet's hosts posts the same form, with `host_ids` besides; an
-//! activity sent by both is one event.
+//! <https://fleetdm.com/docs/using-fleet/audit-activities> lists them,
+//! <https://fleetdm.com/docs/using-fleet/automations> says how to have them sent. The webhook for one fleet's hosts
+//! posts the same form, with `host_ids` added; an activity that both send is one event.
 //!
-//! On failure Fleet sends again only what was answered 429, with growing pauses for half an hour. Any other status but
-//! success, 503 and a broken connection too, and it gives the activity up.
+//! Fleet sends again only what was answered 429, with growing pauses for half an hour. After any other failure, also
+//! 503 or a broken connection, it drops the activity.
 //!
-//! What Fleet cannot tell: that an enrollment began, the screens on the way, that somebody gave up, the device's user
-//! (the actor is who did it in Fleet), compliance, and when the setup experience is over. Before it told `host_id` or
-//! `host_serial` of Windows hosts their enrollment named no device; it is refused here rather than guessed by a name that
-//! several may have. `host_id` is one server's own: two Fleet servers are two tenants.
+//! What Fleet cannot report: that an enrollment began, the screens on the way, that somebody gave up, the device's user
+//! (the actor is whoever acted in Fleet), compliance, and when the setup experience is over. Older versions sent
+//! neither `host_id` nor `host_serial` for Windows hosts, so those enrollments name no device; we refuse them rather
+//! than guess by a name that several hosts may have. `host_id` is unique only within one server, so two Fleet servers
+//! are two tenants.
 //!
-//! That the agent came up (`fleet_enrolled`) and what it installs, in the setup experience too, is passed over: a step
-//! made of it would end a wait for compliance, or open an attempt that nothing goes on with.
+//! That the agent came up (`fleet_enrolled`) and what it installs, also during the setup experience, is ignored: a step
+//! made from it would end a wait for compliance, or open an attempt that never continues.
 //!
-//! What must stay true: no text goes further that an administrator or installer may have written anything into
-//! (`failure_reason`, script and policy names).
+//! Must stay true: no text is kept that an administrator or installer may have written freely (`failure_reason`, script
+//! and policy names).
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
@@ -49,8 +50,8 @@ pub static SENDER: Sender = Sender {
         removals: true,
         clock: Clock::Server,
     },
-    // This is of the setup experience, which begins once a host is managed. Of the way there, and of an enrollment that
-    // fails on it, Fleet reports nothing.
+    // The setup experience begins once a host is managed, so this is about it alone. Fleet reports nothing of the way
+    // there, nor of an enrollment that fails on the way.
     besides: &[Kind::Failed],
     source: Some(SOURCE),
     settings: "In Fleet, as global administrator: Dashboard > Activity > Manage automations\nDestination URL: {url}",
@@ -68,21 +69,21 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// Where a host is that is shown its software being installed. No catalogue knows it, so that it has no row.
+/// The screen on which a host shows the software being installed. No catalogue knows it, so it has no row.
 const SETUP_EXPERIENCE: &str = "SetupExperience";
 
-/// 2001-09-09: no server that sends activities ever had an earlier clock; Go's unset time is in the year 1.
+/// 2001-09-09: no server that sends activities ever had an earlier clock. Go's unset time is in the year 1.
 const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 
-/// The members that tell one activity from another, besides its type and time. `host_ids` is not among them: only one
-/// of the two webhooks sends it.
-const TELLING: [&str; 6] =
+/// The members that distinguish activities of one type and time. `host_ids` is not among them: only one of the two
+/// webhooks sends it.
+const DISTINGUISHING: [&str; 6] =
     ["host_id", "host_serial", "enrollment_id", "host_display_name", "installed_from_dep", "software_title"];
 
 /// Reads an activity.
 ///
 /// # Errors
-/// When the body is no activity, or too large.
+/// When the body is not an activity, or is too large.
 pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -97,15 +98,15 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
     Ok(Batch { events: events(activity, details, &kind, steps, received), is_list: false })
 }
 
-/// What an activity means here; nothing when it is about something else.
+/// The steps that an activity stands for; empty if it is about something else.
 fn steps(kind: &str, details: &Map<String, Value>) -> Vec<Step> {
     match kind {
         "mdm_enrolled" => vec![Step::of(Kind::Enrolled), assumed_compliant()],
         "mdm_unenrolled" => vec![Step::of(Kind::Unenrolled)],
-        // Nobody chose this: Fleet cancels when software that must be there can't be installed. So it is a failure.
-        // The host is managed by then, so that it mostly is a failure of the device outside its attempt.
+        // No person chose this: Fleet cancels when required software cannot be installed, so it is a failure. The host
+        // is managed by then, so it is usually a failure of the device outside its attempt.
         "canceled_setup_experience" => {
-            // The software's title is what an administrator has to look at.
+            // The software's title shows an administrator where to look.
             let (reason, message) = (Some("setupExperienceCanceled".to_owned()), reported(details, "software_title"));
             let failure = Some(Failure { reason, message, ..Failure::default() });
             let place = Some(Place::new(Some(Section::PlatformScreens), Action::read(SETUP_EXPERIENCE), None));
@@ -140,8 +141,8 @@ fn events(
     };
     let timestamp = reported(activity, "timestamp");
     let sent = timestamp.as_deref().and_then(|text| Timestamp::parse(text).ok()).filter(|time| *time >= EARLIEST);
-    let members = TELLING.map(|name| details.get(name).map(Value::to_string).unwrap_or_default());
-    // Fleet writes nanoseconds; two activities of one millisecond are two.
+    let members = DISTINGUISHING.map(|name| details.get(name).map(Value::to_string).unwrap_or_default());
+    // Fleet writes nanoseconds, so two activities within one millisecond stay two.
     let content = [kind, timestamp.as_deref().unwrap_or_default(), &members.join("\u{1f}")].join("\u{1f}");
     let time = sent.unwrap_or(received.at);
     let event = |step: Step| {
@@ -152,16 +153,16 @@ fn events(
     steps.into_iter().map(event).collect()
 }
 
-/// Whom an activity is about.
+/// The device, from an activity.
 fn about(kind: &str, details: &Map<String, Value>) -> About {
     let enrollment_id = reported(details, "enrollment_id");
     let device_name = reported(details, "host_display_name");
-    // A personal Apple device has its enrollment's id there, and early versions wrote a Windows host's name.
+    // For a personal Apple device this holds its enrollment id, and early versions wrote a Windows host's name here.
     let is_other = |serial: &String| Some(serial) == enrollment_id.as_ref() || Some(serial) == device_name.as_ref();
     let serial_number = reported(details, "host_serial").filter(|serial| !is_other(serial));
     let is_number =
         |id: &String| id.bytes().all(|digit| digit.is_ascii_digit()) && id.bytes().any(|digit| digit != b'0');
-    // Other products count their devices too: the number alone would name theirs as well.
+    // Other products also number their devices, so the number alone could name one of theirs.
     let mdm_device_id = reported(details, "host_id").filter(is_number).map(|id| format!("fleet-host-{id}"));
     let model = device_name.as_deref().and_then(apple_model).map(str::to_owned);
     let platform = platform(kind, details, model.as_deref());
@@ -177,7 +178,7 @@ fn about(kind: &str, details: &Map<String, Value>) -> About {
     }
 }
 
-/// The platform as told, else as whose protocol and which model tell.
+/// The platform the activity names; failing that, the one its MDM protocol or model implies.
 fn platform(kind: &str, details: &Map<String, Value>, model: Option<&str>) -> Option<Platform> {
     match reported(details, "platform").map(|name| name.to_ascii_lowercase()).as_deref() {
         Some("darwin" | "macos") => return Some(Platform::MacOs),
@@ -197,8 +198,9 @@ fn platform(kind: &str, details: &Map<String, Value>, model: Option<&str>) -> Op
     }
 }
 
-/// How the device is enrolled, where it follows. Automatic enrollment says of Apple devices that no user was needed for
-/// it; whether one signed in isn't told. Of Windows hosts it says that they joined Entra ID when first switched on.
+/// How the device is enrolled, if the activity implies it. For Apple devices, automatic enrollment means that no user
+/// was needed; whether one signed in is not reported. For Windows hosts it means that they joined Entra ID when first
+/// switched on.
 fn enrollment_type(
     kind: &str,
     details: &Map<String, Value>,
@@ -217,7 +219,8 @@ fn enrollment_type(
     }
 }
 
-/// The model in a name that Fleet made itself, as in `MacBookPro16,1 (C08VQ2AXHT96)`; people's own names hold none.
+/// The model in a name that Fleet made itself, as in `MacBookPro16,1 (C08VQ2AXHT96)`; names given by people have no
+/// model.
 fn apple_model(name: &str) -> Option<&str> {
     let (model, rest) = name.split_once(' ')?;
     let (family, minor) = model.split_once(',')?;

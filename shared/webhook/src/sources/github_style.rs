@@ -1,4 +1,4 @@
-//! CloudEvents of a sender that signs as GitHub does.
+//! CloudEvents from a sender that signs as GitHub does.
 
 use super::{Answer, Repeats, Sender, native};
 use crate::proof::Proof;

@@ -1,4 +1,4 @@
-//! What lists of Microsoft Graph have in common.
+//! The common part of all lists of Microsoft Graph.
 
 use super::derived_id;
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed};
@@ -9,13 +9,13 @@ use vestibule_domain::codes::code_of_failure;
 use vestibule_domain::event::{About, Kind, MAX_TEXT_CHARS, Member, Platform, Step};
 use vestibule_domain::failure::{Failure, FailureCategory};
 
-/// Most characters in a record's id, which is a UUID: ids of events are made from it and must fit, too.
+/// Longest id of a record, in characters. It is a UUID, and event ids made from it must also fit.
 pub(super) const MAX_ID_CHARS: usize = 128;
 
-/// Reads each record of a body by itself: one is taken whole or refused whole.
+/// Reads each record of a body alone: a record is accepted or refused as a whole.
 ///
 /// # Errors
-/// When the body as a whole is no list or record, or too large.
+/// When the body as a whole is neither a list nor a record, or is too large.
 pub(super) fn parse(
     body: &[u8],
     read: impl Fn(&str, &Map<String, Value>, &mut Vec<FieldError>) -> Option<Vec<Parsed>>,
@@ -38,7 +38,7 @@ pub(super) fn parse(
     Ok(Batch { events, is_list })
 }
 
-/// A record's id, as far as an answer shows it.
+/// A record's id, for the answer.
 pub(super) fn id(map: &Map<String, Value>) -> Option<String> {
     map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect())
 }
@@ -55,7 +55,7 @@ pub(super) fn records(body: &[u8]) -> Result<(Vec<Value>, bool), BodyError> {
         Value::Array(list) => (list, true),
         Value::Object(mut map) => match map.remove("value") {
             Some(Value::Array(list)) => (list, true),
-            // As Graph's documentation shows the answer for a single one.
+            // The form of a single record in Graph's documentation.
             Some(one @ Value::Object(_)) => (vec![one], false),
             Some(other) => {
                 map.insert("value".to_owned(), other);
@@ -71,12 +71,12 @@ pub(super) fn records(body: &[u8]) -> Result<(Vec<Value>, bool), BodyError> {
     Ok((records, is_list))
 }
 
-/// A text, unless it is one of those that stand where nothing is reported.
+/// A text, unless it is a placeholder for a missing value.
 pub(super) fn reported_text(record: &mut Reader<'_, '_>, name: &str, most: usize) -> Option<String> {
     record.text(name, most).filter(|text| is_reported(text))
 }
 
-/// "Unknown" is no reason, and an empty UUID nobody's.
+/// "Unknown" is not a reason, and an empty UUID belongs to nobody.
 pub(super) fn is_reported(text: &str) -> bool {
     const NOTHING: [&str; 5] = ["unknown", "none", "not applicable", "n/a", "null"];
     let text = text.trim();
@@ -84,12 +84,12 @@ pub(super) fn is_reported(text: &str) -> bool {
         && text.chars().any(|letter| !matches!(letter, '0' | '-' | '{' | '}'))
 }
 
-/// A time. .NET's least, in the year 1, stands for none.
+/// A time. .NET's minimum, in the year 1, counts as missing.
 pub(super) fn read_time(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text.trim()).ok().filter(|time| *time > Timestamp::MIN)
 }
 
-/// The platform by the words in the operating system's name, else in the enrollment type's.
+/// The platform that the operating system's name contains; failing that, the enrollment type's.
 pub(super) fn platform(os: Option<&str>, enrollment_type: Option<&str>) -> Option<Platform> {
     const WORDS: [(&str, Platform); 7] = [
         ("windows", Platform::Windows),
@@ -107,7 +107,7 @@ pub(super) fn platform(os: Option<&str>, enrollment_type: Option<&str>) -> Optio
     os.and_then(find).or_else(|| enrollment_type.and_then(find))
 }
 
-/// What was reported of a failure: its category in any spelling, the reason, and a code wherever it stands in the texts.
+/// The reported failure: its category in any spelling, the reason, and an error code wherever the texts contain one.
 pub(super) fn failure(category: Option<String>, reason: Option<String>, message: Option<String>) -> Option<Failure> {
     let code = [&reason, &message].into_iter().flatten().find_map(|text| code_of_failure(text));
     let read = |text: &String| {
@@ -115,7 +115,7 @@ pub(super) fn failure(category: Option<String>, reason: Option<String>, message:
         FailureCategory::read(&letters)
     };
     let known = category.as_ref().and_then(read);
-    // A category that we don't know is better than no reason.
+    // A category that we do not know is better than no reason.
     let reason = reason.or_else(|| category.filter(|text| known.is_none() && is_reported(text)));
     let category = known.or_else(|| reason.as_ref().and_then(read));
     let reason = reason.filter(|text| code.as_deref() != Some(text.trim()));
@@ -125,7 +125,7 @@ pub(super) fn failure(category: Option<String>, reason: Option<String>, message:
     Some(Failure { code, reason, message, category }).filter(|failure| !failure.is_empty())
 }
 
-/// An event's step, with the operating system as it was reported.
+/// An event's step, with the operating system as reported.
 pub(super) fn step(kind: Kind, failure: Option<Failure>, os: Option<String>) -> Step {
     let reported = os
         .filter(|os| platform(Some(os), None).is_some_and(|platform| platform.name() != os))
@@ -133,8 +133,8 @@ pub(super) fn step(kind: Kind, failure: Option<Failure>, os: Option<String>) -> 
     Step { failure, reported: reported.into_iter().collect(), ..Step::of(kind) }.read()
 }
 
-/// The id of an event whose record has none: made of what was read, not of bytes, which may be spelled otherwise in
-/// another copy.
+/// The id of an event whose record has no id. It is made from the values read, not from bytes, which another copy may
+/// spell differently.
 pub(super) fn id_of(source: &str, kind: Kind, time: Timestamp, about: &About, failure: Option<&Failure>) -> String {
     let named = |id: &Option<String>| id.clone().filter(|id| is_identifier(id)).unwrap_or_default();
     let (mdm_device_id, enrollment_id) = (named(&about.mdm_device_id), named(&about.enrollment_id));

@@ -1,14 +1,14 @@
-//! Microsoft Graph's Windows Autopilot devices, as Graph's list answers: devices that are registered and that nobody has set
-//! up yet.
+//! Microsoft Graph's Windows Autopilot devices, as Graph's list answers them: devices that are registered but not yet
+//! set up.
 //!
 //! <https://learn.microsoft.com/en-us/graph/api/resources/intune-enrollment-windowsautopilotdeviceidentity> and
-//! <https://learn.microsoft.com/en-us/graph/api/intune-enrollment-windowsautopilotdeviceidentity-list> (v1.0). Whoever posts
-//! follows `@odata.nextLink`.
+//! <https://learn.microsoft.com/en-us/graph/api/intune-enrollment-windowsautopilotdeviceidentity-list> (v1.0). Whoever
+//! posts the list must follow `@odata.nextLink`.
 //!
-//! What Graph cannot tell here: when a device was registered (it is known from when the list first shows it), everything
-//! about enrollments, and that a device was taken out of Autopilot.
+//! What this list cannot report: when a device was registered (we use the time at which the list first shows it),
+//! anything about enrollments, and that a device was removed from Autopilot.
 //!
-//! What must stay true: a device is registered once, however often the list is posted.
+//! Must stay true: a device is registered once, however often the list is posted.
 
 use super::graph::{self, reported_text};
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
@@ -40,7 +40,7 @@ pub static SENDER: Sender = Sender {
         removals: false,
         clock: Clock::Server,
     },
-    // A registration is none of the seven: it says whom to expect.
+    // A registration is not one of the seven kinds: it says which device to expect.
     besides: &[Kind::Registered],
     source: Some(SOURCE),
     settings: "Post Graph's deviceManagement/windowsAutopilotDeviceIdentities list, as it is, to\n{url}",
@@ -55,7 +55,7 @@ pub static SENDER: Sender = Sender {
 /// Reads Graph's list response (`{"value": […]}`, with or without `@odata.*`), a bare list, or one record.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole is neither a list nor a record, or is too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     graph::parse(body, |path, map, errors| read(path, map, received, errors))
 }
@@ -75,7 +75,7 @@ fn read(path: &str, map: &Map<String, Value>, received: Received, errors: &mut V
         platform: Some(Platform::Windows),
         ..About::default()
     };
-    // Enrolled, failed, or waiting for a reset: what happened then other lists say, with the time at which it did.
+    // The device enrolled, failed, or waits for a reset. Other lists report that, with its time.
     let is_expected = ["notContacted", "unknown"].iter().any(|one| one.eq_ignore_ascii_case(state.trim()));
     if !is_expected || managed.is_some() {
         return id.map(|id| vec![Parsed::passed_over(Some(id), Some(state.trim()))]);

@@ -1,16 +1,17 @@
-//! Microsoft Graph's managed devices, as Graph's list answers: which devices Intune manages, since when, and whether each is
-//! compliant.
+//! Microsoft Graph's managed devices, as Graph's list answers them: which devices Intune manages, since when, and
+//! whether each is compliant.
 //!
 //! <https://learn.microsoft.com/en-us/graph/api/resources/intune-devices-manageddevice> and
-//! <https://learn.microsoft.com/en-us/graph/api/intune-devices-manageddevice-list> (v1.0). Whoever posts follows
-//! `@odata.nextLink`, and posts the list again as often as it likes: compliance is known from when the list first shows it.
+//! <https://learn.microsoft.com/en-us/graph/api/intune-devices-manageddevice-list> (v1.0). Whoever posts the list must
+//! follow `@odata.nextLink`, and may post it as often as they like: a device counts as compliant from the time the list
+//! first shows it so.
 //!
-//! What Graph cannot tell here: that an enrollment began or failed, the screens on the way, that somebody gave up, and that a
-//! device left Intune (that it is missing from a list is no proof).
+//! What this list cannot report: that an enrollment began or failed, the screens on the way, that somebody gave up, and
+//! that a device left Intune (a list without it is no proof).
 //!
-//! What must stay true: the same enrollment of a device makes the same events, whatever else of its record changed. No
-//! `started` is made: where another source reports the enrollment too, a second later than Graph dates it, that would be a
-//! try of its own.
+//! Must stay true: the same enrollment of a device makes the same events, whatever else in its record changed. No
+//! `started` is made: if another source also reports the enrollment, a second later than Graph's date, that would open
+//! another attempt.
 
 use super::graph::{self, is_reported, platform, read_time, reported_text};
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
@@ -62,7 +63,7 @@ pub static SENDER: Sender = Sender {
 /// Reads Graph's list response (`{"value": […]}`, with or without `@odata.*`), a bare list, or one record.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole is neither a list nor a record, or is too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     graph::parse(body, |path, map, errors| read(path, map, received, errors))
 }
@@ -74,7 +75,7 @@ fn read(path: &str, map: &Map<String, Value>, received: Received, errors: &mut V
     let about = About {
         serial_number: record.text("serialNumber", MAX_TEXT_CHARS),
         mdm_device_id: id.clone(),
-        // As Intune's operational logs have it: the directory's id of the device goes by `enrollmentId`.
+        // The directory's id of the device is `enrollmentId`, as in Intune's operational logs.
         enrollment_id: record.text("azureADDeviceId", MAX_TEXT_CHARS),
         device_name: reported_text(&mut record, "deviceName", MAX_TEXT_CHARS),
         manufacturer: reported_text(&mut record, "manufacturer", MAX_TEXT_CHARS),
@@ -105,15 +106,15 @@ fn read(path: &str, map: &Map<String, Value>, received: Received, errors: &mut V
         }
         text => text.and_then(|text| read_time(&text)),
     };
-    // For a while after the enrollment Graph has no date of it, or one of the year 1: a later list has it.
+    // For a while after the enrollment Graph has no date for it, or one in the year 1; a later list has the date.
     let Some(enrolled) = enrolled else { return Some(vec![Parsed::passed_over(Some(id), Some("notYetEnrolled"))]) };
 
     let event = |what: &str, at: Timestamp, step: Step| {
         let key = EventKey { source: SOURCE.to_owned(), id: format!("{id}/{what}/{}", enrolled.millis()) };
         Parsed::Event(Box::new(enrollment_event(key, at, received, about.clone(), step)))
     };
-    // The device stands in the list as long as it is managed. Of one that enrolled before what the tenant keeps, the list
-    // says now that it is enrolled, and that is all.
+    // A device stays in the list as long as it is managed. If it enrolled before the period that the tenant keeps, the
+    // list only says that it is enrolled now.
     let is_kept = enrolled >= received.kept_from;
     let mut step = graph::step(Kind::Enrolled, None, os.clone());
     step.said.restated = !is_kept;
@@ -129,8 +130,9 @@ fn read(path: &str, map: &Map<String, Value>, received: Received, errors: &mut V
     Some(events)
 }
 
-/// Whether the device is compliant. Graph writes a word; Intune's exports of the same list a number. All others (in its
-/// grace period, not compliant, unknown, in conflict, in error, managed by Configuration Manager) say nothing that happened.
+/// Whether the device is compliant. Graph writes a word, Intune's exports of the same list write a number. All other
+/// states (in its grace period, not compliant, unknown, in conflict, in error, managed by Configuration Manager) report
+/// no step.
 fn is_compliant(state: &str) -> bool {
     let state = state.trim();
     state.eq_ignore_ascii_case("compliant") || state == "1"

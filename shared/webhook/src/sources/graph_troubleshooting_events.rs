@@ -1,16 +1,15 @@
-//! Microsoft Graph's troubleshooting events, as Graph's list answers: enrollments that failed.
+//! Microsoft Graph's troubleshooting events, as Graph's list answers them: enrollments that failed.
 //!
 //! <https://learn.microsoft.com/en-us/graph/api/resources/intune-troubleshooting-enrollmenttroubleshootingevent> and
 //! <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-enrollmenttroubleshootingevent-list> (v1.0;
-//! `troubleshootingErrorDetails` is of beta). The list is of all kinds of `deviceManagementTroubleshootingEvent`: of
-//! another kind than enrollments, a record is counted and no more.
+//! `troubleshootingErrorDetails` is in beta only). The list holds every kind of `deviceManagementTroubleshootingEvent`;
+//! a record that is not about an enrollment is only counted.
 //!
-//! Graph posts nothing. A script of the organisation's reads the list, follows `@odata.nextLink` and posts each page;
-//! what it does when that fails is its own affair. It may post a page as often as it likes: an event's id is the
-//! record's.
+//! Graph posts nothing itself. A script of the organisation reads the list, follows `@odata.nextLink` and posts each
+//! page; how it handles failures is up to it. It may post a page as often as it likes: an event's id is the record's.
 //!
-//! What Graph cannot tell: that an enrollment began or succeeded; where in the enrollment it failed; the device's
-//! serial number or name; the user's address.
+//! What Graph cannot report: that an enrollment began or succeeded, on which screen it failed, the device's serial
+//! number or name, and the user's address.
 
 use super::graph::{self, MAX_ID_CHARS, failure, id_of, platform, read_time, reported_text, step};
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, sample};
@@ -32,7 +31,7 @@ pub static SENDER: Sender = Sender {
     proofs: &[Proof::Path, Proof::StandardWebhooks],
     answer: Answer::ALWAYS,
     repeats: Repeats::AsSetUp,
-    // A failure of the category `userAbandonment` is a stop.
+    // A failure of the category `userAbandonment` becomes a stop.
     reports: Reports {
         starts: false,
         steps: false,
@@ -59,13 +58,13 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// The one kind of troubleshooting event that is about an enrollment.
+/// The only kind of troubleshooting event that is about an enrollment.
 const ENROLLMENT: &str = "microsoft.graph.enrollmentTroubleshootingEvent";
 
 /// Reads Graph's list response (`{"value": […]}`, with or without `@odata.*`), a bare list, or one record.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole is neither a list nor a record, or is too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     graph::parse(body, |path, map, errors| {
         if !is_enrollment(map) {
@@ -77,8 +76,8 @@ pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Ba
     })
 }
 
-/// Whether the record is a failed enrollment. Graph leaves `@odata.type` out when asked for that kind only, or for
-/// no metadata: then a member tells that no other kind has.
+/// Whether the record is a failed enrollment. Graph omits `@odata.type` if asked for this kind only, or for no
+/// metadata; then we look for a member that no other kind has.
 fn is_enrollment(map: &Map<String, Value>) -> bool {
     match map.get("@odata.type") {
         None => map.contains_key("failureCategory") || map.contains_key("failureReason"),
@@ -94,8 +93,8 @@ fn read(path: &str, map: &Map<String, Value>, received: Received, errors: &mut V
     let id = reported_text(&mut record, "id", MAX_ID_CHARS);
     let correlation = reported_text(&mut record, "correlationId", MAX_ID_CHARS);
     let mdm_device_id = record.text("managedDeviceIdentifier", MAX_TEXT_CHARS);
-    // The directory's id of the device goes by `enrollmentId`, here as in Intune's operational logs: so that a failure
-    // before Intune knew the device and the success after it are told of one device.
+    // The directory's id of the device is `enrollmentId`, here and in Intune's operational logs, so a failure before
+    // Intune knew the device and the success after it belong to one device.
     let enrollment_id = record.text("deviceId", MAX_TEXT_CHARS);
     let os = reported_text(&mut record, "operatingSystem", MAX_TEXT_CHARS);
     let enrollment_type = reported_text(&mut record, "enrollmentType", MAX_TEXT_CHARS);
@@ -108,8 +107,9 @@ fn read(path: &str, map: &Map<String, Value>, received: Received, errors: &mut V
         enrollment_type,
         ..About::default()
     };
-    // A device that failed before anyone knew it has no id. The failure's own id then stands for it: each failure is
-    // a device of its own, which may count one device twice. The user's id would make all of a person's devices one.
+    // A device that failed before Intune or the directory knew it has no id, so the failure's own id stands in for it.
+    // Then each failure is a device of its own, and one device may count twice. The user's id would merge all of a
+    // person's devices.
     if about.identifiers().next().is_none() {
         let own = [&correlation, &id].into_iter().flatten().find(|id| is_identifier(id));
         about.enrollment_id = own.cloned().or(about.enrollment_id);

@@ -1,12 +1,13 @@
-//! Intune's report `AutopilotV1DeploymentStatus`: the Autopilot deployments of the past, as the portal lists them.
+//! Intune's report `AutopilotV1DeploymentStatus`: past Autopilot deployments, as the portal lists them.
 //!
-//! Its columns are the members of Graph's `deviceManagementAutopilotEvent` under other names, so that a row is read as one
-//! ([`graph_autopilot_events`](super::graph_autopilot_events)). It has no id: a deployment is named by its device and its
-//! beginning, so that a later export of a deployment that was under way adds what is new. Enumerations are numbers; those of
-//! the states are Graph's
+//! Its columns are the members of Graph's `deviceManagementAutopilotEvent` under other names, so a row is read like
+//! such a record ([`graph_autopilot_events`](super::graph_autopilot_events)). A row has no id: its device and its start
+//! identify a deployment, so a later export of a deployment that was under way adds only what is new. Enumerations are
+//! numbers; those of the states are Graph's
 //! (<https://learn.microsoft.com/en-us/graph/api/resources/intune-troubleshooting-windowsautopilotdeploymentstate>).
 //!
-//! What it cannot report: what `graph-autopilot-events` cannot, and which apps and policies the page waited for.
+//! What it cannot report: everything that `graph-autopilot-events` cannot, and which apps and policies the page waited
+//! for.
 
 use super::intune_export::{Report, Row, parse as parse_export, utc};
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, graph_autopilot_events, sample};
@@ -63,7 +64,7 @@ pub static SENDER: Sender = Sender {
     proofs: &[Proof::Path, Proof::StandardWebhooks],
     answer: Answer::ByEvent,
     repeats: Repeats::AsSetUp,
-    // The phases of the Enrollment Status Page are a session, not screens of an attempt.
+    // The phases of the Enrollment Status Page form a session; they are not screens of an attempt.
     reports: Reports {
         starts: true,
         steps: false,
@@ -98,7 +99,7 @@ enum Cell {
     Text,
     Time,
     Length,
-    /// A state, whose numbers mean these names.
+    /// A state, given as the index into these names.
     State(&'static [&'static str]),
 }
 
@@ -114,7 +115,7 @@ const DEPLOYMENT: &[&str] = &[
 ];
 const ENROLLMENT: &[&str] = &["unknown", "enrolled", "pendingReset", "failed", "notContacted"];
 
-/// The members of Graph's record, and the columns that have them.
+/// The members of Graph's record, and the columns that hold them.
 const MEMBERS: [(&str, &str, Cell); 21] = [
     ("deviceSerialNumber", "DeviceSerialNumber", Cell::Text),
     ("deviceId", "DeviceId", Cell::Text),
@@ -139,7 +140,7 @@ const MEMBERS: [(&str, &str, Cell); 21] = [
     ("accountSetupDuration", "AccountSetupDuration", Cell::Length),
 ];
 
-/// What may say why a deployment failed, the most telling first.
+/// The columns that may say why a deployment failed, most specific first.
 const FAILURES: [&str; 5] = [
     "FailureDetails",
     "EspDeviceSetupFailureDetails",
@@ -151,7 +152,7 @@ const FAILURES: [&str; 5] = [
 /// Reads the export in JSON.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole is not such an export, or is too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     parse_export(body, &REPORT, received)
 }
@@ -177,7 +178,7 @@ fn read_row(row: &Row, received: Received) -> Vec<Parsed> {
     parsed
 }
 
-/// The record of Graph's that a row is.
+/// The row as a record of Graph's.
 fn record(row: &Row) -> Map<String, Value> {
     let cell = |column: &str| row.get(column).and_then(Value::as_str).map(str::trim);
     let mut record = Map::new();
@@ -186,10 +187,10 @@ fn record(row: &Row) -> Map<String, Value> {
         let words = || cell(&format!("{column}_loc"));
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let value = match kind {
-            // The number of an enumeration that nobody documents.
+            // An enumeration whose numbers nobody documents.
             Cell::Text if member == "enrollmentType" && is_number => words().map(str::to_owned),
             Cell::Text => Some(text.to_owned()),
-            // What is no time is refused by who reads it.
+            // The reader of the record refuses an invalid time.
             Cell::Time => Some(utc(text).map_or_else(|| text.to_owned(), |time| time.to_string()))
                 .filter(|_| !text.starts_with("0001-")),
             Cell::Length => length(text),
@@ -200,7 +201,7 @@ fn record(row: &Row) -> Map<String, Value> {
         };
         record.extend(value.map(|value| (member.to_owned(), Value::String(value))));
     }
-    // Zeros stand where nothing failed.
+    // These columns hold zeros if nothing failed.
     let says = |text: &&str| text.bytes().any(|byte| byte.is_ascii_alphanumeric() && byte != b'0');
     let failure = FAILURES.iter().find_map(|column| cell(column).filter(says));
     record.extend(failure.map(|text| ("enrollmentFailureDetails".to_owned(), text.into())));
@@ -213,8 +214,8 @@ fn record(row: &Row) -> Map<String, Value> {
     record
 }
 
-/// A length as ISO 8601 has it, of one that is, or that .NET wrote (`1.02:03:04.5`, `02:03:04`). Any other has no unit that
-/// anybody documents, and is left out.
+/// Converts a length to ISO 8601. Accepts ISO 8601 and the form .NET writes (`1.02:03:04.5`, `02:03:04`). Other forms
+/// have no documented unit and are left out.
 fn length(text: &str) -> Option<String> {
     if text.starts_with(['P', '-']) && text.contains('P') {
         return Some(text.to_owned());
@@ -236,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_read_where_its_unit_is_known() {
+    fn a_length_is_read_if_its_unit_is_known() {
         for (text, expected) in [
             ("PT1H2M3.5S", Some("PT1H2M3.5S")),
             ("00:41:07", Some("P0DT00H41M07.0S")),

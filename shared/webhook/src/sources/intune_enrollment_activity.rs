@@ -1,10 +1,10 @@
 //! Intune's report `EnrollmentActivity`: every enrollment, successful or not.
 //!
-//! It has what no other list of Intune's has together: serial number, device name, address, success and failure. Of the
-//! values Microsoft documents nothing: that `Failure` is true of an enrollment that failed and false of one that
-//! succeeded is taken from its name, and anything else there is refused rather than guessed at.
+//! No other list of Intune's has all of these together: serial number, device name, address, success and failure.
+//! Microsoft does not document the values. From its name we assume that `Failure` is true for an enrollment that failed
+//! and false for one that succeeded; any other value is refused rather than guessed at.
 //!
-//! What it cannot report: that an enrollment began, and where in it the person was; compliance; unenrollment.
+//! What it cannot report: that an enrollment began, on which screen the person was, compliance, and unenrollment.
 
 use super::graph::{MAX_ID_CHARS, failure, id_of, platform, reported_text, step};
 use super::intune_export::{Report, Row, parse as parse_export, time, words};
@@ -54,7 +54,7 @@ pub static SENDER: Sender = Sender {
     proofs: &[Proof::Path, Proof::StandardWebhooks],
     answer: Answer::ByEvent,
     repeats: Repeats::AsSetUp,
-    // A failure of the category `UserAbandonment` is a stop.
+    // A failure of the category `UserAbandonment` becomes a stop.
     reports: Reports {
         starts: false,
         steps: false,
@@ -84,7 +84,7 @@ pub static SENDER: Sender = Sender {
 /// Reads the export in JSON.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole is not such an export, or is too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     parse_export(body, &REPORT, received)
 }
@@ -144,13 +144,13 @@ fn read(row: &Row, received: Received, errors: &mut Vec<FieldError>) -> Option<V
     Some([kind].into_iter().chain(with_end).map(made).collect())
 }
 
-/// With the time, lest one id for several tries made them one.
+/// The id includes the time, because several attempts may share one id.
 fn event_id(id: &str, kind: Kind, time: Timestamp) -> String {
     format!("{id}/{}/{}", kind.name().trim_start_matches("enrollment."), time.millis())
 }
 
-/// The row's device. One that failed before anyone knew it has no id: the failure's own then stands for it, and each such
-/// failure is a device of its own. One that enrolled has an id.
+/// The row's device. A device that failed before it was known has no id, so the failure's id stands in for it, and each
+/// such failure is a device of its own. A device that enrolled has an id.
 fn named(row: &mut Reader<'_, '_>, mut about: About, id: &str, kind: Kind) -> Option<About> {
     if about.identifiers().next().is_none() && kind == Kind::Failed && is_identifier(id) {
         about.enrollment_id = Some(id.to_owned());
@@ -171,7 +171,7 @@ fn named(row: &mut Reader<'_, '_>, mut about: About, id: &str, kind: Kind) -> Op
     None
 }
 
-/// Whether the enrollment failed. Without a word on it, that there is a reason says so.
+/// Whether the enrollment failed. If the row does not say so, a reason for a failure implies it.
 fn has_failed(row: &mut Reader<'_, '_>, has_reason: bool) -> Option<bool> {
     let Some(text) = row.text("Failure", MAX_TEXT_CHARS) else { return Some(has_reason) };
     match text.trim().to_ascii_lowercase().as_str() {

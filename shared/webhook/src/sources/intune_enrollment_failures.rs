@@ -1,10 +1,10 @@
 //! Intune's report `DeviceEnrollmentFailures`: the enrollments that failed, by person.
 //!
-//! It has no column that names a device, so that each failure is a device of its own, by the failure's id, or where that was
-//! not exported by one made of the row. Of two copies of such a row only one counts; two failures of one person within
-//! the same second for the same reason are one. `EnrollmentActivity` has the failures with their devices, and is better.
+//! No column names a device, so each failure is a device of its own, identified by the failure's id, or, if that was
+//! not exported, by an id made from the row. Two copies of such a row count once, and two failures of one person within
+//! a second for the same reason count as one. `EnrollmentActivity` has the failures with their devices and is better.
 //!
-//! What it cannot report: that an enrollment began or succeeded; where in it the person was; the device.
+//! What it cannot report: that an enrollment began or succeeded, on which screen the person was, and the device.
 
 use super::graph::{MAX_ID_CHARS, failure, id_of, platform, reported_text, step};
 use super::intune_export::{Report, Row, parse as parse_export, time, words};
@@ -43,7 +43,7 @@ pub static SENDER: Sender = Sender {
     proofs: &[Proof::Path, Proof::StandardWebhooks],
     answer: Answer::ByEvent,
     repeats: Repeats::AsSetUp,
-    // A failure of the category `UserAbandonment` is a stop.
+    // A failure of the category `UserAbandonment` becomes a stop.
     reports: Reports {
         starts: false,
         steps: false,
@@ -68,7 +68,7 @@ pub static SENDER: Sender = Sender {
 /// Reads the export in JSON.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole is not such an export, or is too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     parse_export(body, &REPORT, received)
 }
@@ -105,7 +105,7 @@ fn read(row: &Row, received: Received, errors: &mut Vec<FieldError>) -> Option<E
     }
     let time = time?;
     let id = id.unwrap_or_else(|| {
-        // The address tells persons apart where their ids were not exported.
+        // If ids of persons were not exported, their addresses distinguish them.
         let person = About { user_id: about.user_id.clone().or(about.user_principal_name.clone()), ..about.clone() };
         id_of(SOURCE, Kind::Failed, time, &person, failure.as_ref())
     });

@@ -1,11 +1,12 @@
-//! Reports of Intune's that an administrator exports by hand or by script: tables, each row of which is about one enrollment.
+//! Intune's reports that an administrator exports by hand or by script: tables in which each row is about one
+//! enrollment.
 //!
 //! <https://learn.microsoft.com/en-us/intune/intune-service/fundamentals/reports-export-graph-available-reports> lists the
 //! columns, and <https://learn.microsoft.com/en-us/intune/intune-service/fundamentals/reports-export-graph-apis> the forms:
-//! CSV or JSON. What Microsoft documents of the values is little: enumerations are numbers, with the words in a column
-//! beside that ends with `_loc` and is in the language of whoever exported; times are UTC without saying so.
+//! CSV or JSON. Microsoft documents little about the values. Enumerations are numbers; a column beside, whose name ends
+//! with `_loc`, has the words in the language of the exporter. Times are UTC, though they do not say so.
 //!
-//! Must stay true: a row makes the same events in every copy of it, in either form and whatever the order of columns.
+//! Must stay true: a row makes the same events in every copy of it, in either form and any order of columns.
 
 use super::graph::{read_time, reported_text};
 use super::{Sender, intune_autopilot_deployments, intune_enrollment_activity, intune_enrollment_failures};
@@ -15,19 +16,19 @@ use serde_json::{Map, Value};
 use vestibule_domain::Timestamp;
 use vestibule_domain::event::MAX_TEXT_CHARS;
 
-/// A row: texts by the names of the report's columns. What is blank is left out.
+/// A row: texts by the names of the report's columns. Blank cells are left out.
 pub type Row = Map<String, Value>;
 
 /// A report that can be exported.
 #[derive(Debug)]
 pub struct Report {
-    /// Microsoft's name of it.
+    /// Microsoft's name for it.
     pub name: &'static str,
-    /// Who reports what is in it.
+    /// The sender that reports its contents.
     pub sender: &'static Sender,
     /// Its columns, as Microsoft writes them.
     pub columns: &'static [&'static str],
-    /// Columns that no other report has together.
+    /// A set of columns that no other report has.
     pub known_by: &'static [&'static str],
     /// How a row is read.
     pub read: fn(&Row, Received) -> Vec<Parsed>,
@@ -37,10 +38,10 @@ pub struct Report {
 pub static REPORTS: [&Report; 3] =
     [&intune_enrollment_activity::REPORT, &intune_enrollment_failures::REPORT, &intune_autopilot_deployments::REPORT];
 
-/// What the name of a column with words ends with.
+/// The suffix of a column with words.
 const WORDS: &str = "_loc";
 
-/// A column's name without what spreadsheets and portals change of it: capitals, spaces and marks.
+/// A column's name without what spreadsheets and portals may change: capitals, spaces and punctuation.
 fn folded(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
@@ -53,7 +54,7 @@ impl Report {
         REPORTS.into_iter().find(|report| report.known_by.iter().all(&has))
     }
 
-    /// The name of a column as the report has it; `None` where it has none of that name.
+    /// The column's name as the report spells it; `None` if the report has no such column.
     pub fn column(&self, name: &str) -> Option<String> {
         let name = folded(name);
         let with_words = |column: &str| format!("{column}{WORDS}");
@@ -64,14 +65,14 @@ impl Report {
         })
     }
 
-    /// A row of cells under `columns`, as [`column`](Self::column) names them.
+    /// A row made of cells; [`column`](Self::column) gives the names in `columns`.
     pub fn row<'c>(columns: &[Option<String>], cells: impl IntoIterator<Item = &'c str>) -> Row {
         let cells = columns.iter().zip(cells).filter(|(_, cell)| !cell.trim().is_empty());
         let named = cells.filter_map(|(column, cell)| Some((column.clone()?, Value::String(cell.trim().to_owned()))));
         named.collect()
     }
 
-    /// A row that JSON has as an object.
+    /// A row from a JSON object.
     fn row_of_object(&self, object: &Map<String, Value>) -> Row {
         let named = object.iter().filter_map(|(name, value)| {
             let text = match value {
@@ -86,11 +87,11 @@ impl Report {
     }
 }
 
-/// Rows as objects, or what is wrong with one that is no row.
+/// Rows as objects, or an error for an entry that is not a row.
 type Rows = Vec<Result<Map<String, Value>, FieldError>>;
 
-/// The rows of an export in JSON: a list of objects, such a list as `value` or `values`, or lists of cells under the columns
-/// that `schema` names. `None` where it is none of that.
+/// The rows of an export in JSON: a list of objects, such a list in `value` or `values`, or lists of cells whose
+/// columns `schema` names. `None` for any other form.
 fn objects(value: Value) -> Option<Rows> {
     let not_a_row = || FieldError { field: String::new(), problem: "must be an object".to_owned() };
     let (rows, columns) = match value {
@@ -128,14 +129,14 @@ fn objects(value: Value) -> Option<Rows> {
     Some(rows.collect())
 }
 
-/// The report that an export in JSON is of, and its rows; `None` where it is of none that is read.
+/// The report and rows of an export in JSON; `None` if it is not a report that we read.
 pub fn rows_of_json(value: Value) -> Option<(&'static Report, Vec<Result<Row, FieldError>>)> {
     let rows = objects(value)?;
     let report = rows.iter().flatten().find_map(|row| Report::with_columns(row.keys().map(String::as_str)))?;
     Some((report, rows.into_iter().map(|row| row.map(|row| report.row_of_object(&row))).collect()))
 }
 
-/// What becomes of a row.
+/// The events of a row.
 pub fn read_row(report: &Report, row: &Result<Row, FieldError>, received: Received) -> Vec<Parsed> {
     match row {
         Ok(row) => (report.read)(row, received),
@@ -160,21 +161,21 @@ pub(super) fn parse(body: &[u8], report: &Report, received: Received) -> Result<
         Report::with_columns(row.keys().map(String::as_str)).is_some_and(|found| found.name == report.name)
     };
     if !rows.is_empty() && !rows.iter().flatten().any(is_of) {
-        return Err(BodyError::Malformed("it has not the columns of this report"));
+        return Err(BodyError::Malformed("it does not have the columns of this report"));
     }
     let rows = rows.into_iter().map(|row| row.map(|row| report.row_of_object(&row)));
     let events = rows.flat_map(|row| read_row(report, &row, received)).collect();
     Ok(Batch { events, is_list })
 }
 
-/// The words of an enumeration: those of its own column, or where that is a number those beside it.
+/// The words of an enumeration: from its own column, or, if that holds a number, from the column beside it.
 pub(super) fn words(row: &mut Reader<'_, '_>, column: &str) -> Option<String> {
     let text = reported_text(row, column, MAX_TEXT_CHARS);
     let is_number = text.as_ref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     text.filter(|_| !is_number).or_else(|| reported_text(row, &format!("{column}{WORDS}"), MAX_TEXT_CHARS))
 }
 
-/// A time as exports write it, in UTC without saying so: `2026-07-19 15:35:56.3022384`.
+/// A time as exports write it, in UTC without a zone: `2026-07-19 15:35:56.3022384`.
 pub(super) fn time(row: &mut Reader<'_, '_>, column: &str) -> Option<Timestamp> {
     let text = row.text(column, MAX_TEXT_CHARS)?;
     let time = utc(&text);
@@ -184,7 +185,7 @@ pub(super) fn time(row: &mut Reader<'_, '_>, column: &str) -> Option<Timestamp> 
     time
 }
 
-/// The instant that such a text means.
+/// The instant that the text names.
 pub(super) fn utc(text: &str) -> Option<Timestamp> {
     let text = text.trim().replacen(' ', "T", 1).replace(' ', "");
     read_time(&text).or_else(|| read_time(&format!("{text}Z")))
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_utc_unless_it_says_otherwise() {
+    fn a_time_without_a_zone_is_utc() {
         for (text, millis) in [
             ("2026-07-19 15:35:56.3022384", Some(1_784_475_356_302)),
             ("2026-07-19T15:35:56Z", Some(1_784_475_356_000)),

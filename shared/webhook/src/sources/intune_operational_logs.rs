@@ -1,24 +1,25 @@
-//! Microsoft Intune's operational logs, as Azure Monitor's diagnostic settings stream them: every enrollment's end.
+//! Microsoft Intune's operational logs, as Azure Monitor's diagnostic settings stream them: the end of every
+//! enrollment.
 //!
 //! <https://learn.microsoft.com/en-us/intune/intune-service/fundamentals/review-logs-using-azure-monitor> (setting it
 //! up), <https://learn.microsoft.com/en-us/azure/azure-monitor/platform/resource-logs-schema> (`time`, `category`,
 //! `operationName`, `resultType`, `properties` of every record) and
 //! <https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/intuneoperationallogs> (the same as a row of
-//! Log Analytics: `TimeGenerated`, `Category`, `OperationName`, `Result`, and `Properties` as text). What stands in
-//! `properties` Microsoft documents nowhere; the names are those of the records that others published (see the tests).
+//! Log Analytics: `TimeGenerated`, `Category`, `OperationName`, `Result`, and `Properties` as text). Microsoft
+//! documents nowhere what `properties` holds; the names here come from records that others published (see the tests).
 //!
-//! Azure posts to an event hub; what posts here is the organisation's forwarder. A Logic App's HTTP action sends again
-//! after 408, 429 and 5xx, four times within some two minutes, and then gives up
-//! (<https://learn.microsoft.com/en-us/azure/logic-apps/error-exception-handling>); an Azure Function sends again as its
-//! retry policy says, and without one never, since an event hub's trigger moves on also after a failure
-//! (<https://learn.microsoft.com/en-us/azure/azure-functions/functions-reliable-event-processing>). Both may send twice
-//! what arrived once, and an event hub delivers at least once: an event's id is the record's `MessageId`, and where
-//! that is missing made of what was told.
+//! Azure sends the logs to an event hub, and the organisation's forwarder posts them here. A Logic App's HTTP action
+//! sends again after 408, 429 and 5xx, four times within about two minutes, and then gives up
+//! (<https://learn.microsoft.com/en-us/azure/logic-apps/error-exception-handling>). An Azure Function sends again by
+//! its retry policy; without one it never does, because an event hub's trigger moves on even after a failure
+//! (<https://learn.microsoft.com/en-us/azure/azure-functions/functions-reliable-event-processing>). Both may send a
+//! record twice, and an event hub delivers at least once. So an event's id is the record's `MessageId` or, if that is
+//! missing, made from what was reported.
 //!
-//! What Intune cannot tell here: that an enrollment began, and where in it the person was, so that only the end of an
-//! attempt is seen; that someone gave up without telling (no record); compliance (an operation `Compliance` tells only
-//! of devices that are *not* compliant); unenrollment, so that a device which enrolls anew with the directory's old id
-//! goes on being enrolled; the serial number, the device's name, the user's address.
+//! What Intune cannot report here: that an enrollment began, and on which screen the person was, so only the end of an
+//! attempt is seen; that somebody gave up without cancelling (there is no record); compliance (the operation
+//! `Compliance` reports only devices that are *not* compliant); unenrollment, so a device that enrolls anew with the
+//! directory's old id stays enrolled; the serial number, the device's name, and the user's address.
 
 use super::graph::{MAX_ID_CHARS, failure, id_of, platform, read_time, reported_text, step};
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, enrollment_event, entra_sign_ins, reported, sample};
@@ -42,7 +43,7 @@ pub static SENDER: Sender = Sender {
     proofs: &[Proof::Path, Proof::StandardWebhooks],
     answer: Answer::ALWAYS,
     repeats: Repeats::AsSetUp,
-    // A failure of the category `UserAbandonment` is a stop.
+    // A failure of the category `UserAbandonment` becomes a stop.
     reports: Reports {
         starts: false,
         steps: false,
@@ -71,11 +72,11 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// Reads one record, a list of them, the `{"records": […]}` that a message of an event hub is, a list of such
-/// messages, or any of these one a line.
+/// Reads one record, a list of records, an event hub's message (`{"records": […]}`), a list of such messages, or any of
+/// these one per line.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole has none of these forms, or is too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -100,11 +101,11 @@ pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Ba
     Ok(Batch { events, is_list })
 }
 
-/// The JSON of each line that is not blank, `None` for one that is none. A body whose first line is neither an object
-/// nor a list is no lines at all, but one text that is broken.
+/// The JSON of each line that is not blank; `None` for a line that is not JSON. If the first line is neither an object
+/// nor a list, the body is one broken text, not lines.
 fn read_lines(body: &[u8]) -> Option<Vec<Option<Value>>> {
     let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    // One more than may be, so that it shows.
+    // One line more than allowed, so that the excess is noticed.
     let lines = lines.take(MAX_EVENTS + 1).map(|line| serde_json::from_slice(line).ok());
     let lines: Vec<Option<Value>> = lines.collect();
     lines.first()?.as_ref().filter(|first| first.is_object() || first.is_array())?;
@@ -149,7 +150,7 @@ fn parse_record(record: Option<&Value>, received: Received) -> Vec<Parsed> {
     }
 }
 
-/// A person's sign-in, of which nothing is kept unless it is a step of web-based enrollment.
+/// A person's sign-in. Nothing of it is kept unless it is a step of web-based enrollment.
 fn sign_in(map: &Map<String, Value>, interactive: bool) -> Parsed {
     let properties = read_properties(map);
     match entra_sign_ins::of_record(map, properties.as_deref(), interactive) {
@@ -164,13 +165,13 @@ fn sign_in(map: &Map<String, Value>, interactive: bool) -> Parsed {
     }
 }
 
-/// What a record is called: its operation, or the log that it is of where that is another than ours.
+/// A record's name: its operation, or the name of its log if that is not the operational log.
 fn kind(map: &Map<String, Value>) -> Option<&str> {
     let operation = map.get("operationName").or_else(|| map.get("OperationName"));
     operation.or_else(|| map.get("category")).or_else(|| map.get("Category")).and_then(Value::as_str)
 }
 
-/// `properties`, which some forwarders and Log Analytics write as a text that is JSON.
+/// `properties`, which some forwarders and Log Analytics write as JSON in a text.
 fn read_properties(map: &Map<String, Value>) -> Option<Cow<'_, Map<String, Value>>> {
     match map.get("properties").or_else(|| map.get("Properties"))? {
         Value::Object(properties) => Some(Cow::Borrowed(properties)),
@@ -179,7 +180,7 @@ fn read_properties(map: &Map<String, Value>) -> Option<Cow<'_, Map<String, Value
     }
 }
 
-/// The events of a record; `None` without an error for one that is about no enrollment.
+/// The events of a record; `None` without an error if it is not about an enrollment.
 fn read(
     map: &Map<String, Value>,
     properties: Option<&Map<String, Value>>,
@@ -210,7 +211,8 @@ fn read(
     let read = Properties::read(properties, correlation, errors);
     let failure = failure(read.category, read.reason, description);
     let kind = kind_of(result.as_deref(), failure.as_ref());
-    // Of the two times the first is the enrollment's and may be left out; the second is the schema's and may not.
+    // There are two times. The first is the enrollment's and may be missing; the second belongs to the schema and is
+    // required.
     let time = read.time.as_deref().and_then(read_time).or_else(|| time.as_deref().and_then(read_time));
     let mut record = Reader::new("", map, errors);
     if time.is_none() {
@@ -223,7 +225,7 @@ fn read(
     let failure = failure.filter(|_| kind == Kind::Failed);
     let made = |kind: Kind| {
         let id = match &read.id {
-            // With the time, lest one id for several tries made them one.
+            // The id includes the time, because several attempts may share one id.
             Some(id) => format!("{id}/{}/{}", word(kind), time.millis()),
             None => id_of(SOURCE, kind, time, &read.about, failure.as_ref()),
         };
@@ -239,7 +241,7 @@ fn read(
     Some(events)
 }
 
-/// What `properties` tells.
+/// What `properties` reports.
 struct Properties {
     /// The record's own id.
     id: Option<String>,
@@ -258,8 +260,8 @@ impl Properties {
         let enrollment_type = reported_text(&mut properties, "EnrollmentType", MAX_TEXT_CHARS);
         let mut about = About {
             mdm_device_id: properties.text("IntuneDeviceId", MAX_TEXT_CHARS),
-            // The directory's id of the device goes by `enrollmentId`: a failure before Intune knew the device and the
-            // success after it are told of one device, and Graph's troubleshooting events of the same.
+            // The directory's id of the device is `enrollmentId`, so a failure before Intune knew the device, the
+            // success after it, and Graph's troubleshooting events all belong to one device.
             enrollment_id: properties.text("AADDeviceId", MAX_TEXT_CHARS),
             user_id: reported_text(&mut properties, "IntuneUserId", MAX_TEXT_CHARS),
             os_version: reported_text(&mut properties, "OsVersion", MAX_TEXT_CHARS),
@@ -267,9 +269,9 @@ impl Properties {
             enrollment_type,
             ..About::default()
         };
-        // A device that failed before anyone knew it has no id, or an empty one. The record's own id then stands for
-        // it: each failure is a device of its own, which may count one device twice. The user's id would make all of
-        // a person's devices one, and their enrollments one another's ends.
+        // A device that failed before it was known has no id, or an empty one, so the record's own id stands in for it.
+        // Then each failure is a device of its own, and one device may count twice. The user's id would merge all of a
+        // person's devices, and one device's enrollment would end another's.
         if about.identifiers().next().is_none() {
             about.enrollment_id = id.clone().filter(|id| is_identifier(id)).or(about.enrollment_id);
         }
@@ -292,8 +294,8 @@ impl Properties {
     }
 }
 
-/// What became of the enrollment: as the result says, of which Intune writes `Success` and `Fail` and the schema names
-/// more; without one, a failure's category tells.
+/// The outcome of the enrollment, by the result (Intune writes `Success` and `Fail`, the schema allows more); failing
+/// that, by a failure's category.
 fn kind_of(result: Option<&str>, failure: Option<&Failure>) -> Option<Kind> {
     let category = failure.and_then(|failure| failure.category);
     let result = result.unwrap_or_default().trim().to_ascii_lowercase();
@@ -305,12 +307,12 @@ fn kind_of(result: Option<&str>, failure: Option<&Failure>) -> Option<Kind> {
     }
 }
 
-/// A kind's name within an id.
+/// A kind's name in an id.
 fn word(kind: Kind) -> &'static str {
     kind.name().trim_start_matches("enrollment.")
 }
 
-/// The text of whichever of two names a member goes by.
+/// The text of a member that has one of two names.
 fn either(record: &mut Reader<'_, '_>, names: [&str; 2]) -> Option<String> {
     names.iter().find_map(|name| record.text(name, MAX_TEXT_CHARS))
 }

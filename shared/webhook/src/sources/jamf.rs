@@ -4,15 +4,15 @@
 //! <https://docs.jamf.com/10.39.0/jamf-pro/documentation/Webhooks.html> the settings. Times
 //! (`eventTimestamp`) came with Jamf Pro 10.12; the id in `webhook` is the webhook's own, not the event's.
 //!
-//! On failure Jamf documents nothing but two timeouts, for connecting and for reading: what isn't taken the first time
-//! must be held for lost.
+//! Jamf documents no repetition, only two timeouts (connecting and reading), so an event that we do not accept the
+//! first time counts as lost.
 //!
-//! What Jamf cannot tell: that an enrollment began or failed, the screens on the way, that somebody gave up, compliance,
-//! how a device was enrolled, that a computer left, and that a computer enrolled again whose record was still there.
-//! Before 10.12 the same device enrolling anew unchanged is the same event.
+//! What Jamf cannot report: that an enrollment began or failed, the screens on the way, that somebody gave up,
+//! compliance, how a device was enrolled, that a computer left, and that a computer enrolled again while its record was
+//! still there. Before 10.12, a device that enrolls again unchanged gives the same event.
 //!
-//! What must stay true: XML names no entity of its own and is no deeper than [`MAX_DEPTH`]; one event in JSON and in XML,
-//! or from two webhooks, is one event; of the people only the account goes further (no telephone, room, position).
+//! Must stay true: XML may not define entities and is no deeper than [`MAX_DEPTH`]; an event in JSON and in XML, or
+//! from two webhooks, is one event; of people only the account is kept (no telephone, room, position).
 
 use super::{
     Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported as text, sample,
@@ -67,14 +67,14 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// How deep XML may go. Jamf's deepest, the members of devices in a list, is five.
+/// How deep XML may go. Jamf's deepest elements, the members of devices in a list, are at level five.
 pub const MAX_DEPTH: usize = 16;
 
-/// 2001-09-09 in milliseconds. What is less was counted in seconds, or is no time.
+/// 2001-09-09 in milliseconds. A smaller number was counted in seconds, or is not a time.
 const EARLIEST: i64 = 1_000_000_000_000;
 
-/// The members that tell one event from another.
-const TELLING: [&str; 12] = [
+/// The members that distinguish one event from another.
+const DISTINGUISHING: [&str; 12] = [
     "serialNumber",
     "udid",
     "managementId",
@@ -89,16 +89,16 @@ const TELLING: [&str; 12] = [
     "deviceEnrollmentProgramInstanceId",
 ];
 
-/// The events that are about enrollments.
+/// The events about enrollments.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Topic {
     MobileDeviceEnrolled,
     MobileDeviceUnenrolled,
     ComputerAdded,
     DeviceAddedToDep,
 }
 
-impl Told {
+impl Topic {
     fn read(name: &str) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {
             "mobiledeviceenrolled" => Self::MobileDeviceEnrolled,
@@ -121,7 +121,7 @@ impl Told {
 /// Reads an event.
 ///
 /// # Errors
-/// When the body is none of Jamf's events, or too large.
+/// When the body is not one of Jamf's events, or is too large.
 pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -130,21 +130,23 @@ pub fn parse(body: &[u8], headers: &HeaderMap, received: Received) -> Result<Bat
         read_xml(body)?
     } else {
         let value = read_json(body)?;
-        // Both products are Jamf's, and whoever has this address may set it in the other: no set-up is lost by that.
+        // Both products are Jamf's, and an administrator may enter this address in the other one; no set-up is lost by
+        // that.
         if setup_manager::is_message(&value) {
             return setup_manager::read_misaddressed(&value, received);
         }
         Message::of_json(&value)
     };
-    let name = text(&message.webhook, "webhookEvent").ok_or(BodyError::Malformed("webhook must tell webhookEvent"))?;
-    let events = match Told::read(&name) {
-        Some(told) => events(told, &message, received),
+    let name =
+        text(&message.webhook, "webhookEvent").ok_or(BodyError::Malformed("webhook must have a webhookEvent"))?;
+    let events = match Topic::read(&name) {
+        Some(topic) => events(topic, &message, received),
         None => vec![Parsed::passed_over(None, Some(&name))],
     };
     Ok(Batch { events, is_list: false })
 }
 
-/// The two parts of every event of Jamf's.
+/// The two parts of each of Jamf's events.
 #[derive(Default)]
 struct Message {
     webhook: Map<String, Value>,
@@ -167,7 +169,7 @@ fn is_xml(body: &[u8], headers: &HeaderMap) -> bool {
     without_mark(body).iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
 }
 
-/// Without the byte order mark that some put before UTF-8.
+/// Removes the byte order mark that some write before UTF-8.
 fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
@@ -177,15 +179,15 @@ fn read_json(body: &[u8]) -> Result<Value, BodyError> {
         .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })
 }
 
-/// Reads `<JSSEvent><webhook>…</webhook><event>…</event></JSSEvent>`: the texts right below the two parts. What goes
-/// deeper belongs to events of other kinds and is passed over.
+/// Reads `<JSSEvent><webhook>…</webhook><event>…</event></JSSEvent>`: the texts directly below the two parts. Anything
+/// deeper belongs to events of other kinds and is ignored.
 fn read_xml(body: &[u8]) -> Result<Message, BodyError> {
     const NOT_XML: BodyError = BodyError::Malformed("the XML is not well-formed");
     let body = std::str::from_utf8(without_mark(body)).map_err(|_| BodyError::Malformed("the XML is not UTF-8"))?;
     let mut reader = Reader::from_str(body);
     reader.config_mut().expand_empty_elements = true;
     let mut message = Message::default();
-    // The part that is open and the member within it, and the member's text.
+    // The open part, the open member within it, and the member's text.
     let (mut part, mut member, mut content) = (String::new(), String::new(), String::new());
     let (mut depth, mut has_root) = (0_usize, false);
     loop {
@@ -218,8 +220,8 @@ fn read_xml(body: &[u8]) -> Result<Message, BodyError> {
                 }
                 depth = depth.checked_sub(1).ok_or(NOT_XML)?;
             }
-            Xml::Text(told) if depth == 3 => content.push_str(&told.into_inner()),
-            Xml::CData(told) if depth == 3 => content.push_str(&told.into_inner()),
+            Xml::Text(found) if depth == 3 => content.push_str(&found.into_inner()),
+            Xml::CData(found) if depth == 3 => content.push_str(&found.into_inner()),
             Xml::GeneralRef(reference) => {
                 let character = reference.resolve_char_ref().map_err(|_| NOT_XML)?;
                 let name = reference.into_inner();
@@ -238,8 +240,8 @@ fn read_xml(body: &[u8]) -> Result<Message, BodyError> {
     }
 }
 
-fn events(told: Told, message: &Message, received: Received) -> Vec<Parsed> {
-    let about = about(told, &message.event);
+fn events(topic: Topic, message: &Message, received: Received) -> Vec<Parsed> {
+    let about = about(topic, &message.event);
     let Some(device) = about.identifiers().next() else {
         let otherwise = "must have a serialNumber, udid, managementId or jssID that names the device";
         let member = |kind| {
@@ -253,33 +255,33 @@ fn events(told: Told, message: &Message, received: Received) -> Vec<Parsed> {
         return vec![super::unnamed(None, &about, member, ("event", otherwise))];
     };
     let sent = time(&message.webhook);
-    let content = TELLING.map(|name| text(&message.event, name).unwrap_or_default()).join("\u{1f}");
+    let content = DISTINGUISHING.map(|name| text(&message.event, name).unwrap_or_default()).join("\u{1f}");
     let time = sent.unwrap_or(received.at);
     let event = |step: Step| {
         let id = derived_id(SOURCE, step.kind.name(), &device.value, sent, content.as_bytes());
         let key = EventKey { source: SOURCE.to_owned(), id };
         Parsed::Event(Box::new(super::enrollment_event(key, time, received, about.clone(), step)))
     };
-    told.steps().into_iter().map(event).collect()
+    topic.steps().into_iter().map(event).collect()
 }
 
-/// When it happened, if that is told and can be true.
+/// When it happened, if that was reported and is plausible.
 fn time(webhook: &Map<String, Value>) -> Option<Timestamp> {
     let millis: i64 = text(webhook, "eventTimestamp")?.parse().ok()?;
     (EARLIEST..=Timestamp::MAX.millis()).contains(&millis).then(|| Timestamp::from_millis(millis))
 }
 
-/// Whom an event is about.
-fn about(told: Told, event: &Map<String, Value>) -> About {
+/// The device, from an event.
+fn about(topic: Topic, event: &Map<String, Value>) -> About {
     let model = text(event, "modelDisplay").or_else(|| text(event, "model"));
     let serial_number = text(event, "serialNumber");
     let udid = text(event, "udid");
     let management_id = text(event, "managementId");
-    // Jamf's number counts computers and mobile devices apart, and every server begins at one: it names the device only
-    // where nothing better does.
+    // Jamf numbers computers and mobile devices separately, and every server begins at one, so the number names a
+    // device only if nothing better does.
     let numbered = || {
         let number = text(event, "jssID").filter(|id| id.parse::<u64>().is_ok_and(|id| id > 0))?;
-        let family = if told == Told::ComputerAdded { "computer" } else { "mobile-device" };
+        let family = if topic == Topic::ComputerAdded { "computer" } else { "mobile-device" };
         Some(format!("jamf-{family}-{number}"))
     };
     let mut about = About {
@@ -288,9 +290,9 @@ fn about(told: Told, event: &Map<String, Value>) -> About {
         mdm_device_id: management_id,
         device_name: text(event, "deviceName"),
         user_principal_name: principal_name(event),
-        // -1 is an account that no directory has.
+        // -1 means an account that is in no directory.
         user_id: text(event, "userDirectoryID").filter(|id| id != "-1"),
-        platform: platform(told, model.as_deref()),
+        platform: platform(topic, model.as_deref()),
         model,
         os_version: text(event, "osVersion"),
         ..About::default()
@@ -301,7 +303,7 @@ fn about(told: Told, event: &Map<String, Value>) -> About {
     about
 }
 
-/// The account: its name where that is an address, else the address that is told besides.
+/// The account: its name if that is an address, else the separate address.
 fn principal_name(event: &Map<String, Value>) -> Option<String> {
     let username = text(event, "username");
     if username.as_ref().is_some_and(|name| name.contains('@')) {
@@ -310,15 +312,15 @@ fn principal_name(event: &Map<String, Value>) -> Option<String> {
     text(event, "emailAddress").filter(|address| address.contains('@')).or(username)
 }
 
-/// Jamf's mobile devices are also televisions and headsets, which have no platform here. What Apple's programme adds may
-/// be anything.
-fn platform(told: Told, model: Option<&str>) -> Option<Platform> {
+/// Jamf's mobile devices include televisions and headsets, which have no platform here. A device added by Apple's
+/// programme may be of any kind.
+fn platform(topic: Topic, model: Option<&str>) -> Option<Platform> {
     let model = model.unwrap_or_default().to_ascii_lowercase().replace(' ', "");
     let is_one_of = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
-    match told {
-        Told::ComputerAdded => Some(Platform::MacOs),
+    match topic {
+        Topic::ComputerAdded => Some(Platform::MacOs),
         _ if is_one_of(&["iphone", "ipad", "ipod"]) => Some(Platform::Ios),
-        Told::DeviceAddedToDep => model.contains("mac").then_some(Platform::MacOs),
+        Topic::DeviceAddedToDep => model.contains("mac").then_some(Platform::MacOs),
         _ if is_one_of(&["appletv", "applevision", "realitydevice", "watch", "applewatch"]) => None,
         _ => Some(Platform::Ios),
     }

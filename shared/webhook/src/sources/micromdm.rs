@@ -2,18 +2,18 @@
 //!
 //! <https://github.com/micromdm/micromdm/blob/main/docs/user-guide/api-and-webhooks.md> describes it.
 //!
-//! On failure (no connection, or a status of 400 and above) MicroMDM writes a line to its log and goes on: it never
-//! sends anything again. Events wait in memory, one is posted at a time, and what waits is lost when the server ends.
+//! After a failure (no connection, or a status of 400 or above) MicroMDM logs a line and never sends the event again.
+//! Events wait in memory and are posted one at a time; those that wait are lost when the server stops.
 //!
-//! What MicroMDM cannot tell: what happened before the profile was being installed, the screens on the way, that
-//! somebody gave up or why an enrollment failed, the user, compliance, when the Setup Assistant was left; and that a
-//! device left without saying so (`CheckOutWhenRemoved` unset, erased, or offline).
+//! What MicroMDM cannot report: anything before the profile is installed, the screens on the way, that somebody gave up
+//! or why an enrollment failed, the user, compliance, when the Setup Assistant was left, and that a device left without
+//! a check-out (`CheckOutWhenRemoved` unset, erased, or offline).
 //!
-//! Nor whether a `TokenUpdate` is a device's first: it counts none. Each is told as `enrolled`, under its own id. Of a
-//! device known to be enrolled that repeats what is known and opens nothing, for a few events a year; an id without
-//! anything of the single message would make a repeat also of the one that follows a new `Authenticate`, and the device
-//! that enrolls anew would seem never to arrive. The price: a device that was enrolled before the webhook was set up
-//! seems to enroll when its token first changes.
+//! It does not count a device's `TokenUpdate`s either, so we cannot know which is the first. Each becomes `enrolled`,
+//! under its own id. For a device known to be enrolled this repeats what is known and opens nothing, and there are only
+//! a few such events a year. If the id did not depend on the single message, the one after a new `Authenticate` would
+//! also be a repeat, and a device that enrolls anew would seem never to arrive. The price: a device that enrolled
+//! before the webhook was set up seems to enroll when its token first changes.
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, apple, sample};
 use crate::cloudevents::{Batch, BodyError, Received};
@@ -41,7 +41,7 @@ pub static SENDER: Sender = Sender {
         removals: true,
         clock: Clock::Server,
     },
-    // On iOS and iPadOS the start is also the screen that installs the profile: the only one it reports.
+    // On iOS and iPadOS the start is also the screen that installs the profile, the only screen it reports.
     besides: &[Kind::StepEntered],
     source: Some(SOURCE),
     settings: "micromdm serve -command-webhook-url '{url}' …",
@@ -60,7 +60,7 @@ pub static SENDER: Sender = Sender {
 /// Reads an event.
 ///
 /// # Errors
-/// When the body is none of MicroMDM's events, or too large.
+/// When the body is not one of MicroMDM's events, or is too large.
 pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
-    apple::parse(SOURCE, body, received, |_| apple::Told::default())
+    apple::parse(SOURCE, body, received, |_| apple::OwnMembers::default())
 }

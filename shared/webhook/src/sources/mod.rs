@@ -1,8 +1,9 @@
-//! Senders that post what they have, in their own form: one module each, bytes and headers in, domain events out.
+//! Senders that post their own form: one module each, which turns bytes and headers into domain events.
 //!
-//! Must stay true: no I/O, no clock, no panic on any input; memory and time bounded by the body's size. Payloads are
-//! read for what an event needs and dropped: they hold push and unlock tokens, which no event may carry. An event
-//! without an id of its own gets one made of what it is ([`derived_id`]), so that the same again is the same event.
+//! Must stay true: no I/O, no clock, no panic on any input; memory and time are bounded by the body's size. Only what
+//! an event needs is read from a payload: payloads hold push and unlock tokens, which no event may carry. An event
+//! without an id of its own gets one made from its content ([`derived_id`]), so receiving it again gives the same
+//! event.
 
 pub mod android_management;
 pub mod apple;
@@ -46,8 +47,8 @@ use vestibule_domain::Timestamp;
 use vestibule_domain::event::{About, Body, ClockSkew, Event, EventKey, Kind, MAX_TEXT_CHARS, Platform, Step};
 use vestibule_domain::identity::IdentifierKind;
 
-/// All senders, in the order in which they are listed to people. This is the only list: addresses, settings, samples and
-/// the tests of documentation and deployment follow from it.
+/// All senders, in the order in which people see them. This is the only list: addresses, settings, samples and the
+/// tests of documentation and deployment are derived from it.
 pub static SENDERS: &[&Sender] = &[
     &enrollment_events::SENDER,
     &esp_status::SENDER,
@@ -73,21 +74,22 @@ pub static SENDERS: &[&Sender] = &[
     &windows_esp::SENDER,
 ];
 
-/// A sender that knows better than another when an enrollment of the same device is complete: it reports the end of a set-up
-/// later, or compliance where the other can't. Which of the two is to complete it the tenant's `complianceSource` says.
+/// A sender that knows better than another when an enrollment of the same device is complete: it reports a later end of
+/// the set-up, or compliance, which the other cannot. The tenant's `complianceSource` decides which of the two
+/// completes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Completes {
-    /// The name of the sender that knows.
+    /// The name of the better sender.
     pub sender: &'static str,
     /// The `source` of its events.
     pub source: &'static str,
-    /// The name of the sender that is too early.
+    /// The name of the sender that reports too early.
     pub instead_of: &'static str,
-    /// On which platform; `None` for all.
+    /// The platform for which this holds; `None` for all.
     pub platform: Option<Platform>,
 }
 
-/// Of which two senders the one is to complete enrollments.
+/// For each pair of senders, the one that should complete enrollments.
 pub static COMPLETES: &[Completes] = &[
     Completes {
         sender: graph_managed_devices::SENDER.name,
@@ -109,9 +111,9 @@ pub static COMPLETES: &[Completes] = &[
     },
 ];
 
-/// The `source` of a product's events by what people call it: the sender's name, or the source in any case. `None` where
-/// it is neither, as a source that an organisation's own sender chose; `Some(None)` for a sender each of whose events
-/// brings its own.
+/// The `source` of a product's events, by what people call it: the sender's name, or the source in any letter case.
+/// `None` if it is neither, such as a source that an organisation's own sender chose; `Some(None)` if each event of the
+/// sender brings its own.
 pub fn source_called(text: &str) -> Option<Option<&'static str>> {
     let is_meant = |sender: &&&Sender| {
         let source = sender.source.is_some_and(|source| source.eq_ignore_ascii_case(text));
@@ -123,15 +125,15 @@ pub fn source_called(text: &str) -> Option<Option<&'static str>> {
 /// How an adapter reads a body.
 pub type Read = fn(&[u8], &HeaderMap, Received) -> Result<Batch, BodyError>;
 
-/// The `compliant` that goes with an `enrolled` of a sender that cannot report compliance (docs/DOMAIN.md, A4). Whether it
-/// counts is decided when the device is looked at: the tenant may name another source.
+/// The `compliant` that follows an `enrolled` of a sender that cannot report compliance (docs/DOMAIN.md, A4). Whether
+/// it counts is decided when the device is read, because the tenant may name another source.
 fn assumed_compliant() -> Step {
     let mut step = Step::of(Kind::Compliant);
     step.said.assumed = true;
     step
 }
 
-/// An enrollment event as an adapter tells it.
+/// An enrollment event as an adapter reports it.
 fn enrollment_event(key: EventKey, time: Timestamp, received: Received, about: About, step: Step) -> Event {
     Event {
         key,
@@ -139,14 +141,14 @@ fn enrollment_event(key: EventKey, time: Timestamp, received: Received, about: A
         received_at: received.at,
         clock_skew: ClockSkew::of(time, received.at, received.backfill, received.reports.clock),
         reports: received.reports,
-        // What a product writes where it knows nothing is not what it told.
+        // What a product writes for an unknown value was not reported.
         about: about.without_unfit_identifiers(),
         body: Body::Enrollment(step),
     }
 }
 
-/// The refusal of an event that names no device: the values that are no identifiers, by the members that have them;
-/// where there are none, `otherwise`.
+/// The refusal of an event that names no device: each invalid identifier with its member; if there is none,
+/// `otherwise`.
 fn unnamed(
     id: Option<String>,
     about: &About,
@@ -160,7 +162,7 @@ fn unnamed(
     Parsed::Invalid { id, errors }
 }
 
-/// A text, or a number as its digits. Blank, and longer than an event may hold, counts as missing.
+/// A text, or a number as its digits. A blank one, or one longer than an event may hold, counts as missing.
 fn reported(map: &Map<String, Value>, name: &str) -> Option<String> {
     let text = match map.get(name)? {
         Value::String(text) => text.trim().to_owned(),
@@ -170,7 +172,7 @@ fn reported(map: &Map<String, Value>, name: &str) -> Option<String> {
     Some(text).filter(|text| !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS)
 }
 
-/// The id of an event whose sender gives none: made of its source, type, device, time as told, and content.
+/// The id of an event whose sender gives it none, made from its source, type, device, time as reported, and content.
 pub fn derived_id(source: &str, kind: &str, device: &str, time: Option<Timestamp>, content: &[u8]) -> String {
     let mut hash = Sha256::new();
     let time = time.map(Timestamp::millis).unwrap_or_default().to_be_bytes();

@@ -1,20 +1,19 @@
-//! NanoMDM's webhook, and that of NanoHUB, which is the same.
+//! NanoMDM's webhook; NanoHUB's is the same.
 //!
 //! <https://github.com/micromdm/nanomdm/blob/main/docs/operations-guide.md> describes the switches and the enrollment
 //! ids, <https://github.com/micromdm/nanomdm/blob/main/service/webhook/event.json> the events. Version 0.9 has `ids`,
-//! `event_id` and a signature; without an id an event is told apart by its time and content.
+//! `event_id` and a signature; an event without an id is distinguished by its time and content.
 //!
-//! On failure NanoMDM writes a line to its log and goes on: it never sends anything again. Only 200 is no failure to
-//! it, but any other status is as final.
+//! After a failure NanoMDM logs a line and never sends the event again. It counts any status but 200 as a failure.
 //!
-//! What NanoMDM cannot tell: what happened before the profile was being installed, the screens on the way, that
-//! somebody gave up or why an enrollment failed, the user, compliance, when the Setup Assistant was left; and that a device left
-//! without saying so (`CheckOutWhenRemoved` unset, erased, or offline). It tells of an `Authenticate` also when it
-//! refuses it itself.
+//! What NanoMDM cannot report: anything before the profile is installed, the screens on the way, that somebody gave up
+//! or why an enrollment failed, the user, compliance, when the Setup Assistant was left, and that a device left without
+//! a check-out (`CheckOutWhenRemoved` unset, erased, or offline). It also reports an `Authenticate` that it refuses
+//! itself.
 //!
-//! `token_update_tally` counts a device's `TokenUpdate`s from its last `Authenticate` on. Each is told as `enrolled`,
-//! whatever its tally: where the first says that the device awaits its configuration, the next is what releases it. Of a
-//! device known to be enrolled it repeats what is known, as [`micromdm`](super::micromdm) says.
+//! `token_update_tally` counts a device's `TokenUpdate`s since its last `Authenticate`. Each becomes `enrolled`,
+//! whatever its tally: if the first says that the device awaits its configuration, the next one releases it. For a
+//! device known to be enrolled it repeats what is known, as [`micromdm`](super::micromdm) explains.
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, apple, sample};
 use crate::cloudevents::{Batch, BodyError, Received};
@@ -43,7 +42,7 @@ pub static SENDER: Sender = Sender {
         removals: true,
         clock: Clock::Server,
     },
-    // On iOS and iPadOS the start is also the screen that installs the profile: the only one it reports.
+    // On iOS and iPadOS the start is also the screen that installs the profile, the only screen it reports.
     besides: &[Kind::StepEntered],
     source: Some(SOURCE),
     settings: "nanomdm -webhook-url '{url}' -webhook-hmac-key '{secret}' …",
@@ -59,18 +58,18 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// The types of enrollment that are a user's on a device, not the device's own.
+/// The types of enrollment that belong to a user of a device, not to the device itself.
 const USER_CHANNELS: [&str; 3] = ["User", "User Enrollment", "Shared iPad"];
 
 /// Reads an event.
 ///
 /// # Errors
-/// When the body is none of NanoMDM's events, or too large.
+/// When the body is not one of NanoMDM's events, or is too large.
 pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
-    apple::parse(SOURCE, body, received, told)
+    apple::parse(SOURCE, body, received, read_own)
 }
 
-fn told(checkin: &mut Reader<'_, '_>) -> apple::Told {
+fn read_own(checkin: &mut Reader<'_, '_>) -> apple::OwnMembers {
     let tally = checkin.value("token_update_tally");
     if tally.is_some_and(|tally| !tally.is_u64()) {
         checkin.refuse("token_update_tally", "must be a whole number");
@@ -81,5 +80,5 @@ fn told(checkin: &mut Reader<'_, '_>) -> apple::Told {
     let kind = ids.text("type", MAX_TEXT_CHARS);
     let parent = ids.text("parent_id", MAX_TEXT_CHARS);
     let is_user_channel = parent.is_some() || kind.is_some_and(|kind| USER_CHANNELS.contains(&kind.as_str()));
-    apple::Told { mdm_device_id, enrollment_id, is_user_channel }
+    apple::OwnMembers { mdm_device_id, enrollment_id, is_user_channel }
 }

@@ -1,7 +1,7 @@
-//! A script that sets a Mac up and posts when it begins and when it is done: CloudEvents of a few lines of shell.
+//! A script that sets up a Mac and posts when it begins and when it is done: CloudEvents in a few lines of shell.
 //!
-//! Whatever runs scripts in a set-up (DEPNotify, Baseline, Octory, …) can call it. The secret lies on every Mac, so that it
-//! is one of its own, by which nothing but this can be posted.
+//! Any tool that runs scripts in a set-up (DEPNotify, Baseline, Octory, …) can call it. Every Mac holds the secret, so
+//! this sender has one of its own, and nothing else can be posted with it.
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, native, sample};
 use crate::proof::Proof;
@@ -10,7 +10,7 @@ use vestibule_domain::event::Kind;
 /// The `source` of the events that the printed script posts.
 pub const SOURCE: &str = "setup-script";
 
-/// The sender. What the script prints of compliance it marks as assumed: it cannot know.
+/// The sender. The script marks the compliance it reports as assumed, because it cannot know it.
 pub static SENDER: Sender = Sender {
     name: "script",
     title: "A script that sets a Mac up",

@@ -1,5 +1,5 @@
-//! What a module states of its sender. Everything that depends on a sender (its address, how it is answered, what the
-//! program prints of it, what documentation must say) follows from here.
+//! The facts that a module states about its sender. Everything that depends on a sender follows from them: its address,
+//! how it is answered, what the program prints about it, and what the documentation must say.
 //!
 //! There are no defaults: a module that forgets a fact does not compile, and tests walk [`SENDERS`](super::SENDERS)
 //! against documentation, deployment and samples.
@@ -16,26 +16,26 @@ use vestibule_domain::event::{Kind, Reports};
 pub struct Sender {
     /// Its name in a webhook's path, in lower case with hyphens. Its module has the same name with underscores.
     pub name: &'static str,
-    /// What documentation calls it.
+    /// Its name in the documentation.
     pub title: &'static str,
-    /// How it may prove a request. The first that needs a secret of its own decides which address it is given.
+    /// The ways in which it may prove a request. The first that needs a secret of its own decides its address.
     pub proofs: &'static [Proof],
     /// How it is answered.
     pub answer: Answer,
-    /// What makes it send the same again.
+    /// When it sends the same body again.
     pub repeats: Repeats,
     /// What it can report.
     pub reports: Reports,
-    /// Kinds of events that its module makes although `reports` denies them. The module gives the reason.
+    /// Kinds of events that its module makes although `reports` excludes them. The module gives the reason.
     pub besides: &'static [Kind],
-    /// The `source` of the events that its module makes; `None` where each event brings its own.
+    /// The `source` of the events that its module makes; `None` if each event brings its own.
     pub source: Option<&'static str>,
-    /// What to set in it. `{url}` and `{secret}` stand for the address and the secret that `source add` makes.
+    /// The settings to make in it. `{url}` and `{secret}` stand for the address and the secret that `source add` makes.
     pub settings: &'static str,
-    /// What is deployed besides, as `source add` writes it into a folder.
+    /// Other files to deploy; `source add` writes them into a folder.
     pub files: &'static [SenderFile],
-    /// Bodies as it posts them. The first is the one that the program shows; together they make every kind of event
-    /// that `reports` and `besides` name, and one names its device by placeholders alone.
+    /// Bodies as it posts them. The program shows the first. Together they make every kind of event that `reports` and
+    /// `besides` name, and one of them names its device by placeholders only.
     pub samples: &'static [Sample],
     /// How its bodies are read.
     pub read: Read,
@@ -44,43 +44,42 @@ pub struct Sender {
 /// How a sender is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// By what became of its events: 202, 207, 400, 429 or 503.
+    /// By the result for its events: 202, 207, 400, 429 or 503.
     ByEvent,
-    /// The same, but with 204 and without a body where nothing was refused: to a broker that takes a body for an event
-    /// in reply.
+    /// The same, but 204 without a body if nothing was refused: for a broker that takes any body for an event in reply.
     WithoutBody,
-    /// With 200 once the request is understood, whatever is in it: to a product that would send for ever what it is
-    /// refused, or takes anything else for a failure.
+    /// With 200 once the request is understood, whatever is in it: for a product that would send a refused body for
+    /// ever, or takes anything else for a failure.
     Always {
-        /// The status for events that could not be stored: the one at which this product sends again, if any.
+        /// The status for events that could not be stored: the one after which this product sends again, if any.
         again: StatusCode,
     },
 }
 
 impl Answer {
-    /// 200, and 503 for what could not be stored.
+    /// 200, or 503 if something could not be stored.
     pub const ALWAYS: Self = Self::Always { again: StatusCode::SERVICE_UNAVAILABLE };
 }
 
-/// What makes a sender send the same again. A sender that ignores an answer shows it to nobody.
+/// When a sender sends the same body again. A sender that ignores an answer shows it to nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeats {
-    /// Nothing: it ignores every answer.
+    /// Never: it ignores every answer.
     Never,
-    /// Its vendor does not say. What is not taken the first time must be held for lost.
+    /// Its vendor does not say. A body that we do not accept the first time counts as lost.
     NotDocumented,
-    /// These statuses and no other.
+    /// After these statuses only.
     At(&'static [StatusCode]),
-    /// Every status but success, and a missing answer.
+    /// After every status but success, and after a missing answer.
     UntilAccepted,
-    /// What the organisation set up itself: a script, a forwarder, an agent.
+    /// As the organisation set it up: a script, a forwarder, an agent.
     AsSetUp,
 }
 
-/// A file that is deployed to make a sender of a device.
+/// A file to deploy that turns a device into a sender.
 #[derive(Clone, Copy, Debug)]
 pub struct SenderFile {
-    /// Where it lies in the folder, with `/` between.
+    /// Its path in the folder, with `/` as separator.
     pub path: &'static str,
     /// Its text.
     pub text: &'static str,
@@ -95,11 +94,11 @@ pub struct Sample {
     pub file: &'static str,
     /// The body.
     pub body: &'static [u8],
-    /// What it becomes, each once; compliance that the module assumes apart.
+    /// What it becomes; each entry appears once, and compliance that the module assumes is left out.
     pub becomes: &'static [Becomes],
 }
 
-/// What becomes of a part of a body.
+/// The result of a part of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Becomes {
     /// An enrollment event.
@@ -108,13 +107,13 @@ pub enum Becomes {
     Esp,
     /// A step of web-based enrollment.
     SignIn,
-    /// It is about something else: counted, and no more.
+    /// It is about something else, and only counted.
     Ignored,
     /// It is refused.
     Refused,
 }
 
-/// A sample by its file's name, and what it becomes.
+/// A sample by its file's name, and its results.
 macro_rules! sample {
     ($file:literal, $($becomes:expr),+ $(,)?) => {
         $crate::sources::Sample {
@@ -127,24 +126,24 @@ macro_rules! sample {
 pub(super) use sample;
 
 impl Sender {
-    /// The sender by that name.
+    /// The sender with that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         super::SENDERS.iter().find(|sender| sender.name == name).copied()
     }
 
-    /// How a body of its comes in, unless the tenant says otherwise, and where everything is kept.
+    /// How one of its bodies is received, unless the tenant says otherwise, with everything kept.
     pub const fn received(&self, at: Timestamp, backfill: bool) -> Received {
         Received { at, backfill, reports: self.reports, holds: true, kept_from: Timestamp::MIN }
     }
 
-    /// The path that it posts to. Where it proves itself by the path, the secret is a part of it.
+    /// The path that it posts to. If it proves itself by the path, the secret is part of it.
     pub fn path(&self, tenant: &str, proof: Proof, secret: &str) -> String {
         let path = format!("/hooks/{tenant}/{}", self.name);
         if proof == Proof::Path { format!("{path}/{secret}") } else { path }
     }
 
-    /// How it proves itself best by a secret of its own. A sender without one signs as Standard Webhooks says, with
-    /// the tenant's webhook secret.
+    /// Its preferred proof by a secret of its own. A sender without one signs by Standard Webhooks with the tenant's
+    /// webhook secret.
     pub fn own_proof(&self) -> Option<Proof> {
         self.proofs.iter().copied().find(|proof| *proof != Proof::StandardWebhooks)
     }
@@ -154,13 +153,13 @@ impl Sender {
         self.proofs.iter().any(|proof| (*proof == Proof::Path) == path_secret.is_some())
     }
 
-    /// What to set in it.
+    /// The settings to make in it.
     pub fn settings(&self, url: &str, secret: &str) -> String {
         filled(self.settings, url, secret)
     }
 
     /// Its files, each with its path in their folder, for this address and secret. Neither may hold a quotation mark, a
-    /// brace or a line's end: files have them in quotation marks of their own.
+    /// brace or a line end, because the files put them in quotation marks.
     pub fn files(&self, url: &str, secret: &str) -> impl Iterator<Item = (&'static str, String)> {
         let text =
             |file: &SenderFile| if file.is_filled { filled(file.text, url, secret) } else { file.text.to_owned() };

@@ -1,17 +1,18 @@
-//! Webhooks of Jamf Setup Manager, the program that sets a Mac up after its enrollment.
+//! Webhooks of Jamf Setup Manager, the program that sets up a Mac after its enrollment.
 //!
-//! <https://github.com/jamf/Setup-Manager/blob/main/Docs/Webhooks.md> describes them: one when a set-up begins and one when
-//! it is over, with what happened in between. Its kinds `teams` and `slack` have another body, which is refused.
+//! <https://github.com/jamf/Setup-Manager/blob/main/Docs/Webhooks.md> describes them: one when a set-up begins and one
+//! when it is over, with what happened in between. Its kinds `teams` and `slack` have another body, which is refused.
 //!
-//! No repetition is documented: a post that fails is gone. So whatever the other event of a run says too is made of it.
+//! No repetition is documented: a post that fails is lost. So each of a run's two events also makes what the other
+//! would.
 //!
-//! What Setup Manager cannot tell: the screens, which action hangs, that a person sits before it, why an action failed,
-//! compliance, how a device was enrolled, that it left, and every Mac that never gets as far. A `finished` that was lost
-//! looks like a set-up that was given up.
+//! What Setup Manager cannot report: the screens, which action hangs, that a person sits in front of the Mac, why an
+//! action failed, compliance, how a device was enrolled, that it left, and every Mac that never gets this far. A lost
+//! `finished` looks like a set-up that somebody gave up.
 //!
-//! What must stay true: a run is one attempt, whichever of its events arrive, how often and in which order. `started` is
-//! made of the beginning alone: the end names the beginning to a second only, and a second `started` is a second try. The
-//! end says that the Mac was at it all the time, so that its silence in between ends no attempt (the bridge).
+//! Must stay true: a run is one attempt, whichever of its events arrive, how often and in which order. Only the
+//! beginning makes `started`: the end repeats that time to a second only, and a second `started` is a second attempt.
+//! The end shows that the Mac was active all the time, so its silence in between ends no attempt (the bridge).
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, MAX_EVENTS, Parsed, Received};
@@ -62,32 +63,32 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// What the names of its events begin with, in lower case.
+/// The prefix of its events' names, in lower case.
 const EVENTS: &str = "com.jamf.setupmanager.";
-/// The one step. No catalogue knows it, so that it has no row.
+/// The only screen. No catalogue knows it, so it has no row.
 const SETUP_MANAGER: &str = "SetupManager";
-/// Why an action that failed is a failure. It fails no enrollment.
+/// The reason of a failed action. It does not fail the enrollment.
 const ACTION_FAILED: &str = "enrollmentActionFailed";
 
-/// 2001-01-01, where the clock of a Mac begins that has lost its time. What is earlier is no time.
+/// 2001-01-01, at which a Mac's clock starts when it has lost its time. An earlier time is invalid.
 const EARLIEST: Timestamp = Timestamp::from_millis(978_307_200_000);
-/// How far apart the steps of the bridge are: less than the thirty minutes that end an attempt.
+/// The distance between steps of the bridge: less than the thirty minutes that end an attempt.
 const BRIDGE: Millis = Millis::from_minutes(25);
-/// A run that took longer has no bridge: nobody was there.
+/// A longer run has no bridge: nobody was there.
 const LONGEST_BRIDGED: Millis = Millis::from_minutes(4 * 60);
-/// How far the two tellings of a beginning may be apart by being rounded to seconds.
+/// By how much the two reports of a beginning may differ from rounding to seconds.
 const ROUNDED: Millis = Millis::from_seconds(5);
-/// A run that took longer counts as one of unknown length, in seconds: a year.
+/// The length in seconds (a year) above which a run counts as one of unknown length.
 const LONGEST_SECONDS: i64 = 31_536_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Stage {
     Started,
     Finished,
 }
 
-impl Told {
-    /// By the name of the event; by `name` only where there is none.
+impl Stage {
+    /// By the event's name; by `name` only if there is no event.
     fn read(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         match name.strip_prefix(EVENTS).unwrap_or(&name) {
@@ -108,7 +109,7 @@ impl Told {
 /// Reads an event.
 ///
 /// # Errors
-/// When the body is none of Setup Manager's events, or too large.
+/// When the body is not one of Setup Manager's events, or is too large.
 pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -119,14 +120,13 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
     read(message, received)
 }
 
-/// Whether a body is Setup Manager's, whatever address it was posted to.
+/// Whether a body is Setup Manager's, whatever its address.
 pub(super) fn is_message(body: &Value) -> bool {
     let name = body.get("event").and_then(Value::as_str).unwrap_or_default().trim();
     name.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
 }
 
-/// Reads an event that came with the address of another of Jamf's products. It is Setup Manager's all the same, and so is
-/// what it reports.
+/// Reads an event that came to the address of another of Jamf's products. It still counts as Setup Manager's.
 pub(super) fn read_misaddressed(body: &Value, received: Received) -> Result<Batch, BodyError> {
     let received = Received { reports: SENDER.reports, ..received };
     read(body.as_object().ok_or(BodyError::Malformed("an event is an object"))?, received)
@@ -141,7 +141,7 @@ fn read(message: &Map<String, Value>, received: Received) -> Result<Batch, BodyE
             "an event has event or name; leave kind out of the profile, for teams and slack have a body of their own",
         ));
     };
-    let Some(kind) = Told::read(&name) else {
+    let Some(kind) = Stage::read(&name) else {
         return Ok(Batch { events: vec![Parsed::passed_over(None, Some(&name))], is_list: false });
     };
     let about = about(message);
@@ -152,13 +152,13 @@ fn read(message: &Map<String, Value>, received: Received) -> Result<Batch, BodyE
     };
     let run = Run::read(kind, message);
     let steps = match kind {
-        Told::Started => begun(&run),
-        Told::Finished => finished(&run, message),
+        Stage::Started => begun(&run),
+        Stage::Finished => finished(&run, message),
     };
     if steps.len() > MAX_EVENTS {
         return Err(BodyError::TooManyEvents);
     }
-    // A part of a long run lies far back by the clock that the message itself shows to be right.
+    // A part of a long run may be far in the past by the clock that the message itself confirms.
     let sent = run.sent.unwrap_or(received.at);
     let clock_skew = ClockSkew::of(sent, received.at, received.backfill, received.reports.clock);
     let event = |(step, time, what): (Step, Option<Timestamp>, String)| {
@@ -172,30 +172,30 @@ fn read(message: &Map<String, Value>, received: Received) -> Result<Batch, BodyE
     Ok(Batch { events: steps.into_iter().map(event).collect(), is_list: false })
 }
 
-/// The times of a run, as far as they can be true.
+/// The plausible times of a run.
 struct Run {
     /// When it began.
     began: Option<Timestamp>,
     /// When it was over.
     ended: Option<Timestamp>,
-    /// When the message was made: the end in one of the end, else the beginning.
+    /// When the message was made: at the end if it reports the end, else at the beginning.
     sent: Option<Timestamp>,
-    /// The time that tells the message from another of the same device, as written.
+    /// The time, as written, that distinguishes the message from others of the same device.
     own: String,
 }
 
 impl Run {
-    fn read(kind: Told, message: &Map<String, Value>) -> Self {
+    fn read(kind: Stage, message: &Map<String, Value>) -> Self {
         let [timestamp, started, finished] = ["timestamp", "started", "finished"].map(|name| time(message, name));
         let own = |names: &[&str]| names.iter().find_map(|name| reported(message, name)).unwrap_or_default();
         match kind {
-            // Which of the two is the start and which the posting, documentation and its example say differently.
-            Told::Started => {
+            // Documentation and its example disagree on which of the two is the start and which the posting.
+            Stage::Started => {
                 let began = [timestamp, started].into_iter().flatten().min();
                 Self { began, ended: None, sent: began, own: String::new() }
             }
-            // A finished run may be posted twice, at two times: only its own end tells it from another.
-            Told::Finished => {
+            // A finished run may be posted twice, at two times, so only its own end identifies it.
+            Stage::Finished => {
                 let ended = finished.or(timestamp);
                 let counted = finished.zip(duration(message)).map(|(end, length)| end - length);
                 let counted = counted.filter(|time| *time >= EARLIEST);
@@ -212,17 +212,17 @@ impl Run {
     }
 }
 
-/// What the beginning of a run says, each with its time and what tells it from the others of its kind.
+/// The steps that the beginning of a run reports, each with its time and what distinguishes it from others of its kind.
 fn begun(run: &Run) -> Vec<(Step, Option<Timestamp>, String)> {
     [Step::of(Kind::Started), at_place(Step::of(Kind::StepEntered))].map(|step| (step, run.began, String::new())).into()
 }
 
-/// What the end of a run says.
+/// The steps that the end of a run reports.
 fn finished(run: &Run, message: &Map<String, Value>) -> Vec<(Step, Option<Timestamp>, String)> {
     let entered = |time: Timestamp, what: String| (at_place(Step::of(Kind::StepEntered)), Some(time), what);
     let mut steps = Vec::new();
     if let Some(began) = run.began {
-        // Opens the attempt where the beginning was lost.
+        // Opens the attempt if the beginning was lost.
         steps.push(entered(began, "began".to_owned()));
         let length = run.ended.map_or(Millis::ZERO, |ended| ended - began);
         if length > BRIDGE && length <= LONGEST_BRIDGED {
@@ -234,7 +234,7 @@ fn finished(run: &Run, message: &Map<String, Value>) -> Vec<(Step, Option<Timest
         }
     }
     for label in failed_actions(message) {
-        // The same label twice is one: nothing else tells the two apart.
+        // The same label twice counts once: nothing else distinguishes the two.
         let what = format!("failed {}", label.as_deref().unwrap_or_default());
         let failure = Failure { reason: Some(ACTION_FAILED.to_owned()), message: label, ..Failure::default() };
         let step = Step { failure: Some(failure), ..at_place(Step::of(Kind::StepEntered)) };
@@ -257,7 +257,7 @@ fn failed_actions(message: &Map<String, Value>) -> impl Iterator<Item = Option<S
     })
 }
 
-/// Whom an event is about. Jamf Pro's own number is left out: each of its servers counts from one.
+/// The device, from an event. Jamf Pro's own number is left out, because each of its servers counts from one.
 fn about(message: &Map<String, Value>) -> About {
     let nothing = Map::new();
     let entry = message.get("userEntry").and_then(Value::as_object).unwrap_or(&nothing);
@@ -281,16 +281,16 @@ fn at_place(step: Step) -> Step {
     Step { place: Some(place), ..step }
 }
 
-/// A time, if it can be true.
+/// A time, if it is plausible.
 fn time(message: &Map<String, Value>, name: &str) -> Option<Timestamp> {
     let time = Timestamp::parse(&reported(message, name)?).ok()?;
     Some(time).filter(|time| *time >= EARLIEST)
 }
 
-/// How long the run took, if it can be true.
+/// How long the run took, if it is plausible.
 fn duration(message: &Map<String, Value>) -> Option<Millis> {
     let seconds = reported(message, "duration")?;
-    // Whole seconds, by whatever writes them.
+    // Whole seconds; some writers add a fraction.
     let seconds: i64 = seconds.split('.').next()?.parse().ok()?;
     (0..=LONGEST_SECONDS).contains(&seconds).then(|| Millis::from_seconds(seconds))
 }

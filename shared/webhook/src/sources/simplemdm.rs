@@ -2,10 +2,10 @@
 //!
 //! <https://api.simplemdm.com/#webhooks> describes them: a type, a time, and the device. No repetition is documented.
 //!
-//! What SimpleMDM cannot tell: that an enrollment began or failed, the screens on the way, that somebody gave up,
+//! What SimpleMDM cannot report: that an enrollment began or failed, the screens on the way, that somebody gave up,
 //! compliance, the platform, the user, and how a device was enrolled.
 //!
-//! What must stay true: one event by its type, device and time is one event, however often it is posted.
+//! Must stay true: events of one type, device and time are one event, however often it is posted.
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, assumed_compliant, derived_id, reported, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
@@ -56,7 +56,7 @@ const EARLIEST: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 /// Reads an event.
 ///
 /// # Errors
-/// When the body is none of SimpleMDM's events, or too large.
+/// When the body is not one of SimpleMDM's events, or is too large.
 pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -68,7 +68,7 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
     let steps = match kind.to_ascii_lowercase().as_str() {
         "device.enrolled" => vec![Step::of(Kind::Enrolled), assumed_compliant()],
         "device.unenrolled" => vec![Step::of(Kind::Unenrolled)],
-        // A move between groups (of a list of devices), a test, and whatever else there is, is no enrollment.
+        // A move between groups, a test, and every other type is not about an enrollment.
         _ => return Ok(Batch { events: vec![Parsed::passed_over(None, Some(&kind))], is_list: false }),
     };
     Ok(Batch { events: events(message, steps, received), is_list: false })
@@ -92,7 +92,7 @@ fn events(message: &Map<String, Value>, steps: Vec<Step>, received: Received) ->
     };
     let at = reported(message, "at");
     let sent = at.as_deref().and_then(|text| Timestamp::parse(text).ok()).filter(|time| *time >= EARLIEST);
-    // SimpleMDM's own id of the device is there whatever else a device tells of itself.
+    // SimpleMDM's own id of the device is always there, whatever other ids an event has.
     let id = about.mdm_device_id.clone().unwrap_or_else(|| named.value.clone());
     let event = |step: Step| {
         let content = at.as_deref().unwrap_or_default().as_bytes();
@@ -103,7 +103,7 @@ fn events(message: &Map<String, Value>, steps: Vec<Step>, received: Received) ->
     steps.into_iter().map(event).collect()
 }
 
-/// Whom an event is about. The number alone would name other products' devices too.
+/// The device, from an event. The number alone could also name a device of another product.
 fn about(device: &Map<String, Value>) -> About {
     let is_number =
         |id: &String| id.bytes().all(|digit| digit.is_ascii_digit()) && id.bytes().any(|digit| digit != b'0');

@@ -1,22 +1,23 @@
 //! Workspace ONE UEM's event notifications (VMware's, then Omnissa's; AirWatch before), in JSON.
 //!
-//! The product (<https://docs.omnissa.com/>) has the settings under Groups & Settings → All Settings → System → Advanced →
-//! API → Event Notifications; what is posted was found in no public page of its documentation. It is known from products
-//! that take it: early bodies (`MDMEnrollmentComplete`, `/Date(1368076195887)/`, `System.Byte[]`) and later ones (`MDM
-//! Enrollment Complete`, `2022-01-16T09:13:59.5720125Z`, `Platform`, `DeviceUUID`; `contrib/wsone` in
+//! In the product (<https://docs.omnissa.com/>) the settings are under Groups & Settings → All Settings → System →
+//! Advanced → API → Event Notifications. No public page of its documentation shows what it posts. The form is known
+//! from products that receive it: early bodies (`MDMEnrollmentComplete`, `/Date(1368076195887)/`, `System.Byte[]`) and
+//! later ones (`MDM Enrollment Complete`, `2022-01-16T09:13:59.5720125Z`, `Platform`, `DeviceUUID`; `contrib/wsone` in
 //! <https://github.com/zentralopensource/zentral>).
 //! `EventId` is the number of a kind of event, not of an event: 39 is `BreakMDMConfirmed`, 148 `MDMEnrollmentComplete`,
-//! 178 `CompromisedStatusChanged`, 229 `DeviceEnterpriseWipeRequested`. No list of them is public, so that the name
-//! decides where it is known.
+//! 178 `CompromisedStatusChanged`, 229 `DeviceEnterpriseWipeRequested`. There is no public list of them, so the name
+//! decides if it is known.
 //!
-//! On failure nothing is documented: what isn't taken the first time must be held for lost.
+//! How it repeats is not documented, so a notification that we do not accept the first time counts as lost.
 //!
-//! What Workspace ONE cannot tell: that an enrollment began or failed, the screens on the way, that somebody gave up,
-//! how a device was enrolled, and when it became compliant that was so from the beginning (no change is told then, so
-//! that the status told with the enrollment counts). A wipe is told when it is asked for, not always when it is done:
-//! the asking counts as the end, as a device that enrolls anew would else be taken for one that never left.
+//! What Workspace ONE cannot report: that an enrollment began or failed, the screens on the way, that somebody gave up,
+//! how a device was enrolled, and when a device became compliant that was so from the beginning (no change is reported
+//! then, so the status sent with the enrollment counts). A wipe is reported when it is requested, not always when it is
+//! done. We take the request as the end, or else a device that enrolls anew would seem never to have left.
 //!
-//! What must stay true: no telephone number, MAC address or IMEI goes further; compliance is said only where it was told.
+//! Must stay true: no telephone number, MAC address or IMEI is kept; compliance is reported only if the notification
+//! has it.
 
 use super::{Answer, Becomes, Clock, Repeats, Reports, Sender, derived_id, sample};
 use crate::cloudevents::{Batch, BodyError, MAX_BODY_BYTES, Parsed, Received};
@@ -68,12 +69,12 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// 2001-09-09 in milliseconds. What is earlier is .NET's unset time, or none.
+/// 2001-09-09 in milliseconds. Anything earlier is .NET's unset time or invalid.
 const EARLIEST: i64 = 1_000_000_000_000;
 
-/// The members that tell one notification from another, besides its time. When it was sent (`CompromisedTimeStamp`) is
-/// not among them: two rules that both send an event do so at different times.
-const TELLING: [&str; 9] = [
+/// The members that distinguish notifications of one time. The time of sending (`CompromisedTimeStamp`) is not among
+/// them: two rules that both send an event send it at different times.
+const DISTINGUISHING: [&str; 9] = [
     "EventId",
     "EventType",
     "EventTime",
@@ -85,16 +86,16 @@ const TELLING: [&str; 9] = [
     "ComplianceStatus",
 ];
 
-/// The notifications that are about enrollments.
+/// The notifications about enrollments.
 #[derive(Clone, Copy)]
-enum Told {
+enum Notice {
     Enrolled,
     Unenrolled,
     Compliance,
 }
 
-impl Told {
-    /// By name, with and without spaces as early and later versions write it; else by number.
+impl Notice {
+    /// By name, with and without spaces, as early and later versions write it; failing that, by number.
     fn read(name: Option<&str>, number: Option<&str>) -> Option<Self> {
         let name: String = name.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
         Some(match name.to_ascii_lowercase().as_str() {
@@ -123,7 +124,7 @@ impl Told {
         })
     }
 
-    /// What it means, by what it says of the device's state.
+    /// The steps it stands for, given the device's reported state.
     fn steps(self, notification: &Map<String, Value>) -> Vec<Step> {
         let is = |name: &str, value: &str| text(notification, name).map(|text| text.eq_ignore_ascii_case(value));
         let is_compliant = is("ComplianceStatus", "Compliant") == Some(true);
@@ -132,8 +133,8 @@ impl Told {
             (Self::Unenrolled, _) => vec![Step::of(Kind::Unenrolled)],
             (Self::Enrolled, Some(true) | None) if is_compliant => vec![enrolled, compliant],
             (Self::Enrolled, _) => vec![enrolled],
-            // Of a device that enrolled before we were asked this is the first word, and it repeats that the device is
-            // enrolled: its time is not the enrollment's.
+            // For a device that enrolled before notifications were switched on, this is the first report. It repeats
+            // that the device is enrolled, but its time is not the enrollment's.
             (Self::Compliance, Some(true)) if is_compliant => {
                 let mut restated = enrolled;
                 restated.said.restated = true;
@@ -148,12 +149,12 @@ impl Told {
 /// Reads a notification.
 ///
 /// # Errors
-/// When the body is no notification, or too large.
+/// When the body is not a notification, or is too large.
 pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
     }
-    // .NET likes to begin with a byte order mark.
+    // .NET often writes a byte order mark.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })?;
@@ -162,7 +163,8 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
     if name.is_none() && number.is_none() {
         return Err(BodyError::Malformed("a notification has an EventType or EventId"));
     }
-    let steps = Told::read(name.as_deref(), number.as_deref()).map_or_else(Vec::new, |told| told.steps(notification));
+    let steps =
+        Notice::read(name.as_deref(), number.as_deref()).map_or_else(Vec::new, |notice| notice.steps(notification));
     let events = if steps.is_empty() {
         vec![Parsed::passed_over(None, name.as_deref().or(number.as_deref()))]
     } else {
@@ -186,8 +188,8 @@ fn events(steps: &[Step], notification: &Map<String, Value>, received: Received)
         return vec![super::unnamed(None, &about, member, ("", otherwise))];
     };
     let sent = text(notification, "EventTime").as_deref().and_then(time);
-    // The time as written is among them: later versions tell a ten-millionth of a second.
-    let content = TELLING.map(|name| text(notification, name).unwrap_or_default()).join("\u{1f}");
+    // The time as written is among them: later versions have ten-millionths of a second.
+    let content = DISTINGUISHING.map(|name| text(notification, name).unwrap_or_default()).join("\u{1f}");
     let time = sent.unwrap_or(received.at);
     let event = |step: &Step| {
         let id = derived_id(SOURCE, step.kind.name(), &device.value, sent, content.as_bytes());
@@ -197,8 +199,8 @@ fn events(steps: &[Step], notification: &Map<String, Value>, received: Received)
     steps.iter().map(event).collect()
 }
 
-/// `/Date(milliseconds)/`, whose offset (`+0200`) only says where the server stands, or an ISO time, in UTC where it
-/// names no zone. Only what can be true.
+/// `/Date(milliseconds)/`, whose offset (`+0200`) only gives the server's time zone, or an ISO time, in UTC if it names
+/// no zone. An implausible time counts as missing.
 fn time(text: &str) -> Option<Timestamp> {
     let time = match text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
         Some(inner) => {
@@ -211,32 +213,33 @@ fn time(text: &str) -> Option<Timestamp> {
     (time >= EARLIEST).then(|| Timestamp::from_millis(time))
 }
 
-/// Whom a notification is about.
+/// The device, from a notification.
 fn about(notification: &Map<String, Value>) -> About {
-    let told = |name: &str| text(notification, name);
-    // Every server counts its devices from one: the number names the device where no id of the whole world does.
+    let reported = |name: &str| text(notification, name);
+    // Every server counts its devices from one, so the number names a device only if no globally unique id does.
     let is_number =
         |id: &String| id.bytes().all(|digit| digit.is_ascii_digit()) && id.bytes().any(|digit| digit != b'0');
-    let numbered = || told("DeviceId").filter(is_number).map(|id| format!("workspace-one-{id}"));
-    let model = told("Model");
+    let numbered = || reported("DeviceId").filter(is_number).map(|id| format!("workspace-one-{id}"));
+    let model = reported("Model");
     About {
-        serial_number: told("SerialNumber"),
-        udid: told("Udid"),
-        mdm_device_id: told("DeviceUUID")
+        serial_number: reported("SerialNumber"),
+        udid: reported("Udid"),
+        mdm_device_id: reported("DeviceUUID")
             .filter(|id| is_identifier(id))
             .or_else(numbered)
-            .or_else(|| told("DeviceUUID")),
-        device_name: told("DeviceFriendlyName"),
+            .or_else(|| reported("DeviceUUID")),
+        device_name: reported("DeviceFriendlyName"),
         user_principal_name: principal_name(notification),
-        platform: platform(told("Platform").as_deref(), model.as_deref())
-            .or_else(|| told("DeviceFriendlyName").filter(|_| is_early(notification)).and_then(|name| family(&name))),
+        platform: platform(reported("Platform").as_deref(), model.as_deref()).or_else(|| {
+            reported("DeviceFriendlyName").filter(|_| is_early(notification)).and_then(|name| family(&name))
+        }),
         model,
-        os_version: told("OperatingSystem"),
+        os_version: reported("OperatingSystem"),
         ..About::default()
     }
 }
 
-/// The account: its name where that is an address, else the address that is told besides.
+/// The account: its name if that is an address, else the separate address.
 fn principal_name(notification: &Map<String, Value>) -> Option<String> {
     let name = text(notification, "EnrollmentUserName");
     if name.as_ref().is_some_and(|name| name.contains('@')) {
@@ -245,7 +248,7 @@ fn principal_name(notification: &Map<String, Value>) -> Option<String> {
     text(notification, "EnrollmentEmailAddress").filter(|address| address.contains('@')).or(name)
 }
 
-/// Workspace ONE's platforms are also televisions, printers and Chromebooks, which have none here.
+/// Workspace ONE also manages televisions, printers and Chromebooks, which have no platform here.
 fn platform(name: Option<&str>, model: Option<&str>) -> Option<Platform> {
     let name: String = name.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
     let is_apple_mobile =
@@ -260,13 +263,13 @@ fn platform(name: Option<&str>, model: Option<&str>) -> Option<Platform> {
     }
 }
 
-/// Whether it is of the early form, which has neither platform nor model.
+/// Whether it has the early form, without platform and model.
 fn is_early(notification: &Map<String, Value>) -> bool {
     !notification.contains_key("Platform") && !notification.contains_key("Model")
 }
 
-/// The platform by the device's name. The product makes it of user, model and operating system ("ada iPhone iOS 9.3.2
-/// F196"), Apple's devices of owner and model; a name without such a word says nothing.
+/// The platform that the device's name implies. The product makes names from user, model and operating system ("ada
+/// iPhone iOS 9.3.2 F196"), for Apple devices from owner and model; a name without such a word implies nothing.
 fn family(name: &str) -> Option<Platform> {
     // "iPhone3,1" is an iPhone.
     let words = name.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
@@ -280,12 +283,12 @@ fn family(name: &str) -> Option<Platform> {
         })
     });
     let first = found.next()?;
-    // "Ada's iPhone for Windows tests" names two: neither is known.
+    // "Ada's iPhone for Windows tests" names two, so neither is certain.
     found.all(|other| other == first).then_some(first)
 }
 
-/// A text, or a number as its digits. Blank, what .NET writes instead of bytes, and longer than an event may hold, is as
-/// if not told.
+/// A text, or a number as its digits. A blank one, what .NET writes instead of bytes, and a text longer than an event
+/// may hold count as not reported.
 fn text(map: &Map<String, Value>, name: &str) -> Option<String> {
     let text = match map.get(name)? {
         Value::String(text) => text.trim().to_owned(),

@@ -1,4 +1,4 @@
-//! Bodies as the reporter of Windows devices posts them, and whole courses of the page.
+//! Bodies as the reporter on Windows devices posts them, and whole courses of the page.
 #![allow(dead_code, missing_docs)]
 
 use http::HeaderMap;
@@ -13,7 +13,7 @@ use vestibule_webhook::sources::windows_esp;
 pub const SESSION: &str = "0d6a3c52-7a35-4c0f-9a6e-2f8f5f1d7b10";
 pub const SERIAL: &str = "PF3ABCDE";
 
-/// When the page opens.
+/// The time at which the page opens.
 pub fn began() -> Timestamp {
     Timestamp::parse("2026-11-25T08:55:10.1200000Z").unwrap()
 }
@@ -36,13 +36,13 @@ pub fn record(id: u64, part: u32, seconds: i64, name: &str, message: &str, code:
     json!({"id": id, "part": part, "at": text(after(seconds * 1_000)), "event": 62_407, "data": [name, value]})
 }
 
-/// Records of the first part in the order of the log: after so many seconds, by their names and messages.
+/// Records of the first part in the order of the log, each by seconds after the start, name and message.
 pub fn page(records: &[(i64, &str, &str)]) -> Vec<Value> {
     let records = (1..).zip(records);
     records.map(|(id, (seconds, name, message))| record(id, 1, *seconds, name, message, 0)).collect()
 }
 
-/// A body of a device that its user sets up, with one part.
+/// A body with one part, of a device that its user sets up.
 pub fn body(records: Vec<Value>) -> Value {
     json!({
         "schema": 1, "session": SESSION, "sentAt": text(minute(200)), "reporter": {"version": "1.0.0"},
@@ -81,7 +81,7 @@ pub const DEVICE: &str = "DeviceSetupCategory";
 pub const ACCOUNT: &str = "AccountSetupCategory";
 pub const APPS: &str = "DeviceSetup.AppsSubcategory";
 
-/// One line of the log: after so many seconds, by name and message.
+/// One line of the log: seconds after the start, name and message.
 pub type Line = (i64, &'static str, String);
 
 pub fn begins(seconds: i64, phase: &str) -> Line {
@@ -136,7 +136,7 @@ pub fn device_part() -> Vec<Line> {
     ]
 }
 
-/// The account's part, which opens after the sign-in and goes through what is finished again.
+/// The account's part, which opens after the sign-in and goes through the finished phases again.
 pub fn account_part() -> Vec<Line> {
     let mut lines = vec![says(1_500, OPENS)];
     for phase in [PREPARATION, DEVICE] {
@@ -172,7 +172,7 @@ pub fn all(batch: Batch) -> Vec<Event> {
     batch.events.into_iter().map(event).collect()
 }
 
-/// The details of the events of the page, starts apart.
+/// The details of the page's events, without starts.
 pub fn details(events: &[Event]) -> Vec<EspDetail> {
     let detail = |event: &Event| match &event.body {
         Body::Esp(esp) => Some(esp.detail.clone()),

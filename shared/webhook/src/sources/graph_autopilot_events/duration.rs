@@ -1,8 +1,8 @@
-//! Lengths of time as Graph writes them: ISO 8601 durations, signed, with up to seven digits after the point.
+//! Reads lengths of time as Graph writes them: ISO 8601 durations, signed, with up to seven digits after the point.
 
 use vestibule_domain::Millis;
 
-/// Reads `PnDTnHnMnS`, any part left out, a sign before it all. Digits below the millisecond are cut off.
+/// Reads `PnDTnHnMnS`; any part may be missing, and a sign may precede it. Digits below the millisecond are cut off.
 /// Years and months have no fixed length and are not read.
 pub(super) fn parse(text: &str) -> Option<Millis> {
     let (sign, text) = match text.strip_prefix('-') {
@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Option<Millis> {
     days.checked_add(time).map(|millis| Millis::new(sign * millis))
 }
 
-/// The sum of numbers each followed by its unit, units in this order.
+/// The sum of numbers that are each followed by their unit, with the units in this order.
 fn sum(mut text: &str, units: &[(char, i64)]) -> Option<i64> {
     let mut total = 0_i64;
     for (unit, millis) in units {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_length_is_none() {
+    fn a_text_that_is_not_a_duration_is_refused() {
         for text in [
             "",
             "P",

@@ -1,17 +1,17 @@
-//! Microsoft Graph's Autopilot events, as Graph's list answers: enrollments and Enrollment Status Page sessions of
-//! Windows devices, after the fact.
+//! Microsoft Graph's Autopilot events, as Graph's list answers them: enrollments and Enrollment Status Page sessions of
+//! Windows devices, reported after they happened.
 //!
 //! <https://learn.microsoft.com/en-us/graph/api/resources/intune-troubleshooting-devicemanagementautopilotevent> and
 //! <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-devicemanagementautopilotevent-list> (beta).
-//! `policyStatusDetails` is not part of that answer unless asked for. Whoever posts follows `@odata.nextLink`.
+//! `policyStatusDetails` is part of the answer only if asked for. Whoever posts the list must follow `@odata.nextLink`.
 //!
-//! What Graph cannot tell: compliance; when a phase began; whether an app or policy was for the device or its user,
-//! and whether the id it is listed by is its own; when the timeout was that a success came after; which id of the
-//! device `deviceId` is, the MDM's or the directory's (it is taken for the MDM's).
+//! What Graph cannot report: compliance; when a phase began; whether an app or policy was for the device or its user,
+//! and whether the id in the list is the app's own; when the page timed out before a success; and whether `deviceId` is
+//! the MDM's id of the device or the directory's (we take it for the MDM's).
 //!
-//! What must stay true: a record is taken whole or refused whole. The same record makes the same events again. A
-//! record that comes later with more makes the same events for what was told and others for what is new, so that
-//! importing every hour and importing once come to the same.
+//! Must stay true: a record is accepted or refused as a whole. The same record always makes the same events. A later
+//! version of a record makes the same events for what was already reported and other events for what is new, so
+//! importing every hour and importing once give the same result.
 
 mod duration;
 mod record;
@@ -45,7 +45,7 @@ pub static SENDER: Sender = Sender {
     proofs: &[Proof::Path, Proof::StandardWebhooks],
     answer: Answer::ByEvent,
     repeats: Repeats::AsSetUp,
-    // The phases of the Enrollment Status Page are a session, not screens of an attempt.
+    // The phases of the Enrollment Status Page form a session; they are not screens of an attempt.
     reports: Reports {
         starts: true,
         steps: false,
@@ -77,7 +77,7 @@ pub static SENDER: Sender = Sender {
 /// Reads Graph's list response (`{"value": […]}`, with or without `@odata.*`), a bare list, or one record.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole is neither a list nor a record, or is too large.
 pub fn parse(body: &[u8], _headers: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     let (records, is_list) = graph::records(body)?;
     let path = |at: usize| if is_list { format!("value[{at}]") } else { String::new() };
@@ -94,34 +94,34 @@ pub(super) fn parse_record(path: &str, value: &Value, received: Received) -> Vec
     let id = || map.get("id").and_then(Value::as_str).map(|id| id.chars().take(MAX_TEXT_CHARS).collect());
     let mut errors = Vec::new();
     let Some(record) = Record::read(path, map, &mut errors) else { return vec![Parsed::Invalid { id: id(), errors }] };
-    let mut told = Told { record: &record, received, events: Vec::new() };
-    if told.tell().is_none() {
-        let problem = "is required where no other time tells when".to_owned();
+    let mut made = Events { record: &record, received, events: Vec::new() };
+    if made.make_all().is_none() {
+        let problem = "is required if the record has no other time".to_owned();
         let field = if path.is_empty() { "eventDateTime".to_owned() } else { format!("{path}.eventDateTime") };
         let errors = vec![FieldError { field, problem }];
         return vec![Parsed::Invalid { id: id(), errors }];
     }
-    // A record of which nothing follows is answered all the same.
-    if told.events.is_empty() {
+    // A record without events still gets an answer.
+    if made.events.is_empty() {
         return vec![Parsed::passed_over(id(), None)];
     }
-    told.events
+    made.events
 }
 
-/// What was told by one record so far.
+/// The events made from one record so far.
 ///
-/// Ids are the record's and what is told. Of ESP events of one instant the id decides which comes first, hence the
-/// numbers. A time within the id makes a corrected time another event, except in `started`: a second one of the same
-/// source would be a second try (docs/DOMAIN.md, A6), and a record is one.
-struct Told<'a> {
+/// An event's id is the record's plus what the event reports. The id also orders ESP events of one instant, hence the
+/// numbers. A time in the id makes a corrected time another event. `started` has no time in its id: a second `started`
+/// of the same source would be a second attempt (docs/DOMAIN.md, A6), but a record is one attempt.
+struct Events<'a> {
     record: &'a Record,
     received: Received,
     events: Vec<Parsed>,
 }
 
-impl Told<'_> {
-    /// Tells all that follows from the record; `None` when it has no time to put that at.
-    fn tell(&mut self) -> Option<()> {
+impl Events<'_> {
+    /// Makes all events that follow from the record; `None` if it has no time for them.
+    fn make_all(&mut self) -> Option<()> {
         let record = self.record;
         if let Some(at) = record.registered_at {
             self.step(Kind::Registered, at, &format!("registered/{}", at.millis()), None);
@@ -131,34 +131,34 @@ impl Told<'_> {
         }
         let times = [record.event_at, record.deployment_ended_at, record.deployment_started_at];
         let Some(known) = times.into_iter().flatten().next().or(record.enrollment_started_at) else {
-            let is_timeless = record.enrollment == EnrollmentState::Untold && !timeline::has_begun(record);
+            let is_timeless = record.enrollment == EnrollmentState::NotReported && !timeline::has_begun(record);
             return is_timeless.then_some(());
         };
         let timeline = Timeline::of(record, known);
         match record.enrollment {
-            EnrollmentState::Enrolled => self.tell_enrolled(timeline.as_ref(), known),
+            EnrollmentState::Enrolled => self.make_enrolled(timeline.as_ref(), known),
             EnrollmentState::Failed => {
                 let at = record.deployment_ended_at.unwrap_or(known).max(self.earliest());
                 let failure = record.failure();
                 let id = format!("failed/{}{}", at.millis(), self.details());
                 self.step(Kind::Failed, at, &id, failure);
             }
-            EnrollmentState::Untold => {}
+            EnrollmentState::NotReported => {}
         }
         if let Some(timeline) = timeline {
-            self.tell_session(&timeline);
+            self.make_session(&timeline);
         }
         Some(())
     }
 
-    /// No part of a try comes before its start, whatever clocks say: it would be a try of its own.
+    /// No part of an attempt may come before its start, whatever the clocks say: it would become an attempt of its own.
     fn earliest(&self) -> Timestamp {
         self.record.enrollment_started_at.unwrap_or(Timestamp::MIN)
     }
 
-    /// Under management, and with that compliant: once the deployment succeeded, at its end. While it is under way,
-    /// when it will be is not known yet.
-    fn tell_enrolled(&mut self, timeline: Option<&Timeline>, known: Timestamp) {
+    /// The device is under management, and with that compliant: at the end of the deployment, if it succeeded. While
+    /// the deployment is under way, that time is not known yet.
+    fn make_enrolled(&mut self, timeline: Option<&Timeline>, known: Timestamp) {
         let record = self.record;
         let measured = || Some(record.enrollment_started_at? + record.preparation_length?);
         let prepared = timeline.map_or_else(measured, |timeline| timeline.enrolled_at);
@@ -171,9 +171,9 @@ impl Told<'_> {
         }
     }
 
-    fn tell_session(&mut self, timeline: &Timeline) {
-        self.tell_start(timeline);
-        // The last phase's completion would be the session's good end: of a deployment that failed it is none.
+    fn make_session(&mut self, timeline: &Timeline) {
+        self.make_start(timeline);
+        // Completing the last phase would end the session well, so this is left out for a deployment that failed.
         let failed = self.record.deployment == DeploymentState::Failure;
         let last = Phase::expected(self.record.deployment_mode).last().copied().filter(|_| failed);
         for span in &timeline.phases {
@@ -188,13 +188,13 @@ impl Told<'_> {
                 phase(1, state, at);
             }
         }
-        self.tell_items(timeline);
+        self.make_items(timeline);
         if let Some(end) = timeline.end {
-            self.tell_end(timeline.start, end);
+            self.make_end(timeline.start, end);
         }
     }
 
-    fn tell_start(&mut self, timeline: &Timeline) {
+    fn make_start(&mut self, timeline: &Timeline) {
         let (record, at) = (self.record, timeline.start);
         let properties =
             [(Property::OsVersion, &record.about.os_version), (Property::EnrollmentProfileName, &record.profile_name)];
@@ -206,16 +206,16 @@ impl Told<'_> {
             properties: properties.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect(),
             ..Start::default()
         };
-        // Of two starts of one instant the one that knows the mode comes first, and so counts.
+        // Of two starts of one instant the first counts, so the one that knows the mode must sort first.
         let mode = record.deployment_mode.map_or("~", |mode| mode.name());
         let hybrid = if record.hybrid_join { "-hybrid" } else { "" };
         self.esp(at, &format!("esp-00-started/{}/{mode}{hybrid}", at.millis()), EspDetail::Started(Box::new(start)));
     }
 
-    /// What the page waited for. Graph doesn't tell whether for the device or for its user: all of it stands in device
-    /// setup, which every deployment has. The other phases' lists are told empty, for a list that is not told is one
-    /// that Windows is still making, and a device that does so for long is stuck.
-    fn tell_items(&mut self, timeline: &Timeline) {
+    /// The items that the page waited for. Graph does not report whether they were for the device or for its user, so
+    /// all go into device setup, which every deployment has. The other phases get empty lists: a missing list would
+    /// mean that Windows is still preparing it, and a device that does so for long counts as stuck.
+    fn make_items(&mut self, timeline: &Timeline) {
         let record = self.record;
         let mut lists: BTreeMap<(Phase, Category), BTreeSet<&ItemName>> = timeline
             .phases
@@ -231,20 +231,20 @@ impl Told<'_> {
             self.esp(timeline.start, "esp-tracked", EspDetail::Tracked(phase, category, names));
         }
         for item in &record.items {
-            self.tell_item(item, timeline);
+            self.make_item(item, timeline);
         }
     }
 
-    fn tell_item(&mut self, item: &Item, timeline: &Timeline) {
+    fn make_item(&mut self, item: &Item, timeline: &Timeline) {
         let Some(state) = item.state else { return };
-        // While the deployment goes on an error may yet be mended, and then it never was one that counted.
+        // While the deployment goes on, an error may still be resolved, and would then not count.
         let is_over = self.record.deployment.is_success() || self.record.deployment == DeploymentState::Failure;
         if state == ItemState::Error && !is_over {
             return;
         }
         let reported = item.reported_at.or(self.record.event_at).unwrap_or(timeline.start).max(timeline.start);
-        // An item that failed, of a deployment that succeeded at once, can't have been what the page waited for.
-        // Told before the end it would make that a success after a failure.
+        // If the deployment succeeded at once, the page cannot have waited for an item that failed. An error before the
+        // end would turn it into a success after a failure.
         let at = match timeline.end {
             Some(end) if state == ItemState::Error && self.record.deployment == DeploymentState::Success => {
                 reported.max(end + Millis::new(1))
@@ -255,7 +255,7 @@ impl Told<'_> {
         self.esp(at, "esp-item", EspDetail::Item(Phase::DeviceSetup, item.category, item.name.clone(), state, code));
     }
 
-    /// Graph says that a success came after a time-out, and not what the limit was: it was less than the time that passed.
+    /// Graph reports that a success came after a time-out, but not the limit, which was less than the time that passed.
     fn limit_before(&self, start: Timestamp, end: Timestamp) -> Option<u32> {
         let after =
             matches!(self.record.deployment, DeploymentState::SuccessWithTimeout | DeploymentState::SuccessOnRetry);
@@ -266,8 +266,8 @@ impl Told<'_> {
         (after && passed < profile + hybrid).then(|| passed.saturating_sub(hybrid))
     }
 
-    /// How the session ended. That it succeeded on a retry is all that is known of the retry: it came before the end.
-    fn tell_end(&mut self, start: Timestamp, end: Timestamp) {
+    /// The session's end. If it succeeded on a retry, all we know of the retry is that it came before the end.
+    fn make_end(&mut self, start: Timestamp, end: Timestamp) {
         match self.record.deployment {
             DeploymentState::Failure => {
                 let Failure { code, reason, message, .. } = self.record.failure().unwrap_or_default();
@@ -283,7 +283,7 @@ impl Told<'_> {
         self.esp_at(end, "esp-90-completed", EspDetail::Completed);
     }
 
-    /// What tells one text of a failure from another within an id.
+    /// The part of an id that distinguishes one failure text from another.
     fn details(&self) -> String {
         let digest = |text: &String| Sha256::digest(text)[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         self.record.failure_details.as_ref().map(digest).map_or_else(String::new, |digest: String| format!("/{digest}"))

@@ -1,6 +1,6 @@
-//! One `deviceManagementAutopilotEvent`, member by member. Any member may be absent, null or blank, and a name that
-//! Graph adds to one of its lists reads as not told; only what is of another JSON type, no time or length, or too long
-//! is refused.
+//! Reads one `deviceManagementAutopilotEvent`, member by member. Any member may be missing, null or blank, and a name
+//! that Graph adds to one of its lists counts as not reported. We refuse only a wrong JSON type, an invalid time or
+//! length, and a text that is too long.
 
 use super::duration;
 use crate::fields::{FieldError, Reader};
@@ -12,15 +12,15 @@ use vestibule_domain::failure::{Failure, FailureCategory, code_value};
 use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{Millis, Timestamp};
 
-/// Most characters in a record's id, which is a UUID: ids of events are made from it and must fit, too.
+/// Longest id of a record, in characters. It is a UUID, and event ids made from it must also fit.
 const MAX_ID_CHARS: usize = 128;
 const DETAILS: &str = "policyStatusDetails";
-/// Most policies and apps of one record.
+/// Largest number of policies and apps of one record.
 const MAX_DETAILS: usize = 500;
-/// No part of a deployment takes longer; .NET's largest `TimeSpan` and the like are no measurements.
+/// No part of a deployment takes longer. .NET's largest `TimeSpan` and similar values are not measurements.
 const MAX_LENGTH: Millis = Millis::from_days(30);
 
-/// What a record tells.
+/// What a record reports.
 pub(super) struct Record {
     pub(super) id: String,
     pub(super) about: About,
@@ -45,18 +45,18 @@ pub(super) struct Record {
     pub(super) items: Vec<Item>,
 }
 
-/// What matters of Graph's `enrollmentState`.
+/// The states of Graph's `enrollmentState` that matter here.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum EnrollmentState {
     Enrolled,
     Failed,
-    Untold,
+    NotReported,
 }
 
 /// Graph's `windowsAutopilotDeploymentState`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum DeploymentState {
-    Untold,
+    NotReported,
     /// `notAttempted` or `disabled`.
     NotRun,
     InProgress,
@@ -78,10 +78,10 @@ pub(super) struct Item {
 impl EnrollmentState {
     fn read(text: &str) -> Self {
         match text.to_ascii_lowercase().as_str() {
-            // Graph's words for the second: enrolled, but by another profile than the one assigned now.
+            // Graph describes the second as: enrolled, but by another profile than the one assigned now.
             "enrolled" | "pendingreset" => Self::Enrolled,
             "failed" => Self::Failed,
-            _ => Self::Untold,
+            _ => Self::NotReported,
         }
     }
 }
@@ -95,7 +95,7 @@ impl DeploymentState {
             "success" => Self::Success,
             "successwithtimeout" => Self::SuccessWithTimeout,
             "successonretry" => Self::SuccessOnRetry,
-            _ => Self::Untold,
+            _ => Self::NotReported,
         }
     }
 
@@ -103,15 +103,14 @@ impl DeploymentState {
         matches!(self, Self::Success | Self::SuccessWithTimeout | Self::SuccessOnRetry)
     }
 
-    /// Whether it began.
+    /// Whether this part began.
     pub(super) const fn has_run(self) -> bool {
-        !matches!(self, Self::Untold | Self::NotRun)
+        !matches!(self, Self::NotReported | Self::NotRun)
     }
 }
 
 impl Record {
-    /// Reads a record; without any, `errors` says why.
-    /// `path` is its own, so that one of many can be found.
+    /// Reads the record at `path`, which lets an answer name one of many; `None` if there were errors.
     pub(super) fn read(path: &str, map: &Map<String, Value>, errors: &mut Vec<FieldError>) -> Option<Self> {
         let before = errors.len();
         let mut record = Reader::new(path, map, errors);
@@ -140,7 +139,9 @@ impl Record {
         }
         let enrollment = record.text("enrollmentState", MAX_TEXT_CHARS);
         let mut progress = |name| {
-            record.text(name, MAX_TEXT_CHARS).map_or(DeploymentState::Untold, |text| DeploymentState::read(text.trim()))
+            record
+                .text(name, MAX_TEXT_CHARS)
+                .map_or(DeploymentState::NotReported, |text| DeploymentState::read(text.trim()))
         };
         let (deployment, device_setup, account_setup) =
             (progress("deploymentState"), progress("deviceSetupStatus"), progress("accountSetupStatus"));
@@ -152,7 +153,7 @@ impl Record {
             enrollment_started_at: time(&mut record, "enrollmentStartDateTime"),
             deployment_started_at: time(&mut record, "deploymentStartDateTime"),
             deployment_ended_at: time(&mut record, "deploymentEndDateTime"),
-            enrollment: enrollment.map_or(EnrollmentState::Untold, |text| EnrollmentState::read(text.trim())),
+            enrollment: enrollment.map_or(EnrollmentState::NotReported, |text| EnrollmentState::read(text.trim())),
             deployment_mode: deployment_mode(&kind),
             hybrid_join: kind.starts_with("offlinedomainjoined"),
             profile_name: record.text("windowsAutopilotDeploymentProfileDisplayName", MAX_TEXT_CHARS),
@@ -173,13 +174,13 @@ impl Record {
         (errors.len() == before).then_some(read)
     }
 
-    /// What was told of a failure: a code wherever it stands in the text, and the text.
+    /// The reported failure: its text, and an error code wherever the text contains one.
     pub(super) fn failure(&self) -> Option<Failure> {
         let text = self.failure_details.as_deref()?.trim();
         let code = code_of_failure(text);
-        let told = Some(text).filter(|text| code.as_deref() != Some(*text)).map(str::to_owned);
+        let own_text = Some(text).filter(|text| code.as_deref() != Some(*text)).map(str::to_owned);
         let short = text.chars().count() <= MAX_TEXT_CHARS;
-        let (reason, message) = if short { (told, None) } else { (None, told) };
+        let (reason, message) = if short { (own_text, None) } else { (None, own_text) };
         Some(Failure { code, reason, message, category: FailureCategory::read(text) })
     }
 }
@@ -203,12 +204,12 @@ fn esp_profile(record: &mut Reader<'_, '_>) -> Option<AppliedProfile> {
     name.map(|name| AppliedProfile::reported(id.unwrap_or_else(|| name.clone()), name))
 }
 
-/// An id that is a UUID where there is one. .NET's empty one stands for none.
+/// An id that is a UUID. .NET's empty UUID counts as missing.
 fn guid(record: &mut Reader<'_, '_>, name: &str) -> Option<String> {
     record.text(name, MAX_TEXT_CHARS).filter(|text| text.trim().chars().any(|digit| !matches!(digit, '0' | '-')))
 }
 
-/// A time. .NET's least, in the year 1, stands for none.
+/// A time. .NET's minimum, in the year 1, counts as missing.
 fn time(record: &mut Reader<'_, '_>, name: &str) -> Option<Timestamp> {
     let text = record.text(name, MAX_TEXT_CHARS)?;
     let time = Timestamp::parse(text.trim()).ok();
@@ -220,9 +221,9 @@ fn time(record: &mut Reader<'_, '_>, name: &str) -> Option<Timestamp> {
 
 /// A length of time, if it was measured.
 ///
-/// A negative one is unknown, not meant without its sign: it is the difference to a time that was not set or to
-/// another clock's, and so says as little by its digits as by its sign. Nothing at all is what stands there before
-/// anything was measured.
+/// A negative length is unknown, not a positive one with a wrong sign: it is the difference to a time that was not set
+/// or came from another clock, so its digits mean as little as its sign. Zero is what Graph writes before it measured
+/// anything.
 fn length(record: &mut Reader<'_, '_>, name: &str) -> Option<Millis> {
     let text = record.text(name, MAX_TEXT_CHARS)?;
     let length = duration::parse(text.trim());
@@ -245,7 +246,7 @@ fn read_items(prefix: &str, details: &[Value], errors: &mut Vec<FieldError>) -> 
     items
 }
 
-/// An entry of `policyStatusDetails`, unless the page didn't wait for it or it has no name.
+/// An entry of `policyStatusDetails`, unless it has no name or the page did not wait for it.
 fn read_item(detail: &mut Reader<'_, '_>) -> Option<Item> {
     let id = detail.text("id", MAX_TEXT_CHARS);
     let name = detail.text("displayName", MAX_TEXT_CHARS);
@@ -258,7 +259,7 @@ fn read_item(detail: &mut Reader<'_, '_>) -> Option<Item> {
         "compliant" | "installed" => Some(ItemState::Completed),
         "notinstalled" => Some(ItemState::NotInstalled),
         "error" => Some(ItemState::Error),
-        // Not in force: by a failure if there is a code, else not yet.
+        // Not in force: it failed if there is an error code, else it is still pending.
         "notcompliant" if error_code.is_some() => Some(ItemState::Error),
         "notcompliant" => Some(ItemState::InProgress),
         _ => None,
@@ -268,8 +269,8 @@ fn read_item(detail: &mut Reader<'_, '_>) -> Option<Item> {
     (tracked == Some(true)).then_some(Item { name, category: category(&kind), state, error_code, reported_at })
 }
 
-/// The list that an item stands in: `application` and `appModel` are apps, `configurationPolicy` says no more than
-/// that it is none. More telling types are not documented, but would be taken at their word.
+/// The category of an item: `application` and `appModel` are apps; `configurationPolicy` says only that it is not an
+/// app. More specific types are not documented; if one appears, we use it.
 fn category(kind: &str) -> Category {
     let kind = kind.trim().to_ascii_lowercase();
     match kind.as_str() {
@@ -280,7 +281,7 @@ fn category(kind: &str) -> Category {
     }
 }
 
-/// A signed 32-bit number, kept as its digits; 0 stands for none.
+/// A signed 32-bit number, kept as its digits; 0 counts as missing.
 fn read_error_code(detail: &mut Reader<'_, '_>) -> Option<String> {
     let code = detail.code("errorCode");
     if code.is_none() && detail.value("errorCode").is_some_and(Value::is_number) {

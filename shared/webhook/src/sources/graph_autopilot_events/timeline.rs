@@ -1,4 +1,4 @@
-//! When the parts of a deployment began and ended. Graph tells lengths and a few instants; laid end to end they give
+//! When the parts of a deployment began and ended. Graph reports lengths and a few instants; laid end to end they yield
 //! the rest.
 
 use super::record::{DeploymentState, EnrollmentState, Record};
@@ -11,9 +11,9 @@ pub(super) struct Timeline {
     pub(super) start: Timestamp,
     /// When it ended, if it has; never before its start.
     pub(super) end: Option<Timestamp>,
-    /// When the device was under management, if that follows from what was told.
+    /// When the device came under management, if the record implies it.
     pub(super) enrolled_at: Option<Timestamp>,
-    /// The phases that were begun, in order.
+    /// The phases that began, in order.
     pub(super) phases: Vec<Span>,
 }
 
@@ -26,8 +26,8 @@ pub(super) struct Span {
 }
 
 impl Timeline {
-    /// The course of the deployment that a record tells of; `known` is any time that it tells. `None` when no
-    /// deployment was begun.
+    /// The course of the deployment in a record; `known` is any time that the record has. `None` if no deployment
+    /// began.
     pub(super) fn of(record: &Record, known: Timestamp) -> Option<Self> {
         if !has_begun(record) {
             return None;
@@ -43,12 +43,12 @@ impl Timeline {
         .filter(|(_, _, progress)| progress.has_run())
         .collect();
         let lengths: Vec<_> = phases.iter().map(|(_, length, _)| *length).collect();
-        // Between the technician's part and the user's a device may lie on a shelf for weeks: there the end says
-        // nothing of when a phase began.
+        // Between the technician's part and the user's, a device may lie on a shelf for weeks, so here the end does not
+        // show when a phase began.
         let whole = record.deployment_mode != Some(DeploymentMode::PreProvisioningTechnician);
         let bounds = lay_out(start, &lengths, end.filter(|_| whole));
         let latest = end.unwrap_or(Timestamp::MAX);
-        // The end of the whole is not the end of preparation by itself.
+        // The end of the whole is not the end of device preparation alone.
         let is_measured = lengths.len() > 1 || lengths[0].is_some();
         let enrolled_at = bounds[1].filter(|_| is_measured).map(|at| at.min(latest).max(start));
         let mut begins = start;
@@ -59,7 +59,7 @@ impl Timeline {
             let over = measured.unwrap_or_else(|| guess(record, begins, latest));
             let end = match state {
                 DeploymentState::Failure => Some((PhaseState::Failed, over)),
-                // Another phase's begin says of itself that this one is done.
+                // The next phase began, which already shows that this one is done.
                 state if state.is_success() && (measured.is_some() || is_last) => Some((PhaseState::Completed, over)),
                 _ => None,
             };
@@ -70,26 +70,28 @@ impl Timeline {
     }
 }
 
-/// An instant between two phases that nothing tells: when the record says that something happened, if it can have
-/// been then. Rather late than early: of two begins of one phase the earlier counts, so what is told later corrects it.
+/// An estimate of an instant between two phases that the record does not report: the time of the record's event, if
+/// that is possible. It is rather late than early: of two begins of one phase the earlier counts, so a later report
+/// corrects it.
 fn guess(record: &Record, earliest: Timestamp, latest: Timestamp) -> Timestamp {
     record.event_at.filter(|at| earliest <= *at && *at <= latest).unwrap_or(earliest)
 }
 
-/// Whether the page was reached. A record of a device that is only imported, or has no such page, says so.
+/// Whether the page was reached. The record of a device that is only imported, or has no such page, says so.
 pub(super) fn has_begun(record: &Record) -> bool {
     let states = [record.deployment, record.device_setup, record.account_setup];
-    let told = record.deployment_started_at.is_some() || !record.items.is_empty();
-    states.into_iter().any(DeploymentState::has_run) || (record.deployment == DeploymentState::Untold && told)
+    let is_reported = record.deployment_started_at.is_some() || !record.items.is_empty();
+    states.into_iter().any(DeploymentState::has_run)
+        || (record.deployment == DeploymentState::NotReported && is_reported)
 }
 
 fn start(record: &Record) -> Option<Timestamp> {
     let counted_back = || Some(record.event_at? - record.total_length?);
-    let told = record.deployment_started_at.or(record.enrollment_started_at);
-    told.or_else(counted_back).or(record.event_at)
+    let reported = record.deployment_started_at.or(record.enrollment_started_at);
+    reported.or_else(counted_back).or(record.event_at)
 }
 
-/// The end of a deployment that has one. A time before the start is none.
+/// The end of a deployment that has one. A time before the start counts as missing.
 fn end(record: &Record, start: Timestamp) -> Option<Timestamp> {
     if !record.deployment.is_success() && record.deployment != DeploymentState::Failure {
         return None;
@@ -99,7 +101,7 @@ fn end(record: &Record, start: Timestamp) -> Option<Timestamp> {
     Some(ends.into_iter().flatten().find(|end| *end >= start).unwrap_or(start))
 }
 
-/// How device preparation went, which Graph doesn't tell: done, when anything came after it.
+/// How device preparation went. Graph does not report it; it is done once anything came after it.
 fn preparation(record: &Record) -> DeploymentState {
     if record.device_setup.has_run() || record.account_setup.has_run() || record.deployment.is_success() {
         DeploymentState::Success
@@ -110,8 +112,8 @@ fn preparation(record: &Record) -> DeploymentState {
     }
 }
 
-/// The instants between phases, one more than there are: forward from the start and then backward from the end as far
-/// as lengths are known, so that one that isn't takes what the others leave.
+/// The instants between phases, one more than there are phases: computed forward from the start and backward from the
+/// end as far as lengths are known. A phase of unknown length takes what the others leave.
 fn lay_out(start: Timestamp, lengths: &[Option<Millis>], end: Option<Timestamp>) -> Vec<Option<Timestamp>> {
     let mut bounds = vec![None; lengths.len() + 1];
     bounds[0] = Some(start);

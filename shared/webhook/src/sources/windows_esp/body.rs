@@ -1,6 +1,6 @@
-//! One body, member by member. What must be there is `session`, a list of `parts`, one name of the device, and of a record
-//! its id, part, time, event and data. Anything else that is missing or cannot be read counts as not reported: the
-//! script never sends again what was refused.
+//! Reads one body, member by member. Required are `session`, a list of `parts`, one name of the device, and for each
+//! record its id, part, time, event and data. Anything else that is missing or unreadable counts as not reported,
+//! because the script never sends a refused body again.
 
 use super::super::{reported, unnamed};
 use crate::cloudevents::{BodyError, Parsed};
@@ -13,18 +13,18 @@ use vestibule_domain::esp::{DeploymentMode, EspAction, Start};
 use vestibule_domain::event::{About, Platform};
 use vestibule_domain::identity::IdentifierKind;
 
-/// Most records and most facts in a body.
+/// Largest number of records, and of facts, in a body.
 const MAX_ENTRIES: usize = 100;
-/// Most characters in a session's id, which is a UUID: ids of events are made from it and must fit, too.
+/// Longest id of a session, in characters. It is a UUID, and event ids made from it must also fit.
 const MAX_SESSION_CHARS: usize = 64;
-/// A person's part of pre-provisioning follows the technician's; more parts than this are none.
+/// In pre-provisioning the user's part follows the technician's. Larger numbers of parts are invalid.
 const MAX_PARTS: u64 = 1_000;
 /// The longest time limit of the page, in minutes.
 const MAX_LIMIT_MINUTES: i64 = 1440;
-/// What Autopilot's settings of the first set-up have where the device deploys itself: joining by its own credentials,
-/// without its user.
+/// The bits in Autopilot's first-run settings that are set if the device deploys itself: it joins with its own
+/// credentials, without its user.
 const SELF_DEPLOYING: i64 = 0x60;
-/// Windows' numbers of its editions, and Intune's names of them in filters.
+/// Windows' numbers for its editions, and Intune's names for them in filters.
 const SKUS: [(i64, &str); 32] = [
     (4, "Enterprise"),
     (10, "Core"),
@@ -59,10 +59,10 @@ const SKUS: [(i64, &str); 32] = [
     (202, "CloudEditionN"),
     (203, "CloudEdition"),
 ];
-/// Accounts that stand where there is no user yet.
+/// Accounts that stand in while there is no user yet.
 const NOBODY: [&str; 2] = ["foouser@", "autopilot@"];
 
-/// What a body says.
+/// The contents of a body.
 pub(super) struct Posted<'a> {
     pub(super) session: String,
     pub(super) about: About,
@@ -74,7 +74,7 @@ pub(super) struct Posted<'a> {
     pub(super) errors: Vec<(Option<String>, FieldError)>,
 }
 
-/// What Windows was given.
+/// What Windows reported of its configuration.
 pub(super) struct Windows {
     pub(super) enrolled_at: Option<Timestamp>,
     profile: Option<String>,
@@ -87,7 +87,7 @@ pub(super) struct Windows {
     allowed_actions: Option<Vec<EspAction>>,
 }
 
-/// A part of the session: all of it, or the technician's or the user's share of pre-provisioning.
+/// A part of the session: all of it, or the technician's or the user's part of pre-provisioning.
 pub(super) struct Part {
     pub(super) number: u32,
     pub(super) started_at: Timestamp,
@@ -141,7 +141,7 @@ impl<'a> Posted<'a> {
                 }
             }
         }
-        // As they were logged.
+        // In the order in which they were logged.
         posted.records.sort_by_key(|record| (record.part, record.id));
         posted.errors = errors;
         Ok(posted)
@@ -164,7 +164,7 @@ impl<'a> Posted<'a> {
         Some(unnamed(None, &self.about, member, ("device", otherwise)))
     }
 
-    /// How a part is deployed, as far as that is known.
+    /// How a part is deployed, if known.
     pub(super) fn mode(&self, part: &Part) -> Option<DeploymentMode> {
         let Windows { oobe_config, device_preparation, .. } = self.windows;
         if part.white_glove == Some(true) {
@@ -180,7 +180,7 @@ impl<'a> Posted<'a> {
         }
     }
 
-    /// What the device was given at the start.
+    /// The device's configuration at the start.
     pub(super) fn start(&self, deployment_mode: Option<DeploymentMode>) -> Start {
         let about = &self.about;
         let properties = [
@@ -220,8 +220,8 @@ impl Windows {
     }
 }
 
-/// What a person may do on failure: the page's bits, and whether it offers to collect logs. Without a bit the person is
-/// not held at all, which is another matter.
+/// What a person may do on failure: the page's bits, and whether it offers to collect logs. If the bit is missing, the
+/// page does not hold the person at all, which is another matter.
 fn allowed(page: &Map<String, Value>) -> Option<Vec<EspAction>> {
     let bits = number(page, "block").filter(|bits| *bits > 0)?;
     let logs = flag(page, "collectLogs") == Some(true);
@@ -261,7 +261,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Whom the events are about.
+/// The device, for all events of a body.
 fn about(map: &Map<String, Value>) -> About {
     let nothing = Map::new();
     let device = object(map, "device").unwrap_or(&nothing);
@@ -271,7 +271,7 @@ fn about(map: &Map<String, Value>) -> About {
         !NOBODY.iter().any(|nobody| name.starts_with(nobody))
     };
     About {
-        // As Intune's logs name it: so both are one device.
+        // Intune's logs use this name, so both senders' events belong to one device.
         enrollment_id: reported(device, "entraDeviceId"),
         serial_number: reported(device, "serialNumber"),
         mdm_device_id: reported(device, "mdmDeviceId"),
@@ -286,14 +286,14 @@ fn about(map: &Map<String, Value>) -> About {
     }
 }
 
-/// The edition of Windows, as filters name it: Windows itself has a number.
+/// The edition of Windows by its name in filters; Windows itself reports a number.
 fn sku(device: &Map<String, Value>) -> Option<String> {
     let number = number(device, "sku");
     let known = SKUS.iter().find(|(sku, _)| Some(*sku) == number);
     known.map(|(_, name)| (*name).to_owned()).or_else(|| reported(device, "sku"))
 }
 
-/// An optional list of at most [`MAX_ENTRIES`].
+/// An optional list of at most [`MAX_ENTRIES`] entries.
 fn entries<'a>(map: &'a Map<String, Value>, name: &str) -> Result<&'a [Value], BodyError> {
     match map.get(name) {
         None | Some(Value::Null) => Ok(&[]),
@@ -307,7 +307,8 @@ fn object<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String,
     map.get(name).and_then(Value::as_object)
 }
 
-/// A whole number, or a text of its digits, as the registry may hold it. All ones come as -1 or unsigned.
+/// A whole number, or a text of its digits, as the registry may hold it. A number with all bits set arrives as -1 or
+/// unsigned.
 pub(super) fn number(map: &Map<String, Value>, name: &str) -> Option<i64> {
     match map.get(name)? {
         Value::Bool(value) => Some(i64::from(*value)),
@@ -339,7 +340,7 @@ pub(super) fn problem(field: &str, problem: &str) -> FieldError {
     FieldError { field: field.to_owned(), problem: problem.to_owned() }
 }
 
-/// The same error where the entry stands.
+/// The same error, with the entry's path.
 pub(super) fn at_path(path: &str, error: FieldError) -> FieldError {
     let field = if error.field.is_empty() { path.to_owned() } else { format!("{path}.{}", error.field) };
     FieldError { field, ..error }

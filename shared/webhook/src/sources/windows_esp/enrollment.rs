@@ -1,20 +1,21 @@
-//! What the device reports of its enrollment itself, so that a tenant with this sender alone has attempts.
+//! The device's own report of its enrollment, so that a tenant with only this sender has attempts.
 //!
-//! It never failed: a device that runs the script was enrolled by then. Its set-up may fail, which is the session's.
+//! It never reports a failed enrollment: a device that runs the script has enrolled. Its set-up may fail; the session
+//! reports that.
 
 use super::{Instant, Report};
 use vestibule_domain::event::{Kind, Step};
 
 impl Report<'_> {
-    /// The page of a device that a person joins opens before the device is enrolled. Where it was enrolled first, nobody
-    /// reports when that began.
+    /// If a person joins the device, its page opens before it is enrolled. If it was enrolled first, nobody reports
+    /// when that began.
     pub(super) fn enrollment(&mut self) {
         let posted = self.posted;
         let enrolled_at = posted.windows.enrolled_at;
         if let Some(first) = posted.parts.get(&1) {
             let began = self.start_of(first);
             if enrolled_at.is_none_or(|enrolled_at| enrolled_at > began.at) {
-                // Without its time: a second start of one source would be a second try (docs/DOMAIN.md, A6).
+                // The id has no time: a second start of one source would be a second attempt (docs/DOMAIN.md, A6).
                 self.step(1, began, "enrollment-started", Step::of(Kind::Started));
             }
         }

@@ -1,4 +1,5 @@
-//! What the registry says of apps. A fact is what a value was and what it is, so that only what changed is reported.
+//! What the registry reports of apps. A fact holds a value's previous and present content, so only changes are
+//! reported.
 
 use super::body::{at_path, number, part_number, problem, required_time};
 use super::records::hresult;
@@ -9,13 +10,13 @@ use vestibule_domain::Timestamp;
 use vestibule_domain::esp::{Category, EspDetail, ItemName, ItemState, Phase};
 use vestibule_domain::event::MAX_TEXT_CHARS;
 
-/// The lists of apps that the page waits for, by their names in the registry: `tracked/device/…` and `tracked/user/…`.
+/// The lists of apps that the page waits for, by their registry names: `tracked/device/…` and `tracked/user/…`.
 pub const TRACKED: [&str; 3] = ["Sidecar", "ExpectedMSIAppPackages", "ExpectedModernAppPackages"];
 
-/// 2001-09-09: a time before that is .NET's for none.
+/// 2001-09-09: .NET writes an earlier time for a missing one.
 const EARLIEST: i64 = 1_000_000_000_000;
 
-/// What the facts of a body say.
+/// What the facts of a body report.
 pub(super) struct Said {
     pub(super) details: Vec<(u32, Timestamp, EspDetail)>,
     pub(super) errors: Vec<(Option<String>, FieldError)>,
@@ -30,7 +31,7 @@ struct Fact<'a> {
     is: Map<String, Value>,
 }
 
-/// Reads them.
+/// Reads the facts.
 pub(super) fn read(posted: &[Value]) -> Said {
     let mut said = Said { details: Vec::new(), errors: Vec::new() };
     let mut facts = Vec::new();
@@ -55,7 +56,7 @@ pub(super) fn read(posted: &[Value]) -> Said {
 }
 
 impl<'a> Fact<'a> {
-    /// A fact; none where its value cannot be read.
+    /// A fact; `None` if its value cannot be read.
     fn read(value: &'a Value) -> Result<Option<Self>, FieldError> {
         let map = value.as_object().ok_or_else(|| problem("", "must be an object"))?;
         let name = map.get("fact").and_then(Value::as_str).ok_or_else(|| problem("fact", "must be a string"))?;
@@ -71,14 +72,14 @@ impl<'a> Fact<'a> {
     /// The error code of an app that Intune's agent installs, by the app's id.
     fn code(&self) -> Option<(String, String)> {
         let ["app", _, app] = self.name.split('/').collect::<Vec<_>>()[..] else { return None };
-        // An installer's exit code is a code, too, where there is no other.
+        // An installer's exit code serves if there is no other code.
         let exit = || number(&self.is, "exitCode").filter(|code| *code != 0).map(|code| code.to_string());
         let code = self.is.get("errorCode").and_then(hresult).or_else(exit)?;
         Some((guid_in(app)?, code))
     }
 
-    /// Apps of a list, each by its state: where any is new, the whole list, and then whatever changed. One list may have
-    /// the device's apps and its user's.
+    /// The apps of a list with their states: the whole list if any app is new, then each change. One list may hold both
+    /// the device's apps and the user's.
     fn tracked(&self, of: Phase, list: &str, codes: &BTreeMap<String, String>) -> Vec<(Timestamp, EspDetail)> {
         let read = |map: &Map<String, Value>| {
             let mut apps: BTreeMap<Phase, BTreeMap<String, Option<ItemState>>> = BTreeMap::new();
@@ -110,7 +111,7 @@ impl<'a> Fact<'a> {
         details.into_iter().map(|detail| (self.at, detail)).collect()
     }
 
-    /// The workloads of Autopilot device preparation, which have names and their own times.
+    /// The workloads of Autopilot device preparation, which have names and times of their own.
     fn workloads(&self) -> Vec<(Timestamp, EspDetail)> {
         let read = |map: &Map<String, Value>| -> BTreeMap<String, Workload> {
             let list = map.get("Workloads").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -178,20 +179,21 @@ impl Workload {
     }
 }
 
-/// A time as .NET writes it into JSON: `/Date(1745871176634)/`, perhaps with an offset that changes nothing.
+/// A time as .NET writes it into JSON: `/Date(1745871176634)/`, possibly with an offset, which does not change the
+/// instant.
 fn net_time(text: &str) -> Option<Timestamp> {
     let digits: String = text.strip_prefix("/Date(")?.chars().take_while(char::is_ascii_digit).collect();
     let millis: i64 = digits.parse().ok()?;
     (millis >= EARLIEST).then(|| Timestamp::from_millis(millis))
 }
 
-/// The id of an app in a list, from the address under which the page waits for it.
+/// The id of a listed app, from the address by which the page tracks it.
 fn app_id(list: &str, address: &str) -> Option<String> {
     let id = match list {
-        // Intune names apps by this id everywhere.
+        // Intune identifies apps by this id everywhere.
         "Sidecar" => guid_in(address),
         "ExpectedModernAppPackages" => {
-            // Behind the store that the app comes from, the name of its package's family.
+            // The package family name follows the app's store.
             address.split('/').skip_while(|segment| *segment != "AppManagement").nth(2).map(unescaped)
         }
         // The product code, in braces.
@@ -210,7 +212,7 @@ fn app_state(list: &str, state: &Value, phase: Phase) -> Option<ItemState> {
     }
 }
 
-/// The first UUID with hyphens in a text, in small letters.
+/// The first UUID with hyphens in a text, in lower case.
 fn guid_in(text: &str) -> Option<String> {
     const LENGTHS: [usize; 5] = [8, 4, 4, 4, 12];
     let is_guid = |part: &&str| {
@@ -222,7 +224,7 @@ fn guid_in(text: &str) -> Option<String> {
     text.split(|char: char| !char.is_ascii_hexdigit() && char != '-').find(is_guid).map(str::to_ascii_lowercase)
 }
 
-/// A text with `%7B` and the like as what they stand for.
+/// A text with `%7B` and other escapes decoded.
 fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,18 +1,18 @@
 //! The Enrollment Status Page as the Windows device itself reports it: the page's own log records and a few registry
-//! values, copied by a script (`local/reporter/Vestibule-Reporter.ps1`) and understood here.
+//! values, copied by a script (`local/reporter/Vestibule-Reporter.ps1`) and interpreted here.
 //!
-//! The page logs each step, click and result as event 62407 of `Microsoft-Windows-Shell-Core/Operational`, with its exact
-//! time, and the record stays: so a script that comes late still reports the whole session. The names of these records
-//! are constants of the page, not translated. Nobody has documented them; they are what the page's scripts and records
-//! that people published have.
+//! The page logs each step, click and result as event 62407 of `Microsoft-Windows-Shell-Core/Operational`, with its
+//! exact time, and the records stay, so a script that starts late still reports the whole session. The names of these
+//! records are constants of the page and are not translated. They are undocumented; those here come from scripts for
+//! the page and from records that people published.
 //!
-//! What the device cannot report: why an app failed beyond a code, the names of apps on the classic page, how many
-//! policies there are, groups, compliance, that a person walked away.
+//! What the device cannot report: why an app failed beyond a code, the names of apps on the classic page, the number of
+//! policies, groups, compliance, and that a person walked away.
 //!
-//! What must stay true: the session and the attempt follow from the set of records, in whatever bodies, order and
-//! repetition they come. So an event is made of one record or fact and of what every body of the session repeats (device,
-//! windows, parts). Two things need a neighbour in the same body, and do without where it is in another: a clock that was
-//! set back, and an app's error code.
+//! Must stay true: the session and the attempt depend only on the set of records, not on the bodies they come in, their
+//! order or repetition. So an event is made from one record or fact and from what every body of the session repeats
+//! (device, windows, parts). Two things need a neighbouring record in the same body, and are left out without it: the
+//! correction of a clock that was set back, and an app's error code.
 
 mod body;
 mod enrollment;
@@ -37,18 +37,18 @@ pub use records::{PREFIXES, known as known_records};
 /// The `source` of every event made here.
 pub const SOURCE: &str = "vestibule:windows-esp";
 
-/// What every body names in `schema`.
+/// The version of every body, in `schema`.
 const SCHEMA: u64 = 1;
-/// The event of the log that the page writes.
+/// The id of the page's events in the log.
 const PAGE_EVENT: u64 = 62_407;
-/// How far a record may lie before the one logged earlier without the clock having been set: several threads write.
+/// By how much a record may precede the one logged before it without a clock change: several threads write the log.
 const OUT_OF_ORDER: Millis = Millis::from_seconds(5);
 
-/// The script, as it is deployed.
+/// The script to deploy.
 pub const REPORTER: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../local/reporter/Vestibule-Reporter.ps1"));
 
-/// What is to be done with it.
+/// Its instructions.
 const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../local/reporter/README.txt"));
 
 /// The sender.
@@ -58,7 +58,8 @@ pub static SENDER: Sender = Sender {
     proofs: &[Proof::Header(SECRET_HEADER), Proof::Path, Proof::StandardWebhooks],
     answer: Answer::ByEvent,
     repeats: Repeats::AsSetUp,
-    // The phases of the Enrollment Status Page are a session, not screens of an attempt; its failure fails the attempt.
+    // The phases of the Enrollment Status Page form a session, not screens of an attempt; its failure fails the
+    // attempt.
     reports: Reports {
         starts: true,
         steps: false,
@@ -93,10 +94,10 @@ pub static SENDER: Sender = Sender {
     read: parse,
 };
 
-/// Reads what the script posts: a part of one device's log, and what every body of the session repeats.
+/// Reads what the script posts: a part of one device's log, and the values that every body of the session repeats.
 ///
 /// # Errors
-/// When the body as a whole is nothing of that, or too large.
+/// When the body as a whole is not such a report, or is too large.
 pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, BodyError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(BodyError::TooLarge);
@@ -113,19 +114,19 @@ pub fn parse(body: &[u8], _: &HeaderMap, received: Received) -> Result<Batch, Bo
         Some(refused) => report.events.push(refused),
         None => report.make(),
     }
-    // A body of which nothing follows is answered all the same.
+    // A body without events still gets an answer.
     if report.events.is_empty() {
         report.events.push(Parsed::passed_over(None, None));
     }
     Ok(Batch { events: report.events, is_list: true })
 }
 
-/// By how much the clock was set back after each record, by part and id.
+/// By how much the clock was set back after each record, by the record's part and id.
 struct Shifts(BTreeMap<(u32, u64), Millis>);
 
 impl Shifts {
-    /// Where a record was logged after another and has an earlier time, the clock was set back in between: that and all
-    /// records before it move by the jump.
+    /// If a record was logged after another but has an earlier time, the clock was set back in between: the earlier
+    /// record and all before it move by the jump.
     fn of(records: &[Record<'_>]) -> Self {
         let mut times: Vec<((u32, u64), Timestamp)> =
             records.iter().map(|record| ((record.part, record.id), record.at)).collect();
@@ -152,17 +153,16 @@ impl Shifts {
     }
 }
 
-/// When something was, and whether the device's clock was wrong then.
+/// A time, and whether the device's clock was wrong then.
 #[derive(Clone, Copy)]
 struct Instant {
     at: Timestamp,
     was_wrong: bool,
 }
 
-/// What was reported by one body so far.
+/// The events made from one body so far.
 ///
-/// Of events of one instant the id decides which comes first (docs/DOMAIN.md, O2): the start, then the records in the order
-/// of the log.
+/// The id orders events of one instant (docs/DOMAIN.md, O2): the start first, then the records in the order of the log.
 struct Report<'a> {
     posted: &'a Posted<'a>,
     received: Received,
@@ -193,7 +193,8 @@ impl Report<'_> {
             .extend(errors.iter().map(|(id, error)| Parsed::Invalid { id: id.clone(), errors: vec![error.clone()] }));
     }
 
-    /// When a part began: moved with the record that began it, where this body has that. Of two starts the earlier counts.
+    /// When a part began. It moves with the record that began it, if this body has that record. Of two starts the
+    /// earlier counts.
     fn start_of(&self, part: &Part) -> Instant {
         let is_first = |record: &&Record<'_>| record.part == part.number && record.at == part.started_at;
         let first = self.posted.records.iter().find(is_first);
@@ -205,7 +206,7 @@ impl Report<'_> {
         let posted = self.posted;
         let began = self.start_of(part);
         let mode = posted.mode(part);
-        // Of two starts of one instant the one that knows more of the mode comes first, and so counts.
+        // Of two starts of one instant the first counts, so the one that knows more about the mode must sort first.
         let id = format!("0/started/{}/{}", began.at.millis(), mode.map_or("~", DeploymentMode::name));
         self.esp(part.number, began, &id, EspDetail::Started(Box::new(posted.start(mode))));
         let is_prepared = posted.records.iter().any(|record| {
@@ -222,7 +223,7 @@ impl Report<'_> {
         if record.event != PAGE_EVENT {
             return;
         }
-        // Other names (buttons shown, time-outs read, the battery) say nothing of the enrollment.
+        // Records of other names (buttons shown, time-outs read, the battery) report nothing about the enrollment.
         let Some(line) = records::Line::read(record.data) else { return };
         let part = posted.parts.get(&record.part);
         let mode = part.and_then(|part| posted.mode(part));

@@ -1,19 +1,20 @@
-//! What a record of the page's log says: its name decides, the message names phase and subtask, the code is an HRESULT.
+//! What a record of the page's log reports: its name decides, its message names phase and subtask, its code is an
+//! HRESULT.
 
 use serde_json::Value;
 use vestibule_domain::esp::{Category, EspAction, EspDetail, ItemName, ItemState, Phase, PhaseState};
 use vestibule_domain::event::MAX_MESSAGE_CHARS;
 
-/// What the names of records begin with: the page's, and that of Autopilot device preparation.
+/// The prefixes of the records' names: the page's, and that of Autopilot device preparation.
 pub const PREFIXES: [&str; 2] = ["CommercialOOBE_", "DevicePrepPage_"];
 
-/// What the messages begin with.
+/// The prefix of the messages.
 const MESSAGE: &str = "BootstrapStatus: ";
 
-/// What a record of a known name says.
+/// What a record of a known name reports.
 #[derive(Clone, Copy)]
 enum Says {
-    /// A phase stands so; the message names it.
+    /// A phase has this state; the message names the phase.
     Phase(PhaseState),
     /// A subtask has begun, is done, or is not; the message names it and its state.
     Began,
@@ -21,22 +22,22 @@ enum Says {
     NotDone,
     /// A subtask failed.
     Failed(Phase, Category, &'static str),
-    /// Something that fails the session by itself failed.
+    /// Something failed that fails the session alone.
     SessionFailed,
     /// There are no apps to wait for.
     NoApps(Phase),
-    /// The person chose it.
+    /// The person chose this action.
     Chose(EspAction),
     /// The technician's part is over.
     Prepared,
     NotPrepared,
-    /// The page closes because all that it shows is done. Its account part, if any, follows.
+    /// The page closes because everything that it shows is done. Its account part may follow.
     Exits,
     /// Autopilot device preparation is over.
     Provisioned,
-    /// The agent of device preparation.
+    /// The state of device preparation's agent.
     Agent(ItemState),
-    /// What only the script looks at.
+    /// Only the script needs this record.
     Noted,
 }
 
@@ -52,7 +53,7 @@ const fn failed((phase, category, id): (Phase, Category, &'static str)) -> Says 
     Says::Failed(phase, category, id)
 }
 
-/// The names of records that say something, without `CommercialOOBE_`.
+/// The names of records that report something, without `CommercialOOBE_`.
 const RECORDS: &[(&str, Says)] = &[
     ("ESPProgress_Category_Started", Says::Phase(PhaseState::Started)),
     ("ESPProgress_Category_Success", Says::Phase(PhaseState::Completed)),
@@ -113,8 +114,8 @@ const RECORDS: &[(&str, Says)] = &[
     ("DevicePrepPage_ExportLogs_Started", Says::Chose(EspAction::CollectLogs)),
 ];
 
-/// The subtasks that a person sees, by the page's name. Of the apps there is no item: facts have them one by one. The page
-/// works through others, such as syncing and sending results, which every session has.
+/// The subtasks that a person sees, by the page's name. Apps have no subtask item, because facts report them one by
+/// one. The page also works through subtasks that every session has, such as syncing and sending results.
 const SUBTASKS: &[(&str, Phase, Category, &str)] = &[
     ("DevicePreparation.TpmAttestationSubcategory", PREPARATION, Category::SecureHardware, "secureHardware"),
     ("DevicePreparation.AadjSubcategory", PREPARATION, Category::JoinNetwork, "joinNetwork"),
@@ -130,22 +131,22 @@ const SUBTASKS: &[(&str, Phase, Category, &str)] = &[
 ];
 const APPS: [&str; 2] = ["DeviceSetup.AppsSubcategory", "AccountSetup.AppsSubcategory"];
 
-/// The words for phases.
+/// The page's words for phases.
 const PHASES: [(&str, Phase); 3] =
     [("DevicePreparationCategory", PREPARATION), ("DeviceSetupCategory", DEVICE), ("AccountSetupCategory", ACCOUNT)];
 
-/// The names of records that say something, without the page's prefix.
+/// The names of records that report something, without the page's prefix.
 pub fn known() -> impl Iterator<Item = &'static str> {
     RECORDS.iter().map(|(name, _)| *name)
 }
 
-/// A name without the page's prefix, which those of device preparation may or may not have.
+/// A name without the page's prefix; records of device preparation may have it or not.
 fn bare(name: &str) -> &str {
     name.strip_prefix(PREFIXES[0]).unwrap_or(name)
 }
 
 fn says(bare: &str) -> Option<Says> {
-    // One for each way in which the technician's enrollment fails.
+    // There is one name for each way in which the technician's enrollment fails.
     if bare.starts_with("ESPDevicePreparation_DeviceEnrollment_WhiteGlove") && bare.ends_with("Error") {
         return Some(failed(MDM_ENROLLMENT));
     }
@@ -156,16 +157,16 @@ fn says(bare: &str) -> Option<Says> {
 pub(super) struct Line {
     /// Its name without the page's prefix.
     name: String,
-    /// What it says in words, as far as that could be read: words for phases and subtasks are looked for here.
+    /// Its text, if readable; words for phases and subtasks are looked for here.
     text: String,
-    /// The same where it was whole.
+    /// The same, if it was complete.
     message: Option<String>,
     /// What failed, as `0x` and eight digits.
     code: Option<String>,
 }
 
 impl Line {
-    /// Reads the values of a record's data, in whatever order, or the one text that has them all.
+    /// Reads the values of a record's data, in any order, or the one text that holds them all.
     pub(super) fn read(data: &Value) -> Option<Self> {
         let values: Vec<&str> = match data {
             Value::String(whole) => vec![whole],
@@ -207,8 +208,8 @@ impl Line {
         matches!(says(&self.name), Some(Says::Prepared))
     }
 
-    /// What it says, each with what tells it from the others of this record. `ends_here`: no account setup follows on
-    /// this device.
+    /// What it reports, each with what distinguishes it from the others of this record. `ends_here`: no account setup
+    /// follows on this device.
     pub(super) fn details(&self, ends_here: bool) -> Vec<(&'static str, EspDetail)> {
         let Some(says) = says(&self.name) else { return Vec::new() };
         match says {
@@ -256,8 +257,8 @@ impl Line {
         names.into_iter().find(|word| word.contains('.') && word.ends_with("Subcategory")).unwrap_or_default()
     }
 
-    /// Whether a subtask that is not done has failed: a page that ran out of time has cancelled it, and one that restarts
-    /// the device goes on with it.
+    /// Whether a subtask that is not done has failed. If the page ran out of time, it cancelled the subtask; if it
+    /// restarts the device, it continues with it.
     fn has_failed(&self) -> bool {
         let state = self.text.split_once("state = ").map_or("", |(_, state)| state);
         let word: String = state.chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -276,12 +277,12 @@ impl Line {
     }
 }
 
-/// What begins with the page of Autopilot device preparation, which knows no phases.
+/// The start of the page of Autopilot device preparation, which has no phases.
 pub(super) fn preparation_begins() -> EspDetail {
     EspDetail::Phase(DEVICE, PhaseState::Started)
 }
 
-/// An HRESULT, as a signed or unsigned number of 32 bits; 0 stands for none.
+/// An HRESULT, as a signed or unsigned number of 32 bits; 0 counts as missing.
 pub(super) fn hresult(value: &Value) -> Option<String> {
     let number = value.as_i64().filter(|number| *number != 0)?;
     let bits = u32::try_from(number).ok().or_else(|| i32::try_from(number).ok().map(i32::cast_unsigned))?;
