@@ -1,45 +1,45 @@
-//! What a sender is told of its events.
+//! The answers that senders get for their events.
 
 use http::StatusCode;
 use serde::Serialize;
 use vestibule_platform::problem::{self, HttpResponse, Problem};
 use vestibule_webhook::FieldError;
 
-/// What became of an event.
+/// The result for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
     /// It is in the table.
     Accepted,
-    /// It was there already.
+    /// It was already there.
     Duplicate,
     /// It is older than what the tenant keeps; nothing was stored.
     TooOld,
-    /// Its type is none of ours; nothing was stored.
+    /// Its type is not one of ours; nothing was stored.
     UnknownType,
     /// It is malformed; nothing was stored.
     Invalid,
-    /// Its device has sent more than a device may; nothing was stored.
+    /// Its device has sent more events than we keep; nothing was stored.
     DeviceFull,
     /// It could not be stored now and may be sent again.
     Unavailable,
 }
 
-/// What became of one event of a request.
+/// The result for one event of a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventResult {
-    /// Its place among the request's events, from 0. Where a sender's record makes several events, its errors name its
-    /// place among the records.
+    /// Its position among the request's events, from 0. If a sender's record makes several events, its errors name its
+    /// position among the records.
     pub index: usize,
-    /// Its id, when readable.
+    /// Its id, if readable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What became of it.
+    /// The result.
     pub status: Status,
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// What its sender calls its kind, where it is none of ours.
+    /// The sender's name for its kind, if its type is not one of ours.
     #[serde(skip)]
     pub kind: Option<String>,
 }
@@ -50,19 +50,19 @@ impl EventResult {
     }
 }
 
-/// What became of a request's events.
+/// The results for a request's events.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {
-    /// Events now in the table that were not before.
+    /// Events that were new in the table.
     pub accepted: usize,
-    /// Events that were there already.
+    /// Events that were already there.
     pub duplicates: usize,
-    /// Events that are none of ours, or older than what is kept.
+    /// Events that are not ours, or are older than what is kept.
     pub ignored: usize,
-    /// Events refused or not stored.
+    /// Events that were refused or could not be stored.
     pub rejected: usize,
-    /// Event by event.
+    /// The result of each event.
     pub results: Vec<EventResult>,
     #[serde(skip)]
     is_list: bool,
@@ -81,16 +81,15 @@ impl Results {
         }
     }
 
-    /// How many events had `status`.
+    /// The number of events with `status`.
     pub fn count(&self, status: Status) -> usize {
         self.results.iter().filter(|result| result.status == status).count()
     }
 }
 
 impl From<Results> for HttpResponse {
-    /// 202 when every event is stored or needs no storing, 503 when any that is valid could not be stored (the same
-    /// request may be sent again: what is stored is then a duplicate), 207 when some of a batch are refused, and
-    /// 400 or 429 when all that was sent is.
+    /// 202 if every event is stored or needs no storing; 503 if a valid event could not be stored (the request may be
+    /// sent again: stored events are then duplicates); 207 if some of a batch are refused; 400 or 429 if all are.
     fn from(results: Results) -> Self {
         let members = || serde_json::to_value(&results).unwrap_or_default();
         if results.count(Status::Unavailable) > 0 {
@@ -107,7 +106,7 @@ impl From<Results> for HttpResponse {
             return full.retry_after(86_400).with(members()).into();
         }
         let mut members = members();
-        // A single event's errors stand where RFC 9457's examples have them, too.
+        // For a single event, the errors also stand where RFC 9457's examples have them.
         if let ([only], false, Some(object)) = (results.results.as_slice(), results.is_list, members.as_object_mut()) {
             object.insert("errors".to_owned(), serde_json::json!(only.errors));
         }

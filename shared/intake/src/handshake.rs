@@ -1,13 +1,14 @@
-//! The handshake of CloudEvents' HTTP webhooks: before it delivers, a delivery service asks by `OPTIONS` whether it may.
+//! The handshake of CloudEvents' HTTP webhooks: before it delivers, a delivery service asks by `OPTIONS` for
+//! permission.
 //!
-//! That keeps somebody from pointing a service such as Azure Event Grid at a host that wants nothing of it. So it is granted
-//! only to who has shown what a post must show, and to the origin that asked.
+//! The handshake prevents that somebody points a service such as Azure Event Grid at a host that does not want its
+//! events. So permission goes only to a request with the proof that a post needs, and only to the origin that asked.
 
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use vestibule_platform::{HttpResponse, Problem, problem};
 
-/// The methods by which something may be sent.
+/// The methods that may be used for sending.
 pub(crate) const METHODS: &str = "POST";
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
@@ -15,10 +16,10 @@ const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate")
 /// Longest name of a host.
 const MAX_ORIGIN_BYTES: usize = 253;
 
-/// Who asks.
+/// The origin that asks.
 ///
 /// # Errors
-/// When nobody does: the request is no handshake, or the name is no host's.
+/// When the request is not a handshake, or the origin is not the name of a host.
 pub(crate) fn asked_by(headers: &HeaderMap) -> Result<&HeaderValue, Problem> {
     let Some(origin) = headers.get(REQUEST_ORIGIN) else {
         return Err(Problem::method_not_allowed().allow(METHODS));
@@ -32,8 +33,8 @@ pub(crate) fn asked_by(headers: &HeaderMap) -> Result<&HeaderValue, Problem> {
     }
 }
 
-/// Permission for `origin` to deliver so many requests a minute, 0 for as many as it likes. It is given at once: what
-/// `WebHook-Request-Callback` names is never called.
+/// Permission for `origin` to deliver `a_minute` requests a minute, 0 for any number. It is given at once: we never
+/// call the address in `WebHook-Request-Callback`.
 pub(crate) fn granted(origin: &HeaderValue, a_minute: u32) -> HttpResponse {
     let rate = if a_minute == 0 { HeaderValue::from_static("*") } else { HeaderValue::from(a_minute) };
     let mut response = problem::empty(StatusCode::OK);

@@ -1,4 +1,4 @@
-//! A function's webhooks: whose request it is, then what is in it.
+//! A function's webhooks: they find out whose request it is, then read it.
 
 use crate::handshake;
 use crate::ignored::{Ignored, takes_notice};
@@ -19,12 +19,13 @@ use vestibule_webhook::sources::entra_sign_ins::Read as SignIn;
 use vestibule_webhook::sources::{Answer, Sender};
 use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
-/// When to send again what could not be stored.
+/// The time after which to send again what could not be stored.
 const RETRY_AFTER_SECONDS: u32 = 5;
-/// Compared with where there is no tenant, so that an unknown one takes as long as a wrong signature.
+/// The secret to compare with if there is no tenant, so that an unknown tenant takes as long as a wrong signature.
 const NOBODYS_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// The webhooks of all senders, at `/hooks/{tenant}/{source}`. Which function takes which of them only its routes say.
+/// The webhooks of all senders, at `/hooks/{tenant}/{source}`. The routes alone decide which function receives which of
+/// them.
 #[derive(Clone, Debug)]
 pub struct Hook {
     store: Store,
@@ -48,7 +49,7 @@ impl Hook {
         }
     }
 
-    /// The same for so many requests a minute of each tenant; 0 for as many as they like.
+    /// The same webhooks with a limit of requests a minute for each tenant; 0 for no limit.
     #[must_use]
     pub fn limited(mut self, requests_a_minute: u32) -> Self {
         self.limit = Limit::new(requests_a_minute);
@@ -83,7 +84,7 @@ impl Hook {
         let batch = match read {
             Ok(batch) => batch,
             Err((problem, became)) => {
-                self.tell(&tenant, source, &became, problem.status(), now);
+                self.warn_ignored(&tenant, source, &became, problem.status(), now);
                 self.log.note(&self.store, (&tenant, source), request.body(), &became, now).await;
                 return Err(problem);
             }
@@ -100,15 +101,15 @@ impl Hook {
             Answer::WithoutBody if results.rejected == 0 => problem::empty(StatusCode::NO_CONTENT),
             Answer::WithoutBody | Answer::ByEvent => results.clone().into(),
         };
-        self.tell(&tenant, source, &became, response.status(), now);
+        self.warn_ignored(&tenant, source, &became, response.status(), now);
         Ok(response)
     }
 
-    /// Takes in what was fetched from a product for a tenant, as if the product had posted it: the same is stored, and
-    /// counted.
+    /// Accepts what was fetched from a product for a tenant as if the product had posted it: it is stored and counted
+    /// in the same way.
     ///
     /// # Errors
-    /// When the body as a whole is nothing of that source.
+    /// When the body as a whole does not have the form of that source.
     pub async fn take(
         &self,
         tenant: &Tenant,
@@ -126,11 +127,12 @@ impl Hook {
         }
     }
 
-    /// Takes in sign-ins that were fetched for a tenant: the steps among them go where those go that a forwarder posts, so
-    /// that one from both is one. Nothing else of them is kept, nor that they came in. Returns how many brought something new.
+    /// Accepts sign-ins that were fetched for a tenant. The steps among them are added to the same sets as those that a
+    /// forwarder posts, so a sign-in from both counts once. Nothing else is kept, not even that they arrived. Returns
+    /// how many added something new.
     ///
     /// # Errors
-    /// When the table can't be read or written; the same again goes on from there.
+    /// When the table cannot be read or written; calling it again continues from there.
     pub async fn take_sign_ins(
         &self,
         tenant: &Tenant,
@@ -145,7 +147,7 @@ impl Hook {
         Ok(grew.into_iter().filter(|grew| *grew).count())
     }
 
-    /// Stores a batch, and counts what became of it.
+    /// Stores a batch and counts the results.
     async fn store(
         &self,
         tenant: &Tenant,
@@ -168,16 +170,23 @@ impl Hook {
         results
     }
 
-    /// Lets a delivery service deliver to an address whose secret it has. Whoever has none learns what a post without one
-    /// says, and is looked up no further than that; a request that asks for nothing is not looked up at all.
+    /// Allows a delivery service to deliver to an address whose secret it knows. Without the secret it gets the answer
+    /// of a post without one, and no more is looked up. A request that is not a handshake is not looked up at all.
     async fn shake_hands(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
         let origin = handshake::asked_by(request.headers())?;
         self.whose(request, now).await?;
         Ok(handshake::granted(origin, self.limit.a_minute()))
     }
 
-    /// Logs a refusal that its sender takes no notice of.
-    fn tell(&self, tenant: &Tenant, source: &'static Sender, became: &Became<'_>, status: StatusCode, now: Timestamp) {
+    /// Logs a refusal that its sender ignores.
+    fn warn_ignored(
+        &self,
+        tenant: &Tenant,
+        source: &'static Sender,
+        became: &Became<'_>,
+        status: StatusCode,
+        now: Timestamp,
+    ) {
         let Some((reason, field, problem)) = became.refusal().filter(|_| !takes_notice(source, status)) else { return };
         if let Some(unlogged) = self.ignored.is_due(tenant.id.as_str(), source.name, now) {
             let (tenant, source, status) = (&tenant.id, source.name, status.as_u16());
@@ -185,21 +194,22 @@ impl Hook {
         }
     }
 
-    /// Writes to the delivery log what is not there yet. A program that stops asks for it; a function that is frozen can't.
+    /// Writes to the delivery log what is not there yet. A program calls this when it stops; a function that is frozen
+    /// cannot.
     pub async fn flush(&self) {
         self.log.flush(&self.store, Timestamp::from_millis(self.clock.now_millis()), true).await;
     }
 
-    /// The same for sources that were not written for a minute: a program that goes on asks for it now and then, so that what
-    /// came last is seen though nothing follows.
+    /// The same, but only for sources that were not written for a minute. A long-running program calls it regularly, so
+    /// that the latest requests become visible even if no others follow.
     pub async fn flush_due(&self) {
         self.log.flush(&self.store, Timestamp::from_millis(self.clock.now_millis()), false).await;
     }
 
-    /// Whose request it is, and what is in it; nothing is stored.
+    /// Finds out whose request it is and reads it; nothing is stored.
     ///
     /// # Errors
-    /// What the sender is told.
+    /// The problem that the sender gets.
     pub async fn read(
         &self,
         request: &HttpRequest,
@@ -210,8 +220,8 @@ impl Hook {
         Ok((tenant, source, batch))
     }
 
-    /// The tenant as it is now, where an event is too old by the settings that are held: whoever raised `retentionDays` to
-    /// fill in the past sends right after, and what is answered `tooOld` is not sent again.
+    /// The tenant with its current settings, if an event is too old by the cached ones: whoever raised `retentionDays`
+    /// to fill in the past sends right afterwards, and events answered `tooOld` are not sent again.
     async fn that_keeps(&self, tenant: Arc<Tenant>, batch: &Batch, now: Timestamp) -> Result<Arc<Tenant>, Problem> {
         let kept_from = now - tenant.settings.retention();
         let is_old = |parsed: &Parsed| matches!(parsed, Parsed::Event(event) if event.placed() < kept_from);
@@ -221,7 +231,7 @@ impl Hook {
         Ok(self.tenants.fresh(&tenant.id, now).await.map_err(unavailable)?.unwrap_or(tenant))
     }
 
-    /// Whose request it is, and of which source.
+    /// The tenant and the source of a request.
     async fn whose(&self, request: &HttpRequest, now: Timestamp) -> Result<(Arc<Tenant>, &'static Sender), Problem> {
         if request.body().len() > MAX_BODY_BYTES {
             return Err(Problem::too_large().detail(BodyError::TooLarge.to_string()));
@@ -231,12 +241,12 @@ impl Hook {
         Ok((tenant, addressed.source))
     }
 
-    /// Counts a request of a tenant, whose body is not read where there are too many.
+    /// Counts a request of a tenant. If there are too many, its body is not read.
     fn count(&self, tenant: &Tenant, source: &Sender, now: Timestamp) -> Result<(), Problem> {
         self.limit.take(&tenant.id, now).map_err(|seconds| {
             metrics::count("HookRequestsLimited", tenant.id.as_str(), 1, now.millis());
             let status = match source.answer {
-                // Its sender sends again on this answer alone.
+                // This is the only answer after which its sender sends again.
                 Answer::Always { again } => again,
                 Answer::ByEvent | Answer::WithoutBody => StatusCode::TOO_MANY_REQUESTS,
             };
@@ -259,7 +269,7 @@ impl Hook {
         for attempt in 0..2 {
             match verify(found.as_deref(), addressed, request, now) {
                 Ok(()) => break,
-                // The secret may be newer than what is held.
+                // The secret may be newer than the cached one.
                 Err(SignatureError::Mismatch | SignatureError::Header(_)) if attempt == 0 && id.is_some() => {
                     if let Some(id) = id {
                         found = self.tenants.fresh(id, now).await.map_err(unavailable)?;
@@ -279,8 +289,8 @@ impl Hook {
     }
 }
 
-/// What a path names: `/hooks/{tenant}/{source}`, and a secret after it where the sender proves itself by that. `None`
-/// where no sender posts, whatever the tenant: that says nothing about tenants.
+/// The parts of a path `/hooks/{tenant}/{source}`, with a secret after it if the sender proves itself by the path.
+/// `None` if no sender posts there; this does not depend on the tenant, so it reveals nothing about tenants.
 fn addressed(path: &str) -> Option<Addressed<'_>> {
     let mut segments = path.strip_prefix("/hooks/")?.split('/');
     let (tenant, name, path_secret) = (segments.next()?, segments.next()?, segments.next());
@@ -288,8 +298,8 @@ fn addressed(path: &str) -> Option<Addressed<'_>> {
     Some(Addressed { tenant: TenantId::parse(tenant).ok(), source, path_secret })
 }
 
-/// How a body of the source comes in. A sender of the native form reports everything unless the tenant says less; of
-/// every other its module knows better.
+/// How a body of the source is received. A sender of the native form reports everything unless the tenant limits it;
+/// for every other sender its module decides.
 fn received(tenant: &Tenant, source: &Sender, now: Timestamp, backfill: bool) -> Received {
     let set = tenant.source_settings.get(source.name).copied().unwrap_or_default();
     let less = set.reports.filter(|_| source.source.is_none());
@@ -302,13 +312,13 @@ fn received(tenant: &Tenant, source: &Sender, now: Timestamp, backfill: bool) ->
     }
 }
 
-/// What is in a request of a tenant's.
+/// Reads a tenant's request.
 fn read_body(tenant: &Tenant, source: &Sender, request: &HttpRequest, now: Timestamp) -> Result<Batch, BodyError> {
     let received = received(tenant, source, now, is_backfill(request.uri().query()));
     (source.read)(request.body(), request.headers(), received)
 }
 
-/// How a body that can't be read is answered.
+/// The answer to a body that cannot be read.
 fn unread(error: &BodyError) -> Problem {
     match error {
         BodyError::TooLarge | BodyError::TooManyEvents => Problem::too_large().detail(error.to_string()),
@@ -318,15 +328,15 @@ fn unread(error: &BodyError) -> Problem {
     }
 }
 
-/// What a request's path names.
+/// The parts of a request's path.
 struct Addressed<'r> {
-    /// `None` where it can be nobody's name.
+    /// `None` if it cannot be the name of a tenant.
     tenant: Option<TenantId>,
     source: &'static Sender,
     path_secret: Option<&'r str>,
 }
 
-/// Whether the request is the tenant's, by any of the ways that its source knows.
+/// Whether the request is the tenant's, by any proof that its source accepts.
 fn verify(
     tenant: Option<&Tenant>,
     addressed: &Addressed<'_>,
@@ -350,7 +360,7 @@ fn verify(
                 let shown = Shown { headers, body, path_secret };
                 let secrets =
                     tenant.map_or(vec![NOBODYS_SECRET], |tenant| tenant.source_secrets(source.name).collect());
-                // Compared in either case: that secret is no secret, and proves nothing.
+                // Also compared if there is no tenant; then the comparison never counts.
                 proved |= proof.holds(shown, secrets) & tenant.is_some();
             }
         }

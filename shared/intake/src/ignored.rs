@@ -1,7 +1,8 @@
-//! Answers that nobody reads: a product that ignores how it is answered shows its people nothing, so the log says it.
+//! Logs answers that nobody reads: a product that ignores answers does not show them to its administrators, so the log
+//! does.
 //!
-//! A product may repeat a mistake with each of thousands of devices; a tenant's source is logged at most once a minute and
-//! process, with how many there were since.
+//! A product may repeat a mistake with each of thousands of devices. So each process logs a tenant's source at most
+//! once a minute, with the number of refusals since.
 
 use http::StatusCode;
 use std::collections::HashMap;
@@ -9,20 +10,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_webhook::sources::{Answer, Repeats, Sender};
 
-/// A tenant's source is logged at most this often.
+/// The shortest time between two lines for a tenant's source.
 const EVERY: Millis = Millis::from_seconds(60);
-/// Sources held at once; beyond this counting begins anew, so memory stays bounded.
+/// Number of sources held at once. Beyond it counting starts anew, so memory stays bounded.
 const MOST_SOURCES: usize = 10_000;
 
-/// When each tenant's source was logged last, and how many were not logged since.
+/// For each tenant's source, when it was last logged and how many refusals were not logged since.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ignored(Arc<Mutex<Lines>>);
 
-/// Of each name and source when its last line was written, and how many were left out since.
+/// For each name and source, when its last line was written and how many were left out since.
 type Lines = HashMap<(String, &'static str), (Timestamp, u64)>;
 
 impl Ignored {
-    /// Whether it is to be logged now, and how many were not since the last.
+    /// Whether to log now; if so, how many were not logged since the last line.
     pub(crate) fn is_due(&self, tenant: &str, source: &'static str, now: Timestamp) -> Option<u64> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (tenant.to_owned(), source);
@@ -41,8 +42,8 @@ impl Ignored {
     }
 }
 
-/// Whether the sender, or who set it up, takes notice of a refusal that it is answered with `status`. A product that is
-/// answered with success whatever is in a body shows nobody what the answer says.
+/// Whether the sender, or whoever set it up, notices an answer with `status`. A product that gets success for every
+/// body shows nobody what the answer contains.
 pub(crate) fn takes_notice(source: &Sender, status: StatusCode) -> bool {
     match (source.answer, source.repeats) {
         (_, Repeats::Never | Repeats::NotDocumented) => false,
@@ -62,15 +63,15 @@ mod tests {
         let (ignored, at) =
             (Ignored::default(), |seconds: i64| Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000));
         assert_eq!(ignored.is_due("contoso", "jamf", at(0)), Some(0));
-        assert_eq!(ignored.is_due("contoso", "fleet", at(1)), Some(0), "each source by itself");
-        assert_eq!(ignored.is_due("fabrikam", "jamf", at(1)), Some(0), "each tenant by itself");
+        assert_eq!(ignored.is_due("contoso", "fleet", at(1)), Some(0), "each source is counted alone");
+        assert_eq!(ignored.is_due("fabrikam", "jamf", at(1)), Some(0), "each tenant is counted alone");
         assert!((1..60).all(|second| ignored.is_due("contoso", "jamf", at(second)).is_none()));
         assert_eq!(ignored.is_due("contoso", "jamf", at(60)), Some(59));
         assert_eq!(ignored.is_due("contoso", "jamf", at(120)), Some(0));
     }
 
     #[test]
-    fn who_takes_notice_follows_from_what_makes_it_send_again() {
+    fn a_sender_takes_notice_of_the_statuses_that_make_it_send_again() {
         let takes = |name, status| takes_notice(Sender::named(name).unwrap(), status);
         let (ok, bad, busy) = (StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!([ok, bad, busy].map(|status| takes("nanomdm", status)), [false; 3]);

@@ -1,9 +1,9 @@
-//! From a signed request to stored events: what `enrollment-events` and `esp-status` share.
+//! From a signed request to stored events: the common part of all webhook functions.
 //!
-//! A hook authenticates before it reads the body as anything but bytes, stores before it answers, and
-//! answers for each event what became of it. What it acknowledged is in the table. What came in is counted (`log`), and
-//! what a product would ignore of an answer is logged (`ignored`). A delivery service that asks first is answered (`handshake`).
-//! Sign-ins go a way of their own (`sign_ins`).
+//! A hook authenticates the sender before it interprets the body, stores before it answers, and reports the result of
+//! each event. Every event that it acknowledges is in the table. Received requests are counted (`log`), and answers
+//! that a product would ignore are logged (`ignored`). Delivery services may ask for permission first (`handshake`).
+//! Sign-ins are stored separately (`sign_ins`).
 
 mod answer;
 mod handshake;
@@ -27,13 +27,13 @@ use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 use vestibule_store::{Store, StoreError, group_by_device};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 
-/// Devices of one request written at a time.
+/// The number of devices of one request that are written at a time.
 const CONCURRENCY: usize = 16;
 
-/// Stores the events of a batch, device by device, and says what became of each.
+/// Stores the events of a batch, device by device, and returns the result of each.
 ///
-/// One device's failure leaves the others stored; [`Results`] tells which, and whether the request
-/// should be sent again. An event that was placed before `now` less the tenant's retention is not stored.
+/// If one device fails, the others are still stored; [`Results`] shows which, and whether the request should be sent
+/// again. Events placed before `now` minus the tenant's retention are not stored.
 pub async fn store_batch(
     store: &Store,
     tenant: &TenantId,
@@ -49,7 +49,8 @@ pub async fn store_batch(
         results.push(match parsed {
             Parsed::Event(event) => {
                 let id = event.key.id.clone();
-                // What lies before all that is kept would be answered and then erased by the next look.
+                // An event older than everything that is kept would be acknowledged and then erased by the next reading
+                // of its device.
                 if event.placed() < now - settings.retention() {
                     EventResult::new(index, Some(id), Status::TooOld)
                 } else {
@@ -81,7 +82,7 @@ pub async fn store_batch(
             Ok(added) => added.into_iter().map(Status::from).collect(),
             Err(error) => {
                 let status = Status::of_error(&error);
-                // A device that sends too much is its sender's matter and counted; the rest is ours.
+                // A device that sends too much is its sender's problem and is counted; all other failures are ours.
                 if status != Status::DeviceFull {
                     tracing::error!(%tenant, %error, "events could not be stored");
                 }
@@ -97,7 +98,7 @@ pub async fn store_batch(
     Results::new(results, batch.is_list)
 }
 
-/// Writes into each `esp.started` the profile that applies now: it is fixed for the session.
+/// Adds the profile that applies now to each `esp.started`; it stays fixed for the session.
 async fn fix_profiles(store: &Store, tenant: &TenantId, events: &mut [Event]) -> Result<(), StoreError> {
     let mut profiles = None;
     for event in events {
@@ -107,7 +108,7 @@ async fn fix_profiles(store: &Store, tenant: &TenantId, events: &mut [Event]) ->
             none => none.insert(store.profiles(tenant).await?),
         };
         let applied = match &start.profile {
-            Some(told) => AppliedProfile::as_told(told, profiles),
+            Some(named) => AppliedProfile::as_told(named, profiles),
             None => {
                 let found = resolve(profiles, &start.with_about(&event.about));
                 AppliedProfile::of(found.profile, found.rule)

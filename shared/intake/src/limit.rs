@@ -1,39 +1,40 @@
-//! How often a tenant's senders may post: one of them that posts without end must not take what the others need.
+//! Limits how often a tenant's senders may post, so that one sender that posts endlessly does not take what the others
+//! need.
 //!
-//! Each tenant has a bucket that holds a minute's requests and fills evenly; a request takes one out. Each process counts
-//! for itself, and only requests whose sender is known.
+//! Each tenant has a bucket that holds a minute's requests and fills evenly; each request takes one. Each process
+//! counts separately, and only requests whose sender is proven.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::{TenantId, Timestamp};
 
-/// Milliseconds in a minute: what a bucket counts in, so that it fills by whole numbers.
+/// Milliseconds in a minute: the unit of a bucket's level, so that it fills by whole numbers.
 const MINUTE: u64 = 60_000;
-/// Tenants counted at once; beyond this counting begins anew, so memory stays bounded.
+/// Number of tenants counted at once. Beyond it counting starts anew, so memory stays bounded.
 const MOST_TENANTS: usize = 10_000;
 
 /// The tenants' buckets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Limit {
-    /// Requests a minute; 0 for as many as they like.
+    /// Requests a minute; 0 for no limit.
     a_minute: u32,
     buckets: Arc<Mutex<HashMap<TenantId, Bucket>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
-    /// What is in it, in requests times [`MINUTE`].
+    /// Its level, in requests times [`MINUTE`].
     level: u64,
     filled_at: Timestamp,
 }
 
 impl Limit {
-    /// So many requests a minute of each tenant.
+    /// A limit of `a_minute` requests a minute for each tenant.
     pub(crate) fn new(a_minute: u32) -> Self {
         Self { a_minute, buckets: Arc::default() }
     }
 
-    /// Requests a minute of each tenant; 0 for as many as they like.
+    /// Requests a minute for each tenant; 0 for no limit.
     pub(crate) const fn a_minute(&self) -> u32 {
         self.a_minute
     }
@@ -41,20 +42,20 @@ impl Limit {
     /// Counts a request.
     ///
     /// # Errors
-    /// When there is none left: the seconds, rounded up, until there is one.
+    /// When no request is left: the seconds, rounded up, until one is.
     pub(crate) fn take(&self, tenant: &TenantId, now: Timestamp) -> Result<(), u32> {
         if self.a_minute == 0 {
             return Ok(());
         }
         let rate = u64::from(self.a_minute);
         let full = rate * MINUTE;
-        // Each change of a bucket is whole before the next can panic.
+        // Each change of a bucket completes before anything can panic.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MOST_TENANTS && !buckets.contains_key(tenant) {
             buckets.clear();
         }
         let bucket = buckets.entry(tenant.clone()).or_insert(Bucket { level: full, filled_at: now });
-        // A clock that goes back fills nothing.
+        // If the clock goes back, nothing is filled.
         let passed = u64::try_from((now - bucket.filled_at).get()).unwrap_or(0);
         bucket.level = full.min(bucket.level.saturating_add(passed.saturating_mul(rate)));
         bucket.filled_at = now;
@@ -78,11 +79,11 @@ mod tests {
         let [one, other] = ["one", "other"].map(|name| TenantId::parse(name).unwrap());
         assert!((0..120).all(|_| limit.take(&one, at(0)).is_ok()));
         assert_eq!(limit.take(&one, at(0)), Err(1));
-        assert_eq!(limit.take(&other, at(0)), Ok(()), "another tenant is counted by itself");
+        assert_eq!(limit.take(&other, at(0)), Ok(()), "another tenant is counted alone");
         assert_eq!(limit.take(&one, at(499)), Err(1));
         assert_eq!(limit.take(&one, at(500)), Ok(()));
         assert_eq!(limit.take(&one, at(500)), Err(1));
-        // A clock that goes back gives nothing, and takes nothing away for good.
+        // If the clock goes back, the bucket gains nothing and loses nothing for good.
         assert_eq!(limit.take(&one, at(0)), Err(1));
         assert_eq!(limit.take(&one, at(500)), Ok(()));
         assert!((0..120).all(|_| limit.take(&one, at(600_000)).is_ok()), "full again, and no fuller");

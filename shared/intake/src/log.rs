@@ -1,8 +1,8 @@
-//! What came in and what became of it, held in memory and written to the delivery log now and then.
+//! Counts received requests and their results in memory, and writes them to the delivery log from time to time.
 //!
-//! A request that finds a minute over since the last write of its source writes: no thread of the background does, since a
-//! function may be frozen after any answer. What was counted since then is lost with the process, so counts say "at
-//! least". Only requests whose sender is proven are counted, so nobody else can make us write.
+//! A request writes if its source was last written more than a minute ago. No background thread does, because a
+//! function may be frozen after any answer. Counts not yet written are lost with the process, so they mean "at least".
+//! Only requests whose sender is proven are counted, so nobody else can make us write.
 
 use crate::answer::{EventResult, Results, Status};
 use crate::reason::Reason;
@@ -13,11 +13,11 @@ use vestibule_store::{DayLog, Delivery, Store, StoreError, Tenant, log_day};
 use vestibule_webhook::BodyError;
 use vestibule_webhook::sources::Sender;
 
-/// A source of a tenant is written at most this often by a process.
+/// The shortest time between two writes of a tenant's source by one process.
 const EVERY: Millis = Millis::from_seconds(60);
-/// What a process saw of a day so long ago is read again before it adds: others may have written since.
+/// If the process read a day longer ago than this, it reads it again before adding: others may have written since.
 const SEEN_FOR: Millis = Millis::from_seconds(300);
-/// Sources held at once; beyond this counting begins anew, so memory stays bounded.
+/// Number of sources held at once. Beyond it counting starts anew, so memory stays bounded.
 const MOST_SOURCES: usize = 10_000;
 
 type Key = (TenantId, &'static str);
@@ -26,19 +26,19 @@ type Key = (TenantId, &'static str);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<Mutex<HashMap<Key, Held>>>);
 
-/// What is held of a source.
+/// The counts held for a source.
 #[derive(Debug, Default)]
 struct Held {
-    /// What was counted and is not written yet, by day.
+    /// The counts that are not written yet, by day.
     unwritten: BTreeMap<Day, DayLog>,
-    /// The day last seen in the table, as it was there, and when.
+    /// The day last read from the table, its content there, and when.
     seen: Option<(Day, DayLog, Timestamp)>,
-    /// When it was written last, or is being written since.
+    /// When it was last written, or when the write under way began.
     written_at: Option<Timestamp>,
     kept_for: Millis,
 }
 
-/// What is to be written of a source.
+/// The counts of a source to write now.
 struct Due {
     key: Key,
     day: Day,
@@ -47,16 +47,16 @@ struct Due {
     kept_for: Millis,
 }
 
-/// What became of a request.
+/// The result of a request.
 pub(crate) enum Became<'r> {
     /// Its body was read.
     Read(&'r Results),
-    /// All of it was refused: by reason, and in words.
+    /// All of it was refused: the reason, and a text.
     Refused(Reason, String),
 }
 
 impl Became<'_> {
-    /// What a body that can't be read is counted as.
+    /// How a body that cannot be read is counted.
     pub(crate) fn unread(error: &BodyError) -> Self {
         let reason = match error {
             BodyError::TooLarge => Reason::TooLarge,
@@ -69,7 +69,7 @@ impl Became<'_> {
         Self::Refused(reason, error.to_string())
     }
 
-    /// The first refusal: its reason, its member and what is wrong.
+    /// The first refusal: its reason, the member and the problem.
     pub(crate) fn refusal(&self) -> Option<(&'static str, &str, &str)> {
         match self {
             Self::Refused(reason, problem) => Some((reason.name(), "", problem)),
@@ -113,7 +113,7 @@ impl Became<'_> {
     }
 }
 
-/// Why an event was refused: the reason it is counted under, the member that is wrong, and what is wrong with it.
+/// Why an event was refused: the reason under which it is counted, the invalid member, and the problem.
 fn refusal(result: &EventResult) -> Option<(&'static str, &str, &str)> {
     Some(match result.status {
         Status::Accepted | Status::Duplicate | Status::UnknownType => return None,
@@ -129,7 +129,7 @@ fn refusal(result: &EventResult) -> Option<(&'static str, &str, &str)> {
 }
 
 impl Log {
-    /// Counts a request of a sender that is proven, and writes its source's counts where a minute is over.
+    /// Counts a request of a proven sender, and writes its source's counts if a minute has passed.
     pub(crate) async fn note(
         &self,
         store: &Store,
@@ -147,7 +147,7 @@ impl Log {
             let held = all.entry(key.clone()).or_default();
             held.kept_for = tenant.settings.retention();
             became.note(held.unwritten.entry(log_day(now)).or_default(), body, now);
-            // While the table can't be written this would only hold up the answer.
+            // While the table cannot be written, a write would only delay the answer.
             let is_down = matches!(became, Became::Read(results) if results.count(Status::Unavailable) > 0);
             if is_down { None } else { held.take_due(key, now) }
         };
@@ -156,7 +156,7 @@ impl Log {
         }
     }
 
-    /// Writes what is not written yet: all of it, or where a minute is over.
+    /// Writes what is not written yet: everything, or only the sources for which a minute has passed.
     pub(crate) async fn flush(&self, store: &Store, now: Timestamp, all: bool) {
         loop {
             let due = {
@@ -180,7 +180,8 @@ impl Log {
             Ok(seen) => held.seen = Some((day, seen, now)),
             Err(error) => {
                 tracing::warn!(%tenant, source, %error, "what came in could not be counted");
-                // The table may have the counts, so they are not added again; what is newest is shown with the next.
+                // The table may have the counts already, so they are not added again; the newest entries are shown with
+                // the next write.
                 let mut newest = more;
                 newest.forget_counts();
                 held.unwritten.entry(day).or_default().take_newest(&newest);
@@ -190,13 +191,13 @@ impl Log {
 }
 
 impl Held {
-    /// What is to be written at `now`, if a minute is over. A clock that goes back does not hold it up for long.
+    /// What to write at `now`, if a minute has passed. A clock that goes back does not delay this for long.
     fn take_due(&mut self, key: Key, now: Timestamp) -> Option<Due> {
         let is_over = self.written_at.is_none_or(|at| now - at >= EVERY || now < at);
         if is_over { self.take(key, now) } else { None }
     }
 
-    /// What is to be written: the earliest day.
+    /// What to write: the earliest day.
     fn take(&mut self, key: Key, now: Timestamp) -> Option<Due> {
         let (day, more) = self.unwritten.pop_first()?;
         self.written_at = Some(now);
@@ -206,7 +207,7 @@ impl Held {
     }
 }
 
-/// Adds to a day of the log, and returns the day as it is then as far as this process knows.
+/// Adds to a day of the log, and returns the day as this process now knows it.
 async fn add(
     store: &Store,
     (tenant, source, day): (&TenantId, &str, Day),
@@ -221,7 +222,7 @@ async fn add(
     let mut now = store.add_deliveries((tenant, source, day), more, &there, kept_for).await?;
     now.take_newest(&there);
     now.take_newest(more);
-    // The names that are there now have no more room to take.
+    // The names just added are in the day now, so they will not take room again.
     for (names, added) in [(&mut now.passed_over, &more.passed_over), (&mut now.refused, &more.refused)] {
         for name in added.keys() {
             if names.len() < vestibule_store::MOST_NAMES {

@@ -1,7 +1,8 @@
-//! Sign-ins of a batch: the steps of web-based enrollment among them go to the sets of their people, everything else is dropped.
+//! The sign-ins of a batch: steps of web-based enrollment are added to the sets of their people, everything else is
+//! dropped.
 //!
-//! Must stay true: nothing of whoever signed in leaves this module but through the store's keyed hash, and a sign-in that is no
-//! step leaves no trace but that sign-ins came in on its day.
+//! Must stay true: nothing of a person leaves this module except through the store's keyed hash, and a sign-in that is
+//! not a step leaves no trace except that sign-ins arrived on its day.
 
 use crate::{EventResult, Status};
 use std::collections::BTreeSet;
@@ -10,20 +11,20 @@ use vestibule_domain::{Day, TenantId, TenantSettings, Timestamp};
 use vestibule_store::{SIGN_INS_TAKEN_FOR, Store, StoreError};
 use vestibule_webhook::sources::entra_sign_ins::Read;
 
-/// What a sign-in that is no step is counted as.
+/// The name under which sign-ins that are not steps are counted.
 const KIND: &str = "sign-in";
 
-/// The sign-ins of a batch, as far as anything comes of them.
+/// The sign-ins of a batch that lead to a write.
 #[derive(Default)]
 pub(crate) struct SignIns {
     heard: BTreeSet<Day>,
     steps: Vec<(SignIn, Day)>,
-    /// The place of each among the results.
+    /// The position of each among the results.
     places: Vec<usize>,
 }
 
 impl SignIns {
-    /// Takes one in; the result is what is known of it before anything is stored.
+    /// Adds a sign-in; returns its result as far as it is known before storing.
     pub(crate) fn take(
         &mut self,
         index: usize,
@@ -32,7 +33,7 @@ impl SignIns {
         settings: &TenantSettings,
         now: Timestamp,
     ) -> EventResult {
-        // The clock is a server's, and may be ahead of ours.
+        // The time comes from a server's clock, which may be ahead of ours.
         let at = read.at.min(now);
         let day = at.day(settings.time_zone);
         let is_taken = at >= now - settings.retention().min(SIGN_INS_TAKEN_FOR);
@@ -50,10 +51,10 @@ impl SignIns {
         }
     }
 
-    /// Stores the steps, and says of each whether it brought something new.
+    /// Stores the steps, and returns for each whether it added something new.
     ///
     /// # Errors
-    /// When the table can't be read or written; the same again goes on from there.
+    /// When the table cannot be read or written; calling it again continues from there.
     pub(crate) async fn add(
         &self,
         store: &Store,
@@ -63,7 +64,7 @@ impl SignIns {
         store.add_sign_ins(tenant, &self.steps, settings.retention()).await
     }
 
-    /// Stores them, and says what became of each.
+    /// Stores the sign-ins and sets the result of each.
     pub(crate) async fn store(
         mut self,
         store: &Store,
@@ -72,7 +73,7 @@ impl SignIns {
         results: &mut [EventResult],
     ) {
         if let Err(error) = store.hear_sign_ins(tenant, std::mem::take(&mut self.heard)).await {
-            tracing::warn!(%tenant, %error, "that sign-ins came in could not be noted");
+            tracing::warn!(%tenant, %error, "the arrival of sign-ins could not be noted");
         }
         match self.add(store, tenant, settings).await {
             Ok(grew) => {

@@ -1,4 +1,5 @@
-//! The delivery log over a real table, by a driven clock: what is counted, how often it is written, and what is never.
+//! The delivery log over a real table, with a driven clock: what is counted, how often it is written, and what is never
+//! written.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use http::{Request, StatusCode};
@@ -55,7 +56,7 @@ impl Hooks {
         Self { hook, store, now, _host: host, _folder: folder }
     }
 
-    /// Posts to Fleet's address, so many seconds after the beginning.
+    /// Posts to Fleet's address, this many seconds after the beginning.
     async fn post(&self, seconds: i64, body: &str) -> StatusCode {
         self.post_with(seconds, "0123456789abcdef0123456789abcdef", body).await
     }
@@ -76,7 +77,7 @@ impl Hooks {
     }
 }
 
-/// One of Fleet's activities that is no event of ours.
+/// An activity of Fleet's that does not become an event.
 fn other(kind: &str) -> String {
     json!({"timestamp": "2033-05-18T00:00:00Z", "type": kind, "details": {}}).to_string()
 }
@@ -88,7 +89,7 @@ fn enrolled() -> String {
 }
 
 #[tokio::test]
-async fn a_source_is_written_once_a_minute_with_what_came_since() {
+async fn a_source_is_written_once_a_minute_with_the_counts_since() {
     let hooks = Hooks::start().await;
     assert_eq!(hooks.post(0, &other("created_pack")).await, StatusCode::OK);
     assert_eq!((hooks.writes(), hooks.day(0).await.passed()), (1.0, 1), "the first is seen at once");
@@ -113,7 +114,7 @@ async fn a_source_is_written_once_a_minute_with_what_came_since() {
 }
 
 #[tokio::test]
-async fn what_is_stored_known_and_refused_is_told_apart_and_a_stop_writes_the_rest() {
+async fn stored_repeated_and_refused_events_are_counted_separately_and_a_stop_writes_the_rest() {
     let hooks = Hooks::start().await;
     let body = enrolled();
     hooks.post(0, &body).await;
@@ -131,7 +132,7 @@ async fn what_is_stored_known_and_refused_is_told_apart_and_a_stop_writes_the_re
 }
 
 #[tokio::test]
-async fn nobody_unproven_makes_us_write() {
+async fn an_unproven_sender_causes_no_write() {
     let hooks = Hooks::start().await;
     for second in 0..200 {
         assert_eq!(hooks.post_with(second, "guessed", &other("created_pack")).await, StatusCode::UNAUTHORIZED);
@@ -148,7 +149,7 @@ async fn a_new_day_has_an_item_of_its_own() {
     let midnight = 86_400 - T0.rem_euclid(86_400_000) / 1_000;
     hooks.post(midnight - 90, &other("created_pack")).await;
     hooks.post(midnight - 31, &other("created_pack")).await;
-    // The minute is over: the day before goes first, and the new one waits for its minute.
+    // A minute has passed: the previous day is written first, and the new day waits for its own minute.
     hooks.post(midnight, &other("created_pack")).await;
     assert_eq!(hooks.day(midnight - 1).await.passed(), 2);
     assert_eq!(hooks.day(midnight).await, DayLog::default());

@@ -1,4 +1,4 @@
-//! Sign-ins over a real table: sets that only grow, sums that are what counting the sets gives, and nothing of anybody else.
+//! Sign-ins over a real table: sets only grow, sums equal the counts of the sets, and nothing is kept of anybody else.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ impl World {
         Self { store, host, tenant, settings, _folder: folder }
     }
 
-    /// Another process over the same table.
+    /// Another process that uses the same table.
     fn another(&self) -> Store {
         Store::new(self.host.clients.dynamodb.clone(), "table")
     }
@@ -70,7 +70,7 @@ impl World {
         self.another().consistently().web_days(&self.tenant, Day::parse("2026-01-01").unwrap()).await.unwrap()
     }
 
-    /// The items of people, by their keys: what each holds.
+    /// The items of people, by their keys, with their members.
     async fn people(&self) -> BTreeMap<String, BTreeMap<String, String>> {
         let scan = self.host.clients.dynamodb.scan().table_name("table").send().await.unwrap();
         let items = scan.items.unwrap_or_default().into_iter();
@@ -104,8 +104,8 @@ const ADA: &str = "0a4f63b1-7c2d-4e55-9a10-6d1f0b7c9e11";
 const BEN: &str = "1b4f63b1-7c2d-4e55-9a10-6d1f0b7c9e22";
 const CAT: &str = "2c4f63b1-7c2d-4e55-9a10-6d1f0b7c9e33";
 
-/// What three people did: Ada met the wall and went on to the portal, on her iPad too another day; Ben met the wall; Cat had a
-/// factor to set up and nothing else, which says nothing.
+/// Three people: Ada was blocked and went on to the portal, on another day also on her iPad; Ben was blocked; Cat only
+/// had to set up a second factor, which says nothing about an enrollment.
 fn story() -> Vec<Value> {
     vec![
         record(ADA, "Ios 26.1", "2026-11-25T09:00:01Z", 53000, "some-app"),
@@ -123,7 +123,7 @@ fn steps(all: &[WebStep]) -> CountedSteps {
     CountedSteps::from_bits(all.iter().fold(0, |bits, step| bits | 1 << *step as u16)).unwrap()
 }
 
-fn told(days: &WebDays) -> Vec<(String, Platform, CountedSteps, u64)> {
+fn counted(days: &WebDays) -> Vec<(String, Platform, CountedSteps, u64)> {
     let all = days.iter().flat_map(|(day, sets)| sets.iter().map(move |(set, people)| (day, set, people)));
     all.map(|(day, (platform, steps), people)| (day.to_string(), *platform, *steps, *people)).collect()
 }
@@ -150,10 +150,10 @@ async fn any_order_and_repetition_gives_the_same_sums() {
         let first = world.post(&world.store, &records).await;
         assert_eq!((first.rejected, first.ignored), (0, 0), "{first:?}");
         assert_eq!((first.accepted, first.duplicates), (7, 0), "{first:?}");
-        assert_eq!(told(&world.sums().await), expected(), "round {round}");
+        assert_eq!(counted(&world.sums().await), expected(), "round {round}");
         let people = world.people().await;
         assert_eq!(all.get_or_insert_with(|| people.clone()), &people, "the sets, too");
-        // Four times more, one by one, by this process, by a new one, and with another time of delivery.
+        // Four more times, one by one: by this process, by a new one, and with another time of delivery.
         for again in 0..4 {
             let store = if again % 2 == 0 { world.store.clone() } else { world.another() };
             for one in &mut records {
@@ -162,7 +162,7 @@ async fn any_order_and_repetition_gives_the_same_sums() {
                 assert_eq!((again.accepted, again.duplicates), (0, 1), "{again:?}");
             }
         }
-        assert_eq!(told(&world.sums().await), expected(), "round {round}");
+        assert_eq!(counted(&world.sums().await), expected(), "round {round}");
         assert_eq!(world.people().await, people);
     }
 }
@@ -184,11 +184,11 @@ async fn processes_that_write_at_once_count_nobody_twice() {
         assert_eq!(results.count(Status::Unavailable), 0, "{results:?}");
     }
     let set = steps(&[WebStep::AccessBlocked, WebStep::PortalSignIn, WebStep::MfaSetup]);
-    assert_eq!(told(&world.sums().await), [("2026-11-25".to_owned(), Platform::Ios, set, 60)]);
+    assert_eq!(counted(&world.sums().await), [("2026-11-25".to_owned(), Platform::Ios, set, 60)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_foreign_sign_ins_leave_nothing_but_that_some_came_in() {
+async fn ten_thousand_foreign_sign_ins_leave_only_that_some_arrived() {
     let world = World::start().await;
     let before = world.store.meter().by_cause();
     for batch in 0..40 {
@@ -196,7 +196,7 @@ async fn ten_thousand_foreign_sign_ins_leave_nothing_but_that_some_came_in() {
             .map(|number| {
                 let user = format!("{batch:04x}{number:04x}-7c2d-4e55-9a10-6d1f0b7c9e11");
                 let code = [0, 50058, 50097, 50126, 50140, 50199, 50074, 50076, 50078, 53000][number % 10];
-                // Of the last nobody has a phone.
+                // The last ones have no phone.
                 record(&user, if number % 10 == 9 { "Windows10" } else { "Ios 26.1" }, NOW, code, "some-app")
             })
             .collect();
@@ -207,8 +207,8 @@ async fn ten_thousand_foreign_sign_ins_leave_nothing_but_that_some_came_in() {
     assert!(world.people().await.is_empty());
     let sums = world.sums().await;
     assert_eq!(sums.keys().map(Day::to_string).collect::<Vec<_>>(), ["2026-11-26"]);
-    assert!(told(&sums).is_empty());
-    // One write in all, and no read: neither grows with what came in.
+    assert!(counted(&sums).is_empty());
+    // One write in total, and no read: neither grows with the number received.
     let after = world.store.meter().by_cause();
     let calls = after[&Cause::WebEnrollment].calls;
     assert_eq!((calls, before.get(&Cause::WebEnrollment)), (1, None));
@@ -216,26 +216,27 @@ async fn ten_thousand_foreign_sign_ins_leave_nothing_but_that_some_came_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_of_a_person_is_a_keyed_hash_that_goes() {
+async fn only_a_keyed_hash_of_a_person_is_kept_and_it_expires() {
     let world = World::start().await;
     world.post(&world.store, &story()).await;
     let people = world.people().await;
-    // Cat's too: whether her step counts only a later record may say.
+    // Cat's set is there too: only a later record may show whether her step counts.
     assert_eq!(people.len(), 4);
     for (key, item) in &people {
         assert_eq!(item.keys().map(String::as_str).collect::<Vec<_>>(), ["m", "pk", "sk", "x"], "{key}");
         let text = format!("{item:?}");
-        for told in [ADA, BEN, CAT, "ada@example.com", "Lovelace", "203.0.113", "Reutlingen", "some-app"] {
-            assert!(!text.contains(told), "{text}");
+        for secret in [ADA, BEN, CAT, "ada@example.com", "Lovelace", "203.0.113", "Reutlingen", "some-app"] {
+            assert!(!text.contains(secret), "{text}");
         }
-        // The day after, the thirty days that the tenant keeps, and a week in which late records still meet the set.
+        // The following day, the thirty days that the tenant keeps, and a week in which late records still find the
+        // set.
         let expires_at = Timestamp::from_millis(item["x"].parse::<i64>().unwrap() * 1_000);
         assert!(
             ["2027-01-02T00:00:00.000Z", "2027-01-03T00:00:00.000Z"].contains(&&*expires_at.to_string()),
             "{item:?}"
         );
     }
-    // Another tenant's hash of the same person is another, though its secret were the same.
+    // Another tenant's hash of the same person differs, even with the same secret.
     let fabrikam = World { tenant: TenantId::parse("fabrikam").unwrap(), store: world.another(), ..world };
     fabrikam.post(&fabrikam.store, &story()).await;
     let hashes = |people: BTreeMap<String, BTreeMap<String, String>>| {
@@ -248,7 +249,7 @@ async fn what_is_kept_of_a_person_is_a_keyed_hash_that_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_too_old_for_its_set_to_be_there_is_not_taken() {
+async fn a_sign_in_too_old_for_its_set_is_ignored() {
     let world = World::start().await;
     let old = record(ADA, "Ios 26.1", "2026-10-20T09:00:00Z", 0, PORTAL);
     let ahead = record(BEN, "Ios 26.1", "2026-11-28T09:00:00Z", 0, PORTAL);
@@ -256,5 +257,5 @@ async fn what_is_too_old_for_its_set_to_be_there_is_not_taken() {
     let statuses: Vec<Status> = results.results.iter().map(|result| result.status).collect();
     assert_eq!(statuses, [Status::TooOld, Status::Accepted]);
     let set = steps(&[WebStep::PortalSignIn]);
-    assert_eq!(told(&world.sums().await), [("2026-11-26".to_owned(), Platform::Ios, set, 1)]);
+    assert_eq!(counted(&world.sums().await), [("2026-11-26".to_owned(), Platform::Ios, set, 1)]);
 }
