@@ -1,7 +1,7 @@
-//! Putting events on EventBridge.
+//! Puts events on EventBridge.
 //!
-//! `PutEvents` takes ten entries and can fail in part, so what it says of each entry is read: an event is on
-//! the bus only if its own entry says so.
+//! `PutEvents` takes ten entries and may fail for some of them, so the result of each entry is read: an event is on the
+//! bus only if its own entry says so.
 
 use crate::Config;
 use aws_sdk_eventbridge::Client;
@@ -12,10 +12,10 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 pub const EXPORT_REQUESTED: &str = "ReportExportRequested";
 /// The detail type of an event that asks for a reading of Graph's lists for a tenant: `{tenant}`.
 pub const GRAPH_PULL_REQUESTED: &str = "GraphPullRequested";
-/// Most entries that one call takes.
+/// Largest number of entries in one call.
 const MOST: usize = 10;
 
-/// A bus, and the source that our events have on it.
+/// A bus, and the `source` of our events on it.
 #[derive(Clone, Debug)]
 pub struct Bus {
     client: Client,
@@ -36,9 +36,9 @@ pub struct Outgoing {
 #[derive(Debug, thiserror::Error)]
 #[error("from event {first_failed} on, not all are on the bus: {reason}")]
 pub struct PutError {
-    /// The index of the first event that is not. Later ones may or may not be.
+    /// The index of the first event that is not on the bus. Later ones may or may not be.
     pub first_failed: usize,
-    /// Why, for operators.
+    /// The reason, for operators.
     pub reason: String,
 }
 

@@ -1,8 +1,8 @@
-//! The settings of every client of an AWS service, in a deployed function and on one machine alike: who makes a client
-//! adds only where the service is and who is asking.
+//! The settings of every AWS client, both in a deployed function and on one machine. Code that makes a client adds only
+//! the service's address and the credentials.
 //!
-//! Must stay true: nothing that is sent or received is cut off for its size alone. A call that carries little has a limit
-//! in time; a file has none for as long as it moves.
+//! Must stay true: nothing is cut off for its size alone. A call that carries little has a time limit; a file transfer
+//! has none while it moves.
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -10,32 +10,32 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use std::time::Duration;
 
-/// An execution environment may be thawed with a dead connection: a call without a limit would take the invocation
-/// with it.
+/// An execution environment may be thawed with a dead connection; without a limit, a call would use up the whole
+/// invocation.
 const CONNECT: Duration = Duration::from_secs(2);
-/// For one try of a call that carries little.
+/// The limit for one try of a call that carries little.
 const TRY: Duration = Duration::from_secs(5);
-/// For all tries of such a call.
+/// The limit for all tries of such a call.
 const CALL: Duration = Duration::from_secs(20);
-/// How often anything is tried.
+/// The largest number of tries.
 const TRIES: u32 = 3;
-/// A file that has not moved for so long is given up. A slow way takes in what its buffers hold (some megabytes) at once
-/// and then nothing for a while, so a shorter patience would end what is only slow.
+/// A transfer that has not moved for this long is given up. A slow connection takes what its buffers hold (some
+/// megabytes) at once and then nothing for a while, so a shorter limit would end transfers that are only slow.
 const STALLED: Duration = Duration::from_secs(60);
 
-/// Limits in time of calls that carry little.
+/// Time limits of calls that carry little.
 pub(crate) fn call_limits() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(TRY).operation_timeout(CALL).build()
 }
 
-/// For DynamoDB and EventBridge: each try and each call has a limit in time.
+/// For DynamoDB and EventBridge: each try and each call has a time limit.
 pub fn for_calls(config: &SdkConfig) -> SdkConfig {
     let limits = call_limits();
     config.to_builder().timeout_config(limits).retry_config(retries()).build()
 }
 
-/// For S3: a connection must be made in time, and what is sent or received must move; how long it takes depends on its
-/// size and the way, so neither a try nor a call has a limit.
+/// For S3: the connection must be made in time, and data must move. How long a transfer takes depends on its size and
+/// the connection, so neither a try nor a call has a time limit.
 pub fn for_files(config: &SdkConfig) -> SdkConfig {
     let limits = TimeoutConfig::builder()
         .connect_timeout(CONNECT)

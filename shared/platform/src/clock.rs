@@ -1,4 +1,4 @@
-//! Where `now` comes from. Only the outermost code asks; everything below gets it as an argument.
+//! The source of `now`. Only the outermost code reads it; everything below gets the time as an argument.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ impl Clock {
         }))
     }
 
-    /// A clock that tests drive: it gives milliseconds since 1970.
+    /// A clock that tests drive; `millis` returns milliseconds since 1970.
     pub fn driven(millis: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(millis))
     }

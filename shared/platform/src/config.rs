@@ -1,6 +1,6 @@
-//! A function's configuration: names of the resources it uses, from its environment.
+//! A function's configuration: the names of its resources, read from its environment.
 //!
-//! Endpoints, regions and credentials are the SDK's own business and its own variables.
+//! The SDK reads endpoints, regions and credentials itself, from variables of its own.
 
 use crate::clients;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -17,51 +17,51 @@ pub struct Config {
     pub bus: String,
     /// The `source` of what is published there.
     pub source: String,
-    /// A file with advice of the deployment's own, where it has one.
+    /// A file with the deployment's own advice, if it has one.
     pub advice: Option<PathBuf>,
     /// How old an answer of the API may be, in milliseconds.
     pub staleness_ms: u32,
 }
 
-/// Requests a minute that a caller may make unless told otherwise: twenty a second.
+/// Requests a minute that a caller may make if not set: twenty a second.
 const REQUESTS_A_MINUTE: u32 = 1_200;
 
-/// Requests a minute that a tenant's senders may make of a webhook unless told otherwise: as many as a function answers one
+/// Requests a minute that a tenant's senders may make of a webhook if not set: as many as one function can answer one
 /// after another.
 const HOOK_REQUESTS_A_MINUTE: u32 = 12_000;
 
-/// How people get at the API besides tokens, from where, and how often.
+/// How people reach the API other than with tokens, from which origins, and how often.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Where people sign in, if the deployment has such a place.
+    /// Where people sign in, if the deployment has an issuer.
     pub oidc: Option<Oidc>,
-    /// Origins whose pages may ask the API; none unless told.
+    /// Origins whose pages may call the API; empty if not set.
     pub allowed_origins: Vec<String>,
-    /// Requests a minute that one caller may make of one process; 0 for as many as they like.
+    /// Requests a minute that one caller may make of one process; 0 for no limit.
     pub requests_a_minute: u32,
 }
 
-/// An OpenID Connect issuer, and what its tokens say of tenants and roles.
+/// An OpenID Connect issuer, and which claims of its tokens name tenants and roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Oidc {
     /// The issuer, exactly as its tokens name it.
     pub issuer: String,
     /// The client id of the page.
     pub client_id: String,
-    /// Who the tokens are for; the client id unless told.
+    /// The audience of the tokens; the client id if not set.
     pub audience: String,
-    /// What the page asks for.
+    /// The scope that the page requests.
     pub scope: String,
     /// The claim that lists roles, as `TENANT:admin` or `TENANT:reader`.
     pub roles_claim: String,
 }
 
 impl Access {
-    /// Reads `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_AUDIENCE`, `OIDC_SCOPE`, `OIDC_ROLES_CLAIM` and `ALLOWED_ORIGINS`
-    /// (with spaces between) and `REQUESTS_A_MINUTE`; each may be absent or empty.
+    /// Reads `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_AUDIENCE`, `OIDC_SCOPE`, `OIDC_ROLES_CLAIM`, `ALLOWED_ORIGINS`
+    /// (separated by spaces) and `REQUESTS_A_MINUTE`; each may be missing or empty.
     ///
     /// # Errors
-    /// When there is an issuer and no client id, or the number is none.
+    /// If `OIDC_ISSUER` is set without `OIDC_CLIENT_ID`, or `REQUESTS_A_MINUTE` is not a number.
     pub fn from_env() -> Result<Self, ConfigError> {
         let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let oidc = match read("OIDC_ISSUER") {
@@ -87,11 +87,11 @@ impl Access {
     }
 }
 
-/// Reads `HOOK_REQUESTS_A_MINUTE`, which may be absent or empty: requests a minute that one tenant's senders may make of one
-/// process of a webhook; 0 for as many as they like.
+/// Reads `HOOK_REQUESTS_A_MINUTE`, which may be missing or empty: requests a minute that one tenant's senders may make
+/// of one process of a webhook; 0 for no limit.
 ///
 /// # Errors
-/// When it is no number.
+/// If it is not a number.
 pub fn hook_requests_a_minute() -> Result<u32, ConfigError> {
     match std::env::var("HOOK_REQUESTS_A_MINUTE").ok().filter(|text| !text.is_empty()) {
         None => Ok(HOOK_REQUESTS_A_MINUTE),
@@ -99,17 +99,17 @@ pub fn hook_requests_a_minute() -> Result<u32, ConfigError> {
     }
 }
 
-/// An environment that a function can't work in.
+/// A function cannot work in this environment.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is not set, or not as it must be")]
+#[error("the environment variable {0} is missing or invalid")]
 pub struct ConfigError(&'static str);
 
 impl Config {
     /// Reads `TABLE_NAME`, `BUCKET_NAME`, `EVENT_BUS_NAME` and `EVENT_SOURCE`; `ADVICE_FILE` and `STALENESS_MS` may be
-    /// absent or empty.
+    /// missing or empty.
     ///
     /// # Errors
-    /// When one is missing, or the number is none.
+    /// If one is missing, or `STALENESS_MS` is not a number.
     pub fn from_env() -> Result<Self, ConfigError> {
         let read = |name| std::env::var(name).map_err(|_| ConfigError(name));
         let staleness = std::env::var("STALENESS_MS").unwrap_or_default();

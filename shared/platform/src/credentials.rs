@@ -1,7 +1,7 @@
 //! Webhook secrets and API tokens: made here, shown once, compared in constant time.
 //!
-//! An API token is `vst_TENANT_SECRET`: it names its tenant, so one read finds what to compare with,
-//! and only the SHA-256 of it is kept. That hash needs no salt or stretching: the secret is 256 random bits.
+//! An API token is `vst_TENANT_SECRET`. It names its tenant, so one read finds what to compare it with, and only its
+//! SHA-256 is kept. That hash needs no salt or stretching: the secret is 256 random bits.
 
 use crate::BoxError;
 use base64::Engine as _;
@@ -17,7 +17,7 @@ const WEBHOOK_PREFIX: &str = "whsec_";
 /// `N` random bytes from the operating system.
 ///
 /// # Errors
-/// When it has none to give.
+/// If the operating system returns none.
 pub fn random<const N: usize>() -> Result<[u8; N], BoxError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
@@ -27,15 +27,15 @@ pub fn random<const N: usize>() -> Result<[u8; N], BoxError> {
 /// A new webhook secret, `whsec_…`.
 ///
 /// # Errors
-/// When the operating system gives no randomness.
+/// If the operating system returns no randomness.
 pub fn new_webhook_secret() -> Result<String, BoxError> {
     Ok(format!("{WEBHOOK_PREFIX}{}", STANDARD.encode(random::<32>()?)))
 }
 
-/// A new secret of one kind of sender: letters and digits, fit for a path and a password.
+/// A new secret for one sender: letters and digits, safe in a path and as a password.
 ///
 /// # Errors
-/// When the operating system gives no randomness.
+/// If the operating system returns no randomness.
 pub fn new_source_secret() -> Result<String, BoxError> {
     Ok(random::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -43,7 +43,7 @@ pub fn new_source_secret() -> Result<String, BoxError> {
 /// A new API token of `tenant`.
 ///
 /// # Errors
-/// When the operating system gives no randomness.
+/// If the operating system returns no randomness.
 pub fn new_token(tenant: &str) -> Result<String, BoxError> {
     Ok(format!("{TOKEN_PREFIX}{tenant}_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
 }
@@ -51,12 +51,12 @@ pub fn new_token(tenant: &str) -> Result<String, BoxError> {
 /// A new code for one sign-in at `tenant`.
 ///
 /// # Errors
-/// When the operating system gives no randomness.
+/// If the operating system returns no randomness.
 pub fn new_sign_in_code(tenant: &str) -> Result<String, BoxError> {
     Ok(format!("{CODE_PREFIX}{tenant}_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
 }
 
-/// What is kept of a token: the SHA-256 of all of it, in hexadecimal.
+/// What we keep of a token: its SHA-256, in hexadecimal.
 pub fn token_hash(token: &str) -> String {
     Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
 }

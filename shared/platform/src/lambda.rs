@@ -1,4 +1,4 @@
-//! Running a handler on the Lambda runtime.
+//! Runs a handler on the Lambda runtime.
 
 use crate::{BoxError, Clock, HttpRequest, HttpResponse};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 
-/// Serves HTTP requests. The runtime has decoded the body where API Gateway handed it base64-encoded.
+/// Serves HTTP requests. The runtime has already decoded bodies that API Gateway passes on in base64.
 ///
 /// # Errors
 /// When the runtime ends.
@@ -28,7 +28,7 @@ where
             Box::pin(handler(HttpRequest::from_parts(parts, body)));
         async move {
             let (parts, body) = answer.await.into_parts();
-            // Every answer of ours is text.
+            // All our answers are text.
             let body = match String::from_utf8(body.into()) {
                 Ok(text) => Body::Text(text),
                 Err(error) => Body::Binary(error.into_bytes()),
@@ -51,8 +51,8 @@ where
     run_events_until(|event, _deadline| handler(event)).await
 }
 
-/// The same for a handler that ends before its time is up: it is given the instant at which the invocation ends, in
-/// milliseconds since 1970, where the runtime knows it.
+/// The same for a handler that stops before its time is up: it gets the instant at which the invocation ends, in
+/// milliseconds since 1970, if the runtime knows it.
 ///
 /// # Errors
 /// When the runtime ends.
@@ -63,7 +63,7 @@ where
 {
     let service = lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
         let deadline = known_deadline(event.context.deadline, Clock::system().now_millis());
-        // Boxed: the compiler does not follow the whole of a handler's type through the runtime's.
+        // Boxed, because the compiler cannot infer the handler's whole type through the runtime's.
         let done: Pin<Box<dyn Future<Output = Result<Value, BoxError>> + Send + '_>> =
             Box::pin(handler(event.payload, deadline));
         async move {
@@ -77,8 +77,7 @@ where
     lambda_runtime::run(service).await
 }
 
-/// An emulator says of a constant in the past that it is the deadline: one that was over before the invocation began is
-/// none.
+/// Emulators report a constant in the past as the deadline. A deadline before the invocation began counts as unknown.
 fn known_deadline(millis: u64, now_millis: i64) -> Option<i64> {
     i64::try_from(millis).ok().filter(|deadline| *deadline > now_millis)
 }
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_in_the_past_is_none() {
+    fn a_deadline_in_the_past_is_unknown() {
         assert_eq!(known_deadline(5_000, 4_000), Some(5_000));
         assert_eq!((known_deadline(5_000, 5_000), known_deadline(u64::MAX, 0)), (None, None));
     }

@@ -1,8 +1,7 @@
-//! What every function needs and no domain: configuration, clients, clock, logs, problem details,
+//! What every function needs and what has no domain knowledge: configuration, clients, clock, logs, problem details,
 //! credentials.
 //!
-//! Must stay true: an error shown to a client carries nothing of the inside, and nothing secret is
-//! ever formatted.
+//! Must stay true: an error shown to a client reveals nothing internal, and no secret is ever formatted.
 
 pub mod bus;
 pub mod clients;
@@ -20,7 +19,7 @@ pub use clock::Clock;
 pub use config::{Access, Config, ConfigError, Oidc};
 pub use problem::{HttpResponse, Problem};
 
-/// What went wrong, for the runtime to log and the platform to retry.
+/// An error for the runtime to log and the platform to retry.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-/// A request as functions take it: whole, its body already decoded.
+/// A request as functions receive it: complete, with its body already decoded.
 pub type HttpRequest = http::Request<bytes::Bytes>;

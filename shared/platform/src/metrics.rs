@@ -1,6 +1,6 @@
 //! Counts for operators, as log lines in CloudWatch's embedded metric format.
 //!
-//! Only what is out of the ordinary is counted so: a line a request would cost more than the request.
+//! Only exceptional cases are counted this way: a line for each request would cost more than the request.
 
 use serde_json::json;
 use std::io::Write as _;
@@ -10,13 +10,13 @@ const NAMESPACE: &str = "Vestibule";
 
 static EMBEDDED: AtomicBool = AtomicBool::new(false);
 
-/// From now on counts are written to standard output in the embedded metric format, which CloudWatch
-/// reads from a function's log. Elsewhere they are ordinary log events.
+/// From now on, writes counts to standard output in the embedded metric format, which CloudWatch reads from a
+/// function's log. Without this call they are ordinary log events.
 pub fn use_embedded_format() {
     EMBEDDED.store(true, Ordering::Relaxed);
 }
 
-/// Counts something of a tenant.
+/// Counts something for a tenant.
 pub fn count(name: &'static str, tenant: &str, value: u64, now_millis: i64) {
     if value == 0 {
         return;
@@ -37,6 +37,6 @@ pub fn count(name: &'static str, tenant: &str, value: u64, now_millis: i64) {
         "tenant": tenant,
         name: value,
     });
-    // A count that can't be written is no reason to fail what was counted.
+    // A count that cannot be written is no reason to fail the counted request.
     let _unwritten = writeln!(std::io::stdout().lock(), "{line}");
 }

@@ -1,7 +1,7 @@
-//! Answers: JSON, and `application/problem+json` (RFC 9457) for what went wrong.
+//! Answers: JSON, and `application/problem+json` (RFC 9457) for errors.
 //!
-//! A [`Problem`] is built from texts of ours and names of members; nothing that happened inside and
-//! nothing that was sent can get into one but by being written there on purpose.
+//! A [`Problem`] consists of our own texts and names of members. Nothing internal and nothing that was sent gets into
+//! one unless code puts it there explicitly.
 
 use bytes::Bytes;
 use http::header::{
@@ -11,10 +11,10 @@ use http::header::{
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-/// An answer, whole.
+/// A complete answer.
 pub type HttpResponse = Response<Bytes>;
 
-/// What a client is told when a request can't be served.
+/// What a client sees when a request cannot be served.
 #[derive(Debug, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -34,7 +34,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with a status and a title of its own.
+    /// A problem with its own status and title.
     pub const fn new(status: StatusCode, title: &'static str) -> Self {
         Self {
             kind: "about:blank",
@@ -53,17 +53,17 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "The request is malformed")
     }
 
-    /// No credential, a wrong one, or one of nobody we know: all the same to the outside.
+    /// No credential, a wrong one, or one of an unknown caller: all look the same from outside.
     pub const fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "The credential is missing or not valid")
     }
 
-    /// The credential is good for less than this.
+    /// The credential does not allow this request.
     pub const fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "The credential's role does not allow this")
     }
 
-    /// There is no such thing, or none the caller may know of.
+    /// It does not exist, or the caller may not know that it does.
     pub const fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "There is nothing here by that name")
     }
@@ -73,7 +73,7 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "The method is not served here")
     }
 
-    /// Says which methods are.
+    /// Adds the allowed methods.
     #[must_use]
     pub const fn allow(mut self, methods: &'static str) -> Self {
         self.allowed = Some(methods);
@@ -85,40 +85,40 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")
     }
 
-    /// Something we depend on is down or asks us to slow down: the same request may be sent again.
+    /// Something that we depend on is down or asks us to slow down; the request may be sent again.
     pub const fn unavailable() -> Self {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable; send the same again");
         problem.retry_after_seconds = Some(5);
         problem
     }
 
-    /// Something is wrong on our side that sending again will not mend.
+    /// An error on our side; sending again will not help.
     pub const fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side")
     }
 
-    /// Says more.
+    /// Adds an explanation.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Adds members: an object.
+    /// Adds members, given as an object.
     #[must_use]
     pub fn with(mut self, members: serde_json::Value) -> Self {
         self.more = Some(Box::new(members));
         self
     }
 
-    /// Lets a browser ask the person for the token.
+    /// Makes a browser ask the person for the token.
     #[must_use]
     pub const fn ask_browser(mut self) -> Self {
         self.scheme = "Basic realm=\"Vestibule: a token as password\", charset=\"UTF-8\"";
         self
     }
 
-    /// Says when to come back.
+    /// Says after how many seconds to try again.
     #[must_use]
     pub const fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_seconds = Some(seconds);
@@ -153,7 +153,7 @@ pub fn json<T: Serialize>(status: StatusCode, value: &T) -> HttpResponse {
     body(status, "application/json", value)
 }
 
-/// An answer that has nothing to say.
+/// An answer without a body.
 pub fn empty(status: StatusCode) -> HttpResponse {
     let mut response = whole(status, "application/json", Vec::new());
     response.headers_mut().remove(CONTENT_TYPE);
@@ -172,7 +172,7 @@ pub fn html(status: StatusCode, page: String, policy: &'static str) -> HttpRespo
 }
 
 fn body<T: Serialize>(status: StatusCode, content_type: &'static str, value: &T) -> HttpResponse {
-    // Our own answers are plain data; one that could not be written is our mistake, and says so.
+    // Our answers are plain data, so failing to write one is our mistake.
     let (status, bytes) = match serde_json::to_vec(value) {
         Ok(bytes) => (status, bytes),
         Err(error) => {
@@ -183,7 +183,7 @@ fn body<T: Serialize>(status: StatusCode, content_type: &'static str, value: &T)
     whole(status, content_type, bytes)
 }
 
-/// An answer of any kind.
+/// An answer with any content type.
 pub fn whole(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> HttpResponse {
     let mut response = Response::new(Bytes::from(bytes));
     *response.status_mut() = status;

@@ -1,12 +1,12 @@
-//! Log lines: JSON on standard output, one a thing worth knowing.
+//! Log lines: JSON on standard output, one for each notable event.
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging for a function. `RUST_LOG` says what is logged; warnings unless it does.
+/// Starts logging for a function. `RUST_LOG` selects what is logged; without it, warnings are.
 pub fn init() {
     crate::metrics::use_embedded_format();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    // A second call finds logging started, which is what it wants.
+    // On a second call logging has already started, which is fine.
     let _already = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
