@@ -1,12 +1,13 @@
 //! How a copy learns what changed since its last answer: from the change index, or from its tenant's feed.
 //!
-//! The index costs what its bucket holds. Where that was much, a feed is requested, and once it has settled the copy
-//! follows it: each question writes barriers and reads the pages up to those that name them. What the pages name beyond
-//! what the copy has is read from the table, and the answer is true as of the instant at which the barriers were written.
+//! Reading the index costs as much as its bucket holds. If that was a lot, a feed is requested, and once it has settled
+//! the copy follows it: each question writes barriers and reads the pages up to those that name them. Changes that
+//! pages name and the copy does not have are read from the table, and the answer is true as of the instant at which the
+//! barriers were written.
 //!
-//! Must stay true: a change is found by the index or is in a page that was not read yet. So a place in the feed is taken
-//! *before* the index is read, and since the index lags, the index is read once more when its lag has passed; until then
-//! an answer is as good as one by the index.
+//! Must stay true: a change is found in the index or is in a page that was not read yet. So the place in the feed is
+//! noted *before* the index is read. The index lags, so it is read once more when its lag has passed; until then an
+//! answer is as good as one from the index.
 
 use crate::{Archive, ArchiveError};
 use sha2::{Digest as _, Sha256};
@@ -17,16 +18,17 @@ use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_report::Working;
 use vestibule_store::{Feed, INDEX_LAG, ItemKey, NIGHTLY_INDEX_LAG, Store, Tenant, UNKNOWN_VERSION};
 
-/// Enrollments that the index may have a copy look at, one question after another, before a feed is worth its pages.
+/// If the index makes a copy look at more enrollments than this, one question after another, a feed is worth its pages.
 const MUCH: usize = 200;
-/// How long barriers are waited for.
+/// How long to wait for barriers.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The first wait: on one machine a change takes about as long to the publisher. Each further one is half as long again.
+/// The first wait: on one machine a change takes about as long to reach the publisher. Each further wait is half as
+/// long again.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// The longest wait between two looks.
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
-/// How old a copy may become while barriers are not reached in time. Then the index answers, at its cost: a publisher
-/// that is behind must not make answers hours old.
+/// The age a copy may reach while barriers do not arrive in time. After that the index answers, at its cost: a
+/// publisher that is behind must not make answers hours old.
 const LONGEST_SILENCE: Millis = Millis::from_seconds(60);
 
 /// How a tenant's copy follows its feed.
@@ -35,59 +37,59 @@ pub(crate) struct Follower {
     place: Option<Place>,
 }
 
-/// Where a copy stands in a feed.
+/// A copy's place in a feed.
 #[derive(Debug)]
 struct Place {
     /// The feed's beginning.
     since: Timestamp,
-    /// The last page that was read.
+    /// The last page read.
     end: u64,
-    /// What pages named that is not in the copy yet.
+    /// Changes that pages named and that are not in the copy yet.
     changes: Changes,
-    /// When the index was read that did not have all yet, because it lags.
+    /// When the index was read while it may not have had everything, because it lags.
     index_read: Option<Timestamp>,
 }
 
-/// Items that changed, with the newest version told of each.
+/// Items that changed, each with the newest version reported.
 pub(crate) type Changes = BTreeMap<ItemKey, u64>;
 
-/// Where what changed is to be learned.
+/// Where to look for changes.
 #[derive(Debug)]
 pub(crate) enum Changed {
     /// From the index.
     Index(FromIndex),
-    /// These, and nothing else.
+    /// These items and nothing else.
     Pages(Changes),
-    /// It is not known yet: the copy is what there is.
+    /// It is not known yet: the copy answers as it is.
     Late,
 }
 
-/// How far the index is read back.
+/// How far back the index is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FromIndex {
     /// How much the index may lag.
     pub lag: Millis,
-    /// From this instant, where it is earlier than the file's.
+    /// Start at this instant, if it is earlier than the file's.
     pub since: Timestamp,
 }
 
 impl FromIndex {
-    /// For a file that is published, and for a copy that lost its place.
+    /// For a file to publish, and for a copy that lost its place.
     pub(crate) const NIGHTLY: Self = Self { lag: NIGHTLY_INDEX_LAG, since: Timestamp::MAX };
     /// For an answer.
     const ANSWER: Self = Self { lag: INDEX_LAG, since: Timestamp::MAX };
 }
 
-/// What a copy has to look at.
+/// The items that a copy must look at.
 pub(crate) enum Sought {
-    /// These, as they are now: a replica that lags may have only what was before.
+    /// These items as they are now: a replica that lags may still have older ones.
     These(Vec<ItemKey>),
-    /// What the index has since an instant, or that long before it.
+    /// The items that the index has since an instant, or since that long before it.
     Since(Option<Timestamp>, Millis),
 }
 
 impl Sought {
-    /// What `working` has to look at. What pages name and it has is left out.
+    /// The items that `working` must look at, without those named in pages that it already has.
     pub(crate) fn by(working: &Working, changed: &Changed) -> Result<Self, ArchiveError> {
         let since = working.as_of()?;
         let from = match changed {
@@ -108,18 +110,18 @@ impl Sought {
     }
 }
 
-/// What following a feed came to.
+/// The result of following a feed.
 enum Followed {
-    /// All barriers were reached.
+    /// All barriers arrived.
     Arrived,
-    /// Not all were reached in time.
+    /// Some barriers did not arrive in time.
     Late,
     /// A page is missing: the feed can't be followed from this place.
     Lost,
 }
 
 impl Archive {
-    /// Where to learn what changed in the table up to `as_of` since the copy's last answer, which was true as of `copy`.
+    /// Where to look for the table's changes up to `as_of` since the copy's last answer, which was true as of `copy`.
     pub(crate) async fn changed(
         &self,
         follower: &mut Follower,
@@ -131,7 +133,7 @@ impl Archive {
         let before = follower.place.take();
         let was_followed = before.is_some();
         let place = before.filter(|place| feed.is_some_and(|feed| feed.since == place.since));
-        // Of a feed that is no more, pages of a shard that is behind may be unread.
+        // If the feed no longer exists, pages of a slow shard may be unread.
         let mut from = if was_followed && place.is_none() { FromIndex::NIGHTLY } else { FromIndex::ANSWER };
         let Some(feed) = feed else { return Ok(Changed::Index(from)) };
         if feed.is_ending(as_of) {
@@ -139,7 +141,7 @@ impl Archive {
         }
         if let (Some(mut place), Some(copy)) = (place, copy) {
             if let Some(since) = place.index_read.filter(|read| *read + INDEX_LAG <= as_of) {
-                // Pages were read meanwhile, and the index has caught up with where that began.
+                // Pages were read meanwhile, and the index has caught up with the instant at which that began.
                 follower.place = Some(Place { index_read: None, ..place });
                 return Ok(Changed::Index(FromIndex { lag: INDEX_LAG, since }));
             }
@@ -155,7 +157,7 @@ impl Archive {
                 }
                 Followed::Late => {
                     tracing::warn!(tenant = %tenant.id, "a feed is behind: the index answers");
-                    // The place stays: what comes late is read from there.
+                    // The place stays, so later pages are read from there.
                     follower.place = Some(place);
                     return Ok(Changed::Index(FromIndex::ANSWER));
                 }
@@ -197,7 +199,8 @@ impl Archive {
                 place.end += 1;
                 for (key, version) in page.changes {
                     let newest = place.changes.entry(key).or_insert(version);
-                    // What must be looked at stays so; of versions the larger is newer, whatever was repeated.
+                    // An item that must be looked at stays one. Of two versions the larger is newer, however often they
+                    // are repeated.
                     let unknown = version == UNKNOWN_VERSION || *newest == UNKNOWN_VERSION;
                     *newest = if unknown { UNKNOWN_VERSION } else { version.max(*newest) };
                 }
@@ -211,7 +214,7 @@ impl Archive {
         }
     }
 
-    /// The items that must be looked at, and the store to read them from.
+    /// The items to look at, and the store to read them from.
     pub(crate) async fn items(&self, tenant: &Tenant, sought: Sought) -> Result<(Vec<ItemKey>, Store), ArchiveError> {
         Ok(match sought {
             Sought::These(keys) => (keys, self.store.consistently()),
@@ -219,8 +222,8 @@ impl Archive {
         })
     }
 
-    /// Requests a feed for a tenant whose index had a copy look at `looked_at` enrollments beside its last answer.
-    /// That it can't be had now keeps nobody from an answer.
+    /// Requests a feed for a tenant if the index made a copy look at `looked_at` enrollments since its last answer. A
+    /// failed request does not hold up the answer.
     pub(crate) async fn consider_feed(&self, tenant: &Tenant, looked_at: usize, now: Timestamp) {
         if looked_at <= MUCH || tenant.feed.is_some_and(|feed| !feed.has_ended(now)) {
             return;
@@ -230,7 +233,7 @@ impl Archive {
         }
     }
 
-    /// Ids of barriers: as their keys are hashes, they fall into any shard.
+    /// Ids of barriers. Their keys are hashes, so they fall into any shard.
     fn new_barriers(&self) -> Vec<String> {
         let id = |_| {
             let number = self.barrier_count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -1,6 +1,7 @@
-//! The tenants' copies that this process holds: as many as there is room for, those asked longest ago given up first.
+//! The tenants' copies that this process holds: as many as there is room for; those not used for longest are dropped
+//! first.
 //!
-//! Must stay true: of a tenant there is one copy at a time. So one that somebody works on, or waits for, is never given up.
+//! Must stay true: a tenant has one copy at a time. So a copy that is in use or waited for is never dropped.
 
 use crate::current::Copy;
 use std::collections::HashMap;
@@ -8,12 +9,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::TenantId;
 
-/// What copies may take. A copy that is asked stays, however large it is, until another is asked.
+/// The room for copies. The copy in use stays, however large it is, until another is asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
-    /// Bytes of the disk, together.
+    /// Bytes on the disk, for all copies.
     pub bytes: u64,
-    /// How many: each holds a file open.
+    /// The number of copies; each holds a file open.
     pub copies: usize,
 }
 
@@ -27,7 +28,7 @@ impl Default for Room {
 struct Entry {
     copy: Arc<tokio::sync::Mutex<Copy>>,
     bytes: u64,
-    /// Larger for one that was asked later.
+    /// Larger for a copy that was asked later.
     asked: u64,
 }
 
@@ -52,7 +53,7 @@ impl Copies {
         Arc::clone(&entry.copy)
     }
 
-    /// Notes how large the tenant's copy is now, and gives up others until all fit. Returns how many were given up.
+    /// Notes the size of the tenant's copy, and drops others until all fit. Returns how many were dropped.
     pub(crate) fn settle(
         &self,
         tenant: &TenantId,
@@ -68,10 +69,10 @@ impl Copies {
         while held.entries.len() > room.copies
             || held.entries.values().map(|entry| entry.bytes).sum::<u64>() > room.bytes
         {
-            // Whoever works on a copy or waits for it holds it too, and got it under the lock that is held here.
+            // Anyone who uses a copy or waits for it holds it too, and got it under the lock held here.
             let idle = held.entries.iter().filter(|(of, entry)| *of != tenant && Arc::strong_count(&entry.copy) == 1);
             let Some(oldest) = idle.min_by_key(|(_, entry)| entry.asked).map(|(of, _)| of.clone()) else { break };
-            // Closes the file; what is then left of it in the folder goes too.
+            // Closes the file; whatever is left of it in the folder is removed with it.
             drop(held.entries.remove(&oldest));
             let _gone_already = std::fs::remove_file(path_of(&oldest));
             given_up += 1;

@@ -1,13 +1,13 @@
-//! The newest file, in this process's own copy, brought up to now for each question.
+//! The newest file, in this process's own copy, brought up to date for each question.
 //!
-//! The copy is refreshed in place; it starts from the newest published file that is whole, so that a process that begins
-//! anew reads a file and a day's changes, not the whole table; from then on a question costs what changed since the one
-//! before. A deployment may let an answer be a moment old: then questions that come close together read the table once.
+//! The copy is refreshed in place. It starts from the newest intact published file, so a new process reads one file and
+//! a day's changes, not the whole table; after that, a question costs what changed since the previous one. A deployment
+//! may allow answers to be slightly old; then questions that come close together read the table once.
 
 use crate::changed::{Changed, Follower};
 use crate::publish::say_lost;
 use crate::refresh::{Opened, Owner};
-use crate::standing::{Answer, Standing, tell};
+use crate::standing::{Answer, Standing, answer_from};
 use crate::{Archive, ArchiveError};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -15,29 +15,29 @@ use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 use vestibule_report::{Error as ReportError, Reader, Working};
 use vestibule_store::{FileRecord, Tenant};
 
-/// Files tried until one is whole; more that are lost are no accident.
+/// Number of files tried until one is intact; if more are lost, it is not an accident.
 const MOST_TRIED: usize = 8;
 
 /// One tenant's copy.
 #[derive(Default)]
 pub(crate) struct Copy {
     held: Option<(Working, TenantSettings)>,
-    /// What answers in its place until there is a new file.
+    /// The file that answers until there is a new one.
     standing: Option<Standing>,
     follower: Follower,
 }
 
-/// What a process begins with.
+/// What a process starts from.
 enum Started {
     Working(Box<Working>),
     Standing(Standing),
 }
 
 impl Archive {
-    /// Asks the tenant's report as of `as_of`.
+    /// Answers a question from the tenant's report as of `as_of`.
     ///
     /// # Errors
-    /// When the file can't be had or brought up to date, or the question is not one it answers.
+    /// When the file cannot be fetched or brought up to date, or does not answer this question.
     pub async fn ask<T, F>(&self, tenant: &Tenant, as_of: Timestamp, question: F) -> Result<T, ArchiveError>
     where
         T: Send + 'static,
@@ -46,11 +46,11 @@ impl Archive {
         self.answer(tenant, as_of, question).await.map(|answer| answer.value)
     }
 
-    /// Asks the tenant's report as of `as_of`. An answer that stands on other settings is true for an earlier instant, which
-    /// it says.
+    /// Answers a question from the tenant's report as of `as_of`. If the answer comes from a file made with other
+    /// settings, it is true for an earlier instant, which it states.
     ///
     /// # Errors
-    /// When the file can't be had or brought up to date, or the question is not one it answers.
+    /// When the file cannot be fetched or brought up to date, or does not answer this question.
     pub async fn answer<T, F>(&self, tenant: &Tenant, as_of: Timestamp, question: F) -> Result<Answer<T>, ArchiveError>
     where
         T: Send + 'static,
@@ -61,7 +61,7 @@ impl Archive {
         let mut copy = copy.lock_owned().await;
         let answer = self.answer_from(&mut copy, &path, tenant, as_of, question).await;
         if copy.held.is_none() && copy.standing.is_none() {
-            // What failed half-way is of no use, and another may need the room.
+            // A half-finished file is useless, and another may need the room.
             let _not_there = std::fs::remove_file(&path);
         }
         drop(copy);
@@ -82,7 +82,7 @@ impl Archive {
         T: Send + 'static,
         F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
     {
-        // The copy is out of its place while it is worked on: if that fails, the next question starts anew.
+        // The copy is taken out while it is used: if the work fails, the next question starts anew.
         let mut standing = match copy.standing.take() {
             Some(stood) => self.still_stands(stood, tenant).await?,
             None => None,
@@ -105,9 +105,9 @@ impl Archive {
         let working = match held {
             Some(working) if of_copy.is_some_and(is_fresh) => working,
             held => {
-                // Of two questions the one asked later may come first; the answer says what it is true for.
+                // Of two questions the later may run first; the answer states its instant.
                 let as_of = of_copy.map_or(as_of, |of_copy| as_of.max(of_copy));
-                // Whoever follows a feed does so with the copy that it was followed with.
+                // A follower belongs to the copy with which it followed the feed.
                 let mut follower = held.as_ref().map(|_| std::mem::take(&mut copy.follower)).unwrap_or_default();
                 let changed = self.changed(&mut follower, tenant, of_copy, as_of).await?;
                 let working = match (held, changed) {
@@ -132,7 +132,7 @@ impl Archive {
                             self.consider_feed(tenant, looked.items, as_of).await;
                         }
                         if looked.is_anew {
-                            // By the index, which may lag behind the pages that were read.
+                            // From the index, which may lag behind the pages that were read.
                             follower = Follower::default();
                         }
                         working
@@ -143,7 +143,7 @@ impl Archive {
             }
         };
         let asked = self.work(move || {
-            let answer = working.reader().and_then(|reader| tell(&reader, question));
+            let answer = working.reader().and_then(|reader| answer_from(&reader, question));
             (working, answer)
         });
         let (working, answer) = asked.await?;
@@ -155,7 +155,7 @@ impl Archive {
         self.scratch.join(format!("{tenant}.sqlite"))
     }
 
-    /// Opens the newest published file that is whole, at `path`, or makes an empty one where there is none to start from.
+    /// Opens the newest intact published file at `path`, or makes an empty one if there is none to start from.
     async fn start(&self, path: &Path, owner: &Owner, as_of: Timestamp) -> Result<Started, ArchiveError> {
         std::fs::create_dir_all(&self.scratch)?;
         let tenant = &owner.tenant;
@@ -184,7 +184,7 @@ impl Archive {
     }
 
     async fn fetch_and_open(&self, file: &FileRecord, path: &Path, owner: &Owner) -> Result<Opened, ArchiveError> {
-        // Whoever has the one before open keeps it.
+        // Anyone who has the old file open keeps it.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

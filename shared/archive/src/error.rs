@@ -1,4 +1,4 @@
-//! What can go wrong between table, file and bucket.
+//! Errors of the table, the file and the bucket.
 
 use vestibule_report::Error as ReportError;
 use vestibule_store::StoreError;
@@ -9,7 +9,7 @@ pub enum ArchiveError {
     /// The table.
     #[error("the table: {0}")]
     Store(#[from] StoreError),
-    /// The file; [`ReportError::InvalidFilter`] is the asker's.
+    /// The file; [`ReportError::InvalidFilter`] is a mistake in the question.
     #[error("the report file: {0}")]
     Report(#[from] ReportError),
     /// The bucket.
@@ -18,27 +18,27 @@ pub enum ArchiveError {
     /// The disk.
     #[error("the disk: {0}")]
     Disk(#[from] std::io::Error),
-    /// A file that was published is not in the bucket any more.
+    /// A published file is no longer in the bucket.
     #[error("file {0} is gone from the bucket")]
     Gone(String),
-    /// A published file that can't be opened.
+    /// A published file cannot be opened.
     #[error("a published file can't be opened: {0}")]
     Unfit(ReportError),
-    /// A downloaded file is not the one that was published.
+    /// A downloaded file differs from the published one.
     #[error("file {0} is not what was published")]
     Tampered(String),
-    /// The work on a file was cut off.
+    /// The work on a file was interrupted.
     #[error("interrupted")]
     Interrupted,
 }
 
 impl ArchiveError {
-    /// Whether a published file is lost or damaged, so that trying again is of no use.
+    /// Whether a published file is lost or damaged, so that trying again does not help.
     pub(crate) const fn is_lost_file(&self) -> bool {
         matches!(self, Self::Gone(_) | Self::Tampered(_) | Self::Unfit(_))
     }
 
-    /// An error of the bucket, with all that the SDK knows of it.
+    /// An error of the bucket, with everything that the SDK reports.
     pub(crate) fn bucket(error: impl std::error::Error + Send + Sync) -> Self {
         Self::Bucket(aws_sdk_s3::error::DisplayErrorContext(error).to_string())
     }

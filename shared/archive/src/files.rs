@@ -11,7 +11,7 @@ use std::time::Duration;
 use vestibule_domain::TenantId;
 use vestibule_store::FileRecord;
 
-/// How long a download link works. It dies earlier with the credentials that signed it.
+/// How many minutes a download link works. It ends earlier if the credentials that signed it expire.
 pub const DOWNLOAD_LINK_MINUTES: u64 = 10;
 
 /// A file that an export publishes.
@@ -19,7 +19,7 @@ pub const DOWNLOAD_LINK_MINUTES: u64 = 10;
 pub enum Part {
     /// The report file itself.
     Database,
-    /// Its daily aggregates alone.
+    /// Its daily sums only.
     Summary,
     /// Its page for people.
     Report,
@@ -36,7 +36,7 @@ impl Part {
         }
     }
 
-    /// The name of a download.
+    /// The file name of a download.
     pub fn file_name(self, tenant: &TenantId, file: &FileRecord) -> String {
         let day = file.as_of.to_string();
         let day = day.get(..10).unwrap_or(&day);
@@ -83,7 +83,7 @@ fn key(tenant: &TenantId, sha256: &str, ending: &str) -> String {
 }
 
 impl Archive {
-    /// A short-lived link to a part of a file, under a name that says what it is; none where the file has no such part.
+    /// A short-lived link to a part of a file, under a descriptive name; `None` if the file has no such part.
     ///
     /// # Errors
     /// When no link can be signed.
@@ -99,7 +99,7 @@ impl Archive {
         self.presigned(&key, Some(disposition), method).await.map(Some)
     }
 
-    /// The origin that download links have: a page that opens files must be let ask it.
+    /// The origin of download links; a page that opens files must be allowed to connect to it.
     ///
     /// # Errors
     /// When no link can be signed.
@@ -125,10 +125,10 @@ impl Archive {
         request.map(|request| request.uri().to_owned())
     }
 
-    /// Downloads what was published beside a file to a path; false where there is no such part.
+    /// Downloads a part published beside a file to a path; `false` if there is no such part.
     ///
     /// # Errors
-    /// When it can't be downloaded, written, or is not the one that was published.
+    /// When it cannot be downloaded or written, or differs from the published one.
     pub async fn download_part(
         &self,
         tenant: &TenantId,
@@ -143,30 +143,30 @@ impl Archive {
         Ok(true)
     }
 
-    /// Downloads a file to a path, where it appears whole or not at all.
+    /// Downloads a file to a path, where it appears complete or not at all.
     ///
     /// # Errors
-    /// When it can't be downloaded, written, or is not the one that was published.
+    /// When it cannot be downloaded or written, or differs from the published one.
     pub async fn download(&self, file: &FileRecord, to: &Path) -> Result<(), ArchiveError> {
         let aside = to.with_extension("partial");
         self.fetch(file, &aside).await?;
         Ok(std::fs::rename(&aside, to)?)
     }
 
-    /// Downloads a file and makes sure that it is the one that was published.
+    /// Downloads a file and checks that it is the published one.
     pub(crate) async fn fetch(&self, file: &FileRecord, to: &Path) -> Result<(), ArchiveError> {
         self.fetch_key(&file.key, &file.sha256, to).await
     }
 
     async fn fetch_key(&self, key: &str, wanted: &str, to: &Path) -> Result<(), ArchiveError> {
-        // The limit is for the answer to begin; its body may take as long as it moves.
+        // The limit applies to the beginning of the answer; its body may take as long as it moves.
         let get = self.s3.get_object().bucket(&self.bucket).key(key).customize().config_override(small());
         let mut body = get.send().await.map_err(|error| not_there(key, error))?.body;
         let mut out = std::fs::File::create(to)?;
         let mut hash = Sha256::new();
         while let Some(bytes) = body.try_next().await.map_err(ArchiveError::bucket)? {
             hash.update(&bytes);
-            // Some kilobytes into the page cache: handing them to another thread would cost more.
+            // A few kilobytes into the page cache; handing them to another thread would cost more.
             std::io::Write::write_all(&mut out, &bytes)?;
         }
         let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();

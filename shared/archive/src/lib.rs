@@ -1,9 +1,9 @@
-//! The published report files: the newest one brought up to now for whoever asks, and the next one
-//! built, checked and published.
+//! The published report files: brings the newest one up to date for a question, and builds, checks and publishes the
+//! next.
 //!
-//! It brings together what must not know each other: the table (what changed), the report (the file) and
-//! S3 (where files are kept). Must stay true: a file is immutable under a key made of its content; the pointer to the
-//! newest moves only to a later instant; a reader never sees half a file.
+//! It connects parts that must not know each other: the table (what changed), the report (the file) and S3 (where files
+//! are kept). Must stay true: a file is immutable, under a key made from its content; the pointer to the newest moves
+//! only to a later instant; a reader never sees half a file.
 
 mod advice;
 mod changed;
@@ -32,8 +32,8 @@ use vestibule_advice::Catalogue;
 use vestibule_domain::Millis;
 use vestibule_store::Store;
 
-/// Barriers that a question about a feed writes unless the deployment says otherwise. A new table on demand has four
-/// partitions, so its stream has four shards: one in a hundred questions then misses a given one of them.
+/// Barriers that a question to a feed writes unless the deployment sets another number. A new on-demand table has four
+/// partitions, so its stream has four shards; with 16 barriers, one question in a hundred misses a given shard.
 const BARRIERS: NonZeroU16 = NonZeroU16::new(16).unwrap();
 
 /// The tenants' report files.
@@ -43,24 +43,24 @@ pub struct Archive {
     s3: aws_sdk_s3::Client,
     bucket: String,
     advice: Arc<Catalogue>,
-    /// How old an answer may be; each says what it is true for.
+    /// How old an answer may be; each answer states its instant.
     staleness: Millis,
-    /// Where copies are worked on; what is in it may be lost at any time.
+    /// The folder for copies; its contents may be lost at any time.
     scratch: PathBuf,
-    /// Whether work on files is done on the calling task.
+    /// Whether work on files runs on the calling task.
     inline: bool,
     copies: copies::Copies,
     room: copies::Room,
-    /// Enrollments that pruning looks at after an export.
+    /// Number of enrollments that pruning looks at after an export.
     prunes: usize,
-    /// How many barriers a question writes, and what their ids are made of.
+    /// Number of barriers that a question writes, and the seed of their ids.
     barriers: NonZeroU16,
     barrier_seed: u64,
     barrier_count: Arc<AtomicU64>,
 }
 
 impl Archive {
-    /// The files in `bucket`, with `advice` on failures in them; `scratch` is a folder of this process alone.
+    /// The files in `bucket`, with `advice` on failures in them; `scratch` is a folder of this process only.
     pub fn new(store: Store, s3: aws_sdk_s3::Client, bucket: String, scratch: PathBuf, advice: Arc<Catalogue>) -> Self {
         Self {
             store,
@@ -74,52 +74,52 @@ impl Archive {
             room: copies::Room::default(),
             prunes: prune::MOST,
             barriers: BARRIERS,
-            // Another in each process: what it is hashed with is random.
+            // Differs in each process: the hasher's keys are random.
             barrier_seed: RandomState::new().hash_one(std::process::id()),
             barrier_count: Arc::default(),
         }
     }
 
-    /// The same over a table whose stream has so many shards that so many barriers are needed: one where it has one.
+    /// The same, with as many barriers as the table's stream needs for its shards: one barrier for one shard.
     #[must_use]
     pub const fn with_barriers(mut self, barriers: NonZeroU16) -> Self {
         self.barriers = barriers;
         self
     }
 
-    /// The same with barriers whose ids follow from `seed`, so that two runs write the same; no two processes that
-    /// share a table may have the same.
+    /// The same, with barrier ids derived from `seed`, so that two runs write the same ids. No two processes that share
+    /// a table may have the same seed.
     #[must_use]
     pub const fn with_barrier_seed(mut self, seed: u64) -> Self {
         self.barrier_seed = seed;
         self
     }
 
-    /// The same with answers that may be so old.
+    /// The same, with answers that may be this old.
     #[must_use]
     pub const fn with_staleness(mut self, staleness: Millis) -> Self {
         self.staleness = staleness;
         self
     }
 
-    /// The same with room for so many bytes of tenants' copies on the disk, and so many of them; those that were asked
-    /// longest ago are given up first. Without this it is 2 GiB and 128.
+    /// The same, with room for this many bytes and this many copies of tenants' files on the disk; those not used for
+    /// longest are dropped first. The default is 2 GiB and 128.
     #[must_use]
     pub const fn with_room(mut self, bytes: u64, copies: usize) -> Self {
         self.room = copies::Room { bytes, copies };
         self
     }
 
-    /// The same with at most so many enrollments looked at after an export for what is past the retention; the next
-    /// exports look at the others. Without this it is 10 000.
+    /// The same, looking at no more than `most` enrollments after an export for anything past the retention; the next
+    /// exports look at the others. The default is 10 000.
     #[must_use]
     pub const fn with_prunes(mut self, enrollments: usize) -> Self {
         self.prunes = enrollments;
         self
     }
 
-    /// The same with all work on files on the calling task, without threads: what happens then depends on the order of
-    /// polls alone, which a simulation over a paused clock needs. Elsewhere it would hold up whoever shares the thread.
+    /// The same, with all work on files on the calling task, without threads. Then the result depends only on the order
+    /// of polls, which a simulation with a paused clock needs. Elsewhere it would block everything on that thread.
     #[must_use]
     pub const fn inline(mut self) -> Self {
         self.inline = true;
@@ -135,7 +135,7 @@ impl Archive {
         if self.inline { Ok(work()) } else { Ok(tokio::task::spawn_blocking(work).await?) }
     }
 
-    /// The advice that files are made with.
+    /// The advice in the files.
     pub fn advice(&self) -> &Catalogue {
         &self.advice
     }

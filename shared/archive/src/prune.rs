@@ -1,8 +1,8 @@
-//! Dropping from the table what a tenant no longer keeps, after its file is published.
+//! Drops from the table what a tenant no longer keeps, after its file is published.
 //!
-//! A run looks at some thousand enrollments and records how far it came, so that it reaches the last of them however many
-//! there are. An enrollment that was pruned enters the change index like any that was written: the next file knows what is
-//! left of it, and no longer lists it.
+//! A run looks at some thousand enrollments and records how far it got, so it reaches all of them however many there
+//! are. A pruned enrollment enters the change index like any other write, so the next file reads what is left of it and
+//! no longer lists it.
 
 use crate::Archive;
 use futures::StreamExt as _;
@@ -10,16 +10,17 @@ use vestibule_domain::{Millis, Timestamp};
 use vestibule_platform::metrics;
 use vestibule_store::{ItemKey, PruneCursor, Tenant};
 
-/// Kept in the table beyond the retention, so that a setting changed by a few days finds its attempts.
+/// How long something stays in the table after the retention, so that changing the setting by a few days still finds
+/// its attempts.
 pub(crate) const PRUNE_AFTER: Millis = Millis::from_days(7);
-/// Enrollments looked at in one run; the rest is for the next.
+/// Number of enrollments looked at in one run; the rest is left for the next.
 pub(crate) const MOST: usize = 10_000;
-/// Enrollments pruned side by side.
+/// Number of enrollments pruned side by side.
 const CONCURRENCY: usize = 16;
 
 impl Archive {
-    /// Drops what is past the retention of `items`, which are sorted: those that hold something from before it. The file is
-    /// published by then, so a failure is for the next run. Returns how many this run left over.
+    /// Drops what is past the retention from `items`, sorted enrollments that hold something from before it. The file
+    /// is already published, so a failure is left for the next run. Returns how many enrollments this run left over.
     pub(crate) async fn prune(&self, tenant: &Tenant, items: &[String], as_of: Timestamp) -> usize {
         let cutoff = as_of - tenant.settings.retention() - PRUNE_AFTER;
         let cursor = match self.store.prune_cursor(&tenant.id).await {
@@ -61,7 +62,7 @@ impl Archive {
     }
 }
 
-/// The next `most` items behind the cursor; from the beginning again behind the last.
+/// The next `most` items after the cursor; after the last, from the beginning again.
 fn round<'i>(items: &'i [String], cursor: Option<&PruneCursor>, most: usize) -> Vec<&'i String> {
     let start = cursor.map_or(0, |cursor| items.partition_point(|item| *item <= cursor.after));
     items[start..].iter().chain(&items[..start]).take(most).collect()
@@ -71,7 +72,7 @@ fn round<'i>(items: &'i [String], cursor: Option<&PruneCursor>, most: usize) -> 
 mod tests {
     use super::*;
 
-    /// However many there are, and though the first may stay for ever: each is looked at in its turn.
+    /// However many there are, and even if the first stays for ever, each item gets its turn.
     #[test]
     fn every_item_has_its_turn() {
         let items: Vec<String> = (0..10).map(|number| format!("e#contoso#{number}")).collect();
@@ -84,7 +85,7 @@ mod tests {
             cursor = round.last().map(|last| PruneCursor { after: (*last).clone(), left: 7 });
         }
         assert_eq!(seen.len(), items.len());
-        // One that the cursor names may be gone by then.
+        // The item that the cursor names may be gone by then.
         let cursor = PruneCursor { after: "e#contoso#4x".to_owned(), left: 1 };
         assert_eq!(round(&items, Some(&cursor), 1), [&items[5]]);
         assert_eq!(round(&[], Some(&cursor), 1), Vec::<&String>::new());

@@ -1,7 +1,7 @@
-//! Building, checking and publishing a tenant's next file.
+//! Builds, checks and publishes a tenant's next file.
 //!
-//! Must stay true: whatever step this dies after, running it again finishes the same file. The content's key and
-//! the file's record are written before the pointer, so the newest file is always whole.
+//! Must stay true: whichever step this stops after, running it again finishes the same file. The object and the file's
+//! record are written before the pointer, so the newest file is always complete.
 
 use crate::changed::{Changed, FromIndex};
 use crate::files::{Part, manifest_key};
@@ -22,16 +22,16 @@ use vestibule_store::{Corrected, FileRecord, PartRecord, Tenant};
 /// The media type of a SQLite file.
 const SQLITE: &str = "application/vnd.sqlite3";
 
-/// A file that was published.
+/// A published file.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exported {
     /// Its record.
     #[serde(flatten)]
     pub file: FileRecord,
-    /// Whether this run made it, rather than an earlier run for the same instant.
+    /// Whether this run made it; otherwise an earlier run for the same instant did.
     pub is_new: bool,
-    /// Milliseconds spent on reading and folding what changed, on writing the file, and on its checks.
+    /// Milliseconds spent on reading and folding changes, on writing the file, and on its checks.
     pub refresh_ms: u64,
     /// See [`refresh_ms`](Self::refresh_ms).
     pub write_ms: u64,
@@ -41,7 +41,7 @@ pub struct Exported {
     pub parts_ms: u64,
 }
 
-/// What is to be uploaded.
+/// The files to upload.
 struct Made {
     published: Published,
     corrected: Vec<Corrected>,
@@ -53,11 +53,11 @@ struct Made {
 }
 
 impl Archive {
-    /// Publishes the tenant's file as of `as_of`, refreshed from the one before. A file as of that instant or a
-    /// later one being there already is the answer.
+    /// Publishes the tenant's file as of `as_of`, refreshed from the previous one. If there is already a file as of
+    /// that instant or a later one, returns that.
     ///
     /// # Errors
-    /// When any step fails; what was published before stays as it was.
+    /// When any step fails; what was published before stays unchanged.
     pub async fn export(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Exported, ArchiveError> {
         let latest = self.store.latest_file(&tenant.id).await?;
         if let Some(file) = latest.clone().filter(|latest| latest.as_of >= as_of) {
@@ -100,7 +100,7 @@ impl Archive {
                 (None, Some(previous)) => Previous::File(previous),
                 (None, None) => Previous::None,
             })?;
-            // Of the three files there are never more than two at once: that is the room an export needs.
+            // At most two of the three files exist at once: an export needs that much room.
             if let Some(previous) = previous.filter(|previous| previous.exists()) {
                 std::fs::remove_file(previous)?;
             }
@@ -152,7 +152,8 @@ impl Archive {
         })
     }
 
-    /// Fetches the file before to `previous` and opens a copy of it for refreshing; `None` where it must be built anew.
+    /// Fetches the previous file to `previous` and opens a copy of it for refreshing; `None` if the file must be built
+    /// anew.
     async fn copy(
         &self,
         file: &FileRecord,
@@ -170,8 +171,8 @@ impl Archive {
     }
 }
 
-/// Tells operators of a published file that is lost or damaged: the table has all that was in it, people who keep its id
-/// have nothing.
+/// Logs that a published file is lost or damaged: the table still has everything in it, but people who kept its id have
+/// nothing.
 pub(crate) fn say_lost(tenant: &Tenant, file: &FileRecord, error: &ArchiveError, now: Timestamp) {
     let (id, as_of) = (&file.sha256, file.as_of);
     tracing::error!(tenant = %tenant.id, file = %id, %as_of, %error, "a published file is lost or damaged");

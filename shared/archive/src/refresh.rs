@@ -1,7 +1,7 @@
-//! Bringing a working file up to an instant from what changed in the table.
+//! Brings a working file up to an instant with the table's changes.
 //!
-//! The table is read here while another thread puts what was read into the file. The file is finished only when that
-//! thread was told that all was read: anything else leaves it unusable, and it is thrown away.
+//! The table is read here while another thread writes into the file. That thread finishes the file only after the
+//! message that everything was read; in any other case the file is unusable and is thrown away.
 
 use crate::changed::{Changed, Sought};
 use crate::{Archive, ArchiveError};
@@ -19,29 +19,29 @@ use vestibule_platform::metrics;
 use vestibule_report::{Change, Context, Error as ReportError, Reader, Refresh, Working};
 use vestibule_store::{ItemKey, Listing, Loaded, Store, Stored, Tenant, Unreadable};
 
-/// Enrollments read from the table before they are put into the file.
+/// Number of enrollments read from the table before they are written into the file.
 const CHUNK: usize = 500;
-/// Salts tried before giving up: two in a row failing by chance is beyond reckoning.
+/// Number of salts tried before giving up; two failing in a row by chance is practically impossible.
 const MOST_SALTS: u32 = 8;
 
-/// Enrollments that came twice in a walk through all of them, kept for its end at most.
+/// Largest number of enrollments kept for the end because they came twice in a walk through all of them.
 const MOST_AGAIN: usize = 200;
 
-/// What the reading side tells the writing side.
+/// What the reading side sends to the writing side.
 enum Read {
-    /// These items were looked for and are not there: merged into another, or expired.
+    /// These items were looked for and are missing: merged into another, or expired.
     Gone(Vec<String>),
-    /// This was found.
+    /// This item was found.
     Found(Loaded),
-    /// That was all.
+    /// Everything was read.
     All,
 }
 
-/// Where the items of a refresh come from, some at a time.
+/// Where the items of a refresh come from, a few at a time.
 enum Items {
-    /// All that the tenant has, page by page: nobody holds the list of them.
+    /// All items of the tenant, page by page; nobody holds the whole list.
     All(Listing, VecDeque<ItemKey>),
-    /// These.
+    /// Only these.
     These(std::collections::btree_set::IntoIter<String>),
 }
 
@@ -59,15 +59,15 @@ impl Items {
     }
 }
 
-/// What bringing a file up took.
+/// What bringing a file up to date took.
 pub(crate) struct Looked {
-    /// Items that were looked at.
+    /// Number of items looked at.
     pub items: usize,
-    /// The file was built from nothing.
+    /// Whether the file was built from nothing.
     pub is_anew: bool,
 }
 
-/// Whose file it is, and what of the tenant is in it besides enrollments.
+/// The tenant that a file belongs to, and its contents besides enrollments.
 #[derive(Clone)]
 pub(crate) struct Owner {
     pub tenant: Tenant,
@@ -81,13 +81,13 @@ pub(crate) struct Owner {
 pub(crate) enum Opened {
     /// It can be refreshed.
     Ready(Box<Working>),
-    /// It was made by other settings, or with other things built in; what it says still is the tenant's.
+    /// It was made with other settings or by another version; its contents are still the tenant's.
     Standing,
-    /// It is of no use: of another schema, or it writes people otherwise.
+    /// It is useless: it has another schema, or writes people differently.
     Foreign,
 }
 
-/// What keeps a file from being opened, unless the disk does.
+/// Why a file cannot be opened, except for errors of the disk.
 fn unfit(error: ReportError) -> ArchiveError {
     match error {
         ReportError::Io(error) => ArchiveError::Disk(error),
@@ -102,8 +102,8 @@ impl Owner {
         Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles, advice }
     }
 
-    /// Gives a file what the next refresh writes of the tenant besides enrollments: one that is kept open has that of the
-    /// question before, and a new one has none.
+    /// Gives a file the tenant's contents besides enrollments, for the next refresh: a file that is kept open has those
+    /// of the previous question, and a new one has none yet.
     fn lend(&self, working: &mut Working) {
         working.set_profiles(&self.profiles);
         working.set_web_days(&self.web_days);
@@ -112,7 +112,7 @@ impl Owner {
 }
 
 impl Archive {
-    /// The tenant with its profiles, its sums of web-based enrollment and the names of its apps as they are now, for a file true for `as_of`.
+    /// The tenant with its current profiles, sums of web-based enrollment and names of apps, for a file as of `as_of`.
     pub(crate) async fn owner(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Owner, ArchiveError> {
         let from = (as_of - tenant.settings.retention()).day(tenant.settings.time_zone);
         let (profiles, web_days, app_names) = futures::try_join!(
@@ -130,7 +130,7 @@ impl Archive {
         self.work(move || {
             let context = owner.context();
             if let Some(working) = Working::open(&path, &context).map_err(unfit)? {
-                // One that was never finished was never published.
+                // A file that was never finished was never published.
                 working.as_of().map_err(unfit)?.ok_or(ArchiveError::Unfit(ReportError::Empty))?;
                 return Ok(Opened::Ready(Box::new(working)));
             }
@@ -145,7 +145,7 @@ impl Archive {
         .await?
     }
 
-    /// Makes an empty file at `path`, in the place of what is there.
+    /// Makes an empty file at `path` and replaces what is there.
     pub(crate) async fn create(&self, path: &Path, owner: &Owner) -> Result<Working, ArchiveError> {
         let (path, owner) = (path.to_owned(), owner.clone());
         self.work(move || {
@@ -157,8 +157,8 @@ impl Archive {
         .await?
     }
 
-    /// Brings `working` up to `as_of`, and says what that took. Where two names hash alike it is built from nothing with
-    /// another salt.
+    /// Brings `working` up to `as_of`, and returns what that took. If two names have the same hash, the file is built
+    /// from nothing with another salt.
     pub(crate) async fn bring_up(
         &self,
         mut working: Working,
@@ -169,7 +169,7 @@ impl Archive {
     ) -> Result<(Working, Looked), ArchiveError> {
         let is_too_old = working.as_of()?.is_some_and(|then| as_of - then > REFRESHED_FOR);
         if is_too_old {
-            // What changed since may be gone from the table already, and would stay in the file.
+            // Something that changed since may already be gone from the table, and would stay in the file.
             drop(working);
             working = self.create(path, owner).await?;
         }
@@ -226,12 +226,12 @@ impl Archive {
         let writer = tokio::task::spawn_blocking(move || {
             write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()))
         });
-        // Where the writer has stopped, it says below why.
+        // If the writer stopped, its own error below says why.
         self.read(&store, &mut items, as_of, &mut Taker::Writer(send)).await?;
         Ok((writer.await??, looked))
     }
 
-    /// Reads all items, and hands on what was found until nobody takes it.
+    /// Reads all items and passes on what was found until nobody accepts it.
     async fn read(
         &self,
         store: &Store,
@@ -263,11 +263,11 @@ impl Archive {
     }
 }
 
-/// Who takes what was read.
+/// Where items go once they are read.
 enum Taker {
-    /// A thread that puts it into the file.
+    /// A thread that writes them into the file.
     Writer(mpsc::Sender<Read>),
-    /// Nobody yet: it is put into the file by this task, at the end.
+    /// Nowhere yet: this task writes them into the file at the end.
     Held(Vec<Read>),
 }
 
@@ -307,7 +307,8 @@ fn write(
                     if !overdue.contains(&change.item) && refresh.knows(&change.item, version)? {
                         continue;
                     }
-                    // Replacing rows needs the indexes, without which a new file is filled: at its end, if there are few.
+                    // Replacing rows needs the indexes, which a new file lacks while it is filled. A few replacements
+                    // wait for its end.
                     if is_new && refresh.has(&change.item)? {
                         again.push(change);
                     } else {
@@ -334,7 +335,7 @@ fn write(
     Ok(working)
 }
 
-/// Of what came more than once the newest version counts, whatever came last.
+/// Of an item read more than once, the newest version counts, whatever came last.
 fn apply_newest(refresh: &mut Refresh<'_>, again: &mut Vec<Change>) -> Result<(), ArchiveError> {
     for change in again.drain(..) {
         if !refresh.knows(&change.item, change.version)? {

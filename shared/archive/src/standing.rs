@@ -1,7 +1,7 @@
-//! A file made by other settings, or with other things built in, that answers as it is until an export has made a new one.
+//! A file made with other settings or by another version, which answers unchanged until an export has made a new one.
 //!
-//! Building a tenant's file anew takes minutes where it is large: nobody waits for that with a question. What the file
-//! says stays true for its instant and by its settings, and the answer says so.
+//! Building a large tenant's file anew takes minutes, and no question should wait for that. What the file says stays
+//! true for its instant and its settings, and the answer states both.
 
 use crate::{Archive, ArchiveError};
 use std::path::PathBuf;
@@ -9,37 +9,36 @@ use vestibule_domain::{Millis, TenantSettings, Timestamp};
 use vestibule_report::{Basis, Error as ReportError, Reader, SCHEMA_VERSION, Working};
 use vestibule_store::Tenant;
 
-/// A new file that does not come is asked for again after so long.
+/// If a new file does not arrive, it is requested again after this long.
 const ASK_AGAIN: Millis = Millis::from_minutes(15);
 
-/// An answer, and what is to be said of it.
+/// An answer and its conditions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer<T> {
-    /// What was asked.
+    /// The answer itself.
     pub value: T,
-    /// Stored enrollments that could not be read and are missing in it.
+    /// Number of stored enrollments that could not be read and are missing from it.
     pub unreadable: u64,
-    /// The settings that it was made by, where they or what is built into files have changed since and a new file is
-    /// still to come.
+    /// The settings with which it was made, if they or the version have changed since and a new file is not there yet.
     pub stands_on: Option<Basis>,
-    /// Whether a file is to be asked for, as of now: nobody has yet, or long ago.
+    /// Whether to request a file as of now: nobody has yet, or not recently.
     pub ask_for_file: bool,
 }
 
 /// Where a standing answer comes from.
 enum Source {
-    /// A published file, here.
+    /// A published file, stored here.
     File(PathBuf),
     /// A copy that was followed until the settings changed.
     Copy(Box<Working>),
 }
 
-/// What answers until there is a new file.
+/// The file that answers until there is a new one.
 pub(crate) struct Standing {
     source: Source,
-    /// The newest file at that time: another one ends this.
+    /// The newest file at that time; a newer one ends this.
     over: String,
-    /// The settings that it was not made by: others end this too.
+    /// The settings that did not apply to the file; other settings also end this.
     settings: TenantSettings,
     asked_at: Option<Timestamp>,
 }
@@ -50,7 +49,7 @@ impl Standing {
         Self { source: Source::File(path), over, settings: tenant.settings.clone(), asked_at: None }
     }
 
-    /// Whether a new file is to be asked for now.
+    /// Whether to request a new file now.
     fn ask(&mut self, now: Timestamp) -> bool {
         let ask = self.asked_at.is_none_or(|at| now - at >= ASK_AGAIN);
         if ask {
@@ -60,8 +59,8 @@ impl Standing {
     }
 }
 
-/// Asks a reader, and what is to be said of the answer.
-pub(crate) fn tell<T>(
+/// Answers a question from a reader, with its conditions.
+pub(crate) fn answer_from<T>(
     reader: &Reader<'_>,
     question: impl FnOnce(&Reader<'_>) -> Result<T, ReportError>,
 ) -> Result<Answer<T>, ReportError> {
@@ -69,8 +68,9 @@ pub(crate) fn tell<T>(
 }
 
 impl Archive {
-    /// Makes a copy stand that was followed under the settings `before`; `None` where there is no older file, so that the
-    /// tenant is new and small, where the newest one is newer than the copy, or people must not be shown as the copy does.
+    /// Keeps a copy that was followed under the settings `before` as a standing answer. `None` if there is no older
+    /// file (then the tenant is new and small), if the newest file is newer than the copy, or if people must not be
+    /// shown as the copy shows them.
     pub(crate) async fn stand(
         &self,
         copy: Working,
@@ -89,7 +89,7 @@ impl Archive {
         Ok(Some(Standing { source: Source::Copy(Box::new(copy)), over: latest.sha256, settings, asked_at: None }))
     }
 
-    /// What stood before, unless something better is there meanwhile.
+    /// The previous standing file, unless there is something better meanwhile.
     pub(crate) async fn still_stands(
         &self,
         standing: Standing,
@@ -102,7 +102,7 @@ impl Archive {
         Ok(latest.is_some_and(|latest| latest.sha256 == standing.over).then_some(standing))
     }
 
-    /// Asks what stands.
+    /// Answers a question from the standing file.
     pub(crate) async fn ask_standing<T, F>(
         &self,
         mut standing: Standing,
@@ -115,13 +115,13 @@ impl Archive {
     {
         let ask_for_file = standing.ask(now);
         self.work(move || {
-            let told = |reader: &Reader<'_>| {
-                let answer = tell(reader, question)?;
+            let answer_of = |reader: &Reader<'_>| {
+                let answer = answer_from(reader, question)?;
                 Ok(Answer { stands_on: Some(reader.basis()?), ask_for_file, ..answer })
             };
             let answer = match &standing.source {
-                Source::File(path) => Reader::open(path).and_then(|reader| told(&reader)),
-                Source::Copy(copy) => copy.reader().and_then(|reader| told(&reader)),
+                Source::File(path) => Reader::open(path).and_then(|reader| answer_of(&reader)),
+                Source::Copy(copy) => copy.reader().and_then(|reader| answer_of(&reader)),
             };
             (standing, answer)
         })

@@ -1,11 +1,11 @@
-//! Uploads: content under a key made of it.
+//! Uploads: content under a key made from it.
 //!
-//! What is large goes up in parts, a few side by side, each read from the disk while it is sent: an upload holds some
-//! [`PARTS_AT_ONCE`] × 1 MiB in memory, however large the file.
+//! Large content is sent in parts, a few side by side, each read from the disk while it is sent. So an upload holds
+//! about [`PARTS_AT_ONCE`] × 1 MiB in memory, however large the file.
 //!
-//! Must stay true: an object appears under its key whole or not at all; that it is there already is as good as having
-//! written it; an upload that ends without its object is aborted, and the bucket's own rule clears what a killed process
-//! left.
+//! Must stay true: an object appears under its key complete or not at all. If it is already there, that is as good as
+//! having written it. An upload that ends without its object is aborted, and the bucket's own rule removes what a
+//! killed process left.
 
 use crate::{Archive, ArchiveError};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -16,49 +16,50 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-/// A file from this size on goes up in parts.
+/// A file of this size or larger is sent in parts.
 const IN_PARTS_FROM: u64 = 16 << 20;
-/// A part's size; larger only where a file would have more parts than S3 takes.
+/// The size of a part; larger only if the file would otherwise have more parts than S3 accepts.
 const PART_BYTES: u64 = 8 << 20;
-/// Parts that one upload may have.
+/// Largest number of parts of an upload.
 const MOST_PARTS: u64 = 10_000;
-/// Parts sent side by side.
+/// Number of parts sent side by side.
 const PARTS_AT_ONCE: usize = 3;
-/// Read from the disk at once.
+/// Bytes read from the disk at once.
 const READ_BYTES: usize = 64 << 10;
-/// Times that content is sent where another writer of the same key is in the way.
+/// How often content is sent while another writer of the same key is in the way.
 const TRIES: u32 = 5;
-/// How long to wait after the first such time; doubled after each.
+/// How long to wait after the first time; doubled after each.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(200);
-/// For one try of a request that sends nothing large: the client has no limit, since a file may take as long as it moves.
+/// For one try of a request that sends nothing large: the client has no limit, because a file may take as long as it
+/// moves.
 const SMALL_TRY: Duration = Duration::from_secs(20);
-/// For one try of joining parts, which S3 may take minutes for.
+/// For one try of joining parts, which may take S3 minutes.
 const JOIN_TRY: Duration = Duration::from_secs(300);
-/// A try that sends has a minute and a second for each so many bytes: a fifteenth of the slowest way that is served (60 KB
-/// a second), so that only an answer that never comes is ever waited for in vain.
+/// Beyond its first minute, a try that sends may be as slow as this: a fifteenth of the slowest connection that is
+/// supported (60 KB a second), so only tries whose answer never comes are ended.
 const BYTES_A_SECOND: u64 = 4 << 10;
 
-/// What is to be uploaded.
+/// The content to upload.
 #[derive(Clone, Copy)]
 enum Content<'c> {
     Bytes(&'c [u8]),
     File { path: &'c Path, length: u64 },
 }
 
-/// How sending went.
+/// The result of sending.
 enum Sent {
     /// The object is there.
     Kept,
-    /// Another writer of the same key is in the way, or the answer got lost.
+    /// Another writer of the same key is in the way, or the answer was lost.
     Unsettled(ArchiveError),
 }
 
-/// Limits the tries of one request, on which no file travels.
+/// Limits the tries of a request that carries no file.
 pub(crate) fn small() -> aws_sdk_s3::config::Builder {
     limited(SMALL_TRY)
 }
 
-/// The same for a try that sends so many bytes.
+/// The same for a try that sends `bytes` bytes.
 fn sending(bytes: u64) -> aws_sdk_s3::config::Builder {
     limited(Duration::from_secs(60 + bytes / BYTES_A_SECOND))
 }
@@ -69,18 +70,18 @@ fn limited(limit: Duration) -> aws_sdk_s3::config::Builder {
 }
 
 impl Archive {
-    /// Uploads bytes under a key made of them. Being there already is as good.
+    /// Uploads bytes under a key made from them. If they are already there, that is as good.
     ///
     /// # Errors
-    /// When the bucket does not take them.
+    /// When the bucket does not accept them.
     pub(crate) async fn keep(&self, key: &str, content_type: &'static str, bytes: &[u8]) -> Result<(), ArchiveError> {
         self.keep_content(key, content_type, Content::Bytes(bytes)).await
     }
 
-    /// Uploads a file of any size under a key made of its content. Being there already is as good.
+    /// Uploads a file of any size under a key made from its content. If it is already there, that is as good.
     ///
     /// # Errors
-    /// When the file can't be read or the bucket does not take it.
+    /// When the file cannot be read or the bucket does not accept it.
     pub(crate) async fn keep_file(
         &self,
         key: &str,
@@ -88,7 +89,7 @@ impl Archive {
         path: &Path,
     ) -> Result<(), ArchiveError> {
         if self.inline {
-            // Reading piece by piece would use threads.
+            // Reading it piece by piece would use threads.
             return self.keep(key, content_type, &std::fs::read(path)?).await;
         }
         let length = tokio::fs::metadata(path).await?.len();
@@ -111,7 +112,7 @@ impl Archive {
                 content => self.send_whole(key, content_type, content).await?,
             };
             let Sent::Unsettled(error) = sent else { return Ok(()) };
-            // The key is made of the content: an object of this length under it is this content, whoever wrote it.
+            // The key is made from the content, so an object of this length under it is this content, whoever wrote it.
             if self.length_of(key).await == Some(content.length()) {
                 return Ok(());
             }
@@ -165,13 +166,13 @@ impl Archive {
         };
         let abort = self.s3.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(&id);
         if let Err(error) = abort.customize().config_override(small()).send().await {
-            // Gone already, or for the bucket's own rule to clear.
+            // It is already gone, or the bucket's own rule will remove it.
             tracing::debug!(key, error = %ArchiveError::bucket(error), "an upload was not aborted");
         }
         sent
     }
 
-    /// Sends the parts of a file, and hands back what names them, in order.
+    /// Sends the parts of a file, and returns their ids in order.
     async fn send_parts(
         &self,
         key: &str,
@@ -193,7 +194,7 @@ impl Archive {
         futures::stream::iter(parts).buffered(PARTS_AT_ONCE).try_collect().await
     }
 
-    /// The length of the object under a key; none where it is not there, or the bucket does not say.
+    /// The length of the object under a key; `None` if it is not there, or if the bucket does not report it.
     async fn length_of(&self, key: &str) -> Option<u64> {
         let head = self.s3.head_object().bucket(&self.bucket).key(key).customize().config_override(small());
         let length = head.send().await.ok()?.content_length?;
@@ -210,13 +211,13 @@ impl Content<'_> {
     }
 }
 
-/// A part of a file, read while it is sent and again where it is sent again.
+/// A part of a file, read while it is sent, and read again if it is sent again.
 async fn part(path: &Path, from: u64, length: u64) -> Result<ByteStream, ArchiveError> {
     let part = ByteStream::read_from().path(path).offset(from).length(Length::Exact(length)).buffer_size(READ_BYTES);
     part.build().await.map_err(ArchiveError::bucket)
 }
 
-/// What the answer to a conditional write means for content under a key made of it.
+/// What the answer to a conditional write means for content under a key made from it.
 fn settle<T, E>(answer: Result<T, SdkError<E>>) -> Result<Sent, ArchiveError>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -225,7 +226,7 @@ where
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
     match code {
         "PreconditionFailed" => Ok(Sent::Kept),
-        // The last: parts that were joined already, where the first answer to that got lost.
+        // `NoSuchUpload`: the parts were already joined, and the first answer was lost.
         "ConditionalRequestConflict" | "OperationAborted" | "NoSuchUpload" => {
             Ok(Sent::Unsettled(ArchiveError::bucket(error)))
         }

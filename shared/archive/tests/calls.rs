@@ -1,5 +1,5 @@
-//! What building a file from nothing asks of the table, by calls counted: they go side by side, so that their number
-//! and their depth say how long it takes wherever a call takes long.
+//! The calls that building a file from nothing makes to the table. They run side by side, so their number and depth
+//! show how long a build takes wherever a call takes long.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -12,10 +12,10 @@ use vestibule_store::{Cause, Tenant};
 use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
-/// Apps that the Enrollment Status Page of each device waits for.
+/// The number of apps that each device's Enrollment Status Page waits for.
 const APPS: usize = 100;
 
-/// Calls of one build.
+/// The calls of one build.
 #[derive(Clone, Copy, Debug)]
 struct Calls {
     devices: usize,
@@ -28,21 +28,22 @@ struct Calls {
 #[tokio::test]
 async fn a_build_reads_a_hundred_segments_a_call() {
     let calls = count(600).await;
-    // Shards of the index share out the devices, so a call may have fewer than a hundred keys.
+    // Shards of the index divide the devices, so a call may have fewer than a hundred keys.
     assert!(calls.heads <= 12 && calls.segments <= 12 * calls.each(), "{calls:?}");
 }
 
-/// `cargo test -p vestibule-archive --test calls -- --ignored --nocapture`: the count for thousands, and what it means for
-/// a hundred thousand.
+/// `cargo test -p vestibule-archive --test calls -- --ignored --nocapture`: the number for thousands of devices, and
+/// what it means for a hundred thousand.
 #[tokio::test]
 #[ignore = "stores thousands of devices, which takes minutes"]
 async fn calls_grow_as_devices_do() {
     let (few, many) = (count(3_000).await, count(10_000).await);
     for (name, few, many) in [("heads", few.heads, many.heads), ("segments", few.segments, many.segments)] {
-        // In proportion, but for calls that are not full.
+        // In proportion, except for calls that are not full.
         assert!(many * 3 <= few * 10 + 3 * 16, "{name}: {few} and {many} calls");
     }
-    // Chunks of 500, each two rounds: its heads, then its segments, sixteen calls side by side. Pages of 2 000 keys before.
+    // Chunks of 500, each in two rounds: heads, then segments, sixteen calls side by side. Before that, pages of 2 000
+    // keys.
     assert!(many.segments_stored <= 3 * many.devices, "the segments of a chunk are one round: {many:?}");
     let all = (many.index + many.heads + many.segments) * 10;
     let depth = 100_000 / 500 * 2 + 100_000 / 2_000 + 4;
@@ -56,7 +57,7 @@ impl Calls {
     }
 }
 
-/// Builds the file of so many devices that the Enrollment Status Page was shown on.
+/// Builds the file of this many devices that were shown the Enrollment Status Page.
 async fn count(devices: usize) -> Calls {
     let world = World::start().await;
     let tenant = world.tenant("contoso").await;
@@ -78,7 +79,7 @@ async fn count(devices: usize) -> Calls {
     Calls { devices, segments_stored, index, heads, segments }
 }
 
-/// A device whose Enrollment Status Page waits for apps; each is begun and installed.
+/// A device whose Enrollment Status Page waits for apps; each begins and is installed.
 async fn esp_device(world: &World, tenant: &Tenant, number: usize, at: Timestamp) {
     let app = |app: usize| format!("app-{app}");
     let item = |number: usize, state: &str| ("esp.item", json!({"item": {"id": app(number), "state": state}}));

@@ -1,4 +1,4 @@
-//! What is lost or damaged is counted and said, and keeps nothing else back.
+//! Lost or damaged items and files are counted and reported, and hold up nothing else.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,7 +28,7 @@ async fn an_enrollment_that_cannot_be_read_is_left_out_and_comes_back() {
     for (process, minutes) in [("one", 2), ("another", 3)] {
         let archive = if process == "one" { archive.clone() } else { world.archive(process) };
         let answer = archive.answer(&tenant, minute(minutes), moving).await.unwrap();
-        // This process has read the segment, which never changes: it has it still.
+        // This process has already read the segment, which never changes, so it still has it.
         let left = if process == "one" { 5 } else { 4 };
         assert_eq!((answer.value.0, answer.unreadable), (left, 6 - left), "{process}");
     }
@@ -36,7 +36,7 @@ async fn an_enrollment_that_cannot_be_read_is_left_out_and_comes_back() {
     let meta = world.meta(&exported.file).await;
     assert_eq!((meta["unreadableEnrollments"].as_str(), exported.file.rows["enrollments"]), ("2", 4));
 
-    // Half a day later, when no change brings them up again.
+    // Half a day later, when no change makes anyone read them again.
     world.put(corrupted).await;
     world.put(&segments[0]).await;
     let late = minute(12 * 60);
@@ -47,9 +47,9 @@ async fn an_enrollment_that_cannot_be_read_is_left_out_and_comes_back() {
     assert_eq!(world.meta(&exported.file).await["unreadableEnrollments"], "0");
 }
 
-/// Deletes, cuts, flips and replaces the newest file: whoever needs it has the older one, or the table.
+/// Deletes, truncates, changes and replaces the newest file: whoever needs it uses the older one, or the table.
 #[tokio::test]
-async fn a_lost_file_is_done_without() {
+async fn a_lost_file_is_not_needed() {
     let world = World::start().await;
     let tenant = world.tenant("contoso").await;
     world.device(&tenant, 1, 2, minute(0)).await;
@@ -82,7 +82,7 @@ async fn a_lost_file_is_done_without() {
         assert_eq!(meta.get("previousLost"), Some(&newest.as_of.to_string()), "{damage}");
         assert_eq!((meta.get("previousAsOf"), exported.file.corrections), (None, 0), "{damage}");
         assert_eq!(exported.file.rows["attempts"], 3, "{damage}");
-        // The one after it is compared with it as usual.
+        // The next file is compared with it as usual.
         let next = world.archive("export").export(&tenant, minute(at + 1)).await.unwrap().file;
         let meta = world.meta(&next).await;
         assert_eq!(meta.get("previousAsOf"), Some(&minute(at).to_string()), "{damage}");
@@ -91,7 +91,7 @@ async fn a_lost_file_is_done_without() {
     }
 }
 
-/// A device that changed after a file and has left the table since is no change that anybody finds: a file so old is
+/// If a device changed after a file and has since left the table, nobody can find that change, so a file that old is
 /// built anew.
 #[tokio::test]
 async fn a_file_older_than_what_the_table_keeps_is_built_anew() {
@@ -115,9 +115,9 @@ async fn a_file_older_than_what_the_table_keeps_is_built_anew() {
     assert_eq!(exported.file.rows["enrollments"], 0);
 }
 
-/// A record that leads to what was never a report file.
+/// A record that points to something that never was a report file.
 #[tokio::test]
-async fn what_is_no_file_is_no_base() {
+async fn an_invalid_file_is_not_a_base() {
     let world = World::start().await;
     let tenant = world.tenant("contoso").await;
     world.device(&tenant, 1, 2, minute(0)).await;
@@ -135,7 +135,7 @@ async fn what_is_no_file_is_no_base() {
     assert_eq!(world.meta(&exported.file).await.get("previousLost"), Some(&minute(2).to_string()));
 }
 
-/// The disk is no reason to call a file lost, nor is a bucket that is down.
+/// Neither a full disk nor a bucket that is down makes a file count as lost.
 #[tokio::test]
 async fn a_bucket_that_is_down_is_an_error() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! A change of settings and an upgrade never build a file inside a question.
+//! A change of settings or an upgrade never builds a file during a question.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,7 +13,7 @@ use vestibule_report::{Context, Working};
 use vestibule_store::FileRecord;
 
 #[tokio::test]
-async fn changed_settings_stand_on_the_file_before_until_there_is_a_new_one() {
+async fn changed_settings_answer_from_the_previous_file_until_there_is_a_new_one() {
     let world = World::start().await;
     let mut tenant = world.tenant("contoso").await;
     world.device(&tenant, 1, 2, minute(0)).await;
@@ -43,7 +43,7 @@ async fn changed_settings_stand_on_the_file_before_until_there_is_a_new_one() {
     }
 }
 
-/// Settings set back end it, and a copy that stands is not newer than its file for long.
+/// Setting them back ends it, and a standing copy is not newer than its file for long.
 #[tokio::test]
 async fn settings_that_are_set_back_need_no_new_file() {
     let world = World::start().await;
@@ -59,7 +59,8 @@ async fn settings_that_are_set_back_need_no_new_file() {
     assert_eq!((answer.value, answer.stands_on), ((1, minute(3)), None));
 }
 
-/// A new tenant has no file yet: its answer is built then and there. And nobody is shown by name who asked not to be.
+/// A new tenant has no file yet, so its answer is built at once. And people are never shown by name against the
+/// tenant's settings.
 #[tokio::test]
 async fn a_new_tenant_and_pseudonyms_are_answered_from_nothing() {
     let world = World::start().await;
@@ -79,9 +80,9 @@ async fn a_new_tenant_and_pseudonyms_are_answered_from_nothing() {
     }
 }
 
-/// A file of a version that had fewer names in a list and another view.
+/// A file of a version with fewer names in a list and another view.
 #[tokio::test]
-async fn an_upgrade_answers_from_the_file_before_and_exports_a_new_one() {
+async fn an_upgrade_answers_from_the_previous_file_and_exports_a_new_one() {
     let world = World::start().await;
     let tenant = world.tenant("contoso").await;
     world.device(&tenant, 1, 2, minute(0)).await;
@@ -95,7 +96,7 @@ async fn an_upgrade_answers_from_the_file_before_and_exports_a_new_one() {
         advice: &advice,
         pseudonym_key: b"key",
     };
-    // What a device that moves refers to.
+    // The rows that a device being enrolled refers to.
     let sql = "DELETE FROM actions WHERE name = 'iOSProfileLaunch'; DELETE FROM catalogue_rows WHERE action_id NOT IN
                (SELECT id FROM actions)";
     let (working, out) = (world.folder.path().join("w"), world.folder.path().join("old"));
@@ -155,7 +156,7 @@ async fn copies_are_given_up_when_there_is_no_room() {
     }
 }
 
-/// What the disk refuses is an error of that question: the tenant's next and all others' are answered.
+/// If the disk refuses a copy, only that question fails: the tenant's next and all others are answered.
 #[tokio::test]
 async fn a_disk_that_refuses_one_copy_keeps_the_others() {
     let world = World::start().await;
@@ -165,7 +166,7 @@ async fn a_disk_that_refuses_one_copy_keeps_the_others() {
         world.archive("export").export(tenant, minute(1)).await.unwrap();
     }
     let archive = world.archive("scratch");
-    // Where the copy would be is something else.
+    // Something else is in the copy's place.
     let in_the_way = world.scratch("scratch").join("one-tenant.sqlite");
     std::fs::create_dir_all(&in_the_way).unwrap();
     let refused = archive.answer(&one, minute(2), moving).await;
@@ -175,7 +176,7 @@ async fn a_disk_that_refuses_one_copy_keeps_the_others() {
     assert_eq!(archive.ask(&one, minute(3), moving).await.unwrap(), (1, minute(3)));
 }
 
-/// The same work on the calling task alone.
+/// The same work on the calling task only.
 #[tokio::test]
 async fn work_on_the_calling_task_gives_the_same_file() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! Sums of web-based enrollment in the refreshed copy that answers, and in the file that is built and published.
+//! Sums of web-based enrollment, in the refreshed copy that answers and in the file that is built and published.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,13 +20,13 @@ async fn sign_in(world: &World, tenant: &Tenant, user: &str, step: WebStep, at: 
 }
 
 async fn counts(archive: &Archive, tenant: &Tenant, at: Timestamp) -> [Option<u64>; 4] {
-    let told = archive.ask(tenant, at, |reader| reader.answer("web-enrollment", &Parameters::new())).await.unwrap();
-    let told = told.unwrap();
-    ["daysHeard", "people", "metTheWall", "reachedPortal"].map(|member| told[member].as_u64())
+    let view = archive.ask(tenant, at, |reader| reader.answer("web-enrollment", &Parameters::new())).await.unwrap();
+    let view = view.unwrap();
+    ["daysHeard", "people", "metTheWall", "reachedPortal"].map(|member| view[member].as_u64())
 }
 
 #[tokio::test]
-async fn a_copy_that_is_refreshed_says_what_a_built_one_says() {
+async fn a_refreshed_copy_answers_like_a_built_one() {
     let world = World::start().await;
     let tenant = world.tenant("contoso").await;
     let kept = world.archive("kept");
@@ -36,13 +36,13 @@ async fn a_copy_that_is_refreshed_says_what_a_built_one_says() {
     assert_eq!(counts(&kept, &tenant, minute(2)).await, [1, 2, 2, 0].map(Some));
     world.archive("exporter").export(&tenant, minute(3)).await.unwrap();
     sign_in(&world, &tenant, "ada", WebStep::PortalSignIn, minute(4)).await;
-    // Days on, of which nothing came in.
+    // Later days on which nothing arrived.
     for (at, number) in [(minute(5), 0), (minute(60 * 24 * 2), 1), (minute(60 * 24 * 13), 2)] {
         let built = world.archive(&format!("built {number}"));
         assert_eq!(counts(&kept, &tenant, at).await, [1, 2, 1, 1].map(Some));
         assert_eq!(counts(&kept, &tenant, at).await, counts(&built, &tenant, at).await);
     }
-    // What left the fourteen days asked for, and then the window.
+    // Days leave the fourteen days asked for, and then the window.
     for days in [15, 31, 40] {
         assert_eq!(counts(&kept, &tenant, minute(60 * 24 * days)).await, [Some(0), None, None, None]);
     }

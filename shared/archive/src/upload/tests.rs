@@ -1,4 +1,4 @@
-//! Uploads to the local S3, over a way that is slow, stalls, or answers as S3 does to writers that meet.
+//! Uploads to the local S3 over a connection that is slow, stalls, or answers as S3 does when two writers meet.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -23,7 +23,7 @@ use vestibule_platform::clients;
 use vestibule_store::Store;
 
 const MIB: usize = 1 << 20;
-/// The slowest way that is served.
+/// The slowest connection that is supported.
 const SLOW: u64 = 60_000;
 
 /// A clock that stands still until something takes time.
@@ -36,7 +36,7 @@ struct Clock {
 #[derive(Debug, Default)]
 struct Time {
     passed: Duration,
-    /// Who waits, and for when.
+    /// Who waits, and until when.
     waiting: Vec<(Duration, Waker)>,
 }
 
@@ -49,7 +49,7 @@ impl Clock {
         self.time.lock().unwrap().passed
     }
 
-    /// Lets time pass, and whoever waits for it see that.
+    /// Lets time pass and wakes those who wait for it.
     async fn pass(&self, time: Duration) {
         let due = {
             let mut clock = self.time.lock().unwrap();
@@ -84,18 +84,18 @@ impl TimeSource for Clock {
     }
 }
 
-/// The way to the bucket.
+/// The connection to the bucket.
 #[derive(Clone, Debug)]
 struct Way {
     inner: SharedHttpClient,
     clock: Clock,
-    /// Bytes a second for all that is sent at a time.
+    /// Bytes a second for everything sent at a time.
     rate: Option<u64>,
-    /// Taken in at once by buffers on the way, which then take in nothing until that is gone.
+    /// Bytes that buffers on the way accept at once; then they accept nothing until these are sent.
     burst: usize,
-    /// After so many bytes nothing is taken in any more.
+    /// After this many bytes the connection accepts nothing more.
     stalls_after: Option<usize>,
-    /// Answers, by what is sent, that come from the way and not from the bucket.
+    /// Answers, by request, that come from the connection and not from the bucket.
     spoils: Arc<Mutex<Vec<(&'static str, Spoil)>>>,
     seen: Arc<Mutex<Vec<&'static str>>>,
     sending: Arc<AtomicUsize>,
@@ -106,7 +106,7 @@ struct Way {
 enum Spoil {
     /// The bucket does not see the request.
     Conflict,
-    /// The bucket does what is asked and its answer is another.
+    /// The bucket does what it is asked, but the answer is another.
     ConflictAfter,
     /// The same with S3's answer to parts that were joined already.
     NoSuchUploadAfter,
@@ -169,7 +169,7 @@ impl Way {
             if filled >= self.burst
                 && let Some(rate) = self.rate
             {
-                // In steps, so that whoever looks now and then looks.
+                // In steps, so that code that checks from time to time does so.
                 let step = Duration::from_millis(100);
                 for _ in 0..(filled as u64 * 10 / rate) {
                     self.clock.pass(step).await;
@@ -200,7 +200,7 @@ fn error(status: u16, code: &str) -> HttpResponse {
     HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))
 }
 
-/// A bucket, and an archive that reaches it by a way.
+/// A bucket, and an archive that reaches it over this connection.
 struct Bucket {
     host: Host,
     archive: Archive,
@@ -247,14 +247,14 @@ impl Bucket {
         Self { host, archive, way, folder }
     }
 
-    /// Uploads a file of so many bytes.
+    /// Uploads a file of `bytes` bytes.
     async fn keep(&self, bytes: usize) -> Result<(), ArchiveError> {
         let path = self.folder.path().join("file");
         std::fs::write(&path, content(bytes)).unwrap();
         self.archive.keep_file("reports/t/file", "application/vnd.sqlite3", &path).await
     }
 
-    /// What the bucket has.
+    /// The content of the bucket.
     async fn kept(&self) -> Vec<u8> {
         let get = self.host.clients.s3.get_object().bucket("reports").key("reports/t/file");
         get.send().await.unwrap().body.collect().await.unwrap().to_vec()
@@ -275,7 +275,7 @@ fn content(bytes: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_file_gets_through_a_slow_way_in_one_piece_and_in_parts() {
+async fn a_file_gets_through_a_slow_connection_in_one_piece_and_in_parts() {
     for (bytes, burst) in [(2 * MIB, 1), (15 * MIB, 3 * MIB), (40 * MIB, 1)] {
         let slow = |way: &mut Way| (way.rate, way.burst) = (Some(SLOW), burst);
         let bucket = Bucket::over(clients::for_files, slow).await;
@@ -284,7 +284,7 @@ async fn a_file_gets_through_a_slow_way_in_one_piece_and_in_parts() {
         let least = Duration::from_secs(bytes as u64 / SLOW * 8 / 10);
         assert!(bucket.way.clock.passed() > least, "it was slow: {:?}", bucket.way.clock.passed());
     }
-    // What a call has for a limit ends it.
+    // The limit of a call ends it.
     let bucket = Bucket::over(clients::for_calls, |way| way.rate = Some(SLOW)).await;
     let error = bucket.keep(2 * MIB).await.unwrap_err();
     assert!(error.to_string().contains("timeout") || error.to_string().contains("timed out"), "{error}");
@@ -292,7 +292,7 @@ async fn a_file_gets_through_a_slow_way_in_one_piece_and_in_parts() {
 }
 
 #[tokio::test]
-async fn a_way_that_takes_in_nothing_more_is_given_up() {
+async fn a_connection_that_accepts_nothing_more_is_given_up() {
     for bytes in [8 * MIB, 40 * MIB] {
         let bucket = Bucket::over(clients::for_files, |way| way.stalls_after = Some(MIB)).await;
         bucket.keep(bytes).await.unwrap_err();
@@ -312,7 +312,7 @@ async fn a_large_file_goes_up_in_parts_a_few_at_a_time() {
     assert_eq!(seen.iter().filter(|what| **what == "part").count(), 5);
     assert_eq!(bucket.way.most_sending.load(Ordering::SeqCst), PARTS_AT_ONCE);
 
-    // There already: in parts and whole.
+    // Already there: in parts and in one piece.
     bucket.keep(40 * MIB).await.unwrap();
     assert_eq!(bucket.left_over(), 0, "the second upload was aborted");
     bucket.keep(15 * MIB).await.unwrap();
@@ -324,7 +324,7 @@ async fn writers_that_meet_end_with_the_object_there() {
     let spoiled = |spoils: &'static [(&'static str, Spoil)]| {
         Bucket::over(clients::for_files, move |way: &mut Way| *way.spoils.lock().unwrap() = spoils.to_vec())
     };
-    // Refused while another writes, and then taken.
+    // Refused while another writes, then accepted.
     for (bytes, what) in [(MIB, "put"), (17 * MIB, "complete")] {
         let bucket = match what {
             "put" => spoiled(&[("put", Spoil::Conflict), ("put", Spoil::Conflict)]).await,
@@ -335,7 +335,7 @@ async fn writers_that_meet_end_with_the_object_there() {
         assert_eq!(bucket.seen().iter().filter(|seen| **seen == what).count(), 3, "{:?}", bucket.seen());
         assert_eq!(bucket.left_over(), 0);
     }
-    // Refused because it is there by now: asked, and not sent again.
+    // Refused because it is already there: checked, and not sent again.
     for (bytes, spoils) in [
         (MIB, &[("put", Spoil::ConflictAfter)]),
         (17 * MIB, &[("complete", Spoil::ConflictAfter)]),
@@ -348,7 +348,7 @@ async fn writers_that_meet_end_with_the_object_there() {
         assert_eq!(bucket.seen().iter().filter(|seen| **seen == what).count(), 1, "{:?}", bucket.seen());
         assert_eq!(bucket.left_over(), 0);
     }
-    // Always refused and never there: the caller hears of it.
+    // Always refused and never there: the caller gets the error.
     let bucket = spoiled(&[("put", Spoil::Conflict); TRIES as usize]).await;
     let error = bucket.keep(MIB).await.unwrap_err();
     assert!(error.to_string().contains("ConditionalRequestConflict"), "{error}");

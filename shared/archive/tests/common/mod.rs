@@ -1,4 +1,4 @@
-//! A table, a bucket and a tenant, as one machine has them.
+//! A table, a bucket and a tenant, as on one machine.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -33,7 +33,7 @@ pub struct World {
     _engine: DynamoDb,
 }
 
-/// So many minutes after the first instant of a test.
+/// This many minutes after the first instant of a test.
 pub fn minute(minutes: i64) -> Timestamp {
     Timestamp::parse("2026-03-10T08:00:00Z").unwrap() + Millis::from_minutes(minutes)
 }
@@ -59,7 +59,7 @@ impl World {
         Self { store, clients, folder, _engine: engine }
     }
 
-    /// The files as a process sees them whose scratch folder is called `name`; it holds nothing in memory yet.
+    /// The files as seen by a process whose scratch folder is called `name`; it holds nothing in memory yet.
     pub fn archive(&self, name: &str) -> Archive {
         let store = Store::new(self.clients.dynamodb.clone(), TABLE);
         let advice = Arc::new(Catalogue::built_in().clone());
@@ -89,7 +89,7 @@ impl World {
         tenant
     }
 
-    /// A device that begins and enters so many steps, all at once.
+    /// A device that begins and enters `steps` steps, all at once.
     pub async fn device(&self, tenant: &Tenant, number: usize, steps: usize, at: Timestamp) {
         let events = (0..=steps).map(|step| {
             let kind = if step == 0 { "enrollment.started" } else { "enrollment.step.entered" };
@@ -116,7 +116,7 @@ impl World {
         self.store.add_events(&tenant.id, &tenant.settings, events.collect(), at).await.unwrap();
     }
 
-    /// An event of a phone of which nothing else is reported.
+    /// An event of a phone that is not reported otherwise.
     pub async fn event(&self, tenant: &Tenant, number: usize, kind: &str, at: Timestamp) {
         let event = json!({
             "specversion": "1.0",
@@ -132,7 +132,7 @@ impl World {
         self.store.add_events(&tenant.id, &tenant.settings, vec![*event], at).await.unwrap();
     }
 
-    /// The items of enrollments, heads with `h`, segments with `s` at the beginning of their sort key.
+    /// The items of enrollments: heads have `h` at the beginning of their sort key, segments `s`.
     pub async fn items(&self, kind: &str) -> Vec<Item> {
         let mut all = self.clients.dynamodb.scan().table_name(TABLE).into_paginator().items().send();
         let mut items = Vec::new();
@@ -151,7 +151,7 @@ impl World {
         self.clients.dynamodb.put_item().table_name(TABLE).set_item(Some(item.clone())).send().await.unwrap();
     }
 
-    /// What is no history takes the place of an item's.
+    /// Replaces an item's history with something that is not one.
     pub async fn corrupt(&self, item: &Item) {
         let mut corrupt = item.clone();
         corrupt.insert("d".to_owned(), AttributeValue::B(Blob::new([0xff; 9])));
@@ -177,7 +177,7 @@ impl World {
         self.clients.s3.delete_object().bucket(BUCKET).key(key).send().await.unwrap();
     }
 
-    /// A published file, downloaded, and what it says of itself.
+    /// A published file's own metadata, after downloading it.
     pub async fn meta(&self, file: &FileRecord) -> BTreeMap<String, String> {
         let path = self.folder.path().join("download.sqlite");
         self.archive("download").download(file, &path).await.unwrap();
@@ -186,7 +186,7 @@ impl World {
     }
 }
 
-/// How many devices a report shows as being enrolled, and the instant it is true for.
+/// How many devices a report shows as being enrolled, and its instant.
 pub fn moving(reader: &Reader<'_>) -> Result<(u64, Timestamp), vestibule_report::Error> {
     Ok((reader.status()?.in_progress, reader.as_of()))
 }
