@@ -1,7 +1,8 @@
-//! From a seed to a run. Rare meetings are made likely: a theme leans a run to several writers of one device, merges beside
-//! sweeps, clocks that jump, settings that change, retention, long histories, faults of one tenant.
+//! Makes a run from a seed. Rare combinations are made likely: each run has a theme that favours several writers of one
+//! device, merges during sweeps, clocks that jump, changes of settings, retention, long histories, or faults of one
+//! tenant.
 
-use crate::plan::{Act, At, Device, Plan, Setting, Step, Told, What};
+use crate::plan::{Act, At, Device, Plan, Posted, Setting, Step, What};
 use crate::rng::Rng;
 use vestibule_model::ROWS;
 
@@ -10,7 +11,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Machines of a run.
+/// Number of machines of a run.
 pub const MACHINES: usize = 3;
 
 const THEMES: &[(u64, &str)] = &[
@@ -25,7 +26,7 @@ const THEMES: &[(u64, &str)] = &[
     (3, "corrupt"),
 ];
 
-/// One run in so many is about histories of megabytes: each takes seconds.
+/// One run in this many has histories of megabytes; each takes seconds.
 const HEAVY: u64 = 400;
 
 /// Makes the run of a seed.
@@ -55,11 +56,11 @@ pub fn plan(seed: u64) -> Plan {
         true => 5,
         false => rng.weighted(&[(2, 0), (3, 30), (3, 100), (2, 200)]),
     };
-    // A run about files is; of the others one in four, and none that is long anyhow.
+    // A run with the theme of files has them; of the others one in four, unless it is long anyway.
     let has_files =
         is("files") || is("corrupt") || (rng.permille(if is("retention") { 600 } else { 250 }) && !is("heavy"));
     let steps = if is("heavy") { 0 } else { 8 + rng.below(28) };
-    let mut generator = Generator { rng, theme, tenants, has_files, devices: devices.clone(), told: 0, ids: 0 };
+    let mut generator = Generator { rng, theme, tenants, has_files, devices: devices.clone(), posted: 0, ids: 0 };
     let mut all: Vec<Step> = match is("heavy") {
         true => generator.heavy(),
         false => (0..steps).map(|_| generator.step()).collect(),
@@ -79,7 +80,7 @@ struct Generator {
     tenants: u8,
     has_files: bool,
     devices: Vec<Device>,
-    told: u64,
+    posted: u64,
     ids: u64,
 }
 
@@ -88,7 +89,7 @@ impl Generator {
         self.theme == theme
     }
 
-    /// Whether histories grow beyond what a head holds.
+    /// Whether histories outgrow a head.
     fn grows(&self) -> bool {
         self.is("long histories") || self.is("retention")
     }
@@ -102,7 +103,7 @@ impl Generator {
         self.rng.index(MACHINES)
     }
 
-    /// When a machine dies in a step: mostly at one of its first calls, since most have few.
+    /// When a machine dies in a step: usually at one of its first calls, because most steps have few.
     fn death(&mut self, permille: u64) -> Option<u32> {
         let dies = self.rng.permille(permille);
         let most = self.rng.pick(&[3, 8, 40]);
@@ -196,7 +197,7 @@ impl Generator {
         }
     }
 
-    /// Several things at one time: mostly writers of one device.
+    /// Several acts at one time, usually writers of one device.
     fn together(&mut self) -> Step {
         let device = self.rng.index(self.devices.len());
         let tenant = self.devices[device].tenant;
@@ -259,11 +260,11 @@ impl Generator {
         What::Set(tenant, setting)
     }
 
-    /// A request with events, of `device` or of any.
+    /// A request with events, of `device` or of any device.
     fn send(&mut self, device: Option<usize>) -> What {
         let device = device.unwrap_or_else(|| self.rng.index(self.devices.len()));
         let tenant = self.devices[device].tenant;
-        // Long ones have segments, which retention must not lose.
+        // Long histories have segments, which retention must not lose.
         let long = if self.is("retention") { 150 } else { 500 };
         let count = match self.grows() && self.rng.permille(long) {
             true => 8 + self.rng.index(50),
@@ -282,7 +283,7 @@ impl Generator {
             (0..self.devices.len()).filter(|other| self.devices[*other].tenant == tenant).collect();
         for _ in 0..count {
             let device = if self.rng.permille(850) { device } else { self.rng.pick(&others) };
-            events.push(self.told(device, at));
+            events.push(self.posted(device, at));
             at = At::AfterLast(self.gap());
         }
         What::Send { tenant, backfill, events }
@@ -303,8 +304,8 @@ impl Generator {
         ])
     }
 
-    fn told(&mut self, device: usize, at: At) -> Told {
-        self.told += 1;
+    fn posted(&mut self, device: usize, at: At) -> Posted {
+        self.posted += 1;
         let windows = self.devices[device].platform == "windows";
         let kind = self.rng.weighted(&[
             (8, "enrollment.started"),
@@ -323,47 +324,47 @@ impl Generator {
             (if windows { 2 } else { 0 }, "esp.completed"),
             (if windows { 1 } else { 0 }, "esp.failed"),
         ]);
-        // In runs about merges most events know the device by one name only.
+        // In runs about merges, most events have only one name of the device.
         let names = match self.is("merges") {
             true => self.rng.weighted(&[(4, 1), (4, 2), (3, 4), (1, 8), (2, 3), (1, 6), (1, 5), (1, 7)]),
             false => self.rng.weighted(&[(8, 1), (3, 3), (1, 2), (1, 7), (1, 15)]),
         };
         let needs_place = kind.contains(".step.");
         let row = (needs_place || self.rng.permille(250)).then(|| self.rng.index(ROWS.len()));
-        Told {
+        Posted {
             device,
             kind,
             names,
             at,
             source: self.rng.weighted(&[(6, 0), (2, 1)]),
-            id: self.told,
-            tells_platform: self.rng.permille(750),
+            id: self.posted,
+            has_platform: self.rng.permille(750),
             row,
             choice: self.rng.index(8),
             padding: if self.grows() { 20 + self.rng.index(200) } else { 0 },
         }
     }
 
-    /// Two histories of megabytes that turn out to be one device's, and another tenant beside.
+    /// Two histories of megabytes that turn out to belong to one device, and another tenant beside them.
     fn heavy(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
-        // Together they are more than a reader takes of one segment, and less than an enrollment takes.
+        // Together they are more than a reader accepts of one segment, but less than an enrollment may have.
         let requests = 10;
         for names in [1, 2] {
             for _ in 0..requests {
                 let mut events = Vec::new();
                 for _ in 0..450 {
-                    let told = self.told(0, At::AfterLast(40 * SECOND));
+                    let posted = self.posted(0, At::AfterLast(40 * SECOND));
                     let kind = self.rng.pick(&["enrollment.failed", "enrollment.started"]);
-                    events.push(Told { names, kind, padding: 1_900, row: None, ..told });
+                    events.push(Posted { names, kind, padding: 1_900, row: None, ..posted });
                 }
                 let tenant = self.devices[0].tenant;
                 steps.push(self.one(What::Send { tenant, backfill: true, events }));
                 steps.push(self.one(What::Pass(6 * 3_600_000)));
             }
         }
-        let told = self.told(0, At::Ago(0));
-        let joined = Told { names: 3, ..told };
+        let posted = self.posted(0, At::Ago(0));
+        let joined = Posted { names: 3, ..posted };
         let tenant = self.devices[0].tenant;
         steps.push(self.one(What::Send { tenant, backfill: false, events: vec![joined] }));
         steps.push(self.one(What::Publish(10, true)));
@@ -373,7 +374,7 @@ impl Generator {
         steps
     }
 
-    /// A device that is known, in a file too, is silent for long, perhaps until nothing is held of it, and is there again.
+    /// A known device, also in a file, is silent for long, perhaps until nothing is stored of it, and then returns.
     fn come_back(&mut self, steps: &mut Vec<Step>) {
         let device = self.rng.index(self.devices.len());
         let tenant = self.devices[device].tenant;
@@ -382,11 +383,11 @@ impl Generator {
         let kinds = ["enrollment.started", "enrollment.stopped", "enrollment.step.entered", "enrollment.failed"];
         let visit = |generator: &mut Self, story: &mut Vec<Step>| {
             for number in 0..count {
-                let told = generator.told(device, At::Ago(0));
+                let posted = generator.posted(device, At::Ago(0));
                 let kind = generator.rng.pick(&kinds);
                 let row = generator.rng.index(ROWS.len());
-                let told = Told { kind, names: 1, row: Some(row), tells_platform: true, ..told };
-                story.push(generator.one(What::Send { tenant, backfill: false, events: vec![told] }));
+                let posted = Posted { kind, names: 1, row: Some(row), has_platform: true, ..posted };
+                story.push(generator.one(What::Send { tenant, backfill: false, events: vec![posted] }));
                 if number == 0 {
                     story.push(generator.one(What::Pass(60_000)));
                 }
@@ -394,12 +395,12 @@ impl Generator {
             story.push(generator.one(What::Pass(31 * 60_000)));
         };
         visit(self, &mut story);
-        // An enrolled device stays, and what is known of it, though nothing of it is heard again.
+        // An enrolled device stays, with what is known of it, even if no further event arrives.
         let stays = self.rng.permille(400);
         if stays {
-            let told = self.told(device, At::Ago(0));
-            let told = Told { kind: "enrollment.enrolled", names: 1, row: None, ..told };
-            story.push(self.one(What::Send { tenant, backfill: false, events: vec![told] }));
+            let posted = self.posted(device, At::Ago(0));
+            let posted = Posted { kind: "enrollment.enrolled", names: 1, row: None, ..posted };
+            story.push(self.one(What::Send { tenant, backfill: false, events: vec![posted] }));
         }
         if self.has_files {
             story.push(self.one(What::ExportNow(tenant, 0)));
@@ -423,7 +424,7 @@ impl Generator {
         steps.splice(at..at, story);
     }
 
-    /// Something of the first tenant becomes unreadable about half way.
+    /// About half way, an item of the first tenant becomes unreadable.
     fn corrupt(&mut self, steps: &mut Vec<Step>) {
         let what = match self.rng.below(4) {
             0 => What::CorruptTenant(0),

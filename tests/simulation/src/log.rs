@@ -1,4 +1,4 @@
-//! What happened in a run, line by line: two runs of one seed must write the same.
+//! The log of a run, line by line: two runs of one seed must write the same.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -11,7 +11,7 @@ pub struct Log {
     lines: Option<Vec<String>>,
     /// Faults injected, by kind.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Calls of the services.
+    /// Number of calls of the services.
     pub calls: u64,
 }
 
@@ -40,14 +40,14 @@ impl Log {
         self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The lines, where they were kept.
+    /// The lines, if they were kept.
     pub fn lines(&self) -> &[String] {
         self.lines.as_deref().unwrap_or_default()
     }
 }
 
-/// A few digits that tell one JSON from another, whatever the order of its members. What the SDK draws at random is left
-/// out.
+/// A few digits that distinguish one JSON from another, whatever the order of its members. Values that the SDK draws at
+/// random are left out.
 pub fn digest_of(value: &Value) -> String {
     fn add(hash: &mut Sha256, value: &Value) {
         match value {

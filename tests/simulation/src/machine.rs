@@ -1,4 +1,4 @@
-//! A machine: an instance of each function, with its own clock, clients and caches. The functions are the product's own.
+//! A machine: an instance of each function with its own clock, clients and caches. The functions are the real ones.
 
 use crate::aws::Aws;
 use crate::aws::faults::TABLE;
@@ -28,7 +28,7 @@ pub struct Machine {
     pub skew: Skew,
     /// Its clock.
     pub clock: Clock,
-    /// Its way to the table.
+    /// Its connection to the table.
     pub store: Store,
     /// `enrollment-events`
     pub hook: Hook,
@@ -55,11 +55,10 @@ struct Clients {
     events: aws_sdk_eventbridge::Client,
 }
 
-/// Enrollments that an export looks at for what is past the retention: fewer than most runs have, so that the others
-/// depend on the cursor.
+/// Enrollments that an export looks at for pruning: fewer than most runs have, so that the rest depends on the cursor.
 const PRUNES: usize = 1;
 
-/// The advice that files are made with: read once.
+/// The advice in files, read once.
 pub fn advice() -> Arc<Catalogue> {
     static ADVICE: OnceLock<Arc<Catalogue>> = OnceLock::new();
     Arc::clone(ADVICE.get_or_init(|| vestibule_archive::advice(None).unwrap()))
@@ -90,7 +89,7 @@ impl Machine {
 
     fn start(number: u32, clients: Clients, skew: Skew, clock: Clock, scratch: PathBuf, lives: u32) -> Self {
         let config = config();
-        // What is drawn at random elsewhere follows from the machine and its life here.
+        // Values that are random elsewhere are derived here from the machine and how often it restarted.
         let seed = (u64::from(number) << 32) | u64::from(lives);
         let store = Store::new(clients.dynamodb.clone(), TABLE).with_jitter(seed);
         let bus = Bus::new(clients.events.clone(), &config);
@@ -117,7 +116,7 @@ impl Machine {
         }
     }
 
-    /// What time it takes it to be.
+    /// The time by its clock.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.now_millis())
     }
@@ -135,8 +134,8 @@ fn config() -> Config {
 }
 
 impl Clients {
-    /// The SDK's clients as they are, but for what they talk to. They try a call once: the wire tries again where a machine
-    /// does, since the SDK draws at random how long it waits.
+    /// The real SDK clients; only what they connect to is simulated. They try a call once. The wire repeats it as a
+    /// machine would, because the SDK draws its waiting time at random.
     fn new(wire: &SharedHttpClient) -> Self {
         let credentials = Credentials::new("simulation", "simulation", None, None, "simulation");
         let (region, latest) = (Region::new("us-east-1"), BehaviorVersion::latest());

@@ -15,25 +15,25 @@ use vestibule_simulation::shrink::shrink;
 /// Plays the product in a world that behaves as badly as AWS may.
 #[derive(Parser)]
 struct Options {
-    /// How many seeds.
+    /// Number of seeds.
     #[arg(long, default_value_t = 200)]
     seeds: u64,
-    /// The first of them.
+    /// The first seed.
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// Stops after so many seconds.
+    /// Stops after this many seconds.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Plays this one seed.
+    /// Plays only this seed.
     #[arg(long)]
     seed: Option<u64>,
-    /// Prints the log of the seed.
+    /// Prints the seed's log.
     #[arg(long)]
     log: bool,
-    /// Goes on after a run that failed, and counts what was found instead of shrinking it.
+    /// Continues after a failed run, and counts violations instead of shrinking them.
     #[arg(long)]
     all: bool,
-    /// Seconds for shrinking.
+    /// Seconds spent on shrinking.
     #[arg(long, default_value_t = 60)]
     shrink: u64,
 }

@@ -1,4 +1,4 @@
-//! Many runs, side by side on as many threads as there are processors. Each run stays on one of them.
+//! Many runs side by side, on as many threads as there are processors. Each run stays on one thread.
 
 use crate::generate::plan;
 use crate::plan::Plan;
@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// What many runs came to.
+/// The sum of many runs.
 #[derive(Clone, Debug, Default)]
 pub struct Sum {
-    /// Runs.
+    /// Number of runs.
     pub seeds: u64,
-    /// Calls of the services.
+    /// Number of calls of the services.
     pub calls: u64,
     /// Faults injected, by kind.
     pub faults: BTreeMap<&'static str, u64>,
@@ -22,16 +22,16 @@ pub struct Sum {
     pub took: Duration,
 }
 
-/// Plays the runs of seeds until `within` has passed or `each` wants no more; `each` gets every outcome as it comes.
+/// Plays the runs of seeds until `within` has passed or `each` returns false; `each` gets every outcome as it arrives.
 pub fn play(seeds: Range<u64>, within: Duration, mut each: impl FnMut(&Plan, Outcome) -> bool) -> Sum {
     let began = Instant::now();
     let (next, stop) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let (tell, told) = mpsc::channel();
+    let (sender, outcomes) = mpsc::channel();
     let mut sum = Sum::default();
     std::thread::scope(|scope| {
         for _ in 0..jobs {
-            let (tell, next, stop, end) = (tell.clone(), &next, &stop, seeds.end);
+            let (sender, next, stop, end) = (sender.clone(), &next, &stop, seeds.end);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) && began.elapsed() < within {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -40,14 +40,14 @@ pub fn play(seeds: Range<u64>, within: Duration, mut each: impl FnMut(&Plan, Out
                     }
                     let plan = plan(seed);
                     let outcome = run(&plan, false);
-                    if tell.send((plan, outcome)).is_err() {
+                    if sender.send((plan, outcome)).is_err() {
                         break;
                     }
                 }
             });
         }
-        drop(tell);
-        for (plan, outcome) in told {
+        drop(sender);
+        for (plan, outcome) in outcomes {
             sum.seeds += 1;
             sum.calls += outcome.calls;
             for (kind, count) in &outcome.faults {

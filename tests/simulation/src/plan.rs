@@ -1,23 +1,23 @@
-//! A run as data: who is there, and the steps, one after the other. What fails is shrunk by leaving parts of it out.
+//! A run as data: who takes part, and the steps in order. A failing run is shrunk by leaving parts of it out.
 
 use std::fmt;
 
 /// A run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The seed it was made from; it also decides what goes wrong in each step.
+    /// The seed it was made from, which also decides the faults of each step.
     pub seed: u64,
     /// What it is about.
     pub theme: &'static str,
-    /// Tenants that are there from the beginning.
+    /// Number of tenants at the beginning.
     pub tenants: u8,
     /// The machines: how often each tries a call, and how far its clock is off, in milliseconds.
     pub machines: Vec<(u64, i64)>,
-    /// How long the replica lags behind, in milliseconds.
+    /// How far the replica lags, in milliseconds.
     pub lag_ms: i64,
     /// Faults in a thousand tries.
     pub permille: u64,
-    /// Whether it ends with files: they take longer than all the rest.
+    /// Whether it ends with files, which take longer than everything else.
     pub has_files: bool,
     /// The devices.
     pub devices: Vec<Device>,
@@ -28,20 +28,20 @@ pub struct Plan {
 /// A device, as its senders know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Device {
-    /// Whose it is.
+    /// The tenant it belongs to.
     pub tenant: u8,
     /// Its platform.
     pub platform: &'static str,
 }
 
-/// What happens at one time.
+/// Everything that happens at one time.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Names it, whatever is left out before it.
+    /// Identifies the step, even if earlier ones are left out.
     pub id: u64,
-    /// Begun together; each on a machine.
+    /// The acts that begin together, each on a machine.
     pub acts: Vec<Act>,
-    /// Nothing goes wrong in it.
+    /// Whether the step has no faults.
     pub calm: bool,
 }
 
@@ -50,35 +50,35 @@ pub struct Step {
 pub struct Act {
     /// The machine it happens on.
     pub machine: usize,
-    /// The machine dies after so many halves of calls: between a call and its answer where the number is odd.
+    /// The machine dies after this many half calls; an odd number means between a call and its answer.
     pub dies_after: Option<u32>,
-    /// What.
+    /// The act itself.
     pub what: What,
 }
 
-/// What happens.
+/// An act.
 #[derive(Clone, Debug)]
 pub enum What {
     /// A sender posts events of one tenant.
     Send {
-        /// Whose.
+        /// The tenant.
         tenant: u8,
         /// Whether they fill in the past.
         backfill: bool,
         /// The events.
-        events: Vec<Told>,
+        events: Vec<Posted>,
     },
-    /// A sender posts again what it posted before: the request of that number, counted round.
+    /// A sender repeats an earlier request: the one with this number, modulo their count.
     Again(usize),
     /// The schedule calls the sweep.
     Sweep,
-    /// The stream calls the publisher with so many records at most. `false`: that it was done is forgotten.
+    /// The stream calls the publisher with at most this many records. `false`: that it finished is forgotten.
     Publish(usize, bool),
     /// The schedule calls the export.
     Tick,
-    /// The bus hands the export a request for a file; it keeps the request where the export fails.
+    /// The bus delivers a request for a file to the export, and keeps it if the export fails.
     Export,
-    /// Somebody wants a file as of now, or of so many milliseconds ago.
+    /// Somebody wants a file as of now, or as of this many milliseconds ago.
     ExportNow(u8, i64),
     /// Somebody asks the API.
     Ask(u8),
@@ -88,19 +88,19 @@ pub enum What {
     AddTenant(u8),
     /// Time passes, in milliseconds.
     Pass(u64),
-    /// Time-to-live takes what it may.
+    /// Time-to-live removes what has expired.
     Expire,
-    /// A machine's clock is set so far off.
+    /// A machine's clock is set, this many milliseconds off.
     Skew(i64),
-    /// A machine begins anew, with nothing in memory.
+    /// A machine restarts with nothing in memory.
     Restart,
-    /// An item of a device is made unreadable.
+    /// An item of a device becomes unreadable.
     Corrupt(usize),
-    /// A tenant's own item is made unreadable.
+    /// A tenant's own item becomes unreadable.
     CorruptTenant(u8),
-    /// The newest file of a tenant is lost from the bucket.
+    /// The newest file of a tenant disappears from the bucket.
     LoseFile(u8),
-    /// Everything comes to rest for a moment, and what is stored is held against the plain model.
+    /// Everything comes to rest for a moment, and what is stored is compared with the plain model.
     Check,
 }
 
@@ -121,7 +121,7 @@ pub enum Setting {
 
 /// An event that is posted.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Posted {
     /// The device.
     pub device: usize,
     /// The type.
@@ -134,22 +134,22 @@ pub struct Told {
     pub source: u8,
     /// See [`source`](Self::source).
     pub id: u64,
-    /// Whether it tells the platform.
-    pub tells_platform: bool,
+    /// Whether it names the platform.
+    pub has_platform: bool,
     /// Section, action, screen: a row of the catalogue.
     pub row: Option<usize>,
-    /// What the person chose, or why it failed, by number.
+    /// The person's choice or the reason of a failure, by number.
     pub choice: usize,
-    /// Bytes of message beside it, all alike.
+    /// Bytes of message in it, all the same.
     pub padding: usize,
 }
 
 /// When something happened.
 #[derive(Clone, Copy, Debug)]
 pub enum At {
-    /// So many milliseconds before it is posted (after, if negative).
+    /// This many milliseconds before it is posted (after, if negative).
     Ago(i64),
-    /// So many milliseconds after what its device told last.
+    /// This many milliseconds after its device's latest event.
     AfterLast(i64),
 }
 
@@ -165,7 +165,7 @@ impl fmt::Display for Plan {
         }
         let used = |device: usize| {
             steps.iter().flat_map(|step| &step.acts).any(|act| match &act.what {
-                What::Send { events, .. } => events.iter().any(|told| told.device == device),
+                What::Send { events, .. } => events.iter().any(|posted| posted.device == device),
                 What::Corrupt(other) => *other == device,
                 _ => false,
             })
@@ -181,13 +181,13 @@ impl fmt::Display for Plan {
                     What::Send { tenant, backfill, events } => {
                         let backfill = if *backfill { " backfill" } else { "" };
                         writeln!(f, "    machine {machine}{dies}: send to tenant {tenant}{backfill}")?;
-                        for told in events {
-                            let Told { device, kind, names, at, source, id, tells_platform, row, choice, padding } =
-                                told;
+                        for posted in events {
+                            let Posted { device, kind, names, at, source, id, has_platform, row, choice, padding } =
+                                posted;
                             writeln!(
                                 f,
                                 "      device {device} {kind} names {names:04b} {at:?} source {source} id {id} \
-                                 platform {tells_platform} row {row:?} choice {choice} padding {padding}"
+                                 platform {has_platform} row {row:?} choice {choice} padding {padding}"
                             )?;
                         }
                     }

@@ -1,14 +1,14 @@
-//! Numbers that follow from a seed.
+//! Numbers derived from a seed.
 //!
-//! What is drawn for one thing must not depend on what was drawn for another: [`Rng::of`] begins a new sequence from
-//! whatever names the thing, so that a step that is left out changes nothing about the others.
+//! Must stay true: what is drawn for one thing does not depend on what was drawn for another. [`Rng::of`] begins a new
+//! sequence from the names of the thing, so leaving a step out changes nothing in the others.
 
 /// A sequence of numbers (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// The sequence that these parts name.
+    /// The sequence with these names.
     pub fn of(parts: &[u64]) -> Self {
         let mut rng = Self(0x9E37_79B9_7F4A_7C15);
         for part in parts {
@@ -36,7 +36,7 @@ impl Rng {
         usize::try_from(self.below(len as u64)).unwrap_or(0)
     }
 
-    /// True so many times in a thousand.
+    /// True this many times in a thousand.
     pub fn permille(&mut self, chance: u64) -> bool {
         self.below(1_000) < chance
     }

@@ -1,4 +1,4 @@
-//! Playing a run: its steps, then rest, then the checks.
+//! Plays a run: its steps, then rest, then the checks.
 
 use crate::aws::faults::Conditions;
 use crate::checks;
@@ -12,12 +12,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 use vestibule_domain::Timestamp;
 
-/// All machines' clocks are within this of each other, in milliseconds.
+/// The largest difference between any two machines' clocks, in milliseconds.
 pub const SKEWS_MS: u64 = 20 * 60_000;
-/// Rounds of sweeping and publishing before rest must have come.
+/// Rounds of sweeping and publishing after which everything must be at rest.
 const MOST_ROUNDS: usize = 60;
 
-/// Something that must not be.
+/// A violation of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The check that found it.
@@ -39,14 +39,14 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What must not be, if anything was found.
+    /// The violation, if one was found.
     pub violation: Option<Violation>,
     /// SHA-256 of the log.
     pub digest: String,
-    /// The log, where it was asked for.
+    /// The log, if it was requested.
     pub lines: Vec<String>,
     /// Faults injected, by kind.
     pub faults: BTreeMap<&'static str, u64>,
@@ -87,7 +87,7 @@ pub fn run(plan: &Plan, keeps_log: bool) -> Outcome {
 
 static PANICKED_AT: Mutex<String> = Mutex::new(String::new());
 
-/// Has panics noted rather than printed: a shrinking run panics often.
+/// Notes panics instead of printing them: shrinking causes many.
 pub fn note_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -119,13 +119,14 @@ async fn play(world: &World) -> Result<(), Violation> {
     checks::secrets(world)
 }
 
-/// Nothing goes wrong any more: what was not answered is posted again, and everything that is to follow follows.
+/// From here on there are no faults: requests without an answer are posted again, and everything that follows from them
+/// happens.
 async fn rest(world: &World) -> Result<(), Violation> {
     world.set_clocks();
     world.aws.begin(Conditions::CALM);
     world.time.leap(SKEWS_MS).await;
     world.aws.services().table.catch_up();
-    // What is open must be in the index now, whatever a sweep would mend.
+    // Everything open must be in the index now; a later sweep would repair that and hide it.
     checks::due(world, false).await?;
     let observer = world.machine(OBSERVER);
     let tenants: Vec<u8> = world.state.borrow().sent.keys().copied().collect();
@@ -153,9 +154,9 @@ async fn rest(world: &World) -> Result<(), Violation> {
         let jobs = jobs.iter().filter(of_readable).count();
         let stored = world.aws.services().table.stream.len();
         while world.state.borrow().checkpoint < stored {
-            let (told, done) = world.publish(&observer, 100, true).await;
+            let (result, done) = world.publish(&observer, 100, true).await;
             if done == 0 {
-                return Err(Violation::new("stream stands still", told));
+                return Err(Violation::new("stream stands still", result));
             }
         }
         let quiet = jobs == 0 && swept.due == swept.unreadable && world.aws.services().table.stream.len() == stored;

@@ -1,6 +1,6 @@
-//! What senders posted, and what they were answered.
+//! What senders posted, and the answers they received.
 
-use crate::plan::{At, Device, Told};
+use crate::plan::{At, Device, Posted};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use vestibule_domain::event::{Event, EventKey};
@@ -12,7 +12,7 @@ use vestibule_webhook::cloudevents::{Parsed, parse_event};
 /// A request as it was posted.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// To whom.
+    /// The tenant.
     pub tenant: u8,
     /// Whether it fills in the past.
     pub backfill: bool,
@@ -29,14 +29,14 @@ pub struct Copy {
     pub json: Value,
     /// As it is read.
     pub event: Event,
-    /// What identifies it once it is stored.
+    /// Its key once it is stored.
     pub key: Key,
-    /// Whether it was answered that it is in the table.
+    /// Whether the answer said that it is in the table.
     pub acknowledged: bool,
 }
 
-/// What identifies an event: its device too, since updates of the Enrollment Status Page are told apart within a device
-/// only.
+/// The key of an event. It includes the device, because ids of the Enrollment Status Page's updates are unique only
+/// within a device.
 pub type Key = (usize, EventKey);
 
 /// What one tenant's senders posted.
@@ -44,12 +44,13 @@ pub type Key = (usize, EventKey);
 pub struct Sent {
     /// Every copy.
     pub copies: Vec<Copy>,
-    /// What the senders were answered of each event that needs no further posting.
+    /// The answer for each event that needs no further posting.
     pub answered: BTreeMap<Key, String>,
 }
 
 impl Sent {
-    /// Notes that a request is about to be read at `received_at`; the places of its valid events among the copies.
+    /// Notes that a request is about to be read at `received_at`, and returns the positions of its valid events among
+    /// the copies.
     pub fn note(&mut self, request: &Request, received_at: Timestamp) -> Vec<Option<usize>> {
         let received = Received::native(received_at, request.backfill);
         let note = |(device, json): &(usize, Value)| match parse_event(json, received) {
@@ -64,7 +65,7 @@ impl Sent {
         request.events.iter().map(note).collect()
     }
 
-    /// Notes what was answered of each event of a request.
+    /// Notes the answer for each event of a request.
     pub fn answer(&mut self, places: &[Option<usize>], statuses: &[String]) {
         for (place, status) in places.iter().zip(statuses) {
             let Some(copy) = place.and_then(|place| self.copies.get_mut(place)) else { continue };
@@ -75,7 +76,7 @@ impl Sent {
         }
     }
 
-    /// Events whose senders were not answered for good, each in a request of its own.
+    /// Events without a final answer, each in a request of its own.
     pub fn unanswered(&self, tenant: u8) -> Vec<Request> {
         let mut wanted: BTreeMap<&Key, &Copy> = BTreeMap::new();
         for copy in self.copies.iter().filter(|copy| !self.answered.contains_key(&copy.key)) {
@@ -86,12 +87,12 @@ impl Sent {
     }
 }
 
-/// The tenant of a number.
+/// The tenant with this number.
 pub fn tenant_id(number: u8) -> TenantId {
     TenantId::parse(&format!("tenant-{number}")).unwrap()
 }
 
-/// What a tenant's senders sign with.
+/// The secret with which a tenant's senders sign.
 pub fn secret(number: u8) -> String {
     use base64::Engine as _;
     format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode([number + 1; 32]))
@@ -108,69 +109,69 @@ pub fn names(device: usize) -> [String; 4] {
 }
 
 /// An event as its sender writes it, and its time.
-pub fn json_of(told: &Told, device: Device, now_ms: i64, last_ms: Option<i64>) -> (Value, i64) {
-    let at_ms = match told.at {
+pub fn json_of(posted: &Posted, device: Device, now_ms: i64, last_ms: Option<i64>) -> (Value, i64) {
+    let at_ms = match posted.at {
         At::Ago(ms) => now_ms - ms,
         At::AfterLast(ms) => last_ms.unwrap_or(now_ms) + ms,
     };
-    let [serial, udid, mdm, enrollment] = names(told.device);
+    let [serial, udid, mdm, enrollment] = names(posted.device);
     let mut of_device = json!({});
     for (bit, name, value) in [(1, "serialNumber", serial), (2, "udid", udid), (4, "mdmDeviceId", mdm)] {
-        if told.names & bit != 0 {
+        if posted.names & bit != 0 {
             of_device[name] = value.into();
         }
     }
-    of_device["name"] = format!("PC {}", told.device).into();
+    of_device["name"] = format!("PC {}", posted.device).into();
     let mut data = json!({"device": of_device});
-    if told.names & 8 != 0 {
+    if posted.names & 8 != 0 {
         data["enrollmentId"] = enrollment.into();
     }
-    if told.choice.is_multiple_of(2) {
-        data["user"] = json!({"principalName": format!("user{}@example.org", told.device)});
+    if posted.choice.is_multiple_of(2) {
+        data["user"] = json!({"principalName": format!("user{}@example.org", posted.device)});
     }
-    if told.tells_platform {
+    if posted.has_platform {
         data["platform"] = device.platform.into();
     }
-    if let Some(row) = told.row.and_then(|row| ROWS.get(row)) {
+    if let Some(row) = posted.row.and_then(|row| ROWS.get(row)) {
         data["action"] = row.action.into();
         data["screen"] = row.screen.into();
     }
-    match told.kind {
+    match posted.kind {
         "enrollment.stopped" => {
-            data["userAction"] = ["cancel", "postpone", "ignore", "declineAll"][told.choice % 4].into();
+            data["userAction"] = ["cancel", "postpone", "ignore", "declineAll"][posted.choice % 4].into();
         }
         "enrollment.failed" => {
-            let code = ["0x801C0003", "-2145648637", "DeviceCapReached", "0x80CF0437"][told.choice % 4];
-            let reason = ["device limit", "authentication"][told.choice % 2];
+            let code = ["0x801C0003", "-2145648637", "DeviceCapReached", "0x80CF0437"][posted.choice % 4];
+            let reason = ["device limit", "authentication"][posted.choice % 2];
             data["failure"] = json!({"code": code, "reason": reason});
         }
         "esp.item" => {
-            data["phase"] = ["deviceSetup", "accountSetup"][told.choice % 2].into();
+            data["phase"] = ["deviceSetup", "accountSetup"][posted.choice % 2].into();
             data["category"] = "apps".into();
-            let state = ["inProgress", "completed", "error", "completed"][told.choice % 4];
-            data["item"] = json!({"id": format!("app-{}", told.choice % 3), "state": state});
+            let state = ["inProgress", "completed", "error", "completed"][posted.choice % 4];
+            data["item"] = json!({"id": format!("app-{}", posted.choice % 3), "state": state});
         }
         "esp.phase" => {
-            data["phase"] = ["devicePreparation", "deviceSetup", "accountSetup"][told.choice % 3].into();
-            data["state"] = ["started", "completed"][told.choice % 2].into();
+            data["phase"] = ["devicePreparation", "deviceSetup", "accountSetup"][posted.choice % 3].into();
+            data["state"] = ["started", "completed"][posted.choice % 2].into();
         }
         _ => {}
     }
-    if told.padding > 0 && !told.kind.starts_with("esp.") {
+    if posted.padding > 0 && !posted.kind.starts_with("esp.") {
         let reason = data["failure"].get("reason").cloned().unwrap_or_else(|| "none".into());
-        // Alike within a device, so that megabytes of it take little room once they are packed.
-        data["failure"] = json!({"reason": reason, "message": "m".repeat(told.padding)});
-        if told.padding < 1_000 {
-            let drawn = crate::rng::Rng::of(&[told.id]).below(u64::MAX);
-            data["failure"]["message"] = format!("{drawn:016x} {drawn:o} {}", "m".repeat(told.padding)).into();
+        // The same within a device, so that megabytes of it take little room once compressed.
+        data["failure"] = json!({"reason": reason, "message": "m".repeat(posted.padding)});
+        if posted.padding < 1_000 {
+            let drawn = crate::rng::Rng::of(&[posted.id]).below(u64::MAX);
+            data["failure"]["message"] = format!("{drawn:016x} {drawn:o} {}", "m".repeat(posted.padding)).into();
         }
     }
     let time = Timestamp::from_millis(at_ms).to_string();
     let event = json!({
         "specversion": "1.0",
-        "id": format!("e{}", told.id),
-        "source": format!("urn:sender-{}", told.source),
-        "type": told.kind,
+        "id": format!("e{}", posted.id),
+        "source": format!("urn:sender-{}", posted.source),
+        "type": posted.kind,
         "time": time,
         "data": data,
     });

@@ -1,11 +1,11 @@
-//! From a run that fails to one that fails alike with few steps: steps are left out, then what happens in them, then what
-//! goes wrong.
+//! Shrinks a failing run to few steps that fail in the same way: first it leaves out steps, then what happens in them,
+//! then faults.
 
 use crate::plan::{Plan, What};
 use crate::run::{Violation, run};
 use std::time::{Duration, Instant};
 
-/// Shrinks a failing run for at most so long.
+/// Shrinks a failing run for at most this long.
 pub fn shrink(plan: &Plan, violation: &Violation, within: Duration) -> (Plan, Violation) {
     let mut shrinking = Shrinking { best: plan.clone(), violation: violation.clone(), until: Instant::now() + within };
     loop {
@@ -42,7 +42,7 @@ impl Shrinking {
         acts.map(of_act).sum::<usize>() + skews + wild + usize::from(self.best.permille > 0)
     }
 
-    /// Takes over a smaller run if it fails alike.
+    /// Takes a smaller run if it fails in the same way.
     fn offer(&mut self, smaller: Plan) -> bool {
         if self.is_late() {
             return false;

@@ -1,4 +1,4 @@
-//! The one time of a run: tokio's paused clock, which moves when everything waits, and by leaps.
+//! The only time of a run: tokio's paused clock, which leaps forward when everything waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,14 +9,14 @@ use vestibule_platform::Clock;
 /// 2026-03-02T09:12:00Z: a few weeks before many zones change to summer time.
 const BEGIN_MS: i64 = 1_772_442_720_000;
 
-/// What time it is in the simulated world.
+/// The current time in the simulated world.
 #[derive(Clone, Copy, Debug)]
 pub struct Time {
     began: Instant,
 }
 
 impl Time {
-    /// Begins now.
+    /// Starts at this instant.
     pub fn begin() -> Self {
         Self { began: Instant::now() }
     }
@@ -37,19 +37,19 @@ impl Time {
 pub struct Skew(Arc<AtomicI64>);
 
 impl Skew {
-    /// Sets it.
+    /// Sets the difference.
     pub fn set(&self, ms: i64) {
         self.0.store(ms, Ordering::Relaxed);
     }
 
-    /// The clock of a machine that is so far off.
+    /// The clock of a machine with this difference.
     pub fn clock(&self, time: Time) -> Clock {
         let skew = Arc::clone(&self.0);
         Clock::driven(move || time.now_ms() + skew.load(Ordering::Relaxed))
     }
 }
 
-/// Waits so long; not at all where that is 0, so that work on threads of its own can go on beside.
+/// Waits this long; not at all if it is 0, so that work on other threads can continue.
 pub async fn wait(ms: u64) {
     if ms > 0 {
         tokio::time::sleep(Duration::from_millis(ms)).await;

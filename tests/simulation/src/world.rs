@@ -23,42 +23,42 @@ use vestibule_platform::bus::EXPORT_REQUESTED;
 use vestibule_report::reader::AttemptFilter;
 use vestibule_store::{Secret, SettingsHistory, Tenant};
 
-/// What a function may take before the platform ends it.
+/// The time after which the platform ends a function.
 const FUNCTION_TIME: Duration = Duration::from_secs(900);
 
-/// DynamoDB keeps a record of a stream for a day: within that time it is handed on, or lost.
+/// DynamoDB keeps a record of a stream for a day; it is delivered within that time, or lost.
 const STREAM_KEEPS_MS: u64 = 20 * 3_600_000;
 
-/// The machine that sees everything as it is, and on which nothing goes wrong.
+/// The machine that sees everything as it is and has no faults.
 pub const OBSERVER: usize = MACHINES;
 
-/// A change of a setting that was asked for: when, to how many days of retention, and whether it was answered.
+/// A requested change of a setting: when, to how many days of retention, and whether it was confirmed.
 #[derive(Clone, Copy, Debug)]
 pub struct Retained {
     /// When.
     pub at_ms: i64,
     /// To what.
     pub days: u32,
-    /// Whether it surely was applied.
+    /// Whether it was certainly applied.
     pub is_sure: bool,
 }
 
-/// What changes in a run besides the services.
+/// The state of a run besides the services.
 #[derive(Default)]
 pub struct State {
     /// By tenant.
     pub sent: BTreeMap<u8, Sent>,
     /// Requests in order.
     pub requests: Vec<Request>,
-    /// What each device told last, in milliseconds.
+    /// The time of each device's latest event, in milliseconds.
     pub last_ms: BTreeMap<usize, i64>,
-    /// Records of the stream that were handed on.
+    /// Number of the stream's records that were delivered.
     pub checkpoint: usize,
-    /// Entries of the bus that were looked at for requests of files.
+    /// Number of the bus's entries that were searched for requests of files.
     pub bus_cursor: usize,
     /// Requests of files that wait.
     pub exports: VecDeque<Value>,
-    /// What became of each tenant's retention.
+    /// The history of each tenant's retention.
     pub retained: BTreeMap<u8, Vec<Retained>>,
     /// Devices whose item was made unreadable.
     pub unreadable: BTreeSet<usize>,
@@ -74,10 +74,10 @@ pub struct World {
     pub time: Time,
     /// The services.
     pub aws: Aws,
-    /// What else there is.
+    /// Everything else.
     pub state: RefCell<State>,
     machines: RefCell<Vec<Machine>>,
-    /// Where machines work on files.
+    /// The folder in which machines work on files.
     pub folder: tempfile::TempDir,
 }
 
@@ -100,7 +100,7 @@ impl World {
         world
     }
 
-    /// A machine as it is now.
+    /// A machine in its present state.
     pub fn machine(&self, number: usize) -> Machine {
         self.machines.borrow()[number].clone()
     }
@@ -110,7 +110,7 @@ impl World {
         machines[number] = machines[number].restarted();
     }
 
-    /// All clocks are right again.
+    /// Corrects all clocks.
     pub fn set_clocks(&self) {
         self.machines.borrow().iter().for_each(|machine| machine.skew.set(0));
     }
@@ -130,13 +130,13 @@ impl World {
             stale: !step.calm,
         };
         if step.acts.iter().any(|act| matches!(act.what, What::Pass(ms) if ms > STREAM_KEEPS_MS)) {
-            // Lambda tries until it is done; how often is not what a run is about.
+            // Lambda repeats until it succeeds; how often does not matter to a run.
             self.aws.begin(Conditions::CALM);
             self.hand_on_all().await;
         }
         self.aws.begin(conditions);
         self.log(format!("step {} at {}", step.id, self.time.now_ms()));
-        // Requests are written before any of them is on its way.
+        // Requests are prepared before any of them is sent.
         let requests: Vec<Option<Request>> = step.acts.iter().map(|act| self.request_of(act)).collect();
         let acts = step.acts.iter().zip(requests).map(|(act, request)| async move {
             let machine = self.machine(act.machine);
@@ -169,11 +169,11 @@ impl World {
         match &act.what {
             What::Send { tenant, backfill, events } => {
                 let mut written = Vec::with_capacity(events.len());
-                for told in events {
-                    let last = state.last_ms.get(&told.device).copied();
-                    let (json, at_ms) = json_of(told, self.plan.devices[told.device], self.time.now_ms(), last);
-                    state.last_ms.insert(told.device, at_ms);
-                    written.push((told.device, json));
+                for posted in events {
+                    let last = state.last_ms.get(&posted.device).copied();
+                    let (json, at_ms) = json_of(posted, self.plan.devices[posted.device], self.time.now_ms(), last);
+                    state.last_ms.insert(posted.device, at_ms);
+                    written.push((posted.device, json));
                 }
                 let request = Request { tenant: *tenant, backfill: *backfill, events: written };
                 state.requests.push(request.clone());
@@ -202,7 +202,7 @@ impl World {
             What::ExportNow(tenant, ago) => {
                 let as_of = Timestamp::from_millis(machine.now().millis() - ago).to_string();
                 let detail = json!({"tenant": tenant_id(*tenant), "asOf": as_of});
-                said(machine.exporter.handle(export_event(&detail)).await.map(|told| outcome_of_export(&told)))
+                said(machine.exporter.handle(export_event(&detail)).await.map(|result| outcome_of_export(&result)))
             }
             What::Ask(tenant) => self.ask(machine, *tenant).await,
             What::Set(tenant, setting) => self.set(machine, *tenant, *setting).await,
@@ -234,12 +234,12 @@ impl World {
                 services.bucket.objects.retain(|key, _| !key.starts_with(&begins) || !key.ends_with(".sqlite"));
                 format!("{} objects", before - services.bucket.objects.len())
             }
-            // The run itself does it.
+            // The run itself does this.
             What::Check => String::new(),
         }
     }
 
-    /// Posts a request, signed, and notes what is answered.
+    /// Posts a signed request and notes the answer.
     pub async fn post(&self, machine: &Machine, request: &Request) -> String {
         let tenant = request.tenant;
         let places = self.state.borrow_mut().sent.entry(tenant).or_default().note(request, machine.now());
@@ -255,8 +255,8 @@ impl World {
             .body(Bytes::from(body))
             .unwrap();
         let answer = machine.hook.handle(signed).await;
-        let told: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let statuses: Vec<String> = told["results"]
+        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let statuses: Vec<String> = body["results"]
             .as_array()
             .map(|results| results.iter().map(|one| one["status"].as_str().unwrap_or_default().to_owned()).collect())
             .unwrap_or_default();
@@ -264,7 +264,7 @@ impl World {
         format!("{} {}", answer.status().as_u16(), statuses.join(" "))
     }
 
-    /// Hands on so many records at most, as Lambda does; what came of it, and how many were dealt with.
+    /// Delivers at most this many records, as Lambda does; returns the result and how many were handled.
     pub async fn publish(&self, machine: &Machine, most: usize, kept: bool) -> (String, usize) {
         let from = self.state.borrow().checkpoint;
         let records: Vec<Value> = self.aws.services().table.stream.iter().skip(from).take(most).cloned().collect();
@@ -288,13 +288,13 @@ impl World {
         (format!("{done} of {} from {from}", records.len()), done)
     }
 
-    /// Hands on whatever the stream holds. What is never dealt with is left.
+    /// Delivers everything in the stream. What is never handled stays.
     async fn hand_on_all(&self) {
         let observer = self.machine(OBSERVER);
         while self.publish(&observer, 100, true).await.1 > 0 {}
     }
 
-    /// Looks on the bus for requests of files.
+    /// Searches the bus for requests of files.
     pub fn collect_exports(&self) {
         let mut state = self.state.borrow_mut();
         let services = self.aws.services();
@@ -308,7 +308,7 @@ impl World {
 
     async fn export_next(&self, machine: &Machine, number: usize) -> String {
         self.collect_exports();
-        // It stays where it is until it is done: whoever dies over it leaves it for another delivery.
+        // It stays in the queue until it is done: if a machine dies during it, it is delivered again.
         let next = {
             let mut state = self.state.borrow_mut();
             let next = state.exports.pop_front();
@@ -323,7 +323,7 @@ impl World {
                 state.exports.remove(at);
             }
         }
-        said(done.map(|told| outcome_of_export(&told)))
+        said(done.map(|result| outcome_of_export(&result)))
     }
 
     async fn ask(&self, machine: &Machine, tenant: u8) -> String {
@@ -354,7 +354,7 @@ impl World {
             Setting::ExportAt(at) => settings.export_at = at.to_owned().try_into().unwrap(),
         }
         let wanted = found.settings.clone();
-        // Whether it will be applied is not known from here on.
+        // From here on it is uncertain whether it will be applied.
         note(&wanted, false);
         let done = machine.store.update_tenant(&mut found).await;
         if done.is_ok() {
@@ -418,20 +418,20 @@ impl World {
     }
 }
 
-/// What the bus hands the exporter.
+/// The event with which the bus calls the exporter.
 pub fn export_event(detail: &Value) -> Value {
     json!({"detail-type": EXPORT_REQUESTED, "detail": detail})
 }
 
-/// Of what an export tells, what does not depend on how long it took.
-pub fn outcome_of_export(told: &Value) -> Value {
-    json!({"asOf": told["asOf"], "sha256": told["sha256"], "isNew": told["isNew"]})
+/// The part of an export's result that does not depend on how long it took.
+pub fn outcome_of_export(result: &Value) -> Value {
+    json!({"asOf": result["asOf"], "sha256": result["sha256"], "isNew": result["isNew"]})
 }
 
 fn said<T: serde::Serialize, E: std::fmt::Display>(outcome: Result<T, E>) -> String {
     match outcome {
-        Ok(told) => serde_json::to_string(&told).unwrap_or_default(),
-        // What stands in it may be the SDK's, which draws ids at random.
+        Ok(result) => serde_json::to_string(&result).unwrap_or_default(),
+        // The text may come from the SDK, which draws ids at random.
         Err(error) => format!("failed: {}", error.to_string().chars().take(24).collect::<String>()),
     }
 }
@@ -466,7 +466,7 @@ fn signature(tenant: u8, time: i64, body: &[u8]) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// A folder in memory where there is one: files are made and thrown away by the thousand.
+/// A folder in memory, if there is one: files are made and thrown away by the thousand.
 fn scratch() -> tempfile::TempDir {
     let memory = std::path::Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };

@@ -1,4 +1,4 @@
-//! As many runs as fit in two minutes, and two runs of one seed alike.
+//! Plays as many runs as fit in two minutes, and compares two runs of the same seed.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::Duration;
@@ -8,12 +8,12 @@ use vestibule_simulation::run::{note_panics, run};
 use vestibule_simulation::shrink::shrink;
 
 const TIME: Duration = Duration::from_secs(120);
-/// Seeds that are played at most; the long form looks further.
+/// Largest number of seeds; the long form plays more.
 const MOST: u64 = 1_000;
-/// Seeds of which two runs are compared.
+/// Number of seeds that are run twice and compared.
 const COMPARED: u64 = 12;
 
-/// One test, so that it has the machine to itself as far as this file goes.
+/// A single test, so that no other test of this file runs beside it.
 #[test]
 fn runs_of_two_minutes_violate_nothing() {
     note_panics();
@@ -33,5 +33,5 @@ fn runs_of_two_minutes_violate_nothing() {
         panic!("seed {} violates {violation}\nshrunk:\n{small}\n{shrunk}", plan.seed);
     }
     assert!(sum.seeds > COMPARED, "only {} seeds fitted", sum.seeds);
-    assert!(sum.faults.len() > 6, "hardly anything went wrong: {:?}", sum.faults);
+    assert!(sum.faults.len() > 6, "hardly any faults happened: {:?}", sum.faults);
 }

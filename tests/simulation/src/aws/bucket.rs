@@ -1,10 +1,10 @@
-//! The bucket: S3's protocol, as far as the archive speaks it, over a map.
+//! The bucket: as much of S3's protocol as the archive uses, over a map.
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
-/// What the bucket answers.
+/// An answer of the bucket.
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
@@ -30,9 +30,9 @@ impl Reply {
 pub struct Request<'r> {
     /// `GET` and so on.
     pub method: &'r str,
-    /// What follows the bucket's name in the path.
+    /// The part of the path after the bucket's name.
     pub key: &'r str,
-    /// What follows the question mark.
+    /// The part after the question mark.
     pub query: &'r str,
     /// `if-none-match`
     pub if_none_match: bool,

@@ -1,27 +1,27 @@
-//! What goes wrong with a call, and how long it takes: decided by the seed, the step, the machine and the call's number
-//! in the step, so that leaving a step out changes nothing about the others.
+//! Decides the faults of a call and how long it takes, from the seed, the step, the machine and the call's number in
+//! the step, so that leaving out a step changes nothing in the others.
 
 use crate::rng::Rng;
 
 /// The table's name.
 pub const TABLE: &str = "vestibule";
 
-/// What goes wrong with one try of a call.
+/// A fault in one try of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The service is too busy; nothing was done.
     Throttled,
     /// The request is lost; nothing was done.
     RequestLost,
-    /// It was done, and the answer is lost.
+    /// The request was performed, but the answer is lost.
     AnswerLost,
-    /// The caller gives up; it is done so many milliseconds later.
+    /// The caller gives up; the request is performed this many milliseconds later.
     Late(i64),
-    /// A part of a batch is not done.
+    /// A part of a batch is not performed.
     Unprocessed,
-    /// Another transaction is at the same items.
+    /// Another transaction holds the same items.
     Conflict,
-    /// S3's 409 where another conditional write is under way.
+    /// S3's 409 while another conditional write is under way.
     ConcurrentPut,
 }
 
@@ -43,19 +43,19 @@ impl Fault {
 /// One try of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Try {
-    /// How long the request is on its way, in milliseconds.
+    /// How long the request travels, in milliseconds.
     pub before_ms: u64,
-    /// How long the answer is on its way.
+    /// How long the answer travels, in milliseconds.
     pub after_ms: u64,
-    /// What goes wrong.
+    /// The fault, if any.
     pub fault: Option<Fault>,
-    /// Whether a read that may be old is.
+    /// Whether a read that may be outdated is outdated.
     pub old: bool,
-    /// Draws what else must be decided.
+    /// Seeds any other decision.
     pub salt: u64,
 }
 
-/// Who calls, in which step.
+/// Who calls, and in which step.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Conditions {
     /// The run's seed.
@@ -64,9 +64,9 @@ pub struct Conditions {
     pub step: u64,
     /// Faults in a thousand tries.
     pub permille: u64,
-    /// Whether calls take time. Where work is done on threads of its own they must not.
+    /// Whether calls take time. They must not while other threads work.
     pub timed: bool,
-    /// Whether reads may be old.
+    /// Whether reads may be outdated.
     pub stale: bool,
 }
 
@@ -76,10 +76,10 @@ pub fn writes(operation: &str) -> bool {
 }
 
 impl Conditions {
-    /// Nothing goes wrong, and nothing takes time.
+    /// No faults, and calls take no time.
     pub const CALM: Self = Self { seed: 0, step: 0, permille: 0, timed: false, stale: false };
 
-    /// What happens to a try of the call that is the machine's `number`th of the step.
+    /// Decides one try of the call that is the machine's `number`th of the step.
     pub fn decide(&self, machine: usize, number: u64, nth: u64, operation: &str) -> Try {
         let mut rng = Rng::of(&[self.seed, self.step, machine as u64, number, nth]);
         let takes = |rng: &mut Rng| match self.timed {

@@ -1,7 +1,7 @@
 //! AWS, as badly as it may behave: a table with a lagging replica and a stream, a bucket, a bus, and the wires to them,
-//! on which requests and answers get lost.
+//! which lose requests and answers.
 //!
-//! The SDK's clients talk to a [`Wire`] in place of HTTP. Below the faults is the embedded engine itself.
+//! The SDK's clients use a [`Wire`] in place of HTTP. The embedded engine itself runs below the faults.
 
 mod bucket;
 pub mod faults;
@@ -31,14 +31,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use vestibule_host::dynamodb::Answer;
 
-/// How long a machine waits before it tries a call again.
+/// How long a machine waits before it repeats a call.
 const AGAIN_MS: u64 = 30;
 
 /// The services of a run.
 #[derive(Clone)]
 pub struct Aws(Arc<Mutex<Services>>);
 
-/// What is behind the wires.
+/// The services behind the wires.
 pub struct Services {
     /// DynamoDB.
     pub table: Table,
@@ -46,13 +46,13 @@ pub struct Services {
     pub bucket: Bucket,
     /// What was put on the bus: detail type and detail.
     pub bus: Vec<(String, Value)>,
-    /// What happened.
+    /// The log of the run.
     pub log: Log,
-    /// What goes wrong now.
+    /// The current conditions.
     pub conditions: Conditions,
-    /// Calls in this step, by machine.
+    /// Number of calls in this step, by machine.
     numbers: BTreeMap<usize, u64>,
-    /// Machines that die in this step: after how many halves of calls, and whom to wake.
+    /// Machines that die in this step: after how many half calls, and whom to notify.
     deaths: BTreeMap<usize, (u32, Arc<Notify>)>,
     time: Time,
 }
@@ -72,7 +72,7 @@ impl Aws {
         })))
     }
 
-    /// What is behind the wires, for a look or a change past everything.
+    /// The services behind the wires, for reading or changing them directly.
     pub fn services(&self) -> MutexGuard<'_, Services> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,20 +85,20 @@ impl Aws {
         services.deaths.clear();
     }
 
-    /// Has a machine die in this step after so many halves of calls; whoever runs it is notified.
+    /// Makes a machine die in this step after this many half calls; whoever runs it is notified.
     pub fn kill(&self, machine: usize, half_calls: u32) -> Arc<Notify> {
         let death = Arc::new(Notify::new());
         self.services().deaths.insert(machine, (half_calls, Arc::clone(&death)));
         death
     }
 
-    /// The HTTP client of a machine, which tries each call at most so often.
+    /// The HTTP client of a machine, which tries each call at most `tries` times.
     pub fn wire(&self, machine: usize, tries: u64) -> SharedHttpClient {
         SharedHttpClient::new(Wire { aws: self.clone(), machine, tries })
     }
 }
 
-/// A machine's way to the services.
+/// A machine's connection to the services.
 #[derive(Clone)]
 struct Wire {
     aws: Aws,
@@ -125,14 +125,14 @@ impl HttpConnector for Wire {
     }
 }
 
-/// A request for one of the services.
+/// A request to one of the services.
 enum Request {
     Table { operation: String, body: String },
     Events { body: Value },
     Bucket { method: String, key: String, query: String, if_none_match: bool, range: Option<String>, body: Bytes },
 }
 
-/// An answer of any of the services.
+/// An answer of one of the services.
 struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
@@ -140,8 +140,8 @@ struct Reply {
 }
 
 impl Wire {
-    /// Waits at least so long, until a millisecond that is this machine's alone: what two machines do never happens at
-    /// once, or which came first would be up to the threads on which files are read.
+    /// Waits at least this long, until a millisecond that belongs to this machine alone. So two machines never act at
+    /// once; otherwise the threads that read files would decide which came first.
     async fn on_the_way(&self, ms: u64) {
         if ms > 0 {
             let machines = MACHINES as u64;
@@ -151,7 +151,7 @@ impl Wire {
         }
     }
 
-    /// Goes on half a call, or never again.
+    /// Continues for half a call, or never again.
     async fn live_on(&self) {
         let dead = {
             let mut services = self.aws.services();
@@ -215,7 +215,7 @@ impl Request {
             let body = serde_json::from_slice(&body).map_err(|error| ConnectorError::other(Box::new(error), None))?;
             return Ok(Self::Events { body });
         }
-        // The bucket's name stands first.
+        // The bucket's name comes first.
         let key = path.split_once('/').map_or("", |(_, key)| key).to_owned();
         Ok(Self::Bucket { method, key, query: query.to_owned(), if_none_match: if_none_match.is_some(), range, body })
     }
@@ -228,7 +228,7 @@ impl Request {
         }
     }
 
-    /// What the log says of it: nothing that the SDK draws at random.
+    /// Its form in the log, without what the SDK draws at random.
     fn digest(&self) -> String {
         match self {
             Self::Table { body, .. } => {
@@ -243,7 +243,7 @@ impl Request {
 }
 
 impl Services {
-    /// Does one try of a call. `None` where no answer comes.
+    /// Performs one try of a call. `None` if no answer arrives.
     fn perform(&mut self, machine: usize, request: &Request, operation: &str, this: Try) -> Option<Reply> {
         let now_ms = self.time.now_ms();
         self.log.calls += 1;
@@ -313,7 +313,7 @@ impl Services {
         }
     }
 
-    /// A batch of which a part is left undone.
+    /// Performs only part of a batch.
     fn do_in_part(&mut self, now_ms: i64, request: &Request, this: Try) -> Reply {
         let mut rng = Rng::of(&[this.salt]);
         match request {
@@ -367,7 +367,7 @@ impl Services {
     }
 }
 
-/// Whether an answer may come from a replica that lags behind.
+/// Whether a replica that lags may answer.
 fn may_be_old(operation: &str, body: &str) -> bool {
     matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan") && !body.contains("\"ConsistentRead\":true")
 }
@@ -406,7 +406,7 @@ impl Reply {
         }
     }
 
-    /// Whether the SDK tries again after it by itself.
+    /// Whether the SDK itself tries again after this answer.
     fn is_transient(&self) -> bool {
         let says = |code: &str| self.body.windows(code.len()).any(|part| part == code.as_bytes());
         match self.status {

@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use vestibule_host::dynamodb::Answer;
 
-/// The table and what lies behind it.
+/// The table and its lagging parts.
 pub struct Table {
     primary: Database,
     replica: Database,
     clock: ManualClock,
-    /// Changes that the replica does not have yet: from when it has them, and the request.
+    /// Changes that the replica does not have yet: the time from which it has them, and the request.
     behind: VecDeque<(i64, &'static str, String)>,
-    /// Requests on their way whose sender has given up: from when they are here.
+    /// Requests under way whose sender gave up: the time at which they arrive.
     late: Vec<(i64, String, String)>,
     iterator: Option<String>,
     /// The stream's records as Lambda hands them on, oldest first.
     pub stream: Vec<Value>,
-    /// How long the replica lags behind, in milliseconds.
+    /// How far the replica lags, in milliseconds.
     pub lag_ms: i64,
 }
 
@@ -63,7 +63,7 @@ impl Table {
         ask("GetShardIterator", first)["ShardIterator"].as_str().map(str::to_owned)
     }
 
-    /// Does a request now: reads that may be old are answered by the replica where `old` says so.
+    /// Performs a request now; if `old`, the replica answers a read that may be outdated.
     pub fn perform(&mut self, now_ms: i64, operation: &str, body: &str, old: bool) -> Answer {
         self.arrive(now_ms);
         if old {
@@ -76,12 +76,12 @@ impl Table {
         answer
     }
 
-    /// Has a request arrive at `at_ms`, when nobody waits for its answer any more.
+    /// Makes a request arrive at `at_ms`, when nobody waits for its answer any more.
     pub fn arrives_late(&mut self, at_ms: i64, operation: &str, body: &str) {
         self.late.push((at_ms, operation.to_owned(), body.to_owned()));
     }
 
-    /// Whatever was on its way and has arrived by now.
+    /// Performs everything that has arrived by now.
     pub fn arrive(&mut self, now_ms: i64) {
         let mut late: Vec<_> = std::mem::take(&mut self.late);
         late.sort();
@@ -103,12 +103,12 @@ impl Table {
         }
     }
 
-    /// Everything arrives: nothing is on its way any more, and the replica has all.
+    /// Everything arrives: nothing is under way any more, and the replica is complete.
     pub fn catch_up(&mut self) {
         self.arrive(i64::MAX);
     }
 
-    /// Time-to-live takes what has expired by now. How many items that were.
+    /// Time-to-live removes what has expired by now; returns the number of items.
     pub fn expire(&mut self, now_ms: i64) -> usize {
         self.clock.set(u64::try_from(now_ms / 1_000).unwrap_or(0));
         let taken = self.primary.sweep_ttl().unwrap_or(0);
@@ -116,7 +116,7 @@ impl Table {
         taken
     }
 
-    /// Reads on in the stream: the records are for the publisher and the replica.
+    /// Reads on in the stream; the records go to the publisher and the replica.
     fn note(&mut self, now_ms: i64) {
         while let Some(iterator) = self.iterator.clone() {
             let answer = Answer::of(&self.primary, "GetRecords", &json!({"ShardIterator": iterator}).to_string());
@@ -142,7 +142,7 @@ impl Table {
         }
     }
 
-    /// Every item as it is.
+    /// Every item as it is stored.
     pub fn items(&self) -> Vec<Value> {
         let mut items = Vec::new();
         let mut start = Value::Null;
@@ -163,14 +163,14 @@ impl Table {
         }
     }
 
-    /// Writes an item as it is, past everything.
+    /// Writes an item directly.
     pub fn put(&mut self, now_ms: i64, item: &Value) {
         let done = self.perform(now_ms, "PutItem", &json!({"TableName": TABLE, "Item": item}).to_string(), false);
         assert_eq!(done.status, 200, "{}", done.body);
     }
 }
 
-/// The table as the template declares it; `tests/conformance` and the local program hold it to that.
+/// The table as the template declares it; `tests/conformance` and the local program check that it matches.
 fn declared(streams: bool) -> Value {
     let key = |partition: &str, sort: &str| json!([{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]);
     let index = |name: &str, partition: &str, sort: &str| json!({"IndexName": name, "KeySchema": key(partition, sort), "Projection": {"ProjectionType": "KEYS_ONLY"}});

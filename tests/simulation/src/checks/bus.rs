@@ -1,6 +1,6 @@
-//! A consumer that drops repeated ids and keeps what has the highest revision ends with what is stored.
+//! A consumer that drops repeated ids and keeps the highest revision ends with what is stored.
 
-use super::{Tenant, Told, tenants};
+use super::{Shown, Tenant, tenants};
 use crate::plan::{Setting, What};
 use crate::rng::Rng;
 use crate::run::Violation;
@@ -12,7 +12,7 @@ use vestibule_domain::Timestamp;
 use vestibule_domain::esp::SessionState;
 use vestibule_domain::plan::KEPT;
 
-/// What the bus tells of one attempt or session.
+/// The latest publication of each attempt or session.
 type Latest = BTreeMap<String, (String, Value)>;
 
 /// Replays the bus.
@@ -21,10 +21,10 @@ pub async fn bus(world: &World) -> Result<(), Violation> {
     let of_enrollments = |kind: &str| kind.starts_with("Enrollment") || kind.starts_with("Esp");
     let mut entries: Vec<_> = entries.into_iter().filter(|(kind, _)| of_enrollments(kind)).collect();
     if entries.iter().any(|(_, detail)| detail["revision"].is_null()) {
-        // Published without one: nobody can tell which of two came first.
+        // Published without a revision, so nobody can know which of two came first.
         return Ok(());
     }
-    // Deliveries come in any order, and more than once.
+    // Deliveries arrive in any order, and more than once.
     let mut rng = Rng::of(&[world.plan.seed, 7]);
     let again = entries.len() / 3;
     entries.extend_from_within(..again);
@@ -42,8 +42,8 @@ pub async fn bus(world: &World) -> Result<(), Violation> {
         let revision = detail["revision"].as_str().unwrap_or_default().to_owned();
         let known = latest.get(&subject).map(|(known, _)| known.clone());
         if known.as_ref() == Some(&revision) && latest[&subject].1 != detail {
-            let told = format!("{subject}: two different publications of revision {revision}");
-            return Err(Violation::new("bus", told));
+            let differ = format!("{subject}: two different publications of revision {revision}");
+            return Err(Violation::new("bus", differ));
         }
         if known.is_none_or(|known| revision > known) {
             latest.insert(subject, (revision, detail));
@@ -57,7 +57,8 @@ pub async fn bus(world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Whether a merge or a rule that decides attempts changed anything: then an attempt may truly be gone, however old it is.
+/// Whether a merge, or a rule that decides attempts, changed anything: then an attempt may really be gone, however old
+/// it is.
 fn rewrites_history(world: &World) -> bool {
     let decides = |setting: &Setting| matches!(setting, Setting::RequireCompliance(_) | Setting::WindowsIdle(_));
     let acts = world.plan.steps.iter().flat_map(|step| &step.acts);
@@ -71,7 +72,7 @@ fn rewrites_history(world: &World) -> bool {
 }
 
 impl Tenant {
-    /// What only ran out of its time is not published as gone: it was so.
+    /// An attempt that only passed its retention is not published as gone, because it did happen.
     fn forgets_silently(&self, world: &World, latest: &Latest) -> Result<(), Violation> {
         if rewrites_history(world) {
             return Ok(());
@@ -104,7 +105,7 @@ impl Tenant {
 
     fn holds_attempts(&self, world: &World, latest: &Latest) -> Result<(), Violation> {
         let text = |detail: &Value, name: &str| detail[name].as_str().map(str::to_owned);
-        let told = |detail: &Value| Told {
+        let shown = |detail: &Value| Shown {
             id: text(detail, "attemptId").unwrap_or_default(),
             key: text(detail, "enrollmentKey").unwrap_or_default(),
             started_at: text(detail, "startedAt").unwrap_or_default(),
@@ -114,16 +115,16 @@ impl Tenant {
             place: ["section", "action", "screen"].map(|name| text(detail, name)),
             row: detail["catalogueRow"].as_u64().and_then(|row| u8::try_from(row).ok()),
         };
-        let published: BTreeMap<String, Told> =
-            self.concerns(world, latest).into_iter().map(told).map(|told| (told.id.clone(), told)).collect();
+        let published: BTreeMap<String, Shown> =
+            self.concerns(world, latest).into_iter().map(shown).map(|shown| (shown.id.clone(), shown)).collect();
         let mut stored = self.attempts(self.now);
-        // A device may since go by a better name.
-        for (id, told) in &mut stored {
+        // A device may have a better name by now.
+        for (id, shown) in &mut stored {
             if let Some(published) = published.get(id) {
-                told.key.clone_from(&published.key);
+                shown.key.clone_from(&published.key);
             }
         }
-        super::told::same("bus", "published", &published, "stored", &stored)
+        super::shown::same("bus", "published", &published, "stored", &stored)
     }
 
     fn holds_sessions(&self, world: &World, latest: &Latest) -> Result<(), Violation> {
@@ -137,7 +138,7 @@ impl Tenant {
             })
             .collect();
         let folded = self.folded(self.now);
-        // Nothing is published of a session that only the removal of its device ended.
+        // Nothing is published about a session that ended only because its device was removed.
         let silent = [SessionState::InProgress, SessionState::Ended];
         let over = folded
             .iter()

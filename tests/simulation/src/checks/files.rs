@@ -1,9 +1,8 @@
-//! Files: a refreshed one has the rows of one built from nothing, both tell what is stored, and so does whoever asks the
-//! API.
+//! Files: a refreshed file has the same rows as one built from nothing, both show what is stored, and so does the API.
 
+use super::shown::{by_id, same};
 use super::stored::Held;
-use super::told::{by_id, same};
-use super::{Tenant, Told, tenants};
+use super::{Shown, Tenant, tenants};
 use crate::aws::faults::TABLE;
 use crate::run::Violation;
 use crate::sent::tenant_id;
@@ -17,23 +16,23 @@ use vestibule_domain::{Millis, Timestamp};
 use vestibule_report::Reader;
 use vestibule_report::reader::AttemptFilter;
 
-/// Tables that tell of the file before, and so differ by nature: what changed, and since when something can't be read.
+/// Tables about the previous file, which therefore differ: what changed, and since when something is unreadable.
 const OF_THE_FILE_BEFORE: [&str; 2] = ["corrections", "unreadable_enrollments"];
-/// Members of `meta` that do.
+/// The same among the members of `meta`.
 const META_OF_THE_FILE_BEFORE: [&str; 3] = ["corrections", "previous", "built"];
 
-/// The columns of `refresh_state` but for the version.
+/// The columns of `refresh_state`, except the version.
 const REFRESH_STATE: &str = "enrollment_no, item, deadline, expires_at, oldest_day, newest_day";
 
-/// What is older than the retention stays for so long. Were it another time than the product's, an export would still let go
-/// of something between the two files that are compared.
+/// How long something stays after its retention. It must equal the product's time, or an export would still drop
+/// something between the two files that are compared.
 const KEPT_BEYOND: Millis = Millis::from_days(7);
 
 /// Compares files, table and API of every tenant.
 pub async fn files(world: &World) -> Result<(), Violation> {
-    // The files of before: what the last export let go of has settled.
+    // What the last export dropped for the previous files has settled.
     world.time.leap(3_600_000).await;
-    // An export prunes what it published: the files that are compared come after that.
+    // An export prunes after it has published, so the files to compare are made after that.
     pruned(world).await?;
     world.time.leap(1).await;
     for tenant in tenants(world).await? {
@@ -51,9 +50,10 @@ pub async fn files(world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Exports until nothing is left that is past the retention: each looks at some enrollments, and each has its turn.
+/// Exports until nothing past the retention is left: each export looks at some enrollments, and each enrollment gets
+/// its turn.
 async fn pruned(world: &World) -> Result<(), Violation> {
-    // Two more than there are: the first may look at what went meanwhile.
+    // Two more than there are, because the first may look at ones that are gone meanwhile.
     let rounds = tenants(world).await?.iter().map(|tenant| tenant.held.len()).max().unwrap_or(0) + 2;
     let mut left = None;
     for _ in 0..rounds {
@@ -77,18 +77,18 @@ impl Tenant {
         self.held.iter().find(prunes).map(|held| held.key.to_string())
     }
 
-    fn attempts_now(&self, world: &World) -> BTreeMap<String, Told> {
+    fn attempts_now(&self, world: &World) -> BTreeMap<String, Shown> {
         let now = Timestamp::from_millis(world.time.now_ms());
-        let readable = |told: &Told| !world.state.borrow().unreadable.iter().any(|device| told.is_of(*device));
-        by_id(self.folded(now).iter().flat_map(Told::of_enrollment).filter(readable), self.since())
+        let readable = |shown: &Shown| !world.state.borrow().unreadable.iter().any(|device| shown.is_of(*device));
+        by_id(self.folded(now).iter().flat_map(Shown::of_enrollment).filter(readable), self.since())
     }
 
-    /// Publishes the file as of now and fetches it.
+    /// Publishes the file as of now, and fetches it.
     async fn export(&self, world: &World, name: &str) -> Result<PathBuf, Violation> {
         let observer = world.machine(OBSERVER);
         let id = tenant_id(self.number);
         let as_of = Timestamp::from_millis(world.time.now_ms());
-        // As an operator asks for it: one whose exports failed before is not left alone.
+        // As an operator requests it, because an export that failed often is otherwise skipped.
         let exported = observer.exporter.export(&id, as_of).await;
         let key = exported.map_err(|error| Violation::new("export", format!("{id}, {name}: {error}")))?.file.key;
         let bytes = world.aws.services().bucket.objects.get(&key).cloned();
@@ -99,7 +99,7 @@ impl Tenant {
         Ok(path)
     }
 
-    /// Nothing is known of any file any more: the next is built from nothing.
+    /// Forgets all files, so that the next is built from nothing.
     fn forget_files(&self, world: &World) {
         let pk = format!("t#{}", tenant_id(self.number));
         let now_ms = world.time.now_ms();
@@ -115,21 +115,21 @@ impl Tenant {
         services.table.catch_up();
     }
 
-    fn in_file(&self, world: &World, path: &Path) -> Result<BTreeMap<String, Told>, Violation> {
+    fn in_file(&self, world: &World, path: &Path) -> Result<BTreeMap<String, Shown>, Violation> {
         let broken = |error: vestibule_report::Error| Violation::new("file", error);
         let reader = Reader::open(path).map_err(broken)?;
         let page = reader.attempts(&AttemptFilter::default(), None, 1_000).map_err(broken)?;
         Ok(self.of_readable(world, page.attempts))
     }
 
-    /// The attempts of a file, but for those of devices whose item was made unreadable: somebody may have written it anew.
-    fn of_readable(&self, world: &World, attempts: Vec<vestibule_report::reader::Attempt>) -> BTreeMap<String, Told> {
+    /// The attempts of a file, except those of devices whose item became unreadable: somebody may have written it anew.
+    fn of_readable(&self, world: &World, attempts: Vec<vestibule_report::reader::Attempt>) -> BTreeMap<String, Shown> {
         let unreadable = world.state.borrow().unreadable.clone();
-        let readable = |told: &Told| !unreadable.iter().any(|device| told.is_of(*device));
-        by_id(attempts.into_iter().map(Told::of_file).filter(readable), self.since())
+        let readable = |shown: &Shown| !unreadable.iter().any(|device| shown.is_of(*device));
+        by_id(attempts.into_iter().map(Shown::of_file).filter(readable), self.since())
     }
 
-    async fn ask(&self, world: &World, machine: usize) -> Result<BTreeMap<String, Told>, Violation> {
+    async fn ask(&self, world: &World, machine: usize) -> Result<BTreeMap<String, Shown>, Violation> {
         let machine = world.machine(machine);
         let failed = |error: &dyn std::fmt::Display| Violation::new("API", error);
         let id = tenant_id(self.number);
@@ -171,8 +171,8 @@ fn dump(path: &Path) -> BTreeMap<String, Vec<String>> {
     let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     let mut all = BTreeMap::new();
     for table in tables {
-        // When a sweep settles an item that the file has as it is settled, the item has another version and the file need
-        // not look: nothing follows from it but that the item is read once more.
+        // When a sweep settles an item that the file already shows as settled, the item gets another version, but the
+        // file need not change: the only consequence is that the item is read once more.
         let columns = if table == "refresh_state" { REFRESH_STATE } else { "*" };
         let mut statement = conn.prepare(&format!("SELECT {columns} FROM \"{table}\"")).unwrap();
         let columns = statement.column_count();

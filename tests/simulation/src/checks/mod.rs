@@ -1,9 +1,9 @@
-//! What must be true of a run, held against what senders were answered and against the plain model.
+//! The rules that must hold in a run, checked against the answers to senders and against the plain model.
 
 mod bus;
 mod files;
+mod shown;
 mod stored;
-mod told;
 
 pub use bus::bus;
 pub use files::files;
@@ -11,18 +11,18 @@ pub use files::files;
 use crate::run::{SKEWS_MS, Violation};
 use crate::sent::{Copy, Key, secret, tenant_id};
 use crate::world::{OBSERVER, World};
+use shown::{Shown, by_id};
 use std::collections::{BTreeMap, BTreeSet};
 use stored::{Held, stored};
-use told::{Told, by_id};
 use vestibule_domain::{Enrollment, Millis, Plan, TenantSettings, Timestamp, fold};
 use vestibule_model::{Delivered, Device, devices};
 
-/// Days that attempts are kept where nobody chose otherwise.
+/// The default retention, in days.
 const RETENTION_DAYS: u32 = 30;
-/// What ran out of its retention only so long ago may go or stay: settings are held for a minute, clocks are off by some,
-/// and a file's window begins with a day.
+/// What passed its retention less than this ago may be there or not: settings are cached for a minute, clocks are
+/// slightly off, and a file's window begins with a day.
 const SLACK: Millis = Millis::from_days(2);
-/// A device silent for so long, and neither enrolled nor pending, may have been forgotten.
+/// A device that is silent for this long, and neither enrolled nor pending, may have been forgotten.
 const FORGOTTEN: Millis = Millis::from_days(29);
 
 /// A tenant's settings and what is stored of its devices.
@@ -30,12 +30,12 @@ struct Tenant {
     number: u8,
     settings: TenantSettings,
     held: Vec<Held>,
-    /// What was placed before has run out of its retention.
+    /// What was placed before this has passed its retention.
     boundary: Timestamp,
     now: Timestamp,
 }
 
-/// The tenants whose items can be read.
+/// The tenants whose items are readable.
 async fn tenants(world: &World) -> Result<Vec<Tenant>, Violation> {
     let observer = world.machine(OBSERVER);
     let now = Timestamp::from_millis(world.time.now_ms());
@@ -65,9 +65,9 @@ impl Tenant {
         self.held.iter().map(|held| fold(&id, &held.history, &self.settings, at)).collect()
     }
 
-    /// The attempts as they are stored, that began when nothing had run out yet.
-    fn attempts(&self, as_of: Timestamp) -> BTreeMap<String, Told> {
-        by_id(self.folded(as_of).iter().flat_map(Told::of_enrollment), self.since())
+    /// The stored attempts that began after the retention's boundary.
+    fn attempts(&self, as_of: Timestamp) -> BTreeMap<String, Shown> {
+        by_id(self.folded(as_of).iter().flat_map(Shown::of_enrollment), self.since())
     }
 
     fn since(&self) -> Timestamp {
@@ -75,8 +75,8 @@ impl Tenant {
     }
 }
 
-/// Up to when the events of a tenant have run out of its retention: what was placed later must be there. A setting that
-/// may or may not have been applied counts if it is the shorter one.
+/// The instant before which the tenant's events have passed their retention; everything placed later must be there. A
+/// setting that may or may not have been applied counts if it is shorter.
 fn boundary(world: &World, tenant: u8) -> Timestamp {
     let state = world.state.borrow();
     let now_ms = world.time.now_ms();
@@ -105,7 +105,7 @@ pub async fn due(world: &World, is_settled: bool) -> Result<(), Violation> {
     for tenant in tenants(world).await? {
         let changed = world.state.borrow().retained.contains_key(&tenant.number);
         if changed && !is_settled {
-            // What the change does to deadlines is still to be applied.
+            // The change's effect on deadlines is not applied yet.
             continue;
         }
         let id = tenant_id(tenant.number);
@@ -126,7 +126,7 @@ pub async fn due(world: &World, is_settled: bool) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Every acknowledged event is in the table or has run out of its retention, by the copy received first.
+/// Every acknowledged event is in the table, as the copy received first, or has passed its retention.
 pub async fn events(world: &World) -> Result<(), Violation> {
     for tenant in tenants(world).await? {
         let state = world.state.borrow();
@@ -165,7 +165,7 @@ pub async fn events(world: &World) -> Result<(), Violation> {
 }
 
 impl Tenant {
-    /// When the copy that is stored of each event was received.
+    /// When the stored copy of each event was received.
     fn by_key(&self) -> Result<BTreeMap<Key, Timestamp>, Violation> {
         let mut there = BTreeMap::new();
         for held in &self.held {
@@ -179,14 +179,14 @@ impl Tenant {
     }
 }
 
-/// The attempts that follow from what is stored are those of the plain model, of what was posted.
+/// The attempts of what is stored equal the plain model's attempts of what was posted.
 pub async fn attempts(world: &World) -> Result<(), Violation> {
     for tenant in tenants(world).await? {
         let there = tenant.by_key()?;
         let state = world.state.borrow();
         let Some(sent) = state.sent.get(&tenant.number) else { continue };
         if !sent.unanswered(tenant.number).is_empty() || sent.answered.values().any(|answer| answer == "deviceFull") {
-            // What such an event says two names have in common may be stored, and the event not.
+            // The link between two names in such an event may be stored without the event.
             continue;
         }
         let readable = |copy: &&Copy| !state.unreadable.contains(&copy.device);
@@ -206,19 +206,19 @@ pub async fn attempts(world: &World) -> Result<(), Violation> {
         let certain = counting.values().filter(|copy| !doubtful.contains(&copy.device));
         let delivered: Vec<Delivered> =
             certain.map(|copy| Delivered { dropped: !there.contains_key(&copy.key), ..delivered(copy) }).collect();
-        // Later than any machine's clock, so that every event takes part.
+        // Later than any machine's clock, so that every event counts.
         let as_of = tenant.now + Millis::new(SKEWS_MS.cast_signed());
         let expected = devices(&delivered, &settings, as_of.millis());
         let id = tenant_id(tenant.number);
-        let expected = by_id(expected.iter().flat_map(|device: &Device| Told::of_model(&id, device)), tenant.since());
+        let expected = by_id(expected.iter().flat_map(|device: &Device| Shown::of_model(&id, device)), tenant.since());
         let mut found = tenant.attempts(as_of);
-        found.retain(|_, told| !doubtful.iter().any(|device| told.is_of(*device)));
-        told::same("attempts", "stored", &found, "the model's", &expected)?;
+        found.retain(|_, shown| !doubtful.iter().any(|device| shown.is_of(*device)));
+        shown::same("attempts", "stored", &found, "the model's", &expected)?;
     }
     Ok(())
 }
 
-/// An enrolled device is known by what its senders reported of it, however long ago that was.
+/// An enrolled device keeps what its senders reported of it, however long ago.
 pub async fn descriptions(world: &World) -> Result<(), Violation> {
     for tenant in tenants(world).await? {
         let state = world.state.borrow();
@@ -237,7 +237,7 @@ pub async fn descriptions(world: &World) -> Result<(), Violation> {
             if !folded.enrolled {
                 continue;
             }
-            // What was received later than it was placed may have been too old for what was dropped meanwhile.
+            // An event received long after it was placed may be older than what was already dropped.
             let reported = |is: fn(&vestibule_domain::event::About) -> bool| {
                 let of_device = acknowledged.values().filter(|copy| copy.device == held.device);
                 of_device
@@ -270,8 +270,8 @@ pub fn secrets(world: &World) -> Result<(), Violation> {
     shown.map_or(Ok(()), |(kind, _)| Err(Violation::new("secret on the bus", kind)))
 }
 
-/// Devices of which the model remembers what the table may have forgotten: known compliant and not enrolled, and then
-/// silent until nothing was held any more.
+/// Devices about which the model may remember more than the table: known to be compliant, not enrolled, and then silent
+/// until nothing was stored any more.
 fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settings) -> BTreeSet<usize> {
     let mut by_device: BTreeMap<usize, Vec<&Copy>> = BTreeMap::new();
     for copy in counting.values() {
@@ -286,7 +286,7 @@ fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settin
             }
             let before: Vec<Delivered> = copies[..=number].iter().map(|copy| delivered(copy)).collect();
             let then = devices(&before, settings, pair[1].event.received_at.millis());
-            // Names too are forgotten with it.
+            // Their names are forgotten too.
             if then.iter().any(|device| !device.enrolled && !device.pending) {
                 doubtful.insert(device);
             }
@@ -295,7 +295,7 @@ fn doubtful(counting: &BTreeMap<&Key, &Copy>, settings: &vestibule_model::Settin
     doubtful
 }
 
-/// The copy under the id that it is stored by: updates of items go by what they tell, and of events that are placed in one
+/// The copy under its storage id: updates of items are identified by their content, and for events placed at one
 /// instant the id decides.
 fn delivered(copy: &Copy) -> Delivered {
     let mut event = copy.json.clone();

@@ -1,4 +1,4 @@
-//! An attempt as table, file, bus and model tell it, so that they can be compared.
+//! An attempt as table, file, bus and model show it, in one form for comparison.
 
 use crate::run::Violation;
 use crate::sent::names;
@@ -8,7 +8,7 @@ use vestibule_domain::{Enrollment, TenantId, Timestamp};
 
 /// An attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Shown {
     /// Its id.
     pub id: String,
     /// Its device's key.
@@ -27,10 +27,10 @@ pub struct Told {
     pub row: Option<u8>,
 }
 
-impl Told {
+impl Shown {
     /// The attempts of an enrollment.
     pub fn of_enrollment(enrollment: &Enrollment) -> Vec<Self> {
-        let told = |attempt: &vestibule_domain::Attempt| {
+        let shown = |attempt: &vestibule_domain::Attempt| {
             let place = attempt.place.as_ref().filter(|_| attempt.is_closed());
             Self {
                 id: attempt.id.to_string(),
@@ -47,12 +47,12 @@ impl Told {
                 row: attempt.row,
             }
         };
-        enrollment.attempts.iter().map(told).collect()
+        enrollment.attempts.iter().map(shown).collect()
     }
 
     /// The attempts of a device of the model.
     pub fn of_model(tenant: &TenantId, device: &vestibule_model::Device) -> Vec<Self> {
-        let told = |attempt: &vestibule_model::Attempt| {
+        let shown = |attempt: &vestibule_model::Attempt| {
             let place = [&attempt.section, &attempt.action, &attempt.screen];
             let is_closed = attempt.ended_at_ms.is_some();
             Self {
@@ -66,7 +66,7 @@ impl Told {
                 row: attempt.catalogue_row,
             }
         };
-        device.attempts.iter().map(told).collect()
+        device.attempts.iter().map(shown).collect()
     }
 
     /// An attempt of a file.
@@ -85,37 +85,37 @@ impl Told {
         }
     }
 
-    /// Whether it is a device's.
+    /// Whether it belongs to this device.
     pub fn is_of(&self, device: usize) -> bool {
         names(device).contains(&self.key)
     }
 }
 
-/// Attempts by their ids: those that began after an instant.
-pub fn by_id(told: impl Iterator<Item = Told>, since: Timestamp) -> BTreeMap<String, Told> {
+/// Attempts by their ids, without those that began before `since`.
+pub fn by_id(shown: impl Iterator<Item = Shown>, since: Timestamp) -> BTreeMap<String, Shown> {
     let since = since.to_string();
-    told.filter(|told| told.started_at > since).map(|told| (told.id.clone(), told)).collect()
+    shown.filter(|shown| shown.started_at > since).map(|shown| (shown.id.clone(), shown)).collect()
 }
 
-/// Says where two tell different things.
+/// Reports where two sides differ.
 pub fn same(
     check: &'static str,
     one_is: &str,
-    one: &BTreeMap<String, Told>,
+    one: &BTreeMap<String, Shown>,
     other_is: &str,
-    other: &BTreeMap<String, Told>,
+    other: &BTreeMap<String, Shown>,
 ) -> Result<(), Violation> {
-    for (id, told) in one {
+    for (id, shown) in one {
         match other.get(id) {
-            Some(same) if same == told => {}
+            Some(same) if same == shown => {}
             Some(different) => {
-                return Err(Violation::new(check, format!("{one_is} {told:?}, {other_is} {different:?}")));
+                return Err(Violation::new(check, format!("{one_is} {shown:?}, {other_is} {different:?}")));
             }
-            None => return Err(Violation::new(check, format!("{one_is} only: {told:?}"))),
+            None => return Err(Violation::new(check, format!("{one_is} only: {shown:?}"))),
         }
     }
     match other.iter().find(|(id, _)| !one.contains_key(*id)) {
-        Some((_, told)) => Err(Violation::new(check, format!("{other_is} only: {told:?}"))),
+        Some((_, shown)) => Err(Violation::new(check, format!("{other_is} only: {shown:?}"))),
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! What is in the table, read past every index: items, segments, images.
+//! What is in the table, read without any index: items, segments, images.
 
 use crate::run::Violation;
 use crate::sent::names;
@@ -13,21 +13,21 @@ use vestibule_domain::identity::{Identifier, IdentifierKind};
 use vestibule_domain::{History, TenantId, Timestamp};
 use vestibule_store::{Image, ItemKey};
 
-/// An enrollment as it is in the table.
+/// An enrollment in the table.
 pub struct Held {
     /// Its key.
     pub key: ItemKey,
-    /// The device that it is.
+    /// Its device.
     pub device: usize,
     /// All its events.
     pub history: History,
-    /// When it was folded last.
+    /// When it was last folded.
     pub folded_at: Timestamp,
     /// When it is due.
     pub due_at: Option<Timestamp>,
 }
 
-/// Every enrollment that can be read and has not expired, by tenant.
+/// Every enrollment that is readable and has not expired, by tenant.
 pub async fn stored(world: &World) -> Result<BTreeMap<TenantId, Vec<Held>>, Violation> {
     let observer = world.machine(OBSERVER);
     let items = world.aws.services().table.items();
@@ -42,7 +42,7 @@ pub async fn stored(world: &World) -> Result<BTreeMap<TenantId, Vec<Held>>, Viol
         let image = match Image::decode(&item) {
             Ok(None) => continue,
             Ok(Some(image)) => image,
-            // Made so by the run.
+            // The run made it unreadable.
             Err(_) if !unreadable.is_empty() => continue,
             Err(error) => return Err(Violation::new("unreadable item", error)),
         };
@@ -72,7 +72,7 @@ fn is_of(history: &History, device: usize) -> bool {
     names.into_iter().any(|name| history.identifiers().contains(&name))
 }
 
-/// An item as the SDK has it, from DynamoDB's JSON.
+/// An item in the SDK's form, from DynamoDB's JSON.
 fn attributes(item: &Value) -> HashMap<String, AttributeValue> {
     let members = item.as_object().into_iter().flatten();
     members.map(|(name, value)| (name.clone(), attribute(value))).collect()
