@@ -1,6 +1,6 @@
-//! What happens to events on their way: delay, repetition, another order, loss of nothing.
+//! What happens to events on their way: delay, repetition, another order, but no loss.
 
-use crate::journey::Told;
+use crate::journey::Happened;
 use crate::plan::Disturbance;
 use crate::rhythm::{HOUR, MINUTE, SECOND};
 use crate::rng::Rng;
@@ -11,18 +11,18 @@ const DUPLICATES: f64 = 0.02;
 const LATE: f64 = 0.03;
 const OVERTAKEN: f64 = 0.02;
 
-/// Delivers the events of one enrollment: what would arrive after the sample's end is not in it.
+/// Delivers the events of one enrollment, without those that would arrive after the sample's end.
 pub(crate) fn deliver(
-    told: Vec<Told>,
+    happened: Vec<Happened>,
     disturbance: Disturbance,
     enrollment: usize,
     until_ms: i64,
     rng: &mut Rng,
 ) -> Vec<Delivery> {
     let enrollment = u32::try_from(enrollment).unwrap_or(u32::MAX);
-    let count = told.len();
+    let count = happened.len();
     let mut deliveries = Vec::with_capacity(count + 1);
-    for (index, Told { at_ms, event }) in told.into_iter().enumerate() {
+    for (index, Happened { at_ms, event }) in happened.into_iter().enumerate() {
         let (delay, mark) = match disturbance {
             Disturbance::LateEnd(later) if index + 2 >= count => (later, Mark::Late),
             Disturbance::Shuffled => (rng.range(0, 3 * MINUTE), Mark::Overtaken),
@@ -51,7 +51,7 @@ pub(crate) fn deliver(
     deliveries
 }
 
-/// Mostly minutes, now and then a phone that spent the afternoon in a drawer.
+/// Usually minutes, sometimes a phone that spent the afternoon in a drawer.
 fn lateness(rng: &mut Rng) -> i64 {
     if rng.chance(0.6) { rng.range(3 * MINUTE, 40 * MINUTE) } else { rng.range(40 * MINUTE, 8 * HOUR) }
 }

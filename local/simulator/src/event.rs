@@ -1,6 +1,7 @@
-//! What goes over the wire: CloudEvents 1.0, structured JSON.
+//! The wire format: CloudEvents 1.0 in structured JSON.
 //!
-//! The events are structs rather than JSON trees: a tree takes some kilobytes an event, and a sample may hold a million.
+//! The events are structs rather than JSON trees: a tree takes some kilobytes per event, and a sample may hold a
+//! million.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,27 +10,27 @@ use chrono::{DateTime, SecondsFormat};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// A CloudEvents 1.0 event; serialises to its structured JSON form.
+/// A CloudEvents 1.0 event; it serialises to the structured JSON form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// The event's id, unique within its source.
     pub id: EventId,
-    /// Who tells of it.
+    /// The sender that reports it.
     pub source: &'static str,
-    /// What happened.
+    /// The type of event.
     pub kind: Kind,
     /// When it happened by the sender's clock, in milliseconds since 1970.
     pub time_ms: i64,
-    /// The identifier the sender knows the device by.
+    /// The identifier by which the sender knows the device.
     pub subject: Arc<str>,
-    /// What the sender tells.
+    /// The details that the sender reports.
     pub data: Data,
 }
 
 impl Event {
     /// The event as a JSON tree.
     pub fn to_json(&self) -> serde_json::Value {
-        // Only a map with keys other than strings could fail, and there is none.
+        // Only a map with keys other than strings could fail, and there is no such map here.
         serde_json::to_value(self).unwrap_or_default()
     }
 
@@ -38,7 +39,7 @@ impl Event {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// The event's time as its envelope writes it: RFC 3339 in UTC with milliseconds.
+    /// The event's time as in the envelope: RFC 3339 in UTC with milliseconds.
     pub fn time(&self) -> String {
         DateTime::from_timestamp_millis(self.time_ms).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
@@ -89,11 +90,11 @@ impl Serialize for EventId {
 pub enum Kind {
     /// Known to the organisation, not begun.
     Registered,
-    /// A try begins.
+    /// An attempt begins.
     Started,
     /// A screen is shown.
     StepEntered,
-    /// A screen is left forward.
+    /// A screen is left in the forward direction.
     StepCompleted,
     /// The person chose to stop.
     Stopped,
@@ -101,11 +102,11 @@ pub enum Kind {
     PortalClosed,
     /// The enrollment failed.
     Failed,
-    /// Under management.
+    /// The device is under management.
     Enrolled,
     /// Compliance and activation are complete.
     Compliant,
-    /// No longer managed.
+    /// The device is no longer managed.
     Unenrolled,
     /// An Enrollment Status Page session begins.
     EspStarted,
@@ -147,7 +148,7 @@ impl Kind {
         }
     }
 
-    /// Whether the event belongs to the Enrollment Status Page and so to its own webhook.
+    /// Whether the event belongs to the Enrollment Status Page, which has its own webhook.
     pub const fn is_esp(self) -> bool {
         matches!(
             self,
@@ -176,14 +177,14 @@ pub enum Platform {
     Android,
 }
 
-/// The `data` of an event. What a sender doesn't tell is absent from the JSON.
+/// The `data` of an event. Details that a sender does not report are missing from the JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Data {
     /// The sender's own id of the enrollment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enrollment_id: Option<Arc<str>>,
-    /// The device, as far as this event tells of it.
+    /// The parts of the device that this event reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<Arc<Device>>,
     /// The person.
@@ -212,12 +213,12 @@ pub struct Data {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Box<Failure>>,
-    /// The Enrollment Status Page's members, which stand beside the others.
+    /// The Enrollment Status Page's members, at the same level as the others.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub esp: Option<Box<Esp>>,
 }
 
-/// A device, as far as an event tells of it.
+/// A device, as far as an event reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Device {
@@ -233,10 +234,10 @@ pub struct Device {
     /// The device's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
-    /// Who made it.
+    /// The manufacturer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manufacturer: Option<&'static str>,
-    /// What it is.
+    /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<&'static str>,
 }
@@ -262,7 +263,7 @@ pub struct Failure {
     /// Graph's category.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<&'static str>,
-    /// What the sender says besides.
+    /// Anything else that the sender reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<&'static str>,
 }
@@ -271,15 +272,15 @@ pub struct Failure {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Esp {
-    /// The session, where the sender names it.
+    /// The session, if the sender names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<EventId>,
-    /// What the event tells.
+    /// The details of the event.
     #[serde(flatten)]
     pub detail: EspDetail,
 }
 
-/// What an Enrollment Status Page event tells.
+/// The details of an Enrollment Status Page event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum EspDetail {
@@ -287,18 +288,18 @@ pub enum EspDetail {
     Started {
         /// How the device is deployed.
         deployment_mode: &'static str,
-        /// Whether the device joins a local domain too.
+        /// Whether the device also joins a local domain.
         hybrid_join: bool,
         /// The groups that choose the profile.
         groups: Groups,
         /// The edition of Windows.
         #[serde(rename = "operatingSystemSKU")]
         operating_system_sku: &'static str,
-        /// Whose device it is.
+        /// Who owns the device.
         device_ownership: &'static str,
         /// The Autopilot profile.
         enrollment_profile_name: &'static str,
-        /// The apps meant for this device and person.
+        /// The apps assigned to this device and person.
         targeted_apps: Vec<TargetedApp>,
     },
     /// The items of a subtask are known.
@@ -331,7 +332,7 @@ pub enum EspDetail {
         /// The error that ended it.
         #[serde(skip_serializing_if = "Option::is_none")]
         error_code: Option<&'static str>,
-        /// What the page says.
+        /// The message that the page shows.
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<&'static str>,
     },
@@ -346,7 +347,7 @@ pub struct Groups {
     pub user: Vec<&'static str>,
 }
 
-/// An app that is meant for a device or a person.
+/// An app assigned to a device or a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TargetedApp {
     /// The app's id.
@@ -377,12 +378,12 @@ pub struct Item {
     pub name: Option<&'static str>,
     /// Its state.
     pub state: ItemState,
-    /// Why it failed.
+    /// The error code, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<&'static str>,
 }
 
-/// An item's state, by name or by the number the device's configuration service gives it.
+/// An item's state, by name or by its number in the device's configuration service provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ItemState {
@@ -403,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_told_is_absent() {
+    fn what_is_not_reported_is_missing() {
         let event = Event {
             id: EventId(1),
             source: "urn:test",

@@ -1,7 +1,7 @@
-//! What products of the trade post of one and the same enrollments, in their own forms.
+//! What products post about the same enrollments, each in its own form.
 //!
-//! An [`Enrollment`] is what truly happened; [`Product::posts`] gives the bodies that a product would post of it, and no
-//! more: what a product cannot report is not in them. The demonstration feeds a tenant with them, and the tests compare
+//! An [`Enrollment`] is what really happened; [`Product::posts`] gives the bodies that a product would post about it,
+//! without anything that the product cannot report. The demonstration feeds a tenant with them, and the tests compare
 //! what is shown with the truth.
 
 use base64::Engine as _;
@@ -9,48 +9,48 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-/// What truly happened to a device.
+/// What really happened to a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrollment {
-    /// Its serial number; no two are the same.
+    /// Its serial number, which is unique.
     pub serial: String,
     /// When somebody began, in milliseconds since 1970.
     pub began_ms: i64,
-    /// What came of it.
+    /// The outcome.
     pub truth: Truth,
 }
 
-/// What came of an enrollment.
+/// The outcome of an enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
-    /// Under management and compliant after so many milliseconds.
+    /// Under management and compliant after this many milliseconds.
     Completed(i64),
     /// The person stopped, and never came back.
     GivenUp,
-    /// It failed after so many milliseconds.
+    /// It failed after this many milliseconds.
     Failed(i64),
 }
 
 /// A product that posts in a form of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Product {
-    /// NanoMDM, of iPhones: it posts when the profile is installed, and when a device is under management.
+    /// NanoMDM, for iPhones: it posts when the profile is installed, and when a device is under management.
     NanoMdm,
-    /// Jamf Pro, of iPads: it posts finished enrollments.
+    /// Jamf Pro, for iPads: it posts finished enrollments.
     Jamf,
-    /// Fleet, of Macs: likewise.
+    /// Fleet, for Macs: it posts finished enrollments.
     Fleet,
-    /// Workspace ONE, of iPhones: finished enrollments, and compliance.
+    /// Workspace ONE, for iPhones: finished enrollments, and compliance.
     WorkspaceOne,
-    /// The Android Management API, of phones: likewise.
+    /// The Android Management API, for phones: finished enrollments, and compliance.
     AndroidManagement,
-    /// What Intune kept of Autopilot deployments: those that ended, well or not.
+    /// Intune's records of Autopilot deployments: those that ended, successful or not.
     AutopilotEvents,
-    /// The Enrollment Status Page's own log, of Windows devices: that it opened, and how it ended.
+    /// The Enrollment Status Page's own log, for Windows devices: that it opened, and how it ended.
     WindowsEsp,
 }
 
-/// Deployments that Graph answers on a page.
+/// Number of deployments on one page of Graph's answer.
 const AUTOPILOT_PAGE: usize = 100;
 
 fn instant(at_ms: i64) -> String {
@@ -59,7 +59,7 @@ fn instant(at_ms: i64) -> String {
 }
 
 impl Product {
-    /// All of them.
+    /// All products.
     pub const ALL: [Self; 7] = [
         Self::NanoMdm,
         Self::Jamf,
@@ -83,7 +83,7 @@ impl Product {
         }
     }
 
-    /// The bodies that it posts of these enrollments, in the order of time.
+    /// The bodies that it posts about these enrollments, in the order of time.
     pub fn posts(self, enrollments: &[Enrollment]) -> Vec<Value> {
         if self == Self::AutopilotEvents {
             let ended: Vec<Value> = enrollments.iter().filter_map(deployment).collect();
@@ -197,7 +197,7 @@ fn android_management(one: &Enrollment, at_ms: i64, compliant: bool) -> Value {
     })
 }
 
-/// The record of a deployment; none of one that never ended, of which Intune keeps nothing.
+/// The record of a deployment; `None` if it never ended, because then Intune keeps no record.
 fn deployment(one: &Enrollment) -> Option<Value> {
     let (took_ms, deployed, enrollment) = match one.truth {
         Truth::Completed(took_ms) => (took_ms, "success", "enrolled"),
@@ -224,7 +224,7 @@ fn deployment(one: &Enrollment) -> Option<Value> {
     }))
 }
 
-/// What the page logs of a set-up, each record in a body of its own as the script posts while it goes on.
+/// The page's log of a set-up, each record in a body of its own, as the script posts while the set-up goes on.
 fn windows_esp(one: &Enrollment) -> Vec<(i64, Value)> {
     let enrolled_ms = one.began_ms + 60_000;
     let began = ("CommercialOOBE_ESPProgress_Category_Started", "Starting category DeviceSetupCategory...", 0);

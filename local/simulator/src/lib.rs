@@ -1,12 +1,12 @@
-//! A seeded simulator of people enrolling devices.
+//! A simulator of people who enroll devices, determined by a seed.
 //!
-//! A [`Scenario`] says how many devices enroll over how many days; [`simulate`] answers with everything a server would
-//! receive of it, in the order it would: people walk through the screens of their platform, stop, wait, come back and
-//! fail; senders tell of it in their ways; events come late, twice or out of order. The same scenario gives the same
-//! sample, to the byte, in every build.
+//! A [`Scenario`] says how many devices enroll over how many days. [`simulate`] returns everything that a server would
+//! receive, in that order: people walk through the screens of their platform, stop, wait, come back and fail; senders
+//! report it in their own ways; events arrive late, twice or out of order. The same scenario gives the same sample, to
+//! the byte, in every build.
 //!
-//! The first enrollments are scripted, so that from 200 enrollments on every row of the catalogue of places people stop
-//! at and every outcome and cause occurs whatever the seed. The rest is drawn.
+//! The first enrollments are scripted. So from 200 enrollments on, every row of the catalogue (the places at which
+//! people stop), every outcome and every cause occurs, whatever the seed. The rest is drawn at random.
 //!
 //! ```
 //! let scenario = vestibule_simulator::Scenario {
@@ -44,24 +44,24 @@ use people::Identity;
 use plan::Plan;
 use rng::{Purpose, Rng};
 
-/// How many enrollments are scripted: with fewer, some row or outcome may be missing.
+/// Number of scripted enrollments; with fewer, some row or outcome may be missing.
 pub const SCRIPTED: usize = plan::SCRIPTED;
 
-/// What to simulate.
+/// The settings of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scenario {
     /// Another seed gives other people on other days.
     pub seed: u64,
-    /// How many devices.
+    /// Number of devices.
     pub enrollments: usize,
-    /// How many days the sample spans, at least one.
+    /// Number of days that the sample spans, at least one.
     pub days: u32,
-    /// The instant the sample ends, in milliseconds since 1970.
+    /// The instant at which the sample ends, in milliseconds since 1970.
     pub until_ms: i64,
 }
 
 impl Scenario {
-    /// From when to when people enroll, kept to instants a calendar knows.
+    /// The first and last instant at which people enroll, limited to what a calendar can express.
     fn window(&self) -> (i64, i64) {
         // From 1980 to 2200.
         let until = self.until_ms.clamp(315_532_800_000, 7_258_118_400_000);
@@ -73,7 +73,7 @@ impl Scenario {
 /// One post in the order a server would receive it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
-    /// The instant it is delivered, in milliseconds since 1970; never after the sample's end.
+    /// The instant of delivery, in milliseconds since 1970; never after the sample's end.
     pub at_ms: i64,
     /// The enrollment it belongs to: its index in the scenario.
     pub enrollment: u32,
@@ -86,38 +86,38 @@ pub struct Delivery {
 /// What happened to an event on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mark {
-    /// Nothing: it came within seconds.
+    /// Nothing: it arrived within seconds.
     Prompt,
-    /// It came some seconds late, so that later ones could overtake it.
+    /// It arrived some seconds late, so that later ones could overtake it.
     Overtaken,
-    /// It came minutes to hours late.
+    /// It arrived minutes to hours late.
     Late,
-    /// It came before: the same source and id once more.
+    /// It already arrived: the same source and id again.
     Duplicate,
 }
 
-/// Everything a server receives in a scenario, ordered by the instant it is delivered.
+/// Everything that a server receives in a scenario, in the order of delivery.
 pub fn simulate(scenario: &Scenario) -> Vec<Delivery> {
     let mut deliveries: Vec<Delivery> =
         (0..scenario.enrollments).flat_map(|index| enrollment(scenario, index)).collect();
-    // Stable: of one instant the lower enrollment comes first.
+    // The sort is stable: at the same instant, the lower enrollment comes first.
     deliveries.sort_by_key(|delivery| delivery.at_ms);
     deliveries
 }
 
-/// What a server receives of one enrollment, ordered by the instant it is delivered. It depends on the scenario and the
-/// index alone, so enrollments may be made one by one, in any order.
+/// What a server receives about one enrollment, in the order of delivery. It depends only on the scenario and the
+/// index, so enrollments can be made one by one, in any order.
 pub fn enrollment(scenario: &Scenario, index: usize) -> Vec<Delivery> {
     let stream = |purpose| Rng::new(scenario.seed, index as u64, purpose);
     let plan = Plan::new(index, &mut stream(Purpose::Plan));
     let identity = Identity::new(scenario.seed, index, scenario.enrollments, plan.way, plan.placeholder);
-    let told = journey::walk(scenario, &plan, &identity, &mut stream(Purpose::Journey));
+    let happened = journey::walk(scenario, &plan, &identity, &mut stream(Purpose::Journey));
     let (_, until_ms) = scenario.window();
-    delivery::deliver(told, plan.disturbance, index, until_ms, &mut stream(Purpose::Delivery))
+    delivery::deliver(happened, plan.disturbance, index, until_ms, &mut stream(Purpose::Delivery))
 }
 
-/// People who sit in front of a screen when the sample ends and do nothing: `left_ms` after that, the half hour is over after
-/// which they count as having given up. Their indexes follow those of the scenario.
+/// People who sit in front of a screen when the sample ends and do nothing: `left_ms` after that, the half hour passes
+/// after which they count as having given up. Their indexes follow those of the scenario.
 pub fn waiting(scenario: &Scenario, left_ms: i64) -> Vec<Delivery> {
     let (_, until_ms) = scenario.window();
     let plans = Plan::waiting().into_iter().enumerate();
@@ -127,10 +127,11 @@ pub fn waiting(scenario: &Scenario, left_ms: i64) -> Vec<Delivery> {
             let stream = |purpose| Rng::new(scenario.seed, index as u64, purpose);
             let identity = Identity::new(scenario.seed, index, scenario.enrollments, plan.way, plan.placeholder);
             let walk = |plan: &Plan| journey::walk(scenario, plan, &identity, &mut stream(Purpose::Journey));
-            // How long it takes to that screen is drawn; the same walk begins so much earlier.
-            let ends_ms = walk(&plan.clone().beginning(0)).last().map_or(until_ms, |told| told.at_ms);
-            let told = walk(&plan.clone().beginning(ends_ms - until_ms + rhythm::PATIENCE - left_ms));
-            delivery::deliver(told, plan.disturbance, index, until_ms, &mut stream(Purpose::Delivery))
+            // The time to reach that screen is random, so the walk is repeated with a beginning that is earlier by that
+            // time.
+            let ends_ms = walk(&plan.clone().beginning(0)).last().map_or(until_ms, |last| last.at_ms);
+            let happened = walk(&plan.clone().beginning(ends_ms - until_ms + rhythm::PATIENCE - left_ms));
+            delivery::deliver(happened, plan.disturbance, index, until_ms, &mut stream(Purpose::Delivery))
         })
         .collect()
 }
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_has_waited_for_almost_half_an_hour() {
+    fn people_who_wait_have_waited_for_almost_half_an_hour() {
         let scenario = Scenario { seed: 1, enrollments: 200, days: 30, until_ms: 1_780_000_000_000 };
         let deliveries = waiting(&scenario, 5_000);
         let devices: std::collections::BTreeSet<u32> = deliveries.iter().map(|delivery| delivery.enrollment).collect();

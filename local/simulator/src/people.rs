@@ -1,32 +1,32 @@
-//! Who enrolls what: people, their devices, and how much a sender tells of either.
+//! Who enrolls what: people, their devices, and how much a sender reports of each.
 
 use std::sync::Arc;
 
 use crate::event::{Device, EventId, Platform, User};
 use crate::rng::{Purpose, Rng};
 
-/// How a device comes into management.
+/// How a device is enrolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// An iPhone or iPad, by its owner in the Company Portal.
+    /// An iPhone or iPad, enrolled by its owner in the Company Portal.
     IosPortal,
     /// An iPhone or iPad through Automated Device Enrollment.
     IosAutomated,
-    /// An iPhone enrolled so that its owner's privacy is kept: no serial number, no UDID.
+    /// An iPhone whose enrollment keeps its owner's privacy: no serial number, no UDID.
     IosPrivate,
     /// A Samsung phone, which has Knox.
     AndroidSamsung,
     /// Another Android phone.
     AndroidOther,
-    /// A PC, by its user.
+    /// A PC, enrolled by its user.
     WindowsManual,
     /// A PC through Autopilot, by its user.
     AutopilotUser,
-    /// A PC through Autopilot that belongs to nobody in particular.
+    /// A PC through Autopilot that has no single user.
     AutopilotSelf,
     /// A PC that a technician prepares before its user signs in.
     AutopilotPrepared,
-    /// A Mac, by its user in the Company Portal.
+    /// A Mac, enrolled by its user in the Company Portal.
     MacManual,
     /// A Mac through Automated Device Enrollment.
     MacAutomated,
@@ -79,7 +79,7 @@ impl Way {
     }
 }
 
-/// What a manufacturer leaves where a serial number belongs.
+/// Placeholders that manufacturers leave in place of a serial number.
 const PLACEHOLDERS: [&str; 4] =
     ["System Serial Number", "To Be Filled By O.E.M.", "Default string", "System Serial Number"];
 
@@ -191,12 +191,12 @@ struct Person {
     user: Arc<User>,
 }
 
-/// The person of this number: always the same one in a scenario, and no two with the same address.
+/// The person with this number: always the same one in a scenario, and no two share an address.
 fn person(seed: u64, number: u64) -> Person {
     let givens = GIVEN.len() as u64;
     let families = FAMILY.len() as u64;
     let mut rng = Rng::new(seed, number, Purpose::Person);
-    // A walk over all pairs of names, begun somewhere else for every seed.
+    // Walks over all pairs of names, from another start for every seed.
     let pair = number.wrapping_add(seed % givens) % givens;
     let round = number / givens;
     let (given, local) = GIVEN[usize::try_from(pair).unwrap_or(0)];
@@ -209,12 +209,12 @@ fn person(seed: u64, number: u64) -> Person {
     Person { given, user: Arc::new(User { principal_name: address.into(), id: EventId(rng.uuid()) }) }
 }
 
-/// How many people an organisation of this many enrollments has: some have several devices.
+/// The number of people in an organisation with this many enrollments: some have several devices.
 fn people(enrollments: usize) -> u64 {
     (enrollments as u64 / 4).max(240)
 }
 
-/// A device and its owner, and what is told of them.
+/// A device and its owner, and what senders report of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub way: Way,
@@ -222,14 +222,14 @@ pub(crate) struct Identity {
     pub os_version: &'static str,
     /// The identifier a sender puts in the envelope.
     pub subject: Arc<str>,
-    /// The sender's own id of the enrollment, where it has one.
+    /// The sender's own id of the enrollment, if it has one.
     pub enrollment_id: Option<Arc<str>>,
     pub user: Option<Arc<User>>,
-    /// Everything, as a beginning tells it.
+    /// Everything, as reported at the beginning.
     pub full: Arc<Device>,
-    /// What the management service knows the device by.
+    /// The ids by which the management service knows the device.
     pub managed: Option<Arc<Device>>,
-    /// What the agent on the device knows it by.
+    /// The ids by which the agent on the device knows it.
     pub local: Option<Arc<Device>>,
 }
 
@@ -329,7 +329,7 @@ fn hardware(way: Way, given: &str, rng: &mut Rng) -> Hardware {
 }
 
 impl Identity {
-    /// The identity of one enrollment; `placeholder` forces a PC whose maker left no serial number.
+    /// The identity of one enrollment; `placeholder` forces a PC whose manufacturer left no serial number.
     pub(crate) fn new(seed: u64, index: usize, enrollments: usize, way: Way, placeholder: bool) -> Self {
         let mut rng = Rng::new(seed, index as u64, Purpose::Identity);
         let count = i64::try_from(people(enrollments)).unwrap_or(i64::MAX);
@@ -374,7 +374,7 @@ impl Identity {
             }))
         };
         let managed = match (has_serial, udid.is_some()) {
-            // The placeholder goes with every event: the agent reads it from the firmware.
+            // Every event has the placeholder, because the agent reads it from the firmware.
             (false, _) => by(&serial, &None, Some(&mdm)),
             (true, true) if rng.chance(0.5) => by(&None, &udid, Some(&mdm)),
             (true, _) if rng.chance(0.2) => by(&None, &None, Some(&mdm)),
@@ -397,12 +397,12 @@ impl Identity {
         }
     }
 
-    /// The device as Apple's protocol tells of it once it has introduced itself: by its UDID alone.
+    /// The device as Apple's protocol reports it after its introduction: only by its UDID.
     pub(crate) fn by_udid(&self) -> Option<Arc<Device>> {
         self.full.udid.clone().map(|udid| Arc::new(Device { udid: Some(udid), ..Device::default() }))
     }
 
-    /// The device as Apple's protocol introduces it: serial number and UDID, no id of the MDM's.
+    /// The device as Apple's protocol introduces it: serial number and UDID, but no id of the MDM's.
     pub(crate) fn introduced(&self) -> Arc<Device> {
         Arc::new(Device { mdm_device_id: None, ..Device::clone(&self.full) })
     }
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_privacy_tells_no_hardware() {
+    fn private_enrollments_report_no_hardware() {
         let identity = Identity::new(1, 1, 500, Way::IosPrivate, false);
         assert!(identity.full.serial_number.is_none() && identity.full.udid.is_none());
         assert!(identity.enrollment_id.is_some() && identity.managed.is_none());

@@ -1,4 +1,4 @@
-//! What is to happen in an enrollment: scripted for the first ones, so that nothing is ever missing, drawn for the rest.
+//! The plan of an enrollment: scripted for the first ones, so that every case occurs, and random for the rest.
 
 use crate::event::Platform;
 use crate::journey::screens::{self, Place, ROWS};
@@ -11,7 +11,7 @@ use crate::troubles::{DEVICE_LIMIT, JOIN_REFUSED, NO_SERVICE, Trouble};
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub way: Way,
-    /// The maker left no serial number.
+    /// The manufacturer left no serial number.
     pub placeholder: bool,
     /// The organisation knew the device before it began.
     pub registered: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Plan {
     pub senders: Senders,
     /// How far the device's own clock is off.
     pub skew_ms: i64,
-    /// Senders may leave out what a reader can tell from the rest.
+    /// Senders may leave out what can be inferred from the rest.
     pub terse: bool,
     pub attempts: Vec<Attempt>,
     pub afterwards: Afterwards,
@@ -29,40 +29,40 @@ pub(crate) struct Plan {
 /// When the enrollment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begins {
-    /// Some time in the sample.
+    /// At any time in the sample.
     Anytime,
-    /// At least this long before the sample ends (but never more than half the sample).
+    /// At least this long before the sample ends (but at most half the sample).
     Before(i64),
     /// This long before the sample ends.
     Lately(i64),
 }
 
-/// Who tells of the enrollment.
+/// Which senders report the enrollment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Senders {
-    /// The management service alone.
+    /// Only the management service.
     Mdm,
-    /// The agent on the device alone.
+    /// Only the agent on the device.
     Agent,
-    /// Both: the agent of the screens, both of beginning and failure.
+    /// Both: the agent reports screens, both report beginning and failure.
     Both,
-    /// Apple's protocol, which introduces the device once and then names its UDID alone.
+    /// Apple's protocol, which introduces the device once and then sends only its UDID.
     Apple,
 }
 
-/// One try.
+/// One attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {
-    /// How long after the one before.
+    /// The pause since the previous attempt.
     pub pause_ms: i64,
-    /// The person goes on where the one before stopped, without beginning anew.
+    /// The person continues where the previous attempt stopped, without a new beginning.
     pub resumed: bool,
     pub ending: Ending,
-    /// How the Enrollment Status Page goes, where there is one.
+    /// What happens on the Enrollment Status Page, if there is one.
     pub course: Course,
 }
 
-/// How a try ends.
+/// How an attempt ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ending {
     Completed,
@@ -71,49 +71,49 @@ pub(crate) enum Ending {
     PortalClosed,
     Restarted,
     Unenrolled,
-    /// Failed, for this reason or any.
+    /// Failed, for this reason or for any.
     Failed(Option<&'static Trouble>),
-    /// The person gave up and the sender calls it a failure.
+    /// The person gave up, and the sender reports a failure.
     GaveUp,
-    /// Nothing yet.
+    /// Not ended yet.
     Open,
 }
 
-/// How an Enrollment Status Page session goes.
+/// What happens in an Enrollment Status Page session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Course {
     Smooth,
     /// The list of apps takes long to appear.
     Identifying,
-    /// Past its time limit, then done all the same.
+    /// Past its time limit, but done in the end.
     TimedOutThenDone,
-    /// An app failed, the person retried, done.
+    /// An app failed, the person retried, and it succeeded.
     Retried,
-    /// Past its time limit and never heard of again.
+    /// Past its time limit, and no further event.
     TimedOut,
     Failed,
 }
 
-/// What happens once the tries are over.
+/// What happens after the attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Afterwards {
     Nothing,
     UnenrolledAfter(i64),
-    /// Compliance is reported this much later, with nothing before it.
+    /// Compliance is reported this much later, without `enrolled` before it.
     CompliantAfter(i64),
 }
 
 /// What happens to the events on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Disturbance {
-    /// What happens to anyone's.
+    /// The usual disturbances.
     Usual,
     None,
     /// The last two arrive this much later.
     LateEnd(i64),
     /// Each arrives twice.
     Doubled,
-    /// Their order is lost.
+    /// They arrive in random order.
     Shuffled,
 }
 
@@ -125,13 +125,13 @@ enum Scene {
     Ends(Way, Ending),
     /// Another course of the status page.
     Page(Way, Course),
-    /// A first try, a pause, a second try that succeeds.
+    /// A first attempt, a pause, and a second attempt that succeeds.
     Returns(Way, Ending, i64),
-    /// Begun just now.
+    /// Began just now.
     Now(Way),
-    /// Known and never begun.
+    /// Registered, but never begun.
     Pending(Way),
-    /// Completed, with something particular about it.
+    /// Completed, with a twist.
     But(Way, Twist),
 }
 
@@ -206,7 +206,7 @@ static SCRIPT: [Scene; 75] = [
     Scene::But(Way::MacAutomated, Twist::Anew),
 ];
 
-/// How many enrollments are scripted.
+/// Number of scripted enrollments.
 pub(crate) const SCRIPTED: usize = SCRIPT.len();
 
 impl Plan {
@@ -218,7 +218,7 @@ impl Plan {
         }
     }
 
-    /// Phones at a screen that people leave them at.
+    /// Phones at a screen at which people stop.
     pub(crate) fn waiting() -> [Self; 3] {
         [(Way::IosPortal, 9), (Way::AndroidOther, 15), (Way::IosPortal, 5)].map(|(way, row)| Self {
             registered: false,
@@ -227,7 +227,7 @@ impl Plan {
         })
     }
 
-    /// The same that begins so long before the sample ends.
+    /// The same plan, beginning this long before the sample ends.
     pub(crate) fn beginning(mut self, before_end_ms: i64) -> Self {
         self.begins = Begins::Lately(before_end_ms);
         self
@@ -388,7 +388,7 @@ impl Plan {
                     (Course::TimedOutThenDone, 7),
                     (Course::Retried, 7),
                 ]),
-                // Most of what goes wrong goes wrong on the page.
+                // Most problems occur on the page.
                 Ending::Waits(_) => Course::TimedOut,
                 Ending::Failed(None) if rng.chance(0.7) => Course::Failed,
                 _ => Course::Smooth,
@@ -402,7 +402,7 @@ impl Plan {
 
     fn draw_mishap(&self, rng: &mut Rng) -> Ending {
         if self.senders == Senders::Apple {
-            // The protocol knows no screens.
+            // The protocol reports no screens.
             return rng.weighted(&[
                 (Ending::Waits(screens::INSTALL_PROFILE), 5),
                 (Ending::Failed(None), 4),
@@ -447,7 +447,7 @@ impl Attempt {
     }
 }
 
-/// How long people leave it before they try again.
+/// How long people wait before they try again.
 fn pause(rng: &mut Rng) -> i64 {
     match rng.range(0, 100) {
         0..35 => rng.range(3 * MINUTE, 45 * MINUTE),

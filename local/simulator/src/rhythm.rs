@@ -9,13 +9,13 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 /// People who are silent for longer than this have given up.
 pub(crate) const PATIENCE: i64 = 30 * MINUTE;
 
-/// Central European time, all year: a sample needs the hours of an office, not the hour of a clock change.
+/// Central European time all year: a sample needs office hours, but no clock changes.
 const OFFSET: i64 = HOUR;
 
-/// How busy an hour of a working day is, of a hundred.
+/// How busy each hour of a working day is, in percent.
 const HOURS: [i64; 24] = [2, 1, 1, 1, 1, 2, 6, 30, 85, 100, 96, 88, 50, 66, 82, 74, 56, 32, 16, 13, 13, 10, 6, 3];
 
-/// How busy a day is, of a hundred, from Monday on.
+/// How busy each day is, in percent, from Monday.
 const DAYS: [i64; 7] = [100, 92, 88, 84, 66, 8, 6];
 
 fn busyness(at_ms: i64) -> i64 {
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_nothing_but_night_still_gives_an_instant() {
+    fn a_window_at_night_still_gives_an_instant() {
         let mut rng = Rng::new(1, 1, Purpose::Plan);
         let at = instant(&mut rng, 0, 1);
         assert_eq!(at, 0);

@@ -1,7 +1,7 @@
-//! Chance, the same in every build: SplitMix64, written out because the generators of the `rand` crate may change their
-//! values between versions and a sample must not.
+//! Random numbers that are the same in every build: SplitMix64, written out because the generators of the `rand` crate
+//! may change their values between versions, but a sample must not.
 
-/// What a generator is for. Each purpose has its own stream, so a change in one leaves the others as they were.
+/// The purpose of a generator. Each purpose has its own stream, so a change in one leaves the others unchanged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     Plan = 1,
@@ -22,7 +22,7 @@ fn scramble(mut z: u64) -> u64 {
 }
 
 impl Rng {
-    /// The generator of one purpose of one thing (an enrollment, a person) of a scenario.
+    /// The generator for one purpose of one thing (an enrollment, a person) of a scenario.
     pub(crate) fn new(seed: u64, index: u64, purpose: Purpose) -> Self {
         let seed = scramble(seed.wrapping_add(0x9E37_79B9_7F4A_7C15));
         let index = scramble(seed ^ index.wrapping_mul(0xD1B5_4A32_D192_ED03));
@@ -48,7 +48,7 @@ impl Rng {
 
     /// True with this probability.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
-        // 53 bits are all a double holds.
+        // A double holds only 53 bits.
         ((self.next() >> 11) as f64) < probability * (1u64 << 53) as f64
     }
 

@@ -1,16 +1,16 @@
-//! What a sample holds.
+//! The contents of a sample in numbers.
 
 use serde::Serialize;
 
 use crate::{Delivery, Mark, Scenario};
 
-/// What the simulator put into a sample.
+/// The contents of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// Enrollments in the scenario.
     pub enrollments: usize,
-    /// Deliveries, repetitions included.
+    /// Deliveries, including repetitions.
     pub deliveries: usize,
     /// Events, each counted once.
     pub events: usize,
@@ -18,11 +18,11 @@ pub struct Summary {
     pub events_per_enrollment: f64,
     /// Deliveries that repeat an event.
     pub duplicates: usize,
-    /// Events that came minutes to hours late.
+    /// Events that arrived minutes to hours late.
     pub late: usize,
-    /// Events that came some seconds late, so that later ones could overtake them.
+    /// Events that arrived some seconds late, so that later ones could overtake them.
     pub overtaken: usize,
-    /// Events of the Enrollment Status Page, which have a webhook of their own.
+    /// Events of the Enrollment Status Page, which have their own webhook.
     pub esp_events: usize,
 }
 

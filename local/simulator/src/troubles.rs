@@ -1,4 +1,4 @@
-//! What goes wrong: codes, reasons and categories as senders report them.
+//! Failures: codes, reasons and categories as senders report them.
 
 use crate::event::{Failure, Platform};
 use crate::rng::Rng;
@@ -47,23 +47,23 @@ const fn saying(message: &'static str, trouble: Trouble) -> Trouble {
     Trouble { message: Some(message), ..trouble }
 }
 
-/// A device too many, as an MDM reports it on any platform.
+/// One device too many, as an MDM reports it on any platform.
 pub(crate) static DEVICE_LIMIT: Trouble = saying(
     "DeviceCapReached",
     trouble(None, "Device limit exceeded", Some("enrollmentRestrictionsEnforced"), On::Any, 14),
 );
 
-/// The same as a Windows device reports it when it joins the directory.
+/// The same, as a Windows device reports it when it joins the directory.
 pub(crate) static JOIN_REFUSED: Trouble = saying(
     "Device registration was refused for this user.",
     trouble(Some(0x801C_0003), "Device limit exceeded", Some("authorization"), On::Windows, 10),
 );
 
-/// A client's code of the documented table.
+/// A code of the client, from the documented table.
 pub(crate) static NO_SERVICE: Trouble =
     trouble(Some(0x80CF_0438), "Network timeout", Some("clientDisconnected"), On::Windows, 6);
 
-/// A person who gave up, told as a failure.
+/// A person who gave up, reported as a failure.
 static GAVE_UP: Trouble = trouble(None, "User cancelled", Some("userAbandonment"), On::Any, 0);
 
 static REST: [Trouble; 38] = [
@@ -127,19 +127,19 @@ pub fn failures() -> impl Iterator<Item = (Platform, Failure)> {
     })
 }
 
-/// Something that goes wrong on this platform.
+/// A failure that occurs on this platform.
 pub(crate) fn any(platform: Platform, rng: &mut Rng) -> &'static Trouble {
     let fitting: Vec<(&'static Trouble, u32)> =
         all().filter(|trouble| trouble.on.includes(platform)).map(|trouble| (trouble, trouble.weight)).collect();
     rng.weighted(&fitting)
 }
 
-/// One of each way to write a code: signed, in small digits, in capitals.
+/// One number for each way to write a code: signed, in lower case, in upper case.
 const SPELLINGS: [i64; 3] = [0, 1, 9];
 
 impl Trouble {
     /// The failure as a sender writes it.
-    pub(crate) fn told(&self, rng: &mut Rng) -> Failure {
+    pub(crate) fn as_reported(&self, rng: &mut Rng) -> Failure {
         self.written(rng.range(0, 10))
     }
 
@@ -158,9 +158,9 @@ impl Trouble {
     }
 }
 
-/// A person's giving up, as a sender writes it that knows only failures.
+/// A person who gave up, as reported by a sender that knows only failures.
 pub(crate) fn gave_up(rng: &mut Rng) -> Failure {
-    GAVE_UP.told(rng)
+    GAVE_UP.as_reported(rng)
 }
 
 #[cfg(test)]
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn codes_are_written_in_three_ways() {
         let mut rng = Rng::new(1, 1, Purpose::Journey);
-        let mut written: Vec<String> = (0..200).filter_map(|_| JOIN_REFUSED.told(&mut rng).code).collect();
+        let mut written: Vec<String> = (0..200).filter_map(|_| JOIN_REFUSED.as_reported(&mut rng).code).collect();
         written.sort();
         written.dedup();
         assert_eq!(written, ["-2145648637", "0x801C0003", "0x801c0003"]);

@@ -1,4 +1,4 @@
-//! What a sample must hold, whatever its seed: read from the events as a server would.
+//! The properties of every sample, whatever its seed, read from the events as a server would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -15,7 +15,7 @@ fn scenario(seed: u64, enrollments: usize) -> Scenario {
     Scenario { seed, enrollments, days: 30, until_ms: UNTIL }
 }
 
-/// The catalogue: row, platforms, action, what the person chose (none: waited).
+/// The catalogue: row, platforms, action, the person's choice (`None` if they waited).
 const ROWS: [(u8, &[&str], &str, Option<&str>); 19] = [
     (1, &["ios", "android"], "EnrollmentWrapUp", Some("cancel")),
     (2, &["ios", "android"], "EnrollmentWrapUp", None),
@@ -38,7 +38,7 @@ const ROWS: [(u8, &[&str], &str, Option<&str>); 19] = [
     (19, &["ios", "android"], "Activation", None),
 ];
 
-/// A try as a plain reading of the events gives it.
+/// An attempt, from a simple reading of the events.
 #[derive(Debug, Clone)]
 struct Try {
     platform: String,
@@ -66,7 +66,7 @@ fn row_of(platform: &str, place: &Value, choice: Option<&str>) -> Option<u8> {
     ROWS.iter().find(|row| row.1.contains(&platform) && row.2 == action && row.3 == choice).map(|row| row.0)
 }
 
-/// The tries of one enrollment, as far as these tests need them.
+/// The attempts of one enrollment, as far as these tests need them.
 fn tries(events: &[(i64, Value)], as_of: i64) -> Vec<Try> {
     let mut done: Vec<Try> = Vec::new();
     let mut open: Option<(Try, i64, Value, HashSet<String>)> = None;
@@ -174,7 +174,7 @@ fn tries(events: &[(i64, Value)], as_of: i64) -> Vec<Try> {
     done
 }
 
-/// The events of each enrollment that had arrived at an instant, by their own time.
+/// The events of each enrollment that had arrived at an instant, ordered by their own time.
 fn arrived(deliveries: &[Delivery], as_of: i64) -> BTreeMap<u32, Vec<(i64, Value)>> {
     let mut events: BTreeMap<u32, Vec<(i64, Value)>> = BTreeMap::new();
     for delivery in deliveries {
@@ -263,7 +263,7 @@ fn every_outcome_and_cause_occurs() {
                 assert!(found.iter().any(|(_, t)| here(t)), "seed {seed}: {outcome} on {platform}");
             }
         }
-        // Known and never begun.
+        // Registered, but never begun.
         let begun: HashSet<u32> = found.iter().map(|(index, _)| *index).collect();
         let pending = deliveries
             .iter()
@@ -283,7 +283,7 @@ fn the_guarantee_holds_in_a_short_sample() {
 }
 
 #[test]
-fn the_status_page_goes_every_way() {
+fn every_course_of_the_status_page_occurs() {
     for seed in SEEDS {
         let deliveries = simulate(&scenario(seed, 200));
         let (mut in_time, mut overtime, mut never, mut failed, mut retried) = (0, 0, 0, 0, 0);
@@ -311,7 +311,7 @@ fn the_status_page_goes_every_way() {
 }
 
 #[test]
-fn late_truth_corrects_an_answer() {
+fn late_events_correct_an_answer() {
     for seed in SEEDS {
         let deliveries = simulate(&scenario(seed, 200));
         let late = deliveries
@@ -354,14 +354,14 @@ fn envelopes_are_valid() {
         if kind.starts_with("enrollment.step.") {
             assert!(data["action"].is_string());
         }
-        // Something always says which device it is.
+        // At least one identifier always names the device.
         let device = &event["data"]["device"];
         let identified = ["serialNumber", "udid", "mdmDeviceId"].iter().any(|member| device[member].is_string());
         assert!(identified || data.contains_key("enrollmentId"), "{event}");
         if !identified {
             assert!(device["name"].is_string() || device.is_null());
         }
-        // The same source and id is the same event.
+        // The same source and id mean the same event.
         let key = (source.to_owned(), id.to_owned());
         let first = ids.insert(key, event.clone());
         assert_eq!(first.is_some(), delivery.mark == Mark::Duplicate);
@@ -370,7 +370,7 @@ fn envelopes_are_valid() {
 }
 
 #[test]
-fn a_sample_is_what_it_says() {
+fn the_summary_matches_the_sample() {
     for seed in SEEDS {
         let scenario = scenario(seed, 3_000);
         let deliveries = simulate(&scenario);
@@ -439,7 +439,7 @@ fn platforms_have_their_shares() {
 }
 
 #[test]
-fn odd_scenarios_are_answered() {
+fn odd_scenarios_are_simulated() {
     let none = Scenario { seed: 0, enrollments: 0, days: 0, until_ms: 0 };
     assert!(simulate(&none).is_empty());
     for until_ms in [i64::MIN, 0, i64::MAX] {

@@ -34,11 +34,11 @@ impl Mode {
     }
 }
 
-/// How a session left things.
+/// How a session ended.
 #[derive(Debug)]
 pub(super) enum Page {
     Done,
-    /// Nothing more is heard of it.
+    /// No further event arrives.
     Left,
     Failed(Failure),
 }
@@ -66,10 +66,10 @@ const PREPARATION: &str = "devicePreparation";
 const DEVICE: &str = "deviceSetup";
 const ACCOUNT: &str = "accountSetup";
 
-/// What an app's installation fails with.
+/// Codes with which an app's installation fails.
 const APP_ERRORS: [&str; 4] = ["0x87D1041C", "0x80070643", "0x87D300C9", "0x80070005"];
 
-/// How long the page takes before it says that it took too long.
+/// How long the page waits before it reports a time-out.
 const TIME_LIMIT: i64 = 60 * MINUTE;
 
 struct Session<'t, 'a> {
@@ -77,11 +77,11 @@ struct Session<'t, 'a> {
     id: Option<EventId>,
     mode: Mode,
     began_ms: i64,
-    /// The pace: how long one item takes, in milliseconds.
+    /// How long one item takes, in milliseconds.
     item_ms: i64,
 }
 
-/// Shows the page once. The device comes under management on it, except for a technician.
+/// Shows the page once. The device comes under management on it, unless a technician is at work.
 pub(super) fn run(tape: &mut Tape<'_>, mode: Mode, course: Course) -> Page {
     let id = tape.rng.chance(0.4).then(|| EventId(tape.rng.uuid()));
     let apps: Vec<TargetedApp> = APPS
@@ -120,7 +120,7 @@ impl Session<'_, '_> {
         Page::Done
     }
 
-    fn tell(&mut self, kind: Kind, choice: Option<&'static str>, detail: EspDetail) {
+    fn report(&mut self, kind: Kind, choice: Option<&'static str>, detail: EspDetail) {
         self.tape.esp(kind, self.id, choice, detail);
         if !self.mode.has_account() {
             self.tape.without_user();
@@ -128,9 +128,9 @@ impl Session<'_, '_> {
     }
 
     fn start(&mut self, apps: &[TargetedApp], course: Course) {
-        // A local domain lengthens the limit, so what is to time out has none.
+        // Joining a local domain lengthens the limit, so a session that must time out does not do it.
         let hybrid_join = course == Course::Smooth && self.tape.rng.chance(0.12);
-        let told = self.tape.rng.chance(0.8);
+        let reports_apps = self.tape.rng.chance(0.8);
         let group = self.tape.rng.pick(&["autopilot-berlin", "autopilot-lisbon", "autopilot-field"]);
         let department = self.tape.rng.pick(&["sales", "engineering", "finance", "care"]);
         let groups =
@@ -146,14 +146,14 @@ impl Session<'_, '_> {
                 Mode::SelfDeploying => "Shared desk",
                 Mode::Technician | Mode::PreparedUser => "Prepared by IT",
             },
-            targeted_apps: if told { apps.to_vec() } else { Vec::new() },
+            targeted_apps: if reports_apps { apps.to_vec() } else { Vec::new() },
         };
-        self.tell(Kind::EspStarted, None, detail);
+        self.report(Kind::EspStarted, None, detail);
         self.tape.wait(2 * SECOND, 10 * SECOND);
     }
 
     fn phase(&mut self, phase: &'static str, state: &'static str) {
-        self.tell(Kind::EspPhase, None, EspDetail::Phase { phase, state });
+        self.report(Kind::EspPhase, None, EspDetail::Phase { phase, state });
         self.tape.wait(SECOND, 5 * SECOND);
     }
 
@@ -177,10 +177,10 @@ impl Session<'_, '_> {
             state: if self.tape.numbers { ItemState::Number(number) } else { ItemState::Name(state) },
             error_code,
         };
-        self.tell(Kind::EspItem, None, EspDetail::Item { phase, category, item });
+        self.report(Kind::EspItem, None, EspDetail::Item { phase, category, item });
     }
 
-    /// Half to three halves of an item's time.
+    /// Waits for half to three halves of an item's time.
     fn work(&mut self) {
         self.tape.wait(self.item_ms / 2, self.item_ms * 3 / 2);
     }
@@ -203,7 +203,7 @@ impl Session<'_, '_> {
         self.phase(PREPARATION, "completed");
     }
 
-    /// One of the setup phases; the page's end where it ends there.
+    /// One of the setup phases; returns the page's end if it ends there.
     fn set_up(&mut self, phase: &'static str, apps: &[TargetedApp], course: Course) -> Option<Page> {
         self.phase(phase, "started");
         if course == Course::Identifying {
@@ -244,11 +244,11 @@ impl Session<'_, '_> {
     }
 
     fn tracked(&mut self, phase: &'static str, category: &'static str, items: Vec<ItemName>) {
-        self.tell(Kind::EspTracked, None, EspDetail::Tracked { phase, category, items });
+        self.report(Kind::EspTracked, None, EspDetail::Tracked { phase, category, items });
         self.tape.wait(SECOND, 5 * SECOND);
     }
 
-    /// An app doesn't install: the item, the phase and the session say so.
+    /// An app cannot be installed: the item, the phase and the session report it.
     fn fail(&mut self, phase: &'static str, app: ItemName) -> Page {
         let error = self.tape.rng.pick(&APP_ERRORS);
         self.item(phase, "apps", app, "error", Some(error));
@@ -293,6 +293,6 @@ impl Session<'_, '_> {
         error_code: Option<&'static str>,
         message: Option<&'static str>,
     ) {
-        self.tell(kind, choice, EspDetail::Ended { error_code, message });
+        self.report(kind, choice, EspDetail::Ended { error_code, message });
     }
 }

@@ -1,4 +1,4 @@
-//! People on their way: an enrollment's plan, walked through, gives what the senders tell.
+//! People on their way: walking through an enrollment's plan gives the events that senders report.
 
 mod esp;
 pub(crate) mod screens;
@@ -14,15 +14,15 @@ use crate::rng::Rng;
 
 use tape::Tape;
 
-/// An event and the instant it truly happened, whatever the sender's clock said.
+/// An event, and the instant at which it really happened, whatever the sender's clock said.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Happened {
     pub at_ms: i64,
     pub event: Event,
 }
 
-/// Walks one enrollment; the events come in the order they happened.
-pub(crate) fn walk(scenario: &Scenario, plan: &Plan, identity: &Identity, rng: &mut Rng) -> Vec<Told> {
+/// Walks through one enrollment; returns the events in the order in which they happened.
+pub(crate) fn walk(scenario: &Scenario, plan: &Plan, identity: &Identity, rng: &mut Rng) -> Vec<Happened> {
     let (from, until) = scenario.window();
     let start = match plan.begins {
         Begins::Anytime => rhythm::instant(rng, from, until),
@@ -58,7 +58,7 @@ pub(crate) fn walk(scenario: &Scenario, plan: &Plan, identity: &Identity, rng: &
             tape.outcome(Kind::Compliant);
         }
     }
-    let mut told = tape.told;
-    told.sort_by_key(|told| told.at_ms);
-    told
+    let mut happened = tape.happened;
+    happened.sort_by_key(|happened| happened.at_ms);
+    happened
 }

@@ -1,4 +1,4 @@
-//! The screens people walk through, platform by platform, and the places of the catalogue among them.
+//! The screens that people walk through on each platform, with the places of the catalogue.
 
 use crate::people::Way;
 
@@ -36,7 +36,7 @@ const TERMS: &str = "termsOfUse";
 const COMPLIANCE: &str = "complianceActivation";
 
 const SET_UP: Step = step(CHECKLIST, "PreEnrollmentWizard", "setUpAccess", 1.0, (15, 90));
-/// Shown to those who come back to it; nobody passes it unforced.
+/// Shown to people who come back to it; others skip it unless the plan needs it.
 const SET_UP_AGAIN: Step = step(CHECKLIST, "PreEnrollmentWizard", "setUpAccessReturned", 0.02, (10, 60));
 const TERMS_OF_USE: Step = step(TERMS, "TermsofUse", "termsOfUse", 0.6, (10, 90));
 const OPEN_PAGE: Step = step(CHECKLIST, "EnrollmentWrapUp", "openPagePrompt", 0.2, (5, 25));
@@ -92,7 +92,7 @@ static WINDOWS: [Step; 5] = [
     managed(step(COMPLIANCE, "Compliance", "deviceCompliance", 0.8, (60, 600))),
 ];
 
-/// Between these two the Enrollment Status Page is shown.
+/// The Enrollment Status Page is shown between these two.
 static AUTOPILOT: [Step; 2] = [
     step(CHECKLIST, "OutOfBoxExperience", "signIn", 1.0, (60, 240)),
     managed(step(COMPLIANCE, "Compliance", "deviceCompliance", 0.7, (60, 600))),
@@ -113,10 +113,10 @@ static MAC_AUTOMATED: [Step; 3] = [
     CHECKING,
 ];
 
-/// What Apple's protocol lets one see.
+/// The only screen that Apple's protocol reveals.
 static PROTOCOL: [Step; 1] = [Step { shown: 1.0, ..INSTALL }];
 
-/// The screens of one way into management, in the order of time.
+/// The screens of one way of enrolling, in the order of time.
 pub(crate) fn of(way: Way) -> &'static [Step] {
     match way {
         Way::IosPortal | Way::IosPrivate => &IOS,
@@ -130,21 +130,21 @@ pub(crate) fn of(way: Way) -> &'static [Step] {
     }
 }
 
-/// The screens Apple's protocol tells of.
+/// The screens that Apple's protocol reports.
 pub(crate) fn of_protocol() -> &'static [Step] {
     &PROTOCOL
 }
 
-/// A place to stop at.
+/// A place at which to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Wherever it happens.
+    /// On any screen.
     Anywhere,
     /// This action and screen.
     At(&'static str, &'static str),
 }
 
-/// Where an Apple device waits for its owner to open the settings.
+/// The screen on which an Apple device waits for its owner to open the settings.
 pub(crate) const INSTALL_PROFILE: Place = Place::At(INSTALL.action, INSTALL.screen);
 
 impl Place {
@@ -155,20 +155,20 @@ impl Place {
         }
     }
 
-    /// Whether the device is under management there.
+    /// Whether the device is under management at this place.
     pub(crate) fn is_managed(self) -> bool {
         self.is_at(&CHECKING) || self.is_at(&ACTIVATING)
     }
 }
 
-/// A row of the catalogue of places people stop at.
+/// A row of the catalogue, a place at which people stop.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub number: u8,
     pub place: Place,
-    /// What the person chooses; none where they wait.
+    /// The person's choice; `None` if they wait.
     pub choice: Option<&'static str>,
-    /// How often it happens beside the others.
+    /// Its frequency relative to the others.
     pub weight: u32,
 }
 
@@ -176,7 +176,7 @@ const fn row(number: u8, step: (&'static str, &'static str), choice: Option<&'st
     Row { number, place: Place::At(step.0, step.1), choice, weight }
 }
 
-/// The nineteen rows. A row is one of a platform when the platform has its screen.
+/// The nineteen rows. A row belongs to a platform if the platform has its screen.
 #[rustfmt::skip]
 pub(crate) static ROWS: [Row; 19] = [
     row(1, ("EnrollmentWrapUp", "openPagePrompt"), Some("cancel"), 4),

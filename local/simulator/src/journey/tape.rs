@@ -1,4 +1,4 @@
-//! Who tells of what happens, and how much of it.
+//! Which sender reports an event, and with how much detail.
 
 use std::sync::Arc;
 
@@ -8,22 +8,22 @@ use crate::plan::{Plan, Senders};
 use crate::rhythm::SECOND;
 use crate::rng::Rng;
 
-use super::Told;
+use super::Happened;
 use super::screens::Step;
 
 /// The management service.
 pub(crate) const MDM: &str = "https://mdm.contoso.example/";
-/// The management service's door for Apple's protocol.
+/// The management service's address for Apple's protocol.
 const APPLE: &str = "https://mdm.contoso.example/apple";
 /// The agent on the device.
 pub(crate) const AGENT: &str = "urn:vestibule:agent";
 
-/// How much an event tells of the device and its user.
+/// How much an event reports of the device and its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {
-    /// Everything: beginnings.
+    /// Everything; used for beginnings.
     Full,
-    /// What identifies the device.
+    /// Only what identifies the device.
     Brief,
 }
 
@@ -43,29 +43,29 @@ impl Named {
     }
 }
 
-/// A running record of one enrollment.
+/// The growing record of one enrollment.
 pub(super) struct Tape<'a> {
     pub rng: &'a mut Rng,
     pub identity: &'a Identity,
     pub senders: Senders,
     pub at_ms: i64,
-    pub told: Vec<Told>,
-    /// Whether the device was told to be under management.
+    pub happened: Vec<Happened>,
+    /// Whether the device was reported to be under management.
     pub enrolled: bool,
     /// The screen last shown.
     pub place: Option<&'static Step>,
-    /// How often a screen's completion is told, too.
+    /// The probability that a screen's completion is also reported.
     pub completions: f64,
-    /// Senders may leave out what a reader can tell from the rest.
+    /// Senders may leave out what can be inferred from the rest.
     pub terse: bool,
-    /// States of items are told by number.
+    /// States of items are reported by number.
     pub numbers: bool,
     skew_ms: i64,
     /// Every event names the person.
     names_user: bool,
-    /// The sender has the older name of the activation's action.
+    /// The sender uses the older name of the activation's action.
     old_name: bool,
-    /// The sender writes an action in its own case.
+    /// The sender writes actions in its own letter case.
     own_case: bool,
     by_udid: Option<Arc<Device>>,
     introduced: Option<Arc<Device>>,
@@ -84,7 +84,7 @@ impl<'a> Tape<'a> {
             identity,
             senders: plan.senders,
             at_ms,
-            told: Vec::with_capacity(16),
+            happened: Vec::with_capacity(16),
             enrolled: false,
             place: None,
             terse: plan.terse,
@@ -99,7 +99,7 @@ impl<'a> Tape<'a> {
         self.at_ms += self.rng.range(low, high);
     }
 
-    /// Who sees the screens.
+    /// The sender that sees the screens.
     fn screens_source(&self) -> &'static str {
         match self.senders {
             Senders::Mdm => MDM,
@@ -108,7 +108,7 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// Who knows of management.
+    /// The sender that knows about management.
     fn management_source(&self) -> &'static str {
         match self.senders {
             Senders::Mdm | Senders::Both => MDM,
@@ -117,8 +117,8 @@ impl<'a> Tape<'a> {
         }
     }
 
-    fn tell(&mut self, source: &'static str, kind: Kind, detail: Detail, fill: impl FnOnce(&mut Data)) {
-        // No two events of a sender at the same millisecond.
+    fn report(&mut self, source: &'static str, kind: Kind, detail: Detail, fill: impl FnOnce(&mut Data)) {
+        // Two events of a sender never share a millisecond.
         self.at_ms += self.rng.range(1, 60);
         let identity = self.identity;
         let full = detail == Detail::Full;
@@ -154,7 +154,7 @@ impl<'a> Tape<'a> {
             (APPLE, Some(udid)) => udid.clone(),
             _ => identity.subject.clone(),
         };
-        self.told.push(Told {
+        self.happened.push(Happened {
             at_ms: self.at_ms,
             event: Event { id: EventId(self.rng.uuid()), source, kind, time_ms: self.at_ms + skew, subject, data },
         });
@@ -174,21 +174,21 @@ impl<'a> Tape<'a> {
     }
 
     pub fn registered(&mut self) {
-        self.tell(MDM, Kind::Registered, Detail::Full, |data| data.user = None);
+        self.report(MDM, Kind::Registered, Detail::Full, |data| data.user = None);
     }
 
     pub fn started(&mut self) {
         self.enrolled = false;
         let source = self.screens_source();
-        self.tell(source, Kind::Started, Detail::Full, |_| {});
+        self.report(source, Kind::Started, Detail::Full, |_| {});
         if self.senders == Senders::Both {
             self.wait(500, 8 * SECOND);
-            self.tell(MDM, Kind::Started, Detail::Full, |_| {});
+            self.report(MDM, Kind::Started, Detail::Full, |_| {});
         }
     }
 
     pub fn entered(&mut self, step: &'static Step) {
-        // Apple's introduction tells of the screen, too.
+        // Apple's introduction also reports the screen.
         let detail = match self.senders {
             Senders::Apple => Detail::Full,
             _ => Detail::Brief,
@@ -203,23 +203,23 @@ impl<'a> Tape<'a> {
 
     fn step(&mut self, kind: Kind, detail: Detail, step: &'static Step) {
         let named = self.named(step);
-        self.tell(self.screens_source(), kind, detail, |data| named.put(data));
+        self.report(self.screens_source(), kind, detail, |data| named.put(data));
     }
 
     pub fn stopped(&mut self, step: &'static Step, choice: &'static str) {
-        // The screen tells two cancellations of one action apart, so it isn't left out there.
+        // Only the screen distinguishes two cancellations of one action, so it is not left out there.
         let says_where = !self.terse || step.screen == "trustProfilePrompt" || self.rng.chance(0.6);
         let named = if says_where { self.named(step) } else { Named::default() };
-        // To stop without a word is to cancel.
+        // A stop without a choice counts as a cancellation.
         let silent = self.terse && choice == "cancel" && self.rng.chance(0.3);
-        self.tell(self.screens_source(), Kind::Stopped, Detail::Brief, |data| {
+        self.report(self.screens_source(), Kind::Stopped, Detail::Brief, |data| {
             named.put(data);
             data.user_action = (!silent).then_some(choice);
         });
     }
 
     pub fn portal_closed(&mut self) {
-        self.tell(self.screens_source(), Kind::PortalClosed, Detail::Brief, |_| {});
+        self.report(self.screens_source(), Kind::PortalClosed, Detail::Brief, |_| {});
     }
 
     pub fn failed(&mut self, failure: &Failure, step: Option<&'static Step>) {
@@ -228,26 +228,26 @@ impl<'a> Tape<'a> {
             Senders::Both => AGENT,
             _ => self.management_source(),
         };
-        self.tell(first, Kind::Failed, Detail::Brief, |data| {
+        self.report(first, Kind::Failed, Detail::Brief, |data| {
             named.put(data);
             data.failure = Some(Box::new(failure.clone()));
         });
         if self.senders == Senders::Both {
-            // The service knows why, not where.
+            // The service knows why, but not where.
             self.wait(SECOND, 25 * SECOND);
-            self.tell(MDM, Kind::Failed, Detail::Brief, |data| {
+            self.report(MDM, Kind::Failed, Detail::Brief, |data| {
                 data.failure = Some(Box::new(failure.clone()));
             });
         }
     }
 
-    /// An event about the device as a whole, by whoever manages it.
+    /// An event about the device as a whole, from the sender that manages it.
     pub fn outcome(&mut self, kind: Kind) {
         let source = match kind {
             Kind::Unenrolled if self.senders != Senders::Apple => MDM,
             _ => self.management_source(),
         };
-        self.tell(source, kind, Detail::Brief, |_| {});
+        self.report(source, kind, Detail::Brief, |_| {});
         if kind == Kind::Enrolled {
             self.enrolled = true;
         }
@@ -260,17 +260,17 @@ impl<'a> Tape<'a> {
             _ => Detail::Brief,
         };
         // The page is on the device, so its agent sees it.
-        self.tell(AGENT, kind, depth, |data| {
+        self.report(AGENT, kind, depth, |data| {
             data.action = choice;
             data.enrollment_type = None;
             data.esp = Some(Box::new(Esp { session_id, detail }));
         });
     }
 
-    /// Takes the person out of the event told last: a technician is at work.
+    /// Removes the person from the latest event, because a technician is at work.
     pub fn without_user(&mut self) {
-        if let Some(told) = self.told.last_mut() {
-            told.event.data.user = None;
+        if let Some(happened) = self.happened.last_mut() {
+            happened.event.data.user = None;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One try: screen after screen, to its end.
+//! One attempt: screen after screen, to its end.
 
 use crate::event::Kind;
 use crate::people::Way;
@@ -10,10 +10,11 @@ use super::esp::{self, Mode, Page};
 use super::screens::{self, Place, Step};
 use super::tape::Tape;
 
-/// The longest anyone looks at a screen and still goes on: under the half hour after which a try counts as given up.
+/// The longest time that anyone looks at a screen and still continues: less than the half hour after which an attempt
+/// counts as given up.
 const LONGEST_LOOK: i64 = 27 * MINUTE;
 
-/// Walks one try.
+/// Walks through one attempt.
 pub(super) fn attempt(tape: &mut Tape<'_>, attempt: &Attempt) {
     let steps = shown(tape, attempt);
     let from = match (attempt.resumed, tape.place) {
@@ -46,7 +47,7 @@ pub(super) fn attempt(tape: &mut Tape<'_>, attempt: &Attempt) {
     }
 }
 
-/// The screens this person is shown: the likely ones, and those the plan needs.
+/// The screens shown to this person: the likely ones, and those that the plan needs.
 fn shown(tape: &mut Tape<'_>, attempt: &Attempt) -> Vec<&'static Step> {
     let all = match tape.senders {
         Senders::Apple => screens::of_protocol(),
@@ -67,7 +68,7 @@ fn shown(tape: &mut Tape<'_>, attempt: &Attempt) -> Vec<&'static Step> {
         .collect()
 }
 
-/// The screen the try ends at; none when it is completed.
+/// The screen at which the attempt ends; `None` if it completes.
 fn last_step(tape: &mut Tape<'_>, attempt: &Attempt, steps: &[&'static Step], from: usize) -> Option<usize> {
     let open = steps.iter().filter(|step| !step.managed).count();
     let anywhere = |tape: &mut Tape<'_>| {
@@ -87,7 +88,7 @@ fn last_step(tape: &mut Tape<'_>, attempt: &Attempt, steps: &[&'static Step], fr
     }
 }
 
-/// Looking at a screen; now and then somebody fetches a coffee first.
+/// Looking at a screen; sometimes the person fetches a coffee first.
 fn look(tape: &mut Tape<'_>, step: &Step, ending: Ending) {
     let (low, high) = step.dwell;
     if tape.rng.chance(0.02) && !matches!(ending, Ending::Open) {
@@ -109,7 +110,7 @@ fn end(tape: &mut Tape<'_>, ending: Ending, step: &'static Step) {
         Ending::Failed(reason) => {
             let platform = tape.identity.way.platform();
             let trouble = reason.unwrap_or_else(|| troubles::any(platform, tape.rng));
-            let failure = trouble.told(tape.rng);
+            let failure = trouble.as_reported(tape.rng);
             tape.failed(&failure, Some(step));
         }
         Ending::GaveUp => {
@@ -119,7 +120,7 @@ fn end(tape: &mut Tape<'_>, ending: Ending, step: &'static Step) {
     }
 }
 
-/// Brings the device under management, by way of the status page where there is one; false when the try ended there.
+/// Brings the device under management, through the status page if there is one; `false` if the attempt ended there.
 fn manage(tape: &mut Tape<'_>, course: Course) -> bool {
     if tape.enrolled {
         return true;
