@@ -1,8 +1,8 @@
 //! A minimal EventBridge: `PutEvents` over HTTP, an append-only log, and delivery to the rules' functions.
 //!
-//! An event is in the log, on disk, before it is acknowledged; a cursor says up to where it was delivered and moves
-//! after delivery. So whatever the process dies of, each event is delivered at least once. What a function keeps
-//! refusing goes to the dead letters.
+//! An event is in the log, on disk, before it is acknowledged. A cursor marks how far the log was delivered, and moves
+//! after each delivery. So every event is delivered at least once, however the process dies. An event that a function
+//! keeps refusing becomes a dead letter.
 
 use crate::HostError;
 use crate::durable::{append_line, read_number, sync_folder_of, write_whole};
@@ -22,17 +22,17 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-/// Most entries that one call takes, and most bytes of them, as EventBridge has it.
+/// Largest number of entries in one call, and of bytes in them; both are EventBridge's limits.
 const MOST_ENTRIES: usize = 10;
 /// See [`MOST_ENTRIES`].
 const MOST_BYTES: usize = 256 << 10;
-/// Deliveries of one event to one function before it is a dead letter.
+/// Number of deliveries of one event to one function before it becomes a dead letter.
 const TRIES: u32 = 4;
-/// Wait before the second delivery; each further one takes twice as long.
+/// The wait before the second delivery; each further one takes twice as long.
 const BACKOFF: Duration = Duration::from_millis(500);
-/// Most bytes of the log that are read at once.
+/// Largest number of bytes of the log read at once.
 const AT_ONCE: u64 = 1 << 20;
-/// A log as long as this is put away once all of it is delivered; the one before it is removed.
+/// A log of this length is put away once all of it is delivered; the previous one is removed.
 const LONGEST_LOG: u64 = 64 << 20;
 
 const LOG: &str = "events.ndjson";
@@ -54,7 +54,7 @@ struct Shared {
     longest_log: u64,
 }
 
-/// The log's file, and how long it is: whole lines only.
+/// The log's file and its length, counting whole lines only.
 struct Log {
     file: File,
     length: u64,
@@ -72,7 +72,7 @@ impl Log {
             }
             length += read as u64;
         }
-        // A torn last line was never acknowledged, and must not become the start of the next.
+        // A torn last line was never acknowledged, and must not become the start of the next line.
         file.set_len(length)?;
         file.sync_all()?;
         sync_folder_of(path)?;
@@ -86,7 +86,7 @@ impl Log {
                 Ok(())
             }
             Err(error) => {
-                // A part of it may be there, of a full disk, say.
+                // A part of it may have been written, for example to a full disk.
                 self.file.set_len(self.length)?;
                 Err(error)
             }
@@ -98,7 +98,7 @@ impl Bus {
     /// Opens the bus called `name` in a folder.
     ///
     /// # Errors
-    /// When the folder can't be used.
+    /// When the folder cannot be used.
     pub fn open(folder: &Path, name: &str) -> Result<Self, HostError> {
         Self::open_with(folder, name, BACKOFF, LONGEST_LOG)
     }
@@ -108,7 +108,7 @@ impl Bus {
         let log = Log::open(&folder.join(LOG))?;
         let cursor = folder.join(CURSOR);
         if read_number(&cursor)?.is_some_and(|delivered| delivered > log.length) {
-            // Of the log before, which was put away.
+            // It belongs to the previous log, which was put away.
             write_whole(&cursor, b"0")?;
         }
         let shared = Shared {
@@ -122,10 +122,10 @@ impl Bus {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// The events that were put, oldest first, as far back as the log goes.
+    /// The published events, oldest first, as far back as the log goes.
     ///
     /// # Errors
-    /// When the log can't be read.
+    /// When the log cannot be read.
     pub fn events(&self) -> Result<Vec<Value>, HostError> {
         let mut events = match read_lines(&self.shared.folder.join(PUT_AWAY), 0, u64::MAX) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -203,7 +203,7 @@ impl Bus {
         Ok(json!({"FailedEntryCount": failed, "Entries": results}))
     }
 
-    /// The event that an entry makes, as rules and their targets see it.
+    /// The event made from an entry, as rules and their targets see it.
     fn event(&self, entry: &Value) -> Result<(String, Value), (&'static str, &'static str)> {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let invalid = |problem| ("InvalidArgument", problem);
@@ -217,7 +217,7 @@ impl Bus {
         if bus != self.shared.name && !bus.ends_with(&format!("/{}", self.shared.name)) {
             return Err(invalid("there is no such bus"));
         }
-        // The SDK writes seconds since the epoch, perhaps with a fraction; an event has none.
+        // The SDK writes seconds since the epoch, possibly with a fraction; an event has no fraction.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let second = entry.get("Time").and_then(Value::as_f64).map_or_else(crate::schedules::now, |time| time as u64);
         let id = uuid::Uuid::new_v4().to_string();
@@ -235,7 +235,7 @@ impl Bus {
         Ok((id, event))
     }
 
-    /// Delivers to `rules` what was put and not delivered yet, and goes on as more is put, until told to stop.
+    /// Delivers to `rules` what was published but not delivered yet, and continues as more arrives, until it must stop.
     pub(crate) async fn deliver(&self, rules: &[Rule], functions: &Functions, stop: &Stop) {
         while !stop.is_set() {
             if let Err(error) = self.deliver_until(rules, functions, stop).await {
@@ -250,10 +250,10 @@ impl Bus {
         }
     }
 
-    /// Delivers what was put and not delivered yet.
+    /// Delivers events that were published but not delivered yet.
     ///
     /// # Errors
-    /// When the log or the cursor can't be read or written.
+    /// When the log or the cursor cannot be read or written.
     pub async fn deliver_pending(&self, rules: &[Rule], functions: &Functions) -> Result<(), HostError> {
         self.deliver_until(rules, functions, &Stop::never()).await
     }
@@ -282,7 +282,7 @@ impl Bus {
         }
     }
 
-    /// Delivers an event, or makes it a dead letter; `false` when told to stop before either.
+    /// Delivers an event or makes it a dead letter; `false` if it must stop before either.
     async fn deliver_one(
         &self,
         rule: &Rule,
@@ -312,7 +312,7 @@ impl Bus {
         Ok(true)
     }
 
-    /// Begins a new log when this one, delivered up to `delivered`, is long and delivered as a whole.
+    /// Begins a new log if this one is long and completely delivered, up to `delivered`.
     fn put_away(&self, delivered: u64) -> Result<(), HostError> {
         let mut log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
         if log.length != delivered || delivered < self.shared.longest_log {
@@ -321,13 +321,13 @@ impl Bus {
         let path = self.shared.folder.join(LOG);
         std::fs::rename(&path, self.shared.folder.join(PUT_AWAY))?;
         *log = Log::open(&path)?;
-        // A crash before this leaves a cursor behind the end of the new log; opening the bus sees that.
+        // A crash before this leaves a cursor beyond the end of the new log; opening the bus notices that.
         write_whole(&self.shared.folder.join(CURSOR), b"0")?;
         Ok(())
     }
 }
 
-/// What EventBridge counts of an entry.
+/// The size of an entry as EventBridge counts it.
 fn size(entry: &Value) -> usize {
     let text = |name: &str| entry.get(name).and_then(Value::as_str).map_or(0, str::len);
     let time = if entry.get("Time").is_some() { 14 } else { 0 };
@@ -336,8 +336,8 @@ fn size(entry: &Value) -> usize {
     time + text("Source") + text("DetailType") + text("Detail") + resources
 }
 
-/// The whole lines of a log from an offset, each with the offset behind it, and the offset behind the last. At least
-/// one line, then no more than `most` bytes.
+/// The whole lines of a log from an offset, each with the offset after it, and the offset after the last. At least one
+/// line, otherwise at most `most` bytes.
 fn read_lines(path: &Path, from: u64, most: u64) -> std::io::Result<(Vec<(Value, u64)>, u64)> {
     let mut log = BufReader::new(File::open(path)?);
     log.seek(SeekFrom::Start(from))?;
@@ -345,12 +345,12 @@ fn read_lines(path: &Path, from: u64, most: u64) -> std::io::Result<(Vec<(Value,
     while end - from < most {
         line.clear();
         let read = log.read_until(b'\n', &mut line)?;
-        // Not ended: being written just now.
+        // Incomplete: it is being written right now.
         if line.last() != Some(&b'\n') {
             break;
         }
         end += read as u64;
-        // Only whole events are ever written; what is none was not written by us.
+        // We only write whole events, so a line that does not parse is skipped.
         events.extend(serde_json::from_slice(&line).ok().map(|event| (event, end)));
     }
     Ok((events, end))
@@ -390,7 +390,7 @@ mod tests {
         events.iter().filter_map(|event| event["detail"]["number"].as_u64()).collect()
     }
 
-    /// A function that keeps what it was called with, and fails while `failures` last.
+    /// A function that records its calls, and fails `failures` times.
     fn seeing(failures: u32) -> (Functions, Arc<Mutex<Vec<Value>>>) {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (keep, failures) = (Arc::clone(&seen), Arc::new(AtomicU32::new(failures)));
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_torn_line_is_forgotten_and_takes_no_other_with_it() {
+    async fn a_torn_line_is_dropped_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         open(folder.path(), LONGEST_LOG).put(vec![entry(1)]).await.unwrap();
         let mut log = OpenOptions::new().append(true).open(folder.path().join(LOG)).unwrap();
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn delivery_goes_on_where_it_was_and_repeats_what_failed() {
+    async fn delivery_continues_and_repeats_failed_events() {
         let folder = tempfile::tempdir().unwrap();
         let bus = open(folder.path(), LONGEST_LOG);
         bus.put(vec![entry(1), entry(2)]).await.unwrap();
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_refused_for_good_is_a_dead_letter_and_holds_up_nothing() {
+    async fn an_event_refused_for_good_is_a_dead_letter_and_delays_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let bus = open(folder.path(), LONGEST_LOG);
         bus.put(vec![entry(1), entry(2)]).await.unwrap();
@@ -454,7 +454,7 @@ mod tests {
         assert_eq!(numbers(&seen.lock().unwrap()), [1, 2, 3]);
         assert_eq!(numbers(&bus.events().unwrap()), [3], "the current log and one before it are kept");
 
-        // As if it had died between the two steps of putting a log away.
+        // The state after a crash between the two steps of putting a log away.
         write_whole(&folder.path().join(CURSOR), b"999").unwrap();
         let bus = open(folder.path(), LONGEST_LOG);
         bus.put(vec![entry(4)]).await.unwrap();

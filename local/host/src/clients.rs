@@ -1,4 +1,4 @@
-//! SDK clients of this machine's services: those that deployed functions have, but for where the services are and who asks.
+//! SDK clients of this machine's services, like those of deployed functions except for endpoints and credentials.
 
 use crate::REGION;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use vestibule_platform::clients;
 
-/// The credentials of the loopback services. They keep nobody out who is on this machine, and are here because
-/// requests are signed.
+/// The credentials of the loopback services. They keep nobody on this machine out; they exist because requests are
+/// signed.
 pub(crate) const ACCESS_KEY: &str = "vestibule-local";
 /// See [`ACCESS_KEY`].
 pub(crate) const SECRET_KEY: &str = "vestibule-local-secret";
@@ -28,7 +28,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Whether somebody answers there: an owner that was killed leaves its word behind.
+    /// Whether the services answer: the file of an owner that was killed stays behind.
     pub(crate) async fn answer(&self) -> bool {
         for url in [&self.dynamodb, &self.s3, &self.events] {
             let address = url.trim_start_matches("http://");
@@ -55,7 +55,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients of the services at `endpoints`, with the settings that deployed functions' clients have.
+    /// Clients of the services at `endpoints`, with the same settings as deployed functions' clients.
     pub fn new(endpoints: &Endpoints) -> Self {
         let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "vestibule");
         let base = SdkConfig::builder()
@@ -76,7 +76,7 @@ impl Clients {
         }
     }
 
-    /// The environment variables that make a function's own clients talk to these services.
+    /// The environment variables that make a function's own clients use these services.
     pub fn environment(endpoints: &Endpoints) -> [(&'static str, String); 6] {
         [
             ("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb.clone()),

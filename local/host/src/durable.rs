@@ -1,4 +1,4 @@
-//! Files that survive a crash whole.
+//! Files that survive a crash intact.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -10,7 +10,7 @@ pub(crate) fn append_line(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Replaces a file's content: whoever reads it sees the old or the new, never a part.
+/// Replaces a file's content: readers see the old or the new content, never a part.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = path.with_extension("new");
     let mut file = File::create(&aside)?;
@@ -20,7 +20,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder_of(path)
 }
 
-/// Makes a file's name durable: a synced file that a crash left without its name is lost all the same.
+/// Makes a file's name durable: even a synced file is lost if its name is not on disk.
 pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
@@ -28,7 +28,7 @@ pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Reads a file that holds a number; `None` when there is none.
+/// Reads a file that holds a number; `None` if there is no file.
 pub(crate) fn read_number(path: &Path) -> io::Result<Option<u64>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().parse().ok()),

@@ -1,11 +1,11 @@
-//! The embedded DynamoDB-compatible engine: for clients of this process in process, for others over HTTP on the loopback
-//! interface.
+//! The embedded DynamoDB-compatible engine: called directly by clients of this process, and over HTTP on the loopback
+//! interface by others.
 //!
-//! It works on the thread that serves a request, behind one connection to its file, so it has threads of its
-//! own: nothing else of the program waits for its disk.
+//! It works on the thread that serves a request, behind one connection to its file. So it has threads of its own, and
+//! nothing else in the program waits for its disk.
 //!
-//! Must stay true: what it acknowledged is on disk (a write-ahead log, synced with each write), and a write costs the
-//! same however long the table's stream has grown.
+//! Must stay true: what it acknowledged is on disk (in a write-ahead log, synced with each write), and a write costs
+//! the same however long the table's stream is.
 
 mod connector;
 
@@ -27,22 +27,22 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
-/// How often expired items are looked for: DynamoDB itself takes days.
+/// How often to look for expired items; DynamoDB itself takes days.
 const TTL_SWEEP: Duration = Duration::from_secs(3_600);
 
-/// How long a stream keeps what was handed on: as long as DynamoDB's.
+/// How long a stream keeps delivered records: as long as DynamoDB's.
 const STREAM_KEEPS: Duration = Duration::from_secs(24 * 3_600);
-/// The engine looks for a stream's newest record with each write and has no index of its own for that: without this one
-/// each write reads the whole stream.
+/// With each write, the engine looks for a stream's newest record, but it has no index for that: without this one, each
+/// write reads the whole stream.
 const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS vestibule_stream
     ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
-/// A few at a time: the engine waits while this holds the file.
+/// A few at a time, because the engine waits while this holds the file.
 const FORGET: &str = "DELETE FROM _stream_records WHERE id IN (
     SELECT id FROM _stream_records
     WHERE shard_id = ?1 AND CAST(sequence_number AS INTEGER) <= ?2 AND created_at < ?3 LIMIT 500)";
 /// What the engine adds to its own sequence numbers to make them as long as DynamoDB's.
 const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
-/// How long to wait for the engine to let go of its file.
+/// How long to wait until the engine releases its file.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// A running engine. Dropping it stops it.
@@ -57,7 +57,7 @@ impl DynamoDb {
     /// Starts the engine on a file, or in memory without one.
     ///
     /// # Errors
-    /// When the file can't be opened or no port is free.
+    /// When the file cannot be opened or no port is free.
     pub fn start(file: Option<&Path>) -> Result<Self, HostError> {
         let database = match file {
             Some(file) => Database::new(&file.to_string_lossy()),
@@ -84,7 +84,7 @@ impl DynamoDb {
                     loop {
                         interval.tick().await;
                         let sweeper = sweeper.clone();
-                        // Not on the thread that serves: it is the only one.
+                        // Not on the serving thread, because there is only one.
                         match tokio::task::spawn_blocking(move || sweeper.sweep_ttl()).await {
                             Ok(Ok(_)) => {}
                             Ok(Err(error)) => tracing::warn!(%error, "expired items were not swept"),
@@ -93,7 +93,7 @@ impl DynamoDb {
                     }
                 });
                 let stopped = async {
-                    // A dropped sender stops it too.
+                    // A dropped sender also stops it.
                     let _dropped = stopped.await;
                 };
                 if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped).await {
@@ -105,7 +105,7 @@ impl DynamoDb {
         Ok(Self { address, stop: Some(stop), thread: Some(thread), worker })
     }
 
-    /// The same clients, those of the table and of its streams in process.
+    /// The same clients, but those of the table and its streams call the engine directly.
     #[must_use]
     pub fn in_process(&self, clients: Clients) -> Clients {
         let streams = clients.streams.config().to_builder().http_client(self.worker.http_client()).build();
@@ -116,30 +116,30 @@ impl DynamoDb {
         }
     }
 
-    /// The same client of the table, in process.
+    /// The same client of the table, but it calls the engine directly.
     #[must_use]
     pub fn table_in_process(&self, client: &Client) -> Client {
         Client::from_conf(client.config().to_builder().http_client(self.worker.http_client()).build())
     }
 
-    /// Where it answers.
+    /// Its address.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
 
-/// Forgets the records of streams that are a day old and were handed on: `through` has the last sequence number handed
-/// on, by shard. The engine itself keeps them for ever. Blocks.
+/// Removes records of streams that are a day old and were delivered: `through` has the last delivered sequence number
+/// of each shard. The engine itself keeps them for ever. Blocks.
 ///
 /// # Errors
-/// When the file can't be written.
+/// When the file cannot be written.
 pub(crate) fn forget_handed_on(file: &Path, through: &BTreeMap<String, String>) -> Result<usize, HostError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let before = i64::try_from(now.saturating_sub(STREAM_KEEPS).as_secs()).unwrap_or(0);
     forget(&beside(file)?, through, before).map_err(sqlite)
 }
 
-/// Forgets what was handed on and is older than `before`, in seconds since the epoch.
+/// Removes delivered records older than `before`, in seconds since the epoch.
 fn forget(connection: &Connection, through: &BTreeMap<String, String>, before: i64) -> rusqlite::Result<usize> {
     let mut forgotten = 0;
     let mut statement = connection.prepare(FORGET)?;
@@ -170,7 +170,7 @@ fn sqlite(error: rusqlite::Error) -> HostError {
 impl Drop for DynamoDb {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // It may have stopped by itself.
+            // It may have stopped on its own.
             let _gone = stop.send(());
         }
         if let Some(thread) = self.thread.take()
@@ -189,7 +189,7 @@ fn listen_in(runtime: &tokio::runtime::Runtime) -> std::io::Result<tokio::net::T
     tokio::net::TcpListener::from_std(listener)
 }
 
-/// Creates the table that the template declares, unless it is there.
+/// Creates the table that the template declares, unless it exists.
 ///
 /// # Errors
 /// When the engine refuses.
@@ -248,7 +248,7 @@ mod tests {
     use crate::{Clients, Endpoints, Template};
     use aws_sdk_dynamodb::types::AttributeValue;
 
-    /// An engine with a table in which `items` were put.
+    /// An engine with a table that holds `items` items.
     async fn with_items(file: &Path, items: usize) -> DynamoDb {
         let engine = DynamoDb::start(Some(file)).unwrap();
         let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: String::new(), events: String::new() });
@@ -265,7 +265,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("table");
         let _engine = with_items(&file, 1).await;
-        // As the engine asks it with each write.
+        // The engine's own query with each write.
         let asks = "EXPLAIN QUERY PLAN
             SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 FROM _stream_records WHERE table_name = ?1";
         let plan: String = beside(&file).unwrap().query_row(asks, ["items"], |row| row.get(3)).unwrap();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_was_handed_on_and_is_old_is_forgotten() {
+    async fn only_old_delivered_records_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("table");
         let _engine = with_items(&file, 3).await;

@@ -1,4 +1,4 @@
-//! The HTTP front: the template's routes on one listener, as API Gateway has them in a deployment.
+//! The HTTP front: the template's routes on one listener, as API Gateway serves them in a deployment.
 
 use crate::functions::Functions;
 use crate::template::Route;
@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// API Gateway's own limit; what a function takes is its own matter.
+/// API Gateway's own limit; functions have limits of their own.
 const MAX_BODY_BYTES: usize = 10 << 20;
 
 /// Serves `routes` until `shutdown`, then finishes the requests under way.

@@ -1,4 +1,4 @@
-//! Functions as the host sees them: names, and something to call.
+//! Functions as the host sees them: names with something to call.
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What went wrong in a function.
+/// A function's error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 type OnHttp = dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, http::Response<Bytes>> + Send + Sync;
@@ -20,7 +20,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Adds one that serves HTTP.
+    /// Adds a function that serves HTTP.
     #[must_use]
     pub fn with_http<F>(mut self, name: &str, call: impl Fn(http::Request<Bytes>) -> F + Send + Sync + 'static) -> Self
     where
@@ -30,7 +30,7 @@ impl Functions {
         self
     }
 
-    /// Adds one that handles events.
+    /// Adds a function that handles events.
     #[must_use]
     pub fn with_events<F>(mut self, name: &str, call: impl Fn(Value) -> F + Send + Sync + 'static) -> Self
     where
@@ -40,15 +40,15 @@ impl Functions {
         self
     }
 
-    /// The HTTP function by that name.
+    /// The HTTP function with this name.
     pub(crate) fn http(&self, name: &str) -> Option<Arc<OnHttp>> {
         self.http.get(name).cloned()
     }
 
-    /// Calls the event function by that name, in a task of its own: should it panic, only this call fails.
+    /// Calls the event function with this name in a task of its own: if it panics, only this call fails.
     ///
     /// # Errors
-    /// What the function returns, that it panicked, or that there is none.
+    /// The function's own error; also if it panicked or does not exist.
     pub async fn call(&self, name: &str, event: Value) -> Result<Value, BoxError> {
         match self.events.get(name).cloned() {
             Some(function) => tokio::spawn(async move { function(event).await }).await?,

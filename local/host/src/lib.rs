@@ -1,11 +1,12 @@
-//! The services of one machine: table, files and bus as AWS has them, and what calls the functions there: routes,
+//! The services of one machine: table, files and bus like those of AWS, and what calls the functions: routes,
 //! schedules, rules and the table's stream, all read from the deployment's template.
 //!
-//! Functions get ordinary SDK clients that talk to the table in process and to the other services over HTTP on the loopback
-//! interface, and can't tell.
-//! One process owns a data folder; another finds its services through a file there and uses them.
+//! Functions get ordinary SDK clients, which call the table in process and the other services over HTTP on the loopback
+//! interface; functions cannot see the difference. One process owns a data folder. Other processes find its services
+//! through a file there and use them.
 //!
-//! Must stay true: what a service acknowledged survives the process; what is to be delivered is delivered at least once.
+//! Must stay true: what a service acknowledged survives the process; whatever must be delivered is delivered at least
+//! once.
 
 pub mod bus;
 mod clients;
@@ -36,17 +37,17 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How far the table's stream was handed on.
+/// The file that records how far the table's stream was delivered.
 const CHECKPOINTS: &str = "stream.json";
 /// The table's file in the data folder.
 const TABLE: &str = "table.sqlite";
-/// Says where the owner's services are, while they are there.
+/// The file that names the owner's endpoints while they exist.
 const ENDPOINTS: &str = "endpoints.json";
-/// The region that everything here is in.
+/// The region of everything here.
 pub const REGION: &str = "us-east-1";
-/// How often what the stream no longer needs is forgotten.
+/// How often to remove what the stream no longer needs.
 const UPKEEP: Duration = Duration::from_secs(3_600);
-/// How long another process may take to say where its services are.
+/// How long another process may take to publish its endpoints.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Names of the resources on this machine.
@@ -60,7 +61,7 @@ pub struct Names {
     pub bus: String,
 }
 
-/// What can go wrong here.
+/// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// The template.
@@ -83,18 +84,18 @@ pub enum HostError {
     InUse(PathBuf),
 }
 
-/// The services of one data folder: this process's own, or another's that is running.
+/// The services of one data folder, either this process's own or those of another running process.
 pub struct Host {
     /// Clients of the services.
     pub clients: Clients,
-    /// Where the services are.
+    /// The addresses of the services.
     pub endpoints: Endpoints,
     template: Template,
     names: Names,
     own: Option<Own>,
 }
 
-/// What only the process that owns the data folder has.
+/// The parts that only the owner of the data folder has.
 struct Own {
     folder: PathBuf,
     bus: Bus,
@@ -110,7 +111,7 @@ impl Host {
     /// Starts the services of a data folder.
     ///
     /// # Errors
-    /// [`HostError::InUse`] when another process owns it; otherwise what keeps a service from starting.
+    /// [`HostError::InUse`] if another process owns it; otherwise the error that keeps a service from starting.
     pub async fn start(folder: &Path, names: &Names) -> Result<Self, HostError> {
         std::fs::create_dir_all(folder)?;
         let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
@@ -119,7 +120,7 @@ impl Host {
             Err(TryLockError::WouldBlock) => return Err(HostError::InUse(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        // Of an owner that was killed: nobody is there.
+        // Left by an owner that was killed.
         match std::fs::remove_file(folder.join(ENDPOINTS)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -168,10 +169,10 @@ impl Host {
         Ok(Self { clients, endpoints, template, names: names.clone(), own: Some(own) })
     }
 
-    /// Uses the services of the process that owns the folder, or starts them where none does.
+    /// Uses the services of the process that owns the folder, or starts them if no process does.
     ///
     /// # Errors
-    /// As [`start`](Self::start); and when the owner does not say where its services are.
+    /// As [`start`](Self::start); also if the owner does not publish its endpoints.
     pub async fn attach_or_start(folder: &Path, names: &Names) -> Result<Self, HostError> {
         let began = tokio::time::Instant::now();
         loop {
@@ -200,7 +201,7 @@ impl Host {
         }
     }
 
-    /// Whether the services are this process's own.
+    /// Whether the services belong to this process.
     pub fn is_owner(&self) -> bool {
         self.own.is_some()
     }
@@ -211,10 +212,10 @@ impl Host {
     }
 
     /// Serves the template's routes on `listener` and runs its schedules, rules and stream until `shutdown`; then
-    /// finishes what is under way and stops the services.
+    /// finishes the requests under way and stops the services.
     ///
     /// # Errors
-    /// When a part of it can't go on, or the services are another process's.
+    /// When a part of it cannot continue, or if the services belong to another process.
     pub async fn run(
         mut self,
         listener: TcpListener,
@@ -234,42 +235,42 @@ impl Host {
             futures::join!(futures::future::join_all(schedules), deliveries, stream.run(&functions, &stopped), upkeep);
         };
         let mut front_ended = None;
-        let until_told = async {
+        let until_shutdown = async {
             tokio::select! {
                 () = shutdown => {}
-                // Without requests there is nothing to stay for.
+                // Without requests there is no reason to continue.
                 ended = &mut front => front_ended = Some(ended),
             }
-            // The calls under way are finished, no further ones begun.
+            // Calls under way are finished, and no further ones begin.
             let _no_receiver = stop.send(true);
         };
-        futures::join!(until_told, background);
+        futures::join!(until_shutdown, background);
         let front = match front_ended {
             Some(ended) => ended,
             None => front.await,
         };
-        // What the last requests led to.
+        // The changes made by the last requests.
         let drained = stream.drain(&functions).await;
         self.stop().await?;
         front.map_err(|error| HostError::Engine(error.to_string()))??;
         drained
     }
 
-    /// Hands on what is in the stream and delivers what is on the bus: what a single command leads to. Where the
-    /// services are another process's, that process does it.
+    /// Delivers everything in the stream and on the bus, as after a single command. If the services belong to another
+    /// process, that process does it.
     ///
     /// # Errors
-    /// When something can't be handed on; it stays for the next time.
+    /// When something cannot be delivered; it stays for the next time.
     pub async fn settle(&self, functions: &Functions) -> Result<(), HostError> {
         let Some(own) = &self.own else { return Ok(()) };
         self.stream()?.drain(functions).await?;
         own.bus.deliver_pending(&self.template.rules, functions).await
     }
 
-    /// What was published on the bus, oldest first; nothing where the services are another process's.
+    /// The events published on the bus, oldest first; empty if the services belong to another process.
     ///
     /// # Errors
-    /// When the log can't be read.
+    /// When the log cannot be read.
     pub fn published(&self) -> Result<Vec<serde_json::Value>, HostError> {
         self.own.as_ref().map_or(Ok(Vec::new()), |own| own.bus.events())
     }
@@ -277,7 +278,7 @@ impl Host {
     /// Stops the services.
     ///
     /// # Errors
-    /// When a file can't be removed.
+    /// When a file cannot be removed.
     pub async fn stop(&mut self) -> Result<(), HostError> {
         let Some(mut own) = self.own.take() else { return Ok(()) };
         let removed = std::fs::remove_file(own.folder.join(ENDPOINTS));
@@ -304,7 +305,7 @@ impl Host {
     }
 }
 
-/// Forgets, at the start and now and then, what the stream no longer needs, until told to stop.
+/// Removes what the stream no longer needs, at the start and regularly, until it must stop.
 async fn upkeep(folder: &Path, stop: &Stop) {
     while !stop.is_set() {
         let (table, checkpoints) = (folder.join(TABLE), folder.join(CHECKPOINTS));

@@ -1,6 +1,6 @@
 //! The template's schedules: functions called at regular intervals with the event that EventBridge sends.
 //!
-//! Ticks stand at multiples of the interval since the epoch, so a restart neither adds nor shifts any.
+//! Ticks fall on multiples of the interval since the epoch, so a restart neither adds nor shifts any.
 
 use crate::functions::{BoxError, Functions};
 use crate::stop::Stop;
@@ -8,12 +8,12 @@ use crate::template::Schedule;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds since the epoch, now.
+/// The current time in seconds since the epoch.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// A second since the epoch as EventBridge writes it.
+/// A time in seconds since the epoch, as EventBridge writes it.
 pub(crate) fn iso(second: u64) -> String {
     let time = i64::try_from(second).ok().and_then(|second| chrono::DateTime::from_timestamp(second, 0));
     time.unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -37,12 +37,12 @@ pub fn event(schedule: &Schedule, second: u64) -> Value {
 /// Calls the schedule's function for the tick at `second`.
 ///
 /// # Errors
-/// The function's.
+/// The function's own error.
 pub async fn tick(schedule: &Schedule, functions: &Functions, second: u64) -> Result<Value, BoxError> {
     functions.call(&schedule.function, event(schedule, second)).await
 }
 
-/// Calls the schedule's function at each tick until told to stop. A tick that falls into the run before it is left out.
+/// Calls the schedule's function at each tick until it must stop. A tick that falls into the previous run is skipped.
 pub(crate) async fn run(schedule: &Schedule, functions: &Functions, stop: &Stop) {
     let period = schedule.every.as_secs().max(1);
     loop {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_says_when_it_was_due() {
+    fn a_tick_has_its_due_time() {
         let schedule = Schedule { name: "Sweep".into(), every: Duration::from_secs(60), function: "sweep".into() };
         let event = event(&schedule, 1_767_225_660);
         assert_eq!(event["time"], "2026-01-01T00:01:00Z");

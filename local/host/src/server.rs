@@ -1,4 +1,4 @@
-//! Serving HTTP on a listener until told to stop, then finishing what is under way.
+//! Serves HTTP on a listener until it must stop, then finishes the requests under way.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,12 +10,12 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// A client that has not finished its headers by then is not served.
+/// A client that takes longer to send its headers is not served.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long requests under way may take once the server stops. What they stored is stored all the same.
+/// How long requests under way may take after the stop. Whatever they stored stays stored.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// Answers each request by `answer` until `shutdown`.
+/// Answers each request with `answer` until `shutdown`.
 ///
 /// # Errors
 /// When connections can no longer be accepted.

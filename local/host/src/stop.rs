@@ -1,20 +1,20 @@
-//! A wish to stop that loops look at where stopping costs nothing: between two calls of a function, not within one.
+//! A signal to stop, which loops check where stopping costs nothing: between two calls of a function, not during one.
 
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Says when to stop.
+/// Shows when to stop.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop(Option<watch::Receiver<bool>>);
 
 impl Stop {
-    /// With what sets it; dropping that sets it too.
+    /// A signal, and the sender that sets it; dropping the sender also sets it.
     pub(crate) fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
         (sender, Self(Some(receiver)))
     }
 
-    /// One that is never set.
+    /// A signal that is never set.
     pub(crate) fn never() -> Self {
         Self(None)
     }
@@ -34,7 +34,7 @@ impl Stop {
         }
     }
 
-    /// Waits that long, or until it is set.
+    /// Waits this long, or until it is set.
     pub(crate) async fn sleep(&self, duration: Duration) {
         let _set = tokio::time::timeout(duration, self.wait()).await;
     }

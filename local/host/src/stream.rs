@@ -1,8 +1,8 @@
-//! The table's stream, handed to a function in batches as Lambda does it.
+//! The table's stream, delivered to a function in batches as Lambda does.
 //!
-//! Each shard has a checkpoint on disk that moves only past records the function has dealt with; what it reports as
-//! failed, and all after it, comes again. An idle stream is looked at now and then, and at once where a reader of this
-//! process waits for how far it was handed on.
+//! Each shard has a checkpoint on disk that moves only past records that the function has handled; a record reported as
+//! failed, and all after it, are delivered again. An idle stream is checked regularly, and at once if a reader in this
+//! process waits for its progress.
 
 use crate::HostError;
 use crate::durable::write_whole;
@@ -27,23 +27,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// What the keys of items begin with by which a reader asks how far the stream was handed on: barriers of the feed.
+/// The prefix of keys by which a reader waits for the stream's progress: barriers of the feed.
 pub const AWAITED: &str = "b#";
-/// Wait between looks at a stream that had nothing.
+/// The wait between two looks at an idle stream.
 const IDLE: Duration = Duration::from_millis(200);
-/// How long the list of shards is good for: a new one has its first records read that much later.
+/// How long the list of shards is used; the first records of a new shard may be read that much later.
 const SHARDS_GOOD_FOR: Duration = Duration::from_secs(30);
-/// Wait after a failure.
+/// The wait after a failure.
 const BACKOFF: Duration = Duration::from_secs(1);
-/// Failures in a row of one batch before draining gives up.
+/// Number of failures in a row of one batch after which draining gives up.
 const MOST_FAILURES: u32 = 3;
 
-/// Learns from a client's calls that a reader waits for the stream.
+/// Notices in a client's calls that a reader waits for the stream.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Awaited(Arc<Notify>);
 
 impl Awaited {
-    /// The same client, listened to.
+    /// The same client, with its calls watched.
     pub(crate) fn listen(&self, client: &aws_sdk_dynamodb::Client) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::from_conf(client.config().to_builder().interceptor(self.clone()).build())
     }
@@ -63,7 +63,7 @@ impl Intercept for Awaited {
         let request = context.request();
         let is_put = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".PutItem"));
         let key = format!("\"{AWAITED}");
-        // A text that only looks like one costs a look at the stream.
+        // A text that only looks like one costs one look at the stream.
         let names_one = |body: &[u8]| body.windows(key.len()).any(|text| text == key.as_bytes());
         if is_put && request.body().bytes().is_some_and(names_one) {
             config.interceptor_state().store_put(PutsAwaited);
@@ -78,14 +78,14 @@ impl Intercept for Awaited {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if config.load::<PutsAwaited>().is_some() {
-            // Kept for the next wait, should nobody be waiting now.
+            // Kept for the next wait if nobody is waiting now.
             self.0.notify_one();
         }
         Ok(())
     }
 }
 
-/// Marks a request that puts what somebody waits for.
+/// Marks a request that writes an item somebody waits for.
 #[derive(Debug)]
 struct PutsAwaited;
 
@@ -93,7 +93,7 @@ impl Storable for PutsAwaited {
     type Storer = StoreReplace<Self>;
 }
 
-/// A table's stream and how far it was handed on.
+/// A table's stream and its progress.
 pub struct Stream {
     client: Client,
     table: String,
@@ -109,21 +109,21 @@ impl Stream {
     /// The stream of `table`; checkpoints are kept in a file.
     ///
     /// # Errors
-    /// When the file can't be read.
+    /// When the file cannot be read.
     pub fn open(client: Client, table: &str, mapping: Mapping, checkpoints: PathBuf) -> Result<Self, HostError> {
         let done = read_checkpoints(&checkpoints)?;
         let (table, awaited) = (table.to_owned(), Awaited::default());
         Ok(Self { client, table, mapping, checkpoints, done, shards: Vec::new(), looked: None, awaited })
     }
 
-    /// The same, looking at once when a client that is listened to tells that somebody waits.
+    /// The same, but it looks at once when a watched client shows that somebody waits.
     #[must_use]
     pub(crate) fn awaited(mut self, awaited: Awaited) -> Self {
         self.awaited = awaited;
         self
     }
 
-    /// Hands records on as they come, until told to stop.
+    /// Delivers records as they arrive, until it must stop.
     pub(crate) async fn run(&mut self, functions: &Functions, stop: &Stop) {
         while !stop.is_set() {
             let wait = match self.pass(functions).await {
@@ -145,10 +145,10 @@ impl Stream {
         }
     }
 
-    /// Hands on all that is in the stream now.
+    /// Delivers everything that is in the stream now.
     ///
     /// # Errors
-    /// When it can't be read, or the function keeps failing.
+    /// When it cannot be read, or if the function keeps failing.
     pub async fn drain(&mut self, functions: &Functions) -> Result<(), HostError> {
         let mut failures = 0;
         self.looked = None;
@@ -162,7 +162,7 @@ impl Stream {
         }
     }
 
-    /// One batch of each shard. Returns how many records were dealt with.
+    /// Delivers one batch of each shard. Returns the number of records handled.
     async fn pass(&mut self, functions: &Functions) -> Result<usize, HostError> {
         let mut dealt_with = 0;
         if self.looked.is_none_or(|looked| looked.elapsed() > SHARDS_GOOD_FOR) {
@@ -234,10 +234,10 @@ impl Stream {
     }
 }
 
-/// The last sequence number that was handed on, by shard.
+/// The last delivered sequence number of each shard.
 ///
 /// # Errors
-/// When the file can't be read, or was not written by us: to begin again would publish all there is once more.
+/// When the file cannot be read or was not written by us: starting over would publish everything once more.
 pub(crate) fn read_checkpoints(path: &Path) -> Result<BTreeMap<String, String>, HostError> {
     match std::fs::read(path) {
         Ok(text) => serde_json::from_slice(&text).map_err(|error| HostError::Io(error.into())),
@@ -254,7 +254,7 @@ fn sequence_number(record: &Record) -> String {
     record.dynamodb().and_then(|change| change.sequence_number()).unwrap_or_default().to_owned()
 }
 
-/// A record as Lambda hands it to a function.
+/// A record as Lambda passes it to a function.
 fn lambda_record(record: &Record, arn: &str) -> Value {
     let change = record.dynamodb();
     let mut dynamodb = Map::new();
@@ -272,7 +272,7 @@ fn lambda_record(record: &Record, arn: &str) -> Value {
             dynamodb.insert(name.to_owned(), item_json(image));
         }
     }
-    // Set where time-to-live removed the item.
+    // Set if time-to-live removed the item.
     let user = record.user_identity().map(|user| json!({"type": user.r#type(), "principalId": user.principal_id()}));
     let mut event = json!({
         "eventID": record.event_id(),

@@ -1,7 +1,7 @@
-//! The deployment's template, as far as one machine needs it: routes, schedules, rules, the stream and the table.
+//! The parts of the deployment's template that one machine needs: routes, schedules, rules, the stream and the table.
 //!
-//! It is the same file that is deployed. What it says and this doesn't understand is refused, not skipped: a rule that
-//! works there and not here would be worse than none.
+//! It is the file that is deployed. Anything in it that is not understood here is refused, not skipped: a rule that
+//! works in the deployment but not here would be worse than no rule.
 
 use serde_json::Value as Json;
 use serde_yaml_ng::Value;
@@ -50,18 +50,18 @@ pub struct Schedule {
 pub struct Rule {
     /// Its name in the template.
     pub name: String,
-    /// Which events: EventBridge's pattern, references resolved.
+    /// Which events: EventBridge's pattern with references resolved.
     pub pattern: Json,
     /// The function's name.
     pub function: String,
 }
 
-/// How the table's stream is handed to a function.
+/// How the table's stream is delivered to a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// The function's name.
     pub function: String,
-    /// Most records in a batch.
+    /// Largest number of records in a batch.
     pub batch_size: i32,
 }
 
@@ -78,13 +78,13 @@ pub struct Table {
     pub ttl_attribute: String,
 }
 
-/// A template that can't be understood.
+/// Why a template cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// No YAML.
+    /// Not YAML.
     #[error("the template is not YAML: {0}")]
     Yaml(#[from] serde_yaml_ng::Error),
-    /// Something in it.
+    /// A part of it is not understood.
     #[error("template, {place}: {problem}")]
     Content {
         /// Where.
@@ -94,7 +94,7 @@ pub enum TemplateError {
     },
 }
 
-/// Resources that one machine has no use for: who may do what, where logs and failures go, and what is there anyway.
+/// Resources that one machine does not need: permissions, logs, destinations of failures, and what always exists here.
 const NOT_NEEDED: [&str; 13] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Integration",
@@ -121,7 +121,7 @@ impl Template {
     /// The project's own template.
     ///
     /// # Errors
-    /// When it has something that one machine does not understand.
+    /// When it has a part that one machine does not understand.
     pub fn embedded() -> Result<Self> {
         Self::parse(include_str!("../../../infra/template.yaml"))
     }
@@ -129,7 +129,7 @@ impl Template {
     /// Reads a template.
     ///
     /// # Errors
-    /// When it is no template, or has something that one machine does not understand.
+    /// When it is not a template, or has a part that one machine does not understand.
     pub fn parse(text: &str) -> Result<Self> {
         let root: Value = serde_yaml_ng::from_str(text)?;
         let reader = Reader::new(&root)?;
@@ -178,7 +178,7 @@ impl<'t> Reader<'t> {
         Ok(Self { parameters: parameters.collect(), resources })
     }
 
-    /// Refuses what would do something when deployed and nothing here.
+    /// Refuses resources that would have an effect when deployed but none here.
     fn check_resources(&self) -> Result<()> {
         for (name, resource) in &self.resources {
             let property = |name: &str| resource.get("Properties").and_then(|properties| properties.get(name));
@@ -218,7 +218,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The name of the function that a logical id, `!Ref` or `!GetAtt X.Arn` means: the last part of its code's path.
+    /// The name of the function behind a logical id, `!Ref` or `!GetAtt X.Arn`: the last part of its code's path.
     fn function(&self, place: &str, reference: Option<&Value>) -> Result<String> {
         let text = match reference {
             Some(Value::Tagged(tagged)) => tagged.value.as_str(),
@@ -233,7 +233,7 @@ impl<'t> Reader<'t> {
             .and_then(|code| code.trim_end_matches('/').rsplit('/').next());
         match code {
             Some(name) => Ok(name.to_owned()),
-            None => refuse(place, format!("{id} is no function")),
+            None => refuse(place, format!("{id} is not a function")),
         }
     }
 
@@ -246,7 +246,7 @@ impl<'t> Reader<'t> {
         };
         let integration = target.strip_prefix("integrations/${").and_then(|target| target.strip_suffix('}'));
         let integration = integration.and_then(|id| self.resources.get(id)?.get("Properties"));
-        let Some(integration) = integration else { return refuse(name, "Target is no integration") };
+        let Some(integration) = integration else { return refuse(name, "Target is not an integration") };
         let function = self.function(name, integration.get("IntegrationUri"))?;
         Ok(Route { method: method.to_owned(), path: path.to_owned(), function })
     }
@@ -332,7 +332,7 @@ fn rate(place: &str, expression: &str) -> Result<Duration> {
     }
 }
 
-/// Patterns understood here: nested objects, and lists of plain values to be equal to one of.
+/// The patterns understood here: nested objects, and lists of plain values of which one must be equal.
 fn check_pattern(place: &str, pattern: &Json) -> Result<()> {
     let Json::Object(members) = pattern else { return refuse(place, "a pattern is an object") };
     for value in members.values() {
@@ -345,7 +345,7 @@ fn check_pattern(place: &str, pattern: &Json) -> Result<()> {
     Ok(())
 }
 
-/// Whether an event fits a pattern.
+/// Whether an event matches a pattern.
 pub(crate) fn fits(pattern: &Json, event: &Json) -> bool {
     match pattern {
         Json::Object(members) => {
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn parts_not_understood_are_refused() {
         let text = include_str!("../../../infra/template.yaml");
         for (good, bad) in [
             ("rate(1 minute)", "cron(0 2 * * ? *)"),

@@ -88,7 +88,7 @@ fn presigning() -> PresigningConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_conditional_writes_one_wins() {
+async fn one_of_twenty_conditional_writes_wins() {
     let (_dir, server) = started().await;
     let mut tasks = tokio::task::JoinSet::new();
     for i in 0..20u8 {
@@ -114,7 +114,7 @@ async fn of_twenty_conditional_writes_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_writes_of_one_version_one_wins() {
+async fn one_of_twenty_writes_of_one_version_wins() {
     let (_dir, server) = started().await;
     let first = server.put("one", b"first").await;
     let mut tasks = tokio::task::JoinSet::new();
@@ -161,7 +161,7 @@ async fn keys_reach_only_their_own_objects() {
 #[tokio::test]
 async fn ranges() {
     let (_dir, server) = started().await;
-    // More than one block of the reader.
+    // More than one of the reader's blocks.
     let body: Vec<u8> = (0..700_001u32).map(|i| u8::try_from(i % 251).unwrap()).collect();
     server.put("big", &body).await;
     assert_eq!(server.get("big").await, body);
@@ -262,7 +262,7 @@ async fn presigned_links() {
     assert_eq!(head.headers()["content-length"], "10");
     assert_eq!(head.headers()["content-disposition"], shown);
 
-    // Neither another key nor no signature at all.
+    // The link is not valid for another key, and a request without a signature is refused.
     let forged = link.uri().replace("report.csv", "other.csv");
     assert_eq!(http.get(forged).send().await.unwrap().status(), StatusCode::FORBIDDEN);
     let bare = format!("{}/{BUCKET}/t1/report.csv", server.endpoint);
@@ -385,7 +385,7 @@ async fn data_outlives_the_server_and_leftovers_do_not() {
     assert!(matches!(ObjectStore::open(dir.path()), Err(S3Error::InUse)));
     server.stop().await;
 
-    // What a killed process leaves: half a file, half a bucket.
+    // What a killed process leaves behind: half a file, half a bucket.
     let tmp = dir.path().join("tmp");
     std::fs::write(tmp.join("half"), b"VSTOBJ1\n\0\0").unwrap();
     std::fs::create_dir(tmp.join("bucket")).unwrap();
@@ -428,7 +428,7 @@ async fn a_wrong_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn pages_of_this_machine_alone_may_read_what_a_link_gives() {
+async fn only_pages_of_this_machine_may_read_a_linked_object() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path()).await;
     server.client.create_bucket().bucket(BUCKET).send().await.unwrap();
@@ -457,7 +457,7 @@ async fn a_conditional_upload_meets_other_writers() {
         let id = created.upload_id.unwrap();
         let part = client.upload_part().bucket(BUCKET).key("one").upload_id(&id).part_number(1);
         let done = part.body(ByteStream::from_static(b"parts")).send().await.unwrap();
-        assert!(done.checksum_crc32.is_some(), "what was verified is said again");
+        assert!(done.checksum_crc32.is_some(), "the verified checksum is repeated");
         let part =
             CompletedPart::builder().part_number(1).set_e_tag(done.e_tag).set_checksum_crc32(done.checksum_crc32);
         (id, CompletedMultipartUpload::builder().parts(part.build()).build())
@@ -468,25 +468,25 @@ async fn a_conditional_upload_meets_other_writers() {
     };
     let delete = || client.delete_object().bucket(BUCKET).key("one").send();
 
-    // Somebody was quicker.
+    // Another writer was faster.
     let upload = begin().await;
     server.put("one", b"first").await;
     assert_eq!(complete(upload.clone()).await.unwrap_err().code(), Some("PreconditionFailed"));
-    // It is gone again: S3 can't tell which came first, and wants the upload anew.
+    // It is removed again: S3 cannot know which came first, and requires a new upload.
     delete().await.unwrap();
     let error = complete(upload).await.unwrap_err();
     assert_eq!((status(&error), error.code()), (409, Some("ConditionalRequestConflict")));
     complete(begin().await).await.unwrap();
     assert_eq!(server.get("one").await, b"parts");
 
-    // A removal before a write, and of another object, is in nobody's way.
+    // A removal before the write, or of another object, does not matter.
     delete().await.unwrap();
     let upload = begin().await;
     server.put("two", b"two").await;
     client.delete_object().bucket(BUCKET).key("two").send().await.unwrap();
     complete(upload).await.unwrap();
 
-    // What nobody ends is cleared after a day.
+    // Unfinished uploads are removed after a day.
     let (old, _) = begin().await;
     let (new, _) = begin().await;
     server.stop().await;

@@ -1,4 +1,4 @@
-//! The services of one machine as a program meets them: through SDK clients and HTTP, over restarts and kills.
+//! The services of one machine as a program uses them: through SDK clients and HTTP, across restarts and kills.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use vestibule_host::{Functions, Host, HostError, Names};
 
-/// Set in the process that is to be killed.
+/// Set in the process that will be killed.
 const VICTIM: &str = "VESTIBULE_TEST_VICTIM";
 
 fn names() -> Names {
@@ -35,7 +35,7 @@ async fn put_event(host: &Host, detail: Value) {
     assert_eq!(answer.failed_entry_count(), 0);
 }
 
-/// The functions that the template names, with one that handles events in place of its own.
+/// The functions that the template names; the one called `name` records its calls and answers with `answer`.
 fn functions(
     name: &'static str,
     calls: mpsc::UnboundedSender<Value>,
@@ -57,7 +57,7 @@ fn received(calls: &mut mpsc::UnboundedReceiver<Value>) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn one_owns_a_folder_and_others_join_it() {
+async fn one_process_owns_a_folder_and_others_use_its_services() {
     let folder = tempfile::tempdir().unwrap();
     let mut owner = Host::start(folder.path(), &names()).await.unwrap();
     assert!(matches!(Host::start(folder.path(), &names()).await, Err(HostError::InUse(_))));
@@ -69,7 +69,7 @@ async fn one_owns_a_folder_and_others_join_it() {
     owner.stop().await.unwrap();
     assert!(!folder.path().join("endpoints.json").exists());
 
-    // A killed owner's word is not believed.
+    // The file of an owner that was killed is ignored.
     std::fs::write(folder.path().join("endpoints.json"), serde_json::to_vec(&guest.endpoints).unwrap()).unwrap();
     let mut next = Host::attach_or_start(folder.path(), &names()).await.unwrap();
     assert!(next.is_owner());
@@ -79,7 +79,7 @@ async fn one_owns_a_folder_and_others_join_it() {
 }
 
 #[tokio::test]
-async fn the_stream_is_handed_on_in_order_once_it_succeeds() {
+async fn the_stream_is_delivered_in_order_once_the_function_succeeds() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), &names()).await.unwrap();
     for number in 0..3 {
@@ -93,7 +93,7 @@ async fn the_stream_is_handed_on_in_order_once_it_succeeds() {
         calls,
         move || json!({"batchItemFailures": answers.lock().unwrap().pop().into_iter().collect::<Vec<_>>()}),
     );
-    // A first look, refused as a whole, to learn the sequence numbers.
+    // A first delivery is refused as a whole, to learn the sequence numbers.
     refuse.lock().unwrap().push(json!({"itemIdentifier": "unknown"}));
     host.settle(&functions).await.unwrap();
     let keys = |event: &Value| -> Vec<String> {
@@ -117,12 +117,12 @@ async fn the_stream_is_handed_on_in_order_once_it_succeeds() {
     host.stop().await.unwrap();
     let mut host = Host::start(folder.path(), &names()).await.unwrap();
     host.settle(&functions).await.unwrap();
-    assert!(received(&mut received_calls).is_empty(), "also over a restart");
+    assert!(received(&mut received_calls).is_empty(), "also after a restart");
     host.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn what_a_batch_reports_as_failed_comes_again_with_all_after_it() {
+async fn a_failed_record_and_all_after_it_are_delivered_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), &names()).await.unwrap();
     for number in 0..3 {
@@ -167,7 +167,7 @@ async fn an_event_of_the_bus_reaches_the_function_of_its_rule() {
 }
 
 #[tokio::test]
-async fn routes_are_served_as_the_template_has_them_until_told_to_stop() {
+async fn the_templates_routes_are_served_until_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), &names()).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -198,7 +198,7 @@ async fn routes_are_served_as_the_template_has_them_until_told_to_stop() {
         ("GET", "/hooks//enrollment-events", 0, 404),
         ("POST", "/hooks/acme/enrollment-events", (10 << 20) + 1, 413),
         ("GET", "/api/tenant?panic", 0, 502),
-        // The deployment has it, this test's functions do not.
+        // The deployment has it, but this test's functions do not.
         ("POST", "/hooks/acme/esp-status", 0, 502),
     ] {
         let answer = send(method, path, vec![b'x'; body]).await.unwrap();
@@ -216,9 +216,9 @@ async fn routes_are_served_as_the_template_has_them_until_told_to_stop() {
     assert!(!folder.path().join("endpoints.json").exists());
 }
 
-/// Not a test of its own: what the next one starts and kills.
+/// Not a test of its own: the next one starts and kills it.
 #[tokio::test]
-#[ignore = "the process that acknowledged_is_there_after_a_kill starts"]
+#[ignore = "the next test starts this process"]
 async fn victim() {
     let Ok(folder) = std::env::var(VICTIM) else { return };
     let host = Host::start(Path::new(&folder), &names()).await.unwrap();
@@ -227,14 +227,14 @@ async fn victim() {
         put_event(&host, json!({"number": number})).await;
         let put = host.clients.s3.put_object().bucket("bucket").key(number.to_string());
         put.body(vec![b'x'; 1000].into()).send().await.unwrap();
-        // Past the capture of the test's own output, and at once.
+        // Bypasses the capture of the test's output, without buffering.
         let mut out = std::io::stderr();
         writeln!(out, "acknowledged {number}").unwrap();
     }
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_a_kill() {
+async fn acknowledged_items_survive_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = 0;
     for round in 1..=3 {
@@ -250,7 +250,7 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
         let written = lines.take(20 * round).count();
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(written, 20 * round, "it died by itself");
+        assert_eq!(written, 20 * round, "it died before it was killed");
         acknowledged = acknowledged.max(written);
 
         let mut host = Host::attach_or_start(folder.path(), &names()).await.unwrap();

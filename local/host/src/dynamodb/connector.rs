@@ -1,11 +1,11 @@
-//! The way from an SDK client to the embedded engine within one process: no socket, no HTTP.
+//! The connection from an SDK client to the embedded engine in the same process: no socket, no HTTP.
 //!
-//! An SDK client hands its request to an HTTP connector; this one reads the operation from the request's header, calls the
-//! engine, and answers what the engine's own HTTP server would. It serves the clients of DynamoDB and of DynamoDB
+//! An SDK client passes its request to an HTTP connector. This one reads the operation from the request's header, calls
+//! the engine, and answers as the engine's own HTTP server would. It serves clients of DynamoDB and of DynamoDB
 //! Streams.
 //!
-//! Must stay true: a request is answered after the engine has done it, never before; and the engine's disk keeps no
-//! thread waiting that serves requests.
+//! Must stay true: a request is answered only after the engine has performed it, and no thread that serves requests
+//! waits for the engine's disk.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -22,20 +22,20 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// What stands before the operation's name in the header that names it.
+/// The prefixes of the operation's name in its header.
 const TARGETS: [&str; 2] = ["DynamoDB_20120810.", "DynamoDBStreams_20120810."];
 /// The header that names the operation.
 const TARGET: &str = "x-amz-target";
-/// What the engine's own server answers with.
+/// The content type of the engine's own server.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
-/// The name of the operation that a request is for, if it is one of DynamoDB's.
+/// The operation that a request names, if it is one of DynamoDB's.
 pub fn operation(request: &HttpRequest) -> Option<&str> {
     let target = request.headers().get(TARGET)?;
     TARGETS.iter().find_map(|prefix| target.strip_prefix(prefix))
 }
 
-/// What the engine answers to one request.
+/// The engine's answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
@@ -45,7 +45,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Has the engine do one operation and answers as its HTTP server does. Blocks for as long as that takes.
+    /// Lets the engine perform one operation, and answers as its HTTP server does. Blocks meanwhile.
     pub fn of(database: &Database, operation: &str, body: &str) -> Self {
         match run(database, operation, body) {
             Ok(body) => Self { status: 200, body },
@@ -53,10 +53,10 @@ impl Answer {
         }
     }
 
-    /// The answer as an SDK client takes it.
+    /// The answer in the SDK client's form.
     ///
     /// # Errors
-    /// When the status is no HTTP status.
+    /// When the status is not an HTTP status.
     pub fn into_response(self) -> Result<HttpResponse, ConnectorError> {
         let status = self.status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
         let mut response = HttpResponse::new(status, SdkBody::from(self.body));
@@ -97,14 +97,14 @@ fn with<Q: DeserializeOwned, A: Serialize>(
     body: &str,
     call: impl FnOnce(Q) -> Result<A, DynoxideError>,
 ) -> Result<String, DynoxideError> {
-    // An SDK client writes what the operation takes; what is wrong in it is a value.
+    // An SDK client always writes valid members, so only a value can be wrong.
     let request = serde_json::from_str(body).map_err(|error| DynoxideError::ValidationException(error.to_string()))?;
     let answer = call(request)?;
     serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// A thread on which an engine does what the clients of this process ask, one request after the other: the engine has one
-/// connection to its file. Dropping it finishes what was asked before and ends the thread; later requests fail.
+/// A thread on which an engine performs the requests of this process's clients one after another, because the engine
+/// has one connection to its file. Dropping it finishes earlier requests and ends the thread; later requests fail.
 pub(super) struct Worker {
     jobs: mpsc::Sender<Job>,
     thread: Option<JoinHandle<()>>,
@@ -119,12 +119,12 @@ impl Worker {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When there is none to be had.
+    /// When no thread can be started.
     pub(super) fn start(database: Database) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
         let work = move || {
             while let Ok(Job::Do { operation, body, answer }) = waiting.recv() {
-                // Whoever asked may have gone meanwhile; it is done all the same, as over a network.
+                // The client may be gone meanwhile; the request is performed anyway, as over a network.
                 let _gone = answer.send(Answer::of(&database, &operation, &body));
             }
         };
@@ -150,7 +150,7 @@ impl Drop for Worker {
     }
 }
 
-/// Hands requests to the engine's thread.
+/// Passes requests to the engine's thread.
 #[derive(Clone)]
 struct InProcess {
     jobs: mpsc::Sender<Job>,
@@ -183,7 +183,7 @@ impl HttpConnector for InProcess {
 /// A request's operation and JSON.
 ///
 /// # Errors
-/// When it is no request of DynamoDB's.
+/// When it is not a request to DynamoDB.
 pub fn parse(request: &HttpRequest) -> Result<(String, String), ConnectorError> {
     let refused = |problem: &str| ConnectorError::user(problem.into());
     let operation = operation(request).ok_or_else(|| refused("the request names no operation of DynamoDB"))?;

@@ -1,8 +1,8 @@
 //! The S3 protocol in front of the object store.
 //!
-//! Signatures, presigned links and XML are the work of `s3s`; here requests become calls of the
-//! store. What must stay true: no file is touched on a thread of the runtime, and a body that
-//! breaks off, or does not have the length or the checksum announced, leaves no object.
+//! `s3s` handles signatures, presigned links and XML; here requests become calls of the store. Must stay true: no
+//! thread of the runtime touches a file, and a body that breaks off, or does not have the announced length or checksum,
+//! leaves no object.
 
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,11 +26,11 @@ use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, TrailingHeaders, s3_
 
 use super::store::{Condition, Failure, Finished, Header, ObjectStore, Opened};
 
-/// How much is handed to or taken from a blocking thread at once.
+/// Number of bytes passed to or from a blocking thread at once.
 const BLOCK: usize = 256 * 1024;
 const MAX_KEY: usize = 1024;
 const MAX_LIST: i32 = 1000;
-/// What S3 allows in names and values of user metadata together.
+/// S3's limit for names and values of user metadata together.
 const MAX_METADATA: usize = 2048;
 
 /// The S3 protocol over a store.
@@ -39,7 +39,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Runs work on files where it may block.
+    /// Runs work on files on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&ObjectStore) -> Result<T, Failure> + Send + 'static,
@@ -51,7 +51,7 @@ impl Endpoint {
         }
     }
 
-    /// Takes in a body and checks it against all that was announced of it; hands back the checksums, too.
+    /// Reads a body and checks it against everything announced; also returns the checksums.
     async fn receive(
         &self,
         header: Header,
@@ -100,12 +100,12 @@ impl Endpoint {
     }
 }
 
-/// What a request says about its body.
+/// What a request announces about its body.
 #[derive(Default)]
 struct Announced {
     length: Option<i64>,
     md5: Option<String>,
-    /// Name of the checksum header and value; those without a value come after the body.
+    /// Names of checksum headers with their values; those without a value come after the body.
     sums: Vec<(&'static str, Option<String>)>,
     trailing: Option<TrailingHeaders>,
 }
@@ -186,7 +186,7 @@ fn failed(failure: Failure) -> s3s::S3Error {
         Failure::Precondition => S3ErrorCode::PreconditionFailed,
         Failure::Conflict => S3ErrorCode::ConditionalRequestConflict,
         Failure::Damaged(_) | Failure::Io(_) => {
-            // What the operating system says names files of the machine: for the log only.
+            // The operating system's message names files of the machine, so it goes only into the log.
             tracing::error!(error = %failure, "an object store operation failed");
             return s3s::S3Error::internal_error(failure);
         }
@@ -209,7 +209,7 @@ fn metadata(metadata: Option<Metadata>) -> S3Result<std::collections::BTreeMap<S
     Ok(metadata)
 }
 
-/// `aws-chunked` is how the request came, not how the object is encoded.
+/// `aws-chunked` describes the request, not the object's encoding.
 fn encoding(value: Option<String>) -> Option<String> {
     let kept: Vec<_> = value?.split(',').map(str::trim).filter(|e| *e != "aws-chunked").map(str::to_owned).collect();
     let kept = kept.join(", ");
@@ -239,7 +239,7 @@ fn length(bytes: u64) -> S3Result<i64> {
     i64::try_from(bytes).map_err(s3s::S3Error::internal_error)
 }
 
-/// The headers of the conditions a read can have.
+/// The headers of a read's conditions.
 struct ReadConditions {
     if_match: Option<ETagCondition>,
     if_none_match: Option<ETagCondition>,
@@ -289,7 +289,7 @@ fn not_satisfiable(size: u64) -> s3s::S3Error {
     error
 }
 
-/// Reads the next block of what is left, on a thread that may block.
+/// Reads the next block of the rest, on a thread that may block.
 async fn next_block(mut opened: Opened, left: u64) -> io::Result<(Bytes, Opened, u64)> {
     tokio::task::spawn_blocking(move || {
         let bytes = read_block(&mut opened, left)?;
@@ -355,7 +355,7 @@ impl S3 for Endpoint {
             if_unmodified_since: input.if_unmodified_since,
         };
         let range = input.range;
-        // The first block comes with the opening: most objects are read in one visit.
+        // The first block is read together with opening: most objects need only one visit.
         let (header, span, first, opened) = self
             .blocking(move |store| {
                 let (header, mut opened) = store.open_object(&bucket, &key)?;
@@ -365,7 +365,7 @@ impl S3 for Endpoint {
                 let span = match range {
                     None => 0..header.size,
                     Some(range) => match range.check(header.size) {
-                        // A suffix of nothing is no range either.
+                        // An empty suffix is not a range.
                         Ok(span) if !span.is_empty() => span,
                         _ => return Ok(Err(not_satisfiable(header.size))),
                     },
@@ -450,7 +450,7 @@ impl S3 for Endpoint {
         for (name, value) in overrides {
             if let Some(value) = value {
                 let value = HeaderValue::try_from(value)
-                    .map_err(|_| s3_error!(InvalidArgument, "{name} is no header value"))?;
+                    .map_err(|_| s3_error!(InvalidArgument, "{name} is not a header value"))?;
                 response.headers.insert(name, value);
             }
         }
@@ -554,7 +554,7 @@ impl S3 for Endpoint {
         let announced = Announced::new(&headers, trailing_headers, input.content_length, input.content_md5);
         let (done, sums) = self.receive(header, input.body, announced).await?;
         let header = self.blocking(move |store| store.commit_part(&id, number, done)).await?;
-        // What was announced and verified is said again, for the list of parts.
+        // Checksums that were announced and verified are repeated, for the list of parts.
         Ok(S3Response::new(UploadPartOutput {
             e_tag: Some(etag(&header)),
             checksum_crc32: sums.checksum_crc32,
@@ -613,12 +613,12 @@ fn check_part_number(number: i32) -> S3Result<()> {
     if (1..=10_000).contains(&number) { Ok(()) } else { Err(s3_error!(InvalidArgument, "part numbers are 1 to 10000")) }
 }
 
-/// Up to where a listing has come.
+/// The position that a listing has reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Position {
-    /// This key and all before it.
+    /// This key and all before it are done.
     Key(String),
-    /// All keys with this common prefix and all before them.
+    /// All keys with this common prefix, and all before them, are done.
     Prefix(String),
 }
 
@@ -656,7 +656,7 @@ impl Position {
 struct Page {
     objects: Vec<Header>,
     prefixes: Vec<String>,
-    /// Where the next page goes on, if there is one.
+    /// Where the next page continues, if there is one.
     next: Option<Position>,
 }
 
@@ -700,7 +700,7 @@ impl Page {
     }
 }
 
-/// As S3 encodes keys when a listing asks for it: what XML cannot carry gets through this way.
+/// Encodes keys as S3 does if a listing asks for it, for characters that XML cannot carry.
 fn percent_encode(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {

@@ -1,14 +1,14 @@
-//! Object storage over a folder, spoken to with the S3 protocol.
+//! Object storage over a folder, accessed through the S3 protocol.
 //!
-//! For running the services on one machine: the code under test or in use talks to it with the
-//! same SDK as in the cloud, and what it was told is stored stays stored.
+//! For running the services on one machine: code talks to it with the same SDK as in the cloud, and whatever was
+//! acknowledged stays stored.
 //!
-//! What must stay true:
-//! - An object is one file, data and metadata together, and appears under its final name only
-//!   when it is whole and synced. A process killed at any instant leaves whole objects only.
-//! - Of any number of concurrent conditional writes of one key exactly one succeeds.
-//! - A key never becomes part of a path: file names are digests of keys, so no key can reach
-//!   another object or leave the folder.
+//! Must stay true:
+//! - An object is one file, data and metadata together, and appears under its final name only when it is complete and
+//!   synced. If the process is killed at any instant, only complete objects remain.
+//! - Of any number of concurrent conditional writes of one key, exactly one succeeds.
+//! - A key never becomes part of a path: file names are digests of keys, so no key can reach another object or leave
+//!   the folder.
 //! - One process owns the folder at a time.
 
 mod endpoint;

@@ -1,7 +1,7 @@
 //! The server that speaks the S3 protocol.
 //!
-//! Pages of this machine may read what a presigned link gives them, as a bucket's CORS rules allow the deployment's page:
-//! the link is the credential. What must stay true: no other origin is named in an answer.
+//! Pages on this machine may read what a presigned link gives them, as a bucket's CORS rules allow the deployment's
+//! page: the link is the credential. Must stay true: no other origin is allowed by an answer.
 
 use super::endpoint::Endpoint;
 use super::store::{ObjectStore, S3Error};
@@ -20,13 +20,13 @@ use tokio::task::JoinSet;
 /// How long connections may take to finish after the shutdown signal.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves the store on this listener, which is to be bound to the loopback interface, until
-/// `shutdown` resolves; requests under way are then finished.
+/// Serves the store on this listener, which must be bound to the loopback interface, until `shutdown` resolves; then
+/// finishes the requests under way.
 ///
-/// Only requests signed with this pair of keys are answered.
+/// Answers only requests signed with this pair of keys.
 ///
 /// # Errors
-/// When the listener is not usable at all. A failed connection is no error.
+/// When the listener cannot be used at all. A failed connection is not an error.
 pub async fn serve(
     listener: TcpListener,
     store: ObjectStore,
@@ -51,7 +51,7 @@ pub async fn serve(
                     connections.spawn(connection(socket, service.clone(), stopped.clone()));
                 }
                 Err(error) => {
-                    // Out of descriptors, usually: waiting for some to be closed beats spinning.
+                    // Usually there are no descriptors left; waiting until some are closed is better than spinning.
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -69,7 +69,7 @@ pub async fn serve(
 }
 
 async fn connection(socket: TcpStream, service: S3Service, mut stopped: watch::Receiver<bool>) {
-    // Head and body of an answer are separate writes; delayed acknowledgement would hold the second.
+    // Head and body of an answer are separate writes; delayed acknowledgement would hold back the second.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
@@ -89,7 +89,7 @@ async fn connection(socket: TcpStream, service: S3Service, mut stopped: watch::R
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        // The guard it yields is not `Send`, so it must not live on in the arm.
+        // The guard it yields is not `Send`, so it must be dropped in this arm.
         () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await

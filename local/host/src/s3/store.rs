@@ -6,13 +6,13 @@
 //! - `buckets/<bucket>/<2 hex digits>/<64 hex digits>`: objects, named by the SHA-256 of the key,
 //! - `uploads/<id>/`: multipart uploads, `upload` and one file per part.
 //!
-//! Every file of an object, a part or an upload is: magic, length of the header as a big-endian
-//! `u32`, header as JSON padded with spaces, then the bytes. The header is padded because it is
-//! written last, when size and digest are known, into room that was left for it.
+//! Every file of an object, a part or an upload consists of: magic, length of the header as a big-endian `u32`, header
+//! as JSON padded with spaces, then the bytes. The header is padded because it is written last, once size and digest
+//! are known, into space reserved for it.
 //!
-//! What must stay true: everything is written in `tmp`, synced, and then renamed or linked into
-//! place, and the receiving folder is synced before the write is reported as done. All functions
-//! here block; they are called from threads that may.
+//! Must stay true: everything is written in `tmp`, synced, and then renamed or linked into place, and the receiving
+//! folder is synced before the write is reported as done. All functions here block; only threads that may block call
+//! them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::{self, File};
@@ -28,27 +28,27 @@ use sha2::{Digest, Sha256};
 const MAGIC: &[u8; 8] = b"VSTOBJ1\n";
 /// Bytes in front of the header: magic and length.
 const PREAMBLE: u64 = 12;
-/// No header is longer: a key of 1 KiB, 2 KiB of user metadata and a few fields, each of which
-/// JSON escapes may lengthen sixfold. A longer one is damage, not something to allocate for.
+/// No header is longer: it holds a key of 1 KiB, 2 KiB of user metadata and a few fields, and JSON escapes may lengthen
+/// each sixfold. A longer header means damage, so no memory is allocated for it.
 const MAX_HEADER: usize = 256 * 1024;
 const LOCKS: usize = 64;
-/// Removals remembered; a write that more of them overtake is let through.
+/// Number of removals remembered; a write overtaken by more of them is allowed.
 const MOST_REMOVALS: usize = 1024;
-/// How long an upload may take to be ended.
+/// How long an upload may stay unfinished.
 const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why the store could not be opened or served.
 #[derive(Debug, thiserror::Error)]
 pub enum S3Error {
-    /// The folder is held by another process, or by another store of this one.
+    /// Another process, or another store of this one, holds the folder.
     #[error("the object store folder is in use")]
     InUse,
     /// A file operation failed.
     #[error("{what}: {source}")]
     Io {
-        /// What was being done.
+        /// The operation.
         what: &'static str,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
 }
@@ -80,11 +80,11 @@ pub(super) enum Failure {
     Io(#[from] io::Error),
 }
 
-/// What is kept with the bytes of an object.
+/// The metadata stored with the bytes of an object.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Header {
     pub key: String,
-    /// Only for an upload: the bucket its object will be in.
+    /// Only for an upload: the bucket of its object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub bucket: String,
     pub size: u64,
@@ -107,7 +107,7 @@ pub(super) struct Header {
     pub user_metadata: BTreeMap<String, String>,
 }
 
-/// On what a write or a removal depends.
+/// The condition of a write or a removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {
     None,
@@ -132,32 +132,31 @@ pub struct ObjectStore {
 #[derive(Debug)]
 struct Inner {
     root: PathBuf,
-    /// Held open: the lock goes with it, also when the process is killed.
+    /// Held open; the lock ends with it, also when the process is killed.
     _lock: File,
-    /// Changes of one key exclude each other, so that a condition still holds when the change
-    /// takes effect. Striped by the digest of the key.
+    /// Changes of one key exclude each other, so a condition still holds when the change takes effect. Striped by the
+    /// digest of the key.
     locks: Vec<Mutex<()>>,
     removals: Mutex<Removals>,
 }
 
-/// What was removed lately: a conditional write that a removal overtakes is refused, as S3 does it.
+/// Recent removals: a conditional write that a removal overtakes is refused, as S3 does.
 #[derive(Debug, Default)]
 struct Removals {
-    /// How many there were.
+    /// Number of removals so far.
     count: u64,
-    /// The last of them, by their number, oldest first.
+    /// The latest of them by number, oldest first.
     last: VecDeque<(u64, PathBuf)>,
     /// The uploads under way, with the number of removals when each began.
     uploads: HashMap<String, u64>,
 }
 
-/// When a write began, in removals.
+/// When a write began, counted in removals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Began(u64);
 
 impl ObjectStore {
-    /// Opens the store in `root`, creating it when there is none, and clears away what writes
-    /// that never finished left behind.
+    /// Opens the store in `root`, creates it if there is none, and removes what unfinished writes left behind.
     ///
     /// # Errors
     /// When the folder is in use by another process or cannot be written.
@@ -178,7 +177,7 @@ impl ObjectStore {
                 return Err(S3Error::Io { what: "locking the object store", source });
             }
         }
-        // Only after the lock: the files of a living owner are not leftovers.
+        // Only after locking: the files of a living owner are not leftovers.
         let tmp = root.join("tmp");
         match fs::remove_dir_all(&tmp) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
@@ -196,7 +195,7 @@ impl ObjectStore {
         Ok(store)
     }
 
-    /// Removes uploads that nobody will end any more, as the rule of the deployment's bucket does.
+    /// Removes uploads that nobody will finish, as the rule of the deployment's bucket does.
     fn forget_old_uploads(&self) -> io::Result<()> {
         for upload in fs::read_dir(self.inner.root.join("uploads"))? {
             let upload = upload?;
@@ -209,11 +208,11 @@ impl ObjectStore {
     }
 
     fn removals(&self) -> MutexGuard<'_, Removals> {
-        // Each change of it is whole before the next can panic.
+        // Each change completes before anything can panic.
         self.inner.removals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Marks the beginning of a write, to be handed to [`ObjectStore::commit`].
+    /// Marks the beginning of a write, to pass to [`ObjectStore::commit`].
     pub(super) fn begin(&self) -> Began {
         Began(self.removals().count)
     }
@@ -223,7 +222,7 @@ impl ObjectStore {
     }
 
     fn bucket_path(&self, bucket: &str) -> Result<PathBuf, Failure> {
-        // The one name from outside that becomes part of a path.
+        // The only name from outside that becomes part of a path.
         if !s3s::path::check_bucket_name(bucket) || bucket.contains("..") {
             return Err(Failure::BucketName);
         }
@@ -231,7 +230,7 @@ impl ObjectStore {
     }
 
     fn upload_path(&self, id: &str) -> Result<PathBuf, Failure> {
-        // Ours are 32 hexadecimal digits; anything else never was an upload.
+        // Our ids have 32 hexadecimal digits; anything else never was an upload.
         if id.len() != 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Failure::NoSuchUpload);
         }
@@ -257,7 +256,7 @@ impl ObjectStore {
         if path.try_exists()? {
             return Err(Failure::BucketExists);
         }
-        // All fan-out folders at once: a write then has only its own entry to make durable.
+        // All fan-out folders at once, so that a write has to make only its own entry durable.
         let staged = self.temp_path();
         fs::create_dir(&staged)?;
         for i in 0..=u8::MAX {
@@ -274,7 +273,7 @@ impl ObjectStore {
         if path.try_exists()? { Ok(()) } else { Err(Failure::NoSuchBucket) }
     }
 
-    /// Begins to write a file that [`ObjectStore::commit`] or an upload takes over.
+    /// Begins a file for [`ObjectStore::commit`] or an upload.
     pub(super) fn stage(&self, header: Header) -> Result<Staged, Failure> {
         let widest = Header {
             size: u64::MAX,
@@ -294,8 +293,8 @@ impl ObjectStore {
         Ok(Staged { file, temp, header, room, digest: Sha256::new(), size: 0 })
     }
 
-    /// Puts a finished file in the place of the object it is, if the condition holds and the object was not removed since
-    /// the write began.
+    /// Puts a finished file into the object's place, if the condition holds and the object was not removed since the
+    /// write began.
     pub(super) fn commit(
         &self,
         bucket: &str,
@@ -313,7 +312,7 @@ impl ObjectStore {
             return Err(Failure::Conflict);
         }
         if *condition == Condition::Absent {
-            // Linking never replaces, so the file system itself lets one writer win.
+            // Linking never replaces a file, so the file system lets only one writer win.
             match fs::hard_link(&temp.path, &path) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(Failure::Precondition),
                 other => other?,
@@ -336,15 +335,15 @@ impl ObjectStore {
                 sync_dir(dir)?;
                 self.removals().add(path.clone());
             }
-            // To remove what is not there is no error in S3.
+            // Removing what does not exist is not an error in S3.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e.into()),
         }
         Ok(())
     }
 
-    /// Opens an object; the file stands at the first of its bytes and stays readable when the
-    /// object is replaced or removed meanwhile.
+    /// Opens an object. The file is positioned at the object's first byte, and stays readable if the object is replaced
+    /// or removed meanwhile.
     pub(super) fn open_object(&self, bucket: &str, key: &str) -> Result<(Header, Opened), Failure> {
         self.head_bucket(bucket)?;
         let (header, opened) = open_file(&self.object_path(bucket, key)?)?.ok_or(Failure::NoSuchKey)?;
@@ -369,7 +368,7 @@ impl ObjectStore {
                 if name.len() != 64 || !entry.file_type()?.is_file() {
                     continue;
                 }
-                // Absent: removed since the folder was read.
+                // Missing if it was removed after the folder was read.
                 if let Some((header, _)) = open_file(&entry.path())?
                     && header.key.starts_with(prefix)
                 {
@@ -397,10 +396,10 @@ impl ObjectStore {
         Ok(id)
     }
 
-    /// The header the object of this upload is going to have.
+    /// The header that the object of this upload will have.
     pub(super) fn upload(&self, bucket: &str, key: &str, id: &str) -> Result<Header, Failure> {
         let (header, _) = open_file(&self.upload_path(id)?.join("upload"))?.ok_or(Failure::NoSuchUpload)?;
-        // An id is good for its own object only.
+        // An id is valid only for its own object.
         if header.bucket != bucket || header.key != key {
             return Err(Failure::NoSuchUpload);
         }
@@ -421,7 +420,7 @@ impl ObjectStore {
         Ok(done.header)
     }
 
-    /// Joins the parts, given as number and entity tag, to the object.
+    /// Joins the parts, given as numbers and entity tags, into the object.
     pub(super) fn complete_upload(
         &self,
         bucket: &str,
@@ -449,12 +448,13 @@ impl ObjectStore {
                 staged.write(buffer.get(..n).unwrap_or_default())?;
             }
         }
-        // One from before a restart is not known any more: nothing was removed meanwhile as far as anybody can tell.
+        // An upload from before a restart is not known any more; as far as anyone can know, nothing was removed
+        // meanwhile.
         let removals = self.removals();
         let began = Began(removals.uploads.get(id).copied().unwrap_or(removals.count));
         drop(removals);
         let header = self.commit(bucket, staged.finish(Some(parts.len()))?, condition, began)?;
-        // The object is there whatever becomes of the parts, so this is not worth an error.
+        // The object exists whatever happens to the parts, so this is not an error.
         if let Err(error) = self.remove_upload(&dir) {
             tracing::warn!(%error, "the parts of a completed upload were not removed");
         }
@@ -467,7 +467,7 @@ impl ObjectStore {
     }
 
     fn remove_upload(&self, dir: &Path) -> Result<(), Failure> {
-        // Moved first: half an upload must not be found after a crash.
+        // Moved first, because nobody may find half an upload after a crash.
         let gone = self.temp_path();
         match fs::rename(dir, &gone) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -496,7 +496,7 @@ impl Removals {
     }
 }
 
-/// A file in `tmp`, removed with this unless it was moved away.
+/// A file in `tmp`, removed on drop unless it was moved away.
 #[derive(Debug)]
 struct TempFile {
     path: PathBuf,
@@ -504,7 +504,7 @@ struct TempFile {
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        // Usually gone by rename; if it stays, the next start clears it.
+        // Usually renamed away; if it stays, the next start removes it.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -520,7 +520,7 @@ pub(super) struct Staged {
     size: u64,
 }
 
-/// A file that is whole and synced, but not yet in its place.
+/// A file that is complete and synced, but not yet in its place.
 #[derive(Debug)]
 pub(super) struct Finished {
     temp: TempFile,
@@ -535,7 +535,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Writes the header and syncs. `parts` marks the entity tag as one of a multipart upload.
+    /// Writes the header and syncs. `parts` marks the entity tag as that of a multipart upload.
     pub(super) fn finish(mut self, parts: Option<usize>) -> Result<Finished, Failure> {
         let digest = self.digest.finalize();
         let mut etag = hex(digest.get(..16).unwrap_or_default());
@@ -569,18 +569,18 @@ impl Staged {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub file: File,
-    /// Where the bytes begin.
+    /// The offset of the first byte.
     start: u64,
 }
 
 impl Opened {
-    /// Goes to this byte of the object.
+    /// Moves to this byte of the object.
     pub(super) fn seek(&mut self, at: u64) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(self.start + at)).map(|_| ())
     }
 }
 
-/// Opens a file of ours and reads its header; nothing when there is no such file.
+/// Opens a file of ours and reads its header; `None` if there is no such file.
 fn open_file(path: &Path) -> Result<Option<(Header, Opened)>, Failure> {
     let mut file = match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -599,7 +599,7 @@ fn open_file(path: &Path) -> Result<Option<(Header, Opened)>, Failure> {
     }
     let mut json = vec![0; length as usize];
     file.read_exact(&mut json)?;
-    let header: Header = serde_json::from_slice(&json).map_err(|_| Failure::Damaged("the header is no JSON"))?;
+    let header: Header = serde_json::from_slice(&json).map_err(|_| Failure::Damaged("the header is not JSON"))?;
     let start = PREAMBLE + u64::from(length);
     if start.checked_add(header.size) != Some(file.metadata()?.len()) {
         return Err(Failure::Damaged("the file is not as long as its header says"));
