@@ -12,7 +12,7 @@ value HKLM\SOFTWARE\Vestibule\Reporter, which stays so that Intune does not inst
 param([switch]$Run, [switch]$WhatIf, [switch]$Uninstall)
 Set-StrictMode -Version 1.0
 $ErrorActionPreference = 'Stop'; $ProgressPreference = 'SilentlyContinue'
-# "vestibule source add" fills these in. Where it has not, config.json beside this script has both.
+# "vestibule source add" fills these in. If it did not, config.json beside this script has both.
 $Url = '{url}'
 $Secret = '{secret}'
 $Version = '1.0.0'
@@ -24,7 +24,7 @@ $Page = 'CommercialOOBE_(ESP|BootstrapStatus)|DevicePrepPage_'
 $Begins = 'ESPProgress_WhiteGloveMode_|ESPProgress_Category_Started|DevicePrepPage_AgentDownloadAndInstall_Starting'
 $Ends = 'ESPProgress_Page_Exiting|ESPProgress_Category_Success.*AccountSetupCategory|DevicePrepPage_\w+_ProvisioningComplete'
 $Guid = '[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
-# The 64-bit view, whichever PowerShell this is.
+# The registry's 64-bit view, in any PowerShell.
 $Registry = [Microsoft.Win32.RegistryKey]::OpenBaseKey('LocalMachine', 'Registry64')
 # Without this, PowerShell 5.1 may write an array into JSON as an object with "value" and "Count".
 Remove-TypeData -TypeName System.Array -ErrorAction SilentlyContinue
@@ -37,10 +37,10 @@ function Write-Log([string]$Text) {
     if ((Test-Path $path) -and (Get-Item $path).Length -gt 512KB) { Move-Item $path "$path.old" -Force }
     Add-Content $path "$(Get-Text (Get-Date)) $Text" -Encoding UTF8
 }
-# The registry: no keys, or null, where there is nothing.
+# The registry: no keys, or null, for a key or value that does not exist.
 function Get-Keys([string]$Path) { $key = $Registry.OpenSubKey($Path); if ($null -ne $key) { $key.GetSubKeyNames() } }
 function Get-Value([string]$Path, $Name) { $key = $Registry.OpenSubKey($Path); if ($null -ne $key) { $key.GetValue($Name) } else { $null } }
-# The newest of the lists below a key, as JSON. Each subkey is one, named by its time; its values are addresses and states.
+# The newest list below a key, as JSON. Each subkey is a list, named by its time; its values are addresses and states.
 function Get-Tracked([string]$Path) {
     $times = @(Get-Keys $Path | Where-Object { $_ -ne 'LastLoggedState' } | Sort-Object { $_ -as [datetime] }, { $_ })
     if ($times.Count -eq 0) { return $null }
@@ -48,14 +48,14 @@ function Get-Tracked([string]$Path) {
     $list = $Registry.OpenSubKey("$Path\$($times[-1])")
     $states = [ordered]@{}
     foreach ($address in ($list.GetValueNames() | Sort-Object)) {
-        # Intune's own agent is in the list. It is no app that the page's profile names.
+        # Intune's own agent is in the list, but it is not an app of the page's profile.
         if ([Uri]::UnescapeDataString($address) -match "/MSI/(\{$Guid\})" -and
             [string](Get-Value "$msi\$($Matches[1])" 'CurrentDownloadUrl') -match 'IntuneWindowsAgent\.msi') { continue }
         $states[$address] = [string]$list.GetValue($address)
     }
     return Get-Json $states
 }
-# What is known of apps: JSON by name. Of single apps only those with an error code.
+# The facts about apps: JSON by name. Single apps are included only if they have an error code.
 function Get-Facts {
     $facts = @{}
     $lists = 'SOFTWARE\Microsoft\Windows\Autopilot\EnrollmentStatusTracking\ESPTrackingInfo\Diagnostics'
@@ -76,8 +76,8 @@ function Get-Facts {
     }
     return $facts
 }
-# Bodies with at most 40 of these records or facts. All repeat the device, its user, and what Windows was given. Their list is
-# joined by hand: in JSON a list of one is easily no list any more.
+# Bodies with at most 40 of these records or facts. Each repeats the device, its user, and the configuration of Windows. The list
+# is joined by hand, because PowerShell easily writes a list of one entry as no list.
 function Get-Bodies($State, [string]$Kind, [object[]]$Entries) {
     if ($Entries.Count -eq 0) { return }
     $os, $system, $bios = 'OperatingSystem', 'ComputerSystem', 'BIOS' | ForEach-Object { Get-CimInstance "Win32_$_" }
@@ -110,7 +110,7 @@ function Get-Bodies($State, [string]$Kind, [object[]]$Entries) {
     }
 }
 function Read-State {
-    # The second is there alone where the power failed while the first was replaced.
+    # Only the second exists if the power failed while the first was being replaced.
     foreach ($path in "$Folder\state.json", "$Folder\state.new") {
         if ($WhatIf -or -not (Test-Path $path)) { continue }
         try { return ConvertFrom-Json ([IO.File]::ReadAllText($path)) } catch { Write-Log "$path cannot be read: $_" }
@@ -123,8 +123,8 @@ function Save-State($State) {
     [IO.File]::WriteAllText("$Folder\state.new", (Get-Json $State))
     Move-Item "$Folder\state.new" "$Folder\state.json" -Force
 }
-# The page's records since the last run; at first those of the last day, and all where the log was cleared since: it counts anew.
-# A user's part begins when the page opens again after the technician's. That there is nothing is an error to Get-WinEvent.
+# The page's records since the last run; at first those of the last day; all if the log was cleared since, as ids then start anew.
+# A user's part begins when the page opens again after the technician's. Get-WinEvent reports an error if there are no records.
 function Get-Records($State) {
     $since = if ($State.lastRecordId -eq 0) { ' and TimeCreated[timediff(@SystemTime) <= 86400000]' } else { '' }
     $newest = @(Get-WinEvent -LogName $PageLog -MaxEvents 1 -ErrorAction SilentlyContinue)
@@ -135,7 +135,7 @@ function Get-Records($State) {
         $last = [long]$entry.RecordId
         $data = @(foreach ($one in $entry.Properties) { $text = [string]$one.Value; $text.Substring(0, [Math]::Min($text.Length, 2000)) })
         if (($data -join ' ') -notmatch $Page) { continue }
-        # The page often takes a failure back at once: so all wait for the next run.
+        # The page often withdraws a failure at once, so all records wait for the next run.
         $age = ((Get-Date) - $entry.TimeCreated).TotalSeconds
         if (-not $WhatIf -and ($data -join ' ') -match '_Failed' -and $age -ge 0 -and $age -lt 30) { $waits = $true }
         [ordered]@{ id = $last; part = 0; at = Get-Text $entry.TimeCreated; event = 62407; data = [string[]]$data }
@@ -155,7 +155,7 @@ function Get-Records($State) {
         $record
     }
 }
-# The facts that changed. The codes of apps go along with any list: they say why an app in it failed.
+# The facts that changed. The codes of apps are sent with any list, because they say why an app in it failed.
 function Get-Changes($State) {
     $facts = Get-Facts
     $goAlong = ''
@@ -168,7 +168,7 @@ function Get-Changes($State) {
         $State.known | Add-Member -NotePropertyName $name -NotePropertyValue $is -Force
     }
 }
-# The status of the answer, 0 without one. No redirection is followed: the secret goes to its own address alone.
+# The status of the answer, or 0 without one. Redirections are not followed, so the secret goes only to its own address.
 function Send-Body([string]$Body) {
     $call = @{ Uri = $Url; Method = 'Post'; Headers = @{ 'X-Vestibule-Secret' = $Secret }; ContentType = 'application/json; charset=utf-8'
         Body = [Text.Encoding]::UTF8.GetBytes($Body); UseBasicParsing = $true; MaximumRedirection = 0; TimeoutSec = 30 }
@@ -183,7 +183,7 @@ function Invoke-Run {
     $bodies = @(Get-Bodies $state 'records' @(Get-Records $state))
     if ($state.parts.Count -gt 0) { $bodies += @(Get-Bodies $state 'facts' @(Get-Changes $state)) }
     if ($WhatIf) { return [regex]::Replace(($bodies -join "`n"), '[^\x00-\x7f]', { param($m) '\u{0:x4}' -f [int][char]$m.Value }) }
-    # Kept before it is posted, and let go of once it is answered, or refused for good (400, 413): the same posted twice is the same.
+    # Bodies are kept before they are posted, and dropped once answered or refused for good (400, 413). Posting one twice does no harm.
     $state.undelivered = @($state.undelivered) + $bodies
     Save-State $state
     $isPaused = $null -ne $state.pausedAt -and (Get-Hours $state.pausedAt) -ge 0 -and (Get-Hours $state.pausedAt) -lt 1
@@ -194,7 +194,7 @@ function Invoke-Run {
         $state.undelivered = [string[]]@($state.undelivered | Select-Object -Skip 1)
         Save-State $state
     }
-    # A device that its technician has prepared waits half a year for its user, whose part then has a day of its own.
+    # A device prepared by its technician waits up to half a year for its user, whose part then has a day of its own.
     $since = if ($state.parts.Count -gt 1) { $state.parts[-1].startedAt } else { $state.firstRun }
     $isOld = (Get-Hours $since) -gt $(if ($state.partIsOver) { 4380 } else { 24 })
     $isOver = $null -ne $state.doneAt -and (Get-Hours $state.doneAt) * 60 -ge 10 -and $state.undelivered.Count -eq 0
@@ -202,13 +202,13 @@ function Invoke-Run {
     $people = @($owners | Where-Object { $_.User -notmatch '^(SYSTEM|defaultuser\d*|)$' })
     if ($isOld -or ($isOver -and $people.Count -gt 0)) { Remove-Reporter }
 }
-# Anybody may make a folder there. One that is not ours could be read by others, or lead elsewhere.
+# Anybody may create a folder there. One that is not ours could be readable for others, or lead elsewhere.
 function Test-Own {
     $isLink = (Get-Item -LiteralPath $Folder -Force).Attributes -band [IO.FileAttributes]::ReparsePoint
     return -not $isLink -and (Get-Acl $Folder).GetOwner([Security.Principal.SecurityIdentifier]).Value -in 'S-1-5-18', 'S-1-5-32-544'
 }
 function Remove-Reporter {
-    # The task last: where the folder with the secret does not go, the next run tries again.
+    # The task is removed last: if the folder with the secret cannot be removed, the next run tries again.
     if ((Test-Path $Folder) -and (Test-Own)) { Remove-Item -LiteralPath $Folder -Recurse -Force }
     Unregister-ScheduledTask @Task -Confirm:$false -ErrorAction SilentlyContinue
 }
@@ -218,14 +218,14 @@ function Install-Reporter {
     [void][IO.Directory]::CreateDirectory($Folder, $acl)
     if (-not (Test-Own)) { throw "$Folder is there, and is not ours" }
     [IO.Directory]::SetAccessControl($Folder, $acl)
-    # The copy needs no secret: where PowerShell logs scripts, it would be logged each minute. A signed script stays as it is.
+    # The copy needs no secret: where PowerShell logs scripts, it would be logged each minute. A signed script is copied unchanged.
     $text = [IO.File]::ReadAllText($PSCommandPath)
     if ((Get-AuthenticodeSignature $PSCommandPath).Status -eq 'NotSigned') { $text = $text.Replace("'$Secret'", "'{secret}'") }
     [IO.File]::WriteAllText("$Folder\Vestibule-Reporter.ps1", $text)
     [IO.File]::WriteAllText("$Folder\config.json", '{"url":"' + $Url + '","secret":"' + $Secret + '"}')
     $action = New-ScheduledTaskAction -Execute "$env:SystemRoot\System32\WindowsPowerShell\v1.0\powershell.exe" `
         -Argument "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File `"$Folder\Vestibule-Reporter.ps1`" -Run"
-    # From long ago, so that a clock that is set back changes nothing.
+    # Starts long ago, so that setting the clock back changes nothing.
     $minute = New-ScheduledTaskTrigger -Once -At ([datetime]'2020-01-01') -RepetitionInterval (New-TimeSpan -Minutes 1)
     $settings = New-ScheduledTaskSettingsSet -MultipleInstances IgnoreNew -ExecutionTimeLimit (New-TimeSpan -Minutes 2) `
         -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -StartWhenAvailable
@@ -239,7 +239,7 @@ function Install-Reporter {
 if ($WhatIf) { Invoke-Run; exit 0 }
 if ($Uninstall) { Remove-Reporter; $Registry.DeleteSubKeyTree('SOFTWARE\Vestibule', $false); exit 0 }
 try {
-    # Read without a command of PowerShell: what these are given may be logged.
+    # Read without PowerShell commands, because their arguments may be logged.
     if (Test-Path "$PSScriptRoot\config.json") {
         $text = [IO.File]::ReadAllText("$PSScriptRoot\config.json")
         $Url = [regex]::Match($text, '"url"\s*:\s*"([^"]+)"').Groups[1].Value
