@@ -1,13 +1,13 @@
-//! Requests with a limit, and what came back.
+//! Requests with a time limit, and their answers.
 
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap, redirect::Policy};
 use serde_json::Value;
 use std::time::Duration;
 
-/// An invocation whose function died hangs in the emulator.
+/// If a function died, its invocation hangs in the emulator.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,

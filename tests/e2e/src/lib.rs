@@ -1,7 +1,7 @@
-//! The functions as real Lambda binaries: built once, started beside an emulator of Lambda, with the services of
-//! this machine behind them. Nothing of a function's own library is linked here.
+//! The functions as real Lambda binaries: built once, started beside an emulator of Lambda, and connected to the
+//! services of this machine. No function's own library is linked here.
 //!
-//! Must stay true: every call has a limit, every wait polls for what it waits for, and no child outlives its owner.
+//! Must stay true: every call has a time limit, every wait polls for what it needs, and no child outlives its owner.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "the harness of tests")]
 
 mod http;

@@ -1,4 +1,4 @@
-//! Children that end with their owner, and ports.
+//! Child processes that end with their owner, and ports.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How long a child may take to listen.
+/// How long a child may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A process that is killed, and waited for, when this is dropped. What it says goes to a file that is shown should
-/// the test fail.
+/// A process that is killed, and waited for, when this is dropped. Its output goes to a file, which is shown if the
+/// test fails.
 #[derive(Debug)]
 pub struct Child {
     process: std::process::Child,
@@ -25,12 +25,12 @@ impl Child {
         Self { process, log: log.to_owned() }
     }
 
-    /// Waits until it listens; `false` when it ended instead.
+    /// Waits until it listens; `false` if it ended instead.
     pub(crate) async fn listens(&mut self, port: u16) -> bool {
         let began = Instant::now();
         loop {
             if tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
-                // Not somebody else's who took the port first.
+                // Another process may have taken the port first.
                 return self.process.try_wait().unwrap().is_none();
             }
             if self.process.try_wait().unwrap().is_some() {
@@ -54,13 +54,13 @@ impl Drop for Child {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free just now.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     listener.local_addr().unwrap().port()
 }
 
-/// Where nobody answers.
+/// An address at which nobody answers.
 pub fn dead_endpoint() -> String {
     format!("http://127.0.0.1:{}", free_port())
 }

@@ -1,4 +1,4 @@
-//! Something that answers `PutEvents` and fails as told.
+//! A bus that answers `PutEvents` and fails as set.
 
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
@@ -10,13 +10,13 @@ use tokio::task::JoinHandle;
 /// How it fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Failing {
-    /// Every call as a whole.
+    /// Every call fails as a whole.
     Calls,
-    /// Every entry but the first that it ever sees.
+    /// Every entry fails except the first one ever.
     Entries,
 }
 
-/// A bus that takes little.
+/// A bus that accepts little.
 #[derive(Debug)]
 pub struct Sink {
     pub url: String,
@@ -32,14 +32,14 @@ impl Sink {
         let keep = Arc::clone(&taken);
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A caller that goes away is no matter.
+                // A caller that disconnects does not matter.
                 let _gone = answer(stream, failing, &keep).await;
             }
         });
         Self { url, taken, serving }
     }
 
-    /// The entries it took.
+    /// The entries it accepted.
     pub fn taken(&self) -> Vec<Value> {
         self.taken.lock().unwrap().clone()
     }

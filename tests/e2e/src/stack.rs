@@ -1,4 +1,4 @@
-//! The services of this machine, an emulator of Lambda and the functions' binaries, each test with its own.
+//! The services of this machine, an emulator of Lambda and the functions' binaries; each test has its own.
 
 use crate::http::{Answer, request, send};
 use crate::process::{Child, free_port};
@@ -18,14 +18,14 @@ use vestibule_webhook::cloudevents::{Parsed, parse_event};
 use vestibule_webhook::{Received, signature};
 
 const NAME: &str = "vestibule";
-/// As the local machine reads it from the template, whose rules name it.
+/// The source that the local machine reads from the template, whose rules name it.
 const SOURCE: &str = "vestibule";
-/// Names under which a test may start a function once more.
+/// Names under which a test may start a function a second time.
 const OTHERS: [&str; 2] = ["another", "one-more"];
-/// Tries of a port that was free.
+/// Number of attempts to get a free port.
 const TRIES: u32 = 5;
 
-/// Everything that runs. Fields are dropped in order: what calls goes before what is called.
+/// Everything that runs. Fields are dropped in order: callers before what they call.
 pub struct Stack {
     functions: Vec<Child>,
     _emulator: Child,
@@ -35,7 +35,7 @@ pub struct Stack {
     folder: TempDir,
 }
 
-/// A tenant, and what its senders and administrators hold.
+/// A tenant, with the secrets of its senders and administrators.
 pub struct Tenancy {
     pub tenant: Tenant,
     pub secret: String,
@@ -43,7 +43,7 @@ pub struct Tenancy {
 }
 
 impl Stack {
-    /// Starts all of it.
+    /// Starts everything.
     pub async fn start() -> Self {
         let (folder, table) = (tempfile::tempdir().unwrap(), NAME.to_owned());
         let names = Names { table: table.clone(), bucket: "vestibule-reports".to_owned(), bus: NAME.to_owned() };
@@ -57,7 +57,7 @@ impl Stack {
         stack
     }
 
-    /// Starts `function` under a name of its own or one of [`OTHERS`], with some of its environment changed.
+    /// Starts `function` under its own name or one of [`OTHERS`], with some changes to its environment.
     pub fn add(&mut self, name: &str, function: &str, changed: &[(&str, &str)]) {
         assert!(FUNCTIONS.contains(&name) || OTHERS.contains(&name), "{name} is not declared");
         let mut environment: BTreeMap<&str, String> = Clients::environment(&self.host.endpoints).into();
@@ -81,14 +81,14 @@ impl Stack {
             environment.insert(*key, (*value).to_owned());
         }
         let mut command = Command::new(binaries().join(function));
-        // Nothing of the developer's own accounts reaches a function; a profile of coverage may.
+        // Nothing of the developer's own accounts reaches a function, except a profile for coverage.
         command.env_clear().envs(environment);
         command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
         let log = self.folder.path().join(format!("{name}.log"));
         self.functions.push(Child::start(&mut command, &log));
     }
 
-    /// Adds a tenant that was there two days ago.
+    /// Adds a tenant that was created two days ago.
     pub async fn tenant(&self, name: &str, settings: TenantSettings) -> Tenancy {
         let (secret, token) = (new_webhook_secret().unwrap(), new_token(name).unwrap());
         let created_at = now() - Millis::from_days(2);
@@ -131,7 +131,7 @@ impl Stack {
         send(post.body(body)).await
     }
 
-    /// Posts a body as a product sends it.
+    /// Posts a body as a product does.
     pub async fn post_as(&self, function: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> Answer {
         let mut post = request(Method::POST, &self.url(function, path));
         for (name, value) in headers {
@@ -140,24 +140,24 @@ impl Stack {
         send(post.body(body.to_vec())).await
     }
 
-    /// Gives a tenant a secret of a source.
+    /// Adds a secret of a source to a tenant.
     pub async fn add_source(&self, tenancy: &mut Tenancy, source: &str, secret: &str) {
         let (source, secret) = (source.to_owned(), Secret::new(secret));
         tenancy.tenant.sources.push(SourceSecret { source, secret, created_at: now() });
         self.store.update_tenant(&mut tenancy.tenant).await.unwrap();
     }
 
-    /// Asks the API.
+    /// Sends a question to the API.
     pub async fn ask(&self, function: &str, method: Method, tenancy: &Tenancy, path: &str) -> Answer {
         send(request(method, &self.url(function, path)).bearer_auth(&tenancy.token)).await
     }
 
-    /// Asks the API to change something.
+    /// Sends a change to the API.
     pub async fn change(&self, function: &str, method: Method, tenancy: &Tenancy, path: &str, body: &Value) -> Answer {
         send(request(method, &self.url(function, path)).bearer_auth(&tenancy.token).json(body)).await
     }
 
-    /// Asks for a page as a browser does once it has asked the person.
+    /// Requests a page as a browser does once the person has signed in.
     pub async fn browse(&self, function: &str, tenancy: &Tenancy, path: &str) -> Answer {
         let get = request(Method::GET, &self.url(function, path));
         send(get.header("accept", "text/html,*/*").basic_auth("token", Some(&tenancy.token))).await
@@ -168,7 +168,7 @@ impl Stack {
         send(with(request(method, link))).await
     }
 
-    /// Invokes a function as `cargo lambda invoke` does it.
+    /// Invokes a function as `cargo lambda invoke` does.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
         let file = self.folder.path().join(format!("{function}.json"));
         std::fs::write(&file, event.to_string()).unwrap();
@@ -181,7 +181,7 @@ impl Stack {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The functions that events go to: the emulator's, each by its own name but for those that are `replaced`.
+    /// The functions that receive events: the emulator's, each by its own name except those in `replaced`.
     pub fn functions(&self, replaced: &[(&str, &str)]) -> Functions {
         let mut functions = Functions::default();
         for name in FUNCTIONS {
@@ -191,7 +191,7 @@ impl Stack {
                 let call = request(Method::POST, &url).json(&event);
                 async move {
                     let answer = send(call).await;
-                    // The emulator's sign of a function's error.
+                    // How the emulator marks a function's error.
                     if answer.status.is_success() { Ok(answer.json()) } else { Err(answer.text().into()) }
                 }
             });
@@ -199,12 +199,12 @@ impl Stack {
         functions
     }
 
-    /// Hands on the table's stream and delivers what that puts on the bus.
+    /// Delivers the table's stream, and then the events that this puts on the bus.
     pub async fn settle(&self) {
         self.host.settle(&self.functions(&[])).await.unwrap();
     }
 
-    /// The details that were published with a detail type, oldest first.
+    /// The details published with a detail type, oldest first.
     pub fn published(&self, detail_type: &str) -> Vec<Value> {
         let events = self.host.published().unwrap().into_iter();
         events
@@ -219,14 +219,14 @@ impl Stack {
         self.folder.path()
     }
 
-    /// Where a function is reached by HTTP.
+    /// A function's HTTP address.
     pub fn url(&self, function: &str, path: &str) -> String {
         format!("http://127.0.0.1:{}/lambda-url/{function}{path}", self.port)
     }
 }
 
 impl Tenancy {
-    /// The headers that show a body to be the tenant's.
+    /// The headers that prove a body to be the tenant's.
     pub fn sign(&self, body: &[u8]) -> [(&'static str, String); 3] {
         let at = now();
         let signature = signature::sign(&self.secret, "msg_1", at, body).unwrap();
@@ -238,7 +238,8 @@ impl Tenancy {
     }
 }
 
-/// A package that declares the functions' names: the emulator takes calls for binaries of the project it is started in.
+/// A package that declares the functions' names: the emulator accepts calls for binaries of the project in which it
+/// starts.
 fn declare_functions(folder: &Path) {
     let mut manifest = "[package]\nname = \"functions\"\nedition = \"2024\"\n".to_owned();
     for name in FUNCTIONS.into_iter().chain(OTHERS) {
@@ -269,7 +270,7 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
 }
 
-/// A CloudEvent of a device, some minutes ago.
+/// A CloudEvent of a device, this many minutes ago.
 pub fn event_at(kind: &str, device: &str, minutes_ago: i64, data: &Value) -> Value {
     let mut all = json!({"device": {"serialNumber": device}});
     all.as_object_mut().unwrap().extend(data.as_object().unwrap().clone());
@@ -283,7 +284,7 @@ pub fn event_at(kind: &str, device: &str, minutes_ago: i64, data: &Value) -> Val
     })
 }
 
-/// The event that a hook stores of one received at `at`.
+/// The event that a hook stores for one received at `at`.
 pub fn reading(event: &Value, at: Timestamp) -> Event {
     match parse_event(event, Received::native(at, false)) {
         Parsed::Event(event) => event.stored(),

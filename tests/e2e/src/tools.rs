@@ -1,4 +1,4 @@
-//! What has to be on the machine: the functions' binaries, the emulator and the template's linter.
+//! What the machine needs: the functions' binaries, the emulator and the template's linter.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,10 +19,10 @@ pub const FUNCTIONS: [&str; 8] = [
     "admin-api",
 ];
 
-/// What pip installs.
+/// The packages that pip installs.
 const TOOLS: [&str; 2] = ["cargo-lambda==1.9.2", "cfn-lint==1.58.0"];
 
-/// The cargo that built this.
+/// The cargo that built this test.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(workspace());
@@ -46,7 +46,7 @@ pub(crate) fn binaries() -> &'static Path {
     })
 }
 
-/// A Python tool, installed into the workspace unless it is there.
+/// A Python tool, installed into the workspace if it is missing.
 pub fn tool(name: &str) -> PathBuf {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     INSTALLED.get_or_init(|| venv("lambda", &TOOLS)).join(name)

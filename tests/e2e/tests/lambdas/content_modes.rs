@@ -1,4 +1,4 @@
-//! CloudEvents as their SDK and brokers deliver them, at the functions: every content mode, and the handshake before.
+//! CloudEvents as their SDK and brokers deliver them to the functions: in every content mode, after the handshake.
 
 use crate::hooks::passed_on;
 use serde_json::{Value, json};
@@ -17,8 +17,8 @@ async fn the_sdk_delivers_in_every_content_mode() {
     let url = stack.url(FUNCTION, &format!("/hooks/contoso/cloudevents/{SECRET}"));
     let events = |mode: &str| {
         let serial = format!("C02-{mode}").to_uppercase();
-        let told = |kind: &str, minutes| event_at(kind, &serial, minutes, &json!({"platform": "macos"}));
-        json!([told("enrollment.started", 9), told("enrollment.enrolled", 3)])
+        let reported = |kind: &str, minutes| event_at(kind, &serial, minutes, &json!({"platform": "macos"}));
+        json!([reported("enrollment.started", 9), reported("enrollment.enrolled", 3)])
     };
     for mode in MODES {
         let (url, sent) = (url.clone(), events(mode).to_string());
@@ -26,7 +26,7 @@ async fn the_sdk_delivers_in_every_content_mode() {
         assert_eq!(answers.len(), if mode == "batch" { 1 } else { 2 }, "{mode}");
         assert!(answers.iter().all(|answer| answer == "204 0"), "{mode}: {answers:?}");
     }
-    // Whatever the mode, they are the events that a signed list has.
+    // In every mode they are the same events as in a signed list.
     for mode in MODES {
         let answer = stack.post(FUNCTION, FUNCTION, &tenancy, &events(mode)).await;
         assert_eq!(answer.json()["accepted"], 0, "{mode}: {}", answer.text());
@@ -34,14 +34,14 @@ async fn the_sdk_delivers_in_every_content_mode() {
     }
 }
 
-/// A handshake as the HTTP API passes it on. The emulator answers a browser's `OPTIONS` itself, so that over HTTP none would
-/// reach the function.
+/// A handshake as the HTTP API passes it on. The emulator answers a browser's `OPTIONS` itself, so over HTTP it would
+/// not reach the function.
 fn asks(path: &str, headers: &Value) -> Value {
     passed_on("OPTIONS", "/hooks/{proxy+}", path, headers.clone())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_service_is_let_in_by_the_secret_alone() {
+async fn only_the_secret_lets_a_delivery_service_in() {
     let stack = Stack::start().await;
     let mut tenancy = stack.tenant("contoso", TenantSettings::default()).await;
     stack.add_source(&mut tenancy, "cloudevents", SECRET).await;

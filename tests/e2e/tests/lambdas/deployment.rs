@@ -1,4 +1,4 @@
-//! What is deployed: the template is valid, and what each binary carries is what it needs.
+//! What is deployed: the template is valid, and each binary contains only what it needs.
 
 use std::process::Command;
 use vestibule_e2e::{FUNCTIONS, cargo, tool, workspace};

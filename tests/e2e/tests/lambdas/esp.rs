@@ -64,7 +64,7 @@ async fn a_profile_is_fixed_and_its_page_is_seen() {
         app("5CG-E2E-1", 7, "3", &json!("inProgress")),
     ]);
     hear(&stack, &tenancy, &events, 3).await;
-    // What happens to the profile now changes nothing for this session.
+    // A later change of the profile does not affect this session.
     let path = format!("{PROFILES}/{}", made["id"].as_str().unwrap());
     let gone = stack.change("admin-api", Method::DELETE, &tenancy, &path, &json!({})).await;
     assert_eq!(gone.status, 204, "{}", gone.text());
@@ -94,7 +94,7 @@ async fn a_profile_is_fixed_and_its_page_is_seen() {
     assert!(!text.contains("Collect logs") && !text.contains("<script"), "{text}");
 }
 
-/// As the hook stored it then, with the profile that applied then.
+/// Stores an event as the hook did back then, with the profile that applied then.
 async fn hear_then(stack: &Stack, tenancy: &Tenancy, event: &Value, minutes_ago: i64) {
     let then = now() - Millis::from_minutes(minutes_ago);
     let mut event: Event = reading(event, then + Millis::from_seconds(1));
@@ -112,7 +112,7 @@ async fn a_session_past_its_limit_is_flagged_and_may_finish() {
     let stack = Stack::start().await;
     let tenancy = stack.tenant("contoso", TenantSettings::default()).await;
     profile(&stack, &tenancy, "Hybrid ESP", 30, &[], "branch").await;
-    // 30 and 40 minutes: the first is past its limit, the second is not.
+    // Limits of 30 and 40 minutes: the first session is past its limit, the second is not.
     let start = json!({"platform": "windows", "hybridJoin": true, "groups": {"device": ["branch"], "user": []}});
     for (device, minutes) in [("5CG-LATE", 71), ("5CG-IN-TIME", 69)] {
         hear_then(&stack, &tenancy, &event_at("esp.started", device, minutes, &start), minutes).await;
@@ -120,20 +120,20 @@ async fn a_session_past_its_limit_is_flagged_and_may_finish() {
     let swept = stack.invoke("abandonment-sweep", &json!({})).await;
     assert_eq!((&swept["due"], &swept["flagged"]), (&json!(1), &json!(1)), "{swept}");
     stack.settle().await;
-    let told = stack.published("EspTimedOut");
-    assert_eq!((told.len(), &told[0]["enrollmentKey"]), (1, &json!("5cg-late")), "{told:?}");
-    assert_eq!(stack.published("EspFailed").len(), 0, "a timeout is no failure");
+    let timed_out = stack.published("EspTimedOut");
+    assert_eq!((timed_out.len(), &timed_out[0]["enrollmentKey"]), (1, &json!("5cg-late")), "{timed_out:?}");
+    assert_eq!(stack.published("EspFailed").len(), 0, "a timeout is not a failure");
 
     hear(&stack, &tenancy, &json!([event_at("esp.completed", "5CG-LATE", 0, &json!({}))]), 1).await;
     stack.settle().await;
-    let told = stack.published("EspCompleted");
-    assert_eq!((told.len(), &told[0]["outcome"]), (1, &json!("successWithTimeout")), "{told:?}");
+    let completed = stack.published("EspCompleted");
+    assert_eq!((completed.len(), &completed[0]["outcome"]), (1, &json!("successWithTimeout")), "{completed:?}");
     let page = see(&stack, &tenancy, "/api/devices/5CG-IN-TIME/esp").await;
     assert_eq!((&page["limitMinutes"], &page["state"]), (&json!(70), &json!("inProgress")), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_intune_kept_is_imported_once() {
+async fn records_of_intune_are_imported_once() {
     let stack = Stack::start().await;
     let settings = TenantSettings { retention_days: 400, ..TenantSettings::default() };
     let tenancy = stack.tenant("contoso", settings).await;
@@ -148,10 +148,10 @@ async fn what_intune_kept_is_imported_once() {
     let serial = list["value"][0]["deviceSerialNumber"].as_str().unwrap();
     let page = see(&stack, &tenancy, &format!("/api/devices/{serial}/esp")).await;
     assert_eq!((&page["profile"]["displayName"], &page["rule"]["kind"]), (&json!("Default ESP"), &json!("reported")));
-    // A sender of one kind of body can't post another.
+    // A sender of one kind of body cannot post another.
     let as_events = stack.post("esp-status", "esp-status", &tenancy, &list).await;
     assert_eq!(as_events.status, 400, "{}", as_events.text());
-    // No sender posts there.
+    // No sender posts to this address.
     let other = stack.post("esp-status", "no-such-source", &tenancy, &list).await;
     assert_eq!(other.status, 404, "{}", other.text());
     let status = see(&stack, &tenancy, "/api/devices/enrollment-status").await;
@@ -160,7 +160,7 @@ async fn what_intune_kept_is_imported_once() {
     assert!(autopilot["total"].as_u64().unwrap() > 0, "{status}");
 }
 
-/// Every route of the ESP that the template has, through the function that it names.
+/// Every route of the ESP in the template, through the function that it names.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_answers() {
     let stack = Stack::start().await;

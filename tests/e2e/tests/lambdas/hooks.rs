@@ -1,4 +1,4 @@
-//! The hooks as Lambda functions: what is special about a body or a table there.
+//! The hooks as Lambda functions: encoded bodies, and a missing table.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +32,7 @@ pub fn passed_on(method: &str, route: &str, path: &str, headers: Value) -> Value
     })
 }
 
-/// One whose body is `body`, encoded.
+/// The same with the encoded `body`.
 fn encoded(tenancy: &Tenancy, body: &[u8], signed: &[u8]) -> Value {
     let path = format!("/hooks/{}/enrollment-events", tenancy.tenant.id);
     let mut headers: Map<String, Value> =
@@ -93,7 +93,7 @@ async fn a_batch_of_esp_events_is_a_session_of_a_device() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_table_a_sender_is_told_to_try_again() {
+async fn without_a_table_a_sender_is_asked_to_try_again() {
     let mut stack = Stack::start().await;
     let tenancy = stack.tenant("contoso", TenantSettings::default()).await;
     let nowhere = dead_endpoint();
@@ -111,7 +111,7 @@ async fn without_a_table_a_sender_is_told_to_try_again() {
         let seconds: u32 = answer.header("retry-after").parse().unwrap();
         assert!((1..=60).contains(&seconds));
         assert_eq!(answer.header("content-type"), "application/problem+json");
-        // Nothing of the inside is told.
+        // The answer reveals nothing internal.
         assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
     }
 }

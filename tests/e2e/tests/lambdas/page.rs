@@ -25,7 +25,7 @@ async fn the_page_is_served_signed_in_to_and_answers_for_a_device() {
     );
     let script = stack.ask(FUNCTION, Method::GET, &tenancy, "/assets/shell/app.js").await;
     assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
-    // Bytes that are no text come through as they are.
+    // Bytes that are not text arrive unchanged.
     let wasm = stack.ask(FUNCTION, Method::GET, &tenancy, "/assets/vendor/sqlite3.wasm").await;
     assert_eq!((wasm.header("content-type"), &wasm.body[..4]), ("application/wasm", &b"\0asm"[..]));
 

@@ -1,4 +1,4 @@
-//! The publisher when the bus fails: what is not on it is named, and comes again.
+//! The publisher when the bus fails: it names what is not on the bus, and that is delivered again.
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -7,10 +7,10 @@ use vestibule_domain::TenantSettings;
 use vestibule_e2e::{Failing, Sink, Stack, event_at};
 use vestibule_host::Functions;
 
-/// Calls of a function: events and answers.
+/// Calls of a function: events with answers.
 type Calls = Arc<Mutex<Vec<(Value, Value)>>>;
 
-/// The functions, with the publisher another instance of it whose calls are kept.
+/// The functions, with another instance of the publisher whose calls are recorded.
 fn observed(stack: &Stack, publisher: &'static str) -> (Functions, Calls) {
     let (calls, functions) = (Calls::default(), stack.functions(&[("event-publisher", publisher)]));
     let keep = Arc::clone(&calls);
@@ -25,10 +25,10 @@ fn observed(stack: &Stack, publisher: &'static str) -> (Functions, Calls) {
     (observed, calls)
 }
 
-/// The sequence numbers of the records that began an enrollment, and the one that was named as failed.
+/// The sequence numbers of the records that began an enrollment, and the one named as failed.
 fn inserts_and_failed((event, answer): &(Value, Value)) -> (Vec<Value>, Value) {
     let records = event["Records"].as_array().unwrap().iter();
-    // The delivery log's items begin too.
+    // The delivery log's items are also new.
     let is_enrollment = |record: &Value| record["dynamodb"]["Keys"]["pk"]["S"].as_str().unwrap().starts_with("e#");
     let inserts = records.filter(|record| record["eventName"] == "INSERT" && is_enrollment(record));
     let numbers: Vec<Value> = inserts.map(|record| record["dynamodb"]["SequenceNumber"].clone()).collect();
@@ -38,7 +38,7 @@ fn inserts_and_failed((event, answer): &(Value, Value)) -> (Vec<Value>, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_bus_refuses_is_named_and_comes_again() {
+async fn entries_refused_by_the_bus_are_named_and_delivered_again() {
     let mut stack = Stack::start().await;
     let tenancy = stack.tenant("contoso", TenantSettings::default()).await;
     stack.settle().await;
@@ -51,7 +51,7 @@ async fn what_the_bus_refuses_is_named_and_comes_again() {
         assert_eq!(answer.status, 202, "{}", answer.text());
     }
 
-    // A call that fails as a whole: the first record is named, again and again.
+    // Every call fails as a whole: the first record is named again and again.
     let (functions, calls) = observed(&stack, "another");
     stack.host.settle(&functions).await.unwrap_err();
     let calls = std::mem::take(&mut *calls.lock().unwrap());
@@ -61,7 +61,7 @@ async fn what_the_bus_refuses_is_named_and_comes_again() {
         assert_eq!((inserts.len(), &failed), (2, &inserts[0]));
     }
 
-    // One entry of two is taken: the other's record is named, and only that one comes again.
+    // One entry of two is accepted: the other's record is named, and only that one is delivered again.
     let (functions, calls) = observed(&stack, "one-more");
     stack.host.settle(&functions).await.unwrap_err();
     let calls = std::mem::take(&mut *calls.lock().unwrap());

@@ -1,4 +1,5 @@
-//! Microsoft Graph's lists, read by the function's own binary: a tick, what it asks for, and what is published of the devices.
+//! Microsoft Graph's lists, read by the function's own binary: a tick, its request, and what is published about the
+//! devices.
 
 use serde_json::{Value, json};
 use vestibule_domain::{Millis, TenantSettings, Timestamp};
@@ -12,7 +13,7 @@ fn now() -> Timestamp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tick_asks_for_a_run_which_stores_what_graph_lists() {
+async fn a_tick_requests_a_run_which_stores_graphs_lists() {
     let fake = Fake::with_app("contoso.example", "client", "secret").await;
     let enrolled = now() - Millis::from_minutes(30);
     fake.set("managedDevices", (1..=3).map(|number| device(number, enrolled, "compliant")).collect());
@@ -51,7 +52,7 @@ async fn a_tick_asks_for_a_run_which_stores_what_graph_lists() {
             ("troubleshooting-events", 0, false),
         ]
     );
-    // A second delivery of the request finds nothing due.
+    // When the request is delivered a second time, nothing is due.
     let request = json!({"detail-type": "GraphPullRequested", "detail": {"tenant": "contoso"}});
     assert_eq!(stack.invoke("another", &request).await["lists"], json!([]));
     stack.settle().await;

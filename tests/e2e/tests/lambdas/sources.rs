@@ -1,5 +1,5 @@
-//! Each sender's webhook as a function: bytes as that sender posts them, to the status page. The list of senders gives
-//! the cases: every proof and every sample of each.
+//! Each sender's webhook as a function: bytes as that sender posts them, up to the status page. The list of senders
+//! yields the cases: every proof and every sample of each.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,11 +11,11 @@ use vestibule_webhook::sources::{self, Becomes, SENDERS, Sender, fleet};
 
 const SECRET: &str = "5e3c1f9a7b2d4e6f8091a2b3c4d5e6f7";
 const FUNCTION: &str = "enrollment-events";
-/// What proves nothing: no secret, and one of nobody's.
+/// Secrets that prove nothing: an empty one, and one that belongs to nobody.
 const WRONG: [&str; 2] = ["", "5e3c1f9a7b2d4e6f8091a2b3c4d5e6f8"];
 const WRONG_SIGNING: [&str; 2] = ["whsec_", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"];
 
-/// A tenant of its own for a sender, so that what the status page counts is the sender's.
+/// A tenant for one sender only, so that the status page counts only this sender.
 async fn tenancy_of(stack: &Stack, sender: &Sender) -> Tenancy {
     let settings = TenantSettings { retention_days: 400, ..TenantSettings::default() };
     let mut tenancy = stack.tenant(sender.name, settings).await;
@@ -31,7 +31,7 @@ async fn post(stack: &Stack, tenancy: &Tenancy, sender: &Sender, proof: Proof, s
     stack.post_as(FUNCTION, &path, &headers, body).await
 }
 
-/// How a sender is answered when nothing is refused.
+/// The status of an answer if nothing is refused.
 fn success(sender: &Sender) -> u16 {
     match sender.answer {
         sources::Answer::Always { .. } => 200,
@@ -47,7 +47,7 @@ async fn status(stack: &Stack, tenancy: &Tenancy) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_sender_is_understood_once_it_has_proved_itself() {
+async fn each_sender_is_read_once_it_has_proved_itself() {
     let stack = Stack::start().await;
     for sender in SENDERS {
         let (name, first) = (sender.name, &sender.samples[0]);
@@ -124,7 +124,7 @@ async fn every_sample_is_answered_as_its_sender_wants() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_news_is_acknowledged_and_what_is_malformed_is_not() {
+async fn ignored_events_are_acknowledged_and_malformed_ones_are_not() {
     let stack = Stack::start().await;
     let tenancy = tenancy_of(&stack, &fleet::SENDER).await;
     let post = async |body: &[u8]| post(&stack, &tenancy, &fleet::SENDER, Proof::Path, SECRET, body).await;

@@ -27,7 +27,7 @@ fn scheduled() -> Value {
     })
 }
 
-/// The id of the only attempt of a device, folded here.
+/// The id of a device's only attempt, folded here.
 async fn attempt_id(stack: &Stack, tenancy: &Tenancy, device: &str) -> String {
     let name = Identifier::new(IdentifierKind::SerialNumber, device).unwrap();
     let stored = stack.store.find(&tenancy.tenant.id, &name, now()).await.unwrap().expect("it is in the table");
@@ -36,7 +36,7 @@ async fn attempt_id(stack: &Stack, tenancy: &Tenancy, device: &str) -> String {
     folded.attempts[0].id.to_string()
 }
 
-/// Ids of publications by detail type and attempt; repeats have the same.
+/// Ids of publications by detail type and attempt; a repeated publication has the same id.
 fn ids(stack: &Stack) -> BTreeMap<(&'static str, String), Vec<String>> {
     let mut ids: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for kind in ["EnrollmentStarted", "EnrollmentAbandoned", "EnrollmentFailed", "EnrollmentCompleted"] {
@@ -48,7 +48,7 @@ fn ids(stack: &Stack) -> BTreeMap<(&'static str, String), Vec<String>> {
     ids
 }
 
-/// Three attempts: one goes on, one fails, one was last heard of an hour ago.
+/// Three attempts: one continues, one fails, and one had its latest event an hour ago.
 async fn send_events(stack: &Stack, tenancy: &Tenancy) {
     let ios = json!({"platform": "ios"});
     let single = event_at("enrollment.started", OPEN, 6, &ios);
@@ -64,7 +64,7 @@ async fn send_events(stack: &Stack, tenancy: &Tenancy) {
     let answer = stack.post("enrollment-events", "enrollment-events", tenancy, &batch).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["accepted"]), (202, &json!(3)), "{}", answer.text());
 
-    // As the hook stored it then.
+    // As the hook stored it at that time.
     let then = now() - Millis::from_minutes(60);
     let silent =
         [event_at("enrollment.started", SILENT, 61, &ios), event_at("enrollment.step.entered", SILENT, 60, &terms)];
@@ -86,9 +86,9 @@ async fn sweep_and_publish(stack: &Stack, tenancy: &Tenancy) {
         ("EnrollmentStarted", open),
         ("EnrollmentStarted", silent.clone()),
     ];
-    let told = |stack: &Stack| ids(stack).into_keys().collect::<Vec<_>>();
+    let published = |stack: &Stack| ids(stack).into_keys().collect::<Vec<_>>();
     expected.sort();
-    assert_eq!(told(stack), expected, "before the sweep");
+    assert_eq!(published(stack), expected, "before the sweep");
 
     let swept = stack.invoke("abandonment-sweep", &scheduled()).await;
     assert_eq!((&swept["due"], &swept["flagged"]), (&json!(1), &json!(1)), "{swept}");
@@ -97,21 +97,21 @@ async fn sweep_and_publish(stack: &Stack, tenancy: &Tenancy) {
     stack.settle().await;
     expected.push(("EnrollmentAbandoned", silent));
     expected.sort();
-    assert_eq!(told(stack), expected, "after the sweep");
-    assert!(ids(stack).values().all(|ids| ids.len() == 1), "each is told once");
+    assert_eq!(published(stack), expected, "after the sweep");
+    assert!(ids(stack).values().all(|ids| ids.len() == 1), "each is published once");
 
-    // The whole stream again: everything is told again, and can be recognised.
+    // The whole stream again: everything is published again and is recognisable.
     let (client, template) = (stack.host.clients.streams.clone(), stack.host.template());
     let fresh = stack.folder().join("fresh.json");
     let mut again = Stream::open(client, "vestibule", template.stream.clone(), fresh).unwrap();
     again.drain(&stack.functions(&[])).await.unwrap();
-    assert_eq!(told(stack), expected);
+    assert_eq!(published(stack), expected);
     for (what, ids) in ids(stack) {
         assert_eq!((ids.len(), &ids[0]), (2, &ids[1]), "{what:?}");
     }
 }
 
-/// Ticks until the file is there, and then once more of everything.
+/// Ticks until the file exists, and then repeats everything once.
 async fn export(stack: &Stack, tenancy: &Tenancy) -> Value {
     let tick = scheduled();
     assert_eq!(stack.invoke("report-tick", &tick).await["requested"], 1);
@@ -126,7 +126,7 @@ async fn export(stack: &Stack, tenancy: &Tenancy) -> Value {
     let again = stack.invoke("report-export", &request).await;
     assert_eq!((&again["isNew"], &again["sha256"]), (&json!(false), &published[0]["sha256"]));
     let repeated = stack.published("ReportPublished");
-    assert!(repeated.iter().all(|one| *one == published[0]), "said again, with the same id");
+    assert!(repeated.iter().all(|one| *one == published[0]), "published again with the same id");
     assert_eq!(stack.store.files(&tenancy.tenant.id, 10).await.unwrap().len(), 1);
     assert_eq!(stack.invoke("report-tick", &tick).await["requested"], 0, "nothing is due any more");
     published[0].clone()
@@ -162,7 +162,7 @@ async fn download(stack: &Stack, tenancy: &Tenancy, published: &Value) -> Connec
 #[tokio::test(flavor = "multi_thread")]
 async fn from_a_request_to_the_file() {
     let stack = Stack::start().await;
-    // A nightly file that was due at the beginning of this minute.
+    // A nightly file that became due at the beginning of this minute.
     let export_at = now().to_string()[11..16].to_owned().try_into().unwrap();
     let tenancy = stack.tenant("contoso", TenantSettings { export_at, ..TenantSettings::default() }).await;
     send_events(&stack, &tenancy).await;
