@@ -30,7 +30,7 @@ def written(mode, attributes, data):
         return to_binary(OlderEvent(attributes, data))
     if mode == "older structured":
         return to_structured(OlderEvent(attributes, data))
-    # What is data as bytes is written as base64.
+    # Data given as bytes is written in base64.
     return to_structured(OlderEvent({**attributes, "datacontenttype": "application/json"}, json.dumps(data).encode()))
 
 
@@ -38,7 +38,7 @@ def requests(mode, events):
     if mode != "batch":
         return [written(mode, attributes, data) for attributes, data in events]
     bodies = [written("structured", attributes, data)[1] for attributes, data in events]
-    # As Azure Event Grid names it.
+    # The content type that Azure Event Grid uses.
     return [({"content-type": "application/cloudevents-batch+json; charset=utf-8"}, b"[" + b",".join(bodies) + b"]")]
 
 

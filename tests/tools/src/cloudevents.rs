@@ -4,14 +4,14 @@ use crate::venv;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// The SDK. It carries the interface of its first version too, whose bytes differ.
+/// The SDK. It also has the interface of its first version, which writes other bytes.
 const SDK: [&str; 1] = ["cloudevents==2.2.0"];
 
-/// How the SDK may write an event, by names that the script knows.
+/// The ways in which the SDK can write an event, by names that the script knows.
 pub const MODES: [&str; 6] = ["binary", "structured", "batch", "older binary", "older structured", "older bytes"];
 
-/// Posts events to `url` in a mode: `events` is a JSON list of objects with the attributes and `data`. Returns what the
-/// requests were answered, one a line: the status and the length of the body.
+/// Posts events to `url` in a mode: `events` is a JSON list of objects with the attributes and `data`. Returns the
+/// answers to the requests, one per line: the status and the length of the body.
 pub fn deliver(url: &str, mode: &str, events: &str) -> Vec<String> {
     let mut python = Command::new(venv("cloudevents", &SDK).join("python"));
     python.args(["-c", include_str!("cloudevents.py"), url, mode]);

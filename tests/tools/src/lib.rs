@@ -1,7 +1,7 @@
 //! What tests need on a machine beyond Rust, installed into the workspace's ignored folder `.tools`.
 //!
-//! What must stay true: nothing outside that folder is touched. A tool is installed once, by whoever comes first, while
-//! others wait for it; another pin installs it anew, and what was cut off half way is begun again.
+//! Must stay true: nothing outside that folder is changed. A tool is installed once, by the process that comes first,
+//! while others wait for it; a changed pin installs it anew, and an interrupted installation starts over.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc)]
 
 mod cloudevents;
@@ -17,11 +17,11 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
-/// The folder of the tool `name`, filled by `install` unless it holds what is `wanted`.
+/// The folder of the tool `name`; `install` fills it unless it already holds the `wanted` version.
 pub fn installed(name: &str, wanted: &str, install: impl FnOnce(&Path)) -> PathBuf {
     let tools = workspace().join(".tools");
     fs::create_dir_all(&tools).unwrap();
-    // Held until the end of this function: another process waits for what this one installs.
+    // Held until the end of this function; other processes wait for this installation.
     let lock = File::create(tools.join(format!("{name}.lock"))).unwrap();
     lock.lock().unwrap();
     let folder = tools.join(name);
@@ -38,7 +38,7 @@ pub fn installed(name: &str, wanted: &str, install: impl FnOnce(&Path)) -> PathB
     folder
 }
 
-/// The folder of the programs of Python packages, installed into an environment of their own; requirements are pinned.
+/// The folder of the programs of Python packages, installed into an environment of their own from pinned requirements.
 pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
     let folder = installed(name, &requirements.join("\n"), |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder));
@@ -48,7 +48,7 @@ pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
     folder.join("bin")
 }
 
-/// Runs what must succeed; what it said is told when it does not.
+/// Runs a command that must succeed; if it fails, shows its output.
 pub fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&output.stderr);
