@@ -102,8 +102,8 @@ impl Owner {
         Context { tenant: &tenant.id, settings: &tenant.settings, pseudonym_key, profiles, advice }
     }
 
-    /// Gives a file what the next refresh writes of the tenant besides enrollments: one that is kept open has that of the
-    /// question before, and a new one has none.
+    /// Gives a file the tenant's contents besides enrollments, for the next refresh: a file that is kept open has those
+    /// of the previous question, and a new one has none yet.
     fn lend(&self, working: &mut Working) {
         working.set_profiles(&self.profiles);
         working.set_web_days(&self.web_days);

@@ -127,11 +127,12 @@ impl Hook {
         }
     }
 
-    /// Stores the steps among sign-ins that were fetched for a tenant, in the same sets as those that a forwarder posts, so a
-    /// sign-in received from both counts once. Nothing else of them is kept. Returns how many added a step.
+    /// Accepts sign-ins that were fetched for a tenant. The steps among them are added to the same sets as those that a
+    /// forwarder posts, so a sign-in from both counts once. Nothing else is kept, not even that they arrived. Returns
+    /// how many added something new.
     ///
     /// # Errors
-    /// When the table can't be read or written; the same again goes on from there.
+    /// When the table cannot be read or written; calling it again continues from there.
     pub async fn take_sign_ins(
         &self,
         tenant: &Tenant,

@@ -35,9 +35,9 @@ reasons! {
     Malformed = "malformed",
     /// The event's attributes are headers, which the signature does not cover.
     UnsignedHeaders = "unsignedHeaders",
-    /// The body is larger than is read.
+    /// The body is too large.
     TooLarge = "tooLarge",
-    /// The body has more events than are read at once.
+    /// The body has too many events.
     TooManyEvents = "tooManyEvents",
     /// The tenant has sent more requests than it may.
     TooManyRequests = "tooManyRequests",

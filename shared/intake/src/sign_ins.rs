@@ -51,10 +51,10 @@ impl SignIns {
         }
     }
 
-    /// Stores the steps and returns for each sign-in whether it added one.
+    /// Stores the steps, and returns for each whether it added something new.
     ///
     /// # Errors
-    /// When the table can't be read or written; the same again goes on from there.
+    /// When the table cannot be read or written; calling it again continues from there.
     pub(crate) async fn add(
         &self,
         store: &Store,

@@ -215,7 +215,7 @@ fn intunes_own_records_beside_them_are_still_read() {
 }
 
 #[test]
-fn the_codes_and_apps_of_steps_are_all_that_a_reader_must_ask_for() {
+fn the_codes_and_apps_of_steps_are_complete() {
     let steps = |code, app, resource| interactive(&sign_in(code, app, resource));
     for code in (0..=999).chain(50_000..=53_999).chain(500_000..=539_999) {
         assert_eq!(steps(code, MAIL, MAIL) != WebSteps::NONE, STEP_CODES.contains(&code), "{code}");
@@ -227,7 +227,7 @@ fn the_codes_and_apps_of_steps_are_all_that_a_reader_must_ask_for() {
 }
 
 #[test]
-fn a_non_interactive_list_opens_no_enrollment() {
+fn non_interactive_sign_ins_open_nothing() {
     let mut silent = sign_in(0, PORTAL, MAIL);
     for says in [json!(false), json!(true), Value::Null] {
         silent["isInteractive"] = says;

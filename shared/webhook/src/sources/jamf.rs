@@ -220,8 +220,8 @@ fn read_xml(body: &[u8]) -> Result<Message, BodyError> {
                 }
                 depth = depth.checked_sub(1).ok_or(NOT_XML)?;
             }
-            Xml::Text(content_of) if depth == 3 => content.push_str(&content_of.into_inner()),
-            Xml::CData(content_of) if depth == 3 => content.push_str(&content_of.into_inner()),
+            Xml::Text(found) if depth == 3 => content.push_str(&found.into_inner()),
+            Xml::CData(found) if depth == 3 => content.push_str(&found.into_inner()),
             Xml::GeneralRef(reference) => {
                 let character = reference.resolve_char_ref().map_err(|_| NOT_XML)?;
                 let name = reference.into_inner();

@@ -82,7 +82,7 @@ pub(super) fn has_begun(record: &Record) -> bool {
     let states = [record.deployment, record.device_setup, record.account_setup];
     let is_reported = record.deployment_started_at.is_some() || !record.items.is_empty();
     states.into_iter().any(DeploymentState::has_run)
-        || (record.deployment == DeploymentState::Unis_reported && is_reported)
+        || (record.deployment == DeploymentState::NotReported && is_reported)
 }
 
 fn start(record: &Record) -> Option<Timestamp> {
