@@ -388,8 +388,7 @@ mod tests {
 
     #[test]
     fn an_item_without_chosen_lists_is_one_that_chose_none() {
-        let old = r#"{"app":{"directory":"d","client":"c","cloud":"global","added_at":"2026-11-01T00:00:00.000Z"},
-            "next_due":"2026-11-01T00:00:00.000Z"}"#;
+        let old = r#"{"app":{"directory":"d","client":"c","cloud":"global","added_at":1800000000000},"next_due":1800000000000}"#;
         let pull: Pull = serde_json::from_str(old).unwrap();
         assert!(pull.app.chosen.is_empty() && !serde_json::to_string(&pull).unwrap().contains("chosen"));
     }
