@@ -1,9 +1,10 @@
 //! A tenant over real services, a clock that tests drive, and everything that its table has.
 
 use crate::Fake;
+use aws_sdk_dynamodb::types::AttributeValue;
 use graph_pull::{GraphPull, Puller, Ran, Which};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use vestibule_domain::web_enrollment::WebDays;
@@ -159,10 +160,11 @@ impl Services {
         all
     }
 
-    /// Everything that the table has, as text.
+    /// Everything that the table has, as text: the same for the same items.
     pub async fn everything(&self) -> Vec<String> {
         let page = self.host.clients.dynamodb.scan().table_name(TABLE).send().await.unwrap();
-        page.items.unwrap_or_default().iter().map(|item| format!("{item:?}")).collect()
+        let text = |item: &HashMap<String, AttributeValue>| format!("{:?}", item.iter().collect::<BTreeMap<_, _>>());
+        page.items.unwrap_or_default().iter().map(text).collect()
     }
 }
 
