@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answer, given } from '../assets/file/questions.js';
+import { answer } from '../assets/file/questions.js';
 
 const question = (name, more) => ({
   name,
@@ -30,9 +30,12 @@ const fileOf = (questions, rows) => ({
   },
 });
 
-test('parameters that are empty are not given, and none is given twice', () => {
-  assert.deepEqual([...given({ from: ' 2026-11-01 ', to: '', os: null })], [['from', '2026-11-01']]);
-  assert.throws(() => given(new URLSearchParams('os=ios&os=android')), { status: 400, detail: 'os: is given twice' });
+test('parameters that are empty are not given, and none is given twice', async () => {
+  const file = fileOf([question('attempts', { parameters: '{"from": "…", "os": "…"}' })], { attempts: [{ n: 1 }] });
+  await answer(file, 'attempts', { from: ' 2026-11-01 ', to: '', os: null }, {});
+  assert.deepEqual(file.asked[0], ['refuse', { ':from': '2026-11-01' }]);
+  const twice = answer(file, 'attempts', new URLSearchParams('os=ios&os=android'), {});
+  await assert.rejects(twice, { status: 400, detail: 'os: is given twice' });
 });
 
 test('an answer has the members of its question, by their kinds', async () => {

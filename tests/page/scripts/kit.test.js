@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { addressOf, readAddress, segment } from '../assets/kit/address.js';
+import { called } from '../assets/kit/called.js';
 import { calendar, keptRange, lastDays, rangeIn } from '../assets/kit/filters.js';
 import * as format from '../assets/kit/format.js';
 import lexicon from '../assets/kit/lexicon.js';
@@ -105,6 +106,12 @@ test('an address is read as it was written', () => {
   assert.deepEqual([path, rest, parameters.get('user')], ['attempt', ['a/b?c'], 'a&b@c.example']);
   assert.deepEqual(readAddress('#/%E0%A4%A/x').path, '%E0%A4%A');
   assert.deepEqual(readAddress(''), { path: '', rest: [], parameters: new URLSearchParams() });
+});
+
+test('an operation is called by its name, with its path filled in', () => {
+  const { method, path, query } = called('getAttempt', { id: 'a/b', from: '', to: null, os: 'ios' });
+  assert.deepEqual([method, path, query], ['GET', '/api/attempts/a%2Fb', [['os', 'ios']]]);
+  assert.equal(called('assignEspProfile', { id: 'x' }).path, '/api/devices/esp-profiles/x/assign');
 });
 
 test('days of a filter end with the day that is not among them', () => {

@@ -10,7 +10,7 @@ declare var sqlite3ApiConfig: object;
 type Answer = any;
 
 /** Parameters of a question, by name; null and '' are left out. */
-type Asked = Record<string, any> | URLSearchParams | null;
+type Asked = Record<string, any> | URLSearchParams | null | undefined;
 
 interface AskOptions {
   signal?: AbortSignal;
@@ -18,17 +18,17 @@ interface AskOptions {
   onPart?: (part: Answer) => void;
 }
 
-/** What views ask: the server, or an opened file, which has no `send`. */
+/** What views ask: the server, or an opened file, which refuses `send`. */
 interface Source {
   /** The opened file; a server has none. */
   file?: object;
   get(operation: string, parameters?: Asked, options?: AskOptions): Promise<Answer>;
-  getWithEtag?(
+  getWithEtag(
     operation: string,
     parameters?: Asked,
     options?: AskOptions,
   ): Promise<{ body: Answer; etag: string | null }>;
-  send?(
+  send(
     operation: string,
     parameters?: Asked,
     body?: unknown,

@@ -27,7 +27,10 @@ export function fileButton(open, words = 'Open a report file') {
       onclick: () => {
         // It need not be in the document, and the same file can be chosen twice.
         const input = h('input', { type: 'file', accept: '.sqlite,.sqlite3,.db,application/vnd.sqlite3' });
-        input.onchange = () => input.files[0] && open({ file: input.files[0] });
+        input.onchange = () => {
+          const file = input.files?.[0];
+          if (file) open({ file });
+        };
         input.click();
       },
     },
@@ -59,7 +62,9 @@ export function watchDrops(open) {
   window.addEventListener('dragover', (event) => {
     if (!hasFile(event)) return;
     event.preventDefault();
-    event.dataTransfer.dropEffect = document.querySelector('dialog[open]') ? 'none' : 'copy';
+    /** @type {DataTransfer} */ (event.dataTransfer).dropEffect = document.querySelector('dialog[open]')
+      ? 'none'
+      : 'copy';
   });
   window.addEventListener('drop', (event) => {
     if (!hasFile(event)) return;
@@ -67,7 +72,7 @@ export function watchDrops(open) {
     event.preventDefault();
     inside = 0;
     sign.hidden = true;
-    const [file] = event.dataTransfer.files;
+    const file = event.dataTransfer?.files[0];
     if (file && !document.querySelector('dialog[open]')) open({ file });
   });
 }
@@ -84,6 +89,7 @@ export function openFile(source) {
   /** @type {any} */
   const before = document.activeElement;
   return new Promise((answer) => {
+    /** @type {any} */
     let opened = null;
     const dialog = h('dialog', {
       class: 'file-dialog',

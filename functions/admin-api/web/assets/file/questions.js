@@ -58,7 +58,7 @@ function read(row, booleans) {
  * What a file answers to a question; null where it is about one thing that the file does not have.
  * @param {import('./api.js').OpenFile} file
  * @param {string} name
- * @param {Object<string, any>|URLSearchParams|null} parameters
+ * @param {Asked|undefined} parameters
  * @param {{signal?: AbortSignal, onPart?: (part: any) => void}} options
  * @returns {Promise<Answer|null>}
  */

@@ -29,7 +29,9 @@ globalThis.sqlite3ApiConfig = {
 };
 const loading = sqlite3InitModule();
 
+/** Of the vendored module, once it is loaded. @type {any} */
 let sqlite3 = null;
+/** The opened file. @type {any} */
 let db = null;
 const statements = new Map();
 

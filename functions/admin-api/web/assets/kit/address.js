@@ -5,7 +5,7 @@
 
 /**
  * @param {string} path `attempts`, or with segments `attempt/{id}`: segments are encoded by the caller with `segment`
- * @param {Object<string, any>|URLSearchParams} [parameters] null and '' are left out
+ * @param {Asked} [parameters] null and '' are left out
  * @returns {string} for `href`
  */
 export function addressOf(path, parameters) {

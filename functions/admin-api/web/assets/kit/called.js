@@ -18,7 +18,9 @@ const isGiven = (value) => value !== null && value !== undefined && value !== ''
  */
 export function called(name, parameters) {
   const { method, path, question } = operations[name];
+  /** @type {[string, any][]} */
   const pairs = parameters instanceof URLSearchParams ? [...parameters] : Object.entries(parameters ?? {});
+  /** @param {[string, any]} pair */
   const isInPath = ([one]) => path.includes(`{${one}}`);
   const inPath = pairs.filter(isInPath);
   return {

@@ -82,7 +82,7 @@ export function barList({
  */
 export function funnel({ title, hideTitle, steps, empty = 'No step was reported.' }) {
   const isReported = (step) => step.entered !== null;
-  const most = Math.max(...steps.filter(isReported).map((step) => step.entered), 0) || 1;
+  const most = Math.max(...steps.map((step) => step.entered ?? 0), 0) || 1;
   const reported = (member) => (step) => orNotReported(step[member], count);
   const picture = (step) =>
     svg(

@@ -36,26 +36,28 @@ const isLacking = (sender) => sender.lacking > 0;
  */
 export function senderTable(senders) {
   const ofCoverage = senders.some((one) => 'lacking' in one);
+  /** @type {(import('./table.js').Column|false)[]} */
+  const columns = [
+    {
+      key: 'source',
+      label: 'Sender',
+      class: 'wrap',
+      render: (one) => one.source ?? 'A sender without a name',
+    },
+    ofCoverage && { key: 'attempts', label: 'Enrollments', numeric: true, render: (one) => count(one.attempts) },
+    ...REPORTS.map((key) => ({ key, label: report(key), render: (one) => (one[key] ? 'yes' : 'no') })),
+    { key: 'deviceTime', label: 'Clock', render: (one) => (one.deviceTime ? 'the device’s' : 'a server’s') },
+    ofCoverage && {
+      key: 'lacks',
+      label: 'Missing',
+      class: 'wrap',
+      render: (one) => (isLacking(one) ? one.lacks : 'nothing'),
+    },
+  ];
   return dataTable({
     caption: 'Senders, and what each reports',
     hideCaption: true,
-    columns: [
-      {
-        key: 'source',
-        label: 'Sender',
-        class: 'wrap',
-        render: (one) => one.source ?? 'A sender without a name',
-      },
-      ofCoverage && { key: 'attempts', label: 'Enrollments', numeric: true, render: (one) => count(one.attempts) },
-      ...REPORTS.map((key) => ({ key, label: report(key), render: (one) => (one[key] ? 'yes' : 'no') })),
-      { key: 'deviceTime', label: 'Clock', render: (one) => (one.deviceTime ? 'the device’s' : 'a server’s') },
-      ofCoverage && {
-        key: 'lacks',
-        label: 'Missing',
-        class: 'wrap',
-        render: (one) => (isLacking(one) ? one.lacks : 'nothing'),
-      },
-    ].filter(Boolean),
+    columns: columns.filter((column) => column !== false),
     rows: senders,
     key: (one, index) => `${one.source} ${index}`,
   });

@@ -30,6 +30,9 @@ export function uniqueId(prefix = 'id') {
   return `${prefix}-${lastId}`;
 }
 
+/** An element that index.html has. @param {string} id @returns {HTMLElement} */
+export const landmark = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
 function append(parent, children) {
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false || child === true) continue;
@@ -65,7 +68,7 @@ function create(element, attributes, children) {
  * Makes an HTML element.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
- * @param {Object<string, any>} [attributes] attributes, and events as `onclick`; null and false are left out;
+ * @param {Record<string, any>|null} [attributes] attributes, and events as `onclick`; null and false are left out;
  *   `style` is an object of CSS properties
  * @param {...any} children nodes, strings, numbers, arrays of these; null and false are left out
  * @returns {HTMLElementTagNameMap[K]}
@@ -78,7 +81,7 @@ export function h(tag, attributes, ...children) {
  * Makes an SVG element; otherwise as `h`.
  * @template {keyof SVGElementTagNameMap} K
  * @param {K} tag
- * @param {Object<string, any>} [attributes]
+ * @param {Record<string, any>|null} [attributes]
  * @param {...any} children
  * @returns {SVGElementTagNameMap[K]}
  */

@@ -23,6 +23,7 @@ const weekdayForm = new Intl.DateTimeFormat(LOCALE, {
   timeZone: 'UTC',
 });
 
+/** @param {unknown} value @returns {value is null|undefined} */
 const unknown = (value) => value === null || value === undefined || Number.isNaN(value);
 
 const zoned = new Map();
@@ -55,7 +56,7 @@ function inZone(zone, withSeconds) {
  * A number, or that nobody reported it. Where there is nothing that it could be of, it is not known.
  * @param {number|null} value
  * @param {(value: number|null) => string} format
- * @param {number|null} [of] how many there are that it is of
+ * @param {number} [of] how many there are that it is of
  * @returns {string}
  */
 export const orNotReported = (value, format, of = 1) => (unknown(value) && of > 0 ? NOT_REPORTED : format(value));

@@ -27,7 +27,7 @@ const MARKERS = [
 function ticks(most, isWhole) {
   const rough = (most || 1) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
-  let step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough);
+  let step = [1, 2, 5].map((factor) => factor * power).find((one) => one >= rough) ?? 10 * power;
   if (isWhole) step = Math.max(1, Math.round(step));
   const list = [];
   for (let index = 0; ; index += 1) {
@@ -144,6 +144,7 @@ export function lineChart({ title, description, days, series, format = count, hr
     );
   }
   // The day that was chosen, and the one that a pointer is over.
+  /** @type {{pinned: number, over: number|null, width: number}} */
   const state = { pinned: days.length - 1, over: null, width: 720 };
   const data = { days, series, format };
   const shown = () => state.over ?? state.pinned;

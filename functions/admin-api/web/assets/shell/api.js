@@ -95,6 +95,7 @@ export class Api {
    * @returns {Promise<{status: number, body: any, etag: string|null}>}
    */
   send(operation, parameters, body, { ifMatch, signal } = {}) {
+    /** @type {Record<string, string>} */
     const headers = ifMatch ? { 'If-Match': ifMatch } : {};
     return this.#request(operation, parameters, { body, headers, signal });
   }

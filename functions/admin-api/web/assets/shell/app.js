@@ -11,7 +11,7 @@
 
 import { Api } from './api.js';
 import { ApiProblem } from '../kit/problem.js';
-import { h, patch } from '../kit/dom.js';
+import { h, landmark, patch } from '../kit/dom.js';
 import { aboutFile, notInFile, openFile, watchDrops } from '../file/desk.js';
 import { pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf, readAddress } from '../kit/address.js';
@@ -21,12 +21,12 @@ import { HOME, VIEWS } from './views.js';
 
 const SIGN_IN = { path: 'sign-in', title: 'Sign in', load: () => import('./sign-in.js') };
 
-const main = document.getElementById('main');
-const live = document.getElementById('live');
+const main = landmark('main');
+const live = landmark('live');
 const fileBar = h('aside', { 'aria-label': 'Opened file', hidden: true });
-document.getElementById('top').after(fileBar);
+landmark('top').after(fileBar);
 
-/** What the page knows for longer than a view. */
+/** What the page knows for longer than a view. @type {Record<string, any>} */
 const state = { session: null, server: null, file: null, config: null, tenant: null, shown: null, leave: null };
 
 /** What the views ask: the opened file, or the server. */

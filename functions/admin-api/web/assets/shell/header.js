@@ -6,7 +6,7 @@
  */
 
 import { addressOf } from '../kit/address.js';
-import { h, patch } from '../kit/dom.js';
+import { h, landmark, patch } from '../kit/dom.js';
 import { VIEWS } from './views.js';
 
 function chooseTheme(theme) {
@@ -29,7 +29,7 @@ function chooseTheme(theme) {
 export function drawHeader({ tenant, isFile, current, signOut }) {
   const theme = document.documentElement.dataset.theme ?? 'system';
   patch(
-    document.getElementById('top'),
+    landmark('top'),
     h(
       'div',
       { class: 'top-bar' },
@@ -78,7 +78,7 @@ export function drawHeader({ tenant, isFile, current, signOut }) {
     ),
   );
   patch(
-    document.getElementById('foot'),
+    landmark('foot'),
     tenant
       ? h(
           'p',

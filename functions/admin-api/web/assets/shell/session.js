@@ -83,6 +83,7 @@ async function ask(address, options) {
 export class Session {
   /** @param {{issuer: string, clientId: string, scope?: string}|null} oidc */
   constructor(oidc = null) {
+    /** @type {any} */
     this.oidc = oidc;
     /** Said above the sign-in form: why one is there. */
     this.reason = null;
@@ -125,7 +126,7 @@ export class Session {
     this.begin(body.token, body.expiresAt ?? null);
   }
 
-  /** Goes to the organisation's sign-in service. */
+  /** Goes to the organisation's sign-in service, where there is one. */
   async leaveToSignIn() {
     const service = await this.#discover();
     const [state, verifier] = [random(), random()];
@@ -170,7 +171,7 @@ export class Session {
         headers: { Accept: 'application/json' },
         body: new URLSearchParams({
           grant_type: 'authorization_code',
-          code: found.get('code'),
+          code: found.get('code') ?? '',
           redirect_uri: here(),
           client_id: this.oidc.clientId,
           code_verifier: pending.verifier,

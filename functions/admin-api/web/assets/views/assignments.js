@@ -198,6 +198,7 @@ export async function showAssignments(context, id) {
       error.textContent = '';
     }
     const left = [];
+    /** @type {any} */
     let first = null;
     for (const { field: name, problem } of errors) {
       const [, at, member] = name.match(/\[(\d+)\](?:\.target)?\.?(.*)$/) ?? [];
@@ -264,14 +265,14 @@ export async function showAssignments(context, id) {
               list.splice(0, list.length, ...now.map(read));
               say();
               draw();
-              root.querySelector('h1').focus();
+              root.querySelector('h1')?.focus();
             },
           },
           'Use theirs',
         ),
       ),
     );
-    word.querySelector('h2').focus();
+    word.querySelector('h2')?.focus();
   };
 
   const save = async (event) => {

@@ -152,11 +152,7 @@ export default {
     const range = rangeIn(parameters);
     const asked = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name)]));
     const [answer, coverage] = await Promise.all([
-      api.get(
-        'getAttempts',
-        { ...asked, cursor: parameters.get('cursor'), limit: PAGE },
-        { signal },
-      ),
+      api.get('getAttempts', { ...asked, cursor: parameters.get('cursor'), limit: PAGE }, { signal }),
       askCoverage({ ...keptRange(tenant, range), os: asked.os }, { api, signal }),
     ]);
 

@@ -37,13 +37,15 @@ const linked = (href, number) => (number ? h('a', { href }, count(number)) : cou
 
 function byDay(answer) {
   const days = answer.byDay;
-  const states = [
+  /** @type {[string, string, string|null][]} */
+  const all = [
     ['Started', 'started', ''],
     [espState('success'), 'succeeded', null],
     [espState('failed'), 'failed', 'failed'],
     [espState('timedOut'), 'timedOut', 'timedOut'],
     [espState('inProgress'), 'inProgress', 'inProgress'],
-  ].filter(([, member]) => member !== 'inProgress' || days.some((one) => one.inProgress > 0));
+  ];
+  const states = all.filter(([, member]) => member !== 'inProgress' || days.some((one) => one.inProgress > 0));
   return lineChart({
     title: 'Sessions by the day they started',
     description:

@@ -68,6 +68,7 @@ function corrected(file) {
 
 export default {
   async show({ root, api, signal, canSend, announce, openFile }) {
+    /** @type {{list: Answer, message: {kind: any, text: string}|null, export: any}} */
     const shown = { list: null, message: null, export: null };
 
     const load = async () => {

@@ -223,6 +223,7 @@ export default {
     const { today } = calendar(tenant);
     const usual = lastDays(today, 14);
     const inAddress = rangeIn(parameters);
+    /** @type {{from: any, to: any}} */
     const range = inAddress.from || inAddress.to ? inAddress : usual;
     const asked = Object.fromEntries(['from', 'to', 'os', 'section'].map((name) => [name, parameters.get(name)]));
     const form = filterForm({
@@ -282,7 +283,9 @@ export default {
         webEnrollmentCard(web),
       );
     };
+    /** @type {Promise<void>|null} */
     let comparison = null;
+    /** @type {Answer} */
     let newest = null;
     let before;
     const standing = askCoverage({ ...range, os: parameters.get('os') }, context).then((found) => {

@@ -225,7 +225,7 @@ const entries = (text) => [
  * @returns {string|null}
  */
 export function offReason(field, values, isDefault) {
-  const needs = (name) => `Needs “${fieldOf(name).label}”.`;
+  const needs = (name) => `Needs “${fieldOf(name)?.label}”.`;
   if (field.needs === 'notDefault') return isDefault ? 'The default profile is always active, after all others.' : null;
   if (!field.needs) return null;
   if (!values.showInstallationProgress) return needs('showInstallationProgress');
@@ -267,9 +267,9 @@ const letters = (text) => [...text].length;
 
 /** How full a text or list is. @param {Field} field @param {string} value @returns {string|null} */
 export function fullness(field, value) {
-  if (field.kind === 'list') return `${count(entries(value).length)} of ${count(field.most)}`;
+  if (field.kind === 'list') return `${count(entries(value).length)} of ${count(field.most ?? null)}`;
   if (field.kind === 'long' || field.kind === 'text')
-    return `${count(letters(value))} of ${count(field.most)} characters`;
+    return `${count(letters(value))} of ${count(field.most ?? null)} characters`;
   return null;
 }
 
@@ -282,7 +282,7 @@ export function fullness(field, value) {
 export function problemsOf(values, isDefault) {
   const wrong = [];
   for (const field of FIELDS) {
-    const { name, kind, most } = field;
+    const { name, kind, most = Infinity } = field;
     if (kind === 'flag' || offReason(field, values, isDefault)) continue;
     const value = values[name].trim();
     const refuse = (problem) => wrong.push({ field: name, problem });

@@ -141,9 +141,9 @@ async function showEditor(context, id) {
     form.fill(merged.values);
     base = theirs;
     etag = current.etag;
-    facts.replaceChildren(about(current.body, zone, !isDefault));
+    facts.replaceChildren(about(current.body, zone, !isDefault) ?? '');
     say(changesNotice(merged.rows, form, announce));
-    word.querySelector('h2').focus();
+    word.querySelector('h2')?.focus();
   };
 
   const gone = () => {
@@ -155,7 +155,7 @@ async function showEditor(context, id) {
         h('button', { type: 'button', onclick: (event) => save(event, true) }, 'Save it as a new profile'),
       ),
     );
-    word.querySelector('h2').focus();
+    word.querySelector('h2')?.focus();
   };
 
   const saved = (status, body) => {
@@ -169,7 +169,7 @@ async function showEditor(context, id) {
     base = valuesOf(body);
     form.fill(base);
     drawHead(body.displayName);
-    facts.replaceChildren(about(body, zone, !isDefault));
+    facts.replaceChildren(about(body, zone, !isDefault) ?? '');
     say(notice('success', `Saved as version ${body.version}. It applies to sessions that start from now on.`));
     announce(`${body.displayName} is saved.`);
     word.scrollIntoView({ block: 'nearest' });
@@ -267,7 +267,7 @@ async function showEditor(context, id) {
               form.fill(base);
               form.showErrors([]);
               say();
-              root.querySelector('input, textarea').focus();
+              root.querySelector('input, textarea')?.focus();
             },
           },
           'Discard',

@@ -37,8 +37,9 @@ export default {
     const { root, api, signal, announce } = context;
     const readOnly = whyReadOnly(context);
     const isScoped = context.tenant?.scopeTags?.length > 0;
+    /** @type {Answer} */
     let answer = null;
-    /** What was said last, above the list. */
+    /** What was said last, above the list. @type {any} */
     let word = null;
     /** Moves one after the other: each begins with what the one before left. */
     let queue = Promise.resolve();

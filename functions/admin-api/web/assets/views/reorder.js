@@ -16,6 +16,7 @@ const EDGE = 64;
  * @returns {Object<string, Function>} attributes of `h`
  */
 export function reorderHandlers({ entry, handle, onDrop }) {
+  /** @type {any} */
   let drag = null;
 
   const shift = (element, by) => {

@@ -153,7 +153,7 @@ function pulled(pull, zone) {
       hideCaption: true,
       key: (list) => list.list,
       columns: [
-        { key: 'list', label: 'List', render: (list) => words.pulledList(list.list) },
+        { key: 'list', label: 'List', class: 'nowrap', render: (list) => words.pulledList(list.list) },
         { key: 'state', label: 'State', class: 'nowrap', render: listState },
         {
           key: 'lastReadAt',

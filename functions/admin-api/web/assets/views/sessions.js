@@ -126,7 +126,7 @@ export default {
         navigate,
         range,
         today: calendar(tenant).today,
-        usual: null,
+        usual: 0,
         choices: [
           { name: 'state', label: 'State', options: STATES.map((name) => [name, espState(name)]) },
           { name: 'profileId', label: 'Profile', options: profiles },

@@ -283,6 +283,7 @@ function notThere(file) {
 
 export default {
   async show({ root, api, signal, announce, file, tenant }) {
+    /** @type {{data: Answer, at: number, problem: any, paused: boolean, timer: any, asking: boolean}} */
     const shown = { data: null, at: 0, problem: null, paused: false, timer: null, asking: false };
 
     const ask = async () => {
