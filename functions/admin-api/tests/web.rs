@@ -33,6 +33,14 @@ fn vendored_files_are_those_that_the_list_names() {
 }
 
 #[test]
+fn no_copy_of_the_lexicon_lies_among_the_pages_files() {
+    let name = "kit/lexicon.js";
+    // The server makes it; a file of that name would never be served.
+    assert!(!assets(name).exists());
+    assert!(std::fs::read_to_string(assets("kit/words.js")).unwrap().contains("'./lexicon.js'"));
+}
+
+#[test]
 fn no_file_lies_deeper_than_is_served() {
     // `/assets/{folder}/{name}` is two levels; a file below would never be found.
     for folder in std::fs::read_dir(assets("")).unwrap() {

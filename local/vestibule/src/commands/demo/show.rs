@@ -4,26 +4,20 @@ use super::Shown;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use vestibule_words::form::count;
+use vestibule_domain::{Day, DeviceState, Section};
+use vestibule_words::form::{NOT_REPORTED, count, day, minutes, rate};
+use vestibule_words::{List, Named as _, words};
 
 /// Columns of the chart's longest bar.
 const BAR: u64 = 30;
 /// Rows of either list of failures.
 const TOP: usize = 6;
 /// The sections in the chart's order, each with a letter of its own.
-const SECTIONS: [(&str, char); 4] =
-    [("setupChecklist", 'S'), ("platformScreens", 'P'), ("termsOfUse", 'T'), ("complianceActivation", 'C')];
-
-/// How a device stands, and the words for it. Each device is in one.
-const STATES: [(&str, &str); 8] = [
-    ("enrolled", "enrolled"),
-    ("inProgress", "in progress"),
-    ("waitingForCompliance", "waiting for compliance"),
-    ("prepared", "prepared"),
-    ("gaveUp", "gave up"),
-    ("failed", "failed"),
-    ("pending", "pending"),
-    ("notEnrolled", "not enrolled"),
+const SECTIONS: [(Section, char); 4] = [
+    (Section::SetupChecklist, 'S'),
+    (Section::PlatformScreens, 'P'),
+    (Section::TermsOfUse, 'T'),
+    (Section::ComplianceActivation, 'C'),
 ];
 
 fn number(value: &Value, name: &str) -> u64 {
@@ -34,16 +28,18 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or("")
 }
 
-/// Where nobody reported what a number stands on.
-const NOT_REPORTED: &str = "not reported";
-
 /// A count that is missing where no sender reports what is counted.
 fn reported(value: &Value) -> String {
     value.as_u64().map_or_else(|| NOT_REPORTED.to_owned(), count)
 }
 
-fn percent(rate: &Value) -> String {
-    rate.as_f64().map_or_else(|| NOT_REPORTED.to_owned(), |rate| format!("{:.1} %", rate * 100.0))
+fn percent(value: &Value) -> String {
+    value.as_f64().map_or_else(|| NOT_REPORTED.to_owned(), |fraction| rate(Some(fraction)))
+}
+
+/// A date of an answer.
+fn date(text: &str) -> String {
+    Day::parse(text).map_or_else(|_| text.to_owned(), day)
 }
 
 fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
@@ -87,10 +83,11 @@ fn posted(shown: &Shown) -> String {
 
 fn roll_up(title: &str, report: &Value) -> String {
     format!(
-        "{title} ({} to {}, {}), iOS/iPadOS and Android\n  initiated {:>7}\n  incomplete{:>7}   abandoned {}, failed {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n",
-        text(report, "from"),
-        text(report, "to"),
+        "{title} ({} to {}, {}), {}\n  initiated {:>7}\n  incomplete{:>7}   abandoned {}, failed {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n",
+        date(text(report, "from")),
+        date(text(report, "to")),
         text(report, "timeZone"),
+        words(List::PlatformGroup, "both"),
         count(number(report, "initiated")),
         reported(&report["incomplete"]),
         reported(&report["abandoned"]),
@@ -132,16 +129,16 @@ fn chart(report: &Value) -> String {
     let most = days.values().map(|sections| sections.values().sum()).max().unwrap_or(0).max(1);
     let each = most.div_ceil(BAR);
     let mut out = format!("Abandoned by section and day (one letter = {each})\n");
-    let heads = SECTIONS.map(|(name, letter)| format!("{letter} {name}")).join("   ");
+    let heads = SECTIONS.map(|(section, letter)| format!("{letter} {}", section.words())).join("   ");
     let _written = writeln!(out, "  {heads}");
-    for (date, sections) in days {
-        let counts = SECTIONS.map(|(name, letter)| (letter, sections.get(name).copied().unwrap_or(0)));
-        let columns: String = counts.iter().map(|(_, count)| format!("{count:>4}")).collect();
+    for (of, sections) in days {
+        let counts = SECTIONS.map(|(section, letter)| (letter, sections.get(section.name()).copied().unwrap_or(0)));
+        let columns: String = counts.iter().map(|(_, n)| format!("{n:>4}")).collect();
         let bar: String = counts
             .iter()
-            .map(|(letter, count)| letter.to_string().repeat(usize::try_from(count.div_ceil(each)).unwrap_or(0)))
+            .map(|(letter, n)| letter.to_string().repeat(usize::try_from(n.div_ceil(each)).unwrap_or(0)))
             .collect();
-        let _written = writeln!(out, "  {date} {columns}  {bar}");
+        let _written = writeln!(out, "  {:<11} {columns}  {bar}", date(of));
     }
     out
 }
@@ -151,11 +148,11 @@ fn rows(report: &Value) -> String {
     for row in list(report, "actions") {
         let _written = writeln!(
             out,
-            "  {:>2}  {:<20} {:<22} {:<11} {:>12}",
+            "  {:>2}  {:<24} {:<40} {:<13} {:>12}",
             number(row, "catalogueRow"),
-            text(row, "action"),
-            text(row, "screen"),
-            text(row, "how"),
+            words(List::Action, text(row, "action")),
+            words(List::Screen, text(row, "screen")),
+            words(List::Cause, text(row, "how")),
             reported(&row["abandoned"])
         );
     }
@@ -164,10 +161,10 @@ fn rows(report: &Value) -> String {
         *causes.entry(text(one, "cause")).or_default() += number(one, "abandoned");
     }
     for (cause, abandoned) in causes {
-        let _written = writeln!(out, "      {cause:<56} {abandoned:>4}");
+        let _written = writeln!(out, "      {:<79} {:>12}", words(List::Cause, cause), count(abandoned));
     }
-    for (heading, name) in [("place not reported", "placeNotReported"), ("other", "other")] {
-        let _written = writeln!(out, "      {heading:<56} {:>4}", number(report, name));
+    for (heading, name) in [(words(List::Term, "placeNotReported"), "placeNotReported"), ("Other".into(), "other")] {
+        let _written = writeln!(out, "      {heading:<79} {:>12}", count(number(report, name)));
     }
     out
 }
@@ -175,20 +172,25 @@ fn rows(report: &Value) -> String {
 fn failures(failures: &Value) -> String {
     let mut out = String::from("Top failures, last 14 days\n");
     for reason in list(failures, "reasons").iter().take(TOP) {
-        let what = [text(reason, "reason"), text(reason, "category")].into_iter().find(|text| !text.is_empty());
+        let category = Some(text(reason, "category")).filter(|name| !name.is_empty());
+        let what = Some(text(reason, "reason")).filter(|text| !text.is_empty()).map(Into::into);
+        let what = what.or_else(|| category.map(|name| words(List::FailureCategory, name)));
         let _written = writeln!(
             out,
             "  {:>5}  {:<12} {}",
             number(reason, "count"),
             text(reason, "code"),
-            what.unwrap_or("reason not reported")
+            what.unwrap_or_else(|| "Reason not reported".into())
         );
     }
     out
 }
 
 fn status(status: &Value) -> String {
-    let states = STATES.map(|(name, words)| format!("{} {words}", count(number(status, name)))).join(", ");
+    let states = DeviceState::ALL.iter();
+    let states =
+        states.map(|state| format!("{} {}", count(number(status, state.name())), state.words().to_lowercase()));
+    let states = states.collect::<Vec<_>>().join(", ");
     let mut out = format!(
         "{} devices: {states}; first time right {} (n = {})\n",
         count(number(status, "devices")),
@@ -196,11 +198,11 @@ fn status(status: &Value) -> String {
         count(number(&status["firstTimeRight"], "n")),
     );
     for platform in list(status, "byPlatform") {
-        let minutes =
-            platform["averageMinutes"].as_f64().map_or(NOT_REPORTED.to_owned(), |minutes| format!("{minutes:.0} min"));
+        let time = platform["averageMinutes"].as_f64();
+        let time = time.map_or_else(|| NOT_REPORTED.to_owned(), |time| minutes(Some(time)));
         let _written = writeln!(
             out,
-            "  {:<20} {:>6}  success {:>7} (n = {})  {minutes}",
+            "  {:<20} {:>6}  success {:>7} (n = {})  {time}",
             platform["platform"].as_str().unwrap_or(NOT_REPORTED),
             count(number(platform, "total")),
             percent(&platform["successRate"]),
@@ -212,7 +214,7 @@ fn status(status: &Value) -> String {
 
 /// The Enrollment Status Page: its profiles, and the apps that hold people up.
 fn esp(status: &Value, report: &Value) -> String {
-    let minutes = |value: &Value| value.as_f64().map_or_else(|| "-".to_owned(), |minutes| format!("{minutes:.0} min"));
+    let time = |value: &Value| minutes(value.as_f64());
     let mut out = String::from("Enrollment Status Page, whole sample\n");
     for profile in list(status, "espProfiles") {
         let id = &profile["profileId"];
@@ -227,7 +229,7 @@ fn esp(status: &Value, report: &Value) -> String {
             text(profile, "assignedGroups"),
             count(number(profile, "sessions")),
             percent(&numbers["successRate"]),
-            minutes(&numbers["medianMinutes"]),
+            time(&numbers["medianMinutes"]),
         );
     }
     for (title, name) in [("Slowest apps", "slowestApps"), ("Most failing apps", "failingApps")] {
@@ -235,10 +237,10 @@ fn esp(status: &Value, report: &Value) -> String {
         for app in list(report, name).iter().take(TOP / 2) {
             let _written = writeln!(
                 out,
-                "    {:<22} median {:>7}, p90 {:>7}, failed in {} of {} sessions",
+                "    {:<22} median {:>10}, 90% finish within {:>10}, failed in {} of {} sessions",
                 text(app, "app"),
-                minutes(&app["medianMinutes"]),
-                minutes(&app["p90Minutes"]),
+                time(&app["medianMinutes"]),
+                time(&app["p90Minutes"]),
                 count(number(app, "failed")),
                 count(number(app, "sessions")),
             );
