@@ -153,13 +153,13 @@ impl Totals {
         }
         if abandoned + failed > 0 {
             let place = cells! {
-                day: day,
                 platform_id: platform,
                 section_id: section,
                 action_id: action,
                 cause_id: cause,
                 catalogue_row: attempt.row.unwrap_or(0),
                 limit_minutes: attempt.limit.unwrap_or(0),
+                day: day,
                 place_reported: i64::from(action != 0),
             };
             let sums = cells! { abandoned: abandoned, failed: failed, abandoned_measured: measured * abandoned };

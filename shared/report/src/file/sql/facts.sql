@@ -358,6 +358,7 @@ CREATE TABLE coverage (
   PRIMARY KEY (day, platform_id, source_word, starts, steps, stops, failures, ends, compliance, device_time))
   WITHOUT ROWID;
 
+-- The platform comes first in the key: the report is about few of them, and reads their days alone.
 CREATE TABLE daily_incomplete (
   day INTEGER NOT NULL,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
@@ -371,7 +372,7 @@ CREATE TABLE daily_incomplete (
   --: 0 or 1 | Whether a sender reported where the attempts stopped.
   place_reported INTEGER NOT NULL,
   abandoned INTEGER NOT NULL, failed INTEGER NOT NULL, abandoned_measured INTEGER NOT NULL,
-  PRIMARY KEY (day, platform_id, section_id, action_id, cause_id, catalogue_row, limit_minutes, place_reported))
+  PRIMARY KEY (platform_id, day, section_id, action_id, cause_id, catalogue_row, limit_minutes, place_reported))
   WITHOUT ROWID;
 
 CREATE TABLE daily_failures (

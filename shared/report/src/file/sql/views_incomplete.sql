@@ -98,11 +98,12 @@ SELECT
   d.abandoned AS abandoned,
   d.failed AS failed,
   d.abandoned_measured AS abandoned_measured
-FROM daily_incomplete d
-LEFT JOIN platforms p ON p.id = d.platform_id
+FROM platforms p
+CROSS JOIN daily_incomplete d
 LEFT JOIN sections s ON s.id = d.section_id
 LEFT JOIN actions a ON a.id = d.action_id
-LEFT JOIN causes c ON c.id = d.cause_id;
+LEFT JOIN causes c ON c.id = d.cause_id
+WHERE d.platform_id = p.id;
 
 CREATE VIEW incomplete_detail AS
 SELECT date, day, platform, section, action, cause, catalogue_row,
