@@ -175,6 +175,19 @@ fn sums_are_what_the_facts_add_up_to() {
                  SELECT attempt_no, action_id, left_at IS NOT NULL AS went_on FROM attempt_steps)
                WHERE action_id BETWEEN 1 AND 9 GROUP BY 1, 2) r ON r.attempt_no = a.attempt_no GROUP BY 1, 2, 3",
         ),
+        (
+            "esp_profile_totals",
+            "SELECT profile_id_word, count(*) FROM esp_sessions WHERE profile_id_word IS NOT NULL GROUP BY 1",
+        ),
+        (
+            "daily_step_times",
+            "SELECT a.platform_id, v.action_id, p.scale, coalesce(p.from_seconds, (v.left_at - v.entered_at) / 1000),
+                    a.started_day, count(*)
+             FROM attempts a JOIN attempt_steps v ON v.attempt_no = a.attempt_no
+             JOIN (SELECT scale, from_seconds, to_seconds FROM step_time_parts UNION ALL SELECT 0, NULL, NULL) p
+               ON p.scale = 0 OR (v.left_at - v.entered_at) / 1000 BETWEEN p.from_seconds AND p.to_seconds
+             WHERE v.action_id BETWEEN 1 AND 9 AND v.left_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5",
+        ),
     ] {
         for (one, two) in
             [(format!("SELECT * FROM {sums}"), facts), (facts.to_owned(), &*format!("SELECT * FROM {sums}"))]

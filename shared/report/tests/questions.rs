@@ -174,3 +174,32 @@ fn a_file_of_the_version_before_is_not_taken_for_one_of_ours() {
     assert!(matches!(Reader::open(&data.join("schema-3.sqlite")), Err(Error::ForeignFile)));
     assert!(matches!(Reader::open_summary(&data.join("schema-3-summary.sqlite")), Err(Error::ForeignFile)));
 }
+
+/// What a page shows first is read from sums: it costs the same over any number of attempts.
+#[test]
+fn the_report_and_the_status_visit_no_attempt_no_step_and_no_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, _) = files(folder.path());
+    let conn = Connection::open(report).unwrap();
+    let mut explained = 0;
+    for (one, _) in questions(&conn).unwrap() {
+        if !["incomplete-enrollments", "enrollment-status", "coverage"].contains(&one.name.split('.').next().unwrap()) {
+            continue;
+        }
+        let mut plan = conn.prepare(&format!("EXPLAIN {}", one.sql)).unwrap();
+        let mut rows = plan.raw_query();
+        while let Some(row) = rows.next().unwrap() {
+            let (opcode, root): (String, i64) = (row.get("opcode").unwrap(), row.get("p2").unwrap());
+            if opcode != "OpenRead" {
+                continue;
+            }
+            let table = "SELECT tbl_name FROM sqlite_schema WHERE rootpage = ?1";
+            let table: String = conn.query_row(table, [root], |row| row.get(0)).unwrap();
+            let facts =
+                ["enrollments", "attempts", "attempt_", "device_sources", "failures", "esp_sessions", "esp_items"];
+            assert!(!facts.iter().any(|fact| table.starts_with(fact)), "{} reads {table}", one.name);
+            explained += 1;
+        }
+    }
+    assert!(explained > 30, "{explained} tables were read");
+}

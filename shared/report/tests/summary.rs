@@ -59,7 +59,7 @@ fn a_summary_answers_as_its_file_does() {
                 for section in [None, Some(Section::PlatformScreens)] {
                     let told = short.incomplete(first, last, os, section).unwrap();
                     let mut expected = file.incomplete(first, last, os, section).unwrap();
-                    // Medians cannot be added up from days.
+                    // The sums that medians come from are not in a summary.
                     if (first, last, os) != (from, to, None) {
                         expected.funnel.iter_mut().for_each(|step| step.median_seconds = None);
                     }

@@ -8,7 +8,8 @@
 //! - `sweep`: a sweep with nothing due, over a small table and a large one
 //!
 //! A fourth, `api`, times answers over a large file beside the same statements by SQLite alone; a fifth, `feed`, prints what
-//! the pages of a change feed cost and times answers by it; `memory` tells what an export takes of memory and disk.
+//! the pages of a change feed cost and times answers by it; `memory` tells what an export takes of memory and disk, and
+//! `full-build` how quick a file is built beside other ways to the same rows.
 //!
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.

@@ -1,6 +1,7 @@
 //! The texts that make tables, views and indexes, and what is written out in them.
 
 use crate::file::column_docs;
+use crate::lists::times::Scale;
 
 /// The tables.
 pub(crate) const TABLES: [&str; 2] = [include_str!("sql/dictionaries.sql"), include_str!("sql/facts.sql")];
@@ -41,21 +42,35 @@ impl Ranged {
         }
     }
 
+    /// The text, with what it says of its columns.
+    fn text(self) -> String {
+        // From the coarsest scale to the seconds, each within what the one before it found.
+        let scales = [
+            ("halves", Scale::Halves, "all"),
+            ("sixteenths", Scale::Sixteenths, "halves"),
+            ("seconds", Scale::Seconds, "sixteenths"),
+        ];
+        let scales = scales.map(|(name, scale, before)| {
+            let text = include_str!("sql/funnel_scale.sql").trim_end().replace("$scale", name);
+            text.replace("$before", before).replace("$number", &scale.number().to_string())
+        });
+        self.name_and_text().1.replace("$scales", &scales.join(",\n  "))
+    }
+
     /// The statement of the file's view, with what it says of its columns.
     pub(crate) fn view(self) -> String {
-        let (name, text) = self.name_and_text();
+        let (name, text) = (self.name_and_text().0, self.text());
         let days = match self {
             // The platforms that the report is about.
             Self::Funnel => "reported = 1",
             Self::Profiles | Self::Phases | Self::Apps => "1",
         };
-        format!("CREATE VIEW {name} AS\n{}", text.replace("$attempts", "1").replace("$days", days))
+        format!("CREATE VIEW {name} AS\n{}", text.replace("$days", days))
     }
 
-    /// The query over what `days` lets through: days of the funnel, sessions `x` of the others. For the funnel `attempts`
-    /// bounds the attempts looked at for the median, where all outside the days can be told by their numbers.
-    pub(crate) fn over(self, attempts: &str, days: &str) -> String {
-        column_docs::without(self.name_and_text().1).replace("$attempts", attempts).replace("$days", days)
+    /// The query over what `days` lets through: days of the funnel, sessions `x` of the others.
+    pub(crate) fn over(self, days: &str) -> String {
+        column_docs::without(&self.text()).replace("$days", days)
     }
 }
 

@@ -14,6 +14,7 @@ use vestibule_domain::web_enrollment::WebStep;
 use vestibule_words::{List, Named, words};
 
 use crate::error::Result;
+use crate::lists::times;
 use crate::rows::{InsertInto, row};
 
 /// A name of a closed list.
@@ -279,6 +280,7 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
         })?;
     }
 
+    times::fill(conn)?;
     let mut insert = InsertInto::new(conn, "catalogue_rows");
     for row in &ROWS {
         let place = Place::new(None, Action::Known(row.action), Some(Screen::Known(row.screen)));

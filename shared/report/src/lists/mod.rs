@@ -3,4 +3,5 @@
 pub(crate) mod dictionary;
 pub(crate) mod ids;
 pub(crate) mod plain;
+pub(crate) mod times;
 pub(crate) mod words;

@@ -3,7 +3,7 @@
 //!
 //! Must stay true:
 //! - What it holds is taken from the report file: tables and views are created by that file's own statements. A view
-//!   whose tables are not held here is left out. A number that only facts can give (a median) is held as the table of
+//!   whose tables are not held here is left out. A number that only facts can give, or sums too large for it (a median), is held as the table of
 //!   the name and columns of the view that gives it there, so that a query is the same for both. Only what
 //!   `daily_incomplete` is made of lies otherwise, for the size.
 //! - No people, devices, serial numbers, addresses or attempts: of the texts that senders choose, those of
@@ -60,7 +60,8 @@ const INCOMPLETE: &str = "daily_incomplete";
 /// Tables that are filled here in another way.
 const OWN: [&str; 5] = ["words", "failure_reason_advice", "meta", "column_docs", "questions"];
 
-/// Views over facts that are tables here, and which of their rows: all in a settled order, of apps the commonest.
+/// Views over facts, or over the sums by second, that are tables here, and which of their rows: all in a settled order, of
+/// apps the commonest.
 const FROM_FACTS: [(&str, &str); 7] = [
     ("esp_daily", "ORDER BY day, profile_id_word, deployment_mode_id"),
     ("esp_profile_names", "ORDER BY profile_id"),

@@ -16,7 +16,7 @@ CREATE TABLE daily_places (
   day INTEGER NOT NULL,
   place_no INTEGER NOT NULL REFERENCES incomplete_places (place_no),
   attempts INTEGER NOT NULL,
-  PRIMARY KEY (day, place_no)) WITHOUT ROWID;
+  PRIMARY KEY (place_no, day)) WITHOUT ROWID;
 
 CREATE VIEW daily_incomplete AS
 SELECT d.day AS day, p.platform_id AS platform_id, p.section_id AS section_id, p.action_id AS action_id,
@@ -25,6 +25,6 @@ SELECT d.day AS day, p.platform_id AS platform_id, p.section_id AS section_id, p
   CAST(CASE p.ending WHEN 1 THEN 0 ELSE d.attempts END AS BIGINT) AS abandoned,
   CAST(CASE p.ending WHEN 1 THEN d.attempts ELSE 0 END AS BIGINT) AS failed,
   CAST(CASE p.ending WHEN 2 THEN d.attempts ELSE 0 END AS BIGINT) AS abandoned_measured
-FROM daily_places d
-CROSS JOIN incomplete_places p
-WHERE p.place_no = d.place_no;
+FROM incomplete_places p
+CROSS JOIN daily_places d
+WHERE d.place_no = p.place_no;

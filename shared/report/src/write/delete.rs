@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::lists::dictionary::Coded as _;
 use crate::lists::ids::{Ids, first_from};
+use crate::lists::times;
 use crate::write::insert_failure::counted_code;
 use crate::write::totals::{Counted, Device, Failed, Sender, Totals};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, named_params, params};
@@ -53,6 +54,7 @@ pub(crate) struct Delete<'c> {
     /// What hangs on an attempt, then the attempt.
     attempt: [Statement<'c>; 7],
     sessions: Statement<'c>,
+    profile: Statement<'c>,
     session: [Statement<'c>; 6],
     /// A device's failures outside its attempts.
     failures: [Statement<'c>; 2],
@@ -71,7 +73,7 @@ impl<'c> Delete<'c> {
                  FROM enrollments WHERE enrollment_no = ?1",
             )?,
             attempts: conn.prepare(&format!("{COUNTED} WHERE a.enrollment_no = ?1"))?,
-            visits: conn.prepare("SELECT action_id, left_at IS NOT NULL FROM attempt_steps WHERE attempt_no = ?1")?,
+            visits: conn.prepare("SELECT action_id, left_at - entered_at FROM attempt_steps WHERE attempt_no = ?1")?,
             sources: conn.prepare(&format!(
                 "SELECT source_word, {} FROM attempt_sources WHERE attempt_no = ?1",
                 Sender::REPORTS.join(", ")
@@ -93,6 +95,9 @@ impl<'c> Delete<'c> {
                 delete("attempts", "attempt_no")?,
             ],
             sessions: conn.prepare("SELECT session_no FROM esp_sessions WHERE enrollment_no = ?1")?,
+            profile: conn.prepare(
+                "SELECT profile_id_word FROM esp_sessions WHERE session_no = ?1 AND profile_id_word IS NOT NULL",
+            )?,
             session: [
                 delete("esp_items", "session_no")?,
                 delete("esp_session_phases", "session_no")?,
@@ -151,7 +156,10 @@ impl<'c> Delete<'c> {
 
     fn attempt(&mut self, totals: &mut Totals, found: Found) -> Result<()> {
         let Found { attempt_no, mut counted, .. } = found;
-        let visits = self.visits.query_map([attempt_no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let visits = self.visits.query_map([attempt_no], |row| {
+            let took: Option<i64> = row.get(1)?;
+            Ok((row.get(0)?, took.map(|took| times::whole_seconds(Millis::new(took)))))
+        })?;
         counted.visits = visits.collect::<rusqlite::Result<_>>()?;
         let senders = self.sources.query_map([attempt_no], |row| {
             let mut reports = [0; Sender::REPORTS.len()];
@@ -179,6 +187,9 @@ impl<'c> Delete<'c> {
     }
 
     fn session(&mut self, totals: &mut Totals, session_no: i64) -> Result<()> {
+        if let Some(profile) = self.profile.query_row([session_no], |row| row.get(0)).optional()? {
+            totals.session(profile, -1);
+        }
         count_out(totals, &mut self.failed, self.ids, [session_no])?;
         for statement in &mut self.session {
             statement.execute([session_no])?;

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::file::pseudonym::People;
 use crate::lists::dictionary::{Coded as _, Label, id_of};
 use crate::lists::ids::Ids;
+use crate::lists::times;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
 use crate::write::insert_esp::{InsertEsp, SessionKeys};
@@ -141,6 +142,9 @@ impl<'c> Insert<'c> {
             let attempt_no = attempt.map(|attempt| attempt_no(attempt));
             let keys = SessionKeys { number: of, enrollment_no: number, attempt_no, day };
             self.sessions.session(&mut self.words, &self.people, keys, session)?;
+            if let Some(profile) = self.words.id(Some(&session.profile.id))? {
+                totals.session(profile, 1);
+            }
             if session.attempt.is_none() && session.state == SessionState::Failed {
                 let keys = FailureKeys { number: of, enrollment_no: number, day, platform: Some(Platform::Windows) };
                 self.failures.of_session(totals, &mut self.words, &self.people, keys, session)?;
@@ -332,7 +336,7 @@ impl<'c> Insert<'c> {
         let mut visits = Vec::with_capacity(attempt.visits.len());
         for (seq, visit) in (1_i64..).zip(&attempt.visits) {
             let action = self.words.action(Some(&visit.action))?;
-            visits.push((action, visit.left_at.is_some()));
+            visits.push((action, visit.left_at.map(|left| times::whole_seconds(left - visit.entered_at))));
             let left_at = visit.left_at.map(|at| at.millis());
             let entered_at = visit.entered_at.millis();
             let step =

@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::lists::dictionary::Coded as _;
+use crate::lists::times::Scale;
 use crate::rows;
 use rusqlite::{Connection, Statement, ToSql, params_from_iter};
 use std::collections::HashMap;
@@ -34,8 +35,8 @@ pub(crate) struct Counted {
     pub start_reported: bool,
     /// From start to end; 0 also where the start was reported after the end.
     pub lasted: i64,
-    /// The actions visited, and whether each visit was left forward.
-    pub visits: Vec<(i64, bool)>,
+    /// The actions visited, and how many whole seconds each visit took that was left forward.
+    pub visits: Vec<(i64, Option<i64>)>,
     /// The senders that took part.
     pub sources: Vec<Sender>,
 }
@@ -90,7 +91,9 @@ pub(crate) struct Totals {
     incomplete: Sums<8, 3>,
     failures: Sums<6, 1>,
     steps: Sums<3, 3>,
+    step_times: Sums<5, 1>,
     devices: Sums<5, 1>,
+    profiles: Sums<1, 1>,
 }
 
 /// Columns with their values.
@@ -108,7 +111,9 @@ impl Totals {
             incomplete: Sums::of("daily_incomplete"),
             failures: Sums::of("daily_failures"),
             steps: Sums::of("daily_steps"),
+            step_times: Sums::of("daily_step_times"),
             devices: Sums::of("device_totals"),
+            profiles: Sums::of("esp_profile_totals"),
         }
     }
 
@@ -153,8 +158,8 @@ impl Totals {
         }
         if abandoned + failed > 0 {
             let place = cells! {
-                day: day,
                 platform_id: platform,
+                day: day,
                 section_id: section,
                 action_id: action,
                 cause_id: cause,
@@ -167,12 +172,25 @@ impl Totals {
         }
         for step in KnownAction::ALL.iter().map(|step| step.id()) {
             let visits = attempt.visits.iter().filter(|(action, _)| *action == step);
-            let (visited, left) = visits.fold((false, false), |(_, any), (_, left)| (true, any || *left));
+            let (visited, left) =
+                visits.clone().fold((false, false), |(_, any), (_, took)| (true, any || took.is_some()));
             // Not where it only stopped: nobody reported then that it came there.
             if visited {
                 let gave_up = abandoned * i64::from(action == step);
                 let sums = cells! { entered: 1, left_forward: i64::from(left), abandoned: gave_up };
                 self.steps.add(cells! { day: day, platform_id: platform, action_id: step }, sums, sign);
+            }
+            for seconds in visits.filter_map(|(_, took)| *took) {
+                for scale in Scale::ALL {
+                    let key = cells! {
+                        platform_id: platform,
+                        action_id: step,
+                        scale: scale.number(),
+                        from_seconds: scale.part(seconds).0,
+                        day: day,
+                    };
+                    self.step_times.add(key, cells! { visits: 1 }, sign);
+                }
             }
         }
     }
@@ -202,11 +220,17 @@ impl Totals {
         self.devices.add(key, cells! { devices: 1 }, sign);
     }
 
+    /// Counts a session in or out by the id of its profile, a text of the file.
+    pub(crate) fn session(&mut self, profile_id_word: i64, sign: i64) {
+        self.profiles.add(cells! { profile_id_word: profile_id_word }, cells! { sessions: 1 }, sign);
+    }
+
     /// Whether it is time to write.
     pub(crate) fn is_full(&self) -> bool {
-        let Self { days, coverage, incomplete, failures, steps, devices: _ } = self;
-        let of_days = days.changes.len() + coverage.changes.len() + steps.changes.len();
-        of_days + incomplete.changes.len() + failures.changes.len() > GATHERED
+        let Self { days, coverage, incomplete, failures, steps, step_times, devices: _, profiles: _ } = self;
+        let of_steps = steps.changes.len() + step_times.changes.len();
+        let of_days = days.changes.len() + coverage.changes.len() + incomplete.changes.len() + failures.changes.len();
+        of_days + of_steps > GATHERED
     }
 
     /// Adds the changes to the file's sums; sums that reach zero leave no row.
@@ -216,7 +240,9 @@ impl Totals {
         self.incomplete.write(conn)?;
         self.failures.write(conn)?;
         self.steps.write(conn)?;
-        self.devices.write(conn)
+        self.step_times.write(conn)?;
+        self.devices.write(conn)?;
+        self.profiles.write(conn)
     }
 }
 
@@ -255,13 +281,21 @@ impl<const K: usize, const V: usize> Sums<K, V> {
             sums = sums.join(", "),
             add = add.join(", "),
         ))?;
-        for (key, by) in self.changes.drain() {
-            if by != [0; V] {
-                upsert.execute(params_from_iter(key.iter().chain(&by).map(|value| value as &dyn ToSql)))?;
+        let all_are = |columns: &[&str], value: &str| {
+            columns.iter().map(|column| format!("{column} = {value}")).collect::<Vec<_>>().join(" AND ")
+        };
+        let (found, is_zero) = (all_are(keys, "?"), all_are(sums, "0"));
+        let mut delete: Statement = conn.prepare(&format!("DELETE FROM {table} WHERE {found} AND {is_zero}"))?;
+        // In the order in which the rows lie: cells of one page are written together.
+        let mut changes: Vec<_> = self.changes.drain().filter(|(_, by)| *by != [0; V]).collect();
+        changes.sort_unstable();
+        for (key, by) in changes {
+            upsert.execute(params_from_iter(key.iter().chain(&by).map(|value| value as &dyn ToSql)))?;
+            // Only what was taken from can have reached zero.
+            if by.iter().any(|by| *by < 0) {
+                delete.execute(params_from_iter(&key))?;
             }
         }
-        let zero: Vec<String> = sums.iter().map(|sum| format!("{sum} = 0")).collect();
-        conn.execute(&format!("DELETE FROM {table} WHERE {}", zero.join(" AND ")), [])?;
         Ok(())
     }
 }

@@ -147,7 +147,8 @@ pub struct FunnelStep {
     pub left: Option<u64>,
     /// Attempts given up at it; none likewise.
     pub abandoned: Option<u64>,
-    /// Median seconds of the visits that were left forward; a summary has it for the whole window only.
+    /// Median seconds of the visits that were left forward, each in whole seconds, rounded down; none where none was. A
+    /// summary has it for the whole window only.
     pub median_seconds: Option<f64>,
 }
 

@@ -102,8 +102,8 @@ impl Reader<'static> {
 
     /// Opens a [summary](crate::summarise). It answers [`incomplete`](Self::incomplete),
     /// [`status`](Self::status), [`failure_reasons`](Self::failure_reasons) and what it says of itself; what
-    /// needs single attempts, devices or sessions is [`Error::NotInSummary`]. The funnel's medians cannot be
-    /// added up from days: they are there for the whole window and both platforms only.
+    /// needs single attempts, devices or sessions is [`Error::NotInSummary`]. The funnel's medians come
+    /// from sums that a summary has no room for: they are there for the whole window and both platforms only.
     ///
     /// # Errors
     /// [`Error::ForeignFile`] when it is no summary of this schema.

@@ -6,10 +6,15 @@ WITH $asked,
   theirs (attempt_no) AS (
     SELECT attempt_no FROM attempts WHERE user_principal_name_word IN (SELECT id FROM person)
     UNION SELECT attempt_no FROM attempts WHERE user_id_word IN (SELECT id FROM person)),
-  -- By time, by person or by device, whichever is asked for. Each ends by itself when a page is full: sorted together, all
-  -- attempts would be read.
+  -- By time, by place, by person or by device, whichever is asked for. Each ends by itself when a page is full: sorted
+  -- together, all attempts would be read.
   newest AS (
-    SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NULL AND $attempts
+    SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NULL
+      AND coalesce(CAST(:catalogueRow AS INTEGER), 0) = 0 AND $attempts
+    ORDER BY a.attempt_no DESC LIMIT $limit + 1),
+  of_row AS (
+    SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NULL
+      AND a.catalogue_row = nullif(CAST(:catalogueRow AS INTEGER), 0) AND $attempts
     ORDER BY a.attempt_no DESC LIMIT $limit + 1),
   of_person AS (
     SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NOT NULL
@@ -21,8 +26,8 @@ WITH $asked,
       AND (:user IS NULL OR a.attempt_no IN (SELECT attempt_no FROM theirs)) AND $attempts
     ORDER BY a.attempt_no DESC LIMIT $limit + 1),
   found (attempt_no) AS MATERIALIZED (
-    SELECT attempt_no FROM newest UNION ALL SELECT attempt_no FROM of_person
-    UNION ALL SELECT attempt_no FROM of_device),
+    SELECT attempt_no FROM newest UNION ALL SELECT attempt_no FROM of_row
+    UNION ALL SELECT attempt_no FROM of_person UNION ALL SELECT attempt_no FROM of_device),
   page (attempt_no) AS MATERIALIZED (SELECT attempt_no FROM found ORDER BY attempt_no DESC LIMIT $limit)
 SELECT $columns(enrollment_attempts),
   CASE WHEN (SELECT count(*) FROM found) > $limit

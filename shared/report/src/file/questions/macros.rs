@@ -254,13 +254,10 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "list" => {
             "json('[' || CASE WHEN coalesce($1, '') = '' THEN '' ELSE replace(json_quote($1), '\\u001f', '\",\"') END || ']')"
         }
-        "funnel" => {
-            let attempts = "attempt_no >= $number(first - 3) AND attempt_no < $number(last + 3)";
-            return Some(Ranged::Funnel.over(attempts, "$reported"));
-        }
-        "esp_by_profile" => return Some(Ranged::Profiles.over("1", SESSION_DAYS)),
-        "esp_by_phase_and_profile" => return Some(Ranged::Phases.over("1", SESSION_DAYS)),
-        "esp_apps" => return Some(Ranged::Apps.over("1", SESSION_DAYS)),
+        "funnel" => return Some(Ranged::Funnel.over("$reported")),
+        "esp_by_profile" => return Some(Ranged::Profiles.over(SESSION_DAYS)),
+        "esp_by_phase_and_profile" => return Some(Ranged::Phases.over(SESSION_DAYS)),
+        "esp_apps" => return Some(Ranged::Apps.over(SESSION_DAYS)),
         _ => return None,
     };
     Some(text.to_owned())

@@ -40,6 +40,16 @@ CREATE TABLE web_steps (
   id INTEGER PRIMARY KEY, name TEXT, title TEXT,
   --: 0 or 1 | Whether the step may open an enrollment; the others count only beside one that does.
   opens INTEGER NOT NULL);
+-- The parts of the coarser scales that times of steps are counted by: from each power of two to the next sixteen parts in scale
+-- 1 and two in scale 2; before there is room for so many, each second is a part.
+CREATE TABLE step_time_parts (
+  --: 1 or 2, the coarsest.
+  scale INTEGER NOT NULL,
+  --: s | The first second of the part.
+  from_seconds INTEGER NOT NULL,
+  --: s | The last second of the part; of the last part of a scale the largest number there can be.
+  to_seconds INTEGER NOT NULL,
+  PRIMARY KEY (scale, from_seconds)) WITHOUT ROWID;
 CREATE TABLE catalogue_rows (
   --: The row's number, for ever.
   number INTEGER PRIMARY KEY,

@@ -358,6 +358,7 @@ CREATE TABLE coverage (
   PRIMARY KEY (day, platform_id, source_word, starts, steps, stops, failures, ends, compliance, device_time))
   WITHOUT ROWID;
 
+-- The platform comes first in the key: the report is about few of them, and reads their days alone.
 CREATE TABLE daily_incomplete (
   day INTEGER NOT NULL,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),
@@ -371,7 +372,7 @@ CREATE TABLE daily_incomplete (
   --: 0 or 1 | Whether a sender reported where the attempts stopped.
   place_reported INTEGER NOT NULL,
   abandoned INTEGER NOT NULL, failed INTEGER NOT NULL, abandoned_measured INTEGER NOT NULL,
-  PRIMARY KEY (day, platform_id, section_id, action_id, cause_id, catalogue_row, limit_minutes, place_reported))
+  PRIMARY KEY (platform_id, day, section_id, action_id, cause_id, catalogue_row, limit_minutes, place_reported))
   WITHOUT ROWID;
 
 CREATE TABLE daily_failures (
@@ -394,6 +395,27 @@ CREATE TABLE daily_steps (
   action_id INTEGER NOT NULL REFERENCES actions (id),
   entered INTEGER NOT NULL, left_forward INTEGER NOT NULL, abandoned INTEGER NOT NULL,
   PRIMARY KEY (day, platform_id, action_id)) WITHOUT ROWID;
+
+-- How long the visits of a step took that were left forward, counted by whole seconds and by two coarser scales: who looks
+-- for the middle one of all visits finds its part of the coarsest, then the part of the next within that, then the second.
+-- The day comes last in the key, so that visits that took equally long lie together over the days of a range.
+CREATE TABLE daily_step_times (
+  platform_id INTEGER NOT NULL REFERENCES platforms (id),
+  action_id INTEGER NOT NULL REFERENCES actions (id),
+  --: How wide the parts are that are counted: 0 for whole seconds, 1 and 2 for those of step_time_parts. Each visit is
+  --: counted once a scale.
+  scale INTEGER NOT NULL,
+  --: s | How long the visits took, in whole seconds, rounded down; of a coarser scale the first second of the part.
+  from_seconds INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  visits INTEGER NOT NULL,
+  PRIMARY KEY (platform_id, action_id, scale, from_seconds, day)) WITHOUT ROWID;
+
+CREATE TABLE esp_profile_totals (
+  --: The id of the profile that was fixed for the sessions.
+  profile_id_word INTEGER PRIMARY KEY REFERENCES words (id),
+  --: sessions | How many sessions in the file it was fixed for.
+  sessions INTEGER NOT NULL);
 
 CREATE TABLE device_totals (
   platform_id INTEGER NOT NULL REFERENCES platforms (id),

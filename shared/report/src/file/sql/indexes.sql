@@ -1,6 +1,7 @@
 -- Created after the first load, always in this order: the order is part of the file's bytes.
 CREATE INDEX attempts_by_id ON attempts (attempt_id);
 CREATE INDEX attempts_by_enrollment ON attempts (enrollment_no);
+CREATE INDEX attempts_by_row ON attempts (catalogue_row) WHERE catalogue_row IS NOT NULL;
 CREATE INDEX attempts_by_user ON attempts (user_principal_name_word) WHERE user_principal_name_word IS NOT NULL;
 CREATE INDEX attempts_by_user_id ON attempts (user_id_word) WHERE user_id_word IS NOT NULL;
 CREATE INDEX enrollments_by_key ON enrollments (enrollment_key);

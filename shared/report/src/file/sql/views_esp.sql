@@ -1,10 +1,9 @@
 -- The Enrollment Status Page (docs/DOMAIN.md, S) in words: profiles, sessions, their phases and items.
 CREATE VIEW esp_profile_list AS
 WITH
-  counts AS (
-    SELECT x.profile_id_word AS word, count(x.session_no) AS sessions FROM esp_sessions x GROUP BY x.profile_id_word),
   used AS (
-    SELECT w.text AS profile_id, c.sessions AS sessions FROM counts c LEFT JOIN words w ON w.id = c.word)
+    SELECT w.text AS profile_id, t.sessions AS sessions FROM esp_profile_totals t
+    LEFT JOIN words w ON w.id = t.profile_id_word)
 SELECT
   pr.display_name AS display_name,
   --: Whether the profile takes part: active or disabled.

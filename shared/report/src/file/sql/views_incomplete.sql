@@ -98,11 +98,12 @@ SELECT
   d.abandoned AS abandoned,
   d.failed AS failed,
   d.abandoned_measured AS abandoned_measured
-FROM daily_incomplete d
-LEFT JOIN platforms p ON p.id = d.platform_id
+FROM platforms p
+CROSS JOIN daily_incomplete d
 LEFT JOIN sections s ON s.id = d.section_id
 LEFT JOIN actions a ON a.id = d.action_id
-LEFT JOIN causes c ON c.id = d.cause_id;
+LEFT JOIN causes c ON c.id = d.cause_id
+WHERE d.platform_id = p.id;
 
 CREATE VIEW incomplete_detail AS
 SELECT date, day, platform, section, action, cause, catalogue_row,
@@ -194,22 +195,25 @@ SELECT date, day, platform, step, section, action, entered, left_forward, abando
 FROM steps_by_day
 WHERE reported = 1;
 
--- How long each visit of a step took, for those that were left forward. The platform comes before the visits, so that
--- only visits on the platforms asked for are read.
+-- How long the visits of a step took that were left forward, counted by whole seconds: sums, so that times of any range of
+-- days and of any platforms can be had from them.
 CREATE VIEW step_times AS
 SELECT
-  a.attempt_no AS attempt_no,
-  a.started_day AS day,
+  $day(t.day) AS date,
+  t.day AS day,
   p.name AS platform,
   p.reported AS reported,
   k.step AS step,
-  --: ms | How long the visit took.
-  CAST(v.left_at - v.entered_at AS BIGINT) AS milliseconds
-FROM attempts a
-LEFT JOIN platforms p ON p.id = a.platform_id
-CROSS JOIN attempt_steps v
-CROSS JOIN actions k
-WHERE v.attempt_no = a.attempt_no AND k.id = v.action_id AND k.step IS NOT NULL AND v.left_at IS NOT NULL;
+  s.name AS section,
+  k.name AS action,
+  --: s | How long the visits took, in whole seconds, rounded down.
+  t.from_seconds AS seconds,
+  t.visits AS visits
+FROM daily_step_times t
+LEFT JOIN actions k ON k.id = t.action_id
+LEFT JOIN platforms p ON p.id = t.platform_id
+LEFT JOIN sections s ON s.id = k.section_id
+WHERE t.scale = 0;
 
 -- What the numbers stand on: which senders took part in the attempts of a day, and what each can report.
 CREATE VIEW coverage_by_day AS

@@ -1,5 +1,5 @@
--- The steps in the order of time. A median cannot be added up from days: it is there for the whole window and both
--- platforms only.
+-- The steps in the order of time. The sums that a median comes from would be most of a summary: it is there for the whole
+-- window and both platforms only.
 -- answer: rows
 WITH $asked,
   reached AS (
