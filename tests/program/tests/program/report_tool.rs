@@ -301,18 +301,18 @@ async fn a_file_is_verified() {
         (made.copy("typed.sqlite", "UPDATE attempts SET deadline = 'soon'"), "types", "attempts.deadline"),
         (made.copy("untyped.sqlite", "CREATE TABLE x (y); INSERT INTO meta VALUES ('rows.x', '0')"), "types", "x.y"),
         (made.copy("more.sqlite", "CREATE TABLE x (y INTEGER)"), "rows", "meta says nothing"),
-        (made.copy("less.sqlite", "INSERT INTO meta VALUES ('rows.x', '0')"), "rows", "not there"),
+        (made.copy("less.sqlite", "INSERT INTO meta VALUES ('rows.x', '0')"), "rows", "is missing"),
         (
             made.copy("free.sqlite", "CREATE TABLE x (y); INSERT INTO x SELECT text FROM words; DROP TABLE x"),
             "sqlite",
             "freelist_count",
         ),
         (made.copy("version.sqlite", "PRAGMA user_version = 99"), "header", "user_version is 99"),
-        (made.copy("foreign.sqlite", "PRAGMA application_id = 7"), "header", "none of Vestibule's"),
+        (made.copy("foreign.sqlite", "PRAGMA application_id = 7"), "header", "not one of Vestibule's"),
         (written("page.sqlite", &page(8_192 * 3)), "sqlite", ""),
         (written("short.sqlite", &bytes[..bytes.len() / 2]), "header", "cut off"),
         (written("long.sqlite", &[&bytes[..], b"more"].concat()), "header", "added to"),
-        (written("begun.sqlite", &bytes[..50]), "header", "no SQLite file"),
+        (written("begun.sqlite", &bytes[..50]), "header", "not a SQLite file"),
     ] {
         let arguments = ["report", "verify", text(&path), "--json"];
         let ran = run_alone(&arguments);
@@ -332,7 +332,7 @@ async fn a_file_is_verified() {
     let other = run_alone(&["report", "verify", text(&made.summary), "--manifest", text(&manifest)]);
     assert!(!other.success && other.stderr.contains("manifest"), "{}", other.stderr);
     assert!(fails(&["report", "verify", file, "--sha256", "abc"]).contains("64 hexadecimal"));
-    assert!(fails(&["report", "verify", file, "--manifest", file]).contains("no JSON"));
+    assert!(fails(&["report", "verify", file, "--manifest", file]).contains("not JSON"));
 }
 
 #[tokio::test]
@@ -359,11 +359,11 @@ async fn whatever_it_is_handed_is_answered_in_a_line() {
         (folder.beside("nothing"), "no such file"),
         (folder.data(), "is a folder"),
         (file("empty", b""), "is empty"),
-        (file("text", b"attempt_id,outcome\n1,completed\n"), "no SQLite file"),
-        (file("junk", &junk), "no SQLite file"),
+        (file("text", b"attempt_id,outcome\n1,completed\n"), "not a SQLite file"),
+        (file("junk", &junk), "not a SQLite file"),
         (file("headed", &headed), ""),
         (file("half", &good[..good.len() / 2]), "cut off"),
-        (foreign, "none of Vestibule's"),
+        (foreign, "not one of Vestibule's"),
         (file("unnamed", &bytes), "no text"),
     ] {
         let path = text(&path);

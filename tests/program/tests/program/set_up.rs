@@ -1,5 +1,5 @@
-//! Devices being set up: the printed script for Macs as it runs, the folder for Windows devices, and what is advised where
-//! Jamf Pro is there too.
+//! Devices being set up: the printed script for Macs as it runs, the folder for Windows devices, and what is advised
+//! where Jamf Pro is there too.
 
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
@@ -74,7 +74,9 @@ fn beside_jamf_pro_the_sender_that_ends_later_is_to_be_named() {
         assert_eq!(folder.json(&["source", "add", "contoso", sender]).get("advice"), None);
         let taken = folder.json(&["tenant", "set", "contoso", "complianceSource.macos="]);
         assert!(taken["settings"]["complianceSource"].is_null(), "{taken}");
-        assert!(folder.fails(&["tenant", "set", "contoso", "complianceSource.beos=x"]).contains("beos is no platform"));
+        assert!(
+            folder.fails(&["tenant", "set", "contoso", "complianceSource.beos=x"]).contains("beos is not a platform")
+        );
     }
 }
 
@@ -85,7 +87,7 @@ async fn the_reporter_for_windows_devices_is_ready_to_deploy() {
     let contoso = folder.add_tenant("contoso");
     let serve = folder.serve();
     let wrong = folder.fails(&["source", "add", "contoso", "windows-esp", "--url", "https://hooks.example/'"]);
-    assert!(wrong.contains("is no address that windows-esp can be given"), "{wrong}");
+    assert!(wrong.contains("is not an address that windows-esp can use"), "{wrong}");
     let added = folder.json(&["source", "add", "contoso", "windows-esp", "--url", "https://hooks.example"]);
     let (url, secret) = (added["url"].as_str().unwrap(), added["secret"].as_str().unwrap());
     assert_eq!(url, "https://hooks.example/hooks/contoso/windows-esp", "the secret is in no address");
