@@ -143,7 +143,7 @@ pub enum TenantCommand {
 /// What a token allows.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum TokenRole {
-    /// To read
+    /// Reading
     Reader,
     /// Reading and changing
     Admin,
