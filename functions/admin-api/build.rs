@@ -1,8 +1,7 @@
-//! What the binary holds besides code: the page's files, where one that is added must make it anew, and what is made of the
-//! API's description: itself as JSON, and its operations.
+//! Makes what the binary holds besides code: the page's files, which cause a new build when one is added, and the API's
+//! description, as JSON and as a table of its operations.
 //!
-//! Must stay true: what an operation is called, where it is, what its query takes and who may call it stand in
-//! `openapi.yaml` alone.
+//! Must stay true: the names, paths, query parameters and permissions of operations are written only in `openapi.yaml`.
 
 #[path = "build/enums.rs"]
 mod enums;
@@ -14,7 +13,8 @@ use std::path::PathBuf;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// The words of names: read as a file, as the crate that has it would be built a second time for this script.
+/// The words of names. They are read as a file, since the crate that has them would be built a second time for this
+/// script.
 const LEXICON: &str = "../../shared/words/lexicon.json";
 
 fn main() -> Result<()> {
@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=openapi.yaml");
     println!("cargo::rerun-if-changed={LEXICON}");
     let yaml = std::fs::read_to_string("openapi.yaml")?;
-    // Read as YAML's own value, which keeps the order that it is written in.
+    // YAML's own value keeps the order of the file.
     let mut document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&yaml)?;
     enums::describe(&mut document, &serde_json::from_str(&std::fs::read_to_string(LEXICON)?)?);
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

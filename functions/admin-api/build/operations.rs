@@ -1,5 +1,5 @@
-//! The operations that the API's description has, written out: as Rust, whose types `src/operation.rs` has, and as a module of
-//! the page.
+//! Writes the operations of the API's description as Rust, with the types of `src/operation.rs`, and as a module of the
+//! page.
 
 use crate::Result;
 use serde_yaml_ng::Value;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 /// Members of a path that are operations.
 const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
 
-/// A module of the page: method, path and question by the operation's name.
+/// A module of the page: method, path and question by the name of the operation.
 pub fn module(document: &Value) -> Result<String> {
     let mut entries = serde_json::Map::new();
     for (path, item) in members(&document["paths"])?.iter().filter(|(path, _)| !is_webhook(path)) {
@@ -25,7 +25,7 @@ pub fn module(document: &Value) -> Result<String> {
     Ok(format!("// Made from openapi.yaml.\nexport default {};\n", serde_json::to_string_pretty(&entries)?))
 }
 
-/// Webhooks are another function's.
+/// Webhooks belong to another function.
 fn is_webhook(path: &Value) -> bool {
     path.as_str().is_some_and(|path| path.starts_with("/hooks/"))
 }
@@ -58,7 +58,9 @@ pub fn operations(document: &Value) -> Result<String> {
                     format!("Operation(Operation::{name}, Who::{who})")
                 }
                 (question, Some("Readers")) => format!("Question({:?})", text(question)?),
-                (question, _) => return Err(format!("{question:?} is a question for all of a tenant's").into()),
+                (question, _) => {
+                    return Err(format!("{question:?} is a question, so all credentials must be allowed").into());
+                }
             };
             let mut query = String::new();
             for parameter in of_path.iter().chain(list(&operation["parameters"])) {
@@ -75,16 +77,16 @@ pub fn operations(document: &Value) -> Result<String> {
         writeln!(routes, "    Route {{ segments: &{segments:?}, allow: {allow:?}, served: &[\n{methods}    ] }},")?;
     }
     Ok(format!(
-        "/// An operation of `openapi.yaml` for somebody known, by its `operationId`; questions of the file are none of these.\n\
+        "/// An operation of `openapi.yaml` that needs a credential, by its `operationId`, without questions of the file.\n\
          #[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub(crate) enum Operation {{\n{own}}}\n\n\
          /// An operation that needs no credential.\n\
          #[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub(crate) enum Open {{\n{open}}}\n\n\
-         /// All paths with what they serve.\nstatic ROUTES: &[Route] = &[\n{routes}];\n"
+         /// All paths with their operations.\nstatic ROUTES: &[Route] = &[\n{routes}];\n"
     ))
 }
 
-/// Who may call an operation; none where `security` is empty, so that no credential is looked at. `x-role` names the role that it
-/// needs; `x-all-profiles` says that a token which is limited to scope tags may not.
+/// Who may call an operation; `None` if `security` is empty, so that no credential is needed. `x-role` names the role
+/// that it needs; `x-all-profiles` refuses tokens that are limited to scope tags.
 fn who(operation: &Value) -> Result<Option<&'static str>> {
     let is_open = operation["security"].as_sequence().is_some_and(Vec::is_empty);
     match (is_open, operation["x-role"].as_str(), operation["x-all-profiles"].as_bool()) {
@@ -92,7 +94,7 @@ fn who(operation: &Value) -> Result<Option<&'static str>> {
         (false, None, None) => Ok(Some("Readers")),
         (false, None, Some(true)) => Ok(Some("UnlimitedReaders")),
         (false, Some("admin"), None) => Ok(Some("Admins")),
-        _ => Err("security, x-role and x-all-profiles together say nothing known".into()),
+        _ => Err("this combination of security, x-role and x-all-profiles is unknown".into()),
     }
 }
 
@@ -105,7 +107,7 @@ fn kind(schema: &Value) -> Result<String> {
     Ok("Kind::Any".to_owned())
 }
 
-/// The thing itself, or what it refers to.
+/// The value itself, or the one that it refers to.
 fn meant<'d>(document: &'d Value, value: &'d Value) -> Result<&'d Value> {
     let Some(reference) = value["$ref"].as_str() else { return Ok(value) };
     let names = reference.strip_prefix("#/").ok_or("a reference to another document")?;

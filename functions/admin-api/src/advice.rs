@@ -1,4 +1,4 @@
-//! What an error code or message means, and what to do about it: all meanings, from the catalogue.
+//! All that an error code or message can mean, and what to do about it, from the catalogue.
 
 use crate::Call;
 use http::StatusCode;
@@ -20,7 +20,7 @@ pub(crate) fn show(catalogue: &Catalogue, call: &Call, text: &str) -> Result<Htt
     Ok(answer(StatusCode::OK, &body))
 }
 
-/// An entry without the phrases and categories that it is found by.
+/// An entry without the phrases and categories by which it is found.
 fn written(advice: &Advice) -> Value {
     json!({
         "id": advice.id,

@@ -1,4 +1,4 @@
-//! Whose request it is.
+//! Recognises the caller of a request.
 
 use crate::{Api, store_problem};
 use vestibule_domain::{TenantId, Timestamp};
@@ -7,21 +7,21 @@ use vestibule_platform::{HttpRequest, Problem};
 use vestibule_store::{Role, Tenant};
 use vestibule_webhook::proof::basic_password;
 
-/// A caller that was recognised.
+/// A recognised caller.
 pub(crate) struct Caller {
     pub tenant: Tenant,
     pub role: Role,
-    /// The scope tags that the credential is limited to; none means no limit.
+    /// The scope tags to which the credential is limited; empty means no limit.
     pub scope_tags: Vec<String>,
-    /// What the credential is known by; tells callers apart where they are counted.
+    /// The id of the credential, by which callers are counted.
     pub id: String,
 }
 
 impl Api {
-    /// The caller of a request. A token of nobody, a revoked one, an expired one and none at all look the same. The
-    /// tenant is read each time: a revoked token must not work for a while longer.
+    /// The caller of a request. An unknown, a revoked, an expired and a missing token get the same answer. The tenant
+    /// is read each time, so that a revoked token stops working at once.
     ///
-    /// A browser that opens a page for people (`is_page`) by its address can ask for a name and a password, and nothing else.
+    /// A browser that opens a page for people (`is_page`) by its address can only ask for a name and a password.
     pub(crate) async fn authenticate(
         &self,
         request: &HttpRequest,
@@ -39,7 +39,7 @@ impl Api {
         let tenant = self.archive.store().tenant(&id).await.map_err(store_problem)?;
         let hash = token_hash(&token);
         let tenant = tenant.ok_or_else(unauthorized)?;
-        // Every token is compared, so that the time taken doesn't tell which one came close.
+        // Every token is compared, so that the time taken does not reveal which one was similar.
         let mut found = None;
         for known in &tenant.tokens {
             if same_hash(&known.sha256, &hash) {
@@ -50,7 +50,7 @@ impl Api {
         Ok(Caller { tenant, role: token.role, scope_tags: token.scope_tags, id: token.id })
     }
 
-    /// The caller whom the deployment's own issuer vouches for.
+    /// The caller who signed in at the deployment's own issuer.
     async fn signed_in_elsewhere(&self, token: &str, now: Timestamp) -> Result<Option<Caller>, Problem> {
         let Some(issuer) = &self.issuer else { return Ok(None) };
         let Some(person) = issuer.verify(token, now).await? else { return Ok(None) };

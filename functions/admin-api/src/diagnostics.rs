@@ -8,17 +8,17 @@ use vestibule_report::diagnosis::Subject;
 use vestibule_report::pseudonym;
 use vestibule_store::Tenant;
 
-/// Longer texts name nobody.
+/// Longest name of a person or a device.
 const MOST_BYTES: usize = 512;
 
-/// Whom a question is about, as the tenant's file writes people.
+/// The person or device that a question is about, in the form in which the tenant's file names people.
 pub fn subject(tenant: &Tenant, user: Option<&str>, device: Option<&str>) -> Result<Subject, &'static str> {
     let hidden = |text: &str| match tenant.settings.pseudonymise {
         true => pseudonym(tenant.pseudonym_key.expose().as_bytes(), text),
         false => text.to_owned(),
     };
-    let told = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    match (told(user), told(device)) {
+    let given = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    match (given(user), given(device)) {
         (Some(user), None) if user.len() <= MOST_BYTES => Ok(Subject::User(hidden(&user))),
         (None, Some(text)) if text.len() <= MOST_BYTES => Ok(Subject::Device { name: hidden(&text), text }),
         (Some(_), None) | (None, Some(_)) => Err("is too long"),

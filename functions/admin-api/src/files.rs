@@ -9,7 +9,7 @@ use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
 use vestibule_store::FileRecord;
 
-/// Files listed at most: with one a night, more than the longest retention.
+/// Most files listed. With one a night, these are more than the longest retention.
 const MOST_LISTED: usize = 500;
 
 impl Api {
@@ -66,8 +66,8 @@ impl Api {
         Ok(answer(StatusCode::OK, &body))
     }
 
-    /// `POST /api/reports/files`: asks for a file as of now, or stays with what was asked for and is still to come. It is
-    /// there when a file of that instant or later is listed.
+    /// `POST /api/reports/files`: requests a file as of now, unless a requested one is still being made. It is ready
+    /// when a file of that instant or later is listed.
     pub(crate) async fn ask_for_file(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let requested_at = self.request_export(call, false).await?;
         Ok(answer(StatusCode::ACCEPTED, &json!({"requestedAt": requested_at.to_string()})))
@@ -81,7 +81,7 @@ impl Api {
         let files = store.files(&call.tenant.id, MOST_LISTED).await.map_err(store_problem)?;
         let zone = call.tenant.settings.time_zone;
         let day = Day::parse(name).ok();
-        // Newest first, so the first of a date is the later one.
+        // The newest come first, so the first file of a date is the later one.
         Ok(files.into_iter().find(|file| match day {
             Some(day) => file.as_of.day(zone) == day,
             None => file.sha256 == name,

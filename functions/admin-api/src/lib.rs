@@ -1,7 +1,7 @@
-//! What administrators ask: every number comes from the tenant's report file, brought up to now.
+//! The API for administrators. Every number comes from the tenant's report file, updated to the present.
 //!
-//! A request's tenant is its token's, so no path or parameter can name another: what belongs to someone else
-//! is simply not there. Every answer says the instant it is true for.
+//! The token determines the tenant of a request, so no path or parameter can name another tenant, and data of others is
+//! simply not found. Every answer gives the instant for which it is true.
 
 mod advice;
 mod auth;
@@ -49,25 +49,25 @@ pub struct Api {
 
 /// One request, its tenant known.
 struct Call {
-    /// What the path has where the operation's has braces, as it was sent.
+    /// The segment of the path for which the operation has braces, as it was sent.
     id: Option<String>,
     query: query::Parameters,
     tenant: Tenant,
-    /// What the credential is known by.
+    /// The id of the credential.
     caller: String,
     role: Role,
-    /// The scope tags that the credential is limited to; none means no limit.
+    /// The scope tags to which the credential is limited; empty means no limit.
     scope_tags: Vec<String>,
     now: Timestamp,
     request: HttpRequest,
 }
 
 impl Api {
-    /// The API over `archive`; what a change asks for goes over `bus`, and `access` says who else than bearers of
-    /// tokens gets at it.
+    /// The API over `archive`. Changes send their requests over `bus`, and `access` says who may call it besides
+    /// bearers of tokens.
     ///
     /// # Errors
-    /// When the issuer that `access` names can't be one.
+    /// If the issuer that `access` names is invalid.
     pub fn new(archive: Archive, bus: Bus, clock: Clock, access: Access) -> Result<Self, BoxError> {
         let issuer = access.oidc.clone().map(oidc::Issuer::new).transpose()?;
         Ok(Self { archive, bus, clock, access: Arc::new(access), issuer, limiter: respond::Limiter::default() })
@@ -91,7 +91,7 @@ impl Api {
         let found = Found::of(request.method(), &segments);
         let get = [Method::GET, Method::HEAD].contains(request.method());
         match (&segments[..], found) {
-            // The page, which holds nothing of anyone.
+            // The page holds nobody's data.
             ([], _) if get => self.page_file(request, "index.html").await,
             (["assets", folder, name], _) if get => self.page_file(request, &format!("assets/{folder}/{name}")).await,
             (["api", ..], found) if request.method() == Method::OPTIONS => self.preflight(&found),
@@ -103,7 +103,7 @@ impl Api {
                     Open::SignIn => self.sign_in(request, now).await,
                 }
             }
-            // Whether a path exists is nothing to somebody unknown.
+            // An unknown caller does not learn whether a path exists.
             (_, found) => self.with_credential(request, found, now).await,
         }
     }
@@ -181,12 +181,12 @@ impl Api {
     }
 }
 
-/// What a client is told of an error below; operators get it whole, once.
+/// The answer to a client about an internal error. Operators get the whole error, once, in the log.
 fn problem(error: &ArchiveError) -> Problem {
     match error {
         ArchiveError::Report(ReportError::InvalidFilter { field, problem }) => query::invalid(field, problem),
         ArchiveError::Report(ReportError::UnknownParameter { known }) => query::unknown(known),
-        // A file that stands until a newer one is built may lack a question that there was not then.
+        // Until a newer file is built, the current one may lack a question that was added since.
         ArchiveError::Report(ReportError::NoQuestion(_))
         | ArchiveError::Store(StoreError::Busy | StoreError::Unavailable(_))
         | ArchiveError::Bucket(_) => {

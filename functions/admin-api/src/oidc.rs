@@ -1,8 +1,8 @@
-//! People who signed in at the deployment's OpenID Connect issuer: their tokens are verified here.
+//! Verifies the tokens of people who signed in at the deployment's OpenID Connect issuer.
 //!
-//! A token is a JWT of that issuer, for that audience, signed with one of the keys that the issuer publishes, and
-//! not expired. Its roles claim lists `TENANT:admin` or `TENANT:reader`; the first that can be read counts, so a person
-//! has one tenant at a time. Symmetric algorithms are never taken: a published key would then sign.
+//! A token is a JWT of that issuer, for that audience, signed with one of the keys that the issuer publishes, and not
+//! expired. Its roles claim lists `TENANT:admin` or `TENANT:reader`. The first valid entry counts, so a person has one
+//! tenant at a time. Symmetric algorithms are never accepted, since anybody could then sign with a published key.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -21,13 +21,13 @@ use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_platform::{BoxError, Oidc, Problem};
 use vestibule_store::Role;
 
-/// Longer answers are no key sets.
+/// Longest answer that is read as a key set.
 const MAX_BYTES: usize = 256 << 10;
-/// A request to the issuer takes no longer.
+/// How long a request to the issuer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Keys are read again when a token names one that isn't known, but no more often than this.
+/// Keys are read again when a token names an unknown key, but no more often than this.
 const NEW_KEYS_AFTER: Millis = Millis::from_seconds(60);
-/// Keys are read again after this in any case: what the issuer withdrew must not be good for ever.
+/// Keys are always read again after this time, so that a withdrawn key does not stay valid for ever.
 const OLD_KEYS_AFTER: Millis = Millis::from_minutes(60);
 
 const ALGORITHMS: [Algorithm; 8] = [
@@ -49,7 +49,7 @@ pub(crate) struct Issuer {
     keys: Arc<Mutex<Option<(Timestamp, JwkSet)>>>,
 }
 
-/// A person whom the issuer vouches for.
+/// A person whose token is valid.
 pub(crate) struct Person {
     pub tenant: TenantId,
     pub role: Role,
@@ -66,7 +66,7 @@ impl Issuer {
     /// The issuer of a deployment.
     ///
     /// # Errors
-    /// When its address is not one of TLS or of this machine, or the machine has no trusted roots.
+    /// If its address is neither https nor on this machine, or the machine has no trusted roots.
     pub(crate) fn new(settings: Oidc) -> Result<Self, BoxError> {
         let local = ["http://127.0.0.1:", "http://localhost:"];
         if !settings.issuer.starts_with("https://") && !local.iter().any(|local| settings.issuer.starts_with(local)) {
@@ -77,10 +77,10 @@ impl Issuer {
         Ok(Self { settings: Arc::new(settings), client, keys: Arc::default() })
     }
 
-    /// The person that a token is of; none where it isn't good.
+    /// The person of a token; `None` if the token is invalid.
     ///
     /// # Errors
-    /// When the issuer's keys can't be had.
+    /// If the issuer's keys can't be read.
     pub(crate) async fn verify(&self, token: &str, now: Timestamp) -> Result<Option<Person>, Problem> {
         let Ok(header) = decode_header(token) else { return Ok(None) };
         let Some(algorithm) = ALGORITHMS.into_iter().find(|known| *known == header.alg) else { return Ok(None) };
@@ -146,7 +146,7 @@ impl Issuer {
     }
 }
 
-/// The crypto that the AWS SDK's clients bring as well.
+/// The cryptography that the AWS SDK's clients use as well.
 fn provider() -> rustls::crypto::CryptoProvider {
     rustls::crypto::aws_lc_rs::default_provider()
 }

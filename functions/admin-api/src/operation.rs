@@ -1,8 +1,8 @@
-//! Which operation a request asks for: the paths, methods, parameters and roles of `openapi.yaml`, which the build writes out
-//! as a table.
+//! Finds the operation that a request asks for, by the paths, methods, parameters and roles of `openapi.yaml`, which
+//! the build writes as a table.
 //!
-//! Must stay true: nothing is served that the description does not have, and who may call an operation is decided here,
-//! before its handler runs.
+//! Must stay true: only operations of the description are served, and permission is checked here, before a handler
+//! runs.
 
 use crate::query::{Parameters, invalid};
 use http::Method;
@@ -10,22 +10,22 @@ use vestibule_platform::Problem;
 
 include!(concat!(env!("OUT_DIR"), "/operations.rs"));
 
-/// A path with what is served there.
+/// A path and the operations that are served there.
 struct Route {
-    /// Between its slashes; what stands in braces is whatever a request has there.
+    /// Its segments. One in braces matches any segment of a request.
     segments: &'static [&'static str],
-    /// The methods, as `Allow` has them.
+    /// Its methods, as the `Allow` header lists them.
     allow: &'static str,
     served: &'static [Served],
 }
 
-/// What is served with a method.
+/// What is served for a method.
 #[derive(Debug)]
 pub(crate) struct Served {
     method: Method,
-    /// What answers.
+    /// What answers the request.
     pub by: By,
-    /// What the query may have.
+    /// The parameters that the query may have.
     query: &'static [Parameter],
 }
 
@@ -34,9 +34,9 @@ pub(crate) struct Served {
 pub(crate) enum By {
     /// A question of the tenant's report file, for all of the tenant's credentials. It checks its parameters itself.
     Question(&'static str),
-    /// A handler, for those who may.
+    /// A handler, for callers with permission.
     Operation(Operation, Who),
-    /// A handler that looks at no credential.
+    /// A handler that needs no credential.
     Openly(Open),
 }
 
@@ -45,7 +45,7 @@ pub(crate) enum By {
 pub(crate) enum Who {
     /// All credentials.
     Readers,
-    /// Those that no scope tags limit.
+    /// Credentials without scope tags.
     UnlimitedReaders,
     /// Administrators.
     Admins,
@@ -65,19 +65,19 @@ enum Kind {
     Any,
 }
 
-/// What a request's path and method lead to.
+/// The result of looking for a request's path and method.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// An operation, and what stands where its path has braces, as it was sent.
+    /// An operation, and the segment of the path for its braces, as it was sent.
     Operation(&'static Served, Option<String>),
-    /// Methods that are served there, as `Allow` has them.
+    /// The path has other methods, listed as in the `Allow` header.
     OtherMethods(&'static str),
     Nothing,
 }
 
 impl Found {
-    /// Looks for a path by its segments. A `HEAD` is served as the `GET` is. Where two paths fit, the one that names more
-    /// of it is meant: `/api/devices/esp-profiles/resolve` before `/api/devices/esp-profiles/{id}`.
+    /// Looks for a path by its segments. `HEAD` is served like `GET`. If two paths match, the one with fewer braces
+    /// wins: `/api/devices/esp-profiles/resolve` before `/api/devices/esp-profiles/{id}`.
     pub(crate) fn of(method: &Method, segments: &[&str]) -> Self {
         let fitting = ROUTES.iter().filter(|route| route.fits(segments));
         let Some(route) = fitting.min_by_key(|route| route.braces()) else { return Self::Nothing };
@@ -89,7 +89,7 @@ impl Found {
         }
     }
 
-    /// What is wrong with a request that nothing serves: its method, or its path.
+    /// The problem of a request that is not served: its method or its path is unknown.
     pub(crate) fn problem(&self) -> Problem {
         match self {
             Self::OtherMethods(methods) => Problem::method_not_allowed().allow(methods),
@@ -104,7 +104,7 @@ impl Route {
         self.segments.len() == segments.len() && self.segments.iter().zip(segments).all(fits)
     }
 
-    /// Where it has braces: of two paths the one with a name at the first difference comes first.
+    /// The positions of its braces. Of two paths, the one with a name at the first difference comes first.
     fn braces(&self) -> Vec<bool> {
         self.segments.iter().map(|own| is_filled(own)).collect()
     }
@@ -120,7 +120,7 @@ fn is_filled(segment: &str) -> bool {
 }
 
 impl Served {
-    /// Refuses a query with parameters that the operation does not know, or whose values are not theirs.
+    /// Refuses a query that has unknown parameters or invalid values.
     pub(crate) fn check_query(&self, query: &Parameters) -> Result<(), Problem> {
         let known = |name: &str| self.query.iter().find(|parameter| parameter.name == name);
         if query.keys().any(|name| known(name).is_none()) {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_named_comes_before_one_with_braces() {
+    fn a_named_path_comes_before_one_with_braces() {
         let of = |name: &str| Some(name.to_owned());
         let own = By::Operation;
         for (method, path, by, filled) in [

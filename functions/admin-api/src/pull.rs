@@ -1,4 +1,4 @@
-//! What is pulled for a tenant, and how its lists stand. Nothing of the app registration's secret is read here.
+//! The lists that are pulled for a tenant, and their state. The secret of the app registration is never read here.
 
 use serde_json::{Value, json};
 use vestibule_domain::pull::{is_read, not_chosen};
@@ -7,12 +7,12 @@ use vestibule_report::diagnosis::{Covers, SilentSender, Why};
 use vestibule_store::{Pull, PullApp, PullList, Store, StoreError, Tenant};
 use vestibule_webhook::sources::Sender;
 
-/// That a secret ends is said so long before.
+/// How long before a secret expires the answer says so.
 const SOON: Millis = Millis::from_days(30);
-/// What was read longer ago may be old.
+/// Data that was read longer ago may be out of date.
 const OLD: Millis = Millis::from_minutes(60);
 
-/// What is pulled for a tenant, as the API and the program answer it; none where nothing is.
+/// The lists that are pulled for a tenant, as the API and the program answer them; `None` if nothing is pulled.
 ///
 /// # Errors
 /// When the table can't be read.
@@ -35,7 +35,7 @@ pub async fn pull_status(store: &Store, tenant: &TenantId, now: Timestamp) -> Re
     })))
 }
 
-/// The lists that can't be read for an hour, each as the sender that posts the same.
+/// The lists that could not be read for an hour, each with the name of the sender that posts the same.
 ///
 /// # Errors
 /// When the table can't be read.

@@ -1,5 +1,5 @@
-//! The questions about enrollments, asked of the tenant's report file: a route is a question of the file, its parameters are
-//! the question's, and what is refused is the file's to say.
+//! Answers the questions about enrollments from the tenant's report file. A route is a question of the file, with the
+//! same parameters, and the file decides which values it refuses.
 
 use crate::query::{Parameters, unknown};
 use crate::{Api, Call, problem};
@@ -13,14 +13,14 @@ use vestibule_platform::problem::json;
 use vestibule_platform::{HttpResponse, Problem};
 use vestibule_report::{Basis, Error as ReportError, Reader, pseudonym};
 
-/// Lists of an answer whose entries are a profile's own.
+/// Lists of an answer whose entries each belong to a profile.
 const OF_PROFILES: [&str; 3] = ["espProfiles", "byProfile", "byPhase"];
 /// Lists of an answer whose entries name a profile.
 const NAME_PROFILES: [&str; 3] = ["sessions", "stuck", "recovered"];
-/// What an entry says of a profile.
+/// The members in which an entry describes a profile.
 const PROFILE: [&str; 3] = ["profile", "profileId", "ruleGroup"];
 
-/// An answer with what is to be said of all of it.
+/// An answer, with the members that describe the whole of it.
 #[derive(Serialize)]
 struct Marked<T> {
     #[serde(flatten)]
@@ -52,8 +52,8 @@ impl<T> Marked<T> {
     }
 }
 
-/// Takes out what a credential may not see that sees only some profiles. An entry that has a profile's name without its id
-/// loses it.
+/// Removes what a credential that sees only some profiles may not see. If an entry has a profile's name without its id,
+/// the name is removed.
 fn hide_profiles(answer: &mut Map<String, Value>, visible: &BTreeSet<String>) {
     let is_visible = |entry: &Map<String, Value>| {
         entry.get("profileId").and_then(Value::as_str).is_some_and(|id| visible.contains(id))
@@ -62,7 +62,7 @@ fn hide_profiles(answer: &mut Map<String, Value>, visible: &BTreeSet<String>) {
         let of_profile = entry.iter_mut().filter(|(name, _)| PROFILE.contains(&name.as_str()));
         of_profile.for_each(|(_, value)| *value = Value::Null);
     };
-    // An answer about one session.
+    // This is an answer about one session.
     if !is_visible(answer) {
         hide(answer);
     }
@@ -77,8 +77,8 @@ fn hide_profiles(answer: &mut Map<String, Value>, visible: &BTreeSet<String>) {
     }
 }
 
-/// What the question is asked with: the query's parameters, a person by what stands for them in the file, or the id that the
-/// path has.
+/// The parameters of the question: those of the query and the id of the path. A person is replaced by their pseudonym
+/// if the file has pseudonyms.
 fn asked(call: &Call) -> Result<Parameters, Problem> {
     let mut asked = call.query.clone();
     if let Some(id) = &call.id {
@@ -118,7 +118,7 @@ impl Api {
         Ok(json(StatusCode::OK, &Marked { answer, marks }))
     }
 
-    /// Asks the tenant's file, and for a new file where the answer stands on one that must be built anew.
+    /// Asks the tenant's file. If the answer comes from one that must be rebuilt, requests a new file as well.
     async fn ask<T, F>(&self, call: &Call, question: F) -> Result<Answer<T>, Problem>
     where
         T: Send + 'static,
@@ -126,7 +126,7 @@ impl Api {
     {
         let answer = self.archive.answer(&call.tenant, call.now, question).await.map_err(|error| problem(&error))?;
         if answer.ask_for_file {
-            // The answer stands without it; why there was no request was logged, and a later question asks again.
+            // The answer does not depend on it. The error was logged, and a later question requests the file again.
             let _asked = self.request_export(call, false).await;
         }
         Ok(answer)

@@ -1,5 +1,5 @@
-//! What all answers have in common: how many more a caller may ask for, whether the answer is another than the one
-//! before, and which other origins' pages may read it.
+//! What all answers have in common: how many more requests the caller may make, whether the answer has changed, and
+//! which other origins' pages may read it.
 
 use crate::Api;
 use crate::operation::Found;
@@ -16,16 +16,17 @@ use vestibule_domain::{Millis, Timestamp};
 use vestibule_platform::problem::empty;
 use vestibule_platform::{HttpRequest, HttpResponse, Problem};
 
-/// The time that a caller's requests are counted over.
+/// The time over which a caller's requests are counted.
 const WINDOW: Millis = Millis::from_seconds(60);
-/// Callers counted at once; beyond this counting begins anew, so memory stays bounded.
+/// Most callers counted at once. Beyond this, counting starts again, so that memory stays bounded.
 const MOST_CALLERS: usize = 10_000;
 
-/// Counts requests by caller. Each process counts its own: it keeps one caller from taking it all, no more.
+/// Counts requests by caller. Each process counts its own requests, which only prevents one caller from using all of
+/// it.
 #[derive(Clone, Default)]
 pub(crate) struct Limiter(Arc<Mutex<HashMap<String, (Timestamp, u32)>>>);
 
-/// What is left to a caller.
+/// How many requests are left to a caller.
 #[derive(Clone, Copy)]
 pub(crate) struct Quota {
     limit: u32,
@@ -34,12 +35,12 @@ pub(crate) struct Quota {
 }
 
 impl Limiter {
-    /// Counts a request of `caller`; `None` where nothing is limited.
+    /// Counts a request of `caller`; `None` if requests are not limited.
     pub(crate) fn count(&self, caller: &str, limit: u32, now: Timestamp) -> Result<Option<Quota>, Problem> {
         if limit == 0 {
             return Ok(None);
         }
-        // A panic in between leaves nothing half done.
+        // A panic in between leaves no half-made change.
         let mut callers = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if callers.len() >= MOST_CALLERS && !callers.contains_key(caller) {
             callers.clear();
@@ -60,7 +61,7 @@ impl Limiter {
 }
 
 impl Quota {
-    /// Writes it into an answer, in the fields of the IETF's draft on rate limits.
+    /// Writes it into the headers of an answer, as the IETF's draft on rate limits defines them.
     pub(crate) fn write(self, response: &mut HttpResponse) {
         let policy = format!("\"caller\";q={};w=60", self.limit);
         let left = format!("\"caller\";r={};t={}", self.left, self.resets_in_seconds);
@@ -72,8 +73,8 @@ impl Quota {
     }
 }
 
-/// Gives an answer its tag, and leaves its body out where the client has it. Answers differ in the instant they are
-/// true for and in what is counted from it, even when nothing happened: that makes no other answer.
+/// Gives an answer its tag, and omits its body if the client already has it. The instant of an answer, and what is
+/// counted from it, change even if nothing happened, so they do not change the tag.
 pub(crate) fn tag(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
     let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let asks = [Method::GET, Method::HEAD].contains(request.method());
@@ -106,18 +107,18 @@ pub(crate) fn tag(request: &HttpRequest, mut response: HttpResponse) -> HttpResp
     unchanged
 }
 
-/// Members whose values move with the clock alone.
+/// Members whose values change with the clock only.
 const MOVING: [&[u8]; 6] = [
     b"\"asOf\":\"",
     b"\"firstPageAsOf\":\"",
     b"\"ageSeconds\":",
     b"\"elapsedSeconds\":",
     b"\"remainingSeconds\":",
-    // Its entries tell where a page ends; besides, a cursor has the instant of the first page.
+    // The entries show where a page ends, and a cursor contains the instant of the first page.
     b"\"next\":\"",
 ];
 
-/// A body without what moves with the clock, and the instant it is true for.
+/// A body without the members that change with the clock, and the instant for which it is true.
 fn without_now(body: &[u8]) -> (Vec<u8>, Option<String>) {
     let mut still = Vec::with_capacity(body.len());
     let (mut as_of, mut rest) = (None, body);
@@ -150,7 +151,7 @@ fn http_date(at: Timestamp) -> Option<HeaderValue> {
 }
 
 impl Api {
-    /// Lets a page of an allowed origin read the answer; without any configured, nothing of CORS is ever said.
+    /// Lets a page of an allowed origin read the answer. If no origin is configured, no CORS header is ever sent.
     pub(crate) fn share(&self, request: &HttpRequest, response: &mut HttpResponse) {
         if self.access.allowed_origins.is_empty() {
             return;
@@ -166,7 +167,7 @@ impl Api {
         }
     }
 
-    /// What a browser asks before it lets a page of another origin ask.
+    /// Answers the request by which a browser finds out whether a page of another origin may call the API.
     pub(crate) fn preflight(&self, asked: &Found) -> Result<HttpResponse, Problem> {
         if self.access.allowed_origins.is_empty() {
             return Err(asked.problem());
@@ -187,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tag_does_not_move_with_the_clock() {
+    fn the_tag_does_not_change_with_the_clock() {
         let (one, as_of) =
             without_now(br#"{"asOf":"2026-01-01T00:00:00.000Z","failures":[{"ageSeconds":61,"code":"0x1"}]}"#);
         let (two, _) =
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_may_ask_so_often_a_minute_and_others_are_counted_by_themselves() {
+    fn a_caller_has_so_many_requests_a_minute_and_callers_are_counted_separately() {
         let (limiter, at) = (Limiter::default(), |seconds: i64| Timestamp::from_millis(1_000 * seconds));
         for left in [1, 0] {
             assert_eq!(limiter.count("a", 2, at(0)).unwrap().unwrap().left, left);

@@ -1,10 +1,10 @@
-//! Signing in with a code that is good once, and signing out.
+//! Signing in with a code that works once, and signing out.
 //!
-//! A code is made by an operator (`vestibule token link`) and given for a token that ends by itself. So a link can be handed
-//! on without a token ever standing in an address.
+//! An operator makes a code (`vestibule token link`), and it is exchanged for a token that expires. So a link can be
+//! passed on although no token is ever part of an address.
 //!
-//! Must stay true: of all who use a code at once exactly one gets a token, and who got one is answered so, also when the
-//! table's answer to the write was lost.
+//! Must stay true: of all who use a code at the same time, exactly one gets a token, and that caller receives it even
+//! if the table's answer to the write was lost.
 
 use crate::query::invalid;
 use crate::{Api, Call, store_problem};
@@ -16,20 +16,20 @@ use vestibule_platform::problem::{empty, json as answer};
 use vestibule_platform::{HttpRequest, HttpResponse, Problem};
 use vestibule_store::{ApiToken, Role, SignInCode, StoreError};
 
-/// How long a token got by signing in is good.
+/// How long a token from signing in is valid.
 const SESSION: Millis = Millis::from_minutes(12 * 60);
-/// What such a token is called.
+/// The name of a token from signing in.
 const NAME: &str = "signed in";
-/// Signing in side by side with other changes of the tenant is tried so often.
+/// How often signing in is tried when other changes of the tenant conflict with it.
 const TRIES: usize = 5;
 
 impl Api {
-    /// `POST /api/session`: a token for a code. Needs no other credential.
+    /// `POST /api/session`: exchanges a code for a token. It needs no other credential.
     pub(crate) async fn sign_in(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
         let code = read_code(request.body())?;
         let id = code_tenant(&code).and_then(|id| TenantId::parse(id).ok()).ok_or_else(Problem::unauthorized)?;
         let hash = token_hash(&code);
-        // One token for all tries: it is this caller's alone, so that finding it in the tenant says who used the code.
+        // All tries use one token. Only this caller has it, so finding it in the tenant proves who used the code.
         let token = new_token(id.as_str()).map_err(|error| {
             tracing::error!(%error, "no token could be made");
             Problem::internal()
@@ -38,7 +38,7 @@ impl Api {
         for _ in 0..TRIES {
             let tenant = self.archive.store().tenant(&id).await.map_err(store_problem)?;
             let mut tenant = tenant.ok_or_else(Problem::unauthorized)?;
-            // There from a try whose answer was lost, whoever changed the tenant since.
+            // An earlier try stored it, but the answer was lost. Others may have changed the tenant since.
             let given = tenant.tokens.iter().find(|given| given.sha256 == sha256);
             if let Some(ApiToken { role, expires_at: Some(end), .. }) = given {
                 return Ok(signed_in(&token, &id, *role, *end));
@@ -57,7 +57,7 @@ impl Api {
             });
             match self.archive.store().update_tenant(&mut tenant).await {
                 Ok(()) => return Ok(signed_in(&token, &id, code.role, expires_at)),
-                // Whether it was written is not known: the tenant, read again, tells.
+                // It is unknown whether it was written. Reading the tenant again shows it.
                 Err(StoreError::Conflict | StoreError::Unavailable(_)) => {}
                 Err(error) => return Err(store_problem(error)),
             }
@@ -65,7 +65,7 @@ impl Api {
         Err(Problem::unavailable())
     }
 
-    /// `DELETE /api/session`: a token got by signing in is good no more. One that an operator made stays.
+    /// `DELETE /api/session`: revokes a token from signing in. A token that an operator made stays.
     pub(crate) async fn sign_out(&self, mut call: Call) -> Result<HttpResponse, Problem> {
         let before = call.tenant.tokens.len();
         call.tenant.tokens.retain(|token| token.id != call.caller || token.expires_at.is_none());
@@ -85,10 +85,10 @@ fn signed_in(token: &str, tenant: &TenantId, role: Role, expires_at: Timestamp) 
     answer(StatusCode::OK, &body)
 }
 
-/// Takes the code with this hash out, if there is one and it is still good; what has expired goes, too.
+/// Removes the code with this hash, if it exists and is still valid. Expired codes and tokens are removed as well.
 fn take(codes: &mut Vec<SignInCode>, hash: &str, now: Timestamp) -> Option<SignInCode> {
     codes.retain(|code| now < code.expires_at);
-    // Every code is compared, so that the time taken doesn't tell which one came close.
+    // Every code is compared, so that the time taken does not reveal which one was similar.
     let mut found = None;
     for (at, code) in codes.iter().enumerate() {
         if same_hash(&code.sha256, hash) {
@@ -98,7 +98,7 @@ fn take(codes: &mut Vec<SignInCode>, hash: &str, now: Timestamp) -> Option<SignI
     found.map(|at| codes.remove(at))
 }
 
-/// The code of a body, which has nothing else.
+/// The code of a body, which must have no other member.
 fn read_code(body: &[u8]) -> Result<String, Problem> {
     let body: Value =
         serde_json::from_slice(body).map_err(|_| Problem::bad_request().detail("The body is not JSON."))?;
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_good_once_and_until_it_expires() {
+    fn a_code_works_once_and_until_it_expires() {
         let at = |seconds: i64| Timestamp::from_millis(1_000 * seconds);
         let code =
             |text: &str, until| SignInCode { sha256: token_hash(text), role: Role::Reader, expires_at: at(until) };

@@ -1,4 +1,4 @@
-//! What came in of each of a tenant's senders, and what became of it: the delivery log.
+//! The delivery log: what was received from each of a tenant's senders, and with which result.
 
 use crate::pull::{pull_status, unread};
 use crate::{Api, Call, store_problem};
@@ -12,19 +12,19 @@ use vestibule_report::diagnosis::{Covers, Known, SilentSender, Why};
 use vestibule_store::{DayLog, Delivery, Refusal, Store, StoreError, Tenant, log_day, silence};
 use vestibule_webhook::sources::{SENDERS, Sender};
 
-/// Days looked back over: five weeks.
+/// Days that are shown: five weeks.
 const DAYS: i32 = 35;
 
-/// What came in of one source of a tenant in the last five weeks.
+/// What was received from one source of a tenant in the last five weeks.
 #[derive(Clone, Debug)]
 pub struct SourceLog {
     /// The source.
     pub source: &'static Sender,
-    /// How many secrets of its own it has.
+    /// Its number of own secrets.
     pub secrets: usize,
-    /// What came in, by day.
+    /// What was received, by day.
     pub days: BTreeMap<Day, DayLog>,
-    /// What is newest of all days.
+    /// The newest of all days.
     pub newest: DayLog,
     now: Timestamp,
 }
@@ -36,12 +36,12 @@ impl SourceLog {
         Self { source, secrets: tenant.source_secrets(source.name).count(), days, newest, now }
     }
 
-    /// Whether it is known to be in use: it was heard, has a secret of its own, or needs none.
+    /// Whether it is known to be in use: something was received from it, it has its own secret, or it needs none.
     pub fn is_set_up(&self) -> bool {
         self.secrets > 0 || !self.days.is_empty() || self.source.own_proof().is_none()
     }
 
-    /// Whether it has fallen silent against its own habit.
+    /// Its silence, if that is longer than usual for it.
     pub fn silence(&self) -> Option<vestibule_store::Silence> {
         let hour = |day: &Day, hour: &u8| i64::from(day.get()) * 24 + i64::from(*hour);
         let heard: BTreeSet<i64> =
@@ -49,7 +49,7 @@ impl SourceLog {
         silence(&heard, self.newest.last_heard?, self.now)
     }
 
-    /// As the API and the program answer it.
+    /// The source in the form in which the API and the program answer it.
     pub fn shown(&self) -> Value {
         let at = |at: Option<Timestamp>| at.map(|at| at.to_string());
         let day = |(day, log): (&Day, &DayLog)| {
@@ -99,7 +99,7 @@ fn delivery(delivery: &Delivery) -> Value {
     })
 }
 
-/// What came in of every kind of sender, in their order.
+/// What was received from every kind of sender, in their order.
 ///
 /// # Errors
 /// When the table can't be read.
@@ -110,7 +110,7 @@ pub async fn source_logs(store: &Store, tenant: &Tenant, now: Timestamp) -> Resu
     Ok(SENDERS.iter().map(log).collect())
 }
 
-/// What diagnostics needs to know of a tenant besides its file.
+/// What diagnostics must know about a tenant besides its file.
 ///
 /// # Errors
 /// When the table can't be read.
@@ -142,7 +142,7 @@ pub async fn known_to_diagnostics(
 }
 
 impl Api {
-    /// The senders that are set up.
+    /// Lists the senders that are set up.
     pub(crate) async fn sources(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let logs = source_logs(self.archive.store(), &call.tenant, call.now).await.map_err(store_problem)?;
         let sources: Vec<Value> = logs.iter().filter(|log| log.is_set_up()).map(SourceLog::shown).collect();

@@ -12,14 +12,14 @@ use vestibule_store::{ExportReason, ExportRequest, Refold, StoreError};
 use vestibule_webhook::sources::source_called;
 
 impl Api {
-    /// The settings as they are.
+    /// Shows the current settings.
     pub(crate) async fn show_tenant(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let job = self.archive.store().refold_of(&call.tenant.id).await.map_err(store_problem)?;
         Ok(answer(StatusCode::OK, &shown(call, &call.tenant.settings, job.as_ref())))
     }
 }
 
-/// `applying`: how far a change of the settings came that is folded into every enrollment; absent when it is done.
+/// `applying` is the progress of applying changed settings to every enrollment; it is absent when that is done.
 fn shown(call: &Call, settings: &TenantSettings, job: Option<&Refold>) -> Value {
     let mut shown = json!({
         "asOf": call.now.to_string(),
@@ -42,7 +42,7 @@ fn shown(call: &Call, settings: &TenantSettings, job: Option<&Refold>) -> Value 
 }
 
 impl Api {
-    /// Changes the members that the body has (JSON merge patch) and leaves the others.
+    /// Changes the members that the body has (JSON merge patch) and keeps the others.
     pub(crate) async fn change_tenant(&self, mut call: Call) -> Result<HttpResponse, Problem> {
         let patch: Value = serde_json::from_slice(call.request.body())
             .map_err(|_| Problem::bad_request().detail("The body is not JSON."))?;
@@ -65,8 +65,8 @@ impl Api {
         }
     }
 
-    /// Asks for a file as of now, and returns the instant that it will be true for, at least. Where one was asked for
-    /// already and is still to come, it stays with that, unless `anew`.
+    /// Requests a file as of now, and returns the earliest instant for which it will be true. If a requested file is
+    /// still being made, no other is requested, unless `anew`.
     pub(crate) async fn request_export(&self, call: &Call, anew: bool) -> Result<Timestamp, Problem> {
         let tenant = &call.tenant.id;
         let asked = self.archive.store().ask_for_export(tenant, call.now, anew).await.map_err(store_problem)?;
@@ -84,10 +84,10 @@ impl Api {
     }
 }
 
-/// A change of settings that is not taken.
+/// A change of settings that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingError {
-    /// The setting, as it was named.
+    /// The setting, as the request named it.
     pub field: String,
     /// What is wrong.
     pub problem: &'static str,
@@ -96,7 +96,7 @@ pub struct SettingError {
 /// The settings with a JSON merge patch applied, checked; `null` sets a member back to its default.
 ///
 /// # Errors
-/// The first member that is no setting, or has not its form or range.
+/// The first member that is not a setting, or whose value has the wrong form or range.
 pub fn patched(before: &TenantSettings, patch: &Value) -> Result<TenantSettings, SettingError> {
     let refuse = |field: &str, problem| SettingError { field: field.to_owned(), problem };
     let Value::Object(patch) = patch else { return Err(refuse("body", "must be an object")) };
@@ -104,14 +104,14 @@ pub fn patched(before: &TenantSettings, patch: &Value) -> Result<TenantSettings,
     let defaults = members(&TenantSettings::default());
     let mut changed = members(before);
     let mut settings = before.clone();
-    // One member at a time, so that the one that is wrong is named.
+    // Members are read one at a time, so that the error names the invalid one.
     for (name, value) in patch {
         let Some(default) = defaults.get(name) else { return Err(refuse(name, "is not a setting")) };
         changed[name] = if value.is_null() { default.clone() } else { value.clone() };
         settings =
             serde_json::from_value(changed.clone()).map_err(|_| refuse(name, "has not the form of this setting"))?;
     }
-    // A name that no event has would have each enrollment wait for what never comes.
+    // With a name that no event has, each enrollment would wait for an event that never arrives.
     settings.compliance_source = settings.compliance_source.read_sources(|named| match source_called(&named) {
         Some(Some(source)) => Ok(source.to_owned()),
         Some(None) => Err(refuse("complianceSource", "must be the source that this sender's events bring")),

@@ -1,7 +1,8 @@
-//! The page and the API's description: static files, the same for everybody, and what a deployment tells its page.
+//! Serves the page and the API's description, which are static files and the same for everybody, and the page's
+//! configuration.
 //!
-//! What must stay true: nothing here needs a credential or tells anything of a tenant; what the page may load and
-//! ask is said by its Content-Security-Policy, and nothing in it is inline.
+//! Must stay true: nothing here needs a credential or reveals anything about a tenant; the Content-Security-Policy
+//! limits what the page may load and request, and nothing in the page is inline.
 
 use crate::Api;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY};
@@ -14,15 +15,16 @@ use vestibule_platform::problem::{empty, json as answer, whole};
 use vestibule_platform::{HttpRequest, HttpResponse, Problem};
 use vestibule_webhook::sources::SENDERS;
 
-/// The words of names, as a module of the page: made of the lexicon that the mailed page and the terminal have too.
+/// The words of names, as a module of the page. They come from the lexicon, as do those of the mailed page and the
+/// terminal.
 static LEXICON: LazyLock<String> = LazyLock::new(vestibule_words::module);
-/// The operations of the API's description, as a module of the page: their methods, paths and questions by their names.
+/// The operations of the API's description, as a module of the page: method, path and question by name.
 pub const OPERATIONS_MODULE: &str = include_str!(concat!(env!("OUT_DIR"), "/operations.js"));
-/// Where the page's other modules look for these.
+/// The paths from which the page's other modules import these.
 const LEXICON_PATH: &str = "assets/kit/lexicon.js";
 const OPERATIONS_PATH: &str = "assets/kit/operations.js";
 static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web");
-/// `openapi.yaml` as JSON, with the names of senders where they are left out.
+/// `openapi.yaml` as JSON, with the names of senders filled in.
 static OPENAPI: LazyLock<String> = LazyLock::new(|| {
     let text = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
     let names = |path_secret: Option<&str>| {
@@ -30,12 +32,12 @@ static OPENAPI: LazyLock<String> = LazyLock::new(|| {
         let senders = SENDERS.iter().filter(|sender| sender.takes(path_secret) && !is_apart(sender.name));
         json!(senders.map(|sender| sender.name).collect::<Vec<_>>()).to_string()
     };
-    // Replaced in the text: as a value it would lose the order that it is written in.
+    // They are replaced in the text, since a JSON value would lose the order of the members.
     text.replace("[\"SENDERS\"]", &names(None)).replace("[\"SENDERS_WITH_SECRET\"]", &names(Some("")))
 });
 
 impl Api {
-    /// `GET /config.json`: how the page finds the API and, where there is one, the issuer that people sign in at.
+    /// `GET /config.json`: the addresses of the API and, if there is one, of the issuer where people sign in.
     pub(crate) fn page_config(&self) -> HttpResponse {
         let oidc = self
             .access
@@ -64,7 +66,7 @@ impl Api {
         Ok(response)
     }
 
-    /// What the page may load and ask: its own origin, the files' and the issuer's.
+    /// The origins from which the page may load and request: its own, that of the files and that of the issuer.
     async fn policy(&self) -> Result<HeaderValue, Problem> {
         let issuer = self.access.oidc.as_ref().and_then(|oidc| origin(&oidc.issuer));
         let files = self.archive.files_origin().await.map_err(|error| crate::problem(&error))?;
@@ -78,12 +80,12 @@ impl Api {
     }
 }
 
-/// `GET /openapi.json`: what the API takes and answers.
+/// `GET /openapi.json`: the description of the API.
 pub(crate) fn document(request: &HttpRequest) -> Result<HttpResponse, Problem> {
     fixed(request, "application/json", OPENAPI.as_bytes())
 }
 
-/// What is part of the binary.
+/// Answers with content that is part of the binary.
 fn fixed(request: &HttpRequest, content_type: &'static str, content: &[u8]) -> Result<HttpResponse, Problem> {
     let tag: String = Sha256::digest(content)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{tag}\"");
@@ -92,13 +94,13 @@ fn fixed(request: &HttpRequest, content_type: &'static str, content: &[u8]) -> R
         false => whole(StatusCode::OK, content_type, content.to_vec()),
     };
     let headers = response.headers_mut();
-    // Looked at again each time: a name keeps its content only until the next deployment.
+    // Clients must ask each time, since the next deployment may change the content of a name.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ETAG, HeaderValue::try_from(tag).map_err(|_| Problem::internal())?);
     Ok(response)
 }
 
-/// Whether a client has what `tag` names already.
+/// Whether a client already has the content that `tag` names.
 pub(crate) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());

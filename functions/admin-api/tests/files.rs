@@ -1,4 +1,4 @@
-//! Files that are asked for, over real services of which nobody makes any.
+//! Requests for files, over real services without the function that makes the files.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use admin_api::Api;
@@ -21,7 +21,7 @@ fn at(minutes: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_file_asked_for_twice_is_asked_for_once() {
+async fn a_file_requested_twice_is_made_once() {
     let folder = tempfile::tempdir().unwrap();
     let names = Names { table: "table".into(), bucket: "reports".into(), bus: "bus".into() };
     let host = Host::start(&folder.path().join("data"), &names).await.unwrap();
@@ -83,10 +83,10 @@ async fn a_file_asked_for_twice_is_asked_for_once() {
     let detail = json!({"tenant": "contoso", "asOf": at(0).to_string(), "reason": "asked"});
     assert_eq!((&event["detail-type"], &event["detail"]), (&json!("ReportExportRequested"), &detail));
 
-    // Settings that make the past look different need a file of after the change.
+    // After a change of settings that changes the past, a new file is needed.
     let (status, _) = ask(Method::PATCH, "/api/tenant", &json!({"requireCompliance": false}), 2).await;
     assert_eq!((status, sent()), (StatusCode::OK, 2));
     assert_eq!((ask(Method::POST, files, &json!({}), 3).await, sent()), (requested(2), 2));
-    // One that does not come is asked for anew.
+    // A file that is not made in time is requested again.
     assert_eq!((ask(Method::POST, files, &json!({}), 17).await, sent()), (requested(17), 3));
 }

@@ -1,4 +1,4 @@
-//! Changes whose acknowledgement was lost between the table and us: who made them is answered as if it had not been.
+//! Changes whose acknowledgement from the table was lost: the caller gets the same answer as if it had been received.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use admin_api::Api;
@@ -60,7 +60,7 @@ impl Contoso {
     }
 }
 
-/// The API over a store. Nothing here comes to a file or the bus.
+/// The API over a store. No test here needs a file or the bus.
 fn api(store: Store) -> Api {
     let s3 = aws_sdk_s3::Client::from_conf(
         aws_sdk_s3::Config::builder().behavior_version(aws_sdk_s3::config::BehaviorVersion::latest()).build(),
@@ -97,15 +97,15 @@ async fn sign_in(api: &Api, code: &str) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
-async fn a_code_is_not_burnt_when_nobody_heard_that_it_was_used() {
-    // With an SDK that asks again by itself, and with one that gives up.
+async fn a_code_is_not_lost_when_the_answer_to_its_use_was_lost() {
+    // With an SDK that tries again itself, and with one that gives up.
     for attempts in [3, 1] {
         let contoso = Contoso::new().await;
         let proxy = Proxy::start(&contoso.table.endpoint, "UpdateItem", [Fault::LoseAnswer]).await;
         let api = api(contoso.table.store_via(proxy.endpoint(), attempts));
         let (status, session) = sign_in(&api, &contoso.code).await;
         assert_eq!((status, proxy.left()), (StatusCode::OK, 0), "{session}");
-        // The token that was given is good, and the code is used up.
+        // The token is valid, and the code is used up.
         let (status, _) = ask(&api, Method::GET, "/api/tenant", session["token"].as_str(), &Value::Null).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(sign_in(&api, &contoso.code).await.0, StatusCode::UNAUTHORIZED);
@@ -115,7 +115,7 @@ async fn a_code_is_not_burnt_when_nobody_heard_that_it_was_used() {
 }
 
 #[tokio::test]
-async fn a_change_that_came_after_the_lost_answer_takes_no_token_away() {
+async fn a_change_after_the_lost_answer_removes_no_token() {
     let contoso = Contoso::new().await;
     let (arrived, asked_again) = oneshot::channel();
     let (go_on, may_go_on) = oneshot::channel();
@@ -138,7 +138,7 @@ async fn a_change_that_came_after_the_lost_answer_takes_no_token_away() {
 }
 
 #[tokio::test]
-async fn of_all_who_use_a_code_at_once_one_gets_in_whatever_is_lost() {
+async fn one_of_many_concurrent_users_of_a_code_signs_in_whatever_is_lost() {
     for lost in [0, 1, 3] {
         let contoso = Contoso::new().await;
         let faults = (0..lost).map(|_| Fault::LoseAnswer);
@@ -155,7 +155,7 @@ async fn of_all_who_use_a_code_at_once_one_gets_in_whatever_is_lost() {
     }
 }
 
-/// Two times four people with the same code, side by side.
+/// Two times four people use the same code concurrently.
 async fn futures_of(api: &Api, code: &str) -> Vec<(StatusCode, Value)> {
     let tasks: Vec<_> = (0..8)
         .map(|_| {
@@ -171,7 +171,7 @@ async fn futures_of(api: &Api, code: &str) -> Vec<(StatusCode, Value)> {
 }
 
 #[tokio::test]
-async fn a_setting_that_was_changed_is_no_conflict() {
+async fn a_change_whose_answer_was_lost_is_not_a_conflict() {
     let contoso = Contoso::new().await;
     let proxy = Proxy::start(&contoso.table.endpoint, "UpdateItem", [Fault::LoseAnswer]).await;
     let api = api(contoso.table.store_via(proxy.endpoint(), 3));

@@ -1,4 +1,4 @@
-//! What the page's files must agree with: the report file's versions, and the vendored files' own list.
+//! The page's files must agree with the versions of the report file, and the vendored files with their list.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ fn assets(name: &str) -> PathBuf {
 }
 
 #[test]
-fn the_page_opens_files_of_the_versions_that_are_written() {
+fn the_page_opens_the_versions_of_files_that_are_written() {
     let worker = std::fs::read_to_string(assets("file/worker.js")).unwrap();
     assert!(worker.contains(&format!("const SCHEMA_VERSION = {SCHEMA_VERSION};")));
     assert_eq!(SUMMARY_VERSION, 1_000 + SCHEMA_VERSION);
@@ -22,7 +22,7 @@ fn the_page_opens_files_of_the_versions_that_are_written() {
 }
 
 #[test]
-fn vendored_files_are_those_that_the_list_names() {
+fn vendored_files_are_those_of_the_list() {
     let list = std::fs::read_to_string(assets("vendor/README.txt")).unwrap();
     for name in ["sqlite3.mjs", "sqlite3.wasm"] {
         let bytes = std::fs::read(assets("vendor").join(name)).unwrap();
@@ -33,16 +33,16 @@ fn vendored_files_are_those_that_the_list_names() {
 }
 
 #[test]
-fn no_copy_of_the_lexicon_lies_among_the_pages_files() {
+fn the_pages_files_contain_no_copy_of_the_lexicon() {
     let name = "kit/lexicon.js";
-    // The server makes it; a file of that name would never be served.
+    // The server makes it, so a file of that name would never be served.
     assert!(!assets(name).exists());
     assert!(std::fs::read_to_string(assets("kit/words.js")).unwrap().contains("'./lexicon.js'"));
 }
 
 #[test]
-fn no_file_lies_deeper_than_is_served() {
-    // `/assets/{folder}/{name}` is two levels; a file below would never be found.
+fn no_file_is_deeper_than_is_served() {
+    // `/assets/{folder}/{name}` has two levels, so a file below would never be found.
     for folder in std::fs::read_dir(assets("")).unwrap() {
         let folder = folder.unwrap().path();
         assert!(folder.is_dir(), "{}", folder.display());
@@ -52,9 +52,9 @@ fn no_file_lies_deeper_than_is_served() {
     }
 }
 
-/// A route that asks a question of the file documents the parameters that the question takes, and the page asks it.
+/// A route that asks a question of the file documents the parameters of the question, and the page uses the route.
 #[test]
-fn documented_parameters_are_the_questions_own() {
+fn documented_parameters_are_those_of_the_question() {
     let document: Value = serde_json::from_slice(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"))).unwrap();
     let modules = ["kit", "views"].into_iter().flat_map(|room| std::fs::read_dir(assets(room)).unwrap());
     let page: String = modules.map(|module| std::fs::read_to_string(module.unwrap().path()).unwrap()).collect();
@@ -80,7 +80,7 @@ fn documented_parameters_are_the_questions_own() {
             Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
             None => parameter,
         };
-        // Headers are every route's.
+        // Every route has the same headers.
         (named["in"] != "header").then(|| named["name"].as_str().unwrap().to_owned())
     };
     let mut asked = BTreeSet::new();

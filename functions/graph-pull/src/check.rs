@@ -1,4 +1,4 @@
-//! What an app registration may read: one page of each list, of which nothing is stored.
+//! Finds out which lists an app registration may read: it asks for one page of each and stores nothing.
 
 use crate::lists::{Becomes, List};
 use crate::problem::Problem;
@@ -10,12 +10,12 @@ use vestibule_graph::{Failure, Target, Transport};
 use vestibule_platform::BoxError;
 use vestibule_store::{PullApp, Secret};
 
-/// An answer takes no longer.
+/// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// So much of a list that can be asked by date is asked for.
+/// How far back a list that can be filtered by date is asked for.
 const SINCE: Millis = Millis::from_minutes(60);
 
-/// What was found of a list.
+/// The result for one list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
@@ -31,7 +31,7 @@ impl<T: Transport> Puller<T> {
     /// Asks for a page of each list with the tenant's app registration.
     ///
     /// # Errors
-    /// When nothing is pulled for the tenant, or the table can't be read.
+    /// If nothing is pulled for the tenant, or the table can't be read.
     pub async fn check(&self, id: &TenantId) -> Result<Vec<Checked>, BoxError> {
         let pull =
             self.store.pull(id).await?.ok_or_else(|| format!("nothing is pulled for {id}: `graph add` it first"))?;
@@ -40,7 +40,7 @@ impl<T: Transport> Puller<T> {
         Ok(self.check_app(&pull.app, &secret).await)
     }
 
-    /// The same for a registration that is not added yet.
+    /// The same for a registration that has not been added yet.
     pub async fn check_app(&self, app: &PullApp, secret: &Secret) -> Vec<Checked> {
         let mut found = Vec::new();
         let graph = self.graph_of(app, secret.expose());
@@ -48,7 +48,7 @@ impl<T: Transport> Puller<T> {
             let checked = match &graph {
                 Ok(graph) => match graph.page(&self.target(list, true), self.now(), PATIENCE).await {
                     Ok(_) => Ok("ok"),
-                    // Read without a filter, then.
+                    // Graph refuses the filter, so the list is read without it.
                     Err(failure) => match without_filter(list) {
                         Some(words) if matches!(failure, Failure::NotUnderstood { .. }) => {
                             let page = graph.page(&self.target(list, false), self.now(), PATIENCE).await;
@@ -67,7 +67,7 @@ impl<T: Transport> Puller<T> {
         found
     }
 
-    /// The first page of a list, by the filter that it is mostly read with or without.
+    /// The first page of a list, with the filter that most readings use or without it.
     fn target(&self, list: &List, filtered: bool) -> Target {
         let since = self.now() - SINCE;
         let filter = match &list.becomes {
@@ -83,7 +83,7 @@ impl<T: Transport> Puller<T> {
     }
 }
 
-/// How a list is read of which Graph refuses to leave anything out, if it is ever asked to.
+/// How a list is read when Graph refuses its filter; `None` if it is never filtered.
 const fn without_filter(list: &List) -> Option<&'static str> {
     match &list.becomes {
         Becomes::Events(records) if records.by_date => {

@@ -1,10 +1,11 @@
-//! Reads Microsoft Graph's lists for tenants whose Intune posts nothing, with an app registration of theirs that may read.
+//! Reads Microsoft Graph's lists for tenants whose Intune posts nothing, with an app registration of their own.
 //!
-//! A tick of the schedule asks, for each tenant with a list that is due, for one run on the bus; each of these is one
-//! invocation, and a lease keeps two from reading for one tenant. What a run had no time for it asks for again itself.
-//! Records become events by the same modules that read what a customer's own script posts, and are stored the same way.
+//! At each tick of the schedule, one run is requested on the bus for each tenant with a list that is due. Each run is
+//! one invocation, and a lease prevents two runs from reading for the same tenant. A run that had too little time
+//! requests another. Records become events through the same modules that read what a customer's own script posts, and
+//! are stored in the same way.
 //!
-//! Must stay true: nothing is written to the customer's directory; one tenant's trouble is no other's.
+//! Must stay true: nothing is written to the customer's directory; one tenant's failure does not affect another tenant.
 
 pub mod check;
 pub mod lists;
@@ -38,19 +39,19 @@ pub struct GraphPull<T> {
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ticked {
-    /// Tenants asked for.
+    /// Tenants for which a run was requested.
     pub requested: usize,
-    /// Tenants of which nothing is due, or that are being read for.
+    /// Tenants with nothing due, or with a run in progress.
     pub waiting: usize,
 }
 
 impl<T: Transport> GraphPull<T> {
-    /// The function over a puller, asking on `bus`.
+    /// The function over a puller. It requests runs on `bus`.
     pub const fn new(puller: Puller<T>, bus: Bus) -> Self {
         Self { puller, bus }
     }
 
-    /// What reads.
+    /// The puller.
     pub const fn puller(&self) -> &Puller<T> {
         &self.puller
     }
@@ -58,7 +59,7 @@ impl<T: Transport> GraphPull<T> {
     /// Handles a tick of the schedule, or a request to read for one tenant.
     ///
     /// # Errors
-    /// When the table can't be read or written, or nothing can be put on the bus: the next tick finds the same.
+    /// If the table can't be read or written, or the bus takes nothing. The next tick tries the same again.
     pub async fn handle(&self, event: Value) -> Result<Value, BoxError> {
         if event["detail-type"] != GRAPH_PULL_REQUESTED {
             return Ok(serde_json::to_value(self.tick().await?)?);
@@ -88,10 +89,10 @@ impl<T: Transport> GraphPull<T> {
     }
 }
 
-/// Reads `GRAPH_URL` and `GRAPH_LOGIN_URL`, which stand for the addresses of every cloud where they are set.
+/// Reads `GRAPH_URL` and `GRAPH_LOGIN_URL`, which replace the addresses of every cloud if they are set.
 ///
 /// # Errors
-/// When one is set and the other not, or one is an address that no secret may be sent to.
+/// If only one of them is set, or if one is an address to which no secret may be sent.
 pub fn addresses_from_env() -> Result<Option<Addresses>, NoAddress> {
     let read = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
     match (read("GRAPH_LOGIN_URL"), read("GRAPH_URL")) {

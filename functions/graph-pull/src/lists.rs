@@ -1,7 +1,7 @@
-//! Graph's lists that are read: where each is, how often, with which permission, and what becomes of its records.
+//! The lists of Graph that are read: address, interval and permission of each, and what becomes of its records.
 //!
-//! Public documentation has the addresses and permissions; what it does not say and other programs met on live directories
-//! stands at each list. None of it was tried on a directory of ours.
+//! Addresses and permissions are from public documentation. Comments at each list give what is not documented but was
+//! seen by other programs on live directories. We have not tried any of it on a directory of our own.
 
 use crate::sign_ins::SignIns;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub struct List {
     pub every: Millis,
     /// The application permission that it needs.
     pub permission: &'static str,
-    /// What the directory must have a licence for.
+    /// The licence that the directory must have.
     pub licence: &'static str,
     /// What becomes of its records.
     pub becomes: Becomes,
@@ -33,9 +33,9 @@ pub struct List {
 /// What becomes of a list's records.
 #[derive(Debug)]
 pub enum Becomes {
-    /// Events, by the module of a sender.
+    /// Events, which a sender's module makes of them.
     Events(Records),
-    /// The tenant's profiles of the Enrollment Status Page.
+    /// The tenant's Enrollment Status Page profiles.
     Profiles,
     /// Steps of web-based enrollment.
     SignIns(SignIns),
@@ -50,11 +50,11 @@ pub struct Records {
     pub sender: &'static Sender,
     /// The member with the record's time.
     pub dated: &'static str,
-    /// Members from which, when they alone change, nothing new follows.
+    /// Members that are ignored when records are compared: if only these change, the record is not new.
     pub passing: &'static [&'static str],
-    /// Whether most readings are of a part: by a filter on `dated`.
+    /// Whether most readings ask for only a part of the list, with a filter on `dated`.
     pub by_date: bool,
-    /// Most records in a body, so that its events are no more than a body may have.
+    /// Most records in a body, so that they become no more events than a body may have.
     pub in_body: usize,
 }
 
@@ -62,18 +62,18 @@ const DEVICES: &str = "DeviceManagementManagedDevices.Read.All";
 const SERVICE: &str = "DeviceManagementServiceConfig.Read.All";
 const AUDIT: &str = "AuditLog.Read.All";
 const APPS: &str = "DeviceManagementApps.Read.All";
-/// What every directory that is read for has, or there is nothing to read.
+/// The licence of every directory that has anything to read.
 pub const INTUNE: &str = "Intune";
 const ENTRA: &str = "Entra ID P1";
 
-/// What is asked of a managed device.
+/// The members of a managed device that are requested.
 const DEVICE_MEMBERS: &str = "id,serialNumber,azureADDeviceId,userId,userPrincipalName,deviceName,operatingSystem,\
     osVersion,manufacturer,model,enrolledDateTime,lastSyncDateTime,complianceState,deviceEnrollmentType,managementState";
 
 /// All lists, in the order in which they are shown.
 pub static LISTS: [List; 8] = [
-    // <https://learn.microsoft.com/en-us/graph/api/intune-devices-manageddevice-list>. That `enrolledDateTime` can be filtered
-    // by is not documented; where it is refused, the whole list is read, less often.
+    // <https://learn.microsoft.com/en-us/graph/api/intune-devices-manageddevice-list>. A filter by `enrolledDateTime`
+    // is not documented. If Graph refuses it, the whole list is read, less often.
     List {
         name: "managed-devices",
         path: "v1.0/deviceManagement/managedDevices",
@@ -84,7 +84,7 @@ pub static LISTS: [List; 8] = [
         becomes: Becomes::Events(Records {
             sender: &graph_managed_devices::SENDER,
             dated: "enrolledDateTime",
-            // It is looked at where the device is compliant for the first time, and that changes the state as well.
+            // It is only used when the device is first compliant, and then the state changes as well.
             passing: &["lastSyncDateTime"],
             by_date: true,
             in_body: 200,
@@ -106,8 +106,8 @@ pub static LISTS: [List; 8] = [
             in_body: 400,
         }),
     },
-    // <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-enrollmenttroubleshootingevent-list>. A filter by
-    // time was refused on a live directory.
+    // <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-enrollmenttroubleshootingevent-list>. A
+    // filter by time was refused on a live directory.
     List {
         name: "troubleshooting-events",
         path: "v1.0/deviceManagement/troubleshootingEvents",
@@ -123,8 +123,8 @@ pub static LISTS: [List; 8] = [
             in_body: 400,
         }),
     },
-    // <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-devicemanagementautopilotevent-list> (beta). On a
-    // live directory a page had 50 records whatever was asked for. A record changes in place.
+    // <https://learn.microsoft.com/en-us/graph/api/intune-troubleshooting-devicemanagementautopilotevent-list> (beta).
+    // On a live directory a page always had 50 records, whatever size was requested. A record changes in place.
     List {
         name: "autopilot-events",
         path: "beta/deviceManagement/autopilotEvents",
@@ -150,8 +150,8 @@ pub static LISTS: [List; 8] = [
         licence: INTUNE,
         becomes: Becomes::Profiles,
     },
-    // <https://learn.microsoft.com/en-us/graph/api/signin-list>: a page has at most 1 000, and an answer of ours 8 MiB. Asked
-    // without a filter by type it has interactive sign-ins alone.
+    // <https://learn.microsoft.com/en-us/graph/api/signin-list>: a page has at most 1 000, and we read answers up to 8
+    // MiB. Without a filter by type, it lists only interactive sign-ins.
     List {
         name: "sign-ins",
         path: "v1.0/auditLogs/signIns",
@@ -161,7 +161,7 @@ pub static LISTS: [List; 8] = [
         licence: ENTRA,
         becomes: Becomes::SignIns(SignIns { interactive: true }),
     },
-    // The same (beta). Of these there are many times more.
+    // The same (beta). There are many times more of these.
     List {
         name: "sign-ins-non-interactive",
         path: "beta/auditLogs/signIns",
@@ -184,7 +184,7 @@ pub static LISTS: [List; 8] = [
 ];
 
 impl List {
-    /// The `source` of the events that are made of it.
+    /// The `source` of its events.
     pub fn source(&self) -> Option<&'static str> {
         match &self.becomes {
             Becomes::Events(records) => records.sender.source,
@@ -192,7 +192,7 @@ impl List {
         }
     }
 
-    /// The lists that are read where these are chosen.
+    /// The lists that are read when these are chosen.
     pub fn read_with(chosen: &BTreeSet<String>) -> impl Iterator<Item = &'static Self> {
         LISTS.iter().filter(|list| is_read(list.name, chosen))
     }

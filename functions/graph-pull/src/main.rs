@@ -1,4 +1,4 @@
-//! The Lambda function `graph-pull`, run by a schedule every five minutes and by what that puts on the bus.
+//! The Lambda function `graph-pull`, run every five minutes by a schedule, and by the events that it puts on the bus.
 
 use graph_pull::{GraphPull, Puller, addresses_from_env};
 use vestibule_graph::Https;

@@ -14,8 +14,8 @@ const MOST: u64 = 100_000;
 const ELSEWHERE: [&str; 5] = ["ios", "android", "macos", "managedios", "managedandroid"];
 
 impl<T: Transport> Run<'_, T> {
-    /// Reads the list whole, and puts the names in the place of those of before. Returns how many apps there are, and what
-    /// there is to say where not all names are kept.
+    /// Reads the whole list and replaces the names that were stored. Returns the number of apps, and a message if not
+    /// all names are kept.
     pub(crate) async fn read_app_names(
         &self,
         list: &List,

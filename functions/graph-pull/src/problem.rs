@@ -1,17 +1,17 @@
-//! What went wrong with a list: in words for people, and how long it is left alone.
+//! What went wrong with a list, in words for people, and how long to wait before it is read again.
 
 use crate::lists::{INTUNE, List};
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::{Millis, TenantId};
 use vestibule_graph::{Failure, Lost};
 
-/// How long a list is left alone after it failed once; twice that after each further failure.
+/// The wait after a list failed once. It doubles with each further failure.
 const SOON: Millis = Millis::from_seconds(60);
-/// The longest that a list is left alone for what passes by itself.
+/// The longest wait after a problem that ends without anybody's help.
 const MOST: Millis = Millis::from_minutes(30);
-/// How long it is left alone where somebody must do something about it.
+/// The wait after a problem that somebody of the organisation must solve.
 const HOUR: Millis = Millis::from_minutes(60);
-/// How long where nobody of the organisation's can.
+/// The wait after a problem that nobody of the organisation can solve.
 const DAY: Millis = Millis::from_days(1);
 
 /// Why a list was not read to its end.
@@ -38,7 +38,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// In words, with the permission that is missing where one is.
+    /// The problem in words, with the name of the missing permission if it is one.
     pub fn words(&self, list: &List) -> String {
         match self {
             Self::Graph(Failure::NoPermission) => {
@@ -57,7 +57,7 @@ impl Problem {
         }
     }
 
-    /// Whether every list has it.
+    /// Whether it affects every list.
     pub const fn is_of_all(&self) -> bool {
         matches!(
             self,
@@ -67,7 +67,7 @@ impl Problem {
         )
     }
 
-    /// Whether a reading goes on where it was cut off, rather than begin anew.
+    /// Whether the next reading goes on where this one stopped. If not, it begins again.
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::NotStored => true,
@@ -78,15 +78,15 @@ impl Problem {
         }
     }
 
-    /// How long the list is left alone after so many failures, this one included. Those of different tenants differ, so that
-    /// they do not come back at one instant.
+    /// How long to wait after so many failures, this one included. The wait differs between tenants, so that they do
+    /// not all come back at the same instant.
     pub fn back_off(&self, tenant: &TenantId, list: &List, failures: u32) -> Millis {
         match self {
             Self::Graph(Failure::Throttled { after: Some(after), .. }) => *after,
             problem if problem.is_passing() => {
                 let doubled = SOON.get() << failures.min(10).saturating_sub(1);
                 let hash = Sha256::digest(format!("{tenant}#{}#{failures}", list.name));
-                // From three quarters to five quarters.
+                // Between three quarters and five quarters of the wait.
                 let part = 192 + i64::from(hash[0]) / 2;
                 Millis::new(doubled.min(MOST.get()) * part / 256)
             }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_is_tried_soon_and_ever_more_rarely() {
+    fn a_passing_problem_is_retried_soon_and_then_less_often() {
         let (tenant, list) = (TenantId::parse("contoso").unwrap(), List::named("autopilot-devices").unwrap());
         let server = Problem::Graph(Failure::Server { status: 500 });
         let minutes: Vec<i64> =

@@ -1,4 +1,4 @@
-//! Graph's list of enrollment configurations: the Enrollment Status Page's profiles in it are kept as they are there.
+//! Graph's list of enrollment configurations. The Enrollment Status Page profiles in it are kept as Graph has them.
 
 use crate::lists::List;
 use crate::problem::Problem;
@@ -11,10 +11,10 @@ use vestibule_store::StoreError;
 use vestibule_webhook::FieldError;
 use vestibule_webhook::esp_profiles::{Posted, TYPE, read_pulled};
 
-/// Configurations of all kinds that are held at once. A directory has tens of them.
+/// Most configurations, of all kinds, that are kept in memory at once. A directory has tens of them.
 const MOST: usize = 2_000;
 
-/// Why the profiles stay as they are.
+/// Why the stored profiles were not changed.
 enum Kept {
     TooMany,
     Store(StoreError),
@@ -31,15 +31,15 @@ impl From<StoreError> for Kept {
 struct Listed {
     /// In the order of their priorities.
     profiles: Vec<GraphProfile>,
-    /// Ids of those that can't be read: what is known of them stays.
+    /// Ids of the profiles that can't be read. What is stored of them stays.
     unread: Vec<String>,
     /// What is wrong with the first of these.
     wrong: Option<String>,
 }
 
 impl<T: Transport> Run<'_, T> {
-    /// Reads the list whole, and changes what is otherwise here. Returns how many profiles there are, and what is wrong with
-    /// those that could not be read.
+    /// Reads the whole list and changes the stored profiles that differ. Returns the number of profiles, and what is
+    /// wrong with those that could not be read.
     pub(crate) async fn read_profiles(
         &self,
         list: &List,
@@ -70,7 +70,7 @@ fn read(records: &[Value]) -> Listed {
     let mut listed = Listed::default();
     let mut by_priority: BTreeMap<(u32, usize), GraphProfile> = BTreeMap::new();
     for (at, record) in records.iter().enumerate() {
-        // The list has other enrollment configurations as well, and each says which it is.
+        // The list has other enrollment configurations as well. Each names its own type.
         let kind = record["@odata.type"].as_str().unwrap_or_default();
         let Some(map) = record.as_object().filter(|_| kind.eq_ignore_ascii_case(TYPE)) else { continue };
         let mut errors: Vec<FieldError> = Vec::new();
@@ -95,7 +95,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn profiles_are_read_in_their_order_and_one_that_cant_be_read_is_named() {
+    fn profiles_are_read_in_order_and_an_unreadable_one_is_named() {
         let profile = |id: &str, priority: u32, more: Value| {
             let mut record = json!({"@odata.type": TYPE, "id": id, "displayName": id, "priority": priority,
                 "memberOfTomorrow": true, "assignments": [{"id": "x", "source": "direct", "sourceId": "y",

@@ -1,7 +1,8 @@
-//! One tenant's lists: what is due is read page by page, and stored as if it had been posted.
+//! Reads one tenant's lists: those that are due, page by page. Their records are stored as if they had been posted.
 //!
-//! Must stay true: killed between any two steps, the table is afterwards as if it had not been, since events of the same
-//! record are the same events and all else follows from what was stored; a run ends in time; one list's trouble is no other's.
+//! Must stay true: a run that is killed between any two steps leaves the table as if it had not been killed, since the
+//! same record always becomes the same events and everything else follows from what is stored; a run ends in time; one
+//! list's failure does not affect another list.
 
 use crate::lists::{Becomes, List};
 use crate::problem::Problem;
@@ -18,13 +19,13 @@ use vestibule_intake::Hook;
 use vestibule_platform::{BoxError, Clock, credentials, metrics};
 use vestibule_store::{PullApp, PullList, Store, StoreError, TakenPull, Tenant, Unfinished};
 
-/// A run takes no longer, storing included.
+/// How long a run may take, storing included.
 pub const RUN: Millis = Millis::from_seconds(50);
-/// No page is asked for when less than this is left of a run: it has to be stored, too.
+/// No page is requested when less than this is left of a run, since the page must also be stored.
 const LEFT_FOR_A_PAGE: Millis = Millis::from_seconds(5);
-/// An answer takes no longer.
+/// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A list is due a little before its time, since a schedule's ticks are not as regular as a clock's.
+/// A list is due a little before its time, since the ticks of a schedule are not exactly regular.
 const EARLY: Millis = Millis::from_seconds(60);
 
 /// Reads for tenants.
@@ -36,7 +37,7 @@ pub struct Puller<T> {
     transport: T,
     addresses: Option<Addresses>,
     tokens: Tokens,
-    /// What its leases are known by, with a number of each.
+    /// The name of this process in its leases. Each lease adds a number.
     name: Arc<str>,
     runs: Arc<AtomicU64>,
 }
@@ -46,23 +47,23 @@ pub struct Puller<T> {
 pub enum Which {
     /// Those that are due.
     Due,
-    /// All.
+    /// All lists.
     All,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ran {
-    /// Whether somebody else is reading for the tenant.
+    /// Whether another run is reading for the tenant.
     pub under_way: bool,
     /// The lists that were read.
     pub lists: Vec<Read>,
-    /// Whether some list goes on at once where this run had no more time.
+    /// Whether this run ran out of time, so that some list must be continued at once.
     pub unfinished: bool,
 }
 
-/// What became of a list.
+/// The result for one list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Read {
@@ -70,11 +71,11 @@ pub struct Read {
     pub list: &'static str,
     /// Records read.
     pub rows: u64,
-    /// Records that were handed on, because they are new or say something else than before.
+    /// Records that were passed on because they are new or have changed.
     pub new: u64,
-    /// Whether it goes on with the next run.
+    /// Whether the next run continues it.
     pub unfinished: bool,
-    /// What was the matter, in words.
+    /// What went wrong, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -85,7 +86,7 @@ impl Read {
     }
 }
 
-/// Everything that a run reads with.
+/// What a run needs to read.
 pub(crate) struct Run<'a, T> {
     pub(crate) puller: &'a Puller<T>,
     pub(crate) tenant: &'a Tenant,
@@ -94,7 +95,7 @@ pub(crate) struct Run<'a, T> {
 }
 
 impl<T: Transport> Puller<T> {
-    /// A puller that stores through `hook`. `addresses` stands for those of every cloud, for tests.
+    /// A puller that stores through `hook`. Tests give `addresses`, which replace those of every cloud.
     ///
     /// # Errors
     /// When the system has no random numbers.
@@ -130,7 +131,7 @@ impl<T: Transport> Puller<T> {
         self.hook.flush().await;
         let next_due = match &ran {
             Ok(_) => next_due(&self.store.pull_lists(id).await?, &app.chosen),
-            // The next tick finds the same.
+            // The next tick tries the same again.
             Err(_) => began,
         };
         self.store.finish_pull(id, &owner, next_due).await?;
@@ -144,7 +145,7 @@ impl<T: Transport> Puller<T> {
         let mut due: Vec<(&'static List, PullList)> =
             List::read_with(&app.chosen).map(|list| (list, state(list))).collect();
         due.retain(|(_, state)| which == Which::All || state.due_at() <= began);
-        // Who waits longest comes first, so that a long list keeps no other waiting for ever.
+        // The list that has waited longest comes first, so that a long list cannot keep the others waiting for ever.
         due.sort_by_key(|(_, state)| state.due_at());
         let graph = self.graph(id, app).await?;
         let mut ran = Ran::default();
@@ -186,7 +187,7 @@ impl<T: Transport> Puller<T> {
         Ok(Graph::new(self.transport.clone(), addresses, credentials, self.tokens.clone()))
     }
 
-    /// Notes that a list failed.
+    /// Records that a list failed.
     pub(crate) async fn failed(
         &self,
         id: &TenantId,
@@ -209,7 +210,7 @@ impl<T: Transport> Puller<T> {
     }
 }
 
-/// When something is due: at once where a list was never read.
+/// When the next list is due. A list that was never read is due at once.
 fn next_due(lists: &BTreeMap<String, PullList>, chosen: &BTreeSet<String>) -> Timestamp {
     let due = List::read_with(chosen).map(|list| lists.get(list.name).map_or(Timestamp::MIN, PullList::due_at));
     due.min().unwrap_or(Timestamp::MIN)
@@ -225,7 +226,7 @@ impl<T: Transport> Run<'_, T> {
     }
 
     pub(crate) async fn page(&self, target: &Target) -> Result<Page, Failure> {
-        // A token may have to be had before, and had anew: all of it ends with the run.
+        // The limit covers the requests for a token and its renewal as well, so that all of it ends with the run.
         let left = Duration::from_millis(u64::try_from(self.left().get()).unwrap_or(0));
         let page = self.graph.page(target, self.puller.now(), PATIENCE.min(left));
         tokio::time::timeout(left, page).await.unwrap_or(Err(Failure::Lost(Lost::TimedOut)))
@@ -240,7 +241,7 @@ impl<T: Transport> Run<'_, T> {
         }
     }
 
-    /// Notes what became of a list that is read in one go: how many records it has, and what there is to say of them.
+    /// Records the result of a list that is read in one go: its number of records, and a message about them.
     async fn note(
         &self,
         list: &'static List,
@@ -259,7 +260,7 @@ impl<T: Transport> Run<'_, T> {
         Ok((Read::of(list, rows, 0, note.clone()), None))
     }
 
-    /// Reads all pages of a list, and hands on the records of each, until `take` says that there are too many.
+    /// Reads all pages of a list and passes the records of each to `take`, until that says that there are too many.
     pub(crate) async fn each_page(&self, list: &List, mut take: impl FnMut(Vec<Value>) -> bool) -> Result<(), Problem> {
         let query = list.query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let mut target = Target::First { path: list.path, query };
@@ -279,7 +280,7 @@ impl<T: Transport> Run<'_, T> {
     }
 }
 
-/// Notes that a list was read to its end.
+/// Records that a list was read to its end.
 pub(crate) fn succeed(state: &mut PullList, every: Millis, began_at: Timestamp, rows: u64) {
     state.next_due = Some(began_at + every - EARLY);
     state.last_ok = Some(began_at);

@@ -1,6 +1,6 @@
-//! A reading of a list, page by page: where it begins, what of it is new, and how it ended.
+//! A reading of a list, page by page: where it begins, which records are new, and how it ended.
 //!
-//! Must stay true: whatever a reading dies of, the next makes of the same records what this one would have made.
+//! Must stay true: however a reading ends, the next one makes the same events of the same records.
 
 use crate::lists::{List, Records};
 use crate::problem::Problem;
@@ -15,17 +15,17 @@ use vestibule_platform::metrics;
 use vestibule_store::{Digest, Digests, PullList, SIGN_INS_TAKEN_FOR, StoreError, Unfinished};
 use vestibule_webhook::sources::entra_sign_ins::of_graph;
 
-/// A list of more pages has no end.
+/// Most pages of a list. One with more is treated as endless.
 const MOST_PAGES: usize = 20_000;
-/// Of a list that is mostly read in part, all that is kept is read once in this time.
+/// How often a list that is usually read in part is read as far back as the tenant keeps data.
 const WHOLE_EVERY: Millis = Millis::from_minutes(24 * 60 - 1);
-/// A part reaches back so far, or so much longer than a device may take to become compliant.
+/// How far back a partial reading goes, and how much longer it goes than a device may take to become compliant.
 const PART: Millis = Millis::from_minutes(48 * 60);
 const BEYOND_COMPLIANCE: Millis = Millis::from_days(1);
-/// Where a filter is refused, the whole list is read so often, and the filter is tried again after some days.
+/// How often the whole list is read when Graph refuses the filter. The filter is tried again after some days.
 const UNFILTERED_EVERY: Millis = Millis::from_minutes(60);
 const UNFILTERED_FOR: Millis = Millis::from_days(7);
-/// A reading of sign-ins reaches back so far beyond the beginning of the one before: some come late.
+/// How far before the start of the previous reading a reading of sign-ins begins, since some sign-ins arrive late.
 const OVERLAP: Millis = Millis::from_minutes(30);
 
 /// What becomes of the records of a list that is read page by page.
@@ -36,7 +36,7 @@ pub(crate) enum Of<'l> {
 }
 
 impl Of<'_> {
-    /// Whether Graph is asked for a part of the list, unless it refuses that.
+    /// Whether Graph is asked for only a part of the list, unless it refuses the filter.
     const fn is_narrowed(self) -> bool {
         match self {
             Self::Events(records) => records.by_date,
@@ -44,21 +44,22 @@ impl Of<'_> {
         }
     }
 
-    /// Whether what one reading did not meet is not met again: a window goes on.
+    /// Whether records that one reading did not find can be forgotten, because the window moves on and they do not
+    /// return.
     const fn forgets(self) -> bool {
         matches!(self, Self::SignIns(_))
     }
 }
 
-/// A reading of a list, as far as it came.
+/// The progress of a reading.
 struct Reading {
     target: Target,
     rows: u64,
     began_at: Timestamp,
     whole: bool,
-    /// What is dated before is left out here, where Graph was not asked to; of sign-ins, since when they are read.
+    /// Older records are skipped here if Graph was not asked to leave them out. For sign-ins: the start of the reading.
     from: Option<Timestamp>,
-    /// Whether Graph is asked by date.
+    /// Whether Graph is asked to filter by date.
     filtered: bool,
 }
 
@@ -71,7 +72,7 @@ enum Ended {
 }
 
 impl<T: Transport> Run<'_, T> {
-    /// Reads a list page by page, as far as there is time, and notes how it stands.
+    /// Reads a list page by page while there is time, and records its progress.
     pub(crate) async fn read_pages(
         &self,
         list: &'static List,
@@ -93,7 +94,7 @@ impl<T: Transport> Run<'_, T> {
             pages += 1;
             let page = match self.page(&reading.target).await {
                 Ok(page) => page,
-                // A link is good for minutes.
+                // A link is valid only for minutes.
                 Err(Failure::NotUnderstood { .. } | Failure::NoSuchList { .. }) if reading.is_further() && !anew => {
                     anew = true;
                     reading = self.begin(list, of, state, None);
@@ -162,7 +163,7 @@ impl<T: Transport> Run<'_, T> {
         }
     }
 
-    /// A reading from where the one before was cut off, or from the beginning.
+    /// A reading that starts where the one before stopped, or at the beginning.
     fn begin(&self, list: &List, of: Of<'_>, state: &PullList, unfinished: Option<&Unfinished>) -> Reading {
         let now = self.puller.now();
         let unfiltered = state.unfiltered_until.is_some_and(|until| now < until);
@@ -199,7 +200,7 @@ impl<T: Transport> Run<'_, T> {
         Reading { target: Target::First { path: list.path, query }, rows: 0, began_at: now, whole, from, filtered }
     }
 
-    /// Stores what is new of a page. Returns how many records that were, and whether all of it is stored.
+    /// Stores the new records of a page. Returns how many there were, and whether all of them are stored.
     async fn take(
         &self,
         of: Of<'_>,
@@ -214,7 +215,7 @@ impl<T: Transport> Run<'_, T> {
         }
     }
 
-    /// Stores the steps among sign-ins. All others leave nothing.
+    /// Stores the steps among sign-ins. Nothing is kept of the other sign-ins.
     async fn take_sign_ins(&self, of: SignIns, records: Vec<Value>, digests: &mut Digests) -> (u64, bool) {
         let (mut new, mut digests_of_new) = (Vec::new(), Vec::new());
         for read in of_graph(&Value::Array(records), of.interactive) {
@@ -235,24 +236,24 @@ impl<T: Transport> Run<'_, T> {
         (count, true)
     }
 
-    /// Notes of which days all sign-ins by people themselves were read, as far as there were any until now: a day without a
-    /// step had none. Returns whether it is stored.
+    /// Records the days of which all sign-ins that people made themselves were read, up to now. On such a day, a step
+    /// that is not stored did not happen. Returns whether it is stored.
     async fn hear(&self, of: Of<'_>, reading: &Reading, digests: &mut Digests) -> bool {
         let (Of::SignIns(SignIns { interactive: true }), Some(from)) = (of, reading.from) else { return true };
         let zone = self.tenant.settings.time_zone;
-        // The first day of all that is kept is there in part.
+        // The first day that is kept was read only in part.
         let first = from.day(zone).plus(i32::from(reading.whole));
         let days = (first.get()..=reading.began_at.day(zone).get()).map(Day::new);
         let unheard: Vec<Day> = days.clone().filter(|day| !digests.has(digest_of_day(*day))).collect();
         if let Err(error) = self.puller.store.hear_sign_ins(&self.tenant.id, unheard).await {
-            tracing::error!(tenant = %self.tenant.id, %error, "that sign-ins came in could not be noted");
+            tracing::error!(tenant = %self.tenant.id, %error, "the days whose sign-ins were read could not be stored");
             return false;
         }
         days.for_each(|day| digests.add(digest_of_day(day), true));
         true
     }
 
-    /// Stores what is new of a page. Returns how many records that were, and whether all of it is stored.
+    /// Stores the new records of a page. Returns how many there were, and whether all of them are stored.
     async fn take_events(
         &self,
         of: &Records,
@@ -270,7 +271,7 @@ impl<T: Transport> Run<'_, T> {
         for record in records.into_iter().filter(is_kept) {
             let digest = digest(&record, of, now);
             if digests.has(digest) {
-                // It is met again: what a whole reading does not meet is forgotten.
+                // The record was found again. A whole reading forgets the records that it does not find.
                 digests.add(digest, reading.whole);
             } else {
                 new.push((digest, record));
@@ -311,7 +312,7 @@ impl Reading {
         matches!(self.target, Target::Next(_))
     }
 
-    /// Where it goes on, if it is at a page after the first.
+    /// Where to go on, if it is at a page after the first.
     fn unfinished(&self) -> Option<Unfinished> {
         let Target::Next(next) = &self.target else { return None };
         let (rows, began_at, whole, from) = (self.rows, self.began_at, self.whole, self.from);

@@ -1,7 +1,7 @@
-//! Records of a list: which of them are new, and in which bodies they are handed to their sender's module.
+//! Records of a list: which of them are new, and in which bodies they are passed to their sender's module.
 //!
-//! Must stay true: a record that is handed over again changes nothing, since its events have the same ids; so a digest only
-//! spares work.
+//! Must stay true: a record that is passed on again changes nothing, since its events have the same ids. Digests only
+//! save work.
 
 use crate::lists::Records;
 use serde_json::Value;
@@ -10,18 +10,18 @@ use vestibule_domain::{Millis, Timestamp};
 use vestibule_store::Digest;
 use vestibule_webhook::MAX_BODY_BYTES;
 
-/// Raised where the same record is to be handed over again after an upgrade.
+/// Raise this when an upgrade must pass on the same records again.
 const FORMAT: u8 = 1;
-/// A record is handed over again after so many days though it did not change: what is said of a device that nobody sets up
-/// must not leave with the retention of the first time that it was said.
+/// A record is passed on again after so many days even if it did not change. Otherwise the events of a device that
+/// nobody sets up would expire with the retention of the first one.
 const DAYS: i64 = 7;
-/// What is older fills in the past.
+/// Records that are older than this are stored as backfill.
 const BACKFILL: Millis = Millis::from_minutes(12 * 60);
-/// What stands around the records of a body.
+/// Bytes of a body besides its records.
 const AROUND: usize = 64;
 
-/// The digest of a record at an instant. In which week of days it is another follows from the record, so that a list is not
-/// handed over again as a whole.
+/// The digest of a record at an instant. It also changes once in [`DAYS`] days, on a day that depends on the record, so
+/// that a list is not passed on again all at once.
 pub fn digest(record: &Value, of: &Records, now: Timestamp) -> Digest {
     let mut record = record.clone();
     if let Value::Object(members) = &mut record {
@@ -37,7 +37,7 @@ pub fn digest(record: &Value, of: &Records, now: Timestamp) -> Digest {
     hash.iter().take(size_of::<Digest>()).fold(0, |digest, byte| (digest << 8) | Digest::from(*byte))
 }
 
-/// A record's time, where it has one that says anything.
+/// A record's time, if it has a meaningful one.
 pub fn dated(record: &Value, of: &Records) -> Option<Timestamp> {
     let text = record.get(of.dated)?.as_str()?;
     Timestamp::parse(text.trim()).ok().filter(|time| *time > Timestamp::MIN)
@@ -48,14 +48,14 @@ pub fn dated(record: &Value, of: &Records) -> Option<Timestamp> {
 pub struct Body {
     /// Its records, as Graph's list has them.
     pub bytes: Vec<u8>,
-    /// Whether it fills in the past.
+    /// Whether it is backfill.
     pub backfill: bool,
     /// The digests of its records.
     pub digests: Vec<Digest>,
 }
 
-/// The records in bodies that are no larger than a module takes. A record that is larger by itself is a body of its own,
-/// which the module refuses.
+/// The records in bodies that are no larger than a module accepts. A record that alone is larger becomes a body of its
+/// own, which the module refuses.
 pub fn bodies(records: &[(Digest, Value)], of: &Records, now: Timestamp) -> Vec<Body> {
     let mut bodies = Vec::new();
     for backfill in [true, false] {
@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_another_when_the_record_says_more_and_once_a_week() {
+    fn a_digest_changes_when_the_record_changes_and_once_a_week() {
         let (mut record, of) = (device(1), devices());
         let first = digest(&record, of, at(0));
         record["lastSyncDateTime"] = json!("2026-11-02T09:00:00Z");
-        assert_eq!(digest(&record, of, at(0)), first, "that it was seen again is nothing new");
+        assert_eq!(digest(&record, of, at(0)), first, "a later sync alone is not a change");
         record["complianceState"] = json!("compliant");
         assert_ne!(digest(&record, of, at(0)), first);
-        // Of a thousand, each day about a seventh is another.
+        // Each day about a seventh of the thousand digests changes.
         let mut changes = BTreeMap::<i64, usize>::new();
         for number in 0..1_000 {
             let of_day: Vec<Digest> = (0..=7).map(|day| digest(&device(number), of, at(day))).collect();

@@ -1,18 +1,19 @@
-//! Entra's sign-ins: what a log is asked for, so that it answers with what may be a step of web-based enrollment alone, and what
-//! is passed over since it was stored.
+//! Entra's sign-ins: the filter by which a log returns only sign-ins that may be a step of web-based enrollment, and
+//! the digests by which those that are already stored are skipped.
 //!
 //! Graph documents `$filter` for `createdDateTime`, `appId`, `resourceId` and `status/errorCode`
-//! (<https://learn.microsoft.com/en-us/graph/api/resources/signin>), for `resourceId` in its beta version. What it refuses to
-//! leave out is left out here, page by page.
+//! (<https://learn.microsoft.com/en-us/graph/api/resources/signin>), for `resourceId` in its beta version. If Graph
+//! refuses the filter, it is applied here, page by page.
 //!
-//! Must stay true: nothing of whoever signed in stays here but a digest, and that no longer than sign-ins of its time are read.
+//! Must stay true: only a digest is kept of the person who signed in, and no longer than sign-ins of that time are
+//! read.
 
 use sha2::{Digest as _, Sha256};
 use vestibule_domain::{Day, Timestamp};
 use vestibule_store::Digest;
 use vestibule_webhook::sources::entra_sign_ins::{Read, STEP_APPS, STEP_CODES};
 
-/// Raised where the same sign-in is to be handed on again after an upgrade.
+/// Raise this when an upgrade must pass on the same sign-ins again.
 const FORMAT: u8 = 1;
 
 /// Sign-ins of one kind.
@@ -23,7 +24,7 @@ pub struct SignIns {
 }
 
 impl SignIns {
-    /// What Graph is asked for: those since an instant, and, unless it refuses that, only those that may be a step.
+    /// The filter for Graph: sign-ins since an instant and, if `steps_alone`, only those that may be a step.
     pub fn filter(self, since: Timestamp, steps_alone: bool) -> String {
         let mut all = vec![format!("createdDateTime ge {since}")];
         if !self.interactive {
@@ -40,14 +41,14 @@ impl SignIns {
     }
 }
 
-/// The digest of a sign-in: of all that comes of it. None of one of which nothing does.
+/// The digest of everything that is stored of a sign-in; `None` if nothing is stored of it.
 pub fn digest(read: &Read) -> Option<Digest> {
     let sign_in = read.sign_in.as_ref()?;
     let (user, platform) = (&sign_in.user_id, sign_in.platform.name());
     Some(digest_of(&format!("{user} {platform} {} {}", sign_in.at.millis(), sign_in.steps.bits())))
 }
 
-/// The digest of that sign-ins of a day were read.
+/// The digest of the fact that the sign-ins of a day were read.
 pub fn digest_of_day(day: Day) -> Digest {
     digest_of(&day.to_string())
 }
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_is_asked_for_steps_since_an_instant() {
+    fn a_filter_asks_for_steps_since_an_instant() {
         let since = Timestamp::parse("2026-11-25T09:00:00Z").unwrap();
         let all = SignIns { interactive: true }.filter(since, true);
         assert!(

@@ -1,7 +1,7 @@
-//! The functions, given the services of this machine.
+//! The functions, connected to the services of this machine.
 //!
-//! They are built from the same libraries as the Lambda functions and get ordinary clients; that these talk to this
-//! machine is known here and nowhere below.
+//! They are built from the same libraries as the Lambda functions and get ordinary clients. Only this module knows that
+//! the clients talk to this machine.
 
 use abandonment_sweep::Sweep;
 use admin_api::Api;
@@ -29,9 +29,9 @@ pub struct App {
     pub sweep: Sweep,
     /// The exporter.
     pub exporter: Exporter,
-    /// What reads Graph's lists.
+    /// The function that reads Graph's lists.
     pub pull: GraphPull<Https>,
-    /// Where this process works on copies of files.
+    /// The folder in which this process works on copies of files.
     pub scratch: PathBuf,
     clock: Clock,
     hooks: [Hook; 2],
@@ -40,7 +40,7 @@ pub struct App {
     api: Api,
 }
 
-/// The file in a data folder that holds advice of the organisation's own.
+/// The file in a data folder that holds the organisation's own advice.
 const ADVICE: &str = "advice.json";
 
 fn config() -> Config {
@@ -58,7 +58,7 @@ fn scratch_root(data: &Path) -> PathBuf {
     data.join("scratch")
 }
 
-/// Removes a folder that may not be there.
+/// Removes a folder, if it exists.
 pub fn remove_folder(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -72,15 +72,15 @@ fn names() -> Names {
 }
 
 impl App {
-    /// Starts the services of a data folder, which must be nobody else's.
+    /// Starts the services of a data folder. No other process may be using it.
     pub async fn start(data: &Path) -> Result<Self, BoxError> {
         let host = Host::start(data, &names()).await?;
-        // What a process that was killed left there is nobody's.
+        // A process that was killed may have left copies there. Nobody uses them.
         remove_folder(&scratch_root(data))?;
         Self::over(host, data)
     }
 
-    /// Uses the services of whoever runs them for a data folder, or starts them.
+    /// Uses the services that a process already runs for a data folder, or starts them.
     pub async fn open(data: &Path) -> Result<Self, BoxError> {
         Self::over(Host::attach_or_start(data, &names()).await?, data)
     }
@@ -91,7 +91,7 @@ impl App {
         let clients = host.clients.clone();
         let store = Store::new(clients.dynamodb, config.table.clone());
         let bus = Bus::new(clients.events, &config);
-        // Copies are this process's own: another may work beside it.
+        // Each process has its own copies, since another may work beside it.
         let scratch = scratch_root(data).join(std::process::id().to_string());
         let own = Some(data.join(ADVICE)).filter(|file| file.exists());
         let advice = archive::advice(own.as_deref())?;
@@ -142,7 +142,7 @@ impl App {
             .with_events("abandonment-sweep", move |_event| {
                 let (sweep, hooks) = (sweep.clone(), hooks.clone());
                 async move {
-                    // Its minute serves the delivery log as well, where no request comes to write it.
+                    // The sweep also writes the delivery log once a minute, since requests may be rare.
                     for hook in &hooks {
                         hook.flush_due().await;
                     }
@@ -173,7 +173,7 @@ impl App {
         hook
     }
 
-    /// Writes to the delivery log what the webhooks counted and have not written, while the table still serves.
+    /// Writes the counts that the webhooks still hold to the delivery log, while the table still serves.
     pub fn flush(&self) -> impl Future<Output = ()> + use<> {
         let hooks = self.hooks.clone();
         async move {
@@ -194,7 +194,7 @@ impl App {
         Ok(self.store.tenant(&id).await?.ok_or_else(|| format!("there is no tenant {name}"))?)
     }
 
-    /// Lets what a command led to take its course, and stops what this process started.
+    /// Waits until the consequences of a command are processed, and stops what this process started.
     pub async fn close(mut self) -> Result<(), BoxError> {
         self.host.settle(&self.functions()).await?;
         remove_folder(&self.scratch)?;

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line: commands, arguments and options.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -11,7 +11,7 @@ use vestibule_store::Role;
 #[derive(Debug, Parser)]
 #[command(name = "vestibule", version, propagate_version = true)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -32,7 +32,7 @@ pub struct Common {
 pub enum Command {
     /// Serve webhooks and the API, sweep, publish and export, until stopped
     Serve {
-        /// Where to listen; port 0 takes a free one
+        /// The address to listen on; port 0 takes a free port
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8740")]
         listen: SocketAddr,
         #[command(flatten)]
@@ -43,10 +43,10 @@ pub enum Command {
         /// The data folder
         #[arg(long, value_name = "DIR", default_value = ".vestibule/demo")]
         data: PathBuf,
-        /// Where to listen; port 0 takes a free one
+        /// The address to listen on; port 0 takes a free port
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8740")]
         listen: SocketAddr,
-        /// End after printing, rather than go on serving
+        /// End after printing instead of going on serving
         #[arg(long)]
         exit: bool,
         /// How many enrollments
@@ -68,20 +68,20 @@ pub enum Command {
     /// Webhook secrets
     #[command(subcommand)]
     Secret(SecretCommand),
-    /// Senders that post in a form of their own
+    /// Senders: their secrets, what they report and what was received
     #[command(subcommand)]
     Source(SourceCommand),
-    /// Microsoft Graph's lists, read for a tenant with an app registration of its own
+    /// Microsoft Graph's lists, read for a tenant with its own app registration
     #[command(subcommand)]
     Graph(GraphCommand),
-    /// Publish a tenant's report file as of now, and put a copy into the data folder
+    /// Publish a tenant's report file as of now, and copy it to the data folder
     Export {
         /// The tenant
         name: String,
         #[command(flatten)]
         common: Common,
     },
-    /// What happened to a person or a device, what is wrong, and what to do
+    /// Show what happened to a person or a device, what is wrong, and what to do
     #[command(group = clap::ArgGroup::new("subject").required(true))]
     Diagnose {
         /// The tenant
@@ -95,15 +95,15 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// A downloaded report file: ask it, make CSV of it, check it. Needs no data folder and no server
+    /// Query a downloaded report file, convert it to CSV, or check it. Needs no data folder and no server
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Look at what is due, now
+    /// Check now which enrollments are due
     Sweep {
         #[command(flatten)]
         common: Common,
     },
-    /// Fill in the past: CloudEvents, one a line
+    /// Backfill from a file: CloudEvents, one per line, or an export of Intune
     Import {
         /// The tenant
         name: String,
@@ -133,7 +133,7 @@ pub enum TenantCommand {
     Set {
         /// The tenant
         name: String,
-        /// SETTING=VALUE; an empty value sets the default back. None shows the settings
+        /// SETTING=VALUE; an empty value restores the default. Without any, the settings are shown
         settings: Vec<String>,
         #[command(flatten)]
         common: Common,
@@ -143,9 +143,9 @@ pub enum TenantCommand {
 /// What a token allows.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum TokenRole {
-    /// To read
+    /// Reading
     Reader,
-    /// To read and to change
+    /// Reading and changing
     Admin,
 }
 
@@ -161,17 +161,18 @@ impl From<TokenRole> for Role {
 /// API tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Make a token: it is not shown again
+    /// Make a token, which is not shown again
     Add {
         /// The tenant
         name: String,
         /// What it allows
         #[arg(long, value_enum, default_value = "reader")]
         role: TokenRole,
-        /// What to call it
+        /// A name for it
         #[arg(long, default_value = "")]
         label: String,
-        /// A scope tag whose Enrollment Status Page profiles it sees and reorders; may be repeated. Without, all
+        /// A scope tag whose Enrollment Status Page profiles it may see and reorder; may be repeated. Without it, all
+        /// profiles
         #[arg(long = "scope-tag", value_name = "TAG")]
         scope_tags: Vec<String>,
         #[command(flatten)]
@@ -184,7 +185,7 @@ pub enum TokenCommand {
         /// What the person may do
         #[arg(long, value_enum, default_value = "reader")]
         role: TokenRole,
-        /// Where the page is reached
+        /// The address at which people reach the page
         #[arg(long, default_value = "http://127.0.0.1:8740")]
         url: String,
         #[command(flatten)]
@@ -217,20 +218,20 @@ pub enum SourceCommand {
         name: String,
         /// The sender, such as nanomdm; `source list` names them all
         source: String,
-        /// Where the webhooks are reached from outside
+        /// The address at which senders reach the webhooks
         #[arg(long, default_value = "http://127.0.0.1:8740")]
         url: String,
-        /// What a sender of CloudEvents reports, where that is not everything: starts, steps, stops, failures, ends,
-        /// compliance, removals, deviceTime, with commas; `all` takes it back
+        /// What a sender of CloudEvents reports, if not everything: starts, steps, stops, failures, ends, compliance,
+        /// removals, deviceTime, separated by commas; `all` restores the default
         #[arg(long, value_delimiter = ',')]
         reports: Option<Vec<String>>,
-        /// Do not hold Apple devices that await their configuration: the server never releases them
+        /// Do not wait for Apple devices that await their configuration, because the server never releases them
         #[arg(long)]
         ignore_awaiting_configuration: Option<bool>,
         #[command(flatten)]
         common: Common,
     },
-    /// List the senders: how many secrets each has, what it reports, what came in of it last and what became of that
+    /// List the senders: the number of secrets, what each reports, what was received last and with which result
     List {
         /// The tenant
         name: String,
@@ -246,7 +247,7 @@ pub enum SourceCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Read a signed sample, or a body of your own, as the webhook would, and show what it becomes; nothing is stored
+    /// Read a signed sample, or your own body, as the webhook would, and show what it becomes; nothing is stored
     Test {
         /// The tenant
         name: String,
@@ -263,7 +264,7 @@ pub enum SourceCommand {
 /// Microsoft Graph's lists.
 #[derive(Debug, Subcommand)]
 pub enum GraphCommand {
-    /// Read for a tenant from now on. The client secret is read from standard input, and stands in no argument
+    /// Read for a tenant from now on. The client secret is read from standard input, never from an argument
     Add {
         /// The tenant
         name: String,
@@ -276,36 +277,36 @@ pub enum GraphCommand {
         /// Microsoft's cloud: global, us-government or china
         #[arg(long, default_value = "global")]
         cloud: String,
-        /// The day on which the secret ends, to be reminded before
+        /// The day on which the secret expires, so that you are reminded before
         #[arg(long, value_name = "YYYY-MM-DD")]
         expires: Option<String>,
-        /// Read this list as well, which needs a permission more; may be given again. Those chosen before stay
+        /// Read this list as well, which needs one more permission; may be repeated. Lists chosen before stay
         #[arg(long = "with", value_name = "LIST", value_parser = PossibleValuesParser::new(OPTIONAL_LISTS))]
         with: Vec<String>,
         #[command(flatten)]
         common: Common,
     },
-    /// Read more or fewer of the lists that need a permission more; the secret stays
+    /// Choose which of the optional lists are read, each of which needs one more permission; the secret stays
     Set {
         /// The tenant
         name: String,
-        /// Read this list as well; may be given again
+        /// Read this list as well; may be repeated
         #[arg(long = "with", value_name = "LIST", value_parser = PossibleValuesParser::new(OPTIONAL_LISTS))]
         with: Vec<String>,
-        /// Read this list no longer; may be given again. What was read stays
+        /// Stop reading this list; may be repeated. What was read stays
         #[arg(long = "without", value_name = "LIST", value_parser = PossibleValuesParser::new(OPTIONAL_LISTS))]
         without: Vec<String>,
         #[command(flatten)]
         common: Common,
     },
-    /// Ask for a page of each list, store nothing, and say what is missing
+    /// Ask for a page of each list, store nothing, and report what is missing
     Check {
         /// The tenant
         name: String,
         #[command(flatten)]
         common: Common,
     },
-    /// How the lists stand: when each was read last, how many records it has, and what is the matter
+    /// Show the lists: when each was last read, how many records it has, and what went wrong
     List {
         /// The tenant
         name: String,
@@ -316,7 +317,7 @@ pub enum GraphCommand {
     Rotate {
         /// The tenant
         name: String,
-        /// The day on which it ends, to be reminded before
+        /// The day on which it expires, so that you are reminded before
         #[arg(long, value_name = "YYYY-MM-DD")]
         expires: Option<String>,
         #[command(flatten)]
@@ -329,7 +330,7 @@ pub enum GraphCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Read nothing more, and forget the app registration and its secret. What was read stays
+    /// Stop reading, and forget the app registration and its secret. What was read stays
     Remove {
         /// The tenant
         name: String,
@@ -341,7 +342,7 @@ pub enum GraphCommand {
 /// Webhook secrets.
 #[derive(Debug, Subcommand)]
 pub enum SecretCommand {
-    /// Make a new secret; the ones before go on working until revoked
+    /// Make a new secret; the earlier ones go on working until they are revoked
     Rotate {
         /// The tenant
         name: String,
@@ -356,45 +357,45 @@ pub enum SecretCommand {
 /// A downloaded report file, or a summary.
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
-    /// Run a statement that reads, and print its rows; without one, list what there is to ask
+    /// Run a statement that reads, and print its rows; without one, list views, tables and questions
     Query {
         /// The file
         file: PathBuf,
         /// The statement, as in "SELECT * FROM status_summary"
         #[arg(conflicts_with = "question")]
         sql: Option<String>,
-        /// A question that the file carries, as in incomplete-enrollments.actions; without statement and question all are
-        /// listed
+        /// A question that the file carries, as in incomplete-enrollments.actions; without a statement and a question,
+        /// all are listed
         #[arg(long, value_name = "NAME")]
         question: Option<String>,
         /// A parameter of the question, as in from=2026-01-31
         #[arg(long = "param", value_name = "NAME=VALUE", requires = "question")]
         parameters: Vec<String>,
-        /// Answer in JSON: an object a row; bytes in hexadecimal
+        /// Answer in JSON: one object per row, bytes in hexadecimal
         #[arg(long, conflicts_with = "csv")]
         json: bool,
         /// Answer in CSV
         #[arg(long)]
         csv: bool,
     },
-    /// Write views as CSV, each to a file of its own; one that is named, without --out, to standard output
+    /// Write views as CSV, each to its own file; a single named view goes to standard output, unless --out is given
     Csv {
         /// The file
         file: PathBuf,
-        /// The views or tables; all views when none is named
+        /// The views or tables; all views if none is named
         #[arg(value_name = "VIEW")]
         views: Vec<String>,
-        /// The folder to write to; without, one here that is named like the file
+        /// The folder to write to; by default one in the current folder that is named like the file
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
-        /// Begin with a byte order mark, by which Excel knows UTF-8
+        /// Begin with a byte order mark, by which Excel recognises UTF-8
         #[arg(long)]
         bom: bool,
-        /// Tell in JSON what was written
+        /// Answer in JSON what was written
         #[arg(long)]
         json: bool,
     },
-    /// Check that a file is one of ours, whole, and as it was published
+    /// Check that a file is one of ours, complete, and as it was published
     Verify {
         /// The file
         file: PathBuf,

@@ -1,4 +1,4 @@
-//! `vestibule`: everything on one machine, and the commands of those who run it.
+//! `vestibule`: everything on one machine, and the commands of the people who run it.
 
 mod app;
 mod cli;
@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    // Logs go to standard error: standard output is the answer. The embedded table warns of each failed condition,
-    // which is how concurrent writes are meant to end.
+    // Logs go to standard error, since standard output is for the answer. The embedded table warns of each failed
+    // condition, but these are the normal end of concurrent writes.
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dynoxide=error"));
     let colours = std::io::stderr().is_terminal();

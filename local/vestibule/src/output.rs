@@ -1,10 +1,10 @@
-//! What is printed. Standard output is for the answer, standard error for everything else.
+//! Prints answers to standard output, and everything else to standard error.
 
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Prints a line of the answer. A reader that has gone away is no error of ours.
+/// Prints a line of the answer. A reader that stopped reading is not our error.
 pub fn say(line: impl AsRef<str>) {
     let _gone = writeln!(std::io::stdout().lock(), "{}", line.as_ref());
 }
@@ -19,12 +19,12 @@ pub fn answer(json: bool, value: &Value, words: impl FnOnce() -> String) {
     let _gone = std::io::stdout().flush();
 }
 
-/// Says how far the work is.
+/// Prints the progress of the work.
 pub fn note(line: impl AsRef<str>) {
     let _gone = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
 }
 
-/// Says why the command failed.
+/// Prints why the command failed.
 pub fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     let mut text = error.to_string();
     let mut cause = error.source();

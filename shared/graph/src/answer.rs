@@ -1,7 +1,8 @@
-//! What an answer means: a page, or why there is none and when to ask again.
+//! What an answer means: either a page, or a reason why it is missing and a time to ask again.
 //!
-//! Graph's texts are read for a few words and never repeated: they quote addresses and ids. The lists of Intune answer 500
-//! where they throttle, and 401 where a permission is missing, so that the status alone does not say what is the matter.
+//! Graph's texts are read for a few words and never repeated: they quote addresses and ids. The lists of Intune answer
+//! 500 where they throttle, and 401 where a permission is missing, so that the status alone does not say what is the
+//! matter.
 
 use crate::transport::{Answer, Lost};
 use http::StatusCode;
@@ -12,7 +13,7 @@ use vestibule_domain::{Millis, Timestamp};
 
 /// A wait longer than this is not believed.
 const LONGEST_WAIT: Millis = Millis::from_days(1);
-/// As much of an error's text is looked at.
+/// Bytes of an error's text that are searched.
 const LOOKED_AT: usize = 16 << 10;
 
 /// A page of a list.
@@ -34,22 +35,22 @@ pub enum Failure {
     Throttled {
         /// The status.
         status: u16,
-        /// How long.
+        /// How long to wait.
         after: Option<Millis>,
     },
-    /// The server has trouble of its own.
+    /// The server has a problem of its own.
     #[error("Graph has trouble of its own ({status})")]
     Server {
         /// The status.
         status: u16,
     },
-    /// There is no answer.
+    /// No answer was received.
     #[error("{}", lost(*.0))]
     Lost(Lost),
     /// The app registration may not read this list.
     #[error("a permission is missing, or the administrator's consent to it")]
     NoPermission,
-    /// The directory has no licence for what the list is of.
+    /// The directory has no licence for the list.
     #[error("the directory has no licence for this")]
     NoLicence,
     /// The directory does not accept the app registration or its secret.
@@ -70,7 +71,7 @@ pub enum Failure {
     /// The link to the next page leads away from Graph.
     #[error("a link to the next page leads to another host")]
     ForeignLink,
-    /// The answer is none of Graph's.
+    /// The answer does not have the form of Graph's answers.
     #[error("the answer can't be read")]
     Unreadable,
 }
@@ -99,7 +100,7 @@ impl Failure {
         }
     }
 
-    /// What an answer that is no page means at `now`.
+    /// What an answer without a page means at `now`.
     pub(crate) fn of(answer: &Answer, now: Timestamp) -> Self {
         let status = answer.status.as_u16();
         let says = says(&answer.body);
@@ -111,18 +112,18 @@ impl Failure {
             }
             StatusCode::INTERNAL_SERVER_ERROR if says("rate limit") => Self::Throttled { status, after },
             StatusCode::FORBIDDEN => Self::NoPermission,
-            // Intune's lists hand on so that the app lacks a permission.
+            // Intune's lists report a missing permission this way.
             StatusCode::UNAUTHORIZED if says("forbidden") || says("not authorized to perform") => Self::NoPermission,
             StatusCode::UNAUTHORIZED => Self::Credentials("its token is refused"),
             StatusCode::BAD_REQUEST | StatusCode::GONE => Self::NotUnderstood { status },
             _ if answer.status.is_client_error() => Self::NoSuchList { status },
             _ if answer.status.is_server_error() => Self::Server { status },
-            // A redirection, say: nothing of Graph's.
+            // For example a redirection: Graph does not send these.
             _ => Self::Unreadable,
         }
     }
 
-    /// What an answer of the token's address means that gives none.
+    /// What an answer of the token endpoint means when it holds no token.
     pub(crate) fn of_token(answer: &Answer, now: Timestamp) -> Self {
         let status = answer.status;
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
@@ -144,7 +145,7 @@ impl Failure {
     }
 }
 
-/// Whether an error's text has some words, in lower case.
+/// Whether an error's text contains some words, in lower case.
 fn says(body: &[u8]) -> impl Fn(&str) -> bool {
     let text = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT)]).to_ascii_lowercase();
     move |words| text.contains(words)
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_credentials_is_said_without_a_word_of_the_servers() {
+    fn a_credentials_error_repeats_no_text_of_the_server() {
         let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided for hunter2"}"#;
         let failure = Failure::of_token(&answered(401, None, body), now());
         assert_eq!(failure.to_string(), "the app registration is not accepted: its secret is wrong");

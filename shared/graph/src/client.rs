@@ -1,4 +1,4 @@
-//! A list, page by page.
+//! Reads a list page by page.
 
 use crate::answer::{Failure, Page};
 use crate::cloud::Addresses;
@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::time::Duration;
 use vestibule_domain::Timestamp;
 
-/// What can't stand in a query as it is. The signs of OData's (`$`, `,`, `'`, `(`, `)`) can.
+/// Characters that must be escaped in a query. OData's own signs (`$`, `,`, `'`, `(`, `)`) stay as they are.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'%').add(b'&').add(b'+');
 
 /// A page to ask for.
@@ -24,7 +24,7 @@ pub enum Target {
         /// Names and values of its query, not encoded.
         query: Vec<(&'static str, String)>,
     },
-    /// The page that a link leads to, as the page before had it.
+    /// The page that the link of the page before leads to.
     Next(String),
 }
 
@@ -38,15 +38,16 @@ pub struct Graph<T> {
 }
 
 impl<T: Transport> Graph<T> {
-    /// Graph at these addresses. Tokens are shared with whoever has the same `tokens`.
+    /// Graph at these addresses. Clients with the same `tokens` share them.
     pub const fn new(transport: T, addresses: Addresses, credentials: Credentials, tokens: Tokens) -> Self {
         Self { transport, addresses, credentials, tokens }
     }
 
-    /// Asks for a page at `now`; each answer may take as long as `patience`. A token that is refused is had anew, once.
+    /// Asks for a page at `now`; each answer may take as long as `patience`. If the token is refused, it is renewed
+    /// once.
     ///
     /// # Errors
-    /// Why there is no page.
+    /// The reason why no page was received.
     pub async fn page(&self, target: &Target, now: Timestamp, patience: Duration) -> Result<Page, Failure> {
         let mut answer = self.ask(target, now, patience).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
@@ -68,7 +69,7 @@ impl<T: Transport> Graph<T> {
         let known = (&self.transport, &self.addresses, &self.credentials);
         let bearer = self.tokens.get(known, now, patience).await?;
         let request = Request::get(uri).header(AUTHORIZATION, bearer).header(ACCEPT, "application/json");
-        // A link that is no address is the server's.
+        // Only a link that the server wrote can be an invalid address.
         let request = request.body(Bytes::new()).map_err(|_| Failure::ForeignLink)?;
         self.transport.send(request, patience).await.map_err(Failure::Lost)
     }

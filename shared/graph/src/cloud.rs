@@ -1,4 +1,4 @@
-//! Where Graph is, and where its tokens are given out.
+//! The addresses of Graph and of the servers that issue its tokens.
 //!
 //! <https://learn.microsoft.com/en-us/graph/deployments> lists the national clouds.
 
@@ -8,7 +8,7 @@ use std::fmt;
 /// Microsoft's clouds. Each has directories of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cloud {
-    /// The one for everybody.
+    /// The public cloud.
     #[default]
     Global,
     /// Of the government of the United States (L4).
@@ -68,28 +68,28 @@ impl Addresses {
     /// Addresses other than a cloud's, such as a test's.
     ///
     /// # Errors
-    /// When one is not `https://HOST`, or anything but loopback without TLS.
+    /// If one is not `https://HOST`, or if a host other than loopback is addressed without TLS.
     pub fn new(login: &str, graph: &str) -> Result<Self, NoAddress> {
         Ok(Self { login: base(login)?, graph: base(graph)? })
     }
 
-    /// Where tokens are given out.
+    /// The server that issues tokens.
     pub(crate) fn login(&self) -> &str {
         &self.login
     }
 
-    /// Where the lists are.
+    /// The server that has the lists.
     pub(crate) fn graph(&self) -> &str {
         &self.graph
     }
 
-    /// Whether a link leads to where the lists are, and nowhere else. A link is what a server wrote: a token sent to where
-    /// it says would be given away.
+    /// Whether a link leads to the server that has the lists. The answer of a server chooses the link, so a token must
+    /// not be sent to another host.
     pub(crate) fn is_graphs(&self, link: &str) -> bool {
         let parts = |text: &str| {
             let uri: Uri = text.parse().ok()?;
             let authority = uri.authority()?.as_str().to_ascii_lowercase();
-            // `user@host` would be sent to `host` by some and to `user` by others.
+            // Some clients send `user@host` to `host`, others to `user`.
             (!authority.contains('@')).then(|| (uri.scheme_str().unwrap_or_default().to_ascii_lowercase(), authority))
         };
         let (link, own) = (parts(link), parts(&self.graph));

@@ -1,4 +1,4 @@
-//! Credentials, and the tokens that are had for them: held in memory alone.
+//! Credentials, and the tokens issued for them. Tokens are kept only in memory.
 
 use crate::answer::Failure;
 use crate::cloud::Addresses;
@@ -15,11 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use vestibule_domain::{Millis, Timestamp};
 
-/// A token is not used in its last minutes: a request may take some time.
+/// A token is not used in its last minutes, since a request may take some time.
 const BEFORE_ITS_END: Millis = Millis::from_minutes(5);
-/// Tokens held at once; beyond this they are had anew.
+/// Most tokens kept at once. When there are more, all are discarded and requested again.
 const MOST_TOKENS: usize = 10_000;
-/// What stays as it is in a form.
+/// Characters that are not escaped in a form.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Longest id or secret.
 const MOST_CHARS: usize = 256;
@@ -42,13 +42,13 @@ impl Credentials {
     /// The registration `client` of a directory, by its id or one of its domains.
     ///
     /// # Errors
-    /// Which of them can be none, in words.
+    /// Which of them is invalid, in words.
     pub fn new(directory: &str, client: &str, secret: &str) -> Result<Self, &'static str> {
         let is_name = |text: &str| {
             let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
             (1..=MOST_CHARS).contains(&text.len()) && text.bytes().all(fits)
         };
-        // A directory is a part of an address.
+        // The directory becomes a part of an address.
         if !is_name(directory) || directory.starts_with('.') {
             return Err("the directory must be its id or a domain of it");
         }
@@ -62,7 +62,7 @@ impl Credentials {
         Ok(Self { directory: directory.to_owned(), client: client.to_owned(), secret: secret.to_owned() })
     }
 
-    /// Tells the tokens of one registration and secret from those of another.
+    /// The key under which the token of this registration and secret is kept.
     fn key(&self, addresses: &Addresses) -> [u8; 32] {
         let mut hash = Sha256::new();
         for part in [addresses.login(), &self.directory, &self.client, &self.secret] {
@@ -73,7 +73,7 @@ impl Credentials {
     }
 }
 
-/// Tokens, shared by the clones.
+/// Tokens. Clones share them.
 #[derive(Clone, Default)]
 pub struct Tokens(Arc<Mutex<HashMap<[u8; 32], Token>>>);
 
@@ -96,7 +96,7 @@ struct Given {
 }
 
 impl Tokens {
-    /// A token that is good for a while: the one that is held, or a new one.
+    /// A token that stays valid for a while: the one that is kept, or a new one.
     pub(crate) async fn get<T: Transport>(
         &self,
         (transport, addresses, credentials): (&T, &Addresses, &Credentials),
@@ -116,7 +116,7 @@ impl Tokens {
         Ok(token.bearer)
     }
 
-    /// Gives up what is held for the credentials.
+    /// Discards the token that is kept for the credentials.
     pub(crate) fn forget(&self, addresses: &Addresses, credentials: &Credentials) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&credentials.key(addresses));
     }
@@ -155,7 +155,7 @@ async fn ask<T: Transport>(
     let mut bearer =
         HeaderValue::try_from(format!("Bearer {}", given.access_token)).map_err(|_| Failure::Unreadable)?;
     bearer.set_sensitive(true);
-    // Of a token that is good for minutes only, half is used.
+    // A token that is valid only for minutes is used for half of its time.
     let lasts = Millis::from_seconds(given.expires_in.clamp(0, 86_400));
     let spared = BEFORE_ITS_END.min(Millis::new(lasts.get() / 2));
     Ok(Token { bearer, until: now + lasts - spared })

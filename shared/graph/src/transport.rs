@@ -1,4 +1,4 @@
-//! The way to a server: a request there, an answer of bounded size back.
+//! Sends a request to a server and receives an answer of bounded size.
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
@@ -11,12 +11,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// Longer answers are not read to their end. A page of Graph's has a thousand records of about a kilobyte.
+/// A longer answer is not read to its end. A page of Graph's has a thousand records of about a kilobyte.
 pub const MAX_ANSWER_BYTES: usize = 8 << 20;
-/// An idle connection is kept no longer: a function that was frozen would find it dead.
+/// How long an idle connection is kept. A function that was frozen for longer would find it dead.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// What came back.
+/// An answer of a server.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -27,7 +27,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Why nothing came back.
+/// Why no answer was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// There is no connection to the server.
@@ -44,18 +44,19 @@ pub enum Lost {
 
 /// Sends requests.
 pub trait Transport: Clone + Send + Sync + 'static {
-    /// Sends one and returns the whole answer, which may take as long as `patience`. A redirection is an answer, and is not
-    /// followed.
+    /// Sends a request and returns the whole answer, which may take as long as `patience`. A redirection is returned as
+    /// an answer and not followed.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// The reason why no answer was received.
     fn send(&self, request: Request<Bytes>, patience: Duration) -> impl Future<Output = Result<Answer, Lost>> + Send;
 }
 
 type Connected = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// HTTPS with the machine's trusted roots; HTTP where an address says so, which only loopback may ([`crate::Addresses`]).
-/// Clones share their connections. The roots are read at the first request: most programs that could make one never do.
+/// HTTPS with the machine's trusted roots, or HTTP for an `http` address, which may only be loopback
+/// ([`crate::Addresses`]). Clones share their connections. The roots are read at the first request, since most programs
+/// never make one.
 #[derive(Clone, Debug, Default)]
 pub struct Https(Arc<OnceLock<Option<Connected>>>);
 

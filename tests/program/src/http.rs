@@ -8,7 +8,7 @@ use std::time::Duration;
 use vestibule_domain::Timestamp;
 use vestibule_webhook::signature;
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads a response whole.
+    /// Reads a whole response.
     pub async fn of(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Self { status, headers, body: response.bytes().await.unwrap().to_vec() }
@@ -32,13 +32,13 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The body, which must be of that status and JSON.
+    /// The body, which must be JSON, of an answer that must have that status.
     pub fn ok(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         self.json()
     }
 
-    /// The problem (RFC 9457), which must be of that status and well formed.
+    /// The problem (RFC 9457), which must be well formed, of an answer that must have that status.
     pub fn problem(&self, status: u16) -> Value {
         let problem = self.ok(status);
         assert_eq!(self.headers["content-type"], "application/problem+json");
@@ -76,17 +76,17 @@ impl Client {
         if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
     }
 
-    /// Asks.
+    /// Sends a `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         Answer::of(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
-    /// Asks for what must be there.
+    /// Sends a `GET` that must succeed.
     pub async fn json(&self, path: &str) -> Value {
         self.get(path).await.ok(200)
     }
 
-    /// Changes.
+    /// Sends a change.
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         Answer::of(self.request(Method::PATCH, path).json(body).send().await.unwrap()).await
     }
@@ -107,7 +107,7 @@ impl Sender {
         Self { client: client(), url: url.to_owned(), tenant: tenant.to_owned(), secret: secret.to_owned() }
     }
 
-    /// The same with another secret.
+    /// The same sender with another secret.
     #[must_use]
     pub fn with_secret(&self, secret: &str) -> Self {
         Self { secret: secret.to_owned(), ..self.clone() }
@@ -145,12 +145,12 @@ impl Sender {
         self.post_to("enrollment-events", body).await
     }
 
-    /// As [`post`](Self::post); `None` when there was no answer.
+    /// Like [`post`](Self::post), but `None` if no answer was received.
     pub async fn try_post(&self, body: &Value) -> Option<u16> {
         let body = serde_json::to_vec(body).unwrap();
         let response = self.signed("enrollment-events", body, now()).send().await.ok()?;
         let status = response.status().as_u16();
-        // An answer is one when it is there whole.
+        // Only a complete answer counts.
         response.bytes().await.ok().map(|_| status)
     }
 }

@@ -1,7 +1,8 @@
-//! The program `vestibule` from outside: a data folder of its own for each test, commands, a running `serve`, and a
+//! Uses the program `vestibule` from outside: each test has its own data folder, runs commands and a `serve`, and has a
 //! sender with its tenant's secret.
 //!
-//! Nothing here knows the inside: what is asserted is what a user, a sender or a script can see.
+//! Must stay true: nothing here knows the program's inside. Tests assert only what a user, a sender or a script can
+//! see.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 mod http;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vestibule_domain::Timestamp;
 
-/// How long something that comes by itself may take.
+/// How long something may take that happens without a further request.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Now, to the millisecond.
@@ -23,7 +24,7 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
 }
 
-/// Asks again and again until there is an answer, and fails with `what` when there is none in time.
+/// Repeats `ask` until it gives a result, and fails with `what` if it does not in time.
 pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

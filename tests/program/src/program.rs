@@ -1,4 +1,4 @@
-//! The binary, its data folder, and a `serve` that ends with the test.
+//! The program's binary, its data folder, and a `serve` that ends with the test.
 
 use crate::Sender;
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let built = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "vestibule"]).status().unwrap();
         assert!(built.success(), "the program does not build");
-        // A test lies in the folder `deps` beside it, a program right there.
+        // The test's own binary is in the folder `deps` beside the program.
         let this = std::env::current_exe().unwrap();
         let folder = this.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).unwrap();
         let path = folder.join(format!("vestibule{}", std::env::consts::EXE_SUFFIX));
@@ -27,14 +27,14 @@ fn binary() -> &'static Path {
     })
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ran {
     /// Whether it succeeded.
     pub success: bool,
-    /// What it answered.
+    /// Its standard output.
     pub stdout: String,
-    /// What it said besides.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -80,7 +80,7 @@ impl Folder {
         self.0.path().join("data")
     }
 
-    /// Room for files that are not the program's.
+    /// A path for a file that does not belong to the program.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
@@ -109,7 +109,7 @@ impl Folder {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.stdout))
     }
 
-    /// Runs a command that must fail, answer nothing, and say why.
+    /// Runs a command that must fail, print no answer, and say why it failed.
     pub fn fails(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert!(!ran.success, "{arguments:?} succeeded: {}", ran.stdout);
@@ -125,7 +125,7 @@ impl Folder {
         Tenant { name: text("tenant"), secret: text("webhookSecret"), admin: text("adminToken") }
     }
 
-    /// Starts a `serve`, and waits until it says where it is.
+    /// Starts a `serve`, and waits until it prints its address.
     pub fn serve(&self) -> Serve {
         self.serve_with(&[])
     }
@@ -141,7 +141,7 @@ impl Folder {
         let (send, receive) = mpsc::channel();
         std::thread::spawn(move || {
             let mut lines = BufReader::new(stdout).lines();
-            // Read on to the end, so that the program never waits for a reader.
+            // The rest is read as well, so that the program never waits for a reader.
             while let Some(Ok(line)) = lines.next() {
                 let _gone = send.send(line);
             }
@@ -158,7 +158,7 @@ impl Folder {
 #[derive(Debug)]
 pub struct Serve {
     child: Child,
-    /// Where it serves.
+    /// Its address.
     pub url: String,
     /// Its first line.
     pub first: Value,
@@ -173,8 +173,8 @@ impl Serve {
 
     /// Asks it to stop (SIGTERM), and waits until it has.
     pub fn terminate(mut self) -> ExitStatus {
-        let told = Command::new("sh").args(["-c", &format!("kill -s TERM {}", self.child.id())]).status().unwrap();
-        assert!(told.success());
+        let signal = Command::new("sh").args(["-c", &format!("kill -s TERM {}", self.child.id())]).status().unwrap();
+        assert!(signal.success());
         let deadline = Instant::now() + STARTING;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -1,7 +1,7 @@
-//! A device's Enrollment Status Page: what the person in front of it sees, for whoever helps them.
+//! A device's Enrollment Status Page: shows to a helper what the person in front of the device sees.
 //!
-//! It is folded from the device's events themselves, as of now: somebody who looks over a shoulder looks again every few
-//! seconds, and asks about one device.
+//! It is folded directly from the device's events, as of now, since a helper looks at one device again every few
+//! seconds.
 
 use super::page;
 use super::seen::Seen;
@@ -13,7 +13,7 @@ use vestibule_domain::{Enrollment, History, Identifier, fold};
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
 
-/// The device that any of its names leads to, with its events.
+/// The device with this id, which may be any of its names, and its events.
 pub(super) async fn find(api: &Api, call: &Call, id: &str) -> Result<(History, Enrollment), Problem> {
     let id = percent_decode_str(id).decode_utf8().map_err(|_| Problem::not_found())?;
     for name in Identifier::candidates(&id) {

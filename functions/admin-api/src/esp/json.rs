@@ -1,4 +1,4 @@
-//! Profiles as Graph writes them, out: what is posted comes back with the same members
+//! Writes profiles in Graph's form, with the same members as they were posted
 //! ([`vestibule_webhook::esp_profiles`] reads them).
 
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use vestibule_domain::Timestamp;
 use vestibule_domain::esp::profile::{Assignment, EspProfile, Target};
 use vestibule_webhook::esp_profiles::{FILTER, TYPE};
 
-/// A profile as it is answered. One that never changed is as old as its tenant, which is there `since`.
+/// A profile in an answer. One that was never changed is as old as its tenant, which exists `since` then.
 pub(crate) fn write(priority: u32, profile: &EspProfile, since: Timestamp) -> Value {
     let time = |at: Timestamp| at.max(since).to_string();
     let mut out = json!({

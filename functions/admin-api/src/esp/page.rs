@@ -1,7 +1,7 @@
-//! A device's page for people: what stands in front of its user, for whoever looks over their shoulder.
+//! A device's page for people: shows to a helper what the user of the device sees.
 //!
-//! No script and nothing from elsewhere; it reads again by itself while something can still happen. Buttons are shown as
-//! the user has them, and do nothing here. Every text that a sender chose is escaped.
+//! It has no script and loads nothing from elsewhere. It reloads itself while something can still change. Buttons are
+//! shown as the user sees them, but do nothing here. Every text that a sender chose is escaped.
 
 use super::seen::{STUCK_MEANS, Seen, category_title, subtask_text};
 use http::StatusCode;
@@ -13,10 +13,10 @@ use vestibule_platform::problem::html;
 use vestibule_words::Named as _;
 
 const STYLE: &str = include_str!("page.css");
-/// Nothing but the style above, which is named by its hash.
+/// Allows nothing but the style above, which is named by its hash.
 const POLICY: &str = "default-src 'none'; style-src 'sha256-GoZzbnZ1XAEvqEyz8mzki+wv7oRj4mlFzfJ6g+70I+Q='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// Seconds until the page reads again.
+/// Seconds until the page reloads.
 const REFRESH: u32 = 10;
 
 /// The page as an answer.
@@ -75,7 +75,7 @@ fn overall(session: &EspSession, out: &mut String) {
                  <div class=\"row soft\"><span>{stage}: {percent} %</span><span>{time}</span></div>"
             )
         }
-        // Not 0: nothing is known yet.
+        // Without a value, since nothing is known yet.
         None => write!(
             out,
             "<progress></progress><div class=\"row soft\"><span>{stage}: identifying</span><span>{time}</span></div>"
@@ -102,7 +102,7 @@ fn alerts(seen: &Seen<'_>, out: &mut String) {
     }
 }
 
-/// What exactly went wrong, for those whose profile shows it.
+/// The details of the failure, if the profile shows them.
 fn details(session: &EspSession, out: &mut String) {
     if let Some(code) = &session.error_code {
         let _written = write!(out, "<p class=\"soft\">Error {}</p>", escape(code));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_told_becomes_markup() {
+    fn a_reported_text_never_becomes_markup() {
         assert_eq!(escape("<a href=\"x\">'&'</a>"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
     }
 }

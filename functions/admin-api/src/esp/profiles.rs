@@ -1,7 +1,7 @@
 //! The tenant's Enrollment Status Page profiles: read by all its tokens, changed by administrators.
 //!
-//! A change may carry `If-Match`, and is then made only to what its maker saw. Scope tags of a token limit what it sees
-//! and moves; where its profiles stand among all is told all the same.
+//! A change may carry `If-Match`, and is then made only if the profile is still the one that the caller read. Scope
+//! tags of a token limit which profiles it sees and moves, but their priorities among all profiles are shown.
 
 use super::json;
 use crate::{Api, Call, store_problem};
@@ -17,10 +17,10 @@ use vestibule_store::StoreError;
 use vestibule_webhook::esp_profiles::{self, Posted};
 use vestibule_webhook::fields::FieldError;
 
-/// Errors told at most: an answer has a limit, too.
+/// Most errors listed, since an answer has a limit, too.
 const MOST_ERRORS: usize = 100;
 
-/// What a change comes to where it is not made.
+/// Why a change is not made.
 enum Refused {
     Store(StoreError),
     Problem(Box<Problem>),
@@ -81,7 +81,7 @@ impl Api {
         let seen = profiles.iter().filter(|(_, profile)| profile.is_visible(&call.scope_tags));
         let value: Vec<Value> =
             seen.map(|(priority, profile)| json::write(priority, profile, call.tenant.created_at)).collect();
-        // How many there are in all says what a priority means to somebody who sees only some.
+        // The total shows what a priority means to somebody who sees only some profiles.
         let body = json!({"asOf": call.now.to_string(), "value": value, "profiles": profiles.count()});
         Ok(answer(StatusCode::OK, &body))
     }
@@ -92,12 +92,12 @@ impl Api {
         Ok(shown(call, StatusCode::OK, priority, profile))
     }
 
-    /// Adds the profile of the body, or all profiles of Graph's list, or none.
+    /// Adds the profile of the body, or all profiles of Graph's list. If one is invalid, none is added.
     pub(crate) async fn create_profiles(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let body = object(call)?;
         let mut errors = Vec::new();
         let Some(Value::Array(list)) = body.get("value") else {
-            // Graph's documentation shows a single one within `value`, too.
+            // Graph's documentation shows a single profile within `value`, too.
             let posted = match body.get("value") {
                 Some(Value::Object(one)) => esp_profiles::read("value", one, &mut errors),
                 _ => esp_profiles::read("", &body, &mut errors),
@@ -134,7 +134,7 @@ impl Api {
         }
         let posted = posted.into_iter().map(|(at, one)| scoped(call, &format!("value[{at}].{SCOPE_TAGS}"), one));
         let mut posted = posted.collect::<Result<Vec<_>, _>>()?;
-        // In their own order, behind what is there.
+        // They keep their order, and come after the existing profiles.
         posted.sort_by_key(|one| one.priority.unwrap_or(u32::MAX));
         posted.iter_mut().for_each(|one| one.priority = None);
         let (ids, profiles) = self
@@ -155,7 +155,7 @@ impl Api {
                 let mut posted = posted.clone();
                 let known = &known.settings.role_scope_tag_ids;
                 if posted.has_scope_tags {
-                    // Tags of others stay as they are: whoever has only some can neither give nor take them.
+                    // Other tags stay as they are: a caller limited to some tags can neither add nor remove others.
                     let others = known.iter().filter(|tag| !call.is_in_scope(tag)).cloned().collect::<Vec<_>>();
                     posted.settings.role_scope_tag_ids.retain(|tag| !others.contains(tag));
                     posted = scoped(call, SCOPE_TAGS, posted)?;
@@ -237,7 +237,7 @@ fn add(call: &Call, profiles: &mut Profiles, posted: &Posted) -> Result<String, 
         if !call.scope_tags.is_empty() {
             return Err(Problem::forbidden().into());
         }
-        // Who the default is for is not assigned, whatever Graph lists.
+        // The default profile has no assignments, whatever Graph lists.
         profiles.replace(DEFAULT_PROFILE_ID, settings, None, call.now)?;
         return Ok(DEFAULT_PROFILE_ID.to_owned());
     }
@@ -246,7 +246,8 @@ fn add(call: &Call, profiles: &mut Profiles, posted: &Posted) -> Result<String, 
 
 const SCOPE_TAGS: &str = "roleScopeTagIds";
 
-/// What somebody with scope tags makes has some of them; `field` is where the body names others.
+/// A profile made by a caller with scope tags gets some of these tags, and no others. `field` is where the body names
+/// them.
 fn scoped(call: &Call, field: &str, mut posted: Posted) -> Result<Posted, Problem> {
     if call.scope_tags.is_empty() {
         return Ok(posted);
@@ -265,7 +266,7 @@ fn visible<'p>(profiles: &'p Profiles, call: &Call, id: &str) -> Result<(u32, &'
     found.ok_or_else(Problem::not_found)
 }
 
-/// The profile to be changed, if it is what the caller saw and is theirs to change.
+/// The profile to change, if it is still the one that the caller read and the caller may change it.
 fn matching<'p>(profiles: &'p Profiles, call: &Call, id: &str) -> Result<(u32, &'p EspProfile), Problem> {
     let (priority, profile) = visible(profiles, call, id)?;
     if profile.is_default() && !call.scope_tags.is_empty() {
@@ -278,7 +279,7 @@ fn matching<'p>(profiles: &'p Profiles, call: &Call, id: &str) -> Result<(u32, &
     Ok((priority, profile))
 }
 
-/// Another whenever the profile or its priority is another.
+/// The tag of a profile. It changes with the profile and with its priority.
 fn etag(priority: u32, profile: &EspProfile) -> String {
     format!("\"{}.{priority}\"", profile.version)
 }

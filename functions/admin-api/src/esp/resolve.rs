@@ -1,4 +1,4 @@
-//! Which profile applies to a device, and why: for one that is known, and for one that somebody imagines.
+//! Which profile applies to a device, and why, for a known device and for a hypothetical one.
 
 use super::device::find;
 use super::profiles::{object, refused};
@@ -17,7 +17,7 @@ use vestibule_webhook::esp::read_start;
 use vestibule_webhook::fields::Reader;
 
 impl Api {
-    /// `POST /api/devices/esp-profiles/resolve`: the body is what `esp.started` would tell.
+    /// `POST /api/devices/esp-profiles/resolve`: the body has the members that `esp.started` would report.
     pub(crate) async fn resolve_hypothetical(&self, call: &Call) -> Result<HttpResponse, Problem> {
         let body = object(call)?;
         let mut errors = Vec::new();
@@ -34,12 +34,13 @@ impl Api {
         }
         let profiles = self.profiles_of(call).await?;
         let start = start.with_about(&about);
-        let mut out = told(call, &resolve(&profiles, &start));
+        let mut out = shown(call, &resolve(&profiles, &start));
         out["asOf"] = json!(call.now.to_string());
         Ok(answer(StatusCode::OK, &out))
     }
 
-    /// `GET /api/devices/{id}/esp-profile`: what was fixed for its newest session, and what would apply now.
+    /// `GET /api/devices/{id}/esp-profile`: the profile that was fixed for its newest session, and the one that would
+    /// apply now.
     pub(crate) async fn device_profile(&self, call: &Call, id: &str) -> Result<HttpResponse, Problem> {
         let (history, enrollment) = find(self, call, id).await?;
         let profiles: Profiles = self.profiles_of(call).await?;
@@ -57,13 +58,13 @@ impl Api {
             })
         });
         let properties: serde_json::Map<String, Value> =
-            whole.properties.iter().map(|(property, told)| (property.name().to_owned(), json!(told))).collect();
+            whole.properties.iter().map(|(property, value)| (property.name().to_owned(), json!(value))).collect();
         let out = json!({
             "asOf": call.now.to_string(),
             "enrollmentKey": enrollment.key.as_str(),
-            // Fixed when the session started: what is changed since does not change it.
+            // The profile is fixed when the session starts. Later changes do not affect it.
             "session": fixed,
-            "now": told(call, &resolve(&profiles, &whole)),
+            "now": shown(call, &resolve(&profiles, &whole)),
             "basedOn": {
                 "deploymentMode": start.deployment_mode.map(vestibule_domain::esp::DeploymentMode::name),
                 "hybridJoin": start.hybrid_join,
@@ -75,7 +76,7 @@ impl Api {
     }
 }
 
-/// What the session's start told.
+/// What the start of the session reported.
 fn start_of(history: &History, session: &EspSession) -> Option<Start> {
     history.ordered(session.started_at).into_iter().find_map(|event| match &event.body {
         Body::Esp(esp) if event.placed() == session.started_at && esp.session_id == session.session_id => {
@@ -92,7 +93,7 @@ fn names(groups: &[ItemName]) -> Vec<Value> {
     groups.iter().map(|group| json!({"id": group.id, "name": group.name})).collect()
 }
 
-fn told(call: &Call, resolution: &Resolution<'_>) -> Value {
+fn shown(call: &Call, resolution: &Resolution<'_>) -> Value {
     let Resolution { priority, profile, rule: by, passed_over } = resolution;
     let seen = passed_over.iter().filter(|over| over.profile.is_visible(&call.scope_tags));
     let passed_over: Vec<Value> = seen
@@ -106,7 +107,7 @@ fn told(call: &Call, resolution: &Resolution<'_>) -> Value {
             })
         })
         .collect();
-    // Where it stands is told, what it is not.
+    // Its priority is shown even to callers who may not see the profile itself.
     let (chosen, by) = match profile.is_visible(&call.scope_tags) {
         true => (
             json!({

@@ -1,4 +1,4 @@
-//! A session of the Enrollment Status Page as somebody sees it: what the credential may see of it, and in which words.
+//! A session of the Enrollment Status Page as a caller sees it: what the credential may see, and in which words.
 
 use crate::Call;
 use serde_json::{Value, json};
@@ -11,20 +11,20 @@ use vestibule_domain::esp::{Category, EspSession, Phase, SessionState};
 use vestibule_report::pseudonym;
 use vestibule_words::Named as _;
 
-/// What being stuck usually means.
+/// What it usually means when a session is stuck.
 pub(super) const STUCK_MEANS: &str = "The device is still working out what it has to install. When that takes so long, the \
     user usually has no licence for device management, or the policies assigned to the device can't be computed.";
 
-/// A session as somebody sees it.
+/// A session as a caller sees it.
 pub(super) struct Seen<'a> {
     pub call: &'a Call,
     pub session: &'a EspSession,
     pub key: &'a str,
     pub device_name: Option<String>,
     pub user: Option<String>,
-    /// What the person is told, once something went wrong.
+    /// The message that the person sees once something went wrong.
     pub message: Option<String>,
-    /// Whether the person sees what exactly went wrong.
+    /// Whether the person sees the details of the failure.
     pub shows_details: bool,
     profile: Value,
     rule: Value,
@@ -54,12 +54,12 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// The profile's name and the rule in words, where the credential may see them.
+    /// The profile's name and the rule in words, if the credential may see them.
     pub fn why(&self) -> Option<(&str, &str)> {
         Some((self.profile["displayName"].as_str()?, self.rule["words"].as_str()?))
     }
 
-    /// All that is known of it, as the API writes it.
+    /// The whole session, as the API writes it.
     pub fn to_json(&self, enrollment: &Enrollment) -> Value {
         let Self { call, session, .. } = self;
         let about = &enrollment.about;
@@ -104,7 +104,7 @@ impl<'a> Seen<'a> {
             },
             "user": {"principalName": self.user},
             "sessionId": session.id.to_string(),
-            // The sender's own.
+            // The id that the sender gave.
             "senderSessionId": session.session_id,
             "state": session.state.name(),
             "stage": session.stage().name(),
@@ -141,16 +141,16 @@ pub(super) fn rule(rule: &Rule) -> Value {
     })
 }
 
-/// A name or address, or what stands for it where the tenant wants no names.
-fn person(call: &Call, told: Option<&str>) -> Option<String> {
-    let told = told?;
+/// A name or address, or its pseudonym if the tenant wants no names.
+fn person(call: &Call, name: Option<&str>) -> Option<String> {
+    let name = name?;
     Some(match call.tenant.settings.pseudonymise {
-        true => pseudonym(call.tenant.pseudonym_key.expose().as_bytes(), told),
-        false => told.to_owned(),
+        true => pseudonym(call.tenant.pseudonym_key.expose().as_bytes(), name),
+        false => name.to_owned(),
     })
 }
 
-/// The profile that was fixed for a session and the rule that chose it, as far as the credential may see them.
+/// The profile that was fixed for a session and the rule that chose it, if the credential may see them.
 pub(super) fn profile_and_rule(session: &EspSession, visible: Option<&BTreeSet<String>>) -> (Value, Value) {
     let applied = &session.profile;
     if visible.is_some_and(|visible| !visible.contains(&applied.id)) {
@@ -197,7 +197,7 @@ fn write_subtask(session: &EspSession, phase: Phase, subtask: &Subtask) -> Value
     })
 }
 
-/// A subtask's state as the page words it.
+/// A subtask's state in the words of the page.
 pub(super) fn subtask_text(subtask: &Subtask) -> String {
     let count = match (subtask.done, subtask.total) {
         (Some(done), Some(total)) if total > 0 => format!(" ({done} of {total})"),
@@ -214,7 +214,7 @@ pub(super) fn subtask_text(subtask: &Subtask) -> String {
     format!("{words}{count}")
 }
 
-/// A subtask's name; networks are VPN and Wi-Fi for the device, Wi-Fi alone for the account (docs/DOMAIN.md, S10).
+/// A subtask's name. Networks are VPN and Wi-Fi for the device, but only Wi-Fi for the account (docs/DOMAIN.md, S10).
 pub(super) const fn category_title(phase: Phase, category: Category) -> &'static str {
     match (category, phase) {
         (Category::SecureHardware, _) => "Securing your hardware",

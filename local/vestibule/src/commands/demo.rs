@@ -1,7 +1,8 @@
-//! `demo`: the whole path on a sample: signed posts in, abandonment flagged, report file out, API asked.
+//! `demo`: takes a sample the whole way: posts it signed, flags abandonment, publishes the report file and asks the
+//! API.
 //!
-//! Everything goes the way a sender's events would go, and what is printed comes from the API. Run again, it posts the
-//! same events again, which changes nothing, and shows the report as of then.
+//! The events take the same way as a sender's, and everything that is printed comes from the API. A second run posts
+//! the same events again, which changes nothing, and shows the report as of then.
 
 mod post;
 mod products;
@@ -30,12 +31,13 @@ use vestibule_store::{Role, Store, Tenant};
 const TENANT: &str = "contoso";
 /// Days of the sample.
 const DAYS: u32 = 30;
-/// Days that the demonstration's tenant keeps. The sample's first events are older than its days by the time they are
-/// posted, and are posted again on later days; none of them is to be too old.
+/// Days that the demonstration's tenant keeps data. The sample's first events are older than its days when they are
+/// posted, and later runs post them again, so the tenant must keep them for longer.
 const KEPT_DAYS: u32 = 60;
-/// How long after the sample's end those who still wait count as having given up: the sweep is to find them, not the webhook.
+/// How long after the sample's end those who still wait count as having given up, so that the sweep finds them, not the
+/// webhook.
 const WAITING_LEFT: Millis = Millis::from_seconds(10);
-/// What its API token is called; the one of the run before is revoked.
+/// The name of its API token. The token of the run before is revoked.
 const TOKEN: &str = "demo";
 
 pub struct Options {
@@ -47,7 +49,7 @@ pub struct Options {
     pub json: bool,
 }
 
-/// Which sample a data folder has.
+/// The sample that a data folder has.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sample {
@@ -56,7 +58,7 @@ struct Sample {
     until_ms: i64,
 }
 
-/// What a sender and an administrator of the demonstration's tenant have.
+/// The credentials of a sender and an administrator of the demonstration's tenant.
 struct Credentials {
     tenant: TenantId,
     secret: String,
@@ -90,7 +92,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     let products = products::prepare(&app, TOKEN).await?;
     let sample = sample_of(&options, app.now())?;
 
-    // The demonstration is a client of what it serves, so serving goes on beside it.
+    // The demonstration is a client of its own server, so the server runs beside it.
     let (stop, stopped) = oneshot::channel::<()>();
     let functions = app.functions();
     let flush = app.flush();
@@ -114,7 +116,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
         answer(options.json, &value, || show::report(&shown, &url, &credentials.token));
         if !options.exit {
             if !options.json {
-                // Printed where it is of use: it is good once, and only while this serves.
+                // Printed only here, because the link works once and only while this serves.
                 let link = sign_in_link(&store, &credentials.tenant, &url).await?;
                 say(format!("\nThe page: {link}\nServing {url} until Ctrl-C."));
             }
@@ -149,16 +151,16 @@ async fn demonstrate(
         began.elapsed().as_secs_f64()
     ));
     let sender = post::Sender::new(url, &credentials.tenant, &credentials.secret)?;
-    // Those who wait come first: they are to be open when they are received, and due when the rest is posted.
+    // Those who wait are posted first, so that they are open when received, and due once the rest is posted.
     let until = Timestamp::from_millis(until_ms);
-    let waits = sender.post(&waiting(&scenario, WAITING_LEFT.get()), "posting who waits").await?;
+    let waits = sender.post(&waiting(&scenario, WAITING_LEFT.get()), "posting those who wait").await?;
     for profile in profiles::all() {
         sender.add_profile(&profile, &credentials.token).await?;
     }
     let (late, prompt): (Vec<Delivery>, Vec<Delivery>) =
         deliveries.into_iter().partition(|delivery| delivery.mark == Mark::Late);
 
-    // What is late arrives when a file is already out, so that the next one has something to correct.
+    // Late events are posted after a file is published, so that the next file has something to correct.
     let posted = waits + sender.post(&prompt, "posting").await?;
     products.post(url, until).await?;
     let left = (until + WAITING_LEFT + Millis::new(1)) - now();
@@ -170,7 +172,7 @@ async fn demonstrate(
         first.file.size_bytes,
         first.refresh_ms + first.write_ms + first.check_ms
     ));
-    let posted = posted + sender.post(&late, "posting what is late").await?;
+    let posted = posted + sender.post(&late, "posting late events").await?;
     let flagged = flagged + flag(sweep).await?;
     let exported = exporter.export(&credentials.tenant, now()).await?;
     note(format!(
@@ -209,7 +211,7 @@ async fn demonstrate(
     Ok(shown)
 }
 
-/// Records what the sample left open too long; the schedule would within a minute.
+/// Flags the attempts that the sample left open too long. The schedule would do so within a minute.
 async fn flag(sweep: &Sweep) -> Result<usize, BoxError> {
     let swept = sweep.run().await?;
     note(format!("sweep: {} due, {} flagged", swept.due, swept.flagged));
@@ -220,8 +222,8 @@ fn now() -> Timestamp {
     Timestamp::from_millis(Clock::system().now_millis())
 }
 
-/// The demonstration's tenant, with its secret and a new token. The token of the run before is revoked, since
-/// nobody has it any more.
+/// The demonstration's tenant, with its secret and a new token. The token of the run before is revoked, since nobody
+/// has it any more.
 async fn prepare_tenant(app: &App) -> Result<Credentials, BoxError> {
     let id = TenantId::parse(TENANT)?;
     let Some(mut tenant) = app.store.tenant(&id).await? else {
@@ -238,12 +240,12 @@ async fn prepare_tenant(app: &App) -> Result<Credentials, BoxError> {
     Ok(Credentials { tenant: id, secret, token })
 }
 
-/// Lets the tenant keep all of the sample; what somebody chose to keep longer stays.
+/// Lets the tenant keep the whole sample. A longer retention that somebody chose stays.
 fn keep_sample(tenant: &mut Tenant) {
     tenant.settings.retention_days = tenant.settings.retention_days.max(KEPT_DAYS);
 }
 
-/// A link that signs in at the page, once.
+/// A link that signs in to the page once.
 async fn sign_in_link(store: &Store, tenant: &TenantId, url: &str) -> Result<String, BoxError> {
     let mut tenant = store.tenant(tenant).await?.ok_or("the tenant is gone")?;
     let link = tenant::give_link(now(), &mut tenant, Role::Admin, url)?;
@@ -251,7 +253,7 @@ async fn sign_in_link(store: &Store, tenant: &TenantId, url: &str) -> Result<Str
     Ok(link)
 }
 
-/// The sample that a folder has, or a new one that ends now.
+/// The sample of a folder, or a new one that ends now.
 fn sample_of(options: &Options, now: Timestamp) -> Result<Sample, BoxError> {
     let path = options.data.join("demo.json");
     let known = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Sample>(&text).ok());

@@ -9,7 +9,7 @@ use vestibule_report::diagnosis::{Device, Diagnosis, Finding, Past};
 use vestibule_words::form::{instant_of, seconds};
 use vestibule_words::{List, words as words_of};
 
-/// Attempts shown; the API tells more.
+/// Most attempts shown. The API lists more.
 const MOST_SHOWN: usize = 10;
 
 pub async fn run(name: &str, user: Option<&str>, device: Option<&str>, common: &Common) -> Result<(), BoxError> {
@@ -71,7 +71,7 @@ fn words(about: &str, diagnosis: &Diagnosis) -> String {
     out
 }
 
-/// A device by all that it is known by.
+/// A device with all its known names.
 fn named(device: &Device) -> String {
     let names = [&device.device_name, &device.model, &device.serial_number, &device.user_principal_name];
     let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
@@ -80,7 +80,7 @@ fn named(device: &Device) -> String {
     format!("{platform} {}", names.join(", "))
 }
 
-/// A finding, with the name of its device where there are several.
+/// A finding, with the name of its device if there are several.
 fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
     let severity = words_of(List::Severity, finding.severity.name());
     let on = device.map(|name| format!(" ({name})")).unwrap_or_default();
@@ -114,14 +114,14 @@ fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
     }
 }
 
-/// An attempt: when, how it stands, why, where, how long it took.
+/// An attempt: start, outcome, cause, place and duration.
 fn attempt(past: &Past) -> String {
-    let told = &past.attempt;
+    let shown = &past.attempt;
     let named = |list, name: &Option<String>| name.as_deref().map(|name| words_of(list, name).into_owned());
-    let outcome = words_of(List::Outcome, &told.outcome).into_owned();
-    let why = [named(List::Cause, &told.cause), told.failure_code.clone(), told.failure_reason.clone()];
-    let section = named(List::Section, &told.section);
-    let place = [section, named(List::Action, &told.action), named(List::Screen, &told.screen)];
+    let outcome = words_of(List::Outcome, &shown.outcome).into_owned();
+    let why = [named(List::Cause, &shown.cause), shown.failure_code.clone(), shown.failure_reason.clone()];
+    let section = named(List::Section, &shown.section);
+    let place = [section, named(List::Action, &shown.action), named(List::Screen, &shown.screen)];
     let mut place: Vec<String> = place.into_iter().flatten().collect();
     // A section, a step and a screen may have the same name.
     place.dedup();
@@ -130,5 +130,5 @@ fn attempt(past: &Past) -> String {
     let why: Vec<String> = why.into_iter().flatten().collect();
     let parts = [outcome, why.join(", "), place.join(" / "), took.unwrap_or_default()];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    format!("{}  {}", instant_of(&told.started_at), parts.join("; "))
+    format!("{}  {}", instant_of(&shown.started_at), parts.join("; "))
 }

@@ -1,4 +1,4 @@
-//! `export`: publishes a tenant's file as of now, and puts a copy where a person finds it.
+//! `export`: publishes a tenant's file as of now, and copies it to a folder where people find it.
 
 use crate::app::App;
 use crate::cli::Common;
@@ -53,14 +53,14 @@ pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Where a published file and what was published beside it lie.
+/// The paths of a published file and of what was published beside it.
 pub struct Copies {
     pub database: PathBuf,
     pub summary: Option<PathBuf>,
     pub report_html: Option<PathBuf>,
 }
 
-/// Copies a published file and its parts to `reports/TENANT/` in the data folder, under names that say what they are.
+/// Copies a published file and its parts to `reports/TENANT/` in the data folder, under descriptive names.
 pub async fn copy(
     exporter: &Exporter,
     exported: &Exported,

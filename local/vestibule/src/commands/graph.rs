@@ -1,6 +1,6 @@
-//! `graph`: Microsoft Graph's lists, read for a tenant with an app registration of its own.
+//! `graph`: reads Microsoft Graph's lists for a tenant with its own app registration.
 //!
-//! Must stay true: a client secret is read from standard input, and is in no argument, answer or log.
+//! Must stay true: a client secret is read from standard input only, and appears in no argument, answer or log.
 
 use crate::app::App;
 use crate::cli::{Common, GraphCommand};
@@ -20,7 +20,7 @@ use vestibule_webhook::sources::graph_managed_devices;
 use vestibule_words::form::{count, instant_of};
 use vestibule_words::{List as Words, words as words_of};
 
-/// A line of standard input is read no further.
+/// Most bytes read of a line of standard input.
 const MOST_BYTES: u64 = 4_096;
 
 pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
@@ -104,7 +104,7 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The first line of standard input. Typed, it is not shown.
+/// The first line of standard input. It is not shown while it is typed.
 fn read_secret() -> Result<String, BoxError> {
     let terminal = [Term::stderr(), Term::stdout()].into_iter().find(Term::is_term);
     let line = match terminal.filter(|_| std::io::stdin().is_terminal()) {
@@ -162,18 +162,18 @@ async fn choose(
     Ok((tenant, chosen))
 }
 
-/// The lists that are read, and those that could be besides.
+/// The lists that are read, and the optional lists that are not.
 fn choice(tenant: &TenantId, chosen: &BTreeSet<String>) -> Value {
     let lists: Vec<&str> = List::read_with(chosen).map(|list| list.name).collect();
     json!({"tenant": tenant, "lists": lists, "notChosen": not_chosen(chosen)})
 }
 
-/// The same of the latter in words, on a line of its own.
+/// The optional lists that are not read, in words, on a line of their own.
 fn besides(names: &[&str]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    format!("\nCould be read besides, each with a permission more: {} (graph set NAME --with LIST)", names.join(", "))
+    format!("\nOptional, each with one more permission: {} (graph set NAME --with LIST)", names.join(", "))
 }
 
 async fn rotate(app: &App, name: &str, secret: &str, expires_at: Option<Timestamp>) -> Result<(), BoxError> {
@@ -198,7 +198,7 @@ fn nothing(name: &str) -> String {
     format!("nothing is read for {name}: `graph add` begins it")
 }
 
-/// What to set where nobody is named who reports compliance: the list of devices knows.
+/// The setting to advise if no source of compliance is chosen: the list of devices reports it.
 fn advice(tenant: &Tenant) -> Option<String> {
     let is_named = tenant.settings.compliance_source.of(None).is_some();
     (!is_named)
@@ -240,7 +240,7 @@ async fn run_now(name: &str, common: &Common) -> Result<(), BoxError> {
     if failed { Err("not every list was read".into()) } else { Ok(()) }
 }
 
-/// All lists, in as many runs as it takes.
+/// Reads all lists, in as many runs as that takes.
 async fn read_all(app: &App, name: &str) -> Result<Vec<Read>, BoxError> {
     let tenant = app.tenant(name).await?;
     app.store.pull(&tenant.id).await?.ok_or_else(|| nothing(name))?;
@@ -264,7 +264,7 @@ async fn read_all(app: &App, name: &str) -> Result<Vec<Read>, BoxError> {
     }
 }
 
-/// How the lists stand, in words.
+/// The state of the lists, in words.
 fn words(shown: &Option<Value>) -> String {
     let Some(shown) = shown else { return "Nothing is read.".to_owned() };
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();

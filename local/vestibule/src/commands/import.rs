@@ -1,7 +1,7 @@
-//! `import`: fills in the past from a file of CloudEvents, one a line, or from an export of Intune's.
+//! `import`: backfills from a file of CloudEvents, one per line, or from an Intune export.
 //!
-//! How far it came is noted beside the data, by the file's own content up to there, so that an import that was cut off
-//! goes on; and since an event that is there already changes nothing, importing again is harmless anyway.
+//! Its progress is stored beside the data under a digest of the file's content up to that point, so that an interrupted
+//! import can go on. Importing a file again is harmless, since an event that is already stored changes nothing.
 
 mod export;
 mod refused;
@@ -28,7 +28,7 @@ use vestibule_words::form::count;
 
 /// Lines stored together.
 const LINES: usize = 500;
-/// Bytes of a file's beginning that tell it from another, and what it looks like.
+/// Bytes of a file's beginning that identify the file and its format.
 const BEGINNING_BYTES: u64 = 64 << 10;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ struct Progress {
     duplicates: u64,
     ignored: u64,
     rejected: u64,
-    /// Of those ignored, the ones older than what the tenant keeps.
+    /// The ignored events that are older than the tenant keeps data.
     #[serde(default)]
     too_old: u64,
 }
@@ -154,7 +154,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
             tenant.settings.retention_days,
         )
     });
-    // What can be stored is; a script must learn all the same that not all of it was.
+    // All valid lines are stored, but a script must still learn that some were not.
     match progress.rejected {
         0 => Ok(()),
         all if progress.accepted + progress.duplicates + progress.ignored == 0 => {
@@ -166,7 +166,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
 
 /// Lines of the file.
 struct Lines {
-    /// What they say, each with its number in the file, from 1; blank ones left out.
+    /// Their texts, each with its number in the file, from 1. Blank lines are left out.
     parsed: Vec<(u64, Parsed)>,
     bytes: u64,
     count: u64,

@@ -1,4 +1,4 @@
-//! `serve`: everything, until SIGTERM or Ctrl-C.
+//! `serve`: runs everything until SIGTERM or Ctrl-C.
 
 use crate::app::{App, remove_folder};
 use crate::cli::Common;
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use vestibule_platform::BoxError;
 
 pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
-    // First of all, so that a signal is never lost.
+    // This comes first, so that no signal is lost.
     let signal = stop_signal()?;
     let app = App::start(&common.data).await?;
     let listener = TcpListener::bind(listen).await?;

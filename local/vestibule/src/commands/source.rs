@@ -1,4 +1,4 @@
-//! `source`: senders that are no CloudEvents senders: their secrets, and the settings to make in them.
+//! `source`: the senders that do not post CloudEvents, their secrets, and the settings to make in them.
 
 mod files;
 
@@ -17,7 +17,7 @@ use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::proof::Proof;
 use vestibule_webhook::sources::{COMPLETES, Completes, SENDERS, Sender};
 
-/// Secrets of one source kept while one replaces another: more than that is a mistake.
+/// Most secrets of one source. Two are needed while one replaces another; many more are a mistake.
 const MOST_SECRETS: usize = 5;
 
 pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
@@ -137,7 +137,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A sender in words: what it has and reports, and what came in where anything did.
+/// A sender in words: its secrets, what it reports, and what was received from it, if anything.
 fn line(tenant: &Tenant, log: &SourceLog) -> String {
     let secrets = if log.secrets == 0 { "-".to_owned() } else { format!("{} secret(s)", log.secrets) };
     let words: Vec<&str> = effective(tenant, log.source).words().collect();
@@ -164,10 +164,10 @@ fn line(tenant: &Tenant, log: &SourceLog) -> String {
     lines.join("\n")
 }
 
-/// What is set of a source besides its secret.
+/// The settings of a source besides its secret.
 #[derive(Default)]
 struct Set {
-    /// What it reports; the inner none takes back what was set.
+    /// What it reports. `Some(None)` resets it to the default.
     reports: Option<Option<Reports>>,
     ignore_awaiting_configuration: Option<bool>,
 }
@@ -184,13 +184,13 @@ impl Set {
             Some([all]) if all.eq_ignore_ascii_case("all") => Some(None),
             Some(words) => {
                 let read = Reports::read(words.iter().map(|word| word.trim()));
-                Some(Some(read.map_err(|word| format!("{word} is nothing that a sender reports"))?))
+                Some(Some(read.map_err(|word| format!("{word} is not something that a sender reports"))?))
             }
         };
         Ok(Self { reports, ignore_awaiting_configuration: ignore })
     }
 
-    /// Sets it; whether that is a change.
+    /// Applies the settings. Returns whether anything changed.
     fn apply(&self, tenant: &mut Tenant, source: &Sender) -> bool {
         let before = tenant.source_settings.get(source.name).copied().unwrap_or_default();
         let set = SourceSettings {
@@ -207,8 +207,8 @@ impl Set {
     }
 }
 
-/// What to set where the tenant has two senders of one device of which one knows better when it is complete, and has named
-/// none.
+/// The settings to advise if a tenant has two senders for the same devices, one of which knows better when a set-up is
+/// complete, and has chosen neither.
 fn advice(tenant: &Tenant, source: &Sender) -> Vec<String> {
     let has = |name: &str| tenant.sources.iter().any(|one| one.source == name);
     let unnamed = |pair: &&Completes| tenant.settings.compliance_source.of(pair.platform).is_none();
@@ -232,7 +232,7 @@ fn find(name: &str) -> Result<&'static Sender, BoxError> {
     Ok(Sender::named(name).ok_or_else(|| format!("there is no source {name}; there are {}", known()))?)
 }
 
-/// Makes a secret where the source takes one; those before go on working.
+/// Makes a secret, if the source uses one. Earlier secrets go on working.
 async fn add(app: &App, name: &str, source: &Sender, set: &Set) -> Result<(Tenant, Option<String>), BoxError> {
     let mut tenant = app.tenant(name).await?;
     let changes = set.apply(&mut tenant, source);
@@ -255,13 +255,13 @@ async fn add(app: &App, name: &str, source: &Sender, set: &Set) -> Result<(Tenan
     Ok((tenant, Some(secret)))
 }
 
-/// A new secret of a source that proves itself by one of its own.
+/// A new secret for a source that has its own.
 pub async fn add_secret(app: &App, name: &str, source: &str) -> Result<String, BoxError> {
     let (_, secret) = add(app, name, find(source)?, &Set::default()).await?;
     Ok(secret.ok_or_else(|| format!("{source} has no secret of its own"))?)
 }
 
-/// The address to give to the sender; with the secret in it where that is how it proves itself best.
+/// The address to give to the sender. It contains the secret if that is the sender's best proof of itself.
 fn address(base: &str, tenant: &Tenant, source: &Sender, secret: Option<&str>) -> String {
     let proof = source.own_proof().unwrap_or(Proof::StandardWebhooks);
     let path = source.path(tenant.id.as_str(), proof, secret.unwrap_or_default());
@@ -297,7 +297,7 @@ async fn test(app: &App, name: &str, source: &Sender, body: Option<Vec<u8>>) -> 
     Ok(batch.events.iter().map(|parsed| shown(parsed, oldest)).collect())
 }
 
-/// What a part of a body becomes; what was placed before `oldest` is answered `tooOld`.
+/// What a part of a body becomes. An event before `oldest` is marked `tooOld`.
 fn shown(parsed: &Parsed, oldest: Timestamp) -> Value {
     match parsed {
         Parsed::Event(event) => {
@@ -308,7 +308,7 @@ fn shown(parsed: &Parsed, oldest: Timestamp) -> Value {
             shown
         }
         Parsed::SignIn { read, .. } => match &read.sign_in {
-            // Who it was is nobody's business here either.
+            // The person is not shown here either.
             Some(sign_in) => json!({
                 "type": "signIn",
                 "time": read.at.to_string(),

@@ -1,4 +1,4 @@
-//! `sweep`: looks at what is due, once.
+//! `sweep`: checks once which enrollments are due.
 
 use crate::app::App;
 use crate::cli::Common;

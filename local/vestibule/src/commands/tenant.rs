@@ -1,4 +1,4 @@
-//! Tenants, their tokens and secrets. What is secret is shown once, when it is made.
+//! Tenants, their tokens and secrets. A token or a secret is shown only once, when it is made.
 
 use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
@@ -15,9 +15,9 @@ use vestibule_store::{
     SignInCode, StoreError, Tenant,
 };
 
-/// How long a link is good.
+/// How long a link is valid.
 const LINK: Millis = Millis::from_minutes(15);
-/// Secrets kept while one replaces another: more than that is a mistake.
+/// Most webhook secrets. Two are needed while one replaces another; many more are a mistake.
 const MOST_SECRETS: usize = 5;
 
 /// A tenant that was just added.
@@ -49,12 +49,12 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
     let admin_token = give_token(app, &mut tenant, Role::Admin, "first administrator", Vec::new())?;
     match app.store.create_tenant(&mut tenant).await {
         Ok(()) => Ok(Added { tenant, webhook_secret, admin_token }),
-        Err(StoreError::Exists) => Err(format!("there is a tenant {name} already").into()),
+        Err(StoreError::Exists) => Err(format!("tenant {name} already exists").into()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Makes a token; the tenant must then be written.
+/// Adds a token to the tenant, which must then be stored.
 pub fn give_token(
     app: &App,
     tenant: &mut Tenant,
@@ -77,7 +77,7 @@ pub fn give_token(
     Ok(token)
 }
 
-/// A link to the page at `url` that signs somebody in once; the tenant must then be written.
+/// A link to the page at `url` that signs somebody in once. The tenant must then be stored.
 pub fn give_link(now: Timestamp, tenant: &mut Tenant, role: Role, url: &str) -> Result<String, BoxError> {
     let code = new_sign_in_code(tenant.id.as_str())?;
     tenant.sign_in_codes.retain(|known| now < known.expires_at);
@@ -147,7 +147,7 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Refused merges and unreadable records shown of each tenant and all together.
+/// Most refused merges shown for each tenant, and most unreadable records shown in all.
 const MOST_SHOWN: usize = 100;
 
 fn refused_merge(refused: &RefusedMerge) -> Value {
@@ -179,7 +179,7 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
             patch.insert(setting.to_owned(), read_value(setting, value));
             continue;
         };
-        let platform = Platform::read(platform).ok_or_else(|| format!("{platform} is no platform"))?;
+        let platform = Platform::read(platform).ok_or_else(|| format!("{platform} is not a platform"))?;
         compliance = compliance.with(platform, Some(value.to_owned()).filter(|value| !value.is_empty()));
         patch.insert("complianceSource".to_owned(), serde_json::to_value(&compliance)?);
     }
@@ -190,11 +190,11 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
     if tenant.settings != before {
         app.store.update_tenant(&mut tenant).await?;
         applied = apply(&app, &tenant, common).await?;
-        // The past looks different now, and so must the newest file.
+        // The past looks different now, so a new file must show it.
         if tenant.settings.alters_history(&before) && app.store.latest_file(&tenant.id).await?.is_some() {
             file = match app.exporter.run(&tenant.id, app.now(), ExportReason::Operator).await? {
                 Outcome::Published(exported) => Some(exported.file),
-                // What is under way may have been begun by the settings before: another follows it.
+                // A build in progress may use the settings before, so another must follow it.
                 Outcome::UnderWay { .. } | Outcome::LeftAlone { .. } => {
                     app.store.ask_for_export(&tenant.id, app.now(), true).await?;
                     None
@@ -217,9 +217,9 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
     Ok(())
 }
 
-/// Folds the tenant's enrollments again where attempts follow otherwise from the settings now, with the progress on the
-/// terminal. A second look, for what writers that still hold the earlier settings create meanwhile, follows within minutes
-/// by the sweep of `serve`.
+/// Folds the tenant's enrollments again if the changed settings give other attempts, and shows the progress on the
+/// terminal. Some writers may still use the earlier settings meanwhile; for what they create, the sweep of `serve`
+/// makes a second pass within minutes.
 async fn apply(app: &App, tenant: &Tenant, common: &Common) -> Result<Option<Refold>, BoxError> {
     let Some(mut job) = app.store.refold_of(&tenant.id).await? else { return Ok(None) };
     let bar = if common.json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
@@ -244,7 +244,7 @@ async fn apply(app: &App, tenant: &Tenant, common: &Common) -> Result<Option<Ref
     }
 }
 
-/// A value as typed: JSON where it is some (numbers, true, null), else text; empty is the default.
+/// A value as typed: JSON if it is valid JSON (numbers, true, null), otherwise text. An empty value means the default.
 fn read_value(setting: &str, value: &str) -> Value {
     if value.is_empty() {
         return Value::Null;
@@ -275,7 +275,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             app.close().await?;
             let minutes = LINK.get() / 60_000;
             let value = json!({"tenant": tenant.id, "role": role, "url": link, "expiresInMinutes": minutes});
-            answer(common.json, &value, || format!("{link}\nIt is good once, within {minutes} minutes."));
+            answer(common.json, &value, || format!("{link}\nIt works once, within {minutes} minutes."));
         }
         TokenCommand::List { name, common } => {
             let app = App::open(&common.data).await?;

@@ -1,4 +1,4 @@
-//! The API: roles, settings, and what belongs to whom.
+//! The API: roles, settings, and the separation of tenants.
 
 use reqwest::Method;
 use serde_json::json;
@@ -50,7 +50,7 @@ async fn settings_are_read_by_all_roles_and_changed_by_administrators() {
 }
 
 #[tokio::test]
-async fn a_change_that_alters_history_makes_a_new_file_by_itself() {
+async fn a_change_that_alters_history_makes_a_new_file() {
     let folder = Folder::new();
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
@@ -65,7 +65,7 @@ async fn a_change_that_alters_history_makes_a_new_file_by_itself() {
     let before = folder.json(&["export", "contoso"])["sha256"].clone();
 
     admin.patch("/api/tenant", &json!({"requireCompliance": false})).await.ok(200);
-    // Until there is a new file the one before answers, and says so.
+    // Until a new file is built, answers come from the one before, and say so.
     let after = eventually("the answer by the new settings", async || {
         let after = admin.json(report).await;
         after.get("standsOn").is_none().then_some(after)
@@ -86,7 +86,7 @@ async fn a_token_shows_its_own_tenant_and_nothing_else() {
     let (contoso, fabrikam) = (folder.add_tenant("contoso"), folder.add_tenant("fabrikam"));
     let (ours, theirs) = (Client::new(&serve.url, &contoso.admin), Client::new(&serve.url, &fabrikam.admin));
     let event = |id: &str| enrollment(id, "enrollment.started", now(), "SERIAL0001");
-    // The same device enrolls in both; they have nothing to do with each other.
+    // The same device enrolls at both tenants, independently.
     serve.sender(&contoso).post(&event("e1")).await.ok(202);
     serve.sender(&fabrikam).post(&event("e1")).await.ok(202);
     serve.sender(&contoso).post(&enrollment("e2", "enrollment.started", now(), "SERIAL0002")).await.ok(202);
@@ -98,7 +98,7 @@ async fn a_token_shows_its_own_tenant_and_nothing_else() {
     let id = mine["attempts"][0]["attemptId"].as_str().unwrap();
     let path = format!("/api/attempts/{id}");
     assert_eq!(ours.json(&path).await["attemptId"], id);
-    // Another tenant's id, one that nobody has, and what is no id look the same.
+    // Another tenant's id, an unknown id and an invalid id get the same answer.
     let (foreign, none) = (theirs.get(&path).await, theirs.get("/api/attempts/00000000000000000000000000000000").await);
     foreign.problem(404);
     none.problem(404);
@@ -114,7 +114,7 @@ async fn a_token_shows_its_own_tenant_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn no_token_a_wrong_one_and_one_of_nobody_look_the_same() {
+async fn a_missing_a_wrong_and_an_unknown_token_get_the_same_answer() {
     let folder = Folder::new();
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
@@ -146,7 +146,8 @@ async fn other_methods_and_paths_are_refused() {
         assert_eq!(answer.problem(405)["status"], 405, "{method} {path}");
     }
     for path in ["/api", "/api/secrets", "/api/tenant/contoso", "/hooks/contoso/other", "/hooks/contoso"] {
-        // All names of senders have one route, which takes POST alone; only the function knows that this one is none.
+        // All names of senders share one route, which accepts only POST. Only the function knows that this name is
+        // unknown.
         api.get(path).await.problem(if path == "/hooks/contoso/other" { 405 } else { 404 });
         let posted = api.request(Method::POST, path).body("{}").send().await.unwrap();
         Answer::of(posted).await.problem(404);
@@ -181,13 +182,13 @@ async fn bad_query_parameters_are_named() {
         assert_eq!(problem["errors"][0]["field"], field, "{path}: {problem}");
         assert!(!problem.to_string().contains("hush"), "{problem}");
     }
-    // A range that ends before it begins, and one longer than anything is kept.
+    // A range that ends before it begins, and one that is longer than the longest retention.
     for range in ["from=2026-02-02&to=2026-02-01", "from=2026-02-01&to=2026-02-01", "from=1990-01-01&to=2026-02-01"] {
         let problem = api.get(&format!("{report}?{range}")).await.problem(400);
         let field = problem["errors"][0]["field"].as_str().unwrap();
         assert!(["from", "to"].contains(&field), "{problem}");
     }
-    // A filter that is misspelt must not be ignored.
+    // A misspelt filter must not be ignored.
     let problem = api.get(&format!("{report}?platform=ios")).await.problem(400);
     assert!(problem["detail"].as_str().unwrap().contains("os"), "{problem}");
 }
@@ -207,7 +208,7 @@ async fn advice_is_found_by_code_in_any_spelling_and_by_message() {
     for spelling in ["0X80CF0437", "80CF0437", "-2133916617", "2161050679"] {
         assert_eq!(ids(spelling).await, hex, "{spelling}");
     }
-    assert!(ids("0x801c0003").await.len() > 1, "all meanings are told");
+    assert!(ids("0x801c0003").await.len() > 1, "all meanings are listed");
     assert!(!ids("Company%20Portal%20temporarily%20unavailable").await.is_empty());
     client.get("/api/advice/0xdeadbeef").await.problem(404);
     let nobody = Client::new(&serve.url, "vst_contoso_nothing");

@@ -1,10 +1,10 @@
-//! Bad input at the webhooks: a clear problem that names the field, echoes nothing and stores nothing unsaid.
+//! Bad input at the webhooks gets a clear problem that names the field and repeats no value, and nothing is stored.
 
 use serde_json::{Value, json};
 use vestibule_domain::Millis;
 use vestibule_program_tests::{Answer, Client, Folder, Sender, Serve, Tenant, enrollment, event, now};
 
-/// What must never come back.
+/// A text that must never be repeated in an answer.
 const SENT: &str = "hush-4711";
 
 struct Setup {
@@ -93,7 +93,7 @@ async fn an_unknown_tenant_and_a_bad_signature_give_the_same_answer() {
         reqwest::RequestBuilder::from_parts(reqwest::Client::new(), request)
     };
     for (what, request) in [
-        ("a name that none can have", no_name.signed(hook, body(), now())),
+        ("an impossible name", no_name.signed(hook, body(), now())),
         ("another tenant's secret", setup.sender.with_secret(&other.secret).signed(hook, body(), now())),
         ("another body", tampered),
         ("a stale signature", setup.sender.signed(hook, body(), now() - five_minutes)),
@@ -103,9 +103,9 @@ async fn an_unknown_tenant_and_a_bad_signature_give_the_same_answer() {
         ("no timestamp", without("webhook-timestamp")),
         ("no signature", without("webhook-signature")),
         ("another id", with("webhook-id", "msg_2")),
-        ("a timestamp that is none", with("webhook-timestamp", "yesterday")),
-        ("a timestamp beyond all", with("webhook-timestamp", "99999999999999999999")),
-        ("a signature that is none", with("webhook-signature", "hush-4711")),
+        ("an invalid timestamp", with("webhook-timestamp", "yesterday")),
+        ("a timestamp out of range", with("webhook-timestamp", "99999999999999999999")),
+        ("an invalid signature", with("webhook-signature", "hush-4711")),
         ("a signature of another kind", with("webhook-signature", "v2,AAAA")),
         (
             "an unknown tenant's status page",
@@ -120,7 +120,7 @@ async fn an_unknown_tenant_and_a_bad_signature_give_the_same_answer() {
         those.remove("date");
         assert_eq!(these, those, "{what}");
     }
-    // What is not authenticated is not read: not even its size or form is told.
+    // A body without a valid signature is not read, so the answer does not depend on its size or form.
     let broken = send(setup.sender.with_secret(&other.secret).signed(hook, b"{".to_vec(), now())).await;
     assert_eq!(broken.body, unknown.body);
 
@@ -128,7 +128,7 @@ async fn an_unknown_tenant_and_a_bad_signature_give_the_same_answer() {
     for at in [now() - nearly, now() + nearly] {
         assert_eq!(send(setup.sender.signed(hook, body(), at)).await.status, 202);
     }
-    // Of several signatures one that fits is enough.
+    // One valid signature among several is enough.
     let mut request = setup.sender.signed(hook, body(), now()).build().unwrap();
     let fitting = request.headers()["webhook-signature"].to_str().unwrap().to_owned();
     request.headers_mut().insert("webhook-signature", format!("v1,AAAA {fitting}").parse().unwrap());
@@ -158,7 +158,7 @@ async fn a_body_over_a_mebibyte_is_too_large() {
 #[tokio::test]
 async fn a_batch_over_five_hundred_events_is_too_large() {
     let setup = set_up();
-    // One device: this is about their number.
+    // All are about one device, since only their number matters here.
     let batch = |count: u32| {
         Value::Array(
             (0..count).map(|id| enrollment(&format!("e{id}"), "enrollment.started", now(), "SERIAL01")).collect(),
@@ -251,7 +251,7 @@ async fn a_wrong_field_is_named_and_not_echoed() {
     assert_eq!(setup.initiated().await, 0);
 }
 
-/// An event is named by its id, by which its sender knows it; nothing else of it comes back.
+/// An event is named by its id, so that its sender recognises it. Nothing else of it is repeated.
 fn echoes_nothing_but_the_id(answer: &Answer, problem: &Value) {
     if problem["results"][0]["id"].as_str().is_none_or(|id| !id.contains(SENT)) {
         echoes_nothing(answer);
@@ -286,22 +286,22 @@ async fn a_wrong_field_of_a_status_page_event_is_named() {
 }
 
 #[tokio::test]
-async fn a_batch_tells_event_by_event_and_stores_the_good_ones() {
+async fn a_batch_is_answered_event_by_event_and_its_valid_events_are_stored() {
     let setup = set_up();
     let mut wrong = good("e2");
     wrong["data"]["platform"] = SENT.into();
     let batch =
         json!([good("e1"), wrong, 7, good("e4"), good("e1"), enrollment("e6", "enrollment.danced", now(), "S")]);
     let answer = setup.sender.post(&batch).await;
-    let told = answer.ok(207);
+    let reply = answer.ok(207);
     echoes_nothing(&answer);
     let statuses: Vec<_> =
-        told["results"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap()).collect();
+        reply["results"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["accepted", "invalid", "invalid", "accepted", "duplicate", "unknownType"]);
-    let count = |name: &str| told[name].as_u64().unwrap();
+    let count = |name: &str| reply[name].as_u64().unwrap();
     assert_eq!((count("accepted"), count("duplicates"), count("ignored"), count("rejected")), (2, 1, 1, 2));
-    assert_eq!((&told["results"][1]["id"], &told["results"][1]["index"]), (&json!("e2"), &json!(1)));
-    assert_eq!(told["results"][1]["errors"][0]["field"], "data.platform");
+    assert_eq!((&reply["results"][1]["id"], &reply["results"][1]["index"]), (&json!("e2"), &json!(1)));
+    assert_eq!(reply["results"][1]["errors"][0]["field"], "data.platform");
     assert_eq!(setup.initiated().await, 2);
 
     let none = setup.sender.post(&json!([wrong, 7])).await.problem(400);
@@ -310,11 +310,11 @@ async fn a_batch_tells_event_by_event_and_stores_the_good_ones() {
 }
 
 #[tokio::test]
-async fn unknown_types_are_counted_and_no_error() {
+async fn unknown_types_are_counted_and_are_not_an_error() {
     let setup = set_up();
-    let told = setup.sender.post(&enrollment("e1", "enrollment.danced", now(), "SERIAL0001")).await.ok(202);
-    assert_eq!((&told["ignored"], &told["results"][0]["status"]), (&json!(1), &json!("unknownType")));
-    // Members that are not known do no harm either.
+    let reply = setup.sender.post(&enrollment("e1", "enrollment.danced", now(), "SERIAL0001")).await.ok(202);
+    assert_eq!((&reply["ignored"], &reply["results"][0]["status"]), (&json!(1), &json!("unknownType")));
+    // Unknown members are ignored as well.
     let mut event = good("e2");
     event["data"]["mood"] = json!({"deep": [1, 2, 3]});
     event["extension"] = "x".into();
@@ -327,13 +327,13 @@ async fn a_repeated_event_is_a_duplicate_and_changes_nothing() {
     let setup = set_up();
     let event = good("e1");
     assert_eq!(setup.sender.post(&event).await.ok(202)["accepted"], 1);
-    let told = setup.sender.post(&event).await.ok(202);
-    assert_eq!((&told["accepted"], &told["duplicates"]), (&json!(0), &json!(1)));
+    let reply = setup.sender.post(&event).await.ok(202);
+    assert_eq!((&reply["accepted"], &reply["duplicates"]), (&json!(0), &json!(1)));
     assert_eq!(setup.initiated().await, 1);
 }
 
 #[tokio::test]
-async fn a_back_fill_bears_no_mark_of_a_wrong_clock() {
+async fn a_backfill_is_not_marked_as_from_a_wrong_clock() {
     let setup = set_up();
     let two_days_ago = now() - Millis::from_days(2);
     let started = |serial: &str| enrollment(serial, "enrollment.started", two_days_ago, serial);

@@ -1,4 +1,4 @@
-//! The operator commands, each beside a running `serve` on the same folder and without one.
+//! The operator commands, each beside a running `serve` on the same folder, and without one.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -26,7 +26,7 @@ async fn everything(folder: &Folder, serve: Option<&Serve>) {
     export_and_sweep(folder, serve, &contoso).await;
 }
 
-/// The `serve` there is, or one for the time being.
+/// The running `serve`, or a temporary one.
 async fn with_serve(folder: &Folder, serve: Option<&Serve>, ask: impl AsyncFnOnce(&str)) {
     match serve {
         Some(serve) => ask(&serve.url).await,
@@ -66,12 +66,12 @@ fn settings(folder: &Folder) {
     assert_eq!(set("retentionDays=400")["retentionDays"], 400);
     let changed = folder.json(&["tenant", "set", "contoso", "deviceLimit=5", "exportAt=03:30"]);
     assert_eq!((&changed["settings"]["deviceLimit"], &changed["settings"]["exportAt"]), (&json!(5), &json!("03:30")));
-    // Those before are as they were, also for whoever asks next, and the other tenant's.
+    // Earlier settings are unchanged, also for later requests, and so are those of the other tenant.
     let shown = folder.json(&["tenant", "set", "contoso"]);
     assert_eq!(shown["settings"], changed["settings"]);
     assert_eq!(shown["settings"]["timeZone"], "Europe/Berlin");
     assert_eq!(folder.json(&["tenant", "set", "fabrikam"])["settings"]["timeZone"], "UTC");
-    assert_eq!(set("timeZone=")["timeZone"], "UTC", "an empty value sets the default back");
+    assert_eq!(set("timeZone=")["timeZone"], "UTC", "an empty value restores the default");
 
     for (pair, named) in [
         ("retentionDays=29", "retentionDays: must be between 30 and 400"),
@@ -87,7 +87,7 @@ fn settings(folder: &Folder) {
         let problem = folder.fails(&["tenant", "set", "contoso", pair]);
         assert!(problem.contains(named), "{pair}: {problem}");
     }
-    // One that is wrong among several: none is taken.
+    // If one of several is invalid, none is accepted.
     folder.fails(&["tenant", "set", "contoso", "deviceLimit=7", "retentionDays=1"]);
     assert_eq!(folder.json(&["tenant", "set", "contoso"])["settings"]["deviceLimit"], 5);
     assert!(folder.fails(&["tenant", "set", "nobody", "deviceLimit=7"]).contains("no tenant nobody"));
@@ -118,7 +118,7 @@ async fn tokens(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) {
     folder.json(&["token", "revoke", "contoso", &text(&reader["id"])]);
     folder.json(&["token", "revoke", "contoso", &admin_token]);
     with_serve(folder, serve, async |url| {
-        // At once: nothing is waited for.
+        // Revoking takes effect at once.
         assert_eq!(status(url, &reader_token).await, 401);
         assert_eq!(status(url, &admin_token).await, 401);
         assert_eq!(status(url, &contoso.admin).await, 200);
@@ -129,7 +129,7 @@ async fn tokens(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) {
     folder.fails(&["token", "add", "nobody"]);
 }
 
-/// Ends with one secret, which it gives.
+/// Ends with only one valid secret, which it returns.
 async fn secrets(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) -> String {
     let old = contoso.secret.clone();
     let rotated = folder.json(&["secret", "rotate", "contoso"]);
@@ -148,7 +148,7 @@ async fn secrets(folder: &Folder, serve: Option<&Serve>, contoso: &Tenant) -> St
     assert_eq!(last["validSecrets"], 1);
     let last = last["webhookSecret"].as_str().unwrap().to_owned();
     with_serve(folder, serve, async |url| {
-        // A sender that has the new one is let in at once; those who have an old one, for seconds more at most.
+        // The new secret works at once. An old one may work for a few more seconds.
         vestibule_program_tests::eventually("the new secret works", async || {
             (status(url, &last).await == 202).then_some(())
         })
@@ -175,7 +175,7 @@ async fn export_and_sweep(folder: &Folder, serve: Option<&Serve>, contoso: &Tena
         assert_eq!(sender.post(&events).await.ok(202)["accepted"], 2);
     })
     .await;
-    // Whoever looks first flags it: this command or the schedule.
+    // Either this command or the schedule flags it, whichever runs first.
     let swept = folder.json(&["sweep"]);
     assert!(swept["due"].is_u64() && swept["flagged"].is_u64(), "{swept}");
     assert_eq!(folder.json(&["sweep"])["flagged"], 0);

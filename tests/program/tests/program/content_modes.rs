@@ -1,4 +1,4 @@
-//! CloudEvents as their SDK and brokers deliver them: every content mode, what a signature covers, and the handshake.
+//! CloudEvents as their SDK and brokers deliver them: all content modes, what a signature covers, and the handshake.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,25 +18,25 @@ async fn what_the_sdk_sends_is_one_event_in_every_mode() {
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
     let path = address(&folder, "contoso");
-    // Names that a header cannot hold as they are, which only the newer interface encodes.
-    let told = |mode: &str, id: &str| {
+    // These names must be encoded in a header, which only the newer interface does.
+    let event_in = |mode: &str, id: &str| {
         let data = json!({"device": {"serialNumber": format!("C02-{mode}")}, "platform": "ios"});
         let mut event = event(id, "enrollment.started", now() - Millis::from_minutes(2), &data);
         event["source"] = json!(if mode.starts_with("older") { "urn:mdm" } else { "https://mdm.example/größe 1%" });
         event
     };
     for mode in MODES {
-        let sent = json!([told(mode, &format!("{mode} 1")), told(mode, &format!("{mode} 2"))]);
+        let sent = json!([event_in(mode, &format!("{mode} 1")), event_in(mode, &format!("{mode} 2"))]);
         let (url, events) = (format!("{}{path}", serve.url), sent.to_string());
         let answers = tokio::task::spawn_blocking(move || deliver(&url, mode, &events)).await.unwrap();
         assert!(!answers.is_empty() && answers.iter().all(|answer| answer == "204 0"), "{mode}: {answers:?}");
-        // The signed list has them under the same names: nothing of it is new.
+        // The signed list has the same events, so all are duplicates.
         let answer = serve.sender(&contoso).post(&sent).await.ok(202);
         assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(0), &json!(2)), "{mode}: {answer}");
     }
     let status = Client::new(&serve.url, &contoso.admin).json("/api/devices/enrollment-status").await;
     assert_eq!(status["devices"], MODES.len(), "{status}");
-    // What is refused is said, and what a broker delivers beside is passed over.
+    // Refused events are reported, and other events that a broker delivers are ignored.
     let post = async |kind: &str, body: &str| {
         let request = reqwest::Client::new().post(format!("{}{path}", serve.url)).body(body.to_owned());
         let attributes = [("ce-specversion", "1.0"), ("ce-id", "x"), ("ce-source", "urn:x"), ("ce-type", kind)];
@@ -98,7 +98,7 @@ async fn a_delivery_service_asks_first_and_learns_nothing_without_the_secret() {
     let header = |name: &str| granted.headers[name].to_str().unwrap();
     assert_eq!(header("webhook-allowed-origin"), "eventgrid.azure.net");
     assert_eq!((header("webhook-allowed-rate"), header("allow")), ("12000", "POST"));
-    // By a header as well, and at any sender's address: a signature over nothing is one.
+    // A header is accepted as well, at any sender's address, and so is a signature of an empty body.
     let shown = ask("/hooks/contoso/cloudevents", &[origin[0], ("x-vestibule-secret", secret)]).await;
     assert_eq!(shown.status, 200);
     let signed = serve.sender(&contoso).signed("enrollment-events", Vec::new(), now()).build().unwrap();
@@ -106,7 +106,7 @@ async fn a_delivery_service_asks_first_and_learns_nothing_without_the_secret() {
         signed.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     assert_eq!(ask("/hooks/contoso/enrollment-events", &[&signed[..], &origin].concat()).await.status, 200);
 
-    // Whether there is such a tenant, such a source of its, or such a secret of another's: all the same.
+    // An unknown tenant, an unknown source and another tenant's secret get the same answer.
     let mut answers = Vec::new();
     for path in [
         "/hooks/contoso/cloudevents/hush".to_owned(),
@@ -125,7 +125,7 @@ async fn a_delivery_service_asks_first_and_learns_nothing_without_the_secret() {
         answers.push((headers, refused.body));
     }
     assert!(answers.windows(2).all(|two| two[0] == two[1]), "{answers:?}");
-    // Who asks for nothing, or by no name of a host, is not looked up.
+    // Without an origin, or with an invalid host name, nothing is looked up.
     for path in [path.as_str(), "/hooks/nobody/cloudevents/hush"] {
         let nothing = ask(path, &[("access-control-request-method", "POST")]).await;
         nothing.problem(405);
@@ -133,7 +133,7 @@ async fn a_delivery_service_asks_first_and_learns_nothing_without_the_secret() {
         ask(path, &[("webhook-request-origin", "https://evil.example/?a")]).await.problem(400);
     }
     ask("/hooks/contoso/hush", &origin).await.problem(404);
-    // A handshake is no delivery.
+    // A handshake does not count as a delivery.
     let listed: Value = folder.json(&["source", "list", "contoso"]);
     assert!(listed["sources"].as_array().unwrap().iter().all(|one| one["lastHeardAt"].is_null()), "{listed}");
 }

@@ -1,4 +1,4 @@
-//! Killed at any moment, it has what it acknowledged, and what that leads to still comes.
+//! When the program is killed at any moment, all that it acknowledged is stored, and the consequences still follow.
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use vestibule_program_tests::{Folder, enrollment, eventually, now};
 
 const SENDERS: usize = 4;
 const ROUNDS: usize = 3;
-/// Acknowledged in each round before it is killed; each time at another point of what goes on behind.
+/// Events acknowledged in each round before it is killed, so that each round stops at a different point of the work.
 const ACKNOWLEDGED: [usize; ROUNDS] = [30, 75, 140];
 
 /// The details published so far of one type, by device.
@@ -34,7 +34,7 @@ async fn killed_while_senders_post_it_loses_nothing_acknowledged() {
                     let mut mine = Vec::new();
                     for number in 0.. {
                         let id = format!("r{round}-t{task}-n{number}");
-                        // Every third event is about the device before, so that items are also written anew.
+                        // Every third event is about the device before, so that existing items are also rewritten.
                         let device = if number % 3 == 2 { number - 1 } else { number };
                         let serial = format!("device-r{round}-t{task}-n{device}");
                         let kind = if number % 3 == 2 { "enrollment.compliant" } else { "enrollment.started" };
@@ -43,7 +43,7 @@ async fn killed_while_senders_post_it_loses_nothing_acknowledged() {
                                 mine.push(id);
                                 count.fetch_add(1, Ordering::SeqCst);
                             }
-                            // It is dead.
+                            // The program has been killed.
                             None => break,
                             Some(other) => panic!("answered {other}"),
                         }
@@ -71,19 +71,19 @@ async fn killed_while_senders_post_it_loses_nothing_acknowledged() {
     let lost: Vec<_> = acknowledged.iter().filter(|id| !kept.contains(*id)).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged events are lost: {lost:?}", lost.len(), acknowledged.len());
 
-    // Also what the killed processes did not get to: one publication at least of every attempt, and the same
-    // one has the same id.
+    // What the killed processes did not finish is done as well: each attempt is published at least once, and a repeated
+    // publication has the same id.
     let attempts = read("SELECT attempt_id FROM enrollment_attempts");
     assert!(attempts.len() >= acknowledged.len() / 2);
     eventually("every start is published", async || {
         let details = published(&folder, "EnrollmentStarted");
-        let told: HashSet<_> = details.iter().filter_map(|detail| detail["attemptId"].as_str()).collect();
-        attempts.iter().all(|attempt| told.contains(attempt.as_str())).then_some(())
+        let started: HashSet<_> = details.iter().filter_map(|detail| detail["attemptId"].as_str()).collect();
+        attempts.iter().all(|attempt| started.contains(attempt.as_str())).then_some(())
     })
     .await;
     let details = published(&folder, "EnrollmentStarted");
     let ids: HashSet<_> = details.iter().map(|detail| detail["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), attempts.len(), "of one attempt there is one start, however often it is told");
+    assert_eq!(ids.len(), attempts.len(), "each attempt has one start, however often it is published");
     assert_eq!(serve.terminate().code(), Some(0));
 }
 
@@ -93,7 +93,7 @@ async fn a_command_that_was_killed_leaves_a_folder_that_works() {
     let contoso = folder.add_tenant("contoso");
     for _ in 0..3 {
         let mut child = folder.command(&["export", "contoso"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-        // Somewhere on its way: when its services say where they are.
+        // It is killed on its way, once its services have stored their addresses.
         eventually("it is on its way", async || {
             let there = folder.data().join("endpoints.json").exists();
             (there || child.try_wait().unwrap().is_some()).then_some(())

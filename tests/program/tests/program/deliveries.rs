@@ -1,4 +1,5 @@
-//! What came in of a source and what became of it, as its operator sees it: counts, the last refusal, and one's own payload.
+//! What was received from a source and with which result, as an operator sees it: counts, the last refusal, and a test
+//! with an own payload.
 
 use serde_json::{Value, json};
 use vestibule_domain::Timestamp;
@@ -9,7 +10,7 @@ fn of<'a>(answer: &'a Value, source: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn what_came_in_is_seen_in_the_list_and_by_the_api() {
+async fn received_deliveries_are_shown_in_the_list_and_by_the_api() {
     let folder = Folder::new();
     let tenant = folder.add_tenant("contoso");
     let added = folder.json(&["source", "add", "contoso", "fleet"]);
@@ -21,7 +22,7 @@ async fn what_came_in_is_seen_in_the_list_and_by_the_api() {
     let other = enrollment("e2", "enrollment.danced", now(), "HUSHSERIAL1");
     let mut wrong = enrollment("e3", "enrollment.started", now(), "HUSHSERIAL1");
     wrong["data"]["platform"] = "hush".into();
-    // One request is written at once; what follows within the minute, when the program stops.
+    // The first request is written at once. Those that follow within the minute are written when the program stops.
     sender.post(&json!([event, event, other, wrong])).await.ok(207);
     sender.bytes(b"{hush".to_vec()).await.problem(400);
     let activity = json!({"timestamp": now().to_string(), "type": "created_pack", "details": {}}).to_string();
@@ -68,7 +69,7 @@ async fn what_came_in_is_seen_in_the_list_and_by_the_api() {
 }
 
 #[test]
-fn a_body_of_ones_own_is_read_and_nothing_is_stored() {
+fn an_own_body_is_read_and_nothing_is_stored() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let path = folder.beside("body.json");

@@ -1,11 +1,11 @@
-//! Diagnostics by API and by command, and advice of the organisation's own.
+//! Diagnostics by API and by command, and the organisation's own advice.
 
 use serde_json::{Value, json};
 use vestibule_domain::Millis;
 use vestibule_program_tests::{Client, Folder, Sender, Tenant, event, eventually, now};
 
 /// An event of a person's phone, so many seconds ago.
-fn told(id: &str, kind: &str, seconds: i64, person: u32, more: &Value) -> Value {
+fn phone_event(id: &str, kind: &str, seconds: i64, person: u32, more: &Value) -> Value {
     let mut data = json!({"platform": "ios", "user": {"principalName": format!("person{person}@contoso.example")},
         "device": {"serialNumber": format!("SERIAL{person:04}"), "name": format!("Phone {person}")}});
     for (member, value) in more.as_object().unwrap() {
@@ -14,17 +14,17 @@ fn told(id: &str, kind: &str, seconds: i64, person: u32, more: &Value) -> Value 
     event(id, kind, now() - Millis::from_seconds(seconds), &data)
 }
 
-/// Three people of whom two meet the same trouble, told by name and not by code.
+/// Three people, of whom two have the same failure, reported by name and without a code.
 async fn troubled(url: &str, tenant: &Tenant) -> Client {
     let failure = json!({"failure": {"reason": "DeviceCapReached"}});
     let events = json!([
-        told("a1", "enrollment.started", 900, 1, &json!({})),
-        told("a2", "enrollment.failed", 890, 1, &failure),
-        told("b1", "enrollment.started", 800, 2, &json!({})),
-        told("b2", "enrollment.failed", 790, 2, &failure),
-        told("c1", "enrollment.started", 700, 3, &json!({})),
-        told("c2", "enrollment.enrolled", 690, 3, &json!({})),
-        told("c3", "enrollment.compliant", 680, 3, &json!({})),
+        phone_event("a1", "enrollment.started", 900, 1, &json!({})),
+        phone_event("a2", "enrollment.failed", 890, 1, &failure),
+        phone_event("b1", "enrollment.started", 800, 2, &json!({})),
+        phone_event("b2", "enrollment.failed", 790, 2, &failure),
+        phone_event("c1", "enrollment.started", 700, 3, &json!({})),
+        phone_event("c2", "enrollment.enrolled", 690, 3, &json!({})),
+        phone_event("c3", "enrollment.compliant", 680, 3, &json!({})),
     ]);
     let sender = Sender::new(url, &tenant.name, &tenant.secret);
     assert_eq!(sender.post(&events).await.status, 202);
@@ -64,7 +64,7 @@ async fn a_person_and_a_device_are_diagnosed_by_api_and_by_command_alike() {
     folder.fails(&["diagnose", "contoso"]);
     folder.fails(&["diagnose", "contoso", "--user", "a", "--device", "b"]);
 
-    // Another organisation's people are people nobody heard of.
+    // People of another organisation are unknown.
     let fabrikam = Client::new(&serve.url, &folder.add_tenant("fabrikam").admin);
     assert_eq!(fabrikam.json("/api/diagnostics?user=person1@contoso.example").await["verdict"], "notSeen");
     for wrong in ["", "?user=a&device=b", "?user=%20", "?person=a", "?user=%ff"] {
@@ -80,12 +80,13 @@ async fn a_failed_computer_is_not_excused_by_a_phone_and_a_name_of_two_is_a_choi
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
     let api = troubled(&serve.url, &contoso).await;
-    // The first person's phone failed; now another one of theirs works, and it has the name of the third person's.
+    // The first person's phone failed. Now another phone of theirs works, and it has the name of the third person's
+    // phone.
     let second = json!({"device": {"serialNumber": "SECOND01", "name": "Phone 3"}});
     let events = json!([
-        told("d1", "enrollment.started", 600, 1, &second),
-        told("d2", "enrollment.enrolled", 590, 1, &second),
-        told("d3", "enrollment.compliant", 580, 1, &second),
+        phone_event("d1", "enrollment.started", 600, 1, &second),
+        phone_event("d2", "enrollment.enrolled", 590, 1, &second),
+        phone_event("d3", "enrollment.compliant", 580, 1, &second),
     ]);
     assert_eq!(serve.sender(&contoso).post(&events).await.status, 202);
     let of_user = api.json("/api/diagnostics?user=person1@contoso.example").await;
@@ -107,7 +108,7 @@ async fn a_failed_computer_is_not_excused_by_a_phone_and_a_name_of_two_is_a_choi
 }
 
 #[tokio::test]
-async fn pseudonyms_hide_nobody_from_who_knows_the_address() {
+async fn a_person_is_found_by_their_address_in_spite_of_pseudonyms() {
     let folder = Folder::new();
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
@@ -117,21 +118,21 @@ async fn pseudonyms_hide_nobody_from_who_knows_the_address() {
     assert_eq!(found["verdict"], "failing");
     assert!(!found.to_string().contains("person1@"), "{found}");
     assert_eq!(api.json("/api/diagnostics?device=Phone%201").await["verdict"], "failing");
-    // The third person's one device is all that they may have.
+    // The third person already has as many devices as allowed: one.
     let full = api.json("/api/diagnostics?user=person3%40contoso.example").await;
     assert_eq!(full["findings"][0]["id"], "device-limit", "{full}");
 }
 
 #[tokio::test]
-async fn failures_told_by_name_have_advice_in_the_answer_and_in_the_file() {
+async fn failures_reported_by_name_have_advice_in_the_answer_and_in_the_file() {
     let folder = Folder::new();
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
     let api = troubled(&serve.url, &contoso).await;
     let report = api.json("/api/devices/enrollment-status/failures").await;
-    for told in [&report["failures"][0], &report["reasons"][0]] {
-        assert_eq!(told["advice"][0]["id"], "device-cap-reached", "{told}");
-        assert!(told["advice"][0]["steps"].as_array().unwrap().len() > 1);
+    for entry in [&report["failures"][0], &report["reasons"][0]] {
+        assert_eq!(entry["advice"][0]["id"], "device-cap-reached", "{entry}");
+        assert!(entry["advice"][0]["steps"].as_array().unwrap().len() > 1);
     }
     assert_eq!(report["reasons"][0]["count"], 2);
     let file = folder.json(&["export", "contoso"]);
@@ -144,7 +145,7 @@ async fn failures_told_by_name_have_advice_in_the_answer_and_in_the_file() {
 }
 
 #[tokio::test]
-async fn a_deployment_has_advice_of_its_own() {
+async fn a_deployment_may_have_its_own_advice() {
     let folder = Folder::new();
     std::fs::create_dir_all(folder.data()).unwrap();
     let own = |problem: &str| {
@@ -163,25 +164,25 @@ async fn a_deployment_has_advice_of_its_own() {
         let found = api.json("/api/advice/0x80000001").await;
         assert_eq!(found["meanings"][0]["id"], "vpn-certificate");
         assert!(found["catalogue"].as_str().unwrap().contains("contoso-1"));
-        // Among equals the organisation's own comes first; what is built in is there as before.
+        // Among equals the organisation's own advice comes first. The built-in advice is unchanged.
         let report = api.json("/api/devices/enrollment-status/failures").await;
         let advice = report["failures"][0]["advice"].as_array().unwrap();
         assert_eq!((&advice[0]["id"], &advice[1]["id"]), (&json!("vpn-certificate"), &json!("device-cap-reached")));
         folder.json(&["export", "contoso"]);
     }
-    // Changed text makes the file anew, though the version is the same.
+    // A changed text causes a new file, although the version is the same.
     std::fs::write(&path, own("The gateway's certificate is old.")).unwrap();
     {
         let serve = folder.serve();
         let api = Client::new(&serve.url, &contoso.admin);
-        // The file before answers, and says so, until there is a new one.
+        // Until a new file is built, answers come from the one before, and say so.
         let report = eventually("the answer with the new advice", async || {
             let report = api.json("/api/devices/enrollment-status/failures").await;
             report.get("standsOn").is_none().then_some(report)
         });
         assert_eq!(report.await["failures"][0]["advice"][0]["problem"], "The gateway's certificate is old.");
     }
-    // A file with a mistake is told where people look, and nothing starts with half of what was meant.
+    // An invalid file is reported on standard error, and the program does not start with a part of it.
     std::fs::write(&path, r#"{"format": 1, "version": "x", "entries": []}"#).unwrap();
     let said = folder.fails(&["export", "contoso"]);
     assert!(said.contains("advice.json") && said.contains("no entries"), "{said}");

@@ -58,8 +58,8 @@ impl Setup {
 
     /// Posts events of the page, all of which must be new.
     pub async fn hear(&self, events: &[Value]) {
-        let told = self.sender.post_to("esp-status", &json!(events)).await.ok(202);
-        assert_eq!(told["accepted"], events.len(), "{told}");
+        let reply = self.sender.post_to("esp-status", &json!(events)).await.ok(202);
+        assert_eq!(reply["accepted"], events.len(), "{reply}");
     }
 
     /// What was published of that kind, by device.
@@ -140,7 +140,7 @@ pub fn order(list: &[Value]) -> Vec<(&str, u64)> {
 }
 
 /// An event of the page of the device with that serial number.
-pub fn told(kind: &str, serial: &str, minutes_ago: i64, more: &Value) -> Value {
+pub fn page_event(kind: &str, serial: &str, minutes_ago: i64, more: &Value) -> Value {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let id = format!("{kind}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let mut data = json!({"device": {"serialNumber": serial}, "platform": "windows"});
@@ -150,7 +150,7 @@ pub fn told(kind: &str, serial: &str, minutes_ago: i64, more: &Value) -> Value {
 
 /// News of an item of the device's part.
 pub fn item(serial: &str, minutes_ago: i64, category: &str, item: &Value) -> Value {
-    told("esp.item", serial, minutes_ago, &json!({"phase": "deviceSetup", "category": category, "item": item}))
+    page_event("esp.item", serial, minutes_ago, &json!({"phase": "deviceSetup", "category": category, "item": item}))
 }
 
 pub fn app(serial: &str, minutes_ago: i64, id: &str, state: &str) -> Value {

@@ -1,11 +1,13 @@
 //! Who may do what with Enrollment Status Page profiles and devices: roles, tenants and scope tags.
 
-use crate::esp::{PROFILES, Setup, assignments, everything, fields, group, list, named, order, send, set_up, told};
+use crate::esp::{
+    PROFILES, Setup, assignments, everything, fields, group, list, named, order, page_event, send, set_up,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use vestibule_program_tests::{Answer, Client};
 
-/// Every operation: method, path, a body that would do, whether it changes something.
+/// Every operation: method, path, a valid body, and whether it changes something.
 fn operations(id: &str, device: &str) -> Vec<(Method, String, Value, bool)> {
     let at = |rest: &str| format!("{PROFILES}/{id}{rest}");
     vec![
@@ -24,7 +26,7 @@ fn operations(id: &str, device: &str) -> Vec<(Method, String, Value, bool)> {
 
 async fn with_device(setup: &Setup) -> String {
     let id = setup.make(&named("Kiosk", &json!({}))).await;
-    setup.hear(&[told("esp.started", "5CG-ACCESS", 5, &json!({}))]).await;
+    setup.hear(&[page_event("esp.started", "5CG-ACCESS", 5, &json!({}))]).await;
     id
 }
 
@@ -47,12 +49,12 @@ async fn roles_and_tenants() {
         }
         let answer = send(&reader, method.clone(), &path, &body).await;
         assert_eq!(answer.status, if changes { 403 } else { 200 }, "{what}");
-        // What names something of ours is nothing to them.
+        // An id of ours is unknown to the other tenant.
         let named_ours = path.contains(&id) || path.contains("5CG-ACCESS");
         let answer = send(&theirs, method.clone(), &path, &body).await;
         assert!(if named_ours { answer.status == 404 } else { [200, 201].contains(&answer.status) }, "{what}");
     }
-    // The same id, the default, is each tenant's own.
+    // The default has the same id at each tenant, but each has its own.
     let path = format!("{PROFILES}/default");
     send(&theirs, Method::PUT, &path, &named("Theirs", &json!({}))).await.ok(200);
     assert_eq!(setup.admin.json(&path).await["displayName"], "Default ESP");
@@ -76,7 +78,7 @@ async fn bodies_methods_and_parameters() {
                 let request = setup.admin.request(method.clone(), &path).body(wrong);
                 let problem = Answer::of(request.send().await.unwrap()).await.problem(400);
                 assert!(!problem.to_string().contains("hush"), "{method} {path}: {problem}");
-                // Who may not change learns nothing of what is wrong.
+                // A caller without permission does not learn what is wrong with a body.
                 if changes {
                     let request = reader.request(method.clone(), &path).body(wrong);
                     Answer::of(request.send().await.unwrap()).await.problem(403);
@@ -128,7 +130,7 @@ async fn scope_tags_limit_what_a_token_sees() {
     let us = setup.client(&["--role", "admin", "--scope-tag", "US"]);
     let seen = us.json(PROFILES).await;
     assert_eq!(order(seen["value"].as_array().unwrap()), [("US", 2), ("Both", 4), ("Default ESP", 0)]);
-    assert_eq!(seen["profiles"], 5, "the count of all says what a priority means");
+    assert_eq!(seen["profiles"], 5, "the total shows what a priority means");
 
     let all = setup.list().await;
     let id = |name: &str| all.iter().find(|one| one["displayName"] == name).unwrap()["id"].as_str().unwrap().to_owned();
@@ -142,18 +144,18 @@ async fn scope_tags_limit_what_a_token_sees() {
         }
     }
     assert_eq!(setup.list().await, all, "what was refused changed nothing");
-    // The default is seen and not theirs to change.
+    // They see the default, but may not change it.
     us.get(&format!("{PROFILES}/default")).await.ok(200);
     send(&us, Method::PUT, &format!("{PROFILES}/default"), &named("Ours", &json!({}))).await.problem(403);
     send(&us, Method::POST, PROFILES, &named("Ours", &json!({"id": "default"}))).await.problem(403);
-    // Names that they may not see are not told with the answer of what applies either.
+    // Names that they may not see are not in the answer about the profile that applies either.
     let device = json!({"groups": {"device": ["g"], "user": []}});
     let resolved = send(&us, Method::POST, &format!("{PROFILES}/resolve"), &device).await.ok(200);
     let over = resolved["passedOver"].as_array().unwrap();
     assert!(over.iter().all(|one| one["displayName"] != "EU"), "{resolved}");
     assert_eq!((&resolved["profile"], &resolved["rule"]), (&json!({"priority": 1}), &json!({"kind": "deviceGroup"})));
-    // Nor by a device, by a report or by the file.
-    let start = told("esp.started", "5CG-SCOPED", 5, &device);
+    // Nor are they in the answers about a device, in a report or in the file.
+    let start = page_event("esp.started", "5CG-SCOPED", 5, &device);
     setup.hear(&[start]).await;
     let sessions = setup.admin.json("/api/reports/esp/sessions").await;
     let session = sessions["sessions"][0]["sessionId"].as_str().unwrap();
@@ -167,14 +169,14 @@ async fn scope_tags_limit_what_a_token_sees() {
         &format!("/api/reports/esp/sessions/{session}"),
     ] {
         let (theirs, ours) = (us.get(path).await, setup.admin.get(path).await);
-        let tells = |answer: &Answer| {
+        let shows = |answer: &Answer| {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             text.contains(&id("All")) || text.contains("\"All\"") || text.contains("Profile All")
         };
-        assert_eq!((theirs.status, tells(&theirs), tells(&ours)), (ours.status, false, true), "{path}");
+        assert_eq!((theirs.status, shows(&theirs), shows(&ours)), (ours.status, false, true), "{path}");
     }
     us.get("/api/reports/files/latest").await.problem(403);
-    // Of a profile that is shared they change all but the tags of the others.
+    // They may change everything of a shared profile except the tags of others.
     let both = format!("{PROFILES}/{}", id("Both"));
     for tags in [json!(["EU", "US"]), json!(["US"])] {
         let changed = send(&us, Method::PUT, &both, &named("Both", &json!({"roleScopeTagIds": tags}))).await.ok(200);
@@ -183,7 +185,7 @@ async fn scope_tags_limit_what_a_token_sees() {
 }
 
 #[tokio::test]
-async fn what_a_token_with_scope_tags_makes_has_them() {
+async fn a_profile_made_with_a_scoped_token_has_its_tags() {
     let setup = set_up();
     setup.make(&named("First", &json!({}))).await;
     let us = setup.client(&["--role", "admin", "--scope-tag", "US", "--scope-tag", "CA"]);
@@ -206,7 +208,7 @@ async fn what_a_token_with_scope_tags_makes_has_them() {
     let listed = send(&us, Method::POST, PROFILES, &json!({"value": [named("Good", &json!({}))]})).await.ok(201);
     assert_eq!(listed["value"][0]["roleScopeTagIds"], json!(["US", "CA"]));
 
-    // They rank and assign what is theirs; where it stands among all is told.
+    // They rank and assign their own profiles, and see the priority among all.
     let ranked = send(&us, Method::POST, &format!("{path}/set-priority"), &json!({"priority": 1})).await.ok(200);
     assert_eq!(ranked["priority"], 1);
     let targets = assignments(&[everything("allDevices")]);

@@ -1,13 +1,15 @@
-//! Sessions on the Enrollment Status Page: what is waited for, under which profile, for how long, to what end.
+//! Sessions on the Enrollment Status Page: what they wait for, under which profile, for how long, and how they end.
 
-use crate::esp::{PROFILES, Setup, app, assignments, everything, group, item, named, send, set_up, subtask, told};
+use crate::esp::{
+    PROFILES, Setup, app, assignments, everything, group, item, named, page_event, send, set_up, subtask,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use vestibule_domain::Millis;
 use vestibule_program_tests::{event, eventually, now};
 
 fn start(serial: &str, minutes_ago: i64, more: &Value) -> Value {
-    told("esp.started", serial, minutes_ago, more)
+    page_event("esp.started", serial, minutes_ago, more)
 }
 
 fn of_group(name: &str) -> Value {
@@ -31,7 +33,8 @@ async fn only_blocking_apps_that_are_targeted_are_waited_for() {
     setup
         .hear(&[
             start("5CG-EXAMPLE", 20, &targeted),
-            // In the list of the profile and not targeted, and the other way round: neither fails anything.
+            // An app that is in the profile's list but not targeted, and one that is targeted but not listed, fail
+            // nothing.
             app("5CG-EXAMPLE", 19, "app-1", "error"),
             app("5CG-EXAMPLE", 18, "app-4", "error"),
             app("5CG-EXAMPLE", 17, "app-3", "inProgress"),
@@ -47,13 +50,13 @@ async fn only_blocking_apps_that_are_targeted_are_waited_for() {
     };
     assert_eq!([tracking("app-1"), tracking("app-3"), tracking("app-4")], ["notTracked", "blocking", "notTracked"]);
 
-    // What comes late changes nothing: what counts is when it was. An app that leaves its error within two minutes has not
-    // failed.
+    // Late events change nothing, since their own time counts. An app that recovers from its error within two minutes
+    // has not failed.
     setup.hear(&[app("5CG-EXAMPLE", 10, "app-3", "completed"), app("5CG-EXAMPLE", 11, "app-3", "error")]).await;
     let page = setup.page("5CG-EXAMPLE").await;
     let apps = subtask(&page, "deviceSetup", "apps");
     assert_eq!((&page["state"], &apps["text"]), (&json!("inProgress"), &json!("Completed (1 of 1)")), "{page}");
-    setup.hear(&[told("esp.completed", "5CG-EXAMPLE", 5, &json!({}))]).await;
+    setup.hear(&[page_event("esp.completed", "5CG-EXAMPLE", 5, &json!({}))]).await;
     let page = setup.page("5CG-EXAMPLE").await;
     assert_eq!(
         (&page["progress"], &page["elapsedSeconds"], &page["remainingSeconds"]),
@@ -61,7 +64,7 @@ async fn only_blocking_apps_that_are_targeted_are_waited_for() {
     );
     assert!(page["state"].as_str().unwrap().starts_with("success"), "{page}");
 
-    // The one that is waited for does fail it.
+    // An app that the session waits for does fail it.
     setup.hear(&[start("5CG-FAILS", 20, &targeted), app("5CG-FAILS", 9, "app-3", "error")]).await;
     let page = setup.page("5CG-FAILS").await;
     assert_eq!((&page["state"], &page["failure"]["phase"]), (&json!("failed"), &json!("deviceSetup")), "{page}");
@@ -112,7 +115,7 @@ async fn the_status_page_lists_the_profiles() {
             json!(["Kiosk ESP", 30, 2, "Kiosk Devices", 2, "active", 1]),
         ]
     );
-    // A change of profiles is seen at once, with no event after it.
+    // A change of profiles is visible at once, without a further event.
     let off = named("Kiosk ESP", &json!({"enabled": false}));
     send(&setup.admin, Method::PUT, &format!("{PROFILES}/{kiosk}"), &off).await.ok(200);
     let rows = rows().await;
@@ -135,7 +138,7 @@ async fn a_profile_is_fixed_when_the_session_starts() {
                         "selectedMobileAppIds": ["app-2"]});
     send(&setup.admin, Method::PUT, &path, &named("Kiosks", &second)).await.ok(200);
     send(&setup.admin, Method::POST, &format!("{path}/assign"), &assignments(&[group("others")])).await.ok(200);
-    // One that starts now has what applies now; another start of the same session changes nothing.
+    // A session that starts now has the profile that applies now. Another start of the same session changes nothing.
     setup.hear(&[start("5CG-LATER", 9, &of_group("others")), start("5CG-FIXED", 8, &of_group("others"))]).await;
     setup.hear(&[app("5CG-FIXED", 7, "app-2", "error"), app("5CG-FIXED", 6, "app-1", "error")]).await;
     assert_eq!(setup.page("5CG-LATER").await["limitMinutes"], 90);
@@ -148,21 +151,21 @@ async fn a_profile_is_fixed_when_the_session_starts() {
             (&page["limitMinutes"], &page["state"], &page["message"], &page["allowedActions"]),
             (&json!(30), &json!("failed"), &json!("Ask the first desk."), &json!(["retry", "reset"]))
         );
-        let told = setup.admin.json("/api/devices/5CG-FIXED/esp-profile").await;
-        assert_eq!(told["session"]["profile"], before["profile"]);
+        let reply = setup.admin.json("/api/devices/5CG-FIXED/esp-profile").await;
+        assert_eq!(reply["session"]["profile"], before["profile"]);
         assert_eq!(
-            (&told["session"]["rule"]["kind"], &told["now"]["rule"]["kind"]),
+            (&reply["session"]["rule"]["kind"], &reply["now"]["rule"]["kind"]),
             (&json!("deviceGroup"), &json!(rule))
         );
-        told
+        reply
     };
-    let told = check("default").await;
-    assert_eq!(told["basedOn"]["groups"]["device"][0]["id"], "kiosks");
-    let over = told["now"]["passedOver"].as_array().unwrap();
-    assert_eq!((over.len(), &over[0]["reason"]), (1, &json!("otherGroups")), "{told}");
+    let reply = check("default").await;
+    assert_eq!(reply["basedOn"]["groups"]["device"][0]["id"], "kiosks");
+    let over = reply["now"]["passedOver"].as_array().unwrap();
+    assert_eq!((over.len(), &over[0]["reason"]), (1, &json!("otherGroups")), "{reply}");
     assert_eq!(send(&setup.admin, Method::DELETE, &path, &Value::Null).await.status, 204);
-    let told = check("default").await;
-    assert_eq!(told["now"]["passedOver"], json!([]));
+    let reply = check("default").await;
+    assert_eq!(reply["now"]["passedOver"], json!([]));
 }
 
 /// Events of one device, and the state they come to.
@@ -170,7 +173,7 @@ async fn comes_to(setup: &Setup, serial: &str, begun: i64, rest: &[(&str, i64)],
     let mut events = vec![start(serial, begun, &json!({"hybridJoin": true}))];
     for (kind, minutes_ago) in rest {
         let more = if *kind == "esp.action" { json!({"action": "retry"}) } else { json!({}) };
-        events.push(told(kind, serial, *minutes_ago, &more));
+        events.push(page_event(kind, serial, *minutes_ago, &more));
     }
     setup.hear(&events).await;
     let page = setup.page(serial).await;
@@ -195,8 +198,8 @@ async fn hybrid_join_has_forty_minutes_more() {
     ] {
         comes_to(&setup, serial, begun, &rest, state).await;
     }
-    // Order doesn't matter: the start comes last.
-    setup.hear(&[told("esp.completed", "5CG-H-ORDER", 2, &json!({}))]).await;
+    // Here the start arrives last, since the order does not matter.
+    setup.hear(&[page_event("esp.completed", "5CG-H-ORDER", 2, &json!({}))]).await;
     setup.hear(&[start("5CG-H-ORDER", 80, &json!({"hybridJoin": true}))]).await;
     assert_eq!(setup.page("5CG-H-ORDER").await["state"], "successWithTimeout");
     setup.hear(&[start("5CG-PLAIN", 31, &json!({}))]).await;
@@ -204,7 +207,7 @@ async fn hybrid_join_has_forty_minutes_more() {
 }
 
 #[tokio::test]
-async fn a_time_limit_that_passes_is_told_by_itself() {
+async fn a_passed_time_limit_is_published_without_a_further_event() {
     let setup = set_up();
     let minutes = json!({"installProgressTimeoutInMinutes": 30});
     profile(&setup, "Hybrid", everything("allDevices"), &minutes).await;
@@ -216,21 +219,22 @@ async fn a_time_limit_that_passes_is_told_by_itself() {
     assert_eq!(page["deadline"], (begun + Millis::from_minutes(70)).to_string());
     assert!(page["remainingSeconds"].as_u64().unwrap() <= 5, "{page}");
 
-    // Nothing more is heard of it.
-    let told_of = eventually("the time-out is told", async || {
+    // No further event is received.
+    let published = eventually("the time-out is published", async || {
         setup.folder.json(&["sweep"]);
         setup.published("EspTimedOut").into_iter().next()
     })
     .await;
-    assert_eq!((&told_of["enrollmentKey"], &told_of["tenant"]), (&json!("5cg-soon"), &json!("contoso")));
+    assert_eq!((&published["enrollmentKey"], &published["tenant"]), (&json!("5cg-soon"), &json!("contoso")));
     let page = setup.page("5CG-SOON").await;
     assert_eq!((&page["state"], &page["timedOut"], &page["failure"]), (&json!("timedOut"), &json!(true), &Value::Null));
     assert!(page["message"].is_string() && page["allowedActions"] == json!(["retry"]), "{page}");
 
-    setup.hear(&[told("esp.completed", "5CG-SOON", 0, &json!({}))]).await;
+    setup.hear(&[page_event("esp.completed", "5CG-SOON", 0, &json!({}))]).await;
     assert_eq!(setup.page("5CG-SOON").await["state"], "successWithTimeout");
-    let told_of = eventually("its end is told", async || setup.published("EspCompleted").into_iter().next()).await;
-    assert_eq!(told_of["outcome"], "successWithTimeout");
+    let published =
+        eventually("its end is published", async || setup.published("EspCompleted").into_iter().next()).await;
+    assert_eq!(published["outcome"], "successWithTimeout");
     assert_eq!((setup.published("EspTimedOut").len(), setup.published("EspFailed").len()), (1, 0));
 }
 
@@ -252,10 +256,10 @@ async fn the_technician_tries_the_other_apps_where_the_profile_says_so() {
         assert_eq!((&apps["items"][1]["tracking"], &apps["text"]), (&json!(tracking), &json!(text)), "{page}");
         assert_eq!(page["phases"].as_array().unwrap().len(), 2, "no account is set up: {page}");
         setup.hear(&[app(serial, 7, "app-2", "error")]).await;
-        // The other app neither fails it nor holds it up: the technician's part is done.
+        // The other app neither fails nor delays it, so the technician's part is done.
         assert_eq!(setup.page(serial).await["state"], "success", "{serial}");
     }
-    // Numbers of the CSP are read as well; of policies one counts.
+    // Numbers of the CSP are accepted as well. Policies count as one item.
     let policy = |id: &str, state: u8| item("5CG-POLICY", 6, "securityPolicies", &json!({"id": id, "state": state}));
     setup.hear(&[start("5CG-POLICY", 9, &of_group("5CG-TRIES")), policy("p1", 3), policy("p2", 2)]).await;
     let page = setup.page("5CG-POLICY").await;
@@ -266,18 +270,18 @@ async fn the_technician_tries_the_other_apps_where_the_profile_says_so() {
 async fn a_device_may_come_to_the_page_again() {
     let setup = set_up();
     let serial = "5CG-AGAIN";
-    setup.hear(&[start(serial, 50, &json!({})), told("esp.failed", serial, 40, &json!({}))]).await;
+    setup.hear(&[start(serial, 50, &json!({})), page_event("esp.failed", serial, 40, &json!({}))]).await;
     let first = setup.page(serial).await;
-    setup.hear(&[start(serial, 30, &json!({})), told("esp.completed", serial, 20, &json!({}))]).await;
+    setup.hear(&[start(serial, 30, &json!({})), page_event("esp.completed", serial, 20, &json!({}))]).await;
     let second = setup.page(serial).await;
     assert_eq!((&second["state"], &second["earlier"][0]["id"]), (&json!("success"), &first["sessionId"]));
     assert_eq!((&second["earlier"][0]["state"], second["earlier"].as_array().unwrap().len()), (&json!("failed"), 1));
-    // The sender's own id tells sessions apart, whatever order they are told in.
+    // The sender's own id distinguishes sessions, in whichever order they are reported.
     let of = |session: &str| json!({"sessionId": session});
     setup
         .hear(&[
             start(serial, 10, &of("new")),
-            told("esp.failed", serial, 8, &of("old")),
+            page_event("esp.failed", serial, 8, &of("old")),
             start(serial, 15, &of("old")),
         ])
         .await;

@@ -1,6 +1,6 @@
-//! What Intune kept of past deployments, and the status page over devices of all kinds.
+//! Past deployments from Intune's own records, and the status page with devices of all kinds.
 
-use crate::esp::{app, item, set_up, told};
+use crate::esp::{app, item, page_event, set_up};
 use serde_json::{Value, json};
 use vestibule_domain::{Millis, time::Tz};
 use vestibule_program_tests::{Answer, Sender, event, now};
@@ -11,24 +11,24 @@ const LATER: &str = include_str!("../../../../shared/webhook/src/sources/samples
 const DOCUMENTED: &str =
     include_str!("../../../../shared/webhook/src/sources/samples/autopilot-events-documentation.json");
 
-/// A sample as if its last day were the day before yesterday: what is old isn't kept.
+/// A sample moved so that its last day is the day before yesterday, since older data isn't kept.
 fn recent(sample: &str) -> Value {
     let today = now().day(Tz::UTC);
     let mut text = sample.replace("2026-01-31", &today.plus(-12).to_string());
     for day in 1..=10 {
         text = text.replace(&format!("2026-02-{day:02}"), &today.plus(day - 12).to_string());
     }
-    assert!(!text.contains("2026-02-") || today.to_string().starts_with("2026-02"), "a day was left");
+    assert!(!text.contains("2026-02-") || today.to_string().starts_with("2026-02"), "a day was not moved");
     serde_json::from_str(&text).unwrap()
 }
 
-fn counts(told: &Value) -> (u64, u64, u64) {
-    let count = |name: &str| told[name].as_u64().unwrap();
+fn counts(reply: &Value) -> (u64, u64, u64) {
+    let count = |name: &str| reply[name].as_u64().unwrap();
     (count("accepted"), count("duplicates"), count("rejected"))
 }
 
 #[tokio::test]
-async fn what_intune_kept_is_imported_once() {
+async fn past_deployments_are_imported_once() {
     let setup = set_up();
     for sample in [recent(EVENTS), recent(DOCUMENTED)] {
         let (first, none, wrong) = counts(&setup.sender.post_to(HOOK, &sample).await.ok(202));
@@ -53,7 +53,7 @@ async fn what_intune_kept_is_imported_once() {
     let (nothing, ..) = counts(&setup.sender.post_to(HOOK, &recent(EVENTS)).await.ok(202));
     assert_eq!((nothing, &setup.page("AP-LATER-6").await["state"]), (0, &json!("success")));
 
-    // All of it is in the report: attempts, the failure, and who is only waited for.
+    // The report has everything: attempts, the failure, and a device that has not begun.
     let outcome = async |key: &str| {
         let path = format!("/api/reports/incomplete-enrollments/attempts?os=windows&enrollmentKey={key}");
         let attempts = setup.admin.json(&path).await["attempts"].as_array().unwrap().clone();
@@ -69,7 +69,7 @@ async fn what_intune_kept_is_imported_once() {
     let refused = failures["failures"].as_array().unwrap().iter().find(|one| one["enrollmentKey"] == "ap-refused-3");
     assert_eq!(refused.unwrap()["code"], "0x80180014", "{failures}");
     setup.admin.get("/api/devices/AP-REFUSED-3/esp").await.problem(404);
-    // Nothing was told late: it is a back-fill.
+    // Nothing counts as late, since it is a backfill.
     let path = "/api/reports/incomplete-enrollments/attempts?os=windows&enrollmentKey=ap-success-1";
     assert_eq!(setup.admin.json(path).await["attempts"][0]["clockSkew"], false);
 }
@@ -100,14 +100,14 @@ async fn an_import_is_signed_like_any_other_event() {
     send(&setup.sender, HOOK, vec![b' '; (1 << 20) + 1]).await.problem(413);
     let many = serde_json::to_vec(&json!({"value": vec![json!({}); 501]})).unwrap();
     send(&setup.sender, HOOK, many).await.problem(413);
-    // A field that is wrong is named; the other record is taken all the same.
+    // The invalid field is named, and the other record is accepted.
     let mut one_wrong = recent(EVENTS);
     one_wrong["value"][0]["eventDateTime"] = "hush-4711".into();
-    let told = send(&setup.sender, HOOK, serde_json::to_vec(&one_wrong).unwrap()).await;
-    let told = told.ok(207);
-    assert_eq!(told["rejected"], 1);
-    assert!(told.to_string().contains("eventDateTime") && !told.to_string().contains("hush"), "{told}");
-    // One kind of body is not the other.
+    let reply = send(&setup.sender, HOOK, serde_json::to_vec(&one_wrong).unwrap()).await;
+    let reply = reply.ok(207);
+    assert_eq!(reply["rejected"], 1);
+    assert!(reply.to_string().contains("eventDateTime") && !reply.to_string().contains("hush"), "{reply}");
+    // A body of one kind is refused at the address of the other.
     send(&setup.sender, "esp-status", body()).await.problem(400);
     let head = setup.admin.get(&format!("/hooks/contoso/{HOOK}")).await;
     head.problem(405);
@@ -137,10 +137,10 @@ async fn the_status_page_shows_who_is_under_way() {
         enrolls("PILOT01", "windows", "azureADJoinedWithAutopilotProfile"),
     ]);
     assert_eq!(setup.sender.post(&events).await.ok(202)["accepted"], 5);
-    // Three quarters: device preparation, policies and apps are there, and the account's part is to come.
+    // Three quarters are done: device preparation, policies and apps. The account's part is missing.
     setup
         .hear(&[
-            told("esp.started", "", 7, &about("5CG-ESP", "windows", "10.0.26100", "windowsAzureADJoin")),
+            page_event("esp.started", "", 7, &about("5CG-ESP", "windows", "10.0.26100", "windowsAzureADJoin")),
             item("5CG-ESP", 6, "securityPolicies", &json!({"id": "p", "state": "completed"})),
             app("5CG-ESP", 5, "a1", "completed"),
             app("5CG-ESP", 5, "a2", "completed"),
@@ -179,8 +179,8 @@ async fn the_status_page_shows_who_is_under_way() {
     let totals = ["Windows (Autopilot)", "Windows (Manual)", "macOS (ADE)", "macOS (Manual)", "iOS/iPadOS"].map(total);
     assert_eq!(totals, [Some(1), Some(2), Some(1), Some(0), Some(1)]);
 
-    // The end of the page is not the end of the enrollment, and the other way round.
-    setup.hear(&[told("esp.completed", "5CG-ESP", 1, &json!({}))]).await;
+    // The page's end is not the end of the enrollment, and the enrollment's end is not that of the page.
+    setup.hear(&[page_event("esp.completed", "5CG-ESP", 1, &json!({}))]).await;
     let listed = setup.admin.json("/api/devices/enrollment-status/active").await;
     assert!(listed["active"].as_array().unwrap().iter().all(|one| one["enrollmentKey"] != "5cg-esp"), "{listed}");
 }

@@ -1,13 +1,13 @@
-//! What contradicts a limit or a dependency of Enrollment Status Page profiles is refused, field by field.
+//! A profile that violates a limit or a dependency of Enrollment Status Page profiles is refused, field by field.
 
 use crate::esp::{PROFILES, Setup, assignments, everything, fields, filtered, group, named, send, set_up};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// What must never come back.
+/// A text that must never be repeated in an answer.
 const SENT: &str = "hush-4711";
 
-/// A body, and the fields that must be named: all of them and no other.
+/// A body, and exactly the fields that must be named.
 async fn refuses(setup: &Setup, method: Method, path: &str, body: &Value, wanted: &[&str]) {
     let problem = send(&setup.admin, method, path, body).await.problem(400);
     assert_eq!(fields(&problem), wanted.iter().copied().collect(), "{body}");
@@ -19,7 +19,7 @@ fn ids(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("app-{number}")).collect()
 }
 
-/// Members beside a name, and the fields that are wrong with them.
+/// Members besides a name, and the fields that are then invalid.
 fn wrong_members() -> Vec<(Value, Vec<&'static str>)> {
     let timeout = "installProgressTimeoutInMinutes";
     let hidden = "showInstallationProgress";
@@ -55,7 +55,7 @@ fn wrong_members() -> Vec<(Value, Vec<&'static str>)> {
         (json!({"@odata.type": "#microsoft.graph.deviceEnrollmentLimitConfiguration"}), vec!["@odata.type"]),
         (json!({"allowNonBlockingAppInstallation": true}), vec!["allowNonBlockingAppInstallation"]),
         (json!({"blockDeviceUse": false, "selectedMobileAppIds": ["a"]}), vec!["selectedMobileAppIds"]),
-        // Several at once: all of them are told.
+        // If several are invalid, all of them are named.
         (
             json!({"blockDeviceUse": false, "allowDeviceResetOnInstallFailure": true,
                    "allowDeviceUseOnInstallFailure": true, timeout: 0, "colour": SENT}),
@@ -83,7 +83,7 @@ fn wrong_members() -> Vec<(Value, Vec<&'static str>)> {
     ] {
         all.extend([json!("true"), json!(1), json!([SENT])].map(|wrong| (json!({flag: wrong}), vec![flag])));
     }
-    // Without the page nothing of it has any effect.
+    // Without the page, none of its settings has an effect.
     for (member, on) in [
         ("customErrorMessage", json!("Ask us.")),
         ("allowLogCollectionOnInstallFailure", json!(true)),
@@ -156,8 +156,8 @@ async fn a_list_is_taken_whole_or_not_at_all() {
     let off = named("Default", &json!({"id": "default", "enabled": false}));
     send(&setup.admin, Method::POST, PROFILES, &json!({"value": [good, off]})).await.problem(409);
     assert_eq!(setup.list().await, before);
-    let told = send(&setup.admin, Method::POST, PROFILES, &json!({"value": []})).await.ok(201);
-    assert_eq!((&told["value"], &told["ignored"]), (&json!([]), &json!(0)));
+    let reply = send(&setup.admin, Method::POST, PROFILES, &json!({"value": []})).await.ok(201);
+    assert_eq!((&reply["value"], &reply["ignored"]), (&json!([]), &json!(0)));
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn a_wrong_assignment_is_named() {
         let at = format!("enrollmentConfigurationAssignments[0].{field}");
         let problem = send(&setup.admin, Method::POST, &path, &body).await.problem(400);
         assert!(fields(&problem).contains(at.as_str()), "{target}: {problem}");
-        // In a profile's own body the list has another name.
+        // In the body of a profile, the list has another name.
         let body = named("Kiosk", &json!({"assignments": [{"target": group("g")}, {"target": target}]}));
         let problem = send(&setup.admin, Method::POST, PROFILES, &body).await.problem(400);
         assert!(fields(&problem).contains(format!("assignments[1].{field}").as_str()), "{target}: {problem}");

@@ -1,6 +1,6 @@
 //! A device's Enrollment Status Page: as JSON, and as a page for people.
 
-use crate::esp::{PROFILES, Setup, app, everything, item, named, send, set_up, subtask, told};
+use crate::esp::{PROFILES, Setup, app, everything, item, named, page_event, send, set_up, subtask};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
@@ -24,10 +24,10 @@ fn phase(page: &Value, number: usize) -> (&str, &str) {
 }
 
 #[tokio::test]
-async fn the_page_follows_what_is_told() {
+async fn the_page_follows_the_reported_events() {
     let setup = set_up();
     let device = "5CG-FOLLOW";
-    setup.hear(&[told("esp.started", device, 14, &json!({"deploymentMode": "selfDeploying"}))]).await;
+    setup.hear(&[page_event("esp.started", device, 14, &json!({"deploymentMode": "selfDeploying"}))]).await;
     let page = setup.page(device).await;
     assert_eq!((&page["progress"], &page["stage"]), (&Value::Null, &json!("Device preparation")), "{page}");
     assert_eq!(
@@ -38,11 +38,12 @@ async fn the_page_follows_what_is_told() {
     assert_eq!(page["elapsedSeconds"].as_u64().unwrap() / 60, 14);
     assert_eq!(subtask(&page, "devicePreparation", "secureHardware")["state"], "notStarted");
 
-    let begins =
-        |phase: &str, minutes_ago| told("esp.phase", device, minutes_ago, &json!({"phase": phase, "state": "started"}));
+    let begins = |phase: &str, minutes_ago| {
+        page_event("esp.phase", device, minutes_ago, &json!({"phase": phase, "state": "started"}))
+    };
     let lists = |category: &str, ids: &[&str]| {
         let items: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
-        told("esp.tracked", device, 11, &json!({"phase": "deviceSetup", "category": category, "items": items}))
+        page_event("esp.tracked", device, 11, &json!({"phase": "deviceSetup", "category": category, "items": items}))
     };
     setup.hear(&[begins("deviceSetup", 12)]).await;
     let page = setup.page(device).await;
@@ -76,7 +77,7 @@ async fn the_page_follows_what_is_told() {
 }
 
 #[tokio::test]
-async fn what_the_person_may_do_is_as_the_profile_says() {
+async fn the_profile_decides_what_the_person_may_do() {
     let setup = set_up();
     let (retry, reset) = ("blockDeviceSetupRetryByUser", "allowDeviceResetOnInstallFailure");
     let (go_on, logs) = ("allowDeviceUseOnInstallFailure", "allowLogCollectionOnInstallFailure");
@@ -101,10 +102,12 @@ async fn what_the_person_may_do_is_as_the_profile_says() {
         send(&setup.admin, Method::PUT, &format!("{PROFILES}/default"), &settings).await.ok(200);
         let device = format!("5CG-MAY-{number}");
         let account = json!({"phase": "accountSetup", "state": "started"});
-        setup.hear(&[told("esp.started", &device, 5, &json!({})), told("esp.phase", &device, 4, &account)]).await;
+        setup
+            .hear(&[page_event("esp.started", &device, 5, &json!({})), page_event("esp.phase", &device, 4, &account)])
+            .await;
         assert_eq!(setup.page(&device).await["allowedActions"], under_way, "{settings}");
         let failed = json!({"errorCode": "0x87d1041c", "message": "It went wrong."});
-        setup.hear(&[told("esp.failed", &device, 3, &failed)]).await;
+        setup.hear(&[page_event("esp.failed", &device, 3, &failed)]).await;
         let page = setup.page(&device).await;
         assert_eq!(
             (&page["allowedActions"], &page["message"]),
@@ -113,20 +116,20 @@ async fn what_the_person_may_do_is_as_the_profile_says() {
         );
         let failure = json!({"phase": "accountSetup", "errorCode": "0x87d1041c", "message": "It went wrong."});
         assert_eq!(page["failure"], failure);
-        setup.hear(&[told("esp.completed", &device, 1, &json!({}))]).await;
+        setup.hear(&[page_event("esp.completed", &device, 1, &json!({}))]).await;
         let page = setup.page(&device).await;
         assert_eq!((&page["allowedActions"], &page["message"]), (&json!([]), &Value::Null));
     }
 }
 
 #[tokio::test]
-async fn stuck_identifying_is_told() {
+async fn stuck_identifying_is_shown() {
     let setup = set_up();
     let begins = |device: &str, minutes_ago| {
-        told("esp.phase", device, minutes_ago, &json!({"phase": "deviceSetup", "state": "started"}))
+        page_event("esp.phase", device, minutes_ago, &json!({"phase": "deviceSetup", "state": "started"}))
     };
-    setup.hear(&[told("esp.started", "5CG-STUCK", 20, &json!({})), begins("5CG-STUCK", 18)]).await;
-    setup.hear(&[told("esp.started", "5CG-SLOW", 20, &json!({})), begins("5CG-SLOW", 14)]).await;
+    setup.hear(&[page_event("esp.started", "5CG-STUCK", 20, &json!({})), begins("5CG-STUCK", 18)]).await;
+    setup.hear(&[page_event("esp.started", "5CG-SLOW", 20, &json!({})), begins("5CG-SLOW", 14)]).await;
     assert_eq!(setup.page("5CG-SLOW").await["stuckIdentifying"], Value::Null);
     let page = setup.page("5CG-STUCK").await;
     let stuck = &page["stuckIdentifying"];
@@ -148,7 +151,7 @@ async fn stuck_identifying_is_told() {
 async fn any_name_of_the_device_leads_to_it() {
     let setup = set_up();
     let names = json!({"serialNumber": "5CG/ä 1% ?#", "mdmDeviceId": "1f0c6f58-7a3b", "udid": "UDID-1"});
-    setup.hear(&[told("esp.started", "", 5, &json!({"device": names, "enrollmentId": "enr:7+a"}))]).await;
+    setup.hear(&[page_event("esp.started", "", 5, &json!({"device": names, "enrollmentId": "enr:7+a"}))]).await;
     let known = setup.page("1f0c6f58-7a3b").await;
     assert_eq!(known["enrollmentKey"], "5cg/ä 1% ?#");
     for id in ["5CG%2F%C3%A4%201%25%20%3F%23", "5cg%2f%C3%84%201%25%20%3f%23", "UDID-1", "enr:7+a", "enr%3A7%2Ba"] {
@@ -168,7 +171,7 @@ async fn any_name_of_the_device_leads_to_it() {
     for id in ["%FF", "%00", "0", "%20", "..", "unknown"] {
         assert_eq!(setup.admin.get(&format!("/api/devices/{id}/esp")).await.status, 404, "{id}");
     }
-    // A device that never came to the page has none, and a profile that would apply.
+    // A device that was never on the page has no session, but a profile that would apply.
     let started = json!({"device": {"serialNumber": "5CG-NEVER"}, "platform": "windows"});
     let started =
         vestibule_program_tests::event("never", "enrollment.started", vestibule_program_tests::now(), &started);
@@ -190,9 +193,9 @@ async fn with_markup(setup: &Setup) {
     let failed = json!({"message": "<b>Ada's PC</b>"});
     setup
         .hear(&[
-            told("esp.started", "", 9, &json!({"device": device, "user": user})),
+            page_event("esp.started", "", 9, &json!({"device": device, "user": user})),
             item("5CG-HTML", 8, "apps", &bad),
-            told("esp.failed", "5CG-HTML", 7, &failed),
+            page_event("esp.failed", "5CG-HTML", 7, &failed),
         ])
         .await;
 }
@@ -219,7 +222,7 @@ async fn browsers_get_a_page_without_scripts() {
     for not in ["<script", "<b>", "<img", "<link", "http://", "https://", " style=", " onclick=", "Ada"] {
         assert!(!page.contains(not), "{not}: {page}");
     }
-    for told in [
+    for part in [
         "&lt;b&gt;PC&lt;/b&gt;",
         "&lt;b&gt;Profile&lt;/b&gt;",
         "&lt;b&gt;App&lt;/b&gt; could not be installed (&lt;b&gt;5&lt;/b&gt;)",
@@ -228,7 +231,7 @@ async fn browsers_get_a_page_without_scripts() {
         "Failed (0 of 1)",
         "Try again",
     ] {
-        assert!(page.contains(told), "{told}: {page}");
+        assert!(page.contains(part), "{part}: {page}");
     }
     let by_parameter = setup.admin.get(&format!("{path}?format=html")).await;
     assert!(text(&by_parameter).contains("&lt;b&gt;PC"));
@@ -244,16 +247,16 @@ async fn browsers_get_a_page_without_scripts() {
     for wrong in ["?format=xml", "?format=html&format=html", "?format=html&colour=blue"] {
         setup.admin.get(&format!("{path}{wrong}")).await.problem(400);
     }
-    // What is over is not read again by itself.
+    // A finished session's page does not reload itself.
     assert!(page.contains("http-equiv=\"refresh\""));
-    setup.hear(&[told("esp.completed", "5CG-HTML", 1, &json!({}))]).await;
+    setup.hear(&[page_event("esp.completed", "5CG-HTML", 1, &json!({}))]).await;
     assert!(!text(&browse(&setup.admin, path).await).contains("http-equiv"));
 }
 
 #[tokio::test]
 async fn a_browser_may_send_the_token_as_a_password_for_the_page_alone() {
     let setup = set_up();
-    setup.hear(&[told("esp.started", "5CG-BASIC", 5, &json!({}))]).await;
+    setup.hear(&[page_event("esp.started", "5CG-BASIC", 5, &json!({}))]).await;
     let nobody = Client::new(&setup.serve.url, "");
     let by = async |method: Method, path: &str, accept: &str, password: &str| {
         let request = nobody.request(method, path).header(ACCEPT, accept).basic_auth("whoever", Some(password));
@@ -269,16 +272,16 @@ async fn a_browser_may_send_the_token_as_a_password_for_the_page_alone() {
         assert_eq!(answer.problem(401)["status"], 401);
         answer.headers[WWW_AUTHENTICATE].to_str().unwrap().split(' ').next().unwrap().to_owned()
     };
-    // Asked for where it would be taken, with nothing or something wrong.
+    // Where a password is accepted, it is requested if the credential is missing or wrong.
     assert_eq!(scheme(&browse(&nobody, path).await), "Basic");
-    assert_eq!(scheme(&browse(&nobody, "/api/devices/nobody/esp").await), "Basic", "whether it is there or not");
+    assert_eq!(scheme(&browse(&nobody, "/api/devices/nobody/esp").await), "Basic", "whether the device exists or not");
     assert_eq!(scheme(&nobody.get(&format!("{path}?format=html")).await), "Basic");
     for wrong in ["", "x", "vst_contoso_x", "vst_nobody_x", setup.contoso.secret.as_str()] {
         assert_eq!(scheme(&by(Method::GET, path, BROWSER, wrong).await), "Basic", "{wrong}");
     }
     let garbled = nobody.request(Method::GET, path).header(ACCEPT, BROWSER).header(AUTHORIZATION, "Basic !!!");
     assert_eq!(scheme(&Answer::of(garbled.send().await.unwrap()).await), "Basic");
-    // Nowhere else.
+    // It is accepted nowhere else.
     assert_eq!(scheme(&nobody.get(path).await), "Bearer");
     for (method, path, accept) in [
         (Method::GET, path, "*/*"),
@@ -309,7 +312,7 @@ async fn a_tenant_that_wants_no_names_shows_none() {
     let user = json!({"principalName": "ada@contoso.example"});
     let failed = json!({"message": "Ada's app failed."});
     let started = json!({"device": device, "user": user});
-    setup.hear(&[told("esp.started", "", 5, &started), told("esp.failed", "5CG-QUIET", 3, &failed)]).await;
+    setup.hear(&[page_event("esp.started", "", 5, &started), page_event("esp.failed", "5CG-QUIET", 3, &failed)]).await;
     let path = "/api/devices/5CG-QUIET/esp";
     let page = setup.page("5CG-QUIET").await;
     assert_eq!(
@@ -323,7 +326,7 @@ async fn a_tenant_that_wants_no_names_shows_none() {
     assert_eq!(page["failure"]["message"], Value::Null);
     let shown = text(&browse(&setup.admin, path).await);
     let profile = setup.admin.json("/api/devices/5CG-QUIET/esp-profile").await;
-    for told in [page.to_string(), shown, profile.to_string()] {
-        assert!(!told.to_lowercase().contains("ada"), "{told}");
+    for part in [page.to_string(), shown, profile.to_string()] {
+        assert!(!part.to_lowercase().contains("ada"), "{part}");
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use vestibule_program_tests::Client;
 
 #[tokio::test]
-async fn the_default_is_there_on_the_first_day_and_stays() {
+async fn the_default_exists_from_the_first_day_and_stays() {
     let setup = set_up();
     let all = setup.admin.json(PROFILES).await;
     assert_eq!((all["profiles"].as_u64(), order(&setup.list().await)), (Some(1), vec![("Default ESP", 0)]));
@@ -117,7 +117,7 @@ fn graphs_default() -> Value {
     })
 }
 
-/// Members that are ours to say, whatever Graph says.
+/// Members that we set, whatever Graph says.
 const OURS: [&str; 6] =
     ["id", "priority", "version", "createdDateTime", "lastModifiedDateTime", "deviceEnrollmentConfigurationType"];
 
@@ -139,7 +139,7 @@ async fn graphs_example_posts_unchanged_and_comes_back() {
     assert_eq!(place, format!("{PROFILES}/{}", shown["id"].as_str().unwrap()));
     let again = setup.admin.get(place).await;
     assert_eq!((again.ok(200), tag(&again)), (shown.clone(), tag(&made)));
-    // What was read can be written back.
+    // An answer can be posted back.
     let same = send(&setup.admin, Method::PUT, place, &shown).await.ok(200);
     same_members(&shown, &same);
     assert_eq!(same["version"], 2);
@@ -164,10 +164,10 @@ async fn graphs_list_posts_unchanged() {
             named("First", &json!({"@odata.type": documented()["@odata.type"], "priority": 1, "id": "another"})),
         ]
     });
-    let told = send(&setup.admin, Method::POST, PROFILES, &export).await.ok(201);
-    assert_eq!((&told["ignored"], told["value"].as_array().unwrap().len()), (&json!(2), 3), "{told}");
+    let reply = send(&setup.admin, Method::POST, PROFILES, &export).await.ok(201);
+    assert_eq!((&reply["ignored"], reply["value"].as_array().unwrap().len()), (&json!(2), 3), "{reply}");
 
-    // In their own order behind what was there; the default is taken over.
+    // They keep their order and come after the existing profiles. The settings of the default are taken over.
     let all = setup.list().await;
     let order = order(&all);
     assert_eq!(order, [("Here before", 1), ("First", 2), ("Display Name value", 3), ("All users and all devices", 0)]);
@@ -187,8 +187,8 @@ async fn an_export_with_all_the_profiles_a_tenant_can_have_fits() {
     export.extend((1..=50).map(|number| named(&format!("ESP {number}"), &json!({}))));
     let other = json!({"@odata.type": "#microsoft.graph.deviceEnrollmentLimitConfiguration", "limit": 5});
     export.extend(std::iter::repeat_n(other, 5));
-    let told = send(&setup.admin, Method::POST, PROFILES, &json!({"value": export})).await.ok(201);
-    assert_eq!((&told["ignored"], told["value"].as_array().unwrap().len()), (&json!(5), 51));
+    let reply = send(&setup.admin, Method::POST, PROFILES, &json!({"value": export})).await.ok(201);
+    assert_eq!((&reply["ignored"], reply["value"].as_array().unwrap().len()), (&json!(5), 51));
     assert_eq!(setup.list().await.len(), 51);
 }
 
@@ -197,7 +197,7 @@ async fn a_tenant_has_fifty_one_profiles_at_most() {
     let setup = set_up();
     let some = |from: u32, to: u32| json!({"value": (from..=to).map(|number| named(&format!("ESP {number}"), &json!({}))).collect::<Vec<_>>()});
     send(&setup.admin, Method::POST, PROFILES, &some(1, 48)).await.ok(201);
-    // One too many of three: none of them.
+    // If one of three is too many, none is added.
     let problem = send(&setup.admin, Method::POST, PROFILES, &some(49, 51)).await.problem(409);
     assert!(problem["detail"].as_str().unwrap().contains("51"), "{problem}");
     assert_eq!(setup.admin.json(PROFILES).await["profiles"], 49);
@@ -211,7 +211,7 @@ async fn a_tenant_has_fifty_one_profiles_at_most() {
 }
 
 #[tokio::test]
-async fn what_changed_since_it_was_read_is_not_changed() {
+async fn a_profile_that_changed_since_it_was_read_is_not_changed() {
     let setup = set_up();
     let id = setup.make(&named("Kiosk", &json!({}))).await;
     setup.make(&named("Second", &json!({}))).await;
@@ -236,7 +236,7 @@ async fn what_changed_since_it_was_read_is_not_changed() {
         }
         assert_eq!(setup.admin.json(&path).await, now.json(), "{method} {at}");
     }
-    // Each change has another tag, by which the next one is made.
+    // Each change gives a new tag, which the next change must carry.
     let mut known = tag(&now);
     for (method, at, body, status) in changes("Mine") {
         let wanted = format!("\"other\", {known}");
@@ -251,7 +251,7 @@ async fn what_changed_since_it_was_read_is_not_changed() {
     let id = setup.make(&named("Any", &json!({}))).await;
     let path = format!("{PROFILES}/{id}");
     send_if(&setup.admin, Method::PUT, &path, &named("Whatever", &json!({})), "*").await.ok(200);
-    // Somebody else's new rank is a change as well.
+    // A new rank by somebody else is a change as well.
     let before = tag(&setup.admin.get(&path).await);
     setup.make(&named("Before it", &json!({"priority": 1}))).await;
     send_if(&setup.admin, Method::DELETE, &path, &Value::Null, &before).await.problem(412);
@@ -273,8 +273,8 @@ async fn a_new_rank_shifts_the_others() {
         (1, 2, ["c", "b", "a", "d"]),
     ] {
         let path = format!("{PROFILES}/{}/set-priority", ids[at]);
-        let told = send(&setup.admin, Method::POST, &path, &json!({"priority": to})).await.ok(200);
-        assert_eq!(told["priority"], to.min(4));
+        let reply = send(&setup.admin, Method::POST, &path, &json!({"priority": to})).await.ok(200);
+        assert_eq!(reply["priority"], to.min(4));
         let all = setup.list().await;
         let ranked: Vec<_> = expected.into_iter().zip(1..).chain([("Default ESP", 0)]).collect();
         assert_eq!(order(&all), ranked, "{at} to {to}");
@@ -285,7 +285,7 @@ async fn a_new_rank_shifts_the_others() {
         let path = format!("{PROFILES}/{}/set-priority", ids[0]);
         assert_eq!(fields(&send(&setup.admin, Method::POST, &path, &body).await.problem(400)), ["priority"].into());
     }
-    // One that goes leaves no gap, and a new one is put where it is wanted.
+    // Removing a profile leaves no gap, and a new one gets the rank that is requested.
     send(&setup.admin, Method::DELETE, &format!("{PROFILES}/{}", ids[1]), &Value::Null).await;
     setup.make(&named("e", &json!({"priority": 2}))).await;
     assert_eq!(order(&setup.list().await), [("c", 1), ("e", 2), ("a", 3), ("d", 4), ("Default ESP", 0)]);
@@ -294,7 +294,7 @@ async fn a_new_rank_shifts_the_others() {
     assert_eq!(order(&setup.list().await), [("d", 1), ("c", 2), ("e", 3), ("a", 4), ("Default ESP", 0)]);
 }
 
-/// One of many: makes two profiles, moves them and others', and removes one of them.
+/// One of many users: makes two profiles, moves them and those of others, and removes one of them.
 async fn meddle(client: Client, number: usize) -> BTreeSet<u16> {
     let mut statuses = BTreeSet::new();
     let mut mine = Vec::new();
@@ -324,7 +324,7 @@ async fn sixteen_at_once_leave_no_gap() {
         clients.spawn(meddle(Client::new(&setup.serve.url, &setup.contoso.admin), number));
     }
     let statuses: BTreeSet<u16> = clients.join_all().await.into_iter().flatten().collect();
-    // 404 is another's that went; nobody may be turned away.
+    // 404 means that somebody else removed it. Nobody may get another error.
     assert!(statuses.is_subset(&[200, 201, 204, 404].into()), "{statuses:?}");
     let all = setup.list().await;
     let priorities: Vec<u64> = order(&all).into_iter().map(|(_, priority)| priority).collect();
@@ -334,7 +334,7 @@ async fn sixteen_at_once_leave_no_gap() {
 }
 
 #[tokio::test]
-async fn of_many_who_saw_the_same_one_changes_it() {
+async fn one_of_many_who_read_the_same_version_changes_it() {
     let setup = set_up();
     let id = setup.make(&named("Kiosk", &json!({}))).await;
     let path = format!("{PROFILES}/{id}");
@@ -379,7 +379,7 @@ async fn an_assignment_replaces_the_one_before() {
             assert_eq!(shown[member], *value, "{member}");
         }
     }
-    // An export can be posted back, with a filter of which only Graph has the rule.
+    // An export can be posted back, even with a filter whose rule only Graph has.
     let mut foreign = everything("allLicensedUsers");
     foreign["deviceAndAppManagementAssignmentFilterId"] = "f1".into();
     foreign["deviceAndAppManagementAssignmentFilterType"] = "include".into();
@@ -387,7 +387,7 @@ async fn an_assignment_replaces_the_one_before() {
     assert_eq!(targets().await, [foreign]);
     setup.assign(&id, &[]).await;
     assert!(targets().await.is_empty());
-    // Settings alone leave assignments as they are.
+    // A change of only the settings keeps the assignments.
     setup.assign(&id, &[group("g3")]).await;
     send(&setup.admin, Method::PUT, &format!("{PROFILES}/{id}"), &named("Kiosk", &json!({}))).await.ok(200);
     assert_eq!(targets().await[0]["groupId"], "g3");

@@ -1,4 +1,4 @@
-//! Which Enrollment Status Page profile applies to a device that somebody imagines, and why.
+//! Which Enrollment Status Page profile applies to a hypothetical device, and why.
 
 use crate::esp::{PROFILES, Setup, everything, fields, filtered, group, named, send, set_up};
 use reqwest::Method;
@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 async fn resolve(setup: &Setup, device: &Value) -> Value {
-    let told = send(&setup.admin, Method::POST, &format!("{PROFILES}/resolve"), device).await.ok(200);
-    assert!(told["asOf"].is_string() && told["rule"]["words"].is_string(), "{told}");
-    told
+    let resolved = send(&setup.admin, Method::POST, &format!("{PROFILES}/resolve"), device).await.ok(200);
+    assert!(resolved["asOf"].is_string() && resolved["rule"]["words"].is_string(), "{resolved}");
+    resolved
 }
 
 /// The profile that applies, the rule that chose it, and why the others don't.
-fn chosen(told: &Value) -> (&str, &str, BTreeMap<&str, &str>) {
-    let text = |value: &'static str| told.pointer(value).and_then(Value::as_str).unwrap();
-    let over = told["passedOver"].as_array().unwrap().iter();
+fn chosen(resolved: &Value) -> (&str, &str, BTreeMap<&str, &str>) {
+    let text = |value: &'static str| resolved.pointer(value).and_then(Value::as_str).unwrap();
+    let over = resolved["passedOver"].as_array().unwrap().iter();
     let over = over.map(|one| (one["displayName"].as_str().unwrap(), one["reason"].as_str().unwrap())).collect();
     (text("/profile/displayName"), text("/rule/kind"), over)
 }
@@ -33,8 +33,8 @@ async fn profile(setup: &Setup, name: &str, more: &Value, targets: &[Value]) -> 
 async fn the_device_comes_before_its_user() {
     let setup = set_up();
     let (by_rule, _, over) = {
-        let told = resolve(&setup, &json!({})).await;
-        let (name, rule, over) = chosen(&told);
+        let resolved = resolve(&setup, &json!({})).await;
+        let (name, rule, over) = chosen(&resolved);
         (name.to_owned(), rule.to_owned(), over.len())
     };
     assert_eq!((by_rule.as_str(), over), ("Default ESP", 0));
@@ -44,12 +44,12 @@ async fn the_device_comes_before_its_user() {
     setup.make(&named("Nobody's", &json!({}))).await;
     profile(&setup, "Kiosks", &json!({}), &[group("kiosks")]).await;
     profile(&setup, "All users", &json!({}), &[everything("allLicensedUsers")]).await;
-    let told = resolve(&setup, &in_groups(&["KIOSKS", "others"], &["board"])).await;
-    let (name, rule, over) = chosen(&told);
-    // In spite of a lower priority.
+    let resolved = resolve(&setup, &in_groups(&["KIOSKS", "others"], &["board"])).await;
+    let (name, rule, over) = chosen(&resolved);
+    // It applies in spite of its lower priority.
     assert_eq!((name, rule), ("Kiosks", "deviceGroup"));
-    assert_eq!(told["profile"]["priority"], 4);
-    assert_eq!(told["rule"]["group"]["id"], "kiosks");
+    assert_eq!(resolved["profile"]["priority"], 4);
+    assert_eq!(resolved["rule"]["group"]["id"], "kiosks");
     let reasons = [
         ("Board", "deviceFirst"),
         ("Off", "disabled"),
@@ -58,16 +58,16 @@ async fn the_device_comes_before_its_user() {
         ("Default ESP", "fallback"),
     ];
     assert_eq!(over, reasons.into());
-    for one in told["passedOver"].as_array().unwrap() {
+    for one in resolved["passedOver"].as_array().unwrap() {
         assert!(one["words"].as_str().is_some_and(|words| !words.is_empty()), "{one}");
     }
 
-    let told = resolve(&setup, &in_groups(&[], &["board"])).await;
-    let (name, rule, over) = chosen(&told);
+    let resolved = resolve(&setup, &in_groups(&[], &["board"])).await;
+    let (name, rule, over) = chosen(&resolved);
     assert_eq!((name, rule, over["All users"]), ("Board", "userGroup", "lowerPriority"));
     assert_eq!(over["Kiosks"], "otherGroups");
-    let told = resolve(&setup, &json!({})).await;
-    let (name, rule, over) = chosen(&told);
+    let resolved = resolve(&setup, &json!({})).await;
+    let (name, rule, over) = chosen(&resolved);
     assert_eq!((name, rule, over["Board"]), ("All users", "allLicensedUsers", "otherGroups"));
 }
 
@@ -84,11 +84,11 @@ async fn where_nobody_signs_in_users_do_not_count() {
     ] {
         let mut device = in_groups(&[], &["board"]);
         device["deploymentMode"] = mode.into();
-        let told = resolve(&setup, &device).await;
-        let (name, _, over) = chosen(&told);
+        let resolved = resolve(&setup, &device).await;
+        let (name, _, over) = chosen(&resolved);
         assert_eq!((name, over["Board"]), (expected, reason), "{mode}");
     }
-    // A group that has both is the device's as well.
+    // A group that contains the user and the device counts for the device as well.
     let both = json!({"deploymentMode": "selfDeploying", "groups": {"device": ["board"], "user": ["board"]}});
     assert_eq!(chosen(&resolve(&setup, &both).await).0, "Board");
 }
@@ -112,8 +112,8 @@ async fn filters_let_in_and_keep_out() {
         (json!({"manufacturer": "Fabrikam", "osVersion": "10.0.26100.1"}), "Out", [("In", "filtered")]),
         (json!({}), "Out", [("In", "filtered")]),
     ] {
-        let told = resolve(&setup, &device).await;
-        let (name, rule, over) = chosen(&told);
+        let resolved = resolve(&setup, &device).await;
+        let (name, rule, over) = chosen(&resolved);
         assert_eq!((name, rule, over["Graph's"]), (expected, "allDevices", "filterUnknown"), "{device}");
         for (name, reason) in reasons {
             assert_eq!(over[name], reason, "{device}");
@@ -127,14 +127,14 @@ async fn a_higher_priority_wins_and_a_change_shows_at_once() {
     let first = profile(&setup, "First", &json!({"installProgressTimeoutInMinutes": 90}), &[group("a")]).await;
     let second = profile(&setup, "Second", &json!({}), &[everything("allDevices")]).await;
     let device = in_groups(&["a"], &[]);
-    let told = resolve(&setup, &device).await;
-    assert_eq!((chosen(&told).0, chosen(&told).2["Second"]), ("First", "lowerPriority"));
-    assert_eq!(told["profile"]["installProgressTimeoutInMinutes"], 90);
+    let resolved = resolve(&setup, &device).await;
+    assert_eq!((chosen(&resolved).0, chosen(&resolved).2["Second"]), ("First", "lowerPriority"));
+    assert_eq!(resolved["profile"]["installProgressTimeoutInMinutes"], 90);
     let path = format!("{PROFILES}/{second}/set-priority");
     send(&setup.admin, Method::POST, &path, &json!({"priority": 1})).await.ok(200);
-    let told = resolve(&setup, &device).await;
-    assert_eq!((chosen(&told).0, chosen(&told).1), ("Second", "allDevices"));
-    assert_eq!(told["profile"]["id"], second);
+    let resolved = resolve(&setup, &device).await;
+    assert_eq!((chosen(&resolved).0, chosen(&resolved).1), ("Second", "allDevices"));
+    assert_eq!(resolved["profile"]["id"], second);
     let off = named("Second", &json!({"enabled": false}));
     send(&setup.admin, Method::PUT, &format!("{PROFILES}/{second}"), &off).await.ok(200);
     assert_eq!(resolve(&setup, &device).await["profile"]["id"], first);
@@ -147,7 +147,7 @@ async fn a_higher_priority_wins_and_a_change_shows_at_once() {
         let answer = send(&setup.admin, Method::POST, &format!("{PROFILES}/resolve"), &device).await;
         assert_eq!(fields(&answer.problem(400)), [field].into());
     }
-    // Whoever may read may ask.
+    // A reader may ask as well.
     let reader = setup.client(&[]);
     send(&reader, Method::POST, &format!("{PROFILES}/resolve"), &device).await.ok(200);
 }

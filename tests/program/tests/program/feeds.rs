@@ -1,4 +1,5 @@
-//! One truth through each product's own webhook: what is shown is true, and what the product cannot report is not reported.
+//! The same enrollments through each product's own webhook: all that is shown is true, and what the product cannot
+//! report is shown as not reported.
 //!
 //! Eleven enrollments: seven completed within twelve to fifteen minutes, three given up, one failed.
 
@@ -12,7 +13,7 @@ use vestibule_webhook::sources::Sender;
 
 const MINUTE_MS: i64 = 60_000;
 
-/// What truly happened, hours ago: whoever is silent since then has given up.
+/// What really happened, hours ago, so that everybody who is silent since then has given up.
 fn truth() -> Vec<Enrollment> {
     let long_ago = now() - Millis::from_minutes(50 * 60);
     let completed = [12, 13, 14, 15, 12, 13, 14].map(|minutes| Truth::Completed(minutes * MINUTE_MS));
@@ -34,7 +35,7 @@ fn tenant_of(folder: &Folder, product: Product) -> (Tenant, String) {
     (tenant, secret)
 }
 
-/// Posts as the product does: with its own proof, in its own form.
+/// Posts like the product: with its own proof, in its own form.
 async fn post(serve: &Serve, tenant: &Tenant, secret: &str, product: Product, enrollments: &[Enrollment]) {
     let source = Sender::named(product.source()).unwrap();
     let proof = source.own_proof().unwrap_or(Proof::StandardWebhooks);
@@ -49,7 +50,7 @@ async fn post(serve: &Serve, tenant: &Tenant, secret: &str, product: Product, en
     }
 }
 
-/// The numbers of all platforms, and of the one line of the status page that has attempts.
+/// The numbers of all platforms, and those of the only line of the status page that has attempts.
 async fn shown(api: &Client) -> Value {
     let report = api.json("/api/reports/incomplete-enrollments?os=all").await;
     let status = api.json("/api/devices/enrollment-status").await;
@@ -77,18 +78,18 @@ fn rounded(mut value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn one_truth_is_shown_as_far_as_each_product_reports_it() {
+async fn the_same_enrollments_are_shown_as_far_as_each_product_reports_them() {
     let folder = Folder::new();
     let serve = folder.serve();
     let truth = truth();
-    // Finished enrollments alone: how many, and nothing else.
+    // These products report only finished enrollments, so only their number is known.
     let only_ends = json!({
         "initiated": 7, "completed": 7, "abandoned": null, "failed": null, "measured": 0, "incompleteRate": null,
         "withSteps": 0, "judged": 0, "successRate": null, "timed": 0, "averageMinutes": null, "firstTimeRight": null,
     });
     for (product, expected, reports) in [
         (
-            // Whoever fails is silent, as those are who give up.
+            // A failed enrollment is silent, like one that was given up.
             Product::NanoMdm,
             json!({
                 "initiated": 11, "completed": 7, "abandoned": 4, "failed": null, "measured": 11, "incompleteRate": 0.364,
@@ -102,7 +103,7 @@ async fn one_truth_is_shown_as_far_as_each_product_reports_it() {
         (Product::WorkspaceOne, only_ends.clone(), "only ends, compliance"),
         (Product::AndroidManagement, only_ends.clone(), "only ends, compliance"),
         (
-            // Intune keeps deployments that ended, well or not.
+            // Intune keeps deployments that ended, successful or failed.
             Product::AutopilotEvents,
             json!({
                 "initiated": 8, "completed": 7, "abandoned": 0, "failed": 1, "measured": 8, "incompleteRate": 0.0,
@@ -112,7 +113,7 @@ async fn one_truth_is_shown_as_far_as_each_product_reports_it() {
             "only starts, failures, ends",
         ),
         (
-            // The page's log has everything but a person's choice to stop: who walks away is silent.
+            // The page's log has everything except a person's choice to stop: somebody who walks away is silent.
             Product::WindowsEsp,
             json!({
                 "initiated": 11, "completed": 7, "abandoned": 3, "failed": 1, "measured": 11, "incompleteRate": 0.273,

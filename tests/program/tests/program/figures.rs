@@ -1,10 +1,10 @@
-//! The report's numbers, from wherever they are to be had: the API's answer, the file's attempts, its views, the model.
+//! The report's numbers from each of their sources: the API's answer, the file's attempts, its views, and the model.
 
 use rusqlite::{Connection, named_params};
 use serde_json::Value;
 use vestibule_model::{Device, Report, Settings, report};
 
-/// What the report is asked for.
+/// The parameters of the report.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub from: String,
@@ -27,7 +27,7 @@ impl Asked {
 
 type Elsewhere = (String, Option<String>, Option<String>, u64);
 
-/// The numbers; of days and sections and of rows those that are not zero.
+/// The numbers. Of days, sections and rows, only those that are not zero.
 #[derive(Debug, Default, PartialEq)]
 pub struct Figures {
     pub initiated: u64,
@@ -141,7 +141,7 @@ impl Figures {
         .sorted()
     }
 
-    /// Counted over the view of all attempts, as anybody would who has only that.
+    /// Counts over the view of all attempts, like somebody who has only that.
     pub fn of_attempts(conn: &Connection, asked: &Asked) -> Self {
         let values = named_params! {
             ":from": asked.from, ":to": asked.to, ":os": asked.os, ":section": asked.section,
@@ -273,7 +273,7 @@ impl Figures {
         .sorted()
     }
 
-    /// What the views of the whole window say, which have no filter.
+    /// The numbers of the views of the whole window, which have no filter.
     pub fn of_window(conn: &Connection) -> Self {
         let pairs = |sql: &str| -> Vec<(u8, u64)> {
             let mut rows = conn.prepare(sql).unwrap();
@@ -318,7 +318,7 @@ impl Figures {
     }
 }
 
-/// What has no row, by its headings: those that tell the cause, without a place, and the rest.
+/// The attempts without a row, by heading: those with a known cause but no place, and the rest.
 fn headings(parts: Vec<Elsewhere>) -> (Vec<Elsewhere>, u64, u64) {
     let sum = |wanted: &str| parts.iter().filter(|one| one.0 == wanted).map(|one| one.3).sum();
     let (nowhere, other) = (sum("placeNotReported"), sum("other"));
@@ -333,7 +333,7 @@ fn add<K: PartialEq>(counts: &mut Vec<(K, Option<String>, u64)>, (key, section):
     }
 }
 
-/// What was written as JSON may differ in its last digit.
+/// A number may differ in its last digit after it was written as JSON.
 pub fn rounded(value: f64) -> f64 {
     (value * 1e9).round() / 1e9
 }

@@ -1,4 +1,4 @@
-//! How often a tenant's senders may post, and what is said beyond that.
+//! How often a tenant's senders may post, and the answer when they post more often.
 
 use serde_json::json;
 use vestibule_program_tests::{Folder, enrollment, now};
@@ -10,7 +10,7 @@ async fn requests_of_senders_are_counted_by_tenant() {
     let (contoso, fabrikam) = (folder.add_tenant("contoso"), folder.add_tenant("fabrikam"));
     let sender = serve.sender(&contoso);
     let event = enrollment("e1", "enrollment.started", now(), "SERIAL0001");
-    // What nobody is known to have sent is not counted.
+    // Requests of unknown senders are not counted.
     for _ in 0..3 {
         sender.with_secret("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").post(&event).await.problem(401);
     }
@@ -21,7 +21,7 @@ async fn requests_of_senders_are_counted_by_tenant() {
     refused.problem(429);
     let after: u32 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=30).contains(&after), "{after}");
-    // The other hooks are another function, and other tenants are counted by themselves.
+    // The other hooks belong to another function, and other tenants are counted separately.
     sender.post_to("esp-status", &json!([])).await.ok(202);
     serve.sender(&fabrikam).post(&event).await.ok(202);
 }

@@ -1,4 +1,4 @@
-//! `import`: a file of events, one a line, taken once whatever happens on the way.
+//! `import`: each event of a file, one per line, is stored once, whatever happens meanwhile.
 
 use serde_json::Value;
 use std::collections::HashSet;
@@ -7,7 +7,7 @@ use std::process::Stdio;
 use vestibule_program_tests::{Folder, enrollment, eventually, now};
 use vestibule_simulator::{Scenario, simulate};
 
-/// A sample's deliveries, one a line: how many lines, and how many different events.
+/// A sample's deliveries, one per line. Returns the number of lines and the number of different events.
 fn sample(path: &Path, enrollments: usize) -> (u64, u64) {
     let deliveries = simulate(&Scenario { seed: 7, enrollments, days: 20, until_ms: now().millis() });
     let mut lines = Vec::new();
@@ -30,7 +30,7 @@ fn counted(answer: &Value) -> (u64, u64, u64, u64) {
     (count("accepted"), count("duplicates"), count("ignored"), count("rejected"))
 }
 
-/// Where the program notes how far an import came.
+/// The path where the program stores the progress of an import.
 pub fn note(folder: &Folder) -> Option<PathBuf> {
     let notes = std::fs::read_dir(folder.data().join("imports")).ok()?;
     notes.map(|note| note.unwrap().path()).find(|path| path.extension().is_some_and(|end| end == "json"))
@@ -44,7 +44,7 @@ async fn killed_goes_on(folder: &Folder, enrollments: usize) {
     eventually("the import has begun", async || note(folder)).await;
     child.kill().unwrap();
     let status = child.wait().unwrap();
-    assert!(!status.success(), "it was through before it could be killed");
+    assert!(!status.success(), "it finished before it could be killed");
 
     let answer = folder.json(&arguments);
     let resumed = answer["resumedAtLine"].as_u64().unwrap();
@@ -52,7 +52,7 @@ async fn killed_goes_on(folder: &Folder, enrollments: usize) {
     assert_eq!(answer["lines"], lines);
     let (accepted, duplicates, ignored, rejected) = counted(&answer);
     assert_eq!((accepted + duplicates, ignored, rejected), (lines, 0, 0), "{answer}");
-    // What was stored but not yet noted when it was killed counts as known when it is read again.
+    // Events that were stored before it was killed, but after the last noted progress, count as known when read again.
     assert!(accepted <= events, "{answer}");
     assert_eq!(note(folder), None);
 
@@ -62,14 +62,14 @@ async fn killed_goes_on(folder: &Folder, enrollments: usize) {
 }
 
 #[tokio::test]
-async fn one_that_was_killed_goes_on_where_it_was() {
+async fn a_killed_import_goes_on_where_it_was() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     killed_goes_on(&folder, 500).await;
 }
 
 #[tokio::test]
-async fn also_beside_a_serve() {
+async fn a_killed_import_goes_on_beside_a_serve() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let serve = folder.serve();
@@ -78,7 +78,7 @@ async fn also_beside_a_serve() {
 }
 
 #[test]
-fn an_import_that_is_through_begins_anew_and_old_events_bear_no_mark() {
+fn a_finished_import_begins_again_and_old_events_are_not_marked() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let path = folder.beside("sample.ndjson");
@@ -90,11 +90,11 @@ fn an_import_that_is_through_begins_anew_and_old_events_bear_no_mark() {
     let late: i64 = conn
         .query_row("SELECT count(*) FROM attempt_timeline WHERE clock_skew LIKE '%behind%'", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(late, 0, "a back-fill's events are old by nature");
+    assert_eq!(late, 0, "a backfill's events are old, not late");
 }
 
 #[test]
-fn refused_lines_are_named_and_hold_up_nothing() {
+fn refused_lines_are_named_and_stop_nothing() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let good = |number: u32| {
@@ -111,7 +111,7 @@ fn refused_lines_are_named_and_hold_up_nothing() {
         wrong.to_string(),
         unknown.to_string(),
         "[]".to_owned(),
-        // The last line has no end.
+        // The last line has no line end.
         good(7),
     ];
     let path = folder.beside("mixed.ndjson");
@@ -130,7 +130,7 @@ fn refused_lines_are_named_and_hold_up_nothing() {
 }
 
 #[test]
-fn a_file_or_tenant_that_is_not_there_is_an_error() {
+fn a_missing_file_or_tenant_is_an_error() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let path = folder.beside("events.ndjson");
@@ -140,9 +140,10 @@ fn a_file_or_tenant_that_is_not_there_is_an_error() {
     assert_eq!(counted(&folder.json(&["import", "contoso", file_argument(&path)])), (0, 0, 0, 0));
 }
 
-/// The tables and answers that portals save: one sentence says what is wanted and what it is, and nothing is stored.
+/// Tables and answers that portals save: one sentence says what `import` reads and what the file is, and nothing is
+/// stored.
 #[test]
-fn what_is_no_lines_of_json_is_named() {
+fn a_file_of_another_form_is_named() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let path = folder.beside("export");
@@ -166,9 +167,9 @@ fn what_is_no_lines_of_json_is_named() {
     assert_eq!(counted(&folder.json(&["import", "contoso", file_argument(&path)])), (1, 0, 0, 0));
 }
 
-/// One mistake in all lines is one sentence.
+/// One mistake in all lines gets one sentence.
 #[test]
-fn the_same_mistake_is_said_once() {
+fn the_same_mistake_is_reported_once() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let path = folder.beside("notes.txt");

@@ -1,4 +1,5 @@
-//! `import` of Intune's exports: as the portal saves them, twice, overlapping, and with what they can't report.
+//! `import` of Intune's exports: as the portal saves them, repeated, overlapping, and with a list of what they can't
+//! report.
 
 use crate::import::note;
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ fn counted(answer: &Value) -> [u64; 5] {
 }
 
 #[tokio::test]
-async fn an_export_is_taken_once_however_often_and_in_whichever_form() {
+async fn an_export_is_stored_once_however_often_and_in_whichever_form() {
     let folder = Folder::new();
     let contoso = folder.add_tenant("contoso");
     let first = folder.json(&["import", "contoso", &save(&folder, "EnrollmentActivity.csv", ACTIVITY)]);
@@ -34,7 +35,7 @@ async fn an_export_is_taken_once_however_often_and_in_whichever_form() {
     assert_eq!(first["report"]["reports"], json!(["stops", "failures", "ends"]));
     assert_eq!(first["report"]["notReported"], json!(["starts", "steps", "compliance", "removals"]));
 
-    // Again; saved by a spreadsheet; as JSON; and an export that overlaps with the first.
+    // The same again, as saved by a spreadsheet, as JSON, and an export that overlaps with the first.
     let lines: Vec<&str> = ACTIVITY.split_inclusive("\r\n").collect();
     let semicolons = format!("{}{}", lines[0], lines[1]).replace(',', ";").replace("\"\"\"new\"\";", "\"\"\"new\"\",");
     let row = json!({"EnrollmentActivityId": "a-1", "EnrollmentDateTime": "2026-11-24 08:58:03.3022384", "Failure": false,
@@ -68,13 +69,13 @@ async fn an_export_is_taken_once_however_often_and_in_whichever_form() {
     let failures = admin.json("/api/devices/enrollment-status/failures").await;
     assert_eq!(failures["failures"].as_array().unwrap().len(), 1, "{failures}");
     assert!(failures.to_string().contains("Registrierungsbeschränkungen"), "{failures}");
-    // What the numbers stand on is said.
+    // The coverage names the source of the numbers.
     let coverage = admin.json("/api/reports/coverage?os=all&from=2026-11-01&to=2026-11-30").await;
     assert!(coverage.to_string().contains("intune:reports/EnrollmentActivity"), "{coverage}");
 }
 
 #[tokio::test]
-async fn one_that_was_killed_goes_on_where_it_was() {
+async fn a_killed_import_of_an_export_goes_on_where_it_was() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let mut text = "EnrollmentActivityId,EnrollmentDateTime,Failure,SerialNumber,OS\n".to_owned();
@@ -86,7 +87,7 @@ async fn one_that_was_killed_goes_on_where_it_was() {
     let mut child = folder.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("the import has begun", async || note(&folder)).await;
     child.kill().unwrap();
-    assert!(!child.wait().unwrap().success(), "it was through before it could be killed");
+    assert!(!child.wait().unwrap().success(), "it finished before it could be killed");
     let answer = folder.json(&arguments);
     let resumed = answer["resumedAtLine"].as_u64().unwrap();
     assert!(resumed > 0 && resumed < 4_000, "{answer}");
@@ -96,7 +97,7 @@ async fn one_that_was_killed_goes_on_where_it_was() {
 }
 
 #[test]
-fn rows_that_are_wrong_are_named_by_their_line() {
+fn invalid_rows_are_named_by_their_line() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let text = "EnrollmentActivityId,EnrollmentDateTime,Failure,SerialNumber,OS\n\
@@ -120,7 +121,7 @@ fn rows_that_are_wrong_are_named_by_their_line() {
 }
 
 #[test]
-fn each_report_is_known_by_its_columns_and_says_what_it_cannot() {
+fn each_report_is_recognised_by_its_columns_and_says_what_it_cannot_report() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let data = folder.data();
@@ -139,7 +140,7 @@ fn each_report_is_known_by_its_columns_and_says_what_it_cannot() {
         assert!(ran.stdout.contains(cannot), "{}", ran.stdout);
         assert!(ran.stdout.contains("0 refused"), "{}", ran.stdout);
     }
-    // Another report is none of these, and nothing of it is stored.
+    // Another report is refused, and nothing of it is stored.
     let other = "DeviceId,DeviceName,ComplianceState\nd-1,PC1,1\n";
     let said = folder.fails(&["import", "contoso", &save(&folder, "other.csv", other)]);
     assert!(said.contains("EnrollmentActivity") && said.contains("a CSV export of something else"), "{said}");

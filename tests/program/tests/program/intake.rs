@@ -1,5 +1,5 @@
-//! What becomes of an event: older than what is kept, named by a placeholder or in another spelling, and by which id it
-//! is answered.
+//! How unusual events are handled: older than the retention, with a placeholder as identifier, with another spelling,
+//! and sent again with another id.
 
 use serde_json::{Value, json};
 use vestibule_domain::{Millis, Timestamp};
@@ -8,8 +8,8 @@ use vestibule_program_tests::{Client, Folder, enrollment, event, eventually, now
 /// A device's whole enrollment, so many days ago.
 fn enrolled(name: &str, days: i64) -> Vec<Value> {
     let at = |minutes: i64| now() - Millis::from_days(days) + Millis::from_minutes(minutes);
-    let tell = |kind: &str, minutes: i64| enrollment(&format!("{name}-{kind}"), kind, at(minutes), name);
-    vec![tell("enrollment.started", 0), tell("enrollment.enrolled", 60), tell("enrollment.compliant", 70)]
+    let event_at = |kind: &str, minutes: i64| enrollment(&format!("{name}-{kind}"), kind, at(minutes), name);
+    vec![event_at("enrollment.started", 0), event_at("enrollment.enrolled", 60), event_at("enrollment.compliant", 70)]
 }
 
 fn statuses(answer: &Value) -> Vec<&str> {
@@ -25,14 +25,14 @@ fn attempts(folder: &Folder) -> i64 {
 }
 
 #[tokio::test]
-async fn what_is_older_than_what_is_kept_is_answered_so_and_may_come_again() {
+async fn an_event_older_than_the_retention_is_answered_so_and_may_come_again() {
     let folder = Folder::new();
     let serve = folder.serve();
     let sender = serve.sender(&folder.add_tenant("contoso"));
     let hook = "enrollment-events?backfill=true";
     let (old, young) = (enrolled("GIVEOLD014", 60), enrolled("GIVEYOUNG014", 20));
 
-    // One by one, and among others: no error, and the others are stored.
+    // Alone and among others, it is no error, and the others are stored.
     let single = sender.post_to(hook, &old[0]).await.ok(202);
     assert_eq!((statuses(&single), &single["ignored"]), (vec!["tooOld"], &json!(1)));
     let both: Vec<Value> = old.iter().chain(&young).cloned().collect();
@@ -41,16 +41,16 @@ async fn what_is_older_than_what_is_kept_is_answered_so_and_may_come_again() {
     assert_eq!(batch["results"][0]["id"], old[0]["id"]);
     assert_eq!(attempts(&folder), 1);
 
-    // Nothing of it was stored: raising what is kept brings nothing back, and sending again does.
+    // Nothing of it was stored: a longer retention does not restore it, but sending it again does.
     folder.json(&["tenant", "set", "contoso", "retentionDays=400"]);
     assert_eq!(attempts(&folder), 1);
-    // Before the webhook refuses what is old it reads the tenant anew, at most once a second.
-    let taken = eventually("what is kept now is taken", async || {
+    // Before the webhook refuses an old event, it reads the tenant again, at most once a second.
+    let taken = eventually("the old event is accepted", async || {
         let again = sender.post_to(hook, &json!(old)).await.ok(202);
         (statuses(&again) != ["tooOld"; 3]).then_some(again)
     });
     assert_eq!(statuses(&taken.await), ["accepted"; 3]);
-    // So does the operator's import.
+    // The operator's import does the same.
     let path = folder.beside("old.ndjson");
     std::fs::write(&path, old.iter().map(|event| format!("{event}\n")).collect::<String>()).unwrap();
     let imported = folder.json(&["import", "contoso", path.to_str().unwrap()]);
@@ -58,8 +58,8 @@ async fn what_is_older_than_what_is_kept_is_answered_so_and_may_come_again() {
     assert_eq!(attempts(&folder), 2);
 }
 
-/// A retention that was lowered and raised again: what the lower one erased is taken when it comes again, and what it left
-/// in the table is known and seen.
+/// After a retention was lowered and raised again, events that the lower one erased are accepted when they are sent
+/// again, and those that remained in the table are known and visible.
 #[test]
 fn what_a_shorter_retention_erased_may_come_again() {
     let folder = Folder::new();
@@ -74,7 +74,7 @@ fn what_a_shorter_retention_erased_may_come_again() {
     };
     assert_eq!(import(), [3, 0, 0]);
     assert_eq!(attempts(&folder), 1);
-    // What ended up to a week before the retention is not seen any more, and held still.
+    // Attempts that ended up to a week before the retention are no longer visible, but still stored.
     for (days, is_erased) in [(55, false), (30, true), (30, true)] {
         folder.json(&["tenant", "set", "contoso", &format!("retentionDays={days}")]);
         assert_eq!(attempts(&folder), 0);
@@ -123,7 +123,7 @@ async fn an_event_is_answered_by_the_id_that_it_was_sent_with() {
     let ids: Vec<&str> =
         answer["results"].as_array().unwrap().iter().map(|result| result["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["update-1", "update-2", "update-3", "update-4"]);
-    // The same told again is known, and answered by the id that it has this time.
+    // The same event sent again is a duplicate, and is answered by the id that it has this time.
     let mut again = events[2].clone();
     again["id"] = json!("update-3 again");
     let answer = sender.post_to("esp-status", &again).await.ok(202);
@@ -131,7 +131,7 @@ async fn an_event_is_answered_by_the_id_that_it_was_sent_with() {
 }
 
 #[tokio::test]
-async fn a_placeholder_names_no_device_and_an_identifier_does_in_any_spelling() {
+async fn a_placeholder_identifies_no_device_and_an_identifier_does_in_any_spelling() {
     let folder = Folder::new();
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
@@ -140,9 +140,9 @@ async fn a_placeholder_names_no_device_and_an_identifier_does_in_any_spelling() 
     let expected = json!([{"field": "data.device.serialNumber", "problem": "\"Default string\" is a placeholder, not a serial number"}]);
     assert_eq!(refused["errors"], expected);
 
-    // Twelve PCs of one maker: the serial numbers and one of the ids say nothing.
+    // Twelve PCs of one maker have placeholders as serial numbers and as one of the ids.
     let serials = ["Defaultstring", "NotApplicable", "Not Specified"];
-    let told = |number: usize, kind: &str, at: Timestamp| {
+    let event_of = |number: usize, kind: &str, at: Timestamp| {
         let device = json!({
             "serialNumber": serials[number % serials.len()],
             "mdmDeviceId": "00000000-0000-0000-0000-000000000000",
@@ -150,7 +150,7 @@ async fn a_placeholder_names_no_device_and_an_identifier_does_in_any_spelling() 
         });
         event(&format!("{kind}-{number}"), kind, at, &json!({"device": device, "platform": "windows"}))
     };
-    let all: Vec<Value> = (0..12).map(|number| told(number, "enrollment.started", now())).collect();
+    let all: Vec<Value> = (0..12).map(|number| event_of(number, "enrollment.started", now())).collect();
     assert_eq!(sender.post(&json!(all)).await.ok(202)["accepted"], 12);
     let admin = Client::new(&serve.url, &contoso.admin);
     let status = admin.json("/api/devices/enrollment-status").await;

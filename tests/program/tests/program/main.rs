@@ -1,4 +1,4 @@
-//! The program from outside, by subject.
+//! Tests of the program from outside, by subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod api;

@@ -1,4 +1,4 @@
-//! The demonstration's sample once more, as the plain model reads it.
+//! Reads the demonstration's sample with the plain model.
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -33,15 +33,15 @@ pub fn instant(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-/// When each event of an attempt was received: only the program knows. It matters for those that tell of a time that
-/// was yet to come.
+/// When each event of an attempt was received, which only the program knows. It matters for events whose time was still
+/// in the future.
 pub fn received(conn: &Connection) -> HashMap<(String, String), Timestamp> {
     let mut rows = conn.prepare("SELECT source, event_id, received_at FROM attempt_timeline").unwrap();
     let rows = rows.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), instant(&row.get::<_, String>(2)?))));
     rows.unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-/// The deliveries as they were received: by `as_of` where nothing tells more exactly.
+/// The deliveries with the time when they were received, or `as_of` if that is unknown.
 pub fn delivered(
     sample: &[Delivery],
     received: &HashMap<(String, String), Timestamp>,
@@ -71,7 +71,7 @@ pub fn devices_at(delivered: &[Delivered], as_of: Timestamp) -> Vec<Device> {
     devices
 }
 
-/// What apps and other items are called, by their ids: in the sample an id has one name.
+/// The names of apps and other items by id. In the sample, each id has only one name.
 fn names(delivered: &[Delivered]) -> HashMap<String, String> {
     let data = || delivered.iter().map(|one| &one.event["data"]);
     let apps = data().flat_map(|data| data["targetedApps"].as_array().into_iter().flatten());
@@ -79,11 +79,11 @@ fn names(delivered: &[Delivered]) -> HashMap<String, String> {
     items.filter_map(|item| Some((item["id"].as_str()?.to_owned(), item["name"].as_str()?.to_owned()))).collect()
 }
 
-/// The event with what the webhook and the events beside it add: the profile that applies, and the names of items, which
-/// senders leave out where they gave them before.
+/// The event with what the webhook and other events add: the profile that applies, and the names of items, which
+/// senders leave out if they gave them before.
 fn as_stored(delivered: &Delivered, names: &HashMap<String, String>) -> Option<Event> {
     let mut event = read(delivered)?;
-    match event.esp.as_mut().map(|told| &mut told.what) {
+    match event.esp.as_mut().map(|esp| &mut esp.what) {
         Some(What::Started { profile, .. }) => *profile = Some(applies(&delivered.event["data"]["groups"])),
         Some(What::Item(item)) => item.name = item.name.take().or_else(|| names.get(&item.id).cloned()),
         _ => {}

@@ -1,4 +1,4 @@
-//! The demonstration's printed numbers, the API's, the file's views and the plain model's on the same events agree.
+//! The numbers that the demonstration prints, those of the API, of the file's views and of the plain model agree.
 
 use crate::figures::{Asked, Figures, rounded};
 use crate::model::{delivered, devices_at, instant, received, sample};
@@ -31,7 +31,7 @@ async fn demo_file_api_and_model_agree() {
         let model = Figures::of_model(&devices, one);
         assert_eq!(Figures::of_attempts(&conn, one), model, "attempts of the file: {one:?}");
         assert_eq!(Figures::of_views(&conn, one), model, "views of the file: {one:?}");
-        assert!(model.initiated > 10 && model.abandoned > 0, "the sample is too small to tell: {one:?}");
+        assert!(model.initiated > 10 && model.abandoned > 0, "the sample is too small for a comparison: {one:?}");
     }
     assert_eq!(Figures::of_window(&conn), Figures::of_model(&devices, &asked[2]), "views of the whole window");
     platforms_agree(&of_file(&conn), &devices, file_as_of);
@@ -53,7 +53,7 @@ async fn demo_file_api_and_model_agree() {
     limbo_agrees(&api, &sample).await;
     drill_down_agrees(&api, &asked).await;
 
-    // The same sample once more changes nothing: no number, and no attempt.
+    // Posting the same sample again changes no number and no attempt.
     drop(serve);
     let again = folder.json(&["demo", "--listen", "127.0.0.1:0", "--exit", "--enrollments", ENROLLMENTS]);
     answer_agrees(&again["wholeWindow"], &asked[1], &sample);
@@ -61,7 +61,7 @@ async fn demo_file_api_and_model_agree() {
     attempts_agree(&conn, &devices_at(&sample, instant(again["wholeWindow"]["asOf"].as_str().unwrap())));
 }
 
-/// Of 120 enrollments of products seven in ten completed. Who gave up is seen where a product reports starts.
+/// Of the 120 enrollments of products, seven in ten completed. Giving up is visible only if a product reports starts.
 fn products_report_less(shown: &Value) {
     let report = &shown["wholeWindow"];
     let number = |name: &str| report[name].as_u64().unwrap();
@@ -75,14 +75,14 @@ fn products_report_less(shown: &Value) {
     assert!(sources.len() == 3 && sources.iter().all(|source| source["sentence"].is_string()), "{sources:?}");
 }
 
-/// The range of an answer that was asked for none: the last fourteen days, today included.
+/// The default range of an answer: the last fourteen days, today included.
 fn usual_range(answer: &Value) -> Asked {
     let to = instant(answer["asOf"].as_str().unwrap()).day(Tz::UTC).plus(1);
     Asked { from: to.plus(-14).to_string(), to: to.to_string(), os: None, section: None }
 }
 
-/// The default range, the sample's days, all that is kept, each filter, and all of them.
-/// The file has more than the range that is called whole: all since `window_from`.
+/// The default range, the sample's days, all that is kept, each filter alone, and all filters together.
+/// The file has more than the range that is called whole: everything since `window_from`.
 fn ranges(printed: &Value, window_from: String) -> Vec<Asked> {
     let usual = usual_range(&printed["incompleteEnrollments"]);
     let day = |member: &str| printed["wholeWindow"][member].as_str().unwrap().to_owned();
@@ -101,7 +101,7 @@ fn ranges(printed: &Value, window_from: String) -> Vec<Asked> {
     ]
 }
 
-/// One attempt, as far as the model tells of it.
+/// One attempt, with the members that the model has.
 type Row = Vec<Option<String>>;
 
 const COLUMNS: &str = "enrollment_key, started_at, ended_at, outcome, cause, section, action, screen, \
@@ -156,13 +156,13 @@ fn attempts_agree(conn: &Connection, devices: &[Device]) {
     assert_eq!(file.len(), model.len());
 }
 
-/// The API's report is the model's at the same instant.
+/// Checks that the API's report equals the model's at the same instant.
 fn answer_agrees(answer: &Value, asked: &Asked, sample: &[Delivered]) {
     let devices = devices_at(sample, instant(answer["asOf"].as_str().unwrap()));
     assert_eq!(Figures::of_answer(answer), Figures::of_model(&devices, asked), "{asked:?}");
     assert_eq!(answer["timeZone"], "UTC");
     assert_eq!((answer["from"].as_str(), answer["to"].as_str()), (Some(&*asked.from), Some(&*asked.to)));
-    // Every day and section is there, zero included, and all nineteen rows.
+    // All days and sections are listed, even with zero, and all nineteen rows.
     let days = (0..).take_while(|days| first_day(asked).plus(*days).to_string() < asked.to).count();
     let daily = answer["daily"].as_array().unwrap();
     let catalogued = |day: &&Value| !day["section"].is_null() && day["section"] != "enrollmentStatusPage";
@@ -262,7 +262,7 @@ async fn limbo_agrees(api: &Client, sample: &[Delivered]) {
         })
         .collect();
     assert_eq!(answer["leftDevices"], model.len());
-    assert!(!model.is_empty(), "the sample shows nothing of it");
+    assert!(!model.is_empty(), "the sample has no such device");
     let by_day = answer["byDay"].as_array().unwrap().iter().map(|day| day["devices"].as_u64().unwrap()).sum::<u64>();
     assert!(by_day as usize <= model.len() && by_day > 0);
     let registered = devices.iter().filter(|device| device.registered).count();
@@ -304,7 +304,8 @@ fn reasons_agree(conn: &Connection, devices: &[Device], as_of: Timestamp) {
     assert_eq!(file, model.into_iter().map(|one| (one.reason, one.failed)).collect::<Vec<_>>());
 }
 
-/// From a number to its attempts: as many as the number says, page by page, and from one to its events.
+/// Goes from a number to its attempts, page by page, which must be as many as the number says, and from one to its
+/// events.
 async fn drill_down_agrees(api: &Client, asked: &[Asked]) {
     for one in asked {
         let report = Figures::of_answer(&api.json(&one.path()).await);

@@ -1,6 +1,6 @@
-//! People who signed in at an OpenID Connect issuer: whose tokens are taken, and what they allow.
+//! People who signed in at an OpenID Connect issuer: whose tokens are accepted, and what they allow.
 //!
-//! The issuer is a small server of this test with keys of its own; discovery, key sets and signatures are real.
+//! The issuer is a small server of this test with its own keys. Discovery, key sets and signatures are real.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -13,10 +13,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use vestibule_program_tests::{Client, Folder, now};
 
-/// What is done to good claims.
+/// A change to valid claims.
 type Change<'c> = &'c dyn Fn(&mut Value);
 
-/// A key with the name that tokens and key sets give it.
+/// A key, with its name in tokens and key sets.
 struct Key {
     id: String,
     signs: EncodingKey,
@@ -64,7 +64,7 @@ async fn issuer(keys: Arc<Mutex<Vec<Value>>>) -> String {
 }
 
 #[tokio::test]
-async fn tokens_of_the_issuer_are_taken_for_what_they_say_and_no_others() {
+async fn only_tokens_of_the_issuer_are_accepted_with_the_role_that_they_name() {
     let (known, other) = (key("k1"), key("k1"));
     let keys = Arc::new(Mutex::new(vec![known.public.clone()]));
     let address = issuer(Arc::clone(&keys)).await;
@@ -97,15 +97,15 @@ async fn tokens_of_the_issuer_are_taken_for_what_they_say_and_no_others() {
         ("expired", &|claims| claims["exp"] = json!(now().seconds() - 600)),
         ("without end", &|claims| drop(claims.as_object_mut().unwrap().remove("exp"))),
         ("not yet", &|claims| claims["nbf"] = json!(now().seconds() + 600)),
-        ("no role of ours", &|claims| claims["roles"] = json!(["contoso", "contoso:owner", 7])),
-        ("a tenant that is none", &|claims| claims["roles"] = json!(["nobody:admin"])),
+        ("no known role", &|claims| claims["roles"] = json!(["contoso", "contoso:owner", 7])),
+        ("an unknown tenant", &|claims| claims["roles"] = json!(["nobody:admin"])),
         ("no subject", &|claims| drop(claims.as_object_mut().unwrap().remove("sub"))),
     ];
     for (what, change) in changes {
         let answer = asks(known.token(&claims(change))).get("/api/tenant").await;
         assert_eq!(answer.status, 401, "{what}");
     }
-    // Another's key under the known name, a shared secret, and no signature at all.
+    // Another key under the known name, a shared secret, and no signature at all.
     asks(other.token(&claims(&|_| {}))).get("/api/tenant").await.problem(401);
     let header = Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::HS256) };
     let point = URL_SAFE_NO_PAD.decode(known.public["x"].as_str().unwrap()).unwrap();
@@ -117,7 +117,7 @@ async fn tokens_of_the_issuer_are_taken_for_what_they_say_and_no_others() {
 }
 
 #[tokio::test]
-async fn without_an_issuer_nobody_elses_tokens_are_looked_at() {
+async fn without_an_issuer_only_our_own_tokens_are_accepted() {
     let known = key("k1");
     let folder = Folder::new();
     folder.add_tenant("contoso");

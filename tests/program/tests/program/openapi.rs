@@ -1,4 +1,5 @@
-//! The API's description against the deployment's routes, against real answers, and against requests made up from it.
+//! Compares the API's description with the deployment's routes, with real answers, and with the answers to requests
+//! that are generated from it.
 
 use crate::operations::{Operation, Sample, Who, senders_without, table, template_routes};
 use crate::page::Page;
@@ -13,9 +14,9 @@ use vestibule_program_tests::Answer;
 use vestibule_test_tools::venv;
 use vestibule_words::List;
 
-/// What pip installs to make requests up from the description.
+/// The package that pip installs to generate requests from the description.
 const TOOLS: [&str; 1] = ["schemathesis==4.32.5"];
-/// The page is described by nobody but itself, preflights belong to the browser, and a handshake to the delivery service.
+/// The description leaves out the page, preflights, which browsers send, and handshakes, which delivery services send.
 const NOT_DESCRIBED: [&str; 6] = [
     "GET /",
     "HEAD /",
@@ -29,7 +30,7 @@ const NOT_DESCRIBED: [&str; 6] = [
 const SOURCE: &str = "/hooks/{tenant}/{source}";
 const SOURCE_WITH_SECRET: &str = "/hooks/{tenant}/{source}/{secret}";
 
-/// The description, as it is written, with the names of the senders.
+/// The description as written, with the names of the senders.
 struct Document(Value);
 
 impl Document {
@@ -47,7 +48,7 @@ impl Document {
         Self(document)
     }
 
-    /// What is meant: the thing itself, or what it refers to.
+    /// The value itself, or the one that it refers to.
     fn at<'d>(&'d self, value: &'d Value) -> &'d Value {
         match value["$ref"].as_str() {
             Some(reference) => self.at(self.0.pointer(reference.strip_prefix('#').unwrap()).unwrap()),
@@ -55,7 +56,7 @@ impl Document {
         }
     }
 
-    /// Every operation with its method, its path and what all operations of the path take.
+    /// Every operation with its method, its path and the parameters of all operations of the path.
     fn operations(&self) -> impl Iterator<Item = (Method, &str, &Value)> {
         let paths = self.0["paths"].as_object().unwrap();
         paths.iter().flat_map(|(path, item)| {
@@ -81,14 +82,14 @@ impl Document {
         }
     }
 
-    /// Holds an answer against what the operation may answer.
+    /// Compares an answer with the described answers of the operation.
     fn assert_described(&self, route: &str, answer: &Answer) {
         let described = &self.operation(route)["responses"][answer.status.to_string()];
         assert!(described.is_object(), "{route} answers {}, which is not described", answer.status);
         let described = self.at(described);
         for (name, header) in described["headers"].as_object().into_iter().flatten() {
-            let told = answer.headers.contains_key(name.as_str());
-            assert!(told || self.at(header)["required"] != true, "{route} {}: no {name}", answer.status);
+            let is_sent = answer.headers.contains_key(name.as_str());
+            assert!(is_sent || self.at(header)["required"] != true, "{route} {}: no {name}", answer.status);
         }
         let Some(kind) = answer.headers.get("content-type") else {
             assert!(described.get("content").is_none() && answer.body.is_empty(), "{route} answers nothing");
@@ -106,7 +107,7 @@ impl Document {
     }
 }
 
-/// The concrete paths of one: a parameter with a list of values stands for each of them.
+/// The concrete paths of one path: one for each value of a parameter that has a list of values.
 fn spelled_out(document: &Document, path: &str) -> Vec<String> {
     let mut paths = vec![path.to_owned()];
     for parameter in document.0["paths"][path]["parameters"].as_array().into_iter().flatten() {
@@ -136,7 +137,7 @@ fn the_description_and_the_deployment_have_the_same_operations() {
     for (method, path, operation) in document.operations() {
         *names.entry(operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path}"))).or_default() += 1;
         assert!(operation["summary"].is_string(), "{method} {path}");
-        // What stands in the path's braces is a parameter of it.
+        // Each name in the path's braces is one of its parameters.
         for name in path.split(['{', '}']).skip(1).step_by(2) {
             let parameters = document.0["paths"][path]["parameters"].as_array().unwrap();
             assert!(parameters.iter().any(|one| document.at(one)["name"] == name), "{path}: {name}");
@@ -145,7 +146,7 @@ fn the_description_and_the_deployment_have_the_same_operations() {
     assert!(names.values().all(|count| *count == 1), "{names:?}");
 }
 
-/// A row for each operation but the webhooks': how to ask it, what it answers, and who may.
+/// A row for each operation except webhooks: its request, its answer, and who may call it.
 fn table_of(document: &Document) -> String {
     let mut table = "| operation | answers |\n|---|---|\n".to_owned();
     for (method, path, operation) in document.operations().filter(|(method, ..)| method != Method::HEAD) {
@@ -174,7 +175,7 @@ fn the_readme_lists_the_operations() {
 }
 
 #[test]
-fn examples_are_what_their_schemas_say() {
+fn examples_match_their_schemas() {
     let document = Document::read();
     for (method, path, operation) in document.operations() {
         let what = format!("{method} {path}");
@@ -201,7 +202,7 @@ fn examples_are_what_their_schemas_say() {
     }
 }
 
-/// The words of enums' names, which the server adds to what is written; they are taken out.
+/// Removes the words of enums' names, which the server adds to the written description.
 fn take_words(value: &mut Value) -> Vec<Value> {
     match value {
         Value::Object(members) => {
@@ -214,7 +215,7 @@ fn take_words(value: &mut Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn real_answers_are_what_the_description_says() {
+async fn real_answers_match_the_description() {
     let sample = Sample::serve().await;
     let document = Document::read();
     let mut served = sample.nobody.json("/openapi.json").await;
@@ -257,7 +258,8 @@ async fn real_answers_are_what_the_description_says() {
     every_page_and_session(&sample, &document).await;
 }
 
-/// Answers differ with what they are about: all attempts and sessions of the sample, page by page, and their devices.
+/// Checks the answers about all attempts and sessions of the sample, page by page, and their devices, since answers
+/// differ.
 async fn every_page_and_session(sample: &Sample, document: &Document) {
     for (route, list, id, detail) in [
         ("GET /api/reports/incomplete-enrollments/attempts", "attempts", "attemptId", "GET /api/attempts/{id}"),
@@ -296,7 +298,7 @@ async fn every_page_and_session(sample: &Sample, document: &Document) {
 }
 
 #[tokio::test]
-async fn requests_made_up_from_the_description_find_nothing() {
+async fn generated_requests_find_no_fault() {
     let sample = Sample::serve_with(&[("REQUESTS_A_MINUTE", "0")]).await;
     let token =
         sample.folder.json(&["token", "add", "contoso", "--role", "admin"])["token"].as_str().unwrap().to_owned();
@@ -307,7 +309,7 @@ async fn requests_made_up_from_the_description_find_nothing() {
         .args(["run", &format!("{}/openapi.json", sample.serve.url)])
         .args(["--header", &format!("Authorization: Bearer {token}")])
         .args(["--seed", "1", "--max-examples", "20", "--max-redirects", "0", "--continue-on-failure", "--no-color"])
-        // Slow or picky generation is no finding.
+        // Slow or restricted generation is not a fault.
         .args(["--suppress-health-check", "all", "--warnings", "off"])
         .args([
             "--checks",
@@ -317,7 +319,7 @@ async fn requests_made_up_from_the_description_find_nothing() {
     let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    // Nothing found because nothing was asked would be no result.
+    // The test must not pass because it sent no requests.
     let operations = Document::read().operations().filter(|(method, ..)| method != Method::HEAD).count();
     assert!(said.contains(&format!("Tested: {operations}")), "{said}");
 }

@@ -1,8 +1,8 @@
-//! Every operation of the API with a way to call it well, over a served sample: what its security and its description
-//! are held against.
+//! Every operation of the API with a valid call, over a served sample. Other tests check security and the description
+//! with these.
 //!
-//! Must stay true: there is a row for each route of the deployment that is not a webhook's. Rows that take something away
-//! come after those that need it.
+//! Must stay true: each route of the deployment that is not a webhook has a row. Rows that remove something come after
+//! those that need it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -22,18 +22,18 @@ pub enum Who {
 pub struct Operation {
     /// As in the deployment: `GET /api/attempts/{id}`.
     pub route: &'static str,
-    /// Where to call it; what stands in braces is the sample's.
+    /// The path to call. Names in braces are replaced by values of the sample.
     pub call: &'static str,
-    /// A body that does.
+    /// A valid body.
     pub body: Option<Value>,
     pub who: Who,
-    /// What a good call is answered.
+    /// The status of the answer to a valid call.
     pub status: u16,
-    /// What the same call is answered with the token of another tenant's administrator.
+    /// The status of the answer to the same call with the token of another tenant's administrator.
     pub theirs: u16,
-    /// Queries that are wrong, and the parameter that is.
+    /// Invalid queries, and the invalid parameter.
     pub bad_queries: &'static [(&'static str, &'static str)],
-    /// Bodies that are wrong, and the member that is.
+    /// Invalid bodies, and the invalid member.
     pub bad_bodies: Vec<(Value, &'static str)>,
 }
 
@@ -43,7 +43,7 @@ impl Operation {
     }
 }
 
-/// A served sample, and somebody of each kind who asks.
+/// A served sample, and a client of each kind.
 pub struct Sample {
     pub folder: Folder,
     pub serve: Serve,
@@ -52,9 +52,9 @@ pub struct Sample {
     pub nobody: Client,
     /// The administrator of another tenant.
     pub theirs: Client,
-    /// The tenant's sender, and the other's.
+    /// The tenant's sender, and that of the other tenant.
     pub senders: [Sender; 2],
-    /// What stands in braces in the table.
+    /// The values for the names in braces in the table.
     names: Vec<(&'static str, String)>,
 }
 
@@ -98,7 +98,7 @@ impl Sample {
         Answer::of(client.request(Method::POST, path).json(body).send().await.unwrap()).await
     }
 
-    /// A text with the sample's names for what stands in braces; `{code}` is a new code to sign in with each time.
+    /// A text whose names in braces are replaced by values of the sample; `{code}` is a new sign-in code each time.
     pub fn fill(&self, text: &str) -> String {
         let mut filled = text.to_owned();
         for (name, value) in &self.names {
@@ -107,13 +107,13 @@ impl Sample {
         if filled.contains("{code}") { filled.replace("{code}", &code(&self.folder, "contoso")) } else { filled }
     }
 
-    /// What only the tenant's own people may ever read.
+    /// Texts that only the tenant's own people may read.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let own = ["device", "attempt", "profile", "file"];
         self.names.iter().filter(move |(name, _)| own.contains(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Calls an operation well.
+    /// Makes the valid call of an operation.
     pub async fn call(&self, client: &Client, operation: &Operation) -> Answer {
         let request = client.request(operation.method(), &self.fill(operation.call));
         let request = match &operation.body {
@@ -130,7 +130,7 @@ pub fn code(folder: &Folder, tenant: &str) -> String {
     made["url"].as_str().unwrap().split_once("code=").unwrap().1.to_owned()
 }
 
-/// The routes of the deployment, as its template writes them.
+/// The routes of the deployment, as written in its template.
 pub fn template_routes() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("infra/template.yaml");
     let template = std::fs::read_to_string(path).unwrap();
@@ -138,7 +138,7 @@ pub fn template_routes() -> Vec<String> {
     let routes: Vec<&str> = routes.map(|route| route.trim_matches('"')).collect();
     let spelled_out = |route: &&str| match route.split_once("{source}") {
         None => vec![(*route).to_owned()],
-        // The route of all senders stands for those that have none of their own.
+        // The shared route is replaced by the senders that have no route of their own.
         Some((before, after)) => {
             let senders = senders_without(&routes, Some(after).filter(|after| !after.is_empty()));
             senders.map(|name| format!("{before}{name}{after}")).collect()
@@ -147,7 +147,7 @@ pub fn template_routes() -> Vec<String> {
     routes.iter().flat_map(spelled_out).collect()
 }
 
-/// The senders that post with a secret in the path, or without one, and of which no path in `paths` has the name.
+/// The senders that post with a secret in the path, or those that post without one, whose names are not in `paths`.
 pub fn senders_without(paths: &[&str], path_secret: Option<&str>) -> impl Iterator<Item = &'static str> {
     let is_apart = |name: &str| paths.iter().any(|path| path.ends_with(&format!("/hooks/{{tenant}}/{name}")));
     let senders = SENDERS.iter().filter(move |sender| sender.takes(path_secret) && !is_apart(sender.name));
@@ -167,7 +167,7 @@ fn asset() -> String {
     format!("shell/{}", names.first().unwrap())
 }
 
-/// A question that all of a tenant's tokens may ask.
+/// An operation that all tokens of a tenant may call.
 fn ask(
     route: &'static str,
     call: &'static str,
@@ -178,13 +178,13 @@ fn ask(
     Operation { route, call, body, who: Who::Readers, status: 200, theirs, bad_queries: bad, bad_bodies }
 }
 
-/// What administrators change.
+/// An operation that only administrators may call.
 fn change(route: &'static str, call: &'static str, body: Value, status: u16, theirs: u16) -> Operation {
     let body = Some(body).filter(|body| !body.is_null());
     Operation { route, call, body, who: Who::Admins, status, theirs, bad_queries: &[], bad_bodies: Vec::new() }
 }
 
-/// What anybody gets.
+/// An operation that needs no token.
 fn public(route: &'static str, call: &'static str) -> Operation {
     Operation { who: Who::Anybody, ..ask(route, call, 200, &[]) }
 }
@@ -385,7 +385,7 @@ fn changes() -> Vec<Operation> {
             who: Who::Anybody,
             ..change("POST /api/session", "/api/session", json!({"code": "{code}"}), 200, 200)
         },
-        // With a token that an operator made, so that it goes on working.
+        // This uses a token that an operator made, so that it goes on working.
         Operation { who: Who::Readers, ..change("DELETE /api/session", "/api/session", Value::Null, 204, 204) },
     ]
 }

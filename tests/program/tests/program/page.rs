@@ -1,6 +1,6 @@
-//! A page of the documentation of which a part is generated: it stands between two lines that say so.
+//! A page of the documentation with a generated part, between two lines that mark it.
 //!
-//! Must stay true: with `UPDATE_DOCS=1` a test writes that part anew, and without it fails where the part is out of date.
+//! Must stay true: with `UPDATE_DOCS=1` a test writes that part, and without it fails if the part is out of date.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ impl Page {
         Self { path, text }
     }
 
-    /// What lies between two lines is `wanted`, or becomes it.
+    /// Checks that the text between two lines is `wanted`, or writes it there.
     pub fn holds(&self, begin: &str, end: &str, wanted: &str) {
         let from = self.text.find(begin).unwrap() + begin.len() + 1;
         let to = from + self.text[from..].find(end).unwrap();

@@ -1,6 +1,6 @@
-//! What the documentation says of the report file, held against a file.
+//! Compares the documentation of the report file with a file.
 //!
-//! Its reference is made from a fresh file: run with `UPDATE_DOCS=1` to write it anew.
+//! Its reference is generated from a fresh file: run with `UPDATE_DOCS=1` to write it.
 
 use crate::page::Page;
 use rusqlite::Connection;
@@ -12,7 +12,7 @@ use vestibule_program_tests::{Folder, run_alone};
 #[test]
 fn the_documentation_is_of_this_file() {
     let folder = Folder::new();
-    // The first file has corrections; one exported right after it has none.
+    // The first file has corrections, and one exported right after it has none.
     let demo = folder.json(&["demo", "--listen", "127.0.0.1:0", "--exit", "--enrollments", "220"]);
     let exported = folder.json(&["export", "contoso"]);
     let report = Described::open(demo["path"].as_str().unwrap());
@@ -33,7 +33,7 @@ fn the_documentation_is_of_this_file() {
     has_queries_that_work(&metadata, &report);
 }
 
-/// A table or view as `report query` tells of it.
+/// A table or view, as `report query` lists it.
 struct Relation {
     name: String,
     kind: String,
@@ -41,7 +41,7 @@ struct Relation {
     about: Option<String>,
 }
 
-/// A column as the file tells of it.
+/// A column, as the file describes it.
 #[derive(PartialEq)]
 struct Column {
     name: String,
@@ -59,9 +59,9 @@ impl Described {
     fn open(path: &str) -> Self {
         let ran = run_alone(&["report", "query", path, "--json"]);
         assert!(ran.success, "{}", ran.stderr);
-        let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let listed: Value = serde_json::from_str(&ran.stdout).unwrap();
         let text = |one: &Value, member: &str| one[member].as_str().map(str::to_owned);
-        let relations = told["relations"].as_array().unwrap().iter().map(|one| Relation {
+        let relations = listed["relations"].as_array().unwrap().iter().map(|one| Relation {
             name: text(one, "name").unwrap(),
             kind: text(one, "kind").unwrap(),
             group: text(one, "group").unwrap(),
@@ -139,7 +139,7 @@ fn reference(report: &Described, summary: &Described) -> String {
     out
 }
 
-/// Titles, and what the columns of views are; texts as JSON has them are texts in YAML.
+/// Titles, and the descriptions of the columns of views. A JSON string is also a valid YAML string.
 fn tables_in_yaml(report: &Described) -> String {
     let mut out = String::new();
     let quoted = |text: &str| Value::from(text).to_string();
@@ -162,12 +162,12 @@ fn says_what_meta_holds(guide: &Page, files: &[&Connection]) {
         let mut keys = conn.prepare("SELECT key FROM meta WHERE key NOT GLOB '*.*'").unwrap();
         for key in keys.query_map([], |row| row.get::<_, String>(0)).unwrap() {
             let key = key.unwrap();
-            assert!(guide.text.contains(&format!("`{key}`")), "the guide says nothing of {key} in meta");
+            assert!(guide.text.contains(&format!("`{key}`")), "the guide does not mention {key} of meta");
         }
     }
 }
 
-/// Every block of SQL, of which each statement has rows in the sample.
+/// Runs every block of SQL. Each statement must have rows in the sample.
 fn has_sql_that_works(guide: &Page, conn: &Connection) -> u32 {
     let mut statements = 0;
     for block in guide.text.split("```sql\n").skip(1) {
@@ -181,7 +181,7 @@ fn has_sql_that_works(guide: &Page, conn: &Connection) -> u32 {
     statements
 }
 
-/// Every canned query, with parameters as somebody would give them.
+/// Runs every canned query, with realistic parameters.
 fn has_queries_that_work(metadata: &Page, report: &Described) {
     let read: Value = serde_yaml_ng::from_str(&metadata.text).unwrap();
     let database = &read["databases"]["report"];

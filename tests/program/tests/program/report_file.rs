@@ -1,4 +1,4 @@
-//! The report file as its readers find it.
+//! The report file as its readers see it.
 
 use rusqlite::{Connection, types::Value};
 use serde_json::Value as Json;
@@ -39,7 +39,7 @@ fn the_demonstrations_file() {
     let conn = Connection::open(path).unwrap();
     has_the_columns_and_formats(&conn);
     has_every_row_outcome_and_cause(&conn);
-    is_whole_and_says_what_it_is(&conn, &printed);
+    is_complete_and_describes_itself(&conn, &printed);
     can_be_read_by_others(Path::new(path), &conn);
     twice_gives_the_same_rows(&folder);
 }
@@ -90,17 +90,17 @@ fn has_the_columns_and_formats(conn: &Connection) {
         assert!(times.len() > 100);
         assert!(times.iter().all(|time| is_time(time)), "{column}");
     }
-    // NULL where there is none, and only there.
+    // A column is NULL exactly if there is no value.
     for (rule, odd) in [
         ("an open attempt has no end", "(ended_at IS NULL) <> (outcome = 'inProgress')"),
-        ("the abandoned have a cause, nobody else", "(cause IS NOT NULL) <> (outcome = 'abandoned')"),
+        ("exactly the abandoned have a cause", "(cause IS NOT NULL) <> (outcome = 'abandoned')"),
         ("the completed stopped nowhere", "outcome = 'completed' AND coalesce(section, action, screen) IS NOT NULL"),
         (
-            "all others stopped or are somewhere, where a sender reported screens",
+            "all others have a place if a sender reported screens",
             "outcome <> 'completed' AND action IS NULL AND attempt_no IN (SELECT attempt_no FROM attempt_steps)",
         ),
         (
-            "rows are for the abandoned of two platforms",
+            "only the abandoned of two platforms have rows",
             "catalogue_row IS NOT NULL AND (outcome <> 'abandoned' OR platform NOT IN ('ios', 'android'))",
         ),
         ("no end is before its start", "ended_at < started_at"),
@@ -125,13 +125,13 @@ fn has_every_row_outcome_and_cause(conn: &Connection) {
     assert_eq!(all("catalogue_row"), (1..=19).map(|row: u8| row.to_string()).collect());
 }
 
-fn is_whole_and_says_what_it_is(conn: &Connection, printed: &Json) {
+fn is_complete_and_describes_itself(conn: &Connection, printed: &Json) {
     let text = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     assert_eq!(text("PRAGMA integrity_check"), "ok");
     assert!(!conn.prepare("PRAGMA foreign_key_check").unwrap().exists([]).unwrap());
     assert_eq!(text("SELECT value FROM meta WHERE key = 'tenant'"), printed["tenant"].as_str().unwrap());
     assert!(is_time(&text("SELECT value FROM meta WHERE key = 'asOf'")));
-    // Secrets, and what was sent besides, are not in it.
+    // It contains no secrets, and no other members of the events.
     for table in ["meta", "words"] {
         let mut rows = conn.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let columns = rows.column_count();
@@ -144,12 +144,12 @@ fn is_whole_and_says_what_it_is(conn: &Connection, printed: &Json) {
             }
         }
     }
-    // What came late has changed something, and the file says what.
+    // The late events changed something, and the file says what.
     assert!(printed["corrections"].as_u64().unwrap() > 0);
     assert_eq!(count(conn, "SELECT count(*) FROM attempt_corrections"), printed["corrections"].as_u64().unwrap());
 }
 
-/// Every view, by ours and by the `sqlite3` of this machine, if there is one.
+/// Every view can be read by our SQLite and by the `sqlite3` of this machine, if it has one.
 fn can_be_read_by_others(path: &Path, conn: &Connection) {
     let views = texts(conn, "SELECT name FROM sqlite_schema WHERE type = 'view'");
     assert!(views.len() >= 15, "{views:?}");
@@ -166,7 +166,7 @@ fn can_be_read_by_others(path: &Path, conn: &Connection) {
     }
 }
 
-/// A file published later of the same events has the same rows, unless a limit passed between the two.
+/// A later file of the same events has the same rows, unless a limit passed between the two.
 fn twice_gives_the_same_rows(folder: &Folder) {
     for _ in 0..5 {
         let (first, second) = (folder.json(&["export", "contoso"]), folder.json(&["export", "contoso"]));

@@ -1,4 +1,4 @@
-//! `report query`, `report csv` and `report verify`: with a good file, and with whatever else somebody may hand them.
+//! `report query`, `report csv` and `report verify`, with valid files and with anything else that somebody may pass.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use vestibule_domain::Millis;
 use vestibule_program_tests::{Folder, Sender, event, now, run_alone};
 
-/// Names that a spreadsheet would run, and names that break a table.
+/// Names that a spreadsheet would run, and names that would break a table.
 const NAMES: [&str; 6] =
     ["=cmd|' /C calc'!A0", "@SUM(1)", "say \"hi\", then leave", "two\nlines", "first;=1+1", "\u{1b}[31mred"];
 
@@ -59,7 +59,7 @@ fn succeeds(arguments: &[&str]) -> String {
     ran.stdout
 }
 
-/// One line for people, and nothing answered.
+/// The message of a failed command: one line for people, and no answer.
 fn fails(arguments: &[&str]) -> String {
     let ran = run_alone(arguments);
     assert!(!ran.success && ran.stdout.is_empty(), "{arguments:?} answered {}", ran.stdout);
@@ -76,7 +76,7 @@ fn read(answer: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_file_can_be_asked_and_only_asked() {
+async fn a_file_can_be_queried_and_nothing_else() {
     let made = made().await;
     let file = text(&made.file);
     let before = std::fs::read(file).unwrap();
@@ -94,7 +94,7 @@ async fn a_file_can_be_asked_and_only_asked() {
     assert_eq!(rows.as_array().unwrap().len(), NAMES.len());
     assert!(rows[0]["attempt_no"].as_i64().unwrap() > 1 << 53 && rows[0]["attempt_id"].as_str().unwrap().len() == 32);
 
-    // For people: columns line up, and no name breaks a line or colours a terminal.
+    // For people: columns are aligned, and no name breaks a line or colours the terminal.
     let table = succeeds(&["report", "query", file, "SELECT device_name, number FROM enrollment_attempts ORDER BY 1"]);
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), NAMES.len() + 2, "{table}");
@@ -102,7 +102,7 @@ async fn a_file_can_be_asked_and_only_asked() {
     assert!(lines.iter().all(|line| line.chars().count() == lines[0].chars().count()), "{table}");
     assert_eq!(query("SELECT 'a,b' AS x, -1 AS y, '-1' AS z", "--csv"), "x,y,z\r\n\"a,b\",-1,'-1\r\n");
 
-    // Without a statement: what there is, how much, and what for.
+    // Without a statement: all tables and views, with their rows and purpose.
     let listed = read(&succeeds(&["report", "query", file, "--json"]));
     let attempts = listed["relations"].as_array().unwrap().iter().find(|one| one["name"] == "enrollment_attempts");
     let attempts = attempts.unwrap();
@@ -112,7 +112,7 @@ async fn a_file_can_be_asked_and_only_asked() {
     assert!(words.contains("enrollment_attempts") && words.contains("One row an attempt"), "{words}");
     assert!(succeeds(&["report", "query", text(&made.summary)]).contains("daily_places"));
 
-    // Nothing is written, attached, loaded or set.
+    // Nothing can be written, attached, loaded or set.
     let elsewhere = made.folder.beside("elsewhere.sqlite");
     for statement in [
         "DELETE FROM attempts",
@@ -146,11 +146,11 @@ async fn a_file_can_be_asked_and_only_asked() {
     ] {
         assert!(fails(&["report", "query", file, statement]).contains(named), "{statement}");
     }
-    for telling in ["PRAGMA user_version", "PRAGMA table_info(attempts)", "EXPLAIN QUERY PLAN SELECT * FROM funnel"] {
-        assert!(succeeds(&["report", "query", file, telling]).lines().count() > 2, "{telling}");
+    for statement in ["PRAGMA user_version", "PRAGMA table_info(attempts)", "EXPLAIN QUERY PLAN SELECT * FROM funnel"] {
+        assert!(succeeds(&["report", "query", file, statement]).lines().count() > 2, "{statement}");
     }
     assert_eq!(std::fs::read(file).unwrap(), before);
-    // A name that means something in a URI, and a folder that nothing can be written to.
+    // A name with characters that have a meaning in a URI, and a read-only folder.
     let odd = made.folder.beside("odd ?mode=rwc&x#%41.sqlite");
     std::fs::copy(file, &odd).unwrap();
     assert!(succeeds(&["report", "query", text(&odd), "SELECT count(*) AS n FROM attempts"]).contains('6'));
@@ -168,7 +168,7 @@ async fn a_file_answers_its_own_questions() {
     assert_eq!(report[0]["initiated"], json!(NAMES.len()), "{report}");
     assert_eq!(ask("incomplete-enrollments", &["--param", "os=android"])[0]["initiated"], json!(0));
     assert_eq!(ask("attempts.attempts", &["--param", "os=all"]).as_array().unwrap().len(), NAMES.len());
-    // Pages go on where the one before ended, whatever is asked besides.
+    // Each page goes on where the one before ended, also with other parameters.
     let (mut seen, mut cursor) = (0, None::<String>);
     loop {
         let mut more = vec!["--param", "limit=2"];
@@ -182,12 +182,12 @@ async fn a_file_answers_its_own_questions() {
         cursor = Some(next.to_owned());
     }
     assert_eq!(seen, NAMES.len());
-    // The summary has those that sums can answer.
+    // The summary has the questions that sums can answer.
     let summary = text(&made.summary);
     let of_summary = succeeds(&["report", "query", summary, "--question", "incomplete-enrollments", "--json"]);
     assert_eq!(read(&of_summary), report);
     assert!(fails(&["report", "query", summary, "--question", "attempts"]).contains("no question \"attempts\""));
-    // All are listed with what they take; what is wrong is said in one line.
+    // All are listed with their parameters. An error is one line.
     let listed = read(&succeeds(&["report", "query", file, "--json"]));
     let listed = listed["questions"].as_array().unwrap();
     assert!(listed.iter().any(|one| one["name"] == "attempts" && one["parameters"]["catalogueRow"].is_string()));
@@ -201,7 +201,7 @@ async fn a_file_answers_its_own_questions() {
         let said = fails(&["report", "query", file, "--question", "incomplete-enrollments", "--param", parameter]);
         assert!(said.contains(problem), "{said}");
     }
-    // A file of the version before has none, and says how to come by one that does.
+    // A file of the version before has no questions, and the message says how to get one that does.
     let old = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/report/tests/data/schema-3.sqlite");
     let said = fails(&["report", "query", old, "--question", "incomplete-enrollments"]);
     assert!(said.contains("vestibule export"), "{said}");
@@ -225,7 +225,7 @@ async fn no_cell_of_a_csv_is_a_formula() {
     ] {
         assert!(view.contains(cell), "{cell:?} is not in {view}");
     }
-    // What no webhook lets through, and numbers that are numbers.
+    // Names that no webhook accepts, and numbers, which stay numbers.
     let odd = made.copy(
         "odd.sqlite",
         "UPDATE words SET text = char(9) || 'tab' WHERE text LIKE '@SUM%';
@@ -239,7 +239,7 @@ async fn no_cell_of_a_csv_is_a_formula() {
         assert!(view.contains(cell), "{cell:?} is not in {view}");
     }
 
-    // All views, each a file; with the mark that Excel looks for.
+    // All views, one file each, with the mark that Excel looks for.
     let out = made.folder.beside("csv");
     let written = read(&succeeds(&["report", "csv", file, "--out", text(&out), "--bom", "--json"]));
     let conn = Connection::open(file).unwrap();
@@ -251,13 +251,13 @@ async fn no_cell_of_a_csv_is_a_formula() {
         assert!(bytes.starts_with(b"\xef\xbb\xbf"), "{one}");
     }
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), usize::try_from(views).unwrap(), "nothing half-written");
-    // Two by name, a table too, in whatever case; and what is not there.
+    // Two by name, one of them a table, in any case, and one that is missing.
     let out = made.folder.beside("two");
     succeeds(&["report", "csv", file, "META", "funnel", "--out", text(&out)]);
     assert!(out.join("meta.csv").exists() && out.join("funnel.csv").exists());
     assert!(fails(&["report", "csv", file, "nothing"]).contains("no view or table nothing"));
     assert!(fails(&["report", "csv", file, "funnel", "--out", file]).contains(file));
-    // A summary has tables in place of some views: all is there.
+    // A summary has tables in place of some views. All are written.
     let out = made.folder.beside("summary");
     succeeds(&["report", "csv", text(&made.summary), "--out", text(&out)]);
     assert!(out.join("funnel.csv").exists() && out.join("incomplete_by_day.csv").exists());
@@ -270,7 +270,7 @@ async fn a_file_is_verified() {
     let sha256 = made.exported["sha256"].as_str().unwrap();
     let manifest = made.folder.beside("manifest.json");
     std::fs::write(&manifest, made.exported.to_string()).unwrap();
-    let told = read(&succeeds(&[
+    let reply = read(&succeeds(&[
         "report",
         "verify",
         file,
@@ -280,14 +280,14 @@ async fn a_file_is_verified() {
         text(&manifest),
         "--json",
     ]));
-    assert_eq!((&told["ok"], &told["kind"], &told["sha256"]), (&json!(true), &json!("report"), &json!(sha256)));
+    assert_eq!((&reply["ok"], &reply["kind"], &reply["sha256"]), (&json!(true), &json!("report"), &json!(sha256)));
     let names: Vec<&str> =
-        told["checks"].as_array().unwrap().iter().map(|check| check["check"].as_str().unwrap()).collect();
+        reply["checks"].as_array().unwrap().iter().map(|check| check["check"].as_str().unwrap()).collect();
     assert_eq!(names, ["sha256", "manifest", "header", "sqlite", "rows", "types"]);
     assert!(succeeds(&["report", "verify", file]).contains("every value of"));
     assert!(succeeds(&["report", "verify", text(&made.summary)]).contains("summary of contoso"));
 
-    // Each change is found by the check that is there for it, and no later one claims to have passed.
+    // Each change is found by the check that is made for it, and no later check is shown as passed.
     let bytes = std::fs::read(file).unwrap();
     let written = |name: &str, bytes: &[u8]| {
         let path = made.folder.beside(name);
@@ -301,42 +301,42 @@ async fn a_file_is_verified() {
         (made.copy("typed.sqlite", "UPDATE attempts SET deadline = 'soon'"), "types", "attempts.deadline"),
         (made.copy("untyped.sqlite", "CREATE TABLE x (y); INSERT INTO meta VALUES ('rows.x', '0')"), "types", "x.y"),
         (made.copy("more.sqlite", "CREATE TABLE x (y INTEGER)"), "rows", "meta says nothing"),
-        (made.copy("less.sqlite", "INSERT INTO meta VALUES ('rows.x', '0')"), "rows", "not there"),
+        (made.copy("less.sqlite", "INSERT INTO meta VALUES ('rows.x', '0')"), "rows", "is missing"),
         (
             made.copy("free.sqlite", "CREATE TABLE x (y); INSERT INTO x SELECT text FROM words; DROP TABLE x"),
             "sqlite",
             "freelist_count",
         ),
         (made.copy("version.sqlite", "PRAGMA user_version = 99"), "header", "user_version is 99"),
-        (made.copy("foreign.sqlite", "PRAGMA application_id = 7"), "header", "none of Vestibule's"),
+        (made.copy("foreign.sqlite", "PRAGMA application_id = 7"), "header", "not one of Vestibule's"),
         (written("page.sqlite", &page(8_192 * 3)), "sqlite", ""),
         (written("short.sqlite", &bytes[..bytes.len() / 2]), "header", "cut off"),
         (written("long.sqlite", &[&bytes[..], b"more"].concat()), "header", "added to"),
-        (written("begun.sqlite", &bytes[..50]), "header", "no SQLite file"),
+        (written("begun.sqlite", &bytes[..50]), "header", "not a SQLite file"),
     ] {
         let arguments = ["report", "verify", text(&path), "--json"];
         let ran = run_alone(&arguments);
         assert!(!ran.success, "{arguments:?}");
         let said = one_line(&arguments, &ran.stderr);
         assert!(said.contains(named), "{said}");
-        let told = read(&ran.stdout);
-        let checks = told["checks"].as_array().unwrap();
+        let reply = read(&ran.stdout);
+        let checks = reply["checks"].as_array().unwrap();
         let last = checks.last().unwrap();
-        // Types are looked at as well where rows are wrong.
+        // Types are also checked if rows are wrong.
         let found = checks.iter().find(|check| check["ok"] == false).unwrap();
-        assert_eq!((&told["ok"], &found["check"]), (&json!(false), &json!(check)), "{told}");
-        assert!(last == found || check == "rows", "{told}");
+        assert_eq!((&reply["ok"], &found["check"]), (&json!(false), &json!(check)), "{reply}");
+        assert!(last == found || check == "rows", "{reply}");
     }
     let wrong = run_alone(&["report", "verify", file, "--sha256", &"0".repeat(64)]);
     assert!(!wrong.success && wrong.stdout.contains("FAILED  sha256"), "{}", wrong.stdout);
     let other = run_alone(&["report", "verify", text(&made.summary), "--manifest", text(&manifest)]);
     assert!(!other.success && other.stderr.contains("manifest"), "{}", other.stderr);
     assert!(fails(&["report", "verify", file, "--sha256", "abc"]).contains("64 hexadecimal"));
-    assert!(fails(&["report", "verify", file, "--manifest", file]).contains("no JSON"));
+    assert!(fails(&["report", "verify", file, "--manifest", file]).contains("not JSON"));
 }
 
 #[tokio::test]
-async fn whatever_it_is_handed_is_answered_in_a_line() {
+async fn any_other_file_gets_an_error_of_one_line() {
     let made = made().await;
     let folder = &made.folder;
     let file = |name: &str, bytes: &[u8]| {
@@ -345,12 +345,12 @@ async fn whatever_it_is_handed_is_answered_in_a_line() {
         path
     };
     let good = std::fs::read(&made.file).unwrap();
-    // Looks like one of ours and is none: the header, and what encryption would leave.
+    // Files that look like ours but are not: our header alone, and the header with what encryption would leave.
     let junk: Vec<u8> = (0..good.len()).map(|at| u8::try_from(at * at % 251).unwrap()).collect();
     let headed = [&good[..100], &junk[100..]].concat();
     let foreign = folder.beside("foreign.sqlite");
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE x (y); INSERT INTO x VALUES (1)").unwrap();
-    // A schema whose names are no text, of which a column's name would be one.
+    // A schema with a name that is not UTF-8 text, as it could be for a column.
     let unnamed = made.copy("unnamed.sqlite", "CREATE VIEW odd AS SELECT 1 AS qqqqqq");
     let mut bytes = std::fs::read(&unnamed).unwrap();
     let at = bytes.windows(6).position(|six| six == b"qqqqqq").unwrap();
@@ -359,12 +359,12 @@ async fn whatever_it_is_handed_is_answered_in_a_line() {
         (folder.beside("nothing"), "no such file"),
         (folder.data(), "is a folder"),
         (file("empty", b""), "is empty"),
-        (file("text", b"attempt_id,outcome\n1,completed\n"), "no SQLite file"),
-        (file("junk", &junk), "no SQLite file"),
+        (file("text", b"attempt_id,outcome\n1,completed\n"), "not a SQLite file"),
+        (file("junk", &junk), "not a SQLite file"),
         (file("headed", &headed), ""),
         (file("half", &good[..good.len() / 2]), "cut off"),
-        (foreign, "none of Vestibule's"),
-        (file("unnamed", &bytes), "no text"),
+        (foreign, "not one of Vestibule's"),
+        (file("unnamed", &bytes), "not text"),
     ] {
         let path = text(&path);
         for arguments in [
@@ -381,7 +381,7 @@ async fn whatever_it_is_handed_is_answered_in_a_line() {
         assert!(!ran.success, "{arguments:?}");
         assert!(one_line(&arguments, &ran.stderr).contains(named), "{}", ran.stderr);
     }
-    // A byte changed anywhere: an answer or a line, never more.
+    // With any byte changed, the result is an answer or an error of one line.
     for at in (0..good.len()).step_by(good.len() / 20) {
         let mut bytes = good.clone();
         bytes[at] ^= 0x55;

@@ -1,4 +1,5 @@
-//! Who gets what from which route, for all of them: credentials, roles, tenants, malformed requests, other methods.
+//! Checks each route with all kinds of callers and requests: credentials, roles, tenants, malformed requests, other
+//! methods.
 
 use crate::operations::{Operation, Sample, Who, table, template_routes};
 use reqwest::Method;
@@ -7,10 +8,10 @@ use std::collections::BTreeSet;
 use vestibule_program_tests::{Answer, Client, now};
 
 const HOOKS: &str = "POST /hooks/";
-/// The answers to preflights and handshakes have tests of their own, with the origins that they are about.
+/// Preflights and handshakes have their own tests, since their answers depend on the origin.
 const BEFOREHAND: [&str; 2] = ["OPTIONS /api/{proxy+}", "OPTIONS /hooks/{proxy+}"];
 
-/// The problem, which says nothing of what was sent.
+/// The problem, which must not repeat what was sent.
 fn silent_problem(answer: &Answer, status: u16) -> serde_json::Value {
     let problem = answer.problem(status);
     assert!(!problem.to_string().contains("hush"), "{problem}");
@@ -26,7 +27,7 @@ async fn send(client: &Client, operation: &Operation, path: &str, body: Option<S
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// Whether a route of the deployment fits a path.
+/// Whether a route of the deployment matches a path.
 fn fits(route: &str, path: &str) -> bool {
     let (route, path): (Vec<_>, Vec<_>) = (route.split('/').collect(), path.split('/').collect());
     route.len() == path.len()
@@ -68,8 +69,8 @@ async fn credentials_roles_and_tenants() {
         let to_them = sample.call(&sample.theirs, &operation).await;
         assert_eq!(to_them.status, operation.theirs, "{route}");
         if operation.who != Who::Anybody {
-            let told = String::from_utf8(to_them.body).unwrap();
-            assert!(sample.secrets().all(|secret| !told.contains(secret)), "{route}: {told}");
+            let text = String::from_utf8(to_them.body).unwrap();
+            assert!(sample.secrets().all(|secret| !text.contains(secret)), "{route}: {text}");
         }
         let answer = sample.call(&sample.admin, &operation).await;
         assert_eq!(answer.status, operation.status, "{route}: {}", String::from_utf8_lossy(&answer.body));
@@ -81,7 +82,7 @@ async fn credentials_roles_and_tenants() {
 }
 
 #[tokio::test]
-async fn malformed_requests_are_told_the_field_and_never_what_was_sent() {
+async fn answers_to_malformed_requests_name_the_field_and_never_repeat_what_was_sent() {
     let sample = Sample::serve().await;
     for operation in table() {
         let (route, path) = (operation.route, sample.fill(operation.call));
@@ -112,7 +113,7 @@ async fn malformed_requests_are_told_the_field_and_never_what_was_sent() {
 }
 
 #[tokio::test]
-async fn other_methods_are_refused_with_those_that_are_served() {
+async fn other_methods_are_refused_with_a_list_of_the_served_ones() {
     let sample = Sample::serve().await;
     let routes = template_routes();
     for operation in table() {
@@ -148,7 +149,7 @@ async fn other_methods_are_refused_with_those_that_are_served() {
 }
 
 #[tokio::test]
-async fn webhooks_take_nothing_without_the_tenants_own_proof() {
+async fn webhooks_accept_nothing_without_the_tenants_own_proof() {
     let sample = Sample::serve().await;
     let [ours, theirs] = &sample.senders;
     let event = serde_json::to_vec(&json!({"hush": 1})).unwrap();
@@ -167,7 +168,7 @@ async fn webhooks_take_nothing_without_the_tenants_own_proof() {
         answer.problem(405);
         assert_eq!(answer.headers["allow"], "POST");
     }
-    // No sender posts there: without the secret that its path has, with one that it has not, or longer.
+    // No sender posts to these paths: without the secret that belongs there, with one that does not, or longer.
     for hook in ["fleet", "nanomdm/whsec_hush", "jamf/whsec_hush/hush", "hush"] {
         silent_problem(&Answer::of(ours.signed(hook, event.clone(), now()).send().await.unwrap()).await, 404);
     }

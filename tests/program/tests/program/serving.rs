@@ -1,4 +1,4 @@
-//! `serve` as scripts start and stop it.
+//! `serve` when scripts start and stop it.
 
 use vestibule_program_tests::{Answer, Client, Folder};
 
@@ -8,7 +8,7 @@ async fn its_first_line_says_where_it_is_and_sigterm_ends_it() {
     let serve = folder.serve();
     assert!(serve.first.is_object());
     assert!(serve.url.starts_with("http://127.0.0.1:"), "{}", serve.url);
-    // Ready means ready: the first request is answered.
+    // It is ready then: the first request is answered.
     assert_eq!(Client::new(&serve.url, "").get("/api/tenant").await.status, 401);
     assert_eq!(serve.terminate().code(), Some(0));
 }
@@ -34,7 +34,7 @@ async fn requests_under_way_are_answered_before_it_ends() {
             })
         })
         .collect();
-    // Some are answered, some under way, some not yet sent.
+    // Some requests are answered, some in progress, some not yet sent.
     let mut answers = Vec::new();
     let mut posts = posts.into_iter();
     answers.push(posts.next().unwrap().await.unwrap());
@@ -43,7 +43,7 @@ async fn requests_under_way_are_answered_before_it_ends() {
         answers.push(post.await.unwrap());
     }
     assert_eq!(ended.await.unwrap().code(), Some(0));
-    // Whoever got through was answered as ever, and what was acknowledged is there.
+    // Requests that were received were answered as usual, and all that was acknowledged is stored.
     let acknowledged = answers.iter().filter(|answer| **answer == Some(202)).count();
     assert!(answers.iter().flatten().all(|status| *status == 202), "{answers:?}");
     let exported = folder.json(&["export", "contoso"]);
@@ -58,7 +58,7 @@ fn a_folder_has_one_owner() {
     let problem = folder.fails(&["serve", "--listen", "127.0.0.1:0"]);
     assert!(problem.contains("another process is using"), "{problem}");
     assert!(problem.contains(folder.data().to_str().unwrap()), "{problem}");
-    // The first goes on.
+    // The first process goes on.
     assert_eq!(first.terminate().code(), Some(0));
 }
 

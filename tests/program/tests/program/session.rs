@@ -1,4 +1,4 @@
-//! Signing in with a code, conditional requests, limits, other origins, and files asked for.
+//! Signing in with a code, conditional requests, limits, other origins, and requested files.
 
 use crate::operations::code;
 use reqwest::{Method, header::HeaderMap};
@@ -38,7 +38,7 @@ async fn a_code_gives_one_token_and_signing_out_ends_it() {
     let (page, code) = link["url"].as_str().unwrap().split_once("code=").unwrap();
     assert_eq!(page, "https://v.example/#/sign-in?");
 
-    // The code of one tenant is not one of another, nor is it a token, nor a token a code.
+    // The code of one tenant does not work at another. A code is not a token, and a token is not a code.
     sign_in(&nobody, &code.replace("contoso", "fabrikam")).await.problem(401);
     sign_in(&nobody, &contoso.admin).await.problem(401);
     Client::new(&serve.url, code).get("/api/tenant").await.problem(401);
@@ -56,14 +56,14 @@ async fn a_code_gives_one_token_and_signing_out_ends_it() {
     assert_eq!(send(&person, Method::DELETE, "/api/session", &[]).await.status, 204);
     person.get("/api/tenant").await.problem(401);
 
-    // What an operator made is the operator's to revoke.
+    // Only an operator can revoke a token that an operator made.
     let admin = Client::new(&serve.url, &contoso.admin);
     assert_eq!(send(&admin, Method::DELETE, "/api/session", &[]).await.status, 204);
     admin.json("/api/tenant").await;
 }
 
 #[tokio::test]
-async fn of_many_who_use_a_code_at_once_exactly_one_gets_in() {
+async fn exactly_one_of_many_concurrent_users_of_a_code_signs_in() {
     let folder = Folder::new();
     let serve = folder.serve();
     folder.add_tenant("contoso");
@@ -84,12 +84,12 @@ async fn of_many_who_use_a_code_at_once_exactly_one_gets_in() {
     }
     assert_eq!(tokens.len(), 1);
     let made = folder.json(&["token", "list", "contoso"]);
-    // The first administrator's, and this one.
+    // The token of the first administrator, and this one.
     assert_eq!(made["tokens"].as_array().unwrap().len(), 2, "{made}");
 }
 
 #[tokio::test]
-async fn what_a_client_has_is_not_sent_again_until_something_happens() {
+async fn an_answer_that_the_client_has_is_not_sent_again_until_something_changes() {
     let folder = Folder::new();
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
@@ -115,12 +115,12 @@ async fn what_a_client_has_is_not_sent_again_until_something_happens() {
     assert_eq!(changed.ok(200)["inProgress"], 2);
     assert_ne!(changed.headers["etag"], tag.as_str());
 
-    // What counts seconds from now is no change either.
-    let told = |kind: &str| {
+    // Members that count seconds from now are not a change either.
+    let event_of = |kind: &str| {
         let data = json!({"device": {"serialNumber": "5CG-TAG"}, "deploymentMode": "userDriven"});
         vestibule_program_tests::event(kind, kind, now(), &data)
     };
-    sender.post_to("esp-status", &told("esp.started")).await.ok(202);
+    sender.post_to("esp-status", &event_of("esp.started")).await.ok(202);
     let page = "/api/devices/5CG-TAG/esp";
     let first = api.get(page).await;
     let tag = first.headers["etag"].to_str().unwrap().to_owned();
@@ -148,14 +148,14 @@ async fn requests_are_counted_by_credential() {
         let answer = api.get("/api/tenant").await;
         answer.ok(200);
         assert_eq!(answer.headers["ratelimit-policy"], "\"caller\";q=3;w=60");
-        let told = answer.headers["ratelimit"].to_str().unwrap();
-        assert!(told.starts_with(&format!("\"caller\";r={left};t=")), "{told}");
+        let header_value = answer.headers["ratelimit"].to_str().unwrap();
+        assert!(header_value.starts_with(&format!("\"caller\";r={left};t=")), "{header_value}");
     }
     let refused = api.get("/api/tenant").await;
     refused.problem(429);
     let after: u32 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&after), "{after}");
-    // Others are counted by themselves, and who is nobody is nobody.
+    // Other callers are counted separately, and an unknown caller gets 401.
     Client::new(&serve.url, &reader).json("/api/tenant").await;
     Client::new(&serve.url, "").get("/api/tenant").await.problem(401);
     Client::new(&serve.url, "").get("/openapi.json").await.ok(200);
@@ -201,11 +201,11 @@ async fn pages_of_other_origins_may_ask_only_where_that_is_configured() {
         ("access-control-allow-methods", "PATCH"),
         ("vary", "origin"),
     ] {
-        let told = asked.headers[header].to_str().unwrap();
-        assert!(told.split(", ").any(|one| one == value), "{header}: {told}");
+        let values = asked.headers[header].to_str().unwrap();
+        assert!(values.split(", ").any(|one| one == value), "{header}: {values}");
     }
     assert!(!asked.headers.contains_key("access-control-allow-credentials"));
-    // Problems too: a page must be able to tell people what went wrong.
+    // Problems can be read too, since a page must be able to show what went wrong.
     for (client, status) in [(&api, 200), (&nobody, 401)] {
         let answer = send(client, Method::GET, "/api/tenant", &preflight[..1]).await;
         assert_eq!(answer.status, status);
@@ -224,7 +224,7 @@ async fn pages_of_other_origins_may_ask_only_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn a_file_is_asked_for_and_its_parts_are_linked() {
+async fn a_file_is_requested_and_its_parts_are_linked() {
     let folder = Folder::new();
     let serve = folder.serve();
     let contoso = folder.add_tenant("contoso");
@@ -240,7 +240,7 @@ async fn a_file_is_asked_for_and_its_parts_are_linked() {
     send(&reader, Method::POST, FILES, &[]).await.problem(403);
 
     let asked = send(&api, Method::POST, FILES, &[]).await.ok(202);
-    let file = eventually("the file asked for is listed", async || {
+    let file = eventually("the requested file is listed", async || {
         let files = api.json(FILES).await;
         let is_it = |file: &&Value| file["asOf"].as_str() >= asked["requestedAt"].as_str();
         files["files"].as_array().unwrap().iter().find(is_it).cloned()
@@ -256,15 +256,15 @@ async fn a_file_is_asked_for_and_its_parts_are_linked() {
         ("?part=summary", &file["summary"], "-summary.sqlite"),
         ("?part=report", &file["reportHtml"], ".html"),
     ] {
-        let told = reader.json(&link(id, part)).await;
-        assert_eq!((&told["asOf"], &told["expiresInSeconds"]), (&file["asOf"], &json!(600)));
-        assert!(told["fileName"].as_str().unwrap().ends_with(ends), "{told}");
-        let bytes = nobody.get(told["url"].as_str().unwrap()).send().await.unwrap().bytes().await.unwrap();
+        let reply = reader.json(&link(id, part)).await;
+        assert_eq!((&reply["asOf"], &reply["expiresInSeconds"]), (&file["asOf"], &json!(600)));
+        assert!(reply["fileName"].as_str().unwrap().ends_with(ends), "{reply}");
+        let bytes = nobody.get(reply["url"].as_str().unwrap()).send().await.unwrap().bytes().await.unwrap();
         let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!((&json!(hash), &json!(bytes.len())), (&recorded["sha256"], &recorded["sizeBytes"]), "{part}");
     }
     assert_eq!(api.get(&link(id, "?part=hush")).await.problem(400)["errors"][0]["field"], "part");
-    // What shows every profile is not for who may see some.
+    // A file shows every profile, so a caller who may see only some gets none.
     for path in [link(id, ""), link(id, "?part=report"), format!("{FILES}/{id}")] {
         limited.get(&path).await.problem(403);
     }

@@ -1,5 +1,5 @@
-//! Devices being set up: the printed script for Macs as it runs, the folder for Windows devices, and what is advised where
-//! Jamf Pro is there too.
+//! Devices being set up: the printed script for Macs, the folder for Windows devices, and the advice when Jamf Pro
+//! reports as well.
 
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ fn settings(added: &Value) -> &str {
     added["settings"].as_str().unwrap()
 }
 
-/// The script by bash, curl and openssl. Only `ioreg` is made up: no other system has it.
+/// Runs the script with bash, curl and openssl. Only `ioreg` is simulated, since no other system has it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_printed_script_reports_a_set_up() {
     let folder = Folder::new();
@@ -33,14 +33,14 @@ async fn the_printed_script_reports_a_set_up() {
     assert!(runs("enrolled"));
     let status = api.json("/api/devices/enrollment-status").await;
     assert_eq!((&status["devices"], &status["enrolled"]), (&json!(1), &json!(1)), "{status}");
-    // Without its secret it says that it was refused.
+    // With a wrong secret, it reports that it was refused.
     let wrong = settings(&added).replace(added["secret"].as_str().unwrap(), "wrong");
     std::fs::write(&script, wrong).unwrap();
     assert!(!runs("started"));
 }
 
 #[test]
-fn a_compliance_source_may_be_called_as_people_call_it() {
+fn a_compliance_source_may_have_its_usual_name() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let named = |called: &str| {
@@ -59,7 +59,7 @@ fn a_compliance_source_may_be_called_as_people_call_it() {
 }
 
 #[test]
-fn beside_jamf_pro_the_sender_that_ends_later_is_to_be_named() {
+fn with_jamf_pro_the_advice_is_to_name_the_sender_that_ends_later() {
     for (sender, source) in [("setup-manager", "jamf:setupManager"), ("script", "setup-script")] {
         let folder = Folder::new();
         folder.add_tenant("contoso");
@@ -67,25 +67,28 @@ fn beside_jamf_pro_the_sender_that_ends_later_is_to_be_named() {
         assert_eq!(folder.json(&["source", "add", "contoso", sender]).get("advice"), None);
         assert_eq!(folder.json(&["source", "add", "contoso", "jamf"])["advice"], json!([command]));
         assert_eq!(folder.json(&["source", "add", "contoso", sender])["advice"], json!([command]));
-        // The command as it is printed.
+        // The printed command works.
         let words: Vec<&str> = command.split(' ').skip(1).collect();
         let set = folder.json(&words);
         assert_eq!(set["settings"]["complianceSource"], json!({"macos": source}));
         assert_eq!(folder.json(&["source", "add", "contoso", sender]).get("advice"), None);
         let taken = folder.json(&["tenant", "set", "contoso", "complianceSource.macos="]);
         assert!(taken["settings"]["complianceSource"].is_null(), "{taken}");
-        assert!(folder.fails(&["tenant", "set", "contoso", "complianceSource.beos=x"]).contains("beos is no platform"));
+        assert!(
+            folder.fails(&["tenant", "set", "contoso", "complianceSource.beos=x"]).contains("beos is not a platform")
+        );
     }
 }
 
-/// The reporter itself cannot run here: PowerShell is Windows'. What it is deployed with can be looked at, and used.
+/// The reporter itself needs Windows and cannot run here. Its deployed files are checked, and its configuration is
+/// used.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reporter_for_windows_devices_is_ready_to_deploy() {
     let folder = Folder::new();
     let contoso = folder.add_tenant("contoso");
     let serve = folder.serve();
     let wrong = folder.fails(&["source", "add", "contoso", "windows-esp", "--url", "https://hooks.example/'"]);
-    assert!(wrong.contains("is no address that windows-esp can be given"), "{wrong}");
+    assert!(wrong.contains("is not an address that windows-esp can use"), "{wrong}");
     let added = folder.json(&["source", "add", "contoso", "windows-esp", "--url", "https://hooks.example"]);
     let (url, secret) = (added["url"].as_str().unwrap(), added["secret"].as_str().unwrap());
     assert_eq!(url, "https://hooks.example/hooks/contoso/windows-esp", "the secret is in no address");
@@ -99,7 +102,7 @@ async fn the_reporter_for_windows_devices_is_ready_to_deploy() {
     assert!(text("README.txt").contains("-Uninstall") && text("README.txt").contains("Detection rule"));
     let config: Value = serde_json::from_str(&text("win32-app/config.json")).unwrap();
     assert_eq!(config, json!({"url": url, "secret": secret}));
-    // With what is in the configuration a device may post, and with nothing else.
+    // A device can post with what is in the configuration, and not without.
     let at =
         |minutes: i64| (vestibule_program_tests::now() - vestibule_domain::Millis::from_minutes(minutes)).to_string();
     let record = |id: u64, minutes: i64, end: &str, message: &str| {

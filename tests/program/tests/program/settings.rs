@@ -1,9 +1,9 @@
-//! Settings that alter the past, as a person changes them.
+//! A person changes settings that alter the past.
 
 use serde_json::json;
 use vestibule_program_tests::{Client, Folder, enrollment, eventually, now};
 
-/// No answer waits for the new file: the one before answers, and says so, until the new one is there.
+/// No answer waits for the new file. Until it is built, answers come from the one before, and say so.
 #[tokio::test]
 async fn a_changed_setting_is_seen_soon() {
     let folder = Folder::new();
@@ -24,7 +24,7 @@ async fn a_changed_setting_is_seen_soon() {
     let seen = eventually("the answer by the new settings", async || {
         let status = admin.json(path).await;
         let Some(stands_on) = status.get("standsOn") else { return Some(status) };
-        // Until then it is what it was.
+        // Until then the answer is unchanged.
         assert_eq!((&stands_on["beingRebuilt"], &status["inProgress"]), (&json!(true), &json!(1)));
         assert_eq!(stands_on["settings"]["requireCompliance"], true);
         None

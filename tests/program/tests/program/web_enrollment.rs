@@ -1,4 +1,5 @@
-//! Web-based enrollment through the program: sign-ins posted by a forwarder, to the API's counts and the published file's.
+//! Web-based enrollment through the program: sign-ins that a forwarder posts become counts in the API and in the
+//! published file.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -53,13 +54,13 @@ async fn sign_ins_become_counts_of_people_and_nothing_else() {
     }
     assert_eq!(answers, [[4, 0, 1, 0], [0, 4, 1, 0], [0, 4, 1, 0], [0, 4, 1, 0]]);
 
-    let told = api.json(asked).await;
+    let reply = api.json(asked).await;
     let counts = ["people", "metTheWall", "wentOn", "reachedPortal", "reachedEnrollment", "daysHeard"];
-    // Around midnight a person may be of two days.
-    assert_eq!(counts.map(|member| told[member].as_u64().unwrap()), [2, 1, 1, 1, 0, 1], "{told}");
-    let steps = told["steps"].as_array().unwrap().iter().map(|step| step["people"].as_u64().unwrap());
+    // Around midnight a person may be counted on two days.
+    assert_eq!(counts.map(|member| reply[member].as_u64().unwrap()), [2, 1, 1, 1, 0, 1], "{reply}");
+    let steps = reply["steps"].as_array().unwrap().iter().map(|step| step["people"].as_u64().unwrap());
     assert_eq!(steps.collect::<Vec<_>>(), [2, 1, 0, 1, 0, 0, 0, 0]);
-    assert!(!told.to_string().to_lowercase().contains("hush"));
+    assert!(!reply.to_string().to_lowercase().contains("hush"));
     assert_eq!(Client::new(&serve.url, &other.admin).json(asked).await["people"], Value::Null, "another's");
     // It makes no device and no attempt.
     assert_eq!(api.json("/api/devices/enrollment-status").await["devices"], 0);

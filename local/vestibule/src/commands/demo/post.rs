@@ -1,4 +1,4 @@
-//! The demonstration as a sender: signed batches to the webhooks, and questions to the API.
+//! The demonstration as a sender: it posts signed batches to the webhooks and asks the API.
 
 use crate::output::note;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -13,10 +13,10 @@ use vestibule_webhook::{MAX_EVENTS, signature};
 
 /// Batches under way at a time.
 const CONCURRENCY: usize = 2;
-/// A batch that takes longer is stuck.
+/// A batch that takes longer counts as stuck.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What became of what was posted.
+/// How many of the posted events were accepted, known or refused.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Posted {
     pub accepted: u64,
@@ -49,7 +49,7 @@ impl Sender {
         Ok(Self { client, url: url.to_owned(), tenant: tenant.clone(), secret: secret.to_owned() })
     }
 
-    /// Posts deliveries in batches, those of either webhook to it.
+    /// Posts deliveries in batches, each to the webhook of its kind.
     pub async fn post(&self, deliveries: &[Delivery], what: &str) -> Result<Posted, BoxError> {
         let bar = ProgressBar::new(deliveries.len() as u64);
         bar.set_style(ProgressStyle::with_template("{msg} {bar:32} {pos}/{len} events  {eta} left")?);
@@ -105,7 +105,7 @@ impl Sender {
         Ok(Posted { accepted: count("accepted"), duplicates: count("duplicates"), rejected: count("rejected") })
     }
 
-    /// Adds a profile unless there is one by its name.
+    /// Adds a profile unless one of its name exists.
     pub async fn add_profile(&self, profile: &Value, token: &str) -> Result<(), BoxError> {
         const PROFILES: &str = "/api/devices/esp-profiles";
         let known = self.get(PROFILES.to_owned(), token).await?;

@@ -1,4 +1,4 @@
-//! The demonstration's second tenant, which only products post to, each in its own form: what coverage looks like.
+//! The demonstration's second tenant. Only products post to it, each in its own form, which shows what coverage means.
 
 use crate::app::App;
 use crate::commands::{source, tenant};
@@ -13,10 +13,10 @@ use vestibule_webhook::sources::Sender;
 
 /// The second organisation.
 const TENANT: &str = "wingtip";
-/// Products that post to it, with what its serial numbers begin with, and how many devices it has in each.
+/// Products that post to it, with the prefix of their serial numbers and their number of devices.
 const PRODUCTS: [(Product, &str, usize); 3] =
     [(Product::Jamf, "JMF7Q2LX", 60), (Product::NanoMdm, "NMD4R8KW", 24), (Product::AndroidManagement, "AMP3T6ZV", 36)];
-/// From one enrollment of a product to the next.
+/// Time from one enrollment of a product to the next.
 const APART: Millis = Millis::from_minutes(5 * 60);
 
 /// The tenant, with a secret for each product.
@@ -27,7 +27,7 @@ pub struct Products {
     secrets: Vec<(Product, String)>,
 }
 
-/// Adds the tenant and its sources where they are not there yet.
+/// Adds the tenant and its sources, if they are missing.
 pub async fn prepare(app: &App, token_name: &str) -> Result<Products, BoxError> {
     let id = TenantId::parse(TENANT)?;
     let mut tenant = match app.store.tenant(&id).await? {
@@ -50,7 +50,7 @@ pub async fn prepare(app: &App, token_name: &str) -> Result<Products, BoxError> 
     Ok(Products { tenant: id, token, webhook_secret, secrets })
 }
 
-/// What truly happened to a product's devices until an instant: of ten seven completed, two were given up, one failed.
+/// What happened to a product's devices until an instant: of ten, seven completed, two were given up and one failed.
 fn truth(prefix: &str, count: usize, until: Timestamp) -> Vec<Enrollment> {
     let mut began = until;
     let mut all = Vec::with_capacity(count);
@@ -95,7 +95,7 @@ impl Products {
         Ok(())
     }
 
-    /// The names under which `value` stands in what is printed.
+    /// The part of the printed JSON for this tenant.
     pub fn shown(&self, report: Value, coverage: Value, status: Value) -> Value {
         serde_json::json!({
             "tenant": self.tenant, "token": self.token, "wholeWindow": report, "coverage": coverage,

@@ -1,4 +1,4 @@
-//! The report in words and bars, readable also when piped.
+//! The report in words and bars. It is readable also when piped.
 
 use super::Shown;
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or("")
 }
 
-/// A count that is missing where no sender reports what is counted.
+/// A count. It is missing if no sender reports what is counted.
 fn reported(value: &Value) -> String {
     value.as_u64().map_or_else(|| NOT_REPORTED.to_owned(), count)
 }
@@ -46,14 +46,14 @@ fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Everything that the demonstration prints at its end.
+/// The text that the demonstration prints at its end.
 pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
     let mut out = String::new();
     let parts = [
         posted(shown),
         roll_up("Last 14 days", &shown.report),
         roll_up("Whole sample", &shown.month),
-        coverage("What the numbers stand on, all platforms", &shown.coverage),
+        coverage("What the numbers are based on, all platforms", &shown.coverage),
         chart(&shown.report),
         rows(&shown.month),
         failures(&shown.failures),
@@ -63,7 +63,7 @@ pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
         whereabouts(shown, url, token),
     ];
     for part in parts {
-        // Writing to a string has no way to fail.
+        // Writing to a string cannot fail.
         let _written = writeln!(out, "{part}");
     }
     out
@@ -97,14 +97,14 @@ fn roll_up(title: &str, report: &Value) -> String {
     )
 }
 
-/// What the numbers stand on, in the API's words.
+/// What the numbers are based on, in the API's words.
 fn coverage(title: &str, coverage: &Value) -> String {
     let said: Vec<&str> = list(coverage, "sources").iter().filter_map(|source| source["sentence"].as_str()).collect();
     let said = if said.is_empty() { vec![coverage["sentence"].as_str().unwrap_or("No attempts.")] } else { said };
     format!("{title}\n  {}\n", said.join("\n  "))
 }
 
-/// The second tenant, whose products report less than the first one's agents.
+/// The second tenant, whose products report less than the agents of the first one.
 fn products(shown: &Value) -> String {
     let title = format!("{}, fed by products in their own forms", text(shown, "tenant"));
     let report = &shown["wholeWindow"];
@@ -115,11 +115,12 @@ fn products(shown: &Value) -> String {
         reported(&report["abandoned"]),
         percent(&report["incompleteRate"]),
         count(number(report, "measured")),
-        coverage("  What that stands on", &shown["coverage"]),
+        coverage("  What this is based on", &shown["coverage"]),
     )
 }
 
-/// Abandoned attempts by section and day: a line a day, a letter an attempt (or several, when there are many).
+/// Abandoned attempts by section and day: one line per day, and one letter per attempt (or per several, if there are
+/// many).
 fn chart(report: &Value) -> String {
     let mut days: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     for one in list(report, "daily") {

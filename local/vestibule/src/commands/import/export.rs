@@ -1,8 +1,8 @@
-//! Intune's exports as `import` reads them: recognised by their columns at the file's beginning, then row by row.
+//! Reads Intune's exports for `import`. They are recognised by the columns at the file's beginning and read row by row.
 //!
-//! CSV as Intune writes it is not quite RFC 4180: it begins with a byte order mark, has quotes within cells that are not
-//! quoted, and rows with cells missing at the end; a spreadsheet saves it with semicolons or tabs. A row with more cells
-//! than columns is refused: nothing says which is which.
+//! CSV as Intune writes it is not quite RFC 4180: it begins with a byte order mark, has quotes within cells that are
+//! not quoted, and rows with cells missing at the end; a spreadsheet saves it with semicolons or tabs. A row with more
+//! cells than columns is refused, since it is unknown which cell belongs to which column.
 
 use super::Lines;
 use super::shape::BYTE_ORDER_MARK;
@@ -17,14 +17,14 @@ use vestibule_webhook::FieldError;
 use vestibule_webhook::cloudevents::Parsed;
 use vestibule_webhook::sources::intune_export::{Report, Row, read_row, rows_of_json};
 
-/// Largest export in JSON, in bytes: it is read whole.
+/// Largest export in JSON, in bytes. It is read into memory as a whole.
 const MOST_JSON_BYTES: u64 = 64 << 20;
-/// What separates cells.
+/// The characters that may separate cells.
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 /// An export that is being read.
 pub struct Export {
-    /// What it is an export of.
+    /// The report that it is an export of.
     pub report: &'static Report,
     rows: Rows,
     /// Rows read so far.
@@ -37,7 +37,7 @@ enum Rows {
 }
 
 impl Export {
-    /// Opens the file that begins so, if it is an export that is read.
+    /// Opens the file with this beginning, if it is an export of a known report.
     ///
     /// # Errors
     /// When it can't be read, or is too large.
@@ -56,7 +56,7 @@ impl Export {
         let separator = SEPARATORS.into_iter().max_by_key(count).unwrap_or(b',');
         let mut with = ReaderBuilder::new();
         with.has_headers(false).flexible(true).delimiter(separator);
-        // Of the beginning alone: a file that is no export may have no end of its first line.
+        // Only the beginning is searched: the first line of another file may be endless.
         let mut header = ByteRecord::new();
         if !with.from_reader(beginning).read_byte_record(&mut header)? {
             return Ok(None);
@@ -82,7 +82,7 @@ impl Export {
         Ok(found.map(|(report, rows)| Self { report, rows: Rows::Json { rows: rows.into_iter(), bytes }, done: 0 }))
     }
 
-    /// Passes over the first `rows`.
+    /// Skips the first `rows`.
     ///
     /// # Errors
     /// When the file can't be read.
@@ -91,7 +91,7 @@ impl Export {
         Ok(())
     }
 
-    /// What the next rows become, until there are `most` events or so.
+    /// The events of the next rows, until there are about `most`.
     ///
     /// # Errors
     /// When the file can't be read.
@@ -106,7 +106,7 @@ impl Export {
         Ok(Lines { parsed, bytes: self.bytes_read().saturating_sub(at), count: self.done - before })
     }
 
-    /// The next row with the line where it is, or its place where there are no lines.
+    /// The next row with its line number, or with its position if the file has no lines.
     fn next_row(&mut self) -> Result<Option<Numbered>, BoxError> {
         let read = match &mut self.rows {
             Rows::Json { rows, .. } => rows.next().map(|row| (self.done + 1, row)),
@@ -120,7 +120,7 @@ impl Export {
         Ok(read)
     }
 
-    /// Bytes of the file that were read.
+    /// Bytes of the file read so far.
     fn bytes_read(&self) -> u64 {
         match &self.rows {
             Rows::Csv { reader, .. } => reader.position().byte(),
@@ -129,7 +129,7 @@ impl Export {
         }
     }
 
-    /// What the report says and what it can't, in words.
+    /// What the report contains and what it does not, in words.
     pub fn says(&self) -> String {
         let (reports, cannot) = self.reports();
         format!(
@@ -149,11 +149,11 @@ impl Export {
     }
 }
 
-/// A row, or why there is none, with its number.
+/// A row or the reason why it is invalid, with its number.
 type Numbered = (u64, Result<Row, FieldError>);
 
-/// Whether the beginning of a file in JSON may be one of an export: it names the columns of a report, and its first line
-/// is no event.
+/// Whether the beginning of a JSON file may be that of an export: it names the columns of a report, and its first line
+/// is not an event.
 fn may_be_json(text: &[u8]) -> bool {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_event = serde_json::from_slice::<Value>(line).is_ok_and(|line| line.get("specversion").is_some());

@@ -1,10 +1,10 @@
-//! What an import says of the lines that it refused: each problem once, with the line where it was met first, and a count
-//! for the rest. A file with one mistake in all its lines is no list of as many sentences.
+//! The messages of an import about refused lines: each problem once, with the first line that has it, and a count of
+//! the others. So a file with the same mistake in every line does not print a message for each.
 
 use std::fmt::Write as _;
 use vestibule_webhook::FieldError;
 
-/// Lines that are named, and problems that are.
+/// Most lines that are named, and most problems.
 const MOST_NAMED: usize = 10;
 
 /// The problems of the refused lines.
@@ -28,7 +28,7 @@ struct Problem {
 }
 
 impl Refused {
-    /// Takes a refused line, and says what is to be shown of it now.
+    /// Records a refused line and returns the message to show for it now, if any.
     pub fn take(&mut self, line: u64, errors: &[FieldError]) -> Option<String> {
         let said = |error: &FieldError| format!("{} {}", error.field, error.problem).trim_start().to_owned();
         let text = errors.iter().map(said).collect::<Vec<_>>().join("; ");
@@ -51,7 +51,7 @@ impl Refused {
         Some(shown)
     }
 
-    /// What is to be shown at the end.
+    /// The messages to show at the end.
     pub fn rest(&self) -> Vec<String> {
         let mut rest = Vec::new();
         for Problem { first, lines, more, .. } in self.problems.iter().filter(|problem| problem.more > 0) {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_said_once_and_ten_lines_are_named() {
+    fn a_problem_is_shown_once_and_ten_lines_are_named() {
         let mut refused = Refused::default();
         assert_eq!(
             refused.take(1, &error("", "the line is not JSON")).as_deref(),

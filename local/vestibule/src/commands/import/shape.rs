@@ -1,8 +1,8 @@
-//! What a file looks like that is neither lines of CloudEvents nor an export that is read: the export of another report, say,
-//! or an answer saved whole.
+//! Guesses the format of a file that is neither lines of CloudEvents nor a known export: for example the export of
+//! another report, or a saved answer of an API.
 //!
-//! Judged by its beginning, before anything of it is stored. Must stay true: a file that has one JSON object a line is never
-//! taken for something else, whatever is wrong with its lines: those are refused one by one.
+//! The guess is made from the file's beginning, before anything is stored. Must stay true: a file with one JSON object
+//! per line is never taken for something else, even if its lines are invalid. Those are refused one by one.
 
 use serde_json::Value;
 use vestibule_webhook::sources::intune_export::REPORTS;
@@ -16,10 +16,10 @@ pub fn wanted() -> String {
     )
 }
 
-/// UTF-8's byte order mark, which some editors write.
+/// The byte order mark of UTF-8, which some editors write.
 pub const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
-/// Names what the file that begins like this looks like, and what helps; `None` where it may be lines of JSON.
+/// The format that a file with this beginning seems to have, and what to do; `None` if it may be lines of JSON.
 pub fn other_than_lines(beginning: &[u8]) -> Option<&'static str> {
     if beginning.starts_with(&[0xFF, 0xFE]) || beginning.starts_with(&[0xFE, 0xFF]) {
         return Some("this looks like text in UTF-16; save it as UTF-8");
@@ -36,7 +36,7 @@ pub fn other_than_lines(beginning: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The same of what begins like an object.
+/// The same for a file that begins like an object.
 fn of_object(line: &[u8], text: &[u8]) -> Option<&'static str> {
     const GRAPH: &str =
         "this looks like an answer of Microsoft Graph; those are for Graph's webhooks (docs/SOURCES.md)";
@@ -46,7 +46,7 @@ fn of_object(line: &[u8], text: &[u8]) -> Option<&'static str> {
         let spread = "this looks like one JSON object over several lines; one line each is wanted: jq -c . FILE";
         return Some(if is_graph { GRAPH } else { spread });
     }
-    // An answer on one line may be longer than what was read of it.
+    // An answer on one line may be longer than the part that was read.
     let is_graph = match serde_json::from_slice::<Value>(line) {
         Ok(object) => object.get("specversion").is_none() && object.get("value").is_some_and(Value::is_array),
         Err(error) => error.is_eof() && (line.starts_with(b"{\"@odata.") || line.starts_with(b"{\"value\":")),
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_known_by_its_beginning() {
+    fn a_file_is_recognised_by_its_beginning() {
         for (text, expected) in [
             ("Date,Device name\n2026-11-25,PC1\n", Some("CSV")),
             ("\u{feff}\"Name\";\"Status\"\r\n", Some("CSV")),

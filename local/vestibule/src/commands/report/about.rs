@@ -1,4 +1,4 @@
-//! What the tables and views are for, which no file says itself. A test holds the list against a fresh file.
+//! What the tables and views are for, which a file does not say itself. A test compares the list with a fresh file.
 
 /// Tables and views that belong together.
 pub struct Group {
@@ -10,7 +10,7 @@ pub struct Group {
     pub members: &'static [(&'static str, &'static str)],
 }
 
-/// What is not in the list, of a file made by a later version, say.
+/// The heading for tables that are not in the list, for example those of a file made by a later version.
 pub const OTHERS: &str = "Others";
 
 fn find(name: &str) -> Option<(&'static Group, &'static str)> {
@@ -25,23 +25,23 @@ pub fn about(name: &str) -> Option<&'static str> {
     find(name).map(|(_, about)| about)
 }
 
-/// The heading it stands under.
+/// The heading of its group.
 pub fn group_of(name: &str) -> &'static str {
     find(name).map_or(OTHERS, |(group, _)| group.name)
 }
 
-/// Its place under that heading.
+/// Its position under that heading.
 pub fn place(name: &str) -> usize {
     let among = |(group, _): (&Group, _)| group.members.iter().position(|(member, _)| *member == name);
     find(name).and_then(among).unwrap_or(usize::MAX)
 }
 
-/// Whether it is a view in words, or a table in place of one.
+/// Whether it is a view in words, or a table that replaces one.
 pub fn is_for_people(name: &str) -> bool {
     find(name).is_some_and(|(group, _)| group.for_people)
 }
 
-/// All of them, those for people first.
+/// All tables and views. Those for people come first.
 pub const GROUPS: [Group; 10] = [
     Group {
         name: "Attempts, in words",
@@ -62,7 +62,7 @@ pub const GROUPS: [Group; 10] = [
             ("incomplete_by_section_and_day", "Abandoned attempts by day and section; every day, zero included."),
             ("incomplete_by_action", "The nineteen places where people stop, with how many did."),
             ("incomplete_without_row", "Abandoned attempts that are at none of the nineteen places."),
-            ("incomplete_detail", "Incomplete attempts by everything the report tells apart."),
+            ("incomplete_detail", "Incomplete attempts by everything that the report distinguishes."),
             ("incomplete_of_all_platforms", "The same of every platform; Windows and macOS have no rows."),
             ("attempts_by_day", "Attempts of every platform by day: how many were measured, judged, timed."),
             ("coverage_by_source", "What the numbers stand on: the senders that took part, and what each can report."),
@@ -205,7 +205,7 @@ pub const GROUPS: [Group; 10] = [
             ("step_time_parts", "The parts of the coarser scales that times of steps are counted by."),
             ("kinds", "Types of events."),
             ("platforms", "The platforms."),
-            ("platform_labels", "The platforms as the status page tells them apart."),
+            ("platform_labels", "The platforms that the status page distinguishes."),
             ("failure_categories", "Categories of failures."),
             ("clock_skews", "Which way a clock can be wrong."),
             ("advice", "What failures can mean and what to do."),

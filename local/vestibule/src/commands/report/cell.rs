@@ -1,13 +1,13 @@
-//! A value of a row as text, and what keeps rows from being written.
+//! A value of a row as text, and the errors that stop the writing of rows.
 
 use rusqlite::types::ValueRef;
 use std::fmt::Write as _;
 
 /// Why rows stopped.
 pub enum Stopped {
-    /// The file can't be read on.
+    /// The rest of the file can't be read.
     File(rusqlite::Error),
-    /// What is written can't be.
+    /// The output can't be written.
     Output(std::io::Error),
 }
 
@@ -23,12 +23,12 @@ impl From<std::io::Error> for Stopped {
     }
 }
 
-/// A value as text: nothing for none, every digit of a number, bytes in hexadecimal.
+/// A value as text: empty for NULL, all digits of a number, bytes in hexadecimal.
 pub fn cell(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => String::new(),
         ValueRef::Integer(number) => number.to_string(),
-        // Unlike Display, Debug has an exponent where it is shorter.
+        // Unlike Display, Debug writes an exponent if that is shorter.
         ValueRef::Real(number) => format!("{number:?}"),
         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
         ValueRef::Blob(bytes) => hex(bytes),

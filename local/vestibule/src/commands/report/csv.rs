@@ -1,10 +1,10 @@
 //! `report csv`: views as CSV, for spreadsheets.
 //!
-//! Must stay true: a file is there whole or not at all, and its name is a plain word.
+//! Must stay true: a file is written completely or not at all, and its name is a plain word.
 
 use super::about;
 use super::cell::Stopped;
-use super::file::{Relation, one_line, open, quoted, relations, told};
+use super::file::{Relation, described, one_line, open, quoted, relations};
 use super::sheet::Sheet;
 use crate::output::answer;
 use rusqlite::Connection;
@@ -18,15 +18,15 @@ use vestibule_words::form::count;
 /// Writes views as CSV.
 pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: bool) -> Result<(), BoxError> {
     let conn = open(path)?;
-    let there = relations(&conn).map_err(|error| told(path, &error))?;
+    let there = relations(&conn).map_err(|error| described(path, &error))?;
     let chosen = choose(path, there, views)?;
     if let ([only], None, false) = (chosen.as_slice(), out, views.is_empty()) {
         if json {
-            return Err("--json tells which files were written: say where with --out".into());
+            return Err("--json lists the files that were written: name their folder with --out".into());
         }
         return match write(&conn, only, &mut std::io::stdout().lock(), bom) {
             Ok(_) => Ok(()),
-            // A reader that has gone away is no error of ours.
+            // A reader that stopped reading is not our error.
             Err(Stopped::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             Err(stopped) => Err(why(path, path, stopped)),
         };
@@ -56,12 +56,12 @@ fn beside(path: &Path) -> PathBuf {
 
 fn why(file: &Path, place: &Path, stopped: Stopped) -> BoxError {
     match stopped {
-        Stopped::File(error) => told(file, &error),
+        Stopped::File(error) => described(file, &error),
         Stopped::Output(error) => format!("{}: {error}", place.display()).into(),
     }
 }
 
-/// The views that were named, or all; in a summary also the tables that are views in a report file.
+/// The named views, or all. In a summary, these include the tables that are views in a report file.
 fn choose(path: &Path, there: Vec<Relation>, views: &[String]) -> Result<Vec<Relation>, BoxError> {
     let chosen: Vec<Relation> = if views.is_empty() {
         there.into_iter().filter(|one| one.is_view || about::is_for_people(&one.name)).collect()
@@ -75,10 +75,10 @@ fn choose(path: &Path, there: Vec<Relation>, views: &[String]) -> Result<Vec<Rel
         };
         views.iter().map(find).collect::<Result<_, _>>()?
     };
-    // Names of files are made of them.
+    // They become names of files.
     let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && name.len() <= 100;
     match chosen.iter().find(|one| !plain(&one.name)) {
-        Some(odd) => Err(format!("{} has a view of an odd name, {}", path.display(), one_line(&odd.name)).into()),
+        Some(odd) => Err(format!("{} has a view with an unsafe name, {}", path.display(), one_line(&odd.name)).into()),
         None => Ok(chosen),
     }
 }
@@ -93,7 +93,7 @@ fn write_file(conn: &Connection, relation: &Relation, place: &Path, bom: bool) -
             Ok(rows)
         }
         Err(stopped) => {
-            // The error tells more than a failure to tidy up would.
+            // The first error says more than a failure to clean up.
             let _ = std::fs::remove_file(&aside);
             Err(stopped)
         }

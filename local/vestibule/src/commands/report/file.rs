@@ -1,4 +1,5 @@
-//! Opening a file that came from anywhere: first its header, read as bytes, then SQLite, which may only read.
+//! Opens a file that may come from anywhere: it checks the header as bytes before SQLite opens the file for reading
+//! only.
 
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -10,19 +11,19 @@ use std::time::{Duration, Instant};
 use vestibule_platform::BoxError;
 use vestibule_report::{APPLICATION_ID, SCHEMA_VERSION, SUMMARY_VERSION};
 
-/// What begins every SQLite file.
+/// The beginning of every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// How long a file may be asked: its views may be endless.
+/// How long a statement may run, since the views of a file may be endless.
 const MOST_TIME: Duration = Duration::from_secs(600);
 
-/// Steps of SQLite's machine between two looks at the clock.
+/// Steps of SQLite's virtual machine between two checks of the clock.
 const STEPS_A_LOOK: i32 = 100_000;
 
 /// The bytes of a header.
 const HEADER: usize = 100;
 
-/// Pragmas that tell of a file. With a value some of them would set it, so that these are let through without only.
+/// Pragmas that describe a file. They are allowed only without a value, since with one some of them change a setting.
 const TELLING: [&str; 12] = [
     "application_id",
     "collation_list",
@@ -38,7 +39,7 @@ const TELLING: [&str; 12] = [
     "user_version",
 ];
 
-/// Pragmas that tell of what their value names.
+/// Pragmas that describe what their value names.
 const TELLING_OF: [&str; 9] = [
     "foreign_key_check",
     "foreign_key_list",
@@ -51,19 +52,19 @@ const TELLING_OF: [&str; 9] = [
     "table_xinfo",
 ];
 
-/// What a file is by its header.
+/// The kind of a file, by its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A report file of the schema that this program knows.
     Report,
     /// A summary of it.
     Summary,
-    /// Ours, of the schema that the number is.
+    /// One of ours, with this other schema version.
     Other(i32),
 }
 
 impl Kind {
-    /// What people call it.
+    /// Its name for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Report => "report",
@@ -76,18 +77,18 @@ impl Kind {
 /// The file's kind by its header.
 ///
 /// # Errors
-/// When it is no file of ours, or its end is missing.
+/// If it is not one of our files, or its end is missing.
 pub fn kind(path: &Path) -> Result<Kind, BoxError> {
     let shown = path.display();
-    let told = std::fs::metadata(path).map_err(|error| match error.kind() {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("{shown}: there is no such file"),
         _ => format!("{shown}: {error}"),
     })?;
-    if told.is_dir() {
+    if metadata.is_dir() {
         return Err(format!("{shown} is a folder").into());
     }
-    if !told.is_file() {
-        return Err(format!("{shown} is no ordinary file").into());
+    if !metadata.is_file() {
+        return Err(format!("{shown} is not an ordinary file").into());
     }
     let mut header = Vec::with_capacity(HEADER);
     std::fs::File::open(path)
@@ -101,20 +102,22 @@ pub fn kind(path: &Path) -> Result<Kind, BoxError> {
         bytes.map(u32::from_be_bytes).unwrap_or_default()
     };
     if header.len() < HEADER || !header.starts_with(MAGIC) {
-        return Err(format!("{shown} is no SQLite file").into());
+        return Err(format!("{shown} is not a SQLite file").into());
     }
     if number(68).cast_signed() != APPLICATION_ID {
-        return Err(format!("{shown} is an SQLite file, but none of Vestibule's").into());
+        return Err(format!("{shown} is a SQLite file, but not one of Vestibule's").into());
     }
     // A page size of 1 stands for 65536, which two bytes can't hold.
     let page = match u64::from(number(16) >> 16) {
         1 => 1 << 16,
         size => size,
     };
-    // The count of pages is good where it was written with the last change.
+    // The count of pages is valid only if it was written with the last change.
     let whole = page * u64::from(number(28));
-    if number(24) == number(92) && whole != told.len() {
-        return Err(format!("{shown} has {} bytes instead of {whole}: it was cut off or added to", told.len()).into());
+    if number(24) == number(92) && whole != metadata.len() {
+        return Err(
+            format!("{shown} has {} bytes instead of {whole}: it was cut off or added to", metadata.len()).into()
+        );
     }
     Ok(match number(60).cast_signed() {
         SCHEMA_VERSION => Kind::Report,
@@ -123,14 +126,14 @@ pub fn kind(path: &Path) -> Result<Kind, BoxError> {
     })
 }
 
-/// Opens a file of ours of any schema, for reading only.
+/// Opens one of our files, of any schema, for reading only.
 ///
 /// # Errors
-/// When it is none, or can't be read.
+/// If it is not one of our files, or can't be read.
 pub fn open(path: &Path) -> Result<Connection, BoxError> {
     kind(path)?;
     let open = || -> rusqlite::Result<Connection> {
-        // Immutable: nothing is locked or looked for beside the file, so that it may lie on a medium that is read-only.
+        // Immutable: SQLite locks nothing and looks for no files beside it, so the file may be on a read-only medium.
         let conn = Connection::open_with_flags(
             format!("file:{}?immutable=1&mode=ro", uri_path(path)),
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -143,14 +146,14 @@ pub fn open(path: &Path) -> Result<Connection, BoxError> {
         conn.progress_handler(STEPS_A_LOOK, Some(move || begun.elapsed() > MOST_TIME));
         Ok(conn)
     };
-    let conn = open().map_err(|error| told(path, &error))?;
-    if !is_text(&conn).map_err(|error| told(path, &error))? {
-        return Err(format!("{}: a name in its schema is no text", path.display()).into());
+    let conn = open().map_err(|error| described(path, &error))?;
+    if !is_text(&conn).map_err(|error| described(path, &error))? {
+        return Err(format!("{}: a name in its schema is not text", path.display()).into());
     }
     Ok(conn)
 }
 
-/// Reading, and nothing else.
+/// Allows reading and nothing else.
 fn allowed(action: AuthAction<'_>) -> Authorization {
     let may = match action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => true,
@@ -164,7 +167,7 @@ fn allowed(action: AuthAction<'_>) -> Authorization {
     if may { Authorization::Allow } else { Authorization::Deny }
 }
 
-/// Whether all statements of the schema are UTF-8: names of columns come from there, and are taken to be text.
+/// Whether all statements of the schema are UTF-8. Names of columns come from there and are treated as text.
 fn is_text(conn: &Connection) -> rusqlite::Result<bool> {
     let mut schema = conn.prepare("SELECT name, tbl_name, sql FROM sqlite_schema")?;
     let mut rows = schema.query([])?;
@@ -179,11 +182,11 @@ fn is_text(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// A path as a URI has it: what has a meaning there is escaped.
+/// A path as part of a URI. Characters with a meaning there are escaped.
 fn uri_path(path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut out = String::new();
-    // Windows' drives stand behind a slash, and its folders between slashes.
+    // A drive of Windows needs a slash before it, and folders are separated by slashes.
     if cfg!(windows) {
         out.push('/');
     }
@@ -201,12 +204,12 @@ fn uri_path(path: &Path) -> String {
     out
 }
 
-/// What SQLite says, in one line.
-pub fn told(path: &Path, error: &rusqlite::Error) -> BoxError {
+/// An error of SQLite as one line for people.
+pub fn described(path: &Path, error: &rusqlite::Error) -> BoxError {
     let what = match error {
         rusqlite::Error::MultipleStatement => "one statement at a time, please".to_owned(),
         rusqlite::Error::InvalidParameterCount(..) => "parameters have no values here: write them out".to_owned(),
-        // Its own words repeat the statement, which may have many lines.
+        // SQLite's own message repeats the statement, which may have many lines.
         rusqlite::Error::SqlInputError { error, msg, .. } => match error.code {
             ErrorCode::AuthorizationForStatementDenied => refused(msg),
             _ => msg.clone(),
@@ -227,10 +230,10 @@ pub fn told(path: &Path, error: &rusqlite::Error) -> BoxError {
 }
 
 fn refused(said: &str) -> String {
-    format!("refused, since the file is only read: no writing, attaching, extensions or settings ({said})")
+    format!("refused, because the file may only be read: no writing, attaching, extensions or settings ({said})")
 }
 
-/// A text without line ends or anything that a terminal would act upon.
+/// A text without line ends and control characters that a terminal would act upon.
 pub fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -238,7 +241,7 @@ pub fn one_line(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            // Marks of direction could make a line read as another.
+            // Marks of direction could make a line read as a different one.
             c if c.is_control()
                 || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
             {
@@ -274,7 +277,7 @@ pub fn relations(conn: &Connection) -> rusqlite::Result<Vec<Relation>> {
     all.collect()
 }
 
-/// What the file says of itself under a key.
+/// The value of a key in the file's `meta`.
 pub fn meta(conn: &Connection, key: &str) -> Option<String> {
     conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).ok()
 }

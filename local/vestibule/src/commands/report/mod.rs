@@ -1,7 +1,7 @@
-//! `report`: a report file or a summary that somebody has, and nothing else of ours: no data folder, no server.
+//! `report`: works on a report file or a summary alone, without a data folder and without a server.
 //!
-//! Must stay true: the file is not trusted. Whatever it holds, it is only read, none of it names a file to write,
-//! and every failure is one line for people.
+//! Must stay true: the file is not trusted. Whatever it holds, it is only read, none of its content names a file to
+//! write, and every failure is one line for people.
 
 mod about;
 mod cell;

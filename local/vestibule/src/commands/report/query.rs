@@ -1,7 +1,8 @@
-//! `report query`: one statement's rows as a table for people, JSON or CSV; without a statement, what there is to ask.
+//! `report query`: prints the rows of one statement as a table for people, JSON or CSV. Without a statement, it lists
+//! the file's views, tables and questions.
 
 use super::about;
-use super::file::{Relation, meta, one_line, open, quoted, relations, told};
+use super::file::{Relation, described, meta, one_line, open, quoted, relations};
 use super::question;
 use super::rows::{Form, show};
 use crate::output::answer;
@@ -16,7 +17,7 @@ use vestibule_words::form::count;
 /// Runs one statement and prints its rows.
 pub fn run(path: &Path, sql: &str, form: Form) -> Result<(), BoxError> {
     let conn = open(path)?;
-    let failed = |error: rusqlite::Error| told(path, &error);
+    let failed = |error: rusqlite::Error| described(path, &error);
     let mut statement = conn.prepare(sql).map_err(failed)?;
     if statement.column_count() == 0 {
         return Err(format!("{}: the statement has no rows to show", path.display()).into());
@@ -26,7 +27,7 @@ pub fn run(path: &Path, sql: &str, form: Form) -> Result<(), BoxError> {
     show(path, &names, rows, form)
 }
 
-/// Prints what the file has.
+/// Lists the file's views, tables and questions.
 pub fn list(path: &Path, form: Form) -> Result<(), BoxError> {
     if form == Form::Csv {
         return Err("--csv needs a statement".into());
@@ -36,8 +37,8 @@ pub fn list(path: &Path, form: Form) -> Result<(), BoxError> {
         conn.query_row(&format!("SELECT count(*) FROM {}", quoted(&relation.name)), [], |row| row.get(0))
     };
     let mut listed = Vec::new();
-    for relation in relations(&conn).map_err(|error| told(path, &error))? {
-        listed.push((rows_of(&relation).map_err(|error| told(path, &error))?, relation));
+    for relation in relations(&conn).map_err(|error| described(path, &error))? {
+        listed.push((rows_of(&relation).map_err(|error| described(path, &error))?, relation));
     }
     listed.sort_by_key(|(_, relation)| about::place(&relation.name));
     let groups = about::GROUPS.iter().map(|group| group.name).chain([about::OTHERS]);

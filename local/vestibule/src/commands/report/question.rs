@@ -1,9 +1,9 @@
 //! `report query --question`: a question that the file carries, with its parameters.
 //!
-//! Must stay true: the statement is the file's own. Parameters that it does not know or refuses are said before anything is
-//! printed.
+//! Must stay true: the statement is the one that the file carries. Unknown and invalid parameters are reported before
+//! any row is printed.
 
-use super::file::{meta, one_line, open, told};
+use super::file::{described, meta, one_line, open};
 use super::rows::{Form, show};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub fn run(path: &Path, name: &str, given: &[String], form: Form) -> Result<(), 
     let parameters = given.iter().map(|one| parameter(one)).collect::<Result<Parameters, _>>()?;
     let failed = |error: ReportError| -> BoxError {
         match error {
-            ReportError::Sqlite(error) => told(path, &error),
+            ReportError::Sqlite(error) => described(path, &error),
             ReportError::NoQuestion(name) => {
                 format!("{}: there is no question {name:?}; `report query FILE` lists them", path.display()).into()
             }
@@ -30,7 +30,7 @@ pub fn run(path: &Path, name: &str, given: &[String], form: Form) -> Result<(), 
         }
     };
     let asked = question(&conn, name, &parameters).map_err(failed)?;
-    let mut statement = conn.prepare(&asked.sql).map_err(|error| told(path, &error))?;
+    let mut statement = conn.prepare(&asked.sql).map_err(|error| described(path, &error))?;
     bind(&mut statement, &parameters).map_err(failed)?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     show(path, &names, statement.raw_query(), form)

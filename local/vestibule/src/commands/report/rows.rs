@@ -1,9 +1,9 @@
 //! Rows as a table for people, as JSON or as CSV.
 //!
-//! Must stay true: rows are written as they come, so that any number of them fits.
+//! Must stay true: rows are written as they are read, so that memory does not grow with their number.
 
 use super::cell::{Stopped, cell, hex};
-use super::file::{one_line, told};
+use super::file::{described, one_line};
 use super::sheet::Sheet;
 use rusqlite::Rows;
 use rusqlite::types::ValueRef;
@@ -14,7 +14,7 @@ use std::path::Path;
 use unicode_width::UnicodeWidthStr as _;
 use vestibule_platform::BoxError;
 
-/// Rows that are looked at for the widths of the columns.
+/// Rows that decide the widths of the columns.
 const MEASURED: usize = 1_000;
 
 /// How rows are written.
@@ -29,7 +29,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// What the options say.
+    /// The form that the options ask for.
     pub const fn chosen(json: bool, csv: bool) -> Self {
         match (json, csv) {
             (true, _) => Self::Json,
@@ -41,7 +41,7 @@ impl Form {
 
 /// Prints the rows of a statement.
 pub fn show(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Result<(), BoxError> {
-    let failed = |error: rusqlite::Error| told(path, &error);
+    let failed = |error: rusqlite::Error| described(path, &error);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let written = match form {
         Form::Table => table(&mut out, names, &mut rows),
@@ -52,7 +52,7 @@ pub fn show(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Re
     match written.and(flushed.map_err(Stopped::Output)) {
         Ok(()) => Ok(()),
         Err(Stopped::File(error)) => Err(failed(error)),
-        // A reader that has gone away is no error of ours.
+        // A reader that stopped reading is not our error.
         Err(Stopped::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(Stopped::Output(error)) => Err(error.into()),
     }
@@ -66,7 +66,7 @@ fn sheet(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<
     Ok(sheet.end()?)
 }
 
-/// One object a line. Of columns of one name the later ones are told apart by a number, so that none is lost.
+/// One object per line. If columns have the same name, the later ones get a number, so that none is lost.
 fn objects(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
     let keys: Vec<String> = distinct(names).iter().map(|name| json!(name).to_string()).collect();
     let mut between = "[";
@@ -76,7 +76,7 @@ fn objects(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Resul
             let value = match row.get_ref(at)? {
                 ValueRef::Null => "null".to_owned(),
                 ValueRef::Text(text) => json!(String::from_utf8_lossy(text)).to_string(),
-                // JSON has no word for what is beyond all numbers, but readers know what is too large.
+                // JSON has no infinity, but readers turn a number that is too large into one.
                 ValueRef::Real(real) if real.is_infinite() => if real > 0.0 { "1e999" } else { "-1e999" }.to_owned(),
                 ValueRef::Blob(bytes) => json!(hex(bytes)).to_string(),
                 number => cell(number),
@@ -105,7 +105,7 @@ fn distinct(names: &[String]) -> Vec<String> {
     out
 }
 
-/// Numbers stand at the right of their column.
+/// Numbers are aligned to the right of their column.
 struct Cell {
     text: String,
     number: bool,
@@ -125,7 +125,7 @@ fn table(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<
         }
         first.push(line);
     }
-    // A name stands as its numbers do.
+    // The name of a column is aligned like its values.
     let number = |at: usize| first.iter().filter_map(|line: &Vec<Cell>| line.get(at)).any(|cell| cell.number);
     let head: Vec<Cell> =
         names.iter().enumerate().map(|(at, name)| Cell { text: one_line(name), number: number(at) }).collect();

@@ -1,6 +1,7 @@
 //! Rows as CSV.
 //!
-//! Must stay true: no text becomes a formula. Senders choose device names, and a spreadsheet runs a cell that begins like one.
+//! Must stay true: no text becomes a formula. Senders choose device names, and a spreadsheet runs a cell that begins
+//! like a formula.
 
 use super::cell::{Stopped, cell};
 use csv::{ByteRecord, ErrorKind, Terminator, Writer, WriterBuilder};
@@ -9,10 +10,10 @@ use rusqlite::types::ValueRef;
 use std::borrow::Cow;
 use std::io::Write;
 
-/// What tells Excel that a file is UTF-8.
+/// The mark by which Excel recognises UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// CSV being written: RFC 4180, UTF-8, lines ended as there.
+/// Writes CSV by RFC 4180, in UTF-8, with the line ends of the RFC.
 pub struct Sheet<W: Write> {
     out: Writer<W>,
     record: ByteRecord,
@@ -44,26 +45,26 @@ impl<W: Write> Sheet<W> {
         self.out.write_byte_record(&self.record).map_err(output)
     }
 
-    /// Writes what is left.
+    /// Writes what is still buffered.
     pub fn end(mut self) -> std::io::Result<()> {
         self.out.flush()
     }
 }
 
 fn output(error: csv::Error) -> Stopped {
-    // As it is, so that a reader that has gone away is known by it.
+    // The error is returned unchanged, so that the caller can recognise a reader that stopped reading.
     Stopped::Output(match error.into_kind() {
         ErrorKind::Io(error) => error,
         other => std::io::Error::other(format!("{other:?}")),
     })
 }
 
-/// What begins a formula; East Asian versions take the wide forms as well.
+/// Characters that begin a formula. East Asian versions accept the wide forms as well.
 const SIGNS: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
-/// A text that no spreadsheet takes for a formula: with an apostrophe before one that begins like it, whatever blanks
-/// come first. Where lists are separated by semicolons a spreadsheet may cut a cell there, so that a sign after one
-/// has an apostrophe too.
+/// A text that no spreadsheet takes for a formula. A text that begins like one, even after blanks, gets an apostrophe
+/// before it. In countries that separate lists by semicolons, a spreadsheet may split a cell there, so a sign after a
+/// semicolon gets an apostrophe too.
 fn harmless(text: &str) -> Cow<'_, str> {
     let blank = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
     let mut out = String::new();

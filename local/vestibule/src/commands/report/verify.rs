@@ -1,9 +1,9 @@
-//! `report verify`: whether a file is one of ours, whole, and says what it should.
+//! `report verify`: checks that a file is one of ours, complete, and has the content that it should have.
 //!
-//! Must stay true: what is printed as checked was checked; after a finding that makes later checks meaningless these
-//! are left out, not passed.
+//! Must stay true: only checks that were made are printed. If a finding makes later checks meaningless, they are left
+//! out and do not count as passed.
 
-use super::file::{Kind, kind, meta, one_line, open, quoted, relations, told};
+use super::file::{Kind, described, kind, meta, one_line, open, quoted, relations};
 use crate::output::answer;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use vestibule_words::form::count;
 /// A check that was made.
 struct Check {
     name: &'static str,
-    /// What was found: as it should be, or not.
+    /// The result in words: passed, or what is wrong.
     found: Result<String, String>,
 }
 
@@ -24,7 +24,7 @@ struct Check {
 pub fn run(path: &Path, sha256: Option<&str>, manifest: Option<&Path>, json: bool) -> Result<(), BoxError> {
     let wanted = sha256.map(read_sha256).transpose()?;
     let manifest = manifest.map(read_manifest).transpose()?;
-    // What is no file can't be hashed; anything else can, whatever it is.
+    // Only an ordinary file can be hashed; its content does not matter.
     let kind = kind(path);
     if kind.is_err() && !path.is_file() {
         return kind.map(|_| ());
@@ -58,8 +58,8 @@ pub fn run(path: &Path, sha256: Option<&str>, manifest: Option<&Path>, json: boo
 
 impl Check {
     fn value(&self) -> Value {
-        let (Ok(told) | Err(told)) = &self.found;
-        json!({"check": self.name, "ok": self.found.is_ok(), "told": told})
+        let (Ok(result) | Err(result)) = &self.found;
+        json!({"check": self.name, "ok": self.found.is_ok(), "told": result})
     }
 }
 
@@ -74,16 +74,16 @@ fn words(path: &Path, about: &Value, checks: &[Check]) -> String {
     };
     let wide = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
     for Check { name, found } in checks {
-        let (mark, told) = match found {
-            Ok(told) => ("ok    ", told),
-            Err(told) => ("FAILED", told),
+        let (mark, result) = match found {
+            Ok(result) => ("ok    ", result),
+            Err(result) => ("FAILED", result),
         };
-        let _ = writeln!(out, "{mark}  {name:wide$}  {told}");
+        let _ = writeln!(out, "{mark}  {name:wide$}  {result}");
     }
     out.trim_end().to_owned()
 }
 
-/// The kinds that this program can vouch for.
+/// Accepts only the kinds that this program can check.
 fn known(kind: Result<Kind, BoxError>) -> Result<Kind, String> {
     match kind {
         Ok(Kind::Other(version)) => Err(format!(
@@ -95,7 +95,7 @@ fn known(kind: Result<Kind, BoxError>) -> Result<Kind, String> {
     }
 }
 
-/// The checks of what is in the file, up to the first finding.
+/// The checks of the file's content, up to the first finding.
 fn inside(path: &Path, kind: Kind, manifest: Option<&Value>, checks: &mut Vec<Check>, about: &mut Value) {
     about["kind"] = json!(kind.name());
     let header = match kind {
@@ -103,7 +103,7 @@ fn inside(path: &Path, kind: Kind, manifest: Option<&Value>, checks: &mut Vec<Ch
         _ => "application_id and user_version are a report file's, and no byte is missing",
     };
     checks.push(Check { name: "header", found: Ok(header.to_owned()) });
-    // First: after it the file can be asked.
+    // This check comes first: the file can only be queried once it has passed.
     let found = by_sqlite(path, kind);
     let whole = found.is_ok();
     checks.push(Check { name: "sqlite", found });
@@ -118,25 +118,25 @@ fn inside(path: &Path, kind: Kind, manifest: Option<&Value>, checks: &mut Vec<Ch
     about["asOf"] = json!(meta(&conn, "asOf"));
     let in_words = |found: Result<Result<String, String>, rusqlite::Error>| match found {
         Ok(found) => found,
-        Err(error) => Err(told(path, &error).to_string()),
+        Err(error) => Err(described(path, &error).to_string()),
     };
     let manifest = manifest.filter(|_| kind == Kind::Report);
     checks.push(Check { name: "rows", found: in_words(rows(&conn, manifest)) });
     checks.push(Check { name: "types", found: in_words(types(&conn)) });
 }
 
-/// SQLite's own checks, as the file passed them before it was published.
+/// SQLite's own checks, which the file passed before it was published.
 fn by_sqlite(path: &Path, kind: Kind) -> Result<String, String> {
     let found = if kind == Kind::Summary { check_summary(path) } else { check(path) };
     match found {
         Ok(()) => Ok("integrity_check, foreign_key_check, and no free pages".to_owned()),
         Err(ReportError::Check { check, finding }) => Err(format!("{check}: {}", one_line(&finding))),
-        Err(ReportError::Sqlite(error)) => Err(told(path, &error).to_string()),
+        Err(ReportError::Sqlite(error)) => Err(described(path, &error).to_string()),
         Err(error) => Err(one_line(&error.to_string())),
     }
 }
 
-/// Each table has as many rows as `meta` says, and a manifest.
+/// Checks that each table has as many rows as `meta` and the manifest say.
 fn rows(conn: &Connection, manifest: Option<&Value>) -> rusqlite::Result<Result<String, String>> {
     let mut tables = relations(conn)?;
     tables.retain(|one| !one.is_view && one.name != "meta");
@@ -147,7 +147,7 @@ fn rows(conn: &Connection, manifest: Option<&Value>) -> rusqlite::Result<Result<
         let named = one_line(&table.name);
         let said = meta(conn, &format!("rows.{}", table.name));
         if said.as_deref() != Some(&rows.to_string()) {
-            let said = said.map_or_else(|| "nothing of it".to_owned(), |said| one_line(&said));
+            let said = said.map_or_else(|| "nothing about it".to_owned(), |said| one_line(&said));
             return Ok(Err(format!("{named} has {rows} rows, and meta says {said}")));
         }
         if let Some(said) = manifest.and_then(|manifest| manifest["rows"].get(&table.name))
@@ -157,15 +157,15 @@ fn rows(conn: &Connection, manifest: Option<&Value>) -> rusqlite::Result<Result<
         }
         all += rows;
     }
-    let mut told = conn.prepare("SELECT substr(key, 6) FROM meta WHERE key LIKE 'rows.%'")?;
-    let told = told.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
-    if let Some(gone) = told.iter().find(|told| tables.iter().all(|table| table.name != **told)) {
-        return Ok(Err(format!("meta tells of a table {}, which is not there", one_line(gone))));
+    let mut listed = conn.prepare("SELECT substr(key, 6) FROM meta WHERE key LIKE 'rows.%'")?;
+    let listed = listed.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    if let Some(gone) = listed.iter().find(|name| tables.iter().all(|table| table.name != **name)) {
+        return Ok(Err(format!("meta names a table {}, which is missing", one_line(gone))));
     }
-    Ok(Ok(format!("{} rows in {} tables, as told in meta", count(all), tables.len())))
+    Ok(Ok(format!("{} rows in {} tables, as meta says", count(all), tables.len())))
 }
 
-/// Each value of each table is of the type that its column is declared to have.
+/// Checks that each value of each table has the declared type of its column.
 fn types(conn: &Connection) -> rusqlite::Result<Result<String, String>> {
     let mut tables = relations(conn)?;
     tables.retain(|one| !one.is_view);
@@ -180,7 +180,10 @@ fn types(conn: &Connection) -> rusqlite::Result<Result<String, String>> {
             let (name, declared) = column?;
             let shown = format!("{}.{}", one_line(&table.name), one_line(&name));
             let Some(kind) = stored(&declared) else {
-                return Ok(Err(format!("{shown} is declared as {:?}, which is no type of ours", one_line(&declared))));
+                return Ok(Err(format!(
+                    "{shown} is declared as {:?}, which is not a type that we use",
+                    one_line(&declared)
+                )));
             };
             odd.push(format!("count(CASE WHEN typeof({}) NOT IN ('{kind}', 'null') THEN 1 END)", quoted(&name)));
             names.push((shown, kind));
@@ -225,24 +228,24 @@ fn read_sha256(text: &str) -> Result<String, BoxError> {
 fn read_manifest(path: &Path) -> Result<Value, BoxError> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
-    let manifest: Value = serde_json::from_slice(&bytes).map_err(|error| format!("{shown} is no JSON: {error}"))?;
+    let manifest: Value = serde_json::from_slice(&bytes).map_err(|error| format!("{shown} is not JSON: {error}"))?;
     match manifest["sha256"].as_str() {
         Some(_) => Ok(manifest),
-        None => Err(format!("{shown} is no manifest: it has no sha256").into()),
+        None => Err(format!("{shown} is not a manifest: it has no sha256").into()),
     }
 }
 
-/// What a manifest says of the file's bytes.
+/// Compares the file's bytes with what a manifest says of them.
 fn as_published(manifest: &Value, kind: Kind, actual: &str, size: u64) -> Result<String, String> {
     let part = if kind == Kind::Summary { &manifest["summary"] } else { manifest };
     if part["sha256"].is_null() {
-        return Err("the manifest says nothing of a summary".to_owned());
+        return Err("the manifest does not mention a summary".to_owned());
     }
     compare("the SHA-256", &json!(actual), &part["sha256"])?;
     if !part["sizeBytes"].is_null() {
         compare("the size", &json!(size), &part["sizeBytes"])?;
     }
-    Ok("SHA-256 and size are the manifest's".to_owned())
+    Ok("SHA-256 and size are those of the manifest".to_owned())
 }
 
 fn compare(what: &str, actual: &Value, wanted: &Value) -> Result<String, String> {

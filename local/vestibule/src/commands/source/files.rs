@@ -1,29 +1,29 @@
-//! What is deployed to make a sender of a device: a folder with the address and the secret filled in.
+//! The files to deploy so that a device becomes a sender: a folder with the address and the secret filled in.
 //!
-//! Must stay true: only the account that runs this can read the folder, from before the secret is in it.
+//! Must stay true: only the account that runs this can read the folder, already before the secret is written to it.
 
 use std::path::{Path, PathBuf};
 use vestibule_platform::BoxError;
 use vestibule_store::Tenant;
 use vestibule_webhook::sources::Sender;
 
-/// Refuses an address that cannot stand in the files of a sender, before there is a secret.
+/// Refuses an address that cannot be written to the files of a sender. Call it before a secret is made.
 ///
 /// # Errors
-/// When it has a character that quotation marks do not hold.
+/// If it has a character that cannot stand between quotation marks.
 pub fn check(source: &Sender, url: &str) -> Result<(), BoxError> {
     let fits = |char: char| char.is_ascii_graphic() && !matches!(char, '\'' | '"' | '`' | '$' | '{' | '}' | '\\');
     if source.files.is_empty() || url.chars().all(fits) {
         return Ok(());
     }
-    Err(format!("{url:?} is no address that {} can be given", source.name).into())
+    Err(format!("{url:?} is not an address that {} can use", source.name).into())
 }
 
-/// Writes the files of a sender to `senders/TENANT/SOURCE/` in the data folder, in place of those before; where that is, if
-/// it has any.
+/// Writes the files of a sender to `senders/TENANT/SOURCE/` in the data folder and replaces earlier ones. Returns the
+/// folder, or `None` if the sender has no files.
 ///
 /// # Errors
-/// When they cannot be written.
+/// If they cannot be written.
 pub fn write(
     data: &Path,
     tenant: &Tenant,
