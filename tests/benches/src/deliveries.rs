@@ -16,14 +16,14 @@ const BEGIN: i64 = 4_000_000_000_000;
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const HOOK: &str = "/hooks/contoso/enrollment-events";
 
-/// What the log of a source's traffic cost.
+/// The cost of the log of a source's traffic.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     /// Events posted.
     pub events: usize,
     /// Minutes that they took.
     pub minutes: usize,
-    /// Units of the log alone.
+    /// Units of only the log.
     pub units: Units,
 }
 
@@ -31,7 +31,7 @@ pub struct Cost {
 /// refused.
 ///
 /// # Errors
-/// When the table fails.
+/// If the table fails.
 pub async fn log(events_a_minute: usize, minutes: usize) -> Result<Cost, BoxError> {
     let table = Table::start().await?;
     let mut tenant = Tenant {

@@ -1,15 +1,15 @@
 //! What the table's work costs, in units of capacity as the table itself reports them.
 //!
-//! Three programs print it, and the tests hold it to its limits on less:
+//! Three programs print it, and tests check its limits on a smaller sample:
 //!
 //! - `cost`: the simulator's traffic, event by event and in batches, with the sweep as its schedule runs it; and the
 //!   delivery log, which is outside the units of an event
 //! - `session`: an Enrollment Status Page session with few apps and with many
 //! - `sweep`: a sweep with nothing due, over a small table and a large one
 //!
-//! A fourth, `api`, times answers over a large file beside the same statements by SQLite alone; a fifth, `feed`, prints what
-//! the pages of a change feed cost and times answers by it; `memory` tells what an export takes of memory and disk, and
-//! `full-build` how quick a file is built beside other ways to the same rows.
+//! A fourth, `api`, times answers over a large file beside the same statements by SQLite alone; a fifth, `feed`, prints
+//! what the pages of a change feed cost and times answers by it; `memory` prints how much memory and disk an export
+//! needs, and `full-build` how fast a file is built beside other ways to the same rows.
 //!
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.
@@ -25,5 +25,5 @@ pub use spy::Spy;
 pub use table::Table;
 pub use traffic::{Run, post};
 
-/// What goes wrong in a benchmark ends it.
+/// Any error ends a benchmark.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

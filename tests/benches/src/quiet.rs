@@ -1,4 +1,4 @@
-//! A sweep over many enrollments of which none is due.
+//! A sweep over many enrollments, none of which is due.
 
 use crate::{BoxError, Table};
 use abandonment_sweep::Sweep;
@@ -12,12 +12,12 @@ use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
 /// When the enrollments begin.
 const BEGIN_MS: i64 = 4_000_000_000_000;
-/// A minute later nobody has been silent for long.
+/// The sweep runs a minute later, when nobody has been silent for long.
 const SWEEP_MS: i64 = BEGIN_MS + 60_000;
-/// Events stored side by side.
+/// Events stored concurrently.
 const CONCURRENCY: usize = 8;
 
-/// Adds enrollments numbered as `numbers` says, each begun and still moving.
+/// Adds enrollments with these numbers, each begun and still active.
 ///
 /// # Errors
 /// When the table fails.
@@ -45,7 +45,7 @@ pub async fn fill(table: &Table, numbers: std::ops::Range<usize>) -> Result<(), 
         .await
 }
 
-/// What one sweep costs that finds nothing due.
+/// The cost of one sweep that finds nothing due.
 ///
 /// # Errors
 /// When the table fails, or something was due after all.

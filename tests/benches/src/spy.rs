@@ -1,4 +1,4 @@
-//! What a store's meter does not tell: which index the units went to, and which deadlines were written.
+//! Records what a store's meter does not: the index of the units, and the deadlines that were written.
 
 use aws_sdk_dynamodb::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
@@ -32,7 +32,7 @@ struct Seen {
 }
 
 impl Spy {
-    /// The earliest deadline written and not yet [passed](Self::pass), whether it still stands or not.
+    /// The earliest deadline written and not yet [passed](Self::pass), whether it is still valid or not.
     pub fn next_deadline(&self) -> Option<i64> {
         self.seen().deadlines.peek().map(|Reverse(at)| *at)
     }

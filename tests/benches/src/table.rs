@@ -1,4 +1,4 @@
-//! An embedded table in memory, as the deployment's template declares it.
+//! An embedded table in memory, with the declaration of the deployment's template.
 
 use crate::{BoxError, Spy};
 use aws_sdk_dynamodb::Client;
@@ -9,11 +9,11 @@ use vestibule_store::Store;
 
 const NAME: &str = "benches";
 
-/// A table of its own engine.
+/// A table with its own engine.
 pub struct Table {
     /// The store under measurement.
     pub store: Store,
-    /// What its calls said beyond what the store's meter keeps.
+    /// What its calls report beyond the store's meter.
     pub spy: Spy,
     client: Client,
     config: aws_sdk_dynamodb::Config,
@@ -38,7 +38,7 @@ impl Table {
         Ok(Self { store, spy, config, client: clients.dynamodb, _engine: engine })
     }
 
-    /// The same table as another process sees it, which holds nothing in memory yet.
+    /// The same table for another process, which has nothing in memory yet.
     pub fn another_store(&self) -> Store {
         Store::new(Client::from_conf(self.config.clone()), NAME)
     }

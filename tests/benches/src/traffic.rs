@@ -1,4 +1,4 @@
-//! The simulator's traffic through the intake, with the sweep as its schedule would run it.
+//! Sends the simulator's traffic through the intake, with the sweep as its schedule would run it.
 
 use crate::spy::IndexUnits;
 use crate::{BoxError, Table};
@@ -15,17 +15,17 @@ use vestibule_webhook::{Received, parse};
 
 /// The schedule's period, in milliseconds.
 const MINUTE: i64 = 60_000;
-/// What every run of the sweep reads: the due index, and the jobs of changed settings, of which the sample has none.
+/// Queries of every run of the sweep: the due index, and the jobs of changed settings, of which the sample has none.
 pub const SCHEDULED: [Cause; 2] = [Cause::SweepQuery, Cause::Refold];
-/// The sample's end: later than any machine's clock, by which an engine takes away what has expired.
+/// The sample's end. It is later than any machine's clock, by which an engine removes expired items.
 const UNTIL_MS: i64 = 4_000_000_000_000;
 
-/// The sample: so many enrollments over 30 days.
+/// The sample, with so many enrollments over 30 days.
 pub fn scenario(enrollments: usize) -> Scenario {
     Scenario { seed: 1, enrollments, days: 30, until_ms: UNTIL_MS }
 }
 
-/// What a run over the traffic came to.
+/// The result of a run over the traffic.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
     /// Requests.
@@ -34,11 +34,11 @@ pub struct Run {
     pub accepted: usize,
     /// Events that were stored before.
     pub duplicates: usize,
-    /// Events that were neither.
+    /// All other events.
     pub others: usize,
     /// Runs of the sweep that had something to query for.
     pub sweeps: usize,
-    /// What they did.
+    /// What these runs did.
     pub swept: Swept,
     /// Units by cause.
     pub by_cause: BTreeMap<Cause, Units>,
@@ -51,7 +51,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Units of some causes, together.
+    /// Units of some causes together.
     pub fn units(&self, causes: &[Cause]) -> Units {
         let found = causes.iter().filter_map(|cause| self.by_cause.get(cause));
         found.fold(Units::default(), |sum, one| Units {
@@ -67,13 +67,13 @@ impl Run {
         self.by_cause.values().map(|units| units.write + units.index_write).sum()
     }
 
-    /// Read units of what traffic leads to. What the sweep asks in every run is not among them: the schedule makes as many
-    /// queries whether events come or not.
+    /// Read units caused by traffic. The queries of every run of the sweep are not included, since their number does
+    /// not depend on events.
     pub fn read(&self) -> f64 {
         self.by_cause.iter().filter(|(cause, _)| !SCHEDULED.contains(cause)).map(|(_, units)| units.read).sum()
     }
 
-    /// So much an accepted event.
+    /// The value per accepted event.
     pub fn per_event(&self, units: f64) -> f64 {
         units / self.accepted.max(1) as f64
     }
@@ -88,7 +88,7 @@ pub async fn post(table: &Table, deliveries: &[&Delivery], most: usize) -> Resul
     post_at(table, deliveries, most, None).await
 }
 
-/// As [`post`], but everything at one instant: as a sender that starts over would.
+/// Like [`post`], but with everything at one instant, like a sender that starts over.
 ///
 /// # Errors
 /// When the table fails.
@@ -138,7 +138,7 @@ fn body(deliveries: &[&Delivery]) -> Vec<u8> {
     [b"[".as_slice(), &events.join(b",".as_slice()), b"]"].concat()
 }
 
-/// The sweep's schedule, of which only the runs that may find something are made.
+/// The sweep's schedule. Only the runs that may find something are made.
 struct Schedule<'t> {
     table: &'t Table,
     sweep: Sweep,
@@ -155,7 +155,7 @@ impl<'t> Schedule<'t> {
 
     async fn until(&mut self, until: i64, run: &mut Run) -> Result<(), BoxError> {
         while let Some(deadline) = self.table.spy.next_deadline() {
-            // Due is what lies before now.
+            // Deadlines before now are due.
             let minute = (deadline.div_euclid(MINUTE) + 1) * MINUTE;
             if minute > until {
                 break;

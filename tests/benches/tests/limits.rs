@@ -31,7 +31,7 @@ async fn an_event_costs_no_more_than_it_may() {
     assert!(batches.read() < one_by_one.read(), "{batches:#?}");
 }
 
-/// A write of one unit a minute, and a read when a process begins and at midnight.
+/// It costs a write of one unit a minute, and a read when a process begins and at midnight.
 #[tokio::test]
 async fn the_delivery_log_costs_a_unit_a_minute() {
     let cost = deliveries::log(10, 30).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_sweep_with_nothing_due_costs_the_same_over_any_number() {
     assert!(few.read > 0.0);
 }
 
-/// The aims were 1.2, 2 and 5 write units; sealing early came well below them, and is to stay there.
+/// The aims were 1.2, 2 and 5 write units. Early sealing is well below them and must stay there.
 #[tokio::test]
 async fn an_update_of_a_session_costs_little_however_many_apps_it_has() {
     for (apps, most) in [(5, 1.2), (20, 1.2), (100, 1.6)] {

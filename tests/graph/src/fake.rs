@@ -18,19 +18,19 @@ use vestibule_graph::Addresses;
 
 const SIGN_INS: &str = "signIns";
 
-/// What is sent; its end may be missing.
+/// The bytes that are sent. The end may be missing.
 type Sent = BoxBody<Bytes, std::io::Error>;
 
-/// What stands in the way of an answer.
+/// A fault that prevents or changes an answer.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This status, with this `Retry-After` and body, to every request for the list until it is taken away.
+    /// This status, with this `Retry-After` and body, for every request for the list until the fault is removed.
     Always(u16, Option<&'static str>, &'static str),
-    /// The same, once.
+    /// The same, but only once.
     Once(u16, Option<&'static str>, &'static str),
     /// A request with a filter is refused.
     NoFilter,
-    /// A request with a filter by anything but date is refused.
+    /// A request with a filter by anything other than date is refused.
     OnlyByDate,
     /// The next link leads to this address.
     ForeignLink(&'static str),
@@ -38,18 +38,18 @@ pub enum Fault {
     Circle,
     /// The connection ends in the middle of the body, once.
     Cut,
-    /// An answer of so many bytes.
+    /// The answer has so many bytes.
     Large(usize),
-    /// The body is no JSON.
+    /// The body is not JSON.
     Garbage,
     /// Every link to a further page is too old, once.
     OldLink,
 }
 
-/// What hears of each request for a list.
+/// A function that is called at each request for a list.
 type Heard = Arc<dyn Fn(&Asked) + Send + Sync>;
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Its path.
@@ -62,25 +62,25 @@ pub struct Asked {
 
 #[derive(Default)]
 struct State {
-    /// Accepted: directory, client, secret.
+    /// Accepted app registrations: directory, client, secret.
     apps: Vec<(String, String, String)>,
-    /// Records by path and directory; those of no directory are everybody's.
+    /// Records by path and directory. Records without a directory are in every directory.
     lists: BTreeMap<String, Vec<Value>>,
     faults: Vec<(String, Fault)>,
-    /// How the token's address answers instead.
+    /// The answer for the next request for a token, in place of the usual one.
     token_faults: VecDeque<(u16, String)>,
     asked: Vec<Asked>,
     tokens_given: usize,
-    /// Tokens that are good no longer.
+    /// Tokens that are no longer valid.
     ended: Vec<String>,
     page_size: usize,
     token_seconds: i64,
     base: String,
-    /// Called at each request for a list: a test's clock may go on.
+    /// Called at each request for a list, so that a test can advance its clock.
     on_asked: Option<Heard>,
 }
 
-/// A Graph, which ends with its last clone's process.
+/// A fake Graph, which ends with the process.
 #[derive(Clone)]
 pub struct Fake(Arc<Mutex<State>>);
 
@@ -112,17 +112,17 @@ impl Fake {
         self.0.lock().unwrap()
     }
 
-    /// Where it is.
+    /// Its address.
     pub fn url(&self) -> String {
         self.state().base.clone()
     }
 
-    /// Where it is, for the client.
+    /// Its addresses, for the client.
     pub fn addresses(&self) -> Addresses {
         Addresses::new(&self.url(), &self.url()).unwrap()
     }
 
-    /// Accepts an app registration besides.
+    /// Accepts another app registration.
     pub fn accept(&self, directory: &str, client: &str, secret: &str) {
         self.state().apps.push((directory.to_owned(), client.to_owned(), secret.to_owned()));
     }
@@ -132,7 +132,7 @@ impl Fake {
         self.state().apps.clear();
     }
 
-    /// Makes the records of a list: the last part of its path.
+    /// Sets the records of a list, which is named by the last part of its path.
     pub fn set(&self, list: &str, records: Vec<Value>) {
         self.state().lists.insert(list.to_owned(), records);
     }
@@ -147,29 +147,29 @@ impl Fake {
         self.state().page_size = records;
     }
 
-    /// Gives tokens that are good for so long.
+    /// Issues tokens that are valid for so long.
     pub fn token_seconds(&self, seconds: i64) {
         self.state().token_seconds = seconds;
     }
 
-    /// Puts a fault in the way of a list.
+    /// Adds a fault to a list.
     pub fn fault(&self, list: &str, fault: Fault) {
         self.state().faults.push((list.to_owned(), fault));
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn mend(&self) {
         let mut state = self.state();
         state.faults.clear();
         state.token_faults.clear();
     }
 
-    /// Answers the next request for a token so.
+    /// Gives this answer to the next request for a token.
     pub fn refuse_token(&self, status: u16, body: &str) {
         self.state().token_faults.push_back((status, body.to_owned()));
     }
 
-    /// Ends every token that was given.
+    /// Ends all issued tokens.
     pub fn end_tokens(&self) {
         let mut state = self.state();
         let given = state.tokens_given;
@@ -186,7 +186,7 @@ impl Fake {
         std::mem::take(&mut self.state().asked)
     }
 
-    /// How many tokens were given.
+    /// How many tokens were issued.
     pub fn tokens_given(&self) -> usize {
         self.state().tokens_given
     }
@@ -315,7 +315,7 @@ impl Fake {
     }
 }
 
-/// What a filter lets through: clauses with `and` between, of which one may be alternatives in parentheses.
+/// The records that match a filter: clauses joined by `and`, of which one may be alternatives in parentheses.
 fn filtered(records: &[Value], query: &str) -> Vec<Value> {
     let Some(filter) = query.split('&').find_map(|pair| pair.strip_prefix("$filter=")) else { return records.to_vec() };
     let clauses: Vec<&str> = filter.split(" and ").collect();
@@ -343,7 +343,7 @@ fn has(record: &Value, clause: &str) -> bool {
     *member(path) == value
 }
 
-/// Sign-ins come newest first, and those that people did not make themselves only where they are asked for.
+/// Sign-ins are listed newest first, and those that people did not make themselves only if they are requested.
 fn sort_sign_ins(records: &mut Vec<Value>, query: &str) {
     let silent = query.contains("signInEventTypes/any(t: t eq 'nonInteractiveUser')");
     records.retain(|record| record["isInteractive"] == json!(!silent));

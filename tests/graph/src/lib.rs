@@ -1,7 +1,7 @@
-//! A Graph on this machine that behaves as badly as the real one may, and a tenant that is pulled for.
+//! A fake Graph on this machine that can behave as badly as the real one, and a tenant whose lists are pulled.
 //!
-//! The fake answers over HTTP on loopback, by lists that a test sets and by faults that it puts in their way. It keeps what
-//! it was asked, so that a test can say what must not be asked.
+//! The fake answers over HTTP on loopback, with lists and faults that a test sets. It records the requests, so that a
+//! test can check what was not requested.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 mod fake;

@@ -1,4 +1,4 @@
-//! A tenant over real services, a clock that tests drive, and everything that its table has.
+//! A tenant over real services, a clock that tests drive, and the whole content of its table.
 
 use crate::Fake;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -17,11 +17,11 @@ use vestibule_store::{Listing, PullApp, PullList, Secret, SettingsHistory, Store
 
 use vestibule_webhook::sources::intune_operational_logs::SENDER as FORWARDER;
 
-/// When the clock begins.
+/// The start of the clock.
 const BEGIN: &str = "2026-11-27T12:00:00Z";
 const TABLE: &str = "table";
 
-/// Services of a machine, with tenants that are pulled for.
+/// Services of a machine, with tenants whose lists are pulled.
 pub struct Services {
     /// The machine.
     pub host: Host,
@@ -42,7 +42,7 @@ impl Services {
         services
     }
 
-    /// Services without any.
+    /// Services without a tenant.
     pub async fn without_tenant() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let names = Names { table: TABLE.into(), bucket: "reports".into(), bus: "bus".into() };
@@ -69,7 +69,7 @@ impl Services {
         self.store.set_pull(&id(name), app, &Secret::new(secret), self.now()).await.unwrap();
     }
 
-    /// What the function reads with.
+    /// The function's puller.
     pub fn puller(&self) -> &Puller<Https> {
         self.pull.puller()
     }
@@ -79,7 +79,7 @@ impl Services {
         &self.pull
     }
 
-    /// A function that has nothing in memory.
+    /// A new function with nothing in memory.
     pub fn restarted(&self) -> GraphPull<Https> {
         function(&self.host, &self.store, &self.fake, &self.clock)
     }
@@ -94,7 +94,7 @@ impl Services {
         self.clock.fetch_add(minutes * 60_000, Ordering::SeqCst);
     }
 
-    /// Something that lets seconds pass, for the fake to call.
+    /// A function that lets seconds pass, which the fake can call.
     pub fn passing(&self, seconds: i64) -> impl Fn() + Send + Sync + 'static {
         let clock = Arc::clone(&self.clock);
         move || {
@@ -107,7 +107,7 @@ impl Services {
         self.puller().run(&id("contoso"), Which::Due).await.unwrap()
     }
 
-    /// Chooses lists for `contoso`, and no others.
+    /// Chooses exactly these lists for `contoso`.
     pub async fn choose(&self, lists: &[&str]) {
         let chosen: BTreeSet<String> = lists.iter().map(|list| (*list).to_owned()).collect();
         let change = |now: &mut BTreeSet<String>| now.clone_from(&chosen);
@@ -119,7 +119,7 @@ impl Services {
         self.store.tenant(&id("contoso")).await.unwrap().unwrap()
     }
 
-    /// Takes in records for `contoso` as Intune's forwarder posts them.
+    /// Stores records for `contoso` in the form in which Intune's forwarder posts them.
     pub async fn forward(&self, records: &[Value]) {
         let body = json!({"records": records}).to_string();
         let ours = Arc::clone(&self.clock);
@@ -133,13 +133,13 @@ impl Services {
         self.store.web_days(&id("contoso"), Day::parse("2026-01-01").unwrap()).await.unwrap()
     }
 
-    /// How a list of `contoso` stands.
+    /// The state of a list of `contoso`.
     pub async fn list(&self, name: &str) -> PullList {
         self.store.pull_lists(&id("contoso")).await.unwrap().remove(name).unwrap_or_default()
     }
 
-    /// All enrollments of `contoso` as text, by key: their events, and what these come to at one instant. When we received
-    /// them is left out.
+    /// All enrollments of `contoso` as text, by key: their events, and their state at one instant. The times at which
+    /// we received the events are left out.
     pub async fn enrollments(&self) -> BTreeMap<String, String> {
         let contoso = id("contoso");
         let settings = self.store.tenant(&contoso).await.unwrap().unwrap().settings;
@@ -160,7 +160,7 @@ impl Services {
         all
     }
 
-    /// Everything that the table has, as text: the same for the same items.
+    /// The whole content of the table as text: the same for the same items.
     pub async fn everything(&self) -> Vec<String> {
         let page = self.host.clients.dynamodb.scan().table_name(TABLE).send().await.unwrap();
         let text = |item: &HashMap<String, AttributeValue>| format!("{:?}", item.iter().collect::<BTreeMap<_, _>>());
@@ -242,7 +242,7 @@ pub fn sign_in(user: u32, at: Timestamp, code: i64, app: &str) -> Value {
     })
 }
 
-/// The same as Entra's diagnostic settings stream it.
+/// The same sign-in in the form that Entra's diagnostic settings stream.
 pub fn streamed(sign_in: &Value) -> Value {
     let category = if sign_in["isInteractive"] == json!(true) { "SignInLogs" } else { "NonInteractiveUserSignInLogs" };
     json!({

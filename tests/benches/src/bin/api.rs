@@ -1,9 +1,10 @@
-//! How quick the API answers over a large file: `cargo run --release -p vestibule-benches --bin api -- [DEVICES]`.
+//! How fast the API answers over a large file: `cargo run --release -p vestibule-benches --bin api -- [DEVICES]`.
 //!
-//! Builds a report file (some 2.2 attempts a device; 450 000 devices, a million attempts, unless said otherwise), publishes it, and asks
-//! the API for the incomplete report, the status and a page of the drill-down: with its credential, its tenant, its limits and
-//! its JSON, over a real table and bucket. Beside each, in the same run, the same statements by SQLite alone. An answer
-//! may be a second old, as deployed; what a refresh from the table adds is printed too.
+//! Builds a report file (some 2.2 attempts a device; 450 000 devices, a million attempts, unless said otherwise),
+//! publishes it, and asks the API for the incomplete report, the status and a page of the drill-down: with its
+//! credential, its tenant, its limits and its JSON, over a real table and bucket. Beside each, in the same run, the
+//! same statements by SQLite alone. An answer may be a second old, as deployed; what a refresh from the table adds is
+//! printed too.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the sample is that of the tests")]
 
@@ -32,13 +33,13 @@ use vestibule_report::{Reader, SCHEMA_VERSION};
 use vestibule_store::{ApiToken, FileRecord, Role, Secret, SettingsHistory, Tenant};
 
 const BUCKET: &str = "reports";
-/// Answers timed of each question.
+/// Timed answers for each question.
 const TIMES: usize = 60;
-/// Answers asked for at once where throughput is measured.
+/// Concurrent requests when throughput is measured.
 const AT_ONCE: usize = 8;
 
-/// Statements that the answer under way needed.
-static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Statements that the current answer needed.
+static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 type Question = (&'static str, String, fn(&Reader<'_>, Day) -> vestibule_report::Result<()>);
 
@@ -51,7 +52,7 @@ async fn main() -> Result<(), BoxError> {
     let (attempts, sha256, size_bytes) = make(&path, devices, from, as_of)?;
     println!("{attempts} attempts, {size_bytes} bytes");
 
-    // The clock stands at the file's instant, and moves on as real time does.
+    // The clock starts at the file's instant and then advances with real time.
     let began = Instant::now();
     let offset = Arc::new(AtomicI64::new(0));
     let moved = Arc::clone(&offset);
@@ -98,7 +99,7 @@ async fn main() -> Result<(), BoxError> {
         staleness_ms: 0,
     };
     let bus = Bus::new(clients.events, &config);
-    // An hour, so that no refresh falls into what is timed; deployed it is a second.
+    // An hour, so that no refresh falls into the timed requests. When deployed, it is a second.
     let archive = archive.with_staleness(Millis::from_minutes(60));
     let api = Api::new(archive, bus, clock, Access::default())?;
 
@@ -138,7 +139,7 @@ async fn main() -> Result<(), BoxError> {
             let begun = Instant::now();
             run(&plain, &statements)?;
             let by_sql = begun.elapsed();
-            // The first of each fills caches.
+            // The first answer of each fills caches.
             if round > 0 {
                 of_api.push(by_api);
                 of_sql.push(by_sql);
@@ -164,7 +165,7 @@ async fn main() -> Result<(), BoxError> {
         );
     }
     println!("worst p50: {worst:.2} times plain SQLite");
-    // Beyond the hour every answer reads the table for what changed, and finds nothing.
+    // After the hour, every answer reads changes from the table, and finds none.
     let mut refreshing = Vec::new();
     for _ in 0..TIMES / 4 {
         offset.fetch_add(2 * 3_600_000, Ordering::Relaxed);
@@ -180,12 +181,12 @@ fn chrono_tz() -> vestibule_domain::time::Tz {
     vestibule_domain::time::Tz::UTC
 }
 
-/// A published file of so many devices; its attempts, SHA-256 and length.
+/// Publishes a file of so many devices. Returns its attempts, SHA-256 and length.
 fn make(path: &Path, devices: u64, from: Timestamp, as_of: Timestamp) -> Result<(u64, String, u64), BoxError> {
     let (tenant, settings) = (tenant(), TenantSettings::default());
     let context = context(&tenant, &settings);
     let begun = Instant::now();
-    // Nobody is under way at the end, so that nothing must be read anew an hour later.
+    // No attempt is open at the end, so that nothing must be read again an hour later.
     let all = changes(&world(1, devices, from, as_of - Millis::from_days(2)), as_of);
     let mut working = build(&path.with_extension("working"), &context, &all, as_of);
     let published = working.publish(path, None)?;
@@ -230,23 +231,23 @@ async fn ask(api: &Api, token: &str, path: &str) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The statements that an answer needs, their values written out.
+/// The statements that an answer needs, with their values written out.
 fn statements(
     path: &Path,
     day: Day,
     answer: fn(&Reader<'_>, Day) -> vestibule_report::Result<()>,
 ) -> Result<Vec<String>, BoxError> {
-    let told = || TOLD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let seen = || SEEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let reader = Reader::open_telling(path, |event| {
         if let TraceEvent::Stmt(statement, _) = event
             && let Some(sql) = statement.expanded_sql()
         {
-            TOLD.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(sql);
+            SEEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(sql);
         }
     })?;
-    told().clear();
+    seen().clear();
     answer(&reader, day)?;
-    let found = std::mem::take(&mut *told());
+    let found = std::mem::take(&mut *seen());
     Ok(found)
 }
 

@@ -53,13 +53,13 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What the schedule costs when nothing is due: it does so whether events come or not, so it is told apart.
+/// What the schedule costs when nothing is due. It is printed separately, since it does not depend on events.
 async fn empty_sweep(events: usize) -> Result<(), BoxError> {
     let units = quiet::sweep(&Table::start().await?).await?;
     let month = units.read * RUNS;
     println!(
         "a sweep that finds nothing: {} reads in {} queries; {month:.0} in 30 days, which is {:.2} for each of these \
-         events and told apart below",
+         events and printed separately below",
         units.read,
         units.calls,
         month / events.max(1) as f64
@@ -67,7 +67,7 @@ async fn empty_sweep(events: usize) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What the delivery log costs, which the events below do not have: it is written once a minute, however many come.
+/// What the delivery log costs. The costs of events below do not include it, since it is written only once a minute.
 async fn delivery_log() -> Result<(), BoxError> {
     for events_a_minute in [1, 10, 100] {
         let cost = deliveries::log(events_a_minute, 60).await?;

@@ -1,9 +1,9 @@
 //! What the change feed costs and saves: `cargo run --release -p vestibule-benches --bin feed -- [DEVICES]`.
 //!
-//! Prints the write units of its pages by the size of a batch. Then starts this machine's services, writes so many devices
-//! (40 000 unless said otherwise), and times answers over them: idle, by the index with all of them written within half an
-//! hour, and by the feed, also with one more event before each. The clock is driven, so that a feed settles at once; table,
-//! stream, publisher and copy are the real ones.
+//! Prints the write units of its pages by the size of a batch. Then starts this machine's services, writes so many
+//! devices (40 000 unless said otherwise), and times answers over them: idle, by the index with all of them written
+//! within half an hour, and by the feed, also with one more event before each. The clock is driven, so that a feed
+//! settles at once; table, stream, publisher and copy are the real ones.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use event_publisher::Publisher;
@@ -24,9 +24,9 @@ use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
 const T0: i64 = 4_000_000_000_000;
-/// Events stored side by side.
+/// Events stored concurrently.
 const CONCURRENCY: usize = 16;
-/// Answers timed of each kind.
+/// Timed answers of each kind.
 const TIMES: usize = 30;
 
 struct Bench {
@@ -202,7 +202,7 @@ impl Bench {
         self.pass(Millis::from_days(2));
         let idle = self.time("idle, by the index", TIMES, 0).await?;
         self.fill(devices, "compliant").await?;
-        // The first has all to read that changed; it and the next look at all, and request a feed.
+        // The first answer reads everything that changed. It and the next look at everything, and request a feed.
         println!("first answer after all were written: {:.2?}", self.ask().await?);
         self.time("all written in half an hour, by the index", 3, 0).await?;
         self.pass(Millis::from_seconds(90));

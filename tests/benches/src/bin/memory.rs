@@ -1,8 +1,9 @@
-//! What a full export takes, by the number of enrollments: `cargo run --release -p vestibule-benches --bin memory -- [ENROLLMENTS …]`.
+//! What a full export takes, by the number of enrollments: `cargo run --release -p vestibule-benches --bin memory --
+//! [ENROLLMENTS …]`.
 //!
-//! A tenant's file is built from nothing and then refreshed, each by a process of its own, whose peak memory the kernel
-//! tells; the table and the bucket are this process's. 40 000 and 400 000 enrollments unless said otherwise. It prints the
-//! slope from the first to the last, and the most bytes of disk beside the file's own.
+//! A tenant's file is built from nothing and then refreshed, each by its own process, whose peak memory the kernel
+//! reports; the table and the bucket belong to this process. 40 000 and 400 000 enrollments unless said otherwise. It
+//! prints the slope from the first to the last, and the most bytes of disk beside the file's own.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, StreamSpecification, WriteRequest};
@@ -27,7 +28,8 @@ use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
 const TABLE: &str = "benches";
 const BUCKET: &str = "reports";
-/// Different enrollments; the others are the same under other keys. Of those that begin in one second few may be alike.
+/// Different enrollments. The others are copies under other keys. Few of those that begin in the same second may be
+/// alike.
 const DIFFERENT: usize = 2_000;
 const STEPS: usize = 6;
 
@@ -114,8 +116,8 @@ async fn measure(enrollments: usize) -> Result<u64, BoxError> {
             let said = String::from_utf8_lossy(&child.stderr);
             return Err(format!("the export of {enrollments} enrollments ended with {}: {said}", child.status).into());
         }
-        let told: serde_json::Value = serde_json::from_slice(&child.stdout)?;
-        let number = |name: &str| told[name].as_u64().unwrap_or_default();
+        let result: serde_json::Value = serde_json::from_slice(&child.stdout)?;
+        let number = |name: &str| result[name].as_u64().unwrap_or_default();
         let (memory, size, rows) = (number("peakBytes"), number("sizeBytes"), number("attempts"));
         println!(
             "{enrollments} enrollments, {what} in {:.1?}: {} MiB of memory at most, file of {} MiB ({rows} attempts), {:.2} \
@@ -132,7 +134,7 @@ async fn measure(enrollments: usize) -> Result<u64, BoxError> {
     Ok(peak)
 }
 
-/// The most bytes that the files of a folder had together at any time, looked at often.
+/// The largest total size of the files of a folder, checked often.
 fn most_bytes(folder: &Path, stop: &AtomicBool) -> u64 {
     let mut most = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -161,8 +163,8 @@ async fn export(clients: &Clients, scratch: &Path, minutes: i64) -> Result<(), B
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse()?;
     let file = exported.file;
-    let told = json!({"peakBytes": peak << 10, "sizeBytes": file.size_bytes, "attempts": file.rows.get("attempts")});
-    println!("{told}");
+    let result = json!({"peakBytes": peak << 10, "sizeBytes": file.size_bytes, "attempts": file.rows.get("attempts")});
+    println!("{result}");
     Ok(())
 }
 

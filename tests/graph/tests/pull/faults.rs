@@ -1,4 +1,4 @@
-//! What becomes of the lists where something goes wrong, and that the table is in the end as if nothing had.
+//! Pulls with faults: the state of the lists, and that the table finally has the same content as without them.
 
 use graph_pull::{Ran, Which};
 use serde_json::json;
@@ -8,7 +8,7 @@ use vestibule_store::PullList;
 
 const LIST: &str = "managedDevices";
 
-/// Services of which only the managed devices are of interest: the other lists are empty.
+/// Services in which only the list of managed devices has records.
 async fn services(devices: u32) -> Services {
     let services = Services::start().await;
     for list in [
@@ -36,7 +36,7 @@ async fn state(services: &Services) -> PullList {
     services.list("managed-devices").await
 }
 
-/// How many seconds the list is left alone for.
+/// How many seconds until the list is read again.
 async fn waits(services: &Services) -> i64 {
     (state(services).await.backoff_until.unwrap() - services.now()).get() / 1_000
 }
@@ -68,14 +68,14 @@ async fn a_link_to_another_host_is_not_followed() {
         assert_eq!(problem(&services.run().await), Some("a link to the next page leads to another host"));
         assert!(waits(&services).await >= 3_600);
     }
-    // And one that leads to where it is, for ever.
+    // A link that leads to its own page for ever.
     let services = services(3).await;
     services.fake.fault(LIST, Fault::Circle);
     assert_eq!(problem(&services.run().await), Some("the list does not end"));
 }
 
 #[tokio::test]
-async fn a_pause_that_graph_asks_for_is_made() {
+async fn a_pause_that_graph_requests_is_kept() {
     let services = services(3).await;
     services.fake.fault(LIST, Fault::Always(429, Some("700"), ""));
     assert_eq!(problem(&services.run().await), Some("Graph asks for a pause (429)"));
@@ -83,7 +83,7 @@ async fn a_pause_that_graph_asks_for_is_made() {
     services.fake.asked();
     services.pass(5);
     services.run().await;
-    assert!(services.fake.asked().iter().all(|asked| !asked.path.ends_with(LIST)), "it is left alone");
+    assert!(services.fake.asked().iter().all(|asked| !asked.path.ends_with(LIST)), "the list is not read in the pause");
     services.fake.mend();
     services.pass(7);
     assert_eq!(problem(&services.run().await), None);
@@ -92,7 +92,7 @@ async fn a_pause_that_graph_asks_for_is_made() {
 }
 
 #[tokio::test]
-async fn without_a_word_of_when_it_is_tried_ever_more_rarely() {
+async fn without_a_retry_after_it_is_retried_less_and_less_often() {
     for (status, body) in
         [(429, ""), (503, ""), (504, ""), (500, "{\"error\":{\"message\":\"Rate limit is exceeded\"}}"), (500, "oops")]
     {
@@ -108,7 +108,7 @@ async fn without_a_word_of_when_it_is_tried_ever_more_rarely() {
 }
 
 #[tokio::test]
-async fn a_permission_that_is_missing_is_said_and_the_other_lists_go_on() {
+async fn a_missing_permission_is_reported_and_the_other_lists_are_read() {
     let services = services(1).await;
     services.fake.set("windowsAutopilotDeviceIdentities", vec![pending(2)]);
     services.fake.fault(LIST, Fault::Always(403, None, "{\"error\":{\"code\":\"Forbidden\"}}"));
@@ -116,7 +116,7 @@ async fn a_permission_that_is_missing_is_said_and_the_other_lists_go_on() {
     assert!(problem(&ran).unwrap().starts_with("missing permission DeviceManagementManagedDevices.Read.All"));
     assert_eq!(waits(&services).await, 3_600);
     assert!(ran.lists[1..].iter().all(|list| list.problem.is_none()) && ran.lists[1].new == 1, "{ran:?}");
-    // As Intune answers it.
+    // Intune answers a missing permission this way.
     services.fake.mend();
     services
         .fake
@@ -127,7 +127,7 @@ async fn a_permission_that_is_missing_is_said_and_the_other_lists_go_on() {
 }
 
 #[tokio::test]
-async fn where_the_filter_is_refused_the_whole_list_is_read_each_hour_and_filtered_here() {
+async fn if_the_filter_is_refused_the_whole_list_is_read_each_hour_and_filtered_here() {
     let services = services(2).await;
     let old = services.now()
         - services.store.tenant(&id("contoso")).await.unwrap().unwrap().settings.retention()
@@ -143,7 +143,7 @@ async fn where_the_filter_is_refused_the_whole_list_is_read_each_hour_and_filter
     services.run().await;
     let queries: Vec<_> = services.fake.asked().into_iter().filter(|asked| asked.path.ends_with(LIST)).collect();
     assert!(queries.len() == 1 && queries[0].query.starts_with("$select="), "{queries:?}");
-    // After some days it is tried again.
+    // After some days, the filter is tried again.
     services.fake.mend();
     services.pass(8 * 24 * 60);
     services.run().await;
@@ -151,7 +151,7 @@ async fn where_the_filter_is_refused_the_whole_list_is_read_each_hour_and_filter
 }
 
 #[tokio::test]
-async fn a_token_that_ends_in_the_middle_is_had_anew_once() {
+async fn a_token_that_ends_in_the_middle_is_renewed_once() {
     let services = services(30).await;
     services.fake.page_size(10);
     let fake = services.fake.clone();
@@ -164,7 +164,7 @@ async fn a_token_that_ends_in_the_middle_is_had_anew_once() {
     assert_eq!(problem(&services.run().await), None);
     assert_eq!((services.fake.tokens_given(), services.list("managed-devices").await.rows), (2, 30));
 
-    // Ended by its time: minutes before, it is not used any more.
+    // A token that is about to expire is not used in its last minutes.
     services.pass(54);
     services.run().await;
     assert_eq!(services.fake.tokens_given(), 2);
@@ -172,7 +172,7 @@ async fn a_token_that_ends_in_the_middle_is_had_anew_once() {
     services.run().await;
     assert_eq!(services.fake.tokens_given(), 3);
 
-    // Refused twice: something else is the matter.
+    // If the new token is refused as well, there is another problem.
     let services = self::services(1).await;
     services.fake.fault(LIST, Fault::Always(401, None, ""));
     let ran = services.run().await;
@@ -182,7 +182,7 @@ async fn a_token_that_ends_in_the_middle_is_had_anew_once() {
 }
 
 #[tokio::test]
-async fn a_link_that_is_too_old_begins_the_list_anew() {
+async fn a_link_that_is_too_old_makes_the_list_begin_again() {
     let services = services(30).await;
     services.fake.page_size(10);
     services.fake.fault(LIST, Fault::OldLink);
@@ -192,7 +192,7 @@ async fn a_link_that_is_too_old_begins_the_list_anew() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_too_large_or_none_of_graphs_stores_nothing_of_it() {
+async fn nothing_is_stored_of_an_answer_that_is_cut_too_large_or_not_of_graph() {
     for (fault, words) in [
         (Fault::Cut, "the connection to Graph was cut"),
         (Fault::Large(20 << 20), "the answer is larger than 8 MiB"),
@@ -209,7 +209,7 @@ async fn an_answer_that_is_cut_too_large_or_none_of_graphs_stores_nothing_of_it(
 }
 
 #[tokio::test]
-async fn a_run_that_is_out_of_time_asks_for_the_next_which_goes_on() {
+async fn a_run_that_is_out_of_time_requests_the_next_which_goes_on() {
     let services = services(300).await;
     services.fake.page_size(10);
     let passes = services.passing(4);
@@ -227,7 +227,7 @@ async fn a_run_that_is_out_of_time_asks_for_the_next_which_goes_on() {
         assert_eq!(services.host.published().unwrap().len(), runs);
         assert!(runs < 20, "{ran}");
     }
-    // 300 records in pages of 10, 4 seconds each, and the other lists.
+    // The run reads 300 records in pages of 10, 4 seconds each, and the other lists.
     assert!((3..=5).contains(&runs), "{runs}");
     let state = state(&services).await;
     assert_eq!((state.rows, state.unfinished, state.whole_at), (300, None, Some(began)));
@@ -235,7 +235,7 @@ async fn a_run_that_is_out_of_time_asks_for_the_next_which_goes_on() {
     assert_eq!(pages.len(), 30, "no page twice");
 }
 
-/// A run that dies at any request leaves a table from which the next run makes what an undisturbed one would have made.
+/// If a run dies at any request, the next run gives the table the same content as an undisturbed run.
 #[tokio::test]
 async fn killed_between_any_two_steps_the_table_is_the_same_afterwards() {
     let undisturbed = services(25).await;
@@ -247,7 +247,7 @@ async fn killed_between_any_two_steps_the_table_is_the_same_afterwards() {
         services.fake.page_size(10);
         let function = services.restarted();
         {
-            // The future is dropped after so many steps, wherever it is then.
+            // The future is dropped after so many steps, wherever it is.
             let contoso = id("contoso");
             let mut run = std::pin::pin!(function.puller().run(&contoso, Which::Due));
             for _ in 0..=steps * steps {
@@ -262,7 +262,7 @@ async fn killed_between_any_two_steps_the_table_is_the_same_afterwards() {
         assert!(!ran.under_way);
         services.pass(5);
         services.run().await;
-        // Compliance and enrollment have times of Graph's, so that nothing depends on when a run came.
+        // Compliance and enrollment have times from Graph, so that nothing depends on the time of a run.
         assert_eq!(services.enrollments().await, expected, "{steps}");
     }
 }
@@ -284,6 +284,6 @@ async fn a_secret_is_in_its_own_item_and_nowhere_else() {
     services.puller().run(&id("contoso"), Which::All).await.unwrap();
     let with: Vec<_> = services.everything().await.into_iter().filter(|item| item.contains("hunter2")).collect();
     assert_eq!(with.len(), 1);
-    assert!(with[0].contains("g#contoso"), "its partition is its own: a role can be kept from it");
+    assert!(with[0].contains("g#contoso"), "it has its own partition, so that a role can be denied access to it");
     assert!(!format!("{:?}", services.function()).contains("hunter2"));
 }

@@ -1,4 +1,4 @@
-//! What is pulled, over real services, from a Graph that behaves badly.
+//! Pulls over real services from a Graph that behaves badly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod faults;

@@ -1,4 +1,4 @@
-//! Names of apps: read where they were chosen, kept as they are in Intune, and bounded.
+//! Names of apps: they are read if they were chosen, kept as they are in Intune, and bounded.
 
 use serde_json::{Value, json};
 use vestibule_domain::esp::AppNames;
@@ -36,7 +36,7 @@ fn all(names: &AppNames) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn they_are_read_once_a_day_where_they_were_chosen_and_are_as_they_are_there() {
+async fn chosen_names_are_read_once_a_day_and_kept_as_they_are_in_intune() {
     let services = services().await;
     services.run().await;
     assert!(services.fake.asked().iter().all(|asked| !asked.path.ends_with(LIST)));
@@ -57,7 +57,7 @@ async fn they_are_read_once_a_day_where_they_were_chosen_and_are_as_they_are_the
     services.pass(60);
     services.run().await;
     assert_eq!(all(&names(&services).await), ["Microsoft 365 Apps"]);
-    // The same again is not written.
+    // Unchanged names are not written again.
     services.pass(24 * 60);
     let before = services.everything().await;
     services.run().await;
@@ -65,7 +65,7 @@ async fn they_are_read_once_a_day_where_they_were_chosen_and_are_as_they_are_the
         |items: Vec<String>| items.into_iter().filter(|item| item.contains("\"apps\"")).collect::<Vec<_>>();
     assert_eq!(names_alone(services.everything().await), names_alone(before));
 
-    // No longer chosen, the names stay as they were.
+    // When the list is no longer chosen, the names stay as they were.
     services.choose(&[]).await;
     services.fake.set(LIST, vec![]);
     services.pass(48 * 60);
@@ -74,12 +74,12 @@ async fn they_are_read_once_a_day_where_they_were_chosen_and_are_as_they_are_the
 }
 
 #[tokio::test]
-async fn more_than_there_is_room_for_are_cut_and_a_list_that_breaks_off_changes_nothing() {
+async fn too_many_names_are_cut_and_a_list_that_breaks_off_changes_nothing() {
     let services = services().await;
     services.choose(&[NAME]).await;
     services.run().await;
     services.fake.page_size(1_000);
-    // No two are alike, so that they deflate badly.
+    // All names differ, so that they deflate badly.
     let long = |number: u32| format!("{:x}{:x}", number.wrapping_mul(2_654_435_761), number.wrapping_mul(0x9e37_79b9));
     services.fake.set(LIST, (0..20_500).map(|number| app(number, &long(number))).collect());
     services.fake.fault(LIST, Fault::OldLink);

@@ -1,4 +1,4 @@
-//! The commands, and `serve`, over the fake Graph: what an operator types and sees.
+//! The commands and `serve` over the fake Graph: what an operator types and sees.
 
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -61,7 +61,7 @@ async fn an_operator_adds_checks_runs_rotates_and_removes() {
     assert_eq!(answer(&added)["advice"], format!("vestibule tenant set contoso complianceSource={source}"));
     folder.json(&["tenant", "set", "contoso", &format!("complianceSource={source}")]);
     let again = answer(&typed(&folder, &fake, &ADD, SECRET));
-    assert_eq!(again["advice"], Value::Null, "it is named");
+    assert_eq!(again["advice"], Value::Null, "a source is already chosen");
 
     let checked = typed(&folder, &fake, &["graph", "check", "contoso"], "");
     assert!(checked.success && answer(&checked)["complete"] == json!(true), "{checked:?}");
@@ -84,7 +84,7 @@ async fn an_operator_adds_checks_runs_rotates_and_removes() {
     assert_eq!((&pull["directory"], &pull["secretExpiresSoon"]), (&json!("contoso.example"), &json!(false)));
     assert_eq!((pull["lists"].as_array().unwrap().len(), &pull["lists"][0]["problem"]), (5, &Value::Null));
 
-    // A secret that is wrong is said, and the right one mends it.
+    // A wrong secret is reported, and the right one solves the problem.
     assert!(typed(&folder, &fake, &["graph", "rotate", "contoso"], "wrong").success);
     let ran = run(&folder, &fake);
     assert!(!ran.success && ran.stdout.contains("its secret is wrong"), "{ran:?}");
@@ -105,7 +105,7 @@ async fn an_operator_adds_checks_runs_rotates_and_removes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cant_be_is_refused_before_anything_is_stored() {
+async fn invalid_arguments_are_refused_before_anything_is_stored() {
     let (folder, fake) = (Folder::new(), graph().await);
     folder.add_tenant("contoso");
     let with = |at: usize, value: &'static str| {
@@ -137,7 +137,7 @@ async fn what_cant_be_is_refused_before_anything_is_stored() {
     assert!(!checked.success && checked.stderr.contains("graph add"), "{checked:?}");
 }
 
-/// Lists that were chosen: what is read and said, and what comes of it in the answers and in the file.
+/// Chosen lists: which lists are read and named, and how their data is shown in the answers and in the file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_that_are_chosen_are_read_and_others_named() {
     let (folder, fake) = (Folder::new(), graph().await);
@@ -154,11 +154,11 @@ async fn lists_that_are_chosen_are_read_and_others_named() {
     assert_eq!((&checked["complete"], checked["lists"].as_array().unwrap().len()), (&json!(true), 6));
     assert_eq!(checked["notChosen"], json!(["sign-ins-non-interactive", "mobile-apps"]));
 
-    // Chosen later, without the secret; a name that is no such list is refused.
+    // A list can be chosen later without the secret. An unknown name is refused.
     let set = answer(&typed(&folder, &fake, &["graph", "set", "contoso", "--with", "mobile-apps"], ""));
     assert_eq!(set["notChosen"], json!(["sign-ins-non-interactive"]));
     assert!(!typed(&folder, &fake, &["graph", "set", "contoso", "--with", "managed-devices"], "").success);
-    // Added again, what was chosen stays.
+    // When the registration is added again, the chosen lists stay.
     assert_eq!(answer(&typed(&folder, &fake, &ADD, SECRET))["notChosen"], json!(["sign-ins-non-interactive"]));
     let ran = run(&folder, &fake);
     assert!(ran.success, "{ran:?}");
@@ -177,7 +177,7 @@ async fn lists_that_are_chosen_are_read_and_others_named() {
     let api = Client::new(&serve.url, &tenant.admin);
     let web = api.json("/api/reports/web-enrollment").await;
     assert_eq!((&web["people"], &web["metTheWall"], &web["reachedPortal"]), (&json!(2), &json!(1), &json!(1)), "{web}");
-    // An app that its sender reports by its id alone, in another case.
+    // A sender reports an app by its id alone, in another case.
     let device = json!({"device": {"serialNumber": "5CG1234XYZ"}});
     let mut item =
         json!({"phase": "deviceSetup", "category": "apps", "item": {"id": APP.to_uppercase(), "state": "error"}});
@@ -207,7 +207,7 @@ async fn lists_that_are_chosen_are_read_and_others_named() {
     assert!(listed.contains("\"mobile-apps\"") && !listed.contains("\"list\":\"sign-ins\""), "{listed}");
 }
 
-/// Killed while it reads: what the next process reads makes the same numbers.
+/// If a process is killed while it reads, the next one reads all and the numbers are the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_it_reads_the_next_run_has_all_of_it_once() {
     let (folder, fake) = (Folder::new(), graph().await);
@@ -229,7 +229,8 @@ async fn killed_while_it_reads_the_next_run_has_all_of_it_once() {
         .await;
         child.kill().unwrap();
         child.wait().unwrap();
-        // No other reads for the tenant before the lease of the one that died has run out; so its process begins anew.
+        // Nobody else reads for the tenant until the lease of the killed process has run out, so the next process
+        // starts then.
         let shown = answer(&typed(&folder, &fake, &["graph", "list", "contoso"], ""));
         assert!(shown["graphPull"]["reading"].is_boolean());
         assert!(typed(&folder, &fake, &["graph", "remove", "contoso"], "").success);

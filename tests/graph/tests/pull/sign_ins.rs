@@ -1,4 +1,4 @@
-//! Sign-ins: read only where they were chosen, and what comes of them is what comes of the same from a forwarder.
+//! Sign-ins: they are read only if they were chosen, and give the same sums as sign-ins from a forwarder.
 
 use graph_pull::{Ran, Which};
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ const NAME: &str = "sign-ins";
 const SILENT: &str = "sign-ins-non-interactive";
 const MAIL: &str = "mail";
 
-/// Services with sign-ins chosen, of which only these are of interest.
+/// Services with sign-ins chosen, in which only this list has records.
 async fn services() -> Services {
     let services = Services::start().await;
     for list in [
@@ -35,8 +35,8 @@ fn ago(services: &Services, minutes: i64) -> Timestamp {
     services.now() - Millis::from_minutes(minutes)
 }
 
-/// What some people did: one met the wall and went on, one met it, one had a factor to set up and nothing else; and much that is
-/// no step.
+/// The sign-ins of some people: one met the wall and went on, one met it, one only had a factor to set up. Many other
+/// sign-ins are not steps.
 fn story(services: &Services) -> Vec<Value> {
     let mut records = vec![
         sign_in(1, ago(services, 200), 53000, MAIL),
@@ -63,7 +63,7 @@ fn of(ran: &Ran) -> &graph_pull::Read {
     ran.lists.iter().find(|list| list.list == NAME).unwrap()
 }
 
-/// The sums, without the days that had none.
+/// The sums, without empty days.
 async fn sums(services: &Services) -> WebDays {
     let mut days = services.web_days().await;
     days.retain(|_, sums| !sums.is_empty());
@@ -75,7 +75,7 @@ fn asked(services: &Services) -> Vec<String> {
     asked.filter(|asked| asked.path.ends_with(LIST)).map(|asked| asked.query).collect()
 }
 
-/// What was consumed besides the pull's own state and the tenant's settings.
+/// The capacity consumed, without that for the pull's own state and the tenant's settings.
 fn beyond_its_own(services: &Services) -> BTreeMap<Cause, Units> {
     let mut units = services.store.meter().by_cause();
     units.retain(|cause, _| ![Cause::Pull, Cause::Tenant].contains(cause));
@@ -92,7 +92,7 @@ async fn they_are_read_only_while_they_are_chosen() {
     assert!(services.web_days().await.is_empty());
     assert!(services.puller().check(&id("contoso")).await.unwrap().iter().all(|one| one.list != NAME));
 
-    // Chosen, they are due at once.
+    // When they are chosen, they are due at once.
     services.choose(&[NAME, SILENT]).await;
     let ran = services.run().await;
     let lists: Vec<_> = ran.lists.iter().map(|list| (list.list, list.new)).collect();
@@ -100,7 +100,7 @@ async fn they_are_read_only_while_they_are_chosen() {
     let checked = services.puller().check(&id("contoso")).await.unwrap();
     assert!(checked.iter().any(|one| one.list == SILENT && one.found == "ok"), "{checked:?}");
 
-    // No longer chosen, how far they were read is forgotten, and what was read stays.
+    // When they are no longer chosen, the progress is forgotten, and what was read stays.
     let before = services.web_days().await;
     services.choose(&[SILENT]).await;
     services.fake.asked();
@@ -115,7 +115,7 @@ async fn they_are_read_only_while_they_are_chosen() {
 }
 
 #[tokio::test]
-async fn the_sums_are_a_forwarders_and_both_at_once_count_once() {
+async fn the_sums_equal_those_of_a_forwarder_and_both_together_count_once() {
     let expected = {
         let services = services().await;
         services.forward(&story(&services).iter().map(streamed).collect::<Vec<_>>()).await;
@@ -145,7 +145,7 @@ async fn the_sums_are_a_forwarders_and_both_at_once_count_once() {
 }
 
 #[tokio::test]
-async fn a_reading_reaches_back_beyond_the_one_before_since_some_come_late() {
+async fn a_reading_begins_before_the_end_of_the_last_since_some_sign_ins_are_late() {
     let services = services().await;
     let began = services.now();
     services.run().await;
@@ -153,17 +153,17 @@ async fn a_reading_reaches_back_beyond_the_one_before_since_some_come_late() {
     assert!(asked(&services)[0].starts_with(&format!("$filter=createdDateTime ge {since} and (status/errorCode eq ")));
     services.pass(5);
     assert!(services.run().await.lists.iter().all(|list| list.list != NAME), "it is read every ten minutes");
-    // One that was made before the first reading, and is in the log after it.
+    // This sign-in was made before the first reading, but is in the log only after it.
     services.fake.set(LIST, vec![sign_in(1, began - Millis::from_minutes(15), 53000, MAIL)]);
     services.pass(5);
     assert_eq!((of(&services.run().await).new, sums(&services).await.len()), (1, 1));
     let since = began - Millis::from_minutes(30);
     assert!(asked(&services)[0].contains(&format!("ge {since} ")));
-    // A day of which all was read, and that had no step, had none; the first was read in part.
+    // A step that is not stored of a completely read day did not happen. The first day was read only in part.
     let days = services.web_days().await;
     assert_eq!(days.len(), 30);
     assert_eq!(days.iter().filter(|(_, sums)| sums.is_empty()).count(), 29);
-    // After a pause longer than what is kept there is no more than that to ask for.
+    // After a pause that is longer than the retention, only the retention is requested.
     services.pass(60 * 24 * 60);
     services.run().await;
     let since = services.now() - Millis::from_days(30);
@@ -171,7 +171,7 @@ async fn a_reading_reaches_back_beyond_the_one_before_since_some_come_late() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_with_the_licence() {
+async fn a_missing_permission_is_reported_with_the_licence() {
     let services = services().await;
     services.fake.fault(LIST, Fault::Always(403, None, r#"{"error":{"code":"Forbidden"}}"#));
     let ran = services.run().await;
@@ -184,31 +184,31 @@ async fn what_is_missing_is_said_with_the_licence() {
     services.fake.fault(LIST, Fault::Always(403, None, body));
     let checked = services.puller().check(&id("contoso")).await.unwrap();
     assert_eq!(checked.last().unwrap().found, "no licence: the directory has no Entra ID P1");
-    assert!(services.web_days().await.is_empty(), "nothing was read, so nothing is said of any day");
+    assert!(services.web_days().await.is_empty(), "nothing was read, so no day is recorded");
 }
 
 #[tokio::test]
-async fn a_pause_that_graph_asks_for_is_made_and_the_reading_goes_on_where_it_was() {
+async fn a_pause_that_graph_requests_is_kept_and_the_reading_goes_on_where_it_was() {
     let services = services().await;
     services.fake.set(LIST, (0..50).map(|user| sign_in(user, ago(&services, 100), 53000, MAIL)).collect());
     services.fake.page_size(10);
     let (fake, pages) = (services.fake.clone(), std::sync::atomic::AtomicUsize::new(0));
     services.fake.on_asked(move |asked| {
-        // Five requests in ten seconds.
+        // Graph documents a limit of five requests in ten seconds for this log.
         if asked.path.ends_with(LIST) && pages.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 3 {
             fake.fault(LIST, Fault::Once(429, Some("10"), ""));
         }
     });
     assert_eq!(of(&services.run().await).problem.as_deref(), Some("Graph asks for a pause (429)"));
-    assert!(services.web_days().await.values().all(|sums| !sums.is_empty()), "no day is said to be read");
+    assert!(services.web_days().await.values().all(|sums| !sums.is_empty()), "no day is recorded as read");
     services.pass(1);
     let ran = services.run().await;
     assert_eq!((of(&ran).problem.as_deref(), of(&ran).rows, of(&ran).new), (None, 50, 20));
-    assert_eq!(asked(&services).len(), 6, "no page twice but the one that was refused");
+    assert_eq!(asked(&services).len(), 6, "no page is read twice, except the refused one");
 }
 
 #[tokio::test]
-async fn where_the_filter_is_refused_all_of_the_window_are_read_and_dropped_here() {
+async fn if_the_filter_is_refused_the_whole_window_is_read_and_filtered_here() {
     let services = services().await;
     services.fake.fault(LIST, Fault::OnlyByDate);
     services.fake.page_size(1_000);
@@ -237,7 +237,7 @@ async fn where_the_filter_is_refused_all_of_the_window_are_read_and_dropped_here
 }
 
 #[tokio::test]
-async fn ten_thousand_that_are_met_again_make_no_read_or_write_beyond_the_pulls_own_state() {
+async fn ten_thousand_known_sign_ins_make_no_read_or_write_beyond_the_pulls_own_state() {
     let services = services().await;
     services.fake.page_size(500);
     services.fake.set(LIST, (0..10_000).map(|user| sign_in(user, ago(&services, 5), 53000, MAIL)).collect());
@@ -245,12 +245,12 @@ async fn ten_thousand_that_are_met_again_make_no_read_or_write_beyond_the_pulls_
     services.store.meter().reset();
     for _ in 0..2 {
         services.pass(10);
-        // By a process that has nothing in memory.
+        // The next process has nothing in memory.
         let ran = services.restarted().puller().run(&id("contoso"), Which::Due).await.unwrap();
         assert_eq!((of(&ran).rows, of(&ran).new, of(&ran).problem.as_deref()), (10_000, 0, None));
     }
     assert_eq!(beyond_its_own(&services), BTreeMap::new());
-    // Beyond the window they are forgotten.
+    // Older ones than the window are forgotten.
     services.pass(40);
     services.run().await;
     services.pass(10);
@@ -279,7 +279,7 @@ async fn killed_between_any_two_steps_the_sums_are_the_same_afterwards() {
         services.fake.set(LIST, of_25(&services));
         let function = services.restarted();
         {
-            // The future is dropped after so many steps, wherever it is then.
+            // The future is dropped after so many steps, wherever it is.
             let contoso = id("contoso");
             let mut run = std::pin::pin!(function.puller().run(&contoso, Which::Due));
             for _ in 0..=steps * steps {
@@ -297,7 +297,7 @@ async fn killed_between_any_two_steps_the_sums_are_the_same_afterwards() {
     }
 }
 
-/// A log that grows: whose each record is, at which pull it is there for the first time, how many minutes late it is then, and
+/// A growing log: for each record the person, the pull at which it first appears, how many minutes late it is then, and
 /// whether it is the wall.
 fn growing() -> impl Strategy<Value = Vec<(u32, i64, i64, bool)>> {
     prop::collection::vec((0_u32..4, 1_i64..6, 0_i64..=20, any::<bool>()), 1..24)

@@ -1,4 +1,4 @@
-//! What becomes of the lists where nothing goes wrong.
+//! Pulls of the lists without faults.
 
 use graph_pull::Which;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ async fn folded(services: &Services, serial: &str) -> vestibule_domain::Enrollme
 }
 
 #[tokio::test]
-async fn each_list_is_read_when_it_is_due_and_asked_for_what_it_has() {
+async fn each_list_is_read_when_it_is_due_with_its_own_query() {
     let services = Services::start().await;
     let now = services.now();
     services.fake.set("managedDevices", vec![device(1, now - Millis::from_minutes(90), COMPLIANT)]);
@@ -41,7 +41,7 @@ async fn each_list_is_read_when_it_is_due_and_asked_for_what_it_has() {
     assert!(asked.iter().any(|one| one.path.starts_with("/beta/") && one.query == "$expand=assignments"));
     assert_eq!(services.fake.tokens_given(), 1);
 
-    // Nothing is due at once; after five minutes the devices are, and of these the newest alone.
+    // Nothing is due at once. After five minutes the devices are due, and only the newest are read.
     assert!(services.run().await.lists.is_empty());
     services.pass(5);
     let ran = services.run().await;
@@ -58,7 +58,7 @@ async fn each_list_is_read_when_it_is_due_and_asked_for_what_it_has() {
             due.into_iter().collect()
         );
     }
-    // A day later all that is kept is read again.
+    // A day later, all devices within the retention are read again.
     services.pass(24 * 60);
     services.fake.asked();
     services.run().await;
@@ -78,7 +78,7 @@ async fn a_device_that_is_compliant_at_the_third_pull_keeps_the_time_of_that_pul
     services.fake.set("managedDevices", vec![device(1, enrolled, "inGracePeriod")]);
     services.run().await;
     services.pass(5);
-    // It was seen before its enrollment, so that the instant of the pull is all that is known.
+    // Its last sync was before its enrollment, so only the time of the pull is known.
     let mut compliant = device(1, enrolled, COMPLIANT);
     compliant["lastSyncDateTime"] = json!("2026-11-01T00:00:00Z");
     services.fake.set("managedDevices", vec![compliant.clone()]);
@@ -165,7 +165,7 @@ async fn profiles_are_kept_as_they_are_in_intune() {
 }
 
 #[tokio::test]
-async fn a_tick_asks_for_each_tenant_that_has_something_due_and_one_that_is_broken_keeps_no_other() {
+async fn a_tick_requests_a_run_for_each_tenant_with_a_due_list_and_a_broken_tenant_stops_no_other() {
     let services = Services::start().await;
     services.add("wingtip", "other").await;
     for list in [
@@ -195,11 +195,11 @@ async fn a_tick_asks_for_each_tenant_that_has_something_due_and_one_that_is_brok
         assert_eq!((state.last_status, state.last_ok), (Some(401), None));
     }
     assert_eq!(services.list("managed-devices").await.last_ok, Some(now));
-    // The broken one waits an hour, and asked once for a token.
+    // The broken tenant waits an hour, and only one token was requested for it.
     assert_eq!(services.fake.tokens_given(), 1);
     services.pass(5);
     assert_eq!(services.function().handle(tick).await.unwrap(), json!({"requested": 1, "waiting": 1}));
-    // With another secret all is due at once.
+    // With another secret, all lists are due at once.
     let app = services.store.pull(&id("wingtip")).await.unwrap().unwrap().app;
     services.store.set_pull(&id("wingtip"), app, &vestibule_store::Secret::new("other"), services.now()).await.unwrap();
     let ran = services.puller().run(&id("wingtip"), Which::Due).await.unwrap();
@@ -207,13 +207,13 @@ async fn a_tick_asks_for_each_tenant_that_has_something_due_and_one_that_is_brok
 }
 
 #[tokio::test]
-async fn of_two_runs_at_a_time_one_reads() {
+async fn only_one_of_two_concurrent_runs_reads() {
     let services = Services::start().await;
     services.fake.set("managedDevices", vec![device(1, services.now() - Millis::from_minutes(9), "unknown")]);
     let tenant = id("contoso");
     services.store.take_pull(&tenant, "another", services.now()).await.unwrap();
     assert!(services.run().await.under_way && services.fake.asked().is_empty());
-    // It died.
+    // The first run has died.
     services.pass(2);
     assert!(!services.run().await.under_way && !services.fake.asked().is_empty());
     assert_eq!(services.store.pull(&tenant).await.unwrap().unwrap().lease, None);
@@ -224,7 +224,7 @@ async fn of_two_runs_at_a_time_one_reads() {
 }
 
 #[tokio::test]
-async fn what_a_registration_may_read_is_said_list_by_list() {
+async fn a_check_reports_list_by_list_what_a_registration_may_read() {
     use vestibule_graph_tests::Fault;
     let services = Services::start().await;
     for list in ["managedDevices", "windowsAutopilotDeviceIdentities", "troubleshootingEvents", "autopilotEvents"] {

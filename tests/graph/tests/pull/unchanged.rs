@@ -1,4 +1,4 @@
-//! What an unchanged list costs, and that what was pulled in between makes no difference.
+//! The cost of an unchanged list, and that pulls in between make no difference.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use vestibule_domain::Millis;
 use vestibule_graph_tests::{Services, device, id, pending};
 use vestibule_store::{Cause, Units};
 
-/// What was consumed besides the pull's own state and the tenant's settings.
+/// The capacity consumed, without that for the pull's own state and the tenant's settings.
 fn beyond_its_own(services: &Services) -> BTreeMap<Cause, Units> {
     let mut units = services.store.meter().by_cause();
     units.retain(|cause, _| ![Cause::Pull, Cause::Tenant].contains(cause));
@@ -29,7 +29,7 @@ async fn ten_thousand_unchanged_devices_make_no_read_or_write_beyond_the_pulls_o
     }
     let ran = services.run().await;
     assert_eq!((ran.lists[0].new, ran.lists[1].new), (u64::from(DEVICES), 500));
-    // Each device was seen again since; whole readings and readings of a part, by a process that has nothing in memory.
+    // Each device has synced since. Whole and partial readings are made by a process that has nothing in memory.
     services.fake.change("managedDevices", |list| {
         list.iter_mut().for_each(|device| device["lastSyncDateTime"] = Value::from("2026-11-27T13:00:00Z"));
     });
@@ -41,7 +41,7 @@ async fn ten_thousand_unchanged_devices_make_no_read_or_write_beyond_the_pulls_o
     }
     assert_eq!(beyond_its_own(&services), BTreeMap::new());
     let own = services.store.meter().by_cause()[&Cause::Pull];
-    // The digests are read, and written where a reading ended otherwise than the one before: a few kilobytes of state.
+    // The digests, a few kilobytes, are read, and are written if a reading ended differently from the one before.
     assert!(own.read < 200.0 && own.write < 200.0, "{own:?}");
 }
 
@@ -58,7 +58,7 @@ async fn the_same_list_a_hundred_times_writes_nothing_more() {
         services.puller().run(&id("contoso"), graph_pull::Which::All).await.unwrap();
     }
     assert_eq!(beyond_its_own(&services), BTreeMap::new());
-    // After a week all of it is looked at again, a seventh each day, and nothing is written of it.
+    // Within a week all records are passed on again, a seventh each day, and nothing of them is written.
     let mut new = 0;
     for _ in 0..8 {
         services.pass(24 * 60);
@@ -68,7 +68,7 @@ async fn the_same_list_a_hundred_times_writes_nothing_more() {
     assert_eq!(services.enrollments().await, before);
 }
 
-/// A list that grows: which devices are there at each pull, and which of these are compliant.
+/// A growing list: the devices that exist at each pull, and those of them that are compliant.
 fn growing() -> impl Strategy<Value = Vec<Vec<(u32, bool)>>> {
     prop::collection::vec((0_u32..12, any::<bool>()), 1..16).prop_map(|steps| {
         let (mut lists, mut list): (Vec<_>, BTreeMap<u32, bool>) = (Vec::new(), BTreeMap::new());
@@ -92,7 +92,7 @@ proptest! {
         let (all, last) = runtime.block_on(async {
             let pulled = async |lists: &[Vec<(u32, bool)>], minutes: i64| {
                 let services = Services::start().await;
-                // All dates are before the first pull, so that none depends on which pull met it.
+                // All dates are before the first pull, so that none depends on the pull that found the record.
                 let begin = services.now();
                 let at = |number: u32| begin - Millis::from_minutes(60 + i64::from(number));
                 services.fake.page_size(page_size);
