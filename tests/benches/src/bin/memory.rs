@@ -1,5 +1,5 @@
-//! What a full export takes, by the number of enrollments: `cargo run --release -p vestibule-benches --bin memory --
-//! [ENROLLMENTS …]`.
+//! What a full export takes, by the number of enrollments:
+//! `cargo run --release -p vestibule-benches --bin memory -- [ENROLLMENTS …]`.
 //!
 //! A tenant's file is built from nothing and then refreshed, each by its own process, whose peak memory the kernel
 //! reports; the table and the bucket belong to this process. 40 000 and 400 000 enrollments unless said otherwise. It

@@ -1,5 +1,5 @@
-//! The cost of a sweep depends on what is due, not on what is stored: `cargo run -p vestibule-benches --bin sweep --
-//! [ENROLLMENTS]`.
+//! The cost of a sweep depends on what is due, not on what is stored:
+//! `cargo run -p vestibule-benches --bin sweep -- [ENROLLMENTS]`.
 //!
 //! Sweeps a table of 100 enrollments with nothing due, then adds more (100 000 in all unless said otherwise) and sweeps
 //! again.

@@ -24,7 +24,7 @@ const STEPS_A_LOOK: i32 = 100_000;
 const HEADER: usize = 100;
 
 /// Pragmas that describe a file. They are allowed only without a value, since with one some of them change a setting.
-const TELLING: [&str; 12] = [
+const DESCRIBING: [&str; 12] = [
     "application_id",
     "collation_list",
     "compile_options",
@@ -40,7 +40,7 @@ const TELLING: [&str; 12] = [
 ];
 
 /// Pragmas that describe what their value names.
-const TELLING_OF: [&str; 9] = [
+const DESCRIBING_NAMED: [&str; 9] = [
     "foreign_key_check",
     "foreign_key_list",
     "index_info",
@@ -160,7 +160,7 @@ fn allowed(action: AuthAction<'_>) -> Authorization {
         AuthAction::Function { function_name } => !function_name.eq_ignore_ascii_case("load_extension"),
         AuthAction::Pragma { pragma_name, pragma_value } => {
             let among = |list: &[&str]| list.iter().any(|name| name.eq_ignore_ascii_case(pragma_name));
-            among(&TELLING_OF) || among(&TELLING) && pragma_value.is_none()
+            among(&DESCRIBING_NAMED) || among(&DESCRIBING) && pragma_value.is_none()
         }
         _ => false,
     };
