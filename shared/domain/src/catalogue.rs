@@ -1,4 +1,4 @@
-//! The places where people stop (docs/DOMAIN.md, C): sections, actions, screens and the nineteen rows.
+//! The places where people stop (docs/DOMAIN.md, C): sections, actions, screens and the catalogue's rows.
 //!
 //! Names are read without regard to case and written in one canonical form. Rows keep their numbers for ever, because
 //! people keep files that contain them.
@@ -235,7 +235,7 @@ pub enum RowEnd {
     Waited,
 }
 
-/// One of the nineteen rows.
+/// One of the catalogue's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The row's number, 1 to 19. It never changes.
@@ -267,7 +267,7 @@ const fn row(number: u8, action: KnownAction, screen: KnownScreen, end: RowEnd) 
     Row { number, action, screen, end }
 }
 
-/// The nineteen rows, by number.
+/// The catalogue's rows, by number.
 pub const ROWS: [Row; 19] = {
     use KnownAction as A;
     use KnownScreen as S;

@@ -222,10 +222,26 @@ impl TenantSettings {
     /// Whether changing from `before` to `self` alters the past, so that the report file must be rebuilt rather than
     /// refreshed.
     pub fn alters_history(&self, before: &Self) -> bool {
+        // Every setting is named, so that a new one does not compile until somebody decides what a change of it alters.
+        let Self {
+            time_zone,
+            pseudonymise,
+            retention_days,
+            // These alter attempts: see `alters_fold`.
+            require_compliance: _,
+            compliance_limit_minutes: _,
+            windows_idle_limit_minutes: _,
+            macos_idle_limit_minutes: _,
+            compliance_source: _,
+            // No row of a file follows from these.
+            device_limit: _,
+            export_at: _,
+            version: _,
+        } = self;
         self.alters_fold(before)
-            || self.time_zone != before.time_zone
-            || self.pseudonymise != before.pseudonymise
-            || self.retention_days != before.retention_days
+            || *time_zone != before.time_zone
+            || *pseudonymise != before.pseudonymise
+            || *retention_days != before.retention_days
     }
 }
 

@@ -1,10 +1,12 @@
 //! Rules are written in one place and cited by name (`docs/DOMAIN.md, A4`): each name is given once, and each citation
-//! in the repository leads to a rule.
+//! in the repository leads to a rule. The page's lists of types, settings and rows are those of the code.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use vestibule_domain::catalogue::{ROWS, RowEnd};
+use vestibule_domain::{Kind, Platform, TenantSettings};
 
 /// The page's name. It is in two parts, since this file is searched too and every mention of the page must cite a rule.
 const PAGE: &str = concat!("DOMAIN", ".md");
@@ -64,6 +66,61 @@ fn each_citation_leads_to_a_rule() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(cited > 20, "only {cited} citations are found");
+}
+
+/// Stored events name their kind by its position, so the order counts too.
+#[test]
+fn the_types_of_events_are_those_of_the_code_in_its_order() {
+    let page = page();
+    let written: Vec<&str> =
+        names_under(&page, "E5").into_iter().filter(|name| name.starts_with("enrollment.")).collect();
+    let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    assert_eq!(written, known);
+}
+
+#[test]
+fn the_settings_are_those_of_the_code() {
+    let page = page();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let settings = serde_json::to_value(TenantSettings::default()).unwrap();
+    let known: BTreeSet<&str> = settings.as_object().unwrap().keys().map(String::as_str).collect();
+    let written: BTreeSet<&str> = names_under(&page, "T1").into_iter().collect();
+    assert_eq!(written, known);
+    for name in known {
+        assert!(readme.contains(&format!("`{name}`")), "README.md does not name the setting {name}");
+    }
+}
+
+#[test]
+fn the_rows_are_those_of_the_catalogue() {
+    let page = page();
+    let written: Vec<&str> =
+        rule(&page, "C2").lines().filter(|line| line.starts_with("| ") && !line.starts_with("| row")).collect();
+    let rows = ROWS.iter().map(|row| {
+        let platform = match [Platform::Ios, Platform::Android].map(|platform| row.on(platform)) {
+            [true, true] => "both",
+            [true, false] => "ios",
+            [false, _] => "android",
+        };
+        let how = match row.end {
+            RowEnd::Chose(action) => action.name(),
+            RowEnd::Waited => "> 30 min",
+        };
+        let (section, action, screen) = (row.action.section(), row.action, row.screen);
+        format!("| {} | {section} | {action} | {screen} | {platform} | {how} |", row.number)
+    });
+    assert_eq!(written, rows.collect::<Vec<_>>());
+}
+
+/// The text of a rule.
+fn rule<'p>(page: &'p str, wanted: &str) -> &'p str {
+    anchors(page).into_iter().find_map(|(name, text)| (name == wanted).then_some(text)).unwrap()
+}
+
+/// The names in the first column of a rule's table, in order, without those that are not implemented.
+fn names_under<'p>(page: &'p str, wanted: &str) -> Vec<&'p str> {
+    let rows = rule(page, wanted).lines().filter(|line| !line.contains("not implemented yet"));
+    rows.filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect()
 }
 
 fn root() -> PathBuf {

@@ -156,7 +156,7 @@ impl World {
         [incomplete, abandoned, failed]
     }
 
-    /// In how many of the nineteen rows it is known whether anybody stopped there.
+    /// In how many of the catalogue's rows it is known whether anybody stopped there.
     fn known_rows(&self) -> usize {
         self.report.actions.iter().filter(|row| row.abandoned.is_some()).count()
     }

@@ -8,10 +8,11 @@ use bridge::{as_stored, domain_in_words, folded, history, model_in_words, settin
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use serde_json::json;
 use std::collections::BTreeMap;
-use vestibule_domain::{Timestamp, fold};
+use vestibule_domain::{Kind, Timestamp, fold};
 use vestibule_model::scenes::{Scene, minutes, scenes, script};
-use vestibule_model::{Event, Settings, devices_of};
+use vestibule_model::{Delivered, Event, Reports, Settings, devices_of, read};
 
 /// How many scenes are compared; `MODEL_CASES` sets another number.
 fn cases() -> u32 {
@@ -36,6 +37,17 @@ fn difference(scene: &Scene, order: &[usize]) -> Option<(String, String)> {
         expected = without_places(&expected);
     }
     (found != expected).then_some((expected, found))
+}
+
+/// A kind that the model does not read is never compared.
+#[test]
+fn the_model_reads_every_kind() {
+    for kind in Kind::ALL {
+        let device = json!({"device": {"serialNumber": "C02EXAMPLE1"}, "platform": "ios", "action": "TermsofUse"});
+        let event = json!({"specversion": "1.0", "id": "1", "source": "mdm", "type": kind.name(), "data": device});
+        let delivered = Delivered { event, received_at_ms: 0, reports: Reports::ALL, dropped: false };
+        assert!(read(&delivered).is_some(), "{kind}");
+    }
 }
 
 fn without_places(words: &str) -> String {

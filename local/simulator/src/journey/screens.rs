@@ -176,7 +176,7 @@ const fn row(number: u8, step: (&'static str, &'static str), choice: Option<&'st
     Row { number, place: Place::At(step.0, step.1), choice, weight }
 }
 
-/// The nineteen rows. A row belongs to a platform if the platform has its screen.
+/// The catalogue's rows. A row belongs to a platform if the platform has its screen.
 #[rustfmt::skip]
 pub(crate) static ROWS: [Row; 19] = [
     row(1, ("EnrollmentWrapUp", "openPagePrompt"), Some("cancel"), 4),

@@ -1,8 +1,24 @@
 //! The operator commands, each beside a running `serve` on the same folder, and without one.
 
+use crate::page::Page;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use vestibule_program_tests::{Client, Folder, Sender, Serve, Tenant, enrollment, event, now};
+use vestibule_program_tests::{Client, Folder, Sender, Serve, Tenant, enrollment, event, now, run_alone};
+
+#[test]
+fn the_readme_has_every_command() {
+    let readme = Page::open("README.md").text;
+    let help = run_alone(&["help"]).stdout;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.map_while(|line| line.strip_prefix("  ")?.split(' ').next());
+    // The text of a command may go on in a line that begins with more blanks.
+    let names: Vec<&str> = names.filter(|name| !name.is_empty() && *name != "help").collect();
+    assert!(names.len() > 10, "{help}");
+    for name in names {
+        let ways = [format!("`{name}`"), format!("`{name} "), format!("-- {name}\n")];
+        assert!(ways.iter().any(|way| readme.contains(way)), "README.md does not have the command {name}");
+    }
+}
 
 #[tokio::test]
 async fn beside_a_serve() {

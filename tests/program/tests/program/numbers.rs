@@ -162,7 +162,7 @@ fn answer_agrees(answer: &Value, asked: &Asked, sample: &[Delivered]) {
     assert_eq!(Figures::of_answer(answer), Figures::of_model(&devices, asked), "{asked:?}");
     assert_eq!(answer["timeZone"], "UTC");
     assert_eq!((answer["from"].as_str(), answer["to"].as_str()), (Some(&*asked.from), Some(&*asked.to)));
-    // All days and sections are listed, even with zero, and all nineteen rows.
+    // All days and sections are listed, even with zero, and all rows of the catalogue.
     let days = (0..).take_while(|days| first_day(asked).plus(*days).to_string() < asked.to).count();
     let daily = answer["daily"].as_array().unwrap();
     let catalogued = |day: &&Value| !day["section"].is_null() && day["section"] != "enrollmentStatusPage";

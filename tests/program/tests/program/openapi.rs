@@ -175,6 +175,15 @@ fn the_readme_lists_the_operations() {
 }
 
 #[test]
+fn every_setting_can_be_changed() {
+    let document = Document::read();
+    let names = |schema: &str| -> BTreeSet<String> {
+        document.0["components"]["schemas"][schema]["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names("SettingsIn"), names("Settings"));
+}
+
+#[test]
 fn examples_match_their_schemas() {
     let document = Document::read();
     for (method, path, operation) in document.operations() {

@@ -72,7 +72,7 @@ export const term = say('term', 'deviceState');
 export const refusal = say('refusal');
 
 /**
- * How a place is left, as the nineteen rows say it; of a time-out the limits that ran out there.
+ * How a place is left, as the catalogue's rows say it; of a time-out the limits that ran out there.
  * @param {string} name
  * @param {number|null} [shortest] minutes
  * @param {number|null} [longest]

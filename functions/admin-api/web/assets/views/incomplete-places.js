@@ -1,5 +1,5 @@
 /*
- * The places where people stop: the nineteen rows, places and closings that have none, and what nobody reported a place of.
+ * The places where people stop: the catalogue's rows, places and closings that have none, and what nobody reported a place of.
  * What must stay true: all lines together are what was abandoned; no line is left out, a zero neither. A row that nobody
  * could have been counted in says so.
  */

@@ -48,7 +48,7 @@ pub struct IncompleteReport {
     /// Abandoned attempts for every day and section of the catalogue, zero included; of what has another section or none,
     /// where there is any.
     pub daily: Vec<DayCount>,
-    /// The nineteen rows; none for a platform that has none.
+    /// The catalogue's rows; none for a platform that has none.
     pub actions: Vec<ActionCount>,
     /// Abandoned in ways that have no row: portal closed, restarted, unenrolled.
     pub other_causes: Vec<OtherCause>,
@@ -75,7 +75,7 @@ pub struct DayCount {
     pub abandoned: u64,
 }
 
-/// One of the nineteen rows, counted.
+/// One of the catalogue's rows, counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionCount {

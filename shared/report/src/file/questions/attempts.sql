@@ -7,7 +7,7 @@
 -- :screen text | The screen, by name.
 -- :cause causes | Why it was abandoned.
 -- :outcome outcomes or incomplete | How it stands; `incomplete` for what the report counts so: abandoned or failed.
--- :catalogueRow catalogue row | One of the nineteen places where people stop; 0 for none of them.
+-- :catalogueRow catalogue row | One of the places where people stop; 0 for none of them.
 -- :user text | The person's principal name or id; their pseudonym in a file that has pseudonyms.
 -- :enrollmentKey text | The device's key.
 -- :cursor cursor | Where the page before ended.

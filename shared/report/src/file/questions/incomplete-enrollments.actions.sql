@@ -1,4 +1,4 @@
--- The nineteen places where people stop, counted; none for a platform that has none. The limits are those that ran out. A
+-- The places where people stop, counted; none for a platform that has none. The limits are those that ran out. A
 -- count is empty where nobody stopped there and no sender that took part reports screens.
 -- answer: rows
 WITH $asked,

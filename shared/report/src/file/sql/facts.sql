@@ -365,7 +365,7 @@ CREATE TABLE daily_incomplete (
   section_id INTEGER NOT NULL REFERENCES sections (id),
   action_id INTEGER NOT NULL REFERENCES actions (id),
   cause_id INTEGER NOT NULL REFERENCES causes (id),
-  --: catalogue_rows.number | Which of the nineteen places where people stop; 0 for none.
+  --: catalogue_rows.number | Which of the places where people stop; 0 for none.
   catalogue_row INTEGER NOT NULL,
   --: min | The limit that ran out; 0 where none did.
   limit_minutes INTEGER NOT NULL,

@@ -74,7 +74,7 @@ SELECT
 FROM counted;
 
 -- Every incomplete attempt counted once, of every platform, by everything the report tells apart. `part` says under which
--- heading of the section table it stands. Places are as they were reported; the nineteen rows are of iOS/iPadOS and Android.
+-- heading of the section table it stands. Places are as they were reported; the rows of the catalogue are of iOS/iPadOS and Android.
 CREATE VIEW incomplete_of_all_platforms AS
 SELECT
   $day(d.day) AS date,
@@ -133,7 +133,7 @@ CROSS JOIN sections s
 LEFT JOIN counts ON counts.day = days.day AND counts.section_id = s.id
 WHERE counts.abandoned > 0 OR s.id IN (SELECT r.section_id FROM catalogue_rows r);
 
--- The nineteen rows. With `incomplete_without_row` they add up to all abandoned.
+-- The rows of the catalogue. With `incomplete_without_row` they add up to all abandoned.
 CREATE VIEW incomplete_by_action AS
 WITH
   counts AS (

@@ -196,7 +196,7 @@ pub(super) fn places(h: &mut Html, told: &Told) {
             Cell::Bar(reported(row.abandoned), share(row.abandoned.unwrap_or(0), most)),
         ]));
     }
-    h.raw("<p>The nineteen places, by screen and by what the person did there.</p>");
+    h.raw("<p>The places of the catalogue, by screen and by what the person did there.</p>");
     table(h, "Abandoned attempts by place", &heads, rows);
 
     // By cause and section: actions that senders have besides the catalogue's may be called anything.
@@ -238,7 +238,7 @@ pub(super) fn places(h: &mut Html, told: &Told) {
     }
     rows.push(Row::Sum(vec![
         Cell::Words("All abandoned".to_owned()),
-        Cell::Words("With the nineteen places".to_owned()),
+        Cell::Words("With the places of the catalogue".to_owned()),
         Cell::Number(reported(told.recent.abandoned)),
         Cell::Number(reported(told.whole.abandoned)),
     ]));
