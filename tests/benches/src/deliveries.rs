@@ -1,4 +1,5 @@
-//! What the delivery log costs: a source that posts so many events a minute, one a request, through the webhook itself.
+//! What the delivery log costs. A source posts a number of events a minute, one in each request, through the webhook
+//! itself.
 
 use crate::{BoxError, Table};
 use http::Request;
@@ -16,22 +17,22 @@ const BEGIN: i64 = 4_000_000_000_000;
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const HOOK: &str = "/hooks/contoso/enrollment-events";
 
-/// What the log of a source's traffic cost.
+/// The cost of the log of a source's traffic.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     /// Events posted.
     pub events: usize,
-    /// Minutes that they took.
+    /// Minutes over which they were posted.
     pub minutes: usize,
     /// Units of the log alone.
     pub units: Units,
 }
 
-/// Posts so many events a minute for some minutes. Of ten, six are new, one is known, two are of other kinds and one is
-/// refused.
+/// Posts `events_a_minute` events a minute for `minutes` minutes. Of ten, six are new, one is a duplicate, two are of
+/// ignored types and one is refused.
 ///
 /// # Errors
-/// When the table fails.
+/// If the table fails.
 pub async fn log(events_a_minute: usize, minutes: usize) -> Result<Cost, BoxError> {
     let table = Table::start().await?;
     let mut tenant = Tenant {

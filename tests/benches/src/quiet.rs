@@ -10,17 +10,17 @@ use vestibule_store::Units;
 use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
-/// When the enrollments begin.
+/// The instant at which the enrollments begin.
 const BEGIN_MS: i64 = 4_000_000_000_000;
-/// A minute later nobody has been silent for long.
+/// The instant of the sweep: a minute later, when no enrollment is due yet.
 const SWEEP_MS: i64 = BEGIN_MS + 60_000;
-/// Events stored side by side.
+/// Events stored concurrently.
 const CONCURRENCY: usize = 8;
 
-/// Adds enrollments numbered as `numbers` says, each begun and still moving.
+/// Adds an enrollment in progress for each of `numbers`.
 ///
 /// # Errors
-/// When the table fails.
+/// If the table fails.
 pub async fn fill(table: &Table, numbers: std::ops::Range<usize>) -> Result<(), BoxError> {
     let (tenant, settings) = (TenantId::parse("contoso")?, TenantSettings::default());
     let at = Timestamp::from_millis(BEGIN_MS);
@@ -45,10 +45,10 @@ pub async fn fill(table: &Table, numbers: std::ops::Range<usize>) -> Result<(), 
         .await
 }
 
-/// What one sweep costs that finds nothing due.
+/// The cost of one sweep that finds nothing due.
 ///
 /// # Errors
-/// When the table fails, or something was due after all.
+/// If the table fails, or the sweep found something due.
 pub async fn sweep(table: &Table) -> Result<Units, BoxError> {
     table.store.meter().reset();
     let swept = Sweep::new(table.store.clone(), Clock::driven(|| SWEEP_MS)).run().await?;

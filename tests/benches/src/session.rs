@@ -1,7 +1,7 @@
 //! One Windows device through the Enrollment Status Page with a number of apps: what each update of its session costs.
 //!
-//! Everything a real session has is there: the enrollment's own events, groups, a profile with a blocking list, the lists
-//! of all subtasks, each app under way and then installed, ids and times as random as in life.
+//! The session is complete: the enrollment's own events, groups, a profile with a blocking list, the lists of all
+//! subtasks, each app first in progress and then installed, random ids and times.
 
 use crate::{BoxError, Table};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ const START: i64 = 1_760_000_400_000;
 /// Apps a profile may wait for.
 const MOST_SELECTED: usize = 100;
 
-/// What a session's events cost, one a request.
+/// The cost of a session's events, each in a request of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SessionCost {
     /// Apps of the session.
@@ -27,15 +27,15 @@ pub struct SessionCost {
     pub updates: usize,
     /// Write units an update, indexes included.
     pub written: f64,
-    /// Read units an update, where one process takes them all.
+    /// Read units an update, if one process receives all updates.
     pub read: f64,
-    /// Read units an update, where each is taken by a process that was never here before.
+    /// Read units an update, if a new process receives each update.
     pub read_cold: f64,
-    /// Write units of the dearest update.
+    /// Write units of the most expensive update.
     pub dearest: f64,
     /// Write units of `esp.started`.
     pub start: f64,
-    /// Read units of `esp.started`: the profiles are among them.
+    /// Read units of `esp.started`, including those of the profiles.
     pub start_read: f64,
 }
 
@@ -58,8 +58,8 @@ fn app(number: usize) -> Value {
 }
 
 /// The session's events in order, `esp.started` first, as a sender writes them.
-fn told(apps: usize) -> Vec<(&'static str, Value)> {
-    // A third is the user's.
+fn reported(apps: usize) -> Vec<(&'static str, Value)> {
+    // A third of the apps are the user's.
     let is_users = |number: usize| number % 3 == 2;
     let of = |users: bool| (0..apps).filter(move |number| is_users(*number) == users);
     let targeted: Vec<Value> = (0..apps)
@@ -103,7 +103,7 @@ fn told(apps: usize) -> Vec<(&'static str, Value)> {
 /// Runs one session with `apps` apps over an empty table.
 ///
 /// # Errors
-/// When the table can't be written.
+/// If the table can't be written.
 pub async fn session(apps: usize) -> Result<SessionCost, BoxError> {
     let table = Table::start().await?;
     let tenant = TenantId::parse("contoso")?;
@@ -124,7 +124,7 @@ pub async fn session(apps: usize) -> Result<SessionCost, BoxError> {
     }
     let mut cost = SessionCost { apps, ..SessionCost::default() };
     let mut before = table.store.meter().total();
-    for (seed, (kind, data)) in (100..).zip(told(apps)) {
+    for (seed, (kind, data)) in (100..).zip(reported(apps)) {
         let cold = read_cold(&table, &tenant, clock).await?;
         clock += post(&table, &tenant, clock, seed, kind, &data).await?;
         let now = table.store.meter().total();
@@ -148,7 +148,7 @@ pub async fn session(apps: usize) -> Result<SessionCost, BoxError> {
     Ok(cost)
 }
 
-/// What a process that holds nothing reads before it can add an event: the head, and what was sealed.
+/// Read units of a new process before it can add an event: it reads the head and the sealed events.
 async fn read_cold(table: &Table, tenant: &TenantId, at: i64) -> Result<f64, BoxError> {
     let name = Identifier::new(IdentifierKind::SerialNumber, SERIAL).ok_or("no serial number")?;
     let another = table.another_store();
@@ -156,7 +156,7 @@ async fn read_cold(table: &Table, tenant: &TenantId, at: i64) -> Result<f64, Box
     Ok(another.meter().total().read)
 }
 
-/// Posts one event; answers the milliseconds until the next.
+/// Posts one event; returns the milliseconds until the next.
 async fn post(table: &Table, tenant: &TenantId, at: i64, seed: u64, kind: &str, data: &Value) -> Result<i64, BoxError> {
     let delay = i64::try_from(scramble(seed) % 900)?;
     let mut data = data.clone();

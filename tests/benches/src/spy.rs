@@ -1,4 +1,4 @@
-//! What a store's meter does not tell: which index the units went to, and which deadlines were written.
+//! Records what a store's meter does not: the units of each index, and the deadlines that were written.
 
 use aws_sdk_dynamodb::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The attribute with the deadline, and its place in an update of the sweep.
+/// The deadline's attribute, and its placeholder in an update of the sweep.
 const DUE_AT: &str = "da";
 const DUE_AT_VALUE: &str = ":a";
 
@@ -32,7 +32,7 @@ struct Seen {
 }
 
 impl Spy {
-    /// The earliest deadline written and not yet [passed](Self::pass), whether it still stands or not.
+    /// The earliest deadline that was written and not yet [passed](Self::pass), even if it was replaced since.
     pub fn next_deadline(&self) -> Option<i64> {
         self.seen().deadlines.peek().map(|Reverse(at)| *at)
     }
@@ -50,7 +50,7 @@ impl Spy {
         self.seen().index_units.clone()
     }
 
-    /// Writes so far that failed, each counted as one unit by the meter.
+    /// The number of failed writes so far; the meter counts each as one unit.
     pub fn failed(&self) -> u64 {
         self.seen().failed
     }

@@ -9,11 +9,11 @@ use vestibule_store::Store;
 
 const NAME: &str = "benches";
 
-/// A table of its own engine.
+/// A table in an engine of its own.
 pub struct Table {
     /// The store under measurement.
     pub store: Store,
-    /// What its calls said beyond what the store's meter keeps.
+    /// Records what the store's meter does not keep.
     pub spy: Spy,
     client: Client,
     config: aws_sdk_dynamodb::Config,
@@ -24,12 +24,12 @@ impl Table {
     /// An empty table.
     ///
     /// # Errors
-    /// When the engine doesn't start.
+    /// If the engine doesn't start.
     pub async fn start() -> Result<Self, BoxError> {
         let engine = DynamoDb::start(None)?;
         let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: String::new(), events: String::new() });
         create_table(&clients.dynamodb, &Template::embedded()?.table, NAME).await?;
-        // A stream costs no units, but each write into memory would read all of it.
+        // Without a stream: it costs no units, but in memory each write would read all of it.
         let without = StreamSpecification::builder().stream_enabled(false).build()?;
         clients.dynamodb.update_table().table_name(NAME).stream_specification(without).send().await?;
         let spy = Spy::default();
@@ -38,7 +38,7 @@ impl Table {
         Ok(Self { store, spy, config, client: clients.dynamodb, _engine: engine })
     }
 
-    /// The same table as another process sees it, which holds nothing in memory yet.
+    /// The same table for another process, which has nothing in memory yet.
     pub fn another_store(&self) -> Store {
         Store::new(Client::from_conf(self.config.clone()), NAME)
     }
@@ -46,7 +46,7 @@ impl Table {
     /// Encoded sizes of the enrollments' heads, ascending; reading them is not metered.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// If the table can't be read.
     pub async fn head_sizes(&self) -> Result<Vec<usize>, BoxError> {
         let mut pages = self
             .client

@@ -1,4 +1,4 @@
-//! The simulator's traffic through the intake, with the sweep as its schedule would run it.
+//! Posts the simulator's traffic to the intake, and sweeps as the schedule would.
 
 use crate::spy::IndexUnits;
 use crate::{BoxError, Table};
@@ -15,43 +15,45 @@ use vestibule_webhook::{Received, parse};
 
 /// The schedule's period, in milliseconds.
 const MINUTE: i64 = 60_000;
-/// What every run of the sweep reads: the due index, and the jobs of changed settings, of which the sample has none.
+/// The causes of what every run of the sweep reads: the due index, and the jobs of changed settings (the sample has
+/// none).
 pub const SCHEDULED: [Cause; 2] = [Cause::SweepQuery, Cause::Refold];
-/// The sample's end: later than any machine's clock, by which an engine takes away what has expired.
+/// The sample's end. It is later than any machine's clock, by which an engine deletes expired items.
 const UNTIL_MS: i64 = 4_000_000_000_000;
 
-/// The sample: so many enrollments over 30 days.
+/// The sample: `enrollments` enrollments over 30 days.
 pub fn scenario(enrollments: usize) -> Scenario {
     Scenario { seed: 1, enrollments, days: 30, until_ms: UNTIL_MS }
 }
 
-/// What a run over the traffic came to.
+/// The result of a run over the traffic.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// Requests.
+    /// Requests posted.
     pub posts: usize,
     /// Events stored.
     pub accepted: usize,
     /// Events that were stored before.
     pub duplicates: usize,
-    /// Events that were neither.
+    /// Events that were neither accepted nor duplicates.
     pub others: usize,
-    /// Runs of the sweep that had something to query for.
+    /// Runs of the sweep after a deadline had passed.
     pub sweeps: usize,
-    /// What they did.
+    /// What these runs did.
     pub swept: Swept,
     /// Units by cause.
     pub by_cause: BTreeMap<Cause, Units>,
-    /// Index units by what wrote.
+    /// Index units by writer and index.
     pub index_units: IndexUnits,
     /// Writes refused because their condition failed.
     pub failed: u64,
-    /// Requests by the table units that writing their events took: with one event each, how large the items were.
+    /// The number of requests by the table units of their writes. With one event in each request, this shows the size
+    /// of the items.
     pub posts_by_units: BTreeMap<u64, usize>,
 }
 
 impl Run {
-    /// Units of some causes, together.
+    /// The sum of the units of some causes.
     pub fn units(&self, causes: &[Cause]) -> Units {
         let found = causes.iter().filter_map(|cause| self.by_cause.get(cause));
         found.fold(Units::default(), |sum, one| Units {
@@ -67,31 +69,31 @@ impl Run {
         self.by_cause.values().map(|units| units.write + units.index_write).sum()
     }
 
-    /// Read units of what traffic leads to. What the sweep asks in every run is not among them: the schedule makes as many
-    /// queries whether events come or not.
+    /// Read units that the traffic causes. The queries of every run of the sweep are not included, since the schedule
+    /// makes them whether events arrive or not.
     pub fn read(&self) -> f64 {
         self.by_cause.iter().filter(|(cause, _)| !SCHEDULED.contains(cause)).map(|(_, units)| units.read).sum()
     }
 
-    /// So much an accepted event.
+    /// Units divided by accepted events.
     pub fn per_event(&self, units: f64) -> f64 {
         units / self.accepted.max(1) as f64
     }
 }
 
-/// Posts deliveries in their order, each request holding up to `most` and made at the instant of its last one. The
+/// Posts deliveries in their order. Each request has up to `most` of them and is made at the instant of the last. The
 /// sweep runs at each whole minute after a deadline.
 ///
 /// # Errors
-/// When the table fails.
+/// If the table fails.
 pub async fn post(table: &Table, deliveries: &[&Delivery], most: usize) -> Result<Run, BoxError> {
     post_at(table, deliveries, most, None).await
 }
 
-/// As [`post`], but everything at one instant: as a sender that starts over would.
+/// Like [`post`], but all requests are made at one instant, as by a sender that sends everything again.
 ///
 /// # Errors
-/// When the table fails.
+/// If the table fails.
 pub async fn post_again(table: &Table, deliveries: &[&Delivery], most: usize) -> Result<Run, BoxError> {
     post_at(table, deliveries, most, Some(UNTIL_MS)).await
 }
@@ -138,7 +140,7 @@ fn body(deliveries: &[&Delivery]) -> Vec<u8> {
     [b"[".as_slice(), &events.join(b",".as_slice()), b"]"].concat()
 }
 
-/// The sweep's schedule, of which only the runs that may find something are made.
+/// The sweep's schedule. It only makes the runs that may find something due.
 struct Schedule<'t> {
     table: &'t Table,
     sweep: Sweep,
@@ -155,7 +157,7 @@ impl<'t> Schedule<'t> {
 
     async fn until(&mut self, until: i64, run: &mut Run) -> Result<(), BoxError> {
         while let Some(deadline) = self.table.spy.next_deadline() {
-            // Due is what lies before now.
+            // An attempt is due if its deadline is before now.
             let minute = (deadline.div_euclid(MINUTE) + 1) * MINUTE;
             if minute > until {
                 break;

@@ -1,4 +1,4 @@
-//! The limits on what the table's work costs, on a smaller sample than the programs print.
+//! The limits on what the table's work costs, checked on smaller samples than the programs use.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use vestibule_benches::{Table, deliveries, quiet, session::session, traffic};
@@ -6,7 +6,7 @@ use vestibule_simulator::{Delivery, simulate};
 use vestibule_store::Cause;
 
 #[tokio::test]
-async fn an_event_costs_no_more_than_it_may() {
+async fn an_event_stays_within_its_limits() {
     let deliveries = simulate(&traffic::scenario(300));
     let deliveries: Vec<&Delivery> = deliveries.iter().collect();
 
@@ -31,7 +31,7 @@ async fn an_event_costs_no_more_than_it_may() {
     assert!(batches.read() < one_by_one.read(), "{batches:#?}");
 }
 
-/// A write of one unit a minute, and a read when a process begins and at midnight.
+/// The log writes one unit a minute, and reads when a process begins and at midnight.
 #[tokio::test]
 async fn the_delivery_log_costs_a_unit_a_minute() {
     let cost = deliveries::log(10, 30).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_sweep_with_nothing_due_costs_the_same_over_any_number() {
     assert!(few.read > 0.0);
 }
 
-/// The aims were 1.2, 2 and 5 write units; sealing early came well below them, and is to stay there.
+/// The targets were 1.2, 2 and 5 write units. Early sealing made the cost far lower; these limits keep it there.
 #[tokio::test]
 async fn an_update_of_a_session_costs_little_however_many_apps_it_has() {
     for (apps, most) in [(5, 1.2), (20, 1.2), (100, 1.6)] {

@@ -10,7 +10,7 @@ use vestibule_store::Cause;
 
 /// Runs of the sweep in the sample's 30 days.
 const RUNS: f64 = 30.0 * 1_440.0;
-/// The largest batches posted.
+/// The largest number of events posted in one request.
 const BATCHES: [usize; 2] = [25, 500];
 
 const LINES: [(&str, &[Cause]); 6] = [
@@ -53,13 +53,13 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What the schedule costs when nothing is due: it does so whether events come or not, so it is told apart.
+/// Prints what the schedule costs when nothing is due. It is printed separately, since it does not depend on events.
 async fn empty_sweep(events: usize) -> Result<(), BoxError> {
     let units = quiet::sweep(&Table::start().await?).await?;
     let month = units.read * RUNS;
     println!(
         "a sweep that finds nothing: {} reads in {} queries; {month:.0} in 30 days, which is {:.2} for each of these \
-         events and told apart below",
+         events, listed separately below",
         units.read,
         units.calls,
         month / events.max(1) as f64
@@ -67,7 +67,8 @@ async fn empty_sweep(events: usize) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What the delivery log costs, which the events below do not have: it is written once a minute, however many come.
+/// Prints what the delivery log costs. The events below do not include it: it is written once a minute, however many
+/// arrive.
 async fn delivery_log() -> Result<(), BoxError> {
     for events_a_minute in [1, 10, 100] {
         let cost = deliveries::log(events_a_minute, 60).await?;

@@ -1,9 +1,9 @@
 //! What the change feed costs and saves: `cargo run --release -p vestibule-benches --bin feed -- [DEVICES]`.
 //!
-//! Prints the write units of its pages by the size of a batch. Then starts this machine's services, writes so many devices
-//! (40 000 unless said otherwise), and times answers over them: idle, by the index with all of them written within half an
-//! hour, and by the feed, also with one more event before each. The clock is driven, so that a feed settles at once; table,
-//! stream, publisher and copy are the real ones.
+//! Prints the write units of the feed's pages by the size of a batch. Then starts this machine's services, writes
+//! DEVICES devices (default: 40 000), and times answers over them: idle, by the index after all were written within
+//! half an hour, and by the feed, also with one and ten more events before each answer. The program drives the clock,
+//! so that a feed settles at once; table, stream, publisher and copy are the real ones.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use event_publisher::Publisher;
@@ -24,9 +24,9 @@ use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
 const T0: i64 = 4_000_000_000_000;
-/// Events stored side by side.
+/// Events stored concurrently.
 const CONCURRENCY: usize = 16;
-/// Answers timed of each kind.
+/// The number of answers timed of each kind.
 const TIMES: usize = 30;
 
 struct Bench {
@@ -81,7 +81,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Write units of pages, by how many changes a batch brings.
+/// Prints the write units of pages by the number of changes in a batch.
 async fn units() -> Result<(), BoxError> {
     let table = Table::start().await?;
     let (tenant, now) = (TenantId::parse("contoso")?, Timestamp::from_millis(T0));
@@ -148,7 +148,7 @@ impl Bench {
         Ok(())
     }
 
-    /// An event of each device, within half an hour.
+    /// Writes an event of each device, all within half an hour.
     async fn fill(&self, devices: usize, kind: &str) -> Result<(), BoxError> {
         let begun = Instant::now();
         let step = 30 * 60_000 / i64::try_from(devices)?.max(1);
@@ -162,7 +162,7 @@ impl Bench {
         Ok(())
     }
 
-    /// One answer, as the API gives it: the tenant is read, then the copy is asked.
+    /// Times one answer as the API gives it: reads the tenant, then asks the copy.
     async fn ask(&self) -> Result<Duration, BoxError> {
         self.pass(Millis::new(100));
         let begun = Instant::now();
@@ -175,7 +175,7 @@ impl Bench {
         Ok(took)
     }
 
-    /// So many answers, each after so many events.
+    /// Times `times` answers, each after `events` more events, and prints and returns their median.
     async fn time(&self, what: &str, times: usize, events: usize) -> Result<Duration, BoxError> {
         let mut all = Vec::new();
         self.store.meter().reset();
@@ -202,7 +202,7 @@ impl Bench {
         self.pass(Millis::from_days(2));
         let idle = self.time("idle, by the index", TIMES, 0).await?;
         self.fill(devices, "compliant").await?;
-        // The first has all to read that changed; it and the next look at all, and request a feed.
+        // The first answer reads all that changed; it and the next ones query the whole index, and request a feed.
         println!("first answer after all were written: {:.2?}", self.ask().await?);
         self.time("all written in half an hour, by the index", 3, 0).await?;
         self.pass(Millis::from_seconds(90));

@@ -1,8 +1,9 @@
-//! What a full export takes, by the number of enrollments: `cargo run --release -p vestibule-benches --bin memory -- [ENROLLMENTS …]`.
+//! What a full export needs, by the number of enrollments:
+//! `cargo run --release -p vestibule-benches --bin memory -- [ENROLLMENTS …]`.
 //!
 //! A tenant's file is built from nothing and then refreshed, each by a process of its own, whose peak memory the kernel
-//! tells; the table and the bucket are this process's. 40 000 and 400 000 enrollments unless said otherwise. It prints the
-//! slope from the first to the last, and the most bytes of disk beside the file's own.
+//! reports; the table and the bucket are in this process. The default is 40 000 and 400 000 enrollments. It prints the
+//! slope from the first number to the last, and the largest use of disk compared with the file's size.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, StreamSpecification, WriteRequest};
@@ -27,7 +28,8 @@ use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
 const TABLE: &str = "benches";
 const BUCKET: &str = "reports";
-/// Different enrollments; the others are the same under other keys. Of those that begin in one second few may be alike.
+/// The number of different enrollments; the others are copies under other keys. It is large enough that few of those
+/// that begin in the same second are alike.
 const DIFFERENT: usize = 2_000;
 const STEPS: usize = 6;
 
@@ -78,7 +80,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Builds and refreshes the file of so many enrollments; returns the peak of the build in bytes.
+/// Builds and refreshes the file of `enrollments` enrollments; returns the build's peak memory in bytes.
 async fn measure(enrollments: usize) -> Result<u64, BoxError> {
     let folder = tempfile::tempdir()?;
     let engine = DynamoDb::start(None)?;
@@ -114,8 +116,8 @@ async fn measure(enrollments: usize) -> Result<u64, BoxError> {
             let said = String::from_utf8_lossy(&child.stderr);
             return Err(format!("the export of {enrollments} enrollments ended with {}: {said}", child.status).into());
         }
-        let told: serde_json::Value = serde_json::from_slice(&child.stdout)?;
-        let number = |name: &str| told[name].as_u64().unwrap_or_default();
+        let result: serde_json::Value = serde_json::from_slice(&child.stdout)?;
+        let number = |name: &str| result[name].as_u64().unwrap_or_default();
         let (memory, size, rows) = (number("peakBytes"), number("sizeBytes"), number("attempts"));
         println!(
             "{enrollments} enrollments, {what} in {:.1?}: {} MiB of memory at most, file of {} MiB ({rows} attempts), {:.2} \
@@ -132,7 +134,7 @@ async fn measure(enrollments: usize) -> Result<u64, BoxError> {
     Ok(peak)
 }
 
-/// The most bytes that the files of a folder had together at any time, looked at often.
+/// The largest size in bytes that a folder's files had together until `stop`, sampled every 5 ms.
 fn most_bytes(folder: &Path, stop: &AtomicBool) -> u64 {
     let mut most = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -161,12 +163,12 @@ async fn export(clients: &Clients, scratch: &Path, minutes: i64) -> Result<(), B
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse()?;
     let file = exported.file;
-    let told = json!({"peakBytes": peak << 10, "sizeBytes": file.size_bytes, "attempts": file.rows.get("attempts")});
-    println!("{told}");
+    let result = json!({"peakBytes": peak << 10, "sizeBytes": file.size_bytes, "attempts": file.rows.get("attempts")});
+    println!("{result}");
     Ok(())
 }
 
-/// Stores so many enrollments.
+/// Stores `enrollments` enrollments.
 async fn fill(clients: &Clients, enrollments: usize) -> Result<(), BoxError> {
     let (store, tenant) = (Store::new(clients.dynamodb.clone(), TABLE), tenant()?);
     for number in 0..DIFFERENT.min(enrollments) {

@@ -1,6 +1,7 @@
-//! A sweep costs by what is due, not by what is stored: `cargo run -p vestibule-benches --bin sweep -- [ENROLLMENTS]`.
+//! A sweep's cost depends on what is due, not on what is stored:
+//! `cargo run -p vestibule-benches --bin sweep -- [ENROLLMENTS]`.
 //!
-//! Sweeps a table of 100 enrollments with nothing due, then adds more (100 000 in all unless said otherwise) and sweeps
+//! Sweeps a table of 100 enrollments with nothing due, then adds more (by default up to 100 000 in all) and sweeps
 //! again.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
