@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use event_publisher::Publisher;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use vestibule_conformance::told::{Device, minute, settings, tenant};
+use vestibule_conformance::fixtures::{Device, minute, settings, tenant};
 use vestibule_conformance::{Engine, Item, Table};
 use vestibule_domain::event::Event;
 use vestibule_domain::{Kind, TenantSettings, Timestamp};

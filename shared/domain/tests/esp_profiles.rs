@@ -347,14 +347,15 @@ fn a_reported_profile_is_the_tenants_own_of_that_name() {
     settings.install_progress_timeout_in_minutes = 30;
     settings.selected_mobile_app_ids = vec!["app-1".to_owned()];
     let id = profiles.add(&tenant(), settings, Vec::new(), None, at(0)).unwrap();
-    let matched =
-        |id: &str, name: &str| AppliedProfile::as_told(&AppliedProfile::reported(id.into(), name.into()), &profiles);
+    let matched = |id: &str, name: &str| {
+        AppliedProfile::as_reported(&AppliedProfile::reported(id.into(), name.into()), &profiles)
+    };
 
     let kiosk = matched("some-id-of-graphs", "kiosk esp");
     assert_eq!((kiosk.id, kiosk.timeout_minutes, &kiosk.rule), (id, 30, &Rule::Reported));
     // The session waited for what the sender lists, whatever the profile selects today.
     assert!(
-        AppliedProfile::as_told(&AppliedProfile::reported("x".into(), "Kiosk ESP".into()), &profiles)
+        AppliedProfile::as_reported(&AppliedProfile::reported("x".into(), "Kiosk ESP".into()), &profiles)
             .waits_for("app-2")
     );
     let default = matched("1_DefaultWindows10EnrollmentCompletionPageConfiguration", "All users and all devices");

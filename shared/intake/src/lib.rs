@@ -108,7 +108,7 @@ async fn fix_profiles(store: &Store, tenant: &TenantId, events: &mut [Event]) ->
             none => none.insert(store.profiles(tenant).await?),
         };
         let applied = match &start.profile {
-            Some(named) => AppliedProfile::as_told(named, profiles),
+            Some(named) => AppliedProfile::as_reported(named, profiles),
             None => {
                 let found = resolve(profiles, &start.with_about(&event.about));
                 AppliedProfile::of(found.profile, found.rule)

@@ -1,7 +1,7 @@
 //! What a file costs: `cargo run --release -p vestibule-report --example cost [DEVICES]`.
 //!
-//! Builds a file from nothing, refreshes it after one device in a hundred changed, publishes both ways,
-//! and times the queries, each at its best of seven.
+//! Builds a file from nothing, refreshes it after one device in a hundred changed, publishes it after each, and times
+//! the queries: the best of seven runs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -27,7 +27,7 @@ fn main() {
     let mut working = build(&folder.path().join("working"), &context, &all, until);
     let built = begun.elapsed();
 
-    // One in a hundred tells something again an hour later.
+    // One device in a hundred reports an event again an hour later.
     let later = until + Millis::from_minutes(60);
     for events in events.iter_mut().step_by(100) {
         let mut again = events[0].clone();
@@ -91,7 +91,7 @@ fn main() {
     let cause = AttemptFilter { cause: Some(Cause::Unenrolled), ..AttemptFilter::default() };
     time("attempts of a cause", &|| drop(reader.attempts(&cause, None, 100).unwrap()));
     let none = AttemptFilter { action: Some("of nobody's".to_owned()), ..AttemptFilter::default() };
-    time("attempts of an action that none has", &|| drop(reader.attempts(&none, None, 100).unwrap()));
+    time("attempts of an action that no attempt has", &|| drop(reader.attempts(&none, None, 100).unwrap()));
     let person = Subject::User("person.7@contoso.example".to_owned());
     let known = || Known { device_limit: 15, shows_profiles: true, silent: Vec::new() };
     time("diagnostics of a user", &|| drop(reader.diagnose(&person, known()).unwrap()));

@@ -1,6 +1,6 @@
-//! What goes along with a report file: `cargo run -p vestibule-report --example page FILE FOLDER`.
+//! Writes what goes along with a report file: `cargo run -p vestibule-report --example page FILE FOLDER`.
 //!
-//! Writes the file's page and its summary into the folder and tells their sizes.
+//! It writes the file's page and its summary into the folder and prints their sizes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,10 +1,11 @@
-//! Names of apps in the file: beside what senders reported, never in its place, and as they are at the file's instant.
+//! Names of apps in the file. Intune's names are added to what senders reported and never replace it; they are
+//! the names at the file's instant.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
-use common::esp::{PROFILES, started, told};
+use common::esp::{PROFILES, esp_event, started};
 use common::{at, build, changes, context, differences, dump, tenant};
 use rusqlite::Connection;
 use std::path::Path;
@@ -15,16 +16,16 @@ use vestibule_domain::{Event, Millis, TenantSettings, Timestamp};
 use vestibule_report::{Change, Working};
 
 const AS_OF: &str = "2026-03-20T12:00:00Z";
-/// As a sender writes it; Graph writes small letters.
+/// A sender writes capitals, Graph small letters.
 const VPN: &str = "0A1B2C3D-0000-4000-8000-000000000001";
 const OFFICE: &str = "0a1b2c3d-0000-4000-8000-000000000002";
 const OTHER: &str = "0a1b2c3d-0000-4000-8000-000000000003";
 
-/// A session of a device that installs these apps, of which the first fails at last.
+/// A session of a device that installs these apps. The first app is the last to be tried, and fails.
 fn session(device: u64, apps: &[(&str, Option<&str>)]) -> Vec<Event> {
     let begin = at(AS_OF) - Millis::from_minutes(120);
     let item = |(id, name): &(&str, Option<&str>)| ItemName { id: (*id).to_owned(), name: name.map(str::to_owned) };
-    // All apps are waited for.
+    // The session waits for all apps.
     let mut profile = PROFILES.fallback().clone();
     profile.settings.selected_mobile_app_ids.clear();
     let start = started(&profile, Rule::Default);
@@ -33,7 +34,7 @@ fn session(device: u64, apps: &[(&str, Option<&str>)]) -> Vec<Event> {
         EspDetail::Phase(Phase::DeviceSetup, PhaseState::Started),
         EspDetail::Tracked(Phase::DeviceSetup, Category::Apps, apps.iter().map(item).collect()),
     ];
-    // A policy that has an app's id is no app.
+    // A policy with the id of an app must not get the app's name.
     let policy = ItemName { id: OFFICE.to_owned(), name: None };
     details.push(EspDetail::Item(Phase::DeviceSetup, Category::SecurityPolicies, policy, ItemState::Completed, None));
     for (at, app) in apps.iter().enumerate().rev() {
@@ -43,7 +44,7 @@ fn session(device: u64, apps: &[(&str, Option<&str>)]) -> Vec<Event> {
         details.push(EspDetail::Item(Phase::DeviceSetup, Category::Apps, item(app), state, code));
     }
     let event = |(number, detail): (i64, EspDetail)| {
-        told(device, format!("{device}-{number}"), begin + Millis::from_minutes(number), None, detail)
+        esp_event(device, format!("{device}-{number}"), begin + Millis::from_minutes(number), None, detail)
     };
     (0..).zip(details).map(event).collect()
 }
@@ -51,9 +52,9 @@ fn session(device: u64, apps: &[(&str, Option<&str>)]) -> Vec<Event> {
 fn all() -> Vec<Change> {
     let events = [
         session(1, &[(VPN, None), (OFFICE, None), (OTHER, None)]),
-        // One sender has a name of its own, another says the id twice.
+        // One app has a name of the sender's own; the other has its id as its name.
         session(2, &[(VPN, Some("VPN of mine")), (OFFICE, Some(OFFICE))]),
-        // By its name it is the same app as the one of that id.
+        // An app with another id and the same name counts as the same app.
         session(3, &[(OTHER, None), ("winget-7", Some("Microsoft 365"))]),
     ];
     changes(&events, at(AS_OF))
@@ -93,7 +94,7 @@ const APPS: &str = "SELECT app || ' ' || sessions || ' ' || failed FROM esp_apps
 const FAILED: &str = "SELECT failed_item FROM esp_session_list WHERE failed ORDER BY device_name";
 
 #[test]
-fn an_app_without_a_name_has_intunes_and_one_with_a_name_keeps_it() {
+fn an_app_without_a_name_gets_intunes_and_a_reported_name_stays() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     file(&folder.path().join("w"), &known(), at(AS_OF)).publish(&out, None).unwrap();
@@ -112,10 +113,10 @@ fn an_app_without_a_name_has_intunes_and_one_with_a_name_keeps_it() {
         ]
     );
     assert_eq!(column(&out, FAILED), ["Contoso VPN", "VPN of mine", OTHER]);
-    // What was reported stands as it was.
+    // What senders reported is unchanged.
     assert_eq!(column(&out, "SELECT item_id FROM esp_item_list WHERE name = 'Contoso VPN'"), [VPN]);
 
-    // Without names all of it is as it was.
+    // Without Intune's names the file shows only what senders reported.
     let without = folder.path().join("without");
     file(&folder.path().join("v"), &Arc::default(), at(AS_OF)).publish(&without, None).unwrap();
     assert_eq!(column(&without, ITEMS), ["-", "-", "-", "VPN of mine", OFFICE, "-", "Microsoft 365"]);
@@ -138,7 +139,7 @@ fn a_refreshed_file_has_the_names_of_a_built_one() {
         let two_published = file(&path(format!("built{number}")), &names, as_of).publish(&two, None).unwrap();
         assert_eq!(differences(&dump(&one), &dump(&two)), Vec::<String>::new());
         assert_eq!(one_published.sha256, two_published.sha256);
-        // A name that nobody has any more is in no dictionary either.
+        // A name that no app has any more is removed from the dictionary too.
         let solitaire = column(&one, "SELECT text FROM words WHERE text = 'Solitaire'");
         assert_eq!(solitaire.len(), usize::from(names.of("nobody-has-it").is_some()));
     }

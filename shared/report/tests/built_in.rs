@@ -1,4 +1,4 @@
-//! A file is refreshed only by what builds the same things into files.
+//! A file is only refreshed by a build that has the same lists, views, texts and advice built in.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -50,7 +50,7 @@ fn another_view_list_advice_or_text_makes_another_digest_and_so_another_file() {
     }
 }
 
-/// A file made before a name was added to a list can be compared with and read, but is never the base of the next.
+/// A file made before a name was added to a list can be read and compared with, but is never refreshed.
 #[test]
 fn a_file_of_another_version_is_compared_with() {
     let (tenant, settings) = (tenant(), TenantSettings::default());

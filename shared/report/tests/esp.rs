@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::esp::{PROFILES, session, started, told};
+use common::esp::{PROFILES, esp_event, session, started};
 use common::{Rng, at, build, changes, context, tenant, world};
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::esp::resolve::Rule;
@@ -15,7 +15,7 @@ use vestibule_report::reader::{EspOverview, EspSessionFilter};
 
 struct World {
     working: Working,
-    /// With the key of its device.
+    /// Each with the key of its device.
     sessions: Vec<(String, EspSession)>,
     settings: TenantSettings,
     as_of: Timestamp,
@@ -26,16 +26,22 @@ fn make(seed: u64) -> World {
     let settings = TenantSettings { time_zone: chrono_tz::America::New_York, ..TenantSettings::default() };
     let (tenant, as_of) = (tenant(), at("2026-03-20T02:00:00Z"));
     let mut events = world(seed, 600, at("2026-02-10T00:00:00Z"), as_of);
-    // Some that are under way.
+    // Some sessions are under way.
     events.extend((0..30).map(|number| {
         let begin = as_of - Millis::from_minutes(5 + 4 * i64::try_from(number).unwrap());
         session(&mut Rng(seed << 8 | number), 900_000_000 + number, begin)
     }));
-    // And two of which nothing was told for long.
+    // Two sessions have had no event for a long time.
     events.extend((0..2).map(|number| {
         let start = started(PROFILES.fallback(), Rule::Default);
         let begin = as_of - Millis::from_minutes(20);
-        vec![told(910_000_000 + number, format!("start-{number}"), begin, None, EspDetail::Started(Box::new(start)))]
+        vec![esp_event(
+            910_000_000 + number,
+            format!("start-{number}"),
+            begin,
+            None,
+            EspDetail::Started(Box::new(start)),
+        )]
     }));
     let all = changes(&events, as_of);
     let folder = tempfile::tempdir().unwrap();
@@ -60,7 +66,7 @@ impl World {
         all.filter(|session| (from..to).contains(&self.day(session))).collect()
     }
 
-    /// The name a profile goes by.
+    /// The profile's present name, or its last known one if it was deleted.
     fn profile_name(&self, id: &str) -> String {
         let newest = self.sessions.iter().map(|(_, session)| session).filter(|session| session.profile.id == id);
         let newest = newest.max_by_key(|session| session.started_at).map(|session| session.profile.name.clone());
@@ -96,21 +102,21 @@ fn ratio(part: usize, whole: usize) -> Option<f64> {
 }
 
 fn check_days(world: &World, overview: &EspOverview, sessions: &[&EspSession]) {
-    for told in &overview.by_day {
+    for row in &overview.by_day {
         let of_day: Vec<_> =
-            sessions.iter().filter(|session| world.day(session) == Day::parse(&told.date).unwrap()).collect();
+            sessions.iter().filter(|session| world.day(session) == Day::parse(&row.date).unwrap()).collect();
         let count = |state| of_day.iter().filter(|session| session.state == state).count() as u64;
-        assert_eq!(told.started, of_day.len() as u64, "{told:?}");
-        assert_eq!(told.succeeded, of_day.iter().filter(|session| session.state.is_success()).count() as u64);
-        assert_eq!(told.with_timeout, count(SessionState::SuccessWithTimeout));
-        assert_eq!(told.on_retry, count(SessionState::SuccessOnRetry));
-        assert_eq!(told.failed, count(SessionState::Failed));
-        assert_eq!(told.timed_out, count(SessionState::TimedOut));
-        assert_eq!(told.in_progress, count(SessionState::InProgress));
-        assert_eq!(told.n, told.started - told.in_progress);
-        assert_eq!(told.success_rate, ratio(told.succeeded as usize, told.n as usize));
-        assert_eq!(told.stuck, of_day.iter().filter(|session| session.stuck_since.is_some()).count() as u64);
-        assert_eq!(told.still_stuck, of_day.iter().filter(|session| session.is_stuck).count() as u64);
+        assert_eq!(row.started, of_day.len() as u64, "{row:?}");
+        assert_eq!(row.succeeded, of_day.iter().filter(|session| session.state.is_success()).count() as u64);
+        assert_eq!(row.with_timeout, count(SessionState::SuccessWithTimeout));
+        assert_eq!(row.on_retry, count(SessionState::SuccessOnRetry));
+        assert_eq!(row.failed, count(SessionState::Failed));
+        assert_eq!(row.timed_out, count(SessionState::TimedOut));
+        assert_eq!(row.in_progress, count(SessionState::InProgress));
+        assert_eq!(row.n, row.started - row.in_progress);
+        assert_eq!(row.success_rate, ratio(row.succeeded as usize, row.n as usize));
+        assert_eq!(row.stuck, of_day.iter().filter(|session| session.stuck_since.is_some()).count() as u64);
+        assert_eq!(row.still_stuck, of_day.iter().filter(|session| session.is_stuck).count() as u64);
     }
     assert_eq!(overview.by_day.iter().map(|day| day.started).sum::<u64>(), sessions.len() as u64);
 }
@@ -118,26 +124,26 @@ fn check_days(world: &World, overview: &EspOverview, sessions: &[&EspSession]) {
 fn check_profiles(world: &World, overview: &EspOverview, sessions: &[&EspSession]) {
     let ids: BTreeSet<&str> = sessions.iter().map(|session| session.profile.id.as_str()).collect();
     assert_eq!(overview.by_profile.len(), ids.len());
-    for told in &overview.by_profile {
-        let id = told.profile_id.as_deref().unwrap();
-        assert_eq!(told.profile.as_deref(), Some(world.profile_name(id).as_str()));
+    for row in &overview.by_profile {
+        let id = row.profile_id.as_deref().unwrap();
+        assert_eq!(row.profile.as_deref(), Some(world.profile_name(id).as_str()));
         let under: Vec<_> = sessions.iter().filter(|session| session.profile.id == id).collect();
         let count = |test: &dyn Fn(&EspSession) -> bool| under.iter().filter(|session| test(session)).count();
         let succeeded = count(&|one| one.state.is_success());
         let open = count(&|one| one.state == SessionState::InProgress);
-        assert_eq!(told.sessions, under.len() as u64);
-        assert_eq!(told.succeeded, succeeded as u64);
-        assert_eq!(told.failed, count(&|one| one.state == SessionState::Failed) as u64);
-        assert_eq!(told.timed_out, count(&|one| one.state == SessionState::TimedOut) as u64);
-        assert_eq!((told.in_progress, told.n), (open as u64, (under.len() - open) as u64));
-        assert_eq!(told.success_rate, ratio(succeeded, under.len() - open));
-        assert_eq!(told.over_limit, count(&|one| one.timed_out) as u64);
-        assert_eq!(told.recovered, count(&|one| one.timed_out && one.state.is_success()) as u64);
-        assert_eq!(told.stuck, count(&|one| one.stuck_since.is_some()) as u64);
+        assert_eq!(row.sessions, under.len() as u64);
+        assert_eq!(row.succeeded, succeeded as u64);
+        assert_eq!(row.failed, count(&|one| one.state == SessionState::Failed) as u64);
+        assert_eq!(row.timed_out, count(&|one| one.state == SessionState::TimedOut) as u64);
+        assert_eq!((row.in_progress, row.n), (open as u64, (under.len() - open) as u64));
+        assert_eq!(row.success_rate, ratio(succeeded, under.len() - open));
+        assert_eq!(row.over_limit, count(&|one| one.timed_out) as u64);
+        assert_eq!(row.recovered, count(&|one| one.timed_out && one.state.is_success()) as u64);
+        assert_eq!(row.stuck, count(&|one| one.stuck_since.is_some()) as u64);
         let mut lengths: Vec<i64> =
             under.iter().filter(|one| one.state.is_success()).map(|session| lasted(session)).collect();
         let (median, high) = minutes(&mut lengths);
-        assert!(same(told.median_minutes, median) && same(told.p90_minutes, high), "{told:?}: {median:?} {high:?}");
+        assert!(same(row.median_minutes, median) && same(row.p90_minutes, high), "{row:?}: {median:?} {high:?}");
     }
 }
 
@@ -145,7 +151,7 @@ fn check_profiles(world: &World, overview: &EspOverview, sessions: &[&EspSession
 fn phase_state(session: &EspSession, phase: Phase) -> PhaseState {
     use vestibule_domain::esp::page::StepState;
     let mut whole = session.clone();
-    // The page leaves out the phases that a deployment does not go through; a sender may tell of them all the same.
+    // The page leaves out phases that the deployment mode does not have; a sender may still report them.
     whole.deployment_mode = None;
     whole.phase = Some(session.current_phase().0);
     match whole.page().into_iter().find(|view| view.phase == phase).unwrap().state {
@@ -161,23 +167,23 @@ fn check_phases(overview: &EspOverview, sessions: &[&EspSession]) {
         .flat_map(|session| session.phases.keys().map(|phase| (session.profile.id.as_str(), *phase)))
         .collect();
     assert_eq!(overview.by_phase.len(), cells.len());
-    for told in &overview.by_phase {
-        let phase = Phase::read(&told.phase).unwrap();
-        let under = sessions.iter().filter(|session| Some(&session.profile.id) == told.profile_id.as_ref());
+    for row in &overview.by_phase {
+        let phase = Phase::read(&row.phase).unwrap();
+        let under = sessions.iter().filter(|session| Some(&session.profile.id) == row.profile_id.as_ref());
         let entered: Vec<_> = under.filter(|session| session.phases.contains_key(&phase)).collect();
         let count = |state| entered.iter().filter(|session| phase_state(session, phase) == state).count();
         let (completed, failed) = (count(PhaseState::Completed), count(PhaseState::Failed));
-        assert_eq!(told.entered, entered.len() as u64);
-        assert_eq!((told.completed, told.failed), (completed as u64, failed as u64), "{told:?}");
-        assert_eq!((told.n, told.success_rate), ((completed + failed) as u64, ratio(completed, completed + failed)));
+        assert_eq!(row.entered, entered.len() as u64);
+        assert_eq!((row.completed, row.failed), (completed as u64, failed as u64), "{row:?}");
+        assert_eq!((row.n, row.success_rate), ((completed + failed) as u64, ratio(completed, completed + failed)));
         let over = entered.iter().filter(|session| phase_state(session, phase) == PhaseState::Completed);
-        let told_over = over.map(|session| &session.phases[&phase]);
-        let mut lengths: Vec<i64> = told_over
+        let completed = over.map(|session| &session.phases[&phase]);
+        let mut lengths: Vec<i64> = completed
             .filter(|progress| progress.state == PhaseState::Completed)
             .map(|progress| (progress.ended_at.unwrap() - progress.started_at).get())
             .collect();
         let (median, high) = minutes(&mut lengths);
-        assert!(same(told.median_minutes, median) && same(told.p90_minutes, high), "{told:?}");
+        assert!(same(row.median_minutes, median) && same(row.p90_minutes, high), "{row:?}");
     }
 }
 
@@ -211,17 +217,13 @@ fn check_apps(overview: &EspOverview, sessions: &[&EspSession]) {
             }
         }
     }
-    for told in overview.slowest_apps.iter().chain(&overview.failing_apps) {
-        let app = apps.get_mut(told.app.as_deref().unwrap()).unwrap();
+    for row in overview.slowest_apps.iter().chain(&overview.failing_apps) {
+        let app = apps.get_mut(row.app.as_deref().unwrap()).unwrap();
         let n = [0, 1, 2, 3, 4, 5].map(|at| app.sets[at].len() as u64);
-        assert_eq!(
-            [told.sessions, told.blocking, told.tried, told.completed, told.failed, told.failing],
-            n,
-            "{told:?}"
-        );
-        assert_eq!(told.failure_rate, ratio(app.sets[4].len(), app.sets[2].len()));
+        assert_eq!([row.sessions, row.blocking, row.tried, row.completed, row.failed, row.failing], n, "{row:?}");
+        assert_eq!(row.failure_rate, ratio(app.sets[4].len(), app.sets[2].len()));
         let (median, high) = minutes(&mut app.lengths);
-        assert!(same(told.median_minutes, median) && same(told.p90_minutes, high), "{told:?}");
+        assert!(same(row.median_minutes, median) && same(row.p90_minutes, high), "{row:?}");
     }
     let measured = apps.values().filter(|app| !app.lengths.is_empty()).count();
     assert_eq!(overview.slowest_apps.len(), measured.min(100));
@@ -250,16 +252,16 @@ fn the_overview_is_what_the_sessions_add_up_to() {
             .map(|session| session.id.to_string())
             .collect();
         assert_eq!(overview.recovered.len(), recovered.len().min(100));
-        for told in &overview.recovered {
-            assert!(recovered.contains(&told.session_id));
-            let over = Timestamp::parse(&told.ended_at).unwrap() - Timestamp::parse(&told.deadline).unwrap();
-            assert!(same(Some(told.minutes_over), Some(over.get() as f64 / 60_000.0)) && told.minutes_over > 0.0);
+        for row in &overview.recovered {
+            assert!(recovered.contains(&row.session_id));
+            let over = Timestamp::parse(&row.ended_at).unwrap() - Timestamp::parse(&row.deadline).unwrap();
+            assert!(same(Some(row.minutes_over), Some(over.get() as f64 / 60_000.0)) && row.minutes_over > 0.0);
         }
         let stuck: BTreeSet<String> =
             world.sessions(first, end).iter().filter(|one| one.is_stuck).map(|one| one.id.to_string()).collect();
         assert_eq!(overview.stuck.len(), stuck.len().min(100));
-        assert!(overview.stuck.iter().all(|told| stuck.contains(&told.session_id)));
-        assert!(overview.stuck.iter().all(|told| told.meaning.contains("licence")));
+        assert!(overview.stuck.iter().all(|row| stuck.contains(&row.session_id)));
+        assert!(overview.stuck.iter().all(|row| row.meaning.contains("licence")));
     }
     assert!(!reader.esp_overview(first, end, 100).unwrap().recovered.is_empty());
     assert!(!reader.esp_overview(first, end, 100).unwrap().stuck.is_empty());
@@ -305,15 +307,15 @@ fn the_views_of_the_whole_window_say_the_same() {
 }
 
 #[test]
-fn a_session_is_told_in_words_with_its_phases_and_items() {
+fn a_session_is_shown_in_words_with_its_phases_and_items() {
     let world = make(23);
     let reader = world.working.reader().unwrap();
     let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
     let keys: BTreeSet<&String> = world.sessions.iter().map(|(key, _)| key).collect();
-    let told: Vec<_> = keys.iter().flat_map(|key| reader.esp_sessions(key).unwrap()).collect();
-    assert_eq!(told.len(), world.sessions.len());
+    let details: Vec<_> = keys.iter().flat_map(|key| reader.esp_sessions(key).unwrap()).collect();
+    assert_eq!(details.len(), world.sessions.len());
     for (key, session) in &world.sessions {
-        let detail = told.iter().find(|told| told.session.session_id == session.id.to_string()).unwrap();
+        let detail = details.iter().find(|detail| detail.session.session_id == session.id.to_string()).unwrap();
         let row = &detail.session;
         assert_eq!((&row.enrollment_key, row.state.as_str()), (key, session.state.name()));
         assert_eq!((row.stage.as_str(), row.progress), (session.stage().name(), session.progress()));
@@ -335,19 +337,19 @@ fn a_session_is_told_in_words_with_its_phases_and_items() {
         assert_eq!(row.items_counted as usize, counted.len());
         assert_eq!(row.items_done as usize, counted.iter().filter(|item| item.is_done()).count());
         assert_eq!(detail.phases.len(), session.phases.len());
-        for ((phase, progress), told) in session.phases.iter().zip(&detail.phases) {
-            assert_eq!((told.phase.as_str(), &told.started_at), (phase.name(), &progress.started_at.to_string()));
-            assert_eq!(told.state, phase_state(session, *phase).name());
+        for ((phase, progress), shown) in session.phases.iter().zip(&detail.phases) {
+            assert_eq!((shown.phase.as_str(), &shown.started_at), (phase.name(), &progress.started_at.to_string()));
+            assert_eq!(shown.state, phase_state(session, *phase).name());
         }
         assert_eq!(detail.items.len(), session.items.len());
-        for (item, told) in session.items.iter().zip(&detail.items) {
-            assert_eq!((told.item_id.as_ref(), &told.name), (Some(&item.id), &item.name));
-            assert_eq!((told.tracking.as_str(), told.errors), (item.tracking.name(), item.errors));
-            assert_eq!(told.state.as_deref(), item.state.map(ItemState::name));
-            assert_eq!((&told.began_at, &told.settled_at), (&instant(item.began_at), &instant(item.settled_at)));
+        for (item, shown) in session.items.iter().zip(&detail.items) {
+            assert_eq!((shown.item_id.as_ref(), &shown.name), (Some(&item.id), &item.name));
+            assert_eq!((shown.tracking.as_str(), shown.errors), (item.tracking.name(), item.errors));
+            assert_eq!(shown.state.as_deref(), item.state.map(ItemState::name));
+            assert_eq!((&shown.began_at, &shown.settled_at), (&instant(item.began_at), &instant(item.settled_at)));
         }
     }
-    // The status page says of a device with an open session what its session says.
+    // The status page shows the stage and progress of a device's open session.
     let active = reader.active(None, 1_000).unwrap().active;
     let open: Vec<_> = active.iter().filter_map(|one| one.session_id.as_ref().map(|id| (id, one))).collect();
     assert!(!open.is_empty());
@@ -356,11 +358,11 @@ fn a_session_is_told_in_words_with_its_phases_and_items() {
         assert_eq!((one.stage.as_deref(), one.progress), (Some(session.stage().name()), session.progress()));
     }
     let trackings: BTreeSet<&str> =
-        told.iter().flat_map(|told| &told.items).map(|item| item.tracking.as_str()).collect();
+        details.iter().flat_map(|detail| &detail.items).map(|item| item.tracking.as_str()).collect();
     assert_eq!(trackings.len(), Tracking::ALL.len(), "the world has items of every tracking");
-    let states: BTreeSet<&str> = told.iter().map(|told| told.session.state.as_str()).collect();
-    // Nothing takes these devices out of management, which alone ends a session so.
-    assert_eq!(states.len(), SessionState::ALL.len() - 1, "and sessions of every state but ended");
+    let states: BTreeSet<&str> = details.iter().map(|detail| detail.session.state.as_str()).collect();
+    // Only an unenrollment ends a session as `ended`, and these devices have none.
+    assert_eq!(states.len(), SessionState::ALL.len() - 1, "the world has sessions of every state but ended");
 }
 
 #[test]
@@ -406,7 +408,7 @@ fn pages_go_through_exactly_the_sessions_asked_for() {
 }
 
 #[test]
-fn one_session_is_told_whole_with_the_devices_other_sessions() {
+fn one_session_is_shown_whole_with_the_devices_other_sessions() {
     let world = make(25);
     let reader = world.working.reader().unwrap();
     let answer = |id: &str| {
@@ -415,17 +417,17 @@ fn one_session_is_told_whole_with_the_devices_other_sessions() {
     };
     let mut several = 0;
     for (key, session) in &world.sessions {
-        let told = answer(&session.id.to_string()).unwrap();
+        let shown = answer(&session.id.to_string()).unwrap();
         assert_eq!(
-            (told["enrollmentKey"].as_str(), told["state"].as_str()),
+            (shown["enrollmentKey"].as_str(), shown["state"].as_str()),
             (Some(key.as_str()), Some(session.state.name()))
         );
-        assert_eq!(told["stuckMeans"].is_null(), session.stuck_since.is_none());
-        let list = |name: &str| told[name].as_array().unwrap();
+        assert_eq!(shown["stuckMeans"].is_null(), session.stuck_since.is_none());
+        let list = |name: &str| shown[name].as_array().unwrap();
         assert_eq!((list("phases").len(), list("items").len()), (session.phases.len(), session.items.len()));
-        for (item, told) in session.items.iter().zip(list("items")) {
+        for (item, listed) in session.items.iter().zip(list("items")) {
             assert_eq!(
-                (told["itemId"].as_str(), told["phase"].as_str()),
+                (listed["itemId"].as_str(), listed["phase"].as_str()),
                 (Some(item.id.as_str()), Some(item.phase.name()))
             );
         }
@@ -442,7 +444,7 @@ fn one_session_is_told_whole_with_the_devices_other_sessions() {
 }
 
 #[test]
-fn people_are_found_by_any_session_of_theirs() {
+fn people_are_found_by_each_of_their_sessions() {
     let (settings, as_of) = (TenantSettings::default(), at("2026-03-20T02:00:00Z"));
     let tenant = tenant();
     let theirs = |name: &str, number: u64, begin: &str| {
@@ -453,7 +455,7 @@ fn people_are_found_by_any_session_of_theirs() {
         }
         events
     };
-    // One device that had a user before its present one.
+    // The device had another user before.
     let events = [theirs("before", 3, "2026-03-01T08:00:00Z"), theirs("now", 4, "2026-03-10T08:00:00Z")].concat();
     let folder = tempfile::tempdir().unwrap();
     let all = changes(&[events], as_of);
@@ -465,14 +467,14 @@ fn people_are_found_by_any_session_of_theirs() {
         let days: BTreeSet<&str> =
             answer["sessions"].as_array().unwrap().iter().map(|one| one["startedDay"].as_str().unwrap()).collect();
         assert_eq!(days, BTreeSet::from([day]), "{name}");
-        // Diagnostics find the device by either.
+        // Diagnostics find the device by either user.
         let devices = reader.answer("devices", &asked).unwrap().unwrap();
         assert_eq!(devices["devices"].as_array().unwrap().len(), 1, "{name}");
         let everywhere = [asked, [("os".to_owned(), "all".to_owned())].into()].into_iter().flatten().collect();
         let answer = reader.answer("attempts", &everywhere).unwrap().unwrap();
         let days: BTreeSet<&str> =
             answer["attempts"].as_array().unwrap().iter().map(|one| one["startedDay"].as_str().unwrap()).collect();
-        // The later session begins while the device is complete: it makes no attempt.
+        // The later session begins while the device is complete, so it opens no attempt.
         assert_eq!(days, if name == "before" { BTreeSet::from([day]) } else { BTreeSet::new() }, "{name}");
     }
 }

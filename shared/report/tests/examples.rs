@@ -1,10 +1,10 @@
-//! The examples of the source document, and what the status page tells apart.
+//! The examples of the source document, and the platforms that the status page distinguishes.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
 mod common;
 
-use common::esp::{PROFILES, item, started, told};
+use common::esp::{PROFILES, esp_event, item, started};
 use common::{about, at, build, context, event, step, tenant};
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, DeploymentMode, EspDetail, ItemState, Phase, PhaseState, Start};
@@ -35,7 +35,7 @@ fn three_example_profiles() {
     let folder = tempfile::tempdir().unwrap();
     let working = file(&folder, &[]);
     let status = working.reader().unwrap().status().unwrap();
-    let mut told: Vec<_> = status
+    let mut shown: Vec<_> = status
         .esp_profiles
         .iter()
         .map(|profile| {
@@ -53,9 +53,9 @@ fn three_example_profiles() {
     assert_eq!(status.esp_profiles[2].group_names, None);
     assert_eq!([0, 1].map(|at| status.esp_profiles[at].priority), [Some(1), Some(2)]);
     assert_eq!(status.esp_profiles[0].profile_id, PROFILES.iter().next().unwrap().1.id);
-    told.sort_unstable();
+    shown.sort_unstable();
     assert_eq!(
-        told,
+        shown,
         [
             ("Default ESP", Some(3), 60, "All Devices", "active"),
             ("Executive ESP", Some(5), 90, "Executives", "active"),
@@ -64,9 +64,9 @@ fn three_example_profiles() {
     );
 }
 
-/// An attempt that came to these steps, one a minute, and is in progress.
+/// An attempt in progress that entered these steps, one a minute.
 fn under_way(device: u64, platform: Platform, steps: &[&str]) -> Vec<Event> {
-    let tell = |number: i64, step: Step| {
+    let reported = |number: i64, step: Step| {
         let time = minutes_before(10 - number);
         event(format!("{device}-{number}"), time, 100, about(device, platform), step)
     };
@@ -74,13 +74,13 @@ fn under_way(device: u64, platform: Platform, steps: &[&str]) -> Vec<Event> {
         let place = Some(Place::new(None, Action::read(action), None));
         Step { place, ..step(Kind::StepEntered) }
     };
-    let steps = (1..).zip(steps).map(|(number, action)| tell(number, entered(action)));
-    std::iter::once(tell(0, step(Kind::Started))).chain(steps).collect()
+    let steps = (1..).zip(steps).map(|(number, action)| reported(number, entered(action)));
+    std::iter::once(reported(0, step(Kind::Started))).chain(steps).collect()
 }
 
 #[test]
 fn three_active_enrollments() {
-    // The device's part is behind it, and the account's begins with its apps.
+    // Device setup is complete, and account setup begins with its apps.
     let start = started(PROFILES.fallback(), Rule::Default);
     let details = [
         EspDetail::Started(Box::new(start)),
@@ -94,7 +94,7 @@ fn three_active_enrollments() {
     ];
     let windows = (1_i64..)
         .zip(details)
-        .map(|(number, detail)| told(1, format!("esp-{number}"), minutes_before(20 - number), None, detail));
+        .map(|(number, detail)| esp_event(1, format!("esp-{number}"), minutes_before(20 - number), None, detail));
     let folder = tempfile::tempdir().unwrap();
     let working = file(
         &folder,
@@ -124,7 +124,7 @@ fn three_active_enrollments() {
 }
 
 #[test]
-fn steps_exist_where_every_device_comes_to_them_or_one_was_seen_there() {
+fn a_platform_has_the_steps_that_all_its_devices_enter_or_one_was_seen_in() {
     let folder = tempfile::tempdir().unwrap();
     let changes = [change("3", under_way(3, Platform::Ios, &["PreEnrollmentWizard", "DeviceCategory"]))];
     let steps = |name: &str, require_compliance| {
@@ -152,8 +152,8 @@ fn steps_exist_where_every_device_comes_to_them_or_one_was_seen_there() {
 }
 
 #[test]
-fn platforms_are_told_apart_by_registration_session_and_enrollment_type() {
-    let tell = |device: u64, platform, kind: Kind, enrollment_type: Option<&str>| {
+fn platforms_are_distinguished_by_registration_session_and_enrollment_type() {
+    let reported = |device: u64, platform, kind: Kind, enrollment_type: Option<&str>| {
         let about = vestibule_domain::event::About {
             enrollment_type: enrollment_type.map(str::to_owned),
             ..about(device, platform)
@@ -161,29 +161,32 @@ fn platforms_are_told_apart_by_registration_session_and_enrollment_type() {
         event(format!("{device}-{kind}"), minutes_before(20), 100, about, step(kind))
     };
     let (windows, mac) = (Platform::Windows, Platform::MacOs);
-    let session = |device| told(device, format!("esp-{device}"), minutes_before(9), None, EspDetail::Completed);
+    let session = |device| esp_event(device, format!("esp-{device}"), minutes_before(9), None, EspDetail::Completed);
     let start =
         Start { deployment_mode: Some(DeploymentMode::SelfDeploying), ..started(PROFILES.fallback(), Rule::Default) };
-    let self_deploying = told(5, "esp-5", minutes_before(9), None, EspDetail::Started(Box::new(start)));
+    let self_deploying = esp_event(5, "esp-5", minutes_before(9), None, EspDetail::Started(Box::new(start)));
     let cases: [(&str, Vec<Event>); 10] = [
-        ("Windows (Manual)", vec![tell(1, windows, Kind::Started, None)]),
-        ("Windows (Manual)", vec![tell(2, windows, Kind::Started, Some("windowsAzureADJoin"))]),
-        ("Windows (Autopilot)", vec![tell(3, windows, Kind::Started, None), tell(3, windows, Kind::Registered, None)]),
-        // A plain Entra join shows the page too; a mode that no user drives is Autopilot's.
-        ("Windows (Manual)", vec![tell(4, windows, Kind::Started, None), session(4)]),
+        ("Windows (Manual)", vec![reported(1, windows, Kind::Started, None)]),
+        ("Windows (Manual)", vec![reported(2, windows, Kind::Started, Some("windowsAzureADJoin"))]),
+        (
+            "Windows (Autopilot)",
+            vec![reported(3, windows, Kind::Started, None), reported(3, windows, Kind::Registered, None)],
+        ),
+        // A plain Entra join shows the page too; only Autopilot has a deployment mode without a user.
+        ("Windows (Manual)", vec![reported(4, windows, Kind::Started, None), session(4)]),
         ("Windows (Autopilot)", vec![self_deploying]),
-        ("Windows (Autopilot)", vec![tell(6, windows, Kind::Started, Some("windowsAutopilot"))]),
-        ("macOS (Manual)", vec![tell(7, mac, Kind::Started, Some("userEnrollment"))]),
-        ("macOS (ADE)", vec![tell(8, mac, Kind::Started, Some("appleBulkWithoutUser"))]),
-        ("macOS (ADE)", vec![tell(9, mac, Kind::Registered, None), tell(9, mac, Kind::Started, None)]),
-        ("iOS/iPadOS", vec![tell(10, Platform::Ios, Kind::Started, Some("appleBulkWithUser"))]),
+        ("Windows (Autopilot)", vec![reported(6, windows, Kind::Started, Some("windowsAutopilot"))]),
+        ("macOS (Manual)", vec![reported(7, mac, Kind::Started, Some("userEnrollment"))]),
+        ("macOS (ADE)", vec![reported(8, mac, Kind::Started, Some("appleBulkWithoutUser"))]),
+        ("macOS (ADE)", vec![reported(9, mac, Kind::Registered, None), reported(9, mac, Kind::Started, None)]),
+        ("iOS/iPadOS", vec![reported(10, Platform::Ios, Kind::Started, Some("appleBulkWithUser"))]),
     ];
     for (label, events) in cases {
         let folder = tempfile::tempdir().unwrap();
         let working = file(&folder, &[change("1", events)]);
         let status = working.reader().unwrap().status().unwrap();
         let total = |name: &str| {
-            status.by_platform.iter().find(|told| told.platform.as_deref() == Some(name)).map(|told| told.total)
+            status.by_platform.iter().find(|row| row.platform.as_deref() == Some(name)).map(|row| row.total)
         };
         assert_eq!((total(label), status.devices), (Some(1), 1), "{label}");
     }

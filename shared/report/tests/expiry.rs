@@ -1,5 +1,5 @@
-//! A store lets go of items: by expiry, which leaves no trace, and by pruning. A refreshed file shows nothing of them
-//! that a file built from nothing would not.
+//! A store drops items by expiry, which leaves no trace, and by pruning. A refreshed file has only what a file built
+//! from nothing has.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::{Event, History, Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_report::{Change, Working};
 
-/// What is kept in the store beyond the retention.
+/// How long the store keeps events beyond the retention.
 const PRUNE_AFTER: Millis = Millis::from_days(7);
 
-/// An item as a store has it.
+/// An item of a store.
 #[derive(Clone, Default)]
 struct Item {
     version: u64,
@@ -26,12 +26,12 @@ struct Item {
 #[derive(Default)]
 struct Store {
     items: BTreeMap<String, Item>,
-    /// Written since the last look.
+    /// Written since the last refresh.
     changed: BTreeSet<String>,
 }
 
 impl Store {
-    /// A device whose item is expired, there or not, begins anew under a larger version.
+    /// A device whose item has expired begins anew with a larger version, even if the item is still stored.
     fn write(&mut self, device: usize, event: &Event) {
         let (name, now) = (format!("item-{device}"), event.received_at);
         let mut item = self.items.remove(&name).unwrap_or_default();
@@ -46,7 +46,7 @@ impl Store {
         self.changed.insert(name);
     }
 
-    /// Time-to-live takes what it likes of what is expired.
+    /// Time-to-live deletes expired items at any time after their expiry.
     fn expire(&mut self, now: Timestamp, rng: &mut Rng) {
         self.items.retain(|_, item| item.expires_at.is_none_or(|at| at >= now) || rng.one_in(2));
     }
@@ -70,7 +70,7 @@ impl Store {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn what_the_store_let_go_of_is_in_no_refreshed_file(seed in any::<u64>(), steps in 2_usize..6) {
+    fn what_the_store_dropped_is_in_no_refreshed_file(seed in any::<u64>(), steps in 2_usize..6) {
         let tenant = tenant();
         let settings = TenantSettings { retention_days: 30, ..TenantSettings::default() };
         let context = context(&tenant, &settings);
@@ -89,12 +89,12 @@ proptest! {
 
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let (mut store, mut told) = (Store::default(), 0);
+        let (mut store, mut written) = (Store::default(), 0);
         let mut refreshed = Working::create(&path("refreshed"), &context).unwrap();
         for (number, as_of) in (0..).zip(&instants) {
             let known = events.iter().filter(|(_, event)| event.received_at <= *as_of).count();
-            events[told..known].iter().for_each(|(device, event)| store.write(*device, event));
-            told = known;
+            events[written..known].iter().for_each(|(device, event)| store.write(*device, event));
+            written = known;
             store.expire(*as_of, &mut rng);
             let mut items = std::mem::take(&mut store.changed);
             items.extend(refreshed.overdue(*as_of).unwrap());
@@ -123,7 +123,7 @@ proptest! {
     }
 }
 
-/// A device that is enrolled and says so again and again has no old attempt, but old events.
+/// A device that keeps reporting that it is enrolled has no old attempt, but old events.
 #[test]
 fn a_device_that_only_repeats_itself_is_found_for_pruning() {
     let tenant = tenant();
@@ -144,9 +144,9 @@ fn a_device_that_only_repeats_itself_is_found_for_pruning() {
     assert_eq!(working.past_retention(end).unwrap(), ["item-1"]);
 }
 
-/// What can't be read is out of the file, counted, and looked for again until it can be read or is gone.
+/// An enrollment that can't be read is left out of the file, counted, and tried again until it can be read or is gone.
 #[test]
-fn an_unreadable_enrollment_is_out_of_the_file_and_comes_back() {
+fn an_unreadable_enrollment_is_left_out_and_comes_back() {
     let (tenant, settings) = (tenant(), TenantSettings::default());
     let context = context(&tenant, &settings);
     let (from, end) = (at("2026-03-01T00:00:00Z"), at("2026-03-20T00:00:00Z"));

@@ -70,13 +70,13 @@ fn every_value_is_of_its_declared_type_and_every_column_is_described() {
     let columns = "SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name)
                    WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite_%'";
     assert_eq!(number(&conn, columns), described);
-    // What a name means everywhere; a text about one column stands before it, where it goes with it.
+    // The general meaning of a name; a text about one column comes before it.
     for line in include_str!("../src/file/data/column_docs.tsv").lines() {
         let (name, meaning) = (line.split('\t').next().unwrap(), line.split('\t').next_back().unwrap());
         let mut used =
             conn.prepare("SELECT count(*) FROM column_docs WHERE column_name = ?1 AND meaning = ?2").unwrap();
         let used: i64 = used.query_row([name, meaning], |row| row.get(0)).unwrap();
-        assert!(used > 1, "{name} is said of {used} columns");
+        assert!(used > 1, "{name} describes {used} columns");
     }
     assert_eq!(number(&conn, "SELECT count(*) FROM sqlite_schema WHERE sql LIKE '%--:%'"), 0);
     assert_eq!(number(&conn, "SELECT count(*) FROM questions WHERE sql LIKE '%--:%'"), 0);
@@ -97,9 +97,9 @@ fn the_file_is_whole_and_plain() {
     assert_eq!(number(&conn, "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND sql LIKE '%INNER JOIN%'"), 0);
     for table in strings(&conn, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'") {
         let rows = number(&conn, &format!("SELECT count(*) FROM {table}"));
-        let told = strings(&conn, &format!("SELECT value FROM meta WHERE key = 'rows.{table}'"));
-        assert_eq!(told, [rows.to_string()], "{table}");
-        // These have tests of their own.
+        let stated = strings(&conn, &format!("SELECT value FROM meta WHERE key = 'rows.{table}'"));
+        assert_eq!(stated, [rows.to_string()], "{table}");
+        // Tests of their own fill these tables.
         if !["app_names", "corrections", "unreadable_enrollments"].contains(&table.as_str()) {
             assert!(rows > 0, "{table} is empty: the test shows nothing of it");
         }
@@ -135,7 +135,7 @@ fn views_run_on_the_command_line_tool() {
 }
 
 #[test]
-fn sums_are_what_the_facts_add_up_to() {
+fn sums_equal_the_facts_they_add_up() {
     let folder = tempfile::tempdir().unwrap();
     let conn = Connection::open(file(folder.path(), &TenantSettings::default())).unwrap();
     for (sums, facts) in [
@@ -195,7 +195,7 @@ fn sums_are_what_the_facts_add_up_to() {
             assert_eq!(number(&conn, &format!("SELECT count(*) FROM ({one} EXCEPT {two})")), 0, "{sums}");
         }
     }
-    // What an attempt has is what its senders report together.
+    // An attempt has what its senders report together.
     let together = "SELECT count(*) FROM (
         SELECT a.has_starts <> max(s.starts) OR a.has_steps <> max(s.steps) AS wrong
         FROM attempts a LEFT JOIN attempt_sources s ON s.attempt_no = a.attempt_no GROUP BY a.attempt_no)
@@ -206,7 +206,7 @@ fn sums_are_what_the_facts_add_up_to() {
                  WHERE a.enrollment_no <> x.enrollment_no";
     assert_eq!(number(&conn, apart), 0);
     assert!(number(&conn, "SELECT count(*) FROM attempts a JOIN esp_sessions x ON x.attempt_no = a.attempt_no") > 0);
-    // Every failure is counted once, of whatever it is, but for what counts as given up.
+    // Every failure of an attempt, session or device counts once, unless it counts as given up.
     let failed = |day: &str, n: &str, from: &str| {
         format!(
             "SELECT {day}, platform_id, subject_id, coalesce(reason_word, 0), category_id, {n} FROM {from} GROUP BY 1, 2, 3, 4, 5"
@@ -219,7 +219,7 @@ fn sums_are_what_the_facts_add_up_to() {
     let of = "SELECT sum(failed) = (SELECT count(*) FROM attempts WHERE outcome_id = 4) FROM daily_failures WHERE subject_id = 1";
     assert_eq!(number(&conn, of), 1);
     assert!(number(&conn, "SELECT count(*) FROM daily_failures WHERE subject_id > 1") > 0);
-    // One code in two spellings is one code.
+    // Two spellings of a code are one code.
     let codes =
         strings(&conn, "SELECT DISTINCT code FROM failure_reasons WHERE code LIKE '%801c0003' OR code LIKE '-%'");
     assert_eq!(codes, ["0x801c0003"]);
@@ -239,20 +239,21 @@ fn entered(action: &str) -> vestibule_domain::event::Step {
 }
 
 #[test]
-fn what_was_told_otherwise_before_is_a_correction() {
+fn an_attempt_that_was_published_otherwise_is_a_correction() {
     let (tenant, settings, folder) = (tenant(), TenantSettings::default(), tempfile::tempdir().unwrap());
     let context = context(&tenant, &settings);
     let (start, as_of) = (at("2026-03-19T10:00:00Z"), at(AS_OF));
     let device = |number| about(number, Platform::Ios);
-    let tell = |id: &str, after: i64, delay: i64, number, step| {
+    let reported = |id: &str, after: i64, delay: i64, number, step| {
         event(id, start + Millis::from_minutes(after), delay * 60_000, device(number), step)
     };
     let late = 24 * 60;
-    // Timed out, then late told to be completed; begun earlier than thought; gone on at a sender's own step.
-    let one = || vec![tell("1a", 0, 0, 1, step(Kind::Started)), tell("1b", 1, 0, 1, entered("Compliance"))];
-    let two = || vec![tell("2a", 0, 0, 2, step(Kind::Started))];
-    let three = || vec![tell("3a", 0, 0, 3, step(Kind::Started)), tell("3b", 1, 0, 3, entered("OwnStep"))];
-    let four = || vec![tell("4a", 0, 0, 4, step(Kind::Started))];
+    // 1 timed out and was later reported complete, 2 began earlier than first known, 3 went on at a step of
+    // the sender's own.
+    let one = || vec![reported("1a", 0, 0, 1, step(Kind::Started)), reported("1b", 1, 0, 1, entered("Compliance"))];
+    let two = || vec![reported("2a", 0, 0, 2, step(Kind::Started))];
+    let three = || vec![reported("3a", 0, 0, 3, step(Kind::Started)), reported("3b", 1, 0, 3, entered("OwnStep"))];
+    let four = || vec![reported("4a", 0, 0, 4, step(Kind::Started))];
     let before = [change("1", one()), change("2", two()), change("3", three()), change("4", four())];
     let first = folder.path().join("first");
     build(&folder.path().join("w"), &context, &before, as_of).publish(&first, None).unwrap();
@@ -265,18 +266,19 @@ fn what_was_told_otherwise_before_is_a_correction() {
     };
     let mut working = copy(&first, "first-copy");
     let mut refresh = working.refresh(next).unwrap();
-    let enrolled = [tell("1c", 5, late, 1, step(Kind::Enrolled)), tell("1d", 6, late, 1, step(Kind::Compliant))];
+    let enrolled =
+        [reported("1c", 5, late, 1, step(Kind::Enrolled)), reported("1d", 6, late, 1, step(Kind::Compliant))];
     refresh.apply(&change("1", one().into_iter().chain(enrolled))).unwrap();
-    let mut earlier = tell("2z", -5, late, 2, entered("TermsofUse"));
+    let mut earlier = reported("2z", -5, late, 2, entered("TermsofUse"));
     earlier.key.source = "agent".to_owned();
     refresh.apply(&change("2", two().into_iter().chain([earlier]))).unwrap();
-    refresh.apply(&change("3", three().into_iter().chain([tell("3c", 9, late, 3, entered("NextOwn"))]))).unwrap();
+    refresh.apply(&change("3", three().into_iter().chain([reported("3c", 9, late, 3, entered("NextOwn"))]))).unwrap();
     refresh.finish().unwrap();
     let second = folder.path().join("second");
     let published = working.publish(&second, Some(&first)).unwrap();
     assert_eq!(published.corrections, 3);
     let conn = Connection::open(&second).unwrap();
-    let told = strings(
+    let corrected = strings(
         &conn,
         "SELECT e.enrollment_key || ' ' || c.gone || ' ' || c.old_outcome || ' ' || coalesce(c.new_outcome, '-') || ' ' ||
            coalesce(c.old_cause, '-') || ' ' || coalesce(c.new_cause, '-') || ' ' || c.old_action || ' ' ||
@@ -285,7 +287,7 @@ fn what_was_told_otherwise_before_is_a_correction() {
          WHERE e.attempt_id IS NOT NULL ORDER BY 1",
     );
     assert_eq!(
-        told,
+        corrected,
         [
             "sn00000001 0 abandoned completed timedOut - Compliance -",
             "sn00000003 0 abandoned abandoned timedOut timedOut OwnStep NextOwn",
@@ -293,28 +295,28 @@ fn what_was_told_otherwise_before_is_a_correction() {
     );
     let gone =
         "SELECT count(*) FROM attempt_corrections WHERE gone = 1 AND new_outcome IS NULL AND old_outcome = 'abandoned'";
-    assert_eq!(number(&conn, gone), 1, "the attempt has another name since it began with another event");
+    assert_eq!(number(&conn, gone), 1, "an attempt that begins with another event has another id");
     assert_eq!(number(&conn, "SELECT count(*) FROM actions WHERE name = 'OwnStep'"), 1, "a correction still names it");
     assert_eq!(strings(&conn, "SELECT value FROM meta WHERE key = 'previousAsOf'"), [as_of.to_string()]);
 
-    // The schema before had the same columns for how an attempt ended, so an upgrade says what is otherwise now.
+    // The schema before had the same columns for how an attempt ended, so an upgrade lists corrections too.
     for (version, expected) in [(4, 3), (3, 0)] {
         Connection::open(&first).unwrap().pragma_update(None, "user_version", version).unwrap();
         let upgraded = working.publish(&folder.path().join(format!("after-{version}")), Some(&first)).unwrap();
         assert_eq!(upgraded.corrections, expected, "of schema {version}");
     }
 
-    // A month later all of it is out of the window: neither gone nor corrected.
+    // A month later the attempts are out of the window, which makes them neither gone nor corrected.
     let far = as_of + Millis::from_days(45);
     let mut working = copy(&second, "second-copy");
     working.refresh(far).unwrap().finish().unwrap();
     let third = working.publish(&folder.path().join("third"), Some(&second)).unwrap();
     assert_eq!(third.corrections, 0);
-    assert_eq!(third.rows["words"], 7, "only what the enrolled device says of itself, and none");
+    assert_eq!(third.rows["words"], 7, "only the words of the enrolled device and the empty word");
 }
 
 #[test]
-fn people_are_hidden_where_the_tenant_asks() {
+fn people_are_hidden_if_the_tenant_asks() {
     let settings = TenantSettings { pseudonymise: true, ..TenantSettings::default() };
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), &settings);
@@ -331,7 +333,7 @@ fn people_are_hidden_where_the_tenant_asks() {
     let found = format!("SELECT count(*) FROM enrollment_attempts WHERE user_principal_name = '{hidden}'");
     assert!(number(&conn, &found) > 0);
     assert!(Reader::open(&path).unwrap().is_pseudonymised().unwrap());
-    // Another key would make another person of everybody.
+    // Another key would give everybody another pseudonym.
     let tenant = tenant();
     let other = vestibule_report::Context { pseudonym_key: b"another", ..context(&tenant, &settings) };
     assert!(Working::open(&path, &other).unwrap().is_none());
@@ -371,9 +373,9 @@ fn a_day_begins_at_the_tenants_midnight() {
         );
         let reader = working.reader().unwrap();
         let page = reader.attempts(&Default::default(), None, 10).unwrap();
-        let mut told: Vec<&str> = page.attempts.iter().map(|attempt| attempt.started_day.as_str()).collect();
-        told.reverse();
-        assert_eq!(told, days);
+        let mut shown: Vec<&str> = page.attempts.iter().map(|attempt| attempt.started_day.as_str()).collect();
+        shown.reverse();
+        assert_eq!(shown, days);
         let day = |text| vestibule_domain::Day::parse(text).unwrap();
         let expected = days.iter().filter(|day| **day == "2026-03-29").count() as u64;
         let report = reader.incomplete(day("2026-03-29"), day("2026-03-30"), None, None).unwrap();

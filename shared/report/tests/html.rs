@@ -1,10 +1,10 @@
-//! The page: whole, alone, without anybody in it, and with the report's numbers.
+//! The page: complete, self-contained, without people, and with the report's numbers.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
-use common::esp::{PROFILES, started, told};
+use common::esp::{PROFILES, esp_event, started};
 use common::{about, at, build, changes, context, event, step, tenant, world};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -66,7 +66,7 @@ fn read(page: &str) -> (Vec<Tag>, String) {
 }
 
 #[test]
-fn the_page_is_alone_and_well_made() {
+fn the_page_is_self_contained_and_well_formed() {
     let folder = tempfile::tempdir().unwrap();
     let working = make(folder.path(), 31, 30);
     let page = report_html(&working.reader().unwrap()).unwrap();
@@ -92,7 +92,7 @@ fn the_page_is_alone_and_well_made() {
     let labels = tags.iter().filter_map(|(_, attributes)| attributes.get("aria-labelledby"));
     assert!(labels.flat_map(|ids| ids.split(' ')).all(|id| ids.contains(id)));
 
-    // Headings go down one at a time; tables have captions, and every heading in them a scope.
+    // Headings skip no level; tables have captions, and each of their headings a scope.
     let levels: Vec<u8> = tags.iter().filter_map(|(name, _)| name.strip_prefix('h')?.parse().ok()).collect();
     assert_eq!(levels.iter().filter(|level| **level == 1).count(), 1);
     assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
@@ -162,8 +162,8 @@ fn the_numbers_are_the_reports() {
     let (last, rest) = days.split_last().unwrap();
     let columns = last.len();
     assert_eq!(last[columns - 1], whole.abandoned.unwrap().to_string());
-    for (at, told) in last.iter().enumerate().skip(1) {
-        assert_eq!(sum(at, rest).to_string(), *told);
+    for (at, total) in last.iter().enumerate().skip(1) {
+        assert_eq!(sum(at, rest).to_string(), *total);
     }
     let steps = table(&page, "Attempts by step, all days");
     for (row, step) in steps.iter().zip(&whole.funnel) {
@@ -175,10 +175,10 @@ fn the_numbers_are_the_reports() {
     assert_eq!((sum(1, rest), last[1].clone()), (expected, expected.to_string()));
     let status = reader.status().unwrap();
     let platforms = table(&page, "Devices and attempts by platform");
-    for (row, told) in platforms.iter().zip(&status.by_platform) {
-        assert_eq!(row[0], told.platform.clone().unwrap());
-        assert!(row[1].ends_with(&format!("of {}", told.n)));
-        assert_eq!(row[3..], [told.total, told.initiated, told.last_7_days].map(|count| count.to_string()));
+    for (row, platform) in platforms.iter().zip(&status.by_platform) {
+        assert_eq!(row[0], platform.platform.clone().unwrap());
+        assert!(row[1].ends_with(&format!("of {}", platform.n)));
+        assert_eq!(row[3..], [platform.total, platform.initiated, platform.last_7_days].map(|count| count.to_string()));
     }
     assert_eq!(platforms.len(), status.by_platform.len());
     let esp = reader.esp_overview(from, to, 8).unwrap();
@@ -201,7 +201,7 @@ fn the_same_file_gives_the_same_page() {
     working.publish(&next, Some(&out)).unwrap();
     let page = report_html(&Reader::open(&next).unwrap()).unwrap();
     assert!(page.contains("<b>0</b> attempts that the report of 20 Mar 2026, 02:00 UTC"));
-    // It cannot be made of a summary.
+    // A summary has too little for a page.
     let summary = folder.path().join("summary.sqlite");
     summarise(&out, &summary).unwrap();
     assert!(matches!(report_html(&Reader::open_summary(&summary).unwrap()), Err(Error::NotInSummary)));
@@ -233,7 +233,7 @@ fn change(item: &str, events: impl IntoIterator<Item = Event>) -> Change {
 }
 
 #[test]
-fn nobody_and_no_markup_of_others_is_on_the_page() {
+fn no_person_and_no_foreign_markup_is_on_the_page() {
     let folder = tempfile::tempdir().unwrap();
     let page = report_html(&make(folder.path(), 35, 30).reader().unwrap()).unwrap();
     for secret in ["contoso.example", "DEVICE-", "fault at person", "sn0000", "SN0000", "Maker", "item-1", "session-"] {
@@ -270,9 +270,9 @@ fn nobody_and_no_markup_of_others_is_on_the_page() {
         EspDetail::Item(Phase::DeviceSetup, Category::Apps, app.clone(), ItemState::Error, None),
         EspDetail::Item(Phase::DeviceSetup, Category::Apps, app, ItemState::Completed, None),
     ];
-    let session = (0_i64..)
-        .zip(session)
-        .map(|(minute, detail)| told(20, format!("s{minute}"), start + Millis::from_minutes(minute), None, detail));
+    let session = (0_i64..).zip(session).map(|(minute, detail)| {
+        esp_event(20, format!("s{minute}"), start + Millis::from_minutes(minute), None, detail)
+    });
     let changes = [
         fail(1, Some("0x801C0003"), Some("Ada Lovelace has too many")),
         fail(2, Some("DESKTOP-ADA 1"), Some("network timeout")),
@@ -290,11 +290,11 @@ fn nobody_and_no_markup_of_others_is_on_the_page() {
     }
     let escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot; onload=&quot;y";
     assert!(page.contains(&format!("Profile {escaped}")) && page.contains(&format!("App {escaped}")));
-    // The catalogue's words are shown, with what to do.
+    // The page shows the catalogue's words and its advice.
     assert!(page.contains("network timeout") && page.contains("0x801c0003") && page.contains("<h3>What to do</h3>"));
 }
 
-/// Relative luminance and contrast as WCAG 2 has them.
+/// Relative luminance and contrast as WCAG 2 defines them.
 fn contrast(one: [u8; 3], two: [u8; 3]) -> f64 {
     let luminance = |colour: [u8; 3]| {
         let part = colour.map(|part| {

@@ -1,5 +1,5 @@
-//! Devices that left one MDM and did not come back, and devices registered and never begun (docs/DOMAIN.md, D9), against the
-//! rule written out once more over plain lists of events.
+//! Devices that left one MDM and did not come back, and registered devices that never began (docs/DOMAIN.md, D9). A
+//! second implementation of the rule, over plain lists of events, checks them.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,7 +21,7 @@ fn before(days: i64) -> Timestamp {
     at(AS_OF) - Millis::from_days(days)
 }
 
-/// What a source says of a device, so many days before the file's instant.
+/// An event of a source about a device, so many days before the file's instant.
 fn says(source: &str, words: &[&str], device: u64, days: i64, kind: Kind) -> Event {
     let mut event = event(format!("{source}-{days}"), before(days), 0, about(device, Platform::Ios), step(kind));
     event.key.source = source.to_owned();
@@ -57,7 +57,7 @@ fn answer(changes: &[Change], as_of: Timestamp, pairs: &[(&str, &str)]) -> Value
     Value::Object(working.reader().unwrap().answer("limbo", &asked(pairs)).unwrap().unwrap())
 }
 
-/// Why and which devices are listed, and where each may be still.
+/// The reason each device is listed for, its number, and the source where it may still be enrolled.
 fn listed(answer: &Value) -> Vec<(String, u64, Option<String>)> {
     let devices = answer["devices"].as_array().unwrap().iter();
     let one = |one: &Value| {
@@ -73,7 +73,7 @@ fn left(device: u64) -> (String, u64, Option<String>) {
 }
 
 #[test]
-fn who_left_and_is_enrolled_nowhere_is_in_limbo() {
+fn a_device_that_left_and_is_enrolled_nowhere_is_in_limbo() {
     let esp = |device, hours: i64, detail| {
         let mut event = graph(device, 5, Kind::Started);
         (event.key.id, event.time) = (format!("esp-{hours}"), before(5) + Millis::from_minutes(hours * 60));
@@ -87,17 +87,17 @@ fn who_left_and_is_enrolled_nowhere_is_in_limbo() {
         step.said.restated = true;
     }
     let all = [
-        // It left, and nothing else is known.
+        // It left; no other report.
         change(1, [jamf(1, 9, Kind::Enrolled), jamf(1, 6, Kind::Unenrolled)]),
-        // Another MDM has it since.
+        // Another MDM enrolled it later.
         change(2, [jamf(2, 6, Kind::Unenrolled), graph(2, 5, Kind::Enrolled)]),
-        // That one states it as of now.
+        // The other MDM reports it as still enrolled.
         change(3, [jamf(3, 6, Kind::Unenrolled), restated]),
-        // Another had it before, and never said that it lost it.
+        // Another MDM enrolled it before and never reported its removal.
         change(4, [graph(4, 8, Kind::Enrolled), jamf(4, 6, Kind::Unenrolled)]),
-        // It left both, this one last.
+        // It left both MDMs, Jamf last.
         change(5, [says("fleet", &["ends", "removals"], 5, 7, Kind::Unenrolled), jamf(5, 6, Kind::Unenrolled)]),
-        // Its Enrollment Status Page came to a good end, which is an `enrolled`.
+        // Its Enrollment Status Page completed, which counts as an `enrolled`.
         change(
             6,
             [
@@ -106,7 +106,7 @@ fn who_left_and_is_enrolled_nowhere_is_in_limbo() {
                 esp(6, 1, EspDetail::Completed),
             ],
         ),
-        // It came back and begins anew: nobody reported another removal.
+        // It came back and begins anew; no other removal was reported.
         change(
             7,
             [
@@ -116,7 +116,7 @@ fn who_left_and_is_enrolled_nowhere_is_in_limbo() {
                 says("native", &["starts"], 7, 2, Kind::Started),
             ],
         ),
-        // Somebody began to enroll it again, and it is not enrolled yet.
+        // A new enrollment began and has not completed.
         change(8, [jamf(8, 6, Kind::Unenrolled), says("native", &["starts"], 8, 0, Kind::Started)]),
     ];
     let answered = answer(&all, at(AS_OF), &[]);
@@ -129,34 +129,34 @@ fn who_left_and_is_enrolled_nowhere_is_in_limbo() {
     assert_eq!(answered["byDay"].as_array().unwrap().len(), 1);
     let day = &answered["byDay"][0];
     assert_eq!((&day["date"], &day["source"], &day["devices"]), (&json!("2026-03-14"), &json!("jamf"), &json!(4)));
-    // Of the sender that reports no removals nothing is known, and zero of the one that does.
+    // The sender that reports no removals has null; the one that reports them has zero.
     let of = |source: &str| answered["sources"].as_array().unwrap().iter().find(|one| one["source"] == source).unwrap();
     let counts = |source: &str| ["devices", "removals", "removed", "notBack"].map(|member| of(source)[member].clone());
     assert_eq!(counts("jamf"), [json!(8), json!(true), json!(8), json!(4)]);
     assert_eq!(counts("fleet"), [json!(1), json!(true), json!(1), json!(0)]);
     assert_eq!(counts("graph"), [json!(4), json!(false), Value::Null, Value::Null]);
-    // Where it was registered too, it is listed once.
+    // A device that was registered and left is listed once.
     let both = change(9, [graph(9, 30, Kind::Registered), jamf(9, 6, Kind::Unenrolled)]);
     assert_eq!(listed(&answer(&[both], at(AS_OF), &[])), [left(9)]);
 }
 
 #[test]
-fn what_nobody_reports_is_not_zero() {
+fn a_count_that_no_sender_reports_is_null() {
     let answered = answer(&[change(1, [graph(1, 3, Kind::Enrolled)])], at(AS_OF), &[]);
     assert_eq!((&answered["leftDevices"], &answered["mayBeElsewhere"]), (&Value::Null, &Value::Null));
     assert_eq!((&answered["registered"], &answered["notBegun"]), (&Value::from(0), &Value::Null));
     assert_eq!(answer(&[], at(AS_OF), &[])["leftDevices"], Value::Null);
-    // Whoever can report removals and did not says that there are none.
+    // A sender that reports removals and sent none has zero.
     let answered = answer(&[change(1, [jamf(1, 3, Kind::Enrolled)])], at(AS_OF), &[]);
     assert_eq!((&answered["leftDevices"], &answered["notBegun"]), (&Value::from(0), &Value::Null));
-    // What was stored before senders stated it shows by itself that removals are reported.
+    // Events stored before senders declared what they report: a removal among them shows that removals are reported.
     let old = says("native", &["ends"], 1, 3, Kind::Unenrolled);
     let answered = answer(&[change(1, [old])], at(AS_OF), &[]);
     assert_eq!((&answered["leftDevices"], &answered["sources"][0]["removals"]), (&Value::from(1), &Value::from(true)));
 }
 
 #[test]
-fn who_was_registered_and_never_begun_is_there_from_a_day_on() {
+fn a_registered_device_that_never_began_is_listed_after_a_day() {
     let all = [
         change(1, [graph(1, 20, Kind::Registered)]),
         change(2, [graph(2, 3, Kind::Registered)]),
@@ -195,9 +195,9 @@ fn parameters_that_are_invalid_are_refused() {
     }
 }
 
-/// A removal leaves with the window, and what was said of management before it with it.
+/// A removal leaves the file with the window, together with the reports of management before it.
 #[test]
-fn a_file_whose_window_moves_is_a_built_one() {
+fn a_refreshed_file_whose_window_moved_equals_a_built_one() {
     let (tenant, settings) = (tenant(), TenantSettings::default());
     let context = context(&tenant, &settings);
     let all = [
@@ -222,7 +222,7 @@ fn a_file_whose_window_moves_is_a_built_one() {
     assert_eq!((counts[0], counts[20], counts[21], counts[44]), (Some(2), Some(2), None, None));
 }
 
-/// The rule once more: the last thing that anybody said of each device's management.
+/// The rule implemented again: the last report of each device's management decides.
 fn plainly(events: &[Vec<Event>], settings: &TenantSettings, as_of: Timestamp) -> BTreeMap<String, (String, String)> {
     let cutoff = as_of.day(settings.time_zone).plus(-30);
     let mut all = BTreeMap::new();

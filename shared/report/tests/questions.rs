@@ -1,5 +1,5 @@
-//! The questions that files carry: every statement runs as it stands in a file, takes what its question takes, and refuses
-//! what is invalid in words.
+//! The questions that files carry: every statement runs as it is in the file, takes its question's parameters, and
+//! refuses invalid values with a message.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,7 +28,7 @@ fn given(pairs: &[(&str, &str)]) -> Parameters {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The names that a statement has parameters for.
+/// The names of a statement's parameters.
 fn parameters_of(conn: &Connection, sql: &str) -> BTreeSet<String> {
     let statement = conn.prepare(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
     (1..=statement.parameter_count())
@@ -37,7 +37,7 @@ fn parameters_of(conn: &Connection, sql: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_question_runs_and_takes_what_it_says() {
+fn every_question_runs_and_takes_its_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let (report, summary) = files(folder.path());
     for (path, least) in [(&report, 30), (&summary, 12)] {
@@ -55,9 +55,13 @@ fn every_question_runs_and_takes_what_it_says() {
                 one.answer
             );
             for name in parameters_of(&conn, &one.sql) {
-                assert!(of_head.contains_key(&name), "{} has a parameter {name} that its question has not", one.name);
+                assert!(
+                    of_head.contains_key(&name),
+                    "{} has a parameter {name} that its question does not have",
+                    one.name
+                );
             }
-            // Without any parameter it answers, unless it is about one thing.
+            // It answers without parameters, unless it asks for a single thing.
             let mut statement = conn.prepare(&one.sql).unwrap();
             bind(&mut statement, &Parameters::new()).unwrap();
             let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
@@ -74,13 +78,13 @@ fn every_question_runs_and_takes_what_it_says() {
             let members = all.iter().filter(|(one, _)| one.name.split('.').next() == Some(&head.name));
             let used: BTreeSet<String> = members.flat_map(|(one, _)| parameters_of(&conn, &one.sql)).collect();
             let unused: Vec<_> = own.keys().filter(|name| !used.contains(*name)).collect();
-            assert!(unused.is_empty(), "{}: {unused:?} change nothing", head.name);
+            assert!(unused.is_empty(), "{}: {unused:?} have no effect", head.name);
         }
     }
 }
 
 #[test]
-fn what_is_invalid_is_refused_in_words() {
+fn invalid_parameters_are_refused_with_a_message() {
     let folder = tempfile::tempdir().unwrap();
     let (report, _) = files(folder.path());
     let conn = Connection::open(&report).unwrap();
@@ -100,7 +104,7 @@ fn what_is_invalid_is_refused_in_words() {
     }
     let later = "to: must be later than from";
     assert_eq!(refused(report, &[("from", "2026-03-02"), ("to", "2026-03-02")]), later);
-    // Without its end the range ends with the file's day.
+    // A range without an end ends with the file's day.
     assert_eq!(refused(report, &[("from", "2026-03-22")]), later);
     assert_eq!(refused("attempts", &[("from", "2026-03-02"), ("to", "2026-03-01")]), later);
     let long = "from: the range must have at most 1000 days";
@@ -129,7 +133,7 @@ fn what_is_invalid_is_refused_in_words() {
     assert_eq!(refused("active", &[("from", "2026-03-02")]), "known: cursor, limit");
     assert_eq!(refused("enrollment-status", &[("from", "2026-03-02")]), "known: ");
     assert_eq!(refused("nothing", &[]), "no nothing");
-    // What differs in case only is what is meant.
+    // Case does not matter.
     for pairs in [[("os", "IOS")], [("section", "TERMSOFUSE")], [("cause", "timedout")], [("outcome", "Incomplete")]] {
         assert!(question(&conn, "attempts", &given(&pairs)).is_ok(), "{pairs:?}");
     }
@@ -169,13 +173,13 @@ fn a_code_is_found_in_every_spelling() {
 }
 
 #[test]
-fn a_file_of_the_version_before_is_not_taken_for_one_of_ours() {
+fn a_file_of_the_version_before_is_refused() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     assert!(matches!(Reader::open(&data.join("schema-3.sqlite")), Err(Error::ForeignFile)));
     assert!(matches!(Reader::open_summary(&data.join("schema-3-summary.sqlite")), Err(Error::ForeignFile)));
 }
 
-/// What a page shows first is read from sums: it costs the same over any number of attempts.
+/// The first views of a page are read from sums, so they cost the same over any number of attempts.
 #[test]
 fn the_report_and_the_status_visit_no_attempt_no_step_and_no_session() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Refreshing: the rows and bytes of a file built from nothing, whatever the way there.
+//! Refreshing: a refreshed file has the rows and bytes of a file built from nothing, in whatever order it came about.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -24,7 +24,7 @@ fn some_names() -> Arc<AppNames> {
     Arc::new(names)
 }
 
-/// Two devices that turn out to be one from `known` on: the second's events are the first's.
+/// Two devices that from `known` on are one: the second's events become the first's.
 fn merge(changes: &mut Vec<Change>, gone: &mut Vec<String>, into: &str, from: &str) {
     let Some(at) = changes.iter().position(|change| change.item == from) else { return };
     let other = changes.remove(at);
@@ -41,7 +41,7 @@ fn merge(changes: &mut Vec<Change>, gone: &mut Vec<String>, into: &str, from: &s
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn a_refreshed_file_is_a_built_file(seed in any::<u64>(), steps in 1_usize..5) {
+    fn a_refreshed_file_equals_a_built_file(seed in any::<u64>(), steps in 1_usize..5) {
         let (tenant, settings) = (tenant(), settings());
         let context = context(&tenant, &settings);
         let (from, until) = (at("2026-02-01T00:00:00Z"), at("2026-04-20T00:00:00Z"));
@@ -59,7 +59,7 @@ proptest! {
         let (mut last, mut known) = (Vec::new(), Timestamp::MIN);
         let (mut profiles, mut names) = (Profiles::default(), Arc::default());
         for (number, as_of) in (0..).zip(&instants) {
-            // The store may know more than the instant asked for: what arrived since.
+            // The store may already have events that arrived after the instant of the file.
             known = known.max(*as_of + Millis::from_minutes(i64::try_from(rng.below(600)).unwrap()));
             let (mut now, mut gone) = (changes(&events, known), Vec::new());
             if number >= merged_at {
@@ -70,7 +70,7 @@ proptest! {
             now.retain(|change| {
                 overdue.contains(&change.item) || !refreshed.knows(&change.item, change.version).unwrap()
             });
-            // Any order, and some of them twice.
+            // Changes come in any order, some of them twice.
             for at in (1..now.len()).rev() {
                 now.swap(at, usize::try_from(rng.below(at as u64 + 1)).unwrap());
             }
@@ -93,7 +93,7 @@ proptest! {
                 gone.iter().for_each(|item| refresh.remove(item).unwrap());
             }
             refresh.finish().unwrap();
-            // Half of the files are given away in between, and refreshed from there.
+            // Half of the time the refresh goes on from a published copy.
             if rng.one_in(2) {
                 let name = path(&format!("given-{number}"));
                 refreshed.publish(&name, None).unwrap();
@@ -113,17 +113,17 @@ proptest! {
     }
 }
 
-/// Sessions change at instants at which nothing arrives: past their limit, and when they become stuck. Refreshed at
-/// each of these and of their events, and only when it says it is due, a file is the one that would be built then.
+/// Sessions also change without an event: past their limit, and when they become stuck. A file that is refreshed at
+/// these instants and at events, and only for items that are overdue, equals a file built at that instant.
 #[test]
-fn a_session_refreshed_at_each_of_its_instants_is_a_built_one() {
+fn a_session_refreshed_at_each_of_its_instants_equals_a_built_one() {
     let (tenant, settings) = (tenant(), settings());
     let context = context(&tenant, &settings);
     let begin = at("2026-03-10T08:00:00Z");
     let mut stuck = 0;
     for seed in 0..10 {
         let mut events = common::esp::session(&mut Rng(seed), seed, begin);
-        // Known at the very instant at which it is placed.
+        // Each event is received at the instant at which it is placed.
         events.iter_mut().for_each(|event| event.received_at = event.time);
         let mut instants: BTreeSet<Timestamp> = BTreeSet::new();
         let mut history = History::default();
@@ -152,7 +152,7 @@ fn a_session_refreshed_at_each_of_its_instants_is_a_built_one() {
             let (one, two) = (dump(&name("one")), dump(&name("two")));
             assert_eq!(differences(&one, &two), Vec::<String>::new(), "seed {seed} at {as_of}");
             let sessions = refreshed.reader().unwrap().esp_sessions(&format!("sn{seed:08}")).unwrap();
-            stuck += sessions.iter().filter(|told| told.session.is_stuck).count();
+            stuck += sessions.iter().filter(|one| one.session.is_stuck).count();
         }
     }
     assert!(stuck > 0);
@@ -178,7 +178,7 @@ fn two_builds_have_the_same_bytes_in_any_order() {
 }
 
 #[test]
-fn what_leaves_the_window_leaves_the_file() {
+fn data_that_leaves_the_window_leaves_the_file() {
     let (tenant, settings) = (tenant(), settings());
     let context = context(&tenant, &settings);
     let (from, end) = (at("2026-01-01T00:00:00Z"), at("2026-02-20T00:00:00Z"));
@@ -195,9 +195,9 @@ fn what_leaves_the_window_leaves_the_file() {
     assert!(published.rows["enrollments"] > 0, "enrolled devices stay");
 }
 
-/// What opens no attempt makes a device all the same, for as long as the window holds it.
+/// An event that opens no attempt still makes a device, as long as the event is in the window.
 #[test]
-fn a_device_of_which_only_a_removal_was_reported_is_not_enrolled() {
+fn a_device_with_only_a_reported_removal_is_not_enrolled() {
     let (tenant, settings) = (tenant(), settings());
     let context = context(&tenant, &settings);
     let removed_at = at("2026-03-01T12:00:00Z");
@@ -221,8 +221,8 @@ fn a_device_of_which_only_a_removal_was_reported_is_not_enrolled() {
         let as_of = removed_at + Millis::from_days(days) + Millis::from_minutes(2);
         refreshed.refresh(as_of).unwrap().finish().unwrap();
         let status = refreshed.reader().unwrap().status().unwrap();
-        let (devices, told) = (status.devices, status.not_enrolled);
-        assert_eq!((told, devices), (not_enrolled, not_enrolled + 2), "{days} days later");
+        let (devices, counted) = (status.devices, status.not_enrolled);
+        assert_eq!((counted, devices), (not_enrolled, not_enrolled + 2), "{days} days later");
         assert_eq!((status.pending, status.enrolled), (1, 1), "{days} days later");
         let mut built = build(&folder.path().join(format!("b{days}")), &context, &all, as_of);
         let (one, two) = (folder.path().join(format!("one{days}")), folder.path().join(format!("two{days}")));
@@ -233,7 +233,7 @@ fn a_device_of_which_only_a_removal_was_reported_is_not_enrolled() {
 }
 
 #[test]
-fn a_collision_is_told_and_the_next_salt_is_free_of_it() {
+fn a_collision_is_an_error_and_another_salt_avoids_it() {
     let (tenant, settings) = (tenant(), settings());
     let context = context(&tenant, &settings);
     let as_of = at("2026-03-20T02:00:00Z");
@@ -252,8 +252,8 @@ fn a_collision_is_told_and_the_next_salt_is_free_of_it() {
                 assert!(published.rows["attempts"] > 40);
                 "built"
             }
-            Err(Error::Collision { salt: told, .. }) => {
-                assert_eq!(told, salt);
+            Err(Error::Collision { salt: collided, .. }) => {
+                assert_eq!(collided, salt);
                 drop(refresh);
                 assert!(matches!(working.refresh(as_of), Err(Error::Unfinished)));
                 assert!(matches!(working.publish(&folder.path().join("no"), None), Err(Error::Unfinished)));
@@ -266,7 +266,7 @@ fn a_collision_is_told_and_the_next_salt_is_free_of_it() {
 }
 
 #[test]
-fn settings_that_alter_history_ask_for_a_new_file() {
+fn settings_that_change_history_require_a_new_file() {
     let (tenant, settings) = (tenant(), settings());
     let as_of = at("2026-03-20T02:00:00Z");
     let folder = tempfile::tempdir().unwrap();

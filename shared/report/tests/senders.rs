@@ -1,11 +1,11 @@
-//! One truth, as each kind of sender can report it: what is shown is true, and what nobody reported is not shown as a
-//! number.
+//! The same eleven attempts as each kind of sender can report them: every number shown is true, and what no sender
+//! reported is not shown as a number.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
-use common::esp::{PROFILES, item, started, told};
+use common::esp::{PROFILES, esp_event, item, started};
 use common::{about, at, build, context, event, reports, step, tenant};
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, DeploymentMode, EspDetail, ItemState, Phase, PhaseState};
@@ -51,38 +51,38 @@ impl Sender {
         event
     }
 
-    /// What it can report of the truth.
-    fn tells(&self, device: u64, went: Truth) -> Vec<Event> {
+    /// The events that this sender can report of one attempt.
+    fn events(&self, device: u64, went: Truth) -> Vec<Event> {
         let Reports { starts, steps, stops, failures, ends, compliance, .. } = self.reports;
         let mut events = Vec::new();
-        let mut tell = |reported: bool, minutes: i64, step| {
+        let mut add = |reported: bool, minutes: i64, step| {
             if reported {
                 events.push(self.event(device, minutes, Platform::Ios, step));
             }
         };
-        tell(starts, 0, step(Kind::Started));
+        add(starts, 0, step(Kind::Started));
         if starts && !steps {
             // Apple's `Authenticate`, of a sender that has no other screens.
-            tell(true, 0, entered("iOSProfileLaunch"));
+            add(true, 0, entered("iOSProfileLaunch"));
         }
-        tell(steps, 1, entered("PreEnrollmentWizard"));
-        tell(steps, 5, entered("TermsofUse"));
+        add(steps, 1, entered("PreEnrollmentWizard"));
+        add(steps, 5, entered("TermsofUse"));
         match went {
             Truth::Completed => {
-                tell(ends, 12, step(Kind::Enrolled));
+                add(ends, 12, step(Kind::Enrolled));
                 let mut compliant = step(Kind::Compliant);
                 compliant.said.assumed = !compliance;
-                tell(ends, 13, compliant);
+                add(ends, 13, compliant);
             }
             Truth::GivenUp => {
                 let mut stopped = step(Kind::Stopped);
                 stopped.user_action = Some(UserAction::DeclineAll);
-                tell(stops, 14, stopped);
+                add(stops, 14, stopped);
             }
             Truth::Failed => {
                 let mut failed = step(Kind::Failed);
                 failed.failure = Some(Failure { code: Some("0x801C0003".to_owned()), ..Failure::default() });
-                tell(failures, 15, failed);
+                add(failures, 15, failed);
             }
         }
         events
@@ -103,7 +103,7 @@ fn change(device: u64, events: impl IntoIterator<Item = Event>) -> Option<Change
     (version > 0).then(|| Change { item: format!("item-{device}"), version, history, expires_at: None })
 }
 
-/// A file of these devices, and what it answers.
+/// A file of these devices, with its reports and its page.
 struct World {
     working: Working,
     report: IncompleteReport,
@@ -132,7 +132,7 @@ impl World {
 
     fn of_sender(source: &'static str, words: &[&str]) -> Self {
         let sender = Sender { source, reports: reports(words) };
-        let all = truth().into_iter().zip(0..).filter_map(|(went, device)| change(device, sender.tells(device, went)));
+        let all = truth().into_iter().zip(0..).filter_map(|(went, device)| change(device, sender.events(device, went)));
         Self::of(&all.collect::<Vec<_>>())
     }
 
@@ -140,13 +140,13 @@ impl World {
         self.status.by_platform.iter().find(|line| line.platform.as_deref() == Some(label)).unwrap()
     }
 
-    /// Initiated, completed; measured and reported at the end only; judged.
+    /// Initiated, completed, measured, reported only at the end, judged.
     fn counts(&self) -> [u64; 5] {
         let IncompleteReport { initiated, completed, measured, only_end_reported, judged, .. } = self.report;
         [initiated, completed, measured, only_end_reported, judged]
     }
 
-    /// Incomplete, abandoned, failed; the line of the platform and the tiles say the same of the latter two.
+    /// Incomplete, abandoned, failed. The platform's row and the tiles agree on the last two.
     fn ended(&self) -> [Option<u64>; 3] {
         let IncompleteReport { incomplete, abandoned, failed, .. } = self.report;
         let line = self.line("iOS/iPadOS");
@@ -156,7 +156,7 @@ impl World {
         [incomplete, abandoned, failed]
     }
 
-    /// In how many of the catalogue's rows it is known whether anybody stopped there.
+    /// The number of the catalogue's rows that have a count of people who stopped there.
     fn known_rows(&self) -> usize {
         self.report.actions.iter().filter(|row| row.abandoned.is_some()).count()
     }
@@ -191,11 +191,11 @@ fn a_sender_of_everything_shows_the_truth() {
 #[test]
 fn a_sender_of_starts_and_ends_has_no_screens_and_no_failures() {
     let world = World::of_sender("nanomdm", &["starts", "ends"]);
-    // The failure was not reported, so its attempt ran out of time.
+    // The failure was not reported, so its attempt timed out.
     assert_eq!(world.counts(), [11, 7, 11, 0, 11]);
     assert_eq!((world.ended(), world.known_rows()), ([Some(4), Some(4), None], 1));
     assert_eq!(world.rates(), [Some(4.0 / 11.0), Some(7.0 / 11.0), Some(13.0), Some(7.0 / 11.0)]);
-    // The one step that was reported counts; of the others nothing is known.
+    // The one reported step has a count; the others have none.
     assert_eq!((world.entered("iOSProfileLaunch"), world.entered("TermsofUse")), (Some(11), None));
     assert_eq!(world.report.with_steps, 0);
     let gap = "11 of 11 enrollments come from nanomdm, which reports only starts, ends: no screens, no failures, \
@@ -214,13 +214,13 @@ fn a_sender_of_ends_alone_has_no_rates_and_no_times() {
     assert_eq!(world.coverage.sentence.as_deref(), Some(gap));
     assert!(world.page.contains("<dt>Incomplete rate</dt><dd>not reported</dd>"));
     assert!(world.page.contains("<dt>First time right</dt><dd>not reported</dd>"));
-    assert!(world.page.contains(gap), "the page says what its numbers stand on");
+    assert!(world.page.contains(gap), "the page says which data its numbers have");
     let reader = world.working.reader().unwrap();
     let page = reader.attempts(&AttemptFilter::default(), None, 10).unwrap();
     assert_eq!(page.attempts.len(), 7);
     for attempt in page.attempts {
         assert!(!attempt.has_starts && !attempt.judged && !attempt.start_reported);
-        assert!(attempt.more["minutes"].is_null(), "no time that nobody reported");
+        assert!(attempt.more["minutes"].is_null(), "no sender reported a time");
     }
 }
 
@@ -234,7 +234,7 @@ fn a_sender_of_ends_and_compliance_waits_and_names_the_limit() {
                no times.";
     assert_eq!(world.coverage.sentence.as_deref(), Some(gap));
 
-    // An enrolled phone that is never compliant waits for a day; then it stands in the row, with that limit.
+    // An enrolled phone that never becomes compliant waits for a day; then it counts in the row, with that limit.
     let sender = Sender { source: "workspaceone", reports: reports(&["ends", "compliance"]) };
     let enrolled = || change(1, [sender.event(1, 0, Platform::Android, step(Kind::Enrolled))]).unwrap();
     let waiting = World::at(&[enrolled()], at(BEGIN) + Millis::from_minutes(600));
@@ -253,12 +253,12 @@ fn a_sender_of_ends_and_compliance_waits_and_names_the_limit() {
     );
     assert!(over.page.contains("Over 24 h"), "a row's words name the limit that ran out");
     assert_eq!((over.status.enrolled, over.status.gave_up), (1, None));
-    // Waiting shows where it stands, but nobody reported that step.
+    // A waiting device shows its stage, although no sender reported that step.
     assert_eq!(over.entered("Compliance"), None);
 }
 
 #[test]
-fn a_sender_of_ends_and_failures_is_judged_and_not_measured() {
+fn attempts_of_a_sender_of_ends_and_failures_are_judged_and_not_measured() {
     let world = World::of_sender("intune", &["ends", "failures"]);
     assert_eq!(world.counts(), [8, 7, 0, 8, 8]);
     assert_eq!((world.ended(), world.known_rows()), ([Some(1), None, Some(1)], 0));
@@ -269,7 +269,7 @@ fn a_sender_of_ends_and_failures_is_judged_and_not_measured() {
 }
 
 #[test]
-fn a_sender_of_failures_alone_is_not_judged() {
+fn attempts_of_a_sender_of_failures_alone_are_not_judged() {
     let world = World::of_sender("log", &["failures"]);
     assert_eq!(world.counts(), [1, 0, 0, 1, 0]);
     assert_eq!((world.ended(), world.known_rows()), ([Some(1), None, Some(1)], 0));
@@ -277,15 +277,15 @@ fn a_sender_of_failures_alone_is_not_judged() {
 }
 
 #[test]
-fn senders_that_report_one_attempt_stand_in_for_each_other() {
+fn senders_of_one_attempt_complete_each_other() {
     let (ends, starts) = (reports(&["ends"]), reports(&EVERYTHING));
     let (jamf, manager) = (Sender { source: "jamf", reports: ends }, Sender { source: "manager", reports: starts });
     let both = |device| {
-        let mut events = manager.tells(device, Truth::Completed);
-        events.extend(jamf.tells(device, Truth::Completed));
+        let mut events = manager.events(device, Truth::Completed);
+        events.extend(jamf.events(device, Truth::Completed));
         change(device, events).unwrap()
     };
-    let alone = change(3, jamf.tells(3, Truth::Completed)).unwrap();
+    let alone = change(3, jamf.events(3, Truth::Completed)).unwrap();
     let world = World::of(&[both(1), both(2), alone]);
     assert_eq!((world.report.initiated, world.report.measured), (3, 2));
     let of = |name: &str| world.coverage.sources.iter().find(|one| one.source.as_deref() == Some(name)).unwrap();
@@ -296,7 +296,7 @@ fn senders_that_report_one_attempt_stand_in_for_each_other() {
 }
 
 #[test]
-fn a_place_that_nobody_reported_is_counted_as_that() {
+fn a_place_that_no_sender_reported_counts_as_not_reported() {
     let sender = Sender { source: "mdm", reports: reports(&["starts", "ends"]) };
     let started = sender.event(1, 0, Platform::Android, step(Kind::Started));
     let world = World::of(&[change(1, [started]).unwrap()]);
@@ -307,23 +307,23 @@ fn a_place_that_nobody_reported_is_counted_as_that() {
     let sections = world.report.daily.iter().filter_map(|day| day.section.as_deref());
     assert!(sections.clone().all(|name| name != Section::EnrollmentStatusPage.name()) && sections.count() > 0);
     assert!(world.report.funnel.iter().all(|step| step.entered.is_none()));
-    assert_eq!(world.page.matches("Place not reported").count(), 2, "as a term and in the table");
+    assert_eq!(world.page.matches("Place not reported").count(), 2, "once as a term, once in the table");
     let reader = world.working.reader().unwrap();
     let attempt = reader.attempts(&AttemptFilter::default(), None, 1).unwrap().attempts.remove(0);
     assert_eq!((attempt.section, attempt.action, attempt.limit_minutes), (None, None, Some(30)));
 }
 
 #[test]
-fn a_technicians_part_has_a_line_of_its_own_and_its_device_is_prepared() {
+fn a_technicians_part_has_a_row_of_its_own_and_its_device_is_prepared() {
     let begin = at(BEGIN);
     let profile = PROFILES.iter().next().unwrap().1;
     let mut start = started(profile, Rule::Default);
     start.deployment_mode = Some(DeploymentMode::PreProvisioningTechnician);
     let minute = |minutes| begin + Millis::from_minutes(minutes);
     let events = [
-        told(1, "a", minute(0), Some("s"), EspDetail::Started(Box::new(start))),
-        told(1, "b", minute(40), Some("s"), EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed)),
-        told(1, "c", minute(41), Some("s"), EspDetail::Completed),
+        esp_event(1, "a", minute(0), Some("s"), EspDetail::Started(Box::new(start))),
+        esp_event(1, "b", minute(40), Some("s"), EspDetail::Phase(Phase::DeviceSetup, PhaseState::Completed)),
+        esp_event(1, "c", minute(41), Some("s"), EspDetail::Completed),
     ];
     let world = World::of(&[change(1, events).unwrap()]);
     assert_eq!((world.status.prepared, world.status.enrolled, world.status.devices), (1, 0, 1));
@@ -331,7 +331,7 @@ fn a_technicians_part_has_a_line_of_its_own_and_its_device_is_prepared() {
     assert_eq!((line.total, line.initiated, line.completed, line.n), (0, 1, 1, 1));
     let line = world.line("Windows (Autopilot)");
     assert_eq!((line.total, line.initiated, line.success_rate), (1, 0, None));
-    // Attempt and session lead to each other; the sender of the page counts among those that took part.
+    // Attempt and session refer to each other; the page's sender counts as one of the attempt's senders.
     let reader = world.working.reader().unwrap();
     let filter = AttemptFilter { os: Some(Platform::Windows), ..AttemptFilter::default() };
     let attempt = reader.attempts(&filter, None, 1).unwrap().attempts.remove(0);
@@ -363,9 +363,9 @@ fn a_wait_is_no_time_at_the_last_screen() {
 }
 
 #[test]
-fn what_failed_outside_any_attempt_stands_among_the_failures() {
+fn a_failure_outside_any_attempt_is_listed_among_the_failures() {
     let sender = Sender { source: "native", reports: Reports::ALL };
-    let mut events = sender.tells(1, Truth::Completed);
+    let mut events = sender.events(1, Truth::Completed);
     let mut failed = step(Kind::Failed);
     failed.failure = Some(Failure { code: Some("0x801C0003".to_owned()), ..Failure::default() });
     events.push(sender.event(1, 300, Platform::Ios, failed));
@@ -381,7 +381,7 @@ fn what_failed_outside_any_attempt_stands_among_the_failures() {
     assert!(!one.advice.is_empty());
     assert_eq!((world.status.failed, world.status.enrolled, world.report.failed), (Some(1), 0, Some(0)));
     let reasons = failures(&world).reasons;
-    assert_eq!((reasons.len(), reasons[0].count), (1, 1), "what stands in the list stands among the reasons");
+    assert_eq!((reasons.len(), reasons[0].count), (1, 1), "each listed failure counts among the reasons");
     assert_eq!(reasons[0].code.as_deref(), Some("0x801c0003"));
     assert!(!reasons[0].advice.is_empty());
 
@@ -392,16 +392,16 @@ fn what_failed_outside_any_attempt_stands_among_the_failures() {
 }
 
 #[test]
-fn a_session_that_belongs_to_no_attempt_stands_among_the_failures_and_fails_no_device() {
+fn a_failed_session_without_an_attempt_is_listed_and_fails_no_device() {
     let minute = |minutes| at(BEGIN) + Millis::from_minutes(minutes);
     let mut start = started(PROFILES.fallback(), Rule::Default);
     start.deployment_mode = Some(DeploymentMode::SelfDeploying);
     let of_user = started(PROFILES.fallback(), Rule::Default);
     let events = [
-        told(1, "a", minute(0), Some("one"), EspDetail::Started(Box::new(start))),
-        told(1, "b", minute(30), Some("one"), EspDetail::Completed),
-        told(1, "c", minute(600), Some("two"), EspDetail::Started(Box::new(of_user))),
-        told(1, "d", minute(605), Some("two"), EspDetail::Failed(Some("0x80070BC2".to_owned()), None)),
+        esp_event(1, "a", minute(0), Some("one"), EspDetail::Started(Box::new(start))),
+        esp_event(1, "b", minute(30), Some("one"), EspDetail::Completed),
+        esp_event(1, "c", minute(600), Some("two"), EspDetail::Started(Box::new(of_user))),
+        esp_event(1, "d", minute(605), Some("two"), EspDetail::Failed(Some("0x80070BC2".to_owned()), None)),
     ];
     let world = World::of(&[change(1, events).unwrap()]);
     assert_eq!((world.status.enrolled, world.status.failed, world.status.devices), (1, Some(0), 1));
@@ -422,9 +422,9 @@ fn an_app_that_never_completed_has_no_time() {
     let app = |state| EspDetail::Item(Phase::DeviceSetup, Category::Apps, item(1), state, None);
     let start = started(PROFILES.fallback(), Rule::Default);
     let events = [
-        told(1, "a", minute(0), Some("one"), EspDetail::Started(Box::new(start))),
-        told(1, "b", minute(1), Some("one"), app(ItemState::InProgress)),
-        told(1, "c", minute(9), Some("one"), app(ItemState::Error)),
+        esp_event(1, "a", minute(0), Some("one"), EspDetail::Started(Box::new(start))),
+        esp_event(1, "b", minute(1), Some("one"), app(ItemState::InProgress)),
+        esp_event(1, "c", minute(9), Some("one"), app(ItemState::Error)),
     ];
     let world = World::of(&[change(1, events).unwrap()]);
     let reader = world.working.reader().unwrap();
@@ -453,7 +453,7 @@ fn a_start_that_was_reported_after_the_end_gives_no_time() {
 }
 
 #[test]
-fn a_failure_of_which_only_a_message_was_reported_is_counted_by_its_code() {
+fn a_failure_with_only_a_reported_message_counts_by_the_code_in_it() {
     let sender = Sender { source: "native", reports: Reports::ALL };
     let failed = |device, code: Option<&str>, message: Option<&str>| {
         let mut failed = step(Kind::Failed);

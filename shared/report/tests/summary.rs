@@ -1,4 +1,4 @@
-//! The summary: what it answers, what it holds and what it must not, how large it becomes.
+//! The summary: what it answers, what it contains and must not contain, how large it becomes.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -39,7 +39,7 @@ fn number(conn: &Connection, sql: &str) -> i64 {
 }
 
 #[test]
-fn a_summary_answers_as_its_file_does() {
+fn a_summary_gives_the_answers_of_its_file() {
     for seed in [21, 22] {
         let folder = tempfile::tempdir().unwrap();
         let (report, summary, _) = files(folder.path(), seed);
@@ -57,14 +57,14 @@ fn a_summary_answers_as_its_file_does() {
             for os in [None, Some(Platform::Ios), Some(Platform::Android), Some(Platform::Windows)] {
                 assert_eq!(short.coverage(first, last, os).unwrap(), file.coverage(first, last, os).unwrap());
                 for section in [None, Some(Section::PlatformScreens)] {
-                    let told = short.incomplete(first, last, os, section).unwrap();
+                    let shown = short.incomplete(first, last, os, section).unwrap();
                     let mut expected = file.incomplete(first, last, os, section).unwrap();
-                    // The sums that medians come from are not in a summary.
+                    // A summary does not have the sums that medians are computed from.
                     if (first, last, os) != (from, to, None) {
                         expected.funnel.iter_mut().for_each(|step| step.median_seconds = None);
                     }
-                    assert_eq!(told, expected, "{first} {last} {os:?} {section:?}");
-                    assert!(first != from || told.funnel.iter().any(|step| step.entered > Some(0)));
+                    assert_eq!(shown, expected, "{first} {last} {os:?} {section:?}");
+                    assert!(first != from || shown.funnel.iter().any(|step| step.entered > Some(0)));
                 }
             }
             let count = |reader: &Reader| -> u64 {
@@ -77,7 +77,7 @@ fn a_summary_answers_as_its_file_does() {
 }
 
 #[test]
-fn what_needs_facts_is_not_answered() {
+fn questions_that_need_facts_are_not_answered() {
     let folder = tempfile::tempdir().unwrap();
     let (report, summary, _) = files(folder.path(), 23);
     let short = Reader::open_summary(&summary).unwrap();
@@ -92,7 +92,7 @@ fn what_needs_facts_is_not_answered() {
         short.esp_session_page(&EspSessionFilter::default(), None, 10).map(drop),
     ];
     assert!(asked.iter().all(|answer| matches!(answer, Err(Error::NotInSummary))), "{asked:?}");
-    // Neither is taken for the other.
+    // A summary does not open as a file, nor a file as a summary.
     assert!(matches!(Reader::open(&summary), Err(Error::ForeignFile)));
     assert!(matches!(Reader::open_summary(&report), Err(Error::ForeignFile)));
     assert!(matches!(summarise(&summary, &folder.path().join("again")), Err(Error::ForeignFile)));
@@ -102,7 +102,7 @@ fn what_needs_facts_is_not_answered() {
 }
 
 #[test]
-fn a_summary_is_whole_plain_and_described() {
+fn a_summary_is_complete_plain_and_documented() {
     let folder = tempfile::tempdir().unwrap();
     let (report, summary, published) = files(folder.path(), 24);
     check_summary(&summary).unwrap();
@@ -148,7 +148,7 @@ fn a_summary_is_whole_plain_and_described() {
             "steps_by_day",
         ]
     );
-    // Every table and view is one of the file, with its columns in their order.
+    // Every table and view is also in the file, with the same columns in the same order.
     let columns = "SELECT s.name || '.' || c.cid || '.' || c.name FROM sqlite_schema s, pragma_table_info(s.name) c
                    WHERE s.name NOT LIKE 'sqlite_%' AND s.type IN ('table', 'view') ORDER BY 1";
     let all = strings(&file, columns);
@@ -169,8 +169,8 @@ fn a_summary_is_whole_plain_and_described() {
     }
     for line in include_str!("../src/publish/summary_docs.tsv").lines() {
         let [column, _, meaning]: [&str; 3] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
-        let told = format!("SELECT meaning FROM column_docs WHERE table_name || '.' || column_name = '{column}'");
-        assert_eq!(strings(&short, &told), [meaning], "{column}");
+        let described = format!("SELECT meaning FROM column_docs WHERE table_name || '.' || column_name = '{column}'");
+        assert_eq!(strings(&short, &described), [meaning], "{column}");
     }
     for table in strings(&short, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'") {
         let rows = number(&short, &format!("SELECT count(*) FROM {table}"));
@@ -182,7 +182,7 @@ fn a_summary_is_whole_plain_and_described() {
                     UNION SELECT source_word FROM coverage
                     UNION SELECT profile_id_word FROM esp_daily WHERE profile_id_word IS NOT NULL)";
     assert_eq!(strings(&short, unused), [""; 0]);
-    // The Enrollment Status Page's numbers are those of the file.
+    // The Enrollment Status Page's numbers equal the file's.
     for view in ["esp_by_day", "esp_stuck_by_day", "esp_by_profile", "esp_by_phase_and_profile", "esp_apps", "funnel"] {
         let rows = |conn: &Connection| {
             let mut query = conn.prepare(&format!("SELECT * FROM {view}")).unwrap();
@@ -208,7 +208,7 @@ fn change(item: &str, events: impl IntoIterator<Item = Event>) -> Change {
 }
 
 #[test]
-fn nobody_is_in_a_summary() {
+fn no_person_is_in_a_summary() {
     let folder = tempfile::tempdir().unwrap();
     let (_, summary, _) = files(folder.path(), 25);
     let bytes = std::fs::read(&summary).unwrap();
@@ -218,7 +218,7 @@ fn nobody_is_in_a_summary() {
         assert!(!found(&bytes, secret), "{secret}");
     }
 
-    // Senders that put people where codes, reasons and steps belong.
+    // These senders put people's names into codes, reasons and steps.
     let start = at("2026-03-18T10:00:00Z");
     let fail = |number: u64, action: &str, code: Option<&str>, reason: Option<&str>| {
         let failure = Failure {
@@ -246,17 +246,17 @@ fn nobody_is_in_a_summary() {
     summarise(&report, &summary).unwrap();
     let bytes = std::fs::read(&summary).unwrap();
     for secret in ["Ada", "ada@", "ada", "Grace", "DESKTOP"] {
-        // "Canada", "adapter" and the like would be the catalogue's.
+        // A match inside a word, as in "Canada" or "adapter", comes from the catalogue.
         let word = |at: usize| !bytes.get(at).is_some_and(u8::is_ascii_alphabetic);
         let mut places = bytes.windows(secret.len()).enumerate().filter(|(_, window)| *window == secret.as_bytes());
         let alone = places.find(|(at, _)| (*at == 0 || word(at - 1)) && word(at + secret.len()));
         assert_eq!(alone, None, "{secret}");
     }
     let conn = Connection::open(&summary).unwrap();
-    let told =
+    let reasons =
         "SELECT coalesce(code, '-') || '|' || coalesce(reason, '-') || '|' || failed FROM failure_reasons ORDER BY 1";
     assert_eq!(
-        strings(&conn, told),
+        strings(&conn, reasons),
         ["-|-|1", "-|network timeout|1", "0x801c0003|-|2", "0x801c0003|Device limit exceeded|1", "syncfailed|-|1"]
     );
     let places = "SELECT coalesce(section, '-') || ' ' || coalesce(action, '-') || ' ' || sum(failed)
@@ -265,7 +265,7 @@ fn nobody_is_in_a_summary() {
         strings(&conn, places),
         ["complianceActivation Compliance 4", "setupChecklist - 1", "setupChecklist OwnStep 1"]
     );
-    // Advice stays: what was known by the reason while it was there, by the code where it was left out.
+    // Advice stays: by the reason if the summary has it, by the code if the reason was left out.
     let reader = Reader::open_summary(&summary).unwrap();
     let (from, to) = reader.window().unwrap();
     for reason in reader.failure_reasons(from, to, None, 10).unwrap() {
@@ -274,8 +274,8 @@ fn nobody_is_in_a_summary() {
     }
 }
 
-/// A million attempts of ninety days: every sum has as many rows as so many attempts can have, with numbers as large
-/// as they become. Whatever is not a sum is as in any other file.
+/// Sums as of a million attempts in ninety days: each has as many rows, and numbers as large, as so many attempts can
+/// give. Everything else is as in any other file.
 #[test]
 fn ninety_days_of_a_million_attempts_are_small() {
     let settings = TenantSettings { retention_days: 90, ..TenantSettings::default() };
@@ -284,7 +284,7 @@ fn ninety_days_of_a_million_attempts_are_small() {
     let (report, summary) = (folder.path().join("r"), folder.path().join("s"));
     build(&folder.path().join("w"), &context(&tenant, &settings), &all, as_of).publish(&report, None).unwrap();
     let conn = Connection::open(&report).unwrap();
-    // Different places, failures and steps a day, some more than the sample of the demonstration has.
+    // Different places, failures and steps a day: some more than the demonstration's sample has.
     let last = number(&conn, "SELECT max(day) FROM days");
     for (table, keys, cells, sums) in [
         (
@@ -317,7 +317,7 @@ fn ninety_days_of_a_million_attempts_are_small() {
         .unwrap();
         assert_eq!(number(&conn, &format!("SELECT count(*) FROM {table}")), 91 * cells);
     }
-    // And sessions of the Enrollment Status Page under each profile in each deployment mode on every day.
+    // Enrollment Status Page sessions under each profile in each deployment mode on every day.
     conn.execute_batch(
         "PRAGMA foreign_keys = OFF;
          CREATE TEMP TABLE some AS SELECT * FROM esp_sessions GROUP BY profile_id_word, deployment_mode_id;
@@ -336,6 +336,6 @@ fn ninety_days_of_a_million_attempts_are_small() {
     assert_eq!(number(&conn, "SELECT sum(initiated) FROM daily_totals"), 91 * 6 * 1_850);
     assert_eq!(number(&conn, "SELECT count(*) FROM esp_daily"), 91 * sessions);
     let tables = "SELECT name || ' ' || sum(pgsize) FROM dbstat GROUP BY name ORDER BY sum(pgsize) DESC LIMIT 9";
-    // Some six hundred kilobytes: what grows with the failures that the catalogue knows by name is their sums.
+    // At most six hundred kilobytes; the sums of failures grow with the codes that the catalogue names.
     assert!(published.size_bytes < 600 * 1_024, "{} bytes: {:?}", published.size_bytes, strings(&conn, tables));
 }

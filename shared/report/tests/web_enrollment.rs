@@ -1,4 +1,4 @@
-//! Web-based enrollment in the file: counts of people by step, nobody in it, and nothing where no sign-in came in.
+//! Web-based enrollment in the file: counts of people by step, no person, and null if no sign-in was received.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -37,7 +37,7 @@ fn answer(working: &Working, pairs: &[(&str, &str)]) -> Value {
     Value::Object(working.reader().unwrap().answer("web-enrollment", &asked).unwrap().unwrap())
 }
 
-/// Two days of sign-ins, on one of which nobody came to any step.
+/// Two days with sign-ins, one of them without any that counts.
 fn story() -> WebDays {
     use WebStep::{AccessBlocked, EnrollmentSignIn, MfaSetup, PortalSignIn};
     let of = |platform, steps: &[WebStep], people| ((platform, set(steps)), people);
@@ -57,18 +57,18 @@ fn story() -> WebDays {
 }
 
 #[test]
-fn who_met_the_wall_stands_apart_from_who_went_on() {
+fn people_who_met_the_wall_and_people_who_went_on_are_counted_apart() {
     let folder = tempfile::tempdir().unwrap();
     let working = file(folder.path(), "w", &story(), at(AS_OF));
-    let counts = |told: &Value| {
-        ["people", "metTheWall", "wentOn", "reachedPortal", "reachedEnrollment"].map(|member| told[member].as_u64())
+    let counts = |shown: &Value| {
+        ["people", "metTheWall", "wentOn", "reachedPortal", "reachedEnrollment"].map(|member| shown[member].as_u64())
     };
-    let told = answer(&working, &[]);
-    assert_eq!(counts(&told), [15, 6, 9, 7, 3].map(Some));
-    assert_eq!((&told["days"], &told["daysHeard"], &told["os"]), (&json!(14), &json!(2), &Value::Null));
+    let shown = answer(&working, &[]);
+    assert_eq!(counts(&shown), [15, 6, 9, 7, 3].map(Some));
+    assert_eq!((&shown["days"], &shown["daysHeard"], &shown["os"]), (&json!(14), &json!(2), &Value::Null));
     assert_eq!(counts(&answer(&working, &[("os", "ios")])), [10, 5, 5, 3, 3].map(Some));
     assert_eq!(counts(&answer(&working, &[("os", "Android")])), [5, 1, 4, 4, 0].map(Some));
-    let steps: Vec<(String, u64, u64, bool)> = told["steps"]
+    let steps: Vec<(String, u64, u64, bool)> = shown["steps"]
         .as_array()
         .unwrap()
         .iter()
@@ -89,30 +89,30 @@ fn who_met_the_wall_stands_apart_from_who_went_on() {
         ("policyBlocked", 0, 0, false),
     ];
     assert_eq!(steps, expected.map(|(name, people, only, opens)| (name.to_owned(), people, only, opens)));
-    // A day of which sign-ins came in has zeros, another is not there.
-    let daily = told["daily"].as_array().unwrap();
+    // A day with received sign-ins has zeros; a day without is not listed.
+    let daily = shown["daily"].as_array().unwrap();
     assert_eq!(daily.iter().map(|one| one["date"].as_str().unwrap()).collect::<Vec<_>>(), ["2026-03-18", "2026-03-19"]);
     assert_eq!(counts(&daily[0]), [0, 0, 0, 0, 0].map(Some));
-    assert_eq!(counts(&daily[1]), counts(&told));
+    assert_eq!(counts(&daily[1]), counts(&shown));
 }
 
 #[test]
-fn where_no_sign_in_came_in_nothing_is_zero() {
+fn without_sign_ins_all_counts_are_null() {
     let folder = tempfile::tempdir().unwrap();
     let empty = file(folder.path(), "empty", &WebDays::new(), at(AS_OF));
     let working = file(folder.path(), "w", &story(), at(AS_OF));
-    for told in [answer(&empty, &[]), answer(&working, &[("from", "2026-03-10"), ("to", "2026-03-18")])] {
+    for shown in [answer(&empty, &[]), answer(&working, &[("from", "2026-03-10"), ("to", "2026-03-18")])] {
         for member in ["people", "metTheWall", "wentOn", "reachedPortal", "reachedEnrollment"] {
-            assert!(told[member].is_null(), "{told}");
+            assert!(shown[member].is_null(), "{shown}");
         }
-        let steps = told["steps"].as_array().unwrap();
+        let steps = shown["steps"].as_array().unwrap();
         assert!(steps.len() == 8 && steps.iter().all(|one| one["people"].is_null() && one["onlyThis"].is_null()));
-        assert_eq!((&told["daysHeard"], told["daily"].as_array().unwrap().len()), (&json!(0), 0));
+        assert_eq!((&shown["daysHeard"], shown["daily"].as_array().unwrap().len()), (&json!(0), 0));
     }
 }
 
 #[test]
-fn the_window_bounds_it_and_a_refreshed_file_is_a_built_one() {
+fn the_window_bounds_it_and_a_refreshed_file_equals_a_built_one() {
     let (tenant, settings) = (tenant(), TenantSettings::default());
     let context = context(&tenant, &settings);
     let folder = tempfile::tempdir().unwrap();
@@ -123,7 +123,7 @@ fn the_window_bounds_it_and_a_refreshed_file_is_a_built_one() {
     let mut sums = WebDays::new();
     for number in 0..40_i64 {
         let as_of = at("2026-03-15T12:00:00Z") + Millis::from_days(number);
-        // What is known of a day grows.
+        // A day's counts grow as more sign-ins arrive.
         for (day, sets) in &days {
             if number % 3 == 0 || sums.contains_key(day) {
                 sums.insert(*day, sets.clone());
@@ -135,15 +135,15 @@ fn the_window_bounds_it_and_a_refreshed_file_is_a_built_one() {
         refreshed.publish(&one, None).unwrap();
         file(folder.path(), &format!("b{number}"), &sums, as_of).publish(&two, None).unwrap();
         assert_eq!(differences(&dump(&one), &dump(&two)), Vec::<String>::new(), "{as_of}");
-        let told = Connection::open(&two).unwrap();
+        let conn = Connection::open(&two).unwrap();
         let outside = "SELECT count(*) FROM web_enrollment_days WHERE day NOT IN (SELECT day FROM days)";
-        assert_eq!(told.query_row(outside, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+        assert_eq!(conn.query_row(outside, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
-    /// Counted once more, person by person.
+    /// A second count, person by person, gives the same sums.
     #[test]
     fn the_sums_are_what_counting_people_gives(people in proptest::collection::vec((0_i32..5, any::<bool>(), 1_u16..256), 0..60)) {
         let last = at(AS_OF).day(vestibule_domain::time::Tz::UTC);
@@ -159,12 +159,12 @@ proptest! {
             let mine: Vec<u16> = people.iter().filter(|(_, ios, _)| os.is_none_or(|os| (os == "ios") == *ios)).map(|one| one.2).collect();
             let count = |fits: &dyn Fn(u16) -> bool| mine.iter().filter(|bits| fits(**bits)).count() as u64;
             let asked: Vec<(&str, &str)> = os.into_iter().map(|os| ("os", os)).collect();
-            let told = answer(&working, &asked);
+            let shown = answer(&working, &asked);
             let number = |value: &Value| value.as_u64().unwrap_or(0);
-            prop_assert_eq!(number(&told["people"]), mine.len() as u64);
-            prop_assert_eq!(number(&told["metTheWall"]), count(&|bits| bits == 1));
-            prop_assert_eq!(number(&told["reachedPortal"]), count(&|bits| bits & 2 != 0));
-            for (place, step) in told["steps"].as_array().unwrap().iter().enumerate() {
+            prop_assert_eq!(number(&shown["people"]), mine.len() as u64);
+            prop_assert_eq!(number(&shown["metTheWall"]), count(&|bits| bits == 1));
+            prop_assert_eq!(number(&shown["reachedPortal"]), count(&|bits| bits & 2 != 0));
+            for (place, step) in shown["steps"].as_array().unwrap().iter().enumerate() {
                 prop_assert_eq!(number(&step["people"]), count(&|bits| bits >> place & 1 == 1));
             }
         }

@@ -1,4 +1,5 @@
-//! What the delivery log costs: a source that posts so many events a minute, one a request, through the webhook itself.
+//! What the delivery log costs. A source posts a number of events a minute, one in each request, through the webhook
+//! itself.
 
 use crate::{BoxError, Table};
 use http::Request;
@@ -21,14 +22,14 @@ const HOOK: &str = "/hooks/contoso/enrollment-events";
 pub struct Cost {
     /// Events posted.
     pub events: usize,
-    /// Minutes that they took.
+    /// Minutes over which they were posted.
     pub minutes: usize,
     /// Units of only the log.
     pub units: Units,
 }
 
-/// Posts so many events a minute for some minutes. Of ten, six are new, one is known, two are of other kinds and one is
-/// refused.
+/// Posts `events_a_minute` events a minute for `minutes` minutes. Of ten, six are new, one is a duplicate, two are of
+/// ignored types and one is refused.
 ///
 /// # Errors
 /// If the table fails.

@@ -8,8 +8,8 @@
 #[macro_use]
 mod cases;
 mod engine;
+pub mod fixtures;
 pub mod proxy;
 pub mod suite;
-pub mod told;
 
 pub use engine::{ENDPOINT, Engine, Item, Table, number, text};

@@ -319,10 +319,10 @@ impl AppliedProfile {
         Self::from_settings(id, 0, &Settings::named(name), Rule::Reported)
     }
 
-    /// The profile that a sender reported, as the tenant's own profile of that name has it. The session waits
-    /// for the apps that the sender lists, whatever the profile selects today.
+    /// The tenant's own profile of the name that a sender reported; without one, the profile as reported. The session
+    /// waits for the apps that the sender lists, whatever the profile selects today.
     #[must_use]
-    pub fn as_told(reported: &Self, profiles: &Profiles) -> Self {
+    pub fn as_reported(reported: &Self, profiles: &Profiles) -> Self {
         let called = |profile: &EspProfile| profile.settings.display_name.eq_ignore_ascii_case(&reported.name);
         let known = match reported.id.ends_with(GRAPH_DEFAULT_ID_ENDS) {
             true => Some(profiles.fallback()),

@@ -1,4 +1,4 @@
-//! Enrollment Status Page sessions of every kind, and the profiles they are under.
+//! Enrollment Status Page sessions of every kind, and the profiles that apply to them.
 
 use super::{Rng, about, at, tenant};
 use std::sync::LazyLock;
@@ -42,7 +42,13 @@ pub fn started(profile: &EspProfile, rule: Rule) -> Start {
 }
 
 /// An event of a session.
-pub fn told(device: u64, id: impl Into<String>, time: Timestamp, session: Option<&str>, detail: EspDetail) -> Event {
+pub fn esp_event(
+    device: u64,
+    id: impl Into<String>,
+    time: Timestamp,
+    session: Option<&str>,
+    detail: EspDetail,
+) -> Event {
     Event {
         key: EventKey { source: "esp".to_owned(), id: id.into() },
         time,
@@ -68,7 +74,7 @@ fn start(rng: &mut Rng) -> Start {
     let mut profile = profiles[at].1.clone();
     profile.settings.show_installation_progress = !rng.one_in(12);
     profile.settings.allow_non_blocking_app_installation = rng.one_in(2);
-    // A profile that has another name by now, and one that is gone.
+    // Some profiles were renamed since, some deleted.
     if rng.one_in(6) {
         profile.settings.display_name.push_str(" (old)");
     }
@@ -86,7 +92,7 @@ fn start(rng: &mut Rng) -> Start {
 }
 
 fn setup(rng: &mut Rng, phase: Phase, details: &mut Vec<EspDetail>) {
-    // Without a list the page goes on identifying.
+    // Without a list of items the page stays at identifying.
     if rng.one_in(4) {
         return;
     }
@@ -102,17 +108,17 @@ fn setup(rng: &mut Rng, phase: Phase, details: &mut Vec<EspDetail>) {
     for id in apps {
         let mut named = item(id);
         if rng.one_in(4) {
-            // Another version of the same app; or a name that nobody told.
+            // Another version of the same app, with or without a name.
             named = ItemName { id: format!("app-{id}-new"), name: rng.one_in(2).then(|| format!("App {id}")) };
         }
-        let mut tell = |state, code: Option<&str>| {
+        let mut add = |state, code: Option<&str>| {
             details.push(EspDetail::Item(phase, Category::Apps, named.clone(), state, code.map(str::to_owned)));
         };
         if !rng.one_in(3) {
-            tell(ItemState::InProgress, None);
+            add(ItemState::InProgress, None);
         }
         if rng.one_in(7) {
-            tell(ItemState::Error, Some("0x87D1041C"));
+            add(ItemState::Error, Some("0x87D1041C"));
             if rng.one_in(3) {
                 details.push(EspDetail::Action(EspAction::Retry));
                 continue;
@@ -162,7 +168,7 @@ pub fn session(rng: &mut Rng, device: u64, begin: Timestamp) -> Vec<Event> {
     let mut time = begin;
     let events = details.into_iter().zip(0..).map(|(detail, seq)| {
         time = time + Millis::from_seconds(i64::try_from(1 + rng.below(2 * pace)).unwrap());
-        told(device, format!("esp-{device}-{}-{seq}", begin.millis()), time, named.as_deref(), detail)
+        esp_event(device, format!("esp-{device}-{}-{seq}", begin.millis()), time, named.as_deref(), detail)
     });
     events.collect()
 }

@@ -22,7 +22,7 @@ use vestibule_domain::{
 };
 use vestibule_report::{Change, Context, Working};
 
-/// The advice that files are made with.
+/// The advice that is written into files.
 pub static ADVICE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| Arc::new(Catalogue::built_in().clone()));
 
 pub const KEY: &[u8] = b"a key of pseudonyms";
@@ -100,13 +100,13 @@ pub fn event(id: impl Into<String>, time: Timestamp, delay: i64, about: About, s
     }
 }
 
-/// Nothing but what is named, by a server's clock.
+/// Only the named abilities, with times by a server's clock.
 pub fn reports(words: &[&str]) -> Reports {
     Reports::read(words.iter().copied()).unwrap()
 }
 
-/// Senders that leave something out, as the bits of what they report: starts 1, steps 2, stops 4, failures 8, ends 16,
-/// compliance 32.
+/// Senders that do not report everything, as the bits of what they report: starts 1, steps 2, stops 4,
+/// failures 8, ends 16, compliance 32.
 pub const SENDERS: [(&str, Reports); 4] = [
     ("nanomdm", Reports::from_bits(1 | 16)),
     ("jamf", Reports::from_bits(16)),
@@ -118,11 +118,11 @@ pub const SENDERS: [(&str, Reports); 4] = [
 pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timestamp) -> Vec<Event> {
     let platform = rng.pick(&[Platform::Ios, Platform::Ios, Platform::Android, Platform::Windows, Platform::MacOs]);
     let span = u64::try_from((until - from).get()).unwrap();
-    // Half of the devices are reported by one of the senders that leave something out.
+    // Half of the devices are reported by a sender that does not report everything.
     let sender = rng.one_in(2).then(|| rng.pick(&SENDERS));
     let mut events = Vec::new();
     let mut number = 0;
-    let mut tell = |rng: &mut Rng, time: Timestamp, step: Step, events: &mut Vec<Event>| {
+    let mut add = |rng: &mut Rng, time: Timestamp, step: Step, events: &mut Vec<Event>| {
         number += 1;
         let hash = Rng(device << 20 | number).next();
         let id = if device.is_multiple_of(7) {
@@ -159,10 +159,10 @@ pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timesta
     for _ in 0..attempts {
         let mut now = from + Millis::new(i64::try_from(rng.below(span)).unwrap());
         if rng.one_in(6) {
-            tell(rng, now, step(Kind::Registered), &mut events);
+            add(rng, now, step(Kind::Registered), &mut events);
         }
         if !rng.one_in(5) {
-            tell(rng, now, step(Kind::Started), &mut events);
+            add(rng, now, step(Kind::Started), &mut events);
         }
         for _ in 0..rng.below(5) {
             now = now + Millis::from_seconds(i64::try_from(5 + rng.below(600)).unwrap());
@@ -171,7 +171,7 @@ pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timesta
             if rng.one_in(8) {
                 entered.reported.push((Member::Action, "termsOFuse".to_owned()));
             }
-            tell(rng, now, entered, &mut events);
+            add(rng, now, entered, &mut events);
         }
         now = now + Millis::from_seconds(i64::try_from(rng.below(300)).unwrap());
         let mut end = match rng.below(9) {
@@ -204,16 +204,16 @@ pub fn device_events(rng: &mut Rng, device: u64, from: Timestamp, until: Timesta
             end = step(Kind::Started);
         }
         let enrolled = end.kind == Kind::Enrolled;
-        tell(rng, now, end, &mut events);
+        add(rng, now, end, &mut events);
         if enrolled && !rng.one_in(4) {
             let mut compliant = step(Kind::Compliant);
             compliant.said.assumed = rng.one_in(4);
-            tell(rng, now + Millis::from_seconds(60), compliant, &mut events);
+            add(rng, now + Millis::from_seconds(60), compliant, &mut events);
             if rng.one_in(6) {
                 // Outside any attempt.
                 let mut failed = step(Kind::Failed);
                 failed.failure = Some(Failure { code: Some("0x801C0003".to_owned()), ..Failure::default() });
-                tell(rng, now + Millis::from_minutes(90), failed, &mut events);
+                add(rng, now + Millis::from_minutes(90), failed, &mut events);
             }
         }
         if platform == Platform::Windows && rng.one_in(2) {

@@ -1,8 +1,8 @@
-//! Each device is judged by itself; a name of several is a list; who gave up is helped.
+//! Each device is judged alone; a name that several devices have gives a list; people who gave up get help.
 
-use crate::common::esp::{PROFILES, item, started, told};
+use crate::common::esp::{PROFILES, esp_event, item, started};
 use crate::common::step;
-use crate::teller::{KNOWN, ago, device, file, finding, ids};
+use crate::reporter::{KNOWN, ago, device, file, finding, ids};
 use std::collections::BTreeSet;
 use vestibule_domain::catalogue::{AWAIT_CONFIGURATION, ROWS};
 use vestibule_domain::esp::resolve::Rule;
@@ -44,14 +44,14 @@ fn a_success_on_another_device_excuses_nothing() {
     assert_eq!(finding(&diagnosis, "stopped").enrollment_key.as_deref(), Some("sn00002007"));
     assert_eq!(finding(&diagnosis, "works").enrollment_key.as_deref(), Some("sn00001007"));
     assert!(diagnosis.attempts.is_sorted_by(|one, next| one.attempt.started_at >= next.attempt.started_at));
-    // What is said of each device alone is what is said of it among the person's.
+    // A device has the same verdict and findings alone as among its person's devices.
     for judged in &diagnosis.devices {
         let alone = all.of_device(&judged.device.enrollment_key);
         assert_eq!((alone.verdict, &alone.summary), (judged.verdict, &judged.summary));
         let said = diagnosis.findings.iter().filter(|one| one.enrollment_key == alone.findings[0].enrollment_key);
         assert_eq!(said.map(|one| one.id).collect::<Vec<_>>(), ids(&alone));
     }
-    // The device's own success does.
+    // A success on the same device does excuse it.
     let own = device(7, Platform::Windows).starts(500).fails(490, Some("0x801C0003"), None, None).starts(300);
     let own = file([own.completes(290), device(1_007, Platform::Ios).starts(400).completes(390)]).of_user(USER, KNOWN);
     assert_eq!((own.verdict, ids(&own)), (Verdict::Working, vec!["works", "works"]));
@@ -62,7 +62,7 @@ fn a_name_of_several_devices_is_a_list_to_choose_from() {
     let all = file([
         device(1, Platform::Windows).starts(500).fails(490, None, None, None).named("DESKTOP"),
         device(2, Platform::Ios).starts(300).completes(290).named("Desktop"),
-        // Its name is the serial number of the first.
+        // The second device's name is the serial number of the first.
         device(3, Platform::Ios).starts(300).completes(290).named("SN00000001"),
     ]);
     let several = all.of_device("desktop");
@@ -73,7 +73,7 @@ fn a_name_of_several_devices_is_a_list_to_choose_from() {
     assert!(several.choices.iter().all(|one| one.user_principal_name.is_some() && one.last_activity_at.is_some()));
     assert!(several.devices.is_empty() && several.attempts.is_empty());
     assert!(several.findings.is_empty() && several.collect.is_empty());
-    // What names exactly one goes straight to it.
+    // A text that matches one device exactly gives that device's diagnosis.
     for (text, key) in [("SN00000001", "sn00000001"), ("sn00000002", "sn00000002"), ("DEVICE-3", "")] {
         let one = all.of_device(text);
         assert!(one.choices.is_empty(), "{text}");
@@ -83,10 +83,10 @@ fn a_name_of_several_devices_is_a_list_to_choose_from() {
 }
 
 #[test]
-fn people_are_found_by_any_attempt_and_any_session_of_theirs() {
+fn people_are_found_by_each_of_their_attempts_and_sessions() {
     let profile = PROFILES.iter().next().unwrap().1;
     let mut session = device(5, Platform::Windows);
-    session.events.push(told(
+    session.events.push(esp_event(
         5,
         "s",
         ago(900),
@@ -95,7 +95,7 @@ fn people_are_found_by_any_attempt_and_any_session_of_theirs() {
     ));
     session.events[0].about.user_principal_name = Some("Ada@contoso.example".to_owned());
     session.events[0].about.user_id = Some("ada".to_owned());
-    // The attempt that the session opened is of whom its later events name.
+    // The attempt that the session opened belongs to the person whom its later events name.
     let session = session.completes(100);
     let handed_on = device(4, Platform::Ios)
         .starts(900)
@@ -109,7 +109,7 @@ fn people_are_found_by_any_attempt_and_any_session_of_theirs() {
     let found = all.of_user("ada@contoso.example", KNOWN);
     let devices: BTreeSet<_> = keys(&found).into_iter().map(|(key, _)| key).collect();
     assert_eq!(devices, BTreeSet::from(["sn00000004", "sn00000005"]));
-    // The next person enrolled it: the device does not fail any more, and what failed is hers still.
+    // The next person enrolled the device, so it no longer fails; the failed attempt still belongs to the first person.
     assert_eq!(keys(&found), [("sn00000005", Verdict::NoAttempt), ("sn00000004", Verdict::Working)]);
     let failed = found.attempts.iter().filter(|past| past.attempt.outcome == "failed");
     assert_eq!(failed.map(|past| past.attempt.enrollment_key.as_str()).collect::<Vec<_>>(), ["sn00000004"]);
@@ -123,7 +123,7 @@ fn people_are_found_by_any_attempt_and_any_session_of_theirs() {
 }
 
 #[test]
-fn who_gave_up_is_helped_wherever_it_was() {
+fn a_person_who_gave_up_gets_help_for_every_place() {
     let stopped = |number: u64, platform, action: &str, screen: &str| {
         device(number, platform).starts(300).enters(299, action, screen).cancels(298)
     };
@@ -138,8 +138,8 @@ fn who_gave_up_is_helped_wherever_it_was() {
     all.push(stopped(101, Platform::Ios, "SenderOwn", "ownScreen"));
     all.push(stopped(102, Platform::Windows, "deviceSetup", "x"));
     all.push(stopped(103, Platform::Ios, AWAIT_CONFIGURATION, "x"));
-    all.push(device(104, Platform::Ios).starts(300).tells(299, step(Kind::Unenrolled)));
-    // Nobody reported a place.
+    all.push(device(104, Platform::Ios).starts(300).reports(299, step(Kind::Unenrolled)));
+    // This device's place was not reported.
     for (number, platform) in (105..).zip([Platform::Windows, Platform::MacOs, Platform::Ios, Platform::Android]) {
         let mut silent = device(number, platform).starts(300).cancels(298);
         let reports = Reports::read(["starts", "stops"].iter().copied()).unwrap();
@@ -154,23 +154,23 @@ fn who_gave_up_is_helped_wherever_it_was() {
         assert_eq!(diagnosis.verdict, Verdict::GaveUp, "{number}");
         let stop = finding(&diagnosis, "stopped");
         assert!(!stop.cause.is_empty() && stop.steps.len() > 1 && !stop.who.is_empty(), "{number}");
-        assert!(stop.others.is_none() || number < 100, "{number}: nobody knows who stopped alike");
+        assert!(stop.others.is_none() || number < 100, "{number}: no place, so no others who stopped there");
         causes.insert(stop.cause.clone());
     }
-    assert!(causes.len() >= 17, "{}: by place, not one for all", causes.len());
+    assert!(causes.len() >= 17, "{}: each place has its own cause", causes.len());
     let asked = all.of_device("SN00000105");
     assert!(finding(&asked, "stopped").steps[0].starts_with("Ask the person"));
     assert!(asked.summary.contains("a place that no sender reported"), "{}", asked.summary);
 }
 
 #[test]
-fn a_status_page_out_of_time_says_what_to_do() {
+fn a_status_page_that_timed_out_says_what_to_do() {
     let profile = PROFILES.iter().next().unwrap().1;
     let mut late = device(1, Platform::Windows);
     let begun = EspDetail::Phase(Phase::AccountSetup, PhaseState::Started);
     late.events = vec![
-        told(1, "s", ago(60 * 40), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default)))),
-        told(1, "p", ago(60 * 40 - 1), Some("s"), begun),
+        esp_event(1, "s", ago(60 * 40), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default)))),
+        esp_event(1, "p", ago(60 * 40 - 1), Some("s"), begun),
     ];
     let diagnosis = file([late]).of_device("SN00000001");
     assert_eq!(diagnosis.verdict, Verdict::GaveUp);
@@ -186,7 +186,7 @@ fn a_setup_assistant_that_is_not_released_is_a_finding_after_fifteen_minutes() {
     let all = file([
         device(1, Platform::Ios).starts(20).held(15),
         device(2, Platform::Ios).starts(20).held(16),
-        // Reporting again makes the wait no shorter.
+        // A repeated report does not restart the wait.
         device(3, Platform::Ios).starts(40).held(30).held(2),
     ]);
     let short = all.of_device("SN00000001");
@@ -204,7 +204,7 @@ fn a_setup_assistant_that_is_not_released_is_a_finding_after_fifteen_minutes() {
 fn a_failure_outside_any_attempt_is_a_failure_of_the_device() {
     let failure = Failure { code: Some("0x801C0003".to_owned()), ..Failure::default() };
     let failed = Step { failure: Some(failure), ..step(Kind::Failed) };
-    let all = file([device(1, Platform::Windows).starts(500).completes(490).tells(300, failed)]);
+    let all = file([device(1, Platform::Windows).starts(500).completes(490).reports(300, failed)]);
     let diagnosis = all.of_device("SN00000001");
     assert_eq!(diagnosis.verdict, Verdict::Failing);
     assert!(diagnosis.summary.contains("20 Mar 2026, 07:00 UTC"), "{}", diagnosis.summary);
@@ -216,11 +216,12 @@ fn a_failure_outside_any_attempt_is_a_failure_of_the_device() {
 #[test]
 fn what_fails_without_a_reason_has_advice_and_no_invented_cause() {
     let profile = PROFILES.iter().next().unwrap().1;
-    let begun =
-        |number| told(number, "s", ago(90), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default))));
+    let begun = |number| {
+        esp_event(number, "s", ago(90), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default))))
+    };
     let mut failed = device(1, Platform::Windows);
     let phase = EspDetail::Phase(Phase::DeviceSetup, PhaseState::Failed);
-    failed.events = vec![begun(1), told(1, "f", ago(60), Some("s"), phase)];
+    failed.events = vec![begun(1), esp_event(1, "f", ago(60), Some("s"), phase)];
     let all = file([failed, device(2, Platform::MacOs).starts(60).fails(50, None, None, None)]);
     let page = all.of_device("SN00000001");
     let failure = finding(&page, "failure");
@@ -234,27 +235,27 @@ fn what_fails_without_a_reason_has_advice_and_no_invented_cause() {
 }
 
 #[test]
-fn a_device_that_enrolled_before_is_enrolled_and_nobody_is_said_not_to_have_tried() {
+fn a_device_that_enrolled_before_its_first_event_counts_as_enrolled() {
     let mut restated = step(Kind::Enrolled);
     restated.said.restated = true;
-    let known = device(1, Platform::Android).tells(60, restated).tells(60, step(Kind::Compliant)).without_steps();
+    let known = device(1, Platform::Android).reports(60, restated).reports(60, step(Kind::Compliant)).without_steps();
     let diagnosis = file([known]).of_device("SN00000001");
     assert_eq!((diagnosis.verdict, ids(&diagnosis)), (Verdict::Working, vec!["enrolled-before"]));
     assert!(diagnosis.summary.contains("no enrollment of it was reported"), "{}", diagnosis.summary);
 }
 
 #[test]
-fn who_went_on_past_a_failed_page_is_not_called_well() {
+fn a_person_who_continued_past_a_failed_page_still_sees_the_failure() {
     let profile = PROFILES.iter().next().unwrap().1;
     let mut went_on = device(1, Platform::Windows);
     let error = EspDetail::Item(Phase::DeviceSetup, Category::Apps, item(1), ItemState::Error, Some("1603".to_owned()));
     went_on.events = vec![
-        told(1, "s", ago(200), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default)))),
-        told(1, "i", ago(190), Some("s"), error),
-        told(1, "c", ago(185), Some("s"), EspDetail::Action(EspAction::ContinueAnyway)),
+        esp_event(1, "s", ago(200), Some("s"), EspDetail::Started(Box::new(started(profile, Rule::Default)))),
+        esp_event(1, "i", ago(190), Some("s"), error),
+        esp_event(1, "c", ago(185), Some("s"), EspDetail::Action(EspAction::ContinueAnyway)),
     ];
     let diagnosis =
-        file([went_on.tells(180, step(Kind::Enrolled)).tells(170, step(Kind::Compliant))]).of_device("SN00000001");
+        file([went_on.reports(180, step(Kind::Enrolled)).reports(170, step(Kind::Compliant))]).of_device("SN00000001");
     assert_eq!(diagnosis.verdict, Verdict::Working, "as the tile says");
     assert_eq!(ids(&diagnosis), ["esp-failed", "complete-since"]);
     assert_eq!(finding(&diagnosis, "esp-failed").severity, Severity::Warning);

@@ -1,11 +1,12 @@
-//! How many devices a person has is why a device fails only where what failed says so, or nobody reported why.
+//! The limit of devices a person may enroll is only named as the cause if the failure says
+//! so or has no reported reason.
 
-use crate::teller::{File, KNOWN, device, file, finding, ids};
+use crate::reporter::{File, KNOWN, device, file, finding, ids};
 use vestibule_domain::Platform;
 use vestibule_domain::failure::FailureCategory;
 use vestibule_report::diagnosis::{Diagnosis, Known, Severity, Subject};
 
-/// What is said of device 1 007, whose person has one other device and may have one.
+/// The diagnosis of device 1 007, whose person has one other device and may have only one.
 fn at_limit(code: Option<&str>, category: Option<FailureCategory>, message: Option<&str>) -> Diagnosis {
     let fails = device(1_007, Platform::Windows).starts(100).fails(90, code, category, message);
     of(&file([device(7, Platform::Ios).starts(500).completes(490), fails]))
@@ -23,7 +24,7 @@ fn the_sentence_names_what_the_failure_itself_says() {
         let failure = finding(&diagnosis, "failure");
         assert_eq!(failure.rank, 1, "{code:?}: {:?}", ids(&diagnosis));
         assert!(diagnosis.summary.contains(failure.title.trim_end_matches('.')), "{}", diagnosis.summary);
-        // The limit is worth a look, after that.
+        // The limit is still worth a look, but comes second.
         let limit = finding(&diagnosis, "device-limit");
         assert!(limit.severity == Severity::Warning && limit.rank > 1, "{limit:?}");
         let of_user = file([
@@ -36,7 +37,7 @@ fn the_sentence_names_what_the_failure_itself_says() {
 }
 
 #[test]
-fn where_the_failure_says_it_or_says_nothing_the_limit_comes_first() {
+fn a_failure_that_names_the_limit_or_no_reason_puts_the_limit_first() {
     for (code, category, message) in [
         (Some("0x80180013"), None, None),
         (Some("DeviceCapReached"), None, None),
@@ -52,11 +53,11 @@ fn where_the_failure_says_it_or_says_nothing_the_limit_comes_first() {
 }
 
 #[test]
-fn who_chose_to_stop_did_not_meet_the_limit() {
+fn a_person_who_chose_to_stop_did_not_meet_the_limit() {
     let enrolled = || device(7, Platform::Ios).starts(500).completes(490);
     let declined = device(1_007, Platform::Ios).starts(100).enters(99, "TermsofUse", "termsOfUse").cancels(98);
     assert_eq!(ids(&of(&file([enrolled(), declined]))), ["stopped", "device-limit"]);
-    // Of one that went silent nobody reported why.
+    // No reason was reported for an attempt that went silent.
     let silent = device(1_007, Platform::Ios).starts(100);
     assert_eq!(ids(&of(&file([enrolled(), silent]))), ["device-limit", "stopped"]);
 }

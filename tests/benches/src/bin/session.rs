@@ -1,4 +1,5 @@
-//! What an update of an Enrollment Status Page session costs: `cargo run -p vestibule-benches --bin session -- [APPS …]`.
+//! What an update of an Enrollment Status Page session costs:
+//! `cargo run -p vestibule-benches --bin session -- [APPS …]`.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use vestibule_benches::{BoxError, session::session};

@@ -1,6 +1,6 @@
 //! The change index, and reading the enrollments that it names.
 
-use crate::told::{Device, by_serial, minute, second, serial_that_moves, settings, tenant};
+use crate::fixtures::{Device, by_serial, minute, second, serial_that_moves, settings, tenant};
 use crate::{Engine, Table, number};
 use futures::{StreamExt as _, stream};
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! The cost of each operation, in the table's own units.
 
 use crate::Engine;
-use crate::told::{Device, by_serial, minute, second, serial_that_moves, settings, tenant};
+use crate::fixtures::{Device, by_serial, minute, second, serial_that_moves, settings, tenant};
 use futures::{StreamExt as _, stream};
 use vestibule_domain::Kind;
 use vestibule_domain::event::Event;

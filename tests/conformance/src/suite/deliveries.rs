@@ -1,8 +1,8 @@
 //! The delivery log: what each source delivered, and what happened to it.
 
 use crate::Engine;
+use crate::fixtures::{T0, minute, second, tenant};
 use crate::proxy::{Fault, Proxy};
-use crate::told::{T0, minute, second, tenant};
 use vestibule_domain::{Day, Millis};
 use vestibule_store::{Cause, DayLog, Delivery, MOST_NAMES, NEWEST, OTHER, log_day};
 

@@ -1,6 +1,6 @@
 //! The due index and the sweep.
 
-use crate::told::{Device, by_serial, minute, second, settings, tenant, writes};
+use crate::fixtures::{Device, by_serial, minute, second, settings, tenant, writes};
 use crate::{Engine, Table};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -1,7 +1,7 @@
 //! Adding events: as a set, at the least cost, by many writers at once.
 
 use crate::Engine;
-use crate::told::{Device, by_serial, by_udid, history, minute, second, settings, tenant, writes};
+use crate::fixtures::{Device, by_serial, by_udid, history, minute, second, settings, tenant, writes};
 use futures::future::join_all;
 use vestibule_domain::event::{About, Event};
 use vestibule_domain::history::Added;

@@ -1,7 +1,7 @@
 //! Faults on the way to the table: what was acknowledged is stored, and a repeat is not a second event.
 
+use crate::fixtures::{Device, by_serial, by_udid, history, minute, settings, tenant, writes};
 use crate::proxy::{Fault, Proxy};
-use crate::told::{Device, by_serial, by_udid, history, minute, settings, tenant, writes};
 use crate::{Engine, Table};
 use tokio::sync::oneshot;
 use vestibule_domain::Kind;

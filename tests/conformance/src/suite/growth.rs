@@ -1,6 +1,6 @@
 //! Enrollments that grow: sealed segments, and the limit of growth.
 
-use crate::told::{Device, by_serial, history, minute, scramble, second, settings, tenant, uuid};
+use crate::fixtures::{Device, by_serial, history, minute, scramble, second, settings, tenant, uuid};
 use crate::{Engine, Item};
 use vestibule_domain::event::Event;
 use vestibule_domain::history::Added;

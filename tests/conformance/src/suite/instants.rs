@@ -1,6 +1,6 @@
 //! Clocks differ, and a writer takes its now long before it writes. Still an item's instant never goes back.
 
-use crate::told::{Device, by_serial, minute, settings, tenant};
+use crate::fixtures::{Device, by_serial, minute, settings, tenant};
 use crate::{Engine, Table, number};
 use std::collections::HashMap;
 use vestibule_domain::event::Event;

@@ -1,6 +1,6 @@
 //! What is written can be read, because the writer keeps to the limits.
 
-use crate::told::{Device, by_serial, by_udid, minute, second, settings, tenant};
+use crate::fixtures::{Device, by_serial, by_udid, minute, second, settings, tenant};
 use crate::{Engine, Table};
 use vestibule_domain::event::Event;
 use vestibule_domain::{Kind, fold};

@@ -1,6 +1,6 @@
 //! Devices that go by several names.
 
-use crate::told::{Device, by_mdm, by_serial, by_udid, history, minute, second, settings, tenant};
+use crate::fixtures::{Device, by_mdm, by_serial, by_udid, history, minute, second, settings, tenant};
 use crate::{Engine, Table};
 use futures::future::join_all;
 use std::collections::BTreeSet;

@@ -2,8 +2,8 @@
 //! anybody.
 
 use super::tenants::{file, new};
+use crate::fixtures::{minute, tenant};
 use crate::proxy::{Fault, Proxy};
-use crate::told::{minute, tenant};
 use crate::{Engine, Table};
 use vestibule_domain::esp::profile::Settings;
 use vestibule_domain::esp::profiles::ProfilesError;

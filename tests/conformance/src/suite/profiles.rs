@@ -1,7 +1,7 @@
 //! Enrollment Status Page profiles: one order, with concurrent writers, and versions that stay.
 
 use crate::Engine;
-use crate::told::{T0, minute, scramble, tenant};
+use crate::fixtures::{T0, minute, scramble, tenant};
 use std::collections::BTreeSet;
 use vestibule_domain::TenantId;
 use vestibule_domain::esp::profile::{DEFAULT_PROFILE, DEFAULT_PROFILE_ID, Settings};

@@ -1,7 +1,7 @@
 //! A change of settings that alters attempts reaches every stored enrollment.
 
 use super::tenants::new;
-use crate::told::{Device, by_serial, minute, tenant};
+use crate::fixtures::{Device, by_serial, minute, tenant};
 use crate::{Engine, Table, number};
 use vestibule_domain::event::Event;
 use vestibule_domain::{Kind, Millis, Platform, TenantSettings, Timestamp};

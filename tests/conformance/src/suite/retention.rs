@@ -1,6 +1,6 @@
 //! Events older than a tenant's retention.
 
-use crate::told::{Device, by_serial, by_udid, history, minute, settings, tenant, uuid};
+use crate::fixtures::{Device, by_serial, by_udid, history, minute, settings, tenant, uuid};
 use crate::{Engine, Table, number};
 use vestibule_domain::event::Event;
 use vestibule_domain::history::Added;

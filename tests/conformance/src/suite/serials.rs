@@ -1,6 +1,6 @@
 //! Serial numbers keep devices separate, whatever else they share; and links never form a circle.
 
-use crate::told::{Device, by_mdm, by_serial, by_udid, minute, settings, tenant};
+use crate::fixtures::{Device, by_mdm, by_serial, by_udid, minute, settings, tenant};
 use crate::{Engine, Item, Table};
 use aws_sdk_dynamodb::types::AttributeValue;
 use vestibule_domain::event::Event;

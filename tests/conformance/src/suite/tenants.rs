@@ -1,7 +1,7 @@
 //! Tenants and their files.
 
 use crate::Engine;
-use crate::told::{T0, minute, second, tenant};
+use crate::fixtures::{T0, minute, second, tenant};
 use std::collections::BTreeMap;
 use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 use vestibule_store::{ApiToken, FileRecord, Role, Secret, SettingsHistory, StoreError, Tenant, TenantCache};

@@ -2,8 +2,8 @@
 
 use super::tenants::new;
 use crate::engine::{number, text};
+use crate::fixtures::{T0, tenant};
 use crate::proxy::{Fault, Proxy};
-use crate::told::{T0, tenant};
 use crate::{Engine, Table};
 use std::collections::BTreeMap;
 use vestibule_domain::web_enrollment::{CountedSteps, SignIn, WebDays, WebStep, WebSteps};

@@ -1,6 +1,6 @@
 //! Which events of a request are about one device; this needs no table.
 
-use vestibule_conformance::told::{Device, minute};
+use vestibule_conformance::fixtures::{Device, minute};
 use vestibule_domain::Kind;
 use vestibule_domain::event::{About, Event};
 use vestibule_store::group_by_device;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashMap};
-use vestibule_conformance::told::{self as cases, Device, by_mdm, by_serial, by_udid, tenant};
+use vestibule_conformance::fixtures::{self, Device, by_mdm, by_serial, by_udid, tenant};
 use vestibule_conformance::{Engine, Table};
 use vestibule_domain::event::Event;
 use vestibule_domain::{History, Kind, Millis, Plan, TenantSettings, Timestamp, fold};
@@ -66,7 +66,7 @@ fn event(report: &Report, now: Timestamp) -> Event {
     if report.names & 4 > 0 {
         device = device.and_mdm("mdm-1");
     }
-    let at = cases::minute(report.at).min(now);
+    let at = fixtures::minute(report.at).min(now);
     let event = device.reports(format!("event-{}", report.id), report.kind, at);
     let body = if report.long { device.reports_at_length(report.id.into(), 2_000, at).body } else { event.body };
     Event { received_at: now, body, ..event }
@@ -98,7 +98,7 @@ async fn holds(steps: &[Step], require_compliance: bool) -> Result<(), TestCaseE
     let table = Engine::embedded().table().await;
     let settings = TenantSettings { require_compliance, ..TenantSettings::default() };
     let mut memory = History::default();
-    let mut now = cases::minute(60);
+    let mut now = fixtures::minute(60);
     let mut pruned = false;
     for step in steps {
         match step {

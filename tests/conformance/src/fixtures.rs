@@ -1,4 +1,5 @@
-//! Events for the cases: short to write, and incompressible where size matters.
+//! What the cases share: a tenant, instants, devices, and events that are short to write and do not compress where size
+//! matters.
 
 use vestibule_domain::catalogue::{Action, Place, Screen, UserAction};
 use vestibule_domain::esp::{EspDetail, EspEvent};
@@ -8,7 +9,7 @@ use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{History, Identifier, Millis, Reports, TenantId, TenantSettings, Timestamp};
 use vestibule_store::{CHANGE_BUCKET_WIDTH, ItemKey, Stored};
 
-/// When the cases begin.
+/// The instant at which the cases begin.
 pub const T0: Timestamp = Timestamp::from_millis(1_760_000_400_000);
 
 /// The tenant of most cases.
@@ -64,7 +65,7 @@ impl Device {
         self
     }
 
-    /// The same device, with its user too.
+    /// The same device, also with its user.
     #[must_use]
     pub fn and_user(mut self, principal_name: impl Into<String>) -> Self {
         self.0.user_principal_name = Some(principal_name.into());
@@ -127,12 +128,12 @@ pub fn by_udid(udid: &str) -> Identifier {
     Identifier::new(IdentifierKind::Udid, udid).unwrap()
 }
 
-/// The identifier of a server's id.
+/// The identifier of the id that an MDM server gave a device.
 pub fn by_mdm(id: &str) -> Identifier {
     Identifier::new(IdentifierKind::MdmDeviceId, id).unwrap()
 }
 
-/// How many times an enrollment was written, if its first write folded at `first`: its version counts from there.
+/// How many times an enrollment was written. Its version counts from `first`, the instant at which it was first folded.
 pub fn writes(stored: &Stored, first: Timestamp) -> usize {
     usize::try_from(stored.version + 1 - first.millis().unsigned_abs()).unwrap()
 }

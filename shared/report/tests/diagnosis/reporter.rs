@@ -1,4 +1,4 @@
-//! Devices that report, and what is said of them.
+//! Devices whose events a test writes down, and the diagnosis of a file of them.
 
 use crate::common::{about, at, build, context, event, step, tenant};
 use vestibule_domain::event::Step;
@@ -16,25 +16,25 @@ pub fn ago(minutes: i64) -> Timestamp {
     at(AS_OF) - Millis::from_minutes(minutes)
 }
 
-/// What a device tells, minutes before now.
-pub struct Teller {
+/// What a device reports, in minutes before the file's instant.
+pub struct Reporter {
     pub device: u64,
     pub platform: Platform,
     pub events: Vec<Event>,
 }
 
-pub fn device(device: u64, platform: Platform) -> Teller {
-    Teller { device, platform, events: Vec::new() }
+pub fn device(device: u64, platform: Platform) -> Reporter {
+    Reporter { device, platform, events: Vec::new() }
 }
 
-impl Teller {
-    pub fn tells(mut self, minutes: i64, told: Step) -> Self {
+impl Reporter {
+    pub fn reports(mut self, minutes: i64, step: Step) -> Self {
         let id = format!("{}-{}", self.device, self.events.len());
-        self.events.push(event(id, ago(minutes), 100, about(self.device, self.platform), told));
+        self.events.push(event(id, ago(minutes), 100, about(self.device, self.platform), step));
         self
     }
 
-    /// All of its events so far and no others are of that person.
+    /// Makes this the person of its events since the last call.
     pub fn by(mut self, person: &str) -> Self {
         for event in self.events.iter_mut().filter(|event| event.about.user_id.as_deref() != Some("another")) {
             event.about.user_principal_name = Some(person.to_owned());
@@ -43,17 +43,17 @@ impl Teller {
         self
     }
 
-    /// Its name is that.
+    /// Sets the device name of its events so far.
     pub fn named(mut self, name: &str) -> Self {
         self.events.iter_mut().for_each(|event| event.about.device_name = Some(name.to_owned()));
         self
     }
 
     pub fn starts(self, minutes: i64) -> Self {
-        self.tells(minutes, step(Kind::Started))
+        self.reports(minutes, step(Kind::Started))
     }
 
-    /// All of its events so far are of a sender that reports neither starts nor screens.
+    /// Makes its events so far those of a sender that reports neither starts nor screens.
     pub fn without_steps(mut self) -> Self {
         for event in &mut self.events {
             (event.reports.starts, event.reports.steps) = (false, false);
@@ -63,11 +63,11 @@ impl Teller {
 
     pub fn enters(self, minutes: i64, action: &str, screen: &str) -> Self {
         let place = Some(Place::new(None, Action::read(action), Some(Screen::read(screen))));
-        self.tells(minutes, Step { place, ..step(Kind::StepEntered) })
+        self.reports(minutes, Step { place, ..step(Kind::StepEntered) })
     }
 
     pub fn cancels(self, minutes: i64) -> Self {
-        self.tells(minutes, Step { user_action: Some(UserAction::Cancel), ..step(Kind::Stopped) })
+        self.reports(minutes, Step { user_action: Some(UserAction::Cancel), ..step(Kind::Stopped) })
     }
 
     pub fn fails(
@@ -79,18 +79,18 @@ impl Teller {
     ) -> Self {
         let failure =
             Failure { code: code.map(str::to_owned), reason: None, message: message.map(str::to_owned), category };
-        self.tells(minutes, Step { failure: Some(failure), ..step(Kind::Failed) })
+        self.reports(minutes, Step { failure: Some(failure), ..step(Kind::Failed) })
     }
 
-    /// Enrolled, and held in the Setup Assistant.
+    /// Reports it enrolled and held in the Setup Assistant.
     pub fn held(self, minutes: i64) -> Self {
         let mut held = step(Kind::Enrolled);
         held.said.awaiting_configuration = true;
-        self.tells(minutes, held)
+        self.reports(minutes, held)
     }
 
     pub fn completes(self, minutes: i64) -> Self {
-        self.tells(minutes, step(Kind::Enrolled)).tells(minutes, step(Kind::Compliant))
+        self.reports(minutes, step(Kind::Enrolled)).reports(minutes, step(Kind::Compliant))
     }
 
     pub fn change(self) -> Change {
@@ -108,8 +108,8 @@ pub struct File {
     _folder: tempfile::TempDir,
 }
 
-pub fn file(devices: impl IntoIterator<Item = Teller>) -> File {
-    let changes: Vec<_> = devices.into_iter().map(Teller::change).collect();
+pub fn file(devices: impl IntoIterator<Item = Reporter>) -> File {
+    let changes: Vec<_> = devices.into_iter().map(Reporter::change).collect();
     let folder = tempfile::tempdir().unwrap();
     let context = context(&TENANT, &SETTINGS);
     let working = build(&folder.path().join("w"), &context, &changes, at(AS_OF));
