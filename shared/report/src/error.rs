@@ -12,7 +12,7 @@ pub enum Error {
         /// The salt under which it did.
         salt: u32,
     },
-    /// The file is true for a later instant than the one asked for.
+    /// The file already describes a later instant than the one asked for.
     #[error("the file is as of {file}, later than {asked}")]
     Backwards {
         /// The instant of the file.
@@ -20,11 +20,11 @@ pub enum Error {
         /// The instant asked for.
         asked: vestibule_domain::Timestamp,
     },
-    /// An earlier refresh stopped half-way: throw the file away.
+    /// An earlier refresh stopped half-way: discard the file.
     #[error("the file is unusable after an unfinished refresh")]
     Unfinished,
-    /// Nothing was refreshed into the file yet, so there is nothing to publish or read.
-    #[error("the file is not yet true for any instant")]
+    /// The file was never refreshed, so there is nothing to publish or read.
+    #[error("the file has not been refreshed yet")]
     Empty,
     /// A check before publishing failed: the file must not be used.
     #[error("{check}: {finding}")]
@@ -51,7 +51,7 @@ pub enum Error {
     /// The file has no question of that name.
     #[error("the file has no question {0}")]
     NoQuestion(String),
-    /// What the file answers is not of the form that this crate reads.
+    /// The file's answer does not have the form that this crate reads.
     #[error("the file's answer: {0}")]
     Answer(serde_json::Error),
     /// A question about single attempts, devices or sessions, put to a summary.
@@ -66,7 +66,7 @@ pub enum Error {
     /// The file system refused.
     #[error("file: {0}")]
     Io(#[from] std::io::Error),
-    /// A row that was to be written has other columns than its table.
+    /// A row has other columns than its table.
     #[error("a row of {table}: {column} {problem}")]
     Columns {
         /// The table.

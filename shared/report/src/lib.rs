@@ -1,17 +1,17 @@
 //! The report file: one SQLite schema, one operation on it, and the queries.
 //!
-//! - [`Working`]: a file being brought up to date; [`Refresh`] puts changed enrollments into it;
-//!   [`Working::publish`] makes a file that can be given away
+//! - [`Working`]: a file being brought up to date; [`Refresh`] writes changed enrollments into it;
+//!   [`Working::publish`] makes the file that readers get
 //! - [`Reader`]: the numbers of the report and the status page, and [`diagnosis`]
-//! - [`summarise`]: the daily sums of a file alone, in a small file of their own
+//! - [`summarise`]: writes only the daily sums of a file, into a small file of their own
 //! - [`report_html`]: the same numbers as a page to read
 //!
-//! Its floors, each of which knows only those before it: `lists`, `file`, `write`, `publish`, `ask`, `tell`.
+//! Its modules are layers, each of which uses only those before it: `lists`, `file`, `write`, `publish`, `ask`, `tell`.
 //!
 //! Invariants:
 //! - A file refreshed step by step has the rows, and published the bytes, of a file built from nothing.
-//! - Every number is defined once, in a view of the file; every question is one statement, in the file's `questions`, and
-//!   page, API and commands run it from there.
+//! - Every number is defined once, in a view of the file; every question is one statement, in the file's `questions`,
+//!   and page, API and commands run it from there.
 //! - Nothing here reads a clock or knows where enrollments are stored. Raw payloads never enter.
 
 pub mod ask;
@@ -35,8 +35,8 @@ pub use tell::html::report_html;
 pub use write::refresh::{Change, Refresh};
 pub use write::working::Working;
 
-/// The version of the schema, for readers: raised when one made for the version before can't read a file any more. It is
-/// the file's `user_version`. What is built into a file is told apart by a digest, never by this number.
+/// The version of the schema, for readers: it is raised when a reader made for the version before can no longer read a
+/// file. It is the file's `user_version`. A digest, never this number, identifies what is built into a file.
 pub const SCHEMA_VERSION: i32 = 5;
 
 /// The file's `application_id`: "Vest" in ASCII.

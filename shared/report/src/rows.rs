@@ -1,9 +1,10 @@
 //! Writing rows by the names of their columns.
 //!
-//! A row names each value where the value is made; the statement is prepared from the names, before the first row.
+//! The code that makes a value also names its column; the statement is prepared from the names, before the first row.
 //!
-//! Must stay true: a row has a value for every column of its table and for nothing else. A column that a table gains and no
-//! row has is an error of the first row, never empty in silence. This is looked at once a statement, not once a row.
+//! Must stay true: a row has a value for every column of its table and for nothing else. If a table gains a column that
+//! no row fills, the first insert fails; the column never stays empty unnoticed. The check runs once for each
+//! statement, not for each row.
 
 use crate::error::{Error, Result};
 use rusqlite::{Connection, Statement, ToSql};
@@ -26,7 +27,7 @@ pub(crate) use row;
 pub(crate) struct InsertInto<'c> {
     conn: &'c Connection,
     table: &'static str,
-    /// What becomes of a row whose key is taken.
+    /// What SQLite does with a row whose key is taken.
     conflict: &'static str,
     prepared: Option<(&'static [&'static str], Statement<'c>)>,
 }
@@ -42,10 +43,10 @@ impl<'c> InsertInto<'c> {
         Self { conn, table, conflict: " ON CONFLICT DO NOTHING", prepared: None }
     }
 
-    /// Puts a row in; returns how many came to the table.
+    /// Inserts a row; returns how many rows the table gained.
     ///
     /// # Errors
-    /// [`Error::Columns`] when the row has other columns than the table, and when SQLite refuses.
+    /// [`Error::Columns`] if the row has other columns than the table; [`Error::Sqlite`] if SQLite refuses the row.
     pub(crate) fn insert<const N: usize>(&mut self, row: Row<'_, N>) -> Result<usize> {
         let names: &[&str] = row.names;
         if let Some((prepared, statement)) = &mut self.prepared
@@ -62,7 +63,7 @@ impl<'c> InsertInto<'c> {
     }
 }
 
-/// That `names` are the columns of the table, each once.
+/// Checks that `names` are the columns of the table, each once.
 pub(crate) fn check(conn: &Connection, table: &'static str, names: &[&str]) -> Result<()> {
     let mut columns = conn.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
     let columns = columns.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
@@ -95,13 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn values_go_by_name_and_not_by_place() {
+    fn values_are_matched_to_columns_by_name_not_position() {
         let conn = devices();
         let mut insert = InsertInto::new(&conn, "devices");
         for weight in 1..3 {
             insert.insert(row! { weight: weight, name: format!("d{weight}"), colour: None::<&str> }).unwrap();
         }
-        // The same table in another order, by the same statement's owner.
+        // The same inserter accepts the columns in another order.
         insert.insert(row! { name: "d3", colour: "red", weight: 3 }).unwrap();
         insert.insert(row! { weight: 4, name: "d4", colour: "blue" }).unwrap();
         let expected = [("d1", None, 1), ("d2", None, 2), ("d3", Some("red"), 3), ("d4", Some("blue"), 4)];
@@ -109,15 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_missing_unknown_or_there_twice_is_an_error() {
+    fn a_missing_unknown_or_duplicate_column_is_an_error() {
         let conn = devices();
         let mut insert = InsertInto::new(&conn, "devices");
-        let said = |result: Result<usize>| result.unwrap_err().to_string();
-        assert_eq!(said(insert.insert(row! { name: "a", weight: 1 })), "a row of devices: colour has no value");
+        let message = |result: Result<usize>| result.unwrap_err().to_string();
+        assert_eq!(message(insert.insert(row! { name: "a", weight: 1 })), "a row of devices: colour has no value");
         let more = row! { name: "a", weight: 1, colour: "red", height: 2 };
-        assert_eq!(said(insert.insert(more)), "a row of devices: height is unknown");
+        assert_eq!(message(insert.insert(more)), "a row of devices: height is unknown");
         let twice = row! { name: "a", weight: 1, colour: "red", weight: 2 };
-        assert_eq!(said(insert.insert(twice)), "a row of devices: weight has two values");
+        assert_eq!(message(insert.insert(twice)), "a row of devices: weight has two values");
         assert_eq!(all(&conn), []);
     }
 

@@ -1,8 +1,8 @@
 //! What is built into every file, as one digest: tables, views, dictionaries, the catalogue, advice and texts.
 //!
-//! It is computed from what creation really does, never remembered: a new name in a list or a mended view makes another
-//! digest by itself, and a file with the old one is built anew. Were it refreshed, its dictionaries would lack what its
-//! rows refer to.
+//! Must stay true: the digest is computed from a file that was really created, so a new name in a list or a changed
+//! view changes it without anybody's help. A file with another digest is built anew: if it were refreshed, its
+//! dictionaries would lack what its new rows refer to.
 
 use crate::error::Result;
 use crate::file::schema;
@@ -17,10 +17,10 @@ use vestibule_domain::event::Member;
 /// Digests computed before, by the advice's own digest: a process has one or two catalogues.
 static KNOWN: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-/// The digest of what a file made now with this advice begins with.
+/// The digest of an empty file made now with this advice.
 pub(crate) fn digest(advice: &Catalogue) -> Result<String> {
     let of_advice = schema::advice_digest(advice);
-    // A panic in between leaves nothing half done.
+    // The lock may be poisoned: each entry is inserted whole, so a panic cannot leave the map half-written.
     if let Some(digest) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&of_advice) {
         return Ok(digest.clone());
     }
@@ -49,7 +49,7 @@ pub(crate) fn digest_of(conn: &Connection) -> Result<String> {
     }
     for table in tables {
         add(&mut hash, b'n', table.as_bytes());
-        // In the order of the primary key, or of the row ids: that in which the same rows always lie.
+        // SQLite returns the rows in the order of the primary key or row id, so equal tables hash alike.
         let mut all = conn.prepare(&format!("SELECT * FROM {table}"))?;
         let columns = all.column_count();
         let mut rows = all.query([])?;
@@ -60,7 +60,7 @@ pub(crate) fn digest_of(conn: &Connection) -> Result<String> {
     Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Texts that rows are made of later and no dictionary has.
+/// Texts that later rows contain and that are in no dictionary.
 fn texts() -> impl Iterator<Item = String> {
     let members = [Member::Platform, Member::Section, Member::Action, Member::Screen, Member::UserAction];
     members.into_iter().map(|member| member.name().to_owned())

@@ -1,10 +1,12 @@
 //! What every column of a file means: the table `column_docs`.
 //!
-//! A column's documentation stands before it in the text that makes its table or view, on lines that begin with `--:`: its
-//! unit and a bar, where it has one, then its meaning. A column that refers to another needs no unit: it has that column. What
-//! a name means in several tables or views alike stands once, in `column_docs.tsv`.
+//! A column is documented in the SQL text that makes its table or view, on the lines before it that begin with `--:`:
+//! its unit and a bar, if it has a unit, then its meaning. A column that refers to another needs no unit: the other
+//! column is shown in its place. If a name means the same in several tables or views, `column_docs.tsv` describes it
+//! once.
 //!
-//! Must stay true: a file has none of these lines, only the table; a text about no column is an error of creation.
+//! Must stay true: a file contains the table `column_docs` but not these lines; if a text describes no column, creating
+//! the file fails.
 
 use crate::error::{Error, Result};
 use crate::rows::{InsertInto, row};
@@ -14,51 +16,51 @@ use std::collections::HashMap;
 /// Begins a line about the column that follows.
 const MARK: &str = "--:";
 
-/// What is said of columns, by table or view and column: unit and meaning.
+/// The unit and meaning of each column, by table or view and column.
 #[derive(Default)]
 pub(crate) struct ColumnDocs(HashMap<(String, String), (String, String)>);
 
-/// The text without what it says of columns.
+/// The text without its column documentation.
 pub(crate) fn without(text: &str) -> String {
     text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with(MARK)).collect()
 }
 
 impl ColumnDocs {
-    /// Takes in what a text of `CREATE TABLE` and `CREATE VIEW` statements says.
+    /// Reads the column documentation in a text of `CREATE TABLE` and `CREATE VIEW` statements.
     ///
     /// # Errors
-    /// [`Error::BuiltIn`] for lines that no column follows, and two texts about one.
+    /// [`Error::BuiltIn`] if no column follows the documentation, or a column is documented twice.
     pub(crate) fn read(&mut self, text: &str) -> Result<()> {
-        let (mut relation, mut said): (Option<(Kind, &str)>, _) = (None, String::new());
+        let (mut relation, mut doc): (Option<(Kind, &str)>, _) = (None, String::new());
         let mut rest = text;
         while !rest.is_empty() {
             let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
             if let Some(more) = line.trim_start().strip_prefix(MARK) {
-                said.push_str(more);
+                doc.push_str(more);
             } else {
-                if !said.is_empty() {
+                if !doc.is_empty() {
                     let column = relation.and_then(|(kind, _)| column_at(kind, rest));
                     let (Some((_, relation)), Some(column)) = (relation, column) else {
                         return Err(Error::BuiltIn("column docs: no column"));
                     };
-                    let (unit, meaning) = said.split_once(" | ").unwrap_or(("", &said));
+                    let (unit, meaning) = doc.split_once(" | ").unwrap_or(("", &doc));
                     let about = (unit.trim().to_owned(), meaning.trim().to_owned());
                     if self.0.insert((relation.to_owned(), column.to_owned()), about).is_some() {
                         return Err(Error::BuiltIn("column docs: a column twice"));
                     }
-                    said.clear();
+                    doc.clear();
                 }
                 relation = created(line).or(relation);
             }
             rest = after;
         }
-        if said.is_empty() { Ok(()) } else { Err(Error::BuiltIn("column docs: no column")) }
+        if doc.is_empty() { Ok(()) } else { Err(Error::BuiltIn("column docs: no column")) }
     }
 
-    /// Writes `column_docs`, by the schema itself.
+    /// Writes a row of `column_docs` for every column of the schema.
     ///
     /// # Errors
-    /// [`Error::BuiltIn`] for a text about a column that is not there, and when SQLite refuses.
+    /// [`Error::BuiltIn`] if a documented column does not exist; [`Error::Sqlite`] if SQLite refuses.
     pub(crate) fn fill(mut self, conn: &Connection) -> Result<()> {
         let mut everywhere: HashMap<&str, (&str, &str)> = HashMap::new();
         for line in include_str!("data/column_docs.tsv").lines() {
@@ -86,7 +88,7 @@ impl ColumnDocs {
                 (None, None) => ("", ""),
             };
             let unit = Some(unit).filter(|unit| !unit.is_empty()).or(refers_to.as_deref());
-            // Views of older SQLite call an integer expression so.
+            // Older versions of SQLite call an integer expression of a view INT.
             let declared = if declared == "INT" { "INTEGER" } else { &declared };
             insert.insert(
                 row! { table_name: table, column_name: column, type: declared, unit: unit, meaning: meaning },
@@ -112,7 +114,8 @@ fn created(line: &str) -> Option<(Kind, &str)> {
     name.split([' ', '(']).next().map(|name| (kind, name))
 }
 
-/// The name of the column that a text begins with: a table's first word, a view's last before what ends it.
+/// The name of the column that a text begins with: in a table its first word, in a view the last word of the
+/// expression.
 fn column_at(kind: Kind, text: &str) -> Option<&str> {
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let text = text.trim_start();
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_the_one_that_follows() {
+    fn documentation_describes_the_column_that_follows() {
         let text = "\
 -- A remark.
 CREATE TABLE walls (id INTEGER PRIMARY KEY,
@@ -187,7 +190,7 @@ FROM walls w;
     }
 
     #[test]
-    fn a_text_about_no_column_or_a_second_one_is_an_error() {
+    fn documentation_of_no_column_or_of_one_twice_is_an_error() {
         for text in [
             "--: Of nothing.\n",
             "--: Of a remark.\n-- A remark.\n",
@@ -199,7 +202,7 @@ FROM walls w;
     }
 
     #[test]
-    fn a_text_about_a_column_that_is_not_there_is_an_error() {
+    fn documentation_of_a_column_that_does_not_exist_is_an_error() {
         let conn = Connection::open_in_memory().unwrap();
         let text = "CREATE TABLE column_docs (table_name, column_name, type, unit,\n--: What it means.\nmeaning);";
         conn.execute_batch(&without(text)).unwrap();

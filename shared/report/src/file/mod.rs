@@ -1,6 +1,6 @@
-//! What every file of ours is made of before any fact is in it, and what it says of itself.
+//! What every report file contains before any fact is written to it, and how it describes itself.
 //!
-//! Must stay true: nothing here knows an attempt, or how rows come to be.
+//! Must stay true: nothing here depends on attempts, or on how rows are made.
 
 pub(crate) mod built_in;
 mod column_docs;
@@ -17,19 +17,19 @@ use vestibule_advice::Catalogue;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::{TenantId, TenantSettings};
 
-/// Whose file it is and by which choices.
+/// Whose file it is, and which settings it is made with.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The tenant.
     pub tenant: &'a TenantId,
     /// Its settings.
     pub settings: &'a TenantSettings,
-    /// Its Enrollment Status Page profiles as they are now. A change of them builds no file anew: a session
-    /// carries what was fixed for it.
+    /// Its Enrollment Status Page profiles as they are now. When they change, the file need not be built anew: each
+    /// session keeps the profile that was fixed for it.
     pub profiles: &'a Profiles,
-    /// What failures mean and what to do about them; another catalogue builds the file anew.
+    /// What failures mean and what to do about them. When the catalogue changes, the file must be built anew.
     pub advice: &'a Arc<Catalogue>,
-    /// The key of its pseudonyms, used only when it asks for them.
+    /// The key of its pseudonyms, used only if the tenant's settings ask for pseudonyms.
     pub pseudonym_key: &'a [u8],
 }
 
@@ -39,8 +39,8 @@ pub(crate) fn is_ours(conn: &Connection) -> Result<bool> {
     Ok(pragma("application_id")? == APPLICATION_ID && pragma("user_version")? == SCHEMA_VERSION)
 }
 
-/// The first version of the schema whose attempts can be compared with today's: how an attempt ended lies in the same
-/// columns since then.
+/// The oldest version of the schema whose attempts can be compared with this one's: since then the same columns say how
+/// an attempt ended.
 const COMPARABLE_FROM: i32 = 4;
 
 /// Whether the file is a report file whose attempts can be compared with those of this schema.

@@ -5,9 +5,9 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use std::borrow::Cow;
 
-/// What stands in a pseudonymised file in place of `text`: `p:` and sixteen hexadecimal digits of its
-/// HMAC-SHA256 under the tenant's key. Case is disregarded, as in addresses, so that one person whom
-/// two senders spell differently stays one.
+/// The pseudonym that a pseudonymised file has in place of `text`: `p:` and sixteen hexadecimal digits of its
+/// HMAC-SHA256 under the tenant's key. Case is ignored, as in addresses, so that a person whose name two senders
+/// spell in different case has one pseudonym.
 pub fn pseudonym(key: &[u8], text: &str) -> String {
     let digest = digest(key, &text.to_lowercase());
     let mut out = String::from("p:");
@@ -18,7 +18,7 @@ pub fn pseudonym(key: &[u8], text: &str) -> String {
 }
 
 fn digest(key: &[u8], text: &str) -> [u8; 32] {
-    // HMAC takes keys of any length; the error is a leftover of a trait for ciphers too.
+    // HMAC accepts keys of any length, so this error cannot occur; the trait has it because ciphers need it.
     Hmac::<Sha256>::new_from_slice(key)
         .map(|mut mac| {
             mac.update(text.as_bytes());
@@ -32,7 +32,7 @@ fn digest(key: &[u8], text: &str) -> [u8; 32] {
 pub(crate) enum People {
     /// As reported.
     Named,
-    /// Under pseudonyms by this key.
+    /// As pseudonyms made with this key.
     Hidden(Vec<u8>),
 }
 
@@ -52,12 +52,12 @@ impl People {
         })
     }
 
-    /// Free text may name people: a pseudonymised file has none.
+    /// Free text may name people, so a pseudonymised file leaves it out.
     pub(crate) fn message<'a>(&self, text: Option<&'a str>) -> Option<&'a str> {
         text.filter(|_| matches!(self, Self::Named))
     }
 
-    /// Tells keys apart without telling them.
+    /// A text that differs from key to key without revealing the key.
     pub(crate) fn mark(&self) -> String {
         match self {
             Self::Named => String::new(),

@@ -1,13 +1,14 @@
-//! The questions that a file answers: one SQL text each, in the file's table `questions`, and run from there by everything
-//! that asks.
+//! The questions that a file answers: one SQL statement each, in the file's table `questions`. The page, the API and
+//! the commands all run them from there.
 //!
-//! A text is a file of `questions/`, whose first lines say what it is for, what it answers and which parameters it takes;
-//! [`macros`] writes out what several have in common. A question `x` answers one row, and its members `x.name` what stands
-//! in the answer under `name`; they take the parameters of `x`.
+//! Each file of `questions/` is one question; its first lines say what it is for, what it answers and which parameters
+//! it takes. [`macros`] expands what several questions have in common. A question `x` answers one row; its member
+//! `x.name` answers what the answer has under `name`. Members take the parameters of `x`.
 //!
 //! Must stay true:
-//! - Nothing that asks has a list of questions, of parameters or of what is refused: it reads them here.
-//! - A parameter is a text or missing. A statement, `refusal`, says which one is invalid and why, by the file's own lists.
+//! - No caller keeps its own list of questions, of parameters or of what is refused: it reads them here.
+//! - A parameter is a text or missing. A statement, `refusal`, says which one is invalid and why, by the file's own
+//!   lists.
 
 mod macros;
 
@@ -45,18 +46,19 @@ const OF_REPORT: [(&str, &str); 57] = texts!("questions/":
     "web-enrollment", "web-enrollment.daily", "web-enrollment.steps",
 );
 
-/// Questions of a summary that have another text there: what they are about is held otherwise.
+/// Questions that need another statement in a summary, because a summary stores their data in another form.
 const OF_SUMMARY: [(&str, &str); 2] = texts!("questions/summary/": "advice", "incomplete-enrollments.funnel");
 
-/// Questions of the report file that a summary answers too, with those members that it has what is needed for.
+/// Questions of the report file that a summary answers too, with those members that its tables suffice for.
 const ALSO_OF_SUMMARY: [&str; 5] =
     ["coverage", "enrollment-status", "esp-profiles", "failures", "incomplete-enrollments"];
 
-/// A question as it stands in a file.
+/// A question as a file stores it.
 struct Question {
     purpose: String,
-    /// `row`, `rows`, `page` (rows, each with the `next_cursor` that the page goes on at), or `merged`: a row whose columns
-    /// stand in the answer itself. `slow` before it where the statement visits every step or item.
+    /// `row`, `rows`, `page` (rows, each with the `next_cursor` at which the next page begins), or `merged`: a row
+    /// whose columns are members of the answer itself. `slow` stands before it if the statement visits every step or
+    /// item.
     answer: String,
     booleans: String,
     /// Name and purpose of each, as a JSON object.
@@ -65,12 +67,12 @@ struct Question {
     sql: String,
 }
 
-/// Puts the questions of a report file into it.
+/// Writes the questions of a report file into it.
 pub(crate) fn fill(conn: &Connection) -> Result<()> {
     OF_REPORT.iter().try_for_each(|(name, text)| insert(conn, name, &read(conn, name, text, &OF_REPORT)?))
 }
 
-/// Puts those of a summary into it, once its tables and views are there.
+/// Writes the questions of a summary into it, once its tables and views exist.
 pub(crate) fn fill_summary(conn: &Connection) -> Result<()> {
     for (name, text) in &OF_SUMMARY {
         insert(conn, name, &read(conn, name, text, &OF_SUMMARY)?)?;
@@ -81,7 +83,7 @@ pub(crate) fn fill_summary(conn: &Connection) -> Result<()> {
             continue;
         }
         let question = read(conn, name, text, &OF_REPORT)?;
-        // A member that needs single attempts, devices or sessions has nothing to ask here.
+        // A statement that needs single attempts, devices or sessions cannot be prepared: a summary has no such tables.
         if conn.prepare(&question.sql).is_ok() {
             insert(conn, name, &question)?;
         }
@@ -108,9 +110,9 @@ pub(crate) fn head_of(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
-/// What the first lines of a text say.
+/// What the first lines of a question's text say.
 #[derive(Default)]
-struct Said {
+struct Header {
     purpose: Vec<String>,
     answer: String,
     booleans: String,
@@ -119,31 +121,31 @@ struct Said {
 }
 
 fn read(conn: &Connection, name: &str, text: &str, all: &[(&str, &str)]) -> Result<Question> {
-    let (said, sql) = split(text)?;
+    let (header, sql) = split(text)?;
     let head =
         all.iter().chain(&OF_REPORT).find(|(one, _)| *one == head_of(name)).ok_or(Error::BuiltIn("questions"))?;
     let of_head = split(head.1)?.0;
     let is_head = head.0 == name;
     let sql = written_out(&with_columns(conn, sql.trim_end())?, of_head.days)?;
-    let parameters = if is_head { all_parameters(said.days, said.parameters) } else { Vec::new() };
+    let parameters = if is_head { all_parameters(header.days, header.parameters) } else { Vec::new() };
     let refusal = match is_head {
-        true => Some(written_out(&macros::refusal(&parameters, said.days)?, said.days)?),
+        true => Some(written_out(&macros::refusal(&parameters, header.days)?, header.days)?),
         false => None,
     };
     let named: serde_json::Map<String, serde_json::Value> =
         parameters.into_iter().map(|one| (one.name, one.purpose.into())).collect();
     Ok(Question {
-        purpose: said.purpose.join(" "),
-        answer: said.answer,
-        booleans: said.booleans,
+        purpose: header.purpose.join(" "),
+        answer: header.answer,
+        booleans: header.booleans,
         parameters: serde_json::Value::Object(named).to_string(),
         refusal,
         sql,
     })
 }
 
-/// The text with `$columns(view)` written out: the view's columns, so that one that it gains is in the answer, but for the
-/// numbers that a file gives its rows.
+/// Replaces `$columns(view)` with the view's columns, so that a column the view gains is in the answer. The numbers
+/// that a file gives its rows are left out.
 fn with_columns(conn: &Connection, text: &str) -> Result<String> {
     const NAME: &str = "$columns(";
     let mut out = text.to_owned();
@@ -158,28 +160,28 @@ fn with_columns(conn: &Connection, text: &str) -> Result<String> {
     Ok(out)
 }
 
-fn split(text: &str) -> Result<(Said, &str)> {
-    let mut said = Said::default();
+fn split(text: &str) -> Result<(Header, &str)> {
+    let mut header = Header::default();
     let mut rest = text;
     while let Some(line) = rest.strip_prefix("-- ") {
         let (line, after) = line.split_once('\n').ok_or(Error::BuiltIn("questions"))?;
         rest = after;
         match line.split_once(' ') {
-            Some(("answer:", answer)) => answer.clone_into(&mut said.answer),
-            Some(("booleans:", names)) => names.clone_into(&mut said.booleans),
-            Some(("days:", days)) => said.days = Some(Days::read(days)?),
+            Some(("answer:", answer)) => answer.clone_into(&mut header.answer),
+            Some(("booleans:", names)) => names.clone_into(&mut header.booleans),
+            Some(("days:", days)) => header.days = Some(Days::read(days)?),
             Some((name, about)) if name.starts_with(':') => {
                 let (kind, purpose) = about.split_once(" | ").ok_or(Error::BuiltIn("question parameters"))?;
                 let name = name.trim_start_matches(':').to_owned();
-                said.parameters.push(Parameter { name, kind: kind.to_owned(), purpose: purpose.to_owned() });
+                header.parameters.push(Parameter { name, kind: kind.to_owned(), purpose: purpose.to_owned() });
             }
-            _ => said.purpose.push(line.to_owned()),
+            _ => header.purpose.push(line.to_owned()),
         }
     }
-    Ok((said, rest))
+    Ok((header, rest))
 }
 
-/// A question's parameters; the days come first, since nearly all have them.
+/// A question's parameters; the days come first, since most questions have them.
 fn all_parameters(days: Option<Days>, own: Vec<Parameter>) -> Vec<Parameter> {
     let day = |name: &str, purpose: &str| Parameter {
         name: name.to_owned(),
@@ -197,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_is_a_question() {
+    fn every_file_of_the_folder_is_a_question() {
         let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/file/questions");
         for (folder, named) in [(here.clone(), &OF_REPORT[..]), (here.join("summary"), &OF_SUMMARY[..])] {
             let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());

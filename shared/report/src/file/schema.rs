@@ -1,4 +1,4 @@
-//! Makes the empty file: tables, views, dictionaries, advice and what describes them.
+//! Makes the empty file: tables, views, dictionaries, advice and their documentation.
 
 use crate::error::{Error, Result};
 use crate::file::column_docs::{self, ColumnDocs};
@@ -12,18 +12,18 @@ use sha2::{Digest as _, Sha256};
 use vestibule_advice::Catalogue;
 use vestibule_domain::failure::code_value;
 
-/// Bytes a page. A refresh touches pages here and there, a build and a reader go through all: larger
-/// pages make building quicker and refreshing slower; this is between.
+/// Bytes a page. A refresh changes pages here and there, a build or a reader goes through all: larger pages make
+/// building quicker and refreshing slower; this size is a compromise.
 const PAGE_SIZE: u32 = 8_192;
 
-/// Where the numbers of a file's SQL and rows come from that are not yet in an empty one, so that
-/// [`built_in`](crate::file::built_in) covers them: the page size, and the indexes made after the first load.
+/// What shapes a file but is not yet in an empty one, so that [`built_in`](crate::file::built_in) covers it too: the
+/// page size, and the indexes made after the first load.
 pub(crate) fn later() -> [String; 2] {
     [PAGE_SIZE.to_string(), INDEXES.to_owned()]
 }
 
-/// The page settings of every file this crate writes. Only the page size matters to a reader; the others
-/// make writing quick where a torn file is thrown away anyway.
+/// The page settings of every file this crate writes. Only the page size matters to a reader; the others make writing
+/// quick, and are safe because a half-written file is discarded.
 pub(crate) fn set_up(conn: &Connection) -> Result<()> {
     conn.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_SIZE};
@@ -38,7 +38,7 @@ pub(crate) fn set_up(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Everything but facts.
+/// Creates everything but the facts.
 pub(crate) fn create(conn: &Connection, advice: &Catalogue) -> Result<()> {
     conn.execute_batch("BEGIN")?;
     let mut docs = ColumnDocs::default();
@@ -63,7 +63,7 @@ pub(crate) fn create(conn: &Connection, advice: &Catalogue) -> Result<()> {
     Ok(())
 }
 
-/// The catalogue in its own order: an entry's number is its place.
+/// Writes the catalogue in its own order: an entry's number is its place.
 fn fill_advice(conn: &Connection, catalogue: &Catalogue) -> Result<()> {
     let mut insert = InsertInto::new(conn, "advice");
     let mut code_of = InsertInto::new(conn, "advice_codes");
@@ -92,7 +92,7 @@ fn fill_advice(conn: &Connection, catalogue: &Catalogue) -> Result<()> {
     Ok(())
 }
 
-/// Tells catalogues apart by what they say, whatever version they claim.
+/// A digest of what the catalogue says; two catalogues that claim the same version may differ.
 pub(crate) fn advice_digest(catalogue: &Catalogue) -> String {
     let mut hash = Sha256::new();
     for entry in catalogue.entries() {

@@ -1,4 +1,4 @@
-//! The texts that make tables, views and indexes, and what is written out in them.
+//! The SQL that makes tables, views and indexes, and the macros in it.
 
 use crate::file::column_docs;
 use crate::lists::times::Scale;
@@ -6,7 +6,7 @@ use crate::lists::times::Scale;
 /// The tables.
 pub(crate) const TABLES: [&str; 2] = [include_str!("sql/dictionaries.sql"), include_str!("sql/facts.sql")];
 
-/// The views, but for those that also run over a range of days.
+/// The views, except those that also run over a range of days.
 pub(crate) const VIEWS: [&str; 7] = [
     include_str!("sql/views_attempts.sql"),
     include_str!("sql/views_incomplete.sql"),
@@ -17,11 +17,11 @@ pub(crate) const VIEWS: [&str; 7] = [
     include_str!("sql/views_esp_numbers.sql"),
 ];
 
-/// The indexes, for after the first load.
+/// The indexes, created after the first load.
 pub(crate) const INDEXES: &str = include_str!("sql/indexes.sql");
 
-/// Views of numbers that cannot be added up from days: medians, and counts of different things. The file's views are over
-/// the whole window; the same text runs over a range of days.
+/// Views of numbers that cannot be added up from days: medians, and counts of distinct things. The file's views cover
+/// the whole window; the same text also runs over a range of days.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ranged {
     Funnel,
@@ -42,7 +42,7 @@ impl Ranged {
         }
     }
 
-    /// The text, with what it says of its columns.
+    /// The text, with its column documentation.
     fn text(self) -> String {
         // From the coarsest scale to the seconds, each within what the one before it found.
         let scales = [
@@ -57,7 +57,7 @@ impl Ranged {
         self.name_and_text().1.replace("$scales", &scales.join(",\n  "))
     }
 
-    /// The statement of the file's view, with what it says of its columns.
+    /// The statement that creates the file's view, with its column documentation.
     pub(crate) fn view(self) -> String {
         let (name, text) = (self.name_and_text().0, self.text());
         let days = match self {
@@ -68,14 +68,14 @@ impl Ranged {
         format!("CREATE VIEW {name} AS\n{}", text.replace("$days", days))
     }
 
-    /// The query over what `days` lets through: days of the funnel, sessions `x` of the others.
+    /// The query over the rows that meet the condition `days`: days in the funnel, sessions `x` in the others.
     pub(crate) fn over(self, days: &str) -> String {
         column_docs::without(&self.text()).replace("$days", days)
     }
 }
 
-/// Writes out `$iso(x)`, an instant as text, and `$day(x)`, a day as date: integer arithmetic, since a
-/// float cannot hold every millisecond.
+/// Expands `$iso(x)`, an instant as text, and `$day(x)`, a day as a date. Integer arithmetic, since a float cannot hold
+/// every millisecond.
 pub(crate) fn expand(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len() * 2);
     let mut rest = sql;
@@ -83,7 +83,7 @@ pub(crate) fn expand(sql: &str) -> String {
         out.push_str(&rest[..at]);
         let call = &rest[at + 1..];
         let name = call.split('(').next().unwrap_or_default();
-        // Arguments hold no parentheses of their own.
+        // Arguments contain no parentheses.
         let argument = call[name.len()..].trim_start_matches('(').split(')').next().unwrap_or_default();
         match name {
             "iso" => out.push_str(&format!(

@@ -1,4 +1,4 @@
--- What an error code or a failure's words mean, as far as the file's advice and failures say.
+-- What an error code or the words of a failure mean, according to the file's advice and failures.
 -- answer: row
 -- :text text | A code in any spelling, the words of a failure, or a category.
 WITH RECURSIVE $code,

@@ -1,4 +1,4 @@
--- The events of an attempt, in their order.
+-- The events of an attempt, in order.
 -- answer: rows
 SELECT seq, kind, time, received_at, source, event_id, section, action, screen, user_action, failure_code,
   failure_reason, reported, clock_skew

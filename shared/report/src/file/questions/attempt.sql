@@ -1,4 +1,4 @@
--- One attempt, with what its failure can mean and what to do, likeliest first.
+-- One attempt, with what its failure can mean and what to do about it, likeliest meaning first.
 -- answer: row
 -- booleans: clockSkew, hasStarts, hasSteps, startReported, judged, technician, releaseNotReported
 -- :id id | The attempt's id.

@@ -6,8 +6,8 @@ WITH $asked,
   theirs (attempt_no) AS (
     SELECT attempt_no FROM attempts WHERE user_principal_name_word IN (SELECT id FROM person)
     UNION SELECT attempt_no FROM attempts WHERE user_id_word IN (SELECT id FROM person)),
-  -- By time, by place, by person or by device, whichever is asked for. Each ends by itself when a page is full: sorted
-  -- together, all attempts would be read.
+  -- By time, by place, by person or by device, whichever is asked for. Each part stops when a page is full; if they
+  -- were sorted together, SQLite would read all attempts.
   newest AS (
     SELECT a.attempt_no FROM attempts a WHERE :enrollmentKey IS NULL AND :user IS NULL
       AND coalesce(CAST(:catalogueRow AS INTEGER), 0) = 0 AND $attempts

@@ -1,15 +1,15 @@
--- Drill-down: from any number to its attempts.
+-- Drill-down: the attempts behind any number.
 -- answer: row
 -- days: open
--- :os attempts of | A platform; without it those that the incomplete-enrollments report is about; `all` for every one.
--- :section sections | Where it stopped or is.
+-- :os attempts of | A platform, or `all`; without it the platforms of the incomplete-enrollments report.
+-- :section sections | The section where it stopped or is now.
 -- :action text | The action, by name.
 -- :screen text | The screen, by name.
 -- :cause causes | Why it was abandoned.
--- :outcome outcomes or incomplete | How it stands; `incomplete` for what the report counts so: abandoned or failed.
--- :catalogueRow catalogue row | One of the places where people stop; 0 for none of them.
+-- :outcome outcomes or incomplete | Its outcome; `incomplete` for abandoned or failed, as the report counts them.
+-- :catalogueRow catalogue row | One of the places where people stop; 0 for attempts at none of them.
 -- :user text | The person's principal name or id; their pseudonym in a file that has pseudonyms.
 -- :enrollmentKey text | The device's key.
--- :cursor cursor | Where the page before ended.
--- :limit limit | Rows at most; 50 without it.
+-- :cursor cursor | The cursor at which the page before ended.
+-- :limit limit | At most this many rows; 50 without it.
 SELECT $as_of, $first_page, $time_zone

@@ -1,5 +1,5 @@
--- The senders that took part, with what each reports, in how many attempts, and of how many of these nobody reported what
--- this one leaves out.
+-- The senders that took part: what each reports, in how many attempts, and in how many of these no sender reported what
+-- it leaves out.
 -- answer: rows
 -- booleans: starts, steps, stops, failures, ends, compliance, deviceTime
 WITH $asked,

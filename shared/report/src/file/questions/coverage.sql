@@ -1,5 +1,5 @@
--- What the numbers stand on: of the attempts that started on the days asked for, how many were reported from their start,
--- with their steps or only at their end; and, in words, what the senders that took part leave out.
+-- What the numbers are counted from: how many of the attempts that started on the days asked for were reported from
+-- their start, with their steps or only at their end; and, in words, what the senders that took part leave out.
 -- answer: row
 -- days: recent
 -- :os attempts of | One platform, or `all`; without it iOS/iPadOS and Android.

@@ -1,5 +1,5 @@
 -- The sessions of the Enrollment Status Page of one device.
 -- answer: row
 -- :enrollmentKey text | The device's key.
--- :user text | Only those that are this person's, or nobody's: principal name or id; in a file that has pseudonyms theirs.
+-- :user text | A person's principal name or id, or their pseudonym: only sessions of this person, or of nobody.
 SELECT $as_of

@@ -1,4 +1,4 @@
--- Their attempts, newest first; of a device that several share only those that are the person's, or nobody's.
+-- Their attempts, newest first; if several people share a device, only the attempts of this person, or of nobody.
 -- answer: rows
 -- booleans: clockSkew, hasStarts, hasSteps, startReported, judged, technician, releaseNotReported
 WITH $devices

@@ -1,11 +1,11 @@
--- The devices. Nobody's own are more than 200, and a name that hundreds share says nothing of one.
+-- The devices, at most 200: no person has more, and a name that hundreds of devices share identifies none of them.
 -- answer: rows
 -- booleans: enrolled, compliant, complete
 WITH $devices
 SELECT e.enrollment_key AS enrollment_key, w_name.text AS device_name, e.serial_number AS serial_number,
   p.name AS platform, w_os.text AS os_version, w_model.text AS model, w_user.text AS user_principal_name,
   e.enrolled AS enrolled, e.compliant AS compliant, e.complete AS complete, s.name AS state,
-  -- The device stands as its last attempt says, which need not be the person's.
+  -- A device's state follows its last attempt, which may be another person's.
   (SELECT lower(hex(a.attempt_id)) FROM attempts a WHERE a.attempt_no = e.last_attempt_no) AS last_attempt_id
 FROM devices d
 CROSS JOIN enrollments e

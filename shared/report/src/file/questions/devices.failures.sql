@@ -1,4 +1,4 @@
--- Their failures outside any attempt that nothing has resolved, newest first, with what each can mean.
+-- Their unresolved failures outside any attempt, newest first, with what each can mean.
 -- answer: rows
 WITH $devices
 SELECT failed_at, enrollment_key, code, reason, category, message,

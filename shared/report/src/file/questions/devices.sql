@@ -1,4 +1,4 @@
--- The devices of a person, or those that a name is of, with their attempts: what diagnostics look at.
+-- The devices of a person, or those with a name or identifier, with their attempts: the facts that diagnostics use.
 -- answer: row
 -- :user text | The person's principal name or id; their pseudonym in a file that has pseudonyms.
 -- :device text | A serial number, a UDID, the MDM's or the sender's id, or the device's key; in small letters.

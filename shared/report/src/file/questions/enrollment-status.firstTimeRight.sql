@@ -1,3 +1,3 @@
--- The share of devices whose first attempt completed, of those whose first attempt is judged.
+-- Of the devices whose first attempt is judged, the share whose first attempt completed.
 -- answer: row
 SELECT rate, n FROM first_time_right

@@ -1,3 +1,3 @@
--- The Enrollment Status Page's profiles, as far as a report holds them.
+-- The Enrollment Status Page's profiles, as far as the report contains them.
 -- answer: row
 SELECT $as_of, count(*) AS profiles FROM esp_profile_list

@@ -1,4 +1,4 @@
--- Each profile by Graph's names, in the order of priority.
+-- The profiles, with Graph's names, in order of priority.
 -- answer: rows
 -- booleans: isDefault, enabled, showInstallationProgress, blockDeviceUse
 SELECT profile_id AS id, display_name, description, version, coalesce(priority, 0) AS priority, is_default,

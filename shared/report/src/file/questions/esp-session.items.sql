@@ -1,4 +1,4 @@
--- The items that it waits for, and the others that were reported.
+-- The items that the session waits for, and the others that were reported.
 -- answer: rows
 SELECT phase, category, item_id, name, tracking, state, error_code, updated_at, began_at, settled_at, errors
 FROM esp_item_list

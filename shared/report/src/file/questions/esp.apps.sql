@@ -1,5 +1,5 @@
--- The apps that take longest, by their ninetieth percentile, and those that failed in most sessions. Both at once, since
--- each looks at every item of every session.
+-- The apps that take longest, by their ninetieth percentile, and those that failed in most sessions. One statement
+-- answers both, since either visits every item of every session.
 -- answer: slow merged
 WITH $asked,
   apps AS MATERIALIZED ($esp_apps),

@@ -1,4 +1,4 @@
--- Every day of the range that the file has, zero included.
+-- Every day of the range that the file covers, including days without sessions.
 -- answer: rows
 WITH $asked,
   sums AS (

@@ -1,4 +1,4 @@
--- By profile and phase, in the order of time.
+-- Sessions by profile and phase, in the order of the phases.
 -- answer: rows
 WITH $asked
 SELECT profile_id, profile, phase, entered, completed, failed, n, success_rate, median_minutes, p90_minutes

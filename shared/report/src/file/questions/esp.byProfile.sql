@@ -1,4 +1,4 @@
--- By the profile fixed when the session began.
+-- Sessions by the profile that was fixed when they began.
 -- answer: rows
 WITH $asked
 SELECT profile_id, profile, sessions, succeeded, failed, timed_out, in_progress, ended, n, success_rate, over_limit, recovered,

@@ -1,8 +1,8 @@
--- Whom a failure hits besides: attempts that failed alike, by the code's value, else by the code as reported, else by the
--- reason.
+-- Who else is affected by a failure: attempts that failed with the same code value, else with the same code as
+-- reported, else with the same reason.
 -- answer: row
 -- :id id | The attempt that failed.
--- :except text | Devices that are left out: their keys as a JSON list.
+-- :except text | The devices to leave out: their keys as a JSON list.
 WITH $left_out,
   this AS (
     SELECT code_value, code_word, reason_word FROM failures

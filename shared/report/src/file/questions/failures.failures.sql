@@ -1,4 +1,4 @@
--- The newest failures, with what each can mean: of attempts (cancellations among them marked), of sessions of the
+-- The newest failures, with what each can mean: of attempts (cancellations are marked), of sessions of the
 -- Enrollment Status Page that belong to no attempt, and of devices outside any attempt.
 -- answer: rows
 -- booleans: abandoned, resolved

@@ -1,5 +1,6 @@
--- Why enrollment failed, commonest first, with what each reason can mean: of attempts, of sessions of the Enrollment
--- Status Page that belong to no attempt, and of devices outside any attempt, as they stand in the list of failures.
+-- Why enrollment failed, commonest reason first, with what each reason can mean. It counts the same failures as the
+-- list: of attempts, of sessions of the Enrollment Status Page that belong to no attempt, and of devices outside any
+-- attempt.
 -- answer: rows
 WITH $asked,
   reasons AS MATERIALIZED (

@@ -1,4 +1,4 @@
--- A page of devices in limbo, newest first: one that was registered only when so many days have passed.
+-- A page of devices in limbo, newest first; a registered device is listed only after `afterDays` days.
 -- answer: page
 WITH
   found AS MATERIALIZED (

@@ -1,11 +1,12 @@
--- Devices in limbo: those that left one MDM and are enrolled nowhere, and those registered that nobody has begun for so many
--- days. How many left is missing where no sender reports removals, how many were never begun where none was registered.
+-- Devices in limbo: those that left one MDM and are enrolled nowhere, and those that were registered but not begun for
+-- `afterDays` days. The number that left is missing if no sender reports removals; the number never begun is missing if
+-- no device was registered.
 -- answer: row
--- :why limbo reasons | Devices of one kind in the list, left or notBegun; without it both.
--- :source text | Devices that left this sender; without it any.
--- :afterDays days | From how many days after its registration a device counts as not begun; 14 without it.
--- :cursor cursor | Where the page before ended.
--- :limit limit | Rows of each list at most; 50 without it.
+-- :why limbo reasons | Which devices to list: left or notBegun; without it both.
+-- :source text | Only devices that left this sender; without it any.
+-- :afterDays days | How many days after its registration a device counts as not begun; 14 without it.
+-- :cursor cursor | The cursor at which the page before ended.
+-- :limit limit | At most this many rows in each list; 50 without it.
 WITH
   reporting AS (SELECT EXISTS (SELECT 1 FROM device_sources WHERE removals = 1 OR left_at IS NOT NULL) AS removals),
   gone AS MATERIALIZED (SELECT count(enrollment_no) AS devices, count(may_be_at) AS may_be_elsewhere FROM devices_left),

@@ -1,10 +1,10 @@
-//! What several questions have in common, written out where a text says `$name` or `$name(…)`, and the refusal of
-//! parameters that are invalid.
+//! What several questions have in common, which replaces `$name` or `$name(…)` in their texts, and the statement that
+//! refuses invalid parameters.
 
 use crate::error::{Error, Result};
 use crate::file::sql::{self, Ranged};
 
-/// A parameter, and what it may be.
+/// A parameter: its name, which values are valid, and what it is for.
 pub(super) struct Parameter {
     pub name: String,
     pub kind: String,
@@ -14,9 +14,9 @@ pub(super) struct Parameter {
 /// How a question takes its range of days.
 #[derive(Clone, Copy)]
 pub(super) enum Days {
-    /// Without days asked for it is about the newest.
+    /// If no days are asked for, the question covers the newest.
     Recent,
-    /// Without days asked for it is about all.
+    /// If no days are asked for, the question covers all.
     Open,
 }
 
@@ -32,14 +32,14 @@ impl Days {
     pub(super) const fn about_from(self) -> &'static str {
         match self {
             Self::Recent => "First day, like 2026-01-31; without it the range has fourteen days.",
-            Self::Open => "First day, like 2026-01-31; without it from the file's first day on.",
+            Self::Open => "First day, like 2026-01-31; without it the range begins with the file's first day.",
         }
     }
 
     pub(super) const fn about_to(self) -> &'static str {
         match self {
             Self::Recent => "The day after the last; without it the range ends with the file's own day.",
-            Self::Open => "The day after the last; without it up to the file's own day.",
+            Self::Open => "The day after the last; without it the range ends with the file's own day.",
         }
     }
 
@@ -66,11 +66,11 @@ const DAYS: &str = "day >= (SELECT first FROM asked) AND day < (SELECT last FROM
 /// The days asked for, of sessions.
 const SESSION_DAYS: &str = "x.started_day >= (SELECT first FROM asked) AND x.started_day < (SELECT last FROM asked)";
 
-/// The lowest number of an attempt that starts three days before a day or later: numbers of attempts follow instants, and
-/// no zone is three days from UTC. It bounds what is looked at; the days decide.
+/// The lowest number of an attempt that starts three days before a day or later: numbers of attempts follow instants,
+/// and no zone is three days from UTC. It limits which rows SQLite visits; the days decide which of them count.
 const NUMBER: &str = "(SELECT min(max(($1) * 86400 - 1420070400, 0), 2147483647) << 32 FROM asked)";
 
-/// Conditions on `attempts a`. Each attempt looked at meets them in order, so those that let the fewest through come first.
+/// Conditions on `attempts a`. SQLite checks them in order, so those that the fewest attempts meet come first.
 const ATTEMPTS: &str = "(:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) = CAST(:catalogueRow AS INTEGER))
       AND (:screen IS NULL OR a.screen_id IN (SELECT id FROM screens WHERE name = :screen COLLATE NOCASE))
       AND (:action IS NULL OR a.action_id IN (SELECT id FROM actions WHERE name = :action COLLATE NOCASE))
@@ -87,8 +87,8 @@ const ATTEMPTS: &str = "(:catalogueRow IS NULL OR coalesce(a.catalogue_row, 0) =
       AND (:os = 'all' COLLATE NOCASE OR a.platform_id IN (
         SELECT id FROM platforms WHERE CASE WHEN :os IS NULL THEN reported = 1 ELSE name = :os COLLATE NOCASE END))";
 
-/// The number that a spelling of a code stands for and the file has advice on: hexadecimal, decimal with or without a sign,
-/// or hexadecimal without its prefix. Some senders widen a negative code to 64 bits.
+/// The number that a code stands for, if the file has advice on it. A code may be spelt in hexadecimal, in decimal with
+/// or without a sign, or in hexadecimal without its prefix. Some senders widen a negative code to 64 bits.
 const CODE: &str = "spelt (text) AS (SELECT lower(trim(:text))),
   digits (place, digits) AS (
     SELECT 1, substr(text, 3) FROM spelt WHERE text LIKE '0x_%' UNION ALL SELECT 2, text FROM spelt WHERE text <> ''),
@@ -111,7 +111,7 @@ const CODE: &str = "spelt (text) AS (SELECT lower(trim(:text))),
     SELECT value FROM numbers n WHERE EXISTS (SELECT 1 FROM advice_codes c WHERE c.code_value = n.value)
     ORDER BY place LIMIT 1)";
 
-/// Entries of advice as a JSON array: of what, and in which order.
+/// Entries of advice as a JSON array: `$1` is the table that names them, `$2` their order.
 const ADVICE: &str = "(SELECT json_group_array(json_object(
     'id', v.advice_id,
     'codes', $list((SELECT group_concat(o.code, char(31)) FROM (
@@ -123,8 +123,9 @@ const ADVICE: &str = "(SELECT json_group_array(json_object(
     'sources', $list(replace(v.sources, ', ', char(31)))) ORDER BY o_place)
   FROM (SELECT x.advice_no AS o_advice_no, $2 AS o_place FROM $1) CROSS JOIN advice v WHERE v.advice_no = o_advice_no)";
 
-/// The senders of the attempts in `started`, each with what it reports and leaves out in words. `lacking` are the attempts
-/// in which nobody else reported it either: of two senders of one attempt the other may.
+/// The senders of the attempts in `started`, each with what it reports and leaves out, in words. `lacking` counts the
+/// attempts in which no other sender reported it either: if an attempt has two senders, one may report what the other
+/// does not.
 const SENDERS: &str = "summed AS (
     SELECT source, starts, steps, stops, failures, ends, compliance, device_time, sum(attempts) AS attempts,
       sum(measured) AS measured, sum(with_steps) AS with_steps
@@ -157,17 +158,17 @@ const SENDERS: &str = "summed AS (
       AS sentence
     FROM worded w)";
 
-/// What is said of a session, of `esp_session_list`.
+/// The columns of `esp_session_list` that describe a session.
 const SESSION: &str = "session_id, enrollment_key, attempt_id, sender_session_id, device_name, user_principal_name, os_version, started_at,
   started_day, last_event_at, ended_at, deadline, limit_minutes, state, phase, stage, progress, profile, profile_id,
   profile_version, rule, rule_group, deployment_mode, hybrid_join, items AS items_counted, items_done, timed_out, failed,
   failed_phase, failed_item, end_not_reported, retries, stuck_since, stuck_phase, is_stuck, error_code, error_message";
 
-/// A person, by the words of the file.
+/// The ids of the texts that name the person asked for.
 const PERSON: &str = "person (id) AS MATERIALIZED (SELECT id FROM words WHERE text = :user COLLATE NOCASE)";
 
-/// The devices of a person, those of any attempt or session of theirs too; or those that a text is of: the one with that
-/// key, else those with that identifier, else those with that name.
+/// The devices of a person, including those of any attempt or session of theirs; or those that a text names: the one
+/// with that key, else those with that identifier, else those with that name.
 const DEVICES: &str = "$person,
   found (rank, enrollment_no) AS MATERIALIZED (
     SELECT 0, enrollment_no FROM enrollments WHERE :user IS NOT NULL
@@ -188,12 +189,12 @@ const DEVICES: &str = "$person,
     WHERE f.rank = (SELECT min(rank) FROM found) AND e.enrollment_no = f.enrollment_no
     ORDER BY e.enrollment_key LIMIT 200)";
 
-/// Devices that somebody asks to leave out.
+/// The devices that the caller asks to leave out.
 const LEFT_OUT: &str = "left_out (enrollment_no) AS MATERIALIZED (
     SELECT e.enrollment_no FROM json_each(coalesce(:except, '[]')) j CROSS JOIN enrollments e
     WHERE e.enrollment_key = j.value)";
 
-/// Whom something hits, of the rows `alike` with a person, a device, a platform and an instant of each.
+/// How many people and devices the rows `alike` name. Each row has a person, a device, a platform and an instant.
 const ALIKE: &str = "o.users AS users, o.devices AS devices, o.count AS count,
   (SELECT json_group_array(platform ORDER BY platform) FROM (
     SELECT DISTINCT platform FROM alike WHERE platform IS NOT NULL)) AS platforms_json,
@@ -205,7 +206,7 @@ FROM (SELECT count(DISTINCT person) AS users, count(DISTINCT device) AS devices,
 const SINCE: &str = "(SELECT min(max(CAST(m.value AS INTEGER) / 1000 - $1 * 86400 - 1420070400, 0), 2147483647) << 32
         FROM meta m WHERE m.key = 'asOfMillis')";
 
-/// What a name stands for; `$1` and `$2` are what is given to it.
+/// The text that replaces a name; `$1` and `$2` are its arguments.
 fn definition(name: &str, days: Option<Days>) -> Option<String> {
     let text = match name {
         "as_of" => "(SELECT value FROM meta WHERE key = 'asOf') AS as_of",
@@ -231,7 +232,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "number" => NUMBER,
         "limit" => "CAST(coalesce(:limit, 50) AS INTEGER)",
         "after_days" => "CAST(coalesce(:afterDays, 14) AS INTEGER)",
-        // A cursor is the instant of the first page and what the page before ended with, in decimals.
+        // A cursor has three decimal numbers: the instant of the first page, and two at which the page before ended.
         "major" => "CAST(substr(:cursor, instr(:cursor, '-') + 1) AS INTEGER)",
         "minor" => {
             "CAST(substr(:cursor, instr(:cursor, '-') + instr(substr(:cursor, instr(:cursor, '-') + 1), '-') + 1)
@@ -249,7 +250,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
         "left_out" => LEFT_OUT,
         "alike" => ALIKE,
         "since" => SINCE,
-        // JSON's own numbers have fifteen digits: too few for every value to come back as it was.
+        // SQLite writes JSON numbers with fifteen digits, which is too few to restore every value exactly.
         "real" => "CASE WHEN $1 IS NOT NULL THEN json(printf('%!.17g', $1)) END",
         "list" => {
             "json('[' || CASE WHEN coalesce($1, '') = '' THEN '' ELSE replace(json_quote($1), '\\u001f', '\",\"') END || ']')"
@@ -263,7 +264,7 @@ fn definition(name: &str, days: Option<Days>) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The text with all names written out.
+/// Replaces all names in the text.
 pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
     let mut out = String::with_capacity(text.len() * 2);
     let mut rest = text;
@@ -273,7 +274,7 @@ pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
         let end = after.find(|letter: char| !letter.is_ascii_lowercase() && letter != '_').unwrap_or(after.len());
         let (name, after) = after.split_at(end);
         if matches!(name, "iso" | "day") {
-            // The views' own, with an argument that has no parentheses.
+            // Views have these names too; their argument has no parentheses.
             let end = after.find(')').ok_or(Error::BuiltIn("question"))?;
             out.push_str(&sql::expand(&format!("${name}{}", &after[..=end])));
             rest = &after[end + 1..];
@@ -294,8 +295,8 @@ pub(super) fn written_out(text: &str, days: Option<Days>) -> Result<String> {
     Ok(out)
 }
 
-/// What is given to a name, and what comes after it. Only the last comma outside all parentheses divides: a list of
-/// tables may have some too.
+/// The arguments of a name, and the text after them. Only the last comma outside inner parentheses separates arguments,
+/// because the first argument may be a list of tables.
 fn arguments(text: &str) -> Option<(Vec<&str>, &str)> {
     let (mut depth, mut comma) = (0_u32, None);
     for (at, letter) in text.char_indices() {
@@ -317,7 +318,7 @@ fn arguments(text: &str) -> Option<(Vec<&str>, &str)> {
     None
 }
 
-/// The statement that says which parameter is invalid and why: no row where none is.
+/// The statement that says which parameter is invalid and why; it returns no row if all are valid.
 pub(super) fn refusal(parameters: &[Parameter], days: Option<Days>) -> Result<String> {
     let mut checks = Vec::new();
     let mut check = |field: &str, problem: &str, invalid: &str| {
@@ -342,7 +343,7 @@ pub(super) fn refusal(parameters: &[Parameter], days: Option<Days>) -> Result<St
     Ok(format!("{asked}SELECT field, problem FROM (\n  {})\nORDER BY place LIMIT 1", checks.join("\n  UNION ALL ")))
 }
 
-/// What to say of an invalid parameter, and when it is valid.
+/// The message for an invalid parameter, and the condition under which it is valid.
 fn rule(name: &str, kind: &str) -> Result<Option<(String, String)>> {
     let digits = format!(":{name} NOT GLOB '*[^0-9]*' AND length(:{name}) BETWEEN 1 AND 9");
     let number = format!("CAST(:{name} AS INTEGER)");
@@ -366,7 +367,7 @@ fn rule(name: &str, kind: &str) -> Result<Option<(String, String)>> {
             (format!("'must be between 0 (none) and ' || {last}"), format!("({digits} AND {number} <= {last})"))
         }
         "cursor" => (
-            "'is not one that a page ended with'".to_owned(),
+            "'must be the cursor of an earlier page'".to_owned(),
             format!(
                 "(:{name} GLOB '[0-9]*-[0-9]*-[0-9]*' AND :{name} NOT GLOB '*[^0-9-]*' AND length(:{name}) <= 60
       AND length(:{name}) - length(replace(:{name}, '-', '')) = 2)"

@@ -1,9 +1,10 @@
--- Whose sessions of the Enrollment Status Page go alike: those in a state, those that are stuck, those that an item failed in.
+-- Who else has such a session of the Enrollment Status Page: one in the same state, one that is stuck, or one in which
+-- the same item failed.
 -- answer: row
--- :state esp_session_states | How they stand.
--- :stuck boolean | Whether their list of apps is not known in time, still.
--- :item text | An item that failed in them, by its id, whatever they came to.
--- :except text | Devices that are left out: their keys as a JSON list.
+-- :state esp_session_states | Their state.
+-- :stuck boolean | Whether their list of apps is overdue and still not known.
+-- :item text | The id of an item that failed in them, whatever their state is.
+-- :except text | The devices to leave out: their keys as a JSON list.
 WITH $left_out,
   alike AS MATERIALIZED (
     SELECT coalesce(x.user_principal_name_word, x.user_id_word) AS person, x.enrollment_no AS device,

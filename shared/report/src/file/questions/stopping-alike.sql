@@ -1,8 +1,8 @@
--- Who gave up besides at the screen of an attempt, in the fourteen days before the file's instant: stops at a screen are so
--- common that older ones say nothing.
+-- Who else gave up at the screen of an attempt, in the fourteen days before the file's instant: people stop at screens
+-- so often that older stops are no evidence.
 -- answer: row
 -- :id id | The attempt that was abandoned.
--- :except text | Devices that are left out: their keys as a JSON list.
+-- :except text | The devices to leave out: their keys as a JSON list.
 WITH $left_out,
   this AS (
     SELECT platform_id, action_id, screen_id FROM attempts

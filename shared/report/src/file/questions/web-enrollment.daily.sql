@@ -1,4 +1,4 @@
--- The same by day, of the days on which sign-ins came in.
+-- The same by day, for the days on which sign-ins were received.
 -- answer: rows
 WITH $asked
 SELECT date, sum(people) AS people, sum(met_the_wall) AS met_the_wall, sum(went_on) AS went_on,

@@ -1,5 +1,5 @@
--- Web-based enrollment as the organisation's sign-ins show it (beta): people a day, no devices and no attempts. All counts are
--- missing where no sign-in came in on any of the days.
+-- Web-based enrollment as the organisation's sign-ins show it (beta): people a day, not devices and not attempts. All
+-- counts are missing if no sign-in was received on any of the days.
 -- answer: row
 -- days: recent
 -- :os reported platform | One platform; without it both.

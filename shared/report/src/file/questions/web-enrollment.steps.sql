@@ -1,4 +1,5 @@
--- The steps in the order in which people come to them, with how many came to each: people a day, each once an operating system.
+-- The steps in the order in which people reach them, with how many people a day reached each; a person counts once for
+-- each operating system.
 -- answer: rows
 -- booleans: opens
 WITH $asked,

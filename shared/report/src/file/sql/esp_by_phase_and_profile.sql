@@ -16,7 +16,7 @@ WITH
       row_number() OVER (PARTITION BY profile, phase_id ORDER BY milliseconds) AS place,
       count(milliseconds) OVER (PARTITION BY profile, phase_id) AS n
     FROM phases WHERE milliseconds IS NOT NULL),
-  -- Median and ninetieth percentile as in esp_by_profile.
+  -- The median and the ninetieth percentile are computed as in esp_by_profile.
   medians AS (
     SELECT profile, phase_id, sum(milliseconds) AS total, count(milliseconds) AS n
     FROM ranked WHERE 2 * place BETWEEN n AND n + 2 GROUP BY profile, phase_id),
@@ -25,16 +25,16 @@ WITH
     FROM ranked WHERE 10 * place >= 9 * n GROUP BY profile, phase_id)
 SELECT
   names.profile_id AS profile_id,
-  --: The name the profile has now; of one that is gone the last known.
+  --: The profile's current name; if it was deleted, its last known name.
   names.profile AS profile,
   ph.name AS phase,
-  --: sessions | How many came to the phase.
+  --: sessions | How many reached the phase.
   CAST(c.entered AS BIGINT) AS entered,
-  --: sessions | How many got through it.
+  --: sessions | How many completed it.
   CAST(c.completed AS BIGINT) AS completed,
-  --: sessions | How many stand as failed in it.
+  --: sessions | How many are failed in it.
   CAST(c.failed AS BIGINT) AS failed,
-  --: sessions | Completed and failed together: what the rate is of.
+  --: sessions | Completed and failed together: the denominator of the rate.
   CAST(c.completed + c.failed AS BIGINT) AS n,
   CAST(c.completed * 1.0 / nullif(c.completed + c.failed, 0) AS DOUBLE) AS success_rate,
   CAST(m.total / (m.n * 60000.0) AS DOUBLE) AS median_minutes,

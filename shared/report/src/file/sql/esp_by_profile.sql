@@ -28,25 +28,25 @@ WITH
   highs AS (SELECT profile, min(milliseconds) AS milliseconds FROM ranked WHERE 10 * place >= 9 * n GROUP BY profile)
 SELECT
   names.profile_id AS profile_id,
-  --: The name the profile has now; of one that is gone the last known.
+  --: The profile's current name; if it was deleted, its last known name.
   names.profile AS profile,
-  --: sessions | How many sessions it was fixed for.
+  --: sessions | For how many sessions the profile was fixed.
   CAST(c.sessions AS BIGINT) AS sessions,
   CAST(c.succeeded AS BIGINT) AS succeeded,
-  --: sessions | How many stand as failed.
+  --: sessions | How many are failed.
   CAST(c.failed AS BIGINT) AS failed,
   CAST(c.timed_out AS BIGINT) AS timed_out,
   --: sessions | How many are under way within their time limit.
   CAST(c.in_progress AS BIGINT) AS in_progress,
   --: sessions | How many ended inside their time limit because the device was removed from management.
   CAST(c.ended AS BIGINT) AS ended,
-  --: sessions | Succeeded, failed and timed out together: what the rate is of.
+  --: sessions | Succeeded, failed and timed out together: the denominator of the rate.
   CAST(c.sessions - c.in_progress - c.ended AS BIGINT) AS n,
   --: fraction | Succeeded divided by n; empty where n is 0.
   CAST(c.succeeded * 1.0 / nullif(c.sessions - c.in_progress - c.ended, 0) AS DOUBLE) AS success_rate,
-  --: sessions | How many were ever past their time limit.
+  --: sessions | How many ever passed their time limit.
   CAST(c.over_limit AS BIGINT) AS over_limit,
-  --: sessions | How many of them came to their good end later.
+  --: sessions | How many of them succeeded later.
   CAST(c.recovered AS BIGINT) AS recovered,
   CAST(c.stuck AS BIGINT) AS stuck,
   CAST(m.total / (m.n * 60000.0) AS DOUBLE) AS median_minutes,

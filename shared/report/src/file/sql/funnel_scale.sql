@@ -5,7 +5,7 @@ counted_by_$scale AS (
     FROM (
       SELECT o.action_id AS action_id, o.seconds AS seconds, sum(o.visits) AS visits
       FROM (
-        -- In the order of the key, so that nothing is sorted but sums.
+        -- Grouped in the order of the key, so that SQLite sorts only the sums.
         SELECT p.platform_id AS platform_id, k.id AS action_id, d.from_seconds AS seconds, sum(d.visits) AS visits
         FROM (SELECT id AS platform_id, name AS platform, reported FROM platforms) p
         CROSS JOIN actions k

@@ -1,7 +1,7 @@
--- Attempts and their events in words. `$iso(x)` is an instant in milliseconds as text, `$day(x)` a day
--- number as a date. Outer and cross joins only: old query planners keep their order. Only what other
--- readers' parsers know as well (DuckDB reads a view's text itself): no UNION, a cross join without ON,
--- BIGINT and DOUBLE, which to SQLite are INTEGER and REAL.
+-- Attempts and their events in words. `$iso(x)` is an instant in milliseconds as text, `$day(x)` a day number as a
+-- date. The views use outer and cross joins only, because old query planners keep their order. They use only SQL that
+-- other readers can parse too (DuckDB parses a view's text itself): no UNION, a cross join without ON, and the types
+-- BIGINT and DOUBLE, which SQLite treats as INTEGER and REAL.
 CREATE VIEW enrollment_attempts AS
 SELECT
   CAST(lower(hex(a.attempt_id)) AS TEXT) AS attempt_id,
@@ -21,15 +21,15 @@ SELECT
   w_model.text AS model,
   $iso(a.started_at) AS started_at,
   $day(a.started_day) AS started_day,
-  --: When its newest activity was.
+  --: The time of its newest activity.
   $iso(a.last_activity_at) AS last_activity_at,
   $iso(a.ended_at) AS ended_at,
-  --: How the attempt stands: inProgress, completed, abandoned, failed.
+  --: The attempt's outcome: inProgress, completed, abandoned, failed.
   outcomes.name AS outcome,
   causes.name AS cause,
-  --: min | The limit that ran out; empty where none did.
+  --: min | The limit that ran out; empty if none did.
   a.limit_minutes AS limit_minutes,
-  --: What it waits for, while in progress: compliance, or configuration (the release of the Setup Assistant).
+  --: What it is waiting for while in progress: compliance, or configuration (the release of the Setup Assistant).
   waits.name AS waits_for,
   sections.name AS section,
   actions.name AS action,
@@ -39,14 +39,15 @@ SELECT
   w_reason.text AS failure_reason,
   --: Category of the failure, as Graph's deviceEnrollmentFailureReason names them.
   failure_categories.name AS failure_category,
-  --: The message reported; a pseudonymised file has none.
+  --: The message reported; a pseudonymised file leaves it out.
   w_message.text AS failure_message,
-  --: min | From start to end; empty where no sender reported the start, or only after the end, or it has not ended.
+  --: min | From start to end; empty if no sender reported the start, or only after the end, or the attempt has not
+  --: ended.
   CAST(CASE a.start_reported WHEN 1 THEN nullif(a.ended_at - a.started_at, 0) / 60000.0 END AS DOUBLE) AS minutes,
   a.has_starts AS has_starts,
   a.has_steps AS has_steps,
   a.start_reported AS start_reported,
-  --: 0 or 1 | Whether it is closed, and success and failure can be told apart.
+  --: 0 or 1 | Whether it is closed, and success and failure can be distinguished.
   a.judged AS judged,
   a.technician AS technician,
   a.release_not_reported AS release_not_reported,
@@ -103,9 +104,9 @@ SELECT
   user_actions.name AS user_action,
   w_code.text AS failure_code,
   w_reason.text AS failure_reason,
-  --: Spellings of the sender that differ from the canonical ones.
+  --: The sender's spellings, where they differ from the canonical ones.
   w_reported.text AS reported,
-  --: Which way the event's clock cannot be right: ahead or behind.
+  --: How the event's clock is implausible: ahead or behind.
   clock_skews.name AS clock_skew,
   v.attempt_no AS attempt_no
 FROM attempt_events v
@@ -139,9 +140,9 @@ CREATE VIEW attempt_corrections AS
 SELECT
   CAST(lower(hex(c.attempt_id)) AS TEXT) AS attempt_id,
   c.gone AS gone,
-  --: How the attempt stood in the file published before.
+  --: The attempt's outcome in the file published before.
   old_outcomes.name AS old_outcome,
-  --: How the attempt stands now.
+  --: The attempt's outcome now.
   new_outcomes.name AS new_outcome,
   --: Why it was abandoned, in the file published before.
   old_causes.name AS old_cause,

@@ -14,7 +14,7 @@ SELECT
   pr.limit_minutes AS limit_minutes,
   pr.blocking_apps AS blocking_apps,
   pr.group_names AS group_names,
-  --: The same; for the default, which applies where no other does, All Devices.
+  --: The same as group_names; the default, which applies where no other profile does, has All Devices.
   CAST(CASE pr.is_default WHEN 1 THEN coalesce(pr.group_names, 'All Devices') ELSE pr.group_names END AS TEXT)
     AS assigned_groups,
   pr.profile_id AS profile_id,
@@ -22,9 +22,9 @@ SELECT
   pr.version AS version,
   pr.show_installation_progress AS show_installation_progress,
   pr.block_device_use AS block_device_use,
-  --: When the profile was changed last; empty for never.
+  --: When the profile was last changed; empty if it never was.
   $iso(pr.modified_at) AS modified_at,
-  --: sessions | How many sessions in the file it was fixed for.
+  --: sessions | For how many sessions in the file the profile was fixed.
   CAST(coalesce(used.sessions, 0) AS BIGINT) AS sessions,
   pr.profile_no AS profile_no
 FROM esp_profiles pr
@@ -34,7 +34,7 @@ CREATE VIEW esp_session_list AS
 SELECT
   CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
   e.enrollment_key AS enrollment_key,
-  --: The attempt that it belongs to, in hexadecimal; empty for none.
+  --: The attempt that the session belongs to, in hexadecimal; empty for none.
   CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
   --: The sender's id of the session.
   w_sender.text AS sender_session_id,
@@ -44,7 +44,7 @@ SELECT
   w_os.text AS os_version,
   $iso(x.started_at) AS started_at,
   $day(x.started_day) AS started_day,
-  --: When its newest event was.
+  --: The time of its newest event.
   $iso(x.last_event_at) AS last_event_at,
   $iso(x.ended_at) AS ended_at,
   --: The last instant of the time limit.
@@ -53,30 +53,29 @@ SELECT
   ph.name AS phase,
   --: Where the session is, in words.
   g.name AS stage,
-  --: fraction | How far the session is: preparation counts once, the setup of the device twice, that of the account
-  --: once; empty while nothing is known of what it has to do.
+  --: fraction | The session's progress: preparation counts once, device setup twice, account setup once; empty while it
+  --: is unknown what the session has to do.
   x.progress AS progress,
   w_profile.text AS profile,
   --: The id of the profile that was fixed for the session when it began.
   w_profile_id.text AS profile_id,
   x.profile_version AS profile_version,
-  --: What made the profile apply: deviceGroup, allDevices, userGroup, allLicensedUsers or default.
+  --: Why the profile applies: deviceGroup, allDevices, userGroup, allLicensedUsers or default.
   r.name AS rule,
-  --: The group by which it applied, where it is one.
+  --: The group through which the profile applies; empty if it applies for another reason.
   w_group.text AS rule_group,
   x.limit_minutes AS limit_minutes,
   m.name AS deployment_mode,
   x.hybrid_join AS hybrid_join,
   x.items AS items,
   x.items_done AS items_done,
-  --: 0 or 1 | Whether it was ever past its time limit.
+  --: 0 or 1 | Whether it ever passed its time limit.
   x.timed_out AS timed_out,
   --: 0 or 1 | Whether it ever failed.
   x.failed AS failed,
-  --: The phase that failed it last; empty for none.
+  --: The phase in which the session failed last; empty if it never failed.
   f.name AS failed_phase,
-  --: The item that failed it: its name, else its id.
-  --: The item that failed it: its name, else its id.
+  --: The item whose failure made the session fail: its name, else its id.
   CAST(coalesce(w_app.text, w_item.text) AS TEXT) AS failed_item,
   x.end_not_reported AS end_not_reported,
   x.retries AS retries,
@@ -85,7 +84,7 @@ SELECT
   k.name AS stuck_phase,
   x.is_stuck AS is_stuck,
   w_code.text AS error_code,
-  --: What the sender said of the failure; a pseudonymised file has none.
+  --: The message that the sender reported with the failure; a pseudonymised file leaves it out.
   w_message.text AS error_message,
   --: days since 1970-01-01 | The day the session began, in the organisation's time zone.
   x.started_day AS day,
@@ -119,11 +118,11 @@ SELECT
   CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
   ph.name AS phase,
   ph.title AS title,
-  --: How the phase stands, as the page on the device shows it: started, completed or failed.
+  --: The phase's state, as the page on the device shows it: started, completed or failed.
   st.name AS state,
   --: When the phase began.
   $iso(v.started_at) AS started_at,
-  --: When it was over or failed; empty where it is not, or nobody reported it.
+  --: When it completed or failed; empty if it has not, or if nobody reported when.
   $iso(v.ended_at) AS ended_at,
   --: min | From its beginning to its end.
   CAST((v.ended_at - v.started_at) / 60000.0 AS DOUBLE) AS minutes,
@@ -143,19 +142,20 @@ SELECT
   c.name AS category,
   --: The item's id.
   w_item.text AS item_id,
-  --: The item's name: as a sender reported it, else what Intune calls the app where that is read; empty where nobody said.
+  --: The item's name as a sender reported it, else the app's name in Intune where that is read; empty if nobody
+  --: reported it.
   CAST(coalesce(w_app.text, w_name.text) AS TEXT) AS name,
-  --: What the item means to the session: blocking (waited for), nonBlocking (tried, but fails nothing), deferred
-  --: (left for the user), notTracked.
+  --: How the session treats the item: blocking (the page waits for it), nonBlocking (tried, but its failure does not
+  --: matter), deferred (left for the user), notTracked.
   t.name AS tracking,
-  --: The item's newest state; empty while only its being tracked is known.
+  --: The item's newest state; empty if the item is known to be tracked but no state was reported.
   st.name AS state,
   w_code.text AS error_code,
   --: When the item's newest state was reported.
   $iso(i.updated_at) AS updated_at,
-  --: When it was first reported under way, or settled without that.
+  --: When the item was first reported under way, or as settled if it was never reported under way.
   $iso(i.began_at) AS began_at,
-  --: Since when it is completed, not required or failed; empty where it is none of these.
+  --: Since when it is completed, not required or failed; empty if it is none of these.
   $iso(i.settled_at) AS settled_at,
   i.errors AS errors,
   i.session_no AS session_no
@@ -172,7 +172,7 @@ LEFT JOIN app_names n ON n.app_id = w_item.text AND c.name = 'apps'
 LEFT JOIN words w_app ON w_app.id = n.name_word
 LEFT JOIN words w_code ON w_code.id = i.error_code_word;
 
--- The name a profile goes by: the one it has now, or had when the last session under it began.
+-- Each profile's name: the current one, or the one it had when its last session began.
 CREATE VIEW esp_profile_names AS
 WITH newest AS (
   SELECT x.profile_id_word AS profile_id_word, max(x.session_no) AS session_no
@@ -180,7 +180,7 @@ WITH newest AS (
 SELECT
   n.profile_id_word AS profile_id_word,
   w.text AS profile_id,
-  --: The name the profile has now; of one that is gone the last known.
+  --: The profile's current name; if it was deleted, its last known name.
   CAST(coalesce(pr.display_name, w_name.text) AS TEXT) AS profile
 FROM newest n
 LEFT JOIN esp_sessions x ON x.session_no = n.session_no
@@ -188,7 +188,7 @@ LEFT JOIN words w ON w.id = n.profile_id_word
 LEFT JOIN words w_name ON w_name.id = x.profile_name_word
 LEFT JOIN esp_profiles pr ON pr.profile_id = w.text;
 
--- Sessions whose list of apps was not known in time, newest first when ordered by session_no.
+-- Sessions whose list of apps was not known in time; ordering by session_no descending lists the newest first.
 CREATE VIEW esp_stuck_identifying AS
 SELECT
   CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
@@ -202,7 +202,7 @@ SELECT
   st.name AS state,
   --: The name of the profile that was fixed for the session when it began.
   w_profile.text AS profile,
-  --: What that usually means.
+  --: What a stuck session usually means.
   CAST('What the page has to wait for was not known 15 minutes after the phase began: usually the user who signed in has no Intune licence, or the policies for that user and device cannot be computed.' AS TEXT) AS meaning,
   --: The day the session began, in the organisation's time zone.
   $day(x.started_day) AS date,
@@ -218,7 +218,7 @@ LEFT JOIN words w_device ON w_device.id = x.device_name_word
 LEFT JOIN words w_user ON w_user.id = x.user_principal_name_word
 WHERE x.stuck_since IS NOT NULL;
 
--- Sessions that passed their time limit and came to their good end later.
+-- Sessions that passed their time limit and succeeded later.
 CREATE VIEW esp_timeouts_recovered AS
 SELECT
   CAST(lower(hex(x.session_id)) AS TEXT) AS session_id,
@@ -230,7 +230,7 @@ SELECT
   --: The last instant of the time limit.
   $iso(x.deadline) AS deadline,
   $iso(x.ended_at) AS ended_at,
-  --: min | How long after the end of its time limit it finished.
+  --: min | How long after its time limit it finished.
   CAST((x.ended_at - x.deadline) / 60000.0 AS DOUBLE) AS minutes_over,
   st.name AS state,
   --: The day the session began, in the organisation's time zone.

@@ -1,7 +1,7 @@
--- What the sessions of the Enrollment Status Page add up to. A session belongs to the day it began. Rates are of
--- the sessions that are not in progress and did not end with the device's removal from management; one past its limit
--- that did not finish counts there as no success.
--- In numbers first: a summary has these sums as a table, and the same views over them.
+-- Sums over the sessions of the Enrollment Status Page. A session belongs to the day it began. Rates leave out sessions
+-- that are in progress, and those that ended with the device's removal from management; a session past its limit that
+-- did not finish counts as unsuccessful.
+-- The first view has only numbers: a summary has it as a table, with the same views over it.
 CREATE VIEW esp_daily AS
 SELECT
   --: days since 1970-01-01 | The day the sessions began, in the organisation's time zone.
@@ -11,7 +11,7 @@ SELECT
     AS succeeded,
   CAST(sum(CASE st.name WHEN 'successWithTimeout' THEN 1 ELSE 0 END) AS BIGINT) AS with_timeout,
   CAST(sum(CASE st.name WHEN 'successOnRetry' THEN 1 ELSE 0 END) AS BIGINT) AS on_retry,
-  --: sessions | How many stand as failed.
+  --: sessions | How many are failed.
   CAST(sum(CASE st.name WHEN 'failed' THEN 1 ELSE 0 END) AS BIGINT) AS failed,
   CAST(sum(CASE st.name WHEN 'timedOut' THEN 1 ELSE 0 END) AS BIGINT) AS timed_out,
   --: sessions | How many are under way within their time limit.
@@ -31,21 +31,21 @@ SELECT
   --: days since 1970-01-01 | The day the sessions began, in the organisation's time zone.
   s.day AS day,
   names.profile_id AS profile_id,
-  --: The name the profile has now; of one that is gone the last known.
+  --: The profile's current name; if it was deleted, its last known name.
   names.profile AS profile,
   m.name AS deployment_mode,
   CAST(s.started AS BIGINT) AS started,
   CAST(s.succeeded AS BIGINT) AS succeeded,
   CAST(s.with_timeout AS BIGINT) AS with_timeout,
   CAST(s.on_retry AS BIGINT) AS on_retry,
-  --: sessions | How many stand as failed.
+  --: sessions | How many are failed.
   CAST(s.failed AS BIGINT) AS failed,
   CAST(s.timed_out AS BIGINT) AS timed_out,
   --: sessions | How many are under way within their time limit.
   CAST(s.in_progress AS BIGINT) AS in_progress,
   --: sessions | How many ended inside their time limit because the device was removed from management.
   CAST(s.ended AS BIGINT) AS ended,
-  --: sessions | Succeeded, failed and timed out together: what the rate is of.
+  --: sessions | Succeeded, failed and timed out together: the denominator of the rate.
   CAST(s.started - s.in_progress - s.ended AS BIGINT) AS n,
   --: fraction | Succeeded divided by n; empty where n is 0.
   CAST(s.succeeded * 1.0 / nullif(s.started - s.in_progress - s.ended, 0) AS DOUBLE) AS success_rate,
@@ -55,7 +55,7 @@ FROM esp_daily s
 LEFT JOIN esp_profile_names names ON names.profile_id_word = s.profile_id_word
 LEFT JOIN deployment_modes m ON m.id = s.deployment_mode_id;
 
--- Every day of the window, zero included.
+-- Every day of the window, including days without sessions.
 CREATE VIEW esp_stuck_by_day AS
 WITH sums AS (
   SELECT b.day AS day, sum(b.started) AS started, sum(b.stuck) AS stuck, sum(b.still_stuck) AS still_stuck

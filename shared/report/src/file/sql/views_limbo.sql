@@ -1,4 +1,5 @@
--- Devices that left one MDM and did not come back, and devices that were registered and never begun (docs/DOMAIN.md, D9).
+-- Devices that left one MDM and did not come back, and devices that were registered and never begun (docs/DOMAIN.md,
+-- D9).
 CREATE VIEW devices_left AS
 WITH left_now AS (
   SELECT x.enrollment_no AS enrollment_no, x.source_word AS source_word, x.left_at AS left_at, x.left_day AS left_day
@@ -15,9 +16,9 @@ SELECT
   p.name AS platform,
   w_os.text AS os_version,
   l.name AS platform_label,
-  --: How the device stands, as the status page says it.
+  --: The device's state, as on the status page.
   ds.name AS state,
-  --: The sender that reported last that the device is no longer under management.
+  --: The sender that last reported that the device is no longer under management.
   w_source.text AS source,
   --: When it left.
   $iso(n.left_at) AS left_at,
@@ -25,7 +26,7 @@ SELECT
   $day(n.left_day) AS date,
   --: days since 1970-01-01 | The day it left, in the organisation's time zone.
   n.left_day AS day,
-  --: Another sender that reported before that the device is enrolled, and no removal since: it may be there still.
+  --: Another sender that earlier reported the device as enrolled, and no removal since: the device may still be there.
   --: Empty for none.
   w_other.text AS may_be_at,
   --: ms since 1970-01-01 UTC | When it left.
@@ -54,7 +55,7 @@ SELECT
   p.name AS platform,
   w_os.text AS os_version,
   l.name AS platform_label,
-  --: How the device stands, as the status page says it.
+  --: The device's state, as on the status page.
   ds.name AS state,
   --: When it was registered.
   $iso(e.registered_at) AS registered_at,
@@ -73,8 +74,8 @@ LEFT JOIN words w_user ON w_user.id = e.user_principal_name_word
 LEFT JOIN words w_os ON w_os.id = e.os_version_word
 WHERE ds.name = 'pending' AND e.registered_at IS NOT NULL;
 
--- What the number of devices that left stands on: who reported of devices within the window, and whether each reports
--- removals.
+-- The senders that the number of devices that left is counted from: who reported anything about devices within the
+-- window, and whether each reports removals.
 CREATE VIEW removals_by_source AS
 WITH
   counts AS (
@@ -85,13 +86,13 @@ WITH
   left_from AS (SELECT d.source AS source, count(d.enrollment_no) AS devices FROM devices_left d GROUP BY d.source)
 SELECT
   w.text AS source,
-  --: devices | Devices of which it reported anything within the window.
+  --: devices | Devices about which it reported anything within the window.
   CAST(c.devices AS BIGINT) AS devices,
   --: 0 or 1 | Whether it reports that a device is no longer under management.
   CAST(c.removals AS BIGINT) AS removals,
-  --: devices | Of these, how many it reported as no longer under management; empty where it reports no removals.
+  --: devices | Of these, how many it reported as no longer under management; empty if it reports no removals.
   CAST(CASE c.removals WHEN 1 THEN c.removed END AS BIGINT) AS removed,
-  --: devices | How many left it and are not enrolled anywhere; empty where it reports no removals.
+  --: devices | How many left it and are not enrolled anywhere; empty if it reports no removals.
   CAST(CASE c.removals WHEN 1 THEN coalesce(f.devices, 0) END AS BIGINT) AS not_back
 FROM counts c
 LEFT JOIN words w ON w.id = c.source_word
@@ -103,18 +104,18 @@ SELECT
   date,
   --: days since 1970-01-01 | The day they left, in the organisation's time zone.
   day,
-  --: The sender that reported last that the devices are no longer under management.
+  --: The sender that last reported that the devices are no longer under management.
   source,
   --: devices | How many left it on the day and are not enrolled anywhere.
   CAST(count(enrollment_no) AS BIGINT) AS devices,
-  --: devices | Of these, how many another sender may have still.
+  --: devices | Of these, how many may still be enrolled at another sender.
   CAST(count(may_be_at) AS BIGINT) AS may_be_elsewhere
 FROM devices_left GROUP BY date, day, source;
 
 -- Both kinds in one list.
 CREATE VIEW devices_in_limbo AS
 SELECT
-  --: Why it is here: left (one MDM, and is enrolled nowhere) or notBegun (registered, and nobody has begun).
+  --: Why it is listed: left (it left one MDM and is enrolled nowhere) or notBegun (registered, and nobody has begun).
   CAST(a.why AS TEXT) AS why,
   a.enrollment_key AS enrollment_key,
   a.device_name AS device_name,
@@ -122,17 +123,17 @@ SELECT
   a.platform AS platform,
   a.os_version AS os_version,
   a.platform_label AS platform_label,
-  --: How the device stands, as the status page says it.
+  --: The device's state, as on the status page.
   a.state AS state,
-  --: Since when: it left, or it was registered.
+  --: When it left or was registered.
   $iso(a.since_ms) AS since,
   --: days | Whole days from then to the file's instant.
   CAST(((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'asOfMillis') - a.since_ms) / 86400000 AS BIGINT) AS days,
-  --: The sender that it left; empty for one that was registered.
+  --: The sender that it left; empty if it was registered and never begun.
   CAST(a.source AS TEXT) AS source,
-  --: Another sender that reported before that the device is enrolled, and no removal since: it may be there still.
+  --: Another sender that earlier reported the device as enrolled, and no removal since: the device may still be there.
   CAST(a.may_be_at AS TEXT) AS may_be_at,
-  --: ms since 1970-01-01 UTC | Since when.
+  --: ms since 1970-01-01 UTC | When it left or was registered.
   CAST(a.since_ms AS BIGINT) AS since_ms,
   a.enrollment_no AS enrollment_no
 FROM (

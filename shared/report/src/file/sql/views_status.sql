@@ -16,19 +16,19 @@ WITH
     FROM device_totals t
     LEFT JOIN device_states s ON s.id = t.state_id)
 SELECT
-  --: devices | Devices with an attempt in progress that does not wait.
+  --: devices | Devices with an attempt in progress that is not waiting.
   CAST(c.in_progress AS BIGINT) AS in_progress,
-  --: devices | Devices whose attempt waits: for compliance, or for the release of their Setup Assistant.
+  --: devices | Devices whose attempt is waiting for compliance, or for the release of their Setup Assistant.
   CAST(c.waiting_for_compliance AS BIGINT) AS waiting_for_compliance,
   --: devices | Devices whose latest attempt failed and that have not become complete since, and devices with an
-  --: unresolved failure outside any attempt; empty where there is none and no sender reports failures.
+  --: unresolved failure outside any attempt; empty if there are none and no sender reports failures.
   CAST(CASE WHEN c.failed > 0 OR c.devices = c.pending
     OR EXISTS (SELECT 1 FROM coverage WHERE failures = 1) THEN c.failed END AS BIGINT) AS failed,
   --: devices | Devices that a technician prepared and that wait for their user.
   CAST(c.prepared AS BIGINT) AS prepared,
   --: devices | Devices under management.
   CAST(c.enrolled AS BIGINT) AS enrolled,
-  --: devices | Devices not under management whose latest attempt was abandoned; empty where there is none and no sender
+  --: devices | Devices not under management whose latest attempt was abandoned; empty if there are none and no sender
   --: reports starts or stops.
   CAST(CASE WHEN c.gave_up > 0 OR c.devices = c.pending
     OR EXISTS (SELECT 1 FROM coverage WHERE starts = 1 OR stops = 1) THEN c.gave_up END AS BIGINT) AS gave_up,
@@ -52,31 +52,31 @@ WITH
     GROUP BY t.platform_label_id),
   devices AS (
     SELECT t.platform_label_id AS label_id, sum(t.devices) AS total FROM device_totals t GROUP BY t.platform_label_id),
-  -- What the senders of a label's platforms report. It is looked for only where a count is 0.
+  -- What the senders of a label's platforms report; needed only where a count is 0.
   senders AS (
     SELECT t.platform_label_id AS label_id, c.starts AS starts, c.stops AS stops, c.failures AS failures
     FROM daily_totals t
     CROSS JOIN coverage c
     WHERE c.platform_id = t.platform_id)
 SELECT
-  --: The platform as the status page tells them apart, the technician's part of pre-provisioning by itself; empty where
-  --: senders reported none.
+  --: The platform, as the status page labels it; the technician's part of pre-provisioning has its own label. Empty if
+  --: no sender reported the platform.
   l.name AS platform,
-  --: devices | Devices seen with that label; the technician's part has none of its own.
+  --: devices | Devices with that label; none has the label of the technician's part.
   CAST(coalesce(d.total, 0) AS BIGINT) AS total,
   --: attempts | Attempts started on the day of the file's instant or the six before.
   CAST(coalesce(s.last_7_days, 0) AS BIGINT) AS last_7_days,
   CAST(coalesce(s.initiated, 0) AS BIGINT) AS initiated,
   CAST(coalesce(s.completed, 0) AS BIGINT) AS completed,
-  --: attempts | Failed; empty where there is none and no sender of the platform reports failures.
+  --: attempts | Failed; empty if there are none and no sender of the platform reports failures.
   CAST(CASE WHEN s.failed > 0 THEN s.failed WHEN s.initiated > 0 AND NOT EXISTS (
       SELECT 1 FROM senders r WHERE r.label_id = l.id AND r.failures = 1) THEN NULL ELSE 0 END AS BIGINT) AS failed,
-  --: attempts | Given up; empty where there is none and no sender of the platform reports starts or stops.
+  --: attempts | Abandoned; empty if there are none and no sender of the platform reports starts or stops.
   CAST(CASE WHEN s.abandoned > 0 THEN s.abandoned WHEN s.initiated > 0 AND NOT EXISTS (
       SELECT 1 FROM senders r WHERE r.label_id = l.id AND (r.starts = 1 OR r.stops = 1)) THEN NULL ELSE 0 END AS BIGINT)
     AS abandoned,
   CAST(coalesce(s.initiated - s.measured, 0) AS BIGINT) AS only_end_reported,
-  --: attempts | The judged ones: what the rate is of.
+  --: attempts | The judged ones: the denominator of the rate.
   CAST(coalesce(s.judged, 0) AS BIGINT) AS n,
   CAST(CAST(s.completed_judged AS DOUBLE) / nullif(s.judged, 0) AS DOUBLE) AS success_rate,
   CAST(coalesce(s.timed, 0) AS BIGINT) AS timed,
@@ -87,9 +87,9 @@ LEFT JOIN sums s ON s.label_id = l.id
 LEFT JOIN devices d ON d.label_id = l.id
 WHERE d.total > 0 OR s.initiated > 0 OR (l.id > 0 AND l.name <> 'Windows (Pre-provisioning)');
 
--- The catalogue's steps that exist on a platform: those that every device comes to, and of the others those
--- seen there within the window. Where an organisation requires compliance every device comes to that too. A
--- platform without screens of its own has the steps that all have.
+-- The catalogue's steps that exist on a platform: those that every device reaches, and those of the others that were
+-- reported on it within the window. If the organisation requires compliance, every device reaches that step too. A
+-- platform without screens of its own has the steps that all platforms have.
 CREATE VIEW platform_steps AS
 WITH seen AS (
   SELECT t.platform_id AS platform_id, t.action_id AS action_id
@@ -118,14 +118,15 @@ SELECT
   w_os.text AS os_version,
   CAST(coalesce(p.title, 'Unknown') || coalesce(' ' || w_os.text, '') AS TEXT) AS platform_words,
   l.name AS platform_label,
-  --: How the device stands: inProgress or waitingForCompliance; another where only a session is in progress.
+  --: The device's state: inProgress or waitingForCompliance; another one if only a session is in progress.
   ds.name AS state,
-  --: What the attempt waits for: compliance, or configuration (the release of the Setup Assistant); empty for nothing.
+  --: What the attempt is waiting for: compliance, or configuration (the release of the Setup Assistant); empty for
+  --: nothing.
   waits.name AS waits_for,
-  --: Where the Enrollment Status Page is, else the section, in words; empty where no sender reported a place.
+  --: The stage of the Enrollment Status Page, else the section, in words; empty if no sender reported a place.
   CAST(CASE WHEN x.session_no IS NULL THEN s.title ELSE g.name END AS TEXT) AS stage,
-  --: fraction | Share of the steps that exist on the platform (see platform_steps) that are passed, or how far the
-  --: Enrollment Status Page is; empty where nothing can be said, as where no sender reports steps.
+  --: fraction | The share of the platform's steps (see platform_steps) that are passed, or the progress of the
+  --: Enrollment Status Page; empty if it is unknown, for example because no sender reports steps.
   CAST(CASE
     WHEN x.session_no IS NOT NULL THEN x.progress
     WHEN a.has_steps = 1 THEN (SELECT count(DISTINCT v.action_id) FROM attempt_steps v LEFT JOIN actions k ON k.id = v.action_id
@@ -161,8 +162,8 @@ SELECT
   --: What failed: attempt, session (of the Enrollment Status Page, without an attempt) or device (outside any attempt).
   b.name AS subject,
   f.resolved AS resolved,
-  --: 0 or 1 | Whether the attempt counts as abandoned rather than failed: a person cancelled, or stopped with an
-  --: error reported.
+  --: 0 or 1 | Whether the attempt counts as abandoned rather than failed: a person cancelled, or stopped after an error
+  --: was reported.
   f.abandoned AS abandoned,
   CAST(lower(nullif(hex(a.attempt_id), '')) AS TEXT) AS attempt_id,
   CAST(lower(nullif(hex(x.session_id), '')) AS TEXT) AS session_id,
@@ -177,13 +178,14 @@ SELECT
   f.code_value AS code_value,
   w_reason.text AS reason,
   c.name AS category,
-  --: The message reported; a pseudonymised file has none.
+  --: The message reported; a pseudonymised file leaves it out.
   w_message.text AS message,
   s.name AS section,
   k.name AS action,
   --: The day the attempt or session started, or the device failed, in the organisation's time zone.
   $day(f.day) AS date,
-  --: days since 1970-01-01 | The day the attempt or session started, or the device failed, in the organisation's time zone.
+  --: days since 1970-01-01 | The day the attempt or session started, or the device failed, in the organisation's time
+  --: zone.
   f.day AS day,
   --: ms since 1970-01-01 UTC | When the attempt or session ended, or the device failed.
   f.failed_at AS failed_at_ms,
@@ -216,7 +218,7 @@ SELECT failed_at,
   --: The error code as reported.
   code,
   code_value, reason, category,
-  --: The message reported; a pseudonymised file has none.
+  --: The message reported; a pseudonymised file leaves it out.
   message,
   resolved,
   --: The day the device failed, in the organisation's time zone.
@@ -235,7 +237,7 @@ SELECT
   CAST(nullif(w_code.text, '') AS TEXT) AS code,
   CAST(nullif(w_reason.text, '') AS TEXT) AS reason,
   c.name AS category,
-  --: failures | How often it failed so.
+  --: failures | How often it failed in this way.
   d.failed AS failed,
   d.code_word AS code_word,
   d.reason_word AS reason_word,
@@ -249,16 +251,17 @@ LEFT JOIN failure_categories c ON c.id = d.category_id;
 
 CREATE VIEW failure_reasons AS
 SELECT code, reason, category,
-  --: failures | Of attempts, of sessions of the Enrollment Status Page without an attempt, and of devices outside any attempt.
+  --: failures | How many attempts, sessions of the Enrollment Status Page without an attempt, and devices outside any
+  --: attempt failed for this reason.
   CAST(sum(failed) AS BIGINT) AS failed
 FROM failures_by_day GROUP BY code, reason, category;
 
 CREATE VIEW advice_by_code AS
 SELECT c.code AS code, c.code_value AS code_value, v.advice_id AS advice_id, v.problem AS problem,
-  --: Why it comes.
+  --: Why the problem occurs.
   v.cause AS cause,
   v.steps AS steps, v.who AS who,
-  --: Where it occurs: windows, macos, ios, android, with commas.
+  --: Where it occurs: windows, macos, ios, android, separated by commas.
   v.platforms AS platforms, v.sources AS sources
 FROM advice_codes c
 LEFT JOIN advice v ON v.advice_no = c.advice_no;
@@ -273,9 +276,9 @@ SELECT
   w_reason.text AS reason,
   x.rank AS rank,
   v.advice_id AS advice_id, v.problem AS problem,
-  --: Why it comes.
+  --: Why the problem occurs.
   v.cause AS cause, v.steps AS steps, v.who AS who,
-  --: Where it occurs: windows, macos, ios, android, with commas.
+  --: Where it occurs: windows, macos, ios, android, separated by commas.
   v.platforms AS platforms, v.sources AS sources,
   x.failure_no AS failure_no
 FROM failure_advice x
@@ -292,9 +295,9 @@ SELECT
   c.name AS category,
   x.rank AS rank,
   v.advice_id AS advice_id, v.problem AS problem,
-  --: Why it comes.
+  --: Why the problem occurs.
   v.cause AS cause, v.steps AS steps, v.who AS who,
-  --: Where it occurs: windows, macos, ios, android, with commas.
+  --: Where it occurs: windows, macos, ios, android, separated by commas.
   v.platforms AS platforms, v.sources AS sources
 FROM failure_reason_advice x
 LEFT JOIN advice v ON v.advice_no = x.advice_no
@@ -306,7 +309,7 @@ CREATE VIEW first_time_right AS
 SELECT
   --: devices | Devices whose first attempt completed.
   CAST(coalesce(sum(CASE WHEN o.name = 'completed' THEN t.devices END), 0) AS BIGINT) AS completed,
-  --: devices | Devices whose first attempt is in the window and judged: what the rate is of.
+  --: devices | Devices whose first attempt is in the window and judged: the denominator of the rate.
   CAST(coalesce(sum(t.devices), 0) AS BIGINT) AS n,
   --: fraction | Devices whose first attempt completed divided by n; empty where n is 0.
   CAST(sum(CASE WHEN o.name = 'completed' THEN t.devices ELSE 0 END) * 1.0 / nullif(sum(t.devices), 0) AS DOUBLE) AS rate

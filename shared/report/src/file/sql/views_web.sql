@@ -1,22 +1,23 @@
--- Web-based enrollment as the organisation's sign-ins show it (docs/DOMAIN.md, W): people, not devices and not attempts. A day
--- of which no sign-in came in is in none of these.
+-- Web-based enrollment as the organisation's sign-ins show it (docs/DOMAIN.md, W): people, not devices and not
+-- attempts. These views leave out days for which no sign-in was received.
 CREATE VIEW web_enrollment_by_step AS
 SELECT
-  --: The day of the sign-ins, in the zone that the organisation had when they came in.
+  --: The day of the sign-ins, in the organisation's time zone when they were received.
   $day(d.day) AS date,
-  --: days since 1970-01-01 | The day of the sign-ins, in the zone that the organisation had when they came in.
+  --: days since 1970-01-01 | The day of the sign-ins, in the organisation's time zone when they were received.
   d.day AS day,
   p.name AS platform,
-  --: The step's place in the order in which people come to them.
+  --: The step's place in the order in which people reach the steps.
   s.id AS step,
   --: The step.
   s.name AS name,
   s.title AS title,
-  --: 0 or 1 | Whether the step may open an enrollment; the others count only beside one that does.
+  --: 0 or 1 | Whether the step may open an enrollment; other steps count only together with one that does.
   s.opens AS opens,
-  --: people | How many came to the step that day; each person once an operating system.
+  --: people | How many reached the step that day; each person counts once for each operating system.
   CAST(coalesce(sum(CASE WHEN (x.steps >> (s.id - 1)) & 1 = 1 THEN x.people END), 0) AS BIGINT) AS people,
-  --: people | Of these, how many came to this step and to no other: at accessBlocked those who met the wall and did not go on.
+  --: people | Of these, how many reached this step and no other: at accessBlocked, those who were blocked and did not
+  --: go on.
   CAST(coalesce(sum(CASE WHEN x.steps = 1 << (s.id - 1) THEN x.people END), 0) AS BIGINT) AS only_this
 FROM web_enrollment_days d
 CROSS JOIN platforms p
@@ -27,15 +28,15 @@ GROUP BY d.day, p.id, p.name, s.id, s.name, s.title, s.opens;
 
 CREATE VIEW web_enrollment_by_day AS
 SELECT
-  --: The day of the sign-ins, in the zone that the organisation had when they came in.
+  --: The day of the sign-ins, in the organisation's time zone when they were received.
   date,
-  --: days since 1970-01-01 | The day of the sign-ins, in the zone that the organisation had when they came in.
+  --: days since 1970-01-01 | The day of the sign-ins, in the organisation's time zone when they were received.
   day,
   platform,
-  --: people | How many came to any step of an enrollment.
+  --: people | How many reached any step of an enrollment.
   people,
-  --: people | Of these, those whose access was refused until the device is enrolled, and who came to nothing else. Whether they
-  --: wished to enroll it nobody reports.
+  --: people | Of these, those whose access was refused until the device is enrolled, and who reached no other step.
+  --: Nobody reports whether they wished to enroll it.
   met_the_wall,
   --: people | The others.
   CAST(people - met_the_wall AS BIGINT) AS went_on,

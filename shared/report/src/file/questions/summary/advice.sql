@@ -1,4 +1,4 @@
--- What an error code or a failure's reason means, as far as the file's advice and sums say.
+-- What an error code or the reason of a failure means, according to the file's advice and sums.
 -- answer: row
 -- :text text | A code in any spelling, a reason of failures, or a category.
 WITH RECURSIVE $code,

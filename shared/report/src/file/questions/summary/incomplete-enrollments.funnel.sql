@@ -1,5 +1,5 @@
--- The steps in the order of time. The sums that a median comes from would be most of a summary: it is there for the whole
--- window and both platforms only.
+-- The steps in order. A summary leaves out the sums that medians are computed from, since they would be most of it; it
+-- has medians only for the whole window and both platforms together.
 -- answer: rows
 WITH $asked,
   reached AS (
