@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-# A build for tests on a busy machine: what is expected comes, only later.
+# A test build on a busy machine answers late.
 PATIENCE = 15_000
 expect.set_options(timeout=PATIENCE)
 
@@ -48,14 +48,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Server:
-    """The server under test, asked without a browser."""
+    """The server under test, for requests without a browser."""
 
     url: str
     token: str
     reader: str
     link: str
     secret: str
-    #: Of an organisation whose only sender reports ends alone: a token, and where that sender posts.
+    #: A token of an organisation whose only sender reports nothing but ends, and the URL to which that sender posts.
     ends_token: str
     ends_hook: str
     tenant: str
@@ -81,7 +81,7 @@ class Server:
         return answer.body
 
     def post_event(self, kind, data, hook="enrollment-events"):
-        """One event as of now, signed as a sender signs it."""
+        """Posts an event with the present time, signed as by a sender."""
         body = json.dumps(
             {
                 "specversion": "1.0",
@@ -111,14 +111,14 @@ class Server:
 
     @property
     def settled(self):
-        """A range of days in which nothing can change any more: API and file tell the same of it."""
+        """A range of days that can no longer change, so that API and file agree on it."""
         today = date.fromisoformat(self.get("/api/tenant")["asOf"][:10])
         return {"from": str(today - timedelta(days=20)), "to": str(today - timedelta(days=5))}
 
     @property
     def failed(self):
-        """The newest failure of somebody named, with a code. Few failures have one, so it is looked for among all that
-        the sample has, whenever it ends."""
+        """The newest failure with a code and a named user. Few failures have a code, so the range covers the whole
+        sample."""
         first = date.fromisoformat(self.get("/api/tenant")["asOf"][:10]) - timedelta(days=40)
         report = self.get("/api/devices/enrollment-status/failures", **{"from": first, "limit": 1000})
         return next(one for one in report["failures"] if one["code"] and one["userPrincipalName"])
@@ -152,7 +152,7 @@ class Watch:
         self.allowed, self.problems, self.requests = [], [], []
 
     def allow(self, pattern):
-        """What the console may say, as `status of 401`."""
+        """Allows console errors that match a pattern, such as `status of 401`."""
         self.allowed.append(re.compile(pattern))
 
     def context(self, context):
@@ -213,7 +213,7 @@ def page(new_page) -> Page:
 
 @pytest.fixture
 def visit(server, page):
-    """Shows a view as somebody signed in by token: `visit("#/status")`."""
+    """Shows a view to a person signed in by token: `visit("#/status")`."""
 
     def show(address, heading=None, on=page, token=None):
         on.goto(f"{server.url}/{address}")
@@ -230,22 +230,22 @@ def sign_in(page, token):
 
 
 def wait_for_view(page, heading=None):
-    """A view is there when it has its heading, and nothing that it waits for is under way."""
+    """Waits until a view has its heading and all its answers."""
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     expect(page.get_by_role("heading", level=1, name=heading) if heading else page.locator("h1")).to_be_visible()
     expect(page.locator("main .view[data-pending], main > .loading")).to_have_count(0)
 
 
 def cells(table):
-    """The texts of a table's body, row by row."""
+    """The texts of the cells of a table's body, by row."""
     return table.evaluate(
         "(table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
     )
 
 
 def lines(table):
-    """The same, each row by the table's headings."""
-    # At once: a table may be drawn anew between two questions.
+    """The same texts, each row as a dict by the table's headings."""
+    # In one call: a table may be redrawn between two.
     heads, rows = table.evaluate(
         "(table) => [[...table.tHead.querySelectorAll('th')].map((head) => head.innerText),"
         " [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim()))]"
@@ -254,13 +254,13 @@ def lines(table):
 
 
 def number(text):
-    """1,094 as it is shown -> 1094; the first line where a cell has more."""
+    """1094 for the text `1,094`; only the first line of a cell counts."""
     return int(text.split("\n")[0].replace(",", ""))
 
 
 def percent(fraction, of=0):
-    """As the page shows a rate: rounded half up, as browsers do, not half to even. Of `of` things without a rate none was
-    reported."""
+    """A rate as the page shows it: rounded half up, as browsers do, not half to even. A rate that is null was not
+    reported if there are things that it could be `of`; without any it is a dash."""
     if fraction is None and of:
         return "not reported"
     return "—" if fraction is None else f"{int(fraction * 1000 + 0.5) / 10:.1f}%"
@@ -273,18 +273,19 @@ def tile(page, label):
 
 
 def address(page):
-    """Path and parameters behind the `#`."""
+    """The path and the parameters after the `#`."""
     path, _, query = urlsplit(page.url).fragment.partition("?")
     return path, dict(urllib.parse.parse_qsl(query))
 
 
 def query(**parameters):
-    """`?from=…` for an address; names that Python keeps for itself end with `_`."""
+    """The query of an address: `?from=…`. Names that are reserved in Python end with `_`."""
     return "?" + urllib.parse.urlencode({name.rstrip("_"): value for name, value in parameters.items()})
 
 
 def tab_to(page, is_there, most=80):
-    """Presses Tab until `is_there`, an expression over the focused `element`; every stop on the way must be seen."""
+    """Presses Tab until `is_there`, an expression over the focused `element`, is true. The focus must be visible at
+    each stop."""
     for _ in range(most):
         page.keyboard.press("Tab")
         state = page.evaluate(f"""() => {{
@@ -292,13 +293,13 @@ def tab_to(page, is_there, most=80):
           const style = getComputedStyle(element);
           return {{
             there: Boolean({is_there}),
-            // Of a date, browsers highlight the part that is being typed.
+            // In a date field, browsers highlight the part that is being typed.
             seen: element.type === 'date' || element === document.body || style.outlineStyle !== 'none'
               || style.boxShadow !== 'none',
             what: element.outerHTML.slice(0, 160),
           }};
         }}""")
-        assert state["seen"], f"focus is not to be seen on {state['what']}"
+        assert state["seen"], f"the focus on {state['what']} is not visible"
         if state["there"]:
             return
     raise AssertionError(f"not reached by Tab: {is_there}")

@@ -1,5 +1,5 @@
-"""Takes a picture of every view, light and dark, narrow and wide, whole: `screenshots.py DIR`. For people to look at;
-what the page must keep to is in the tests."""
+"""Takes full-page pictures of every view, light and dark, narrow and wide: `screenshots.py DIR`. They are for people to
+look at; the tests check the page."""
 
 import os
 import sys

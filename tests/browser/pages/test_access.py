@@ -36,13 +36,13 @@ def show(page, server, view):
 
 
 def violations(page):
-    # Evaluated, not added as a script: the page's policy lets no script of others in.
+    # Evaluated, not added as a script: the page's policy refuses foreign scripts.
     page.evaluate(AXE)
     return page.evaluate(RUN)
 
 
 def sideways(page):
-    """What stands out of a narrow screen, but for what scrolls in a region of its own."""
+    """The elements that are wider than a narrow screen and not in a region that scrolls."""
     page.set_viewport_size({"width": 360, "height": 740})
     return page.evaluate("""() => {
       const width = document.documentElement.clientWidth;

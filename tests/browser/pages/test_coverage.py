@@ -1,5 +1,5 @@
-"""What the numbers stand on. What must stay true: what no sender reports is said to be not reported, and is never a zero;
-a sender that leaves something out is named above the numbers."""
+"""The coverage of the numbers. What must stay true: what no sender reports is shown as "not reported" and never as
+zero; a sender that does not report everything is named above the numbers."""
 
 import json
 import re
@@ -17,7 +17,7 @@ DEVICES = 3
 
 @pytest.fixture(scope="module")
 def only_ends(server):
-    """A token of an organisation whose only sender reports that devices are enrolled, and nothing else of them."""
+    """A token of an organisation whose only sender reports nothing but that devices are enrolled."""
     for at in range(DEVICES):
         body = {
             "event": {
@@ -48,7 +48,7 @@ def coverage(page):
     return page.locator("details.coverage")
 
 
-def test_one_line_says_what_the_numbers_stand_on(server, page, only_ends):
+def test_one_line_shows_the_coverage(server, page, only_ends):
     show(page, server, only_ends, "#/incomplete", "Incomplete enrollments")
     line = coverage(page)
     expect(line.locator("summary")).to_have_text(
@@ -73,14 +73,14 @@ def test_one_line_says_what_the_numbers_stand_on(server, page, only_ends):
         expect(coverage(page).locator("summary")).to_contain_text("which reports only the end")
 
 
-def test_what_nobody_reports_is_no_zero(server, page, only_ends):
+def test_what_no_sender_reports_is_not_zero(server, page, only_ends):
     show(page, server, only_ends, "#/incomplete", "Incomplete enrollments")
     assert number(tile(page, "Initiated").inner_text()) == DEVICES
     expect(tile(page, "Incomplete")).to_have_text("not reported")
     expect(tile(page, "Incomplete rate")).to_have_text("not reported")
     expect(page.locator(".headline")).to_have_text("No sender reported whether anybody gave up in these days.")
     expect(page.get_by_text("no sender that was active in these days reports screens")).to_be_visible()
-    # No chart and no table of zeros.
+    # There is no chart or table of zeros.
     expect(page.locator("main .chart, main table.places")).to_have_count(0)
 
     page.goto(f"{server.url}/#/status")
@@ -117,9 +117,9 @@ def test_everybody_can_use_it(server, new_page, only_ends):
     assert {where: what for where, what in found.items() if what} == {}
 
 
-def test_where_nothing_is_lacking_the_line_is_quiet(server, visit, page):
+def test_without_gaps_the_line_is_quiet(server, visit, page):
     visit(f"#/incomplete{query(**server.settled)}", "Incomplete enrollments")
-    told = server.get("/api/reports/coverage", **server.settled)
-    expect(coverage(page).locator("summary")).to_have_text(told["sentence"])
-    lacking = [one for one in told["sources"] if one["lacking"]]
+    answer = server.get("/api/reports/coverage", **server.settled)
+    expect(coverage(page).locator("summary")).to_have_text(answer["sentence"])
+    lacking = [one for one in answer["sources"] if one["lacking"]]
     expect(page.locator("details.coverage.lacking")).to_have_count(1 if lacking else 0)

@@ -1,5 +1,5 @@
-"""Diagnostics. What must stay true: what is shown is the API's answer, in its order, and the address can be handed
-on."""
+"""Diagnostics. What must stay true: the view shows the API's answer in its order, and its address can be sent to
+others."""
 
 import re
 import uuid
@@ -12,7 +12,7 @@ from conftest import address, wait_for_view
 
 @pytest.fixture(scope="module")
 def person(server):
-    """Somebody whose enrollment failed, with a code."""
+    """A person whose enrollment failed with a code."""
     return server.failed["userPrincipalName"]
 
 
@@ -45,7 +45,7 @@ def test_a_device_is_diagnosed_by_a_link(server, visit, page, person):
     expect(page.get_by_role("table", name="Devices", exact=True)).to_contain_text(device["deviceName"])
 
 
-def test_somebody_unknown_is_said_to_be_unknown(visit, page):
+def test_an_unknown_person_is_not_seen(visit, page):
     visit("#/diagnostics?user=nobody@contoso.example", "Diagnostics")
     expect(page.locator(".verdict").get_by_role("heading", name="Not seen")).to_be_visible()
 
@@ -68,7 +68,7 @@ def test_a_name_of_two_devices_is_a_list_of_links(server, visit, page):
     assert address(page) == ("/diagnostics", {"device": serials[1].lower()})
 
 
-def test_of_several_devices_each_has_its_verdict_the_worst_first(server, visit, page):
+def test_each_of_several_devices_has_a_verdict_and_the_worst_is_first(server, visit, page):
     mark = uuid.uuid4().hex[:8]
     person = f"{mark}@contoso.example"
     for number, ends in ((1, ("enrollment.failed",)), (2, ("enrollment.enrolled", "enrollment.compliant"))):

@@ -1,4 +1,4 @@
-"""The Enrollment Status Page: overview, sessions, a device. What must stay true: the numbers are the API's, and lead to
+"""The Enrollment Status Page: overview, sessions, a device. What must stay true: the numbers are the API's, and link to
 the sessions that they count."""
 
 import re
@@ -16,7 +16,7 @@ def shown(page, name):
     return lines(table)
 
 
-def test_the_overview_is_the_apis(server, visit, page):
+def test_the_overview_has_the_apis_numbers(server, visit, page):
     span = server.settled
     visit(f"#/esp{query(**span)}", HEADING)
     answer = server.get(ESP, **span, limit=20)
@@ -96,19 +96,19 @@ def test_sessions_are_filtered(server, visit, page):
     assert expected
 
 
-def test_a_session_by_itself(server, visit, page):
+def test_a_single_session(server, visit, page):
     failed = server.get(f"{ESP}/sessions", state="failed", limit=50)["sessions"]
     session = next(one for one in failed if one["errorCode"] and one["attemptId"])
-    told = server.get(f"{ESP}/sessions/{session['sessionId']}")
+    answer = server.get(f"{ESP}/sessions/{session['sessionId']}")
     visit(f"#/session/{session['sessionId']}", f"Session of {session['deviceName'] or session['enrollmentKey']}")
-    for phase in told["phases"]:
+    for phase in answer["phases"]:
         expect(page.get_by_role("heading", name=phase["title"], exact=True)).to_be_visible()
-    # Items of a phase that was not reported itself are there as well.
+    # Items are also shown if their phase was not reported.
     page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
     tables = page.get_by_role("table", name=re.compile("^Items of"))
-    assert sum(len(cells(one)) for one in tables.all()) == len(told["items"]) > 0
+    assert sum(len(cells(one)) for one in tables.all()) == len(answer["items"]) > 0
     expect(page.locator(".notice.problem")).to_contain_text(session["errorCode"])
-    expect(page.locator(".advice")).to_have_count(len(told["advice"]))
+    expect(page.locator(".advice")).to_have_count(len(answer["advice"]))
     page.get_by_role("link", name="Its attempt").click()
     wait_for_view(page, re.compile("^Attempt of"))
     assert address(page)[0] == f"/attempt/{session['attemptId']}"
@@ -140,7 +140,7 @@ def test_sessions_are_found_by_their_person(server, visit, page):
     expect(page.get_by_role("table", name="Sessions, newest first").locator("tbody tr")).to_have_count(len(expected))
 
 
-def test_a_session_that_is_not_there(visit, page, watch):
+def test_an_unknown_session(visit, page, watch):
     watch.allow("status of 404")
     visit("#/session/00000000000000000000000000000000", "ESP session")
     expect(page.get_by_role("alert")).to_be_visible()

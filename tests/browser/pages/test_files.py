@@ -1,4 +1,4 @@
-"""The files. What must stay true: what is downloaded is what is listed, byte by byte."""
+"""The files. What must stay true: a download has the bytes of the file that is listed."""
 
 import hashlib
 import sqlite3
@@ -40,7 +40,7 @@ def test_a_download_is_what_is_listed(server, visit, page, part, member):
     if part != "Report":
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as file:
             assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    # A link that somebody else could use is not left in the page.
+    # The page does not keep the link, which works for anybody.
     expect(page.locator("a[download]")).to_have_count(0)
 
 

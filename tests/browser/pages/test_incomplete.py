@@ -1,6 +1,6 @@
 """Incomplete enrollments: the numbers, the filters, and the way from a number to a single attempt.
 
-What must stay true: page, API and file tell the same numbers; what is chosen is in the address.
+What must stay true: page, API and file have the same numbers; the filters are in the address.
 """
 
 import re
@@ -16,7 +16,7 @@ HEADING = "Incomplete enrollments"
 
 
 def places(page):
-    """The lines of the table of places by row number; those without a number under None."""
+    """The counts of the table of places by row number; those without a number are under None."""
     table = page.get_by_role("table", name="Abandoned attempts by place and how it was left")
     counts = {}
     for one in lines(table):
@@ -69,16 +69,16 @@ def test_the_numbers_are_those_of_the_api_and_of_the_file(server, visit, page):
         assert sum(map(number, line[1:])) == sum(count for (one, _), count in expected.items() if one == at)
 
 
-def test_web_enrollment_stands_apart_and_says_what_is_not_reported(server, visit, page):
+def test_web_enrollment_is_a_card_of_its_own_and_shows_what_is_not_reported(server, visit, page):
     visit("#/incomplete", "Incomplete enrollments")
-    told = server.get("/api/reports/web-enrollment")
+    answer = server.get("/api/reports/web-enrollment")
     card = page.locator("[data-key=web-enrollment]")
     expect(card.get_by_role("heading")).to_contain_text("Web-based enrollment, by sign-ins")
-    assert told["daysHeard"] == 0 and told["people"] is None
+    assert answer["daysHeard"] == 0 and answer["people"] is None
     expect(card).to_contain_text("Not reported: no sign-in log was received in these days.")
 
 
-def test_the_funnel_is_the_apis(server, visit, page):
+def test_the_funnel_has_the_apis_numbers(server, visit, page):
     span = server.settled
     visit(f"#/incomplete{query(**span)}", HEADING)
     steps = server.get(REPORT, **span)["funnel"]
@@ -130,7 +130,7 @@ def test_presets_and_days(server, visit, page):
     assert (end - first).days == 30
     report = server.get(REPORT, **chosen)
     expect(tile(page, "Initiated")).to_have_text(f"{report['initiated']:,}")
-    # What the form calls the last day is the day before the address's `to`.
+    # The form's last day is the day before the address's `to`.
     expect(form.get_by_label("Last day")).to_have_value(str(end - timedelta(days=1)))
 
     form.get_by_label("First day").fill(str(first + timedelta(days=10)))
@@ -140,7 +140,7 @@ def test_presets_and_days(server, visit, page):
     report = server.get(REPORT, **wanted)
     expect(tile(page, "Initiated")).to_have_text(f"{report['initiated']:,}")
     assert address(page)[1] == wanted
-    # Days in the wrong order lead nowhere.
+    # Days in the wrong order are refused.
     form.get_by_label("Last day").fill(str(first))
     form.get_by_role("button", name="Apply").click()
     assert address(page)[1] == wanted
@@ -233,7 +233,7 @@ def test_the_newest_summary_answers_while_the_server_is_slow(server, page):
     )
     page.goto(f"{server.url}/#/incomplete{query(**span)}")
     sign_in(page, server.token)
-    # Nothing but a file's summary can have told this: the server's answer is still held back.
+    # These numbers come from a file's summary: the server's answer is still held back.
     expect(tile(page, "Initiated")).to_be_visible(timeout=60_000)
     assert number(tile(page, "Initiated").inner_text()) == report["initiated"] > 100
     assert held

@@ -1,5 +1,5 @@
-"""Looking at a report file in the page, without the server. What must stay true: it shows the numbers that the server
-shows of the same days, nothing of the file leaves the browser, and closing it leaves nothing behind."""
+"""Opening a report file in the page, without the server. What must stay true: the page shows the same numbers as the
+server does for these days, no data of the file leaves the browser, and none stays after the file is closed."""
 
 import re
 import sqlite3
@@ -22,7 +22,7 @@ OLD_FILES = Path(__file__).parents[3] / "shared/report/tests/data"
 
 @pytest.fixture(scope="module")
 def summary(server, tmp_path_factory):
-    """The newest file's summary, which has no single attempt in it."""
+    """The newest file's summary, which has no single attempts."""
     link = server.get("/api/reports/files/latest/link", part="summary")
     path = tmp_path_factory.mktemp("summary") / link["fileName"]
     with urllib.request.urlopen(link["url"]) as response:
@@ -37,7 +37,7 @@ def choose(page, path):
 
 
 def open_file(page, server, path):
-    """Opens a file from the sign-in view, as somebody without any token."""
+    """Opens a file from the sign-in view, without a token."""
     page.goto(server.url)
     choose(page, path)
     expect(bar(page)).to_contain_text(path.name)
@@ -50,8 +50,8 @@ def bar(page):
 
 
 def go(page, address, heading, content):
-    """Shows another view of what is open: the address changes, the page stays."""
-    # From nowhere, so that nothing is taken for the view that is still the one before.
+    """Shows another view of the open file: the address changes, the page is not reloaded."""
+    # By way of an unknown address, so that the view before is not mistaken for this one.
     for one in ("#/nowhere", address):
         page.evaluate("(address) => { location.hash = address; }", one)
         if one != address:
@@ -59,7 +59,7 @@ def go(page, address, heading, content):
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     expect(page.locator("main .view[data-pending], main > .loading")).to_have_count(0)
     expect(page.locator(f"main {content}").first).to_be_visible()
-    # Tables that are folded away are compared as well.
+    # Tables in closed sections are compared too.
     page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
 
 
@@ -89,7 +89,7 @@ def test_a_file_shows_what_the_server_shows(server, new_page):
     for address, heading, content in views:
         for page in (online, offline):
             go(page, address, heading, content)
-            # What the numbers stand on is asked for apart, and comes when it comes.
+            # The coverage is a separate request and may arrive later.
             line = page.locator("details.coverage > summary")
             expect(line).to_have_count(0 if "#/sessions" in address else 1)
         expected = numbers(online)
@@ -98,7 +98,7 @@ def test_a_file_shows_what_the_server_shows(server, new_page):
             assert line.inner_text() == online.locator("details.coverage > summary").inner_text()
         assert len(expected) > 1, address
 
-    # Sessions, the newest of their device or not.
+    # Sessions, whether or not they are the newest of their device.
     sessions = server.get("/api/reports/esp/sessions", **span, limit=3)["sessions"]
     for session in sessions:
         for page in (online, offline):
@@ -107,7 +107,7 @@ def test_a_file_shows_what_the_server_shows(server, new_page):
         for part in (".facts", ".headline"):
             assert offline.locator(part).inner_text() == online.locator(part).inner_text()
 
-    # An attempt, and what can be known of its failure.
+    # An attempt, and the meaning of its failure.
     failed = server.get("/api/reports/incomplete-enrollments/attempts", **span, outcome="failed", limit=1)["attempts"][
         0
     ]
@@ -150,12 +150,12 @@ def test_nothing_of_a_file_leaves_the_browser(server, page, watch):
     ]:
         go(page, address, heading, content)
     assert not [one.url for one in watch.requests if "/api/" in one.url or one.method != "GET"]
-    # The page's own modules are all that may still be fetched.
+    # Only the page's own modules may still be fetched.
     assert all(
         re.search(r"/(assets/[a-z]+/[a-z0-9.-]+|config\.json)?$", one.url) or one.url.startswith("data:")
         for one in watch.requests
     )
-    # What was read of it is in no store of the browser.
+    # No store of the browser has data of the file.
     kept = "async () => [sessionStorage, await indexedDB.databases(), await caches.keys()].map((one) => one.length)"
     assert page.evaluate(kept) == [0, 0, 0]
 
@@ -187,7 +187,7 @@ def test_a_published_file_is_opened_from_the_list(server, visit, page):
     expect(page.locator("main .tile").first).to_be_visible()
 
 
-def test_a_summary_has_the_sums_and_says_what_it_lacks(server, new_page, summary):
+def test_a_summary_has_the_sums_and_names_what_is_missing(server, new_page, summary):
     span = server.settled
     page = new_page()
     open_file(page, server, summary)
@@ -199,7 +199,7 @@ def test_a_summary_has_the_sums_and_says_what_it_lacks(server, new_page, summary
     expect(page.locator("main .notice")).to_contain_text("no single attempts")
 
 
-def test_what_is_no_report_file_is_refused_in_words(server, page, tmp_path):
+def test_a_file_that_is_not_a_report_is_refused_with_a_message(server, page, tmp_path):
     page.goto(server.url)
     other, text = tmp_path / "other.sqlite", tmp_path / "text.sqlite"
     text.write_text("This is no database. " * 400)
@@ -215,7 +215,7 @@ def test_what_is_no_report_file_is_refused_in_words(server, page, tmp_path):
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to Vestibule")
 
 
-def test_a_file_of_the_version_before_is_refused_with_how_to_come_by_a_newer_one(server, page):
+def test_a_file_of_the_version_before_is_refused_with_advice(server, page):
     page.goto(server.url)
     for name, version in (("schema-3.sqlite", "3"), ("schema-3-summary.sqlite", "1003")):
         choose(page, OLD_FILES / name)

@@ -1,5 +1,5 @@
-"""Profiles of the Enrollment Status Page. What must stay true: what is refused is told at its field, a profile is moved
-by keyboard and by dragging alike, and nothing that somebody else saved is written over unseen."""
+"""Profiles of the Enrollment Status Page. What must stay true: each refused value has its error at its field, a profile
+can be moved by keyboard as well as by dragging, and changes of others are not overwritten unseen."""
 
 import re
 import uuid
@@ -15,7 +15,7 @@ LIST = "Enrollment Status Page profiles"
 
 @pytest.fixture
 def make(server):
-    """Makes profiles of which nothing is left afterwards."""
+    """Makes profiles, and deletes them after the test."""
     made = []
 
     def one(**members):
@@ -87,7 +87,7 @@ def test_a_profile_is_made_with_errors_at_their_fields(server, visit, page):
     assert wanted not in order(server) and wanted not in shown_order(page)
 
 
-def test_what_only_the_server_refuses_is_told_at_its_field(visit, page, make, watch):
+def test_an_error_that_only_the_server_finds_is_shown_at_its_field(visit, page, make, watch):
     watch.allow("status of 400")
     first = make()
     visit("#/profile/new", "New profile")
@@ -141,7 +141,7 @@ def test_a_profile_is_moved_by_dragging(server, visit, page, make):
         page.mouse.move(box["x"] + 5, over["y"] - 4, steps=4)
 
     drag()
-    # Escape leaves all as it was.
+    # Escape cancels the move.
     page.keyboard.press("Escape")
     page.mouse.up()
     assert shown_order(page) == before == order(server)
@@ -167,7 +167,7 @@ def test_what_somebody_else_saved_is_shown_and_not_written_over(server, visit, p
     expect(page.get_by_role("heading", name="Somebody else changed this profile meanwhile")).to_be_focused()
     changed = page.get_by_role("table", name="What they changed")
     expect(changed.get_by_role("row").filter(has_text="Time limit in minutes")).to_contain_text("90")
-    # What was left alone is theirs now; what was typed is still there, and nothing is saved.
+    # Untouched fields now have their values, edited fields keep the person's, and nothing is saved.
     expect(page.get_by_role("textbox", name="Description")).to_have_value("Theirs")
     expect(page.get_by_role("textbox", name="Time limit in minutes")).to_have_value("40")
     assert server.get(f"{PROFILES}/{one['id']}")["installProgressTimeoutInMinutes"] == 90

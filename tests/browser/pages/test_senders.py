@@ -1,4 +1,4 @@
-"""The senders' view. What must stay true: what the API says came in is what is shown, and nothing of a body."""
+"""The senders' view. What must stay true: it shows the deliveries of the API's answer, and no content of a body."""
 
 from playwright.sync_api import expect
 
@@ -8,7 +8,7 @@ SOURCES = "/api/sources"
 HEADING = "Senders"
 
 
-def test_what_came_in_is_what_the_api_says(server, visit, page):
+def test_the_deliveries_are_the_apis(server, visit, page):
     answer = server.get(SOURCES)
     visit("#/senders", HEADING)
     shown = lines(page.get_by_role("table", name="Senders", exact=True))
@@ -88,9 +88,9 @@ PULL = {
 }
 
 
-def test_what_is_read_from_graph_is_shown(server, visit, page):
+def test_lists_read_from_graph_are_shown(server, visit, page):
     answer = server.get(SOURCES)
-    # Of a sample nothing is read: Graph would have to be there.
+    # The sample reads no list: that would need Graph.
     assert answer["graphPull"] is None
     visit("#/senders", HEADING)
     expect(page.get_by_role("heading", name="Read from Microsoft Graph")).to_have_count(0)

@@ -1,5 +1,5 @@
-"""Signing in and out. What must stay true: no token and no code stays in an address, and a token that was given up is
-gone from this browser."""
+"""Signing in and out. What must stay true: no token or code stays in an address, and after signing out or a revocation
+the token is no longer in this browser."""
 
 from playwright.sync_api import expect
 
@@ -26,14 +26,14 @@ def test_a_link_signs_in_once_and_leaves_no_code_in_the_address(server, page, ne
     assert "code" not in other.url
 
 
-def test_a_token_signs_in_where_one_wanted_to_go(server, visit, page, watch):
+def test_signing_in_by_token_leads_to_the_requested_view(server, visit, page, watch):
     visit("#/esp?apps=failing", "Enrollment Status Page")
     assert address(page) == ("/esp", {"apps": "failing"})
     assert server.token not in page.url
     assert not [one.url for one in watch.requests if server.token in one.url]
 
 
-def test_a_wrong_token_is_refused_in_words(server, page, watch):
+def test_a_wrong_token_is_refused_with_a_message(server, page, watch):
     watch.allow("status of 401")
     page.goto(server.url)
     sign_in(page, "vst_contoso_wrong")
@@ -63,7 +63,7 @@ def test_signing_out_leaves_nothing_behind(server, visit, page):
 def test_a_token_that_is_revoked_leads_back_to_signing_in(server, visit, page, watch):
     watch.allow("status of 401")
     visit("#/incomplete", "Incomplete enrollments")
-    # What the view itself still asks for would be refused, and lead away before anybody clicks.
+    # A late request of this view would be refused, and lead to the sign-in before the click.
     page.wait_for_load_state("networkidle")
     page.route("**/api/**", lambda route: route.fulfill(status=401, json={"title": "Unauthorized", "status": 401}))
     page.get_by_role("link", name="Enrollment status").click()
@@ -74,7 +74,7 @@ def test_a_token_that_is_revoked_leads_back_to_signing_in(server, visit, page, w
     wait_for_view(page, "Enrollment status")
 
 
-def test_a_reader_is_offered_nothing_that_it_may_not_do(server, visit, page):
+def test_a_reader_is_only_offered_what_it_may_do(server, visit, page):
     visit("#/profiles", "Enrollment Status Page profiles", token=server.reader)
     expect(page.get_by_text("You are signed in as a reader.")).to_be_visible()
     for name in ("New profile", "Assign", "Delete", "Move"):

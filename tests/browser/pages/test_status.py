@@ -1,4 +1,4 @@
-"""The status page. What must stay true: it refreshes itself and disturbs nobody; its numbers are the API's."""
+"""The status page. What must stay true: it refreshes without disturbing anybody; its numbers are the API's."""
 
 import re
 import uuid
@@ -45,12 +45,12 @@ def test_the_numbers_are_the_apis(server, visit, page):
     assert [one["Success rate, all days"].split("\n")[0] for one in shown] == [
         percent(one["successRate"], one["completed"] + one["failed"] + one["abandoned"]) for one in status["byPlatform"]
     ]
-    # The technician's part of pre-provisioning stands by itself.
+    # The technician's part of pre-provisioning is a row of its own.
     assert "Windows (Pre-provisioning)" in [one["Platform"] for one in shown]
     assert len(shown) > 3
 
 
-def test_devices_in_limbo_are_the_apis(server, visit, page):
+def test_devices_in_limbo_are_those_of_the_api(server, visit, page):
     visit("#/status", HEADING)
     limbo = server.get("/api/devices/limbo")
     assert number(tile(page, "Left, not back").inner_text()) == limbo["leftDevices"] > 0
@@ -65,7 +65,7 @@ def test_devices_in_limbo_are_the_apis(server, visit, page):
     ]
 
 
-def test_it_refreshes_itself_and_disturbs_nobody(server, visit, page):
+def test_a_refresh_disturbs_nobody(server, visit, page):
     page.clock.install()
     visit("#/status", HEADING)
     pending = tile(page, "Pending")
@@ -92,7 +92,7 @@ def test_it_refreshes_itself_and_disturbs_nobody(server, visit, page):
     assert opened() == text and page.evaluate("scrollY") == top
 
 
-def test_it_can_be_paused_and_says_when_it_could_not_refresh(server, visit, page, watch):
+def test_it_can_be_paused_and_reports_a_failed_refresh(server, visit, page, watch):
     page.clock.install()
     visit("#/status", HEADING)
     before = number(tile(page, "Pending").inner_text())
@@ -117,7 +117,7 @@ def test_it_can_be_paused_and_says_when_it_could_not_refresh(server, visit, page
     expect(problem).to_have_count(0)
 
 
-def test_it_stops_asking_when_it_is_left(visit, page):
+def test_it_stops_refreshing_after_it_is_left(visit, page):
     page.clock.install()
     visit("#/status", HEADING)
     page.get_by_role("link", name="Files", exact=True).click()

@@ -1,4 +1,4 @@
-"""That the other tests would notice: each thing that a page must not do, done on purpose."""
+"""Checks that the other tests notice problems: each test does something that a page must not do."""
 
 import pytest
 from playwright.sync_api import expect
@@ -21,9 +21,9 @@ def test_it_is_noticed(server, page, watch, problem):
     for _ in range(1000):
         if any(problem in one for one in watch.problems):
             break
-        # Any question to the browser lets in what it has to tell.
+        # Any call to the browser also delivers its pending events.
         page.context.cookies()
     assert any(problem in one for one in watch.problems), watch.problems
-    # Nothing more comes from a page that is closed.
+    # A closed page causes no further problems.
     page.context.close()
     watch.problems.clear()

@@ -1,5 +1,5 @@
-"""What the page weighs. What must stay true: it is light enough for a slow line; what only the offline viewer needs is
-loaded by that alone and not counted."""
+"""The size of the page. What must stay true: it is small enough for a slow line; modules for opening files are only
+loaded when a file is opened, and not counted."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Every view there is, by name: its address, its heading, and what is there once it has its answers."""
+"""Every view by name: its address, its heading, and an element that it has once its answers have arrived."""
 
 import re
 
@@ -49,6 +49,6 @@ NAMES = [
 
 
 def open_all(page):
-    """Opens what is folded away, so that it is looked at as well, and waits for what that asks for."""
+    """Opens closed sections, so that they are checked too, and waits for their answers."""
     page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
     page.wait_for_function("!document.querySelector('main').innerText.includes('Looking it up')")

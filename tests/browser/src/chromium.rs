@@ -1,7 +1,7 @@
-//! A Chromium: the machine's own, else Debian's, unpacked beside the other tools.
+//! Finds a Chromium: the machine's own, or Debian's, unpacked next to the other tools.
 //!
-//! What must stay true: nothing is installed into the system, and no right of an administrator is needed. Unpacked
-//! packages come with the libraries and fonts that the machine lacks, and only this browser is told of them.
+//! What must stay true: nothing is installed into the system, and no administrator's rights are needed. Unpacked
+//! packages include the libraries and fonts that the machine does not have; only this browser uses them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,10 +12,10 @@ use std::process::Command;
 use vestibule_test_tools::{installed, run};
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-/// Looked for even where it counts as installed: then only its program is not where it should be.
+/// These are downloaded even if apt counts them as installed: then only the program is not on the path.
 const PACKAGES: [&str; 2] = ["chromium", "chromium-common"];
 
-/// Where Chromium is.
+/// The path of Chromium.
 pub(crate) fn find() -> PathBuf {
     if let Some(named) = std::env::var_os("CHROMIUM") {
         return named.into();
@@ -25,9 +25,9 @@ pub(crate) fn find() -> PathBuf {
     }
     assert!(
         ["apt-get", "dpkg-deb"].into_iter().all(|tool| on_path(tool).is_some()),
-        "no Chromium: install chromium, or say in CHROMIUM where one is"
+        "no Chromium: install chromium, or set CHROMIUM to the path of one"
     );
-    // Another release of the system has other libraries.
+    // The tool is cached by the system's release, since another release has other libraries.
     let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
     installed("chromium", &system, unpack).join("run")
 }
@@ -42,7 +42,7 @@ fn unpack(folder: &Path) {
     for made in [&root, &packages, &apt.join("lists/partial"), &apt.join("cache/archives/partial")] {
         fs::create_dir_all(made).unwrap();
     }
-    // Lists of its own: the system's may be missing or old, and belong to its administrator.
+    // apt gets lists of its own: the system's may be missing or old, and belong to the administrator.
     let apt_get = || {
         let mut command = Command::new("apt-get");
         let option = |name: &str, value: &Path| format!("{name}={}", value.display());
@@ -68,7 +68,7 @@ fn unpack(folder: &Path) {
     run(Command::new(folder.join("run")).arg("--version"));
 }
 
-/// The program, with the libraries and fonts that were unpacked beside the system's.
+/// Writes a script that runs the program with the unpacked libraries and fonts in addition to the system's.
 fn write_run(folder: &Path, root: &Path) {
     let mut libraries = BTreeSet::new();
     folders_of_libraries(root, &mut libraries);

@@ -1,7 +1,8 @@
-//! The page in a real browser: a server with a sample of its own, and Python with Playwright to drive Chromium.
+//! Tests the page in a real browser: a server with a sample of its own, and Python with Playwright, which drives
+//! Chromium.
 //!
-//! What is checked is written in `pages/*.py`; here is only what they are given. What must stay true: Playwright's own
-//! browsers are never downloaded, and what the tests change is gone with their data folder.
+//! The checks are in `pages/*.py`; this crate gives them server and browser. What must stay true: Playwright's own
+//! browsers are never downloaded, and all that the tests change is deleted with their data folder.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc)]
 
 mod chromium;
@@ -11,19 +12,19 @@ use std::process::Command;
 use vestibule_program_tests::{Folder, Serve};
 use vestibule_test_tools::{venv, workspace};
 
-/// What pip installs; axe-core comes with the last.
+/// The packages that pip installs; the last includes axe-core.
 const TOOLS: [&str; 3] = ["playwright==1.65.2", "pytest==9.2.0", "axe-playwright-python==0.1.8"];
 /// The sample's tenant.
 const TENANT: &str = "contoso";
-/// A tenant whose only sender reports ends alone.
+/// A tenant whose only sender reports nothing but ends.
 const ENDS_TENANT: &str = "northwind";
-/// Enrollments of the sample: enough for every view to have something in it, and for lists to have a second page.
+/// The number of enrollments of the sample: enough for every view to have content, and for lists to have a second page.
 const ENROLLMENTS: &str = "600";
 
 /// A server with the sample.
 #[derive(Debug)]
 pub struct Sample {
-    // Dropped in this order: the server goes before its data.
+    // Fields are dropped in this order: the server must end before its data is deleted.
     serve: Serve,
     folder: Folder,
     secret: String,
@@ -31,7 +32,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Posts the sample, and serves it.
+    /// Posts the sample and serves it.
     pub fn start() -> Self {
         let folder = Folder::new();
         let demo = folder.json(&["demo", "--exit", "--listen", "127.0.0.1:0", "--enrollments", ENROLLMENTS]);
@@ -40,7 +41,7 @@ impl Sample {
         Self { serve: folder.serve(), folder, secret, ends_token }
     }
 
-    /// Python in the folder of the pages' tests, told where everything is.
+    /// Python in the folder of the page's tests, with server, tokens and browser in its environment.
     pub fn python(&self) -> Command {
         let token = |role| self.made(&["token", "add", TENANT, "--role", role], "token");
         let url = &self.serve.url;
@@ -66,7 +67,7 @@ impl Sample {
         python
     }
 
-    /// What a command prints under that name.
+    /// The member of that name in a command's output.
     fn made(&self, arguments: &[&str], name: &str) -> String {
         let answer = self.folder.json(arguments);
         answer[name].as_str().unwrap_or_else(|| panic!("{arguments:?} gives no {name}: {answer}")).to_owned()
