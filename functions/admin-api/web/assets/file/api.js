@@ -1,9 +1,9 @@
 /*
- * The API over an opened file: `get` answers what the server would for the same file at the file's instant.
+ * The API over an opened file: `get` gives the server's answer for the same file at the file's instant.
  *
- * What must stay true: every number comes from the file's own questions; nothing is worked out here. What a file can't
- * answer is an ApiProblem 404 that says so. One statement runs at a time, a slow one when no other waits; what is no longer
- * wanted is not begun.
+ * What must stay true: every number comes from the file's own questions; none is computed here. A question that a file
+ * can't answer gives an ApiProblem 404 that says so. One statement runs at a time, a slow one only when no other waits;
+ * cancelled statements are not begun.
  */
 
 import { called } from '../kit/called.js';
@@ -14,7 +14,7 @@ import { answer, notInFile } from './questions.js';
 const OF_FILE = { listEspProfiles: 'esp-profiles' };
 
 const DAY_MS = 86_400_000;
-/** Milliseconds for which nothing else must be asked before a slow statement begins. */
+/** Milliseconds without another question before a slow statement begins. */
 const PAUSE = 40;
 
 const aborted = () => new DOMException('No longer needed', 'AbortError');
@@ -88,7 +88,7 @@ class FileWorker {
   }
 }
 
-/** What the statements ask: the file, and what it says of itself. */
+/** The file that statements ask, and its `meta`. */
 export class OpenFile {
   constructor(worker, { kind, sizeBytes }, name) {
     this.worker = worker;
@@ -114,7 +114,7 @@ export class OpenFile {
     return this.remembered.get(key);
   }
 
-  /** What the file says of itself, by key. */
+  /** The file's `meta` by key. */
   meta() {
     return this.#once('meta', async () =>
       Object.fromEntries((await this.rows('SELECT key, value FROM meta')).map((one) => [one.key, one.value])),
@@ -144,7 +144,7 @@ async function tenant(file) {
     tenant: meta.tenant,
     role: 'reader',
     scopeTags: [],
-    // As far as a file has them.
+    // Only if the file has them.
     settings: {
       timeZone: meta.timeZone,
       retentionDays: Number(meta.retentionDays),
@@ -152,7 +152,7 @@ async function tenant(file) {
       windowsIdleLimitMinutes: Number(meta.windowsIdleLimitMinutes),
       ...(file.isSummary ? {} : { pseudonymise: Boolean(meta.pseudonyms) }),
     },
-    // The calendar of a file stands still.
+    // A file's date does not advance.
     today: new Date(Number(meta.asOfDay) * DAY_MS).toISOString().slice(0, 10),
   };
 }
@@ -187,7 +187,7 @@ export class FileApi {
   }
 
   /**
-   * Asks for something, as of the server.
+   * Asks a question, as of the server.
    * @param {string} operation
    * @param {Asked} [parameters]
    * @param {{signal?: AbortSignal, onPart?: (part: any) => void}} [options] `onPart` is given the answer without what
@@ -205,12 +205,12 @@ export class FileApi {
     return result;
   }
 
-  /** Nothing in a file is there to be changed. */
+  /** A file can't be changed. */
   async getWithEtag(operation, parameters, options) {
     return { body: await this.get(operation, parameters, options), etag: null };
   }
 
-  /** Nothing in a file can be changed. */
+  /** A file can't be changed. */
   async send() {
     throw notInFile('Nothing can be changed in a file: this needs the server.');
   }

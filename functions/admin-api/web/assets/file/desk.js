@@ -2,8 +2,8 @@
  * Opening a report file to look at it here: dropped anywhere on the page, chosen with a button, or fetched from the
  * list.
  *
- * What must stay true: a file stays on this machine; what reads it is loaded when the first one is opened. Opening can
- * be given up at any time, and a file that can't be opened leaves what is shown as it is.
+ * What must stay true: a file stays on this machine; the modules that read it are loaded when the first one is opened.
+ * Opening can be cancelled at any time, and a file that can't be opened does not change the view.
  */
 
 import { h, patch, uniqueId } from '../kit/dom.js';
@@ -78,7 +78,7 @@ export function watchDrops(open) {
 }
 
 /**
- * Opens a file, and says how far it is, or why it can't be opened.
+ * Opens a file, and shows the progress, or why it can't be opened.
  * @param {FileSource} source
  * @returns {Promise<import('./api.js').FileApi|null>} null when it was given up or can't be opened
  */
@@ -140,7 +140,7 @@ export function openFile(source) {
 }
 
 /**
- * Which file is looked at, for above every view.
+ * The bar above every view that names the opened file.
  * @param {{name: string, kind: string, asOf: string, timeZone: string, sizeBytes: number}} about
  * @param {() => void} close
  * @returns {HTMLElement}
@@ -162,7 +162,7 @@ export function aboutFile(about, close) {
 }
 
 /**
- * In the place of a view that a file has nothing for.
+ * Shown instead of a view for which a file has no data.
  * @param {{view: {path: string, title: string}, rest: string[]}} found
  * @returns {(HTMLElement|null)[]}
  */

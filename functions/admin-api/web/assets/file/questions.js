@@ -1,11 +1,11 @@
 /*
  * Asking an opened file its own questions.
  *
- * A file holds what it can be asked: one statement a question, with the parameters that it takes and a statement that says
- * which of them is invalid. So an old file answers by its own statements, and none of them stands here.
+ * A file contains its questions: for each a statement, its parameters, and a statement that finds invalid ones. So an old
+ * file answers by its own statements; this module has none.
  *
  * What must stay true: this is what the server does with the same file (`ask` of the report's crate). A parameter that the
- * question does not know, or refuses, gives no answer: a filter that is ignored gives a wrong number.
+ * question does not know, or refuses, is an error: ignoring a filter would give a wrong number.
  */
 
 import { ApiProblem } from '../kit/problem.js';
@@ -38,7 +38,7 @@ function given(parameters) {
 
 const camelCase = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 
-/** A row as it stands in an answer, and where a page that ends with it goes on. */
+/** A row of an answer, and the cursor of the page after it. */
 function read(row, booleans) {
   const members = {};
   let next;
@@ -55,7 +55,7 @@ function read(row, booleans) {
 }
 
 /**
- * What a file answers to a question; null where it is about one thing that the file does not have.
+ * The file's answer to a question; null if it asks for a single thing that the file does not have.
  * @param {import('./api.js').OpenFile} file
  * @param {string} name
  * @param {Asked|undefined} parameters

@@ -1,15 +1,15 @@
 /*
  * The newest file's numbers while the server's own answer takes its time.
  *
- * A server that nobody asked for a while fetches the file first, which takes seconds where an organisation is large. The
- * file's summary is small, and answers the same question by the same views.
- * What must stay true: the server's answer has the last word, and a summary that can't be had is no problem.
+ * A server without recent requests fetches the file first, which takes seconds for a large organisation. The file's
+ * summary is small, and answers the same question by the same views.
+ * What must stay true: the server's answer replaces the summary's, and a missing summary is not an error.
  */
 
 /** Milliseconds after which a server counts as slow. */
 const PATIENCE = 2_500;
 
-/** Once a visit: a server that has answered is quick from then on. */
+/** Only done once a visit: after its first answer the server is quick. */
 let isTried = false;
 
 async function fromSummary(api, operation, parameters, { signal, onPart }) {
@@ -26,7 +26,7 @@ async function fromSummary(api, operation, parameters, { signal, onPart }) {
 }
 
 /**
- * As `api.get`; `onPart` is first given what the newest summary answers, where the server is slow.
+ * Like `api.get`, but calls `onPart` with the newest summary's answer first if the server is slow.
  * @param {Source} api
  * @param {string} operation
  * @param {Object<string, any>} parameters

@@ -2,7 +2,7 @@
  * A file system of one file for SQLite, in a worker: reads pieces of a Blob when they are asked for.
  *
  * What must stay true: nothing is ever written, and the file is not copied: a file of any size opens at once, and only
- * what questions touch is read. Pieces are kept as far as the limit goes, those used longest ago are given up first.
+ * what questions touch is read. Pieces are kept up to a limit; the least recently used are dropped first.
  */
 
 const PIECE_BYTES = 1 << 20;
@@ -57,7 +57,7 @@ export function installFileSystem(sqlite3, blob, name) {
   system.$iVersion = 2;
   system.$szOsFile = capi.sqlite3_file.structInfo.sizeof;
   system.$mxPathname = 1024;
-  // What has nothing to do with files is the usual system's.
+  // Functions that are not about files come from the default file system.
   for (const member of ['$xRandomness', '$xSleep', '$xCurrentTime', '$xCurrentTimeInt64'])
     system[member] = usual[member];
   usual.dispose();
@@ -73,7 +73,7 @@ export function installFileSystem(sqlite3, blob, name) {
             wasm.heap8u().fill(0, Number(to) + read, Number(to) + length);
             return capi.SQLITE_IOERR_SHORT_READ;
           } catch {
-            // The file was changed, moved or taken away since it was chosen.
+            // The file was changed, moved or deleted since it was chosen.
             return capi.SQLITE_IOERR_READ;
           }
         },
@@ -100,7 +100,7 @@ export function installFileSystem(sqlite3, blob, name) {
       name,
       methods: {
         xOpen: (_self, _path, file, flags, flagsOut) => {
-          // Temporary files are in memory, so this is the only one there is.
+          // Temporary files are in memory, so this is the only file.
           if (!(flags & capi.SQLITE_OPEN_MAIN_DB)) return capi.SQLITE_CANTOPEN;
           const opened = new capi.sqlite3_file(file);
           opened.$pMethods = methods.pointer;

@@ -1,9 +1,9 @@
 /*
  * A worker that has one file open and answers SQL over it.
  *
- * What must stay true: nothing is sent anywhere and nothing is written. What a file is, is decided by its first bytes:
- * the two versions below are SCHEMA_VERSION and SUMMARY_VERSION of the report's crate. A file that came from elsewhere is
- * data, its views and questions too: they may read it and nothing else, for a limited time and up to so many rows.
+ * What must stay true: nothing is sent anywhere and nothing is written. The first bytes decide what kind of file it is:
+ * the two versions below are SCHEMA_VERSION and SUMMARY_VERSION of the report's crate. A file's views and
+ * questions may come from strangers: they may only read the file, for a limited time and up to a number of rows.
  */
 
 import sqlite3InitModule from '../vendor/sqlite3.mjs';
@@ -14,28 +14,28 @@ const SCHEMA_VERSION = 5;
 const SUMMARY_VERSION = 1000 + SCHEMA_VERSION;
 
 const HEADER_BYTES = 100;
-/** Pages that SQLite itself keeps. */
+/** Size of SQLite's own page cache. */
 const CACHE_KIBIBYTES = 96 << 10;
-/** What one statement may take. */
+/** Limits of one statement. */
 const MOST_MS = 120_000;
 const MOST_ROWS = 100_000;
-/** Steps of SQLite's machine between two looks at the clock. */
+/** Steps of SQLite's virtual machine between two checks of the time limit. */
 const STEPS_A_LOOK = 100_000;
 
-// Nothing is stored in this browser, so what would do that is not set up.
+// Nothing is stored in this browser, so SQLite's storage is not set up.
 globalThis.sqlite3ApiConfig = {
   disable: { vfs: { kvvfs: true, opfs: true, 'opfs-vfs': true, 'opfs-sahpool': true, 'opfs-wl': true } },
   warn: () => {},
 };
 const loading = sqlite3InitModule();
 
-/** Of the vendored module, once it is loaded. @type {any} */
+/** The vendored module, once it is loaded. @type {any} */
 let sqlite3 = null;
 /** The opened file. @type {any} */
 let db = null;
 const statements = new Map();
 
-/** What is wrong with a file, in words that can be shown. */
+/** A problem with a file, in words for the person. */
 class Refusal extends Error {
   constructor(title, detail) {
     super(detail);
@@ -93,7 +93,7 @@ async function fetched({ url, sizeBytes }, progress) {
       throw new Refusal('The file can’t be fetched', 'The connection broke off. Try again.');
     });
     if (done) break;
-    // A Blob may lie on disk; the pieces are memory.
+    // A Blob may be on disk; its pieces are in memory.
     pieces.push(new Blob([value]));
     loaded += value.length;
     if (loaded - announced > total / 50) {
@@ -126,7 +126,7 @@ async function open(message, progress) {
   return { kind, sizeBytes: blob.size };
 }
 
-/** When the statement that runs must have ended. */
+/** The instant at which the running statement must end. */
 let deadline = Infinity;
 
 /** From here on statements may select, and call functions without effects, until their time is up. */

@@ -12,7 +12,7 @@ import { h, uniqueId } from './dom.js';
  * @param {any} options.text what it comes to
  * @param {string} options.action what the button says that does it
  * @param {AbortSignal} options.signal of the view: the question goes with it
- * @returns {Promise<boolean>} whether it is to be done
+ * @returns {Promise<boolean>} whether the person confirmed
  */
 export function confirmDialog({ title, text, action, signal }) {
   return new Promise((answer) => {

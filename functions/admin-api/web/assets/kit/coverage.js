@@ -1,9 +1,9 @@
 /*
- * What a view's numbers stand on, in one line: which senders leave something out, and of how many enrollments; folded
- * away under it each sender, with what it reports.
+ * The coverage of a view's numbers, in one line: which senders do not report everything, and for how many enrollments.
+ * Below it, folded away, each sender with what it reports.
  *
- * What must stay true: the words are the file's own (the question `coverage`). Where nothing is lacking the line is
- * quiet. Where the answer can't be had the view is shown without it.
+ * What must stay true: the words are the file's own (the question `coverage`). Without gaps the line is quiet.
+ * Without an answer the view is shown without the line.
  */
 
 import { h } from './dom.js';

@@ -109,7 +109,7 @@ function canBecome(old, next) {
 
 function patchAttributes(old, next) {
   for (const { name } of [...old.attributes]) {
-    // Whether <details> is open is the person's to say.
+    // The person decides whether <details> is open.
     if (!next.hasAttribute(name) && !(name === 'open' && old.nodeName === 'DETAILS') && name !== 'style') {
       old.removeAttribute(name);
     }
@@ -130,7 +130,7 @@ function patchElement(old, next) {
   Object.assign(old, after.handlers);
   patchChildren(old, [...next.childNodes]);
   for (const [name, value] of Object.entries(after.properties)) {
-    // What is being typed or chosen isn't taken away, unless the page means another value than before.
+    // What the person is typing or choosing is kept, unless the page itself now gives another value.
     const isTheirs = old === document.activeElement && before.properties[name] === value;
     if (!isTheirs && old[name] !== value) old[name] = value;
   }

@@ -1,7 +1,7 @@
 /*
  * The form of a view's filters, over the parameters of its address: days with presets, lists to choose from, texts.
  *
- * What must stay true: what is chosen is in the address and nowhere else, so a link shows what its sender saw and
+ * What must stay true: filters are only kept in the address, so a link shows what its sender saw and
  * "back" goes back. There `to` is exclusive, as for the API; the form shows the last day itself, as people say it.
  * Handlers read the form that the event is of, as `patch` may have kept an older one.
  */
@@ -31,7 +31,7 @@ export function calendar(tenant) {
 export const lastDays = (today, days) => ({ from: addDays(today, 1 - days), to: addDays(today, 1) });
 
 /**
- * The days asked for; where one is open, as far as anything is kept.
+ * The requested days; an open end means the first or last day that is kept.
  * @param {Answer} tenant
  * @param {{from?: string|null, to?: string|null}} [range]
  * @returns {{from: string, to: string}}
@@ -50,7 +50,7 @@ function readForm(form, parameters, range) {
   for (const field of form.elements) {
     if (!field.name) continue;
     const value = field.value.trim();
-    // Days that were not touched stay what they are in the address: without any, the last ones, whatever today is.
+    // Untouched days stay as in the address; without days there, the view shows the latest ones.
     if (field.name in shown && shown[field.name] === value) continue;
     if (field.name === 'last') chosen.to = isDay(value) ? addDays(value, 1) : '';
     else chosen[field.name] = value;
@@ -119,7 +119,7 @@ export function filterForm({ path, parameters, navigate, range, today, presets =
         name,
         value: value ?? '',
         max: '2999-12-31',
-        // What was wrong is right again as soon as it is changed.
+        // An error disappears as soon as its field is changed.
         oninput: (event) => event.currentTarget.setCustomValidity(''),
       }),
     );

@@ -53,7 +53,7 @@ function inZone(zone, withSeconds) {
 }
 
 /**
- * A number, or that nobody reported it. Where there is nothing that it could be of, it is not known.
+ * A number, or "not reported" if it is null. If there is nothing that it could be of, it is unknown.
  * @param {number|null} value
  * @param {(value: number|null) => string} format
  * @param {number} [of] how many there are that it is of

@@ -40,7 +40,7 @@ export function marks(answer) {
 }
 
 /**
- * A word of the page to the person.
+ * A message to the person.
  * @param {'information'|'warning'|'problem'|'success'} kind
  * @param {...any} children
  * @returns {HTMLElement}
@@ -50,8 +50,8 @@ export function notice(kind, ...children) {
 }
 
 /**
- * What went wrong, in words, and a way to try again.
- * @param {any} error an ApiProblem, or what nobody expected
+ * An error in words, with a button to try again.
+ * @param {any} error an ApiProblem, or an unexpected error
  * @param {(() => void)|null} [retry]
  * @returns {HTMLElement}
  */

@@ -1,5 +1,5 @@
 /*
- * Tables of data: a caption, headings with scope, numbers to the right, and a region that scrolls by itself where the
+ * Tables of data: a caption, headings with scope, numbers to the right, and a region that scrolls if the
  * table is wider than the page.
  *
  * What must stay true: the region can be reached and scrolled by keyboard, and is named by the caption. The first

@@ -3,7 +3,7 @@
  * the mailed page and the terminal read too.
  *
  * What must stay true: a name that isn't listed (a sender's own action, a newer server's state) is shown as it is,
- * only with its words apart; a missing name is an em dash. No list of words stands in this folder.
+ * only with its words apart; a missing name is an em dash. This folder has no list of words.
  */
 
 import lexicon from './lexicon.js';
@@ -15,7 +15,7 @@ function apart(name) {
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
 
-/** What says the words of a name, looked for in these lists. */
+/** Makes a function that gives a name's words from these lists. */
 const say = (...lists) => {
   /** @param {string|null|undefined} name @returns {string} */
   const words = (name) => {

@@ -6,7 +6,7 @@
  * Where only the parameters of an address change, a view that `keeps` its element is asked again over it, so that
  * focus stays; every element in it must then be able to be patched (see dom.js).
  * Without a token nothing but the sign-in view is shown; the address stays, to go on from. With a file open all views
- * are over the file, need no token, and it is said on each; closing it leads back to the server.
+ * show the file, need no token, and say so; closing it leads back to the server.
  */
 
 import { Api } from './api.js';
@@ -26,7 +26,7 @@ const live = landmark('live');
 const fileBar = h('aside', { 'aria-label': 'Opened file', hidden: true });
 landmark('top').after(fileBar);
 
-/** What the page knows for longer than a view. @type {Record<string, any>} */
+/** State of the page that outlives a view. @type {Record<string, any>} */
 const state = { session: null, server: null, file: null, config: null, tenant: null, shown: null, leave: null };
 
 /** What the views ask: the opened file, or the server. */
@@ -50,7 +50,7 @@ function navigate(path, parameters, { replace = false } = {}) {
 }
 
 function signOut() {
-  // A token got by signing in is good no more; whether the server hears it or not, this tab forgets it.
+  // Revokes a token that came from signing in. This tab forgets it even if the server can't be reached.
   state.server.send('signOut').catch(() => {});
   state.session.end('You are signed out.');
   state.tenant = null;
@@ -58,7 +58,7 @@ function signOut() {
   navigate('', null);
 }
 
-/** Shows what there is now in the place of what was there: another source, or another person. */
+/** Shows the views anew after the source or the person changed. */
 function begin() {
   state.tenant = null;
   state.shown = null;
@@ -107,7 +107,7 @@ function drawTop() {
 /** Moves focus to the heading as soon as there is one: who reads by ear hears where they are. */
 function focusHeading(root, signal) {
   const before = document.activeElement;
-  // Whoever has gone on by keyboard meanwhile is not taken back.
+  // If the person has moved the focus meanwhile, it stays.
   const hasMoved = () => ![before, document.body].includes(document.activeElement);
   const focus = () => {
     const heading = root.querySelector('h1');
@@ -139,7 +139,7 @@ function place() {
 }
 
 async function show(root, found, signal, isNew) {
-  // First of all: without it there is no navigation, and nothing leads on from an address that is no view's.
+  // First of all: without the tenant there is no navigation to leave an unknown address by.
   if (found.view !== SIGN_IN && !state.tenant) {
     state.tenant = await source().get('getTenant', null, { signal });
     drawTop();
@@ -155,7 +155,7 @@ async function show(root, found, signal, isNew) {
   }
   const module = await found.view.load();
   if (signal.aborted) return;
-  // A server that gives no role decides by itself what it refuses.
+  // If the server gives no role, offer everything: the server refuses what is not allowed.
   const role = state.tenant?.role ?? 'admin';
   state.shown.keeps = Boolean(module.default.keeps);
   await module.default.show({
@@ -197,7 +197,7 @@ async function route() {
     window.scrollTo(0, 0);
     focusHeading(root, leave.signal);
   }
-  // Only what takes long is said to; that it is under way is marked at once.
+  // Only a long wait is announced; that the view is loading is marked at once.
   root.dataset.pending = '';
   const slow = setTimeout(() => {
     root.setAttribute('aria-busy', 'true');
@@ -253,7 +253,7 @@ async function start() {
   window.addEventListener('hashchange', route);
   watchDrops(lookAt);
   /** @type {HTMLElement} */ (document.querySelector('.skip')).onclick = (event) => {
-    // The hash is the address here, so the link can't lead there by itself.
+    // The hash is the address here, so the link alone can't lead there.
     event.preventDefault();
     main.focus();
   };

@@ -1,7 +1,7 @@
 /*
  * The header and the footer: whose numbers these are, the navigation, the theme, the way out.
  *
- * What must stay true: without a tenant there is no navigation. Of an opened file only the views are offered that a
+ * What must stay true: without a tenant there is no navigation. For an opened file only the views are offered that a
  * file can answer.
  */
 
@@ -15,7 +15,7 @@ function chooseTheme(theme) {
   try {
     localStorage.setItem('vestibule.theme', theme);
   } catch {
-    // It holds for this page only.
+    // The choice then lasts for this page only.
   }
 }
 

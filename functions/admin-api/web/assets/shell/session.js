@@ -34,7 +34,7 @@ const storage = {
     try {
       sessionStorage.removeItem(key);
     } catch {
-      // Nothing was kept there.
+      // Without storage there is no token to remove.
     }
   },
 };
@@ -85,7 +85,7 @@ export class Session {
   constructor(oidc = null) {
     /** @type {any} */
     this.oidc = oidc;
-    /** Said above the sign-in form: why one is there. */
+    /** The reason for signing in, shown above the form. */
     this.reason = null;
     this.kept = readJson(storage.get(KEY));
   }

@@ -1,12 +1,12 @@
 /*
  * The theme that was chosen, before anything is painted: a classic script, as modules come too late for that.
- * What must stay true: without a choice the system decides, and a browser that keeps nothing is no error.
+ * What must stay true: without a choice the system decides, and a browser without storage is not an error.
  */
 (() => {
   try {
     const theme = localStorage.getItem('vestibule.theme');
     if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
   } catch {
-    // Storage is switched off: the system's theme it is.
+    // Storage is switched off, so the system's theme applies.
   }
 })();
