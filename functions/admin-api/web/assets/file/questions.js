@@ -1,11 +1,11 @@
 /*
  * Asking an opened file its own questions.
  *
- * A file contains its questions: for each a statement, its parameters, and a statement that finds invalid ones. So an old
- * file answers by its own statements; this module has none.
+ * A file contains its questions: for each a statement, its parameters, and a statement that finds invalid ones. So an
+ * old file answers by its own statements; this module has none.
  *
- * What must stay true: this is what the server does with the same file (`ask` of the report's crate). A parameter that the
- * question does not know, or refuses, is an error: ignoring a filter would give a wrong number.
+ * What must stay true: this is what the server does with the same file (`ask` of the report's crate). A parameter that
+ * the question does not know, or refuses, is an error: ignoring a filter would give a wrong number.
  */
 
 import { ApiProblem } from '../kit/problem.js';

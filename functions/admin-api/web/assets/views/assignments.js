@@ -2,8 +2,8 @@
  * To whom a profile of the Enrollment Status Page is assigned: groups, all devices, all users, each under a filter or
  * not.
  *
- * What must stay true: what is saved replaces what was assigned before, and is saved only onto what the person saw.
- * What else Graph gives (ids of filters) stays with its assignment.
+ * What must stay true: saving replaces all assignments, and only if they are still those that the person saw. Other
+ * members from Graph (ids of filters) stay with their assignment.
  */
 
 import { h, uniqueId } from '../kit/dom.js';
@@ -59,7 +59,7 @@ function write(one) {
   return { target };
 }
 
-/** Which of the form's fields an error of the server is about. */
+/** The form's field that an error of the server is about. */
 const MEMBERS = {
   groupId: 'groupId',
   groupName: 'groupName',
@@ -153,7 +153,7 @@ export async function showAssignments(context, id) {
           onchange: (event) => {
             one[name] = event.currentTarget.value;
             draw();
-            // What the choice brings or takes was drawn anew, and the focus with it.
+            // The choice redrew its dependent fields, which loses the focus.
             places.get(`${at}.${name}`).input.focus();
           },
         },
@@ -226,7 +226,7 @@ export async function showAssignments(context, id) {
     first?.focus();
   };
 
-  /** What is missing or too long, before anything is posted. */
+  /** The errors of missing or too long values, before anything is posted. */
   const problems = () =>
     list.flatMap((one, at) => {
       const wrong = (member, problem) => ({ field: `${LIST}[${at}].target.${member}`, problem });

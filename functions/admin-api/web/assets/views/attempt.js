@@ -1,7 +1,7 @@
 /*
- * One attempt: what is known of it, and its events in order.
- * What must stay true: events are shown as the API gives them, in its order; waits between them are worked out from
- * their times and only shown where they are long enough to matter.
+ * One attempt: its facts, and its events in order.
+ * What must stay true: events are shown as the API gives them, in its order; waits between them are computed from
+ * their times and only shown if they are long.
  */
 
 import { senderTable } from '../kit/coverage.js';
@@ -72,7 +72,7 @@ function line(event, before, zone) {
   );
 }
 
-/** Where the events came from: of use to who looks into a sender. */
+/** The sources of the events, for people who check a sender. */
 function origins(attempt, zone) {
   return h(
     'details',

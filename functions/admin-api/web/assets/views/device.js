@@ -2,8 +2,8 @@
  * What the user of a device sees on the Enrollment Status Page, for whoever helps them, and which profile applies and
  * why.
  *
- * What must stay true: it reads again by itself while something can still happen, and only then; nobody is
- * interrupted by that: focus and what is opened stay. Before a list is known, progress is not known; that is not 0.
+ * What must stay true: it refreshes as long as something can still change, and does not interrupt anybody: focus and
+ * opened sections stay. Before a list is known, progress is unknown, not 0.
  */
 
 import { progressBar } from '../kit/chart.js';
@@ -19,7 +19,7 @@ import { espNavigation, factList, PROGRESS_KINDS, sessionAddress, stateBadge, zo
 const REFRESH_MS = 10_000;
 
 function items(phase, subtask, zone) {
-  // The one item of a task of preparation says nothing but what the task says.
+  // A task of preparation has a single item, which only repeats the task.
   const shown = subtask.items.filter((one) => one.id !== subtask.category || one.errorCode);
   if (!shown.length) return null;
   const title = `${phase.title}, ${subtask.title}`;
@@ -175,7 +175,7 @@ function about(answer, zone) {
   ];
 }
 
-/** Both answers; one that there isn't is the problem that says so. */
+/** Both answers; a missing one is replaced by its problem. */
 async function ask({ api, signal }, id) {
   const one = (operation) =>
     api.get(operation, { id }, { signal }).catch((error) => {
@@ -254,7 +254,7 @@ export default {
         last = await ask(context, id);
       } catch (error) {
         if (signal.aborted) return;
-        // What was read stays; that it isn't fresh is said.
+        // The last answers stay, with a notice that they are old.
         trouble = error;
       }
       if (signal.aborted) return;

@@ -1,5 +1,5 @@
 /*
- * Taking a diagnosis along as text.
+ * Copying a diagnosis as text.
  *
  * What must stay true: where the browser doesn't let a page write to the clipboard, the text is there to be selected.
  */
@@ -24,7 +24,7 @@ export function copyText(answer, subject, { announce, signal }) {
         try {
           await navigator.clipboard.writeText(text);
           announce('Copied as text.');
-          // Said where one looks as well.
+          // Also shown where the person is looking.
           flash();
         } catch {
           showText(text, signal);

@@ -1,14 +1,14 @@
 /*
- * Parts of a diagnosis in words, alike on the view and in the text for a ticket.
+ * Parts of a diagnosis in words, the same in the view and in the text for a ticket.
  *
- * What must stay true: nothing is said that the answer doesn't hold; numbers are its own.
+ * What must stay true: every statement and number comes from the answer.
  */
 
 import { count, dateTime, plural } from '../kit/format.js';
 import * as words from '../kit/words.js';
 
 /**
- * What is asked for: an address is a person, anything else a device.
+ * The subject of a text: an address is a person, anything else a device.
  * @param {string} text
  * @returns {{user?: string, device?: string}}
  */

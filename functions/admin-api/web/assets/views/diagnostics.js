@@ -1,9 +1,9 @@
 /*
- * Diagnostics: give a person's address or a device's name, read what is going on, why as a rule, and what to do.
+ * Diagnostics: for a person's address or a device's name, shows the state, the usual cause, and what to do.
  *
- * What must stay true: findings and devices stand in the order of the server, the worst first; every statement is the
- * server's; a name of several devices is a list of links, without a verdict. What was asked is
- * in the hash, so it can be sent to a colleague and never gets into a server's log of pages. It changes nothing.
+ * What must stay true: findings and devices have the server's order, the worst first; every statement is the server's;
+ * a name that several devices have gives a list of links, without a verdict. The subject is in the hash, so the address
+ * can be sent to a colleague and never gets into a server's log. The view changes nothing.
  */
 
 import { h, patch, uniqueId } from '../kit/dom.js';
@@ -101,7 +101,7 @@ function finding(one, answer) {
   const zone = answer.timeZone;
   const device = findingDevice(one, answer);
   const id = uniqueId('finding');
-  // The first gave cause and steps.
+  // The first one's cause and steps are already shown.
   const otherMeanings = one.advice.slice(1);
   return h(
     'li',
@@ -165,7 +165,7 @@ function findings(answer) {
   );
 }
 
-/** Leads to what is to be said about the device alone. */
+/** A link to the diagnosis of the device alone. */
 const deviceLink = (one) => h('a', { href: addressOf('diagnostics', { device: one.enrollmentKey }) }, deviceName(one));
 
 /** What devices differ by. */
@@ -197,7 +197,7 @@ const apart = (zone, deviceColumn) => [
   },
 ];
 
-/** Devices of one name: links to what is to be said about each. */
+/** Devices with the same name: links to the diagnosis of each. */
 function choices(answer) {
   if (!answer.choices.length) return null;
   return h(
@@ -214,7 +214,7 @@ function choices(answer) {
   );
 }
 
-/** The devices, the worst first; of several, each leads to what is to be said about it alone. */
+/** The devices, the worst first; each of several links to its own diagnosis. */
 function devices(answer) {
   if (!answer.devices.length) return null;
   const several = answer.devices.length > 1;

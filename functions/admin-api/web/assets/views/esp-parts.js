@@ -26,7 +26,7 @@ export const sessionAddress = (id) => addressOf(`session/${segment(id)}`);
 const PARTS = [
   ['esp', 'Overview'],
   ['sessions', 'Sessions'],
-  // An opened file has no more of them than their names.
+  // An opened file only has the profiles' names.
   ['profiles', 'Profiles', 'server-only'],
 ];
 
@@ -85,7 +85,7 @@ export const deviceAndUser = (one) => [
   one.userPrincipalName ? h('small', null, one.userPrincipalName) : null,
 ];
 
-/** A profile as a link to it; one that is gone, or may not be seen, has only what is known of it. */
+/** A link to a profile; a deleted or hidden one is only text. */
 export function profileLink(id, name) {
   if (!id || isFile()) return name ?? id ?? null;
   return h('a', { href: addressOf(`profile/${segment(id)}`) }, name ?? id);
@@ -112,7 +112,7 @@ export const zoneOf = (context) => context.tenant?.settings?.timeZone ?? 'UTC';
 export const rangeWords = (range) => `${day(range.from)} to ${day(addDays(range.to, -1))}`;
 
 /**
- * Why nothing can be changed here, or null where it can.
+ * The reason why the person can't change anything here; null if they can.
  * @param {ViewContext} context
  * @returns {string|null}
  */

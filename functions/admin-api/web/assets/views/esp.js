@@ -2,8 +2,8 @@
  * The Enrollment Status Page over a range of days: do devices get through, with which profile, where does it take
  * long or fail, and what hangs now.
  *
- * What must stay true: every number is the API's own; the page adds none up. A number leads to its sessions where the
- * API has a filter that gives just these.
+ * What must stay true: every number is the API's own; the page computes none. A number links to its sessions if the API
+ * has a filter that gives exactly these.
  */
 
 import { h, patch, svg } from '../kit/dom.js';
@@ -239,7 +239,7 @@ function recovered(answer) {
   });
 }
 
-/** What most needs a look, in a sentence. */
+/** A sentence about the most urgent problem. */
 function headline(answer) {
   const [worst] = answer.failingApps;
   if (answer.stuck.length) return h('p', { class: 'headline' }, 'Devices are stuck while identifying what to install.');

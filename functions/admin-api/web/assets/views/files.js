@@ -1,7 +1,7 @@
 /*
  * The report files: what was published, their parts to download, and one as of now on demand.
  *
- * What must stay true: a download is a short-lived link, asked for when it is wanted and kept nowhere. A file counts
+ * What must stay true: a download is a short-lived link, requested on demand and never kept. A file counts
  * as the one asked for when its instant isn't before the request's.
  */
 
@@ -35,7 +35,7 @@ const wait = (milliseconds, signal) =>
     );
   });
 
-/** Lets the browser fetch what is behind a link, as a click would. */
+/** Lets the browser download a link, as a click would. */
 function follow(url, fileName) {
   const link = h('a', { href: url, download: fileName ?? '', rel: 'noreferrer', hidden: true });
   document.body.append(link);
@@ -43,7 +43,7 @@ function follow(url, fileName) {
   link.remove();
 }
 
-/** How many attempts the file before showed otherwise, and what they were and are. */
+/** The number of attempts that the file before showed otherwise, and their old and new outcomes. */
 function corrected(file) {
   if (!file.corrected?.length) return count(file.corrections);
   const now = (one) =>
@@ -81,7 +81,7 @@ export default {
       if (kind !== 'problem') announce(text);
     };
 
-    /** Asks for the link to a part, and does something with it. */
+    /** Requests the link to a part and passes it on. */
     const withLink = async (file, { part, label }, act) => {
       try {
         await act(await api.get('getFileLink', { id: file.id, part }, { signal }));

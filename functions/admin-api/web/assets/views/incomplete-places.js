@@ -1,7 +1,7 @@
 /*
- * The places where people stop: the catalogue's rows, places and closings that have none, and what nobody reported a place of.
- * What must stay true: all lines together are what was abandoned; no line is left out, a zero neither. A row that nobody
- * could have been counted in says so.
+ * The places where people stop: the catalogue's rows, places and closings without a row, and attempts without a
+ * reported place. What must stay true: the lines add up to the abandoned attempts; no line is left out, not even a
+ * zero. A row in which no attempt could be counted says so.
  */
 
 import { h, svg } from '../kit/dom.js';
@@ -24,7 +24,7 @@ function lines(report, links) {
     platform: row.platform,
     how: words.how(row.how, row.shortestLimitMinutes, row.longestLimitMinutes),
     abandoned: row.abandoned,
-    // A row belongs to one section; naming it as well would lose nothing and say no more.
+    // A row belongs to one section, so the section would be redundant.
     href: links({ catalogueRow: row.catalogueRow, section: null, outcome: 'abandoned' }),
   }));
   const closings = report.otherCauses.map((one) => ({

@@ -1,9 +1,9 @@
 /*
  * The report of incomplete enrollments: how many were begun and not finished, when, where, and how.
  *
- * What must stay true: every number is the API's; differences, sums over days shown and shares are all that is worked
- * out here. A number that the API can list leads to its attempts. A section narrows what was given up, never what was
- * begun. Periods are compared only where the one before is still kept whole.
+ * What must stay true: every number is the API's; the page only computes differences, sums over the days shown and
+ * shares. A number that the API can list links to its attempts. A section filters abandoned attempts, never initiated
+ * ones. Periods are only compared if the one before is still kept completely.
  */
 
 import { funnel } from '../kit/chart.js';
@@ -21,7 +21,7 @@ import { askWebEnrollment, webEnrollmentCard } from './web-enrollment.js';
 
 const NO_SECTION = 'No section reported';
 
-/** Whether nothing is known of giving up: no sender reports when somebody begins, and none reported an end of that kind. */
+/** Whether abandonment is unknown: no sender reports starts, and none reported an abandoned attempt. */
 const UNMEASURED =
   'Not reported: no sender that was active in these days reports when people begin, so we cannot see who gave up.';
 const isUnreported = (funnel) => funnel.length > 0 && funnel.every((step) => step.entered === null);
@@ -109,7 +109,7 @@ function dailyChart(report, links) {
       name: section ? words.section(section) : NO_SECTION,
       values: days.map((date) => at.get(`${date} ${section}`) ?? 0),
     })),
-    // What has no section can't be asked for by itself.
+    // The API has no filter for attempts without a section.
     href: (index, series) =>
       sections[series]
         ? links({ from: days[index], to: addDays(days[index], 1), section: sections[series], outcome: 'abandoned' })
@@ -161,7 +161,7 @@ function funnelCard(report, links) {
   );
 }
 
-/** The period before, where all of it is still kept. */
+/** The period before, if it is still kept completely. */
 async function previous(report, { api, tenant, signal }) {
   const days = daysBetween(report.from, report.to);
   const from = addDays(report.from, -days);
@@ -169,7 +169,7 @@ async function previous(report, { api, tenant, signal }) {
   if (from < oldest) return null;
   const asked = { from, to: report.from, os: report.os, section: report.section };
   return new Promise((resolve, reject) => {
-    // Of it only the sums are shown: what takes longer need not come.
+    // Only its sums are shown, so the slow parts of the answer are not requested.
     const enough = new AbortController();
     const onPart = (part) => {
       resolve(part);
@@ -296,7 +296,7 @@ export default {
       web = found;
       if (newest) draw(newest, before);
     });
-    // As of the comparison.
+    // The comparison's instant applies.
     standing.catch(() => {});
     ofWeb.catch(() => {});
     const arrived = (report) => {
@@ -306,7 +306,7 @@ export default {
         before = found;
         draw(newest, before);
       });
-      // Waited for below, where its problem is the view's.
+      // Awaited below, where a problem is shown by the view.
       comparison.catch(() => {});
     };
     const options = { signal, onPart: arrived, range: { from: range.from, to: range.to } };

@@ -1,7 +1,7 @@
 /*
- * The card of devices in limbo: those that left one MDM and are enrolled nowhere, and those registered that nobody began.
+ * The card of devices in limbo: those that left one MDM and are enrolled nowhere, and registered ones that never began.
  *
- * What must stay true: a sender that reports no removals is said to be that, and never counts as zero.
+ * What must stay true: a sender that reports no removals is shown as such, and never counts as zero.
  */
 
 import { h } from '../kit/dom.js';

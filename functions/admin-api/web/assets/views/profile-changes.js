@@ -1,8 +1,8 @@
 /*
- * What to do where two people edited a profile at once: their changes beside one's own.
+ * Two people edited a profile at once: shows the other's changes beside one's own.
  *
- * What must stay true: nothing that the person typed is overwritten without being asked for; what they left alone takes
- * the other's value, so that saving again doesn't undo the other's work unseen.
+ * What must stay true: typed text is only overwritten on request; fields that the person left alone take the other's
+ * value, so that saving again doesn't undo the other's work unseen.
  */
 
 import { h } from '../kit/dom.js';
@@ -14,10 +14,10 @@ import { FIELDS, shown } from './profile-fields.js';
 export const differs = (one, other) => FIELDS.filter(({ name }) => one[name] !== other[name]);
 
 /**
- * What somebody else changed, over what is in the form: a field that the person left alone takes their value.
+ * Merges somebody else's changes into the form: a field that the person left alone takes their value.
  * @param {Answer} base the values when the person began
  * @param {Answer} theirs the values now
- * @param {Answer} mine what is in the form
+ * @param {Answer} mine the values in the form
  */
 export function merge(base, theirs, mine) {
   const rows = differs(base, theirs).map((field) => {
@@ -31,7 +31,7 @@ export function merge(base, theirs, mine) {
 }
 
 /**
- * What they changed, with a way to take it over.
+ * Their changes, with buttons to take them over.
  * @param {ReturnType<typeof merge>['rows']} rows
  * @param {{fill: (values: object) => void}} form
  * @param {(text: string) => void} announce

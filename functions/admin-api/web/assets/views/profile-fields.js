@@ -1,9 +1,9 @@
 /*
- * The members of a profile of the Enrollment Status Page as fields of a form: words, limits, and which needs which.
+ * The members of a profile of the Enrollment Status Page as fields of a form: labels, limits and dependencies.
  *
- * What must stay true: names, limits and dependencies are the server's (docs/DOMAIN.md, S1), which has the last word.
- * What is off because of another field is sent as off, since the server refuses what contradicts; what was typed
- * stays in the form meanwhile. Values here are those of the form: texts (also for numbers and lists) and booleans.
+ * What must stay true: names, limits and dependencies are the server's (docs/DOMAIN.md, S1), which decides. A field
+ * that is off because of another is sent as off, since the server refuses contradictions; its value stays in the form
+ * meanwhile. Values here are those of the form: texts (also for numbers and lists) and booleans.
  */
 
 import { count } from '../kit/format.js';
@@ -240,7 +240,7 @@ export const willDrop = (field, values) =>
   !field.keeps && (field.kind === 'flag' ? values[field.name] : values[field.name].trim() !== '');
 
 /**
- * What is posted.
+ * The body that is posted.
  * @param {Object<string, any>} values
  * @param {boolean} isDefault
  * @returns {object}
@@ -254,7 +254,7 @@ export function bodyOf(values, isDefault) {
     if (kind === 'flag') body[name] = isOff && !keeps ? false : value;
     else if (kind === 'list') body[name] = isOff ? [] : entries(value);
     else if (kind === 'number') {
-      // Of what is off, only what passes is sent: nobody can mend what is switched off.
+      // The value of a field that is off is only sent if it is valid, since the person can't correct it.
       const isSound = /^\d+$/.test(value.trim()) && Number(value) <= (field.most ?? Infinity);
       if (isOff && !isSound && keeps) body[name] = Number(DEFAULT_MINUTES);
       else if (value.trim() !== '' && (keeps || !isOff)) body[name] = Number(value);
@@ -274,7 +274,7 @@ export function fullness(field, value) {
 }
 
 /**
- * What is beyond a limit, before anything is posted, in the words of the server.
+ * The errors of values beyond a limit, in the words of the server, before anything is posted.
  * @param {Object<string, any>} values
  * @param {boolean} isDefault
  * @returns {{field: string, problem: string}[]}

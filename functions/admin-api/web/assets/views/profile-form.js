@@ -1,7 +1,7 @@
 /*
- * The form of a profile: fields with hints, what switches them off, and what is wrong with them.
+ * The form of a profile: fields with hints, reasons for being off, and errors.
  *
- * What must stay true: the form is made once and then only updated, so nothing that is being typed is lost. Hint, reason
+ * What must stay true: the form is made once and then only updated, so no typed text is lost. Hint, reason
  * for being off and error are named by `aria-describedby` of the field, and an error marks it invalid.
  */
 
@@ -10,7 +10,7 @@ import { FIELDS, GROUPS, fullness, offReason, sentence, willDrop } from './profi
 
 /**
  * @param {object} options
- * @param {Object<string, string|boolean>} options.values kept up to date with what is typed
+ * @param {Object<string, string|boolean>} options.values updated as the person types
  * @param {boolean} options.isDefault whether it is the default profile
  * @param {boolean} options.readOnly
  * @param {string[]} [options.without] members that have no field here
@@ -32,7 +32,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
     for (const { field, input, off, full, wrap } of parts.values()) {
       const reason = offReason(field, values, isDefault);
       input.disabled = readOnly || reason !== null;
-      // What is off is right, and is not sent as it stands.
+      // A field that is off is always valid, since its value is not sent.
       if (reason) clear(field.name);
       off.textContent = reason
         ? [reason, willDrop(field, values) ? `Saved as ${field.kind === 'flag' ? 'off' : 'empty'}.` : null]
@@ -56,7 +56,7 @@ export function profileForm({ values, isDefault, readOnly, without = [], onInput
       oninput: (event) => {
         const input = event.currentTarget;
         values[name] = kind === 'flag' ? input.checked : input.value;
-        // It is judged anew when it is saved.
+        // Saving checks the field again.
         clear(name);
         update();
         onInput();

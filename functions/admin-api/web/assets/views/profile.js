@@ -1,8 +1,8 @@
 /*
  * One profile of the Enrollment Status Page: made, read, edited. Assigning it is in assignments.js.
  *
- * What must stay true: it is saved only onto what the person saw. Where somebody else was faster, what they changed
- * is shown, and nothing that was typed is lost: neither then, nor when the view is left, nor when signing in again.
+ * What must stay true: it only overwrites the version that the person saw. If somebody else saved first, their changes
+ * are shown. Typed text is never lost: not then, not when the view is left, and not when signing in again.
  */
 
 import { h } from '../kit/dom.js';
@@ -16,7 +16,7 @@ import { bodyOf, newValues, problemsOf, valuesOf } from './profile-fields.js';
 import { profileForm } from './profile-form.js';
 import { targetWords } from './profiles-api.js';
 
-/** What was typed and not saved, by organisation and profile, while this page is open. */
+/** Unsaved values by organisation and profile, as long as this page is open. */
 const drafts = new Map();
 
 const NEW = 'new';
@@ -80,7 +80,7 @@ async function showEditor(context, id) {
     whyReadOnly(context) ??
     (isDefault && isScoped ? 'Your token has scope tags; the default profile can’t be changed with it.' : null);
 
-  /** What the person began with: its values and ETag. */
+  /** The version that the person began with: its values and ETag. */
   let base = isNew ? newValues() : valuesOf(answer.body);
   if (isNew && isScoped) base.roleScopeTagIds = context.tenant.scopeTags.join('\n');
   let { etag } = answer;
@@ -188,7 +188,7 @@ async function showEditor(context, id) {
     /** @type {Record<string, any>} */
     const body = bodyOf(values, isDefault);
     if (asNew) {
-      // A new one is not the default, whatever is in the form.
+      // A new profile is never the default.
       delete body.id;
     } else if (values.priority === base.priority) delete body.priority;
     button.disabled = true;

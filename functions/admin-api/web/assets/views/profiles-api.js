@@ -1,7 +1,8 @@
 /*
- * Profiles of the Enrollment Status Page as the API has them, and changing one on condition that it is what was seen.
+ * Profiles of the Enrollment Status Page as the API has them, and changing one if it still is the version that was
+ * seen.
  *
- * What must stay true: a change is sent with the ETag of what the person looked at. The list has no ETags, so the
+ * What must stay true: a change is sent with the ETag of the version that the person saw. The list has no ETags, so the
  * profile is read again, and its ETag serves only if version and priority are those that were shown.
  */
 

@@ -2,7 +2,7 @@
  * Profiles of the Enrollment Status Page in the order in which they count: read, moved, deleted; editing and
  * assigning are views of their own.
  *
- * What must stay true: a profile is moved by dragging and by buttons alike, one move after the other, and each move
+ * What must stay true: a profile can be moved by dragging and by buttons, one move after the other, and each move
  * is announced. A priority is the profile's place among all, though a token with scope tags sees only some.
  */
 
@@ -39,9 +39,9 @@ export default {
     const isScoped = context.tenant?.scopeTags?.length > 0;
     /** @type {Answer} */
     let answer = null;
-    /** What was said last, above the list. @type {any} */
+    /** The last message, above the list. @type {any} */
     let word = null;
-    /** Moves one after the other: each begins with what the one before left. */
+    /** Moves run one after the other: each begins with the order that the one before left. */
     let queue = Promise.resolve();
 
     const ranked = () => answer.value.filter((one) => !one.isDefault);
@@ -80,7 +80,7 @@ export default {
       return queue;
     };
 
-    /** Puts a profile at a place of the list that is shown; `focus` is the button that it was done with. */
+    /** Puts a profile at a place of the list that is shown; `focus` is the button that was used. */
     const move = async (id, place, focus) => {
       await change(id, async (one) => {
         const list = ranked();

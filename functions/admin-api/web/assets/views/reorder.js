@@ -1,8 +1,8 @@
 /*
  * Dragging an entry of a list to another place, by mouse, pen or finger.
  *
- * What must stay true: it is one way of two; whoever can't drag has buttons. Nothing moves in the document while
- * dragging, entries are only shifted, so that letting go, Escape or a lost pointer leaves all as it was.
+ * What must stay true: there are also buttons for people who can't drag. Dragging only shifts entries visually, so that
+ * letting go, Escape or a lost pointer changes nothing.
  */
 
 const EDGE = 64;
@@ -62,7 +62,7 @@ export function reorderHandlers({ entry, handle, onDrop }) {
       const moved = event.clientY + window.scrollY - drag.y;
       const own = entries[from];
       const middle = own.top + own.height / 2 + moved;
-      // It goes before the first entry whose middle it has not passed.
+      // The dragged entry goes before the first one whose middle it has not passed.
       drag.to = entries.filter((one, at) => at !== from && one.top + one.height / 2 < middle).length;
       const gap = entries.length > 1 ? entries[1].top - entries[0].top - entries[0].height : 0;
       const room = own.height + gap;

@@ -1,8 +1,9 @@
 /*
- * The senders: what came in from each, what became of it, who has fallen silent, and what is read from Microsoft Graph.
+ * The senders: the deliveries of each and their results, who has fallen silent, and the lists read from Microsoft
+ * Graph.
  *
- * What must stay true: counts are at least what came in, and the page says so; a delivery is shown by its digest alone.
- * Of the application that reads from Graph the secret is shown nowhere.
+ * What must stay true: counts are lower bounds, and the page says so; a delivery is shown only by its digest. The
+ * secret of the application that reads from Graph is never shown.
  */
 
 import { h, patch } from '../kit/dom.js';
@@ -20,7 +21,7 @@ const byName = (counts, name = (one) => one) =>
 
 const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
 
-/** A count, and under it what it is made of. */
+/** A count, with its parts below it. */
 const withNames = (counts, name) => {
   const total = sum(counts);
   return total ? h('div', null, count(total), h('div', { class: 'quiet' }, byName(counts, name))) : '0';
@@ -94,7 +95,7 @@ function details(source, zone) {
   );
 }
 
-/** How a list stands: what was the matter the last time goes before all else. */
+/** The state of a list; the last problem comes first. */
 function listState(list) {
   if (list.problem && list.problem.failures > 0) return badge('bad', 'Not read');
   if (list.unfinished) return badge('busy', 'Being read');
@@ -116,7 +117,7 @@ function listProblem({ problem }, zone) {
 }
 
 /**
- * What is read from Microsoft Graph, where anything is.
+ * The lists read from Microsoft Graph, if any.
  * @param {Answer|null} pull
  * @param {string} zone
  */

@@ -1,9 +1,9 @@
 /*
- * One session of the Enrollment Status Page, whether it is the device's newest or not: how it stands, its phases and
+ * One session of the Enrollment Status Page, whether it is the device's newest or not: its state, its phases and
  * their items, what went wrong, and the device's other sessions.
  *
  * What must stay true: all of it is the report's own answer, so an opened file shows the same. What no sender reported
- * is said to be so.
+ * is shown as not reported.
  */
 
 import { progressBar } from '../kit/chart.js';
@@ -32,7 +32,7 @@ import {
   stateBadge,
 } from './esp-parts.js';
 
-/** Its end, or in which words there is none. */
+/** Its end, or the words for a missing one. */
 function ended(session, zone) {
   if (session.endedAt) return dateTime(session.endedAt, zone);
   return session.endNotReported ? NOT_REPORTED : null;
@@ -40,7 +40,7 @@ function ended(session, zone) {
 
 const minutesBetween = (from, to) => (Date.parse(to) - Date.parse(from)) / 60_000;
 
-/** Of an item that was settled without having been under way nobody reported how long it took. */
+/** An item's duration; not reported if the item settled without having been in progress. */
 const took = (one) =>
   one.settledAt && one.settledAt !== one.beganAt ? minutesBetween(one.beganAt, one.settledAt) : null;
 
@@ -85,7 +85,7 @@ function items(session, phase, zone) {
   );
 }
 
-/** Its phases in their order; one that only items are known of has no more than its name. */
+/** Its phases in order; a phase with only reported items just has its name. */
 function allPhases(session) {
   const isKnown = (name) =>
     session.phases.some((one) => one.phase === name) || session.items.some((one) => one.phase === name);

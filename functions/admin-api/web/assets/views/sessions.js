@@ -17,14 +17,14 @@ import { deviceAndUser, espNavigation, profileLink, stateBadge } from './esp-par
 const STATES = ['inProgress', 'timedOut', 'failed', 'success', 'successWithTimeout', 'successOnRetry', 'ended'];
 const PAGE = 50;
 
-/** The profiles to choose from: those there are, and the one asked for though it is gone. */
+/** The profiles to choose from: the present ones, and the requested one even if it was deleted. */
 async function profileChoices({ api, signal, parameters }) {
   const wanted = parameters.get('profileId');
   let list = [];
   try {
     list = (await api.get('listEspProfiles', null, { signal })).value.map((one) => [one.id, one.displayName]);
   } catch (error) {
-    // The list of sessions is of use without their names; in an opened file there may be none.
+    // The list of sessions is useful without the profiles' names; an opened file may not have them.
     if (error.name === 'AbortError') throw error;
   }
   return !wanted || list.some(([id]) => id === wanted) ? list : [...list, [wanted, `Deleted profile (${wanted})`]];
@@ -44,7 +44,7 @@ function wentWrong(one) {
 
 const where = (one) => (one.progress === null || one.endedAt ? one.stage : `${one.stage}, ${rate(one.progress)}`);
 
-/** From its start to its end, as the two instants say. */
+/** The time from its start to its end. */
 const took = (one) => (one.endedAt ? (Date.parse(one.endedAt) - Date.parse(one.startedAt)) / 60_000 : null);
 
 function table(answer) {
@@ -159,7 +159,7 @@ export default {
     );
     const here = cursor ?? '';
     if (!isNew && root.dataset.page !== here) {
-      // Another page is read from its top.
+      // A new page is shown from its top.
       window.scrollTo(0, 0);
       root.querySelector('h1').focus({ preventScroll: true });
     } else if (!isNew)

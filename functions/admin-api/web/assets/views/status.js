@@ -1,9 +1,9 @@
 /*
- * How enrollment stands now: devices, who is enrolling, platforms, failures and their reasons, ESP profiles.
+ * The present state of enrollment: devices, who is enrolling, platforms, failures and their reasons, ESP profiles.
  *
- * What must stay true: it is asked again every fifteen seconds while it can be seen, and only then; the person can
- * pause that. Of an opened file it is asked once. A refresh moves no focus, closes nothing that was opened, and when
- * it fails the numbers stay, with the instant they are true for.
+ * What must stay true: it refreshes every fifteen seconds, but only while it is visible, and can be paused. An opened
+ * file is asked once. A refresh moves no focus, closes nothing that was opened, and when it fails the numbers stay,
+ * with the instant they are true for.
  */
 
 import { barList, progressBar } from '../kit/chart.js';
@@ -177,7 +177,7 @@ function platformTable({ status }) {
   });
 }
 
-/** Where more of a failure is: its attempt, its session, or else the device's attempts. */
+/** The address of a failure's details: its attempt, its session, or else the device's attempts. */
 function failedAddress(one) {
   if (one.attemptId) return addressOf(`attempt/${segment(one.attemptId)}`);
   if (one.sessionId) return addressOf(`session/${segment(one.sessionId)}`);
@@ -270,10 +270,10 @@ function profilesTable({ status }) {
   });
 }
 
-/** Of a summary, which has sums alone. */
+/** The notice for a summary, which only has sums. */
 const notInSummary = (what) => h('p', { class: 'quiet' }, `A summary has no single ${what}. Open its report file.`);
 
-/** Why an answer about single devices is not there. */
+/** The reason why an answer about single devices is missing. */
 function notThere(file) {
   if (file?.kind === 'summary') return 'A summary has no single devices. Open its report file.';
   return file

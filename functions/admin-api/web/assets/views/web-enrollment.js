@@ -1,8 +1,8 @@
 /*
  * The card of web-based enrollment, as the organisation's sign-ins show it.
  *
- * What must stay true: it counts people a day, no devices and no attempts, and says so; where no sign-in came in, nothing is
- * shown as zero.
+ * What must stay true: it counts people a day, not devices or attempts, and says so; without received sign-ins no count
+ * is shown as zero.
  */
 
 import { barList } from '../kit/chart.js';
@@ -11,12 +11,12 @@ import { count, plural } from '../kit/format.js';
 import { badge, tile, tiles } from '../kit/parts.js';
 
 /**
- * Asks for it; null where what is asked has no such question.
+ * Requests the card's data; null if the source has no such question.
  * @param {{from?: string, to?: string, os?: string|null}} asked
  * @param {{api: any, signal: AbortSignal}} context
  */
 export async function askWebEnrollment({ from, to, os }, { api, signal }) {
-  // It is there on phones alone.
+  // Web-based enrollment only exists on phones.
   if (os && os !== 'ios' && os !== 'android' && os !== 'all') return null;
   const parameters = { from, to, os: os === 'all' ? null : os };
   try {
