@@ -1,8 +1,8 @@
-//! Running a file's questions: what a file answers is put together from its own statements.
+//! Running a file's questions: a file answers by its own statements.
 //!
-//! Must stay true: an answer has nothing that the statements do not give, but names in camel case, truth values where a
-//! question says so, and parsed JSON. A parameter that the question does not know, or that it refuses, gives no answer: a
-//! filter that is ignored gives a wrong number.
+//! Must stay true: an answer contains only what the statements return; the code only writes names in camel case, turns
+//! columns that the question declares as booleans into truth values, and parses JSON. If a parameter is unknown or
+//! invalid, there is no answer, because ignoring a filter would give a wrong number.
 
 pub mod reader;
 
@@ -16,17 +16,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The parameters of a question, by name; one that is not there is not asked for.
+/// The parameters of a question, by name; parameters that the caller does not use are left out.
 pub type Parameters = BTreeMap<String, String>;
 
-/// A question, or a member of one, as a file has it.
+/// A question, or a member of one, as a file stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Its name; a member's has the question's before a dot.
+    /// Its name; the name of a member begins with its question's name and a dot.
     pub name: String,
     /// What it answers.
     pub purpose: String,
-    /// `row`, `rows`, `page` or `merged`; `slow` before it where it visits every step or item.
+    /// `row`, `rows`, `page` or `merged`; `slow` stands before it if the statement visits every step or item.
     pub answer: String,
     /// Columns that are true or false, by their names in an answer.
     pub booleans: Vec<String>,
@@ -51,10 +51,10 @@ impl Question {
     }
 }
 
-/// The questions of a file, with what each of their parameters is, by name.
+/// The questions of a file, each with the purposes of its parameters by name.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub fn questions(conn: &Connection) -> Result<Vec<(Question, BTreeMap<String, String>)>> {
     let mut all = conn.prepare("SELECT * FROM questions ORDER BY name")?;
     let all = all.query_map([], |row| Ok((Question::read(row)?, row.get::<_, String>("parameters")?)))?;
@@ -63,11 +63,11 @@ pub fn questions(conn: &Connection) -> Result<Vec<(Question, BTreeMap<String, St
     Ok(all.map(|found| found.map(read)).collect::<rusqlite::Result<_>>()?)
 }
 
-/// The question of that name, once its parameters were looked at.
+/// The question of that name, after checking the parameters given.
 ///
 /// # Errors
-/// [`Error::NoQuestion`] where the file has none of that name, [`Error::UnknownParameter`] and [`Error::InvalidFilter`] for
-/// parameters that it does not take.
+/// [`Error::NoQuestion`] if the file has no such question, [`Error::UnknownParameter`] and [`Error::InvalidFilter`] for
+/// unknown and invalid parameters.
 pub fn question(conn: &Connection, name: &str, given: &Parameters) -> Result<Question> {
     let found = conn
         .prepare_cached(
@@ -93,10 +93,10 @@ pub fn question(conn: &Connection, name: &str, given: &Parameters) -> Result<Que
     Ok(question)
 }
 
-/// Binds those of the parameters that the statement names; the others are missing.
+/// Binds the parameters that the statement names; those not given are null.
 ///
 /// # Errors
-/// When SQLite refuses.
+/// If SQLite refuses.
 pub fn bind(statement: &mut Statement<'_>, given: &Parameters) -> Result<()> {
     for (name, value) in given {
         if let Some(place) = statement.parameter_index(&format!(":{name}"))? {
@@ -107,10 +107,10 @@ pub fn bind(statement: &mut Statement<'_>, given: &Parameters) -> Result<()> {
 }
 
 impl Working {
-    /// The queries, over the file as it is now.
+    /// A reader of the file as it is now.
     ///
     /// # Errors
-    /// When nothing was refreshed into it yet, or an earlier refresh did not finish.
+    /// If the file was never refreshed, or an earlier refresh did not finish.
     pub fn reader(&self) -> Result<Reader<'_>> {
         if self.torn {
             return Err(Error::Unfinished);
@@ -120,20 +120,20 @@ impl Working {
 }
 
 impl Reader<'_> {
-    /// The file's questions, with what each of their parameters is, by name.
+    /// The file's questions, each with the purposes of its parameters by name.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn questions(&self) -> Result<Vec<(Question, BTreeMap<String, String>)>> {
         questions(self.conn())
     }
 
-    /// What the file answers to a question, by the names of the API; nothing where it is about one thing that the file does
-    /// not have.
+    /// The file's answer to a question, with the API's names; `None` if the question asks for one thing that the file
+    /// does not have.
     ///
     /// # Errors
-    /// [`Error::NotInSummary`] where a summary has no such question; otherwise as [`question`], and when the file cannot
-    /// be read.
+    /// [`Error::NotInSummary`] if the file is a summary and has no such question; otherwise those of [`question`], or
+    /// if the file cannot be read.
     pub fn answer(&self, name: &str, given: &Parameters) -> Result<Option<Map<String, Value>>> {
         let conn = self.conn();
         let head = question(conn, name, given).map_err(|error| match error {
@@ -162,22 +162,22 @@ impl Reader<'_> {
         Ok(Some(answer))
     }
 
-    /// The same, as a type.
+    /// The same answer as a type.
     pub(crate) fn read<T: DeserializeOwned>(&self, name: &str, given: &Parameters) -> Result<Option<T>> {
         let answer = self.answer(name, given)?.map(Value::Object);
         answer.map(|answer| serde_json::from_value(answer).map_err(Error::Answer)).transpose()
     }
 
-    /// The same, of a question that always has an answer.
+    /// The same for a question that always has an answer.
     pub(crate) fn read_one<T: DeserializeOwned>(&self, name: &str, given: &Parameters) -> Result<T> {
         self.read(name, given)?.ok_or(Error::Empty)
     }
 }
 
-/// The rows of a statement, and where a page of them ends.
+/// The rows of a statement, and where the next page begins.
 struct Rows {
     rows: Vec<Map<String, Value>>,
-    /// Of a page: where the next one begins, or null.
+    /// For a page, the cursor at which the next one begins, or null.
     next: Value,
 }
 
@@ -213,9 +213,9 @@ struct Column {
 enum Kind {
     Plain,
     Boolean,
-    /// `…_json`: parsed, under the name without that.
+    /// `…_json`: the value is parsed, and its name loses this ending.
     Json,
-    /// `next_cursor`: where a page goes on, in each of its rows.
+    /// `next_cursor`: each row of a page says where the next page would begin after it.
     Cursor,
 }
 

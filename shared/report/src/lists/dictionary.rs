@@ -1,6 +1,6 @@
-//! The closed lists of names and their ids: the position in the domain's list, from 1; 0 is none.
+//! The closed lists of names and their ids: the position in the domain's list, from 1; 0 stands for none.
 //!
-//! Ids are in files that people keep. A list may grow at its end; nothing in it may move.
+//! Must stay true: people keep files with these ids, so a list may only grow at its end; no name may move.
 
 use rusqlite::{Connection, params};
 use vestibule_domain::attempt::{Cause, DeviceState, Outcome, Wait};
@@ -64,7 +64,7 @@ pub(crate) fn id_of<T: Coded>(name: Option<T>) -> i64 {
 
 const SOME_GROUP: ItemName = ItemName { id: String::new(), name: None };
 
-/// The rules that choose a profile. They carry a group, so they are no closed list of the domain.
+/// The rules that choose a profile. They contain a group, so the domain has no closed list of them.
 const RULES: [Rule; 6] = [
     Rule::DeviceGroup(SOME_GROUP),
     Rule::AllDevices,
@@ -79,14 +79,14 @@ pub(crate) fn rule_id(rule: &Rule) -> i64 {
     (1..).zip(&RULES).find(|(_, known)| known.name() == rule.name()).map_or(0, |(id, _)| id)
 }
 
-/// What a failure is of.
+/// What failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureSubject {
     /// An attempt.
     Attempt,
     /// A session of the Enrollment Status Page that belongs to no attempt.
     Session,
-    /// A device, outside any attempt. An index names its id.
+    /// A device, outside any attempt. An index contains this id.
     Device,
 }
 
@@ -102,7 +102,7 @@ impl FailureSubject {
     }
 }
 
-/// What the status page tells apart (docs/DOMAIN.md, D4 and D8).
+/// The status page's platform labels (docs/DOMAIN.md, D4 and D8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Label {
     WindowsAutopilot,
@@ -111,7 +111,7 @@ pub(crate) enum Label {
     MacManual,
     Ios,
     Android,
-    /// The technician's part of pre-provisioning: of attempts only, never of a device.
+    /// The technician's part of pre-provisioning: only attempts have this label, never devices.
     WindowsTechnician,
 }
 
@@ -138,7 +138,8 @@ impl Label {
         }
     }
 
-    /// The label of a platform; registration and whether a session is Autopilot's are the device's, the type the attempt's own.
+    /// The label of a platform. Registration and Autopilot are facts of the device; the enrollment type is the
+    /// attempt's.
     pub(crate) fn of_device(
         platform: Option<Platform>,
         registered: bool,
@@ -157,10 +158,10 @@ impl Label {
     }
 }
 
-/// Platforms that the incomplete-enrollments report is about.
+/// The platforms of the incomplete-enrollments report.
 pub(crate) const REPORTED: [Platform; 2] = [Platform::Ios, Platform::Android];
 
-/// Whether an action exists only where a tenant set it up, or on one maker's devices (docs/DOMAIN.md, C4).
+/// Whether an action exists only if a tenant set it up, or only on one maker's devices (docs/DOMAIN.md, C4).
 const fn is_optional(action: KnownAction) -> bool {
     match action {
         KnownAction::PreEnrollmentWizard
@@ -175,7 +176,7 @@ const fn is_optional(action: KnownAction) -> bool {
     }
 }
 
-/// Id of a catalogue's action, if it is one.
+/// The id of an action, if the catalogue has it.
 pub(crate) fn known_action(action: &Action) -> Option<i64> {
     match action {
         Action::Known(known) => Some(known.id()),
@@ -183,7 +184,7 @@ pub(crate) fn known_action(action: &Action) -> Option<i64> {
     }
 }
 
-/// Id of a catalogue's screen, if it is one.
+/// The id of a screen, if the catalogue has it.
 pub(crate) fn known_screen(screen: &Screen) -> Option<i64> {
     match screen {
         Screen::Known(known) => Some(known.id()),
@@ -191,7 +192,7 @@ pub(crate) fn known_screen(screen: &Screen) -> Option<i64> {
     }
 }
 
-/// Names that are words already.
+/// Writes a list whose names are words for people already.
 fn plain<T: Coded>(conn: &Connection, table: &str) -> Result<()> {
     let mut insert = conn.prepare(&format!("INSERT INTO {table} (id, name) VALUES (?1, ?2)"))?;
     insert.execute(params![0, None::<&str>])?;
@@ -201,7 +202,7 @@ fn plain<T: Coded>(conn: &Connection, table: &str) -> Result<()> {
     Ok(())
 }
 
-/// Names with their words.
+/// Writes a list of names with the words for them.
 fn titled(conn: &Connection, table: &str, list: List, names: impl Iterator<Item = (i64, &'static str)>) -> Result<()> {
     let mut insert = conn.prepare(&format!("INSERT INTO {table} (id, name, title) VALUES (?1, ?2, ?3)"))?;
     insert.execute(params![0, None::<&str>, None::<&str>])?;
@@ -211,7 +212,7 @@ fn titled(conn: &Connection, table: &str, list: List, names: impl Iterator<Item 
     Ok(())
 }
 
-/// A list of the domain with its words.
+/// Writes a list of the domain with its words.
 fn named<T: Coded + Named>(conn: &Connection, table: &str) -> Result<()> {
     titled(conn, table, T::WORDS, T::LIST.iter().map(|one| (one.id(), one.word())))
 }
@@ -310,7 +311,7 @@ mod tests {
     use super::*;
     use vestibule_words::LEXICON;
 
-    /// The lists that are the file's own are no domain's, so their words are looked up by name.
+    /// The domain does not have the file's own lists, so their words are looked up by name.
     #[test]
     fn every_name_of_the_files_own_lists_has_its_words() {
         let lists: serde_json::Value = serde_json::from_str(LEXICON).unwrap();

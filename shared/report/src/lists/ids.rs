@@ -1,8 +1,8 @@
-//! Numbers for what has none: made by hashing what a row is about, so that they never depend on the
-//! order in which rows arrive.
+//! Numbers for rows that have none of their own: hashes of what a row is about, so that they never depend on the order
+//! in which rows arrive.
 //!
-//! Hashes are short to keep the file small. Two things with one number are found when the second is
-//! written ([`Error::Collision`]); another salt then gives other numbers.
+//! Hashes are short to keep the file small. If two things have the same number, writing the second fails
+//! ([`Error::Collision`]); another salt then gives other numbers.
 
 use crate::error::{Error, Result};
 use rusqlite::ErrorCode;
@@ -13,16 +13,16 @@ use vestibule_domain::event::EventKey;
 /// 2015-01-01T00:00:00Z. Seconds since then fit in 31 bits until 2083.
 const EPOCH: i64 = 1_420_070_400;
 const SECOND_BITS: u32 = 32;
-/// Texts and devices; 47 bits and a sign are six bytes in a row.
+/// Bits of the ids of texts and devices; SQLite stores 47 bits and a sign in six bytes.
 const NAME_BITS: u32 = 47;
-/// Ids below this belong to closed lists.
+/// Lower ids belong to closed lists.
 const FIRST_OPEN: i64 = 1 << 16;
 
 /// Makes the numbers of one file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ids {
     pub salt: u32,
-    /// How many bits of a hash count; tests narrow them to see collisions.
+    /// How many bits of a hash are used; tests use fewer, to make collisions happen.
     name_bits: u32,
     tail_bits: u32,
 }
@@ -32,7 +32,7 @@ impl Ids {
         Self { salt, name_bits: NAME_BITS, tail_bits: SECOND_BITS }
     }
 
-    /// Only so many bits of every hash, so that collisions happen.
+    /// Uses only so many bits of every hash, so that collisions happen.
     pub(crate) fn narrowed(salt: u32, bits: u32) -> Self {
         Self { salt, name_bits: bits.min(NAME_BITS), tail_bits: bits.min(SECOND_BITS) }
     }
@@ -78,8 +78,8 @@ impl Ids {
         first_from(at).saturating_add_unsigned(tail)
     }
 
-    /// What came of writing a row under such a number. One that is taken is a collision: rows of the item were removed
-    /// before.
+    /// Turns the error of a taken number into a collision: the item's own rows were removed before, so another item has
+    /// the number.
     pub(crate) fn unique(&self, what: &'static str, inserted: Result<usize>) -> Result<()> {
         match inserted {
             Err(Error::Sqlite(rusqlite::Error::SqliteFailure(error, _)))

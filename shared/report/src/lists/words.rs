@@ -1,5 +1,5 @@
-//! Open texts as numbers: each text stands once in `words` (actions and screens that senders have besides
-//! the catalogue's in `actions` and `screens`), under a hash of it.
+//! Open texts as numbers: each text is stored once in `words` under a hash of it. Actions and screens that senders
+//! named themselves are stored likewise in `actions` and `screens`.
 
 use crate::error::{Error, Result};
 use crate::lists::dictionary::{known_action, known_screen};
@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use vestibule_domain::catalogue::{Action, Screen};
 use vestibule_words::{List, words};
 
-/// Texts remembered as written; beyond this they are looked up again, so memory stays bounded.
+/// How many texts are remembered as written; beyond this they are looked up again, so memory stays bounded.
 const REMEMBERED: usize = 32_768;
 
-/// One dictionary being written.
+/// A dictionary being written.
 struct Table<'c> {
     what: &'static str,
-    /// Where the words of a name are looked for, of a dictionary that has them beside it.
+    /// The list of words for the names, if the dictionary stores them too.
     titles: Option<List>,
     insert: Statement<'c>,
     find: Statement<'c>,
@@ -87,7 +87,7 @@ impl<'c> Words<'c> {
         })
     }
 
-    /// The number of a text; none for no text, or an empty one.
+    /// The number of a text; `None` if it is missing or empty.
     pub(crate) fn id(&mut self, text: Option<&str>) -> Result<Option<i64>> {
         match text {
             None | Some("") => Ok(None),
@@ -112,7 +112,7 @@ impl<'c> Words<'c> {
     }
 }
 
-/// Removes the texts that nothing refers to any more, and the advice on reasons that nobody has any more.
+/// Removes the texts that no row refers to any more, and the advice on reasons that no failure has any more.
 pub(crate) fn sweep(conn: &Connection) -> Result<()> {
     conn.execute(
         "DELETE FROM failure_reason_advice WHERE NOT EXISTS (
@@ -121,7 +121,7 @@ pub(crate) fn sweep(conn: &Connection) -> Result<()> {
              AND d.category_id = failure_reason_advice.category_id)",
         [],
     )?;
-    // Which columns refer to a dictionary is what the schema says, so a new column cannot be forgotten.
+    // The schema says which columns refer to a dictionary, so no new column can be forgotten.
     for (table, open) in [("words", "id <> 0"), ("actions", "id > 65535"), ("screens", "id > 65535")] {
         let mut columns = conn.prepare(
             "SELECT s.name, f.\"from\" FROM sqlite_schema s CROSS JOIN pragma_foreign_key_list(s.name) f

@@ -1,4 +1,4 @@
-//! What the file published before this one said of closed attempts and is said otherwise now.
+//! Corrections: closed attempts that the file published before describes differently than this one.
 
 use crate::error::{Error, Result};
 use crate::file::{is_comparable, meta, set_meta};
@@ -10,14 +10,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, Screen};
 
-/// How an attempt ended, as one file has it.
+/// How an attempt ended, according to one file.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct End {
     outcome: i64,
     cause: i64,
     ended_at: Option<i64>,
     section: i64,
-    /// By name: ids of names outside the catalogue depend on a file's salt.
+    /// By name, because ids of names outside the catalogue depend on a file's salt.
     action: Option<String>,
     screen: Option<String>,
 }
@@ -38,8 +38,8 @@ impl End {
     }
 }
 
-/// Fills `corrections` by comparing with the file at `previous`. A file of another tenant is refused; one
-/// of a schema that has other columns for it cannot be compared, and none are listed.
+/// Fills `corrections` by comparing with the file at `previous`. A file of another tenant is refused. If a file's
+/// schema has other columns for how attempts ended, it cannot be compared, and no corrections are listed.
 pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -> Result<()> {
     let conn = &working.conn;
     conn.execute("DELETE FROM corrections", [])?;
@@ -67,7 +67,7 @@ pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -
     let mut rows = closed.query([])?;
     while let Some(row) = rows.next()? {
         let (old, id, started_at) = (End::read(row)?, row.get::<_, [u8; 16]>(6)?, row.get(7)?);
-        // What left the window is not gone, only old.
+        // An attempt that left the window is only old: it is not a correction.
         if Timestamp::from_millis(started_at).day(working.settings.time_zone) < cutoff {
             continue;
         }

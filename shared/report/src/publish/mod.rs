@@ -1,5 +1,5 @@
-//! From a working file to one that can be given away: compared with the one before, without leftovers,
-//! compact, with the same bytes for the same rows, and checked.
+//! Makes the published file from a working file: compared with the one before, without unused texts, compact, with the
+//! same bytes for the same rows, and checked.
 
 mod corrections;
 pub(crate) mod summary;
@@ -19,48 +19,49 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vestibule_domain::{Day, Timestamp};
 
-/// The file that was given away before the one that is compared with it.
+/// The file published before, with which the new one is compared.
 #[derive(Clone, Copy, Debug)]
 pub enum Previous<'p> {
-    /// There is none.
+    /// No file was published before.
     None,
-    /// It is here.
+    /// The file is at this path.
     File(&'p Path),
-    /// There was one, as of this instant, and it is lost or unfit: nothing can be compared, and the file says so.
+    /// A file as of this instant was published, but is lost or unfit: nothing can be compared, and the new file says
+    /// so.
     Lost(Timestamp),
 }
 
-/// A file that can be given away.
+/// A published file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-    /// Its length.
+    /// Its length in bytes.
     pub size_bytes: u64,
     /// Rows by table.
     pub rows: BTreeMap<String, u64>,
-    /// How many closed attempts stand otherwise than in the file before.
+    /// How many closed attempts differ from the file before.
     pub corrections: u64,
-    /// The instant it is true for.
+    /// The instant that it describes.
     pub as_of: String,
     /// Its first day.
     pub window_from: String,
     /// The day after its last.
     pub window_to: String,
-    /// The zone its days are counted in.
+    /// The time zone of its days.
     pub time_zone: String,
     /// The version of its schema.
     pub schema_version: i32,
-    /// Where the time went.
+    /// How long each part of publishing took.
     #[serde(skip)]
     pub spent: Spent,
 }
 
-/// Where the time of publishing went.
+/// How long each part of publishing took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Comparing with the file before, dropping unused texts, counting rows.
+    /// Removing unused texts, and counting rows.
     pub settling: Duration,
     /// Writing the compact copy.
     pub vacuum: Duration,
@@ -69,20 +70,20 @@ pub struct Spent {
 }
 
 impl Working {
-    /// [Compares](Self::compare) with the file given away before, and [writes](Self::write).
+    /// [Compares](Self::compare) with the file published before, and [writes](Self::write).
     ///
     /// # Errors
-    /// As both.
+    /// Those of both.
     pub fn publish(&mut self, out: &Path, previous: Option<&Path>) -> Result<Published> {
         self.compare(previous.map_or(Previous::None, Previous::File))?;
         self.write(out)
     }
 
-    /// Writes into the file what it corrects of the one given away before. That one is not needed afterwards: whoever is
-    /// short of room removes it before [writing](Self::write).
+    /// Writes into the file what it corrects in the one published before. That one is not needed afterwards: a caller
+    /// that is short of disk space can delete it before [writing](Self::write).
     ///
     /// # Errors
-    /// When either can't be read, the one before is another tenant's, or the file can't be written.
+    /// If either file cannot be read, the one before is another tenant's, or this file cannot be written.
     pub fn compare(&mut self, previous: Previous) -> Result<()> {
         if self.torn {
             return Err(Error::Unfinished);
@@ -96,13 +97,13 @@ impl Working {
         Ok(())
     }
 
-    /// Writes the file as it is now to `out`, replacing nothing half-way: the bytes appear under that
-    /// name when they are complete, checked and on disk.
+    /// Writes the file as it is now to `out`. The bytes appear under that name only when they are complete, checked and
+    /// on disk.
     ///
     /// The same rows give the same bytes, and the same data the same rows.
     ///
     /// # Errors
-    /// [`Error::Check`] when a check finds something: nothing was written to `out` then.
+    /// [`Error::Check`] if a check finds a fault; then `out` is unchanged.
     pub fn write(&mut self, out: &Path) -> Result<Published> {
         if self.torn {
             return Err(Error::Unfinished);
@@ -145,12 +146,12 @@ pub(crate) struct Written {
     pub checks: Duration,
 }
 
-/// Writes a compact copy of what is open to `out`, which is there complete, checked and on disk, or not at all.
+/// Writes a compact copy of the open file to `out`; `out` is complete, checked and on disk, or unchanged.
 pub(crate) fn write(conn: &Connection, out: &Path, version: i32) -> Result<Written> {
     let partial = partial_name(out);
     remove_if_there(&partial)?;
     let written = copy_and_check(conn, &partial, version).inspect_err(|_| {
-        // The error tells more than a failure to tidy up would.
+        // The first error says more than a failure to remove the file would.
         let _ = std::fs::remove_file(&partial);
     })?;
     std::fs::rename(&partial, out)?;
@@ -171,7 +172,7 @@ fn copy_and_check(conn: &Connection, partial: &Path, version: i32) -> Result<Wri
     Ok(Written { sha256, size_bytes, vacuum: copied - begun, checks: copied.elapsed() })
 }
 
-/// Checks a file that is to be given away, or was fetched: SQLite's own checks, foreign keys, no free
+/// Checks a file before it is published, or after it was fetched: SQLite's own checks, foreign keys, no free
 /// pages, the right schema.
 ///
 /// # Errors
@@ -180,7 +181,7 @@ pub fn check(path: &Path) -> Result<()> {
     check_version(path, SCHEMA_VERSION)
 }
 
-/// The same of a file whose `user_version` is `version`.
+/// The same for a file whose `user_version` is `version`.
 pub(crate) fn check_version(path: &Path, version: i32) -> Result<()> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let finding = |check, finding: String| Err(Error::Check { check, finding });
@@ -206,7 +207,7 @@ pub(crate) fn check_version(path: &Path, version: i32) -> Result<()> {
     Ok(())
 }
 
-/// Rows by table. `meta` is left out: it holds these counts.
+/// Rows by table. `meta` is left out, because it contains these counts.
 pub(crate) fn count_rows(conn: &Connection) -> Result<BTreeMap<String, u64>> {
     let mut tables = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'")?;
     let tables = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
@@ -218,9 +219,9 @@ pub(crate) fn count_rows(conn: &Connection) -> Result<BTreeMap<String, u64>> {
     Ok(rows)
 }
 
-/// Counters of the header that tell how often a file was written: file change counter, schema cookie and
-/// the counter for which the size in the header is valid. They mean nothing to a reader of a file that
-/// no longer changes, and would differ between two ways to the same rows.
+/// Where the header counts how often a file was written: the file change counter, the schema cookie and the counter for
+/// which the size in the header is valid. They mean nothing to the reader of a file that no longer changes, and would
+/// differ between two files that got the same rows in different ways.
 const COUNTERS: [u64; 3] = [24, 40, 92];
 
 fn stamp(path: &Path) -> Result<()> {
@@ -236,7 +237,7 @@ fn stamp(path: &Path) -> Result<()> {
 /// SHA-256 of a file in hexadecimal, and its length in bytes.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn hash(path: &Path) -> Result<(String, u64)> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
@@ -270,10 +271,10 @@ fn remove_if_there(path: &Path) -> Result<()> {
     }
 }
 
-/// The instant of a published file, or `None` when it is of another schema.
+/// The instant that a published file describes, or `None` if it has another schema.
 ///
 /// # Errors
-/// When it is no SQLite file.
+/// If it is not a SQLite file.
 pub fn as_of(path: &Path) -> Result<Option<Timestamp>> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     if !crate::file::is_ours(&conn)? {

@@ -1,13 +1,13 @@
-//! From a finished report file to its summary: the daily sums alone, in a file so small that it can go along with a
-//! mail, and without anybody in it.
+//! Makes the summary of a finished report file: only the daily sums, in a file that names nobody and is small enough to
+//! attach to a mail.
 //!
 //! Must stay true:
-//! - What it holds is taken from the report file: tables and views are created by that file's own statements. A view
-//!   whose tables are not held here is left out. A number that only facts can give, or sums too large for it (a median), is held as the table of
-//!   the name and columns of the view that gives it there, so that a query is the same for both. Only what
-//!   `daily_incomplete` is made of lies otherwise, for the size.
-//! - No people, devices, serial numbers, addresses or attempts: of the texts that senders choose, those of
-//!   [`plain`], and names of apps and profiles, which are the organisation's.
+//! - Its contents come from the report file: that file's own statements create the tables and views. A view that needs
+//!   a table that a summary lacks is left out. A number that needs facts, or sums too large for a summary (a median),
+//!   is stored as a table with the name and columns of the report file's view, so that a query is the same for both.
+//!   Only the data of `daily_incomplete` is stored in another form, to save space.
+//! - It contains no people, devices, serial numbers, addresses or attempts. Of the texts that senders choose it
+//!   contains only those that [`plain`] allows, and the names of apps and profiles, which the organisation chose.
 //! - The same report file gives the same bytes.
 
 use crate::error::{Error, Result};
@@ -24,13 +24,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
-/// The `user_version` of a summary. It is no report file's, so that neither is taken for the other.
+/// The `user_version` of a summary. It differs from every report file's, so that neither is mistaken for the other.
 pub const SUMMARY_VERSION: i32 = 1_000 + SCHEMA_VERSION;
 
 /// Bytes a page: most tables are far smaller than a page of the report file.
 const PAGE_SIZE: u32 = 1_024;
 
-/// Closed lists and what else is the same in every file; of `actions` and `screens` the catalogue's.
+/// Closed lists, and what else is the same in every file; in `actions` and `screens`, only the catalogue's.
 const DICTIONARIES: [&str; 16] = [
     "sections",
     "actions",
@@ -50,18 +50,18 @@ const DICTIONARIES: [&str; 16] = [
     "advice_codes",
 ];
 
-/// Sums: whole numbers alone.
+/// Sums: tables of whole numbers only.
 const SUMS: [&str; 6] =
     ["daily_totals", "coverage", "daily_incomplete", "daily_failures", "daily_steps", "device_totals"];
 
-/// The one of them that is a view here.
+/// The one of them that is a view in a summary.
 const INCOMPLETE: &str = "daily_incomplete";
 
-/// Tables that are filled here in another way.
+/// Tables that a summary fills in another way.
 const OWN: [&str; 5] = ["words", "failure_reason_advice", "meta", "column_docs", "questions"];
 
-/// Views over facts, or over the sums by second, that are tables here, and which of their rows: all in a settled order, of
-/// apps the commonest.
+/// Views over facts, or over the sums by second, that are tables in a summary, and which of their rows it has: all of
+/// them in a fixed order, but only the commonest apps.
 const FROM_FACTS: [(&str, &str); 7] = [
     ("esp_daily", "ORDER BY day, profile_id_word, deployment_mode_id"),
     ("esp_profile_names", "ORDER BY profile_id"),
@@ -75,19 +75,19 @@ const FROM_FACTS: [(&str, &str); 7] = [
 /// Texts that an administrator may have written somebody's name into.
 const LEFT_EMPTY: [(&str, &str); 1] = [("esp_profile_list", "description")];
 
-/// What a report file says of itself that would be wrong of its summary, or of no use.
-const NOT_SAID: &str = "key NOT LIKE 'rows.%' AND key NOT IN ('salt', 'pseudonyms')";
+/// The values of `meta` that a summary keeps; the others would be wrong in it, or of no use.
+const KEPT_IN_META: &str = "key NOT LIKE 'rows.%' AND key NOT IN ('salt', 'pseudonyms')";
 
-/// The least id of an action or screen that is none of the catalogue's.
+/// The lowest id of an action or screen outside the catalogue.
 const FIRST_OPEN: i64 = 1 << 16;
 
-/// Writes the summary of the report file at `report` to `summary`, which is there complete, checked and on disk, or
-/// not at all. The same report file gives the same bytes. What comes back is told as of a report file; its version is
-/// [`SUMMARY_VERSION`].
+/// Writes the summary of the report file at `report` to `summary`, which is afterwards complete, checked and on disk,
+/// or unchanged. The same report file gives the same bytes. The result describes the summary as it would a report file;
+/// its version is [`SUMMARY_VERSION`].
 ///
 /// # Errors
-/// [`Error::ForeignFile`] when `report` is no report file of this schema, [`Error::Check`] when a check finds
-/// something: nothing was written then.
+/// [`Error::ForeignFile`] if `report` is not a report file of this schema, [`Error::Check`] if a check finds a fault;
+/// then `summary` is unchanged.
 pub fn summarise(report: &Path, summary: &Path) -> Result<Published> {
     let begun = Instant::now();
     let from = Connection::open_with_flags(report, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -116,8 +116,8 @@ pub fn summarise(report: &Path, summary: &Path) -> Result<Published> {
     questions::fill_summary(&to)?;
     describe(&from, &to)?;
     let corrections = from.query_row("SELECT count(*) FROM corrections", [], |row| row.get::<_, u64>(0))?;
-    let mut said = from.prepare(&format!("SELECT key, value FROM meta WHERE {NOT_SAID}"))?;
-    let mut rows = said.query([])?;
+    let mut kept = from.prepare(&format!("SELECT key, value FROM meta WHERE {KEPT_IN_META}"))?;
+    let mut rows = kept.query([])?;
     while let Some(row) = rows.next()? {
         set_meta(&to, &row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?;
     }
@@ -132,9 +132,9 @@ pub fn summarise(report: &Path, summary: &Path) -> Result<Published> {
     to.pragma_update(None, "user_version", SUMMARY_VERSION)?;
     to.execute_batch("COMMIT")?;
     let settling = begun.elapsed();
-    let said = |key| -> Result<String> { meta(&to, key)?.ok_or(Error::Empty) };
-    let (as_of, window_from, window_to) = (said("asOf")?, said("windowFrom")?, said("windowTo")?);
-    let time_zone = said("timeZone")?;
+    let value_of = |key| -> Result<String> { meta(&to, key)?.ok_or(Error::Empty) };
+    let (as_of, window_from, window_to) = (value_of("asOf")?, value_of("windowFrom")?, value_of("windowTo")?);
+    let time_zone = value_of("timeZone")?;
     let Written { sha256, size_bytes, vacuum, checks } = publish::write(&to, summary, SUMMARY_VERSION)?;
     Ok(Published {
         sha256,
@@ -150,7 +150,7 @@ pub fn summarise(report: &Path, summary: &Path) -> Result<Published> {
     })
 }
 
-/// Checks a summary that is to be given away, or was fetched, as [`check`](crate::check) does a report file.
+/// Checks a summary before it is published, or after it was fetched, as [`check`](crate::check) does a report file.
 ///
 /// # Errors
 /// [`Error::Check`] with the first finding.
@@ -182,7 +182,7 @@ fn columns(from: &Connection, table: &str) -> Result<Vec<Column>> {
     Ok(columns.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The tables, by the report file's statements, and those of views over facts, by their columns.
+/// Creates the tables from the report file's statements, and those that replace views from the views' columns.
 fn create_tables(source: &Source, to: &Connection) -> Result<()> {
     let mut create = source.conn.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")?;
     let mut rows = create.query([])?;
@@ -202,7 +202,7 @@ fn create_tables(source: &Source, to: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The views, by the report file's statements; not those that need what is not here.
+/// Creates the views from the report file's statements, except those that need a table that a summary lacks.
 fn create_views(from: &Connection, to: &Connection) -> Result<()> {
     let mut create = from.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY rowid")?;
     let views = create.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
@@ -219,7 +219,7 @@ fn create_views(from: &Connection, to: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// What the columns mean, in the report file's words but where they mean something else here.
+/// Documents the columns in the report file's words, except where a column means something else in a summary.
 fn describe(from: &Connection, to: &Connection) -> Result<()> {
     let mut own = HashMap::new();
     for line in include_str!("summary_docs.tsv").lines() {
@@ -250,14 +250,14 @@ fn describe(from: &Connection, to: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Rows as they are; of lists that senders add to, those of the catalogue.
+/// Copies rows unchanged; of lists that senders add to, only those of the catalogue.
 fn copy(from: &Connection, to: &Connection, table: &str) -> Result<()> {
     let closed = if matches!(table, "actions" | "screens") { format!("id < {FIRST_OPEN}") } else { "1".to_owned() };
     let mut query = from.prepare(&format!("SELECT * FROM {table} WHERE {closed}"))?;
     copy_rows(to, table, &mut query, |_| Ok(true))
 }
 
-/// The rows of a query that `which` lets through, as they are.
+/// Copies the rows of a query for which `which` is true, unchanged.
 fn copy_rows(to: &Connection, table: &str, query: &mut Statement, which: fn(&Row) -> Result<bool>) -> Result<()> {
     let names: Vec<String> = query.column_names().into_iter().map(str::to_owned).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -278,8 +278,8 @@ fn insert(to: &Connection, table: &str, names: &[&str], cells: Vec<Value>) -> Re
     Ok(())
 }
 
-/// `daily_incomplete` as it lies here, by its key (a day, then a place) and its sums: the abandoned, the failed, and those
-/// of the abandoned that are measured.
+/// Writes `daily_incomplete` in a summary's form. `added` has its sums by key (a day, then a place): the abandoned, the
+/// failed, and those of the abandoned that are measured.
 fn write_places(to: &Connection, added: BTreeMap<Vec<i64>, Vec<i64>>) -> Result<()> {
     let mut numbers: BTreeMap<([i64; 7], i64), i64> = BTreeMap::new();
     let mut days = InsertInto::new(to, "daily_places");
@@ -313,14 +313,14 @@ fn write_places(to: &Connection, added: BTreeMap<Vec<i64>, Vec<i64>>) -> Result<
     Ok(())
 }
 
-/// The report file, and what becomes of its texts.
+/// The report file, and which of its texts the summary contains.
 struct Source<'c> {
     conn: &'c Connection,
     texts: Texts,
 }
 
 impl Source<'_> {
-    /// Writes the actions outside the catalogue that may be here; what comes back are all that are.
+    /// Writes the actions outside the catalogue that a summary may contain; returns the ids of all its actions.
     fn actions(&self, to: &Connection) -> Result<BTreeSet<i64>> {
         let mut open = self.conn.prepare(&format!(
             "SELECT DISTINCT k.* FROM daily_incomplete d CROSS JOIN actions k
@@ -331,7 +331,7 @@ impl Source<'_> {
         Ok(all.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Sums, added up where what told them apart is left out.
+    /// Copies sums; rows that differ only in a key that is left out are added up.
     fn sums(&self, to: &Connection, table: &str, actions: &BTreeSet<i64>) -> Result<()> {
         let columns = columns(self.conn, table)?;
         let mut keys = self.conn.prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0")?;
@@ -365,7 +365,7 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// The rows of a view over facts.
+    /// Fills the table that replaces a view over facts.
     fn fill_from_view(&self, to: &Connection, view: &str, which: &str) -> Result<()> {
         let columns = columns(self.conn, view)?;
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -387,7 +387,8 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// What the codes, reasons and categories here can mean, and no other advice. One whose reason was left out goes by its code alone.
+    /// Writes what the codes, reasons and categories of the summary can mean, and no other advice. If the reason was
+    /// left out, the advice follows from the code alone.
     fn advice(&self, to: &Connection) -> Result<()> {
         let mut found: BTreeMap<(i64, i64, i64), Vec<i64>> = BTreeMap::new();
         let mut query = self.conn.prepare(
@@ -398,14 +399,14 @@ impl Source<'_> {
         while let Some(row) = rows.next()? {
             found.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default().push(row.get(3)?);
         }
-        let mut told = self.conn.prepare(
+        let mut counted = self.conn.prepare(
             "SELECT DISTINCT d.code_word, d.reason_word, d.category_id, w.text FROM daily_failures d
              LEFT JOIN words w ON w.id = d.code_word ORDER BY 1, 2, 3",
         )?;
         let mut by_code = self.conn.prepare("SELECT advice_no FROM advice_codes WHERE code = ?1 ORDER BY advice_no")?;
-        // What is here as it was comes first, so that it says what it said there.
+        // Combinations of which no part was left out take precedence, so that their advice is the report file's.
         let (mut whole, mut cut) = (BTreeMap::new(), BTreeMap::new());
-        let mut rows = told.query([])?;
+        let mut rows = counted.query([])?;
         while let Some(row) = rows.next()? {
             let old: (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let new = (self.texts.new_id("code_word", old.0), self.texts.new_id("reason_word", old.1), old.2);
@@ -434,7 +435,7 @@ impl Source<'_> {
                 })?;
             }
         }
-        // The whole catalogue would be a fourth of a file that is small so that a page loads it at once.
+        // The whole catalogue would be a fourth of the file, which must be small so that a page loads it at once.
         to.execute_batch(
             "DELETE FROM advice_codes WHERE advice_no NOT IN (SELECT advice_no FROM failure_reason_advice);
              DELETE FROM advice WHERE advice_no NOT IN (SELECT advice_no FROM failure_reason_advice);",
@@ -443,7 +444,7 @@ impl Source<'_> {
     }
 }
 
-/// The texts that may be here, numbered anew: in a file this small ids of six bytes would be a good part of it.
+/// The texts that a summary may contain, numbered anew: ids of six bytes would be a large part of so small a file.
 struct Texts {
     all: BTreeSet<String>,
     /// By column and id in the report file.
@@ -468,7 +469,7 @@ impl Texts {
                     let stays = match column.name.as_str() {
                         "code_word" => plain::code(&text),
                         "reason_word" => plain::reason(&text),
-                        // A source may be an address, or named after somebody.
+                        // A source may be an address, or contain a person's name.
                         "source_word" => plain::source(&text),
                         _ => true,
                     };
@@ -485,7 +486,7 @@ impl Texts {
         Ok(Self { all, ids })
     }
 
-    /// The id here; 0 for a text that is left out.
+    /// The id in the summary; 0 for a text that is left out.
     fn new_id(&self, column: &str, old: i64) -> i64 {
         self.ids.get(&(column.to_owned(), old)).copied().unwrap_or(0)
     }

@@ -1,6 +1,6 @@
--- What a summary has otherwise than the report file: `daily_incomplete` is most of its bytes, so what is told apart
--- stands once, how the attempts ended among it, and each day refers to it. The view has the columns of the report
--- file's table.
+-- What a summary stores differently from the report file: `daily_incomplete` is most of its bytes, so each combination
+-- of keys, including how the attempts ended, is stored once, and each day refers to it. The view has the columns of the
+-- report file's table.
 CREATE TABLE incomplete_places (
   place_no INTEGER PRIMARY KEY,
   platform_id INTEGER NOT NULL REFERENCES platforms (id),

@@ -1,7 +1,7 @@
 //! The names of the organisation's apps, in the file.
 //!
-//! Must stay true: the table follows from the names alone, never from what was in it, so that a refreshed file has the rows
-//! of a built one.
+//! Must stay true: the table depends only on the names, never on its former rows, so that a refreshed file has the rows
+//! of one built from nothing.
 
 use crate::error::Result;
 use crate::file::{meta, set_meta};
@@ -11,10 +11,10 @@ use crate::rows::{InsertInto, row};
 use rusqlite::Connection;
 use vestibule_domain::esp::AppNames;
 
-/// The name in `meta` of what tells the names of a file from others: a day's refreshes have the same, and leave them.
+/// The name in `meta` of the digest of the names. A day's refreshes have the same names, so most of them write nothing.
 const DIGEST: &str = "appNames";
 
-/// Writes all names in place of those of before, where they are others.
+/// Replaces the names in the file, if they changed.
 pub(crate) fn rewrite(conn: &Connection, ids: Ids, names: &AppNames) -> Result<()> {
     let digest = names.digest();
     if meta(conn, DIGEST)?.as_deref() == Some(&digest) {

@@ -1,4 +1,4 @@
-//! Takes rows out again, and out of the sums: all of one item, or what left the window.
+//! Removes rows, and subtracts them from the sums: all rows of an item, or those that left the window.
 
 use crate::error::{Error, Result};
 use crate::lists::dictionary::Coded as _;
@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use vestibule_domain::esp::SessionState;
 use vestibule_domain::{Day, Millis, Outcome, TenantSettings};
 
-/// Attempts taken out at a time when a window moves on, so that memory stays bounded.
+/// How many attempts are removed at a time when the window moves, so that memory stays bounded.
 const CHUNK: i64 = 10_000;
-/// Numbers of attempts follow instants and days follow the local calendar, which a clock change may turn
-/// back by hours: so far beyond the day's start can an attempt of the day before lie.
+/// How far beyond a day's start an attempt of the day before may start: numbers of attempts follow instants, but days
+/// follow the local calendar, which a clock change may turn back by hours.
 const CALENDAR_MARGIN: Millis = Millis::from_days(2);
 
 const COUNTED: &str =
@@ -29,10 +29,10 @@ const FAILED: &str = "SELECT f.day, f.platform_id, f.subject_id, w.text AS code,
   FROM failures f LEFT JOIN words w ON w.id = f.code_word LEFT JOIN words m ON m.id = f.message_word
   WHERE NOT f.abandoned";
 
-/// Failures of a device outside its attempts. The number is the subject's, as the index says it.
+/// Failures of a device outside its attempts. The subject is a number, because the index contains it as one.
 const FAILURES_OF_DEVICE: &str = "failures f WHERE f.enrollment_no = ?1 AND f.subject_id = 3";
 
-/// An attempt's number, its device's number and what it counts for, without its visits and senders.
+/// An attempt's number, its device's number and how it is counted, without its visits and senders.
 struct Found {
     attempt_no: i64,
     enrollment_no: i64,
@@ -51,7 +51,7 @@ pub(crate) struct Delete<'c> {
     /// The failure of an attempt or a session, and those of a device outside them, as they are counted.
     failed: Statement<'c>,
     failed_outside: Statement<'c>,
-    /// What hangs on an attempt, then the attempt.
+    /// The rows that refer to an attempt, then the attempt.
     attempt: [Statement<'c>; 7],
     sessions: Statement<'c>,
     profile: Statement<'c>,
@@ -87,7 +87,7 @@ impl<'c> Delete<'c> {
                 delete("attempt_sources", "attempt_no")?,
                 delete("failure_advice", "failure_no")?,
                 delete("failures", "failure_no")?,
-                // A session may stay longer than its attempt, and the other way round.
+                // A session may stay in the window longer than its attempt, and the other way round.
                 conn.prepare(
                     "UPDATE esp_sessions SET attempt_no = NULL WHERE attempt_no = ?1 AND enrollment_no =
                        (SELECT enrollment_no FROM attempts WHERE attempt_no = ?1)",
@@ -213,7 +213,7 @@ impl<'c> Delete<'c> {
         Ok(())
     }
 
-    /// Removes attempts and sessions that started before `cutoff`, and devices of which nothing is left.
+    /// Removes attempts and sessions that started before `cutoff`, and devices without any rows left.
     pub(crate) fn before(&mut self, totals: &mut Totals, settings: &TenantSettings, cutoff: Day) -> Result<()> {
         let below = first_from(cutoff.start(settings.time_zone) + CALENDAR_MARGIN);
         let mut touched = BTreeSet::new();
@@ -256,7 +256,7 @@ impl<'c> Delete<'c> {
         for enrollment in touched {
             self.settle(totals, enrollment, cutoff)?;
         }
-        // Events to come later, or still to be pruned, keep an item's state alone in the file; nothing else does.
+        // The state of an item without a device is needed only while it has events in the future, or events to prune.
         self.conn.execute(
             "DELETE FROM refresh_state WHERE deadline IS NULL AND oldest_day IS NULL
              AND NOT EXISTS (SELECT 1 FROM enrollments e WHERE e.enrollment_no = refresh_state.enrollment_no)",
@@ -265,13 +265,13 @@ impl<'c> Delete<'c> {
         Ok(())
     }
 
-    /// Whether the file's window begins before `cutoff` so far.
+    /// Whether the file's window still begins before `cutoff`.
     fn has_moved(&self, cutoff: Day) -> Result<bool> {
         let moved = "SELECT 1 FROM meta WHERE key = 'windowFromDay' AND CAST(value AS INTEGER) < ?1";
         Ok(self.conn.prepare(moved)?.exists([cutoff.get()])?)
     }
 
-    /// Lets go of what was reported of devices before `cutoff`. The file has none unless the window has moved.
+    /// Removes what was reported about devices before `cutoff`. The file has such rows only if the window has moved.
     fn sources_before(&self, settings: &TenantSettings, cutoff: Day) -> Result<()> {
         let start = cutoff.start(settings.time_zone).millis();
         self.conn.execute("DELETE FROM device_sources WHERE last_day < ?1", [cutoff.get()])?;
@@ -281,8 +281,8 @@ impl<'c> Delete<'c> {
         Ok(())
     }
 
-    /// Devices that are neither enrolled nor registered, and of which nothing was reported from `cutoff` on. The file has
-    /// none unless the window has moved.
+    /// Devices that are neither enrolled nor registered, and about which nothing was reported from `cutoff` on. The
+    /// file has such devices only if the window has moved.
     fn not_reported_since(&self, cutoff: Day) -> Result<Vec<i64>> {
         let mut gone = self.conn.prepare(
             "SELECT s.enrollment_no FROM refresh_state s CROSS JOIN enrollments e ON e.enrollment_no = s.enrollment_no
@@ -291,12 +291,12 @@ impl<'c> Delete<'c> {
         Ok(gone.query_map([cutoff.get()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Brings a device's row in line with the attempts and sessions left to it, as a new fold would.
+    /// Updates a device's row to the attempts and sessions that it still has, as a new fold would.
     fn settle(&mut self, totals: &mut Totals, enrollment_no: i64, cutoff: Day) -> Result<()> {
         self.count_device(totals, enrollment_no, -1)?;
         let conn = self.conn;
         let removed = conn.execute(
-            // Whatever is left of its attempts, sessions and failures was made by events of the window.
+            // A device without events in the window has no attempts, sessions or failures left.
             "DELETE FROM enrollments WHERE enrollment_no = ?1 AND enrolled = 0 AND registered_at IS NULL
              AND NOT EXISTS (SELECT 1 FROM refresh_state s WHERE s.enrollment_no = ?1 AND s.newest_day >= ?2)",
             [enrollment_no, i64::from(cutoff.get())],
@@ -349,7 +349,7 @@ impl<'c> Delete<'c> {
     }
 }
 
-/// Takes the failures that a statement finds out of the sums.
+/// Subtracts the failures that a statement finds from the sums.
 fn count_out(totals: &mut Totals, statement: &mut Statement, ids: Ids, params: impl rusqlite::Params) -> Result<()> {
     let mut rows = statement.query(params)?;
     while let Some(row) = rows.next()? {

@@ -1,7 +1,6 @@
-//! From a folded enrollment to its rows.
+//! Writes the rows of a folded enrollment.
 //!
-//! Every statement is prepared once and held: looking one up for every row costs as much as running it. A value stands beside
-//! the name of its column.
+//! Every statement is prepared once and kept, because looking it up for every row costs as much as running it.
 
 use crate::error::Result;
 use crate::file::pseudonym::People;
@@ -40,31 +39,31 @@ pub(crate) struct Insert<'c> {
     state: InsertInto<'c>,
 }
 
-/// Milliseconds of a minute.
+/// Milliseconds in a minute.
 const MINUTE: i64 = 60_000;
 
-/// What an attempt's rows are found by.
+/// The keys of an attempt's rows.
 #[derive(Clone, Copy)]
 struct AttemptKeys {
     number: i64,
     enrollment_no: i64,
-    /// Its session, where the file has it.
+    /// Its session, if the file has it.
     session_no: Option<i64>,
     /// The day it began.
     day: Day,
 }
 
-/// What the next refresh must know of an item.
+/// What the next refresh must know about an item.
 pub(crate) struct State<'a> {
     pub item: &'a str,
     pub version: u64,
-    /// The last instant at which the rows still stand if nothing arrives.
+    /// The last instant at which the rows are still right if nothing arrives.
     pub deadline: Option<i64>,
-    /// When the store lets go of it.
+    /// When the store deletes it.
     pub expires_at: Option<i64>,
-    /// The day of the oldest event held, in the window or before it.
+    /// The day of the item's oldest event, in the window or before it.
     pub oldest_day: Option<i32>,
-    /// The day of the newest event held that is not of a time yet to come.
+    /// The day of the item's newest event whose time is not in the future.
     pub newest_day: Option<i32>,
 }
 
@@ -103,11 +102,12 @@ impl<'c> Insert<'c> {
             enrollment.sessions.iter().filter(|session| day_of(session.started_at) >= cutoff).collect();
         let failures: Vec<&DeviceFailure> =
             enrollment.failures.iter().filter(|failure| day_of(failure.at) >= cutoff).collect();
-        // Of whatever opened no attempt too: what was reported of is a device, and not enrolled.
+        // Events that opened no attempt count too: a device that anything was reported about exists, but is not
+        // enrolled.
         let reported = state.newest_day.is_some_and(|newest| newest >= cutoff.get());
         let present = enrollment.enrolled || enrollment.registered_at.is_some() || reported;
         let number = self.ids.enrollment(state.item);
-        // Of an item without rows too: its events become rows, or are old and to be pruned.
+        // An item without rows needs this too: its events become rows later, or are old and must be pruned.
         if present || state.deadline.is_some() || state.oldest_day.is_some() {
             self.state.insert(row! {
                 enrollment_no: number,
@@ -160,7 +160,8 @@ impl<'c> Insert<'c> {
         self.device(totals, number, state.item, history, enrollment, &attempts, &sessions)
     }
 
-    /// Writes who reported of the device from `cutoff` on, and what each said last of its management.
+    /// Writes which senders reported anything about the device from `cutoff` on, and what each last reported about its
+    /// management.
     fn device_sources(
         &mut self,
         enrollment_no: i64,
@@ -170,34 +171,34 @@ impl<'c> Insert<'c> {
         day_of: &impl Fn(Timestamp) -> Day,
     ) -> Result<()> {
         #[derive(Default)]
-        struct Said {
+        struct Reported {
             newest: Option<Timestamp>,
             removals: bool,
             enrolled_at: Option<Timestamp>,
             left_at: Option<Timestamp>,
         }
-        let mut sources: BTreeMap<&str, Said> = BTreeMap::new();
+        let mut sources: BTreeMap<&str, Reported> = BTreeMap::new();
         for event in history.ordered(as_of).into_iter().filter(|event| day_of(event.placed()) >= cutoff) {
-            let said = sources.entry(&event.key.source).or_default();
+            let reported = sources.entry(&event.key.source).or_default();
             let at = Some(event.placed());
-            // In the order of time: what comes last stands.
-            (said.newest, said.removals) = (at, event.reports.removals);
+            // Events come in order of time, so the last report counts.
+            (reported.newest, reported.removals) = (at, event.reports.removals);
             match event.step().map(|step| step.kind) {
-                Some(Kind::Enrolled) => said.enrolled_at = at,
-                Some(Kind::Unenrolled) => said.left_at = at,
+                Some(Kind::Enrolled) => reported.enrolled_at = at,
+                Some(Kind::Unenrolled) => reported.left_at = at,
                 _ => {}
             }
         }
-        for (source, said) in sources {
-            let Some(newest) = said.newest else { continue };
+        for (source, reported) in sources {
+            let Some(newest) = reported.newest else { continue };
             self.device_source.insert(row! {
                 enrollment_no: enrollment_no,
                 source_word: self.words.id(Some(source))?.unwrap_or(0),
-                removals: said.removals,
+                removals: reported.removals,
                 last_day: day_of(newest).get(),
-                enrolled_at: said.enrolled_at.map(Timestamp::millis),
-                left_at: said.left_at.map(Timestamp::millis),
-                left_day: said.left_at.map(|at| day_of(at).get()),
+                enrolled_at: reported.enrolled_at.map(Timestamp::millis),
+                left_at: reported.left_at.map(Timestamp::millis),
+                left_day: reported.left_at.map(|at| day_of(at).get()),
             })?;
         }
         Ok(())
@@ -234,7 +235,7 @@ impl<'c> Insert<'c> {
         };
         totals.device(counted, 1);
         let words = &mut self.words;
-        // Of several of one kind the first: which one was reported last does not matter.
+        // Of several identifiers of one kind, the first: it stays the same whichever was reported last.
         let identifier = |kind| {
             let found = history.identifiers().iter().find(|identifier| identifier.kind == kind);
             found.map(|identifier| identifier.value.as_str())
@@ -376,7 +377,7 @@ impl<'c> Insert<'c> {
         enrollment: &Enrollment,
         attempt: &Attempt,
     ) -> Result<Vec<Sender>> {
-        // An attempt lists no events of the Enrollment Status Page: those of its time are its own.
+        // An attempt does not list events of the Enrollment Status Page, so those reported during it count as its own.
         let until = attempt.ended_at.unwrap_or(enrollment.as_of);
         let of_page = events.values().filter(|event| {
             matches!(event.body, Body::Esp(_)) && (attempt.started_at..=until).contains(&event.placed())
@@ -441,7 +442,7 @@ fn label(enrollment: &Enrollment, platform: Option<vestibule_domain::Platform>, 
     id_of(Label::of_device(platform, registered, enrollment.autopilot, enrollment_type))
 }
 
-/// The sixteen bytes of a UUID in its usual spelling, which they can be turned back into.
+/// The sixteen bytes of a UUID, if it is in the usual spelling, which can be restored from them.
 fn uuid_bytes(id: &str) -> Option<[u8; 16]> {
     let hyphens = [8, 13, 18, 23];
     let usual = id.len() == 36

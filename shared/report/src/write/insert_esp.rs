@@ -1,4 +1,4 @@
-//! From a session of the Enrollment Status Page to its rows.
+//! Writes the rows of a session of the Enrollment Status Page.
 
 use crate::error::Result;
 use crate::file::pseudonym::People;
@@ -19,12 +19,12 @@ pub(crate) struct InsertEsp<'c> {
     item: InsertInto<'c>,
 }
 
-/// What a session's rows are found by.
+/// The keys of a session's rows.
 #[derive(Clone, Copy)]
 pub(crate) struct SessionKeys {
     pub number: i64,
     pub enrollment_no: i64,
-    /// The attempt that it belongs to, where the file has it.
+    /// The attempt that it belongs to, if the file has it.
     pub attempt_no: Option<i64>,
     /// The day it began.
     pub day: Day,
@@ -137,17 +137,18 @@ fn stuck_phase(session: &EspSession) -> Option<Phase> {
         let since_then = session.identifying_since(progress.started_at);
         **phase != Phase::DevicePreparation && since_then + STUCK_IDENTIFYING == since
     };
-    // Of several that count from one instant only the last was not left behind by then.
+    // If several phases count from the same instant, only the last of them was still current when the session got
+    // stuck.
     session.phases.iter().rev().find(began).map(|(phase, _)| *phase)
 }
 
-/// How a phase stands and since when it is over, as the device's page has it: a phase that went wrong and was
-/// left behind all the same is over, but nobody told when.
+/// A phase's state and when it ended, as the device's page shows them. A phase that failed but that the session went on
+/// from is completed, and nobody reported when.
 fn standing(session: &EspSession, phase: Phase, progress: &PhaseProgress) -> (PhaseState, Option<Timestamp>) {
     let (current, _) = session.current_phase();
     if session.state == SessionState::Failed && session.failed_phase.unwrap_or(current) == phase {
-        let told = progress.ended_at.filter(|_| progress.state == PhaseState::Failed);
-        (PhaseState::Failed, told.or(session.ended_at))
+        let reported = progress.ended_at.filter(|_| progress.state == PhaseState::Failed);
+        (PhaseState::Failed, reported.or(session.ended_at))
     } else if progress.state == PhaseState::Completed {
         (PhaseState::Completed, progress.ended_at)
     } else if session.state.is_success() || phase < current {

@@ -1,4 +1,4 @@
-//! From a failure to its row and to what it can mean.
+//! Writes the row of a failure, and what the failure can mean.
 
 use crate::error::Result;
 use crate::file::pseudonym::People;
@@ -17,32 +17,32 @@ use vestibule_domain::esp::{EspSession, Phase};
 use vestibule_domain::failure::{Failure, FailureCategory, code_value};
 use vestibule_domain::{Day, Platform, Timestamp};
 
-/// Failures whose advice is remembered; beyond this it is looked up again, so memory stays bounded.
+/// How many failures' advice is remembered; beyond this it is looked up again, so memory stays bounded.
 const REMEMBERED: usize = 8_192;
 
-/// What a failure is looked up by: all that was reported of it, and where it occurred.
+/// What advice is looked up by: everything reported about the failure, and the platform.
 type Reported = (Failure, Option<Platform>);
 
-/// What a failure's rows are found by.
+/// The keys of a failure's rows.
 #[derive(Clone, Copy)]
 pub(crate) struct FailureKeys {
-    /// Of an attempt or session its own.
+    /// The number of the attempt or session that failed; otherwise the failure's own.
     pub number: i64,
     pub enrollment_no: i64,
     /// The day it is counted on.
     pub day: Day,
-    /// Under which it is counted: the attempt's, or the device's.
+    /// The platform it is counted under: the attempt's, or the device's.
     pub platform: Option<Platform>,
 }
 
-/// What is known of a failure but what was reported of its reason.
+/// What is known about a failure besides its reported reason.
 struct Happened {
     subject: FailureSubject,
     at: Timestamp,
     abandoned: bool,
-    /// Of a device's only.
+    /// Only for failures of devices.
     resolved: Option<bool>,
-    /// Of the Enrollment Status Page, where it failed there.
+    /// The phase of the Enrollment Status Page, if it failed in one.
     phase: Option<Phase>,
 }
 
@@ -60,22 +60,22 @@ pub(crate) struct InsertFailure<'c> {
     of_reason: InsertInto<'c>,
 }
 
-/// An error code in the one spelling that all its spellings share.
+/// An error code in the one spelling that stands for all its spellings.
 fn canonical_code(code: &str) -> String {
     code_value(code).map_or_else(|| code.trim().to_ascii_lowercase(), vestibule_advice::canonical_code)
 }
 
-/// The code that a failure is counted by: the one that was reported, else one that the message spells out.
+/// The code that a failure is counted by: the one that was reported, else one that the message contains.
 pub(crate) fn counted_code(code: Option<&str>, message: Option<&str>) -> Option<String> {
     let spelt = || message.and_then(code_of_failure);
     code.map(str::to_owned).or_else(spelt).map(|code| canonical_code(&code))
 }
 
-/// What a failure is looked up by of which its sender reported neither code nor reason: phrases of the catalogue. The name
-/// of a phase of the Enrollment Status Page follows where that is known.
+/// The phrase of the catalogue under which a failure is looked up if its sender reported neither code nor reason. The
+/// name of the phase of the Enrollment Status Page follows, if it is known.
 const WITHOUT_REASON: &str = "Failed without a reported reason";
 
-/// Whether nothing was reported that advice could be found by.
+/// Whether the report contains nothing to look advice up by.
 fn says_nothing(failure: &Failure) -> bool {
     let Failure { code, reason, message, category } = failure;
     let unknown = category.is_none_or(|category| category == FailureCategory::Unknown);
@@ -161,7 +161,7 @@ impl<'c> InsertFailure<'c> {
         self.write(totals, words, people, keys, &happened, reported)
     }
 
-    /// Writes a failure and what it can mean, and counts it where it does not count as given up.
+    /// Writes a failure and what it can mean, and counts it unless the attempt counts as abandoned.
     fn write(
         &mut self,
         totals: &mut Totals,
@@ -196,7 +196,7 @@ impl<'c> InsertFailure<'c> {
         });
         self.ids.unique("failures", inserted)?;
         let mut shown = Failure { message: message.map(str::to_owned), ..failure.clone() };
-        // Who cancelled needs no reason.
+        // A person who cancelled needs no advice on a missing reason.
         if !happened.abandoned && says_nothing(&shown) {
             shown.message = Some(match happened.phase {
                 Some(phase) => format!("{WITHOUT_REASON}: {}", phase.name()),

@@ -1,4 +1,4 @@
-//! Bringing a file up to date: rows of enrollments in, rows out, and what they add up to.
+//! Bringing a file up to date: writing and removing the rows of enrollments, and keeping their sums.
 
 pub(crate) mod app_names;
 mod delete;

@@ -1,7 +1,7 @@
 //! The tenant's Enrollment Status Page profiles as they are now, in the file.
 //!
-//! Must stay true: the table follows from the profiles alone, never from what was in it, so that a refreshed
-//! file has the rows of a built one.
+//! Must stay true: the table depends only on the profiles, never on its former rows, so that a refreshed file has the
+//! rows of one built from nothing.
 
 use crate::error::Result;
 use crate::rows::{InsertInto, row};
@@ -10,7 +10,7 @@ use vestibule_domain::Timestamp;
 use vestibule_domain::esp::profile::{EspProfile, Settings};
 use vestibule_domain::esp::profiles::Profiles;
 
-/// Writes all profiles in place of those of before.
+/// Replaces the profiles in the file.
 pub(crate) fn rewrite(conn: &Connection, profiles: &Profiles) -> Result<()> {
     conn.execute("DELETE FROM esp_profiles", [])?;
     let mut insert = InsertInto::new(conn, "esp_profiles");
@@ -36,7 +36,7 @@ pub(crate) fn rewrite(conn: &Connection, profiles: &Profiles) -> Result<()> {
     Ok(())
 }
 
-/// How many apps are waited for; `None` for all that are targeted.
+/// How many apps the page waits for; `None` if it waits for all that are targeted.
 fn blocking_apps(settings: &Settings) -> Option<i64> {
     let selected = i64::try_from(settings.selected_mobile_app_ids.len()).unwrap_or(i64::MAX);
     if !settings.show_installation_progress { Some(0) } else { (selected > 0).then_some(selected) }

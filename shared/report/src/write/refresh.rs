@@ -1,8 +1,8 @@
-//! The one operation on a file: fold what changed as of an instant and put its rows in place of the old.
+//! The one operation on a file: fold what changed as of an instant, and replace its old rows with the new.
 //!
-//! Invariant: a file refreshed step by step, in any order and split, has the rows of a file built from
-//! nothing from the same data at the same instant. So nothing here may depend on what came before but
-//! through the rows themselves.
+//! Invariant: a file refreshed step by step, in any order and in any portions, has the rows of a file built from
+//! nothing from the same data at the same instant. So the code here may depend on the past only through the rows
+//! themselves.
 
 use crate::error::{Error, Result};
 use crate::file::set_meta;
@@ -22,7 +22,7 @@ use vestibule_domain::esp::{AppNames, EspSession};
 use vestibule_domain::web_enrollment::WebDays;
 use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
 
-/// Says in `meta` how many enrollments could not be read.
+/// The name in `meta` of the number of enrollments that could not be read.
 pub(crate) const UNREADABLE: &str = "unreadableEnrollments";
 
 /// An item of the store that changed.
@@ -32,13 +32,13 @@ pub struct Change {
     pub item: String,
     /// Its version there.
     pub version: u64,
-    /// All that is known of it.
+    /// All events received about it.
     pub history: History,
-    /// When the store lets go of it if nothing arrives: from then on it may be gone without a trace.
+    /// When the store deletes it if nothing arrives. The store does not report this deletion.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A refresh under way. Dropping it unfinished leaves a file that cannot be used any more.
+/// A refresh under way. If it is dropped unfinished, the file cannot be used any more.
 pub struct Refresh<'w> {
     conn: &'w Connection,
     ids: crate::lists::ids::Ids,
@@ -50,7 +50,7 @@ pub struct Refresh<'w> {
     app_names: &'w AppNames,
     as_of: Timestamp,
     cutoff: Day,
-    /// Whether anything older can be in the file.
+    /// Whether this is the file's first refresh, so that nothing in it is too old.
     fresh: bool,
     indexed: bool,
     insert: Insert<'w>,
@@ -63,7 +63,7 @@ impl Working {
     /// or is gone, then finish. Until then the file must not be read.
     ///
     /// # Errors
-    /// When the file is true for a later instant, or an earlier refresh did not finish.
+    /// If the file is already as of a later instant, or an earlier refresh did not finish.
     pub fn refresh(&mut self, as_of: Timestamp) -> Result<Refresh<'_>> {
         if self.torn {
             return Err(Error::Unfinished);
@@ -102,31 +102,31 @@ impl<'w> Refresh<'w> {
         })
     }
 
-    /// Puts what is known of an item now in place of what the file has of it.
+    /// Replaces the rows of an item with those of its current history.
     ///
     /// # Errors
-    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    /// [`Error::Collision`](crate::Error::Collision), or if the file cannot be written.
     pub fn apply(&mut self, change: &Change) -> Result<()> {
         let Change { item, version, history, expires_at } = change;
         self.remove(item)?;
         let enrollment = fold(self.tenant, history, self.settings, self.as_of);
         let plan = Plan::of(&enrollment, history);
         let due = plan.due_at;
-        // A session also changes, past its limit too, the moment it becomes stuck.
+        // A session also changes when it becomes stuck, even after its time limit.
         let sessions = enrollment.sessions.iter().filter_map(EspSession::stands_until);
-        // An event of a time yet to come changes the rows the moment that time is there.
+        // An event whose time is in the future changes the rows when that time comes.
         let to_come = history.events().map(|event| event.placed()).filter(|at| *at > self.as_of).min();
         let deadline = due.into_iter().chain(sessions).chain(to_come.map(|at| at - Millis::new(1))).min();
-        // Of events, since a device that only repeats itself has old ones without an attempt.
+        // From events rather than attempts: a device that only repeats itself has old events without an attempt.
         let oldest = history.events().map(|event| event.placed()).min();
-        // What is yet to come was not reported so far.
+        // Events whose time is in the future do not count as reported yet.
         let newest = history.events().map(|event| event.placed()).filter(|at| *at <= self.as_of).max();
         let day = |at: Timestamp| at.day(self.settings.time_zone).get();
         let state = State {
             item,
             version: *version,
             deadline: deadline.map(Timestamp::millis),
-            // An item that nobody has settled yet has none stored; once it is pruned it may go without a trace in the index.
+            // The store has no expiry of an item that was never settled, but may delete it unnoticed after pruning it.
             expires_at: expires_at.or(plan.expires_at).map(Timestamp::millis),
             oldest_day: oldest.map(day),
             newest_day: newest.map(day),
@@ -141,13 +141,13 @@ impl<'w> Refresh<'w> {
     /// Whether the file has the item, in any version.
     ///
     /// # Errors
-    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be read.
+    /// [`Error::Collision`](crate::Error::Collision), or if the file cannot be read.
     pub fn has(&mut self, item: &str) -> Result<bool> {
         self.delete.has(item)
     }
 
-    /// Whether the file already holds this version of an item, or a newer one: a read may lag. One that is
-    /// [overdue](crate::Working::overdue) must be applied all the same.
+    /// Whether the file already has this version of an item, or a newer one: a read may lag. An item that is
+    /// [overdue](crate::Working::overdue) must be applied even so.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -155,21 +155,21 @@ impl<'w> Refresh<'w> {
         crate::write::working::knows(self.conn, self.ids, item, version)
     }
 
-    /// Takes out an item that the store has and that can't be read, and remembers it: it is
+    /// Removes an item that the store has but that cannot be read, and remembers it: it is
     /// [overdue](crate::Working::overdue) until it can be read or is gone. Returns whether it could be read before.
     ///
     /// # Errors
-    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    /// [`Error::Collision`](crate::Error::Collision), or if the file cannot be written.
     pub fn unreadable(&mut self, item: &str) -> Result<bool> {
         self.remove_rows(item)?;
         let mut insert = InsertInto::unless_taken(self.conn, "unreadable_enrollments");
         Ok(insert.insert(row! { item: item, since: self.as_of.millis() })? > 0)
     }
 
-    /// Takes out an item that is gone: merged into another, or expired.
+    /// Removes an item that is gone: merged into another, or expired.
     ///
     /// # Errors
-    /// On a [`Error::Collision`](crate::Error::Collision) and when the file cannot be written.
+    /// [`Error::Collision`](crate::Error::Collision), or if the file cannot be written.
     pub fn remove(&mut self, item: &str) -> Result<()> {
         self.conn.prepare_cached("DELETE FROM unreadable_enrollments WHERE item = ?1")?.execute([item])?;
         self.remove_rows(item)
@@ -183,7 +183,7 @@ impl<'w> Refresh<'w> {
         Ok(())
     }
 
-    /// Lets go of what left the window and makes the file true for its instant.
+    /// Removes what left the window, and writes what depends on the instant of the refresh.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -220,8 +220,8 @@ impl<'w> Refresh<'w> {
         Ok(())
     }
 
-    /// A first load runs without indexes, which are quicker made at its end than kept meanwhile; they
-    /// are made earlier should an item come twice, since its rows must be found.
+    /// Creates the indexes, if the file has none. A first load runs without them, because creating them at its end is
+    /// quicker than updating them with every row. If an item comes twice they are created earlier, to find its rows.
     fn index(&mut self) -> Result<()> {
         if !self.indexed {
             self.conn.execute_batch(INDEXES)?;

@@ -1,7 +1,7 @@
 //! The sums of web-based enrollment, in the file.
 //!
-//! Must stay true: the tables follow from the sums and the window alone, never from what was in them, so that a refreshed
-//! file has the rows of a built one. The sums hold nobody, and no hash.
+//! Must stay true: the tables depend only on the sums and the window, never on their former rows, so that a refreshed
+//! file has the rows of one built from nothing. The sums contain no people and no hashes of people.
 
 use crate::error::Result;
 use crate::lists::dictionary::Coded as _;
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use vestibule_domain::Day;
 use vestibule_domain::web_enrollment::WebDays;
 
-/// Writes the sums of the days from `cutoff` to `today` in place of those of before.
+/// Replaces the sums in the file with those of the days from `cutoff` to `today`.
 pub(crate) fn rewrite(conn: &Connection, days: &WebDays, cutoff: Day, today: Day) -> Result<()> {
     conn.execute_batch("DELETE FROM web_enrollment_sets; DELETE FROM web_enrollment_days")?;
     let mut day_row = InsertInto::new(conn, "web_enrollment_days");

@@ -1,7 +1,7 @@
 //! A file being brought up to date.
 //!
 //! It is the caller's own copy in a temporary place: a refresh writes without a journal, so a file whose
-//! refresh did not finish is thrown away, never repaired.
+//! refresh did not finish is discarded, never repaired.
 
 use crate::SCHEMA_VERSION;
 use crate::error::Result;
@@ -39,34 +39,34 @@ pub struct Working {
     pub(crate) torn: bool,
 }
 
-/// What this crate calls itself in a file. A file of another version is built anew: its rules may differ. What is
-/// built into files is told apart by a digest of it, whatever the version.
+/// This crate's name and version in a file. A file of another version is built anew, because its rules may differ.
+/// What is built into a file is compared by its digest, whatever the version.
 const GENERATOR: &str = concat!("vestibule-report ", env!("CARGO_PKG_VERSION"));
 
 impl Working {
-    /// A new file at `path` with everything but facts.
+    /// Creates a file at `path` with everything but facts.
     ///
     /// # Errors
-    /// When the file cannot be written, or exists.
+    /// If the file cannot be written, or exists.
     pub fn create(path: &Path, context: &Context) -> Result<Self> {
         Self::create_salted(path, context, 0)
     }
 
-    /// The same, after a [`Error::Collision`](crate::Error::Collision) under another salt.
+    /// The same with another salt, after an [`Error::Collision`](crate::Error::Collision).
     ///
     /// # Errors
-    /// When the file cannot be written, or exists.
+    /// If the file cannot be written, or exists.
     pub fn create_salted(path: &Path, context: &Context, salt: u32) -> Result<Self> {
         Self::create_with(path, context, Ids::new(salt))
     }
 
-    /// A file whose ids have only `bits` bits, so that collisions occur.
+    /// Creates a file whose ids have only `bits` bits, so that collisions occur.
     #[doc(hidden)]
     pub fn create_narrow(path: &Path, context: &Context, salt: u32, bits: u32) -> Result<Self> {
         Self::create_with(path, context, Ids::narrowed(salt, bits))
     }
 
-    /// A file as another version of this crate makes it: `sql` changes what is built in.
+    /// Creates a file as another version of this crate would: `sql` changes what is built in.
     #[doc(hidden)]
     pub fn create_altered(path: &Path, context: &Context, sql: &str) -> Result<Self> {
         Self::make(path, context, Ids::new(0), sql)
@@ -77,7 +77,7 @@ impl Working {
     }
 
     fn make(path: &Path, context: &Context, ids: Ids, sql: &str) -> Result<Self> {
-        // Never writes over a file that is there.
+        // Fails if the file exists, so it never overwrites one.
         drop(std::fs::File::create_new(path)?);
         let conn = Connection::open(path)?;
         schema::set_up(&conn)?;
@@ -92,12 +92,12 @@ impl Working {
         Ok(working)
     }
 
-    /// Opens a copy of a file that was published or refreshed before, for refreshing it. `None` when it must be
-    /// built anew: other things built in or another generator, another tenant, settings that alter history or another key.
-    /// The file is changed in place and kept from others meanwhile, so it must be the caller's own.
+    /// Opens a copy of a file that was published or refreshed before, for refreshing it. `None` if it must be built
+    /// anew, because what is built in, the generator, the tenant, a setting that alters history or the pseudonym key
+    /// differs. The file is changed in place and locked meanwhile, so it must be the caller's own.
     ///
     /// # Errors
-    /// When it is no SQLite file or cannot be read.
+    /// If it is not a SQLite file or cannot be read.
     pub fn open(path: &Path, context: &Context) -> Result<Option<Self>> {
         let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         schema::set_up(&conn)?;
@@ -133,7 +133,7 @@ impl Working {
         })
     }
 
-    /// What must be the same for a file to be refreshed rather than built anew.
+    /// The values in `meta` that must be equal for a file to be refreshed rather than built anew.
     fn identity(&self) -> [(&'static str, String); 12] {
         let settings = &self.settings;
         [
@@ -152,17 +152,17 @@ impl Working {
         ]
     }
 
-    /// The profiles as they are now, for a file that is kept open: the next refresh writes them.
+    /// Sets the current profiles, for a file that is kept open: the next refresh writes them.
     pub fn set_profiles(&mut self, profiles: &Profiles) {
         self.profiles.clone_from(profiles);
     }
 
-    /// The sums of web-based enrollment as they are now: the next refresh writes them. Without, there is none.
+    /// Sets the current sums of web-based enrollment: the next refresh writes them. They are empty if never set.
     pub fn set_web_days(&mut self, days: &WebDays) {
         self.web_days.clone_from(days);
     }
 
-    /// The names of the organisation's apps as they are now: the next refresh writes them. Without, there is none.
+    /// Sets the current names of the organisation's apps: the next refresh writes them. They are empty if never set.
     pub fn set_app_names(&mut self, names: &Arc<AppNames>) {
         self.app_names = Arc::clone(names);
     }
@@ -172,7 +172,7 @@ impl Working {
         &self.tenant
     }
 
-    /// The instant the file is true for; `None` before the first refresh.
+    /// The instant that the file describes; `None` before the first refresh.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -180,7 +180,7 @@ impl Working {
         Ok(meta(&self.conn, "asOfMillis")?.and_then(|text| text.parse().ok()).map(Timestamp::from_millis))
     }
 
-    /// Whether the file already holds this version of an item, or a newer one, so that it need not be read.
+    /// Whether the file already has this version of an item, or a newer one, so that it need not be read.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -188,9 +188,9 @@ impl Working {
         knows(&self.conn, self.ids, item, version)
     }
 
-    /// Items whose rows no longer stand at `as_of` though nothing arrived: something open is past its
-    /// limit, events told of a time that was yet to come, or the store has let go of the item, which leaves no trace.
-    /// Besides, items that could not be read. They must be part of the refresh.
+    /// Items whose rows are outdated at `as_of` although nothing arrived: an open attempt or session passed its limit,
+    /// the time of an event that was in the future has come, or the store may have deleted the item, which it does not
+    /// report. Also items that could not be read. All of them must be part of the refresh.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -203,8 +203,7 @@ impl Working {
         )
     }
 
-    /// Items that hold events from before the window that ends with `as_of`: what the
-    /// store may let go of.
+    /// Items with events from before the window that ends with `as_of`: the store may prune them.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -219,7 +218,7 @@ impl Working {
         Ok(items.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The first day that is in the file when it is true for `as_of`.
+    /// The first day of the file's window when the file is as of `as_of`.
     pub fn cutoff(&self, as_of: Timestamp) -> Day {
         let days = i32::try_from(self.settings.retention_days).unwrap_or(i32::MAX);
         as_of.day(self.settings.time_zone).plus(-days)
@@ -235,7 +234,7 @@ impl Working {
     }
 }
 
-/// Who reports compliance, as a file says it: empty where nobody is named, else one source, or one for each platform.
+/// Who reports compliance, as a file writes it: empty if nobody is named, else one source, or one for each platform.
 fn compliance_source(named: &ComplianceSource) -> String {
     match named {
         ComplianceSource::None => String::new(),

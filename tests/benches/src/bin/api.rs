@@ -238,7 +238,7 @@ fn statements(
     answer: fn(&Reader<'_>, Day) -> vestibule_report::Result<()>,
 ) -> Result<Vec<String>, BoxError> {
     let seen = || SEEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let reader = Reader::open_telling(path, |event| {
+    let reader = Reader::open_traced(path, |event| {
         if let TraceEvent::Stmt(statement, _) = event
             && let Some(sql) = statement.expanded_sql()
         {

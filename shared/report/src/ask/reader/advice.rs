@@ -1,4 +1,4 @@
-//! What failures can mean and what to do about them, as the file has it.
+//! What failures can mean and what to do about them, according to the file.
 
 use super::{Reader, parameters};
 use crate::error::Result;
@@ -14,7 +14,7 @@ pub struct Advice {
     pub codes: Vec<String>,
     /// What is wrong.
     pub problem: String,
-    /// Why it comes.
+    /// Why it occurs.
     pub cause: String,
     /// What to do, in order.
     pub steps: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Advice {
     pub sources: Vec<String>,
 }
 
-/// What the file's advice says of something.
+/// What the file's advice says about a text.
 #[derive(Deserialize)]
 struct Meanings {
     meanings: Vec<Advice>,
@@ -38,11 +38,11 @@ impl Reader<'_> {
         let code = canonical_code(code_value);
         let found: Option<Meanings> = self.read("advice", &parameters([("text", Some(code.clone()))]))?;
         let meanings = found.map(|found| found.meanings).unwrap_or_default();
-        // A text that is no code of the catalogue is taken for the words of a failure.
+        // The question treats a text that is not a code of the catalogue as the words of a failure.
         Ok(meanings.into_iter().filter(|entry| entry.codes.contains(&code)).collect())
     }
 
-    /// The entry of that name, where the file's catalogue has it.
+    /// The entry of that name, if the file's catalogue has it.
     pub(crate) fn advice(&self, id: &str) -> Result<Vec<Advice>> {
         let found: Meanings = self.read_one("advice-entry", &parameters([("id", Some(id.to_owned()))]))?;
         Ok(found.meanings)

@@ -1,4 +1,4 @@
-//! Drill-down: from any number to its attempts, from an attempt to its events.
+//! Drill-down: the attempts behind any number, and the events of an attempt.
 
 use super::{Advice, Reader, paged, parameters};
 use crate::ask::Parameters;
@@ -8,45 +8,45 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use vestibule_domain::{AttemptId, Cause, Day, Outcome, Platform, Section};
 
-/// Which attempts; what is not given lets all through.
+/// Which attempts to list; a filter that is not set allows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttemptFilter {
     /// First day.
     pub from: Option<Day>,
     /// The day after the last.
     pub to: Option<Day>,
-    /// The platform, any of them.
+    /// The platform, whether or not the incomplete-enrollments report is about it.
     pub os: Option<Platform>,
     /// Only the platforms of the incomplete-enrollments report.
     pub reported: bool,
-    /// Where it stopped or is.
+    /// The section where it stopped or is now.
     pub section: Option<Section>,
-    /// By name, as written in the file.
+    /// The action's name in the file.
     pub action: Option<String>,
-    /// By name, as written in the file.
+    /// The screen's name in the file.
     pub screen: Option<String>,
     /// Why it was abandoned.
     pub cause: Option<Cause>,
-    /// How it stands.
+    /// Its outcome.
     pub outcome: Option<Outcome>,
     /// Only those that the report calls incomplete: abandoned or failed.
     pub incomplete: bool,
     /// The catalogue's row; 0 for attempts that have none.
     pub catalogue_row: Option<u8>,
-    /// Principal name or id of the user, without regard to case; of a pseudonymised file the
+    /// Principal name or id of the user, ignoring case; in a pseudonymised file the
     /// [pseudonym](crate::file::pseudonym).
     pub user: Option<String>,
     /// The device.
     pub enrollment_key: Option<String>,
 }
 
-/// Where a page ended. It holds on when attempts arrive meanwhile: they are newer, or in their place.
+/// Where a page ended. It stays valid when attempts arrive meanwhile: these are newer, or appear in their place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// What a page ended with; whether it is, the question that it is given to says.
+    /// Takes the text that a page ended with. The question that it is given to checks whether it is valid.
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -100,7 +100,7 @@ pub struct Attempt {
     pub session_id: Option<String>,
     pub clock_skew: bool,
     pub event_count: u64,
-    /// The columns that the view has besides: they are answered as they are.
+    /// The view's other columns, unchanged.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
@@ -145,15 +145,15 @@ pub struct AttemptSender {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptPage {
-    /// The instant this page is true for.
+    /// The instant of the file that this page is from.
     pub as_of: String,
-    /// The instant the first page was true for.
+    /// The instant of the file that the first page was from.
     pub first_page_as_of: String,
-    /// The zone days are counted in.
+    /// The time zone of the days.
     pub time_zone: String,
     /// The attempts.
     pub attempts: Vec<Attempt>,
-    /// Where to go on; none on the last page.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
@@ -161,12 +161,12 @@ pub struct AttemptPage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptDetail {
-    /// The instant this is true for.
+    /// The instant of the file.
     pub as_of: String,
     /// The attempt.
     #[serde(flatten)]
     pub attempt: Attempt,
-    /// What its failure can mean and what to do, likeliest first.
+    /// What its failure can mean and what to do about it, likeliest meaning first.
     pub advice: Vec<Advice>,
     /// The senders that took part, and what each can report.
     pub senders: Vec<AttemptSender>,
@@ -199,7 +199,7 @@ impl AttemptFilter {
 }
 
 impl Reader<'_> {
-    /// A page of the attempts that `filter` lets through, newest first.
+    /// A page of the attempts that match `filter`, newest first.
     ///
     /// # Errors
     /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range.
@@ -207,15 +207,15 @@ impl Reader<'_> {
         self.read_one("attempts", &paged(filter.parameters(), cursor, limit))
     }
 
-    /// An attempt with its events; `None` when the file has none of that id.
+    /// An attempt with its events; `None` if the file has no attempt of that id.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn attempt(&self, id: AttemptId) -> Result<Option<AttemptDetail>> {
         self.read("attempt", &parameters([("id", Some(id.to_string()))]))
     }
 
-    /// The same of an attempt that the file answered.
+    /// The same for an attempt that an answer of the file contains.
     pub(crate) fn detail(&self, attempt: &Attempt) -> Result<AttemptDetail> {
         self.read_one("attempt", &parameters([("id", Some(attempt.attempt_id.clone()))]))
     }

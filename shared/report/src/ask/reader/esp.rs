@@ -1,4 +1,4 @@
-//! Sessions of the Enrollment Status Page: of a device with all that belongs to them, and all of them by page.
+//! Sessions of the Enrollment Status Page: those of a device with their phases and items, and all of them page by page.
 
 use super::attempts::Cursor;
 use super::{Reader, paged, parameters};
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use vestibule_domain::Day;
 use vestibule_domain::esp::SessionState;
 
-/// Which sessions; what is not given lets all through.
+/// Which sessions to list; a filter that is not set allows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EspSessionFilter {
     /// First day.
     pub from: Option<Day>,
     /// The day after the last.
     pub to: Option<Day>,
-    /// How it stands.
+    /// The session's state.
     pub state: Option<SessionState>,
-    /// The profile fixed when it began, by its id.
+    /// The id of the profile that was fixed when the session began.
     pub profile_id: Option<String>,
-    /// Whether a list of apps is not known in time, still.
+    /// Whether its list of apps is overdue and still not known.
     pub stuck: Option<bool>,
 }
 
@@ -73,7 +73,7 @@ pub struct EspSessionDetail {
     /// The session.
     #[serde(flatten)]
     pub session: EspSessionRow,
-    /// The phases it came to.
+    /// The phases it reached.
     pub phases: Vec<EspPhaseRow>,
     /// The items it waits for, and the others that were reported.
     pub items: Vec<EspItemRow>,
@@ -114,20 +114,20 @@ pub struct EspItemRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EspSessionPage {
-    /// The instant this page is true for.
+    /// The instant of the file that this page is from.
     pub as_of: String,
-    /// The instant the first page was true for.
+    /// The instant of the file that the first page was from.
     pub first_page_as_of: String,
-    /// The zone days are counted in.
+    /// The time zone of the days.
     pub time_zone: String,
     /// The sessions.
     pub sessions: Vec<EspSessionRow>,
-    /// Where to go on; none on the last page.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl Reader<'_> {
-    /// A page of the sessions that `filter` lets through, newest first.
+    /// A page of the sessions that match `filter`, newest first.
     ///
     /// # Errors
     /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range.
@@ -150,12 +150,12 @@ impl Reader<'_> {
     /// The sessions of a device with their phases and items, newest first.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn esp_sessions(&self, enrollment_key: &str) -> Result<Vec<EspSessionDetail>> {
         self.esp_sessions_of(enrollment_key, None)
     }
 
-    /// The same; with a person only theirs, and those of nobody.
+    /// The same; if a person is given, only theirs and those of nobody.
     pub(crate) fn esp_sessions_of(&self, enrollment_key: &str, user: Option<&str>) -> Result<Vec<EspSessionDetail>> {
         let asked = [("enrollmentKey", Some(enrollment_key.to_owned())), ("user", user.map(str::to_owned))];
         let of_device: OfDevice = self.read_one("device-sessions", &parameters(asked))?;

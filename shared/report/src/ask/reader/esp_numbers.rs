@@ -1,4 +1,4 @@
-//! What the sessions of the Enrollment Status Page add up to over a range of days.
+//! Sums over the sessions of the Enrollment Status Page in a range of days.
 
 use super::{Reader, paged, range};
 use crate::error::Result;
@@ -9,25 +9,25 @@ use vestibule_domain::Day;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EspOverview {
-    /// The instant this is true for.
+    /// The instant of the file.
     pub as_of: String,
-    /// The zone days are counted in.
+    /// The time zone of the days.
     pub time_zone: String,
     /// First day.
     pub from: String,
     /// The day after the last.
     pub to: String,
-    /// Every day of the range that the file has, zero included.
+    /// Every day of the range that the file covers, including days without sessions.
     pub by_day: Vec<EspDay>,
-    /// By the profile fixed when the session began.
+    /// Sessions by the profile that was fixed when they began.
     pub by_profile: Vec<EspProfileNumbers>,
-    /// By profile and phase, in the order of time.
+    /// Sessions by profile and phase, in the order of the phases.
     pub by_phase: Vec<EspPhaseNumbers>,
     /// The apps that take longest, by their ninetieth percentile.
     pub slowest_apps: Vec<EspApp>,
     /// The apps that failed in most sessions.
     pub failing_apps: Vec<EspApp>,
-    /// Sessions in progress whose list of apps is not known in time, newest first.
+    /// Sessions in progress whose list of apps is overdue and still not known, newest first.
     pub stuck: Vec<StuckSession>,
     /// Sessions that passed their limit and finished later, newest first.
     pub recovered: Vec<RecoveredTimeout>,
@@ -148,8 +148,8 @@ pub struct RecoveredTimeout {
 }
 
 impl Reader<'_> {
-    /// The sessions that began on the days `from` to `to` (exclusive). At most `limit` entries of the lists of apps
-    /// and sessions; what is stuck now is among them whenever it began.
+    /// The sessions that began on the days `from` to `to` (exclusive), with at most `limit` entries in each list of
+    /// apps and sessions. Sessions that are stuck now are listed whenever they began.
     ///
     /// # Errors
     /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range.

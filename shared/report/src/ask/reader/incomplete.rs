@@ -9,25 +9,25 @@ use vestibule_domain::{Day, Platform, Section};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IncompleteReport {
-    /// The instant it is true for.
+    /// The instant of the file.
     pub as_of: String,
-    /// The zone its days are counted in.
+    /// The time zone of its days.
     pub time_zone: String,
     /// First day.
     pub from: String,
     /// The day after the last.
     pub to: String,
-    /// The platform asked for, or `all`; none for iOS/iPadOS and Android.
+    /// The platform asked for, or `all`; `None` for iOS/iPadOS and Android.
     pub os: Option<String>,
     /// The section asked for; it narrows the numerators, never what was initiated.
     pub section: Option<String>,
     /// Attempts started in the range.
     pub initiated: u64,
-    /// Abandoned and failed; none where neither can be said.
+    /// Abandoned and failed; `None` if neither is known.
     pub incomplete: Option<u64>,
-    /// Given up; none where nobody was, and no sender that took part reports starts or stops.
+    /// Abandoned; `None` if there are none and no sender that took part reports starts or stops.
     pub abandoned: Option<u64>,
-    /// Failed; none where no attempt was, and no sender that took part reports failures.
+    /// Failed; `None` if there are none and no sender that took part reports failures.
     pub failed: Option<u64>,
     /// Completed.
     pub completed: u64,
@@ -37,29 +37,29 @@ pub struct IncompleteReport {
     pub measured: u64,
     /// Initiated attempts of which no sender reported more than how they ended.
     pub only_end_reported: u64,
-    /// Measured attempts that were given up.
+    /// Measured attempts that were abandoned.
     pub abandoned_measured: u64,
-    /// `abandoned_measured` / `measured`; none where nothing was measured.
+    /// `abandoned_measured` / `measured`; `None` if nothing was measured.
     pub incomplete_rate: Option<f64>,
     /// Initiated attempts that have steps, so that screens can be seen.
     pub with_steps: u64,
-    /// Closed attempts of which success and failure can be told apart.
+    /// Closed attempts for which success and failure can be distinguished.
     pub judged: u64,
-    /// Abandoned attempts for every day and section of the catalogue, zero included; of what has another section or none,
-    /// where there is any.
+    /// Abandoned attempts for every day and section of the catalogue, including zeros; those outside the catalogue's
+    /// sections only for days that have any.
     pub daily: Vec<DayCount>,
-    /// The catalogue's rows; none for a platform that has none.
+    /// The catalogue's rows; empty for a platform without rows.
     pub actions: Vec<ActionCount>,
     /// Abandoned in ways that have no row: portal closed, restarted, unenrolled.
     pub other_causes: Vec<OtherCause>,
-    /// Abandoned otherwise, where no sender reported a place.
+    /// Abandoned in other ways, where no sender reported a place.
     pub place_not_reported: u64,
-    /// Abandoned otherwise, at places that have no row: `other_places` has them. `actions`, `otherCauses`,
+    /// Abandoned in other ways, at places that have no row: `other_places` lists them. `actions`, `otherCauses`,
     /// `placeNotReported` and `other` add up to `abandoned`.
     pub other: u64,
-    /// Places that have no row, as they were reported. They add up to `other`.
+    /// Places that have no row, as they were reported; their counts add up to `other`.
     pub other_places: Vec<OtherPlace>,
-    /// Step by step, in the order of time.
+    /// The steps, in the order in which people reach them.
     pub funnel: Vec<FunnelStep>,
 }
 
@@ -69,7 +69,7 @@ pub struct IncompleteReport {
 pub struct DayCount {
     /// The day.
     pub date: String,
-    /// The section; none for what has none.
+    /// The section; `None` for attempts outside the catalogue's sections.
     pub section: Option<String>,
     /// How many.
     pub abandoned: u64,
@@ -91,7 +91,7 @@ pub struct ActionCount {
     pub platform: String,
     /// The person's choice, or `timedOut`.
     pub how: String,
-    /// How many; none where nobody was counted, and no sender that took part reports screens.
+    /// How many; `None` if nobody stopped there and no sender that took part reports screens.
     pub abandoned: Option<u64>,
     /// Minutes of the shortest limit that ran out there.
     pub shortest_limit_minutes: Option<u32>,
@@ -103,11 +103,11 @@ pub struct ActionCount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OtherPlace {
-    /// Where, if in a section.
+    /// The section, if there is one.
     pub section: Option<String>,
-    /// At which action; a summary leaves out those that might name somebody.
+    /// The action; a summary leaves out those that might name somebody.
     pub action: Option<String>,
-    /// Why.
+    /// Why they were abandoned.
     pub cause: Option<String>,
     /// How many.
     pub abandoned: u64,
@@ -123,9 +123,9 @@ pub struct OtherPlace {
 pub struct OtherCause {
     /// `portalClosed`, `restarted` or `unenrolled`.
     pub cause: String,
-    /// Where, if in a section.
+    /// The section, if there is one.
     pub section: Option<String>,
-    /// At which action.
+    /// The action.
     pub action: Option<String>,
     /// How many.
     pub abandoned: u64,
@@ -135,26 +135,26 @@ pub struct OtherCause {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FunnelStep {
-    /// Its place in time, from 1.
+    /// Its place in the order of steps, from 1.
     pub step: u8,
     /// Its section.
     pub section: String,
     /// Its action.
     pub action: String,
-    /// Attempts that came to it; none where no sender reports steps.
+    /// Attempts that reached it; `None` if no sender reports steps.
     pub entered: Option<u64>,
-    /// Attempts that went on from it; none likewise.
+    /// Attempts that went on from it; `None` if no sender reports steps.
     pub left: Option<u64>,
-    /// Attempts given up at it; none likewise.
+    /// Attempts abandoned at it; `None` if no sender reports steps.
     pub abandoned: Option<u64>,
-    /// Median seconds of the visits that were left forward, each in whole seconds, rounded down; none where none was. A
-    /// summary has it for the whole window only.
+    /// Median seconds of the visits that were left forward, each in whole seconds, rounded down; `None` if no visit
+    /// was. A summary has it only for the whole window.
     pub median_seconds: Option<f64>,
 }
 
 impl Reader<'_> {
-    /// The report for the days `from` to `to` (exclusive), for one platform or the two it is about, and with
-    /// the numerators of one section or all.
+    /// The report for the days `from` to `to` (exclusive), for one platform or the two that it is about; the numerators
+    /// are of one section or of all.
     ///
     /// # Errors
     /// [`Error::InvalidFilter`](crate::Error::InvalidFilter) for an empty range.

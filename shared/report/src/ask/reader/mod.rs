@@ -50,11 +50,11 @@ enum Source<'c> {
     Shared(&'c Connection),
 }
 
-/// By which settings a file was made.
+/// The settings that a file was made with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Basis {
-    /// The zone its days are counted in.
+    /// The time zone of its days.
     pub time_zone: String,
     /// See the settings.
     pub require_compliance: bool,
@@ -64,13 +64,13 @@ pub struct Basis {
     pub macos_idle_limit_minutes: u32,
     /// See the settings.
     pub compliance_limit_minutes: u32,
-    /// See the settings: none, one source for all platforms, or `platform: source` with commas.
+    /// See the settings: `None`, one source for all platforms, or `platform: source` separated by commas.
     pub compliance_source: Option<String>,
     /// See the settings.
     pub retention_days: u32,
 }
 
-/// What a file says of itself.
+/// What a file says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Meta(pub BTreeMap<String, String>);
 
@@ -78,7 +78,7 @@ impl Reader<'static> {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::ForeignFile`] when it is no report file of this schema.
+    /// [`Error::ForeignFile`] if it is not a report file of this schema.
     pub fn open(path: &Path) -> Result<Self> {
         let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         if !is_ours(&conn)? {
@@ -88,25 +88,25 @@ impl Reader<'static> {
         Ok(Self { conn: Source::Own(conn), as_of, summary: false })
     }
 
-    /// The same, and `told` is called with each statement that an answer needs: so that a benchmark can run the
-    /// very same by itself.
+    /// The same, and `trace` is called with each statement that an answer needs, so that a benchmark can run the same
+    /// statements without the reader.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Those of [`open`](Self::open).
     #[doc(hidden)]
-    pub fn open_telling(path: &Path, told: fn(TraceEvent<'_>)) -> Result<Self> {
+    pub fn open_traced(path: &Path, trace: fn(TraceEvent<'_>)) -> Result<Self> {
         let reader = Self::open(path)?;
-        reader.conn().trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(told));
+        reader.conn().trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(trace));
         Ok(reader)
     }
 
     /// Opens a [summary](crate::summarise). It answers [`incomplete`](Self::incomplete),
-    /// [`status`](Self::status), [`failure_reasons`](Self::failure_reasons) and what it says of itself; what
-    /// needs single attempts, devices or sessions is [`Error::NotInSummary`]. The funnel's medians come
-    /// from sums that a summary has no room for: they are there for the whole window and both platforms only.
+    /// [`status`](Self::status), [`failure_reasons`](Self::failure_reasons) and what it says about itself; what needs
+    /// single attempts, devices or sessions is [`Error::NotInSummary`]. A summary has no room for the sums that the
+    /// funnel's medians come from, so it has medians only for the whole window and both platforms together.
     ///
     /// # Errors
-    /// [`Error::ForeignFile`] when it is no summary of this schema.
+    /// [`Error::ForeignFile`] if it is not a summary of this schema.
     pub fn open_summary(path: &Path) -> Result<Self> {
         let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         if !is_summary(&conn)? {
@@ -129,25 +129,25 @@ impl<'c> Reader<'c> {
         }
     }
 
-    /// The connection, for what is not in a summary.
+    /// The connection, for queries that a summary cannot answer.
     pub(crate) fn facts(&self) -> Result<&Connection> {
         if self.summary { Err(Error::NotInSummary) } else { Ok(self.conn()) }
     }
 
-    /// Whether this is a summary and no file.
+    /// Whether this is a summary rather than a report file.
     pub fn is_summary(&self) -> bool {
         self.summary
     }
 
-    /// The instant all numbers are true for.
+    /// The instant that all numbers describe.
     pub fn as_of(&self) -> Timestamp {
         self.as_of
     }
 
-    /// The zone days are counted in, as its IANA name.
+    /// The IANA name of the time zone of the days.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn time_zone(&self) -> Result<String> {
         Ok(meta(self.conn(), "timeZone")?.unwrap_or_default())
     }
@@ -155,7 +155,7 @@ impl<'c> Reader<'c> {
     /// The first day in the file and the day after its last.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn window(&self) -> Result<(Day, Day)> {
         let day = |key| -> Result<Day> {
             let text = meta(self.conn(), key)?.ok_or(Error::Empty)?;
@@ -164,11 +164,11 @@ impl<'c> Reader<'c> {
         Ok((day("windowFromDay")?, day("windowToDay")?))
     }
 
-    /// Whether the file is the same tenant's and writes people the same way, though other choices of `context` may differ
-    /// from those it was made by: what it says may be shown to whom `context` is about.
+    /// Whether the file is the same tenant's and writes people the same way as `context`, so that it may be shown in
+    /// place of a file made with `context`. Other settings may differ.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn may_stand_for(&self, context: &Context) -> Result<bool> {
         let says = |key| meta(self.conn(), key);
         let people = People::of(context);
@@ -176,10 +176,10 @@ impl<'c> Reader<'c> {
             && says("pseudonyms")?.as_deref() == Some(&people.mark()))
     }
 
-    /// The settings that the file was made by.
+    /// The settings that the file was made with.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn basis(&self) -> Result<Basis> {
         let says = |key| -> Result<String> { Ok(meta(self.conn(), key)?.unwrap_or_default()) };
         Ok(Basis {
@@ -193,26 +193,26 @@ impl<'c> Reader<'c> {
         })
     }
 
-    /// How many enrollments the store has that could not be read: nothing of them is in the file.
+    /// How many enrollments of the store could not be read: the file contains nothing about them.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn unreadable(&self) -> Result<u64> {
         Ok(meta(self.conn(), UNREADABLE)?.and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
-    /// Whether people stand in the file under [pseudonyms](crate::file::pseudonym).
+    /// Whether the file contains [pseudonyms](crate::file::pseudonym) in place of people.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn is_pseudonymised(&self) -> Result<bool> {
         Ok(meta(self.conn(), "pseudonyms")?.is_some_and(|mark| !mark.is_empty()))
     }
 
-    /// How many attempts that the file published before showed closed stand otherwise now.
+    /// How many attempts that were closed in the file published before are different now.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn corrections(&self) -> Result<u64> {
         match self.summary {
             true => Ok(meta(self.conn(), "corrections")?.and_then(|count| count.parse().ok()).unwrap_or(0)),
@@ -220,11 +220,11 @@ impl<'c> Reader<'c> {
         }
     }
 
-    /// What the file corrects of the one before: attempts by their outcome there and here, commonest first. Here it is
-    /// the same where cause, end or place is another, and `gone` where they are no more.
+    /// What the file corrects in the one before: attempts by their outcome there and here, commonest first. The outcome
+    /// here is the same if only the cause, end or place differs, and `gone` if the attempts no longer exist.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn corrected(&self) -> Result<Vec<(String, String, u64)>> {
         let mut query = self.facts()?.prepare(
             "SELECT old_outcome, CASE gone WHEN 1 THEN 'gone' ELSE new_outcome END AS now, count(*) AS n
@@ -234,10 +234,10 @@ impl<'c> Reader<'c> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// All that the file says of itself.
+    /// Everything that the file says about itself.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn meta(&self) -> Result<Meta> {
         let mut all = self.conn().prepare("SELECT key, value FROM meta")?;
         let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -250,10 +250,10 @@ fn as_of(conn: &Connection) -> Result<Timestamp> {
     text.parse().map(Timestamp::from_millis).map_err(|_| Error::Empty)
 }
 
-/// Most rows of any list.
+/// The most rows that a list may have.
 const MOST: u32 = 1_000;
 
-/// The parameters that are given.
+/// The parameters that have a value.
 pub(crate) fn parameters<const N: usize>(all: [(&str, Option<String>); N]) -> Parameters {
     all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

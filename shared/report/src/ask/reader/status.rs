@@ -11,23 +11,23 @@ use vestibule_domain::{Day, Platform};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// The instant this is true for.
+    /// The instant of the file.
     pub as_of: String,
-    /// The zone days are counted in.
+    /// The time zone of the days.
     pub time_zone: String,
-    /// Devices with an attempt in progress that does not wait.
+    /// Devices with an attempt in progress that is not waiting.
     pub in_progress: u64,
-    /// Devices whose attempt waits: for compliance, or for the release of their Setup Assistant.
+    /// Devices whose attempt is waiting for compliance, or for the release of their Setup Assistant.
     pub waiting_for_compliance: u64,
-    /// Devices whose latest attempt failed and that have not become complete since, or with an unresolved failure; none
-    /// where there is no such device, and no sender reports failures.
+    /// Devices whose latest attempt failed and that have not become complete since, or with an unresolved failure;
+    /// `None` if there are none and no sender reports failures.
     pub failed: Option<u64>,
     /// Devices that a technician prepared and that wait for their user.
     pub prepared: u64,
     /// Devices under management.
     pub enrolled: u64,
-    /// Devices not under management whose latest attempt was abandoned; none where there is no such device, and no sender
-    /// reports starts or stops.
+    /// Devices not under management whose latest attempt was abandoned; `None` if there are none and no sender reports
+    /// starts or stops.
     pub gave_up: Option<u64>,
     /// Devices registered that never made an attempt.
     pub pending: u64,
@@ -35,7 +35,7 @@ pub struct Status {
     pub not_enrolled: u64,
     /// All devices: the eight states add up to them.
     pub devices: u64,
-    /// By platform as the page tells them apart.
+    /// By platform, as the page labels them.
     pub by_platform: Vec<PlatformStatus>,
     /// Devices whose first attempt completed.
     pub first_time_right: FirstTimeRight,
@@ -47,38 +47,38 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformStatus {
-    /// The label; none where no sender reported a platform.
+    /// The label; `None` if no sender reported the platform.
     pub platform: Option<String>,
     /// Devices.
     pub total: u64,
-    /// Attempts started on the last seven days, today included.
+    /// Attempts started on the last seven days, including today.
     pub last_7_days: u64,
     /// Attempts started in the window.
     pub initiated: u64,
-    /// Of these completed.
+    /// Of these, the completed ones.
     pub completed: u64,
-    /// Failed; none where none did, and no sender of the platform reports failures.
+    /// Of these, the failed ones; `None` if there are none and no sender of the platform reports failures.
     pub failed: Option<u64>,
-    /// Abandoned; none where none was, and no sender of the platform reports starts or stops.
+    /// Of these, the abandoned ones; `None` if there are none and no sender of the platform reports starts or stops.
     pub abandoned: Option<u64>,
     /// Attempts of which no sender reported more than how they ended.
     pub only_end_reported: u64,
-    /// The judged ones: closed, and success and failure can be told apart.
+    /// The judged ones: closed, and success and failure can be distinguished.
     pub n: u64,
-    /// Completed / n, of the judged ones; none without any.
+    /// Completed / n, of the judged ones; `None` if n is 0.
     pub success_rate: Option<f64>,
     /// Completed attempts whose start was reported.
     pub timed: u64,
-    /// Mean minutes of these; none without any.
+    /// Mean minutes of these; `None` without any.
     pub average_minutes: Option<f64>,
 }
 
-/// The share of devices whose first attempt completed, of those whose first attempt is judged.
+/// Of the devices whose first attempt is judged, the share whose first attempt completed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FirstTimeRight {
     /// The share.
     pub rate: Option<f64>,
-    /// Of how many.
+    /// How many devices the share is of.
     pub n: u64,
 }
 
@@ -106,11 +106,11 @@ pub struct Active {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivePage {
-    /// The instant this is true for.
+    /// The instant of the file.
     pub as_of: String,
     /// The devices.
     pub active: Vec<Active>,
-    /// Where to go on; none on the last page.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
@@ -137,22 +137,22 @@ pub struct RecentFailure {
     pub message: Option<String>,
     pub section: Option<String>,
     pub action: Option<String>,
-    /// What it can mean and what to do, likeliest first.
+    /// What it can mean and what to do about it, likeliest meaning first.
     pub advice: Vec<Advice>,
 }
 
 /// A reason of failed attempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureReason {
-    /// The code, one spelling a code.
+    /// The code; all spellings of a code are written alike.
     pub code: Option<String>,
     /// The reason reported.
     pub reason: Option<String>,
     /// The category.
     pub category: Option<String>,
-    /// How many attempts failed so.
+    /// How often this reason was counted.
     pub count: u64,
-    /// What it can mean and what to do, likeliest first.
+    /// What it can mean and what to do about it, likeliest meaning first.
     pub advice: Vec<Advice>,
 }
 
@@ -160,9 +160,9 @@ pub struct FailureReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailureReport {
-    /// The instant this is true for.
+    /// The instant of the file.
     pub as_of: String,
-    /// The zone days are counted in.
+    /// The time zone of the days.
     pub time_zone: String,
     /// First day.
     pub from: String,
@@ -170,9 +170,9 @@ pub struct FailureReport {
     pub to: String,
     /// The platform asked for.
     pub platform: Option<String>,
-    /// The newest failures, cancellations among them marked.
+    /// The newest failures; cancellations are marked.
     pub failures: Vec<RecentFailure>,
-    /// Why attempts failed, commonest first.
+    /// Why enrollment failed, commonest reason first.
     pub reasons: Vec<FailureReason>,
 }
 
@@ -197,7 +197,7 @@ impl Reader<'_> {
     /// The counts of the status page.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn status(&self) -> Result<Status> {
         self.read_one("enrollment-status", &Parameters::new())
     }
@@ -205,16 +205,17 @@ impl Reader<'_> {
     /// Devices being enrolled, newest first.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn active(&self, cursor: Option<Cursor>, limit: u32) -> Result<ActivePage> {
         self.read_one("active", &paged(Parameters::new(), cursor, limit))
     }
 
-    /// The newest failures of attempts that started on the days `from` to `to` (exclusive), and why
-    /// attempts failed. At most `limit` of either.
+    /// The newest failures of the days `from` to `to` (exclusive), and their commonest reasons; at most `limit` of
+    /// each.
     ///
     /// # Errors
-    /// [`Error::InvalidFilter`] for an empty range, [`Error::NotInSummary`] from a summary, which has no single failure.
+    /// [`Error::InvalidFilter`] for an empty range, [`Error::NotInSummary`] from a summary, which has no single
+    /// failure.
     pub fn failures(&self, from: Day, to: Day, platform: Option<Platform>, limit: u32) -> Result<FailureReport> {
         if self.is_summary() {
             return Err(Error::NotInSummary);
@@ -222,8 +223,8 @@ impl Reader<'_> {
         self.read_one("failures", &failed_in(from, to, platform, limit))
     }
 
-    /// Why enrollment failed on the days `from` to `to` (exclusive), commonest first, at most `limit`: attempts and sessions
-    /// that started on them, and devices outside any attempt.
+    /// Why enrollment failed on the days `from` to `to` (exclusive), commonest reason first, at most `limit`: attempts
+    /// and sessions that started on them, and devices outside any attempt.
     ///
     /// # Errors
     /// [`Error::InvalidFilter`] for an empty range.
@@ -239,7 +240,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a summary has of the failures too.
+/// What a summary contains about failures too.
 #[derive(Deserialize)]
 struct Reasons {
     reasons: Vec<FailureReason>,
