@@ -196,7 +196,7 @@ fn the_same_file_gives_the_same_page() {
     let page = report_html(&working.reader().unwrap()).unwrap();
     working.publish(&out, None).unwrap();
     assert_eq!(report_html(&Reader::open(&out).unwrap()).unwrap(), page);
-    assert!(page.contains("There is no report before to compare with."));
+    assert!(page.contains("There is no earlier report to compare with."));
     let next = folder.path().join("next.sqlite");
     working.publish(&next, Some(&out)).unwrap();
     let page = report_html(&Reader::open(&next).unwrap()).unwrap();

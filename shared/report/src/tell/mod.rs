@@ -1,4 +1,4 @@
-//! What is said in words: the page of a file, and diagnostics of a person or a device.
+//! What a file says in words: its page, and the diagnosis of a person or a device.
 
 pub mod diagnosis;
 pub(crate) mod html;

@@ -1,4 +1,4 @@
-//! What else to find out: what the troubleshooting guide asks for and the file doesn't already answer.
+//! What else to find out: what the troubleshooting guide asks for and the file does not answer.
 
 use super::facts::Facts;
 use super::{Finding, Severity, Verdict};
@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 /// Something to find out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Collect {
-    /// What.
+    /// What to find out.
     pub what: &'static str,
-    /// How to come by it.
+    /// How to find it out.
     pub how: &'static str,
-    /// The platform it is about; none for all.
+    /// The platform it is about; `None` for all.
     pub platform: Option<&'static str>,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn of(facts: &Facts, findings: &[Finding], verdict: Verdict) -> Vec<C
         all.push(item("Where the message appears", "The app or settings page, and what was tapped just before."));
     }
     if attempts.is_empty() {
-        all.push(item("When it began, and whether it ever worked", "Ask the person; nothing is known of it here."));
+        all.push(item("When it began, and whether it ever worked", "Ask the person; no event answers it."));
         all.push(item("The platform and its version", "The device's settings."));
     }
     if !facts.is_user && facts.devices.iter().all(|known| known.device.user_principal_name.is_none()) {
@@ -69,11 +69,11 @@ const LOGS: [(&str, &str, &str); 4] = [
     (
         "ios",
         "The Company Portal's logs",
-        "Company Portal, More, Get support: the person sends the report and tells its incident number.",
+        "Company Portal, More, Get support: the person sends the report and gives you its incident number.",
     ),
     (
         "android",
         "The Company Portal's logs",
-        "Company Portal, menu, Help, Email support: the person sends the logs; with a cable they lie in the app's folder.",
+        "Company Portal, menu, Help, Email support: the person sends the logs; over a cable they can be copied from the app's folder.",
     ),
 ];

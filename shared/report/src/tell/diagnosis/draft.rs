@@ -1,4 +1,4 @@
-//! A finding while it is put together.
+//! Building a finding.
 
 use super::{Device, Finding, Severity};
 use crate::ask::reader::Advice;
@@ -52,14 +52,14 @@ impl Draft {
         self
     }
 
-    /// What is said where the catalogue says nothing.
+    /// Cause, steps and who can do them, if the catalogue has no entry.
     pub(super) fn otherwise(mut self, cause: &str, steps: &[&str], who: &[&str]) -> Self {
         self.finding.cause = cause.to_owned();
         (self.finding.steps, self.finding.who) = (owned(steps), owned(who));
         self
     }
 
-    /// The catalogue's word: its first entry gives cause and steps.
+    /// The catalogue's entries: cause and steps are from the first.
     pub(super) fn advice(mut self, advice: Vec<Advice>) -> Self {
         if let Some(first) = advice.first() {
             self.finding.cause.clone_from(&first.cause);

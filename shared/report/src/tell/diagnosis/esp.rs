@@ -1,4 +1,4 @@
-//! Findings about the Enrollment Status Page: the newest session of each device, where it didn't end well.
+//! Findings about the Enrollment Status Page: the newest session of each device, if it did not succeed.
 
 use super::draft::{Draft, found};
 use super::facts::{Facts, KnownAttempt, KnownDevice};
@@ -10,52 +10,52 @@ use vestibule_domain::esp::ItemState;
 use vestibule_domain::failure::code_value;
 use vestibule_words::form;
 
-/// Windows' general code for whatever took longer than it was allowed.
+/// Windows' general code for an operation that exceeded its time limit.
 const RAN_OUT_OF_TIME: u32 = 0x8007_05b4;
-/// Items named in a finding; more would be a list to scroll.
+/// How many items a finding names; more would have to be scrolled.
 const MOST_NAMED: usize = 5;
 
-/// What is to be said of the newest session of a device.
+/// The finding about the newest session of a device.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<Option<Draft>> {
     let Some(detail) = known.sessions.first() else { return Ok(None) };
-    let told = &detail.session;
+    let session = &detail.session;
     let (device, at) = (known.name(), form::instant_of);
-    let profile = match told.profile.as_deref() {
+    let profile = match session.profile.as_deref() {
         Some(profile) if facts.tenant.shows_profiles => format!("profile {profile}"),
         Some(_) => "a profile".to_owned(),
         None => "no profile known".to_owned(),
     };
     let mut evidence = vec![format!(
         "{device}: session of {}, {profile}, limit {} min, {} of {} items done.",
-        at(&told.started_at),
-        told.limit_minutes,
-        told.items_done,
-        told.items_counted
+        at(&session.started_at),
+        session.limit_minutes,
+        session.items_done,
+        session.items_counted
     )];
     let kind = |state: &str| -> Vec<&EspItemRow> {
         detail.items.iter().filter(|item| item.state.as_deref() == Some(state)).collect()
     };
-    let (failing, advice, finding) = if told.is_stuck {
+    let (failing, advice, finding) = if session.is_stuck {
         evidence.push(format!(
-            "It has identified what to track since {} without an end.",
-            told.stuck_since.as_deref().map(at).unwrap_or_default()
+            "It has been identifying what to track since {}.",
+            session.stuck_since.as_deref().map(at).unwrap_or_default()
         ));
-        if told.state == "timedOut" {
-            evidence.push(format!("It is past its time limit since {}.", at(&told.deadline)));
+        if session.state == "timedOut" {
+            evidence.push(format!("It has been past its time limit since {}.", at(&session.deadline)));
         }
         (Vec::new(), reader.advice("esp-stuck-identifying")?, ("esp-stuck-identifying", "Stuck while identifying"))
-    } else if told.state == "failed" {
+    } else if session.state == "failed" {
         let failing = kind("error");
-        evidence.extend(told.error_message.iter().map(|message| format!("The page said: “{message}”.")));
-        // The page may give up by its own clock, before the limit that is known here.
-        let finding = match told.error_code.as_deref().and_then(code_value) {
+        evidence.extend(session.error_message.iter().map(|message| format!("The page said: “{message}”.")));
+        // The page may give up by its own clock, before the limit that the file has.
+        let finding = match session.error_code.as_deref().and_then(code_value) {
             Some(RAN_OUT_OF_TIME) if failing.is_empty() => {
                 ("esp-ran-out-of-time", "The Enrollment Status Page gave up by the code for a time limit")
             }
             _ => ("esp-failed", "The Enrollment Status Page failed"),
         };
         (failing, Vec::new(), finding)
-    } else if told.state == "timedOut" {
+    } else if session.state == "timedOut" {
         let waiting: Vec<_> = detail
             .items
             .iter()
@@ -76,7 +76,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
     }
     let mut all = advice;
     let codes = failing.iter().filter_map(|item| item.error_code.as_deref());
-    for value in codes.chain(told.error_code.as_deref()).chain(told.error_message.as_deref()).flat_map(codes_in) {
+    for value in codes.chain(session.error_code.as_deref()).chain(session.error_message.as_deref()).flat_map(codes_in) {
         for entry in reader.advice_by_code(value)? {
             if !all.contains(&entry) {
                 all.push(entry);
@@ -85,13 +85,13 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
     }
     let item = failing.first().and_then(|item| item.item_id.clone());
     let asked = match item {
-        _ if told.is_stuck => parameters([("stuck", Some("true".to_owned()))]),
-        // The same app holds others up, whatever their sessions came to.
+        _ if session.is_stuck => parameters([("stuck", Some("true".to_owned()))]),
+        // The same app blocks others too, whatever the state of their sessions is.
         Some(item) => parameters([("item", Some(item))]),
-        None => parameters([("state", Some(told.state.clone()))]),
+        None => parameters([("state", Some(session.state.clone()))]),
     };
     let others = others::sessions_alike(reader, facts, asked)?;
-    let (cause, steps): (&str, &[&str]) = match told.state.as_str() {
+    let (cause, steps): (&str, &[&str]) = match session.state.as_str() {
         "timedOut" => (
             "What the page waits for took longer than the profile's limit allows.",
             &[
@@ -103,7 +103,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
             "The page stopped waiting. No item was reported to have failed.",
             &[
                 "Look at which item isn't done, and try its installation on a device that is set up already.",
-                "See whether the device has the profile that is known here: another may have a shorter limit.",
+                "Check whether the device has the profile named here: another may have a shorter limit.",
             ],
         ),
         _ if failing.is_empty() => (
@@ -117,20 +117,20 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
         _ => (
             "An item that the page waits for couldn't be installed.",
             &[
-                "Look up the item's error in the MDM and mend its package or its assignment.",
+                "Look up the item's error in the MDM and correct its package or its assignment.",
                 "Begin again from the page, where the profile allows it, or reset the device.",
             ],
         ),
     };
-    // What went wrong before an attempt that began later completed is past. Where the device became complete without a
+    // If an attempt that began later completed, the session's failure is past. If the device became complete without a
     // new attempt, what the session could not install may still be missing.
-    let later = |attempt: &KnownAttempt| attempt.is("completed") && attempt.attempt.started_at > told.started_at;
+    let later = |attempt: &KnownAttempt| attempt.is("completed") && attempt.attempt.started_at > session.started_at;
     let severity = match known.attempts.iter().any(later) {
         true => Severity::Information,
         false if known.complete_since() => Severity::Warning,
         false => Severity::Problem,
     };
-    let draft = found(finding.0, severity, finding.1).session(&told.session_id).evidence(evidence).otherwise(
+    let draft = found(finding.0, severity, finding.1).session(&session.session_id).evidence(evidence).otherwise(
         cause,
         steps,
         &["admin"],
@@ -138,7 +138,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
     Ok(Some(draft.advice(all).others(others)))
 }
 
-/// Whether an item in that state holds nobody up.
+/// Whether the page no longer waits for an item in that state.
 fn is_done(state: &str) -> bool {
     ItemState::read(state).is_some_and(ItemState::is_done)
 }

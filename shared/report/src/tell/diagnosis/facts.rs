@@ -1,4 +1,4 @@
-//! What the file knows of a person or a device.
+//! What the file knows about a person or a device.
 
 use super::{Device, Known, Subject, Verdict};
 use crate::ask::reader::{Advice, Attempt, EspSessionDetail, Reader, parameters};
@@ -15,43 +15,43 @@ pub(super) const CAP_REACHED: &str = "device-cap-reached";
 /// A device with what the subject did on it.
 pub(super) struct KnownDevice {
     pub device: Device,
-    /// Newest first.
+    /// The newest first.
     pub attempts: Vec<KnownAttempt>,
-    /// Newest first.
+    /// The newest first.
     pub sessions: Vec<EspSessionDetail>,
-    /// Outside any attempt, unresolved; newest first.
+    /// Unresolved failures outside any attempt, the newest first.
     pub failures: Vec<DeviceFailure>,
-    /// How it stands (docs/DOMAIN.md, D1), whoever used it last.
+    /// Its state (docs/DOMAIN.md, D1), whoever used it last.
     pub state: DeviceState,
-    /// Whether it is enrolled and, where that is required, compliant.
+    /// Whether it is enrolled and, if that is required, compliant.
     pub complete: bool,
-    /// Whether the last attempt on it is theirs or nobody's, so that how it stands comes of it.
+    /// Whether the last attempt on it is the subject's or nobody's, so that the device's state follows from it.
     pub has_last: bool,
-    /// Whether the number of its person's devices may be why it fails: what failed says so, or nobody reported why.
+    /// Whether the number of its person's devices may be why it fails: the failure says so, or its reason is unknown.
     pub limit_may_be_why: bool,
 }
 
 impl KnownDevice {
-    /// Whether it became complete since its newest attempt, which ended without success; by whomever.
+    /// Whether the newest attempt ended without success, and the device became complete since, through anyone.
     pub(super) fn complete_since(&self) -> bool {
         let ended = self.attempts.first().is_some_and(|newest| newest.is("failed") || newest.is("abandoned"));
         ended && self.complete && self.state == DeviceState::Enrolled
     }
 
-    /// Attempts that ended without success and that no success followed.
+    /// Attempts that ended without success and were not followed by a success.
     pub(super) fn unresolved(&self) -> impl Iterator<Item = &KnownAttempt> {
         let complete_since = self.complete_since();
         let since = self.attempts.iter().take_while(|attempt| !attempt.is("completed"));
         since.filter(move |attempt| !attempt.is("inProgress") && !complete_since)
     }
 
-    /// Whether its newest attempt waits for that.
+    /// Whether its newest attempt is waiting for `what`.
     pub(super) fn waits_for(&self, what: &str) -> bool {
         self.attempts.first().is_some_and(|newest| newest.attempt.waits_for.as_deref() == Some(what))
     }
 
-    /// How a device stands: as the status page counts it. Where another person's attempt is the last, it stands as theirs
-    /// ended, unless it is enrolled or prepared by now.
+    /// The verdict on a device follows the state that the status page counts. If the last attempt is another person's,
+    /// it follows how the subject's own attempt ended, unless the device is enrolled or prepared by now.
     pub(super) fn verdict(&self) -> Verdict {
         let newest = self.attempts.first();
         match self.state {
@@ -71,13 +71,13 @@ impl KnownDevice {
             DeviceState::Failed => Verdict::Failing,
             DeviceState::GaveUp => Verdict::GaveUp,
             DeviceState::Pending => Verdict::NoAttempt,
-            // Of a session without an attempt nobody knows whether it was an enrollment.
+            // It is unknown whether a session without an attempt was an enrollment.
             DeviceState::NotEnrolled if newest.is_none() && !self.sessions.is_empty() => Verdict::NoAttempt,
             DeviceState::NotEnrolled => Verdict::NotEnrolled,
         }
     }
 
-    /// How it is called in a sentence.
+    /// Its name in a sentence.
     pub(super) fn name(&self) -> &str {
         let Device { device_name, enrollment_key, .. } = &self.device;
         device_name.as_deref().unwrap_or(enrollment_key)
@@ -116,12 +116,12 @@ impl KnownAttempt {
         self.attempt.outcome == outcome
     }
 
-    /// When it ended; of one that is open when its newest event was.
+    /// When it ended; while it is open, the time of its newest event.
     pub(super) fn end(&self) -> Timestamp {
         self.ended_at.unwrap_or(self.last_activity)
     }
 
-    /// How long it took; none while it is open, or where no sender reported its start.
+    /// How long it took; `None` while it is open, or if no sender reported its start.
     pub(super) fn duration_seconds(&self) -> Option<i64> {
         let took = self.ended_at.map(|ended| (ended - self.started_at).get() / 1_000);
         took.filter(|_| self.attempt.start_reported)
@@ -136,18 +136,18 @@ fn invalid(what: impl std::fmt::Display) -> Error {
     Error::Answer(serde::de::Error::custom(what))
 }
 
-/// All that findings rest on.
+/// The facts that findings are made from.
 pub(super) struct Facts {
     /// The first day of the file.
     pub window_from: String,
     pub is_user: bool,
-    /// The devices, the worst first; of those that stand alike the one that moved last.
+    /// The devices, the worst first; among equals, the one with the newest activity first.
     pub devices: Vec<KnownDevice>,
     pub tenant: Known,
     /// The person whose devices count against the limit, and how many of theirs are enrolled.
     pub enrolled_by_user: Option<(String, u32)>,
     pub requires_compliance: bool,
-    /// When anything was received last, of any device; only looked up where nothing is known of the subject.
+    /// When the newest event of any device was received; looked up only if nothing is known about the subject.
     pub newest_event: Option<Timestamp>,
 }
 
@@ -194,19 +194,19 @@ impl Facts {
         all
     }
 
-    /// Attempts of each device that ended without success and that no success of the same device followed.
+    /// Attempts of each device that ended without success and were not followed by a success of the same device.
     pub(super) fn unresolved(&self) -> impl Iterator<Item = &KnownAttempt> {
         self.devices.iter().flat_map(KnownDevice::unresolved)
     }
 
-    /// The keys of their devices as a JSON list, to leave them out where others are counted.
+    /// The keys of the devices as a JSON list, to leave them out when counting others.
     pub(super) fn own_devices(&self) -> String {
         let keys = self.devices.iter().map(|known| known.device.enrollment_key.as_str());
         serde_json::Value::from_iter(keys).to_string()
     }
 }
 
-/// Whether what a device failed with says that its person has too many, or nobody reported why it did not enroll.
+/// Whether a device's failure says that its person has too many devices, or nobody reported why it did not enroll.
 fn limit_may_be_why(reader: &Reader<'_>, known: &KnownDevice) -> Result<bool> {
     let (advice, code, words) = if let Some(failure) = known.failures.first() {
         let DeviceFailure { code, reason, category, message, advice, .. } = failure;
@@ -214,7 +214,7 @@ fn limit_may_be_why(reader: &Reader<'_>, known: &KnownDevice) -> Result<bool> {
     } else if let Some(newest) = known.unresolved().next() {
         let one = &newest.attempt;
         if !newest.is("failed") {
-            // Who chose to stop, or began anew, did so for another reason.
+            // A person who chose to stop, or began anew, did so for another reason.
             let cause = one.cause.as_deref().and_then(Cause::read);
             return Ok(matches!(cause, Some(Cause::TimedOut | Cause::PortalClosed)));
         }
@@ -228,16 +228,16 @@ fn limit_may_be_why(reader: &Reader<'_>, known: &KnownDevice) -> Result<bool> {
         return Ok(true);
     }
     let by_code = code.as_deref().and_then(code_value).map(|value| reader.advice_by_code(value)).transpose()?;
-    // A code that is known says it, or it is not said: what the words speak for comes after.
+    // If the advice knows the code, only its entries count; otherwise those found by the words do.
     let meanings = by_code.filter(|meanings| !meanings.is_empty()).unwrap_or(advice);
     Ok(meanings.iter().any(|advice| advice.id == CAP_REACHED))
 }
 
-/// What the file knows of them.
+/// What the file knows about the subject.
 #[derive(Deserialize)]
 struct Found {
     devices: Vec<FoundDevice>,
-    /// Newest first.
+    /// The newest first.
     attempts: Vec<Attempt>,
     failures: Vec<DeviceFailure>,
 }
@@ -252,11 +252,11 @@ struct FoundDevice {
     last_attempt_id: Option<String>,
 }
 
-/// The devices that a subject has, the worst first.
+/// The subject's devices, the worst first.
 fn devices(reader: &Reader<'_>, subject: &Subject) -> Result<Vec<KnownDevice>> {
     let (user, device, name) = match subject {
         Subject::User(user) => (Some(user.clone()), None, None),
-        // Identifiers are kept in small letters, and NOCASE knows only the letters of ASCII.
+        // Identifiers are stored in lower case, and NOCASE ignores only the case of ASCII letters.
         Subject::Device { text, name } => (None, Some(text.to_lowercase()), Some(name.clone())),
     };
     let found: Found =

@@ -1,7 +1,7 @@
-//! From facts to what is to be said, most telling first.
+//! Makes findings from facts, most important first.
 //!
-//! Each rule looks at one device by itself. What went wrong before the same device worked is past and not said; nothing
-//! that worked on another device changes a finding.
+//! Must stay true: each rule looks at one device only. A failure that the same device's success followed is past and
+//! gives no finding; success on another device changes nothing.
 
 use super::draft::{Draft, found};
 use super::facts::{CAP_REACHED, Facts, KnownAttempt, KnownDevice};
@@ -15,11 +15,12 @@ use vestibule_words::form;
 /// The finding that a person has as many devices as allowed.
 pub(super) const DEVICE_LIMIT: &str = "device-limit";
 
-/// All findings, ranked: problems before warnings before the rest; among these those of the worst device, in the
-/// rules' own order.
+/// All findings, ranked: problems before warnings before the rest; among these the worst device first, in the order of
+/// the rules.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
     let limit = device_limit(reader, facts)?;
-    // It comes first where it may be why the worst device fails; otherwise what is known of the devices does.
+    // The limit comes first if it may be why the worst device fails; otherwise the findings about the devices come
+    // first.
     let (mut drafts, limit) = match facts.devices.first().is_some_and(|worst| worst.limit_may_be_why) {
         true => (limit, Vec::new()),
         false => (Vec::new(), limit),
@@ -28,7 +29,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
         let mut own = failures(reader, facts, known)?;
         own.extend(outside(known));
         own.extend(esp::of(reader, facts, known)?);
-        // That it is not compliant is what a verdict of that name means; how its attempt ended comes after.
+        // The verdict already says that it is not compliant, so that finding comes before how its attempt ended.
         let (first, last) = match known.verdict() {
             Verdict::NotCompliant => (compliance(facts, known), None),
             _ => (None, compliance(facts, known)),
@@ -46,7 +47,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
     drafts.extend(silent::of(reader, facts)?);
     drafts.extend(unknown(facts));
     let mut findings: Vec<Finding> = drafts.into_iter().map(|draft| draft.finding).collect();
-    // Stable: the order above decides between equals.
+    // The sort is stable: the order above decides between equals.
     findings.sort_by_key(|finding| finding.severity);
     for (rank, finding) in (1..).zip(&mut findings) {
         finding.rank = rank;
@@ -54,7 +55,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// One finding for each kind of failure that no success followed.
+/// One finding for each kind of failure that was not followed by a success.
 fn failures(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<Vec<Draft>> {
     let mut kinds: BTreeMap<_, Vec<&KnownAttempt>> = BTreeMap::new();
     for attempt in known.unresolved().filter(|attempt| attempt.is("failed")) {
@@ -64,14 +65,14 @@ fn failures(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<V
         kinds.entry(kind).or_default().push(attempt);
     }
     let mut kinds: Vec<_> = kinds.into_values().collect();
-    // Newest first within each already.
+    // Within each kind the newest already comes first.
     kinds.sort_by_key(|kind| std::cmp::Reverse(kind.first().map(|newest| newest.last_activity)));
     let mut drafts = Vec::new();
     for kind in kinds {
         let Some(newest) = kind.first() else { continue };
         let advice = reader.detail(&newest.attempt)?.advice;
-        let told = &newest.attempt;
-        let named = named(told.failure_code.as_deref(), told.failure_reason.as_deref());
+        let attempt = &newest.attempt;
+        let named = named(attempt.failure_code.as_deref(), attempt.failure_reason.as_deref());
         let (first, last) = (kind.last().unwrap_or(newest), newest);
         let mut evidence = vec![match kind.len() {
             1 => format!("Failed with {named} on {}.", form::instant(last.end())),
@@ -82,8 +83,9 @@ fn failures(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<V
             ),
         }];
         evidence.push(format!("It stopped {}.", places::place(newest)));
-        evidence.extend(told.failure_message.iter().map(|message| format!("The message was: “{message}”.")));
-        evidence.extend(told.failure_category.iter().map(|category| format!("The sender's category is {category}.")));
+        evidence.extend(attempt.failure_message.iter().map(|message| format!("The message was: “{message}”.")));
+        evidence
+            .extend(attempt.failure_category.iter().map(|category| format!("The sender's category is {category}.")));
         let title = match advice.first() {
             Some(entry) => entry.problem.clone(),
             None => format!("The enrollment fails ({named})"),
@@ -101,12 +103,12 @@ fn failures(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<V
 const UNKNOWN_CAUSE: &str = "The catalogue of advice doesn't know this failure.";
 
 const UNKNOWN_FAILURE: &[&str] = &[
-    "Get the exact message and the screen it stands on from the person.",
-    "Look the code up in the MDM's own documentation; with several meanings, the platform tells which.",
-    "Try again with another account on the same device, and with the same account on another device: that tells which of the two it is.",
+    "Ask the person for the exact message and the screen that shows it.",
+    "Look the code up in the MDM's own documentation; if it has several meanings, the platform decides which applies.",
+    "Try again with another account on the same device, and with the same account on another device: that shows which of the two is the cause.",
 ];
 
-/// Failures outside any attempt that nothing has resolved: one finding, of the newest.
+/// Unresolved failures outside any attempt: one finding, about the newest.
 fn outside(known: &KnownDevice) -> Option<Draft> {
     let newest = known.failures.first()?;
     let named = named(newest.code.as_deref(), newest.reason.as_deref());
@@ -132,7 +134,7 @@ fn named(code: Option<&str>, reason: Option<&str>) -> String {
     if named.is_empty() { "neither code nor reason".to_owned() } else { named.join(", ") }
 }
 
-/// As many devices as the organisation allows.
+/// The person has as many devices as the organisation allows.
 fn device_limit(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     let Some((person, enrolled)) = &facts.enrolled_by_user else { return Ok(Vec::new()) };
     if *enrolled < facts.tenant.device_limit {
@@ -172,18 +174,18 @@ fn clock(reader: &Reader<'_>, known: &KnownDevice) -> Result<Option<Draft>> {
     Ok(Some(draft.evidence(evidence).advice(reader.advice("device-clock")?)))
 }
 
-/// What a missing licence looks like to a sender that doesn't say so.
+/// A failure that a missing licence may cause, although the sender does not name it.
 fn licence(reader: &Reader<'_>, known: &KnownDevice, drafts: &[Draft]) -> Result<Option<Draft>> {
-    let is_told = |draft: &Draft| draft.finding.advice.iter().any(|advice| advice.id == "licence-missing");
+    let is_found = |draft: &Draft| draft.finding.advice.iter().any(|advice| advice.id == "licence-missing");
     let mut suspects = known.unresolved().filter(|attempt| {
         let category = attempt.attempt.failure_category.as_deref().and_then(FailureCategory::read);
         let speaks_for_it = [FailureCategory::Authorization, FailureCategory::AccountValidation];
         category
             .is_some_and(|category| speaks_for_it.contains(&category) || category == FailureCategory::UserValidation)
     });
-    let Some(newest) = suspects.next().filter(|_| !drafts.iter().any(is_told)) else { return Ok(None) };
+    let Some(newest) = suspects.next().filter(|_| !drafts.iter().any(is_found)) else { return Ok(None) };
     let category = newest.attempt.failure_category.as_deref().unwrap_or_default();
-    let evidence = vec![format!("The sender's category is {category}; a missing licence shows so too.")];
+    let evidence = vec![format!("The sender's category is {category}; a missing licence is reported under it too.")];
     let draft = found("licence", Severity::Warning, "The account may lack a licence");
     Ok(Some(draft.evidence(evidence).advice(reader.advice("licence-missing")?)))
 }
@@ -202,7 +204,7 @@ fn compliance(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
     Some(draft.evidence(evidence).otherwise(cause, steps, &["user", "admin"]))
 }
 
-/// How things stand where nothing is wrong, or no attempt is known.
+/// What is going on if nothing is wrong, or no attempt is known.
 fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
     let Some(newest) = known.attempts.first() else {
         if known.device.enrolled {
@@ -238,10 +240,11 @@ fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
             true => format!("The technician's part completed on {at}."),
             false => "A technician prepared it since its newest attempt here.".to_owned(),
         }];
-        let draft = found("prepared", Severity::Information, "Prepared; its user has yet to come").evidence(evidence);
+        let draft =
+            found("prepared", Severity::Information, "Prepared; its user has not signed in yet").evidence(evidence);
         return Some(draft.otherwise("Nothing is wrong.", &["Hand the device to its user."], &["admin"]));
     }
-    // What fails on a device that is enrolled is its own finding: nothing is called well beside it.
+    // A failure on an enrolled device has its own finding; no other finding then says that all is well.
     if !known.failures.is_empty() {
         return None;
     }
@@ -262,35 +265,36 @@ fn standing(facts: &Facts, known: &KnownDevice) -> Option<Draft> {
     Some(match known.has_last {
         true => draft.otherwise(
             "The device became complete in another way than by that attempt: what stopped the attempt may still be missing on it.",
-            &["See that what the attempt waited for, or failed at, is on the device by now."],
+            &["Check that what the attempt waited for, or failed at, is on the device by now."],
             &["admin"],
         ),
         false => draft.otherwise("Another person's enrollment of the same device followed.", &[], &[]),
     })
 }
 
-/// What is said of a device of which something was reported, and no enrollment.
+/// The finding about a device that something, but no enrollment, was reported about.
 fn not_enrolled(facts: &Facts) -> Draft {
-    let evidence = format!("What was reported of it since {} opened no attempt.", facts.window_from);
+    let evidence = format!("What was reported about it since {} opened no attempt.", facts.window_from);
     let draft = found("not-enrolled", Severity::Information, "Not enrolled; no enrollment of it was reported");
     draft.evidence(vec![evidence]).otherwise(
-        "As a rule it enrolled before its sender was set up here, or longer ago than attempts are kept, and was removed from management since.",
-        &["See in the MDM whether the device is there, and who removed it.", "To have it managed again, enroll it anew."],
+        "Usually it enrolled before its sender was set up here, or longer ago than attempts are kept, and was removed from management since.",
+        &["Check in the MDM whether the device is there, and who removed it.", "To have it managed again, enroll it anew."],
         &["admin"],
     )
 }
 
-/// What is said of somebody of whom nothing is known.
+/// The finding about a subject that nothing is known about.
 fn unknown(facts: &Facts) -> Option<Draft> {
-    facts.devices.is_empty().then(|| not_seen(facts, "Nothing is known of this"))
+    facts.devices.is_empty().then(|| not_seen(facts, "Nothing is known about this"))
 }
 
 fn not_seen(facts: &Facts, title: &str) -> Draft {
     let mut evidence = vec![format!("The events reach back to {}.", facts.window_from)];
-    evidence
-        .extend(facts.newest_event.map(|at| format!("The newest event of any device is of {}.", form::instant(at))));
+    evidence.extend(
+        facts.newest_event.map(|at| format!("The newest event of any device was received on {}.", form::instant(at))),
+    );
     found("not-seen", Severity::Information, title).evidence(evidence).otherwise(
-        "The address or number is spelt otherwise, no attempt got as far as a sender that reports it, or it was longer ago.",
+        "The address or number is spelt differently, no attempt reached a sender that reports it, or it was longer ago.",
         &[
             "Check the spelling: a person by address or id; a device by serial number, UDID, id or name.",
             "Find out how far the person came: whether the Company Portal or the setup was opened at all, and whether sign-in worked.",

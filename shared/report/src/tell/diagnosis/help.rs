@@ -1,6 +1,6 @@
-//! What helps past the places where people stop: why they stop there as a rule, and what to do.
+//! Help for the places where people stop: why they usually stop there, and what to do.
 //!
-//! Every abandoned attempt has help: where no place was reported, it says what to ask on that platform.
+//! Must stay true: every abandoned attempt has help; if no place was reported, it says what to ask on that platform.
 
 use crate::ask::reader::Attempt;
 use vestibule_domain::Platform;
@@ -8,10 +8,10 @@ use vestibule_domain::attempt::Cause;
 use vestibule_domain::catalogue::{AWAIT_CONFIGURATION, Action, KnownAction, KnownScreen};
 use vestibule_domain::esp::Phase;
 
-/// Why, and what to do in order.
+/// Why people stop, and what to do, in order.
 pub(super) type Help = (&'static str, &'static [&'static str]);
 
-/// What helps past the place where an attempt was abandoned.
+/// The help for the place where an attempt was abandoned.
 pub(super) fn past(attempt: &Attempt) -> Help {
     let cause = attempt.cause.as_deref().and_then(Cause::read);
     if cause == Some(Cause::Unenrolled) {
@@ -43,39 +43,39 @@ const REMOVED: Help = (
     &["Look up in the MDM's audit log who or what removed it.", "Once that is cleared up, begin the enrollment anew."],
 );
 
-/// Enrolled, and never reported compliant in time.
+/// Enrolled, but not reported compliant in time.
 pub(super) const COMPLIANCE: Help = (
     "The device doesn't meet a policy yet, an old system version or a missing passcode for instance, or nobody reports compliance to this service.",
     &[
         "Look up in the MDM whether the device is compliant there, and if not which setting isn't met.",
         "Let the person correct it and choose to check again in the Company Portal.",
-        "Where the MDM says that it is compliant: see that its compliance reports reach this service, and that the tenant's complianceSource names the right source.",
+        "If the MDM says that it is compliant: check that its compliance reports reach this service, and that the tenant's complianceSource names the right source.",
     ],
 );
 
 /// The Setup Assistant waits for the MDM's release.
 pub(super) const HELD: Help = (
-    "As a rule the MDM never released the device: a command before the release is stuck or failed, the device doesn't fetch its commands, or the server isn't set up to send DeviceConfigured at all. The device may also be released, with nothing to report it.",
+    "Usually the MDM never released the device: a command before the release is stuck or failed, the device doesn't fetch its commands, or the server isn't set up to send DeviceConfigured at all. The device may also have been released without a report.",
     &[
         "Ask the person whether the device still says that it waits for its configuration; if not, only the report of it is missing.",
         "Look up in the MDM which commands for the device are queued or failed, and clear the first of them.",
-        "See that push messages reach the device: another network, and a push certificate that has not expired.",
+        "Check that push messages reach the device: try another network, and check that the push certificate has not expired.",
         "Send DeviceConfigured to the device by hand.",
-        "Where the server never releases devices, set the source up with --ignore-awaiting-configuration true.",
+        "If the server never releases devices, set the source up with --ignore-awaiting-configuration true.",
     ],
 );
 
-/// The attempt counts as completed, and nothing reported that the Setup Assistant was released.
+/// The attempt counts as completed, but no sender reported that the Setup Assistant was released.
 pub(super) const NOT_RELEASED: Help = (
-    "As a rule the device was released and is in use: Apple does not document when a device reports again after that, and some servers pass nothing on. Otherwise the person still looks at a Setup Assistant that waits.",
+    "Usually the device was released and is in use: Apple does not document when a device reports again after that, and some servers don't pass the report on. Otherwise the person still sees a Setup Assistant that waits.",
     &[
         "Ask the person whether the device still says that it waits for its configuration.",
         "If it does: look up in the MDM which commands for the device are queued or failed, and send DeviceConfigured by hand.",
-        "Where the server never releases devices, set the source up with --ignore-awaiting-configuration true.",
+        "If the server never releases devices, set the source up with --ignore-awaiting-configuration true.",
     ],
 );
 
-/// A screen that the catalogue doesn't have.
+/// A place outside the catalogue.
 const OF_THE_SENDER: Help = (
     "The person didn't go on at a place of the sender's own; the events don't say more.",
     &[
@@ -86,7 +86,7 @@ const OF_THE_SENDER: Help = (
 );
 
 const DOWNLOAD: Help = (
-    "The browser asks whether it may show a configuration profile, which sounds like a warning; who chooses Ignore gets no profile.",
+    "The browser asks whether it may show a configuration profile, which sounds like a warning; a person who chooses Ignore gets no profile.",
     &[
         "Let the person begin again in the Company Portal and choose Allow.",
         "Make sure that Safari is used, with cookies on, and that it isn't in private browsing.",
@@ -105,7 +105,7 @@ const CALLS: Help = (
     "Android calls the permission to read the device's identity “make and manage phone calls”, so people leave it unanswered.",
     &[
         "Explain that the app makes no calls: it needs the permission to identify the device.",
-        "Begin again in the Company Portal and allow it; after two refusals only the system's settings of the app do.",
+        "Begin again in the Company Portal and allow it; after two refusals it can only be allowed in the system's settings of the app.",
     ],
 );
 
@@ -113,9 +113,9 @@ const CALLS: Help = (
 fn status_page(phase: Phase) -> Help {
     match phase {
         Phase::DevicePreparation => (
-            "Windows waits for the TPM's attestation, for joining the directory or for the MDM's registration; without the network or the time service none of them ends.",
+            "Windows waits for the TPM's attestation, for joining the directory or for the MDM's registration; without the network or the time service, none of them completes.",
             &[
-                "See that the network lets the device reach Microsoft's services, time included, without a proxy that asks for a sign-in.",
+                "Check that the network lets the device reach Microsoft's services, including the time service, without a proxy that asks for a sign-in.",
                 "Update firmware and TPM where attestation is needed (self-deploying, pre-provisioning).",
                 "Reset the device and begin anew.",
             ],
@@ -123,7 +123,7 @@ fn status_page(phase: Phase) -> Help {
         Phase::DeviceSetup => (
             "Apps and policies for the device take longer than the person waits, or one of them never ends.",
             &[
-                "Look at the session's items: which of them was still waiting, and install it on a device that is set up already.",
+                "Look at the session's items to see which of them was still waiting, and install it on a device that is set up already.",
                 "Track fewer apps in the profile, or raise its limit.",
                 "Begin again from the page, where the profile allows it, or reset the device.",
             ],
@@ -131,8 +131,8 @@ fn status_page(phase: Phase) -> Help {
         Phase::AccountSetup => (
             "Apps and policies for the person take longer than they wait, or the person was never asked to sign in again, as with a hybrid join.",
             &[
-                "Look at the session's items: which of them was still waiting.",
-                "Let the person sign in once more, and see that the directory already knows the device where it is joined to both.",
+                "Look at the session's items to see which of them was still waiting.",
+                "Let the person sign in once more; if the device is joined to both directories, check that both already know it.",
                 "Assign to the device what need not wait for the person, or skip this phase for them.",
             ],
         ),
@@ -146,33 +146,33 @@ fn not_reported(platform: Option<Platform>) -> Help {
             "No sender reported where it stopped: the sign-in, the wait on the Enrollment Status Page, or a restart that nobody sat through.",
             &[
                 "Ask the person whether the last screen was the sign-in, a list of things being set up, or the desktop.",
-                "Ask for a photograph of it; codes like 0x801c0003 stand in small print.",
-                "See in the MDM whether the device is there; if it is, only compliance or the report of it is missing.",
-                "Add a source that reports the Enrollment Status Page, so that the next one has a place.",
+                "Ask for a photograph of it; codes like 0x801c0003 are in small print.",
+                "Check in the MDM whether the device is there; if it is, only compliance or the report of it is missing.",
+                "Add a source that reports the Enrollment Status Page, so that the next attempt has a place.",
             ],
         ),
         Some(Platform::MacOs) => (
             "No sender reported where it stopped: the Setup Assistant, the approval of the management profile in System Settings, or the installations after it.",
             &[
                 "Ask the person whether the Setup Assistant, System Settings or an app showed the last message.",
-                "See in System Settings, General, Device Management, whether a profile waits to be installed.",
-                "Where the Mac mostly installs, raise macosIdleLimitMinutes: then waiting isn't taken for giving up.",
+                "Check in System Settings, General, Device Management, whether a profile waits to be installed.",
+                "If the Mac spends most of the time installing, raise macosIdleLimitMinutes, so that waiting isn't taken for giving up.",
             ],
         ),
         Some(Platform::Ios) => (
             "No sender reported the screen where it stopped; on iPhone and iPad it is most often the profile that must be found and installed in Settings.",
             &[
                 "Ask the person whether they saw the Company Portal, the browser, Settings or the Setup Assistant last.",
-                "See in Settings whether “Profile Downloaded” waits there; install it, or begin again in the Company Portal.",
-                "Add a source that reports the screens, so that the next one has a place.",
+                "Check in Settings whether “Profile Downloaded” is shown; install it, or begin again in the Company Portal.",
+                "Add a source that reports the screens, so that the next attempt has a place.",
             ],
         ),
         Some(Platform::Android) => (
             "No sender reported the screen where it stopped; on Android it is most often a permission, or the set-up of the work profile.",
             &[
                 "Ask the person whether they saw the Company Portal, a permission or the work profile's set-up last.",
-                "See whether apps with a briefcase are there: then the work profile exists, and only the last steps are missing.",
-                "Add a source that reports the screens, so that the next one has a place.",
+                "Check whether there are apps with a briefcase: then the work profile exists, and only the last steps are missing.",
+                "Add a source that reports the screens, so that the next attempt has a place.",
             ],
         ),
         None => (
@@ -189,17 +189,17 @@ fn not_reported(platform: Option<Platform>) -> Help {
 fn at(action: KnownAction) -> Help {
     match action {
         KnownAction::PreEnrollmentWizard => (
-            "The first screens say what the organisation will see and manage; who doesn't expect them puts them off.",
+            "The first screens say what the organisation will see and manage; people who don't expect them put them off.",
             &[
-                "Tell people before they begin what enrolling does and what the organisation can't see.",
+                "Explain to people before they begin what enrolling does and what the organisation can't see.",
                 "Let the person go on in the Company Portal: the enrollment can be taken up again.",
             ],
         ),
         KnownAction::IosProfileLaunch => (
-            "Apple's management profile is downloaded in the browser and installed in Settings, where the person must find it by themselves.",
+            "Apple's management profile is downloaded in the browser and installed in Settings, where the person must find it unaided.",
             &[
                 "Let the person allow the download, then open Settings, Profile Downloaded, and choose Install.",
-                "Where it can't be found any more, begin again in the Company Portal: the download is offered anew.",
+                "If it can't be found any more, begin again in the Company Portal: the download is offered anew.",
                 "Make sure that Safari is used, with cookies on, and that no other management profile is installed.",
             ],
         ),
@@ -218,7 +218,7 @@ fn at(action: KnownAction) -> Help {
             ],
         ),
         KnownAction::TermsofUse => (
-            "The organisation's own terms stand between the person and the end; long or alarming ones are declined or left lying.",
+            "The organisation's own terms stand between the person and the end; people decline or ignore long or alarming ones.",
             &[
                 "Read the terms with the eyes of the person, and shorten what isn't needed.",
                 "Ask the person what they object to; begin again once it's cleared up.",
@@ -228,13 +228,13 @@ fn at(action: KnownAction) -> Help {
             "The Company Portal has to be open to finish; people leave it while it loads, or skip the page it wants to open.",
             &[
                 "Let the person open the Company Portal again and stay until it says that everything is set up.",
-                "Where it hangs each time, update the app, and try another network.",
+                "If it hangs each time, update the app, and try another network.",
             ],
         ),
         KnownAction::DeviceCategory => (
             "The choice of a category means nothing to most people, and nothing goes on without it.",
             &[
-                "Name the categories so that a person knows which one is theirs, or tell them which to choose.",
+                "Name the categories so that a person knows which one is theirs, or say which to choose.",
                 "Open the Company Portal again and choose one.",
             ],
         ),
@@ -249,7 +249,7 @@ fn at(action: KnownAction) -> Help {
             "The enrollment was never activated after the device was added.",
             &[
                 "Let the person open the Company Portal and choose to activate.",
-                "Where a message with a link is sent, find out whether it came.",
+                "If a message with a link is sent, find out whether it arrived.",
             ],
         ),
     }

@@ -1,9 +1,9 @@
-//! Diagnostics (docs/DOMAIN.md, H7): for a person or a device what happened, what is wrong, why as a rule, what to do,
-//! whom else it hits, and what else to find out.
+//! Diagnostics (docs/DOMAIN.md, H7): for a person or a device, what happened, what is wrong, what usually causes it,
+//! what to do, who else is affected, and what else to find out.
 //!
-//! What must stay true: it only reads; every statement about the past is evidence from the file, told with its
-//! number or instant; what the file cannot know is asked for under [`Diagnosis::collect`], not guessed. Each device is
-//! judged by itself: what worked on another excuses nothing. A name of several devices gets no verdict.
+//! What must stay true: it only reads; every statement about the past is evidence from the file and gives its number or
+//! instant; what the file cannot know is asked for under [`Diagnosis::collect`], not guessed. Each device is judged
+//! separately: success on another device excuses nothing. A name that several devices have gets no verdict.
 
 mod collect;
 mod draft;
@@ -26,29 +26,28 @@ use crate::error::Result;
 use facts::{Facts, KnownDevice};
 use serde::{Deserialize, Serialize};
 
-/// Whom it is about.
+/// The person or device to diagnose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A person: principal name or id, without regard to case; of a pseudonymised file the
-    /// [pseudonym](crate::file::pseudonym).
+    /// A person: principal name or id, ignoring case; in a pseudonymised file the [pseudonym](crate::file::pseudonym).
     User(String),
     /// A device: serial number, UDID, the MDM's id, the sender's id, the device's key, or its name.
     Device {
-        /// As asked.
+        /// The text as the caller gave it.
         text: String,
-        /// The name as the file writes it: of a pseudonymised file the pseudonym.
+        /// The name as the file writes it: in a pseudonymised file the pseudonym.
         name: String,
     },
 }
 
-/// What is known besides the file.
+/// What is known from other places than the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// How many devices a person may enroll.
     pub device_limit: u32,
-    /// Whether the asker may see the names of Enrollment Status Page profiles.
+    /// Whether the caller may see the names of Enrollment Status Page profiles.
     pub shows_profiles: bool,
-    /// The tenant's senders that have fallen silent against their own habit, and lists that can't be read.
+    /// The tenant's senders that have been silent for unusually long, and lists that can't be read.
     pub silent: Vec<SilentSender>,
 }
 
@@ -56,59 +55,59 @@ pub struct Known {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
-    /// The instant this is true for.
+    /// The instant of the file.
     pub as_of: String,
-    /// The zone days are counted in.
+    /// The time zone of the days.
     pub time_zone: String,
-    /// In one word how the worst device stands.
+    /// The verdict on the worst device.
     pub verdict: Verdict,
-    /// In one sentence what is going on there.
+    /// What is going on with that device, in one sentence.
     pub summary: String,
-    /// Where the text is the name of several devices: these, to choose from; nothing else is said then.
+    /// If several devices have the name asked for, these devices, to choose from; the other members are then empty.
     pub choices: Vec<Device>,
-    /// The devices it is about, the worst first.
+    /// The devices, the worst first.
     pub devices: Vec<JudgedDevice>,
     /// Their attempts, newest first, at most [`MOST_ATTEMPTS`].
     pub attempts: Vec<Past>,
-    /// Whether it ever worked.
+    /// Whether enrolling ever worked.
     pub ever_worked: EverWorked,
-    /// What is to be said, most telling first.
+    /// The findings, most important first.
     pub findings: Vec<Finding>,
     /// What else to find out.
     pub collect: Vec<Collect>,
 }
 
-/// Attempts told at most.
+/// The most attempts that a diagnosis lists.
 pub const MOST_ATTEMPTS: usize = 50;
 
-/// How a device stands: one word, which contradicts no [state](vestibule_domain::DeviceState) that the status page counts it
-/// under. The worst comes first; the last two are no device's.
+/// The verdict on a device: one word, which never contradicts the [state](vestibule_domain::DeviceState) under which
+/// the status page counts it. The worst comes first; no device has the last two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
-    /// The last attempt failed, or the device did outside any.
+    /// The last attempt failed, or the device failed outside any attempt.
     Failing,
     /// The last attempt was abandoned, and the device is not enrolled.
     GaveUp,
-    /// Enrolled; the MDM has yet to release the Setup Assistant.
+    /// Enrolled; the MDM has not released the Setup Assistant yet.
     HeldForConfiguration,
     /// Enrolled, no attempt is open, and compliance was not reported.
     NotCompliant,
-    /// Enrolled; compliance has yet to be reported.
+    /// Enrolled; compliance has not been reported yet.
     WaitingForCompliance,
     /// An attempt is under way.
     Enrolling,
-    /// Known, and no attempt within the retention.
+    /// Known, without an attempt within the retention.
     NoAttempt,
-    /// A technician prepared it, and its user has yet to come.
+    /// A technician prepared it; its user has not signed in yet.
     Prepared,
-    /// Enrolled and, where that is required, compliant.
+    /// Enrolled and, if that is required, compliant.
     Working,
     /// Not enrolled any more, or no enrollment of it was reported.
     NotEnrolled,
-    /// The text is the name of several devices.
+    /// Several devices have the name asked for.
     Ambiguous,
-    /// Nothing was ever reported of it.
+    /// Nothing was ever reported about it.
     NotSeen,
 }
 
@@ -162,20 +161,20 @@ pub struct Device {
     pub user_principal_name: Option<String>,
     pub enrolled: bool,
     pub compliant: bool,
-    /// The newest thing told within its attempts and sessions.
+    /// The newest activity reported in its attempts and sessions.
     pub last_activity_at: Option<String>,
 }
 
-/// A device and how it stands.
+/// A device and the verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JudgedDevice {
     /// The device.
     #[serde(flatten)]
     pub device: Device,
-    /// In one word.
+    /// The verdict.
     pub verdict: Verdict,
-    /// In one sentence.
+    /// What is going on with it, in one sentence.
     pub summary: String,
 }
 
@@ -186,11 +185,11 @@ pub struct Past {
     /// The attempt.
     #[serde(flatten)]
     pub attempt: Attempt,
-    /// From its start to its end; none while it is open, or where its start was not reported.
+    /// From its start to its end; `None` while it is open, or if its start was not reported.
     pub duration_seconds: Option<i64>,
 }
 
-/// Whether it ever worked.
+/// Whether enrolling ever worked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EverWorked {
@@ -206,11 +205,11 @@ pub struct EverWorked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
-    /// It keeps them from enrolling.
+    /// It prevents the enrollment.
     Problem,
-    /// It may.
+    /// It may prevent the enrollment.
     Warning,
-    /// Good to know.
+    /// It is good to know.
     Information,
 }
 
@@ -228,43 +227,43 @@ impl Severity {
     }
 }
 
-/// One thing that is to be said.
+/// A finding about a person or a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Its kind, in kebab-case.
     pub id: &'static str,
-    /// 1 is the most telling.
+    /// 1 is the most important.
     pub rank: usize,
-    /// The device it is about, by its key; none where it is about the person or the senders.
+    /// The key of the device it is about; `None` if it is about the person or the senders.
     pub enrollment_key: Option<String>,
     /// That device's name.
     pub device_name: Option<String>,
-    /// The session of the Enrollment Status Page that the evidence is from; none where it is from no session.
+    /// The session of the Enrollment Status Page that the evidence is from, if it is from one.
     pub session_id: Option<String>,
     /// How much it matters.
     pub severity: Severity,
-    /// In a few words.
+    /// What was found, in a few words.
     pub title: String,
-    /// What it rests on.
+    /// The facts that show it.
     pub evidence: Vec<String>,
-    /// Why it comes, as far as known.
+    /// Why it occurs, as far as known.
     pub cause: String,
     /// What to do, in order.
     pub steps: Vec<String>,
     /// Who can do it: `user`, `admin`, `microsoft`.
     pub who: Vec<String>,
-    /// All that the catalogue knows of it, likeliest first; the first gave cause and steps.
+    /// The catalogue's entries about it, likeliest first; cause and steps are from the first.
     pub advice: Vec<Advice>,
-    /// Whom else it hits; nothing where nobody or where it can hit nobody else.
+    /// Who else is affected; `None` if nobody is, or nobody else can be.
     pub others: Option<Others>,
 }
 
 impl Reader<'_> {
-    /// What is to be said about a person or a device.
+    /// Diagnoses a person or a device.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn diagnose(&self, subject: &Subject, known: Known) -> Result<Diagnosis> {
         let facts = Facts::read(self, subject, known)?;
         let (as_of, time_zone) = (self.as_of().to_string(), self.time_zone()?);

@@ -1,4 +1,4 @@
-//! Whom else it hits: how many, on what, since when.
+//! Who else is affected: how many people and devices, on which platforms, since when.
 
 use super::facts::{Facts, KnownAttempt};
 use crate::ask::Parameters;
@@ -6,7 +6,7 @@ use crate::ask::reader::{Reader, parameters};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
-/// Other people and devices of the organisation with the same.
+/// Other people and devices of the organisation with the same problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Others {
@@ -18,13 +18,13 @@ pub struct Others {
     pub count: u64,
     /// Platforms, by name.
     pub platforms: Vec<String>,
-    /// The first time.
+    /// When it first occurred.
     pub since: String,
-    /// The last time.
+    /// When it last occurred.
     pub until: String,
 }
 
-/// What a question answers; without an instant it is nobody.
+/// The answer of a question; without an instant, nobody else is affected.
 #[derive(Deserialize)]
 struct Answered {
     users: u64,
@@ -42,21 +42,21 @@ fn ask(reader: &Reader<'_>, facts: &Facts, question: &str, mut asked: Parameters
     Ok(Some(Others { users, devices, count, platforms, since, until }))
 }
 
-/// Others whose attempts failed alike: by the code's value, else by its name, else by the reason.
+/// Others whose attempts failed with the same code value, else the same code name, else the same reason.
 pub(super) fn failing_alike(reader: &Reader<'_>, facts: &Facts, like: &KnownAttempt) -> Result<Option<Others>> {
     ask(reader, facts, "failing-alike", parameters([("id", Some(like.attempt.attempt_id.clone()))]))
 }
 
-/// Others who gave up at the same screen of late.
+/// Others who recently gave up at the same screen.
 pub(super) fn stopping_alike(reader: &Reader<'_>, facts: &Facts, like: &KnownAttempt) -> Result<Option<Others>> {
-    // Where no place was reported nobody knows who stopped alike.
+    // Without a reported place, it is unknown who stopped at the same one.
     if like.attempt.action.is_none() {
         return Ok(None);
     }
     ask(reader, facts, "stopping-alike", parameters([("id", Some(like.attempt.attempt_id.clone()))]))
 }
 
-/// Other sessions of the Enrollment Status Page that `asked` fits.
+/// Other sessions of the Enrollment Status Page that match `asked`.
 pub(super) fn sessions_alike(reader: &Reader<'_>, facts: &Facts, asked: Parameters) -> Result<Option<Others>> {
     ask(reader, facts, "sessions-alike", asked)
 }

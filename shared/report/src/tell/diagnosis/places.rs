@@ -6,14 +6,14 @@ use vestibule_words::{List, Named as _, words};
 
 /// Where an attempt is or stopped, to follow a verb.
 pub(super) fn place(attempt: &KnownAttempt) -> String {
-    let told = &attempt.attempt;
-    let action = told.action.as_deref().map(|action| words(List::Action, action));
-    // A phase is no step of the catalogue's: where it is has to be said.
+    let attempt = &attempt.attempt;
+    let action = attempt.action.as_deref().map(|action| words(List::Action, action));
+    // A phase of the Enrollment Status Page is not a step of the catalogue, so the page is named too.
     let page = Section::EnrollmentStatusPage;
-    if let Some(phase) = action.as_ref().filter(|_| told.section.as_deref() == Some(page.name())) {
+    if let Some(phase) = action.as_ref().filter(|_| attempt.section.as_deref() == Some(page.name())) {
         return format!("at “{phase}” of the {}", page.words());
     }
-    let screen = told.screen.as_deref().map(|screen| words(List::Screen, screen));
+    let screen = attempt.screen.as_deref().map(|screen| words(List::Screen, screen));
     match (action, screen) {
         (Some(action), Some(screen)) if action == screen => format!("at “{action}”"),
         (Some(action), Some(screen)) => format!("at “{action}”, screen “{screen}”"),
@@ -22,7 +22,7 @@ pub(super) fn place(attempt: &KnownAttempt) -> String {
     }
 }
 
-/// How an attempt came to be abandoned.
+/// How an attempt was abandoned.
 pub(super) fn how(cause: Option<&str>) -> String {
     cause.map_or_else(|| "No cause was reported".to_owned(), |cause| words(List::Cause, cause).into_owned())
 }

@@ -1,7 +1,7 @@
-//! Senders that have fallen silent, and lists that can't be read: what is said of a person or a device may then be old.
+//! Senders that have fallen silent, and lists that can't be read: the facts about a person or a device may then be old.
 //!
-//! Must stay true: whether a sender is silent is decided by its own habit, from the log of deliveries, never by how long
-//! ago the file has something of it: a tenant that enrolls nobody at the weekend has no silent senders on Mondays.
+//! Must stay true: whether a sender is silent is decided by its usual rhythm in the log of deliveries, never by the age
+//! of its newest event in the file: a tenant that enrolls nobody at the weekend has no silent senders on Mondays.
 
 use super::Severity;
 use super::draft::{Draft, found};
@@ -12,28 +12,28 @@ use std::collections::BTreeSet;
 use vestibule_domain::Timestamp;
 use vestibule_words::form;
 
-/// A sender that has not been heard for much longer than it usually is silent, or one that is read and can't be.
+/// A sender that has been silent for much longer than usual, or whose list can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SilentSender {
     /// Its name for people.
     pub title: String,
-    /// Which events are its.
+    /// Which events come from it.
     pub covers: Covers,
-    /// When it was heard, or read, last.
+    /// When it was last heard from, or last read.
     pub since: Timestamp,
-    /// What is the matter with it.
+    /// Why no events arrive from it.
     pub why: Why,
 }
 
-/// Why nothing comes of a sender.
+/// Why no events arrive from a sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Nobody knows: it posts, and usually is silent for so many hours at most.
+    /// Unknown: the sender posts its events, and has been silent for longer than usual.
     Silent {
-        /// The longest that it usually is silent for, in hours.
+        /// The longest time that it is usually silent, in hours.
         usual_longest_hours: i64,
     },
-    /// It is read from here, which fails: why, in words.
+    /// This service reads its list, and reading fails; the text says why.
     Unread(String),
 }
 
@@ -42,7 +42,7 @@ pub enum Why {
 pub enum Covers {
     /// Those of one source.
     Source(String),
-    /// Those of every source but these: whoever posts our own form chooses its source.
+    /// Those of every source except these: a sender that posts our own format chooses its source itself.
     AllBut(Vec<String>),
 }
 
@@ -55,11 +55,11 @@ impl Covers {
     }
 }
 
-/// How many of the newest attempts say which senders report a subject.
+/// How many of the newest attempts determine which senders report about a subject.
 const ATTEMPTS: usize = 3;
 
-/// The silent senders that reported the newest attempts; all of them where no attempt is known, since any of them might
-/// have reported it.
+/// The silent senders that reported the newest attempts; if no attempt is known, all of them, since any might have
+/// reported one.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts) -> Result<Vec<Draft>> {
     if facts.tenant.silent.is_empty() {
         return Ok(Vec::new());
@@ -92,7 +92,7 @@ fn draft(silent: &SilentSender) -> Draft {
             &[
                 "Look at the sender's own log of its webhook's deliveries.",
                 "Send a sample to the webhook and see whether it arrives; then compare address and secret.",
-                "Where the sender keeps what it couldn't deliver, let it deliver; otherwise fill the gap in by importing.",
+                "If the sender keeps what it couldn't deliver, let it deliver that; otherwise fill the gap by importing.",
             ],
             &["admin"],
         )
@@ -101,15 +101,15 @@ fn draft(silent: &SilentSender) -> Draft {
 fn unread(silent: &SilentSender, problem: &str) -> Draft {
     found("source-unread", Severity::Warning, format!("{} can't be read", silent.title))
         .evidence(vec![format!(
-            "It was read last on {}; since then: {problem}. What its devices have done since is missing here.",
+            "It was last read on {}; since then: {problem}. What its devices have done since is missing here.",
             form::instant(silent.since)
         )])
         .otherwise(
-            "A permission or a licence is missing, the app registration's secret ended, or Graph can't be reached.",
+            "A permission or a licence is missing, the app registration's secret expired, or Graph can't be reached.",
             &[
                 "Run `vestibule graph check` for the tenant: it says list by list what is missing.",
                 "Grant the permission that it names, or replace the secret with `vestibule graph rotate`.",
-                "What is missing then comes by itself: the lists are read again.",
+                "The missing events then arrive without further action, because the lists are read again.",
             ],
             &["admin"],
         )

@@ -8,15 +8,15 @@ use crate::error::Result;
 use vestibule_domain::{Kind, Millis, Timestamp};
 use vestibule_words::form;
 
-/// A Setup Assistant that waits for longer is seldom released any more: what a server sends first takes minutes.
+/// A Setup Assistant that has waited longer is seldom released any more: a server's first commands take only minutes.
 const HELD_TOO_LONG: Millis = Millis::from_minutes(15);
 
-/// Where they gave up: a finding a screen.
+/// Where the person gave up: one finding for each screen.
 pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Result<Vec<Draft>> {
     let mut screens: Vec<Vec<&KnownAttempt>> = Vec::new();
     let same = |one: &KnownAttempt| {
-        let told = &one.attempt;
-        (told.platform.clone(), told.section.clone(), told.action.clone(), told.screen.clone())
+        let attempt = &one.attempt;
+        (attempt.platform.clone(), attempt.section.clone(), attempt.action.clone(), attempt.screen.clone())
     };
     for attempt in known.unresolved().filter(|attempt| attempt.is("abandoned")) {
         match screens.iter_mut().find(|stops| stops.first().is_some_and(|first| same(first) == same(attempt))) {
@@ -50,7 +50,7 @@ pub(super) fn of(reader: &Reader<'_>, facts: &Facts, known: &KnownDevice) -> Res
 /// A Setup Assistant that has waited too long for its release.
 pub(super) fn held(reader: &Reader<'_>, known: &KnownDevice) -> Result<Option<Draft>> {
     let Some(newest) = known.attempts.first().filter(|_| known.waits_for("configuration")) else { return Ok(None) };
-    // It has waited since it enrolled; what it reports meanwhile makes the wait no shorter.
+    // The wait counts from the enrollment, even if the device reports something meanwhile.
     let mut events = reader.detail(&newest.attempt)?.events.into_iter();
     let since = events.find(|event| Kind::read(&event.kind) == Some(Kind::Enrolled));
     let since = since.and_then(|event| Timestamp::parse(&event.time).ok()).unwrap_or(newest.last_activity);
@@ -66,7 +66,7 @@ pub(super) fn held(reader: &Reader<'_>, known: &KnownDevice) -> Result<Option<Dr
     Ok(Some(draft.evidence(evidence).otherwise(cause, steps, &["admin"])))
 }
 
-/// An attempt that counts as completed since nothing released its Setup Assistant by the limit.
+/// An attempt that counts as completed because no release of its Setup Assistant was reported before the limit ran out.
 pub(super) fn not_released(attempt: &KnownAttempt) -> Draft {
     let (cause, steps) = help::NOT_RELEASED;
     let evidence = format!(
@@ -74,6 +74,6 @@ pub(super) fn not_released(attempt: &KnownAttempt) -> Draft {
         form::instant(attempt.last_activity),
         form::instant(attempt.end())
     );
-    let draft = found("release-not-reported", Severity::Information, "That the MDM released it was not reported");
+    let draft = found("release-not-reported", Severity::Information, "No sender reported that the MDM released it");
     draft.evidence(vec![evidence]).otherwise(cause, steps, &["user", "admin"])
 }

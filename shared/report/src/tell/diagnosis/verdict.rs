@@ -1,4 +1,4 @@
-//! How a device stands, in a sentence.
+//! What is going on with a device, in a sentence.
 
 use super::facts::{Facts, KnownDevice};
 use super::findings::DEVICE_LIMIT;
@@ -21,7 +21,7 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
             format!("The last attempt did not complete ({ended}), but the device has become complete since.")
         }
         Verdict::Working if newest.attempt.release_not_reported => format!(
-            "The last enrollment counts as complete since {ended}; that the Setup Assistant was released was not reported."
+            "The last enrollment counts as complete since {ended}; no sender reported that the Setup Assistant was released."
         ),
         Verdict::Working => match problems().find(is_own) {
             Some(_) => format!("The last enrollment worked ({ended}), but something else needs a look."),
@@ -49,7 +49,7 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
         Verdict::GaveUp => format!("Given up{tried}, last {place} ({on})."),
         Verdict::Failing => {
             let ended = known.failures.first().map_or(ended, |failure| form::instant_of(&failure.failed_at));
-            // How many devices the person has is why only where what failed says nothing else.
+            // The number of the person's devices is the reason only if no other failure explains it.
             let is_why = |one: &&Finding| is_own(one) || (one.id == DEVICE_LIMIT && known.limit_may_be_why);
             match problems().find(is_why) {
                 Some(first) => format!("Failing{tried}, last on {ended}: {}.", first.title.trim_end_matches('.')),
@@ -62,7 +62,8 @@ pub(super) fn summary(facts: &Facts, known: &KnownDevice, findings: &[Finding]) 
     }
 }
 
-/// What is going on with a device of which the file has no attempt: none was reported, or none since its first day.
+/// What is going on with a device without an attempt in the file: none was reported, or none since the file's first
+/// day.
 fn without_attempt(facts: &Facts, known: &KnownDevice) -> String {
     let from = &facts.window_from;
     if let Some(failure) = known.failures.first() {
@@ -90,22 +91,22 @@ fn without_attempt(facts: &Facts, known: &KnownDevice) -> String {
     }
 }
 
-/// What is going on with the worst device, by name where there are several.
+/// What is going on with the worst device; the sentence names it if there are several.
 pub(super) fn overall(facts: &Facts, findings: &[Finding]) -> String {
     let Some(worst) = facts.devices.first() else {
-        return format!("Nothing was reported of this since {}.", facts.window_from);
+        return format!("Nothing was reported about this since {}.", facts.window_from);
     };
-    let said = summary(facts, worst, findings);
-    // One person's devices are often of one name.
+    let sentence = summary(facts, worst, findings);
+    // A person's devices often have the same name.
     let serial = worst.device.serial_number.as_deref().filter(|serial| *serial != worst.name());
     match (facts.devices.len(), serial) {
-        (1, _) => said,
-        (_, Some(serial)) => format!("{} ({serial}): {said}", worst.name()),
-        (_, None) => format!("{}: {said}", worst.name()),
+        (1, _) => sentence,
+        (_, Some(serial)) => format!("{} ({serial}): {sentence}", worst.name()),
+        (_, None) => format!("{}: {sentence}", worst.name()),
     }
 }
 
-/// How many devices and people a name is of.
+/// How many devices and people have a name.
 pub(super) fn ambiguous(facts: &Facts) -> String {
     let people: BTreeSet<_> =
         facts.devices.iter().filter_map(|known| known.device.user_principal_name.as_deref()).collect();

@@ -1,5 +1,4 @@
-//! The chart of abandoned attempts by section and day: lines that are told apart by dash, mark and name, and by
-//! colour besides.
+//! The chart of abandoned attempts by section and day: its lines differ in dash, mark and name, and also in colour.
 
 use super::words::{NO_SECTION, short_section};
 use super::write::Html;
@@ -8,7 +7,7 @@ use vestibule_domain::{Day, Section};
 use vestibule_words::Named as _;
 use vestibule_words::form::{count, short_day};
 
-/// A line: a section, or what lies outside all, and its count on each day.
+/// A line: a section, or all attempts outside the sections, and its count on each day.
 pub(super) struct Series {
     pub section: Option<Section>,
     pub counts: Vec<u64>,
@@ -16,16 +15,16 @@ pub(super) struct Series {
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 300.0;
-/// Room for the numbers, the names at the ends of the lines, the dates.
+/// Space for the numbers, the names at the ends of the lines, and the dates.
 const LEFT: f64 = 46.0;
 const RIGHT: f64 = 124.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 34.0;
-/// Between the names at the ends of the lines.
+/// The distance between the names at the ends of the lines.
 const LABEL_STEP: f64 = 24.0;
-/// Dates along the axis.
+/// How many dates the axis shows.
 const DATES: usize = 6;
-/// With more days marks would hide the lines.
+/// The most days with marks; with more, the marks would hide the lines.
 const MARKED_DAYS: usize = 45;
 
 /// How a line is drawn: its class, its dashes.
@@ -81,7 +80,7 @@ impl Plane {
     }
 }
 
-/// Writes the chart and what its lines stand for. `from` is the first day.
+/// Writes the chart and its legend. `from` is the first day.
 pub(super) fn chart(h: &mut Html, from: Day, series: &[Series]) {
     let days = series.iter().map(|one| one.counts.len()).max().unwrap_or(0);
     let most = series.iter().flat_map(|one| &one.counts).copied().max().unwrap_or(0).max(1);
@@ -128,7 +127,7 @@ pub(super) fn chart(h: &mut Html, from: Day, series: &[Series]) {
     h.raw("</ul></figure>");
 }
 
-/// The chart for those who do not see it.
+/// The chart in words, for people who cannot see it.
 fn describe(h: &mut Html, days: usize, day: impl Fn(usize) -> Day, series: &[Series]) {
     h.text(format_args!(
         "Lines over {days} days, from {} to {}. ",
@@ -137,7 +136,7 @@ fn describe(h: &mut Html, days: usize, day: impl Fn(usize) -> Day, series: &[Ser
     ));
     for one in series {
         h.text(format_args!("{}: {} in all", one.title(), count(one.total())));
-        // Of equal days the first.
+        // Of equal days, the first.
         let peak = one.counts.iter().copied().enumerate().max_by_key(|(at, n)| (*n, std::cmp::Reverse(*at)));
         match peak.filter(|(_, n)| *n > 0) {
             Some((at, n)) => h.text(format_args!(", most on {} with {}. ", short_day(day(at)), count(n))),

@@ -1,10 +1,10 @@
-//! The report as a page: one HTML file that explains itself, for whoever opens it from a mail or a folder.
+//! The report as a page: one HTML file that explains itself, for people who open it from a mail or a folder.
 //!
 //! Must stay true:
-//! - Aggregates only: no user, device or serial number, and of the texts that senders choose only those of
-//!   [`plain`](crate::lists::plain), and names of apps and profiles, which are the organisation's.
-//! - No script, nothing from elsewhere, and a policy that forbids both.
-//! - Every number is one of [`Reader`]'s. The same file gives the same page: its instant is the only clock.
+//! - It contains only aggregates: no user, device or serial number. Of the texts that senders choose it contains only
+//!   those that [`plain`](crate::lists::plain) allows, and names of apps and profiles, which the organisation chose.
+//! - It has no script and loads nothing, and its policy forbids both.
+//! - Every number comes from [`Reader`]. The same file gives the same page: its instant is the only clock.
 
 mod chart;
 mod sections;
@@ -19,18 +19,18 @@ use vestibule_domain::{Day, Timestamp};
 use vestibule_words::form;
 use write::Html;
 
-/// Days of the report's usual range, which stand beside the whole window.
+/// Days of the report's usual range, whose numbers are shown beside those of the whole window.
 const RECENT_DAYS: i32 = 14;
-/// Most apps of a list.
+/// The most apps that a list shows.
 const APPS: u32 = 8;
-/// Most reasons that are looked at.
+/// The most reasons that are read.
 const REASONS: u32 = 1_000;
 
 /// A part of the page: its id, its heading, and what writes it.
-type Part = (&'static str, &'static str, fn(&mut Html, &Told));
+type Part = (&'static str, &'static str, fn(&mut Html, &PageData));
 
-/// What the page tells.
-struct Told {
+/// The numbers and texts that the page shows.
+struct PageData {
     as_of: Timestamp,
     from: Day,
     /// The day after the last.
@@ -47,20 +47,20 @@ struct Told {
     meta: Meta,
 }
 
-impl Told {
+impl PageData {
     fn meta(&self, key: &str) -> &str {
         self.meta.0.get(key).map(String::as_str).unwrap_or_default()
     }
 }
 
-/// The report as one HTML page, without script and without anything that it would have to fetch.
+/// The report as one HTML page, which has no script and loads nothing.
 ///
 /// # Errors
-/// [`Error::NotInSummary`](crate::Error::NotInSummary) for a summary, and when the file cannot be read.
+/// [`Error::NotInSummary`](crate::Error::NotInSummary) for a summary, or if the file cannot be read.
 pub fn report_html(reader: &Reader) -> Result<String> {
     let (from, to) = reader.window()?;
     let recent_from = to.plus(-RECENT_DAYS).max(from);
-    let told = Told {
+    let data = PageData {
         as_of: reader.as_of(),
         from,
         to,
@@ -82,9 +82,9 @@ pub fn report_html(reader: &Reader) -> Result<String> {
         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">",
         "<meta name=\"color-scheme\" content=\"light dark\"><meta name=\"referrer\" content=\"no-referrer\">",
     ));
-    h.element("title", |h| h.text(format_args!("Enrollment report: {}", told.meta("tenant"))));
+    h.element("title", |h| h.text(format_args!("Enrollment report: {}", data.meta("tenant"))));
     h.raw(concat!("<style>\n", include_str!("style.css"), "</style></head>\n<body><main>"));
-    head(&mut h, &told);
+    head(&mut h, &data);
     let parts: [Part; 10] = [
         ("rates", "Incomplete enrollments", sections::rates),
         ("days", "Abandoned by section and day", sections::days),
@@ -102,28 +102,28 @@ pub fn report_html(reader: &Reader) -> Result<String> {
         let labelled: [(&'static str, &dyn Display); 1] = [("aria-labelledby", &id)];
         h.with("section", &labelled, |h| {
             h.with("h2", &[("id", &id)], |h| h.text(title));
-            write(h, &told);
+            write(h, &data);
         });
     }
     h.raw("\n</main></body></html>\n");
     Ok(h.finish())
 }
 
-fn head(h: &mut Html, told: &Told) {
+fn head(h: &mut Html, data: &PageData) {
     h.raw("\n<header>");
     h.element("h1", |h| {
         h.raw("Enrollment report <span>");
-        h.text(told.meta("tenant"));
+        h.text(data.meta("tenant"));
         h.raw("</span>");
     });
     h.element("p", |h| {
-        h.text(form::day(told.from));
+        h.text(form::day(data.from));
         h.raw(" to ");
-        h.text(form::day(told.to.plus(-1)));
+        h.text(form::day(data.to.plus(-1)));
         h.raw(", days in ");
-        h.text(told.meta("timeZone"));
+        h.text(data.meta("timeZone"));
         h.raw(". As of ");
-        h.with("time", &[("datetime", &told.as_of)], |h| h.text(form::instant(told.as_of)));
+        h.with("time", &[("datetime", &data.as_of)], |h| h.text(form::instant(data.as_of)));
         h.raw(".");
     });
     h.raw("</header>");

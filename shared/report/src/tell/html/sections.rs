@@ -1,6 +1,6 @@
-//! The parts of the page, in their order.
+//! The parts of the page, in order.
 
-use super::Told;
+use super::PageData;
 use super::chart::{Series, chart};
 use super::table::{Cell, Head, Row, table};
 use super::words::{NO_SECTION, how_at, or_not_reported, reported, row_platform, term};
@@ -12,7 +12,7 @@ use vestibule_domain::{Day, DeviceState, Section};
 use vestibule_words::form::{NONE, count, day, instant, instant_of, minutes, rate, seconds};
 use vestibule_words::{List, Named as _, words};
 
-/// Most failure reasons that are listed.
+/// The most failure reasons that are listed.
 const LISTED_REASONS: usize = 12;
 /// Terms of the file that the page does not use.
 const UNUSED_TERMS: [&str; 3] = ["catalogueRow", "progress", "espPhaseSuccessRate"];
@@ -34,18 +34,18 @@ fn tile(h: &mut Html, name: &'static str, value: String, notes: &[String]) {
     });
 }
 
-fn all_days(told: &Told) -> i32 {
-    told.to.get() - told.from.get()
+fn all_days(data: &PageData) -> i32 {
+    data.to.get() - data.from.get()
 }
 
-fn recent_days(told: &Told) -> i32 {
-    told.to.get() - told.recent_from.get()
+fn recent_days(data: &PageData) -> i32 {
+    data.to.get() - data.recent_from.get()
 }
 
-pub(super) fn rates(h: &mut Html, told: &Told) {
-    let (whole, recent, days) = (&told.whole, &told.recent, recent_days(told));
+pub(super) fn rates(h: &mut Html, data: &PageData) {
+    let (whole, recent, days) = (&data.whole, &data.recent, recent_days(data));
     h.raw("<p>On iOS/iPadOS and Android, in all ");
-    h.text(all_days(told));
+    h.text(all_days(data));
     h.raw(" days and in the last ");
     h.text(days);
     h.raw(".</p><dl class=\"tiles\">");
@@ -80,12 +80,12 @@ pub(super) fn rates(h: &mut Html, told: &Told) {
     h.raw("; completed: ");
     h.text(count(whole.completed));
     h.raw(".</p>");
-    coverage(h, told);
+    coverage(h, data);
 }
 
-/// What the numbers stand on: a sentence for each sender that leaves something out.
-fn coverage(h: &mut Html, told: &Told) {
-    let coverage = &told.coverage;
+/// What the numbers are counted from: a sentence for each sender that leaves something out.
+fn coverage(h: &mut Html, data: &PageData) {
+    let coverage = &data.coverage;
     if coverage.initiated == 0 {
         return;
     }
@@ -95,7 +95,7 @@ fn coverage(h: &mut Html, told: &Told) {
             h.raw("All of them come from senders that together report starts, screens and ends.");
         }
         for sender in lacking {
-            // A source may be an address, or named after somebody.
+            // A source may be an address, or contain a person's name.
             let name = sender.source.as_deref().filter(|name| plain::source(name)).unwrap_or("a sender not named here");
             h.text(format_args!(
                 "{} of {} enrollments come from {name}, which reports {}: {}. ",
@@ -108,19 +108,19 @@ fn coverage(h: &mut Html, told: &Told) {
     });
 }
 
-pub(super) fn days(h: &mut Html, told: &Told) {
+pub(super) fn days(h: &mut Html, data: &PageData) {
     let mut counts: BTreeMap<Option<Section>, Vec<u64>> = BTreeMap::new();
-    for day in &told.whole.daily {
+    for day in &data.whole.daily {
         counts.entry(day.section.as_deref().and_then(Section::read)).or_default().push(day.abandoned);
     }
-    // What has no section comes last.
+    // Attempts without a section come last.
     let outside = counts.remove(&None);
     let series: Vec<Series> = counts
         .into_iter()
         .chain(outside.map(|counts| (None, counts)))
         .map(|(section, counts)| Series { section, counts })
         .collect();
-    chart(h, told.from, &series);
+    chart(h, data.from, &series);
     h.raw("<details><summary>Every day as a table</summary>");
     let mut heads = vec![Head::Words("Day")];
     heads.extend(series.iter().map(|one| Head::Numbers(one.title())));
@@ -130,11 +130,11 @@ pub(super) fn days(h: &mut Html, told: &Told) {
         let cells = counts.into_iter().chain([sum]).map(|n| Cell::Number(count(n)));
         std::iter::once(Cell::Words(title)).chain(cells).collect::<Vec<Cell>>()
     };
-    let length = usize::try_from(all_days(told)).unwrap_or(0);
+    let length = usize::try_from(all_days(data)).unwrap_or(0);
     let mut rows: Vec<Row> = (0..length)
         .map(|at| {
             let counts = series.iter().map(|one| one.counts.get(at).copied().unwrap_or(0));
-            let date: Day = told.from.plus(i32::try_from(at).unwrap_or(i32::MAX));
+            let date: Day = data.from.plus(i32::try_from(at).unwrap_or(i32::MAX));
             Row::Cells(row(day(date), counts.collect()))
         })
         .collect();
@@ -143,10 +143,10 @@ pub(super) fn days(h: &mut Html, told: &Told) {
     h.raw("</details>");
 }
 
-pub(super) fn funnel(h: &mut Html, told: &Told) {
+pub(super) fn funnel(h: &mut Html, data: &PageData) {
     h.raw("<p>In the order of time. An attempt need not come to every step: some exist on one platform only, some ");
     h.raw("only where the organisation set them up. Only steps that a sender reported count: ");
-    h.text(format_args!("{} of {} attempts have steps.", count(told.whole.with_steps), count(told.whole.initiated)));
+    h.text(format_args!("{} of {} attempts have steps.", count(data.whole.with_steps), count(data.whole.initiated)));
     h.raw("</p>");
     let heads = [
         Head::Words("Step"),
@@ -156,8 +156,8 @@ pub(super) fn funnel(h: &mut Html, told: &Told) {
         Head::Numbers("Of entered"),
         Head::Numbers(term("medianSeconds")),
     ];
-    let most = told.whole.funnel.iter().filter_map(|step| step.entered).max().unwrap_or(0);
-    let rows = told.whole.funnel.iter().map(|step| {
+    let most = data.whole.funnel.iter().filter_map(|step| step.entered).max().unwrap_or(0);
+    let rows = data.whole.funnel.iter().map(|step| {
         let entered = step.entered.filter(|entered| *entered > 0);
         let gave_up = entered.zip(step.abandoned).map(|(entered, abandoned)| share(abandoned, entered));
         Row::Cells(vec![
@@ -172,18 +172,18 @@ pub(super) fn funnel(h: &mut Html, told: &Told) {
     table(h, "Attempts by step, all days", &heads, rows.collect());
 }
 
-pub(super) fn places(h: &mut Html, told: &Told) {
+pub(super) fn places(h: &mut Html, data: &PageData) {
     let title = |name: &str| words(List::Section, name).into_owned();
     let heads = [
         Head::Words("Screen"),
         Head::Words("How"),
         Head::Words("Platform"),
-        Head::Days("Last", recent_days(told)),
-        Head::Days("All", all_days(told)),
+        Head::Days("Last", recent_days(data)),
+        Head::Days("All", all_days(data)),
     ];
-    let most = told.whole.actions.iter().filter_map(|row| row.abandoned).max().unwrap_or(0);
+    let most = data.whole.actions.iter().filter_map(|row| row.abandoned).max().unwrap_or(0);
     let (mut rows, mut group) = (Vec::new(), "");
-    for (row, recent) in told.whole.actions.iter().zip(&told.recent.actions) {
+    for (row, recent) in data.whole.actions.iter().zip(&data.recent.actions) {
         if group != row.section {
             group = &row.section;
             rows.push(Row::Group(title(group)));
@@ -199,9 +199,9 @@ pub(super) fn places(h: &mut Html, told: &Told) {
     h.raw("<p>The places of the catalogue, by screen and by what the person did there.</p>");
     table(h, "Abandoned attempts by place", &heads, rows);
 
-    // By cause and section: actions that senders have besides the catalogue's may be called anything.
+    // By cause and section, because actions outside the catalogue may have any name, also a person's.
     let mut causes: BTreeMap<(&str, Option<&str>), [u64; 2]> = BTreeMap::new();
-    for (at, report) in [&told.recent, &told.whole].into_iter().enumerate() {
+    for (at, report) in [&data.recent, &data.whole].into_iter().enumerate() {
         for one in &report.other_causes {
             let sums = causes.entry((&one.cause, one.section.as_deref())).or_default();
             if let Some(sum) = sums.get_mut(at) {
@@ -220,39 +220,39 @@ pub(super) fn places(h: &mut Html, told: &Told) {
             ])
         })
         .collect();
-    if told.whole.place_not_reported > 0 {
+    if data.whole.place_not_reported > 0 {
         rows.push(Row::Cells(vec![
             Cell::Words("Otherwise".to_owned()),
             Cell::Words("Place not reported".to_owned()),
-            Cell::Number(count(told.recent.place_not_reported)),
-            Cell::Number(count(told.whole.place_not_reported)),
+            Cell::Number(count(data.recent.place_not_reported)),
+            Cell::Number(count(data.whole.place_not_reported)),
         ]));
     }
-    if told.whole.other > 0 {
+    if data.whole.other > 0 {
         rows.push(Row::Cells(vec![
             Cell::Words("Otherwise".to_owned()),
             Cell::Words("A step or choice that has no place above".to_owned()),
-            Cell::Number(count(told.recent.other)),
-            Cell::Number(count(told.whole.other)),
+            Cell::Number(count(data.recent.other)),
+            Cell::Number(count(data.whole.other)),
         ]));
     }
     rows.push(Row::Sum(vec![
         Cell::Words("All abandoned".to_owned()),
         Cell::Words("With the places of the catalogue".to_owned()),
-        Cell::Number(reported(told.recent.abandoned)),
-        Cell::Number(reported(told.whole.abandoned)),
+        Cell::Number(reported(data.recent.abandoned)),
+        Cell::Number(reported(data.whole.abandoned)),
     ]));
     let heads = [
         Head::Words("Closed by"),
         Head::Words("Section"),
-        Head::Days("Last", recent_days(told)),
-        Head::Days("All", all_days(told)),
+        Head::Days("Last", recent_days(data)),
+        Head::Days("All", all_days(data)),
     ];
     table(h, "Abandoned in ways that have no place of their own", &heads, rows);
 }
 
-pub(super) fn platforms(h: &mut Html, told: &Told) {
-    let status = &told.status;
+pub(super) fn platforms(h: &mut Html, data: &PageData) {
+    let status = &data.status;
     h.raw("<dl class=\"tiles\">");
     tile(h, DeviceState::Enrolled.words(), count(status.enrolled), &[format!("of {} devices", count(status.devices))]);
     tile(h, DeviceState::InProgress.words(), count(status.in_progress), &[]);
@@ -293,7 +293,7 @@ pub(super) fn platforms(h: &mut Html, told: &Told) {
     table(h, "Devices and attempts by platform", &heads, rows.collect());
 }
 
-/// Failures that the page cannot tell apart.
+/// Failures that look the same on the page.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Failure<'t> {
     code: Option<&'t str>,
@@ -304,9 +304,9 @@ struct Failure<'t> {
     advice: Vec<&'t str>,
 }
 
-pub(super) fn failures(h: &mut Html, told: &Told) {
+pub(super) fn failures(h: &mut Html, data: &PageData) {
     let mut failures: BTreeMap<Failure<'_>, (u64, &[Advice])> = BTreeMap::new();
-    for reason in &told.reasons {
+    for reason in &data.reasons {
         let failure = Failure {
             code: reason.code.as_deref().filter(|code| plain::code(code)),
             reason: reason.reason.as_deref().filter(|reason| plain::reason(reason)),
@@ -322,7 +322,7 @@ pub(super) fn failures(h: &mut Html, told: &Told) {
         return;
     }
     let mut failures: Vec<(Failure<'_>, (u64, &[Advice]))> = failures.into_iter().collect();
-    // Stable: of equally common ones the order of code and reason stays.
+    // The sort is stable: equally common ones stay in the order of code and reason.
     failures.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     h.raw("<p>On all platforms. Reasons in a sender’s own words are not shown here, since they might name somebody; ");
     h.raw("the file has them.</p>");
@@ -384,8 +384,8 @@ fn advice<'t>(h: &mut Html, all: impl Iterator<Item = &'t Advice>) {
     }
 }
 
-pub(super) fn esp(h: &mut Html, told: &Told) {
-    let esp = &told.esp;
+pub(super) fn esp(h: &mut Html, data: &PageData) {
+    let esp = &data.esp;
     let sum = |of: fn(&crate::ask::reader::EspProfileNumbers) -> u64| esp.by_profile.iter().map(of).sum::<u64>();
     let (sessions, succeeded, n) = (sum(|one| one.sessions), sum(|one| one.succeeded), sum(|one| one.n));
     if sessions == 0 {
@@ -456,13 +456,13 @@ pub(super) fn esp(h: &mut Html, told: &Told) {
     }
 }
 
-pub(super) fn corrections(h: &mut Html, told: &Told) {
+pub(super) fn corrections(h: &mut Html, data: &PageData) {
     h.raw("<p>");
-    match Some(told.meta("previousAsOf")).filter(|before| !before.is_empty()) {
-        None => h.raw("There is no report before to compare with."),
+    match Some(data.meta("previousAsOf")).filter(|before| !before.is_empty()) {
+        None => h.raw("There is no earlier report to compare with."),
         Some(before) => {
             h.raw("<b>");
-            h.text(count(told.corrections));
+            h.text(count(data.corrections));
             h.raw("</b> attempts that the report of ");
             h.text(instant_of(before));
             h.raw(" showed closed stand otherwise now, because events about them came later. The file’s table ");
@@ -472,9 +472,9 @@ pub(super) fn corrections(h: &mut Html, told: &Told) {
     h.raw("</p>");
 }
 
-pub(super) fn terms(h: &mut Html, told: &Told) {
-    let named = told.meta.0.iter().filter_map(|(key, meaning)| Some((key.strip_prefix("definition.")?, meaning)));
-    // In the order of what they are called here.
+pub(super) fn terms(h: &mut Html, data: &PageData) {
+    let named = data.meta.0.iter().filter_map(|(key, meaning)| Some((key.strip_prefix("definition.")?, meaning)));
+    // In the order of the names shown here.
     let terms: BTreeMap<String, &String> = named
         .filter(|(name, _)| !UNUSED_TERMS.contains(name))
         .map(|(name, meaning)| (words(List::Term, name).into_owned(), meaning))
@@ -489,19 +489,19 @@ pub(super) fn terms(h: &mut Html, told: &Told) {
     h.raw("</dl>");
 }
 
-pub(super) fn file(h: &mut Html, told: &Told) {
+pub(super) fn file(h: &mut Html, data: &PageData) {
     h.raw("<p>Every number here is a view of one SQLite file, which came with this page. It is true for ");
-    h.with("time", &[("datetime", &told.as_of)], |h| h.text(instant(told.as_of)));
+    h.with("time", &[("datetime", &data.as_of)], |h| h.text(instant(data.as_of)));
     h.raw(" and has the days from ");
-    h.text(day(told.from));
+    h.text(day(data.from));
     h.raw(" to ");
-    h.text(day(told.to.plus(-1)));
+    h.text(day(data.to.plus(-1)));
     h.raw(" in the time zone ");
-    h.text(told.meta("timeZone"));
+    h.text(data.meta("timeZone"));
     h.raw(". Its schema is version ");
-    h.text(told.meta("schemaVersion"));
+    h.text(data.meta("schemaVersion"));
     h.raw(", written by ");
-    h.text(told.meta("generator"));
+    h.text(data.meta("generator"));
     h.raw(concat!(
         ".</p><p>Any SQLite reader opens it: the <code>sqlite3</code> command, DB Browser for SQLite, Datasette, ",
         "DuckDB, pandas. Tables hold numbers, views say them in words, and <code>column_docs</code> explains every ",

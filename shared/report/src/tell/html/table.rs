@@ -1,4 +1,4 @@
-//! Tables: each with a caption, scopes, and in a frame of its own that scrolls where a screen is narrow.
+//! Tables: each has a caption, scopes, and a frame of its own that scrolls on a narrow screen.
 
 use super::write::Html;
 
@@ -7,11 +7,11 @@ use super::write::Html;
 pub(super) enum Head {
     Words(&'static str),
     Numbers(&'static str),
-    /// Numbers of so many days.
+    /// Numbers of this many days.
     Days(&'static str, i32),
 }
 
-/// What stands in a cell.
+/// The contents of a cell.
 pub(super) enum Cell {
     Words(String),
     /// Words and, smaller, the name by which queries find it.
@@ -24,10 +24,10 @@ pub(super) enum Cell {
 
 /// A row.
 pub(super) enum Row {
-    /// What the rows after it have in common.
+    /// A heading for the rows after it.
     Group(String),
     Cells(Vec<Cell>),
-    /// What the rows before it add up to.
+    /// The sum of the rows before it.
     Sum(Vec<Cell>),
 }
 

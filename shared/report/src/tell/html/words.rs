@@ -1,22 +1,22 @@
-//! What the mailed page says where a number or a limit is missing or unusual; all other words and forms are
-//! `vestibule_words`'.
+//! What the mailed page says if a number or a limit is missing or unusual; all other words and forms come from
+//! `vestibule_words`.
 
 use std::borrow::Cow;
 use vestibule_domain::Section;
 use vestibule_words::form::{NOT_REPORTED, count, minutes};
 use vestibule_words::{List, words};
 
-/// A rate or a time; where no sender reported what it stands on, that.
+/// A rate or a time, or the words for not reported.
 pub(super) fn or_not_reported(text: String, is_there: bool, of: u64) -> String {
     if is_there || of == 0 { text } else { NOT_REPORTED.to_owned() }
 }
 
-/// A count that is missing where no sender reports what is counted.
+/// A count, which is missing if no sender reports what is counted.
 pub(super) fn reported(n: Option<u64>) -> String {
     n.map_or_else(|| NOT_REPORTED.to_owned(), count)
 }
 
-/// How an attempt at a place ended; of a time-out the limits that ran out there.
+/// How attempts at a place ended; for time-outs, the limits that ran out there.
 pub(super) fn how_at(how: &str, shortest: Option<u32>, longest: Option<u32>) -> String {
     if how != "timedOut" {
         return words(List::Cause, how).into_owned();
@@ -28,7 +28,7 @@ pub(super) fn how_at(how: &str, shortest: Option<u32>, longest: Option<u32>) -> 
     }
 }
 
-/// What a number is called: by what the file defines under that name.
+/// The name of a number that the file defines.
 pub(super) fn term(name: &'static str) -> &'static str {
     match words(List::Term, name) {
         Cow::Borrowed(words) => words,
@@ -47,7 +47,7 @@ pub(super) fn short_section(section: Option<Section>) -> String {
     section.map_or_else(|| NO_SECTION.to_owned(), |section| words(List::SectionShort, section.name()).into_owned())
 }
 
-/// What no sender gave a section.
+/// The name for attempts of which no sender reported a section.
 pub(super) const NO_SECTION: &str = "No section reported";
 
 #[cfg(test)]

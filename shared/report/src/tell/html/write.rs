@@ -1,6 +1,6 @@
-//! Writing HTML that cannot be broken by what it is about.
+//! Writing HTML that its contents cannot break.
 //!
-//! Must stay true: what is written as it is, is text of this program (`&'static str`); everything else is escaped.
+//! Must stay true: only text of this program (`&'static str`) is written unescaped; everything else is escaped.
 
 use std::fmt::{self, Display, Write};
 
@@ -23,7 +23,7 @@ impl Html {
         let _ = write!(Escaped(&mut self.0), "{text}");
     }
 
-    /// An element and what is in it.
+    /// An element with its contents.
     pub(super) fn element(&mut self, tag: &'static str, content: impl FnOnce(&mut Self)) {
         self.with(tag, &[], content);
     }
@@ -37,12 +37,12 @@ impl Html {
         self.raw(">");
     }
 
-    /// An element with a text and nothing else in it.
+    /// An element that contains only a text.
     pub(super) fn line(&mut self, tag: &'static str, text: impl Display) {
         self.element(tag, |h| h.text(text));
     }
 
-    /// The opening tag alone.
+    /// Only the opening tag.
     pub(super) fn empty(&mut self, tag: &'static str, attributes: &[Attribute<'_>]) {
         self.raw("<");
         self.raw(tag);
@@ -56,7 +56,7 @@ impl Html {
         self.raw(">");
     }
 
-    /// The whole.
+    /// The finished page.
     pub(super) fn finish(self) -> String {
         self.0
     }
@@ -73,7 +73,7 @@ impl Write for Escaped<'_> {
                 '>' => self.0.push_str("&gt;"),
                 '"' => self.0.push_str("&quot;"),
                 '\'' => self.0.push_str("&#39;"),
-                // A character that HTML does not allow, or that turns the direction of what follows.
+                // A character that HTML does not allow, or that reverses the direction of the text after it.
                 c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
                     self.0.push('\u{fffd}');
                 }
