@@ -1,7 +1,7 @@
 //! What is built into every file, as one digest: tables, views, dictionaries, the catalogue, advice and texts.
 //!
 //! Must stay true: the digest is computed from a file that was really created, so a new name in a list or a changed
-//! view changes it without anybody's help. A file with another digest is built anew: if it were refreshed, its
+//! view changes it automatically. A file with another digest is built anew: if it were refreshed, its
 //! dictionaries would lack what its new rows refer to.
 
 use crate::error::Result;

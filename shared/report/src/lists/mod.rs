@@ -1,4 +1,4 @@
-//! Closed lists and texts: what small numbers in rows stand for.
+//! Closed lists and texts: the meaning of the small numbers in rows.
 
 pub(crate) mod dictionary;
 pub(crate) mod ids;

@@ -202,7 +202,7 @@ fn names(h: &mut Html, plane: &Plane, series: &[Series]) {
         let least = places.last().map_or(TOP + 6.0, |above| above + LABEL_STEP);
         places.push(end(one).max(least));
     }
-    // From below, so that none leaves the chart.
+    // Starting from the bottom, so that no name leaves the chart.
     let mut below = HEIGHT - BOTTOM + LABEL_STEP;
     for place in places.iter_mut().rev() {
         *place = place.min(below - LABEL_STEP);

@@ -144,7 +144,7 @@ pub(super) fn days(h: &mut Html, data: &PageData) {
 }
 
 pub(super) fn funnel(h: &mut Html, data: &PageData) {
-    h.raw("<p>In the order of time. An attempt need not come to every step: some exist on one platform only, some ");
+    h.raw("<p>In the order in which people reach them. Not every attempt reaches every step: some exist on one platform only, some ");
     h.raw("only where the organisation set them up. Only steps that a sender reported count: ");
     h.text(format_args!("{} of {} attempts have steps.", count(data.whole.with_steps), count(data.whole.initiated)));
     h.raw("</p>");
@@ -465,8 +465,8 @@ pub(super) fn corrections(h: &mut Html, data: &PageData) {
             h.text(count(data.corrections));
             h.raw("</b> attempts that the report of ");
             h.text(instant_of(before));
-            h.raw(" showed closed stand otherwise now, because events about them came later. The file’s table ");
-            h.raw("<code>corrections</code> has each, with what it was and what it is.");
+            h.raw(" showed as closed are different now, because events about them arrived later. The file’s table ");
+            h.raw("<code>corrections</code> lists each, with what it was and what it is now.");
         }
     }
     h.raw("</p>");
@@ -490,9 +490,9 @@ pub(super) fn terms(h: &mut Html, data: &PageData) {
 }
 
 pub(super) fn file(h: &mut Html, data: &PageData) {
-    h.raw("<p>Every number here is a view of one SQLite file, which came with this page. It is true for ");
+    h.raw("<p>Every number here is a view of one SQLite file, which came with this page. It is as of ");
     h.with("time", &[("datetime", &data.as_of)], |h| h.text(instant(data.as_of)));
-    h.raw(" and has the days from ");
+    h.raw(" and covers the days from ");
     h.text(day(data.from));
     h.raw(" to ");
     h.text(day(data.to.plus(-1)));
@@ -504,7 +504,7 @@ pub(super) fn file(h: &mut Html, data: &PageData) {
     h.text(data.meta("generator"));
     h.raw(concat!(
         ".</p><p>Any SQLite reader opens it: the <code>sqlite3</code> command, DB Browser for SQLite, Datasette, ",
-        "DuckDB, pandas. Tables hold numbers, views say them in words, and <code>column_docs</code> explains every ",
+        "DuckDB, pandas. Tables hold numbers, views show them in words, and <code>column_docs</code> explains every ",
         "column. It may name people and devices; this page does not.</p>",
         "<pre><code>sqlite3 report.sqlite \"SELECT * FROM incomplete_by_action ORDER BY abandoned DESC\"\n",
         "sqlite3 report.sqlite \"SELECT column_name, meaning FROM column_docs WHERE table_name = 'funnel'\"\n",
