@@ -7,7 +7,7 @@
 -- :screen text | The screen, by name.
 -- :cause causes | Why it was abandoned.
 -- :outcome outcomes or incomplete | Its outcome; `incomplete` for abandoned or failed, as the report counts them.
--- :catalogueRow catalogue row | One of the places where people stop; 0 for attempts at none of them.
+-- :catalogueRow catalogue row | One place of the catalogue, by its number; 0 for attempts at none of them.
 -- :user text | The person's principal name or id; their pseudonym in a file that has pseudonyms.
 -- :enrollmentKey text | The device's key.
 -- :cursor cursor | The cursor at which the page before ended.

@@ -318,7 +318,7 @@ pub(super) fn failures(h: &mut Html, data: &PageData) {
     }
     let all: u64 = failures.values().map(|(count, _)| count).sum();
     if all == 0 {
-        h.raw("<p>None did.</p>");
+        h.raw("<p>No enrollment failed.</p>");
         return;
     }
     let mut failures: Vec<(Failure<'_>, (u64, &[Advice]))> = failures.into_iter().collect();
