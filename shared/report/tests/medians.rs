@@ -19,14 +19,14 @@ fn entered(action: &str) -> Step {
 /// A device that comes to the step at `start` and goes on after `took`.
 fn device(number: u64, platform: Platform, start: Timestamp, took: i64) -> Change {
     let mut history = History::default();
-    let told = [(0, entered(STEP)), (took, entered("TermsofUse"))];
-    for (place, (after, step)) in told.into_iter().enumerate() {
+    let steps = [(0, entered(STEP)), (took, entered("TermsofUse"))];
+    for (place, (after, step)) in steps.into_iter().enumerate() {
         history.add(event(format!("{number}-{place}"), start + Millis::new(after), 0, about(number, platform), step));
     }
     Change { item: format!("item-{number}"), version: 2, history, expires_at: None }
 }
 
-fn told(reader: &Reader<'_>, from: Day, to: Day, os: Option<Platform>) -> Option<f64> {
+fn median(reader: &Reader<'_>, from: Day, to: Day, os: Option<Platform>) -> Option<f64> {
     let report = reader.incomplete(from, to, os, None).unwrap();
     report.funnel.iter().find(|step| step.action == STEP).unwrap().median_seconds
 }
@@ -71,7 +71,7 @@ fn a_median_is_that_of_the_times_in_whole_seconds() {
                 asked.sort_unstable();
                 let n = asked.len();
                 let expected = (n > 0).then(|| (asked[(n - 1) / 2] + asked[n / 2]) as f64 / 2.0);
-                assert_eq!(told(&reader, from, to, os), expected, "{from} to {to}, {os:?}: {asked:?}");
+                assert_eq!(median(&reader, from, to, os), expected, "{from} to {to}, {os:?}: {asked:?}");
                 answers[usize::from(n > 0)] += 1;
             }
         }

@@ -1,7 +1,7 @@
 //! How quick a report file is built from nothing: `cargo run --release -p vestibule-benches --bin full-build -- [ATTEMPTS …]`.
 //!
 //! Builds a file of so many attempts (10 000, 100 000 and a million unless said otherwise), each in a process of its own whose
-//! peak memory the kernel tells, and then writes the very same rows in other ways: by a loop of prepared statements over
+//! peak memory that the kernel reports, and then writes the very same rows in other ways: by a loop of prepared statements over
 //! `rusqlite` that knows nothing but rows, by `sqlite3 .import`, by Python's `sqlite3` and by `sqlite-utils`. It prints rows a
 //! second, how a build compares with the bare loop, and by which power of the attempts its time grows.
 //!
@@ -143,7 +143,7 @@ fn build(attempts: u64, out: &Path) -> Result<(), BoxError> {
     spent += begun.elapsed();
     let begun = Instant::now();
     let published = working.publish(out, None)?;
-    let told = json!({
+    let measured = json!({
         "attempts": published.rows["attempts"],
         "rows": published.rows.values().sum::<u64>(),
         "bytes": published.size_bytes,
@@ -152,7 +152,7 @@ fn build(attempts: u64, out: &Path) -> Result<(), BoxError> {
         "publishSeconds": begun.elapsed().as_secs_f64(),
         "peakBytes": peak_bytes()?,
     });
-    println!("{told}");
+    println!("{measured}");
     Ok(())
 }
 

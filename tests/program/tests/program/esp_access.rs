@@ -175,6 +175,19 @@ async fn scope_tags_limit_what_a_token_sees() {
         };
         assert_eq!((theirs.status, shows(&theirs), shows(&ours)), (ours.status, false, true), "{path}");
     }
+    // Whatever a question answers, a hidden profile is not in it.
+    let document = us.json("/openapi.json").await;
+    let questions = document["paths"].as_object().unwrap().iter();
+    let questions = questions.filter(|(path, item)| item["get"]["x-question"].is_string() && !path.contains('{'));
+    let mut asked = 0;
+    for (path, _) in questions {
+        let answer = us.get(path).await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, 200, "{path}: {text}");
+        assert!(!text.contains(&id("All")) && !text.contains("\"All\""), "{path}: {text}");
+        asked += 1;
+    }
+    assert!(asked > 8, "{asked}");
     us.get("/api/reports/files/latest").await.problem(403);
     // They may change everything of a shared profile except the tags of others.
     let both = format!("{PROFILES}/{}", id("Both"));

@@ -90,7 +90,7 @@ CREATE TABLE attempts (
   screen_id INTEGER NOT NULL REFERENCES screens (id),
   catalogue_row INTEGER REFERENCES catalogue_rows (number),
   has_starts INTEGER NOT NULL, has_steps INTEGER NOT NULL, start_reported INTEGER NOT NULL,
-  --: 0 or 1 | Whether it is closed, and success and failure can be told apart.
+  --: 0 or 1 | Whether it is closed, and success and failure can be distinguished.
   judged INTEGER NOT NULL,
   technician INTEGER NOT NULL, release_not_reported INTEGER NOT NULL,
   --: Its session of the Enrollment Status Page; empty for none, or when that is not in the window.
@@ -427,7 +427,7 @@ CREATE TABLE device_totals (
   devices INTEGER NOT NULL,
   PRIMARY KEY (platform_id, platform_label_id, state_id, first_outcome_id, first_judged)) WITHOUT ROWID;
 
--- Web-based enrollment as sign-ins show it: people a day, each once an operating system; nobody is told from another. The
+-- Web-based enrollment as sign-ins show it: people a day, each once an operating system; no person can be distinguished. The
 -- days of which sign-ins came in, whoever's; of others nothing is known.
 CREATE TABLE web_enrollment_days (
   --: days since 1970-01-01 | The day, in the zone that the organisation had when they came in.

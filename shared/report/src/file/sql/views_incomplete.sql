@@ -73,7 +73,7 @@ SELECT
   CAST(judged AS BIGINT) AS judged
 FROM counted;
 
--- Every incomplete attempt counted once, of every platform, by everything the report tells apart. `part` says under which
+-- Every incomplete attempt counted once, of every platform, by everything the report distinguishes. `part` says under which
 -- heading of the section table it stands. Places are as they were reported; the rows of the catalogue are of iOS/iPadOS and Android.
 CREATE VIEW incomplete_of_all_platforms AS
 SELECT
