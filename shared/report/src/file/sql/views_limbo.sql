@@ -1,5 +1,5 @@
--- Devices that left one MDM and did not come back, and devices that were registered and never begun (docs/DOMAIN.md,
--- D9).
+-- Devices that left one MDM and did not come back, and devices that were registered and never begun
+-- (docs/DOMAIN.md, D9).
 CREATE VIEW devices_left AS
 WITH left_now AS (
   SELECT x.enrollment_no AS enrollment_no, x.source_word AS source_word, x.left_at AS left_at, x.left_day AS left_day
