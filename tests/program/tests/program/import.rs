@@ -179,5 +179,5 @@ fn the_same_mistake_is_reported_once() {
     assert_eq!(ran.stderr.matches("is not JSON").count(), 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("line 1: the line is not JSON"), "{}", ran.stderr);
     assert!(ran.stderr.contains("999 more: 2, 3, 4, 5, 6, 7, 8, 9, 10 and so on"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("all 1 000 lines were refused; import reads CloudEvents"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("all 1,000 lines were refused; import reads CloudEvents"), "{}", ran.stderr);
 }
