@@ -20,7 +20,7 @@ fn a_device_that_was_never_released_is_complete_from_its_limit_on() {
     assert_eq!(diagnosis.verdict, Verdict::Working);
     assert_eq!(diagnosis.ever_worked.last_completed_at.as_deref(), Some(ended.as_str()));
     assert!(diagnosis.summary.contains("20 Mar 2026, 11:01 UTC"), "{}", diagnosis.summary);
-    assert!(diagnosis.summary.contains("was not reported"), "{}", diagnosis.summary);
+    assert!(diagnosis.summary.contains("no sender reported"), "{}", diagnosis.summary);
     assert_eq!(
         ids(&diagnosis),
         ["release-not-reported"],
