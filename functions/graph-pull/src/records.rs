@@ -20,7 +20,7 @@ const BACKFILL: Millis = Millis::from_minutes(12 * 60);
 /// Bytes of a body besides its records.
 const AROUND: usize = 64;
 
-/// The digest of a record at an instant. It also changes once in [`DAYS`] days, on a day that depends on the record, so
+/// The digest of a record at an instant. It also changes once in `DAYS` days, on a day that depends on the record, so
 /// that a list is not passed on again all at once.
 pub fn digest(record: &Value, of: &Records, now: Timestamp) -> Digest {
     let mut record = record.clone();

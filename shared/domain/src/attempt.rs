@@ -1,4 +1,4 @@
-//! What an attempt is, and what is known of one device (docs/DOMAIN.md, A and P). [`crate::fold`] makes both from
+//! What an attempt is, and what is known of one device (docs/DOMAIN.md, A and P). [`crate::fold()`] makes both from
 //! events.
 
 use crate::about::{About, EventKey, Platform};

@@ -8,7 +8,7 @@
 //!   enrollment
 //! - [`identity`]: which device an event is about
 //! - [`history`]: the set of one enrollment's events; [`codec`]: encodes and decodes it
-//! - [`attempt`]: what an attempt and a device are; [`fold`]: makes both from a history and an instant; [`standing`]:
+//! - [`attempt`]: what an attempt and a device are; [`fold()`]: makes both from a history and an instant; [`standing`]:
 //!   what outlives an attempt
 //! - [`esp`]: the same for ESP sessions
 //! - [`plan`]: when an enrollment must be looked at again and how long it is kept

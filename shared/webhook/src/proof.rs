@@ -19,7 +19,7 @@ pub const SECRET_HEADER: &str = "x-vestibule-secret";
 /// A way of proving it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Standard Webhooks, with the tenant's own webhook secrets: see [`signature`](crate::signature).
+    /// Standard Webhooks, with the tenant's own webhook secrets: see [`crate::signature`].
     StandardWebhooks,
     /// The secret is the last segment of the path.
     Path,

@@ -57,7 +57,7 @@ impl Stack {
         stack
     }
 
-    /// Starts `function` under its own name or one of [`OTHERS`], with some changes to its environment.
+    /// Starts `function` under its own name or one of `OTHERS`, with some changes to its environment.
     pub fn add(&mut self, name: &str, function: &str, changed: &[(&str, &str)]) {
         assert!(FUNCTIONS.contains(&name) || OTHERS.contains(&name), "{name} is not declared");
         let mut environment: BTreeMap<&str, String> = Clients::environment(&self.host.endpoints).into();

@@ -4,8 +4,8 @@
 //! here. Tests compare the two: whatever the order of delivery, the repetition and the number of sweeps in between, the
 //! real fold must give the same answer as [`devices`].
 //!
-//! [`devices`] makes devices and their attempts from delivered events; [`report`] makes the numbers of the
-//! incomplete-enrollments report from them, and [`status`] those of the status page. [`arbitrary`] makes event sets at
+//! [`devices`] makes devices and their attempts from delivered events; [`report()`] makes the numbers of the
+//! incomplete-enrollments report from them, and [`status()`] those of the status page. [`arbitrary`] makes event sets at
 //! the edges of the rules. [`esp`] and [`esp_resolve`] are the Enrollment Status Page's sessions and profiles.
 
 pub mod arbitrary;

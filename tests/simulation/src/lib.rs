@@ -1,7 +1,7 @@
 //! The simulator: the real code over services that behave as badly as AWS may, in one process, on one thread, in
 //! simulated time, all determined by a seed.
 //!
-//! [`generate::plan`] makes a run from a seed. [`run`] plays it, lets everything come to rest, and compares what is
+//! [`generate::plan`] makes a run from a seed. [`run()`] plays it, lets everything come to rest, and compares what is
 //! stored, published and answered with a plain model ([`checks`]). A run that fails is [shrunk](shrink::shrink) to few
 //! steps. `docs/TESTING.md` says what is real, what is simulated, and how to read a failure.
 //!

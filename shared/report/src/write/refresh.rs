@@ -105,7 +105,7 @@ impl<'w> Refresh<'w> {
     /// Replaces the rows of an item with those of its current history.
     ///
     /// # Errors
-    /// [`Error::Collision`](crate::Error::Collision), or if the file cannot be written.
+    /// [`Error::Collision`], or if the file cannot be written.
     pub fn apply(&mut self, change: &Change) -> Result<()> {
         let Change { item, version, history, expires_at } = change;
         self.remove(item)?;
@@ -141,7 +141,7 @@ impl<'w> Refresh<'w> {
     /// Whether the file has the item, in any version.
     ///
     /// # Errors
-    /// [`Error::Collision`](crate::Error::Collision), or if the file cannot be read.
+    /// [`Error::Collision`], or if the file cannot be read.
     pub fn has(&mut self, item: &str) -> Result<bool> {
         self.delete.has(item)
     }
@@ -159,7 +159,7 @@ impl<'w> Refresh<'w> {
     /// [overdue](crate::Working::overdue) until it can be read or is gone. Returns whether it could be read before.
     ///
     /// # Errors
-    /// [`Error::Collision`](crate::Error::Collision), or if the file cannot be written.
+    /// [`Error::Collision`], or if the file cannot be written.
     pub fn unreadable(&mut self, item: &str) -> Result<bool> {
         self.remove_rows(item)?;
         let mut insert = InsertInto::unless_taken(self.conn, "unreadable_enrollments");
@@ -169,7 +169,7 @@ impl<'w> Refresh<'w> {
     /// Removes an item that is gone: merged into another, or expired.
     ///
     /// # Errors
-    /// [`Error::Collision`](crate::Error::Collision), or if the file cannot be written.
+    /// [`Error::Collision`], or if the file cannot be written.
     pub fn remove(&mut self, item: &str) -> Result<()> {
         self.conn.prepare_cached("DELETE FROM unreadable_enrollments WHERE item = ?1")?.execute([item])?;
         self.remove_rows(item)

@@ -1,7 +1,7 @@
 //! Intune's report `AutopilotV1DeploymentStatus`: past Autopilot deployments, as the portal lists them.
 //!
 //! Its columns are the members of Graph's `deviceManagementAutopilotEvent` under other names, so a row is read like
-//! such a record ([`graph_autopilot_events`](super::graph_autopilot_events)). A row has no id: its device and its start
+//! such a record ([`super::graph_autopilot_events`]). A row has no id: its device and its start
 //! identify a deployment, so a later export of a deployment that was under way adds only what is new. Enumerations are
 //! numbers; those of the states are Graph's
 //! (<https://learn.microsoft.com/en-us/graph/api/resources/intune-troubleshooting-windowsautopilotdeploymentstate>).

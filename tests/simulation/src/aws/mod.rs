@@ -1,7 +1,7 @@
 //! AWS, as badly as it may behave: a table with a lagging replica and a stream, a bucket, a bus, and the wires to them,
 //! which lose requests and answers.
 //!
-//! The SDK's clients use a [`Wire`] in place of HTTP. The embedded engine itself runs below the faults.
+//! The SDK's clients use a `Wire` in place of HTTP. The embedded engine itself runs below the faults.
 
 mod bucket;
 pub mod faults;

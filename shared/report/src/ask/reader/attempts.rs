@@ -34,7 +34,7 @@ pub struct AttemptFilter {
     /// The catalogue's row; 0 for attempts that have none.
     pub catalogue_row: Option<u8>,
     /// Principal name or id of the user, ignoring case; in a pseudonymised file the
-    /// [pseudonym](crate::file::pseudonym).
+    /// [pseudonym](crate::pseudonym).
     pub user: Option<String>,
     /// The device.
     pub enrollment_key: Option<String>,

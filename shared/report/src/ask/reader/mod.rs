@@ -201,7 +201,7 @@ impl<'c> Reader<'c> {
         Ok(meta(self.conn(), UNREADABLE)?.and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
-    /// Whether the file contains [pseudonyms](crate::file::pseudonym) in place of people.
+    /// Whether the file contains [pseudonyms](crate::pseudonym) in place of people.
     ///
     /// # Errors
     /// If the file cannot be read.

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 /// The person or device to diagnose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A person: principal name or id, ignoring case; in a pseudonymised file the [pseudonym](crate::file::pseudonym).
+    /// A person: principal name or id, ignoring case; in a pseudonymised file the [pseudonym](crate::pseudonym).
     User(String),
     /// A device: serial number, UDID, the MDM's id, the sender's id, the device's key, or its name.
     Device {
