@@ -284,6 +284,7 @@ async fn a_file_is_verified() {
     let names: Vec<&str> =
         reply["checks"].as_array().unwrap().iter().map(|check| check["check"].as_str().unwrap()).collect();
     assert_eq!(names, ["sha256", "manifest", "header", "sqlite", "rows", "types"]);
+    assert_eq!(reply["checks"][0]["found"], format!("the SHA-256 is \"{sha256}\""));
     assert!(succeeds(&["report", "verify", file]).contains("every value of"));
     assert!(succeeds(&["report", "verify", text(&made.summary)]).contains("summary of contoso"));
 
@@ -325,6 +326,7 @@ async fn a_file_is_verified() {
         // Types are also checked if rows are wrong.
         let found = checks.iter().find(|check| check["ok"] == false).unwrap();
         assert_eq!((&reply["ok"], &found["check"]), (&json!(false), &json!(check)), "{reply}");
+        assert!(found["found"].as_str().unwrap().contains(named), "{reply}");
         assert!(last == found || check == "rows", "{reply}");
     }
     let wrong = run_alone(&["report", "verify", file, "--sha256", &"0".repeat(64)]);

@@ -59,7 +59,7 @@ pub fn run(path: &Path, sha256: Option<&str>, manifest: Option<&Path>, json: boo
 impl Check {
     fn value(&self) -> Value {
         let (Ok(result) | Err(result)) = &self.found;
-        json!({"check": self.name, "ok": self.found.is_ok(), "told": result})
+        json!({"check": self.name, "ok": self.found.is_ok(), "found": result})
     }
 }
 
