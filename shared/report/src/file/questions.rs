@@ -1,9 +1,10 @@
 //! The questions that a file answers: one SQL statement each, in the file's table `questions`. The page, the API and
 //! the commands all run them from there.
 //!
-//! Each file of `questions/` is one question; its first lines say what it is for, what it answers and which parameters
-//! it takes. [`macros`] expands what several questions have in common. A question `x` answers one row; its member
-//! `x.name` answers what the answer has under `name`. Members take the parameters of `x`.
+//! Each `.sql` file of `questions/` is one question, which the build finds there; its first lines say what it is for,
+//! what it answers, which parameters it takes and whether a summary answers it too. [`macros`] expands what several
+//! questions have in common. A question `x` answers one row; its member `x.name` answers what the answer has under
+//! `name`. Members take the parameters of `x`.
 //!
 //! Must stay true:
 //! - No caller keeps its own list of questions, of parameters or of what is refused: it reads them here.
@@ -14,44 +15,25 @@ mod macros;
 
 use crate::error::{Error, Result};
 use crate::rows::{InsertInto, row};
+use include_dir::{Dir, include_dir};
 use macros::{Days, Parameter, written_out};
 use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-/// The files of a folder, by the questions' names.
-macro_rules! texts {
-    ($folder:literal: $($name:literal),+ $(,)?) => {
-        [$(($name, include_str!(concat!($folder, $name, ".sql")))),+]
-    };
-}
+/// The texts of questions by name, in the order of the names.
+type Texts = BTreeMap<&'static str, &'static str>;
 
-const OF_REPORT: [(&str, &str); 57] = texts!("questions/":
-    "active", "active.active",
-    "advice", "advice-entry",
-    "attempt", "attempt.events", "attempt.senders",
-    "attempts", "attempts.attempts",
-    "coverage", "coverage.sources",
-    "device-sessions", "device-sessions.sessions",
-    "devices", "devices.attempts", "devices.devices", "devices.failures",
-    "enrollment-status", "enrollment-status.byPlatform", "enrollment-status.espProfiles",
-    "enrollment-status.firstTimeRight",
-    "esp", "esp.apps", "esp.byDay", "esp.byPhase", "esp.byProfile", "esp.recovered", "esp.stuck",
-    "esp-profiles", "esp-profiles.value",
-    "esp-session", "esp-session.items", "esp-session.otherSessions", "esp-session.phases",
-    "esp-sessions", "esp-sessions.sessions",
-    "failing-alike", "failures", "failures.failures", "failures.reasons",
-    "incomplete-enrollments", "incomplete-enrollments.actions", "incomplete-enrollments.daily",
-    "incomplete-enrollments.funnel", "incomplete-enrollments.otherCauses", "incomplete-enrollments.otherPlaces",
-    "limbo", "limbo.byDay", "limbo.devices", "limbo.sources",
-    "last-heard", "person", "sessions-alike", "stopping-alike",
-    "web-enrollment", "web-enrollment.daily", "web-enrollment.steps",
-);
-
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/file/questions");
+static OF_REPORT: LazyLock<Texts> = LazyLock::new(|| texts(&FILES));
 /// Questions that need another statement in a summary, because a summary stores their data in another form.
-const OF_SUMMARY: [(&str, &str); 2] = texts!("questions/summary/": "advice", "incomplete-enrollments.funnel");
+static OF_SUMMARY: LazyLock<Texts> = LazyLock::new(|| FILES.get_dir("summary").map(texts).unwrap_or_default());
 
-/// Questions of the report file that a summary answers too, with those members that its tables suffice for.
-const ALSO_OF_SUMMARY: [&str; 5] =
-    ["coverage", "enrollment-status", "esp-profiles", "failures", "incomplete-enrollments"];
+/// The questions of a folder; its other files are code.
+fn texts(folder: &'static Dir<'static>) -> Texts {
+    let files = folder.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "sql"));
+    files.filter_map(|file| Some((file.path().file_stem()?.to_str()?, file.contents_utf8()?))).collect()
+}
 
 /// A question as a file stores it.
 struct Question {
@@ -72,14 +54,15 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
     OF_REPORT.iter().try_for_each(|(name, text)| insert(conn, name, &read(conn, name, text, &OF_REPORT)?))
 }
 
-/// Writes the questions of a summary into it, once its tables and views exist.
+/// Writes the questions of a summary into it, once its tables and views exist: those of its own, and those of the
+/// report file that say `also: summary`, with the members that its tables suffice for.
 pub(crate) fn fill_summary(conn: &Connection) -> Result<()> {
-    for (name, text) in &OF_SUMMARY {
+    for (name, text) in OF_SUMMARY.iter() {
         insert(conn, name, &read(conn, name, text, &OF_SUMMARY)?)?;
     }
-    for (name, text) in &OF_REPORT {
-        let own = OF_SUMMARY.iter().any(|(own, _)| own == name);
-        if own || !ALSO_OF_SUMMARY.contains(&head_of(name)) {
+    for (name, text) in OF_REPORT.iter() {
+        let also = OF_REPORT.get(head_of(name)).map(|head| split(head)).transpose()?;
+        if OF_SUMMARY.contains_key(name) || !also.is_some_and(|(head, _)| head.also_of_summary) {
             continue;
         }
         let question = read(conn, name, text, &OF_REPORT)?;
@@ -116,16 +99,18 @@ struct Header {
     purpose: Vec<String>,
     answer: String,
     booleans: String,
+    /// Whether a summary answers the question too.
+    also_of_summary: bool,
     days: Option<Days>,
     parameters: Vec<Parameter>,
 }
 
-fn read(conn: &Connection, name: &str, text: &str, all: &[(&str, &str)]) -> Result<Question> {
+fn read(conn: &Connection, name: &str, text: &str, all: &Texts) -> Result<Question> {
     let (header, sql) = split(text)?;
-    let head =
-        all.iter().chain(&OF_REPORT).find(|(one, _)| *one == head_of(name)).ok_or(Error::BuiltIn("questions"))?;
-    let of_head = split(head.1)?.0;
-    let is_head = head.0 == name;
+    let head = head_of(name);
+    let of_head = all.get(head).or_else(|| OF_REPORT.get(head)).ok_or(Error::BuiltIn("questions"))?;
+    let of_head = split(of_head)?.0;
+    let is_head = head == name;
     let sql = written_out(&with_columns(conn, sql.trim_end())?, of_head.days)?;
     let parameters = if is_head { all_parameters(header.days, header.parameters) } else { Vec::new() };
     let refusal = match is_head {
@@ -169,6 +154,7 @@ fn split(text: &str) -> Result<(Header, &str)> {
         match line.split_once(' ') {
             Some(("answer:", answer)) => answer.clone_into(&mut header.answer),
             Some(("booleans:", names)) => names.clone_into(&mut header.booleans),
+            Some(("also:", "summary")) => header.also_of_summary = true,
             Some(("days:", days)) => header.days = Some(Days::read(days)?),
             Some((name, about)) if name.starts_with(':') => {
                 let (kind, purpose) = about.split_once(" | ").ok_or(Error::BuiltIn("question parameters"))?;
@@ -198,19 +184,28 @@ mod tests {
 
     use super::*;
 
+    /// The build looks into the folder again when a file is added; see `build.rs`.
     #[test]
     fn every_file_of_the_folder_is_a_question() {
         let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/file/questions");
-        for (folder, named) in [(here.clone(), &OF_REPORT[..]), (here.join("summary"), &OF_SUMMARY[..])] {
+        for (folder, built_in) in [(here.clone(), &OF_REPORT), (here.join("summary"), &OF_SUMMARY)] {
             let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
             let mut files: Vec<String> = files
                 .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
                 .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
                 .collect();
             files.sort();
-            let mut named: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
-            named.sort_unstable();
-            assert_eq!(files, named);
+            assert_eq!(files, built_in.keys().copied().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn every_question_says_what_it_answers_and_every_member_has_its_question() {
+        for (name, text) in OF_REPORT.iter().chain(OF_SUMMARY.iter()) {
+            let (header, sql) = split(text).unwrap();
+            assert!(OF_REPORT.contains_key(head_of(name)), "{name} is a member of no question");
+            assert!(!header.purpose.is_empty() && !header.answer.is_empty() && !sql.is_empty(), "{name}");
+            assert!(!header.also_of_summary || !name.contains('.'), "{name}: its question says that, for all members");
         }
     }
 }

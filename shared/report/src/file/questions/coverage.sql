@@ -1,6 +1,7 @@
 -- What the numbers are counted from: how many of the attempts that started on the days asked for were reported from
 -- their start, with their steps or only at their end; and, in words, what the senders that took part leave out.
 -- answer: row
+-- also: summary
 -- days: recent
 -- :os attempts of | One platform, or `all`; without it iOS/iPadOS and Android.
 WITH $asked,

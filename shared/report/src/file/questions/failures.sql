@@ -1,6 +1,7 @@
 -- The failures of the days asked for, and their commonest reasons. The failure of an attempt or session belongs to the
 -- day it started.
 -- answer: row
+-- also: summary
 -- days: recent
 -- :platform platforms | One platform; without it all.
 -- :limit limit | At most this many rows in each list; 50 without it.

@@ -2,6 +2,7 @@
 -- Android where no platform is named. The section narrows the numerators, never what was initiated or measured. A count of
 -- how attempts ended is empty where there is none and no sender that took part could have reported one.
 -- answer: row
+-- also: summary
 -- days: recent
 -- :os attempts of | One platform, or `all`; without it iOS/iPadOS and Android.
 -- :section sections | One section; without it all, and places outside the sections.
