@@ -13,11 +13,9 @@ use vestibule_platform::problem::json;
 use vestibule_platform::{HttpResponse, Problem};
 use vestibule_report::{Basis, Error as ReportError, Reader, pseudonym};
 
-/// Lists of an answer whose entries each belong to a profile.
+/// Lists of an answer whose entries are about a profile. An entry of another list may only name one.
 const OF_PROFILES: [&str; 3] = ["espProfiles", "byProfile", "byPhase"];
-/// Lists of an answer whose entries name a profile.
-const NAME_PROFILES: [&str; 3] = ["sessions", "stuck", "recovered"];
-/// The members in which an entry describes a profile.
+/// The members in which an entry names a profile.
 const PROFILE: [&str; 3] = ["profile", "profileId", "ruleGroup"];
 
 /// An answer, with the members that describe the whole of it.
@@ -52,8 +50,8 @@ impl<T> Marked<T> {
     }
 }
 
-/// Removes what a credential that sees only some profiles may not see. If an entry has a profile's name without its id,
-/// the name is removed.
+/// Removes what a credential that sees only some profiles may not see: entries about a hidden profile, and in all other
+/// entries the members that name one. If an entry has a profile's name without its id, the name is removed.
 fn hide_profiles(answer: &mut Map<String, Value>, visible: &BTreeSet<String>) {
     let is_visible = |entry: &Map<String, Value>| {
         entry.get("profileId").and_then(Value::as_str).is_some_and(|id| visible.contains(id))
@@ -62,18 +60,17 @@ fn hide_profiles(answer: &mut Map<String, Value>, visible: &BTreeSet<String>) {
         let of_profile = entry.iter_mut().filter(|(name, _)| PROFILE.contains(&name.as_str()));
         of_profile.for_each(|(_, value)| *value = Value::Null);
     };
-    // This is an answer about one session.
+    // An answer may itself be about one session.
     if !is_visible(answer) {
         hide(answer);
     }
-    for name in OF_PROFILES {
-        if let Some(Value::Array(entries)) = answer.get_mut(name) {
+    for (name, value) in answer.iter_mut() {
+        let Value::Array(entries) = value else { continue };
+        if OF_PROFILES.contains(&name.as_str()) {
             entries.retain(|entry| entry.as_object().is_some_and(is_visible));
+        } else {
+            entries.iter_mut().filter_map(Value::as_object_mut).filter(|entry| !is_visible(entry)).for_each(hide);
         }
-    }
-    for name in NAME_PROFILES {
-        let Some(Value::Array(entries)) = answer.get_mut(name) else { continue };
-        entries.iter_mut().filter_map(Value::as_object_mut).filter(|entry| !is_visible(entry)).for_each(hide);
     }
 }
 
@@ -130,5 +127,37 @@ impl Api {
             let _asked = self.request_export(call, false).await;
         }
         Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_hidden_profile_is_named_in_no_list_whatever_the_list_is_called() {
+        let Value::Object(mut answer) = json!({
+            "espProfiles": [{"profileId": "us", "displayName": "US"}, {"profileId": "eu", "displayName": "EU"}],
+            "newList": [
+                {"sessionId": "1", "profileId": "eu", "profile": "EU", "ruleGroup": "g"},
+                {"sessionId": "2", "profileId": "us", "profile": "US", "ruleGroup": "g"},
+                {"sessionId": "3", "profile": "EU"},
+            ],
+        }) else {
+            return;
+        };
+        hide_profiles(&mut answer, &BTreeSet::from(["us".to_owned()]));
+        assert_eq!(
+            Value::Object(answer),
+            json!({
+                "espProfiles": [{"profileId": "us", "displayName": "US"}],
+                "newList": [
+                    {"sessionId": "1", "profileId": null, "profile": null, "ruleGroup": null},
+                    {"sessionId": "2", "profileId": "us", "profile": "US", "ruleGroup": "g"},
+                    {"sessionId": "3", "profile": null},
+                ],
+            })
+        );
     }
 }
