@@ -7,6 +7,7 @@ mod commands;
 mod content_modes;
 mod crash;
 mod deliveries;
+mod description;
 mod diagnostics;
 mod esp;
 mod esp_access;

@@ -1,14 +1,22 @@
 //! Every operation of the API with a valid call, over a served sample. Other tests check security and the description
 //! with these.
 //!
-//! Must stay true: each route of the deployment that is not a webhook has a row. Rows that remove something come after
-//! those that need it.
+//! Must stay true: each route of the deployment that is not a webhook is called. A call follows from the description;
+//! only what the description does not say is written here.
 
+use crate::description::Document;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::LazyLock;
 use vestibule_program_tests::{Answer, Client, Folder, Sender, Serve, Tenant};
 use vestibule_webhook::sources::SENDERS;
+
+/// Routes of the page, which the description leaves out.
+pub const PAGE: [&str; 4] = ["GET /", "HEAD /", "GET /assets/{folder}/{name}", "HEAD /assets/{folder}/{name}"];
+/// Preflights, which browsers send, and handshakes, which delivery services send. They are not described either, and
+/// have their own tests, since their answers depend on the origin.
+pub const BEFOREHAND: [&str; 2] = ["OPTIONS /api/{proxy+}", "OPTIONS /hooks/{proxy+}"];
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +29,9 @@ pub enum Who {
 /// A row of the table.
 pub struct Operation {
     /// As in the deployment: `GET /api/attempts/{id}`.
-    pub route: &'static str,
+    pub route: String,
     /// The path to call. Names in braces are replaced by values of the sample.
-    pub call: &'static str,
+    pub call: String,
     /// A valid body.
     pub body: Option<Value>,
     pub who: Who,
@@ -32,7 +40,7 @@ pub struct Operation {
     /// The status of the answer to the same call with the token of another tenant's administrator.
     pub theirs: u16,
     /// Invalid queries, and the invalid parameter.
-    pub bad_queries: &'static [(&'static str, &'static str)],
+    pub bad_queries: Vec<(String, String)>,
     /// Invalid bodies, and the invalid member.
     pub bad_bodies: Vec<(Value, &'static str)>,
 }
@@ -81,12 +89,13 @@ impl Sample {
         let profiles = &admin.json("/api/devices/esp-profiles").await;
         let spare = Self::post(&admin, "/api/devices/esp-profiles", &json!({"displayName": "Spare"})).await.ok(201);
         let names = vec![
-            ("device", text(session, "/sessions/0/enrollmentKey")),
-            ("session", text(session, "/sessions/0/sessionId")),
-            ("attempt", text(attempt, "/attempts/0/attemptId")),
-            ("profile", text(profiles, "/value/0/id")),
-            ("spare", text(&spare, "/id")),
-            ("file", text(&admin.json("/api/reports/files").await, "/files/0/id")),
+            ("devices", text(session, "/sessions/0/enrollmentKey")),
+            ("sessions", text(session, "/sessions/0/sessionId")),
+            ("attempts", text(attempt, "/attempts/0/attemptId")),
+            ("esp-profiles", text(profiles, "/value/0/id")),
+            ("spare-esp-profiles", text(&spare, "/id")),
+            ("files", text(&admin.json("/api/reports/files").await, "/files/0/id")),
+            ("advice", "0x80cf0437".to_owned()),
             ("asset", asset()),
         ];
         let (nobody, theirs) = (client(""), client(&fabrikam.admin));
@@ -109,13 +118,15 @@ impl Sample {
 
     /// Texts that only the tenant's own people may read.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let own = ["device", "attempt", "profile", "file"];
+        let own = ["devices", "attempts", "esp-profiles", "files"];
         self.names.iter().filter(move |(name, _)| own.contains(name)).map(|(_, value)| value.as_str())
     }
 
     /// Makes the valid call of an operation.
     pub async fn call(&self, client: &Client, operation: &Operation) -> Answer {
-        let request = client.request(operation.method(), &self.fill(operation.call));
+        let path = self.fill(&operation.call);
+        assert!(!path.contains('{'), "{}: the sample has no value for {path}", operation.route);
+        let request = client.request(operation.method(), &path);
         let request = match &operation.body {
             None => request,
             Some(body) => request.header("content-type", "application/json").body(self.fill(&body.to_string())),
@@ -167,150 +178,69 @@ fn asset() -> String {
     format!("shell/{}", names.first().unwrap())
 }
 
-/// An operation that all tokens of a tenant may call.
-fn ask(
+/// The table: each operation of the description with the call that follows from it, and the page. Calls that remove
+/// something come last.
+pub fn table() -> &'static [Operation] {
+    static TABLE: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+        let mut rows = Document::read().calls();
+        rows.extend(PAGE.map(of_page));
+        let mut special = special();
+        for row in &mut rows {
+            if let Some(at) = special.iter().position(|one| one.route == row.route) {
+                special.swap_remove(at).change(row);
+            }
+        }
+        let unknown: Vec<_> = special.iter().map(|one| one.route).collect();
+        assert!(unknown.is_empty(), "no such operations: {unknown:?}");
+        let order = [Method::HEAD, Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        rows.sort_by_key(|row| order.iter().position(|method| *method == row.method()));
+        rows
+    });
+    &TABLE
+}
+
+fn of_page(route: &str) -> Operation {
+    Operation {
+        route: route.to_owned(),
+        call: route.split(' ').nth(1).unwrap().replace("{folder}/{name}", "{asset}"),
+        body: None,
+        who: Who::Anybody,
+        status: 200,
+        theirs: 200,
+        bad_queries: Vec::new(),
+        bad_bodies: Vec::new(),
+    }
+}
+
+/// What the call of an operation has besides what the description says.
+#[derive(Default)]
+struct Special {
     route: &'static str,
-    call: &'static str,
-    theirs: u16,
-    bad: &'static [(&'static str, &'static str)],
-) -> Operation {
-    let (body, bad_bodies) = (None, Vec::new());
-    Operation { route, call, body, who: Who::Readers, status: 200, theirs, bad_queries: bad, bad_bodies }
+    /// The query of the valid call.
+    query: Option<&'static str>,
+    /// A valid body in place of the description's example.
+    body: Option<Value>,
+    /// The status of the answer to the other tenant's administrator.
+    theirs: Option<u16>,
+    bad_query: Option<(&'static str, &'static str)>,
+    bad_bodies: Vec<(Value, &'static str)>,
 }
 
-/// An operation that only administrators may call.
-fn change(route: &'static str, call: &'static str, body: Value, status: u16, theirs: u16) -> Operation {
-    let body = Some(body).filter(|body| !body.is_null());
-    Operation { route, call, body, who: Who::Admins, status, theirs, bad_queries: &[], bad_bodies: Vec::new() }
+impl Special {
+    fn change(self, row: &mut Operation) {
+        row.call.extend(self.query.into_iter().flat_map(|query| ["?", query]));
+        row.body = self.body.or(row.body.take());
+        row.theirs = self.theirs.unwrap_or(row.theirs);
+        row.bad_queries.extend(self.bad_query.map(|(query, name)| (query.to_owned(), name.to_owned())));
+        row.bad_bodies = self.bad_bodies;
+    }
 }
 
-/// An operation that needs no token.
-fn public(route: &'static str, call: &'static str) -> Operation {
-    Operation { who: Who::Anybody, ..ask(route, call, 200, &[]) }
-}
-
-/// The table.
-pub fn table() -> Vec<Operation> {
-    let mut rows = questions();
-    rows.extend(changes());
-    rows
-}
-
-fn questions() -> Vec<Operation> {
-    const DAYS: [(&str, &str); 5] = [
-        ("from=hush", "from"),
-        ("to=2026-02-30", "to"),
-        ("from=", "from"),
-        ("to=-0001-01-01", "to"),
-        ("limit=0", "limit"),
-    ];
-    const PAGES: [(&str, &str); 3] = [("cursor=hush", "cursor"), ("limit=%2B5", "limit"), ("limit=1001", "limit")];
-    let profiles = "/api/devices/esp-profiles";
-    vec![
-        ask("GET /api/devices/enrollment-status", "/api/devices/enrollment-status", 200, &[]),
-        ask("GET /api/devices/enrollment-status/active", "/api/devices/enrollment-status/active?limit=2", 200, &PAGES),
-        ask(
-            "GET /api/devices/enrollment-status/failures",
-            "/api/devices/enrollment-status/failures?platform=ios&limit=5",
-            200,
-            &[("platform=hush", "platform"), DAYS[0], DAYS[1], DAYS[4]],
-        ),
-        ask(
-            "GET /api/devices/limbo",
-            "/api/devices/limbo?afterDays=3&limit=5",
-            200,
-            &[("afterDays=-1", "afterDays"), ("why=hush", "why"), PAGES[0], PAGES[1]],
-        ),
-        ask(
-            "GET /api/reports/web-enrollment",
-            "/api/reports/web-enrollment?os=ios",
-            200,
-            &[("os=windows", "os"), DAYS[0], DAYS[1]],
-        ),
-        ask("GET /api/reports/coverage", "/api/reports/coverage?os=all", 200, &[("os=hush", "os"), DAYS[0]]),
-        ask(
-            "GET /api/reports/incomplete-enrollments",
-            "/api/reports/incomplete-enrollments?section=platformScreens",
-            200,
-            &[
-                ("os=hush", "os"),
-                ("os=ios&os=android", "os"),
-                ("section=hush", "section"),
-                DAYS[0],
-                DAYS[1],
-                DAYS[2],
-                DAYS[3],
-            ],
-        ),
-        ask(
-            "GET /api/reports/incomplete-enrollments/attempts",
-            "/api/reports/incomplete-enrollments/attempts?outcome=abandoned&limit=3",
-            200,
-            &[
-                ("cause=hush", "cause"),
-                ("outcome=hush", "outcome"),
-                ("catalogueRow=20", "catalogueRow"),
-                ("user=%FF", "user"),
-                ("os=hush", "os"),
-                DAYS[0],
-                PAGES[0],
-                PAGES[1],
-            ],
-        ),
-        ask("GET /api/attempts/{id}", "/api/attempts/{attempt}", 404, &[]),
-        ask("GET /api/reports/esp", "/api/reports/esp?limit=3", 200, &DAYS),
-        ask(
-            "GET /api/reports/esp/sessions",
-            "/api/reports/esp/sessions?limit=3",
-            200,
-            &[("state=hush", "state"), ("stuck=hush", "stuck"), ("user=%FF", "user"), DAYS[0], PAGES[0], PAGES[2]],
-        ),
-        ask("GET /api/reports/esp/sessions/{id}", "/api/reports/esp/sessions/{session}", 404, &[]),
-        ask("GET /api/devices/{id}/esp", "/api/devices/{device}/esp", 404, &[("format=hush", "format")]),
-        ask("GET /api/devices/{id}/esp-profile", "/api/devices/{device}/esp-profile", 404, &[]),
-        ask("GET /api/devices/esp-profiles", profiles, 200, &[]),
-        ask("GET /api/devices/esp-profiles/{id}", "/api/devices/esp-profiles/{profile}", 404, &[]),
-        Operation {
-            body: Some(json!({"deploymentMode": "userDriven", "groups": {"device": ["g"]}, "model": "ThinkPad"})),
-            bad_bodies: vec![
-                (json!({"deploymentMode": "hush"}), "deploymentMode"),
-                (json!({"groups": {"user": [{"name": "hush"}]}}), "groups.user"),
-                (json!({"groups": {"user": [{"id": "g", "name": 5}]}}), "groups.user"),
-                (json!({"targetedApps": [{"id": "a", "context": "hush"}]}), "targetedApps.context"),
-                (json!({"targetedApps": [{"id": "a", "context": 5}]}), "targetedApps.context"),
-                (json!({"hybridJoin": "hush"}), "hybridJoin"),
-            ],
-            ..ask("POST /api/devices/esp-profiles/resolve", "/api/devices/esp-profiles/resolve", 200, &[])
-        },
-        ask("GET /api/reports/files", "/api/reports/files", 200, &[]),
-        Operation { status: 302, ..ask("GET /api/reports/files/{id}", "/api/reports/files/{file}", 404, &[]) },
-        Operation { status: 302, ..ask("HEAD /api/reports/files/{id}", "/api/reports/files/{file}", 404, &[]) },
-        ask(
-            "GET /api/reports/files/{id}/link",
-            "/api/reports/files/{file}/link?part=summary",
-            404,
-            &[("part=hush", "part")],
-        ),
-        ask(
-            "GET /api/diagnostics",
-            "/api/diagnostics?device={device}",
-            200,
-            &[("user=hush&device=hush", "device"), ("user=", "user"), ("device=%FF", "device")],
-        ),
-        ask("GET /api/advice/{code}", "/api/advice/0x80cf0437", 200, &[]),
-        ask("GET /api/sources", "/api/sources", 200, &[]),
-        ask("GET /api/tenant", "/api/tenant", 200, &[]),
-        public("GET /", "/"),
-        public("HEAD /", "/"),
-        public("GET /assets/{folder}/{name}", "/assets/{asset}"),
-        public("HEAD /assets/{folder}/{name}", "/assets/{asset}"),
-        public("GET /config.json", "/config.json"),
-        public("GET /openapi.json", "/openapi.json"),
-    ]
-}
-
-fn changes() -> Vec<Operation> {
-    let all_devices = json!({"target": {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}});
+/// What is special: queries without which an answer would say little, combinations that a schema does not describe, and
+/// invalid bodies.
+fn special() -> Vec<Special> {
+    let with = |route, query| Special { route, query: Some(query), ..Special::default() };
+    let refuses = |route, bad_bodies| Special { route, bad_bodies, ..Special::default() };
     let bad_profiles = vec![
         (json!({"description": "hush"}), "displayName"),
         (json!({"displayName": "x", "installProgressTimeoutInMinutes": 1441}), "installProgressTimeoutInMinutes"),
@@ -318,74 +248,72 @@ fn changes() -> Vec<Operation> {
         (json!({"displayName": "x", "colour": "hush"}), "colour"),
     ];
     vec![
-        Operation {
-            bad_bodies: bad_profiles.clone(),
-            ..change(
-                "POST /api/devices/esp-profiles",
-                "/api/devices/esp-profiles",
-                json!({"displayName": "Kiosk", "assignments": [all_devices]}),
-                201,
-                201,
-            )
+        with("GET /api/devices/enrollment-status/active", "limit=2"),
+        with("GET /api/devices/enrollment-status/failures", "platform=ios&limit=5"),
+        with("GET /api/devices/limbo", "afterDays=3&limit=5"),
+        with("GET /api/reports/web-enrollment", "os=ios"),
+        with("GET /api/reports/coverage", "os=all"),
+        with("GET /api/reports/incomplete-enrollments", "section=platformScreens"),
+        with("GET /api/reports/incomplete-enrollments/attempts", "outcome=abandoned&limit=3"),
+        with("GET /api/reports/esp", "limit=3"),
+        with("GET /api/reports/esp/sessions", "limit=3"),
+        with("GET /api/reports/files/{id}/link", "part=summary"),
+        Special {
+            bad_query: Some(("user=hush&device=hush", "device")),
+            ..with("GET /api/diagnostics", "device={devices}")
         },
-        Operation {
-            bad_bodies: bad_profiles,
-            ..change(
-                "PUT /api/devices/esp-profiles/{id}",
-                "/api/devices/esp-profiles/{spare}",
-                json!({"displayName": "Spare", "description": "For nobody."}),
-                200,
-                404,
-            )
-        },
-        Operation {
-            bad_bodies: vec![(json!({"priority": 0}), "priority"), (json!({"priority": "hush"}), "priority")],
-            ..change(
-                "POST /api/devices/esp-profiles/{id}/set-priority",
-                "/api/devices/esp-profiles/{spare}/set-priority",
-                json!({"priority": 1}),
-                200,
-                404,
-            )
-        },
-        Operation {
-            bad_bodies: vec![
+        Special { route: "GET /api/advice/{code}", theirs: Some(200), ..Special::default() },
+        refuses(
+            "POST /api/devices/esp-profiles/resolve",
+            vec![
+                (json!({"deploymentMode": "hush"}), "deploymentMode"),
+                (json!({"groups": {"user": [{"name": "hush"}]}}), "groups.user"),
+                (json!({"groups": {"user": [{"id": "g", "name": 5}]}}), "groups.user"),
+                (json!({"targetedApps": [{"id": "a", "context": "hush"}]}), "targetedApps.context"),
+                (json!({"targetedApps": [{"id": "a", "context": 5}]}), "targetedApps.context"),
+                (json!({"hybridJoin": "hush"}), "hybridJoin"),
+            ],
+        ),
+        refuses("POST /api/devices/esp-profiles", bad_profiles.clone()),
+        refuses("PUT /api/devices/esp-profiles/{id}", bad_profiles),
+        refuses(
+            "POST /api/devices/esp-profiles/{id}/set-priority",
+            vec![(json!({"priority": 0}), "priority"), (json!({"priority": "hush"}), "priority")],
+        ),
+        refuses(
+            "POST /api/devices/esp-profiles/{id}/assign",
+            vec![
                 (json!({"assignments": []}), "enrollmentConfigurationAssignments"),
                 (
                     json!({"enrollmentConfigurationAssignments": [{"target": {"@odata.type": "hush"}}]}),
                     "enrollmentConfigurationAssignments[0].target.@odata.type",
                 ),
             ],
-            ..change(
-                "POST /api/devices/esp-profiles/{id}/assign",
-                "/api/devices/esp-profiles/{spare}/assign",
-                json!({"enrollmentConfigurationAssignments": [all_devices]}),
-                200,
-                404,
+        ),
+        Special {
+            // The example alters history, and later answers would come from a file that is being rebuilt.
+            body: Some(json!({"deviceLimit": 5})),
+            ..refuses(
+                "PATCH /api/tenant",
+                vec![
+                    (json!({"retentionDays": 29}), "retentionDays"),
+                    (json!({"timeZone": "hush"}), "timeZone"),
+                    (json!({"colour": "hush"}), "colour"),
+                    (json!(["hush"]), "body"),
+                ],
             )
         },
-        change("DELETE /api/devices/esp-profiles/{id}", "/api/devices/esp-profiles/{spare}", Value::Null, 204, 404),
-        change("POST /api/reports/files", "/api/reports/files", Value::Null, 202, 202),
-        Operation {
-            bad_bodies: vec![
-                (json!({"retentionDays": 29}), "retentionDays"),
-                (json!({"timeZone": "hush"}), "timeZone"),
-                (json!({"colour": "hush"}), "colour"),
-                (json!(["hush"]), "body"),
-            ],
-            ..change("PATCH /api/tenant", "/api/tenant", json!({"deviceLimit": 5}), 200, 200)
+        Special {
+            body: Some(json!({"code": "{code}"})),
+            ..refuses(
+                "POST /api/session",
+                vec![
+                    (json!({"code": 5}), "code"),
+                    (json!({"key": "hush"}), "code"),
+                    (json!({"code": "hush", "more": "hush"}), "body"),
+                    (json!(["hush"]), "body"),
+                ],
+            )
         },
-        Operation {
-            bad_bodies: vec![
-                (json!({"code": 5}), "code"),
-                (json!({"key": "hush"}), "code"),
-                (json!({"code": "hush", "more": "hush"}), "body"),
-                (json!(["hush"]), "body"),
-            ],
-            who: Who::Anybody,
-            ..change("POST /api/session", "/api/session", json!({"code": "{code}"}), 200, 200)
-        },
-        // This uses a token that an operator made, so that it goes on working.
-        Operation { who: Who::Readers, ..change("DELETE /api/session", "/api/session", Value::Null, 204, 204) },
     ]
 }
