@@ -1,8 +1,8 @@
 //! The program starts.
 //!
-//! Must stay true: this package has a test, for whose sake cargo builds the program. So `cargo test --workspace` builds it
-//! with the features of the whole workspace, and `tests/program` uses that one; built alone, the program and half of its
-//! dependencies would have other features and be built a second time.
+//! Must stay true: this package has a test of this name. For its sake `cargo test --workspace` builds the program, and beside
+//! it other tests have programs built (`programs` of `tests/tools`): with the features of the whole workspace, so that no
+//! dependency is built twice.
 #![allow(clippy::unwrap_used)]
 
 use std::process::Command;

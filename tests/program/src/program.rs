@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use vestibule_test_tools::programs;
 
 /// How long a program may take to start or to stop.
 const STARTING: Duration = Duration::from_secs(30);
@@ -15,18 +16,7 @@ const STARTING: Duration = Duration::from_secs(30);
 /// The program, built once for all tests of this process.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        // `cargo test --workspace` has built it already; `local/vestibule/tests/starts.rs` says why not `cargo build`.
-        let build = ["test", "--quiet", "--no-run", "--workspace", "--test", "starts"];
-        let built = Command::new(env!("CARGO")).args(build).status().unwrap();
-        assert!(built.success(), "the program does not build");
-        // The test's own binary is in the folder `deps` beside the program.
-        let this = std::env::current_exe().unwrap();
-        let folder = this.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).unwrap();
-        let path = folder.join(format!("vestibule{}", std::env::consts::EXE_SUFFIX));
-        assert!(path.exists(), "the program is not where it should be");
-        path
-    })
+    BINARY.get_or_init(|| programs(&["vestibule"]).join(format!("vestibule{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// The result of a command.

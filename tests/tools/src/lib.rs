@@ -4,8 +4,10 @@
 //! while others wait for it; a changed pin installs it anew, and an interrupted installation starts over.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+mod built;
 mod cloudevents;
 
+pub use built::{cargo, programs};
 pub use cloudevents::{MODES, deliver};
 
 use std::fs::{self, File};
