@@ -7,7 +7,9 @@
 //! statement, not for each row.
 
 use crate::error::{Error, Result};
+use crate::write::load::{Again, Load};
 use rusqlite::{Connection, Statement, ToSql};
+use std::rc::Rc;
 
 /// The values of a row, by the names of their columns: see [`row!`].
 pub(crate) struct Row<'v, const N: usize> {
@@ -30,17 +32,24 @@ pub(crate) struct InsertInto<'c> {
     /// What SQLite does with a row whose key is taken.
     conflict: &'static str,
     prepared: Option<(&'static [&'static str], Statement<'c>)>,
+    /// Where rows are kept during a first load, and the table's number there once a row was.
+    load: Option<(Rc<Load>, Option<usize>)>,
 }
 
 impl<'c> InsertInto<'c> {
     /// A key that is taken is an error.
     pub(crate) const fn new(conn: &'c Connection, table: &'static str) -> Self {
-        Self { conn, table, conflict: "", prepared: None }
+        Self { conn, table, conflict: "", prepared: None, load: None }
+    }
+
+    /// The same for a table of facts, whose rows a first load keeps.
+    pub(crate) fn loading(conn: &'c Connection, table: &'static str, load: &Rc<Load>) -> Self {
+        Self { load: Some((Rc::clone(load), None)), ..Self::new(conn, table) }
     }
 
     /// A row whose key is taken is left out.
     pub(crate) const fn unless_taken(conn: &'c Connection, table: &'static str) -> Self {
-        Self { conn, table, conflict: " ON CONFLICT DO NOTHING", prepared: None }
+        Self { conn, table, conflict: " ON CONFLICT DO NOTHING", prepared: None, load: None }
     }
 
     /// Inserts a row; returns how many rows the table gained.
@@ -49,6 +58,16 @@ impl<'c> InsertInto<'c> {
     /// [`Error::Columns`] if the row has other columns than the table; [`Error::Sqlite`] if SQLite refuses the row.
     pub(crate) fn insert<const N: usize>(&mut self, row: Row<'_, N>) -> Result<usize> {
         let names: &[&str] = row.names;
+        if let Some((load, number)) = &mut self.load
+            && load.is_open()
+        {
+            let number = match number {
+                Some(number) => *number,
+                None => *number.insert(load.table(self.conn, self.table, row.names, Again::Collides)?),
+            };
+            load.keep(number, &row.values)?;
+            return Ok(1);
+        }
         if let Some((prepared, statement)) = &mut self.prepared
             && (std::ptr::eq(*prepared, names) || *prepared == names)
         {

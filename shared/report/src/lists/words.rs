@@ -4,8 +4,10 @@
 use crate::error::{Error, Result};
 use crate::lists::dictionary::{known_action, known_screen};
 use crate::lists::ids::Ids;
+use crate::write::load::{Again, Load};
 use rusqlite::{Connection, Statement, params};
 use std::collections::HashMap;
+use std::rc::Rc;
 use vestibule_domain::catalogue::{Action, Screen};
 use vestibule_words::{List, words};
 
@@ -20,11 +22,14 @@ struct Table<'c> {
     insert: Statement<'c>,
     find: Statement<'c>,
     known: HashMap<String, i64>,
+    /// Where texts are kept during a first load, and the table's number there.
+    load: Option<(Rc<Load>, usize)>,
 }
 
 impl<'c> Table<'c> {
     fn new(conn: &'c Connection, what: &'static str, titles: Option<List>, insert: &str, find: &str) -> Result<Self> {
-        Ok(Self { what, titles, insert: conn.prepare(insert)?, find: conn.prepare(find)?, known: HashMap::new() })
+        let (insert, find) = (conn.prepare(insert)?, conn.prepare(find)?);
+        Ok(Self { what, titles, insert, find, known: HashMap::new(), load: None })
     }
 
     fn id(&mut self, ids: Ids, text: &str) -> Result<i64> {
@@ -32,6 +37,19 @@ impl<'c> Table<'c> {
             return Ok(*id);
         }
         let id = ids.word(text);
+        if let Some((load, table)) = self.load.as_ref().filter(|(load, _)| load.is_open()) {
+            load.keep(*table, &[&id, &text])?;
+        } else {
+            self.write(ids, id, text)?;
+        }
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        self.known.insert(text.to_owned(), id);
+        Ok(id)
+    }
+
+    fn write(&mut self, ids: Ids, id: i64, text: &str) -> Result<()> {
         let added = match self.titles {
             Some(list) => self.insert.execute(params![id, text, words(list, text)])?,
             None => self.insert.execute(params![id, text])?,
@@ -42,11 +60,7 @@ impl<'c> Table<'c> {
                 return Err(Error::Collision { what: self.what, salt: ids.salt });
             }
         }
-        if self.known.len() >= REMEMBERED {
-            self.known.clear();
-        }
-        self.known.insert(text.to_owned(), id);
-        Ok(id)
+        Ok(())
     }
 }
 
@@ -85,6 +99,16 @@ impl<'c> Words<'c> {
                 "SELECT name FROM screens WHERE id = ?1",
             )?,
         })
+    }
+
+    /// The same while a first load keeps the texts; those of actions and screens are few.
+    pub(crate) fn loading(conn: &'c Connection, ids: Ids, load: &Rc<Load>) -> Result<Self> {
+        let mut all = Self::new(conn, ids)?;
+        if load.is_open() {
+            let table = load.table(conn, all.words.what, &["id", "text"], Again::IsOnce)?;
+            all.words.load = Some((Rc::clone(load), table));
+        }
+        Ok(all)
     }
 
     /// The number of a text; `None` if it is missing or empty.

@@ -11,9 +11,11 @@ use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
 use crate::write::insert_esp::{InsertEsp, SessionKeys};
 use crate::write::insert_failure::{FailureKeys, InsertFailure};
+use crate::write::load::Load;
 use crate::write::totals::{Counted, Device, Sender, Totals};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::attempt::{Attempt, DeviceFailure, Enrollment};
@@ -68,20 +70,26 @@ pub(crate) struct State<'a> {
 }
 
 impl<'c> Insert<'c> {
-    pub(crate) fn new(conn: &'c Connection, ids: Ids, people: People, advice: Arc<Catalogue>) -> Result<Self> {
+    pub(crate) fn new(
+        conn: &'c Connection,
+        ids: Ids,
+        people: People,
+        advice: Arc<Catalogue>,
+        load: &Rc<Load>,
+    ) -> Result<Self> {
         Ok(Self {
             ids,
             people,
-            words: Words::new(conn, ids)?,
-            enrollment: InsertInto::new(conn, "enrollments"),
-            attempt: InsertInto::new(conn, "attempts"),
-            event: InsertInto::new(conn, "attempt_events"),
-            step: InsertInto::new(conn, "attempt_steps"),
-            source: InsertInto::new(conn, "attempt_sources"),
-            device_source: InsertInto::new(conn, "device_sources"),
-            failures: InsertFailure::new(conn, ids, advice)?,
-            sessions: InsertEsp::new(conn, ids)?,
-            state: InsertInto::new(conn, "refresh_state"),
+            words: Words::loading(conn, ids, load)?,
+            enrollment: InsertInto::loading(conn, "enrollments", load),
+            attempt: InsertInto::loading(conn, "attempts", load),
+            event: InsertInto::loading(conn, "attempt_events", load),
+            step: InsertInto::loading(conn, "attempt_steps", load),
+            source: InsertInto::loading(conn, "attempt_sources", load),
+            device_source: InsertInto::loading(conn, "device_sources", load),
+            failures: InsertFailure::new(conn, ids, advice, load),
+            sessions: InsertEsp::new(conn, ids, load),
+            state: InsertInto::loading(conn, "refresh_state", load),
         })
     }
 

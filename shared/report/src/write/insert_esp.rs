@@ -6,7 +6,9 @@ use crate::lists::dictionary::{Coded as _, id_of, rule_id};
 use crate::lists::ids::Ids;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
+use crate::write::load::Load;
 use rusqlite::Connection;
+use std::rc::Rc;
 use vestibule_domain::esp::session::STUCK_IDENTIFYING;
 use vestibule_domain::esp::{EspItem, EspSession, Phase, PhaseProgress, PhaseState, SessionState};
 use vestibule_domain::{Day, Timestamp};
@@ -35,13 +37,13 @@ fn count(of: usize) -> i64 {
 }
 
 impl<'c> InsertEsp<'c> {
-    pub(crate) fn new(conn: &'c Connection, ids: Ids) -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn new(conn: &'c Connection, ids: Ids, load: &Rc<Load>) -> Self {
+        Self {
             ids,
-            session: InsertInto::new(conn, "esp_sessions"),
-            phase: InsertInto::new(conn, "esp_session_phases"),
-            item: InsertInto::new(conn, "esp_items"),
-        })
+            session: InsertInto::loading(conn, "esp_sessions", load),
+            phase: InsertInto::loading(conn, "esp_session_phases", load),
+            item: InsertInto::loading(conn, "esp_items", load),
+        }
     }
 
     /// Writes a session with its phases and items.

@@ -6,9 +6,11 @@ use crate::lists::dictionary::{Coded as _, FailureSubject, id_of};
 use crate::lists::ids::Ids;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
+use crate::write::load::Load;
 use crate::write::totals::{Failed, Totals};
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::attempt::{Attempt, Cause, DeviceFailure, Outcome};
@@ -83,17 +85,17 @@ fn says_nothing(failure: &Failure) -> bool {
 }
 
 impl<'c> InsertFailure<'c> {
-    pub(crate) fn new(conn: &'c Connection, ids: Ids, advice: Arc<Catalogue>) -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn new(conn: &'c Connection, ids: Ids, advice: Arc<Catalogue>, load: &Rc<Load>) -> Self {
+        Self {
             ids,
             numbers: advice.entries().map(|entry| entry.id.clone()).zip(1..).collect(),
             advice,
             known: HashMap::new(),
             reasons: HashSet::new(),
-            failure: InsertInto::new(conn, "failures"),
-            of_failure: InsertInto::new(conn, "failure_advice"),
+            failure: InsertInto::loading(conn, "failures", load),
+            of_failure: InsertInto::loading(conn, "failure_advice", load),
             of_reason: InsertInto::unless_taken(conn, "failure_reason_advice"),
-        })
+        }
     }
 
     /// Writes what was reported of an attempt's failure.

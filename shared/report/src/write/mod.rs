@@ -5,6 +5,7 @@ mod delete;
 pub(crate) mod insert;
 pub(crate) mod insert_esp;
 pub(crate) mod insert_failure;
+pub(crate) mod load;
 pub(crate) mod profiles;
 pub(crate) mod refresh;
 pub(crate) mod totals;

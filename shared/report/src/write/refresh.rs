@@ -11,11 +11,13 @@ use crate::rows::{InsertInto, row};
 use crate::write::app_names;
 use crate::write::delete::Delete;
 use crate::write::insert::{Insert, State};
+use crate::write::load::Load;
 use crate::write::profiles;
 use crate::write::totals::Totals;
 use crate::write::web;
 use crate::write::working::Working;
 use rusqlite::Connection;
+use std::rc::Rc;
 use std::sync::Arc;
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::esp::{AppNames, EspSession};
@@ -53,6 +55,8 @@ pub struct Refresh<'w> {
     /// Whether this is the file's first refresh, so that nothing in it is too old.
     fresh: bool,
     indexed: bool,
+    /// Keeps the rows of a new file until its end.
+    load: Rc<Load>,
     insert: Insert<'w>,
     delete: Delete<'w>,
     totals: Totals,
@@ -80,6 +84,7 @@ impl<'w> Refresh<'w> {
         let cutoff = working.cutoff(as_of);
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
+        let load = Rc::new(Load::new(working.folder(), fresh));
         let Working { conn, tenant, settings, profiles, web_days, app_names, advice, people, ids, torn, .. } = working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
@@ -96,7 +101,8 @@ impl<'w> Refresh<'w> {
             cutoff,
             fresh,
             indexed,
-            insert: Insert::new(conn, *ids, people.clone(), Arc::clone(advice))?,
+            insert: Insert::new(conn, *ids, people.clone(), Arc::clone(advice), &load)?,
+            load,
             delete: Delete::new(conn, *ids)?,
             totals: Totals::new(),
         })
@@ -131,6 +137,9 @@ impl<'w> Refresh<'w> {
             oldest_day: oldest.map(day),
             newest_day: newest.map(day),
         };
+        if self.load.is_open() {
+            self.load.came(self.ids.enrollment(item));
+        }
         self.insert.enrollment(&mut self.totals, self.settings, self.cutoff, history, &enrollment, &state)?;
         if self.totals.is_full() {
             self.totals.flush(self.conn)?;
@@ -138,20 +147,28 @@ impl<'w> Refresh<'w> {
         Ok(())
     }
 
-    /// Whether the file has the item, in any version.
+    /// Whether the file has the item, in any version. While a new file is loaded, an item that collides with another is
+    /// taken for it until it is [applied](Self::apply).
     ///
     /// # Errors
     /// [`Error::Collision`], or if the file cannot be read.
     pub fn has(&mut self, item: &str) -> Result<bool> {
+        if self.load.is_open() {
+            return Ok(self.load.has(self.ids.enrollment(item)));
+        }
         self.delete.has(item)
     }
 
     /// Whether the file already has this version of an item, or a newer one: a read may lag. An item that is
-    /// [overdue](crate::Working::overdue) must be applied even so.
+    /// [overdue](crate::Working::overdue) must be applied even so. While a new file is loaded its versions cannot be
+    /// looked up, and nothing counts as known.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn knows(&self, item: &str, version: u64) -> Result<bool> {
+        if self.load.is_open() {
+            return Ok(false);
+        }
         crate::write::working::knows(self.conn, self.ids, item, version)
     }
 
@@ -176,9 +193,11 @@ impl<'w> Refresh<'w> {
     }
 
     fn remove_rows(&mut self, item: &str) -> Result<()> {
-        if self.delete.has(item)? {
-            self.index()?;
-            self.delete.item(&mut self.totals, item)?;
+        if self.has(item)? {
+            self.settle()?;
+            if self.delete.has(item)? {
+                self.delete.item(&mut self.totals, item)?;
+            }
         }
         Ok(())
     }
@@ -192,7 +211,7 @@ impl<'w> Refresh<'w> {
             self.delete.before(&mut self.totals, self.settings, self.cutoff)?;
         }
         self.totals.flush(self.conn)?;
-        self.index()?;
+        self.settle()?;
         profiles::rewrite(self.conn, self.profiles)?;
         app_names::rewrite(self.conn, self.ids, self.app_names)?;
         self.conn.execute("DELETE FROM days", [])?;
@@ -220,9 +239,13 @@ impl<'w> Refresh<'w> {
         Ok(())
     }
 
-    /// Creates the indexes, if the file has none. A first load runs without them, because creating them at its end is
-    /// quicker than updating them with every row. If an item comes twice they are created earlier, to find its rows.
-    fn index(&mut self) -> Result<()> {
+    /// Writes the rows that a first load kept, and creates the indexes if the file has none: creating them at the end of
+    /// the load is quicker than updating them with every row. If an item comes twice this happens earlier, to find its
+    /// rows.
+    fn settle(&mut self) -> Result<()> {
+        if self.load.is_open() {
+            self.load.write(self.conn, self.ids)?;
+        }
         if !self.indexed {
             self.conn.execute_batch(INDEXES)?;
             self.indexed = true;

@@ -9,7 +9,7 @@ use crate::file::pseudonym::People;
 use crate::file::{Context, built_in, is_ours, meta, schema, set_meta};
 use crate::lists::ids::Ids;
 use rusqlite::{Connection, OpenFlags, params};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::esp::AppNames;
@@ -226,6 +226,11 @@ impl Working {
 
     pub(crate) fn set_meta(&self, key: &str, value: &str) -> Result<()> {
         set_meta(&self.conn, key, value)
+    }
+
+    /// The folder that the file is in.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.conn.path().and_then(|path| Path::new(path).parent()).map(Path::to_owned).unwrap_or_default()
     }
 
     pub(crate) fn is_indexed(&self) -> Result<bool> {
