@@ -12,12 +12,14 @@ pub mod credentials;
 pub mod lambda;
 pub mod metrics;
 pub mod problem;
+pub mod rate;
 pub mod telemetry;
 
 pub use bus::Bus;
 pub use clock::Clock;
 pub use config::{Access, Config, ConfigError, Oidc};
 pub use problem::{HttpResponse, Problem};
+pub use rate::Buckets;
 
 /// An error for the runtime to log and the platform to retry.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
