@@ -42,7 +42,8 @@ impl Api {
     /// A redirect to a short-lived link to the file called `name`: its id, a date (the later of two), or `latest`.
     pub(crate) async fn file(&self, call: &Call, name: &str) -> Result<HttpResponse, Problem> {
         let file = self.find(call, name).await?.ok_or_else(Problem::not_found)?;
-        let link = self.archive.part_link(&call.tenant.id, &file, Part::Database, call.request.method()).await;
+        let link =
+            self.archive.part_link(&call.tenant.id, &file, Part::Database, call.request.method(), call.now).await;
         let link = link.map_err(|error| problem(&error))?.ok_or_else(Problem::not_found)?;
         let location = HeaderValue::from_str(&link).map_err(|_| Problem::internal())?;
         let body = json!({"asOf": file.as_of.to_string(), "sha256": file.sha256, "sizeBytes": file.size_bytes});
@@ -51,11 +52,12 @@ impl Api {
         Ok(response)
     }
 
-    /// A short-lived link to a part of a file, for a page: a redirect to another origin could not be followed there.
+    /// A short-lived link to a part of a file, for a page, which could not follow a redirect to another origin. A client
+    /// resolves it against the address that it asked.
     pub(crate) async fn file_link(&self, call: &Call, name: &str) -> Result<HttpResponse, Problem> {
         let part = call.query.get("part").and_then(|part| Part::read(part)).unwrap_or(Part::Database);
         let file = self.find(call, name).await?.ok_or_else(Problem::not_found)?;
-        let link = self.archive.part_link(&call.tenant.id, &file, part, &Method::GET).await;
+        let link = self.archive.part_link(&call.tenant.id, &file, part, &Method::GET, call.now).await;
         let link = link.map_err(|error| problem(&error))?.ok_or_else(Problem::not_found)?;
         let body = json!({
             "asOf": file.as_of.to_string(),

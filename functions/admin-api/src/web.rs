@@ -66,11 +66,13 @@ impl Api {
         Ok(response)
     }
 
-    /// The origins from which the page may load and request: its own, that of the files and that of the issuer.
+    /// The origins from which the page may load and request: its own, that of the files if it is another, and that of the
+    /// issuer.
     async fn policy(&self) -> Result<HeaderValue, Problem> {
         let issuer = self.access.oidc.as_ref().and_then(|oidc| origin(&oidc.issuer));
         let files = self.archive.files_origin().await.map_err(|error| crate::problem(&error))?;
-        let connect = [Some("'self'".to_owned()), origin(&files), issuer].into_iter().flatten().collect::<Vec<_>>();
+        let files = files.as_deref().and_then(origin);
+        let connect = [Some("'self'".to_owned()), files, issuer].into_iter().flatten().collect::<Vec<_>>();
         let policy = format!(
             "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
              connect-src {}; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

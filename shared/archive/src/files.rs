@@ -8,7 +8,8 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::time::Duration;
-use vestibule_domain::TenantId;
+use vestibule_domain::{Millis, TenantId, Timestamp};
+use vestibule_platform::Linked;
 use vestibule_store::FileRecord;
 
 /// How many minutes a download link works. It ends earlier if the credentials that signed it expire.
@@ -83,7 +84,8 @@ fn key(tenant: &TenantId, sha256: &str, ending: &str) -> String {
 }
 
 impl Archive {
-    /// A short-lived link to a part of a file, under a descriptive name; `None` if the file has no such part.
+    /// A short-lived link to a part of a file, under a descriptive name; `None` if the file has no such part. It is a
+    /// path on the API's own origin, or an address of the bucket's.
     ///
     /// # Errors
     /// When no link can be signed.
@@ -93,18 +95,32 @@ impl Archive {
         file: &FileRecord,
         part: Part,
         method: &http::Method,
+        now: Timestamp,
     ) -> Result<Option<String>, ArchiveError> {
         let Some(key) = part.key(tenant, file) else { return Ok(None) };
-        let disposition = format!("attachment; filename=\"{}\"", part.file_name(tenant, file));
+        let file_name = part.file_name(tenant, file);
+        if let Some(links) = &self.links {
+            // To the next full minute, so that the same is answered, and has the same tag, for a minute.
+            let minute = Millis::from_minutes(1).get();
+            let until = (now + Millis::from_minutes(DOWNLOAD_LINK_MINUTES.cast_signed())).millis() + minute - 1;
+            let linked = Linked { key, file_name };
+            let link = links.link(&linked, until - until.rem_euclid(minute));
+            return link.ok_or_else(|| ArchiveError::bucket(UnlinkableKey(linked.key))).map(Some);
+        }
+        let disposition = format!("attachment; filename=\"{file_name}\"");
         self.presigned(&key, Some(disposition), method).await.map(Some)
     }
 
-    /// The origin of download links; a page that opens files must be allowed to connect to it.
+    /// An address at the origin of download links, if that is not the API's own: a page that opens files must be
+    /// allowed to connect to it.
     ///
     /// # Errors
     /// When no link can be signed.
-    pub async fn files_origin(&self) -> Result<String, ArchiveError> {
-        self.presigned("any", None, &http::Method::GET).await
+    pub async fn files_origin(&self) -> Result<Option<String>, ArchiveError> {
+        match self.links {
+            Some(_) => Ok(None),
+            None => self.presigned("any", None, &http::Method::GET).await.map(Some),
+        }
     }
 
     async fn presigned(
@@ -173,6 +189,11 @@ impl Archive {
         if sha256 == wanted { Ok(()) } else { Err(ArchiveError::Tampered(key.to_owned())) }
     }
 }
+
+/// A key that no link can name.
+#[derive(Debug, thiserror::Error)]
+#[error("no link can name the key {0}")]
+struct UnlinkableKey(String);
 
 /// An object that is not there is lost; any other error may pass.
 fn not_there(key: &str, error: SdkError<GetObjectError>) -> ArchiveError {

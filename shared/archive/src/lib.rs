@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use vestibule_advice::Catalogue;
 use vestibule_domain::Millis;
+use vestibule_platform::Links;
 use vestibule_store::Store;
 
 /// Barriers that a question to a feed writes unless the deployment sets another number. A new on-demand table has four
@@ -42,6 +43,8 @@ pub struct Archive {
     store: Store,
     s3: aws_sdk_s3::Client,
     bucket: String,
+    /// Makes download links, where the bucket is not reachable itself.
+    links: Option<Links>,
     advice: Arc<Catalogue>,
     /// How old an answer may be; each answer states its instant.
     staleness: Millis,
@@ -66,6 +69,7 @@ impl Archive {
             store,
             s3,
             bucket,
+            links: None,
             advice,
             staleness: Millis::new(0),
             scratch,
@@ -78,6 +82,13 @@ impl Archive {
             barrier_seed: RandomState::new().hash_one(std::process::id()),
             barrier_count: Arc::default(),
         }
+    }
+
+    /// The same, with download links that the program serves itself, under its own origin.
+    #[must_use]
+    pub fn with_links(mut self, links: Links) -> Self {
+        self.links = Some(links);
+        self
     }
 
     /// The same, with as many barriers as the table's stream needs for its shards: one barrier for one shard.

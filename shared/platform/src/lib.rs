@@ -10,6 +10,7 @@ pub mod config;
 pub mod credentials;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod links;
 pub mod metrics;
 pub mod problem;
 pub mod rate;
@@ -18,6 +19,7 @@ pub mod telemetry;
 pub use bus::Bus;
 pub use clock::Clock;
 pub use config::{Access, Config, ConfigError, Oidc};
+pub use links::{Linked, Links};
 pub use problem::{HttpResponse, Problem};
 pub use rate::Buckets;
 
