@@ -136,16 +136,13 @@ impl Bus {
     }
 
     /// Serves `PutEvents` until `shutdown`.
-    ///
-    /// # Errors
-    /// When connections can no longer be accepted.
-    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let bus = self.clone();
         crate::server::serve(listener, shutdown, move |request| {
             let bus = bus.clone();
             async move { bus.answer(request).await }
         })
-        .await
+        .await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {

@@ -23,6 +23,7 @@ pub mod template;
 
 pub use bus::Bus;
 pub use clients::{Clients, Endpoints};
+pub use front::{FrontSettings, Limits, TrustedProxies, read_network};
 pub use functions::{BoxError, Functions};
 pub use template::{Template, TemplateError};
 
@@ -148,11 +149,7 @@ impl Host {
             }
         }));
         let serving = bus.clone();
-        services.push(tokio::spawn(async move {
-            if let Err(error) = serving.serve(bus_listener, stopped.wait()).await {
-                tracing::error!(%error, "the bus stopped");
-            }
-        }));
+        services.push(tokio::spawn(async move { serving.serve(bus_listener, stopped.wait()).await }));
 
         let mut clients = dynamodb.in_process(Clients::new(&endpoints));
         let awaited = Awaited::default();
@@ -211,7 +208,7 @@ impl Host {
         &self.template
     }
 
-    /// Serves the template's routes on `listener` and runs its schedules, rules and stream until `shutdown`; then
+    /// Serves the template's routes on `listener` and runs schedules, rules and stream until `shutdown`; then
     /// finishes the requests under way and stops the services.
     ///
     /// # Errors
@@ -219,6 +216,7 @@ impl Host {
     pub async fn run(
         mut self,
         listener: TcpListener,
+        settings: FrontSettings,
         functions: Functions,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), HostError> {
@@ -226,7 +224,9 @@ impl Host {
         let Some(own) = &self.own else { return Err(HostError::Engine("the services are not ours".to_owned())) };
         let (stop, stopped) = Stop::new();
         let (routes, calls, until) = (self.template.routes.clone(), functions.clone(), stopped.clone());
-        let mut front = tokio::spawn(async move { front::serve(listener, routes, calls, until.wait()).await });
+        let mut front = tokio::spawn(async move {
+            front::serve(listener, routes, calls, settings, until.wait()).await;
+        });
         let background = async {
             let schedules = &self.template.schedules;
             let schedules = schedules.iter().map(|schedule| schedules::run(schedule, &functions, &stopped));
@@ -252,7 +252,7 @@ impl Host {
         // The changes made by the last requests.
         let drained = stream.drain(&functions).await;
         self.stop().await?;
-        front.map_err(|error| HostError::Engine(error.to_string()))??;
+        front.map_err(|error| HostError::Engine(error.to_string()))?;
         drained
     }
 

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use vestibule_domain::time::Tz;
 use vestibule_domain::{Millis, TenantId, Timestamp};
+use vestibule_host::FrontSettings;
 use vestibule_platform::{BoxError, Clock};
 use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate, waiting};
 use vestibule_store::{Role, Store, Tenant};
@@ -97,7 +98,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     let functions = app.functions();
     let flush = app.flush();
     let App { host, store, sweep, exporter, scratch, .. } = app;
-    let serving = tokio::spawn(host.run(listener, functions, async {
+    let serving = tokio::spawn(host.run(listener, FrontSettings::default(), functions, async {
         let _dropped = stopped.await;
         flush.await;
     }));

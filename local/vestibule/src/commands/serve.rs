@@ -6,6 +6,7 @@ use crate::output::answer;
 use serde_json::json;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
+use vestibule_host::FrontSettings;
 use vestibule_platform::BoxError;
 
 pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
@@ -23,7 +24,7 @@ pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
         signal.await;
         flush.await;
     };
-    app.host.run(listener, functions, stop).await?;
+    app.host.run(listener, FrontSettings::default(), functions, stop).await?;
     remove_folder(&app.scratch)?;
     if !common.json {
         crate::output::say("Stopped; everything acknowledged is stored.");

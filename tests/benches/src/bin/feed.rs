@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use vestibule_archive::Archive;
 use vestibule_benches::{BoxError, Table};
 use vestibule_domain::{Identifier, Millis, TenantId, TenantSettings, Timestamp};
-use vestibule_host::{Functions, Host, Names};
+use vestibule_host::{FrontSettings, Functions, Host, Names};
 use vestibule_platform::{Bus, Clock, Config};
 use vestibule_store::{Cause, ItemKey, Page, Secret, SettingsHistory, Store, Tenant};
 use vestibule_webhook::Received;
@@ -69,7 +69,7 @@ async fn main() -> Result<(), BoxError> {
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(host.run(listener, functions, async move {
+    let serving = tokio::spawn(host.run(listener, FrontSettings::default(), functions, async move {
         let _dropped = stopped.await;
     }));
 
