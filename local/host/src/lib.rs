@@ -208,7 +208,7 @@ impl Host {
         &self.template
     }
 
-    /// Serves the template's routes on `listener` and runs schedules, rules and stream until `shutdown`; then
+    /// Serves the template's routes and the files on `listener` and runs schedules, rules and stream until `shutdown`; then
     /// finishes the requests under way and stops the services.
     ///
     /// # Errors
@@ -224,8 +224,9 @@ impl Host {
         let Some(own) = &self.own else { return Err(HostError::Engine("the services are not ours".to_owned())) };
         let (stop, stopped) = Stop::new();
         let (routes, calls, until) = (self.template.routes.clone(), functions.clone(), stopped.clone());
+        let (s3, bucket) = (self.clients.s3.clone(), self.names.bucket.clone());
         let mut front = tokio::spawn(async move {
-            front::serve(listener, routes, calls, settings, until.wait()).await;
+            front::serve(listener, routes, calls, (s3, bucket), settings, until.wait()).await;
         });
         let background = async {
             let schedules = &self.template.schedules;

@@ -16,7 +16,7 @@ use vestibule_domain::{TenantId, Timestamp};
 use vestibule_graph::Https;
 use vestibule_host::{Functions, Host, Names};
 use vestibule_intake::Hook;
-use vestibule_platform::{Access, BoxError, Bus, Clock, Config};
+use vestibule_platform::{Access, BoxError, Bus, Clock, Config, Links};
 use vestibule_store::{Store, Tenant};
 
 /// This machine's services and the functions over them.
@@ -33,6 +33,8 @@ pub struct App {
     pub pull: GraphPull<Https>,
     /// The folder in which this process works on copies of files.
     pub scratch: PathBuf,
+    /// The links under which this process serves files.
+    pub links: Links,
     clock: Clock,
     hooks: [Hook; 2],
     publisher: Publisher,
@@ -98,7 +100,8 @@ impl App {
         let hook_requests = vestibule_platform::config::hook_requests_a_minute()?;
         let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone(), advice);
         // The embedded table's stream has one shard.
-        let archive = archive.with_barriers(NonZeroU16::MIN);
+        let links = Links::new()?;
+        let archive = archive.with_barriers(NonZeroU16::MIN).with_links(links.clone());
         let hooks = [
             enrollment_events::hook(store.clone(), clock.clone()).limited(hook_requests),
             esp_status::hook(store.clone(), clock.clone()).limited(hook_requests),
@@ -116,6 +119,7 @@ impl App {
             store,
             host,
             scratch,
+            links,
             clock,
         })
     }

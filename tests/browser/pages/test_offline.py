@@ -3,6 +3,7 @@ server does for these days, no data of the file leaves the browser, and none sta
 
 import re
 import sqlite3
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def summary(server, tmp_path_factory):
     """The newest file's summary, which has no single attempts."""
     link = server.get("/api/reports/files/latest/link", part="summary")
     path = tmp_path_factory.mktemp("summary") / link["fileName"]
-    with urllib.request.urlopen(link["url"]) as response:
+    with urllib.request.urlopen(urllib.parse.urljoin(server.url, link["url"])) as response:
         path.write_bytes(response.read())
     return path
 

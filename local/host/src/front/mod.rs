@@ -1,10 +1,12 @@
-//! The HTTP front: the template's routes on one listener, as API Gateway serves them in a deployment.
+//! The HTTP front: the template's routes on one listener, as API Gateway serves them in a deployment, and the report
+//! files by signed links.
 //!
 //! Must stay true: whoever sent no valid credential takes nothing that others need (`limits`).
 
 mod body;
 mod client;
 mod connections;
+mod files;
 mod limits;
 mod refusals;
 mod serve;
@@ -17,6 +19,7 @@ use crate::functions::Functions;
 use crate::template::Route;
 use body::AnswerBody;
 use connections::{Connections, Place, Stage};
+use files::Files;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
@@ -27,7 +30,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use vestibule_platform::{HttpResponse, Problem};
+use vestibule_platform::{Clock, HttpResponse, Links, Problem};
 
 /// How the front serves.
 #[derive(Clone, Debug, Default)]
@@ -36,20 +39,31 @@ pub struct FrontSettings {
     pub limits: Limits,
     /// The proxies that say whom they forward for.
     pub proxies: TrustedProxies,
+    /// The links under which files are served; without them no file is.
+    pub links: Option<Links>,
+    /// Origins whose pages may read files, besides the front's own.
+    pub allowed_origins: Vec<String>,
 }
 
-/// Serves `routes` until `shutdown`, then finishes the requests under way.
+/// Serves `routes`, and the files of a bucket if there are links to them, until `shutdown`; then finishes the requests
+/// under way.
 pub(crate) async fn serve(
     listener: TcpListener,
     routes: Vec<Route>,
     functions: Functions,
+    (s3, bucket): (aws_sdk_s3::Client, String),
     settings: FrontSettings,
     shutdown: impl Future<Output = ()>,
 ) {
     let limits = settings.limits.within_descriptors();
+    let files = settings.links.map(|links| {
+        let allowed_origins = settings.allowed_origins;
+        Files { links, s3, bucket, allowed_origins, clock: Clock::system() }
+    });
     let front = Front {
         routes,
         functions,
+        files,
         proxies: settings.proxies,
         connections: Connections::new(limits.connections, limits.connections_of_address),
         refusals: Refusals::new(limits.refusals_a_minute),
@@ -62,6 +76,7 @@ pub(crate) async fn serve(
 struct Front {
     routes: Vec<Route>,
     functions: Functions,
+    files: Option<Files>,
     proxies: TrustedProxies,
     connections: Arc<Connections>,
     refusals: Refusals,
@@ -116,6 +131,14 @@ impl Front {
         body: Incoming,
         place: &Place,
     ) -> Result<Response<AnswerBody>, (Reason, HttpResponse)> {
+        if let Some(files) = self.files.as_ref().filter(|_| Files::has(parts.uri.path())) {
+            place.is_now(Stage::Answering);
+            return files.answer(&parts).await.or_else(|problem| match problem.status() {
+                StatusCode::FORBIDDEN => Err((Reason::Link, problem.into())),
+                StatusCode::METHOD_NOT_ALLOWED => Err((Reason::NotServed, problem.into())),
+                _ => Ok(whole(problem.into())),
+            });
+        }
         let route = match self.find(&parts.method, parts.uri.path()) {
             Match::Route(route) => route,
             Match::OtherMethods(allowed) => {

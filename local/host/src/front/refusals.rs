@@ -18,6 +18,8 @@ pub(crate) enum Reason {
     Unauthenticated,
     /// The path or the method is not served.
     NotServed,
+    /// The link to a file is invalid or has expired.
+    Link,
     /// The request is not HTTP, or its head is too large.
     Malformed,
     /// The body is too large.
@@ -91,6 +93,7 @@ impl Refusals {
         tracing::warn!(
             unauthenticated = of(Reason::Unauthenticated),
             not_served = of(Reason::NotServed),
+            links = of(Reason::Link),
             malformed = of(Reason::Malformed),
             too_large = of(Reason::TooLarge),
             slow_heads = of(Reason::SlowHead),

@@ -89,6 +89,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     let app = App::start(&options.data).await?;
     let listener = TcpListener::bind(options.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
+    let front = FrontSettings { links: Some(app.links.clone()), ..FrontSettings::default() };
     let credentials = prepare_tenant(&app).await?;
     let products = products::prepare(&app, TOKEN).await?;
     let sample = sample_of(&options, app.now())?;
@@ -98,7 +99,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     let functions = app.functions();
     let flush = app.flush();
     let App { host, store, sweep, exporter, scratch, .. } = app;
-    let serving = tokio::spawn(host.run(listener, FrontSettings::default(), functions, async {
+    let serving = tokio::spawn(host.run(listener, front, functions, async {
         let _dropped = stopped.await;
         flush.await;
     }));

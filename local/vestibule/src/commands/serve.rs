@@ -7,7 +7,7 @@ use serde_json::json;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use vestibule_host::FrontSettings;
-use vestibule_platform::BoxError;
+use vestibule_platform::{Access, BoxError};
 
 pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
     // This comes first, so that no signal is lost.
@@ -16,6 +16,8 @@ pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
     let listener = TcpListener::bind(listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let functions = app.functions();
+    let (links, allowed_origins) = (Some(app.links.clone()), Access::from_env()?.allowed_origins);
+    let front = FrontSettings { links, allowed_origins, ..FrontSettings::default() };
     let endpoints = app.host.endpoints.clone();
     let ready = json!({"url": url, "data": common.data, "endpoints": endpoints});
     answer(common.json, &ready, || format!("Serving {} at {url} until Ctrl-C.", common.data.display()));
@@ -24,7 +26,7 @@ pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
         signal.await;
         flush.await;
     };
-    app.host.run(listener, FrontSettings::default(), functions, stop).await?;
+    app.host.run(listener, front, functions, stop).await?;
     remove_folder(&app.scratch)?;
     if !common.json {
         crate::output::say("Stopped; everything acknowledged is stored.");

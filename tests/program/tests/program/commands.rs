@@ -223,8 +223,8 @@ async fn export_and_sweep(folder: &Folder, serve: Option<&Serve>, contoso: &Tena
             // The file's day is in the tenant's zone, which is UTC here.
             let answer = api.get(&format!("/api/reports/files/{name}")).await;
             assert_eq!(answer.status, 302, "{name}");
-            let link = answer.headers["location"].to_str().unwrap().to_owned();
-            let file = reqwest::get(link).await.unwrap();
+            let link = answer.headers["location"].to_str().unwrap();
+            let file = reqwest::get(format!("{url}{link}")).await.unwrap();
             assert!(file.headers()["content-disposition"].to_str().unwrap().contains("contoso"));
             assert_eq!(file.bytes().await.unwrap(), bytes.as_slice(), "{name}");
         }

@@ -259,7 +259,8 @@ async fn a_file_is_requested_and_its_parts_are_linked() {
         let reply = reader.json(&link(id, part)).await;
         assert_eq!((&reply["asOf"], &reply["expiresInSeconds"]), (&file["asOf"], &json!(600)));
         assert!(reply["fileName"].as_str().unwrap().ends_with(ends), "{reply}");
-        let bytes = nobody.get(reply["url"].as_str().unwrap()).send().await.unwrap().bytes().await.unwrap();
+        let url = format!("{}{}", serve.url, reply["url"].as_str().unwrap());
+        let bytes = nobody.get(url).send().await.unwrap().bytes().await.unwrap();
         let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!((&json!(hash), &json!(bytes.len())), (&recorded["sha256"], &recorded["sizeBytes"]), "{part}");
     }
