@@ -23,7 +23,7 @@ pub mod template;
 
 pub use bus::Bus;
 pub use clients::{Clients, Endpoints};
-pub use front::{FrontSettings, Limits, TrustedProxies, read_network};
+pub use front::{FrontSettings, Limits, Tls, TlsError, TrustedProxies, read_network};
 pub use functions::{BoxError, Functions};
 pub use template::{Template, TemplateError};
 

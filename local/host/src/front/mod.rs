@@ -10,10 +10,12 @@ mod files;
 mod limits;
 mod refusals;
 mod serve;
+mod tls;
 mod transport;
 
 pub use client::{TrustedProxies, read_network};
 pub use limits::Limits;
+pub use tls::{Tls, TlsError};
 
 use crate::functions::Functions;
 use crate::template::Route;
@@ -39,6 +41,8 @@ pub struct FrontSettings {
     pub limits: Limits,
     /// The proxies that say whom they forward for.
     pub proxies: TrustedProxies,
+    /// The certificate, if the front itself speaks TLS.
+    pub tls: Option<Tls>,
     /// The links under which files are served; without them no file is.
     pub links: Option<Links>,
     /// Origins whose pages may read files, besides the front's own.
@@ -65,6 +69,7 @@ pub(crate) async fn serve(
         functions,
         files,
         proxies: settings.proxies,
+        tls: settings.tls,
         connections: Connections::new(limits.connections, limits.connections_of_address),
         refusals: Refusals::new(limits.refusals_a_minute),
         memory: Arc::new(Semaphore::new(MAX_BODIES_BYTES)),
@@ -78,6 +83,7 @@ struct Front {
     functions: Functions,
     files: Option<Files>,
     proxies: TrustedProxies,
+    tls: Option<Tls>,
     connections: Arc<Connections>,
     refusals: Refusals,
     /// Bytes that bodies may still take.

@@ -38,9 +38,11 @@ pub(crate) enum Reason {
     NoPlace,
     /// A connection could not be accepted.
     NotAccepted,
+    /// The TLS handshake failed.
+    Handshake,
 }
 
-const REASONS: usize = Reason::NotAccepted as usize + 1;
+const REASONS: usize = Reason::Handshake as usize + 1;
 
 /// The refusals.
 #[derive(Debug)]
@@ -103,6 +105,7 @@ impl Refusals {
             connections_cut = of(Reason::Cut),
             connections_refused = of(Reason::NoPlace),
             not_accepted = of(Reason::NotAccepted),
+            handshakes = of(Reason::Handshake),
             "refused since the last such line, at most a minute ago"
         );
     }

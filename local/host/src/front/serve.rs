@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::MissedTickBehavior;
 
-/// How often refusals are logged.
+/// How often refusals are logged, and changed certificates looked for.
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Serves `front` on `listener` until `shutdown`.
@@ -39,7 +39,7 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, shutdown: im
         let accepted = tokio::select! {
             accepted = backoff.accept(&listener) => accepted,
             _ = regularly.tick() => {
-                front.refusals.log();
+                front.look_after();
                 continue;
             }
             () = &mut shutdown => break,
@@ -60,6 +60,15 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, shutdown: im
 }
 
 impl Front {
+    /// Logs what was refused, and uses a changed certificate.
+    fn look_after(&self) {
+        self.refusals.log();
+        if let Some(tls) = self.tls.clone() {
+            // Nothing waits for it, and it logs what it finds.
+            drop(tokio::task::spawn_blocking(move || tls.renew()));
+        }
+    }
+
     /// Serves a connection in a task of its own, if there is a place for it.
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: IpAddr, watcher: Watcher) {
         let address = (!self.proxies.include(peer)).then(|| Counted::from(peer));
@@ -85,7 +94,12 @@ impl Front {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        self.serve_stream(stream, peer, false, place, watcher).await;
+        let Some(tls) = &self.tls else { return self.serve_stream(stream, peer, false, place, watcher).await };
+        match tokio::time::timeout(self.limits.head, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => self.serve_stream(stream, peer, true, place, watcher).await,
+            Ok(Err(_)) => self.refusals.note(Reason::Handshake),
+            Err(_) => self.refusals.note(Reason::SlowHead),
+        }
     }
 
     async fn serve_stream<S>(
