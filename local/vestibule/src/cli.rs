@@ -1,5 +1,6 @@
 //! The command line: commands, arguments and options.
 
+use crate::reach::Reach;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -32,9 +33,8 @@ pub struct Common {
 pub enum Command {
     /// Serve webhooks and the API, sweep, publish and export, until stopped
     Serve {
-        /// The address to listen on; port 0 takes a free port
-        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8740")]
-        listen: SocketAddr,
+        #[command(flatten)]
+        reach: Reach,
         #[command(flatten)]
         common: Common,
     },
@@ -185,9 +185,9 @@ pub enum TokenCommand {
         /// What the person may do
         #[arg(long, value_enum, default_value = "reader")]
         role: TokenRole,
-        /// The address at which people reach the page
-        #[arg(long, default_value = "http://127.0.0.1:8740")]
-        url: String,
+        /// The address at which people reach the page; by default where the folder was served last
+        #[arg(long)]
+        url: Option<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -218,9 +218,9 @@ pub enum SourceCommand {
         name: String,
         /// The sender, such as nanomdm; `source list` names them all
         source: String,
-        /// The address at which senders reach the webhooks
-        #[arg(long, default_value = "http://127.0.0.1:8740")]
-        url: String,
+        /// The address at which senders reach the webhooks; by default where the folder was served last
+        #[arg(long)]
+        url: Option<String>,
         /// What a sender of CloudEvents reports, if not everything: starts, steps, stops, failures, ends, compliance,
         /// removals, deviceTime, separated by commas; `all` restores the default
         #[arg(long, value_delimiter = ',')]

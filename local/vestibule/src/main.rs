@@ -4,6 +4,7 @@ mod app;
 mod cli;
 mod commands;
 mod output;
+mod reach;
 
 use clap::Parser as _;
 use std::io::IsTerminal as _;

@@ -12,14 +12,15 @@ mod show;
 use crate::app::{App, remove_folder};
 use crate::commands::{export, serve, tenant};
 use crate::output::{answer, note, say};
+use crate::reach;
 use abandonment_sweep::Sweep;
+use http::uri::Scheme;
 use report_export::Exporter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use vestibule_domain::time::Tz;
 use vestibule_domain::{Millis, TenantId, Timestamp};
@@ -87,8 +88,7 @@ struct Shown {
 pub async fn run(options: Options) -> Result<(), BoxError> {
     let mut signal = std::pin::pin!(serve::stop_signal()?);
     let app = App::start(&options.data).await?;
-    let listener = TcpListener::bind(options.listen).await?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let (listener, url) = reach::listen(options.listen, Scheme::HTTP, None, &options.data).await?;
     let front = FrontSettings { links: Some(app.links.clone()), ..FrontSettings::default() };
     let credentials = prepare_tenant(&app).await?;
     let products = products::prepare(&app, TOKEN).await?;

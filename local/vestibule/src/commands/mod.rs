@@ -17,7 +17,7 @@ use vestibule_platform::BoxError;
 /// Runs what was typed.
 pub async fn run(cli: Cli) -> Result<(), BoxError> {
     match cli.command {
-        Command::Serve { listen, common } => serve::run(listen, &common).await,
+        Command::Serve { reach, common } => serve::run(&reach, &common).await,
         Command::Demo { data, listen, exit, enrollments, seed, json } => {
             demo::run(demo::Options { data, listen, exit, enrollments, seed, json }).await
         }

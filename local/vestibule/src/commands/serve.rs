@@ -3,24 +3,26 @@
 use crate::app::{App, remove_folder};
 use crate::cli::Common;
 use crate::output::answer;
+use crate::reach::Reach;
 use serde_json::json;
-use std::net::SocketAddr;
-use tokio::net::TcpListener;
-use vestibule_host::FrontSettings;
-use vestibule_platform::{Access, BoxError};
+use vestibule_platform::BoxError;
 
-pub async fn run(listen: SocketAddr, common: &Common) -> Result<(), BoxError> {
+pub async fn run(reach: &Reach, common: &Common) -> Result<(), BoxError> {
     // This comes first, so that no signal is lost.
     let signal = stop_signal()?;
     let app = App::start(&common.data).await?;
-    let listener = TcpListener::bind(listen).await?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let front = reach.front(&app.links)?;
+    let (listener, url) = reach.listen(&common.data).await?;
     let functions = app.functions();
-    let (links, allowed_origins) = (Some(app.links.clone()), Access::from_env()?.allowed_origins);
-    let front = FrontSettings { links, allowed_origins, ..FrontSettings::default() };
     let endpoints = app.host.endpoints.clone();
-    let ready = json!({"url": url, "data": common.data, "endpoints": endpoints});
-    answer(common.json, &ready, || format!("Serving {} at {url} until Ctrl-C.", common.data.display()));
+    let mut ready = json!({"url": url, "data": common.data, "endpoints": endpoints});
+    if let Some(public) = &reach.public_url {
+        ready["publicUrl"] = json!(public);
+    }
+    answer(common.json, &ready, || {
+        let public = reach.public_url.as_ref().map(|public| format!(", reached by {public},"));
+        format!("Serving {} at {url}{} until Ctrl-C.", common.data.display(), public.unwrap_or_default())
+    });
     let flush = app.flush();
     let stop = async {
         signal.await;

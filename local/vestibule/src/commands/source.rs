@@ -5,6 +5,7 @@ mod files;
 use crate::app::App;
 use crate::cli::SourceCommand;
 use crate::output::{answer, note};
+use crate::reach::public_address;
 use admin_api::{SourceLog, source_logs};
 use http::Request;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
         SourceCommand::Add { name, source, url, reports, ignore_awaiting_configuration, common } => {
             let source = find(&source)?;
             let set = Set::read(source, reports.as_deref(), ignore_awaiting_configuration)?;
+            let url = public_address(url, &common.data);
             files::check(source, &url)?;
             let app = App::open(&common.data).await?;
             let added = add(&app, &name, source, &set).await;

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
 use crate::output::answer;
+use crate::reach::public_address;
 use indicatif::ProgressBar;
 use report_export::Outcome;
 use serde_json::{Map, Value, json};
@@ -270,7 +271,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             let app = App::open(&common.data).await?;
             let mut tenant = app.tenant(&name).await?;
             let role = Role::from(role);
-            let link = give_link(app.now(), &mut tenant, role, &url)?;
+            let link = give_link(app.now(), &mut tenant, role, &public_address(url, &common.data))?;
             app.store.update_tenant(&mut tenant).await?;
             app.close().await?;
             let minutes = LINK.get() / 60_000;

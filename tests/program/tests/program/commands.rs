@@ -20,6 +20,19 @@ fn the_readme_has_every_command() {
     }
 }
 
+#[test]
+fn the_readme_has_every_option_of_serve() {
+    let readme = Page::open("README.md").text;
+    let help = run_alone(&["serve", "--help"]).stdout;
+    let options = help.lines().filter_map(|line| line.trim_start().split(' ').find(|word| word.starts_with("--")));
+    let options: Vec<&str> = options.filter(|option| !["--help", "--version"].contains(option)).collect();
+    assert!(options.len() > 10, "{help}");
+    for option in options {
+        let ways = [format!("`{option}`"), format!("`{option} ")];
+        assert!(ways.iter().any(|way| readme.contains(way)), "README.md does not have the option {option} of serve");
+    }
+}
+
 #[tokio::test]
 async fn beside_a_serve() {
     let folder = Folder::new();
