@@ -124,9 +124,20 @@ impl Folder {
 
     /// The same with these variables in its environment.
     pub fn serve_with(&self, environment: &[(&str, &str)]) -> Serve {
-        let log = self.beside("serve.log");
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.envs(environment.iter().copied());
+        self.start(command)
+    }
+
+    /// The same with these options.
+    pub fn serve_by(&self, options: &[&str]) -> Serve {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(options);
+        self.start(command)
+    }
+
+    fn start(&self, mut command: Command) -> Serve {
+        let log = self.beside("serve.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
@@ -158,6 +169,16 @@ pub struct Serve {
 }
 
 impl Serve {
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The file of its log.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// A sender of the tenant's events.
     pub fn sender(&self, tenant: &Tenant) -> Sender {
         Sender::new(&self.url, &tenant.name, &tenant.secret)
