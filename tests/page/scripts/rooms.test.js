@@ -108,6 +108,12 @@ test('every module is reached from an entrance', () => {
   );
 });
 
+test('a view is loaded again by its path', () => {
+  const views = [...sources.get('shell/views.js').matchAll(/path: '([^']+)'[^}]*?import\('([^']+)'\)/g)];
+  assert.ok(views.length > 10, `${views.length}`);
+  for (const [, path, module] of views) assert.equal(module, `../views/${path}.js`);
+});
+
 test('every member of an exported class or of a view is read', () => {
   const unread = [];
   for (const [name, text] of sources) {

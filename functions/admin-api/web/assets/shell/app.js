@@ -14,12 +14,13 @@ import { ApiProblem } from '../kit/problem.js';
 import { h, landmark, patch } from '../kit/dom.js';
 import { aboutFile, notInFile, openFile, watchDrops } from '../file/desk.js';
 import { pageHead, problemNotice } from '../kit/parts.js';
-import { addressOf, readAddress } from '../kit/address.js';
+import { addressOf, readAddress, segment } from '../kit/address.js';
 import { drawHeader } from './header.js';
+import { loadView } from './load.js';
 import { Session } from './session.js';
 import { HOME, VIEWS } from './views.js';
 
-const SIGN_IN = { path: 'sign-in', title: 'Sign in', load: () => import('./sign-in.js') };
+const SIGN_IN = { path: 'sign-in', folder: '.', title: 'Sign in', load: () => import('./sign-in.js') };
 
 const main = landmark('main');
 const live = landmark('live');
@@ -153,7 +154,7 @@ async function show(root, found, signal, isNew) {
     patch(root, notInFile(found));
     return;
   }
-  const module = await found.view.load();
+  const module = await loadView(found.view);
   if (signal.aborted) return;
   // If the server gives no role, offer everything: the server refuses what is not allowed.
   const role = state.tenant?.role ?? 'admin';
@@ -178,6 +179,27 @@ async function show(root, found, signal, isNew) {
       begin();
     },
   });
+}
+
+/** What “Try again” does, if trying again can help. */
+function wayOn(error) {
+  if (error.members?.reload) return () => location.reload();
+  return state.file && error.status === 404 ? null : route;
+}
+
+/** The way out of an address with a filter that is refused: the same view without it, as its form is not shown. */
+function wayOut(error, { view, rest, parameters }) {
+  if (error.status !== 400 || !view || !parameters.size) return null;
+  const without = new URLSearchParams(parameters);
+  // A cursor belongs to its filters.
+  for (const name of [...(error.members.errors ?? []).map((one) => one.field), 'cursor']) without.delete(name);
+  const isSame = without.size === parameters.size;
+  const address = addressOf([view.path, ...rest.map(segment)].join('/'), isSame ? null : without);
+  return h(
+    'p',
+    null,
+    h('a', { href: address }, isSame ? 'Show it without filters' : 'Show it without what is invalid'),
+  );
 }
 
 async function route() {
@@ -210,11 +232,7 @@ async function route() {
     if (error instanceof ApiProblem && error.status === 401) return;
     if (!(error instanceof ApiProblem)) console.error(error);
     shown.ok = false;
-    patch(
-      root,
-      pageHead(found.view?.title ?? 'Vestibule'),
-      problemNotice(error, state.file && error.status === 404 ? null : route),
-    );
+    patch(root, pageHead(found.view?.title ?? 'Vestibule'), problemNotice(error, wayOn(error)), wayOut(error, found));
   } finally {
     clearTimeout(slow);
     if (!leave.signal.aborted) {

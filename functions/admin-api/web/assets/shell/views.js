@@ -2,8 +2,9 @@
  * The views, in the order of the navigation. A view's module is loaded when it is first shown.
  *
  * What must stay true: a module's default export has `show(context)`, and `keeps` where its element stays while only
- * the parameters of its address change. `under` is the view in the navigation to which a view outside it belongs. A
- * view that `needsServer` can't show an opened file.
+ * the parameters of its address change. A module is named like its view's path, by which it is loaded again (load.js).
+ * `under` is the view in the navigation to which a view outside it belongs. A view that `needsServer` can't show an
+ * opened file.
  */
 
 export const HOME = 'incomplete';
