@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use vestibule_archive::{Archive, Exported};
+use vestibule_archive::{Archive, Base, Exported};
 use vestibule_domain::publication::Transition;
 use vestibule_domain::report::ReportPublished;
 use vestibule_domain::{TenantId, Timestamp};
@@ -97,7 +97,15 @@ impl Exporter {
     /// # Errors
     /// If the tenant does not exist, an export of it is under way, or any step fails.
     pub async fn export(&self, tenant: &TenantId, as_of: Timestamp) -> Result<Exported, BoxError> {
-        match self.run(tenant, as_of, ExportReason::Operator).await? {
+        self.export_from(tenant, as_of, Base::Newest).await
+    }
+
+    /// The same, made from `base`.
+    ///
+    /// # Errors
+    /// As [`export`](Self::export).
+    pub async fn export_from(&self, tenant: &TenantId, as_of: Timestamp, base: Base) -> Result<Exported, BoxError> {
+        match self.run_from(tenant, as_of, ExportReason::Operator, base).await? {
             Outcome::Published(exported) => Ok(*exported),
             Outcome::UnderWay { until, .. } | Outcome::LeftAlone { until } => {
                 Err(format!("an export of {tenant} is under way; it ends by {until} at the latest").into())
@@ -110,6 +118,16 @@ impl Exporter {
     /// # Errors
     /// If the tenant does not exist, or any step fails.
     pub async fn run(&self, tenant: &TenantId, as_of: Timestamp, reason: ExportReason) -> Result<Outcome, BoxError> {
+        self.run_from(tenant, as_of, reason, Base::Newest).await
+    }
+
+    async fn run_from(
+        &self,
+        tenant: &TenantId,
+        as_of: Timestamp,
+        reason: ExportReason,
+        base: Base,
+    ) -> Result<Outcome, BoxError> {
         let store = self.archive.store();
         let tenant = store.tenant(tenant).await?.ok_or_else(|| format!("there is no tenant {tenant}"))?;
         let owner = format!("{}-{}", self.name, self.runs.fetch_add(1, Ordering::Relaxed));
@@ -118,7 +136,7 @@ impl Exporter {
             TakenExport::UnderWay { as_of, until } => return Ok(Outcome::UnderWay { as_of, until }),
             TakenExport::LeftAlone { until } => return Ok(Outcome::LeftAlone { until }),
         };
-        match self.publish(&tenant, as_of).await {
+        match self.publish(&tenant, as_of, base).await {
             Ok(exported) => {
                 self.ended(&tenant, &owner, exported.file.as_of).await;
                 Ok(Outcome::Published(Box::new(exported)))
@@ -154,8 +172,8 @@ impl Exporter {
         Ok(self.bus.put(&[Outgoing { detail_type: EXPORT_REQUESTED, detail }]).await?)
     }
 
-    async fn publish(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Exported, BoxError> {
-        let exported = self.archive.export(tenant, as_of).await?;
+    async fn publish(&self, tenant: &Tenant, as_of: Timestamp, base: Base) -> Result<Exported, BoxError> {
+        let exported = self.archive.publish(tenant, as_of, base).await?;
         let (file, tenant) = (&exported.file, &tenant.id);
         // A repeated run reports it again: the first may have died between publishing and reporting.
         let (sha256, rows) = (file.sha256.clone(), file.rows.clone());

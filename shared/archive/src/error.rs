@@ -38,6 +38,15 @@ impl ArchiveError {
         matches!(self, Self::Gone(_) | Self::Tampered(_) | Self::Unfit(_))
     }
 
+    /// Whether this machine's disk refused, as when it is full: the same may succeed once it has room again.
+    pub fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Disk(_) => true,
+            Self::Report(error) => error.is_of_the_disk(),
+            _ => false,
+        }
+    }
+
     /// An error of the bucket, with everything that the SDK reports.
     pub(crate) fn bucket(error: impl std::error::Error + Send + Sync) -> Self {
         Self::Bucket(aws_sdk_s3::error::DisplayErrorContext(error).to_string())

@@ -6,6 +6,7 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use sha2::{Digest as _, Sha256};
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 use vestibule_domain::{Millis, TenantId, Timestamp};
@@ -48,7 +49,7 @@ impl Part {
         }
     }
 
-    fn sha256(self, file: &FileRecord) -> Option<&str> {
+    pub(crate) fn sha256(self, file: &FileRecord) -> Option<&str> {
         match self {
             Self::Database => Some(&file.sha256),
             Self::Summary => file.summary.as_ref().map(|part| part.sha256.as_str()),
@@ -56,7 +57,7 @@ impl Part {
         }
     }
 
-    fn key(self, tenant: &TenantId, file: &FileRecord) -> Option<String> {
+    pub(crate) fn key(self, tenant: &TenantId, file: &FileRecord) -> Option<String> {
         match self {
             Self::Database => Some(file.key.clone()),
             Self::Summary => file.summary.as_ref().map(|part| self.key_of(tenant, &part.sha256)),
@@ -175,18 +176,33 @@ impl Archive {
     }
 
     async fn fetch_key(&self, key: &str, wanted: &str, to: &Path) -> Result<(), ArchiveError> {
+        let (sha256, _file) = self.read_key(key, || std::fs::File::create(to)).await?;
+        if sha256 == wanted { Ok(()) } else { Err(ArchiveError::Tampered(key.to_owned())) }
+    }
+
+    /// Reads an object and checks that it is the published one.
+    pub(crate) async fn check_key(&self, key: &str, wanted: &str) -> Result<(), ArchiveError> {
+        let (sha256, _nowhere) = self.read_key(key, || Ok(std::io::sink())).await?;
+        if sha256 == wanted { Ok(()) } else { Err(ArchiveError::Tampered(key.to_owned())) }
+    }
+
+    /// Writes an object to what `out` opens once the object is there; returns its SHA-256 in hexadecimal, too.
+    pub(crate) async fn read_key<W: Write>(
+        &self,
+        key: &str,
+        out: impl FnOnce() -> std::io::Result<W>,
+    ) -> Result<(String, W), ArchiveError> {
         // The limit applies to the beginning of the answer; its body may take as long as it moves.
         let get = self.s3.get_object().bucket(&self.bucket).key(key).customize().config_override(small());
         let mut body = get.send().await.map_err(|error| not_there(key, error))?.body;
-        let mut out = std::fs::File::create(to)?;
+        let mut out = out()?;
         let mut hash = Sha256::new();
         while let Some(bytes) = body.try_next().await.map_err(ArchiveError::bucket)? {
             hash.update(&bytes);
             // A few kilobytes into the page cache; handing them to another thread would cost more.
-            std::io::Write::write_all(&mut out, &bytes)?;
+            out.write_all(&bytes)?;
         }
-        let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if sha256 == wanted { Ok(()) } else { Err(ArchiveError::Tampered(key.to_owned())) }
+        Ok((hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), out))
     }
 }
 

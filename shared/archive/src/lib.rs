@@ -16,12 +16,14 @@ mod publish;
 mod refresh;
 mod standing;
 mod upload;
+mod verify;
 
 pub use advice::{AdviceError, advice};
 pub use error::ArchiveError;
 pub use files::{DOWNLOAD_LINK_MINUTES, Part};
-pub use publish::Exported;
+pub use publish::{Base, Exported};
 pub use standing::Answer;
+pub use verify::{Inventory, Lost, Object};
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU16;

@@ -41,6 +41,15 @@ pub struct Exported {
     pub parts_ms: u64,
 }
 
+/// What a file is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// The newest file, and what changed since; the table alone if that file is lost or is another version's.
+    Newest,
+    /// The table alone.
+    Table,
+}
+
 /// The files to upload.
 struct Made {
     published: Published,
@@ -59,6 +68,15 @@ impl Archive {
     /// # Errors
     /// When any step fails; what was published before stays unchanged.
     pub async fn export(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Exported, ArchiveError> {
+        self.publish(tenant, as_of, Base::Newest).await
+    }
+
+    /// Publishes the tenant's file as of `as_of`, made from `base`. If there is already a file as of that instant or a
+    /// later one, returns that.
+    ///
+    /// # Errors
+    /// As [`export`](Self::export).
+    pub async fn publish(&self, tenant: &Tenant, as_of: Timestamp, base: Base) -> Result<Exported, ArchiveError> {
         let latest = self.store.latest_file(&tenant.id).await?;
         if let Some(file) = latest.clone().filter(|latest| latest.as_of >= as_of) {
             return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0, parts_ms: 0 });
@@ -74,7 +92,12 @@ impl Archive {
         let owner = self.owner(tenant, as_of).await?;
         let (mut working, mut lost) = (None, None);
         if let Some(latest) = &latest {
-            match self.copy(latest, &previous, &working_path, &owner).await {
+            let copied = match base {
+                Base::Newest => self.copy(latest, &previous, &working_path, &owner).await,
+                // Only to compare with.
+                Base::Table => self.fetch(latest, &previous).await.map(|()| None),
+            };
+            match copied {
                 Ok(opened) => working = opened,
                 Err(error) if error.is_lost_file() => {
                     say_lost(tenant, latest, &error, as_of);
@@ -200,7 +223,7 @@ fn record(
     }
 }
 
-fn manifest(file: &FileRecord) -> serde_json::Value {
+pub(crate) fn manifest(file: &FileRecord) -> serde_json::Value {
     let rows: &BTreeMap<String, u64> = &file.rows;
     json!({
         "sha256": file.sha256,

@@ -87,12 +87,10 @@ pub(crate) enum Opened {
     Foreign,
 }
 
-/// Why a file cannot be opened, except for errors of the disk.
+/// Why a file cannot be opened. It has the content that was published, so that an error of the disk says nothing about
+/// it.
 fn unfit(error: ReportError) -> ArchiveError {
-    match error {
-        ReportError::Io(error) => ArchiveError::Disk(error),
-        error => ArchiveError::Unfit(error),
-    }
+    if error.is_of_the_disk() { ArchiveError::Report(error) } else { ArchiveError::Unfit(error) }
 }
 
 impl Owner {

@@ -1,5 +1,7 @@
 //! What can go wrong, by what the caller can do about it.
 
+use rusqlite::ErrorCode;
+
 /// Why a file could not be made, refreshed, published or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -81,5 +83,44 @@ pub enum Error {
     BuiltIn(&'static str),
 }
 
+impl Error {
+    /// Whether the disk refused, as when it is full: the same may succeed once it has room again.
+    pub fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Io(_) => true,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                // A journal that cannot be made counts as "cannot open".
+                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+            ),
+            _ => false,
+        }
+    }
+}
+
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::Error;
+    use rusqlite::Connection;
+
+    #[test]
+    fn a_full_disk_is_no_damaged_file() {
+        let full = Connection::open_in_memory().unwrap();
+        full.execute_batch("PRAGMA max_page_count = 2; CREATE TABLE t (c)").unwrap();
+        let error = full.execute_batch("INSERT INTO t VALUES (zeroblob(100000))").unwrap_err();
+        assert!(Error::from(error).is_of_the_disk());
+
+        let folder = tempfile::tempdir().unwrap();
+        let error = Connection::open(folder.path().join("none/file")).unwrap_err();
+        assert!(Error::from(error).is_of_the_disk());
+        let path = folder.path().join("notes");
+        std::fs::write(&path, [b'x'; 4096]).unwrap();
+        let error = Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (c)").unwrap_err();
+        assert!(!Error::from(error).is_of_the_disk(), "a file that is no database");
+        assert!(!Error::ForeignFile.is_of_the_disk());
+    }
+}

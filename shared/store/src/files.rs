@@ -79,15 +79,32 @@ impl FileRecord {
     }
 }
 
+/// The sort key of a file's record.
+fn sort_key(file: &FileRecord) -> String {
+    format!("{FILE}{}#{}", file.as_of, file.sha256)
+}
+
 impl Store {
     /// Records a file. Recording it again changes nothing.
     ///
     /// # Errors
     /// If the table can't be written.
     pub async fn put_file(&self, tenant: &TenantId, file: &FileRecord) -> Result<(), StoreError> {
-        let item = file.to_item(tenant, &format!("{FILE}{}#{}", file.as_of, file.sha256))?;
+        let item = file.to_item(tenant, &sort_key(file))?;
         let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
         let answer = put.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.wrote(Cause::Tenant, answer.consumed_capacity.as_slice());
+        Ok(())
+    }
+
+    /// Takes a file off the list. The pointer to the newest stays as it is.
+    ///
+    /// # Errors
+    /// If the table can't be written.
+    pub async fn forget_file(&self, tenant: &TenantId, file: &FileRecord) -> Result<(), StoreError> {
+        let key = item_key(&tenant_pk(tenant), &sort_key(file));
+        let delete = self.client.delete_item().table_name(&*self.table).set_key(Some(key));
+        let answer = delete.return_consumed_capacity(CAPACITY).send().await?;
         self.meter.wrote(Cause::Tenant, answer.consumed_capacity.as_slice());
         Ok(())
     }
