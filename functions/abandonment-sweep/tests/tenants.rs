@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
-use vestibule_host::{Clients, Endpoints, Template};
+use vestibule_host::{Services, Template};
 use vestibule_platform::Clock;
 use vestibule_store::{Secret, SettingsHistory, Store, Tenant};
 use vestibule_webhook::Received;
@@ -92,8 +92,7 @@ struct Many {
 impl Many {
     async fn new(tenants: usize) -> Self {
         let engine = DynamoDb::start(None).unwrap();
-        let endpoints = Endpoints { dynamodb: engine.url(), s3: String::new(), events: String::new() };
-        let client = Clients::new(&endpoints).dynamodb;
+        let client = Services::new().unwrap().with_table(&engine).clients().dynamodb;
         create_table(&client, &Template::embedded().unwrap().table, TABLE).await.unwrap();
         // No stream is read here, and with one each write into memory would read all of it.
         let without = StreamSpecification::builder().stream_enabled(false).build().unwrap();

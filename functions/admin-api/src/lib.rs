@@ -193,6 +193,10 @@ fn problem(error: &ArchiveError) -> Problem {
             tracing::error!(%error, "a question could not be answered for now");
             Problem::unavailable()
         }
+        error if error.is_of_the_disk() => {
+            tracing::error!(%error, "a question could not be answered: the disk is full, or fails");
+            Problem::unavailable()
+        }
         _ => {
             tracing::error!(%error, "a question could not be answered");
             Problem::internal()

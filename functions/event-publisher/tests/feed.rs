@@ -17,7 +17,7 @@ use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Step
 use vestibule_domain::{Millis, Reports, TenantId, TenantSettings, Timestamp};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
 use vestibule_host::stream::{AWAITED, Stream};
-use vestibule_host::{Bus as LocalBus, Clients, Endpoints, Functions, Template};
+use vestibule_host::{Bus as LocalBus, Clients, Functions, Services, Template};
 use vestibule_platform::{Bus, Clock, Config};
 use vestibule_report::reader::AttemptFilter;
 use vestibule_store::{BARRIER_PREFIX, Cause, Page, Secret, SettingsHistory, Store, Tenant};
@@ -56,11 +56,8 @@ impl World {
     async fn start(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = DynamoDb::start(None).unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let events = format!("http://{}", listener.local_addr().unwrap());
         let bus = LocalBus::open(&folder.path().join("bus"), "bus").unwrap();
-        tokio::spawn(async move { bus.serve(listener, std::future::pending()).await });
-        let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: events.clone(), events });
+        let clients = Services::new().unwrap().with_table(&engine).with_bus(bus).clients();
         let template = Template::embedded().unwrap();
         create_table(&clients.dynamodb, &template.table, TABLE).await.unwrap();
         let store = Store::new(clients.dynamodb.clone(), TABLE);

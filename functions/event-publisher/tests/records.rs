@@ -13,7 +13,7 @@ use vestibule_conformance::fixtures::{Device, minute, settings, tenant};
 use vestibule_conformance::{Engine, Item, Table};
 use vestibule_domain::event::Event;
 use vestibule_domain::{Kind, TenantSettings, Timestamp};
-use vestibule_host::{Clients, Endpoints};
+use vestibule_host::Services;
 use vestibule_platform::{Bus, Clock, Config};
 use vestibule_store::{ItemKey, Secret, SettingsHistory, Tenant};
 
@@ -28,11 +28,7 @@ async fn start() -> Published {
     let table = Engine::embedded().table().await;
     let folder = tempfile::tempdir().unwrap();
     let bus = vestibule_host::Bus::open(folder.path(), "vestibule").unwrap();
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let serving = bus.clone();
-    tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
-    let endpoints = Endpoints { dynamodb: table.endpoint.clone(), s3: url.clone(), events: url };
+    let clients = Services::new().unwrap().with_bus(bus.clone()).clients();
     let config = Config {
         table: table.name.clone(),
         bucket: "none".to_owned(),
@@ -41,7 +37,7 @@ async fn start() -> Published {
         advice: None,
         staleness_ms: 0,
     };
-    let on_bus = Bus::new(Clients::new(&endpoints).events, &config);
+    let on_bus = Bus::new(clients.events, &config);
     let publisher = Publisher::new(table.another_store(), on_bus, Clock::system());
     Published { table, publisher, bus, _folder: folder }
 }

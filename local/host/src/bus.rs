@@ -1,31 +1,33 @@
-//! A minimal EventBridge: `PutEvents` over HTTP, an append-only log, and delivery to the rules' functions.
+//! A minimal EventBridge: `PutEvents`, an append-only log, and delivery to the rules' functions.
 //!
 //! An event is in the log, on disk, before it is acknowledged. A cursor marks how far the log was delivered, and moves
 //! after each delivery. So every event is delivered at least once, however the process dies. An event that a function
 //! keeps refusing becomes a dead letter.
 
 use crate::HostError;
-use crate::durable::{append_line, read_number, sync_folder_of, write_whole};
+use crate::durable::{append_line, private, private_folder, read_number, sync_folder_of, write_whole};
 use crate::functions::Functions;
+use crate::gate::{amz_json, failed};
 use crate::stop::Stop;
 use crate::template::{Rule, fits};
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use http::{Response, StatusCode};
 use serde_json::{Value, json};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 /// Largest number of entries in one call, and of bytes in them; both are EventBridge's limits.
 const MOST_ENTRIES: usize = 10;
 /// See [`MOST_ENTRIES`].
 const MOST_BYTES: usize = 256 << 10;
+/// Largest body of a request: JSON may write an entry several times as long.
+pub(crate) const MOST_BYTES_RECEIVED: usize = MOST_BYTES * 8;
+/// The operation that is served, as the header of a request names it.
+pub(crate) const PUT_EVENTS: &str = "AWSEvents.PutEvents";
 /// Number of deliveries of one event to one function before it becomes a dead letter.
 const TRIES: u32 = 4;
 /// The wait before the second delivery; each further one takes twice as long.
@@ -35,7 +37,8 @@ const AT_ONCE: u64 = 1 << 20;
 /// A log of this length is put away once all of it is delivered; the previous one is removed.
 const LONGEST_LOG: u64 = 64 << 20;
 
-const LOG: &str = "events.ndjson";
+/// The log's file in its folder.
+pub(crate) const LOG: &str = "events.ndjson";
 const PUT_AWAY: &str = "events.1.ndjson";
 const CURSOR: &str = "delivered";
 
@@ -62,7 +65,7 @@ struct Log {
 
 impl Log {
     fn open(path: &Path) -> std::io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        let file = private().create(true).append(true).read(true).open(path)?;
         let (mut length, mut lines, mut line) = (0, BufReader::new(&file), Vec::new());
         loop {
             line.clear();
@@ -104,8 +107,9 @@ impl Bus {
     }
 
     fn open_with(folder: &Path, name: &str, backoff: Duration, longest_log: u64) -> Result<Self, HostError> {
-        std::fs::create_dir_all(folder)?;
-        let log = Log::open(&folder.join(LOG))?;
+        let named = |error| HostError::file(folder, error);
+        private_folder(folder).map_err(named)?;
+        let log = Log::open(&folder.join(LOG)).map_err(named)?;
         let cursor = folder.join(CURSOR);
         if read_number(&cursor)?.is_some_and(|delivered| delivered > log.length) {
             // It belongs to the previous log, which was put away.
@@ -135,41 +139,24 @@ impl Bus {
         Ok(events.into_iter().map(|(event, _)| event).collect())
     }
 
-    /// Serves `PutEvents` until `shutdown`.
-    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let bus = self.clone();
-        crate::server::serve(listener, shutdown, move |request| {
-            let bus = bus.clone();
-            async move { bus.answer(request).await }
-        })
-        .await;
-    }
-
-    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
-        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
-        if request.method() != Method::POST || target != Some("AWSEvents.PutEvents") {
-            return error(StatusCode::BAD_REQUEST, "UnknownOperationException", "only PutEvents is served here");
-        }
-        let body = match Limited::new(request.into_body(), MOST_BYTES * 8).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(_) => return error(StatusCode::BAD_REQUEST, "ValidationException", "the body is too large or broken"),
-        };
-        let entries = match serde_json::from_slice::<Value>(&body) {
+    /// Answers [`PUT_EVENTS`].
+    pub(crate) async fn answer(&self, body: &[u8]) -> Response<Bytes> {
+        let entries = match serde_json::from_slice::<Value>(body) {
             Ok(Value::Object(mut map)) => map.remove("Entries"),
             _ => None,
         };
         let Some(Value::Array(entries)) = entries else {
-            return error(StatusCode::BAD_REQUEST, "ValidationException", "there are no Entries");
+            return failed(StatusCode::BAD_REQUEST, "ValidationException", "there are no Entries");
         };
         let size: usize = entries.iter().map(size).sum();
         if entries.is_empty() || entries.len() > MOST_ENTRIES || size > MOST_BYTES {
-            return error(StatusCode::BAD_REQUEST, "ValidationException", "1 to 10 entries of 256 KB in all");
+            return failed(StatusCode::BAD_REQUEST, "ValidationException", "1 to 10 entries of 256 KB in all");
         }
         match self.put(entries).await {
-            Ok(answer) => amz_json(StatusCode::OK, &answer),
+            Ok(answer) => amz_json(StatusCode::OK, answer.to_string().into()),
             Err(problem) => {
                 tracing::error!(error = %problem, "events could not be logged");
-                error(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", "the log could not be written")
+                failed(StatusCode::INTERNAL_SERVER_ERROR, "InternalException", "the log could not be written")
             }
         }
     }
@@ -191,10 +178,12 @@ impl Bus {
             let shared = Arc::clone(&self.shared);
             let written = tokio::task::spawn_blocking(move || {
                 let mut log = shared.log.lock().unwrap_or_else(PoisonError::into_inner);
-                log.append(lines.as_bytes())
+                log.append(lines.as_bytes())?;
+                // Here, since the caller may have gone away meanwhile.
+                shared.put.notify_one();
+                std::io::Result::Ok(())
             });
             written.await.map_err(|error| HostError::Engine(error.to_string()))??;
-            self.shared.put.notify_one();
         }
         let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();
         Ok(json!({"FailedEntryCount": failed, "Entries": results}))
@@ -303,7 +292,7 @@ impl Bus {
             }
         }
         let path = self.shared.folder.join("dead-letters.ndjson");
-        let mut letters = OpenOptions::new().create(true).append(true).open(&path)?;
+        let mut letters = private().create(true).append(true).open(&path)?;
         append_line(&mut letters, format!("{}\n", json!({"rule": rule.name, "event": event})).as_bytes())?;
         sync_folder_of(&path)?;
         Ok(true)
@@ -353,18 +342,6 @@ fn read_lines(path: &Path, from: u64, most: u64) -> std::io::Result<(Vec<(Value,
     Ok((events, end))
 }
 
-fn amz_json(status: StatusCode, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = status;
-    let content_type = header::HeaderValue::from_static("application/x-amz-json-1.1");
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
-}
-
-fn error(status: StatusCode, code: &str, message: &str) -> Response<Bytes> {
-    amz_json(status, &json!({"__type": code, "message": message}))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -403,7 +380,7 @@ mod tests {
     async fn a_torn_line_is_dropped_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         open(folder.path(), LONGEST_LOG).put(vec![entry(1)]).await.unwrap();
-        let mut log = OpenOptions::new().append(true).open(folder.path().join(LOG)).unwrap();
+        let mut log = private().append(true).open(folder.path().join(LOG)).unwrap();
         append_line(&mut log, br#"{"detail":{"num"#).unwrap();
 
         let bus = open(folder.path(), LONGEST_LOG);

@@ -1,43 +1,71 @@
-//! SDK clients of this machine's services, like those of deployed functions except for endpoints and credentials.
+//! SDK clients of this machine's services, like those of deployed functions except for endpoints and credentials; and
+//! where other processes reach the services.
 
-use crate::REGION;
+use crate::durable::write_whole;
+use crate::{HostError, Keys, REGION};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::time::Duration;
 use vestibule_platform::clients;
 
-/// The credentials of the loopback services. They keep nobody on this machine out; they exist because requests are
-/// signed.
-pub(crate) const ACCESS_KEY: &str = "vestibule-local";
-/// See [`ACCESS_KEY`].
-pub(crate) const SECRET_KEY: &str = "vestibule-local-secret";
-
-/// How long a service may take to accept a connection before it counts as gone.
+/// How long a process may take to accept a connection before it counts as gone.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// Where the services are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Endpoints {
-    /// DynamoDB and its streams.
-    pub dynamodb: String,
-    /// S3.
-    pub s3: String,
-    /// EventBridge.
-    pub events: String,
+/// Where another process reaches the services, and the keys with which it must sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The address of all services.
+    pub url: String,
+    /// The keys.
+    pub keys: Keys,
 }
 
-impl Endpoints {
-    /// Whether the services answer: the file of an owner that was killed stays behind.
-    pub(crate) async fn answer(&self) -> bool {
-        for url in [&self.dynamodb, &self.s3, &self.events] {
-            let address = url.trim_start_matches("http://");
-            match tokio::time::timeout(CONNECT, tokio::net::TcpStream::connect(address)).await {
-                Ok(Ok(_)) => {}
-                _ => return false,
-            }
-        }
-        true
+/// An endpoint as its file has it: only there a secret is written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Published {
+    url: String,
+    access_key: String,
+    secret_key: String,
+}
+
+impl Endpoint {
+    /// Writes it to a file that only its owner can read.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn publish(&self, path: &Path) -> Result<(), HostError> {
+        let Self { url, keys: Keys { id, secret } } = self.clone();
+        let text = serde_json::to_vec(&Published { url, access_key: id, secret_key: secret });
+        let text = text.map_err(|error| HostError::file(path, error.into()))?;
+        write_whole(path, &text).map_err(|error| HostError::file(path, error))
+    }
+
+    /// Reads such a file; `None` if there is none, or half of one.
+    pub fn read(path: &Path) -> Option<Self> {
+        let Published { url, access_key, secret_key } = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        Some(Self { url, keys: Keys { id: access_key, secret: secret_key } })
+    }
+
+    /// Whether somebody listens there: the file of an owner that was killed stays behind.
+    pub(crate) async fn answers(&self) -> bool {
+        let connect = tokio::net::TcpStream::connect(self.url.trim_start_matches("http://"));
+        matches!(tokio::time::timeout(CONNECT, connect).await, Ok(Ok(_)))
+    }
+
+    /// The environment variables that make a function's own clients use these services.
+    pub fn environment(&self) -> [(&'static str, String); 6] {
+        [
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.url.clone()),
+            ("AWS_ENDPOINT_URL_S3", self.url.clone()),
+            ("AWS_ENDPOINT_URL_EVENTBRIDGE", self.url.clone()),
+            ("AWS_ACCESS_KEY_ID", self.keys.id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.keys.secret.clone()),
+            ("AWS_REGION", REGION.to_owned()),
+        ]
     }
 }
 
@@ -55,36 +83,29 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients of the services at `endpoints`, with the same settings as deployed functions' clients.
-    pub fn new(endpoints: &Endpoints) -> Self {
-        let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "vestibule");
-        let base = SdkConfig::builder()
+    /// Clients of the services at `endpoint`, with the same settings as deployed functions' clients.
+    pub fn new(endpoint: &Endpoint) -> Self {
+        Self::over(endpoint, None)
+    }
+
+    /// The same, over another connection than the SDK's own.
+    pub(crate) fn over(endpoint: &Endpoint, connection: Option<SharedHttpClient>) -> Self {
+        let mut base = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .build();
+            .credentials_provider(SharedCredentialsProvider::new(endpoint.keys.credentials()));
+        base.set_http_client(connection);
+        let base = base.build();
         let (calls, files) = (clients::for_calls(&base), clients::for_files(&base));
-        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&calls).endpoint_url(&endpoints.dynamodb);
-        let streams = aws_sdk_dynamodbstreams::config::Builder::from(&calls).endpoint_url(&endpoints.dynamodb);
-        let s3 = aws_sdk_s3::config::Builder::from(&files).endpoint_url(&endpoints.s3).force_path_style(true);
-        let events = aws_sdk_eventbridge::config::Builder::from(&calls).endpoint_url(&endpoints.events);
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&calls).endpoint_url(&endpoint.url);
+        let streams = aws_sdk_dynamodbstreams::config::Builder::from(&calls).endpoint_url(&endpoint.url);
+        let s3 = aws_sdk_s3::config::Builder::from(&files).endpoint_url(&endpoint.url).force_path_style(true);
+        let events = aws_sdk_eventbridge::config::Builder::from(&calls).endpoint_url(&endpoint.url);
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             streams: aws_sdk_dynamodbstreams::Client::from_conf(streams.build()),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             events: aws_sdk_eventbridge::Client::from_conf(events.build()),
         }
-    }
-
-    /// The environment variables that make a function's own clients use these services.
-    pub fn environment(endpoints: &Endpoints) -> [(&'static str, String); 6] {
-        [
-            ("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb.clone()),
-            ("AWS_ENDPOINT_URL_S3", endpoints.s3.clone()),
-            ("AWS_ENDPOINT_URL_EVENTBRIDGE", endpoints.events.clone()),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
-            ("AWS_REGION", REGION.to_owned()),
-        ]
     }
 }

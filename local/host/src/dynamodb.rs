@@ -1,8 +1,7 @@
-//! The embedded DynamoDB-compatible engine: called directly by clients of this process, and over HTTP on the loopback
-//! interface by others.
+//! The embedded DynamoDB-compatible engine.
 //!
-//! It works on the thread that serves a request, behind one connection to its file. So it has threads of its own, and
-//! nothing else in the program waits for its disk.
+//! It works on the thread that calls it, behind one connection to its file. So it has a thread of its own, and nothing
+//! else in the program waits for its disk.
 //!
 //! Must stay true: what it acknowledged is on disk (in a write-ahead log, synced with each write), and a write costs
 //! the same however long the table's stream is.
@@ -10,9 +9,10 @@
 mod connector;
 
 pub use connector::{Answer, operation, parse};
+pub(crate) use connector::{Calls, operation_of};
 
+use crate::HostError;
 use crate::template::Table;
-use crate::{Clients, HostError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
@@ -22,10 +22,9 @@ use aws_sdk_dynamodb::types::{
 use dynoxide::Database;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::oneshot;
 
 /// How often to look for expired items; DynamoDB itself takes days.
 const TTL_SWEEP: Duration = Duration::from_secs(3_600);
@@ -47,9 +46,8 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// A running engine. Dropping it stops it.
 pub struct DynamoDb {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    stop: Option<mpsc::Sender<()>>,
+    sweeper: Option<std::thread::JoinHandle<()>>,
     worker: connector::Worker,
 }
 
@@ -57,75 +55,55 @@ impl DynamoDb {
     /// Starts the engine on a file, or in memory without one.
     ///
     /// # Errors
-    /// When the file cannot be opened or no port is free.
+    /// When the file cannot be opened or no thread can be started.
     pub fn start(file: Option<&Path>) -> Result<Self, HostError> {
         let database = match file {
             Some(file) => Database::new(&file.to_string_lossy()),
             None => Database::memory(),
         };
-        let database = database.map_err(|error| HostError::Engine(error.to_string()))?;
+        let named = |error: &dyn std::fmt::Display| match file {
+            Some(file) => HostError::Engine(format!("{}: {error}", file.display())),
+            None => HostError::Engine(error.to_string()),
+        };
+        let database = database.map_err(|error| named(&error))?;
         if let Some(file) = file {
-            beside(file)?.execute_batch(STREAM_INDEX).map_err(sqlite)?;
+            beside(file)?.execute_batch(STREAM_INDEX).map_err(|error| named(&error))?;
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("dynamodb")
-            .enable_all()
-            .build()?;
-        let listener = listen_in(&runtime)?;
-        let address = listener.local_addr()?;
         let worker = connector::Worker::start(database.clone())?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new().name("dynamodb-serve".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                let sweeper = database.clone();
-                let sweeps = tokio::spawn(async move {
-                    let mut interval = tokio::time::interval(TTL_SWEEP);
-                    loop {
-                        interval.tick().await;
-                        let sweeper = sweeper.clone();
-                        // Not on the serving thread, because there is only one.
-                        match tokio::task::spawn_blocking(move || sweeper.sweep_ttl()).await {
-                            Ok(Ok(_)) => {}
-                            Ok(Err(error)) => tracing::warn!(%error, "expired items were not swept"),
-                            Err(error) => tracing::error!(%error, "the sweep of expired items died"),
-                        }
-                    }
-                });
-                let stopped = async {
-                    // A dropped sender also stops it.
-                    let _dropped = stopped.await;
-                };
-                if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped).await {
-                    tracing::error!(error, "the embedded table stopped");
+        let (stop, stopped) = mpsc::channel();
+        let sweeper = std::thread::Builder::new().name("dynamodb-sweep".to_owned()).spawn(move || {
+            loop {
+                if let Err(error) = database.sweep_ttl() {
+                    tracing::warn!(%error, "expired items were not swept");
                 }
-                sweeps.abort();
-            });
+                // A dropped sender also stops it.
+                if stopped.recv_timeout(TTL_SWEEP) != Err(mpsc::RecvTimeoutError::Timeout) {
+                    break;
+                }
+            }
         })?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread), worker })
+        Ok(Self { stop: Some(stop), sweeper: Some(sweeper), worker })
     }
 
-    /// The same clients, but those of the table and its streams call the engine directly.
-    #[must_use]
-    pub fn in_process(&self, clients: Clients) -> Clients {
-        let streams = clients.streams.config().to_builder().http_client(self.worker.http_client()).build();
-        Clients {
-            dynamodb: self.table_in_process(&clients.dynamodb),
-            streams: aws_sdk_dynamodbstreams::Client::from_conf(streams),
-            ..clients
-        }
+    /// Calls of the engine, which fail once this is dropped.
+    pub(crate) fn calls(&self) -> Calls {
+        self.worker.calls()
     }
+}
 
-    /// The same client of the table, but it calls the engine directly.
-    #[must_use]
-    pub fn table_in_process(&self, client: &Client) -> Client {
-        Client::from_conf(client.config().to_builder().http_client(self.worker.http_client()).build())
-    }
-
-    /// Its address.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
+/// What is wrong with the table's file in a data folder, at most some lines; empty if nothing is. Its owner may work on
+/// it meanwhile. Blocks.
+///
+/// # Errors
+/// When the file cannot be read at all.
+pub fn check_file(folder: &Path) -> Result<Vec<String>, HostError> {
+    let path = folder.join(crate::TABLE);
+    let named = |error: rusqlite::Error| HostError::Engine(format!("{}: {error}", path.display()));
+    let connection = beside(&path)?;
+    let mut check = connection.prepare("PRAGMA integrity_check(20)").map_err(named)?;
+    let lines = check.query_map([], |row| row.get::<_, String>(0)).map_err(named)?;
+    let lines: Vec<String> = lines.collect::<Result<_, _>>().map_err(named)?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
 
 /// Removes records of streams that are a day old and were delivered: `through` has the last delivered sequence number
@@ -169,24 +147,27 @@ fn sqlite(error: rusqlite::Error) -> HostError {
 
 impl Drop for DynamoDb {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // It may have stopped on its own.
-            let _gone = stop.send(());
-        }
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
+        drop(self.stop.take());
+        if let Some(sweeper) = self.sweeper.take()
+            && sweeper.join().is_err()
         {
-            tracing::error!("the embedded table's thread died");
+            tracing::error!("the sweep of expired items died");
         }
     }
 }
 
-/// A listener that belongs to `runtime`.
-fn listen_in(runtime: &tokio::runtime::Runtime) -> std::io::Result<tokio::net::TcpListener> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
-    let _inside = runtime.enter();
-    tokio::net::TcpListener::from_std(listener)
+/// Whether there is a table of that name.
+///
+/// # Errors
+/// When the engine refuses.
+pub(crate) async fn has_table(client: &Client, name: &str) -> Result<bool, HostError> {
+    match client.describe_table().table_name(name).send().await {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+            Ok(false)
+        }
+        Err(error) => Err(HostError::Engine(aws_sdk_dynamodb::error::DisplayErrorContext(&error).to_string())),
+    }
 }
 
 /// Creates the table that the template declares, unless it exists.
@@ -245,13 +226,13 @@ pub async fn create_table(client: &Client, table: &Table, name: &str) -> Result<
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::{Clients, Endpoints, Template};
+    use crate::{Services, Template};
     use aws_sdk_dynamodb::types::AttributeValue;
 
     /// An engine with a table that holds `items` items.
     async fn with_items(file: &Path, items: usize) -> DynamoDb {
         let engine = DynamoDb::start(Some(file)).unwrap();
-        let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: String::new(), events: String::new() });
+        let clients = Services::new().unwrap().with_table(&engine).clients();
         create_table(&clients.dynamodb, &Template::embedded().unwrap().table, "items").await.unwrap();
         for number in 0..items {
             let put = clients.dynamodb.put_item().table_name("items").item("pk", AttributeValue::S(number.to_string()));

@@ -1,36 +1,41 @@
 //! The services of one machine: table, files and bus like those of AWS, and what calls the functions: routes,
 //! schedules, rules and the table's stream, all read from the deployment's template.
 //!
-//! Functions get ordinary SDK clients, which call the table in process and the other services over HTTP on the loopback
-//! interface; functions cannot see the difference. One process owns a data folder. Other processes find its services
-//! through a file there and use them.
+//! Functions get ordinary SDK clients, which call the services in process; functions cannot see the difference. One
+//! process owns a data folder. Other processes find its gate, and the keys to sign with, through a file there.
 //!
 //! Must stay true: what a service acknowledged survives the process; whatever must be delivered is delivered at least
-//! once.
+//! once; what is written in the data folder only its owner can read.
 
+mod accept;
 pub mod bus;
 mod clients;
 mod durable;
 pub mod dynamodb;
+mod folder;
 mod front;
 pub mod functions;
+mod gate;
+mod keys;
 pub mod s3;
 pub mod schedules;
-mod server;
+mod services;
+mod sigv4;
 mod stop;
 pub mod stream;
 pub mod template;
 
 pub use bus::Bus;
-pub use clients::{Clients, Endpoints};
+pub use clients::{Clients, Endpoint};
 pub use front::{FrontSettings, Limits, Tls, TlsError, TrustedProxies, read_network};
 pub use functions::{BoxError, Functions};
+pub use keys::Keys;
+pub use services::Services;
 pub use template::{Template, TemplateError};
 
-use crate::durable::write_whole;
 use crate::stop::Stop;
 use crate::stream::{Awaited, Stream};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,13 +47,17 @@ use tokio::task::JoinHandle;
 const CHECKPOINTS: &str = "stream.json";
 /// The table's file in the data folder.
 const TABLE: &str = "table.sqlite";
-/// The file that names the owner's endpoints while they exist.
-const ENDPOINTS: &str = "endpoints.json";
+/// The folder of the bus.
+const BUS: &str = "bus";
+/// The folder of the bucket.
+const FILES: &str = "files";
+/// The file that names the owner's endpoint, with its keys, while it exists.
+const ENDPOINT: &str = "endpoint.json";
 /// The region of everything here.
 pub const REGION: &str = "us-east-1";
 /// How often to remove what the stream no longer needs.
 const UPKEEP: Duration = Duration::from_secs(3_600);
-/// How long another process may take to publish its endpoints.
+/// How long another process may take to publish its endpoint.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Names of the resources on this machine.
@@ -83,14 +92,39 @@ pub enum HostError {
     /// The data folder is in use by another process.
     #[error("another process is using {0}")]
     InUse(PathBuf),
+    /// A file or a folder.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The operating system's error.
+        source: std::io::Error,
+    },
+    /// The record of how far the stream was delivered.
+    #[error(
+        "{path} is not one that this program wrote ({cause}): restore it, or remove it to have everything that the stream \
+         still holds delivered once more", path = .0.display(), cause = .1
+    )]
+    Checkpoints(PathBuf, serde_json::Error),
+    /// The table is gone, but not what was made with it.
+    #[error("{} is missing or empty, but the folder has what was made with it: restore the table from a backup, or name \
+             an empty folder", .0.display())]
+    TableLost(PathBuf),
+}
+
+impl HostError {
+    /// An error of a file or a folder.
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
 }
 
 /// The services of one data folder, either this process's own or those of another running process.
 pub struct Host {
     /// Clients of the services.
     pub clients: Clients,
-    /// The addresses of the services.
-    pub endpoints: Endpoints,
+    /// Where other processes reach the services.
+    pub endpoint: Endpoint,
     template: Template,
     names: Names,
     own: Option<Own>,
@@ -102,74 +136,58 @@ struct Own {
     bus: Bus,
     awaited: Awaited,
     stop: watch::Sender<bool>,
-    services: Vec<JoinHandle<()>>,
+    gate: JoinHandle<()>,
     // Held until the services have stopped.
     _dynamodb: dynamodb::DynamoDb,
     _lock: File,
 }
 
 impl Host {
-    /// Starts the services of a data folder.
+    /// Whether a folder is the data folder of services that were started once.
+    pub fn is_there(folder: &Path) -> bool {
+        folder.join(folder::LOCK).exists()
+    }
+
+    /// Starts the services of a data folder, and creates it if there is none.
     ///
     /// # Errors
     /// [`HostError::InUse`] if another process owns it; otherwise the error that keeps a service from starting.
     pub async fn start(folder: &Path, names: &Names) -> Result<Self, HostError> {
-        std::fs::create_dir_all(folder)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(HostError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-        // Left by an owner that was killed.
-        match std::fs::remove_file(folder.join(ENDPOINTS)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+        let lock = folder::take(folder)?;
+        let is_used = folder::is_used(folder)?;
+        // Now, not when the stream is read: nothing is acknowledged that could not be handed on.
+        stream::read_checkpoints(&folder.join(CHECKPOINTS))?;
         let template = Template::embedded()?;
-        let dynamodb = dynamodb::DynamoDb::start(Some(&folder.join(TABLE)))?;
-        let bus = Bus::open(&folder.join("bus"), &names.bus)?;
-        let objects = s3::ObjectStore::open(folder.join("files"))?;
+        let dynamodb = dynamodb::DynamoDb::start(Some(&folder::table(folder, is_used)?))?;
+        let bus = Bus::open(&folder.join(BUS), &names.bus)?;
+        let objects = s3::ObjectStore::open(folder.join(FILES))?;
+        let services = Services::new()?.with_table(&dynamodb).with_files(objects).with_bus(bus.clone());
 
-        let (stop, stopped) = Stop::new();
-        let s3_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let bus_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let endpoints = Endpoints {
-            dynamodb: dynamodb.url(),
-            s3: format!("http://{}", s3_listener.local_addr()?),
-            events: format!("http://{}", bus_listener.local_addr()?),
-        };
-        let mut services = Vec::new();
-        let until = stopped.clone();
-        services.push(tokio::spawn(async move {
-            let (key, secret) = (clients::ACCESS_KEY, clients::SECRET_KEY);
-            let until = async move { until.wait().await };
-            if let Err(error) = s3::serve(s3_listener, objects, key, secret, until).await {
-                tracing::error!(%error, "the file service stopped");
-            }
-        }));
-        let serving = bus.clone();
-        services.push(tokio::spawn(async move { serving.serve(bus_listener, stopped.wait()).await }));
-
-        let mut clients = dynamodb.in_process(Clients::new(&endpoints));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let endpoint = services.endpoint(&listener)?;
+        let mut clients = services.clients_at(&endpoint);
         let awaited = Awaited::default();
         clients.dynamodb = awaited.listen(&clients.dynamodb);
+        if is_used && !dynamodb::has_table(&clients.dynamodb, &names.table).await? {
+            return Err(HostError::TableLost(folder.join(TABLE)));
+        }
         dynamodb::create_table(&clients.dynamodb, &template.table, &names.table).await?;
         let bucket = clients.s3.head_bucket().bucket(&names.bucket).send().await;
         if bucket.is_err() {
             let create = clients.s3.create_bucket().bucket(&names.bucket).send().await;
             create.map_err(|error| HostError::Engine(aws_sdk_s3::error::DisplayErrorContext(error).to_string()))?;
         }
-        let where_to = serde_json::to_vec(&endpoints).unwrap_or_default();
-        write_whole(&folder.join(ENDPOINTS), &where_to)?;
-        let own = Own { folder: folder.to_owned(), bus, awaited, stop, services, _dynamodb: dynamodb, _lock: lock };
-        Ok(Self { clients, endpoints, template, names: names.clone(), own: Some(own) })
+        let (stop, stopped) = Stop::new();
+        let gate = tokio::spawn(async move { services.serve(listener, stopped.wait()).await });
+        endpoint.publish(&folder.join(ENDPOINT))?;
+        let own = Own { folder: folder.to_owned(), bus, awaited, stop, gate, _dynamodb: dynamodb, _lock: lock };
+        Ok(Self { clients, endpoint, template, names: names.clone(), own: Some(own) })
     }
 
     /// Uses the services of the process that owns the folder, or starts them if no process does.
     ///
     /// # Errors
-    /// As [`start`](Self::start); also if the owner does not publish its endpoints.
+    /// As [`start`](Self::start); also if the owner does not publish its endpoint.
     pub async fn attach_or_start(folder: &Path, names: &Names) -> Result<Self, HostError> {
         let began = tokio::time::Instant::now();
         loop {
@@ -177,18 +195,11 @@ impl Host {
                 Err(HostError::InUse(_)) => {}
                 started => return started,
             }
-            let said = std::fs::read(folder.join(ENDPOINTS)).ok();
-            if let Some(endpoints) = said.and_then(|said| serde_json::from_slice::<Endpoints>(&said).ok())
-                && endpoints.answer().await
+            if let Some(endpoint) = Endpoint::read(&folder.join(ENDPOINT))
+                && endpoint.answers().await
             {
-                let clients = Clients::new(&endpoints);
-                return Ok(Self {
-                    clients,
-                    endpoints,
-                    template: Template::embedded()?,
-                    names: names.clone(),
-                    own: None,
-                });
+                let (clients, template) = (Clients::new(&endpoint), Template::embedded()?);
+                return Ok(Self { clients, endpoint, template, names: names.clone(), own: None });
             }
             // The owner is starting or stopping.
             if began.elapsed() > PATIENCE {
@@ -281,18 +292,18 @@ impl Host {
     /// # Errors
     /// When a file cannot be removed.
     pub async fn stop(&mut self) -> Result<(), HostError> {
-        let Some(mut own) = self.own.take() else { return Ok(()) };
-        let removed = std::fs::remove_file(own.folder.join(ENDPOINTS));
-        let _no_receiver = own.stop.send(true);
-        for service in own.services.drain(..) {
-            if service.await.is_err() {
-                tracing::error!("a service died");
-            }
+        let Some(own) = self.own.take() else { return Ok(()) };
+        let path = own.folder.join(ENDPOINT);
+        let removed = std::fs::remove_file(&path).map_err(|error| HostError::file(&path, error));
+        let Own { gate, stop, _dynamodb: dynamodb, _lock: lock, .. } = own;
+        let _no_receiver = stop.send(true);
+        if gate.await.is_err() {
+            tracing::error!("the gate died");
         }
         // Joining the table's thread waits for its last request.
-        let stopped = tokio::task::spawn_blocking(move || drop(own)).await;
+        let stopped = tokio::task::spawn_blocking(move || drop((dynamodb, lock))).await;
         stopped.map_err(|error| HostError::Engine(error.to_string()))?;
-        Ok(removed?)
+        removed
     }
 
     fn stream(&self) -> Result<Stream, HostError> {

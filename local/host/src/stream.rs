@@ -240,9 +240,9 @@ impl Stream {
 /// When the file cannot be read or was not written by us: starting over would publish everything once more.
 pub(crate) fn read_checkpoints(path: &Path) -> Result<BTreeMap<String, String>, HostError> {
     match std::fs::read(path) {
-        Ok(text) => serde_json::from_slice(&text).map_err(|error| HostError::Io(error.into())),
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| HostError::Checkpoints(path.to_owned(), error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(HostError::file(path, error)),
     }
 }
 

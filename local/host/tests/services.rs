@@ -64,13 +64,13 @@ async fn one_process_owns_a_folder_and_others_use_its_services() {
 
     let guest = Host::attach_or_start(folder.path(), &names()).await.unwrap();
     assert!(!guest.is_owner());
-    assert_eq!(guest.endpoints, owner.endpoints);
+    assert_eq!(guest.endpoint, owner.endpoint);
     put_item(&guest, 1).await;
     owner.stop().await.unwrap();
-    assert!(!folder.path().join("endpoints.json").exists());
+    assert!(!folder.path().join("endpoint.json").exists());
 
     // The file of an owner that was killed is ignored.
-    std::fs::write(folder.path().join("endpoints.json"), serde_json::to_vec(&guest.endpoints).unwrap()).unwrap();
+    guest.endpoint.publish(&folder.path().join("endpoint.json")).unwrap();
     let mut next = Host::attach_or_start(folder.path(), &names()).await.unwrap();
     assert!(next.is_owner());
     let items = next.clients.dynamodb.scan().table_name("table").send().await.unwrap();
@@ -215,7 +215,7 @@ async fn the_templates_routes_are_served_until_shutdown() {
     stop.send(()).unwrap();
     running.await.unwrap().unwrap();
     assert!(send("GET", "/api/tenant", vec![]).await.is_err(), "nobody listens any more");
-    assert!(!folder.path().join("endpoints.json").exists());
+    assert!(!folder.path().join("endpoint.json").exists());
 }
 
 /// Not a test of its own: the next one starts and kills it.

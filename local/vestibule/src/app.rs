@@ -74,7 +74,7 @@ fn names() -> Names {
 }
 
 impl App {
-    /// Starts the services of a data folder. No other process may be using it.
+    /// Starts the services of a data folder, and creates it if there is none. No other process may be using it.
     pub async fn start(data: &Path) -> Result<Self, BoxError> {
         let host = Host::start(data, &names()).await?;
         // A process that was killed may have left copies there. Nobody uses them.
@@ -82,8 +82,22 @@ impl App {
         Self::over(host, data)
     }
 
-    /// Uses the services that a process already runs for a data folder, or starts them.
+    /// Uses the services that a process already runs for a data folder, or starts them. Creates no folder: a mistyped
+    /// one would look like one without tenants.
     pub async fn open(data: &Path) -> Result<Self, BoxError> {
+        if !Host::is_there(data) {
+            let data = data.display();
+            return Err(format!(
+                "{data} is not a data folder: name it by --data or VESTIBULE_DATA. `vestibule serve` and `vestibule tenant \
+                 add` create one"
+            )
+            .into());
+        }
+        Self::create(data).await
+    }
+
+    /// The same, but creates the folder if there is none.
+    pub async fn create(data: &Path) -> Result<Self, BoxError> {
         Self::over(Host::attach_or_start(data, &names()).await?, data)
     }
 

@@ -21,11 +21,18 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// The data folder.
-    #[arg(long, value_name = "DIR", default_value = ".vestibule/data")]
+    #[arg(long, value_name = "DIR", env = "VESTIBULE_DATA", default_value = ".vestibule/data")]
     pub data: PathBuf,
     /// Answer in JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Command {
+    /// Whether it works on a data folder; the others write only where they are asked to.
+    pub const fn has_data_folder(&self) -> bool {
+        !matches!(self, Self::Report(_))
+    }
 }
 
 /// The commands.
@@ -76,6 +83,18 @@ pub enum Command {
     Graph(GraphCommand),
     /// Publish a tenant's report file as of now, and copy it to the data folder
     Export {
+        /// The tenant
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Check the data folder: the table, and every published file against what was published. Exits 1 if anything is lost
+    Verify {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Publish a tenant's file as of now, made from the table alone, and take files that are lost off its list
+    Rebuild {
         /// The tenant
         name: String,
         #[command(flatten)]

@@ -10,6 +10,9 @@ use clap::Parser as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+/// What others than the owner may not do with a new file: anything.
+const OTHERS: u32 = 0o077;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     // Logs go to standard error, since standard output is for the answer. The embedded table warns of each failed
@@ -18,6 +21,10 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dynoxide=error"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    if cli.command.has_data_folder() {
+        // The folder has secrets in clear, and other crates make some of its files.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(OTHERS));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::failed(&error),

@@ -98,7 +98,7 @@ pub async fn listen(
     public: Option<&str>,
     data: &Path,
 ) -> Result<(TcpListener, String), BoxError> {
-    let listener = TcpListener::bind(at).await?;
+    let listener = TcpListener::bind(at).await.map_err(|error| format!("cannot listen on {at}: {error}"))?;
     let url = format!("{scheme}://{}", within_reach(listener.local_addr()?));
     let address = Address { url: public.unwrap_or(&url).to_owned() };
     // Renamed, so that a command beside this one reads all of it.

@@ -142,9 +142,9 @@ async fn a_bucket_that_is_down_is_an_error() {
     let tenant = world.tenant("contoso").await;
     world.device(&tenant, 1, 2, minute(0)).await;
     world.archive("export").export(&tenant, minute(1)).await.unwrap();
-    let endpoint = "http://127.0.0.1:9".to_owned();
-    let urls = vestibule_host::Endpoints { dynamodb: endpoint.clone(), s3: endpoint.clone(), events: endpoint };
-    let down = vestibule_host::Clients::new(&urls).s3;
+    let keys = vestibule_host::Keys::random().unwrap();
+    let nobody = vestibule_host::Endpoint { url: "http://127.0.0.1:9".to_owned(), keys };
+    let down = vestibule_host::Clients::new(&nobody).s3;
     let advice = std::sync::Arc::new(vestibule_advice::Catalogue::built_in().clone());
     let archive = vestibule_archive::Archive::new(
         world.store.clone(),

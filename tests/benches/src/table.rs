@@ -4,7 +4,7 @@ use crate::{BoxError, Spy};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
-use vestibule_host::{Clients, Endpoints, Template};
+use vestibule_host::{Services, Template};
 use vestibule_store::Store;
 
 const NAME: &str = "benches";
@@ -27,7 +27,7 @@ impl Table {
     /// When the engine doesn't start.
     pub async fn start() -> Result<Self, BoxError> {
         let engine = DynamoDb::start(None)?;
-        let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: String::new(), events: String::new() });
+        let clients = Services::new()?.with_table(&engine).clients();
         create_table(&clients.dynamodb, &Template::embedded()?.table, NAME).await?;
         // A stream costs no units, but each write into memory would read all of it.
         let without = StreamSpecification::builder().stream_enabled(false).build()?;

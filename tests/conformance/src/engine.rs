@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_host::dynamodb::DynamoDb;
+use vestibule_host::{Endpoint, Services};
 use vestibule_store::{CHANGES_INDEX, DUE_INDEX, ItemKey, Store};
 
 /// The variable with an endpoint to run the suite over, in addition to the embedded engine.
@@ -22,6 +23,7 @@ pub const ENDPOINT: &str = "VESTIBULE_TEST_DYNAMODB";
 #[derive(Clone, Debug)]
 pub struct Engine {
     endpoint: String,
+    credentials: Credentials,
     in_process: bool,
 }
 
@@ -30,6 +32,8 @@ pub struct Engine {
 pub struct Table {
     /// Its endpoint.
     pub endpoint: String,
+    /// What its requests are signed with.
+    credentials: Credentials,
     /// Its name.
     pub name: String,
     /// Its client.
@@ -42,16 +46,16 @@ pub struct Table {
 pub type Item = HashMap<String, AttributeValue>;
 
 impl Engine {
-    /// The engine inside this process, in memory, over HTTP. One serves all cases of a process, on its own threads,
-    /// because its work blocks the thread that it runs on.
+    /// The engine inside this process, in memory, over HTTP. One serves all cases of a process.
     pub fn embedded() -> Self {
-        Self { endpoint: shared().url(), in_process: false }
+        let Endpoint { url, keys } = shared().endpoint.clone();
+        Self { endpoint: url, credentials: keys.credentials(), in_process: false }
     }
 
     /// The same engine without a socket between, as the program itself talks to it. Cases that inject faults inject
     /// them over HTTP.
     pub fn in_process() -> Self {
-        Self { endpoint: shared().url(), in_process: true }
+        Self { in_process: true, ..Self::embedded() }
     }
 
     /// The engine that [`ENDPOINT`] names; prints a line if it names none.
@@ -60,13 +64,22 @@ impl Engine {
         if endpoint.is_none() {
             eprintln!("skipped: {ENDPOINT} is not set");
         }
-        endpoint.map(|endpoint| Self { endpoint: endpoint.trim_end_matches('/').to_owned(), in_process: false })
+        endpoint.map(|endpoint| Self {
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            credentials: Credentials::new("conformance", "conformance", None, None, "conformance"),
+            in_process: false,
+        })
     }
 
     /// A new table, as the deployment declares it.
     pub async fn table(&self) -> Table {
-        let client = client(&self.endpoint, 3);
-        let client = if self.in_process { shared().table_in_process(&client) } else { client };
+        let client = client(&self.endpoint, &self.credentials, 3);
+        let client = match self.in_process {
+            true => {
+                Client::from_conf(client.config().to_builder().http_client(shared().services.http_client()).build())
+            }
+            false => client,
+        };
         let name = format!("conformance-{}", uuid::Uuid::new_v4().simple());
         let attribute = |name: &str, kind| {
             AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
@@ -98,7 +111,7 @@ impl Engine {
             .await
             .unwrap();
         let store = Store::new(client.clone(), name.as_str());
-        Table { endpoint: self.endpoint.clone(), name, client, store }
+        Table { endpoint: self.endpoint.clone(), credentials: self.credentials.clone(), name, client, store }
     }
 }
 
@@ -110,7 +123,7 @@ impl Table {
 
     /// A store that reaches this table by another endpoint and tries at most `attempts` times.
     pub fn store_via(&self, endpoint: &str, attempts: u32) -> Store {
-        Store::new(client(endpoint, attempts), self.name.as_str())
+        Store::new(client(endpoint, &self.credentials, attempts), self.name.as_str())
     }
 
     /// Every item.
@@ -210,18 +223,39 @@ fn expires_soon(item: &Item, now: Timestamp) -> bool {
     number(item, "x").is_some_and(|expires| expires <= (now + Millis::from_days(30)).seconds())
 }
 
-/// It serves as long as the process lives.
-fn shared() -> &'static DynamoDb {
-    static SHARED: OnceLock<DynamoDb> = OnceLock::new();
-    SHARED.get_or_init(|| DynamoDb::start(None).unwrap())
+/// The engine of a process, which serves as long as the process lives.
+struct Shared {
+    services: Services,
+    endpoint: Endpoint,
+    _engine: DynamoDb,
 }
 
-fn client(endpoint: &str, attempts: u32) -> Client {
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let engine = DynamoDb::start(None).unwrap();
+        let services = Services::new().unwrap().with_table(&engine);
+        let (send, receive) = std::sync::mpsc::channel();
+        // On a thread of its own: each case has its own runtime, which ends with it.
+        let serving = services.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                send.send(serving.endpoint(&listener).unwrap()).unwrap();
+                serving.serve(listener, std::future::pending()).await;
+            });
+        });
+        Shared { services, endpoint: receive.recv().unwrap(), _engine: engine }
+    })
+}
+
+fn client(endpoint: &str, credentials: &Credentials, attempts: u32) -> Client {
     let retries = RetryConfig::standard().with_max_attempts(attempts).with_initial_backoff(Duration::from_millis(1));
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("conformance", "conformance", None, None, "conformance"))
+        .credentials_provider(credentials.clone())
         .retry_config(retries)
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(120)).build())
         .endpoint_url(endpoint);

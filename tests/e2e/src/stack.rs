@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use vestibule_domain::{Event, Millis, TenantId, TenantSettings, Timestamp};
-use vestibule_host::{Clients, Functions, Host, Names};
+use vestibule_host::{Functions, Host, Names};
 use vestibule_platform::credentials::{new_token, new_webhook_secret, token_hash};
 use vestibule_store::{ApiToken, Role, Secret, SettingsHistory, SourceSecret, Store, Tenant};
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
@@ -60,7 +60,7 @@ impl Stack {
     /// Starts `function` under its own name or one of `OTHERS`, with some changes to its environment.
     pub fn add(&mut self, name: &str, function: &str, changed: &[(&str, &str)]) {
         assert!(FUNCTIONS.contains(&name) || OTHERS.contains(&name), "{name} is not declared");
-        let mut environment: BTreeMap<&str, String> = Clients::environment(&self.host.endpoints).into();
+        let mut environment: BTreeMap<&str, String> = self.host.endpoint.environment().into();
         let runtime_api = format!("http://127.0.0.1:{}/.rt/{name}", self.port);
         for (key, value) in [
             ("AWS_LAMBDA_RUNTIME_API", runtime_api.as_str()),

@@ -94,6 +94,18 @@ impl Folder {
         }
     }
 
+    /// Runs a command that takes the folder from its environment.
+    pub fn run_by_environment(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--json").env("VESTIBULE_DATA", self.data()).env_remove("RUST_LOG");
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        Ran {
+            success: output.status.success(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Runs a command that must succeed, and reads its answer.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let ran = self.run(arguments);
@@ -136,6 +148,17 @@ impl Folder {
         self.start(command)
     }
 
+    /// The same on a disk that takes no file larger than this.
+    pub fn serve_with_files_up_to(&self, kibibytes: u32) -> Serve {
+        let serve = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        // A write beyond the limit fails, as it does on a full disk, instead of ending the process. POSIX counts blocks of
+        // 512 bytes.
+        let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kibibytes * 2);
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited]).arg(serve.get_program()).args(serve.get_args()).env_remove("RUST_LOG");
+        self.start(command)
+    }
+
     fn start(&self, mut command: Command) -> Serve {
         let log = self.beside("serve.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
@@ -175,8 +198,13 @@ impl Serve {
     }
 
     /// The file of its log.
-    pub fn log(&self) -> &Path {
+    pub fn log_file(&self) -> &Path {
         &self.log
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// A sender of the tenant's events.
@@ -210,8 +238,7 @@ impl Drop for Serve {
         let _ended_already = self.child.kill();
         let _ended_already = self.child.wait();
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            eprintln!("serve said:\n{log}");
+            eprintln!("serve said:\n{}", self.log());
         }
     }
 }

@@ -1,37 +1,33 @@
-//! The connection from an SDK client to the embedded engine in the same process: no socket, no HTTP.
+//! Requests of DynamoDB's protocol, performed by the embedded engine: those to DynamoDB and to DynamoDB Streams.
 //!
-//! An SDK client passes its request to an HTTP connector. This one reads the operation from the request's header, calls
-//! the engine, and answers as the engine's own HTTP server would. It serves clients of DynamoDB and of DynamoDB
-//! Streams.
+//! A request's header names the operation, and its body is JSON. The answers are those of the engine's own HTTP server.
 //!
 //! Must stay true: a request is answered only after the engine has performed it, and no thread that serves requests
 //! waits for the engine's disk.
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use crate::services::TARGET;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fmt;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 /// The prefixes of the operation's name in its header.
 const TARGETS: [&str; 2] = ["DynamoDB_20120810.", "DynamoDBStreams_20120810."];
-/// The header that names the operation.
-const TARGET: &str = "x-amz-target";
 /// The content type of the engine's own server.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
 /// The operation that a request names, if it is one of DynamoDB's.
 pub fn operation(request: &HttpRequest) -> Option<&str> {
-    let target = request.headers().get(TARGET)?;
+    operation_of(request.headers().get(TARGET)?)
+}
+
+/// The operation that this value of the header names.
+pub(crate) fn operation_of(target: &str) -> Option<&str> {
     TARGETS.iter().find_map(|prefix| target.strip_prefix(prefix))
 }
 
@@ -132,9 +128,9 @@ impl Worker {
         Ok(Self { jobs, thread: Some(thread) })
     }
 
-    /// An HTTP client for SDK clients of DynamoDB and its streams.
-    pub(super) fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(InProcess { jobs: self.jobs.clone() })
+    /// Calls of the engine, which fail once this is dropped.
+    pub(super) fn calls(&self) -> Calls {
+        Calls { jobs: self.jobs.clone() }
     }
 }
 
@@ -152,31 +148,23 @@ impl Drop for Worker {
 
 /// Passes requests to the engine's thread.
 #[derive(Clone)]
-struct InProcess {
+pub(crate) struct Calls {
     jobs: mpsc::Sender<Job>,
 }
 
-impl fmt::Debug for InProcess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InProcess")
-    }
-}
-
-impl HttpClient for InProcess {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for InProcess {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+impl Calls {
+    /// Lets the engine perform one operation. It is under way when this returns; the future waits for the answer.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub(crate) fn ask(
+        &self,
+        operation: String,
+        body: String,
+    ) -> Result<impl Future<Output = Result<Answer, ConnectorError>> + Send + use<>, ConnectorError> {
         let (answer, answered) = oneshot::channel();
-        let job = parse(&request).map(|(operation, body)| Job::Do { operation, body, answer });
-        let sent = job.and_then(|job| self.jobs.send(job).map_err(|_| stopped()));
-        HttpConnectorFuture::new(async move {
-            sent?;
-            answered.await.map_err(|_| stopped())?.into_response()
-        })
+        self.jobs.send(Job::Do { operation, body, answer }).map_err(|_| stopped())?;
+        Ok(async move { answered.await.map_err(|_| stopped()) })
     }
 }
 

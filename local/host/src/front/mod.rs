@@ -139,11 +139,15 @@ impl Front {
     ) -> Result<Response<AnswerBody>, (Reason, HttpResponse)> {
         if let Some(files) = self.files.as_ref().filter(|_| Files::has(parts.uri.path())) {
             place.is_now(Stage::Answering);
-            return files.answer(&parts).await.or_else(|problem| match problem.status() {
+            let problem = match files.answer(&parts).await {
+                Ok(response) => return Ok(response),
+                Err(problem) => problem,
+            };
+            return match problem.status() {
                 StatusCode::FORBIDDEN => Err((Reason::Link, problem.into())),
                 StatusCode::METHOD_NOT_ALLOWED => Err((Reason::NotServed, problem.into())),
                 _ => Ok(whole(problem.into())),
-            });
+            };
         }
         let route = match self.find(&parts.method, parts.uri.path()) {
             Match::Route(route) => route,

@@ -2,6 +2,7 @@
 //!
 //! Must stay true: nothing that a client does, and no lack of descriptors, ends the loop.
 
+use crate::accept::{Backoff, DRAIN};
 use crate::front::Front;
 use crate::front::body::Sending;
 use crate::front::client::Counted;
@@ -9,7 +10,6 @@ use crate::front::connections::{Place, Stage};
 use crate::front::limits::MAX_HEAD_BYTES;
 use crate::front::refusals::Reason;
 use crate::front::transport::Watched;
-use crate::server::{Backoff, DRAIN};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;

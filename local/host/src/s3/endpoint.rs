@@ -24,7 +24,8 @@ use s3s::dto::{
 };
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
-use super::store::{Condition, Failure, Finished, Header, ObjectStore, Opened};
+use super::format::{Finished, Header, Opened};
+use super::store::{Condition, Failure, ObjectStore};
 
 /// Number of bytes passed to or from a blocking thread at once.
 const BLOCK: usize = 256 * 1024;
@@ -185,7 +186,7 @@ fn failed(failure: Failure) -> s3s::S3Error {
         Failure::BucketName => S3ErrorCode::InvalidBucketName,
         Failure::Precondition => S3ErrorCode::PreconditionFailed,
         Failure::Conflict => S3ErrorCode::ConditionalRequestConflict,
-        Failure::Damaged(_) | Failure::Io(_) => {
+        Failure::Damaged { .. } | Failure::File { .. } | Failure::Io(_) => {
             // The operating system's message names files of the machine, so it goes only into the log.
             tracing::error!(error = %failure, "an object store operation failed");
             return s3s::S3Error::internal_error(failure);
@@ -707,7 +708,7 @@ fn percent_encode(text: &str) -> String {
             out.push(char::from(byte));
         } else {
             out.push('%');
-            out.push_str(&super::store::hex(&[byte]).to_ascii_uppercase());
+            out.push_str(&super::format::hex(&[byte]).to_ascii_uppercase());
         }
         out
     })

@@ -12,8 +12,20 @@
 //! - One process owns the folder at a time.
 
 mod endpoint;
-mod server;
+mod format;
 mod store;
 
-pub use server::serve;
+pub(crate) use format::hex;
+pub(crate) use store::BUCKETS;
 pub use store::{ObjectStore, S3Error};
+
+use crate::Keys;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+
+/// The S3 protocol over a store. It answers only requests that are signed with these keys.
+pub(crate) fn service(store: ObjectStore, keys: &Keys) -> S3Service {
+    let mut builder = S3ServiceBuilder::new(endpoint::Endpoint { store });
+    builder.set_auth(SimpleAuth::from_single(keys.id.as_str(), keys.secret.as_str()));
+    builder.build()
+}

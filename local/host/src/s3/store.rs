@@ -4,33 +4,33 @@
 //! - `lock`: held for as long as the store is open,
 //! - `tmp/`: files being written, emptied when the store is opened,
 //! - `buckets/<bucket>/<2 hex digits>/<64 hex digits>`: objects, named by the SHA-256 of the key,
-//! - `uploads/<id>/`: multipart uploads, `upload` and one file per part.
+//! - `uploads/<id>/`: multipart uploads, `upload` and one file per part,
+//! - `damaged/`: files that are not whole any more, out of the way of what is written anew.
 //!
-//! Every file of an object, a part or an upload consists of: magic, length of the header as a big-endian `u32`, header
-//! as JSON padded with spaces, then the bytes. The header is padded because it is written last, once size and digest
-//! are known, into space reserved for it.
+//! Every file of an object, a part or an upload has the form of [`format`](super::format).
 //!
 //! Must stay true: everything is written in `tmp`, synced, and then renamed or linked into place, and the receiving
-//! folder is synced before the write is reported as done. All functions here block; only threads that may block call
-//! them.
+//! folder is synced before the write is reported as done. A file that is not whole is no object: reading it finds none,
+//! and writing it anew succeeds, so damage heals as a loss does. All functions here block; only threads that may block
+//! call them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use base64::Engine as _;
-use serde::{Deserialize, Serialize};
+use super::format::{Finished, Header, Opened, Staged, hex, open_file, open_object};
+use crate::durable::{private, private_folder};
 use sha2::{Digest, Sha256};
 
-const MAGIC: &[u8; 8] = b"VSTOBJ1\n";
-/// Bytes in front of the header: magic and length.
-const PREAMBLE: u64 = 12;
-/// No header is longer: it holds a key of 1 KiB, 2 KiB of user metadata and a few fields, and JSON escapes may lengthen
-/// each sixfold. A longer header means damage, so no memory is allocated for it.
-const MAX_HEADER: usize = 256 * 1024;
+/// The folder of the buckets.
+pub(crate) const BUCKETS: &str = "buckets";
+/// The folder of files that are not whole any more.
+const DAMAGED: &str = "damaged";
+/// The folder of uploads that are not finished.
+const UPLOADS: &str = "uploads";
 const LOCKS: usize = 64;
 /// Number of removals remembered; a write overtaken by more of them is allowed.
 const MOST_REMOVALS: usize = 1024;
@@ -41,13 +41,15 @@ const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, thiserror::Error)]
 pub enum S3Error {
     /// Another process, or another store of this one, holds the folder.
-    #[error("the object store folder is in use")]
-    InUse,
+    #[error("{} is in use", .0.display())]
+    InUse(PathBuf),
     /// A file operation failed.
-    #[error("{what}: {source}")]
+    #[error("{what} {}: {source}", path.display())]
     Io {
         /// The operation.
         what: &'static str,
+        /// What it was about.
+        path: PathBuf,
         /// The operating system's error.
         source: io::Error,
     },
@@ -74,37 +76,12 @@ pub(super) enum Failure {
     Precondition,
     #[error("the object was removed while a conditional write of it was under way")]
     Conflict,
-    #[error("damaged file: {0}")]
-    Damaged(&'static str),
+    #[error("{} is damaged: {problem}", file.display())]
+    Damaged { file: PathBuf, problem: &'static str },
+    #[error("{}: {source}", file.display())]
+    File { file: PathBuf, source: io::Error },
     #[error(transparent)]
     Io(#[from] io::Error),
-}
-
-/// The metadata stored with the bytes of an object.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Header {
-    pub key: String,
-    /// Only for an upload: the bucket of its object.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub bucket: String,
-    pub size: u64,
-    /// Without the quotes.
-    pub etag: String,
-    /// Of the bytes, base64.
-    pub sha256: String,
-    pub last_modified_ms: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_disposition: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_encoding: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_language: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_control: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub user_metadata: BTreeMap<String, String>,
 }
 
 /// The condition of a write or a removal.
@@ -162,42 +139,39 @@ impl ObjectStore {
     /// When the folder is in use by another process or cannot be written.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, S3Error> {
         let root = root.into();
-        let io = |what| move |source| S3Error::Io { what, source };
-        fs::create_dir_all(&root).map_err(io("creating the object store folder"))?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(root.join("lock"))
-            .map_err(io("opening the lock of the object store"))?;
+        let io = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| S3Error::Io { what, path, source }
+        };
+        private_folder(&root).map_err(io("creating", &root))?;
+        let path = root.join("lock");
+        let lock = private().create(true).truncate(false).open(&path).map_err(io("opening", &path))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(S3Error::InUse),
-            Err(fs::TryLockError::Error(source)) => {
-                return Err(S3Error::Io { what: "locking the object store", source });
-            }
+            Err(fs::TryLockError::WouldBlock) => return Err(S3Error::InUse(root)),
+            Err(fs::TryLockError::Error(source)) => return Err(S3Error::Io { what: "locking", path, source }),
         }
         // Only after locking: the files of a living owner are not leftovers.
         let tmp = root.join("tmp");
         match fs::remove_dir_all(&tmp) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(S3Error::Io { what: "clearing unfinished writes", source: e });
-            }
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io("clearing unfinished writes in", &tmp)(e)),
             _ => {}
         }
-        for name in ["tmp", "buckets", "uploads"] {
-            fs::create_dir_all(root.join(name)).map_err(io("creating the object store folder"))?;
+        for name in ["tmp", BUCKETS, UPLOADS] {
+            let path = root.join(name);
+            private_folder(&path).map_err(io("creating", &path))?;
         }
-        sync_dir(&root).map_err(io("syncing the object store folder"))?;
+        sync_dir(&root).map_err(io("syncing", &root))?;
         let locks = (0..LOCKS).map(|_| Mutex::new(())).collect();
         let store = Self { inner: Arc::new(Inner { root, _lock: lock, locks, removals: Mutex::default() }) };
-        store.forget_old_uploads().map_err(io("clearing uploads that never ended"))?;
+        let uploads = store.inner.root.join(UPLOADS);
+        store.forget_old_uploads(&uploads).map_err(io("clearing uploads that never ended in", &uploads))?;
         Ok(store)
     }
 
     /// Removes uploads that nobody will finish, as the rule of the deployment's bucket does.
-    fn forget_old_uploads(&self) -> io::Result<()> {
-        for upload in fs::read_dir(self.inner.root.join("uploads"))? {
+    fn forget_old_uploads(&self, uploads: &Path) -> io::Result<()> {
+        for upload in fs::read_dir(uploads)? {
             let upload = upload?;
             let age = upload.metadata()?.modified()?.elapsed().unwrap_or_default();
             if age > UPLOAD_LIFE {
@@ -226,7 +200,7 @@ impl ObjectStore {
         if !s3s::path::check_bucket_name(bucket) || bucket.contains("..") {
             return Err(Failure::BucketName);
         }
-        Ok(self.inner.root.join("buckets").join(bucket))
+        Ok(self.inner.root.join(BUCKETS).join(bucket))
     }
 
     fn upload_path(&self, id: &str) -> Result<PathBuf, Failure> {
@@ -234,7 +208,7 @@ impl ObjectStore {
         if id.len() != 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Failure::NoSuchUpload);
         }
-        Ok(self.inner.root.join("uploads").join(id.to_ascii_lowercase()))
+        Ok(self.inner.root.join(UPLOADS).join(id.to_ascii_lowercase()))
     }
 
     fn object_path(&self, bucket: &str, key: &str) -> Result<PathBuf, Failure> {
@@ -264,7 +238,7 @@ impl ObjectStore {
         }
         sync_dir(&staged)?;
         fs::rename(&staged, &path)?;
-        sync_dir(&self.inner.root.join("buckets"))?;
+        sync_dir(&self.inner.root.join(BUCKETS))?;
         Ok(())
     }
 
@@ -275,22 +249,7 @@ impl ObjectStore {
 
     /// Begins a file for [`ObjectStore::commit`] or an upload.
     pub(super) fn stage(&self, header: Header) -> Result<Staged, Failure> {
-        let widest = Header {
-            size: u64::MAX,
-            last_modified_ms: u64::MAX,
-            etag: "0".repeat(32 + 1 + 5),
-            sha256: "0".repeat(44),
-            ..header.clone()
-        };
-        let room = serde_json::to_vec(&widest).map_err(io::Error::other)?.len();
-        if room > MAX_HEADER {
-            return Err(Failure::Io(io::ErrorKind::InvalidInput.into()));
-        }
-        let path = self.temp_path();
-        let mut file = File::options().create_new(true).write(true).open(&path)?;
-        let temp = TempFile { path };
-        file.seek(SeekFrom::Start(PREAMBLE + room as u64))?;
-        Ok(Staged { file, temp, header, room, digest: Sha256::new(), size: 0 })
+        Staged::new(self.temp_path(), header)
     }
 
     /// Puts a finished file into the object's place, if the condition holds and the object was not removed since the
@@ -307,7 +266,7 @@ impl ObjectStore {
         let dir = parent(&path)?;
         let _guard = self.lock(bucket, &header.key);
         self.head_bucket(bucket)?;
-        check(&path, condition)?;
+        self.check(&path, &header.key, condition)?;
         if *condition != Condition::None && self.removals().happened_since(began, &path) {
             return Err(Failure::Conflict);
         }
@@ -329,7 +288,7 @@ impl ObjectStore {
         let path = self.object_path(bucket, key)?;
         let dir = parent(&path)?;
         let _guard = self.lock(bucket, key);
-        check(&path, condition)?;
+        self.check(&path, key, condition)?;
         match fs::remove_file(&path) {
             Ok(()) => {
                 sync_dir(dir)?;
@@ -346,11 +305,42 @@ impl ObjectStore {
     /// or removed meanwhile.
     pub(super) fn open_object(&self, bucket: &str, key: &str) -> Result<(Header, Opened), Failure> {
         self.head_bucket(bucket)?;
-        let (header, opened) = open_file(&self.object_path(bucket, key)?)?.ok_or(Failure::NoSuchKey)?;
-        if header.key != key {
-            return Err(Failure::Damaged("the file is of another key"));
+        match open_object(&self.object_path(bucket, key)?, key) {
+            Err(failure @ Failure::Damaged { .. }) => {
+                tracing::error!(key, error = %failure, "an object is not there any more");
+                Err(Failure::NoSuchKey)
+            }
+            opened => opened?.ok_or(Failure::NoSuchKey),
         }
-        Ok((header, opened))
+    }
+
+    /// Checks a condition against the object at a path, which its lock keeps as it is. A file there that is not whole
+    /// is put out of the way.
+    fn check(&self, path: &Path, key: &str, condition: &Condition) -> Result<(), Failure> {
+        let tag = match condition {
+            // What is there is replaced, whatever it is.
+            Condition::None => return Ok(()),
+            _ => match open_object(path, key) {
+                Ok(opened) => opened.map(|(header, _)| header.etag),
+                Err(failure @ Failure::Damaged { .. }) => {
+                    let folder = self.inner.root.join(DAMAGED);
+                    let aside = folder.join(uuid::Uuid::new_v4().simple().to_string());
+                    tracing::error!(error = %failure, aside = %aside.display(), "a damaged object is put aside");
+                    private_folder(&folder)?;
+                    fs::rename(path, &aside)?;
+                    sync_dir(parent(path)?)?;
+                    None
+                }
+                Err(failure) => return Err(failure),
+            },
+        };
+        match (condition, tag) {
+            (Condition::Absent, Some(_)) => Err(Failure::Precondition),
+            (Condition::Present | Condition::Matches(_), None) => Err(Failure::NoSuchKey),
+            (Condition::Matches(want), Some(tag)) if *want != tag => Err(Failure::Precondition),
+            (Condition::Differs(other), Some(tag)) if *other == tag => Err(Failure::Precondition),
+            _ => Ok(()),
+        }
     }
 
     /// The headers of all objects whose key starts with `prefix`, in the order of the keys.
@@ -368,11 +358,16 @@ impl ObjectStore {
                 if name.len() != 64 || !entry.file_type()?.is_file() {
                     continue;
                 }
-                // Missing if it was removed after the folder was read.
-                if let Some((header, _)) = open_file(&entry.path())?
-                    && header.key.starts_with(prefix)
-                {
-                    found.insert(header.key.clone(), header);
+                match open_file(&entry.path()) {
+                    Ok(Some((header, _))) if header.key.starts_with(prefix) => {
+                        found.insert(header.key.clone(), header);
+                    }
+                    // Missing if it was removed after the folder was read.
+                    Ok(_) => {}
+                    Err(failure @ Failure::Damaged { .. }) => {
+                        tracing::error!(error = %failure, "an object is not there any more");
+                    }
+                    Err(failure) => return Err(failure),
                 }
             }
         }
@@ -388,7 +383,7 @@ impl ObjectStore {
         fs::rename(&staged.temp.path, dir.join("upload"))?;
         sync_dir(&dir)?;
         fs::rename(&dir, self.upload_path(&id)?)?;
-        sync_dir(&self.inner.root.join("uploads"))?;
+        sync_dir(&self.inner.root.join(UPLOADS))?;
         let mut removals = self.removals();
         let began = removals.count;
         removals.uploads.insert(id.clone(), began);
@@ -473,7 +468,7 @@ impl ObjectStore {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         }
-        sync_dir(&self.inner.root.join("uploads"))?;
+        sync_dir(&self.inner.root.join(UPLOADS))?;
         if let Some(id) = dir.file_name().and_then(|name| name.to_str()) {
             self.removals().uploads.remove(id);
         }
@@ -496,153 +491,15 @@ impl Removals {
     }
 }
 
-/// A file in `tmp`, removed on drop unless it was moved away.
-#[derive(Debug)]
-struct TempFile {
-    path: PathBuf,
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        // Usually renamed away; if it stays, the next start removes it.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// A file being written.
-#[derive(Debug)]
-pub(super) struct Staged {
-    file: File,
-    temp: TempFile,
-    header: Header,
-    room: usize,
-    digest: Sha256,
-    size: u64,
-}
-
-/// A file that is complete and synced, but not yet in its place.
-#[derive(Debug)]
-pub(super) struct Finished {
-    temp: TempFile,
-    header: Header,
-}
-
-impl Staged {
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.digest.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Writes the header and syncs. `parts` marks the entity tag as that of a multipart upload.
-    pub(super) fn finish(mut self, parts: Option<usize>) -> Result<Finished, Failure> {
-        let digest = self.digest.finalize();
-        let mut etag = hex(digest.get(..16).unwrap_or_default());
-        if let Some(parts) = parts {
-            etag = format!("{etag}-{parts}");
-        }
-        let header = Header {
-            size: self.size,
-            etag,
-            sha256: base64::engine::general_purpose::STANDARD.encode(digest),
-            last_modified_ms: now_ms(),
-            ..self.header
-        };
-        let mut json = serde_json::to_vec(&header).map_err(io::Error::other)?;
-        if json.len() > self.room {
-            return Err(Failure::Damaged("the header outgrew its room"));
-        }
-        json.resize(self.room, b' ');
-        let length = u32::try_from(json.len()).map_err(io::Error::other)?;
-        let mut head = MAGIC.to_vec();
-        head.extend_from_slice(&length.to_be_bytes());
-        head.extend_from_slice(&json);
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&head)?;
-        self.file.sync_all()?;
-        Ok(Finished { temp: self.temp, header })
-    }
-}
-
-/// An object's file, open for reading.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub file: File,
-    /// The offset of the first byte.
-    start: u64,
-}
-
-impl Opened {
-    /// Moves to this byte of the object.
-    pub(super) fn seek(&mut self, at: u64) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(self.start + at)).map(|_| ())
-    }
-}
-
-/// Opens a file of ours and reads its header; `None` if there is no such file.
-fn open_file(path: &Path) -> Result<Option<(Header, Opened)>, Failure> {
-    let mut file = match File::open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    let mut magic = [0; 8];
-    let mut length = [0; 4];
-    file.read_exact(&mut magic)?;
-    file.read_exact(&mut length)?;
-    if magic != *MAGIC {
-        return Err(Failure::Damaged("not a file of this store"));
-    }
-    let length = u32::from_be_bytes(length);
-    if length as usize > MAX_HEADER {
-        return Err(Failure::Damaged("the header is too long"));
-    }
-    let mut json = vec![0; length as usize];
-    file.read_exact(&mut json)?;
-    let header: Header = serde_json::from_slice(&json).map_err(|_| Failure::Damaged("the header is not JSON"))?;
-    let start = PREAMBLE + u64::from(length);
-    if start.checked_add(header.size) != Some(file.metadata()?.len()) {
-        return Err(Failure::Damaged("the file is not as long as its header says"));
-    }
-    Ok(Some((header, Opened { file, start })))
-}
-
-fn check(path: &Path, condition: &Condition) -> Result<(), Failure> {
-    let tag = match condition {
-        Condition::None => return Ok(()),
-        _ => open_file(path)?.map(|(header, _)| header.etag),
-    };
-    match (condition, tag) {
-        (Condition::Absent, Some(_)) => Err(Failure::Precondition),
-        (Condition::Present | Condition::Matches(_), None) => Err(Failure::NoSuchKey),
-        (Condition::Matches(want), Some(tag)) if *want != tag => Err(Failure::Precondition),
-        (Condition::Differs(other), Some(tag)) if *other == tag => Err(Failure::Precondition),
-        _ => Ok(()),
-    }
-}
-
 fn part_name(number: i32) -> String {
     format!("{number:05}")
 }
 
 fn parent(path: &Path) -> Result<&Path, Failure> {
-    path.parent().ok_or(Failure::Damaged("no folder"))
+    path.parent().ok_or_else(|| Failure::Damaged { file: path.to_owned(), problem: "it has no folder" })
 }
 
 /// Makes the entries of a folder durable.
 fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        for nibble in [b >> 4, b & 15] {
-            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
-        out
-    })
 }

@@ -10,6 +10,7 @@ mod serve;
 mod source;
 mod sweep;
 mod tenant;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use vestibule_platform::BoxError;
@@ -27,6 +28,8 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Secret(command) => tenant::secret(command).await,
         Command::Graph(command) => graph::run(command).await,
         Command::Export { name, common } => export::run(&name, &common).await,
+        Command::Verify { common } => verify::run(&common).await,
+        Command::Rebuild { name, common } => verify::rebuild(&name, &common).await,
         Command::Diagnose { name, user, device, common } => {
             diagnose::run(&name, user.as_deref(), device.as_deref(), &common).await
         }

@@ -14,8 +14,7 @@ pub async fn run(reach: &Reach, common: &Common) -> Result<(), BoxError> {
     let front = reach.front(&app.links)?;
     let (listener, url) = reach.listen(&common.data).await?;
     let functions = app.functions();
-    let endpoints = app.host.endpoints.clone();
-    let mut ready = json!({"url": url, "data": common.data, "endpoints": endpoints});
+    let mut ready = json!({"url": url, "data": common.data});
     if let Some(public) = &reach.public_url {
         ready["publicUrl"] = json!(public);
     }

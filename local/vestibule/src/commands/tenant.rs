@@ -89,7 +89,7 @@ pub fn give_link(now: Timestamp, tenant: &mut Tenant, role: Role, url: &str) -> 
 pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
     match command {
         TenantCommand::Add { name, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::create(&common.data).await?;
             let added = add(&app, &name).await;
             app.close().await?;
             let Added { tenant, webhook_secret, admin_token } = added?;

@@ -4,7 +4,7 @@
 use super::*;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{Credentials, HttpClient, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_s3::config::{HttpClient, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::http::{
@@ -226,14 +226,13 @@ impl Bucket {
             most_sending: Arc::default(),
         };
         change(&mut way);
-        let [_, _, _, (_, key), (_, secret), _] = vestibule_host::Clients::environment(&host.endpoints);
         let base = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(vestibule_host::REGION))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(key, secret, None, None, "test")))
+            .credentials_provider(SharedCredentialsProvider::new(host.endpoint.keys.credentials()))
             .build();
         let s3 = aws_sdk_s3::config::Builder::from(&settings(&base))
-            .endpoint_url(&host.endpoints.s3)
+            .endpoint_url(&host.endpoint.url)
             .force_path_style(true)
             .http_client(way.clone())
             .time_source(clock.clone())

@@ -9,13 +9,12 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use vestibule_advice::Catalogue;
 use vestibule_archive::Archive;
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
-use vestibule_host::s3::{ObjectStore, serve};
-use vestibule_host::{Clients, Endpoints, Template};
+use vestibule_host::s3::ObjectStore;
+use vestibule_host::{Clients, Services, Template};
 use vestibule_report::Reader;
 use vestibule_store::{FileRecord, Secret, SettingsHistory, Store, Tenant};
 use vestibule_webhook::Received;
@@ -46,11 +45,8 @@ impl World {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = DynamoDb::start(None).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let s3 = format!("http://{}", listener.local_addr().unwrap());
         let objects = ObjectStore::open(folder.path().join("objects")).unwrap();
-        tokio::spawn(serve(listener, objects, "vestibule-local", "vestibule-local-secret", std::future::pending()));
-        let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: s3.clone(), events: s3 });
+        let clients = Services::new().unwrap().with_table(&engine).with_files(objects).clients();
         create_table(&clients.dynamodb, &Template::embedded().unwrap().table, TABLE).await.unwrap();
         let without = StreamSpecification::builder().stream_enabled(false).build().unwrap();
         clients.dynamodb.update_table().table_name(TABLE).stream_specification(without).send().await.unwrap();

@@ -20,12 +20,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use vestibule_archive::Archive;
 use vestibule_benches::{BoxError, Table};
 use vestibule_domain::{Day, Millis, Platform, TenantSettings, Timestamp};
-use vestibule_host::s3::{ObjectStore, serve};
-use vestibule_host::{Clients, Endpoints};
+use vestibule_host::Services;
+use vestibule_host::s3::ObjectStore;
 use vestibule_platform::credentials::{new_token, token_hash};
 use vestibule_platform::{Access, Bus, Clock, Config};
 use vestibule_report::reader::AttemptFilter;
@@ -61,11 +60,8 @@ async fn main() -> Result<(), BoxError> {
         as_of.millis() + elapsed + moved.load(Ordering::Relaxed)
     });
     let table = Table::start().await?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let s3 = format!("http://{}", listener.local_addr()?);
     let objects = ObjectStore::open(folder.path().join("objects"))?;
-    tokio::spawn(serve(listener, objects, "vestibule-local", "vestibule-local-secret", std::future::pending()));
-    let clients = Clients::new(&Endpoints { dynamodb: s3.clone(), s3: s3.clone(), events: s3 });
+    let clients = Services::new()?.with_files(objects).clients();
     clients.s3.create_bucket().bucket(BUCKET).send().await?;
     let body = aws_sdk_s3::primitives::ByteStream::from_path(&path).await?;
     clients.s3.put_object().bucket(BUCKET).key("file").body(body).send().await?;

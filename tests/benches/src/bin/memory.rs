@@ -20,8 +20,8 @@ use vestibule_archive::Archive;
 use vestibule_benches::BoxError;
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
-use vestibule_host::s3::{ObjectStore, serve};
-use vestibule_host::{Clients, Endpoints, Template};
+use vestibule_host::s3::ObjectStore;
+use vestibule_host::{Clients, Endpoint, Services, Template};
 use vestibule_store::{Secret, SettingsHistory, Store, Tenant};
 use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
@@ -59,11 +59,11 @@ fn tenant() -> Result<Tenant, BoxError> {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [child, dynamodb, s3, scratch, minutes] = arguments.as_slice()
+    if let [child, endpoint, scratch, minutes] = arguments.as_slice()
         && child == "--export"
     {
-        let endpoints = Endpoints { dynamodb: dynamodb.clone(), s3: s3.clone(), events: s3.clone() };
-        return export(&Clients::new(&endpoints), Path::new(scratch), minutes.parse()?).await;
+        let endpoint = Endpoint::read(Path::new(endpoint)).ok_or("no endpoint")?;
+        return export(&Clients::new(&endpoint), Path::new(scratch), minutes.parse()?).await;
     }
     let mut sizes: Vec<usize> = arguments.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     if sizes.is_empty() {
@@ -85,10 +85,11 @@ async fn measure(enrollments: usize) -> Result<u64, BoxError> {
     let folder = tempfile::tempdir()?;
     let engine = DynamoDb::start(None)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let s3 = format!("http://{}", listener.local_addr()?);
     let objects = ObjectStore::open(folder.path().join("objects"))?;
-    tokio::spawn(serve(listener, objects, "vestibule-local", "vestibule-local-secret", std::future::pending()));
-    let clients = Clients::new(&Endpoints { dynamodb: engine.url(), s3: s3.clone(), events: s3.clone() });
+    let services = Services::new()?.with_table(&engine).with_files(objects);
+    let (clients, endpoint) = (services.clients(), folder.path().join("endpoint.json"));
+    services.endpoint(&listener)?.publish(&endpoint)?;
+    tokio::spawn(services.serve(listener, std::future::pending()));
     create_table(&clients.dynamodb, &Template::embedded()?.table, TABLE).await?;
     let without = StreamSpecification::builder().stream_enabled(false).build()?;
     clients.dynamodb.update_table().table_name(TABLE).stream_specification(without).send().await?;
@@ -105,8 +106,8 @@ async fn measure(enrollments: usize) -> Result<u64, BoxError> {
             std::thread::spawn(move || most_bytes(&watched, &stop))
         };
         let child = tokio::process::Command::new(std::env::current_exe()?)
-            .args(["--export", &engine.url(), &s3])
-            .arg(&scratch)
+            .arg("--export")
+            .args([&endpoint, &scratch])
             .arg(minutes.to_string())
             .output()
             .await?;

@@ -93,9 +93,9 @@ async fn a_command_that_was_killed_leaves_a_folder_that_works() {
     let contoso = folder.add_tenant("contoso");
     for _ in 0..3 {
         let mut child = folder.command(&["export", "contoso"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-        // It is killed on its way, once its services have stored their addresses.
+        // It is killed on its way, once its services have published their endpoint.
         eventually("it is on its way", async || {
-            let there = folder.data().join("endpoints.json").exists();
+            let there = folder.data().join("endpoint.json").exists();
             (there || child.try_wait().unwrap().is_some()).then_some(())
         })
         .await;

@@ -125,7 +125,7 @@ async fn who_sends_slowly_is_cut_off() {
     let read = String::from_utf8_lossy(&read).into_owned();
     assert!(read.starts_with("HTTP/1.1 408 ") && read.contains("application/problem+json"), "{read}");
     assert_eq!((rest(&mut silent).await, rest(&mut head).await), (String::new(), String::new()));
-    let log = serve.log().to_owned();
+    let log = serve.log_file().to_owned();
     assert_eq!(serve.terminate().code(), Some(0));
     let log = std::fs::read_to_string(log).unwrap();
     // Who sent nothing at all was only idle.
@@ -180,7 +180,6 @@ async fn large_bodies_of_strangers_take_no_memory() {
         assert!(answer.starts_with("HTTP/1.1 413 ") || answer.starts_with("HTTP/1.1 503 "), "{answer}");
     }
     let grown = peak_mib(&serve) - before;
-    println!("100 bodies of 10 MiB: {grown} MiB more");
     assert!(grown < 128, "{grown} MiB for bodies of strangers");
 }
 
@@ -209,7 +208,6 @@ async fn bodies_that_wait_for_their_end_share_a_limited_memory() {
             status => assert_eq!(status, b"HTTP/1.1 401"),
         }
     }
-    println!("200 waiting bodies of 1 MiB: {grown} MiB more, {refused} refused");
     assert!((100..=140).contains(&refused) && grown < 160, "{grown} MiB, {refused} refused");
     drop(waiting);
     // The memory is free again for a sender with a signature.
@@ -255,7 +253,7 @@ async fn an_address_may_be_refused_so_often_and_the_log_has_the_sum() {
         let status = wrong.post(&json!([])).await.status;
         assert!(status == 401 || status == 429, "{status}");
     }
-    let log = serve.log().to_owned();
+    let log = serve.log_file().to_owned();
     assert_eq!(serve.terminate().code(), Some(0));
     let log = std::fs::read_to_string(log).unwrap();
     let sums: Vec<&str> = log.lines().filter(|line| line.contains("refused since")).collect();

@@ -68,7 +68,7 @@ fn an_address_in_use_is_an_error() {
     let first = folder.serve();
     let address = first.url.trim_start_matches("http://");
     let problem = other.fails(&["serve", "--listen", address]);
-    assert!(problem.to_lowercase().contains("address"), "{problem}");
+    assert!(problem.contains(address) && problem.to_lowercase().contains("in use"), "{problem}");
 }
 
 #[tokio::test]
