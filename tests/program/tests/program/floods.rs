@@ -1,10 +1,9 @@
 //! Floods of strangers at `serve`: connections, slow heads and bodies, large bodies, refused requests. None of them ends
 //! it, shuts others out, or takes memory and log without a limit.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::Command;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -82,10 +81,10 @@ async fn two_thousand_idle_connections_shut_nobody_out() {
 async fn a_lack_of_descriptors_does_not_end_it() {
     let folder = Folder::new();
     let serve = folder.serve();
-    let few = descriptors(&serve) + 8;
-    let limit =
-        Command::new("prlimit").args(["--pid", &serve.id().to_string(), &format!("--nofile={few}:")]).status().unwrap();
-    assert!(limit.success());
+    let few = u64::try_from(descriptors(&serve)).unwrap() + 8;
+    let process = Pid::from_raw(serve.id().cast_signed());
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    prlimit(process, Resource::Nofile, Rlimit { current: Some(few), maximum }).unwrap();
     let mut idle = Vec::new();
     for number in 0..60 {
         idle.push(connect(&serve, attacker(number)).await);
