@@ -9,7 +9,8 @@ use vestibule_domain::pull::OPTIONAL_LISTS;
 use vestibule_store::Role;
 
 /// Shows where people give up while enrolling a device, and keeps the answer as a file.
-#[derive(Debug, Parser)]
+// Not Debug, nor are the commands with a token: what was typed may be a secret.
+#[derive(Parser)]
 #[command(name = "vestibule", version, propagate_version = true)]
 pub struct Cli {
     /// The command.
@@ -36,7 +37,7 @@ impl Command {
 }
 
 /// The commands.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum Command {
     /// Serve webhooks and the API, sweep, publish and export, until stopped
     Serve {
@@ -178,7 +179,7 @@ impl From<TokenRole> for Role {
 }
 
 /// API tokens.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum TokenCommand {
     /// Make a token, which is not shown again
     Add {

@@ -1,5 +1,8 @@
 //! Tenants: settings, secrets and tokens, one item for each, and a directory of their names.
 
+mod stored;
+
+use self::stored::StoredTenant;
 use crate::item::{Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::lost::There;
@@ -23,8 +26,8 @@ pub(crate) const CHANGE: &str = "SET #v = :v, #c = :c";
 /// Whether nobody changed it since it was read.
 pub(crate) const UNCHANGED: &str = "#v = :before";
 
-/// One organisation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One organisation. It can't be serialised, since its secrets are in it; `stored` has the form of its item.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tenant {
     /// Its name.
     pub id: TenantId,
@@ -35,26 +38,20 @@ pub struct Tenant {
     /// The secrets that its senders sign with, newest first; several while one is being replaced.
     pub webhook_secrets: Vec<Secret>,
     /// The secrets that its other senders present, newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceSecret>,
     /// Its settings of its senders, by the name of the source.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source_settings: BTreeMap<String, SourceSettings>,
     /// Its API tokens.
     pub tokens: Vec<ApiToken>,
     /// Codes that nobody has signed in with yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sign_in_codes: Vec<SignInCode>,
     /// The key of its pseudonyms.
     pub pseudonym_key: Secret,
     /// The settings under which its enrollments were folded before.
-    #[serde(default, skip_serializing_if = "SettingsHistory::is_empty")]
     pub settings_history: SettingsHistory,
     /// The item's version, for conditional changes.
-    #[serde(skip)]
     pub version: u64,
     /// Its change feed, if it has one. A change of the tenant does not write it.
-    #[serde(skip)]
     pub feed: Option<Feed>,
 }
 
@@ -88,13 +85,12 @@ impl SettingsHistory {
     }
 }
 
-/// Something that must not be shown.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+/// Something that must not be shown. No type that has one can derive `Serialize`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 /// A secret that one kind of sender presents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceSecret {
     /// The source: the last fixed segment of its webhook's path.
     pub source: String,
@@ -117,7 +113,7 @@ pub struct SourceSettings {
 }
 
 /// An API token, of which only a hash is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiToken {
     /// Identifies it, for revoking.
     pub id: String,
@@ -130,15 +126,13 @@ pub struct ApiToken {
     /// When it was created.
     pub created_at: Timestamp,
     /// The scope tags whose profiles its bearer sees and reorders; without tags, all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scope_tags: Vec<String>,
     /// When it expires; `None` means never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
 /// A code for one sign-in; only its hash is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInCode {
     /// SHA-256 of the code, in hexadecimal.
     pub sha256: String,
@@ -231,7 +225,8 @@ impl Tenant {
     }
 
     pub(crate) fn to_item(&self) -> Result<Item, StoreError> {
-        let content = serde_json::to_string(self).map_err(|error| StoreError::corrupt(self.id.as_str(), error))?;
+        let content = serde_json::to_string(&StoredTenant::from(self));
+        let content = content.map_err(|error| StoreError::corrupt(self.id.as_str(), error))?;
         let mut item = item_key(&tenant_pk(&self.id), TENANT);
         item.insert(VERSION.to_owned(), n(self.version));
         item.insert(CONTENT.to_owned(), s(content));
@@ -241,8 +236,9 @@ impl Tenant {
     fn read(id: &TenantId, item: &Item) -> Result<Self, StoreError> {
         let content = text(item, CONTENT).ok_or_else(|| StoreError::corrupt(id.as_str(), "no content"))?;
         // Serde's message could repeat the content, so only the place is given.
-        let mut tenant: Self = serde_json::from_str(content)
+        let stored: StoredTenant = serde_json::from_str(content)
             .map_err(|error| StoreError::corrupt(id.as_str(), format!("column {}", error.column())))?;
+        let mut tenant = Self::from(stored);
         tenant.version = number(item, VERSION).unwrap_or(0);
         tenant.note_settings();
         tenant.feed = Feed::read(item);

@@ -33,8 +33,8 @@ pub enum Proof {
     HmacHex(&'static str),
 }
 
-/// The parts of a request that may prove it.
-#[derive(Clone, Copy, Debug)]
+/// The parts of a request that may prove it. They contain its secrets, so they can't be printed.
+#[derive(Clone, Copy)]
 pub struct Shown<'r> {
     /// Its headers.
     pub headers: &'r HeaderMap,

@@ -38,6 +38,7 @@ mod report_docs;
 mod report_file;
 mod report_tool;
 mod routes;
+mod secrets;
 mod serving;
 mod session;
 mod set_up;
