@@ -7,7 +7,6 @@ mod output;
 mod reach;
 
 use clap::Parser as _;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 /// What others than the owner may not do with a new file: anything.
@@ -19,8 +18,8 @@ fn main() -> ExitCode {
     // condition, but these are the normal end of concurrent writes.
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dynoxide=error"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    // Without colours, since nothing that a terminal acts upon is printed.
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| output::Log).init();
     if cli.command.has_data_folder() {
         // The folder has secrets in clear, and other crates make some of its files.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(OTHERS));

@@ -106,6 +106,18 @@ impl Folder {
         }
     }
 
+    /// Runs a command that answers in words.
+    pub fn words(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(binary());
+        let command = command.args(arguments).arg("--data").arg(self.data()).env_remove("RUST_LOG");
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        Ran {
+            success: output.status.success(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Runs a command that must succeed, and reads its answer.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let ran = self.run(arguments);

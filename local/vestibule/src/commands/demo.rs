@@ -120,7 +120,9 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
             if !options.json {
                 // Printed only here, because the link works once and only while this serves.
                 let link = sign_in_link(&store, &credentials.tenant, &url).await?;
-                say(format!("\nThe page: {link}\nServing {url} until Ctrl-C."));
+                say("");
+                say(format!("The page: {link}"));
+                say(format!("Serving {url} until Ctrl-C."));
             }
             signal.await;
         }

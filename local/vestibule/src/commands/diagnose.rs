@@ -2,8 +2,7 @@
 
 use crate::app::App;
 use crate::cli::Common;
-use crate::output::answer;
-use std::fmt::Write as _;
+use crate::output::{Lines, answer};
 use vestibule_platform::BoxError;
 use vestibule_report::diagnosis::{Device, Diagnosis, Finding, Past};
 use vestibule_words::form::{instant_of, seconds};
@@ -22,16 +21,16 @@ pub async fn run(name: &str, user: Option<&str>, device: Option<&str>, common: &
     app.close().await?;
     let value = serde_json::to_value(&diagnosis)?;
     let about = user.or(device).unwrap_or_default();
-    answer(common.json, &value, || words(about, &diagnosis).trim_end().to_owned());
+    answer(common.json, &value, || words(about, &diagnosis));
     Ok(())
 }
 
-// Writing to a string doesn't fail.
-fn words(about: &str, diagnosis: &Diagnosis) -> String {
-    let mut out = format!("{about}: {}\n", diagnosis.summary);
+fn words(about: &str, diagnosis: &Diagnosis) -> Lines {
+    let mut out = Lines::default();
+    writeln!(out, "{about}: {}", diagnosis.summary);
     for device in &diagnosis.choices {
         let last = device.last_activity_at.as_deref().map_or_else(|| "no attempt".to_owned(), instant_of);
-        let _ = writeln!(out, "  {}: {}, last heard of {last}", device.enrollment_key, named(device));
+        writeln!(out, "  {}: {}, last heard of {last}", device.enrollment_key, named(device));
     }
     for judged in &diagnosis.devices {
         let state = match (judged.device.enrolled, judged.device.compliant) {
@@ -39,9 +38,9 @@ fn words(about: &str, diagnosis: &Diagnosis) -> String {
             (true, false) => "enrolled",
             (false, _) => "not enrolled",
         };
-        let _ = writeln!(out, "  {}: {state}", named(&judged.device));
+        writeln!(out, "  {}: {state}", named(&judged.device));
         if diagnosis.devices.len() > 1 {
-            let _ = writeln!(out, "    {}", judged.summary);
+            writeln!(out, "    {}", judged.summary);
         }
     }
     for one in &diagnosis.findings {
@@ -53,20 +52,22 @@ fn words(about: &str, diagnosis: &Diagnosis) -> String {
         let worked = &diagnosis.ever_worked;
         let last =
             worked.last_completed_at.as_deref().map(|at| format!(", last on {}", instant_of(at))).unwrap_or_default();
-        let _ = writeln!(out, "\nAttempts (completed so far: {}{last})", worked.completed_attempts);
+        out.blank();
+        writeln!(out, "Attempts (completed so far: {}{last})", worked.completed_attempts);
     }
     for past in diagnosis.attempts.iter().take(MOST_SHOWN) {
-        let _ = writeln!(out, "  {}", attempt(past));
+        writeln!(out, "  {}", attempt(past));
     }
     if diagnosis.attempts.len() > MOST_SHOWN {
-        let _ = writeln!(out, "  and {} earlier ones", diagnosis.attempts.len() - MOST_SHOWN);
+        writeln!(out, "  and {} earlier ones", diagnosis.attempts.len() - MOST_SHOWN);
     }
     if !diagnosis.collect.is_empty() {
-        let _ = writeln!(out, "\nFind out besides");
+        out.blank();
+        writeln!(out, "Find out besides");
     }
     for one in &diagnosis.collect {
         let platform = one.platform.map(|name| format!(" ({})", words_of(List::Platform, name))).unwrap_or_default();
-        let _ = writeln!(out, "  {}{platform}: {}", one.what, one.how);
+        writeln!(out, "  {}{platform}: {}", one.what, one.how);
     }
     out
 }
@@ -81,19 +82,20 @@ fn named(device: &Device) -> String {
 }
 
 /// A finding, with the name of its device if there are several.
-fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
+fn finding(out: &mut Lines, finding: &Finding, device: Option<&String>) {
     let severity = words_of(List::Severity, finding.severity.name());
     let on = device.map(|name| format!(" ({name})")).unwrap_or_default();
-    let _ = writeln!(out, "\n{}. {severity}{on}: {}", finding.rank, finding.title);
+    out.blank();
+    writeln!(out, "{}. {severity}{on}: {}", finding.rank, finding.title);
     for line in &finding.evidence {
-        let _ = writeln!(out, "   {line}");
+        writeln!(out, "   {line}");
     }
     if let Some(session) = &finding.session_id {
-        let _ = writeln!(out, "   The session: {session}");
+        writeln!(out, "   The session: {session}");
     }
     if let Some(others) = &finding.others {
         let platforms: Vec<_> = others.platforms.iter().map(|name| words_of(List::Platform, name)).collect();
-        let _ = writeln!(
+        writeln!(
             out,
             "   Others too: {} devices of {} people ({}), from {} to {}.",
             others.devices,
@@ -104,13 +106,13 @@ fn finding(out: &mut String, finding: &Finding, device: Option<&String>) {
         );
     }
     if !finding.cause.is_empty() {
-        let _ = writeln!(out, "   Why: {}", finding.cause);
+        writeln!(out, "   Why: {}", finding.cause);
     }
     for (number, step) in (1..).zip(&finding.steps) {
-        let _ = writeln!(out, "   {number}) {step}");
+        writeln!(out, "   {number}) {step}");
     }
     for other in finding.advice.iter().skip(1) {
-        let _ = writeln!(out, "   It can also mean: {}", other.problem);
+        writeln!(out, "   It can also mean: {}", other.problem);
     }
 }
 

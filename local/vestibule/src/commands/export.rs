@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::cli::Common;
-use crate::output::answer;
+use crate::output::{Lines, answer};
 use report_export::Exporter;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -35,20 +35,18 @@ pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
         "partsMs": exported.parts_ms,
     });
     answer(common.json, &value, || {
-        format!(
-            "{}\n{}  as of {}, {} attempts, {} bytes, {} corrections\n  SHA-256 {}",
-            path.display(),
-            [&summary, &report_html]
-                .into_iter()
-                .flatten()
-                .map(|path| format!("{}\n", path.display()))
-                .collect::<String>(),
+        let paths = [Some(&path), summary.as_ref(), report_html.as_ref()].into_iter().flatten();
+        let mut lines: Lines = paths.map(|path| path.display().to_string()).collect();
+        writeln!(
+            lines,
+            "  as of {}, {} attempts, {} bytes, {} corrections",
             file.as_of,
             count(file.rows.get("attempts").copied().unwrap_or(0)),
             count(file.size_bytes),
             file.corrections,
-            file.sha256,
-        )
+        );
+        writeln!(lines, "  SHA-256 {}", file.sha256);
+        lines
     });
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use crate::app::App;
 use crate::cli::{Common, GraphCommand};
-use crate::output::{answer, note};
+use crate::output::{Lines, answer, note};
 use admin_api::pull_status;
 use console::Term;
 use graph_pull::{List, Read, Which};
@@ -43,17 +43,18 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
                 value["advice"] = json!(advice);
             }
             answer(common.json, &value, || {
-                let advised = advice.map(|command| {
-                    format!(
-                        "\n\nThe list of devices says when each became compliant. So that attempts complete then, and not when a\nsender \
-                         that can't know assumes it:\n{command}"
-                    )
-                });
-                format!(
-                    "Graph's lists are read for {name} from now on, by `serve` every five minutes.\nWhether its permissions are \
-                     enough says: vestibule graph check {name}{}",
-                    advised.unwrap_or_default()
-                )
+                let mut lines = Lines::default();
+                writeln!(lines, "Graph's lists are read for {name} from now on, by `serve` every five minutes.");
+                writeln!(lines, "Whether its permissions are enough says: vestibule graph check {name}");
+                if let Some(command) = advice {
+                    lines.blank();
+                    lines.own_text(
+                        "The list of devices says when each became compliant. So that attempts complete then, and not \
+                         when a\nsender that can't know assumes it:",
+                    );
+                    lines.line(command);
+                }
+                lines
             });
         }
         GraphCommand::Set { name, with, without, common } => {
@@ -63,7 +64,9 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
             let (tenant, chosen) = chosen?;
             answer(common.json, &choice(&tenant.id, &chosen), || {
                 let read: Vec<&str> = List::read_with(&chosen).map(|list| list.name).collect();
-                format!("Read for {name}: {}.{}", read.join(", "), besides(&not_chosen(&chosen)))
+                let mut lines = Lines::from(format!("Read for {name}: {}.", read.join(", ")));
+                lines.extend(besides(&not_chosen(&chosen)));
+                lines
             });
         }
         GraphCommand::Rotate { name, expires, common } => {
@@ -168,12 +171,11 @@ fn choice(tenant: &TenantId, chosen: &BTreeSet<String>) -> Value {
     json!({"tenant": tenant, "lists": lists, "notChosen": not_chosen(chosen)})
 }
 
-/// The optional lists that are not read, in words, on a line of their own.
-fn besides(names: &[&str]) -> String {
-    if names.is_empty() {
-        return String::new();
-    }
-    format!("\nOptional, each with one more permission: {} (graph set NAME --with LIST)", names.join(", "))
+/// The optional lists that are not read, in words.
+fn besides(names: &[&str]) -> Option<String> {
+    let named = names.join(", ");
+    (!names.is_empty())
+        .then(|| format!("Optional, each with one more permission: {named} (graph set NAME --with LIST)"))
 }
 
 async fn rotate(app: &App, name: &str, secret: &str, expires_at: Option<Timestamp>) -> Result<(), BoxError> {
@@ -218,7 +220,7 @@ async fn check(name: &str, common: &Common) -> Result<(), BoxError> {
         OPTIONAL_LISTS.into_iter().filter(|list| checked.iter().all(|one| one.list != *list)).collect();
     answer(common.json, &json!({"tenant": name, "complete": complete, "lists": checked, "notChosen": others}), || {
         let line = |one: &graph_pull::Checked| format!("{:<24} {}", words_of(Words::PulledList, one.list), one.found);
-        checked.iter().map(line).collect::<Vec<_>>().join("\n") + &besides(&others)
+        checked.iter().map(line).chain(besides(&others)).collect::<Lines>()
     });
     if complete { Ok(()) } else { Err("not every list can be read".into()) }
 }
@@ -235,7 +237,7 @@ async fn run_now(name: &str, common: &Common) -> Result<(), BoxError> {
             let (name, rows) = (words_of(Words::PulledList, list), count(*rows));
             format!("{name:<24} {rows:>8} records, {new} new{problem}")
         };
-        lists.iter().map(line).collect::<Vec<_>>().join("\n")
+        lists.iter().map(line).collect::<Lines>()
     });
     if failed { Err("not every list was read".into()) } else { Ok(()) }
 }
@@ -265,8 +267,8 @@ async fn read_all(app: &App, name: &str) -> Result<Vec<Read>, BoxError> {
 }
 
 /// The state of the lists, in words.
-fn words(shown: &Option<Value>) -> String {
-    let Some(shown) = shown else { return "Nothing is read.".to_owned() };
+fn words(shown: &Option<Value>) -> Lines {
+    let Some(shown) = shown else { return "Nothing is read.".to_owned().into() };
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let at = |value: &Value| value.as_str().map_or_else(|| "-".to_owned(), instant_of);
     let mut lines = vec![format!(
@@ -288,5 +290,5 @@ fn words(shown: &Option<Value>) -> String {
         }
     }
     let others: Vec<&str> = shown["notChosen"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    lines.join("\n") + &besides(&others)
+    lines.into_iter().chain(besides(&others)).collect()
 }

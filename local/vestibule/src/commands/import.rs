@@ -11,13 +11,13 @@ use self::export::Export;
 use self::refused::Refused;
 use crate::app::App;
 use crate::cli::Common;
-use crate::output::answer;
+use crate::output::{self, answer};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use vestibule_domain::Timestamp;
 use vestibule_intake::{Status, store_batch};
@@ -93,7 +93,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         for result in results.results.iter().filter(|result| result.status == Status::Invalid) {
             let line = numbers.get(result.index).copied().unwrap_or_default();
             if let Some(text) = refused.take(line, &result.errors) {
-                bar.suspend(|| show(&text));
+                bar.suspend(|| output::note(&text));
             }
         }
         progress.offset += bytes;
@@ -108,7 +108,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         bar.set_message(format!("{} events", count(progress.accepted)));
     }
     bar.finish_and_clear();
-    refused.rest().iter().for_each(|text| show(text));
+    refused.rest().iter().for_each(output::note);
     app.sweep.run().await?;
     app.close().await?;
     std::fs::remove_file(&note).or_else(|error| match error.kind() {
@@ -132,27 +132,26 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
         });
     }
     answer(common.json, &value, || {
-        let counts = format!(
+        let mut lines = output::Lines::from(format!(
             "{} lines: {} events stored, {} known already, {} ignored, {} refused.",
             count(progress.lines),
             count(progress.accepted),
             count(progress.duplicates),
             count(progress.ignored),
             count(progress.rejected),
-        );
-        let counts = match &export {
-            Some(export) => format!("{counts}\n{}", export.says()),
-            None => counts,
-        };
+        ));
+        lines.extend(export.as_ref().map(Export::says));
         if progress.too_old == 0 {
-            return counts;
+            return lines;
         }
-        format!(
-            "{counts}\n{} of those ignored are older than the {} days that {name} keeps. To have them, raise that and import \
+        writeln!(
+            lines,
+            "{} of those ignored are older than the {} days that {name} keeps. To have them, raise that and import \
              again: vestibule tenant set {name} retentionDays=DAYS (at most 400).",
             count(progress.too_old),
             tenant.settings.retention_days,
-        )
+        );
+        lines
     });
     // All valid lines are stored, but a script must still learn that some were not.
     match progress.rejected {
@@ -205,10 +204,6 @@ fn parse_line(text: &[u8], received: Received) -> Parsed {
         Ok(value) => parse_event(&value, received),
         Err(_) => invalid("the line is not JSON"),
     }
-}
-
-fn show(text: &str) {
-    let _gone = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 fn beginning_of(file: &Path) -> Result<Vec<u8>, BoxError> {

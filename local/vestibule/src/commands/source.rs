@@ -4,7 +4,7 @@ mod files;
 
 use crate::app::App;
 use crate::cli::SourceCommand;
-use crate::output::{answer, note};
+use crate::output::{Lines, answer, note};
 use crate::reach::public_address;
 use admin_api::{SourceLog, source_logs};
 use http::Request;
@@ -55,29 +55,28 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
                 value["advice"] = json!(advice);
             }
             answer(common.json, &value, || {
-                let secret = secret.map_or_else(
-                    || "It is signed with the tenant's webhook secret (`secret rotate` makes a new one).".to_owned(),
-                    |secret| format!("secret  {secret}\nIt is not shown again."),
-                );
-                let words: Vec<&str> = reports.words().collect();
-                let advised: Vec<String> = advice
-                    .iter()
-                    .map(|command| {
-                        format!("\n\nTwo senders report the end of one set-up; name the later one:\n{command}")
-                    })
-                    .collect();
-                let deployed = folder.map(|folder| {
-                    format!(
-                        "\n\nWhat to deploy is in {}; it has the secret.\nREADME.txt there says how.",
-                        folder.display()
-                    )
-                });
-                format!(
-                    "url     {url}\n{secret}\nreports {}\n\n{settings}{}{}",
-                    words.join(", "),
-                    deployed.unwrap_or_default(),
-                    advised.concat()
-                )
+                let mut lines = Lines::default();
+                writeln!(lines, "url     {url}");
+                match secret {
+                    None => {
+                        lines.line("It is signed with the tenant's webhook secret (`secret rotate` makes a new one).")
+                    }
+                    Some(secret) => lines.extend([format!("secret  {secret}"), "It is not shown again.".to_owned()]),
+                }
+                writeln!(lines, "reports {}", reports.words().collect::<Vec<_>>().join(", "));
+                lines.blank();
+                lines.own_text(&settings);
+                if let Some(folder) = folder {
+                    lines.blank();
+                    writeln!(lines, "What to deploy is in {}; it has the secret.", folder.display());
+                    lines.line("README.txt there says how.");
+                }
+                for command in advice {
+                    lines.blank();
+                    lines.line("Two senders report the end of one set-up; name the later one:");
+                    lines.line(command);
+                }
+                lines
             });
         }
         SourceCommand::List { name, common } => {
@@ -96,7 +95,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             };
             let shown: Vec<Value> = logs.iter().map(shown).collect();
             answer(common.json, &json!({"tenant": tenant.id, "sources": shown}), || {
-                logs.iter().map(|log| line(&tenant, log)).collect::<Vec<_>>().join("\n")
+                logs.iter().flat_map(|log| lines_of(&tenant, log)).collect::<Lines>()
             });
         }
         SourceCommand::Remove { name, source, common } => {
@@ -126,13 +125,11 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             let events = tested?;
             let value = json!({"tenant": name, "source": source.name, "events": events});
             answer(common.json, &value, || {
-                let lines: Vec<String> = events.iter().map(Value::to_string).collect();
-                format!(
-                    "{} of {} is read, and becomes:\n{}\nNothing was stored.",
-                    if file.is_some() { "The body" } else { "A sample" },
-                    source.name,
-                    lines.join("\n")
-                )
+                let what = if file.is_some() { "The body" } else { "A sample" };
+                let mut lines = Lines::from(format!("{what} of {} is read, and becomes:", source.name));
+                lines.extend(events.iter().map(Value::to_string));
+                lines.line("Nothing was stored.");
+                lines
             });
         }
     }
@@ -140,7 +137,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
 }
 
 /// A sender in words: its secrets, what it reports, and what was received from it, if anything.
-fn line(tenant: &Tenant, log: &SourceLog) -> String {
+fn lines_of(tenant: &Tenant, log: &SourceLog) -> Vec<String> {
     let secrets = if log.secrets == 0 { "-".to_owned() } else { format!("{} secret(s)", log.secrets) };
     let words: Vec<&str> = effective(tenant, log.source).words().collect();
     let mut lines = vec![format!("{:<30} {secrets:<12} {}", log.source.name, words.join(", "))];
@@ -163,7 +160,7 @@ fn line(tenant: &Tenant, log: &SourceLog) -> String {
         let (hours, usual) = (silence.hours, silence.usual_longest_hours);
         lines.push(format!("    SILENT for {hours} hours; usually at most {usual}"));
     }
-    lines.join("\n")
+    lines
 }
 
 /// The settings of a source besides its secret.

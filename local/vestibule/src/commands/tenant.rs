@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
-use crate::output::answer;
+use crate::output::{Lines, answer};
 use crate::reach::public_address;
 use indicatif::ProgressBar;
 use report_export::Outcome;
@@ -101,10 +101,12 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
                 "settings": tenant.settings,
             });
             answer(common.json, &value, || {
-                format!(
-                    "Tenant {}\n  webhook secret  {webhook_secret}\n  admin token     {admin_token}\nNeither is shown again.",
-                    tenant.id
-                )
+                [
+                    format!("Tenant {}", tenant.id),
+                    format!("  webhook secret  {webhook_secret}"),
+                    format!("  admin token     {admin_token}"),
+                    "Neither is shown again.".to_owned(),
+                ]
             });
         }
         TenantCommand::List { common } => {
@@ -136,11 +138,11 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
                     };
                     format!("{:<24} latest file {}{refused}", text("tenant"), text("latestFile"))
                 };
-                let mut lines: Vec<String> = tenants.iter().map(line).collect();
+                let mut lines: Lines = tenants.iter().map(line).collect();
                 if !letters.is_empty() {
-                    lines.push(format!("{} changes could not be published: see --json", letters.len()));
+                    lines.line(format!("{} changes could not be published: see --json", letters.len()));
                 }
-                lines.join("\n")
+                lines
             });
         }
         TenantCommand::Set { name, settings, common } => set(&name, &settings, &common).await?,
@@ -213,7 +215,7 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
     answer(common.json, &value, || {
         let settings = serde_json::to_value(&tenant.settings).unwrap_or_default();
         let lines = settings.as_object().into_iter().flatten().map(|(name, value)| format!("{name} = {value}"));
-        lines.collect::<Vec<_>>().join("\n")
+        lines.collect::<Lines>()
     });
     Ok(())
 }
@@ -265,7 +267,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             app.close().await?;
             let id = tenant.tokens.last().map(|token| token.id.clone());
             let value = json!({"tenant": tenant.id, "id": id, "role": role, "token": token});
-            answer(common.json, &value, || format!("{token}\nIt is not shown again."));
+            answer(common.json, &value, || [token, "It is not shown again.".to_owned()]);
         }
         TokenCommand::Link { name, role, url, common } => {
             let app = App::open(&common.data).await?;
@@ -276,7 +278,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             app.close().await?;
             let minutes = LINK.get() / 60_000;
             let value = json!({"tenant": tenant.id, "role": role, "url": link, "expiresInMinutes": minutes});
-            answer(common.json, &value, || format!("{link}\nIt works once, within {minutes} minutes."));
+            answer(common.json, &value, || [link, format!("It works once, within {minutes} minutes.")]);
         }
         TokenCommand::List { name, common } => {
             let app = App::open(&common.data).await?;
@@ -296,7 +298,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             answer(common.json, &json!({"tenant": tenant.id, "tokens": tokens}), || {
                 let line =
                     |token: &ApiToken| format!("{}  {:?}  {}  {}", token.id, token.role, token.created_at, token.name);
-                tenant.tokens.iter().map(line).collect::<Vec<_>>().join("\n")
+                tenant.tokens.iter().map(line).collect::<Lines>()
             });
         }
         TokenCommand::Revoke { name, token, common } => {
@@ -333,6 +335,6 @@ pub async fn secret(command: SecretCommand) -> Result<(), BoxError> {
     app.close().await?;
     let valid = tenant.webhook_secrets.len();
     let value = json!({"tenant": tenant.id, "webhookSecret": secret, "validSecrets": valid});
-    answer(common.json, &value, || format!("{secret}\nIt is not shown again. Secrets that work now: {valid}."));
+    answer(common.json, &value, || [secret, format!("It is not shown again. Secrets that work now: {valid}.")]);
     Ok(())
 }

@@ -43,4 +43,5 @@ mod serving;
 mod session;
 mod set_up;
 mod settings;
+mod terminal;
 mod web_enrollment;

@@ -1,9 +1,9 @@
 //! The report in words and bars. It is readable also when piped.
 
 use super::Shown;
+use crate::output::Lines;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use vestibule_domain::{Day, DeviceState, Section};
 use vestibule_words::form::{NOT_REPORTED, count, day, minutes, rate};
 use vestibule_words::{List, Named as _, words};
@@ -46,82 +46,86 @@ fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The text that the demonstration prints at its end.
-pub(super) fn report(shown: &Shown, url: &str, token: &str) -> String {
-    let mut out = String::new();
-    let parts = [
-        posted(shown),
-        roll_up("Last 14 days", &shown.report),
-        roll_up("Whole sample", &shown.month),
-        coverage("What the numbers are based on, all platforms", &shown.coverage),
-        chart(&shown.report),
-        rows(&shown.month),
-        failures(&shown.failures),
-        status(&shown.status),
-        esp(&shown.status, &shown.esp),
-        products(&shown.products),
-        whereabouts(shown, url, token),
-    ];
-    for part in parts {
-        // Writing to a string cannot fail.
-        let _written = writeln!(out, "{part}");
-    }
+/// What the demonstration prints at its end.
+pub(super) fn report(shown: &Shown, url: &str, token: &str) -> Lines {
+    let mut out = Lines::default();
+    posted(&mut out, shown);
+    out.blank();
+    roll_up(&mut out, "Last 14 days", &shown.report);
+    out.blank();
+    roll_up(&mut out, "Whole sample", &shown.month);
+    out.blank();
+    coverage(&mut out, "What the numbers are based on, all platforms", &shown.coverage);
+    out.blank();
+    chart(&mut out, &shown.report);
+    out.blank();
+    rows(&mut out, &shown.month);
+    out.blank();
+    failures(&mut out, &shown.failures);
+    out.blank();
+    status(&mut out, &shown.status);
+    out.blank();
+    esp(&mut out, &shown.status, &shown.esp);
+    out.blank();
+    products(&mut out, &shown.products);
+    out.blank();
+    whereabouts(&mut out, shown, url, token);
     out
 }
 
-fn posted(shown: &Shown) -> String {
-    format!(
-        "Posted {} events of {} enrollments: {} stored, {} known already, {} refused. The sweep found {} who had given up meanwhile.\n",
+fn posted(out: &mut Lines, shown: &Shown) {
+    writeln!(
+        out,
+        "Posted {} events of {} enrollments: {} stored, {} known already, {} refused. The sweep found {} who had given up meanwhile.",
         count(shown.sample.deliveries as u64),
         count(shown.sample.enrollments as u64),
         count(shown.posted.accepted),
         count(shown.posted.duplicates),
         count(shown.posted.rejected),
         count(shown.flagged as u64),
-    )
+    );
 }
 
-fn roll_up(title: &str, report: &Value) -> String {
-    format!(
-        "{title} ({} to {}, {}), {}\n  initiated {:>7}\n  incomplete{:>7}   abandoned {}, failed {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n",
-        date(text(report, "from")),
-        date(text(report, "to")),
-        text(report, "timeZone"),
-        words(List::PlatformGroup, "both"),
-        count(number(report, "initiated")),
-        reported(&report["incomplete"]),
-        reported(&report["abandoned"]),
-        reported(&report["failed"]),
-        percent(&report["incompleteRate"]),
-        count(number(report, "measured")),
-    )
+fn roll_up(out: &mut Lines, title: &str, report: &Value) {
+    let (from, to) = (date(text(report, "from")), date(text(report, "to")));
+    let platforms = words(List::PlatformGroup, "both");
+    writeln!(out, "{title} ({from} to {to}, {}), {platforms}", text(report, "timeZone"));
+    writeln!(out, "  initiated {:>7}", count(number(report, "initiated")));
+    let (abandoned, failed) = (reported(&report["abandoned"]), reported(&report["failed"]));
+    writeln!(out, "  incomplete{:>7}   abandoned {abandoned}, failed {failed}", reported(&report["incomplete"]));
+    measured(out, report);
+}
+
+fn measured(out: &mut Lines, report: &Value) {
+    let (rate, measured) = (percent(&report["incompleteRate"]), count(number(report, "measured")));
+    writeln!(out, "  rate      {rate:>7}   abandoned of n = {measured} whose start was reported");
 }
 
 /// What the numbers are based on, in the API's words.
-fn coverage(title: &str, coverage: &Value) -> String {
+fn coverage(out: &mut Lines, title: &str, coverage: &Value) {
     let said: Vec<&str> = list(coverage, "sources").iter().filter_map(|source| source["sentence"].as_str()).collect();
     let said = if said.is_empty() { vec![coverage["sentence"].as_str().unwrap_or("No attempts.")] } else { said };
-    format!("{title}\n  {}\n", said.join("\n  "))
+    out.line(title);
+    out.extend(said.iter().map(|sentence| format!("  {sentence}")));
 }
 
 /// The second tenant, whose products report less than the agents of the first one.
-fn products(shown: &Value) -> String {
-    let title = format!("{}, fed by products in their own forms", text(shown, "tenant"));
+fn products(out: &mut Lines, shown: &Value) {
     let report = &shown["wholeWindow"];
-    format!(
-        "{title}\n  initiated {:>7}   completed {}, abandoned {}\n  rate      {:>7}   abandoned of n = {} whose start was reported\n{}",
-        count(number(report, "initiated")),
-        count(number(report, "completed")),
-        reported(&report["abandoned"]),
-        percent(&report["incompleteRate"]),
-        count(number(report, "measured")),
-        coverage("  What this is based on", &shown["coverage"]),
-    )
+    writeln!(out, "{}, fed by products in their own forms", text(shown, "tenant"));
+    let (initiated, abandoned) = (count(number(report, "initiated")), reported(&report["abandoned"]));
+    writeln!(
+        out,
+        "  initiated {initiated:>7}   completed {}, abandoned {abandoned}",
+        count(number(report, "completed"))
+    );
+    measured(out, report);
+    coverage(out, "  What this is based on", &shown["coverage"]);
 }
 
 /// Abandoned attempts by section and day: one line per day, and one letter per attempt (or per several, if there are
 /// many).
-fn chart(report: &Value) -> String {
+fn chart(out: &mut Lines, report: &Value) {
     let mut days: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     for one in list(report, "daily") {
         *days.entry(text(one, "date")).or_default().entry(text(one, "section")).or_default() +=
@@ -129,9 +133,9 @@ fn chart(report: &Value) -> String {
     }
     let most = days.values().map(|sections| sections.values().sum()).max().unwrap_or(0).max(1);
     let each = most.div_ceil(BAR);
-    let mut out = format!("Abandoned by section and day (one letter = {each})\n");
+    writeln!(out, "Abandoned by section and day (one letter = {each})");
     let heads = SECTIONS.map(|(section, letter)| format!("{letter} {}", section.words())).join("   ");
-    let _written = writeln!(out, "  {heads}");
+    writeln!(out, "  {heads}");
     for (of, sections) in days {
         let counts = SECTIONS.map(|(section, letter)| (letter, sections.get(section.name()).copied().unwrap_or(0)));
         let columns: String = counts.iter().map(|(_, n)| format!("{n:>4}")).collect();
@@ -139,15 +143,14 @@ fn chart(report: &Value) -> String {
             .iter()
             .map(|(letter, n)| letter.to_string().repeat(usize::try_from(n.div_ceil(each)).unwrap_or(0)))
             .collect();
-        let _written = writeln!(out, "  {:<11} {columns}  {bar}", date(of));
+        writeln!(out, "  {:<11} {columns}  {bar}", date(of));
     }
-    out
 }
 
-fn rows(report: &Value) -> String {
-    let mut out = String::from("Where people give up, whole sample\n");
+fn rows(out: &mut Lines, report: &Value) {
+    out.line("Where people give up, whole sample");
     for row in list(report, "actions") {
-        let _written = writeln!(
+        writeln!(
             out,
             "  {:>2}  {:<24} {:<40} {:<13} {:>12}",
             number(row, "catalogueRow"),
@@ -162,21 +165,20 @@ fn rows(report: &Value) -> String {
         *causes.entry(text(one, "cause")).or_default() += number(one, "abandoned");
     }
     for (cause, abandoned) in causes {
-        let _written = writeln!(out, "      {:<79} {:>12}", words(List::Cause, cause), count(abandoned));
+        writeln!(out, "      {:<79} {:>12}", words(List::Cause, cause), count(abandoned));
     }
     for (heading, name) in [(words(List::Term, "placeNotReported"), "placeNotReported"), ("Other".into(), "other")] {
-        let _written = writeln!(out, "      {heading:<79} {:>12}", count(number(report, name)));
+        writeln!(out, "      {heading:<79} {:>12}", count(number(report, name)));
     }
-    out
 }
 
-fn failures(failures: &Value) -> String {
-    let mut out = String::from("Top failures, last 14 days\n");
+fn failures(out: &mut Lines, failures: &Value) {
+    out.line("Top failures, last 14 days");
     for reason in list(failures, "reasons").iter().take(TOP) {
         let category = Some(text(reason, "category")).filter(|name| !name.is_empty());
         let what = Some(text(reason, "reason")).filter(|text| !text.is_empty()).map(Into::into);
         let what = what.or_else(|| category.map(|name| words(List::FailureCategory, name)));
-        let _written = writeln!(
+        writeln!(
             out,
             "  {:>5}  {:<12} {}",
             number(reason, "count"),
@@ -184,16 +186,16 @@ fn failures(failures: &Value) -> String {
             what.unwrap_or_else(|| "Reason not reported".into())
         );
     }
-    out
 }
 
-fn status(status: &Value) -> String {
+fn status(out: &mut Lines, status: &Value) {
     let states = DeviceState::ALL.iter();
     let states =
         states.map(|state| format!("{} {}", count(number(status, state.name())), state.words().to_lowercase()));
     let states = states.collect::<Vec<_>>().join(", ");
-    let mut out = format!(
-        "{} devices: {states}; first time right {} (n = {})\n",
+    writeln!(
+        out,
+        "{} devices: {states}; first time right {} (n = {})",
         count(number(status, "devices")),
         percent(&status["firstTimeRight"]["rate"]),
         count(number(&status["firstTimeRight"], "n")),
@@ -201,7 +203,7 @@ fn status(status: &Value) -> String {
     for platform in list(status, "byPlatform") {
         let time = platform["averageMinutes"].as_f64();
         let time = time.map_or_else(|| NOT_REPORTED.to_owned(), |time| minutes(Some(time)));
-        let _written = writeln!(
+        writeln!(
             out,
             "  {:<20} {:>6}  success {:>7} (n = {})  {time}",
             platform["platform"].as_str().unwrap_or(NOT_REPORTED),
@@ -210,19 +212,18 @@ fn status(status: &Value) -> String {
             count(number(platform, "n")),
         );
     }
-    out
 }
 
 /// The Enrollment Status Page: its profiles, and the apps that hold people up.
-fn esp(status: &Value, report: &Value) -> String {
+fn esp(out: &mut Lines, status: &Value, report: &Value) {
     let time = |value: &Value| minutes(value.as_f64());
-    let mut out = String::from("Enrollment Status Page, whole sample\n");
+    out.line("Enrollment Status Page, whole sample");
     for profile in list(status, "espProfiles") {
         let id = &profile["profileId"];
         let numbers = list(report, "byProfile").iter().find(|numbers| numbers["profileId"] == *id);
         let numbers = numbers.unwrap_or(&Value::Null);
         let apps = profile["blockingApps"].as_u64().map_or_else(|| "all".to_owned(), count);
-        let _written = writeln!(
+        writeln!(
             out,
             "  {:<16} waits for {apps:>3} apps, {:>4} min, {:<14} {:>5} sessions, success {:>7}, median {}",
             text(profile, "displayName"),
@@ -234,9 +235,9 @@ fn esp(status: &Value, report: &Value) -> String {
         );
     }
     for (title, name) in [("Slowest apps", "slowestApps"), ("Most failing apps", "failingApps")] {
-        let _written = writeln!(out, "  {title}");
+        writeln!(out, "  {title}");
         for app in list(report, name).iter().take(TOP / 2) {
-            let _written = writeln!(
+            writeln!(
                 out,
                 "    {:<22} median {:>10}, 90% finish within {:>10}, failed in {} of {} sessions",
                 text(app, "app"),
@@ -247,15 +248,13 @@ fn esp(status: &Value, report: &Value) -> String {
             );
         }
     }
-    out
 }
 
-fn whereabouts(shown: &Shown, url: &str, token: &str) -> String {
-    let page = shown.report_html.as_ref().map(|path| format!("For people: {}\n", path.display())).unwrap_or_default();
-    format!(
-        "The file: {}\n  sqlite3 '{}' 'SELECT * FROM enrollment_attempts LIMIT 5'\n{page}\
-         The API:\n  curl -H 'Authorization: Bearer {token}' '{url}/api/reports/incomplete-enrollments'",
-        shown.path.display(),
-        shown.path.display(),
-    )
+fn whereabouts(out: &mut Lines, shown: &Shown, url: &str, token: &str) {
+    let file = shown.path.display();
+    writeln!(out, "The file: {file}");
+    writeln!(out, "  sqlite3 '{file}' 'SELECT * FROM enrollment_attempts LIMIT 5'");
+    out.extend(shown.report_html.as_ref().map(|page| format!("For people: {}", page.display())));
+    out.line("The API:");
+    writeln!(out, "  curl -H 'Authorization: Bearer {token}' '{url}/api/reports/incomplete-enrollments'");
 }

@@ -4,13 +4,13 @@
 
 use super::about;
 use super::cell::Stopped;
-use super::file::{Relation, described, one_line, open, quoted, relations};
+use super::file::{Relation, described, open, quoted, relations};
 use super::sheet::Sheet;
-use crate::output::answer;
+use crate::output::{Lines, answer, one_line};
 use rusqlite::Connection;
 use serde_json::json;
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use vestibule_platform::BoxError;
 use vestibule_words::form::count;
@@ -24,7 +24,9 @@ pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: b
         if json {
             return Err("--json lists the files that were written: name their folder with --out".into());
         }
-        return match write(&conn, only, &mut std::io::stdout().lock(), bom) {
+        let mut out = std::io::stdout().lock();
+        let is_terminal = out.is_terminal();
+        return match write(&conn, only, &mut out, (bom, is_terminal)) {
             Ok(_) => Ok(()),
             // A reader that stopped reading is not our error.
             Err(Stopped::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -42,7 +44,7 @@ pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: b
     let files: Vec<_> = written.iter().map(|(rows, place)| json!({"path": place, "rows": rows})).collect();
     answer(json, &json!({"folder": folder, "files": files}), || {
         let lines = written.iter().map(|(rows, place)| format!("{}  {} rows", place.display(), count(*rows)));
-        lines.collect::<Vec<_>>().join("\n")
+        lines.collect::<Lines>()
     });
     Ok(())
 }
@@ -85,8 +87,9 @@ fn choose(path: &Path, there: Vec<Relation>, views: &[String]) -> Result<Vec<Rel
 
 fn write_file(conn: &Connection, relation: &Relation, place: &Path, bom: bool) -> Result<u64, Stopped> {
     let aside = place.with_extension("csv.partial");
-    let whole =
-        File::create(&aside).map_err(Stopped::Output).and_then(|mut file| write(conn, relation, &mut file, bom));
+    let whole = File::create(&aside)
+        .map_err(Stopped::Output)
+        .and_then(|mut file| write(conn, relation, &mut file, (bom, false)));
     match whole {
         Ok(rows) => {
             std::fs::rename(&aside, place)?;
@@ -100,10 +103,15 @@ fn write_file(conn: &Connection, relation: &Relation, place: &Path, bom: bool) -
     }
 }
 
-fn write(conn: &Connection, relation: &Relation, out: &mut impl Write, bom: bool) -> Result<u64, Stopped> {
+fn write(
+    conn: &Connection,
+    relation: &Relation,
+    out: &mut impl Write,
+    (bom, is_terminal): (bool, bool),
+) -> Result<u64, Stopped> {
     let mut statement = conn.prepare(&format!("SELECT * FROM {}", quoted(&relation.name)))?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    let mut sheet = Sheet::begin(out, &names, bom)?;
+    let mut sheet = Sheet::begin(out, &names, bom, is_terminal)?;
     let mut rows = statement.query([])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {

@@ -1,6 +1,7 @@
 //! Opens a file that may come from anywhere: it checks the header as bytes before SQLite opens the file for reading
 //! only.
 
+use crate::output::one_line;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -231,26 +232,6 @@ pub fn described(path: &Path, error: &rusqlite::Error) -> BoxError {
 
 fn refused(said: &str) -> String {
     format!("refused, because the file may only be read: no writing, attaching, extensions or settings ({said})")
-}
-
-/// A text without line ends and control characters that a terminal would act upon.
-pub fn one_line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            // Marks of direction could make a line read as a different one.
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// A name as SQL quotes it.

@@ -2,13 +2,12 @@
 //! the file's views, tables and questions.
 
 use super::about;
-use super::file::{Relation, described, meta, one_line, open, quoted, relations};
+use super::file::{Relation, described, meta, open, quoted, relations};
 use super::question;
 use super::rows::{Form, show};
-use crate::output::answer;
+use crate::output::{Lines, answer, one_line};
 use rusqlite::Connection;
 use serde_json::json;
-use std::fmt::Write as _;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr as _;
 use vestibule_platform::BoxError;
@@ -68,23 +67,26 @@ pub fn list(path: &Path, form: Form) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn words(conn: &Connection, path: &Path, groups: &[(&str, Vec<&(u64, Relation)>)]) -> String {
-    let named = |key| one_line(&meta(conn, key).unwrap_or_else(|| "?".to_owned()));
-    let mut out = format!("{}\n  {} as of {}\n", path.display(), named("tenant"), named("asOf"));
+fn words(conn: &Connection, path: &Path, groups: &[(&str, Vec<&(u64, Relation)>)]) -> Lines {
+    let named = |key| meta(conn, key).unwrap_or_else(|| "?".to_owned());
+    let mut out = Lines::default();
+    writeln!(out, "{}", path.display());
+    writeln!(out, "  {} as of {}", named("tenant"), named("asOf"));
     let all = || groups.iter().flat_map(|(_, members)| members.iter());
     let wide = all().map(|(_, relation)| one_line(&relation.name).width()).max().unwrap_or(0);
     let digits = all().map(|(rows, _)| count(*rows).width()).max().unwrap_or(0);
     for (group, members) in groups.iter().filter(|(_, members)| !members.is_empty()) {
-        // Writing to a string doesn't fail.
-        let _ = writeln!(out, "\n{group}");
+        out.blank();
+        out.line(group);
         for (rows, relation) in members {
             let (name, about) = (one_line(&relation.name), about::about(&relation.name).unwrap_or_default());
             let gap = " ".repeat(wide.saturating_sub(name.width()));
             let line = format!("  {name}{gap}  {:>digits$}  {about}", count(*rows));
-            let _ = writeln!(out, "{}", line.trim_end());
+            out.line(line.trim_end());
         }
     }
-    out.push_str(&question::words(conn));
-    out.push_str("\nEvery column: SELECT * FROM column_docs. Definitions of the numbers: SELECT * FROM meta.");
+    question::words(conn, &mut out);
+    out.blank();
+    out.line("Every column: SELECT * FROM column_docs. Definitions of the numbers: SELECT * FROM meta.");
     out
 }

@@ -3,11 +3,11 @@
 //! Must stay true: the statement is the one that the file carries. Unknown and invalid parameters are reported before
 //! any row is printed.
 
-use super::file::{described, meta, one_line, open};
+use super::file::{described, meta, open};
 use super::rows::{Form, show};
+use crate::output::{Lines, one_line};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::path::Path;
 use vestibule_platform::BoxError;
 use vestibule_report::Error as ReportError;
@@ -66,18 +66,17 @@ pub fn listed(conn: &Connection) -> Value {
 }
 
 /// The questions of a file, for people.
-pub fn words(conn: &Connection) -> String {
+pub fn words(conn: &Connection, out: &mut Lines) {
     let known = if carries_questions(conn) { questions(conn).unwrap_or_default() } else { Vec::new() };
     if known.is_empty() {
-        return String::new();
+        return;
     }
-    let mut out = String::from("\nquestions, as in --question incomplete-enrollments.actions --param os=ios\n");
+    out.blank();
+    out.line("questions, as in --question incomplete-enrollments.actions --param os=ios");
     for (question, parameters) in known {
-        // Writing to a string doesn't fail.
-        let _ = writeln!(out, "  {}: {}", one_line(&question.name), one_line(&question.purpose));
+        writeln!(out, "  {}: {}", question.name, question.purpose);
         for (name, purpose) in parameters {
-            let _ = writeln!(out, "      {}: {}", one_line(&name), one_line(&purpose));
+            writeln!(out, "      {name}: {purpose}");
         }
     }
-    out
 }

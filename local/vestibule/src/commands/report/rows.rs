@@ -3,13 +3,14 @@
 //! Must stay true: rows are written as they are read, so that memory does not grow with their number.
 
 use super::cell::{Stopped, cell, hex};
-use super::file::{described, one_line};
+use super::file::described;
 use super::sheet::Sheet;
+use crate::output::{json_text, one_line};
 use rusqlite::Rows;
 use rusqlite::types::ValueRef;
 use serde_json::json;
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use unicode_width::UnicodeWidthStr as _;
 use vestibule_platform::BoxError;
@@ -59,7 +60,7 @@ pub fn show(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Re
 }
 
 fn sheet(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
-    let mut sheet = Sheet::begin(out, names, false)?;
+    let mut sheet = Sheet::begin(out, names, false, std::io::stdout().is_terminal())?;
     while let Some(row) = rows.next()? {
         sheet.row(row, names.len())?;
     }
@@ -68,14 +69,14 @@ fn sheet(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<
 
 /// One object per line. If columns have the same name, the later ones get a number, so that none is lost.
 fn objects(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
-    let keys: Vec<String> = distinct(names).iter().map(|name| json!(name).to_string()).collect();
+    let keys: Vec<String> = distinct(names).iter().map(|name| json_text(&json!(name))).collect();
     let mut between = "[";
     while let Some(row) = rows.next()? {
         write!(out, "{between}")?;
         for (at, key) in keys.iter().enumerate() {
             let value = match row.get_ref(at)? {
                 ValueRef::Null => "null".to_owned(),
-                ValueRef::Text(text) => json!(String::from_utf8_lossy(text)).to_string(),
+                ValueRef::Text(text) => json_text(&json!(String::from_utf8_lossy(text))),
                 // JSON has no infinity, but readers turn a number that is too large into one.
                 ValueRef::Real(real) if real.is_infinite() => if real > 0.0 { "1e999" } else { "-1e999" }.to_owned(),
                 ValueRef::Blob(bytes) => json!(hex(bytes)).to_string(),

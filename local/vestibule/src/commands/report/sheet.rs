@@ -1,9 +1,10 @@
 //! Rows as CSV.
 //!
 //! Must stay true: no text becomes a formula. Senders choose device names, and a spreadsheet runs a cell that begins
-//! like a formula.
+//! like a formula. On a terminal, no text acts upon it.
 
 use super::cell::{Stopped, cell};
+use crate::output::one_line;
 use csv::{ByteRecord, ErrorKind, Terminator, Writer, WriterBuilder};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -17,18 +18,20 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 pub struct Sheet<W: Write> {
     out: Writer<W>,
     record: ByteRecord,
+    is_terminal: bool,
 }
 
 impl<W: Write> Sheet<W> {
-    /// Writes the names of the columns.
-    pub fn begin(mut out: W, names: &[String], bom: bool) -> Result<Self, Stopped> {
+    /// Writes the names of the columns. On a terminal, what it would act upon is escaped; elsewhere texts are written
+    /// as they are.
+    pub fn begin(mut out: W, names: &[String], bom: bool, is_terminal: bool) -> Result<Self, Stopped> {
         if bom {
             out.write_all(BYTE_ORDER_MARK.as_bytes())?;
         }
         let mut out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
-        let names: Vec<Cow<'_, str>> = names.iter().map(|name| harmless(name)).collect();
-        out.write_record(names.iter().map(|name| name.as_bytes())).map_err(output)?;
-        Ok(Self { out, record: ByteRecord::new() })
+        let names = names.iter().map(|name| written(name, is_terminal));
+        out.write_record(&names.collect::<ByteRecord>()).map_err(output)?;
+        Ok(Self { out, record: ByteRecord::new(), is_terminal })
     }
 
     /// Writes a row.
@@ -38,7 +41,7 @@ impl<W: Write> Sheet<W> {
             let value = row.get_ref(at)?;
             let text = cell(value);
             match value {
-                ValueRef::Text(_) => self.record.push_field(harmless(&text).as_bytes()),
+                ValueRef::Text(_) => self.record.push_field(&written(&text, self.is_terminal)),
                 _ => self.record.push_field(text.as_bytes()),
             }
         }
@@ -49,6 +52,12 @@ impl<W: Write> Sheet<W> {
     pub fn end(mut self) -> std::io::Result<()> {
         self.out.flush()
     }
+}
+
+/// A text of a cell.
+fn written(text: &str, is_terminal: bool) -> Vec<u8> {
+    let text = harmless(text);
+    if is_terminal { one_line(&text).into_bytes() } else { text.into_owned().into_bytes() }
 }
 
 fn output(error: csv::Error) -> Stopped {

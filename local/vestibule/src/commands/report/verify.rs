@@ -3,11 +3,10 @@
 //! Must stay true: only checks that were made are printed. If a finding makes later checks meaningless, they are left
 //! out and do not count as passed.
 
-use super::file::{Kind, described, kind, meta, one_line, open, quoted, relations};
-use crate::output::answer;
+use super::file::{Kind, described, kind, meta, open, quoted, relations};
+use crate::output::{Lines, answer, one_line};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::path::Path;
 use vestibule_platform::BoxError;
 use vestibule_report::{Error as ReportError, SCHEMA_VERSION, SUMMARY_VERSION, check, check_summary, hash};
@@ -63,12 +62,13 @@ impl Check {
     }
 }
 
-fn words(path: &Path, about: &Value, checks: &[Check]) -> String {
-    let text = |key: &str| about[key].as_str().map_or_else(|| "?".to_owned(), one_line);
-    let mut out = format!("{}\n  SHA-256 {}\n", path.display(), text("sha256"));
+fn words(path: &Path, about: &Value, checks: &[Check]) -> Lines {
+    let text = |key: &str| about[key].as_str().unwrap_or("?");
+    let mut out = Lines::default();
+    writeln!(out, "{}", path.display());
+    writeln!(out, "  SHA-256 {}", text("sha256"));
     let size = count(about["sizeBytes"].as_u64().unwrap_or(0));
-    // Writing to a string doesn't fail.
-    let _ = match about.get("kind") {
+    match about.get("kind") {
         Some(_) => writeln!(out, "  {} of {} as of {}, {size} bytes", text("kind"), text("tenant"), text("asOf")),
         None => writeln!(out, "  {size} bytes"),
     };
@@ -78,9 +78,9 @@ fn words(path: &Path, about: &Value, checks: &[Check]) -> String {
             Ok(result) => ("ok    ", result),
             Err(result) => ("FAILED", result),
         };
-        let _ = writeln!(out, "{mark}  {name:wide$}  {result}");
+        writeln!(out, "{mark}  {name:wide$}  {result}");
     }
-    out.trim_end().to_owned()
+    out
 }
 
 /// Accepts only the kinds that this program can check.
