@@ -69,7 +69,7 @@ impl Api {
     /// # Errors
     /// If the issuer that `access` names is invalid.
     pub fn new(archive: Archive, bus: Bus, clock: Clock, access: Access) -> Result<Self, BoxError> {
-        let issuer = access.oidc.clone().map(oidc::Issuer::new).transpose()?;
+        let issuer = access.oidc.clone().map(|oidc| oidc::Issuer::new(oidc, clock.clone())).transpose()?;
         Ok(Self { archive, bus, clock, access: Arc::new(access), issuer, limiter: respond::Limiter::default() })
     }
 
@@ -92,8 +92,10 @@ impl Api {
         let get = [Method::GET, Method::HEAD].contains(request.method());
         match (&segments[..], found) {
             // The page holds nobody's data.
-            ([], _) if get => self.page_file(request, "index.html").await,
-            (["assets", folder, name], _) if get => self.page_file(request, &format!("assets/{folder}/{name}")).await,
+            ([], _) if get => self.page_file(request, "index.html", now).await,
+            (["assets", folder, name], _) if get => {
+                self.page_file(request, &format!("assets/{folder}/{name}"), now).await
+            }
             (["api", ..], found) if request.method() == Method::OPTIONS => self.preflight(&found),
             (_, Found::Operation(served @ Served { by: By::Openly(open), .. }, _)) => {
                 served.check_query(&parameters(request.uri().query())?)?;

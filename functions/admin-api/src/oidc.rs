@@ -4,31 +4,15 @@
 //! expired. Its roles claim lists `TENANT:admin` or `TENANT:reader`. The first valid entry counts, so a person has one
 //! tenant at a time. Symmetric algorithms are never accepted, since anybody could then sign with a published key.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use serde::Deserialize;
+mod keys;
+
+use self::keys::Keys;
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Mutex;
-use vestibule_domain::{Millis, TenantId, Timestamp};
-use vestibule_platform::{BoxError, Oidc, Problem};
+use vestibule_domain::{TenantId, Timestamp};
+use vestibule_platform::{BoxError, Clock, Oidc, Problem};
 use vestibule_store::Role;
-
-/// Longest answer that is read as a key set.
-const MAX_BYTES: usize = 256 << 10;
-/// How long a request to the issuer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Keys are read again when a token names an unknown key, but no more often than this.
-const NEW_KEYS_AFTER: Millis = Millis::from_seconds(60);
-/// Keys are always read again after this time, so that a withdrawn key does not stay valid for ever.
-const OLD_KEYS_AFTER: Millis = Millis::from_minutes(60);
 
 const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::RS256,
@@ -41,12 +25,11 @@ const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::ES384,
 ];
 
-/// The issuer, with its keys as they were last read.
+/// The issuer, with what it publishes.
 #[derive(Clone)]
 pub(crate) struct Issuer {
     settings: Arc<Oidc>,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    keys: Arc<Mutex<Option<(Timestamp, JwkSet)>>>,
+    keys: Keys,
 }
 
 /// A person whose token is valid.
@@ -56,25 +39,19 @@ pub(crate) struct Person {
     pub subject: String,
 }
 
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: String,
-    jwks_uri: String,
-}
-
 impl Issuer {
     /// The issuer of a deployment.
     ///
     /// # Errors
     /// If its address is neither https nor on this machine, or the machine has no trusted roots.
-    pub(crate) fn new(settings: Oidc) -> Result<Self, BoxError> {
-        let local = ["http://127.0.0.1:", "http://localhost:"];
-        if !settings.issuer.starts_with("https://") && !local.iter().any(|local| settings.issuer.starts_with(local)) {
-            return Err("OIDC_ISSUER must be an https address".into());
-        }
-        let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider())?;
-        let client = Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().build());
-        Ok(Self { settings: Arc::new(settings), client, keys: Arc::default() })
+    pub(crate) fn new(settings: Oidc, clock: Clock) -> Result<Self, BoxError> {
+        let keys = Keys::new(settings.issuer.clone(), clock)?;
+        Ok(Self { settings: Arc::new(settings), keys })
+    }
+
+    /// The origin to which the page posts the code that people come back with, if it is known.
+    pub(crate) async fn token_origin(&self, now: Timestamp) -> Option<String> {
+        self.keys.token_origin(now).await
     }
 
     /// The person of a token; `None` if the token is invalid.
@@ -84,7 +61,7 @@ impl Issuer {
     pub(crate) async fn verify(&self, token: &str, now: Timestamp) -> Result<Option<Person>, Problem> {
         let Ok(header) = decode_header(token) else { return Ok(None) };
         let Some(algorithm) = ALGORITHMS.into_iter().find(|known| *known == header.alg) else { return Ok(None) };
-        let Some(key) = self.key(header.kid.as_deref(), now).await? else { return Ok(None) };
+        let Some(key) = self.keys.key(header.kid.as_deref(), now).await? else { return Ok(None) };
         let mut validation = Validation::new(algorithm);
         validation.set_issuer(&[&self.settings.issuer]);
         validation.set_audience(&[&self.settings.audience]);
@@ -97,58 +74,6 @@ impl Issuer {
         let subject = decoded.claims["sub"].as_str().unwrap_or_default().to_owned();
         Ok(found.map(|(tenant, role)| Person { tenant, role, subject }))
     }
-
-    async fn key(&self, id: Option<&str>, now: Timestamp) -> Result<Option<DecodingKey>, Problem> {
-        let mut keys = self.keys.lock().await;
-        let find = |set: &JwkSet| {
-            let jwk = match id {
-                Some(id) => set.find(id),
-                None => set.keys.first().filter(|_| set.keys.len() == 1),
-            };
-            jwk.and_then(|jwk| DecodingKey::from_jwk(jwk).ok())
-        };
-        if let Some((read_at, set)) = keys.as_ref() {
-            let found = find(set);
-            let age = now - *read_at;
-            let is_new = age.get().abs() < NEW_KEYS_AFTER.get();
-            if is_new || (found.is_some() && age.get().abs() < OLD_KEYS_AFTER.get()) {
-                return Ok(found);
-            }
-        }
-        let set = self.read_keys().await.map_err(|error| {
-            tracing::error!(error, issuer = self.settings.issuer, "the issuer's keys could not be read");
-            Problem::unavailable()
-        })?;
-        let found = find(&set);
-        *keys = Some((now, set));
-        Ok(found)
-    }
-
-    async fn read_keys(&self) -> Result<JwkSet, BoxError> {
-        let issuer = self.settings.issuer.trim_end_matches('/');
-        let discovery: Discovery =
-            serde_json::from_slice(&self.get(&format!("{issuer}/.well-known/openid-configuration")).await?)?;
-        if discovery.issuer != self.settings.issuer {
-            return Err("its discovery document is of another issuer".into());
-        }
-        Ok(serde_json::from_slice(&self.get(&discovery.jwks_uri).await?)?)
-    }
-
-    async fn get(&self, uri: &str) -> Result<Bytes, BoxError> {
-        let answer = tokio::time::timeout(PATIENCE, async {
-            let answer = self.client.get(uri.parse()?).await?;
-            if !answer.status().is_success() {
-                return Err(format!("{uri} answers {}", answer.status()).into());
-            }
-            Ok::<_, BoxError>(Limited::new(answer.into_body(), MAX_BYTES).collect().await?.to_bytes())
-        });
-        answer.await?
-    }
-}
-
-/// The cryptography that the AWS SDK's clients use as well.
-fn provider() -> rustls::crypto::CryptoProvider {
-    rustls::crypto::aws_lc_rs::default_provider()
 }
 
 /// What an entry of the roles claim allows.

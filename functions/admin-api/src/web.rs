@@ -11,6 +11,7 @@ use include_dir::{Dir, include_dir};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
+use vestibule_domain::Timestamp;
 use vestibule_platform::problem::{empty, json as answer, whole};
 use vestibule_platform::{HttpRequest, HttpResponse, Problem};
 use vestibule_webhook::sources::SENDERS;
@@ -48,7 +49,12 @@ impl Api {
     }
 
     /// A file of the page; the page itself is `index.html`.
-    pub(crate) async fn page_file(&self, request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
+    pub(crate) async fn page_file(
+        &self,
+        request: &HttpRequest,
+        path: &str,
+        now: Timestamp,
+    ) -> Result<HttpResponse, Problem> {
         let content = match path {
             LEXICON_PATH => LEXICON.as_bytes(),
             OPERATIONS_PATH => OPERATIONS_MODULE.as_bytes(),
@@ -57,7 +63,7 @@ impl Api {
         let mut response = fixed(request, content_type(path), content)?;
         let headers = response.headers_mut();
         if content_type(path).starts_with("text/html") {
-            let policy = self.policy().await?;
+            let policy = self.policy(now).await?;
             headers.insert(CONTENT_SECURITY_POLICY, policy);
             headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
             headers
@@ -66,13 +72,22 @@ impl Api {
         Ok(response)
     }
 
-    /// The origins from which the page may load and request: its own, that of the files if it is another, and that of the
-    /// issuer.
-    async fn policy(&self) -> Result<HeaderValue, Problem> {
+    /// The origins from which the page may load and request: its own, that of the files if it is another, that of the issuer
+    /// and that of the issuer's token endpoint, which some have elsewhere.
+    async fn policy(&self, now: Timestamp) -> Result<HeaderValue, Problem> {
+        let tokens = match &self.issuer {
+            Some(issuer) => issuer.token_origin(now).await,
+            None => None,
+        };
         let issuer = self.access.oidc.as_ref().and_then(|oidc| origin(&oidc.issuer));
         let files = self.archive.files_origin().await.map_err(|error| crate::problem(&error))?;
-        let files = files.as_deref().and_then(origin);
-        let connect = [Some("'self'".to_owned()), files, issuer].into_iter().flatten().collect::<Vec<_>>();
+        let origins = [Some("'self'".to_owned()), files.as_deref().and_then(origin), issuer, tokens];
+        let mut connect: Vec<String> = Vec::new();
+        for origin in origins.into_iter().flatten() {
+            if !connect.contains(&origin) {
+                connect.push(origin);
+            }
+        }
         let policy = format!(
             "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
              connect-src {}; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -109,7 +124,8 @@ pub(crate) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     known.flat_map(|value| value.split(',')).any(|known| known.trim() == "*" || strong(known) == strong(tag))
 }
 
-fn origin(address: &str) -> Option<String> {
+/// The origin of an address.
+pub(crate) fn origin(address: &str) -> Option<String> {
     let uri: Uri = address.parse().ok()?;
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }

@@ -45,22 +45,25 @@ async fn issuer(keys: Arc<Mutex<Vec<Value>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let own = address.clone();
+    serve(listener, move |path| match path {
+        "/.well-known/openid-configuration" => json!({"issuer": own, "jwks_uri": format!("{own}/keys")}),
+        _ => json!({"keys": *keys.lock().unwrap()}),
+    });
+    address
+}
+
+/// Answers every request with JSON by its path.
+fn serve(listener: TcpListener, answer: impl Fn(&str) -> Value + Send + 'static) {
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut request = vec![0; 4_096];
             let read = socket.read(&mut request).await.unwrap_or(0);
             let request = String::from_utf8_lossy(&request[..read]).into_owned();
-            let body = if request.starts_with("GET /.well-known/openid-configuration ") {
-                json!({"issuer": own, "jwks_uri": format!("{own}/keys")})
-            } else {
-                json!({"keys": *keys.lock().unwrap()})
-            };
-            let body = body.to_string();
+            let body = answer(request.split(' ').nth(1).unwrap_or_default()).to_string();
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             let _gone = socket.write_all(format!("{head}{body}").as_bytes()).await;
         }
     });
-    address
 }
 
 #[tokio::test]
@@ -126,4 +129,81 @@ async fn without_an_issuer_only_our_own_tokens_are_accepted() {
     let claims = json!({"iss": "https://issuer.example", "aud": "x", "sub": "ada", "exp": now().seconds() + 600,
         "roles": ["contoso:admin"]});
     Client::new(&serve.url, &known.token(&claims)).get("/api/tenant").await.problem(401);
+}
+
+/// The metadata of issuers whose keys and token endpoint are elsewhere, as their documentation shows it: Google's
+/// <https://accounts.google.com/.well-known/openid-configuration> and, of Entra's v1 tokens,
+/// <https://sts.windows.net/TENANT/.well-known/openid-configuration>. The origins become servers of this test; all other
+/// members stay. Google's keys name their algorithm, Entra's do not, and have certificates and an issuer of their own.
+const DOCUMENTED: [(&str, &str, &str); 2] = [
+    (
+        "google",
+        r#"{"issuer": "ISSUER", "authorization_endpoint": "ISSUER/o/oauth2/v2/auth",
+            "device_authorization_endpoint": "TOKENS/device/code", "token_endpoint": "TOKENS/token",
+            "userinfo_endpoint": "https://openidconnect.googleapis.com/v1/userinfo",
+            "revocation_endpoint": "TOKENS/revoke", "jwks_uri": "KEYS/oauth2/v3/certs",
+            "response_types_supported": ["code", "token", "id_token"], "response_modes_supported": ["query", "fragment"],
+            "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "email", "profile"],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+            "code_challenge_methods_supported": ["plain", "S256"]}"#,
+        r#"{"use": "sig"}"#,
+    ),
+    (
+        "entra",
+        r#"{"token_endpoint": "TOKENS/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/oauth2/token",
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+            "jwks_uri": "KEYS/common/discovery/keys", "response_modes_supported": ["query", "fragment", "form_post"],
+            "subject_types_supported": ["pairwise"], "id_token_signing_alg_values_supported": ["RS256"],
+            "issuer": "ISSUER/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/", "microsoft_multi_refresh_token": true,
+            "authorization_endpoint": "TOKENS/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/oauth2/authorize",
+            "check_session_iframe": "TOKENS/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/oauth2/checksession",
+            "tenant_region_scope": "WW", "cloud_instance_name": "microsoftonline.com"}"#,
+        r#"{"use": "sig", "x5t": "nOo3ZDrODXEK1jKWhXslHR_KXEg", "x5c": ["MIIDBTCCAe2gAwIBAgIQ"], "alg": null,
+            "issuer": "https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0"}"#,
+    ),
+];
+
+#[tokio::test]
+async fn an_issuer_may_have_its_keys_and_its_token_endpoint_elsewhere() {
+    for (name, metadata, members) in DOCUMENTED {
+        let known = key("k1");
+        let mut public = known.public.clone();
+        for (member, value) in serde_json::from_str::<Value>(members).unwrap().as_object().unwrap() {
+            public[member] = value.clone();
+        }
+        public.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        // A key of a kind that nobody here knows must not spoil the others.
+        let keys = json!({"keys": [{"kty": "AKP", "kid": "post-quantum", "alg": "ML-DSA-65", "pub": "AA"}, public]});
+        let [issuer, keys_at, tokens] =
+            [bound().await, bound().await, bound().await].map(|(listener, address)| (Some(listener), address));
+        let metadata = metadata.replace("ISSUER", &issuer.1).replace("KEYS", &keys_at.1).replace("TOKENS", &tokens.1);
+        let metadata: Value = serde_json::from_str(&metadata).unwrap();
+        let address = metadata["issuer"].as_str().unwrap().to_owned();
+        serve(issuer.0.unwrap(), move |path| {
+            if path.ends_with("/.well-known/openid-configuration") { metadata.clone() } else { json!({}) }
+        });
+        serve(keys_at.0.unwrap(), move |_| keys.clone());
+
+        let folder = Folder::new();
+        folder.add_tenant("contoso");
+        let serving = folder.serve_with(&[("OIDC_ISSUER", &address), ("OIDC_CLIENT_ID", "vestibule-page")]);
+        let claims = json!({"iss": address, "aud": "vestibule-page", "sub": "ada", "exp": now().seconds() + 600,
+            "roles": ["contoso:reader"]});
+        let tenant = Client::new(&serving.url, &known.token(&claims)).json("/api/tenant").await;
+        assert_eq!(tenant["tenant"], "contoso", "{name}");
+        // The page may post its code there.
+        let page = reqwest::get(&serving.url).await.unwrap();
+        let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        let connect = policy.split("; ").find(|part| part.starts_with("connect-src ")).unwrap();
+        for origin in [&issuer.1, &tokens.1] {
+            assert!(connect.split(' ').any(|part| part == origin), "{name}: {connect} without {origin}");
+        }
+    }
+}
+
+async fn bound() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    (listener, address)
 }
