@@ -42,6 +42,8 @@ pub struct App {
     api: Api,
 }
 
+/// The file in a data folder by which its processes learn that a tenant was changed.
+const TENANT_CHANGES: &str = "tenant-changes";
 /// The file in a data folder that holds the organisation's own advice.
 const ADVICE: &str = "advice.json";
 
@@ -105,7 +107,7 @@ impl App {
         let config = config();
         let clock = Clock::system();
         let clients = host.clients.clone();
-        let store = Store::new(clients.dynamodb, config.table.clone());
+        let store = Store::new(clients.dynamodb, config.table.clone()).with_notice(data.join(TENANT_CHANGES));
         let bus = Bus::new(clients.events, &config);
         // Each process has its own copies, since another may work beside it.
         let scratch = scratch_root(data).join(std::process::id().to_string());
@@ -210,6 +212,17 @@ impl App {
     pub async fn tenant(&self, name: &str) -> Result<Tenant, BoxError> {
         let id = TenantId::parse(name)?;
         Ok(self.store.tenant(&id).await?.ok_or_else(|| format!("there is no tenant {name}"))?)
+    }
+
+    /// Changes the tenant by that name, after others who change it at the same time. `change` may be called several
+    /// times, and may find its change already made.
+    pub async fn change<T>(
+        &self,
+        name: &str,
+        change: impl FnMut(&mut Tenant) -> Result<T, BoxError>,
+    ) -> Result<(Tenant, T), BoxError> {
+        let changed = self.store.change_tenant(&TenantId::parse(name)?, change).await?;
+        Ok(changed.ok_or_else(|| format!("there is no tenant {name}"))?)
     }
 
     /// Waits until the consequences of a command are processed, and stops what this process started.

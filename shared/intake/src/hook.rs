@@ -9,7 +9,7 @@ use crate::sign_ins::SignIns;
 use crate::{Results, Status, store_batch};
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
-use vestibule_domain::{TenantId, Timestamp};
+use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics, problem};
 use vestibule_store::{Store, StoreError, Tenant, TenantCache};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
@@ -21,6 +21,8 @@ use vestibule_webhook::{BodyError, MAX_BODY_BYTES, Received};
 
 /// The time after which to send again what could not be stored.
 const RETRY_AFTER_SECONDS: u32 = 5;
+/// How long a process may accept a secret that was revoked, where no notice reaches it at once.
+const SECRETS_HELD_FOR: Millis = Millis::from_seconds(10);
 /// The secret to compare with if there is no tenant, so that an unknown tenant takes as long as a wrong signature.
 const NOBODYS_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -40,7 +42,7 @@ impl Hook {
     /// The webhooks, storing in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
         Self {
-            tenants: TenantCache::new(store.clone()),
+            tenants: TenantCache::new(store.clone()).holding(SECRETS_HELD_FOR).consistent(),
             store,
             clock,
             limit: Limit::default(),

@@ -24,6 +24,7 @@ mod keys;
 mod load;
 mod lost;
 mod meter;
+mod notice;
 mod profiles;
 mod pulls;
 mod refold;
@@ -69,6 +70,7 @@ use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use item::Item;
 use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -106,6 +108,7 @@ pub struct Store {
     jitter: Arc<AtomicU64>,
     /// Whether bulk reads are strongly consistent, whatever that costs.
     consistent: bool,
+    notice: notice::Notice,
 }
 
 impl Store {
@@ -120,7 +123,16 @@ impl Store {
             web_enrollment: web_enrollment::Remembered::default(),
             jitter,
             consistent: false,
+            notice: notice::Notice::default(),
         }
+    }
+
+    /// The same with a file by which all processes of one machine learn at once that a tenant was changed. They must
+    /// all name the same one.
+    #[must_use]
+    pub fn with_notice(mut self, file: PathBuf) -> Self {
+        self.notice = notice::Notice::at(file);
+        self
     }
 
     /// The same with pauses that follow from `seed`, for reproducible runs.

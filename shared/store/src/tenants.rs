@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use vestibule_domain::{Reports, TenantId, TenantSettings, Timestamp};
 
+/// Tries of a change before the tenant counts as too busy. One of all writers at a time succeeds, and so many people do
+/// not change a tenant at once.
+const MOST_TRIES: u32 = 60;
 /// Sort key of a tenant's item.
 pub(crate) const TENANT: &str = "t";
 const DIRECTORY: &str = "tenants";
@@ -252,6 +255,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Exists`] if the name is taken; [`StoreError::Conflict`] if another write came between.
     pub async fn create_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
+        let created = self.put_new_tenant(tenant).await;
+        // Also after an error: its answer may have been lost.
+        self.notice.raise();
+        created
+    }
+
+    async fn put_new_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         tenant.version = 1;
         tenant.note_settings();
         let put = |item| {
@@ -334,6 +344,45 @@ impl Store {
     /// [`StoreError::Conflict`] if another writer did. If the answer to this write was lost, that writer may have come
     /// after it.
     pub async fn update_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
+        let written = self.write_tenant(tenant).await;
+        // Also after an error: its answer may have been lost.
+        self.notice.raise();
+        written
+    }
+
+    /// Changes a tenant, again on what another writer left if one came between, and returns it with what `change`
+    /// returned last; `None` if it does not exist. If nothing changes, nothing is written.
+    ///
+    /// `change` may find its own change already made: an answer may be lost, and another writer come after it.
+    ///
+    /// # Errors
+    /// Those of `change`; [`StoreError::Busy`] if other writers come between all the time; if the table can't be read
+    /// or written.
+    pub async fn change_tenant<T, E: From<StoreError>>(
+        &self,
+        id: &TenantId,
+        mut change: impl FnMut(&mut Tenant) -> Result<T, E>,
+    ) -> Result<Option<(Tenant, T)>, E> {
+        for attempt in 0..MOST_TRIES {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let Some(before) = self.tenant(id).await? else { return Ok(None) };
+            let mut tenant = before.clone();
+            let made = change(&mut tenant)?;
+            if tenant == before {
+                return Ok(Some((tenant, made)));
+            }
+            match self.update_tenant(&mut tenant).await {
+                Ok(()) => return Ok(Some((tenant, made))),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    async fn write_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let before = tenant.version;
         tenant.version += 1;
         if tenant.count_settings() {

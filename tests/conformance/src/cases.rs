@@ -96,6 +96,8 @@ macro_rules! with_cases {
             tenants:
                 a_tenant_is_created_once_and_changed_on_condition,
                 a_cache_holds_a_tenant_for_a_moment,
+                a_noticed_change_ends_what_is_held,
+                changes_at_the_same_time_are_all_made,
                 files_are_listed_newest_first,
                 the_newest_file_only_becomes_newer;
             profiles:

@@ -27,7 +27,7 @@ use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_host::FrontSettings;
 use vestibule_platform::{BoxError, Clock};
 use vestibule_simulator::{Delivery, Mark, Scenario, Summary, simulate, waiting};
-use vestibule_store::{Role, Store, Tenant};
+use vestibule_store::Role;
 
 /// The demonstration's organisation.
 const TENANT: &str = "contoso";
@@ -119,7 +119,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
         if !options.exit {
             if !options.json {
                 // Printed only here, because the link works once and only while this serves.
-                let link = sign_in_link(&store, &credentials.tenant, &url).await?;
+                let link = tenant::give_link(&store, now(), &credentials.tenant, Role::Admin, &url).await?;
                 say("");
                 say(format!("The page: {link}"));
                 say(format!("Serving {url} until Ctrl-C."));
@@ -230,31 +230,20 @@ fn now() -> Timestamp {
 /// has it any more.
 async fn prepare_tenant(app: &App) -> Result<Credentials, BoxError> {
     let id = TenantId::parse(TENANT)?;
-    let Some(mut tenant) = app.store.tenant(&id).await? else {
-        let mut added = tenant::add(app, TENANT).await?;
-        keep_sample(&mut added.tenant);
-        app.store.update_tenant(&mut added.tenant).await?;
-        return Ok(Credentials { tenant: id, secret: added.webhook_secret, token: added.admin_token });
-    };
-    keep_sample(&mut tenant);
-    tenant.tokens.retain(|token| token.name != TOKEN);
-    let token = tenant::give_token(app, &mut tenant, Role::Admin, TOKEN, Vec::new())?;
-    app.store.update_tenant(&mut tenant).await?;
+    if app.store.tenant(&id).await?.is_none() {
+        tenant::add(app, TENANT).await?;
+    }
+    let (kept, token) = tenant::new_api_token(app.now(), &id, Role::Admin, TOKEN, Vec::new())?;
+    let changed = app.change(TENANT, |tenant| {
+        // A longer retention that somebody chose stays.
+        tenant.settings.retention_days = tenant.settings.retention_days.max(KEPT_DAYS);
+        tenant.tokens.retain(|token| token.name != TOKEN);
+        tenant::add_token(tenant, &kept);
+        Ok(())
+    });
+    let (tenant, ()) = changed.await?;
     let secret = tenant.secrets().next().ok_or("the tenant has no webhook secret")?.to_owned();
     Ok(Credentials { tenant: id, secret, token })
-}
-
-/// Lets the tenant keep the whole sample. A longer retention that somebody chose stays.
-fn keep_sample(tenant: &mut Tenant) {
-    tenant.settings.retention_days = tenant.settings.retention_days.max(KEPT_DAYS);
-}
-
-/// A link that signs in to the page once.
-async fn sign_in_link(store: &Store, tenant: &TenantId, url: &str) -> Result<String, BoxError> {
-    let mut tenant = store.tenant(tenant).await?.ok_or("the tenant is gone")?;
-    let link = tenant::give_link(now(), &mut tenant, Role::Admin, url)?;
-    store.update_tenant(&mut tenant).await?;
-    Ok(link)
 }
 
 /// The sample of a folder, or a new one that ends now.

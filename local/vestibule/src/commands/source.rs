@@ -101,13 +101,14 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
         SourceCommand::Remove { name, source, common } => {
             let source = find(&source)?;
             let app = App::open(&common.data).await?;
-            let mut tenant = app.tenant(&name).await?;
-            let before = tenant.sources.len();
-            tenant.sources.retain(|one| one.source != source.name);
-            let removed = before - tenant.sources.len();
-            if removed > 0 {
-                app.store.update_tenant(&mut tenant).await?;
-            }
+            let mut removed = 0;
+            let changed = app.change(&name, |tenant| {
+                let before = tenant.sources.len();
+                tenant.sources.retain(|one| one.source != source.name);
+                removed = removed.max(before - tenant.sources.len());
+                Ok(())
+            });
+            let (tenant, ()) = changed.await?;
             app.close().await?;
             answer(common.json, &json!({"tenant": tenant.id, "removed": removed}), || {
                 format!("{removed} secret(s) removed.")
@@ -189,8 +190,8 @@ impl Set {
         Ok(Self { reports, ignore_awaiting_configuration: ignore })
     }
 
-    /// Applies the settings. Returns whether anything changed.
-    fn apply(&self, tenant: &mut Tenant, source: &Sender) -> bool {
+    /// Applies the settings.
+    fn apply(&self, tenant: &mut Tenant, source: &Sender) {
         let before = tenant.source_settings.get(source.name).copied().unwrap_or_default();
         let set = SourceSettings {
             reports: self.reports.unwrap_or(before.reports),
@@ -202,7 +203,6 @@ impl Set {
         if set == SourceSettings::default() {
             tenant.source_settings.remove(source.name);
         }
-        set != before
     }
 }
 
@@ -233,25 +233,24 @@ fn find(name: &str) -> Result<&'static Sender, BoxError> {
 
 /// Makes a secret, if the source uses one. Earlier secrets go on working.
 async fn add(app: &App, name: &str, source: &Sender, set: &Set) -> Result<(Tenant, Option<String>), BoxError> {
-    let mut tenant = app.tenant(name).await?;
-    let changes = set.apply(&mut tenant, source);
-    if source.own_proof().is_none() {
-        if changes {
-            app.store.update_tenant(&mut tenant).await?;
-        }
-        return Ok((tenant, None));
-    }
-    let secret = new_source_secret()?;
-    let (mut own, others): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut tenant.sources).into_iter().partition(|one| one.source == source.name);
-    own.insert(
-        0,
-        SourceSecret { source: source.name.to_owned(), secret: Secret::new(secret.clone()), created_at: app.now() },
-    );
-    own.truncate(MOST_SECRETS);
-    tenant.sources = own.into_iter().chain(others).collect();
-    app.store.update_tenant(&mut tenant).await?;
-    Ok((tenant, Some(secret)))
+    let secret = source.own_proof().map(|_| new_source_secret()).transpose()?;
+    let new = secret.as_ref().map(|secret| SourceSecret {
+        source: source.name.to_owned(),
+        secret: Secret::new(secret.clone()),
+        created_at: app.now(),
+    });
+    let changed = app.change(name, |tenant| {
+        set.apply(tenant, source);
+        let (own, mut others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut tenant.sources).into_iter().partition(|one| one.source == source.name);
+        let known = own.into_iter().filter(|one| new.as_ref() != Some(one));
+        let own: Vec<SourceSecret> = new.clone().into_iter().chain(known).take(MOST_SECRETS).collect();
+        others.splice(0..0, own);
+        tenant.sources = others;
+        Ok(())
+    });
+    let (tenant, ()) = changed.await?;
+    Ok((tenant, secret))
 }
 
 /// A new secret for a source that has its own.

@@ -13,13 +13,15 @@ use vestibule_platform::BoxError;
 use vestibule_platform::credentials::{new_sign_in_code, new_token, new_webhook_secret, random, token_hash};
 use vestibule_store::{
     ApiToken, DeadLetter, ExportReason, ItemKey, Refold, Refolding, RefusedMerge, Role, Secret, SettingsHistory,
-    SignInCode, StoreError, Tenant,
+    SignInCode, Store, StoreError, Tenant,
 };
 
 /// How long a link is valid.
 const LINK: Millis = Millis::from_minutes(15);
 /// Most webhook secrets. Two are needed while one replaces another; many more are a mistake.
 const MOST_SECRETS: usize = 5;
+/// Tries of adding a tenant whose name somebody else writes at the same time.
+const CREATING: usize = 5;
 
 /// A tenant that was just added.
 pub struct Added {
@@ -47,42 +49,57 @@ pub async fn add(app: &App, name: &str) -> Result<Added, BoxError> {
         version: 0,
         feed: None,
     };
-    let admin_token = give_token(app, &mut tenant, Role::Admin, "first administrator", Vec::new())?;
-    match app.store.create_tenant(&mut tenant).await {
-        Ok(()) => Ok(Added { tenant, webhook_secret, admin_token }),
-        Err(StoreError::Exists) => Err(format!("tenant {name} already exists").into()),
-        Err(error) => Err(error.into()),
+    let (token, admin_token) = new_api_token(app.now(), &tenant.id, Role::Admin, "first administrator", Vec::new())?;
+    tenant.tokens.push(token);
+    for _ in 0..CREATING {
+        match app.store.create_tenant(&mut tenant).await {
+            Ok(()) => return Ok(Added { tenant, webhook_secret, admin_token }),
+            Err(StoreError::Exists) => break,
+            // Somebody writes the same name: the next try sees whether they did.
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Err(format!("tenant {name} already exists").into())
 }
 
-/// Adds a token to the tenant, which must then be stored.
-pub fn give_token(
-    app: &App,
-    tenant: &mut Tenant,
+/// Adds a token to the tenant, once.
+pub fn add_token(tenant: &mut Tenant, token: &ApiToken) {
+    tenant.tokens.retain(|known| known.sha256 != token.sha256);
+    tenant.tokens.push(token.clone());
+}
+
+/// A new token: what the tenant keeps of it, and the token itself.
+pub fn new_api_token(
+    now: Timestamp,
+    tenant: &TenantId,
     role: Role,
     label: &str,
     scope_tags: Vec<String>,
-) -> Result<String, BoxError> {
-    let token = new_token(tenant.id.as_str())?;
+) -> Result<(ApiToken, String), BoxError> {
+    let token = new_token(tenant.as_str())?;
     let sha256 = token_hash(&token);
     let id = sha256.chars().take(12).collect();
-    tenant.tokens.push(ApiToken {
-        id,
-        name: label.to_owned(),
-        role,
-        sha256,
-        created_at: app.now(),
-        scope_tags,
-        expires_at: None,
-    });
-    Ok(token)
+    let kept = ApiToken { id, name: label.to_owned(), role, sha256, created_at: now, scope_tags, expires_at: None };
+    Ok((kept, token))
 }
 
-/// A link to the page at `url` that signs somebody in once. The tenant must then be stored.
-pub fn give_link(now: Timestamp, tenant: &mut Tenant, role: Role, url: &str) -> Result<String, BoxError> {
-    let code = new_sign_in_code(tenant.id.as_str())?;
-    tenant.sign_in_codes.retain(|known| now < known.expires_at);
-    tenant.sign_in_codes.push(SignInCode { sha256: token_hash(&code), role, expires_at: now + LINK });
+/// Makes a link to the page at `url` that signs somebody in once.
+pub async fn give_link(
+    store: &Store,
+    now: Timestamp,
+    tenant: &TenantId,
+    role: Role,
+    url: &str,
+) -> Result<String, BoxError> {
+    let code = new_sign_in_code(tenant.as_str())?;
+    let kept = SignInCode { sha256: token_hash(&code), role, expires_at: now + LINK };
+    let changed = store.change_tenant(tenant, |tenant| {
+        tenant.sign_in_codes.retain(|known| now < known.expires_at && known.sha256 != kept.sha256);
+        tenant.sign_in_codes.push(kept.clone());
+        Ok::<_, StoreError>(())
+    });
+    changed.await?.ok_or_else(|| format!("there is no tenant {tenant}"))?;
     Ok(format!("{}/#/sign-in?code={code}", url.trim_end_matches('/')))
 }
 
@@ -174,24 +191,14 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
     let pairs = pairs.iter().map(|pair| pair.split_once('=').ok_or_else(|| format!("{pair} is not SETTING=VALUE")));
     let pairs: Vec<(&str, &str)> = pairs.collect::<Result<_, _>>()?;
     let app = App::open(&common.data).await?;
-    let mut tenant = app.tenant(name).await?;
-    let mut patch = Map::new();
-    let mut compliance = tenant.settings.compliance_source.clone();
-    for (setting, value) in pairs {
-        let Some(platform) = setting.strip_prefix("complianceSource.") else {
-            patch.insert(setting.to_owned(), read_value(setting, value));
-            continue;
-        };
-        let platform = Platform::read(platform).ok_or_else(|| format!("{platform} is not a platform"))?;
-        compliance = compliance.with(platform, Some(value.to_owned()).filter(|value| !value.is_empty()));
-        patch.insert("complianceSource".to_owned(), serde_json::to_value(&compliance)?);
-    }
-    let before = tenant.settings.clone();
-    tenant.settings = admin_api::patched(&before, &Value::Object(patch))
-        .map_err(|error| format!("{}: {}", error.field, error.problem))?;
+    let changed = app.change(name, |tenant| {
+        let before = tenant.settings.clone();
+        tenant.settings = with_pairs(&before, &pairs)?;
+        Ok(before)
+    });
+    let (tenant, before) = changed.await?;
     let (mut file, mut applied) = (None, None);
     if tenant.settings != before {
-        app.store.update_tenant(&mut tenant).await?;
         applied = apply(&app, &tenant, common).await?;
         // The past looks different now, so a new file must show it.
         if tenant.settings.alters_history(&before) && app.store.latest_file(&tenant.id).await?.is_some() {
@@ -218,6 +225,23 @@ async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxErr
         lines.collect::<Lines>()
     });
     Ok(())
+}
+
+/// The settings with what was typed.
+fn with_pairs(before: &TenantSettings, pairs: &[(&str, &str)]) -> Result<TenantSettings, BoxError> {
+    let mut patch = Map::new();
+    let mut compliance = before.compliance_source.clone();
+    for (setting, value) in pairs {
+        let Some(platform) = setting.strip_prefix("complianceSource.") else {
+            patch.insert((*setting).to_owned(), read_value(setting, value));
+            continue;
+        };
+        let platform = Platform::read(platform).ok_or_else(|| format!("{platform} is not a platform"))?;
+        compliance = compliance.with(platform, Some((*value).to_owned()).filter(|value| !value.is_empty()));
+        patch.insert("complianceSource".to_owned(), serde_json::to_value(&compliance)?);
+    }
+    let settings = admin_api::patched(before, &Value::Object(patch));
+    Ok(settings.map_err(|error| format!("{}: {}", error.field, error.problem))?)
 }
 
 /// Folds the tenant's enrollments again if the changed settings give other attempts, and shows the progress on the
@@ -260,24 +284,25 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
     match command {
         TokenCommand::Add { name, role, label, scope_tags, common } => {
             let app = App::open(&common.data).await?;
-            let mut tenant = app.tenant(&name).await?;
             let role = Role::from(role);
-            let token = give_token(&app, &mut tenant, role, &label, scope_tags)?;
-            app.store.update_tenant(&mut tenant).await?;
+            let (kept, token) = new_api_token(app.now(), &TenantId::parse(&name)?, role, &label, scope_tags)?;
+            let added = app.change(&name, |tenant| {
+                add_token(tenant, &kept);
+                Ok(())
+            });
+            let (tenant, ()) = added.await?;
             app.close().await?;
-            let id = tenant.tokens.last().map(|token| token.id.clone());
-            let value = json!({"tenant": tenant.id, "id": id, "role": role, "token": token});
+            let value = json!({"tenant": tenant.id, "id": kept.id, "role": role, "token": token});
             answer(common.json, &value, || [token, "It is not shown again.".to_owned()]);
         }
         TokenCommand::Link { name, role, url, common } => {
             let app = App::open(&common.data).await?;
-            let mut tenant = app.tenant(&name).await?;
             let role = Role::from(role);
-            let link = give_link(app.now(), &mut tenant, role, &public_address(url, &common.data))?;
-            app.store.update_tenant(&mut tenant).await?;
+            let url = public_address(url, &common.data);
+            let link = give_link(&app.store, app.now(), &TenantId::parse(&name)?, role, &url).await?;
             app.close().await?;
             let minutes = LINK.get() / 60_000;
-            let value = json!({"tenant": tenant.id, "role": role, "url": link, "expiresInMinutes": minutes});
+            let value = json!({"tenant": name, "role": role, "url": link, "expiresInMinutes": minutes});
             answer(common.json, &value, || [link, format!("It works once, within {minutes} minutes.")]);
         }
         TokenCommand::List { name, common } => {
@@ -303,14 +328,15 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
         }
         TokenCommand::Revoke { name, token, common } => {
             let app = App::open(&common.data).await?;
-            let mut tenant = app.tenant(&name).await?;
-            let before = tenant.tokens.len();
             let hash = token_hash(&token);
-            tenant.tokens.retain(|known| known.id != token && known.sha256 != hash);
-            let revoked = before - tenant.tokens.len();
-            if revoked > 0 {
-                app.store.update_tenant(&mut tenant).await?;
-            }
+            let mut revoked = 0;
+            let changed = app.change(&name, |tenant| {
+                let before = tenant.tokens.len();
+                tenant.tokens.retain(|known| known.id != token && known.sha256 != hash);
+                revoked = revoked.max(before - tenant.tokens.len());
+                Ok(())
+            });
+            let (tenant, ()) = changed.await?;
             app.close().await?;
             if revoked == 0 {
                 return Err(format!("{name} has no such token").into());
@@ -324,14 +350,15 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
 pub async fn secret(command: SecretCommand) -> Result<(), BoxError> {
     let SecretCommand::Rotate { name, revoke_others, common } = command;
     let app = App::open(&common.data).await?;
-    let mut tenant = app.tenant(&name).await?;
     let secret = new_webhook_secret()?;
-    if revoke_others {
-        tenant.webhook_secrets.clear();
-    }
-    tenant.webhook_secrets.insert(0, Secret::new(secret.clone()));
-    tenant.webhook_secrets.truncate(MOST_SECRETS);
-    app.store.update_tenant(&mut tenant).await?;
+    let rotated = app.change(&name, |tenant| {
+        let new = Secret::new(secret.clone());
+        tenant.webhook_secrets.retain(|known| *known != new && !revoke_others);
+        tenant.webhook_secrets.insert(0, new);
+        tenant.webhook_secrets.truncate(MOST_SECRETS);
+        Ok(())
+    });
+    let (tenant, ()) = rotated.await?;
     app.close().await?;
     let valid = tenant.webhook_secrets.len();
     let value = json!({"tenant": tenant.id, "webhookSecret": secret, "validSecrets": valid});

@@ -99,6 +99,58 @@ pub async fn a_cache_holds_a_tenant_for_a_moment(engine: &Engine) {
     table.drop().await;
 }
 
+/// Where processes of one machine have a notice, a change by another of them ends what a cache holds at once.
+pub async fn a_noticed_change_ends_what_is_held(engine: &Engine) {
+    let table = engine.table().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = || table.store.clone().with_notice(folder.path().join("tenant-changes"));
+    let (cache, other) = (TenantCache::new(store()), store());
+    let secrets = async || {
+        let held = cache.get(&tenant(), second(0)).await.unwrap();
+        held.map(|tenant| tenant.secrets().map(str::to_owned).collect::<Vec<_>>())
+    };
+    assert_eq!(secrets().await, None);
+    other.create_tenant(&mut new("contoso")).await.unwrap();
+    assert_eq!(secrets().await, Some(vec!["whsec_new".to_owned(), "whsec_old".to_owned()]));
+    let revoke = |tenant: &mut Tenant| {
+        tenant.webhook_secrets.truncate(1);
+        Ok::<_, StoreError>(())
+    };
+    other.change_tenant(&tenant(), revoke).await.unwrap().unwrap();
+    assert_eq!(secrets().await, Some(vec!["whsec_new".to_owned()]));
+    table.drop().await;
+}
+
+/// Writers who come between each other all succeed, and nothing of any is lost.
+pub async fn changes_at_the_same_time_are_all_made(engine: &Engine) {
+    let table = engine.table().await;
+    let store = &table.store;
+    store.create_tenant(&mut new("contoso")).await.unwrap();
+    let before = store.tenant(&tenant()).await.unwrap().unwrap().webhook_secrets.len();
+    let adds = (0..17).map(|number| async move {
+        let secret = Secret::new(format!("whsec_{number}"));
+        let add = |tenant: &mut Tenant| {
+            tenant.webhook_secrets.retain(|known| *known != secret);
+            tenant.webhook_secrets.push(secret.clone());
+            Ok::<_, StoreError>(())
+        };
+        store.change_tenant(&tenant(), add).await
+    });
+    for added in futures::future::join_all(adds).await {
+        added.unwrap().unwrap();
+    }
+    assert_eq!(store.tenant(&tenant()).await.unwrap().unwrap().webhook_secrets.len(), before + 17);
+    // Nothing is written if nothing changes, and a refusal by the change itself is returned.
+    let version = store.tenant(&tenant()).await.unwrap().unwrap().version;
+    store.change_tenant(&tenant(), |_| Ok::<_, StoreError>(())).await.unwrap().unwrap();
+    assert_eq!(store.tenant(&tenant()).await.unwrap().unwrap().version, version);
+    let refused = store.change_tenant(&tenant(), |_| Err::<(), _>(StoreError::Exists)).await;
+    assert!(matches!(refused, Err(StoreError::Exists)));
+    let nobody = TenantId::parse("nobody").unwrap();
+    assert!(store.change_tenant(&nobody, |_| Ok::<_, StoreError>(())).await.unwrap().is_none());
+    table.drop().await;
+}
+
 /// Sorted by the instant as of which they are true.
 pub async fn files_are_listed_newest_first(engine: &Engine) {
     let table = engine.table().await;

@@ -30,13 +30,16 @@ pub struct Products {
 /// Adds the tenant and its sources, if they are missing.
 pub async fn prepare(app: &App, token_name: &str) -> Result<Products, BoxError> {
     let id = TenantId::parse(TENANT)?;
-    let mut tenant = match app.store.tenant(&id).await? {
-        Some(tenant) => tenant,
-        None => tenant::add(app, TENANT).await?.tenant,
-    };
-    tenant.tokens.retain(|token| token.name != token_name);
-    let token = tenant::give_token(app, &mut tenant, Role::Admin, token_name, Vec::new())?;
-    app.store.update_tenant(&mut tenant).await?;
+    if app.store.tenant(&id).await?.is_none() {
+        tenant::add(app, TENANT).await?;
+    }
+    let (kept, token) = tenant::new_api_token(app.now(), &id, Role::Admin, token_name, Vec::new())?;
+    let changed = app.change(TENANT, |tenant| {
+        tenant.tokens.retain(|token| token.name != token_name);
+        tenant::add_token(tenant, &kept);
+        Ok(())
+    });
+    let (tenant, ()) = changed.await?;
     let mut secrets = Vec::new();
     for (product, ..) in PRODUCTS {
         let known = tenant.source_secrets(product.source()).next().map(str::to_owned);
