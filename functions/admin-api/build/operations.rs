@@ -94,6 +94,7 @@ fn who(operation: &Value) -> Result<Option<&'static str>> {
         (false, None, None) => Ok(Some("Readers")),
         (false, None, Some(true)) => Ok(Some("UnlimitedReaders")),
         (false, Some("admin"), None) => Ok(Some("Admins")),
+        (false, Some("admin"), Some(true)) => Ok(Some("UnlimitedAdmins")),
         _ => Err("this combination of security, x-role and x-all-profiles is unknown".into()),
     }
 }

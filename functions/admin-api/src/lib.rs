@@ -151,6 +151,7 @@ impl Api {
             Who::Readers => true,
             Who::UnlimitedReaders => call.scope_tags.is_empty(),
             Who::Admins => call.role == Role::Admin,
+            Who::UnlimitedAdmins => call.role == Role::Admin && call.scope_tags.is_empty(),
         };
         if may { self.answer(operation, call).await } else { Err(Problem::forbidden()) }
     }

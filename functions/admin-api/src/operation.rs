@@ -47,8 +47,10 @@ pub(crate) enum Who {
     Readers,
     /// Credentials without scope tags.
     UnlimitedReaders,
-    /// Administrators.
+    /// Administrators, also of some profiles only.
     Admins,
+    /// Administrators whose credential has no scope tags.
+    UnlimitedAdmins,
 }
 
 /// A parameter of the query.

@@ -7,6 +7,7 @@ use crate::{Api, Call};
 use http::StatusCode;
 use serde_json::{Value, json};
 use vestibule_domain::History;
+use vestibule_domain::esp::profile::{EspProfile, Target};
 use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::esp::resolve::{Resolution, resolve};
 use vestibule_domain::esp::{EspDetail, EspSession, ItemName, Start};
@@ -57,6 +58,7 @@ impl Api {
                 "rule": rule,
             })
         });
+        let seen = |groups: &[ItemName]| seen_groups(call, &profiles, groups);
         let properties: serde_json::Map<String, Value> =
             whole.properties.iter().map(|(property, value)| (property.name().to_owned(), json!(value))).collect();
         let out = json!({
@@ -68,7 +70,7 @@ impl Api {
             "basedOn": {
                 "deploymentMode": start.deployment_mode.map(vestibule_domain::esp::DeploymentMode::name),
                 "hybridJoin": start.hybrid_join,
-                "groups": {"device": names(&start.device_groups), "user": names(&start.user_groups)},
+                "groups": {"device": seen(&start.device_groups), "user": seen(&start.user_groups)},
                 "properties": properties,
             },
         });
@@ -89,8 +91,20 @@ fn start_of(history: &History, session: &EspSession) -> Option<Start> {
     })
 }
 
-fn names(groups: &[ItemName]) -> Vec<Value> {
-    groups.iter().map(|group| json!({"id": group.id, "name": group.name})).collect()
+/// Groups of a device or a user, as far as the credential may see them: with scope tags only those to which a profile
+/// that it sees is assigned. Another may be what a hidden profile is assigned to.
+fn seen_groups(call: &Call, profiles: &Profiles, groups: &[ItemName]) -> Vec<Value> {
+    let targets = |profile: &EspProfile, of: &ItemName| {
+        profile.assignments.iter().any(
+            |assignment| matches!(&assignment.target, Target::Group(group) if group.id.eq_ignore_ascii_case(&of.id)),
+        )
+    };
+    let is_seen = |group: &&ItemName| {
+        call.scope_tags.is_empty()
+            || profiles.iter().any(|(_, profile)| profile.is_visible(&call.scope_tags) && targets(profile, group))
+    };
+    let named = |group: &ItemName| json!({"id": group.id, "name": group.name});
+    groups.iter().filter(is_seen).map(named).collect()
 }
 
 fn shown(call: &Call, resolution: &Resolution<'_>) -> Value {

@@ -22,9 +22,9 @@ pub(super) struct Seen<'a> {
     pub key: &'a str,
     pub device_name: Option<String>,
     pub user: Option<String>,
-    /// The message that the person sees once something went wrong.
+    /// The message that the person sees once something went wrong, if the credential may see it.
     pub message: Option<String>,
-    /// Whether the person sees the details of the failure.
+    /// Whether the person sees the details of the failure, as far as the credential may see that.
     pub shows_details: bool,
     profile: Value,
     rule: Value,
@@ -39,6 +39,9 @@ impl<'a> Seen<'a> {
         visible: Option<&BTreeSet<String>>,
     ) -> Self {
         let (profile, rule) = profile_and_rule(session, visible);
+        // What a hidden profile says and shows is its own.
+        let version = version.filter(|_| is_visible(session, visible));
+        let shows_message = is_visible(session, visible);
         let stopped = matches!(session.state, SessionState::Failed | SessionState::TimedOut);
         let message = version.map_or(DEFAULT_MESSAGE, EspProfile::message);
         Self {
@@ -47,7 +50,7 @@ impl<'a> Seen<'a> {
             key: enrollment.key.as_str(),
             device_name: person(call, enrollment.about.device_name.as_deref()),
             user: person(call, enrollment.about.user_principal_name.as_deref()),
-            message: stopped.then(|| message.to_owned()),
+            message: (stopped && shows_message).then(|| message.to_owned()),
             shows_details: version.is_some_and(|profile| profile.settings.show_error_details),
             profile,
             rule,
@@ -150,10 +153,15 @@ fn person(call: &Call, name: Option<&str>) -> Option<String> {
     })
 }
 
+/// Whether the credential may see the profile that was fixed for a session.
+fn is_visible(session: &EspSession, visible: Option<&BTreeSet<String>>) -> bool {
+    visible.is_none_or(|visible| visible.contains(&session.profile.id))
+}
+
 /// The profile that was fixed for a session and the rule that chose it, if the credential may see them.
 pub(super) fn profile_and_rule(session: &EspSession, visible: Option<&BTreeSet<String>>) -> (Value, Value) {
     let applied = &session.profile;
-    if visible.is_some_and(|visible| !visible.contains(&applied.id)) {
+    if !is_visible(session, visible) {
         return (Value::Null, json!({"kind": applied.rule.name()}));
     }
     let profile = json!({"id": applied.id, "version": applied.version, "displayName": applied.name});

@@ -38,6 +38,7 @@ mod report_docs;
 mod report_file;
 mod report_tool;
 mod routes;
+mod scope;
 mod secrets;
 mod serving;
 mod session;
