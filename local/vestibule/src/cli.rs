@@ -374,6 +374,17 @@ pub enum SecretCommand {
     },
 }
 
+/// How much a file may be asked for: it may come from anywhere, and its views may have no end.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LimitOptions {
+    /// Seconds after which to stop; 0 for no limit
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub max_seconds: u64,
+    /// Rows, of each view, after which to stop; 0 for no limit
+    #[arg(long, value_name = "ROWS", default_value_t = 1_000_000)]
+    pub max_rows: u64,
+}
+
 /// A downloaded report file, or a summary.
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
@@ -397,6 +408,8 @@ pub enum ReportCommand {
         /// Answer in CSV
         #[arg(long)]
         csv: bool,
+        #[command(flatten)]
+        limits: LimitOptions,
     },
     /// Write views as CSV, each to its own file; a single named view goes to standard output, unless --out is given
     Csv {
@@ -414,6 +427,8 @@ pub enum ReportCommand {
         /// Answer in JSON what was written
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        limits: LimitOptions,
     },
     /// Check that a file is one of ours, complete, and as it was published
     Verify {

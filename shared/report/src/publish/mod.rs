@@ -1,6 +1,7 @@
 //! Makes the published file from a working file: compared with the one before, without unused texts, compact, with the
 //! same bytes for the same rows, and checked.
 
+pub(crate) mod compare;
 mod corrections;
 pub(crate) mod summary;
 

@@ -164,6 +164,13 @@ pub(crate) fn is_summary(conn: &Connection) -> Result<bool> {
     Ok(pragma("application_id")? == APPLICATION_ID && pragma("user_version")? == SUMMARY_VERSION)
 }
 
+/// The tables, views and questions of a summary, without rows of facts; `from` is an empty report file.
+pub(crate) fn create_empty(from: &Connection, to: &Connection) -> Result<()> {
+    create_tables(&Source { conn: from, texts: Texts::of(from)? }, to)?;
+    create_views(from, to)?;
+    questions::fill_summary(to)
+}
+
 /// A column, as the report file describes it.
 struct Column {
     name: String,

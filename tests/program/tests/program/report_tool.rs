@@ -283,7 +283,7 @@ async fn a_file_is_verified() {
     assert_eq!((&reply["ok"], &reply["kind"], &reply["sha256"]), (&json!(true), &json!("report"), &json!(sha256)));
     let names: Vec<&str> =
         reply["checks"].as_array().unwrap().iter().map(|check| check["check"].as_str().unwrap()).collect();
-    assert_eq!(names, ["sha256", "manifest", "header", "sqlite", "rows", "types"]);
+    assert_eq!(names, ["sha256", "manifest", "header", "sqlite", "rows", "types", "schema", "sums"]);
     assert_eq!(reply["checks"][0]["found"], format!("the SHA-256 is \"{sha256}\""));
     assert!(succeeds(&["report", "verify", file]).contains("every value of"));
     assert!(succeeds(&["report", "verify", text(&made.summary)]).contains("summary of contoso"));
@@ -307,6 +307,25 @@ async fn a_file_is_verified() {
             made.copy("free.sqlite", "CREATE TABLE x (y); INSERT INTO x SELECT text FROM words; DROP TABLE x"),
             "sqlite",
             "freelist_count",
+        ),
+        (made.copy("sums.sqlite", "UPDATE daily_totals SET abandoned = abandoned + 1"), "sums", "daily_totals"),
+        (
+            made.copy("view.sqlite", "DROP VIEW status_summary; CREATE VIEW status_summary AS SELECT 1 AS devices"),
+            "schema",
+            "its view status_summary",
+        ),
+        (made.copy("seen.sqlite", "CREATE VIEW mine AS SELECT 1 AS x"), "schema", "a view mine"),
+        (made.copy("gone-view.sqlite", "DROP VIEW status_summary"), "schema", "view status_summary is missing"),
+        (
+            made.copy("trigger.sqlite", "CREATE TRIGGER mine AFTER INSERT ON words BEGIN SELECT 1; END"),
+            "schema",
+            "a trigger mine",
+        ),
+        (made.copy("index.sqlite", "DROP INDEX attempts_by_id; VACUUM"), "schema", "index attempts_by_id"),
+        (
+            made.copy("asked.sqlite", "UPDATE questions SET sql = 'SELECT 1 AS x' WHERE name = 'limbo'; VACUUM"),
+            "schema",
+            "limbo",
         ),
         (made.copy("version.sqlite", "PRAGMA user_version = 99"), "header", "user_version is 99"),
         (made.copy("foreign.sqlite", "PRAGMA application_id = 7"), "header", "not one of Vestibule's"),
@@ -335,6 +354,39 @@ async fn a_file_is_verified() {
     assert!(!other.success && other.stderr.contains("manifest"), "{}", other.stderr);
     assert!(fails(&["report", "verify", file, "--sha256", "abc"]).contains("64 hexadecimal"));
     assert!(fails(&["report", "verify", file, "--manifest", file]).contains("not JSON"));
+}
+
+#[tokio::test]
+async fn a_view_without_an_end_has_one() {
+    let made = made().await;
+    let endless =
+        "CREATE VIEW endless AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n";
+    let path = made.copy("endless.sqlite", endless);
+    let stopped = |more: &[&str], option: &str| {
+        let arguments = [&["report"][..], more].concat();
+        let ran = run_alone(&arguments);
+        assert!(!ran.success, "{arguments:?} ended well");
+        let said = one_line(&arguments, &ran.stderr);
+        assert!(said.contains("stopped after") && said.contains(option), "{arguments:?}: {said}");
+        ran.stdout
+    };
+    let file = text(&path);
+    for form in [&[][..], &["--json"], &["--csv"]] {
+        let rows = [&["query", file, "SELECT * FROM endless", "--max-rows", "1500"][..], form].concat();
+        assert!(stopped(&rows, "--max-rows").lines().count() >= 1_500, "what was read is shown");
+        let time = [&["query", file, "SELECT count(*) AS n FROM endless", "--max-seconds", "1"][..], form].concat();
+        stopped(&time, "--max-seconds");
+    }
+    stopped(&["query", file, "--max-seconds", "1"], "--max-seconds");
+    stopped(&["csv", file, "endless", "--max-rows", "10"], "--max-rows");
+    let out = made.folder.beside("endless-csv");
+    stopped(&["csv", file, "endless", "--max-rows", "10", "--out", text(&out)], "--max-rows");
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0, "half a file is none");
+    let all = succeeds(&["report", "query", file, "SELECT number FROM attempts", "--max-rows", "6", "--csv"]);
+    assert_eq!(all.lines().count(), 7, "as many as there may be is not too many");
+    let all =
+        ["report", "query", file, "SELECT number FROM attempts", "--max-rows", "0", "--max-seconds", "0", "--csv"];
+    assert_eq!(succeeds(&all).lines().count(), 7);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! A value of a row as text, and the errors that stop the writing of rows.
 
 use rusqlite::types::ValueRef;
+use rusqlite::{Row, Rows};
 use std::fmt::Write as _;
+use vestibule_words::form::count;
 
 /// Why rows stopped.
 pub enum Stopped {
@@ -9,6 +11,36 @@ pub enum Stopped {
     File(rusqlite::Error),
     /// The output can't be written.
     Output(std::io::Error),
+    /// There are more rows than may be written.
+    Rows(u64),
+}
+
+/// Rows, as many as may be written.
+pub struct Few<'s> {
+    rows: Rows<'s>,
+    left: Option<u64>,
+    most: u64,
+}
+
+impl<'s> Few<'s> {
+    pub fn new(rows: Rows<'s>, most: Option<u64>) -> Self {
+        Self { rows, left: most, most: most.unwrap_or_default() }
+    }
+
+    /// The next row.
+    pub fn read(&mut self) -> Result<Option<&Row<'s>>, Stopped> {
+        let row = self.rows.next()?;
+        if row.is_some() && self.left == Some(0) {
+            return Err(Stopped::Rows(self.most));
+        }
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        Ok(row)
+    }
+}
+
+/// Why the rows ended before their end.
+pub fn too_many(most: u64) -> String {
+    format!("stopped after {} rows: --max-rows allows more, and 0 any number", count(most))
 }
 
 impl From<rusqlite::Error> for Stopped {

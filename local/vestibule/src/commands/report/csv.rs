@@ -3,8 +3,8 @@
 //! Must stay true: a file is written completely or not at all, and its name is a plain word.
 
 use super::about;
-use super::cell::Stopped;
-use super::file::{Relation, described, open, quoted, relations};
+use super::cell::{Few, Stopped, too_many};
+use super::file::{Limits, Relation, described, open, quoted, relations};
 use super::sheet::Sheet;
 use crate::output::{Lines, answer, one_line};
 use rusqlite::Connection;
@@ -16,8 +16,15 @@ use vestibule_platform::BoxError;
 use vestibule_words::form::count;
 
 /// Writes views as CSV.
-pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: bool) -> Result<(), BoxError> {
-    let conn = open(path)?;
+pub fn run(
+    path: &Path,
+    views: &[String],
+    out: Option<&Path>,
+    bom: bool,
+    json: bool,
+    limits: Limits,
+) -> Result<(), BoxError> {
+    let conn = open(path, limits)?;
     let there = relations(&conn).map_err(|error| described(path, &error))?;
     let chosen = choose(path, there, views)?;
     if let ([only], None, false) = (chosen.as_slice(), out, views.is_empty()) {
@@ -26,7 +33,7 @@ pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: b
         }
         let mut out = std::io::stdout().lock();
         let is_terminal = out.is_terminal();
-        return match write(&conn, only, &mut out, (bom, is_terminal)) {
+        return match write(&conn, only, &mut out, (bom, is_terminal), limits.rows) {
             Ok(_) => Ok(()),
             // A reader that stopped reading is not our error.
             Err(Stopped::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -38,7 +45,8 @@ pub fn run(path: &Path, views: &[String], out: Option<&Path>, bom: bool, json: b
     let mut written = Vec::new();
     for relation in &chosen {
         let place = folder.join(format!("{}.csv", relation.name));
-        let rows = write_file(&conn, relation, &place, bom).map_err(|stopped| why(path, &place, stopped))?;
+        let rows =
+            write_file(&conn, relation, &place, bom, limits.rows).map_err(|stopped| why(path, &place, stopped))?;
         written.push((rows, place));
     }
     let files: Vec<_> = written.iter().map(|(rows, place)| json!({"path": place, "rows": rows})).collect();
@@ -59,6 +67,7 @@ fn beside(path: &Path) -> PathBuf {
 fn why(file: &Path, place: &Path, stopped: Stopped) -> BoxError {
     match stopped {
         Stopped::File(error) => described(file, &error),
+        Stopped::Rows(most) => format!("{}: {}", file.display(), too_many(most)).into(),
         Stopped::Output(error) => format!("{}: {error}", place.display()).into(),
     }
 }
@@ -85,11 +94,17 @@ fn choose(path: &Path, there: Vec<Relation>, views: &[String]) -> Result<Vec<Rel
     }
 }
 
-fn write_file(conn: &Connection, relation: &Relation, place: &Path, bom: bool) -> Result<u64, Stopped> {
+fn write_file(
+    conn: &Connection,
+    relation: &Relation,
+    place: &Path,
+    bom: bool,
+    most: Option<u64>,
+) -> Result<u64, Stopped> {
     let aside = place.with_extension("csv.partial");
     let whole = File::create(&aside)
         .map_err(Stopped::Output)
-        .and_then(|mut file| write(conn, relation, &mut file, (bom, false)));
+        .and_then(|mut file| write(conn, relation, &mut file, (bom, false), most));
     match whole {
         Ok(rows) => {
             std::fs::rename(&aside, place)?;
@@ -108,13 +123,14 @@ fn write(
     relation: &Relation,
     out: &mut impl Write,
     (bom, is_terminal): (bool, bool),
+    most: Option<u64>,
 ) -> Result<u64, Stopped> {
     let mut statement = conn.prepare(&format!("SELECT * FROM {}", quoted(&relation.name)))?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let mut sheet = Sheet::begin(out, &names, bom, is_terminal)?;
-    let mut rows = statement.query([])?;
+    let mut rows = Few::new(statement.query([])?, most);
     let mut count = 0;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.read()? {
         sheet.row(row, names.len())?;
         count += 1;
     }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use vestibule_platform::BoxError;
 use vestibule_report::{APPLICATION_ID, SCHEMA_VERSION, SUMMARY_VERSION};
@@ -15,8 +16,30 @@ use vestibule_report::{APPLICATION_ID, SCHEMA_VERSION, SUMMARY_VERSION};
 /// The beginning of every SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// How long a statement may run, since the views of a file may be endless.
-const MOST_TIME: Duration = Duration::from_secs(600);
+/// How much a file may be asked for, since its views may be endless.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The time, from its opening.
+    pub time: Option<Duration>,
+    /// The rows of a statement.
+    pub rows: Option<u64>,
+}
+
+impl Limits {
+    /// Of our own checks, which run nothing of the file but its tables.
+    pub const OF_CHECKS: Self = Self { time: Some(Duration::from_secs(3_600)), rows: None };
+
+    /// Those of the options, where 0 stands for no limit.
+    pub fn chosen(max_seconds: u64, max_rows: u64) -> Self {
+        Self {
+            time: Some(max_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            rows: Some(max_rows).filter(|rows| *rows > 0),
+        }
+    }
+}
+
+/// The limit of time in seconds that the one file of this process was opened with, for the message.
+static SECONDS: AtomicU64 = AtomicU64::new(0);
 
 /// Steps of SQLite's virtual machine between two checks of the clock.
 const STEPS_A_LOOK: i32 = 100_000;
@@ -131,7 +154,7 @@ pub fn kind(path: &Path) -> Result<Kind, BoxError> {
 ///
 /// # Errors
 /// If it is not one of our files, or can't be read.
-pub fn open(path: &Path) -> Result<Connection, BoxError> {
+pub fn open(path: &Path, limits: Limits) -> Result<Connection, BoxError> {
     kind(path)?;
     let open = || -> rusqlite::Result<Connection> {
         // Immutable: SQLite locks nothing and looks for no files beside it, so the file may be on a read-only medium.
@@ -143,8 +166,11 @@ pub fn open(path: &Path) -> Result<Connection, BoxError> {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
         conn.authorizer(Some(|asked: AuthContext<'_>| allowed(asked.action)));
-        let begun = Instant::now();
-        conn.progress_handler(STEPS_A_LOOK, Some(move || begun.elapsed() > MOST_TIME));
+        if let Some(time) = limits.time {
+            SECONDS.store(time.as_secs(), Ordering::Relaxed);
+            let begun = Instant::now();
+            conn.progress_handler(STEPS_A_LOOK, Some(move || begun.elapsed() > time));
+        }
         Ok(conn)
     };
     let conn = open().map_err(|error| described(path, &error))?;
@@ -218,7 +244,8 @@ pub fn described(path: &Path, error: &rusqlite::Error) -> BoxError {
         rusqlite::Error::SqliteFailure(error, said) => match (error.code, said) {
             (ErrorCode::AuthorizationForStatementDenied, said) => refused(said.as_deref().unwrap_or_default()),
             (ErrorCode::OperationInterrupted, _) => {
-                format!("stopped: the file may be asked for {} minutes at most", MOST_TIME.as_secs() / 60)
+                let seconds = SECONDS.load(Ordering::Relaxed);
+                format!("stopped after {seconds} seconds: --max-seconds allows more, and 0 any time")
             }
             (ErrorCode::DatabaseCorrupt, _) => "the file is damaged".to_owned(),
             (ErrorCode::NotADatabase, _) => "the file is damaged or encrypted".to_owned(),

@@ -2,7 +2,7 @@
 //! the file's views, tables and questions.
 
 use super::about;
-use super::file::{Relation, described, meta, open, quoted, relations};
+use super::file::{Limits, Relation, described, meta, open, quoted, relations};
 use super::question;
 use super::rows::{Form, show};
 use crate::output::{Lines, answer, one_line};
@@ -14,8 +14,8 @@ use vestibule_platform::BoxError;
 use vestibule_words::form::count;
 
 /// Runs one statement and prints its rows.
-pub fn run(path: &Path, sql: &str, form: Form) -> Result<(), BoxError> {
-    let conn = open(path)?;
+pub fn run(path: &Path, sql: &str, form: Form, limits: Limits) -> Result<(), BoxError> {
+    let conn = open(path, limits)?;
     let failed = |error: rusqlite::Error| described(path, &error);
     let mut statement = conn.prepare(sql).map_err(failed)?;
     if statement.column_count() == 0 {
@@ -23,15 +23,15 @@ pub fn run(path: &Path, sql: &str, form: Form) -> Result<(), BoxError> {
     }
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let rows = statement.query([]).map_err(failed)?;
-    show(path, &names, rows, form)
+    show(path, &names, rows, form, limits.rows)
 }
 
 /// Lists the file's views, tables and questions.
-pub fn list(path: &Path, form: Form) -> Result<(), BoxError> {
+pub fn list(path: &Path, form: Form, limits: Limits) -> Result<(), BoxError> {
     if form == Form::Csv {
         return Err("--csv needs a statement".into());
     }
-    let conn = open(path)?;
+    let conn = open(path, limits)?;
     let rows_of = |relation: &Relation| -> rusqlite::Result<u64> {
         conn.query_row(&format!("SELECT count(*) FROM {}", quoted(&relation.name)), [], |row| row.get(0))
     };

@@ -3,7 +3,7 @@
 //! Must stay true: the statement is the one that the file carries. Unknown and invalid parameters are reported before
 //! any row is printed.
 
-use super::file::{described, meta, open};
+use super::file::{Limits, described, meta, open};
 use super::rows::{Form, show};
 use crate::output::{Lines, one_line};
 use rusqlite::Connection;
@@ -14,8 +14,8 @@ use vestibule_report::Error as ReportError;
 use vestibule_report::ask::{Parameters, bind, question, questions};
 
 /// Runs a question and prints its rows.
-pub fn run(path: &Path, name: &str, given: &[String], form: Form) -> Result<(), BoxError> {
-    let conn = open(path)?;
+pub fn run(path: &Path, name: &str, given: &[String], form: Form, limits: Limits) -> Result<(), BoxError> {
+    let conn = open(path, limits)?;
     if !carries_questions(&conn) {
         return Err(too_old(path, &conn).into());
     }
@@ -33,7 +33,7 @@ pub fn run(path: &Path, name: &str, given: &[String], form: Form) -> Result<(), 
     let mut statement = conn.prepare(&asked.sql).map_err(|error| described(path, &error))?;
     bind(&mut statement, &parameters).map_err(failed)?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    show(path, &names, statement.raw_query(), form)
+    show(path, &names, statement.raw_query(), form, limits.rows)
 }
 
 fn parameter(text: &str) -> Result<(String, String), BoxError> {

@@ -2,7 +2,7 @@
 //!
 //! Must stay true: rows are written as they are read, so that memory does not grow with their number.
 
-use super::cell::{Stopped, cell, hex};
+use super::cell::{Few, Stopped, cell, hex, too_many};
 use super::file::described;
 use super::sheet::Sheet;
 use crate::output::{json_text, one_line};
@@ -41,7 +41,8 @@ impl Form {
 }
 
 /// Prints the rows of a statement.
-pub fn show(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Result<(), BoxError> {
+pub fn show(path: &Path, names: &[String], rows: Rows<'_>, form: Form, most: Option<u64>) -> Result<(), BoxError> {
+    let mut rows = Few::new(rows, most);
     let failed = |error: rusqlite::Error| described(path, &error);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let written = match form {
@@ -53,25 +54,26 @@ pub fn show(path: &Path, names: &[String], mut rows: Rows<'_>, form: Form) -> Re
     match written.and(flushed.map_err(Stopped::Output)) {
         Ok(()) => Ok(()),
         Err(Stopped::File(error)) => Err(failed(error)),
+        Err(Stopped::Rows(most)) => Err(format!("{}: {}", path.display(), too_many(most)).into()),
         // A reader that stopped reading is not our error.
         Err(Stopped::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(Stopped::Output(error)) => Err(error.into()),
     }
 }
 
-fn sheet(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
+fn sheet(out: &mut impl Write, names: &[String], rows: &mut Few<'_>) -> Result<(), Stopped> {
     let mut sheet = Sheet::begin(out, names, false, std::io::stdout().is_terminal())?;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.read()? {
         sheet.row(row, names.len())?;
     }
     Ok(sheet.end()?)
 }
 
 /// One object per line. If columns have the same name, the later ones get a number, so that none is lost.
-fn objects(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
+fn objects(out: &mut impl Write, names: &[String], rows: &mut Few<'_>) -> Result<(), Stopped> {
     let keys: Vec<String> = distinct(names).iter().map(|name| json_text(&json!(name))).collect();
     let mut between = "[";
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.read()? {
         write!(out, "{between}")?;
         for (at, key) in keys.iter().enumerate() {
             let value = match row.get_ref(at)? {
@@ -112,7 +114,7 @@ struct Cell {
     number: bool,
 }
 
-fn table(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<(), Stopped> {
+fn table(out: &mut impl Write, names: &[String], rows: &mut Few<'_>) -> Result<(), Stopped> {
     let mut widths: Vec<usize> = names.iter().map(|name| one_line(name).width()).collect();
     let mut first = Vec::new();
     let mut more = true;
@@ -145,8 +147,8 @@ fn table(out: &mut impl Write, names: &[String], rows: &mut Rows<'_>) -> Result<
     Ok(())
 }
 
-fn line(rows: &mut Rows<'_>, columns: usize) -> Result<Option<Vec<Cell>>, Stopped> {
-    let Some(row) = rows.next()? else { return Ok(None) };
+fn line(rows: &mut Few<'_>, columns: usize) -> Result<Option<Vec<Cell>>, Stopped> {
+    let Some(row) = rows.read()? else { return Ok(None) };
     let mut line = Vec::with_capacity(columns);
     for at in 0..columns {
         let value = row.get_ref(at)?;

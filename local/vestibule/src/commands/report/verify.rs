@@ -3,13 +3,15 @@
 //! Must stay true: only checks that were made are printed. If a finding makes later checks meaningless, they are left
 //! out and do not count as passed.
 
-use super::file::{Kind, described, kind, meta, open, quoted, relations};
+use super::file::{Kind, Limits, described, kind, meta, open, quoted, relations};
 use crate::output::{Lines, answer, one_line};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::path::Path;
 use vestibule_platform::BoxError;
-use vestibule_report::{Error as ReportError, SCHEMA_VERSION, SUMMARY_VERSION, check, check_summary, hash};
+use vestibule_report::{
+    Error as ReportError, SCHEMA_VERSION, SUMMARY_VERSION, check, check_summary, compare_schema, compare_sums, hash,
+};
 use vestibule_words::form::count;
 
 /// A check that was made.
@@ -110,7 +112,7 @@ fn inside(path: &Path, kind: Kind, manifest: Option<&Value>, checks: &mut Vec<Ch
     if !whole {
         return;
     }
-    let conn = match open(path) {
+    let conn = match open(path, Limits::OF_CHECKS) {
         Ok(conn) => conn,
         Err(error) => return checks.push(Check { name: "open", found: Err(error.to_string()) }),
     };
@@ -123,6 +125,26 @@ fn inside(path: &Path, kind: Kind, manifest: Option<&Value>, checks: &mut Vec<Ch
     let manifest = manifest.filter(|_| kind == Kind::Report);
     checks.push(Check { name: "rows", found: in_words(rows(&conn, manifest)) });
     checks.push(Check { name: "types", found: in_words(types(&conn)) });
+    if checks.iter().any(|check| check.found.is_err()) {
+        return;
+    }
+    let compared = |found: Result<Option<String>, ReportError>, same: &str| match found {
+        Ok(None) => Ok(same.to_owned()),
+        Ok(Some(finding)) => Err(finding),
+        Err(ReportError::Sqlite(error)) => Err(described(path, &error).to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let schema = compare_schema(&conn, kind == Kind::Summary);
+    let found =
+        compared(schema, "its tables, views, indexes, triggers and questions are those that this program makes");
+    let found = found.map_err(|finding| format!("{finding} (a file of another release is verified with that one)"));
+    let is_ours = found.is_ok();
+    checks.push(Check { name: "schema", found });
+    // A summary has no facts, and sums under other names would not be the sums.
+    if is_ours && kind == Kind::Report {
+        let found = compared(compare_sums(&conn), "every sum is what the facts add up to");
+        checks.push(Check { name: "sums", found });
+    }
 }
 
 /// SQLite's own checks, which the file passed before it was published.
