@@ -14,7 +14,7 @@ use vestibule_domain::report::ReportPublished;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::{BoxError, Bus, Clock, credentials, metrics};
-use vestibule_store::{ExportReason, ExportRequest, PendingExport, TakenExport, Tenant};
+use vestibule_store::{ExportReason, ExportRequest, MOST_AHEAD, PendingExport, TakenExport, Tenant};
 
 /// The exporter.
 #[derive(Clone)]
@@ -130,6 +130,13 @@ impl Exporter {
     ) -> Result<Outcome, BoxError> {
         let store = self.archive.store();
         let tenant = store.tenant(tenant).await?.ok_or_else(|| format!("there is no tenant {tenant}"))?;
+        let now = self.now();
+        let as_of = if as_of > now + MOST_AHEAD {
+            tracing::warn!(tenant = %tenant.id, %as_of, %now, "a file was requested while a clock was ahead; it is made as of now");
+            now
+        } else {
+            as_of
+        };
         let owner = format!("{}-{}", self.name, self.runs.fetch_add(1, Ordering::Relaxed));
         let as_of = match store.take_export(&tenant.id, &owner, as_of, reason, self.now()).await? {
             TakenExport::Leased { as_of } => as_of,
@@ -173,7 +180,7 @@ impl Exporter {
     }
 
     async fn publish(&self, tenant: &Tenant, as_of: Timestamp, base: Base) -> Result<Exported, BoxError> {
-        let exported = self.archive.publish(tenant, as_of, base).await?;
+        let exported = self.archive.publish(tenant, as_of, base, self.now()).await?;
         let (file, tenant) = (&exported.file, &tenant.id);
         // A repeated run reports it again: the first may have died between publishing and reporting.
         let (sha256, rows) = (file.sha256.clone(), file.rows.clone());

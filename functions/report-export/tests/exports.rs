@@ -161,3 +161,29 @@ async fn a_tenant_that_always_fails_is_tried_a_few_times_a_day() {
     assert_eq!(mended.handle(request(at(15 * 95), "asked")).await.unwrap()["isNew"], true);
     assert_eq!(tick.handle(json!({})).await.unwrap(), json!({"requested": 0, "waiting": 0, "unreadable": 0}));
 }
+
+#[tokio::test]
+async fn a_clock_that_was_a_year_ahead_costs_no_file() {
+    const YEAR: i64 = 366 * 24 * 60;
+    let services = Services::start().await;
+    let exporter = services.exporter("one", "reports");
+    let tick = Tick::new(services.store.clone(), services.bus.clone(), services.clock.clone());
+    // While it is ahead, a file is made, another is requested, and an exporter dies.
+    services.at(YEAR);
+    assert_eq!(exporter.handle(request(at(YEAR), "nightly")).await.unwrap()["isNew"], true);
+    services.store.ask_for_export(&contoso(), at(YEAR), true).await.unwrap();
+    services.store.take_export(&contoso(), "dead-0", at(YEAR), ExportReason::Nightly, at(YEAR)).await.unwrap();
+
+    services.at(0);
+    assert_eq!(tick.handle(json!({})).await.unwrap()["requested"], 1);
+    let due = services.published("ReportExportRequested").pop().unwrap();
+    let made = exporter.handle(json!({"detail": due})).await.unwrap();
+    assert_eq!(made["isNew"], true, "{made}");
+    let latest = services.store.latest_file(&contoso()).await.unwrap().unwrap();
+    assert!(latest.as_of <= at(0), "{latest:?}");
+    // A request that was on its way since then is made as of now.
+    services.at(1_440);
+    exporter.handle(request(at(YEAR), "asked")).await.unwrap();
+    assert_eq!(services.store.latest_file(&contoso()).await.unwrap().unwrap().as_of, at(1_440));
+    assert_eq!(tick.handle(json!({})).await.unwrap(), json!({"requested": 0, "waiting": 0, "unreadable": 0}));
+}

@@ -512,3 +512,15 @@ async fn a_conditional_upload_meets_other_writers() {
     ObjectStore::open(dir.path()).unwrap();
     assert!(!uploads.join(old).exists() && uploads.join(new).exists());
 }
+
+/// The HTTP server would keep a date until the clock has passed it. After the clock was set back, the SDK would take that
+/// for the right time, and each of its requests would be refused as too far ahead.
+#[tokio::test]
+async fn an_answer_has_no_date_for_which_a_client_would_sign() {
+    let (_dir, server) = started().await;
+    for path in ["", "/reports", "/reports/none"] {
+        let answer = reqwest::get(format!("{}{path}", server.endpoint.url)).await.unwrap();
+        assert!(!answer.headers().contains_key("date"), "{path}: {:?}", answer.headers());
+    }
+    server.stop().await;
+}

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 use vestibule_report::{Error as ReportError, Reader, Working};
-use vestibule_store::{FileRecord, Tenant};
+use vestibule_store::{FileRecord, MOST_AHEAD, Tenant};
 
 /// Number of files tried until one is intact; if more are lost, it is not an accident.
 const MOST_TRIED: usize = 8;
@@ -89,6 +89,9 @@ impl Archive {
         };
         let mut held = None;
         match copy.held.take() {
+            Some((working, _)) if working.as_of()?.is_some_and(|of_copy| of_copy > as_of + MOST_AHEAD) => {
+                tracing::warn!(tenant = %tenant.id, of_copy = ?working.as_of()?, %as_of, "a copy is ahead of the clock; it is given up");
+            }
             Some((working, before)) if tenant.settings.alters_history(&before) => {
                 standing = self.stand(working, &before, tenant).await?;
             }
@@ -159,7 +162,7 @@ impl Archive {
     async fn start(&self, path: &Path, owner: &Owner, as_of: Timestamp) -> Result<Started, ArchiveError> {
         std::fs::create_dir_all(&self.scratch)?;
         let tenant = &owner.tenant;
-        let latest = self.store.latest_file(&tenant.id).await?.filter(|file| file.as_of <= as_of);
+        let latest = self.store.newest_file(&tenant.id, as_of).await?.filter(|file| file.as_of <= as_of);
         let over = latest.as_ref().map(|file| file.sha256.clone()).unwrap_or_default();
         let (mut next, mut older) = (latest, None);
         while let Some(file) = next {

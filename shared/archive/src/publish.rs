@@ -63,12 +63,12 @@ struct Made {
 
 impl Archive {
     /// Publishes the tenant's file as of `as_of`, refreshed from the previous one. If there is already a file as of
-    /// that instant or a later one, returns that.
+    /// that instant or a later one, returns that. A file that is ahead of `now` does not count.
     ///
     /// # Errors
     /// When any step fails; what was published before stays unchanged.
-    pub async fn export(&self, tenant: &Tenant, as_of: Timestamp) -> Result<Exported, ArchiveError> {
-        self.publish(tenant, as_of, Base::Newest).await
+    pub async fn export(&self, tenant: &Tenant, as_of: Timestamp, now: Timestamp) -> Result<Exported, ArchiveError> {
+        self.publish(tenant, as_of, Base::Newest, now).await
     }
 
     /// Publishes the tenant's file as of `as_of`, made from `base`. If there is already a file as of that instant or a
@@ -76,8 +76,14 @@ impl Archive {
     ///
     /// # Errors
     /// As [`export`](Self::export).
-    pub async fn publish(&self, tenant: &Tenant, as_of: Timestamp, base: Base) -> Result<Exported, ArchiveError> {
-        let latest = self.store.latest_file(&tenant.id).await?;
+    pub async fn publish(
+        &self,
+        tenant: &Tenant,
+        as_of: Timestamp,
+        base: Base,
+        now: Timestamp,
+    ) -> Result<Exported, ArchiveError> {
+        let latest = self.store.newest_file(&tenant.id, now).await?;
         if let Some(file) = latest.clone().filter(|latest| latest.as_of >= as_of) {
             return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0, parts_ms: 0 });
         }
@@ -163,7 +169,7 @@ impl Archive {
         let manifest_key = manifest_key(&tenant.id, &file.sha256);
         self.keep(&manifest_key, "application/json", &manifest).await?;
         self.store.put_file(&tenant.id, &file).await?;
-        self.store.advance_latest(&tenant.id, &file).await?;
+        self.store.advance_latest(&tenant.id, &file, now).await?;
         self.prune(tenant, &expired, as_of).await;
         Ok(Exported {
             file,

@@ -19,7 +19,7 @@ async fn changed_settings_answer_from_the_previous_file_until_there_is_a_new_one
     world.device(&tenant, 1, 2, minute(0)).await;
     let following = world.archive("following");
     assert_eq!(following.answer(&tenant, minute(1), moving).await.unwrap().value, (1, minute(1)));
-    world.archive("export").export(&tenant, minute(2)).await.unwrap();
+    world.archive("export").export(&tenant, minute(2), minute(2)).await.unwrap();
     world.device(&tenant, 2, 2, minute(3)).await;
     assert_eq!(following.answer(&tenant, minute(4), moving).await.unwrap().value, (2, minute(4)));
 
@@ -35,7 +35,7 @@ async fn changed_settings_answer_from_the_previous_file_until_there_is_a_new_one
             assert_eq!(answer.value.1, minute(stands_at));
         }
     }
-    let new = world.archive("export").export(&tenant, minute(30)).await.unwrap();
+    let new = world.archive("export").export(&tenant, minute(30), minute(30)).await.unwrap();
     assert_eq!(new.file.rows["attempts"], 3);
     for archive in [&following, &fresh] {
         let answer = archive.answer(&tenant, minute(31), moving).await.unwrap();
@@ -49,7 +49,7 @@ async fn settings_that_are_set_back_need_no_new_file() {
     let world = World::start().await;
     let mut tenant = world.tenant("contoso").await;
     world.device(&tenant, 1, 2, minute(0)).await;
-    world.archive("export").export(&tenant, minute(1)).await.unwrap();
+    world.archive("export").export(&tenant, minute(1), minute(1)).await.unwrap();
     let archive = world.archive("one");
     let before = tenant.settings.clone();
     tenant.settings.require_compliance = !before.require_compliance;
@@ -72,7 +72,7 @@ async fn a_new_tenant_and_pseudonyms_are_answered_from_nothing() {
     let answer = archive.answer(&tenant, minute(2), moving).await.unwrap();
     assert_eq!((answer.value, answer.stands_on), ((1, minute(2)), None));
 
-    world.archive("export").export(&tenant, minute(3)).await.unwrap();
+    world.archive("export").export(&tenant, minute(3), minute(3)).await.unwrap();
     tenant.settings.pseudonymise = true;
     for archive in [archive, world.archive("two")] {
         let answer = archive.answer(&tenant, minute(4), |reader| reader.is_pseudonymised()).await.unwrap();
@@ -86,7 +86,7 @@ async fn an_upgrade_answers_from_the_previous_file_and_exports_a_new_one() {
     let world = World::start().await;
     let tenant = world.tenant("contoso").await;
     world.device(&tenant, 1, 2, minute(0)).await;
-    let made = world.archive("export").export(&tenant, minute(1)).await.unwrap().file;
+    let made = world.archive("export").export(&tenant, minute(1), minute(1)).await.unwrap().file;
     let (profiles, advice) = (Profiles::default(), Arc::new(Catalogue::built_in().clone()));
     let settings = TenantSettings::default();
     let context = Context {
@@ -106,14 +106,14 @@ async fn an_upgrade_answers_from_the_previous_file_and_exports_a_new_one() {
     world.put_object("old", std::fs::read(&out).unwrap()).await;
     let (sha256, size_bytes) = (published.sha256, published.size_bytes);
     let old = FileRecord { sha256, size_bytes, key: "old".to_owned(), as_of: minute(2), ..made };
-    assert!(world.store.advance_latest(&tenant.id, &old).await.unwrap());
+    assert!(world.store.advance_latest(&tenant.id, &old, old.as_of).await.unwrap());
     world.device(&tenant, 2, 2, minute(3)).await;
 
     let archive = world.archive("one");
     let answer = archive.answer(&tenant, minute(4), moving).await.unwrap();
     assert_eq!((answer.value, answer.ask_for_file), ((0, minute(2)), true));
     assert!(answer.stands_on.is_some());
-    let exported = world.archive("export").export(&tenant, minute(5)).await.unwrap();
+    let exported = world.archive("export").export(&tenant, minute(5), minute(5)).await.unwrap();
     assert_eq!(exported.file.rows["attempts"], 2);
     assert_eq!(world.meta(&exported.file).await["previousAsOf"], minute(2).to_string());
     assert_eq!(archive.answer(&tenant, minute(6), moving).await.unwrap().value, (2, minute(6)));
@@ -163,7 +163,7 @@ async fn a_disk_that_refuses_one_copy_keeps_the_others() {
     let (one, other) = (world.tenant("one-tenant").await, world.tenant("other-tenant").await);
     for tenant in [&one, &other] {
         world.device(tenant, 1, 2, minute(0)).await;
-        world.archive("export").export(tenant, minute(1)).await.unwrap();
+        world.archive("export").export(tenant, minute(1), minute(1)).await.unwrap();
     }
     let archive = world.archive("scratch");
     // Something else is in the copy's place.
@@ -185,8 +185,8 @@ async fn work_on_the_calling_task_gives_the_same_file() {
         world.device(&tenant, number, 40, minute(0)).await;
     }
     let inline = world.archive("inline").inline();
-    let exported = inline.export(&tenant, minute(1)).await.unwrap().file;
+    let exported = inline.export(&tenant, minute(1), minute(1)).await.unwrap().file;
     assert_eq!(inline.answer(&tenant, minute(2), moving).await.unwrap().value, (5, minute(2)));
-    let again = world.archive("threads").export(&tenant, minute(3)).await.unwrap().file;
+    let again = world.archive("threads").export(&tenant, minute(3), minute(3)).await.unwrap().file;
     assert_eq!(again.rows, exported.rows);
 }

@@ -34,7 +34,7 @@ async fn a_refreshed_copy_answers_like_a_built_one() {
     sign_in(&world, &tenant, "ada", WebStep::AccessBlocked, minute(1)).await;
     sign_in(&world, &tenant, "ben", WebStep::AccessBlocked, minute(1)).await;
     assert_eq!(counts(&kept, &tenant, minute(2)).await, [1, 2, 2, 0].map(Some));
-    world.archive("exporter").export(&tenant, minute(3)).await.unwrap();
+    world.archive("exporter").export(&tenant, minute(3), minute(3)).await.unwrap();
     sign_in(&world, &tenant, "ada", WebStep::PortalSignIn, minute(4)).await;
     // Later days on which nothing arrived.
     for (at, number) in [(minute(5), 0), (minute(60 * 24 * 2), 1), (minute(60 * 24 * 13), 2)] {
@@ -46,6 +46,7 @@ async fn a_refreshed_copy_answers_like_a_built_one() {
     for days in [15, 31, 40] {
         assert_eq!(counts(&kept, &tenant, minute(60 * 24 * days)).await, [Some(0), None, None, None]);
     }
-    let file = world.archive("exporter").export(&tenant, minute(60 * 24 * 40)).await.unwrap().file;
+    let file =
+        world.archive("exporter").export(&tenant, minute(60 * 24 * 40), minute(60 * 24 * 40)).await.unwrap().file;
     assert_eq!((file.rows["web_enrollment_days"], file.rows["web_enrollment_sets"]), (0, 0));
 }

@@ -9,7 +9,7 @@
 
 use crate::content::Place;
 use crate::keys::tenant_pk;
-use crate::{Cause, Store, StoreError};
+use crate::{Cause, MOST_AHEAD, Store, StoreError};
 use serde::{Deserialize, Serialize};
 pub use vestibule_domain::report::{ExportReason, ExportRequest};
 use vestibule_domain::{Millis, TenantId, Timestamp};
@@ -99,10 +99,22 @@ pub struct AskedExport {
 }
 
 impl Exports {
-    /// The state at `now`: a lease that ran out counts as a failure.
+    /// The state at `now`: a lease that ran out counts as a failure, and what can only come from a clock that was ahead
+    /// does not count.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Self {
         let mut exports = self.clone();
+        exports.lease.take_if(|lease| lease.until > now + EXPORT_LEASE + MOST_AHEAD);
+        exports.not_before.take_if(|until| *until > now + MOST_EXPORT_BACK_OFF + MOST_AHEAD);
+        exports.asked_at.take_if(|asked_at| *asked_at > now + MOST_AHEAD);
+        if let Some(pending) = &mut exports.pending {
+            if pending.as_of > now + MOST_AHEAD {
+                pending.as_of = now;
+            }
+            if pending.sent_at > now + MOST_AHEAD {
+                pending.sent_at = now - ASKED_EVERY;
+            }
+        }
         if let Some(lease) = exports.lease.take_if(|lease| lease.until <= now) {
             exports.fail_at(lease.until);
         }

@@ -7,12 +7,16 @@ use crate::{CAPACITY, Cause, Store, StoreError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vestibule_domain::{TenantId, Timestamp};
+use vestibule_domain::{Millis, TenantId, Timestamp};
 
 const LATEST: &str = "latest";
 const FILE: &str = "f#";
 const AS_OF: &str = "a";
 const CONTENT: &str = "c";
+
+/// How far ahead of the clock the instant of a file may be: clocks of several machines differ by less. One that is
+/// further ahead was made while a clock was wrong.
+pub const MOST_AHEAD: Millis = Millis::from_minutes(5);
 
 /// A published report file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +69,11 @@ pub struct PartRecord {
 }
 
 impl FileRecord {
+    /// Whether it was made while a clock was ahead of `now` by more than clocks differ, so that it must not count.
+    pub fn is_ahead(&self, now: Timestamp) -> bool {
+        self.as_of > now + MOST_AHEAD
+    }
+
     fn to_item(&self, tenant: &TenantId, sk: &str) -> Result<Item, StoreError> {
         let content = serde_json::to_string(self).map_err(|error| StoreError::corrupt(tenant.as_str(), error))?;
         let mut item = item_key(&tenant_pk(tenant), sk);
@@ -109,22 +118,28 @@ impl Store {
         Ok(())
     }
 
-    /// Makes `file` the newest, unless the pointer names another file of that instant or a later one. Returns whether
-    /// it is the newest now.
+    /// Makes `file` the newest, unless the pointer names another file of that instant or a later one that is not ahead
+    /// of `now` ([`FileRecord::is_ahead`]). Returns whether it is the newest now.
     ///
     /// # Errors
     /// If the table can't be written.
-    pub async fn advance_latest(&self, tenant: &TenantId, file: &FileRecord) -> Result<bool, StoreError> {
+    pub async fn advance_latest(
+        &self,
+        tenant: &TenantId,
+        file: &FileRecord,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let item = file.to_item(tenant, LATEST)?;
         let put = self
             .client
             .put_item()
             .table_name(&*self.table)
             .set_item(Some(item.clone()))
-            .condition_expression("attribute_not_exists(#pk) OR #a < :a")
+            .condition_expression("attribute_not_exists(#pk) OR #a < :a OR #a > :most")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#a", AS_OF)
             .expression_attribute_values(":a", n(file.as_of.millis()))
+            .expression_attribute_values(":most", n((now + MOST_AHEAD).millis()))
             .return_consumed_capacity(CAPACITY);
         match put.send().await {
             Ok(answer) => {
@@ -150,6 +165,32 @@ impl Store {
         let answer = get.return_consumed_capacity(CAPACITY).send().await?;
         self.meter.read(Cause::Tenant, answer.consumed_capacity.as_slice());
         answer.item.as_ref().map(|item| FileRecord::read(tenant, item)).transpose()
+    }
+
+    /// The newest file that is not ahead of `now` ([`FileRecord::is_ahead`]).
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub async fn newest_file(&self, tenant: &TenantId, now: Timestamp) -> Result<Option<FileRecord>, StoreError> {
+        let latest = self.latest_file(tenant).await?;
+        let Some(ahead) = latest.as_ref().filter(|latest| latest.is_ahead(now)) else { return Ok(latest) };
+        tracing::warn!(
+            %tenant, file = %ahead.sha256, as_of = %ahead.as_of, %now,
+            "the newest file is ahead of the clock and does not count; the one before it takes its place"
+        );
+        let query = self
+            .client
+            .query()
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", s(tenant_pk(tenant)))
+            .expression_attribute_values(":first", s(FILE))
+            // Ids are hexadecimal, so this is after every file of that instant.
+            .expression_attribute_values(":last", s(format!("{FILE}{}#~", now + MOST_AHEAD)))
+            .scan_index_forward(false);
+        let items = self.query(query, Cause::Tenant, 1).await?;
+        items.first().map(|item| FileRecord::read(tenant, item)).transpose()
     }
 
     /// Files, newest first, at most `most`.

@@ -47,7 +47,7 @@ pub use exports::{
     MOST_EXPORT_BACK_OFF, PendingExport, TakenExport,
 };
 pub use feed::{BARRIER_PREFIX, Barrier, Feed, Page, SEEN_ATTRIBUTES, Seen, UNKNOWN_VERSION};
-pub use files::{Corrected, FileRecord, PartRecord};
+pub use files::{Corrected, FileRecord, MOST_AHEAD, PartRecord};
 pub use group::group_by_device;
 pub use image::{Image, link_version};
 pub use item::CHANGE_BUCKET_WIDTH;

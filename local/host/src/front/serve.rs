@@ -10,7 +10,8 @@ use crate::front::connections::{Place, Stage};
 use crate::front::limits::MAX_HEAD_BYTES;
 use crate::front::refusals::Reason;
 use crate::front::transport::Watched;
-use http::Request;
+use http::header::DATE;
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +21,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::MissedTickBehavior;
@@ -122,11 +123,12 @@ impl Front {
                 let answer = front.answer(request, &place, peer, is_tls).await;
                 place.is_now(Stage::Answering);
                 came.store(false, Ordering::Relaxed);
-                Ok::<_, Infallible>(answer.map(|body| Sending::new(body, place)))
+                Ok::<_, Infallible>(dated(answer).map(|body| Sending::new(body, place)))
             }
         });
         let stream = Watched::new(stream, self.limits.stalled, Arc::clone(&has_come));
         let connection = http1::Builder::new()
+            .auto_date_header(false)
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.head)
             .max_header_size(MAX_HEAD_BYTES)
@@ -141,4 +143,13 @@ impl Front {
             tracing::debug!(%error, "a connection ended early");
         }
     }
+}
+
+/// Gives an answer its date. The server's own is kept until the clock has passed it, so that for hours after the clock was
+/// set back it would be in the future.
+fn dated<B>(mut answer: Response<B>) -> Response<B> {
+    if let Ok(now) = HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now())) {
+        answer.headers_mut().insert(DATE, now);
+    }
+    answer
 }

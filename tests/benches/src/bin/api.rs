@@ -78,7 +78,7 @@ async fn main() -> Result<(), BoxError> {
         summary: None,
         report_html: None,
     };
-    table.store.advance_latest(&tenant(), &record).await?;
+    table.store.advance_latest(&tenant(), &record, record.as_of).await?;
     let archive = Archive::new(
         table.store.clone(),
         clients.s3,

@@ -159,7 +159,8 @@ async fn export(clients: &Clients, scratch: &Path, minutes: i64) -> Result<(), B
     let store = Store::new(clients.dynamodb.clone(), TABLE);
     let advice = Arc::new(Catalogue::built_in().clone());
     let archive = Archive::new(store, clients.s3.clone(), BUCKET.to_owned(), scratch.to_owned(), advice);
-    let exported = archive.export(&tenant()?, begin() + Millis::from_minutes(minutes)).await?;
+    let now = begin() + Millis::from_minutes(minutes);
+    let exported = archive.export(&tenant()?, now, now).await?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse()?;

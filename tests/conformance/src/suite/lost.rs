@@ -79,11 +79,11 @@ pub async fn of_different_changes_at_once_one_succeeds(engine: &Engine) {
 pub async fn a_file_is_the_newest_though_nobody_heard(engine: &Engine) {
     let table = engine.table().await;
     let (proxy, store) = losing(&table, "PutItem").await;
-    assert!(store.advance_latest(&tenant(), &file(1, minute(10))).await.unwrap());
+    assert!(store.advance_latest(&tenant(), &file(1, minute(10)), minute(20)).await.unwrap());
     assert_eq!(proxy.left(), 0);
     // Made the newest again, it still is; another file of the same instant is not.
-    assert!(store.advance_latest(&tenant(), &file(1, minute(10))).await.unwrap());
-    assert!(!store.advance_latest(&tenant(), &file(2, minute(10))).await.unwrap());
+    assert!(store.advance_latest(&tenant(), &file(1, minute(10)), minute(20)).await.unwrap());
+    assert!(!store.advance_latest(&tenant(), &file(2, minute(10)), minute(20)).await.unwrap());
     table.drop().await;
 }
 

@@ -175,16 +175,16 @@ pub async fn the_newest_file_only_becomes_newer(engine: &Engine) {
     let table = engine.table().await;
     let store = &table.store;
     assert_eq!(store.latest_file(&tenant()).await.unwrap(), None);
-    assert!(store.advance_latest(&tenant(), &file(1, minute(10))).await.unwrap());
-    assert!(!store.advance_latest(&tenant(), &file(2, minute(9))).await.unwrap());
-    assert!(!store.advance_latest(&tenant(), &file(3, minute(10))).await.unwrap());
+    assert!(store.advance_latest(&tenant(), &file(1, minute(10)), minute(20)).await.unwrap());
+    assert!(!store.advance_latest(&tenant(), &file(2, minute(9)), minute(20)).await.unwrap());
+    assert!(!store.advance_latest(&tenant(), &file(3, minute(10)), minute(20)).await.unwrap());
     assert_eq!(store.latest_file(&tenant()).await.unwrap(), Some(file(1, minute(10))));
-    assert!(store.advance_latest(&tenant(), &file(4, minute(11))).await.unwrap());
+    assert!(store.advance_latest(&tenant(), &file(4, minute(11)), minute(20)).await.unwrap());
     assert_eq!(store.latest_file(&tenant()).await.unwrap(), Some(file(4, minute(11))));
     // Many at once: the latest file remains.
     let files: Vec<FileRecord> = (20_i64..40).map(|at| file(at.cast_unsigned(), minute(at))).collect();
     let id = tenant();
-    futures::future::join_all(files.iter().map(|file| store.advance_latest(&id, file))).await;
+    futures::future::join_all(files.iter().map(|file| store.advance_latest(&id, file, minute(1_000)))).await;
     assert_eq!(store.latest_file(&tenant()).await.unwrap(), files.last().cloned());
     table.drop().await;
 }
