@@ -145,7 +145,7 @@ impl App {
         let [events, esp] = self.hooks.clone();
         let (sweep, publisher, tick) = (self.sweep.clone(), self.publisher.clone(), self.tick.clone());
         let (exporter, api, hooks) = (self.exporter.clone(), self.api.clone(), self.hooks.clone());
-        let pull = self.pull.clone();
+        let (pull, archive, clock) = (self.pull.clone(), self.exporter.archive().clone(), self.clock.clone());
         Functions::default()
             .with_http("enrollment-events", move |request| {
                 let hook = events.clone();
@@ -160,12 +160,13 @@ impl App {
                 async move { api.handle(request).await }
             })
             .with_events("abandonment-sweep", move |_event| {
-                let (sweep, hooks) = (sweep.clone(), hooks.clone());
+                let (sweep, hooks, archive, clock) = (sweep.clone(), hooks.clone(), archive.clone(), clock.clone());
                 async move {
-                    // The sweep also writes the delivery log once a minute, since requests may be rare.
+                    // The sweep also writes the delivery log and closes copies once a minute, since requests may be rare.
                     for hook in &hooks {
                         hook.flush_due().await;
                     }
+                    archive.close_idle(Timestamp::from_millis(clock.now_millis()));
                     Ok(serde_json::to_value(sweep.run().await?)?)
                 }
             })

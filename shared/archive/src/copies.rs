@@ -1,59 +1,69 @@
-//! The tenants' copies that this process holds: as many as there is room for; those not used for longest are dropped
-//! first.
+//! The tenants' copies that this process holds: as many as there is room for, and only those that somebody asked lately.
+//! Those not used for longest are closed first.
 //!
-//! Must stay true: a tenant has one copy at a time. So a copy that is in use or waited for is never dropped.
+//! Must stay true: a tenant has one copy at a time. So a copy that is in use or waited for is never closed.
 
 use crate::current::Copy;
-use std::collections::HashMap;
+use lru::LruCache;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use vestibule_domain::TenantId;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// The room for copies. The copy in use stays, however large it is, until another is asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
     /// Bytes on the disk, for all copies.
     pub bytes: u64,
-    /// The number of copies; each holds a file open.
+    /// The number of copies; each holds a file open, and a mebibyte of memory.
     pub copies: usize,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { bytes: 2 << 30, copies: 128 }
+        Self { bytes: 2 << 30, copies: 32 }
     }
 }
 
-#[derive(Default)]
+/// How long a copy is kept that nobody asks.
+const IDLE: Millis = Millis::from_minutes(15);
+
 struct Entry {
     copy: Arc<tokio::sync::Mutex<Copy>>,
     bytes: u64,
-    /// Larger for a copy that was asked later.
-    asked: u64,
+    asked_at: Timestamp,
 }
 
-#[derive(Default)]
-struct Held {
-    entries: HashMap<TenantId, Entry>,
-    questions: u64,
+impl Entry {
+    /// Whether nobody uses it or waits for it. Whoever does holds it too, and got it under the lock of all.
+    fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.copy) == 1
+    }
 }
 
 /// The copies of this process.
-#[derive(Clone, Default)]
-pub(crate) struct Copies(Arc<Mutex<Held>>);
+#[derive(Clone)]
+pub(crate) struct Copies(Arc<Mutex<LruCache<TenantId, Entry>>>);
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(LruCache::unbounded())))
+    }
+}
 
 impl Copies {
-    /// The tenant's copy, which may be empty.
-    pub(crate) fn of(&self, tenant: &TenantId) -> Arc<tokio::sync::Mutex<Copy>> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.questions += 1;
-        let asked = held.questions;
-        let entry = held.entries.entry(tenant.clone()).or_default();
-        entry.asked = asked;
+    fn held(&self) -> MutexGuard<'_, LruCache<TenantId, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tenant's copy, which may be empty, for a question of this instant.
+    pub(crate) fn of(&self, tenant: &TenantId, now: Timestamp) -> Arc<tokio::sync::Mutex<Copy>> {
+        let mut held = self.held();
+        let entry = held.get_or_insert_mut(tenant.clone(), || Entry { copy: Arc::default(), bytes: 0, asked_at: now });
+        entry.asked_at = now;
         Arc::clone(&entry.copy)
     }
 
-    /// Notes the size of the tenant's copy, and drops others until all fit. Returns how many were dropped.
+    /// Notes the size of the tenant's copy, and closes others until all fit. Returns how many were closed.
     pub(crate) fn settle(
         &self,
         tenant: &TenantId,
@@ -61,22 +71,34 @@ impl Copies {
         room: Room,
         path_of: impl Fn(&TenantId) -> Box<Path>,
     ) -> usize {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = held.entries.get_mut(tenant) {
+        let mut held = self.held();
+        if let Some(entry) = held.peek_mut(tenant) {
             entry.bytes = bytes;
         }
-        let mut given_up = 0;
-        while held.entries.len() > room.copies
-            || held.entries.values().map(|entry| entry.bytes).sum::<u64>() > room.bytes
-        {
-            // Anyone who uses a copy or waits for it holds it too, and got it under the lock held here.
-            let idle = held.entries.iter().filter(|(of, entry)| *of != tenant && Arc::strong_count(&entry.copy) == 1);
-            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.asked).map(|(of, _)| of.clone()) else { break };
-            // Closes the file; whatever is left of it in the folder is removed with it.
-            drop(held.entries.remove(&oldest));
-            let _gone_already = std::fs::remove_file(path_of(&oldest));
-            given_up += 1;
+        let mut closed = 0;
+        while held.len() > room.copies || held.iter().map(|(_, entry)| entry.bytes).sum::<u64>() > room.bytes {
+            let oldest = held.iter().rev().find(|(of, entry)| *of != tenant && entry.is_idle());
+            let Some(oldest) = oldest.map(|(of, _)| of.clone()) else { break };
+            close(&mut held, &oldest, &path_of(&oldest));
+            closed += 1;
         }
-        given_up
+        closed
     }
+
+    /// Closes the copies that nobody has asked for [`IDLE`]. Returns how many were closed.
+    pub(crate) fn close_idle(&self, now: Timestamp, path_of: impl Fn(&TenantId) -> Box<Path>) -> usize {
+        let mut held = self.held();
+        // A clock that was set back ends them, too.
+        let is_over = |entry: &Entry| entry.is_idle() && (now - entry.asked_at).get().abs() >= IDLE.get();
+        let over: Vec<TenantId> =
+            held.iter().filter(|(_, entry)| is_over(entry)).map(|(tenant, _)| tenant.clone()).collect();
+        over.iter().for_each(|tenant| close(&mut held, tenant, &path_of(tenant)));
+        over.len()
+    }
+}
+
+/// Closes the file; whatever is left of it in the folder is removed with it.
+fn close(held: &mut LruCache<TenantId, Entry>, tenant: &TenantId, path: &Path) {
+    drop(held.pop(tenant));
+    let _gone_already = std::fs::remove_file(path);
 }

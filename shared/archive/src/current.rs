@@ -57,7 +57,7 @@ impl Archive {
         F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
     {
         let path = self.path_of(&tenant.id);
-        let copy = self.copies.of(&tenant.id);
+        let copy = self.copies.of(&tenant.id, as_of);
         let mut copy = copy.lock_owned().await;
         let answer = self.answer_from(&mut copy, &path, tenant, as_of, question).await;
         if copy.held.is_none() && copy.standing.is_none() {
@@ -154,7 +154,7 @@ impl Archive {
         Ok(answer?)
     }
 
-    fn path_of(&self, tenant: &TenantId) -> PathBuf {
+    pub(crate) fn path_of(&self, tenant: &TenantId) -> PathBuf {
         self.scratch.join(format!("{tenant}.sqlite"))
     }
 

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use vestibule_advice::Catalogue;
-use vestibule_domain::Millis;
+use vestibule_domain::{Millis, Timestamp};
 use vestibule_platform::Links;
 use vestibule_store::Store;
 
@@ -116,11 +116,17 @@ impl Archive {
     }
 
     /// The same, with room for this many bytes and this many copies of tenants' files on the disk; those not used for
-    /// longest are dropped first. The default is 2 GiB and 128.
+    /// longest are closed first. The default is 2 GiB and 32.
     #[must_use]
     pub const fn with_room(mut self, bytes: u64, copies: usize) -> Self {
         self.room = copies::Room { bytes, copies };
         self
+    }
+
+    /// Closes the copies that nobody has asked for a quarter of an hour, and returns how many. A process that runs for
+    /// long calls it regularly: without questions nothing else does.
+    pub fn close_idle(&self, now: Timestamp) -> usize {
+        self.copies.close_idle(now, |tenant| self.path_of(tenant).into())
     }
 
     /// The same, looking at no more than `most` enrollments after an export for anything past the retention; the next

@@ -1,0 +1,48 @@
+//! How many tenants' copies a process keeps, and for how long.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{World, files_in, minute, moving};
+
+/// The files of a folder that this process has open.
+#[cfg(target_os = "linux")]
+fn open_in(folder: &std::path::Path) -> usize {
+    let all = std::fs::read_dir("/proc/self/fd").unwrap();
+    all.filter(|one| {
+        one.as_ref().is_ok_and(|one| std::fs::read_link(one.path()).is_ok_and(|to| to.starts_with(folder)))
+    })
+    .count()
+}
+
+#[tokio::test]
+async fn tenants_asked_once_do_not_keep_their_copies() {
+    const TENANTS: usize = 40;
+    const MOST: usize = 32;
+    let world = World::start().await;
+    let archive = world.archive("one");
+    let folder = world.scratch("one");
+    for number in 0..TENANTS {
+        let tenant = world.tenant(&format!("tenant-{number}")).await;
+        archive.answer(&tenant, minute(0), moving).await.unwrap();
+    }
+    // The latest are kept, and no others.
+    let kept = files_in(&folder);
+    assert_eq!(kept.len(), MOST, "{kept:?}");
+    assert!(kept.contains(&"tenant-39.sqlite".to_owned()) && !kept.contains(&"tenant-0.sqlite".to_owned()));
+    #[cfg(target_os = "linux")]
+    assert_eq!(open_in(&folder), MOST);
+
+    // One of them is asked again, and the others end with time.
+    let again = world.store.tenant(&common::id("tenant-20")).await.unwrap().unwrap();
+    archive.answer(&again, minute(10), moving).await.unwrap();
+    assert_eq!(archive.close_idle(minute(14)), 0);
+    assert_eq!(archive.close_idle(minute(15)), MOST - 1);
+    assert_eq!(files_in(&folder), ["tenant-20.sqlite"]);
+    assert_eq!(archive.close_idle(minute(25)), 1);
+    #[cfg(target_os = "linux")]
+    assert_eq!(open_in(&folder), 0);
+    // Whoever asks later gets an answer as before.
+    assert_eq!(archive.answer(&again, minute(30), moving).await.unwrap().value.1, minute(30));
+}
