@@ -441,7 +441,8 @@ async fn a_damaged_file_is_no_object_and_is_written_anew() {
         };
         files.into_iter().find(has_key).unwrap()
     };
-    let damages: [(&str, fn(Vec<u8>) -> Vec<u8>); 6] = [
+    type Damage = fn(Vec<u8>) -> Vec<u8>;
+    let damages: [(&str, Damage); 6] = [
         ("cut in the body", |bytes| bytes[..bytes.len() - 3].to_vec()),
         ("cut in the header", |bytes| bytes[..40].to_vec()),
         ("cut to nothing", |_| Vec::new()),

@@ -16,9 +16,9 @@ use vestibule_webhook::BodyError;
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::sources::graph_autopilot_events;
 
-pub const DOCUMENTED: &str = include_str!("../src/sources/samples/autopilot-events-documentation.json");
-pub const LIST: &str = include_str!("../src/sources/samples/autopilot-events.json");
-pub const LATER: &str = include_str!("../src/sources/samples/autopilot-events-later.json");
+pub const DOCUMENTED: &str = include_str!("../../src/sources/samples/autopilot-events-documentation.json");
+pub const LIST: &str = include_str!("../../src/sources/samples/autopilot-events.json");
+pub const LATER: &str = include_str!("../../src/sources/samples/autopilot-events-later.json");
 /// Long after everything in the samples.
 pub const NOW: &str = "2026-03-01T12:00:00Z";
 
