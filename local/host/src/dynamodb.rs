@@ -26,7 +26,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How often to look for expired items; DynamoDB itself takes days.
+/// How often to look for expired items, the first time after as long: a command that ends within minutes must not read
+/// the whole table for it. DynamoDB itself takes days.
 const TTL_SWEEP: Duration = Duration::from_secs(3_600);
 
 /// How long a stream keeps delivered records: as long as DynamoDB's.
@@ -72,13 +73,10 @@ impl DynamoDb {
         let worker = connector::Worker::start(database.clone())?;
         let (stop, stopped) = mpsc::channel();
         let sweeper = std::thread::Builder::new().name("dynamodb-sweep".to_owned()).spawn(move || {
-            loop {
+            // A dropped sender also stops it.
+            while stopped.recv_timeout(TTL_SWEEP) == Err(mpsc::RecvTimeoutError::Timeout) {
                 if let Err(error) = database.sweep_ttl() {
                     tracing::warn!(%error, "expired items were not swept");
-                }
-                // A dropped sender also stops it.
-                if stopped.recv_timeout(TTL_SWEEP) != Err(mpsc::RecvTimeoutError::Timeout) {
-                    break;
                 }
             }
         })?;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vestibule_domain::Timestamp;
 use vestibule_platform::metrics;
-use vestibule_report::{Error as ReportError, Previous, Published, Reader, SCHEMA_VERSION, Working};
+use vestibule_report::{Error as ReportError, Previous, Published, Reader, SCHEMA_VERSION, Working, summarise_hashed};
 use vestibule_store::{Corrected, FileRecord, PartRecord, Tenant};
 
 /// The media type of a SQLite file.
@@ -117,7 +117,8 @@ impl Archive {
             None => self.create(&working_path, &owner).await?,
         };
         let nightly = Changed::Index(FromIndex::NIGHTLY);
-        let (mut working, _) = self.bring_up(working, &working_path, &owner, as_of, nightly).await?;
+        let once = Self { store: self.store.passing(), ..self.clone() };
+        let (mut working, _) = once.bring_up(working, &working_path, &owner, as_of, nightly).await?;
         let refresh_ms = millis(began.elapsed());
         let previous = latest.is_some().then_some(previous);
         let working_file = working_path.clone();
@@ -137,12 +138,15 @@ impl Archive {
             drop(working);
             std::fs::remove_file(working_file)?;
             let began = std::time::Instant::now();
-            let summary = vestibule_report::summarise(&out, &summary_path)?;
-            let reader = Reader::open(&out)?;
-            let page = vestibule_report::report_html(&reader)?;
-            let corrected = reader.corrected()?.into_iter().map(|(from, to, count)| Corrected { from, to, count });
-            let corrected = corrected.collect();
-            drop(reader);
+            // Both read the finished file, each by its own connection.
+            let (summary, page) = std::thread::scope(|scope| {
+                let summary = scope.spawn(|| summarise_hashed(&out, &published.sha256, &summary_path));
+                let page = page(&out);
+                (summary.join(), page)
+            });
+            let (page, corrected) = page?;
+            let summary =
+                summary.map_err(|_| ReportError::Io(std::io::Error::other("the summary was interrupted")))??;
             Ok::<_, ReportError>(Made {
                 published,
                 corrected,
@@ -198,6 +202,14 @@ impl Archive {
             Opened::Standing | Opened::Foreign => None,
         })
     }
+}
+
+/// The page for people without a server, and which ends the file corrects.
+fn page(file: &Path) -> Result<(String, Vec<Corrected>), ReportError> {
+    let reader = Reader::open(file)?;
+    let page = vestibule_report::report_html(&reader)?;
+    let corrected = reader.corrected()?.into_iter().map(|(from, to, count)| Corrected { from, to, count });
+    Ok((page, corrected.collect()))
 }
 
 /// Logs that a published file is lost or damaged: the table still has everything in it, but people who kept its id have

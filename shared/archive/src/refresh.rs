@@ -1,7 +1,9 @@
 //! Brings a working file up to an instant with the table's changes.
 //!
-//! The table is read here while another thread writes into the file. That thread finishes the file only after the
-//! message that everything was read; in any other case the file is unusable and is thrown away.
+//! Three work at once, each a step ahead of the next: a task requests heads, this one decodes them and reads their
+//! segments, and a thread folds and writes into the file. That thread finishes the file only after the message that
+//! everything was read; in any other case the file is unusable and is thrown away. What they wait for each other with is
+//! bounded, however much there is: the heads of two chunks, and a few parts.
 
 use crate::changed::{Changed, Sought};
 use crate::{Archive, ArchiveError};
@@ -17,7 +19,7 @@ use vestibule_domain::plan::REFRESHED_FOR;
 use vestibule_domain::web_enrollment::WebDays;
 use vestibule_platform::metrics;
 use vestibule_report::{Change, Context, Error as ReportError, Reader, Refresh, Working};
-use vestibule_store::{ItemKey, Listing, Loaded, Store, Stored, Tenant, Unreadable};
+use vestibule_store::{Heads, ItemKey, Listing, Loaded, Store, Stored, Tenant, Unreadable};
 
 /// Number of enrollments read from the table before they are written into the file.
 const CHUNK: usize = 500;
@@ -49,13 +51,49 @@ impl Items {
     async fn next(&mut self, store: &Store) -> Result<Vec<ItemKey>, ArchiveError> {
         match self {
             Self::All(listing, page) => {
-                if page.is_empty() {
-                    *page = store.next_page(listing).await?.unwrap_or_default().into();
+                while page.is_empty() {
+                    let Some(next) = store.next_page(listing).await? else { break };
+                    *page = next.into();
                 }
                 Ok(page.drain(..page.len().min(CHUNK)).collect())
             }
             Self::These(items) => Ok(items.by_ref().filter_map(|item| ItemKey::parse(&item)).take(CHUNK).collect()),
         }
+    }
+}
+
+/// Items that were read together.
+struct Chunk {
+    /// Those that were looked for and are missing.
+    gone: Vec<String>,
+    heads: Heads,
+}
+
+impl Chunk {
+    /// The next chunk; `None` if there are no more items.
+    async fn read(store: &Store, items: &mut Items, as_of: Timestamp) -> Result<Option<Self>, ArchiveError> {
+        let keys = items.next(store).await?;
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let heads = store.heads(&keys, as_of).await?;
+        let there: HashSet<&ItemKey> = heads.keys().collect();
+        let gone = keys.iter().filter(|key| !there.contains(key)).map(|key| key.as_str().to_owned()).collect();
+        Ok(Some(Self { gone, heads }))
+    }
+
+    /// Passes on what was found; `false` if nobody accepts it.
+    async fn pass_on(self, store: &Store, taker: &mut Taker) -> Result<bool, ArchiveError> {
+        let Self { gone, mut heads } = self;
+        if !taker.take(Read::Gone(gone)).await {
+            return Ok(false);
+        }
+        while let Some(found) = store.next_part(&mut heads).await? {
+            if !taker.take(Read::Found(found)).await {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -216,7 +254,10 @@ impl Archive {
         let looked = Looked { items: looked, is_anew: false };
         if self.inline {
             let mut taker = Taker::Held(Vec::new());
-            self.read(&store, &mut items, as_of, &mut taker).await?;
+            while let Some(chunk) = Chunk::read(&store, &mut items, as_of).await? {
+                chunk.pass_on(&store, &mut taker).await?;
+            }
+            taker.take(Read::All).await;
             let Taker::Held(read) = taker else { return Err(ArchiveError::Interrupted) };
             return Ok((write(working, as_of, &overdue, read.into_iter())?, looked));
         }
@@ -225,40 +266,32 @@ impl Archive {
             write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()))
         });
         // If the writer stopped, its own error below says why.
-        self.read(&store, &mut items, as_of, &mut Taker::Writer(send)).await?;
+        read_ahead(store, items, as_of, &mut Taker::Writer(send)).await?;
         Ok((writer.await??, looked))
     }
+}
 
-    /// Reads all items and passes on what was found until nobody accepts it.
-    async fn read(
-        &self,
-        store: &Store,
-        items: &mut Items,
-        as_of: Timestamp,
-        taker: &mut Taker,
-    ) -> Result<(), ArchiveError> {
-        loop {
-            let keys = items.next(store).await?;
-            if keys.is_empty() {
-                break;
-            }
-            let mut heads = store.heads(&keys, as_of).await?;
-            let gone = {
-                let there: HashSet<&ItemKey> = heads.keys().collect();
-                keys.iter().filter(|key| !there.contains(key)).map(|key| key.as_str().to_owned()).collect()
-            };
-            if !taker.take(Read::Gone(gone)).await {
-                return Ok(());
-            }
-            while let Some(found) = store.next_part(&mut heads).await? {
-                if !taker.take(Read::Found(found)).await {
-                    return Ok(());
-                }
-            }
+/// Reads all items and passes on what was found until nobody accepts it. While one chunk is passed on, the heads of the
+/// next are read.
+async fn read_ahead(store: Store, mut items: Items, as_of: Timestamp, taker: &mut Taker) -> Result<(), ArchiveError> {
+    let (send, mut chunks) = mpsc::channel(1);
+    let ahead = store.clone();
+    let reader = tokio::spawn(async move {
+        // The place comes before the chunk, so that no more than one chunk waits.
+        while let Ok(place) = send.reserve().await {
+            let Some(chunk) = Chunk::read(&ahead, &mut items, as_of).await? else { break };
+            place.send(chunk);
         }
-        taker.take(Read::All).await;
-        Ok(())
+        Ok::<_, ArchiveError>(())
+    });
+    while let Some(chunk) = chunks.recv().await {
+        if !chunk.pass_on(&store, taker).await? {
+            return Ok(());
+        }
     }
+    reader.await??;
+    taker.take(Read::All).await;
+    Ok(())
 }
 
 /// Where items go once they are read.
@@ -302,14 +335,11 @@ fn write(
             Some(Read::Found(found)) => {
                 for Stored { key, version, history, expires_at, .. } in found.stored {
                     let change = Change { item: key.as_str().to_owned(), version, history, expires_at };
-                    if !overdue.contains(&change.item) && refresh.knows(&change.item, version)? {
-                        continue;
-                    }
                     // Replacing rows needs the indexes, which a new file lacks while it is filled. A few replacements
                     // wait for its end.
                     if is_new && refresh.has(&change.item)? {
                         again.push(change);
-                    } else {
+                    } else if is_new || overdue.contains(&change.item) || !refresh.knows(&change.item, version)? {
                         refresh.apply(&change)?;
                     }
                 }

@@ -77,15 +77,18 @@ impl About {
         self
     }
 
-    fn read_identifiers(&self) -> impl Iterator<Item = Result<Identifier, UnfitValue<'_>>> {
+    /// The values that may identify the device, best kind first, as reported.
+    pub(crate) fn reported_identifiers(&self) -> [(IdentifierKind, Option<&str>); 4] {
         [
-            (IdentifierKind::SerialNumber, &self.serial_number),
-            (IdentifierKind::Udid, &self.udid),
-            (IdentifierKind::MdmDeviceId, &self.mdm_device_id),
-            (IdentifierKind::EnrollmentId, &self.enrollment_id),
+            (IdentifierKind::SerialNumber, self.serial_number.as_deref()),
+            (IdentifierKind::Udid, self.udid.as_deref()),
+            (IdentifierKind::MdmDeviceId, self.mdm_device_id.as_deref()),
+            (IdentifierKind::EnrollmentId, self.enrollment_id.as_deref()),
         ]
-        .into_iter()
-        .filter_map(|(kind, value)| Some(Identifier::read(kind, value.as_deref()?)))
+    }
+
+    fn read_identifiers(&self) -> impl Iterator<Item = Result<Identifier, UnfitValue<'_>>> {
+        self.reported_identifiers().into_iter().filter_map(|(kind, value)| Some(Identifier::read(kind, value?)))
     }
 
     /// Replaces each field that `later` reports.

@@ -395,23 +395,41 @@ impl Updates<Sender> {
 /// # Errors
 /// If the bytes are of another format or corrupt.
 pub fn decode(bytes: &[u8]) -> Result<History, CodecError> {
+    let (earlier, Unpacked { base, identifiers, events }) = read(bytes)?;
+    Ok(History { earlier, ..History::from_parts(base, identifiers, events) })
+}
+
+/// Decodes the events of a segment.
+///
+/// # Errors
+/// If the bytes are of another format or corrupt.
+pub fn decode_events(bytes: &[u8]) -> Result<Vec<Event>, CodecError> {
+    Ok(read(bytes)?.1.events)
+}
+
+struct Unpacked {
+    base: Base,
+    identifiers: BTreeSet<Identifier>,
+    events: Vec<Event>,
+}
+
+/// Reads the earlier bases and what else there is.
+fn read(bytes: &[u8]) -> Result<(Vec<Base>, Unpacked), CodecError> {
     let (&format, deflated) = bytes.split_first().ok_or(CodecError::Corrupt("empty"))?;
     let plain = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)
         .map_err(|_| CodecError::Corrupt("does not inflate"))?;
     let unreadable = |_| CodecError::Corrupt("does not parse");
-    if format == FORMAT_EARLIER {
-        let (earlier, packed) = postcard::from_bytes(&plain).map_err(unreadable)?;
-        return Ok(History { earlier, ..unpack(packed)? });
-    }
-    unpack(match format {
-        FORMAT => postcard::from_bytes(&plain).map_err(unreadable)?,
-        old::FORMAT_3 => old::read_3(&plain).map_err(unreadable)?,
-        old::FORMAT_2 => old::read_2(&plain).map_err(unreadable)?,
+    let (earlier, packed) = match format {
+        FORMAT => (Vec::new(), postcard::from_bytes(&plain).map_err(unreadable)?),
+        FORMAT_EARLIER => postcard::from_bytes(&plain).map_err(unreadable)?,
+        old::FORMAT_3 => (Vec::new(), old::read_3(&plain).map_err(unreadable)?),
+        old::FORMAT_2 => (Vec::new(), old::read_2(&plain).map_err(unreadable)?),
         _ => return Err(CodecError::UnknownFormat(format)),
-    })
+    };
+    Ok((earlier, unpack(packed)?))
 }
 
-fn unpack(packed: Packed<Base, PackedEvent, Sender>) -> Result<History, CodecError> {
+fn unpack(packed: Packed<Base, PackedEvent, Sender>) -> Result<Unpacked, CodecError> {
     let names: Vec<ItemName> =
         packed.names.into_iter().map(|(id, name)| ItemName { id: unpack_id(id), name }).collect();
     let mut events = Vec::with_capacity(packed.events.len() + packed.updates.times.len());
@@ -438,7 +456,7 @@ fn unpack(packed: Packed<Base, PackedEvent, Sender>) -> Result<History, CodecErr
         });
     }
     packed.updates.events(&names, &mut events)?;
-    Ok(History::from_parts(packed.base, packed.identifiers, events))
+    Ok(Unpacked { base: packed.base, identifiers: packed.identifiers, events })
 }
 
 fn pack_id(id: &str) -> PackedId {
@@ -459,7 +477,6 @@ fn pack_id(id: &str) -> PackedId {
 }
 
 fn unpack_id(id: PackedId) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     match id {
         PackedId::Text(text) => text,
         PackedId::Hex(bytes) => hex(&bytes),
@@ -468,4 +485,13 @@ fn unpack_id(id: PackedId) -> String {
             [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
         }
     }
+}
+
+/// Bytes in hexadecimal digits. Formatting each byte would take longer than anything else that decoding an event does.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    text.extend(digits.map(|digit| DIGITS[usize::from(digit)]));
+    text
 }

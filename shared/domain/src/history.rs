@@ -13,8 +13,9 @@ use crate::identity::{EnrollmentKey, Identifier};
 use crate::standing::Standing;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// What was known at an instant, when retention dropped the events up to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,15 +32,57 @@ pub struct Base {
 }
 
 /// One enrollment's events, and the names its device goes by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct History {
     /// The newest.
     pub(crate) base: Base,
     /// Earlier bases, in order: of events that were sent again, some were dropped again.
     pub(crate) earlier: Vec<Base>,
     pub(crate) identifiers: BTreeSet<Identifier>,
-    pub(crate) events: BTreeMap<EventKey, Event>,
+    pub(crate) events: BTreeSet<Keyed>,
 }
+
+/// An event in the set of them: compared by its key alone, which it has already.
+#[derive(Clone, Debug)]
+pub(crate) struct Keyed(pub Event);
+
+impl PartialEq for Keyed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for Keyed {}
+
+impl PartialOrd for Keyed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Keyed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.key.cmp(&other.0.key)
+    }
+}
+
+impl Borrow<EventKey> for Keyed {
+    fn borrow(&self) -> &EventKey {
+        &self.0.key
+    }
+}
+
+impl PartialEq for History {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { base, earlier, identifiers, events: _ } = self;
+        base == &other.base
+            && earlier == &other.earlier
+            && identifiers == &other.identifiers
+            && self.events().eq(other.events())
+    }
+}
+
+impl Eq for History {}
 
 /// The result of adding an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,32 +104,43 @@ impl Added {
 
 impl History {
     /// A history from its stored parts.
-    pub fn from_parts(base: Base, identifiers: BTreeSet<Identifier>, events: impl IntoIterator<Item = Event>) -> Self {
+    pub fn from_parts(base: Base, identifiers: BTreeSet<Identifier>, events: Vec<Event>) -> Self {
         let mut history = Self { base, identifiers, ..Self::default() };
-        for event in events {
-            history.add(event);
-        }
+        history.add_all(events);
         history
+    }
+
+    /// Adds events, as if each were [added](Self::add).
+    pub fn add_all(&mut self, events: Vec<Event>) {
+        // Most events name the device as the one before them does, and comparing takes a fraction of reading.
+        let mut before = None;
+        for event in &events {
+            let reported = event.about.reported_identifiers();
+            if before != Some(reported) {
+                self.identifiers.extend(event.about.identifiers());
+                before = Some(reported);
+            }
+        }
+        for event in events {
+            self.put(event);
+        }
     }
 
     /// Adds an event. Of two copies of one event the one received first counts. The tenant's retention decides whether
     /// an event is too old, so a dropped event is accepted again.
     pub fn add(&mut self, event: Event) -> Added {
         self.identifiers.extend(event.about.identifiers());
-        match self.events.entry(event.key.clone()) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(event);
-                Added::New
-            }
-            Entry::Occupied(mut known) => {
-                if precedence(&event) < precedence(known.get()) {
-                    known.insert(event);
-                    Added::Earlier
-                } else {
-                    Added::Duplicate
-                }
-            }
-        }
+        self.put(event)
+    }
+
+    fn put(&mut self, event: Event) -> Added {
+        let added = match self.events.get(&event.key) {
+            None => Added::New,
+            Some(Keyed(known)) if precedence(&event) < precedence(known) => Added::Earlier,
+            Some(_) => return Added::Duplicate,
+        };
+        self.events.replace(Keyed(event));
+        added
     }
 
     /// Drops everything up to `until`: from there on the device counts as unknown. Its identifiers stay.
@@ -134,24 +188,24 @@ impl History {
 
     /// The events in the order that decides (docs/DOMAIN.md, O2), without those placed after `as_of`.
     pub fn ordered(&self, as_of: Timestamp) -> Vec<&Event> {
-        let mut events: Vec<&Event> = self.events.values().filter(|event| event.placed() <= as_of).collect();
+        let mut events: Vec<&Event> = self.events().filter(|event| event.placed() <= as_of).collect();
         events.sort_by(|a, b| a.order().cmp(&b.order()));
         events
     }
 
     /// The events by their keys.
     pub fn events(&self) -> impl ExactSizeIterator<Item = &Event> {
-        self.events.values()
+        self.events.iter().map(|Keyed(event)| event)
     }
 
     /// When the newest event was received.
     pub fn last_received(&self) -> Option<Timestamp> {
-        self.events.values().map(|event| event.received_at).max()
+        self.events().map(|event| event.received_at).max()
     }
 
     /// Moves all events out, for sealing them in a segment; base and identifiers stay.
     pub fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events).into_values().collect()
+        std::mem::take(&mut self.events).into_iter().map(|Keyed(event)| event).collect()
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::about::About;
 use crate::attempt::{Attempt, Enrollment, Outcome};
 use crate::fold::{fold, fold_whole};
-use crate::history::{Base, History};
+use crate::history::{Base, History, Keyed};
 use crate::identity::TenantId;
 use crate::settings::TenantSettings;
 use crate::standing::Standing;
@@ -48,9 +48,7 @@ impl History {
             self.base = Base { until, standing, about, autopilot: earlier.autopilot || later.autopilot };
         }
         self.identifiers.extend(other.identifiers);
-        for event in other.events.into_values() {
-            self.add(event);
-        }
+        self.add_all(other.events.into_iter().map(|Keyed(event)| event).collect());
     }
 
     /// What is known at `until`, in the form in which retention leaves it behind.
@@ -83,7 +81,7 @@ impl History {
         };
         let mut boundary = outside(cutoff);
         let known = loop {
-            if !self.events.values().any(|event| event.placed() <= boundary) {
+            if !self.events().any(|event| event.placed() <= boundary) {
                 return false;
             }
             let (then, standing) = fold_whole(tenant, self, settings, boundary);
@@ -100,7 +98,7 @@ impl History {
         } else {
             self.base = known;
         }
-        self.events.retain(|_, event| event.placed() > boundary);
+        self.events.retain(|Keyed(event)| event.placed() > boundary);
         true
     }
 }

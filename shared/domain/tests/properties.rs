@@ -263,6 +263,31 @@ proptest! {
         prop_assert_eq!(codec::decode(&codec::encode(&history).unwrap()).unwrap(), history);
     }
 
+    /// A history is read from its parts, and completed from segments, many events at a time.
+    #[test]
+    fn events_added_together_are_as_if_added_one_by_one(events in events(), at in any::<prop::sample::Index>()) {
+        let whole = history(&events);
+        let mut added = History::default();
+        added.add_all(events.clone());
+        prop_assert_eq!(&added, &whole);
+        let (head, segment) = events.split_at(at.index(events.len() + 1));
+        let mut completed = codec::decode(&codec::encode(&history(head)).unwrap()).unwrap();
+        completed.add_all(codec::decode_events(&codec::encode_events(segment).unwrap()).unwrap());
+        prop_assert_eq!(completed, whole);
+    }
+
+    /// The set finds events by their keys; what is in them still tells two histories apart.
+    #[test]
+    fn histories_differ_where_an_event_does(events in events(), which in any::<prop::sample::Index>()) {
+        prop_assume!(!events.is_empty());
+        let one = history(&events);
+        let mut earlier = one.events().nth(which.index(one.len())).unwrap().clone();
+        earlier.received_at = earlier.received_at - Millis::new(1);
+        let mut other = one.clone();
+        prop_assert_eq!(other.add(earlier), Added::Earlier);
+        prop_assert_ne!(one, other);
+    }
+
     #[test]
     fn corrupt_bytes_are_refused_not_followed(mut bytes in prop::collection::vec(any::<u8>(), 0..200), flip in any::<(usize, u8)>(), events in events()) {
         let _any = codec::decode(&bytes);

@@ -29,7 +29,7 @@ pub use error::{Error, Result};
 pub use file::Context;
 pub use file::pseudonym::pseudonym;
 pub use publish::compare::{compare_schema, compare_sums};
-pub use publish::summary::{SUMMARY_VERSION, check_summary, summarise};
+pub use publish::summary::{SUMMARY_VERSION, check_summary, summarise, summarise_hashed};
 pub use publish::{Previous, Published, Spent, as_of, check, hash};
 pub use tell::diagnosis;
 pub use tell::html::report_html;

@@ -87,11 +87,17 @@ impl Found {
     pub(crate) fn read(item: &Item) -> Result<Self, StoreError> {
         let pk = text(item, PK).ok_or_else(|| StoreError::corrupt("?", "no key"))?;
         let key = ItemKey::parse(pk).ok_or_else(|| StoreError::corrupt(pk, "no enrollment's key"))?;
-        if let Some(to) = text(item, TO) {
-            let to = ItemKey::parse(to).ok_or_else(|| StoreError::corrupt(pk, "a link to nowhere"))?;
-            return Ok(Self::Link(to));
+        match Self::link(item) {
+            Some(to) => to.map(Self::Link),
+            None => Head::read(key, item).map(|head| Self::Head(Box::new(head))),
         }
-        Head::read(key, item).map(|head| Self::Head(Box::new(head)))
+    }
+
+    /// Where the item leads if it is a link.
+    pub(crate) fn link(item: &Item) -> Option<Result<ItemKey, StoreError>> {
+        let to = text(item, TO)?;
+        let pk = text(item, PK).unwrap_or("?");
+        Some(ItemKey::parse(to).ok_or_else(|| StoreError::corrupt(pk, "a link to nowhere")))
     }
 }
 
@@ -112,7 +118,11 @@ impl Head {
         }
     }
 
-    fn read(key: ItemKey, item: &Item) -> Result<Self, StoreError> {
+    /// The head that an item holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if an attribute is missing or the events can't be decoded.
+    pub(crate) fn read(key: ItemKey, item: &Item) -> Result<Self, StoreError> {
         let pk = key.as_str().to_owned();
         let missing = |name: &str| StoreError::corrupt(&pk, format!("no attribute {name}"));
         let data = item.get(DATA).and_then(|value| value.as_b().ok()).ok_or_else(|| missing(DATA))?;
@@ -134,7 +144,7 @@ impl Head {
             sealed_bytes: number(item, SEALED_BYTES).unwrap_or(0),
             due_at: number(item, DUE_AT).map(Timestamp::from_millis),
             bucket: number(item, CHANGE_BUCKET).unwrap_or(0),
-            expires_at: number::<i64>(item, EXPIRES).map(|seconds| Timestamp::from_millis(seconds * 1_000)),
+            expires_at: expires_at(item),
             key,
         })
     }
@@ -257,6 +267,20 @@ pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
 
 pub(crate) fn n(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+fn expires_at(item: &Item) -> Option<Timestamp> {
+    number::<i64>(item, EXPIRES).map(|seconds| Timestamp::from_millis(seconds * 1_000))
+}
+
+/// As [`Head::is_expired`], of a head that is not decoded.
+pub(crate) fn has_expired(item: &Item, now: Timestamp) -> bool {
+    expires_at(item).is_some_and(|at| at < now)
+}
+
+/// Bytes of the events that an item holds, encoded.
+pub(crate) fn encoded_bytes(item: &Item) -> usize {
+    item.get(DATA).and_then(|data| data.as_b().ok()).map_or(0, |data| data.as_ref().len())
 }
 
 pub(crate) fn text<'i>(item: &'i Item, name: &str) -> Option<&'i str> {

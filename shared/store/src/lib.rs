@@ -109,6 +109,8 @@ pub struct Store {
     /// Whether bulk reads are strongly consistent, whatever that costs.
     consistent: bool,
     notice: notice::Notice,
+    /// Whether segments that were read are kept for the readers after.
+    keeps: bool,
 }
 
 impl Store {
@@ -124,6 +126,7 @@ impl Store {
             jitter,
             consistent: false,
             notice: notice::Notice::default(),
+            keeps: true,
         }
     }
 
@@ -157,6 +160,13 @@ impl Store {
     #[must_use]
     pub fn consistently(&self) -> Self {
         Self { consistent: true, ..self.clone() }
+    }
+
+    /// The same, but it keeps no segments that it reads: for an export, which reads each once. Decoded they take more
+    /// memory than all else that it holds.
+    #[must_use]
+    pub fn passing(&self) -> Self {
+        Self { keeps: false, ..self.clone() }
     }
 
     /// What this store and its clones have consumed.

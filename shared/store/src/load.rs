@@ -1,9 +1,10 @@
 //! Reads many enrollments: all of a tenant page by page, and those that keys name, complete with their segments.
 //!
-//! However many there are, memory is bounded: a page of keys, the requested heads, and a part of them with some
-//! mebibytes of segments. An enrollment that can't be read is reported separately and does not block the others.
+//! However many there are, memory is bounded: a page of keys, the requested heads as they are stored, and a part of them
+//! decoded with some mebibytes of segments. An enrollment that can't be read is reported separately and does not block
+//! the others.
 
-use crate::item::{CHANGE_PARTITION, Found, Head, Item, key_of, s, text};
+use crate::item::{CHANGE_PARTITION, Found, Head, Item, encoded_bytes, has_expired, key_of, s, text};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
 use crate::{CAPACITY, CHANGES_INDEX, Cause, Consistency, Store, StoreError};
 use std::collections::{BTreeSet, VecDeque};
@@ -11,7 +12,7 @@ use vestibule_domain::{History, TenantId, Timestamp};
 
 /// Keys of one page.
 const PAGE: i32 = 2_000;
-/// Encoded segments read for one part; decoded they take some ten times as much.
+/// Encoded events read for one part, in heads and segments; decoded they take some ten times as much.
 const PART_BYTES: usize = 2 << 20;
 
 /// An enrollment as stored, complete.
@@ -47,10 +48,10 @@ pub struct Loaded {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Enrollments whose segments are still to be read.
+/// Enrollments that are still to be decoded and whose segments are still to be read.
 #[derive(Debug)]
 pub struct Heads {
-    heads: VecDeque<Head>,
+    heads: VecDeque<(ItemKey, Item)>,
     unreadable: Vec<Unreadable>,
 }
 
@@ -86,7 +87,7 @@ impl Loaded {
 impl Heads {
     /// Every enrollment found, whether it can be read or not.
     pub fn keys(&self) -> impl Iterator<Item = &ItemKey> {
-        let heads = self.heads.iter().map(|head| &head.key);
+        let heads = self.heads.iter().map(|(key, _)| key);
         heads.chain(self.unreadable.iter().map(|unreadable| &unreadable.key))
     }
 }
@@ -155,20 +156,19 @@ impl Store {
         let keys = keys.into_iter().map(key_of).collect();
         let (mut heads, mut unreadable) = (VecDeque::new(), Vec::new());
         for item in self.batch_get(keys, Consistency::Eventual, Cause::Load).await? {
-            match Found::read(&item) {
-                Ok(Found::Head(head)) if !head.is_expired(now) => heads.push_back(*head),
-                Ok(_) => {}
-                Err(problem) => {
-                    // An item without one of our keys was not requested.
-                    let key = text(&item, PK).and_then(ItemKey::parse);
-                    unreadable.extend(key.map(|key| Unreadable { key, problem }));
-                }
+            // An item without one of our keys was not requested.
+            let Some(key) = text(&item, PK).and_then(ItemKey::parse) else { continue };
+            match Found::link(&item) {
+                Some(Ok(_)) => {}
+                Some(Err(problem)) => unreadable.push(Unreadable { key, problem }),
+                None if has_expired(&item, now) => {}
+                None => heads.push_back((key, item)),
             }
         }
         Ok(Heads { heads, unreadable })
     }
 
-    /// The next part, complete: as many as have some mebibytes of segments. `None` if there are no more.
+    /// The next part, complete: as many as have some mebibytes of events. `None` if there are no more.
     ///
     /// # Errors
     /// If the table can't be read.
@@ -176,23 +176,29 @@ impl Store {
         if heads.heads.is_empty() && heads.unreadable.is_empty() {
             return Ok(None);
         }
+        let mut unreadable = std::mem::take(&mut heads.unreadable);
         let (mut part, mut bytes) = (Vec::new(), 0);
-        while let Some(head) = heads.heads.pop_front() {
-            bytes += head.sealed_bytes;
-            part.push(head);
+        while let Some((key, item)) = heads.heads.pop_front() {
+            bytes += encoded_bytes(&item);
+            match Head::read(key.clone(), &item) {
+                Ok(head) => {
+                    bytes += head.sealed_bytes;
+                    part.push(head);
+                }
+                Err(problem) => unreadable.push(Unreadable { key, problem }),
+            }
             if bytes >= PART_BYTES {
                 break;
             }
         }
         let wanted: Vec<_> = part.iter().map(|head| (head.key.as_str(), head.segments.as_slice())).collect();
         let segments = self.segments_of(&wanted).await?;
-        let mut loaded =
-            Loaded { stored: Vec::with_capacity(part.len()), unreadable: std::mem::take(&mut heads.unreadable) };
+        let mut loaded = Loaded { stored: Vec::with_capacity(part.len()), unreadable };
         for (mut head, segments) in part.into_iter().zip(segments) {
             match segments {
                 Ok(segments) => {
                     let mut history = std::mem::take(&mut head.history);
-                    segments.iter().for_each(|events| crate::segments::add_all(&mut history, events));
+                    segments.into_iter().for_each(|events| events.add_to(&mut history));
                     loaded.stored.push(Stored::of(head, history));
                 }
                 Err(problem) if problem.is_unreadable() => {

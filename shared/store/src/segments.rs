@@ -62,7 +62,14 @@ type Name = (String, u32);
 /// See [`Name`].
 type Sealed = (Arc<[Event]>, usize);
 /// The events of a segment, or why they can't be read.
-type Read = Result<Arc<[Event]>, StoreError>;
+type Read = Result<Events, StoreError>;
+
+/// The events of a segment: the reader's own, or shared with the readers after it.
+#[derive(Debug)]
+pub(crate) enum Events {
+    Own(Vec<Event>),
+    Kept(Arc<[Event]>),
+}
 
 #[derive(Debug)]
 struct Held {
@@ -99,7 +106,16 @@ impl Segments {
 }
 
 /// The events of one enrollment's segments, or what is wrong with them.
-type OfOne = Result<Vec<Arc<[Event]>>, StoreError>;
+type OfOne = Result<Vec<Events>, StoreError>;
+
+impl Events {
+    pub(crate) fn add_to(self, history: &mut History) {
+        history.add_all(match self {
+            Self::Own(events) => events,
+            Self::Kept(events) => events.to_vec(),
+        });
+    }
+}
 
 impl Segment {
     /// The item to write.
@@ -168,7 +184,7 @@ impl Store {
         let mut history = history.clone();
         let found = self.segments_of(&[(pk, segments)]).await?.into_iter().next();
         let found = found.ok_or_else(|| StoreError::MissingSegment(pk.to_owned()))??;
-        found.iter().for_each(|events| add_all(&mut history, events));
+        found.into_iter().for_each(|events| events.add_to(&mut history));
         Ok(history)
     }
 
@@ -182,7 +198,7 @@ impl Store {
         let mut missing: Vec<(&str, u32)> = Vec::new();
         for (pk, number) in wanted.iter().flat_map(|(pk, numbers)| numbers.iter().map(|number| (*pk, *number))) {
             match self.segments.get(pk, number) {
-                Some(events) => drop(found.insert((pk, number), Ok(events))),
+                Some(events) => drop(found.insert((pk, number), Ok(Events::Kept(events)))),
                 None => missing.push((pk, number)),
             }
         }
@@ -197,11 +213,15 @@ impl Store {
             for item in self.batch_get(keys, consistency, Cause::Segments).await? {
                 let (Some(pk), Some(name)) = (text(&item, PK), text(&item, SK)) else { continue };
                 let Some((pk, number)) = names.get(&(pk, name.to_owned())).copied() else { continue };
-                let events = read(pk, name, &item);
-                if let Ok((events, bytes)) = &events {
-                    self.segments.keep(pk, number, events, *bytes);
-                }
-                found.insert((pk, number), events.map(|(events, _)| events));
+                let events = read(pk, name, &item).map(|(events, bytes)| match self.keeps {
+                    false => Events::Own(events),
+                    true => {
+                        let events: Arc<[Event]> = events.into();
+                        self.segments.keep(pk, number, &events, bytes);
+                        Events::Kept(events)
+                    }
+                });
+                found.insert((pk, number), events);
             }
             missing.retain(|name| !found.contains_key(name));
         }
@@ -323,17 +343,11 @@ fn number_of(data: &[u8], salt: u32) -> u32 {
 }
 
 /// The content of a segment's item, and its length.
-fn read(pk: &str, name: &str, item: &Item) -> Result<(Arc<[Event]>, usize), StoreError> {
+fn read(pk: &str, name: &str, item: &Item) -> Result<(Vec<Event>, usize), StoreError> {
     let data = item.get(DATA).and_then(|data| data.as_b().ok());
     let data = data.ok_or_else(|| StoreError::corrupt(pk, format!("segment {name} is empty")))?;
-    let mut sealed = codec::decode(data.as_ref()).map_err(|error| StoreError::codec(pk, &error))?;
-    Ok((sealed.take_events().into(), data.as_ref().len()))
-}
-
-pub(crate) fn add_all(history: &mut History, events: &[Event]) {
-    for event in events {
-        history.add(event.clone());
-    }
+    let events = codec::decode_events(data.as_ref()).map_err(|error| StoreError::codec(pk, &error))?;
+    Ok((events, data.as_ref().len()))
 }
 
 fn retired_until(now: Timestamp) -> AttributeValue {

@@ -9,7 +9,8 @@
 //!
 //! A fourth, `api`, times answers over a large file beside the same statements by SQLite alone; a fifth, `feed`, prints
 //! what the pages of a change feed cost and times answers by it; `memory` prints how much memory and disk an export
-//! needs, and `full-build` how fast a file is built beside other ways to the same rows.
+//! needs, `export` what one takes end to end over this machine's services, and `full-build` how fast a file is built
+//! beside other ways to the same rows.
 //!
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.

@@ -3,6 +3,7 @@
 use super::filter::Property;
 use super::resolve::AppliedProfile;
 use crate::about::{About, EventKey};
+use crate::codec::hex;
 use crate::names::names;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -254,6 +255,6 @@ impl EspEvent {
     pub(crate) fn update_id(&self, time: Timestamp) -> String {
         // Serialising these types into memory cannot fail.
         let content = postcard::to_stdvec(&(self, time.millis())).unwrap_or_default();
-        Sha256::digest(&content)[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(&content)[..6])
     }
 }

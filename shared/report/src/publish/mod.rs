@@ -168,8 +168,13 @@ fn copy_and_check(conn: &Connection, partial: &Path, version: i32) -> Result<Wri
     conn.execute("VACUUM INTO ?1", [name])?;
     stamp(partial)?;
     let copied = Instant::now();
-    check_version(partial, version)?;
-    let (sha256, size_bytes) = hash(partial)?;
+    // Either reads all of it and computes, so each has a thread.
+    let (checked, hashed) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash(partial));
+        (check_version(partial, version), hashed.join())
+    });
+    checked?;
+    let (sha256, size_bytes) = hashed.map_err(|_| Error::Io(std::io::Error::other("the hash was interrupted")))??;
     Ok(Written { sha256, size_bytes, vacuum: copied - begun, checks: copied.elapsed() })
 }
 
