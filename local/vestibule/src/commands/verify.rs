@@ -6,7 +6,7 @@
 use crate::app::App;
 use crate::cli::Common;
 use crate::commands::export;
-use crate::output::answer;
+use crate::output::{Lines, answer};
 use serde_json::{Value, json};
 use vestibule_archive::{Base, Inventory, Lost};
 use vestibule_domain::TenantId;
@@ -51,7 +51,7 @@ pub async fn run(common: &Common) -> Result<(), BoxError> {
                 lines.push(format!("          `vestibule rebuild {tenant}` publishes its report anew"));
             }
         }
-        lines.join("\n")
+        lines.into_iter().collect::<Lines>()
     });
     match bad {
         0 => Ok(()),
@@ -101,7 +101,11 @@ pub async fn rebuild(name: &str, common: &Common) -> Result<(), BoxError> {
     answer(common.json, &value, || {
         let attempts = count(file.rows.get("attempts").copied().unwrap_or(0));
         let path = copies.database.display();
-        format!("{path}\n  as of {}, {attempts} attempts\n  {forgotten} lost files taken off the list", file.as_of)
+        [
+            path.to_string(),
+            format!("  as of {}, {attempts} attempts", file.as_of),
+            format!("  {forgotten} lost files taken off the list"),
+        ]
     });
     Ok(())
 }

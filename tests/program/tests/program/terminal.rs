@@ -112,3 +112,44 @@ async fn no_text_of_a_sender_or_a_user_acts_upon_a_terminal() {
     let log = std::fs::read_to_string(folder.beside("serve.log")).unwrap();
     assert!(!log.contains(acts), "{log:?}");
 }
+
+/// A line is made of one text, so a text of ours with a line end in it would show the escape.
+#[tokio::test]
+async fn what_we_say_has_lines_of_its_own() {
+    let folder = Folder::new();
+    let serve = folder.serve();
+    let contoso = folder.add_tenant("contoso");
+    let data = json!({"platform": "ios", "device": {"serialNumber": "PLAIN0001", "name": "Phone"}});
+    let started = event("1", "enrollment.started", now() - Millis::from_minutes(5), &data);
+    assert_eq!(serve.sender(&contoso).post(&started).await.status, 202);
+    let path = folder.json(&["export", "contoso"])["path"].as_str().unwrap().to_owned();
+    for arguments in [
+        &["tenant", "add", "fabrikam"][..],
+        &["tenant", "list"],
+        &["tenant", "set", "contoso", "deviceLimit=5"],
+        &["token", "add", "contoso"],
+        &["token", "link", "contoso"],
+        &["token", "list", "contoso"],
+        &["secret", "rotate", "contoso"],
+        &["source", "add", "contoso", "jamf"],
+        &["source", "add", "contoso", "graph-managed-devices"],
+        &["source", "test", "contoso", "jamf"],
+        &["source", "list", "contoso"],
+        &["source", "remove", "contoso", "jamf"],
+        &["graph", "list", "contoso"],
+        &["export", "contoso"],
+        &["diagnose", "contoso", "--device", "PLAIN0001"],
+        &["sweep"],
+        &["verify"],
+        &["rebuild", "contoso"],
+    ] {
+        let ran = folder.words(arguments);
+        assert!(ran.success && !ran.stdout.is_empty(), "{arguments:?}: {}", ran.stderr);
+        assert!(!ran.stdout.contains("\\n") && !ran.stderr.contains("\\n"), "{arguments:?}: {}", ran.stdout);
+    }
+    for arguments in [&["report", "query", &path][..], &["report", "verify", &path], &["report", "csv", &path, "days"]]
+    {
+        let ran = run_alone(arguments);
+        assert!(ran.success && !ran.stdout.contains("\\n"), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+    }
+}
