@@ -137,6 +137,7 @@ struct Own {
     awaited: Awaited,
     stop: watch::Sender<bool>,
     gate: JoinHandle<()>,
+    objects: s3::ObjectStore,
     // Held until the services have stopped.
     _dynamodb: dynamodb::DynamoDb,
     _lock: File,
@@ -161,7 +162,7 @@ impl Host {
         let dynamodb = dynamodb::DynamoDb::start(Some(&folder::table(folder, is_used)?))?;
         let bus = Bus::open(&folder.join(BUS), &names.bus)?;
         let objects = s3::ObjectStore::open(folder.join(FILES))?;
-        let services = Services::new()?.with_table(&dynamodb).with_files(objects).with_bus(bus.clone());
+        let services = Services::new()?.with_table(&dynamodb).with_files(objects.clone()).with_bus(bus.clone());
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = services.endpoint(&listener)?;
@@ -180,7 +181,8 @@ impl Host {
         let (stop, stopped) = Stop::new();
         let gate = tokio::spawn(async move { services.serve(listener, stopped.wait()).await });
         endpoint.publish(&folder.join(ENDPOINT))?;
-        let own = Own { folder: folder.to_owned(), bus, awaited, stop, gate, _dynamodb: dynamodb, _lock: lock };
+        let own =
+            Own { folder: folder.to_owned(), bus, awaited, stop, gate, objects, _dynamodb: dynamodb, _lock: lock };
         Ok(Self { clients, endpoint, template, names: names.clone(), own: Some(own) })
     }
 
@@ -293,13 +295,15 @@ impl Host {
     /// When a file cannot be removed.
     pub async fn stop(&mut self) -> Result<(), HostError> {
         let Some(own) = self.own.take() else { return Ok(()) };
-        let path = own.folder.join(ENDPOINT);
+        let (path, files) = (own.folder.join(ENDPOINT), own.folder.join(FILES));
         let removed = std::fs::remove_file(&path).map_err(|error| HostError::file(&path, error));
-        let Own { gate, stop, _dynamodb: dynamodb, _lock: lock, .. } = own;
+        let Own { gate, stop, objects, _dynamodb: dynamodb, _lock: lock, .. } = own;
         let _no_receiver = stop.send(true);
         if gate.await.is_err() {
             tracing::error!("the gate died");
         }
+        // The clients of this host still hold the store.
+        objects.release().map_err(|error| HostError::file(&files, error))?;
         // Joining the table's thread waits for its last request.
         let stopped = tokio::task::spawn_blocking(move || drop((dynamodb, lock))).await;
         stopped.map_err(|error| HostError::Engine(error.to_string()))?;

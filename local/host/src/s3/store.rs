@@ -100,7 +100,7 @@ pub(super) enum Condition {
 
 /// A folder of buckets of objects.
 ///
-/// Dropping it frees the folder for the next owner.
+/// Dropping it, or [releasing](Self::release) it, frees the folder for the next owner.
 #[derive(Debug, Clone)]
 pub struct ObjectStore {
     inner: Arc<Inner>,
@@ -109,8 +109,8 @@ pub struct ObjectStore {
 #[derive(Debug)]
 struct Inner {
     root: PathBuf,
-    /// Held open; the lock ends with it, also when the process is killed.
-    _lock: File,
+    /// Held open; the lock ends with it at the latest, also when the process is killed.
+    lock: File,
     /// Changes of one key exclude each other, so a condition still holds when the change takes effect. Striped by the
     /// digest of the key.
     locks: Vec<Mutex<()>>,
@@ -163,10 +163,18 @@ impl ObjectStore {
         }
         sync_dir(&root).map_err(io("syncing", &root))?;
         let locks = (0..LOCKS).map(|_| Mutex::new(())).collect();
-        let store = Self { inner: Arc::new(Inner { root, _lock: lock, locks, removals: Mutex::default() }) };
+        let store = Self { inner: Arc::new(Inner { root, lock, locks, removals: Mutex::default() }) };
         let uploads = store.inner.root.join(UPLOADS);
         store.forget_old_uploads(&uploads).map_err(io("clearing uploads that never ended in", &uploads))?;
         Ok(store)
+    }
+
+    /// Frees the folder for the next owner although clients of this one still exist. Nobody may use them any more.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn release(&self) -> io::Result<()> {
+        self.inner.lock.unlock()
     }
 
     /// Removes uploads that nobody will finish, as the rule of the deployment's bucket does.
