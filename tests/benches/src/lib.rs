@@ -16,6 +16,8 @@
 //! `cargo run --release -p vestibule-report --example cost`.
 
 pub mod deliveries;
+#[cfg(test)]
+mod limits;
 pub mod quiet;
 pub mod session;
 pub mod spy;

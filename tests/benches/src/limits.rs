@@ -1,7 +1,10 @@
-//! The limits on what the table's work costs, on a smaller sample than the programs print.
+//! Tests: the limits on what the table's work costs, on a smaller sample than the programs print.
+//!
+//! They are part of the library: for tests in files of their own cargo would also build all benchmarks, for minutes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vestibule_benches::{Table, deliveries, quiet, session::session, traffic};
+use crate::session::session;
+use crate::{Table, deliveries, quiet, traffic};
 use vestibule_simulator::{Delivery, simulate};
 use vestibule_store::Cause;
 
