@@ -18,7 +18,8 @@ const SUMS: [(&str, &str); 7] = [
         "daily_totals",
         "SELECT started_day, platform_id, platform_label_id, count(*), sum(outcome_id = 2), sum(outcome_id = 3),
                     sum(outcome_id = 4), sum(outcome_id = 1), sum(has_starts), sum(has_starts * (outcome_id = 3)),
-                    sum(has_steps), sum(judged), sum(judged * (outcome_id = 2)), sum(start_reported * (outcome_id = 2) * (ended_at > started_at)),
+                    sum(has_steps), sum(judged), sum(judged * (outcome_id = 2)),
+                    coalesce(sum(start_reported * (outcome_id = 2) * (ended_at > started_at)), 0),
                     coalesce(sum(CASE WHEN outcome_id = 2 AND start_reported THEN ended_at - started_at END), 0)
              FROM attempts GROUP BY 1, 2, 3",
     ),
