@@ -25,6 +25,7 @@ pub use publish::{Base, Exported};
 pub use standing::Answer;
 pub use verify::{Inventory, Lost, Object};
 
+use aws_sdk_s3::config::ResponseChecksumValidation;
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -67,9 +68,12 @@ pub struct Archive {
 impl Archive {
     /// The files in `bucket`, with `advice` on failures in them; `scratch` is a folder of this process only.
     pub fn new(store: Store, s3: aws_sdk_s3::Client, bucket: String, scratch: PathBuf, advice: Arc<Catalogue>) -> Self {
+        // What is read is compared with the file's own SHA-256. The SDK's comparison with the bucket's would come first, as
+        // an error of the connection, and a damaged object would never count as lost.
+        let s3 = s3.config().to_builder().response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         Self {
             store,
-            s3,
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
             bucket,
             links: None,
             advice,

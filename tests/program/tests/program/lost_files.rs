@@ -67,7 +67,7 @@ async fn one_lost_object_ends_nothing() {
             None => std::fs::remove_file(&path).unwrap(),
         }
         let verified = folder.run(&["verify"]);
-        assert!(!verified.success, "{what}: {}", verified.stdout);
+        assert!(!verified.success && !verified.stdout.is_empty(), "{what}: {}{}", verified.stdout, verified.stderr);
         let found: Value = serde_json::from_str(&verified.stdout).unwrap();
         let lost = &found["tenants"][0]["lost"];
         assert_eq!((&lost[0]["id"], &lost[0]["object"]), (&newest, &json!("file")), "{what}: {found}");
