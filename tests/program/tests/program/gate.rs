@@ -45,12 +45,13 @@ async fn neither_a_page_nor_a_neighbour_gets_in() {
     let gate = gate(&folder);
     let date = now().to_string().replace(['-', ':'], "");
     let date = format!("{}Z", &date[..15]);
-    let signed = |key: &str| {
-        let scope = format!("{key}/{}/us-east-1/dynamodb/aws4_request", &date[..8]);
-        let covered = "host;x-amz-date;x-amz-target";
+    let signed = |key: &str, service: &str, covered: &str| {
+        let scope = format!("{key}/{}/us-east-1/{service}/aws4_request", &date[..8]);
         format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={covered}, Signature={}", "0".repeat(64))
     };
-    let (unknown, guessed) = (signed("vestibule-local"), signed(&gate.access_key));
+    let of_table = |key: &str| signed(key, "dynamodb", "host;x-amz-date;x-amz-target");
+    let of_files = |key: &str| signed(key, "s3", "host;x-amz-content-sha256;x-amz-date");
+    let (unknown, guessed) = (of_table("vestibule-local"), of_table(&gate.access_key));
     let scan = Some("DynamoDB_20120810.Scan");
     for headers in [
         &[][..],
@@ -64,6 +65,18 @@ async fn neither_a_page_nor_a_neighbour_gets_in() {
     ] {
         refused(&gate, Method::POST, "/", scan, headers).await;
         refused(&gate, Method::POST, "/", Some("AWSEvents.PutEvents"), headers).await;
+    }
+    let (unknown, guessed) = (of_files("vestibule-local"), of_files(&gate.access_key));
+    let content = ("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    for headers in [
+        &[][..],
+        &[("origin", "https://example.com")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("host", "rebound.example")],
+        &[("authorization", unknown.as_str()), ("x-amz-date", &date), content],
+        &[("authorization", guessed.as_str()), ("x-amz-date", &date), content],
+        &[("authorization", guessed.as_str()), ("x-amz-date", "20200101T000000Z"), content],
+    ] {
         refused(&gate, Method::GET, "/vestibule-reports?list-type=2", None, headers).await;
     }
     let asks = [("origin", "https://example.com"), ("access-control-request-method", "POST")];
