@@ -1,7 +1,7 @@
 //! Brings a working file up to an instant with the table's changes.
 //!
-//! Three work at once, each a step ahead of the next: a task requests heads, this one decodes them and reads their
-//! segments, and a thread folds and writes into the file. That thread finishes the file only after the message that
+//! Several work at once, each a step ahead of the next: a task requests heads, this one decodes them and reads their
+//! segments, a thread folds what a new file gets, and a thread writes into the file. That thread finishes the file only after the message that
 //! everything was read; in any other case the file is unusable and is thrown away. What they wait for each other with is
 //! bounded, however much there is: the heads of two chunks, and a few parts.
 
@@ -18,7 +18,7 @@ use vestibule_domain::esp::profiles::Profiles;
 use vestibule_domain::plan::REFRESHED_FOR;
 use vestibule_domain::web_enrollment::WebDays;
 use vestibule_platform::metrics;
-use vestibule_report::{Change, Context, Error as ReportError, Reader, Refresh, Working};
+use vestibule_report::{Change, Context, Error as ReportError, Folded, Folding, Reader, Refresh, Working};
 use vestibule_store::{Heads, ItemKey, Listing, Loaded, Store, Stored, Tenant, Unreadable};
 
 /// Number of enrollments read from the table before they are written into the file.
@@ -259,11 +259,11 @@ impl Archive {
             }
             taker.take(Read::All).await;
             let Taker::Held(read) = taker else { return Err(ArchiveError::Interrupted) };
-            return Ok((write(working, as_of, &overdue, read.into_iter())?, looked));
+            return Ok((write(working, as_of, &overdue, read.into_iter(), Folds::InPlace)?, looked));
         }
         let (send, mut receive) = mpsc::channel(2);
         let writer = tokio::task::spawn_blocking(move || {
-            write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()))
+            write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()), Folds::OnItsThread)
         });
         // If the writer stopped, its own error below says why.
         read_ahead(store, items, as_of, &mut Taker::Writer(send)).await?;
@@ -314,60 +314,131 @@ impl Taker {
     }
 }
 
+/// On which thread the items of a new file are folded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Folds {
+    InPlace,
+    OnItsThread,
+}
+
+/// What the writing thread gets of what was read.
+enum Ready {
+    Gone(Vec<String>),
+    /// Items of a new file, which needs all of them.
+    Folded(Vec<Folded<Change>>),
+    /// Items of a file that may have some of them.
+    Changed(Vec<Change>),
+    Unreadable(Vec<Unreadable>),
+    All,
+}
+
+impl Ready {
+    /// What was read, folded if the file is new.
+    fn of(read: Read, folding: Option<&Folding>) -> [Option<Self>; 2] {
+        let Loaded { stored, unreadable } = match read {
+            Read::Gone(items) => return [Some(Self::Gone(items)), None],
+            Read::All => return [Some(Self::All), None],
+            Read::Found(found) => found,
+        };
+        let changes = stored.into_iter().map(|stored| {
+            let Stored { key, version, history, expires_at, .. } = stored;
+            Change { item: key.as_str().to_owned(), version, history, expires_at }
+        });
+        let found = match folding {
+            Some(folding) => Self::Folded(changes.map(|change| folding.fold(change)).collect()),
+            None => Self::Changed(changes.collect()),
+        };
+        [Some(found), (!unreadable.is_empty()).then_some(Self::Unreadable(unreadable))]
+    }
+}
+
+/// Writes what is read into the file. For a new file, a thread of its own folds it on the way.
 fn write(
+    working: Working,
+    as_of: Timestamp,
+    overdue: &HashSet<String>,
+    read: impl Iterator<Item = Read> + Send,
+    folds: Folds,
+) -> Result<Working, ArchiveError> {
+    let folding = match working.as_of()? {
+        None => Some(working.folding(as_of)),
+        Some(_) => None,
+    };
+    let mut ready = read.flat_map(|read| Ready::of(read, folding.as_ref())).flatten();
+    if folding.is_none() || folds == Folds::InPlace {
+        return write_ready(working, as_of, overdue, ready);
+    }
+    std::thread::scope(|scope| {
+        let (send, receive) = std::sync::mpsc::sync_channel(2);
+        // It ends when nothing more is read, or when the writer below gave up.
+        scope.spawn(move || ready.try_for_each(|ready| send.send(ready)).is_ok());
+        write_ready(working, as_of, overdue, receive.into_iter())
+    })
+}
+
+fn write_ready(
     mut working: Working,
     as_of: Timestamp,
     overdue: &HashSet<String>,
-    mut read: impl Iterator<Item = Read>,
+    ready: impl Iterator<Item = Ready>,
 ) -> Result<Working, ArchiveError> {
     let tenant = working.tenant().clone();
-    let is_new = working.as_of()?.is_none();
     let mut refresh = working.refresh(as_of)?;
-    let mut again: Vec<Change> = Vec::new();
-    let mut unreadable = 0;
-    loop {
-        match read.next() {
-            Some(Read::Gone(items)) => {
+    let mut again: Vec<Folded<Change>> = Vec::new();
+    let (mut unreadable, mut is_whole) = (0, false);
+    for ready in ready {
+        match ready {
+            Ready::Gone(items) => {
                 for item in items {
                     refresh.remove(&item)?;
                 }
             }
-            Some(Read::Found(found)) => {
-                for Stored { key, version, history, expires_at, .. } in found.stored {
-                    let change = Change { item: key.as_str().to_owned(), version, history, expires_at };
+            Ready::Folded(items) => {
+                for folded in items {
                     // Replacing rows needs the indexes, which a new file lacks while it is filled. A few replacements
                     // wait for its end.
-                    if is_new && refresh.has(&change.item)? {
-                        again.push(change);
-                    } else if is_new || overdue.contains(&change.item) || !refresh.knows(&change.item, version)? {
+                    if refresh.has(&folded.change().item)? {
+                        again.push(folded);
+                    } else {
+                        refresh.write(&folded)?;
+                    }
+                }
+                if again.len() >= MOST_AGAIN {
+                    write_newest(&mut refresh, &mut again)?;
+                }
+            }
+            Ready::Changed(changes) => {
+                for change in changes {
+                    if overdue.contains(&change.item) || !refresh.knows(&change.item, change.version)? {
                         refresh.apply(&change)?;
                     }
                 }
-                for Unreadable { key, problem } in found.unreadable {
+            }
+            Ready::Unreadable(items) => {
+                for Unreadable { key, problem } in items {
                     if refresh.unreadable(key.as_str())? {
                         tracing::error!(item = %key, error = %problem, "an enrollment can't be read and is left out of the file");
                         unreadable += 1;
                     }
                 }
-                if again.len() >= MOST_AGAIN {
-                    apply_newest(&mut refresh, &mut again)?;
-                }
             }
-            Some(Read::All) => break,
-            None => return Err(ArchiveError::Interrupted),
+            Ready::All => is_whole = true,
         }
     }
-    apply_newest(&mut refresh, &mut again)?;
+    if !is_whole {
+        return Err(ArchiveError::Interrupted);
+    }
+    write_newest(&mut refresh, &mut again)?;
     refresh.finish()?;
     metrics::count("UnreadableEnrollments", tenant.as_str(), unreadable, as_of.millis());
     Ok(working)
 }
 
 /// Of an item read more than once, the newest version counts, whatever came last.
-fn apply_newest(refresh: &mut Refresh<'_>, again: &mut Vec<Change>) -> Result<(), ArchiveError> {
-    for change in again.drain(..) {
-        if !refresh.knows(&change.item, change.version)? {
-            refresh.apply(&change)?;
+fn write_newest(refresh: &mut Refresh<'_>, again: &mut Vec<Folded<Change>>) -> Result<(), ArchiveError> {
+    for folded in again.drain(..) {
+        if !refresh.knows(&folded.change().item, folded.change().version)? {
+            refresh.write(&folded)?;
         }
     }
     Ok(())

@@ -33,7 +33,8 @@ pub use publish::summary::{SUMMARY_VERSION, check_summary, summarise, summarise_
 pub use publish::{Previous, Published, Spent, as_of, check, hash};
 pub use tell::diagnosis;
 pub use tell::html::report_html;
-pub use write::refresh::{Change, Refresh};
+pub use write::folded::{Change, Folded, Folding};
+pub use write::refresh::Refresh;
 pub use write::working::Working;
 
 /// The version of the schema, for readers: it is raised when a reader made for the version before can no longer read a

@@ -9,11 +9,13 @@ use crate::lists::ids::Ids;
 use crate::lists::times;
 use crate::lists::words::Words;
 use crate::rows::{InsertInto, row};
+use crate::write::folded::{Change, Folded};
 use crate::write::insert_esp::{InsertEsp, SessionKeys};
 use crate::write::insert_failure::{FailureKeys, InsertFailure};
 use crate::write::load::Load;
 use crate::write::totals::{Counted, Device, Sender, Totals};
 use rusqlite::Connection;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -55,20 +57,6 @@ struct AttemptKeys {
     day: Day,
 }
 
-/// What the next refresh must know about an item.
-pub(crate) struct State<'a> {
-    pub item: &'a str,
-    pub version: u64,
-    /// The last instant at which the rows are still right if nothing arrives.
-    pub deadline: Option<i64>,
-    /// When the store deletes it.
-    pub expires_at: Option<i64>,
-    /// The day of the item's oldest event, in the window or before it.
-    pub oldest_day: Option<i32>,
-    /// The day of the item's newest event whose time is not in the future.
-    pub newest_day: Option<i32>,
-}
-
 impl<'c> Insert<'c> {
     pub(crate) fn new(
         conn: &'c Connection,
@@ -94,15 +82,15 @@ impl<'c> Insert<'c> {
     }
 
     /// Writes all rows of an enrollment that started on `cutoff` or later, and counts them.
-    pub(crate) fn enrollment(
+    pub(crate) fn enrollment<C: Borrow<Change>>(
         &mut self,
         totals: &mut Totals,
         settings: &TenantSettings,
         cutoff: Day,
-        history: &History,
-        enrollment: &Enrollment,
-        state: &State,
+        folded: &Folded<C>,
     ) -> Result<()> {
+        let Folded { enrollment, state, .. } = folded;
+        let Change { item, version, history, .. } = folded.change();
         let day_of = |at: Timestamp| at.day(settings.time_zone);
         let attempts: Vec<&Attempt> =
             enrollment.attempts.iter().filter(|attempt| day_of(attempt.started_at) >= cutoff).collect();
@@ -114,13 +102,13 @@ impl<'c> Insert<'c> {
         // enrolled.
         let reported = state.newest_day.is_some_and(|newest| newest >= cutoff.get());
         let present = enrollment.enrolled || enrollment.registered_at.is_some() || reported;
-        let number = self.ids.enrollment(state.item);
+        let number = self.ids.enrollment(item);
         // An item without rows needs this too: its events become rows later, or are old and must be pruned.
         if present || state.deadline.is_some() || state.oldest_day.is_some() {
             self.state.insert(row! {
                 enrollment_no: number,
-                item: state.item,
-                version: state.version.cast_signed(),
+                item: item.as_str(),
+                version: version.cast_signed(),
                 deadline: state.deadline,
                 expires_at: state.expires_at,
                 oldest_day: state.oldest_day,
@@ -131,7 +119,7 @@ impl<'c> Insert<'c> {
             return Ok(());
         }
         let events: HashMap<&EventKey, &Event> = history.events().map(|event| (&event.key, event)).collect();
-        let (ids, item) = (self.ids, state.item);
+        let ids = self.ids;
         let attempt_no = |attempt: &Attempt| ids.timed(attempt.started_at, item, attempt.id.bytes());
         let session_no = |session: &EspSession| ids.timed(session.started_at, item, session.id.bytes());
         for attempt in &attempts {
@@ -165,7 +153,7 @@ impl<'c> Insert<'c> {
             self.failures.of_device(totals, &mut self.words, &self.people, keys, failure)?;
         }
         self.device_sources(number, history, enrollment.as_of, cutoff, &day_of)?;
-        self.device(totals, number, state.item, history, enrollment, &attempts, &sessions)
+        self.device(totals, number, item, history, enrollment, &attempts, &sessions)
     }
 
     /// Writes which senders reported anything about the device from `cutoff` on, and what each last reported about its

@@ -2,6 +2,7 @@
 
 pub(crate) mod app_names;
 mod delete;
+pub(crate) mod folded;
 pub(crate) mod insert;
 pub(crate) mod insert_esp;
 pub(crate) mod insert_failure;

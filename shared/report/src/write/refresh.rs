@@ -10,47 +10,34 @@ use crate::file::sql::INDEXES;
 use crate::rows::{InsertInto, row};
 use crate::write::app_names;
 use crate::write::delete::Delete;
-use crate::write::insert::{Insert, State};
+use crate::write::folded::{Change, Folded, Folding};
+use crate::write::insert::Insert;
 use crate::write::load::Load;
 use crate::write::profiles;
 use crate::write::totals::Totals;
 use crate::write::web;
 use crate::write::working::Working;
 use rusqlite::Connection;
+use std::borrow::Borrow;
 use std::rc::Rc;
 use std::sync::Arc;
+use vestibule_domain::esp::AppNames;
 use vestibule_domain::esp::profiles::Profiles;
-use vestibule_domain::esp::{AppNames, EspSession};
 use vestibule_domain::web_enrollment::WebDays;
-use vestibule_domain::{Day, History, Millis, Plan, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{Day, Timestamp};
 
 /// The name in `meta` of the number of enrollments that could not be read.
 pub(crate) const UNREADABLE: &str = "unreadableEnrollments";
-
-/// An item of the store that changed.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// The store's key of the enrollment.
-    pub item: String,
-    /// Its version there.
-    pub version: u64,
-    /// All events received about it.
-    pub history: History,
-    /// When the store deletes it if nothing arrives. The store does not report this deletion.
-    pub expires_at: Option<Timestamp>,
-}
 
 /// A refresh under way. If it is dropped unfinished, the file cannot be used any more.
 pub struct Refresh<'w> {
     conn: &'w Connection,
     ids: crate::lists::ids::Ids,
     torn: &'w mut bool,
-    tenant: &'w TenantId,
-    settings: &'w TenantSettings,
+    folding: Folding,
     profiles: &'w Profiles,
     web_days: &'w WebDays,
     app_names: &'w AppNames,
-    as_of: Timestamp,
     cutoff: Day,
     /// Whether this is the file's first refresh, so that nothing in it is too old.
     fresh: bool,
@@ -77,6 +64,11 @@ impl Working {
         }
         Refresh::begin(self, as_of)
     }
+
+    /// What folds items for a refresh to `as_of`, on this thread or another.
+    pub fn folding(&self, as_of: Timestamp) -> Folding {
+        Folding { tenant: self.tenant.clone(), settings: self.settings.clone(), as_of }
+    }
 }
 
 impl<'w> Refresh<'w> {
@@ -85,19 +77,18 @@ impl<'w> Refresh<'w> {
         let fresh = working.as_of()?.is_none();
         let indexed = working.is_indexed()?;
         let load = Rc::new(Load::new(working.folder(), fresh));
-        let Working { conn, tenant, settings, profiles, web_days, app_names, advice, people, ids, torn, .. } = working;
+        let folding = working.folding(as_of);
+        let Working { conn, profiles, web_days, app_names, advice, people, ids, torn, .. } = working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
         Ok(Self {
             conn,
             ids: *ids,
             torn,
-            tenant,
-            settings,
+            folding,
             profiles,
             web_days,
             app_names,
-            as_of,
             cutoff,
             fresh,
             indexed,
@@ -113,34 +104,21 @@ impl<'w> Refresh<'w> {
     /// # Errors
     /// [`Error::Collision`], or if the file cannot be written.
     pub fn apply(&mut self, change: &Change) -> Result<()> {
-        let Change { item, version, history, expires_at } = change;
+        let folded = self.folding.fold(change);
+        self.write(&folded)
+    }
+
+    /// Replaces the rows of a [folded](Working::folding) item.
+    ///
+    /// # Errors
+    /// [`Error::Collision`], or if the file cannot be written.
+    pub fn write<C: Borrow<Change>>(&mut self, folded: &Folded<C>) -> Result<()> {
+        let item = &folded.change().item;
         self.remove(item)?;
-        let enrollment = fold(self.tenant, history, self.settings, self.as_of);
-        let plan = Plan::of(&enrollment, history);
-        let due = plan.due_at;
-        // A session also changes when it becomes stuck, even after its time limit.
-        let sessions = enrollment.sessions.iter().filter_map(EspSession::stands_until);
-        // An event whose time is in the future changes the rows when that time comes.
-        let to_come = history.events().map(|event| event.placed()).filter(|at| *at > self.as_of).min();
-        let deadline = due.into_iter().chain(sessions).chain(to_come.map(|at| at - Millis::new(1))).min();
-        // From events rather than attempts: a device that only repeats itself has old events without an attempt.
-        let oldest = history.events().map(|event| event.placed()).min();
-        // Events whose time is in the future do not count as reported yet.
-        let newest = history.events().map(|event| event.placed()).filter(|at| *at <= self.as_of).max();
-        let day = |at: Timestamp| at.day(self.settings.time_zone).get();
-        let state = State {
-            item,
-            version: *version,
-            deadline: deadline.map(Timestamp::millis),
-            // The store has no expiry of an item that was never settled, but may delete it unnoticed after pruning it.
-            expires_at: expires_at.or(plan.expires_at).map(Timestamp::millis),
-            oldest_day: oldest.map(day),
-            newest_day: newest.map(day),
-        };
         if self.load.is_open() {
             self.load.came(self.ids.enrollment(item));
         }
-        self.insert.enrollment(&mut self.totals, self.settings, self.cutoff, history, &enrollment, &state)?;
+        self.insert.enrollment(&mut self.totals, &self.folding.settings, self.cutoff, folded)?;
         if self.totals.is_full() {
             self.totals.flush(self.conn)?;
         }
@@ -180,7 +158,7 @@ impl<'w> Refresh<'w> {
     pub fn unreadable(&mut self, item: &str) -> Result<bool> {
         self.remove_rows(item)?;
         let mut insert = InsertInto::unless_taken(self.conn, "unreadable_enrollments");
-        Ok(insert.insert(row! { item: item, since: self.as_of.millis() })? > 0)
+        Ok(insert.insert(row! { item: item, since: self.folding.as_of.millis() })? > 0)
     }
 
     /// Removes an item that is gone: merged into another, or expired.
@@ -208,7 +186,7 @@ impl<'w> Refresh<'w> {
     /// When the file cannot be written.
     pub fn finish(mut self) -> Result<()> {
         if !self.fresh {
-            self.delete.before(&mut self.totals, self.settings, self.cutoff)?;
+            self.delete.before(&mut self.totals, &self.folding.settings, self.cutoff)?;
         }
         self.totals.flush(self.conn)?;
         self.settle()?;
@@ -216,15 +194,15 @@ impl<'w> Refresh<'w> {
         app_names::rewrite(self.conn, self.ids, self.app_names)?;
         self.conn.execute("DELETE FROM days", [])?;
         let mut insert = InsertInto::new(self.conn, "days");
-        let today = self.as_of.day(self.settings.time_zone);
+        let today = self.folding.as_of.day(self.folding.settings.time_zone);
         web::rewrite(self.conn, self.web_days, self.cutoff, today)?;
         for day in self.cutoff.get()..=today.get() {
             insert.insert(row! { day: day, date: Day::new(day).to_string() })?;
         }
         drop(insert);
         for (key, value) in [
-            ("asOf", self.as_of.to_string()),
-            ("asOfMillis", self.as_of.millis().to_string()),
+            ("asOf", self.folding.as_of.to_string()),
+            ("asOfMillis", self.folding.as_of.millis().to_string()),
             ("asOfDay", today.get().to_string()),
             ("windowFrom", self.cutoff.to_string()),
             ("windowTo", today.plus(1).to_string()),
@@ -260,6 +238,6 @@ fn count_unreadable(conn: &Connection) -> Result<i64> {
 
 impl std::fmt::Debug for Refresh<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Refresh").field("as_of", &self.as_of).finish_non_exhaustive()
+        f.debug_struct("Refresh").field("as_of", &self.folding.as_of).finish_non_exhaustive()
     }
 }
