@@ -42,6 +42,38 @@ fn number(conn: &Connection, sql: &str) -> i64 {
     conn.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
+/// Publishing a file that was only ever added to does not look for texts that are no longer needed, so none may be there.
+#[test]
+fn a_new_file_has_no_text_that_no_row_refers_to() {
+    // With the shorter retention, attempts, sessions and failures of the sample are before the window.
+    for retention_days in [TenantSettings::default().retention_days, 9] {
+        let settings = TenantSettings { retention_days, ..TenantSettings::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let (tenant, as_of) = (tenant(), at(AS_OF));
+        let all = changes(&world(3, 400, at("2026-02-25T00:00:00Z"), as_of), as_of);
+        let mut working = build(&folder.path().join("working"), &context(&tenant, &settings), &all, as_of);
+        let out = folder.path().join("report.sqlite");
+        working.publish(&out, None).unwrap();
+        let conn = Connection::open(out).unwrap();
+        for (table, open) in [("words", "id <> 0"), ("actions", "id > 65535"), ("screens", "id > 65535")] {
+            let used = strings(
+                &conn,
+                &format!(
+                    "SELECT format('SELECT \"%w\" FROM \"%w\" WHERE \"%w\" IS NOT NULL', f.\"from\", s.name, f.\"from\")
+                     FROM sqlite_schema s JOIN pragma_foreign_key_list(s.name) f WHERE f.\"table\" = '{table}'"
+                ),
+            );
+            let sql = format!("SELECT count(*) FROM {table} WHERE {open} AND id NOT IN ({})", used.join(" UNION "));
+            assert_eq!(number(&conn, &sql), 0, "{table}, {retention_days} days");
+            assert!(number(&conn, &format!("SELECT count(*) FROM {table} WHERE {open}")) > 0, "{table}");
+        }
+        let advised = "SELECT count(*) FROM failure_reason_advice WHERE NOT EXISTS (SELECT 1 FROM daily_failures d
+           WHERE (d.code_word, d.reason_word, d.category_id) = (failure_reason_advice.code_word,
+             failure_reason_advice.reason_word, failure_reason_advice.category_id))";
+        assert_eq!(number(&conn, advised), 0);
+    }
+}
+
 #[test]
 fn every_value_is_of_its_declared_type_and_every_column_is_described() {
     let folder = tempfile::tempdir().unwrap();

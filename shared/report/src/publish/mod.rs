@@ -114,7 +114,10 @@ impl Working {
         self.torn = true;
         self.conn.execute_batch("BEGIN")?;
         let corrections = self.conn.query_row("SELECT count(*) FROM corrections", [], |row| row.get(0))?;
-        words::sweep(&self.conn)?;
+        if self.removed {
+            words::sweep(&self.conn)?;
+            self.removed = false;
+        }
         let rows = count_rows(&self.conn)?;
         for (table, rows) in &rows {
             self.set_meta(&format!("rows.{table}"), &rows.to_string())?;
@@ -200,17 +203,27 @@ pub(crate) fn check_version(path: &Path, version: i32) -> Result<()> {
             return finding("header", format!("{name} is {value}, not {wanted}"));
         }
     }
-    let integrity: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    // Each reads all of the file and computes, so each has a thread.
+    let (integrity, violation) = std::thread::scope(|scope| {
+        let violation = scope.spawn(|| foreign_key_violation(path));
+        let integrity = conn.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+        (integrity, violation.join())
+    });
+    let integrity = integrity?;
     if integrity != "ok" {
         return finding("integrity_check", integrity);
     }
+    let violation = violation.map_err(|_| Error::Io(std::io::Error::other("the check was interrupted")))??;
+    violation.map_or(Ok(()), |violation| finding("foreign_key_check", violation))
+}
+
+fn foreign_key_violation(path: &Path) -> Result<Option<String>> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut violations = conn.prepare("PRAGMA foreign_key_check")?;
     let mut rows = violations.query([])?;
-    if let Some(row) = rows.next()? {
-        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-        return finding("foreign_key_check", format!("a row of {table} refers to none of {parent}"));
-    }
-    Ok(())
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+    Ok(Some(format!("a row of {table} refers to none of {parent}")))
 }
 
 /// Rows by table. `meta` is left out, because it contains these counts.

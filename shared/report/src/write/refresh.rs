@@ -34,6 +34,7 @@ pub struct Refresh<'w> {
     conn: &'w Connection,
     ids: crate::lists::ids::Ids,
     torn: &'w mut bool,
+    removed: &'w mut bool,
     folding: Folding,
     profiles: &'w Profiles,
     web_days: &'w WebDays,
@@ -78,13 +79,14 @@ impl<'w> Refresh<'w> {
         let indexed = working.is_indexed()?;
         let load = Rc::new(Load::new(working.folder(), fresh));
         let folding = working.folding(as_of);
-        let Working { conn, profiles, web_days, app_names, advice, people, ids, torn, .. } = working;
+        let Working { conn, profiles, web_days, app_names, advice, people, ids, torn, removed, .. } = working;
         conn.execute_batch("BEGIN")?;
         *torn = true;
         Ok(Self {
             conn,
             ids: *ids,
             torn,
+            removed,
             folding,
             profiles,
             web_days,
@@ -174,6 +176,7 @@ impl<'w> Refresh<'w> {
         if self.has(item)? {
             self.settle()?;
             if self.delete.has(item)? {
+                *self.removed = true;
                 self.delete.item(&mut self.totals, item)?;
             }
         }
@@ -186,6 +189,7 @@ impl<'w> Refresh<'w> {
     /// When the file cannot be written.
     pub fn finish(mut self) -> Result<()> {
         if !self.fresh {
+            *self.removed = true;
             self.delete.before(&mut self.totals, &self.folding.settings, self.cutoff)?;
         }
         self.totals.flush(self.conn)?;

@@ -37,6 +37,8 @@ pub struct Working {
     built_in: String,
     /// A refresh began and did not finish.
     pub(crate) torn: bool,
+    /// Rows may have been removed, so a text may be left to which no row refers.
+    pub(crate) removed: bool,
 }
 
 /// This crate's name and version in a file. A file of another version is built anew, because its rules may differ.
@@ -84,7 +86,7 @@ impl Working {
         schema::create(&conn, context.advice)?;
         conn.execute_batch(sql)?;
         let built_in = built_in::digest_of(&conn)?;
-        let working = Self { built_in, ..Self::over(conn, context, ids)? };
+        let working = Self { built_in, removed: false, ..Self::over(conn, context, ids)? };
         for (key, value) in working.identity() {
             working.set_meta(key, &value)?;
         }
@@ -130,6 +132,7 @@ impl Working {
             people,
             ids,
             torn: false,
+            removed: true,
         })
     }
 
