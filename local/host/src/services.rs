@@ -99,7 +99,7 @@ impl HttpClient for InProcess {
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if operation(&request).is_some() {
-            // The clients have signed it; in this process there is nothing to verify.
+            // In this process there is nothing to verify, so the clients do not sign it.
             let asked = parse(&request).and_then(|(operation, body)| {
                 let table = self.0.table.as_ref().ok_or_else(|| absent("table"))?;
                 table.ask(operation, body)
