@@ -13,7 +13,7 @@ mod common;
 
 use admin_api::Api;
 use bytes::Bytes;
-use common::{ADVICE, at, build, changes, context, tenant, world};
+use common::{ADVICE, Rng, at, changes, context, device_events, tenant};
 use http::{Request, StatusCode};
 use rusqlite::trace::TraceEvent;
 use std::path::Path;
@@ -28,7 +28,7 @@ use vestibule_host::s3::ObjectStore;
 use vestibule_platform::credentials::{new_token, token_hash};
 use vestibule_platform::{Access, Bus, Clock, Config};
 use vestibule_report::reader::AttemptFilter;
-use vestibule_report::{Reader, SCHEMA_VERSION};
+use vestibule_report::{Change, Reader, SCHEMA_VERSION, Working};
 use vestibule_store::{ApiToken, FileRecord, Role, Secret, SettingsHistory, Tenant};
 
 const BUCKET: &str = "reports";
@@ -183,8 +183,16 @@ fn make(path: &Path, devices: u64, from: Timestamp, as_of: Timestamp) -> Result<
     let context = context(&tenant, &settings);
     let begun = Instant::now();
     // No attempt is open at the end, so that nothing must be read again an hour later.
-    let all = changes(&world(1, devices, from, as_of - Millis::from_days(2)), as_of);
-    let mut working = build(&path.with_extension("working"), &context, &all, as_of);
+    let mut rng = Rng(1);
+    let mut working = Working::create(&path.with_extension("working"), &context)?;
+    let mut refresh = working.refresh(as_of)?;
+    for device in 0..devices {
+        let events = device_events(&mut rng, device, from, as_of - Millis::from_days(2));
+        for change in changes(&[events], as_of) {
+            refresh.apply(&Change { item: format!("item-{device}"), ..change })?;
+        }
+    }
+    refresh.finish()?;
     let published = working.publish(path, None)?;
     println!("made in {:.1?}", begun.elapsed());
     Ok((published.rows["attempts"], published.sha256, published.size_bytes))
