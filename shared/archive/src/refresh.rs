@@ -23,6 +23,8 @@ use vestibule_store::{Heads, ItemKey, Listing, Loaded, Store, Stored, Tenant, Un
 
 /// Number of enrollments read from the table before they are written into the file.
 const CHUNK: usize = 500;
+/// Number of enrollments folded before they are passed on.
+const FEW: usize = 32;
 /// Number of salts tried before giving up; two failing in a row by chance is practically impossible.
 const MOST_SALTS: u32 = 8;
 
@@ -261,7 +263,7 @@ impl Archive {
             let Taker::Held(read) = taker else { return Err(ArchiveError::Interrupted) };
             return Ok((write(working, as_of, &overdue, read.into_iter(), Folds::InPlace)?, looked));
         }
-        let (send, mut receive) = mpsc::channel(2);
+        let (send, mut receive) = mpsc::channel(1);
         let writer = tokio::task::spawn_blocking(move || {
             write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()), Folds::OnItsThread)
         });
@@ -333,22 +335,33 @@ enum Ready {
 }
 
 impl Ready {
-    /// What was read, folded if the file is new.
-    fn of(read: Read, folding: Option<&Folding>) -> [Option<Self>; 2] {
-        let Loaded { stored, unreadable } = match read {
-            Read::Gone(items) => return [Some(Self::Gone(items)), None],
-            Read::All => return [Some(Self::All), None],
-            Read::Found(found) => found,
+    /// What was read, folded if the file is new, a few items at a time: folded ones are many times as large as stored ones.
+    fn of(read: Read, folding: Option<&Folding>) -> impl Iterator<Item = Self> {
+        let (first, found) = match read {
+            Read::Gone(items) => (Some(Self::Gone(items)), Loaded::default()),
+            Read::All => (Some(Self::All), Loaded::default()),
+            Read::Found(found) => (None, found),
         };
-        let changes = stored.into_iter().map(|stored| {
+        let Loaded { stored, unreadable } = found;
+        let unreadable = (!unreadable.is_empty()).then_some(Self::Unreadable(unreadable));
+        let mut changes = stored.into_iter().map(|stored| {
             let Stored { key, version, history, expires_at, .. } = stored;
             Change { item: key.as_str().to_owned(), version, history, expires_at }
         });
-        let found = match folding {
-            Some(folding) => Self::Folded(changes.map(|change| folding.fold(change)).collect()),
-            None => Self::Changed(changes.collect()),
-        };
-        [Some(found), (!unreadable.is_empty()).then_some(Self::Unreadable(unreadable))]
+        let found = std::iter::from_fn(move || {
+            let few = changes.by_ref().take(FEW);
+            match folding {
+                Some(folding) => {
+                    let folded: Vec<_> = few.map(|change| folding.fold(change)).collect();
+                    (!folded.is_empty()).then_some(Self::Folded(folded))
+                }
+                None => {
+                    let changed: Vec<_> = few.collect();
+                    (!changed.is_empty()).then_some(Self::Changed(changed))
+                }
+            }
+        });
+        first.into_iter().chain(found).chain(unreadable)
     }
 }
 
@@ -364,7 +377,7 @@ fn write(
         None => Some(working.folding(as_of)),
         Some(_) => None,
     };
-    let mut ready = read.flat_map(|read| Ready::of(read, folding.as_ref())).flatten();
+    let mut ready = read.flat_map(|read| Ready::of(read, folding.as_ref()));
     if folding.is_none() || folds == Folds::InPlace {
         return write_ready(working, as_of, overdue, ready);
     }
