@@ -1,7 +1,9 @@
 //! The SQL that makes tables, views and indexes, and the macros in it.
 
 use crate::file::column_docs;
+use crate::lists::dictionary::Coded as _;
 use crate::lists::times::Scale;
+use vestibule_domain::attempt::Cause;
 
 /// The tables.
 pub(crate) const TABLES: [&str; 2] = [include_str!("sql/dictionaries.sql"), include_str!("sql/facts.sql")];
@@ -74,8 +76,20 @@ impl Ranged {
     }
 }
 
-/// Expands `$iso(x)`, an instant as text, and `$day(x)`, a day as a date. Integer arithmetic, since a float cannot hold
-/// every millisecond.
+/// The heading under which an abandoned attempt is counted, for a row `d` of `daily_incomplete`. Causes are compared by
+/// their numbers, since the report reads thousands of rows.
+fn part(d: &str) -> String {
+    let own = [Cause::PortalClosed, Cause::Restarted, Cause::Unenrolled];
+    let own: String = own.map(|cause| format!("WHEN {} THEN '{}' ", cause.id(), cause.name())).concat();
+    format!(
+        "CAST(CASE WHEN {d}.abandoned = 0 THEN NULL WHEN {d}.catalogue_row > 0 THEN 'row'
+    ELSE coalesce(CASE {d}.cause_id {own}END,
+      CASE {d}.place_reported WHEN 0 THEN 'placeNotReported' ELSE 'other' END) END AS TEXT)"
+    )
+}
+
+/// Expands `$iso(x)`, an instant as text, `$day(x)`, a day as a date, and `$part(x)`, under which heading an abandoned
+/// attempt is counted. Integer arithmetic, since a float cannot hold every millisecond.
 pub(crate) fn expand(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len() * 2);
     let mut rest = sql;
@@ -90,6 +104,7 @@ pub(crate) fn expand(sql: &str) -> String {
                 "CAST(strftime('%Y-%m-%dT%H:%M:%S', ({argument}) / 1000, 'unixepoch') || \
                  printf('.%03dZ', ({argument}) % 1000) AS TEXT)"
             )),
+            "part" => out.push_str(&part(argument)),
             _ => out.push_str(&format!("CAST(strftime('%Y-%m-%d', ({argument}) * 86400, 'unixepoch') AS TEXT)")),
         }
         rest = &call[name.len() + argument.len() + 2..];

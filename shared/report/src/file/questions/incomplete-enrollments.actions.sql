@@ -3,9 +3,9 @@
 -- answer: rows
 WITH $asked,
   counts AS (
-    SELECT catalogue_row, sum(abandoned) AS abandoned, min(limit_minutes) AS shortest, max(limit_minutes) AS longest
-    FROM incomplete_of_all_platforms WHERE $reported AND $in_section AND catalogue_row IS NOT NULL AND abandoned > 0
-    GROUP BY catalogue_row),
+    SELECT catalogue_row, sum(abandoned) AS abandoned, min(nullif(limit_minutes, 0)) AS shortest,
+      max(nullif(limit_minutes, 0)) AS longest
+    FROM $ended WHERE catalogue_row > 0 AND abandoned > 0 GROUP BY catalogue_row),
   stepped AS (
     SELECT coalesce(sum(initiated), 0) AS initiated, coalesce(sum(with_steps), 0) AS n FROM attempts_by_day WHERE $reported)
 SELECT r.number AS catalogue_row, s.name AS section, k.name AS action, sc.name AS screen, r.platform AS platform,

@@ -17,7 +17,7 @@ WITH $asked,
       coalesce(sum(abandoned_measured), 0) AS abandoned_measured,
       coalesce(sum(CASE part WHEN 'placeNotReported' THEN abandoned END), 0) AS place_not_reported,
       coalesce(sum(CASE part WHEN 'other' THEN abandoned END), 0) AS other
-    FROM incomplete_of_all_platforms WHERE $reported AND $in_section),
+    FROM $ended),
   counted AS (
     SELECT CASE WHEN abandoned > 0 OR initiated = 0 OR EXISTS (
         SELECT 1 FROM coverage_by_day WHERE $reported AND (starts = 1 OR stops = 1)) THEN abandoned END AS abandoned,

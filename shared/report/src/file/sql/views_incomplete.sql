@@ -89,12 +89,7 @@ SELECT
   CAST(nullif(d.limit_minutes, 0) AS BIGINT) AS limit_minutes,
   --: Under which heading an abandoned attempt is counted: row, portalClosed, restarted, unenrolled, placeNotReported or
   --: other.
-  CAST(CASE
-    WHEN d.abandoned = 0 THEN NULL
-    WHEN d.catalogue_row > 0 THEN 'row'
-    WHEN c.name IN ('portalClosed', 'restarted', 'unenrolled') THEN c.name
-    WHEN d.place_reported = 0 THEN 'placeNotReported'
-    ELSE 'other' END AS TEXT) AS part,
+  $part(d) AS part,
   d.abandoned AS abandoned,
   d.failed AS failed,
   d.abandoned_measured AS abandoned_measured
