@@ -12,9 +12,10 @@ mod refold;
 use futures::StreamExt as _;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_platform::{BoxError, Clock, metrics};
-use vestibule_store::{ItemKey, Settled, Store, TenantCache};
+use vestibule_store::{ItemKey, Settled, Settlement, Store, TenantCache};
 
 /// Keys taken from the due index before we look at them.
 const CHUNK: usize = 200;
@@ -81,6 +82,14 @@ impl Sweep {
     /// # Errors
     /// If the table can't be read or written; what was recorded stays, and the next run continues.
     pub async fn run_until(&self, deadline: Option<Timestamp>) -> Result<Swept, BoxError> {
+        let began = Instant::now();
+        let ran = self.run_within(deadline).await;
+        let result = if ran.is_ok() { "done" } else { "failed" };
+        metrics::SWEEP_SECONDS.observe([result], began.elapsed().as_secs_f64());
+        ran
+    }
+
+    async fn run_within(&self, deadline: Option<Timestamp>) -> Result<Swept, BoxError> {
         let now = self.now();
         let (mut swept, mut tenants, mut failed) = (Swept::default(), Tenants::default(), None);
         let mut due = self.store.due(now).await?;
@@ -98,7 +107,7 @@ impl Sweep {
                 keys.iter().cloned().partition(|key| tenants.unreadable.contains(key.tenant()));
             swept.unreadable += unreadable.len();
             match self.store.settle_all(&keys, &tenants.settings, now).await {
-                Ok(settled) => settled.into_iter().for_each(|settled| swept.count(settled)),
+                Ok(settled) => settled.into_iter().for_each(|one| swept.count(one, now)),
                 // The others of the chunk are settled; what is not is due in the next run. One chunk does not delay
                 // another.
                 Err(error) => failed = Some(error),
@@ -110,6 +119,9 @@ impl Sweep {
                 Ok(folded) => swept.folded_again = folded,
                 Err(error) => failed = failed.or(Some(error)),
             }
+        }
+        for (result, enrollments) in swept.results() {
+            metrics::SWEEP_ENROLLMENTS.add([result], enrollments as u64);
         }
         if swept.due > 0 {
             tracing::info!(
@@ -140,7 +152,7 @@ impl Sweep {
                 }
                 Err(error) => {
                     tracing::error!(tenant = %id, %error, "a tenant can't be read; its due enrollments wait");
-                    metrics::count("SweepTenantsUnreadable", id.as_str(), 1, now.millis());
+                    metrics::SWEEP_TENANTS_UNREADABLE.count(id.as_str(), 1, now.millis());
                     tenants.unreadable.insert(id);
                 }
             }
@@ -153,7 +165,24 @@ impl Sweep {
 }
 
 impl Swept {
-    fn count(&mut self, settled: Settled) {
+    /// The numbers of due enrollments by what became of them.
+    const fn results(&self) -> [(&'static str, usize); 6] {
+        let Self { due: _, flagged, rearmed, cleared, moved, unreadable, left, folded_again: _ } = *self;
+        [
+            ("flagged", flagged),
+            ("rearmed", rearmed),
+            ("cleared", cleared),
+            ("moved", moved),
+            ("unreadable", unreadable),
+            ("left", left),
+        ]
+    }
+
+    fn count(&mut self, Settlement { settled, deadline }: Settlement, now: Timestamp) {
+        if let Some(deadline) = deadline {
+            let late = u32::try_from((now - deadline).get().max(0)).unwrap_or(u32::MAX);
+            metrics::FLAG_LAG_SECONDS.observe([], f64::from(late) / 1_000.0);
+        }
         match settled {
             Settled::Flagged => self.flagged += 1,
             Settled::Rearmed => self.rearmed += 1,

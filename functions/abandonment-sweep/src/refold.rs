@@ -31,7 +31,7 @@ impl Sweep {
                 Ok(Refolding::Overtaken) => {}
                 Err(error) => {
                     tracing::error!(%tenant, %error, "changed settings could not be applied; the next run tries again");
-                    metrics::count("SettingsNotApplied", tenant.as_str(), 1, now.millis());
+                    metrics::SETTINGS_NOT_APPLIED.count(tenant.as_str(), 1, now.millis());
                 }
             }
         }

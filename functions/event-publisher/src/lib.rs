@@ -58,13 +58,19 @@ impl Publisher {
             Some(Value::Array(records)) => records,
             _ => return Err("not an event of a stream".into()),
         };
+        let now_millis = self.clock.now_millis();
+        if let Some(created) = records.iter().filter_map(created_at).min() {
+            // Its second has begun when it was written, so this may be up to a second too much.
+            let millis = u32::try_from(now_millis.saturating_sub(created).max(0)).unwrap_or(u32::MAX);
+            metrics::STREAM_LAG_SECONDS.set([], f64::from(millis) / 1_000.0);
+        }
         let numbers: Vec<Option<String>> = records.iter().map(sequence_number).collect();
         let records: Vec<Given> = records.into_iter().map(Given::read).collect();
         // This comes first: the batch must not count as handled before.
         let readable = records.iter().filter_map(|given| given.record.as_ref().ok());
         let unreadable =
             records.iter().filter(|given| given.record.is_err()).filter_map(|given| ItemKey::parse(&given.item));
-        self.feeds.append(readable, unreadable, Timestamp::from_millis(self.clock.now_millis())).await?;
+        self.feeds.append(readable, unreadable, Timestamp::from_millis(now_millis)).await?;
         let read: Vec<Result<Vec<Publication>, StoreError>> = futures::stream::iter(records)
             .map(|given| self.read_or_set_aside(given).boxed())
             .buffered(CONCURRENCY)
@@ -129,7 +135,7 @@ impl Publisher {
         let now = self.clock.now_millis();
         let tenant = item.split('#').nth(1).unwrap_or("-").to_owned();
         tracing::error!(%error, item, sequence_number = number, "a stream record can't be read and is set aside");
-        metrics::count("UnreadableStreamRecords", &tenant, 1, now);
+        metrics::UNREADABLE_STREAM_RECORDS.count(&tenant, 1, now);
         let letter = DeadLetter {
             sequence_number: number.unwrap_or_else(|| "?".to_owned()),
             item,
@@ -157,6 +163,12 @@ impl Given {
         let record = serde_json::from_value(record).map_err(|error| error.to_string());
         Self { number, item, record }
     }
+}
+
+/// When the change was made, in milliseconds since 1970. The stream gives whole seconds.
+fn created_at(record: &Value) -> Option<i64> {
+    let seconds = record.pointer("/dynamodb/ApproximateCreationDateTime")?.as_f64()? as i64;
+    seconds.checked_mul(1_000).filter(|millis| *millis > 0)
 }
 
 fn sequence_number(record: &Value) -> Option<String> {

@@ -196,7 +196,7 @@ impl<T: Transport> Puller<T> {
         unfinished: Option<Unfinished>,
     ) -> Result<(Read, Option<Problem>), StoreError> {
         let (now, words) = (self.now(), problem.words(list));
-        metrics::count("GraphPullsFailed", id.as_str(), 1, now.millis());
+        metrics::GRAPH_PULLS_FAILED.count(id.as_str(), 1, now.millis());
         tracing::warn!(tenant = %id, list = list.name, problem = words, "a list could not be read");
         let note = |state: &mut PullList| {
             state.failures = state.failures.saturating_add(1);

@@ -121,7 +121,7 @@ impl<T: Transport> Run<'_, T> {
                 Some(next) => reading.target = Target::Next(next),
             }
         };
-        metrics::count("GraphRecordsNew", id.as_str(), new, self.puller.now().millis());
+        metrics::GRAPH_RECORDS_NEW.count(id.as_str(), new, self.puller.now().millis());
         if matches!(ended, Ended::Whole) && !self.hear(of, &reading, &mut digests).await {
             ended = Ended::Failed(Problem::NotStored);
         }

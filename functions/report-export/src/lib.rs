@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use vestibule_archive::{Archive, Base, Exported};
 use vestibule_domain::publication::Transition;
 use vestibule_domain::report::ReportPublished;
@@ -143,13 +144,18 @@ impl Exporter {
             TakenExport::UnderWay { as_of, until } => return Ok(Outcome::UnderWay { as_of, until }),
             TakenExport::LeftAlone { until } => return Ok(Outcome::LeftAlone { until }),
         };
+        let began = Instant::now();
         match self.publish(&tenant, as_of, base).await {
             Ok(exported) => {
+                if exported.is_new {
+                    metrics::EXPORT_SECONDS.observe([], began.elapsed().as_secs_f64());
+                    metrics::EXPORT_BYTES.add([], exported.file.size_bytes);
+                }
                 self.ended(&tenant, &owner, exported.file.as_of).await;
                 Ok(Outcome::Published(Box::new(exported)))
             }
             Err(error) => {
-                metrics::count("ExportsFailed", tenant.id.as_str(), 1, self.now().millis());
+                metrics::EXPORTS_FAILED.count(tenant.id.as_str(), 1, self.now().millis());
                 if let Err(error) = store.fail_export(&tenant.id, &owner, self.now()).await {
                     tracing::warn!(tenant = %tenant.id, %error, "the lease of a failed export must run out");
                 }

@@ -34,13 +34,22 @@ pub struct Ticked {
     pub waiting: usize,
     /// Tenants that could not be looked at.
     pub unreadable: usize,
+    /// The instant of the nightly file that is due for longest and missing.
+    #[serde(rename = "overdueSince", skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    pub overdue_since: Option<Timestamp>,
+}
+
+fn as_text<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_string()).serialize(serializer)
 }
 
 /// The result of looking at a tenant.
 enum Found {
     Nothing,
-    Waiting,
-    Due(ExportRequest),
+    /// The file of this instant is missing, and an export is running or skipped.
+    Waiting(Timestamp),
+    /// A file must be requested; the instant is that of a missing nightly file.
+    Due(ExportRequest, Option<Timestamp>),
 }
 
 impl Tick {
@@ -62,6 +71,7 @@ impl Tick {
 
     async fn run(&self, tick: Timestamp, now: Timestamp) -> Result<Ticked, BoxError> {
         let tenants = self.store.tenants().await?;
+        metrics::TENANTS.set([], f64::from(u32::try_from(tenants.len()).unwrap_or(u32::MAX)));
         let mut looks = futures::stream::iter(tenants)
             .map(|tenant| async move { (self.look(&tenant, tick, now).await, tenant) })
             .buffer_unordered(CONCURRENCY);
@@ -69,18 +79,24 @@ impl Tick {
         while let Some((found, tenant)) = looks.next().await {
             match found {
                 Ok(Found::Nothing) => {}
-                Ok(Found::Waiting) => ticked.waiting += 1,
-                Ok(Found::Due(request)) => {
+                Ok(Found::Waiting(due)) => {
+                    ticked.waiting += 1;
+                    ticked.has_missing(due);
+                }
+                Ok(Found::Due(request, due)) => {
+                    due.into_iter().for_each(|due| ticked.has_missing(due));
                     requests.push(Outgoing { detail_type: EXPORT_REQUESTED, detail: serde_json::to_string(&request)? });
                 }
                 Err(error) => {
                     ticked.unreadable += 1;
                     tracing::error!(%tenant, %error, "a tenant could not be looked at; its file waits for the next tick");
-                    metrics::count("ExportTickTenantsUnreadable", tenant.as_str(), 1, now.millis());
+                    metrics::EXPORT_TICK_TENANTS_UNREADABLE.count(tenant.as_str(), 1, now.millis());
                 }
             }
         }
         ticked.requested = requests.len();
+        let overdue = ticked.overdue_since.map_or(0, |since| (now - since).get().max(0));
+        metrics::EXPORT_OVERDUE_SECONDS.set([], f64::from(u32::try_from(overdue / 1_000).unwrap_or(u32::MAX)));
         self.bus.put(&requests).await?;
         Ok(ticked)
     }
@@ -92,16 +108,24 @@ impl Tick {
         // A file that was made while a clock was ahead would be there for ever.
         let latest = latest.filter(|file| !file.is_ahead(now));
         let is_there = |as_of: Timestamp| latest.as_ref().is_some_and(|file| file.as_of >= as_of);
+        let is_missing = due >= tenant.created_at && !is_there(due);
         let request = |as_of: Timestamp, reason| {
-            Found::Due(ExportRequest { tenant: id.clone(), as_of: as_of.to_string(), reason })
+            let request = ExportRequest { tenant: id.clone(), as_of: as_of.to_string(), reason };
+            Found::Due(request, is_missing.then_some(due))
         };
         // A person's request is later than what was due before, so one file answers both.
         if let Some(pending) = exports.forgotten(now).filter(|pending| !is_there(pending.as_of)) {
             return Ok(request(pending.as_of, ExportReason::Asked));
         }
-        if due < tenant.created_at || is_there(due) {
+        if !is_missing {
             return Ok(Found::Nothing);
         }
-        Ok(if exports.may_begin(now) { request(due, ExportReason::Nightly) } else { Found::Waiting })
+        Ok(if exports.may_begin(now) { request(due, ExportReason::Nightly) } else { Found::Waiting(due) })
+    }
+}
+
+impl Ticked {
+    fn has_missing(&mut self, due: Timestamp) {
+        self.overdue_since = Some(self.overdue_since.map_or(due, |since| since.min(due)));
     }
 }

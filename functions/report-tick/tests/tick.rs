@@ -70,6 +70,11 @@ fn id(name: &str) -> TenantId {
     TenantId::parse(name).unwrap()
 }
 
+/// What a tick counted.
+fn counts(ticked: &Value) -> Value {
+    json!({"requested": ticked["requested"], "waiting": ticked["waiting"], "unreadable": ticked["unreadable"]})
+}
+
 fn day(days: i64) -> Timestamp {
     CREATED + Millis::from_days(days)
 }
@@ -80,7 +85,8 @@ async fn one_unreadable_tenant_keeps_no_others_file_back() {
     let put = services.host.clients.dynamodb.put_item().table_name("table");
     let text = |text: &str| AttributeValue::S(text.to_owned());
     put.item("pk", text("t#second")).item("sk", text("t")).item("c", text("{")).send().await.unwrap();
-    assert_eq!(services.tick(day(2)).await, json!({"requested": 2, "waiting": 0, "unreadable": 1}));
+    let ticked = services.tick(day(2)).await;
+    assert_eq!(counts(&ticked), json!({"requested": 2, "waiting": 0, "unreadable": 1}));
     let nightly = |name: &str| (name.to_owned(), "nightly".to_owned());
     let mut asked_for = services.asked_for();
     asked_for.sort();
@@ -95,13 +101,17 @@ async fn who_is_exported_or_left_alone_waits() {
     let (store, contoso, minutes) = (&services.store, id("contoso"), Millis::from_minutes);
     store.take_export(&contoso, "a", day(2), ExportReason::Nightly, day(2)).await.unwrap();
     let waiting = json!({"requested": 0, "waiting": 1, "unreadable": 0});
-    assert_eq!(services.tick(day(2) + minutes(15)).await, waiting, "under way");
+    let ticked = services.tick(day(2) + minutes(15)).await;
+    assert_eq!(counts(&ticked), waiting, "under way");
+    // Until the file is there, a tick says since when it is due.
+    let due = TenantSettings::default().last_export_due(day(2));
+    assert_eq!(ticked["overdueSince"], due.to_string());
     store.fail_export(&contoso, "a", day(2) + minutes(15)).await.unwrap();
-    assert_eq!(services.tick(day(2) + minutes(29)).await, waiting, "left alone");
+    assert_eq!(counts(&services.tick(day(2) + minutes(29)).await), waiting, "left alone");
     assert_eq!(services.tick(day(2) + minutes(30)).await["requested"], 1);
     // Its exporter dies: after the lease and a further wait, its file is requested again.
     store.take_export(&contoso, "b", day(2), ExportReason::Nightly, day(2) + minutes(30)).await.unwrap();
-    assert_eq!(services.tick(day(2) + minutes(75)).await, waiting);
+    assert_eq!(counts(&services.tick(day(2) + minutes(75)).await), waiting);
     assert_eq!(services.tick(day(2) + minutes(90)).await["requested"], 1);
 }
 
@@ -114,6 +124,7 @@ async fn what_somebody_asked_for_and_got_lost_is_asked_for_again() {
     assert!(!asked.send, "the running export sends the request");
     // It does not: the table has the file, but nobody sends the request.
     services.store.finish_export(&contoso, "a", day(2), day(2)).await.unwrap();
-    assert_eq!(services.tick(day(2) + Millis::from_minutes(15)).await["requested"], 1);
+    let ticked = services.tick(day(2) + Millis::from_minutes(15)).await;
+    assert_eq!(ticked["requested"], 1);
     assert_eq!(services.asked_for(), [("contoso".to_owned(), "asked".to_owned())]);
 }

@@ -56,7 +56,7 @@ impl Archive {
         }
         if left > 0 || failed > 0 {
             tracing::info!(tenant = %tenant.id, dropped, failed, left, "some enrollments stay past their retention for now");
-            metrics::count("EnrollmentsLeftToPrune", tenant.id.as_str(), (left + failed) as u64, as_of.millis());
+            metrics::ENROLLMENTS_LEFT_TO_PRUNE.count(tenant.id.as_str(), (left + failed) as u64, as_of.millis());
         }
         left
     }

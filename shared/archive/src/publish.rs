@@ -217,7 +217,7 @@ fn page(file: &Path) -> Result<(String, Vec<Corrected>), ReportError> {
 pub(crate) fn say_lost(tenant: &Tenant, file: &FileRecord, error: &ArchiveError, now: Timestamp) {
     let (id, as_of) = (&file.sha256, file.as_of);
     tracing::error!(tenant = %tenant.id, file = %id, %as_of, %error, "a published file is lost or damaged");
-    metrics::count("FilesLost", tenant.id.as_str(), 1, now.millis());
+    metrics::FILES_LOST.count(tenant.id.as_str(), 1, now.millis());
 }
 
 fn record(

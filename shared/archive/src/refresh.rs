@@ -10,6 +10,7 @@ use crate::{Archive, ArchiveError};
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::mpsc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::Timestamp;
@@ -213,6 +214,8 @@ impl Archive {
         }
         owner.lend(&mut working);
         let tenant = &owner.tenant;
+        let began = Instant::now();
+        let is_empty = working.as_of()?.is_none();
         let mut refreshed = self.refresh(working, tenant, as_of, &changed).await;
         if let Ok((_, looked)) = &mut refreshed {
             looked.is_anew |= is_too_old;
@@ -230,6 +233,11 @@ impl Archive {
             if let Ok((_, looked)) = &mut refreshed {
                 looked.is_anew = true;
             }
+        }
+        if let Ok((_, looked)) = &refreshed {
+            let kind = if looked.is_anew || is_empty { "anew" } else { "changes" };
+            metrics::REFRESH_SECONDS.observe([kind], began.elapsed().as_secs_f64());
+            metrics::REFRESH_ENROLLMENTS.add([], looked.items as u64);
         }
         refreshed
     }
@@ -443,7 +451,7 @@ fn write_ready(
     }
     write_newest(&mut refresh, &mut again)?;
     refresh.finish()?;
-    metrics::count("UnreadableEnrollments", tenant.as_str(), unreadable, as_of.millis());
+    metrics::UNREADABLE_ENROLLMENTS.count(tenant.as_str(), unreadable, as_of.millis());
     Ok(working)
 }
 

@@ -25,6 +25,32 @@ pub enum Status {
     Unavailable,
 }
 
+impl Status {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::TooOld,
+        Self::UnknownType,
+        Self::Invalid,
+        Self::DeviceFull,
+        Self::Unavailable,
+    ];
+
+    /// Its name, as answers have it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::TooOld => "tooOld",
+            Self::UnknownType => "unknownType",
+            Self::Invalid => "invalid",
+            Self::DeviceFull => "deviceFull",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// The result for one event of a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventResult {

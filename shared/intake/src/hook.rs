@@ -10,7 +10,7 @@ use crate::{Results, Status, store_batch};
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 use vestibule_domain::{Millis, TenantId, Timestamp};
-use vestibule_platform::{Clock, HttpRequest, HttpResponse, Problem, metrics, problem};
+use vestibule_platform::{Clock, HttpRequest, HttpResponse, Operation, Problem, metrics, problem};
 use vestibule_store::{Store, StoreError, Tenant, TenantCache};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::proof::{Proof, Shown};
@@ -60,10 +60,11 @@ impl Hook {
 
     /// Serves one request.
     pub async fn handle(&self, request: HttpRequest) -> HttpResponse {
-        match self.receive(request).await {
+        let operation = operation_of(&request);
+        operation.answered(match self.receive(request).await {
             Ok(response) => response,
             Err(problem) => problem.into(),
-        }
+        })
     }
 
     async fn receive(&self, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -159,14 +160,11 @@ impl Hook {
         now: Timestamp,
     ) -> Results {
         let results = store_batch(&self.store, &tenant.id, &tenant.settings, batch, now).await;
-        for (name, status) in [
-            ("UnknownEventTypes", Status::UnknownType),
-            ("InvalidEvents", Status::Invalid),
-            ("EventsTooOld", Status::TooOld),
-            ("EventsRefusedDeviceFull", Status::DeviceFull),
-            ("EventsNotStored", Status::Unavailable),
-        ] {
-            metrics::count(name, tenant.id.as_str(), results.count(status) as u64, now.millis());
+        for status in Status::ALL {
+            match results.count(status) as u64 {
+                0 => {}
+                events => metrics::EVENTS.add([source.name, status.name()], events),
+            }
         }
         self.log.note(&self.store, (tenant, source), body, &Became::Read(&results), now).await;
         results
@@ -246,7 +244,7 @@ impl Hook {
     /// Counts a request of a tenant. If there are too many, its body is not read.
     fn count(&self, tenant: &Tenant, source: &Sender, now: Timestamp) -> Result<(), Problem> {
         self.limit.take(&tenant.id, now).map_err(|seconds| {
-            metrics::count("HookRequestsLimited", tenant.id.as_str(), 1, now.millis());
+            metrics::HOOK_REQUESTS_LIMITED.count(tenant.id.as_str(), 1, now.millis());
             let status = match source.answer {
                 // This is the only answer after which its sender sends again.
                 Answer::Always { again } => again,
@@ -298,6 +296,23 @@ fn addressed(path: &str) -> Option<Addressed<'_>> {
     let (tenant, name, path_secret) = (segments.next()?, segments.next()?, segments.next());
     let source = Sender::named(name).filter(|source| segments.next().is_none() && source.takes(path_secret))?;
     Some(Addressed { tenant: TenantId::parse(tenant).ok(), source, path_secret })
+}
+
+/// The operation of a request, as the API's description names it.
+fn operation_of(request: &HttpRequest) -> Operation {
+    let Some(addressed) = addressed(request.uri().path()) else { return Operation::NONE };
+    if request.method() == Method::OPTIONS {
+        return Operation::PREFLIGHT;
+    }
+    Operation(match (addressed.source.name, addressed.path_secret) {
+        ("enrollment-events", _) => "postEnrollmentEvents",
+        ("esp-status", _) => "postEspStatus",
+        ("github-style", _) => "postGithubStyle",
+        ("graph-autopilot-events", None) => "postAutopilotEvents",
+        ("graph-autopilot-events", Some(_)) => "postAutopilotEventsWithSecret",
+        (_, None) => "postFromProduct",
+        (_, Some(_)) => "postFromProductWithSecret",
+    })
 }
 
 /// How a body of the source is received. A sender of the native form reports everything unless the tenant limits it;

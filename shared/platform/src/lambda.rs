@@ -1,12 +1,13 @@
 //! Runs a handler on the Lambda runtime.
 
-use crate::{BoxError, Clock, HttpRequest, HttpResponse};
+use crate::{BoxError, Clock, HttpRequest, HttpResponse, Operation, metrics};
 use bytes::Bytes;
 use lambda_http::Body;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Instant;
 
 /// Serves HTTP requests. The runtime has already decoded bodies that API Gateway passes on in base64.
 ///
@@ -26,9 +27,14 @@ where
         };
         let answer: Pin<Box<dyn Future<Output = HttpResponse> + Send + '_>> =
             Box::pin(handler(HttpRequest::from_parts(parts, body)));
+        let began = Instant::now();
         async move {
-            let (parts, body) = answer.await.into_parts();
-            // All our answers are text.
+            let answer = answer.await;
+            let seconds = began.elapsed().as_secs_f64();
+            metrics::count_answer(Operation::of(&answer).0, answer.status().as_u16(), seconds);
+            metrics::emf::write_due(Clock::system().now_millis());
+            let (parts, body) = answer.into_parts();
+            // Answers are text, but for files of the page, which API Gateway gets in base64.
             let body = match String::from_utf8(body.into()) {
                 Ok(text) => Body::Text(text),
                 Err(error) => Body::Binary(error.into_bytes()),
@@ -71,6 +77,7 @@ where
             if let Err(error) = &answer {
                 tracing::error!(%error, "the invocation failed");
             }
+            metrics::emf::write(Clock::system().now_millis());
             answer
         }
     });

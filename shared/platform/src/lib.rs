@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod lambda;
 pub mod links;
 pub mod metrics;
+pub mod operation;
 pub mod problem;
 pub mod rate;
 pub mod telemetry;
@@ -20,6 +21,7 @@ pub use bus::Bus;
 pub use clock::Clock;
 pub use config::{Access, Config, ConfigError, Oidc};
 pub use links::{Linked, Links};
+pub use operation::Operation;
 pub use problem::{HttpResponse, Problem};
 pub use rate::Buckets;
 

@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging for a function. `RUST_LOG` selects what is logged; without it, warnings are.
 pub fn init() {
-    crate::metrics::use_embedded_format();
+    crate::metrics::emf::begin();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     // On a second call logging has already started, which is fine.
     let _already = tracing_subscriber::fmt()

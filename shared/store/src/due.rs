@@ -36,6 +36,28 @@ pub enum Settled {
     Unreadable,
 }
 
+/// What became of a due enrollment, and the deadline that had passed if something was flagged.
+#[derive(Clone, Copy, Debug)]
+pub struct Settlement {
+    /// The result.
+    pub settled: Settled,
+    /// The deadline of what was flagged.
+    pub deadline: Option<Timestamp>,
+}
+
+impl From<Settled> for Settlement {
+    fn from(settled: Settled) -> Self {
+        Self { settled, deadline: None }
+    }
+}
+
+/// By its result alone.
+impl PartialEq<Settled> for Settlement {
+    fn eq(&self, settled: &Settled) -> bool {
+        self.settled == *settled
+    }
+}
+
 impl Store {
     /// The enrollments due before `now`. If none is due, this takes one query for each shard, however much is stored.
     ///
@@ -74,19 +96,19 @@ impl Store {
         keys: &[ItemKey],
         settings: &HashMap<TenantId, TenantSettings>,
         now: Timestamp,
-    ) -> Result<Vec<Settled>, StoreError> {
+    ) -> Result<Vec<Settlement>, StoreError> {
         // An entry that moves while the index is read may have been read twice.
         let keys: BTreeSet<&ItemKey> = keys.iter().collect();
         let items =
             self.batch_get(keys.iter().copied().map(key_of).collect(), Consistency::Eventual, Cause::SweepRead).await?;
         let missing = keys.len() - items.len();
         self.prefetch_segments(&items).await?;
-        let settled: Vec<Result<Settled, StoreError>> = futures::stream::iter(items)
+        let settled: Vec<Result<Settlement, StoreError>> = futures::stream::iter(items)
             .map(|item| self.settle_or_report(item, settings, now).boxed())
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
-        settled.into_iter().chain(std::iter::repeat_n(Settled::Gone, missing).map(Ok)).collect()
+        settled.into_iter().chain(std::iter::repeat_n(Settled::Gone.into(), missing).map(Ok)).collect()
     }
 
     /// An enrollment that can't be read must not delay the others.
@@ -95,11 +117,11 @@ impl Store {
         item: Item,
         settings: &HashMap<TenantId, TenantSettings>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<Settlement, StoreError> {
         match self.settle(item, settings, now).await {
             Err(error) if error.is_unreadable() => {
                 tracing::error!(%error, "a due enrollment can't be read");
-                Ok(Settled::Unreadable)
+                Ok(Settled::Unreadable.into())
             }
             settled => settled,
         }
@@ -110,10 +132,10 @@ impl Store {
         item: Item,
         settings: &HashMap<TenantId, TenantSettings>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError> {
-        let Found::Head(mut head) = Found::read(&item)? else { return Ok(Settled::Moved) };
+    ) -> Result<Settlement, StoreError> {
+        let Found::Head(mut head) = Found::read(&item)? else { return Ok(Settled::Moved.into()) };
         if head.due_at.is_none_or(|due| due >= now) {
-            return Ok(Settled::Moved);
+            return Ok(Settled::Moved.into());
         }
         let tenant = head.key.tenant().clone();
         let defaults = TenantSettings::default();
@@ -128,12 +150,12 @@ impl Store {
         head.due_at = None;
         let plan = head.refold(&history, &settings, now);
         if !self.update_due(&head, before, Cause::SweepWrite).await? {
-            return Ok(Settled::Moved);
+            return Ok(Settled::Moved.into());
         }
         Ok(match (was_open, plan.due_at) {
-            (Some(deadline), _) if deadline < now => Settled::Flagged,
-            (_, Some(_)) => Settled::Rearmed,
-            (_, None) => Settled::Cleared,
+            (Some(deadline), _) if deadline < now => Settlement { settled: Settled::Flagged, deadline: Some(deadline) },
+            (_, Some(_)) => Settled::Rearmed.into(),
+            (_, None) => Settled::Cleared.into(),
         })
     }
 

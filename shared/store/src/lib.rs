@@ -40,7 +40,7 @@ mod write;
 pub use changes::{INDEX_LAG, NIGHTLY_INDEX_LAG};
 pub use dead_letters::DeadLetter;
 pub use deliveries::{DayLog, Delivery, MOST_NAMES, NEWEST, OTHER, Refusal, Silence, log_day, silence};
-pub use due::Settled;
+pub use due::{Settled, Settlement};
 pub use error::StoreError;
 pub use exports::{
     ASKED_EVERY, AskedExport, EXPORT_BACK_OFF, EXPORT_LEASE, ExportLease, ExportReason, ExportRequest, Exports,

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
 use vestibule_domain::event::Event;
 use vestibule_domain::{Cause, Kind, Millis, TenantId, TenantSettings, Timestamp, fold};
-use vestibule_store::{Settled, Store, Stored};
+use vestibule_store::{Settled, Settlement, Store, Stored};
 
 async fn add(table: &Table, event: Event, now: Timestamp) {
     table.store.add_events(&tenant(), &settings(), vec![event], now).await.unwrap();
@@ -17,7 +17,7 @@ fn all_settings() -> HashMap<TenantId, TenantSettings> {
     HashMap::from([(tenant(), settings())])
 }
 
-async fn sweep(store: &Store, now: Timestamp) -> Vec<Settled> {
+async fn sweep(store: &Store, now: Timestamp) -> Vec<Settlement> {
     let due = store.due(now).await.unwrap();
     store.settle_all(&due, &all_settings(), now).await.unwrap()
 }

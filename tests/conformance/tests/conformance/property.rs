@@ -6,7 +6,7 @@ use vestibule_conformance::fixtures::{self, Device, by_mdm, by_serial, by_udid, 
 use vestibule_conformance::{Engine, Table};
 use vestibule_domain::event::Event;
 use vestibule_domain::{History, Kind, Millis, Plan, TenantSettings, Timestamp, fold};
-use vestibule_store::Settled;
+use vestibule_store::Settlement;
 
 /// An event to report: its id, its kind, its identifiers, when it happened, and whether it is long.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ async fn open_is_due(table: &Table, settings: &TenantSettings, now: Timestamp) -
     Ok(())
 }
 
-async fn sweep(table: &Table, settings: &TenantSettings, now: Timestamp) -> Vec<Settled> {
+async fn sweep(table: &Table, settings: &TenantSettings, now: Timestamp) -> Vec<Settlement> {
     let due = table.store.due(now).await.unwrap();
     table.store.settle_all(&due, &HashMap::from([(tenant(), settings.clone())]), now).await.unwrap()
 }

@@ -1,0 +1,140 @@
+//! The metrics: the only place where their names, labels and meanings stand.
+//!
+//! A metric's name ends with its unit, or with `_total` if it counts.
+
+use super::{Counter, Description, Gauge, Histogram, Kind, Rare};
+
+/// Upper limits for what a person waits for, in seconds.
+const ANSWER: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+/// Upper limits for work in the background, in seconds.
+const WORK: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0];
+/// Upper limits for how late something is noticed, in seconds.
+const LATE: &[f64] = &[15.0, 30.0, 60.0, 90.0, 120.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
+
+macro_rules! metrics {
+    ($($static:ident: $kind:ident $(($limits:expr))? $(<$labels:literal>)?, $name:literal, [$($label:literal),*],
+       $help:literal, $act:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub static $static: $kind$(<$labels>)? = $kind::new(&Description {
+                name: $name,
+                kind: Kind::$kind$(($limits))?,
+                labels: &[$($label),*],
+                help: $help,
+                act: $act,
+            });
+        )*
+
+        /// All metrics, in the order of their descriptions.
+        pub static ALL: &[Description] = &[$(Description {
+            name: $name,
+            kind: Kind::$kind$(($limits))?,
+            labels: &[$($label),*],
+            help: $help,
+            act: $act,
+        }),*];
+
+        /// Makes those without labels begin.
+        pub(super) fn begin() {
+            $($static.begin();)*
+        }
+    };
+}
+
+metrics! {
+    EVENTS: Counter<2>, "vestibule_events_total", ["source", "result"],
+        "Events that senders posted, or that were read from Graph, by what became of them.",
+        "Look at `invalid`, `unknownType`, `tooOld` and `deviceFull` in `source list`, which names tenant and reason. \
+         `unavailable` is ours: look for errors in the log.";
+    HOOK_REQUESTS_LIMITED: Rare, "vestibule_hook_requests_limited_total", [],
+        "Requests of proven senders that were refused because their tenant sent too many a minute.",
+        "Find the sender that posts endlessly, or raise `HOOK_REQUESTS_A_MINUTE`.";
+    FLAG_LAG_SECONDS: Histogram(LATE)<0>, "vestibule_flag_lag_seconds", [],
+        "Time from the deadline of an attempt or a session to the sweep that flagged it.",
+        "Above two minutes the sweep is late: see `vestibule_sweep_seconds`. After a stop, everything that became due \
+         meanwhile is flagged at once.";
+    SWEEP_SECONDS: Histogram(WORK)<1>, "vestibule_sweep_seconds", ["result"],
+        "Runs of the sweep: how long each took, and whether it was `done` or `failed`.",
+        "There is a run every minute. If none is `done`, look for errors in the log.";
+    SWEEP_ENROLLMENTS: Counter<1>, "vestibule_sweep_enrollments_total", ["result"],
+        "Enrollments that the sweep found due, by what became of them.",
+        "`unreadable` ones need an operator: the log has their keys. `left` ones are due in the next run; if there are \
+         always some, the table is too slow.";
+    SWEEP_TENANTS_UNREADABLE: Rare, "vestibule_sweep_tenants_unreadable_total", [],
+        "Runs of the sweep in which a tenant could not be read, so that its due enrollments wait.",
+        "The log names tenant and error.";
+    SETTINGS_NOT_APPLIED: Rare, "vestibule_settings_not_applied_total", [],
+        "Runs of the sweep in which changed settings of a tenant could not be applied to its enrollments.",
+        "The log names tenant and error; the next run goes on.";
+    STREAM_LAG_SECONDS: Gauge<0>, "vestibule_stream_lag_seconds", [],
+        "Age of the oldest change of the table that was not handed on when last looked.",
+        "Above a minute, publications are late: look for errors in the log. On AWS the alarm `EventPublisherBehind` says \
+         the same.";
+    UNREADABLE_STREAM_RECORDS: Rare, "vestibule_unreadable_stream_records_total", [],
+        "Changes of the table that can't be read, so that nothing was published for them.",
+        "The log has the item's key; the record was set aside in the table.";
+    EXPORT_SECONDS: Histogram(WORK)<0>, "vestibule_export_seconds", [],
+        "How long it took to build, check and store each published report file.",
+        "If it grows, look at `vestibule_refresh_enrollments_total` and the disk.";
+    EXPORT_BYTES: Counter<0>, "vestibule_export_bytes_total", [],
+        "Bytes of the report files that were published, without summaries and pages.",
+        "Says how fast the bucket grows.";
+    EXPORTS_FAILED: Rare, "vestibule_exports_failed_total", [],
+        "Exports that failed. They are tried again, later each time.",
+        "The log names tenant and error; `verify` finds lost files.";
+    EXPORT_OVERDUE_SECONDS: Gauge<0>, "vestibule_export_overdue_seconds", [],
+        "For how long the nightly file that is due for longest has been missing, as of the last tick; 0 if none is.",
+        "Above an hour exports fail or are not run: see `vestibule_exports_failed_total`.";
+    EXPORT_TICK_TENANTS_UNREADABLE: Rare, "vestibule_export_tick_tenants_unreadable_total", [],
+        "Ticks in which it could not be seen whether a tenant's file is due.",
+        "The log names tenant and error; the next tick looks again.";
+    FILES_LOST: Rare, "vestibule_files_lost_total", [],
+        "Published files that were found lost or damaged. The next file is built from the table.",
+        "Run `verify`, then `rebuild NAME`; look at the disk.";
+    ENROLLMENTS_LEFT_TO_PRUNE: Rare, "vestibule_enrollments_left_to_prune_total", [],
+        "Enrollments with events past their retention that an export did not come to erase.",
+        "The next exports go on. If it grows night after night, look for errors in the log.";
+    REFRESH_SECONDS: Histogram(WORK)<1>, "vestibule_refresh_seconds", ["kind"],
+        "How long it took to bring a file up to date for a question or an export: `changes` alone, or `anew` from the \
+         table.",
+        "`anew` is expected after an upgrade or a change of settings, and for a first question; else a file was lost.";
+    REFRESH_ENROLLMENTS: Counter<0>, "vestibule_refresh_enrollments_total", [],
+        "Enrollments that refreshes of changes alone looked at.",
+        "Says how much work questions and exports make.";
+    UNREADABLE_ENROLLMENTS: Rare, "vestibule_unreadable_enrollments_total", [],
+        "Enrollments that can't be read and were left out of a file.",
+        "The log has their keys. They are tried again at each refresh.";
+    GRAPH_RECORDS_NEW: Rare, "vestibule_graph_records_new_total", [],
+        "Records that were read from Microsoft Graph and were new.",
+        "`graph list NAME` shows each list.";
+    GRAPH_PULLS_FAILED: Rare, "vestibule_graph_pulls_failed_total", [],
+        "Runs that could not read a list of Microsoft Graph.",
+        "`graph list NAME` shows what went wrong; an expired client secret is the usual reason.";
+    ANSWERS: Counter<2>, "vestibule_answers_total", ["operation", "status"],
+        "Answers to requests that were not refused at the door.",
+        "Statuses from 500 are ours: look for errors in the log.";
+    ANSWER_SECONDS: Histogram(ANSWER)<1>, "vestibule_answer_seconds", ["operation"],
+        "Time from the head of a request to the last byte of its answer.",
+        "Questions of the file take longer after many changes: see `vestibule_refresh_seconds`.";
+    REFUSALS: Counter<1>, "vestibule_refusals_total", ["reason"],
+        "Requests and connections that were refused before anybody was known to send them. Only on one machine; API \
+         Gateway refuses before a function is called.",
+        "Many mean a flood or a sender with a wrong secret; the log has the sum of each minute.";
+    TENANTS: Gauge<0>, "vestibule_tenants", [],
+        "Tenants, as of the start or the last tick of the exports.",
+        "Nothing.";
+}
+
+/// What the labels of metrics are.
+pub static LABELS: &[(&str, &str)] = &[
+    ("source", "the sender's name, as `source list` shows it"),
+    ("result", "what became of it, as answers of the webhooks name it; for runs `done` or `failed`"),
+    ("kind", "`changes` or `anew`"),
+    (
+        "operation",
+        "the operation's name in `openapi.yaml` (`operationId`), or `page`, `file`, `healthz`, `readyz`, `preflight`, \
+         `none`",
+    ),
+    ("status", "the HTTP status"),
+    ("reason", "why it was refused"),
+];
