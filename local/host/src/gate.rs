@@ -141,7 +141,7 @@ fn target(parts: &Parts) -> Option<&str> {
 }
 
 /// Why a request cannot be one of our own processes', whatever its signature.
-fn not_for_us(headers: &HeaderMap) -> Option<&'static str> {
+pub(crate) fn not_for_us(headers: &HeaderMap) -> Option<&'static str> {
     if BROWSERS.iter().any(|name| headers.contains_key(*name)) {
         return Some("this is no place for a browser");
     }

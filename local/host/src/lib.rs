@@ -16,6 +16,7 @@ mod folder;
 mod front;
 pub mod functions;
 mod gate;
+mod health;
 mod keys;
 pub mod s3;
 pub mod schedules;
@@ -29,6 +30,7 @@ pub use bus::Bus;
 pub use clients::{Clients, Endpoint};
 pub use front::{FrontSettings, Limits, Tls, TlsError, TrustedProxies, read_network};
 pub use functions::{BoxError, Functions};
+pub use health::Health;
 pub use keys::Keys;
 pub use services::Services;
 pub use template::{Template, TemplateError};
@@ -42,6 +44,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use vestibule_platform::Clock;
 
 /// The file that records how far the table's stream was delivered.
 const CHECKPOINTS: &str = "stream.json";
@@ -128,6 +131,8 @@ pub struct Host {
     template: Template,
     names: Names,
     own: Option<Own>,
+    /// Where metrics are served.
+    metrics: Option<TcpListener>,
 }
 
 /// The parts that only the owner of the data folder has.
@@ -183,7 +188,7 @@ impl Host {
         endpoint.publish(&folder.join(ENDPOINT))?;
         let own =
             Own { folder: folder.to_owned(), bus, awaited, stop, gate, objects, _dynamodb: dynamodb, _lock: lock };
-        Ok(Self { clients, endpoint, template, names: names.clone(), own: Some(own) })
+        Ok(Self { clients, endpoint, template, names: names.clone(), own: Some(own), metrics: None })
     }
 
     /// Uses the services of the process that owns the folder, or starts them if no process does.
@@ -201,7 +206,7 @@ impl Host {
                 && endpoint.answers().await
             {
                 let (clients, template) = (Clients::new(&endpoint), Template::embedded()?);
-                return Ok(Self { clients, endpoint, template, names: names.clone(), own: None });
+                return Ok(Self { clients, endpoint, template, names: names.clone(), own: None, metrics: None });
             }
             // The owner is starting or stopping.
             if began.elapsed() > PATIENCE {
@@ -214,6 +219,14 @@ impl Host {
     /// Whether the services belong to this process.
     pub fn is_owner(&self) -> bool {
         self.own.is_some()
+    }
+
+    /// The same, which serves its metrics at an address of their own: `/metrics` as Prometheus reads them, to everybody
+    /// who reaches that address.
+    #[must_use]
+    pub fn measured_at(mut self, listener: TcpListener) -> Self {
+        self.metrics = Some(listener);
+        self
     }
 
     /// The template that this machine follows.
@@ -234,19 +247,33 @@ impl Host {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), HostError> {
         let mut stream = self.stream()?;
+        let metrics = self.metrics.take();
         let Some(own) = &self.own else { return Err(HostError::Engine("the services are not ours".to_owned())) };
         let (stop, stopped) = Stop::new();
         let (routes, calls, until) = (self.template.routes.clone(), functions.clone(), stopped.clone());
+        let health = Health::new(&self.clients, &self.names, &self.template.schedules, Clock::system());
         let (s3, bucket) = (self.clients.s3.clone(), self.names.bucket.clone());
+        let (watched, measured, until_stop) = (health.clone(), health.clone(), stopped.clone());
         let mut front = tokio::spawn(async move {
-            front::serve(listener, routes, calls, (s3, bucket), settings, until.wait()).await;
+            front::serve(listener, routes, calls, (s3, bucket), settings, watched, until.wait()).await;
         });
+        let metrics = async move {
+            if let Some(metrics) = metrics {
+                front::health::serve_metrics(metrics, measured, until_stop.wait()).await;
+            }
+        };
         let background = async {
             let schedules = &self.template.schedules;
-            let schedules = schedules.iter().map(|schedule| schedules::run(schedule, &functions, &stopped));
+            let schedules = schedules.iter().map(|schedule| schedules::run(schedule, &functions, &health, &stopped));
             let deliveries = own.bus.deliver(&self.template.rules, &functions, &stopped);
             let upkeep = upkeep(&own.folder, &stopped);
-            futures::join!(futures::future::join_all(schedules), deliveries, stream.run(&functions, &stopped), upkeep);
+            futures::join!(
+                futures::future::join_all(schedules),
+                deliveries,
+                stream.run(&functions, &health, &stopped),
+                upkeep,
+                metrics
+            );
         };
         let mut front_ended = None;
         let until_shutdown = async {

@@ -3,6 +3,7 @@
 //! Ticks fall on multiples of the interval since the epoch, so a restart neither adds nor shifts any.
 
 use crate::functions::{BoxError, Functions};
+use crate::health::Health;
 use crate::stop::Stop;
 use crate::template::Schedule;
 use serde_json::{Value, json};
@@ -43,7 +44,7 @@ pub async fn tick(schedule: &Schedule, functions: &Functions, second: u64) -> Re
 }
 
 /// Calls the schedule's function at each tick until it must stop. A tick that falls into the previous run is skipped.
-pub(crate) async fn run(schedule: &Schedule, functions: &Functions, stop: &Stop) {
+pub(crate) async fn run(schedule: &Schedule, functions: &Functions, health: &Health, stop: &Stop) {
     let period = schedule.every.as_secs().max(1);
     loop {
         let next = (now() / period + 1) * period;
@@ -54,8 +55,11 @@ pub(crate) async fn run(schedule: &Schedule, functions: &Functions, stop: &Stop)
         if stop.is_set() {
             return;
         }
-        if let Err(error) = tick(schedule, functions, next).await {
-            tracing::error!(schedule = schedule.name, %error, "a scheduled run failed; the next one goes on");
+        match tick(schedule, functions, next).await {
+            Ok(answer) => health.ran(&schedule.name, &answer),
+            Err(error) => {
+                tracing::error!(schedule = schedule.name, %error, "a scheduled run failed; the next one goes on");
+            }
         }
     }
 }

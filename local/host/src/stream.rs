@@ -7,6 +7,7 @@
 use crate::HostError;
 use crate::durable::write_whole;
 use crate::functions::Functions;
+use crate::health::Health;
 use crate::stop::Stop;
 use crate::template::Stream as Mapping;
 use aws_sdk_dynamodb::config::interceptors::{
@@ -93,6 +94,15 @@ impl Storable for PutsAwaited {
     type Storer = StoreReplace<Self>;
 }
 
+/// A batch of each shard that was handed on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Passed {
+    /// The number of records.
+    records: usize,
+    /// When the oldest of them was made, in milliseconds since 1970; `None` if there was none.
+    oldest: Option<i64>,
+}
+
 /// A table's stream and its progress.
 pub struct Stream {
     client: Client,
@@ -124,11 +134,13 @@ impl Stream {
     }
 
     /// Delivers records as they arrive, until it must stop.
-    pub(crate) async fn run(&mut self, functions: &Functions, stop: &Stop) {
+    pub(crate) async fn run(&mut self, functions: &Functions, health: &Health, stop: &Stop) {
         while !stop.is_set() {
             let wait = match self.pass(functions).await {
-                Ok(0) => IDLE,
-                Ok(_) => Duration::ZERO,
+                Ok(passed) => {
+                    health.handed_on(passed.oldest);
+                    if passed.records == 0 { IDLE } else { Duration::ZERO }
+                }
                 Err(error) => {
                     tracing::error!(%error, "the table's stream could not be handed on for now");
                     BACKOFF
@@ -154,7 +166,7 @@ impl Stream {
         self.looked = None;
         loop {
             match self.pass(functions).await {
-                Ok(0) => return Ok(()),
+                Ok(Passed { records: 0, .. }) => return Ok(()),
                 Ok(_) => failures = 0,
                 Err(error) if failures >= MOST_FAILURES => return Err(error),
                 Err(_) => failures += 1,
@@ -162,9 +174,9 @@ impl Stream {
         }
     }
 
-    /// Delivers one batch of each shard. Returns the number of records handled.
-    async fn pass(&mut self, functions: &Functions) -> Result<usize, HostError> {
-        let mut dealt_with = 0;
+    /// Delivers one batch of each shard.
+    async fn pass(&mut self, functions: &Functions) -> Result<Passed, HostError> {
+        let mut passed = Passed::default();
         if self.looked.is_none_or(|looked| looked.elapsed() > SHARDS_GOOD_FOR) {
             self.shards = self.list_shards().await?;
             self.looked = Some(Instant::now());
@@ -195,9 +207,10 @@ impl Stream {
             if first_failed.is_some() {
                 return Err(HostError::Function("some records were not dealt with".to_owned()));
             }
-            dealt_with += records.len();
+            passed.records += records.len();
+            passed.oldest = passed.oldest.into_iter().chain(records.iter().filter_map(created_at)).min();
         }
-        Ok(dealt_with)
+        Ok(passed)
     }
 
     async fn list_shards(&self) -> Result<Vec<(String, String)>, HostError> {
@@ -248,6 +261,11 @@ pub(crate) fn read_checkpoints(path: &Path) -> Result<BTreeMap<String, String>, 
 
 fn engine(error: impl std::error::Error + Send + Sync) -> HostError {
     HostError::Engine(DisplayErrorContext(error).to_string())
+}
+
+/// When a change was made, in milliseconds since 1970.
+fn created_at(record: &Record) -> Option<i64> {
+    record.dynamodb()?.approximate_creation_date_time()?.to_millis().ok().filter(|millis| *millis > 0)
 }
 
 fn sequence_number(record: &Record) -> String {

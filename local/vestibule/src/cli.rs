@@ -1,6 +1,6 @@
 //! The command line: commands, arguments and options.
 
-use crate::reach::Reach;
+use crate::reach::{LogForm, Reach};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -33,6 +33,14 @@ impl Command {
     /// Whether it works on a data folder; the others write only where they are asked to.
     pub const fn has_data_folder(&self) -> bool {
         !matches!(self, Self::Report(_))
+    }
+
+    /// The form of the log, if requests are to be logged.
+    pub const fn log(&self) -> Option<LogForm> {
+        match self {
+            Self::Serve { reach, .. } => reach.log,
+            _ => None,
+        }
     }
 }
 

@@ -101,13 +101,23 @@ pub fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 }
 
 /// Where the log goes: to standard error, one event a line.
-#[derive(Debug)]
-pub struct Log;
+#[derive(Clone, Copy, Debug)]
+pub enum Log {
+    /// In lines for people.
+    Text,
+    /// In lines of JSON.
+    Json,
+}
 
 impl std::io::Write for Log {
     fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        writeln!(std::io::stderr().lock(), "{}", one_line(text.trim_end_matches('\n')))?;
+        let text = text.trim_end_matches('\n');
+        let line = match self {
+            Self::Text => one_line(text),
+            Self::Json => escaped(text.to_owned()),
+        };
+        writeln!(std::io::stderr().lock(), "{line}")?;
         Ok(event.len())
     }
 
@@ -137,7 +147,11 @@ pub fn one_line(text: &str) -> String {
 
 /// JSON in which such characters are escaped, so that it means the same. JSON itself escapes only those below U+0020.
 pub fn json_text(value: &Value) -> String {
-    let text = value.to_string();
+    escaped(value.to_string())
+}
+
+/// A text in JSON with the escapes that JSON itself leaves out.
+fn escaped(text: String) -> String {
     if !text.contains(acts) {
         return text;
     }

@@ -3,7 +3,7 @@
 //!
 //! Must stay true: what is printed is the address at which the folder was last served, unless another is named.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use http::Uri;
 use http::uri::Scheme;
 use serde::{Deserialize, Serialize};
@@ -57,9 +57,34 @@ pub struct Reach {
     /// Refused requests a minute after which an address gets 429; 0 for no limit
     #[arg(long, value_name = "NUMBER", default_value_t = 600)]
     pub refusals_a_minute: u32,
+    /// An address at which to serve /metrics for Prometheus; whoever reaches it reads them. Without it, nobody does
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+    /// Write a line for each answered request to the log, and the whole log in this form
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub log: Option<LogForm>,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// Lines for people
+    Text,
+    /// An object a line
+    Json,
 }
 
 impl Reach {
+    /// Listens for whoever reads the metrics, if an address is named.
+    pub async fn listen_for_metrics(&self) -> Result<Option<TcpListener>, BoxError> {
+        let Some(at) = self.metrics else { return Ok(None) };
+        let listener = TcpListener::bind(at).await.map_err(|error| format!("cannot listen on {at}: {error}"))?;
+        if !at.ip().is_loopback() {
+            tracing::warn!(%at, "metrics are served to everybody who reaches this address");
+        }
+        Ok(Some(listener))
+    }
+
     /// Listens, and remembers in the data folder how that is reached. Returns the address that is listened on.
     pub async fn listen(&self, data: &Path) -> Result<(TcpListener, String), BoxError> {
         let scheme = if self.tls_cert.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
@@ -86,6 +111,7 @@ impl Reach {
             tls,
             links: Some(links.clone()),
             allowed_origins: Access::from_env()?.allowed_origins,
+            log_requests: self.log.is_some(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Bodies of requests, read within the limits, and bodies of answers, which keep their connection's place until sent.
 
+use crate::front::access::Entry;
 use crate::front::connections::{Place, Stage};
 use crate::front::limits::{MAX_BODY_BYTES, MAX_THROWN_AWAY_BYTES};
 use crate::front::refusals::Reason;
@@ -96,11 +97,13 @@ pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) struct Sending {
     body: AnswerBody,
     place: Arc<Place>,
+    /// `None` if the request was refused.
+    entry: Option<Entry>,
 }
 
 impl Sending {
-    pub(crate) fn new(body: AnswerBody, place: Arc<Place>) -> Self {
-        Self { body, place }
+    pub(crate) fn new(body: AnswerBody, place: Arc<Place>, entry: Option<Entry>) -> Self {
+        Self { body, place, entry }
     }
 }
 
@@ -112,7 +115,11 @@ impl Body for Sending {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let (Poll::Ready(Some(Ok(frame))), Some(entry)) = (&polled, &mut self.entry) {
+            entry.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

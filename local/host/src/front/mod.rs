@@ -1,12 +1,14 @@
 //! The HTTP front: the template's routes on one listener, as API Gateway serves them in a deployment, and the report
-//! files by signed links.
+//! files by signed links, and the health of the machine.
 //!
 //! Must stay true: whoever sent no valid credential takes nothing that others need (`limits`).
 
+mod access;
 mod body;
 mod client;
 mod connections;
 mod files;
+pub(crate) mod health;
 mod limits;
 mod refusals;
 mod serve;
@@ -18,7 +20,9 @@ pub use limits::Limits;
 pub use tls::{Tls, TlsError};
 
 use crate::functions::Functions;
+use crate::health::Health;
 use crate::template::Route;
+use access::{Access, Entry, REQUEST_ID};
 use body::AnswerBody;
 use connections::{Connections, Place, Stage};
 use files::Files;
@@ -30,9 +34,10 @@ use limits::MAX_BODIES_BYTES;
 use refusals::{Reason, Refusals};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use vestibule_platform::{Clock, HttpResponse, Links, Problem};
+use vestibule_platform::{Clock, HttpResponse, Links, Operation, Problem};
 
 /// How the front serves.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +52,8 @@ pub struct FrontSettings {
     pub links: Option<Links>,
     /// Origins whose pages may read files, besides the front's own.
     pub allowed_origins: Vec<String>,
+    /// Whether each answered request gets a line in the log, of the target `access`.
+    pub log_requests: bool,
 }
 
 /// Serves `routes`, and the files of a bucket if there are links to them, until `shutdown`; then finishes the requests
@@ -57,6 +64,7 @@ pub(crate) async fn serve(
     functions: Functions,
     (s3, bucket): (aws_sdk_s3::Client, String),
     settings: FrontSettings,
+    health: Health,
     shutdown: impl Future<Output = ()>,
 ) {
     let limits = settings.limits.within_descriptors();
@@ -72,6 +80,8 @@ pub(crate) async fn serve(
         tls: settings.tls,
         connections: Connections::new(limits.connections, limits.connections_of_address),
         refusals: Refusals::new(limits.refusals_a_minute),
+        access: Access::new(settings.log_requests),
+        health,
         memory: Arc::new(Semaphore::new(MAX_BODIES_BYTES)),
         limits,
     };
@@ -86,6 +96,8 @@ struct Front {
     tls: Option<Tls>,
     connections: Arc<Connections>,
     refusals: Refusals,
+    access: Access,
+    health: Health,
     /// Bytes that bodies may still take.
     memory: Arc<Semaphore>,
     limits: Limits,
@@ -98,33 +110,48 @@ enum Match<'r> {
 }
 
 impl Front {
-    /// Answers a request, unless its address has caused too many refusals.
+    /// Answers a request, unless its address has caused too many refusals. Without an entry it was refused before a
+    /// function was asked.
     async fn answer(
         &self,
         request: Request<Incoming>,
         place: &Place,
         peer: IpAddr,
         is_tls: bool,
-    ) -> Response<AnswerBody> {
+    ) -> (Response<AnswerBody>, Option<Entry>) {
+        let began = Instant::now();
         let (mut parts, body) = request.into_parts();
+        // Before all limits: whoever watches the machine must see that it lives through a flood, too.
+        if let Some(response) = health::answer(&self.health, &parts.method, parts.uri.path()).await {
+            return self.entered(began, whole(response));
+        }
         let client = self.proxies.client(peer, is_tls, &parts.headers);
         client.write(&mut parts.headers);
         if let Err(seconds) = self.refusals.admit(client.address) {
             let refused = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Too many refused requests; try again later");
-            return whole(refused.retry_after(seconds).into());
+            return (whole(refused.retry_after(seconds).into()), None);
         }
         match self.respond(parts, body, place).await {
             Ok(response) => {
                 if response.status() == StatusCode::UNAUTHORIZED {
                     self.refusals.note_of(client.address, Reason::Unauthenticated);
                 }
-                response
+                self.entered(began, response)
             }
             Err((reason, response)) => {
                 self.refusals.note_of(client.address, reason);
-                whole(response)
+                (whole(response), None)
             }
         }
+    }
+
+    /// An answer with the id of its entry.
+    fn entered(&self, began: Instant, mut response: Response<AnswerBody>) -> (Response<AnswerBody>, Option<Entry>) {
+        let entry = self.access.entry(began, Operation::of(&response), response.status());
+        if let Some(id) = entry.id() {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        (response, Some(entry))
     }
 
     /// Answers a request.
@@ -140,13 +167,13 @@ impl Front {
         if let Some(files) = self.files.as_ref().filter(|_| Files::has(parts.uri.path())) {
             place.is_now(Stage::Answering);
             let problem = match files.answer(&parts).await {
-                Ok(response) => return Ok(response),
+                Ok(response) => return Ok(Operation::FILE.answered(response)),
                 Err(problem) => problem,
             };
             return match problem.status() {
                 StatusCode::FORBIDDEN => Err((Reason::Link, problem.into())),
                 StatusCode::METHOD_NOT_ALLOWED => Err((Reason::NotServed, problem.into())),
-                _ => Ok(whole(problem.into())),
+                _ => Ok(Operation::FILE.answered(whole(problem.into()))),
             };
         }
         let route = match self.find(&parts.method, parts.uri.path()) {

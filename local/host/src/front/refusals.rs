@@ -6,7 +6,7 @@ use crate::front::client::Counted;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use vestibule_platform::Buckets;
+use vestibule_platform::{Buckets, metrics};
 
 /// Number of addresses counted at once.
 const MOST_ADDRESSES: usize = 10_000;
@@ -42,6 +42,27 @@ pub(crate) enum Reason {
     Handshake,
 }
 
+impl Reason {
+    /// Its name in the metrics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::NotServed => "not_served",
+            Self::Link => "links",
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too_large",
+            Self::SlowHead => "slow_heads",
+            Self::SlowBody => "slow_bodies",
+            Self::TooMany => "too_many",
+            Self::NoMemory => "no_memory",
+            Self::Cut => "connections_cut",
+            Self::NoPlace => "connections_refused",
+            Self::NotAccepted => "not_accepted",
+            Self::Handshake => "handshakes",
+        }
+    }
+}
+
 const REASONS: usize = Reason::Handshake as usize + 1;
 
 /// The refusals.
@@ -68,6 +89,7 @@ impl Refusals {
 
     /// Counts a refusal that no limit applies to.
     pub(crate) fn note(&self, reason: Reason) {
+        metrics::REFUSALS.add([reason.name()], 1);
         self.counts[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 

@@ -120,10 +120,10 @@ impl Front {
             let (front, place, came) = (Arc::clone(&front), Arc::clone(&place), Arc::clone(&came));
             place.is_now(Stage::Receiving);
             async move {
-                let answer = front.answer(request, &place, peer, is_tls).await;
+                let (answer, entry) = front.answer(request, &place, peer, is_tls).await;
                 place.is_now(Stage::Answering);
                 came.store(false, Ordering::Relaxed);
-                Ok::<_, Infallible>(dated(answer).map(|body| Sending::new(body, place)))
+                Ok::<_, Infallible>(dated(answer).map(|body| Sending::new(body, place, entry)))
             }
         });
         let stream = Watched::new(stream, self.limits.stalled, Arc::clone(&has_come));

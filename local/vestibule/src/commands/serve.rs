@@ -5,7 +5,7 @@ use crate::cli::Common;
 use crate::output::answer;
 use crate::reach::Reach;
 use serde_json::json;
-use vestibule_platform::BoxError;
+use vestibule_platform::{BoxError, metrics};
 
 pub async fn run(reach: &Reach, common: &Common) -> Result<(), BoxError> {
     // This comes first, so that no signal is lost.
@@ -13,10 +13,15 @@ pub async fn run(reach: &Reach, common: &Common) -> Result<(), BoxError> {
     let app = App::start(&common.data).await?;
     let front = reach.front(&app.links)?;
     let (listener, url) = reach.listen(&common.data).await?;
+    let metrics = reach.listen_for_metrics().await?;
+    metrics::TENANTS.set([], f64::from(u32::try_from(app.store.tenants().await?.len()).unwrap_or(u32::MAX)));
     let functions = app.functions();
     let mut ready = json!({"url": url, "data": common.data});
     if let Some(public) = &reach.public_url {
         ready["publicUrl"] = json!(public);
+    }
+    if let Some(metrics) = &metrics {
+        ready["metrics"] = json!(format!("http://{}/metrics", metrics.local_addr()?));
     }
     answer(common.json, &ready, || {
         let public = reach.public_url.as_ref().map(|public| format!(", reached by {public},"));
@@ -27,7 +32,11 @@ pub async fn run(reach: &Reach, common: &Common) -> Result<(), BoxError> {
         signal.await;
         flush.await;
     };
-    app.host.run(listener, front, functions, stop).await?;
+    let host = match metrics {
+        Some(metrics) => app.host.measured_at(metrics),
+        None => app.host,
+    };
+    host.run(listener, front, functions, stop).await?;
     remove_folder(&app.scratch)?;
     if !common.json {
         crate::output::say("Stopped; everything acknowledged is stored.");
