@@ -1,5 +1,5 @@
-//! Makes what the binary holds besides code: the page's files, which cause a new build when one is added, and the API's
-//! description, as JSON and as a table of its operations.
+//! Makes what the binary holds besides code: the page's files, also compressed, and the API's description, as JSON and as
+//! a table of its operations.
 //!
 //! Must stay true: the names, paths, query parameters and permissions of operations are written only in `openapi.yaml`.
 
@@ -7,9 +7,11 @@
 mod enums;
 #[path = "build/operations.rs"]
 mod operations;
+#[path = "build/page.rs"]
+mod page;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -24,10 +26,16 @@ fn main() -> Result<()> {
     let yaml = std::fs::read_to_string("openapi.yaml")?;
     // YAML's own value keeps the order of the file.
     let mut document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&yaml)?;
-    enums::describe(&mut document, &serde_json::from_str(&std::fs::read_to_string(LEXICON)?)?);
+    let lexicon = std::fs::read_to_string(LEXICON)?;
+    enums::describe(&mut document, &serde_json::from_str(&lexicon)?);
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("openapi.json"), serde_json::to_vec(&document)?)?;
     std::fs::write(out.join("operations.rs"), operations::operations(&document)?)?;
-    std::fs::write(out.join("operations.js"), operations::module(&document)?)?;
-    Ok(())
+    // Modules that the page imports like its others.
+    let words = format!("// Made from lexicon.json.\nexport default {};\n", lexicon.trim_end());
+    let operations = operations::module(&document)?;
+    std::fs::write(out.join("lexicon.js"), &words)?;
+    std::fs::write(out.join("operations.js"), &operations)?;
+    let made = [("assets/kit/lexicon.js", words), ("assets/kit/operations.js", operations)];
+    page::write(Path::new("web"), &made, &out)
 }

@@ -71,7 +71,10 @@ pub fn operations(document: &Value) -> Result<String> {
                 }
             }
             let method = method.to_uppercase();
-            writeln!(methods, "        Served {{ method: Method::{method}, by: By::{by}, query: &[{query}] }},")?;
+            writeln!(
+                methods,
+                "        Served {{ id: {id:?}, method: Method::{method}, by: By::{by}, query: &[{query}] }},"
+            )?;
         }
         let allow = allow.join(", ");
         writeln!(routes, "    Route {{ segments: &{segments:?}, allow: {allow:?}, served: &[\n{methods}    ] }},")?;

@@ -6,6 +6,7 @@
 mod advice;
 mod auth;
 mod diagnostics;
+mod encoding;
 mod esp;
 mod files;
 mod oidc;
@@ -23,7 +24,7 @@ pub use diagnostics::subject;
 pub use pull::pull_status;
 pub use sources::{SourceLog, known_to_diagnostics, source_logs};
 pub use tenant::{SettingError, patched};
-pub use web::OPERATIONS_MODULE;
+pub use web::{LEXICON_MODULE, OPERATIONS_MODULE, PAGE_VERSION};
 
 use crate::operation::{By, Found, Open, Operation, Served, Who};
 use crate::query::parameters;
@@ -31,7 +32,7 @@ use http::Method;
 use std::sync::Arc;
 use vestibule_archive::{Archive, ArchiveError};
 use vestibule_domain::Timestamp;
-use vestibule_platform::{Access, BoxError, Bus, Clock, HttpRequest, HttpResponse, Problem};
+use vestibule_platform::{Access, BoxError, Bus, Clock, HttpRequest, HttpResponse, Operation as Named, Problem};
 use vestibule_report::Error as ReportError;
 use vestibule_store::{Role, StoreError, Tenant};
 use vestibule_webhook::MAX_BODY_BYTES;
@@ -82,7 +83,7 @@ impl Api {
             self.serve(&request, now).await.unwrap_or_else(HttpResponse::from)
         };
         self.share(&request, &mut response);
-        response
+        name_of(&request).answered(response)
     }
 
     async fn serve(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
@@ -92,9 +93,9 @@ impl Api {
         let get = [Method::GET, Method::HEAD].contains(request.method());
         match (&segments[..], found) {
             // The page holds nobody's data.
-            ([], _) if get => self.page_file(request, "index.html", now).await,
-            (["assets", folder, name], _) if get => {
-                self.page_file(request, &format!("assets/{folder}/{name}"), now).await
+            ([], _) if get => self.page(request, now).await,
+            (["assets", version, folder, name], _) if get => {
+                self.page_part(request, version, &format!("assets/{folder}/{name}"))
             }
             (["api", ..], found) if request.method() == Method::OPTIONS => self.preflight(&found),
             (_, Found::Operation(served @ Served { by: By::Openly(open), .. }, _)) => {
@@ -181,6 +182,18 @@ impl Api {
             Operation::ChangeTenant => self.change_tenant(call).await,
             Operation::SignOut => self.sign_out(call).await,
         }
+    }
+}
+
+/// The operation that a request asks for, by its name in the description, for whoever counts answers.
+fn name_of(request: &HttpRequest) -> Named {
+    let path = request.uri().path().trim_end_matches('/');
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match (&segments[..], Found::of(request.method(), &segments)) {
+        ([] | ["assets", ..], _) => Named::PAGE,
+        (["api", ..], _) if request.method() == Method::OPTIONS => Named::PREFLIGHT,
+        (_, Found::Operation(served, _)) => Named(served.id),
+        _ => Named::NONE,
     }
 }
 

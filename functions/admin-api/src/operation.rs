@@ -22,6 +22,8 @@ struct Route {
 /// What is served for a method.
 #[derive(Debug)]
 pub(crate) struct Served {
+    /// Its `operationId`.
+    pub id: &'static str,
     method: Method,
     /// What answers the request.
     pub by: By,

@@ -5,9 +5,12 @@
 //! limits what the page may load and request, and nothing in the page is inline.
 
 use crate::Api;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY};
+use crate::encoding::Encoding;
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use include_dir::{Dir, include_dir};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
@@ -18,13 +21,25 @@ use vestibule_webhook::sources::SENDERS;
 
 /// The words of names, as a module of the page. They come from the lexicon, as do those of the mailed page and the
 /// terminal.
-static LEXICON: LazyLock<String> = LazyLock::new(vestibule_words::module);
+pub const LEXICON_MODULE: &str = include_str!(concat!(env!("OUT_DIR"), "/lexicon.js"));
 /// The operations of the API's description, as a module of the page: method, path and question by name.
 pub const OPERATIONS_MODULE: &str = include_str!(concat!(env!("OUT_DIR"), "/operations.js"));
-/// The paths from which the page's other modules import these.
-const LEXICON_PATH: &str = "assets/kit/lexicon.js";
-const OPERATIONS_PATH: &str = "assets/kit/operations.js";
-static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web");
+
+include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// A file of the page.
+struct File {
+    /// Its path, without the version.
+    path: &'static str,
+    /// A digest of its content.
+    tag: &'static str,
+    plain: &'static [u8],
+    /// Compressed; `None` if that is no smaller.
+    gzip: Option<&'static [u8]>,
+    /// See [`gzip`](Self::gzip).
+    brotli: Option<&'static [u8]>,
+}
+
 /// `openapi.yaml` as JSON, with the names of senders filled in.
 static OPENAPI: LazyLock<String> = LazyLock::new(|| {
     let text = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
@@ -37,6 +52,16 @@ static OPENAPI: LazyLock<String> = LazyLock::new(|| {
     text.replace("[\"SENDERS\"]", &names(None)).replace("[\"SENDERS_WITH_SECRET\"]", &names(Some("")))
 });
 
+static OPENAPI_TAG: LazyLock<String> = LazyLock::new(|| {
+    let tag: String = Sha256::digest(OPENAPI.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{tag}\"")
+});
+
+/// For what has another content under the same address after the next deployment.
+const NOT_KEPT: &str = "no-cache";
+/// For what never changes under its address.
+const KEPT: &str = "public, max-age=31536000, immutable";
+
 impl Api {
     /// `GET /config.json`: the addresses of the API and, if there is one, of the issuer where people sign in.
     pub(crate) fn page_config(&self) -> HttpResponse {
@@ -48,27 +73,24 @@ impl Api {
         answer(StatusCode::OK, &json!({"api": "", "oidc": oidc}))
     }
 
-    /// A file of the page; the page itself is `index.html`.
-    pub(crate) async fn page_file(
-        &self,
-        request: &HttpRequest,
-        path: &str,
-        now: Timestamp,
-    ) -> Result<HttpResponse, Problem> {
-        let content = match path {
-            LEXICON_PATH => LEXICON.as_bytes(),
-            OPERATIONS_PATH => OPERATIONS_MODULE.as_bytes(),
-            _ => WEB.get_file(path).ok_or_else(Problem::not_found)?.contents(),
-        };
-        let mut response = fixed(request, content_type(path), content)?;
+    /// The page itself. Clients must ask for it each time, since it names the version of everything else.
+    pub(crate) async fn page(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
+        let mut response = File::named("index.html")?.answer(request)?;
+        let policy = self.policy(now).await?;
         let headers = response.headers_mut();
-        if content_type(path).starts_with("text/html") {
-            let policy = self.policy(now).await?;
-            headers.insert(CONTENT_SECURITY_POLICY, policy);
-            headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-            headers
-                .insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
-        }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(NOT_KEPT));
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+        Ok(response)
+    }
+
+    /// A file that the page loads, by the version and the path that it has there. A page of another version, left open
+    /// over an upgrade, gets the file as it is now, but does not keep it.
+    pub(crate) fn page_part(&self, request: &HttpRequest, version: &str, path: &str) -> Result<HttpResponse, Problem> {
+        let mut response = File::named(path)?.answer(request)?;
+        let kept = if version == PAGE_VERSION { KEPT } else { NOT_KEPT };
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(kept));
         Ok(response)
     }
 
@@ -99,20 +121,51 @@ impl Api {
 
 /// `GET /openapi.json`: the description of the API.
 pub(crate) fn document(request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    fixed(request, "application/json", OPENAPI.as_bytes())
+    fixed(request, "application/json", &OPENAPI_TAG, OPENAPI.as_bytes())
 }
 
-/// Answers with content that is part of the binary.
-fn fixed(request: &HttpRequest, content_type: &'static str, content: &[u8]) -> Result<HttpResponse, Problem> {
-    let tag: String = Sha256::digest(content)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("\"{tag}\"");
-    let mut response = match is_known(request.headers(), &tag) {
+impl File {
+    fn named(path: &str) -> Result<&'static Self, Problem> {
+        FILES.iter().find(|file| file.path == path).ok_or_else(Problem::not_found)
+    }
+
+    /// Answers with the form of the file that the client prefers, each of which has a tag of its own.
+    fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+        let encoding = Encoding::preferred(request.headers(), self.gzip.is_some(), self.brotli.is_some());
+        let content = match encoding {
+            Encoding::Identity => None,
+            Encoding::Gzip => self.gzip,
+            Encoding::Brotli => self.brotli,
+        };
+        let ending = encoding.name().map(|name| format!("-{name}")).unwrap_or_default();
+        let tag = format!("\"{}{ending}\"", self.tag);
+        let mut response = fixed(request, content_type(self.path), &tag, content.unwrap_or(self.plain))?;
+        let headers = response.headers_mut();
+        headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some(name) = encoding.name() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        Ok(response)
+    }
+}
+
+/// Answers with content that is part of the binary, or that it has not changed since the client got it.
+fn fixed(
+    request: &HttpRequest,
+    content_type: &'static str,
+    tag: &str,
+    content: &'static [u8],
+) -> Result<HttpResponse, Problem> {
+    let mut response = match is_known(request.headers(), tag) {
         true => empty(StatusCode::NOT_MODIFIED),
-        false => whole(StatusCode::OK, content_type, content.to_vec()),
+        false => {
+            let mut response = whole(StatusCode::OK, content_type, Vec::new());
+            *response.body_mut() = Bytes::from_static(content);
+            response
+        }
     };
     let headers = response.headers_mut();
-    // Clients must ask each time, since the next deployment may change the content of a name.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(NOT_KEPT));
     headers.insert(ETAG, HeaderValue::try_from(tag).map_err(|_| Problem::internal())?);
     Ok(response)
 }

@@ -42,7 +42,7 @@ fn the_pages_files_contain_no_copy_of_the_lexicon() {
 
 #[test]
 fn no_file_is_deeper_than_is_served() {
-    // `/assets/{folder}/{name}` has two levels, so a file below would never be found.
+    // `/assets/{version}/{folder}/{name}` has two levels after the version, so a file below would never be found.
     for folder in std::fs::read_dir(assets("")).unwrap() {
         let folder = folder.unwrap().path();
         assert!(folder.is_dir(), "{}", folder.display());

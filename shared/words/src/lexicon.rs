@@ -139,11 +139,6 @@ fn apart(name: &str) -> String {
     out
 }
 
-/// The lexicon as a module of the page.
-pub fn module() -> String {
-    format!("// Made from lexicon.json.\nexport default {};\n", LEXICON.trim_end())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

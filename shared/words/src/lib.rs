@@ -11,5 +11,5 @@ pub mod form;
 mod lexicon;
 mod names;
 
-pub use lexicon::{LEXICON, List, module, words};
+pub use lexicon::{LEXICON, List, words};
 pub use names::Named;

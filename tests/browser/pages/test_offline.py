@@ -153,7 +153,7 @@ def test_nothing_of_a_file_leaves_the_browser(server, page, watch):
     assert not [one.url for one in watch.requests if "/api/" in one.url or one.method != "GET"]
     # Only the page's own modules may still be fetched.
     assert all(
-        re.search(r"/(assets/[a-z]+/[a-z0-9.-]+|config\.json)?$", one.url) or one.url.startswith("data:")
+        re.search(r"/(assets/[0-9a-f]+/[a-z]+/[a-z0-9.-]+|config\.json)?$", one.url) or one.url.startswith("data:")
         for one in watch.requests
     )
     # No store of the browser has data of the file.

@@ -63,7 +63,7 @@ impl Sources {
         for part in ["scripts", "types"] {
             copy(&here().join(part), &folder.path().join(part));
         }
-        fs::write(folder.path().join("assets/kit/lexicon.js"), vestibule_words::module()).unwrap();
+        fs::write(folder.path().join("assets/kit/lexicon.js"), admin_api::LEXICON_MODULE).unwrap();
         fs::write(folder.path().join("assets/kit/operations.js"), admin_api::OPERATIONS_MODULE).unwrap();
         fs::write(folder.path().join("scripts/forms.json"), vestibule_words::form::EXAMPLES).unwrap();
         let vendor = folder.path().join("assets/vendor");

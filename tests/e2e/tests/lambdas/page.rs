@@ -23,11 +23,22 @@ async fn the_page_is_served_signed_in_to_and_answers_for_a_device() {
         policy.contains("script-src 'self'") && policy.contains("connect-src 'self' http://127.0.0.1:"),
         "{policy}"
     );
-    let script = stack.ask(FUNCTION, Method::GET, &tenancy, "/assets/shell/app.js").await;
+    let text = page.text();
+    let version = text.split("\"assets/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let at = |path: &str| format!("/assets/{version}/{path}");
+    let script = stack.ask(FUNCTION, Method::GET, &tenancy, &at("shell/app.js")).await;
     assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
+    assert!(script.header("cache-control").contains("immutable"), "{}", script.header("cache-control"));
     // Bytes that are not text arrive unchanged.
-    let wasm = stack.ask(FUNCTION, Method::GET, &tenancy, "/assets/vendor/sqlite3.wasm").await;
+    let wasm = stack.ask(FUNCTION, Method::GET, &tenancy, &at("vendor/sqlite3.wasm")).await;
     assert_eq!((wasm.header("content-type"), &wasm.body[..4]), ("application/wasm", &b"\0asm"[..]));
+    // Compressed ones, too: API Gateway gets them in base64.
+    let link = stack.url(FUNCTION, &at("vendor/sqlite3.wasm"));
+    let small = stack.follow(Method::GET, &link, |request| request.header("accept-encoding", "br")).await;
+    assert_eq!((small.header("content-encoding"), small.header("content-type")), ("br", "application/wasm"));
+    let mut again = Vec::new();
+    brotli_decompressor::BrotliDecompress(&mut &small.body[..], &mut again).unwrap();
+    assert!(again == wasm.body && small.body.len() * 2 < wasm.body.len(), "{} bytes", small.body.len());
 
     let code = new_sign_in_code("contoso").unwrap();
     let expires_at = now() + Millis::from_minutes(5);

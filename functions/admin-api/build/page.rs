@@ -1,0 +1,136 @@
+//! Puts the page's files into the binary: each as it is, and compressed by gzip and brotli where that is smaller.
+//!
+//! All files but the page itself have a version in their address, a digest of all of them. So a browser may keep each for
+//! good, and the modules of one page are of one version. They name each other by relative addresses, which the version
+//! does not change; only `index.html` has it written in.
+
+use crate::Result;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+/// The page itself.
+const INDEX: &str = "index.html";
+/// Files smaller than this fit into one packet as they are.
+const LEAST: usize = 256;
+
+/// Writes the files to `out`, and a table of them. `made` are files that are made by this build, by their paths.
+pub fn write(web: &Path, made: &[(&str, String)], out: &Path) -> Result<()> {
+    let mut files = BTreeMap::new();
+    collect(web, "", &mut files)?;
+    for (path, text) in made {
+        if files.insert((*path).to_owned(), text.clone().into_bytes()).is_some() {
+            return Err(format!("{path} is made from other files, so it must not be there").into());
+        }
+    }
+    let version = version_of(&files);
+    let index = files.get_mut(INDEX).ok_or("there is no index.html")?;
+    *index = String::from_utf8(index.clone())?.replace("\"assets/", &format!("\"assets/{version}/")).into_bytes();
+    let compressed = compress_all(&files)?;
+    let folder = out.join("page");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir(&folder)?;
+    let mut table = format!(
+        "/// A digest of all files, which is part of their addresses.\npub const PAGE_VERSION: &str = {version:?};\n\n\
+         static FILES: &[File] = &[\n"
+    );
+    for (number, ((path, plain), [gzip, brotli])) in files.iter().zip(compressed).enumerate() {
+        let put = |bytes: &[u8], ending: &str| -> Result<String> {
+            let name = format!("{number}.{ending}");
+            std::fs::write(folder.join(&name), bytes)?;
+            Ok(format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/page/{name}\"))"))
+        };
+        let smaller = |bytes: Vec<u8>, ending: &str| -> Result<String> {
+            let is_worth_it = plain.len() >= LEAST && bytes.len() < plain.len();
+            Ok(if is_worth_it { format!("Some({})", put(&bytes, ending)?) } else { "None".to_owned() })
+        };
+        let (plain, gzip, brotli) = (put(plain, "plain")?, smaller(gzip, "gz")?, smaller(brotli, "br")?);
+        let tag = digest(&files[path]);
+        writeln!(
+            table,
+            "    File {{ path: {path:?}, tag: {tag:?}, plain: {plain}, gzip: {gzip}, brotli: {brotli} }},"
+        )?;
+    }
+    table.push_str("];\n");
+    std::fs::write(out.join("page.rs"), table)?;
+    Ok(())
+}
+
+/// The files of a folder, by their paths from the first one.
+fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().map_err(|name| format!("{name:?} is not UTF-8"))?;
+        let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &path, files)?;
+        } else {
+            files.insert(path, std::fs::read(entry.path())?);
+        }
+    }
+    Ok(())
+}
+
+fn version_of(files: &BTreeMap<String, Vec<u8>>) -> String {
+    let mut all = Sha256::new();
+    for (path, content) in files {
+        // The length separates a file from the next.
+        all.update(format!("{path}\n{}\n", content.len()));
+        all.update(content);
+    }
+    hex(&all.finalize()[..8])
+}
+
+fn digest(content: &[u8]) -> String {
+    hex(&Sha256::digest(content)[..16])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Each file compressed by gzip and by brotli, in their order; on two threads, since the largest takes half of the time.
+fn compress_all(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<[Vec<u8>; 2]>> {
+    let contents: Vec<&Vec<u8>> = files.values().collect();
+    let part = |which: usize| -> std::io::Result<Vec<(usize, [Vec<u8>; 2])>> {
+        let mut by_size: Vec<usize> = (0..contents.len()).collect();
+        by_size.sort_by_key(|at| std::cmp::Reverse(contents[*at].len()));
+        by_size
+            .into_iter()
+            .skip(which)
+            .step_by(2)
+            .map(|at| Ok((at, [gzip(contents[at])?, brotli(contents[at])?])))
+            .collect()
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| part(0));
+        let other = part(1);
+        (one.join(), other)
+    });
+    let mut compressed = one.map_err(|_| "compressing died")??;
+    compressed.extend(other?);
+    compressed.sort_by_key(|(at, _)| *at);
+    Ok(compressed.into_iter().map(|(_, both)| both).collect())
+}
+
+fn gzip(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(content)?;
+    encoder.finish()
+}
+
+fn brotli(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let settings = brotli::enc::BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        size_hint: content.len(),
+        ..brotli::enc::BrotliEncoderParams::default()
+    };
+    let mut out = Vec::new();
+    brotli::BrotliCompress(&mut &*content, &mut out, &settings)?;
+    Ok(out)
+}
