@@ -27,6 +27,7 @@ mod import;
 mod import_exports;
 mod intake;
 mod lost_files;
+mod metrics;
 mod model;
 mod numbers;
 mod oidc;

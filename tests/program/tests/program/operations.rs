@@ -13,7 +13,8 @@ use vestibule_program_tests::{Answer, Client, Folder, Sender, Serve, Tenant};
 use vestibule_webhook::sources::SENDERS;
 
 /// Routes of the page, which the description leaves out.
-pub const PAGE: [&str; 4] = ["GET /", "HEAD /", "GET /assets/{folder}/{name}", "HEAD /assets/{folder}/{name}"];
+pub const PAGE: [&str; 4] =
+    ["GET /", "HEAD /", "GET /assets/{version}/{folder}/{name}", "HEAD /assets/{version}/{folder}/{name}"];
 /// Preflights, which browsers send, and handshakes, which delivery services send. They are not described either, and
 /// have their own tests, since their answers depend on the origin.
 pub const BEFOREHAND: [&str; 2] = ["OPTIONS /api/{proxy+}", "OPTIONS /hooks/{proxy+}"];
@@ -175,7 +176,7 @@ fn asset() -> String {
     let files = std::fs::read_dir(web.join("assets/shell")).unwrap();
     let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    format!("shell/{}", names.first().unwrap())
+    format!("any-version/shell/{}", names.first().unwrap())
 }
 
 /// The table: each operation of the description with the call that follows from it, and the page. Calls that remove
@@ -202,7 +203,7 @@ pub fn table() -> &'static [Operation] {
 fn of_page(route: &str) -> Operation {
     Operation {
         route: route.to_owned(),
-        call: route.split(' ').nth(1).unwrap().replace("{folder}/{name}", "{asset}"),
+        call: route.split(' ').nth(1).unwrap().replace("{version}/{folder}/{name}", "{asset}"),
         body: None,
         who: Who::Anybody,
         status: 200,
