@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 const TOKEN_PREFIX: &str = "vst_";
 const CODE_PREFIX: &str = "vsc_";
+const SESSION_PREFIX: &str = "vss_";
 const WEBHOOK_PREFIX: &str = "whsec_";
 
 /// `N` random bytes from the operating system.
@@ -56,6 +57,14 @@ pub fn new_sign_in_code(tenant: &str) -> Result<String, BoxError> {
     Ok(format!("{CODE_PREFIX}{tenant}_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
 }
 
+/// The secret of a new session of a browser at `tenant`.
+///
+/// # Errors
+/// If the operating system returns no randomness.
+pub fn new_browser_session(tenant: &str) -> Result<String, BoxError> {
+    Ok(format!("{SESSION_PREFIX}{tenant}_{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
+}
+
 /// What we keep of a token: its SHA-256, in hexadecimal.
 pub fn token_hash(token: &str) -> String {
     Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -83,10 +92,29 @@ pub fn code_tenant(code: &str) -> Option<&str> {
     code.strip_prefix(CODE_PREFIX)?.split_once('_').map(|(tenant, _)| tenant)
 }
 
+/// The tenant that the secret of a session names.
+pub fn browser_session_tenant(secret: &str) -> Option<&str> {
+    secret.strip_prefix(SESSION_PREFIX)?.split_once('_').map(|(tenant, _)| tenant)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_credential_passes_for_another_kind() {
+        let (token, code) = (new_token("contoso").unwrap(), new_sign_in_code("contoso").unwrap());
+        let session = new_browser_session("contoso").unwrap();
+        let tenants =
+            |text: &str| [token_tenant(text), code_tenant(text), browser_session_tenant(text)].map(|one| one.is_some());
+        assert_eq!(tenants(&token), [true, false, false]);
+        assert_eq!(tenants(&code), [false, true, false]);
+        assert_eq!((tenants(&session), browser_session_tenant(&session)), ([false, false, true], Some("contoso")));
+        // 256 bits of randomness, in characters that a cookie may have.
+        assert_eq!(session.len(), "vss_contoso_".len() + 43);
+        assert!(session.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{session}");
+    }
 
     #[test]
     fn a_token_names_its_tenant() {

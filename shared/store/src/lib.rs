@@ -8,6 +8,7 @@
 //! an enrollment with something open is in the due index.
 
 mod app_names;
+mod browser_sessions;
 mod changes;
 mod content;
 mod dead_letters;
@@ -37,6 +38,7 @@ mod tenants;
 mod web_enrollment;
 mod write;
 
+pub use browser_sessions::{BrowserSession, Credential, MOST_SESSIONS, SESSION_IDLE, SESSION_LASTS, session_id};
 pub use changes::{INDEX_LAG, NIGHTLY_INDEX_LAG};
 pub use dead_letters::DeadLetter;
 pub use deliveries::{DayLog, Delivery, MOST_NAMES, NEWEST, OTHER, Refusal, Silence, log_day, silence};

@@ -46,6 +46,8 @@ pub enum Cause {
     Pull,
     /// Tenants and their files.
     Tenant,
+    /// Sessions of browsers.
+    BrowserSessions,
 }
 
 /// Capacity units.

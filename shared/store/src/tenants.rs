@@ -191,6 +191,12 @@ impl Tenant {
         self.webhook_secrets.iter().map(Secret::expose)
     }
 
+    /// The API token with this SHA-256, in hexadecimal, whether it is still valid or not. Not for what a caller presents,
+    /// since the time that it takes depends on it.
+    pub fn token(&self, sha256: &str) -> Option<&ApiToken> {
+        self.tokens.iter().find(|token| token.sha256 == sha256)
+    }
+
     /// The settings at a version.
     pub fn settings_at(&self, version: u32) -> &TenantSettings {
         if version >= self.settings_history.version {

@@ -105,6 +105,12 @@ macro_rules! with_cases {
                 priorities_have_no_gaps_whoever_writes_at_once,
                 a_version_stays_when_its_profile_changes,
                 a_refusal_changes_nothing;
+            browser_sessions:
+                a_session_begins_once_and_ends_for_good,
+                a_session_ends_by_the_clock,
+                uses_are_noted_once_a_minute,
+                tenants_do_not_share_sessions,
+                a_session_begins_though_nobody_heard;
             web_enrollment:
                 sums_are_what_counting_the_sets_gives,
                 what_does_not_grow_is_not_written,
