@@ -5,6 +5,7 @@
 
 mod advice;
 mod auth;
+mod browser;
 mod diagnostics;
 mod encoding;
 mod esp;
@@ -15,7 +16,7 @@ mod pull;
 mod query;
 mod reports;
 mod respond;
-mod session;
+mod sign_in;
 mod sources;
 mod tenant;
 mod web;
@@ -34,7 +35,7 @@ use vestibule_archive::{Archive, ArchiveError};
 use vestibule_domain::Timestamp;
 use vestibule_platform::{Access, BoxError, Bus, Clock, HttpRequest, HttpResponse, Operation as Named, Problem};
 use vestibule_report::Error as ReportError;
-use vestibule_store::{Role, StoreError, Tenant};
+use vestibule_store::{BrowserSession, Credential, Role, StoreError, Tenant};
 use vestibule_webhook::MAX_BODY_BYTES;
 
 /// The API.
@@ -54,8 +55,11 @@ struct Call {
     id: Option<String>,
     query: query::Parameters,
     tenant: Tenant,
-    /// The id of the credential.
-    caller: String,
+    credential: Credential,
+    /// When the credential itself ends; `None` means never.
+    credential_ends: Option<Timestamp>,
+    /// The session of the browser by whose cookie the request came.
+    session: Option<BrowserSession>,
     role: Role,
     /// The scope tags to which the credential is limited; empty means no limit.
     scope_tags: Vec<String>,
@@ -72,6 +76,13 @@ impl Api {
     pub fn new(archive: Archive, bus: Bus, clock: Clock, access: Access) -> Result<Self, BoxError> {
         let issuer = access.oidc.clone().map(|oidc| oidc::Issuer::new(oidc, clock.clone())).transpose()?;
         Ok(Self { archive, bus, clock, access: Arc::new(access), issuer, limiter: respond::Limiter::default() })
+    }
+
+    /// The same API, reached by people at the origin `public`; with `None` as before.
+    #[must_use]
+    pub fn reached_at(mut self, public: Option<&str>) -> Self {
+        self.access = Arc::new(Access::clone(&self.access).reached_at(public));
+        self
     }
 
     /// Serves one request.
@@ -104,6 +115,7 @@ impl Api {
                     Open::GetConfig => Ok(self.page_config()),
                     Open::GetOpenApi => web::document(request),
                     Open::SignIn => self.sign_in(request, now).await,
+                    Open::GetSession => self.current_session(request, now).await,
                 }
             }
             // An unknown caller does not learn whether a path exists.
@@ -119,7 +131,7 @@ impl Api {
     ) -> Result<HttpResponse, Problem> {
         let is_page = esp::is_page(&found, request);
         let caller = self.authenticate(request, is_page, now).await?;
-        let quota = self.limiter.count(&caller.id, self.access.requests_a_minute, now)?;
+        let quota = self.limiter.count(&caller.name(), self.access.requests_a_minute, now)?;
         let answer = match found {
             Found::Operation(served, id) => self.answer_to(request, caller, served, id, now).await,
             other => Err(other.problem()),
@@ -139,9 +151,9 @@ impl Api {
         id: Option<String>,
         now: Timestamp,
     ) -> Result<HttpResponse, Problem> {
-        let auth::Caller { tenant, role, scope_tags, id: caller } = caller;
-        let query = parameters(request.uri().query())?;
-        let call = Call { id, query, tenant, caller, role, scope_tags, now, request: request.clone() };
+        let auth::Caller { tenant, credential, credential_ends, session, role, scope_tags } = caller;
+        let (query, request) = (parameters(request.uri().query())?, request.clone());
+        let call = Call { id, query, tenant, credential, credential_ends, session, role, scope_tags, now, request };
         let (operation, who) = match served.by {
             By::Question(question) => return self.question(&call, question).await,
             By::Openly(_) => return Err(Problem::not_found()),
@@ -180,7 +192,10 @@ impl Api {
             Operation::GetSources => self.sources(&call).await,
             Operation::GetTenant => self.show_tenant(&call).await,
             Operation::ChangeTenant => self.change_tenant(call).await,
-            Operation::SignOut => self.sign_out(call).await,
+            Operation::SignOut => self.sign_out(&call).await,
+            Operation::BeginBrowserSession => self.begin_browser_session(&call).await,
+            Operation::ListBrowserSessions => self.list_browser_sessions(&call).await,
+            Operation::EndBrowserSession => self.end_browser_session(&call, id).await,
         }
     }
 }

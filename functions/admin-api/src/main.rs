@@ -17,7 +17,8 @@ async fn main() -> Result<(), BoxError> {
     let staleness = Millis::new(config.staleness_ms.into());
     let archive = Archive::new(store, s3, config.bucket.clone(), scratch, advice).with_staleness(staleness);
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
-    let api = Api::new(archive, bus, Clock::system(), Access::from_env()?)?;
+    // API Gateway has no plain http.
+    let api = Api::new(archive, bus, Clock::system(), Access::from_env()?.always_by_https())?;
     lambda::run_http(|request| {
         let api = api.clone();
         async move { api.handle(request).await }

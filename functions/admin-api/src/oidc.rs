@@ -10,6 +10,7 @@ use self::keys::Keys;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_platform::{BoxError, Clock, Oidc, Problem};
 use vestibule_store::Role;
@@ -37,6 +38,10 @@ pub(crate) struct Person {
     pub tenant: TenantId,
     pub role: Role,
     pub subject: String,
+    /// When the token ends.
+    pub ends_at: Timestamp,
+    /// The key that signed it, if it names one.
+    pub key_id: Option<String>,
 }
 
 impl Issuer {
@@ -52,6 +57,25 @@ impl Issuer {
     /// The origin to which the page posts the code that people come back with, if it is known.
     pub(crate) async fn token_origin(&self, now: Timestamp) -> Option<String> {
         self.keys.token_origin(now).await
+    }
+
+    /// By what a token is believed here: another configuration believes other tokens.
+    pub(crate) fn trusted_as(&self) -> String {
+        let Oidc { issuer, audience, roles_claim, .. } = &*self.settings;
+        format!("{issuer} {audience} {roles_claim}")
+    }
+
+    /// Whether a token that was believed as `trusted_as`, and signed by that key, still would be.
+    ///
+    /// # Errors
+    /// If the issuer's keys can't be read.
+    pub(crate) async fn still_trusts(
+        &self,
+        trusted_as: &str,
+        key_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, Problem> {
+        Ok(trusted_as == self.trusted_as() && self.keys.key(key_id, now).await?.is_some())
     }
 
     /// The person of a token; `None` if the token is invalid.
@@ -72,7 +96,11 @@ impl Issuer {
         let roles = roles.as_array().cloned().unwrap_or_else(|| vec![roles.clone()]);
         let found = roles.iter().filter_map(Value::as_str).find_map(role);
         let subject = decoded.claims["sub"].as_str().unwrap_or_default().to_owned();
-        Ok(found.map(|(tenant, role)| Person { tenant, role, subject }))
+        // It may have a fraction.
+        let ends = decoded.claims["exp"].as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let ends = ends.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let (ends_at, key_id) = (Timestamp::from_millis(ends), header.kid);
+        Ok(found.map(|(tenant, role)| Person { tenant, role, subject, ends_at, key_id }))
     }
 }
 

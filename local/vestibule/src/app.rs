@@ -140,6 +140,13 @@ impl App {
         })
     }
 
+    /// The same, whose page people reach at the origin `public`; with `None` at the one that requests name.
+    #[must_use]
+    pub fn reached_at(mut self, public: Option<&str>) -> Self {
+        self.api = self.api.reached_at(public);
+        self
+    }
+
     /// The functions by the names that the template gives them.
     pub fn functions(&self) -> Functions {
         let [events, esp] = self.hooks.clone();

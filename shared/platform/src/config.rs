@@ -39,6 +39,10 @@ pub struct Access {
     pub allowed_origins: Vec<String>,
     /// Requests a minute that one caller may make of one process; 0 for no limit.
     pub requests_a_minute: u32,
+    /// The origin at which people reach the page, if that is known: a proxy may pass on another name.
+    pub public_url: Option<String>,
+    /// Whether people can reach it by https alone, whatever a request says about its way.
+    pub is_always_https: bool,
 }
 
 /// An OpenID Connect issuer, and which claims of its tokens name tenants and roles.
@@ -58,7 +62,7 @@ pub struct Oidc {
 
 impl Access {
     /// Reads `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_AUDIENCE`, `OIDC_SCOPE`, `OIDC_ROLES_CLAIM`, `ALLOWED_ORIGINS`
-    /// (separated by spaces) and `REQUESTS_A_MINUTE`; each may be missing or empty.
+    /// (separated by spaces), `REQUESTS_A_MINUTE` and `PUBLIC_URL`; each may be missing or empty.
     ///
     /// # Errors
     /// If `OIDC_ISSUER` is set without `OIDC_CLIENT_ID`, or `REQUESTS_A_MINUTE` is not a number.
@@ -83,7 +87,25 @@ impl Access {
             Some(text) => text.parse().map_err(|_| ConfigError("REQUESTS_A_MINUTE"))?,
         };
         let allowed_origins = allowed_origins.split_whitespace().map(str::to_owned).collect();
-        Ok(Self { oidc, allowed_origins, requests_a_minute })
+        Ok(Self { oidc, allowed_origins, requests_a_minute, is_always_https: false, public_url: None }
+            .reached_at(read("PUBLIC_URL").as_deref()))
+    }
+
+    /// The same, reached by people at `origin`, such as `https://vestibule.example`; with `None` as before.
+    #[must_use]
+    pub fn reached_at(mut self, origin: Option<&str>) -> Self {
+        if let Some(origin) = origin {
+            self.is_always_https |= origin.starts_with("https://");
+            self.public_url = Some(origin.trim_end_matches('/').to_owned());
+        }
+        self
+    }
+
+    /// The same, reached by https alone.
+    #[must_use]
+    pub const fn always_by_https(mut self) -> Self {
+        self.is_always_https = true;
+        self
     }
 }
 

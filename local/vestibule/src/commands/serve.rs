@@ -10,7 +10,7 @@ use vestibule_platform::{BoxError, metrics};
 pub async fn run(reach: &Reach, common: &Common) -> Result<(), BoxError> {
     // This comes first, so that no signal is lost.
     let signal = stop_signal()?;
-    let app = App::start(&common.data).await?;
+    let app = App::start(&common.data).await?.reached_at(reach.public_url.as_deref());
     let front = reach.front(&app.links)?;
     let (listener, url) = reach.listen(&common.data).await?;
     let metrics = reach.listen_for_metrics().await?;

@@ -50,6 +50,15 @@ async fn the_page_is_served_signed_in_to_and_answers_for_a_device() {
     let again = stack.change(FUNCTION, Method::POST, &tenancy, "/api/session", &body).await;
     assert_eq!(again.status, 401, "{}", again.text());
     signed_in.json()["token"].as_str().unwrap().clone_into(&mut tenancy.token);
+    // As deployed, people come by https alone, and the page's cookie is for that.
+    let begun = stack.change(FUNCTION, Method::POST, &tenancy, "/api/browser-sessions", &json!({})).await;
+    assert_eq!(begun.status, 201, "{}", begun.text());
+    let set = begun.header("set-cookie").to_owned();
+    assert!(set.starts_with("__Host-vestibule=vss_contoso_") && set.ends_with("; Secure"), "{set}");
+    let url = stack.url(FUNCTION, "/api/tenant");
+    let cookie = set.split(';').next().unwrap().to_owned();
+    let seen = stack.follow(Method::GET, &url, |request| request.header("cookie", &cookie)).await;
+    assert_eq!((seen.status.as_u16(), &seen.json()["role"]), (200, &json!("reader")), "{}", seen.text());
 
     let failed = json!({"platform": "ios", "failure": {"code": "0x801c0003"}});
     let events = json!([

@@ -99,6 +99,7 @@ impl Document {
             body,
             who,
             status,
+            readers: status,
             theirs: if path.contains('{') { 404 } else { status },
             bad_queries: query.flat_map(|parameter| self.refused(parameter)).collect(),
             bad_bodies: Vec::new(),

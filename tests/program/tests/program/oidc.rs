@@ -7,11 +7,13 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use vestibule_program_tests::{Client, Folder, now};
+use vestibule_domain::Timestamp;
+use vestibule_program_tests::{Answer, Client, Folder, now};
 
 /// A change to valid claims.
 type Change<'c> = &'c dyn Fn(&mut Value);
@@ -117,6 +119,54 @@ async fn only_tokens_of_the_issuer_are_accepted_with_the_role_that_they_name() {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!("{}.{}.", part(&json!({"alg": "none", "kid": "k1"})), part(&claims(&|_| {})));
     asks(unsigned).get("/api/tenant").await.problem(401);
+}
+
+/// A request by a session's cookie.
+async fn by_cookie(url: &str, cookie: &str) -> Answer {
+    let request = Client::new(url, "").request(Method::GET, "/api/tenant").header("cookie", cookie);
+    Answer::of(request.send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_persons_session_ends_with_their_token_and_with_what_it_was_believed_by() {
+    let known = key("k1");
+    let keys = Arc::new(Mutex::new(vec![known.public.clone()]));
+    let address = issuer(Arc::clone(&keys)).await;
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let environment = [("OIDC_ISSUER", address.as_str()), ("OIDC_CLIENT_ID", "vestibule-page")];
+    let serve = folder.serve_with(&environment);
+    let ends = now().seconds() + 600;
+    let claims = json!({"iss": address, "aud": "vestibule-page", "sub": "ada", "exp": ends, "roles": "contoso:admin"});
+    let token = known.token(&claims);
+    let begun = Client::new(&serve.url, &token).request(Method::POST, "/api/browser-sessions").send().await.unwrap();
+    let cookie = begun.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let session = Answer::of(begun).await.ok(201)["session"].clone();
+    assert_eq!(session["endsAt"], Timestamp::from_millis(1_000 * ends).to_string());
+    let tenant = by_cookie(&serve.url, &cookie).await.ok(200);
+    assert_eq!((&tenant["tenant"], &tenant["role"]), (&json!("contoso"), &json!("admin")));
+    let shown = folder.json(&["token", "sessions", "contoso"]);
+    assert_eq!((&shown["sessions"][0]["by"], &shown["sessions"][0]["role"]), (&json!("person ada"), &json!("admin")));
+    assert!(!shown.to_string().contains(&token));
+
+    // The same after a new start, but not where other tokens are believed, or none, or where the key is gone.
+    drop(serve);
+    let serve = folder.serve_with(&environment);
+    by_cookie(&serve.url, &cookie).await.ok(200);
+    drop(serve);
+    let serve = folder.serve_with(&[environment[0], environment[1], ("OIDC_AUDIENCE", "another")]);
+    by_cookie(&serve.url, &cookie).await.problem(401);
+    drop(serve);
+    let serve = folder.serve();
+    by_cookie(&serve.url, &cookie).await.problem(401);
+    drop(serve);
+    *keys.lock().unwrap() = vec![key("k2").public];
+    let serve = folder.serve_with(&environment);
+    by_cookie(&serve.url, &cookie).await.problem(401);
+    *keys.lock().unwrap() = vec![known.public.clone()];
+    drop(serve);
+    let serve = folder.serve_with(&environment);
+    by_cookie(&serve.url, &cookie).await.ok(200);
 }
 
 #[tokio::test]

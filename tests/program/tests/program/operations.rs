@@ -38,6 +38,8 @@ pub struct Operation {
     pub who: Who,
     /// The status of the answer to a valid call.
     pub status: u16,
+    /// The status of the answer to the same call by another credential of the tenant, which may only read.
+    pub readers: u16,
     /// The status of the answer to the same call with the token of another tenant's administrator.
     pub theirs: u16,
     /// Invalid queries, and the invalid parameter.
@@ -88,6 +90,7 @@ impl Sample {
         let session = &admin.json("/api/reports/esp/sessions?limit=1").await;
         let attempt = &admin.json("/api/reports/incomplete-enrollments/attempts?outcome=abandoned&limit=1").await;
         let profiles = &admin.json("/api/devices/esp-profiles").await;
+        let browser = Self::post(&admin, "/api/browser-sessions", &json!({})).await.ok(201);
         let spare = Self::post(&admin, "/api/devices/esp-profiles", &json!({"displayName": "Spare"})).await.ok(201);
         let names = vec![
             ("devices", text(session, "/sessions/0/enrollmentKey")),
@@ -97,6 +100,7 @@ impl Sample {
             ("spare-esp-profiles", text(&spare, "/id")),
             ("files", text(&admin.json("/api/reports/files").await, "/files/0/id")),
             ("advice", "0x80cf0437".to_owned()),
+            ("spare-browser-sessions", text(&browser, "/session/id")),
             ("asset", asset()),
         ];
         let (nobody, theirs) = (client(""), client(&fabrikam.admin));
@@ -207,6 +211,7 @@ fn of_page(route: &str) -> Operation {
         body: None,
         who: Who::Anybody,
         status: 200,
+        readers: 200,
         theirs: 200,
         bad_queries: Vec::new(),
         bad_bodies: Vec::new(),
@@ -221,6 +226,8 @@ struct Special {
     query: Option<&'static str>,
     /// A valid body in place of the description's example.
     body: Option<Value>,
+    /// The status of the answer to another credential of the tenant.
+    readers: Option<u16>,
     /// The status of the answer to the other tenant's administrator.
     theirs: Option<u16>,
     bad_query: Option<(&'static str, &'static str)>,
@@ -231,6 +238,7 @@ impl Special {
     fn change(self, row: &mut Operation) {
         row.call.extend(self.query.into_iter().flat_map(|query| ["?", query]));
         row.body = self.body.or(row.body.take());
+        row.readers = self.readers.unwrap_or(row.readers);
         row.theirs = self.theirs.unwrap_or(row.theirs);
         row.bad_queries.extend(self.bad_query.map(|(query, name)| (query.to_owned(), name.to_owned())));
         row.bad_bodies = self.bad_bodies;
@@ -264,6 +272,8 @@ fn special() -> Vec<Special> {
             ..with("GET /api/diagnostics", "device={devices}")
         },
         Special { route: "GET /api/advice/{code}", theirs: Some(200), ..Special::default() },
+        // A session is seen by the credential alone that it was made from.
+        Special { route: "DELETE /api/browser-sessions/{id}", readers: Some(404), ..Special::default() },
         refuses(
             "POST /api/devices/esp-profiles/resolve",
             vec![

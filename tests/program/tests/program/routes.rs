@@ -62,7 +62,7 @@ async fn credentials_roles_and_tenants() {
         let to_reader = sample.call(&sample.reader, operation).await;
         match operation.who {
             Who::Admins => drop(silent_problem(&to_reader, 403)),
-            _ => assert_eq!(to_reader.status, operation.status, "{route}"),
+            _ => assert_eq!(to_reader.status, operation.readers, "{route}"),
         }
         let to_them = sample.call(&sample.theirs, operation).await;
         assert_eq!(to_them.status, operation.theirs, "{route}");

@@ -1,7 +1,7 @@
 //! Signing in with a code that works once, and signing out.
 //!
 //! An operator makes a code (`vestibule token link`), and it is exchanged for a token that expires. So a link can be
-//! passed on although no token is ever part of an address.
+//! passed on although no token is ever part of an address. The page exchanges that token for a session (`browser`).
 //!
 //! Must stay true: of all who use a code at the same time, exactly one gets a token, and that caller receives it even
 //! if the table's answer to the write was lost.
@@ -12,9 +12,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_platform::credentials::{code_tenant, new_token, same_hash, token_hash};
-use vestibule_platform::problem::{empty, json as answer};
+use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpRequest, HttpResponse, Problem};
-use vestibule_store::{ApiToken, Role, SignInCode, StoreError};
+use vestibule_store::{ApiToken, Credential, Role, SignInCode, StoreError};
 
 /// How long a token from signing in is valid.
 const SESSION: Millis = Millis::from_minutes(12 * 60);
@@ -65,18 +65,20 @@ impl Api {
         Err(Problem::unavailable())
     }
 
-    /// `DELETE /api/session`: revokes a token from signing in. A token that an operator made stays.
-    pub(crate) async fn sign_out(&self, mut call: Call) -> Result<HttpResponse, Problem> {
-        let before = call.tenant.tokens.len();
-        call.tenant.tokens.retain(|token| token.id != call.caller || token.expires_at.is_none());
-        if call.tenant.tokens.len() < before {
-            match self.archive.store().update_tenant(&mut call.tenant).await {
-                Ok(()) => {}
-                Err(StoreError::Conflict) => return Err(Problem::unavailable()),
-                Err(error) => return Err(store_problem(error)),
-            }
+    /// `DELETE /api/session`: ends the session of the browser, or with `everywhere` all sessions of the credential, and
+    /// revokes a token from signing in, which ends what was made from it. A token that an operator made stays.
+    pub(crate) async fn sign_out(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        if let Credential::Token { sha256 } = &call.credential {
+            let store = self.archive.store();
+            let revoked = store.change_tenant(&call.tenant.id, |tenant| {
+                tenant.tokens.retain(|token| token.sha256 != *sha256 || token.expires_at.is_none());
+                Ok::<_, StoreError>(())
+            });
+            revoked.await.map_err(store_problem)?;
         }
-        Ok(empty(StatusCode::NO_CONTENT))
+        let everywhere = call.query.get("everywhere").is_some_and(|value| value == "true");
+        self.end_sessions(call, everywhere).await?;
+        Ok(self.ended(call))
     }
 }
 
