@@ -226,12 +226,33 @@ pub enum TokenCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Revoke a token
+    /// Revoke a token, which ends the sessions that were made from it
     Revoke {
         /// The tenant
         name: String,
         /// The token's id, or the token
         token: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List the browsers that are signed in to a tenant, and by what
+    Sessions {
+        /// The tenant
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Sign browsers out
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    EndSessions {
+        /// The tenant
+        name: String,
+        /// The sessions, by id
+        #[arg(group = "which", value_name = "SESSION")]
+        sessions: Vec<String>,
+        /// All of the tenant
+        #[arg(long, group = "which")]
+        all: bool,
         #[command(flatten)]
         common: Common,
     },

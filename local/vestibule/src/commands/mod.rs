@@ -7,6 +7,7 @@ mod graph;
 mod import;
 mod report;
 mod serve;
+mod sessions;
 mod source;
 mod sweep;
 mod tenant;

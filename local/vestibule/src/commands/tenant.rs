@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
+use crate::commands::sessions;
 use crate::output::{Lines, answer};
 use crate::reach::public_address;
 use indicatif::ProgressBar;
@@ -342,6 +343,10 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
                 return Err(format!("{name} has no such token").into());
             }
             answer(common.json, &json!({"tenant": tenant.id, "revoked": revoked}), || "Revoked.".to_owned());
+        }
+        TokenCommand::Sessions { name, common } => sessions::list(&name, &common).await?,
+        TokenCommand::EndSessions { name, sessions, all, common } => {
+            sessions::end(&name, (!all).then_some(&sessions[..]), &common).await?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 mod api;
 mod bad_input;
+mod browser_sessions;
 mod commands;
 mod content_modes;
 mod crash;

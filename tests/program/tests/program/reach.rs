@@ -154,6 +154,19 @@ fn it_serves_https_with_a_certificate() {
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
     let answer: serde_json::Value = serde_json::from_slice(&asked.stdout).unwrap();
     assert_eq!(answer["tenant"], "contoso");
+    // Whoever signs in here gets a cookie for TLS alone.
+    let begun = Command::new("curl")
+        .args(["-sSi", "--max-time", "20", "--cacert", ours, "-X", "POST"])
+        .args([
+            "-H",
+            &format!("authorization: Bearer {}", contoso.admin),
+            &format!("https://{host}/api/browser-sessions"),
+        ])
+        .output()
+        .unwrap();
+    let begun = String::from_utf8_lossy(&begun.stdout).to_lowercase();
+    assert!(begun.starts_with("http/1.1 201"), "{begun}");
+    assert!(begun.contains("\r\nset-cookie: __host-vestibule=") && begun.contains("; secure\r\n"), "{begun}");
     assert!(!curl(other, &format!("https://{host}/api/tenant")).status.success(), "another's certificate");
     assert!(!curl(ours, &format!("http://{host}/api/tenant")).status.success(), "plain http");
     assert!(folder.json(&["token", "link", "contoso"])["url"].as_str().unwrap().starts_with(&serve.url));
