@@ -230,7 +230,7 @@ def sign_in(page, token):
 
 def wait_for_view(page, heading=None):
     """Waits until a view has its heading and all its answers."""
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
     expect(page.get_by_role("heading", level=1, name=heading) if heading else page.locator("h1")).to_be_visible()
     expect(page.locator("main .view[data-pending], main > .loading")).to_have_count(0)
 

@@ -143,7 +143,9 @@ def test_the_status_is_that_of_the_files_instant(server, page):
 
 def test_nothing_of_a_file_leaves_the_browser(server, page, watch):
     open_file(page, server, server.file)
-    assert not [one.url for one in watch.requests if "/api/" in one.url]
+    # Before there is a file, the page finds out whether the browser is signed in.
+    assert [one.url for one in watch.requests if "/api/" in one.url] == [f"{server.url}/api/session"]
+    watch.requests.clear()
     for address, heading, content in [
         ("#/status", "Enrollment status", ".tile"),
         ("#/esp", "Enrollment Status Page", ".card"),

@@ -24,6 +24,7 @@ def all_views(server):
         "diagnostics": (f"#/diagnostics?user={failed['userPrincipalName']}", "Diagnostics", ".verdict"),
         "files": ("#/files", "Files", "tbody"),
         "senders": ("#/senders", "Senders", "tbody"),
+        "account": ("#/account", "Account", "tbody"),
         "nowhere": ("#/nowhere", "Page not found", "p"),
     }
 
@@ -44,6 +45,7 @@ NAMES = [
     "diagnostics",
     "files",
     "senders",
+    "account",
     "nowhere",
 ]
 

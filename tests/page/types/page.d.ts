@@ -60,4 +60,6 @@ interface ViewContext {
   canSend: boolean;
   /** Whether the view is shown anew, and not asked again over its element. */
   isNew: boolean;
+  /** Shows the sign-in, after the view has ended the session. */
+  signedOut: (reason: string) => void;
 }

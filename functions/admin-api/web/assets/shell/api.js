@@ -1,8 +1,9 @@
 /*
  * Asking the API. Views know `get`, `getWithEtag` and `send`, and not where the answers come from.
  *
- * What must stay true: the token goes into the Authorization header and nowhere else. What goes wrong is an
- * ApiProblem with words that can be shown, except an abort, which stays an AbortError.
+ * What must stay true: requests are authenticated by the cookie of this browser's session, which no script sees, or by
+ * a token that goes into the Authorization header and nowhere else. What goes wrong is an ApiProblem with words that can
+ * be shown, except an abort, which stays an AbortError.
  */
 
 import { called } from '../kit/called.js';
@@ -11,27 +12,28 @@ import { ApiProblem } from '../kit/problem.js';
 /** The API over HTTP. */
 export class Api {
   /**
-   * @param {{base?: string, token?: () => (string|null), onUnauthorized?: () => void}} [options] `base` comes before
-   *   `/api/…`
+   * @param {(signal?: AbortSignal) => Promise<boolean>} [signInAgain] called when the session has ended; whether the
+   *   request is to be sent again
    */
-  constructor({ base = '', token = () => null, onUnauthorized = () => {} } = {}) {
-    this.base = base.replace(/\/+$/, '');
-    this.token = token;
-    this.onUnauthorized = onUnauthorized;
+  constructor(signInAgain = async () => false) {
+    this.signInAgain = signInAgain;
   }
 
   /**
    * @param {string} operation
    * @param {Asked} [parameters]
-   * @param {{body?: any, headers?: Record<string, string>, signal?: AbortSignal}} [options]
+   * @param {{body?: any, headers?: Record<string, string>, token?: string, signal?: AbortSignal}} [options]
+   * @returns {Promise<{status: number, body: any, etag: string|null}>}
    */
-  async #request(operation, parameters, { body, headers = {}, signal } = {}) {
+  async #request(operation, parameters, options = {}) {
+    const { body, headers = {}, token, signal } = options;
     const { method, path, query } = called(operation, parameters);
-    const address = `${this.base}${path}${query.length ? `?${new URLSearchParams(query)}` : ''}`;
-    const token = this.token();
+    const address = `${path}${query.length ? `?${new URLSearchParams(query)}` : ''}`;
     /** @type {Record<string, string>} */
     const sent = { Accept: 'application/json', ...headers };
     if (token) sent.Authorization = `Bearer ${token}`;
+    // By this the server knows that no other page made the browser ask.
+    if (method !== 'GET') sent['X-Vestibule-Page'] = '1';
     if (body !== undefined) sent['Content-Type'] = 'application/json';
     let response;
     let text;
@@ -42,7 +44,7 @@ export class Api {
         body: body === undefined ? undefined : JSON.stringify(body),
         signal,
         cache: 'no-store',
-        credentials: 'omit',
+        credentials: 'same-origin',
         referrerPolicy: 'no-referrer',
       });
       text = await response.text();
@@ -57,7 +59,11 @@ export class Api {
       if (response.ok) throw new ApiProblem(response.status, { title: 'The server’s answer can’t be read' });
     }
     if (!response.ok) {
-      if (response.status === 401) this.onUnauthorized();
+      if (response.status === 401 && !token) {
+        const again = await this.signInAgain(signal);
+        signal?.throwIfAborted();
+        if (again) return this.#request(operation, parameters, options);
+      }
       throw new ApiProblem(response.status, answer ?? {});
     }
     return { status: response.status, body: answer, etag: response.headers.get('ETag') };
@@ -91,12 +97,13 @@ export class Api {
    * @param {string} operation
    * @param {Asked} [parameters]
    * @param {any} [body] sent as JSON
-   * @param {{ifMatch?: string|null, signal?: AbortSignal}} [options] `ifMatch`: only what was seen is changed
+   * @param {{ifMatch?: string|null, token?: string, signal?: AbortSignal}} [options] `ifMatch`: only what was seen is
+   *   changed; `token`: by it and not by the session
    * @returns {Promise<{status: number, body: any, etag: string|null}>}
    */
-  send(operation, parameters, body, { ifMatch, signal } = {}) {
+  send(operation, parameters, body, { ifMatch, token, signal } = {}) {
     /** @type {Record<string, string>} */
     const headers = ifMatch ? { 'If-Match': ifMatch } : {};
-    return this.#request(operation, parameters, { body, headers, signal });
+    return this.#request(operation, parameters, { body, headers, token, signal });
   }
 }

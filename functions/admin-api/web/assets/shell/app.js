@@ -5,8 +5,10 @@
  * What must stay true: a view that was left can change nothing any more (its signal is aborted, its element gone).
  * Where only the parameters of an address change, a view that `keeps` its element is asked again over it, so that
  * focus stays; every element in it must then be able to be patched (see dom.js).
- * Without a token nothing but the sign-in view is shown; the address stays, to go on from. With a file open all views
- * show the file, need no token, and say so; closing it leads back to the server.
+ * Who is not signed in sees nothing but the sign-in view; the address stays, to go on from. Where a session ends under a
+ * view, the view is put aside, out of the document, and comes back as it was when the same person signs in again; what
+ * it asked for meanwhile waits. With a file open all views show the file, need no sign-in, and say so; closing it leads
+ * back to the server.
  */
 
 import { Api } from './api.js';
@@ -28,7 +30,16 @@ const fileBar = h('aside', { 'aria-label': 'Opened file', hidden: true });
 landmark('top').after(fileBar);
 
 /** State of the page that outlives a view. @type {Record<string, any>} */
-const state = { session: null, server: null, file: null, config: null, tenant: null, shown: null, leave: null };
+const state = {
+  session: null,
+  server: null,
+  file: null,
+  config: null,
+  tenant: null,
+  shown: null,
+  leave: null,
+  aside: null,
+};
 
 /** What the views ask: the opened file, or the server. */
 const source = () => state.file ?? state.server;
@@ -50,13 +61,21 @@ function navigate(path, parameters, { replace = false } = {}) {
   } else location.hash = address;
 }
 
-function signOut() {
-  // Revokes a token that came from signing in. This tab forgets it even if the server can't be reached.
-  state.server.send('signOut').catch(() => {});
-  state.session.end('You are signed out.');
+/** Shows that this browser is signed out. */
+function signedOut(reason) {
+  state.session.end(reason);
   state.tenant = null;
   state.shown = null;
   navigate('', null);
+}
+
+async function signOut() {
+  try {
+    await state.session.leave();
+    signedOut('You are signed out.');
+  } catch (error) {
+    signedOut(`This browser may still be signed in: ${error.title}. Load the page again, and sign out once more.`);
+  }
 }
 
 /** Shows the views anew after the source or the person changed. */
@@ -66,6 +85,98 @@ function begin() {
   document.documentElement.toggleAttribute('data-file', Boolean(state.file));
   route();
 }
+
+/** Whose the numbers on the page are, and which of them. */
+const whose = (tenant) => JSON.stringify([tenant?.tenant, tenant?.role, tenant?.scopeTags]);
+
+/**
+ * Waits until somebody has signed in again, in place of the view.
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<boolean>} whether the same person has, so that what was asked for may be asked for again
+ */
+function signInAgain(signal) {
+  // A file needs no sign-in.
+  if (state.file || !(state.aside || state.session.isSignedIn)) return Promise.resolve(false);
+  if (!state.aside) putAside();
+  return new Promise((answer) => {
+    state.aside.waiting.push(answer);
+    signal?.addEventListener('abort', () => answer(false));
+  });
+}
+
+/** Shows the sign-in in place of the view, which keeps its element and what is typed into it. */
+function putAside() {
+  state.session.end('Your session has ended, or was ended elsewhere. Sign in to go on where you were.');
+  // An open question gets its harmless answer: it would cover the form.
+  for (const dialog of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll('dialog[open]')))
+    dialog.close();
+  const leave = new AbortController();
+  const view = [...main.childNodes];
+  const before = { focus: document.activeElement, top: window.scrollY, title: document.title };
+  state.aside = { leave, view, before, waiting: [] };
+  const root = h('div', { class: 'view view-sign-in' });
+  main.replaceChildren(root);
+  document.title = `${SIGN_IN.title} – Vestibule`;
+  drawTop();
+  focusHeading(root, leave.signal);
+  loadView(SIGN_IN)
+    .then((module) => module.default.show(signInContext(root, new URLSearchParams(), leave.signal, goOn)))
+    .catch((error) =>
+      patch(
+        root,
+        problemNotice(error, () => location.reload()),
+      ),
+    );
+}
+
+/** Ends the waiting for a sign-in. @param {boolean} again whether requests that wait are sent again */
+function endAside(again) {
+  const { leave, waiting } = state.aside;
+  state.aside = null;
+  leave.abort();
+  waiting.forEach((answer) => answer(again));
+}
+
+/** Goes on after a new sign-in: with the view as it was, if it is the same person. */
+async function goOn() {
+  const { view, before } = state.aside;
+  const tenant = await new Api().get('getTenant').catch(() => null);
+  if (!state.aside) return;
+  if (!tenant || (state.tenant && whose(tenant) !== whose(state.tenant))) {
+    endAside(false);
+    begin();
+    return;
+  }
+  main.replaceChildren(...view);
+  document.title = before.title;
+  endAside(true);
+  drawTop();
+  window.scrollTo(0, before.top);
+  if (main.contains(before.focus)) before.focus.focus({ preventScroll: true });
+  else focusHeading(main, state.leave.signal);
+}
+
+/** Follows what happened in another tab. */
+async function followOthers() {
+  const was = state.session.isSignedIn;
+  await state.session.look().catch(() => {});
+  const { isSignedIn } = state.session;
+  if (state.file || was === isSignedIn) return;
+  if (state.aside) goOn();
+  else if (isSignedIn) begin();
+  else putAside();
+}
+
+/** What the sign-in view is given. */
+const signInContext = (root, parameters, signal, signedIn) => ({
+  root,
+  parameters,
+  signal,
+  signedIn,
+  session: state.session,
+  config: state.config,
+  openFile: lookAt,
+});
 
 function closeFile() {
   state.file?.close();
@@ -98,7 +209,7 @@ function drawFileBar() {
 function drawTop() {
   drawFileBar();
   drawHeader({
-    tenant: state.file || state.session.token ? state.tenant : null,
+    tenant: state.file || state.session.isSignedIn ? state.tenant : null,
     isFile: Boolean(state.file),
     current: state.shown?.view.under ?? state.shown?.view.path,
     signOut,
@@ -132,7 +243,7 @@ function place() {
     history.replaceState(null, '', addressOf(SIGN_IN.path));
     closeFile();
   }
-  if (!state.session.token && !state.file)
+  if (!state.session.isSignedIn && !state.file)
     return { view: SIGN_IN, rest, parameters: path === SIGN_IN.path ? parameters : new URLSearchParams() };
   if (path === SIGN_IN.path && parameters.has('code')) return { view: SIGN_IN, rest, parameters };
   const wanted = path === '' || path === SIGN_IN.path ? HOME : path;
@@ -156,6 +267,14 @@ async function show(root, found, signal, isNew) {
   }
   const module = await loadView(found.view);
   if (signal.aborted) return;
+  if (found.view === SIGN_IN) {
+    const signedIn = () => {
+      if (readAddress(location.hash).path === SIGN_IN.path) history.replaceState(null, '', '#/');
+      begin();
+    };
+    await module.default.show(signInContext(root, found.parameters, signal, signedIn));
+    return;
+  }
   // If the server gives no role, offer everything: the server refuses what is not allowed.
   const role = state.tenant?.role ?? 'admin';
   state.shown.keeps = Boolean(module.default.keeps);
@@ -163,7 +282,7 @@ async function show(root, found, signal, isNew) {
     root,
     parameters: found.parameters,
     rest: found.rest,
-    api: found.view === SIGN_IN ? state.server : source(),
+    api: source(),
     file: state.file?.about ?? null,
     openFile: lookAt,
     tenant: state.tenant,
@@ -172,12 +291,7 @@ async function show(root, found, signal, isNew) {
     announce,
     canSend: role === 'admin' && source() instanceof Api,
     isNew,
-    session: state.session,
-    config: state.config,
-    signedIn: () => {
-      if (readAddress(location.hash).path === SIGN_IN.path) history.replaceState(null, '', '#/');
-      begin();
-    },
+    signedOut,
   });
 }
 
@@ -203,6 +317,7 @@ function wayOut(error, { view, rest, parameters }) {
 }
 
 async function route() {
+  if (state.aside) endAside(false);
   const found = place();
   const key = found.view ? [found.view.path, ...found.rest].join('/') : location.hash;
   const isSame = state.shown?.key === key && state.shown.ok && state.shown.keeps;
@@ -223,7 +338,7 @@ async function route() {
   root.dataset.pending = '';
   const slow = setTimeout(() => {
     root.setAttribute('aria-busy', 'true');
-    if (!root.childElementCount) main.append(h('p', { class: 'loading quiet' }, 'Loading…'));
+    if (root.isConnected && !root.childElementCount) main.append(h('p', { class: 'loading quiet' }, 'Loading…'));
   }, 250);
   try {
     await show(root, found, leave.signal, !isSame);
@@ -245,7 +360,7 @@ async function route() {
 }
 
 async function readConfig() {
-  const none = { api: '', oidc: null };
+  const none = { oidc: null };
   try {
     const response = await fetch('config.json', { cache: 'no-store', credentials: 'omit' });
     return response.ok ? { ...none, ...(await response.json()) } : none;
@@ -256,18 +371,12 @@ async function readConfig() {
 
 async function start() {
   state.config = await readConfig();
-  state.session = new Session(state.config.oidc);
-  state.server = new Api({
-    base: state.config.api ?? '',
-    token: () => state.session.token,
-    onUnauthorized: () => {
-      // The sign-in view shows a refused sign-in itself.
-      if (!state.session.token) return;
-      state.session.end('The server no longer accepts this sign-in: it has expired, or the token was revoked.');
-      if (!state.file) begin();
-    },
-  });
+  state.server = new Api(signInAgain);
+  // It asks without the waiting: it is what the others wait for.
+  state.session = new Session(new Api(), state.config.oidc, followOthers);
   await state.session.arrive();
+  // If the server can't be reached, the sign-in says so when it is used; a file can be opened all the same.
+  if (!state.session.isSignedIn) await state.session.look().catch(() => {});
   window.addEventListener('hashchange', route);
   watchDrops(lookAt);
   /** @type {HTMLElement} */ (document.querySelector('.skip')).onclick = (event) => {

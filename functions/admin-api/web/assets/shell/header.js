@@ -73,6 +73,7 @@ export function drawHeader({ tenant, isFile, current, signOut }) {
             h('option', { value: 'dark' }, 'Dark'),
           ),
         ),
+        tenant && !isFile ? h('a', { class: 'account', href: addressOf('account') }, 'Account') : null,
         tenant && !isFile ? h('button', { type: 'button', class: 'small', onclick: signOut }, 'Sign out') : null,
       ),
     ),

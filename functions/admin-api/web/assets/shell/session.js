@@ -1,15 +1,14 @@
 /*
- * Who is signed in: by token, by a one-time code, or with the organisation's account (OpenID Connect, Authorization
- * Code with PKCE).
+ * Whether this browser is signed in, and signing in: by token, by a one-time code, or with the organisation's account
+ * (OpenID Connect, Authorization Code with PKCE).
  *
- * What must stay true: the token is in sessionStorage (in memory where that is switched off) and never in an address.
- * A code that came in an address is gone from it before anything is asked. A code is only exchanged in the tab that
- * asked for it: the state and the verifier are this tab's.
+ * What must stay true: no token is kept. Whatever a person signs in with is exchanged at once for a session of this
+ * browser, whose cookie no script can read. A code that came in an address is gone from it before anything is asked. A
+ * code of the sign-in service is only exchanged in the tab that asked for it: the state and the verifier are this tab's.
  */
 
 import { ApiProblem } from '../kit/problem.js';
 
-const KEY = 'vestibule.session';
 const PENDING = 'vestibule.signin';
 
 /** sessionStorage, or as much of it as this browser allows. */
@@ -34,7 +33,7 @@ const storage = {
     try {
       sessionStorage.removeItem(key);
     } catch {
-      // Without storage there is no token to remove.
+      // Without storage there is nothing to remove.
     }
   },
 };
@@ -79,51 +78,72 @@ async function ask(address, options) {
   return answerOf(response);
 }
 
-/** The session of this tab. */
+/** The session of this browser. */
 export class Session {
-  /** @param {{issuer: string, clientId: string, scope?: string}|null} oidc */
-  constructor(oidc = null) {
+  /**
+   * @param {import('./api.js').Api} api
+   * @param {{issuer: string, clientId: string, scope?: string}|null} oidc
+   * @param {() => void} onChange called when another tab signed in or out
+   */
+  constructor(api, oidc, onChange) {
+    this.api = api;
     /** @type {any} */
     this.oidc = oidc;
+    this.isSignedIn = false;
     /** The reason for signing in, shown above the form. */
     this.reason = null;
-    this.kept = readJson(storage.get(KEY));
+    this.tabs = new BroadcastChannel('vestibule');
+    this.tabs.onmessage = onChange;
   }
 
-  /** @returns {string|null} */
-  get token() {
-    const until = this.kept?.expiresAt ? Date.parse(this.kept.expiresAt) : NaN;
-    if (until <= Date.now()) this.end('Your session has expired. Sign in again.');
-    return this.kept?.token ?? null;
+  /** Asks the server whether this browser is signed in. */
+  async look() {
+    const { session } = await this.api.get('getSession');
+    this.isSignedIn = Boolean(session);
   }
 
   /**
-   * Keeps a token.
+   * Exchanges a token for a session of this browser.
    * @param {string} token
-   * @param {string|null} [expiresAt]
+   * @param {AbortSignal} [signal]
    */
-  begin(token, expiresAt = null) {
-    this.kept = { token, expiresAt };
+  async begin(token, signal) {
+    await this.api.send('beginBrowserSession', null, undefined, { token, signal });
+    await this.look();
+    if (!this.isSignedIn) {
+      throw new ApiProblem(0, {
+        title: 'This browser does not keep the sign-in',
+        detail: 'It keeps no cookies of this page. Allow them, and try again.',
+      });
+    }
     this.reason = null;
-    storage.set(KEY, JSON.stringify(this.kept));
+    this.tabs.postMessage(null);
   }
 
-  /** Forgets the token. @param {string|null} [reason] said where people sign in */
-  end(reason = null) {
-    this.kept = null;
+  /** Notes that this browser is signed out. @param {string} reason said where people sign in */
+  end(reason) {
+    this.isSignedIn = false;
     this.reason = reason;
-    storage.remove(KEY);
+    this.tabs.postMessage(null);
   }
 
-  /**
-   * Exchanges a one-time code.
-   * @param {string} code
-   * @param {import('./api.js').Api} api
-   */
-  async exchange(code, api) {
-    this.end();
-    const { body } = await api.send('signIn', null, { code });
-    this.begin(body.token, body.expiresAt ?? null);
+  /** Ends the session. A session that has already ended is as good. */
+  async leave() {
+    await this.api.send('signOut').catch((error) => {
+      if (error.status !== 401) throw error;
+    });
+  }
+
+  /** Exchanges a one-time code. Who is signed in already may come by a link that was used. @param {string} code */
+  async exchange(code) {
+    try {
+      const { body } = await this.api.send('signIn', null, { code });
+      await this.begin(body.token);
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      await this.look();
+      if (!this.isSignedIn) throw error;
+    }
   }
 
   /** Goes to the organisation's sign-in service, where there is one. */
@@ -178,8 +198,7 @@ export class Session {
         }),
       });
       if (!answer.access_token) throw new ApiProblem(0, { title: 'The sign-in service gave no access token' });
-      const lifetime = Number(answer.expires_in);
-      this.begin(answer.access_token, lifetime > 0 ? new Date(Date.now() + lifetime * 1000).toISOString() : null);
+      await this.begin(answer.access_token);
     } catch (error) {
       this.reason = `Sign-in did not succeed: ${error.title ?? error.message}. ${error.detail ?? ''}`.trim();
     }

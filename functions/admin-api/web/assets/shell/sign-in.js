@@ -3,18 +3,17 @@
  * What must stay true: no field's content and no code ever gets into an address.
  */
 
-import { Api } from './api.js';
 import { h, patch, uniqueId } from '../kit/dom.js';
 import { fileButton } from '../file/desk.js';
 import { notice } from '../kit/parts.js';
 
 function words(error) {
-  if (error.status === 401 || error.status === 403) return 'The server doesn’t know this token, or it was revoked.';
+  if (error.status === 401) return 'The server doesn’t know this token, or it was revoked.';
   return [error.title, error.detail].filter(Boolean).join('. ') || error.message;
 }
 
 export default {
-  async show({ root, parameters, api, session, config, signedIn, signal, openFile }) {
+  async show({ root, parameters, session, config, signedIn, signal, openFile }) {
     const ids = { token: uniqueId('token'), help: uniqueId('help') };
 
     /** @param {any} message @param {Parameters<typeof notice>[0]} [kind] */
@@ -63,9 +62,7 @@ export default {
                 const button = form.querySelector('button');
                 button.disabled = true;
                 try {
-                  // Kept only once the server has taken it.
-                  await new Api({ base: api.base, token: () => token }).get('getTenant', null, { signal });
-                  session.begin(token);
+                  await session.begin(token, signal);
                   signedIn();
                 } catch (error) {
                   if (error.name === 'AbortError') return;
@@ -89,12 +86,19 @@ export default {
             h(
               'p',
               { class: 'quiet', id: ids.help },
-              'An operator creates one with ',
-              h('code', null, 'vestibule token add'),
-              '. It is kept in this tab only, ',
-              'until the tab is closed.',
+              'It signs in this browser, in all its tabs, for up to twelve hours, and is not kept.',
             ),
             h('button', { type: 'submit', class: config.oidc ? 'wide' : 'primary wide' }, 'Sign in'),
+          ),
+          h(
+            'p',
+            { class: 'quiet' },
+            'Have you nothing to type? Whoever runs Vestibule in your organisation gives access: a link that signs you in, ',
+            'made with ',
+            h('code', null, 'vestibule token link'),
+            ', or a token, made with ',
+            h('code', null, 'vestibule token add'),
+            '.',
           ),
           h('hr', null),
           h(
@@ -111,7 +115,7 @@ export default {
     if (code) {
       patch(root, h('div', { class: 'sign-in' }, h('h1', { tabindex: '-1' }, 'Signing in…')));
       try {
-        await session.exchange(code, api);
+        await session.exchange(code);
         signedIn();
       } catch (error) {
         if (error.name === 'AbortError') return;

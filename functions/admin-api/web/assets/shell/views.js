@@ -28,6 +28,7 @@ export const VIEWS = [
     load: () => import('../views/senders.js'),
   },
   { path: 'files', title: 'Files', nav: true, needsServer: true, load: () => import('../views/files.js') },
+  { path: 'account', title: 'Account', needsServer: true, load: () => import('../views/account.js') },
   { path: 'attempts', title: 'Attempts', under: 'incomplete', load: () => import('../views/attempts.js') },
   { path: 'attempt', title: 'Attempt', under: 'incomplete', load: () => import('../views/attempt.js') },
   {
