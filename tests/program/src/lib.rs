@@ -5,9 +5,11 @@
 //! see.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
+mod clock;
 mod http;
 mod program;
 
+pub use clock::SetClock;
 pub use http::{Answer, Client, Sender, enrollment, event};
 pub use program::{Folder, Ran, Serve, Tenant, run_alone};
 

@@ -4,6 +4,7 @@
 mod api;
 mod bad_input;
 mod browser_sessions;
+mod clock;
 mod commands;
 mod content_modes;
 mod crash;
