@@ -171,6 +171,11 @@ impl History {
         self.earlier.iter().chain([&self.base])
     }
 
+    /// The device and user of each of these instants, where they were reported.
+    pub fn bases_about(&self) -> impl Iterator<Item = &About> {
+        self.bases().filter_map(|base| base.about.as_deref())
+    }
+
     /// The instant up to which nothing is held except what came after retention had dropped the rest.
     pub fn dropped_until(&self) -> Timestamp {
         self.earlier.first().unwrap_or(&self.base).until

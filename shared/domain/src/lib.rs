@@ -12,6 +12,7 @@
 //!   what outlives an attempt
 //! - [`esp`]: the same for ESP sessions
 //! - [`plan`]: when an enrollment must be looked at again and how long it is kept
+//! - [`erasure`]: which events are a person's or a device's, and what is left without them
 //! - [`publication`]: what differs between two states of an enrollment; [`report`]: what is published about report
 //!   files
 //! - [`web_enrollment`]: steps of people who enroll on the web, as sign-ins show them
@@ -22,6 +23,7 @@ pub mod attempt;
 pub mod catalogue;
 pub mod codec;
 pub mod codes;
+pub mod erasure;
 pub mod esp;
 pub mod event;
 pub mod failure;

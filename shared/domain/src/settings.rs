@@ -35,6 +35,10 @@ pub struct TenantSettings {
     /// the count under which it was folded. It is kept beside the settings, and tenants do not choose it.
     #[serde(skip)]
     pub version: u32,
+    /// Changes with each of the tenant's erasures, so that a writer knows that it must refuse other events; 0 if there was
+    /// none. It is kept beside the settings, as the version is.
+    #[serde(skip)]
+    pub erasures: u64,
 }
 
 /// People who are silent for longer than this have given up (docs/DOMAIN.md, A5).
@@ -137,6 +141,7 @@ impl Default for TenantSettings {
             export_at: ExportAt(NaiveTime::from_hms_opt(2, 0, 0).unwrap_or_default()),
             compliance_source: ComplianceSource::default(),
             version: 0,
+            erasures: 0,
         }
     }
 }
@@ -237,6 +242,7 @@ impl TenantSettings {
             device_limit: _,
             export_at: _,
             version: _,
+            erasures: _,
         } = self;
         self.alters_fold(before)
             || *time_zone != before.time_zone
