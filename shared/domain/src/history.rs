@@ -93,6 +93,8 @@ pub enum Added {
     Earlier,
     /// The event was known: nothing changed.
     Duplicate,
+    /// The event is from before its person or device was erased: the table did not take it. A history never says so.
+    Erased,
 }
 
 impl Added {

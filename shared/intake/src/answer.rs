@@ -15,6 +15,8 @@ pub enum Status {
     Duplicate,
     /// It is older than what the tenant keeps; nothing was stored.
     TooOld,
+    /// It is from before its person or device was erased; nothing was stored.
+    Erased,
     /// Its type is not one of ours; nothing was stored.
     UnknownType,
     /// It is malformed; nothing was stored.
@@ -27,10 +29,11 @@ pub enum Status {
 
 impl Status {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Accepted,
         Self::Duplicate,
         Self::TooOld,
+        Self::Erased,
         Self::UnknownType,
         Self::Invalid,
         Self::DeviceFull,
@@ -43,6 +46,7 @@ impl Status {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
             Self::TooOld => "tooOld",
+            Self::Erased => "erased",
             Self::UnknownType => "unknownType",
             Self::Invalid => "invalid",
             Self::DeviceFull => "deviceFull",
@@ -84,7 +88,7 @@ pub struct Results {
     pub accepted: usize,
     /// Events that were already there.
     pub duplicates: usize,
-    /// Events that are not ours, or are older than what is kept.
+    /// Events that are not ours, are older than what is kept, or are from before an erasure.
     pub ignored: usize,
     /// Events that were refused or could not be stored.
     pub rejected: usize,
@@ -100,7 +104,7 @@ impl Results {
         Self {
             accepted: count(&[Status::Accepted]),
             duplicates: count(&[Status::Duplicate]),
-            ignored: count(&[Status::UnknownType, Status::TooOld]),
+            ignored: count(&[Status::UnknownType, Status::TooOld, Status::Erased]),
             rejected: count(&[Status::Invalid, Status::DeviceFull, Status::Unavailable]),
             results,
             is_list,

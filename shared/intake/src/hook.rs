@@ -146,7 +146,7 @@ impl Hook {
         for (index, read) in sign_ins.into_iter().enumerate() {
             taken.take(index, None, read, &tenant.settings, now);
         }
-        let grew = taken.add(&self.store, &tenant.id, &tenant.settings).await?;
+        let grew = taken.add(&self.store, &tenant.id, &tenant.settings, |_| {}).await?;
         Ok(grew.into_iter().filter(|grew| *grew).count())
     }
 

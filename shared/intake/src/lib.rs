@@ -124,6 +124,7 @@ impl From<Added> for Status {
         match added {
             Added::New => Self::Accepted,
             Added::Duplicate | Added::Earlier => Self::Duplicate,
+            Added::Erased => Self::Erased,
         }
     }
 }

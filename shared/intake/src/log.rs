@@ -94,6 +94,10 @@ impl Became<'_> {
                             delivery.passed_over += 1;
                             log.pass_over(result.kind.as_deref());
                         }
+                        Status::Erased => {
+                            delivery.passed_over += 1;
+                            log.pass_over(Some(ERASED));
+                        }
                         _ => {
                             if let Some((reason, field, problem)) = refusal(result) {
                                 delivery.refused += 1;
@@ -113,10 +117,13 @@ impl Became<'_> {
     }
 }
 
+/// The name under which events from before an erasure are counted: their sender has done nothing wrong.
+const ERASED: &str = "erased";
+
 /// Why an event was refused: the reason under which it is counted, the invalid member, and the problem.
 fn refusal(result: &EventResult) -> Option<(&'static str, &str, &str)> {
     Some(match result.status {
-        Status::Accepted | Status::Duplicate | Status::UnknownType => return None,
+        Status::Accepted | Status::Duplicate | Status::UnknownType | Status::Erased => return None,
         Status::Invalid => {
             let error = result.errors.first();
             let (field, problem) = error.map_or(("", ""), |error| (error.field.as_str(), error.problem.as_str()));

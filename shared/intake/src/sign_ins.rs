@@ -51,16 +51,39 @@ impl SignIns {
         }
     }
 
-    /// Stores the steps, and returns for each whether it added something new.
+    /// Drops the steps of people who were erased after them, and sets the result of each.
+    async fn refuse(
+        &mut self,
+        store: &Store,
+        tenant: &TenantId,
+        settings: &TenantSettings,
+        mut refused: impl FnMut(usize),
+    ) -> Result<(), StoreError> {
+        let erased = store.refused_sign_ins(tenant, settings, self.steps.iter().map(|(sign_in, _)| sign_in)).await?;
+        let (steps, places) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.places));
+        for ((step, place), erased) in steps.into_iter().zip(places).zip(erased) {
+            if erased {
+                refused(place);
+            } else {
+                self.steps.push(step);
+                self.places.push(place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores the steps, and returns for each that is not refused whether it added something new.
     ///
     /// # Errors
     /// When the table cannot be read or written; calling it again continues from there.
     pub(crate) async fn add(
-        &self,
+        &mut self,
         store: &Store,
         tenant: &TenantId,
         settings: &TenantSettings,
+        refused: impl FnMut(usize),
     ) -> Result<Vec<bool>, StoreError> {
+        self.refuse(store, tenant, settings, refused).await?;
         store.add_sign_ins(tenant, &self.steps, settings.retention()).await
     }
 
@@ -75,7 +98,14 @@ impl SignIns {
         if let Err(error) = store.hear_sign_ins(tenant, std::mem::take(&mut self.heard)).await {
             tracing::warn!(%tenant, %error, "the arrival of sign-ins could not be noted");
         }
-        match self.add(store, tenant, settings).await {
+        let mut erased = Vec::new();
+        let added = self.add(store, tenant, settings, |place| erased.push(place)).await;
+        for place in erased {
+            if let Some(result) = results.get_mut(place) {
+                result.status = Status::Erased;
+            }
+        }
+        match added {
             Ok(grew) => {
                 for (place, grew) in self.places.into_iter().zip(grew) {
                     if let Some(result) = results.get_mut(place) {

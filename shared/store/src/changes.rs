@@ -58,7 +58,8 @@ impl Store {
         name: &Identifier,
         now: Timestamp,
     ) -> Result<Option<Stored>, StoreError> {
-        let Some(head) = self.find_head(tenant, name).await?.filter(|head| !head.is_expired(now)) else {
+        let Some(head) = self.find_head(tenant, name).await?.filter(|head| !head.is_expired(now) && !head.erased)
+        else {
             return Ok(None);
         };
         let history = self.complete(&head).await?;

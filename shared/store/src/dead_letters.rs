@@ -8,7 +8,7 @@ use crate::keys::{PK, SK};
 use crate::{CAPACITY, Cause, Store, StoreError};
 use vestibule_domain::{Millis, Timestamp};
 
-const DEAD_LETTERS: &str = "dead#stream";
+pub(crate) const DEAD_LETTERS: &str = "dead#stream";
 const ITEM: &str = "of";
 const REASON: &str = "why";
 const AT: &str = "at";

@@ -20,6 +20,8 @@ pub struct Image {
     pub folded_at: Timestamp,
     /// The version of the tenant's settings under which the write folded it.
     pub settings: u32,
+    /// Whether the write erased what the item held before.
+    pub erased: bool,
 }
 
 /// The version of the link that a merge left at an enrollment's key; `None` if the item is not a link of this kind.
@@ -43,8 +45,8 @@ impl Image {
         Ok(match Found::read(item)? {
             Found::Link(_) => None,
             Found::Head(head) => {
-                let Head { key, history, segments, version, folded_at, settings, .. } = *head;
-                Some(Self { key, history, segments, version, folded_at, settings })
+                let Head { key, history, segments, version, folded_at, settings, erased, .. } = *head;
+                Some(Self { key, history, segments, version, folded_at, settings, erased })
             }
         })
     }

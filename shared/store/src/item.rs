@@ -33,6 +33,8 @@ pub(crate) const CHANGE_PARTITION: &str = "cp";
 pub(crate) const CHANGE_BUCKET: &str = "cb";
 /// When it may be deleted, in seconds: the table's time-to-live.
 pub(crate) const EXPIRES: &str = "x";
+/// On a head: it is empty because what it held was erased.
+pub(crate) const ERASED: &str = "er";
 /// Where a link leads.
 pub(crate) const TO: &str = "to";
 
@@ -74,6 +76,8 @@ pub(crate) struct Head {
     pub due_at: Option<Timestamp>,
     pub bucket: i64,
     pub expires_at: Option<Timestamp>,
+    /// Whether it is what an erasure left: readers count it as gone, and the next event begins a new history.
+    pub erased: bool,
 }
 
 /// What is stored at a key.
@@ -115,6 +119,7 @@ impl Head {
             due_at: None,
             bucket: 0,
             expires_at: None,
+            erased: false,
         }
     }
 
@@ -145,6 +150,7 @@ impl Head {
             due_at: number(item, DUE_AT).map(Timestamp::from_millis),
             bucket: number(item, CHANGE_BUCKET).unwrap_or(0),
             expires_at: expires_at(item),
+            erased: is_erased(item),
             key,
         })
     }
@@ -172,6 +178,7 @@ impl Head {
         self.bucket = self.bucket.max(bucket(&self.key, at));
         self.folded_at = at;
         self.settings = settings.version;
+        self.erased = false;
         self.version = next_version(self.version, at);
         plan
     }
@@ -218,6 +225,9 @@ impl Head {
         }
         if let Some(expires_at) = self.expires_at {
             item.insert(EXPIRES.to_owned(), n(expires_at.seconds()));
+        }
+        if self.erased {
+            item.insert(ERASED.to_owned(), n(1));
         }
         if self.settings > 0 {
             item.insert(SETTINGS.to_owned(), n(self.settings));
@@ -276,6 +286,11 @@ fn expires_at(item: &Item) -> Option<Timestamp> {
 /// As [`Head::is_expired`], of a head that is not decoded.
 pub(crate) fn has_expired(item: &Item, now: Timestamp) -> bool {
     expires_at(item).is_some_and(|at| at < now)
+}
+
+/// As [`Head::erased`], of a head that is not decoded.
+pub(crate) fn is_erased(item: &Item) -> bool {
+    item.contains_key(ERASED)
 }
 
 /// Bytes of the events that an item holds, encoded.

@@ -14,6 +14,7 @@ mod content;
 mod dead_letters;
 mod deliveries;
 mod due;
+mod erasure;
 mod error;
 mod exports;
 mod feed;
@@ -43,6 +44,10 @@ pub use changes::{INDEX_LAG, NIGHTLY_INDEX_LAG};
 pub use dead_letters::DeadLetter;
 pub use deliveries::{DayLog, Delivery, MOST_NAMES, NEWEST, OTHER, Refusal, Silence, log_day, silence};
 pub use due::{Settled, Settlement};
+pub use erasure::{
+    Erased, Erasing, ErasureRecord, HELD_KINDS, HeldKind, Holds, Kept, KeptAbout, OlderFiles, Subject, Tombstones,
+    held_kind,
+};
 pub use error::StoreError;
 pub use exports::{
     ASKED_EVERY, AskedExport, EXPORT_BACK_OFF, EXPORT_LEASE, ExportLease, ExportReason, ExportRequest, Exports,
@@ -106,6 +111,7 @@ pub struct Store {
     meter: Meter,
     segments: segments::Segments,
     web_enrollment: web_enrollment::Remembered,
+    tombstones: erasure::Held,
     /// The source of random numbers, for pauses that differ from writer to writer.
     jitter: Arc<AtomicU64>,
     /// Whether bulk reads are strongly consistent, whatever that costs.
@@ -125,6 +131,7 @@ impl Store {
             meter: Meter::default(),
             segments: segments::Segments::default(),
             web_enrollment: web_enrollment::Remembered::default(),
+            tombstones: erasure::Held::default(),
             jitter,
             consistent: false,
             notice: notice::Notice::default(),

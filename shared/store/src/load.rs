@@ -4,7 +4,7 @@
 //! decoded with some mebibytes of segments. An enrollment that can't be read is reported separately and does not block
 //! the others.
 
-use crate::item::{CHANGE_PARTITION, Found, Head, Item, encoded_bytes, has_expired, key_of, s, text};
+use crate::item::{CHANGE_PARTITION, Found, Head, Item, encoded_bytes, has_expired, is_erased, key_of, s, text};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
 use crate::{CAPACITY, CHANGES_INDEX, Cause, Consistency, Store, StoreError};
 use std::collections::{BTreeSet, VecDeque};
@@ -146,7 +146,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Reads enrollments without their segments. Those that are gone, expired or merged into others are left out.
+    /// Reads enrollments without their segments. Those that are gone, erased, expired or merged into others are left out.
     ///
     /// # Errors
     /// If the table can't be read.
@@ -161,7 +161,7 @@ impl Store {
             match Found::link(&item) {
                 Some(Ok(_)) => {}
                 Some(Err(problem)) => unreadable.push(Unreadable { key, problem }),
-                None if has_expired(&item, now) => {}
+                None if has_expired(&item, now) || is_erased(&item) => {}
                 None => heads.push_back((key, item)),
             }
         }

@@ -48,6 +48,8 @@ pub enum Cause {
     Tenant,
     /// Sessions of browsers.
     BrowserSessions,
+    /// Erasing a person, a device or a tenant.
+    Erase,
 }
 
 /// Capacity units.

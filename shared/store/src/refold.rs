@@ -294,7 +294,7 @@ impl Store {
             let answer = get.return_consumed_capacity(CAPACITY).send().await?;
             self.meter.read(Cause::Refold, answer.consumed_capacity.as_slice());
             let Some(Found::Head(head)) = answer.item.as_ref().map(Found::read).transpose()? else { return Ok(false) };
-            if head.settings >= settings.version || head.is_expired(now) {
+            if head.settings >= settings.version || head.is_expired(now) || head.erased {
                 return Ok(false);
             }
             let mut head: Head = *head;

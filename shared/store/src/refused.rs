@@ -8,7 +8,7 @@ use crate::keys::{ItemKey, SK, tenant_pk};
 use crate::{CAPACITY, Cause, Store, StoreError};
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
-const REFUSED: &str = "refused#";
+pub(crate) const REFUSED: &str = "refused#";
 const ONE: &str = "one";
 const OTHER: &str = "two";
 const AT: &str = "at";

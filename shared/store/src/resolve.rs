@@ -111,7 +111,7 @@ impl Store {
     ///
     /// Links in a circle (one was written while a lagging read still showed the former head) are cut at the least key,
     /// which then is empty: [`StoreError::Conflict`] asks the caller to try again.
-    async fn follow(&self, mut key: ItemKey) -> Result<(ItemKey, Option<Head>), StoreError> {
+    pub(crate) async fn follow(&self, mut key: ItemKey) -> Result<(ItemKey, Option<Head>), StoreError> {
         let mut links: BTreeMap<ItemKey, ItemKey> = BTreeMap::new();
         for _ in 0..MOST_HOPS {
             let get = self.client.get_item().table_name(&*self.table).set_key(Some(key_of(&key)));
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// Removes the link at a key: the one to `to`, or whichever is there.
-    async fn cut_link(&self, at: &ItemKey, to: Option<&ItemKey>) -> Result<(), StoreError> {
+    pub(crate) async fn cut_link(&self, at: &ItemKey, to: Option<&ItemKey>) -> Result<(), StoreError> {
         let delete = self.client.delete_item().table_name(&*self.table).set_key(Some(key_of(at)));
         let delete = delete.expression_attribute_names("#to", TO);
         let delete = match to {

@@ -20,9 +20,12 @@ use vestibule_domain::{Reports, TenantId, TenantSettings, Timestamp};
 const MOST_TRIES: u32 = 60;
 /// Sort key of a tenant's item.
 pub(crate) const TENANT: &str = "t";
-const DIRECTORY: &str = "tenants";
+pub(crate) const DIRECTORY: &str = "tenants";
 pub(crate) const VERSION: &str = "v";
 pub(crate) const CONTENT: &str = "c";
+
+/// On a tenant's item: a number that changes with each erasure. A change of the tenant does not write it.
+pub(crate) const ERASURES: &str = "er";
 
 /// Changes a tenant's item. The item is not replaced whole: that would lose a feed that was requested meanwhile.
 pub(crate) const CHANGE: &str = "SET #v = :v, #c = :c";
@@ -249,6 +252,7 @@ impl Tenant {
             .map_err(|error| StoreError::corrupt(id.as_str(), format!("column {}", error.column())))?;
         let mut tenant = Self::from(stored);
         tenant.version = number(item, VERSION).unwrap_or(0);
+        tenant.settings.erasures = number(item, ERASURES).unwrap_or(0);
         tenant.note_settings();
         tenant.feed = Feed::read(item);
         Ok(tenant)

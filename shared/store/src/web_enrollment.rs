@@ -12,12 +12,12 @@ use crate::item::{EXPIRES, Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK};
 use crate::{CAPACITY, Cause, Consistency, Secret, Store, StoreError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::plan::KEPT;
 use vestibule_domain::web_enrollment::{CountedSteps, SignIn, WebDays, WebSteps};
@@ -27,7 +27,7 @@ use vestibule_domain::{Day, Millis, Platform, TenantId, Timestamp};
 /// keeps sign-ins as long, and an event hub for less. A set lives longer, so no record can count a person again.
 pub const TAKEN_FOR: Millis = Millis::from_days(30);
 /// How long a set stays beyond the retention, so that late records still meet it.
-const STAYS: Millis = Millis::from_days(7);
+pub(crate) const STAYS: Millis = Millis::from_days(7);
 /// People written in one transaction, which takes a hundred items; each person may need another sum.
 const PEOPLE: usize = 40;
 /// Tries before the sums count as too busy.
@@ -346,6 +346,106 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
+    /// Erases the sets of these people on these days, and takes them off the sums. Returns how many sets there were.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if other writers were quicker again and again; otherwise the table's error.
+    pub(crate) async fn erase_people(
+        &self,
+        tenant: &TenantId,
+        user_ids: &BTreeSet<String>,
+        days: &[Day],
+    ) -> Result<u64, StoreError> {
+        let mut people = self.people_of(tenant, user_ids, days).await?;
+        let mut erased = 0;
+        for attempt in 0..MOST_TRIES {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let there = self.web_sets(tenant, people.iter(), Consistency::Strong).await?;
+            people.retain(|person| there.contains_key(&person.hash));
+            if people.is_empty() {
+                return Ok(erased);
+            }
+            for person in &people {
+                let Some(set) = there.get(&person.hash).copied() else { continue };
+                if self.erase_set(tenant, person, set).await? {
+                    erased += 1;
+                }
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// The sets of these people on these days.
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub(crate) async fn sets_of_people(
+        &self,
+        tenant: &TenantId,
+        user_ids: &BTreeSet<String>,
+        days: &[Day],
+    ) -> Result<Vec<(Day, Platform, WebSteps)>, StoreError> {
+        let people = self.people_of(tenant, user_ids, days).await?;
+        let there = self.web_sets(tenant, people.iter(), Consistency::Strong).await?;
+        let set = |person: &Person| Some((person.day, person.platform, *there.get(&person.hash)?));
+        Ok(people.iter().filter_map(set).collect())
+    }
+
+    /// These people on each of these days and each operating system, as they may have a set.
+    async fn people_of(
+        &self,
+        tenant: &TenantId,
+        user_ids: &BTreeSet<String>,
+        days: &[Day],
+    ) -> Result<Vec<Person>, StoreError> {
+        let key = self.web_key(tenant).await?;
+        let person = |user_id: &String, platform, day| {
+            let sign_in = SignIn { user_id: user_id.clone(), platform, at: midnight(day), steps: WebSteps::NONE };
+            Person::of(tenant, &key, &sign_in, day)
+        };
+        let mut people = Vec::new();
+        for user_id in user_ids {
+            for platform in Platform::ALL {
+                people.extend(days.iter().map(|day| person(user_id, *platform, *day)));
+            }
+        }
+        Ok(people)
+    }
+
+    /// Erases one set with its place in the sum, if nobody changed it meanwhile. Returns whether it did.
+    async fn erase_set(&self, tenant: &TenantId, person: &Person, set: WebSteps) -> Result<bool, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&*self.table)
+            .set_key(Some(person.key(tenant)))
+            .condition_expression("#m = :before")
+            .expression_attribute_names("#m", STEPS)
+            .expression_attribute_values(":before", n(set.bits()))
+            .build()
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        let mut writes = vec![TransactWriteItem::builder().delete(delete).build()];
+        if !set.counted().is_empty() {
+            let less = BTreeMap::from([(set.counted(), -1)]);
+            writes.push(self.summed(tenant, person.day, person.platform, &less)?);
+        }
+        let transact = self.client.transact_write_items().set_transact_items(Some(writes));
+        match transact.return_consumed_capacity(CAPACITY).send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::WebEnrollment, answer.consumed_capacity());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                // Also if the answer to this very write was lost: the next look finds no set.
+                Some(
+                    TransactWriteItemsError::TransactionCanceledException(_)
+                    | TransactWriteItemsError::TransactionInProgressException(_),
+                ) => Ok(false),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
     /// The sums of a tenant from a day on: the days on which sign-ins came in, each with how many people have which
     /// steps.
     ///
@@ -380,7 +480,7 @@ impl Store {
     }
 
     /// The secret that people are hashed with: the tenant's own, as for pseudonyms.
-    async fn web_key(&self, tenant: &TenantId) -> Result<Secret, StoreError> {
+    pub(crate) async fn web_key(&self, tenant: &TenantId) -> Result<Secret, StoreError> {
         if let Some(key) = self.web_enrollment.with(|known| known.keys.get(tenant).cloned()) {
             return Ok(key);
         }

@@ -33,12 +33,31 @@ pub(crate) enum Written {
 
 impl Store {
     /// Adds events, all about one device, and returns for each what it changed. When this returns, they are in the
-    /// table.
+    /// table, without those from before their person or device was erased.
     ///
     /// # Errors
     /// [`StoreError::EnrollmentFull`] if the device has sent too much; otherwise the table's error, after which the
     /// same events may be added again.
     pub async fn add_events(
+        &self,
+        tenant: &TenantId,
+        settings: &TenantSettings,
+        events: Vec<Event>,
+        now: Timestamp,
+    ) -> Result<Vec<Added>, StoreError> {
+        let Some(tombstones) = self.tombstones(tenant, settings).await? else {
+            return self.add_unrefused(tenant, settings, events, now).await;
+        };
+        let refused: Vec<bool> = events.iter().map(|event| tombstones.refuses(event)).collect();
+        let mut kept = refused.iter();
+        let events: Vec<Event> = events.into_iter().filter(|_| kept.next() == Some(&false)).collect();
+        let added =
+            if events.is_empty() { Vec::new() } else { self.add_unrefused(tenant, settings, events, now).await? };
+        let mut added = added.into_iter();
+        Ok(refused.into_iter().filter_map(|refused| if refused { Some(Added::Erased) } else { added.next() }).collect())
+    }
+
+    async fn add_unrefused(
         &self,
         tenant: &TenantId,
         settings: &TenantSettings,

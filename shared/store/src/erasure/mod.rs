@@ -1,0 +1,179 @@
+//! Erasing a person or a device: what is theirs leaves the table, and a tombstone refuses what comes of it later
+//! (docs/ERASURE.md).
+//!
+//! The tombstone is written first, then a job, then everything is erased. So whichever step an erasure stops after, the
+//! runner of the jobs ends it (`jobs`), and no writer that reads the tenant from then on brings anything back. The record of
+//! an erasure names nobody: it stays. What kinds of items there are, and whom each may name, is in `accounts`.
+//!
+//! Must stay true: only what happened before the instant of an erasure is erased and refused. An emptied enrollment stays
+//! as an empty item for some days, in the change index, so that readers that hold it learn that it is gone.
+
+mod accounts;
+mod find;
+mod jobs;
+mod kept;
+mod pass;
+mod remove;
+mod tombstones;
+mod web;
+
+pub use accounts::{HELD_KINDS, HeldKind, Holds, held_kind};
+pub use jobs::{Erasing, OlderFiles};
+pub use kept::{Kept, KeptAbout};
+pub(crate) use tombstones::Held;
+pub use tombstones::Tombstones;
+
+use crate::content::{self, CONTENT};
+use crate::item::{Item, item_key, s};
+use crate::keys::{PK, SK, tenant_pk};
+use crate::{CAPACITY, Cause, Store, StoreError, Tenant};
+use jobs::Job;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use vestibule_domain::{TenantId, Timestamp};
+
+/// The sort key's prefix of the records.
+const RECORD: &str = "erasure#";
+
+/// Whom an erasure is about.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A person, by address or by the directory's id.
+    User(String),
+    /// A device, by any of its identifiers.
+    Device(String),
+}
+
+/// A log must not show whom somebody erased.
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+impl Subject {
+    /// `user` or `device`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Device(_) => "device",
+        }
+    }
+}
+
+/// What an erasure did. It names nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ErasureRecord {
+    /// Its id.
+    pub id: String,
+    /// Its instant: what happened before is erased.
+    pub at: Timestamp,
+    /// Who asked for it: the id of a token, or `operator`.
+    pub by: String,
+    /// `user` or `device`.
+    pub subject: String,
+    /// Devices of which nothing is left.
+    pub enrollments: u64,
+    /// Devices that others used too, of which the others' part is left.
+    pub shared: u64,
+    /// Events that were erased.
+    pub events: u64,
+    /// Days of web-based enrollment, each once an operating system.
+    pub web_enrollment_days: u64,
+    /// Enrollments that can't be read: nobody knows whom they name.
+    pub unreadable: u64,
+    /// What becomes of older files.
+    pub older_files: OlderFiles,
+}
+
+/// An erasure that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// Its record.
+    pub record: ErasureRecord,
+    /// Ids that were reported beside the person's address and beside another one too, so that they were not taken for the
+    /// person's. Only whoever asked may see them.
+    pub shared_ids: Vec<String>,
+}
+
+impl Store {
+    /// Erases a person or a device of a tenant as of `now`. `id` is a name that no other erasure has, `by` who asks for it.
+    ///
+    /// When this returns, nothing in the table names them any more but the segments of events, which go with the job
+    /// ([`erasings`](Self::erasings)), once the stream has handed on what it holds.
+    ///
+    /// # Errors
+    /// If the table can't be read or written: the same call again ends it, and so does the job, if it was written.
+    pub async fn erase(
+        &self,
+        tenant: &Tenant,
+        subject: &Subject,
+        older_files: OlderFiles,
+        (id, by): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Erased, StoreError> {
+        let found = self.find_all_of(tenant, subject, now).await?;
+        let key = tenant.pseudonym_key.clone();
+        let tombstones = Tombstones::new(&tenant.id, key, &found.users, &found.identifiers, now);
+        let mut record = ErasureRecord {
+            id: id.to_owned(),
+            at: now,
+            by: by.to_owned(),
+            subject: subject.kind().to_owned(),
+            unreadable: found.unreadable,
+            older_files,
+            ..ErasureRecord::default()
+        };
+        self.put_record(&tenant.id, &record).await?;
+        self.put_tombstones(&tenant.id, id, &tombstones, now).await?;
+        let items = found.items.iter().map(|(key, segments)| (key.name().to_owned(), segments.clone())).collect();
+        let job = Job { id: id.to_owned(), at: now, items, older_files, ..Job::default() };
+        self.put_erasing(&tenant.id, &job).await?;
+        for key in found.items.keys() {
+            let Some(erased) = self.erase_item(key, &tenant.settings, &found, now).await? else { continue };
+            record.events += erased.events;
+            if erased.whole {
+                record.enrollments += 1;
+            } else {
+                record.shared += 1;
+            }
+        }
+        let keys: Vec<_> = found.items.keys().cloned().collect();
+        self.forget_mentions(&tenant.id, &keys).await?;
+        record.web_enrollment_days = self.erase_sign_ins(tenant, &found.users, now).await?;
+        self.put_record(&tenant.id, &record).await?;
+        Ok(Erased { record, shared_ids: found.shared_ids })
+    }
+
+    /// The records of a tenant's erasures, newest first, at most `most`.
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub async fn erasures(&self, tenant: &TenantId, most: usize) -> Result<Vec<ErasureRecord>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :r)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", s(tenant_pk(tenant)))
+            .expression_attribute_values(":r", s(RECORD))
+            .scan_index_forward(false);
+        let items = self.query(query, Cause::Erase, most).await?;
+        Ok(items.iter().take(most).map(|item| content::read(item).0).collect())
+    }
+
+    async fn put_record(&self, tenant: &TenantId, record: &ErasureRecord) -> Result<(), StoreError> {
+        let mut item: Item = item_key(&tenant_pk(tenant), &format!("{RECORD}{}#{}", record.at, record.id));
+        let text = serde_json::to_string(record).map_err(|error| StoreError::corrupt(tenant.as_str(), error))?;
+        item.insert(CONTENT.to_owned(), s(text));
+        let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
+        let answer = put.return_consumed_capacity(CAPACITY).send().await?;
+        self.meter.wrote(Cause::Erase, answer.consumed_capacity.as_slice());
+        Ok(())
+    }
+}
+
+/// Segments by the name of their item.
+type Segments = BTreeMap<String, Vec<u32>>;

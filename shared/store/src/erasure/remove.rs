@@ -1,0 +1,93 @@
+//! Removes a tenant with all that the table has of it.
+//!
+//! Must stay true: nobody can write for the tenant from the first step on, and its item goes last. So the same call
+//! again ends a removal that was interrupted.
+
+use crate::erasure::jobs::Job;
+use crate::item::{Item, text};
+use crate::keys::{PK, SK, tenant_pk};
+use crate::tenants::{DIRECTORY, TENANT};
+use crate::{CAPACITY, Cause, Store, StoreError};
+use vestibule_domain::{TenantId, Timestamp};
+
+/// What is left in the end: the tenant's item, and its entry in the directory.
+fn is_last(tenant: &TenantId, pk: &str, sk: &str) -> bool {
+    (pk == DIRECTORY && sk == tenant.as_str()) || (pk == tenant_pk(tenant) && sk == TENANT)
+}
+
+/// Whether an item is a tenant's.
+fn is_of(tenant: &TenantId, pk: &str, sk: &str, item: &Item) -> bool {
+    let name = tenant.as_str();
+    let second = |key: &str| key.split('#').nth(1) == Some(name);
+    match pk.split('#').next().unwrap_or_default() {
+        "e" | "t" | "in" | "w" | "ws" | "c" | "g" => second(pk),
+        "pulls" | "jobs" | "tenants" => sk == name,
+        "erasing" => sk.split('#').next() == Some(name),
+        "b" => text(item, "ft") == Some(name),
+        "dead" => text(item, "of").is_some_and(second),
+        _ => false,
+    }
+}
+
+impl Store {
+    /// Removes a tenant and everything that the table has of it; returns how many items that were. The table is read
+    /// whole for it. Files and objects are the caller's.
+    ///
+    /// # Errors
+    /// If the table can't be read or written; the same call continues.
+    pub async fn remove_tenant(&self, tenant: &TenantId, now: Timestamp) -> Result<u64, StoreError> {
+        // From here on nobody is authenticated for it.
+        let closed = self.change_tenant(tenant, |tenant| {
+            tenant.webhook_secrets.clear();
+            tenant.sources.clear();
+            tenant.tokens.clear();
+            tenant.sign_in_codes.clear();
+            Ok::<_, StoreError>(())
+        });
+        closed.await?;
+        self.remove_pull(tenant).await?;
+        let mut removed = 0;
+        // Again until nothing is found: a request that was under way may have stored something meanwhile.
+        loop {
+            let some = self.remove_items(tenant).await?;
+            removed += some;
+            if some == 0 {
+                break;
+            }
+        }
+        let job = Job { id: "tenant".to_owned(), at: now, files_done: true, of_tenant: true, ..Job::default() };
+        self.put_erasing(tenant, &job).await?;
+        self.delete(DIRECTORY, tenant.as_str()).await?;
+        self.delete(&tenant_pk(tenant), TENANT).await?;
+        self.notice.raise();
+        Ok(removed + 2)
+    }
+
+    async fn remove_items(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&*self.table)
+            .projection_expression("#pk, #sk, #ft, #of")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_names("#ft", "ft")
+            .expression_attribute_names("#of", "of")
+            .consistent_read(true)
+            .return_consumed_capacity(CAPACITY);
+        let mut pages = scan.into_paginator().send();
+        let mut removed = 0;
+        while let Some(page) = pages.next().await {
+            let page = page?;
+            self.meter.read(Cause::Erase, page.consumed_capacity.as_slice());
+            for item in page.items.unwrap_or_default() {
+                let (Some(pk), Some(sk)) = (text(&item, PK), text(&item, SK)) else { continue };
+                if is_of(tenant, pk, sk, &item) && !is_last(tenant, pk, sk) {
+                    self.delete(pk, sk).await?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
