@@ -111,6 +111,14 @@ macro_rules! with_cases {
                 uses_are_noted_once_a_minute,
                 tenants_do_not_share_sessions,
                 a_session_begins_though_nobody_heard;
+            erasure:
+                a_person_is_gone_and_does_not_come_back,
+                of_a_shared_device_the_others_keep_their_part,
+                a_device_is_erased_by_any_identifier,
+                a_writer_that_knows_of_no_erasure_brings_nothing_back,
+                erasing_while_others_write_loses_nothing_of_theirs,
+                steps_of_web_based_enrollment_leave_the_sums,
+                a_removed_tenant_leaves_nothing;
             web_enrollment:
                 sums_are_what_counting_the_sets_gives,
                 what_does_not_grow_is_not_written,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_host::dynamodb::DynamoDb;
 use vestibule_host::{Endpoint, Services};
-use vestibule_store::{CHANGES_INDEX, DUE_INDEX, ItemKey, Store};
+use vestibule_store::{CHANGES_INDEX, DUE_INDEX, ItemKey, Store, held_kind};
 
 /// The variable with an endpoint to run the suite over, in addition to the embedded engine.
 pub const ENDPOINT: &str = "VESTIBULE_TEST_DYNAMODB";
@@ -199,8 +199,13 @@ impl Table {
         self.item(key).await.and_then(|item| number(&item, "da")).map(Timestamp::from_millis)
     }
 
-    /// Deletes the table, for engines that outlive the process.
+    /// Deletes the table, for engines that outlive the process. Before that, each item must be of a kind of which it is
+    /// decided what an erasure does about it.
     pub async fn drop(self) {
+        for item in self.items().await {
+            let (pk, sk) = (text(&item, "pk").unwrap(), text(&item, "sk").unwrap());
+            assert!(held_kind(pk, sk).is_some(), "an item of no kind (store::erasure::accounts): {pk} {sk}");
+        }
         self.client.delete_table().table_name(&self.name).send().await.unwrap();
     }
 }

@@ -5,6 +5,7 @@ pub mod changes;
 pub mod cost;
 pub mod deliveries;
 pub mod due;
+pub mod erasure;
 pub mod events;
 pub mod faults;
 pub mod growth;
