@@ -5,7 +5,7 @@ use aws_lambda_events::dynamodb::EventRecord;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
 use std::sync::Arc;
-use vestibule_domain::publication::{Publication, Write, difference, taken_back};
+use vestibule_domain::publication::{Publication, Write, difference, erased, taken_back};
 use vestibule_domain::{Enrollment, TenantId, Timestamp, fold};
 use vestibule_store::{Image, StoreError, Tenant, link_version};
 
@@ -27,6 +27,15 @@ impl Publisher {
             let folded = self.folded(&old).await?;
             return Ok(taken_back(&write(&old, version, Timestamp::MIN, false), &folded));
         };
+        if new_image.erased {
+            let Some(old) = old else { return Ok(Vec::new()) };
+            return match self.folded(&old).await {
+                Ok(folded) => Ok(erased(&write(&old, new_image.version, Timestamp::MIN, false), &folded)),
+                // What the record needs may be erased by now, too. Then there is nothing to tell anybody.
+                Err(error) if error.is_unreadable() => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
+        }
         let folded_new = self.folded(&new_image).await?;
         let folded_old = match &old {
             Some(old) => Some(self.folded(old).await?),

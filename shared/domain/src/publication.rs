@@ -46,7 +46,8 @@ names! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
-    /// Outcome of an attempt or state of a session; `gone` if a correction removed it.
+    /// Outcome of an attempt or state of a session; `gone` if a correction removed it, `erased` if its person or device
+    /// was erased.
     pub outcome: &'static str,
     /// Why it was abandoned.
     pub cause: Option<&'static str>,
@@ -75,7 +76,7 @@ pub struct Detail {
     pub revision: String,
     /// The tenant.
     pub tenant: TenantId,
-    /// The device's key.
+    /// The device's key; empty if the device was erased.
     pub enrollment_key: String,
     /// The attempt; for `Esp…`, the session.
     pub attempt_id: String,
@@ -150,6 +151,24 @@ pub fn taken_back(write: &Write<'_>, old: &Enrollment) -> Vec<Publication> {
     let mut out = Publications { write, key: old.key.as_str(), as_of: old.as_of, list: Vec::new() };
     old.attempts.iter().for_each(|attempt| out.attempt_is_gone(attempt));
     old.sessions.iter().for_each(|session| out.session_is_gone(session));
+    out.list
+}
+
+/// What must be published when everything of an enrollment was erased: what was published of it is withdrawn, without
+/// the device's key.
+pub fn erased(write: &Write<'_>, old: &Enrollment) -> Vec<Publication> {
+    let mut out = Publications { write, key: "", as_of: old.as_of, list: Vec::new() };
+    let erased = || State { outcome: "erased", ..empty() };
+    for attempt in &old.attempts {
+        let name = attempt.id.to_string();
+        let was = Some(attempt_state(attempt));
+        out.push(Transition::EnrollmentCorrected, &Subject::of_attempt(&name, attempt), erased(), was);
+    }
+    for session in &old.sessions {
+        let Some(was) = published_session(session) else { continue };
+        let name = session.id.to_string();
+        out.push(Transition::EspCorrected, &Subject::of_session(&name, session), erased(), Some(was));
+    }
     out.list
 }
 
