@@ -187,6 +187,11 @@ impl Exporter {
 
     async fn publish(&self, tenant: &Tenant, as_of: Timestamp, base: Base) -> Result<Exported, BoxError> {
         let exported = self.archive.publish(tenant, as_of, base, self.now()).await?;
+        if let Err(error) = self.archive.end_erasings(tenant, &exported.file).await {
+            // The next export tries again.
+            tracing::error!(tenant = %tenant.id, %error, "older files still name somebody who was erased");
+            metrics::count("ErasuresNotEnded", tenant.id.as_str(), 1, self.now().millis());
+        }
         let (file, tenant) = (&exported.file, &tenant.id);
         // A repeated run reports it again: the first may have died between publishing and reporting.
         let (sha256, rows) = (file.sha256.clone(), file.rows.clone());

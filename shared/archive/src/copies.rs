@@ -85,6 +85,11 @@ impl Copies {
         closed
     }
 
+    /// The tenant's copy, if there is one.
+    pub(crate) fn held_of(&self, tenant: &TenantId) -> Option<Arc<tokio::sync::Mutex<Copy>>> {
+        self.held().peek(tenant).map(|entry| Arc::clone(&entry.copy))
+    }
+
     /// Closes the copies that nobody has asked for [`IDLE`]. Returns how many were closed.
     pub(crate) fn close_idle(&self, now: Timestamp, path_of: impl Fn(&TenantId) -> Box<Path>) -> usize {
         let mut held = self.held();

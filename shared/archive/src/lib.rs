@@ -9,6 +9,7 @@ mod advice;
 mod changed;
 mod copies;
 mod current;
+mod erase;
 mod error;
 mod files;
 mod prune;

@@ -51,7 +51,7 @@ pub enum Base {
 }
 
 /// The files to upload.
-struct Made {
+pub(crate) struct Made {
     published: Published,
     corrected: Vec<Corrected>,
     out: PathBuf,
@@ -120,45 +120,49 @@ impl Archive {
         let once = Self { store: self.store.passing(), ..self.clone() };
         let (mut working, _) = once.bring_up(working, &working_path, &owner, as_of, nightly).await?;
         let refresh_ms = millis(began.elapsed());
+        let erased = self.erased_items(&tenant.id).await?;
+        // The index may lag behind an erasure.
+        working = once.cut(working, &erased).await?;
         let previous = latest.is_some().then_some(previous);
         let working_file = working_path.clone();
         let expired = working.past_retention(as_of - PRUNE_AFTER)?;
         let summary_path = folder.path().join("summary.sqlite");
         let made = self.work(move || {
-            working.compare(match (lost, &previous) {
+            let previous_file = match (lost, &previous) {
                 (Some(then), _) => Previous::Lost(then),
                 (None, Some(previous)) => Previous::File(previous),
                 (None, None) => Previous::None,
-            })?;
+            };
+            working.compare_without(previous_file, &erased)?;
             // At most two of the three files exist at once: an export needs that much room.
             if let Some(previous) = previous.filter(|previous| previous.exists()) {
                 std::fs::remove_file(previous)?;
             }
-            let published = working.write(&out)?;
-            drop(working);
-            std::fs::remove_file(working_file)?;
-            let began = std::time::Instant::now();
-            // Both read the finished file, each by its own connection.
-            let (summary, page) = std::thread::scope(|scope| {
-                let summary = scope.spawn(|| summarise_hashed(&out, &published.sha256, &summary_path));
-                let page = page(&out);
-                (summary.join(), page)
-            });
-            let (page, corrected) = page?;
-            let summary =
-                summary.map_err(|_| ReportError::Io(std::io::Error::other("the summary was interrupted")))??;
-            Ok::<_, ReportError>(Made {
-                published,
-                corrected,
-                out,
-                summary,
-                summary_path,
-                page,
-                parts: began.elapsed(),
-            })
+            make(working, working_file, out, summary_path)
         });
-        let Made { published, corrected, out, summary, summary_path, page, parts } = made.await??;
+        let made = made.await??;
+        let (spent, parts) = (made.published.spent, made.parts);
+        let file = self.keep_all(tenant, as_of, made).await?;
+        self.store.advance_latest(&tenant.id, &file, now).await?;
+        self.prune(tenant, &expired, as_of).await;
+        Ok(Exported {
+            file,
+            is_new: true,
+            refresh_ms,
+            write_ms: millis(spent.settling + spent.vacuum),
+            check_ms: millis(spent.checks),
+            parts_ms: millis(parts),
+        })
+    }
 
+    /// Uploads a file with its parts, and records it.
+    pub(crate) async fn keep_all(
+        &self,
+        tenant: &Tenant,
+        as_of: Timestamp,
+        made: Made,
+    ) -> Result<FileRecord, ArchiveError> {
+        let Made { published, corrected, out, summary, summary_path, page, parts: _ } = made;
         let summary = PartRecord { sha256: summary.sha256, size_bytes: summary.size_bytes };
         self.keep_file(&Part::Summary.key_of(&tenant.id, &summary.sha256), SQLITE, &summary_path).await?;
         let page = page.into_bytes();
@@ -173,16 +177,7 @@ impl Archive {
         let manifest_key = manifest_key(&tenant.id, &file.sha256);
         self.keep(&manifest_key, "application/json", &manifest).await?;
         self.store.put_file(&tenant.id, &file).await?;
-        self.store.advance_latest(&tenant.id, &file, now).await?;
-        self.prune(tenant, &expired, as_of).await;
-        Ok(Exported {
-            file,
-            is_new: true,
-            refresh_ms,
-            write_ms: millis(published.spent.settling + published.spent.vacuum),
-            check_ms: millis(published.spent.checks),
-            parts_ms: millis(parts),
-        })
+        Ok(file)
     }
 
     /// Fetches the previous file to `previous` and opens a copy of it for refreshing; `None` if the file must be built
@@ -202,6 +197,29 @@ impl Archive {
             Opened::Standing | Opened::Foreign => None,
         })
     }
+}
+
+/// Writes a file and the parts beside it, and removes the working file.
+pub(crate) fn make(
+    mut working: Working,
+    working_file: PathBuf,
+    out: PathBuf,
+    summary_path: PathBuf,
+) -> Result<Made, ReportError> {
+    let published = working.write(&out)?;
+    drop(working);
+    std::fs::remove_file(working_file)?;
+    let began = std::time::Instant::now();
+    // Both read the finished file, each by its own connection.
+    let (summary, page) = std::thread::scope(|scope| {
+        let summary = scope.spawn(|| summarise_hashed(&out, &published.sha256, &summary_path));
+        let page = page(&out);
+        (summary.join(), page)
+    });
+    let (page, corrected) = page?;
+    let summary = summary.map_err(|_| ReportError::Io(std::io::Error::other("the summary was interrupted")))??;
+    let parts = began.elapsed();
+    Ok(Made { published, corrected, out, summary, summary_path, page, parts })
 }
 
 /// The page for people without a server, and which ends the file corrects.

@@ -143,7 +143,7 @@ impl Owner {
 
     /// Gives a file the tenant's contents besides enrollments, for the next refresh: a file that is kept open has those
     /// of the previous question, and a new one has none yet.
-    fn lend(&self, working: &mut Working) {
+    pub(crate) fn lend(&self, working: &mut Working) {
         working.set_profiles(&self.profiles);
         working.set_web_days(&self.web_days);
         working.set_app_names(&self.app_names);

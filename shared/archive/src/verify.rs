@@ -11,7 +11,7 @@ use vestibule_domain::{TenantId, Timestamp};
 use vestibule_store::{FileRecord, Listing, Unreadable};
 
 /// The largest number of files of a tenant that are looked at: with one a night, more than the longest retention.
-const MOST_FILES: usize = 1_000;
+pub(crate) const MOST_FILES: usize = 1_000;
 
 /// An object of a published file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

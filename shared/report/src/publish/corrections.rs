@@ -7,6 +7,7 @@ use crate::publish::Previous;
 use crate::rows::{InsertInto, row};
 use crate::write::working::Working;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+use std::collections::BTreeSet;
 use vestibule_domain::Timestamp;
 use vestibule_domain::catalogue::{Action, Screen};
 
@@ -22,7 +23,11 @@ struct End {
     screen: Option<String>,
 }
 
-const COLUMNS: &str = "a.outcome_id, a.cause_id, a.ended_at, a.section_id, k.name, s.name, a.attempt_id, a.started_at
+/// The store's key of an attempt's enrollment, as the file before has it.
+const ITEM: &str = "(SELECT r.item FROM refresh_state r WHERE r.enrollment_no = a.enrollment_no)";
+
+const COLUMNS: &str =
+    "a.outcome_id, a.cause_id, a.ended_at, a.section_id, k.name, s.name, a.attempt_id, a.started_at, $item
   FROM attempts a LEFT JOIN actions k ON k.id = a.action_id LEFT JOIN screens s ON s.id = a.screen_id";
 
 impl End {
@@ -38,9 +43,23 @@ impl End {
     }
 }
 
-/// Fills `corrections` by comparing with the file at `previous`. A file of another tenant is refused. If a file's
+/// The name of an attempt that was erased: a number of this comparison, which says nothing of the attempt.
+fn nameless(as_of: Timestamp, number: u64) -> [u8; 16] {
+    let mut name = [0; 16];
+    name[..8].copy_from_slice(&as_of.millis().to_be_bytes());
+    name[8..].copy_from_slice(&number.to_be_bytes());
+    name
+}
+
+/// Fills `corrections` by comparing with the file at `previous`. Of `erased` items, attempts that are gone are listed
+/// without their names, ends and places. A file of another tenant is refused. If a file's
 /// schema has other columns for how attempts ended, it cannot be compared, and no corrections are listed.
-pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -> Result<()> {
+pub(crate) fn compare(
+    working: &Working,
+    previous: Previous,
+    as_of: Timestamp,
+    erased: &BTreeSet<String>,
+) -> Result<()> {
     let conn = &working.conn;
     conn.execute("DELETE FROM corrections", [])?;
     conn.execute("DELETE FROM meta WHERE key IN ('previousAsOf', 'previousLost')", [])?;
@@ -61,10 +80,12 @@ pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -
     }
     let cutoff = working.cutoff(as_of);
     let mut words = Words::new(conn, working.ids)?;
-    let mut now = conn.prepare(&format!("SELECT {COLUMNS} WHERE a.attempt_id = ?1 ORDER BY a.attempt_no LIMIT 1"))?;
+    let columns = COLUMNS.replace("$item", ITEM);
+    let mut now = conn.prepare(&format!("SELECT {columns} WHERE a.attempt_id = ?1 ORDER BY a.attempt_no LIMIT 1"))?;
     let mut insert = InsertInto::unless_taken(conn, "corrections");
-    let mut closed = before.prepare(&format!("SELECT {COLUMNS} WHERE a.outcome_id <> 1 ORDER BY a.attempt_no"))?;
+    let mut closed = before.prepare(&format!("SELECT {columns} WHERE a.outcome_id <> 1 ORDER BY a.attempt_no"))?;
     let mut rows = closed.query([])?;
+    let mut nameless_ends = Vec::new();
     while let Some(row) = rows.next()? {
         let (old, id, started_at) = (End::read(row)?, row.get::<_, [u8; 16]>(6)?, row.get(7)?);
         // An attempt that left the window is only old: it is not a correction.
@@ -76,6 +97,12 @@ pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -
             continue;
         }
         let gone = found.is_none();
+        let item: Option<String> = row.get(8)?;
+        if gone && item.is_some_and(|item| erased.contains(&item)) {
+            // How it ended explains the difference of the counts; anything else would lead to whom it was.
+            nameless_ends.push(old.outcome);
+            continue;
+        }
         let new = found.unwrap_or_default();
         let mut action = |end: &End| words.action(end.action.as_deref().map(Action::read).as_ref());
         let actions = (action(&old)?, action(&new)?);
@@ -84,6 +111,7 @@ pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -
         insert.insert(row! {
             attempt_id: &id[..],
             gone: gone,
+            erased: false,
             old_outcome_id: old.outcome,
             new_outcome_id: new.outcome,
             old_cause_id: old.cause,
@@ -96,6 +124,28 @@ pub(crate) fn compare(working: &Working, previous: Previous, as_of: Timestamp) -
             new_action_id: actions.1,
             old_screen_id: screens.0,
             new_screen_id: screens.1,
+        })?;
+    }
+    // In the order of their ends, so that their order in the file before does not show.
+    nameless_ends.sort_unstable();
+    for (number, outcome) in (0..).zip(nameless_ends) {
+        let none: Option<i64> = None;
+        insert.insert(row! {
+            attempt_id: &nameless(as_of, number)[..],
+            gone: true,
+            erased: true,
+            old_outcome_id: outcome,
+            new_outcome_id: 0,
+            old_cause_id: 0,
+            new_cause_id: 0,
+            old_ended_at: none,
+            new_ended_at: none,
+            old_section_id: 0,
+            new_section_id: 0,
+            old_action_id: 0,
+            new_action_id: 0,
+            old_screen_id: 0,
+            new_screen_id: 0,
         })?;
     }
     Ok(())

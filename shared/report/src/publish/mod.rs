@@ -13,7 +13,7 @@ use crate::{APPLICATION_ID, SCHEMA_VERSION};
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -86,13 +86,21 @@ impl Working {
     /// # Errors
     /// If either file cannot be read, the one before is another tenant's, or this file cannot be written.
     pub fn compare(&mut self, previous: Previous) -> Result<()> {
+        self.compare_without(previous, &BTreeSet::new())
+    }
+
+    /// The same, where some items were erased since: what the file before had of them is listed without its names.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub fn compare_without(&mut self, previous: Previous, erased: &BTreeSet<String>) -> Result<()> {
         if self.torn {
             return Err(Error::Unfinished);
         }
         let as_of = self.as_of()?.ok_or(Error::Empty)?;
         self.torn = true;
         self.conn.execute_batch("BEGIN")?;
-        corrections::compare(self, previous, as_of)?;
+        corrections::compare(self, previous, as_of, erased)?;
         self.conn.execute_batch("COMMIT")?;
         self.torn = false;
         Ok(())
@@ -275,6 +283,44 @@ pub fn hash(path: &Path) -> Result<(String, u64)> {
         hex.push_str(&format!("{byte:02x}"));
     }
     Ok((hex, size))
+}
+
+/// Which of these items a published file has; `None` if it has another schema.
+///
+/// # Errors
+/// If it is not a SQLite file.
+pub fn holds(path: &Path, items: &BTreeSet<String>) -> Result<Option<BTreeSet<String>>> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if !crate::file::is_ours(&conn)? {
+        return Ok(None);
+    }
+    let mut there = conn.prepare(
+        "SELECT item FROM refresh_state WHERE item = ?1 UNION SELECT item FROM unreadable_enrollments WHERE item = ?1",
+    )?;
+    let mut held = BTreeSet::new();
+    for item in items {
+        if there.exists([item])? {
+            held.insert(item.clone());
+        }
+    }
+    Ok(Some(held))
+}
+
+impl Working {
+    /// Takes off the file's list of corrections what it says of these items' attempts, before the items are removed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn forget_corrections(&mut self, items: &BTreeSet<String>) -> Result<()> {
+        let mut forget = self.conn.prepare(
+            "DELETE FROM corrections WHERE attempt_id IN (SELECT a.attempt_id FROM attempts a
+               JOIN refresh_state r ON r.enrollment_no = a.enrollment_no WHERE r.item = ?1)",
+        )?;
+        for item in items {
+            forget.execute([item])?;
+        }
+        Ok(())
+    }
 }
 
 fn partial_name(out: &Path) -> PathBuf {

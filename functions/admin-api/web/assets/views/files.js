@@ -47,8 +47,8 @@ function follow(url, fileName) {
 function corrected(file) {
   if (!file.corrected?.length) return count(file.corrections);
   const now = (one) =>
-    one.to === 'gone'
-      ? 'gone'
+    one.to === 'gone' || one.to === 'erased'
+      ? one.to
       : one.to === one.from
         ? `${words.outcome(one.to).toLowerCase()} otherwise`
         : `now ${words.outcome(one.to).toLowerCase()}`;

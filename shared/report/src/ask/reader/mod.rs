@@ -221,13 +221,14 @@ impl<'c> Reader<'c> {
     }
 
     /// What the file corrects in the one before: attempts by their outcome there and here, commonest first. The outcome
-    /// here is the same if only the cause, end or place differs, and `gone` if the attempts no longer exist.
+    /// here is the same if only the cause, end or place differs, `gone` if the
+    /// attempts no longer exist, and `erased` if their person or device was erased.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn corrected(&self) -> Result<Vec<(String, String, u64)>> {
         let mut query = self.facts()?.prepare(
-            "SELECT old_outcome, CASE gone WHEN 1 THEN 'gone' ELSE new_outcome END AS now, count(*) AS n
+            "SELECT old_outcome, CASE WHEN erased = 1 THEN 'erased' WHEN gone = 1 THEN 'gone' ELSE new_outcome END AS now, count(*) AS n
              FROM attempt_corrections GROUP BY 1, 2 ORDER BY n DESC, old_outcome, now",
         )?;
         let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

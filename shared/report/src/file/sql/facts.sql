@@ -447,6 +447,7 @@ CREATE TABLE corrections (
   --: The attempt's name; sixteen bytes.
   attempt_id BLOB PRIMARY KEY NOT NULL,
   gone INTEGER NOT NULL,
+  erased INTEGER NOT NULL,
   --: How the attempt stood in the file published before; 0 for none.
   old_outcome_id INTEGER NOT NULL REFERENCES outcomes (id),
   --: How the attempt stands now; 0 for none.

@@ -140,6 +140,7 @@ CREATE VIEW attempt_corrections AS
 SELECT
   CAST(lower(hex(c.attempt_id)) AS TEXT) AS attempt_id,
   c.gone AS gone,
+  c.erased AS erased,
   --: The attempt's outcome in the file published before.
   old_outcomes.name AS old_outcome,
   --: The attempt's outcome now.
