@@ -7,6 +7,7 @@
 //! Must stay true: a tenant that can't be read does not delay the others. A run begins nothing that it may not finish,
 //! and what it did not reach is due in the next run.
 
+mod erasures;
 mod refold;
 
 use futures::StreamExt as _;
@@ -33,6 +34,8 @@ pub struct Sweep {
     store: Store,
     tenants: TenantCache,
     clock: Clock,
+    /// Whether it ends erasures.
+    erases: bool,
 }
 
 /// The result of a run.
@@ -66,7 +69,13 @@ struct Tenants {
 impl Sweep {
     /// A sweep of `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { tenants: TenantCache::new(store.clone()).holding(TENANT_HELD), store, clock }
+        Self { tenants: TenantCache::new(store.clone()).holding(TENANT_HELD), store, clock, erases: true }
+    }
+
+    /// The same, but it leaves erasures to somebody who knows how far the stream was read.
+    #[must_use]
+    pub fn without_erasures(self) -> Self {
+        Self { erases: false, ..self }
     }
 
     /// Runs once, without a deadline.
@@ -118,6 +127,11 @@ impl Sweep {
             match self.refold(now).await {
                 Ok(folded) => swept.folded_again = folded,
                 Err(error) => failed = failed.or(Some(error)),
+            }
+            if self.erases
+                && let Err(error) = self.end_erasures(now).await
+            {
+                failed = failed.or(Some(error));
             }
         }
         for (result, enrollments) in swept.results() {
