@@ -15,6 +15,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,6 +42,7 @@ const LONGEST_LOG: u64 = 64 << 20;
 pub(crate) const LOG: &str = "events.ndjson";
 const PUT_AWAY: &str = "events.1.ndjson";
 const CURSOR: &str = "delivered";
+const DEAD_LETTERS: &str = "dead-letters.ndjson";
 
 /// The bus.
 #[derive(Clone)]
@@ -137,6 +139,26 @@ impl Bus {
         };
         events.extend(read_lines(&self.shared.folder.join(LOG), 0, u64::MAX)?.0);
         Ok(events.into_iter().map(|(event, _)| event).collect())
+    }
+
+    /// Overwrites texts in the logs: `which` names those of an event that must go. The length of a line stays, and so do
+    /// the places of all events.
+    ///
+    /// # Errors
+    /// When a log cannot be read or written.
+    pub fn overwrite(&self, which: impl Fn(&Value) -> Vec<String>) -> Result<(), HostError> {
+        // Nobody may put a log away meanwhile.
+        let _log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in [LOG, PUT_AWAY, DEAD_LETTERS] {
+            let path = self.shared.folder.join(name);
+            match overwrite(&path, &which) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(HostError::file(&path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Answers [`PUT_EVENTS`].
@@ -291,7 +313,7 @@ impl Bus {
                 Err(error) => tracing::error!(rule = rule.name, %error, "an event is a dead letter"),
             }
         }
-        let path = self.shared.folder.join("dead-letters.ndjson");
+        let path = self.shared.folder.join(DEAD_LETTERS);
         let mut letters = private().create(true).append(true).open(&path)?;
         append_line(&mut letters, format!("{}\n", json!({"rule": rule.name, "event": event})).as_bytes())?;
         sync_folder_of(&path)?;
@@ -311,6 +333,32 @@ impl Bus {
         write_whole(&self.shared.folder.join(CURSOR), b"0")?;
         Ok(())
     }
+}
+
+/// Overwrites texts of a log's events with dashes.
+fn overwrite(path: &Path, which: &impl Fn(&Value) -> Vec<String>) -> std::io::Result<()> {
+    let file = File::options().read(true).write(true).open(path)?;
+    let (mut lines, mut line, mut begin) = (BufReader::new(&file), Vec::new(), 0);
+    loop {
+        line.clear();
+        let read = lines.read_until(b'\n', &mut line)?;
+        if read == 0 {
+            break;
+        }
+        let event: Value = serde_json::from_slice(&line).unwrap_or_default();
+        // A dead letter has its event in a member.
+        let event = event.get("event").unwrap_or(&event);
+        for text in which(event) {
+            let quoted = Value::String(text).to_string();
+            let found = (0..line.len()).filter(|at| line[*at..].starts_with(quoted.as_bytes()));
+            for at in found {
+                let dashes = vec![b'-'; quoted.len() - 2];
+                file.write_all_at(&dashes, begin + at as u64 + 1)?;
+            }
+        }
+        begin += read as u64;
+    }
+    file.sync_all()
 }
 
 /// The size of an entry as EventBridge counts it.

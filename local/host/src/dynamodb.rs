@@ -42,6 +42,9 @@ const FORGET: &str = "DELETE FROM _stream_records WHERE id IN (
     WHERE shard_id = ?1 AND CAST(sequence_number AS INTEGER) <= ?2 AND created_at < ?3 LIMIT 500)";
 /// What the engine adds to its own sequence numbers to make them as long as DynamoDB's.
 const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
+/// How often to try to empty the log while the engine's own sweep reads.
+const EMPTYING_TRIES: u32 = 50;
+const EMPTYING_PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait until the engine releases its file.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -113,6 +116,39 @@ pub(crate) fn forget_handed_on(file: &Path, through: &BTreeMap<String, String>) 
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let before = i64::try_from(now.saturating_sub(STREAM_KEEPS).as_secs()).unwrap_or(0);
     forget(&beside(file)?, through, before).map_err(sqlite)
+}
+
+/// The last sequence number of each shard, as the stream's reader names it. Blocks.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn last_records(file: &Path) -> Result<BTreeMap<String, u128>, HostError> {
+    let connection = beside(file)?;
+    let last = "SELECT shard_id, MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records GROUP BY shard_id";
+    let mut last = connection.prepare(last).map_err(sqlite)?;
+    let last = last.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).map_err(sqlite)?;
+    let number = |stored: i64| SEQUENCE_OFFSET + u128::from(stored.unsigned_abs());
+    last.map(|row| row.map(|(shard, stored)| (shard, number(stored))).map_err(sqlite)).collect()
+}
+
+/// Removes all delivered records of streams, however young, and then every byte of what was deleted: the file is written
+/// anew, and its log is emptied. The engine must be at rest. Blocks.
+///
+/// # Errors
+/// When the file cannot be written, or somebody reads it all the time.
+pub(crate) fn lose_bytes(file: &Path, through: &BTreeMap<String, String>) -> Result<(), HostError> {
+    let connection = beside(file)?;
+    forget(&connection, through, i64::MAX).map_err(sqlite)?;
+    connection.execute_batch("VACUUM").map_err(sqlite)?;
+    for _ in 0..EMPTYING_TRIES {
+        let busy: i64 =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(sqlite)?;
+        if busy == 0 {
+            return Ok(());
+        }
+        std::thread::sleep(EMPTYING_PAUSE);
+    }
+    Err(HostError::Engine(format!("{}: somebody reads it all the time, so its log was not emptied", file.display())))
 }
 
 /// Removes delivered records older than `before`, in seconds since the epoch.

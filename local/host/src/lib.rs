@@ -20,6 +20,7 @@ mod health;
 mod keys;
 pub mod s3;
 pub mod schedules;
+mod scrub;
 mod services;
 mod sigv4;
 mod stop;
@@ -32,6 +33,7 @@ pub use front::{FrontSettings, Limits, Tls, TlsError, TrustedProxies, read_netwo
 pub use functions::{BoxError, Functions};
 pub use health::Health;
 pub use keys::Keys;
+pub use scrub::Scrubber;
 pub use services::Services;
 pub use template::{Template, TemplateError};
 
@@ -144,7 +146,7 @@ struct Own {
     gate: JoinHandle<()>,
     objects: s3::ObjectStore,
     // Held until the services have stopped.
-    _dynamodb: dynamodb::DynamoDb,
+    dynamodb: dynamodb::DynamoDb,
     _lock: File,
 }
 
@@ -186,8 +188,7 @@ impl Host {
         let (stop, stopped) = Stop::new();
         let gate = tokio::spawn(async move { services.serve(listener, stopped.wait()).await });
         endpoint.publish(&folder.join(ENDPOINT))?;
-        let own =
-            Own { folder: folder.to_owned(), bus, awaited, stop, gate, objects, _dynamodb: dynamodb, _lock: lock };
+        let own = Own { folder: folder.to_owned(), bus, awaited, stop, gate, objects, dynamodb, _lock: lock };
         Ok(Self { clients, endpoint, template, names: names.clone(), own: Some(own), metrics: None })
     }
 
@@ -308,6 +309,12 @@ impl Host {
         own.bus.deliver_pending(&self.template.rules, functions).await
     }
 
+    /// What makes the services lose the bytes of what was deleted; `None` if they belong to another process.
+    pub fn scrubber(&self) -> Option<Scrubber> {
+        let own = self.own.as_ref()?;
+        Some(Scrubber::new(own.folder.clone(), own.bus.clone(), own.dynamodb.calls()))
+    }
+
     /// The events published on the bus, oldest first; empty if the services belong to another process.
     ///
     /// # Errors
@@ -324,7 +331,7 @@ impl Host {
         let Some(own) = self.own.take() else { return Ok(()) };
         let (path, files) = (own.folder.join(ENDPOINT), own.folder.join(FILES));
         let removed = std::fs::remove_file(&path).map_err(|error| HostError::file(&path, error));
-        let Own { gate, stop, objects, _dynamodb: dynamodb, _lock: lock, .. } = own;
+        let Own { gate, stop, objects, dynamodb, _lock: lock, .. } = own;
         let _no_receiver = stop.send(true);
         if gate.await.is_err() {
             tracing::error!("the gate died");

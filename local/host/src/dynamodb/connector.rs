@@ -107,7 +107,13 @@ pub(super) struct Worker {
 }
 
 enum Job {
-    Do { operation: String, body: String, answer: oneshot::Sender<Answer> },
+    Do {
+        operation: String,
+        body: String,
+        answer: oneshot::Sender<Answer>,
+    },
+    /// Something for which the engine must be at rest.
+    Run(Box<dyn FnOnce() + Send>),
     Stop,
 }
 
@@ -119,9 +125,15 @@ impl Worker {
     pub(super) fn start(database: Database) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
         let work = move || {
-            while let Ok(Job::Do { operation, body, answer }) = waiting.recv() {
-                // The client may be gone meanwhile; the request is performed anyway, as over a network.
-                let _gone = answer.send(Answer::of(&database, &operation, &body));
+            while let Ok(job) = waiting.recv() {
+                match job {
+                    // The client may be gone meanwhile; the request is performed anyway, as over a network.
+                    Job::Do { operation, body, answer } => {
+                        let _gone = answer.send(Answer::of(&database, &operation, &body));
+                    }
+                    Job::Run(work) => work(),
+                    Job::Stop => break,
+                }
             }
         };
         let thread = std::thread::Builder::new().name("dynamodb-work".to_owned()).spawn(work)?;
@@ -165,6 +177,22 @@ impl Calls {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Do { operation, body, answer }).map_err(|_| stopped())?;
         Ok(async move { answered.await.map_err(|_| stopped()) })
+    }
+}
+
+impl Calls {
+    /// Does something on the engine's thread, between two requests.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub(crate) async fn at_rest<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ConnectorError> {
+        let (done, ended) = oneshot::channel();
+        let work = Box::new(move || drop(done.send(work())));
+        self.jobs.send(Job::Run(work)).map_err(|_| stopped())?;
+        ended.await.map_err(|_| stopped())
     }
 }
 

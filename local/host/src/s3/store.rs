@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 /// The folder of the buckets.
 pub(crate) const BUCKETS: &str = "buckets";
 /// The folder of files that are not whole any more.
-const DAMAGED: &str = "damaged";
+pub(crate) const DAMAGED: &str = "damaged";
 /// The folder of uploads that are not finished.
 const UPLOADS: &str = "uploads";
 const LOCKS: usize = 64;
