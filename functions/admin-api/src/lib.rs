@@ -8,6 +8,7 @@ mod auth;
 mod browser;
 mod diagnostics;
 mod encoding;
+mod erasures;
 mod esp;
 mod files;
 mod oidc;
@@ -22,6 +23,7 @@ mod tenant;
 mod web;
 
 pub use diagnostics::subject;
+pub use erasures::kept_about;
 pub use pull::pull_status;
 pub use sources::{SourceLog, known_to_diagnostics, source_logs};
 pub use tenant::{SettingError, patched};
@@ -196,6 +198,9 @@ impl Api {
             Operation::BeginBrowserSession => self.begin_browser_session(&call).await,
             Operation::ListBrowserSessions => self.list_browser_sessions(&call).await,
             Operation::EndBrowserSession => self.end_browser_session(&call, id).await,
+            Operation::Erase => self.erase(&call).await,
+            Operation::ListErasures => self.list_erasures(&call).await,
+            Operation::ExportPerson => self.export_person(&call).await,
         }
     }
 }

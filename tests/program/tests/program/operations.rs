@@ -314,6 +314,18 @@ fn special() -> Vec<Special> {
                 ],
             )
         },
+        refuses(
+            "POST /api/erasures",
+            vec![
+                (json!({}), "user"),
+                (json!({"user": 5}), "user"),
+                (json!({"user": "hush", "device": "hush"}), "device"),
+                (json!({"user": "hush", "olderFiles": "hush"}), "olderFiles"),
+                (json!({"user": "hush", "colour": "hush"}), "body"),
+                (json!(["hush"]), "body"),
+            ],
+        ),
+        Special { bad_query: Some(("user=hush&device=hush", "device")), ..with("GET /api/person", "device={devices}") },
         Special {
             body: Some(json!({"code": "{code}"})),
             ..refuses(

@@ -1,0 +1,156 @@
+//! Erasing persons and devices, the list of erasures, and what is kept about somebody (docs/ERASURE.md).
+
+use crate::query::invalid;
+use crate::{Api, Call, store_problem};
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use vestibule_domain::web_enrollment::{WebStep, WebSteps};
+use vestibule_domain::{Timestamp, fold};
+use vestibule_platform::credentials::random;
+use vestibule_platform::problem::json as answer;
+use vestibule_platform::{HttpResponse, Problem};
+use vestibule_store::{Kept, KeptAbout, OlderFiles, Subject, Tenant};
+
+/// Longest name of a person or a device.
+const MOST_BYTES: usize = 512;
+/// Most erasures listed.
+const MOST_LISTED: usize = 500;
+
+/// The person or device of a request; else the member that is wrong, and why.
+fn subject(user: Option<&str>, device: Option<&str>) -> Result<Subject, (&'static str, &'static str)> {
+    let fits = |text: &str| !text.trim().is_empty() && text.len() <= MOST_BYTES;
+    match (user, device) {
+        (Some(user), None) if fits(user) => Ok(Subject::User(user.to_owned())),
+        (None, Some(device)) if fits(device) => Ok(Subject::Device(device.to_owned())),
+        (Some(_), None) => Err(("user", "must have 1 to 512 characters")),
+        (None, Some(_)) => Err(("device", "must have 1 to 512 characters")),
+        (Some(_), Some(_)) => Err(("device", "give either user or device")),
+        (None, None) => Err(("user", "give either user, an address or id, or device, an identifier")),
+    }
+}
+
+/// What a body asks to erase.
+fn asked(body: &Value) -> Result<(Subject, OlderFiles), (&'static str, &'static str)> {
+    let Value::Object(members) = body else { return Err(("body", "must be an object")) };
+    if members.keys().any(|name| !["user", "device", "olderFiles"].contains(&name.as_str())) {
+        return Err(("body", "has a member that is none of user, device and olderFiles"));
+    }
+    let text = |name: &'static str| match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err((name, "must be a text")),
+    };
+    let older_files = match text("olderFiles")? {
+        None | Some("rebuild") => OlderFiles::Rebuild,
+        Some("remove") => OlderFiles::Remove,
+        Some(_) => return Err(("olderFiles", "must be rebuild or remove")),
+    };
+    Ok((subject(text("user")?, text("device")?)?, older_files))
+}
+
+impl Api {
+    pub(crate) async fn erase(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let body: Value = serde_json::from_slice(call.request.body())
+            .map_err(|_| Problem::bad_request().detail("The body is not JSON."))?;
+        let (subject, older_files) = asked(&body).map_err(|(field, problem)| invalid(field, problem))?;
+        let store = self.archive.store();
+        let id: String = random::<8>()
+            .map_err(|error| {
+                tracing::error!(%error, "no id for an erasure");
+                Problem::internal()
+            })?
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let erased =
+            store.erase(&call.tenant, &subject, older_files, (id.as_str(), call.caller.as_str()), call.now).await;
+        let erased = erased.map_err(store_problem)?;
+        let tenant = &call.tenant.id;
+        if store.latest_file(tenant).await.map_err(store_problem)?.is_some() {
+            // A file that is being made may still have them, so another must follow it.
+            self.request_export(call, true).await?;
+        } else {
+            for erasing in store.erasings().await.map_err(store_problem)? {
+                if erasing.tenant == *tenant && erasing.id() == id {
+                    store.end_erasing_of_files(&erasing).await.map_err(store_problem)?;
+                }
+            }
+        }
+        let body =
+            json!({"asOf": call.now.to_string(), "erasure": shown(&erased.record)?, "sharedIds": erased.shared_ids});
+        Ok(answer(StatusCode::ACCEPTED, &body))
+    }
+
+    pub(crate) async fn list_erasures(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let store = self.archive.store();
+        let records = store.erasures(&call.tenant.id, MOST_LISTED).await.map_err(store_problem)?;
+        let open = store.erasings().await.map_err(store_problem)?;
+        let open: HashSet<&str> = open.iter().filter(|one| one.tenant == call.tenant.id).map(|one| one.id()).collect();
+        let mut erasures = Vec::with_capacity(records.len());
+        for record in &records {
+            erasures.push(json!({"erasure": shown(record)?, "ended": !open.contains(record.id.as_str())}));
+        }
+        Ok(answer(StatusCode::OK, &json!({"asOf": call.now.to_string(), "erasures": erasures})))
+    }
+
+    pub(crate) async fn export_person(&self, call: &Call) -> Result<HttpResponse, Problem> {
+        let text = |name: &str| call.query.get(name).map(String::as_str);
+        let subject = subject(text("user"), text("device")).map_err(|(field, problem)| invalid(field, problem))?;
+        let kept = self.archive.store().kept_about(&call.tenant, &subject, call.now).await.map_err(store_problem)?;
+        Ok(answer(StatusCode::OK, &kept_about(&call.tenant, &kept, call.now)))
+    }
+}
+
+/// A record as the API shows it: instants are texts.
+fn shown(record: &vestibule_store::ErasureRecord) -> Result<Value, Problem> {
+    let mut shown = serde_json::to_value(record).map_err(|_| Problem::internal())?;
+    shown["at"] = json!(record.at.to_string());
+    Ok(shown)
+}
+
+/// What is kept about somebody, for reading by people and by programs.
+pub fn kept_about(tenant: &Tenant, kept: &KeptAbout, now: Timestamp) -> Value {
+    let devices: Vec<Value> = kept.devices.iter().map(|one| device(tenant, one, now)).collect();
+    let web: Vec<Value> = kept
+        .web_enrollment
+        .iter()
+        .map(|(day, platform, set)| {
+            let steps = WebStep::ALL.iter().filter(|step| set.has(WebSteps::of(**step, false)));
+            let steps: Vec<&str> = steps.map(|step| step.name()).collect();
+            json!({"day": day.to_string(), "platform": platform.name(), "steps": steps})
+        })
+        .collect();
+    json!({"asOf": now.to_string(), "devices": devices, "webEnrollment": web, "sharedIds": kept.shared_ids})
+}
+
+fn device(tenant: &Tenant, kept: &Kept, now: Timestamp) -> Value {
+    let events = kept.history.ordered(Timestamp::MAX);
+    let events = events.into_iter().map(|event| {
+        json!({
+            "source": event.key.source,
+            "id": event.key.id,
+            "time": event.time.to_string(),
+            "receivedAt": event.received_at.to_string(),
+            "about": event.about,
+            "reported": event.body,
+        })
+    });
+    let events: Vec<Value> = events.collect();
+    let enrollment = fold(&tenant.id, &kept.history, &tenant.settings, now);
+    let attempts = enrollment.attempts.iter().map(|attempt| {
+        json!({
+            "attemptId": attempt.id.to_string(),
+            "startedAt": attempt.started_at.to_string(),
+            "endedAt": attempt.ended_at.map(|at| at.to_string()),
+            "outcome": attempt.outcome.name(),
+        })
+    });
+    let known = kept.history.bases_about().map(|about| json!({"about": about, "reported": "dropped by retention"}));
+    json!({
+        "identifiers": kept.history.identifiers(),
+        "whole": kept.whole,
+        "events": known.chain(events).collect::<Vec<_>>(),
+        "attempts": attempts.collect::<Vec<_>>(),
+    })
+}
