@@ -3,6 +3,7 @@
 //! They are built from the same libraries as the Lambda functions and get ordinary clients. Only this module knows that
 //! the clients talk to this machine.
 
+use crate::erasing::Eraser;
 use abandonment_sweep::Sweep;
 use admin_api::Api;
 use event_publisher::Publisher;
@@ -11,6 +12,7 @@ use report_export::Exporter;
 use report_tick::Tick;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use tokio::task::JoinSet;
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_graph::Https;
@@ -43,7 +45,7 @@ pub struct App {
 }
 
 /// The file in a data folder by which its processes learn that a tenant was changed.
-const TENANT_CHANGES: &str = "tenant-changes";
+pub const TENANT_CHANGES: &str = "tenant-changes";
 /// The file in a data folder that holds the organisation's own advice.
 const ADVICE: &str = "advice.json";
 
@@ -58,7 +60,7 @@ fn config() -> Config {
     }
 }
 
-fn scratch_root(data: &Path) -> PathBuf {
+pub fn scratch_root(data: &Path) -> PathBuf {
     data.join("scratch")
 }
 
@@ -128,7 +130,8 @@ impl App {
             hooks,
             pull: GraphPull::new(puller, bus.clone()),
             tick: Tick::new(store.clone(), bus.clone(), clock.clone()),
-            sweep: Sweep::new(store.clone(), clock.clone()),
+            // This process knows how far the stream was read, so erasures need not wait for that (`erasing`).
+            sweep: Sweep::new(store.clone(), clock.clone()).without_erasures(),
             publisher: Publisher::new(store.clone(), bus.clone(), clock.clone()),
             exporter: Exporter::new(archive.clone(), bus.clone(), clock.clone())?,
             api: Api::new(archive, bus, clock.clone(), Access::from_env()?)?,
@@ -231,6 +234,22 @@ impl App {
     ) -> Result<(Tenant, T), BoxError> {
         let changed = self.store.change_tenant(&TenantId::parse(name)?, change).await?;
         Ok(changed.ok_or_else(|| format!("there is no tenant {name}"))?)
+    }
+
+    /// What ends erasures; `None` if another process does it.
+    pub fn eraser(&self, data: &Path) -> Option<Eraser> {
+        let scrubber = self.host.scrubber()?;
+        let archive = self.exporter.archive().clone();
+        Some(Eraser::new(self.store.clone(), archive, self.clock.clone(), scrubber, data))
+    }
+
+    /// Ends erasures, beside the host that runs, for as long as the result is held.
+    pub fn ending_erasures(&self, data: &Path) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        if let Some(eraser) = self.eraser(data) {
+            tasks.spawn(eraser.run());
+        }
+        tasks
     }
 
     /// Waits until the consequences of a command are processed, and stops what this process started.

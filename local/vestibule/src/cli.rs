@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use vestibule_domain::pull::OPTIONAL_LISTS;
-use vestibule_store::Role;
+use vestibule_store::{OlderFiles, Role};
 
 /// Shows where people give up while enrolling a device, and keeps the answer as a file.
 // Not Debug, nor are the commands with a token: what was typed may be a secret.
@@ -123,6 +123,38 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Erase a person or a device: events, reports, files and what names them, for good. Later events of what happened before
+    /// are refused
+    #[command(group = clap::ArgGroup::new("subject").required(true))]
+    Erase {
+        /// The tenant
+        name: String,
+        /// A person, by address or by the directory's id
+        #[arg(long, group = "subject", value_name = "ADDRESS")]
+        user: Option<String>,
+        /// A device, by serial number, UDID or id
+        #[arg(long, group = "subject", value_name = "ID")]
+        device: Option<String>,
+        /// What becomes of older files that name them
+        #[arg(long, value_enum, default_value = "rebuild")]
+        older_files: OlderFilesChoice,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Print everything that is kept about a person or a device, for an access request
+    #[command(group = clap::ArgGroup::new("subject").required(true))]
+    ExportPerson {
+        /// The tenant
+        name: String,
+        /// A person, by address or by the directory's id
+        #[arg(long, group = "subject", value_name = "ADDRESS")]
+        user: Option<String>,
+        /// A device, by serial number, UDID or id
+        #[arg(long, group = "subject", value_name = "ID")]
+        device: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Query a downloaded report file, convert it to CSV, or check it. Needs no data folder and no server
     #[command(subcommand)]
     Report(ReportCommand),
@@ -157,6 +189,16 @@ pub enum TenantCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Remove a tenant with everything that is kept of it: enrollments, files, settings, secrets
+    Remove {
+        /// The tenant
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Change settings, as in `tenant set contoso timeZone=Europe/Berlin requireCompliance=false`
     Set {
         /// The tenant
@@ -166,6 +208,24 @@ pub enum TenantCommand {
         #[command(flatten)]
         common: Common,
     },
+}
+
+/// What becomes of older files that name somebody who is erased.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OlderFilesChoice {
+    /// They are published anew without them, where this version can; else removed
+    Rebuild,
+    /// They are removed
+    Remove,
+}
+
+impl From<OlderFilesChoice> for OlderFiles {
+    fn from(choice: OlderFilesChoice) -> Self {
+        match choice {
+            OlderFilesChoice::Rebuild => Self::Rebuild,
+            OlderFilesChoice::Remove => Self::Remove,
+        }
+    }
 }
 
 /// What a token allows.

@@ -3,6 +3,7 @@
 mod app;
 mod cli;
 mod commands;
+mod erasing;
 mod output;
 mod reach;
 

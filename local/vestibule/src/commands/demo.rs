@@ -98,6 +98,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     let (stop, stopped) = oneshot::channel::<()>();
     let functions = app.functions();
     let flush = app.flush();
+    let _erasures = app.ending_erasures(&options.data);
     let App { host, store, sweep, exporter, scratch, .. } = app;
     let serving = tokio::spawn(host.run(listener, front, functions, async {
         let _dropped = stopped.await;

@@ -2,9 +2,11 @@
 
 mod demo;
 mod diagnose;
+mod erase;
 mod export;
 mod graph;
 mod import;
+mod person;
 mod report;
 mod serve;
 mod sessions;
@@ -34,6 +36,10 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Diagnose { name, user, device, common } => {
             diagnose::run(&name, user.as_deref(), device.as_deref(), &common).await
         }
+        Command::Erase { name, user, device, older_files, common } => {
+            erase::run(&name, user, device, older_files.into(), &common).await
+        }
+        Command::ExportPerson { name, user, device, common } => person::run(&name, user, device, &common).await,
         Command::Report(command) => report::run(command),
         Command::Sweep { common } => sweep::run(&common).await,
         Command::Import { name, file, common } => import::run(&name, &file, &common).await,

@@ -32,6 +32,7 @@ pub async fn run(reach: &Reach, common: &Common) -> Result<(), BoxError> {
         signal.await;
         flush.await;
     };
+    let _erasures = app.ending_erasures(&common.data);
     let host = match metrics {
         Some(metrics) => app.host.measured_at(metrics),
         None => app.host,

@@ -163,6 +163,7 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
                 lines
             });
         }
+        TenantCommand::Remove { name, yes, common } => super::erase::remove_tenant(&name, yes, &common).await?,
         TenantCommand::Set { name, settings, common } => set(&name, &settings, &common).await?,
     }
     Ok(())

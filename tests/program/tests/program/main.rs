@@ -11,6 +11,7 @@ mod crash;
 mod deliveries;
 mod description;
 mod diagnostics;
+mod erase;
 mod esp;
 mod esp_access;
 mod esp_device;

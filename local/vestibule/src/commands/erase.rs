@@ -1,0 +1,160 @@
+//! `erase` and `tenant remove`: what they were about is gone from the data folder when they return (docs/ERASURE.md).
+
+use crate::app::App;
+use crate::cli::Common;
+use crate::output::{Lines, answer};
+use report_export::Outcome;
+use serde_json::json;
+use std::io::{BufRead as _, IsTerminal as _};
+use std::time::Duration;
+use tokio::time::Instant;
+use vestibule_domain::TenantId;
+use vestibule_platform::BoxError;
+use vestibule_platform::credentials::random;
+use vestibule_store::{ErasureRecord, ExportReason, OlderFiles, Subject};
+use vestibule_words::form::count;
+
+/// The wait between two looks whether somebody else has ended.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long an export or the end of an erasure by a running `serve` may take. What is left then goes on there.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Whom a command is about. clap requires exactly one of the two.
+pub fn subject(user: Option<String>, device: Option<String>) -> Result<Subject, BoxError> {
+    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    match (given(user), given(device)) {
+        (Some(user), None) => Ok(Subject::User(user)),
+        (None, Some(device)) => Ok(Subject::Device(device)),
+        _ => Err("give either --user or --device".into()),
+    }
+}
+
+pub async fn run(
+    name: &str,
+    user: Option<String>,
+    device: Option<String>,
+    older_files: OlderFiles,
+    common: &Common,
+) -> Result<(), BoxError> {
+    let subject = subject(user, device)?;
+    let app = App::open(&common.data).await?;
+    let tenant = app.tenant(name).await?;
+    let id: String = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let erased = app.store.erase(&tenant, &subject, older_files, (id.as_str(), "operator"), app.now()).await?;
+    let newest = without_in_files(&app, &tenant.id, &id).await?;
+    end(&app, &tenant.id, &id, common).await?;
+    app.close().await?;
+    let mut value = serde_json::to_value(&erased.record)?;
+    value["at"] = json!(erased.record.at.to_string());
+    value["tenant"] = json!(tenant.id);
+    value["file"] = json!(newest);
+    value["sharedIds"] = json!(erased.shared_ids);
+    answer(common.json, &value, || words(&erased.record, &erased.shared_ids));
+    Ok(())
+}
+
+fn words(record: &ErasureRecord, shared_ids: &[String]) -> Lines {
+    let mut lines = Lines::default();
+    writeln!(
+        lines,
+        "{} events erased: {} devices whole, and a part of {} that others used too.",
+        count(record.events),
+        count(record.enrollments),
+        count(record.shared)
+    );
+    if record.web_enrollment_days > 0 {
+        writeln!(lines, "  {} days of web-based enrollment", count(record.web_enrollment_days));
+    }
+    if record.unreadable > 0 {
+        writeln!(lines, "  {} enrollments can't be read, so nobody knows whom they name", count(record.unreadable));
+    }
+    for id in shared_ids {
+        writeln!(
+            lines,
+            "  {id} was also reported with another address and was left; erase it by --user if it is theirs"
+        );
+    }
+    lines.line("Events of what happened before are refused from now on. Backups made before still have everything.");
+    lines
+}
+
+/// Publishes a file without what was erased, with which older files are rebuilt or removed; returns its id. `None` if the
+/// tenant has no file.
+async fn without_in_files(app: &App, tenant: &TenantId, id: &str) -> Result<Option<String>, BoxError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let Some(erasing) = app.store.erasings().await?.into_iter().find(|one| one.tenant == *tenant && one.id() == id)
+        else {
+            return Ok(app.store.latest_file(tenant).await?.map(|file| file.sha256));
+        };
+        if app.store.latest_file(tenant).await?.is_none() {
+            app.store.end_erasing_of_files(&erasing).await?;
+            return Ok(None);
+        }
+        match app.exporter.run(tenant, app.now(), ExportReason::Operator).await? {
+            Outcome::Published(exported) => {
+                // Its own try may have failed: then this says why.
+                let whole = app.tenant(tenant.as_str()).await?;
+                app.exporter.archive().end_erasings(&whole, &exported.file).await?;
+                if exported.file.as_of >= erasing.at() {
+                    return Ok(Some(exported.file.sha256));
+                }
+            }
+            // A build that began before the erasure may still have them, so another must follow it.
+            Outcome::UnderWay { .. } | Outcome::LeftAlone { .. } => {}
+        }
+        if Instant::now() > until {
+            return Err("the erasure waits for an export that does not end; the next export ends it".into());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Waits until the folder has lost the bytes, too.
+async fn end(app: &App, tenant: &TenantId, id: &str, common: &Common) -> Result<(), BoxError> {
+    if let Some(eraser) = app.eraser(&common.data) {
+        eraser.end(|| async { app.host.settle(&app.functions()).await }).await?;
+        return Ok(());
+    }
+    // The `serve` that owns the folder does it.
+    let until = Instant::now() + PATIENCE;
+    while app.store.erasings().await?.iter().any(|one| one.tenant == *tenant && one.id() == id) {
+        if Instant::now() > until {
+            return Err("the process that serves the folder has not ended the erasure; it goes on there".into());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+pub async fn remove_tenant(name: &str, yes: bool, common: &Common) -> Result<(), BoxError> {
+    let app = App::open(&common.data).await?;
+    let tenant = app.tenant(name).await?.id;
+    if !yes && !is_confirmed(&tenant)? {
+        app.close().await?;
+        return Err("nothing was removed: type the tenant's name to confirm, or give --yes".into());
+    }
+    let archive = app.exporter.archive();
+    let mut objects = archive.remove_objects(&tenant).await?;
+    let items = app.store.remove_tenant(&tenant, app.now()).await?;
+    // An export that was under way may have published something meanwhile.
+    objects += archive.remove_objects(&tenant).await?;
+    end(&app, &tenant, "tenant", common).await?;
+    app.close().await?;
+    let value = json!({"tenant": tenant, "items": items, "objects": objects});
+    answer(common.json, &value, || {
+        format!("{tenant} is removed: {} items and {} objects.", count(items), count(objects))
+    });
+    Ok(())
+}
+
+/// Asks on the terminal; without one nobody can confirm.
+fn is_confirmed(tenant: &TenantId) -> Result<bool, BoxError> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    crate::output::note(format!("This removes {tenant} and all of its enrollments and files for good. Type its name:"));
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed)?;
+    Ok(typed.trim() == tenant.as_str())
+}
