@@ -1,5 +1,9 @@
 //! The command line: commands, arguments and options.
 
+mod machine;
+
+pub use machine::MachineCommand;
+
 use crate::reach::{LogForm, Reach};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -32,7 +36,11 @@ pub struct Common {
 impl Command {
     /// Whether it works on a data folder; the others write only where they are asked to.
     pub const fn has_data_folder(&self) -> bool {
-        !matches!(self, Self::Report(_))
+        match self {
+            Self::Report(_) => false,
+            Self::Machine(command) => command.has_data_folder(),
+            _ => true,
+        }
     }
 
     /// The form of the log, if requests are to be logged.
@@ -172,6 +180,8 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    #[command(flatten)]
+    Machine(MachineCommand),
 }
 
 /// Tenants.

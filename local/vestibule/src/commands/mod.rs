@@ -6,6 +6,7 @@ mod erase;
 mod export;
 mod graph;
 mod import;
+mod manual;
 mod person;
 mod report;
 mod serve;
@@ -15,7 +16,7 @@ mod sweep;
 mod tenant;
 mod verify;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, MachineCommand};
 use vestibule_platform::BoxError;
 
 /// Runs what was typed.
@@ -43,5 +44,14 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Report(command) => report::run(command),
         Command::Sweep { common } => sweep::run(&common).await,
         Command::Import { name, file, common } => import::run(&name, &file, &common).await,
+        Command::Machine(command) => machine(command).await,
+    }
+}
+
+/// Runs a command about the machine.
+async fn machine(command: MachineCommand) -> Result<(), BoxError> {
+    match command {
+        MachineCommand::Completions { shell } => manual::completions(shell),
+        MachineCommand::Man { out } => manual::man(out.as_deref()),
     }
 }

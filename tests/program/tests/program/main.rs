@@ -30,6 +30,7 @@ mod import;
 mod import_exports;
 mod intake;
 mod lost_files;
+mod manual;
 mod metrics;
 mod model;
 mod numbers;
