@@ -2,7 +2,7 @@
 
 mod machine;
 
-pub use machine::MachineCommand;
+pub use machine::{MachineCommand, SendOptions};
 
 use crate::reach::{LogForm, Reach};
 use clap::builder::PossibleValuesParser;

@@ -1,12 +1,14 @@
 //! Commands about the machine that the program runs on, and about programs that send to one.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// Commands about the machine.
 #[derive(Subcommand)]
 pub enum MachineCommand {
+    /// Sign the events of a file, post them to a webhook, and show the result for each. Exits 1 if any was not taken
+    Send(SendOptions),
     /// Print what a shell needs to complete this program's commands and options
     Completions {
         /// The shell
@@ -20,9 +22,30 @@ pub enum MachineCommand {
     },
 }
 
+/// What to send, and to whom. The secret is in no argument: others on the machine can read those.
+#[derive(Args)]
+pub struct SendOptions {
+    /// The file with events in the form of CloudEvents: one, a list, or one a line; - is standard input
+    pub file: PathBuf,
+    /// The webhook's address, as `source add` prints it
+    #[arg(long, value_name = "URL", env = "VESTIBULE_URL", hide_env_values = true)]
+    pub url: String,
+    /// A file with the tenant's webhook secret. Without it, the environment has the secret in VESTIBULE_SECRET
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
+    /// The events are past ones
+    #[arg(long)]
+    pub backfill: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 impl MachineCommand {
     /// Whether it works on a data folder, or on a copy of one.
     pub const fn has_data_folder(&self) -> bool {
-        false
+        match self {
+            Self::Send(_) | Self::Completions { .. } | Self::Man { .. } => false,
+        }
     }
 }

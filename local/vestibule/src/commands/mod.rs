@@ -9,6 +9,7 @@ mod import;
 mod manual;
 mod person;
 mod report;
+mod send;
 mod serve;
 mod sessions;
 mod source;
@@ -51,6 +52,7 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
 /// Runs a command about the machine.
 async fn machine(command: MachineCommand) -> Result<(), BoxError> {
     match command {
+        MachineCommand::Send(options) => send::run(&options).await,
         MachineCommand::Completions { shell } => manual::completions(shell),
         MachineCommand::Man { out } => manual::man(out.as_deref()),
     }

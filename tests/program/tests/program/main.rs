@@ -45,6 +45,7 @@ mod report_tool;
 mod routes;
 mod scope;
 mod secrets;
+mod send;
 mod serving;
 mod session;
 mod set_up;
