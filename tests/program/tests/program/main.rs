@@ -43,6 +43,7 @@ mod report_docs;
 mod report_file;
 mod report_tool;
 mod routes;
+mod samples;
 mod scope;
 mod secrets;
 mod send;
