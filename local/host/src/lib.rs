@@ -18,6 +18,7 @@ pub mod functions;
 mod gate;
 mod health;
 mod keys;
+pub mod release;
 pub mod s3;
 pub mod schedules;
 mod scrub;
@@ -97,6 +98,20 @@ pub enum HostError {
     /// The data folder is in use by another process.
     #[error("another process is using {0}")]
     InUse(PathBuf),
+    /// A later release made the folder.
+    #[error(
+        "{} is of format {format}, made by vestibule {release}; this is vestibule {ours}, which knows formats up to \
+         {known}: use {release} or later, or restore a backup that was taken before the upgrade", what.display(),
+        ours = crate::release::RELEASE, known = crate::release::FORMAT
+    )]
+    Newer {
+        /// The folder.
+        what: PathBuf,
+        /// Its format.
+        format: u32,
+        /// The release that made it.
+        release: String,
+    },
     /// A file or a folder.
     #[error("{}: {source}", path.display())]
     File {
@@ -159,8 +174,10 @@ impl Host {
     /// Starts the services of a data folder, and creates it if there is none.
     ///
     /// # Errors
-    /// [`HostError::InUse`] if another process owns it; otherwise the error that keeps a service from starting.
+    /// [`HostError::InUse`] if another process owns it, [`HostError::Newer`] if a later release made it; otherwise the
+    /// error that keeps a service from starting.
     pub async fn start(folder: &Path, names: &Names) -> Result<Self, HostError> {
+        release::check(folder)?;
         let lock = folder::take(folder)?;
         let is_used = folder::is_used(folder)?;
         // Now, not when the stream is read: nothing is acknowledged that could not be handed on.
@@ -185,6 +202,7 @@ impl Host {
             let create = clients.s3.create_bucket().bucket(&names.bucket).send().await;
             create.map_err(|error| HostError::Engine(aws_sdk_s3::error::DisplayErrorContext(error).to_string()))?;
         }
+        release::mark(folder)?;
         let (stop, stopped) = Stop::new();
         let gate = tokio::spawn(async move { services.serve(listener, stopped.wait()).await });
         endpoint.publish(&folder.join(ENDPOINT))?;

@@ -1,0 +1,70 @@
+//! The format of a data folder: a number that rises when earlier releases cannot work on the folder any more.
+//!
+//! Must stay true: nobody works on a folder whose number is higher than his own; he leaves it as it is and names the
+//! release that made it. A folder without the number is of the first format.
+
+use crate::HostError;
+use crate::durable::write_whole;
+use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The format that this release works on. With the next one, the folder of this one must still start: a test keeps one of
+/// each (`tests/program/folders`).
+pub const FORMAT: u32 = 1;
+/// This release.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+/// The file in a data folder that has the number.
+const FILE: &str = "format.json";
+
+/// What a data folder says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its format.
+    pub format: u32,
+    /// The release that last owned it.
+    pub release: String,
+}
+
+/// What a data folder says of itself; `None` if it has no number.
+///
+/// # Errors
+/// When the file cannot be read, or is not one of ours.
+pub fn read(folder: &Path) -> Result<Option<Release>, HostError> {
+    let path = folder.join(FILE);
+    match std::fs::read(&path) {
+        Ok(text) => match serde_json::from_slice(&text) {
+            Ok(release) => Ok(Some(release)),
+            Err(error) => Err(HostError::file(&path, error.into())),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(HostError::file(&path, error)),
+    }
+}
+
+/// Refuses a folder of a later format.
+///
+/// # Errors
+/// [`HostError::Newer`]; otherwise as [`read`].
+pub(crate) fn check(folder: &Path) -> Result<(), HostError> {
+    match read(folder)? {
+        Some(Release { format, release }) if format > FORMAT => {
+            Err(HostError::Newer { what: folder.to_owned(), format, release })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes this release's number, for whoever owns the folder.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn mark(folder: &Path) -> Result<(), HostError> {
+    let ours = Release { format: FORMAT, release: RELEASE.to_owned() };
+    if read(folder)?.as_ref() == Some(&ours) {
+        return Ok(());
+    }
+    let path = folder.join(FILE);
+    let text = serde_json::to_vec(&ours).map_err(|error| HostError::file(&path, error.into()))?;
+    write_whole(&path, &text).map_err(|error| HostError::file(&path, error))
+}
