@@ -12,6 +12,7 @@ pub use connector::{Answer, operation, parse};
 pub(crate) use connector::{Calls, operation_of};
 
 use crate::HostError;
+use crate::durable::private;
 use crate::template::Table;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
@@ -20,7 +21,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 use dynoxide::Database;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc;
@@ -105,6 +106,26 @@ pub fn check_file(folder: &Path) -> Result<Vec<String>, HostError> {
     let lines = check.query_map([], |row| row.get::<_, String>(0)).map_err(named)?;
     let lines: Vec<String> = lines.collect::<Result<_, _>>().map_err(named)?;
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
+}
+
+/// Writes the table as of one instant to a new file, without the free pages in which removed items could still be read.
+/// Its owner may work on it meanwhile. Blocks.
+///
+/// # Errors
+/// What is wrong with the table, or with the disk.
+pub(crate) fn copy_file(table: &Path, to: &Path) -> Result<(), String> {
+    let as_text = |error: rusqlite::Error| error.to_string();
+    if std::fs::metadata(table).map_or(true, |file| file.len() == 0) {
+        return Err("it is missing or empty".to_owned());
+    }
+    let name = to.to_str().ok_or("the path of the copy is not UTF-8")?;
+    // It may be there if it is empty, and so has a mode of our choice.
+    private().create_new(true).open(to).map_err(|error| format!("{name}: {error}"))?;
+    let connection = beside(table).map_err(|error| error.to_string())?;
+    connection.execute("VACUUM INTO ?1", [name]).map_err(as_text)?;
+    let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(as_text)?;
+    let checked: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(as_text)?;
+    if checked == "ok" { Ok(()) } else { Err(checked) }
 }
 
 /// Removes records of streams that are a day old and were delivered: `through` has the last delivered sequence number

@@ -8,6 +8,7 @@
 //! once; what is written in the data folder only its owner can read.
 
 mod accept;
+pub mod backup;
 pub mod bus;
 mod clients;
 mod durable;
@@ -98,7 +99,7 @@ pub enum HostError {
     /// The data folder is in use by another process.
     #[error("another process is using {0}")]
     InUse(PathBuf),
-    /// A later release made the folder.
+    /// A later release made the folder, or the backup.
     #[error(
         "{} is of format {format}, made by vestibule {release}; this is vestibule {ours}, which knows formats up to \
          {known}: use {release} or later, or restore a backup that was taken before the upgrade", what.display(),

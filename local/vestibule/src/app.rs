@@ -72,6 +72,19 @@ pub fn remove_folder(folder: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Refuses what is no data folder.
+pub fn must_be_there(data: &Path) -> Result<(), BoxError> {
+    if Host::is_there(data) {
+        return Ok(());
+    }
+    let data = data.display();
+    Err(format!(
+        "{data} is not a data folder: name it by --data or VESTIBULE_DATA. `vestibule serve` and `vestibule tenant add` \
+         create one"
+    )
+    .into())
+}
+
 fn names() -> Names {
     let Config { table, bucket, bus, .. } = config();
     Names { table, bucket, bus }
@@ -89,14 +102,7 @@ impl App {
     /// Uses the services that a process already runs for a data folder, or starts them. Creates no folder: a mistyped
     /// one would look like one without tenants.
     pub async fn open(data: &Path) -> Result<Self, BoxError> {
-        if !Host::is_there(data) {
-            let data = data.display();
-            return Err(format!(
-                "{data} is not a data folder: name it by --data or VESTIBULE_DATA. `vestibule serve` and `vestibule tenant \
-                 add` create one"
-            )
-            .into());
-        }
+        must_be_there(data)?;
         Self::create(data).await
     }
 

@@ -16,7 +16,7 @@ mod format;
 mod store;
 
 pub(crate) use format::hex;
-pub(crate) use store::{BUCKETS, DAMAGED};
+pub(crate) use store::{BUCKETS, DAMAGED, fan_out};
 pub use store::{ObjectStore, S3Error};
 
 use crate::Keys;

@@ -132,6 +132,11 @@ struct Removals {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Began(u64);
 
+/// The folders of a bucket.
+pub(crate) fn fan_out() -> impl Iterator<Item = String> {
+    (0..=u8::MAX).map(|byte| hex(&[byte]))
+}
+
 impl ObjectStore {
     /// Opens the store in `root`, creates it if there is none, and removes what unfinished writes left behind.
     ///
@@ -241,8 +246,8 @@ impl ObjectStore {
         // All fan-out folders at once, so that a write has to make only its own entry durable.
         let staged = self.temp_path();
         fs::create_dir(&staged)?;
-        for i in 0..=u8::MAX {
-            fs::create_dir(staged.join(hex(&[i])))?;
+        for name in fan_out() {
+            fs::create_dir(staged.join(name))?;
         }
         sync_dir(&staged)?;
         fs::rename(&staged, &path)?;

@@ -1,5 +1,6 @@
 //! Commands about the machine that the program runs on, and about programs that send to one.
 
+use super::Common;
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -7,6 +8,22 @@ use std::path::PathBuf;
 /// Commands about the machine.
 #[derive(Subcommand)]
 pub enum MachineCommand {
+    /// Copy the data folder to another one, also while `serve` runs; what is there from the backup before is kept
+    Backup {
+        /// The folder of the backup. It has the same secrets as the data folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Make a data folder of a backup, which is checked first. The data folder must be empty or not exist
+    Restore {
+        /// The folder of the backup
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Sign the events of a file, post them to a webhook, and show the result for each. Exits 1 if any was not taken
     Send(SendOptions),
     /// Print what a shell needs to complete this program's commands and options
@@ -44,8 +61,6 @@ pub struct SendOptions {
 impl MachineCommand {
     /// Whether it works on a data folder, or on a copy of one.
     pub const fn has_data_folder(&self) -> bool {
-        match self {
-            Self::Send(_) | Self::Completions { .. } | Self::Man { .. } => false,
-        }
+        matches!(self, Self::Backup { .. } | Self::Restore { .. })
     }
 }

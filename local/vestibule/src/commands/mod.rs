@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod backup;
 mod demo;
 mod diagnose;
 mod erase;
@@ -52,6 +53,8 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
 /// Runs a command about the machine.
 async fn machine(command: MachineCommand) -> Result<(), BoxError> {
     match command {
+        MachineCommand::Backup { folder, common } => backup::run(&folder, &common),
+        MachineCommand::Restore { folder, common } => backup::restore(&folder, &common),
         MachineCommand::Send(options) => send::run(&options).await,
         MachineCommand::Completions { shell } => manual::completions(shell),
         MachineCommand::Man { out } => manual::man(out.as_deref()),

@@ -74,6 +74,7 @@ fn a_mistyped_folder_is_an_error_and_is_not_made() {
         &["sweep"],
         &["verify"],
         &["rebuild", "contoso"],
+        &["backup", folder.beside("backup").to_str().unwrap()],
     ] {
         let problem = folder.fails(arguments);
         assert!(problem.contains(folder.data().to_str().unwrap()) && problem.contains("VESTIBULE_DATA"), "{problem}");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod api;
+mod backup;
 mod bad_input;
 mod browser_sessions;
 mod clock;

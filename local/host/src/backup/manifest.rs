@@ -1,0 +1,86 @@
+//! What a backup has: its files with their digests, and the versions of what they are in.
+//!
+//! Must stay true: no person, device or secret is named in it; paths are made of tenants' names and of digests.
+
+use super::BackupError;
+use crate::HostError;
+use crate::release::{FORMAT, RELEASE};
+use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The format of a backup's folder, which rises when earlier releases cannot read it any more.
+pub const BACKUP: u32 = 1;
+
+/// The contents of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// The format of the backup's folder.
+    pub backup: u32,
+    /// The format of the data folder that it was taken of.
+    pub format: u32,
+    /// The release that took it.
+    pub release: String,
+    /// The version of the SQLite that wrote the table.
+    pub sqlite: String,
+    /// The version of the schema of report files.
+    pub report_schema: i32,
+    /// When it was begun.
+    pub taken_at: String,
+    /// Its files, by path.
+    pub files: Vec<Entry>,
+}
+
+/// A file of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its path in the data folder.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The SHA-256 of its content, in hexadecimal; its name in the backup.
+    pub sha256: String,
+}
+
+impl Manifest {
+    pub(super) fn new(taken_at: String, report_schema: i32, files: Vec<Entry>) -> Self {
+        Self {
+            backup: BACKUP,
+            format: FORMAT,
+            release: RELEASE.to_owned(),
+            sqlite: rusqlite::version().to_owned(),
+            report_schema,
+            taken_at,
+            files,
+        }
+    }
+
+    /// The size of all files together.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    pub(super) fn text(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+
+    /// Reads a manifest; `None` if there is none.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, HostError> {
+        match std::fs::read(path) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| HostError::file(path, error.into())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(HostError::file(path, error)),
+        }
+    }
+
+    /// Refuses one of a later release.
+    pub(super) fn check(&self, folder: &Path) -> Result<(), BackupError> {
+        let format = if self.backup > BACKUP { self.backup } else { self.format };
+        if self.backup > BACKUP || self.format > FORMAT {
+            let (what, release) = (folder.to_owned(), self.release.clone());
+            return Err(HostError::Newer { what, format, release }.into());
+        }
+        Ok(())
+    }
+}
