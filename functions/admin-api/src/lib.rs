@@ -24,6 +24,7 @@ mod web;
 
 pub use diagnostics::subject;
 pub use erasures::kept_about;
+pub use oidc::check_issuer;
 pub use pull::pull_status;
 pub use sources::{SourceLog, known_to_diagnostics, source_logs};
 pub use tenant::{SettingError, patched};

@@ -33,6 +33,14 @@ pub(crate) struct Issuer {
     keys: Keys,
 }
 
+/// Reads what an issuer publishes, as for the first token of a person; nothing is kept.
+///
+/// # Errors
+/// If it cannot be read within some seconds, or publishes no keys.
+pub async fn check_issuer(settings: &Oidc) -> Result<(), BoxError> {
+    Keys::new(settings.issuer.clone(), Clock::system())?.check().await
+}
+
 /// A person whose token is valid.
 pub(crate) struct Person {
     pub tenant: TenantId,

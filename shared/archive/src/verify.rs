@@ -72,7 +72,7 @@ impl Archive {
         let files = self.store.files(tenant, MOST_FILES).await?;
         found.files = files.len();
         for file in &files {
-            found.lost.extend(self.lost_of(tenant, file).await?);
+            found.lost.extend(self.verify_file(tenant, file).await?);
         }
         let mut listing = Listing::new(tenant);
         while let Some(keys) = self.store.next_page(&mut listing).await? {
@@ -86,7 +86,10 @@ impl Archive {
     }
 
     /// The objects of a file that are lost.
-    async fn lost_of(&self, tenant: &TenantId, file: &FileRecord) -> Result<Vec<Lost>, ArchiveError> {
+    ///
+    /// # Errors
+    /// When the bucket cannot be read at all.
+    pub async fn verify_file(&self, tenant: &TenantId, file: &FileRecord) -> Result<Vec<Lost>, ArchiveError> {
         let mut lost = Vec::new();
         for object in Object::ALL {
             let checked = match object {
@@ -117,7 +120,7 @@ impl Archive {
             if Some(&file.sha256) == newest.as_ref() {
                 continue;
             }
-            let lost = self.lost_of(tenant, &file).await?;
+            let lost = self.verify_file(tenant, &file).await?;
             let is_lost = |part| lost.iter().any(|lost| lost.object == Object::Part(part));
             if is_lost(Part::Database) {
                 self.store.forget_file(tenant, &file).await?;

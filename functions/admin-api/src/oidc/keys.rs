@@ -141,6 +141,21 @@ impl Keys {
         published.token_origin.clone()
     }
 
+    /// Reads what the issuer publishes, for nobody.
+    ///
+    /// # Errors
+    /// If it cannot be read in time, or has no key.
+    pub(super) async fn check(&self) -> Result<(), BoxError> {
+        match self.source.read().await {
+            Ok((keys, _)) if keys.is_empty() => Err("it publishes no keys".into()),
+            Ok(_) => Ok(()),
+            Err(error) if error.is::<tokio::time::error::Elapsed>() => {
+                Err(format!("no answer within {} seconds", self.source.patience.as_secs()).into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn known(&self) -> Option<Arc<Published>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).known.clone()
     }

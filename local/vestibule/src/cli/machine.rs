@@ -8,6 +8,12 @@ use std::path::PathBuf;
 /// Commands about the machine.
 #[derive(Subcommand)]
 pub enum MachineCommand {
+    /// Look for what is wrong with the data folder and its surroundings, and say what to do. Exits 1 if anything must be
+    /// mended
+    Doctor {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Copy the data folder to another one, also while `serve` runs; what is there from the backup before is kept
     Backup {
         /// The folder of the backup. It has the same secrets as the data folder
@@ -61,6 +67,6 @@ pub struct SendOptions {
 impl MachineCommand {
     /// Whether it works on a data folder, or on a copy of one.
     pub const fn has_data_folder(&self) -> bool {
-        matches!(self, Self::Backup { .. } | Self::Restore { .. })
+        matches!(self, Self::Doctor { .. } | Self::Backup { .. } | Self::Restore { .. })
     }
 }

@@ -3,6 +3,7 @@
 mod backup;
 mod demo;
 mod diagnose;
+mod doctor;
 mod erase;
 mod export;
 mod graph;
@@ -53,6 +54,7 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
 /// Runs a command about the machine.
 async fn machine(command: MachineCommand) -> Result<(), BoxError> {
     match command {
+        MachineCommand::Doctor { common } => doctor::run(&common).await,
         MachineCommand::Backup { folder, common } => backup::run(&folder, &common),
         MachineCommand::Restore { folder, common } => backup::restore(&folder, &common),
         MachineCommand::Send(options) => send::run(&options).await,

@@ -12,6 +12,7 @@ mod crash;
 mod deliveries;
 mod description;
 mod diagnostics;
+mod doctor;
 mod erase;
 mod esp;
 mod esp_access;

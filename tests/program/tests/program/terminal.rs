@@ -142,6 +142,7 @@ async fn what_we_say_has_lines_of_its_own() {
         &["sweep"],
         &["verify"],
         &["rebuild", "contoso"],
+        &["doctor"],
         &["backup", folder.beside("backup").to_str().unwrap()],
     ] {
         let ran = folder.words(arguments);

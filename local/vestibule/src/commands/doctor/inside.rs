@@ -1,0 +1,154 @@
+//! What is in the data folder: the table, the newest files, what was not delivered, and the senders.
+
+use super::Finding;
+use crate::app::App;
+use admin_api::{SourceLog, source_logs};
+use std::path::Path;
+use vestibule_archive::Lost;
+use vestibule_domain::Timestamp;
+use vestibule_host::dynamodb::check_file;
+use vestibule_platform::BoxError;
+use vestibule_store::Tenant;
+use vestibule_words::form::{count, instant};
+
+/// Looks at everything in the folder.
+pub async fn look(app: &App, data: &Path, now: Timestamp, findings: &mut Vec<Finding>) {
+    findings.push(match app.host.is_owner() {
+        true => Finding::look(
+            "serve",
+            "no `vestibule serve` runs on this folder",
+            "start it, unless it is meant to be stopped: nothing is received, flagged or exported meanwhile",
+        ),
+        false => Finding::fine("serve", "`vestibule serve` runs on this folder"),
+    });
+    findings.push(table(data).await);
+    let tenants = match tenants(app).await {
+        Ok(tenants) => tenants,
+        Err(error) => {
+            findings.push(unreadable("tenants", &*error));
+            return;
+        }
+    };
+    match files(app, &tenants, now).await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(unreadable("files", &*error)),
+    }
+    findings.extend(set_aside(data));
+    match senders(app, &tenants, now).await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(unreadable("senders", &*error)),
+    }
+}
+
+fn unreadable(check: &'static str, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Finding {
+    Finding::failed(check, format!("cannot be read: {error}"), "run `vestibule verify`, which names each part")
+}
+
+async fn table(data: &Path) -> Finding {
+    let folder = data.to_owned();
+    let checked = tokio::task::spawn_blocking(move || check_file(&folder)).await;
+    let problems = match checked {
+        Ok(Ok(problems)) => problems,
+        Ok(Err(error)) => vec![error.to_string()],
+        Err(error) => vec![error.to_string()],
+    };
+    match problems.is_empty() {
+        true => Finding::fine("table", "it is whole"),
+        false => Finding::failed(
+            "table",
+            problems.join("; "),
+            "stop `serve`, keep the folder, and restore the newest backup into an empty one; look at the disk",
+        ),
+    }
+}
+
+async fn tenants(app: &App) -> Result<Vec<Tenant>, BoxError> {
+    let mut tenants = Vec::new();
+    for id in app.store.tenants().await? {
+        tenants.extend(app.store.tenant(&id).await?);
+    }
+    Ok(tenants)
+}
+
+/// Each tenant's newest file: whether all of it is there, and whether it is of a time that has come.
+async fn files(app: &App, tenants: &[Tenant], now: Timestamp) -> Result<Vec<Finding>, BoxError> {
+    let (mut found, mut whole) = (Vec::new(), 0);
+    for tenant in tenants {
+        let Some(newest) = app.store.latest_file(&tenant.id).await? else { continue };
+        if newest.is_ahead(now) {
+            found.push(Finding::look(
+                "files",
+                format!("the newest file of {} is as of {}, which has not come", tenant.id, instant(newest.as_of)),
+                "a clock was ahead: if this machine's is right now, the next export replaces it",
+            ));
+        }
+        let lost = app.exporter.archive().verify_file(&tenant.id, &newest).await?;
+        whole += usize::from(lost.is_empty());
+        found.extend(lost.iter().map(|Lost { file, object, why }| {
+            Finding::failed(
+                "files",
+                format!("{} of {} as of {}: {why}", object.name(), tenant.id, instant(file.as_of)),
+                format!("vestibule rebuild {} publishes it anew from the table; look at the disk", tenant.id),
+            )
+        }));
+    }
+    if found.is_empty() {
+        found.push(Finding::fine("files", format!("the newest files of {} tenants are whole", count(whole as u64))));
+    }
+    Ok(found)
+}
+
+/// What nobody takes any more: events of the bus that a function kept refusing, and damaged objects.
+fn set_aside(data: &Path) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let letters = data.join("bus/dead-letters.ndjson");
+    if std::fs::metadata(&letters).is_ok_and(|letters| letters.len() > 0) {
+        found.push(Finding::look(
+            "bus",
+            format!("{} has events that a function refused four times", letters.display()),
+            "see the log of `serve` for the reason; a missing file is requested again by itself. Remove the file when done",
+        ));
+    }
+    let damaged = data.join("files/damaged");
+    let number = std::fs::read_dir(&damaged).map_or(0, Iterator::count);
+    if number > 0 {
+        found.push(Finding::look(
+            "files",
+            format!("{} has {number} damaged objects that were replaced", damaged.display()),
+            "look at the disk (smartctl, the kernel's log); remove them when done",
+        ));
+    }
+    found
+}
+
+async fn senders(app: &App, tenants: &[Tenant], now: Timestamp) -> Result<Vec<Finding>, BoxError> {
+    let (mut found, mut in_use) = (Vec::new(), 0);
+    for tenant in tenants {
+        let logs = source_logs(&app.store, tenant, now).await?;
+        let heard = |log: &&SourceLog| log.newest.last_heard.is_some();
+        in_use += logs.iter().filter(heard).count();
+        found.extend(logs.iter().filter_map(|log| {
+            let silence = log.silence()?;
+            Some(Finding::look(
+                "senders",
+                format!(
+                    "{} of {} was heard last at {}, {} hours ago; usually at most {}",
+                    log.source.name,
+                    tenant.id,
+                    instant(silence.since),
+                    silence.hours,
+                    silence.usual_longest_hours
+                ),
+                format!(
+                    "vestibule source list {} shows its last refusal; docs/SOURCES.md says how to set it up",
+                    tenant.id
+                ),
+            ))
+        }));
+    }
+    if found.is_empty() {
+        let says = format!("{} were heard in five weeks, and none of them fell silent", count(in_use as u64));
+        found.push(Finding::fine("senders", says));
+    }
+    Ok(found)
+}
