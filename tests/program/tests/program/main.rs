@@ -26,6 +26,7 @@ mod feeds;
 mod figures;
 mod floods;
 mod folder;
+mod folders;
 mod gate;
 mod hook_limits;
 mod import;
