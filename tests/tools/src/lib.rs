@@ -6,9 +6,11 @@
 
 mod built;
 mod cloudevents;
+mod debian;
 
 pub use built::{cargo, programs};
 pub use cloudevents::{MODES, deliver};
+pub use debian::{debian, has_debian, libraries, on_path, unpacked};
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
