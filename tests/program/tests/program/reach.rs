@@ -123,7 +123,7 @@ fn links_and_settings_are_printed_with_the_address_that_people_use() {
 }
 
 /// A new certificate of 127.0.0.1 that signs itself, and its key.
-fn certificate(folder: &Folder, name: &str) -> [PathBuf; 2] {
+pub fn certificate(folder: &Folder, name: &str) -> [PathBuf; 2] {
     let [certificate, key] = ["crt", "key"].map(|kind| folder.beside(&format!("{name}.{kind}")));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
