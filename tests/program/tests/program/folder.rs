@@ -65,6 +65,8 @@ fn a_mistyped_folder_is_an_error_and_is_not_made() {
         &["tenant", "set", "contoso"],
         &["token", "list", "contoso"],
         &["token", "link", "contoso"],
+        &["token", "sessions", "contoso"],
+        &["token", "end-sessions", "contoso", "--all"],
         &["secret", "rotate", "contoso"],
         &["source", "list", "contoso"],
         &["graph", "list", "contoso"],
