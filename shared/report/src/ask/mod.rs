@@ -8,7 +8,7 @@ pub mod reader;
 
 use crate::ask::reader::Reader;
 use crate::error::{Error, Result};
-use crate::file::questions::head_of;
+use crate::file::questions::{camel_case, head_of};
 use crate::write::working::Working;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement};
@@ -231,22 +231,6 @@ impl Column {
         let kind = if question.booleans.contains(&name) { Kind::Boolean } else { Kind::Plain };
         Self { name, kind }
     }
-}
-
-fn camel_case(column: &str) -> String {
-    let mut name = String::with_capacity(column.len());
-    let mut after_line = false;
-    for letter in column.chars() {
-        match letter {
-            '_' => after_line = true,
-            _ if after_line => {
-                name.push(letter.to_ascii_uppercase());
-                after_line = false;
-            }
-            _ => name.push(letter),
-        }
-    }
-    name
 }
 
 fn plain(value: ValueRef<'_>) -> Value {

@@ -111,7 +111,8 @@ fn read(conn: &Connection, name: &str, text: &str, all: &Texts) -> Result<Questi
     let of_head = all.get(head).or_else(|| OF_REPORT.get(head)).ok_or(Error::BuiltIn("questions"))?;
     let of_head = split(of_head)?.0;
     let is_head = head == name;
-    let sql = written_out(&with_columns(conn, sql.trim_end())?, of_head.days)?;
+    let (sql, of_views) = with_columns(conn, sql.trim_end())?;
+    let sql = written_out(&sql, of_head.days)?;
     let parameters = if is_head { all_parameters(header.days, header.parameters) } else { Vec::new() };
     let refusal = match is_head {
         true => Some(written_out(&macros::refusal(&parameters, header.days)?, header.days)?),
@@ -119,30 +120,58 @@ fn read(conn: &Connection, name: &str, text: &str, all: &Texts) -> Result<Questi
     };
     let named: serde_json::Map<String, serde_json::Value> =
         parameters.into_iter().map(|one| (one.name, one.purpose.into())).collect();
+    let own = Some(header.booleans).filter(|names| !names.is_empty());
     Ok(Question {
         purpose: header.purpose.join(" "),
         answer: header.answer,
-        booleans: header.booleans,
+        booleans: own.into_iter().chain(of_views).collect::<Vec<_>>().join(", "),
         parameters: serde_json::Value::Object(named).to_string(),
         refusal,
         sql,
     })
 }
 
+/// The name that a column has in an answer.
+pub(crate) fn camel_case(column: &str) -> String {
+    let mut name = String::with_capacity(column.len());
+    let mut after_line = false;
+    for letter in column.chars() {
+        match letter {
+            '_' => after_line = true,
+            _ if after_line => {
+                name.push(letter.to_ascii_uppercase());
+                after_line = false;
+            }
+            _ => name.push(letter),
+        }
+    }
+    name
+}
+
 /// Replaces `$columns(view)` with the view's columns, so that a column the view gains is in the answer. The numbers
-/// that a file gives its rows are left out.
-fn with_columns(conn: &Connection, text: &str) -> Result<String> {
+/// that a file gives its rows are left out. Also returns the names in the answer of those whose unit is `0 or 1`.
+fn with_columns(conn: &Connection, text: &str) -> Result<(String, Vec<String>)> {
     const NAME: &str = "$columns(";
-    let mut out = text.to_owned();
+    let (mut out, mut booleans) = (text.to_owned(), Vec::new());
     while let Some(at) = out.find(NAME) {
         let end = at + out[at..].find(')').ok_or(Error::BuiltIn("question"))?;
-        let mut columns =
-            conn.prepare_cached("SELECT name FROM pragma_table_info(?1) WHERE name NOT LIKE '%\\_no' ESCAPE '\\'")?;
-        let columns = columns.query_map([&out[at + NAME.len()..end]], |row| row.get::<_, String>(0))?;
-        let columns = columns.collect::<rusqlite::Result<Vec<_>>>()?.join(", ");
-        out.replace_range(at..=end, &columns);
+        let mut columns = conn.prepare_cached(
+            "SELECT c.name, coalesce(d.unit = '0 or 1', 0) FROM pragma_table_info(?1) c
+             LEFT JOIN column_docs d ON d.table_name = ?1 AND d.column_name = c.name
+             WHERE c.name NOT LIKE '%\\_no' ESCAPE '\\' ORDER BY c.cid",
+        )?;
+        let mut names = Vec::new();
+        let mut rows = columns.query([&out[at + NAME.len()..end]])?;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            if row.get::<_, bool>(1)? {
+                booleans.push(camel_case(&name));
+            }
+            names.push(name);
+        }
+        out.replace_range(at..=end, &names.join(", "));
     }
-    Ok(out)
+    Ok((out, booleans))
 }
 
 fn split(text: &str) -> Result<(Header, &str)> {

@@ -47,10 +47,11 @@ pub(crate) fn create(conn: &Connection, advice: &Catalogue) -> Result<()> {
         docs.read(&part)?;
         conn.execute_batch(&expand(&column_docs::without(&part)))?;
     }
+    // The questions read there which columns of a view are true or false.
+    docs.fill(conn)?;
     questions::fill(conn)?;
     dictionary::fill(conn)?;
     fill_advice(conn, advice)?;
-    docs.fill(conn)?;
     let mut define = conn.prepare("INSERT INTO meta (key, value) VALUES ('definition.' || ?1, ?2)")?;
     for line in include_str!("data/definitions.tsv").lines() {
         let (name, meaning) = line.split_once('\t').ok_or(Error::BuiltIn("definitions"))?;

@@ -1,6 +1,5 @@
 -- One attempt, with what its failure can mean and what to do about it, likeliest meaning first.
 -- answer: row
--- booleans: clockSkew, hasStarts, hasSteps, startReported, judged, technician, releaseNotReported
 -- :id id | The attempt's id.
 SELECT $as_of, $columns(enrollment_attempts),
   $advice(failure_advice x WHERE x.failure_no = v.attempt_no, x.rank) AS advice_json

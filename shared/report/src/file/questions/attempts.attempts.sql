@@ -1,6 +1,5 @@
 -- A page of attempts, newest first.
 -- answer: page
--- booleans: clockSkew, hasStarts, hasSteps, startReported, judged, technician, releaseNotReported
 WITH $asked,
   $person,
   theirs (attempt_no) AS (

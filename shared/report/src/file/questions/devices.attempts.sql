@@ -1,6 +1,5 @@
 -- Their attempts, newest first; if several people share a device, only the attempts of this person, or of nobody.
 -- answer: rows
--- booleans: clockSkew, hasStarts, hasSteps, startReported, judged, technician, releaseNotReported
 WITH $devices
 SELECT $columns(enrollment_attempts) FROM enrollment_attempts v
 WHERE v.attempt_no IN (
