@@ -238,7 +238,7 @@ pub enum RowEnd {
 /// One of the catalogue's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The row's number, 1 to 19. It never changes.
+    /// The row's number, from 1. It never changes.
     pub number: u8,
     /// The action.
     pub action: KnownAction,

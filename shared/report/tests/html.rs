@@ -8,6 +8,7 @@ use common::esp::{PROFILES, esp_event, started};
 use common::{about, at, build, changes, context, event, step, tenant, world};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use vestibule_domain::catalogue::ROWS;
 use vestibule_domain::esp::resolve::Rule;
 use vestibule_domain::esp::{Category, EspDetail, ItemName, ItemState, Phase};
 use vestibule_domain::event::Step;
@@ -145,7 +146,7 @@ fn the_numbers_are_the_reports() {
     assert!(page.contains(&format!("<dt>Incomplete rate</dt><dd>{rate}</dd>")));
 
     let places = table(&page, "Abandoned attempts by place");
-    assert_eq!(places.len(), 19);
+    assert_eq!(places.len(), ROWS.len());
     for ((row, one), two) in places.iter().zip(&whole.actions).zip(&recent.actions) {
         assert!(row[0].starts_with(&format!("{}. ", one.catalogue_row)), "{row:?}");
         assert_eq!(row[3..], [two.abandoned.unwrap().to_string(), one.abandoned.unwrap().to_string()]);

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use vestibule_domain::TenantSettings;
+use vestibule_domain::catalogue::ROWS;
 use vestibule_report::ask::{Parameters, bind, question, questions};
 use vestibule_report::{Error, Reader, summarise};
 
@@ -119,12 +120,10 @@ fn invalid_parameters_are_refused_with_a_message() {
         refused("attempts", &[("outcome", "lost")]),
         "outcome: must be one of inProgress, completed, abandoned, failed, incomplete"
     );
-    for row in ["20", "-1", "x", "1.5", "", "9999999999"] {
-        assert_eq!(
-            refused("attempts", &[("catalogueRow", row)]),
-            "catalogueRow: must be between 0 (none) and 19",
-            "{row}"
-        );
+    let (last, after) = (ROWS.len(), (ROWS.len() + 1).to_string());
+    for row in [after.as_str(), "-1", "x", "1.5", "", "9999999999"] {
+        let must = format!("catalogueRow: must be between 0 (none) and {last}");
+        assert_eq!(refused("attempts", &[("catalogueRow", row)]), must, "{row}");
     }
     for limit in ["0", "1001", "+5", "5 ", "9999999999999999999", "0x5"] {
         assert_eq!(refused("attempts", &[("limit", limit)]), "limit: must be between 1 and 1000", "{limit}");

@@ -1,4 +1,4 @@
-//! The places where people stop: nineteen rows, written out.
+//! The places where people stop: the rows, written out.
 
 /// The four sections, in the order of the catalogue.
 pub const SECTIONS: [&str; 4] = ["setupChecklist", "platformScreens", "termsOfUse", "complianceActivation"];
@@ -6,7 +6,7 @@ pub const SECTIONS: [&str; 4] = ["setupChecklist", "platformScreens", "termsOfUs
 /// One row of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// Its stable number, 1 to 19.
+    /// Its stable number, from 1.
     pub number: u8,
     /// Its section.
     pub section: &'static str,
@@ -31,7 +31,7 @@ const fn row(
     Row { number, section, action, screen, platform, how }
 }
 
-/// All nineteen rows.
+/// All rows.
 #[rustfmt::skip]
 pub const ROWS: [Row; 19] = [
     row(1, "setupChecklist", "EnrollmentWrapUp", "openPagePrompt", "both", "cancel"),

@@ -42,7 +42,7 @@ pub struct Report {
     /// Date, section, abandoned: every day of the range with each of the four sections, also with zero; other sections
     /// only if they have any.
     pub daily: Vec<(String, String, u64)>,
-    /// Row and abandoned, for all nineteen rows.
+    /// Row and abandoned, for all rows.
     pub actions: Vec<(u8, u64)>,
     /// `portalClosed`, `restarted` and `unenrolled` by section and action, sorted.
     pub elsewhere: Vec<Elsewhere>,

@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use serde_json::json;
-use vestibule_model::{Delivered, Elsewhere, Failing, Settings, report, status};
+use vestibule_model::{Delivered, Elsewhere, Failing, ROWS, Settings, report, status};
 
 const DAY: i64 = 24 * HOUR;
 
@@ -66,7 +66,7 @@ fn the_numbers_of_the_report() {
             abandoned: 1,
         }]
     );
-    assert_eq!(whole.actions.len(), 19);
+    assert_eq!(whole.actions.len(), ROWS.len());
     let counted: Vec<_> = whole.actions.iter().filter(|(_, count)| *count > 0).collect();
     assert_eq!(counted, [&(11, 1), &(14, 1)]);
     assert_eq!(whole.daily.len(), 4 * 4);

@@ -6,7 +6,7 @@ use proptest::test_runner::TestRunner;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_model::arbitrary::{Case, Shape, case_and_order, cases, cases_of};
-use vestibule_model::{devices, is_valid, placed_at_ms, report, status};
+use vestibule_model::{ROWS, devices, is_valid, placed_at_ms, report, status};
 
 fn folded(case: &Case) -> Vec<vestibule_model::Device> {
     devices(&case.delivered, &case.settings, case.as_of_ms)
@@ -201,8 +201,8 @@ fn every_outcome_cause_and_edge_occurs() {
     ] {
         assert!(counts.get(expected).copied().unwrap_or(0) >= 10, "{expected}: {counts:#?}");
     }
-    for row in 1..=19 {
-        let expected = format!("row Some({row})");
+    for row in ROWS {
+        let expected = format!("row Some({})", row.number);
         assert!(counts.get(&expected).copied().unwrap_or(0) >= 3, "{expected}: {counts:#?}");
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use vestibule_model::ROWS;
 use vestibule_program_tests::Folder;
 
 /// The columns that scripts rely on.
@@ -122,7 +123,7 @@ fn has_every_row_outcome_and_cause(conn: &Connection) {
     let sections = set(&SECTIONS).into_iter().chain(["enrollmentStatusPage".to_owned()]);
     assert_eq!(all("section"), sections.collect());
     assert_eq!(all("platform"), set(&["android", "ios", "macos", "windows"]));
-    assert_eq!(all("catalogue_row"), (1..=19).map(|row: u8| row.to_string()).collect());
+    assert_eq!(all("catalogue_row"), ROWS.iter().map(|row| row.number.to_string()).collect());
 }
 
 fn is_complete_and_describes_itself(conn: &Connection, printed: &Json) {
