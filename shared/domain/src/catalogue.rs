@@ -30,8 +30,7 @@ impl Section {
 }
 
 names! {
-    /// The catalogue's actions, in the order in which people come to them. Sections do not follow
-    /// that order: `EnrollmentWrapUp` and `DeviceCategory` come after the platform's screens.
+    /// The catalogue's actions.
     KnownAction {
         /// Getting ready, before anything is installed.
         PreEnrollmentWizard = "PreEnrollmentWizard",
@@ -115,12 +114,33 @@ impl KnownAction {
         }
     }
 
+    /// Its place in the order in which people come to the actions, from 1 (docs/DOMAIN.md, C5). Sections do not follow
+    /// that order. The list itself cannot, since stored items name an action by its position there.
+    pub const fn step(self) -> u8 {
+        match self {
+            Self::PreEnrollmentWizard => 1,
+            Self::TermsofUse => 2,
+            Self::IosProfileLaunch => 3,
+            Self::AndroidPermissions => 4,
+            Self::KnoxActivation => 5,
+            Self::EnrollmentWrapUp => 6,
+            Self::DeviceCategory => 7,
+            Self::Compliance => 8,
+            Self::Activation => 9,
+        }
+    }
+
     /// Whether the action occurs on `platform`.
     pub const fn on(self, platform: Platform) -> bool {
         match self {
             Self::IosProfileLaunch => matches!(platform, Platform::Ios),
             Self::AndroidPermissions | Self::KnoxActivation => matches!(platform, Platform::Android),
-            _ => matches!(platform, Platform::Ios | Platform::Android),
+            Self::PreEnrollmentWizard
+            | Self::TermsofUse
+            | Self::EnrollmentWrapUp
+            | Self::DeviceCategory
+            | Self::Compliance
+            | Self::Activation => matches!(platform, Platform::Ios | Platform::Android),
         }
     }
 }

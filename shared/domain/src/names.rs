@@ -30,3 +30,48 @@ macro_rules! names {
     };
 }
 pub(crate) use names;
+
+#[cfg(test)]
+mod tests {
+    use crate::about::Platform;
+    use crate::catalogue::{KnownAction, KnownScreen, Section, UserAction};
+    use crate::esp::event::{Category, DeploymentMode, EspAction, ItemState, Phase, PhaseState};
+    use crate::esp::filter::Property;
+    use crate::failure::FailureCategory;
+    use crate::web_enrollment::WebStep;
+
+    /// The lists whose entries stored items have, without the types of events, which docs/DOMAIN.md, E5 lists. An entry
+    /// that is added comes last here too.
+    #[test]
+    fn stored_names_keep_their_positions() {
+        macro_rules! positions {
+            ($($type:ident: $names:literal,)+) => {$(
+                let now: Vec<&str> = $type::ALL.iter().map(|one| one.name()).collect();
+                let stored: Vec<&str> = $names.split_whitespace().collect();
+                assert_eq!(now, stored, "{}", stringify!($type));
+            )+};
+        }
+        positions! {
+            Platform: "windows macos ios android",
+            Section: "setupChecklist platformScreens termsOfUse complianceActivation enrollmentStatusPage",
+            KnownAction: "PreEnrollmentWizard TermsofUse iOSProfileLaunch AndroidPermissions KnoxActivation
+                EnrollmentWrapUp DeviceCategory Compliance Activation",
+            KnownScreen: "openPagePrompt enrollingDevice deviceCategory setUpAccessReturned setUpAccess
+                showProfilePrompt installingProfile trustProfilePrompt installProfile deviceAdminActivation
+                phoneCallsPrompt klmsAgentActivation termsOfUse deviceCompliance enrollmentActivation",
+            UserAction: "cancel postpone ignore declineAll",
+            FailureCategory: "unknown authentication authorization accountValidation userValidation
+                deviceNotSupported inMaintenance badRequest featureNotSupported enrollmentRestrictionsEnforced
+                clientDisconnected userAbandonment",
+            WebStep: "accessBlocked portalSignIn enrollmentSignIn mfaSetup brokerInstall deviceRegistration
+                complianceWait policyBlocked",
+            Phase: "devicePreparation deviceSetup accountSetup",
+            PhaseState: "started completed failed",
+            Category: "secureHardware joinNetwork registerDevice securityPolicies certificates networkConnections apps",
+            ItemState: "notInstalled inProgress completed error notRequired skipped notApplicable",
+            EspAction: "retry reset continueAnyway collectLogs",
+            DeploymentMode: "userDriven selfDeploying preProvisioningTechnician preProvisioningUser",
+            Property: "model manufacturer osVersion operatingSystemSKU deviceOwnership enrollmentProfileName",
+        }
+    }
+}

@@ -274,7 +274,7 @@ pub(crate) fn fill(conn: &Connection) -> Result<()> {
             name: action.name(),
             title: action.words(),
             section_id: action.section().id(),
-            step: action.id(),
+            step: action.step(),
             on_ios: action.on(Platform::Ios),
             on_android: action.on(Platform::Android),
             optional: is_optional(*action),
