@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use vestibule_domain::catalogue::{ROWS, RowEnd};
+use vestibule_domain::catalogue::{KnownAction, ROWS, RowEnd};
+use vestibule_domain::publication::Transition;
 use vestibule_domain::{Kind, Platform, TenantSettings};
 
 /// The page's name. It is in two parts, since this file is searched too and every mention of the page must cite a rule.
@@ -89,6 +90,25 @@ fn the_settings_are_those_of_the_code() {
     for name in known {
         assert!(readme.contains(&format!("`{name}`")), "README.md does not name the setting {name}");
     }
+}
+
+#[test]
+fn the_published_events_are_those_of_the_code() {
+    let page = page();
+    let written: BTreeSet<&str> = rule(&page, "U1").split('`').skip(1).step_by(2).collect();
+    assert_eq!(written, Transition::ALL.iter().map(|kind| kind.name()).collect());
+}
+
+/// A funnel is in this order.
+#[test]
+fn the_order_of_steps_is_that_of_the_code() {
+    let page = page();
+    let steps = rule(&page, "C5").split_once("order of steps:").unwrap().1;
+    let written: Vec<&str> = steps.split([',', '.']).map(str::trim).filter(|name| !name.is_empty()).collect();
+    let mut known = KnownAction::ALL.to_vec();
+    known.sort_by_key(|action| action.step());
+    assert_eq!(written, known.iter().map(|action| action.name()).collect::<Vec<_>>());
+    assert!((1..).zip(&known).all(|(step, action)| action.step() == step), "steps are counted from 1");
 }
 
 #[test]
