@@ -95,6 +95,29 @@ fn the_readme_says_which_numbers_each_sender_gives() {
     assert!(page("README.md").contains(&format!("\n\n{numbers}\n")), "README.md must have this table:\n\n{numbers}");
 }
 
+/// The sentence after the table.
+#[test]
+fn the_readme_names_the_senders_that_report_no_ends() {
+    let without = SENDERS.iter().filter(|sender| !sender.reports.ends);
+    let names: Vec<String> = without.map(|sender| format!("`{}`", sender.name)).collect();
+    let (last, others) = names.split_last().unwrap();
+    let names = format!("{} and {last}", others.join(", "));
+    let sentence = format!("All of them except {names} report which devices came under management.");
+    let readme = page("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&sentence), "README.md must have this sentence:\n\n{sentence}");
+}
+
+/// Whoever looks for a product finds it on the page's first screens, by its name or by that of its source.
+#[test]
+fn the_page_says_for_every_sender_who_begins_with_it() {
+    let text = sources();
+    let begin = text.split("\n## Where to begin\n").nth(1).unwrap().split("\n| source |").next().unwrap();
+    for sender in SENDERS {
+        let is_named = begin.contains(sender.title) || begin.contains(&format!("`{}`", sender.name));
+        assert!(is_named, "docs/SOURCES.md, before its tables, does not name {}", sender.title);
+    }
+}
+
 #[test]
 fn each_sender_has_a_section_with_the_settings_that_the_program_prints() {
     let text = sources();
