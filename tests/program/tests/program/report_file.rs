@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use vestibule_domain::{Cause, Outcome};
 use vestibule_model::ROWS;
 use vestibule_program_tests::Folder;
 
@@ -27,9 +28,6 @@ const COLUMNS: [&str; 16] = [
     "failure_code",
     "failure_reason",
 ];
-const OUTCOMES: [&str; 4] = ["abandoned", "completed", "failed", "inProgress"];
-const CAUSES: [&str; 8] =
-    ["cancel", "declineAll", "ignore", "portalClosed", "postpone", "restarted", "timedOut", "unenrolled"];
 const SECTIONS: [&str; 4] = ["complianceActivation", "platformScreens", "setupChecklist", "termsOfUse"];
 
 #[test]
@@ -118,8 +116,8 @@ fn has_every_row_outcome_and_cause(conn: &Connection) {
         )
     };
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-    assert_eq!(all("outcome"), set(&OUTCOMES));
-    assert_eq!(all("cause"), set(&CAUSES));
+    assert_eq!(all("outcome"), Outcome::ALL.iter().map(|outcome| outcome.name().to_owned()).collect());
+    assert_eq!(all("cause"), Cause::ALL.iter().map(|cause| cause.name().to_owned()).collect());
     let sections = set(&SECTIONS).into_iter().chain(["enrollmentStatusPage".to_owned()]);
     assert_eq!(all("section"), sections.collect());
     assert_eq!(all("platform"), set(&["android", "ios", "macos", "windows"]));
