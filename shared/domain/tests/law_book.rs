@@ -1,5 +1,6 @@
 //! Rules are written in one place and cited by name (`docs/DOMAIN.md, A4`): each name is given once, and each citation
-//! in the repository leads to a rule. The page's lists of types, settings and rows are those of the code.
+//! in the repository leads to a rule. The page's lists of types, settings and rows are those of the code. The recipes of
+//! `CONTRIBUTING.md` name tests and files that exist.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -130,6 +131,43 @@ fn the_rows_are_those_of_the_catalogue() {
         format!("| {} | {section} | {action} | {screen} | {platform} | {how} |", row.number)
     });
     assert_eq!(written, rows.collect::<Vec<_>>());
+}
+
+/// A recipe that names what is gone leads nowhere.
+#[test]
+fn the_recipes_name_tests_and_files_that_exist() {
+    const KINDS: [&str; 9] = [".rs", ".sql", ".js", ".py", ".md", ".yaml", ".json", ".tsv", ".toml"];
+    let recipes = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let is_lower = |name: &str| name.starts_with(|first: char| first.is_ascii_lowercase());
+    let path_of = |path: &Path| format!("/{}", path.strip_prefix(root()).unwrap().display());
+    let sources: Vec<_> = sources().into_iter().map(|(path, text)| (path_of(&path), text)).collect();
+    let (mut named, mut wrong) = (0, Vec::new());
+    for span in recipes.split('`').skip(1).step_by(2).filter(|span| !span.starts_with("sh\n")) {
+        let word = span.split_whitespace().last().unwrap_or_default();
+        // These stand for a name that the reader chooses.
+        if ["NAME", "VIEW", "…"].iter().any(|any| word.contains(any)) {
+            continue;
+        }
+        let is_there = match word.rsplit_once("::") {
+            Some((module, function)) if is_lower(function) => {
+                // A type's name says nothing about its file.
+                let first = module.split("::").next().unwrap_or(module);
+                let file = if is_lower(first) { first } else { "" };
+                let is_of = |text: &str| ["(", "<"].iter().any(|after| text.contains(&format!("fn {function}{after}")));
+                sources.iter().any(|(path, text)| path.contains(file) && is_of(text))
+            }
+            None if KINDS.iter().any(|kind| word.ends_with(kind)) => {
+                sources.iter().any(|(path, _)| path.ends_with(&format!("/{word}")))
+            }
+            _ => continue,
+        };
+        named += 1;
+        if !is_there {
+            wrong.push(word);
+        }
+    }
+    assert!(wrong.is_empty(), "CONTRIBUTING.md names what is not there: {wrong:#?}");
+    assert!(named > 80, "only {named} names are found");
 }
 
 /// The text of a rule.
