@@ -15,6 +15,7 @@
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.
 
+pub mod cpu;
 pub mod deliveries;
 #[cfg(test)]
 mod limits;
@@ -28,5 +29,30 @@ pub use spy::Spy;
 pub use table::Table;
 pub use traffic::{Run, post};
 
+use std::collections::BTreeMap;
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_store::{Secret, SettingsHistory, Tenant};
+
 /// Any error ends a benchmark.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A tenant with the settings that a new one has, and nothing else yet.
+///
+/// # Errors
+/// None: the name is valid.
+pub fn tenant(created_at: Timestamp) -> Result<Tenant, BoxError> {
+    Ok(Tenant {
+        id: TenantId::parse("contoso")?,
+        created_at,
+        settings: TenantSettings::default(),
+        webhook_secrets: Vec::new(),
+        sources: Vec::new(),
+        tokens: Vec::new(),
+        sign_in_codes: Vec::new(),
+        pseudonym_key: Secret::new("key"),
+        settings_history: SettingsHistory::default(),
+        source_settings: BTreeMap::new(),
+        feed: None,
+        version: 0,
+    })
+}

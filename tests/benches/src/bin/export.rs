@@ -10,19 +10,18 @@
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use vestibule_advice::Catalogue;
 use vestibule_archive::Archive;
-use vestibule_benches::BoxError;
-use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_benches::{BoxError, cpu, tenant};
+use vestibule_domain::Timestamp;
 use vestibule_host::dynamodb::{DynamoDb, create_table};
 use vestibule_host::{Host, Names, Services, Template};
 use vestibule_intake::store_batch;
 use vestibule_simulator::Scenario;
-use vestibule_store::{Secret, SettingsHistory, Store, Tenant};
+use vestibule_store::Store;
 use vestibule_webhook::{Received, parse};
 
 /// When the sample ends, and as of when the file is.
@@ -32,8 +31,6 @@ const DAYS: u32 = 30;
 const AT_ONCE: usize = 16;
 /// The table's file in a data folder.
 const TABLE: &str = "table.sqlite";
-/// The kernel's unit of a thread's processor time, in milliseconds.
-const TICK_MS: u64 = 10;
 
 fn names() -> Names {
     Names { table: "vestibule".to_owned(), bucket: "reports".to_owned(), bus: "vestibule".to_owned() }
@@ -41,23 +38,6 @@ fn names() -> Names {
 
 fn until() -> Timestamp {
     Timestamp::from_millis(UNTIL_MS)
-}
-
-fn tenant() -> Result<Tenant, BoxError> {
-    Ok(Tenant {
-        id: TenantId::parse("contoso")?,
-        created_at: until(),
-        settings: TenantSettings::default(),
-        webhook_secrets: Vec::new(),
-        sources: Vec::new(),
-        tokens: Vec::new(),
-        sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("key"),
-        settings_history: SettingsHistory::default(),
-        source_settings: BTreeMap::new(),
-        feed: None,
-        version: 0,
-    })
 }
 
 #[tokio::main]
@@ -113,9 +93,9 @@ async fn run(data: &Path) -> Result<(), BoxError> {
     let advice = Arc::new(Catalogue::built_in().clone());
     let archive = Archive::new(store, host.clients.s3.clone(), names().bucket, data.join("scratch"), advice);
     let began = Instant::now();
-    let exported = archive.export(&tenant()?, until(), until()).await?;
+    let exported = archive.export(&tenant(until())?, until(), until()).await?;
     let whole = u64::try_from(began.elapsed().as_millis())?;
-    let threads = threads()?;
+    let threads = cpu::of_threads(std::process::id())?;
     host.stop().await?;
     let file = exported.file;
     let result = json!({
@@ -140,23 +120,6 @@ fn peak_bytes() -> Result<u64, BoxError> {
     Ok(peak.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
 }
 
-/// Milliseconds of processor time by the threads' names.
-fn threads() -> Result<BTreeMap<String, u64>, BoxError> {
-    let mut spent: BTreeMap<String, u64> = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc/self/task")? {
-        let stat = std::fs::read_to_string(entry?.path().join("stat"))?;
-        // The name is in brackets and may have spaces; user and system time are the twelfth and thirteenth field after.
-        let (Some((_, name)), Some((_, fields))) =
-            (stat.rsplit_once(')').and_then(|(front, _)| front.split_once('(')), stat.rsplit_once(')'))
-        else {
-            continue;
-        };
-        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
-        *spent.entry(name.to_owned()).or_default() += ticks.sum::<u64>() * TICK_MS;
-    }
-    Ok(spent)
-}
-
 /// Stores the sample in a new table.
 async fn fill(folder: &Path, enrollments: usize) -> Result<(), BoxError> {
     let partial = folder.with_extension("partial");
@@ -165,7 +128,7 @@ async fn fill(folder: &Path, enrollments: usize) -> Result<(), BoxError> {
     let engine = DynamoDb::start(Some(&partial.join(TABLE)))?;
     let client = Services::new()?.with_table(&engine).clients().dynamodb;
     create_table(&client, &Template::embedded()?.table, &names().table).await?;
-    let (store, mut tenant) = (Store::new(client, names().table), tenant()?);
+    let (store, mut tenant) = (Store::new(client, names().table), tenant(until())?);
     store.create_tenant(&mut tenant).await?;
     let scenario = Scenario { seed: 1, enrollments, days: DAYS, until_ms: UNTIL_MS };
     let stored = futures::stream::iter(0..enrollments)

@@ -19,7 +19,7 @@ use vestibule_benches::{BoxError, Table};
 use vestibule_domain::{Identifier, Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::{FrontSettings, Functions, Host, Names};
 use vestibule_platform::{Bus, Clock, Config};
-use vestibule_store::{Cause, ItemKey, Page, Secret, SettingsHistory, Store, Tenant};
+use vestibule_store::{Cause, ItemKey, Page, Store};
 use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
@@ -115,20 +115,7 @@ impl Bench {
     }
 
     async fn add_tenant(&self) -> Result<(), BoxError> {
-        let mut tenant = Tenant {
-            id: self.tenant.clone(),
-            created_at: self.now(),
-            settings: TenantSettings::default(),
-            webhook_secrets: Vec::new(),
-            sources: Vec::new(),
-            tokens: Vec::new(),
-            sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new("key"),
-            settings_history: SettingsHistory::default(),
-            source_settings: std::collections::BTreeMap::new(),
-            version: 0,
-            feed: None,
-        };
+        let mut tenant = vestibule_benches::tenant(self.now())?;
         Ok(self.store.create_tenant(&mut tenant).await?)
     }
 

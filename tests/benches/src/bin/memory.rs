@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use vestibule_advice::Catalogue;
 use vestibule_archive::Archive;
-use vestibule_benches::BoxError;
-use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
+use vestibule_benches::{BoxError, tenant};
+use vestibule_domain::{Millis, Timestamp};
 use vestibule_host::dynamodb::{DynamoDb, create_table};
 use vestibule_host::s3::ObjectStore;
 use vestibule_host::{Clients, Endpoint, Services, Template};
-use vestibule_store::{Secret, SettingsHistory, Store, Tenant};
+use vestibule_store::Store;
 use vestibule_webhook::Received;
 use vestibule_webhook::cloudevents::{Parsed, parse_event};
 
@@ -37,23 +37,6 @@ type Item = HashMap<String, AttributeValue>;
 
 fn begin() -> Timestamp {
     Timestamp::from_millis(2_000_000_000_000)
-}
-
-fn tenant() -> Result<Tenant, BoxError> {
-    Ok(Tenant {
-        id: TenantId::parse("contoso")?,
-        created_at: begin(),
-        settings: TenantSettings::default(),
-        webhook_secrets: Vec::new(),
-        sources: Vec::new(),
-        tokens: Vec::new(),
-        sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("key"),
-        settings_history: SettingsHistory::default(),
-        source_settings: std::collections::BTreeMap::new(),
-        feed: None,
-        version: 0,
-    })
 }
 
 #[tokio::main]
@@ -94,7 +77,7 @@ async fn measure(enrollments: usize) -> Result<u64, BoxError> {
     let without = StreamSpecification::builder().stream_enabled(false).build()?;
     clients.dynamodb.update_table().table_name(TABLE).stream_specification(without).send().await?;
     clients.s3.create_bucket().bucket(BUCKET).send().await?;
-    Store::new(clients.dynamodb.clone(), TABLE).create_tenant(&mut tenant()?).await?;
+    Store::new(clients.dynamodb.clone(), TABLE).create_tenant(&mut tenant(begin())?).await?;
     fill(&clients, enrollments).await?;
     let mut peak = 0;
     for (what, minutes) in [("built from nothing", 1), ("refreshed", 2)] {
@@ -160,7 +143,7 @@ async fn export(clients: &Clients, scratch: &Path, minutes: i64) -> Result<(), B
     let advice = Arc::new(Catalogue::built_in().clone());
     let archive = Archive::new(store, clients.s3.clone(), BUCKET.to_owned(), scratch.to_owned(), advice);
     let now = begin() + Millis::from_minutes(minutes);
-    let exported = archive.export(&tenant()?, now, now).await?;
+    let exported = archive.export(&tenant(begin())?, now, now).await?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse()?;
@@ -172,7 +155,7 @@ async fn export(clients: &Clients, scratch: &Path, minutes: i64) -> Result<(), B
 
 /// Stores so many enrollments.
 async fn fill(clients: &Clients, enrollments: usize) -> Result<(), BoxError> {
-    let (store, tenant) = (Store::new(clients.dynamodb.clone(), TABLE), tenant()?);
+    let (store, tenant) = (Store::new(clients.dynamodb.clone(), TABLE), tenant(begin())?);
     for number in 0..DIFFERENT.min(enrollments) {
         let at = begin() - Millis::from_minutes(i64::try_from(number)? * 40);
         let events: Vec<_> = (0..=STEPS).map(|step| event(number, step, at)).collect::<Result<_, _>>()?;
