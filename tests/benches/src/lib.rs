@@ -12,6 +12,9 @@
 //! needs, `export` what one takes end to end over this machine's services, and `full-build` how fast a file is built
 //! beside other ways to the same rows.
 //!
+//! `peers` times the webhook beside the usual handlers of the same job and the bare writes of the table's engine; a test
+//! checks that those handlers store what they acknowledge.
+//!
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.
 
@@ -19,6 +22,9 @@ pub mod cpu;
 pub mod deliveries;
 #[cfg(test)]
 mod limits;
+pub mod load;
+#[cfg(test)]
+mod peers;
 pub mod quiet;
 pub mod session;
 pub mod spy;

@@ -20,11 +20,12 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What the formatter formats: the page's own files, and what checks them.
-pub const FORMATTED: [&str; 3] = [
+/// What the formatter formats: the page's own files, what checks them, and the peer in Node.
+pub const FORMATTED: [&str; 4] = [
     "functions/admin-api/web/index.html",
     "functions/admin-api/web/assets/*/*.{js,css}",
     "tests/page/**/*.{js,ts,mts,json}",
+    "tests/peers/node/*.{js,json}",
 ];
 
 /// A tool of `package.json`, to be run by Node.
