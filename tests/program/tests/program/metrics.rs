@@ -86,10 +86,9 @@ async fn metrics_agree_with_what_was_posted_and_asked() {
     Client::new(&serve.url, "vst_contoso_wrong").get("/api/tenant").await.problem(401);
     Client::new(&serve.url, "").get("/nothing/secret").await.problem(404);
     // An answer is counted once it is sent, which may be after it was received.
-    let has = |series: &str| series.to_owned();
     let after = eventually("everything is counted", async || {
         let after = scrape(&url).await;
-        after.contains_key(&has(r#"vestibule_answers_total{operation="getTenant",status="401"}"#)).then_some(after)
+        after.contains_key(r#"vestibule_answers_total{operation="getTenant",status="401"}"#).then_some(after)
     })
     .await;
     let of = |name: &str| after.get(name).copied().unwrap_or_else(|| panic!("no {name}: {after:#?}"));
