@@ -18,7 +18,7 @@ impl Sweep {
                 Ok(()) => tracing::info!(%tenant, at = %erasing.at(), "the table's part of an erasure has ended"),
                 Err(error) => {
                     tracing::error!(%tenant, %error, "an erasure could not be ended; the next run tries again");
-                    metrics::count("ErasuresNotEnded", tenant.as_str(), 1, now.millis());
+                    metrics::ERASURES_NOT_ENDED.count(tenant.as_str(), 1, now.millis());
                 }
             }
         }

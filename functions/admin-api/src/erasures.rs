@@ -10,7 +10,7 @@ use vestibule_domain::{Timestamp, fold};
 use vestibule_platform::credentials::random;
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_store::{Kept, KeptAbout, OlderFiles, Subject, Tenant};
+use vestibule_store::{Credential, Kept, KeptAbout, OlderFiles, Subject, Tenant};
 
 /// Longest name of a person or a device.
 const MOST_BYTES: usize = 512;
@@ -63,8 +63,8 @@ impl Api {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let erased =
-            store.erase(&call.tenant, &subject, older_files, (id.as_str(), call.caller.as_str()), call.now).await;
+        let by = asker(call);
+        let erased = store.erase(&call.tenant, &subject, older_files, (id.as_str(), by.as_str()), call.now).await;
         let erased = erased.map_err(store_problem)?;
         let tenant = &call.tenant.id;
         if store.latest_file(tenant).await.map_err(store_problem)?.is_some() {
@@ -99,6 +99,17 @@ impl Api {
         let subject = subject(text("user"), text("device")).map_err(|(field, problem)| invalid(field, problem))?;
         let kept = self.archive.store().kept_about(&call.tenant, &subject, call.now).await.map_err(store_problem)?;
         Ok(answer(StatusCode::OK, &kept_about(&call.tenant, &kept, call.now)))
+    }
+}
+
+/// Who asks: the id of the token, or the directory's id of the person who signed in.
+fn asker(call: &Call) -> String {
+    match &call.credential {
+        Credential::Person { subject, .. } => subject.clone(),
+        Credential::Token { sha256 } => {
+            let token = call.tenant.tokens.iter().find(|token| token.sha256 == *sha256);
+            token.map(|token| token.id.clone()).unwrap_or_default()
+        }
     }
 }
 

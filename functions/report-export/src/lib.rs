@@ -190,7 +190,7 @@ impl Exporter {
         if let Err(error) = self.archive.end_erasings(tenant, &exported.file).await {
             // The next export tries again.
             tracing::error!(tenant = %tenant.id, %error, "older files still name somebody who was erased");
-            metrics::count("ErasuresNotEnded", tenant.id.as_str(), 1, self.now().millis());
+            metrics::ERASURES_NOT_ENDED.count(tenant.id.as_str(), 1, self.now().millis());
         }
         let (file, tenant) = (&exported.file, &tenant.id);
         // A repeated run reports it again: the first may have died between publishing and reporting.

@@ -66,6 +66,9 @@ metrics! {
     SETTINGS_NOT_APPLIED: Rare, "vestibule_settings_not_applied_total", [],
         "Runs of the sweep in which changed settings of a tenant could not be applied to its enrollments.",
         "The log names tenant and error; the next run goes on.";
+    ERASURES_NOT_ENDED: Rare, "vestibule_erasures_not_ended_total", [],
+        "Steps of an erasure that failed: the table or an older file may still name somebody who was erased.",
+        "The log names tenant and error. The next sweep and the next export try again.";
     STREAM_LAG_SECONDS: Gauge<0>, "vestibule_stream_lag_seconds", [],
         "Age of the oldest change of the table that was not handed on when last looked.",
         "Above a minute, publications are late: look for errors in the log. On AWS the alarm `EventPublisherBehind` says \

@@ -49,7 +49,7 @@ const fn kind(pk: &'static str, sk: &'static str, what: &'static str, holds: Hol
 }
 
 /// All kinds of items.
-pub const HELD_KINDS: [HeldKind; 26] = [
+pub const HELD_KINDS: [HeldKind; 27] = [
     kind(
         "e#*",
         "h",
@@ -78,6 +78,13 @@ pub const HELD_KINDS: [HeldKind; 26] = [
     kind("t#*", "gone#*", "tombstones", Holds::Hashes, "written by an erasure; ends after 435 days"),
     kind("t#*", "erasure#*", "the record of an erasure", Holds::Nobody, "written by an erasure; stays"),
     kind("in#*", "*", "the delivery log", Holds::Nobody, "stays"),
+    kind(
+        "s#*",
+        "*",
+        "a session of a browser, with the directory's id of who signed in",
+        Holds::Administrators,
+        "ends after twelve hours",
+    ),
     kind("ws#*", "*", "sums of web-based enrollment", Holds::Nobody, "reduced by the person"),
     kind("w#*", "w", "a person's steps of web-based enrollment on a day", Holds::Hashes, "deleted"),
     kind("c#*", "*", "a page of the change feed", Holds::Hashes, "ends after two days"),

@@ -20,12 +20,12 @@ fn is_of(tenant: &TenantId, pk: &str, sk: &str, item: &Item) -> bool {
     let name = tenant.as_str();
     let second = |key: &str| key.split('#').nth(1) == Some(name);
     match pk.split('#').next().unwrap_or_default() {
-        "e" | "t" | "in" | "w" | "ws" | "c" | "g" => second(pk),
         "pulls" | "jobs" | "tenants" => sk == name,
         "erasing" => sk.split('#').next() == Some(name),
         "b" => text(item, "ft") == Some(name),
         "dead" => text(item, "of").is_some_and(second),
-        _ => false,
+        // A partition of the tenant's own.
+        _ => second(pk),
     }
 }
 

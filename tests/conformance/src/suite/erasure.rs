@@ -10,7 +10,10 @@ use vestibule_domain::event::Event;
 use vestibule_domain::history::Added;
 use vestibule_domain::web_enrollment::{SignIn, WebStep, WebSteps};
 use vestibule_domain::{Kind, Millis, Platform, TenantSettings, Timestamp, codec};
-use vestibule_store::{DeadLetter, ErasureRecord, Image, NIGHTLY_INDEX_LAG, OlderFiles, Stored, Subject, log_day};
+use vestibule_store::{
+    BrowserSession, Credential, DeadLetter, ErasureRecord, Image, NIGHTLY_INDEX_LAG, OlderFiles, Stored, Subject,
+    log_day,
+};
 
 const ADELE: &str = "Adele@Contoso.example";
 const BEN: &str = "ben@contoso.example";
@@ -297,6 +300,9 @@ pub async fn a_removed_tenant_leaves_nothing(engine: &Engine) {
         table.store.put_file(tenant, &super::tenants::file(1, minute(1))).await.unwrap();
         table.store.put_app_names(tenant, &Default::default()).await.unwrap();
         table.store.ask_for_export(tenant, minute(1), true).await.unwrap();
+        let credential = Credential::Token { sha256: "ab".repeat(32) };
+        let session = BrowserSession::new("cd".repeat(32), credential, None, None, minute(1));
+        table.store.begin_browser_session(tenant, &session).await.unwrap();
     }
     let of = |items: &[Item], name: &str| {
         let is_of = |item: &&Item| format!("{item:?}").contains(name);
