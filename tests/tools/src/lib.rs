@@ -101,3 +101,38 @@ pub fn try_run(command: &mut Command) -> Result<Output, Unavailable> {
 fn had<T>(tool: Result<T, Unavailable>) -> T {
     tool.unwrap_or_else(|error| panic!("{error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::workspace;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn entries(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// A program of tests in a folder compiles only the files that its `main.rs` names.
+    #[test]
+    fn every_file_of_a_program_of_tests_is_compiled() {
+        let crates = ["shared", "functions", "local", "tests"].map(|folder| entries(&workspace().join(folder)));
+        let programs = crates.into_iter().flatten().flat_map(|one| entries(&one.join("tests")));
+        let mut seen = 0;
+        for folder in programs.filter(|folder| folder.join("main.rs").exists()) {
+            let main = fs::read_to_string(folder.join("main.rs")).unwrap();
+            let named: BTreeSet<&str> =
+                main.lines().filter_map(|line| line.trim().strip_prefix("mod ")?.strip_suffix(';')).collect();
+            for file in entries(&folder) {
+                let is_module = file.extension().is_some_and(|kind| kind == "rs") || file.join("mod.rs").exists();
+                let name = file.file_stem().unwrap().to_str().unwrap();
+                if is_module && name != "main" {
+                    assert!(named.contains(name), "{} is not compiled", file.display());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 100, "{seen} files");
+    }
+}

@@ -10,7 +10,7 @@
 //!
 //! **One enrollment that two senders report is one attempt**, say an MDM and an agent on the device, if both name the
 //! device by an identifier that links them (docs/DOMAIN.md, I5): a `started` of a sender that the open attempt does not
-//! know yet is activity (rule 6), and a repeated fact opens nothing (rule 1). `shared/webhook/tests/two_senders.rs`
+//! know yet is activity (rule 6), and a repeated fact opens nothing (rule 1). `shared/webhook/tests/webhook/two_senders.rs`
 //! tests this with real senders' bytes.
 
 mod base;
