@@ -1,7 +1,7 @@
 //! The format of a data folder: a number that rises when earlier releases cannot work on the folder any more.
 //!
-//! Must stay true: nobody works on a folder whose number is higher than his own; he leaves it as it is and names the
-//! release that made it. A folder without the number is of the first format.
+//! Must stay true: a release never works on a folder whose number is higher than its own; it leaves the folder as it is
+//! and names the release that made it. A folder without the number is of the first format.
 
 use crate::HostError;
 use crate::durable::write_whole;

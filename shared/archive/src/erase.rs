@@ -1,8 +1,8 @@
-//! What an erasure does to published files: the next file is without whom it erased, and older ones that name them are
-//! published anew or removed (docs/ERASURE.md).
+//! What an erasure does to published files: the next file does not have whoever was erased, and older files that name
+//! them are published anew or removed (docs/ERASURE.md).
 //!
-//! Must stay true: a file that has none of the devices concerned stays as it is. A file's record goes before its objects, so that no list
-//! names what is gone; doing it again ends what was interrupted.
+//! Must stay true: a file that has none of the devices concerned stays as it is. A file's record goes before its
+//! objects, so that no list names what is gone; doing it again ends what was interrupted.
 
 use crate::files::{Part, manifest_key};
 use crate::publish::make;

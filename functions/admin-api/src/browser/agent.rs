@@ -1,4 +1,4 @@
-//! Which browser a session is of, in words for a person who looks for one of their own.
+//! Says in words which browser a session belongs to, for a person who looks for one of their own.
 //!
 //! Must stay true: the words are ours. Nothing of what a browser sends is kept or shown. Only the kind matters here, so two
 //! short lists do; libraries for this bring thousands of patterns.

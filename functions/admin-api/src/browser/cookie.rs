@@ -1,10 +1,11 @@
 //! The cookie that holds the secret of a browser's session.
 //!
-//! `HttpOnly`: no script reads it. `__Host-` and `Secure` wherever people come by https: the browser then takes it from this
-//! host over TLS only, for this host alone, so that neither a neighbouring host nor somebody in the network can plant one.
-//! `SameSite=Lax`: pages of other sites send no change with it, but an address that a colleague sent opens signed in;
-//! with `Strict` the page of a device, which is an address of the API, would not. It lasts as long as the session may,
-//! since who came by a one-time link has nothing to type after the browser was started again.
+//! It is `HttpOnly`, so no script reads it. Where people come by https, it is `Secure` and its name begins with
+//! `__Host-`: the browser then takes it from this host over TLS only, for this host alone, so that neither a
+//! neighbouring host nor somebody in the network can plant one. It is `SameSite=Lax`: pages of other sites send no
+//! change with it, but an address that a colleague sent opens signed in; with `Strict` the page of a device, which is
+//! an address of the API, would not. It lasts as long as the session may, since whoever came by a one-time link has
+//! nothing to type after the browser was started again.
 
 use http::HeaderMap;
 use http::header::COOKIE;

@@ -1,10 +1,11 @@
 //! Whether a request that is authenticated by a cookie comes from our own page: a browser sends the cookie whoever
 //! made it ask.
 //!
-//! A change needs two things. A header of our own, which a page of another origin can't send before the browser has
-//! asked us by a preflight, and no preflight of ours allows it. And no sign of another origin: browsers write `Origin`
-//! and `Sec-Fetch-Site` themselves, which also cover a page of a neighbouring host, whose requests are of the same site.
-//! Browsers without `Sec-Fetch-Site` (by plain http no browser sends it) send `Origin` with every change.
+//! A change needs two things. It must have a header of our own: a page of another origin can't send that before the
+//! browser has asked us by a preflight, and no preflight of ours allows it. And nothing may show another origin:
+//! browsers write `Origin` and `Sec-Fetch-Site` themselves, which also give away a page of a neighbouring host, whose
+//! requests are of the same site. Browsers without `Sec-Fetch-Site` (by plain http no browser sends it) send `Origin`
+//! with every change.
 //!
 //! Reading needs less, since another page can't read the answer: the cookie counts unless another page asks, and also
 //! then if a person opens the address.

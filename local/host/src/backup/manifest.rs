@@ -1,6 +1,6 @@
-//! What a backup has: its files with their digests, and the versions of what they are in.
+//! The list of what a backup has: its files with their digests, when it was taken, and in which formats the files are.
 //!
-//! Must stay true: no person, device or secret is named in it; paths are made of tenants' names and of digests.
+//! Must stay true: it names no person, no device and no secret; paths are made of tenants' names and of digests.
 
 use super::BackupError;
 use crate::HostError;

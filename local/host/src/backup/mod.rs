@@ -1,8 +1,8 @@
 //! A copy of a data folder in another folder, and a data folder made of such a copy.
 //!
-//! The copy may be taken while the owner works. It has the table as of one instant, and around it what makes that a
-//! whole: how far stream and bus were delivered is read before the table, so that what happened since is delivered once
-//! more, never skipped; objects are read after it, so that each that the table names is there.
+//! The copy may be taken while the owner works. It has the table as of one instant, and everything that goes with that:
+//! how far stream and bus were delivered is read before the table, so that what happened since is delivered once more,
+//! never skipped; objects are read after the table, so that each object that it names is there.
 //!
 //! A backup's contents lie under their digests, so a second backup into the same folder writes only what is new. Its
 //! manifest replaces the one before at the very end; until then, the earlier backup is what the folder has.

@@ -1,8 +1,8 @@
 //! `/healthz` and `/readyz`, for whoever watches the machine, and the listener for `/metrics`.
 //!
-//! Must stay true: the first two say nothing that anybody may not know. Metrics are served only at an address of their
-//! own, which an operator has named: behind a proxy on this machine every stranger comes from the loopback interface,
-//! and a proxy need not say so, so an address is no proof of who asks.
+//! Must stay true: the answers to the first two have nothing that must be kept from anybody. Metrics are served only
+//! at an address of their own, which an operator has named: behind a proxy on this machine every stranger comes from
+//! the loopback interface, and a proxy need not say so, so an address is no proof of who asks.
 
 use crate::accept::{Backoff, DRAIN};
 use crate::gate::not_for_us;

@@ -1,4 +1,4 @@
-//! Commands about the machine that the program runs on, and about programs that send to one.
+//! Commands about the machine that the program runs on, and `send`, `completions` and `man`.
 
 use super::Common;
 use clap::{Args, Subcommand};

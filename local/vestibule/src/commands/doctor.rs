@@ -1,7 +1,7 @@
 //! `doctor`: looks for what is wrong with the data folder and what it depends on, and says what to do.
 //!
-//! Must stay true: it changes nothing that a command beside `serve` does not change; what could not be looked at is
-//! said and never counts as fine; each finding that needs somebody says what he must do.
+//! Must stay true: it changes no more than any other command beside `serve`; what it could not look at it reports, and
+//! never counts as fine; each finding that needs somebody says what to do.
 
 mod folder;
 mod inside;

@@ -1,4 +1,4 @@
-//! `erase` and `tenant remove`: what they were about is gone from the data folder when they return (docs/ERASURE.md).
+//! `erase` and `tenant remove`. When they return, whoever was erased is gone from the data folder (docs/ERASURE.md).
 
 use crate::app::App;
 use crate::cli::Common;

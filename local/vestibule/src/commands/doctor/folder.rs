@@ -1,5 +1,5 @@
-//! The data folder from outside: whose it is, who can read it, how much room there is, and whether its files are of a
-//! time that has come.
+//! Looks at the data folder from outside: whose it is, who can read it, how much room there is, and whether a file was
+//! written later than the clock says it is now.
 
 use super::Finding;
 use std::fs::Metadata;

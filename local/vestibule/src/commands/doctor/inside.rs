@@ -1,4 +1,4 @@
-//! What is in the data folder: the table, the newest files, what was not delivered, and the senders.
+//! Looks at what is in the data folder: the table, the newest files, what was not delivered, and the senders.
 
 use super::Finding;
 use crate::app::App;
