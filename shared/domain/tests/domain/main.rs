@@ -1,6 +1,7 @@
 //! The rules from outside: their book, properties, worked examples.
 //!
-//! One program, because linking one takes seconds. A file without a line here is not compiled: a test of the test tools finds it.
+//! One program, because linking one takes seconds. A file without a line here is not compiled: a test of the test tools
+//! finds it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod absorb;

@@ -1,6 +1,7 @@
 //! The report file from outside: built, refreshed, published, asked.
 //!
-//! One program, because linking one takes seconds. A file without a line here is not compiled: a test of the test tools finds it.
+//! One program, because linking one takes seconds. A file without a line here is not compiled: a test of the test tools
+//! finds it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/mod.rs"]

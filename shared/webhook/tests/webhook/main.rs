@@ -1,6 +1,7 @@
 //! What the webhooks make of bodies: the envelope, and each sender's own form, a file each.
 //!
-//! One program, because linking one takes seconds. A file without a line here is not compiled: a test of the test tools finds it.
+//! One program, because linking one takes seconds. A file without a line here is not compiled: a test of the test tools
+//! finds it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod content_modes;

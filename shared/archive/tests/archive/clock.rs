@@ -1,8 +1,6 @@
 //! A clock that was ahead and is right again: nothing that was made meanwhile counts.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+use crate::common;
 
 use common::{World, minute, moving};
 

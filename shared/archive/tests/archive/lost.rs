@@ -1,8 +1,6 @@
 //! Lost or damaged items and files are counted and reported, and hold up nothing else.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+use crate::common;
 
 use common::{World, minute, moving};
 use vestibule_domain::Millis;

@@ -1,6 +1,5 @@
 //! The publisher over a real table and a real bus: records that can't be read are set aside, and each image is
 //! published with its own instant, settings and version.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;

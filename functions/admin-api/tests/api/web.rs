@@ -1,5 +1,4 @@
 //! The page's files must agree with the versions of the report file, and the vendored files with their list.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};

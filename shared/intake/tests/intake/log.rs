@@ -1,6 +1,5 @@
 //! The delivery log over a real table, with a driven clock: what is counted, how often it is written, and what is never
 //! written.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use http::{Request, StatusCode};
 use serde_json::json;

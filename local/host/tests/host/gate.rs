@@ -1,5 +1,4 @@
 //! The way into the services from outside, as a browser, a neighbour on the machine and our own processes meet it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;

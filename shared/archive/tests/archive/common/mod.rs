@@ -1,7 +1,5 @@
 //! A table, a bucket and a tenant, as on one machine.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
 use aws_sdk_s3::primitives::ByteStream;

@@ -1,5 +1,4 @@
 //! The page's files as clients get them: their forms, what is kept, and what must be asked for again.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use admin_api::{Api, PAGE_VERSION};
 use bytes::Bytes;

@@ -1,5 +1,4 @@
 //! The services of one machine as a program uses them: through SDK clients and HTTP, across restarts and kills.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;

@@ -1,5 +1,4 @@
 //! Changes whose acknowledgement from the table was lost: the caller gets the same answer as if it had been received.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use admin_api::Api;
 use bytes::Bytes;

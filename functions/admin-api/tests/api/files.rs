@@ -1,5 +1,4 @@
 //! Requests for files, over real services without the function that makes the files.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use admin_api::Api;
 use bytes::Bytes;

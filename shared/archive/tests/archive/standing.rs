@@ -1,8 +1,6 @@
 //! A change of settings or an upgrade never builds a file during a question.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+use crate::common;
 
 use common::{World, files_in, minute, moving};
 use std::sync::Arc;

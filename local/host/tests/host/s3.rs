@@ -1,5 +1,4 @@
 //! The object store as the SDK sees it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::path::Path;
 

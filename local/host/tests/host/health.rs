@@ -1,5 +1,4 @@
 //! Readiness over real services, with a clock that the test drives.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,8 +1,6 @@
 //! How many tenants' copies a process keeps, and for how long.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+use crate::common;
 
 use common::{World, files_in, minute, moving};
 

@@ -2,7 +2,6 @@
 //! clock.
 //!
 //! Whatever happens in between, a copy that follows the feed answers like one that was built from scratch.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use event_publisher::Publisher;

@@ -1,5 +1,4 @@
 //! Sessions of browsers by a driven clock: when they end, and what ends with what.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use admin_api::Api;
 use bytes::Bytes;

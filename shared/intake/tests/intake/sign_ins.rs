@@ -1,5 +1,4 @@
 //! Sign-ins over a real table: sets only grow, sums equal the counts of the sets, and nothing is kept of anybody else.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,8 +1,6 @@
 //! Sums of web-based enrollment, in the refreshed copy that answers and in the file that is built and published.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
+use crate::common;
 
 use common::{World, minute};
 use vestibule_archive::Archive;

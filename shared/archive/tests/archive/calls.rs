@@ -1,9 +1,7 @@
 //! The calls that building a file from nothing makes to the table. They run side by side, so their number and depth
 //! show how long a build takes wherever a call takes long.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod common;
+use crate::common;
 
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};

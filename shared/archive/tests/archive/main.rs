@@ -1,0 +1,13 @@
+//! Files made, published, lost and kept, over real services in process.
+//!
+//! One program, because linking one takes seconds. A file without a line here is not compiled: a test of the test tools
+//! finds it.
+#![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used, dead_code)]
+
+mod calls;
+mod clock;
+mod common;
+mod copies;
+mod lost;
+mod standing;
+mod web_enrollment;
