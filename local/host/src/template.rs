@@ -381,6 +381,26 @@ mod tests {
         assert_eq!(template.table.indexes.len(), 2);
     }
 
+    /// Every function that stores events reads tombstones, by a query.
+    #[test]
+    fn whoever_stores_events_may_read_tombstones() {
+        let text = include_str!("../../../infra/template.yaml");
+        for role in ["EnrollmentEventsRole", "EspStatusRole", "GraphPullRole", "AbandonmentSweepRole", "AdminApiRole"] {
+            let (_, role_on) = text.split_once(&format!("\n  {role}:\n")).unwrap();
+            // Up to the next resource.
+            let end =
+                role_on.match_indices("\n  ").find(|(at, _)| !role_on[at + 3..].starts_with([' ', '#'])).unwrap().0;
+            let statements = role_on[..end].split("- Sid: ").skip(1);
+            let may = statements.filter(|statement| statement.contains("Effect: Allow")).any(|statement| {
+                let is_of_tenants = !statement.contains("LeadingKeys: [") || statement.contains("\"t#*\"");
+                statement.contains("- dynamodb:Query")
+                    && statement.contains("Resource: !GetAtt Table.Arn")
+                    && is_of_tenants
+            });
+            assert!(may, "{role}");
+        }
+    }
+
     #[test]
     fn parts_not_understood_are_refused() {
         let text = include_str!("../../../infra/template.yaml");
