@@ -24,7 +24,9 @@ const SECRET: &str = "VESTIBULE_SECRET";
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The results that need nothing more from the sender.
-const TAKEN: [&str; 4] = ["accepted", "duplicate", "tooOld", "unknownType"];
+const TAKEN: [&str; 5] = ["accepted", "duplicate", "tooOld", "erased", "unknownType"];
+/// Those of them of which nothing is stored, as the webhook's own `ignored` counts them.
+const IGNORED: [&str; 3] = ["tooOld", "erased", "unknownType"];
 
 /// Sends, and prints the results.
 pub async fn run(options: &SendOptions) -> Result<(), BoxError> {
@@ -44,12 +46,13 @@ pub async fn run(options: &SendOptions) -> Result<(), BoxError> {
     }
     let of = |status: &str| results.iter().filter(|result| result["status"] == status).count();
     let refused = results.len() - TAKEN.iter().map(|status| of(status)).sum::<usize>();
+    let ignored: usize = IGNORED.iter().map(|status| of(status)).sum();
     let without = events.len() - results.len();
     let value = json!({
         "events": events.len(),
         "accepted": of("accepted"),
         "duplicates": of("duplicate"),
-        "ignored": of("tooOld") + of("unknownType"),
+        "ignored": ignored,
         "rejected": refused,
         "withoutResult": without,
         "results": results,
@@ -62,7 +65,7 @@ pub async fn run(options: &SendOptions) -> Result<(), BoxError> {
             count(events.len() as u64),
             count(of("accepted") as u64),
             count(of("duplicate") as u64),
-            count((of("tooOld") + of("unknownType")) as u64),
+            count(ignored as u64),
             count(refused as u64),
             count(without as u64),
         );

@@ -85,6 +85,13 @@ fn each_refused_event_is_named_and_the_exit_says_so() {
     let ran = send(&folder, &serve, &contoso.secret, "-", &["--backfill"], &past.to_string());
     assert!(ran.success, "{}", ran.stderr);
     assert_eq!(read(&ran)["ignored"], 1);
+    // So is what comes late of a device that was erased: its sender has done nothing wrong.
+    let late = started(1);
+    folder.json(&["erase", "contoso", "--device", "SERIAL0001"]);
+    let ran = send(&folder, &serve, &contoso.secret, "-", &[], &late.to_string());
+    let said = read(&ran);
+    assert!(ran.success, "{said} {}", ran.stderr);
+    assert_eq!((&said["ignored"], &said["results"][0]["status"]), (&json!(1), &json!("erased")), "{said}");
 }
 
 #[test]
