@@ -115,6 +115,7 @@ macro_rules! with_cases {
                 a_person_is_gone_and_does_not_come_back,
                 of_a_shared_device_the_others_keep_their_part,
                 a_device_is_erased_by_any_identifier,
+                an_erasure_knows_the_keys_from_before_a_merge,
                 a_writer_that_knows_of_no_erasure_brings_nothing_back,
                 erasing_while_others_write_loses_nothing_of_theirs,
                 steps_of_web_based_enrollment_leave_the_sums,

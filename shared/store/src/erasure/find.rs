@@ -20,7 +20,8 @@ pub(super) struct Found {
     text: Option<String>,
     /// Identifiers of the devices of which nothing will be left.
     pub identifiers: BTreeSet<Identifier>,
-    /// The items concerned, with the segments that they have.
+    /// The items concerned, with the segments that they have; also what lay at the keys that lead to them now: older
+    /// files name an enrollment by the key that it had before it was merged, and its segments stay for some days.
     pub items: BTreeMap<ItemKey, Vec<u32>>,
     pub unreadable: u64,
     pub shared_ids: Vec<String>,
@@ -72,6 +73,9 @@ impl Store {
             if let Some(head) = self.find_head(&tenant.id, &identifier).await?.filter(|head| !head.erased) {
                 let history = self.complete(&head).await?;
                 found.identifiers = history.identifiers().clone();
+                for link in self.links_to(&head.key, &history).await? {
+                    found.items.entry(link).or_default();
+                }
                 found.items.insert(head.key, head.segments);
                 break;
             }
@@ -121,6 +125,9 @@ impl Store {
                 Left::Everything => continue,
                 Left::Nothing => all.identifiers.extend(history.identifiers().iter().cloned()),
                 Left::Some(_) => {}
+            }
+            for link in self.links_to(&key, &history).await? {
+                all.items.entry(link).or_default();
             }
             all.items.insert(key, head.segments);
         }

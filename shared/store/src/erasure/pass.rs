@@ -106,6 +106,14 @@ impl Store {
 
     /// Removes the links from a device's identifiers to its item. All are followed first: some lead over others.
     async fn cut_links(&self, key: &ItemKey, history: &History) -> Result<(), StoreError> {
+        for from in self.links_to(key, history).await? {
+            self.cut_link(&from, None).await?;
+        }
+        Ok(())
+    }
+
+    /// The keys of a device's identifiers that lead to its item. What was merged into it had one of them.
+    pub(super) async fn links_to(&self, key: &ItemKey, history: &History) -> Result<Vec<ItemKey>, StoreError> {
         let mut links = Vec::new();
         for identifier in history.identifiers() {
             let from = ItemKey::of(key.tenant(), identifier);
@@ -113,10 +121,7 @@ impl Store {
                 links.push(from);
             }
         }
-        for from in links {
-            self.cut_link(&from, None).await?;
-        }
-        Ok(())
+        Ok(links)
     }
 
     /// Deletes segments that an erased item has: all of one that is empty, else those that it had before the erasure and

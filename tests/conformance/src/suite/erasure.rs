@@ -209,6 +209,38 @@ pub async fn a_device_is_erased_by_any_identifier(engine: &Engine) {
     table.drop().await;
 }
 
+/// Files from before two enrollments turned out to be one device name it by the key of either, and the segments of the one
+/// that was merged stay for some days.
+pub async fn an_erasure_knows_the_keys_from_before_a_merge(engine: &Engine) {
+    let table = table(engine).await;
+    let (first, second) = (Device::udid("ADELES-UDID").and_user(ADELE), Device::serial("ADELES-1").and_user(ADELE));
+    for number in 0..60 {
+        add(&table, vec![first.reports_at_length(number, 300, minute(0))], minute(1)).await;
+    }
+    add(&table, vec![second.reports("2", Kind::Started, minute(1))], minute(1)).await;
+    let key = async |identifier| {
+        let found = table.store.find(&tenant(), &identifier, minute(2)).await.unwrap();
+        found.map(|stored| stored.key.as_str().to_owned()).unwrap()
+    };
+    let before = [key(by_udid("ADELES-UDID")).await, key(by_serial("ADELES-1")).await];
+    assert_ne!(before[0], before[1]);
+    let both = second.and_udid("ADELES-UDID");
+    add(&table, vec![both.reports("3", Kind::StepEntered, minute(2))], minute(2)).await;
+    assert_eq!(key(by_udid("ADELES-UDID")).await, key(by_serial("ADELES-1")).await);
+    let contoso = table.store.tenant(&tenant()).await.unwrap().unwrap();
+    for subject in [user(ADELE), Subject::Device("ADELES-1".to_owned())] {
+        let kept = table.store.kept_about(&contoso, &subject, minute(10)).await.unwrap();
+        assert_eq!(kept.devices.len(), 1, "{subject:?}");
+    }
+    table.store.erase(&contoso, &user(ADELE), OlderFiles::Rebuild, ("x", "tester"), minute(10)).await.unwrap();
+    let concerned = table.store.erasings().await.unwrap()[0].items();
+    assert!(before.iter().all(|key| concerned.contains(key)), "{before:?} {concerned:?}");
+    end(&table, minute(16)).await;
+    nothing_names(&table, &["adele"]).await;
+    assert_eq!(table.segments(minute(17)).await, 0);
+    table.drop().await;
+}
+
 /// It holds the tenant as it was; the job finds what it stored.
 pub async fn a_writer_that_knows_of_no_erasure_brings_nothing_back(engine: &Engine) {
     let table = table(engine).await;
