@@ -72,6 +72,10 @@ impl Eraser {
         for erasing in &ready {
             self.store.erase_rest(erasing, self.now()).await?;
             self.archive.forget_copy(&erasing.tenant).await?;
+            if erasing.of_tenant() && self.store.tenant(&erasing.tenant).await?.is_none() {
+                // An export that was under way.
+                self.archive.remove_objects(&erasing.tenant).await?;
+            }
             if erasing.of_tenant() || !erasing.items().is_empty() {
                 // Copies that `export` made. They can be made again, from files without whom was erased.
                 remove_folder(&self.data.join("reports").join(erasing.tenant.as_str()))?;

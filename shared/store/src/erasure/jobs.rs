@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// The partition of all jobs.
-const JOBS: &str = "erasing";
+pub(super) const JOBS: &str = "erasing";
 /// The table's part begins this long after the erasure: by then no writer holds the tenant as it was, the index lags less, and
 /// the stream's reader has read what was erased.
 const TABLE_AFTER: Millis = Millis::from_minutes(5);
@@ -131,6 +131,8 @@ impl Store {
     pub async fn erase_rest(&self, erasing: &Erasing, now: Timestamp) -> Result<(), StoreError> {
         match self.tenant(&erasing.tenant).await? {
             Some(tenant) => self.erase_late(&tenant, erasing, now).await,
+            // What was under way when the tenant was removed: the next tenant of that name would find it.
+            None if erasing.job.of_tenant => self.remove_items(&erasing.tenant).await.map(drop),
             None => Ok(()),
         }
     }

@@ -1,18 +1,23 @@
 //! Removes a tenant with all that the table has of it.
 //!
-//! Must stay true: nobody can write for the tenant from the first step on, and its item goes last. So the same call
-//! again ends a removal that was interrupted.
+//! Must stay true: from the first step on nobody is authenticated for the tenant, and its item goes last. So the same call
+//! again ends a removal that was interrupted. What was under way before may still store something; the job finds it.
 
-use crate::erasure::jobs::Job;
+use crate::erasure::jobs::{JOBS, Job};
 use crate::item::{Item, text};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::tenants::{DIRECTORY, TENANT};
 use crate::{CAPACITY, Cause, Store, StoreError};
 use vestibule_domain::{TenantId, Timestamp};
 
-/// What is left in the end: the tenant's item, and its entry in the directory.
+/// The id of the job.
+const REMOVAL: &str = "tenant";
+
+/// What is left in the end: the tenant's item, its entry in the directory, and the job.
 fn is_last(tenant: &TenantId, pk: &str, sk: &str) -> bool {
-    (pk == DIRECTORY && sk == tenant.as_str()) || (pk == tenant_pk(tenant) && sk == TENANT)
+    (pk == DIRECTORY && sk == tenant.as_str())
+        || (pk == tenant_pk(tenant) && sk == TENANT)
+        || (pk == JOBS && sk.strip_prefix(tenant.as_str()).and_then(|id| id.strip_prefix('#')) == Some(REMOVAL))
 }
 
 /// Whether an item is a tenant's.
@@ -55,7 +60,7 @@ impl Store {
                 break;
             }
         }
-        let job = Job { id: "tenant".to_owned(), at: now, files_done: true, of_tenant: true, ..Job::default() };
+        let job = Job { id: REMOVAL.to_owned(), at: now, files_done: true, of_tenant: true, ..Job::default() };
         self.put_erasing(tenant, &job).await?;
         self.delete(DIRECTORY, tenant.as_str()).await?;
         self.delete(&tenant_pk(tenant), TENANT).await?;
@@ -63,7 +68,7 @@ impl Store {
         Ok(removed + 2)
     }
 
-    async fn remove_items(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+    pub(super) async fn remove_items(&self, tenant: &TenantId) -> Result<u64, StoreError> {
         let scan = self
             .client
             .scan()

@@ -343,6 +343,10 @@ pub async fn a_removed_tenant_leaves_nothing(engine: &Engine) {
     let before = table.items().await;
     let removed = table.store.remove_tenant(&tenant(), minute(2)).await.unwrap();
     assert_eq!(removed, of(&before, "contoso") as u64);
+    // A webhook and an export that were under way.
+    let late = vec![device("SERIAL-2").reports("late", Kind::Started, minute(1))];
+    table.another_store().add_events(&tenant(), &settings, late, minute(2)).await.unwrap();
+    table.store.put_file(&tenant(), &super::tenants::file(2, minute(2))).await.unwrap();
     end(&table, minute(3)).await;
     let after = table.items().await;
     assert_eq!((of(&after, "contoso"), of(&after, "fabrikam")), (0, of(&before, "fabrikam")));
