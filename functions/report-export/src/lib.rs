@@ -187,7 +187,7 @@ impl Exporter {
 
     async fn publish(&self, tenant: &Tenant, as_of: Timestamp, base: Base) -> Result<Exported, BoxError> {
         let exported = self.archive.publish(tenant, as_of, base, self.now()).await?;
-        if let Err(error) = self.archive.end_erasings(tenant, &exported.file).await {
+        if let Err(error) = self.archive.end_erasings(tenant, &exported).await {
             // The next export tries again.
             tracing::error!(tenant = %tenant.id, %error, "older files still name somebody who was erased");
             metrics::ERASURES_NOT_ENDED.count(tenant.id.as_str(), 1, self.now().millis());

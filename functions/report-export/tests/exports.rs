@@ -11,7 +11,7 @@ use vestibule_archive::Archive;
 use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
 use vestibule_host::{Host, Names};
 use vestibule_platform::{Bus, Clock, Config};
-use vestibule_store::{ExportReason, Secret, SettingsHistory, Store, Tenant};
+use vestibule_store::{ExportReason, OlderFiles, Secret, SettingsHistory, Store, Subject, Tenant};
 
 const CREATED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -135,6 +135,24 @@ async fn what_is_asked_for_during_an_export_follows_it() {
     assert_eq!(services.store.latest_file(&contoso()).await.unwrap().unwrap().as_of, as_of);
     assert_eq!(services.store.exports(&contoso()).await.unwrap().pending, None);
     assert_eq!(services.published("ReportExportRequested").len(), 1);
+}
+
+/// An erasure has the instant at which it began to look for what to erase; a file may be made while it does.
+#[tokio::test]
+async fn a_file_that_was_made_during_an_erasure_does_not_end_it() {
+    let services = Services::start().await;
+    let exporter = services.exporter("one", "reports");
+    services.at(30);
+    exporter.export(&contoso(), at(30)).await.unwrap();
+    let tenant = services.store.tenant(&contoso()).await.unwrap().unwrap();
+    let subject = Subject::Device("SERIAL-1".to_owned());
+    services.store.erase(&tenant, &subject, OlderFiles::Rebuild, ("x", "tester"), at(20)).await.unwrap();
+    let is_open = async || services.store.erasings().await.unwrap().iter().any(|one| !one.files_done());
+    assert_eq!(exporter.handle(request(at(30), "nightly")).await.unwrap()["isNew"], false);
+    assert!(is_open().await);
+    services.at(31);
+    assert_eq!(exporter.handle(request(at(31), "asked")).await.unwrap()["isNew"], true);
+    assert!(!is_open().await);
 }
 
 #[tokio::test]

@@ -64,6 +64,10 @@ impl Eraser {
         hand_on: impl Fn() -> H,
     ) -> Result<usize, BoxError> {
         let (ready, left): (Vec<_>, Vec<_>) = self.store.erasings().await?.into_iter().partition(Erasing::files_done);
+        for erasing in left.iter().filter(|one| !one.is_emptied() && one.is_due(self.now())) {
+            // Its process has died, or it would have ended that by now.
+            self.store.empty_rest(erasing, self.now()).await?;
+        }
         if ready.is_empty() {
             return Ok(left.len());
         }

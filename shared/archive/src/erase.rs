@@ -5,7 +5,7 @@
 //! objects, so that no list names what is gone; doing it again ends what was interrupted.
 
 use crate::files::{Part, manifest_key};
-use crate::publish::make;
+use crate::publish::{Exported, make};
 use crate::refresh::Opened;
 use crate::upload::small;
 use crate::verify::MOST_FILES;
@@ -16,15 +16,10 @@ use vestibule_report::{Change, Working, holds};
 use vestibule_store::{Erasing, FileRecord, ItemKey, OlderFiles, Stored, Tenant};
 
 impl Archive {
-    /// The items that erasures whose files' part has not ended concern.
-    pub(crate) async fn erased_items(&self, tenant: &TenantId) -> Result<BTreeSet<String>, ArchiveError> {
-        let erasings = self.of_files(tenant).await?;
-        Ok(erasings.iter().flat_map(Erasing::items).collect())
-    }
-
-    async fn of_files(&self, tenant: &TenantId) -> Result<Vec<Erasing>, ArchiveError> {
+    /// The erasures whose files' part has not ended.
+    pub(crate) async fn of_files(&self, tenant: &TenantId) -> Result<Vec<Erasing>, ArchiveError> {
         let mut erasings = self.store.erasings().await?;
-        erasings.retain(|erasing| erasing.tenant == *tenant && !erasing.files_done());
+        erasings.retain(|one| one.tenant == *tenant && !one.files_done());
         Ok(erasings)
     }
 
@@ -48,14 +43,16 @@ impl Archive {
         .await?
     }
 
-    /// Ends the files' part of a tenant's erasures before `newest`, its newest file: older files that name whom they erased
-    /// are published anew or removed. Returns how many.
+    /// Ends the files' part of those erasures of a tenant of which `exported`, its newest file, takes account: older files
+    /// that name whom they erased are published anew or removed. Returns how many. An erasure that was made while the file
+    /// was, waits for the next one.
     ///
     /// # Errors
     /// When the table or the bucket cannot be read or written; the same call continues.
-    pub async fn end_erasings(&self, tenant: &Tenant, newest: &FileRecord) -> Result<usize, ArchiveError> {
+    pub async fn end_erasings(&self, tenant: &Tenant, exported: &Exported) -> Result<usize, ArchiveError> {
+        let Exported { file: newest, without, .. } = exported;
         let mut erasings = self.of_files(&tenant.id).await?;
-        erasings.retain(|erasing| erasing.at() <= newest.as_of);
+        erasings.retain(|erasing| without.contains(erasing.id()) && erasing.at() <= newest.as_of);
         if erasings.is_empty() {
             return Ok(0);
         }

@@ -11,13 +11,13 @@ use crate::{Archive, ArchiveError};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vestibule_domain::Timestamp;
 use vestibule_platform::metrics;
 use vestibule_report::{Error as ReportError, Previous, Published, Reader, SCHEMA_VERSION, Working, summarise_hashed};
-use vestibule_store::{Corrected, FileRecord, PartRecord, Tenant};
+use vestibule_store::{Corrected, Erasing, FileRecord, PartRecord, Tenant};
 
 /// The media type of a SQLite file.
 const SQLITE: &str = "application/vnd.sqlite3";
@@ -39,6 +39,9 @@ pub struct Exported {
     pub check_ms: u64,
     /// Milliseconds spent on the summary and the page beside the file.
     pub parts_ms: u64,
+    /// The ids of the erasures whose people and devices are surely not in it; none if an earlier run made it.
+    #[serde(skip)]
+    pub without: BTreeSet<String>,
 }
 
 /// What a file is made from.
@@ -85,7 +88,8 @@ impl Archive {
     ) -> Result<Exported, ArchiveError> {
         let latest = self.store.newest_file(&tenant.id, now).await?;
         if let Some(file) = latest.clone().filter(|latest| latest.as_of >= as_of) {
-            return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0, parts_ms: 0 });
+            let without = BTreeSet::new();
+            return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0, parts_ms: 0, without });
         }
         std::fs::create_dir_all(&self.scratch)?;
         let folder = tempfile::tempdir_in(&self.scratch)?;
@@ -120,8 +124,12 @@ impl Archive {
         let once = Self { store: self.store.passing(), ..self.clone() };
         let (mut working, _) = once.bring_up(working, &working_path, &owner, as_of, nightly).await?;
         let refresh_ms = millis(began.elapsed());
-        let erased = self.erased_items(&tenant.id).await?;
-        // The index may lag behind an erasure.
+        let erasings = self.of_files(&tenant.id).await?;
+        // Of the others the table still had something, perhaps, when it was read.
+        let emptied = erasings.iter().filter(|erasing| erasing.is_emptied());
+        let without = emptied.map(|erasing| erasing.id().to_owned()).collect();
+        let erased: BTreeSet<String> = erasings.iter().flat_map(Erasing::items).collect();
+        // The index may lag behind an erasure, and its items may have been emptied since they were read.
         working = once.cut(working, &erased).await?;
         let previous = latest.is_some().then_some(previous);
         let working_file = working_path.clone();
@@ -152,6 +160,7 @@ impl Archive {
             write_ms: millis(spent.settling + spent.vacuum),
             check_ms: millis(spent.checks),
             parts_ms: millis(parts),
+            without,
         })
     }
 

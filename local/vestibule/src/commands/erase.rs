@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use vestibule_domain::TenantId;
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::random;
-use vestibule_store::{ErasureRecord, ExportReason, OlderFiles, Subject};
+use vestibule_store::{Erasing, ErasureRecord, ExportReason, OlderFiles, Subject};
 use vestibule_words::form::count;
 
 /// The wait between two looks whether somebody else has ended.
@@ -83,8 +83,8 @@ fn words(record: &ErasureRecord, shared_ids: &[String]) -> Lines {
 async fn without_in_files(app: &App, tenant: &TenantId, id: &str) -> Result<Option<String>, BoxError> {
     let until = Instant::now() + PATIENCE;
     loop {
-        let Some(erasing) = app.store.erasings().await?.into_iter().find(|one| one.tenant == *tenant && one.id() == id)
-        else {
+        let is_open = |one: &Erasing| one.tenant == *tenant && one.id() == id && !one.files_done();
+        let Some(erasing) = app.store.erasings().await?.into_iter().find(is_open) else {
             return Ok(app.store.latest_file(tenant).await?.map(|file| file.sha256));
         };
         if app.store.latest_file(tenant).await?.is_none() {
@@ -95,8 +95,8 @@ async fn without_in_files(app: &App, tenant: &TenantId, id: &str) -> Result<Opti
             Outcome::Published(exported) => {
                 // Its own try may have failed: then this says why.
                 let whole = app.tenant(tenant.as_str()).await?;
-                app.exporter.archive().end_erasings(&whole, &exported.file).await?;
-                if exported.file.as_of >= erasing.at() {
+                app.exporter.archive().end_erasings(&whole, &exported).await?;
+                if exported.without.contains(id) && exported.file.as_of >= erasing.at() {
                     return Ok(Some(exported.file.sha256));
                 }
             }

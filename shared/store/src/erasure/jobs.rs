@@ -35,6 +35,9 @@ pub(super) struct Job {
     pub at: Timestamp,
     pub items: Segments,
     pub older_files: OlderFiles,
+    /// Whether the items were emptied once, so that who reads them from then on finds nobody who was erased.
+    #[serde(default)]
+    pub emptied: bool,
     #[serde(default)]
     pub table_done: bool,
     #[serde(default)]
@@ -71,6 +74,11 @@ impl Erasing {
     /// Whether the files' part is done.
     pub fn files_done(&self) -> bool {
         self.job.files_done
+    }
+
+    /// Whether the items were emptied once: only who reads them from then on finds nobody who was erased.
+    pub fn is_emptied(&self) -> bool {
+        self.job.emptied
     }
 
     /// Whether the tenant itself is removed.
@@ -143,7 +151,21 @@ impl Store {
     /// As [`erase_rest`](Self::erase_rest).
     pub async fn end_erasing_of_table(&self, erasing: &Erasing, now: Timestamp) -> Result<(), StoreError> {
         self.erase_rest(erasing, now).await?;
-        self.change_job(&erasing.tenant, &erasing.job.id, |job| job.table_done = true).await
+        let done = |job: &mut Job| (job.emptied, job.table_done) = (true, true);
+        self.change_job(&erasing.tenant, &erasing.job.id, done).await
+    }
+
+    /// Empties the items of an erasure that was interrupted before it had.
+    ///
+    /// # Errors
+    /// As [`erase_rest`](Self::erase_rest).
+    pub async fn empty_rest(&self, erasing: &Erasing, now: Timestamp) -> Result<(), StoreError> {
+        self.erase_rest(erasing, now).await?;
+        self.note_emptied(&erasing.tenant, &erasing.job.id).await
+    }
+
+    pub(super) async fn note_emptied(&self, tenant: &TenantId, id: &str) -> Result<(), StoreError> {
+        self.change_job(tenant, id, |job| job.emptied = true).await
     }
 
     async fn erase_late(&self, tenant: &Tenant, erasing: &Erasing, now: Timestamp) -> Result<(), StoreError> {

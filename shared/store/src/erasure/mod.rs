@@ -139,6 +139,7 @@ impl Store {
                 record.shared += 1;
             }
         }
+        self.note_emptied(&tenant.id, id).await?;
         let keys: Vec<_> = found.items.keys().cloned().collect();
         self.forget_mentions(&tenant.id, &keys).await?;
         record.web_enrollment_days = self.erase_sign_ins(tenant, &found.users, now).await?;

@@ -233,7 +233,9 @@ pub async fn an_erasure_knows_the_keys_from_before_a_merge(engine: &Engine) {
         assert_eq!(kept.devices.len(), 1, "{subject:?}");
     }
     table.store.erase(&contoso, &user(ADELE), OlderFiles::Rebuild, ("x", "tester"), minute(10)).await.unwrap();
-    let concerned = table.store.erasings().await.unwrap()[0].items();
+    let erasings = table.store.erasings().await.unwrap();
+    let concerned = erasings[0].items();
+    assert!(erasings[0].is_emptied() && !erasings[0].files_done());
     assert!(before.iter().all(|key| concerned.contains(key)), "{before:?} {concerned:?}");
     end(&table, minute(16)).await;
     nothing_names(&table, &["adele"]).await;
