@@ -174,7 +174,13 @@ impl Store {
             let changed = self.changed_since(&tenant.id, Some(erasing.job.at), INDEX_LAG).await?;
             keys.extend(changed);
             for key in &keys {
-                self.erase_item(key, &tenant.settings, &*tombstones, now).await?;
+                match self.erase_item(key, &tenant.settings, &*tombstones, now).await {
+                    // It stays so, and must not keep this erasure and all others from ending.
+                    Err(error) if error.is_unreadable() => {
+                        tracing::error!(item = %key, %error, "an enrollment can't be read, so nobody knows whom it names");
+                    }
+                    erased => drop(erased?),
+                }
             }
         }
         for (key, segments) in erasing.keys() {

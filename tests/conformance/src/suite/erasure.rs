@@ -4,6 +4,7 @@ use super::tenants::new;
 use crate::engine::{Item, text};
 use crate::fixtures::{Device, T0, by_serial, by_udid, minute, tenant};
 use crate::{Engine, Table};
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::sync::atomic::{AtomicU64, Ordering};
 use vestibule_domain::event::Event;
@@ -263,6 +264,23 @@ pub async fn a_writer_that_knows_of_no_erasure_brings_nothing_back(engine: &Engi
     for serial in ["ADELES-1", "ADELES-2"] {
         assert_eq!(found(&table, serial, minute(17)).await, None);
     }
+    table.drop().await;
+}
+
+/// An enrollment that changed since and can't be read does not keep an erasure from ending.
+pub async fn a_corrupt_enrollment_does_not_keep_an_erasure_open(engine: &Engine) {
+    let table = table(engine).await;
+    let [adeles, bens] = [("ADELES-1", ADELE), ("BENS-1", BEN)].map(|(name, user)| Device::serial(name).and_user(user));
+    add(&table, vec![adeles.reports("1", Kind::Started, minute(0))], minute(1)).await;
+    let contoso = table.store.tenant(&tenant()).await.unwrap().unwrap();
+    table.store.erase(&contoso, &user(ADELE), OlderFiles::Rebuild, ("x", "tester"), minute(10)).await.unwrap();
+    add(&table, vec![bens.reports("1", Kind::Started, minute(11))], minute(11)).await;
+    let key = found(&table, "BENS-1", minute(12)).await.unwrap().key;
+    let mut item = table.item(&key).await.unwrap();
+    item.insert("d".to_owned(), AttributeValue::B(Blob::new([0_u8])));
+    table.put(item).await;
+    end(&table, minute(16)).await;
+    assert_eq!(found(&table, "ADELES-1", minute(17)).await, None);
     table.drop().await;
 }
 
