@@ -124,7 +124,7 @@ pub fn session_id(sha256: &str) -> &str {
     sha256.get(..ID_DIGITS).unwrap_or(sha256)
 }
 
-/// Sessions have a partition of their own, so that no function needs a permission to delete other items of a tenant.
+/// Sessions have a partition of their own, so that listing them reads nothing else.
 fn partition(tenant: &TenantId) -> String {
     format!("s#{tenant}")
 }

@@ -26,6 +26,15 @@ impl Answer {
         Self { status, headers, body: response.bytes().await.unwrap().to_vec() }
     }
 
+    /// The headers that are the same in two equal answers: all but the time and the number of the request.
+    pub fn same_headers(&self) -> HeaderMap {
+        let mut same = self.headers.clone();
+        for name in ["date", "x-request-id"] {
+            same.remove(name);
+        }
+        same
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)

@@ -95,7 +95,10 @@ fn the_settings_are_those_of_the_code() {
 #[test]
 fn the_published_events_are_those_of_the_code() {
     let page = page();
-    let written: BTreeSet<&str> = rule(&page, "U1").split('`').skip(1).step_by(2).collect();
+    let named = rule(&page, "U1").split('`').skip(1).step_by(2);
+    // Names of events begin with a capital, names of outcomes do not.
+    let written: BTreeSet<&str> =
+        named.filter(|name| name.starts_with(|first: char| first.is_ascii_uppercase())).collect();
     assert_eq!(written, Transition::ALL.iter().map(|kind| kind.name()).collect());
 }
 

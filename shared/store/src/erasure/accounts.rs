@@ -76,7 +76,13 @@ pub const HELD_KINDS: [HeldKind; 27] = [
         "forgotten by the next whole reading that does not meet the record",
     ),
     kind("t#*", "gone#*", "tombstones", Holds::Hashes, "written by an erasure; ends after 435 days"),
-    kind("t#*", "erasure#*", "the record of an erasure", Holds::Nobody, "written by an erasure; stays"),
+    kind(
+        "t#*",
+        "erasure#*",
+        "the record of an erasure, with the id of who asked",
+        Holds::Administrators,
+        "written by an erasure; stays",
+    ),
     kind("in#*", "*", "the delivery log", Holds::Nobody, "stays"),
     kind(
         "s#*",

@@ -76,7 +76,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Whether some bytes name somebody, in any spelling of letters.
 fn names(bytes: &[u8]) -> bool {
     let small = bytes.to_ascii_lowercase();
-    ADELE.iter().any(|name| small.windows(name.len()).any(|window| window == name.as_bytes()))
+    ADELE.iter().any(|name| memchr::memmem::find(&small, name.as_bytes()).is_some())
 }
 
 /// The same for what inflates from one of the first `places` places on.
@@ -92,9 +92,8 @@ fn file_names(bytes: &[u8]) -> bool {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
     let runs = bytes.split(|byte| !is_base64(byte)).filter(|run| run.len() >= 16);
     let mut decoded = runs.filter_map(|run| STANDARD.decode(&run[..run.len() / 4 * 4]).ok());
-    // The table and report files have nothing deflated that is not in Base64, and are long.
-    let places = if bytes.len() > 1 << 16 { 0 } else { bytes.len() };
-    names(bytes) || decoded.any(|run| names(&run) || names_deflated(&run, 16)) || names_deflated(bytes, places)
+    // What is deflated as a whole begins at the beginning of its file, after a few bytes of a header.
+    names(bytes) || decoded.any(|run| names(&run) || names_deflated(&run, 16)) || names_deflated(bytes, 64)
 }
 
 /// The files that name somebody.

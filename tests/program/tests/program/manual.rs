@@ -35,13 +35,14 @@ fn bash_completes_a_command() {
 
 #[test]
 fn the_manual_has_a_page_for_each_command() {
-    let page = run_alone(&["man"]).stdout;
+    // The manual's form of a hyphen.
+    let page = run_alone(&["man"]).stdout.replace("\\-", "-");
     assert!(page.contains(".TH vestibule 1"), "{page}");
     let folder = Folder::new();
     let out = folder.beside("man");
     assert!(run_alone(&["man", "--out", out.to_str().unwrap()]).success);
     for command in commands() {
-        assert!(page.contains(&format!("vestibule\\-{command}(1)")), "{command}: {page}");
+        assert!(page.contains(&format!("vestibule-{command}(1)")), "{command}: {page}");
         let text = std::fs::read_to_string(out.join(format!("vestibule-{command}.1"))).unwrap();
         assert!(text.contains(".SH SYNOPSIS"), "{command}");
     }
