@@ -70,10 +70,12 @@ fn put(lines: &[String]) {
 
 /// A metric's name, its unit in CloudWatch, and its value.
 type Measured = (String, &'static str, f64);
+/// The labels of a line, and what was measured under them.
+type Labelled = (Vec<(String, Value)>, Vec<Measured>);
 
 /// A line for each set of labels: what grew since `written`, and gauges as they are.
 fn lines(written: &mut HashMap<String, f64>, now_millis: i64) -> Vec<String> {
-    let mut by_labels: BTreeMap<String, (Vec<(String, Value)>, Vec<Measured>)> = BTreeMap::new();
+    let mut by_labels: BTreeMap<String, Labelled> = BTreeMap::new();
     for family in REGISTRY.gather() {
         let name = family.name().to_owned();
         // Those are written when they happen.

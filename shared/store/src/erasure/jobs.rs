@@ -179,7 +179,9 @@ impl Store {
                     Err(error) if error.is_unreadable() => {
                         tracing::error!(item = %key, %error, "an enrollment can't be read, so nobody knows whom it names");
                     }
-                    erased => drop(erased?),
+                    erased => {
+                        erased?;
+                    }
                 }
             }
         }

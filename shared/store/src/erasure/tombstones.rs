@@ -38,9 +38,12 @@ pub struct Tombstones {
     until: HashMap<Hash, Timestamp>,
 }
 
+/// Tombstones, and the number of erasures as of which they are.
+type Counted = (u64, Arc<Tombstones>);
+
 /// Those that a process has read, each with the count of erasures that it is good for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Held(Arc<Mutex<HashMap<TenantId, (u64, Arc<Tombstones>)>>>);
+pub(crate) struct Held(Arc<Mutex<HashMap<TenantId, Counted>>>);
 
 impl Tombstones {
     fn none(tenant: &TenantId, key: Secret) -> Self {

@@ -125,7 +125,7 @@ pub async fn a_person_is_gone_and_does_not_come_back(engine: &Engine) {
     // A reader that holds it learns that it is gone.
     let changed = table.store.changed_since(&tenant(), Some(minute(10)), NIGHTLY_INDEX_LAG).await.unwrap();
     assert!(changed.contains(&key));
-    assert_eq!(table.store.load(&[key.clone()], minute(11)).await.unwrap().all().unwrap(), []);
+    assert_eq!(table.store.load(std::slice::from_ref(&key), minute(11)).await.unwrap().all().unwrap(), []);
     let after = Image::decode(&table.item(&key).await.unwrap()).unwrap().unwrap();
     assert!(after.erased && after.version > before.version && after.history.is_empty());
 
