@@ -240,7 +240,7 @@ async fn acknowledged_items_survive_a_kill() {
     let mut acknowledged = 0;
     for round in 1..=3 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "victim", "--ignored", "--nocapture"])
+            .args(["--exact", "services::victim", "--ignored", "--nocapture"])
             .env(VICTIM, folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

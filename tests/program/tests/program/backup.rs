@@ -137,7 +137,7 @@ async fn taken_under_load_and_restored_elsewhere_it_gives_the_same_file() {
         assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
     }
     let manifest = std::fs::read_to_string(Path::new(backup).join("manifest.json")).unwrap();
-    for name in ["ada", "Ada", "quiet0", "QUIET0", "busy-", "whsec_", quiet.admin.as_str()] {
+    for name in ["ada@", "Ada", "quiet0", "QUIET0", "busy-", "whsec_", quiet.admin.as_str()] {
         assert!(!manifest.contains(name), "{name}");
     }
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
