@@ -1,8 +1,8 @@
 //! The table's stream, delivered to a function in batches as Lambda does.
 //!
 //! Each shard has a checkpoint on disk that moves only past records that the function has handled; a record reported as
-//! failed, and all after it, are delivered again. An idle stream is checked regularly, and at once if a reader in this
-//! process waits for its progress.
+//! failed, and all after it, are delivered again. A stream that has given all its records is read again regularly, and at
+//! once if a reader in this process waits for its progress.
 
 use crate::HostError;
 use crate::durable::write_whole;
@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 
 /// The prefix of keys by which a reader waits for the stream's progress: barriers of the feed.
 pub const AWAITED: &str = "b#";
-/// The wait between two looks at an idle stream.
+/// The wait between two looks at a stream that has given all its records.
 const IDLE: Duration = Duration::from_millis(200);
 /// How long the list of shards is used; the first records of a new shard may be read that much later.
 const SHARDS_GOOD_FOR: Duration = Duration::from_secs(30);
@@ -99,6 +99,8 @@ impl Storable for PutsAwaited {
 struct Passed {
     /// The number of records.
     records: usize,
+    /// Whether a shard gave as many as a batch may have, so that more are probably there.
+    full: bool,
     /// When the oldest of them was made, in milliseconds since 1970; `None` if there was none.
     oldest: Option<i64>,
 }
@@ -139,7 +141,8 @@ impl Stream {
             let wait = match self.pass(functions).await {
                 Ok(passed) => {
                     health.handed_on(passed.oldest);
-                    if passed.records == 0 { IDLE } else { Duration::ZERO }
+                    // A batch costs the engine and the disk the same however few records are in it.
+                    if passed.full { Duration::ZERO } else { IDLE }
                 }
                 Err(error) => {
                     tracing::error!(%error, "the table's stream could not be handed on for now");
@@ -208,6 +211,7 @@ impl Stream {
                 return Err(HostError::Function("some records were not dealt with".to_owned()));
             }
             passed.records += records.len();
+            passed.full |= records.len() >= usize::try_from(self.mapping.batch_size).unwrap_or(usize::MAX);
             passed.oldest = passed.oldest.into_iter().chain(records.iter().filter_map(created_at)).min();
         }
         Ok(passed)
