@@ -126,9 +126,10 @@ impl App {
         // The embedded table's stream has one shard.
         let links = Links::new()?;
         let archive = archive.with_barriers(NonZeroU16::MIN).with_links(links.clone());
+        let written = store.clone().remembering();
         let hooks = [
-            enrollment_events::hook(store.clone(), clock.clone()).limited(hook_requests),
-            esp_status::hook(store.clone(), clock.clone()).limited(hook_requests),
+            enrollment_events::hook(written.clone(), clock.clone()).limited(hook_requests),
+            esp_status::hook(written, clock.clone()).limited(hook_requests),
         ];
         let [hook, _] = hooks.clone();
         let puller = Puller::new(store.clone(), hook, clock.clone(), Https::default(), addresses_from_env()?)?;

@@ -29,6 +29,7 @@ mod meter;
 mod notice;
 mod profiles;
 mod pulls;
+mod recent;
 mod refold;
 mod refused;
 mod resolve;
@@ -110,6 +111,7 @@ pub struct Store {
     table: Arc<str>,
     meter: Meter,
     segments: segments::Segments,
+    recent: recent::Recent,
     web_enrollment: web_enrollment::Remembered,
     tombstones: erasure::Held,
     /// The source of random numbers, for pauses that differ from writer to writer.
@@ -130,6 +132,7 @@ impl Store {
             table: table.into(),
             meter: Meter::default(),
             segments: segments::Segments::default(),
+            recent: recent::Recent::default(),
             web_enrollment: web_enrollment::Remembered::default(),
             tombstones: erasure::Held::default(),
             jitter,
@@ -151,6 +154,14 @@ impl Store {
     #[must_use]
     pub fn with_jitter(mut self, seed: u64) -> Self {
         self.jitter = Arc::new(AtomicU64::new(seed));
+        self
+    }
+
+    /// The same, but it remembers the enrollments that it writes, and reads them no more while nobody else writes them: for
+    /// a program that writes nearly everything itself.
+    #[must_use]
+    pub fn remembering(mut self) -> Self {
+        self.recent = recent::Recent::remembering();
         self
     }
 

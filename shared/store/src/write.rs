@@ -1,7 +1,8 @@
 //! Adding events to an enrollment.
 //!
 //! It reads, adds to the set, folds, and writes once on condition of the version. If nothing is new it writes nothing.
-//! If another writer wrote first, the table returns what that writer wrote, and the step is tried again on that.
+//! If another writer wrote first, the table returns what that writer wrote, and the step is tried again on that. A
+//! program that remembers the heads it wrote (`recent`) reads only those that it does not remember.
 //!
 //! Must stay true: a stored item's instant and its settings' version never go back, whatever the writer's clock and
 //! however old its copy of the tenant.
@@ -65,8 +66,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Added>, StoreError> {
         let names: BTreeSet<Identifier> = events.iter().flat_map(|event| event.about.identifiers()).collect();
-        let mut overtaking: Option<Head> = None;
         let mut settings = Cow::Borrowed(settings);
+        let mut overtaking = match self.recent.take(tenant, &names) {
+            Some(head) => match self.add_to_remembered(&settings, head, &events, now).await? {
+                Some((added, Written::Done)) => return Ok(added),
+                Some((_, Written::Overtaken(item))) => overtaking_of(item, &names)?,
+                None => None,
+            },
+            None => None,
+        };
         for attempt in 0..MOST_TRIES {
             if attempt > EAGER_TRIES {
                 self.pause(attempt - EAGER_TRIES).await;
@@ -91,27 +99,40 @@ impl Store {
                 tried => tried?,
             };
             match written {
-                Written::Done => return Ok(added),
-                Written::Overtaken(Some(item)) => {
-                    if let Found::Head(head) = Found::read(&item)?
-                        && names.is_subset(head.history.identifiers())
-                    {
-                        overtaking = Some(*head);
-                    }
-                }
-                Written::Overtaken(None) => {}
+                None | Some(Written::Done) => return Ok(added),
+                Some(Written::Overtaken(item)) => overtaking = overtaking_of(item, &names)?,
             }
         }
         Err(StoreError::Busy)
     }
 
+    /// Adds events to a head as it was when this process wrote it. `None` if that led to no write, because everything
+    /// seemed known or something was missing or full: only the table can say so.
+    async fn add_to_remembered(
+        &self,
+        settings: &TenantSettings,
+        head: Head,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<Option<(Vec<Added>, Written)>, StoreError> {
+        if head.settings > settings.version {
+            return Ok(None);
+        }
+        match self.try_add(settings, head, events, now).await {
+            Ok((added, written)) => Ok(written.map(|written| (added, written))),
+            Err(StoreError::MissingSegment(_) | StoreError::EnrollmentFull) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the events changed, and how the write went; `None` if there was nothing to write.
     async fn try_add(
         &self,
         settings: &TenantSettings,
         mut head: Head,
         events: &[Event],
         now: Timestamp,
-    ) -> Result<(Vec<Added>, Written), StoreError> {
+    ) -> Result<(Vec<Added>, Option<Written>), StoreError> {
         let before = head.version;
         let forgotten = head.forget_if_expired(now);
         let mut history = self.complete(&head).await?;
@@ -126,13 +147,13 @@ impl Store {
             added.push(this);
         }
         if !added.iter().any(|this| this.changed()) && head.history.identifiers().len() == names_before {
-            return Ok((added, Written::Done));
+            return Ok((added, None));
         }
         if history.len() > FULL_EVENTS {
             return Err(StoreError::EnrollmentFull);
         }
         head.refold(&history, settings, now);
-        let (mut item, bytes) = head.to_item()?;
+        let (mut item, mut bytes) = head.to_item()?;
         if bytes + head.sealed_bytes > FULL_BYTES {
             return Err(StoreError::EnrollmentFull);
         }
@@ -140,13 +161,14 @@ impl Store {
             for segment in head.seal()? {
                 self.put_segment(segment).await?;
             }
-            item = head.to_item()?.0;
+            (item, bytes) = head.to_item()?;
         }
         let written = self.put_head(item, before, Cause::Events).await?;
         if matches!(written, Written::Done) {
             self.retire_segments(&head.key, &forgotten, now).await;
+            self.recent.keep(head, bytes);
         }
-        Ok((added, written))
+        Ok((added, Some(written)))
     }
 
     /// Writes a head, if it still has version `before` (0: no item).
@@ -178,4 +200,10 @@ impl Store {
             },
         }
     }
+}
+
+/// The head that another writer wrote, if it is that of all these names.
+fn overtaking_of(item: Option<Item>, names: &BTreeSet<Identifier>) -> Result<Option<Head>, StoreError> {
+    let Some(Found::Head(head)) = item.as_ref().map(Found::read).transpose()? else { return Ok(None) };
+    Ok(Some(*head).filter(|head| names.is_subset(head.history.identifiers())))
 }

@@ -72,6 +72,10 @@ macro_rules! with_cases {
                 two_serial_numbers_are_never_one_device,
                 a_serial_number_that_comes_late_keeps_devices_apart,
                 circles_of_links_are_cut;
+            remembering:
+                what_was_written_is_not_read_again,
+                a_write_of_another_is_noticed,
+                what_seems_known_is_asked_of_the_table;
             refold:
                 a_changed_setting_is_folded_into_every_item,
                 a_job_goes_on_where_it_stopped,

@@ -99,8 +99,10 @@ impl Machine {
             let archive = Archive::new(store.clone(), s3, config.bucket.clone(), scratch, advice());
             archive.inline().with_barrier_seed(seed).with_prunes(PRUNES)
         };
+        // As the program of one machine does, beside functions that do not.
+        let written = if number % 2 == 0 { store.clone().remembering() } else { store.clone() };
         Self {
-            hook: enrollment_events::hook(store.clone(), clock.clone()),
+            hook: enrollment_events::hook(written, clock.clone()),
             sweep: Sweep::new(store.clone(), clock.clone()),
             publisher: Publisher::new(store.clone(), bus.clone(), clock.clone()),
             tick: Tick::new(store.clone(), bus.clone(), clock.clone()),

@@ -93,7 +93,7 @@ async fn serve(folder: &Path) -> Result<(), BoxError> {
         staleness_ms: 0,
     };
     // A tenant's requests a minute are limited unless the operator says otherwise.
-    let hook = enrollment_events::hook(store.clone(), clock.clone()).limited(0);
+    let hook = enrollment_events::hook(store.clone().remembering(), clock.clone()).limited(0);
     let sweep = abandonment_sweep::Sweep::new(store.clone(), clock.clone());
     let publisher = Publisher::new(store, Bus::new(host.clients.events.clone(), &config), clock);
     let flushed = hook.clone();

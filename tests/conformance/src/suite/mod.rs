@@ -15,6 +15,7 @@ pub mod links;
 pub mod lost;
 pub mod profiles;
 pub mod refold;
+pub mod remembering;
 pub mod retention;
 pub mod serials;
 pub mod tenants;
