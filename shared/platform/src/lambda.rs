@@ -1,15 +1,21 @@
 //! Runs a handler on the Lambda runtime.
 
-use crate::{BoxError, Clock, HttpRequest, HttpResponse, Operation, metrics};
-use bytes::Bytes;
-use lambda_http::Body;
+mod gateway;
+
+use crate::{BoxError, Clock, HttpRequest, HttpResponse, Operation, Problem, metrics};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Serves HTTP requests. The runtime has already decoded bodies that API Gateway passes on in base64.
+/// What is left of an invocation for passing on its answer.
+const TO_PASS_ON: Duration = Duration::from_secs(1);
+/// The longest that an invocation may take, with some time for clocks that differ.
+const LONGEST_MILLIS: i64 = 16 * 60_000;
+
+/// Serves HTTP requests. Who waits for one whose invocation has no time left is answered 503.
 ///
 /// # Errors
 /// When the runtime ends.
@@ -18,31 +24,49 @@ where
     H: Fn(HttpRequest) -> F,
     F: Future<Output = HttpResponse> + Send,
 {
-    let service = lambda_http::service_fn(|request: lambda_http::Request| {
-        let (parts, body) = request.into_parts();
-        let body = match body {
-            Body::Text(text) => Bytes::from(text),
-            Body::Binary(bytes) => Bytes::from(bytes),
-            _ => Bytes::new(),
-        };
-        let answer: Pin<Box<dyn Future<Output = HttpResponse> + Send + '_>> =
-            Box::pin(handler(HttpRequest::from_parts(parts, body)));
+    run_http_until(|request, _left| handler(request)).await
+}
+
+/// The same for a handler that answers before its time is up: it gets the time until the invocation ends, if the
+/// runtime knows it.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn run_http_until<H, F>(handler: H) -> Result<(), BoxError>
+where
+    H: Fn(HttpRequest, Option<Duration>) -> F,
+    F: Future<Output = HttpResponse> + Send,
+{
+    let service = lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
         let began = Instant::now();
+        let now = Clock::system().now_millis();
+        let left = known_deadline(event.context.deadline, now).map(|deadline| millis(deadline - now));
+        let answer: Pin<Box<dyn Future<Output = HttpResponse> + Send + '_>> = match gateway::read(event.payload) {
+            Ok(request) => Box::pin(handler(request, left)),
+            Err(unreadable) => Box::pin(std::future::ready(unreadable.into())),
+        };
         async move {
-            let answer = answer.await;
-            let seconds = began.elapsed().as_secs_f64();
-            metrics::count_answer(Operation::of(&answer).0, answer.status().as_u16(), seconds);
+            let answer = in_time(answer, left).await;
+            metrics::count_answer(Operation::of(&answer).0, answer.status().as_u16(), began.elapsed().as_secs_f64());
             metrics::emf::write_due(Clock::system().now_millis());
-            let (parts, body) = answer.into_parts();
-            // Answers are text, but for files of the page, which API Gateway gets in base64.
-            let body = match String::from_utf8(body.into()) {
-                Ok(text) => Body::Text(text),
-                Err(error) => Body::Binary(error.into_bytes()),
-            };
-            Ok::<_, std::convert::Infallible>(lambda_http::Response::from_parts(parts, body))
+            Ok::<_, Infallible>(gateway::written(answer))
         }
     });
-    lambda_http::run(service).await
+    lambda_runtime::run(service).await
+}
+
+/// The answer, or 503 if it is not there before the invocation ends: an invocation that ends without an answer costs
+/// the process, with all that it keeps, and its caller learns nothing.
+async fn in_time(answer: impl Future<Output = HttpResponse>, left: Option<Duration>) -> HttpResponse {
+    let Some(left) = left else { return answer.await };
+    tokio::time::timeout(left.saturating_sub(TO_PASS_ON), answer).await.unwrap_or_else(|_| {
+        tracing::error!(seconds = left.as_secs_f64(), "an invocation had no time left to answer");
+        Problem::unavailable().into()
+    })
+}
+
+fn millis(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 /// Serves events. An error makes Lambda retry the event and then hand it to the dead-letter queue.
@@ -84,9 +108,11 @@ where
     lambda_runtime::run(service).await
 }
 
-/// Emulators report a constant in the past as the deadline. A deadline before the invocation began counts as unknown.
+/// Emulators report a constant in the past as the deadline. A deadline before the invocation began, or after any
+/// invocation must end, counts as unknown.
 fn known_deadline(millis: u64, now_millis: i64) -> Option<i64> {
-    i64::try_from(millis).ok().filter(|deadline| *deadline > now_millis)
+    let ends = |deadline: &i64| *deadline > now_millis && *deadline - now_millis <= LONGEST_MILLIS;
+    i64::try_from(millis).ok().filter(ends)
 }
 
 #[cfg(test)]
@@ -94,8 +120,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_in_the_past_is_unknown() {
+    fn an_absurd_deadline_is_unknown() {
         assert_eq!(known_deadline(5_000, 4_000), Some(5_000));
         assert_eq!((known_deadline(5_000, 5_000), known_deadline(u64::MAX, 0)), (None, None));
+        let year = 31_536_000_000;
+        assert_eq!((known_deadline(0, year), known_deadline(63_072_000_000, year)), (None, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_answered_before_the_invocation_ends() {
+        let began = tokio::time::Instant::now();
+        let never = std::future::pending::<HttpResponse>();
+        let answer = in_time(never, Some(Duration::from_secs(29))).await;
+        assert_eq!((answer.status().as_u16(), began.elapsed()), (503, Duration::from_secs(28)));
+        assert!(answer.headers().contains_key("retry-after"));
+        // Whoever is called with no time left still learns that.
+        let never = std::future::pending::<HttpResponse>();
+        assert_eq!(in_time(never, Some(Duration::from_millis(500))).await.status(), 503);
+        let slow = async {
+            tokio::time::sleep(Duration::from_secs(27)).await;
+            Problem::not_found().into()
+        };
+        assert_eq!(in_time(slow, Some(Duration::from_secs(29))).await.status(), 404);
     }
 }

@@ -1,11 +1,19 @@
 //! Log lines: JSON on standard output, one for each notable event.
 
+use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
+
+/// Where the Lambda runtime logs each error and each panic of a handler, as Rust writes values for programmers. Both
+/// are logged here, with fields.
+const LOGGED_HERE: &str = "lambda_runtime::layers::panic=off";
 
 /// Starts logging for a function. `RUST_LOG` selects what is logged; without it, warnings are.
 pub fn init() {
     crate::metrics::emf::begin();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    if let Ok(twice) = LOGGED_HERE.parse() {
+        filter = filter.add_directive(twice);
+    }
     // On a second call logging has already started, which is fine.
     let _already = tracing_subscriber::fmt()
         .json()
@@ -14,4 +22,12 @@ pub fn init() {
         .with_span_list(false)
         .with_env_filter(filter)
         .try_init();
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let at = panic.location().map(ToString::to_string).unwrap_or_default();
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(at, problem = text.unwrap_or("without a text"), "panicked");
 }
