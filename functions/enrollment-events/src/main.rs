@@ -10,9 +10,9 @@ async fn main() -> Result<(), BoxError> {
     let sdk = config::sdk_config().await;
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table);
     let hook = enrollment_events::hook(store, Clock::system()).limited(config::hook_requests_a_minute()?);
-    lambda::run_http(|request| {
+    lambda::run_http_until(|request, left| {
         let hook = hook.clone();
-        async move { hook.handle(request).await }
+        async move { hook.handle_in_time(request, left).await }
     })
     .await
 }

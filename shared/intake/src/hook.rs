@@ -6,9 +6,11 @@ use crate::limit::Limit;
 use crate::log::{Became, Log};
 use crate::reason::Reason;
 use crate::sign_ins::SignIns;
-use crate::{Results, Status, store_batch};
+use crate::until::Until;
+use crate::{Results, Status, store_batch_until};
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
+use std::time::Duration;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_platform::{Clock, HttpRequest, HttpResponse, Operation, Problem, metrics, problem};
 use vestibule_store::{Store, StoreError, Tenant, TenantCache};
@@ -58,23 +60,33 @@ impl Hook {
         self
     }
 
-    /// Serves one request.
+    /// Serves one request, however long it takes.
     pub async fn handle(&self, request: HttpRequest) -> HttpResponse {
+        self.handle_until(request, Until::NEVER).await
+    }
+
+    /// Serves one request of a function whose invocation ends after `left`, if that is known. Within seconds it is
+    /// answered; what is not stored by then counts as not stored, and is to be sent again.
+    pub async fn handle_in_time(&self, request: HttpRequest, left: Option<Duration>) -> HttpResponse {
+        self.handle_until(request, Until::invocation_ends(left)).await
+    }
+
+    async fn handle_until(&self, request: HttpRequest, until: Until) -> HttpResponse {
         let operation = operation_of(&request);
-        operation.answered(match self.receive(request).await {
+        operation.answered(match self.receive(request, until).await {
             Ok(response) => response,
             Err(problem) => problem.into(),
         })
     }
 
-    async fn receive(&self, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    async fn receive(&self, request: HttpRequest, until: Until) -> Result<HttpResponse, Problem> {
         let now = Timestamp::from_millis(self.clock.now_millis());
         match *request.method() {
             Method::POST => {}
-            Method::OPTIONS => return self.shake_hands(&request, now).await,
+            Method::OPTIONS => return self.shake_hands(&request, now, until).await,
             _ => return Err(Problem::method_not_allowed().allow(handshake::METHODS)),
         }
-        let (tenant, source) = self.whose(&request, now).await?;
+        let (tenant, source) = self.whose(&request, now, until).await?;
         let read = match self.count(&tenant, source, now) {
             Ok(()) => {
                 read_body(&tenant, source, &request, now).map_err(|error| (unread(&error), Became::unread(&error)))
@@ -88,18 +100,17 @@ impl Hook {
             Ok(batch) => batch,
             Err((problem, became)) => {
                 self.warn_ignored(&tenant, source, &became, problem.status(), now);
-                self.log.note(&self.store, (&tenant, source), request.body(), &became, now).await;
+                self.log.note(&self.store, (&tenant, source), request.body(), &became, (now, until)).await;
                 return Err(problem);
             }
         };
-        let tenant = self.that_keeps(tenant, &batch, now).await?;
-        let results = self.store(&tenant, source, request.body(), batch, now).await;
+        let kept = until.table(self.that_keeps(tenant, &batch, now)).await;
+        let tenant = kept.map_err(|error| unavailable(&error, source))?;
+        let results = self.store(&tenant, source, request.body(), batch, (now, until)).await;
         let became = Became::Read(&results);
-        let unstored = results.count(Status::Unavailable) > 0;
+        let is_unstored = results.count(Status::Unavailable) > 0;
         let response = match source.answer {
-            Answer::Always { again } if unstored => Problem::new(again, "Temporarily unavailable; send the same again")
-                .retry_after(RETRY_AFTER_SECONDS)
-                .into(),
+            Answer::Always { again } if is_unstored => unstored(again).into(),
             Answer::Always { .. } => problem::json(StatusCode::OK, &results),
             Answer::WithoutBody if results.rejected == 0 => problem::empty(StatusCode::NO_CONTENT),
             Answer::WithoutBody | Answer::ByEvent => results.clone().into(),
@@ -122,9 +133,10 @@ impl Hook {
         now: Timestamp,
     ) -> Result<Results, BodyError> {
         match (source.read)(body, &HeaderMap::new(), received(tenant, source, now, backfill)) {
-            Ok(batch) => Ok(self.store(tenant, source, body, batch, now).await),
+            Ok(batch) => Ok(self.store(tenant, source, body, batch, (now, Until::NEVER)).await),
             Err(error) => {
-                self.log.note(&self.store, (tenant, source), body, &Became::unread(&error), now).await;
+                let at = (now, Until::NEVER);
+                self.log.note(&self.store, (tenant, source), body, &Became::unread(&error), at).await;
                 Err(error)
             }
         }
@@ -157,24 +169,24 @@ impl Hook {
         source: &'static Sender,
         body: &[u8],
         batch: Batch,
-        now: Timestamp,
+        (now, until): (Timestamp, Until),
     ) -> Results {
-        let results = store_batch(&self.store, &tenant.id, &tenant.settings, batch, now).await;
+        let results = store_batch_until(until, &self.store, (&tenant.id, &tenant.settings), batch, now).await;
         for status in Status::ALL {
             match results.count(status) as u64 {
                 0 => {}
                 events => metrics::EVENTS.add([source.name, status.name()], events),
             }
         }
-        self.log.note(&self.store, (tenant, source), body, &Became::Read(&results), now).await;
+        self.log.note(&self.store, (tenant, source), body, &Became::Read(&results), (now, until)).await;
         results
     }
 
     /// Allows a delivery service to deliver to an address whose secret it knows. Without the secret it gets the answer
     /// of a post without one, and no more is looked up. A request that is not a handshake is not looked up at all.
-    async fn shake_hands(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
+    async fn shake_hands(&self, request: &HttpRequest, now: Timestamp, until: Until) -> Result<HttpResponse, Problem> {
         let origin = handshake::asked_by(request.headers())?;
-        self.whose(request, now).await?;
+        self.whose(request, now, until).await?;
         Ok(handshake::granted(origin, self.limit.a_minute()))
     }
 
@@ -215,29 +227,34 @@ impl Hook {
         request: &HttpRequest,
         now: Timestamp,
     ) -> Result<(Arc<Tenant>, &'static Sender, Batch), Problem> {
-        let (tenant, source) = self.whose(request, now).await?;
+        let (tenant, source) = self.whose(request, now, Until::NEVER).await?;
         let batch = read_body(&tenant, source, request, now).map_err(|error| unread(&error))?;
         Ok((tenant, source, batch))
     }
 
     /// The tenant with its current settings, if an event is too old by the cached ones: whoever raised `retentionDays`
     /// to fill in the past sends right afterwards, and events answered `tooOld` are not sent again.
-    async fn that_keeps(&self, tenant: Arc<Tenant>, batch: &Batch, now: Timestamp) -> Result<Arc<Tenant>, Problem> {
+    async fn that_keeps(&self, tenant: Arc<Tenant>, batch: &Batch, now: Timestamp) -> Result<Arc<Tenant>, StoreError> {
         let kept_from = now - tenant.settings.retention();
         let is_old = |parsed: &Parsed| matches!(parsed, Parsed::Event(event) if event.placed() < kept_from);
         if !batch.events.iter().any(is_old) {
             return Ok(tenant);
         }
-        Ok(self.tenants.fresh(&tenant.id, now).await.map_err(unavailable)?.unwrap_or(tenant))
+        Ok(self.tenants.fresh(&tenant.id, now).await?.unwrap_or(tenant))
     }
 
     /// The tenant and the source of a request.
-    async fn whose(&self, request: &HttpRequest, now: Timestamp) -> Result<(Arc<Tenant>, &'static Sender), Problem> {
+    async fn whose(
+        &self,
+        request: &HttpRequest,
+        now: Timestamp,
+        until: Until,
+    ) -> Result<(Arc<Tenant>, &'static Sender), Problem> {
         if request.body().len() > MAX_BODY_BYTES {
             return Err(Problem::too_large().detail(BodyError::TooLarge.to_string()));
         }
         let addressed = addressed(request.uri().path()).ok_or_else(Problem::not_found)?;
-        let tenant = self.authenticate(&addressed, request, now).await?;
+        let tenant = self.authenticate(&addressed, request, now, until).await?;
         Ok((tenant, addressed.source))
     }
 
@@ -260,10 +277,12 @@ impl Hook {
         addressed: &Addressed<'_>,
         request: &HttpRequest,
         now: Timestamp,
+        until: Until,
     ) -> Result<Arc<Tenant>, Problem> {
         let id = addressed.tenant.as_ref();
+        let unavailable = |error| unavailable(&error, addressed.source);
         let mut found = match id {
-            Some(id) => self.tenants.get(id, now).await.map_err(unavailable)?,
+            Some(id) => until.table(self.tenants.get(id, now)).await.map_err(unavailable)?,
             None => None,
         };
         for attempt in 0..2 {
@@ -272,7 +291,7 @@ impl Hook {
                 // The secret may be newer than the cached one.
                 Err(SignatureError::Mismatch | SignatureError::Header(_)) if attempt == 0 && id.is_some() => {
                     if let Some(id) = id {
-                        found = self.tenants.fresh(id, now).await.map_err(unavailable)?;
+                        found = until.table(self.tenants.fresh(id, now)).await.map_err(unavailable)?;
                     }
                 }
                 Err(error) => {
@@ -385,9 +404,18 @@ fn verify(
     if proved { Ok(()) } else { signed }
 }
 
-fn unavailable(error: vestibule_store::StoreError) -> Problem {
-    tracing::error!(%error, "the tenant could not be read");
-    Problem::unavailable()
+/// The answer if the tenant cannot be read: the one after which the sender sends again.
+fn unavailable(error: &StoreError, source: &Sender) -> Problem {
+    tracing::error!(source = source.name, %error, "the tenant could not be read");
+    unstored(match source.answer {
+        Answer::Always { again } => again,
+        Answer::ByEvent | Answer::WithoutBody => StatusCode::SERVICE_UNAVAILABLE,
+    })
+}
+
+/// The answer for what could not be stored now.
+fn unstored(again: StatusCode) -> Problem {
+    Problem::new(again, "Temporarily unavailable; send the same again").retry_after(RETRY_AFTER_SECONDS)
 }
 
 fn is_backfill(query: Option<&str>) -> bool {

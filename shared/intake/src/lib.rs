@@ -13,12 +13,14 @@ mod limit;
 mod log;
 mod reason;
 mod sign_ins;
+mod until;
 
 pub use answer::{EventResult, Results, Status};
 pub use hook::Hook;
 
 use futures::StreamExt as _;
 use sign_ins::SignIns;
+use until::{Until, out_of_time};
 use vestibule_domain::esp::resolve::resolve;
 use vestibule_domain::esp::{AppliedProfile, EspDetail, EspEvent};
 use vestibule_domain::event::{Body, Event};
@@ -38,6 +40,17 @@ pub async fn store_batch(
     store: &Store,
     tenant: &TenantId,
     settings: &TenantSettings,
+    batch: Batch,
+    now: Timestamp,
+) -> Results {
+    store_batch_until(Until::NEVER, store, (tenant, settings), batch, now).await
+}
+
+/// The same; what is not stored in time counts as not stored.
+pub(crate) async fn store_batch_until(
+    until: Until,
+    store: &Store,
+    (tenant, settings): (&TenantId, &TenantSettings),
     batch: Batch,
     now: Timestamp,
 ) -> Results {
@@ -66,25 +79,33 @@ pub async fn store_batch(
             Parsed::Invalid { id, errors } => EventResult { errors, ..EventResult::new(index, id, Status::Invalid) },
         });
     }
-    sign_ins.store(store, tenant, settings, &mut results).await;
-    if let Err(error) = fix_profiles(store, tenant, &mut valid).await {
+    sign_ins.store(until, store, (tenant, settings), &mut results).await;
+    if let Err(error) = until.table(fix_profiles(store, tenant, &mut valid)).await {
         tracing::error!(%tenant, %error, "the profiles could not be read");
         return Results::new(results, batch.is_list);
     }
-    let mut writes = futures::stream::iter(group_by_device(valid))
+    let devices = group_by_device(valid);
+    let mut left = devices.len();
+    let mut writes = futures::stream::iter(devices)
         .map(|group| async move {
             let (indexes, events): (Vec<usize>, Vec<Event>) = group.into_iter().unzip();
             (indexes, store.add_events(tenant, settings, events, now).await)
         })
         .buffer_unordered(CONCURRENCY);
-    while let Some((indexes, stored)) = writes.next().await {
+    let mut failed = Failed::default();
+    while left > 0 {
+        let Some(Some((indexes, stored))) = until.wait(writes.next()).await else {
+            failed.note(left, out_of_time());
+            break;
+        };
+        left -= 1;
         let statuses: Vec<Status> = match stored {
             Ok(added) => added.into_iter().map(Status::from).collect(),
             Err(error) => {
                 let status = Status::of_error(&error);
                 // A device that sends too much is its sender's problem and is counted; all other failures are ours.
                 if status != Status::DeviceFull {
-                    tracing::error!(%tenant, %error, "events could not be stored");
+                    failed.note(1, error);
                 }
                 vec![status; indexes.len()]
             }
@@ -95,7 +116,30 @@ pub async fn store_batch(
             }
         }
     }
+    failed.log(tenant);
     Results::new(results, batch.is_list)
+}
+
+/// The devices of a request whose events could not be stored, and the first error. They are one line of the log: if the
+/// table is down, a line for each device would say the same a hundred times.
+#[derive(Default)]
+struct Failed {
+    devices: usize,
+    first: Option<StoreError>,
+}
+
+impl Failed {
+    fn note(&mut self, devices: usize, error: StoreError) {
+        self.devices += devices;
+        self.first.get_or_insert(error);
+    }
+
+    fn log(self, tenant: &TenantId) {
+        let Self { devices, first } = self;
+        if let Some(error) = first {
+            tracing::error!(%tenant, devices, %error, "events could not be stored");
+        }
+    }
 }
 
 /// Adds the profile that applies now to each `esp.started`; it stays fixed for the session.

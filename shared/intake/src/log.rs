@@ -6,6 +6,7 @@
 
 use crate::answer::{EventResult, Results, Status};
 use crate::reason::Reason;
+use crate::until::Until;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use vestibule_domain::{Day, Millis, TenantId, Timestamp};
@@ -143,7 +144,7 @@ impl Log {
         (tenant, source): (&Tenant, &'static Sender),
         body: &[u8],
         became: &Became<'_>,
-        now: Timestamp,
+        (now, until): (Timestamp, Until),
     ) {
         let due = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,7 +160,7 @@ impl Log {
             if is_down { None } else { held.take_due(key, now) }
         };
         if let Some(due) = due {
-            self.write(store, due, now).await;
+            self.write(store, due, now, until).await;
         }
     }
 
@@ -173,14 +174,14 @@ impl Log {
                 })
             };
             let Some(due) = due else { return };
-            self.write(store, due, now).await;
+            self.write(store, due, now, Until::NEVER).await;
         }
     }
 
-    async fn write(&self, store: &Store, due: Due, now: Timestamp) {
+    async fn write(&self, store: &Store, due: Due, now: Timestamp, until: Until) {
         let Due { key, day, more, seen, kept_for } = due;
         let (tenant, source) = &key;
-        let written = add(store, (tenant, source, day), &more, seen, kept_for).await;
+        let written = until.table(add(store, (tenant, source, day), &more, seen, kept_for)).await;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(held) = all.get_mut(&key) else { return };
         match written {

@@ -4,6 +4,7 @@
 //! Must stay true: nothing of a person leaves this module except through the store's keyed hash, and a sign-in that is
 //! not a step leaves no trace except that sign-ins arrived on its day.
 
+use crate::until::Until;
 use crate::{EventResult, Status};
 use std::collections::BTreeSet;
 use vestibule_domain::web_enrollment::SignIn;
@@ -83,6 +84,9 @@ impl SignIns {
         settings: &TenantSettings,
         refused: impl FnMut(usize),
     ) -> Result<Vec<bool>, StoreError> {
+        if self.steps.is_empty() {
+            return Ok(Vec::new());
+        }
         self.refuse(store, tenant, settings, refused).await?;
         store.add_sign_ins(tenant, &self.steps, settings.retention()).await
     }
@@ -90,16 +94,17 @@ impl SignIns {
     /// Stores the sign-ins and sets the result of each.
     pub(crate) async fn store(
         mut self,
+        until: Until,
         store: &Store,
-        tenant: &TenantId,
-        settings: &TenantSettings,
+        (tenant, settings): (&TenantId, &TenantSettings),
         results: &mut [EventResult],
     ) {
-        if let Err(error) = store.hear_sign_ins(tenant, std::mem::take(&mut self.heard)).await {
+        let heard = std::mem::take(&mut self.heard);
+        if let Err(error) = until.table(store.hear_sign_ins(tenant, heard)).await {
             tracing::warn!(%tenant, %error, "the arrival of sign-ins could not be noted");
         }
         let mut erased = Vec::new();
-        let added = self.add(store, tenant, settings, |place| erased.push(place)).await;
+        let added = until.table(self.add(store, tenant, settings, |place| erased.push(place))).await;
         for place in erased {
             if let Some(result) = results.get_mut(place) {
                 result.status = Status::Erased;

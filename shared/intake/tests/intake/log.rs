@@ -14,26 +14,25 @@ use vestibule_store::{Cause, DayLog, Secret, SettingsHistory, SourceSecret, Stor
 /// 2033-05-18T03:33:20Z.
 const T0: i64 = 2_000_000_000_000;
 
-struct Hooks {
-    hook: Hook,
-    store: Store,
+/// The secret of Fleet.
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+pub struct Hooks {
+    pub hook: Hook,
+    pub store: Store,
     now: Arc<AtomicI64>,
-    _host: Host,
-    _folder: tempfile::TempDir,
+    host: Arc<(Host, tempfile::TempDir)>,
 }
 
 impl Hooks {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let names = Names { table: "table".into(), bucket: "reports".into(), bus: "bus".into() };
         let host = Host::start(folder.path(), &names).await.unwrap();
         let store = Store::new(host.clients.dynamodb.clone(), "table");
         let at = Timestamp::from_millis(T0);
-        let secret = |source: &str| SourceSecret {
-            source: source.to_owned(),
-            secret: Secret::new("0123456789abcdef0123456789abcdef"),
-            created_at: at,
-        };
+        let secret =
+            |source: &str| SourceSecret { source: source.to_owned(), secret: Secret::new(SECRET), created_at: at };
         let mut tenant = Tenant {
             id: TenantId::parse("contoso").unwrap(),
             created_at: at,
@@ -50,14 +49,33 @@ impl Hooks {
         };
         store.create_tenant(&mut tenant).await.unwrap();
         let now = Arc::new(AtomicI64::new(T0));
-        let clock = Arc::clone(&now);
-        let hook = Hook::new(store.clone(), Clock::driven(move || clock.load(Ordering::SeqCst)));
-        Self { hook, store, now, _host: host, _folder: folder }
+        let hook = Hook::new(store.clone(), clock(&now));
+        Self { hook, store, now, host: Arc::new((host, folder)) }
+    }
+
+    /// A process more of the same machine, which holds nothing in memory yet.
+    pub fn again(&self) -> Self {
+        let (store, now) = (Store::new(self.host.0.clients.dynamodb.clone(), "table"), Arc::clone(&self.now));
+        Self { hook: Hook::new(store.clone(), clock(&now)), store, now, host: Arc::clone(&self.host) }
+    }
+
+    /// The same over another way to the table.
+    pub fn over(self, store: Store) -> Self {
+        Self { hook: Hook::new(store.clone(), clock(&self.now)), store, ..self }
+    }
+
+    /// The configuration of the client of the table.
+    pub fn store_config(&self) -> &aws_sdk_dynamodb::Config {
+        self.host.0.clients.dynamodb.config()
+    }
+
+    pub fn instant(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
 
     /// Posts to Fleet's address, this many seconds after the beginning.
     async fn post(&self, seconds: i64, body: &str) -> StatusCode {
-        self.post_with(seconds, "0123456789abcdef0123456789abcdef", body).await
+        self.post_with(seconds, SECRET, body).await
     }
 
     async fn post_with(&self, seconds: i64, secret: &str, body: &str) -> StatusCode {
@@ -74,6 +92,11 @@ impl Hooks {
     fn writes(&self) -> f64 {
         self.store.meter().by_cause().get(&Cause::Deliveries).map_or(0.0, |units| units.write)
     }
+}
+
+fn clock(now: &Arc<AtomicI64>) -> Clock {
+    let now = Arc::clone(now);
+    Clock::driven(move || now.load(Ordering::SeqCst))
 }
 
 /// An activity of Fleet's that does not become an event.

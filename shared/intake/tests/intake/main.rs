@@ -6,3 +6,4 @@
 
 mod log;
 mod sign_ins;
+mod stalled_table;
