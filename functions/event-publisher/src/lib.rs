@@ -5,8 +5,10 @@
 //! anywhere else, so nothing can be stored without being published: a record that could not be handled is reported as
 //! failed, and the stream sends it, and all after it, again. Ids identify repeats.
 //!
-//! Must stay true: no record prevents the others from being published. If a record can't be handled now (the table is
-//! down), the shard waits; if it can never be read, it is set aside with its key, and the shard continues.
+//! Must stay true: no record prevents the others from being published. If a record can't be handled now (the table or
+//! the bus is down), the shard waits. A record is set aside with its key, and the shard continues, if it can never be
+//! read, if the bus refuses what it publishes, or if the stream is about to lose it: what the platform itself sets
+//! aside is only a place in the stream, which no longer exists by the time somebody looks.
 
 mod feed;
 mod record;
@@ -15,8 +17,9 @@ use aws_lambda_events::dynamodb::EventRecord;
 use feed::Feeds;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use vestibule_domain::Timestamp;
+use std::panic::AssertUnwindSafe;
 use vestibule_domain::publication::Publication;
+use vestibule_domain::{Millis, Timestamp};
 use vestibule_platform::bus::Outgoing;
 use vestibule_platform::{BoxError, Bus, Clock, metrics};
 use vestibule_store::{DeadLetter, ItemKey, Store, StoreError, TenantCache};
@@ -28,6 +31,9 @@ const CALLS: usize = 8;
 /// The most events in one call to the bus.
 const EVENTS_A_CALL: usize = 10;
 
+/// A record that is still not handled at this age is set aside: the stream keeps it for a day.
+const LAST_CHANCE: Millis = Millis::from_minutes(23 * 60);
+
 /// The publisher.
 #[derive(Clone, Debug)]
 pub struct Publisher {
@@ -37,9 +43,6 @@ pub struct Publisher {
     bus: Bus,
     clock: Clock,
 }
-
-/// A record that could not be handled, by its index in the batch.
-type Failed = Option<usize>;
 
 impl Publisher {
     /// A publisher that reads segments and tenants from `store`.
@@ -64,104 +67,175 @@ impl Publisher {
             let millis = u32::try_from(now_millis.saturating_sub(created).max(0)).unwrap_or(u32::MAX);
             metrics::STREAM_LAG_SECONDS.set([], f64::from(millis) / 1_000.0);
         }
-        let numbers: Vec<Option<String>> = records.iter().map(sequence_number).collect();
         let records: Vec<Given> = records.into_iter().map(Given::read).collect();
+        let places: Vec<Place> = records.iter().map(|given| given.place.clone()).collect();
         // This comes first: the batch must not count as handled before.
         let readable = records.iter().filter_map(|given| given.record.as_ref().ok());
         let unreadable =
-            records.iter().filter(|given| given.record.is_err()).filter_map(|given| ItemKey::parse(&given.item));
-        self.feeds.append(readable, unreadable, Timestamp::from_millis(now_millis)).await?;
+            records.iter().filter(|given| given.record.is_err()).filter_map(|given| ItemKey::parse(&given.place.item));
+        let now = Timestamp::from_millis(now_millis);
+        self.feeds.append(readable, unreadable, now).await?;
         let read: Vec<Result<Vec<Publication>, StoreError>> = futures::stream::iter(records)
             .map(|given| self.read_or_set_aside(given).boxed())
             .buffered(CONCURRENCY)
             .collect()
             .await;
         let mut events: Vec<Outgoing> = Vec::new();
-        let mut places: Vec<usize> = Vec::new();
-        let mut failed: Failed = None;
-        for (place, publications) in read.into_iter().enumerate() {
+        // The record of each event.
+        let mut of_events: Vec<usize> = Vec::new();
+        let mut failed: Option<usize> = None;
+        for (index, publications) in read.into_iter().enumerate() {
             match publications {
                 Ok(publications) => {
                     for publication in publications {
                         let detail = serde_json::to_string(&publication.detail)?;
                         events.push(Outgoing { detail_type: publication.transition.name(), detail });
-                        places.push(place);
+                        of_events.push(index);
                     }
                 }
                 Err(error) => {
+                    let Some(place) = places.get(index) else { continue };
+                    if place.is_about_to_be_lost(now) {
+                        self.set_aside(place, &error.to_string()).await?;
+                        continue;
+                    }
                     tracing::error!(%error, "a stream record could not be handled; the stream sends it again");
-                    failed = Some(place);
+                    failed = Some(index);
                     break;
                 }
             }
         }
         // What precedes a failed record is still published.
-        let unpublished = self.publish(&events).await.and_then(|event| places.get(event).copied());
-        let resume_at = unpublished.into_iter().chain(failed).min();
-        let number = resume_at.and_then(|place| numbers.get(place).cloned());
-        let failures: Vec<Value> = number.into_iter().map(|number| json!({"itemIdentifier": number})).collect();
-        Ok(json!({"batchItemFailures": failures}))
+        let put = self.publish(&events).await;
+        for (event, reason) in &put.refused {
+            if let Some(place) = of_events.get(*event).and_then(|index| places.get(*index)) {
+                self.set_aside(place, &format!("the bus refuses what it publishes: {reason}")).await?;
+            }
+        }
+        let mut unpublished = put.failed.and_then(|event| of_events.get(event).copied());
+        // Some of these may be on the bus. An operator who publishes them again publishes the same ids.
+        while let Some((index, place)) = unpublished.and_then(|index| Some((index, places.get(index)?)))
+            && place.is_about_to_be_lost(now)
+        {
+            self.set_aside(place, "the bus was not available for a day").await?;
+            unpublished = of_events.iter().copied().find(|later| *later > index);
+        }
+        let Some(resume_at) = unpublished.into_iter().chain(failed).min() else {
+            return Ok(json!({"batchItemFailures": []}));
+        };
+        // Without a number, only the whole batch can be sent again.
+        let number = places.get(resume_at).and_then(|place| place.number.clone());
+        let number = number.ok_or("a record that could not be handled has no sequence number")?;
+        Ok(json!({"batchItemFailures": [{"itemIdentifier": number}]}))
     }
 
-    /// Puts events on the bus, with several calls in parallel. Returns the index of the first one that failed.
-    async fn publish(&self, events: &[Outgoing]) -> Option<usize> {
-        let mut calls = Vec::new();
-        for (call, chunk) in events.chunks(EVENTS_A_CALL).enumerate() {
-            let put = async move {
-                let put = self.bus.put(chunk).await;
-                put.err().map(|error| {
-                    let place = call * EVENTS_A_CALL + error.first_failed;
-                    tracing::error!(%error, "events could not be published");
-                    place
-                })
-            };
-            calls.push(put.boxed());
+    /// Puts events on the bus, with several calls in parallel.
+    async fn publish(&self, events: &[Outgoing]) -> Put {
+        let calls = events.chunks(EVENTS_A_CALL).enumerate();
+        let calls: Vec<_> =
+            calls.map(|(call, chunk)| self.publish_chunk(call * EVENTS_A_CALL, chunk).boxed()).collect();
+        let all: Vec<Put> = futures::stream::iter(calls).buffer_unordered(CALLS).collect().await;
+        let failed = all.iter().filter_map(|put| put.failed).min();
+        Put { failed, refused: all.into_iter().flat_map(|put| put.refused).collect() }
+    }
+
+    /// Puts events on the bus in order, without those that it refuses.
+    async fn publish_chunk(&self, first: usize, chunk: &[Outgoing]) -> Put {
+        let (mut put, mut from) = (Put::default(), 0);
+        while let Some(events) = chunk.get(from..).filter(|events| !events.is_empty()) {
+            let Err(error) = self.bus.put(events).await else { break };
+            let event = first + from + error.first_failed;
+            if !error.refuses_event {
+                tracing::error!(%error, "events could not be published");
+                put.failed = Some(event);
+                break;
+            }
+            from += error.first_failed + 1;
+            put.refused.push((event, error.reason));
         }
-        let failed: Vec<Option<usize>> = futures::stream::iter(calls).buffer_unordered(CALLS).collect().await;
-        failed.into_iter().flatten().min()
+        put
     }
 
     /// What must be published for a record. A record that can't be read is set aside, and nothing is published for it.
     async fn read_or_set_aside(&self, given: Given) -> Result<Vec<Publication>, StoreError> {
-        let Given { number, item, record } = given;
+        let Given { place, record } = given;
         let publications = match record {
-            Ok(record) => self.publications(record).await,
-            Err(problem) => Err(StoreError::Corrupt { item: item.clone(), problem }),
+            Ok(record) => unless_it_panics(&place.item, self.publications(record)).await,
+            Err(problem) => Err(StoreError::Corrupt { item: place.item.clone(), problem: problem.to_owned() }),
         };
-        let error = match publications {
-            Err(error) if error.is_unreadable() => error,
-            publications => return publications,
-        };
-        let now = self.clock.now_millis();
-        let tenant = item.split('#').nth(1).unwrap_or("-").to_owned();
-        tracing::error!(%error, item, sequence_number = number, "a stream record can't be read and is set aside");
-        metrics::UNREADABLE_STREAM_RECORDS.count(&tenant, 1, now);
-        let letter = DeadLetter {
-            sequence_number: number.unwrap_or_else(|| "?".to_owned()),
-            item,
-            reason: error.to_string(),
-            at: Timestamp::from_millis(now),
-        };
-        self.store.put_dead_letter(&letter).await?;
-        Ok(Vec::new())
+        match publications {
+            Err(error) if error.is_unreadable() => {
+                self.set_aside(&place, &error.to_string()).await?;
+                Ok(Vec::new())
+            }
+            publications => publications,
+        }
     }
+
+    /// Writes a record down for an operator: its number and its item's key, and nothing of what it holds.
+    async fn set_aside(&self, place: &Place, reason: &str) -> Result<(), StoreError> {
+        let (now, item) = (self.clock.now_millis(), place.item.clone());
+        let tenant = item.split('#').nth(1).unwrap_or("-");
+        let number = place.number.as_deref().unwrap_or("?");
+        tracing::error!(reason, tenant, item, sequence_number = number, "a stream record is set aside");
+        metrics::UNREADABLE_STREAM_RECORDS.count(tenant, 1, now);
+        let (sequence_number, at) = (number.to_owned(), Timestamp::from_millis(now));
+        self.store.put_dead_letter(&DeadLetter { sequence_number, item, reason: reason.to_owned(), at }).await
+    }
+}
+
+/// What became of events that were put on the bus, by their indexes.
+#[derive(Default)]
+struct Put {
+    /// The first that is not there and may be put again.
+    failed: Option<usize>,
+    /// Those that the bus refuses, with its reasons.
+    refused: Vec<(usize, String)>,
+}
+
+/// What a record publishes. If reading it panics, it would do so each time, and end the invocation with all records
+/// after it; so it counts as unreadable.
+async fn unless_it_panics(
+    item: &str,
+    reading: impl Future<Output = Result<Vec<Publication>, StoreError>>,
+) -> Result<Vec<Publication>, StoreError> {
+    AssertUnwindSafe(reading).catch_unwind().await.unwrap_or_else(|_| {
+        // What a panic says may contain what was read; it is in the log.
+        Err(StoreError::Corrupt { item: item.to_owned(), problem: "reading it panicked".to_owned() })
+    })
 }
 
 /// A record from the stream.
 struct Given {
-    number: Option<String>,
-    /// The key of the item that was written.
-    item: String,
+    place: Place,
     /// The record, or why it can't be read.
-    record: Result<EventRecord, String>,
+    record: Result<EventRecord, &'static str>,
+}
+
+/// How a record is named.
+#[derive(Clone)]
+struct Place {
+    number: Option<String>,
+    /// The key of the item that was written: tenant, and a hash.
+    item: String,
+    created_at: Option<Timestamp>,
+}
+
+impl Place {
+    /// Whether the stream loses it before long.
+    fn is_about_to_be_lost(&self, now: Timestamp) -> bool {
+        self.created_at.is_some_and(|created_at| now - created_at >= LAST_CHANCE)
+    }
 }
 
 impl Given {
     fn read(record: Value) -> Self {
         let number = sequence_number(&record);
         let item = record.pointer("/dynamodb/Keys/pk/S").and_then(Value::as_str).unwrap_or("?").to_owned();
-        let record = serde_json::from_value(record).map_err(|error| error.to_string());
-        Self { number, item, record }
+        let created_at = created_at(&record).map(Timestamp::from_millis);
+        // The error's text may contain what was written.
+        let record = serde_json::from_value(record).map_err(|_| "it does not have the form of a stream's record");
+        Self { place: Place { number, item, created_at }, record }
     }
 }
 
@@ -173,4 +247,17 @@ fn created_at(record: &Value) -> Option<i64> {
 
 fn sequence_number(record: &Value) -> Option<String> {
     Some(record.pointer("/dynamodb/SequenceNumber")?.as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[allow(clippy::panic, reason = "that is what is tested")]
+    async fn a_record_whose_reading_panics_counts_as_unreadable() {
+        let read = unless_it_panics("e#contoso#0x", async { panic!("zoe@contoso.example") }).await;
+        let error = read.err().map(|error| (error.is_unreadable(), error.to_string()));
+        assert_eq!(error, Some((true, "item e#contoso#0x: reading it panicked".to_owned())));
+    }
 }

@@ -12,6 +12,9 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 pub const EXPORT_REQUESTED: &str = "ReportExportRequested";
 /// The detail type of an event that asks for a reading of Graph's lists for a tenant: `{tenant}`.
 pub const GRAPH_PULL_REQUESTED: &str = "GraphPullRequested";
+/// Errors of an entry that come again with the same entry. Others may pass, or are of the deployment, like missing
+/// permissions, and then apply to every event until somebody mends that.
+const OF_THE_EVENT: [&str; 3] = ["InvalidArgument", "MalformedDetail", "RedactionFailure"];
 /// Largest number of entries in one call.
 const MOST: usize = 10;
 
@@ -40,6 +43,8 @@ pub struct PutError {
     pub first_failed: usize,
     /// The reason, for operators.
     pub reason: String,
+    /// Whether the bus refuses this very event, so that it refuses it again, while others may pass.
+    pub refuses_event: bool,
 }
 
 impl Bus {
@@ -57,13 +62,17 @@ impl Bus {
             let entries = chunk.iter().map(|event| self.entry(event)).collect();
             let first = index * MOST;
             let answer = self.client.put_events().set_entries(Some(entries)).send().await;
-            let answer = answer
-                .map_err(|error| PutError { first_failed: first, reason: DisplayErrorContext(error).to_string() })?;
+            let answer = answer.map_err(|error| PutError {
+                first_failed: first,
+                reason: DisplayErrorContext(error).to_string(),
+                refuses_event: false,
+            })?;
             if answer.failed_entry_count() > 0 {
                 let failed = answer.entries().iter().position(|entry| entry.error_code().is_some()).unwrap_or(0);
                 let code = answer.entries().get(failed).and_then(|entry| entry.error_code());
+                let refuses_event = code.is_some_and(|code| OF_THE_EVENT.contains(&code));
                 let reason = code.unwrap_or("refused without a code").to_owned();
-                return Err(PutError { first_failed: first + failed, reason });
+                return Err(PutError { first_failed: first + failed, reason, refuses_event });
             }
         }
         Ok(())

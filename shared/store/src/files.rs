@@ -84,7 +84,9 @@ impl FileRecord {
 
     fn read(tenant: &TenantId, item: &Item) -> Result<Self, StoreError> {
         let content = text(item, CONTENT).unwrap_or_default();
-        serde_json::from_str(content).map_err(|error| StoreError::corrupt(tenant.as_str(), error))
+        // The error's text may contain what is stored.
+        serde_json::from_str(content)
+            .map_err(|error| StoreError::corrupt(tenant.as_str(), format!("file record: column {}", error.column())))
     }
 }
 

@@ -158,5 +158,6 @@ fn unpack<T: DeserializeOwned>(tenant: &TenantId, item: &Item) -> Result<T, Stor
     let data = item.get(DATA).and_then(|data| data.as_b().ok()).ok_or_else(|| corrupt("no content"))?;
     let json = miniz_oxide::inflate::decompress_to_vec_with_limit(data.as_ref(), MAX_INFLATED)
         .map_err(|_| corrupt("does not inflate"))?;
-    serde_json::from_slice(&json).map_err(|error| corrupt(&error.to_string()))
+    // The error's text may contain what is stored.
+    serde_json::from_slice(&json).map_err(|error| corrupt(&format!("column {}", error.column())))
 }

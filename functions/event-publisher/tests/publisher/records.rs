@@ -3,6 +3,7 @@
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_eventbridge::config::HttpClient;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use event_publisher::Publisher;
@@ -27,7 +28,13 @@ async fn start() -> Published {
     let table = Engine::embedded().table().await;
     let folder = tempfile::tempdir().unwrap();
     let bus = vestibule_host::Bus::open(folder.path(), "vestibule").unwrap();
-    let clients = Services::new().unwrap().with_bus(bus.clone()).clients();
+    let way = Services::new().unwrap().with_bus(bus.clone()).http_client();
+    let publisher = at_bus(&table, way, Clock::system());
+    Published { table, publisher, bus, _folder: folder }
+}
+
+/// A publisher that reaches its bus by this way.
+pub fn at_bus(table: &Table, way: impl HttpClient + 'static, clock: Clock) -> Publisher {
     let config = Config {
         table: table.name.clone(),
         bucket: "none".to_owned(),
@@ -36,9 +43,19 @@ async fn start() -> Published {
         advice: None,
         staleness_ms: 0,
     };
-    let on_bus = Bus::new(clients.events, &config);
-    let publisher = Publisher::new(table.another_store(), on_bus, Clock::system());
-    Published { table, publisher, bus, _folder: folder }
+    let clients = Services::new().unwrap().clients();
+    let events = clients.events.config().to_builder().http_client(way).build();
+    let on_bus = Bus::new(aws_sdk_eventbridge::Client::from_conf(events), &config);
+    Publisher::new(table.another_store(), on_bus, clock)
+}
+
+/// The stream record of a new device's first event.
+pub async fn record_of(table: &Table, serial: &str, at: Timestamp) -> Value {
+    let before = table.heads().await;
+    let event = Device::serial(serial).reports(serial, Kind::Started, at);
+    table.store.add_events(&tenant(), &settings(), vec![event], at).await.unwrap();
+    let key = table.heads().await.into_iter().find(|key| !before.contains(key)).unwrap();
+    record(at, None, table.item(&key).await.as_ref())
 }
 
 impl Published {

@@ -74,8 +74,8 @@ metrics! {
         "Above a minute, publications are late: look for errors in the log. On AWS the alarm `EventPublisherBehind` says \
          the same.";
     UNREADABLE_STREAM_RECORDS: Rare, "vestibule_unreadable_stream_records_total", [],
-        "Changes of the table that can't be read, so that nothing was published for them.",
-        "The log has the item's key; the record was set aside in the table.";
+        "Changes of the table that were set aside: they can't be read, the bus refuses them, or it was down for a day.",
+        "`tenant list` and the log have the key and the reason.";
     EXPORT_SECONDS: Histogram(WORK)<0>, "vestibule_export_seconds", [],
         "How long it took to build, check and store each published report file.",
         "If it grows, look at `vestibule_refresh_enrollments_total` and the disk.";
