@@ -77,8 +77,25 @@ impl Copies {
         }
         let mut closed = 0;
         while held.len() > room.copies || held.iter().map(|(_, entry)| entry.bytes).sum::<u64>() > room.bytes {
-            let oldest = held.iter().rev().find(|(of, entry)| *of != tenant && entry.is_idle());
-            let Some(oldest) = oldest.map(|(of, _)| of.clone()) else { break };
+            let Some(oldest) = oldest_but(&held, tenant) else { break };
+            close(&mut held, &oldest, &path_of(&oldest));
+            closed += 1;
+        }
+        closed
+    }
+
+    /// Closes copies of others while `is_needed`, those not used for longest first. Returns how many were closed.
+    pub(crate) fn close_while(
+        &self,
+        tenant: &TenantId,
+        is_needed: impl Fn() -> bool,
+        path_of: impl Fn(&TenantId) -> Box<Path>,
+    ) -> usize {
+        let mut held = self.held();
+        let mut closed = 0;
+        while is_needed()
+            && let Some(oldest) = oldest_but(&held, tenant)
+        {
             close(&mut held, &oldest, &path_of(&oldest));
             closed += 1;
         }
@@ -102,8 +119,42 @@ impl Copies {
     }
 }
 
+/// The tenant whose copy was not used for longest, of those that are not in use; never `tenant`.
+fn oldest_but(held: &LruCache<TenantId, Entry>, tenant: &TenantId) -> Option<TenantId> {
+    let oldest = held.iter().rev().find(|(of, entry)| *of != tenant && entry.is_idle());
+    oldest.map(|(of, _)| of.clone())
+}
+
 /// Closes the file; whatever is left of it in the folder is removed with it.
 fn close(held: &mut LruCache<TenantId, Entry>, tenant: &TenantId, path: &Path) {
     drop(held.pop(tenant));
     let _gone_already = std::fs::remove_file(path);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_few_are_closed_as_are_needed_and_none_in_use() {
+        let folder = std::env::temp_dir();
+        let path_of = |tenant: &TenantId| folder.join(format!("{tenant}.copies-test")).into();
+        let tenant = |name: &str| TenantId::parse(name).unwrap();
+        let copies = Copies::default();
+        let in_use = copies.of(&tenant("one"), Timestamp::MIN);
+        for name in ["two", "three", "four"] {
+            drop(copies.of(&tenant(name), Timestamp::MIN));
+        }
+        let is_held = |name: &str| copies.held_of(&tenant(name)).is_some();
+        assert_eq!(copies.close_while(&tenant("four"), || false, path_of), 0);
+        let needed = std::cell::Cell::new(1);
+        let once = || needed.replace(needed.get() - 1) > 0;
+        assert_eq!(copies.close_while(&tenant("four"), once, path_of), 1);
+        assert_eq!(["one", "two", "three", "four"].map(is_held), [true, false, true, true]);
+        assert_eq!(copies.close_while(&tenant("four"), || true, path_of), 1);
+        assert_eq!(["one", "two", "three", "four"].map(is_held), [true, false, false, true]);
+        drop(in_use);
+        assert_eq!(copies.close_while(&tenant("four"), || true, path_of), 1);
+    }
 }

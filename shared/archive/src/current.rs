@@ -59,7 +59,18 @@ impl Archive {
         let path = self.path_of(&tenant.id);
         let copy = self.copies.of(&tenant.id, as_of);
         let mut copy = copy.lock_owned().await;
-        let answer = self.answer_from(&mut copy, &path, tenant, as_of, question).await;
+        let mut question = Some(question);
+        let mut answer = self.answer_from(&mut copy, &path, tenant, as_of, &mut question).await;
+        if answer.as_ref().is_err_and(ArchiveError::is_of_the_disk) {
+            // Others' copies may be all that is in the way, for this question or for the next.
+            let closed = self.close_others(&tenant.id);
+            if closed > 0 {
+                tracing::warn!(tenant = %tenant.id, closed, "the disk is full, or fails; the copies of others were closed");
+            }
+            if closed > 0 && question.is_some() {
+                answer = self.answer_from(&mut copy, &path, tenant, as_of, &mut question).await;
+            }
+        }
         if copy.held.is_none() && copy.standing.is_none() {
             // A half-finished file is useless, and another may need the room.
             let _not_there = std::fs::remove_file(&path);
@@ -76,12 +87,13 @@ impl Archive {
         path: &Path,
         tenant: &Tenant,
         as_of: Timestamp,
-        question: F,
+        question: &mut Option<F>,
     ) -> Result<Answer<T>, ArchiveError>
     where
         T: Send + 'static,
         F: FnOnce(&Reader<'_>) -> Result<T, ReportError> + Send + 'static,
     {
+        let mut question = || question.take().ok_or(ArchiveError::Interrupted);
         // The copy is taken out while it is used: if the work fails, the next question starts anew.
         let mut standing = match copy.standing.take() {
             Some(stood) => self.still_stands(stood, tenant).await?,
@@ -99,7 +111,7 @@ impl Archive {
             None => {}
         }
         if let Some(standing) = standing {
-            let (standing, answer) = self.ask_standing(standing, as_of, question).await?;
+            let (standing, answer) = self.ask_standing(standing, as_of, question()?).await?;
             copy.standing = Some(standing);
             return Ok(answer?);
         }
@@ -123,7 +135,7 @@ impl Archive {
                             None => match self.start(path, &owner, as_of).await? {
                                 Started::Working(working) => *working,
                                 Started::Standing(standing) => {
-                                    let (standing, answer) = self.ask_standing(standing, as_of, question).await?;
+                                    let (standing, answer) = self.ask_standing(standing, as_of, question()?).await?;
                                     copy.standing = Some(standing);
                                     return Ok(answer?);
                                 }
@@ -145,6 +157,7 @@ impl Archive {
                 working
             }
         };
+        let question = question()?;
         let asked = self.work(move || {
             let answer = working.reader().and_then(|reader| answer_from(&reader, question));
             (working, answer)
@@ -192,6 +205,7 @@ impl Archive {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
+        self.make_room(&owner.tenant.id, file.size_bytes);
         self.fetch(file, path).await?;
         self.open(path, owner).await
     }

@@ -18,6 +18,14 @@ pub enum ArchiveError {
     /// The disk.
     #[error("the disk: {0}")]
     Disk(#[from] std::io::Error),
+    /// This machine's disk has too little room for an export.
+    #[error("an export needs {needed} bytes of the disk, and {free} are free")]
+    NoRoom {
+        /// Bytes that it needs.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// A published file is no longer in the bucket.
     #[error("file {0} is gone from the bucket")]
     Gone(String),
@@ -41,7 +49,7 @@ impl ArchiveError {
     /// Whether this machine's disk refused, as when it is full: the same may succeed once it has room again.
     pub fn is_of_the_disk(&self) -> bool {
         match self {
-            Self::Disk(_) => true,
+            Self::Disk(_) | Self::NoRoom { .. } => true,
             Self::Report(error) => error.is_of_the_disk(),
             _ => false,
         }

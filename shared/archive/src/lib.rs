@@ -9,6 +9,7 @@ mod advice;
 mod changed;
 mod copies;
 mod current;
+mod disk;
 mod erase;
 mod error;
 mod files;

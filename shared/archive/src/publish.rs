@@ -92,6 +92,9 @@ impl Archive {
             return Ok(Exported { file, is_new: false, refresh_ms: 0, write_ms: 0, check_ms: 0, parts_ms: 0, without });
         }
         std::fs::create_dir_all(&self.scratch)?;
+        if let Some(latest) = &latest {
+            self.check_room_for_export(latest.size_bytes)?;
+        }
         let folder = tempfile::tempdir_in(&self.scratch)?;
         let (working_path, previous, out) = (
             folder.path().join("working.sqlite"),

@@ -3,6 +3,7 @@
 use crate::common;
 
 use common::{World, files_in, minute, moving};
+use vestibule_archive::ArchiveError;
 
 /// The files of a folder that this process has open.
 #[cfg(target_os = "linux")]
@@ -43,4 +44,20 @@ async fn tenants_asked_once_do_not_keep_their_copies() {
     assert_eq!(open_in(&folder), 0);
     // Whoever asks later gets an answer as before.
     assert_eq!(archive.answer(&again, minute(30), moving).await.unwrap().value.1, minute(30));
+}
+
+/// A copy may be as large as the disk: the next file says how much room an export of it needs.
+#[tokio::test]
+async fn an_export_without_room_fails_before_it_reads_anything() {
+    let world = World::start().await;
+    let tenant = world.tenant("contoso").await;
+    let archive = world.archive("one");
+    let mut file = archive.export(&tenant, minute(1), minute(1)).await.unwrap().file;
+    (file.size_bytes, file.as_of) = (1 << 60, minute(2));
+    world.store.advance_latest(&tenant.id, &file, minute(2)).await.unwrap();
+    let error = archive.export(&tenant, minute(3), minute(3)).await.unwrap_err();
+    let ArchiveError::NoRoom { needed, free } = error else { panic!("{error}") };
+    assert!(needed > 2 << 60 && free < needed, "{error}");
+    assert!(error.to_string().contains(&needed.to_string()) && error.is_of_the_disk(), "{error}");
+    assert_eq!(files_in(&world.scratch("one")), [""; 0], "nothing is left behind");
 }
