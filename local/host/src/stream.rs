@@ -62,7 +62,7 @@ impl Intercept for Awaited {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request();
-        let is_put = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".PutItem"));
+        let is_put = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".BatchWriteItem"));
         let key = format!("\"{AWAITED}");
         // A text that only looks like one costs one look at the stream.
         let names_one = |body: &[u8]| body.windows(key.len()).any(|text| text == key.as_bytes());

@@ -15,6 +15,8 @@
 //! it appends. With one shard one barrier is proof; with several shards each barrier proves the shard that it falls
 //! into.
 
+mod barriers;
+
 use crate::item::{Item, VERSION, item_key, n, number, s, text};
 use crate::keys::{HEAD, ItemKey, PK, SK, tenant_pk};
 use crate::{CAPACITY, Cause, Store, StoreError};
@@ -337,31 +339,6 @@ impl Store {
         let read =
             |(item, number): (&Item, u64)| Page::read(tenant, item).filter(|_| page_number(item) == Some(number));
         Ok(items.iter().zip(numbers).map(read).collect())
-    }
-
-    /// Writes barriers for the tenant's feed that began at `since`, one for each id.
-    ///
-    /// # Errors
-    /// If the table can't be written.
-    pub async fn put_barriers(
-        &self,
-        tenant: &TenantId,
-        since: Timestamp,
-        ids: &[String],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let puts = ids.iter().map(async |id| {
-            let mut item = item_key(&format!("{BARRIER_PREFIX}{id}"), BARRIER);
-            item.insert(TENANT.to_owned(), s(tenant.as_str()));
-            item.insert(SINCE.to_owned(), n(since.millis()));
-            item.insert(EXPIRES.to_owned(), n((now + BARRIERS_STAY).seconds()));
-            let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
-            let answer = put.return_consumed_capacity(CAPACITY).send().await?;
-            self.meter.wrote(Cause::Feed, answer.consumed_capacity.as_slice());
-            Ok::<_, StoreError>(())
-        });
-        futures::future::try_join_all(puts).await?;
-        Ok(())
     }
 }
 
