@@ -8,10 +8,12 @@ mod http;
 mod process;
 mod sink;
 mod stack;
+mod stall;
 mod tools;
 
 pub use http::Answer;
 pub use process::{Child, dead_endpoint};
 pub use sink::{Failing, Sink};
 pub use stack::{Stack, Tenancy, event_at, now, reading};
+pub use stall::Stall;
 pub use tools::{FUNCTIONS, cargo, tool, workspace};

@@ -21,7 +21,7 @@ const NAME: &str = "vestibule";
 /// The source that the local machine reads from the template, whose rules name it.
 const SOURCE: &str = "vestibule";
 /// Names under which a test may start a function a second time.
-const OTHERS: [&str; 2] = ["another", "one-more"];
+const OTHERS: [&str; 3] = ["another", "one-more", "a-third"];
 /// Number of attempts to get a free port.
 const TRIES: u32 = 5;
 
@@ -59,6 +59,31 @@ impl Stack {
 
     /// Starts `function` under its own name or one of `OTHERS`, with some changes to its environment.
     pub fn add(&mut self, name: &str, function: &str, changed: &[(&str, &str)]) {
+        self.start_under(Command::new(binaries().join(function)), name, changed);
+    }
+
+    /// The same with a folder for temporary files of its own that holds so many KiB; `false` if this machine does not
+    /// let us make one.
+    pub fn add_with_small_tmp(&mut self, name: &str, function: &str, kib: u32) -> bool {
+        let folder = self.folder.path().join(format!("tmp-of-{name}"));
+        std::fs::create_dir(&folder).unwrap();
+        let mut unshare = vec!["--mount"];
+        if !rustix::process::geteuid().is_root() {
+            unshare.push("--map-root-user");
+        }
+        let can = Command::new("unshare").args(&unshare).args(["mount", "-t", "tmpfs", "none"]).arg(&folder).output();
+        if !can.is_ok_and(|can| can.status.success()) {
+            return false;
+        }
+        let mut command = Command::new("unshare");
+        command.args(unshare).args(["sh", "-c", "mount -t tmpfs -o size=\"$1\"k none \"$2\" && exec \"$3\"", "sh"]);
+        command.args([kib.to_string().as_str(), folder.to_str().unwrap()]).arg(binaries().join(function));
+        let path = std::env::var("PATH").unwrap();
+        self.start_under(command, name, &[("TMPDIR", folder.to_str().unwrap()), ("PATH", path.as_str())]);
+        true
+    }
+
+    fn start_under(&mut self, mut command: Command, name: &str, changed: &[(&str, &str)]) {
         assert!(FUNCTIONS.contains(&name) || OTHERS.contains(&name), "{name} is not declared");
         let mut environment: BTreeMap<&str, String> = self.host.endpoint.environment().into();
         let runtime_api = format!("http://127.0.0.1:{}/.rt/{name}", self.port);
@@ -80,7 +105,6 @@ impl Stack {
         {
             environment.insert(*key, (*value).to_owned());
         }
-        let mut command = Command::new(binaries().join(function));
         // Nothing of the developer's own accounts reaches a function, except a profile for coverage.
         command.env_clear().envs(environment);
         command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
@@ -179,6 +203,26 @@ impl Stack {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Invokes a function with an event of any form, and returns the answer of the emulator: a function that fails or
+    /// dies is an HTTP error there.
+    pub async fn invoke_raw(&self, function: &str, event: &Value) -> Answer {
+        let url = format!("http://127.0.0.1:{}/2015-03-31/functions/{function}/invocations", self.port);
+        send(request(Method::POST, &url).json(event)).await
+    }
+
+    /// The lines that a function logged as warnings or errors so far.
+    pub fn complaints(&self, function: &str) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.folder.path().join(format!("{function}.log"))).unwrap();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["level"] == "ERROR" || line["level"] == "WARN").collect()
+    }
+
+    /// Whether a function's process has panicked so far.
+    pub fn has_panicked(&self, function: &str) -> bool {
+        let log = std::fs::read_to_string(self.folder.path().join(format!("{function}.log"))).unwrap();
+        log.contains("panicked")
     }
 
     /// The functions that receive events: the emulator's, each by its own name except those in `replaced`.

@@ -4,9 +4,12 @@
 mod content_modes;
 mod deployment;
 mod esp;
+mod full_tmp;
+mod garbage_events;
 mod hooks;
 mod page;
 mod publisher;
 mod pull;
 mod sources;
+mod stalled_table;
 mod whole_path;
