@@ -271,7 +271,8 @@ impl Host {
         let Some(own) = &self.own else { return Err(HostError::Engine("the services are not ours".to_owned())) };
         let (stop, stopped) = Stop::new();
         let (routes, calls, until) = (self.template.routes.clone(), functions.clone(), stopped.clone());
-        let health = Health::new(&self.clients, &self.names, &self.template.schedules, Clock::system());
+        let clock = Clock::system();
+        let health = Health::new(&self.clients, &self.names, &self.template.schedules, clock.clone());
         let (s3, bucket) = (self.clients.s3.clone(), self.names.bucket.clone());
         let (watched, measured, until_stop) = (health.clone(), health.clone(), stopped.clone());
         let mut front = tokio::spawn(async move {
@@ -284,7 +285,7 @@ impl Host {
         };
         let background = async {
             let schedules = &self.template.schedules;
-            let schedules = schedules.iter().map(|schedule| schedules::run(schedule, &functions, &health, &stopped));
+            let schedules = schedules.iter().map(|one| schedules::run(one, &functions, &health, &clock, &stopped));
             let deliveries = own.bus.deliver(&self.template.rules, &functions, &stopped);
             let upkeep = upkeep(&own.folder, &stopped);
             futures::join!(
