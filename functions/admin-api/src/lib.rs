@@ -36,7 +36,9 @@ use http::Method;
 use std::sync::Arc;
 use vestibule_archive::{Archive, ArchiveError};
 use vestibule_domain::Timestamp;
-use vestibule_platform::{Access, BoxError, Bus, Clock, HttpRequest, HttpResponse, Operation as Named, Problem};
+use vestibule_platform::{
+    Access, BoxError, Bus, Clock, HttpRequest, HttpResponse, Operation as Named, Problem, Proven,
+};
 use vestibule_report::Error as ReportError;
 use vestibule_store::{BrowserSession, Credential, Role, StoreError, Tenant};
 use vestibule_webhook::MAX_BODY_BYTES;
@@ -117,7 +119,7 @@ impl Api {
                 match open {
                     Open::GetConfig => Ok(self.page_config()),
                     Open::GetOpenApi => web::document(request),
-                    Open::SignIn => self.sign_in(request, now).await,
+                    Open::SignIn => self.sign_in(request, now).await.inspect(|_| Proven::note(request)),
                     Open::GetSession => self.current_session(request, now).await,
                 }
             }
@@ -134,6 +136,7 @@ impl Api {
     ) -> Result<HttpResponse, Problem> {
         let is_page = esp::is_page(&found, request);
         let caller = self.authenticate(request, is_page, now).await?;
+        Proven::note(request);
         let quota = self.limiter.count(&caller.name(), self.access.requests_a_minute, now)?;
         let answer = match found {
             Found::Operation(served, id) => self.answer_to(request, caller, served, id, now).await,

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 use vestibule_domain::{Millis, TenantId, Timestamp};
-use vestibule_platform::{Clock, HttpRequest, HttpResponse, Operation, Problem, metrics, problem};
+use vestibule_platform::{Clock, HttpRequest, HttpResponse, Operation, Problem, Proven, metrics, problem};
 use vestibule_store::{Store, StoreError, Tenant, TenantCache};
 use vestibule_webhook::cloudevents::{Batch, Parsed};
 use vestibule_webhook::proof::{Proof, Shown};
@@ -255,6 +255,7 @@ impl Hook {
         }
         let addressed = addressed(request.uri().path()).ok_or_else(Problem::not_found)?;
         let tenant = self.authenticate(&addressed, request, now, until).await?;
+        Proven::note(request);
         Ok((tenant, addressed.source))
     }
 

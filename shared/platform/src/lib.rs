@@ -14,6 +14,7 @@ pub mod links;
 pub mod metrics;
 pub mod operation;
 pub mod problem;
+pub mod proven;
 pub mod rate;
 pub mod telemetry;
 
@@ -23,6 +24,7 @@ pub use config::{Access, Config, ConfigError, Oidc};
 pub use links::{Linked, Links};
 pub use operation::Operation;
 pub use problem::{HttpResponse, Problem};
+pub use proven::Proven;
 pub use rate::Buckets;
 
 /// An error for the runtime to log and the platform to retry.

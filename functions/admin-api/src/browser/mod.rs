@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use vestibule_domain::Timestamp;
 use vestibule_platform::credentials::{new_browser_session, token_hash};
 use vestibule_platform::problem::{empty, json as answer};
-use vestibule_platform::{HttpRequest, HttpResponse, Problem};
+use vestibule_platform::{HttpRequest, HttpResponse, Problem, Proven};
 use vestibule_store::{BrowserSession, MOST_SESSIONS, StoreError};
 
 /// Written by the front and by API Gateway, never by a client.
@@ -54,6 +54,9 @@ impl Api {
     pub(crate) async fn current_session(&self, request: &HttpRequest, now: Timestamp) -> Result<HttpResponse, Problem> {
         let is_ours = guard::may_read(request, &self.own_origins(request));
         let caller = if is_ours { self.by_cookie(request, now).await? } else { None };
+        if caller.is_some() {
+            Proven::note(request);
+        }
         let session = caller.and_then(|caller| caller.session);
         Ok(answer(StatusCode::OK, &json!({"session": session.as_ref().map(|one| shown(one, Some(one)))})))
     }

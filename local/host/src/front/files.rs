@@ -14,7 +14,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
-use vestibule_platform::{Clock, Links, Problem};
+use vestibule_platform::{Clock, Links, Problem, Proven};
 
 /// Serves what [`Links`] link to.
 #[derive(Debug)]
@@ -46,6 +46,9 @@ impl Files {
         let linked = self.links.open(path, query, self.clock.now_millis()).ok_or_else(|| {
             Problem::new(StatusCode::FORBIDDEN, "The link is invalid or has expired; request a new one")
         })?;
+        if let Some(proven) = parts.extensions.get::<Proven>() {
+            proven.set();
+        }
         let mut response = self.read(&linked.key, &parts.headers, is_head).await?;
         let headers = response.headers_mut();
         let disposition = format!("attachment; filename=\"{}\"", linked.file_name);

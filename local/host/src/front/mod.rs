@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use vestibule_platform::{Clock, HttpResponse, Links, Operation, Problem};
+use vestibule_platform::{Clock, HttpResponse, Links, Operation, Problem, Proven};
 
 /// How the front serves.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +123,7 @@ impl Front {
         let (mut parts, body) = request.into_parts();
         // Before all limits: whoever watches the machine must see that it lives through a flood, too.
         if let Some(response) = health::answer(&self.health, &parts.method, parts.uri.path()).await {
-            return self.entered(began, whole(response));
+            return self.entered(began, whole(response), false);
         }
         let client = self.proxies.client(peer, is_tls, &parts.headers);
         client.write(&mut parts.headers);
@@ -131,12 +131,14 @@ impl Front {
             let refused = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Too many refused requests; try again later");
             return (whole(refused.retry_after(seconds).into()), None);
         }
+        let proven = Proven::default();
+        parts.extensions.insert(proven.clone());
         match self.respond(parts, body, place).await {
             Ok(response) => {
                 if response.status() == StatusCode::UNAUTHORIZED {
                     self.refusals.note_of(client.address, Reason::Unauthenticated);
                 }
-                self.entered(began, response)
+                self.entered(began, response, proven.is_set())
             }
             Err((reason, response)) => {
                 self.refusals.note_of(client.address, reason);
@@ -146,8 +148,13 @@ impl Front {
     }
 
     /// An answer with the id of its entry.
-    fn entered(&self, began: Instant, mut response: Response<AnswerBody>) -> (Response<AnswerBody>, Option<Entry>) {
-        let entry = self.access.entry(began, Operation::of(&response), response.status());
+    fn entered(
+        &self,
+        began: Instant,
+        mut response: Response<AnswerBody>,
+        is_proven: bool,
+    ) -> (Response<AnswerBody>, Option<Entry>) {
+        let entry = self.access.entry(began, Operation::of(&response), response.status(), is_proven);
         if let Some(id) = entry.id() {
             response.headers_mut().insert(REQUEST_ID, id);
         }

@@ -58,12 +58,14 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, shutdown: im
     drop(listener);
     let _cut_off = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
     front.refusals.log();
+    front.access.log();
 }
 
 impl Front {
-    /// Logs what was refused, and uses a changed certificate.
+    /// Logs what was refused or has no line, and uses a changed certificate.
     fn look_after(&self) {
         self.refusals.log();
+        self.access.log();
         if let Some(tls) = self.tls.clone() {
             // Nothing waits for it, and it logs what it finds.
             drop(tokio::task::spawn_blocking(move || tls.renew()));

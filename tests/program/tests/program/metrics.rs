@@ -279,6 +279,46 @@ async fn each_answered_request_has_one_line_without_secrets() {
     assert!(lines(&std::fs::read_to_string(log).unwrap()).is_empty());
 }
 
+#[tokio::test]
+async fn strangers_cannot_fill_the_log_with_what_anybody_may_ask() {
+    let folder = Folder::new();
+    let contoso = folder.add_tenant("contoso");
+    let serve = folder.serve_by(&["--log", "json"]);
+    let stranger = Client::new(&serve.url, "");
+    let begun = std::time::Instant::now();
+    let mut asked = 0;
+    for _ in 0..60 {
+        for path in ["/healthz", "/", "/openapi.json", "/config.json", "/api/session"] {
+            assert_eq!(stranger.get(path).await.status, 200, "{path}");
+        }
+        let handshake = stranger.request(Method::OPTIONS, "/hooks/contoso/enrollment-events");
+        handshake.send().await.unwrap().bytes().await.unwrap();
+        let invalid = stranger.request(Method::POST, "/api/session").body("{");
+        invalid.send().await.unwrap().bytes().await.unwrap();
+        asked += 7;
+    }
+    // Who is known still has a line for each request.
+    let api = Client::new(&serve.url, &contoso.admin);
+    for _ in 0..5 {
+        api.json("/api/tenant").await;
+    }
+    let seconds = begun.elapsed().as_secs();
+    let log = serve.log_file().to_owned();
+    assert_eq!(serve.terminate().code(), Some(0));
+    let text = std::fs::read_to_string(log).unwrap();
+    let read: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (theirs, others): (Vec<&Value>, _) =
+        read.iter().filter(|line| line["message"] == "answered").partition(|line| line["operation"] == "getTenant");
+    assert_eq!(theirs.len(), 5, "{text}");
+    // A minute's at once, and one a second.
+    let few = u64::try_from(others.len()).unwrap();
+    assert!(few >= 60 && few <= 60 + seconds + 1, "{few} lines in {seconds} seconds");
+    let sums = read.iter().filter_map(|line| line["answers"].as_u64());
+    let of = |reason: &str| read.iter().filter_map(|line| line[reason].as_u64()).sum::<u64>();
+    let refused = of("not_served") + of("unauthenticated");
+    assert_eq!(sums.sum::<u64>() + few + refused, asked, "{text}");
+}
+
 #[test]
 fn the_documentation_is_of_this_file_of_metrics() {
     let page = Page::open("docs/METRICS.md");
