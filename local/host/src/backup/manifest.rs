@@ -2,14 +2,15 @@
 //!
 //! Must stay true: it names no person, no device and no secret; paths are made of tenants' names and of digests.
 
-use super::BackupError;
+use super::MANIFEST;
 use crate::HostError;
 use crate::release::{FORMAT, RELEASE};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The format of a backup's folder, which rises when earlier releases cannot read it any more.
+/// The format of a backup's folder, which rises when earlier releases cannot read it any more. Manifests of all formats have
+/// the members `backup`, `format` and `release`, so that every release can name a later one.
 pub const BACKUP: u32 = 1;
 
 /// The contents of a backup.
@@ -65,22 +66,32 @@ impl Manifest {
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }
 
-    /// Reads a manifest; `None` if there is none.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, HostError> {
-        match std::fs::read(path) {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| HostError::file(path, error.into())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(HostError::file(path, error)),
+    /// Reads the manifest of a backup's folder; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`HostError::Newer`] if a later release took the backup, whatever else its manifest has; otherwise that of the file.
+    pub(super) fn read(folder: &Path) -> Result<Option<Self>, HostError> {
+        let path = folder.join(MANIFEST);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(HostError::file(&path, error)),
+        };
+        let malformed = |error: serde_json::Error| HostError::file(&path, error.into());
+        // Before the rest: a later release may have written the rest in another shape.
+        let Head { backup, format, release } = serde_json::from_slice(&text).map_err(malformed)?;
+        if backup > BACKUP || format > FORMAT {
+            let format = if backup > BACKUP { backup } else { format };
+            return Err(HostError::Newer { what: folder.to_owned(), format, release });
         }
+        serde_json::from_slice(&text).map(Some).map_err(malformed)
     }
+}
 
-    /// Refuses one of a later release.
-    pub(super) fn check(&self, folder: &Path) -> Result<(), BackupError> {
-        let format = if self.backup > BACKUP { self.backup } else { self.format };
-        if self.backup > BACKUP || self.format > FORMAT {
-            let (what, release) = (folder.to_owned(), self.release.clone());
-            return Err(HostError::Newer { what, format, release }.into());
-        }
-        Ok(())
-    }
+/// What manifests of all formats have.
+#[derive(Deserialize)]
+struct Head {
+    backup: u32,
+    format: u32,
+    release: String,
 }

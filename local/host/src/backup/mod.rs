@@ -112,9 +112,8 @@ pub fn take(folder: &Path, to: &Path, now: String, report_schema: i32) -> Result
     release::check(folder)?;
     beside(folder, to)?;
     let _lock = open(to)?;
-    if let Some(before) = Manifest::read(&to.join(MANIFEST))? {
-        before.check(to)?;
-    }
+    // One of a later release is not replaced.
+    Manifest::read(to)?;
     let mut content = Content::open(to)?;
     let mut files = BTreeMap::new();
     for path in FIRST {

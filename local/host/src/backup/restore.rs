@@ -28,8 +28,7 @@ pub fn restore(from: &Path, to: &Path) -> Result<Manifest, BackupError> {
         Err(BackupError::Host(_)) => None,
         locked => Some(locked?),
     };
-    let manifest = Manifest::read(&from.join(MANIFEST))?.ok_or_else(|| BackupError::NoBackup(from.to_owned()))?;
-    manifest.check(from)?;
+    let manifest = Manifest::read(from)?.ok_or_else(|| BackupError::NoBackup(from.to_owned()))?;
     beside(to, from)?;
     let is_empty = match std::fs::read_dir(to) {
         Ok(mut entries) => entries.next().is_none(),

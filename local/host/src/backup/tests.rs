@@ -93,6 +93,26 @@ fn a_rotten_content_is_replaced_by_the_next_backup_and_refused_by_a_restore() {
 }
 
 #[test]
+fn a_backup_of_a_later_release_is_refused_by_name_whatever_its_shape() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, to) = (data(folder.path()), folder.path().join("backup"));
+    taken(&data, &to);
+    for (backup, format) in [(BACKUP + 1, 1), (BACKUP, release::FORMAT + 1)] {
+        let later = format!(r#"{{"backup": {backup}, "format": {format}, "release": "9.8.7", "parts": {{"a": []}}}}"#);
+        std::fs::write(to.join(MANIFEST), &later).unwrap();
+        let back = folder.path().join("back");
+        let refused = [restore(&to, &back).err(), take(&data, &to, String::new(), 5).err()];
+        for error in refused {
+            let named = matches!(&error, Some(BackupError::Host(HostError::Newer { release, format: found, .. }))
+                if release == "9.8.7" && *found == 2);
+            assert!(named, "{error:?}");
+        }
+        assert!(!back.exists());
+        assert_eq!(std::fs::read_to_string(to.join(MANIFEST)).unwrap(), later, "it stays as it is");
+    }
+}
+
+#[test]
 fn a_damaged_table_leaves_the_backup_before() {
     let folder = tempfile::tempdir().unwrap();
     let (data, to) = (data(folder.path()), folder.path().join("backup"));
