@@ -203,7 +203,6 @@ impl Host {
             let create = clients.s3.create_bucket().bucket(&names.bucket).send().await;
             create.map_err(|error| HostError::Engine(aws_sdk_s3::error::DisplayErrorContext(error).to_string()))?;
         }
-        release::mark(folder)?;
         let (stop, stopped) = Stop::new();
         let gate = tokio::spawn(async move { services.serve(listener, stopped.wait()).await });
         endpoint.publish(&folder.join(ENDPOINT))?;
@@ -234,6 +233,16 @@ impl Host {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Writes this release's format into the data folder, for who is about to change it and has opened all of it. Not
+    /// before: a folder that cannot be opened, or is only looked at, stays one of the release that it was. Nothing if the
+    /// services belong to another process.
+    ///
+    /// # Errors
+    /// [`HostError::Newer`] if a later release has marked it meanwhile; otherwise when the file cannot be written.
+    pub fn mark(&self) -> Result<(), HostError> {
+        self.own.as_ref().map_or(Ok(()), |own| release::mark(&own.folder))
     }
 
     /// Whether the services belong to this process.

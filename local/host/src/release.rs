@@ -1,7 +1,8 @@
 //! The format of a data folder: a number that rises when earlier releases cannot work on the folder any more.
 //!
 //! Must stay true: a release never works on a folder whose number is higher than its own; it leaves the folder as it is
-//! and names the release that made it. A folder without the number is of the first format.
+//! and names the release that made it. A folder without the number is of the first format. The number is raised only by
+//! who may change the folder, and only when all of it could be opened.
 
 use crate::HostError;
 use crate::durable::write_whole;
@@ -22,7 +23,7 @@ const FILE: &str = "format.json";
 pub struct Release {
     /// Its format.
     pub format: u32,
-    /// The release that last owned it.
+    /// The release that last changed it.
     pub release: String,
 }
 
@@ -55,12 +56,14 @@ pub(crate) fn check(folder: &Path) -> Result<(), HostError> {
     }
 }
 
-/// Writes this release's number, for whoever owns the folder.
+/// Writes this release's number, for whoever is about to change the folder.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// [`HostError::Newer`]; otherwise when the file cannot be written.
 pub(crate) fn mark(folder: &Path) -> Result<(), HostError> {
     let ours = Release { format: FORMAT, release: RELEASE.to_owned() };
+    // Never in the place of a later release's.
+    check(folder)?;
     if read(folder)?.as_ref() == Some(&ours) {
         return Ok(());
     }

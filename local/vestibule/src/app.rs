@@ -37,6 +37,8 @@ pub struct App {
     pub scratch: PathBuf,
     /// The links under which this process serves files.
     pub links: Links,
+    /// Whether the command only looks, so that nothing of the folder may change.
+    is_looking: bool,
     clock: Clock,
     hooks: [Hook; 2],
     publisher: Publisher,
@@ -91,7 +93,8 @@ fn names() -> Names {
 }
 
 impl App {
-    /// Starts the services of a data folder, and creates it if there is none. No other process may be using it.
+    /// Starts the services of a data folder, and creates it if there is none. No other process may be using it. Who
+    /// then changes something calls [`Host::mark`] before.
     pub async fn start(data: &Path) -> Result<Self, BoxError> {
         let host = Host::start(data, &names()).await?;
         // A process that was killed may have left copies there. Nobody uses them.
@@ -106,9 +109,20 @@ impl App {
         Self::create(data).await
     }
 
-    /// The same, but creates the folder if there is none.
+    /// The same for a command that changes nothing. The folder stays one of the release that it was, and nothing that is
+    /// in progress goes on.
+    pub async fn look(data: &Path) -> Result<Self, BoxError> {
+        must_be_there(data)?;
+        let app = Self::over(Host::attach_or_start(data, &names()).await?, data)?;
+        Ok(Self { is_looking: true, ..app })
+    }
+
+    /// As [`open`](Self::open), but creates the folder if there is none.
     pub async fn create(data: &Path) -> Result<Self, BoxError> {
-        Self::over(Host::attach_or_start(data, &names()).await?, data)
+        let app = Self::over(Host::attach_or_start(data, &names()).await?, data)?;
+        // What could not be opened stays as it is.
+        app.host.mark()?;
+        Ok(app)
     }
 
     fn over(host: Host, data: &Path) -> Result<Self, BoxError> {
@@ -146,6 +160,7 @@ impl App {
             host,
             scratch,
             links,
+            is_looking: false,
             clock,
         })
     }
@@ -261,7 +276,9 @@ impl App {
 
     /// Waits until the consequences of a command are processed, and stops what this process started.
     pub async fn close(mut self) -> Result<(), BoxError> {
-        self.host.settle(&self.functions()).await?;
+        if !self.is_looking {
+            self.host.settle(&self.functions()).await?;
+        }
         remove_folder(&self.scratch)?;
         Ok(self.host.stop().await?)
     }

@@ -105,7 +105,7 @@ pub async fn run(common: &Common) -> Result<(), BoxError> {
 
 /// Looks at what is in the folder, by the services of it.
 async fn open(common: &Common, now: Timestamp, findings: &mut Vec<Finding>) {
-    let opened = App::open(&common.data).await;
+    let opened = App::look(&common.data).await;
     let app = match opened {
         Ok(app) => app,
         Err(error) => {

@@ -82,7 +82,7 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
         }
         GraphCommand::Check { name, common } => check(&name, &common).await?,
         GraphCommand::List { name, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::look(&common.data).await?;
             let shown = shown(&app, &name).await;
             app.close().await?;
             let shown = shown?;

@@ -14,6 +14,8 @@ pub async fn run(reach: &Reach, common: &Common) -> Result<(), BoxError> {
     let front = reach.front(&app.links)?;
     let (listener, url) = reach.listen(&common.data).await?;
     let metrics = reach.listen_for_metrics().await?;
+    // Nothing keeps it from serving any more.
+    app.host.mark()?;
     metrics::TENANTS.set([], f64::from(u32::try_from(app.store.tenants().await?.len()).unwrap_or(u32::MAX)));
     let functions = app.functions();
     let mut ready = json!({"url": url, "data": common.data});

@@ -10,7 +10,7 @@ use vestibule_store::{BrowserSession, Credential, Tenant};
 
 /// `token sessions`: lists them, the one used last first.
 pub async fn list(name: &str, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::look(&common.data).await?;
     let (tenant, now) = (app.tenant(name).await?, app.now());
     let sessions = app.store.browser_sessions(&tenant.id, now).await?;
     app.close().await?;

@@ -80,7 +80,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             });
         }
         SourceCommand::List { name, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::look(&common.data).await?;
             let tenant = app.tenant(&name).await;
             let logs = match &tenant {
                 Ok(tenant) => source_logs(&app.store, tenant, app.now()).await,

@@ -128,7 +128,7 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
             });
         }
         TenantCommand::List { common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::look(&common.data).await?;
             let names = app.store.tenants().await?;
             let mut tenants = Vec::new();
             for name in names {
@@ -308,7 +308,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             answer(common.json, &value, || [link, format!("It works once, within {minutes} minutes.")]);
         }
         TokenCommand::List { name, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::look(&common.data).await?;
             let tenant = app.tenant(&name).await?;
             app.close().await?;
             let shown = |token: &ApiToken| {

@@ -16,7 +16,7 @@ use vestibule_words::form::count;
 
 /// Checks the folder.
 pub async fn run(common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::look(&common.data).await?;
     let data = common.data.clone();
     let table = tokio::task::spawn_blocking(move || check_file(&data)).await??;
     let mut tenants = Vec::new();

@@ -103,6 +103,53 @@ async fn a_folder_of_a_later_release_is_refused_by_name_and_stays_as_it_is() {
     assert_eq!(serve.terminate().code(), Some(0));
 }
 
+#[tokio::test]
+async fn a_folder_is_of_this_release_once_a_command_that_may_change_it_has_opened_it() {
+    let folder = Folder::new();
+    folder.add_tenant("contoso");
+    let mark = folder.data().join("format.json");
+    let ours = std::fs::read_to_string(&mark).unwrap();
+    let earlier = json!({"format": 1, "release": "0.0.1"}).to_string();
+    std::fs::write(&mark, &earlier).unwrap();
+    let is_earlier = |what: &str| assert_eq!(std::fs::read_to_string(&mark).unwrap(), earlier, "{what}");
+    // Who only looks leaves the folder to the release that it is of.
+    for arguments in [
+        &["tenant", "list"][..],
+        &["token", "list", "contoso"],
+        &["token", "sessions", "contoso"],
+        &["source", "list", "contoso"],
+        &["graph", "list", "contoso"],
+        &["verify"],
+        &["doctor"],
+        &["backup", folder.beside("backup").to_str().unwrap()],
+    ] {
+        folder.run(arguments);
+        is_earlier(&arguments.join(" "));
+    }
+    // So does who cannot open it, or cannot serve it.
+    let table = folder.data().join("table.sqlite");
+    let kept = std::fs::read(&table).unwrap();
+    std::fs::write(&table, [b'x'; 8_192]).unwrap();
+    folder.fails(&["tenant", "set", "contoso", "retentionDays=30"]);
+    is_earlier("a table that is damaged");
+    std::fs::write(&table, kept).unwrap();
+    let advice = folder.data().join("advice.json");
+    std::fs::write(&advice, "no advice").unwrap();
+    folder.fails(&["tenant", "set", "contoso", "retentionDays=30"]);
+    folder.fails(&["serve", "--listen", "127.0.0.1:0"]);
+    is_earlier("advice that cannot be read");
+    std::fs::remove_file(advice).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    folder.fails(&["serve", "--listen", &taken.local_addr().unwrap().to_string()]);
+    is_earlier("an address that is in use");
+
+    folder.json(&["tenant", "set", "contoso", "retentionDays=30"]);
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), ours);
+    std::fs::write(&mark, &earlier).unwrap();
+    assert_eq!(folder.serve().terminate().code(), Some(0));
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), ours);
+}
+
 /// Makes the folder that the first test opens, once for each format, before a release with that format is published.
 #[tokio::test]
 #[ignore = "it makes a file of the repository"]

@@ -140,7 +140,7 @@ fn version(data: &Path) -> (Finding, bool) {
             (Finding::failed("versions", says, format!("use vestibule {} or later", theirs.release)), false)
         }
         Ok(Some(theirs)) if theirs.release != RELEASE => {
-            let says = format!("the folder was last opened by vestibule {}; this is {ours}", theirs.release);
+            let says = format!("the folder was last changed by vestibule {}; this is {ours}", theirs.release);
             (Finding::look("versions", says, "restart `serve` with the release that you mean to run"), true)
         }
         Ok(_) => (Finding::fine("versions", ours), true),
