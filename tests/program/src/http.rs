@@ -1,6 +1,6 @@
 //! A sender of signed events, and a client of the API.
 
-use crate::now;
+use crate::{eventually, now};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -93,6 +93,18 @@ impl Client {
     /// Sends a `GET` that must succeed.
     pub async fn json(&self, path: &str) -> Value {
         self.get(path).await.ok(200)
+    }
+
+    /// Requests a report file as a person does, and waits until a newer one than the file `before` is listed. It goes the
+    /// way of the nightly one.
+    pub async fn next_file(&self, before: &Value) -> Value {
+        let asked = self.request(Method::POST, "/api/reports/files").send().await.unwrap();
+        assert_eq!(asked.status(), 202);
+        eventually("a newer file", async || {
+            let newest = self.json("/api/reports/files").await["files"][0].clone();
+            (newest["id"] != *before).then_some(newest)
+        })
+        .await
     }
 
     /// Sends a change.

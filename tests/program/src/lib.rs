@@ -8,6 +8,7 @@
 mod clock;
 mod http;
 mod program;
+pub mod strangers;
 
 pub use clock::SetClock;
 pub use http::{Answer, Client, Sender, enrollment, event};

@@ -2,6 +2,7 @@
 
 use crate::Sender;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -75,6 +76,15 @@ impl Folder {
     /// A path for a file that does not belong to the program.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// Where the folder keeps an object of a tenant's report file, which must be there: `ending` says which.
+    pub fn object(&self, tenant: &str, sha256: &str, ending: &str) -> PathBuf {
+        let digest = Sha256::digest(format!("reports/{tenant}/{sha256}.{ending}"));
+        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = self.data().join("files/buckets/vestibule-reports").join(&name[..2]).join(name);
+        assert!(path.exists(), "{}", path.display());
+        path
     }
 
     /// A command on this folder, not yet started.
@@ -171,7 +181,8 @@ impl Folder {
         self.start(command)
     }
 
-    fn start(&self, mut command: Command) -> Serve {
+    /// Starts a `serve` by this command, and waits until it prints its address.
+    pub fn start(&self, mut command: Command) -> Serve {
         let log = self.beside("serve.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
@@ -207,6 +218,18 @@ impl Serve {
     /// The id of its process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The descriptors that it holds.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
+    }
+
+    /// Its memory in KiB, by the kernel's name: `VmRSS` is what is resident now, `VmHWM` the most that ever was.
+    pub fn memory_kib(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        value.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// The file of its log.

@@ -1,27 +1,15 @@
 //! Floods of strangers at `serve`: connections, slow heads and bodies, large bodies, refused requests. None of them ends
 //! it, shuts others out, or takes memory and log without a limit.
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
+use vestibule_program_tests::strangers::{allow_descriptors, attacker, connect};
 use vestibule_program_tests::{Answer, Client, Folder, PATIENCE, Serve, enrollment, now};
-
-/// The n-th attacker: the whole of 127.0.0.0/8 is this machine.
-fn attacker(number: usize) -> IpAddr {
-    let [high, low] = u16::try_from(number).unwrap().to_be_bytes();
-    Ipv4Addr::new(127, 7, high, low).into()
-}
-
-async fn connect(serve: &Serve, from: IpAddr) -> TcpStream {
-    let to: SocketAddr = serve.url.trim_start_matches("http://").parse().unwrap();
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((from, 0).into()).unwrap();
-    timeout(PATIENCE, socket.connect(to)).await.expect("no connection in time").unwrap()
-}
 
 /// Everything that the server still sends, until it closes the connection.
 async fn rest(stream: &mut TcpStream) -> String {
@@ -35,32 +23,13 @@ fn post_head(body: &str) -> String {
     format!("POST /hooks/contoso/enrollment-events HTTP/1.1\r\nhost: vestibule\r\n{body}\r\n\r\n")
 }
 
-/// The largest memory that the process ever had resident, in MiB.
-fn peak_mib(serve: &Serve) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", serve.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_024
-}
-
-fn descriptors(serve: &Serve) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", serve.id())).unwrap().count()
-}
-
-/// Lets this process hold the attackers' connections.
-fn allow_descriptors(number: u64) {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current.is_some_and(|current| current < number) {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(number), maximum }).unwrap();
-    }
-}
-
 #[tokio::test]
 async fn two_thousand_idle_connections_shut_nobody_out() {
     allow_descriptors(4_096);
     let folder = Folder::new();
     let contoso = folder.add_tenant("contoso");
     let serve = folder.serve();
-    let before = descriptors(&serve);
+    let before = serve.descriptors();
     let mut idle = Vec::new();
     for number in 0..2_000 {
         // Of a hundred addresses, and then of one.
@@ -71,7 +40,7 @@ async fn two_thousand_idle_connections_shut_nobody_out() {
     assert_eq!(asked.expect("shut out").status, 200);
     let event = enrollment("e1", "enrollment.started", now(), "SERIAL0001");
     serve.sender(&contoso).post(&event).await.ok(202);
-    let held = descriptors(&serve) - before;
+    let held = serve.descriptors() - before;
     assert!(held <= 1_000 + 50, "{held} descriptors are held");
     drop(idle);
     assert_eq!(serve.terminate().code(), Some(0));
@@ -81,7 +50,7 @@ async fn two_thousand_idle_connections_shut_nobody_out() {
 async fn a_lack_of_descriptors_does_not_end_it() {
     let folder = Folder::new();
     let serve = folder.serve();
-    let few = u64::try_from(descriptors(&serve)).unwrap() + 8;
+    let few = u64::try_from(serve.descriptors()).unwrap() + 8;
     let process = Pid::from_raw(serve.id().cast_signed());
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     prlimit(process, Resource::Nofile, Rlimit { current: Some(few), maximum }).unwrap();
@@ -167,7 +136,7 @@ async fn large_bodies_of_strangers_take_no_memory() {
     folder.add_tenant("contoso");
     let serve = folder.serve();
     Client::new(&serve.url, "").get("/openapi.json").await.ok(200);
-    let before = peak_mib(&serve);
+    let before = serve.memory_kib("VmHWM") / 1_024;
     const SIZE: usize = 10 << 20;
     let announced = format!("content-length: {SIZE}");
     let all = (0..100).map(|number| {
@@ -178,7 +147,7 @@ async fn large_bodies_of_strangers_take_no_memory() {
     for answer in futures::future::join_all(all).await {
         assert!(answer.starts_with("HTTP/1.1 413 ") || answer.starts_with("HTTP/1.1 503 "), "{answer}");
     }
-    let grown = peak_mib(&serve) - before;
+    let grown = serve.memory_kib("VmHWM") / 1_024 - before;
     assert!(grown < 128, "{grown} MiB for bodies of strangers");
 }
 
@@ -187,7 +156,7 @@ async fn bodies_that_wait_for_their_end_share_a_limited_memory() {
     let folder = Folder::new();
     let contoso = folder.add_tenant("contoso");
     let serve = folder.serve_by(&["--body-timeout", "300"]);
-    let before = peak_mib(&serve);
+    let before = serve.memory_kib("VmHWM") / 1_024;
     let (whole, mut waiting) = (vec![b'x'; 1 << 20], Vec::new());
     for number in 0..200 {
         let mut stream = connect(&serve, attacker(number)).await;
@@ -196,7 +165,7 @@ async fn bodies_that_wait_for_their_end_share_a_limited_memory() {
         timeout(PATIENCE, stream.write_all(&whole[1..])).await.expect("the server reads no more").unwrap();
         waiting.push(stream);
     }
-    let grown = peak_mib(&serve) - before;
+    let grown = serve.memory_kib("VmHWM") / 1_024 - before;
     let mut refused = 0;
     for stream in &mut waiting {
         stream.write_all(b"x").await.unwrap();

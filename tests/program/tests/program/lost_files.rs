@@ -2,21 +2,7 @@
 //! themselves.
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use std::path::PathBuf;
-use vestibule_program_tests::{Client, Folder, Serve, Tenant, enrollment, eventually, now};
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Where the folder keeps an object of a tenant's report file.
-fn object(folder: &Folder, tenant: &str, sha256: &str, ending: &str) -> PathBuf {
-    let name = hex(&Sha256::digest(format!("reports/{tenant}/{sha256}.{ending}")));
-    let path = folder.data().join("files/buckets/vestibule-reports").join(&name[..2]).join(name);
-    assert!(path.exists(), "{}", path.display());
-    path
-}
+use vestibule_program_tests::{Client, Folder, Serve, Tenant, enrollment, now};
 
 async fn post(serve: &Serve, tenant: &Tenant, number: usize) {
     let event = enrollment(&format!("e{number}"), "enrollment.started", now(), &format!("SERIAL{number:04}"));
@@ -25,19 +11,6 @@ async fn post(serve: &Serve, tenant: &Tenant, number: usize) {
 
 async fn initiated(serve: &Serve, tenant: &Tenant) -> Value {
     Client::new(&serve.url, &tenant.admin).json("/api/reports/incomplete-enrollments").await["initiated"].clone()
-}
-
-/// Requests a file as a person does, and waits until a newer one than `before` is listed: its path over the API is that
-/// of the nightly one.
-async fn next_file(serve: &Serve, tenant: &Tenant, before: &Value) -> Value {
-    let api = Client::new(&serve.url, &tenant.admin);
-    let asked = api.request(reqwest::Method::POST, "/api/reports/files").send().await.unwrap();
-    assert_eq!(asked.status(), 202);
-    eventually("a newer file", async || {
-        let newest = api.json("/api/reports/files").await["files"][0].clone();
-        (newest["id"] != *before).then_some(newest)
-    })
-    .await
 }
 
 #[tokio::test]
@@ -57,7 +30,7 @@ async fn one_lost_object_ends_nothing() {
     let mut newest = folder.json(&["export", "contoso"])["sha256"].clone();
     let mut posted = 0;
     for (what, damage) in damages.into_iter().map(|(what, damage)| (what, Some(damage))).chain([("lost", None)]) {
-        let path = object(&folder, "contoso", newest.as_str().unwrap(), "sqlite");
+        let path = folder.object("contoso", newest.as_str().unwrap(), "sqlite");
         match damage {
             Some(damage) => {
                 let mut bytes = std::fs::read(&path).unwrap();
@@ -77,7 +50,7 @@ async fn one_lost_object_ends_nothing() {
         posted += 1;
         post(&serve, &contoso, posted).await;
         assert_eq!(initiated(&serve, &contoso).await, posted, "{what}");
-        let file = next_file(&serve, &contoso, &newest).await;
+        let file = Client::new(&serve.url, &contoso.admin).next_file(&newest).await;
         assert_eq!(file["rows"]["attempts"], posted, "{what}: {file}");
         assert_eq!(initiated(&serve, &contoso).await, posted, "{what}");
         newest = file["id"].clone();
@@ -103,9 +76,9 @@ async fn a_file_rebuilt_from_the_table_is_the_file() {
     // What lies beside a file may be lost as well.
     let id = exported["sha256"].as_str().unwrap();
     let listed = Client::new(&serve.url, &contoso.admin).json("/api/reports/files").await["files"][0].clone();
-    std::fs::remove_file(object(&folder, "contoso", id, "json")).unwrap();
+    std::fs::remove_file(folder.object("contoso", id, "json")).unwrap();
     for (part, ending) in [("summary", "summary.sqlite"), ("reportHtml", "html")] {
-        let path = object(&folder, "contoso", listed[part]["sha256"].as_str().unwrap(), ending);
+        let path = folder.object("contoso", listed[part]["sha256"].as_str().unwrap(), ending);
         std::fs::write(path, "no object").unwrap();
     }
     let verified = folder.run(&["verify"]);
