@@ -15,6 +15,9 @@
 //! `peers` times the webhook beside the usual handlers of the same job and the bare writes of the table's engine; a test
 //! checks that those handlers store what they acknowledge.
 //!
+//! `drills` does to the program itself what a machine's life does to it: kills, a full disk, a clock that is set, floods,
+//! lost files, and minutes of full load. It fails when a goal is missed.
+//!
 //! The first three print no times: units don't depend on the machine. What a report file costs is printed by
 //! `cargo run --release -p vestibule-report --example cost`.
 
@@ -36,11 +39,18 @@ pub use table::Table;
 pub use traffic::{Run, post};
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 use vestibule_domain::{TenantId, TenantSettings, Timestamp};
 use vestibule_store::{Secret, SettingsHistory, Tenant};
 
 /// Any error ends a benchmark.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The middle of some times, and the one that one in a hundred exceeds; zero if there are none.
+pub fn percentiles(mut times: Vec<Duration>) -> [Duration; 2] {
+    times.sort_unstable();
+    [50, 99].map(|percent| times.get(times.len().saturating_sub(1) * percent / 100).copied().unwrap_or_default())
+}
 
 /// A tenant with the settings that a new one has, and nothing else yet.
 ///

@@ -5,13 +5,15 @@
 
 use crate::BoxError;
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use vestibule_domain::{Millis, Timestamp};
@@ -43,6 +45,11 @@ pub const fn nth(number: usize) -> (usize, usize) {
     (round * TURNS + place % TURNS, place / TURNS)
 }
 
+/// The id of an event.
+pub fn id(device: usize, step: usize) -> String {
+    format!("{step:08x}-0000-4000-8000-{device:012x}")
+}
+
 /// What was done in some time.
 #[derive(Clone, Copy, Debug)]
 pub struct Done {
@@ -50,6 +57,17 @@ pub struct Done {
     pub events: usize,
     /// How long that took.
     pub took: Duration,
+}
+
+/// What became of events that were sent while something happened to the server.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    /// The numbers of those that were acknowledged.
+    pub acknowledged: Vec<usize>,
+    /// The number of other answers, by status.
+    pub others: BTreeMap<u16, usize>,
+    /// Those to which no answer came, since the connection broke.
+    pub unanswered: usize,
 }
 
 /// A sender of events to one webhook.
@@ -76,7 +94,13 @@ impl Load {
         })
     }
 
-    /// Events that were sent by [`run`](Self::run) so far.
+    /// The same, which begins with the `number`th event.
+    #[must_use]
+    pub fn after(self, number: usize) -> Self {
+        Self { next: AtomicUsize::new(number), ..self }
+    }
+
+    /// Events that were sent so far, with those before the first.
     pub fn sent(&self) -> usize {
         self.next.load(Ordering::Relaxed)
     }
@@ -102,6 +126,60 @@ impl Load {
         });
         let events = futures::future::try_join_all(each).await?;
         Ok(Done { events: events.into_iter().sum(), took: begun.elapsed() })
+    }
+
+    /// Sends events over so many connections, each until it breaks, and all until `stop` is set. Whatever is answered is
+    /// counted. `acknowledged` says meanwhile how many were.
+    ///
+    /// # Errors
+    /// When the secret is malformed.
+    pub async fn send_until(
+        &self,
+        connections: usize,
+        stop: &AtomicBool,
+        acknowledged: &AtomicUsize,
+    ) -> Result<Sent, BoxError> {
+        let each = (0..connections).map(|_| async {
+            let mut sent = Sent::default();
+            let Ok(mut connection) = self.connect().await else { return Ok(sent) };
+            while !stop.load(Ordering::Relaxed) {
+                let number = self.next.fetch_add(1, Ordering::Relaxed);
+                let (device, step) = nth(number);
+                match connection.send(self.request(&self.body(device, step))?).await {
+                    Ok(StatusCode::ACCEPTED) => {
+                        sent.acknowledged.push(number);
+                        acknowledged.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok(status) => *sent.others.entry(status.as_u16()).or_default() += 1,
+                    Err(_) => {
+                        sent.unanswered += 1;
+                        break;
+                    }
+                }
+            }
+            Ok::<_, BoxError>(sent)
+        });
+        let mut all = Sent::default();
+        for sent in futures::future::try_join_all(each).await? {
+            all.acknowledged.extend(sent.acknowledged);
+            all.unanswered += sent.unanswered;
+            for (status, number) in sent.others {
+                *all.others.entry(status).or_default() += number;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The status and the body of the answer to the `number`th event, sent over a connection of its own.
+    ///
+    /// # Errors
+    /// When no answer comes, or it is no JSON.
+    pub async fn send_again(&self, number: usize) -> Result<(StatusCode, Value), BoxError> {
+        let (device, step) = nth(number);
+        let mut connection = self.connect().await?;
+        let answer = connection.ask(self.request(&self.body(device, step))?).await?;
+        let (status, body) = (answer.status(), answer.into_body().collect().await?.to_bytes());
+        Ok((status, serde_json::from_slice(&body)?))
     }
 
     /// A connection.
@@ -131,7 +209,7 @@ impl Load {
         }
         let event = json!({
             "specversion": "1.0",
-            "id": format!("{step:08x}-0000-4000-8000-{device:012x}"),
+            "id": id(device, step),
             "source": "https://mdm.example.com",
             "type": kind,
             "time": at.to_string(),
@@ -162,13 +240,17 @@ impl Load {
 pub struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
+    async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, BoxError> {
+        self.0.ready().await?;
+        Ok(self.0.send_request(request).await?)
+    }
+
     /// Sends a request, and returns the status of its answer, which is read to its end.
     ///
     /// # Errors
     /// When the connection breaks.
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<StatusCode, BoxError> {
-        self.0.ready().await?;
-        let answer = self.0.send_request(request).await?;
+        let answer = self.ask(request).await?;
         let status = answer.status();
         answer.into_body().collect().await?;
         Ok(status)

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use vestibule_archive::Archive;
-use vestibule_benches::{BoxError, Table};
+use vestibule_benches::{BoxError, Table, percentiles};
 use vestibule_domain::{Day, Millis, Platform, TenantSettings, Timestamp};
 use vestibule_host::Services;
 use vestibule_host::s3::ObjectStore;
@@ -268,11 +268,6 @@ fn run(conn: &rusqlite::Connection, statements: &[String]) -> Result<(), BoxErro
         }
     }
     Ok(())
-}
-
-fn percentiles(mut times: Vec<Duration>) -> [Duration; 2] {
-    times.sort_unstable();
-    [50, 99].map(|percent| times[(times.len() - 1) * percent / 100])
 }
 
 fn shown(time: Duration) -> String {
