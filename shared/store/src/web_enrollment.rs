@@ -81,12 +81,39 @@ pub(crate) struct Remembered(Arc<Mutex<Known>>);
 struct Known {
     keys: HashMap<TenantId, Secret>,
     sets: HashMap<[u8; 16], WebSteps>,
+    /// The count of each tenant's erasures as of which the sets are.
+    erasures: HashMap<TenantId, u64>,
     heard: HashSet<(TenantId, Day)>,
 }
 
 impl Remembered {
     fn with<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets all sets if a tenant's count of erasures is another than that as of which they are: those of who was
+    /// erased are no more, and whose they are only the tenant's secret tells.
+    pub(crate) fn as_of(&self, tenant: &TenantId, erasures: u64) {
+        self.with(|known| {
+            if known.erasures.get(tenant).copied().unwrap_or_default() == erasures {
+                return;
+            }
+            known.sets.clear();
+            if known.erasures.len() >= MOST_REMEMBERED {
+                known.erasures.clear();
+            }
+            known.erasures.insert(tenant.clone(), erasures);
+        });
+    }
+
+    /// Forgets everything of a tenant.
+    pub(crate) fn forget(&self, tenant: &TenantId) {
+        self.with(|known| {
+            known.keys.remove(tenant);
+            known.erasures.remove(tenant);
+            known.heard.retain(|(of, _)| of != tenant);
+            known.sets.clear();
+        });
     }
 
     fn set(&self, person: &Person) -> WebSteps {

@@ -78,10 +78,17 @@ impl Store {
             .expression_attribute_names("#sk", SK)
             .expression_attribute_names("#ft", "ft")
             .expression_attribute_names("#of", "of")
+        self.forget_tenant(tenant);
             .consistent_read(true)
             .return_consumed_capacity(CAPACITY);
         let mut pages = scan.into_paginator().send();
         let mut removed = 0;
+    /// Forgets what this process remembers of a tenant: another of its name has other secrets.
+    pub(super) fn forget_tenant(&self, tenant: &TenantId) {
+        self.tombstones.forget(tenant);
+        self.web_enrollment.forget(tenant);
+    }
+
         while let Some(page) = pages.next().await {
             let page = page?;
             self.meter.read(Cause::Erase, page.consumed_capacity.as_slice());

@@ -49,6 +49,13 @@ impl Tombstones {
     fn none(tenant: &TenantId, key: Secret) -> Self {
         Self { tenant: tenant.clone(), key, until: HashMap::new() }
     }
+impl Held {
+    /// Forgets those of a tenant that is removed.
+    pub(super) fn forget(&self, tenant: &TenantId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+    }
+}
+
 
     /// Of these users and devices, as of `at`.
     pub(super) fn new(
@@ -162,7 +169,8 @@ impl Store {
         Ok(Some(read))
     }
 
-    /// Which of these sign-ins happened before their person was erased.
+    /// Which of these sign-ins happened before their person was erased. What this process remembers of sets from before an
+    /// erasure that it learns of now, it forgets: the sets of who was erased are no more.
     ///
     /// # Errors
     /// If the table can't be read.
@@ -182,6 +190,7 @@ impl Store {
         &self,
         tenant: &TenantId,
         id: &str,
+        self.web_enrollment.as_of(tenant, settings.erasures);
         tombstones: &Tombstones,
         at: Timestamp,
     ) -> Result<(), StoreError> {

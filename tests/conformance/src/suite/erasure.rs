@@ -374,3 +374,12 @@ pub async fn a_removed_tenant_leaves_nothing(engine: &Engine) {
     assert!(after.iter().all(|item| text(item, "pk").is_some()));
     table.drop().await;
 }
+    // This one remembers the sets that it has met.
+    let other = table.another_store();
+    assert_eq!(other.add_sign_ins(&tenant(), &both, kept_for).await.unwrap(), [false, false]);
+    // What they do on the same day after it counts, whatever a process remembers.
+    let refused = other.refused_sign_ins(&tenant(), &settings(&table).await, &again).await.unwrap();
+    assert_eq!(refused, [true, false, false]);
+    let later = [sign_in("adeles-id", minute(11)), sign_in("bens-id", T0)];
+    assert_eq!(other.add_sign_ins(&tenant(), &later, kept_for).await.unwrap(), [true, false]);
+    assert_eq!(people().await, 2);
