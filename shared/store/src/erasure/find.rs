@@ -2,6 +2,7 @@
 //! parts, for a person; a device is found by its identifiers.
 
 use crate::erasure::Subject;
+use crate::erasure::mentions::addresses;
 use crate::keys::ItemKey;
 use crate::load::Listing;
 use crate::{Store, StoreError, Stored, Tenant};
@@ -16,8 +17,6 @@ pub(super) struct Found {
     at: Timestamp,
     /// The names of the person, in the form in which they are compared.
     pub users: BTreeSet<String>,
-    /// The address as it may stand in a text.
-    text: Option<String>,
     /// Identifiers of the devices of which nothing will be left.
     pub identifiers: BTreeSet<Identifier>,
     /// The items concerned, with the segments that they have; also what lay at the keys that lead to them now: older
@@ -39,10 +38,8 @@ impl Erases for Found {
     }
 
     fn mentioned(&self, event: &Event) -> Option<Timestamp> {
-        let text = self.text.as_deref()?;
-        let mentions = |value: String| value.to_lowercase().contains(text);
-        let said = serde_json::to_string(&event.body).is_ok_and(mentions);
-        (said || serde_json::to_string(&event.key).is_ok_and(mentions)).then_some(self.at)
+        let is_theirs = |address: &String| self.users.contains(address);
+        (!self.by_device && addresses(event).iter().any(is_theirs)).then_some(self.at)
     }
 }
 
@@ -86,12 +83,7 @@ impl Store {
 
     async fn find_user(&self, tenant: &Tenant, text: &str, now: Timestamp) -> Result<Found, StoreError> {
         let name = user_name(text);
-        let mut found = Found {
-            at: now,
-            users: BTreeSet::from([name.clone()]),
-            text: Some(name.clone()).filter(|name| name.contains('@')),
-            ..Found::default()
-        };
+        let mut found = Found { at: now, users: BTreeSet::from([name.clone()]), ..Found::default() };
         // The other names that were reported with this one.
         let mut also: BTreeSet<String> = BTreeSet::new();
         found.unreadable = self

@@ -12,6 +12,7 @@ mod accounts;
 mod find;
 mod jobs;
 mod kept;
+mod mentions;
 mod pass;
 mod remove;
 mod tombstones;

@@ -6,6 +6,7 @@
 use crate::item::{DATA, EXPIRES, Item, item_key, n, number, s};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::tenants::{ERASURES, TENANT};
+use crate::erasure::mentions::addresses;
 use crate::{CAPACITY, Cause, Consistency, Secret, Store, StoreError};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -99,7 +100,8 @@ impl Held {
     /// Whether an event happened before its person or device was erased.
     pub fn refuses(&self, event: &Event) -> bool {
         let devices = deciding(event.about.identifiers()).filter_map(|identifier| self.device(&identifier));
-        devices.chain(self.user(&event.about)).max().is_some_and(|until| event.placed() < until)
+        let until = devices.chain(self.user(&event.about)).chain(self.mentioned(event)).max();
+        until.is_some_and(|until| event.placed() < until)
     }
 
     /// Whether a device's key, as it was published of something that began at `began`, is that of an erased device.
@@ -123,6 +125,10 @@ impl Erases for Tombstones {
 }
 
 impl Store {
+
+    fn mentioned(&self, event: &Event) -> Option<Timestamp> {
+        addresses(event).iter().filter_map(|address| self.until.get(&self.of_user(address)).copied()).max()
+    }
     /// The tenant's tombstones; `None` if nothing was ever erased, which costs nothing. `settings` must be the tenant's, as
     /// they were read with it.
     ///

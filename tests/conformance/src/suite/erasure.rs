@@ -7,7 +7,8 @@ use crate::{Engine, Table};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::sync::atomic::{AtomicU64, Ordering};
-use vestibule_domain::event::Event;
+use vestibule_domain::event::{Body, Event};
+use vestibule_domain::failure::Failure;
 use vestibule_domain::history::Added;
 use vestibule_domain::web_enrollment::{SignIn, WebStep, WebSteps};
 use vestibule_domain::{Kind, Millis, Platform, TenantSettings, Timestamp, codec};
@@ -264,6 +265,31 @@ pub async fn a_writer_that_knows_of_no_erasure_brings_nothing_back(engine: &Engi
     for serial in ["ADELES-1", "ADELES-2"] {
         assert_eq!(found(&table, serial, minute(17)).await, None);
     }
+    table.drop().await;
+}
+
+/// Whatever device a text came from, and whomever that event names.
+pub async fn a_text_that_mentions_a_person_does_not_come_back(engine: &Engine) {
+    let table = table(engine).await;
+    let bens = Device::serial("BENS-1").and_user(BEN);
+    let fails = |id: &str, message: &str, at| {
+        let mut event = bens.reports(id, Kind::Failed, at);
+        if let Body::Enrollment(step) = &mut event.body {
+            step.failure = Some(Failure { message: Some(message.to_owned()), ..Failure::default() });
+        }
+        event
+    };
+    let started = bens.reports("start", Kind::Started, minute(0));
+    let theirs = fails("mentions", "first line\nuser='adele@contoso.example': no licence.", minute(1));
+    add(&table, vec![started, theirs.clone()], minute(2)).await;
+    let record = erase(&table, &user(ADELE), minute(10)).await;
+    assert_eq!((record.shared, record.events), (1, 1));
+    nothing_names(&table, &["adele"]).await;
+    let late = fails("late", "<Adele@Contoso.example> is over the limit", minute(9));
+    let other = fails("other", "<gadele@contoso.example> is over the limit", minute(9));
+    let later = fails("later", "<adele@contoso.example> is over the limit", minute(11));
+    let added = add(&table, vec![theirs, late, other, later], minute(12)).await;
+    assert_eq!(added, [Added::Erased, Added::Erased, Added::New, Added::New]);
     table.drop().await;
 }
 
