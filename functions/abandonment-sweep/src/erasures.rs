@@ -1,5 +1,5 @@
 //! Ends erasures: some minutes after each, what a writer stored meanwhile is erased too, and the segments of what was
-//! erased are deleted (`vestibule_store::Erasing`).
+//! erased are deleted (`vestibule_store::Erasing`). As long as a run finds something, the next one looks again.
 
 use crate::Sweep;
 use vestibule_domain::Timestamp;
@@ -15,7 +15,10 @@ impl Sweep {
         for erasing in self.store.erasings().await?.into_iter().filter(|erasing| erasing.is_due(now)) {
             let tenant = &erasing.tenant;
             match self.store.end_erasing_of_table(&erasing, now).await {
-                Ok(()) => tracing::info!(%tenant, at = %erasing.at(), "the table's part of an erasure has ended"),
+                Ok(true) => tracing::info!(%tenant, at = %erasing.at(), "the table's part of an erasure has ended"),
+                Ok(false) => {
+                    tracing::info!(%tenant, at = %erasing.at(), "late events were erased; a file without them must follow");
+                }
                 Err(error) => {
                     tracing::error!(%tenant, %error, "an erasure could not be ended; the next run tries again");
                     metrics::ERASURES_NOT_ENDED.count(tenant.as_str(), 1, now.millis());

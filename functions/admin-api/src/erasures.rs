@@ -10,7 +10,7 @@ use vestibule_domain::{Timestamp, fold};
 use vestibule_platform::credentials::random;
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_store::{Credential, Kept, KeptAbout, OlderFiles, Subject, Tenant};
+use vestibule_store::{Credential, Erasing, Kept, KeptAbout, OlderFiles, Subject, Tenant};
 
 /// Longest name of a person or a device.
 const MOST_BYTES: usize = 512;
@@ -66,15 +66,11 @@ impl Api {
         let by = asker(call);
         let erased = store.erase(&call.tenant, &subject, older_files, (id.as_str(), by.as_str()), call.now).await;
         let erased = erased.map_err(store_problem)?;
-        let tenant = &call.tenant.id;
-        if store.latest_file(tenant).await.map_err(store_problem)?.is_some() {
-            // A file that is being made may still have them, so another must follow it.
-            self.request_export(call, true).await?;
-        } else {
-            for erasing in store.erasings().await.map_err(store_problem)? {
-                if erasing.tenant == *tenant && erasing.id() == id {
-                    store.end_erasing_of_files(&erasing).await.map_err(store_problem)?;
-                }
+        let is_ours = |one: &Erasing| one.tenant == call.tenant.id && one.id() == id;
+        for erasing in store.erasings().await.map_err(store_problem)?.iter().filter(|one| is_ours(one)) {
+            if !store.end_erasing_without_files(erasing, call.now).await.map_err(store_problem)? {
+                // A file that is being made may still have them, so another must follow it.
+                self.request_export(call, true).await?;
             }
         }
         let body =

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use vestibule_archive::Archive;
-use vestibule_domain::{Millis, TenantId, TenantSettings, Timestamp};
+use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Step};
+use vestibule_domain::{Millis, Reports, TenantId, TenantSettings, Timestamp};
 use vestibule_host::{Host, Names};
 use vestibule_platform::{Bus, Clock, Config};
 use vestibule_store::{ExportReason, OlderFiles, Secret, SettingsHistory, Store, Subject, Tenant};
@@ -153,6 +154,58 @@ async fn a_file_that_was_made_during_an_erasure_does_not_end_it() {
     services.at(31);
     assert_eq!(exporter.handle(request(at(31), "asked")).await.unwrap()["isNew"], true);
     assert!(!is_open().await);
+}
+
+/// What a writer stored meanwhile is found after the erasure's own file. Then another must follow, and the tick requests it.
+#[tokio::test]
+async fn an_erasure_that_finds_something_late_waits_for_another_file() {
+    let services = Services::start().await;
+    let exporter = services.exporter("one", "reports");
+    let tick = Tick::new(services.store.clone(), services.bus.clone(), services.clock.clone());
+    services.at(30);
+    exporter.export(&contoso(), at(30)).await.unwrap();
+    let before = services.store.tenant(&contoso()).await.unwrap().unwrap();
+    let subject = Subject::Device("SERIAL-1".to_owned());
+    services.store.erase(&before, &subject, OlderFiles::Rebuild, ("x", "tester"), at(31)).await.unwrap();
+    // It holds the tenant as it was before the erasure.
+    let late = late_event("SERIAL-1", at(20));
+    services.store.add_events(&contoso(), &before.settings, vec![late], at(32)).await.unwrap();
+    services.at(33);
+    let first = exporter.export(&contoso(), at(33)).await.unwrap();
+    let open = async || services.store.erasings().await.unwrap();
+    assert!(open().await[0].files_done());
+    assert!(!services.store.end_erasing_of_table(&open().await[0], at(40)).await.unwrap());
+    assert!(!open().await[0].files_done());
+    let requested = async |minutes| {
+        services.at(minutes);
+        let ticked = tick.handle(json!({})).await.unwrap();
+        ticked["requested"].as_u64().unwrap()
+    };
+    assert_eq!(requested(45).await, 0, "the newest file is young");
+    assert_eq!(requested(95).await, 1);
+    let request = services.published("ReportExportRequested").pop().unwrap();
+    exporter.handle(json!({"detail": request})).await.unwrap();
+    assert!(open().await[0].files_done());
+    assert!(services.store.end_erasing_of_table(&open().await[0], at(96)).await.unwrap());
+    assert_eq!(open().await, []);
+    // The file between has it no more.
+    let files = services.store.files(&contoso(), 10).await.unwrap();
+    let between = files.iter().find(|file| file.as_of == at(33)).unwrap();
+    assert_ne!(between.sha256, first.file.sha256);
+    assert_eq!((first.file.rows["attempts"], between.rows["attempts"]), (1, 0));
+}
+
+fn late_event(serial: &str, time: Timestamp) -> Event {
+    let about = About { serial_number: Some(serial.to_owned()), ..About::default() };
+    Event {
+        key: EventKey { source: "https://mdm.example".to_owned(), id: "late".to_owned() },
+        time,
+        received_at: time,
+        clock_skew: None,
+        reports: Reports::ALL,
+        about,
+        body: Body::Enrollment(Step::of(Kind::Started)),
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Requests the report files that are due and missing, one event for each tenant; `report-export` makes them.
 //!
 //! A tick looks at the current state, not at what was done before: whatever was lost or failed is due again in the next
-//! tick. It is a separate function, so that long exports never delay it.
+//! tick. It is a separate function, so that long exports never delay it. An erasure that waits for a file without whom it
+//! erased has one requested, too.
 //!
 //! Must stay true: a tenant that can't be looked at does not delay the others' files. A tenant whose export is running
 //! or failed not long ago is skipped.
@@ -9,13 +10,16 @@
 use futures::StreamExt as _;
 use serde::Serialize;
 use serde_json::Value;
-use vestibule_domain::{TenantId, Timestamp};
+use std::collections::HashSet;
+use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_platform::bus::{EXPORT_REQUESTED, Outgoing};
 use vestibule_platform::{BoxError, Bus, Clock, metrics};
-use vestibule_store::{ExportReason, ExportRequest, Store, StoreError};
+use vestibule_store::{Erasing, ExportReason, ExportRequest, Store, StoreError};
 
 /// Tenants looked at in parallel.
 const CONCURRENCY: usize = 16;
+/// How often a file is requested for an erasure that no file has ended.
+const FOR_ERASURES_EVERY: Millis = Millis::from_minutes(60);
 
 /// The tick.
 #[derive(Clone, Debug)]
@@ -72,8 +76,9 @@ impl Tick {
     async fn run(&self, tick: Timestamp, now: Timestamp) -> Result<Ticked, BoxError> {
         let tenants = self.store.tenants().await?;
         metrics::TENANTS.set([], f64::from(u32::try_from(tenants.len()).unwrap_or(u32::MAX)));
+        let erasing = &self.erasing(now).await;
         let mut looks = futures::stream::iter(tenants)
-            .map(|tenant| async move { (self.look(&tenant, tick, now).await, tenant) })
+            .map(|tenant| async move { (self.look(&tenant, erasing.contains(&tenant), tick, now).await, tenant) })
             .buffer_unordered(CONCURRENCY);
         let (mut ticked, mut requests) = (Ticked::default(), Vec::new());
         while let Some((found, tenant)) = looks.next().await {
@@ -101,7 +106,19 @@ impl Tick {
         Ok(ticked)
     }
 
-    async fn look(&self, id: &TenantId, tick: Timestamp, now: Timestamp) -> Result<Found, StoreError> {
+    /// The tenants with an erasure that waits for a file.
+    async fn erasing(&self, now: Timestamp) -> HashSet<TenantId> {
+        let erasings = self.store.erasings().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the erasures under way could not be listed; their files wait for the next tick");
+            Vec::new()
+        });
+        let oldest = erasings.iter().map(|erasing| (now - erasing.at()).get() / 1_000).max().unwrap_or_default();
+        metrics::ERASURE_OPEN_SECONDS.set([], f64::from(u32::try_from(oldest.max(0)).unwrap_or(u32::MAX)));
+        let waits = |erasing: &Erasing| !erasing.files_done() && erasing.is_emptied() && !erasing.of_tenant();
+        erasings.into_iter().filter(waits).map(|erasing| erasing.tenant).collect()
+    }
+
+    async fn look(&self, id: &TenantId, erases: bool, tick: Timestamp, now: Timestamp) -> Result<Found, StoreError> {
         let Some(tenant) = self.store.tenant(id).await? else { return Ok(Found::Nothing) };
         let due = tenant.settings.last_export_due(tick);
         let (latest, exports) = futures::try_join!(self.store.latest_file(id), self.store.exports(id))?;
@@ -118,7 +135,10 @@ impl Tick {
             return Ok(request(pending.as_of, ExportReason::Asked));
         }
         if !is_missing {
-            return Ok(Found::Nothing);
+            // Late events are found after the file that the erasure requested, and an older file may have failed.
+            let is_old = latest.as_ref().is_none_or(|file| file.as_of + FOR_ERASURES_EVERY <= now);
+            let may_begin = erases && is_old && exports.may_begin(now);
+            return Ok(if may_begin { request(now, ExportReason::Asked) } else { Found::Nothing });
         }
         Ok(if exports.may_begin(now) { request(due, ExportReason::Nightly) } else { Found::Waiting(due) })
     }

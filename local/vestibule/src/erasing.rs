@@ -3,16 +3,17 @@
 //! before it returns (docs/ERASURE.md).
 //!
 //! Must stay true: a job ends last. So when it is gone nothing in the folder names whom it was about, and one that was
-//! interrupted is begun again.
+//! interrupted is begun again. A tenant whose erasure fails does not delay the others'.
 
 use crate::app::{TENANT_CHANGES, remove_folder, scratch_root};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vestibule_archive::Archive;
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_host::{HostError, Scrubber};
-use vestibule_platform::{BoxError, Clock};
+use vestibule_platform::{BoxError, Clock, metrics};
 use vestibule_store::{Erasing, Store};
 
 /// The wait between two looks for something to end. A look at rest is one call of the file system.
@@ -20,6 +21,24 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Which texts of a published event must go.
 type Overwritten = Box<dyn Fn(&Value) -> Vec<String> + Send>;
+
+/// What became of the erasures of a data folder.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// How many have not ended.
+    pub open: usize,
+    /// The tenants of those that could not be ended.
+    pub failed: BTreeSet<TenantId>,
+}
+
+impl Ended {
+    fn failed(&mut self, erasing: &Erasing, error: &dyn std::fmt::Display, now: Timestamp) {
+        let (tenant, at) = (&erasing.tenant, erasing.at());
+        tracing::error!(%tenant, %at, %error, "an erasure could not be ended; it is tried again");
+        metrics::ERASURES_NOT_ENDED.count(tenant.as_str(), 1, now.millis());
+        self.failed.insert(tenant.clone());
+    }
+}
 
 /// Ends the erasures of one data folder.
 #[derive(Clone)]
@@ -46,73 +65,107 @@ impl Eraser {
                 continue;
             }
             seen = changes;
-            open = match self.end(|| self.scrubber.handed_on()).await {
-                Ok(left) => left > 0,
+            let ended = self.end(|| self.scrubber.handed_on()).await;
+            open = match &ended {
+                Ok(ended) => ended.open > 0,
                 Err(error) => {
-                    tracing::error!(%error, "an erasure could not be ended; it is tried again");
-                    tokio::time::sleep(LOOK * 20).await;
+                    tracing::error!(%error, "erasures could not be ended; it is tried again");
                     true
                 }
             };
+            if ended.is_ok_and(|ended| ended.failed.is_empty()) {
+                continue;
+            }
+            tokio::time::sleep(LOOK * 20).await;
         }
     }
 
-    /// Ends the erasures whose files' part is done, and returns how many are left. `hand_on` returns when the stream has
-    /// handed on what it holds.
+    /// Ends the erasures whose files' part is done. `hand_on` returns when the stream has handed on what it holds. One
+    /// that fails does not delay the others.
+    ///
+    /// # Errors
+    /// If they can't be listed, or the services fail that all tenants share; the same call continues.
     pub async fn end<H: Future<Output = Result<(), HostError>>>(
         &self,
         hand_on: impl Fn() -> H,
-    ) -> Result<usize, BoxError> {
+    ) -> Result<Ended, BoxError> {
         let (ready, left): (Vec<_>, Vec<_>) = self.store.erasings().await?.into_iter().partition(Erasing::files_done);
-        for erasing in left.iter().filter(|one| !one.is_emptied() && one.is_due(self.now())) {
+        let mut ended = Ended { open: left.len(), failed: BTreeSet::new() };
+        for erasing in left.iter().filter(|one| !one.of_tenant() && !one.is_emptied() && one.is_due(self.now())) {
             // Its process has died, or it would have ended that by now.
-            self.store.empty_rest(erasing, self.now()).await?;
+            if let Err(error) = self.store.empty_rest(erasing, self.now()).await {
+                ended.failed(erasing, &error, self.now());
+            }
         }
         if ready.is_empty() {
-            return Ok(left.len());
+            return Ok(ended);
         }
+        ended.open += ready.len();
         // What its reader still needs must not go before it has read it.
         hand_on().await?;
-        for erasing in &ready {
-            self.store.erase_rest(erasing, self.now()).await?;
-            self.archive.forget_copy(&erasing.tenant).await?;
-            if erasing.of_tenant() && self.store.tenant(&erasing.tenant).await?.is_none() {
-                // An export that was under way.
-                self.archive.remove_objects(&erasing.tenant).await?;
+        let mut begun = Vec::new();
+        for erasing in ready {
+            match self.begin(&erasing).await {
+                Ok(Some(overwritten)) => begun.push((erasing, overwritten)),
+                // Something late was found: a file without it comes first.
+                Ok(None) => {}
+                Err(error) => ended.failed(&erasing, &error, self.now()),
             }
-            if erasing.of_tenant() || !erasing.items().is_empty() {
-                // Copies that `export` made. They can be made again, from files without whom was erased.
-                remove_folder(&self.data.join("reports").join(erasing.tenant.as_str()))?;
-            }
+        }
+        if begun.is_empty() {
+            return Ok(ended);
         }
         self.remove_left_copies()?;
         // Now the stream has what was deleted just now, too.
         hand_on().await?;
-        self.scrubber.lose_bytes(self.overwritten(&ready).await?).await?;
-        for erasing in &ready {
-            self.store.end_erasing_of_table(erasing, self.now()).await?;
+        let (begun, overwritten): (Vec<_>, Vec<_>) = begun.into_iter().unzip();
+        let which = move |event: &Value| -> Vec<String> {
+            overwritten.iter().flat_map(|overwritten| overwritten(event)).collect()
+        };
+        self.scrubber.lose_bytes(which).await?;
+        for erasing in &begun {
+            match self.store.end_erasing_of_table(erasing, self.now()).await {
+                Ok(true) => ended.open -= 1,
+                Ok(false) => {}
+                Err(error) => ended.failed(erasing, &error, self.now()),
+            }
         }
-        Ok(left.len())
+        Ok(ended)
+    }
+
+    /// Erases what is left of an erasure in the table and beside it. Returns which texts of published events must go;
+    /// `None` if something late was found, so that it waits for another file.
+    async fn begin(&self, erasing: &Erasing) -> Result<Option<Overwritten>, BoxError> {
+        if !self.store.erase_rest(erasing, self.now()).await? {
+            // The next tick sends it on.
+            self.store.ask_for_export(&erasing.tenant, self.now(), true).await?;
+            return Ok(None);
+        }
+        self.archive.forget_copy(&erasing.tenant).await?;
+        if erasing.of_tenant() && self.store.tenant(&erasing.tenant).await?.is_none() {
+            // An export that was under way.
+            self.archive.remove_objects(&erasing.tenant).await?;
+        }
+        if erasing.of_tenant() || !erasing.items().is_empty() {
+            // Copies that `export` made. They can be made again, from files without whom was erased.
+            remove_folder(&self.data.join("reports").join(erasing.tenant.as_str()))?;
+        }
+        self.overwritten(erasing).await.map(Some)
     }
 
     /// Which texts of a published event must go: the keys of erased devices, and all keys of removed tenants.
-    async fn overwritten(&self, ready: &[Erasing]) -> Result<Overwritten, BoxError> {
-        let mut tombstones = Vec::new();
-        for erasing in ready {
-            let id = erasing.tenant.clone();
-            match self.store.tenant(&id).await? {
-                Some(tenant) => tombstones.push((id, self.store.tombstones(&tenant.id, &tenant.settings).await?)),
-                None => tombstones.push((id, None)),
-            }
-        }
+    async fn overwritten(&self, erasing: &Erasing) -> Result<Overwritten, BoxError> {
+        let id = erasing.tenant.clone();
+        let tombstones = match self.store.tenant(&id).await? {
+            Some(tenant) => self.store.tombstones(&tenant.id, &tenant.settings).await?,
+            None => None,
+        };
         Ok(Box::new(move |event: &Value| {
             let text = |name: &str| event["detail"][name].as_str();
-            let (Some(tenant), Some(key)) =
-                (text("tenant").and_then(|id| TenantId::parse(id).ok()), text("enrollmentKey"))
-            else {
+            let (Some(tenant), Some(key)) = (text("tenant"), text("enrollmentKey")) else { return Vec::new() };
+            if tenant != id.as_str() {
                 return Vec::new();
-            };
-            let Some((_, tombstones)) = tombstones.iter().find(|(id, _)| *id == tenant) else { return Vec::new() };
+            }
             let began = text("startedAt").and_then(|at| Timestamp::parse(at).ok()).unwrap_or(Timestamp::MIN);
             let is_gone = tombstones.as_ref().is_none_or(|tombstones| tombstones.names(key, began));
             if is_gone && !key.is_empty() { vec![key.to_owned()] } else { Vec::new() }

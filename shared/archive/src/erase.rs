@@ -19,7 +19,7 @@ impl Archive {
     /// The erasures whose files' part has not ended.
     pub(crate) async fn of_files(&self, tenant: &TenantId) -> Result<Vec<Erasing>, ArchiveError> {
         let mut erasings = self.store.erasings().await?;
-        erasings.retain(|one| one.tenant == *tenant && !one.files_done());
+        erasings.retain(|one| one.tenant == *tenant && !one.files_done() && !one.of_tenant());
         Ok(erasings)
     }
 
@@ -50,9 +50,9 @@ impl Archive {
     /// # Errors
     /// When the table or the bucket cannot be read or written; the same call continues.
     pub async fn end_erasings(&self, tenant: &Tenant, exported: &Exported) -> Result<usize, ArchiveError> {
-        let Exported { file: newest, without, .. } = exported;
+        let newest = &exported.file;
         let mut erasings = self.of_files(&tenant.id).await?;
-        erasings.retain(|erasing| without.contains(erasing.id()) && erasing.at() <= newest.as_of);
+        erasings.retain(|erasing| exported.is_without(erasing));
         if erasings.is_empty() {
             return Ok(0);
         }

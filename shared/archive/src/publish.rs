@@ -39,9 +39,16 @@ pub struct Exported {
     pub check_ms: u64,
     /// Milliseconds spent on the summary and the page beside the file.
     pub parts_ms: u64,
-    /// The ids of the erasures whose people and devices are surely not in it; none if an earlier run made it.
+    /// The marks of the erasures whose people and devices are surely not in it; none if an earlier run made it.
     #[serde(skip)]
-    pub without: BTreeSet<String>,
+    pub without: BTreeSet<(String, u32)>,
+}
+
+impl Exported {
+    /// Whether it surely has nothing of whom an erasure erased.
+    pub fn is_without(&self, erasing: &Erasing) -> bool {
+        erasing.at() <= self.file.as_of && self.without.contains(&erasing.mark())
+    }
 }
 
 /// What a file is made from.
@@ -130,7 +137,7 @@ impl Archive {
         let erasings = self.of_files(&tenant.id).await?;
         // Of the others the table still had something, perhaps, when it was read.
         let emptied = erasings.iter().filter(|erasing| erasing.is_emptied());
-        let without = emptied.map(|erasing| erasing.id().to_owned()).collect();
+        let without = emptied.map(Erasing::mark).collect();
         let erased: BTreeSet<String> = erasings.iter().flat_map(Erasing::items).collect();
         // The index may lag behind an erasure, and its items may have been emptied since they were read.
         working = once.cut(working, &erased).await?;

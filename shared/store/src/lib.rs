@@ -114,6 +114,8 @@ pub struct Store {
     recent: recent::Recent,
     web_enrollment: web_enrollment::Remembered,
     tombstones: erasure::Held,
+    /// Bytes of one page of tombstones, or of what an erasure concerns.
+    erasure_page: usize,
     /// The source of random numbers, for pauses that differ from writer to writer.
     jitter: Arc<AtomicU64>,
     /// Whether bulk reads are strongly consistent, whatever that costs.
@@ -135,6 +137,7 @@ impl Store {
             recent: recent::Recent::default(),
             web_enrollment: web_enrollment::Remembered::default(),
             tombstones: erasure::Held::default(),
+            erasure_page: erasure::PAGE_BYTES,
             jitter,
             consistent: false,
             notice: notice::Notice::default(),
@@ -147,6 +150,14 @@ impl Store {
     #[must_use]
     pub fn with_notice(mut self, file: PathBuf) -> Self {
         self.notice = notice::Notice::at(file);
+        self
+    }
+
+    /// The same, with erasures in pages of so many bytes. The default takes thousands of devices; a test that wants
+    /// several pages asks for less.
+    #[must_use]
+    pub const fn with_erasure_pages(mut self, bytes: usize) -> Self {
+        self.erasure_page = bytes;
         self
     }
 

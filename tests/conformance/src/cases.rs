@@ -121,6 +121,7 @@ macro_rules! with_cases {
                 a_device_is_erased_by_any_identifier,
                 an_erasure_knows_the_keys_from_before_a_merge,
                 a_writer_that_knows_of_no_erasure_brings_nothing_back,
+                an_erasure_of_many_devices_has_pages,
                 a_text_that_mentions_a_person_does_not_come_back,
                 a_corrupt_enrollment_does_not_keep_an_erasure_open,
                 erasing_while_others_write_loses_nothing_of_theirs,

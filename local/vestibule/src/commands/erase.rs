@@ -41,8 +41,7 @@ pub async fn run(
     let tenant = app.tenant(name).await?;
     let id: String = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
     let erased = app.store.erase(&tenant, &subject, older_files, (id.as_str(), "operator"), app.now()).await?;
-    let newest = without_in_files(&app, &tenant.id, &id).await?;
-    end(&app, &tenant.id, &id, common).await?;
+    let newest = end(&app, &tenant.id, &id, common).await?;
     app.close().await?;
     let mut value = serde_json::to_value(&erased.record)?;
     value["at"] = json!(erased.record.at.to_string());
@@ -78,17 +77,20 @@ fn words(record: &ErasureRecord, shared_ids: &[String]) -> Lines {
     lines
 }
 
+/// The erasure, if it has not ended.
+async fn open(app: &App, tenant: &TenantId, id: &str) -> Result<Option<Erasing>, BoxError> {
+    Ok(app.store.erasings().await?.into_iter().find(|one| one.tenant == *tenant && one.id() == id))
+}
+
 /// Publishes a file without what was erased, with which older files are rebuilt or removed; returns its id. `None` if the
 /// tenant has no file.
 async fn without_in_files(app: &App, tenant: &TenantId, id: &str) -> Result<Option<String>, BoxError> {
     let until = Instant::now() + PATIENCE;
     loop {
-        let is_open = |one: &Erasing| one.tenant == *tenant && one.id() == id && !one.files_done();
-        let Some(erasing) = app.store.erasings().await?.into_iter().find(is_open) else {
+        let Some(erasing) = open(app, tenant, id).await?.filter(|erasing| !erasing.files_done()) else {
             return Ok(app.store.latest_file(tenant).await?.map(|file| file.sha256));
         };
-        if app.store.latest_file(tenant).await?.is_none() {
-            app.store.end_erasing_of_files(&erasing).await?;
+        if app.store.end_erasing_without_files(&erasing, app.now()).await? {
             return Ok(None);
         }
         match app.exporter.run(tenant, app.now(), ExportReason::Operator).await? {
@@ -96,7 +98,7 @@ async fn without_in_files(app: &App, tenant: &TenantId, id: &str) -> Result<Opti
                 // Its own try may have failed: then this says why.
                 let whole = app.tenant(tenant.as_str()).await?;
                 app.exporter.archive().end_erasings(&whole, &exported).await?;
-                if exported.without.contains(id) && exported.file.as_of >= erasing.at() {
+                if exported.is_without(&erasing) {
                     return Ok(Some(exported.file.sha256));
                 }
             }
@@ -110,21 +112,36 @@ async fn without_in_files(app: &App, tenant: &TenantId, id: &str) -> Result<Opti
     }
 }
 
-/// Waits until the folder has lost the bytes, too.
-async fn end(app: &App, tenant: &TenantId, id: &str, common: &Common) -> Result<(), BoxError> {
-    if let Some(eraser) = app.eraser(&common.data) {
-        eraser.end(|| async { app.host.settle(&app.functions()).await }).await?;
-        return Ok(());
-    }
-    // The `serve` that owns the folder does it.
+/// Waits until files are without what was erased and the folder has lost the bytes, too; returns the id of the file that
+/// was published for it. If something is found that was stored meanwhile, all of it is done again.
+async fn end(app: &App, tenant: &TenantId, id: &str, common: &Common) -> Result<Option<String>, BoxError> {
+    let eraser = app.eraser(&common.data);
     let until = Instant::now() + PATIENCE;
-    while app.store.erasings().await?.iter().any(|one| one.tenant == *tenant && one.id() == id) {
-        if Instant::now() > until {
-            return Err("the process that serves the folder has not ended the erasure; it goes on there".into());
+    let mut newest = None;
+    while let Some(erasing) = open(app, tenant, id).await? {
+        if !erasing.files_done() {
+            newest = without_in_files(app, tenant, id).await?.or(newest);
         }
-        tokio::time::sleep(LOOK).await;
+        let Some(eraser) = &eraser else {
+            // The `serve` that owns the folder does the rest.
+            if Instant::now() > until {
+                return Err("the process that serves the folder has not ended the erasure; it goes on there".into());
+            }
+            tokio::time::sleep(LOOK).await;
+            continue;
+        };
+        let ended = eraser.end(|| async { app.host.settle(&app.functions()).await }).await?;
+        if ended.failed.contains(tenant) || Instant::now() > until {
+            return Err(
+                "the erasure could not be ended, and the log says why; the next `serve` or `erase` tries again".into(),
+            );
+        }
     }
-    Ok(())
+    match newest {
+        Some(file) => Ok(Some(file)),
+        // An export beside this command may have done it.
+        None => Ok(app.store.latest_file(tenant).await?.map(|file| file.sha256)),
+    }
 }
 
 pub async fn remove_tenant(name: &str, yes: bool, common: &Common) -> Result<(), BoxError> {
@@ -134,6 +151,7 @@ pub async fn remove_tenant(name: &str, yes: bool, common: &Common) -> Result<(),
         app.close().await?;
         return Err("nothing was removed: type the tenant's name to confirm, or give --yes".into());
     }
+    app.store.begin_removal(&tenant, app.now()).await?;
     let archive = app.exporter.archive();
     let mut objects = archive.remove_objects(&tenant).await?;
     let items = app.store.remove_tenant(&tenant, app.now()).await?;

@@ -69,6 +69,9 @@ metrics! {
     ERASURES_NOT_ENDED: Rare, "vestibule_erasures_not_ended_total", [],
         "Steps of an erasure that failed: the table or an older file may still name somebody who was erased.",
         "The log names tenant and error. The next sweep and the next export try again.";
+    ERASURE_OPEN_SECONDS: Gauge<0>, "vestibule_erasure_open_seconds", [],
+        "Age of the oldest erasure that has not ended, as of the last tick of the exports; 0 if there is none.",
+        "Above a day, `doctor` says what it waits for: as a rule for an export that fails.";
     STREAM_LAG_SECONDS: Gauge<0>, "vestibule_stream_lag_seconds", [],
         "Age of the oldest change of the table that was not handed on when last looked.",
         "Above a minute, publications are late: look for errors in the log. On AWS the alarm `EventPublisherBehind` says \

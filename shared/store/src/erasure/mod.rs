@@ -13,6 +13,7 @@ mod find;
 mod jobs;
 mod kept;
 mod mentions;
+mod pages;
 mod pass;
 mod remove;
 mod tombstones;
@@ -21,6 +22,7 @@ mod web;
 pub use accounts::{HELD_KINDS, HeldKind, Holds, held_kind};
 pub use jobs::{Erasing, OlderFiles};
 pub use kept::{Kept, KeptAbout};
+pub(crate) use pages::PAGE_BYTES;
 pub(crate) use tombstones::Held;
 pub use tombstones::Tombstones;
 
@@ -129,8 +131,8 @@ impl Store {
         self.put_record(&tenant.id, &record).await?;
         self.put_tombstones(&tenant.id, id, &tombstones, now).await?;
         let items = found.items.iter().map(|(key, segments)| (key.name().to_owned(), segments.clone())).collect();
-        let job = Job { id: id.to_owned(), at: now, items, older_files, ..Job::default() };
-        self.put_erasing(&tenant.id, &job).await?;
+        let job = Job { id: id.to_owned(), at: now, older_files, ..Job::default() };
+        self.put_erasing(&tenant.id, job, &items).await?;
         for key in found.items.keys() {
             let Some(erased) = self.erase_item(key, &tenant.settings, &found, now).await? else { continue };
             record.events += erased.events;
@@ -140,7 +142,7 @@ impl Store {
                 record.shared += 1;
             }
         }
-        self.note_emptied(&tenant.id, id).await?;
+        self.note_emptied(&tenant.id, id, 0).await?;
         let keys: Vec<_> = found.items.keys().cloned().collect();
         self.forget_mentions(&tenant.id, &keys).await?;
         record.web_enrollment_days = self.erase_sign_ins(tenant, &found.users, now).await?;

@@ -1,11 +1,13 @@
 //! Erases what one item holds, and what else of the table names it.
 
 use crate::dead_letters::DEAD_LETTERS;
+use crate::erasure::Segments;
 use crate::item::{Found, Head, bucket, key_of, next_version, text};
 use crate::keys::{ItemKey, PK, SK, segment, tenant_pk};
 use crate::write::Written;
 use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use vestibule_domain::erasure::{Erases, Left};
 use vestibule_domain::{History, Millis, TenantId, TenantSettings, Timestamp};
 
@@ -70,6 +72,50 @@ impl Store {
             }
         }
         Err(StoreError::Busy)
+    }
+
+    /// The items that are concerned if something in the item at a key is to be erased, with their segments: itself, and the
+    /// keys that lead to it. `None` if nothing is.
+    pub(super) async fn concerned_by(
+        &self,
+        key: &ItemKey,
+        erases: &impl Erases,
+    ) -> Result<Option<Segments>, StoreError> {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let Some(head) = self.head_at(key).await?.filter(|head| !head.erased) else { return Ok(None) };
+            let history = match self.complete(&head).await {
+                Err(StoreError::MissingSegment(_)) if attempt + 1 < TRIES => continue,
+                completed => completed?,
+            };
+            if history.without(erases) == Left::Everything {
+                return Ok(None);
+            }
+            let links = self.links_to(key, &history).await?;
+            let mut concerned: Segments = links.iter().map(|link| (link.name().to_owned(), Vec::new())).collect();
+            concerned.insert(key.name().to_owned(), head.segments);
+            return Ok(Some(concerned));
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// Where links at any of these keys end, if there is an enrollment: what lay there was merged into it.
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub async fn merged_into(&self, keys: &[ItemKey]) -> Result<BTreeSet<ItemKey>, StoreError> {
+        let mut ends = BTreeSet::new();
+        for item in self.batch_get(keys.iter().map(key_of).collect(), Consistency::Strong, Cause::Erase).await? {
+            if let Some(link) = Found::link(&item) {
+                let (end, head) = self.follow(link?).await?;
+                if head.is_some_and(|head| !head.erased) {
+                    ends.insert(end);
+                }
+            }
+        }
+        Ok(ends)
     }
 
     /// The head at a key, as it is now.

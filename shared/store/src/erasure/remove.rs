@@ -3,6 +3,7 @@
 //! Must stay true: from the first step on nobody is authenticated for the tenant, and its item goes last. So the same call
 //! again ends a removal that was interrupted. What was under way before may still store something; the job finds it.
 
+use crate::erasure::Segments;
 use crate::erasure::jobs::{JOBS, Job};
 use crate::item::{Item, text};
 use crate::keys::{PK, SK, tenant_pk};
@@ -35,6 +36,20 @@ fn is_of(tenant: &TenantId, pk: &str, sk: &str, item: &Item) -> bool {
 }
 
 impl Store {
+    /// Records that a tenant is being removed, before anything of it goes: whoever copies table and objects meanwhile
+    /// must know.
+    ///
+    /// # Errors
+    /// If the table can't be written.
+    pub async fn begin_removal(&self, tenant: &TenantId, now: Timestamp) -> Result<(), StoreError> {
+        self.put_removal(tenant, now, false).await
+    }
+
+    async fn put_removal(&self, tenant: &TenantId, now: Timestamp, files_done: bool) -> Result<(), StoreError> {
+        let job = Job { id: REMOVAL.to_owned(), at: now, files_done, of_tenant: true, ..Job::default() };
+        self.put_erasing(tenant, job, &Segments::new()).await
+    }
+
     /// Removes a tenant and everything that the table has of it; returns how many items that were. The table is read
     /// whole for it. Files and objects are the caller's.
     ///
@@ -60,8 +75,7 @@ impl Store {
                 break;
             }
         }
-        let job = Job { id: REMOVAL.to_owned(), at: now, files_done: true, of_tenant: true, ..Job::default() };
-        self.put_erasing(tenant, &job).await?;
+        self.put_removal(tenant, now, true).await?;
         self.delete(DIRECTORY, tenant.as_str()).await?;
         self.delete(&tenant_pk(tenant), TENANT).await?;
         self.notice.raise();

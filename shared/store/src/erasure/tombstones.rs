@@ -1,12 +1,15 @@
 //! Tombstones: keyed hashes of the names that were erased, each with the instant before which everything is refused.
 //!
+//! A person's are in items of bounded size, since an item takes no more than 400 kB. Writers read all of them by one
+//! query when the count of erasures in the tenant's item has changed, and remember them until it changes again.
+//!
 //! Must stay true: without the tenant's random key nobody can tell whom a tombstone is of, and it ends by itself when
 //! everything before it is older than the longest retention.
 
+use crate::erasure::mentions::addresses;
 use crate::item::{DATA, EXPIRES, Item, item_key, n, number, s};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::tenants::{ERASURES, TENANT};
-use crate::erasure::mentions::addresses;
 use crate::{CAPACITY, Cause, Consistency, Secret, Store, StoreError};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -46,10 +49,6 @@ type Counted = (u64, Arc<Tombstones>);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Held(Arc<Mutex<HashMap<TenantId, Counted>>>);
 
-impl Tombstones {
-    fn none(tenant: &TenantId, key: Secret) -> Self {
-        Self { tenant: tenant.clone(), key, until: HashMap::new() }
-    }
 impl Held {
     /// Forgets those of a tenant that is removed.
     pub(super) fn forget(&self, tenant: &TenantId) {
@@ -57,6 +56,10 @@ impl Held {
     }
 }
 
+impl Tombstones {
+    fn none(tenant: &TenantId, key: Secret) -> Self {
+        Self { tenant: tenant.clone(), key, until: HashMap::new() }
+    }
 
     /// Of these users and devices, as of `at`.
     pub(super) fn new(
@@ -122,13 +125,13 @@ impl Erases for Tombstones {
     fn user(&self, about: &About) -> Option<Timestamp> {
         about.user_names().filter_map(|name| self.until.get(&self.of_user(&name)).copied()).max()
     }
-}
-
-impl Store {
 
     fn mentioned(&self, event: &Event) -> Option<Timestamp> {
         addresses(event).iter().filter_map(|address| self.until.get(&self.of_user(address)).copied()).max()
     }
+}
+
+impl Store {
     /// The tenant's tombstones; `None` if nothing was ever erased, which costs nothing. `settings` must be the tenant's, as
     /// they were read with it.
     ///
@@ -187,27 +190,29 @@ impl Store {
         sign_ins: impl IntoIterator<Item = &'s SignIn>,
     ) -> Result<Vec<bool>, StoreError> {
         let tombstones = self.tombstones(tenant, settings).await?;
+        self.web_enrollment.as_of(tenant, settings.erasures);
         let refuses = |sign_in| tombstones.as_ref().is_some_and(|tombstones| tombstones.refuses_sign_in(sign_in));
         Ok(sign_ins.into_iter().map(refuses).collect())
     }
 
-    /// Writes tombstones, and counts the erasure in the tenant's item, by which writers learn of it.
+    /// Writes tombstones, in pages, and counts the erasure in the tenant's item, by which writers learn of it.
     pub(super) async fn put_tombstones(
         &self,
         tenant: &TenantId,
         id: &str,
-        self.web_enrollment.as_of(tenant, settings.erasures);
         tombstones: &Tombstones,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut item: Item = item_key(&tenant_pk(tenant), &format!("{TOMBSTONE}{id}"));
-        let hashes: Vec<u8> = tombstones.until.keys().flatten().copied().collect();
-        item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(hashes)));
-        item.insert(AT.to_owned(), n(at.millis()));
-        item.insert(EXPIRES.to_owned(), n((at + KEPT).seconds()));
-        let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
-        let answer = put.return_consumed_capacity(CAPACITY).send().await?;
-        self.meter.wrote(Cause::Erase, answer.consumed_capacity.as_slice());
+        let hashes: Vec<Hash> = tombstones.until.keys().copied().collect();
+        for (page, hashes) in hashes.chunks((self.erasure_page / BYTES).max(1)).enumerate() {
+            let mut item: Item = item_key(&tenant_pk(tenant), &format!("{TOMBSTONE}{id}#{page}"));
+            item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(hashes.concat())));
+            item.insert(AT.to_owned(), n(at.millis()));
+            item.insert(EXPIRES.to_owned(), n((at + KEPT).seconds()));
+            let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
+            let answer = put.return_consumed_capacity(CAPACITY).send().await?;
+            self.meter.wrote(Cause::Erase, answer.consumed_capacity.as_slice());
+        }
         let update = self
             .client
             .update_item()
