@@ -23,10 +23,13 @@ impl Archive {
         Ok(erasings)
     }
 
-    /// Brings some items of a file to what the table has of them, as of the file's own instant.
+    /// Brings some items of a file to what the table has of them, as of the file's own instant. Of an item that was merged
+    /// into another since, what others did is in that one now, and comes from there.
     pub(crate) async fn cut(&self, mut working: Working, items: &BTreeSet<String>) -> Result<Working, ArchiveError> {
         let Some(as_of) = working.as_of()?.filter(|_| !items.is_empty()) else { return Ok(working) };
-        let keys: Vec<ItemKey> = items.iter().filter_map(|item| ItemKey::parse(item)).collect();
+        let mut keys: Vec<ItemKey> = items.iter().filter_map(|item| ItemKey::parse(item)).collect();
+        let merged_into = self.store.merged_into(&keys).await?;
+        keys.extend(merged_into.into_iter().filter(|key| !items.contains(key.as_str())));
         let stored = self.store.consistently().load(&keys, as_of).await?.all()?;
         let items = items.clone();
         self.work(move || {

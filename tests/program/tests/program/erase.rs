@@ -266,3 +266,40 @@ async fn a_removed_tenant_is_gone_and_the_others_stay() {
     let again = folder.add_tenant("contoso");
     assert_eq!(post(&serve, &again, &others()).await, ["accepted"; 3]);
 }
+
+/// Two enrollments of one device were merged since an older file was made: what others did stays in it.
+#[tokio::test]
+async fn an_older_file_keeps_the_others_of_a_device_that_was_merged_since() {
+    let folder = Folder::new();
+    let contoso = folder.add_tenant("contoso");
+    let serve = folder.serve();
+    let of = |id: &str, kind: &str, minutes: i64, device: Value, user: &str| {
+        event(id, kind, ago(minutes), &json!({"device": device, "user": {"principalName": user}, "platform": "ios"}))
+    };
+    let [udid, serial] = [json!({"udid": "zq9-udid-shared"}), json!({"serialNumber": "ZQ9SHARED1"})];
+    let both = json!({"udid": "zq9-udid-shared", "serialNumber": "ZQ9SHARED1"});
+    let ben = "ben@contoso.example";
+    let apart = [
+        of("1", "enrollment.started", 50, udid.clone(), ben),
+        of("2", "enrollment.enrolled", 48, udid.clone(), ben),
+        of("3", "enrollment.started", 40, udid, ADDRESS),
+    ];
+    assert_eq!(post(&serve, &contoso, &apart).await, ["accepted"; 3]);
+    let old = folder.json(&["export", "contoso"]);
+    assert_eq!((&old["rows"]["enrollments"], &old["rows"]["attempts"]), (&json!(1), &json!(2)), "{old}");
+    // The serial number is the better key, so what the older file has lies at another one now.
+    for (id, device) in [("4", serial), ("5", both)] {
+        assert_eq!(post(&serve, &contoso, &[of(id, "enrollment.started", 0, device, ben)]).await, ["accepted"]);
+    }
+    let newer = folder.json(&["export", "contoso"]);
+    assert_eq!(newer["rows"]["enrollments"], 1, "{newer}");
+    let erased = folder.json(&["erase", "contoso", "--user", ADDRESS]);
+    assert_eq!((&erased["shared"], &erased["events"]), (&json!(1), &json!(1)), "{erased}");
+    let listed = Client::new(&serve.url, &contoso.admin).json("/api/reports/files").await["files"].clone();
+    let again = |file: &Value| listed.as_array().unwrap().iter().find(|one| one["asOf"] == file["asOf"]).cloned();
+    let (old, newer) = (again(&old).unwrap(), again(&newer).unwrap());
+    assert_eq!((&old["rows"]["enrollments"], &old["rows"]["attempts"]), (&json!(1), &json!(1)), "{old}");
+    assert_eq!(newer["rows"]["enrollments"], 1, "{newer}");
+    let named = named_in(&folder);
+    assert!(named.is_empty(), "{named:?}");
+}
