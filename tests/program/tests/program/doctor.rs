@@ -46,7 +46,9 @@ async fn a_sound_folder_has_nothing_to_mend() {
     let (fine, said) = asked(&folder, &[]);
     let all = said["findings"].as_array().unwrap();
     assert!(fine && all.iter().all(|finding| finding["grade"] == "ok"), "{said}");
-    for check in ["owner", "modes", "space", "clock", "versions", "serve", "table", "files", "senders", "issuer"] {
+    for check in
+        ["owner", "modes", "space", "clock", "versions", "serve", "table", "files", "erasures", "senders", "issuer"]
+    {
         assert!(all.iter().any(|finding| finding["check"] == check), "{check}: {said}");
     }
     assert_eq!(serve.terminate().code(), Some(0));

@@ -1,4 +1,5 @@
-//! Looks at what is in the data folder: the table, the newest files, what was not delivered, and the senders.
+//! Looks at what is in the data folder: the table, the newest files, erasures under way, what was not delivered, and the
+//! senders.
 
 use super::Finding;
 use crate::app::App;
@@ -10,6 +11,9 @@ use vestibule_host::dynamodb::check_file;
 use vestibule_platform::BoxError;
 use vestibule_store::Tenant;
 use vestibule_words::form::{count, instant};
+
+/// How long an erasure may take: by then the nightly file was made.
+const MOST_MINUTES: i64 = 24 * 60;
 
 /// Looks at everything in the folder.
 pub async fn look(app: &App, data: &Path, now: Timestamp, findings: &mut Vec<Finding>) {
@@ -32,6 +36,10 @@ pub async fn look(app: &App, data: &Path, now: Timestamp, findings: &mut Vec<Fin
     match files(app, &tenants, now).await {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(unreadable("files", &*error)),
+    }
+    match erasures(app, now).await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(unreadable("erasures", &*error)),
     }
     findings.extend(set_aside(data));
     match senders(app, &tenants, now).await {
@@ -94,6 +102,52 @@ async fn files(app: &App, tenants: &[Tenant], now: Timestamp) -> Result<Vec<Find
     }
     if found.is_empty() {
         found.push(Finding::fine("files", format!("the newest files of {} tenants are whole", count(whole as u64))));
+    }
+    Ok(found)
+}
+
+/// The erasures that have not ended: how old each is, and what it waits for.
+async fn erasures(app: &App, now: Timestamp) -> Result<Vec<Finding>, BoxError> {
+    let mut found = Vec::new();
+    for erasing in app.store.erasings().await? {
+        let tenant = &erasing.tenant;
+        let (waits_for, action) = if erasing.of_tenant() && !erasing.files_done() {
+            ("the command that removes it".to_owned(), format!("`vestibule tenant remove {tenant}` goes on with it"))
+        } else if erasing.files_done() {
+            match app.host.is_owner() {
+                true => ("`vestibule serve`, which deletes what is left".to_owned(), "start it".to_owned()),
+                false => (
+                    "the running `vestibule serve`, which deletes what is left".to_owned(),
+                    "if it stays, see its log for the reason".to_owned(),
+                ),
+            }
+        } else {
+            let exports = app.store.exports(tenant).await?.at(now);
+            let waits_for = match (&exports.lease, exports.left_alone_until(now)) {
+                (Some(lease), _) => format!("an export that is under way until {} at the latest", instant(lease.until)),
+                (None, Some(until)) => {
+                    let failures = count(exports.failures.into());
+                    format!("an export; {failures} failed, and the next is tried after {}", instant(until))
+                }
+                (None, None) => "a file without whom it erased".to_owned(),
+            };
+            (waits_for, format!("`vestibule export {tenant}` makes that file now, or says why it can't"))
+        };
+        let minutes = (now - erasing.at()).get().max(0) / 60_000;
+        let what = if erasing.of_tenant() { "the removal" } else { "an erasure" };
+        let age = match minutes {
+            0..120 => format!("{minutes} minutes"),
+            _ => format!("{} hours", minutes / 60),
+        };
+        let at = instant(erasing.at());
+        let says = format!("{what} of {tenant} of {at} has not ended after {age}: it waits for {waits_for}");
+        found.push(match minutes < MOST_MINUTES {
+            true => Finding::look("erasures", says, action),
+            false => Finding::failed("erasures", says, action),
+        });
+    }
+    if found.is_empty() {
+        found.push(Finding::fine("erasures", "all have ended"));
     }
     Ok(found)
 }
