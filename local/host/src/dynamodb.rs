@@ -49,6 +49,9 @@ const EMPTYING_PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait until the engine releases its file.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// What the engine puts before a key that is a text.
+const TEXT_KEY: &str = "S:";
+
 /// A running engine. Dropping it stops it.
 pub struct DynamoDb {
     stop: Option<mpsc::Sender<()>>,
@@ -126,6 +129,29 @@ pub(crate) fn copy_file(table: &Path, to: &Path) -> Result<(), String> {
     let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(as_text)?;
     let checked: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(as_text)?;
     if checked == "ok" { Ok(()) } else { Err(checked) }
+}
+
+/// The keys of a table's items whose partition key begins with `pk` and whose sort key begins with `sk`. Its owner may
+/// work on it meanwhile. Blocks.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn keys(folder: &Path, name: &str, pk: &str, sk: &str) -> Result<Vec<(String, String)>, HostError> {
+    let connection = beside(&folder.join(crate::TABLE))?;
+    let name = name.replace('"', "\"\"");
+    // By range, which the primary key answers: no key has the last character that there is.
+    let select = format!(
+        "SELECT pk, sk FROM \"{name}\" WHERE pk >= ?1 AND pk < ?1 || char(1114111) AND substr(sk, 1, length(?2)) = ?2"
+    );
+    let mut select = connection.prepare(&select).map_err(sqlite)?;
+    // The engine keeps the type of a key before it.
+    let text = |key: String| match key.strip_prefix(TEXT_KEY) {
+        Some(text) => text.to_owned(),
+        None => key,
+    };
+    let [pk, sk] = [pk, sk].map(|key| format!("{TEXT_KEY}{key}"));
+    let keys = select.query_map([pk, sk], |row| Ok((text(row.get(0)?), text(row.get(1)?)))).map_err(sqlite)?;
+    keys.collect::<Result<_, _>>().map_err(sqlite)
 }
 
 /// Removes records of streams that are a day old and were delivered: `through` has the last delivered sequence number

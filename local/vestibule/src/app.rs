@@ -62,6 +62,11 @@ fn config() -> Config {
     }
 }
 
+/// The table's name in the data folder.
+pub fn table_name() -> String {
+    config().table
+}
+
 pub fn scratch_root(data: &Path) -> PathBuf {
     data.join("scratch")
 }

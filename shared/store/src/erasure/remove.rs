@@ -78,8 +78,15 @@ impl Store {
         self.put_removal(tenant, now, true).await?;
         self.delete(DIRECTORY, tenant.as_str()).await?;
         self.delete(&tenant_pk(tenant), TENANT).await?;
+        self.forget_tenant(tenant);
         self.notice.raise();
         Ok(removed + 2)
+    }
+
+    /// Forgets what this process remembers of a tenant: another of its name has other secrets.
+    pub(super) fn forget_tenant(&self, tenant: &TenantId) {
+        self.tombstones.forget(tenant);
+        self.web_enrollment.forget(tenant);
     }
 
     pub(super) async fn remove_items(&self, tenant: &TenantId) -> Result<u64, StoreError> {
@@ -92,17 +99,10 @@ impl Store {
             .expression_attribute_names("#sk", SK)
             .expression_attribute_names("#ft", "ft")
             .expression_attribute_names("#of", "of")
-        self.forget_tenant(tenant);
             .consistent_read(true)
             .return_consumed_capacity(CAPACITY);
         let mut pages = scan.into_paginator().send();
         let mut removed = 0;
-    /// Forgets what this process remembers of a tenant: another of its name has other secrets.
-    pub(super) fn forget_tenant(&self, tenant: &TenantId) {
-        self.tombstones.forget(tenant);
-        self.web_enrollment.forget(tenant);
-    }
-
         while let Some(page) = pages.next().await {
             let page = page?;
             self.meter.read(Cause::Erase, page.consumed_capacity.as_slice());

@@ -5,7 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use vestibule_domain::Millis;
 use vestibule_program_tests::{Answer, Client, Folder, Serve, Tenant, event, eventually, now};
 
@@ -265,6 +267,56 @@ async fn a_removed_tenant_is_gone_and_the_others_stay() {
     // The name is free again, and begins with nothing.
     let again = folder.add_tenant("contoso");
     assert_eq!(post(&serve, &again, &others()).await, ["accepted"; 3]);
+}
+
+/// The erasure of one cannot remove the copies that `export` made; that of the other ends all the same.
+#[tokio::test]
+async fn a_tenant_whose_erasure_fails_does_not_keep_the_others_from_ending() {
+    let folder = Folder::new();
+    let (alpha, beta) = (folder.add_tenant("alpha"), folder.add_tenant("beta"));
+    let serve = folder.serve();
+    for tenant in [&alpha, &beta] {
+        assert!(post(&serve, tenant, &adeles()).await.iter().all(|status| status == "accepted"));
+        folder.json(&["export", &tenant.name]);
+    }
+    let copies = folder.data().join("reports/alpha");
+    std::fs::remove_dir_all(&copies).unwrap();
+    std::fs::write(&copies, "not a folder").unwrap();
+    std::fs::set_permissions(&copies, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let admin = Client::new(&serve.url, &alpha.admin);
+    let request = admin.request(Method::POST, "/api/erasures").json(&json!({"user": ADDRESS}));
+    Answer::of(request.send().await.unwrap()).await.ok(202);
+    folder.json(&["erase", "beta", "--user", ADDRESS]);
+    let ended = async || admin.json("/api/erasures").await["erasures"][0]["ended"].clone();
+    assert_eq!(ended().await, false);
+    eventually("the log names it", async || {
+        let log = std::fs::read_to_string(folder.beside("serve.log")).unwrap();
+        log.lines().any(|line| line.contains("could not be ended") && line.contains("alpha")).then_some(())
+    })
+    .await;
+
+    // Until then a backup waits, and `doctor` shows it.
+    let backup = folder.beside("backup");
+    let backup = backup.to_str().unwrap();
+    let mut command = folder.command(&["backup", backup]);
+    let mut waiting = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let said = folder.json(&["doctor"]);
+    let open: Vec<&Value> =
+        said["findings"].as_array().unwrap().iter().filter(|one| one["check"] == "erasures").collect();
+    assert_eq!((open.len(), &open[0]["grade"]), (1, &json!("look")), "{said}");
+    assert!(open[0]["says"].as_str().unwrap().contains("alpha"), "{said}");
+    assert!(waiting.try_wait().unwrap().is_none(), "a backup was taken beside an erasure");
+    std::fs::remove_file(&copies).unwrap();
+    eventually("it has ended", async || (ended().await == true).then_some(())).await;
+    assert_eq!(named_in(&folder), Vec::<String>::new());
+    let taken = waiting.wait_with_output().unwrap();
+    let taken: Value = serde_json::from_slice(&taken.stdout).unwrap();
+    assert_eq!(taken["erasuresUnderWay"], 0, "{taken}");
+    let elsewhere = Folder::new();
+    elsewhere.json(&["restore", backup]);
+    assert_eq!(named_in(&elsewhere), Vec::<String>::new());
+    assert_eq!(elsewhere.json(&["verify"])["ok"], true);
+    assert_eq!(folder.json(&["doctor"])["ok"], true);
 }
 
 /// Two enrollments of one device were merged since an older file was made: what others did stays in it.
