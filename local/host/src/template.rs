@@ -1,8 +1,11 @@
 //! The parts of the deployment's template that one machine needs: routes, schedules, rules, the stream and the table.
 //!
 //! It is the file that is deployed. Anything in it that is not understood here is refused, not skipped: a rule that
-//! works in the deployment but not here would be worse than no rule.
+//! works in the deployment but not here would be worse than no rule. One machine follows the defaults of parameters.
 
+mod defaults;
+
+use defaults::Defaults;
 use serde_json::Value as Json;
 use serde_yaml_ng::Value;
 use std::collections::BTreeMap;
@@ -94,21 +97,49 @@ pub enum TemplateError {
     },
 }
 
-/// Resources that one machine does not need: permissions, logs, destinations of failures, and what always exists here.
-const NOT_NEEDED: [&str; 13] = [
+/// Resources that one machine does not need: permissions, logs, alarms and what shows them, destinations of failures,
+/// names under which the API is reached, and what always exists here.
+const NOT_NEEDED: [&str; 24] = [
     "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::DomainName",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Stage",
+    "AWS::Budgets::Budget",
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::CompositeAlarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::Events::EventBus",
     "AWS::IAM::Role",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
+    "AWS::Logs::MetricFilter",
+    "AWS::Logs::QueryDefinition",
+    "AWS::Route53::RecordSet",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
     "AWS::SQS::Queue",
     "AWS::SQS::QueuePolicy",
+];
+
+/// What may be said of the table's stream: how failures are handled has no meaning here, where nothing is given up. A
+/// filter only spares calls, for the function itself passes over what it drops.
+const OF_THE_STREAM: [&str; 11] = [
+    "BatchSize",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "EventSourceArn",
+    "FilterCriteria",
+    "FunctionName",
+    "FunctionResponseTypes",
+    "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "StartingPosition",
 ];
 
 type Result<T> = std::result::Result<T, TemplateError>;
@@ -132,7 +163,9 @@ impl Template {
     /// When it is not a template, or has a part that one machine does not understand.
     pub fn parse(text: &str) -> Result<Self> {
         let root: Value = serde_yaml_ng::from_str(text)?;
-        let reader = Reader::new(&root)?;
+        let defaults = Defaults::of(&root)?;
+        let resources = defaults.resources(&root)?;
+        let reader = Reader { defaults: &defaults, resources: &resources };
         reader.check_resources()?;
         let mut template = Self {
             routes: Vec::new(),
@@ -161,26 +194,14 @@ impl Template {
 }
 
 struct Reader<'t> {
-    parameters: BTreeMap<String, Json>,
-    resources: BTreeMap<String, &'t Value>,
+    defaults: &'t Defaults<'t>,
+    resources: &'t BTreeMap<String, Value>,
 }
 
 impl<'t> Reader<'t> {
-    fn new(root: &'t Value) -> Result<Self> {
-        let mapping = |name: &str| root.get(name).and_then(Value::as_mapping);
-        let Some(resources) = mapping("Resources") else { return refuse("Resources", "missing") };
-        let named = |(key, value): (&Value, &'t Value)| Some((key.as_str()?.to_owned(), value));
-        let resources = resources.iter().filter_map(named).collect();
-        let parameters = mapping("Parameters").into_iter().flatten().filter_map(|(key, value)| {
-            let default = serde_json::to_value(value.get("Default")?).ok()?;
-            Some((key.as_str()?.to_owned(), default))
-        });
-        Ok(Self { parameters: parameters.collect(), resources })
-    }
-
     /// Refuses resources that would have an effect when deployed but none here.
     fn check_resources(&self) -> Result<()> {
-        for (name, resource) in &self.resources {
+        for (name, resource) in self.resources {
             let property = |name: &str| resource.get("Properties").and_then(|properties| properties.get(name));
             match resource.get("Type").and_then(Value::as_str).unwrap_or_default() {
                 "AWS::Serverless::Function" if property("Events").is_some() => {
@@ -196,9 +217,6 @@ impl<'t> Reader<'t> {
                 | "AWS::Serverless::Function" => {}
                 known if NOT_NEEDED.contains(&known) => {}
                 other => return refuse(name, format!("the resource type {other} is not understood here")),
-            }
-            if resource.get("Condition").is_some() {
-                return refuse(name, "Condition is not understood here");
             }
         }
         Ok(())
@@ -262,6 +280,10 @@ impl<'t> Reader<'t> {
 
     fn stream(&self) -> Result<Stream> {
         let (name, properties) = self.one("AWS::Lambda::EventSourceMapping")?;
+        let names = properties.as_mapping().into_iter().flatten().filter_map(|(name, _)| name.as_str());
+        if let Some(other) = names.into_iter().find(|property| !OF_THE_STREAM.contains(property)) {
+            return refuse(name, format!("{other} is not understood here"));
+        }
         let batch_size = properties.get("BatchSize").and_then(Value::as_i64).and_then(|size| size.try_into().ok());
         let Some(batch_size) = batch_size else { return refuse(name, "no BatchSize") };
         Ok(Stream { function: self.function(name, properties.get("FunctionName"))?, batch_size })
@@ -297,11 +319,7 @@ impl<'t> Reader<'t> {
     fn json(&self, place: &str, value: &Value) -> Result<Json> {
         Ok(match value {
             Value::Tagged(tagged) if tagged.tag == "Ref" => {
-                let name = tagged.value.as_str().unwrap_or_default();
-                match self.parameters.get(name) {
-                    Some(default) => default.clone(),
-                    None => return refuse(place, format!("no parameter {name} with a default")),
-                }
+                self.defaults.parameter(place, tagged.value.as_str().unwrap_or_default())?
             }
             Value::Tagged(tagged) => return refuse(place, format!("{} is not understood here", tagged.tag)),
             Value::Sequence(list) => Json::Array(list.iter().map(|one| self.json(place, one)).collect::<Result<_>>()?),
@@ -381,6 +399,23 @@ mod tests {
         assert_eq!(template.table.indexes.len(), 2);
     }
 
+    /// What watches a deployment, filters its stream or gives it a name changes nothing on one machine.
+    #[test]
+    fn what_has_no_meaning_here_changes_nothing() {
+        let text = include_str!("../../../infra/template.yaml");
+        let more: String = super::NOT_NEEDED
+            .iter()
+            .enumerate()
+            .map(|(number, kind)| format!("  More{number}: {{ Type: \"{kind}\", Condition: HasOwnAdvice }}\n"))
+            .chain([
+                "  Kept: { Type: AWS::CloudWatch::Dashboard, Properties: { DashboardBody: !Sub \"${Api}\" } }\n".into()
+            ])
+            .collect();
+        let filter = "      BatchSize: 100\n      FilterCriteria: { Filters: [{ Pattern: \"{}\" }] }";
+        let text = text.replace("\nOutputs:", &format!("\n{more}\nOutputs:")).replace("      BatchSize: 100", filter);
+        assert_eq!(Template::parse(&text).unwrap(), Template::embedded().unwrap());
+    }
+
     /// Every function that stores events reads tombstones, by a query.
     #[test]
     fn whoever_stores_events_may_read_tombstones() {
@@ -411,6 +446,12 @@ mod tests {
             ("      MemorySize: 256", "      Events: {}"),
             ("Type: AWS::SQS::QueuePolicy", "Type: AWS::Scheduler::Schedule"),
             ("ScheduleExpression: rate(1 minute)", "State: DISABLED"),
+            ("      BatchSize: 100", "      BatchSize: 100\n      ParallelizationFactor: 2"),
+            // A part that is left out is missing where another needs it.
+            (
+                "Type: AWS::ApiGatewayV2::Integration",
+                "Type: AWS::ApiGatewayV2::Integration\n    Condition: HasOwnAdvice",
+            ),
         ] {
             assert!(text.contains(good));
             assert!(Template::parse(&text.replace(good, bad)).is_err(), "{bad}");
