@@ -114,34 +114,7 @@ impl Stack {
 
     /// Adds a tenant that was created two days ago.
     pub async fn tenant(&self, name: &str, settings: TenantSettings) -> Tenancy {
-        let (secret, token) = (new_webhook_secret().unwrap(), new_token(name).unwrap());
-        let created_at = now() - Millis::from_days(2);
-        let sha256 = token_hash(&token);
-        let tokens = vec![ApiToken {
-            id: "t".into(),
-            name: "test".into(),
-            role: Role::Admin,
-            sha256,
-            created_at,
-            scope_tags: Vec::new(),
-            expires_at: None,
-        }];
-        let mut tenant = Tenant {
-            id: TenantId::parse(name).unwrap(),
-            created_at,
-            settings,
-            webhook_secrets: vec![Secret::new(secret.clone())],
-            sources: Vec::new(),
-            tokens,
-            sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new("00".repeat(32)),
-            settings_history: SettingsHistory::default(),
-            source_settings: std::collections::BTreeMap::new(),
-            version: 0,
-            feed: None,
-        };
-        self.store.create_tenant(&mut tenant).await.unwrap();
-        Tenancy { tenant, secret, token }
+        Tenancy::add(&self.store, name, settings).await
     }
 
     /// Posts signed events to a hook.
@@ -270,6 +243,38 @@ impl Stack {
 }
 
 impl Tenancy {
+    /// A tenant that was created two days ago.
+    pub async fn add(store: &Store, name: &str, settings: TenantSettings) -> Self {
+        let (secret, token) = (new_webhook_secret().unwrap(), new_token(name).unwrap());
+        let created_at = now() - Millis::from_days(2);
+        let sha256 = token_hash(&token);
+        let tokens = vec![ApiToken {
+            id: "t".into(),
+            name: "test".into(),
+            role: Role::Admin,
+            sha256,
+            created_at,
+            scope_tags: Vec::new(),
+            expires_at: None,
+        }];
+        let mut tenant = Tenant {
+            id: TenantId::parse(name).unwrap(),
+            created_at,
+            settings,
+            webhook_secrets: vec![Secret::new(secret.clone())],
+            sources: Vec::new(),
+            tokens,
+            sign_in_codes: Vec::new(),
+            pseudonym_key: Secret::new("00".repeat(32)),
+            settings_history: SettingsHistory::default(),
+            source_settings: std::collections::BTreeMap::new(),
+            version: 0,
+            feed: None,
+        };
+        store.create_tenant(&mut tenant).await.unwrap();
+        Self { tenant, secret, token }
+    }
+
     /// The headers that prove a body to be the tenant's.
     pub fn sign(&self, body: &[u8]) -> [(&'static str, String); 3] {
         let at = now();

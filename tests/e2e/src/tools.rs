@@ -18,6 +18,11 @@ pub const FUNCTIONS: [&str; 8] = [
     "admin-api",
 ];
 
+/// What deploys a stack, and what it is deployed to; each wants other versions of what all build on.
+const SAM: [&str; 1] = ["aws-sam-cli==1.170.0"];
+const AWS: [&str; 1] = ["awscli==1.46.3"];
+const CLOUD: [&str; 3] = ["ministack==1.5.33", "aws-sam-translator==1.115.0", "boto3==1.43.106"];
+
 /// The packages that pip installs.
 const TOOLS: [&str; 2] = ["cargo-lambda==1.9.2", "cfn-lint==1.58.0"];
 
@@ -25,6 +30,16 @@ const TOOLS: [&str; 2] = ["cargo-lambda==1.9.2", "cfn-lint==1.58.0"];
 pub(crate) fn binaries() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| programs(&FUNCTIONS))
+}
+
+/// The folders of the programs `sam`, `aws` and `ministack`.
+pub(crate) fn cloud_tools() -> [PathBuf; 3] {
+    [venv("sam", &SAM), venv("aws", &AWS), venv("cloud", &CLOUD)]
+}
+
+/// `sam`, which also checks the template.
+pub fn sam() -> PathBuf {
+    venv("sam", &SAM).join("sam")
 }
 
 /// A Python tool, installed into the workspace if it is missing.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod content_modes;
+mod deployed;
 mod deployment;
 mod esp;
 mod full_tmp;
