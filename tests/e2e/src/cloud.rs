@@ -1,7 +1,8 @@
 //! An emulator of AWS that enforces policies, and a stack that `infra/deploy` puts there.
 //!
 //! The template is the deployed one but for one thing: the bucket's policy demands TLS, which the emulator does not
-//! speak. The programs are those that the test's own build made, without their symbols.
+//! speak. It does not know `dynamodb:LeadingKeys` either: statements with that condition neither allow nor deny there, so
+//! what only they allow can't be tried. The programs are those that the test's own build made, without their symbols.
 
 use crate::http::{Answer, request, send};
 use crate::process::{Child, free_port};
