@@ -10,8 +10,11 @@
 //! read, if the bus refuses what it publishes, or if the stream is about to lose it: what the platform itself sets
 //! aside is only a place in the stream, which no longer exists by the time somebody looks.
 
+mod again;
 mod feed;
 mod record;
+
+pub use again::Again;
 
 use aws_lambda_events::dynamodb::EventRecord;
 use feed::Feeds;
@@ -88,8 +91,7 @@ impl Publisher {
             match publications {
                 Ok(publications) => {
                     for publication in publications {
-                        let detail = serde_json::to_string(&publication.detail)?;
-                        events.push(Outgoing { detail_type: publication.transition.name(), detail });
+                        events.push(outgoing(&publication)?);
                         of_events.push(index);
                     }
                 }
@@ -156,14 +158,19 @@ impl Publisher {
         put
     }
 
+    /// What must be published for a record.
+    async fn read(&self, given: Given) -> Result<Vec<Publication>, StoreError> {
+        let Given { place, record } = given;
+        match record {
+            Ok(record) => unless_it_panics(&place.item, self.publications(record)).await,
+            Err(problem) => Err(StoreError::Corrupt { item: place.item, problem: problem.to_owned() }),
+        }
+    }
+
     /// What must be published for a record. A record that can't be read is set aside, and nothing is published for it.
     async fn read_or_set_aside(&self, given: Given) -> Result<Vec<Publication>, StoreError> {
-        let Given { place, record } = given;
-        let publications = match record {
-            Ok(record) => unless_it_panics(&place.item, self.publications(record)).await,
-            Err(problem) => Err(StoreError::Corrupt { item: place.item.clone(), problem: problem.to_owned() }),
-        };
-        match publications {
+        let place = given.place.clone();
+        match self.read(given).await {
             Err(error) if error.is_unreadable() => {
                 self.set_aside(&place, &error.to_string()).await?;
                 Ok(Vec::new())
@@ -203,6 +210,12 @@ async fn unless_it_panics(
         // What a panic says may contain what was read; it is in the log.
         Err(StoreError::Corrupt { item: item.to_owned(), problem: "reading it panicked".to_owned() })
     })
+}
+
+/// A publication as the bus takes it.
+fn outgoing(publication: &Publication) -> Result<Outgoing, serde_json::Error> {
+    let detail = serde_json::to_string(&publication.detail)?;
+    Ok(Outgoing { detail_type: publication.transition.name(), detail })
 }
 
 /// A record from the stream.

@@ -20,6 +20,7 @@ mod gate;
 mod health;
 mod keys;
 pub mod release;
+pub mod replay;
 pub mod s3;
 pub mod schedules;
 mod scrub;

@@ -181,7 +181,7 @@ impl Stream {
     async fn pass(&mut self, functions: &Functions) -> Result<Passed, HostError> {
         let mut passed = Passed::default();
         if self.looked.is_none_or(|looked| looked.elapsed() > SHARDS_GOOD_FOR) {
-            self.shards = self.list_shards().await?;
+            self.shards = shards_of(&self.client, &self.table).await?;
             self.looked = Some(Instant::now());
         }
         for (arn, shard) in self.shards.clone() {
@@ -217,26 +217,6 @@ impl Stream {
         Ok(passed)
     }
 
-    async fn list_shards(&self) -> Result<Vec<(String, String)>, HostError> {
-        let mut shards = Vec::new();
-        let streams = self.client.list_streams().table_name(&self.table).send().await.map_err(engine)?;
-        for arn in streams.streams().iter().filter_map(|stream| stream.stream_arn()) {
-            let mut start = None;
-            loop {
-                let request = self.client.describe_stream().stream_arn(arn).set_exclusive_start_shard_id(start.take());
-                let answer = request.send().await.map_err(engine)?;
-                let Some(description) = answer.stream_description() else { break };
-                let ids = description.shards().iter().filter_map(|shard| shard.shard_id());
-                shards.extend(ids.map(|id| (arn.to_owned(), id.to_owned())));
-                start = description.last_evaluated_shard_id().map(str::to_owned);
-                if start.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(shards)
-    }
-
     async fn records(&self, arn: &str, shard: &str) -> Result<Vec<Record>, HostError> {
         let done = self.done.get(shard);
         let kind = match done {
@@ -251,6 +231,27 @@ impl Stream {
     }
 }
 
+/// The shards of a table's streams, each with the name of its stream.
+pub(crate) async fn shards_of(client: &Client, table: &str) -> Result<Vec<(String, String)>, HostError> {
+    let mut shards = Vec::new();
+    let streams = client.list_streams().table_name(table).send().await.map_err(engine)?;
+    for arn in streams.streams().iter().filter_map(|stream| stream.stream_arn()) {
+        let mut start = None;
+        loop {
+            let request = client.describe_stream().stream_arn(arn).set_exclusive_start_shard_id(start.take());
+            let answer = request.send().await.map_err(engine)?;
+            let Some(description) = answer.stream_description() else { break };
+            let ids = description.shards().iter().filter_map(|shard| shard.shard_id());
+            shards.extend(ids.map(|id| (arn.to_owned(), id.to_owned())));
+            start = description.last_evaluated_shard_id().map(str::to_owned);
+            if start.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(shards)
+}
+
 /// The last delivered sequence number of each shard.
 ///
 /// # Errors
@@ -263,12 +264,12 @@ pub(crate) fn read_checkpoints(path: &Path) -> Result<BTreeMap<String, String>, 
     }
 }
 
-fn engine(error: impl std::error::Error + Send + Sync) -> HostError {
+pub(crate) fn engine(error: impl std::error::Error + Send + Sync) -> HostError {
     HostError::Engine(DisplayErrorContext(error).to_string())
 }
 
 /// When a change was made, in milliseconds since 1970.
-fn created_at(record: &Record) -> Option<i64> {
+pub(crate) fn created_at(record: &Record) -> Option<i64> {
     record.dynamodb()?.approximate_creation_date_time()?.to_millis().ok().filter(|millis| *millis > 0)
 }
 
@@ -277,7 +278,7 @@ fn sequence_number(record: &Record) -> String {
 }
 
 /// A record as Lambda passes it to a function.
-fn lambda_record(record: &Record, arn: &str) -> Value {
+pub(crate) fn lambda_record(record: &Record, arn: &str) -> Value {
     let change = record.dynamodb();
     let mut dynamodb = Map::new();
     dynamodb.insert("SequenceNumber".to_owned(), sequence_number(record).into());
