@@ -87,6 +87,18 @@ pub struct Clients {
 }
 
 impl Clients {
+    /// Clients of the services to which the SDK's own settings lead: those of AWS, or of whoever is named by
+    /// `AWS_ENDPOINT_URL…`. Their settings are those of deployed functions' clients.
+    pub fn of(sdk: &SdkConfig) -> Self {
+        let (calls, files) = (clients::for_calls(sdk), clients::for_files(sdk));
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&calls),
+            streams: aws_sdk_dynamodbstreams::Client::new(&calls),
+            s3: aws_sdk_s3::Client::new(&files),
+            events: aws_sdk_eventbridge::Client::new(&calls),
+        }
+    }
+
     /// Clients of the services at `endpoint`, with the same settings as deployed functions' clients.
     pub fn new(endpoint: &Endpoint) -> Self {
         Self::over(endpoint, None)

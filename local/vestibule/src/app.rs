@@ -1,9 +1,11 @@
-//! The functions, connected to the services of this machine.
+//! The functions, connected to the services of this machine, or to those of a deployed stack.
 //!
-//! They are built from the same libraries as the Lambda functions and get ordinary clients. Only this module knows that
-//! the clients talk to this machine.
+//! They are built from the same libraries as the Lambda functions and get ordinary clients. Only this module knows to
+//! whom the clients talk.
 
-use crate::erasing::Eraser;
+use crate::cli::Place;
+use crate::erasing::{Ending, Eraser};
+use crate::target::{Deployed, Target};
 use abandonment_sweep::Sweep;
 use admin_api::Api;
 use event_publisher::Publisher;
@@ -16,15 +18,19 @@ use tokio::task::JoinSet;
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_graph::Https;
-use vestibule_host::{Functions, Host, Names};
+use vestibule_host::{Clients, Functions, Host, HostError, Names};
 use vestibule_intake::Hook;
 use vestibule_platform::{Access, BoxError, Bus, Clock, Config, Links};
 use vestibule_store::{Store, Tenant};
 
-/// This machine's services and the functions over them.
+/// The functions over the services of a target.
 pub struct App {
-    /// The services.
-    pub host: Host,
+    /// What it works on.
+    pub target: Target,
+    /// The services of this machine, unless they were handed to `serve`; a stack has none here.
+    host: Option<Host>,
+    /// The clients of the services.
+    pub clients: Clients,
     /// The table.
     pub store: Store,
     /// The sweep.
@@ -39,9 +45,10 @@ pub struct App {
     pub links: Links,
     /// Whether the command only looks, so that nothing of the folder may change.
     is_looking: bool,
+    /// The publisher.
+    pub publisher: Publisher,
     clock: Clock,
     hooks: [Hook; 2],
-    publisher: Publisher,
     tick: Tick,
     api: Api,
 }
@@ -79,6 +86,26 @@ pub fn remove_folder(folder: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Removes copies of files that processes left which were killed.
+pub fn remove_left_copies(folder: &Path) -> std::io::Result<()> {
+    // Without this folder nobody knows which processes there are.
+    if !Path::new("/proc/self").exists() {
+        return Ok(());
+    }
+    let Ok(entries) = std::fs::read_dir(scratch_root(folder)) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let is_dead = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.parse::<u32>().is_ok() && !Path::new("/proc").join(name).exists());
+        if is_dead {
+            remove_folder(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Refuses what is no data folder.
 pub fn must_be_there(data: &Path) -> Result<(), BoxError> {
     if Host::is_there(data) {
@@ -98,53 +125,116 @@ fn names() -> Names {
 }
 
 impl App {
-    /// Starts the services of a data folder, and creates it if there is none. No other process may be using it. Who
-    /// then changes something calls [`Host::mark`] before.
-    pub async fn start(data: &Path) -> Result<Self, BoxError> {
+    /// Starts the services of a data folder, and creates it if there is none. No other process may be using it. Returns
+    /// the services apart, for who runs them. Who then changes something calls [`Host::mark`] before.
+    pub async fn start(data: &Path) -> Result<(Self, Host), BoxError> {
         let host = Host::start(data, &names()).await?;
         // A process that was killed may have left copies there. Nobody uses them.
         remove_folder(&scratch_root(data))?;
-        Self::over(host, data)
+        let app = Self::over_folder(host.clients.clone(), data)?;
+        Ok((app, host))
     }
 
-    /// Uses the services that a process already runs for a data folder, or starts them. Creates no folder: a mistyped
-    /// one would look like one without tenants.
-    pub async fn open(data: &Path) -> Result<Self, BoxError> {
-        must_be_there(data)?;
-        Self::create(data).await
+    /// Uses what the options name: a stack, or the services that a process already runs for a data folder, or starts
+    /// those. Creates no folder: a mistyped one would look like one without tenants.
+    pub async fn open(place: &Place) -> Result<Self, BoxError> {
+        Self::of(Target::of(place).await?).await
     }
 
-    /// The same for a command that changes nothing. The folder stays one of the release that it was, and nothing that is
-    /// in progress goes on.
-    pub async fn look(data: &Path) -> Result<Self, BoxError> {
-        must_be_there(data)?;
-        let app = Self::over(Host::attach_or_start(data, &names()).await?, data)?;
-        Ok(Self { is_looking: true, ..app })
+    /// The same for a command that changes nothing. A folder stays one of the release that it was, and nothing that is in
+    /// progress goes on.
+    pub async fn look(place: &Place) -> Result<Self, BoxError> {
+        Self::looking_at(Target::of(place).await?).await
+    }
+
+    /// The same of a target.
+    pub async fn looking_at(target: Target) -> Result<Self, BoxError> {
+        match target {
+            Target::Folder(data) => {
+                must_be_there(&data)?;
+                Ok(Self { is_looking: true, ..Self::of_unmarked(&data).await? })
+            }
+            Target::Stack(stack) => Self::over_stack(&stack),
+        }
     }
 
     /// As [`open`](Self::open), but creates the folder if there is none.
-    pub async fn create(data: &Path) -> Result<Self, BoxError> {
-        let app = Self::over(Host::attach_or_start(data, &names()).await?, data)?;
-        // What could not be opened stays as it is.
-        app.host.mark()?;
+    pub async fn create(place: &Place) -> Result<Self, BoxError> {
+        match Target::of(place).await? {
+            Target::Folder(data) => Self::of_folder(&data).await,
+            target @ Target::Stack(_) => Self::of(target).await,
+        }
+    }
+
+    async fn of(target: Target) -> Result<Self, BoxError> {
+        match target {
+            Target::Folder(data) => {
+                must_be_there(&data)?;
+                Self::of_folder(&data).await
+            }
+            Target::Stack(stack) => Self::over_stack(&stack),
+        }
+    }
+
+    async fn of_folder(data: &Path) -> Result<Self, BoxError> {
+        let app = Self::of_unmarked(data).await?;
+        if let Some(host) = &app.host {
+            // What could not be opened stays as it is.
+            host.mark()?;
+        }
         Ok(app)
     }
 
-    fn over(host: Host, data: &Path) -> Result<Self, BoxError> {
-        let config = config();
-        let clock = Clock::system();
-        let clients = host.clients.clone();
-        let store = Store::new(clients.dynamodb, config.table.clone()).with_notice(data.join(TENANT_CHANGES));
-        let bus = Bus::new(clients.events, &config);
-        // Each process has its own copies, since another may work beside it.
-        let scratch = scratch_root(data).join(std::process::id().to_string());
+    async fn of_unmarked(data: &Path) -> Result<Self, BoxError> {
+        let host = Host::attach_or_start(data, &names()).await?;
+        let app = Self::over_folder(host.clients.clone(), data)?;
+        Ok(Self { host: Some(host), ..app })
+    }
+
+    fn over_folder(clients: Clients, data: &Path) -> Result<Self, BoxError> {
         let own = Some(data.join(ADVICE)).filter(|file| file.exists());
-        let advice = archive::advice(own.as_deref())?;
-        let hook_requests = vestibule_platform::config::hook_requests_a_minute()?;
-        let archive = Archive::new(store.clone(), clients.s3, config.bucket, scratch.clone(), advice);
-        // The embedded table's stream has one shard.
+        let config = Config { advice: own, ..config() };
         let links = Links::new()?;
-        let archive = archive.with_barriers(NonZeroU16::MIN).with_links(links.clone());
+        let store = Store::new(clients.dynamodb.clone(), config.table.clone()).with_notice(data.join(TENANT_CHANGES));
+        // The embedded table's stream has one shard.
+        let with = |archive: Archive| archive.with_barriers(NonZeroU16::MIN).with_links(links.clone());
+        Self::over(Target::Folder(data.to_owned()), clients, store, config, with, links.clone())
+    }
+
+    fn over_stack(stack: &Deployed) -> Result<Self, BoxError> {
+        let target = Target::Stack(Box::new(stack.clone()));
+        let folder = target.folder();
+        let own = Some(folder.join(ADVICE)).filter(|file| file.exists());
+        if stack.has_advice && own.is_none() {
+            // Else files that are published from here would be others than those that the stack publishes.
+            return Err(format!(
+                "{target} has advice of its own (AdviceLayerArn): copy its advice.json to {}",
+                folder.join(ADVICE).display()
+            )
+            .into());
+        }
+        std::fs::create_dir_all(&folder)?;
+        remove_left_copies(&folder)?;
+        let config = Config { advice: own, ..stack.config.clone() };
+        let store = Store::new(stack.clients.dynamodb.clone(), config.table.clone());
+        Self::over(target, stack.clients.clone(), store, config, |archive| archive, Links::new()?)
+    }
+
+    fn over(
+        target: Target,
+        clients: Clients,
+        store: Store,
+        config: Config,
+        with: impl FnOnce(Archive) -> Archive,
+        links: Links,
+    ) -> Result<Self, BoxError> {
+        let clock = Clock::system();
+        let bus = Bus::new(clients.events.clone(), &config);
+        // Each process has its own copies, since another may work beside it.
+        let scratch = scratch_root(&target.folder()).join(std::process::id().to_string());
+        let advice = archive::advice(config.advice.as_deref())?;
+        let hook_requests = vestibule_platform::config::hook_requests_a_minute()?;
+        let archive = with(Archive::new(store.clone(), clients.s3.clone(), config.bucket, scratch.clone(), advice));
         let written = store.clone().remembering();
         let hooks = [
             enrollment_events::hook(written.clone(), clock.clone()).limited(hook_requests),
@@ -156,13 +246,15 @@ impl App {
             hooks,
             pull: GraphPull::new(puller, bus.clone()),
             tick: Tick::new(store.clone(), bus.clone(), clock.clone()),
-            // This process knows how far the stream was read, so erasures need not wait for that (`erasing`).
+            // On a folder this program ends erasures (`erasing`), and on a stack its own sweep does.
             sweep: Sweep::new(store.clone(), clock.clone()).without_erasures(),
             publisher: Publisher::new(store.clone(), bus.clone(), clock.clone()),
             exporter: Exporter::new(archive.clone(), bus.clone(), clock.clone())?,
             api: Api::new(archive, bus, clock.clone(), Access::from_env()?)?,
             store,
-            host,
+            target,
+            host: None,
+            clients,
             scratch,
             links,
             is_looking: false,
@@ -263,28 +355,70 @@ impl App {
         Ok(changed.ok_or_else(|| format!("there is no tenant {name}"))?)
     }
 
+    /// The name of the table.
+    pub fn table(&self) -> String {
+        match &self.target {
+            Target::Folder(_) => config().table,
+            Target::Stack(stack) => stack.config.table.clone(),
+        }
+    }
+
+    /// The folder in which the program keeps its files.
+    pub fn folder(&self) -> PathBuf {
+        self.target.folder()
+    }
+
+    /// The address for links and settings: the named one, or where the target is reached.
+    pub fn public_address(&self, named: Option<String>) -> Result<String, BoxError> {
+        self.target.public_address(named)
+    }
+
+    /// Whether another process serves the folder; `None` of a stack.
+    pub fn is_served(&self) -> Option<bool> {
+        self.host.as_ref().map(|host| !host.is_owner())
+    }
+
+    /// Who ends erasures.
+    pub fn ending(&self) -> Ending {
+        match &self.host {
+            None => Ending::Deployed,
+            Some(host) => self.eraser(host).map_or(Ending::Beside, |eraser| Ending::Here(Box::new(eraser))),
+        }
+    }
+
     /// What ends erasures; `None` if another process does it.
-    pub fn eraser(&self, data: &Path) -> Option<Eraser> {
-        let scrubber = self.host.scrubber()?;
+    fn eraser(&self, host: &Host) -> Option<Eraser> {
+        let scrubber = host.scrubber()?;
         let archive = self.exporter.archive().clone();
-        Some(Eraser::new(self.store.clone(), archive, self.clock.clone(), scrubber, data))
+        Some(Eraser::new(self.store.clone(), archive, self.clock.clone(), scrubber, &self.folder()))
     }
 
     /// Ends erasures, beside the host that runs, for as long as the result is held.
-    pub fn ending_erasures(&self, data: &Path) -> JoinSet<()> {
+    pub fn ending_erasures(&self, host: &Host) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        if let Some(eraser) = self.eraser(data) {
+        if let Some(eraser) = self.eraser(host) {
             tasks.spawn(eraser.run());
         }
         tasks
     }
 
-    /// Waits until the consequences of a command are processed, and stops what this process started.
+    /// Waits until the consequences of a command are processed, if this process must do that.
+    pub async fn settle(&self) -> Result<(), HostError> {
+        match &self.host {
+            Some(host) => host.settle(&self.functions()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same, and stops what this process started.
     pub async fn close(mut self) -> Result<(), BoxError> {
         if !self.is_looking {
-            self.host.settle(&self.functions()).await?;
+            self.settle().await?;
         }
         remove_folder(&self.scratch)?;
-        Ok(self.host.stop().await?)
+        match &mut self.host {
+            Some(host) => Ok(host.stop().await?),
+            None => Ok(()),
+        }
     }
 }

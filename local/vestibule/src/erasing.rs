@@ -5,7 +5,7 @@
 //! Must stay true: a job ends last. So when it is gone nothing in the folder names whom it was about, and one that was
 //! interrupted is begun again. A tenant whose erasure fails does not delay the others'.
 
-use crate::app::{TENANT_CHANGES, remove_folder, scratch_root};
+use crate::app::{TENANT_CHANGES, remove_folder, remove_left_copies};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,16 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Which texts of a published event must go.
 type Overwritten = Box<dyn Fn(&Value) -> Vec<String> + Send>;
+
+/// Who ends erasures.
+pub enum Ending {
+    /// This process.
+    Here(Box<Eraser>),
+    /// The `serve` that owns the folder.
+    Beside,
+    /// The sweep of the deployed stack, within minutes; no file of this machine has what was erased.
+    Deployed,
+}
 
 /// What became of the erasures of a data folder.
 #[derive(Debug, Default)]
@@ -115,7 +125,7 @@ impl Eraser {
         if begun.is_empty() {
             return Ok(ended);
         }
-        self.remove_left_copies()?;
+        remove_left_copies(&self.data)?;
         // Now the stream has what was deleted just now, too.
         hand_on().await?;
         let (begun, overwritten): (Vec<_>, Vec<_>) = begun.into_iter().unzip();
@@ -170,27 +180,6 @@ impl Eraser {
             let is_gone = tombstones.as_ref().is_none_or(|tombstones| tombstones.names(key, began));
             if is_gone && !key.is_empty() { vec![key.to_owned()] } else { Vec::new() }
         }))
-    }
-
-    /// Removes copies of files that processes left which were killed.
-    fn remove_left_copies(&self) -> std::io::Result<()> {
-        // Without this folder nobody knows which processes there are.
-        if !Path::new("/proc/self").exists() {
-            return Ok(());
-        }
-        let scratch = scratch_root(&self.data);
-        let Ok(entries) = std::fs::read_dir(&scratch) else { return Ok(()) };
-        for entry in entries {
-            let entry = entry?;
-            let is_dead = entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| name.parse::<u32>().is_ok() && !Path::new("/proc").join(name).exists());
-            if is_dead {
-                remove_folder(&entry.path())?;
-            }
-        }
-        Ok(())
     }
 
     fn now(&self) -> Timestamp {

@@ -6,6 +6,7 @@ mod commands;
 mod erasing;
 mod output;
 mod reach;
+mod target;
 
 use crate::reach::LogForm;
 use clap::Parser as _;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     begin_log(cli.command.log());
     if cli.command.has_data_folder() {
-        // The folder has secrets in clear, and other crates make some of its files.
+        // The folder has secrets in clear, and so has what is made for a stack; other crates make some of the files.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(OTHERS));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -1,6 +1,6 @@
 //! Commands about the machine that the program runs on, and `send`, `completions` and `man`.
 
-use super::Common;
+use super::{Common, OnFolder};
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use std::path::PathBuf;
 /// Commands about the machine.
 #[derive(Subcommand)]
 pub enum MachineCommand {
-    /// Look for what is wrong with the data folder and its surroundings, and say what to do. Exits 1 if anything must be
-    /// mended
+    /// Look for what is wrong with the data folder or the stack, and with what it depends on, and say what to do. Exits 1 if
+    /// anything must be mended
     Doctor {
         #[command(flatten)]
         common: Common,
@@ -20,7 +20,7 @@ pub enum MachineCommand {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
         #[command(flatten)]
-        common: Common,
+        on: OnFolder,
     },
     /// Make a data folder of a backup, which is checked first. The data folder must be empty or not exist
     Restore {
@@ -28,7 +28,7 @@ pub enum MachineCommand {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
         #[command(flatten)]
-        common: Common,
+        on: OnFolder,
     },
     /// Sign the events of a file, post them to a webhook, and show the result for each. Exits 1 if any was not taken
     Send(SendOptions),
@@ -59,6 +59,9 @@ pub struct SendOptions {
     /// The events are past ones
     #[arg(long)]
     pub backfill: bool,
+    /// Understood only to say why it can't be.
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub stack: Option<String>,
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,

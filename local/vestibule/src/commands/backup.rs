@@ -5,7 +5,7 @@
 //! while it was taken.
 
 use crate::app::{must_be_there, table_name};
-use crate::cli::Common;
+use crate::cli::OnFolder;
 use crate::output::{Lines, answer};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -18,6 +18,8 @@ use vestibule_platform::{BoxError, Clock};
 use vestibule_report::SCHEMA_VERSION;
 use vestibule_words::form::{bytes, count};
 
+/// What a stack has instead.
+const IN_A_STACK: &str = "a stack's table has point-in-time recovery, and its bucket keeps the files";
 /// How long a backup waits for an erasure to end. One that waits for an export that fails deletes nothing meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The wait between two looks.
@@ -72,9 +74,10 @@ fn take(data: &Path, to: &Path) -> Result<(Taken, usize), BoxError> {
 }
 
 /// Takes a backup into `to`.
-pub fn run(to: &Path, common: &Common) -> Result<(), BoxError> {
-    must_be_there(&common.data)?;
-    let (Taken { manifest, new_bytes }, erasing) = take(&common.data, to)?;
+pub fn run(to: &Path, on: &OnFolder) -> Result<(), BoxError> {
+    let data = on.folder(IN_A_STACK)?;
+    must_be_there(&data)?;
+    let (Taken { manifest, new_bytes }, erasing) = take(&data, to)?;
     let Manifest { taken_at, files, .. } = &manifest;
     let value = json!({
         "backup": to,
@@ -84,7 +87,7 @@ pub fn run(to: &Path, common: &Common) -> Result<(), BoxError> {
         "newBytes": new_bytes,
         "erasuresUnderWay": erasing,
     });
-    answer(common.json, &value, || {
+    answer(on.json, &value, || {
         let (number, size) = (count(files.len() as u64), bytes(manifest.bytes()));
         let mut lines = Lines::default();
         writeln!(lines, "{}: {number} files, {size}, of which {} are new.", to.display(), bytes(new_bytes));
@@ -102,17 +105,18 @@ pub fn run(to: &Path, common: &Common) -> Result<(), BoxError> {
 }
 
 /// Makes the data folder of the backup in `from`.
-pub fn restore(from: &Path, common: &Common) -> Result<(), BoxError> {
-    let manifest = backup::restore(from, &common.data)?;
+pub fn restore(from: &Path, on: &OnFolder) -> Result<(), BoxError> {
+    let data = on.folder(IN_A_STACK)?;
+    let manifest = backup::restore(from, &data)?;
     let value = json!({
-        "data": common.data,
+        "data": data,
         "takenAt": manifest.taken_at,
         "release": manifest.release,
         "files": manifest.files.len(),
         "bytes": manifest.bytes(),
     });
-    answer(common.json, &value, || {
-        let data = common.data.display();
+    answer(on.json, &value, || {
+        let data = data.display();
         [
             format!("{data} is as of {}, by vestibule {}.", manifest.taken_at, manifest.release),
             format!("`vestibule verify --data {data}` reads all of it; `vestibule serve --data {data}` goes on."),

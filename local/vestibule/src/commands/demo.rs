@@ -87,10 +87,10 @@ struct Shown {
 
 pub async fn run(options: Options) -> Result<(), BoxError> {
     let mut signal = std::pin::pin!(serve::stop_signal()?);
-    let app = App::start(&options.data).await?;
+    let (app, host) = App::start(&options.data).await?;
     let (listener, url) = reach::listen(options.listen, Scheme::HTTP, None, &options.data).await?;
     let front = FrontSettings { links: Some(app.links.clone()), ..FrontSettings::default() };
-    app.host.mark()?;
+    host.mark()?;
     let credentials = prepare_tenant(&app).await?;
     let products = products::prepare(&app, TOKEN).await?;
     let sample = sample_of(&options, app.now())?;
@@ -99,8 +99,8 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     let (stop, stopped) = oneshot::channel::<()>();
     let functions = app.functions();
     let flush = app.flush();
-    let _erasures = app.ending_erasures(&options.data);
-    let App { host, store, sweep, exporter, scratch, .. } = app;
+    let _erasures = app.ending_erasures(&host);
+    let App { store, sweep, exporter, scratch, .. } = app;
     let serving = tokio::spawn(host.run(listener, front, functions, async {
         let _dropped = stopped.await;
         flush.await;

@@ -12,7 +12,7 @@ use vestibule_words::{List, words as words_of};
 const MOST_SHOWN: usize = 10;
 
 pub async fn run(name: &str, user: Option<&str>, device: Option<&str>, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?;
     let subject = admin_api::subject(&tenant, user, device)?;
     let known = admin_api::known_to_diagnostics(&app.store, &tenant, app.now(), true).await?;

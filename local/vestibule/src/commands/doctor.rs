@@ -1,14 +1,16 @@
-//! `doctor`: looks for what is wrong with the data folder and what it depends on, and says what to do.
+//! `doctor`: looks for what is wrong with the data folder or the stack, and with what it depends on, and says what to do.
 //!
 //! Must stay true: it changes no more than any other command beside `serve`; what it could not look at it reports, and
 //! never counts as fine; each finding that needs somebody says what to do.
 
 mod folder;
 mod inside;
+mod stack;
 
 use crate::app::App;
 use crate::cli::Common;
 use crate::output::{Lines, answer};
+use crate::target::Target;
 use serde_json::{Value, json};
 use vestibule_domain::Timestamp;
 use vestibule_host::{Host, release};
@@ -61,31 +63,37 @@ impl Finding {
 /// Looks at everything, and prints it.
 pub async fn run(common: &Common) -> Result<(), BoxError> {
     let now = Timestamp::from_millis(Clock::system().now_millis());
+    let target = Target::of(&common.place).await?;
     let mut findings = Vec::new();
     let may_start = issuer(&mut findings).await;
-    if Host::is_there(&common.data) {
-        let may_open = folder::look(&common.data, now, &mut findings)?;
-        if may_open && may_start {
-            open(common, now, &mut findings).await;
-        } else {
+    let may_open = match &target {
+        Target::Folder(data) if !Host::is_there(data) => {
+            let action = "name the data folder by --data or VESTIBULE_DATA; `vestibule serve` creates one";
+            findings.push(Finding::failed("folder", format!("{} is not a data folder", data.display()), action));
+            None
+        }
+        Target::Folder(data) => Some(folder::look(data, now, &mut findings)?),
+        Target::Stack(stack) => Some(stack::look(stack, &mut findings).await),
+    };
+    match may_open {
+        Some(true) if may_start => open(&target, now, &mut findings).await,
+        Some(_) => {
             let action = "mend the above, and run this again";
             findings.push(Finding::failed("table", "not looked at, and neither are files and senders", action));
         }
-    } else {
-        let data = common.data.display();
-        let action = "name the data folder by --data or VESTIBULE_DATA; `vestibule serve` creates one";
-        findings.push(Finding::failed("folder", format!("{data} is not a data folder"), action));
+        None => {}
     }
 
     let failed = findings.iter().filter(|finding| finding.grade == Grade::Failed).count();
     let shown = |finding: &Finding| json!({"check": finding.check, "grade": finding.mark(), "says": finding.says, "do": finding.action});
-    let value = json!({
+    let mut value = json!({
         "ok": failed == 0,
-        "data": common.data,
         "release": release::RELEASE,
         "format": release::FORMAT,
         "findings": findings.iter().map(shown).collect::<Vec<Value>>(),
     });
+    let (member, shown) = target.shown();
+    value[member] = shown;
     answer(common.json, &value, || {
         let mut lines = Lines::default();
         for finding in &findings {
@@ -103,20 +111,19 @@ pub async fn run(common: &Common) -> Result<(), BoxError> {
     }
 }
 
-/// Looks at what is in the folder, by the services of it.
-async fn open(common: &Common, now: Timestamp, findings: &mut Vec<Finding>) {
-    let opened = App::look(&common.data).await;
-    let app = match opened {
+/// Looks at what is stored, by the services of the folder or the stack.
+async fn open(target: &Target, now: Timestamp, findings: &mut Vec<Finding>) {
+    let app = match App::looking_at(target.clone()).await {
         Ok(app) => app,
         Err(error) => {
-            let action = "restore the newest backup into an empty folder, if the message does not say what else to do";
+            let action = "restore the newest backup, if the message does not say what else to do";
             findings.push(Finding::failed("table", error.to_string(), action));
             return;
         }
     };
-    inside::look(&app, &common.data, now, findings).await;
+    inside::look(&app, now, findings).await;
     if let Err(error) = app.close().await {
-        let action = "run this again; if it stays, restore the newest backup into an empty folder";
+        let action = "run this again; if it stays, restore the newest backup";
         findings.push(Finding::failed("table", error.to_string(), action));
     }
 }

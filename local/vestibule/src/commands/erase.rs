@@ -1,7 +1,9 @@
-//! `erase` and `tenant remove`. When they return, whoever was erased is gone from the data folder (docs/ERASURE.md).
+//! `erase` and `tenant remove`. When they return, whoever was erased is gone from the data folder; what a stack still has
+//! goes within minutes (docs/ERASURE.md).
 
 use crate::app::App;
 use crate::cli::Common;
+use crate::erasing::Ending;
 use crate::output::{Lines, answer};
 use report_export::Outcome;
 use serde_json::json;
@@ -37,11 +39,11 @@ pub async fn run(
     common: &Common,
 ) -> Result<(), BoxError> {
     let subject = subject(user, device)?;
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?;
     let id: String = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
     let erased = app.store.erase(&tenant, &subject, older_files, (id.as_str(), "operator"), app.now()).await?;
-    let newest = end(&app, &tenant.id, &id, common).await?;
+    let newest = end(&app, &tenant.id, &id).await?;
     app.close().await?;
     let mut value = serde_json::to_value(&erased.record)?;
     value["at"] = json!(erased.record.at.to_string());
@@ -114,23 +116,28 @@ async fn without_in_files(app: &App, tenant: &TenantId, id: &str) -> Result<Opti
 
 /// Waits until files are without what was erased and the folder has lost the bytes, too; returns the id of the file that
 /// was published for it. If something is found that was stored meanwhile, all of it is done again.
-async fn end(app: &App, tenant: &TenantId, id: &str, common: &Common) -> Result<Option<String>, BoxError> {
-    let eraser = app.eraser(&common.data);
+async fn end(app: &App, tenant: &TenantId, id: &str) -> Result<Option<String>, BoxError> {
+    let ending = app.ending();
     let until = Instant::now() + PATIENCE;
     let mut newest = None;
     while let Some(erasing) = open(app, tenant, id).await? {
         if !erasing.files_done() {
             newest = without_in_files(app, tenant, id).await?.or(newest);
         }
-        let Some(eraser) = &eraser else {
-            // The `serve` that owns the folder does the rest.
-            if Instant::now() > until {
-                return Err("the process that serves the folder has not ended the erasure; it goes on there".into());
+        let eraser = match &ending {
+            Ending::Here(eraser) => eraser,
+            // The stack's own functions do the rest.
+            Ending::Deployed => break,
+            Ending::Beside => {
+                // The `serve` that owns the folder does the rest.
+                if Instant::now() > until {
+                    return Err("the process that serves the folder has not ended the erasure; it goes on there".into());
+                }
+                tokio::time::sleep(LOOK).await;
+                continue;
             }
-            tokio::time::sleep(LOOK).await;
-            continue;
         };
-        let ended = eraser.end(|| async { app.host.settle(&app.functions()).await }).await?;
+        let ended = eraser.end(|| app.settle()).await?;
         if ended.failed.contains(tenant) || Instant::now() > until {
             return Err(
                 "the erasure could not be ended, and the log says why; the next `serve` or `erase` tries again".into(),
@@ -145,7 +152,7 @@ async fn end(app: &App, tenant: &TenantId, id: &str, common: &Common) -> Result<
 }
 
 pub async fn remove_tenant(name: &str, yes: bool, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?.id;
     if !yes && !is_confirmed(&tenant)? {
         app.close().await?;
@@ -157,7 +164,7 @@ pub async fn remove_tenant(name: &str, yes: bool, common: &Common) -> Result<(),
     let items = app.store.remove_tenant(&tenant, app.now()).await?;
     // An export that was under way may have published something meanwhile.
     objects += archive.remove_objects(&tenant).await?;
-    end(&app, &tenant, "tenant", common).await?;
+    end(&app, &tenant, "tenant").await?;
     app.close().await?;
     let value = json!({"tenant": tenant, "items": items, "objects": objects});
     answer(common.json, &value, || {

@@ -12,11 +12,11 @@ use vestibule_platform::BoxError;
 use vestibule_words::form::count;
 
 pub async fn run(name: &str, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?;
     let exported = app.exporter.export(&tenant.id, app.now()).await?;
     let Copies { database: path, summary, report_html } =
-        copy(&app.exporter, &exported, &tenant.id, &common.data).await?;
+        copy(&app.exporter, &exported, &tenant.id, &app.folder()).await?;
     app.close().await?;
     let file = &exported.file;
     let value = json!({
@@ -58,7 +58,7 @@ pub struct Copies {
     pub report_html: Option<PathBuf>,
 }
 
-/// Copies a published file and its parts to `reports/TENANT/` in the data folder, under descriptive names.
+/// Copies a published file and its parts to `reports/TENANT/` in the folder `data`, under descriptive names.
 pub async fn copy(
     exporter: &Exporter,
     exported: &Exported,

@@ -30,7 +30,7 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
             let expires_at = expires.as_deref().map(day).transpose()?;
             let secret = read_secret()?;
             Credentials::new(&directory, &client, &secret)?;
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let cloud = cloud.name().to_owned();
             let chosen = with.into_iter().collect();
             let registration = PullApp { directory, client, cloud, added_at: app.now(), expires_at, chosen };
@@ -58,7 +58,7 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
             });
         }
         GraphCommand::Set { name, with, without, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let chosen = choose(&app, &name, &with, &without).await;
             app.close().await?;
             let (tenant, chosen) = chosen?;
@@ -72,7 +72,7 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
         GraphCommand::Rotate { name, expires, common } => {
             let expires_at = expires.as_deref().map(day).transpose()?;
             let secret = read_secret()?;
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let rotated = rotate(&app, &name, &secret, expires_at).await;
             app.close().await?;
             rotated?;
@@ -82,7 +82,7 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
         }
         GraphCommand::Check { name, common } => check(&name, &common).await?,
         GraphCommand::List { name, common } => {
-            let app = App::look(&common.data).await?;
+            let app = App::look(&common.place).await?;
             let shown = shown(&app, &name).await;
             app.close().await?;
             let shown = shown?;
@@ -90,7 +90,7 @@ pub async fn run(command: GraphCommand) -> Result<(), BoxError> {
         }
         GraphCommand::Run { name, common } => run_now(&name, &common).await?,
         GraphCommand::Remove { name, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let removed = remove(&app, &name).await;
             app.close().await?;
             let removed = removed?;
@@ -208,7 +208,7 @@ fn advice(tenant: &Tenant) -> Option<String> {
 }
 
 async fn check(name: &str, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let checked = match app.tenant(name).await {
         Ok(tenant) => app.pull.puller().check(&tenant.id).await,
         Err(error) => Err(error),
@@ -226,7 +226,7 @@ async fn check(name: &str, common: &Common) -> Result<(), BoxError> {
 }
 
 async fn run_now(name: &str, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let read = read_all(&app, name).await;
     app.close().await?;
     let lists = read?;

@@ -46,7 +46,7 @@ struct Progress {
 }
 
 pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?;
     let size = std::fs::metadata(file)?.len();
     let beginning = beginning_of(file)?;
@@ -54,7 +54,7 @@ pub async fn run(name: &str, file: &Path, common: &Common) -> Result<(), BoxErro
     if let Some(looks) = shape::other_than_lines(&beginning).filter(|_| export.is_none()) {
         return Err(format!("{}, and nothing of {} was stored: {looks}", shape::wanted(), file.display()).into());
     }
-    let note = note_path(&common.data, name, &beginning)?;
+    let note = note_path(&app.folder(), name, &beginning)?;
     let mut progress: Progress =
         std::fs::read(&note).ok().and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default();
     if progress.offset > size {

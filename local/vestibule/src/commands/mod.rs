@@ -11,6 +11,7 @@ mod import;
 mod manual;
 mod person;
 mod report;
+mod republish;
 mod send;
 mod serve;
 mod sessions;
@@ -25,7 +26,7 @@ use vestibule_platform::BoxError;
 /// Runs what was typed.
 pub async fn run(cli: Cli) -> Result<(), BoxError> {
     match cli.command {
-        Command::Serve { reach, common } => serve::run(&reach, &common).await,
+        Command::Serve { reach, on } => serve::run(&reach, &on).await,
         Command::Demo { data, listen, exit, enrollments, seed, json } => {
             demo::run(demo::Options { data, listen, exit, enrollments, seed, json }).await
         }
@@ -45,6 +46,9 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         }
         Command::ExportPerson { name, user, device, common } => person::run(&name, user, device, &common).await,
         Command::Report(command) => report::run(command),
+        Command::Republish { name, since, key, common } => {
+            republish::run(&name, since.as_deref(), key.as_deref(), &common).await
+        }
         Command::Sweep { common } => sweep::run(&common).await,
         Command::Import { name, file, common } => import::run(&name, &file, &common).await,
         Command::Machine(command) => machine(command).await,
@@ -55,8 +59,8 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
 async fn machine(command: MachineCommand) -> Result<(), BoxError> {
     match command {
         MachineCommand::Doctor { common } => doctor::run(&common).await,
-        MachineCommand::Backup { folder, common } => backup::run(&folder, &common),
-        MachineCommand::Restore { folder, common } => backup::restore(&folder, &common),
+        MachineCommand::Backup { folder, on } => backup::run(&folder, &on),
+        MachineCommand::Restore { folder, on } => backup::restore(&folder, &on),
         MachineCommand::Send(options) => send::run(&options).await,
         MachineCommand::Completions { shell } => manual::completions(shell),
         MachineCommand::Man { out } => manual::man(out.as_deref()),

@@ -9,7 +9,7 @@ use vestibule_platform::BoxError;
 
 pub async fn run(name: &str, user: Option<String>, device: Option<String>, common: &Common) -> Result<(), BoxError> {
     let subject = subject(user, device)?;
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?;
     let kept = app.store.kept_about(&tenant, &subject, app.now()).await?;
     let value = admin_api::kept_about(&tenant, &kept, app.now());

@@ -30,6 +30,9 @@ const IGNORED: [&str; 3] = ["tooOld", "erased", "unknownType"];
 
 /// Sends, and prints the results.
 pub async fn run(options: &SendOptions) -> Result<(), BoxError> {
+    if options.stack.is_some() {
+        return Err("this posts to a webhook's address, not to a stack: give --url, as `source add` prints it".into());
+    }
     let url = address(&options.url, options.backfill)?;
     let secret = secret(options.secret_file.as_deref(), std::env::var(SECRET).ok())?;
     let events = read(&options.file)?;

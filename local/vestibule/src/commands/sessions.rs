@@ -10,7 +10,7 @@ use vestibule_store::{BrowserSession, Credential, Tenant};
 
 /// `token sessions`: lists them, the one used last first.
 pub async fn list(name: &str, common: &Common) -> Result<(), BoxError> {
-    let app = App::look(&common.data).await?;
+    let app = App::look(&common.place).await?;
     let (tenant, now) = (app.tenant(name).await?, app.now());
     let sessions = app.store.browser_sessions(&tenant.id, now).await?;
     app.close().await?;
@@ -52,7 +52,7 @@ fn shown(tenant: &Tenant, session: &BrowserSession, now: Timestamp) -> Option<Va
 
 /// `token end-sessions`: ends those with these ids, or all.
 pub async fn end(name: &str, ids: Option<&[String]>, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?;
     let mut sessions = app.store.browser_sessions(&tenant.id, app.now()).await?;
     let unknown = ids.into_iter().flatten().find(|id| !sessions.iter().any(|session| session.id() == id.as_str()));

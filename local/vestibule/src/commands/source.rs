@@ -5,7 +5,6 @@ mod files;
 use crate::app::App;
 use crate::cli::SourceCommand;
 use crate::output::{Lines, answer, note};
-use crate::reach::public_address;
 use admin_api::{SourceLog, source_logs};
 use http::Request;
 use serde_json::{Value, json};
@@ -26,10 +25,10 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
         SourceCommand::Add { name, source, url, reports, ignore_awaiting_configuration, common } => {
             let source = find(&source)?;
             let set = Set::read(source, reports.as_deref(), ignore_awaiting_configuration)?;
-            let url = public_address(url, &common.data);
+            let app = App::open(&common.place).await?;
+            let url = app.public_address(url)?;
             files::check(source, &url)?;
-            let app = App::open(&common.data).await?;
-            let added = add(&app, &name, source, &set).await;
+            let (added, kept) = (add(&app, &name, source, &set).await, app.folder());
             app.close().await?;
             let (tenant, secret) = added?;
             let url = address(&url, &tenant, source, secret.as_deref());
@@ -41,7 +40,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             if let Some(secret) = &secret {
                 value["secret"] = json!(secret);
             }
-            let folder = files::write(&common.data, &tenant, source, &url, secret.as_deref().unwrap_or_default())?;
+            let folder = files::write(&kept, &tenant, source, &url, secret.as_deref().unwrap_or_default())?;
             if let Some(folder) = &folder {
                 value["folder"] = json!(folder);
                 if !url.starts_with("https://") {
@@ -80,7 +79,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
             });
         }
         SourceCommand::List { name, common } => {
-            let app = App::look(&common.data).await?;
+            let app = App::look(&common.place).await?;
             let tenant = app.tenant(&name).await;
             let logs = match &tenant {
                 Ok(tenant) => source_logs(&app.store, tenant, app.now()).await,
@@ -100,7 +99,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
         }
         SourceCommand::Remove { name, source, common } => {
             let source = find(&source)?;
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let mut removed = 0;
             let changed = app.change(&name, |tenant| {
                 let before = tenant.sources.len();
@@ -116,7 +115,7 @@ pub async fn run(command: SourceCommand) -> Result<(), BoxError> {
         }
         SourceCommand::Test { name, source, file, common } => {
             let source = find(&source)?;
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let body = file.as_ref().map(std::fs::read).transpose();
             let tested = match body {
                 Ok(body) => test(&app, &name, source, body).await,

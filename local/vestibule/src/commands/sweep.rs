@@ -6,7 +6,7 @@ use crate::output::answer;
 use vestibule_platform::BoxError;
 
 pub async fn run(common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let swept = app.sweep.run().await?;
     app.close().await?;
     answer(common.json, &serde_json::to_value(swept)?, || {

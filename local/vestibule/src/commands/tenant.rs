@@ -4,7 +4,6 @@ use crate::app::App;
 use crate::cli::{Common, SecretCommand, TenantCommand, TokenCommand};
 use crate::commands::sessions;
 use crate::output::{Lines, answer};
-use crate::reach::public_address;
 use indicatif::ProgressBar;
 use report_export::Outcome;
 use serde_json::{Map, Value, json};
@@ -107,7 +106,7 @@ pub async fn give_link(
 pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
     match command {
         TenantCommand::Add { name, common } => {
-            let app = App::create(&common.data).await?;
+            let app = App::create(&common.place).await?;
             let added = add(&app, &name).await;
             app.close().await?;
             let Added { tenant, webhook_secret, admin_token } = added?;
@@ -128,7 +127,7 @@ pub async fn tenant(command: TenantCommand) -> Result<(), BoxError> {
             });
         }
         TenantCommand::List { common } => {
-            let app = App::look(&common.data).await?;
+            let app = App::look(&common.place).await?;
             let names = app.store.tenants().await?;
             let mut tenants = Vec::new();
             for name in names {
@@ -192,7 +191,7 @@ fn dead_letter(letter: &DeadLetter) -> Value {
 async fn set(name: &str, pairs: &[String], common: &Common) -> Result<(), BoxError> {
     let pairs = pairs.iter().map(|pair| pair.split_once('=').ok_or_else(|| format!("{pair} is not SETTING=VALUE")));
     let pairs: Vec<(&str, &str)> = pairs.collect::<Result<_, _>>()?;
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let changed = app.change(name, |tenant| {
         let before = tenant.settings.clone();
         tenant.settings = with_pairs(&before, &pairs)?;
@@ -285,7 +284,7 @@ fn read_value(setting: &str, value: &str) -> Value {
 pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
     match command {
         TokenCommand::Add { name, role, label, scope_tags, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let role = Role::from(role);
             let (kept, token) = new_api_token(app.now(), &TenantId::parse(&name)?, role, &label, scope_tags)?;
             let added = app.change(&name, |tenant| {
@@ -298,9 +297,9 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             answer(common.json, &value, || [token, "It is not shown again.".to_owned()]);
         }
         TokenCommand::Link { name, role, url, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let role = Role::from(role);
-            let url = public_address(url, &common.data);
+            let url = app.public_address(url)?;
             let link = give_link(&app.store, app.now(), &TenantId::parse(&name)?, role, &url).await?;
             app.close().await?;
             let minutes = LINK.get() / 60_000;
@@ -308,7 +307,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             answer(common.json, &value, || [link, format!("It works once, within {minutes} minutes.")]);
         }
         TokenCommand::List { name, common } => {
-            let app = App::look(&common.data).await?;
+            let app = App::look(&common.place).await?;
             let tenant = app.tenant(&name).await?;
             app.close().await?;
             let shown = |token: &ApiToken| {
@@ -329,7 +328,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
             });
         }
         TokenCommand::Revoke { name, token, common } => {
-            let app = App::open(&common.data).await?;
+            let app = App::open(&common.place).await?;
             let hash = token_hash(&token);
             let mut revoked = 0;
             let changed = app.change(&name, |tenant| {
@@ -355,7 +354,7 @@ pub async fn token(command: TokenCommand) -> Result<(), BoxError> {
 
 pub async fn secret(command: SecretCommand) -> Result<(), BoxError> {
     let SecretCommand::Rotate { name, revoke_others, common } = command;
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let secret = new_webhook_secret()?;
     let rotated = app.change(&name, |tenant| {
         let new = Secret::new(secret.clone());

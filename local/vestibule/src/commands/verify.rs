@@ -1,4 +1,4 @@
-//! `verify`: reads everything in the data folder and says what is lost. `rebuild`: makes a tenant's reporting whole again
+//! `verify`: reads everything in the data folder or the stack and says what is lost. `rebuild`: makes a tenant's reporting whole again
 //! from the table.
 //!
 //! Must stay true: `verify` changes nothing, and only checks that were made are printed.
@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::cli::Common;
 use crate::commands::export;
 use crate::output::{Lines, answer};
+use crate::target::Target;
 use serde_json::{Value, json};
 use vestibule_archive::{Base, Inventory, Lost};
 use vestibule_domain::TenantId;
@@ -14,30 +15,40 @@ use vestibule_host::dynamodb::check_file;
 use vestibule_platform::BoxError;
 use vestibule_words::form::count;
 
-/// Checks the folder.
+/// Checks the folder or the stack.
 pub async fn run(common: &Common) -> Result<(), BoxError> {
-    let app = App::look(&common.data).await?;
-    let data = common.data.clone();
-    let table = tokio::task::spawn_blocking(move || check_file(&data)).await??;
+    let app = App::look(&common.place).await?;
+    let table = match &app.target {
+        Target::Folder(data) => {
+            let data = data.clone();
+            Some(tokio::task::spawn_blocking(move || check_file(&data)).await??)
+        }
+        // DynamoDB shows nobody its files. Each enrollment is read below.
+        Target::Stack(_) => None,
+    };
     let mut tenants = Vec::new();
     for tenant in app.store.tenants().await? {
         let found = app.exporter.archive().verify(&tenant, app.now()).await?;
         tenants.push((tenant, found));
     }
+    let target = app.target.clone();
     app.close().await?;
     let is_whole = |found: &Inventory| found.lost.is_empty() && found.unreadable.is_empty();
-    let bad = tenants.iter().filter(|(_, found)| !is_whole(found)).count() + usize::from(!table.is_empty());
-    let value = json!({
+    let bad = tenants.iter().filter(|(_, found)| !is_whole(found)).count()
+        + usize::from(table.as_ref().is_some_and(|problems| !problems.is_empty()));
+    let mut value = json!({
         "ok": bad == 0,
-        "data": common.data,
-        "table": {"problems": table},
+        "table": table.as_ref().map(|problems| json!({"problems": problems})),
         "tenants": tenants.iter().map(|(tenant, found)| about(tenant, found)).collect::<Vec<_>>(),
     });
+    let (member, shown) = target.shown();
+    value[member] = shown;
     answer(common.json, &value, || {
-        let mut lines = vec![match table.is_empty() {
+        let table = table.as_ref().map(|problems| match problems.is_empty() {
             true => "ok      table".to_owned(),
-            false => format!("FAILED  table: {}", table.join("; ")),
-        }];
+            false => format!("FAILED  table: {}", problems.join("; ")),
+        });
+        let mut lines: Vec<String> = table.into_iter().collect();
         for (tenant, found) in &tenants {
             let mark = if is_whole(found) { "ok    " } else { "FAILED" };
             let (files, enrollments) = (count(found.files as u64), count(found.enrollments as u64));
@@ -55,7 +66,7 @@ pub async fn run(common: &Common) -> Result<(), BoxError> {
     });
     match bad {
         0 => Ok(()),
-        _ => Err(format!("{}: something is lost or damaged, see above", common.data.display()).into()),
+        _ => Err(format!("{target}: something is lost or damaged, see above").into()),
     }
 }
 
@@ -75,12 +86,12 @@ fn about(tenant: &TenantId, found: &Inventory) -> Value {
 
 /// Publishes a tenant's file from the table alone.
 pub async fn rebuild(name: &str, common: &Common) -> Result<(), BoxError> {
-    let app = App::open(&common.data).await?;
+    let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?;
     let exported = app.exporter.export_from(&tenant.id, app.now(), Base::Table).await?;
     let forgotten = app.exporter.archive().forget_lost(&tenant.id).await?;
     let copies = match exported.is_new {
-        true => Some(export::copy(&app.exporter, &exported, &tenant.id, &common.data).await?),
+        true => Some(export::copy(&app.exporter, &exported, &tenant.id, &app.folder()).await?),
         false => None,
     };
     app.close().await?;

@@ -1,12 +1,12 @@
-//! Looks at what is in the data folder: the table, the newest files, erasures under way, what was not delivered, and the
-//! senders.
+//! Looks at what is stored: the table, the newest files, erasures under way, what was not delivered, and the senders.
 
 use super::Finding;
 use crate::app::App;
+use crate::target::Target;
 use admin_api::{SourceLog, source_logs};
 use std::path::Path;
 use vestibule_archive::Lost;
-use vestibule_domain::Timestamp;
+use vestibule_domain::{Millis, Timestamp};
 use vestibule_host::dynamodb::check_file;
 use vestibule_platform::BoxError;
 use vestibule_store::Tenant;
@@ -14,18 +14,35 @@ use vestibule_words::form::{count, instant};
 
 /// How long an erasure may take: by then the nightly file was made.
 const MOST_MINUTES: i64 = 24 * 60;
+/// How long an enrollment may be due. The sweep runs every minute.
+const MOST_OVERDUE: Millis = Millis::from_minutes(5);
+/// Most unreadable changes that are counted.
+const MOST_LETTERS: usize = 1_000;
 
-/// Looks at everything in the folder.
-pub async fn look(app: &App, data: &Path, now: Timestamp, findings: &mut Vec<Finding>) {
-    findings.push(match app.host.is_owner() {
-        true => Finding::look(
+/// Looks at everything in the folder or the stack.
+pub async fn look(app: &App, now: Timestamp, findings: &mut Vec<Finding>) {
+    findings.push(match app.is_served() {
+        None => sweep(app, now).await,
+        Some(false) => Finding::look(
             "serve",
             "no `vestibule serve` runs on this folder",
             "start it, unless it is meant to be stopped: nothing is received, flagged or exported meanwhile",
         ),
-        false => Finding::fine("serve", "`vestibule serve` runs on this folder"),
+        Some(true) => Finding::fine("serve", "`vestibule serve` runs on this folder"),
     });
-    findings.push(table(data).await);
+    if let Target::Folder(data) = &app.target {
+        findings.push(table(data).await);
+        findings.extend(set_aside(data));
+    }
+    match app.store.dead_letters(MOST_LETTERS).await {
+        Ok(letters) if letters.is_empty() => {}
+        Ok(letters) => findings.push(Finding::look(
+            "changes",
+            format!("{} changes could not be published, as nothing could read them", count(letters.len() as u64)),
+            "`vestibule tenant list --json` names their items; when a release reads them, `vestibule republish NAME --key KEY`",
+        )),
+        Err(error) => findings.push(unreadable("changes", &error)),
+    }
     let tenants = match tenants(app).await {
         Ok(tenants) => tenants,
         Err(error) => {
@@ -41,7 +58,6 @@ pub async fn look(app: &App, data: &Path, now: Timestamp, findings: &mut Vec<Fin
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(unreadable("erasures", &*error)),
     }
-    findings.extend(set_aside(data));
     match senders(app, &tenants, now).await {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(unreadable("senders", &*error)),
@@ -50,6 +66,20 @@ pub async fn look(app: &App, data: &Path, now: Timestamp, findings: &mut Vec<Fin
 
 fn unreadable(check: &'static str, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Finding {
     Finding::failed(check, format!("cannot be read: {error}"), "run `vestibule verify`, which names each part")
+}
+
+/// Whether the stack's sweep keeps up. Nobody here sees when it ran last.
+async fn sweep(app: &App, now: Timestamp) -> Finding {
+    match app.store.due(now - MOST_OVERDUE).await {
+        Ok(due) if due.is_empty() => Finding::fine("sweep", "no enrollment is overdue"),
+        Ok(due) => Finding::failed(
+            "sweep",
+            format!("{} enrollments have been due for five minutes and more", count(due.len() as u64)),
+            "see the log of the function abandonment-sweep and whether its rule is enabled: nothing is flagged meanwhile. \
+             `vestibule sweep` does it now",
+        ),
+        Err(error) => unreadable("sweep", &error),
+    }
 }
 
 async fn table(data: &Path) -> Finding {
@@ -114,13 +144,18 @@ async fn erasures(app: &App, now: Timestamp) -> Result<Vec<Finding>, BoxError> {
         let (waits_for, action) = if erasing.of_tenant() && !erasing.files_done() {
             ("the command that removes it".to_owned(), format!("`vestibule tenant remove {tenant}` goes on with it"))
         } else if erasing.files_done() {
-            match app.host.is_owner() {
-                true => ("`vestibule serve`, which deletes what is left".to_owned(), "start it".to_owned()),
-                false => (
-                    "the running `vestibule serve`, which deletes what is left".to_owned(),
-                    "if it stays, see its log for the reason".to_owned(),
+            let (waits_for, action) = match app.is_served() {
+                Some(false) => ("`vestibule serve`, which deletes what is left", "start it"),
+                Some(true) => (
+                    "the running `vestibule serve`, which deletes what is left",
+                    "if it stays, see its log for the reason",
                 ),
-            }
+                None => (
+                    "the stack's sweep, which deletes what is left",
+                    "if it stays, see the log of the function abandonment-sweep",
+                ),
+            };
+            (waits_for.to_owned(), action.to_owned())
         } else {
             let exports = app.store.exports(tenant).await?.at(now);
             let waits_for = match (&exports.lease, exports.left_alone_until(now)) {

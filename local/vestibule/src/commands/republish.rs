@@ -1,0 +1,110 @@
+//! `republish`: publishes again what the table's stream still has, with the same ids: after a bus that lost events, or when
+//! a release can read what the one before could not.
+//!
+//! Must stay true: what was erased meanwhile is not named on the bus again.
+
+use crate::app::App;
+use crate::cli::Common;
+use crate::output::{Lines, answer};
+use event_publisher::Again;
+use serde_json::{Value, json};
+use vestibule_domain::publication::Detail;
+use vestibule_domain::{Millis, TenantId, Timestamp};
+use vestibule_host::replay::{Replayed, replay};
+use vestibule_platform::BoxError;
+use vestibule_store::ItemKey;
+use vestibule_words::form::{count, instant};
+
+/// How long a stream holds a change.
+const STREAM: Millis = Millis::from_days(1);
+/// The stream gives whole seconds, so what was made in the second of `--since` counts as made since then.
+const SECOND: Millis = Millis::from_seconds(1);
+
+/// Which records to publish again.
+struct Which<'a> {
+    tenant: &'a TenantId,
+    since: Option<Timestamp>,
+    key: Option<&'a str>,
+}
+
+impl Which<'_> {
+    fn has(&self, replayed: &Replayed) -> bool {
+        let Some(key) = replayed.record.pointer("/dynamodb/Keys/pk/S").and_then(Value::as_str) else { return false };
+        let is_of_tenant = ItemKey::parse(key).is_some_and(|parsed| parsed.tenant() == self.tenant);
+        let made = replayed.created_millis.map(Timestamp::from_millis);
+        is_of_tenant
+            && self.key.is_none_or(|wanted| wanted == key)
+            && self.since.is_none_or(|since| made.is_some_and(|made| made + SECOND > since))
+    }
+}
+
+pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Common) -> Result<(), BoxError> {
+    let wrong = "--since must be an instant like 2026-01-31T08:00:00Z";
+    let since = since.map(Timestamp::parse).transpose().map_err(|_| wrong)?;
+    let app = App::open(&common.place).await?;
+    let done = publish(&app, name, since, key).await;
+    app.close().await?;
+    let Done { records, again, began } = done?;
+    let out_of_reach = since.filter(|since| *since < began);
+    let value = json!({
+        "tenant": name,
+        "records": records,
+        "published": again.published,
+        "unreadable": again.unreadable,
+        "streamBegins": began.to_string(),
+        "wholeSince": out_of_reach.is_none(),
+    });
+    answer(common.json, &value, || {
+        let mut lines = Lines::default();
+        let (records, published) = (count(records as u64), count(again.published as u64));
+        writeln!(lines, "{records} changes published again: {published} events, with the ids that they had before.");
+        if again.unreadable > 0 {
+            writeln!(lines, "{} changes can't be read.", count(again.unreadable as u64));
+        }
+        if out_of_reach.is_some() {
+            writeln!(
+                lines,
+                "What changed before {} is not in the stream any more and was not published.",
+                instant(began)
+            );
+        }
+        lines
+    });
+    match again.unreadable {
+        0 => Ok(()),
+        _ => Err("some changes can't be read, so what they publish is still missing".into()),
+    }
+}
+
+/// What was done.
+struct Done {
+    records: usize,
+    again: Again,
+    /// Earlier changes are not in the stream for certain.
+    began: Timestamp,
+}
+
+async fn publish(app: &App, name: &str, since: Option<Timestamp>, key: Option<&str>) -> Result<Done, BoxError> {
+    let tenant = app.tenant(name).await?;
+    if let Some(key) = key.filter(|key| ItemKey::parse(key).is_none_or(|parsed| *parsed.tenant() != tenant.id)) {
+        return Err(format!("{key} is not the key of an item of {name}").into());
+    }
+    let tombstones = app.store.tombstones(&tenant.id, &tenant.settings).await?;
+    let keep = |detail: &Detail| {
+        let began = Timestamp::parse(&detail.started_at).unwrap_or(Timestamp::MIN);
+        tombstones.as_ref().is_none_or(|tombstones| !tombstones.names(&detail.enrollment_key, began))
+    };
+    let which = Which { tenant: &tenant.id, since, key };
+    let mut done = Done { records: 0, again: Again::default(), began: app.now() - STREAM };
+    replay::<BoxError>(&app.clients.streams, &app.table(), async |records| {
+        let wanted: Vec<Value> =
+            records.into_iter().filter(|replayed| which.has(replayed)).map(|replayed| replayed.record).collect();
+        done.records += wanted.len();
+        let again = app.publisher.again(wanted, keep).await?;
+        done.again.published += again.published;
+        done.again.unreadable += again.unreadable;
+        Ok(())
+    })
+    .await?;
+    Ok(done)
+}
