@@ -8,11 +8,13 @@
 mod clock;
 mod http;
 mod program;
+mod stack;
 pub mod strangers;
 
 pub use clock::SetClock;
 pub use http::{Answer, Client, Sender, enrollment, event};
 pub use program::{Folder, Ran, Serve, Tenant, run_alone};
+pub use stack::{Emulator, Stack};
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -15,7 +15,7 @@ use vestibule_test_tools::programs;
 const STARTING: Duration = Duration::from_secs(30);
 
 /// The program, built once for all tests of this process.
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| programs(&["vestibule"]).join(format!("vestibule{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -56,5 +56,7 @@ mod serving;
 mod session;
 mod set_up;
 mod settings;
+mod stack;
+mod stack_by_name;
 mod terminal;
 mod web_enrollment;

@@ -1,0 +1,194 @@
+//! The program's commands on a stack instead of a folder: with the SDK's own variables for credentials, region and
+//! addresses, in an empty folder.
+//!
+//! Must stay true: no credentials of the machine are used, and nobody else's services are asked.
+
+use crate::program::{Ran, binary};
+use serde_json::Value;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use vestibule_test_tools::{venv, workspace};
+
+/// How long the emulator may take to start.
+const STARTING: Duration = Duration::from_secs(60);
+/// What pip installs: an emulator with CloudFormation, DynamoDB, S3 and EventBridge.
+const EMULATOR: [&str; 1] = ["ministack==1.5.33"];
+
+/// A stack, and a folder of this machine to work in.
+#[derive(Debug)]
+pub struct Stack {
+    folder: TempDir,
+    options: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Stack {
+    /// The services that a running `serve` has on this data folder, reached as a stack's are: over HTTP, with signatures.
+    pub fn of_served(data: &Path) -> Self {
+        let endpoint: Value = serde_json::from_slice(&std::fs::read(data.join("endpoint.json")).unwrap()).unwrap();
+        let text = |name: &str| endpoint[name].as_str().unwrap();
+        let named = ["--table", "vestibule", "--bucket", "vestibule-reports", "--bus", "vestibule"];
+        Self::new(&named, text("url"), text("accessKey"), text("secretKey"), "us-east-1")
+    }
+
+    fn new(options: &[&str], endpoint: &str, key: &str, secret: &str, region: &str) -> Self {
+        let environment = [
+            ("AWS_ENDPOINT_URL", endpoint),
+            ("AWS_ACCESS_KEY_ID", key),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+            ("AWS_REGION", region),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_CONFIG_FILE", "/nonexistent"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+        ];
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        }
+    }
+
+    /// The folder in which the commands run.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A command as it is typed, in the same folder and environment, but without the options that name the stack.
+    pub fn command_without(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("VESTIBULE_"))
+        {
+            command.env_remove(name);
+        }
+        command.args(arguments).current_dir(self.folder()).env_remove("RUST_LOG").stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command_without(arguments);
+        ran(command.args(&self.options).arg("--json"))
+    }
+
+    /// Runs a command that must succeed, and reads its answer.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(arguments);
+        assert!(ran.success, "{arguments:?}: {}", ran.stderr);
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.stdout))
+    }
+
+    /// Runs a command that must fail, print no answer, and say why it failed.
+    pub fn fails(&self, arguments: &[&str]) -> String {
+        refused(arguments, &self.run(arguments))
+    }
+
+    /// The same without the options that name the stack.
+    pub fn fails_without(&self, arguments: &[&str]) -> String {
+        refused(arguments, &ran(&mut self.command_without(arguments)))
+    }
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    Ran {
+        success: output.status.success(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn refused(arguments: &[&str], ran: &Ran) -> String {
+    assert!(!ran.success, "{arguments:?} succeeded: {}", ran.stdout);
+    assert_eq!(ran.stdout, "", "{arguments:?}");
+    assert!(!ran.stderr.is_empty() && !ran.stderr.contains("panicked"), "{arguments:?}: {}", ran.stderr);
+    ran.stderr.clone()
+}
+
+/// A running emulator of AWS: killed when dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    child: Child,
+    url: String,
+    _folder: TempDir,
+}
+
+impl Emulator {
+    /// Starts one that nobody but this machine reaches.
+    pub async fn start() -> Self {
+        let program: PathBuf = venv("ministack", &EMULATOR).join("ministack");
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = Command::new(program);
+        command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).current_dir(folder.path());
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let emulator =
+            Self { child: command.spawn().unwrap(), url: format!("http://127.0.0.1:{port}"), _folder: folder };
+        let deadline = Instant::now() + STARTING;
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(Instant::now() < deadline, "the emulator does not start");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        emulator
+    }
+
+    /// Makes a stack of the template's table, bucket, bus and API, and of the outputs that lead to them. Functions would
+    /// need their zips.
+    pub async fn deploy(&self, name: &str) {
+        let template = without_functions(&std::fs::read_to_string(workspace().join("infra/template.yaml")).unwrap());
+        let made = self.call(&[("Action", "CreateStack"), ("StackName", name), ("TemplateBody", &template)]).await;
+        assert!(made.contains("<StackId>"), "{made}");
+        let deadline = Instant::now() + STARTING;
+        loop {
+            let described = self.call(&[("Action", "DescribeStacks"), ("StackName", name)]).await;
+            if described.contains("<StackStatus>CREATE_COMPLETE<") {
+                return;
+            }
+            assert!(described.contains("CREATE_IN_PROGRESS") && Instant::now() < deadline, "{described}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn call(&self, fields: &[(&str, &str)]) -> String {
+        let scope = "test/20260101/eu-central-1/cloudformation/aws4_request";
+        let request = reqwest::Client::new().post(&self.url).form(&[fields, &[("Version", "2010-05-15")]].concat());
+        // The emulator reads the region from it, and verifies nothing.
+        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        request.header("authorization", signed).send().await.unwrap().text().await.unwrap()
+    }
+
+    /// A stack of this name, whether it was deployed or not.
+    pub fn stack(&self, name: &str) -> Stack {
+        Stack::new(&["--stack", name], &self.url, "test", "test", "eu-central-1")
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _ended_already = self.child.wait();
+    }
+}
+
+/// The template with no other resources and outputs than those which commands use.
+fn without_functions(template: &str) -> String {
+    const KEPT: [&str; 8] = ["Table", "Bucket", "EventBus", "Api", "TableName", "BucketName", "BusName", "Url"];
+    let (mut section, mut is_kept, mut out) = ("", true, String::new());
+    for line in template.lines() {
+        if !line.starts_with([' ', '#']) && !line.is_empty() {
+            section = line.split(':').next().unwrap_or_default();
+            is_kept = !["Transform", "Globals"].contains(&section);
+        } else if ["Resources", "Outputs"].contains(&section) && line.starts_with("  ") && !line.starts_with("   ") {
+            is_kept = KEPT.contains(&line.trim().trim_end_matches(':'));
+        }
+        if is_kept {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
