@@ -108,3 +108,29 @@ async fn publish(app: &App, name: &str, since: Option<Timestamp>, key: Option<&s
     .await?;
     Ok(done)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_chosen_by_tenant_key_and_time() {
+        let contoso = TenantId::parse("contoso").unwrap();
+        let at = Timestamp::from_millis(1_800_000_000_500);
+        let of = |key: &str, seconds: i64| Replayed {
+            created_millis: Some(seconds * 1_000),
+            record: json!({"dynamodb": {"Keys": {"pk": {"S": key}, "sk": {"S": "h"}}}}),
+        };
+        let all = Which { tenant: &contoso, since: None, key: None };
+        assert!(all.has(&of("e#contoso#1", 1)));
+        for other in ["e#fabrikam#1", "b#1", "t#contoso", "?"] {
+            assert!(!all.has(&of(other, 1)), "{other}");
+        }
+        let since = Which { since: Some(at), ..all };
+        assert!(since.has(&of("e#contoso#1", 1_800_000_000)), "it may have been made later in its second");
+        assert!(!since.has(&of("e#contoso#1", 1_799_999_999)));
+        let key = Which { tenant: &contoso, since: None, key: Some("e#contoso#1") };
+        assert!(key.has(&of("e#contoso#1", 1)) && !key.has(&of("e#contoso#2", 1)));
+    }
+}
