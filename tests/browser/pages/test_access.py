@@ -36,6 +36,8 @@ def show(page, server, view):
 
 
 def violations(page):
+    # A view that loads is dimmed, and nobody can use it yet.
+    expect(page.locator("[aria-busy='true']")).to_have_count(0)
     # Evaluated, not added as a script: the page's policy refuses foreign scripts.
     page.evaluate(AXE)
     return page.evaluate(RUN)
