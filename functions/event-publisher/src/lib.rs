@@ -7,8 +7,9 @@
 //!
 //! Must stay true: no record prevents the others from being published. If a record can't be handled now (the table or
 //! the bus is down), the shard waits. A record is set aside with its key, and the shard continues, if it can never be
-//! read, if the bus refuses what it publishes, or if the stream is about to lose it: what the platform itself sets
-//! aside is only a place in the stream, which no longer exists by the time somebody looks.
+//! read, or if the bus refuses what it publishes. What a stream is about to lose is written down in the same way while it
+//! is still tried: what the platform itself sets aside is only a place in the stream, which no longer exists by the time
+//! somebody looks.
 
 mod again;
 mod feed;
@@ -96,11 +97,6 @@ impl Publisher {
                     }
                 }
                 Err(error) => {
-                    let Some(place) = places.get(index) else { continue };
-                    if place.is_about_to_be_lost(now) {
-                        self.set_aside(place, &error.to_string()).await?;
-                        continue;
-                    }
                     tracing::error!(%error, "a stream record could not be handled; the stream sends it again");
                     failed = Some(index);
                     break;
@@ -114,17 +110,14 @@ impl Publisher {
                 self.set_aside(place, &format!("the bus refuses what it publishes: {reason}")).await?;
             }
         }
-        let mut unpublished = put.failed.and_then(|event| of_events.get(event).copied());
-        // Some of these may be on the bus. An operator who publishes them again publishes the same ids.
-        while let Some((index, place)) = unpublished.and_then(|index| Some((index, places.get(index)?)))
-            && place.is_about_to_be_lost(now)
-        {
-            self.set_aside(place, "the bus was not available for a day").await?;
-            unpublished = of_events.iter().copied().find(|later| *later > index);
-        }
+        let unpublished = put.failed.and_then(|event| of_events.get(event).copied());
         let Some(resume_at) = unpublished.into_iter().chain(failed).min() else {
             return Ok(json!({"batchItemFailures": []}));
         };
+        // They are tried again all the same. An operator who publishes them again publishes the same ids.
+        for place in places.iter().skip(resume_at).filter(|place| place.is_about_to_be_lost(now)) {
+            self.set_aside(place, "it could not be handled for a day, and a stream keeps it no longer").await?;
+        }
         // Without a number, only the whole batch can be sent again.
         let number = places.get(resume_at).and_then(|place| place.number.clone());
         let number = number.ok_or("a record that could not be handled has no sequence number")?;
@@ -235,9 +228,10 @@ struct Place {
 }
 
 impl Place {
-    /// Whether the stream loses it before long.
+    /// Whether it is of an enrollment, and the stream loses it before long.
     fn is_about_to_be_lost(&self, now: Timestamp) -> bool {
-        self.created_at.is_some_and(|created_at| now - created_at >= LAST_CHANCE)
+        ItemKey::parse(&self.item).is_some()
+            && self.created_at.is_some_and(|created_at| now - created_at >= LAST_CHANCE)
     }
 }
 
