@@ -77,7 +77,7 @@ impl Stack {
     /// Runs a command that must succeed, and reads its answer.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let ran = self.run(arguments);
-        assert!(ran.success, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.success, "{arguments:?}: {}{}", ran.stderr, ran.stdout);
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.stdout))
     }
 

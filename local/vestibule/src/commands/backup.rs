@@ -38,7 +38,9 @@ struct Erasures {
 impl Erasures {
     fn of(data: &Path) -> Result<Self, BoxError> {
         let keys = |pk, sk| keys(data, &table_name(), pk, sk);
-        let under_way = keys("erasing", "")?.into_iter().map(|(_, sk)| sk).collect();
+        // A job is `tenant#id`; what does not fit into it is in items beside it, with longer names.
+        let is_job = |sk: &String| sk.matches('#').count() == 1;
+        let under_way = keys("erasing", "")?.into_iter().map(|(_, sk)| sk).filter(is_job).collect();
         let made = keys("t#", "erasure#")?.into_iter().chain(keys("tenants", "")?).collect();
         Ok(Self { under_way, made })
     }

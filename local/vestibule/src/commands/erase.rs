@@ -154,6 +154,13 @@ async fn end(app: &App, tenant: &TenantId, id: &str) -> Result<Option<String>, B
 pub async fn remove_tenant(name: &str, yes: bool, common: &Common) -> Result<(), BoxError> {
     let app = App::open(&common.place).await?;
     let tenant = app.tenant(name).await?.id;
+    if app.is_served().is_none() {
+        app.close().await?;
+        // Nothing there may read the whole table, as ending a removal does.
+        return Err(
+            "a tenant of a stack can't be removed yet: revoke its secrets and tokens, and what it has ends by retention".into(),
+        );
+    }
     if !yes && !is_confirmed(&tenant)? {
         app.close().await?;
         return Err("nothing was removed: type the tenant's name to confirm, or give --yes".into());

@@ -51,6 +51,7 @@ pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Co
         "records": records,
         "published": again.published,
         "unreadable": again.unreadable,
+        "refused": again.refused,
         "streamBegins": began.to_string(),
         "wholeSince": out_of_reach.is_none(),
     });
@@ -61,6 +62,9 @@ pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Co
         if again.unreadable > 0 {
             writeln!(lines, "{} changes can't be read.", count(again.unreadable as u64));
         }
+        if again.refused > 0 {
+            writeln!(lines, "{} events are refused by the bus; the log says why.", count(again.refused as u64));
+        }
         if out_of_reach.is_some() {
             writeln!(
                 lines,
@@ -70,9 +74,9 @@ pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Co
         }
         lines
     });
-    match again.unreadable {
+    match again.unreadable + again.refused {
         0 => Ok(()),
-        _ => Err("some changes can't be read, so what they publish is still missing".into()),
+        _ => Err("some changes can't be read, or the bus refuses them, so what they publish is still missing".into()),
     }
 }
 
@@ -103,6 +107,7 @@ async fn publish(app: &App, name: &str, since: Option<Timestamp>, key: Option<&s
         let again = app.publisher.again(wanted, keep).await?;
         done.again.published += again.published;
         done.again.unreadable += again.unreadable;
+        done.again.refused += again.refused;
         Ok(())
     })
     .await?;

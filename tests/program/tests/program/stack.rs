@@ -101,7 +101,8 @@ async fn what_a_command_changes_holds_for_the_stack() {
     assert_eq!(folder.json(&["tenant", "set", "contoso"])["settings"]["deviceLimit"], 7);
     assert_eq!(stack.json(&["tenant", "add", "fabrikam"])["tenant"], "fabrikam");
     assert_eq!(folder.json(&["tenant", "list"])["tenants"].as_array().unwrap().len(), 2);
-    stack.json(&["tenant", "remove", "fabrikam", "--yes"]);
+    assert!(stack.fails(&["tenant", "remove", "fabrikam", "--yes"]).contains("can't be removed yet"));
+    folder.json(&["tenant", "remove", "fabrikam", "--yes"]);
     assert_eq!(folder.json(&["tenant", "list"])["tenants"].as_array().unwrap().len(), 1);
 
     let file = folder.beside("events.ndjson");
@@ -243,7 +244,7 @@ async fn what_the_stream_holds_is_published_again_with_the_same_ids() {
         let after = published(&folder);
         assert_eq!(after.len(), 4 + 3 * round, "{again}");
         assert!(after.iter().all(|one| before.contains(one)), "{after:?}");
-        assert_eq!(after.iter().filter(|(_, key)| key == "OTHER0001").count(), 1, "another tenant's are left alone");
+        assert_eq!(after.iter().filter(|(_, key)| key == "other0001").count(), 1, "another tenant's are left alone");
     }
     // What happens later is of no earlier instant.
     let later = (now() + Millis::from_minutes(1)).to_string();
@@ -254,8 +255,10 @@ async fn what_the_stream_holds_is_published_again_with_the_same_ids() {
     assert!(stack.fails(&["republish", "contoso"]).contains("--since"));
 
     // An erased device is not named again.
-    stack.json(&["erase", "contoso", "--device", "STACK0001"]);
-    let named = || published(&folder).iter().filter(|(_, key)| key == "STACK0001").count();
+    let named = || published(&folder).iter().filter(|(_, key)| key == "stack0001").count();
+    assert!(named() > 0, "the bus names it first");
+    // By the folder's own command, because a stack's own sweep ends an erasure, which a `serve` does not run.
+    folder.json(&["erase", "contoso", "--device", "STACK0001"]);
     eventually("the bus does not name it any more", async || (named() == 0).then_some(())).await;
     stack.json(&["republish", "contoso", "--since", &since]);
     assert_eq!(named(), 0);
