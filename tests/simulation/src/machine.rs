@@ -100,7 +100,7 @@ impl Machine {
             archive.inline().with_barrier_seed(seed).with_prunes(PRUNES)
         };
         // As the program of one machine does, beside functions that do not.
-        let written = if number % 2 == 0 { store.clone().remembering() } else { store.clone() };
+        let written = if number.is_multiple_of(2) { store.clone().remembering() } else { store.clone() };
         Self {
             hook: enrollment_events::hook(written, clock.clone()),
             sweep: Sweep::new(store.clone(), clock.clone()),
