@@ -140,7 +140,7 @@ impl World {
             .try_for_each_concurrent(16, async |number| {
                 self.pass(Millis::new(1));
                 let now = self.now();
-                let event = Device::serial(&format!("S{number:05}")).reports(&format!("{kind:?}-{number}"), kind, now);
+                let event = Device::serial(format!("S{number:05}")).reports(format!("{kind:?}-{number}"), kind, now);
                 self.store.add_events(&id(), &settings, vec![event], now).await.map(drop)
             })
             .await
