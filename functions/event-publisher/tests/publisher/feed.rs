@@ -19,7 +19,7 @@ use vestibule_host::stream::{AWAITED, Stream};
 use vestibule_host::{Bus as LocalBus, Clients, Functions, Services, Template};
 use vestibule_platform::{Bus, Clock, Config};
 use vestibule_report::reader::AttemptFilter;
-use vestibule_store::{BARRIER_PREFIX, Cause, Page, Secret, SettingsHistory, Store, Tenant};
+use vestibule_store::{BARRIER_PREFIX, Cause, Page, Store, Tenant};
 
 const TABLE: &str = "feed";
 /// When the cases begin.
@@ -60,20 +60,11 @@ impl World {
         let template = Template::embedded().unwrap();
         create_table(&clients.dynamodb, &template.table, TABLE).await.unwrap();
         let store = Store::new(clients.dynamodb.clone(), TABLE);
-        let mut tenant = Tenant {
-            id: id(),
-            created_at: Timestamp::from_millis(T0),
-            settings: TenantSettings { require_compliance: false, ..TenantSettings::default() },
-            webhook_secrets: Vec::new(),
-            sources: Vec::new(),
-            tokens: Vec::new(),
-            sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new("key"),
-            settings_history: SettingsHistory::default(),
-            source_settings: std::collections::BTreeMap::new(),
-            version: 0,
-            feed: None,
-        };
+        let mut tenant = crate::new_tenant(
+            id(),
+            TenantSettings { require_compliance: false, ..TenantSettings::default() },
+            Timestamp::from_millis(T0),
+        );
         store.create_tenant(&mut tenant).await.unwrap();
         let now = Arc::new(AtomicI64::new(T0));
         let config = Config {

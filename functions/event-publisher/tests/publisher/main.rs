@@ -8,3 +8,24 @@ mod feed;
 mod many_changed;
 mod poison;
 mod records;
+
+use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_store::{Secret, SettingsHistory, Tenant};
+
+/// A tenant with these settings and nothing else, not yet stored.
+fn new_tenant(id: TenantId, settings: TenantSettings, created_at: Timestamp) -> Tenant {
+    Tenant {
+        id,
+        created_at,
+        settings,
+        webhook_secrets: Vec::new(),
+        sources: Vec::new(),
+        tokens: Vec::new(),
+        sign_in_codes: Vec::new(),
+        pseudonym_key: Secret::new("key"),
+        settings_history: SettingsHistory::default(),
+        source_settings: std::collections::BTreeMap::new(),
+        feed: None,
+        version: 0,
+    }
+}

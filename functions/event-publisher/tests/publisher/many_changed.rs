@@ -17,7 +17,7 @@ use vestibule_host::s3::ObjectStore;
 use vestibule_host::stream::Stream;
 use vestibule_host::{Bus as LocalBus, Clients, Functions, Services, Template};
 use vestibule_platform::{Bus, Clock, Config};
-use vestibule_store::{Secret, SettingsHistory, Store, Tenant};
+use vestibule_store::{Store, Tenant};
 
 const TABLE: &str = "table";
 const BUCKET: &str = "bucket";
@@ -84,20 +84,7 @@ impl World {
         create_table(&clients.dynamodb, &template.table, TABLE).await.unwrap();
         clients.s3.create_bucket().bucket(BUCKET).send().await.unwrap();
         let store = Store::new(clients.dynamodb.clone(), TABLE);
-        let mut tenant = Tenant {
-            id: id(),
-            created_at: Timestamp::from_millis(T0),
-            settings: TenantSettings::default(),
-            webhook_secrets: Vec::new(),
-            sources: Vec::new(),
-            tokens: Vec::new(),
-            sign_in_codes: Vec::new(),
-            pseudonym_key: Secret::new("key"),
-            settings_history: SettingsHistory::default(),
-            source_settings: std::collections::BTreeMap::new(),
-            version: 0,
-            feed: None,
-        };
+        let mut tenant = crate::new_tenant(id(), TenantSettings::default(), Timestamp::from_millis(T0));
         store.create_tenant(&mut tenant).await.unwrap();
         let now = Arc::new(AtomicI64::new(T0));
         let config = Config {

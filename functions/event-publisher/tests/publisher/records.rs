@@ -15,7 +15,7 @@ use vestibule_domain::event::Event;
 use vestibule_domain::{Kind, TenantSettings, Timestamp};
 use vestibule_host::Services;
 use vestibule_platform::{Bus, Clock, Config};
-use vestibule_store::{ItemKey, Secret, SettingsHistory, Tenant};
+use vestibule_store::ItemKey;
 
 struct Published {
     table: Table,
@@ -151,20 +151,7 @@ async fn a_record_that_cannot_be_read_is_set_aside() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_image_is_folded_under_its_own_settings() {
     let world = start().await;
-    let mut contoso = Tenant {
-        id: tenant(),
-        created_at: minute(0),
-        settings: TenantSettings::default(),
-        webhook_secrets: Vec::new(),
-        sources: Vec::new(),
-        tokens: Vec::new(),
-        sign_in_codes: Vec::new(),
-        pseudonym_key: Secret::new("key"),
-        settings_history: SettingsHistory::default(),
-        source_settings: std::collections::BTreeMap::new(),
-        feed: None,
-        version: 0,
-    };
+    let mut contoso = crate::new_tenant(tenant(), TenantSettings::default(), minute(0));
     world.table.store.create_tenant(&mut contoso).await.unwrap();
     let device = Device::serial("serial-1");
     let first = world.record(None, &contoso.settings, device.reports("1", Kind::Started, minute(1)), minute(1)).await;
