@@ -42,6 +42,8 @@ struct Parts {
     clients: Clients,
     names: Names,
     clock: Clock,
+    /// The start, in milliseconds since 1970.
+    since: i64,
     schedules: Vec<Scheduled>,
     /// The instant up to which the stream was handed on, in milliseconds since 1970.
     stream_through: AtomicI64,
@@ -70,11 +72,17 @@ impl Health {
         Self(Arc::new(Parts {
             clients: clients.clone(),
             names: names.clone(),
+            since: now,
             schedules: schedules.collect(),
             stream_through: AtomicI64::new(now),
             looked: Mutex::default(),
             clock,
         }))
+    }
+
+    /// When the machine's work began, in milliseconds since 1970.
+    pub(crate) fn since(&self) -> i64 {
+        self.0.since
     }
 
     /// Notes that a schedule's function has run, with its answer.

@@ -24,10 +24,11 @@ async fn schedules_run_at_once_after_a_suspension() {
     let folder = Folder::new();
     folder.add_tenant("contoso");
     let clock = SetClock::new(&folder);
-    // A minute after the quarter of an hour, so that no timer brings the next tick soon.
+    // A minute and a half after the quarter of an hour: no timer brings the next tick soon, and no run of a minute is under
+    // way when the clock jumps.
     const QUARTER: i64 = 900_000;
     let past = clock.now().millis().rem_euclid(QUARTER);
-    let begin = QUARTER - past + 60_000;
+    let begin = QUARTER - past + 90_000;
     clock.set(Millis::new(begin));
     let serve = folder.serve_with(&clock.environment());
     let anybody = Client::new(&serve.url, "");
