@@ -2,17 +2,19 @@
 //!
 //! The first byte gives the format. Format 4 is postcard of the types below, deflated: an enrollment of a dozen events
 //! takes about half a kilobyte. Format 5 holds more of what retention left behind ([`History`]), and is written only if
-//! there is more, which is rare. Formats 2 and 3, which are still read ([`old`]), did not know what a sender can
-//! report. Event ids that are UUIDs or hexadecimal are packed, since random digits don't deflate. Updates of Enrollment
-//! Status Page items are many and alike, so they lie in columns, some six bytes each, and each name is written once.
-//! Their ids are made from their content, so they are not written at all. Enums are written by position: variants may
-//! be added at their end, never moved. Any other change needs a new format beside this one.
+//! there is more, which is rare. Formats 2 and 3 did not know what a sender can report ([`old`]). They are still read,
+//! and format 3 is written where older programs may run beside this one ([`StoredFormat::First`]): what it lacks lies
+//! beside it ([`Encoded`]). Event ids that are UUIDs or hexadecimal are packed, since random digits don't deflate.
+//! Updates of Enrollment Status Page items are many and alike, so they lie in columns, some six bytes each, and each
+//! name is written once. Their ids are made from their content, so they are not written at all. Enums are written by
+//! position: variants may be added at their end, never moved. Any other change needs a new format beside this one.
 //!
 //! Must stay true: what is encoded decodes. If a writer stored more than a reader accepts, it would be lost, so the
 //! limits are the writer's ([`MAX_PLAIN`], [`MAX_EVENTS`]), and a reader accepts several times as much.
 
-use crate::esp::{Category, EspAction, EspDetail, EspEvent, ItemName, ItemState, Phase, Start, TargetedApp};
+use crate::esp::{EspAction, EspDetail, EspEvent, ItemName, Start, TargetedApp};
 use crate::event::{About, Body, ClockSkew, Event, EventKey, Reports, Said};
+use crate::format::StoredFormat;
 use crate::history::{Base, History};
 use crate::identity::Identifier;
 use crate::time::Timestamp;
@@ -20,6 +22,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod old;
+mod updates;
+
+use updates::{Sender, UpdateWriter, Updates};
 
 const FORMAT: u8 = 4;
 /// [`FORMAT`], preceded by the earlier bases.
@@ -81,7 +86,7 @@ struct PackedEvent {
 }
 
 /// What earlier formats did not record of an event. It stands beside the body, which is written as it always was.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct More {
     /// [`Reports::bits`].
     reports: u8,
@@ -91,7 +96,7 @@ struct More {
     given: Option<Given>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct Given {
     limit_minutes: Option<u32>,
     allowed_actions: Option<Vec<EspAction>>,
@@ -136,31 +141,6 @@ impl More {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Sender {
-    source: String,
-    session_id: Option<String>,
-    clock_skew: Option<ClockSkew>,
-    about: About,
-    /// [`Reports::bits`].
-    reports: u8,
-}
-
-/// Updates of items; each is a row across the columns.
-#[derive(Serialize, Deserialize)]
-struct Updates<S> {
-    senders: Vec<S>,
-    places: Vec<(Phase, Category)>,
-    codes: Vec<Option<String>>,
-    times: Vec<i64>,
-    delays: Vec<i64>,
-    sender: Vec<u32>,
-    place: Vec<u32>,
-    item: Vec<u32>,
-    state: Vec<ItemState>,
-    code: Vec<u32>,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Packed<B, E, S> {
     base: B,
@@ -194,31 +174,65 @@ fn nth<T: Clone>(things: &[T], number: u32) -> Result<T, CodecError> {
     things.get(number).cloned().ok_or(CodecError::Corrupt("refers to something that is not there"))
 }
 
-/// Encodes a history. Equal histories give equal bytes.
+/// An encoded history, or events of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The bytes. What they lack, older programs do not know.
+    pub data: Vec<u8>,
+    /// What the bytes lack, for programs that know it. It is good only with these bytes: whoever writes others must not
+    /// leave it in its place.
+    pub beside: Option<Vec<u8>>,
+}
+
+impl Encoded {
+    /// The bytes of both.
+    pub fn bytes(&self) -> usize {
+        self.data.len() + self.beside.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// Encodes a history in the newest format. Equal histories give equal bytes.
 ///
 /// # Errors
 /// If one item cannot hold that much.
 pub fn encode(history: &History) -> Result<Vec<u8>, TooLarge> {
-    let ordered = history.ordered(Timestamp::MAX);
-    pack(&history.earlier, history.base().clone(), history.identifiers().clone(), ordered)
+    encode_in(StoredFormat::NEWEST, history).map(|encoded| encoded.data)
 }
 
-/// Encodes events alone, for a segment.
+/// Encodes a history in a format. Equal histories give equal bytes.
+///
+/// # Errors
+/// If one item cannot hold that much.
+pub fn encode_in(format: StoredFormat, history: &History) -> Result<Encoded, TooLarge> {
+    let ordered = history.ordered(Timestamp::MAX);
+    pack(format, &history.earlier, history.base().clone(), history.identifiers().clone(), ordered)
+}
+
+/// Encodes events alone, for a segment, in the newest format.
 ///
 /// # Errors
 /// If one item cannot hold that much.
 pub fn encode_events(events: &[Event]) -> Result<Vec<u8>, TooLarge> {
+    encode_events_in(StoredFormat::NEWEST, events).map(|encoded| encoded.data)
+}
+
+/// The same in a format.
+///
+/// # Errors
+/// If one item cannot hold that much.
+pub fn encode_events_in(format: StoredFormat, events: &[Event]) -> Result<Encoded, TooLarge> {
     let mut ordered: Vec<&Event> = events.iter().collect();
     ordered.sort_by(|a, b| a.order().cmp(&b.order()));
-    pack(&[], Base::default(), BTreeSet::new(), ordered)
+    pack(format, &[], Base::default(), BTreeSet::new(), ordered)
 }
 
 fn pack(
+    format: StoredFormat,
     earlier: &[Base],
     base: Base,
     identifiers: BTreeSet<Identifier>,
     ordered: Vec<&Event>,
-) -> Result<Vec<u8>, TooLarge> {
+) -> Result<Encoded, TooLarge> {
     let count = ordered.len();
     if count > MAX_EVENTS {
         return Err(TooLarge { events: count, bytes: 0 });
@@ -252,17 +266,25 @@ fn pack(
     let packed = Packed { base, identifiers, names, events, updates: updates.end() };
     // Serialising these types into memory cannot fail. If it did, `decode` would refuse the empty item rather than read
     // it as a history without events.
-    let (format, plain) = match earlier {
-        [] => (FORMAT, postcard::to_stdvec(&packed)),
-        earlier => (FORMAT_EARLIER, postcard::to_stdvec(&(earlier, &packed))),
+    let (first, plain, beside) = match (format, earlier) {
+        (StoredFormat::First, earlier) => {
+            let (plain, beside) = old::write_3(earlier, packed);
+            (old::FORMAT_3, plain, beside)
+        }
+        (StoredFormat::Second, []) => (FORMAT, postcard::to_stdvec(&packed), None),
+        (StoredFormat::Second, earlier) => (FORMAT_EARLIER, postcard::to_stdvec(&(earlier, &packed)), None),
     };
-    let plain = plain.unwrap_or_default();
-    if plain.len() > MAX_PLAIN {
-        return Err(TooLarge { events: count, bytes: plain.len() });
+    let (plain, beside) = (plain.unwrap_or_default(), beside.map(Result::unwrap_or_default));
+    let bytes = plain.len() + beside.as_ref().map_or(0, Vec::len);
+    if bytes > MAX_PLAIN {
+        return Err(TooLarge { events: count, bytes });
     }
-    let mut bytes = vec![format];
-    bytes.extend(miniz_oxide::deflate::compress_to_vec(&plain, LEVEL));
-    Ok(bytes)
+    let deflated = |first: u8, plain: &[u8]| {
+        let mut bytes = vec![first];
+        bytes.extend(miniz_oxide::deflate::compress_to_vec(plain, LEVEL));
+        bytes
+    };
+    Ok(Encoded { data: deflated(first, &plain), beside: beside.map(|beside| deflated(old::BESIDE_3, &beside)) })
 }
 
 /// Takes the list of items out of a body that has one.
@@ -300,111 +322,45 @@ const fn nothing() -> ItemName {
     ItemName { id: String::new(), name: None }
 }
 
-struct UpdateWriter {
-    updates: Updates<Sender>,
-    senders: Numbered<Sender>,
-    places: Numbered<(Phase, Category)>,
-    codes: Numbered<Option<String>>,
-    before: i64,
-}
-
-impl UpdateWriter {
-    fn new() -> Self {
-        let updates = Updates {
-            senders: Vec::new(),
-            places: Vec::new(),
-            codes: Vec::new(),
-            times: Vec::new(),
-            delays: Vec::new(),
-            sender: Vec::new(),
-            place: Vec::new(),
-            item: Vec::new(),
-            state: Vec::new(),
-            code: Vec::new(),
-        };
-        Self { updates, senders: Numbered::new(), places: Numbered::new(), codes: Numbered::new(), before: 0 }
-    }
-
-    /// Writes the event into the columns if it is an item's update. If `false`, the caller writes it alone.
-    fn take(&mut self, event: &Event, names: &mut Numbered<ItemName>) -> bool {
-        let Body::Esp(EspEvent { session_id, detail: EspDetail::Item(phase, category, item, state, code) }) =
-            &event.body
-        else {
-            return false;
-        };
-        let sender = Sender {
-            source: event.key.source.clone(),
-            session_id: session_id.clone(),
-            clock_skew: event.clock_skew,
-            about: event.about.clone(),
-            reports: event.reports.bits(),
-        };
-        let updates = &mut self.updates;
-        updates.times.push(event.time.millis() - self.before);
-        self.before = event.time.millis();
-        updates.delays.push(event.received_at.millis() - event.time.millis());
-        updates.sender.push(self.senders.number(&sender));
-        updates.place.push(self.places.number(&(*phase, *category)));
-        updates.item.push(names.number(item));
-        updates.state.push(*state);
-        updates.code.push(self.codes.number(code));
-        true
-    }
-
-    fn end(mut self) -> Updates<Sender> {
-        self.updates.senders = self.senders.1;
-        self.updates.places = self.places.1;
-        self.updates.codes = self.codes.1;
-        self.updates
-    }
-}
-
-impl Updates<Sender> {
-    fn events(&self, names: &[ItemName], events: &mut Vec<Event>) -> Result<(), CodecError> {
-        let rows = self.times.len();
-        let others = [self.sender.len(), self.place.len(), self.item.len(), self.code.len(), self.delays.len()];
-        if rows > MAX_ROWS || self.state.len() != rows || others.iter().any(|column| *column != rows) {
-            return Err(CodecError::Corrupt("columns of different or absurd lengths"));
-        }
-        let mut before = 0_i64;
-        for (row, time) in self.times.iter().enumerate() {
-            let at = |column: &[u32]| column.get(row).copied().ok_or(CodecError::Corrupt("a column is too short"));
-            let cell = |found: Option<i64>| found.ok_or(CodecError::Corrupt("a column is too short"));
-            let sender = nth(&self.senders, at(&self.sender)?)?;
-            let (phase, category) = nth(&self.places, at(&self.place)?)?;
-            let item = nth(names, at(&self.item)?)?;
-            let code = nth(&self.codes, at(&self.code)?)?;
-            let state = *self.state.get(row).ok_or(CodecError::Corrupt("a column is too short"))?;
-            let delay = cell(self.delays.get(row).copied())?;
-            let time = before.saturating_add(*time);
-            before = time;
-            let detail = EspDetail::Item(phase, category, item, state, code);
-            let esp = EspEvent { session_id: sender.session_id, detail };
-            let (time, received_at) =
-                (Timestamp::from_millis(time), Timestamp::from_millis(time.saturating_add(delay)));
-            let key = EventKey { source: sender.source, id: esp.update_id(time) };
-            let (clock_skew, about, reports) = (sender.clock_skew, sender.about, Reports::from_bits(sender.reports));
-            events.push(Event { key, time, received_at, clock_skew, reports, about, body: Body::Esp(esp) });
-        }
-        Ok(())
-    }
-}
-
-/// Decodes a history.
+/// Decodes a history that has nothing beside it.
 ///
 /// # Errors
 /// If the bytes are of another format or corrupt.
 pub fn decode(bytes: &[u8]) -> Result<History, CodecError> {
-    let (earlier, Unpacked { base, identifiers, events }) = read(bytes)?;
+    decode_with(bytes, None)
+}
+
+/// Decodes a history with what lies beside it, if anything does.
+///
+/// # Errors
+/// If the bytes are of another format or corrupt, or if what lies beside them belongs to others.
+pub fn decode_with(bytes: &[u8], beside: Option<&[u8]>) -> Result<History, CodecError> {
+    let (earlier, Unpacked { base, identifiers, events }) = read(bytes, beside)?;
     Ok(History { earlier, ..History::from_parts(base, identifiers, events) })
 }
 
-/// Decodes the events of a segment.
+/// Decodes the events of a segment that has nothing beside it.
 ///
 /// # Errors
-/// If the bytes are of another format or corrupt.
+/// As [`decode`].
 pub fn decode_events(bytes: &[u8]) -> Result<Vec<Event>, CodecError> {
-    Ok(read(bytes)?.1.events)
+    decode_events_with(bytes, None)
+}
+
+/// The same with what lies beside it, if anything does.
+///
+/// # Errors
+/// As [`decode_with`].
+pub fn decode_events_with(bytes: &[u8], beside: Option<&[u8]>) -> Result<Vec<Event>, CodecError> {
+    Ok(read(bytes, beside)?.1.events)
+}
+
+/// The format in which these bytes were written; the oldest if they are none of ours.
+pub fn format_of(bytes: &[u8]) -> StoredFormat {
+    match bytes.first() {
+        Some(&(FORMAT | FORMAT_EARLIER)) => StoredFormat::Second,
+        _ => StoredFormat::First,
+    }
 }
 
 struct Unpacked {
@@ -413,17 +369,28 @@ struct Unpacked {
     events: Vec<Event>,
 }
 
+fn inflated(deflated: &[u8]) -> Result<Vec<u8>, CodecError> {
+    miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)
+        .map_err(|_| CodecError::Corrupt("does not inflate"))
+}
+
 /// Reads the earlier bases and what else there is.
-fn read(bytes: &[u8]) -> Result<(Vec<Base>, Unpacked), CodecError> {
+fn read(bytes: &[u8], beside: Option<&[u8]>) -> Result<(Vec<Base>, Unpacked), CodecError> {
     let (&format, deflated) = bytes.split_first().ok_or(CodecError::Corrupt("empty"))?;
-    let plain = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED)
-        .map_err(|_| CodecError::Corrupt("does not inflate"))?;
+    let plain = inflated(deflated)?;
     let unreadable = |_| CodecError::Corrupt("does not parse");
-    let (earlier, packed) = match format {
-        FORMAT => (Vec::new(), postcard::from_bytes(&plain).map_err(unreadable)?),
-        FORMAT_EARLIER => postcard::from_bytes(&plain).map_err(unreadable)?,
-        old::FORMAT_3 => (Vec::new(), old::read_3(&plain).map_err(unreadable)?),
-        old::FORMAT_2 => (Vec::new(), old::read_2(&plain).map_err(unreadable)?),
+    let (earlier, packed) = match (format, beside) {
+        (FORMAT, _) => (Vec::new(), postcard::from_bytes(&plain).map_err(unreadable)?),
+        (FORMAT_EARLIER, _) => postcard::from_bytes(&plain).map_err(unreadable)?,
+        (old::FORMAT_3, None) => (Vec::new(), old::read_3(&plain).map_err(unreadable)?),
+        (old::FORMAT_3, Some(beside)) => {
+            let (&format, beside) = beside.split_first().ok_or(CodecError::Corrupt("nothing lies beside it"))?;
+            if format != old::BESIDE_3 {
+                return Err(CodecError::UnknownFormat(format));
+            }
+            old::complete_3(old::read_3(&plain).map_err(unreadable)?, &inflated(beside)?)?
+        }
+        (old::FORMAT_2, _) => (Vec::new(), old::read_2(&plain).map_err(unreadable)?),
         _ => return Err(CodecError::UnknownFormat(format)),
     };
     Ok((earlier, unpack(packed)?))

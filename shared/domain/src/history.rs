@@ -205,6 +205,11 @@ impl History {
         self.events.iter().map(|Keyed(event)| event)
     }
 
+    /// The event with this key.
+    pub fn event(&self, key: &EventKey) -> Option<&Event> {
+        self.events.get(key).map(|Keyed(event)| event)
+    }
+
     /// When the newest event was received.
     pub fn last_received(&self) -> Option<Timestamp> {
         self.events().map(|event| event.received_at).max()

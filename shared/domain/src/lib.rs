@@ -7,7 +7,8 @@
 //! - [`event`]: one thing that a sender reported; [`about`]: the device and user; [`catalogue`]: the place in the
 //!   enrollment
 //! - [`identity`]: which device an event is about
-//! - [`history`]: the set of one enrollment's events; [`codec`]: encodes and decodes it
+//! - [`history`]: the set of one enrollment's events; [`codec`]: encodes and decodes it, in one of the formats of
+//!   [`mod@format`]
 //! - [`attempt`]: what an attempt and a device are; [`fold()`]: makes both from a history and an instant; [`standing`]:
 //!   what outlives an attempt
 //! - [`esp`]: the same for ESP sessions
@@ -28,6 +29,7 @@ pub mod esp;
 pub mod event;
 pub mod failure;
 pub mod fold;
+pub mod format;
 pub mod history;
 pub mod identity;
 mod names;
@@ -45,6 +47,7 @@ pub use attempt::{Attempt, AttemptId, Cause, DeviceState, Enrollment, Outcome, W
 pub use catalogue::{Action, Place, Screen, Section, UserAction};
 pub use event::{Clock, Event, Kind, Platform, Reports};
 pub use fold::fold;
+pub use format::StoredFormat;
 pub use history::History;
 pub use identity::{EnrollmentKey, Identifier, TenantId};
 pub use plan::Plan;

@@ -1,6 +1,7 @@
 //! What a tenant chooses (docs/DOMAIN.md, T). The file is rebuilt after a change that alters history.
 
 use crate::about::Platform;
+use crate::format::StoredFormat;
 use crate::time::{Millis, Timestamp};
 use chrono::{NaiveTime, TimeZone as _};
 use chrono_tz::Tz;
@@ -39,6 +40,9 @@ pub struct TenantSettings {
     /// none. It is kept beside the settings, as the version is.
     #[serde(skip)]
     pub erasures: u64,
+    /// The format in which the tenant's items are written. It is kept beside the settings, as the version is.
+    #[serde(skip)]
+    pub format: StoredFormat,
 }
 
 /// People who are silent for longer than this have given up (docs/DOMAIN.md, A5).
@@ -142,6 +146,7 @@ impl Default for TenantSettings {
             compliance_source: ComplianceSource::default(),
             version: 0,
             erasures: 0,
+            format: StoredFormat::NEWEST,
         }
     }
 }
@@ -224,6 +229,12 @@ impl TenantSettings {
             || self.compliance_source != before.compliance_source
     }
 
+    /// Whether nothing that a tenant chooses is another than in `other`.
+    pub fn says_as_much_as(&self, other: &Self) -> bool {
+        let Self { version, erasures, format, .. } = *other;
+        Self { version, erasures, format, ..self.clone() } == *other
+    }
+
     /// Whether changing from `before` to `self` alters the past, so that the report file must be rebuilt rather than
     /// refreshed.
     pub fn alters_history(&self, before: &Self) -> bool {
@@ -243,6 +254,7 @@ impl TenantSettings {
             export_at: _,
             version: _,
             erasures: _,
+            format: _,
         } = self;
         self.alters_fold(before)
             || *time_zone != before.time_zone

@@ -8,12 +8,13 @@
 //! No two copies of one event are received at the same instant, and a repetition names the same device as the first
 //! copy unless [`Shape::repeats_name_another`] asks for another.
 
-use crate::{ComplianceSource, Delivered, Reports, Settings, placed_at_ms};
+use crate::{ComplianceSource, Delivered, ROWS, Reports, SECTIONS, Settings, placed_at_ms};
 use chrono::{DateTime, FixedOffset, SecondsFormat};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Something to fold: events, settings, an instant.
 #[derive(Debug, Clone)]
@@ -193,49 +194,26 @@ fn kinds(esp: bool) -> impl Strategy<Value = &'static str> {
     select(kinds)
 }
 
+/// Actions beside the catalogue's: other spellings, one that senders made up, and one more of the most frequent.
+const MORE_ACTIONS: [&str; 6] =
+    ["enrollmentwrapup", "iOSProfileLaunch", "IOSPROFILELAUNCH", "TermsOfUse", "compliance", "ChooseWallpaper"];
+/// Screens beside the catalogue's, and one more of the one that two rows of an action depend on.
+const MORE_SCREENS: [&str; 4] = ["trustProfilePrompt", "TrustProfilePrompt", "EnrollmentActivation", "wallpaperList"];
+
+/// Places of the catalogue, whichever rows it has, and others.
 fn places() -> impl Strategy<Value = Place> {
-    let sections = select(vec![
-        None,
-        None,
-        Some("setupChecklist"),
-        Some("PlatformScreens"),
-        Some("termsofuse"),
-        Some("complianceActivation"),
-    ]);
-    let actions = select(vec![
-        None,
-        Some("EnrollmentWrapUp"),
-        Some("enrollmentwrapup"),
-        Some("DeviceCategory"),
-        Some("PreEnrollmentWizard"),
-        Some("iOSProfileLaunch"),
-        Some("iOSProfileLaunch"),
-        Some("IOSPROFILELAUNCH"),
-        Some("AndroidPermissions"),
-        Some("KnoxActivation"),
-        Some("TermsofUse"),
-        Some("TermsOfUse"),
-        Some("Compliance"),
-        Some("compliance"),
-        Some("Activation"),
-        Some("ChooseWallpaper"),
-    ]);
-    let screens = select(vec![
-        None,
-        None,
-        Some("openPagePrompt"),
-        Some("setUpAccessReturned"),
-        Some("showProfilePrompt"),
-        Some("installingProfile"),
-        Some("trustProfilePrompt"),
-        Some("TrustProfilePrompt"),
-        Some("installProfile"),
-        Some("deviceCompliance"),
-        Some("enrollmentActivation"),
-        Some("EnrollmentActivation"),
-        Some("wallpaperList"),
-    ]);
-    (sections, actions, screens).prop_map(|(section, action, screen)| Place { section, action, screen })
+    let none = [None];
+    let sections = SECTIONS.into_iter().chain(["PlatformScreens", "termsofuse"]).map(Some);
+    let actions: BTreeSet<&str> = ROWS.iter().map(|row| row.action).collect();
+    let screens: BTreeSet<&str> = ROWS.iter().map(|row| row.screen).collect();
+    let actions = actions.into_iter().chain(MORE_ACTIONS).map(Some);
+    let screens = screens.into_iter().chain(MORE_SCREENS).map(Some);
+    (
+        select(none.into_iter().chain(none).chain(sections).collect::<Vec<_>>()),
+        select(none.into_iter().chain(actions).collect::<Vec<_>>()),
+        select(none.into_iter().chain(none).chain(screens).collect::<Vec<_>>()),
+    )
+        .prop_map(|(section, action, screen)| Place { section, action, screen })
 }
 
 fn details() -> impl Strategy<Value = Details> {

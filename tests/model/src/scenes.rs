@@ -6,7 +6,7 @@
 //! ([`script`]).
 
 use crate::esp::{Item, PageEvent, What};
-use crate::{ComplianceSource, Event, IdentifierKind, Kind, Place, Reports, Settings};
+use crate::{ComplianceSource, Event, IdentifierKind, Kind, Place, ROWS, Reports, Row, Settings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -94,7 +94,7 @@ pub fn page(sender: &str, at_ms: i64, what: What) -> Event {
 /// The place of an action in the catalogue.
 #[must_use]
 pub fn place(action: &str) -> Place {
-    let row = crate::ROWS.iter().find(|row| row.action == action);
+    let row = ROWS.iter().find(|row| row.action == action);
     let section = row.map(|row| row.section.to_owned());
     Place { section, action: action.to_owned(), screen: row.map(|row| row.screen.to_owned()) }
 }
@@ -118,15 +118,23 @@ fn gaps() -> impl Strategy<Value = i64> {
 #[derive(Debug, Clone)]
 enum Act {
     Plain(Kind),
-    Step(bool, &'static str),
-    Stopped(Option<&'static str>, &'static str),
-    Failed(Option<&'static str>, Option<&'static str>),
+    Step(bool, Place),
+    Stopped(Option<Place>, &'static str),
+    Failed(Option<&'static str>, Option<Place>),
     Enrolled { held: bool, restated: bool },
     Compliant { assumed: bool },
     Page(What),
 }
 
-const ACTIONS: [&str; 5] = ["PreEnrollmentWizard", "TermsofUse", "iOSProfileLaunch", "Compliance", "Wallpaper"];
+/// The places of the catalogue, whichever rows it has, and one that is not there.
+fn places() -> impl Strategy<Value = Place> {
+    let of_row = |row: &Row| Place {
+        section: Some(row.section.to_owned()),
+        action: row.action.to_owned(),
+        screen: Some(row.screen.to_owned()),
+    };
+    select(ROWS.iter().map(of_row).chain([place("Wallpaper")]).collect::<Vec<_>>())
+}
 
 fn acts(page: bool, apple: bool) -> BoxedStrategy<Act> {
     let plain = select(vec![Kind::Started, Kind::Started, Kind::Started, Kind::PortalClosed, Kind::Unenrolled]);
@@ -134,10 +142,10 @@ fn acts(page: bool, apple: bool) -> BoxedStrategy<Act> {
     let act = prop_oneof![
         6 => plain.prop_map(Act::Plain),
         1 => Just(Act::Plain(Kind::Registered)),
-        4 => (any::<bool>(), select(ACTIONS.to_vec())).prop_map(|(left, action)| Act::Step(left, action)),
-        2 => (select(vec![None, Some("TermsofUse"), Some("Compliance")]), select(vec!["cancel", "postpone", "declineAll"]))
-            .prop_map(|(action, chose)| Act::Stopped(action, chose)),
-        3 => (codes, select(vec![None, None, Some("iOSProfileLaunch")])).prop_map(|(code, at)| Act::Failed(code, at)),
+        4 => (any::<bool>(), places()).prop_map(|(left, place)| Act::Step(left, place)),
+        2 => (prop::option::of(places()), select(vec!["cancel", "postpone", "ignore", "declineAll"]))
+            .prop_map(|(place, chose)| Act::Stopped(place, chose)),
+        3 => (codes, prop::option::weighted(0.3, places())).prop_map(|(code, place)| Act::Failed(code, place)),
         8 => (prop::bool::weighted(0.15), prop::bool::weighted(0.2))
             .prop_map(move |(held, restated)| Act::Enrolled { held: apple && held && !restated, restated }),
         8 => prop::bool::weighted(0.3).prop_map(|assumed| Act::Compliant { assumed }),
@@ -219,20 +227,16 @@ fn of(act: Act, sender: usize, at_ms: i64, index: usize, platform: Option<&str>)
     let sender = SENDERS[sender].0;
     let mut event = match act {
         Act::Plain(kind) => event(sender, at_ms, kind),
-        Act::Step(left, action) => {
+        Act::Step(left, place) => {
             let kind = if left { Kind::StepCompleted } else { Kind::StepEntered };
-            Event { place: Some(place(action)), ..event(sender, at_ms, kind) }
+            Event { place: Some(place), ..event(sender, at_ms, kind) }
         }
-        Act::Stopped(action, chose) => Event {
-            place: action.map(place),
-            user_action: Some(chose.to_owned()),
-            ..event(sender, at_ms, Kind::Stopped)
-        },
-        Act::Failed(code, action) => Event {
-            place: action.map(place),
-            failure_code: code.map(str::to_owned),
-            ..event(sender, at_ms, Kind::Failed)
-        },
+        Act::Stopped(place, chose) => {
+            Event { place, user_action: Some(chose.to_owned()), ..event(sender, at_ms, Kind::Stopped) }
+        }
+        Act::Failed(code, place) => {
+            Event { place, failure_code: code.map(str::to_owned), ..event(sender, at_ms, Kind::Failed) }
+        }
         Act::Enrolled { held, restated } => {
             Event { awaiting_configuration: held, restated, ..event(sender, at_ms, Kind::Enrolled) }
         }
@@ -319,7 +323,11 @@ fn line(event: &Event) -> String {
                 (event.assumed, " (assumed)"),
             ];
             let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, word)| *word).collect();
-            let action = event.place.as_ref().map(|place| format!(" at {}", place.action)).unwrap_or_default();
+            let shown = |place: &Place| match &place.screen {
+                Some(screen) => format!(" at {}/{screen}", place.action),
+                None => format!(" at {}", place.action),
+            };
+            let action = event.place.as_ref().map(shown).unwrap_or_default();
             let chose = event.user_action.as_ref().map(|chose| format!(" {chose}")).unwrap_or_default();
             let code = event.failure_code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
             format!("{kind:?}{flags}{action}{chose}{code}")

@@ -8,9 +8,12 @@ use bridge::{as_stored, domain_in_words, folded, history, model_in_words, settin
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use serde_json::json;
-use std::collections::BTreeMap;
-use vestibule_domain::{Kind, Timestamp, fold};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use vestibule_domain::catalogue::{KnownAction, KnownScreen};
+use vestibule_domain::failure::FailureCategory;
+use vestibule_domain::{Kind, Platform, Section, TenantSettings, Timestamp, UserAction, fold};
+use vestibule_model::arbitrary::cases as cases_of_events;
 use vestibule_model::scenes::{Scene, minutes, scenes, script};
 use vestibule_model::{Delivered, Event, Reports, Settings, devices_of, read};
 
@@ -39,14 +42,86 @@ fn difference(scene: &Scene, order: &[usize]) -> Option<(String, String)> {
     (found != expected).then_some((expected, found))
 }
 
-/// A kind that the model does not read is never compared.
+/// What the model reads of an event with this `data`.
+fn said(kind: Kind, mut data: Value) -> Event {
+    data["device"] = json!({"serialNumber": "C02EXAMPLE1"});
+    let event = json!({"specversion": "1.0", "id": "1", "source": "mdm", "type": kind.name(), "data": &data});
+    read(&Delivered { event, received_at_ms: 0, reports: Reports::ALL, dropped: false })
+        .unwrap_or_else(|| panic!("the model does not read {kind} with {data}"))
+}
+
+/// A kind that the model does not read, or that no generator makes, is never compared.
 #[test]
-fn the_model_reads_every_kind() {
+fn the_model_reads_every_kind_and_its_generators_make_it() {
+    let mut runner = TestRunner::deterministic();
+    let (scenes, cases) = (scenes(14), cases_of_events());
+    let (mut of_scenes, mut of_cases) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..300 {
+        of_scenes.extend(scenes.new_tree(&mut runner).unwrap().current().events.iter().map(|event| event.kind));
+        of_cases.extend(cases.new_tree(&mut runner).unwrap().current().delivered.iter().filter_map(read_kind));
+    }
     for kind in Kind::ALL {
-        let device = json!({"device": {"serialNumber": "C02EXAMPLE1"}, "platform": "ios", "action": "TermsofUse"});
-        let event = json!({"specversion": "1.0", "id": "1", "source": "mdm", "type": kind.name(), "data": device});
-        let delivered = Delivered { event, received_at_ms: 0, reports: Reports::ALL, dropped: false };
-        assert!(read(&delivered).is_some(), "{kind}");
+        let read = said(*kind, json!({"platform": "ios", "action": "TermsofUse"})).kind;
+        assert!(of_scenes.contains(&read), "no scene has {kind}");
+        assert!(of_cases.contains(&read), "no case has {kind}");
+    }
+}
+
+fn read_kind(delivered: &Delivered) -> Option<vestibule_model::Kind> {
+    read(delivered).map(|event| event.kind)
+}
+
+/// A name that the model does not know keeps the spelling that was reported, which the fold does not.
+#[test]
+fn the_model_reads_every_name() {
+    let otherwise = |name: &str| name.to_ascii_uppercase();
+    for action in KnownAction::ALL {
+        let place = said(Kind::StepEntered, json!({"action": otherwise(action.name())})).place.unwrap();
+        assert_eq!((place.action.as_str(), place.section.as_deref()), (action.name(), Some(action.section().name())));
+    }
+    for screen in KnownScreen::ALL {
+        let event = said(Kind::StepEntered, json!({"action": "Wallpaper", "screen": otherwise(screen.name())}));
+        assert_eq!(event.place.unwrap().screen.as_deref(), Some(screen.name()));
+    }
+    for section in Section::CATALOGUE {
+        let event = said(Kind::StepEntered, json!({"action": "Wallpaper", "section": otherwise(section.name())}));
+        assert_eq!(event.place.unwrap().section.as_deref(), Some(section.name()));
+    }
+    for chosen in UserAction::ALL {
+        let event = said(Kind::Stopped, json!({"userAction": otherwise(chosen.name())}));
+        assert_eq!(event.user_action.as_deref(), Some(chosen.name()));
+    }
+    for platform in Platform::ALL {
+        let event = said(Kind::Started, json!({"platform": otherwise(platform.name())}));
+        assert_eq!(event.platform.as_deref(), Some(platform.name()));
+    }
+    for category in FailureCategory::ALL {
+        let event = said(Kind::Failed, json!({"failure": {"category": otherwise(category.name())}}));
+        assert_eq!(event.failure_category.as_deref(), Some(category.name()));
+    }
+}
+
+/// A setting from which attempts follow and that the model lacks, or no scene has, is never compared.
+#[test]
+fn the_scenes_have_every_setting_that_alters_attempts() {
+    let plain = TenantSettings::default();
+    let members = serde_json::to_value(&plain).unwrap();
+    let (mut runner, scenes) = (TestRunner::deterministic(), scenes(1));
+    let drawn: Vec<Value> = (0..300)
+        .map(|_| settings(&scenes.new_tree(&mut runner).unwrap().current().settings))
+        .map(|settings| serde_json::to_value(settings).unwrap())
+        .collect();
+    let others = [json!(true), json!(false), json!(60), json!(61), json!("Europe/Berlin"), json!("03:00")];
+    for (name, usual) in members.as_object().unwrap() {
+        let with = |other: &Value| {
+            let mut changed = members.clone();
+            changed[name] = other.clone();
+            serde_json::from_value::<TenantSettings>(changed).ok()
+        };
+        let changed: Vec<_> = others.iter().filter(|other| *other != usual).filter_map(with).collect();
+        assert!(!changed.is_empty(), "{name} has none of {others:?}: add a value that it may have");
+        let is_drawn = drawn.iter().any(|settings| settings[name] != *usual);
+        assert!(is_drawn || !changed.iter().any(|changed| changed.alters_fold(&plain)), "no scene has another {name}");
     }
 }
 

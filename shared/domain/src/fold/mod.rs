@@ -18,7 +18,7 @@ mod open;
 mod page;
 mod run;
 
-use crate::about::{About, Platform};
+use crate::about::{About, EventKey, Platform};
 use crate::attempt::{Attempt, DeviceState, Enrollment, Wait};
 use crate::esp;
 use crate::event::{Body, Event};
@@ -28,6 +28,7 @@ use crate::settings::TenantSettings;
 use crate::standing::{Ending, Standing};
 use crate::time::Timestamp;
 use run::Run;
+use std::collections::HashMap;
 
 /// The attempts and sessions of one enrollment as of an instant. Events placed later are ignored.
 pub fn fold(tenant: &TenantId, history: &History, settings: &TenantSettings, as_of: Timestamp) -> Enrollment {
@@ -59,8 +60,11 @@ pub(crate) fn fold_whole(
         run.pass(base, &mut about);
     }
     let mut done = run.end(as_of);
-    for attempt in done.attempts.iter_mut().filter(|attempt| attempt.about.platform.is_none()) {
-        attempt.about.platform = platform_around(attempt, &events, history);
+    if done.attempts.iter().any(|attempt| attempt.about.platform.is_none()) {
+        let platforms = Platforms::of(&events, history);
+        for attempt in done.attempts.iter_mut().filter(|attempt| attempt.about.platform.is_none()) {
+            attempt.about.platform = platforms.around(attempt);
+        }
     }
     let known = &done.known;
     let complete = known.complete(settings.require_compliance);
@@ -105,14 +109,51 @@ fn platform_of(event: &Event) -> Option<Platform> {
     }
 }
 
-/// The platform of an attempt whose events report none (docs/DOMAIN.md, P5): the last one reported for the device
-/// before the attempt, also by dropped events; failing that, the first one reported after it.
-fn platform_around(attempt: &Attempt, events: &[&Event], history: &History) -> Option<Platform> {
-    let bases = history.bases().filter(|base| base.until < attempt.started_at);
-    let dropped = bases.filter_map(|base| base.about.as_deref()?.platform).last();
-    let opened_by = attempt.events.first();
-    let opened = events.iter().position(|event| Some(&event.key) == opened_by)?;
-    let (before, after) = events.split_at_checked(opened)?;
-    let last_before = before.iter().rev().find_map(|event| platform_of(event)).or(dropped);
-    last_before.or_else(|| after.iter().find_map(|event| platform_of(event)))
+/// What the device's events say of its platform, for attempts whose own events report none (docs/DOMAIN.md, P5).
+///
+/// Made once for all attempts: a device that fails thousands of times without a platform is looked through once, not
+/// once an attempt.
+struct Platforms<'a> {
+    history: &'a History,
+    /// Each event's place among all.
+    places: HashMap<&'a EventKey, usize>,
+    /// For each event, the last platform reported before it.
+    before: Vec<Option<Platform>>,
+    /// For each event, the first platform reported by it or after it.
+    after: Vec<Option<Platform>>,
+}
+
+impl<'a> Platforms<'a> {
+    fn of(events: &[&'a Event], history: &'a History) -> Self {
+        let places = events.iter().enumerate().map(|(place, event)| (&event.key, place)).collect();
+        let mut last = None;
+        let before = events
+            .iter()
+            .map(|event| {
+                let until_then = last;
+                last = platform_of(event).or(last);
+                until_then
+            })
+            .collect();
+        let mut next = None;
+        let mut after: Vec<_> = events
+            .iter()
+            .rev()
+            .map(|event| {
+                next = platform_of(event).or(next);
+                next
+            })
+            .collect();
+        after.reverse();
+        Self { history, places, before, after }
+    }
+
+    /// The last one reported before the attempt, also by dropped events; failing that, the first one reported after it.
+    fn around(&self, attempt: &Attempt) -> Option<Platform> {
+        let opened = *self.places.get(attempt.events.first()?)?;
+        let before = self.before.get(opened).copied().flatten();
+        let bases = self.history.bases().filter(|base| base.until < attempt.started_at);
+        let dropped = || bases.filter_map(|base| base.about.as_deref()?.platform).last();
+        before.or_else(dropped).or_else(|| self.after.get(opened).copied().flatten())
+    }
 }

@@ -13,7 +13,7 @@ use vestibule_domain::failure::Failure;
 use vestibule_domain::publication::{Publication, Transition, Write, difference, taken_back};
 use vestibule_domain::pull::PullRequest;
 use vestibule_domain::report::{ExportReason, ExportRequest, ReportPublished};
-use vestibule_domain::{History, Kind, Millis, Platform, Reports, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{Cause, History, Kind, Millis, Platform, Reports, TenantId, TenantSettings, Timestamp, fold};
 
 /// 2026-03-02T09:00:00Z.
 const NINE: Timestamp = Timestamp::from_millis(1_772_442_000_000);
@@ -47,6 +47,15 @@ fn each_member_is_explained() {
             assert!(explained, "{member} of {name} is not explained");
         }
     }
+}
+
+/// The page names every cause of the code, in its order.
+#[test]
+fn every_cause_is_named() {
+    let page = page();
+    let line = page.lines().find(|line| line.starts_with("| `cause` |")).unwrap();
+    let named: Vec<&str> = line.split('`').skip(3).step_by(2).collect();
+    assert_eq!(named, Cause::ALL.iter().map(|cause| cause.name()).collect::<Vec<_>>());
 }
 
 /// In any order and with repeats, the samples lead to the end of the story: the first phone is enrolled after all.

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use vestibule_domain::catalogue::{KnownAction, ROWS, RowEnd};
 use vestibule_domain::publication::Transition;
-use vestibule_domain::{Kind, Platform, TenantSettings};
+use vestibule_domain::{Cause, Kind, Outcome, Platform, TenantSettings, Wait};
 
 /// The page's name. It is in two parts, since this file is searched too and every mention of the page must cite a rule.
 const PAGE: &str = concat!("DOMAIN", ".md");
@@ -102,6 +102,19 @@ fn the_published_events_are_those_of_the_code() {
     assert_eq!(written, Transition::ALL.iter().map(|kind| kind.name()).collect());
 }
 
+#[test]
+fn the_outcomes_causes_and_waits_are_those_of_the_code() {
+    let page = page();
+    let written: Vec<&str> = rule(&page, "A").split('`').skip(1).step_by(2).collect();
+    let [outcomes, causes, waits] =
+        [names_of(Outcome::ALL, Outcome::name), names_of(Cause::ALL, Cause::name), names_of(Wait::ALL, Wait::name)];
+    assert_eq!(written, [outcomes, causes, waits].concat());
+}
+
+fn names_of<T: Copy>(list: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
+    list.iter().map(|one| name(*one)).collect()
+}
+
 /// A funnel is in this order.
 #[test]
 fn the_order_of_steps_is_that_of_the_code() {
@@ -135,7 +148,8 @@ fn the_rows_are_those_of_the_catalogue() {
     assert_eq!(written, rows.collect::<Vec<_>>());
 }
 
-/// A recipe that names what is gone leads nowhere.
+/// A recipe that names what is gone leads nowhere, and so does the name of one of several files, or of a target that
+/// tests are not in.
 #[test]
 fn the_recipes_name_tests_and_files_that_exist() {
     const KINDS: [&str; 9] = [".rs", ".sql", ".js", ".py", ".md", ".yaml", ".json", ".tsv", ".toml"];
@@ -143,14 +157,24 @@ fn the_recipes_name_tests_and_files_that_exist() {
     let is_lower = |name: &str| name.starts_with(|first: char| first.is_ascii_lowercase());
     let path_of = |path: &Path| format!("/{}", path.strip_prefix(root()).unwrap().display());
     let sources: Vec<_> = sources().into_iter().map(|(path, text)| (path_of(&path), text)).collect();
-    let (mut named, mut wrong) = (0, Vec::new());
+    let is_there = |wanted: &str| sources.iter().any(|(path, _)| path == wanted);
+    let (mut named, mut wrong, mut folder) = (0, Vec::new(), "");
     for span in recipes.split('`').skip(1).step_by(2).filter(|span| !span.starts_with("sh\n")) {
         let word = span.split_whitespace().last().unwrap_or_default();
+        let has_kind = !word.contains("::") && KINDS.iter().any(|kind| word.ends_with(kind));
+        if has_kind && let Some((of, _)) = word.rsplit_once('/') {
+            folder = of;
+        }
         // These stand for a name that the reader chooses.
         if ["NAME", "VIEW", "…"].iter().any(|any| word.contains(any)) {
             continue;
         }
-        let is_there = match word.rsplit_once("::") {
+        let (target, is_test) = match span.split_once(": ") {
+            Some((target, _)) => (target.split('-').next().unwrap_or(target), word.contains('_')),
+            None => ("lib", false),
+        };
+        let test = word.rsplit_once("::").or_else(|| is_test.then_some(("", word)));
+        let is_right = match test {
             Some((module, function)) if is_lower(function) => {
                 // A type's name says nothing about its file.
                 let first = module.split("::").next().unwrap_or(module);
@@ -158,17 +182,21 @@ fn the_recipes_name_tests_and_files_that_exist() {
                 let is_of = |text: &str| ["(", "<"].iter().any(|after| text.contains(&format!("fn {function}{after}")));
                 sources.iter().any(|(path, text)| path.contains(file) && is_of(text))
             }
-            None if KINDS.iter().any(|kind| word.ends_with(kind)) => {
-                sources.iter().any(|(path, _)| path.ends_with(&format!("/{word}")))
+            None if has_kind => {
+                let ends = sources.iter().filter(|(path, _)| path.ends_with(&format!("/{word}"))).count();
+                ends == 1 || is_there(&format!("/{word}")) || is_there(&format!("/{folder}/{word}"))
             }
             _ => continue,
         };
+        let files = [format!("/tests/{target}.rs"), format!("/tests/{target}/main.rs")];
+        let is_target = ["lib", "vestibule"].contains(&target)
+            || sources.iter().any(|(path, _)| files.iter().any(|file| path.ends_with(file)));
         named += 1;
-        if !is_there {
-            wrong.push(word);
+        if !is_right || !is_target {
+            wrong.push(span);
         }
     }
-    assert!(wrong.is_empty(), "CONTRIBUTING.md names what is not there: {wrong:#?}");
+    assert!(wrong.is_empty(), "CONTRIBUTING.md names what is not there, or not alone of its name: {wrong:#?}");
     assert!(named > 80, "only {named} names are found");
 }
 

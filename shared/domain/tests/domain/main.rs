@@ -13,3 +13,4 @@ mod esp_worked_examples;
 mod events_page;
 mod law_book;
 mod properties;
+mod work;

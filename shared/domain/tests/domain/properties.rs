@@ -2,6 +2,7 @@
 //! do the moments at which anybody looks.
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use vestibule_domain::catalogue::{Action, Place, Screen, UserAction};
@@ -14,7 +15,7 @@ use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Platform, Repo
 use vestibule_domain::failure::{Failure, FailureCategory};
 use vestibule_domain::history::Added;
 use vestibule_domain::publication::{Publication, State, Write, difference, taken_back};
-use vestibule_domain::{ComplianceSource, History, Millis, Outcome, Plan, TenantId, TenantSettings, Timestamp, fold};
+use vestibule_domain::{History, Millis, Outcome, Plan, StoredFormat, TenantId, TenantSettings, Timestamp, fold};
 
 const START: i64 = 1_760_000_000_000;
 
@@ -191,25 +192,28 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
+/// Settings from which attempts follow, with each of some values wherever that is valid: a new one is drawn by itself.
 fn settings() -> impl Strategy<Value = TenantSettings> {
-    let limits = || prop::sample::select(vec![30_u32, 60, 1440]);
-    let named = || prop::sample::select(vec!["mdm", "agent"]).prop_map(str::to_owned);
-    let source = prop_oneof![
-        2 => Just(ComplianceSource::None),
-        1 => named().prop_map(ComplianceSource::All),
-        1 => (prop::sample::select(Platform::ALL.to_vec()), named())
-            .prop_map(|(platform, source)| ComplianceSource::Each([(platform, source)].into())),
-    ];
-    (any::<bool>(), limits(), limits(), limits(), source).prop_map(
-        |(require_compliance, compliance_limit_minutes, windows, macos, compliance_source)| TenantSettings {
-            require_compliance,
-            compliance_limit_minutes,
-            windows_idle_limit_minutes: windows,
-            macos_idle_limit_minutes: macos,
-            compliance_source,
-            ..TenantSettings::default()
-        },
-    )
+    let plain = TenantSettings::default();
+    let values = [json!(true), json!(false), json!(30), json!(60), json!(1440), json!("mdm"), json!("agent")];
+    let values = values.into_iter().chain([json!({"ios": "mdm"}), json!({"macos": "agent", "windows": "mdm"})]);
+    let members = serde_json::to_value(&plain).unwrap();
+    let names = members.as_object().unwrap().keys();
+    let changes = names.flat_map(|name| values.clone().map(move |value| (name.clone(), value)));
+    let counts = |(name, value): &(String, Value)| {
+        changed(&[(name.clone(), value.clone())]).is_some_and(|changed| changed.alters_fold(&plain))
+    };
+    let changes: Vec<_> = changes.filter(counts).collect();
+    prop::sample::subsequence(changes, 0..=5).prop_map(|changes| changed(&changes).unwrap_or_default())
+}
+
+/// The usual settings with these members, if that is valid.
+fn changed(members: &[(String, Value)]) -> Option<TenantSettings> {
+    let mut settings = serde_json::to_value(TenantSettings::default()).unwrap();
+    for (name, value) in members {
+        settings[name] = value.clone();
+    }
+    serde_json::from_value(settings).ok().filter(|settings: &TenantSettings| settings.validate().is_ok())
 }
 
 fn history<'a>(events: impl IntoIterator<Item = &'a Event>) -> History {
@@ -260,6 +264,43 @@ proptest! {
     fn stored_bytes_read_back(events in events()) {
         let history = history(&events);
         prop_assert_eq!(codec::decode(&codec::encode(&history).unwrap()).unwrap(), history);
+    }
+
+    /// In the older format nothing is lost to whoever knows what lies beside it. An older program reads the same events,
+    /// as of senders that report everything, and never something else.
+    #[test]
+    fn the_older_format_loses_nothing_and_older_programs_read_it(events in events(), settings in settings(), cut in any::<bool>()) {
+        let mut whole = history(&events);
+        if cut {
+            whole.prune(&tenant(), &settings, end(&events) + Millis::from_days(30));
+        }
+        let written = codec::encode_in(StoredFormat::First, &whole).unwrap();
+        prop_assert_eq!(codec::format_of(&written.data), StoredFormat::First);
+        prop_assert_eq!(&codec::decode_with(&written.data, written.beside.as_deref()).unwrap(), &whole);
+        let older = codec::decode(&written.data).unwrap();
+        prop_assert_eq!(older.identifiers(), whole.identifiers());
+        prop_assert_eq!(older.base().until, whole.base().until);
+        let known = |event: &Event| (event.key.clone(), event.time, event.received_at, event.about.clone());
+        prop_assert!(older.events().map(known).eq(whole.events().map(known)));
+        prop_assert!(older.events().all(|event| event.reports == Reports::ALL));
+        let parts: Vec<Event> = whole.events().cloned().collect();
+        let sealed = codec::encode_events_in(StoredFormat::First, &parts).unwrap();
+        let read = codec::decode_events_with(&sealed.data, sealed.beside.as_deref()).unwrap();
+        prop_assert_eq!(history(&read), history(&parts));
+    }
+
+    /// What lies beside other bytes is refused, unless it fits them by chance.
+    #[test]
+    fn what_lies_beside_other_events_is_refused(one in events(), other in events(), flip in any::<(usize, u8)>()) {
+        let written = |events: &[Event]| codec::encode_in(StoredFormat::First, &history(events)).unwrap();
+        let (one, other) = (written(&one), written(&other));
+        if let Some(mut beside) = other.beside {
+            let _refused_or_fits = codec::decode_with(&one.data, Some(&beside));
+            let place = flip.0 % beside.len();
+            beside[place] ^= flip.1;
+            let _flipped = codec::decode_with(&other.data, Some(&beside));
+        }
+        prop_assert!(codec::decode_with(&one.data, Some(&[])).is_err());
     }
 
     /// A history is read from its parts, and completed from segments, many events at a time.

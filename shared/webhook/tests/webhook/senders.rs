@@ -70,6 +70,20 @@ fn every_module_of_a_sender_is_in_the_list() {
     assert_eq!(listed.len(), SENDERS.len(), "a sender is listed twice");
 }
 
+/// The samples are what a vendor documents. What else a body may hold is a sender's own, unless it reads our form.
+#[test]
+fn every_sender_with_a_form_of_its_own_has_a_file_of_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/webhook");
+    let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let files = files.filter(|file| file.file_name().to_string_lossy().starts_with("sources_"));
+    let tests: String = files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect();
+    let words: BTreeSet<&str> = tests.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').collect();
+    let own = modules();
+    let own = own.iter().filter(|(_, text)| text.contains("SENDER: Sender") && !text.contains("native::read"));
+    let lacking: Vec<_> = own.map(|(name, _)| name).filter(|name| !words.contains(name.as_str())).collect();
+    assert!(lacking.is_empty(), "in no file tests/webhook/sources_….rs: {lacking:?}");
+}
+
 #[test]
 fn every_sample_belongs_to_a_sender_or_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
