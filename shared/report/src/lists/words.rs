@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::lists::dictionary::{known_action, known_screen};
 use crate::lists::ids::Ids;
 use crate::write::load::{Again, Load};
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, Statement, params};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -21,7 +22,7 @@ struct Table<'c> {
     titles: Option<List>,
     insert: Statement<'c>,
     find: Statement<'c>,
-    known: HashMap<String, i64>,
+    known: HashMap<String, i64, RandomState>,
     /// Where texts are kept during a first load, and the table's number there.
     load: Option<(Rc<Load>, usize)>,
 }
@@ -29,7 +30,7 @@ struct Table<'c> {
 impl<'c> Table<'c> {
     fn new(conn: &'c Connection, what: &'static str, titles: Option<List>, insert: &str, find: &str) -> Result<Self> {
         let (insert, find) = (conn.prepare(insert)?, conn.prepare(find)?);
-        Ok(Self { what, titles, insert, find, known: HashMap::new(), load: None })
+        Ok(Self { what, titles, insert, find, known: HashMap::default(), load: None })
     }
 
     fn id(&mut self, ids: Ids, text: &str) -> Result<i64> {

@@ -200,7 +200,7 @@ pub fn check(path: &Path) -> Result<()> {
 
 /// The same for a file whose `user_version` is `version`.
 pub(crate) fn check_version(path: &Path, version: i32) -> Result<()> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let conn = open_to_check(path)?;
     let finding = |check, finding: String| Err(Error::Check { check, finding });
     let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     for (name, wanted) in
@@ -225,8 +225,17 @@ pub(crate) fn check_version(path: &Path, version: i32) -> Result<()> {
     violation.map_or(Ok(()), |violation| finding("foreign_key_check", violation))
 }
 
-fn foreign_key_violation(path: &Path) -> Result<Option<String>> {
+/// Opens a file that is read as a whole. Rows refer to texts all over it, and are looked up in indexes the same way: what
+/// SQLite keeps of its own accord, two megabytes, is read again and again.
+fn open_to_check(path: &Path) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Negative: in kibibytes.
+    conn.pragma_update(None, "cache_size", -8_192)?;
+    Ok(conn)
+}
+
+fn foreign_key_violation(path: &Path) -> Result<Option<String>> {
+    let conn = open_to_check(path)?;
     let mut violations = conn.prepare("PRAGMA foreign_key_check")?;
     let mut rows = violations.query([])?;
     let Some(row) = rows.next()? else { return Ok(None) };

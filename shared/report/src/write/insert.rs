@@ -16,14 +16,14 @@ use crate::write::load::Load;
 use crate::write::totals::{Counted, Device, Sender, Totals};
 use rusqlite::Connection;
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use vestibule_advice::Catalogue;
 use vestibule_domain::attempt::{Attempt, DeviceFailure, Enrollment};
 use vestibule_domain::catalogue::Place;
 use vestibule_domain::esp::{EspSession, SessionState};
-use vestibule_domain::event::{Body, Event, EventKey, Reports, Step};
+use vestibule_domain::event::{Body, Event, Reports, Step};
 use vestibule_domain::identity::IdentifierKind;
 use vestibule_domain::{Day, History, Kind, Platform, TenantSettings, Timestamp};
 
@@ -81,12 +81,13 @@ impl<'c> Insert<'c> {
         })
     }
 
-    /// Writes all rows of an enrollment that started on `cutoff` or later, and counts them.
+    /// Writes all rows of an enrollment that started on `cutoff` or later, and counts them. `number` is its number.
     pub(crate) fn enrollment<C: Borrow<Change>>(
         &mut self,
         totals: &mut Totals,
         settings: &TenantSettings,
         cutoff: Day,
+        number: i64,
         folded: &Folded<C>,
     ) -> Result<()> {
         let Folded { enrollment, state, .. } = folded;
@@ -102,7 +103,6 @@ impl<'c> Insert<'c> {
         // enrolled.
         let reported = state.newest_day.is_some_and(|newest| newest >= cutoff.get());
         let present = enrollment.enrolled || enrollment.registered_at.is_some() || reported;
-        let number = self.ids.enrollment(item);
         // An item without rows needs this too: its events become rows later, or are old and must be pruned.
         if present || state.deadline.is_some() || state.oldest_day.is_some() {
             self.state.insert(row! {
@@ -118,7 +118,6 @@ impl<'c> Insert<'c> {
         if !present {
             return Ok(());
         }
-        let events: HashMap<&EventKey, &Event> = history.events().map(|event| (&event.key, event)).collect();
         let ids = self.ids;
         let attempt_no = |attempt: &Attempt| ids.timed(attempt.started_at, item, attempt.id.bytes());
         let session_no = |session: &EspSession| ids.timed(session.started_at, item, session.id.bytes());
@@ -130,7 +129,7 @@ impl<'c> Insert<'c> {
                 session_no: session.map(|session| session_no(session)),
                 day: day_of(attempt.started_at),
             };
-            self.attempt(totals, keys, &events, enrollment, attempt)?;
+            self.attempt(totals, keys, history, enrollment, attempt)?;
         }
         for session in &sessions {
             let attempt = attempts.iter().find(|attempt| session.attempt == Some(attempt.id));
@@ -271,7 +270,7 @@ impl<'c> Insert<'c> {
         &mut self,
         totals: &mut Totals,
         keys: AttemptKeys,
-        events: &HashMap<&EventKey, &Event>,
+        history: &History,
         enrollment: &Enrollment,
         attempt: &Attempt,
     ) -> Result<()> {
@@ -326,7 +325,7 @@ impl<'c> Insert<'c> {
         });
         self.ids.unique("attempts", inserted)?;
         for (seq, key) in (1_i64..).zip(&attempt.events) {
-            if let Some(event) = events.get(key) {
+            if let Some(event) = history.event(key) {
                 self.event(number, seq, event)?;
             }
         }
@@ -340,7 +339,7 @@ impl<'c> Insert<'c> {
                 row! { attempt_no: number, seq: seq, action_id: action, entered_at: entered_at, left_at: left_at };
             self.step.insert(step)?;
         }
-        let sources = self.senders(number, events, enrollment, attempt)?;
+        let sources = self.senders(number, history, enrollment, attempt)?;
         let failure_keys = FailureKeys { number, enrollment_no, day, platform: about.platform };
         self.failures.of_attempt(totals, &mut self.words, &self.people, failure_keys, attempt)?;
         let counted = Counted {
@@ -369,17 +368,17 @@ impl<'c> Insert<'c> {
     fn senders(
         &mut self,
         attempt_no: i64,
-        events: &HashMap<&EventKey, &Event>,
+        history: &History,
         enrollment: &Enrollment,
         attempt: &Attempt,
     ) -> Result<Vec<Sender>> {
         // An attempt does not list events of the Enrollment Status Page, so those reported during it count as its own.
         let until = attempt.ended_at.unwrap_or(enrollment.as_of);
-        let of_page = events.values().filter(|event| {
+        let of_page = history.events().filter(|event| {
             matches!(event.body, Body::Esp(_)) && (attempt.started_at..=until).contains(&event.placed())
         });
         let mut senders: BTreeMap<&str, Reports> = BTreeMap::new();
-        for event in attempt.events.iter().filter_map(|key| events.get(key)).chain(of_page) {
+        for event in attempt.events.iter().filter_map(|key| history.event(key)).chain(of_page) {
             let reports = senders.entry(&event.key.source).or_insert(Reports::NOTHING);
             *reports = reports.and(event.reports);
         }
@@ -408,7 +407,11 @@ impl<'c> Insert<'c> {
         let Step { kind, place, user_action, failure, reported, said: _ } = step;
         let place: Option<&Place> = place.as_ref();
         let failure = failure.as_ref();
-        let reported: Vec<String> = reported.iter().map(|(member, text)| format!("{}={text}", member.name())).collect();
+        // Most senders spell as we do.
+        let reported = (!reported.is_empty()).then(|| {
+            let spellings = reported.iter().map(|(member, text)| format!("{}={text}", member.name()));
+            spellings.collect::<Vec<_>>().join("; ")
+        });
         let uuid = uuid_bytes(&event.key.id);
         let words = &mut self.words;
         self.event.insert(row! {
@@ -427,7 +430,7 @@ impl<'c> Insert<'c> {
             clock_skew_id: id_of(event.clock_skew),
             code_word: words.id(failure.and_then(|failure| failure.code.as_deref()))?,
             reason_word: words.id(failure.and_then(|failure| failure.reason.as_deref()))?,
-            reported_word: words.id(Some(&reported.join("; ")))?,
+            reported_word: words.id(reported.as_deref())?,
         })?;
         Ok(())
     }
@@ -441,10 +444,43 @@ fn label(enrollment: &Enrollment, platform: Option<vestibule_domain::Platform>, 
 /// The sixteen bytes of a UUID, if it is in the usual spelling, which can be restored from them.
 fn uuid_bytes(id: &str) -> Option<[u8; 16]> {
     let hyphens = [8, 13, 18, 23];
-    let usual = id.len() == 36
-        && id.bytes().enumerate().all(|(at, byte)| {
-            if hyphens.contains(&at) { byte == b'-' } else { matches!(byte, b'0'..=b'9' | b'a'..=b'f') }
-        });
-    let digits: String = if usual { id.chars().filter(|digit| *digit != '-').collect() } else { return None };
-    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+    let id: &[u8; 36] = id.as_bytes().try_into().ok()?;
+    if hyphens.iter().any(|at| id[*at] != b'-') {
+        return None;
+    }
+    let digit = |byte: &u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut digits = id.iter().enumerate().filter(|(at, _)| !hyphens.contains(at)).map(|(_, byte)| digit(byte));
+    let mut bytes = [0; 16];
+    for byte in &mut bytes {
+        *byte = digits.next()?? << 4 | digits.next()??;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_usual_spelling_of_a_uuid_is_its_bytes() {
+        let bytes = [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10];
+        assert_eq!(uuid_bytes("01234567-89ab-cdef-fedc-ba9876543210"), Some(bytes));
+        for other in [
+            "",
+            "01234567-89AB-cdef-fedc-ba9876543210",
+            "0123456789abcdeffedcba9876543210",
+            "01234567-89ab-cdef-fedc-ba98765432100",
+            "01234567-89ab-cdef-fedc-ba987654321",
+            "0123456-789ab-cdef-fedc-ba9876543210",
+            "01234567-89ab-cdef-fedc-ba987654321g",
+            "-1234567-89ab-cdef-fedc-ba9876543210",
+            "01234567-89ab-cdef-fedc-ba98765432é",
+        ] {
+            assert_eq!(uuid_bytes(other), None, "{other}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ pub(crate) mod insert_failure;
 pub(crate) mod load;
 pub(crate) mod profiles;
 pub(crate) mod refresh;
+mod sums;
 pub(crate) mod totals;
 pub(crate) mod web;
 pub(crate) mod working;

@@ -43,6 +43,8 @@ pub struct Refresh<'w> {
     /// Whether this is the file's first refresh, so that nothing in it is too old.
     fresh: bool,
     indexed: bool,
+    /// Whether the file may list an item as unreadable: a new one does only after the first.
+    unreadable: bool,
     /// Keeps the rows of a new file until its end.
     load: Rc<Load>,
     insert: Insert<'w>,
@@ -94,6 +96,7 @@ impl<'w> Refresh<'w> {
             cutoff,
             fresh,
             indexed,
+            unreadable: !fresh,
             insert: Insert::new(conn, *ids, people.clone(), Arc::clone(advice), &load)?,
             load,
             delete: Delete::new(conn, *ids)?,
@@ -116,13 +119,17 @@ impl<'w> Refresh<'w> {
     /// [`Error::Collision`], or if the file cannot be written.
     pub fn write<C: Borrow<Change>>(&mut self, folded: &Folded<C>) -> Result<()> {
         let item = &folded.change().item;
-        self.remove(item)?;
+        let number = self.ids.enrollment(item);
+        self.remove_numbered(item, number)?;
         if self.load.is_open() {
-            self.load.came(self.ids.enrollment(item));
+            self.load.came(number);
         }
-        self.insert.enrollment(&mut self.totals, &self.folding.settings, self.cutoff, folded)?;
+        self.insert.enrollment(&mut self.totals, &self.folding.settings, self.cutoff, number, folded)?;
         if self.totals.is_full() {
-            self.totals.flush(self.conn)?;
+            match self.load.is_open() {
+                true => self.totals.spill(self.load.folder())?,
+                false => self.totals.flush(self.conn)?,
+            }
         }
         Ok(())
     }
@@ -133,8 +140,12 @@ impl<'w> Refresh<'w> {
     /// # Errors
     /// [`Error::Collision`], or if the file cannot be read.
     pub fn has(&mut self, item: &str) -> Result<bool> {
+        self.has_numbered(item, self.ids.enrollment(item))
+    }
+
+    fn has_numbered(&mut self, item: &str, number: i64) -> Result<bool> {
         if self.load.is_open() {
-            return Ok(self.load.has(self.ids.enrollment(item)));
+            return Ok(self.load.has(number));
         }
         self.delete.has(item)
     }
@@ -158,7 +169,8 @@ impl<'w> Refresh<'w> {
     /// # Errors
     /// [`Error::Collision`], or if the file cannot be written.
     pub fn unreadable(&mut self, item: &str) -> Result<bool> {
-        self.remove_rows(item)?;
+        self.remove_rows(item, self.ids.enrollment(item))?;
+        self.unreadable = true;
         let mut insert = InsertInto::unless_taken(self.conn, "unreadable_enrollments");
         Ok(insert.insert(row! { item: item, since: self.folding.as_of.millis() })? > 0)
     }
@@ -168,12 +180,18 @@ impl<'w> Refresh<'w> {
     /// # Errors
     /// [`Error::Collision`], or if the file cannot be written.
     pub fn remove(&mut self, item: &str) -> Result<()> {
-        self.conn.prepare_cached("DELETE FROM unreadable_enrollments WHERE item = ?1")?.execute([item])?;
-        self.remove_rows(item)
+        self.remove_numbered(item, self.ids.enrollment(item))
     }
 
-    fn remove_rows(&mut self, item: &str) -> Result<()> {
-        if self.has(item)? {
+    fn remove_numbered(&mut self, item: &str, number: i64) -> Result<()> {
+        if self.unreadable {
+            self.conn.prepare_cached("DELETE FROM unreadable_enrollments WHERE item = ?1")?.execute([item])?;
+        }
+        self.remove_rows(item, number)
+    }
+
+    fn remove_rows(&mut self, item: &str, number: i64) -> Result<()> {
+        if self.has_numbered(item, number)? {
             self.settle()?;
             if self.delete.has(item)? {
                 *self.removed = true;
@@ -192,8 +210,8 @@ impl<'w> Refresh<'w> {
             *self.removed = true;
             self.delete.before(&mut self.totals, &self.folding.settings, self.cutoff)?;
         }
-        self.totals.flush(self.conn)?;
         self.settle()?;
+        self.totals.flush(self.conn)?;
         profiles::rewrite(self.conn, self.profiles)?;
         app_names::rewrite(self.conn, self.ids, self.app_names)?;
         self.conn.execute("DELETE FROM days", [])?;
@@ -227,6 +245,8 @@ impl<'w> Refresh<'w> {
     fn settle(&mut self) -> Result<()> {
         if self.load.is_open() {
             self.load.write(self.conn, self.ids)?;
+            // From now on sums are also subtracted from.
+            self.totals.flush(self.conn)?;
         }
         if !self.indexed {
             self.conn.execute_batch(INDEXES)?;

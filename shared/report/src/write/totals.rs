@@ -4,15 +4,17 @@
 use crate::error::Result;
 use crate::lists::dictionary::Coded as _;
 use crate::lists::times::Scale;
-use crate::rows;
-use rusqlite::{Connection, Statement, ToSql, params_from_iter};
-use std::collections::HashMap;
+use crate::write::sums::Sums;
+use rusqlite::Connection;
+use std::path::Path;
 use vestibule_domain::attempt::Outcome;
 use vestibule_domain::catalogue::KnownAction;
 use vestibule_domain::event::{Clock, Reports};
 
 /// Cells gathered before they are written, so that memory stays bounded.
 const GATHERED: usize = 65_536;
+/// When there are so many, one table at least has more than this.
+const LARGE: usize = GATHERED / 8;
 
 /// What counts of one attempt, in the ids of the file.
 #[derive(Clone, Debug, Default)]
@@ -228,9 +230,19 @@ impl Totals {
     /// Whether it is time to write.
     pub(crate) fn is_full(&self) -> bool {
         let Self { days, coverage, incomplete, failures, steps, step_times, devices: _, profiles: _ } = self;
-        let of_steps = steps.changes.len() + step_times.changes.len();
-        let of_days = days.changes.len() + coverage.changes.len() + incomplete.changes.len() + failures.changes.len();
-        of_days + of_steps > GATHERED
+        let of_days = days.len() + coverage.len() + incomplete.len() + failures.len();
+        of_days + steps.len() + step_times.len() > GATHERED
+    }
+
+    /// Moves the changes of large tables to files in `folder` until they are [written](Self::flush): most cells of a new
+    /// file change again, and so each is written once.
+    pub(crate) fn spill(&mut self, folder: &Path) -> Result<()> {
+        self.days.spill(LARGE, folder)?;
+        self.coverage.spill(LARGE, folder)?;
+        self.incomplete.spill(LARGE, folder)?;
+        self.failures.spill(LARGE, folder)?;
+        self.steps.spill(LARGE, folder)?;
+        self.step_times.spill(LARGE, folder)
     }
 
     /// Adds the changes to the file's sums; sums that reach zero leave no row.
@@ -243,59 +255,5 @@ impl Totals {
         self.step_times.write(conn)?;
         self.devices.write(conn)?;
         self.profiles.write(conn)
-    }
-}
-
-/// Columns with their values: see [`cells!`].
-type Cells<const N: usize> = (&'static [&'static str; N], [i64; N]);
-
-/// Changes of one table of sums: by its key what is to be added.
-struct Sums<const K: usize, const V: usize> {
-    table: &'static str,
-    /// The columns of key and sums; none before the first change.
-    columns: Option<(&'static [&'static str; K], &'static [&'static str; V])>,
-    changes: HashMap<[i64; K], [i64; V]>,
-}
-
-impl<const K: usize, const V: usize> Sums<K, V> {
-    fn of(table: &'static str) -> Self {
-        Self { table, columns: None, changes: HashMap::new() }
-    }
-
-    fn add(&mut self, (keys, key): Cells<K>, (sums, by): Cells<V>, sign: i64) {
-        self.columns = Some((keys, sums));
-        for (sum, by) in self.changes.entry(key).or_insert([0; V]).iter_mut().zip(by) {
-            *sum += sign * by;
-        }
-    }
-
-    fn write(&mut self, conn: &Connection) -> Result<()> {
-        let Some((keys, sums)) = self.columns else { return Ok(()) };
-        let table = self.table;
-        rows::check(conn, table, &[&keys[..], &sums[..]].concat())?;
-        let marks = vec!["?"; K + V].join(", ");
-        let add: Vec<String> = sums.iter().map(|sum| format!("{sum} = {sum} + excluded.{sum}")).collect();
-        let mut upsert: Statement = conn.prepare(&format!(
-            "INSERT INTO {table} ({keys}, {sums}) VALUES ({marks}) ON CONFLICT ({keys}) DO UPDATE SET {add}",
-            keys = keys.join(", "),
-            sums = sums.join(", "),
-            add = add.join(", "),
-        ))?;
-        let all_are = |columns: &[&str], value: &str| {
-            columns.iter().map(|column| format!("{column} = {value}")).collect::<Vec<_>>().join(" AND ")
-        };
-        let (found, is_zero) = (all_are(keys, "?"), all_are(sums, "0"));
-        let mut delete: Statement = conn.prepare(&format!("DELETE FROM {table} WHERE {found} AND {is_zero}"))?;
-        // In the order in which the rows lie: cells of one page are written together.
-        let mut changes: Vec<_> = self.changes.drain().filter(|(_, by)| *by != [0; V]).collect();
-        changes.sort_unstable();
-        for (key, by) in changes {
-            upsert.execute(params_from_iter(key.iter().chain(&by).map(|value| value as &dyn ToSql)))?;
-            // Only what was taken from can have reached zero.
-            if by.iter().any(|by| *by < 0) {
-                delete.execute(params_from_iter(&key))?;
-            }
-        }
-        Ok(())
     }
 }

@@ -82,6 +82,21 @@ fn every_question_runs_and_takes_its_parameters() {
     }
 }
 
+/// A summary has statements of its own for some questions. A filter that one of them lacks would have no effect there.
+#[test]
+fn a_summary_has_the_parameters_of_the_whole_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, summary) = files(folder.path());
+    let (report, summary) = (Connection::open(report).unwrap(), Connection::open(summary).unwrap());
+    let whole = questions(&report).unwrap();
+    for (one, _) in questions(&summary).unwrap() {
+        let (of_whole, _) =
+            whole.iter().find(|(other, _)| other.name == one.name).expect("a question of the whole file");
+        let (wanted, found) = (parameters_of(&report, &of_whole.sql), parameters_of(&summary, &one.sql));
+        assert!(found.is_superset(&wanted), "{}: {found:?} lacks some of {wanted:?}", one.name);
+    }
+}
+
 #[test]
 fn invalid_parameters_are_refused_with_a_message() {
     let folder = tempfile::tempdir().unwrap();

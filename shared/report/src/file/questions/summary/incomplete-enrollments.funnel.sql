@@ -16,4 +16,4 @@ SELECT w.step AS step, w.section AS section, w.action AS action,
   CASE WHEN r.entered > 0 THEN r.abandoned WHEN stepped.n > 0 THEN 0 END AS abandoned,
   CASE WHEN whole.asked THEN w.median_seconds END AS median_seconds
 FROM funnel w CROSS JOIN whole CROSS JOIN stepped LEFT JOIN reached r ON r.step = w.step
-WHERE :section IS NULL OR w.section = :section COLLATE NOCASE ORDER BY w.step
+WHERE $in_section ORDER BY w.step

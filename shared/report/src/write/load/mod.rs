@@ -2,29 +2,36 @@
 //!
 //! Rows come device by device, but tables lie by time or by a hash, and a row written in the middle of a large table costs
 //! a page read and a page written. So a first load keeps its rows in memory, moves them to temporary files as sorted runs
-//! when there are many, and at its end merges the runs of a table into it.
+//! when there are many, and at its end merges the runs of a table into it: one thread sorts and merges, the caller's writes.
 //!
 //! Must stay true: the memory in use does not depend on the number of rows, but for one number a device
 //! ([`Load::came`]); a row whose key is taken is a collision, as when it is written at once.
 
+mod out;
+mod runs;
+mod values;
+
 use crate::error::{Error, Result};
 use crate::lists::ids::Ids;
 use crate::rows;
+use foldhash::fast::RandomState;
+use out::{Block, Out, Sorted};
+use runs::{Merge, run, write_row};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Statement, ToSql};
+use rusqlite::{Connection, ToSql};
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read as _, Seek as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use values::encode;
 
 /// Bytes of rows kept in memory, of all tables together.
 const IN_MEMORY: usize = 24 << 20;
 /// Runs of one table that are merged into one before there are more: each that is read has a buffer.
 const MOST_RUNS: usize = 64;
-/// Bytes that are read or written at once.
-const BUFFER: usize = 64 << 10;
+/// Blocks of sorted rows that wait to be written.
+const BLOCKS: usize = 4;
 
 /// What a row means whose key came before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +69,7 @@ pub(crate) struct Load {
     open: Cell<bool>,
     size: Cell<usize>,
     tables: RefCell<Vec<Held>>,
-    devices: RefCell<HashSet<i64>>,
+    devices: RefCell<HashSet<i64, RandomState>>,
 }
 
 impl Load {
@@ -74,6 +81,11 @@ impl Load {
     fn keeping(folder: PathBuf, open: bool, in_memory: usize) -> Self {
         let (open, size) = (Cell::new(open), Cell::new(0));
         Self { folder, in_memory, open, size, tables: RefCell::default(), devices: RefCell::default() }
+    }
+
+    /// Where what does not fit into memory is kept.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Whether rows are kept rather than written.
@@ -136,11 +148,34 @@ impl Load {
     /// [`Error::Collision`] if two rows have the same key.
     pub(crate) fn write(&self, conn: &Connection, ids: Ids) -> Result<()> {
         self.open.set(false);
-        for held in self.tables.take() {
-            held.write(conn, &self.folder, ids)?;
-        }
         self.devices.take();
-        Ok(())
+        let tables = self.tables.take();
+        let mut outs = tables.iter().map(|held| Out::new(conn, held, ids)).collect::<Result<Vec<_>>>()?;
+        std::thread::scope(|scope| {
+            let (send, blocks) = sync_channel(BLOCKS);
+            let folder = self.folder.as_path();
+            scope.spawn(move || sort(tables, folder, &send));
+            blocks.into_iter().try_for_each(|block: Result<Block>| {
+                let block = block?;
+                let out = outs.get_mut(block.table).ok_or(Error::BuiltIn("a table of the load"))?;
+                out.block(&block)
+            })
+        })
+    }
+}
+
+/// Passes the rows of all tables on, sorted.
+fn sort(tables: Vec<Held>, folder: &Path, send: &SyncSender<Result<Block>>) {
+    for (table, held) in tables.into_iter().enumerate() {
+        match held.sort(folder, Sorted::new(table, send)) {
+            Ok(true) => {}
+            // The writer gave up, for a reason of its own.
+            Ok(false) => break,
+            Err(error) => {
+                let _gone = send.send(Err(error));
+                break;
+            }
+        }
     }
 }
 
@@ -172,7 +207,7 @@ impl Held {
     }
 
     /// Moves the rows in memory to a run.
-    fn spill(&mut self, folder: &std::path::Path) -> Result<()> {
+    fn spill(&mut self, folder: &Path) -> Result<()> {
         if self.runs.len() >= MOST_RUNS {
             let merged = run(folder, |out| {
                 let mut runs = Merge::of(std::mem::take(&mut self.runs))?;
@@ -195,207 +230,22 @@ impl Held {
         Ok(())
     }
 
-    fn write(mut self, conn: &Connection, folder: &std::path::Path, ids: Ids) -> Result<()> {
-        let mut out = Out::new(conn, &self, ids)?;
-        if self.runs.is_empty() {
-            self.rows.sort_unstable_by_key(|(key, begin, _)| (*key, *begin));
-            return self
-                .rows
-                .iter()
-                .try_for_each(|(key, begin, end)| out.row(*key, &self.bytes[*begin as usize..*end as usize]));
-        }
-        self.spill(folder)?;
-        let mut runs = Merge::of(self.runs)?;
-        while let Some((key, row)) = runs.next()? {
-            out.row(key, row)?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes the rows of one table, in order.
-struct Out<'c> {
-    table: &'static str,
-    insert: Statement<'c>,
-    columns: usize,
-    /// Where a row may come more than once: the row before, and the one that stands under a key.
-    once: Option<(Vec<u8>, Statement<'c>)>,
-    ids: Ids,
-}
-
-impl<'c> Out<'c> {
-    fn new(conn: &'c Connection, held: &Held, ids: Ids) -> Result<Self> {
-        let Held { table, columns, key, again, .. } = held;
-        let marks = vec!["?"; columns.len()].join(", ");
-        let names = columns.join(", ");
-        let (conflict, once) = match again {
-            Again::Collides => ("", None),
-            Again::IsOnce => {
-                let is_key = key.iter().map(|at| format!("{} = ?", columns[*at])).collect::<Vec<_>>().join(" AND ");
-                let stands = conn.prepare(&format!("SELECT {names} FROM {table} WHERE {is_key}"))?;
-                (" ON CONFLICT DO NOTHING", Some((Vec::new(), stands)))
+    /// Passes the rows on in order; returns whether somebody still writes them.
+    fn sort(mut self, folder: &Path, mut sorted: Sorted) -> Result<bool> {
+        if !self.runs.is_empty() {
+            self.spill(folder)?;
+            let mut runs = Merge::of(self.runs)?;
+            while let Some((_, row)) = runs.next()? {
+                if !sorted.row(row) {
+                    return Ok(false);
+                }
             }
-        };
-        let insert = conn.prepare(&format!("INSERT INTO {table} ({names}) VALUES ({marks}){conflict}"))?;
-        Ok(Self { table, insert, columns: columns.len(), once, ids })
+            return Ok(sorted.pass_on());
+        }
+        self.rows.sort_unstable_by_key(|(key, begin, _)| (*key, *begin));
+        let all = self.rows.iter().all(|(_, begin, end)| sorted.row(&self.bytes[*begin as usize..*end as usize]));
+        Ok(all && sorted.pass_on())
     }
-
-    fn row(&mut self, key: Key, row: &[u8]) -> Result<()> {
-        if let Some((before, _)) = &mut self.once {
-            if before == row {
-                return Ok(());
-            }
-            before.clear();
-            before.extend_from_slice(row);
-        }
-        let mut values = row;
-        for at in 1..=self.columns {
-            self.insert.raw_bind_parameter(at, ToSqlOutput::Borrowed(decode(&mut values)?))?;
-        }
-        let inserted = self.insert.raw_execute().map_err(Error::from);
-        let stood_before = matches!(inserted, Ok(0));
-        self.ids.unique(self.table, inserted)?;
-        let Some((before, stands)) = self.once.as_mut().filter(|_| stood_before) else { return Ok(()) };
-        let keys = stands.parameter_count();
-        let mut found = stands.query(rusqlite::params_from_iter(&key[..keys]))?;
-        let mut same = Vec::with_capacity(before.len());
-        if let Some(found) = found.next()? {
-            for at in 0..self.columns {
-                encode(&mut same, found.get_ref(at)?);
-            }
-        }
-        match same == *before {
-            true => Ok(()),
-            false => Err(Error::Collision { what: self.table, salt: self.ids.salt }),
-        }
-    }
-}
-
-fn run(folder: &std::path::Path, rows: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<File> {
-    let mut out = BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(folder)?);
-    rows(&mut out)?;
-    let mut file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    file.rewind()?;
-    Ok(file)
-}
-
-fn write_row(out: &mut BufWriter<File>, key: Key, row: &[u8]) -> Result<()> {
-    for part in key {
-        out.write_all(&part.to_le_bytes())?;
-    }
-    out.write_all(&u32::try_from(row.len()).map_err(|_| Error::BuiltIn("the size of a row"))?.to_le_bytes())?;
-    Ok(out.write_all(row)?)
-}
-
-/// A run being read: its next row.
-struct Next {
-    file: BufReader<File>,
-    key: Key,
-    row: Vec<u8>,
-}
-
-impl Next {
-    /// Reads the next row; returns whether there was one.
-    fn advance(&mut self) -> Result<bool> {
-        let mut head = [0; 20];
-        match self.file.read_exact(&mut head) {
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
-            read => read?,
-        }
-        let ([first, second], [length]) = (head[..16].as_chunks::<8>().0, head[16..].as_chunks::<4>().0) else {
-            return Ok(false);
-        };
-        self.key = [i64::from_le_bytes(*first), i64::from_le_bytes(*second)];
-        self.row.resize(u32::from_le_bytes(*length) as usize, 0);
-        self.file.read_exact(&mut self.row)?;
-        Ok(true)
-    }
-}
-
-/// Several runs as one, by key; of equal keys the earlier run's comes first.
-struct Merge {
-    runs: Vec<Next>,
-    heads: BinaryHeap<Reverse<(Key, usize)>>,
-    /// The run whose row was handed out last.
-    last: Option<usize>,
-}
-
-impl Merge {
-    fn of(runs: Vec<File>) -> Result<Self> {
-        let mut merge = Self { runs: Vec::with_capacity(runs.len()), heads: BinaryHeap::new(), last: None };
-        for (at, file) in runs.into_iter().enumerate() {
-            let file = BufReader::with_capacity(BUFFER, file);
-            merge.runs.push(Next { file, key: Key::default(), row: Vec::new() });
-            merge.advance(at)?;
-        }
-        Ok(merge)
-    }
-
-    fn advance(&mut self, at: usize) -> Result<()> {
-        if self.runs[at].advance()? {
-            self.heads.push(Reverse((self.runs[at].key, at)));
-        }
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<Option<(Key, &[u8])>> {
-        if let Some(last) = self.last.take() {
-            self.advance(last)?;
-        }
-        let Some(Reverse((key, at))) = self.heads.pop() else { return Ok(None) };
-        self.last = Some(at);
-        Ok(Some((key, &self.runs[at].row)))
-    }
-}
-
-const NULL: u8 = 0;
-const INTEGER: u8 = 1;
-const REAL: u8 = 2;
-const TEXT: u8 = 3;
-const BLOB: u8 = 4;
-/// Tags from here on are the small numbers themselves: most columns are one of a list.
-const SMALL: u8 = 5;
-
-fn encode(bytes: &mut Vec<u8>, value: ValueRef<'_>) {
-    let long = |bytes: &mut Vec<u8>, tag: u8, long: &[u8]| {
-        bytes.push(tag);
-        bytes.extend_from_slice(&(long.len() as u64).to_le_bytes()[..4]);
-        bytes.extend_from_slice(long);
-    };
-    match value {
-        ValueRef::Null => bytes.push(NULL),
-        ValueRef::Integer(number) => match u8::try_from(number) {
-            Ok(small) if small <= u8::MAX - SMALL => bytes.push(SMALL + small),
-            _ => {
-                bytes.push(INTEGER);
-                bytes.extend_from_slice(&number.to_le_bytes());
-            }
-        },
-        ValueRef::Real(number) => {
-            bytes.push(REAL);
-            bytes.extend_from_slice(&number.to_bits().to_le_bytes());
-        }
-        ValueRef::Text(text) => long(bytes, TEXT, text),
-        ValueRef::Blob(blob) => long(bytes, BLOB, blob),
-    }
-}
-
-/// Takes the first value off encoded ones.
-fn decode<'b>(bytes: &mut &'b [u8]) -> Result<ValueRef<'b>> {
-    const TORN: Error = Error::BuiltIn("a row of a run");
-    let tag = *bytes.split_off_first().ok_or(TORN)?;
-    let mut number = || bytes.split_off(..8).and_then(|eight| eight.try_into().ok()).ok_or(TORN);
-    Ok(match tag {
-        NULL => ValueRef::Null,
-        INTEGER => ValueRef::Integer(i64::from_le_bytes(number()?)),
-        REAL => ValueRef::Real(f64::from_bits(u64::from_le_bytes(number()?))),
-        TEXT | BLOB => {
-            let length = bytes.split_off(..4).and_then(|four| four.try_into().ok()).ok_or(TORN)?;
-            let long = bytes.split_off(..u32::from_le_bytes(length) as usize).ok_or(TORN)?;
-            if tag == TEXT { ValueRef::Text(long) } else { ValueRef::Blob(long) }
-        }
-        small => ValueRef::Integer(i64::from(small - SMALL)),
-    })
 }
 
 #[cfg(test)]
@@ -494,6 +344,20 @@ mod tests {
                 Err(Error::Collision { what: "parts", salt: 0 }) => assert!(collides),
                 written => assert!(written.is_ok() && !collides, "{again:?} {second:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_key_that_comes_again_collides_wherever_it_is_among_many_rows() {
+        for again in [0, 40, 99] {
+            let conn = Connection::open_in_memory().unwrap();
+            conn.execute_batch(PARTS).unwrap();
+            let load = Load::new(std::env::temp_dir(), true);
+            let table = load.table(&conn, "parts", &COLUMNS, Again::Collides).unwrap();
+            let rows = parts(101);
+            rows.iter().chain([&rows[again]]).for_each(|row| keep(&load, table, row));
+            let written = load.write(&conn, ids());
+            assert!(matches!(written, Err(Error::Collision { what: "parts", salt: 0 })), "{again}: {written:?}");
         }
     }
 }

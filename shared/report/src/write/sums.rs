@@ -1,0 +1,248 @@
+//! Changes of one table of sums, gathered by key until they are written.
+//!
+//! Must stay true: the memory in use is bounded by who asks to [write](Sums::write) or [spill](Sums::spill) them; a cell's
+//! changes add up, wherever they are meanwhile.
+
+use crate::error::Result;
+use crate::rows;
+use foldhash::fast::RandomState;
+use rusqlite::{Connection, Statement, ToSql, params_from_iter};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+/// Runs that are merged into one before there are more: each that is read has a buffer.
+const MOST_RUNS: usize = 64;
+/// Bytes that are read or written at once.
+const BUFFER: usize = 64 << 10;
+
+/// Columns with their values.
+pub(crate) type Cells<const N: usize> = (&'static [&'static str; N], [i64; N]);
+
+/// A key, and what is to be added under it.
+type Cell<const K: usize, const V: usize> = ([i64; K], [i64; V]);
+
+/// Changes of one table of sums: by its key what is to be added.
+pub(crate) struct Sums<const K: usize, const V: usize> {
+    table: &'static str,
+    /// The columns of key and sums; none before the first change.
+    columns: Option<(&'static [&'static str; K], &'static [&'static str; V])>,
+    changes: HashMap<[i64; K], [i64; V], RandomState>,
+    /// Earlier changes.
+    runs: Vec<Run<K, V>>,
+}
+
+impl<const K: usize, const V: usize> Sums<K, V> {
+    pub(crate) fn of(table: &'static str) -> Self {
+        Self { table, columns: None, changes: HashMap::default(), runs: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, (keys, key): Cells<K>, (sums, by): Cells<V>, sign: i64) {
+        self.columns = Some((keys, sums));
+        for (sum, by) in self.changes.entry(key).or_insert([0; V]).iter_mut().zip(by) {
+            *sum += sign * by;
+        }
+    }
+
+    /// How many cells are in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Moves the changes to a file in `folder` if there are more than `most`.
+    pub(crate) fn spill(&mut self, most: usize, folder: &Path) -> Result<()> {
+        if self.changes.len() <= most {
+            return Ok(());
+        }
+        if self.runs.len() >= MOST_RUNS {
+            let merged = Merged::of(std::mem::take(&mut self.runs))?;
+            self.runs.push(Run::kept(merged, folder)?);
+        }
+        let sorted = self.sorted().into_iter().map(Ok);
+        self.runs.push(Run::kept(sorted, folder)?);
+        Ok(())
+    }
+
+    /// Takes the changes out of memory, in the order in which the rows lie: cells of one page are written together.
+    fn sorted(&mut self) -> Vec<Cell<K, V>> {
+        let mut changes: Vec<_> = self.changes.drain().filter(|(_, by)| *by != [0; V]).collect();
+        changes.sort_unstable();
+        changes
+    }
+
+    /// Adds the changes to the table's sums; sums that reach zero leave no row.
+    pub(crate) fn write(&mut self, conn: &Connection) -> Result<()> {
+        let Some((keys, sums)) = self.columns else { return Ok(()) };
+        let table = self.table;
+        rows::check(conn, table, &[&keys[..], &sums[..]].concat())?;
+        let marks = vec!["?"; K + V].join(", ");
+        let add: Vec<String> = sums.iter().map(|sum| format!("{sum} = {sum} + excluded.{sum}")).collect();
+        let mut upsert: Statement = conn.prepare(&format!(
+            "INSERT INTO {table} ({keys}, {sums}) VALUES ({marks}) ON CONFLICT ({keys}) DO UPDATE SET {add}",
+            keys = keys.join(", "),
+            sums = sums.join(", "),
+            add = add.join(", "),
+        ))?;
+        let all_are = |columns: &[&str], value: &str| {
+            columns.iter().map(|column| format!("{column} = {value}")).collect::<Vec<_>>().join(" AND ")
+        };
+        let (found, is_zero) = (all_are(keys, "?"), all_are(sums, "0"));
+        let mut delete: Statement = conn.prepare(&format!("DELETE FROM {table} WHERE {found} AND {is_zero}"))?;
+        let mut runs = std::mem::take(&mut self.runs);
+        runs.push(Run::Held(self.sorted().into_iter()));
+        for cell in Merged::of(runs)? {
+            let (key, by) = cell?;
+            upsert.execute(params_from_iter(key.iter().chain(&by).map(|value| value as &dyn ToSql)))?;
+            // Only what was taken from can have reached zero.
+            if by.iter().any(|by| *by < 0) {
+                delete.execute(params_from_iter(&key))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cells in order, each once.
+enum Run<const K: usize, const V: usize> {
+    Held(std::vec::IntoIter<Cell<K, V>>),
+    Kept(BufReader<File>),
+}
+
+impl<const K: usize, const V: usize> Run<K, V> {
+    /// Writes cells to a file without a name.
+    fn kept(cells: impl Iterator<Item = Result<Cell<K, V>>>, folder: &Path) -> Result<Self> {
+        let mut out = BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(folder)?);
+        for cell in cells {
+            let (key, by) = cell?;
+            for number in key.iter().chain(&by) {
+                out.write_all(&number.to_le_bytes())?;
+            }
+        }
+        let mut file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(Self::Kept(BufReader::with_capacity(BUFFER, file)))
+    }
+
+    fn next(&mut self) -> Result<Option<Cell<K, V>>> {
+        let file = match self {
+            Self::Held(cells) => return Ok(cells.next()),
+            Self::Kept(file) => file,
+        };
+        let (mut key, mut by) = ([0; K], [0; V]);
+        for (at, number) in key.iter_mut().chain(&mut by).enumerate() {
+            let mut bytes = [0; 8];
+            match file.read_exact(&mut bytes) {
+                Err(error) if at == 0 && error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+                read => read?,
+            }
+            *number = i64::from_le_bytes(bytes);
+        }
+        Ok(Some((key, by)))
+    }
+}
+
+/// Several runs as one: cells of one key add up, and those that come to nothing are left out.
+struct Merged<const K: usize, const V: usize> {
+    runs: Vec<Run<K, V>>,
+    heads: BinaryHeap<Reverse<([i64; K], usize)>>,
+    /// What the head of each run adds.
+    by: Vec<[i64; V]>,
+}
+
+impl<const K: usize, const V: usize> Merged<K, V> {
+    fn of(runs: Vec<Run<K, V>>) -> Result<Self> {
+        let by = vec![[0; V]; runs.len()];
+        let mut merged = Self { runs, heads: BinaryHeap::new(), by };
+        for run in 0..merged.runs.len() {
+            merged.advance(run)?;
+        }
+        Ok(merged)
+    }
+
+    fn advance(&mut self, run: usize) -> Result<()> {
+        if let Some((key, by)) = self.runs[run].next()? {
+            self.by[run] = by;
+            self.heads.push(Reverse((key, run)));
+        }
+        Ok(())
+    }
+
+    fn next_cell(&mut self) -> Result<Option<Cell<K, V>>> {
+        while let Some(Reverse((key, run))) = self.heads.pop() {
+            let mut sums = self.by[run];
+            self.advance(run)?;
+            while let Some(Reverse((same, run))) = self.heads.peek().copied()
+                && same == key
+            {
+                self.heads.pop();
+                for (sum, by) in sums.iter_mut().zip(self.by[run]) {
+                    *sum += by;
+                }
+                self.advance(run)?;
+            }
+            if sums != [0; V] {
+                return Ok(Some((key, sums)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<const K: usize, const V: usize> Iterator for Merged<K, V> {
+    type Item = Result<Cell<K, V>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_cell().transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const KEYS: &[&str; 2] = &["day", "place"];
+    const VALUES: &[&str; 2] = &["came", "went"];
+
+    fn all(conn: &Connection) -> Vec<[i64; 4]> {
+        let mut all = conn.prepare("SELECT day, place, came, went FROM sums ORDER BY day, place").unwrap();
+        let all = all.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])).unwrap();
+        all.map(rusqlite::Result::unwrap).collect()
+    }
+
+    #[test]
+    fn changes_add_up_whether_they_were_spilled_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let changes: Vec<([i64; 2], [i64; 2])> =
+            (0..4_000_i64).map(|at| ([-(at % 7), at * 31 % 11], [1, at % 3])).collect();
+        // Never; all the time, so that runs are merged; now and then.
+        let written = [usize::MAX, 0, 20].map(|most| {
+            let conn = Connection::open_in_memory().unwrap();
+            let create = "CREATE TABLE sums (day INTEGER, place INTEGER, came INTEGER, went INTEGER,
+                PRIMARY KEY (day, place)) WITHOUT ROWID";
+            conn.execute_batch(create).unwrap();
+            let mut sums = Sums::<2, 2>::of("sums");
+            for (key, by) in &changes {
+                sums.add((KEYS, *key), (VALUES, *by), 1);
+                sums.spill(most, folder.path()).unwrap();
+            }
+            sums.write(&conn).unwrap();
+            // What is taken away leaves no row.
+            for (key, by) in changes.iter().filter(|(key, _)| key[0] == 0) {
+                sums.add((KEYS, *key), (VALUES, *by), -1);
+                sums.spill(most, folder.path()).unwrap();
+            }
+            sums.write(&conn).unwrap();
+            all(&conn)
+        });
+        let expected: i64 = changes.iter().filter(|(key, _)| key[0] != 0).map(|(_, by)| by[1]).sum();
+        assert_eq!(written[0].iter().map(|row| row[3]).sum::<i64>(), expected);
+        assert_eq!(written[0].len(), 6 * 11);
+        assert_eq!(written[1], written[0]);
+        assert_eq!(written[2], written[0]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
