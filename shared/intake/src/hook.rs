@@ -172,12 +172,17 @@ impl Hook {
         (now, until): (Timestamp, Until),
     ) -> Results {
         let results = store_batch_until(until, &self.store, (&tenant.id, &tenant.settings), batch, now).await;
+        let mut all = 0;
         for status in Status::ALL {
             match results.count(status) as u64 {
                 0 => {}
-                events => metrics::EVENTS.add([source.name, status.name()], events),
+                events => {
+                    metrics::EVENTS.add([source.name, status.name()], events);
+                    all += events;
+                }
             }
         }
+        metrics::emf::count_events(tenant.id.as_str(), all);
         self.log.note(&self.store, (tenant, source), body, &Became::Read(&results), (now, until)).await;
         results
     }
@@ -260,8 +265,9 @@ impl Hook {
     }
 
     /// Counts a request of a tenant. If there are too many, its body is not read.
-    fn count(&self, tenant: &Tenant, source: &Sender, now: Timestamp) -> Result<(), Problem> {
-        self.limit.take(&tenant.id, now).map_err(|seconds| {
+    fn count(&self, tenant: &Tenant, source: &'static Sender, now: Timestamp) -> Result<(), Problem> {
+        let share = self.log.share(&tenant.id, source, now);
+        self.limit.take(&tenant.id, share, now).map_err(|seconds| {
             metrics::HOOK_REQUESTS_LIMITED.count(tenant.id.as_str(), 1, now.millis());
             let status = match source.answer {
                 // This is the only answer after which its sender sends again.

@@ -5,6 +5,7 @@
 //! Only requests whose sender is proven are counted, so nobody else can make us write.
 
 use crate::answer::{EventResult, Results, Status};
+use crate::limit::Share;
 use crate::reason::Reason;
 use crate::until::Until;
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,8 @@ use vestibule_webhook::sources::Sender;
 const EVERY: Millis = Millis::from_seconds(60);
 /// If the process read a day longer ago than this, it reads it again before adding: others may have written since.
 const SEEN_FOR: Millis = Millis::from_seconds(300);
+/// How long a share of a source's traffic is used.
+const SHARE_GOOD_FOR: Millis = Millis::from_seconds(180);
 /// Number of sources held at once. Beyond it counting starts anew, so memory stays bounded.
 const MOST_SOURCES: usize = 10_000;
 
@@ -37,6 +40,12 @@ struct Held {
     /// When it was last written, or when the write under way began.
     written_at: Option<Timestamp>,
     kept_for: Millis,
+    /// Requests since then.
+    requests: u64,
+    /// The day of the last addition, all events in it afterwards, and when. None if its answer was lost.
+    total: Option<(Day, u64, Timestamp)>,
+    /// Which part of the traffic this process saw, and when that was learned.
+    share: Option<(Share, Timestamp)>,
 }
 
 /// The counts of a source to write now.
@@ -44,6 +53,7 @@ struct Due {
     key: Key,
     day: Day,
     more: DayLog,
+    requests: u64,
     seen: Option<DayLog>,
     kept_for: Millis,
 }
@@ -154,6 +164,7 @@ impl Log {
             }
             let held = all.entry(key.clone()).or_default();
             held.kept_for = tenant.settings.retention();
+            held.requests += 1;
             became.note(held.unwritten.entry(log_day(now)).or_default(), body, now);
             // While the table cannot be written, a write would only delay the answer.
             let is_down = matches!(became, Became::Read(results) if results.count(Status::Unavailable) > 0);
@@ -162,6 +173,13 @@ impl Log {
         if let Some(due) = due {
             self.write(store, due, now, until).await;
         }
+    }
+
+    /// Which part of a source's traffic this process sees, if it learned that of late.
+    pub(crate) fn share(&self, tenant: &TenantId, source: &'static Sender, now: Timestamp) -> Option<Share> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (share, at) = all.get(&(tenant.clone(), source.name))?.share?;
+        (now >= at && now - at < SHARE_GOOD_FOR).then_some(share)
     }
 
     /// Writes what is not written yet: everything, or only the sources for which a minute has passed.
@@ -179,14 +197,23 @@ impl Log {
     }
 
     async fn write(&self, store: &Store, due: Due, now: Timestamp, until: Until) {
-        let Due { key, day, more, seen, kept_for } = due;
+        let Due { key, day, more, requests, seen, kept_for } = due;
         let (tenant, source) = &key;
         let written = until.table(add(store, (tenant, source, day), &more, seen, kept_for)).await;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(held) = all.get_mut(&key) else { return };
         match written {
-            Ok(seen) => held.seen = Some((day, seen, now)),
+            Ok(seen) => {
+                let (own, there) = (more.all(), seen.all());
+                let before = held.total.filter(|(of, _, at)| *of == day && now - *at < SEEN_FOR && now >= *at);
+                let share =
+                    before.and_then(|(_, total, at)| Share::of(requests, own, there.saturating_sub(total), now - at));
+                held.share = share.map(|share| (share, now));
+                held.total = Some((day, there.saturating_add(own), now));
+                held.seen = Some((day, seen, now));
+            }
             Err(error) => {
+                held.total = None;
                 tracing::warn!(%tenant, source, %error, "what came in could not be counted");
                 // The table may have the counts already, so they are not added again; the newest entries are shown with
                 // the next write.
@@ -211,7 +238,8 @@ impl Held {
         self.written_at = Some(now);
         let seen = self.seen.as_ref().filter(|(of, _, at)| *of == day && now - *at < SEEN_FOR && now >= *at);
         let seen = seen.map(|(_, log, _)| log.clone());
-        Some(Due { key, day, more, seen, kept_for: self.kept_for })
+        let requests = std::mem::take(&mut self.requests);
+        Some(Due { key, day, more, requests, seen, kept_for: self.kept_for })
     }
 }
 

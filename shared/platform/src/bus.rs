@@ -5,8 +5,8 @@
 
 use crate::Config;
 use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use vestibule_causes::causes;
 
 /// The detail type of an event that asks for a tenant's report file: `{tenant, asOf}`.
 pub const EXPORT_REQUESTED: &str = "ReportExportRequested";
@@ -64,7 +64,7 @@ impl Bus {
             let answer = self.client.put_events().set_entries(Some(entries)).send().await;
             let answer = answer.map_err(|error| PutError {
                 first_failed: first,
-                reason: DisplayErrorContext(error).to_string(),
+                reason: causes(&error),
                 refuses_event: false,
             })?;
             if answer.failed_entry_count() > 0 {

@@ -24,7 +24,7 @@ const TRIES: u32 = 3;
 const STALLED: Duration = Duration::from_secs(60);
 
 /// Time limits of calls that carry little.
-pub(crate) fn call_limits() -> TimeoutConfig {
+fn call_limits() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(TRY).operation_timeout(CALL).build()
 }
 

@@ -1,9 +1,12 @@
 //! A function's configuration: the names of its resources, read from its environment.
 //!
-//! The SDK reads endpoints, regions and credentials itself, from variables of its own.
+//! Endpoints, region and credentials come from the SDK's own variables.
 
 use crate::clients;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_eventbridge::config::SharedCredentialsProvider;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use std::path::PathBuf;
 
 /// The resources of a deployment.
@@ -110,7 +113,7 @@ impl Access {
 }
 
 /// Reads `HOOK_REQUESTS_A_MINUTE`, which may be missing or empty: requests a minute that one tenant's senders may make
-/// of one process of a webhook; 0 for no limit.
+/// of a webhook; 0 for no limit.
 ///
 /// # Errors
 /// If it is not a number.
@@ -148,7 +151,30 @@ impl Config {
 }
 
 /// The SDK's configuration, built once before the first invocation; for S3 see [`clients::for_files`].
-pub async fn sdk_config() -> SdkConfig {
-    let limits = clients::call_limits();
-    clients::for_calls(&aws_config::defaults(BehaviorVersion::latest()).timeout_config(limits).load().await)
+///
+/// Lambda gives a function everything by its environment. The SDK's own loader would look in eight more places, and bring
+/// the clients of two services along that no function calls.
+pub fn sdk_config() -> SdkConfig {
+    let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let is_on = |name: &str| read(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let mut base = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .service_config(Environment);
+    base.set_region(read("AWS_REGION").map(Region::new));
+    base.set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT").then_some(true));
+    base.set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT").then_some(true));
+    clients::for_calls(&base.build())
+}
+
+/// What the SDK reads of single services, such as `AWS_ENDPOINT_URL_S3` before `AWS_ENDPOINT_URL`.
+#[derive(Debug)]
+struct Environment;
+
+impl LoadServiceConfig for Environment {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_ascii_uppercase().replace([' ', '-'], "_");
+        let names = [format!("{}_{service}", key.env()), key.env().to_owned()];
+        names.iter().find_map(|name| std::env::var(name).ok())
+    }
 }

@@ -3,12 +3,13 @@
 mod gateway;
 
 use crate::{BoxError, Clock, HttpRequest, HttpResponse, Operation, Problem, metrics};
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
+use vestibule_causes::{causes, kind};
 
 /// What is left of an invocation for passing on its answer.
 const TO_PASS_ON: Duration = Duration::from_secs(1);
@@ -81,6 +82,19 @@ where
     run_events_until(|event, _deadline| handler(event)).await
 }
 
+/// The same for events that come many times a second. Metrics are written once a minute: lines for each event would cost
+/// as much as running the function.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn run_frequent_events<H, F>(handler: H) -> Result<(), BoxError>
+where
+    H: Fn(Value) -> F,
+    F: Future<Output = Result<Value, BoxError>> + Send,
+{
+    serve_events(|event, _deadline| handler(event), metrics::emf::write_due).await
+}
+
 /// The same for a handler that stops before its time is up: it gets the instant at which the invocation ends, in
 /// milliseconds since 1970, if the runtime knows it.
 ///
@@ -91,21 +105,35 @@ where
     H: Fn(Value, Option<i64>) -> F,
     F: Future<Output = Result<Value, BoxError>> + Send,
 {
+    serve_events(handler, metrics::emf::write).await
+}
+
+/// Serves events, and has metrics written after each of them.
+async fn serve_events<H, F>(handler: H, write_metrics: fn(i64)) -> Result<(), BoxError>
+where
+    H: Fn(Value, Option<i64>) -> F,
+    F: Future<Output = Result<Value, BoxError>> + Send,
+{
     let service = lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
         let deadline = known_deadline(event.context.deadline, Clock::system().now_millis());
         // Boxed, because the compiler cannot infer the handler's whole type through the runtime's.
         let done: Pin<Box<dyn Future<Output = Result<Value, BoxError>> + Send + '_>> =
             Box::pin(handler(event.payload, deadline));
         async move {
-            let answer = done.await;
-            if let Err(error) = &answer {
-                tracing::error!(%error, "the invocation failed");
-            }
-            metrics::emf::write(Clock::system().now_millis());
+            let answer = done.await.map_err(|error| failed(&*error));
+            write_metrics(Clock::system().now_millis());
             answer
         }
     });
     lambda_runtime::run(service).await
+}
+
+/// Logs why an invocation failed, and says it to Lambda under the error's kind. Without that, all of them would have the
+/// same type there.
+fn failed(error: &(dyn std::error::Error + 'static)) -> Diagnostic {
+    let failed = Diagnostic { error_type: kind(error), error_message: causes(error) };
+    tracing::error!(kind = failed.error_type, error = failed.error_message, "the invocation failed");
+    failed
 }
 
 /// Emulators report a constant in the past as the deadline. A deadline before the invocation began, or after any

@@ -38,9 +38,9 @@ impl Bucket {
         self.filled_at = now;
     }
 
-    /// The seconds, rounded up, until one time is left; 0 if one is.
-    fn seconds_left(&self, rate: u64) -> u32 {
-        u32::try_from(MINUTE.saturating_sub(self.level).div_ceil(rate).div_ceil(1_000)).unwrap_or(60)
+    /// The seconds, rounded up, until so many times are left; 0 if they are.
+    fn seconds_left(&self, times: u64, rate: u64) -> u32 {
+        u32::try_from((times * MINUTE).saturating_sub(self.level).div_ceil(rate).div_ceil(1_000)).unwrap_or(60)
     }
 }
 
@@ -65,9 +65,18 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
     /// # Errors
     /// When none is left: the seconds, rounded up, until one is.
     pub fn take(&self, key: &K, now_millis: i64) -> Result<(), u32> {
+        self.take_times(key, 1, now_millis)
+    }
+
+    /// Takes so many at once, at a time in milliseconds; never more than a minute's share.
+    ///
+    /// # Errors
+    /// When they are not left: the seconds, rounded up, until they are.
+    pub fn take_times(&self, key: &K, times: u32, now_millis: i64) -> Result<(), u32> {
         if self.a_minute == 0 {
             return Ok(());
         }
+        let times = u64::from(times.clamp(1, self.a_minute));
         let rate = u64::from(self.a_minute);
         let mut buckets = self.by_key();
         if buckets.len() >= self.most && !buckets.contains_key(key) {
@@ -75,9 +84,9 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         }
         let bucket = buckets.entry(key.clone()).or_insert_with(|| Bucket::new(rate, now_millis));
         bucket.fill(rate, now_millis);
-        match bucket.seconds_left(rate) {
+        match bucket.seconds_left(times, rate) {
             0 => {
-                bucket.level -= MINUTE;
+                bucket.level -= times * MINUTE;
                 Ok(())
             }
             seconds => Err(seconds),
@@ -94,7 +103,7 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         // Whoever has taken nothing has all left. Without a limit nobody has a bucket.
         let Some(bucket) = buckets.get_mut(key) else { return Ok(()) };
         bucket.fill(rate, now_millis);
-        match bucket.seconds_left(rate) {
+        match bucket.seconds_left(1, rate) {
             0 => Ok(()),
             seconds => Err(seconds),
         }
@@ -123,6 +132,14 @@ mod tests {
         assert_eq!(limit.take(&"one", at(600_000)), Err(1));
         let slow = Buckets::new(1, 100);
         assert_eq!((slow.take(&"one", at(0)), slow.take(&"one", at(15_000))), (Ok(()), Err(45)));
+        let shared = Buckets::new(60, 100);
+        assert!((0..6).all(|_| shared.take_times(&"one", 10, at(0)).is_ok()), "six times ten");
+        assert_eq!(
+            (shared.take_times(&"one", 10, at(0)), shared.take_times(&"one", 10, at(10_000))),
+            (Err(10), Ok(()))
+        );
+        assert_eq!(shared.take_times(&"other", 1_000, at(0)), Ok(()), "never more than a minute's share");
+        assert_eq!(shared.take_times(&"other", 0, at(0)), Err(1), "and never less than one");
         let none = Buckets::new(0, 100);
         assert!((0..1_000).all(|_| none.take(&"one", at(0)).is_ok() && none.has(&"one", at(0)).is_ok()), "no limit");
     }

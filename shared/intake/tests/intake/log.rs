@@ -59,6 +59,11 @@ impl Hooks {
         Self { hook: Hook::new(store.clone(), clock(&now)), store, now, host: Arc::clone(&self.host) }
     }
 
+    /// The same with a limit of requests a minute.
+    pub fn limited(self, a_minute: u32) -> Self {
+        Self { hook: self.hook.limited(a_minute), ..self }
+    }
+
     /// The same over another way to the table.
     pub fn over(self, store: Store) -> Self {
         Self { hook: Hook::new(store.clone(), clock(&self.now)), store, ..self }
@@ -74,7 +79,7 @@ impl Hooks {
     }
 
     /// Posts to Fleet's address, this many seconds after the beginning.
-    async fn post(&self, seconds: i64, body: &str) -> StatusCode {
+    pub async fn post(&self, seconds: i64, body: &str) -> StatusCode {
         self.post_with(seconds, SECRET, body).await
     }
 
@@ -100,7 +105,7 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
 }
 
 /// An activity of Fleet's that does not become an event.
-fn other(kind: &str) -> String {
+pub fn other(kind: &str) -> String {
     json!({"timestamp": "2033-05-18T00:00:00Z", "type": kind, "details": {}}).to_string()
 }
 

@@ -4,6 +4,7 @@
 //! finds it.
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod floods;
 mod log;
 mod sign_ins;
 mod stalled_table;

@@ -185,6 +185,46 @@ mod tests {
         assert_eq!(read(event("", "")).unwrap().uri(), "/");
     }
 
+    /// A webhook may be reached by a Function URL, too. The event is the one of AWS's documentation.
+    #[test]
+    fn an_event_of_a_function_url_is_read() {
+        let event = json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": "/hooks/contoso/enrollment-events",
+            "rawQueryString": "",
+            "headers": {"webhook-id": "msg_1", "content-type": "application/json"},
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "url-id",
+                "authentication": null,
+                "domainName": "url-id.lambda-url.us-west-2.on.aws",
+                "domainPrefix": "url-id",
+                "http": {
+                    "method": "POST",
+                    "path": "/hooks/contoso/enrollment-events",
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": "192.0.2.1",
+                    "userAgent": "agent",
+                },
+                "requestId": "id",
+                "routeKey": "$default",
+                "stage": "$default",
+                "timeEpoch": 1_583_348_638_390_u64,
+            },
+            "body": "{}",
+            "pathParameters": null,
+            "isBase64Encoded": false,
+            "stageVariables": null,
+        });
+        let request = read(event).unwrap();
+        assert_eq!((request.method(), request.uri().path()), (&Method::POST, "/hooks/contoso/enrollment-events"));
+        assert_eq!(
+            (&request.body()[..], &request.headers()["webhook-id"]),
+            (&b"{}"[..], &HeaderValue::from_static("msg_1"))
+        );
+    }
+
     #[test]
     fn what_is_no_request_is_refused_by_its_part() {
         for query in ["a=\"b\"", "a=b c", "a=<b>", "a=\u{7f}", "a=\n"] {

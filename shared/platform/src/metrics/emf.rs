@@ -1,11 +1,14 @@
 //! The same metrics as log lines in CloudWatch's embedded metric format, for deployed functions.
 //!
 //! A line for each request would cost more than the request. So what is counted is written as its growth since the last
-//! time: by functions that handle events after each invocation, by those that answer requests at most once a minute. A
-//! process that is frozen for good in between loses that minute's growth: the counts are lower limits. What is rare is
-//! written at once.
+//! time: by functions that run by a schedule after each run, by those that answer requests or follow the stream at most
+//! once a minute. A process that is frozen for good in between loses that minute's growth: the counts are lower limits.
+//! What is rare is written at once.
 //!
 //! A histogram becomes two metrics, `…_sum` and `…_count`, which are also two of the series that Prometheus reads.
+//!
+//! Which tenants send most is no metric: each tenant would be one, and cost as such. [`count_events`] counts for lines that
+//! a query of the log adds up.
 
 use super::{REGISTRY, labels_of, list};
 use prometheus::proto::MetricType;
@@ -13,17 +16,30 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// The namespace of all metrics.
-pub const NAMESPACE: &str = "Vestibule";
-/// How often a function that answers requests writes.
+/// The variable that names the namespace of all metrics. Each stack has its own: a sweep of one must not make up for a
+/// missing sweep of another in the same account.
+pub const NAMESPACE_VARIABLE: &str = "METRICS_NAMESPACE";
+/// The namespace if the variable is not set.
+const NAMESPACE: &str = "Vestibule";
+static NAMED: OnceLock<String> = OnceLock::new();
+/// How often a function that runs often writes.
 const EVERY_MILLIS: i64 = 60_000;
+
+/// How many tenants have a line of their own each time; the others share one without a name.
+const TENANTS_NAMED: usize = 20;
 
 static IN_USE: AtomicBool = AtomicBool::new(false);
 static WRITTEN_AT: AtomicI64 = AtomicI64::new(i64::MIN);
 /// What counters were when they were last written.
 static WRITTEN: Mutex<Option<HashMap<String, f64>>> = Mutex::new(None);
+/// Events by tenant since they were last written.
+static EVENTS_OF: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+
+fn namespace() -> &'static str {
+    NAMED.get_or_init(|| std::env::var(NAMESPACE_VARIABLE).unwrap_or_else(|_| NAMESPACE.to_owned()))
+}
 
 /// From now on, this process writes its metrics to standard output.
 pub fn begin() {
@@ -45,9 +61,41 @@ pub fn write(now_millis: i64) {
         return;
     }
     WRITTEN_AT.store(now_millis, Ordering::Relaxed);
+    put(&grown(now_millis));
+}
+
+/// The lines of what changed since they were last taken, whoever writes them.
+pub fn grown(now_millis: i64) -> Vec<String> {
     // Each change completes before anything can panic.
     let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
-    put(&lines(written.get_or_insert_default(), now_millis));
+    let mut grown = lines(written.get_or_insert_default(), now_millis);
+    let events_of = std::mem::take(&mut *EVENTS_OF.lock().unwrap_or_else(PoisonError::into_inner));
+    grown.extend(lines_of_tenants(events_of));
+    grown
+}
+
+/// Counts events of a tenant, whatever became of them.
+pub fn count_events(tenant: &str, events: u64) {
+    if !IN_USE.load(Ordering::Relaxed) || events == 0 {
+        return;
+    }
+    let mut events_of = EVENTS_OF.lock().unwrap_or_else(PoisonError::into_inner);
+    match events_of.get_mut(tenant) {
+        Some(counted) => *counted += events,
+        None => drop(events_of.insert(tenant.to_owned(), events)),
+    }
+}
+
+/// The lines of the tenants that sent most; the others' events are in one line of the tenant `-`.
+fn lines_of_tenants(events_of: BTreeMap<String, u64>) -> Vec<String> {
+    let mut most: Vec<(String, u64)> = events_of.into_iter().collect();
+    most.sort_by_key(|(_, events)| std::cmp::Reverse(*events));
+    let others: u64 = most.iter().skip(TENANTS_NAMED).map(|(_, events)| events).sum();
+    most.truncate(TENANTS_NAMED);
+    most.extend((others > 0).then(|| ("-".to_owned(), others)));
+    let line =
+        |(tenant, events): (String, u64)| json!({"message": "events of a tenant", "tenant": tenant, "events": events});
+    most.into_iter().map(|one| line(one).to_string()).collect()
 }
 
 /// Writes a rare count at once; `false` if this process does not use the format.
@@ -55,7 +103,7 @@ pub(super) fn write_rare(name: &'static str, tenant: &str, value: u64, now_milli
     let is_used = IN_USE.load(Ordering::Relaxed);
     if is_used {
         let members = Map::from_iter([("tenant".to_owned(), tenant.into()), (name.to_owned(), value.into())]);
-        put(&[line(&json!([[], ["tenant"]]), &[(name.to_owned(), "Count")], members, now_millis)]);
+        put(&[line(&json!([[]]), &[(name.to_owned(), "Count")], members, now_millis)]);
     }
     is_used
 }
@@ -110,7 +158,8 @@ fn lines(written: &mut HashMap<String, f64>, now_millis: i64) -> Vec<String> {
         }
     }
     let lines = by_labels.into_values().map(|(labels, measured)| {
-        let names: Vec<&str> = labels.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> =
+            labels.iter().map(|(name, _)| name.as_str()).filter(|name| list::is_dimension(name)).collect();
         // Also without its labels, for alarms on the sum.
         let dimensions = if names.is_empty() { json!([[]]) } else { json!([[], names]) };
         let metrics: Vec<(String, &str)> = measured.iter().map(|(name, unit, _)| (name.clone(), *unit)).collect();
@@ -125,7 +174,7 @@ fn line(dimensions: &Value, metrics: &[(String, &str)], mut members: Map<String,
     let metrics: Vec<Value> = metrics.iter().map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
     let about = json!({
         "Timestamp": now_millis,
-        "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics}],
+        "CloudWatchMetrics": [{"Namespace": namespace(), "Dimensions": dimensions, "Metrics": metrics}],
     });
     members.insert("_aws".to_owned(), about);
     Value::Object(members).to_string()
@@ -153,10 +202,12 @@ mod tests {
         assert_eq!(refused["vestibule_refusals_total"], 2.0);
         let about = &refused["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(about["Namespace"], NAMESPACE);
-        assert_eq!(about["Dimensions"], json!([[], ["reason"]]));
+        // The reason is a member of the line, and no dimension.
+        assert_eq!(about["Dimensions"], json!([[]]));
         assert_eq!(about["Metrics"], json!([{"Name": "vestibule_refusals_total", "Unit": "Count"}]));
         let refreshed = first.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let refreshed = refreshed.into_iter().find(|line| line["kind"] == "a test of lines").unwrap();
+        assert_eq!(refreshed["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[], ["kind"]]));
         assert_eq!(
             (&refreshed["vestibule_refresh_seconds_sum"], &refreshed["vestibule_refresh_seconds_count"]),
             (&json!(1.5), &json!(1.0))
@@ -165,5 +216,19 @@ mod tests {
         let again = lines(&mut written, 8);
         assert_eq!(of(&again, "vestibule_refusals_total").unwrap()["vestibule_refusals_total"], 3.0);
         assert!(!again.iter().any(|line| line.contains("refresh_seconds") && line.contains("a test of lines")));
+    }
+
+    #[test]
+    fn the_tenants_that_send_most_are_named_and_no_event_is_missing() {
+        assert!(lines_of_tenants(BTreeMap::new()).is_empty());
+        let events_of = (1..=30).map(|number| (format!("tenant-{number}"), number)).collect();
+        let lines = lines_of_tenants(events_of);
+        let read: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read.len(), TENANTS_NAMED + 1);
+        assert_eq!((&read[0]["tenant"], &read[0]["events"]), (&json!("tenant-30"), &json!(30)));
+        assert_eq!(read[TENANTS_NAMED]["tenant"], "-");
+        assert_eq!(read.iter().map(|line| line["events"].as_u64().unwrap()).sum::<u64>(), 465);
+        // None is a metric.
+        assert!(read.iter().all(|line| line.get("_aws").is_none()));
     }
 }

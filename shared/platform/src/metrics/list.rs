@@ -46,6 +46,9 @@ metrics! {
         "Events that senders posted, or that were read from Graph, by what became of them.",
         "Look at `invalid`, `unknownType`, `tooOld` and `deviceFull` in `source list`, which names tenant and reason. \
          `unavailable` is ours: look for errors in the log.";
+    PUBLICATIONS: Counter<1>, "vestibule_publications_total", ["event"],
+        "Events about attempts and sessions that were put on the bus, repeats too.",
+        "If none come while events are accepted, see `vestibule_stream_lag_seconds`.";
     HOOK_REQUESTS_LIMITED: Rare, "vestibule_hook_requests_limited_total", [],
         "Requests of proven senders that were refused because their tenant sent too many a minute.",
         "Find the sender that posts endlessly, or raise `HOOK_REQUESTS_A_MINUTE`.";
@@ -55,7 +58,8 @@ metrics! {
          meanwhile is flagged at once.";
     SWEEP_SECONDS: Histogram(WORK)<1>, "vestibule_sweep_seconds", ["result"],
         "Runs of the sweep: how long each took, and whether it was `done` or `failed`.",
-        "There is a run every minute. If none is `done`, look for errors in the log.";
+        "There is a run every minute. If none is `done`, look for errors in the log. On AWS the alarm `SweepMissed` says the \
+         same.";
     SWEEP_ENROLLMENTS: Counter<1>, "vestibule_sweep_enrollments_total", ["result"],
         "Enrollments that the sweep found due, by what became of them.",
         "`unreadable` ones need an operator: the log has their keys. `left` ones are due in the next run; if there are \
@@ -78,19 +82,23 @@ metrics! {
          the same.";
     UNREADABLE_STREAM_RECORDS: Rare, "vestibule_unreadable_stream_records_total", [],
         "Changes of the table that were set aside: they can't be read, the bus refuses them, or it was down for a day.",
-        "`tenant list` and the log have the key and the reason.";
+        "`tenant list` and the log have the key and the reason. On AWS the alarm `StreamHasDeadLetters` says the same.";
     EXPORT_SECONDS: Histogram(WORK)<0>, "vestibule_export_seconds", [],
         "How long it took to build, check and store each published report file.",
         "If it grows, look at `vestibule_refresh_enrollments_total` and the disk.";
     EXPORT_BYTES: Counter<0>, "vestibule_export_bytes_total", [],
         "Bytes of the report files that were published, without summaries and pages.",
         "Says how fast the bucket grows.";
+    EXPORT_ROWS: Counter<0>, "vestibule_export_rows_total", [],
+        "Rows of the report files that were published.",
+        "Together with `vestibule_export_seconds` it says how fast files are built.";
     EXPORTS_FAILED: Rare, "vestibule_exports_failed_total", [],
         "Exports that failed. They are tried again, later each time.",
         "The log names tenant and error; `verify` finds lost files.";
     EXPORT_OVERDUE_SECONDS: Gauge<0>, "vestibule_export_overdue_seconds", [],
         "For how long the nightly file that is due for longest has been missing, as of the last tick; 0 if none is.",
-        "Above an hour exports fail or are not run: see `vestibule_exports_failed_total`.";
+        "Above an hour exports fail or are not run: see `vestibule_exports_failed_total`. On AWS the alarm `ExportMissed` \
+         says the same.";
     EXPORT_TICK_TENANTS_UNREADABLE: Rare, "vestibule_export_tick_tenants_unreadable_total", [],
         "Ticks in which it could not be seen whether a tenant's file is due.",
         "The log names tenant and error; the next tick looks again.";
@@ -131,16 +139,24 @@ metrics! {
         "Nothing.";
 }
 
-/// What the labels of metrics are.
-pub static LABELS: &[(&str, &str)] = &[
-    ("source", "the sender's name, as `source list` shows it"),
-    ("result", "what became of it, as answers of the webhooks name it; for runs `done` or `failed`"),
-    ("kind", "`changes` or `anew`"),
+/// What the labels of metrics are, and whether each is a dimension in CloudWatch. Every combination of values of
+/// dimensions costs as a metric of its own there, so the others are only members of the log's lines.
+pub static LABELS: &[(&str, bool, &str)] = &[
+    ("source", false, "the sender's name, as `source list` shows it"),
+    ("result", true, "what became of it, as answers of the webhooks name it; for runs `done` or `failed`"),
+    ("event", false, "the event's name, as [EVENTS.md](EVENTS.md) has it"),
+    ("kind", true, "`changes` or `anew`"),
     (
         "operation",
+        false,
         "the operation's name in `openapi.yaml` (`operationId`), or `page`, `file`, `healthz`, `readyz`, `preflight`, \
          `none`",
     ),
-    ("status", "the HTTP status"),
-    ("reason", "why it was refused"),
+    ("status", true, "the HTTP status"),
+    ("reason", false, "why it was refused"),
 ];
+
+/// Whether a label is a dimension in CloudWatch.
+pub(super) fn is_dimension(label: &str) -> bool {
+    LABELS.iter().any(|(name, is_dimension, _)| *name == label && *is_dimension)
+}
