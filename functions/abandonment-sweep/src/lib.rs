@@ -36,6 +36,8 @@ pub struct Sweep {
     clock: Clock,
     /// Whether it ends erasures.
     erases: bool,
+    /// Most enrollments that a run looks at to end erasures.
+    looks: usize,
 }
 
 /// The result of a run.
@@ -69,7 +71,15 @@ struct Tenants {
 impl Sweep {
     /// A sweep of `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { tenants: TenantCache::new(store.clone()).holding(TENANT_HELD), store, clock, erases: true }
+        let tenants = TenantCache::new(store.clone()).holding(TENANT_HELD);
+        Self { tenants, store, clock, erases: true, looks: erasures::MOST }
+    }
+
+    /// The same, looking at no more than so many enrollments in one run to end erasures; the next runs look at the
+    /// others. The default is 50 000.
+    #[must_use]
+    pub fn with_looks(self, enrollments: usize) -> Self {
+        Self { looks: enrollments, ..self }
     }
 
     /// The same, but it leaves erasures to somebody who knows how far the stream was read.
@@ -128,9 +138,7 @@ impl Sweep {
                 Ok(folded) => swept.folded_again = folded,
                 Err(error) => failed = failed.or(Some(error)),
             }
-            if self.erases
-                && let Err(error) = self.end_erasures(now).await
-            {
+            if let Err(error) = self.end_erasures(now, deadline).await {
                 failed = failed.or(Some(error));
             }
         }

@@ -9,7 +9,7 @@ use vestibule_store::Store;
 async fn main() -> Result<(), BoxError> {
     telemetry::init();
     let config = Config::from_env()?;
-    let sdk = config::sdk_config().await;
+    let sdk = config::sdk_config();
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table);
     let sweep = Sweep::new(store, Clock::system());
     lambda::run_events_until(|_event, deadline| {

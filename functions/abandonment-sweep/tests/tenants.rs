@@ -2,6 +2,8 @@
 //! read costs the others.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod erasures;
+
 use abandonment_sweep::Sweep;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::{

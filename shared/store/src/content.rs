@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 pub(crate) const VERSION: &str = "v";
 pub(crate) const CONTENT: &str = "c";
 /// Tries before an item counts as too busy; it has few writers.
-const MOST_TRIES: u32 = 20;
+pub(crate) const MOST_TRIES: u32 = 20;
 
 /// Where an item is, and what its cost is counted as.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn key(&self) -> Item {
+    pub(crate) fn key(&self) -> Item {
         item_key(&self.pk, &self.sk)
     }
 }
@@ -78,7 +78,13 @@ impl Store {
         Err(StoreError::Busy)
     }
 
-    async fn put_content<C: Content>(&self, place: &Place, content: &C, before: u64) -> Result<(), StoreError> {
+    /// Replaces the content of version `before`; with version 0 there must be no item.
+    pub(crate) async fn put_content<C: Content>(
+        &self,
+        place: &Place,
+        content: &C,
+        before: u64,
+    ) -> Result<(), StoreError> {
         let content = serde_json::to_string(content).map_err(|error| StoreError::corrupt(&place.pk, error))?;
         let mut item = place.key();
         item.insert(VERSION.to_owned(), n(before + 1));

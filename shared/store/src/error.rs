@@ -1,6 +1,8 @@
 //! What can go wrong with the table, distinguished by what the caller can do about it.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use vestibule_causes::causes;
+use vestibule_domain::StoredFormat;
 use vestibule_domain::codec::CodecError;
 
 /// Why a request to the table failed.
@@ -38,6 +40,30 @@ pub enum StoreError {
     /// A segment that a head names is missing.
     #[error("a segment of {0} is missing")]
     MissingSegment(String),
+    /// A later release moved what is stored to a format that this one does not know. It leaves everything as it is.
+    #[error(
+        "{item} is of format {format}, which this release does not know (it knows {} to {}): run a later release",
+        StoredFormat::OLDEST.number(), StoredFormat::NEWEST.number()
+    )]
+    Newer {
+        /// Where the number stands.
+        item: String,
+        /// The number.
+        format: u32,
+    },
+    /// The format in force has no place for this, since earlier programs would not know it.
+    #[error(
+        "{what} need format {}, and format {} is in force: once no earlier program runs beside this one, \
+         `vestibule format set {0}`", needed.number(), in_force.number()
+    )]
+    Older {
+        /// What needs another format.
+        what: &'static str,
+        /// The format that it needs.
+        needed: StoredFormat,
+        /// The format in force.
+        in_force: StoredFormat,
+    },
     /// The table refuses the request itself: a mistake in our code or in the deployment.
     #[error("refused: {0}")]
     Refused(String),
@@ -60,7 +86,7 @@ impl StoreError {
 
     /// Whether the same request may succeed later.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy | Self::Unavailable(_) | Self::Conflict | Self::StaleSettings(_))
+        matches!(self, Self::Busy | Self::Unavailable(_) | Self::Conflict | Self::StaleSettings(_) | Self::Newer { .. })
     }
 }
 
@@ -77,7 +103,7 @@ where
             SdkError::ConstructionFailure(_) => true,
             _ => false,
         };
-        let text = DisplayErrorContext(error).to_string();
+        let text = causes(&error);
         if refused { Self::Refused(text) } else { Self::Unavailable(text) }
     }
 }

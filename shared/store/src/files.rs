@@ -5,6 +5,7 @@ use crate::keys::{PK, SK, tenant_pk};
 use crate::lost::There;
 use crate::{CAPACITY, Cause, Store, StoreError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vestibule_domain::{Millis, TenantId, Timestamp};
@@ -180,19 +181,38 @@ impl Store {
             %tenant, file = %ahead.sha256, as_of = %ahead.as_of, %now,
             "the newest file is ahead of the clock and does not count; the one before it takes its place"
         );
-        let query = self
-            .client
+        // Ids are hexadecimal, so this is after every file of that instant.
+        let query = self.files_until(tenant, format!("{FILE}{}#~", now + MOST_AHEAD)).scan_index_forward(false);
+        let items = self.query(query, Cause::Tenant, 1).await?;
+        items.first().map(|item| FileRecord::read(tenant, item)).transpose()
+    }
+
+    /// Asks for the records of a tenant's files up to this sort key.
+    fn files_until(&self, tenant: &TenantId, last: String) -> QueryFluentBuilder {
+        self.client
             .query()
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#sk", SK)
             .expression_attribute_values(":pk", s(tenant_pk(tenant)))
             .expression_attribute_values(":first", s(FILE))
-            // Ids are hexadecimal, so this is after every file of that instant.
-            .expression_attribute_values(":last", s(format!("{FILE}{}#~", now + MOST_AHEAD)))
-            .scan_index_forward(false);
-        let items = self.query(query, Cause::Tenant, 1).await?;
-        items.first().map(|item| FileRecord::read(tenant, item)).transpose()
+            .expression_attribute_values(":last", s(last))
+    }
+
+    /// Files as of before an instant, oldest first, at most `most`.
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub async fn files_before(
+        &self,
+        tenant: &TenantId,
+        before: Timestamp,
+        most: usize,
+    ) -> Result<Vec<FileRecord>, StoreError> {
+        // Files of that very instant come after this.
+        let query = self.files_until(tenant, format!("{FILE}{before}"));
+        let items = self.query(query, Cause::Tenant, most).await?;
+        items.iter().take(most).map(|item| FileRecord::read(tenant, item)).collect()
     }
 
     /// Files, newest first, at most `most`.

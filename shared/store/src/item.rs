@@ -8,13 +8,16 @@ use crate::keys::{HEAD, ItemKey, PK, SK};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
+use vestibule_domain::codec::Encoded;
 use vestibule_domain::plan::KEPT;
-use vestibule_domain::{History, Millis, Plan, TenantSettings, Timestamp, codec, fold};
+use vestibule_domain::{History, Millis, Plan, StoredFormat, TenantSettings, Timestamp, codec, fold};
 
 /// Version of the item: raised by each write.
 pub(crate) const VERSION: &str = "v";
 /// The history, encoded.
 pub(crate) const DATA: &str = "d";
+/// What the encoded history lacks, where it is in a format that older programs read.
+pub(crate) const BESIDE: &str = "m";
 /// When it was last folded, in milliseconds.
 pub(crate) const FOLDED_AT: &str = "f";
 /// Numbers of its segments.
@@ -78,6 +81,8 @@ pub(crate) struct Head {
     pub expires_at: Option<Timestamp>,
     /// Whether it is what an erasure left: readers count it as gone, and the next event begins a new history.
     pub erased: bool,
+    /// The format in which it is written: that in which it was read, until a fold takes over the tenant's.
+    pub format: StoredFormat,
 }
 
 /// What is stored at a key.
@@ -120,6 +125,7 @@ impl Head {
             bucket: 0,
             expires_at: None,
             erased: false,
+            format: StoredFormat::OLDEST,
         }
     }
 
@@ -130,16 +136,9 @@ impl Head {
     pub(crate) fn read(key: ItemKey, item: &Item) -> Result<Self, StoreError> {
         let pk = key.as_str().to_owned();
         let missing = |name: &str| StoreError::corrupt(&pk, format!("no attribute {name}"));
-        let data = item.get(DATA).and_then(|value| value.as_b().ok()).ok_or_else(|| missing(DATA))?;
-        let history = codec::decode(data.as_ref()).map_err(|error| StoreError::codec(&pk, &error))?;
-        let segments = match item.get(SEGMENTS).and_then(|value| value.as_l().ok()) {
-            None => Vec::new(),
-            Some(list) => list
-                .iter()
-                .map(|number| number.as_n().ok().and_then(|number| number.parse().ok()))
-                .collect::<Option<_>>()
-                .ok_or_else(|| missing(SEGMENTS))?,
-        };
+        let data = bytes(item, DATA).ok_or_else(|| missing(DATA))?;
+        let history = codec::decode_with(data, bytes(item, BESIDE)).map_err(|error| StoreError::codec(&pk, &error))?;
+        let segments = segment_numbers(item).ok_or_else(|| missing(SEGMENTS))?;
         Ok(Self {
             version: number(item, VERSION).ok_or_else(|| missing(VERSION))?,
             history,
@@ -151,6 +150,7 @@ impl Head {
             bucket: number(item, CHANGE_BUCKET).unwrap_or(0),
             expires_at: expires_at(item),
             erased: is_erased(item),
+            format: codec::format_of(data),
             key,
         })
     }
@@ -178,6 +178,7 @@ impl Head {
         self.bucket = self.bucket.max(bucket(&self.key, at));
         self.folded_at = at;
         self.settings = settings.version;
+        self.format = settings.format;
         self.erased = false;
         self.version = next_version(self.version, at);
         plan
@@ -207,11 +208,11 @@ impl Head {
     /// # Errors
     /// [`StoreError::EnrollmentFull`] if one item cannot hold that much.
     pub(crate) fn to_item(&self) -> Result<(Item, usize), StoreError> {
-        let data = codec::encode(&self.history).map_err(|_| StoreError::EnrollmentFull)?;
-        let bytes = data.len();
+        let data = codec::encode_in(self.format, &self.history).map_err(|_| StoreError::EnrollmentFull)?;
+        let bytes = data.bytes();
         let mut item = key_of(&self.key);
         item.insert(VERSION.to_owned(), n(self.version));
-        item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(data)));
+        insert(&mut item, data);
         item.insert(FOLDED_AT.to_owned(), n(self.folded_at.millis()));
         item.insert(CHANGE_PARTITION.to_owned(), s(self.key.change_partition()));
         item.insert(CHANGE_BUCKET.to_owned(), n(self.bucket));
@@ -293,9 +294,27 @@ pub(crate) fn is_erased(item: &Item) -> bool {
     item.contains_key(ERASED)
 }
 
+/// Puts encoded events into an item.
+pub(crate) fn insert(item: &mut Item, Encoded { data, beside }: Encoded) {
+    item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(data)));
+    if let Some(beside) = beside {
+        item.insert(BESIDE.to_owned(), AttributeValue::B(Blob::new(beside)));
+    }
+}
+
+/// The numbers of the segments that an item names; `None` if they are no numbers.
+pub(crate) fn segment_numbers(item: &Item) -> Option<Vec<u32>> {
+    let Some(list) = item.get(SEGMENTS).and_then(|value| value.as_l().ok()) else { return Some(Vec::new()) };
+    list.iter().map(|number| number.as_n().ok()?.parse().ok()).collect()
+}
+
 /// Bytes of the events that an item holds, encoded.
 pub(crate) fn encoded_bytes(item: &Item) -> usize {
-    item.get(DATA).and_then(|data| data.as_b().ok()).map_or(0, |data| data.as_ref().len())
+    [DATA, BESIDE].into_iter().filter_map(|name| bytes(item, name)).map(<[u8]>::len).sum()
+}
+
+pub(crate) fn bytes<'i>(item: &'i Item, name: &str) -> Option<&'i [u8]> {
+    item.get(name)?.as_b().ok().map(AsRef::as_ref)
 }
 
 pub(crate) fn text<'i>(item: &'i Item, name: &str) -> Option<&'i str> {

@@ -69,7 +69,8 @@ impl ItemKey {
         Sha256::digest(&self.pk)[0]
     }
 
-    pub(crate) fn due_shard(&self) -> String {
+    /// The partition of the due index that this item is in while something is due.
+    pub fn due_shard(&self) -> String {
         due_shard(self.hash() % DUE_SHARDS)
     }
 
@@ -82,7 +83,8 @@ impl ItemKey {
         Millis::new(i64::try_from(offset).unwrap_or(0))
     }
 
-    pub(crate) fn change_partition(&self) -> String {
+    /// The partition of the change index that this item is in.
+    pub fn change_partition(&self) -> String {
         change_partition(&self.tenant, self.hash() / DUE_SHARDS % CHANGE_SHARDS)
     }
 }

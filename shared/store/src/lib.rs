@@ -19,6 +19,7 @@ mod error;
 mod exports;
 mod feed;
 mod files;
+mod formats;
 mod group;
 mod image;
 mod item;
@@ -46,8 +47,8 @@ pub use dead_letters::DeadLetter;
 pub use deliveries::{DayLog, Delivery, MOST_NAMES, NEWEST, OTHER, Refusal, Silence, log_day, silence};
 pub use due::{Settled, Settlement};
 pub use erasure::{
-    Erased, Erasing, ErasureRecord, HELD_KINDS, HeldKind, Holds, Kept, KeptAbout, OlderFiles, Subject, Tombstones,
-    held_kind,
+    Erased, Erasing, ErasureRecord, HELD_KINDS, HeldKind, Holds, Kept, KeptAbout, LeftPage, LookBudget, Looked,
+    OlderFiles, REMOVAL, Subject, Tombstones, UnderWay, held_kind,
 };
 pub use error::StoreError;
 pub use exports::{
@@ -56,11 +57,12 @@ pub use exports::{
 };
 pub use feed::{BARRIER_PREFIX, Barrier, Feed, Page, SEEN_ATTRIBUTES, Seen, UNKNOWN_VERSION};
 pub use files::{Corrected, FileRecord, MOST_AHEAD, PartRecord};
+pub use formats::Formats;
 pub use group::group_by_device;
 pub use image::{Image, link_version};
 pub use item::CHANGE_BUCKET_WIDTH;
 pub use keys::{CHANGE_SHARDS, DUE_SHARDS, ItemKey};
-pub use load::{Heads, Listing, Loaded, Stored, Unreadable};
+pub use load::{Heads, Listing, Loaded, Part, Stored, Unreadable};
 pub use meter::{Cause, Meter, Units};
 pub use pulls::{Digest, Digests, PULL_LEASE, Pull, PullApp, PullLease, PullList, TakenPull, Unfinished};
 pub use refold::{Refold, Refolding};

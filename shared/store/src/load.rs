@@ -1,11 +1,15 @@
 //! Reads many enrollments: all of a tenant page by page, and those that keys name, complete with their segments.
 //!
 //! However many there are, memory is bounded: a page of keys, the requested heads as they are stored, and a part of them
-//! decoded with some mebibytes of segments. An enrollment that can't be read is reported separately and does not block
-//! the others.
+//! with some mebibytes of segments, which whoever needs it decodes, on whatever thread. An enrollment that can't be read is
+//! reported separately and does not block the others.
 
-use crate::item::{CHANGE_PARTITION, Found, Head, Item, encoded_bytes, has_expired, is_erased, key_of, s, text};
+use crate::item::{
+    CHANGE_PARTITION, Found, Head, Item, SEALED_BYTES, encoded_bytes, has_expired, is_erased, key_of, number, s,
+    segment_numbers, text,
+};
 use crate::keys::{CHANGE_SHARDS, ItemKey, PK, change_partition};
+use crate::segments::FetchedOfOne;
 use crate::{CAPACITY, CHANGES_INDEX, Cause, Consistency, Store, StoreError};
 use std::collections::{BTreeSet, VecDeque};
 use vestibule_domain::{History, TenantId, Timestamp};
@@ -48,7 +52,14 @@ pub struct Loaded {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Enrollments that are still to be decoded and whose segments are still to be read.
+/// Enrollments as they are stored, complete and still to be decoded.
+#[derive(Debug)]
+pub struct Part {
+    heads: Vec<(ItemKey, Item, FetchedOfOne)>,
+    unreadable: Vec<Unreadable>,
+}
+
+/// Enrollments whose segments are still to be read.
 #[derive(Debug)]
 pub struct Heads {
     heads: VecDeque<(ItemKey, Item)>,
@@ -89,6 +100,23 @@ impl Heads {
     pub fn keys(&self) -> impl Iterator<Item = &ItemKey> {
         let heads = self.heads.iter().map(|(key, _)| key);
         heads.chain(self.unreadable.iter().map(|unreadable| &unreadable.key))
+    }
+}
+
+impl Part {
+    /// Decodes the enrollments one after the other, those that `store` read. In no order.
+    pub fn open(self, store: &Store) -> impl Iterator<Item = Result<Stored, Unreadable>> {
+        let opened = self.heads.into_iter().map(|(key, item, segments)| {
+            let opened = Head::read(key.clone(), &item).and_then(|mut head| {
+                let mut history = std::mem::take(&mut head.history);
+                for events in store.opened(key.as_str(), segments?)? {
+                    events.add_to(&mut history);
+                }
+                Ok(Stored::of(head, history))
+            });
+            opened.map_err(|problem| Unreadable { key, problem })
+        });
+        opened.chain(self.unreadable.into_iter().map(Err))
     }
 }
 
@@ -168,45 +196,43 @@ impl Store {
         Ok(Heads { heads, unreadable })
     }
 
-    /// The next part, complete: as many as have some mebibytes of events. `None` if there are no more.
+    /// The next part, complete and decoded: as many as have some mebibytes of events. `None` if there are no more.
     ///
     /// # Errors
     /// If the table can't be read.
     pub async fn next_part(&self, heads: &mut Heads) -> Result<Option<Loaded>, StoreError> {
-        if heads.heads.is_empty() && heads.unreadable.is_empty() {
-            return Ok(None);
-        }
-        let mut unreadable = std::mem::take(&mut heads.unreadable);
-        let (mut part, mut bytes) = (Vec::new(), 0);
-        while let Some((key, item)) = heads.heads.pop_front() {
-            bytes += encoded_bytes(&item);
-            match Head::read(key.clone(), &item) {
-                Ok(head) => {
-                    bytes += head.sealed_bytes;
-                    part.push(head);
-                }
-                Err(problem) => unreadable.push(Unreadable { key, problem }),
-            }
-            if bytes >= PART_BYTES {
-                break;
-            }
-        }
-        let wanted: Vec<_> = part.iter().map(|head| (head.key.as_str(), head.segments.as_slice())).collect();
-        let segments = self.segments_of(&wanted).await?;
-        let mut loaded = Loaded { stored: Vec::with_capacity(part.len()), unreadable };
-        for (mut head, segments) in part.into_iter().zip(segments) {
-            match segments {
-                Ok(segments) => {
-                    let mut history = std::mem::take(&mut head.history);
-                    segments.into_iter().for_each(|events| events.add_to(&mut history));
-                    loaded.stored.push(Stored::of(head, history));
-                }
-                Err(problem) if problem.is_unreadable() => {
-                    loaded.unreadable.push(Unreadable { key: head.key, problem });
-                }
-                Err(problem) => return Err(problem),
+        let Some(part) = self.read_part(heads).await? else { return Ok(None) };
+        let mut loaded = Loaded::default();
+        for opened in part.open(self) {
+            match opened {
+                Ok(stored) => loaded.stored.push(stored),
+                Err(unreadable) => loaded.unreadable.push(unreadable),
             }
         }
         Ok(Some(loaded))
+    }
+
+    /// The same, still to be decoded.
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub async fn read_part(&self, heads: &mut Heads) -> Result<Option<Part>, StoreError> {
+        if heads.heads.is_empty() && heads.unreadable.is_empty() {
+            return Ok(None);
+        }
+        let unreadable = std::mem::take(&mut heads.unreadable);
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        while bytes < PART_BYTES
+            && let Some((key, item)) = heads.heads.pop_front()
+        {
+            bytes += encoded_bytes(&item) + number::<usize>(&item, SEALED_BYTES).unwrap_or(0);
+            // Numbers that can't be read make the head unreadable, with or without segments.
+            let numbers = segment_numbers(&item).unwrap_or_default();
+            part.push((key, item, numbers));
+        }
+        let wanted: Vec<_> = part.iter().map(|(key, _, numbers)| (key.as_str(), numbers.as_slice())).collect();
+        let segments = self.fetch_segments(&wanted).await?;
+        let heads = part.into_iter().zip(segments).map(|((key, item, _), segments)| (key, item, segments)).collect();
+        Ok(Some(Part { heads, unreadable }))
     }
 }

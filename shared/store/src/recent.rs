@@ -11,12 +11,14 @@ use crate::keys::ItemKey;
 use lru::LruCache;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use vestibule_domain::{Identifier, TenantId, Timestamp};
+use vestibule_domain::{Event, Identifier, TenantId, Timestamp};
 
-/// Encoded events of the heads that are kept, in bytes: some thousand devices. Decoded they take some ten times as much.
-const KEPT_BYTES: usize = 2 << 20;
-/// The bytes that a head takes besides its events.
-const OVERHEAD_BYTES: usize = 200;
+/// Memory of the heads that are kept, in bytes: some two thousand devices.
+const KEPT_BYTES: usize = 16 << 20;
+/// The memory that a head takes besides its events, in bytes.
+const OVERHEAD_BYTES: usize = 2 << 10;
+/// The memory of an event, in bytes, with its texts.
+const EVENT_BYTES: usize = size_of::<Event>() + 256;
 
 /// Heads by their keys; the least recently written are forgotten first. Remembers nothing by default.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +46,8 @@ impl Recent {
         Some(head).filter(|head| names.is_subset(head.history.identifiers()))
     }
 
-    /// Remembers a head that was just written, with so many bytes of events.
-    pub(crate) fn keep(&self, mut head: Head, bytes: usize) {
+    /// Remembers a head that was just written.
+    pub(crate) fn keep(&self, mut head: Head) {
         let Some(held) = &self.0 else { return };
         // As an item holds it.
         head.expires_at = head.expires_at.map(|at| Timestamp::from_millis(at.seconds() * 1_000));
@@ -54,7 +56,7 @@ impl Recent {
             Some(&head),
             "a head is remembered as it would be read"
         );
-        let bytes = bytes + OVERHEAD_BYTES;
+        let bytes = OVERHEAD_BYTES + head.history.len() * EVENT_BYTES;
         let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
         held.bytes += bytes;
         if let Some((_, (_, before))) = held.heads.push(head.key.clone(), (head, bytes)) {

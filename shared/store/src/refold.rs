@@ -9,13 +9,12 @@
 //! tenant for up to a minute, so it may create an enrollment under the earlier settings after the first pass has gone
 //! by. The second pass begins later than that, and goes through everything that changed since the first began.
 
-use crate::item::{
-    CHANGE_BUCKET, CHANGE_PARTITION, Found, Head, Item, first_bucket, item_key, key_of, n, number, s, text,
-};
-use crate::keys::{CHANGE_SHARDS, HEAD, ItemKey, PK, SK, change_partition, tenant_pk};
+use crate::changes::{ChangePlace, Changes};
+use crate::item::{Found, Head, Item, first_bucket, item_key, key_of, n, number, s, text};
+use crate::keys::{CHANGE_SHARDS, ItemKey, PK, SK, tenant_pk};
 use crate::lost::There;
 use crate::tenant_cache::HELD_FOR;
-use crate::{CAPACITY, CHANGES_INDEX, Cause, Store, StoreError, Tenant, tenants};
+use crate::{CAPACITY, Cause, Store, StoreError, Tenant, tenants};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -62,7 +61,7 @@ pub struct Refold {
     /// 1: all of them. 2: those that changed since it began.
     pub pass: u8,
     shard: u8,
-    after: Option<(ItemKey, i64)>,
+    after: Option<ChangePlace>,
     writes: u64,
 }
 
@@ -92,8 +91,8 @@ impl Refold {
         item.insert(LOOKED.to_owned(), n(self.looked));
         item.insert(FOLDED.to_owned(), n(self.folded));
         item.insert(WRITES.to_owned(), n(self.writes));
-        if let Some((key, bucket)) = &self.after {
-            item.insert(AFTER_KEY.to_owned(), s(key.as_str()));
+        if let Some((bucket, key)) = &self.after {
+            item.insert(AFTER_KEY.to_owned(), s(key));
             item.insert(AFTER_BUCKET.to_owned(), n(bucket));
         }
         item
@@ -108,7 +107,7 @@ impl Refold {
             folded: number(item, FOLDED)?,
             pass: number(item, PASS)?,
             shard: number(item, SHARD)?,
-            after: text(item, AFTER_KEY).and_then(ItemKey::parse).zip(number(item, AFTER_BUCKET)),
+            after: number(item, AFTER_BUCKET).zip(text(item, AFTER_KEY).map(str::to_owned)),
             writes: number(item, WRITES)?,
         })
     }
@@ -231,39 +230,10 @@ impl Store {
     }
 
     /// The next enrollments of a job's pass and shard, and where to continue; `None` at the end of the shard.
-    async fn page(
-        &self,
-        job: &Refold,
-        began_at: Timestamp,
-    ) -> Result<(Vec<ItemKey>, Option<(ItemKey, i64)>), StoreError> {
-        let partition = change_partition(&job.tenant, job.shard);
+    async fn page(&self, job: &Refold, began_at: Timestamp) -> Result<(Vec<ItemKey>, Option<ChangePlace>), StoreError> {
         let from = if job.pass == 1 { 0 } else { first_bucket(began_at - LAG) };
-        let start = job.after.as_ref().map(|(key, bucket)| {
-            let mut start = item_key(key.as_str(), HEAD);
-            start.insert(CHANGE_PARTITION.to_owned(), s(&partition));
-            start.insert(CHANGE_BUCKET.to_owned(), n(bucket));
-            start
-        });
-        let query = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .index_name(CHANGES_INDEX)
-            .key_condition_expression("#p = :p AND #b >= :b")
-            .expression_attribute_names("#p", CHANGE_PARTITION)
-            .expression_attribute_names("#b", CHANGE_BUCKET)
-            .expression_attribute_values(":p", s(&partition))
-            .expression_attribute_values(":b", n(from))
-            .set_exclusive_start_key(start)
-            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
-            .return_consumed_capacity(CAPACITY);
-        let answer = query.send().await?;
-        self.meter.read(Cause::Refold, answer.consumed_capacity.as_slice());
-        let keys = answer.items().iter().filter_map(|item| ItemKey::parse(text(item, PK)?)).collect();
-        let after = answer
-            .last_evaluated_key()
-            .and_then(|last| text(last, PK).and_then(ItemKey::parse).zip(number(last, CHANGE_BUCKET)));
-        Ok((keys, after))
+        let changes = Changes { tenant: &job.tenant, shard: job.shard, from };
+        self.page_of_changes(changes, job.after.as_ref(), PAGE, Cause::Refold).await
     }
 
     async fn refold_all(&self, keys: &[ItemKey], settings: &TenantSettings, now: Timestamp) -> Result<u64, StoreError> {

@@ -7,17 +7,19 @@
 //! them, and reading costs a fifth of what carrying their ids in every write would. Since they never change, a process
 //! reads each of them once, as long as it has room for them.
 
-use crate::item::{DATA, EXPIRES, Found, Head, Item, VERSION, item_key, key_of, n, text};
+use crate::item::{
+    BESIDE, DATA, EXPIRES, Found, Head, Item, VERSION, bytes, encoded_bytes, insert, item_key, key_of, n, text,
+};
 use crate::keys::{ItemKey, PK, SK, segment};
 use crate::{CAPACITY, Cause, Consistency, Store, StoreError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
 use lru::LruCache;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use vestibule_domain::{Event, History, Millis, Timestamp, codec};
+use vestibule_domain::codec::{self, Encoded};
+use vestibule_domain::{Event, History, Millis, Timestamp};
 
 /// Encoded events beyond this are always sealed: each write of a head of this size costs as many write units as it has
 /// kilobytes.
@@ -61,8 +63,15 @@ pub(crate) struct Segments(Arc<Mutex<Held>>);
 type Name = (String, u32);
 /// See [`Name`].
 type Sealed = (Arc<[Event]>, usize);
-/// The events of a segment, or why they can't be read.
-type Read = Result<Events, StoreError>;
+
+/// A segment as it was read.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    /// Shared with the readers before.
+    Kept(Arc<[Event]>),
+    /// Still to be decoded: its number and its item.
+    Item(u32, Item),
+}
 
 /// The events of a segment: the reader's own, or shared with the readers after it.
 #[derive(Debug)]
@@ -107,6 +116,8 @@ impl Segments {
 
 /// The events of one enrollment's segments, or what is wrong with them.
 type OfOne = Result<Vec<Events>, StoreError>;
+/// The same before they are decoded.
+pub(crate) type FetchedOfOne = Result<Vec<Fetched>, StoreError>;
 
 impl Events {
     pub(crate) fn add_to(self, history: &mut History) {
@@ -147,22 +158,22 @@ impl Head {
     }
 
     fn seal_into(&mut self, events: &[Event], segments: &mut Vec<Segment>) -> Result<(), StoreError> {
-        let data = codec::encode_events(events);
-        let fits = data.as_ref().is_ok_and(|data| data.len() <= SEGMENT_BYTES);
+        let data = codec::encode_events_in(self.format, events);
+        let fits = data.as_ref().is_ok_and(|data| data.bytes() <= SEGMENT_BYTES);
         if !fits && events.len() > 1 {
             let (early, late) = events.split_at(events.len() / 2);
             self.seal_into(early, segments)?;
             return self.seal_into(late, segments);
         }
         let data = data.map_err(|_| StoreError::EnrollmentFull)?;
-        let bytes = data.len();
+        let bytes = data.bytes();
         let number = (0_u32..).map(|salt| number_of(&data, salt)).find(|number| !self.segments.contains(number));
         // There are never so many segments that no number is free.
         let number = number.unwrap_or_default();
         self.segments.push(number);
         self.sealed_bytes += bytes;
         let mut item = item_key(self.key.as_str(), &segment(number));
-        item.insert(DATA.to_owned(), AttributeValue::B(Blob::new(data)));
+        insert(&mut item, data);
         let pk = self.key.as_str().to_owned();
         segments.push(Segment { item, pk, number, bytes, events: events.into() });
         Ok(())
@@ -189,16 +200,45 @@ impl Store {
     }
 
     /// The events of many enrollments' segments, each in the place of its key and numbers, or what is wrong with one of
-    /// them. Segments that this process lacks are read together, a hundred in a call.
+    /// them.
     ///
     /// # Errors
     /// If the table can't be read.
     pub(crate) async fn segments_of(&self, wanted: &[(&str, &[u32])]) -> Result<Vec<OfOne>, StoreError> {
-        let mut found: HashMap<(&str, u32), Read> = HashMap::new();
+        let fetched = self.fetch_segments(wanted).await?;
+        let all = fetched.into_iter().zip(wanted);
+        Ok(all.map(|(segments, (pk, _))| segments.and_then(|segments| self.opened(pk, segments))).collect())
+    }
+
+    /// Decodes the segments of one enrollment, and keeps them for the readers after.
+    pub(crate) fn opened(&self, pk: &str, segments: Vec<Fetched>) -> OfOne {
+        let open = |fetched| -> Result<Events, StoreError> {
+            let (number, item) = match fetched {
+                Fetched::Kept(events) => return Ok(Events::Kept(events)),
+                Fetched::Item(number, item) => (number, item),
+            };
+            let (events, bytes) = read(pk, number, &item)?;
+            if !self.keeps {
+                return Ok(Events::Own(events));
+            }
+            let events: Arc<[Event]> = events.into();
+            self.segments.keep(pk, number, &events, bytes);
+            Ok(Events::Kept(events))
+        };
+        segments.into_iter().map(open).collect()
+    }
+
+    /// Many enrollments' segments, each in the place of its key and numbers, still to be decoded; or which are missing.
+    /// Segments that this process lacks are read together, a hundred in a call.
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub(crate) async fn fetch_segments(&self, wanted: &[(&str, &[u32])]) -> Result<Vec<FetchedOfOne>, StoreError> {
+        let mut found: HashMap<(&str, u32), Fetched> = HashMap::new();
         let mut missing: Vec<(&str, u32)> = Vec::new();
         for (pk, number) in wanted.iter().flat_map(|(pk, numbers)| numbers.iter().map(|number| (*pk, *number))) {
             match self.segments.get(pk, number) {
-                Some(events) => drop(found.insert((pk, number), Ok(Events::Kept(events)))),
+                Some(events) => drop(found.insert((pk, number), Fetched::Kept(events))),
                 None => missing.push((pk, number)),
             }
         }
@@ -213,22 +253,14 @@ impl Store {
             for item in self.batch_get(keys, consistency, Cause::Segments).await? {
                 let (Some(pk), Some(name)) = (text(&item, PK), text(&item, SK)) else { continue };
                 let Some((pk, number)) = names.get(&(pk, name.to_owned())).copied() else { continue };
-                let events = read(pk, name, &item).map(|(events, bytes)| match self.keeps {
-                    false => Events::Own(events),
-                    true => {
-                        let events: Arc<[Event]> = events.into();
-                        self.segments.keep(pk, number, &events, bytes);
-                        Events::Kept(events)
-                    }
-                });
-                found.insert((pk, number), events);
+                found.insert((pk, number), Fetched::Item(number, item));
             }
             missing.retain(|name| !found.contains_key(name));
         }
         let mut all = Vec::with_capacity(wanted.len());
         for (pk, numbers) in wanted {
-            let lost = || Err(StoreError::MissingSegment((*pk).to_owned()));
-            let of_one = numbers.iter().map(|number| found.remove(&(*pk, *number)).unwrap_or_else(lost));
+            let lost = || StoreError::MissingSegment((*pk).to_owned());
+            let of_one = numbers.iter().map(|number| found.remove(&(*pk, *number)).ok_or_else(lost));
             all.push(of_one.collect());
         }
         Ok(all)
@@ -332,9 +364,10 @@ impl Store {
 }
 
 /// A number for a segment of this content: the first under which its head has no other segment.
-fn number_of(data: &[u8], salt: u32) -> u32 {
+fn number_of(data: &Encoded, salt: u32) -> u32 {
     let mut hash = Sha256::new();
-    hash.update(data);
+    hash.update(&data.data);
+    hash.update(data.beside.as_deref().unwrap_or_default());
     if salt > 0 {
         hash.update(salt.to_be_bytes());
     }
@@ -343,11 +376,11 @@ fn number_of(data: &[u8], salt: u32) -> u32 {
 }
 
 /// The content of a segment's item, and its length.
-fn read(pk: &str, name: &str, item: &Item) -> Result<(Vec<Event>, usize), StoreError> {
-    let data = item.get(DATA).and_then(|data| data.as_b().ok());
-    let data = data.ok_or_else(|| StoreError::corrupt(pk, format!("segment {name} is empty")))?;
-    let events = codec::decode_events(data.as_ref()).map_err(|error| StoreError::codec(pk, &error))?;
-    Ok((events, data.as_ref().len()))
+fn read(pk: &str, number: u32, item: &Item) -> Result<(Vec<Event>, usize), StoreError> {
+    let data = bytes(item, DATA);
+    let data = data.ok_or_else(|| StoreError::corrupt(pk, format!("segment {} is empty", segment(number))))?;
+    let events = codec::decode_events_with(data, bytes(item, BESIDE)).map_err(|error| StoreError::codec(pk, &error))?;
+    Ok((events, encoded_bytes(item)))
 }
 
 fn retired_until(now: Timestamp) -> AttributeValue {

@@ -3,6 +3,7 @@
 mod stored;
 
 use self::stored::StoredTenant;
+use crate::formats;
 use crate::item::{Item, item_key, n, number, s, text};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::lost::There;
@@ -26,6 +27,10 @@ pub(crate) const CONTENT: &str = "c";
 
 /// On a tenant's item: a number that changes with each erasure. A change of the tenant does not write it.
 pub(crate) const ERASURES: &str = "er";
+
+/// On a tenant's item: the number of the format in which its items are written; absent for the first. A change of the
+/// tenant does not write it.
+pub(crate) const FORMAT: &str = "fm";
 
 /// Changes a tenant's item. The item is not replaced whole: that would lose a feed that was requested meanwhile.
 pub(crate) const CHANGE: &str = "SET #v = :v, #c = :c";
@@ -228,6 +233,10 @@ impl Tenant {
 
     /// Records that the present settings are those in the table.
     fn note_settings(&mut self) {
+        if let Some(read) = &self.settings_history.as_read {
+            // Whoever chooses settings does not choose the format.
+            self.settings.format = read.format;
+        }
         let version = self.settings_history.version;
         self.settings.version = version;
         for (at, settings) in &mut self.settings_history.earlier {
@@ -237,7 +246,7 @@ impl Tenant {
     }
 
     pub(crate) fn to_item(&self) -> Result<Item, StoreError> {
-        let content = serde_json::to_string(&StoredTenant::from(self));
+        let content = stored::content(self, self.settings.format);
         let content = content.map_err(|error| StoreError::corrupt(self.id.as_str(), error))?;
         let mut item = item_key(&tenant_pk(&self.id), TENANT);
         item.insert(VERSION.to_owned(), n(self.version));
@@ -253,6 +262,7 @@ impl Tenant {
         let mut tenant = Self::from(stored);
         tenant.version = number(item, VERSION).unwrap_or(0);
         tenant.settings.erasures = number(item, ERASURES).unwrap_or(0);
+        tenant.settings.format = formats::read(item, FORMAT)?;
         tenant.note_settings();
         tenant.feed = Feed::read(item);
         Ok(tenant)
@@ -273,6 +283,7 @@ impl Store {
 
     async fn put_new_tenant(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         tenant.version = 1;
+        tenant.settings.format = self.format_for_new().await?;
         tenant.note_settings();
         let put = |item| {
             let put = Put::builder().table_name(&*self.table).set_item(Some(item));
@@ -280,7 +291,8 @@ impl Store {
             let put = put.build().map_err(|error| StoreError::Refused(error.to_string()))?;
             Ok::<_, StoreError>(TransactWriteItem::builder().put(put).build())
         };
-        let item = tenant.to_item()?;
+        let mut item = tenant.to_item()?;
+        formats::write(&mut item, FORMAT, tenant.settings.format);
         let writes = vec![put(item.clone())?, put(item_key(DIRECTORY, tenant.id.as_str()))?];
         let transact = self.client.transact_write_items().set_transact_items(Some(writes));
         match transact.return_consumed_capacity(CAPACITY).send().await {

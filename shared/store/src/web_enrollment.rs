@@ -44,10 +44,10 @@ const PEOPLE_WITH: &str = "n";
 
 /// A person on an operating system on a day, as a keyed hash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Person {
-    hash: [u8; 16],
-    platform: Platform,
-    day: Day,
+pub(crate) struct Person {
+    pub hash: [u8; 16],
+    pub platform: Platform,
+    pub day: Day,
 }
 
 impl Person {
@@ -373,17 +373,11 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Erases the sets of these people on these days, and takes them off the sums. Returns how many sets there were.
+    /// Erases the sets of these people, and takes them off the sums. Returns how many sets there were.
     ///
     /// # Errors
     /// [`StoreError::Busy`] if other writers were quicker again and again; otherwise the table's error.
-    pub(crate) async fn erase_people(
-        &self,
-        tenant: &TenantId,
-        user_ids: &BTreeSet<String>,
-        days: &[Day],
-    ) -> Result<u64, StoreError> {
-        let mut people = self.people_of(tenant, user_ids, days).await?;
+    pub(crate) async fn erase_people(&self, tenant: &TenantId, mut people: Vec<Person>) -> Result<u64, StoreError> {
         let mut erased = 0;
         for attempt in 0..MOST_TRIES {
             if attempt > 0 {
@@ -420,8 +414,16 @@ impl Store {
         Ok(people.iter().filter_map(set).collect())
     }
 
-    /// These people on each of these days and each operating system, as they may have a set.
-    async fn people_of(
+    /// Whether any of these people has a set.
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub(crate) async fn any_set(&self, tenant: &TenantId, people: &[Person]) -> Result<bool, StoreError> {
+        Ok(!self.web_sets(tenant, people.iter(), Consistency::Strong).await?.is_empty())
+    }
+
+    /// These people on each of these days and each operating system, as they may have a set, by the days in order.
+    pub(crate) async fn people_of(
         &self,
         tenant: &TenantId,
         user_ids: &BTreeSet<String>,

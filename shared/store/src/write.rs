@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use vestibule_causes::CORRELATION;
 use vestibule_domain::event::Event;
 use vestibule_domain::history::Added;
 use vestibule_domain::{Identifier, TenantId, TenantSettings, Timestamp};
@@ -153,7 +154,7 @@ impl Store {
             return Err(StoreError::EnrollmentFull);
         }
         head.refold(&history, settings, now);
-        let (mut item, mut bytes) = head.to_item()?;
+        let (mut item, bytes) = head.to_item()?;
         if bytes + head.sealed_bytes > FULL_BYTES {
             return Err(StoreError::EnrollmentFull);
         }
@@ -161,12 +162,13 @@ impl Store {
             for segment in head.seal()? {
                 self.put_segment(segment).await?;
             }
-            (item, bytes) = head.to_item()?;
+            item = head.to_item()?.0;
         }
         let written = self.put_head(item, before, Cause::Events).await?;
         if matches!(written, Written::Done) {
+            tracing::debug!(target: CORRELATION, item = %head.key, version = head.version, "events were stored");
             self.retire_segments(&head.key, &forgotten, now).await;
-            self.recent.keep(head, bytes);
+            self.recent.keep(head);
         }
         Ok((added, Some(written)))
     }

@@ -82,6 +82,9 @@ macro_rules! with_cases {
                 a_writer_that_holds_earlier_settings_does_not_set_them_back,
                 an_item_created_behind_the_job_is_found,
                 the_settings_of_a_version_are_kept;
+            formats:
+                the_older_format_is_written_until_the_move,
+                a_number_that_nobody_knows_is_refused;
             faults:
                 throttled_writes_are_not_acknowledged,
                 writes_whose_answer_is_lost_count_once,
@@ -127,6 +130,13 @@ macro_rules! with_cases {
                 erasing_while_others_write_loses_nothing_of_theirs,
                 steps_of_web_based_enrollment_leave_the_sums,
                 a_removed_tenant_leaves_nothing;
+            erasure_jobs:
+                a_look_goes_on_over_many_runs,
+                a_look_without_time_gets_on,
+                a_job_that_is_opened_again_as_it_ends_stays,
+                pages_without_a_job_are_found,
+                steps_that_came_late_leave_the_sums,
+                a_removal_that_was_interrupted_goes_on;
             web_enrollment:
                 sums_are_what_counting_the_sets_gives,
                 what_does_not_grow_is_not_written,

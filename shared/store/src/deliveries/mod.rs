@@ -168,6 +168,11 @@ impl DayLog {
         self.passed_over.values().sum()
     }
 
+    /// The number of events and of what else was counted, together.
+    pub fn all(&self) -> u64 {
+        [self.accepted, self.known, self.passed(), self.refusals()].into_iter().fold(0, u64::saturating_add)
+    }
+
     fn read(item: &Item) -> Self {
         let count = |name: &str| number(item, name).unwrap_or(0);
         let at = |name: &str| number(item, name).map(Timestamp::from_millis);

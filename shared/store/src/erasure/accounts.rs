@@ -49,7 +49,7 @@ const fn kind(pk: &'static str, sk: &'static str, what: &'static str, holds: Hol
 }
 
 /// All kinds of items.
-pub const HELD_KINDS: [HeldKind; 27] = [
+pub const HELD_KINDS: [HeldKind; 30] = [
     kind(
         "e#*",
         "h",
@@ -100,6 +100,9 @@ pub const HELD_KINDS: [HeldKind; 27] = [
     kind("jobs", "*", "a change of settings under way", Holds::Hashes, "ends with the job"),
     kind("erasing", "*", "an erasure under way", Holds::Hashes, "ends with the job"),
     kind("tenants", "*", "a tenant's name", Holds::Nobody, "stays"),
+    kind("stream", "*", "who of several processes reads a shard of the stream", Holds::Nobody, "stays"),
+    kind("ticks", "*", "when one of several processes last ran a schedule", Holds::Nobody, "stays"),
+    kind("format", "in-force", "the format in which items are written", Holds::Nobody, "stays"),
     kind(
         "dead#stream",
         "*",

@@ -1,26 +1,30 @@
 //! The jobs that end an erasure. Two parts are left when it returns: the table's (events that a writer stored meanwhile,
 //! and segments, which the stream's reader may still need), and the files'. The item and the pages beside it (`pages`)
-//! name enrollments by their keys, and go with the last part.
+//! name enrollments by their keys, and go with the last part. How the table is looked at is in `look`.
 //!
 //! What a writer stored meanwhile may be in a file by then. So whoever finds such a late event in the table opens the
 //! files' part again, in a new round: a file that was begun in the round before ends nothing.
 //!
 //! Must stay true: an erasure ends only after a look at the table that found nothing of whom it erased, and a file that
-//! was begun after the last thing that was found had gone.
+//! was begun after the last thing that was found had gone. A job is deleted only as it was when it had ended: if somebody
+//! opens it again in that moment, either the deletion fails, or the job is written again in the next epoch.
 
-use crate::content::{self, Place};
+use crate::content::{self, CONTENT, MOST_TRIES, Place};
 use crate::erasure::Segments;
-use crate::erasure::pages::{merge, page, pages};
-use crate::item::text;
+use crate::erasure::look::Look;
+use crate::erasure::pages::{Content, LeftPage, Of, left, merge, page, pages, pages_of_sets};
+use crate::erasure::web::WebSets;
+use crate::item::{s, text};
 use crate::keys::{ItemKey, PK, SK};
-use crate::{Cause, INDEX_LAG, Store, StoreError, Tenant};
+use crate::{CAPACITY, Cause, Store, StoreError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// The partition of all jobs.
 pub(super) const JOBS: &str = "erasing";
-/// The table's part begins this long after the erasure: by then no writer holds the tenant as it was, the index lags less, and
+/// The table's part begins this long after the tombstones were written: by then no writer holds the tenant as it was, the index lags less, and
 /// the stream's reader has read what was erased.
 const TABLE_AFTER: Millis = Millis::from_minutes(5);
 
@@ -56,6 +60,21 @@ pub(super) struct Job {
     /// Whether the tenant itself is removed.
     #[serde(default)]
     pub of_tenant: bool,
+    /// How often the job was written again after it was gone. Its pages name it.
+    #[serde(default)]
+    pub epoch: u32,
+    /// When its tombstones were written. To find what is a person's takes minutes in a large tenant.
+    #[serde(default)]
+    pub known_at: Timestamp,
+    /// The look at the table that is under way.
+    #[serde(default)]
+    pub look: Look,
+    /// Of a removal: the last item of the table that it looked at.
+    #[serde(default)]
+    pub scanned: Option<(String, String)>,
+    /// Of a removal: until when an export may store something that was under way when it began.
+    #[serde(default)]
+    pub exported_until: Option<Timestamp>,
 }
 
 /// An erasure that has not ended.
@@ -63,9 +82,20 @@ pub(super) struct Job {
 pub struct Erasing {
     /// The tenant.
     pub tenant: TenantId,
-    job: Job,
+    pub(super) job: Job,
     /// The items of all pages.
-    items: Segments,
+    pub(super) items: Segments,
+    /// The sets of web-based enrollment that may have been stored meanwhile.
+    pub(super) web: Vec<WebSets>,
+}
+
+/// What the partition of the jobs has.
+#[derive(Debug, Default)]
+pub struct UnderWay {
+    /// The erasures of all tenants that have not ended.
+    pub erasings: Vec<Erasing>,
+    /// Pages that no job names.
+    pub left: Vec<LeftPage>,
 }
 
 impl Erasing {
@@ -108,22 +138,28 @@ impl Erasing {
     /// Whether the table's part may begin, where nobody knows how far the stream was read.
     pub fn is_due(&self, now: Timestamp) -> bool {
         // One whose parts are both done was about to go when its process died.
-        (!self.job.table_done || self.job.files_done) && self.job.at + TABLE_AFTER <= now
+        (!self.job.table_done || self.job.files_done) && self.due_at() <= now
+    }
+
+    /// When the table's part may begin, where nobody knows how far the stream was read.
+    pub fn due_at(&self) -> Timestamp {
+        let after = self.job.known_at.max(self.job.at) + TABLE_AFTER;
+        self.job.exported_until.map_or(after, |until| until.max(after))
+    }
+
+    /// When the table was last looked at for it, if that look has not ended.
+    pub fn looked_at(&self) -> Option<Timestamp> {
+        self.job.look.looked_at
     }
 
     /// The items concerned.
     pub fn items(&self) -> BTreeSet<String> {
-        self.keys().map(|(key, _)| key.as_str().to_owned()).collect()
-    }
-
-    fn keys(&self) -> impl Iterator<Item = (ItemKey, &[u32])> {
-        self.items
-            .iter()
-            .filter_map(|(name, segments)| Some((ItemKey::named(&self.tenant, name)?, segments.as_slice())))
+        let keys = self.items.keys().filter_map(|name| ItemKey::named(&self.tenant, name));
+        keys.map(|key| key.as_str().to_owned()).collect()
     }
 }
 
-fn place(tenant: &TenantId, id: &str) -> Place {
+pub(super) fn place(tenant: &TenantId, id: &str) -> Place {
     Place { pk: JOBS.to_owned(), sk: format!("{tenant}#{id}"), cause: Cause::Erase }
 }
 
@@ -133,10 +169,12 @@ impl Store {
         tenant: &TenantId,
         mut job: Job,
         items: &Segments,
+        web: Vec<WebSets>,
     ) -> Result<(), StoreError> {
         let mut all = pages(items, self.erasure_page).into_iter();
         job.items = all.next().unwrap_or_default();
-        self.put_pages(tenant, (job.id.as_str(), job.at), all.as_slice()).await?;
+        let beside: Vec<Content> = all.map(Content::Items).chain(pages_of_sets(web, self.erasure_page)).collect();
+        self.put_pages(job.of(tenant), &beside, job.at).await?;
         self.change_content(&place(tenant, &job.id), |there: &mut Job| there.clone_from(&job)).await
     }
 
@@ -145,18 +183,26 @@ impl Store {
     /// # Errors
     /// If the table can't be read.
     pub async fn erasings(&self) -> Result<Vec<Erasing>, StoreError> {
+        Ok(self.erasures_under_way(Timestamp::MIN).await?.erasings)
+    }
+
+    /// The same, with the pages that are left of erasures that ended, or never began, as of `now`.
+    ///
+    /// # Errors
+    /// If the table can't be read.
+    pub async fn erasures_under_way(&self, now: Timestamp) -> Result<UnderWay, StoreError> {
         let query = self
             .client
             .query()
             .key_condition_expression("#pk = :pk")
             .expression_attribute_names("#pk", PK)
-            .expression_attribute_values(":pk", crate::item::s(JOBS))
+            .expression_attribute_values(":pk", s(JOBS))
             .consistent_read(true);
         let (mut erasings, mut beside) = (BTreeMap::<&str, Erasing>::new(), Vec::new());
         let found = self.query(query, Cause::Erase, usize::MAX).await?;
         for item in &found {
             if let Some(page) = page(item) {
-                beside.push(page);
+                beside.push((page, item));
                 continue;
             }
             let Some(sk) = text(item, SK) else { continue };
@@ -166,59 +212,20 @@ impl Store {
             let job = content::read::<Job>(item).0;
             if !job.is_nothing() {
                 let items = job.items.clone();
-                erasings.insert(sk, Erasing { tenant, job, items });
+                erasings.insert(sk, Erasing { tenant, job, items, web: Vec::new() });
             }
         }
-        for (job, items) in beside {
-            if let Some(erasing) = erasings.get_mut(job) {
-                merge(&mut erasing.items, items);
+        let mut pages_left = Vec::new();
+        for (page, item) in beside {
+            match erasings.get_mut(page.job).filter(|erasing| erasing.job.epoch == page.epoch) {
+                Some(erasing) => match page.content {
+                    Content::Items(items) => merge(&mut erasing.items, items),
+                    Content::Sets(sets) => erasing.web.extend(sets),
+                },
+                None => pages_left.extend(left(item, now)),
             }
         }
-        Ok(erasings.into_values().collect())
-    }
-
-    /// The table's part of a job: erases what a writer that knew nothing of the erasure stored meanwhile, and deletes the
-    /// segments of what was erased. Doing it again is harmless. Returns whether there was nothing to erase any more; if
-    /// there was, the files' part is open again.
-    ///
-    /// # Errors
-    /// If the table can't be read or written; the same call continues.
-    pub async fn erase_rest(&self, erasing: &Erasing, now: Timestamp) -> Result<bool, StoreError> {
-        match self.tenant(&erasing.tenant).await? {
-            Some(tenant) => self.erase_late(&tenant, erasing, now).await,
-            // What was under way when the tenant was removed: the next tenant of that name would find it.
-            None if erasing.job.of_tenant => {
-                self.forget_tenant(&erasing.tenant);
-                self.remove_items(&erasing.tenant).await?;
-                Ok(true)
-            }
-            None => Ok(true),
-        }
-    }
-
-    /// The same, and records that it is done if there was nothing to erase any more. Else it is to be called again.
-    ///
-    /// # Errors
-    /// As [`erase_rest`](Self::erase_rest).
-    pub async fn end_erasing_of_table(&self, erasing: &Erasing, now: Timestamp) -> Result<bool, StoreError> {
-        let is_clean = self.erase_rest(erasing, now).await?;
-        if is_clean {
-            let round = erasing.job.round;
-            let done = |job: &mut Job| (job.emptied, job.table_done) = (true, true);
-            self.change_job(&erasing.tenant, &erasing.job.id, round, done).await?;
-        }
-        Ok(is_clean)
-    }
-
-    /// Empties the items of an erasure that was interrupted before it had.
-    ///
-    /// # Errors
-    /// As [`erase_rest`](Self::erase_rest).
-    pub async fn empty_rest(&self, erasing: &Erasing, now: Timestamp) -> Result<(), StoreError> {
-        if self.erase_rest(erasing, now).await? {
-            self.note_emptied(&erasing.tenant, &erasing.job.id, erasing.job.round).await?;
-        }
-        Ok(())
+        Ok(UnderWay { erasings: erasings.into_values().collect(), left: pages_left })
     }
 
     /// Records that nothing is left in the table of what was found by this round.
@@ -226,60 +233,47 @@ impl Store {
         self.change_job(tenant, id, round, |job| job.emptied = true).await
     }
 
-    async fn erase_late(&self, tenant: &Tenant, erasing: &Erasing, now: Timestamp) -> Result<bool, StoreError> {
-        if let Some(tombstones) = self.tombstones(&tenant.id, &tenant.settings).await? {
-            let mut keys: BTreeSet<ItemKey> = erasing.keys().map(|(key, _)| key).collect();
-            let changed = self.changed_since(&tenant.id, Some(erasing.job.at), INDEX_LAG).await?;
-            keys.extend(changed);
-            let (mut named, mut late) = (Vec::new(), Segments::new());
-            for key in keys {
-                match self.concerned_by(&key, &*tombstones).await {
-                    // It stays so, and must not keep this erasure and all others from ending.
-                    Err(error) if error.is_unreadable() => {
-                        tracing::error!(item = %key, %error, "an enrollment can't be read, so nobody knows whom it names");
-                    }
-                    concerned => {
-                        if let Some(concerned) = concerned? {
-                            merge(&mut late, concerned);
-                            named.push(key);
-                        }
-                    }
+    /// Opens a job again, for items in which something was found. One that has ended meanwhile goes on, in a new epoch.
+    pub(super) async fn open_again(
+        &self,
+        erasing: &mut Erasing,
+        late: Segments,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        merge(&mut erasing.items, late.clone());
+        let place = place(&erasing.tenant, &erasing.job.id);
+        for attempt in 0..MOST_TRIES {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let (mut job, version) = self.read_content::<Job>(&place).await?;
+            let beside = if job.is_nothing() {
+                // Whoever deleted it deletes its pages, too, so all of them are written again.
+                job = Job { epoch: erasing.job.epoch + 1, ..erasing.job.clone() };
+                let mut all = pages(&erasing.items, self.erasure_page).into_iter();
+                job.items = all.next().unwrap_or_default();
+                let sets = pages_of_sets(erasing.web.clone(), self.erasure_page);
+                all.map(Content::Items).chain(sets).collect()
+            } else {
+                pages(&late, self.erasure_page).into_iter().map(Content::Items).collect::<Vec<_>>()
+            };
+            self.put_pages(job.of(&erasing.tenant), &beside, now).await?;
+            job.round += 1;
+            (job.emptied, job.table_done, job.files_done) = (false, false, false);
+            job.look.found = true;
+            match self.put_content(&place, &job, version).await {
+                Err(StoreError::Conflict) => {}
+                written => {
+                    written?;
+                    // This runner's look goes on where it is.
+                    let look = erasing.job.look.clone();
+                    erasing.job = job;
+                    erasing.job.look = Look { found: true, ..look };
+                    return Ok(());
                 }
             }
-            if !named.is_empty() {
-                // This comes first: a file may have it, and the process may die.
-                let round = self.open_again(erasing, &late).await?;
-                for key in &named {
-                    self.erase_item(key, &tenant.settings, &*tombstones, now).await?;
-                }
-                self.note_emptied(&erasing.tenant, &erasing.job.id, round).await?;
-                // The stream's records of these writes still name the segments: they go by the next look.
-                return Ok(false);
-            }
         }
-        for (name, segments) in &erasing.items {
-            if let Some(key) = ItemKey::named(&erasing.tenant, name) {
-                self.delete_segments(&key, segments).await?;
-            }
-        }
-        Ok(true)
-    }
-
-    /// Opens a job again, for items in which something was found. Returns the new round.
-    async fn open_again(&self, erasing: &Erasing, late: &Segments) -> Result<u32, StoreError> {
-        let Erasing { tenant, job, items: _ } = erasing;
-        self.put_pages(tenant, (job.id.as_str(), job.at), &pages(late, self.erasure_page)).await?;
-        let place = place(tenant, &job.id);
-        let opened = self.change_content(&place, |there: &mut Job| {
-            // One that has ended meanwhile goes on.
-            if there.is_nothing() {
-                there.clone_from(job);
-            }
-            there.round += 1;
-            (there.emptied, there.table_done, there.files_done) = (false, false, false);
-            there.round
-        });
-        opened.await
+        Err(StoreError::Busy)
     }
 
     /// Records that the files' part of a job is done, unless it was opened again since `erasing` was read.
@@ -287,7 +281,7 @@ impl Store {
     /// # Errors
     /// If the table can't be written.
     pub async fn end_erasing_of_files(&self, erasing: &Erasing) -> Result<(), StoreError> {
-        let Erasing { tenant, job, items: _ } = erasing;
+        let (tenant, job) = (&erasing.tenant, &erasing.job);
         self.change_job(tenant, &job.id, job.round, |job| job.files_done = true).await
     }
 
@@ -306,7 +300,7 @@ impl Store {
     }
 
     /// Changes a job that is still in this round, and deletes it if both parts are done.
-    async fn change_job(
+    pub(super) async fn change_job(
         &self,
         tenant: &TenantId,
         id: &str,
@@ -320,19 +314,76 @@ impl Store {
                 if !job.is_nothing() && job.round == round {
                     change(job);
                 }
-                job.table_done && job.files_done
+                job.has_ended()
             })
             .await?;
-        if ended {
-            self.delete_pages(tenant, id).await?;
-            self.delete(&place.pk, &place.sk).await?;
+        if ended { self.delete_job(tenant, id).await } else { Ok(()) }
+    }
+
+    /// Deletes a job that has ended, and then its pages. If somebody opens it again in that moment, it stays.
+    async fn delete_job(&self, tenant: &TenantId, id: &str) -> Result<(), StoreError> {
+        let place = place(tenant, id);
+        for attempt in 0..MOST_TRIES {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let get = self.client.get_item().table_name(&*self.table).set_key(Some(place.key()));
+            let answer = get.consistent_read(true).return_consumed_capacity(CAPACITY).send().await?;
+            self.meter.read(Cause::Erase, answer.consumed_capacity.as_slice());
+            let Some(item) = answer.item else { return Ok(()) };
+            let job = content::read::<Job>(&item).0;
+            if !job.has_ended() {
+                return Ok(());
+            }
+            // Before the job goes: who writes it again writes pages of another epoch.
+            let pages = self.pages_beside(tenant, id, job.epoch).await?;
+            if self.delete_as_it_was(&place, text(&item, CONTENT).unwrap_or_default()).await? {
+                for sk in pages {
+                    self.delete(JOBS, &sk).await?;
+                }
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(StoreError::Busy)
+    }
+
+    /// Deletes an item if it still has this content. Returns whether it did. No version would do: those of an item that is
+    /// written again begin anew, and may come to the same number.
+    async fn delete_as_it_was(&self, place: &Place, content: &str) -> Result<bool, StoreError> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&*self.table)
+            .set_key(Some(place.key()))
+            .condition_expression("#c = :c")
+            .expression_attribute_names("#c", CONTENT)
+            .expression_attribute_values(":c", s(content));
+        match delete.return_consumed_capacity(CAPACITY).send().await {
+            Ok(answer) => {
+                self.meter.wrote(Cause::Erase, answer.consumed_capacity.as_slice());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => {
+                    self.meter.failed_condition(Cause::Erase);
+                    Ok(false)
+                }
+                _ => Err(error.into()),
+            },
+        }
     }
 }
 
 impl Job {
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         self.id.is_empty()
+    }
+
+    const fn has_ended(&self) -> bool {
+        self.table_done && self.files_done
+    }
+
+    fn of<'j>(&'j self, tenant: &'j TenantId) -> Of<'j> {
+        Of { tenant, id: &self.id, at: self.at, epoch: self.epoch }
     }
 }

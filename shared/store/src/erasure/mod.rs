@@ -12,6 +12,7 @@ mod accounts;
 mod find;
 mod jobs;
 mod kept;
+mod look;
 mod mentions;
 mod pages;
 mod pass;
@@ -20,20 +21,24 @@ mod tombstones;
 mod web;
 
 pub use accounts::{HELD_KINDS, HeldKind, Holds, held_kind};
-pub use jobs::{Erasing, OlderFiles};
+pub use jobs::{Erasing, OlderFiles, UnderWay};
 pub use kept::{Kept, KeptAbout};
+pub use look::{LookBudget, Looked};
+pub use pages::LeftPage;
 pub(crate) use pages::PAGE_BYTES;
+pub use remove::REMOVAL;
 pub(crate) use tombstones::Held;
 pub use tombstones::Tombstones;
 
 use crate::content::{self, CONTENT};
+use crate::formats;
 use crate::item::{Item, item_key, s};
 use crate::keys::{PK, SK, tenant_pk};
 use crate::{CAPACITY, Cause, Store, StoreError, Tenant};
 use jobs::Job;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vestibule_domain::{TenantId, Timestamp};
+use vestibule_domain::{Millis, TenantId, Timestamp};
 
 /// The sort key's prefix of the records.
 const RECORD: &str = "erasure#";
@@ -107,7 +112,8 @@ impl Store {
     /// ([`erasings`](Self::erasings)), once the stream has handed on what it holds.
     ///
     /// # Errors
-    /// If the table can't be read or written: the same call again ends it, and so does the job, if it was written.
+    /// [`StoreError::Older`] if the format in force has no erasures; if the table can't be read or written: the same call
+    /// again ends it, and so does the job, if it was written.
     pub async fn erase(
         &self,
         tenant: &Tenant,
@@ -116,6 +122,8 @@ impl Store {
         (id, by): (&str, &str),
         now: Timestamp,
     ) -> Result<Erased, StoreError> {
+        formats::must_have_erasures(tenant.settings.format)?;
+        let began = tokio::time::Instant::now();
         let found = self.find_all_of(tenant, subject, now).await?;
         let key = tenant.pseudonym_key.clone();
         let tombstones = Tombstones::new(&tenant.id, key, &found.users, &found.identifiers, now);
@@ -131,8 +139,11 @@ impl Store {
         self.put_record(&tenant.id, &record).await?;
         self.put_tombstones(&tenant.id, id, &tombstones, now).await?;
         let items = found.items.iter().map(|(key, segments)| (key.name().to_owned(), segments.clone())).collect();
-        let job = Job { id: id.to_owned(), at: now, older_files, ..Job::default() };
-        self.put_erasing(&tenant.id, job, &items).await?;
+        let seconds = i64::try_from(began.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let known_at = now + Millis::from_seconds(seconds);
+        let job = Job { id: id.to_owned(), at: now, known_at, older_files, ..Job::default() };
+        let web = self.sets_that_may_come(tenant, &found.users, now).await?;
+        self.put_erasing(&tenant.id, job, &items, web).await?;
         for key in found.items.keys() {
             let Some(erased) = self.erase_item(key, &tenant.settings, &found, now).await? else { continue };
             record.events += erased.events;

@@ -236,6 +236,7 @@ fn emptied(head: &Head, now: Timestamp) -> Head {
         bucket: head.bucket.max(bucket(&head.key, at)),
         expires_at: Some(at + STAYS),
         erased: true,
+        format: head.format,
         ..Head::new(head.key.clone())
     }
 }

@@ -1,12 +1,15 @@
 //! How a tenant is written into its item: the only text that contains its secrets.
 //!
 //! Must stay true: [`Tenant`] itself can't be written, so no answer, log or file contains a secret because somebody
-//! serialised a tenant. The form is that of all earlier releases, and members that a release added may be missing.
+//! serialised a tenant. The form is that of all earlier releases, and members that a release added may be missing. Programs
+//! of format 1 refuse settings that they do not know, but ignore other members: where they may run, what they do not know
+//! lies in `newer`. If one of them writes the tenant, it leaves that out, and what it wrote counts.
 
 use super::{ApiToken, Role, Secret, SettingsHistory, SignInCode, SourceSecret, SourceSettings, Tenant};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use vestibule_domain::{TenantId, TenantSettings, Timestamp};
+use vestibule_domain::{StoredFormat, TenantId, TenantSettings, Timestamp};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredTenant {
@@ -24,6 +27,68 @@ pub(super) struct StoredTenant {
     pseudonym_key: String,
     #[serde(default, skip_serializing_if = "SettingsHistory::is_empty")]
     settings_history: SettingsHistory,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newer: Option<Newer>,
+}
+
+/// The settings as they are, where the others are those that format 1 has.
+#[derive(Serialize, Deserialize)]
+struct Newer {
+    settings: TenantSettings,
+    #[serde(default, skip_serializing_if = "SettingsHistory::is_empty")]
+    settings_history: SettingsHistory,
+}
+
+/// The settings that programs of format 1 know.
+const FIRST: [&str; 8] = [
+    "timeZone",
+    "requireCompliance",
+    "windowsIdleLimitMinutes",
+    "retentionDays",
+    "pseudonymise",
+    "deviceLimit",
+    "exportAt",
+    "complianceSource",
+];
+
+/// The content of a tenant's item in a format.
+pub(super) fn content(tenant: &Tenant, format: StoredFormat) -> Result<String, serde_json::Error> {
+    let stored = StoredTenant::from(tenant);
+    match format {
+        StoredFormat::First => as_first(&stored),
+        StoredFormat::Second => serde_json::to_string(&stored),
+    }
+}
+
+fn as_first(stored: &StoredTenant) -> Result<String, serde_json::Error> {
+    let mut content = serde_json::to_value(stored)?;
+    reduce(content.pointer_mut("/settings"));
+    let earlier = content.pointer_mut("/settings_history/earlier").and_then(Value::as_array_mut);
+    earlier.into_iter().flatten().for_each(|one| reduce(one.get_mut(1)));
+    let read: StoredTenant = serde_json::from_value(content.clone())?;
+    let lacks_something = !read.settings.says_as_much_as(&stored.settings)
+        || read.settings_history.earlier.len() != stored.settings_history.earlier.len()
+        || read
+            .settings_history
+            .earlier
+            .iter()
+            .zip(&stored.settings_history.earlier)
+            .any(|(one, whole)| !one.1.says_as_much_as(&whole.1));
+    if lacks_something {
+        let newer = Newer { settings: stored.settings.clone(), settings_history: stored.settings_history.clone() };
+        content["newer"] = serde_json::to_value(newer)?;
+    }
+    serde_json::to_string(&content)
+}
+
+/// Takes out of settings what format 1 does not know.
+fn reduce(settings: Option<&mut Value>) {
+    let Some(Value::Object(settings)) = settings else { return };
+    settings.retain(|name, _| FIRST.contains(&name.as_str()));
+    // One source for all platforms, or none.
+    if let Some(source) = settings.get_mut("complianceSource").filter(|source| source.is_object()) {
+        *source = Value::Null;
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,16 +140,21 @@ impl From<&Tenant> for StoredTenant {
             sign_in_codes: tenant.sign_in_codes.iter().cloned().map(StoredCode::from).collect(),
             pseudonym_key: exposed(&tenant.pseudonym_key),
             settings_history: tenant.settings_history.clone(),
+            newer: None,
         }
     }
 }
 
 impl From<StoredTenant> for Tenant {
     fn from(stored: StoredTenant) -> Self {
+        let (settings, settings_history) = match stored.newer {
+            Some(Newer { settings, settings_history }) => (settings, settings_history),
+            None => (stored.settings, stored.settings_history),
+        };
         Self {
             id: stored.id,
             created_at: stored.created_at,
-            settings: stored.settings,
+            settings,
             webhook_secrets: stored.webhook_secrets.into_iter().map(Secret::new).collect(),
             sources: stored
                 .sources
@@ -99,7 +169,7 @@ impl From<StoredTenant> for Tenant {
             tokens: stored.tokens.into_iter().map(ApiToken::from).collect(),
             sign_in_codes: stored.sign_in_codes.into_iter().map(SignInCode::from).collect(),
             pseudonym_key: Secret::new(stored.pseudonym_key),
-            settings_history: stored.settings_history,
+            settings_history,
             version: 0,
             feed: None,
         }
@@ -129,7 +199,8 @@ same!(SignInCode, StoredCode, sha256, role, expires_at);
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
+    use vestibule_domain::{ComplianceSource, Platform};
 
     #[test]
     fn a_tenant_is_stored_in_the_form_of_earlier_releases() {
@@ -160,6 +231,62 @@ mod tests {
             for secret in ["whsec_a", "whsec_b", "0123", "\"key\""] {
                 assert!(!shown.contains(secret), "{secret} in {shown}");
             }
+        }
+    }
+
+    /// The settings of a tenant as a program of format 1 reads them: it refuses members that it does not know.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct FirstSettings {
+        time_zone: String,
+        require_compliance: bool,
+        windows_idle_limit_minutes: u32,
+        retention_days: u32,
+        pseudonymise: bool,
+        device_limit: u32,
+        export_at: String,
+        compliance_source: Option<String>,
+    }
+
+    #[test]
+    fn programs_of_format_1_read_a_tenant_and_nothing_is_lost_by_it() {
+        let of = |compliance_source: ComplianceSource, macos: u32| TenantSettings {
+            retention_days: 90,
+            macos_idle_limit_minutes: macos,
+            compliance_source,
+            ..TenantSettings::default()
+        };
+        let each = ComplianceSource::Each([(Platform::Ios, "mdm".to_owned())].into());
+        let usual = of(ComplianceSource::All("mdm".to_owned()), 30);
+        for (settings, earlier, is_beside) in [
+            (usual.clone(), Vec::new(), false),
+            (of(ComplianceSource::None, 45), Vec::new(), true),
+            (of(each.clone(), 30), Vec::new(), true),
+            (usual.clone(), vec![(0, of(each, 45)), (1, usual.clone())], true),
+        ] {
+            let stored = json!({
+                "id": "contoso", "created_at": 1, "settings": settings, "webhook_secrets": ["whsec_a"], "tokens": [],
+                "pseudonym_key": "key", "settings_history": {"version": earlier.len(), "earlier": earlier},
+            });
+            let tenant = Tenant::from(serde_json::from_value::<StoredTenant>(stored).unwrap());
+            let text = content(&tenant, StoredFormat::First).unwrap();
+            let value: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(value.get("newer").is_some(), is_beside, "{text}");
+            let first: FirstSettings = serde_json::from_value(value["settings"].clone()).unwrap();
+            assert_eq!(first.retention_days, 90);
+            for one in value["settings_history"]["earlier"].as_array().into_iter().flatten() {
+                serde_json::from_value::<FirstSettings>(one[1].clone()).unwrap();
+            }
+            let again = Tenant::from(serde_json::from_str::<StoredTenant>(&text).unwrap());
+            assert_eq!(again, tenant);
+            // A program of format 1 writes back what it knows.
+            let mut older = value;
+            older.as_object_mut().unwrap().remove("newer");
+            assert_eq!(
+                Tenant::from(serde_json::from_value::<StoredTenant>(older).unwrap()).settings.retention_days,
+                90
+            );
         }
     }
 }

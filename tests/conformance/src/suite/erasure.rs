@@ -17,10 +17,10 @@ use vestibule_store::{
     log_day,
 };
 
-const ADELE: &str = "Adele@Contoso.example";
-const BEN: &str = "ben@contoso.example";
+pub(super) const ADELE: &str = "Adele@Contoso.example";
+pub(super) const BEN: &str = "ben@contoso.example";
 
-async fn table(engine: &Engine) -> Table {
+pub(super) async fn table(engine: &Engine) -> Table {
     let table = engine.table().await;
     for name in ["contoso", "fabrikam"] {
         table.store.create_tenant(&mut new(name)).await.unwrap();
@@ -28,15 +28,15 @@ async fn table(engine: &Engine) -> Table {
     table
 }
 
-async fn settings(table: &Table) -> TenantSettings {
+pub(super) async fn settings(table: &Table) -> TenantSettings {
     table.store.tenant(&tenant()).await.unwrap().unwrap().settings
 }
 
-async fn add(table: &Table, events: Vec<Event>, now: Timestamp) -> Vec<Added> {
+pub(super) async fn add(table: &Table, events: Vec<Event>, now: Timestamp) -> Vec<Added> {
     table.store.add_events(&tenant(), &settings(table).await, events, now).await.unwrap()
 }
 
-fn user(address: &str) -> Subject {
+pub(super) fn user(address: &str) -> Subject {
     Subject::User(address.to_owned())
 }
 
@@ -50,7 +50,7 @@ async fn erase(table: &Table, subject: &Subject, now: Timestamp) -> ErasureRecor
     erased.record
 }
 
-async fn end(table: &Table, now: Timestamp) {
+pub(super) async fn end(table: &Table, now: Timestamp) {
     // Once more if something late was found.
     for _ in 0..2 {
         for erasing in table.store.erasings().await.unwrap() {
@@ -72,7 +72,7 @@ fn said(item: &Item) -> String {
 }
 
 /// Asserts that no item names any of these.
-async fn nothing_names(table: &Table, names: &[&str]) {
+pub(super) async fn nothing_names(table: &Table, names: &[&str]) {
     for item in table.items().await {
         for name in names {
             assert!(!said(&item).contains(&name.to_lowercase()), "{name} is in {item:?}");
@@ -80,7 +80,7 @@ async fn nothing_names(table: &Table, names: &[&str]) {
     }
 }
 
-async fn found(table: &Table, serial: &str, now: Timestamp) -> Option<Stored> {
+pub(super) async fn found(table: &Table, serial: &str, now: Timestamp) -> Option<Stored> {
     table.store.find(&tenant(), &by_serial(serial), now).await.unwrap()
 }
 
