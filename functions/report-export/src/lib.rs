@@ -150,6 +150,7 @@ impl Exporter {
                 if exported.is_new {
                     metrics::EXPORT_SECONDS.observe([], began.elapsed().as_secs_f64());
                     metrics::EXPORT_BYTES.add([], exported.file.size_bytes);
+                    metrics::EXPORT_ROWS.add([], exported.file.rows.values().sum());
                 }
                 self.ended(&tenant, &owner, exported.file.as_of).await;
                 Ok(Outcome::Published(Box::new(exported)))

@@ -4,15 +4,16 @@
 use report_export::Exporter;
 use report_tick::Tick;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use vestibule_archive::Archive;
+use vestibule_archive::{Archive, ArchiveError};
 use vestibule_domain::event::{About, Body, Event, EventKey, Kind, Step};
 use vestibule_domain::{Millis, Reports, TenantId, TenantSettings, Timestamp};
 use vestibule_host::{Host, Names};
 use vestibule_platform::{Bus, Clock, Config};
-use vestibule_store::{ExportReason, OlderFiles, Secret, SettingsHistory, Store, Subject, Tenant};
+use vestibule_store::{ExportReason, FileRecord, OlderFiles, Secret, SettingsHistory, Store, Subject, Tenant};
 
 const CREATED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -257,4 +258,65 @@ async fn a_clock_that_was_a_year_ahead_costs_no_file() {
     exporter.handle(request(at(YEAR), "asked")).await.unwrap();
     assert_eq!(services.store.latest_file(&contoso()).await.unwrap().unwrap().as_of, at(1_440));
     assert_eq!(tick.handle(json!({})).await.unwrap(), json!({"requested": 0, "waiting": 0, "unreadable": 0}));
+}
+
+/// The keys of all objects in the bucket.
+async fn objects(services: &Services) -> BTreeSet<String> {
+    let listed = services.host.clients.s3.list_objects_v2().bucket("reports").send().await.unwrap();
+    listed.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
+}
+
+fn is_of(file: &FileRecord, key: &str) -> bool {
+    let parts = [file.summary.as_ref(), file.report_html.as_ref()].into_iter().flatten();
+    parts.map(|part| &part.sha256).chain([&file.sha256]).any(|sha256| key.contains(sha256.as_str()))
+}
+
+#[tokio::test]
+async fn files_end_with_the_longest_retention_and_the_newest_stays() {
+    const DAY: i64 = 24 * 60;
+    let services = Services::start().await;
+    let exporter = services.exporter("one", "reports");
+    let archive = exporter.archive();
+    let tenant = services.store.tenant(&contoso()).await.unwrap().unwrap();
+    // The files stay for the longest retention that may be set, not for the tenant's own: they keep what the table drops.
+    assert_eq!(tenant.settings.retention_days, 30);
+    let may_be = |retention_days| TenantSettings { retention_days, ..TenantSettings::default() }.validate().is_ok();
+    assert!(may_be(400) && !may_be(401));
+    let export = async |day: i64| {
+        services.at(day * DAY);
+        exporter.export(&contoso(), at(day * DAY)).await.unwrap().file
+    };
+    let offered = async |day: i64| -> Vec<FileRecord> { archive.files(&tenant, 100, at(day * DAY)).await.unwrap() };
+    let first = export(0).await;
+    let second = export(5).await;
+    assert_eq!(offered(400).await, [second.clone(), first.clone()]);
+    assert_eq!(offered(401).await, std::slice::from_ref(&second), "the first is past the longest retention");
+    assert_eq!(offered(1_000).await, std::slice::from_ref(&second), "the newest stays");
+
+    // Who got a link still has a day; and a clock that jumps ahead for one export removes nothing.
+    let third = export(401).await;
+    let ahead = export(401 + 366).await;
+    let fourth = export(402).await;
+    let to = services.folder.path().join("file.sqlite");
+    archive.download(&first, &to).await.unwrap();
+    assert_eq!(services.store.files(&contoso(), 10).await.unwrap().len(), 5);
+    // By then the file before the newest is more than a day past the first one's end.
+    let fifth = export(403).await;
+    assert!(matches!(archive.download(&first, &to).await, Err(ArchiveError::Gone(_))));
+    let files = services.store.files(&contoso(), 10).await.unwrap();
+    assert_eq!(files, [&ahead, &fifth, &fourth, &third, &second].map(Clone::clone));
+    let there = objects(&services).await;
+    assert_eq!(there.len(), 4 * files.len());
+    assert!(there.iter().all(|key| files.iter().any(|file| is_of(file, key))), "{there:?}");
+
+    // A removal that was interrupted after the first object: nothing offers the file, and the next export goes on.
+    services.host.clients.s3.delete_object().bucket("reports").key(&second.key).send().await.unwrap();
+    export(406).await;
+    assert_eq!(archive.verify(&contoso(), at(406 * DAY)).await.unwrap().lost.len(), 0);
+    assert!(objects(&services).await.iter().any(|key| is_of(&second, key)));
+    export(407).await;
+    export(408).await;
+    assert!(!objects(&services).await.iter().any(|key| is_of(&second, key)));
+    assert!(services.store.files(&contoso(), 10).await.unwrap().iter().all(|file| file.sha256 != second.sha256));
+    archive.download(&third, &to).await.unwrap();
 }

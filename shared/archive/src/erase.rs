@@ -4,7 +4,7 @@
 //! Must stay true: a file that has none of the devices concerned stays as it is. A file's record goes before its
 //! objects, so that no list names what is gone; doing it again ends what was interrupted.
 
-use crate::files::{Part, manifest_key};
+use crate::files::keys_of;
 use crate::publish::{Exported, make};
 use crate::refresh::Opened;
 use crate::upload::small;
@@ -132,19 +132,14 @@ impl Archive {
         file: &FileRecord,
         anew: Option<&FileRecord>,
     ) -> Result<(), ArchiveError> {
-        let keys = |file: &FileRecord| {
-            let parts = [Part::Database, Part::Summary, Part::Report];
-            let parts = parts.into_iter().filter_map(|part| part.key(tenant, file));
-            parts.chain([manifest_key(tenant, &file.sha256)]).collect::<BTreeSet<String>>()
-        };
-        let kept = anew.map(keys).unwrap_or_default();
-        for key in keys(file).difference(&kept) {
+        let kept = anew.map(|anew| keys_of(tenant, anew)).unwrap_or_default();
+        for key in keys_of(tenant, file).difference(&kept) {
             self.delete_object(key).await?;
         }
         Ok(())
     }
 
-    async fn delete_object(&self, key: &str) -> Result<(), ArchiveError> {
+    pub(crate) async fn delete_object(&self, key: &str) -> Result<(), ArchiveError> {
         let delete = self.s3.delete_object().bucket(&self.bucket).key(key).customize().config_override(small());
         delete.send().await.map_err(ArchiveError::bucket)?;
         Ok(())

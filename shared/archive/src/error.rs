@@ -55,9 +55,9 @@ impl ArchiveError {
         }
     }
 
-    /// An error of the bucket, with everything that the SDK reports.
-    pub(crate) fn bucket(error: impl std::error::Error + Send + Sync) -> Self {
-        Self::Bucket(aws_sdk_s3::error::DisplayErrorContext(error).to_string())
+    /// An error of the bucket, with its causes.
+    pub(crate) fn bucket(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Bucket(vestibule_causes::causes(&error))
     }
 }
 

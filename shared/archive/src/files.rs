@@ -6,6 +6,7 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -78,6 +79,12 @@ impl Part {
 /// The key of the manifest of a tenant's file with this content.
 pub(crate) fn manifest_key(tenant: &TenantId, sha256: &str) -> String {
     key(tenant, sha256, "json")
+}
+
+/// The keys of all objects of a file.
+pub(crate) fn keys_of(tenant: &TenantId, file: &FileRecord) -> BTreeSet<String> {
+    let parts = [Part::Database, Part::Summary, Part::Report].into_iter().filter_map(|part| part.key(tenant, file));
+    parts.chain([manifest_key(tenant, &file.sha256)]).collect()
 }
 
 fn key(tenant: &TenantId, sha256: &str, ending: &str) -> String {

@@ -16,6 +16,7 @@ mod files;
 mod prune;
 mod publish;
 mod refresh;
+mod retention;
 mod standing;
 mod upload;
 mod verify;

@@ -163,6 +163,9 @@ impl Archive {
         let file = self.keep_all(tenant, as_of, made).await?;
         self.store.advance_latest(&tenant.id, &file, now).await?;
         self.prune(tenant, &expired, as_of).await;
+        if let Some(before) = &latest {
+            self.remove_old_files(tenant, before.as_of.min(now), now).await;
+        }
         Ok(Exported {
             file,
             is_new: true,

@@ -1,7 +1,7 @@
 //! Brings a working file up to an instant with the table's changes.
 //!
-//! Several work at once, each a step ahead of the next: a task requests heads, this one decodes them and reads their
-//! segments, a thread folds what a new file gets, and a thread writes into the file. That thread finishes the file only after the message that
+//! Several work at once, each a step ahead of the next: a task requests heads, this one reads their segments, a thread
+//! decodes both and folds what a new file gets, and a thread writes into the file. That thread finishes the file only after the message that
 //! everything was read; in any other case the file is unusable and is thrown away. What they wait for each other with is
 //! bounded, however much there is: the heads of two chunks, and a few parts.
 
@@ -20,11 +20,11 @@ use vestibule_domain::plan::REFRESHED_FOR;
 use vestibule_domain::web_enrollment::WebDays;
 use vestibule_platform::metrics;
 use vestibule_report::{Change, Context, Error as ReportError, Folded, Folding, Reader, Refresh, Working};
-use vestibule_store::{Heads, ItemKey, Listing, Loaded, Store, Stored, Tenant, Unreadable};
+use vestibule_store::{Heads, ItemKey, Listing, Part, Store, Stored, Tenant, Unreadable};
 
 /// Number of enrollments read from the table before they are written into the file.
 const CHUNK: usize = 500;
-/// Number of enrollments folded before they are passed on.
+/// Number of enrollments decoded and folded before they are passed on.
 const FEW: usize = 32;
 /// Number of salts tried before giving up; two failing in a row by chance is practically impossible.
 const MOST_SALTS: u32 = 8;
@@ -36,8 +36,8 @@ const MOST_AGAIN: usize = 200;
 enum Read {
     /// These items were looked for and are missing: merged into another, or expired.
     Gone(Vec<String>),
-    /// This item was found.
-    Found(Loaded),
+    /// These items were found.
+    Found(Part),
     /// Everything was read.
     All,
 }
@@ -91,7 +91,7 @@ impl Chunk {
         if !taker.take(Read::Gone(gone)).await {
             return Ok(false);
         }
-        while let Some(found) = store.next_part(&mut heads).await? {
+        while let Some(found) = store.read_part(&mut heads).await? {
             if !taker.take(Read::Found(found)).await {
                 return Ok(false);
             }
@@ -269,11 +269,13 @@ impl Archive {
             }
             taker.take(Read::All).await;
             let Taker::Held(read) = taker else { return Err(ArchiveError::Interrupted) };
-            return Ok((write(working, as_of, &overdue, read.into_iter(), Folds::InPlace)?, looked));
+            return Ok((write(working, &store, as_of, &overdue, read.into_iter(), Opens::InPlace)?, looked));
         }
         let (send, mut receive) = mpsc::channel(1);
+        let opening = store.clone();
         let writer = tokio::task::spawn_blocking(move || {
-            write(working, as_of, &overdue, std::iter::from_fn(|| receive.blocking_recv()), Folds::OnItsThread)
+            let read = std::iter::from_fn(|| receive.blocking_recv());
+            write(working, &opening, as_of, &overdue, read, Opens::OnItsThread)
         });
         // If the writer stopped, its own error below says why.
         read_ahead(store, items, as_of, &mut Taker::Writer(send)).await?;
@@ -324,9 +326,9 @@ impl Taker {
     }
 }
 
-/// On which thread the items of a new file are folded.
+/// On which thread items are decoded, and those of a new file folded.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Folds {
+enum Opens {
     InPlace,
     OnItsThread,
 }
@@ -343,50 +345,51 @@ enum Ready {
 }
 
 impl Ready {
-    /// What was read, folded if the file is new, a few items at a time: folded ones are many times as large as stored ones.
-    fn of(read: Read, folding: Option<&Folding>) -> impl Iterator<Item = Self> {
-        let (first, found) = match read {
-            Read::Gone(items) => (Some(Self::Gone(items)), Loaded::default()),
-            Read::All => (Some(Self::All), Loaded::default()),
-            Read::Found(found) => (None, found),
+    /// What was read, decoded, and folded if the file is new, a few items at a time: they are many times as large as stored
+    /// ones.
+    fn of(read: Read, store: &Store, folding: Option<&Folding>) -> impl Iterator<Item = Self> {
+        let (first, part) = match read {
+            Read::Gone(items) => (Some(Self::Gone(items)), None),
+            Read::All => (Some(Self::All), None),
+            Read::Found(part) => (None, Some(part)),
         };
-        let Loaded { stored, unreadable } = found;
-        let unreadable = (!unreadable.is_empty()).then_some(Self::Unreadable(unreadable));
-        let mut changes = stored.into_iter().map(|stored| {
-            let Stored { key, version, history, expires_at, .. } = stored;
-            Change { item: key.as_str().to_owned(), version, history, expires_at }
-        });
+        let mut opened = part.into_iter().flat_map(|part| part.open(store));
+        let mut unreadable = Vec::new();
         let found = std::iter::from_fn(move || {
-            let few = changes.by_ref().take(FEW);
-            match folding {
-                Some(folding) => {
-                    let folded: Vec<_> = few.map(|change| folding.fold(change)).collect();
-                    (!folded.is_empty()).then_some(Self::Folded(folded))
-                }
-                None => {
-                    let changed: Vec<_> = few.collect();
-                    (!changed.is_empty()).then_some(Self::Changed(changed))
-                }
+            let readable = opened.by_ref().filter_map(|opened| opened.map_err(|problem| unreadable.push(problem)).ok());
+            let few: Vec<Change> = readable.take(FEW).map(change).collect();
+            if few.is_empty() {
+                return (!unreadable.is_empty()).then(|| Self::Unreadable(std::mem::take(&mut unreadable)));
             }
+            Some(match folding {
+                Some(folding) => Self::Folded(few.into_iter().map(|change| folding.fold(change)).collect()),
+                None => Self::Changed(few),
+            })
         });
-        first.into_iter().chain(found).chain(unreadable)
+        first.into_iter().chain(found)
     }
 }
 
-/// Writes what is read into the file. For a new file, a thread of its own folds it on the way.
+fn change(stored: Stored) -> Change {
+    let Stored { key, version, history, expires_at, .. } = stored;
+    Change { item: key.as_str().to_owned(), version, history, expires_at }
+}
+
+/// Writes what is read into the file. A thread of its own decodes it on the way, and folds it for a new file.
 fn write(
     working: Working,
+    store: &Store,
     as_of: Timestamp,
     overdue: &HashSet<String>,
     read: impl Iterator<Item = Read> + Send,
-    folds: Folds,
+    opens: Opens,
 ) -> Result<Working, ArchiveError> {
     let folding = match working.as_of()? {
         None => Some(working.folding(as_of)),
         Some(_) => None,
     };
-    let mut ready = read.flat_map(|read| Ready::of(read, folding.as_ref()));
-    if folding.is_none() || folds == Folds::InPlace {
+    let mut ready = read.flat_map(|read| Ready::of(read, store, folding.as_ref()));
+    if opens == Opens::InPlace {
         return write_ready(working, as_of, overdue, ready);
     }
     std::thread::scope(|scope| {

@@ -69,7 +69,10 @@ impl Archive {
     /// When the table or the bucket cannot be read at all.
     pub async fn verify(&self, tenant: &TenantId, now: Timestamp) -> Result<Inventory, ArchiveError> {
         let mut found = Inventory::default();
-        let files = self.store.files(tenant, MOST_FILES).await?;
+        let files = match self.store.tenant(tenant).await? {
+            Some(tenant) => self.files(&tenant, MOST_FILES, now).await?,
+            None => Vec::new(),
+        };
         found.files = files.len();
         for file in &files {
             found.lost.extend(self.verify_file(tenant, file).await?);
