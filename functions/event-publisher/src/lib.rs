@@ -21,14 +21,16 @@ use aws_lambda_events::dynamodb::EventRecord;
 use feed::Feeds;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use vestibule_domain::publication::Publication;
+use vestibule_causes::CORRELATION;
+use vestibule_domain::publication::{Detail, Publication};
 use vestibule_domain::{Millis, Timestamp};
 use vestibule_platform::bus::Outgoing;
 use vestibule_platform::{BoxError, Bus, Clock, metrics};
 use vestibule_store::{DeadLetter, ItemKey, Store, StoreError, TenantCache};
 
-/// Records read in parallel: each may need segments.
+/// Enrollments whose records are read in parallel: each may need segments.
 const CONCURRENCY: usize = 16;
 /// Parallel calls to the bus. Consumers order publications by their revisions.
 const CALLS: usize = 8;
@@ -79,14 +81,11 @@ impl Publisher {
             records.iter().filter(|given| given.record.is_err()).filter_map(|given| ItemKey::parse(&given.place.item));
         let now = Timestamp::from_millis(now_millis);
         self.feeds.append(readable, unreadable, now).await?;
-        let read: Vec<Result<Vec<Publication>, StoreError>> = futures::stream::iter(records)
-            .map(|given| self.read_or_set_aside(given).boxed())
-            .buffered(CONCURRENCY)
-            .collect()
-            .await;
+        let read = self.read_all(records).await;
         let mut events: Vec<Outgoing> = Vec::new();
         // The record of each event.
         let mut of_events: Vec<usize> = Vec::new();
+        let mut ids: Vec<Ids> = Vec::new();
         let mut failed: Option<usize> = None;
         for (index, publications) in read.into_iter().enumerate() {
             match publications {
@@ -94,6 +93,8 @@ impl Publisher {
                     for publication in publications {
                         events.push(outgoing(&publication)?);
                         of_events.push(index);
+                        let Detail { id, revision, .. } = publication.detail;
+                        ids.push(Ids { id, revision });
                     }
                 }
                 Err(error) => {
@@ -105,6 +106,17 @@ impl Publisher {
         }
         // What precedes a failed record is still published.
         let put = self.publish(&events).await;
+        for (index, event) in events.iter().enumerate().take(put.failed.unwrap_or(events.len())) {
+            if put.refused.iter().any(|(refused, _)| *refused == index) {
+                continue;
+            }
+            let name = event.detail_type;
+            metrics::PUBLICATIONS.add([name], 1);
+            let of = of_events.get(index).and_then(|record| places.get(*record)).zip(ids.get(index));
+            if let Some((Place { item, .. }, Ids { id, revision })) = of {
+                tracing::debug!(target: CORRELATION, item, revision, id, name, "an event was put on the bus");
+            }
+        }
         for (event, reason) in &put.refused {
             if let Some(place) = of_events.get(*event).and_then(|index| places.get(*index)) {
                 self.set_aside(place, &format!("the bus refuses what it publishes: {reason}")).await?;
@@ -151,6 +163,30 @@ impl Publisher {
         put
     }
 
+    /// What must be published for each record, in their order. Those of one enrollment are read one after another, so that
+    /// a segment which several of them need is fetched once.
+    async fn read_all(&self, records: Vec<Given>) -> Vec<Result<Vec<Publication>, StoreError>> {
+        let mut by_item: BTreeMap<String, Vec<(usize, Given)>> = BTreeMap::new();
+        for (index, given) in records.into_iter().enumerate() {
+            by_item.entry(given.place.item.clone()).or_default().push((index, given));
+        }
+        let of_one = |records: Vec<(usize, Given)>| async move {
+            let mut read = Vec::with_capacity(records.len());
+            for (index, given) in records {
+                read.push((index, self.read_or_set_aside(given).await));
+            }
+            read
+        };
+        let all: Vec<Vec<_>> = futures::stream::iter(by_item.into_values())
+            .map(|records| of_one(records).boxed())
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
+        let mut all: Vec<_> = all.into_iter().flatten().collect();
+        all.sort_by_key(|(index, _)| *index);
+        all.into_iter().map(|(_, read)| read).collect()
+    }
+
     /// What must be published for a record.
     async fn read(&self, given: Given) -> Result<Vec<Publication>, StoreError> {
         let Given { place, record } = given;
@@ -165,6 +201,7 @@ impl Publisher {
         let place = given.place.clone();
         match self.read(given).await {
             Err(error) if error.is_unreadable() => {
+                self.must_know_format(&place.item).await?;
                 self.set_aside(&place, &error.to_string()).await?;
                 Ok(Vec::new())
             }
@@ -182,6 +219,12 @@ impl Publisher {
         let (sequence_number, at) = (number.to_owned(), Timestamp::from_millis(now));
         self.store.put_dead_letter(&DeadLetter { sequence_number, item, reason: reason.to_owned(), at }).await
     }
+}
+
+/// What identifies a publication, for the log. The revision begins with the version of the item that was written.
+struct Ids {
+    id: String,
+    revision: String,
 }
 
 /// What became of events that were put on the bus, by their indexes.

@@ -8,11 +8,11 @@ use vestibule_store::Store;
 async fn main() -> Result<(), BoxError> {
     telemetry::init();
     let config = Config::from_env()?;
-    let sdk = config::sdk_config().await;
+    let sdk = config::sdk_config();
     let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(&sdk), &config);
     let publisher = Publisher::new(store, bus, Clock::system());
-    lambda::run_events(|event| {
+    lambda::run_frequent_events(|event| {
         let publisher = publisher.clone();
         async move { publisher.handle(event).await }
     })

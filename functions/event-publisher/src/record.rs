@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use vestibule_domain::publication::{Publication, Write, difference, erased, taken_back};
 use vestibule_domain::{Enrollment, TenantId, Timestamp, fold};
-use vestibule_store::{Image, StoreError, Tenant, link_version};
+use vestibule_store::{Image, ItemKey, StoreError, Tenant, link_version};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -59,6 +59,17 @@ impl Publisher {
         let history = self.store.complete_image(image).await?;
         let settings = tenant.map(|tenant| tenant.settings_at(image.settings).clone()).unwrap_or_default();
         Ok(fold(id, &history, &settings, image.folded_at))
+    }
+
+    /// Refuses a record whose table a later release has moved to a format that this one does not know: it is not damaged,
+    /// and that release publishes it once it runs again.
+    pub(super) async fn must_know_format(&self, item: &str) -> Result<(), StoreError> {
+        let Some(key) = ItemKey::parse(item) else { return Ok(()) };
+        match self.tenant(key.tenant(), 0).await {
+            Err(newer @ StoreError::Newer { .. }) => Err(newer),
+            // Whatever else is wrong with the tenant, the record is set aside.
+            _ => Ok(()),
+        }
     }
 
     /// A tenant whose settings include `version`.

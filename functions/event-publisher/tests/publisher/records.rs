@@ -15,7 +15,7 @@ use vestibule_domain::event::Event;
 use vestibule_domain::{Kind, TenantSettings, Timestamp};
 use vestibule_host::Services;
 use vestibule_platform::{Bus, Clock, Config};
-use vestibule_store::ItemKey;
+use vestibule_store::{Cause, Image, ItemKey, Store};
 
 struct Published {
     table: Table,
@@ -35,6 +35,11 @@ async fn start() -> Published {
 
 /// A publisher that reaches its bus by this way.
 pub fn at_bus(table: &Table, way: impl HttpClient + 'static, clock: Clock) -> Publisher {
+    over(table.another_store(), table, way, clock)
+}
+
+/// The same, with this store of the table.
+fn over(store: Store, table: &Table, way: impl HttpClient + 'static, clock: Clock) -> Publisher {
     let config = Config {
         table: table.name.clone(),
         bucket: "none".to_owned(),
@@ -46,7 +51,7 @@ pub fn at_bus(table: &Table, way: impl HttpClient + 'static, clock: Clock) -> Pu
     let clients = Services::new().unwrap().clients();
     let events = clients.events.config().to_builder().http_client(way).build();
     let on_bus = Bus::new(aws_sdk_eventbridge::Client::from_conf(events), &config);
-    Publisher::new(table.another_store(), on_bus, clock)
+    Publisher::new(store, on_bus, clock)
 }
 
 /// The stream record of a new device's first event.
@@ -143,6 +148,35 @@ async fn a_record_that_cannot_be_read_is_set_aside() {
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].item, unreadable.as_str());
     assert!(!letters[0].reason.is_empty());
+    world.table.drop().await;
+}
+
+/// Records of one enrollment need the same segments. Each is read once, however many of them are in a batch, so that what
+/// a batch costs does not depend on how fast the table answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_many_records_of_a_batch_need_is_read_once() {
+    let world = start().await;
+    let device = Device::serial("serial-1");
+    let mut records = Vec::new();
+    let mut key = None;
+    for n in 1..=120 {
+        // Ids that deflate badly, as those of real senders do.
+        let id = format!("{:032x}", (n as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+        let event = device.reports(&id, Kind::Started, minute(n));
+        records.push(world.record(key.as_ref(), &settings(), event, minute(n)).await);
+        key = world.table.heads().await.pop();
+    }
+    let head = world.table.item(key.as_ref().unwrap()).await.unwrap();
+    let segments = Image::decode(&head).unwrap().unwrap().segments.len() as u64;
+    assert!(segments > 0);
+
+    let store = world.table.another_store();
+    let way = Services::new().unwrap().with_bus(world.bus.clone()).http_client();
+    let publisher = over(store.clone(), &world.table, way, Clock::system());
+    let answer = publisher.handle(json!({"Records": records})).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    let read = store.meter().by_cause()[&Cause::Segments];
+    assert!(read.calls <= segments, "{read:?}, with {segments} segments");
     world.table.drop().await;
 }
 
