@@ -5,6 +5,9 @@ use crate::durable::write_whole;
 use crate::{HostError, Keys, REGION};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde::{Deserialize, Serialize};
@@ -99,13 +102,29 @@ impl Clients {
         }
     }
 
+    /// The same, with the table and its stream at one address, and the files at another.
+    pub fn at(sdk: &SdkConfig, table: &str, files: &str) -> Self {
+        let calls = clients::for_calls(sdk);
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&calls).endpoint_url(table);
+        let streams = aws_sdk_dynamodbstreams::config::Builder::from(&calls).endpoint_url(table);
+        let s3 = aws_sdk_s3::config::Builder::from(&clients::for_files(sdk)).endpoint_url(files);
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            streams: aws_sdk_dynamodbstreams::Client::from_conf(streams.build()),
+            // The names of buckets are no hosts of an address that somebody runs for themselves.
+            s3: aws_sdk_s3::Client::from_conf(s3.force_path_style(true).build()),
+            events: aws_sdk_eventbridge::Client::new(&calls),
+        }
+    }
+
     /// Clients of the services at `endpoint`, with the same settings as deployed functions' clients.
     pub fn new(endpoint: &Endpoint) -> Self {
         Self::over(endpoint, None)
     }
 
     /// The same, over another connection than the SDK's own. It stays in this process, where nobody verifies signatures of
-    /// calls, so they are not made: hashing and signing is a good part of what a small call costs.
+    /// calls, so they are not made: hashing and signing is a good part of what a small call costs. Nor are the pieces of a file
+    /// signed.
     pub(crate) fn over(endpoint: &Endpoint, connection: Option<SharedHttpClient>) -> Self {
         let is_signed = connection.is_none();
         let mut base = SdkConfig::builder()
@@ -120,12 +139,13 @@ impl Clients {
         }
         let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&calls).endpoint_url(&endpoint.url);
         let mut streams = aws_sdk_dynamodbstreams::config::Builder::from(&calls).endpoint_url(&endpoint.url);
-        let s3 = aws_sdk_s3::config::Builder::from(&files).endpoint_url(&endpoint.url).force_path_style(true);
+        let mut s3 = aws_sdk_s3::config::Builder::from(&files).endpoint_url(&endpoint.url).force_path_style(true);
         let mut events = aws_sdk_eventbridge::config::Builder::from(&calls).endpoint_url(&endpoint.url);
         if !is_signed {
             dynamodb.set_allow_no_auth();
             streams.set_allow_no_auth();
             events.set_allow_no_auth();
+            s3 = s3.interceptor(UnsignedPieces);
         }
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
@@ -133,5 +153,33 @@ impl Clients {
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             events: aws_sdk_eventbridge::Client::from_conf(events.build()),
         }
+    }
+}
+
+/// Lets the SDK send a file as it does over TLS: its checksum at its end, and no signature with each piece of it, which both
+/// sides would have to hash. Between two parts of one process nobody can change a piece.
+#[derive(Debug)]
+struct UnsignedPieces;
+
+impl Intercept for UnsignedPieces {
+    fn name(&self) -> &'static str {
+        "UnsignedPieces"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        // The scheme alone tells the SDK. A presigned link, which leads to the gate, has its content in memory: none.
+        if request.body().bytes().is_none()
+            && let Some(rest) = request.uri().strip_prefix("http:")
+        {
+            let uri = format!("https:{rest}");
+            request.set_uri(uri)?;
+        }
+        Ok(())
     }
 }

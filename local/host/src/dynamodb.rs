@@ -247,7 +247,7 @@ pub(crate) async fn has_table(client: &Client, name: &str) -> Result<bool, HostE
         Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
             Ok(false)
         }
-        Err(error) => Err(HostError::Engine(aws_sdk_dynamodb::error::DisplayErrorContext(&error).to_string())),
+        Err(error) => Err(HostError::Engine(vestibule_causes::causes(&error))),
     }
 }
 
@@ -293,13 +293,13 @@ pub async fn create_table(client: &Client, table: &Table, name: &str) -> Result<
         Ok(_) => {}
         Err(error) => match error.as_service_error() {
             Some(CreateTableError::ResourceInUseException(_)) => return Ok(()),
-            _ => return Err(refused(&aws_sdk_dynamodb::error::DisplayErrorContext(&error))),
+            _ => return Err(refused(&vestibule_causes::causes(&error))),
         },
     }
     let ttl = TimeToLiveSpecification::builder().attribute_name(&table.ttl_attribute).enabled(true);
     let ttl = ttl.build().map_err(built)?;
     let update = client.update_time_to_live().table_name(name).time_to_live_specification(ttl);
-    update.send().await.map_err(|error| refused(&aws_sdk_dynamodb::error::DisplayErrorContext(&error)))?;
+    update.send().await.map_err(|error| refused(&vestibule_causes::causes(&error)))?;
     Ok(())
 }
 

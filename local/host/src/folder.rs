@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// The file that the owner holds locked.
 pub(crate) const LOCK: &str = "lock";
+/// The same in the folder of a process that shares a table: to commands it is no data folder.
+const LOCK_OF_SHARED: &str = "shared.lock";
 /// What a mode gives to others than the owner.
 const OTHERS: u32 = 0o077;
 
@@ -20,9 +22,21 @@ const OTHERS: u32 = 0o077;
 /// # Errors
 /// [`HostError::InUse`] if another process has it; otherwise that of the file system.
 pub(crate) fn take(folder: &Path) -> Result<File, HostError> {
+    take_by(folder, LOCK)
+}
+
+/// The same of the folder of a process that shares a table.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn take_of_shared(folder: &Path) -> Result<File, HostError> {
+    take_by(folder, LOCK_OF_SHARED)
+}
+
+fn take_by(folder: &Path, lock: &str) -> Result<File, HostError> {
     let named = |path: PathBuf| move |error| HostError::File { path, source: error };
     private_folder(folder).map_err(named(folder.to_owned()))?;
-    let path = folder.join(LOCK);
+    let path = folder.join(lock);
     let lock = private().create(true).truncate(false).open(&path).map_err(named(path.clone()))?;
     match lock.try_lock() {
         Ok(()) => {}

@@ -1,5 +1,6 @@
 //! The services of one machine: table, files and bus like those of AWS, and what calls the functions: routes,
-//! schedules, rules and the table's stream, all read from the deployment's template.
+//! schedules, rules and the table's stream, all read from the deployment's template. Table and files may also be elsewhere,
+//! and shared by several processes ([`Host::share`]).
 //!
 //! Functions get ordinary SDK clients, which call the services in process; functions cannot see the difference. One
 //! process owns a data folder. Other processes find its gate, and the keys to sign with, through a file there.
@@ -25,6 +26,7 @@ pub mod s3;
 pub mod schedules;
 mod scrub;
 mod services;
+mod shared;
 mod sigv4;
 mod stop;
 pub mod stream;
@@ -38,10 +40,12 @@ pub use health::Health;
 pub use keys::Keys;
 pub use scrub::Scrubber;
 pub use services::Services;
+pub use shared::Shared;
 pub use template::{Template, TemplateError};
 
 use crate::stop::Stop;
 use crate::stream::{Awaited, Stream};
+use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -100,6 +104,9 @@ pub enum HostError {
     /// The data folder is in use by another process.
     #[error("another process is using {0}")]
     InUse(PathBuf),
+    /// A folder that has a table of its own cannot be that of a process that shares another.
+    #[error("{} is a data folder with a table of its own: name a folder for this process alone", .0.display())]
+    DataFolder(PathBuf),
     /// A later release made the folder, or the backup.
     #[error(
         "{} is of format {format}, made by vestibule {release}; this is vestibule {ours}, which knows formats up to \
@@ -158,13 +165,26 @@ pub struct Host {
 struct Own {
     folder: PathBuf,
     bus: Bus,
+    stores: Stores,
+    // Held until the services have stopped.
+    _lock: File,
+}
+
+/// Where table and files are.
+enum Stores {
+    /// In the data folder.
+    Here(Box<Here>),
+    /// Elsewhere, where other processes use them too.
+    Elsewhere(Shared),
+}
+
+/// The table and the files of a data folder, and the gate to them.
+struct Here {
     awaited: Awaited,
     stop: watch::Sender<bool>,
     gate: JoinHandle<()>,
     objects: s3::ObjectStore,
-    // Held until the services have stopped.
     dynamodb: dynamodb::DynamoDb,
-    _lock: File,
 }
 
 impl Host {
@@ -202,13 +222,56 @@ impl Host {
         let bucket = clients.s3.head_bucket().bucket(&names.bucket).send().await;
         if bucket.is_err() {
             let create = clients.s3.create_bucket().bucket(&names.bucket).send().await;
-            create.map_err(|error| HostError::Engine(aws_sdk_s3::error::DisplayErrorContext(error).to_string()))?;
+            create.map_err(|error| HostError::Engine(vestibule_causes::causes(&error)))?;
         }
         let (stop, stopped) = Stop::new();
         let gate = tokio::spawn(async move { services.serve(listener, stopped.wait()).await });
         endpoint.publish(&folder.join(ENDPOINT))?;
-        let own = Own { folder: folder.to_owned(), bus, awaited, stop, gate, objects, dynamodb, _lock: lock };
+        let stores = Stores::Here(Box::new(Here { awaited, stop, gate, objects, dynamodb }));
+        let own = Own { folder: folder.to_owned(), bus, stores, _lock: lock };
         Ok(Self { clients, endpoint, template, names: names.clone(), own: Some(own), metrics: None })
+    }
+
+    /// Works beside other processes on a table and a bucket elsewhere, and makes those that are not there. `clients` lead
+    /// to them. The folder is this process's own: it has its bus, and nobody else may use it.
+    ///
+    /// # Errors
+    /// [`HostError::InUse`] if another process owns the folder; [`HostError::DataFolder`] if it has a table; otherwise the
+    /// error that keeps a service from being used.
+    pub async fn share(folder: &Path, names: &Names, clients: Clients) -> Result<Self, HostError> {
+        if Self::is_there(folder) {
+            return Err(HostError::DataFolder(folder.to_owned()));
+        }
+        let lock = folder::take_of_shared(folder)?;
+        let template = Template::embedded()?;
+        let bus = Bus::open(&folder.join(BUS), &names.bus)?;
+        dynamodb::create_table(&clients.dynamodb, &template.table, &names.table).await?;
+        if clients.s3.head_bucket().bucket(&names.bucket).send().await.is_err() {
+            match clients.s3.create_bucket().bucket(&names.bucket).send().await {
+                Ok(_) => {}
+                // Another process made it just now.
+                Err(error)
+                    if error.as_service_error().is_some_and(CreateBucketError::is_bucket_already_owned_by_you) => {}
+                Err(error) => {
+                    return Err(HostError::Engine(aws_sdk_s3::error::DisplayErrorContext(error).to_string()));
+                }
+            }
+        }
+        let shared = Shared::new(clients.dynamodb.clone(), &names.table, Clock::system());
+        // Each process delivers what it published to its own functions. Others publish what it did not come to.
+        let services = Services::new()?.with_bus(bus.clone());
+        let endpoint = services.nowhere();
+        let clients = Clients { events: services.clients().events, ..clients };
+        let own = Own { folder: folder.to_owned(), bus, stores: Stores::Elsewhere(shared), _lock: lock };
+        Ok(Self { clients, endpoint, template, names: names.clone(), own: Some(own), metrics: None })
+    }
+
+    /// This process among those that share a table; `None` if it has its own.
+    pub fn shared(&self) -> Option<Shared> {
+        match &self.own.as_ref()?.stores {
+            Stores::Here(_) => None,
+            Stores::Elsewhere(shared) => Some(shared.clone()),
+        }
     }
 
     /// Uses the services of the process that owns the folder, or starts them if no process does.
@@ -236,14 +299,25 @@ impl Host {
         }
     }
 
-    /// Writes this release's format into the data folder, for who is about to change it and has opened all of it. Not
-    /// before: a folder that cannot be opened, or is only looked at, stays one of the release that it was. Nothing if the
-    /// services belong to another process.
+    /// Writes this release into the data folder, beside the folder's format, for who is about to change it and has opened all
+    /// of it. Not before: a folder that cannot be opened, or is only looked at, stays one of the release that it was. Nothing
+    /// if the services belong to another process.
     ///
     /// # Errors
-    /// [`HostError::Newer`] if a later release has marked it meanwhile; otherwise when the file cannot be written.
-    pub fn mark(&self) -> Result<(), HostError> {
-        self.own.as_ref().map_or(Ok(()), |own| release::mark(&own.folder))
+    /// [`HostError::Newer`] if a later release has marked it meanwhile; otherwise when the table cannot be read or the file
+    /// cannot be written.
+    pub async fn mark(&self) -> Result<(), HostError> {
+        let Some(own @ Own { stores: Stores::Here(_), .. }) = &self.own else { return Ok(()) };
+        // Nothing ever was in it that an earlier release could have read.
+        let is_new = release::read(&own.folder)?.is_none() && self.has_nothing().await?;
+        release::mark(&own.folder, is_new)
+    }
+
+    async fn has_nothing(&self) -> Result<bool, HostError> {
+        let scan = self.clients.dynamodb.scan().table_name(&self.names.table).limit(1).send().await;
+        let scan =
+            scan.map_err(|error| HostError::Engine(aws_sdk_s3::error::DisplayErrorContext(error).to_string()))?;
+        Ok(scan.items().is_empty())
     }
 
     /// Whether the services belong to this process.
@@ -297,7 +371,11 @@ impl Host {
             let schedules = &self.template.schedules;
             let schedules = schedules.iter().map(|one| schedules::run(one, &functions, &health, &clock, &stopped));
             let deliveries = own.bus.deliver(&self.template.rules, &functions, &stopped);
-            let upkeep = upkeep(&own.folder, &stopped);
+            let upkeep = async {
+                if matches!(own.stores, Stores::Here(_)) {
+                    upkeep(&own.folder, &stopped).await;
+                }
+            };
             futures::join!(
                 futures::future::join_all(schedules),
                 deliveries,
@@ -323,6 +401,7 @@ impl Host {
         };
         // The changes made by the last requests.
         let drained = stream.drain(&functions).await;
+        stream.leave().await;
         self.stop().await?;
         front.map_err(|error| HostError::Engine(error.to_string()))?;
         drained
@@ -342,7 +421,8 @@ impl Host {
     /// What makes the services lose the bytes of what was deleted; `None` if they belong to another process.
     pub fn scrubber(&self) -> Option<Scrubber> {
         let own = self.own.as_ref()?;
-        Some(Scrubber::new(own.folder.clone(), own.bus.clone(), own.dynamodb.calls()))
+        let Stores::Here(here) = &own.stores else { return None };
+        Some(Scrubber::new(own.folder.clone(), own.bus.clone(), here.dynamodb.calls()))
     }
 
     /// The events published on the bus, oldest first; empty if the services belong to another process.
@@ -358,10 +438,10 @@ impl Host {
     /// # Errors
     /// When a file cannot be removed.
     pub async fn stop(&mut self) -> Result<(), HostError> {
-        let Some(own) = self.own.take() else { return Ok(()) };
-        let (path, files) = (own.folder.join(ENDPOINT), own.folder.join(FILES));
+        let Some(Own { folder, stores: Stores::Here(here), _lock: lock, .. }) = self.own.take() else { return Ok(()) };
+        let (path, files) = (folder.join(ENDPOINT), folder.join(FILES));
         let removed = std::fs::remove_file(&path).map_err(|error| HostError::file(&path, error));
-        let Own { gate, stop, objects, dynamodb, _lock: lock, .. } = own;
+        let Here { gate, stop, objects, dynamodb, .. } = *here;
         let _no_receiver = stop.send(true);
         if gate.await.is_err() {
             tracing::error!("the gate died");
@@ -375,13 +455,17 @@ impl Host {
     }
 
     fn stream(&self) -> Result<Stream, HostError> {
-        let (checkpoints, awaited) = match &self.own {
-            Some(own) => (own.folder.join(CHECKPOINTS), own.awaited.clone()),
-            None => return Err(HostError::Engine("the stream is another process's".to_owned())),
+        let Some(own) = &self.own else {
+            return Err(HostError::Engine("the stream is another process's".to_owned()));
         };
-        let client = self.clients.streams.clone();
-        let stream = Stream::open(client, &self.names.table, self.template.stream.clone(), checkpoints)?;
-        Ok(stream.awaited(awaited))
+        let (client, mapping) = (self.clients.streams.clone(), self.template.stream.clone());
+        match &own.stores {
+            Stores::Here(here) => {
+                let stream = Stream::open(client, &self.names.table, mapping, own.folder.join(CHECKPOINTS))?;
+                Ok(stream.awaited(here.awaited.clone()))
+            }
+            Stores::Elsewhere(shared) => Ok(Stream::shared(client, &self.names.table, mapping, shared.clone())),
+        }
     }
 }
 

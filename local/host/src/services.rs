@@ -66,7 +66,12 @@ impl Services {
 
     /// Clients that call the services in this process.
     pub fn clients(&self) -> Clients {
-        self.clients_at(&Endpoint { url: NOWHERE.to_owned(), keys: self.keys.clone() })
+        self.clients_at(&self.nowhere())
+    }
+
+    /// An address that only clients of this process have.
+    pub(crate) fn nowhere(&self) -> Endpoint {
+        Endpoint { url: NOWHERE.to_owned(), keys: self.keys.clone() }
     }
 
     /// The same, whose links lead to `endpoint`.

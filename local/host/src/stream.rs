@@ -1,13 +1,16 @@
-//! The table's stream, delivered to a function in batches as Lambda does.
+//! The table's stream, delivered to a function in batches as Lambda does: without the records that the template's filter
+//! leaves out.
 //!
-//! Each shard has a checkpoint on disk that moves only past records that the function has handled; a record reported as
-//! failed, and all after it, are delivered again. A stream that has given all its records is read again regularly, and at
-//! once if a reader in this process waits for its progress.
+//! Each shard has a checkpoint that moves only past records that the function has handled; a record reported as failed, and
+//! all after it, are delivered again. It is on disk, or with a lease in a table that several processes share (`shared`). A
+//! stream that has given all its records is read again regularly, and at once if a reader in this process waits for its
+//! progress.
 
 use crate::HostError;
 use crate::durable::write_whole;
 use crate::functions::Functions;
 use crate::health::Health;
+use crate::shared::{Lease, Shared, is_ours};
 use crate::stop::Stop;
 use crate::template::Stream as Mapping;
 use aws_sdk_dynamodb::config::interceptors::{
@@ -16,7 +19,6 @@ use aws_sdk_dynamodb::config::interceptors::{
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::error::DisplayErrorContext;
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use base64::Engine as _;
@@ -105,13 +107,99 @@ struct Passed {
     oldest: Option<i64>,
 }
 
+/// How often a process asks for a shard that another one has, in milliseconds.
+const ASKED_EVERY: i64 = 2_000;
+
+/// How far each shard was handed on.
+enum Progress {
+    /// The last sequence number of each, in a file of this process.
+    File { path: PathBuf, done: BTreeMap<String, String> },
+    /// The leases that this process has, and when it last asked for each shard. `through` is further than a lease says where
+    /// nothing but leases came since.
+    Leased { shared: Shared, leases: BTreeMap<String, Held>, tried: BTreeMap<String, i64> },
+}
+
+/// What to read of a shard.
+enum Next {
+    /// What came after this record; everything if there is none.
+    After(Option<String>),
+    /// Nothing: another process reads it.
+    Elsewhere,
+}
+
+/// A lease that this process has.
+struct Held {
+    lease: Lease,
+    through: Option<String>,
+}
+
+impl Progress {
+    /// What is to be read of a shard.
+    async fn next(&mut self, shard: &str) -> Result<Next, HostError> {
+        match self {
+            Self::File { done, .. } => Ok(Next::After(done.get(shard).cloned())),
+            Self::Leased { shared, leases, tried } => {
+                let now = shared.now();
+                let is_asked = || tried.get(shard).is_some_and(|at| (*at..at + ASKED_EVERY).contains(&now));
+                if leases.get(shard).map_or_else(|| !is_asked(), |held| held.lease.is_short(now)) {
+                    tried.insert(shard.to_owned(), now);
+                    let (taken, known) = (shared.take(shard).await?, leases.remove(shard));
+                    if let Some(lease) = taken {
+                        let through = match known {
+                            // Nobody was further meanwhile, so this process knows better how far it is.
+                            Some(held) if held.lease.done == lease.done => held.through,
+                            _ => lease.done.clone(),
+                        };
+                        leases.insert(shard.to_owned(), Held { lease, through });
+                    }
+                }
+                Ok(leases.get(shard).map_or(Next::Elsewhere, |held| Next::After(held.through.clone())))
+            }
+        }
+    }
+
+    /// Records that a shard was handed on through this record. What was nothing but leases is not written down: that would
+    /// be another such record.
+    async fn advance(&mut self, shard: String, through: String, is_only_ours: bool) -> Result<(), HostError> {
+        match self {
+            Self::File { path, done } => {
+                done.insert(shard, through);
+                Ok(write_whole(path, &serde_json::to_vec(done).unwrap_or_default())?)
+            }
+            Self::Leased { leases, .. } if is_only_ours => {
+                if let Some(held) = leases.get_mut(&shard) {
+                    held.through = Some(through);
+                }
+                Ok(())
+            }
+            Self::Leased { shared, leases, .. } => {
+                match shared.advance(&shard, &through).await? {
+                    Some(lease) => leases.insert(shard, Held { lease, through: Some(through) }),
+                    // Another process reads on from where this one was last.
+                    None => leases.remove(&shard),
+                };
+                Ok(())
+            }
+        }
+    }
+
+    /// Leaves to other processes what this one had.
+    async fn leave(&mut self) {
+        let Self::Leased { shared, leases, .. } = self else { return };
+        for shard in std::mem::take(leases).into_keys() {
+            if let Err(error) = shared.leave(&shard).await {
+                tracing::warn!(%error, "a shard of the stream could not be left; another process takes it within seconds");
+            }
+        }
+    }
+}
+
 /// A table's stream and its progress.
 pub struct Stream {
     client: Client,
     table: String,
     mapping: Mapping,
-    checkpoints: PathBuf,
-    done: BTreeMap<String, String>,
+    progress: Progress,
     shards: Vec<(String, String)>,
     looked: Option<Instant>,
     awaited: Awaited,
@@ -124,8 +212,22 @@ impl Stream {
     /// When the file cannot be read.
     pub fn open(client: Client, table: &str, mapping: Mapping, checkpoints: PathBuf) -> Result<Self, HostError> {
         let done = read_checkpoints(&checkpoints)?;
+        Ok(Self::with(client, table, mapping, Progress::File { path: checkpoints, done }))
+    }
+
+    /// The stream of `table`, of which other processes on the table read a part each.
+    pub(crate) fn shared(client: Client, table: &str, mapping: Mapping, shared: Shared) -> Self {
+        Self::with(client, table, mapping, Progress::Leased { shared, leases: BTreeMap::new(), tried: BTreeMap::new() })
+    }
+
+    fn with(client: Client, table: &str, mapping: Mapping, progress: Progress) -> Self {
         let (table, awaited) = (table.to_owned(), Awaited::default());
-        Ok(Self { client, table, mapping, checkpoints, done, shards: Vec::new(), looked: None, awaited })
+        Self { client, table, mapping, progress, shards: Vec::new(), looked: None, awaited }
+    }
+
+    /// Leaves to other processes what this one read.
+    pub(crate) async fn leave(&mut self) {
+        self.progress.leave().await;
     }
 
     /// The same, but it looks at once when a watched client shows that somebody waits.
@@ -185,11 +287,20 @@ impl Stream {
             self.looked = Some(Instant::now());
         }
         for (arn, shard) in self.shards.clone() {
-            let records = self.records(&arn, &shard).await?;
+            let Next::After(done) = self.progress.next(&shard).await? else { continue };
+            let records = self.records(&arn, &shard, done).await?;
             let Some(last) = records.last().map(sequence_number) else { continue };
-            let event =
-                json!({"Records": records.iter().map(|record| lambda_record(record, &arn)).collect::<Vec<_>>()});
-            let answer = functions.call(&self.mapping.function, event).await;
+            if records.iter().all(is_of_sharing) {
+                passed.records += records.len();
+                self.progress.advance(shard, last, true).await?;
+                continue;
+            }
+            let chosen = records.iter().map(|record| lambda_record(record, &arn));
+            let chosen: Vec<Value> = chosen.filter(|record| self.mapping.takes(record)).collect();
+            let answer = match chosen.is_empty() {
+                true => Ok(Value::Null),
+                false => functions.call(&self.mapping.function, json!({"Records": chosen})).await,
+            };
             let answer = answer.map_err(|error| HostError::Function(error.to_string()))?;
             let failed: Vec<&str> = answer
                 .get("batchItemFailures")
@@ -204,8 +315,7 @@ impl Stream {
                 Some(index) => index.checked_sub(1).map(|before| sequence_number(&records[before])),
             };
             if let Some(through) = through {
-                self.done.insert(shard, through);
-                write_whole(&self.checkpoints, &serde_json::to_vec(&self.done).unwrap_or_default())?;
+                self.progress.advance(shard, through, false).await?;
             }
             if first_failed.is_some() {
                 return Err(HostError::Function("some records were not dealt with".to_owned()));
@@ -217,14 +327,13 @@ impl Stream {
         Ok(passed)
     }
 
-    async fn records(&self, arn: &str, shard: &str) -> Result<Vec<Record>, HostError> {
-        let done = self.done.get(shard);
-        let kind = match done {
+    async fn records(&self, arn: &str, shard: &str, done: Option<String>) -> Result<Vec<Record>, HostError> {
+        let kind = match &done {
             Some(_) => ShardIteratorType::AfterSequenceNumber,
             None => ShardIteratorType::TrimHorizon,
         };
         let request = self.client.get_shard_iterator().stream_arn(arn).shard_id(shard).shard_iterator_type(kind);
-        let iterator = request.set_sequence_number(done.cloned()).send().await.map_err(engine)?;
+        let iterator = request.set_sequence_number(done).send().await.map_err(engine)?;
         let Some(iterator) = iterator.shard_iterator else { return Ok(Vec::new()) };
         let request = self.client.get_records().shard_iterator(iterator).limit(self.mapping.batch_size);
         Ok(request.send().await.map_err(engine)?.records.unwrap_or_default())
@@ -264,8 +373,14 @@ pub(crate) fn read_checkpoints(path: &Path) -> Result<BTreeMap<String, String>, 
     }
 }
 
-pub(crate) fn engine(error: impl std::error::Error + Send + Sync) -> HostError {
-    HostError::Engine(DisplayErrorContext(error).to_string())
+pub(crate) fn engine(error: impl std::error::Error + Send + Sync + 'static) -> HostError {
+    HostError::Engine(vestibule_causes::causes(&error))
+}
+
+/// Whether a change is one of what processes on one table write to share it.
+fn is_of_sharing(record: &Record) -> bool {
+    let keys = record.dynamodb().and_then(|change| change.keys());
+    keys.and_then(|keys| keys.get("pk")?.as_s().ok()).is_some_and(|pk| is_ours(pk))
 }
 
 /// When a change was made, in milliseconds since 1970.

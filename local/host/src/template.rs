@@ -4,8 +4,10 @@
 //! works in the deployment but not here would be worse than no rule. One machine follows the defaults of parameters.
 
 mod defaults;
+mod pattern;
 
 use defaults::Defaults;
+pub(crate) use pattern::fits;
 use serde_json::Value as Json;
 use serde_yaml_ng::Value;
 use std::collections::BTreeMap;
@@ -66,6 +68,15 @@ pub struct Stream {
     pub function: String,
     /// Largest number of records in a batch.
     pub batch_size: i32,
+    /// Which records: those that one of these patterns matches; all if there is none.
+    pub filters: Vec<Json>,
+}
+
+impl Stream {
+    /// Whether the function gets a record, as Lambda passes it on.
+    pub fn takes(&self, record: &Json) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|pattern| fits(pattern, record))
+    }
 }
 
 /// The table's keys and indexes.
@@ -126,8 +137,7 @@ const NOT_NEEDED: [&str; 24] = [
     "AWS::SQS::QueuePolicy",
 ];
 
-/// What may be said of the table's stream: how failures are handled has no meaning here, where nothing is given up. A
-/// filter only spares calls, for the function itself passes over what it drops.
+/// What may be said of the table's stream: how failures are handled has no meaning here, where nothing is given up.
 const OF_THE_STREAM: [&str; 11] = [
     "BatchSize",
     "BisectBatchOnFunctionError",
@@ -148,13 +158,25 @@ fn refuse<T>(place: &str, problem: impl Into<String>) -> Result<T> {
     Err(TemplateError::Content { place: place.to_owned(), problem: problem.into() })
 }
 
+/// The project's own template.
+const EMBEDDED: &str = include_str!("../../../infra/template.yaml");
+
+/// The resources of the project's own template, as they are when every parameter has its default.
+///
+/// # Errors
+/// When a condition cannot be decided.
+pub fn embedded_resources() -> Result<BTreeMap<String, Value>> {
+    let root: Value = serde_yaml_ng::from_str(EMBEDDED)?;
+    Defaults::of(&root)?.resources(&root)
+}
+
 impl Template {
     /// The project's own template.
     ///
     /// # Errors
     /// When it has a part that one machine does not understand.
     pub fn embedded() -> Result<Self> {
-        Self::parse(include_str!("../../../infra/template.yaml"))
+        Self::parse(EMBEDDED)
     }
 
     /// Reads a template.
@@ -185,7 +207,7 @@ impl Template {
             } else {
                 let Some(pattern) = properties.get("EventPattern") else { return refuse(name, "no pattern") };
                 let pattern = reader.json(name, pattern)?;
-                check_pattern(name, &pattern)?;
+                pattern::check(name, &pattern)?;
                 template.rules.push(Rule { name: name.to_owned(), pattern, function });
             }
         }
@@ -286,7 +308,23 @@ impl<'t> Reader<'t> {
         }
         let batch_size = properties.get("BatchSize").and_then(Value::as_i64).and_then(|size| size.try_into().ok());
         let Some(batch_size) = batch_size else { return refuse(name, "no BatchSize") };
-        Ok(Stream { function: self.function(name, properties.get("FunctionName"))?, batch_size })
+        let filters = self.filters(name, properties)?;
+        Ok(Stream { function: self.function(name, properties.get("FunctionName"))?, batch_size, filters })
+    }
+
+    /// The patterns of a filter, which are texts of JSON.
+    fn filters(&self, name: &str, properties: &Value) -> Result<Vec<Json>> {
+        let Some(criteria) = properties.get("FilterCriteria") else { return Ok(Vec::new()) };
+        let criteria = self.json(name, criteria)?;
+        let filters = criteria.get("Filters").and_then(Json::as_array).filter(|filters| !filters.is_empty());
+        let Some(filters) = filters else { return refuse(name, "FilterCriteria has no Filters") };
+        let read = |filter: &Json| {
+            let text = filter.get("Pattern").and_then(Json::as_str).unwrap_or_default();
+            let Ok(pattern) = serde_json::from_str(text) else { return refuse(name, "a Pattern is not JSON") };
+            pattern::check(name, &pattern)?;
+            Ok(pattern)
+        };
+        filters.iter().map(read).collect()
     }
 
     fn table(&self) -> Result<Table> {
@@ -350,33 +388,6 @@ fn rate(place: &str, expression: &str) -> Result<Duration> {
     }
 }
 
-/// The patterns understood here: nested objects, and lists of plain values of which one must be equal.
-fn check_pattern(place: &str, pattern: &Json) -> Result<()> {
-    let Json::Object(members) = pattern else { return refuse(place, "a pattern is an object") };
-    for value in members.values() {
-        match value {
-            Json::Object(_) => check_pattern(place, value)?,
-            Json::Array(list) if list.iter().all(|one| !one.is_object() && !one.is_array()) => {}
-            _ => return refuse(place, "only lists of plain values are understood in patterns here"),
-        }
-    }
-    Ok(())
-}
-
-/// Whether an event matches a pattern.
-pub(crate) fn fits(pattern: &Json, event: &Json) -> bool {
-    match pattern {
-        Json::Object(members) => {
-            members.iter().all(|(name, pattern)| event.get(name).is_some_and(|value| fits(pattern, value)))
-        }
-        Json::Array(list) => match event {
-            Json::Array(values) => values.iter().any(|value| list.contains(value)),
-            value => list.contains(value),
-        },
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -399,7 +410,32 @@ mod tests {
         assert_eq!(template.table.indexes.len(), 2);
     }
 
-    /// What watches a deployment, filters its stream or gives it a name changes nothing on one machine.
+    /// Heads and barriers are all that the publisher needs. Nobody's secret, session or erasure leaves the table by the
+    /// stream.
+    #[test]
+    fn the_publisher_gets_heads_and_barriers_alone() {
+        let stream = Template::embedded().unwrap().stream;
+        let takes =
+            |pk: &str, sk: &str| stream.takes(&json!({"dynamodb": {"Keys": {"pk": {"S": pk}, "sk": {"S": sk}}}}));
+        assert!(takes("e#contoso#0x", "h") && takes("b#random", "b"));
+        for (pk, sk) in [
+            ("e#contoso#0x", "s1"),
+            ("t#contoso", "t"),
+            ("t#contoso", "gone#1"),
+            ("g#contoso", "app"),
+            ("s#contoso#hash", "s"),
+            ("w#contoso", "w"),
+            ("c#contoso#1", "1"),
+            ("in#contoso", "d"),
+            ("jobs", "contoso"),
+            ("erasing", "contoso"),
+            ("dead#stream", "1"),
+        ] {
+            assert!(!takes(pk, sk), "{pk} {sk}");
+        }
+    }
+
+    /// What watches a deployment or gives it a name changes nothing on one machine.
     #[test]
     fn what_has_no_meaning_here_changes_nothing() {
         let text = include_str!("../../../infra/template.yaml");
@@ -411,8 +447,7 @@ mod tests {
                 "  Kept: { Type: AWS::CloudWatch::Dashboard, Properties: { DashboardBody: !Sub \"${Api}\" } }\n".into()
             ])
             .collect();
-        let filter = "      BatchSize: 100\n      FilterCriteria: { Filters: [{ Pattern: \"{}\" }] }";
-        let text = text.replace("\nOutputs:", &format!("\n{more}\nOutputs:")).replace("      BatchSize: 100", filter);
+        let text = text.replace("\nOutputs:", &format!("\n{more}\nOutputs:"));
         assert_eq!(Template::parse(&text).unwrap(), Template::embedded().unwrap());
     }
 
@@ -445,6 +480,8 @@ mod tests {
             ("Type: AWS::SQS::QueuePolicy", "Type: AWS::Scheduler::Schedule"),
             ("ScheduleExpression: rate(1 minute)", "State: DISABLED"),
             ("      BatchSize: 100", "      BatchSize: 100\n      ParallelizationFactor: 2"),
+            ("[{\"prefix\":\"e#\"}]", "[{\"suffix\":\"e#\"}]"),
+            ("- Pattern: '{\"dynamodb\"", "- Pattern: '{dynamodb"),
             // A part that is left out is missing where another needs it.
             (
                 "Type: AWS::ApiGatewayV2::Integration",
@@ -454,13 +491,5 @@ mod tests {
             assert!(text.contains(good));
             assert!(Template::parse(&text.replace(good, bad)).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn patterns_match_as_on_the_bus() {
-        let pattern = json!({"source": ["a", "b"], "detail": {"state": [1]}});
-        assert!(fits(&pattern, &json!({"source": "a", "detail": {"state": 1, "more": 2}})));
-        assert!(!fits(&pattern, &json!({"source": "c", "detail": {"state": 1}})));
-        assert!(!fits(&pattern, &json!({"source": "a"})));
     }
 }

@@ -8,6 +8,7 @@ use crate::release::{FORMAT, RELEASE};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::Path;
+use vestibule_domain::StoredFormat;
 
 /// The format of a backup's folder, which rises when earlier releases cannot read it any more. Manifests of all formats have
 /// the members `backup`, `format` and `release`, so that every release can name a later one.
@@ -45,10 +46,10 @@ pub struct Entry {
 }
 
 impl Manifest {
-    pub(super) fn new(taken_at: String, report_schema: i32, files: Vec<Entry>) -> Self {
+    pub(super) fn new(format: StoredFormat, taken_at: String, report_schema: i32, files: Vec<Entry>) -> Self {
         Self {
             backup: BACKUP,
-            format: FORMAT,
+            format: format.number(),
             release: RELEASE.to_owned(),
             sqlite: rusqlite::version().to_owned(),
             report_schema,

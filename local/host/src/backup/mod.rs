@@ -109,7 +109,7 @@ pub fn take(folder: &Path, to: &Path, now: String, report_schema: i32) -> Result
     if !crate::Host::is_there(folder) {
         return Err(BackupError::NoFolder(folder.to_owned()));
     }
-    release::check(folder)?;
+    let format = release::format(folder)?;
     beside(folder, to)?;
     let _lock = open(to)?;
     // One of a later release is not replaced.
@@ -132,7 +132,7 @@ pub fn take(folder: &Path, to: &Path, now: String, report_schema: i32) -> Result
     }
     let new_bytes = content.finish()?;
     let files = files.into_iter().map(|(path, (bytes, sha256))| Entry { path, bytes, sha256 }).collect();
-    let manifest = Manifest::new(now, report_schema, files);
+    let manifest = Manifest::new(format, now, report_schema, files);
     let path = to.join(MANIFEST);
     write_whole(&path, &manifest.text()).map_err(|error| HostError::file(&path, error))?;
     content.forget_others(&manifest)?;

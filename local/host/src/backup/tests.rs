@@ -98,13 +98,14 @@ fn a_backup_of_a_later_release_is_refused_by_name_whatever_its_shape() {
     let (data, to) = (data(folder.path()), folder.path().join("backup"));
     taken(&data, &to);
     for (backup, format) in [(BACKUP + 1, 1), (BACKUP, release::FORMAT + 1)] {
+        let newer = if backup > BACKUP { backup } else { format };
         let later = format!(r#"{{"backup": {backup}, "format": {format}, "release": "9.8.7", "parts": {{"a": []}}}}"#);
         std::fs::write(to.join(MANIFEST), &later).unwrap();
         let back = folder.path().join("back");
         let refused = [restore(&to, &back).err(), take(&data, &to, String::new(), 5).err()];
         for error in refused {
             let named = matches!(&error, Some(BackupError::Host(HostError::Newer { release, format: found, .. }))
-                if release == "9.8.7" && *found == 2);
+                if release == "9.8.7" && *found == newer);
             assert!(named, "{error:?}");
         }
         assert!(!back.exists());

@@ -2,12 +2,17 @@
 //!
 //! A newcomer is always let in as long as somebody waits or still sends a body: the one that has done so for longest is
 //! cut. So who opens connections and leaves them idle shuts nobody out. Must stay true: a request whose function runs,
-//! or whose answer is being sent, is never cut for another's sake.
+//! or whose answer is being sent, is never cut for another's sake; and a burst of newcomers never holds more descriptors
+//! than there are places, but for [`SPARE`].
 
 use crate::front::client::Counted;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// Connections that may be there beyond those that have a place: newcomers, and those that were cut and have not ended
+/// yet.
+const SPARE: usize = 32;
 
 /// What a connection does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +31,7 @@ pub(crate) struct Connections {
     most: usize,
     most_of_address: usize,
     open: Mutex<Open>,
+    descriptors: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +71,14 @@ pub(crate) struct Place {
 
 impl Connections {
     pub(crate) fn new(most: usize, most_of_address: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_of_address, open: Mutex::default() })
+        let descriptors = Arc::new(Semaphore::new(most.saturating_add(SPARE).min(Semaphore::MAX_PERMITS)));
+        Arc::new(Self { most, most_of_address, open: Mutex::default(), descriptors })
+    }
+
+    /// Waits until one more connection may be accepted; it keeps this until its descriptor is closed.
+    pub(crate) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed, so there is always a permit in the end.
+        Arc::clone(&self.descriptors).acquire_owned().await.ok()
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -193,6 +206,19 @@ mod tests {
         // A place that was given back is free.
         drop(fifth);
         assert!(all.admit(from("10.0.0.6")).place.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_burst_waits_until_those_that_were_cut_have_ended() {
+        let all = Connections::new(2, 2);
+        let mut held = Vec::new();
+        for _ in 0..2 + SPARE {
+            held.push(all.room().await.unwrap());
+        }
+        let mut next = std::pin::pin!(all.room());
+        assert!(futures::poll!(&mut next).is_pending());
+        drop(held.pop());
+        assert!(futures::poll!(&mut next).is_ready());
     }
 
     #[test]

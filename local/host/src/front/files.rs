@@ -125,7 +125,7 @@ impl Files {
             }
             Some(StatusCode::NOT_FOUND) => return Err(Problem::not_found()),
             _ => {
-                tracing::error!(error = %aws_sdk_s3::error::DisplayErrorContext(error), "a file could not be read");
+                tracing::error!(error = vestibule_causes::causes(error), "a file could not be read");
                 return Err(Problem::unavailable());
             }
         }

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::MissedTickBehavior;
 
 /// How often refusals are logged, and changed certificates looked for.
@@ -37,8 +38,12 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, shutdown: im
     regularly.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut backoff = Backoff::default();
     loop {
+        let next = async {
+            let room = front.connections.room().await;
+            backoff.accept(&listener).await.map(|(stream, peer)| (stream, peer, room))
+        };
         let accepted = tokio::select! {
-            accepted = backoff.accept(&listener) => accepted,
+            accepted = next => accepted,
             _ = regularly.tick() => {
                 front.look_after();
                 continue;
@@ -46,7 +51,7 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, shutdown: im
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer)) => front.admit(stream, peer.ip(), graceful.watcher()),
+            Ok((stream, peer, room)) => front.admit(stream, peer.ip(), room, graceful.watcher()),
             Err(error) => {
                 front.refusals.note(Reason::NotAccepted);
                 // Without a descriptor for it, a waiting connection must make room for the next one.
@@ -73,7 +78,7 @@ impl Front {
     }
 
     /// Serves a connection in a task of its own, if there is a place for it.
-    fn admit(self: &Arc<Self>, stream: TcpStream, peer: IpAddr, watcher: Watcher) {
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: IpAddr, room: Option<OwnedSemaphorePermit>, watcher: Watcher) {
         let address = (!self.proxies.include(peer)).then(|| Counted::from(peer));
         let admitted = self.connections.admit(address);
         if admitted.has_cut {
@@ -85,6 +90,8 @@ impl Front {
         };
         let front = Arc::clone(self);
         tokio::spawn(async move {
+            // Given back after the stream is closed.
+            let _room = room;
             tokio::select! {
                 () = front.serve_connection(stream, peer, Arc::new(place), watcher) => {}
                 _ = cut => {}

@@ -4,28 +4,32 @@
 //! thread of the runtime touches a file, and a body that breaks off, or does not have the announced length or checksum,
 //! leaves no object.
 
+mod announced;
+mod conditions;
+mod listing;
+
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use s3s::checksum::ChecksumHasher;
-use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1};
+use s3s::crypto::Checksum as _;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Checksum, ChecksumMode, ChecksumType, CommonPrefix,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CreateBucketInput, CreateBucketOutput,
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, ETag,
-    ETagCondition, EncodingType, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
-    HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, Metadata, Object, PutObjectInput, PutObjectOutput,
-    StreamingBlob, Timestamp, TimestampFormat, UploadPartInput, UploadPartOutput,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, ETag, EncodingType,
+    GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
+    ListObjectsV2Input, ListObjectsV2Output, Metadata, Object, PutObjectInput, PutObjectOutput, StreamingBlob,
+    TimestampFormat, UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
+use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use super::format::{Finished, Header, Opened};
-use super::store::{Condition, Failure, ObjectStore};
+use super::format::{Finished, Header, Named, Opened};
+use super::store::{Failure, ObjectStore};
+use announced::Announced;
+use conditions::{ReadConditions, condition};
+use listing::{Page, Position, percent_encode};
 
 /// Number of bytes passed to or from a blocking thread at once.
 const BLOCK: usize = 256 * 1024;
@@ -56,10 +60,11 @@ impl Endpoint {
     async fn receive(
         &self,
         header: Header,
+        named: Named,
         body: Option<StreamingBlob>,
         announced: Announced,
     ) -> S3Result<(Finished, Checksum)> {
-        let mut staged = self.blocking(move |store| store.stage(header)).await?;
+        let mut staged = self.blocking(move |store| store.stage(header, named)).await?;
         let mut sums = announced.hashers();
         let mut size: i64 = 0;
         if let Some(mut body) = body {
@@ -98,80 +103,6 @@ impl Endpoint {
         let sums = announced.verify(sums)?;
         let done = self.blocking(move |_| staged.finish(None)).await?;
         Ok((done, sums))
-    }
-}
-
-/// What a request announces about its body.
-#[derive(Default)]
-struct Announced {
-    length: Option<i64>,
-    md5: Option<String>,
-    /// Names of checksum headers with their values; those without a value come after the body.
-    sums: Vec<(&'static str, Option<String>)>,
-    trailing: Option<TrailingHeaders>,
-}
-
-const CRC32: &str = "x-amz-checksum-crc32";
-const CRC32C: &str = "x-amz-checksum-crc32c";
-const CRC64NVME: &str = "x-amz-checksum-crc64nvme";
-const SHA1: &str = "x-amz-checksum-sha1";
-const SHA256: &str = "x-amz-checksum-sha256";
-
-impl Announced {
-    fn new(headers: &HeaderMap, trailing: Option<TrailingHeaders>, length: Option<i64>, md5: Option<String>) -> Self {
-        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-        let later: Vec<String> = headers
-            .get_all("x-amz-trailer")
-            .iter()
-            .filter_map(text)
-            .flat_map(|names| names.split(',').map(|n| n.trim().to_ascii_lowercase()).collect::<Vec<_>>())
-            .collect();
-        let sums = [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]
-            .into_iter()
-            .filter_map(|name| match headers.get(name) {
-                Some(value) => Some((name, text(value))),
-                None => later.iter().any(|l| l == name).then_some((name, None)),
-            })
-            .collect();
-        Self { length, md5, sums, trailing }
-    }
-
-    fn hashers(&self) -> (ChecksumHasher, Option<Md5>) {
-        let wanted = |name| self.sums.iter().any(|(n, _)| *n == name);
-        let sums = ChecksumHasher {
-            crc32: wanted(CRC32).then(Crc32::new),
-            crc32c: wanted(CRC32C).then(Crc32c::new),
-            crc64nvme: wanted(CRC64NVME).then(Crc64Nvme::new),
-            sha1: wanted(SHA1).then(Sha1::new),
-            sha256: wanted(SHA256).then(s3s::crypto::Sha256::new),
-        };
-        (sums, self.md5.is_some().then(Md5::new))
-    }
-
-    fn verify(&self, (sums, md5): (ChecksumHasher, Option<Md5>)) -> S3Result<Checksum> {
-        if let (Some(md5), Some(want)) = (md5, &self.md5)
-            && STANDARD.encode(md5.finalize()) != *want
-        {
-            return Err(s3_error!(BadDigest));
-        }
-        let got = sums.finalize();
-        for (name, value) in &self.sums {
-            let got = match *name {
-                CRC32 => &got.checksum_crc32,
-                CRC32C => &got.checksum_crc32c,
-                CRC64NVME => &got.checksum_crc64nvme,
-                SHA1 => &got.checksum_sha1,
-                _ => &got.checksum_sha256,
-            };
-            let late = || {
-                let trailing = self.trailing.as_ref()?;
-                trailing.read(|h| h.get(*name).and_then(|v| v.to_str().ok()).map(str::to_owned))?
-            };
-            if value.clone().or_else(late) != *got {
-                return Err(s3_error!(BadDigest, "the bytes do not have the checksum {name}"));
-            }
-        }
-        Ok(got)
     }
 }
 
@@ -217,17 +148,6 @@ fn encoding(value: Option<String>) -> Option<String> {
     (!kept.is_empty()).then_some(kept)
 }
 
-fn condition(if_match: Option<ETagCondition>, if_none_match: Option<ETagCondition>) -> S3Result<Condition> {
-    Ok(match (if_match, if_none_match) {
-        (None, None) => Condition::None,
-        (None, Some(ETagCondition::Any)) => Condition::Absent,
-        (None, Some(ETagCondition::ETag(tag))) => Condition::Differs(tag.into_value()),
-        (Some(ETagCondition::Any), None) => Condition::Present,
-        (Some(ETagCondition::ETag(tag)), None) => Condition::Matches(tag.into_value()),
-        (Some(_), Some(_)) => return Err(s3_error!(NotImplemented, "If-Match together with If-None-Match")),
-    })
-}
-
 fn etag(header: &Header) -> ETag {
     ETag::Strong(header.etag.clone())
 }
@@ -238,45 +158,6 @@ fn modified(header: &Header) -> SystemTime {
 
 fn length(bytes: u64) -> S3Result<i64> {
     i64::try_from(bytes).map_err(s3s::S3Error::internal_error)
-}
-
-/// The headers of a read's conditions.
-struct ReadConditions {
-    if_match: Option<ETagCondition>,
-    if_none_match: Option<ETagCondition>,
-    if_modified_since: Option<Timestamp>,
-    if_unmodified_since: Option<Timestamp>,
-}
-
-impl ReadConditions {
-    fn check(&self, of: &Header) -> S3Result<()> {
-        let tag = etag(of);
-        // HTTP dates are whole seconds.
-        let seconds = Duration::from_secs(of.last_modified_ms / 1000);
-        let modified = Timestamp::from(UNIX_EPOCH + seconds);
-        let matches = |c: &ETagCondition| c.as_etag().is_none_or(|e| e.weak_cmp(&tag));
-        // By RFC 9110 a tag outranks a date.
-        match (&self.if_match, &self.if_unmodified_since) {
-            (Some(c), _) if !matches(c) => return Err(s3_error!(PreconditionFailed)),
-            (None, Some(since)) if modified > *since => return Err(s3_error!(PreconditionFailed)),
-            _ => {}
-        }
-        let unchanged = match (&self.if_none_match, &self.if_modified_since) {
-            (Some(c), _) => matches(c),
-            (None, Some(since)) => modified <= *since,
-            (None, None) => false,
-        };
-        if !unchanged {
-            return Ok(());
-        }
-        let mut error = s3_error!(NotModified);
-        let mut headers = HeaderMap::new();
-        if let Ok(tag) = tag.to_http_header() {
-            headers.insert(header::ETAG, tag);
-        }
-        error.set_headers(headers);
-        Err(error)
-    }
 }
 
 fn not_satisfiable(size: u64) -> s3s::S3Error {
@@ -341,7 +222,7 @@ impl S3 for Endpoint {
             ..Header::default()
         };
         let announced = Announced::new(&headers, trailing_headers, input.content_length, input.content_md5);
-        let (done, _) = self.receive(header, input.body, announced).await?;
+        let (done, _) = self.receive(header, Named::ByDigest, input.body, announced).await?;
         let header = self.blocking(move |store| store.commit(&bucket, done, &condition, began)).await?;
         Ok(S3Response::new(PutObjectOutput { e_tag: Some(etag(&header)), ..Default::default() }))
     }
@@ -553,7 +434,7 @@ impl S3 for Endpoint {
         }
         let header = Header { key: input.key, ..Header::default() };
         let announced = Announced::new(&headers, trailing_headers, input.content_length, input.content_md5);
-        let (done, sums) = self.receive(header, input.body, announced).await?;
+        let (done, sums) = self.receive(header, Named::AtRandom, input.body, announced).await?;
         let header = self.blocking(move |store| store.commit_part(&id, number, done)).await?;
         // Checksums that were announced and verified are repeated, for the list of parts.
         Ok(S3Response::new(UploadPartOutput {
@@ -612,104 +493,4 @@ impl S3 for Endpoint {
 
 fn check_part_number(number: i32) -> S3Result<()> {
     if (1..=10_000).contains(&number) { Ok(()) } else { Err(s3_error!(InvalidArgument, "part numbers are 1 to 10000")) }
-}
-
-/// The position that a listing has reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Position {
-    /// This key and all before it are done.
-    Key(String),
-    /// All keys with this common prefix, and all before them, are done.
-    Prefix(String),
-}
-
-impl Position {
-    fn to_token(&self) -> String {
-        let (kind, text) = match self {
-            Self::Key(key) => ('k', key),
-            Self::Prefix(prefix) => ('p', prefix),
-        };
-        URL_SAFE_NO_PAD.encode(format!("{kind}{text}"))
-    }
-
-    fn parse(token: &str) -> S3Result<Self> {
-        let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let text = text.unwrap_or_default();
-        if let Some(key) = text.strip_prefix('k') {
-            Ok(Self::Key(key.to_owned()))
-        } else if let Some(prefix) = text.strip_prefix('p') {
-            Ok(Self::Prefix(prefix.to_owned()))
-        } else {
-            Err(s3_error!(InvalidArgument, "the continuation token is not one of ours"))
-        }
-    }
-
-    fn covers(&self, key: &str) -> bool {
-        match self {
-            Self::Key(last) => key <= last.as_str(),
-            Self::Prefix(last) => key <= last.as_str() || key.starts_with(last.as_str()),
-        }
-    }
-}
-
-/// One page of a listing.
-#[derive(Debug, Default)]
-struct Page {
-    objects: Vec<Header>,
-    prefixes: Vec<String>,
-    /// Where the next page continues, if there is one.
-    next: Option<Position>,
-}
-
-impl Page {
-    /// Takes the headers in the order of their keys.
-    fn of(
-        found: impl Iterator<Item = Header>,
-        prefix: &str,
-        delimiter: Option<&str>,
-        from: Option<&Position>,
-        max: i32,
-    ) -> Self {
-        let max = usize::try_from(max).unwrap_or(0);
-        let mut page = Self::default();
-        if max == 0 {
-            return page;
-        }
-        let mut at: Option<Position> = None;
-        for header in found.skip_while(|header| from.is_some_and(|from| from.covers(&header.key))) {
-            if at.as_ref().is_some_and(|at| at.covers(&header.key)) {
-                continue;
-            }
-            if page.objects.len() + page.prefixes.len() == max {
-                page.next = at;
-                break;
-            }
-            let rest = header.key.get(prefix.len()..).unwrap_or_default();
-            let common = delimiter.and_then(|d| {
-                let end = rest.find(d)? + d.len();
-                header.key.get(..prefix.len() + end).map(str::to_owned)
-            });
-            if let Some(common) = common {
-                at = Some(Position::Prefix(common.clone()));
-                page.prefixes.push(common);
-            } else {
-                at = Some(Position::Key(header.key.clone()));
-                page.objects.push(header);
-            }
-        }
-        page
-    }
-}
-
-/// Encodes keys as S3 does if a listing asks for it, for characters that XML cannot carry.
-fn percent_encode(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push_str(&super::format::hex(&[byte]).to_ascii_uppercase());
-        }
-        out
-    })
 }

@@ -33,7 +33,7 @@ pub(super) struct Header {
     pub size: u64,
     /// Without the quotes.
     pub etag: String,
-    /// Of the bytes, base64.
+    /// Of the bytes, base64; empty for a part of an upload.
     pub sha256: String,
     pub last_modified_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub(super) struct Staged {
     temp: TempFile,
     header: Header,
     room: usize,
-    digest: Sha256,
+    digest: Option<Sha256>,
     size: u64,
 }
 
@@ -81,9 +81,18 @@ pub(super) struct Finished {
     pub(super) header: Header,
 }
 
+/// How the bytes of a file are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    /// By their digest.
+    ByDigest,
+    /// By a random tag: a part is read once, to be joined, and then the whole has a digest.
+    AtRandom,
+}
+
 impl Staged {
     /// Begins a file at `path`.
-    pub(super) fn new(path: PathBuf, header: Header) -> Result<Self, Failure> {
+    pub(super) fn new(path: PathBuf, header: Header, named: Named) -> Result<Self, Failure> {
         let widest = Header {
             size: u64::MAX,
             last_modified_ms: u64::MAX,
@@ -98,28 +107,34 @@ impl Staged {
         let opened = private().create_new(true).open(&path);
         let mut file = opened.map_err(|source| Failure::File { file: path.clone(), source })?;
         let temp = TempFile { path };
+        let digest = (named == Named::ByDigest).then(Sha256::new);
         file.seek(SeekFrom::Start(PREAMBLE + room as u64))?;
-        Ok(Self { file, temp, header, room, digest: Sha256::new(), size: 0 })
+        Ok(Self { file, temp, header, room, digest, size: 0 })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
-        self.digest.update(bytes);
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
         self.size += bytes.len() as u64;
         Ok(())
     }
 
     /// Writes the header and syncs. `parts` marks the entity tag as that of a multipart upload.
     pub(super) fn finish(mut self, parts: Option<usize>) -> Result<Finished, Failure> {
-        let digest = self.digest.finalize();
-        let mut etag = hex(digest.get(..16).unwrap_or_default());
+        let digest = self.digest.map(Sha256::finalize);
+        let mut etag = match &digest {
+            Some(digest) => hex(digest.get(..16).unwrap_or_default()),
+            None => uuid::Uuid::new_v4().simple().to_string(),
+        };
         if let Some(parts) = parts {
             etag = format!("{etag}-{parts}");
         }
         let header = Header {
             size: self.size,
             etag,
-            sha256: base64::engine::general_purpose::STANDARD.encode(digest),
+            sha256: digest.map(|digest| base64::engine::general_purpose::STANDARD.encode(digest)).unwrap_or_default(),
             last_modified_ms: now_ms(),
             ..self.header
         };

@@ -14,14 +14,16 @@
 //! and writing it anew succeeds, so damage heals as a loss does. All functions here block; only threads that may block
 //! call them.
 
+mod uploads;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::format::{Finished, Header, Opened, Staged, hex, open_file, open_object};
+use super::format::{Finished, Header, Named, Opened, Staged, hex, open_file, open_object};
 use crate::durable::{private, private_folder};
 use sha2::{Digest, Sha256};
 
@@ -261,8 +263,8 @@ impl ObjectStore {
     }
 
     /// Begins a file for [`ObjectStore::commit`] or an upload.
-    pub(super) fn stage(&self, header: Header) -> Result<Staged, Failure> {
-        Staged::new(self.temp_path(), header)
+    pub(super) fn stage(&self, header: Header, named: Named) -> Result<Staged, Failure> {
+        Staged::new(self.temp_path(), header, named)
     }
 
     /// Puts a finished file into the object's place, if the condition holds and the object was not removed since the
@@ -386,108 +388,6 @@ impl ObjectStore {
         }
         Ok(found)
     }
-
-    pub(super) fn create_upload(&self, bucket: &str, header: Header) -> Result<String, Failure> {
-        self.head_bucket(bucket)?;
-        let id = uuid::Uuid::new_v4().simple().to_string();
-        let staged = self.stage(Header { bucket: bucket.to_owned(), ..header })?.finish(None)?;
-        let dir = self.temp_path();
-        fs::create_dir(&dir)?;
-        fs::rename(&staged.temp.path, dir.join("upload"))?;
-        sync_dir(&dir)?;
-        fs::rename(&dir, self.upload_path(&id)?)?;
-        sync_dir(&self.inner.root.join(UPLOADS))?;
-        let mut removals = self.removals();
-        let began = removals.count;
-        removals.uploads.insert(id.clone(), began);
-        drop(removals);
-        Ok(id)
-    }
-
-    /// The header that the object of this upload will have.
-    pub(super) fn upload(&self, bucket: &str, key: &str, id: &str) -> Result<Header, Failure> {
-        let (header, _) = open_file(&self.upload_path(id)?.join("upload"))?.ok_or(Failure::NoSuchUpload)?;
-        // An id is valid only for its own object.
-        if header.bucket != bucket || header.key != key {
-            return Err(Failure::NoSuchUpload);
-        }
-        Ok(Header { bucket: String::new(), ..header })
-    }
-
-    pub(super) fn commit_part(&self, id: &str, number: i32, done: Finished) -> Result<Header, Failure> {
-        let dir = self.upload_path(id)?;
-        match fs::rename(&done.temp.path, dir.join(part_name(number))) {
-            // Completed or aborted since this part began.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Failure::NoSuchUpload),
-            other => other?,
-        }
-        match sync_dir(&dir) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Failure::NoSuchUpload),
-            other => other?,
-        }
-        Ok(done.header)
-    }
-
-    /// Joins the parts, given as numbers and entity tags, into the object.
-    pub(super) fn complete_upload(
-        &self,
-        bucket: &str,
-        key: &str,
-        id: &str,
-        parts: &[(i32, Option<String>)],
-        condition: &Condition,
-    ) -> Result<Header, Failure> {
-        let mut staged = self.stage(self.upload(bucket, key, id)?)?;
-        let dir = self.upload_path(id)?;
-        let mut buffer = vec![0; 256 * 1024];
-        for (at, (number, etag)) in parts.iter().enumerate() {
-            let (header, mut opened) = open_file(&dir.join(part_name(*number)))?.ok_or(Failure::InvalidPart)?;
-            if etag.as_ref().is_some_and(|etag| *etag != header.etag) {
-                return Err(Failure::InvalidPart);
-            }
-            if at + 1 < parts.len() && header.size < 5 * 1024 * 1024 {
-                return Err(Failure::PartTooSmall);
-            }
-            loop {
-                let n = opened.file.read(&mut buffer)?;
-                if n == 0 {
-                    break;
-                }
-                staged.write(buffer.get(..n).unwrap_or_default())?;
-            }
-        }
-        // An upload from before a restart is not known any more; as far as anyone can know, nothing was removed
-        // meanwhile.
-        let removals = self.removals();
-        let began = Began(removals.uploads.get(id).copied().unwrap_or(removals.count));
-        drop(removals);
-        let header = self.commit(bucket, staged.finish(Some(parts.len()))?, condition, began)?;
-        // The object exists whatever happens to the parts, so this is not an error.
-        if let Err(error) = self.remove_upload(&dir) {
-            tracing::warn!(%error, "the parts of a completed upload were not removed");
-        }
-        Ok(header)
-    }
-
-    pub(super) fn abort_upload(&self, bucket: &str, key: &str, id: &str) -> Result<(), Failure> {
-        self.upload(bucket, key, id)?;
-        self.remove_upload(&self.upload_path(id)?)
-    }
-
-    fn remove_upload(&self, dir: &Path) -> Result<(), Failure> {
-        // Moved first, because nobody may find half an upload after a crash.
-        let gone = self.temp_path();
-        match fs::rename(dir, &gone) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            other => other?,
-        }
-        sync_dir(&self.inner.root.join(UPLOADS))?;
-        if let Some(id) = dir.file_name().and_then(|name| name.to_str()) {
-            self.removals().uploads.remove(id);
-        }
-        fs::remove_dir_all(&gone)?;
-        Ok(())
-    }
 }
 
 impl Removals {
@@ -502,10 +402,6 @@ impl Removals {
     fn happened_since(&self, began: Began, path: &Path) -> bool {
         self.last.iter().rev().take_while(|(number, _)| *number > began.0).any(|(_, removed)| removed == path)
     }
-}
-
-fn part_name(number: i32) -> String {
-    format!("{number:05}")
 }
 
 fn parent(path: &Path) -> Result<&Path, Failure> {

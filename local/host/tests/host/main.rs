@@ -6,5 +6,6 @@
 
 mod gate;
 mod health;
+mod replay;
 mod s3;
 mod services;

@@ -1,10 +1,12 @@
 //! The object store as the SDK sees it.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::{BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents};
+use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -270,6 +272,59 @@ async fn presigned_links() {
     assert_eq!(sent.status(), StatusCode::OK);
     assert_eq!(server.get("up").await, b"from a link");
     server.stop().await;
+}
+
+/// What requests announce about the signature of their bodies.
+#[derive(Clone, Debug, Default)]
+struct Announced(Arc<Mutex<Vec<String>>>);
+
+impl Intercept for Announced {
+    fn name(&self) -> &'static str {
+        "Announced"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.request().headers().get("x-amz-content-sha256");
+        self.0.lock().unwrap().extend(body.map(str::to_owned));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn within_a_process_a_file_is_sent_without_signed_pieces_and_with_its_checksum() {
+    let dir = tempfile::tempdir().unwrap();
+    let services = Services::new().unwrap().with_files(ObjectStore::open(dir.path().join("files")).unwrap());
+    let announced = Announced::default();
+    let watched = services.clients().s3.config().to_builder().interceptor(announced.clone()).build();
+    let client = Client::from_conf(watched);
+    client.create_bucket().bucket(BUCKET).send().await.unwrap();
+    let (path, content) = (dir.path().join("report"), vec![7; 300_000]);
+    std::fs::write(&path, &content).unwrap();
+    announced.0.lock().unwrap().clear();
+
+    let body = ByteStream::from_path(&path).await.unwrap();
+    client.put_object().bucket(BUCKET).key("whole").body(body).send().await.unwrap();
+    let id = client.create_multipart_upload().bucket(BUCKET).key("parts").send().await.unwrap().upload_id.unwrap();
+    let body = ByteStream::from_path(&path).await.unwrap();
+    let part = client.upload_part().bucket(BUCKET).key("parts").upload_id(&id).part_number(1).body(body);
+    let done = part.send().await.unwrap();
+    let part = CompletedPart::builder().part_number(1).set_e_tag(done.e_tag).set_checksum_crc32(done.checksum_crc32);
+    let parts = CompletedMultipartUpload::builder().parts(part.build()).build();
+    let complete =
+        client.complete_multipart_upload().bucket(BUCKET).key("parts").upload_id(&id).multipart_upload(parts);
+    complete.send().await.unwrap();
+    let pieces =
+        announced.0.lock().unwrap().iter().filter(|body| body.starts_with("STREAMING")).cloned().collect::<Vec<_>>();
+    assert_eq!(pieces, ["STREAMING-UNSIGNED-PAYLOAD-TRAILER"; 2]);
+    for key in ["whole", "parts"] {
+        let got = client.get_object().bucket(BUCKET).key(key).send().await.unwrap();
+        assert_eq!(got.body.collect().await.unwrap().to_vec(), content, "{key}");
+    }
 }
 
 #[tokio::test]
