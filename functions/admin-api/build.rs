@@ -3,6 +3,8 @@
 //!
 //! Must stay true: the names, paths, query parameters and permissions of operations are written only in `openapi.yaml`.
 
+#[path = "build/bundle.rs"]
+mod bundle;
 #[path = "build/enums.rs"]
 mod enums;
 #[path = "build/operations.rs"]

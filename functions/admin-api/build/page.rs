@@ -1,12 +1,13 @@
-//! Puts the page's files into the binary: each as it is, and compressed by gzip and brotli where that is smaller.
+//! Puts the page's files into the binary: what the page begins with joined (see `bundle`), each as it is, and compressed by
+//! gzip and brotli where that is smaller.
 //!
 //! All files but the page itself have a version in their address, a digest of all of them. So a browser may keep each for
 //! good, and the modules of one page are of one version. They name each other by relative addresses, which the version
 //! does not change; only `index.html` has it written in.
 
 use crate::Result;
+use crate::bundle::{Files, join};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -18,13 +19,14 @@ const LEAST: usize = 256;
 
 /// Writes the files to `out`, and a table of them. `made` are files that are made by this build, by their paths.
 pub fn write(web: &Path, made: &[(&str, String)], out: &Path) -> Result<()> {
-    let mut files = BTreeMap::new();
+    let mut files = Files::new();
     collect(web, "", &mut files)?;
     for (path, text) in made {
         if files.insert((*path).to_owned(), text.clone().into_bytes()).is_some() {
             return Err(format!("{path} is made from other files, so it must not be there").into());
         }
     }
+    join(INDEX, &mut files)?;
     let version = version_of(&files);
     let index = files.get_mut(INDEX).ok_or("there is no index.html")?;
     *index = String::from_utf8(index.clone())?.replace("\"assets/", &format!("\"assets/{version}/")).into_bytes();
@@ -61,7 +63,7 @@ pub fn write(web: &Path, made: &[(&str, String)], out: &Path) -> Result<()> {
 }
 
 /// The files of a folder, by their paths from the first one.
-fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+fn collect(folder: &Path, prefix: &str, files: &mut Files) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().into_string().map_err(|name| format!("{name:?} is not UTF-8"))?;
@@ -75,7 +77,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -
     Ok(())
 }
 
-fn version_of(files: &BTreeMap<String, Vec<u8>>) -> String {
+fn version_of(files: &Files) -> String {
     let mut all = Sha256::new();
     for (path, content) in files {
         // The length separates a file from the next.
@@ -94,7 +96,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Each file compressed by gzip and by brotli, in their order; on two threads, since the largest takes half of the time.
-fn compress_all(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<[Vec<u8>; 2]>> {
+fn compress_all(files: &Files) -> Result<Vec<[Vec<u8>; 2]>> {
     let contents: Vec<&Vec<u8>> = files.values().collect();
     let part = |which: usize| -> std::io::Result<Vec<(usize, [Vec<u8>; 2])>> {
         let mut by_size: Vec<usize> = (0..contents.len()).collect();

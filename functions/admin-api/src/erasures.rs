@@ -10,7 +10,7 @@ use vestibule_domain::{Timestamp, fold};
 use vestibule_platform::credentials::random;
 use vestibule_platform::problem::json as answer;
 use vestibule_platform::{HttpResponse, Problem};
-use vestibule_store::{Credential, Erasing, Kept, KeptAbout, OlderFiles, Subject, Tenant};
+use vestibule_store::{Credential, Erasing, Kept, KeptAbout, OlderFiles, StoreError, Subject, Tenant};
 
 /// Longest name of a person or a device.
 const MOST_BYTES: usize = 512;
@@ -65,7 +65,12 @@ impl Api {
             .collect();
         let by = asker(call);
         let erased = store.erase(&call.tenant, &subject, older_files, (id.as_str(), by.as_str()), call.now).await;
-        let erased = erased.map_err(store_problem)?;
+        let erased = erased.map_err(|error| match error {
+            error @ StoreError::Older { .. } => {
+                Problem::new(StatusCode::CONFLICT, "Nobody can be erased yet").detail(format!("{error}."))
+            }
+            error => store_problem(error),
+        })?;
         let is_ours = |one: &Erasing| one.tenant == call.tenant.id && one.id() == id;
         for erasing in store.erasings().await.map_err(store_problem)?.iter().filter(|one| is_ours(one)) {
             if !store.end_erasing_without_files(erasing, call.now).await.map_err(store_problem)? {

@@ -1,4 +1,4 @@
-//! The published files: their list, and links to download them.
+//! The published files: their list, and links to download them. What is past the longest retention is not offered.
 
 use crate::{Api, Call, problem, store_problem};
 use http::{HeaderValue, Method, StatusCode, header};
@@ -15,7 +15,7 @@ const MOST_LISTED: usize = 500;
 impl Api {
     /// The files, newest first.
     pub(crate) async fn list_files(&self, call: &Call) -> Result<HttpResponse, Problem> {
-        let files = self.archive.store().files(&call.tenant.id, MOST_LISTED).await.map_err(store_problem)?;
+        let files = self.archive.files(&call.tenant, MOST_LISTED, call.now).await.map_err(store_problem)?;
         let zone = call.tenant.settings.time_zone;
         let shown: Vec<_> = files
             .iter()
@@ -76,11 +76,10 @@ impl Api {
     }
 
     async fn find(&self, call: &Call, name: &str) -> Result<Option<FileRecord>, Problem> {
-        let store = self.archive.store();
         if name == "latest" {
-            return store.latest_file(&call.tenant.id).await.map_err(store_problem);
+            return self.archive.store().latest_file(&call.tenant.id).await.map_err(store_problem);
         }
-        let files = store.files(&call.tenant.id, MOST_LISTED).await.map_err(store_problem)?;
+        let files = self.archive.files(&call.tenant, MOST_LISTED, call.now).await.map_err(store_problem)?;
         let zone = call.tenant.settings.time_zone;
         let day = Day::parse(name).ok();
         // The newest come first, so the first file of a date is the later one.

@@ -228,7 +228,7 @@ fn problem(error: &ArchiveError) -> Problem {
         ArchiveError::Report(ReportError::UnknownParameter { known }) => query::unknown(known),
         // Until a newer file is built, the current one may lack a question that was added since.
         ArchiveError::Report(ReportError::NoQuestion(_))
-        | ArchiveError::Store(StoreError::Busy | StoreError::Unavailable(_))
+        | ArchiveError::Store(StoreError::Busy | StoreError::Unavailable(_) | StoreError::Newer { .. })
         | ArchiveError::Bucket(_) => {
             tracing::error!(%error, "a question could not be answered for now");
             Problem::unavailable()

@@ -60,7 +60,6 @@ class Server:
     ends_hook: str
     tenant: str
     file: Path
-    web: Path
 
     def ask(self, method, path, body=None, token=None, **headers) -> Answer:
         data = None if body is None else json.dumps(body).encode()
@@ -125,9 +124,9 @@ class Server:
 
 
 def given_server() -> Server:
-    names = ["URL", "TOKEN", "READER", "LINK", "SECRET", "ENDS_TOKEN", "ENDS_HOOK", "TENANT", "FILE", "WEB"]
+    names = ["URL", "TOKEN", "READER", "LINK", "SECRET", "ENDS_TOKEN", "ENDS_HOOK", "TENANT", "FILE"]
     given = {name.lower(): os.environ[f"VESTIBULE_{name}"] for name in names}
-    return Server(**given | {"file": Path(given["file"]), "web": Path(given["web"])})
+    return Server(**given | {"file": Path(given["file"])})
 
 
 @pytest.fixture(scope="session")

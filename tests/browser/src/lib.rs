@@ -7,10 +7,10 @@
 
 mod chromium;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use vestibule_program_tests::{Folder, Serve};
-use vestibule_test_tools::{venv, workspace};
+use vestibule_test_tools::venv;
 
 /// The packages that pip installs; the last includes axe-core.
 const TOOLS: [&str; 3] = ["playwright==1.65.2", "pytest==9.2.0", "axe-playwright-python==0.1.8"];
@@ -62,8 +62,7 @@ impl Sample {
             .env("VESTIBULE_SECRET", &self.secret)
             .env("VESTIBULE_ENDS_TOKEN", &self.ends_token)
             .env("VESTIBULE_ENDS_HOOK", ends_hook)
-            .env("VESTIBULE_FILE", self.made(&["export", TENANT], "path"))
-            .env("VESTIBULE_WEB", web());
+            .env("VESTIBULE_FILE", self.made(&["export", TENANT], "path"));
         python
     }
 
@@ -72,9 +71,4 @@ impl Sample {
         let answer = self.folder.json(arguments);
         answer[name].as_str().unwrap_or_else(|| panic!("{arguments:?} gives no {name}: {answer}")).to_owned()
     }
-}
-
-/// The page's files.
-fn web() -> PathBuf {
-    workspace().join("functions/admin-api/web")
 }

@@ -22,6 +22,23 @@ fn sources_are_formatted() {
     succeeds(&mut prettier, "to format: FORMAT_PAGE=1 cargo test -p vestibule-page-tests");
 }
 
+/// A view without its address there is tested by nobody for accessibility.
+#[test]
+fn every_view_is_looked_at_in_a_browser() {
+    let read = |path: &str| std::fs::read_to_string(workspace().join(path)).unwrap();
+    let views = read("functions/admin-api/web/assets/shell/views.js");
+    let addresses = read("tests/browser/pages/views.py");
+    let opened: Vec<&str> = addresses
+        .split("\"#/")
+        .skip(1)
+        .filter_map(|after| after.split(|letter: char| !letter.is_alphanumeric() && letter != '-').next())
+        .collect();
+    let paths: Vec<&str> = views.split("path: '").skip(1).filter_map(|after| after.split('\'').next()).collect();
+    assert!(paths.len() > 10, "{paths:?}");
+    let lacking: Vec<_> = paths.iter().filter(|path| !opened.contains(path)).collect();
+    assert!(lacking.is_empty(), "not in tests/browser/pages/views.py: {lacking:?}");
+}
+
 #[test]
 fn types_agree() {
     let sources = Sources::lay_out();

@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod browser_sessions;
+mod bundle;
 mod files;
 mod lost_answers;
 mod page_files;

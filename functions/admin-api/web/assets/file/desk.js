@@ -6,6 +6,7 @@
  * Opening can be cancelled at any time, and a file that can't be opened does not change the view.
  */
 
+import { FileApi } from './api.js';
 import { h, patch, uniqueId } from '../kit/dom.js';
 import { progressBar } from '../kit/chart.js';
 import { bytes, dateTime } from '../kit/format.js';
@@ -125,8 +126,7 @@ export function openFile(source) {
     progress(null);
     document.body.append(dialog);
     dialog.showModal();
-    import('./api.js')
-      .then(({ FileApi }) => FileApi.open(source, { onProgress: progress, signal: leave.signal }))
+    FileApi.open(source, { onProgress: progress, signal: leave.signal })
       .then((api) => {
         opened = api;
         dialog.close();

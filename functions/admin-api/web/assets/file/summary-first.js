@@ -6,6 +6,8 @@
  * What must stay true: the server's answer replaces the summary's, and a missing summary is not an error.
  */
 
+import { FileApi } from './api.js';
+
 /** Milliseconds after which a server counts as slow. */
 const PATIENCE = 2_500;
 
@@ -17,7 +19,6 @@ async function fromSummary(api, operation, parameters, { signal, onPart }) {
   const newest = files.find((file) => file.summary);
   if (!newest) return;
   const { url, fileName } = await api.get('getFileLink', { id: newest.id, part: 'summary' }, { signal });
-  const { FileApi } = await import('./api.js');
   const source = { url, name: fileName, sizeBytes: newest.summary.sizeBytes };
   const summary = await FileApi.open(source, { signal });
   const answer = await summary.get(operation, parameters, { signal });

@@ -18,11 +18,11 @@ import { aboutFile, notInFile, openFile, watchDrops } from '../file/desk.js';
 import { pageHead, problemNotice } from '../kit/parts.js';
 import { addressOf, readAddress, segment } from '../kit/address.js';
 import { drawHeader } from './header.js';
-import { loadView } from './load.js';
 import { Session } from './session.js';
+import signIn from './sign-in.js';
 import { HOME, VIEWS } from './views.js';
 
-const SIGN_IN = { path: 'sign-in', folder: '.', title: 'Sign in', load: () => import('./sign-in.js') };
+const SIGN_IN = { path: 'sign-in', title: 'Sign in' };
 
 const main = landmark('main');
 const live = landmark('live');
@@ -119,14 +119,12 @@ function putAside() {
   document.title = `${SIGN_IN.title} – Vestibule`;
   drawTop();
   focusHeading(root, leave.signal);
-  loadView(SIGN_IN)
-    .then((module) => module.default.show(signInContext(root, new URLSearchParams(), leave.signal, goOn)))
-    .catch((error) =>
-      patch(
-        root,
-        problemNotice(error, () => location.reload()),
-      ),
-    );
+  showSignIn(root, new URLSearchParams(), leave.signal, goOn).catch((error) =>
+    patch(
+      root,
+      problemNotice(error, () => location.reload()),
+    ),
+  );
 }
 
 /** Ends the waiting for a sign-in. @param {boolean} again whether requests that wait are sent again */
@@ -167,16 +165,11 @@ async function followOthers() {
   else putAside();
 }
 
-/** What the sign-in view is given. */
-const signInContext = (root, parameters, signal, signedIn) => ({
-  root,
-  parameters,
-  signal,
-  signedIn,
-  session: state.session,
-  config: state.config,
-  openFile: lookAt,
-});
+async function showSignIn(root, parameters, signal, signedIn) {
+  const config = await readConfig();
+  if (signal.aborted) return;
+  await signIn.show({ root, parameters, signal, signedIn, session: state.session, config, openFile: lookAt });
+}
 
 function closeFile() {
   state.file?.close();
@@ -265,20 +258,19 @@ async function show(root, found, signal, isNew) {
     patch(root, notInFile(found));
     return;
   }
-  const module = await loadView(found.view);
-  if (signal.aborted) return;
   if (found.view === SIGN_IN) {
     const signedIn = () => {
       if (readAddress(location.hash).path === SIGN_IN.path) history.replaceState(null, '', '#/');
       begin();
     };
-    await module.default.show(signInContext(root, found.parameters, signal, signedIn));
+    await showSignIn(root, found.parameters, signal, signedIn);
     return;
   }
   // If the server gives no role, offer everything: the server refuses what is not allowed.
   const role = state.tenant?.role ?? 'admin';
-  state.shown.keeps = Boolean(module.default.keeps);
-  await module.default.show({
+  const { module } = found.view;
+  state.shown.keeps = Boolean(module.keeps);
+  await module.show({
     root,
     parameters: found.parameters,
     rest: found.rest,
@@ -297,7 +289,6 @@ async function show(root, found, signal, isNew) {
 
 /** What “Try again” does, if trying again can help. */
 function wayOn(error) {
-  if (error.members?.reload) return () => location.reload();
   return state.file && error.status === 404 ? null : route;
 }
 
@@ -359,21 +350,25 @@ async function route() {
   }
 }
 
+/** What the deployment says about signing in; who is signed in never asks. */
 async function readConfig() {
   const none = { oidc: null };
   try {
-    const response = await fetch('config.json', { cache: 'no-store', credentials: 'omit' });
-    return response.ok ? { ...none, ...(await response.json()) } : none;
+    if (!state.config) {
+      const response = await fetch('config.json', { cache: 'no-store', credentials: 'omit' });
+      if (!response.ok) return none;
+      state.config = { ...none, ...(await response.json()) };
+    }
+    return state.config;
   } catch {
     return none;
   }
 }
 
 async function start() {
-  state.config = await readConfig();
   state.server = new Api(signInAgain);
   // It asks without the waiting: it is what the others wait for.
-  state.session = new Session(new Api(), state.config.oidc, followOthers);
+  state.session = new Session(new Api(), readConfig, followOthers);
   await state.session.arrive();
   // If the server can't be reached, the sign-in says so when it is used; a file can be opened all the same.
   if (!state.session.isSignedIn) await state.session.look().catch(() => {});

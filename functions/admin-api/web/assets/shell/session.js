@@ -82,13 +82,12 @@ async function ask(address, options) {
 export class Session {
   /**
    * @param {import('./api.js').Api} api
-   * @param {{issuer: string, clientId: string, scope?: string}|null} oidc
+   * @param {() => Promise<{oidc: any}>} config gives what the deployment says; only called where somebody signs in
    * @param {() => void} onChange called when another tab signed in or out
    */
-  constructor(api, oidc, onChange) {
+  constructor(api, config, onChange) {
     this.api = api;
-    /** @type {any} */
-    this.oidc = oidc;
+    this.config = config;
     this.isSignedIn = false;
     /** The reason for signing in, shown above the form. */
     this.reason = null;
@@ -148,7 +147,8 @@ export class Session {
 
   /** Goes to the organisation's sign-in service, where there is one. */
   async leaveToSignIn() {
-    const service = await this.#discover();
+    const { oidc } = await this.config();
+    const service = await this.#discover(oidc);
     const [state, verifier] = [random(), random()];
     const challenge = base64Url(
       new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))),
@@ -157,9 +157,9 @@ export class Session {
     const address = new URL(service.authorization_endpoint);
     const asked = {
       response_type: 'code',
-      client_id: this.oidc.clientId,
+      client_id: oidc.clientId,
       redirect_uri: here(),
-      scope: this.oidc.scope || 'openid',
+      scope: oidc.scope || 'openid',
       state,
       code_challenge: challenge,
       code_challenge_method: 'S256',
@@ -176,7 +176,8 @@ export class Session {
     storage.remove(PENDING);
     // First of all the code leaves the address and the history.
     history.replaceState(null, '', `${location.pathname}${pending?.hash ?? ''}`);
-    if (!this.oidc || !pending || pending.state !== found.get('state')) {
+    const { oidc } = await this.config();
+    if (!oidc || !pending || pending.state !== found.get('state')) {
       this.reason = 'That sign-in was started in another tab, so it was not used. Try again.';
       return;
     }
@@ -185,7 +186,7 @@ export class Session {
       return;
     }
     try {
-      const service = await this.#discover();
+      const service = await this.#discover(oidc);
       const answer = await ask(service.token_endpoint, {
         method: 'POST',
         headers: { Accept: 'application/json' },
@@ -193,7 +194,7 @@ export class Session {
           grant_type: 'authorization_code',
           code: found.get('code') ?? '',
           redirect_uri: here(),
-          client_id: this.oidc.clientId,
+          client_id: oidc.clientId,
           code_verifier: pending.verifier,
         }),
       });
@@ -204,8 +205,8 @@ export class Session {
     }
   }
 
-  async #discover() {
-    const issuer = this.oidc.issuer.replace(/\/+$/, '');
+  async #discover(oidc) {
+    const issuer = oidc.issuer.replace(/\/+$/, '');
     const service = await ask(`${issuer}/.well-known/openid-configuration`, {});
     if (String(service.issuer).replace(/\/+$/, '') !== issuer) {
       throw new ApiProblem(0, { title: 'The sign-in service is not the one that is configured' });

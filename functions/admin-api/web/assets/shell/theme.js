@@ -1,5 +1,6 @@
 /*
- * The theme that was chosen, before anything is painted: a classic script, as modules come too late for that.
+ * The theme that was chosen, before anything is painted: the page's script runs this at once, and the modules after it
+ * when the document is there (build/bundle.rs).
  * What must stay true: without a choice the system decides, and a browser without storage is not an error.
  */
 (() => {

@@ -1,53 +1,67 @@
 /*
- * The views, in the order of the navigation. A view's module is loaded when it is first shown.
+ * The views, in the order of the navigation.
  *
- * What must stay true: a module's default export has `show(context)`, and `keeps` where its element stays while only
- * the parameters of its address change. A module is named like its view's path, by which it is loaded again (load.js).
- * `under` is the view in the navigation to which a view outside it belongs. A view that `needsServer` can't show an
- * opened file.
+ * What must stay true: a `module`, the default export of one, has `show(context)`, and `keeps` where its element stays
+ * while only the parameters of its address change. `under` is the view in the navigation to which a view outside it
+ * belongs. A view that `needsServer` can't show an opened file.
  */
+
+import account from '../views/account.js';
+import attempt from '../views/attempt.js';
+import attempts from '../views/attempts.js';
+import device from '../views/device.js';
+import diagnostics from '../views/diagnostics.js';
+import esp from '../views/esp.js';
+import files from '../views/files.js';
+import incomplete from '../views/incomplete.js';
+import profile from '../views/profile.js';
+import profiles from '../views/profiles.js';
+import senders from '../views/senders.js';
+import session from '../views/session.js';
+import sessions from '../views/sessions.js';
+import status from '../views/status.js';
 
 export const HOME = 'incomplete';
 
 export const VIEWS = [
-  { path: 'incomplete', title: 'Incomplete enrollments', nav: true, load: () => import('../views/incomplete.js') },
-  { path: 'status', title: 'Enrollment status', nav: true, load: () => import('../views/status.js') },
-  { path: 'esp', title: 'ESP', nav: true, load: () => import('../views/esp.js') },
+  { path: 'incomplete', title: 'Incomplete enrollments', nav: true, module: incomplete },
+  { path: 'status', title: 'Enrollment status', nav: true, module: status },
+  { path: 'esp', title: 'ESP', nav: true, module: esp },
   {
     path: 'diagnostics',
     title: 'Diagnostics',
     nav: true,
     needsServer: true,
-    load: () => import('../views/diagnostics.js'),
+    module: diagnostics,
   },
   {
     path: 'senders',
     title: 'Senders',
     nav: true,
     needsServer: true,
-    load: () => import('../views/senders.js'),
+    module: senders,
   },
-  { path: 'files', title: 'Files', nav: true, needsServer: true, load: () => import('../views/files.js') },
-  { path: 'account', title: 'Account', needsServer: true, load: () => import('../views/account.js') },
-  { path: 'attempts', title: 'Attempts', under: 'incomplete', load: () => import('../views/attempts.js') },
-  { path: 'attempt', title: 'Attempt', under: 'incomplete', load: () => import('../views/attempt.js') },
+  { path: 'files', title: 'Files', nav: true, needsServer: true, module: files },
+  { path: 'account', title: 'Account', needsServer: true, module: account },
+  { path: 'attempts', title: 'Attempts', under: 'incomplete', module: attempts },
+  { path: 'attempt', title: 'Attempt', under: 'incomplete', module: attempt },
   {
     path: 'profiles',
     title: 'ESP profiles',
 
     under: 'esp',
     needsServer: true,
-    load: () => import('../views/profiles.js'),
+    module: profiles,
   },
-  { path: 'sessions', title: 'ESP sessions', under: 'esp', load: () => import('../views/sessions.js') },
-  { path: 'session', title: 'ESP session', under: 'esp', load: () => import('../views/session.js') },
+  { path: 'sessions', title: 'ESP sessions', under: 'esp', module: sessions },
+  { path: 'session', title: 'ESP session', under: 'esp', module: session },
   {
     path: 'device',
     title: 'Device on the ESP',
 
     under: 'esp',
     needsServer: true,
-    load: () => import('../views/device.js'),
+    module: device,
   },
   {
     path: 'profile',
@@ -55,6 +69,6 @@ export const VIEWS = [
 
     under: 'esp',
     needsServer: true,
-    load: () => import('../views/profile.js'),
+    module: profile,
   },
 ];

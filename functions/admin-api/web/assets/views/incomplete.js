@@ -288,30 +288,39 @@ export default {
     /** @type {Answer} */
     let newest = null;
     let before;
-    const standing = askCoverage({ ...range, os: parameters.get('os') }, context).then((found) => {
-      coverage = found;
-      if (newest) draw(newest, before);
-    });
-    const ofWeb = askWebEnrollment({ ...range, os: parameters.get('os') }, context).then((found) => {
-      web = found;
-      if (newest) draw(newest, before);
-    });
-    // The comparison's instant applies.
-    standing.catch(() => {});
-    ofWeb.catch(() => {});
+    /** @type {Promise<any>|null} */
+    let standing = null;
+    const askStanding = () => {
+      const asked = { ...range, os: parameters.get('os') };
+      standing ??= Promise.all([
+        askCoverage(asked, context).then((found) => {
+          coverage = found;
+          if (newest) draw(newest, before);
+        }),
+        askWebEnrollment(asked, context).then((found) => {
+          web = found;
+          if (newest) draw(newest, before);
+        }),
+      ]);
+      // Awaited below, where a problem is shown by the view.
+      standing.catch(() => {});
+    };
+    // A server without recent requests is asked one question first, since each that is asked beside it starts another copy of
+    // the function. Whoever changes a filter has waited for that already.
+    if (!isNew) askStanding();
     const arrived = (report) => {
       newest = report;
       draw(report, before);
+      askStanding();
       comparison ??= previous(report, context).then((found) => {
         before = found;
         draw(newest, before);
       });
-      // Awaited below, where a problem is shown by the view.
       comparison.catch(() => {});
     };
     const options = { signal, onPart: arrived, range: { from: range.from, to: range.to } };
     arrived(await summaryFirst(api, 'getIncompleteEnrollments', asked, options));
-    await Promise.all([comparison, standing, ofWeb]);
+    await Promise.all([comparison, standing]);
     const abandoned = orNotReported(newest.abandoned, (n) => `${count(n)} abandoned`);
     if (!isNew) announce(`Of ${count(newest.initiated)} initiated: ${abandoned}.`);
   },
