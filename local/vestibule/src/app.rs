@@ -12,13 +12,14 @@ use event_publisher::Publisher;
 use graph_pull::{GraphPull, Puller, addresses_from_env};
 use report_export::Exporter;
 use report_tick::Tick;
+use serde_json::{Value, json};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use tokio::task::JoinSet;
 use vestibule_archive::{self as archive, Archive};
 use vestibule_domain::{TenantId, Timestamp};
 use vestibule_graph::Https;
-use vestibule_host::{Clients, Functions, Host, HostError, Names};
+use vestibule_host::{Clients, Functions, Host, HostError, Names, Shared, release};
 use vestibule_intake::Hook;
 use vestibule_platform::{Access, BoxError, Bus, Clock, Config, Links};
 use vestibule_store::{Store, Tenant};
@@ -45,6 +46,8 @@ pub struct App {
     pub links: Links,
     /// Whether the command only looks, so that nothing of the folder may change.
     is_looking: bool,
+    /// This process among those that share the table, if it does.
+    shared: Option<Shared>,
     /// The publisher.
     pub publisher: Publisher,
     clock: Clock,
@@ -72,6 +75,11 @@ fn config() -> Config {
 /// The table's name in the data folder.
 pub fn table_name() -> String {
     config().table
+}
+
+/// The bus's name in the data folder.
+pub fn bus_name() -> String {
+    config().bus
 }
 
 pub fn scratch_root(data: &Path) -> PathBuf {
@@ -119,6 +127,13 @@ pub fn must_be_there(data: &Path) -> Result<(), BoxError> {
     .into())
 }
 
+/// Whether an event is the tick of a schedule that another process runs.
+async fn runs_elsewhere(shared: Option<&Shared>, function: &str, event: &Value) -> Result<bool, BoxError> {
+    let Some(shared) = shared.filter(|_| event["detail-type"] == "Scheduled Event") else { return Ok(false) };
+    let time = event["time"].as_str().ok_or("a tick without its time")?;
+    Ok(!shared.claim(function, Timestamp::parse(time)?.seconds()).await?)
+}
+
 fn names() -> Names {
     let Config { table, bucket, bus, .. } = config();
     Names { table, bucket, bus }
@@ -132,6 +147,20 @@ impl App {
         // A process that was killed may have left copies there. Nobody uses them.
         remove_folder(&scratch_root(data))?;
         let app = Self::over_folder(host.clients.clone(), data)?;
+        Ok((app, host))
+    }
+
+    /// Works beside other processes on a table and a bucket elsewhere; `folder` is this process's own. Returns the services
+    /// apart, for who runs them.
+    pub async fn share(folder: &Path, names: Names, clients: Clients) -> Result<(Self, Host), BoxError> {
+        let host = Host::share(folder, &names, clients).await?;
+        // A process that was killed may have left copies there. Nobody uses them.
+        remove_folder(&scratch_root(folder))?;
+        let advice = Some(folder.join(ADVICE)).filter(|file| file.exists());
+        let config = Config { table: names.table, bucket: names.bucket, bus: names.bus, advice, ..config() };
+        let (store, target) = (Store::new(host.clients.dynamodb.clone(), config.table.clone()), folder.to_owned());
+        let (clients, shared, links) = (host.clients.clone(), host.shared(), Links::new()?);
+        let app = Self::over(Target::Folder(target), clients, store, config, |archive| archive, links, shared)?;
         Ok((app, host))
     }
 
@@ -180,9 +209,20 @@ impl App {
         let app = Self::of_unmarked(data).await?;
         if let Some(host) = &app.host {
             // What could not be opened stays as it is.
-            host.mark()?;
+            app.mark(host).await?;
         }
         Ok(app)
+    }
+
+    /// Marks the folder of a host as one of this release, and its table as one of the folder's format. Nothing if both
+    /// belong to another process.
+    pub async fn mark(&self, host: &Host) -> Result<(), BoxError> {
+        host.mark().await?;
+        // Tables that are shared are begun by their first tenant, as on AWS.
+        if host.is_owner() && self.shared.is_none() {
+            self.store.begin_format(release::format(&self.folder())?).await?;
+        }
+        Ok(())
     }
 
     async fn of_unmarked(data: &Path) -> Result<Self, BoxError> {
@@ -198,7 +238,7 @@ impl App {
         let store = Store::new(clients.dynamodb.clone(), config.table.clone()).with_notice(data.join(TENANT_CHANGES));
         // The embedded table's stream has one shard.
         let with = |archive: Archive| archive.with_barriers(NonZeroU16::MIN).with_links(links.clone());
-        Self::over(Target::Folder(data.to_owned()), clients, store, config, with, links.clone())
+        Self::over(Target::Folder(data.to_owned()), clients, store, config, with, links.clone(), None)
     }
 
     fn over_stack(stack: &Deployed) -> Result<Self, BoxError> {
@@ -217,7 +257,7 @@ impl App {
         remove_left_copies(&folder)?;
         let config = Config { advice: own, ..stack.config.clone() };
         let store = Store::new(stack.clients.dynamodb.clone(), config.table.clone());
-        Self::over(target, stack.clients.clone(), store, config, |archive| archive, Links::new()?)
+        Self::over(target, stack.clients.clone(), store, config, |archive| archive, Links::new()?, None)
     }
 
     fn over(
@@ -227,6 +267,7 @@ impl App {
         config: Config,
         with: impl FnOnce(Archive) -> Archive,
         links: Links,
+        shared: Option<Shared>,
     ) -> Result<Self, BoxError> {
         let clock = Clock::system();
         let bus = Bus::new(clients.events.clone(), &config);
@@ -235,7 +276,8 @@ impl App {
         let advice = archive::advice(config.advice.as_deref())?;
         let hook_requests = vestibule_platform::config::hook_requests_a_minute()?;
         let archive = with(Archive::new(store.clone(), clients.s3.clone(), config.bucket, scratch.clone(), advice));
-        let written = store.clone().remembering();
+        // What others write as well is soon outdated.
+        let written = if shared.is_some() { store.clone() } else { store.clone().remembering() };
         let hooks = [
             enrollment_events::hook(written.clone(), clock.clone()).limited(hook_requests),
             esp_status::hook(written, clock.clone()).limited(hook_requests),
@@ -246,8 +288,12 @@ impl App {
             hooks,
             pull: GraphPull::new(puller, bus.clone()),
             tick: Tick::new(store.clone(), bus.clone(), clock.clone()),
-            // On a folder this program ends erasures (`erasing`), and on a stack its own sweep does.
-            sweep: Sweep::new(store.clone(), clock.clone()).without_erasures(),
+            // On a folder this program ends erasures (`erasing`), and on a stack its own sweep does. On a table that is
+            // shared nobody knows how far the stream was read, as on a stack.
+            sweep: match shared {
+                Some(_) => Sweep::new(store.clone(), clock.clone()),
+                None => Sweep::new(store.clone(), clock.clone()).without_erasures(),
+            },
             publisher: Publisher::new(store.clone(), bus.clone(), clock.clone()),
             exporter: Exporter::new(archive.clone(), bus.clone(), clock.clone())?,
             api: Api::new(archive, bus, clock.clone(), Access::from_env()?)?,
@@ -258,6 +304,7 @@ impl App {
             scratch,
             links,
             is_looking: false,
+            shared,
             clock,
         })
     }
@@ -275,6 +322,7 @@ impl App {
         let (sweep, publisher, tick) = (self.sweep.clone(), self.publisher.clone(), self.tick.clone());
         let (exporter, api, hooks) = (self.exporter.clone(), self.api.clone(), self.hooks.clone());
         let (pull, archive, clock) = (self.pull.clone(), self.exporter.archive().clone(), self.clock.clone());
+        let [swept, pulled, ticked] = [self.shared.clone(), self.shared.clone(), self.shared.clone()];
         Functions::default()
             .with_http("enrollment-events", move |request| {
                 let hook = events.clone();
@@ -288,14 +336,18 @@ impl App {
                 let api = api.clone();
                 async move { api.handle(request).await }
             })
-            .with_events("abandonment-sweep", move |_event| {
+            .with_events("abandonment-sweep", move |event| {
                 let (sweep, hooks, archive, clock) = (sweep.clone(), hooks.clone(), archive.clone(), clock.clone());
+                let shared = swept.clone();
                 async move {
                     // The sweep also writes the delivery log and closes copies once a minute, since requests may be rare.
                     for hook in &hooks {
                         hook.flush_due().await;
                     }
                     archive.close_idle(Timestamp::from_millis(clock.now_millis()));
+                    if runs_elsewhere(shared.as_ref(), "abandonment-sweep", &event).await? {
+                        return Ok(json!({}));
+                    }
                     Ok(serde_json::to_value(sweep.run().await?)?)
                 }
             })
@@ -304,12 +356,22 @@ impl App {
                 async move { publisher.handle(event).await }
             })
             .with_events("graph-pull", move |event| {
-                let pull = pull.clone();
-                async move { pull.handle(event).await }
+                let (pull, shared) = (pull.clone(), pulled.clone());
+                async move {
+                    if runs_elsewhere(shared.as_ref(), "graph-pull", &event).await? {
+                        return Ok(json!({}));
+                    }
+                    pull.handle(event).await
+                }
             })
             .with_events("report-tick", move |event| {
-                let tick = tick.clone();
-                async move { tick.handle(event).await }
+                let (tick, shared) = (tick.clone(), ticked.clone());
+                async move {
+                    if runs_elsewhere(shared.as_ref(), "report-tick", &event).await? {
+                        return Ok(json!({}));
+                    }
+                    tick.handle(event).await
+                }
             })
             .with_events("report-export", move |event| {
                 let exporter = exporter.clone();

@@ -1,5 +1,6 @@
 //! The command line: commands, arguments and options.
 
+mod format;
 mod graph;
 mod machine;
 mod place;
@@ -7,9 +8,10 @@ mod report;
 mod source;
 mod tenant;
 
+pub use format::FormatCommand;
 pub use graph::GraphCommand;
-pub use machine::{MachineCommand, SendOptions};
-pub use place::{Common, OnFolder, Place, StackOptions};
+pub use machine::{CostOptions, MachineCommand, SendOptions};
+pub use place::{Common, OnFolder, Place, SharedOptions, StackOptions};
 pub use report::ReportCommand;
 pub use source::SourceCommand;
 pub use tenant::{SecretCommand, TenantCommand, TokenCommand};
@@ -56,6 +58,8 @@ pub enum Command {
     Serve {
         #[command(flatten)]
         reach: Reach,
+        #[command(flatten)]
+        shared: SharedOptions,
         #[command(flatten)]
         on: OnFolder,
     },
@@ -178,6 +182,9 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// The format in which items are stored
+    #[command(subcommand)]
+    Format(FormatCommand),
     /// Check now which enrollments are due
     Sweep {
         #[command(flatten)]

@@ -87,16 +87,7 @@ pub fn note(line: impl AsRef<str>) {
 
 /// Prints why the command failed.
 pub fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    note(format!("vestibule: {text}"));
+    note(format!("vestibule: {}", vestibule_causes::causes(error)));
     ExitCode::FAILURE
 }
 

@@ -1,15 +1,18 @@
 //! The program's commands on a stack instead of a folder: with the SDK's own variables for credentials, region and
 //! addresses, in an empty folder.
 //!
-//! Must stay true: no credentials of the machine are used, and nobody else's services are asked.
+//! Must stay true: no credentials of the machine are used, and nobody else's services are asked. Whatever a command asks of
+//! AWS is in the policy that docs/DEPLOY.md gives operators.
 
 use crate::program::{Ran, binary};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use vestibule_permissions::{Asked, Judged, Policy, Wire};
 use vestibule_test_tools::{venv, workspace};
 
 /// How long the emulator may take to start.
@@ -23,6 +26,7 @@ pub struct Stack {
     folder: TempDir,
     options: Vec<String>,
     environment: Vec<(String, String)>,
+    wire: Wire,
 }
 
 impl Stack {
@@ -34,9 +38,18 @@ impl Stack {
         Self::new(&named, text("url"), text("accessKey"), text("secretKey"), "us-east-1")
     }
 
+    /// Services at an address, with what the SDK needs to reach them.
+    pub fn at(environment: &[(&'static str, String)]) -> Self {
+        let value = |name: &str| environment.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
+        let named = ["--table", "vestibule", "--bucket", "vestibule-reports", "--bus", "vestibule"];
+        let (key, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
+        Self::new(&named, value("AWS_ENDPOINT_URL_DYNAMODB"), key, secret, value("AWS_REGION"))
+    }
+
     fn new(options: &[&str], endpoint: &str, key: &str, secret: &str, region: &str) -> Self {
+        let wire = Wire::before(endpoint);
         let environment = [
-            ("AWS_ENDPOINT_URL", endpoint),
+            ("AWS_ENDPOINT_URL", wire.url.as_str()),
             ("AWS_ACCESS_KEY_ID", key),
             ("AWS_SECRET_ACCESS_KEY", secret),
             ("AWS_REGION", region),
@@ -48,7 +61,14 @@ impl Stack {
             folder: tempfile::tempdir().unwrap(),
             options: options.iter().map(|option| (*option).to_owned()).collect(),
             environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            wire,
         }
+    }
+
+    /// What was asked of AWS so far, under the policy for operators.
+    pub fn permissions(&self) -> Judged {
+        let asked: BTreeSet<Asked> = self.wire.asked().into_iter().map(|(_, call)| call).collect();
+        Judged::of(&operators(), &asked)
     }
 
     /// The folder in which the commands run.
@@ -68,15 +88,38 @@ impl Stack {
         command
     }
 
+    /// A command with the options that name the stack.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command_without(arguments);
+        command.args(&self.options);
+        command
+    }
+
+    /// The value of a variable of the environment in which commands run.
+    pub fn variable(&self, name: &str) -> &str {
+        self.environment.iter().find(|(named, _)| named == name).map_or("", |(_, value)| value)
+    }
+
     /// Runs a command.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = self.command_without(arguments);
         ran(command.args(&self.options).arg("--json"))
     }
 
+    /// The same with a text on its standard input.
+    pub fn json_with(&self, arguments: &[&str], input: &str) -> Value {
+        let file = self.folder().join("input");
+        std::fs::write(&file, input).unwrap();
+        let mut command = self.command_without(arguments);
+        Self::read(arguments, &ran(command.args(&self.options).arg("--json").stdin(std::fs::File::open(file).unwrap())))
+    }
+
     /// Runs a command that must succeed, and reads its answer.
     pub fn json(&self, arguments: &[&str]) -> Value {
-        let ran = self.run(arguments);
+        Self::read(arguments, &self.run(arguments))
+    }
+
+    fn read(arguments: &[&str], ran: &Ran) -> Value {
         assert!(ran.success, "{arguments:?}: {}{}", ran.stderr, ran.stdout);
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.stdout))
     }
@@ -90,6 +133,33 @@ impl Stack {
     pub fn fails_without(&self, arguments: &[&str]) -> String {
         refused(arguments, &ran(&mut self.command_without(arguments)))
     }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let refused = self.permissions().refused;
+            assert!(refused.is_empty(), "the policy in docs/DEPLOY.md does not allow this: {refused:#?}");
+        }
+    }
+}
+
+/// The policy that docs/DEPLOY.md gives operators.
+pub fn operators() -> Policy {
+    let page = std::fs::read_to_string(workspace().join("docs/DEPLOY.md")).unwrap();
+    let block = page.split("```json\n").nth(1).and_then(|block| block.split("\n```").next());
+    let document = serde_json::from_str(block.expect("the page has a policy")).unwrap();
+    Policy::of_document(&document, |arn| {
+        let (_, name) = arn.rsplit_once(':').unwrap();
+        for (of_page, ours) in
+            [("table/TABLE", "Table"), ("stack/vestibule/*", "Stack"), ("event-bus/vestibule", "EventBus")]
+        {
+            if let Some(rest) = name.strip_prefix(of_page) {
+                return format!("{ours}{rest}");
+            }
+        }
+        name.strip_prefix("BUCKET").map_or_else(|| panic!("{arn} is of no kind"), |rest| format!("Bucket{rest}"))
+    })
 }
 
 fn ran(command: &mut Command) -> Ran {

@@ -1,4 +1,4 @@
-//! Commands about the machine that the program runs on, and `send`, `completions` and `man`.
+//! Commands about the machine that the program runs on, and `send`, `cost`, `completions` and `man`.
 
 use super::{Common, OnFolder};
 use clap::{Args, Subcommand};
@@ -32,6 +32,9 @@ pub enum MachineCommand {
     },
     /// Sign the events of a file, post them to a webhook, and show the result for each. Exits 1 if any was not taken
     Send(SendOptions),
+    /// Add up what a deployment on AWS costs a month, from measured units of work and dated prices. Needs no account and no
+    /// network
+    Cost(CostOptions),
     /// Print what a shell needs to complete this program's commands and options
     Completions {
         /// The shell
@@ -62,6 +65,29 @@ pub struct SendOptions {
     /// Understood only to say why it can't be.
     #[arg(long, value_name = "NAME", hide = true)]
     pub stack: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to add up.
+#[derive(Args)]
+pub struct CostOptions {
+    /// Enrollments a month, of all tenants together
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub enrollments: u32,
+    /// Tenants
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub tenants: u32,
+    /// Events of an enrollment; by default those of the simulator's sample
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub events: Option<u32>,
+    /// Events that senders post in one request
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub events_a_request: u32,
+    /// Show each unit of work, what it stands on, and each price
+    #[arg(long)]
+    pub units: bool,
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 /// The heading of the options of a stack.
 const STACK: &str = "A deployed stack, instead of a data folder";
 
+/// The heading of the options of what several processes share.
+const SHARED: &str = "A table and a bucket that several processes share";
+
 /// Options of every command that works on a data folder or on a stack.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
@@ -54,6 +57,24 @@ pub struct StackOptions {
     /// The profile of the AWS configuration; by default that of AWS_PROFILE
     #[arg(long, value_name = "NAME", help_heading = STACK)]
     pub profile: Option<String>,
+}
+
+/// A table and a bucket elsewhere, which several processes may share.
+#[derive(Args, Clone, Debug)]
+pub struct SharedOptions {
+    /// The address of a service with DynamoDB's API, for a table that several `serve` share. Its credentials and region are the
+    /// SDK's own, and its table is named by --table (vestibule)
+    #[arg(long, value_name = "URL", requires = "s3_endpoint", help_heading = SHARED)]
+    pub dynamodb_endpoint: Option<String>,
+    /// The address of a service with S3's API, for their bucket. People's browsers read files from there
+    #[arg(long, value_name = "URL", requires = "dynamodb_endpoint", help_heading = SHARED)]
+    pub s3_endpoint: Option<String>,
+    /// The name of that bucket
+    #[arg(
+        long, value_name = "NAME", requires = "dynamodb_endpoint", default_value = "vestibule-reports",
+        help_heading = SHARED
+    )]
+    pub bucket: String,
 }
 
 /// Options of a command that needs a data folder.

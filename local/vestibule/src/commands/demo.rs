@@ -90,7 +90,7 @@ pub async fn run(options: Options) -> Result<(), BoxError> {
     let (app, host) = App::start(&options.data).await?;
     let (listener, url) = reach::listen(options.listen, Scheme::HTTP, None, &options.data).await?;
     let front = FrontSettings { links: Some(app.links.clone()), ..FrontSettings::default() };
-    host.mark()?;
+    app.mark(&host).await?;
     let credentials = prepare_tenant(&app).await?;
     let products = products::prepare(&app, TOKEN).await?;
     let sample = sample_of(&options, app.now())?;

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use vestibule_domain::TenantId;
 use vestibule_platform::BoxError;
 use vestibule_platform::credentials::random;
-use vestibule_store::{Erasing, ErasureRecord, ExportReason, OlderFiles, Subject};
-use vestibule_words::form::count;
+use vestibule_store::{Erasing, ErasureRecord, ExportReason, OlderFiles, REMOVAL, Subject};
+use vestibule_words::form::{count, instant};
 
 /// The wait between two looks whether somebody else has ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -153,31 +153,61 @@ async fn end(app: &App, tenant: &TenantId, id: &str) -> Result<Option<String>, B
 
 pub async fn remove_tenant(name: &str, yes: bool, common: &Common) -> Result<(), BoxError> {
     let app = App::open(&common.place).await?;
-    let tenant = app.tenant(name).await?.id;
-    if app.is_served().is_none() {
-        app.close().await?;
-        // Nothing there may read the whole table, as ending a removal does.
-        return Err(
-            "a tenant of a stack can't be removed yet: revoke its secrets and tokens, and what it has ends by retention".into(),
-        );
+    let tenant = TenantId::parse(name)?;
+    let is_there = app.store.tenant(&tenant).await?.is_some();
+    // One that was interrupted after the tenant's own item went.
+    if !is_there && open(&app, &tenant, REMOVAL).await?.is_none() {
+        return Err(format!("there is no tenant {name}").into());
     }
     if !yes && !is_confirmed(&tenant)? {
         app.close().await?;
         return Err("nothing was removed: type the tenant's name to confirm, or give --yes".into());
     }
-    app.store.begin_removal(&tenant, app.now()).await?;
     let archive = app.exporter.archive();
-    let mut objects = archive.remove_objects(&tenant).await?;
-    let items = app.store.remove_tenant(&tenant, app.now()).await?;
-    // An export that was under way may have published something meanwhile.
-    objects += archive.remove_objects(&tenant).await?;
-    end(&app, &tenant, "tenant").await?;
+    let (mut items, mut objects) = (0, 0);
+    if is_there {
+        app.store.begin_removal(&tenant, app.now()).await?;
+        objects += archive.remove_objects(&tenant).await?;
+        items += app.store.remove_tenant(&tenant, app.now()).await?;
+        // An export that was under way may have published something meanwhile.
+        objects += archive.remove_objects(&tenant).await?;
+    }
+    match app.is_served() {
+        Some(_) => drop(end(&app, &tenant, REMOVAL).await?),
+        None => objects += end_removal_of_stack(&app, &tenant).await?,
+    }
     app.close().await?;
     let value = json!({"tenant": tenant, "items": items, "objects": objects});
     answer(common.json, &value, || {
         format!("{tenant} is removed: {} items and {} objects.", count(items), count(objects))
     });
     Ok(())
+}
+
+/// Waits until nothing that was under way when a removal began can store anything any more, and looks once more. Returns
+/// how many objects that found. A stack's own functions can't do it: none may read the whole table.
+async fn end_removal_of_stack(app: &App, tenant: &TenantId) -> Result<u64, BoxError> {
+    let (mut objects, mut is_said) = (0, false);
+    while let Some(erasing) = open(app, tenant, REMOVAL).await? {
+        let due = erasing.due_at();
+        if app.now() < due {
+            if !is_said {
+                crate::output::note(format!(
+                    "Nothing of {tenant} is left. What was under way may still be stored: this command waits until {} \
+                     and looks once more. If you stop it, the same command does that later.",
+                    instant(due)
+                ));
+                is_said = true;
+            }
+            tokio::time::sleep(LOOK).await;
+            continue;
+        }
+        if app.store.tenant(tenant).await?.is_none() {
+            objects += app.exporter.archive().remove_objects(tenant).await?;
+        }
+        app.store.end_erasing_of_table(&erasing, app.now()).await?;
+    }
+    Ok(objects)
 }
 
 /// Asks on the terminal; without one nobody can confirm.

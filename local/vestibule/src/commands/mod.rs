@@ -1,11 +1,13 @@
 //! The commands, one file each.
 
 mod backup;
+mod cost;
 mod demo;
 mod diagnose;
 mod doctor;
 mod erase;
 mod export;
+mod format;
 mod graph;
 mod import;
 mod manual;
@@ -26,7 +28,7 @@ use vestibule_platform::BoxError;
 /// Runs what was typed.
 pub async fn run(cli: Cli) -> Result<(), BoxError> {
     match cli.command {
-        Command::Serve { reach, on } => serve::run(&reach, &on).await,
+        Command::Serve { reach, shared, on } => serve::run(&reach, &shared, &on).await,
         Command::Demo { data, listen, exit, enrollments, seed, json } => {
             demo::run(demo::Options { data, listen, exit, enrollments, seed, json }).await
         }
@@ -49,6 +51,7 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
         Command::Republish { name, since, key, common } => {
             republish::run(&name, since.as_deref(), key.as_deref(), &common).await
         }
+        Command::Format(command) => format::run(command).await,
         Command::Sweep { common } => sweep::run(&common).await,
         Command::Import { name, file, common } => import::run(&name, &file, &common).await,
         Command::Machine(command) => machine(command).await,
@@ -62,6 +65,7 @@ async fn machine(command: MachineCommand) -> Result<(), BoxError> {
         MachineCommand::Backup { folder, on } => backup::run(&folder, &on),
         MachineCommand::Restore { folder, on } => backup::restore(&folder, &on),
         MachineCommand::Send(options) => send::run(&options).await,
+        MachineCommand::Cost(options) => cost::run(&options),
         MachineCommand::Completions { shell } => manual::completions(shell),
         MachineCommand::Man { out } => manual::man(out.as_deref()),
     }

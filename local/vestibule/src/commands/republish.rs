@@ -8,11 +8,13 @@ use crate::cli::Common;
 use crate::output::{Lines, answer};
 use event_publisher::Again;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use vestibule_domain::publication::Detail;
 use vestibule_domain::{Millis, TenantId, Timestamp};
 use vestibule_host::replay::{Replayed, replay};
 use vestibule_platform::BoxError;
-use vestibule_store::ItemKey;
+use vestibule_platform::credentials::random;
+use vestibule_store::{BARRIER_PREFIX, ItemKey};
 use vestibule_words::form::{count, instant};
 
 /// How long a stream holds a change.
@@ -29,7 +31,7 @@ struct Which<'a> {
 
 impl Which<'_> {
     fn has(&self, replayed: &Replayed) -> bool {
-        let Some(key) = replayed.record.pointer("/dynamodb/Keys/pk/S").and_then(Value::as_str) else { return false };
+        let Some(key) = replayed.key() else { return false };
         let is_of_tenant = ItemKey::parse(key).is_some_and(|parsed| parsed.tenant() == self.tenant);
         let made = replayed.created_millis.map(Timestamp::from_millis);
         is_of_tenant
@@ -44,7 +46,7 @@ pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Co
     let app = App::open(&common.place).await?;
     let done = publish(&app, name, since, key).await;
     app.close().await?;
-    let Done { records, again, began } = done?;
+    let Done { records, again, began, without_end } = done?;
     let out_of_reach = since.filter(|since| *since < began);
     let value = json!({
         "tenant": name,
@@ -52,6 +54,7 @@ pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Co
         "published": again.published,
         "unreadable": again.unreadable,
         "refused": again.refused,
+        "shardsWithoutEnd": without_end,
         "streamBegins": began.to_string(),
         "wholeSince": out_of_reach.is_none(),
     });
@@ -74,6 +77,13 @@ pub async fn run(name: &str, since: Option<&str>, key: Option<&str>, common: &Co
         }
         lines
     });
+    if without_end > 0 {
+        return Err(format!(
+            "{without_end} shards of the stream gave nothing for minutes before their end was seen, so something may be \
+             missing; run the same command again"
+        )
+        .into());
+    }
     match again.unreadable + again.refused {
         0 => Ok(()),
         _ => Err("some changes can't be read, or the bus refuses them, so what they publish is still missing".into()),
@@ -86,6 +96,8 @@ struct Done {
     again: Again,
     /// Earlier changes are not in the stream for certain.
     began: Timestamp,
+    /// Shards of which the end was not seen.
+    without_end: usize,
 }
 
 async fn publish(app: &App, name: &str, since: Option<Timestamp>, key: Option<&str>) -> Result<Done, BoxError> {
@@ -99,8 +111,16 @@ async fn publish(app: &App, name: &str, since: Option<Timestamp>, key: Option<&s
         tombstones.as_ref().is_none_or(|tombstones| !tombstones.names(&detail.enrollment_key, began))
     };
     let which = Which { tenant: &tenant.id, since, key };
-    let mut done = Done { records: 0, again: Again::default(), began: app.now() - STREAM };
-    replay::<BoxError>(&app.clients.streams, &app.table(), async |records| {
+    let mut done = Done { records: 0, again: Again::default(), began: app.now() - STREAM, without_end: 0 };
+    // Barriers of no feed: they end by themselves, and publishers pass over them.
+    let mark = async |marks: usize| -> Result<HashSet<String>, BoxError> {
+        let id =
+            |_| -> Result<String, BoxError> { Ok(random::<12>()?.iter().map(|byte| format!("{byte:02x}")).collect()) };
+        let ids = (0..marks).map(id).collect::<Result<Vec<_>, _>>()?;
+        app.store.put_barriers(&tenant.id, Timestamp::MIN, &ids, app.now()).await?;
+        Ok(ids.iter().map(|id| format!("{BARRIER_PREFIX}{id}")).collect())
+    };
+    let without_end = replay::<BoxError>(&app.clients.streams, &app.table(), mark, async |records| {
         let wanted: Vec<Value> =
             records.into_iter().filter(|replayed| which.has(replayed)).map(|replayed| replayed.record).collect();
         done.records += wanted.len();
@@ -111,7 +131,7 @@ async fn publish(app: &App, name: &str, since: Option<Timestamp>, key: Option<&s
         Ok(())
     })
     .await?;
-    Ok(done)
+    Ok(Done { without_end, ..done })
 }
 
 #[cfg(test)]

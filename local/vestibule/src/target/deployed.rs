@@ -2,7 +2,7 @@
 
 use crate::cli::StackOptions;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_cloudformation::error::{DisplayErrorContext, ProvideErrorMetadata as _};
+use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::Stack;
 use vestibule_host::Clients;
 use vestibule_platform::{BoxError, Config, clients};
@@ -38,7 +38,7 @@ impl Deployed {
                 true => format!("there is no stack {name} in {region}"),
                 false => format!(
                     "CloudFormation can't be asked for the stack {name} in {region}: {}",
-                    DisplayErrorContext(&error)
+                    vestibule_causes::causes(&error)
                 ),
             }
         })?;

@@ -4,20 +4,59 @@ use crate::page::Page;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use vestibule_program_tests::{Client, Folder, Sender, Serve, Tenant, enrollment, event, now, run_alone};
+use vestibule_test_tools::workspace;
+
+/// The commands under a command, or under the program itself, and the help that lists them.
+fn commands(under: &[&str]) -> (Vec<String>, String) {
+    let help = run_alone(&[under, &["--help"]].concat()).stdout;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.map_while(|line| line.strip_prefix("  ")?.split(' ').next());
+    // The text of a command may go on in a line that begins with more blanks.
+    let names = names.filter(|name| !name.is_empty() && *name != "help").map(str::to_owned).collect();
+    (names, help)
+}
 
 #[test]
 fn the_readme_has_every_command() {
     let readme = Page::open("README.md").text;
-    let help = run_alone(&["help"]).stdout;
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let names = listed.map_while(|line| line.strip_prefix("  ")?.split(' ').next());
-    // The text of a command may go on in a line that begins with more blanks.
-    let names: Vec<&str> = names.filter(|name| !name.is_empty() && *name != "help").collect();
+    let (names, help) = commands(&[]);
     assert!(names.len() > 10, "{help}");
     for name in names {
         let ways = [format!("`{name}`"), format!("`{name} "), format!("-- {name}\n")];
         assert!(ways.iter().any(|way| readme.contains(way)), "README.md does not have the command {name}");
     }
+}
+
+/// A test that runs a command has its words as arguments. A command that works on a stack is also run on one, or a group of
+/// commands at least one of its own.
+#[test]
+fn every_command_is_run_by_a_test() {
+    let tests = |folder: &str, begin: &str| -> String {
+        let files = std::fs::read_dir(workspace().join(folder)).unwrap().map(Result::unwrap);
+        let files = files.filter(|file| file.file_name().to_string_lossy().starts_with(begin));
+        let texts = files.map(|file| std::fs::read_to_string(file.path()).unwrap());
+        texts.flat_map(|text| text.split_whitespace().map(|word| format!("{word} ")).collect::<Vec<_>>()).collect()
+    };
+    let all = tests("tests/program/tests/program", "") + &tests("tests/graph/tests/pull", "");
+    let on_stacks = tests("tests/program/tests/program", "stack");
+    let mut lacking = Vec::new();
+    for name in commands(&[]).0 {
+        let (members, help) = commands(&[&name]);
+        let mut is_for_stacks = help.contains("--stack");
+        for member in &members {
+            is_for_stacks |= commands(&[&name, member]).1.contains("--stack");
+            if !all.contains(&format!("\"{name}\", \"{member}\"")) {
+                lacking.push(format!("no test runs {name} {member}"));
+            }
+        }
+        if members.is_empty() && !all.contains(&format!("\"{name}\"")) {
+            lacking.push(format!("no test runs {name}"));
+        }
+        if is_for_stacks && !on_stacks.contains(&format!("\"{name}\"")) {
+            lacking.push(format!("no test runs {name} on a stack"));
+        }
+    }
+    assert!(lacking.is_empty(), "{lacking:#?}");
 }
 
 #[test]

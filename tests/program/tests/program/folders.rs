@@ -68,9 +68,21 @@ async fn folders_of_all_releases_start() {
         let exported = folder.json(&["export", "contoso"]);
         let attempts = exported["rows"]["attempts"].as_u64().unwrap();
         assert!(attempts == about["attempts"].as_u64().unwrap() + 1 || may_be_gone, "{exported}");
+        let mark =
+            || -> Value { serde_json::from_slice(&std::fs::read(folder.data().join("format.json")).unwrap()).unwrap() };
+        assert_eq!(mark()["format"], format, "the release before can still be run again");
+        assert_eq!(folder.json(&["format", "show"])["format"], format);
+
+        // The move to the next format, beside a `serve`.
+        let moved = folder.json(&["format", "set", &newest.to_string()]);
+        assert_eq!((&moved["format"], &moved["behind"]), (&json!(newest), &json!([])), "{moved}");
+        assert_eq!(mark()["format"], newest);
+        let rebuilt = folder.json(&["rebuild", "contoso"]);
+        assert_eq!(rebuilt["rows"]["attempts"], attempts, "{rebuilt}");
+        assert!(format == newest || folder.fails(&["format", "set", &format.to_string()]).contains("restore a backup"));
         assert_eq!(serve.terminate().code(), Some(0));
-        let mark: Value = serde_json::from_slice(&std::fs::read(folder.data().join("format.json")).unwrap()).unwrap();
-        assert_eq!(mark["format"], newest);
+        assert_eq!(folder.serve().terminate().code(), Some(0));
+        assert_eq!(mark()["format"], newest);
     }
 }
 
@@ -109,7 +121,10 @@ async fn a_folder_is_of_this_release_once_a_command_that_may_change_it_has_opene
     folder.add_tenant("contoso");
     let mark = folder.data().join("format.json");
     let ours = std::fs::read_to_string(&mark).unwrap();
+    let release: Value = serde_json::from_str(&ours).unwrap();
     let earlier = json!({"format": 1, "release": "0.0.1"}).to_string();
+    // The format is the operator's to raise.
+    let ours = json!({"format": 1, "release": release["release"]}).to_string();
     std::fs::write(&mark, &earlier).unwrap();
     let is_earlier = |what: &str| assert_eq!(std::fs::read_to_string(&mark).unwrap(), earlier, "{what}");
     // Who only looks leaves the folder to the release that it is of.
@@ -119,6 +134,7 @@ async fn a_folder_is_of_this_release_once_a_command_that_may_change_it_has_opene
         &["token", "sessions", "contoso"],
         &["source", "list", "contoso"],
         &["graph", "list", "contoso"],
+        &["format", "show"],
         &["verify"],
         &["doctor"],
         &["backup", folder.beside("backup").to_str().unwrap()],

@@ -29,7 +29,11 @@ fn bash_completes_a_command() {
     let script = run_alone(&["completions", "bash"]).stdout;
     let asks =
         "COMP_WORDS=(vestibule doct); COMP_CWORD=1; _vestibule vestibule doct vestibule; echo \"${COMPREPLY[@]}\"";
-    let output = Command::new("bash").args(["-c", &format!("{script}\n{asks}")]).stdin(Stdio::null()).output().unwrap();
+    // It is longer than an argument may be.
+    let folder = Folder::new();
+    let file = folder.beside("completions.sh");
+    std::fs::write(&file, format!("{script}\n{asks}\n")).unwrap();
+    let output = Command::new("bash").arg(&file).stdin(Stdio::null()).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "doctor\n", "{}", String::from_utf8_lossy(&output.stderr));
 }
 

@@ -333,29 +333,9 @@ fn the_documentation_is_of_this_file_of_metrics() {
         let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
         writeln!(out, "| `{name}` | {kind} | {} | {help} | {act} |", labels.join(", ")).unwrap();
     }
-    out.push_str("\n| label | is |\n|---|---|\n");
-    for (label, is) in LABELS {
-        writeln!(out, "| `{label}` | {is} |").unwrap();
+    out.push_str("\n| label | is | dimension in CloudWatch |\n|---|---|---|\n");
+    for (label, is_dimension, is) in LABELS {
+        writeln!(out, "| `{label}` | {is} | {} |", if *is_dimension { "yes" } else { "no" }).unwrap();
     }
     page.holds("<!-- metrics: begin -->", "<!-- metrics: end -->", &out);
-}
-
-/// An alarm of the deployment on a metric of ours names one that exists.
-#[test]
-fn alarms_watch_metrics_that_exist() {
-    let template =
-        std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/template.yaml"));
-    let template = template.unwrap();
-    let mut ours = false;
-    for line in template.lines().map(str::trim) {
-        if let Some(namespace) = line.strip_prefix("Namespace: ") {
-            ours = namespace == "Vestibule";
-        } else if let Some(name) = line.strip_prefix("MetricName: ").filter(|_| ours) {
-            let is_one = |one: &Description| name == one.name || name.strip_suffix("_sum") == Some(one.name);
-            assert!(ALL.iter().any(is_one), "{name}");
-        }
-    }
-    // The alarm that the list of metrics speaks of.
-    let named = ALL.iter().filter(|one| one.act.contains("EventPublisherBehind")).count();
-    assert!(named == 1 && template.contains("\n  EventPublisherBehind:\n"));
 }

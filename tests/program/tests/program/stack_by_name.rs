@@ -13,6 +13,8 @@ async fn commands_find_a_stack_by_its_name() {
     let added = stack.json(&["tenant", "add", "contoso"]);
     assert!(added["webhookSecret"].as_str().unwrap().starts_with("whsec_"), "{added}");
     assert_eq!(stack.json(&["tenant", "list"])["tenants"][0]["tenant"], "contoso");
+    let found = ("Stack".to_owned(), "cloudformation:DescribeStacks".to_owned());
+    assert!(stack.permissions().used.contains(&found));
     // The address is that of the stack's API.
     let link = stack.json(&["token", "link", "contoso"]);
     assert!(link["url"].as_str().unwrap().contains("execute-api"), "{link}");

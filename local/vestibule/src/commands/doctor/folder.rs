@@ -143,6 +143,14 @@ fn version(data: &Path) -> (Finding, bool) {
             let says = format!("the folder was last changed by vestibule {}; this is {ours}", theirs.release);
             (Finding::look("versions", says, "restart `serve` with the release that you mean to run"), true)
         }
+        Ok(Some(theirs)) if theirs.format < FORMAT => {
+            let says = format!(
+                "items are written in format {}, as the release before reads them; this is {ours}",
+                theirs.format
+            );
+            let action = format!("once you will not go back to the release before: vestibule format set {FORMAT}");
+            (Finding::look("versions", says, action), true)
+        }
         Ok(_) => (Finding::fine("versions", ours), true),
     }
 }

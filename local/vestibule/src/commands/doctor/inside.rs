@@ -139,9 +139,22 @@ async fn files(app: &App, tenants: &[Tenant], now: Timestamp) -> Result<Vec<Find
 /// The erasures that have not ended: how old each is, and what it waits for.
 async fn erasures(app: &App, now: Timestamp) -> Result<Vec<Finding>, BoxError> {
     let mut found = Vec::new();
-    for erasing in app.store.erasings().await? {
+    let under_way = app.store.erasures_under_way(now).await?;
+    if let Some(oldest) = under_way.left.iter().min_by_key(|page| page.written) {
+        found.push(Finding::look(
+            "erasures",
+            format!(
+                "{} pages are left of erasures that never began, or that ended; the oldest is of {} and of {}",
+                count(under_way.left.len() as u64),
+                oldest.tenant,
+                instant(oldest.written)
+            ),
+            "the next sweep deletes them; they have hashes, and no names. If they stay, see its log for the reason",
+        ));
+    }
+    for erasing in under_way.erasings {
         let tenant = &erasing.tenant;
-        let (waits_for, action) = if erasing.of_tenant() && !erasing.files_done() {
+        let (waits_for, action) = if erasing.of_tenant() && (!erasing.files_done() || app.is_served().is_none()) {
             ("the command that removes it".to_owned(), format!("`vestibule tenant remove {tenant}` goes on with it"))
         } else if erasing.files_done() {
             let (waits_for, action) = match app.is_served() {

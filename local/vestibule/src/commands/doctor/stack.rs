@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::target::Deployed;
-use aws_sdk_cloudformation::error::DisplayErrorContext;
+use vestibule_causes::causes;
 use vestibule_platform::Config;
 
 /// What to do if a part cannot be seen.
@@ -15,7 +15,7 @@ pub async fn look(stack: &Deployed, findings: &mut Vec<Finding>) -> bool {
     let described = match &described {
         Ok(described) => described.table(),
         Err(error) => {
-            findings.push(Finding::failed("table", format!("{table}: {}", DisplayErrorContext(error)), NOT_SEEN));
+            findings.push(Finding::failed("table", format!("{table}: {}", causes(error)), NOT_SEEN));
             None
         }
     };
@@ -33,11 +33,11 @@ pub async fn look(stack: &Deployed, findings: &mut Vec<Finding>) -> bool {
     }
     findings.push(match stack.clients.s3.head_bucket().bucket(bucket).send().await {
         Ok(_) => Finding::fine("bucket", format!("{bucket} is there")),
-        Err(error) => Finding::failed("bucket", format!("{bucket}: {}", DisplayErrorContext(&error)), NOT_SEEN),
+        Err(error) => Finding::failed("bucket", format!("{bucket}: {}", causes(&error)), NOT_SEEN),
     });
     findings.push(match stack.clients.events.describe_event_bus().name(bus).send().await {
         Ok(_) => Finding::fine("bus", format!("{bus} is there")),
-        Err(error) => Finding::failed("bus", format!("{bus}: {}", DisplayErrorContext(&error)), NOT_SEEN),
+        Err(error) => Finding::failed("bus", format!("{bus}: {}", causes(&error)), NOT_SEEN),
     });
     described.is_some()
 }

@@ -1,0 +1,121 @@
+//! The policy that docs/DEPLOY.md gives operators, and its table of which commands need what of it: both have what the
+//! commands ask of AWS, and no more. That nothing else is asked holds in every test with a stack (`Stack`).
+
+use crate::page::Page;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use vestibule_domain::Millis;
+use vestibule_program_tests::{Folder, Stack, enrollment, event, now, operators};
+
+/// What only a stack that is named needs; `stack_by_name` asks for it.
+const BY_NAME: &str = "Stack";
+/// Granted actions that no command asks for here, and why they are granted.
+const UNUSED: [(&str, &str, &str); 3] = [
+    (
+        "Remove",
+        "dynamodb:Scan",
+        "removes a tenant, which takes minutes: the test of it holds it against the same policy",
+    ),
+    ("Write", "dynamodb:ConditionCheckItem", "leaves older segments to time-to-live, where a device has any"),
+    ("Files", "s3:AbortMultipartUpload", "ends an upload that failed on its way"),
+];
+
+/// The page's table: statements by command.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let page = Page::open("docs/DEPLOY.md").text;
+    let (_, table) = page.split_once("| commands | need |\n|---|---|\n").expect("the page has the table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let mut all = BTreeMap::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let quoted = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+        for command in quoted(cells[0]) {
+            assert!(
+                all.insert(command.clone(), quoted(cells[1]).into_iter().collect()).is_none(),
+                "{command} is there twice"
+            );
+        }
+    }
+    all
+}
+
+/// A tenant with what commands look at.
+async fn contoso(folder: &Folder) -> String {
+    let serve = folder.serve();
+    let tenant = folder.add_tenant("contoso");
+    let data = json!({"device": {"serialNumber": "STACK0001"}, "platform": "ios",
+        "user": {"principalName": "ada@contoso.example"}});
+    let ago = |minutes| now() - Millis::from_minutes(minutes);
+    let events = json!([
+        event("a1", "enrollment.started", ago(30), &data),
+        enrollment("b1", "enrollment.started", ago(90), "STACK0002"),
+    ]);
+    serve.sender(&tenant).post(&events).await.ok(202);
+    let since = ago(60).to_string();
+    assert_eq!(serve.terminate().code(), Some(0));
+    since
+}
+
+#[tokio::test]
+async fn each_command_needs_what_the_guide_says_and_nothing_is_granted_in_vain() {
+    let folder = Folder::new();
+    let since = contoso(&folder).await;
+    let token = folder.json(&["token", "add", "contoso", "--role", "reader"])["id"].as_str().unwrap().to_owned();
+    let file = folder.beside("events.ndjson");
+    std::fs::write(&file, format!("{}\n", enrollment("d1", "enrollment.started", now(), "STACK0004"))).unwrap();
+    let url = ["--url", "https://vestibule.example"];
+    let serve = folder.serve();
+    let (mut needs, mut used) = (BTreeMap::new(), BTreeSet::new());
+    let of_graph = ["graph", "add", "contoso", "--directory", "contoso.example", "--client", "client"];
+    for arguments in [
+        &["tenant", "add", "fabrikam"][..],
+        &["tenant", "list"],
+        &["tenant", "set", "contoso", "deviceLimit=7"],
+        &["token", "add", "contoso"],
+        &["token", "list", "contoso"],
+        &["token", "link", "contoso", url[0], url[1]],
+        &["token", "sessions", "contoso"],
+        &["token", "revoke", "contoso", &token],
+        &["secret", "rotate", "contoso"],
+        &["source", "add", "contoso", "nanomdm", url[0], url[1]],
+        &["source", "list", "contoso"],
+        &["source", "test", "contoso", "nanomdm"],
+        &of_graph,
+        &["graph", "list", "contoso"],
+        &["graph", "remove", "contoso"],
+        &["import", "contoso", file.to_str().unwrap()],
+        &["sweep"],
+        &["export", "contoso"],
+        &["rebuild", "contoso"],
+        &["diagnose", "contoso", "--user", "ada@contoso.example"],
+        &["export-person", "contoso", "--user", "ada@contoso.example"],
+        &["republish", "contoso", "--since", &since],
+        &["erase", "contoso", "--user", "ada@contoso.example"],
+        &["verify"],
+        &["doctor"],
+    ] {
+        let stack = Stack::of_served(&folder.data());
+        match arguments {
+            ["graph", "add", ..] => drop(stack.json_with(arguments, "secret\n")),
+            // It may well find something.
+            ["doctor"] => drop(stack.run(arguments)),
+            _ => drop(stack.json(arguments)),
+        }
+        let words = if ["tenant", "token", "secret", "source", "graph"].contains(&arguments[0]) { 2 } else { 1 };
+        let grants = stack.permissions().used;
+        let statements: BTreeSet<String> = grants.iter().map(|(statement, _)| statement.clone()).collect();
+        needs.insert(arguments[..words].join(" "), statements);
+        used.extend(grants);
+    }
+    drop(serve);
+    // It flags nothing if the sweep of `serve` was quicker.
+    needs.entry("sweep".to_owned()).or_insert_with(BTreeSet::new).insert("Write".to_owned());
+    let of_removal = ["Read", "Write", "Remove", "Files", "LookAtBucket"].map(str::to_owned);
+    needs.insert("tenant remove".to_owned(), BTreeSet::from(of_removal));
+    assert_eq!(documented(), needs);
+    let named: BTreeSet<(String, String)> =
+        UNUSED.iter().map(|(statement, action, _)| ((*statement).to_owned(), (*action).to_owned())).collect();
+    let unused: BTreeSet<_> =
+        operators().grants().difference(&used).filter(|(statement, _)| statement != BY_NAME).cloned().collect();
+    assert_eq!(unused, named, "granted, and asked for by no command");
+}
